@@ -1,1 +1,38 @@
-//! Placeholder.
+//! JSON Web Keys, Signatures and Tokens for Cardea, over OpenSSL alone.
+//!
+//! It signs our own tokens through `jsonwebtoken` (with OpenSSL as its provider) and reads every
+//! token, ours and others', through one strict parser: closed algorithm list, `typ` demanded,
+//! headers that would make us fetch or trust a key refused (RFC 7515, RFC 7517, RFC 7518,
+//! RFC 7638, RFC 8725). It does not check claims such as `exp`: time belongs to the caller.
+//!
+//! ```
+//! use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, VerifyingKey};
+//!
+//! # fn main() -> Result<(), cardea_jose::Error> {
+//! let key = SigningKey::generate(Algorithm::Es256)?;
+//! let token = key.sign_jwt("example+jwt", &serde_json::json!({ "sub": "42" }))?;
+//!
+//! let verifying_key = VerifyingKey::from_jwk(key.public_jwk())?;
+//! let verified = UnverifiedJws::parse(&token, 4096)?.verify(&verifying_key, "example+jwt")?;
+//! assert_eq!(verified.claims::<serde_json::Value>()?["sub"], "42");
+//! # Ok(())
+//! # }
+//! ```
+
+mod algorithm;
+mod digest;
+mod error;
+mod jwk;
+mod jws;
+mod openssl_provider;
+mod signature;
+mod signing_key;
+
+pub use algorithm::{Algorithm, RSA_BITS_MAX, RSA_BITS_MIN};
+pub use digest::{
+    base64url, constant_time_eq, parse_base64url, random_base64url, sha256_base64url,
+};
+pub use error::Error;
+pub use jwk::{Jwk, JwkSet};
+pub use jws::{UnverifiedJws, VerifiedJws, VerifyingKey};
+pub use signing_key::SigningKey;

@@ -1,0 +1,45 @@
+//! SHA-256, base64url, random values and constant-time comparison.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
+
+use crate::Error;
+
+/// Encodes bytes as base64url without padding (RFC 7515 section 2).
+#[must_use]
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Decodes base64url without padding; anything else is refused, non-zero trailing bits included.
+///
+/// # Errors
+/// [`Error::Malformed`].
+pub fn parse_base64url(text: &str) -> Result<Vec<u8>, Error> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| Error::Malformed {
+        reason: "not base64url",
+    })
+}
+
+/// The SHA-256 of `bytes`, base64url-encoded: 43 characters.
+#[must_use]
+pub fn sha256_base64url(bytes: &[u8]) -> String {
+    base64url(&openssl::sha::sha256(bytes))
+}
+
+/// A random value of `bytes` bytes from OpenSSL's generator, base64url-encoded.
+///
+/// # Errors
+/// [`Error::CryptoFailed`] when the generator fails; no weaker source is tried.
+pub fn random_base64url(bytes: usize) -> Result<String, Error> {
+    let mut buffer = vec![0; bytes];
+    openssl::rand::rand_bytes(&mut buffer)?;
+    Ok(base64url(&buffer))
+}
+
+/// Compares two byte strings in time that depends on their lengths alone.
+#[must_use]
+pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
+    left.ct_eq(right).into()
+}

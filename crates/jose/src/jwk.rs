@@ -1,0 +1,346 @@
+//! Public keys as JSON (RFC 7517) and their thumbprints (RFC 7638).
+
+use openssl::bn::{BigNum, BigNumContext};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+use openssl::pkey::{HasPublic, Id, PKey, PKeyRef, Public};
+use openssl::rsa::Rsa;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{base64url, parse_base64url, sha256_base64url};
+use crate::{Algorithm, Error};
+
+/// A public key as a JWK. A JWK with private or symmetric members does not parse.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawJwk")]
+pub struct Jwk {
+    #[serde(flatten)]
+    material: Material,
+    /// Key id; our own keys use their thumbprint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// The one algorithm that the key's owner uses it with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alg: Option<Algorithm>,
+    /// Intended use: `sig` for every key here.
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    pub intended_use: Option<String>,
+}
+
+/// The members that RFC 7638 section 3.2 hashes, in its lexicographic order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum Material {
+    Ec {
+        crv: String,
+        kty: &'static str,
+        x: String,
+        y: String,
+    },
+    Okp {
+        crv: String,
+        kty: &'static str,
+        x: String,
+    },
+    Rsa {
+        e: String,
+        kty: &'static str,
+        n: String,
+    },
+}
+
+/// A set of public keys (RFC 7517 section 5).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JwkSet {
+    /// The keys, newest first by our convention.
+    pub keys: Vec<Jwk>,
+}
+
+impl JwkSet {
+    /// The key whose `kid` is exactly this one.
+    #[must_use]
+    pub fn find(&self, kid: &str) -> Option<&Jwk> {
+        self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
+    }
+}
+
+impl Jwk {
+    /// Describes a public key, with its thumbprint as `kid`.
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`] for a key that no listed algorithm may use.
+    pub fn from_public_key<T: HasPublic>(key: &PKeyRef<T>) -> Result<Self, Error> {
+        let mut jwk = Self {
+            material: Material::read(key)?,
+            kid: None,
+            alg: None,
+            intended_use: None,
+        };
+        jwk.kid = Some(jwk.thumbprint());
+        Ok(jwk)
+    }
+
+    /// The key for OpenSSL, after checking that it is one we accept (point on curve, size, form).
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`].
+    pub fn public_key(&self) -> Result<PKey<Public>, Error> {
+        let key = self.material.public_key()?;
+        if Algorithm::for_public_key(&key).is_empty() {
+            return Err(Error::KeyInvalid {
+                reason: "no listed algorithm uses such a key",
+            });
+        }
+        Ok(key)
+    }
+
+    /// The SHA-256 thumbprint of RFC 7638, base64url-encoded: the `jkt` of `cnf`.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        // Only strings of base64url and fixed names: a serializer can't fail on them.
+        sha256_base64url(
+            serde_json::to_string(&self.material)
+                .unwrap_or_default()
+                .as_bytes(),
+        )
+    }
+}
+
+impl Jwk {
+    /// The key alone, without `kid`, `alg` and `use`: as it stands in a token's `jwk` header.
+    pub(crate) fn bare(&self) -> Self {
+        Self {
+            material: self.material.clone(),
+            kid: None,
+            alg: None,
+            intended_use: None,
+        }
+    }
+}
+
+impl Material {
+    fn read<T: HasPublic>(key: &PKeyRef<T>) -> Result<Self, Error> {
+        match (key.id(), Algorithm::for_public_key(key)) {
+            (_, []) => Err(Error::KeyInvalid {
+                reason: "no listed algorithm uses such a key",
+            }),
+            (Id::RSA, _) => {
+                let rsa = key.rsa()?;
+                let (e, n) = (base64url(&rsa.e().to_vec()), base64url(&rsa.n().to_vec()));
+                Ok(Self::Rsa { e, kty: "RSA", n })
+            }
+            (Id::EC, [algorithm, ..]) => {
+                let ec = key.ec_key()?;
+                let (mut x, mut y) = (BigNum::new()?, BigNum::new()?);
+                let mut context = BigNumContext::new()?;
+                let group = ec.group();
+                ec.public_key()
+                    .affine_coordinates(group, &mut x, &mut y, &mut context)?;
+                let (crv, bytes) = match algorithm {
+                    Algorithm::Es384 => ("P-384", 48),
+                    _ => ("P-256", 32),
+                };
+                Ok(Self::Ec {
+                    crv: crv.to_owned(),
+                    kty: "EC",
+                    x: base64url(&x.to_vec_padded(bytes)?),
+                    y: base64url(&y.to_vec_padded(bytes)?),
+                })
+            }
+            (_, _) => Ok(Self::Okp {
+                crv: "Ed25519".to_owned(),
+                kty: "OKP",
+                x: base64url(&key.raw_public_key()?),
+            }),
+        }
+    }
+
+    fn public_key(&self) -> Result<PKey<Public>, Error> {
+        match self {
+            Self::Rsa { e, n, .. } => {
+                let (n, e) = (bounded(n, 1024)?, bounded(e, 8)?);
+                let rsa =
+                    Rsa::from_public_components(BigNum::from_slice(&n)?, BigNum::from_slice(&e)?)?;
+                // Exponents 1 and 3 make padding mistakes exploitable; NIST FIPS 186-5 asks 65537 up.
+                if rsa.e() < &*BigNum::from_u32(65_537)? || !rsa.e().is_bit_set(0) {
+                    return Err(Error::KeyInvalid {
+                        reason: "RSA exponent below 65537 or even",
+                    });
+                }
+                Ok(PKey::from_rsa(rsa)?)
+            }
+            Self::Ec { crv, x, y, .. } => {
+                let (curve, bytes) = match crv.as_str() {
+                    "P-256" => (Nid::X9_62_PRIME256V1, 32),
+                    "P-384" => (Nid::SECP384R1, 48),
+                    _ => {
+                        return Err(Error::KeyInvalid {
+                            reason: "curve not supported",
+                        });
+                    }
+                };
+                let (x, y) = (exact(x, bytes)?, exact(y, bytes)?);
+                let group = EcGroup::from_curve_name(curve)?;
+                let (x, y) = (BigNum::from_slice(&x)?, BigNum::from_slice(&y)?);
+                let key =
+                    EcKey::from_public_key_affine_coordinates(&group, &x, &y).map_err(|_| {
+                        Error::KeyInvalid {
+                            reason: "the point is not on the curve",
+                        }
+                    })?;
+                Ok(PKey::from_ec_key(key)?)
+            }
+            Self::Okp { x, .. } => Ok(PKey::public_key_from_raw_bytes(
+                &exact(x, 32)?,
+                Id::ED25519,
+            )?),
+        }
+    }
+}
+
+fn bounded(text: &str, bytes_max: usize) -> Result<Vec<u8>, Error> {
+    let bytes = parse_base64url(text)?;
+    if bytes.is_empty() || bytes.len() > bytes_max {
+        return Err(Error::KeyInvalid {
+            reason: "a key member is empty or too long",
+        });
+    }
+    Ok(bytes)
+}
+
+fn exact(text: &str, bytes: usize) -> Result<Vec<u8>, Error> {
+    let value = parse_base64url(text)?;
+    if value.len() == bytes {
+        Ok(value)
+    } else {
+        Err(Error::KeyInvalid {
+            reason: "a key member has the wrong length",
+        })
+    }
+}
+
+/// The wire form before judgement: every member that matters, private ones included.
+#[derive(Deserialize)]
+struct RawJwk {
+    kty: String,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    kid: Option<String>,
+    alg: Option<Algorithm>,
+    #[serde(rename = "use")]
+    intended_use: Option<String>,
+    d: Option<serde_json::Value>,
+    p: Option<serde_json::Value>,
+    q: Option<serde_json::Value>,
+    dp: Option<serde_json::Value>,
+    dq: Option<serde_json::Value>,
+    qi: Option<serde_json::Value>,
+    k: Option<serde_json::Value>,
+}
+
+impl TryFrom<RawJwk> for Jwk {
+    type Error = Error;
+
+    fn try_from(raw: RawJwk) -> Result<Self, Error> {
+        let private = [&raw.d, &raw.p, &raw.q, &raw.dp, &raw.dq, &raw.qi, &raw.k];
+        if private.iter().any(|member| member.is_some()) {
+            return Err(Error::KeyInvalid {
+                reason: "private members in a public key",
+            });
+        }
+        let material = match (raw.kty.as_str(), raw.crv, raw.x, raw.y, raw.n, raw.e) {
+            ("EC", Some(crv), Some(x), Some(y), None, None) => Material::Ec {
+                crv,
+                kty: "EC",
+                x,
+                y,
+            },
+            ("OKP", Some(crv), Some(x), None, None, None) if crv == "Ed25519" => {
+                Material::Okp { crv, kty: "OKP", x }
+            }
+            ("RSA", None, None, None, Some(n), Some(e)) => Material::Rsa { e, kty: "RSA", n },
+            _ => {
+                return Err(Error::KeyInvalid {
+                    reason: "members do not fit kty",
+                });
+            }
+        };
+        let jwk = Self {
+            material,
+            kid: raw.kid,
+            alg: raw.alg,
+            intended_use: raw.intended_use,
+        };
+        jwk.public_key()?;
+        Ok(jwk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example key of RFC 7638 section 3.1 and its published thumbprint.
+    const RFC7638: &str = r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#;
+
+    #[test]
+    fn thumbprint_matches_rfc_7638() {
+        let jwk: Jwk = serde_json::from_str(RFC7638).unwrap();
+        assert_eq!(
+            jwk.thumbprint(),
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        );
+    }
+
+    #[test]
+    fn every_key_type_survives_a_round_trip() {
+        for algorithm in [
+            Algorithm::Rs256,
+            Algorithm::Es256,
+            Algorithm::Es384,
+            Algorithm::EdDsa,
+        ] {
+            let key = crate::SigningKey::generate(algorithm).unwrap();
+            let text = serde_json::to_string(key.public_jwk()).unwrap();
+            let read: Jwk = serde_json::from_str(&text).unwrap();
+            assert_eq!(&read, key.public_jwk());
+            assert_eq!(
+                Jwk::from_public_key(&read.public_key().unwrap())
+                    .unwrap()
+                    .kid,
+                read.kid
+            );
+        }
+    }
+
+    #[test]
+    fn unacceptable_keys_do_not_parse() {
+        let cases = [
+            ("symmetric", r#"{"kty":"oct","k":"AAAA"}"#.to_owned()),
+            (
+                "private member",
+                RFC7638.replace("\"alg\"", "\"d\":\"AQAB\",\"alg\""),
+            ),
+            ("exponent 3", RFC7638.replace("AQAB", "Aw")),
+            ("padded base64", RFC7638.replace("AQAB", "AQAB=")),
+            ("unknown algorithm", RFC7638.replace("RS256", "HS256")),
+            (
+                "twice the same member",
+                RFC7638.replace("\"e\":", "\"e\":\"AQAB\",\"e\":"),
+            ),
+            (
+                "point off the curve",
+                format!(
+                    r#"{{"kty":"EC","crv":"P-256","x":"{0}","y":"{0}"}}"#,
+                    base64url(&[1; 32])
+                ),
+            ),
+        ];
+        for (name, text) in cases {
+            assert!(serde_json::from_str::<Jwk>(&text).is_err(), "{name}");
+        }
+    }
+}

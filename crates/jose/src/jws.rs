@@ -1,0 +1,234 @@
+//! Reading a compact JWS (RFC 7515): parsed first, trusted only after [`UnverifiedJws::verify`].
+
+use openssl::pkey::{PKey, Public};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::digest::parse_base64url;
+use crate::{Algorithm, Error, Jwk, signature};
+
+/// Certificates that `x5c` may hold; a card's path is a leaf and one or two issuing CAs.
+const X5C_CERTIFICATES_MAX: usize = 6;
+
+/// A parsed compact JWS whose signature nobody has checked yet.
+///
+/// Nothing in it may be believed. It exists to find out which key to verify with.
+#[derive(Debug)]
+pub struct UnverifiedJws<'a> {
+    signing_input: &'a str,
+    header: Header,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// A JWS whose signature, algorithm and `typ` have been checked.
+#[derive(Debug)]
+pub struct VerifiedJws {
+    payload: Vec<u8>,
+}
+
+/// A public key and the algorithms that it is accepted with.
+#[derive(Clone, Debug)]
+pub struct VerifyingKey {
+    key: PKey<Public>,
+    algorithms: Vec<Algorithm>,
+}
+
+impl VerifyingKey {
+    /// The key of a JWK; its `alg`, where present, is the only algorithm accepted.
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`], or [`Error::AlgorithmNotAllowed`] when `alg` does not fit the key.
+    pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
+        let key = jwk.public_key()?;
+        match jwk.alg {
+            Some(algorithm) => Self::from_public_key(key, &[algorithm]),
+            None => {
+                let algorithms = Algorithm::for_public_key(&key).to_vec();
+                Ok(Self { key, algorithms })
+            }
+        }
+    }
+
+    /// A public key, such as a certificate's, with the algorithms that the caller allows.
+    ///
+    /// # Errors
+    /// [`Error::AlgorithmNotAllowed`] when none of them fits the key.
+    pub fn from_public_key(key: PKey<Public>, allowed: &[Algorithm]) -> Result<Self, Error> {
+        let fitting = Algorithm::for_public_key(&key);
+        let algorithms: Vec<_> = allowed
+            .iter()
+            .copied()
+            .filter(|a| fitting.contains(a))
+            .collect();
+        if algorithms.is_empty() {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        Ok(Self { key, algorithms })
+    }
+}
+
+/// The header parameters that matter here. Unknown ones are ignored as RFC 7515 section 4 asks;
+/// those that would make us fetch or trust something are noticed, and refused.
+#[derive(Debug, Deserialize)]
+struct Header {
+    alg: Algorithm,
+    typ: Option<String>,
+    kid: Option<String>,
+    jwk: Option<Jwk>,
+    #[serde(default)]
+    x5c: Option<Vec<String>>,
+    crit: Option<serde::de::IgnoredAny>,
+    jku: Option<serde::de::IgnoredAny>,
+    x5u: Option<serde::de::IgnoredAny>,
+    b64: Option<serde::de::IgnoredAny>,
+}
+
+impl<'a> UnverifiedJws<'a> {
+    /// Splits and decodes a compact JWS.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Malformed`], [`Error::AlgorithmNotAllowed`] for an `alg`
+    /// outside the closed list, [`Error::HeaderRefused`] for `crit`, `jku`, `x5u` and `b64`.
+    pub fn parse(compact: &'a str, bytes_max: usize) -> Result<Self, Error> {
+        if compact.len() > bytes_max {
+            return Err(Error::TooLarge {
+                bytes: compact.len(),
+                bytes_max,
+            });
+        }
+        let malformed = Error::Malformed {
+            reason: "not three parts",
+        };
+        let (signing_input, signature) = compact.rsplit_once('.').ok_or(malformed)?;
+        let (header, payload) = signing_input
+            .split_once('.')
+            .filter(|(_, payload)| !payload.contains('.'))
+            .ok_or(Error::Malformed {
+                reason: "not three parts",
+            })?;
+        let header = Header::parse(&parse_base64url(header)?)?;
+        let (payload, signature) = (parse_base64url(payload)?, parse_base64url(signature)?);
+        Ok(Self {
+            signing_input,
+            header,
+            payload,
+            signature,
+        })
+    }
+
+    /// `alg`, from the closed list.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.header.alg
+    }
+
+    /// `typ`, unproven.
+    #[must_use]
+    pub fn typ(&self) -> Option<&str> {
+        self.header.typ.as_deref()
+    }
+
+    /// `kid`, unproven: a name to look a key up by.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.header.kid.as_deref()
+    }
+
+    /// The key that the token brings along. It proves possession of itself and nothing more.
+    #[must_use]
+    pub fn jwk(&self) -> Option<&Jwk> {
+        self.header.jwk.as_ref()
+    }
+
+    /// The certificates of `x5c` in DER, leaf first (RFC 7515 section 4.1.6), unproven.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when absent, empty, too many, or not base64.
+    pub fn x5c(&self) -> Result<Vec<Vec<u8>>, Error> {
+        use base64::Engine as _;
+        let encoded = self.header.x5c.as_deref().unwrap_or_default();
+        if encoded.is_empty() || encoded.len() > X5C_CERTIFICATES_MAX {
+            return Err(Error::Malformed {
+                reason: "x5c is absent, empty or too long",
+            });
+        }
+        encoded
+            .iter()
+            .map(|text| base64::engine::general_purpose::STANDARD.decode(text))
+            .collect::<Result<_, _>>()
+            .map_err(|_| Error::Malformed {
+                reason: "x5c is not base64",
+            })
+    }
+
+    /// The payload read as claims, unproven.
+    ///
+    /// # Errors
+    /// [`Error::ClaimsMalformed`].
+    pub fn unverified_claims<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.payload).map_err(|_| Error::ClaimsMalformed)
+    }
+
+    /// Checks `typ`, the algorithm against the key, and the signature.
+    ///
+    /// # Errors
+    /// [`Error::TypeMismatch`], [`Error::AlgorithmNotAllowed`], [`Error::SignatureInvalid`].
+    pub fn verify(self, key: &VerifyingKey, typ: &str) -> Result<VerifiedJws, Error> {
+        // Media types are case-insensitive (RFC 7515 section 4.1.9).
+        if !self
+            .typ()
+            .is_some_and(|found| found.eq_ignore_ascii_case(typ))
+        {
+            return Err(Error::TypeMismatch {
+                expected: typ.to_owned(),
+            });
+        }
+        if !key.algorithms.contains(&self.header.alg) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        let message = self.signing_input.as_bytes();
+        signature::verify(self.header.alg, &key.key, message, &self.signature)?;
+        Ok(VerifiedJws {
+            payload: self.payload,
+        })
+    }
+}
+
+impl VerifiedJws {
+    /// The proven claims.
+    ///
+    /// # Errors
+    /// [`Error::ClaimsMalformed`] when they are not what `T` needs; duplicate members included.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.payload).map_err(|_| Error::ClaimsMalformed)
+    }
+}
+
+impl Header {
+    fn parse(json: &[u8]) -> Result<Self, Error> {
+        let header: Self = serde_json::from_slice(json).map_err(|error| {
+            // An unknown `alg` is a refusal of its own; serde names the variants it expected.
+            if error.to_string().starts_with("unknown variant") {
+                Error::AlgorithmNotAllowed
+            } else {
+                Error::Malformed {
+                    reason: "the header is not what RFC 7515 describes",
+                }
+            }
+        })?;
+        let refused = [
+            ("crit", header.crit.is_some()),
+            ("jku", header.jku.is_some()),
+            ("x5u", header.x5u.is_some()),
+            ("b64", header.b64.is_some()),
+        ];
+        match refused.into_iter().find(|(_, present)| *present) {
+            Some((parameter, _)) => Err(Error::HeaderRefused { parameter }),
+            None => Ok(header),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

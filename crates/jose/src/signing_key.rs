@@ -1,0 +1,158 @@
+//! Private keys that sign our own tokens.
+
+use std::fmt;
+
+use jsonwebtoken::{EncodingKey, Header};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::openssl_provider;
+use crate::{Algorithm, Error, Jwk};
+
+/// A private key with the one algorithm that it is used with.
+#[derive(Clone)]
+pub struct SigningKey {
+    algorithm: Algorithm,
+    key: PKey<Private>,
+    encoding_key: EncodingKey,
+    public_jwk: Jwk,
+}
+
+impl SigningKey {
+    /// Makes a fresh key: RSA 2048 for the RSA algorithms.
+    ///
+    /// # Errors
+    /// [`Error::CryptoFailed`].
+    pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
+        let key = match algorithm {
+            Algorithm::Rs256 | Algorithm::Ps256 => PKey::from_rsa(Rsa::generate(2048)?)?,
+            Algorithm::Es256 => generate_ec(Nid::X9_62_PRIME256V1)?,
+            Algorithm::Es384 => generate_ec(Nid::SECP384R1)?,
+            Algorithm::EdDsa => PKey::generate_ed25519()?,
+        };
+        Self::from_private_key(algorithm, key)
+    }
+
+    /// Reads a key from PEM (PKCS#8, or the older forms that OpenSSL knows).
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`] when it can't be read, [`Error::AlgorithmNotAllowed`] when it does
+    /// not fit the algorithm.
+    pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, Error> {
+        let key = PKey::private_key_from_pem(pem).map_err(|_| Error::KeyInvalid {
+            reason: "not a private key in PEM",
+        })?;
+        Self::from_private_key(algorithm, key)
+    }
+
+    /// Takes a key that OpenSSL holds.
+    ///
+    /// # Errors
+    /// [`Error::AlgorithmNotAllowed`] when the key does not fit the algorithm.
+    pub fn from_private_key(algorithm: Algorithm, key: PKey<Private>) -> Result<Self, Error> {
+        if !Algorithm::for_public_key(&key).contains(&algorithm) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        let mut public_jwk = Jwk::from_public_key(&key)?;
+        public_jwk.alg = Some(algorithm);
+        public_jwk.intended_use = Some("sig".to_owned());
+        let der = Zeroizing::new(key.private_key_to_pkcs8()?);
+        let encoding_key = match algorithm {
+            Algorithm::Rs256 | Algorithm::Ps256 => EncodingKey::from_rsa_der(&der),
+            Algorithm::Es256 | Algorithm::Es384 => EncodingKey::from_ec_der(&der),
+            Algorithm::EdDsa => EncodingKey::from_ed_der(&der),
+        };
+        openssl_provider::install();
+        Ok(Self {
+            algorithm,
+            key,
+            encoding_key,
+            public_jwk,
+        })
+    }
+
+    /// The key in PKCS#8 PEM, for a file that only its owner can read.
+    ///
+    /// # Errors
+    /// [`Error::CryptoFailed`].
+    pub fn to_pem(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        Ok(Zeroizing::new(self.key.private_key_to_pem_pkcs8()?))
+    }
+
+    /// The key's id: its RFC 7638 thumbprint.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        self.public_jwk.kid.as_deref().unwrap_or_default()
+    }
+
+    /// The algorithm that this key signs with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The public half, as published in a JWK Set.
+    #[must_use]
+    pub fn public_jwk(&self) -> &Jwk {
+        &self.public_jwk
+    }
+
+    /// Signs claims as a JWT whose header names this key by `kid`.
+    ///
+    /// # Errors
+    /// [`Error::ClaimsMalformed`] when the claims can't be JSON, [`Error::CryptoFailed`].
+    pub fn sign_jwt(&self, typ: &str, claims: &impl Serialize) -> Result<String, Error> {
+        let mut header = self.header(typ);
+        header.kid = Some(self.kid().to_owned());
+        self.encode(&header, claims)
+    }
+
+    /// Signs claims as a JWT that carries its own public key (RFC 7515 section 4.1.3).
+    ///
+    /// For keys that nobody published: a receiver learns only that the holder of this very key
+    /// signed, and must compare the thumbprint with one that it expects.
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_jwt`].
+    pub fn sign_jwt_with_jwk(&self, typ: &str, claims: &impl Serialize) -> Result<String, Error> {
+        let mut header = self.header(typ);
+        let value =
+            serde_json::to_value(self.public_jwk.bare()).map_err(|_| Error::ClaimsMalformed)?;
+        header.jwk = Some(serde_json::from_value(value).map_err(|_| Error::ClaimsMalformed)?);
+        self.encode(&header, claims)
+    }
+
+    fn header(&self, typ: &str) -> Header {
+        let mut header = Header::new(openssl_provider::to_jsonwebtoken(self.algorithm));
+        header.typ = Some(typ.to_owned());
+        header
+    }
+
+    fn encode(&self, header: &Header, claims: &impl Serialize) -> Result<String, Error> {
+        jsonwebtoken::encode(header, claims, &self.encoding_key).map_err(|error| {
+            match error.kind() {
+                jsonwebtoken::errors::ErrorKind::Json(_) => Error::ClaimsMalformed,
+                _ => Error::CryptoFailed(openssl::error::ErrorStack::get()),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SigningKey")
+            .field("algorithm", &self.algorithm)
+            .field("kid", &self.kid())
+            .finish_non_exhaustive()
+    }
+}
+
+fn generate_ec(curve: Nid) -> Result<PKey<Private>, Error> {
+    let group = EcGroup::from_curve_name(curve)?;
+    Ok(PKey::from_ec_key(EcKey::generate(&group)?)?)
+}
