@@ -1,0 +1,215 @@
+//! What has to be on the machine, how to see that it is, and who packages it.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::install::Purpose;
+use crate::process;
+
+/// One thing that a command needs from the system.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Requirement {
+    /// Its name for the person.
+    pub(super) what: &'static str,
+    probe: Probe,
+    /// Package on Debian and its relatives.
+    pub(super) debian: &'static str,
+    /// Package on Fedora.
+    pub(super) fedora: &'static str,
+    /// Package on Arch.
+    pub(super) arch: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Probe {
+    /// Any one of these programs.
+    Program(&'static [&'static str]),
+    /// A library that pkg-config knows.
+    Library(&'static str),
+    /// Any one of these files.
+    File(&'static [&'static str]),
+    /// A program in `bin` of any numbered folder, as PostgreSQL is packaged.
+    Versioned {
+        folder: &'static str,
+        program: &'static str,
+    },
+}
+
+impl Requirement {
+    /// Whether the thing itself is on the machine.
+    pub(super) fn is_present(&self) -> bool {
+        match self.probe {
+            Probe::Program(names) => names
+                .iter()
+                .any(|name| process::find_program(name).is_some()),
+            Probe::Library(name) => Command::new("pkg-config")
+                .args(["--exists", name])
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success()),
+            Probe::File(paths) => paths.iter().any(|path| Path::new(path).exists()),
+            Probe::Versioned { folder, program } => {
+                process::find_program(program).is_some() || versioned(folder, program)
+            }
+        }
+    }
+}
+
+fn versioned(folder: &str, program: &str) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|versions| {
+        versions
+            .flatten()
+            .any(|version| version.path().join("bin").join(program).is_file())
+    })
+}
+
+/// Everything that `purpose` needs.
+pub(super) fn all(purpose: Purpose) -> Vec<Requirement> {
+    let mut list = DEMO.to_vec();
+    if pinentry_is_graphical() {
+        list.push(GRAPHICAL_PINENTRY);
+    }
+    if purpose == Purpose::Test {
+        list.extend(TEST);
+    }
+    list
+}
+
+/// Whether the PIN prompt can open a window in this session.
+pub(crate) fn pinentry_is_graphical() -> bool {
+    ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+const fn needed(
+    what: &'static str,
+    probe: Probe,
+    [debian, fedora, arch]: [&'static str; 3],
+) -> Requirement {
+    Requirement {
+        what,
+        probe,
+        debian,
+        fedora,
+        arch,
+    }
+}
+
+const GRAPHICAL_PINENTRY: Requirement = needed(
+    "a graphical PIN prompt",
+    Probe::Program(&[
+        "pinentry-gtk-2",
+        "pinentry-qt",
+        "pinentry-qt5",
+        "pinentry-gnome3",
+        "pinentry-fltk",
+    ]),
+    ["pinentry-qt", "pinentry-qt", "pinentry"],
+);
+
+const DEMO: [Requirement; 9] = [
+    needed(
+        "a C compiler",
+        Probe::Program(&["cc", "gcc"]),
+        ["gcc", "gcc", "gcc"],
+    ),
+    needed(
+        "the C library's headers",
+        Probe::File(&["/usr/include/stdio.h"]),
+        ["libc6-dev", "glibc-devel", "glibc"],
+    ),
+    needed(
+        "pkg-config",
+        Probe::Program(&["pkg-config"]),
+        ["pkg-config", "pkgconf-pkg-config", "pkgconf"],
+    ),
+    needed(
+        "OpenSSL's headers",
+        Probe::Library("openssl"),
+        ["libssl-dev", "openssl-devel", "openssl"],
+    ),
+    needed(
+        "PC/SC's headers",
+        Probe::Library("libpcsclite"),
+        ["libpcsclite-dev", "pcsc-lite-devel", "pcsclite"],
+    ),
+    needed(
+        "openssl",
+        Probe::Program(&["openssl"]),
+        ["openssl", "openssl", "openssl"],
+    ),
+    needed(
+        "pcscd",
+        Probe::Program(&["pcscd"]),
+        ["pcscd", "pcsc-lite", "pcsclite"],
+    ),
+    needed(
+        "the virtual reader's driver (vpcd)",
+        Probe::File(&[VPCD_DRIVER, "/usr/lib/readers/serial/libifdvpcd.so"]),
+        [
+            "vsmartcard-vpcd",
+            "vsmartcard-vpcd",
+            "virtualsmartcard (AUR)",
+        ],
+    ),
+    needed(
+        "a PIN prompt",
+        Probe::Program(&["pinentry-curses", "pinentry-tty", "pinentry"]),
+        ["pinentry-curses", "pinentry", "pinentry"],
+    ),
+];
+
+/// Where Debian puts the virtual reader's driver.
+pub(crate) const VPCD_DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
+
+const TEST: [Requirement; 9] = [
+    needed(
+        "OpenSC",
+        Probe::Program(&["pkcs11-tool"]),
+        ["opensc", "opensc", "opensc"],
+    ),
+    needed(
+        "OpenSC's piv-tool",
+        Probe::Program(&["piv-tool"]),
+        ["opensc", "opensc", "opensc"],
+    ),
+    needed(
+        "yubico-piv-tool",
+        Probe::Program(&["yubico-piv-tool"]),
+        ["yubico-piv-tool", "yubico-piv-tool", "yubico-piv-tool"],
+    ),
+    needed(
+        "SoftHSM2",
+        Probe::Program(&["softhsm2-util"]),
+        ["softhsm2", "softhsm", "softhsm"],
+    ),
+    needed(
+        "Chromium",
+        Probe::Program(&["chromium", "chromium-browser", "google-chrome"]),
+        ["chromium", "chromium", "chromium"],
+    ),
+    needed(
+        "chromedriver",
+        Probe::Program(&["chromedriver"]),
+        ["chromium-driver", "chromedriver", "chromium"],
+    ),
+    needed(
+        "a font for the screenshots",
+        Probe::File(&["/usr/share/fonts/truetype", "/usr/share/fonts"]),
+        ["fonts-dejavu-core", "dejavu-sans-fonts", "ttf-dejavu"],
+    ),
+    needed(
+        "PostgreSQL",
+        Probe::Versioned {
+            folder: "/usr/lib/postgresql",
+            program: "initdb",
+        },
+        ["postgresql", "postgresql-server", "postgresql"],
+    ),
+    needed(
+        "Redis",
+        Probe::Program(&["redis-server"]),
+        ["redis-server", "redis", "redis"],
+    ),
+];

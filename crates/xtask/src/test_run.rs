@@ -1,0 +1,59 @@
+//! `cargo xtask test`: every test, one sum at the end.
+
+mod summary;
+
+use std::io::{BufRead, BufReader};
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::install::{self, Purpose};
+use crate::test_run::summary::Summary;
+use crate::{output, workspace};
+
+/// Installs what is missing, builds the programs, runs `cargo test` over the workspace with the
+/// given further arguments, and prints `N passed, M failed` as the last line.
+///
+/// # Errors
+/// When the packages can't be installed. Failing tests are no error but a failing exit code.
+pub fn run(arguments: &[&str]) -> Result<ExitCode> {
+    install::ensure(Purpose::Test)?;
+    output::step("building the programs");
+    workspace::build_programs()?;
+    output::step("running the tests");
+    let summary = run_cargo_test(arguments)?;
+    for name in &summary.failed_names {
+        output::note(&format!("failed: {name}"));
+    }
+    output::result(&format!(
+        "{} passed, {} failed",
+        summary.passed, summary.failed
+    ));
+    Ok(if summary.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn run_cargo_test(arguments: &[&str]) -> Result<Summary> {
+    let mut command = workspace::cargo();
+    command
+        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        .args(arguments);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("can't start `cargo test`")?;
+    let stdout = child.stdout.take().context("`cargo test` has no stdout")?;
+    let mut summary = Summary::default();
+    for line in BufReader::new(stdout).split(b'\n') {
+        let bytes = line.context("can't read what `cargo test` says")?;
+        let line = String::from_utf8_lossy(&bytes);
+        output::result(&line);
+        summary.read_line(&line);
+    }
+    let status = child.wait().context("`cargo test` was lost")?;
+    summary.finish(status.success());
+    Ok(summary)
+}
