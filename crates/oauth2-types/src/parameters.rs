@@ -1,0 +1,75 @@
+//! Form parameters as every OAuth endpoint receives them (RFC 6749 section 3.1).
+
+use crate::Error;
+
+/// Longest value of one parameter, in bytes; an `id_token_hint` is the longest honest one.
+pub const PARAMETER_BYTES_MAX: usize = 4096;
+/// Most parameters in one request.
+pub const PARAMETERS_MAX: usize = 64;
+
+/// Declares a request's parameters once: the struct, and its parser from name/value pairs.
+macro_rules! parameters {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Default, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: Option<String>,)*
+        }
+
+        impl $name {
+            /// Reads decoded name/value pairs. Unknown names are ignored and empty values count
+            /// as absent (RFC 6749 section 3.1).
+            ///
+            /// # Errors
+            /// [`Error`] for a parameter that stands twice, is too long, or holds control
+            /// characters; and for too many parameters.
+            pub fn from_pairs<I>(pairs: I) -> Result<Self, Error>
+            where
+                I: IntoIterator<Item = (String, String)>,
+            {
+                let mut parsed = Self::default();
+                for (count, (name, value)) in pairs.into_iter().enumerate() {
+                    if count >= PARAMETERS_MAX {
+                        return Err(Error::TooManyParameters);
+                    }
+                    match name.as_str() {
+                        $(stringify!($field) => {
+                            $crate::parameters::set(&mut parsed.$field, stringify!($field), value)?;
+                        })*
+                        _ => {}
+                    }
+                }
+                $(parsed.$field = parsed.$field.filter(|value| !value.is_empty());)*
+                Ok(parsed)
+            }
+        }
+
+        /// Names the parameters that are present; values may be secrets.
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut present = formatter.debug_set();
+                $(if self.$field.is_some() { present.entry(&stringify!($field)); })*
+                present.finish()
+            }
+        }
+    };
+}
+pub(crate) use parameters;
+
+pub(crate) fn set(
+    slot: &mut Option<String>,
+    name: &'static str,
+    value: String,
+) -> Result<(), Error> {
+    if slot.is_some() {
+        return Err(Error::ParameterRepeated { name });
+    }
+    if value.len() > PARAMETER_BYTES_MAX {
+        return Err(Error::ParameterTooLong { name });
+    }
+    if value.chars().any(char::is_control) {
+        return Err(Error::ParameterMalformed { name });
+    }
+    *slot = Some(value);
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The token request and its answer (RFC 6749 sections 4.1.3 and 5).
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::Error;
+use crate::parameters::{PARAMETERS_MAX, parameters};
+
+parameters! {
+    /// A token request's parameters, undecided.
+    TokenParameters {
+        /// Which grant is redeemed.
+        grant_type,
+        /// The authorization code.
+        code,
+        /// Must equal the authorization request's.
+        redirect_uri,
+        /// PKCE verifier (RFC 7636).
+        code_verifier,
+        /// The client, where it authenticates in the body or not at all.
+        client_id,
+        /// `client_secret_post`.
+        client_secret,
+        /// `private_key_jwt`: kind of assertion.
+        client_assertion_type,
+        /// `private_key_jwt`: the assertion.
+        client_assertion,
+        /// A scope narrower than the one granted.
+        scope,
+        /// The refresh token.
+        refresh_token,
+    }
+}
+
+/// A successful token response. Its `Debug` hides the tokens.
+#[derive(Clone, Serialize)]
+pub struct TokenResponse {
+    /// JWT access token (RFC 9068).
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: &'static str,
+    /// Lifetime of the access token in seconds.
+    pub expires_in: i64,
+    /// ID token (OIDC Core section 2).
+    pub id_token: String,
+    /// The scope granted, space-separated.
+    pub scope: String,
+}
+
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TokenResponse")
+            .field("expires_in", &self.expires_in)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
