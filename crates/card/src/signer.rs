@@ -1,0 +1,164 @@
+//! The card as a signer: the trait that both backends implement.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{CardCertificate, Error, LastTry, Pin, PinStatus, SignatureAlgorithm};
+
+/// A card that was opened.
+///
+/// Every method is one short conversation with the card and leaves it usable for other programs.
+/// Methods block; [`crate::CardThread`] gives them a thread and a time limit.
+pub trait Card: Send {
+    /// What to call the card in a prompt, such as `PIV` or the token's label.
+    fn card_name(&self) -> String;
+
+    /// The serial number of the card: the CHUID's GUID, or the token's serial number.
+    ///
+    /// # Errors
+    /// [`Error::CardRemoved`] and the other failures of talking to a card.
+    fn serial(&mut self) -> Result<String, Error>;
+
+    /// Every readable certificate. Costs many APDUs: callers keep it for one [`crate::Insertion`].
+    ///
+    /// # Errors
+    /// [`Error::CardRemoved`] and the other failures of talking to a card;
+    /// [`Error::CertificateMalformed`] or [`Error::CertificateCompressed`] when a certificate is
+    /// unreadable and no authentication certificate is among the others.
+    fn certificates(&mut self) -> Result<Vec<CardCertificate>, Error>;
+
+    /// What the card says about its PIN. Uses no try.
+    ///
+    /// # Errors
+    /// [`Error::CardRemoved`] and the other failures of talking to a card.
+    fn pin_status(&mut self) -> Result<PinStatus, Error>;
+
+    /// Signs one message in one transaction. The PIN is always sent, once, whatever the card's PIN
+    /// state was; afterwards the state is as it was before.
+    ///
+    /// # Errors
+    /// [`Error::PinIncorrect`], [`Error::PinLastTry`] (nothing was sent), [`Error::PinBlocked`],
+    /// [`Error::SignatureInvalid`] when the card is not the one of the certificate,
+    /// [`Error::CardRemoved`] and the other failures of talking to a card.
+    fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error>;
+}
+
+/// What to sign, with which key, and the PIN that allows it.
+#[derive(Debug, Clone)]
+pub struct SignRequest<'a> {
+    /// The certificate whose key signs; it also fixes the algorithm, and the signature is checked
+    /// with it.
+    pub certificate: &'a CardCertificate,
+    /// The PIN as typed for this signature.
+    pub pin: &'a Pin,
+    /// The message, before hashing.
+    pub message: &'a [u8],
+    /// Whether the last try may be used.
+    pub last_try: LastTry,
+    /// Tells that nobody waits for the signature any more.
+    pub abandonment: Abandonment,
+}
+
+impl<'a> SignRequest<'a> {
+    /// A request that does not use the last try.
+    pub fn new(certificate: &'a CardCertificate, pin: &'a Pin, message: &'a [u8]) -> Self {
+        let abandonment = Abandonment::default();
+        Self {
+            certificate,
+            pin,
+            message,
+            last_try: LastTry::Refused,
+            abandonment,
+        }
+    }
+
+    /// Sets whether the last try may be used.
+    #[must_use]
+    pub fn with_last_try(mut self, last_try: LastTry) -> Self {
+        self.last_try = last_try;
+        self
+    }
+
+    /// Ties the request to a call that may be given up.
+    #[must_use]
+    pub fn with_abandonment(mut self, abandonment: Abandonment) -> Self {
+        self.abandonment = abandonment;
+        self
+    }
+}
+
+/// Tells a call that is still waiting for the card that nobody waits for it any more, so that it
+/// does not use a PIN late. Clones share one state.
+#[derive(Debug, Clone, Default)]
+pub struct Abandonment(Arc<AtomicBool>);
+
+impl Abandonment {
+    /// Gives the call up.
+    pub fn abandon(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the call was given up.
+    pub fn is_abandoned(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Backends call this before each step that uses the PIN.
+    ///
+    /// # Errors
+    /// [`Error::Abandoned`].
+    pub fn check(&self) -> Result<(), Error> {
+        if self.is_abandoned() {
+            Err(Error::Abandoned)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A signature that was checked with the certificate's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    algorithm: SignatureAlgorithm,
+    jws_bytes: Vec<u8>,
+    pin_after: PinAfter,
+}
+
+impl Signature {
+    /// A signature in JWS form. For implementations of [`Card`].
+    pub fn new(algorithm: SignatureAlgorithm, jws_bytes: Vec<u8>, pin_after: PinAfter) -> Self {
+        Self {
+            algorithm,
+            jws_bytes,
+            pin_after,
+        }
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    /// The bytes as a JWS carries them: RSA as it is, ECDSA as r‖s of 32 bytes each
+    /// (RFC 7518 section 3.4).
+    pub fn jws_bytes(&self) -> &[u8] {
+        &self.jws_bytes
+    }
+
+    /// How the card's PIN state was left.
+    pub fn pin_after(&self) -> PinAfter {
+        self.pin_after
+    }
+}
+
+/// How a signature left the card's PIN state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinAfter {
+    /// The PIN was not verified before and is not verified now.
+    Cleared,
+    /// Another program had verified the PIN before, and keeps that.
+    KeptForOther,
+    /// The card refused to clear its PIN state: other programs can use its keys until the card is
+    /// removed.
+    NotCleared,
+}
