@@ -1,1 +1,49 @@
-//! Placeholder.
+//! The statements of a card login and the exact bytes that get signed.
+//!
+//! Five JWTs with a `typ` of their own each, so that none passes for another: the server's login
+//! challenge, the card's assertion, the agent's attestation and presence statements, and the list
+//! of challenge keys under the issuer's root keys. The crate checks forms, signatures and what
+//! two statements must agree on; it keeps no state, asks no clock, and does not judge
+//! certificates. Formats: docs/architecture.md, "Card login".
+//!
+//! ```
+//! use cardea_assertion::{sign_present, verify_presence};
+//! use cardea_jose::{Algorithm, SigningKey};
+//!
+//! # fn main() -> Result<(), cardea_assertion::Error> {
+//! let presence_key = SigningKey::generate(Algorithm::Es256)?;
+//! let statement = sign_present(&presence_key, "https://id.example.fr", "server-nonce")?;
+//! let presence = verify_presence(&statement, "https://id.example.fr")?;
+//! assert_eq!(presence.jkt(), presence_key.kid());
+//! # Ok(())
+//! # }
+//! ```
+
+mod attestation;
+mod challenge;
+mod challenge_keys;
+mod error;
+mod origin;
+mod presence;
+mod signing_input;
+mod unverified;
+
+pub use attestation::{
+    ATTESTATION_BYTES_MAX, ATTESTATION_TYP, AttestationClaims, InstanceThumbprint,
+    verify_attestation,
+};
+pub use challenge::{
+    CHALLENGE_BYTES_MAX, CHALLENGE_TYP, LoginChallenge, Purpose, UnverifiedChallenge,
+    VerifiedChallenge,
+};
+pub use challenge_keys::{
+    CHALLENGE_KEYS_BYTES_MAX, CHALLENGE_KEYS_TYP, ChallengeKeyList, verify_challenge_keys,
+};
+pub use error::Error;
+pub use origin::Origin;
+pub use presence::{
+    PRESENCE_BYTES_MAX, PRESENCE_TYP, PresenceState, VerifiedPresence, sign_departed, sign_present,
+    verify_presence,
+};
+pub use signing_input::{AssertionClaims, Confirmation, SigningInput, UserVerification};
+pub use unverified::{ASSERTION_BYTES_MAX, ASSERTION_TYP, UnverifiedAssertion, VerifiedAssertion};

@@ -1,0 +1,86 @@
+//! The agent's countersignature: origin, PIN entry and presence are its statements.
+
+use cardea_jose::{SigningKey, UnverifiedJws, VerifyingKey, constant_time_eq, sha256_base64url};
+use serde::{Deserialize, Serialize};
+
+use crate::signing_input::UserVerification;
+use crate::{Error, VerifiedAssertion};
+
+/// `typ` of an attestation.
+pub const ATTESTATION_TYP: &str = "card-attestation+jwt";
+/// Longest attestation, in bytes.
+pub const ATTESTATION_BYTES_MAX: usize = 2048;
+
+/// What the agent vouches for with its instance key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttestationClaims {
+    /// SHA-256 of the compact assertion, base64url.
+    pub assertion: String,
+    /// The origin that the browser reported.
+    pub origin: String,
+    /// How the person was verified.
+    pub uv: UserVerification,
+}
+
+impl AttestationClaims {
+    /// The statement that goes with an assertion.
+    #[must_use]
+    pub fn new(compact_assertion: &str, origin: &str, uv: UserVerification) -> Self {
+        let assertion = sha256_base64url(compact_assertion.as_bytes());
+        Self {
+            assertion,
+            origin: origin.to_owned(),
+            uv,
+        }
+    }
+
+    /// Countersigns with the agent's instance key.
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_jwt_with_jwk`].
+    pub fn sign(&self, instance_key: &SigningKey) -> Result<String, Error> {
+        Ok(instance_key.sign_jwt_with_jwk(ATTESTATION_TYP, self)?)
+    }
+}
+
+/// The RFC 7638 thumbprint of an agent instance that countersigned an assertion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceThumbprint(String);
+
+impl InstanceThumbprint {
+    /// The thumbprint, base64url.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Checks that the instance named in the assertion countersigned this very assertion.
+///
+/// # Errors
+/// [`Error::AttestationMismatch`] when it speaks of another assertion, instance, origin or
+/// verification; [`Error::SignatureInvalid`]; [`Error::Jose`].
+pub fn verify_attestation(
+    compact: &str,
+    assertion: &VerifiedAssertion,
+) -> Result<InstanceThumbprint, Error> {
+    let jws = UnverifiedJws::parse(compact, ATTESTATION_BYTES_MAX)?;
+    let key = jws.jwk().ok_or(Error::AttestationMismatch)?.clone();
+    let thumbprint = key.thumbprint();
+    let signed = assertion.claims();
+    if !constant_time_eq(thumbprint.as_bytes(), signed.instance_jkt.as_bytes()) {
+        return Err(Error::AttestationMismatch);
+    }
+    let claims: AttestationClaims = jws
+        .verify(&VerifyingKey::from_jwk(&key)?, ATTESTATION_TYP)
+        .map_err(Error::from_verification)?
+        .claims()?;
+    let fits = constant_time_eq(claims.assertion.as_bytes(), assertion.hash().as_bytes())
+        && claims.origin == signed.origin
+        && claims.uv == signed.uv;
+    if fits {
+        Ok(InstanceThumbprint(thumbprint))
+    } else {
+        Err(Error::AttestationMismatch)
+    }
+}

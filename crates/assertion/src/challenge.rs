@@ -1,0 +1,174 @@
+//! The login challenge: what the server asks the card to answer (design: life of a login, 2).
+
+use cardea_jose::{SigningKey, UnverifiedJws, VerifyingKey, sha256_base64url};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// `typ` of a login challenge.
+pub const CHALLENGE_TYP: &str = "card-challenge+jwt";
+/// Longest challenge, in bytes.
+pub const CHALLENGE_BYTES_MAX: usize = 4096;
+/// Longest lifetime that an agent accepts a challenge with, in seconds.
+const LIFETIME_SECONDS_MAX: i64 = 600;
+/// Longest single text of a challenge, in bytes.
+const TEXT_BYTES_MAX: usize = 512;
+
+/// What a challenge may be answered for. A grant for business software has one of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Log in to a portal in the browser that holds the login cookie.
+    Login,
+}
+
+/// The claims of a login challenge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginChallenge {
+    /// The issuer, letter for letter.
+    pub iss: String,
+    /// Why the card is asked.
+    pub purpose: Purpose,
+    /// 256 random bits, base64url.
+    pub nonce: String,
+    /// The challenge's name in the server's store.
+    pub jti: String,
+    /// Issued at, unix seconds by the server's clock.
+    pub iat: i64,
+    /// Expires at, unix seconds by the server's clock.
+    pub exp: i64,
+    /// The client that the person logs in to.
+    pub client_id: String,
+    /// The client's display name, shown in the PIN prompt.
+    pub client_name: String,
+    /// The scope asked for, space-separated.
+    pub scope: String,
+    /// The authentication context class asked for, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// SHA-256 of the login cookie, base64url: ties the challenge to one browser.
+    pub browser: String,
+}
+
+impl LoginChallenge {
+    /// Signs the challenge with the issuer's challenge key.
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_jwt`].
+    pub fn sign(&self, key: &SigningKey) -> Result<String, Error> {
+        Ok(key.sign_jwt(CHALLENGE_TYP, self)?)
+    }
+}
+
+/// A challenge as a page handed it over; only its key id and issuer may be looked at.
+#[derive(Debug)]
+pub struct UnverifiedChallenge<'a> {
+    compact: &'a str,
+    jws: UnverifiedJws<'a>,
+    issuer: String,
+}
+
+/// A challenge signed by a key of the issuer that the agent is enrolled with.
+#[derive(Clone, Debug)]
+pub struct VerifiedChallenge {
+    claims: LoginChallenge,
+    hash: String,
+}
+
+impl<'a> UnverifiedChallenge<'a> {
+    /// Reads a challenge without believing it.
+    ///
+    /// # Errors
+    /// [`Error::Jose`] when it is no bounded JWS with an `iss`.
+    pub fn parse(compact: &'a str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct IssuerOnly {
+            iss: String,
+        }
+        let jws = UnverifiedJws::parse(compact, CHALLENGE_BYTES_MAX)?;
+        let IssuerOnly { iss } = jws.unverified_claims()?;
+        Ok(Self {
+            compact,
+            jws,
+            issuer: iss,
+        })
+    }
+
+    /// The key id to look up among the enrolled issuer's challenge keys.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.jws.kid()
+    }
+
+    /// The issuer that the challenge claims to come from: chooses the enrolment, proves nothing.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Checks the signature, the type, the issuer and the claims' bounds.
+    ///
+    /// Expiry is not checked: a workstation's clock may be wrong, and only the server's decides.
+    ///
+    /// # Errors
+    /// [`Error::SignatureInvalid`], [`Error::Jose`] for another `typ` or algorithm,
+    /// [`Error::AudienceMismatch`] for another issuer, [`Error::Malformed`].
+    pub fn verify(self, key: &VerifyingKey, issuer: &str) -> Result<VerifiedChallenge, Error> {
+        let hash = sha256_base64url(self.compact.as_bytes());
+        let verified = self
+            .jws
+            .verify(key, CHALLENGE_TYP)
+            .map_err(Error::from_verification)?;
+        let claims: LoginChallenge = verified.claims()?;
+        if claims.iss != issuer {
+            return Err(Error::AudienceMismatch);
+        }
+        claims.check_bounds()?;
+        Ok(VerifiedChallenge { claims, hash })
+    }
+}
+
+impl LoginChallenge {
+    fn check_bounds(&self) -> Result<(), Error> {
+        let lifetime = self.exp.checked_sub(self.iat);
+        if !lifetime.is_some_and(|seconds| (1..=LIFETIME_SECONDS_MAX).contains(&seconds)) {
+            return Err(Error::Malformed {
+                reason: "the lifetime is negative or too long",
+            });
+        }
+        let texts = [
+            &self.nonce,
+            &self.jti,
+            &self.client_id,
+            &self.client_name,
+            &self.scope,
+        ];
+        if texts.iter().any(|text| text.len() > TEXT_BYTES_MAX) {
+            return Err(Error::Malformed {
+                reason: "a text is too long",
+            });
+        }
+        // 128 bits are 22 characters of base64url: a shorter nonce could be guessed.
+        if self.nonce.len() < 22 || self.jti.len() < 22 {
+            return Err(Error::Malformed {
+                reason: "the nonce or jti is too short",
+            });
+        }
+        Ok(())
+    }
+}
+
+impl VerifiedChallenge {
+    /// The proven claims.
+    #[must_use]
+    pub fn claims(&self) -> &LoginChallenge {
+        &self.claims
+    }
+
+    /// SHA-256 of the compact challenge, base64url: what the assertion names.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+}
