@@ -1,1 +1,51 @@
-//! Placeholder.
+//! Records that must outlive a request, kept in SQLite (the embedded default) or PostgreSQL.
+//!
+//! One file a record; each holds the record's Rust form and the few statements that touch it. The
+//! same static SQL text runs on both databases: `$1` placeholders, `BIGINT` unix seconds, `TEXT`
+//! ids (base64url of random bytes), `ON CONFLICT` and `RETURNING`.
+//!
+//! What it deliberately does not do: decide anything. Expiry, ownership and limits are compared by
+//! the caller; here a record is taken, changed or found. It also never sees the clock, makes no
+//! random values, and never stores a secret: cookies and codes arrive as [`SecretDigest`], which only SHA-256 can make.
+//!
+//! Every statement runs in a [`Transaction`], so that an effect and the event that tells of it are
+//! written together or not at all.
+//!
+//! ```
+//! # async fn example() -> Result<(), cardea_storage::Error> {
+//! use cardea_storage::{Store, subject};
+//! use time::OffsetDateTime;
+//!
+//! let store = Store::open_in_memory().await?;
+//! let mut transaction = store.begin().await?;
+//! let now = OffsetDateTime::UNIX_EPOCH;
+//! let person = subject::PersonId { scheme: "rpps", value: "899700000001" };
+//! let first = subject::load_or_create(&mut transaction, person, "sub-one", now).await?;
+//! let again = subject::load_or_create(&mut transaction, person, "sub-two", now).await?;
+//! assert_eq!(first, again);
+//! transaction.commit().await
+//! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+//! ```
+
+pub mod access_grant;
+pub mod agent_instance;
+pub mod authorization_code;
+pub mod authorization_request;
+pub mod challenge;
+pub mod client_session;
+mod database;
+mod error;
+pub mod event;
+mod migrate;
+mod redemption;
+pub mod retention;
+mod secret_digest;
+pub mod session;
+pub mod subject;
+mod timestamp;
+
+pub use database::{Store, Transaction};
+pub use error::Error;
+pub use redemption::Redemption;
+pub use secret_digest::SecretDigest;

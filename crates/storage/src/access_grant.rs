@@ -1,0 +1,117 @@
+//! Access tokens that were given out, so that they can be taken back before they expire.
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use time::OffsetDateTime;
+
+use crate::{Error, SecretDigest, Transaction, timestamp};
+
+/// One access token, by its `jti`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessGrant {
+    /// The token's `jti` (RFC 9068 section 2.2).
+    pub jti: String,
+    /// The code that it came from: a second use of that code takes the token back.
+    pub code: SecretDigest,
+    /// The client session it belongs to.
+    pub sid: String,
+    /// The client that holds it.
+    pub client_id: String,
+    /// What it allows, space-separated.
+    pub scope: String,
+    /// When it was made.
+    pub issued_at: OffsetDateTime,
+    /// When it ends by itself.
+    pub expires_at: OffsetDateTime,
+    /// When it was taken back.
+    pub revoked_at: Option<OffsetDateTime>,
+}
+
+/// Stores a new grant.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Conflict`].
+pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO access_grant
+             (jti, code_sha256, sid, client_id, scope, issued_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(grant.jti.as_str())
+    .bind(grant.code.as_str())
+    .bind(grant.sid.as_str())
+    .bind(grant.client_id.as_str())
+    .bind(grant.scope.as_str())
+    .bind(grant.issued_at.unix_timestamp())
+    .bind(grant.expires_at.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(())
+}
+
+/// Finds the grant of a token; revocation and expiry are the caller's to compare.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find(transaction: &mut Transaction, jti: &str) -> Result<Option<AccessGrant>, Error> {
+    let row = sqlx::query(
+        "SELECT jti, code_sha256, sid, client_id, scope, issued_at, expires_at, revoked_at
+         FROM access_grant WHERE jti = $1",
+    )
+    .bind(jti)
+    .fetch_optional(transaction.connection())
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Takes back what a code gave (RFC 6749 section 4.1.2: code used twice), and says how many.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revoke_of_code(
+    transaction: &mut Transaction,
+    code: &SecretDigest,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let revoked = sqlx::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE code_sha256 = $1 AND revoked_at IS NULL",
+    )
+    .bind(code.as_str())
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(revoked.rows_affected())
+}
+
+/// Takes back every token of a session, and says how many.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revoke_of_session(
+    transaction: &mut Transaction,
+    session_id: &str,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let revoked = sqlx::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE revoked_at IS NULL
+         AND sid IN (SELECT sid FROM client_session WHERE session_id = $1)",
+    )
+    .bind(session_id)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(revoked.rows_affected())
+}
+
+fn read(row: &AnyRow) -> Result<AccessGrant, Error> {
+    Ok(AccessGrant {
+        jti: row.try_get("jti")?,
+        code: SecretDigest::from_stored(row.try_get("code_sha256")?),
+        sid: row.try_get("sid")?,
+        client_id: row.try_get("client_id")?,
+        scope: row.try_get("scope")?,
+        issued_at: timestamp::required(row, "issued_at")?,
+        expires_at: timestamp::required(row, "expires_at")?,
+        revoked_at: timestamp::optional(row, "revoked_at")?,
+    })
+}

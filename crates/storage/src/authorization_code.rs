@@ -1,0 +1,124 @@
+//! Authorization codes: given out once, redeemed once (RFC 6749 section 4.1.2).
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use time::OffsetDateTime;
+
+use crate::{Error, Redemption, SecretDigest, Transaction, timestamp};
+
+/// A code and everything that its redemption is checked against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizationCode {
+    /// SHA-256 of the code.
+    pub code: SecretDigest,
+    /// The client session it belongs to.
+    pub sid: String,
+    /// The client it was given to.
+    pub client_id: String,
+    /// The redirect URI it was sent to.
+    pub redirect_uri: String,
+    /// The PKCE challenge, S256 (RFC 7636 section 4.2).
+    pub code_challenge: String,
+    /// The scope that was granted, space-separated.
+    pub scope: String,
+    /// The client's nonce, for the ID token.
+    pub nonce: Option<String>,
+    /// When it was made.
+    pub issued_at: OffsetDateTime,
+    /// When it stops being accepted.
+    pub expires_at: OffsetDateTime,
+}
+
+/// Stores a new code.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Conflict`].
+pub async fn insert(transaction: &mut Transaction, code: &AuthorizationCode) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO authorization_code
+             (code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce, issued_at,
+              expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(code.code.as_str())
+    .bind(code.sid.as_str())
+    .bind(code.client_id.as_str())
+    .bind(code.redirect_uri.as_str())
+    .bind(code.code_challenge.as_str())
+    .bind(code.scope.as_str())
+    .bind(code.nonce.as_deref())
+    .bind(code.issued_at.unix_timestamp())
+    .bind(code.expires_at.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(())
+}
+
+/// Takes a code. One statement decides, so of parallel attempts exactly one redeems it; the others
+/// wait for its transaction and then see [`Redemption::AlreadyRedeemed`] with its grants in place.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn redeem(
+    transaction: &mut Transaction,
+    code: &SecretDigest,
+    now: OffsetDateTime,
+) -> Result<Redemption<AuthorizationCode>, Error> {
+    let taken = sqlx::query(
+        "UPDATE authorization_code SET redeemed_at = $2
+         WHERE code_sha256 = $1 AND redeemed_at IS NULL
+         RETURNING code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce,
+                   issued_at, expires_at",
+    )
+    .bind(code.as_str())
+    .bind(now.unix_timestamp())
+    .fetch_optional(transaction.connection())
+    .await?;
+    if let Some(row) = taken {
+        return Ok(Redemption::Redeemed(read(&row)?));
+    }
+    let spent = sqlx::query(
+        "SELECT code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce, issued_at,
+                expires_at
+         FROM authorization_code WHERE code_sha256 = $1",
+    )
+    .bind(code.as_str())
+    .fetch_optional(transaction.connection())
+    .await?;
+    match spent {
+        Some(row) => Ok(Redemption::AlreadyRedeemed(read(&row)?)),
+        None => Ok(Redemption::Unknown),
+    }
+}
+
+/// Deletes the codes of a session that were not redeemed yet, and says how many there were.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revoke_of_session(
+    transaction: &mut Transaction,
+    session_id: &str,
+) -> Result<u64, Error> {
+    let deleted = sqlx::query(
+        "DELETE FROM authorization_code WHERE redeemed_at IS NULL
+         AND sid IN (SELECT sid FROM client_session WHERE session_id = $1)",
+    )
+    .bind(session_id)
+    .execute(transaction.connection())
+    .await?;
+    Ok(deleted.rows_affected())
+}
+
+fn read(row: &AnyRow) -> Result<AuthorizationCode, Error> {
+    Ok(AuthorizationCode {
+        code: SecretDigest::from_stored(row.try_get("code_sha256")?),
+        sid: row.try_get("sid")?,
+        client_id: row.try_get("client_id")?,
+        redirect_uri: row.try_get("redirect_uri")?,
+        code_challenge: row.try_get("code_challenge")?,
+        scope: row.try_get("scope")?,
+        nonce: row.try_get("nonce")?,
+        issued_at: timestamp::required(row, "issued_at")?,
+        expires_at: timestamp::required(row, "expires_at")?,
+    })
+}

@@ -1,0 +1,99 @@
+//! A client's part in a session, with a `sid` that no other client knows.
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use time::OffsetDateTime;
+
+use crate::{Error, Transaction};
+
+/// One client in one session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSession {
+    /// What this client's ID tokens and logout tokens carry.
+    pub sid: String,
+    /// The session.
+    pub session_id: String,
+    /// The client.
+    pub client_id: String,
+}
+
+/// Returns the client's `sid` in this session, which is `sid_if_new` the first time.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn load_or_create(
+    transaction: &mut Transaction,
+    session_id: &str,
+    client_id: &str,
+    sid_if_new: &str,
+    now: OffsetDateTime,
+) -> Result<String, Error> {
+    let row = sqlx::query(
+        "INSERT INTO client_session (sid, session_id, client_id, created_at)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (session_id, client_id) DO UPDATE SET client_id = excluded.client_id
+         RETURNING sid",
+    )
+    .bind(sid_if_new)
+    .bind(session_id)
+    .bind(client_id)
+    .bind(now.unix_timestamp())
+    .fetch_one(transaction.connection())
+    .await?;
+    Ok(row.try_get("sid")?)
+}
+
+/// Finds a client session by its `sid`.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find(
+    transaction: &mut Transaction,
+    sid: &str,
+) -> Result<Option<ClientSession>, Error> {
+    let row = sqlx::query("SELECT sid, session_id, client_id FROM client_session WHERE sid = $1")
+        .bind(sid)
+        .fetch_optional(transaction.connection())
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Lists the clients of a session, in the order in which they joined.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn list_of_session(
+    transaction: &mut Transaction,
+    session_id: &str,
+) -> Result<Vec<ClientSession>, Error> {
+    let rows = sqlx::query(
+        "SELECT sid, session_id, client_id FROM client_session WHERE session_id = $1
+         ORDER BY created_at, sid",
+    )
+    .bind(session_id)
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Moves every client of one session into another, which has none yet: the same person has shown
+/// the same card again, and the clients keep their `sid`.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Conflict`] when both sessions hold one client.
+pub async fn move_all(transaction: &mut Transaction, from: &str, to: &str) -> Result<u64, Error> {
+    let moved = sqlx::query("UPDATE client_session SET session_id = $2 WHERE session_id = $1")
+        .bind(from)
+        .bind(to)
+        .execute(transaction.connection())
+        .await?;
+    Ok(moved.rows_affected())
+}
+
+fn read(row: &AnyRow) -> Result<ClientSession, Error> {
+    Ok(ClientSession {
+        sid: row.try_get("sid")?,
+        session_id: row.try_get("session_id")?,
+        client_id: row.try_get("client_id")?,
+    })
+}

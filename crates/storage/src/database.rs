@@ -1,0 +1,192 @@
+//! Opening the database, and the transactions that every statement runs in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::Duration;
+
+use sqlx::any::{Any, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Executor as _};
+
+use crate::{Error, migrate};
+
+/// How long a caller waits for a free connection before the database counts as unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const READERS_MAX: u32 = 4;
+const POSTGRES_CONNECTIONS_MAX: u32 = 16;
+
+static DRIVERS: Once = Once::new();
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// An open database with the current schema; cheap to clone.
+///
+/// SQLite has one writing connection, so writers queue here instead of meeting `SQLITE_BUSY`, and a
+/// few readers that never wait for it (write-ahead log). On PostgreSQL both share one pool.
+#[derive(Clone, Debug)]
+pub struct Store {
+    engine: Engine,
+    writer: AnyPool,
+    reader: AnyPool,
+}
+
+impl Store {
+    /// Opens `sqlite:///absolute/path` (created on first start, readable by its owner alone) or
+    /// `postgres://…`, and runs the migrations that are missing.
+    ///
+    /// # Errors
+    /// [`Error::UrlInvalid`], [`Error::FileNotPrivate`], [`Error::Unavailable`] or
+    /// [`Error::MigrationFailed`].
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let store = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = AnyPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS_MAX)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect(url)
+                .await?;
+            Self { engine: Engine::Postgres, writer: pool.clone(), reader: pool }
+        } else {
+            let file = sqlite_file(url)?;
+            create_private_file(&file)?;
+            let url = format!("sqlite://{}?mode=rw", file.to_str().ok_or(Error::UrlInvalid)?);
+            let writer = sqlite_pool(1).connect(&url).await?;
+            let reader = sqlite_pool(READERS_MAX).connect(&url).await?;
+            Self { engine: Engine::Sqlite, writer, reader }
+        };
+        migrate::migrate(&store.writer).await?;
+        Ok(store)
+    }
+
+    /// An empty SQLite database that vanishes with the last clone; for tests.
+    ///
+    /// It has a single connection: a transaction must end before the next one begins.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] or [`Error::MigrationFailed`].
+    pub async fn open_in_memory() -> Result<Self, Error> {
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let pool = sqlite_pool(1).connect("sqlite::memory:").await?;
+        migrate::migrate(&pool).await?;
+        Ok(Self { engine: Engine::Sqlite, writer: pool.clone(), reader: pool })
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// SQLite takes the write lock at once: a transaction that reads first and writes later could
+    /// otherwise fail half-way because another one wrote in between.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        let statement = match self.engine {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        };
+        Ok(Transaction { inner: self.writer.begin_with(statement).await? })
+    }
+
+    /// Begins a transaction that only reads, and never waits for a writer.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn begin_read(&self) -> Result<Transaction, Error> {
+        Ok(Transaction { inner: self.reader.begin().await? })
+    }
+
+    /// Asks the database for an answer, for the health check.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ping(&self) -> Result<(), Error> {
+        let mut connection = self.reader.acquire().await?;
+        sqlx::query("SELECT 1").execute(&mut *connection).await?;
+        Ok(())
+    }
+
+    /// Closes all connections after the running statements; SQLite then folds its log into the
+    /// database file.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A running transaction: [`commit`](Self::commit) keeps its statements, dropping it undoes them.
+#[derive(Debug)]
+pub struct Transaction {
+    inner: sqlx::Transaction<'static, Any>,
+}
+
+impl Transaction {
+    /// Makes the statements durable.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: whether the statements took effect is then unknown.
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.inner.commit().await?)
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+}
+
+/// Pragmas are set a connection: SQLite forgets all but `journal_mode` when a connection closes.
+fn sqlite_pool(connections_max: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .min_connections(1)
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection
+                    .execute(
+                        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
+                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                         PRAGMA trusted_schema = OFF;",
+                    )
+                    .await?;
+                Ok(())
+            })
+        })
+}
+
+/// The path of `sqlite:///path`, `sqlite://path` or `sqlite:path`; parameters are refused, because
+/// every setting that matters is fixed here.
+fn sqlite_file(url: &str) -> Result<PathBuf, Error> {
+    let rest = url.strip_prefix("sqlite:").ok_or(Error::UrlInvalid)?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() || path == ":memory:" || path.contains(['?', '#', '%']) {
+        return Err(Error::UrlInvalid);
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// Creates the file with mode 0600 before SQLite can create it with the process's umask; the `-wal`
+/// and `-shm` files take over the mode of the database file.
+fn create_private_file(path: &Path) -> Result<(), Error> {
+    let refused = |source| Error::FileNotPrivate { source };
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+        let file = options.mode(0o600).open(path).map_err(refused)?;
+        let mode = file.metadata().map_err(refused)?.mode();
+        if mode & 0o077 != 0 {
+            return Err(refused(std::io::Error::new(
+                std::io::ErrorKind::PermissionDenied,
+                format!("mode {:o} lets other users in; use 600", mode & 0o777),
+            )));
+        }
+    }
+    #[cfg(not(unix))]
+    options.open(path).map_err(refused)?;
+    Ok(())
+}

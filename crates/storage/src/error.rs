@@ -1,0 +1,94 @@
+//! What can go wrong between Cardea and its database.
+
+/// A failure of the database, named by what an operator can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL names neither SQLite nor PostgreSQL, or cannot be read as a URL.
+    #[error("the database url is neither sqlite: nor postgres:")]
+    UrlInvalid,
+    /// The SQLite file could not be created, or is open to other users of the machine.
+    #[error("the database file cannot be created as a private file")]
+    FileNotPrivate {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A migration failed, or the database was written by a newer version.
+    #[error("the database schema could not be brought up to date")]
+    MigrationFailed {
+        /// What the migrator said.
+        #[source]
+        source: Box<sqlx::migrate::MigrateError>,
+    },
+    /// No connection, no room on the disk, or no answer in time.
+    #[error("the database did not carry out the statement")]
+    Unavailable {
+        /// What the driver said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
+    /// A row with the same key is there already; with random keys this is a fault, never chance.
+    #[error("a record with this key exists already")]
+    Conflict,
+    /// A stored value does not have the shape that this version writes.
+    #[error("the stored value of {column} cannot be read")]
+    Corrupt {
+        /// The column, such as `session.state`.
+        column: String,
+    },
+}
+
+impl Error {
+    /// Every code of this crate, as listed in `docs/errors.md`.
+    pub const ALL_CODES: &[&str] = &[
+        "storage.url_invalid",
+        "storage.file_not_private",
+        "storage.migration_failed",
+        "storage.unavailable",
+        "storage.conflict",
+        "storage.corrupt",
+    ];
+
+    /// The stable machine code of this error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UrlInvalid => "storage.url_invalid",
+            Self::FileNotPrivate { .. } => "storage.file_not_private",
+            Self::MigrationFailed { .. } => "storage.migration_failed",
+            Self::Unavailable { .. } => "storage.unavailable",
+            Self::Conflict => "storage.conflict",
+            Self::Corrupt { .. } => "storage.corrupt",
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(source: sqlx::Error) -> Self {
+        match &source {
+            sqlx::Error::Database(database) if database.is_unique_violation() => Self::Conflict,
+            sqlx::Error::ColumnDecode { index, .. } => Self::Corrupt { column: index.clone() },
+            _ => Self::Unavailable { source: Box::new(source) },
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(source: sqlx::migrate::MigrateError) -> Self {
+        Self::MigrationFailed { source: Box::new(source) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn every_code_has_a_row_in_the_error_list() {
+        let list = include_str!("../../../docs/errors.md");
+        for code in Error::ALL_CODES {
+            assert!(list.contains(&format!("| `{code}` |")), "{code} is not in docs/errors.md");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Forgetting: what is over is deleted, personal data with it. Events and subjects stay.
+
+use time::OffsetDateTime;
+
+use crate::{Error, Transaction};
+
+/// Deletes, children first, what ended before `before`, and says how many rows went.
+///
+/// `before` lies far enough back that a replayed challenge or a reused code is still recognised
+/// for some time after it expired.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn delete_ended_before(
+    transaction: &mut Transaction,
+    before: OffsetDateTime,
+) -> Result<u64, Error> {
+    const STATEMENTS: [&str; 7] = [
+        "DELETE FROM access_grant WHERE expires_at < $1",
+        "DELETE FROM authorization_code WHERE expires_at < $1",
+        "DELETE FROM challenge WHERE authorization_request_id IN
+             (SELECT id FROM authorization_request WHERE expires_at < $1)",
+        "DELETE FROM authorization_request WHERE expires_at < $1",
+        "DELETE FROM client_session WHERE session_id IN
+             (SELECT id FROM session WHERE state = 'ended' AND ended_at < $1)
+             AND sid NOT IN (SELECT sid FROM access_grant)
+             AND sid NOT IN (SELECT sid FROM authorization_code)",
+        "UPDATE session SET identity = '{}' WHERE state = 'ended' AND ended_at < $1
+             AND identity <> '{}'",
+        "DELETE FROM session WHERE state = 'ended' AND ended_at < $1
+             AND id NOT IN (SELECT session_id FROM client_session)
+             AND id NOT IN (SELECT session_id FROM authorization_request
+                            WHERE session_id IS NOT NULL)",
+    ];
+    let mut rows = 0;
+    for statement in STATEMENTS {
+        let done = sqlx::query(statement)
+            .bind(before.unix_timestamp())
+            .execute(transaction.connection())
+            .await?;
+        rows += done.rows_affected();
+    }
+    Ok(rows)
+}

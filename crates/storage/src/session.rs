@@ -1,0 +1,324 @@
+//! Sessions: one authentication by card, alive while its card is present.
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use time::OffsetDateTime;
+
+use crate::{Error, SecretDigest, Transaction, timestamp};
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// The card has signed; the presence key has not answered yet.
+    Pending,
+    /// The card is present.
+    Active,
+    /// Over for good.
+    Ended,
+}
+
+/// A stored session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Random; never leaves the server.
+    pub id: String,
+    /// The person.
+    pub sub: String,
+    /// What the card's certificate says about the person, as JSON; the caller owns its shape.
+    pub identity: String,
+    /// SHA-256 of the card's authentication certificate, base64url.
+    pub card_sha256: String,
+    /// Thumbprint of the agent instance's key.
+    pub instance_jkt: String,
+    /// Thumbprint of the presence key.
+    pub presence_jkt: String,
+    /// The level reached.
+    pub acr: String,
+    /// Age of the stale CRL that had to be relied on, in seconds; none when evidence was current.
+    pub revocation_age: Option<i64>,
+    /// Where it stands.
+    pub state: SessionState,
+    /// The browser's session cookie, once it has one.
+    pub cookie: Option<SecretDigest>,
+    /// When the card signed.
+    pub authenticated_at: OffsetDateTime,
+    /// When the presence key last answered.
+    pub present_at: Option<OffsetDateTime>,
+    /// When the person last did something through a client.
+    pub used_at: OffsetDateTime,
+}
+
+/// Moments before which a session counts as over.
+#[derive(Clone, Copy, Debug)]
+pub struct Cutoffs {
+    /// Pending sessions authenticated before this were never claimed by a presence key.
+    pub pending_since: OffsetDateTime,
+    /// Active sessions whose presence key last answered before this; none while it is unknown
+    /// whether the agents could have reached us.
+    pub present: Option<OffsetDateTime>,
+    /// Active sessions last used before this.
+    pub used: OffsetDateTime,
+    /// Sessions authenticated before this.
+    pub authenticated: OffsetDateTime,
+}
+
+/// Stores a new session.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Conflict`] when its presence key belongs to another session.
+pub async fn insert(transaction: &mut Transaction, session: &Session) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO session
+             (id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+              state, cookie_sha256, authenticated_at, present_at, used_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(session.id.as_str())
+    .bind(session.sub.as_str())
+    .bind(session.identity.as_str())
+    .bind(session.card_sha256.as_str())
+    .bind(session.instance_jkt.as_str())
+    .bind(session.presence_jkt.as_str())
+    .bind(session.acr.as_str())
+    .bind(session.revocation_age)
+    .bind(session.state.as_str())
+    .bind(session.cookie.as_ref().map(SecretDigest::as_str))
+    .bind(session.authenticated_at.unix_timestamp())
+    .bind(session.present_at.map(OffsetDateTime::unix_timestamp))
+    .bind(session.used_at.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(())
+}
+
+/// Finds a session by its id.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find(transaction: &mut Transaction, id: &str) -> Result<Option<Session>, Error> {
+    let query = sqlx::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE id = $1",
+    );
+    let row = query.bind(id).fetch_optional(transaction.connection()).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a session by the thumbprint of its presence key.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find_by_presence_key(
+    transaction: &mut Transaction,
+    presence_jkt: &str,
+) -> Result<Option<Session>, Error> {
+    let query = sqlx::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE presence_jkt = $1",
+    );
+    let row = query.bind(presence_jkt).fetch_optional(transaction.connection()).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a session by the browser's session cookie.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find_by_cookie(
+    transaction: &mut Transaction,
+    cookie: &SecretDigest,
+) -> Result<Option<Session>, Error> {
+    let query = sqlx::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE cookie_sha256 = $1",
+    );
+    let row = query.bind(cookie.as_str()).fetch_optional(transaction.connection()).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Lists the sessions of a card that are not over and that another agent instance holds.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_of_card_elsewhere(
+    transaction: &mut Transaction,
+    card_sha256: &str,
+    instance_jkt: &str,
+) -> Result<Vec<Session>, Error> {
+    let rows = sqlx::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE card_sha256 = $1 AND instance_jkt <> $2 AND state <> 'ended'",
+    )
+    .bind(card_sha256)
+    .bind(instance_jkt)
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Lists up to `count_max` sessions that are over by one of the cut-offs but not ended yet.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_overdue(
+    transaction: &mut Transaction,
+    cutoffs: &Cutoffs,
+    count_max: u32,
+) -> Result<Vec<Session>, Error> {
+    let present = cutoffs.present.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let rows = sqlx::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session
+         WHERE (state = 'pending' AND authenticated_at < $1)
+            OR (state = 'active' AND (present_at < $2 OR used_at < $3 OR authenticated_at < $4))
+         ORDER BY authenticated_at LIMIT $5",
+    )
+    .bind(cutoffs.pending_since.unix_timestamp())
+    .bind(present.unix_timestamp())
+    .bind(cutoffs.used.unix_timestamp())
+    .bind(cutoffs.authenticated.unix_timestamp())
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Turns a pending session active. False when it is not pending any more.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn activate(
+    transaction: &mut Transaction,
+    id: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE session SET state = 'active', present_at = $2
+         WHERE id = $1 AND state = 'pending'",
+    )
+    .bind(id)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Notes that the presence key of an active session has answered. False when it is not active.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn record_presence(
+    transaction: &mut Transaction,
+    id: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let updated =
+        sqlx::query("UPDATE session SET present_at = $2 WHERE id = $1 AND state = 'active'")
+            .bind(id)
+            .bind(now.unix_timestamp())
+            .execute(transaction.connection())
+            .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Notes that the person did something through a client. False when the session is not active.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn record_use(
+    transaction: &mut Transaction,
+    id: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let updated = sqlx::query("UPDATE session SET used_at = $2 WHERE id = $1 AND state = 'active'")
+        .bind(id)
+        .bind(now.unix_timestamp())
+        .execute(transaction.connection())
+        .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Gives an active session the cookie of its browser. False when the session is not active.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Conflict`].
+pub async fn set_cookie(
+    transaction: &mut Transaction,
+    id: &str,
+    cookie: &SecretDigest,
+) -> Result<bool, Error> {
+    let updated =
+        sqlx::query("UPDATE session SET cookie_sha256 = $2 WHERE id = $1 AND state = 'active'")
+            .bind(id)
+            .bind(cookie.as_str())
+            .execute(transaction.connection())
+            .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Ends a session for good and forgets its cookie. False when it was over already.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn end(
+    transaction: &mut Transaction,
+    id: &str,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE session SET state = 'ended', end_reason = $2, ended_at = $3, cookie_sha256 = NULL
+         WHERE id = $1 AND state <> 'ended'",
+    )
+    .bind(id)
+    .bind(reason)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+impl SessionState {
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Ended => "ended",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Error> {
+        match text {
+            "pending" => Ok(Self::Pending),
+            "active" => Ok(Self::Active),
+            "ended" => Ok(Self::Ended),
+            _ => Err(Error::Corrupt { column: "session.state".to_owned() }),
+        }
+    }
+}
+
+fn read(row: &AnyRow) -> Result<Session, Error> {
+    let cookie: Option<String> = row.try_get("cookie_sha256")?;
+    Ok(Session {
+        id: row.try_get("id")?,
+        sub: row.try_get("sub")?,
+        identity: row.try_get("identity")?,
+        card_sha256: row.try_get("card_sha256")?,
+        instance_jkt: row.try_get("instance_jkt")?,
+        presence_jkt: row.try_get("presence_jkt")?,
+        acr: row.try_get("acr")?,
+        revocation_age: row.try_get("revocation_age")?,
+        state: SessionState::parse(row.try_get("state")?)?,
+        cookie: cookie.map(SecretDigest::from_stored),
+        authenticated_at: timestamp::required(row, "authenticated_at")?,
+        present_at: timestamp::optional(row, "present_at")?,
+        used_at: timestamp::required(row, "used_at")?,
+    })
+}
