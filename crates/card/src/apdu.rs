@@ -66,6 +66,11 @@ impl Command {
         self.name
     }
 
+    /// Whether response bytes are asked for.
+    pub fn expects_response(&self) -> bool {
+        self.response_expected
+    }
+
     /// The command as short blocks, chained when the data is longer than 255 bytes
     /// (ISO/IEC 7816-4 section 5.3.3).
     pub fn to_short_blocks(&self) -> Vec<Zeroizing<Vec<u8>>> {

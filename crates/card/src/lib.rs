@@ -31,19 +31,37 @@
 //! ```
 
 pub mod apdu;
+mod atr;
+mod backend;
+mod card_thread;
 mod certificate;
 mod error;
 mod key_reference;
+#[cfg(feature = "pcsc")]
+mod pcsc;
 mod pin;
+mod piv;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 mod reader;
 mod signer;
+mod signing;
 mod status_word;
+mod tlv;
 mod transport;
+
+pub use backend::Backend;
+pub use card_thread::CardThread;
 
 pub use certificate::{CardCertificate, CardFamily, CardHolder, authentication_certificate};
 pub use error::Error;
 pub use key_reference::{KeyAlgorithm, KeyReference, PivSlot, SignatureAlgorithm};
+#[cfg(feature = "pcsc")]
+pub use pcsc::PcscTransport;
 pub use pin::{LastTry, Pin, PinStatus};
+pub use piv::PivCard;
+#[cfg(feature = "pkcs11")]
+pub use pkcs11::{Pkcs11Card, Pkcs11Module};
 pub use reader::{CancelHandle, CardPresence, Insertion, Reader, ReaderMonitor, WaitOutcome};
 pub use signer::{Abandonment, Card, PinAfter, SignRequest, Signature};
 pub use status_word::StatusWord;
