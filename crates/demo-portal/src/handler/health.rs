@@ -1,0 +1,5 @@
+//! `GET /healthz`: the portal runs.
+
+pub(crate) async fn answer_health() -> &'static str {
+    "ok\n"
+}

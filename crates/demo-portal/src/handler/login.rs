@@ -1,0 +1,42 @@
+//! `GET /login`: sends the browser to the OpenID provider.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::error::Error;
+use crate::handler::cookie::{self, Cookie};
+use crate::handler::problem;
+use crate::language::Language;
+use crate::session::PendingLogin;
+use crate::{clock, router};
+
+pub(crate) async fn begin_login(
+    State(state): State<Arc<router::State>>,
+    headers: HeaderMap,
+) -> Response {
+    let config = state.relying_party.config();
+    let language = Language::of(&headers, Cookie::Language.read(config, &headers));
+    match begin(&state, language).await {
+        Ok(response) => response,
+        Err(error) => problem::respond(&error, language, &config.issuer),
+    }
+}
+
+async fn begin(state: &router::State, language: Language) -> Result<Response, Error> {
+    let begun = state.relying_party.begin(language.tag()).await?;
+    let pending = PendingLogin {
+        state: begun.state,
+        nonce: begun.nonce,
+        verifier: begun.verifier,
+    };
+    let value = state
+        .sessions
+        .remember_login(pending, clock::unix_seconds())?;
+    let mut response = Redirect::to(begun.address.as_str()).into_response();
+    let config = state.relying_party.config();
+    cookie::add(response.headers_mut(), Cookie::Login.set(config, &value));
+    Ok(response)
+}

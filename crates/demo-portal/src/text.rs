@@ -1,0 +1,134 @@
+//! Every word that a visitor reads, in French and in English.
+
+use crate::language::Language;
+
+/// The texts of all pages in one language.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) portal: &'static str,
+    pub(crate) audience: &'static str,
+    pub(crate) invented: &'static str,
+    pub(crate) welcome: &'static str,
+    pub(crate) lead: &'static str,
+    pub(crate) sign_in: &'static str,
+    pub(crate) steps_title: &'static str,
+    pub(crate) steps: [&'static str; 3],
+    pub(crate) why_title: &'static str,
+    pub(crate) why: &'static str,
+    pub(crate) hello: &'static str,
+    pub(crate) presence: &'static str,
+    pub(crate) sign_out: &'static str,
+    pub(crate) services_title: &'static str,
+    pub(crate) services: [(&'static str, &'static str); 4],
+    pub(crate) ended_title: &'static str,
+    pub(crate) ended_lead: &'static str,
+    pub(crate) ended_again: &'static str,
+    pub(crate) problem_title: &'static str,
+    pub(crate) problem_code: &'static str,
+    pub(crate) problem_refused: &'static str,
+    pub(crate) problem_unknown: &'static str,
+    pub(crate) problem_provider: &'static str,
+    pub(crate) try_again: &'static str,
+    pub(crate) other_language: &'static str,
+}
+
+impl Text {
+    /// The texts of `language`.
+    pub(crate) fn of(language: Language) -> &'static Self {
+        match language {
+            Language::French => &FRENCH,
+            Language::English => &ENGLISH,
+        }
+    }
+}
+
+static FRENCH: Text = Text {
+    portal: "Assurance santé de l’Amandier",
+    audience: "Espace des professionnels de santé",
+    invented: "Portail de démonstration : l’assureur, les personnes et les services sont inventés.",
+    welcome: "Votre espace professionnel",
+    lead: "Vérifiez les droits de vos patients, suivez vos paiements et écrivez à nos équipes.",
+    sign_in: "Me connecter avec ma carte",
+    steps_title: "Comment ça se passe",
+    steps: [
+        "Insérez votre carte professionnelle dans le lecteur de votre poste.",
+        "Appuyez sur le bouton ci-dessus.",
+        "Tapez votre code dans la fenêtre qui s’ouvre sur votre poste, jamais dans une page web.",
+    ],
+    why_title: "Sans mot de passe",
+    why: "Votre carte est votre seul moyen d’accès : aucun mot de passe à retenir ni à se faire \
+          voler. Retirez votre carte et votre session se ferme aussitôt.",
+    hello: "Bonjour",
+    presence: "Votre session reste ouverte tant que votre carte est dans le lecteur.",
+    sign_out: "Me déconnecter",
+    services_title: "Vos services",
+    services: [
+        (
+            "Droits d’un patient",
+            "Vérifier une couverture avant la délivrance.",
+        ),
+        (
+            "Paiements",
+            "Suivre les remboursements en tiers payant de l’officine.",
+        ),
+        ("Messages", "Écrire à votre correspondant à l’assurance."),
+        ("Documents", "Retrouver conventions et relevés annuels."),
+    ],
+    ended_title: "Votre session est terminée",
+    ended_lead: "Votre carte n’est plus dans le lecteur, ou votre session a été fermée ailleurs. \
+                 Rien ne reste affiché sur ce poste.",
+    ended_again: "Pour reprendre, remettez votre carte dans le lecteur et connectez-vous.",
+    problem_title: "La connexion n’a pas abouti",
+    problem_code: "Code à donner à l’assistance :",
+    problem_refused: "La connexion a été refusée ou abandonnée. Vous pouvez recommencer.",
+    problem_unknown: "Cette connexion n’a pas été commencée dans ce navigateur, ou il y a trop \
+                      longtemps. Recommencez depuis la page d’accueil.",
+    problem_provider: "Le service de connexion ne répond pas comme prévu. Ce n’est pas votre \
+                       faute ; réessayez dans un instant.",
+    try_again: "Recommencer",
+    other_language: "English",
+};
+
+static ENGLISH: Text = Text {
+    portal: "Amandier Health Insurance",
+    audience: "For health professionals",
+    invented: "Demonstration portal: the insurer, the people and the services are invented.",
+    welcome: "Your professional space",
+    lead: "Check your patients’ cover, follow your payments and write to our teams.",
+    sign_in: "Sign in with my card",
+    steps_title: "How it works",
+    steps: [
+        "Insert your professional card into your workstation’s reader.",
+        "Press the button above.",
+        "Type your PIN into the window that opens on your workstation, never into a web page.",
+    ],
+    why_title: "No password",
+    why: "Your card is your only way in: no password to remember or to have stolen. Take your \
+          card out and your session closes at once.",
+    hello: "Hello",
+    presence: "Your session stays open as long as your card is in the reader.",
+    sign_out: "Sign out",
+    services_title: "Your services",
+    services: [
+        (
+            "Patient cover",
+            "Check a patient’s cover before dispensing.",
+        ),
+        ("Payments", "Follow the pharmacy’s third-party payments."),
+        ("Messages", "Write to your contact at the insurer."),
+        ("Documents", "Find agreements and yearly statements."),
+    ],
+    ended_title: "Your session is over",
+    ended_lead: "Your card is no longer in the reader, or your session was closed elsewhere. \
+                 Nothing stays on this screen.",
+    ended_again: "To go on, put your card back into the reader and sign in.",
+    problem_title: "You are not signed in",
+    problem_code: "Code for the help desk:",
+    problem_refused: "The sign-in was refused or given up. You can start again.",
+    problem_unknown: "This sign-in was not begun in this browser, or too long ago. Start again \
+                      from the home page.",
+    problem_provider: "The sign-in service does not answer as it should. It is not your fault; \
+                       please try again in a moment.",
+    try_again: "Start again",
+    other_language: "Français",
+};
