@@ -1,1 +1,63 @@
-//! Placeholder.
+//! X.509 path building, path validation, revocation decisions and certificate profiles.
+//!
+//! The crate answers one question: *may this certificate, at this moment, stand for this
+//! person?* It follows RFC 5280 (certificates, paths, CRLs) and RFC 6960 (OCSP), and reads
+//! card certificates through profiles such as [`profile::cps`].
+//!
+//! What it deliberately does not do: it opens no socket, reads no file and never looks at a
+//! clock. Time (`at`), nonces and fetched evidence (CRLs, OCSP responses) arrive as arguments.
+//! It writes no cryptography and no ASN.1 parsing: OpenSSL verifies every signature and every
+//! candidate path, `x509-parser` and `x509-ocsp` read fields.
+//!
+//! ```no_run
+//! use cardea_pki::{Certificate, PathPolicy, TrustStore, validate_path};
+//! use cardea_pki::profile::{self, ProfilePolicy};
+//! use cardea_pki::revocation::{self, Evidence, RevocationPolicy};
+//!
+//! # fn login(anchors: &[u8], leaf: &[u8], at: time::OffsetDateTime)
+//! #     -> Result<(), cardea_pki::Error> {
+//! let store = TrustStore::new(Certificate::parse_pem_bundle(anchors)?, Vec::new());
+//! let path = validate_path(&Certificate::parse(leaf)?, &[], &store, &PathPolicy::login(), at)?;
+//!
+//! let mut evidence = Evidence::default();
+//! for source in revocation::sources(&path) {
+//!     for url in &source.crl_urls {
+//!         // The caller fetches: on success `evidence.add_crl(&source, url, &bytes)`, else
+//!         evidence.note_unreachable(&source, url);
+//!     }
+//! }
+//! let good = revocation::check_revocation(&path, &evidence, &RevocationPolicy::default(), at)?;
+//! let identity = profile::cps::check_profile(&path, &ProfilePolicy::production())?;
+//! println!("{} {}", identity.subject_id, good.age_seconds());
+//! # Ok(())
+//! # }
+//! ```
+
+mod accepted_policies;
+mod algorithm;
+mod budget;
+mod certificate;
+mod error;
+mod key_usage;
+mod name;
+mod oid;
+mod path_builder;
+mod path_validation;
+mod policy;
+pub mod profile;
+pub mod revocation;
+mod trust_anchor;
+
+pub use algorithm::{AlgorithmFloor, SignatureAlgorithm};
+pub use certificate::{CERTIFICATE_BYTES_MAX, Certificate};
+pub use error::{Error, Position};
+pub use key_usage::KeyUsage;
+pub use name::{Attribute, DistinguishedName};
+pub use oid::Oid;
+pub use path_validation::{EXTRA_CERTIFICATES_MAX, ValidatedPath, validate_path};
+pub use policy::{
+    CertificatePolicies, ExplicitPolicy, Inhibit, PathPolicy, Purpose, SerialNumbers,
+};
+pub use profile::ProfessionalIdentity;
+pub use revocation::{Evidence, EvidenceSource, RevocationGood, RevocationPolicy};
+pub use trust_anchor::TrustStore;

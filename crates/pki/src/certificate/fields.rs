@@ -1,0 +1,60 @@
+//! The basic fields of a certificate (RFC 5280 section 4.1).
+
+use super::extensions::{self, Extensions};
+use crate::{DistinguishedName, Error, SignatureAlgorithm};
+use time::OffsetDateTime;
+use x509_cert::certificate::Certificate as StrictCertificate;
+use x509_cert::der::Decode;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::X509Version;
+
+/// Most octets of a serial number's value (RFC 5280 section 4.1.2.2), a sign octet not counted.
+pub(crate) const SERIAL_BYTES_MAX: usize = 20;
+
+pub(super) struct Fields {
+    pub(super) subject: DistinguishedName,
+    pub(super) issuer: DistinguishedName,
+    pub(super) serial: Vec<u8>,
+    pub(super) not_before: OffsetDateTime,
+    pub(super) not_after: OffsetDateTime,
+    pub(super) signature_algorithm: SignatureAlgorithm,
+    pub(super) public_key_bits: Vec<u8>,
+}
+
+/// Reads the fields, after a strict decoder has agreed that the bytes are DER to the last one:
+/// `x509-parser` alone would step over bytes left behind inside a SEQUENCE.
+pub(super) fn parse(der: &[u8]) -> Result<(Fields, Extensions), Error> {
+    StrictCertificate::from_der(der)
+        .map_err(|_| Error::CertificateMalformed("it is not one strict DER certificate"))?;
+    let (rest, parsed) = X509Certificate::from_der(der)
+        .map_err(|_| Error::CertificateMalformed("a field is not readable"))?;
+    if !rest.is_empty() {
+        return Err(Error::CertificateMalformed("bytes follow the certificate"));
+    }
+    if parsed.signature_algorithm != parsed.tbs_certificate.signature {
+        return Err(Error::CertificateMalformed(
+            "its two signature algorithms differ",
+        ));
+    }
+    if parsed.version() != X509Version::V3 && !parsed.extensions().is_empty() {
+        return Err(Error::CertificateMalformed(
+            "it has extensions but is not version 3",
+        ));
+    }
+    let serial = parsed.raw_serial();
+    let value_bytes = serial.len() - usize::from(serial.first() == Some(&0));
+    if serial.is_empty() || value_bytes > SERIAL_BYTES_MAX {
+        return Err(Error::CertificateMalformed("its serial number is too long"));
+    }
+    let fields = Fields {
+        subject: DistinguishedName::from_parsed(parsed.subject()),
+        issuer: DistinguishedName::from_parsed(parsed.issuer()),
+        serial: serial.to_vec(),
+        not_before: parsed.validity().not_before.to_datetime(),
+        not_after: parsed.validity().not_after.to_datetime(),
+        signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),
+        public_key_bits: parsed.public_key().subject_public_key.data.to_vec(),
+    };
+    Ok((fields, extensions::parse(&parsed)?))
+}

@@ -1,0 +1,177 @@
+//! OpenSSL's verification of one candidate path against one anchor.
+
+use crate::policy::{ExplicitPolicy, Inhibit, PathPolicy, Purpose};
+use crate::{Certificate, Error, Oid, Position, accepted_policies};
+use openssl::error::ErrorStack;
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
+use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
+use openssl::x509::{X509, X509PurposeId, X509StoreContext, X509StoreContextRef, X509VerifyResult};
+use openssl_sys as ffi;
+use time::OffsetDateTime;
+
+/// What OpenSSL said, with the path it actually followed.
+struct Verdict {
+    result: X509VerifyResult,
+    depth: usize,
+    path_der: Vec<Vec<u8>>,
+    policies: Vec<Oid>,
+}
+
+/// Verifies signatures, constraints, policies, purpose and security level of exactly this path,
+/// and returns its user-constrained policy set.
+pub(super) fn verify(
+    candidate: &[Certificate],
+    policy: &PathPolicy,
+    at: OffsetDateTime,
+) -> Result<Vec<Oid>, Error> {
+    let [end_entity, intermediates @ .., anchor] = candidate else {
+        return Err(Error::UntrustedAnchor {
+            same_name_issuers: 0,
+        });
+    };
+    let store = store_of(anchor, policy, at)?;
+    let mut untrusted = Stack::<X509>::new()?;
+    for intermediate in intermediates {
+        untrusted.push(intermediate.to_openssl())?;
+    }
+    let verdict = X509StoreContext::new()?.init(
+        &store,
+        end_entity.openssl(),
+        &untrusted,
+        run_verification,
+    )?;
+    if verdict.result != X509VerifyResult::OK {
+        return Err(refusal(&verdict, candidate, at));
+    }
+    // OpenSSL may find a shorter way through the same certificates; then this candidate is not
+    // the path that was verified, and the search comes to the shorter one by itself.
+    if !verdict
+        .path_der
+        .iter()
+        .map(Vec::as_slice)
+        .eq(candidate.iter().map(Certificate::der))
+    {
+        return Err(Error::UntrustedAnchor {
+            same_name_issuers: 0,
+        });
+    }
+    Ok(verdict.policies)
+}
+
+fn run_verification(context: &mut X509StoreContextRef) -> Result<Verdict, ErrorStack> {
+    let verified = context.verify_cert()?;
+    // Guards against a failed verification that left no error behind.
+    let result = match (verified, context.error()) {
+        (false, X509VerifyResult::OK) => X509VerifyResult::APPLICATION_VERIFICATION,
+        (_, result) => result,
+    };
+    let mut path_der = Vec::new();
+    for certificate in context.chain().into_iter().flatten() {
+        path_der.push(certificate.to_der()?);
+    }
+    Ok(Verdict {
+        result,
+        depth: usize::try_from(context.error_depth()).unwrap_or(usize::MAX),
+        path_der,
+        policies: accepted_policies::user_constrained(context),
+    })
+}
+
+/// A store that trusts one anchor. Partial chains make a non-self-signed anchor possible: what
+/// is configured is trusted for its key, not for being self-signed (RFC 5280 section 6.1).
+fn store_of(
+    anchor: &Certificate,
+    policy: &PathPolicy,
+    at: OffsetDateTime,
+) -> Result<X509Store, ErrorStack> {
+    let mut param = X509VerifyParam::new()?;
+    let mut flags = X509VerifyFlags::X509_STRICT
+        | X509VerifyFlags::PARTIAL_CHAIN
+        | X509VerifyFlags::TRUSTED_FIRST
+        | X509VerifyFlags::POLICY_CHECK;
+    let inputs = &policy.certificate_policies;
+    if inputs.explicit_policy == ExplicitPolicy::Required {
+        flags |= X509VerifyFlags::EXPLICIT_POLICY;
+    }
+    if inputs.policy_mapping == Inhibit::FromTheStart {
+        flags |= X509VerifyFlags::INHIBIT_MAP;
+    }
+    if inputs.any_policy == Inhibit::FromTheStart {
+        flags |= X509VerifyFlags::INHIBIT_ANY;
+    }
+    param.set_flags(flags)?;
+    param.set_time(at.unix_timestamp());
+    param.set_auth_level(policy.algorithm_floor.openssl_security_level());
+    if policy.purpose == Purpose::ClientAuthentication {
+        param.set_purpose(X509PurposeId::SSL_CLIENT)?;
+    }
+    for oid in &inputs.initial {
+        accepted_policies::add_initial(&mut param, oid)?;
+    }
+    let mut builder = X509StoreBuilder::new()?;
+    builder.add_cert(anchor.to_openssl())?;
+    builder.set_param(&param)?;
+    Ok(builder.build())
+}
+
+/// OpenSSL's result as an error of ours.
+fn refusal(verdict: &Verdict, candidate: &[Certificate], at: OffsetDateTime) -> Error {
+    let position = Position::from_depth(verdict.depth);
+    let certificate = candidate.get(verdict.depth);
+    match (verdict.result.as_raw(), certificate) {
+        (ffi::X509_V_ERR_CERT_HAS_EXPIRED, Some(certificate)) => Error::CertificateExpired {
+            position,
+            not_after: certificate.not_after(),
+            at,
+        },
+        (ffi::X509_V_ERR_CERT_NOT_YET_VALID, Some(certificate)) => Error::CertificateNotYetValid {
+            position,
+            not_before: certificate.not_before(),
+            at,
+        },
+        (
+            ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
+            | ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+            | ffi::X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
+            | ffi::X509_V_ERR_CERT_SIGNATURE_FAILURE
+            | ffi::X509_V_ERR_CERT_UNTRUSTED,
+            _,
+        ) => Error::UntrustedAnchor {
+            same_name_issuers: 0,
+        },
+        (ffi::X509_V_ERR_INVALID_CA, _) => Error::IssuerNotAuthority { position },
+        (ffi::X509_V_ERR_PATH_LENGTH_EXCEEDED, _) => Error::PathLengthExceeded { position },
+        (ffi::X509_V_ERR_INVALID_PURPOSE, _) => Error::ExtendedKeyUsageWrong { position },
+        (ffi::X509_V_ERR_KEYUSAGE_NO_CERTSIGN, _) => Error::KeyUsageWrong { position },
+        (
+            ffi::X509_V_ERR_PERMITTED_VIOLATION
+            | ffi::X509_V_ERR_EXCLUDED_VIOLATION
+            | ffi::X509_V_ERR_SUBTREE_MINMAX
+            | ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE
+            | ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX
+            | ffi::X509_V_ERR_UNSUPPORTED_NAME_SYNTAX,
+            _,
+        ) => Error::NameConstraintViolated { position },
+        (ffi::X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, _) => {
+            Error::CriticalExtensionUnknown { position }
+        }
+        (ffi::X509_V_ERR_NO_EXPLICIT_POLICY | ffi::X509_V_ERR_INVALID_POLICY_EXTENSION, _) => {
+            Error::PolicyRefused { position }
+        }
+        (ffi::X509_V_ERR_EE_KEY_TOO_SMALL | ffi::X509_V_ERR_CA_KEY_TOO_SMALL, _) => {
+            Error::KeyRefused {
+                position,
+                reason: "the key is too weak",
+            }
+        }
+        (ffi::X509_V_ERR_CA_MD_TOO_WEAK, Some(certificate)) => Error::SignatureAlgorithmRefused {
+            position,
+            algorithm: certificate.signature_algorithm().to_string(),
+        },
+        _ => Error::PathRefused {
+            position,
+            reason: verdict.result.error_string(),
+        },
+    }
+}

@@ -1,0 +1,104 @@
+//! What a caller demands of a certification path.
+
+use crate::{AlgorithmFloor, Oid};
+
+/// What the end entity's key is to be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Logging in: `digitalSignature` in the key usage and `id-kp-clientAuth` in the extended
+    /// key usage, both present (RFC 5280 sections 4.2.1.3 and 4.2.1.12).
+    ClientAuthentication,
+    /// No demand on the end entity's usage extensions; for plain path validation.
+    Any,
+}
+
+/// How serial numbers below the trust anchor are judged (RFC 5280 section 4.1.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SerialNumbers {
+    /// Zero and negative numbers are refused: no card's issuer makes them.
+    PositiveOnly,
+    /// Zero and negative numbers are handled gracefully, as the RFC asks of a general verifier.
+    AnyInteger,
+}
+
+/// `initial-explicit-policy` (RFC 5280 section 6.1.1 (e)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExplicitPolicy {
+    /// The path must be valid for at least one of the initial policies.
+    Required,
+    /// Only what the certificates themselves demand.
+    AsCertificatesAsk,
+}
+
+/// `initial-policy-mapping-inhibit` and `initial-any-policy-inhibit`
+/// (RFC 5280 section 6.1.1 (d) and (f)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inhibit {
+    /// Refused from the start of the path.
+    FromTheStart,
+    /// Only where the certificates themselves forbid it.
+    AsCertificatesAsk,
+}
+
+/// The policy inputs of path validation (RFC 5280 section 6.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificatePolicies {
+    /// `user-initial-policy-set`; empty means any policy.
+    pub initial: Vec<Oid>,
+    /// Whether the path must be valid for one of them.
+    pub explicit_policy: ExplicitPolicy,
+    /// Whether policy mappings are ignored.
+    pub policy_mapping: Inhibit,
+    /// Whether `anyPolicy` counts as a policy.
+    pub any_policy: Inhibit,
+}
+
+/// What a certification path must satisfy, and how much work may go into finding it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPolicy {
+    /// What the end entity's key is used for.
+    pub purpose: Purpose,
+    /// The weakest algorithms and keys accepted below and at the anchor.
+    pub algorithm_floor: AlgorithmFloor,
+    /// How serial numbers are judged.
+    pub serial_numbers: SerialNumbers,
+    /// The policy inputs.
+    pub certificate_policies: CertificatePolicies,
+    /// Most certificates between the end entity and the anchor.
+    pub intermediates_max: usize,
+    /// Most signature checks in one validation, over all candidate paths together.
+    pub signature_checks_max: u32,
+}
+
+impl PathPolicy {
+    /// Logging in with a card: client authentication, today's algorithms, strict serial numbers.
+    ///
+    /// Six intermediates are three times what any health professionals' PKI has; 64 signature
+    /// checks are some ten candidate paths and cost under 20 ms with RSA 4096.
+    #[must_use]
+    pub fn login() -> Self {
+        Self {
+            purpose: Purpose::ClientAuthentication,
+            serial_numbers: SerialNumbers::PositiveOnly,
+            ..Self::rfc5280()
+        }
+    }
+
+    /// Plain RFC 5280 validation without a demand on the end entity's usage.
+    #[must_use]
+    pub fn rfc5280() -> Self {
+        Self {
+            purpose: Purpose::Any,
+            algorithm_floor: AlgorithmFloor::Current,
+            serial_numbers: SerialNumbers::AnyInteger,
+            certificate_policies: CertificatePolicies {
+                initial: Vec::new(),
+                explicit_policy: ExplicitPolicy::AsCertificatesAsk,
+                policy_mapping: Inhibit::AsCertificatesAsk,
+                any_policy: Inhibit::AsCertificatesAsk,
+            },
+            intermediates_max: 6,
+            signature_checks_max: 64,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Who signed an OCSP response, and whether they may (RFC 6960 section 4.2.2.2).
+
+use super::Basic;
+use crate::path_validation::verify_delegate;
+use crate::{AlgorithmFloor, Certificate, Error, Position, key_usage, name};
+use openssl::hash::{MessageDigest, hash};
+use openssl::ocsp::OcspFlag;
+use openssl::stack::Stack;
+use openssl::x509::X509Name;
+use openssl::x509::store::X509StoreBuilder;
+use time::OffsetDateTime;
+use x509_cert::der::Encode;
+use x509_ocsp::ResponderId;
+
+/// Most certificates in a response that are looked at.
+const EMBEDDED_CERTIFICATES_MAX: usize = 4;
+
+/// Whether the response is signed by the issuer itself or by a responder that the issuer's own
+/// key has given the right to.
+pub(super) fn is_authentic(
+    basic: &Basic,
+    issuer: &Certificate,
+    floor: AlgorithmFloor,
+    at: OffsetDateTime,
+    is_revoked: &dyn Fn(&Certificate) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    let position = Position::EndEntity;
+    if floor
+        .check_signature_algorithm(&basic.signature_algorithm, position)
+        .is_err()
+    {
+        return Ok(false);
+    }
+    let responder_id = &basic.parsed.tbs_response_data.responder_id;
+    if names(responder_id, issuer)? && is_signed_by(basic, issuer)? {
+        return Ok(true);
+    }
+    let embedded = basic
+        .parsed
+        .certs
+        .iter()
+        .flatten()
+        .take(EMBEDDED_CERTIFICATES_MAX);
+    for der in embedded.filter_map(|certificate| certificate.to_der().ok()) {
+        // A certificate that does not parse cannot be the responder's; another one may be.
+        let Ok(delegate) = Certificate::parse(&der) else {
+            continue;
+        };
+        if names(responder_id, &delegate)?
+            && may_answer(&delegate, issuer, floor, at)?
+            && is_signed_by(basic, &delegate)?
+        {
+            return Ok(!is_revoked(&delegate)?);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the responder's identification, by name or by key, means `certificate`.
+fn names(responder_id: &ResponderId, certificate: &Certificate) -> Result<bool, Error> {
+    match responder_id {
+        ResponderId::ByName(responder_name) => {
+            let Ok(der) = responder_name.to_der() else {
+                return Ok(false);
+            };
+            let Ok(responder_name) = X509Name::from_der(&der) else {
+                return Ok(false);
+            };
+            name::names_match(&responder_name, certificate.openssl().subject_name())
+        }
+        ResponderId::ByKey(key_hash) => {
+            let actual = hash(MessageDigest::sha1(), certificate.public_key_bits())?;
+            Ok(*actual == *key_hash.as_bytes())
+        }
+    }
+}
+
+/// The issuer must have issued the delegate's certificate directly, for this very purpose;
+/// `anyExtendedKeyUsage` is not a delegation.
+fn may_answer(
+    delegate: &Certificate,
+    issuer: &Certificate,
+    floor: AlgorithmFloor,
+    at: OffsetDateTime,
+) -> Result<bool, Error> {
+    let purposes = delegate.extended_key_usage().unwrap_or_default();
+    let signs = |usage: key_usage::KeyUsage| usage.digital_signature() || usage.non_repudiation();
+    if !purposes
+        .iter()
+        .any(|purpose| purpose == key_usage::OCSP_SIGNING)
+        || !delegate.key_usage().is_none_or(signs)
+    {
+        return Ok(false);
+    }
+    match verify_delegate(delegate, issuer, floor, at) {
+        Ok(()) => Ok(true),
+        Err(Error::Cryptography(stack)) => Err(Error::Cryptography(stack)),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Verifies the response's signature with exactly this certificate's key. Whether the
+/// certificate may sign is decided above, at the given time, so OpenSSL's own look at its path
+/// and at the clock is switched off.
+fn is_signed_by(basic: &Basic, signer: &Certificate) -> Result<bool, Error> {
+    let mut signers = Stack::new()?;
+    signers.push(signer.to_openssl())?;
+    let nothing_trusted = X509StoreBuilder::new()?.build();
+    let flags = OcspFlag::NO_INTERN | OcspFlag::NO_VERIFY;
+    Ok(basic
+        .openssl
+        .verify(&signers, &nothing_trusted, flags)
+        .is_ok())
+}
