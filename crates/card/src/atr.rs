@@ -85,9 +85,12 @@ mod tests {
 
     #[test]
     fn no_short_atr_panics() {
-        for word in 0..=0x00FF_FFFF_u32 {
-            let [_, a, b, c] = word.to_be_bytes();
-            let _ = announces_extended_length(&[0x3B, a, b, c]);
+        for word in 0..=u16::MAX {
+            let [a, b] = word.to_be_bytes();
+            for c in [0x00, 0x70, 0x7F, 0x80, 0xFF] {
+                let _ = announces_extended_length(&[0x3B, a, b, c]);
+                let _ = announces_extended_length(&[0x3B, c, a, b]);
+            }
         }
     }
 }

@@ -222,3 +222,52 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_row_in_the_documents() {
+        let errors = include_str!("../../../docs/errors.md");
+        let section = errors
+            .split("\n## ")
+            .find(|section| section.starts_with("card\n"))
+            .unwrap();
+        let documented: Vec<&str> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+            .collect();
+        assert_eq!(documented, Error::ALL_CODES);
+    }
+
+    #[test]
+    fn messages_are_lower_case_without_a_full_stop() {
+        let hint = Some("on Debian: apt-get install softhsm2");
+        let errors = [
+            Error::PinIncorrect {
+                tries_left: Some(2),
+            },
+            Error::PinBlocked,
+            Error::ModuleMissing {
+                path: "/m.so".into(),
+                reason: "none".to_owned(),
+                hint,
+            },
+            Error::UnexpectedStatus {
+                command: "VERIFY",
+                status: StatusWord(0x6F00),
+            },
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert!(!text.ends_with('.'), "{text}");
+            assert!(text.starts_with("the "), "{text}");
+        }
+        let text = Error::PinIncorrect {
+            tries_left: Some(2),
+        }
+        .to_string();
+        assert_eq!(text, "the PIN is incorrect, 2 tries left");
+    }
+}

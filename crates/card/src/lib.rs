@@ -47,6 +47,8 @@ mod reader;
 mod signer;
 mod signing;
 mod status_word;
+#[cfg(test)]
+mod test_card;
 mod tlv;
 mod transport;
 

@@ -195,10 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn no_input_of_three_bytes_panics() {
-        for word in 0..=0x00FF_FFFF_u32 {
-            let [_, a, b, c] = word.to_be_bytes();
-            let _ = elements(&[a, b, c]);
+    fn no_short_input_panics() {
+        for word in 0..=u16::MAX {
+            let [a, b] = word.to_be_bytes();
+            for c in [0x00, 0x1F, 0x7F, 0x80, 0x83, 0xFF] {
+                let _ = elements(&[a, b, c]);
+                let _ = elements(&[c, a, b]);
+            }
         }
     }
 }

@@ -1,1 +1,5 @@
-
+mod certificates;
+mod fake_card;
+mod faults;
+mod pin_rules;
+mod signatures;
