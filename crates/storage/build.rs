@@ -14,7 +14,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder)? {
-        let name = entry?.file_name().into_string().map_err(|_| "file name is not UTF-8")?;
+        let name = entry?
+            .file_name()
+            .into_string()
+            .map_err(|_| "file name is not UTF-8")?;
         if name.ends_with(".sql") {
             names.push(name);
         }
@@ -30,9 +33,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             .filter(|(version, _)| version.len() == 14)
             .ok_or_else(|| format!("{name}: the name must be YYYYMMDDhhmmss_verb_noun.sql"))?;
         let version: i64 = version.parse()?;
-        writeln!(source, "    ({version}, {description:?}, include_str!({path:?})),")?;
+        writeln!(
+            source,
+            "    ({version}, {description:?}, include_str!({path:?})),"
+        )?;
     }
     source.push_str("];\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("migrations.rs"), source)?;
+    fs::write(
+        Path::new(&env::var("OUT_DIR")?).join("migrations.rs"),
+        source,
+    )?;
     Ok(())
 }

@@ -1,1 +1,81 @@
-//! Placeholder.
+//! The decisions of an OpenID provider whose only authenticator is a professional's smart card.
+//!
+//! It answers, without HTTP: may this client ask, does this assertion log this person in, is the
+//! card still there, what do the tokens say, who must hear that a session is over. It follows
+//! OIDC Core 1.0, RFC 6749, RFC 7636, RFC 9068, RFC 9207, OIDC RP-Initiated Logout 1.0 and OIDC
+//! Back-Channel Logout 1.0.
+//!
+//! What it deliberately does not do: open a socket, read a clock of its own, read configuration,
+//! or offer anything weaker than the card. Evidence of revocation comes through
+//! [`RevocationSource`], the time through [`Clock`], and every decision is put on record through
+//! [`EventLog`] in the transaction of its effect.
+//!
+//! One login, as the server drives it:
+//!
+//! ```no_run
+//! # use cardea_provider::{BegunAuthorization, LoginAttempt, Provider, RevocationSource};
+//! # async fn login(
+//! #     provider: &Provider,
+//! #     parameters: cardea_oauth2_types::AuthorizationParameters,
+//! #     source: &dyn RevocationSource,
+//! #     assertion: &str, attestation: &str, statement: &str, nonce: &str,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! let begun = provider.begin_authorization(parameters, None).await?;
+//! let BegunAuthorization::Login { request_id, login_cookie, .. } = begun else { return Ok(()) };
+//! let login_cookie = login_cookie.expose();
+//!
+//! let challenge = provider.issue_challenge(&request_id, login_cookie).await?;
+//! // … the agent has the card answer the challenge …
+//! let attempt = LoginAttempt { request_id: &request_id, login_cookie, assertion, attestation };
+//! let pending = provider.authenticate(attempt, source).await?;
+//! // … the agent's connection answers a nonce with the key of `pending.presence_jkt` …
+//! provider.accept_presence(statement, Some(nonce)).await?;
+//! let done = provider.complete_authorization(&request_id, login_cookie, None).await?;
+//! println!("303 See Other: {}", done.location);
+//! # Ok(())
+//! # }
+//! ```
+
+mod authentication;
+mod authorization;
+mod challenge;
+mod client;
+mod client_authentication;
+mod clock;
+mod config;
+mod error;
+pub mod event;
+mod grant;
+mod issuer;
+mod keys;
+mod logout;
+mod presence;
+mod provider;
+mod revocation_source;
+mod secret;
+mod session;
+mod sweep;
+mod token;
+mod userinfo;
+
+pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, PublicRefusal};
+pub use authorization::{
+    AuthorizationError, BegunAuthorization, CompletedAuthorization, LoginPage,
+};
+pub use cardea_storage::session::SessionState;
+pub use client::{CardAcceptance, Client, ClientAuthentication};
+pub use client_authentication::ClientCredentials;
+pub use clock::Clock;
+pub use config::{CardRules, Lifetimes, ProviderConfig, UserVerificationPolicy};
+pub use error::Error;
+pub use event::{EventLog, StoredEvents};
+pub use grant::TokenError;
+pub use issuer::Issuer;
+pub use keys::ProviderKeys;
+pub use logout::{LogoutDecision, LogoutParameters};
+pub use presence::PresenceOutcome;
+pub use provider::Provider;
+pub use revocation_source::RevocationSource;
+pub use secret::Secret;
+pub use session::{EndReason, EndedSession};
+pub use token::LogoutDelivery;

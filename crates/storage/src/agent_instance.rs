@@ -35,13 +35,11 @@ pub async fn record_use(
     if inserted.rows_affected() == 1 {
         return Ok(InstanceUse::First);
     }
-    sqlx::query(
-        "UPDATE agent_instance SET last_seen_at = $3 WHERE sub = $1 AND instance_jkt = $2",
-    )
-    .bind(sub)
-    .bind(instance_jkt)
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
+    sqlx::query("UPDATE agent_instance SET last_seen_at = $3 WHERE sub = $1 AND instance_jkt = $2")
+        .bind(sub)
+        .bind(instance_jkt)
+        .bind(now.unix_timestamp())
+        .execute(transaction.connection())
+        .await?;
     Ok(InstanceUse::Known)
 }

@@ -52,12 +52,11 @@ pub async fn count_of_request(
     transaction: &mut Transaction,
     authorization_request_id: &str,
 ) -> Result<i64, Error> {
-    let row = sqlx::query(
-        "SELECT COUNT(*) AS issued FROM challenge WHERE authorization_request_id = $1",
-    )
-    .bind(authorization_request_id)
-    .fetch_one(transaction.connection())
-    .await?;
+    let row =
+        sqlx::query("SELECT COUNT(*) AS issued FROM challenge WHERE authorization_request_id = $1")
+            .bind(authorization_request_id)
+            .fetch_one(transaction.connection())
+            .await?;
     Ok(row.try_get("issued")?)
 }
 

@@ -48,14 +48,25 @@ impl Store {
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .connect(url)
                 .await?;
-            Self { engine: Engine::Postgres, writer: pool.clone(), reader: pool }
+            Self {
+                engine: Engine::Postgres,
+                writer: pool.clone(),
+                reader: pool,
+            }
         } else {
             let file = sqlite_file(url)?;
             create_private_file(&file)?;
-            let url = format!("sqlite://{}?mode=rw", file.to_str().ok_or(Error::UrlInvalid)?);
+            let url = format!(
+                "sqlite://{}?mode=rw",
+                file.to_str().ok_or(Error::UrlInvalid)?
+            );
             let writer = sqlite_pool(1).connect(&url).await?;
             let reader = sqlite_pool(READERS_MAX).connect(&url).await?;
-            Self { engine: Engine::Sqlite, writer, reader }
+            Self {
+                engine: Engine::Sqlite,
+                writer,
+                reader,
+            }
         };
         migrate::migrate(&store.writer).await?;
         Ok(store)
@@ -71,7 +82,11 @@ impl Store {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let pool = sqlite_pool(1).connect("sqlite::memory:").await?;
         migrate::migrate(&pool).await?;
-        Ok(Self { engine: Engine::Sqlite, writer: pool.clone(), reader: pool })
+        Ok(Self {
+            engine: Engine::Sqlite,
+            writer: pool.clone(),
+            reader: pool,
+        })
     }
 
     /// Begins a transaction that may write.
@@ -86,7 +101,9 @@ impl Store {
             Engine::Sqlite => "BEGIN IMMEDIATE",
             Engine::Postgres => "BEGIN",
         };
-        Ok(Transaction { inner: self.writer.begin_with(statement).await? })
+        Ok(Transaction {
+            inner: self.writer.begin_with(statement).await?,
+        })
     }
 
     /// Begins a transaction that only reads, and never waits for a writer.
@@ -94,7 +111,9 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn begin_read(&self) -> Result<Transaction, Error> {
-        Ok(Transaction { inner: self.reader.begin().await? })
+        Ok(Transaction {
+            inner: self.reader.begin().await?,
+        })
     }
 
     /// Asks the database for an answer, for the health check.

@@ -68,15 +68,21 @@ impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
         match &source {
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Conflict,
-            sqlx::Error::ColumnDecode { index, .. } => Self::Corrupt { column: index.clone() },
-            _ => Self::Unavailable { source: Box::new(source) },
+            sqlx::Error::ColumnDecode { index, .. } => Self::Corrupt {
+                column: index.clone(),
+            },
+            _ => Self::Unavailable {
+                source: Box::new(source),
+            },
         }
     }
 }
 
 impl From<sqlx::migrate::MigrateError> for Error {
     fn from(source: sqlx::migrate::MigrateError) -> Self {
-        Self::MigrationFailed { source: Box::new(source) }
+        Self::MigrationFailed {
+            source: Box::new(source),
+        }
     }
 }
 
@@ -88,7 +94,10 @@ mod tests {
     fn every_code_has_a_row_in_the_error_list() {
         let list = include_str!("../../../docs/errors.md");
         for code in Error::ALL_CODES {
-            assert!(list.contains(&format!("| `{code}` |")), "{code} is not in docs/errors.md");
+            assert!(
+                list.contains(&format!("| `{code}` |")),
+                "{code} is not in docs/errors.md"
+            );
         }
     }
 }

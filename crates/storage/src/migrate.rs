@@ -19,10 +19,19 @@ pub(crate) async fn migrate(pool: &sqlx::AnyPool) -> Result<(), Error> {
         .iter()
         .map(|&(version, description, sql)| {
             let name = Cow::Borrowed(description);
-            Migration::new(version, name, MigrationType::Simple, sql.into_sql_str(), false)
+            Migration::new(
+                version,
+                name,
+                MigrationType::Simple,
+                sql.into_sql_str(),
+                false,
+            )
         })
         .collect();
-    let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };
+    let migrator = Migrator {
+        migrations: Cow::Owned(migrations),
+        ..Migrator::DEFAULT
+    };
     migrator.run(pool).await?;
     Ok(())
 }

@@ -101,7 +101,10 @@ pub async fn find(transaction: &mut Transaction, id: &str) -> Result<Option<Sess
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE id = $1",
     );
-    let row = query.bind(id).fetch_optional(transaction.connection()).await?;
+    let row = query
+        .bind(id)
+        .fetch_optional(transaction.connection())
+        .await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -118,7 +121,10 @@ pub async fn find_by_presence_key(
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE presence_jkt = $1",
     );
-    let row = query.bind(presence_jkt).fetch_optional(transaction.connection()).await?;
+    let row = query
+        .bind(presence_jkt)
+        .fetch_optional(transaction.connection())
+        .await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -135,7 +141,10 @@ pub async fn find_by_cookie(
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE cookie_sha256 = $1",
     );
-    let row = query.bind(cookie.as_str()).fetch_optional(transaction.connection()).await?;
+    let row = query
+        .bind(cookie.as_str())
+        .fetch_optional(transaction.connection())
+        .await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -299,7 +308,9 @@ impl SessionState {
             "pending" => Ok(Self::Pending),
             "active" => Ok(Self::Active),
             "ended" => Ok(Self::Ended),
-            _ => Err(Error::Corrupt { column: "session.state".to_owned() }),
+            _ => Err(Error::Corrupt {
+                column: "session.state".to_owned(),
+            }),
         }
     }
 }

@@ -14,11 +14,14 @@ pub(crate) fn required(row: &AnyRow, column: &str) -> Result<OffsetDateTime, Err
 /// Reads a time that may be missing.
 pub(crate) fn optional(row: &AnyRow, column: &str) -> Result<Option<OffsetDateTime>, Error> {
     let seconds: Option<i64> = row.try_get(column)?;
-    seconds.map(|seconds| from_unix(seconds, column)).transpose()
+    seconds
+        .map(|seconds| from_unix(seconds, column))
+        .transpose()
 }
 
 /// A value outside the years that `time` can hold is corruption.
 fn from_unix(seconds: i64, column: &str) -> Result<OffsetDateTime, Error> {
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .map_err(|_| Error::Corrupt { column: column.to_owned() })
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| Error::Corrupt {
+        column: column.to_owned(),
+    })
 }

@@ -1,0 +1,92 @@
+//! Authentication by card: from a posted assertion to a session that waits for its presence key.
+//!
+//! [`steps`] reads as a list; each step has a file of its own and returns the evidence that the
+//! next one needs.
+
+mod check_origin;
+mod check_policy;
+mod check_profile;
+mod check_revocation;
+mod check_shape;
+mod map_subject;
+mod redeem_challenge;
+mod refusal;
+mod steps;
+mod validate_path;
+mod verify_signatures;
+
+pub use refusal::{AuthenticationError, PublicRefusal};
+
+use crate::event::{Event, EventKind};
+use crate::{Error, Provider, RevocationSource};
+use refusal::Stop;
+
+/// What the login page posts.
+#[derive(Clone, Copy)]
+pub struct LoginAttempt<'a> {
+    /// The authorization request, from the page's address.
+    pub request_id: &'a str,
+    /// The browser's login cookie.
+    pub login_cookie: &'a str,
+    /// The card's assertion.
+    pub assertion: &'a str,
+    /// The agent's countersignature.
+    pub attestation: &'a str,
+}
+
+/// A session that exists and waits for its presence key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingSession {
+    /// Its id.
+    pub session_id: String,
+    /// The thumbprint of the presence key: the agent's connection with this key is to be asked.
+    pub presence_jkt: String,
+}
+
+impl Provider {
+    /// Judges a card assertion. Its challenge is spent whatever the outcome, and the precise
+    /// reason of a refusal is on record before the caller learns of it.
+    ///
+    /// # Errors
+    /// [`AuthenticationError`], which says how much of the reason the browser may learn.
+    pub async fn authenticate(
+        &self,
+        attempt: LoginAttempt<'_>,
+        revocation_source: &dyn RevocationSource,
+    ) -> Result<PendingSession, AuthenticationError> {
+        let now = self.now();
+        let judged = steps::judge(self, attempt, revocation_source, now).await;
+        let opened = match judged {
+            Ok(authenticated) => map_subject::open_session(self, &authenticated, now)
+                .await
+                .map_err(Stop::proven),
+            Err(stop) => Err(stop),
+        };
+        match opened {
+            Ok(pending) => Ok(pending),
+            Err(Stop {
+                error,
+                proof,
+                client_id,
+            }) => {
+                let kind = EventKind::LoginRefused { code: error.code() };
+                let mut event = Event::new(kind, now);
+                if let Some(client_id) = client_id {
+                    event = event.of_request(attempt.request_id).of_client(&client_id);
+                }
+                // A refusal that cannot be put on record is our own fault, and says so.
+                let error: Error = match self.record_alone(event).await {
+                    Ok(()) => error,
+                    Err(unrecorded) => unrecorded,
+                };
+                Err(AuthenticationError::new(error, proof))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for LoginAttempt<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("LoginAttempt(redacted)")
+    }
+}

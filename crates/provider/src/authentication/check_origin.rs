@@ -1,0 +1,31 @@
+//! Step 3: the person signed for us, on our page, for the client that asked.
+//!
+//! A look-alike site that relays our challenge in real time fails here: the agent learned the
+//! origin from the browser, and it stands inside the signed bytes.
+
+use cardea_assertion::Error as AssertionError;
+
+use crate::authentication::check_shape::Shaped;
+use crate::authentication::redeem_challenge::ChallengeRedeemed;
+use crate::{Error, Provider};
+
+/// An assertion addressed to this login; who signed it is not known yet.
+pub(super) struct Addressed<'a>(pub(super) Shaped<'a>);
+
+pub(super) fn check_origin<'a>(
+    provider: &Provider,
+    challenge: &ChallengeRedeemed,
+    shaped: Shaped<'a>,
+) -> Result<Addressed<'a>, Error> {
+    let claims = shaped.assertion.claims();
+    if claims.aud != provider.issuer.as_str() {
+        return Err(AssertionError::AudienceMismatch.into());
+    }
+    if claims.origin != provider.issuer.origin().as_str() {
+        return Err(AssertionError::OriginMismatch.into());
+    }
+    if claims.client_id != challenge.client_id() {
+        return Err(AssertionError::ClientMismatch.into());
+    }
+    Ok(Addressed(shaped))
+}

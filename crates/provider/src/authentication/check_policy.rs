@@ -1,0 +1,77 @@
+//! Step 8: this provider and this client let this card in, at the level that was asked for.
+
+use cardea_assertion::UserVerification;
+use cardea_oauth2_types::Acr;
+use cardea_pki::ProfessionalIdentity;
+
+use crate::authentication::redeem_challenge::ChallengeRedeemed;
+use crate::authentication::verify_signatures::SignaturesVerified;
+use crate::client::CardAcceptance;
+use crate::config::UserVerificationPolicy;
+use crate::{Error, Provider};
+
+/// The level that the login reached: it follows from what was stated, never from what was asked.
+pub(super) struct PolicyMet {
+    pub(super) acr: Acr,
+}
+
+pub(super) fn check_policy(
+    provider: &Provider,
+    challenge: &ChallengeRedeemed,
+    signatures: &SignaturesVerified,
+    identity: &ProfessionalIdentity,
+) -> Result<PolicyMet, Error> {
+    let acr = reached(signatures.assertion.claims().uv);
+    if !acr.satisfies(weakest_accepted(provider.user_verification)) {
+        return Err(Error::UserVerificationInsufficient);
+    }
+    if challenge
+        .parameters
+        .acr
+        .is_some_and(|asked| !acr.satisfies(asked))
+    {
+        return Err(Error::AcrUnmet);
+    }
+    let client = provider
+        .clients
+        .find(challenge.client_id())
+        .ok_or(Error::ClientUnknown)?;
+    check_card(&client.cards, identity)?;
+    Ok(PolicyMet { acr })
+}
+
+fn reached(verification: UserVerification) -> Acr {
+    match verification {
+        UserVerification::Now => Acr::CardPin,
+        UserVerification::Cached => Acr::CardPinCached,
+        UserVerification::None => Acr::Card,
+    }
+}
+
+fn weakest_accepted(policy: UserVerificationPolicy) -> Acr {
+    match policy {
+        UserVerificationPolicy::PinNow => Acr::CardPin,
+        UserVerificationPolicy::PinCached => Acr::CardPinCached,
+        UserVerificationPolicy::CardAlone => Acr::Card,
+    }
+}
+
+fn check_card(accepted: &CardAcceptance, identity: &ProfessionalIdentity) -> Result<(), Error> {
+    let family = identity.card.family.as_str();
+    if !accepted.families.is_empty() && !accepted.families.iter().any(|f| f == family) {
+        return Err(Error::CardFamilyNotAccepted);
+    }
+    if accepted.professions.is_empty() {
+        return Ok(());
+    }
+    // Establishment staff have no profession, so a list of professions never lets them in.
+    let profession = identity
+        .profession
+        .as_ref()
+        .ok_or(Error::ProfessionNotAccepted)?;
+    if accepted.professions.contains(profession) {
+        Ok(())
+    } else {
+        Err(Error::ProfessionNotAccepted)
+    }
+}

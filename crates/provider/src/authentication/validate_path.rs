@@ -1,0 +1,41 @@
+//! Step 5: the certificate leads to a trust anchor of ours, now (RFC 5280 section 6).
+
+use cardea_pki::{Error as PkiError, ValidatedPath};
+use time::OffsetDateTime;
+
+use crate::authentication::verify_signatures::SignaturesVerified;
+use crate::config::CardRules;
+use crate::{Error, Provider};
+
+/// A path, and the rules whose anchors it leads to: the later steps use the same rules.
+#[derive(Debug)]
+pub(super) struct PathValidated<'a> {
+    pub(super) path: ValidatedPath,
+    pub(super) rules: &'a CardRules,
+}
+
+pub(super) fn validate_path<'a>(
+    provider: &'a Provider,
+    signatures: &SignaturesVerified,
+    now: OffsetDateTime,
+) -> Result<PathValidated<'a>, Error> {
+    let mut refused = None;
+    for rules in &provider.card_rules {
+        let validated = cardea_pki::validate_path(
+            &signatures.certificate,
+            &signatures.extra,
+            &rules.trust_store,
+            &rules.path_policy,
+            now,
+        );
+        match validated {
+            Ok(path) => return Ok(PathValidated { path, rules }),
+            // "Untrusted" by one set of anchors says less than any other refusal.
+            Err(error @ PkiError::UntrustedAnchor { .. }) => {
+                refused.get_or_insert(error);
+            }
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.map_or(Error::CardRulesMissing, Error::Pki))
+}

@@ -1,0 +1,72 @@
+//! The authorization endpoint's decisions (RFC 6749 section 4.1, OIDC Core section 3.1.2).
+//!
+//! [`steps`] reads as a list; each step has a file of its own.
+
+mod check_acr;
+mod check_client;
+mod check_pkce;
+mod check_prompt;
+mod check_redirect_uri;
+mod check_request_object;
+mod check_response_type;
+mod check_scope;
+mod complete;
+mod request;
+pub(crate) mod respond;
+mod silent;
+mod steps;
+
+pub use complete::CompletedAuthorization;
+pub use request::LoginPage;
+pub use steps::BegunAuthorization;
+
+pub(crate) use request::{StoredParameters, is_browser_of, load_request};
+
+use crate::Error;
+use cardea_oauth2_types::ErrorCode;
+
+/// How an authorization request was refused.
+#[derive(Debug)]
+pub enum AuthorizationError {
+    /// Client or redirect URI are not proven: show a page, send the browser nowhere.
+    Page(Error),
+    /// The client learns the refusal at its redirect URI.
+    Redirect {
+        /// Where to send the browser: the redirect URI with `error`, `state` and `iss`.
+        location: String,
+        /// The OAuth name of the refusal.
+        error: ErrorCode,
+        /// The precise refusal, for the log.
+        source: Error,
+    },
+}
+
+impl AuthorizationError {
+    /// The stable code of the refusal.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Page(source) | Self::Redirect { source, .. } => source.code(),
+        }
+    }
+
+    /// The precise refusal.
+    #[must_use]
+    pub fn source(&self) -> &Error {
+        match self {
+            Self::Page(source) | Self::Redirect { source, .. } => source,
+        }
+    }
+}
+
+impl std::fmt::Display for AuthorizationError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.source().fmt(formatter)
+    }
+}
+
+impl std::error::Error for AuthorizationError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(Self::source(self))
+    }
+}

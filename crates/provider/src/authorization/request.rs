@@ -1,0 +1,122 @@
+//! The stored authorization request: what was decided, and the browser it belongs to.
+
+use cardea_jose::{constant_time_eq, random_base64url};
+use cardea_oauth2_types::Acr;
+use cardea_storage::authorization_request::{self, AuthorizationRequest};
+use cardea_storage::{SecretDigest, Transaction};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::secret::RANDOM_BYTES;
+use crate::{Client, Error, Provider, Secret};
+
+/// The checked parameters as they are stored with the request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredParameters {
+    pub(crate) redirect_uri: String,
+    pub(crate) state: Option<String>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) scope: String,
+    pub(crate) code_challenge: String,
+    /// The weakest level that satisfies the client.
+    pub(crate) acr: Option<Acr>,
+    /// The person that `id_token_hint` named.
+    pub(crate) expected_sub: Option<String>,
+    pub(crate) ui_locales: Option<String>,
+}
+
+/// What the login page shows about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginPage {
+    /// The client's identifier.
+    pub client_id: String,
+    /// The client's display name.
+    pub client_name: String,
+    /// The languages that the client asked for, space-separated.
+    pub ui_locales: Option<String>,
+    /// When the page stops working.
+    pub expires_at: OffsetDateTime,
+}
+
+impl Provider {
+    /// Says what the login page shows, to the browser that began the login alone.
+    ///
+    /// # Errors
+    /// [`Error::AuthorizationRequestUnknown`], [`Error::LoginCookieMismatch`],
+    /// [`Error::AuthorizationRequestExpired`], [`Error::AuthorizationRequestCompleted`],
+    /// [`Error::ClientUnknown`] when the client was taken out meanwhile.
+    pub async fn describe_login(
+        &self,
+        request_id: &str,
+        login_cookie: &str,
+    ) -> Result<LoginPage, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        let request = load_request(&mut transaction, request_id, login_cookie, self.now()).await?;
+        let client = self
+            .clients
+            .find(&request.client_id)
+            .ok_or(Error::ClientUnknown)?;
+        Ok(LoginPage {
+            client_id: client.client_id.clone(),
+            client_name: client.name.clone(),
+            ui_locales: StoredParameters::read(&request)?.ui_locales,
+            expires_at: request.expires_at,
+        })
+    }
+}
+
+impl StoredParameters {
+    pub(crate) fn read(request: &AuthorizationRequest) -> Result<Self, Error> {
+        serde_json::from_str(&request.parameters).map_err(Error::StoredValueUnreadable)
+    }
+}
+
+pub(super) fn new_record(
+    client: &Client,
+    parameters: &StoredParameters,
+    login_cookie: &Secret,
+    now: OffsetDateTime,
+    lifetime: Duration,
+) -> Result<AuthorizationRequest, Error> {
+    Ok(AuthorizationRequest {
+        id: random_base64url(RANDOM_BYTES)?,
+        cookie: login_cookie.digest(),
+        client_id: client.client_id.clone(),
+        parameters: serde_json::to_string(parameters).map_err(Error::StoredValueUnreadable)?,
+        session_id: None,
+        created_at: now,
+        expires_at: now + lifetime,
+        completed_at: None,
+    })
+}
+
+/// Loads a request for the browser that holds its cookie, while it waits for an answer.
+pub(crate) async fn load_request(
+    transaction: &mut Transaction,
+    request_id: &str,
+    login_cookie: &str,
+    now: OffsetDateTime,
+) -> Result<AuthorizationRequest, Error> {
+    let request = authorization_request::find(transaction, request_id)
+        .await?
+        .ok_or(Error::AuthorizationRequestUnknown)?;
+    if !is_browser_of(&request, login_cookie) {
+        return Err(Error::LoginCookieMismatch);
+    }
+    if request.completed_at.is_some() {
+        return Err(Error::AuthorizationRequestCompleted);
+    }
+    if now >= request.expires_at {
+        return Err(Error::AuthorizationRequestExpired);
+    }
+    Ok(request)
+}
+
+/// Whether a cookie is the one of the browser that began the request.
+pub(crate) fn is_browser_of(request: &AuthorizationRequest, login_cookie: &str) -> bool {
+    let presented = SecretDigest::of(login_cookie);
+    constant_time_eq(
+        presented.as_str().as_bytes(),
+        request.cookie.as_str().as_bytes(),
+    )
+}

@@ -1,0 +1,64 @@
+//! Login challenges: what the card will be asked to sign (design, life of a login, step 2).
+
+use cardea_assertion::{LoginChallenge, Purpose};
+use cardea_jose::{random_base64url, sha256_base64url};
+use cardea_storage::SecretDigest;
+use cardea_storage::challenge::{Challenge, count_of_request, insert};
+
+use crate::authorization::{StoredParameters, load_request};
+use crate::secret::RANDOM_BYTES;
+use crate::{Error, Provider};
+
+/// A person may mistype, pull the card, or reload the page; a robot must not fill the table.
+const CHALLENGES_OF_REQUEST_MAX: i64 = 20;
+
+impl Provider {
+    /// Issues a challenge to the browser that began the login.
+    ///
+    /// # Errors
+    /// [`Error::ChallengeLimitReached`], and those of a request that is unknown, foreign, expired
+    /// or answered.
+    pub async fn issue_challenge(
+        &self,
+        request_id: &str,
+        login_cookie: &str,
+    ) -> Result<String, Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        let request = load_request(&mut transaction, request_id, login_cookie, now).await?;
+        let client = self
+            .clients
+            .find(&request.client_id)
+            .ok_or(Error::ClientUnknown)?;
+        if count_of_request(&mut transaction, request_id).await? >= CHALLENGES_OF_REQUEST_MAX {
+            return Err(Error::ChallengeLimitReached);
+        }
+        let parameters = StoredParameters::read(&request)?;
+        let expires_at = now + self.lifetimes.challenge;
+        let challenge = LoginChallenge {
+            iss: self.issuer.as_str().to_owned(),
+            purpose: Purpose::Login,
+            nonce: random_base64url(RANDOM_BYTES)?,
+            jti: random_base64url(RANDOM_BYTES)?,
+            iat: now.unix_timestamp(),
+            exp: expires_at.unix_timestamp(),
+            client_id: client.client_id.clone(),
+            client_name: client.name.clone(),
+            scope: parameters.scope,
+            acr: parameters.acr.map(|acr| acr.as_str().to_owned()),
+            browser: SecretDigest::of(login_cookie).as_str().to_owned(),
+        };
+        let compact = challenge.sign(&self.keys.challenge_key)?;
+        let record = Challenge {
+            jti: challenge.jti,
+            authorization_request_id: request.id,
+            challenge_sha256: sha256_base64url(compact.as_bytes()),
+            nonce: challenge.nonce,
+            issued_at: now,
+            expires_at,
+        };
+        insert(&mut transaction, &record).await?;
+        transaction.commit().await?;
+        Ok(compact)
+    }
+}

@@ -1,0 +1,362 @@
+//! Why the provider refused, each with a stable code and, where one exists, its OAuth name.
+
+use cardea_oauth2_types::ErrorCode;
+
+/// Every refusal of the provider.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the message of each variant is its documentation"
+)]
+pub enum Error {
+    #[error("the issuer identifier is not usable: {reason}")]
+    IssuerInvalid { reason: &'static str },
+    #[error("the registration of client {client_id} is not usable: {reason}")]
+    ClientInvalid {
+        client_id: String,
+        reason: &'static str,
+    },
+    #[error("there is no token key for {algorithm}")]
+    KeyMissing { algorithm: &'static str },
+
+    #[error("no rules say which cards are accepted")]
+    CardRulesMissing,
+
+    #[error("the client is not registered")]
+    ClientUnknown,
+    #[error("the request names no redirect_uri")]
+    RedirectUriMissing,
+    #[error("the redirect_uri is not registered for this client")]
+    RedirectUriMismatch,
+    #[error("the response_type is missing")]
+    ResponseTypeMissing,
+    #[error("the response_type is not code")]
+    ResponseTypeUnsupported,
+    #[error("the response_mode is not query")]
+    ResponseModeUnsupported,
+    #[error("request objects are not offered")]
+    RequestObjectUnsupported,
+    #[error("request_uri is not offered")]
+    RequestUriUnsupported,
+    #[error("the code_challenge is missing")]
+    PkceMissing,
+    #[error("the code_challenge_method is not S256")]
+    PkceMethodUnsupported,
+    #[error("the scope lacks openid")]
+    ScopeOpenidMissing,
+    #[error("the scope has a value that this client may not ask for")]
+    ScopeNotAllowed,
+    #[error("the prompt is unknown or contradicts itself")]
+    PromptInvalid,
+    #[error("max_age is not a number of seconds")]
+    MaxAgeInvalid,
+    #[error("the id_token_hint is not an ID token of this issuer for this client")]
+    IdTokenHintInvalid,
+    #[error("nobody is logged in for this client")]
+    LoginRequired,
+
+    #[error("the authorization request is unknown")]
+    AuthorizationRequestUnknown,
+    #[error("the authorization request has expired")]
+    AuthorizationRequestExpired,
+    #[error("the authorization request was answered before")]
+    AuthorizationRequestCompleted,
+    #[error("the authorization request belongs to another browser")]
+    LoginCookieMismatch,
+    #[error("too many challenges were issued for one authorization request")]
+    ChallengeLimitReached,
+
+    #[error("the user verification is weaker than this provider accepts")]
+    UserVerificationInsufficient,
+    #[error("the level reached is below the one that was asked for")]
+    AcrUnmet,
+    #[error("the client does not accept cards of this family")]
+    CardFamilyNotAccepted,
+    #[error("the client does not accept this profession")]
+    ProfessionNotAccepted,
+    #[error("the card belongs to another person than the client asked for")]
+    SubjectNotExpected,
+    #[error("the presence key was used for another session")]
+    PresenceKeyReused,
+
+    #[error("the presence key has not answered yet")]
+    PresencePending,
+    #[error("the statement of presence answers another nonce")]
+    PresenceNonceMismatch,
+    #[error("the session is over")]
+    SessionEnded,
+
+    #[error("the client did not authenticate")]
+    ClientAuthenticationMissing,
+    #[error("the client's credentials are wrong")]
+    ClientAuthenticationFailed,
+    #[error("the client authenticated by another method than it registered")]
+    ClientAuthenticationMethodMismatch,
+    #[error("the client authenticated in two ways at once")]
+    ClientAuthenticationRepeated,
+    #[error("the grant_type is missing")]
+    GrantTypeMissing,
+    #[error("the grant_type is not offered")]
+    GrantTypeUnsupported,
+    #[error("the code is missing")]
+    CodeMissing,
+    #[error("the code is unknown")]
+    CodeUnknown,
+    #[error("the code has expired")]
+    CodeExpired,
+    #[error("the code was used before")]
+    CodeReused,
+    #[error("the code was issued to another client")]
+    CodeClientMismatch,
+    #[error("the redirect_uri is not the one that the code was sent to")]
+    CodeRedirectUriMismatch,
+    #[error("the session of the code is over")]
+    CodeSessionEnded,
+    #[error("the code_verifier is missing or malformed")]
+    CodeVerifierMissing,
+    #[error("the code_verifier does not fit the code_challenge")]
+    CodeVerifierMismatch,
+
+    #[error("the access token is not a valid one of this issuer")]
+    AccessTokenInvalid,
+    #[error("the access token has expired")]
+    AccessTokenExpired,
+    #[error("the access token was revoked")]
+    AccessTokenRevoked,
+    #[error("the access token's scope lacks openid")]
+    AccessTokenScopeInsufficient,
+
+    #[error("the post_logout_redirect_uri is not registered for this client")]
+    PostLogoutRedirectUriMismatch,
+
+    #[error(transparent)]
+    Parameters(#[from] cardea_oauth2_types::Error),
+    #[error(transparent)]
+    Assertion(#[from] cardea_assertion::Error),
+    #[error(transparent)]
+    Pki(#[from] cardea_pki::Error),
+    #[error(transparent)]
+    Jose(#[from] cardea_jose::Error),
+    #[error(transparent)]
+    Storage(#[from] cardea_storage::Error),
+    #[error("a stored value does not have the shape that this version writes")]
+    StoredValueUnreadable(#[source] serde_json::Error),
+}
+
+impl Error {
+    /// Every code of this crate's own; `code` also passes on those of the crates below.
+    pub const ALL_CODES: &'static [&'static str] = &[
+        "provider.issuer_invalid",
+        "provider.client_invalid",
+        "provider.key_missing",
+        "provider.card_rules_missing",
+        "provider.client_unknown",
+        "provider.redirect_uri_missing",
+        "provider.redirect_uri_mismatch",
+        "provider.response_type_missing",
+        "provider.response_type_unsupported",
+        "provider.response_mode_unsupported",
+        "provider.request_object_unsupported",
+        "provider.request_uri_unsupported",
+        "provider.pkce_missing",
+        "provider.pkce_method_unsupported",
+        "provider.scope_openid_missing",
+        "provider.scope_not_allowed",
+        "provider.prompt_invalid",
+        "provider.max_age_invalid",
+        "provider.id_token_hint_invalid",
+        "provider.login_required",
+        "provider.authorization_request_unknown",
+        "provider.authorization_request_expired",
+        "provider.authorization_request_completed",
+        "provider.login_cookie_mismatch",
+        "provider.challenge_limit_reached",
+        "provider.user_verification_insufficient",
+        "provider.acr_unmet",
+        "provider.card_family_not_accepted",
+        "provider.profession_not_accepted",
+        "provider.subject_not_expected",
+        "provider.presence_key_reused",
+        "provider.presence_pending",
+        "provider.presence_nonce_mismatch",
+        "provider.session_ended",
+        "provider.client_authentication_missing",
+        "provider.client_authentication_failed",
+        "provider.client_authentication_method_mismatch",
+        "provider.client_authentication_repeated",
+        "provider.grant_type_missing",
+        "provider.grant_type_unsupported",
+        "provider.code_missing",
+        "provider.code_unknown",
+        "provider.code_expired",
+        "provider.code_reused",
+        "provider.code_client_mismatch",
+        "provider.code_redirect_uri_mismatch",
+        "provider.code_session_ended",
+        "provider.code_verifier_missing",
+        "provider.code_verifier_mismatch",
+        "provider.access_token_invalid",
+        "provider.access_token_expired",
+        "provider.access_token_revoked",
+        "provider.access_token_scope_insufficient",
+        "provider.post_logout_redirect_uri_mismatch",
+        "provider.stored_value_unreadable",
+    ];
+
+    /// The stable machine code of this refusal, listed in `docs/errors.md`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.names().0
+    }
+
+    /// The name that an OAuth client learns (RFC 6749 sections 4.1.2.1 and 5.2).
+    #[must_use]
+    pub fn oauth_error(&self) -> ErrorCode {
+        self.names().1
+    }
+
+    /// Whether the fault is ours: the database or a key failed, and no decision was taken.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(
+            self,
+            Self::Storage(_) | Self::StoredValueUnreadable(_) | Self::KeyMissing { .. }
+        )
+    }
+
+    fn names(&self) -> (&'static str, ErrorCode) {
+        use ErrorCode as E;
+        match self {
+            Self::Parameters(error) => (error.code(), E::InvalidRequest),
+            Self::Assertion(error) => (error.code(), E::AccessDenied),
+            Self::Pki(error) => (error.code(), E::AccessDenied),
+            Self::Jose(error) => (error.code(), E::ServerError),
+            Self::Storage(error) => (error.code(), E::TemporarilyUnavailable),
+            Self::IssuerInvalid { .. } => ("provider.issuer_invalid", E::ServerError),
+            Self::ClientInvalid { .. } => ("provider.client_invalid", E::ServerError),
+            Self::KeyMissing { .. } => ("provider.key_missing", E::ServerError),
+            Self::CardRulesMissing => ("provider.card_rules_missing", E::ServerError),
+            Self::ClientUnknown => ("provider.client_unknown", E::InvalidRequest),
+            Self::RedirectUriMissing => ("provider.redirect_uri_missing", E::InvalidRequest),
+            Self::RedirectUriMismatch => ("provider.redirect_uri_mismatch", E::InvalidRequest),
+            Self::ResponseTypeMissing => ("provider.response_type_missing", E::InvalidRequest),
+            Self::ResponseTypeUnsupported => (
+                "provider.response_type_unsupported",
+                E::UnsupportedResponseType,
+            ),
+            Self::ResponseModeUnsupported => {
+                ("provider.response_mode_unsupported", E::InvalidRequest)
+            }
+            Self::RequestObjectUnsupported => (
+                "provider.request_object_unsupported",
+                E::RequestNotSupported,
+            ),
+            Self::RequestUriUnsupported => (
+                "provider.request_uri_unsupported",
+                E::RequestUriNotSupported,
+            ),
+            Self::PkceMissing => ("provider.pkce_missing", E::InvalidRequest),
+            Self::PkceMethodUnsupported => ("provider.pkce_method_unsupported", E::InvalidRequest),
+            Self::ScopeOpenidMissing => ("provider.scope_openid_missing", E::InvalidScope),
+            Self::ScopeNotAllowed => ("provider.scope_not_allowed", E::InvalidScope),
+            Self::PromptInvalid => ("provider.prompt_invalid", E::InvalidRequest),
+            Self::MaxAgeInvalid => ("provider.max_age_invalid", E::InvalidRequest),
+            Self::IdTokenHintInvalid => ("provider.id_token_hint_invalid", E::InvalidRequest),
+            Self::LoginRequired => ("provider.login_required", E::LoginRequired),
+            Self::AuthorizationRequestUnknown => {
+                ("provider.authorization_request_unknown", E::InvalidRequest)
+            }
+            Self::AuthorizationRequestExpired => {
+                ("provider.authorization_request_expired", E::InvalidRequest)
+            }
+            Self::AuthorizationRequestCompleted => (
+                "provider.authorization_request_completed",
+                E::InvalidRequest,
+            ),
+            Self::LoginCookieMismatch => ("provider.login_cookie_mismatch", E::InvalidRequest),
+            Self::ChallengeLimitReached => ("provider.challenge_limit_reached", E::InvalidRequest),
+            Self::UserVerificationInsufficient => {
+                ("provider.user_verification_insufficient", E::AccessDenied)
+            }
+            Self::AcrUnmet => ("provider.acr_unmet", E::UnmetAuthenticationRequirements),
+            Self::CardFamilyNotAccepted => ("provider.card_family_not_accepted", E::AccessDenied),
+            Self::ProfessionNotAccepted => ("provider.profession_not_accepted", E::AccessDenied),
+            Self::SubjectNotExpected => ("provider.subject_not_expected", E::LoginRequired),
+            Self::PresenceKeyReused => ("provider.presence_key_reused", E::AccessDenied),
+            Self::PresencePending => ("provider.presence_pending", E::InteractionRequired),
+            Self::PresenceNonceMismatch => ("provider.presence_nonce_mismatch", E::AccessDenied),
+            Self::SessionEnded => ("provider.session_ended", E::AccessDenied),
+            Self::ClientAuthenticationMissing => {
+                ("provider.client_authentication_missing", E::InvalidClient)
+            }
+            Self::ClientAuthenticationFailed => {
+                ("provider.client_authentication_failed", E::InvalidClient)
+            }
+            Self::ClientAuthenticationMethodMismatch => (
+                "provider.client_authentication_method_mismatch",
+                E::InvalidClient,
+            ),
+            Self::ClientAuthenticationRepeated => {
+                ("provider.client_authentication_repeated", E::InvalidRequest)
+            }
+            Self::GrantTypeMissing => ("provider.grant_type_missing", E::InvalidRequest),
+            Self::GrantTypeUnsupported => {
+                ("provider.grant_type_unsupported", E::UnsupportedGrantType)
+            }
+            Self::CodeMissing => ("provider.code_missing", E::InvalidRequest),
+            Self::CodeUnknown => ("provider.code_unknown", E::InvalidGrant),
+            Self::CodeExpired => ("provider.code_expired", E::InvalidGrant),
+            Self::CodeReused => ("provider.code_reused", E::InvalidGrant),
+            Self::CodeClientMismatch => ("provider.code_client_mismatch", E::InvalidGrant),
+            Self::CodeRedirectUriMismatch => {
+                ("provider.code_redirect_uri_mismatch", E::InvalidGrant)
+            }
+            Self::CodeSessionEnded => ("provider.code_session_ended", E::InvalidGrant),
+            Self::CodeVerifierMissing => ("provider.code_verifier_missing", E::InvalidGrant),
+            Self::CodeVerifierMismatch => ("provider.code_verifier_mismatch", E::InvalidGrant),
+            Self::AccessTokenInvalid => ("provider.access_token_invalid", E::InvalidToken),
+            Self::AccessTokenExpired => ("provider.access_token_expired", E::InvalidToken),
+            Self::AccessTokenRevoked => ("provider.access_token_revoked", E::InvalidToken),
+            Self::AccessTokenScopeInsufficient => (
+                "provider.access_token_scope_insufficient",
+                E::InsufficientScope,
+            ),
+            Self::PostLogoutRedirectUriMismatch => (
+                "provider.post_logout_redirect_uri_mismatch",
+                E::InvalidRequest,
+            ),
+            Self::StoredValueUnreadable(_) => ("provider.stored_value_unreadable", E::ServerError),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn every_code_has_a_row_in_the_error_list() {
+        let list = include_str!("../../../docs/errors.md");
+        for code in Error::ALL_CODES {
+            assert!(
+                list.contains(&format!("| `{code}` |")),
+                "{code} is not in docs/errors.md"
+            );
+        }
+    }
+
+    #[test]
+    fn every_code_in_the_source_is_listed_once() {
+        let source = include_str!("error.rs");
+        for code in Error::ALL_CODES {
+            assert_eq!(source.matches(&format!("\"{code}\"")).count(), 2, "{code}");
+        }
+        let quoted = source.matches("\"provider.").count();
+        assert_eq!(
+            quoted,
+            2 * Error::ALL_CODES.len() + 1,
+            "a code is missing from ALL_CODES"
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! What is put on record: every decision, in the transaction of its effect.
+//!
+//! Events name people by their `sub` and things by random ids; no name, number, address, token or
+//! cookie ever stands in one.
+
+use async_trait::async_trait;
+use cardea_jose::random_base64url;
+use cardea_storage::Transaction;
+use cardea_storage::event::{EventRecord, append};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::Error;
+
+/// Where events go. The tamper-evident log will implement it one day; see [`StoredEvents`].
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Appends one event in the transaction of its effect: both happen or neither.
+    async fn append(&self, transaction: &mut Transaction, event: &Event) -> Result<(), Error>;
+}
+
+/// The plain event table.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoredEvents;
+
+/// One event: when, about whom and what, and the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When, by the server's clock.
+    pub occurred_at: OffsetDateTime,
+    /// The login it belongs to.
+    pub authorization_request_id: Option<String>,
+    /// The session it belongs to.
+    pub session_id: Option<String>,
+    /// The person's pseudonym.
+    pub sub: Option<String>,
+    /// The client.
+    pub client_id: Option<String>,
+    /// The decision.
+    pub kind: EventKind,
+}
+
+/// The decisions that are put on record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A client's authorization request was accepted and a login page shown.
+    AuthorizationBegun {},
+    /// A client's authorization request was refused.
+    AuthorizationRefused {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
+    },
+    /// A card assertion was refused.
+    LoginRefused {
+        /// Stable code: the precise one, which the browser never sees.
+        #[serde(skip)]
+        code: &'static str,
+    },
+    /// A card assertion was accepted; the session waits for its presence key.
+    LoginAccepted {
+        /// Level reached.
+        acr: &'static str,
+        /// The agent instance's key thumbprint.
+        instance_jkt: String,
+        /// The card rules that accepted it.
+        card_rules: String,
+    },
+    /// A person used an agent instance for the first time: to be announced to that person.
+    AgentInstanceFirstUsed {
+        /// The agent instance's key thumbprint.
+        instance_jkt: String,
+    },
+    /// A login relied on stale revocation evidence within the operator's grace.
+    RevocationGraceUsed {
+        /// Age of the evidence, in seconds.
+        age_seconds: i64,
+    },
+    /// The presence key has answered.
+    SessionActivated {},
+    /// The person showed the same card again: the older session's clients moved to this one.
+    SessionContinued {
+        /// How many clients moved.
+        clients: u64,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// Why.
+        #[serde(skip)]
+        reason: &'static str,
+        /// Unredeemed codes that died with it.
+        codes_revoked: u64,
+        /// Access tokens that died with it.
+        grants_revoked: u64,
+    },
+    /// A code was given to a client.
+    CodeIssued {
+        /// The client's own session id.
+        sid: String,
+        /// Whether no card was asked, because the client was in the session already.
+        silent: bool,
+    },
+    /// A code was turned into tokens.
+    TokensIssued {
+        /// The client's own session id.
+        sid: String,
+        /// The access token's id.
+        jti: String,
+        /// The scope granted.
+        scope: String,
+    },
+    /// A token request was refused.
+    TokenRefused {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
+        /// Access tokens that were taken back because the code was used twice.
+        grants_revoked: u64,
+    },
+    /// A userinfo request was refused.
+    UserinfoRefused {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
+    },
+    /// A logout request could not be acted on without asking the person.
+    LogoutUnconfirmed {
+        /// Stable code, where a parameter was wrong.
+        #[serde(skip)]
+        code: Option<&'static str>,
+    },
+}
+
+impl EventKind {
+    /// The stable name of this kind of event.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::AuthorizationBegun {} => "authorization.begun",
+            Self::AuthorizationRefused { .. } => "authorization.refused",
+            Self::LoginRefused { .. } => "login.refused",
+            Self::LoginAccepted { .. } => "login.accepted",
+            Self::AgentInstanceFirstUsed { .. } => "agent_instance.first_used",
+            Self::RevocationGraceUsed { .. } => "revocation.grace_used",
+            Self::SessionActivated {} => "session.activated",
+            Self::SessionContinued { .. } => "session.continued",
+            Self::SessionEnded { .. } => "session.ended",
+            Self::CodeIssued { .. } => "code.issued",
+            Self::TokensIssued { .. } => "tokens.issued",
+            Self::TokenRefused { .. } => "token.refused",
+            Self::UserinfoRefused { .. } => "userinfo.refused",
+            Self::LogoutUnconfirmed { .. } => "logout.unconfirmed",
+        }
+    }
+
+    /// The code of a refusal, or the reason of an end.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::AuthorizationRefused { code }
+            | Self::LoginRefused { code }
+            | Self::TokenRefused { code, .. }
+            | Self::UserinfoRefused { code } => Some(code),
+            Self::SessionEnded { reason, .. } => Some(reason),
+            Self::LogoutUnconfirmed { code } => *code,
+            _ => None,
+        }
+    }
+}
+
+impl Event {
+    /// An event about nobody yet.
+    #[must_use]
+    pub fn new(kind: EventKind, occurred_at: OffsetDateTime) -> Self {
+        Self {
+            occurred_at,
+            authorization_request_id: None,
+            session_id: None,
+            sub: None,
+            client_id: None,
+            kind,
+        }
+    }
+
+    /// Ties the event to a login.
+    #[must_use]
+    pub fn of_request(mut self, authorization_request_id: &str) -> Self {
+        self.authorization_request_id = Some(authorization_request_id.to_owned());
+        self
+    }
+
+    /// Ties the event to a session and its person.
+    #[must_use]
+    pub fn of_session(mut self, session_id: &str, sub: &str) -> Self {
+        self.session_id = Some(session_id.to_owned());
+        self.sub = Some(sub.to_owned());
+        self
+    }
+
+    /// Ties the event to a client. Only registered ids are named: a foreign one is a stranger's text.
+    #[must_use]
+    pub fn of_client(mut self, client_id: &str) -> Self {
+        self.client_id = Some(client_id.to_owned());
+        self
+    }
+}
+
+#[async_trait]
+impl EventLog for StoredEvents {
+    async fn append(&self, transaction: &mut Transaction, event: &Event) -> Result<(), Error> {
+        // Sixteen hexadecimal digits of nanoseconds sort by time until the year 2554.
+        let nanoseconds = u64::try_from(event.occurred_at.unix_timestamp_nanos()).unwrap_or(0);
+        let record = EventRecord {
+            id: format!("{nanoseconds:016x}-{}", random_base64url(12)?),
+            kind: event.kind.name().to_owned(),
+            occurred_at: event.occurred_at,
+            authorization_request_id: event.authorization_request_id.clone(),
+            session_id: event.session_id.clone(),
+            sub: event.sub.clone(),
+            client_id: event.client_id.clone(),
+            code: event.kind.code().map(str::to_owned),
+            details: serde_json::to_string(&event.kind).map_err(Error::StoredValueUnreadable)?,
+        };
+        append(transaction, &record).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventKind;
+
+    #[test]
+    fn the_code_has_a_column_of_its_own_and_details_hold_the_rest() {
+        let refused = EventKind::TokenRefused {
+            code: "provider.code_reused",
+            grants_revoked: 1,
+        };
+        assert_eq!(
+            serde_json::to_string(&refused).unwrap(),
+            r#"{"grants_revoked":1}"#
+        );
+        assert_eq!(refused.code(), Some("provider.code_reused"));
+        let begun = serde_json::to_string(&EventKind::AuthorizationBegun {}).unwrap();
+        assert_eq!(begun, "{}");
+    }
+}

@@ -1,0 +1,61 @@
+//! Making an authorization code and the address that carries it.
+
+use cardea_storage::Transaction;
+use cardea_storage::authorization_code::{AuthorizationCode, insert};
+use cardea_storage::session::Session;
+use time::OffsetDateTime;
+
+use crate::authorization::{StoredParameters, respond};
+use crate::event::{Event, EventKind};
+use crate::{Client, Error, Provider, Secret};
+
+/// Everything that a code stands for.
+pub(crate) struct NewCode<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) sid: &'a str,
+    pub(crate) client: &'a Client,
+    pub(crate) parameters: &'a StoredParameters,
+    pub(crate) request_id: Option<&'a str>,
+    pub(crate) silent: bool,
+}
+
+/// Stores a code and its event in the caller's transaction, and returns the redirect.
+pub(crate) async fn issue_code(
+    provider: &Provider,
+    transaction: &mut Transaction,
+    new: NewCode<'_>,
+    now: OffsetDateTime,
+) -> Result<String, Error> {
+    let code = Secret::random()?;
+    let record = AuthorizationCode {
+        code: code.digest(),
+        sid: new.sid.to_owned(),
+        client_id: new.client.client_id.clone(),
+        redirect_uri: new.parameters.redirect_uri.clone(),
+        code_challenge: new.parameters.code_challenge.clone(),
+        scope: new.parameters.scope.clone(),
+        nonce: new.parameters.nonce.clone(),
+        issued_at: now,
+        expires_at: now + provider.lifetimes.authorization_code,
+    };
+    insert(transaction, &record).await?;
+    let kind = EventKind::CodeIssued {
+        sid: new.sid.to_owned(),
+        silent: new.silent,
+    };
+    let mut event = Event::new(kind, now)
+        .of_session(&new.session.id, &new.session.sub)
+        .of_client(&new.client.client_id);
+    if let Some(request_id) = new.request_id {
+        event = event.of_request(request_id);
+    }
+    provider.record(transaction, event).await?;
+    let state = new.parameters.state.as_deref();
+    let issuer = provider.issuer.as_str();
+    Ok(respond::code(
+        &new.parameters.redirect_uri,
+        code.expose(),
+        state,
+        issuer,
+    ))
+}

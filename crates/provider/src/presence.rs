@@ -1,0 +1,180 @@
+//! Presence: the agent proves with the presence key that it is alive and the card in the reader.
+
+use cardea_assertion::{PresenceState, verify_presence};
+use cardea_jose::{constant_time_eq, random_base64url};
+use cardea_storage::session::{Session, SessionState};
+use cardea_storage::{Transaction, session};
+use time::OffsetDateTime;
+
+use crate::event::{Event, EventKind};
+use crate::secret::RANDOM_BYTES;
+use crate::session::{EndReason, EndedInTransaction, EndedSession};
+use crate::{Error, Provider};
+
+/// What a statement of presence led to.
+#[derive(Debug)]
+pub enum PresenceOutcome {
+    /// No session names this key yet: the agent connects before the page posts the assertion.
+    Unclaimed {
+        /// The presence key's thumbprint.
+        jkt: String,
+    },
+    /// The pending session of this key is active now.
+    Activated {
+        /// The presence key's thumbprint.
+        jkt: String,
+        /// The session.
+        session_id: String,
+        /// Sessions of the same card at other agent instances, which ended.
+        ended: Vec<EndedSession>,
+    },
+    /// The active session of this key goes on.
+    Renewed {
+        /// The presence key's thumbprint.
+        jkt: String,
+        /// The session.
+        session_id: String,
+    },
+    /// The session of this key is over: by this departure, or since before.
+    Ended {
+        /// The presence key's thumbprint.
+        jkt: String,
+        /// The session, when it ended now.
+        ended: Option<EndedSession>,
+    },
+}
+
+impl Provider {
+    /// A nonce for one connection to answer once; the caller keeps it with the connection.
+    ///
+    /// # Errors
+    /// [`Error::Jose`] when there is no randomness.
+    pub fn new_presence_nonce(&self) -> Result<String, Error> {
+        Ok(random_base64url(RANDOM_BYTES)?)
+    }
+
+    /// Where a session stands; none when it is unknown.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn find_session_state(
+        &self,
+        session_id: &str,
+    ) -> Result<Option<SessionState>, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        Ok(session::find(&mut transaction, session_id)
+            .await?
+            .map(|session| session.state))
+    }
+
+    /// Acts on a statement of presence. `nonce` is the last one sent on this connection; only a
+    /// departure does without.
+    ///
+    /// # Errors
+    /// [`Error::Assertion`] when the statement is not one for us, or not signed by its key;
+    /// [`Error::PresenceNonceMismatch`]; [`Error::Storage`].
+    pub async fn accept_presence(
+        &self,
+        statement: &str,
+        nonce: Option<&str>,
+    ) -> Result<PresenceOutcome, Error> {
+        let presence = verify_presence(statement, self.issuer.as_str())?;
+        let now = self.now();
+        match presence.state() {
+            PresenceState::Departed => self.accept_departure(presence.jkt(), now).await,
+            PresenceState::Present => {
+                let answered = presence.nonce().unwrap_or_default();
+                let fresh = nonce
+                    .is_some_and(|nonce| constant_time_eq(answered.as_bytes(), nonce.as_bytes()));
+                if !fresh {
+                    return Err(Error::PresenceNonceMismatch);
+                }
+                self.accept_present(presence.jkt(), now).await
+            }
+        }
+    }
+
+    async fn accept_present(
+        &self,
+        jkt: &str,
+        now: OffsetDateTime,
+    ) -> Result<PresenceOutcome, Error> {
+        let jkt = jkt.to_owned();
+        let mut transaction = self.store.begin().await?;
+        let found = session::find_by_presence_key(&mut transaction, &jkt).await?;
+        let Some(session) = found else {
+            return Ok(PresenceOutcome::Unclaimed { jkt });
+        };
+        match session.state {
+            SessionState::Ended => Ok(PresenceOutcome::Ended { jkt, ended: None }),
+            SessionState::Active => {
+                session::record_presence(&mut transaction, &session.id, now).await?;
+                transaction.commit().await?;
+                Ok(PresenceOutcome::Renewed {
+                    jkt,
+                    session_id: session.id,
+                })
+            }
+            SessionState::Pending => {
+                let ended = self.activate(&mut transaction, &session, now).await?;
+                transaction.commit().await?;
+                let ended: Result<Vec<_>, Error> = ended
+                    .into_iter()
+                    .map(|ended| self.announce(ended, now))
+                    .collect();
+                Ok(PresenceOutcome::Activated {
+                    jkt,
+                    session_id: session.id,
+                    ended: ended?,
+                })
+            }
+        }
+    }
+
+    /// Activates a session, and ends those that the same card left behind elsewhere: a card is in
+    /// one reader at a time.
+    async fn activate(
+        &self,
+        transaction: &mut Transaction,
+        session: &Session,
+        now: OffsetDateTime,
+    ) -> Result<Vec<EndedInTransaction>, Error> {
+        session::activate(transaction, &session.id, now).await?;
+        let event =
+            Event::new(EventKind::SessionActivated {}, now).of_session(&session.id, &session.sub);
+        self.record(transaction, event).await?;
+        let elsewhere = session::list_of_card_elsewhere(
+            transaction,
+            &session.card_sha256,
+            &session.instance_jkt,
+        )
+        .await?;
+        let mut ended = Vec::new();
+        for older in &elsewhere {
+            ended.extend(
+                self.end_in(transaction, older, EndReason::CardElsewhere, now)
+                    .await?,
+            );
+        }
+        Ok(ended)
+    }
+
+    async fn accept_departure(
+        &self,
+        jkt: &str,
+        now: OffsetDateTime,
+    ) -> Result<PresenceOutcome, Error> {
+        let jkt = jkt.to_owned();
+        let mut transaction = self.store.begin().await?;
+        let found = session::find_by_presence_key(&mut transaction, &jkt).await?;
+        let Some(session) = found else {
+            return Ok(PresenceOutcome::Unclaimed { jkt });
+        };
+        let ended = self
+            .end_in(&mut transaction, &session, EndReason::Departed, now)
+            .await?;
+        transaction.commit().await?;
+        let ended = ended.map(|ended| self.announce(ended, now)).transpose()?;
+        Ok(PresenceOutcome::Ended { jkt, ended })
+    }
+}

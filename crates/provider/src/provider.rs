@@ -1,0 +1,141 @@
+//! The provider: one value that holds what its decisions need.
+
+use std::sync::Arc;
+
+use cardea_jose::{JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
+use cardea_storage::{Store, Transaction};
+use time::OffsetDateTime;
+
+use crate::client::Clients;
+use crate::config::{CardRules, Lifetimes, UserVerificationPolicy};
+use crate::event::{Event, EventLog};
+use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
+
+/// An OpenID provider without HTTP. Its methods are spread over the files that decide them.
+pub struct Provider {
+    pub(crate) issuer: Issuer,
+    pub(crate) clients: Clients,
+    pub(crate) card_rules: Vec<CardRules>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) user_verification: UserVerificationPolicy,
+    pub(crate) keys: ProviderKeys,
+    pub(crate) store: Store,
+    event_log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+    started_at: OffsetDateTime,
+}
+
+impl Provider {
+    /// Builds a provider from what the operator decided.
+    ///
+    /// # Errors
+    /// [`Error::ClientInvalid`] for an unsafe registration, [`Error::KeyMissing`] when a client
+    /// asks for an algorithm that no token key has, [`Error::CardRulesMissing`].
+    pub fn new(
+        config: ProviderConfig,
+        keys: ProviderKeys,
+        store: Store,
+        event_log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let clients = Clients::new(config.clients)?;
+        for client in clients.iter() {
+            keys.signing(client.id_token_signed_response_alg)?;
+        }
+        if config.card_rules.is_empty() {
+            return Err(Error::CardRulesMissing);
+        }
+        let started_at = clock.now();
+        Ok(Self {
+            issuer: config.issuer,
+            clients,
+            card_rules: config.card_rules,
+            lifetimes: config.lifetimes,
+            user_verification: config.user_verification,
+            keys,
+            store,
+            event_log,
+            clock,
+            started_at,
+        })
+    }
+
+    /// Who this provider is.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// How long things last here.
+    #[must_use]
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
+    }
+
+    /// The public token keys, for the `jwks_uri` document.
+    #[must_use]
+    pub fn jwks(&self) -> JwkSet {
+        self.keys.jwks()
+    }
+
+    /// The registration of a client.
+    #[must_use]
+    pub fn find_client(&self, client_id: &str) -> Option<&Client> {
+        self.clients.find(client_id)
+    }
+
+    /// Whether the database answers, for the health check.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn check_health(&self) -> Result<(), Error> {
+        Ok(self.store.ping().await?)
+    }
+
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    pub(crate) fn started_at(&self) -> OffsetDateTime {
+        self.started_at
+    }
+
+    /// Puts an event on record in the transaction of its effect.
+    pub(crate) async fn record(
+        &self,
+        transaction: &mut Transaction,
+        event: Event,
+    ) -> Result<(), Error> {
+        self.event_log.append(transaction, &event).await
+    }
+
+    /// Puts a refusal on record, which has no other effect, in a transaction of its own.
+    pub(crate) async fn record_alone(&self, event: Event) -> Result<(), Error> {
+        let mut transaction = self.store.begin().await?;
+        self.record(&mut transaction, event).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Verifies a token that we signed: our key by its `kid`, and the `typ` of its use.
+    pub(crate) fn verify_own_token(
+        &self,
+        token: &str,
+        typ: &str,
+    ) -> Result<VerifiedJws, cardea_jose::Error> {
+        const TOKEN_BYTES_MAX: usize = 4096;
+        let unverified = UnverifiedJws::parse(token, TOKEN_BYTES_MAX)?;
+        let key = unverified.kid().and_then(|kid| self.keys.find(kid));
+        let key = key.ok_or(cardea_jose::Error::SignatureInvalid)?;
+        let key = VerifyingKey::from_jwk(key.public_jwk())?;
+        unverified.verify(&key, typ)
+    }
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Provider")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+//! Random values that let their holder do something: cookies and codes.
+
+use std::fmt;
+
+use cardea_jose::random_base64url;
+use cardea_storage::SecretDigest;
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// Bytes of every secret and random id: 256 bits, so that guessing and collisions are out of reach.
+pub(crate) const RANDOM_BYTES: usize = 32;
+
+/// A secret on its way to its holder; wiped when dropped, absent from `Debug` output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Makes a fresh secret of 256 bits.
+    pub(crate) fn random() -> Result<Self, Error> {
+        Ok(Self(Zeroizing::new(random_base64url(RANDOM_BYTES)?)))
+    }
+
+    /// The text to hand to the holder, and to nobody else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn digest(&self) -> SecretDigest {
+        SecretDigest::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(redacted)")
+    }
+}

@@ -1,0 +1,152 @@
+//! Sessions: when they live, how they end, and whom to tell.
+
+use cardea_oauth2_types::Acr;
+use cardea_storage::client_session::ClientSession;
+use cardea_storage::session::{Session, SessionState};
+use cardea_storage::{Transaction, access_grant, authorization_code, client_session, session};
+use time::OffsetDateTime;
+
+use crate::config::Lifetimes;
+use crate::event::{Event, EventKind};
+use crate::{Error, LogoutDelivery, Provider};
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The card left the reader, or the agent took presence back.
+    Departed,
+    /// The agent was silent past the grace period while we could be reached.
+    PresenceLost,
+    /// Nobody used the session for too long.
+    Idle,
+    /// The session reached its absolute limit.
+    AbsoluteLimit,
+    /// The presence key never answered.
+    NeverPresent,
+    /// The same card was used at another agent instance.
+    CardElsewhere,
+    /// The person showed the same card again: a newer session carries on.
+    Continued,
+    /// A client or the person asked for it.
+    Logout,
+    /// The operator asked for it.
+    Operator,
+}
+
+impl EndReason {
+    /// The stable word for logs, events and the agent.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Departed => "departed",
+            Self::PresenceLost => "presence_lost",
+            Self::Idle => "idle",
+            Self::AbsoluteLimit => "absolute_limit",
+            Self::NeverPresent => "never_present",
+            Self::CardElsewhere => "card_elsewhere",
+            Self::Continued => "continued",
+            Self::Logout => "logout",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// A session that has just ended, and whom to tell.
+#[derive(Clone, Debug)]
+pub struct EndedSession {
+    /// Its id, for the log.
+    pub session_id: String,
+    /// Its presence key: the agent's connection with this key is told.
+    pub presence_jkt: String,
+    /// Why.
+    pub reason: EndReason,
+    /// Logout tokens to post, one a client that has a back-channel address.
+    pub deliveries: Vec<LogoutDelivery>,
+}
+
+/// A session ended inside a transaction that is not committed yet: nobody may be told so far.
+pub(crate) struct EndedInTransaction {
+    pub(crate) session: Session,
+    pub(crate) reason: EndReason,
+    pub(crate) clients: Vec<ClientSession>,
+}
+
+/// Whether an active session is within its limits, even if the sweep has not come by yet.
+pub(crate) fn is_live(session: &Session, lifetimes: &Lifetimes, now: OffsetDateTime) -> bool {
+    session.state == SessionState::Active
+        && now < session.used_at + lifetimes.session_idle
+        && now < session.authenticated_at + lifetimes.session_absolute
+}
+
+/// The level that a session reached. An unreadable one counts as the weakest.
+pub(crate) fn reached_acr(session: &Session) -> Acr {
+    Acr::find(&session.acr).unwrap_or(Acr::Card)
+}
+
+impl Provider {
+    /// Ends a session by id, at the operator's wish. None when it is unknown or over.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::Jose`].
+    pub async fn end_session(&self, session_id: &str) -> Result<Option<EndedSession>, Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        let Some(session) = session::find(&mut transaction, session_id).await? else {
+            return Ok(None);
+        };
+        let ended = self
+            .end_in(&mut transaction, &session, EndReason::Operator, now)
+            .await?;
+        transaction.commit().await?;
+        ended.map(|ended| self.announce(ended, now)).transpose()
+    }
+
+    /// Ends a session in the caller's transaction: its codes and tokens die with it. None when it
+    /// was over already.
+    pub(crate) async fn end_in(
+        &self,
+        transaction: &mut Transaction,
+        session: &Session,
+        reason: EndReason,
+        now: OffsetDateTime,
+    ) -> Result<Option<EndedInTransaction>, Error> {
+        if !session::end(transaction, &session.id, reason.as_str(), now).await? {
+            return Ok(None);
+        }
+        let codes_revoked = authorization_code::revoke_of_session(transaction, &session.id).await?;
+        let grants_revoked = access_grant::revoke_of_session(transaction, &session.id, now).await?;
+        let kind = EventKind::SessionEnded {
+            reason: reason.as_str(),
+            codes_revoked,
+            grants_revoked,
+        };
+        let event = Event::new(kind, now).of_session(&session.id, &session.sub);
+        self.record(transaction, event).await?;
+        let clients = client_session::list_of_session(transaction, &session.id).await?;
+        Ok(Some(EndedInTransaction {
+            session: session.clone(),
+            reason,
+            clients,
+        }))
+    }
+
+    /// Signs the logout tokens of a session whose end is committed.
+    pub(crate) fn announce(
+        &self,
+        ended: EndedInTransaction,
+        now: OffsetDateTime,
+    ) -> Result<EndedSession, Error> {
+        let mut deliveries = Vec::new();
+        for client_session in &ended.clients {
+            let delivery = self.new_logout_delivery(&ended.session.sub, client_session, now)?;
+            deliveries.extend(delivery);
+        }
+        Ok(EndedSession {
+            session_id: ended.session.id,
+            presence_jkt: ended.session.presence_jkt,
+            reason: ended.reason,
+            deliveries,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! The sweep: what nobody ended by hand ends by the clock.
+
+use cardea_storage::retention::delete_ended_before;
+use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue};
+use time::OffsetDateTime;
+
+use crate::session::{EndReason, EndedSession};
+use crate::{Error, Provider};
+
+/// Sessions ended in one transaction; more are left to the next call.
+const SESSIONS_OF_SWEEP_MAX: u32 = 100;
+
+impl Provider {
+    /// Ends the sessions that are past a limit, up to a bound; call it every few seconds.
+    ///
+    /// An agent counts as silent only while it could have reached us: for one grace period after
+    /// our own start nobody is ended for silence.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::Jose`].
+    pub async fn sweep(&self) -> Result<Vec<EndedSession>, Error> {
+        let now = self.now();
+        let cutoffs = self.cutoffs(now);
+        let mut transaction = self.store.begin().await?;
+        let overdue = list_overdue(&mut transaction, &cutoffs, SESSIONS_OF_SWEEP_MAX).await?;
+        let mut ended = Vec::new();
+        for session in &overdue {
+            let reason = overdue_reason(session, &cutoffs);
+            ended.extend(self.end_in(&mut transaction, session, reason, now).await?);
+        }
+        transaction.commit().await?;
+        ended
+            .into_iter()
+            .map(|ended| self.announce(ended, now))
+            .collect()
+    }
+
+    /// Deletes what ended longer ago than records are kept; call it every few minutes.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn forget_ended(&self) -> Result<u64, Error> {
+        let before = self.now() - self.lifetimes.retention;
+        let mut transaction = self.store.begin().await?;
+        let rows = delete_ended_before(&mut transaction, before).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    fn cutoffs(&self, now: OffsetDateTime) -> Cutoffs {
+        let reachable_long_enough = now - self.started_at() > self.lifetimes.presence_grace;
+        Cutoffs {
+            pending_since: now - self.lifetimes.session_pending,
+            present: reachable_long_enough.then(|| now - self.lifetimes.presence_grace),
+            used: now - self.lifetimes.session_idle,
+            authenticated: now - self.lifetimes.session_absolute,
+        }
+    }
+}
+
+fn overdue_reason(session: &Session, cutoffs: &Cutoffs) -> EndReason {
+    if session.state == SessionState::Pending {
+        return EndReason::NeverPresent;
+    }
+    let silent = match (session.present_at, cutoffs.present) {
+        (Some(present_at), Some(cutoff)) => present_at < cutoff,
+        _ => false,
+    };
+    if silent {
+        EndReason::PresenceLost
+    } else if session.authenticated_at < cutoffs.authenticated {
+        EndReason::AbsoluteLimit
+    } else {
+        EndReason::Idle
+    }
+}
