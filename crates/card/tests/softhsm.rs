@@ -3,6 +3,13 @@
 //! SoftHSM reads its configuration from the environment, and login states belong to a whole
 //! process. So each test runs again in a process of its own, with a token directory of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::Path;
 use std::time::Duration;
 
