@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::{install, output, test_run};
+use crate::{demo, install, output, test_run};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -21,6 +21,7 @@ cargo xtask COMMAND
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["demo", rest @ ..] => demo::run(rest),
         ["test", rest @ ..] => test_run::run(rest),
         ["install"] => done(install::ensure(install::Purpose::Demo)),
         ["install", "--for", "test"] => done(install::ensure(install::Purpose::Test)),

@@ -62,6 +62,18 @@ pub fn hint(what: &str) -> String {
     format!("{what} is not installed; `cargo xtask install --for test` installs it")
 }
 
+/// Whether a window can be opened in this session.
+pub fn has_display() -> bool {
+    requirement::has_display()
+}
+
+/// Where the virtual reader's driver lies.
+pub fn vpcd_driver() -> Option<&'static str> {
+    requirement::VPCD_DRIVERS
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists())
+}
+
 fn missing(purpose: Purpose) -> Vec<Requirement> {
     requirement::all(purpose)
         .into_iter()

@@ -13,8 +13,10 @@
 //! ```
 
 pub mod command_line;
+pub mod demo;
 pub mod install;
 pub mod output;
 pub mod process;
+pub mod system;
 pub mod test_run;
 pub mod workspace;

@@ -38,9 +38,16 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// # Errors
 /// When the program can't be started, fails (its stderr is in the message) or writes no UTF-8.
 pub fn capture(command: &mut Command) -> Result<String> {
+    capture_with_stdin(command.stdin(Stdio::null()))
+}
+
+/// As [`capture`], with the stdin that the command has.
+///
+/// # Errors
+/// As for [`capture`].
+pub fn capture_with_stdin(command: &mut Command) -> Result<String> {
     let text = describe(command);
     let output = command
-        .stdin(Stdio::null())
         .output()
         .with_context(|| format!("can't start `{text}`"))?;
     if !output.status.success() {

@@ -66,7 +66,7 @@ fn versioned(folder: &str, program: &str) -> bool {
 /// Everything that `purpose` needs.
 pub(super) fn all(purpose: Purpose) -> Vec<Requirement> {
     let mut list = DEMO.to_vec();
-    if pinentry_is_graphical() {
+    if has_display() {
         list.push(GRAPHICAL_PINENTRY);
     }
     if purpose == Purpose::Test {
@@ -76,7 +76,7 @@ pub(super) fn all(purpose: Purpose) -> Vec<Requirement> {
 }
 
 /// Whether the PIN prompt can open a window in this session.
-pub(crate) fn pinentry_is_graphical() -> bool {
+pub(super) fn has_display() -> bool {
     ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
@@ -146,7 +146,7 @@ const DEMO: [Requirement; 9] = [
     ),
     needed(
         "the virtual reader's driver (vpcd)",
-        Probe::File(&[VPCD_DRIVER, "/usr/lib/readers/serial/libifdvpcd.so"]),
+        Probe::File(&VPCD_DRIVERS),
         [
             "vsmartcard-vpcd",
             "vsmartcard-vpcd",
@@ -160,8 +160,11 @@ const DEMO: [Requirement; 9] = [
     ),
 ];
 
-/// Where Debian puts the virtual reader's driver.
-pub(crate) const VPCD_DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
+/// Where Debian and others put the virtual reader's driver.
+pub(super) const VPCD_DRIVERS: [&str; 2] = [
+    "/usr/lib/pcsc/drivers/serial/libifdvpcd.so",
+    "/usr/lib64/pcsc/drivers/serial/libifdvpcd.so",
+];
 
 const TEST: [Requirement; 9] = [
     needed(

@@ -1,0 +1,74 @@
+//! The options of `cargo xtask demo`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Arguments {
+    /// One login by itself, then end.
+    pub(super) once: bool,
+    /// A PIN prompt that answers itself.
+    pub(super) auto: bool,
+    /// The result as one JSON document on stdout.
+    pub(super) json: bool,
+    /// TLS with a demo CA.
+    pub(super) https: bool,
+    /// More clients for the server.
+    pub(super) clients: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(super) fn parse(words: &[&str]) -> Result<Self> {
+        let mut arguments = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "--once" => arguments.once = true,
+                "--auto" => arguments.auto = true,
+                "--json" => arguments.json = true,
+                "--https" => arguments.https = true,
+                "--clients" => {
+                    let file = words.next().context("`--clients` needs a file after it")?;
+                    arguments.clients = Some(PathBuf::from(file));
+                }
+                other => bail!("demo has no option `{other}`; see `cargo xtask help`"),
+            }
+        }
+        if arguments.once && arguments.auto {
+            bail!("`--once` ends after a login and `--auto` stays up: choose one");
+        }
+        Ok(arguments)
+    }
+
+    /// Whether nobody has to type the PIN.
+    pub(super) fn answers_itself(&self) -> bool {
+        self.once || self.auto
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+
+    #[test]
+    fn every_option_of_the_contract_is_understood() {
+        let arguments =
+            Arguments::parse(&["--auto", "--clients", "c.toml", "--https", "--json"]).unwrap();
+        assert!(arguments.auto && arguments.https && arguments.json && arguments.answers_itself());
+        assert_eq!(arguments.clients.unwrap().to_str(), Some("c.toml"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(
+            Arguments::parse(&["--onec"])
+                .unwrap_err()
+                .to_string()
+                .contains("--onec")
+        );
+        assert!(Arguments::parse(&["--clients"]).is_err());
+        assert!(Arguments::parse(&["--once", "--auto"]).is_err());
+    }
+}

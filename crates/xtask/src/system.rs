@@ -1,0 +1,272 @@
+//! The whole system as child processes: test PKI, card, reader, server, agent and portal.
+//!
+//! Everything lives in one folder with generated settings and listens on loopback ports that were
+//! free; the one exception is the virtual reader's driver, which listens on all addresses and
+//! offers no setting for it. When a [`System`] is dropped, or the program that holds it dies in
+//! whatever way, all its processes end (see [`watchdog`](self::watchdog)).
+
+mod addresses;
+mod card;
+mod configuration;
+mod demo_ca;
+mod keys;
+mod part;
+mod pcscd;
+mod pin_prompt;
+mod port;
+mod process_log;
+mod watchdog;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+pub use self::addresses::{Addresses, Scheme};
+pub use self::card::{Card, CardRequest};
+pub use self::part::Part;
+pub use self::pin_prompt::{Answer, PinPrompt};
+
+use self::part::RunningPart;
+use self::pcscd::PrivatePcscd;
+use self::watchdog::Watchdog;
+use crate::{process, workspace};
+
+/// How the system is to be started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder for everything; it is made, and must be empty or absent.
+    pub folder: PathBuf,
+    /// Plain HTTP on loopback, or TLS from a demo CA.
+    pub scheme: Scheme,
+    /// Who answers the PIN prompt.
+    pub pin_prompt: PinPrompt,
+    /// Take the well-known demo ports where they are free, so that addresses stay the same.
+    pub prefer_demo_ports: bool,
+    /// A file with more `[[client]]` tables for the server.
+    pub clients_file: Option<PathBuf>,
+    /// Milliseconds that the card takes for each command, to imitate a real card.
+    pub card_delay_milliseconds: u32,
+    /// How often the agent proves the card's presence, and how long it may be silent, in seconds.
+    pub presence_seconds: (u32, u32),
+}
+
+impl Options {
+    /// A system in `folder` on plain HTTP whose PIN prompt answers with the right PIN.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            scheme: Scheme::Http,
+            pin_prompt: PinPrompt::Script(vec![Answer::Pin(DEFAULT_PIN.into())]),
+            prefer_demo_ports: false,
+            clients_file: None,
+            card_delay_milliseconds: 0,
+            presence_seconds: (10, 30),
+        }
+    }
+}
+
+/// The PIN of every card of the test PKI.
+pub const DEFAULT_PIN: &str = "1234";
+
+/// How the demo portal is known to the server.
+pub const PORTAL_CLIENT_ID: &str = "demo-portal";
+
+/// The running system.
+pub struct System {
+    options: Options,
+    addresses: Addresses,
+    card: Card,
+    parts: Vec<RunningPart>,
+    watchdog: Watchdog,
+    pcscd_socket: PathBuf,
+}
+
+impl System {
+    /// Prepares the folder, starts every part and waits until all of them answer.
+    ///
+    /// # Errors
+    /// When a program is missing, a step fails, or a part does not come up in time; the message
+    /// holds the last lines of that part's log.
+    pub fn start(options: Options) -> Result<Self> {
+        let mut system = Self::prepare(options)?;
+        for part in Part::ALL {
+            system.start_part(part)?;
+        }
+        system.card.insert()?;
+        Ok(system)
+    }
+
+    /// Makes keys, card and settings, and starts nothing yet.
+    ///
+    /// # Errors
+    /// As for [`System::start`].
+    pub fn prepare(options: Options) -> Result<Self> {
+        let folder = &options.folder;
+        std::fs::create_dir_all(folder.join("logs"))
+            .with_context(|| format!("can't make {}", folder.display()))?;
+        let addresses = Addresses::choose(options.scheme, options.prefer_demo_ports)?;
+        let watchdog = Watchdog::start(folder)?;
+        card::make_pki(folder, &addresses)?;
+        let card = Card::new(folder, &addresses, options.card_delay_milliseconds)?;
+        card.issue(&CardRequest::default())?;
+        let roots = keys::make_keys(folder, &addresses)?;
+        if options.scheme == Scheme::Https {
+            demo_ca::make_certificates(folder)?;
+        }
+        let prompt = options.pin_prompt.install(folder)?;
+        configuration::write_all(&options, &addresses, &roots, &prompt)?;
+        watchdog.run_at_the_end(&card.remove_command())?;
+        let pcscd_socket = pcscd::socket_path(folder);
+        Ok(Self {
+            options,
+            addresses,
+            card,
+            parts: Vec::new(),
+            watchdog,
+            pcscd_socket,
+        })
+    }
+
+    /// Starts one part and waits until it answers.
+    ///
+    /// # Errors
+    /// When it ends at once or does not answer in time.
+    pub fn start_part(&mut self, part: Part) -> Result<()> {
+        let folder = &self.options.folder;
+        let child = match part {
+            Part::Reader => {
+                let port = self.addresses.vpcd_port;
+                PrivatePcscd {
+                    folder,
+                    socket: &self.pcscd_socket,
+                    port,
+                }
+                .spawn()?
+            }
+            _ => {
+                let mut command = part.command(folder, &self.addresses)?;
+                command.env("PCSCLITE_CSOCK_NAME", &self.pcscd_socket);
+                self.options.pin_prompt.set_environment(&mut command);
+                process_log::spawn(&mut command, folder, part.name())?
+            }
+        };
+        self.watchdog.watch(child.id())?;
+        let mut running = RunningPart::new(part, child);
+        let outcome = running.wait_until_ready(&self.addresses, folder);
+        self.parts.push(running);
+        outcome
+    }
+
+    /// Ends one part, if it runs.
+    ///
+    /// # Errors
+    /// When the process can't be ended.
+    pub fn stop_part(&mut self, part: Part) -> Result<()> {
+        if let Some(index) = self.parts.iter().position(|running| running.part == part) {
+            let mut running = self.parts.remove(index);
+            running.stop()?;
+            self.watchdog.forget(running.id())?;
+        }
+        Ok(())
+    }
+
+    /// Says which part has ended although nobody stopped it.
+    ///
+    /// # Errors
+    /// When a part has ended: its name, how it ended and the last lines of its log.
+    pub fn check_all_running(&mut self) -> Result<()> {
+        for running in &mut self.parts {
+            if let Some(status) = running.exit_status()? {
+                let name = running.part.name();
+                let log = process_log::tail(&self.options.folder, name);
+                bail!("{name} has ended by itself ({status}). The end of its log:\n{log}");
+            }
+        }
+        Ok(())
+    }
+
+    /// The addresses of all parts.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The card that belongs to this system.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The folder of this system.
+    pub fn folder(&self) -> &Path {
+        &self.options.folder
+    }
+
+    /// The demo CA's certificate, when the system speaks TLS.
+    pub fn ca_file(&self) -> Option<PathBuf> {
+        (self.options.scheme == Scheme::Https).then(|| demo_ca::ca_file(self.folder()))
+    }
+
+    /// The settings of the portal, for its scripted login.
+    pub fn portal_settings(&self) -> PathBuf {
+        configuration::portal_file(self.folder())
+    }
+
+    /// The settings of the server.
+    pub fn server_settings(&self) -> PathBuf {
+        configuration::server_file(self.folder())
+    }
+
+    /// The settings of the agent.
+    pub fn agent_settings(&self) -> PathBuf {
+        configuration::agent_file(self.folder())
+    }
+
+    /// The socket of the private pcscd (`PCSCLITE_CSOCK_NAME`).
+    pub fn pcscd_socket(&self) -> &Path {
+        &self.pcscd_socket
+    }
+
+    /// What a part has written to its log so far.
+    pub fn log_of(&self, part: Part) -> String {
+        process_log::read(self.folder(), part.name())
+    }
+
+    /// Does one scripted login through the portal program, and gives its JSON document.
+    ///
+    /// # Errors
+    /// When the login is refused; the message is the program's.
+    pub fn sign_in_once(&self) -> Result<String> {
+        let mut command = std::process::Command::new(workspace::binary("cardea-demo-portal")?);
+        command
+            .arg("once")
+            .arg("--config")
+            .arg(self.portal_settings());
+        process::capture(&mut command)
+    }
+
+    /// Changes the answers of the scripted PIN prompt from the next prompt on.
+    ///
+    /// # Errors
+    /// When the script can't be written.
+    pub fn script_pin_prompt(&self, answers: &[Answer]) -> Result<()> {
+        pin_prompt::write_script(self.folder(), answers)
+    }
+
+    /// What the scripted PIN prompt was shown so far: one JSON document a line.
+    pub fn pin_prompt_log(&self) -> String {
+        std::fs::read_to_string(pin_prompt::log_file(self.folder())).unwrap_or_default()
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.watchdog.end_all();
+        // Reap the processes, so that the watchdog sees them gone.
+        while self.watchdog.is_running() {
+            for running in &mut self.parts {
+                let _ = running.exit_status();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
