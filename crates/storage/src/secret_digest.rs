@@ -17,6 +17,12 @@ impl SecretDigest {
         Self(URL_SAFE_NO_PAD.encode(openssl::sha::sha256(secret.as_bytes())))
     }
 
+    /// Takes a SHA-256 that was computed elsewhere, such as a client secret's in a configuration.
+    #[must_use]
+    pub fn from_sha256(sha256: &[u8; 32]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(sha256))
+    }
+
     /// The digest as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
