@@ -159,7 +159,7 @@ mod tests {
         };
         let cases = [
             (Error::Pki(unknown), "login.revocation_unavailable"),
-            (Error::Pki(Pki::UntrustedAnchor), "login.card_not_accepted"),
+            (Error::Pki(Pki::TestMarkRefused), "login.card_not_accepted"),
             (Error::ProfessionNotAccepted, "login.card_not_accepted"),
         ];
         for (error, code) in cases {
