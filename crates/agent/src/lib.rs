@@ -1,1 +1,64 @@
-//! Placeholder.
+//! The agent on the workstation: it stands between login pages, the person and the card.
+//!
+//! A login page of an enrolled issuer hands over a challenge; the agent checks that page, issuer and
+//! signing key belong to one enrolment, asks the person for the PIN in a window of its own, lets the
+//! card sign a statement that names the page's origin, and tells the server when the card leaves.
+//!
+//! It deliberately does not validate certificates (the server does), does not keep a PIN, does not
+//! sign anything but its own typed statements, and is not reachable from other machines or for other
+//! users of this one.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use cardea_agent::config::{Config, Environment};
+//! use cardea_agent::{Agent, LocalApi, Pinentry, peer_check};
+//!
+//! # async fn example() -> Result<(), cardea_agent::Error> {
+//! let config = Config::load(Path::new("agent.toml"), &Environment::read())?;
+//! let api = LocalApi::bind(config.port).await?;
+//! let cards = cardea_card::Backend::from(&config.backend);
+//! let prompt = Pinentry::new(config.pinentry.clone(), config.language);
+//! let agent = Agent::new(config, cards, prompt)?;
+//! api.serve(agent, peer_check::of_this_platform(), std::future::pending()).await
+//! # }
+//! ```
+
+mod agent;
+mod card_access;
+mod card_session;
+mod challenge_check;
+mod challenge_keys;
+mod clock;
+pub mod config;
+mod consent;
+mod display_text;
+mod enrolment;
+mod error;
+mod host_check;
+mod instance_key;
+mod issuer_tls;
+mod language;
+mod local_api;
+mod message;
+mod origin_check;
+pub mod peer_check;
+mod pin_prompt;
+mod presence;
+mod problem;
+mod progress;
+mod prompt_text;
+mod prompt_window;
+mod protected_file;
+mod rate_limit;
+mod reader_watch;
+mod sign_in;
+pub mod status_command;
+
+pub use agent::Agent;
+pub use card_access::CardAccess;
+pub use enrolment::{Enrolment, IssuerUrl};
+pub use error::Error;
+pub use language::Language;
+pub use local_api::LocalApi;
+pub use pin_prompt::{Choice, Confirmation, PinPrompt, PinQuestion, Pinentry};

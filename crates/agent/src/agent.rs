@@ -1,0 +1,101 @@
+//! The agent as a whole: what its parts share while it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cardea_jose::SigningKey;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::Error;
+use crate::card_access::CardAccess;
+use crate::card_session::CardDesk;
+use crate::challenge_keys::ChallengeKeys;
+use crate::config::Config;
+use crate::enrolment::Enrolment;
+use crate::language::Language;
+use crate::pin_prompt::PinPrompt;
+use crate::presence::PresenceSessions;
+use crate::rate_limit::RateLimit;
+use crate::{instance_key, issuer_tls, protected_file};
+
+/// One running agent.
+pub struct Agent {
+    pub(crate) issuers: Vec<Arc<EnrolledIssuer>>,
+    pub(crate) cards: CardDesk,
+    pub(crate) prompt: Arc<dyn PinPrompt>,
+    pub(crate) prompt_timeout: Duration,
+    pub(crate) language: Language,
+    pub(crate) instance_key: SigningKey,
+    pub(crate) presence: PresenceSessions,
+    pub(crate) rate_limit: RateLimit,
+    prompt_slot: Arc<Semaphore>,
+}
+
+/// An issuer with what talks to it.
+pub(crate) struct EnrolledIssuer {
+    pub(crate) enrolment: Arc<Enrolment>,
+    pub(crate) challenge_keys: ChallengeKeys,
+    pub(crate) presence_tls: native_tls::TlsConnector,
+}
+
+impl Agent {
+    /// Prepares everything but the listening socket: state folder, instance key, readers.
+    ///
+    /// # Errors
+    /// [`Error::StateUnusable`], [`Error::FileUnsafe`], [`Error::Card`], [`Error::Internal`].
+    pub fn new(
+        config: Config,
+        cards: impl CardAccess,
+        prompt: impl PinPrompt,
+    ) -> Result<Arc<Self>, Error> {
+        protected_file::prepare_private_folder(&config.state_dir)?;
+        let instance_key = instance_key::load_or_create(&config.state_dir)?;
+        let issuers = config
+            .enrolments
+            .into_iter()
+            .map(|enrolment| {
+                let enrolment = Arc::new(enrolment);
+                let client = issuer_tls::http_client(&enrolment)?;
+                let challenge_keys =
+                    ChallengeKeys::new(Arc::clone(&enrolment), client, &config.state_dir)?;
+                let presence_tls = issuer_tls::connector(&enrolment)?;
+                Ok(Arc::new(EnrolledIssuer {
+                    enrolment,
+                    challenge_keys,
+                    presence_tls,
+                }))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        Ok(Arc::new(Self {
+            issuers,
+            cards: CardDesk::open(Arc::new(cards))?,
+            prompt: Arc::new(prompt),
+            prompt_timeout: config.prompt_timeout,
+            language: config.language,
+            instance_key,
+            presence: PresenceSessions::default(),
+            rate_limit: RateLimit::new(config.requests_per_minute),
+            prompt_slot: Arc::new(Semaphore::new(1)),
+        }))
+    }
+
+    /// Takes the one place in front of the person, until the permit is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] at once when it is taken.
+    pub(crate) fn take_prompt_slot(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.prompt_slot)
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy)
+    }
+
+    /// Whether somebody is being asked.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.prompt_slot.available_permits() == 0
+    }
+
+    /// Ends every session: departures are signed and told, keys wiped. For a stopping agent.
+    pub async fn depart(&self, limit: Duration) {
+        self.presence.depart(limit).await;
+    }
+}

@@ -1,0 +1,255 @@
+//! The configuration file: which issuers this workstation is enrolled with, and how it behaves.
+//!
+//! `agent.example.toml` beside this crate explains every key.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cardea_jose::{Jwk, JwkSet};
+use serde::Deserialize;
+
+use crate::Error;
+use crate::enrolment::{Enrolment, IssuerUrl, parse_origin};
+use crate::language::Language;
+use crate::protected_file::{self, Protection};
+
+mod raw;
+
+/// The configuration, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The port on 127.0.0.1; 0 takes any free one.
+    pub port: u16,
+    /// The language of prompts and messages.
+    pub language: Language,
+    /// The prompt program: a path, or a name looked up in `PATH`.
+    pub pinentry: PathBuf,
+    /// Where the instance key and the key list versions are kept.
+    pub state_dir: PathBuf,
+    /// How cards are reached.
+    pub backend: Backend,
+    /// How long a prompt waits for the person.
+    pub prompt_timeout: Duration,
+    /// Requests for an assertion that one origin may make in a minute.
+    pub requests_per_minute: u32,
+    /// The issuers that this workstation is enrolled with.
+    pub enrolments: Vec<Enrolment>,
+}
+
+/// How cards are reached.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Backend {
+    /// The PC/SC service.
+    Pcsc,
+    /// A vendor's PKCS#11 module.
+    Pkcs11 {
+        /// The module's path.
+        module: PathBuf,
+    },
+}
+
+/// What the configuration takes from the environment where a key is absent.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// The locale, such as `fr_FR.UTF-8`.
+    pub locale: Option<String>,
+    /// The user's folder for state, such as `~/.local/state`.
+    pub state_home: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[must_use]
+    pub fn read() -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            locale: ["LC_ALL", "LC_MESSAGES", "LANG"]
+                .into_iter()
+                .find_map(variable),
+            state_home: variable("XDG_STATE_HOME")
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+                .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state"))),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the file, and the files that it names.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`] with file, key and reason; [`Error::FileUnreadable`];
+    /// [`Error::FileUnsafe`] when someone else may have written one of the files.
+    pub fn load(path: &Path, environment: &Environment) -> Result<Self, Error> {
+        let content = protected_file::read(path, Protection::WrittenByOwner)?;
+        let text = String::from_utf8(content)
+            .map_err(|_| invalid(path, "(file)", "it is not UTF-8 text"))?;
+        Self::parse(&text, path, environment)
+    }
+
+    /// Checks the text of a configuration; `path` names it in errors and anchors relative paths.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Self, Error> {
+        let raw = raw::Config::parse(text, path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let enrolments = raw
+            .issuer
+            .into_iter()
+            .map(|issuer| Self::enrolment(issuer, path, folder))
+            .collect::<Result<Vec<_>, _>>()?;
+        check_enrolments(&enrolments, path)?;
+        let state_dir = match (raw.state_dir, &environment.state_home) {
+            (Some(state_dir), _) => folder.join(state_dir),
+            (None, Some(state_home)) => state_home.join("cardea-agent"),
+            (None, None) => {
+                return Err(invalid(
+                    path,
+                    "state_dir",
+                    "is needed where HOME is not set",
+                ));
+            }
+        };
+        Ok(Self {
+            port: raw.port,
+            language: raw.language.resolve(environment.locale.as_deref()),
+            // A bare name is looked up in PATH; anything else is a path.
+            pinentry: if raw.pinentry.components().count() > 1 {
+                folder.join(raw.pinentry)
+            } else {
+                raw.pinentry
+            },
+            state_dir,
+            backend: raw.backend,
+            prompt_timeout: Duration::from_secs(u64::from(bounded(
+                raw.prompt_timeout_seconds,
+                10..=300,
+                path,
+                "prompt_timeout_seconds",
+            )?)),
+            requests_per_minute: bounded(
+                raw.requests_per_minute,
+                1..=600,
+                path,
+                "requests_per_minute",
+            )?,
+            enrolments,
+        })
+    }
+
+    fn enrolment(raw: raw::Issuer, path: &Path, folder: &Path) -> Result<Enrolment, Error> {
+        let issuer = IssuerUrl::parse(&raw.issuer)
+            .map_err(|reason| invalid(path, "issuer.issuer", reason))?;
+        let origins = match raw.origins {
+            None => vec![issuer.origin()],
+            Some(origins) => origins
+                .iter()
+                .map(|origin| parse_origin(origin))
+                .collect::<Result<_, _>>()
+                .map_err(|reason| invalid(path, "issuer.origins", reason))?,
+        };
+        let (key, roots) = match (raw.roots, raw.roots_file) {
+            (Some(roots), None) => ("issuer.roots", roots),
+            (None, Some(file)) => ("issuer.roots_file", read_roots(&folder.join(file), path)?),
+            _ => {
+                return Err(invalid(
+                    path,
+                    "issuer.roots",
+                    "give either roots or roots_file",
+                ));
+            }
+        };
+        if !(1..=2).contains(&roots.len()) {
+            return Err(invalid(path, key, "pin one or two root keys"));
+        }
+        let ca_pem = raw
+            .ca_file
+            .map(|file| protected_file::read(&folder.join(file), Protection::WrittenByOwner))
+            .transpose()?;
+        if let Some(pem) = &ca_pem
+            && openssl::x509::X509::stack_from_pem(pem).map_or(true, |found| found.is_empty())
+        {
+            return Err(invalid(
+                path,
+                "issuer.ca_file",
+                "holds no certificate in PEM",
+            ));
+        }
+        let name = raw.name.unwrap_or_else(|| issuer.host());
+        Ok(Enrolment {
+            issuer,
+            name,
+            origins,
+            roots,
+            ca_pem,
+        })
+    }
+}
+
+fn read_roots(file: &Path, config: &Path) -> Result<Vec<Jwk>, Error> {
+    let content = protected_file::read(file, Protection::WrittenByOwner)?;
+    let set: JwkSet = serde_json::from_slice(&content).map_err(|error| {
+        invalid(
+            config,
+            "issuer.roots_file",
+            format!("is not a JWK Set of public keys: {error}"),
+        )
+    })?;
+    Ok(set.keys)
+}
+
+fn check_enrolments(enrolments: &[Enrolment], path: &Path) -> Result<(), Error> {
+    if enrolments.is_empty() {
+        return Err(invalid(path, "issuer", "enrol with at least one issuer"));
+    }
+    for (index, enrolment) in enrolments.iter().enumerate() {
+        if enrolment.origins.is_empty() {
+            return Err(invalid(
+                path,
+                "issuer.origins",
+                "at least one origin is needed",
+            ));
+        }
+        if enrolments
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.issuer == enrolment.issuer)
+        {
+            return Err(invalid(
+                path,
+                "issuer.issuer",
+                "the same issuer is enrolled twice",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn bounded(
+    value: u32,
+    allowed: std::ops::RangeInclusive<u32>,
+    path: &Path,
+    key: &str,
+) -> Result<u32, Error> {
+    if allowed.contains(&value) {
+        return Ok(value);
+    }
+    Err(invalid(
+        path,
+        key,
+        format!("must be {} to {}", allowed.start(), allowed.end()),
+    ))
+}
+
+pub(crate) fn invalid(path: &Path, key: &str, reason: impl Into<String>) -> Error {
+    Error::ConfigInvalid {
+        path: path.to_owned(),
+        key: key.to_owned(),
+        reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The configuration file as TOML gives it, before it is checked.
+
+use std::path::{Path, PathBuf};
+
+use cardea_jose::Jwk;
+use serde::Deserialize;
+
+use super::{Backend, invalid};
+use crate::Error;
+use crate::language::LanguageChoice;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Config {
+    #[serde(default = "default_port")]
+    pub(super) port: u16,
+    #[serde(default)]
+    pub(super) language: LanguageChoice,
+    #[serde(default = "default_pinentry")]
+    pub(super) pinentry: PathBuf,
+    pub(super) state_dir: Option<PathBuf>,
+    #[serde(default = "default_backend")]
+    pub(super) backend: Backend,
+    #[serde(default = "default_prompt_timeout_seconds")]
+    pub(super) prompt_timeout_seconds: u32,
+    #[serde(default = "default_requests_per_minute")]
+    pub(super) requests_per_minute: u32,
+    #[serde(default)]
+    pub(super) issuer: Vec<Issuer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Issuer {
+    pub(super) issuer: String,
+    pub(super) name: Option<String>,
+    pub(super) origins: Option<Vec<String>>,
+    pub(super) roots: Option<Vec<Jwk>>,
+    pub(super) roots_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the text; an error names the line's key as well as the reason.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| line_at(text, span.start));
+            let key = match line {
+                Some((number, key)) => format!("line {number}, {key}"),
+                None => "(file)".to_owned(),
+            };
+            invalid(path, &key, error.message())
+        })
+    }
+}
+
+/// The line's number, from 1, and the key or table that begins it.
+fn line_at(text: &str, offset: usize) -> (usize, &str) {
+    let before = text.get(..offset).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text
+        .get(start..)
+        .unwrap_or_default()
+        .lines()
+        .next()
+        .unwrap_or_default();
+    let key = line.split('=').next().unwrap_or_default().trim();
+    (
+        before.matches('\n').count() + 1,
+        if key.is_empty() { "(file)" } else { key },
+    )
+}
+
+fn default_port() -> u16 {
+    47_110
+}
+
+fn default_pinentry() -> PathBuf {
+    PathBuf::from("pinentry")
+}
+
+fn default_backend() -> Backend {
+    Backend::Pcsc
+}
+
+fn default_prompt_timeout_seconds() -> u32 {
+    90
+}
+
+fn default_requests_per_minute() -> u32 {
+    30
+}

@@ -1,0 +1,193 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use cardea_jose::{Algorithm, SigningKey};
+
+use super::*;
+
+fn environment() -> Environment {
+    Environment {
+        locale: Some("en_GB.UTF-8".to_owned()),
+        state_home: Some("/home/a/state".into()),
+    }
+}
+
+fn root() -> String {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let jwk = serde_json::to_value(key.public_jwk()).unwrap();
+    let member = |name: &str| jwk[name].as_str().unwrap().to_owned();
+    format!(
+        "{{ kty = \"EC\", crv = \"P-256\", x = \"{}\", y = \"{}\" }}",
+        member("x"),
+        member("y")
+    )
+}
+
+fn minimal() -> String {
+    format!(
+        "[[issuer]]\nissuer = \"https://login.example\"\nroots = [ {} ]\n",
+        root()
+    )
+}
+
+fn parse(text: &str) -> Result<Config, Error> {
+    Config::parse(text, Path::new("/etc/cardea/agent.toml"), &environment())
+}
+
+fn key_of(error: &Error) -> String {
+    match error {
+        Error::ConfigInvalid { key, .. } => key.clone(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn an_issuer_with_a_root_is_enough() {
+    let config = parse(&minimal()).unwrap();
+    assert_eq!(config.port, 47_110);
+    assert_eq!(config.language, Language::English);
+    assert_eq!(config.pinentry, Path::new("pinentry"));
+    assert_eq!(config.state_dir, Path::new("/home/a/state/cardea-agent"));
+    assert_eq!(config.backend, Backend::Pcsc);
+    let enrolment = &config.enrolments[0];
+    assert_eq!(enrolment.name, "login.example");
+    assert_eq!(enrolment.origins[0].as_str(), "https://login.example");
+}
+
+#[test]
+fn relative_paths_start_at_the_files_folder() {
+    let text = format!("state_dir = \"s\"\npinentry = \"./prompt\"\n{}", minimal());
+    let config = parse(&text).unwrap();
+    assert_eq!(config.state_dir, Path::new("/etc/cardea/s"));
+    assert_eq!(config.pinentry, Path::new("/etc/cardea/./prompt"));
+}
+
+#[test]
+fn a_pkcs11_module_can_be_named() {
+    let text = format!(
+        "backend = {{ pkcs11 = {{ module = \"/m.so\" }} }}\n{}",
+        minimal()
+    );
+    assert_eq!(
+        parse(&text).unwrap().backend,
+        Backend::Pkcs11 {
+            module: "/m.so".into()
+        }
+    );
+}
+
+#[test]
+fn each_mistake_is_reported_at_its_key() {
+    let two = format!("{}{}", minimal(), minimal());
+    let issuer = |from: &str, to: &str| minimal().replace(from, to);
+    let https = "\"https://login.example\"";
+    let with = |line: &str| format!("{line}\n{}", minimal());
+    let cases = [
+        ("", "issuer"),
+        ("nonsense", "line 1, nonsense"),
+        (&*with("listen = \"0.0.0.0\""), "line 1, listen"),
+        (&*with("port = 70000"), "line 1, port"),
+        (&*with("language = \"de\""), "line 1, language"),
+        (&*with("backend = \"usb\""), "line 1, backend"),
+        (
+            &*with("prompt_timeout_seconds = 5"),
+            "prompt_timeout_seconds",
+        ),
+        (&*with("requests_per_minute = 0"), "requests_per_minute"),
+        (&*two, "issuer.issuer"),
+        (&*issuer(https, "\"http://login.example\""), "issuer.issuer"),
+        (
+            &*issuer(https, "\"https://login.example/\""),
+            "issuer.issuer",
+        ),
+        (
+            &*issuer(https, "\"https://login.example?x\""),
+            "issuer.issuer",
+        ),
+        (
+            &*issuer("roots", "origins = [\"https://a.example/x\"]\nroots"),
+            "issuer.origins",
+        ),
+        (
+            &*issuer("roots", "origins = [\"null\"]\nroots"),
+            "issuer.origins",
+        ),
+        (&*issuer("roots", "origins = []\nroots"), "issuer.origins"),
+        (
+            &*issuer("roots", "roots_file = \"x\"\nroots"),
+            "issuer.roots",
+        ),
+        (&*issuer("roots", "secret = 1\nroots"), "line 3, secret"),
+        (
+            &*issuer("kty = \"EC\"", "kty = \"EC\", d = \"AAAA\""),
+            "line 3, roots",
+        ),
+        (
+            "[[issuer]]\nissuer = \"https://login.example\"\nroots = []",
+            "issuer.roots",
+        ),
+        (
+            "[[issuer]]\nissuer = \"https://login.example\"",
+            "issuer.roots",
+        ),
+    ];
+    for (text, key) in cases {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.code(), "agent.config_invalid", "{text}");
+        assert_eq!(key_of(&error), key, "{text}");
+        assert!(
+            error.to_string().contains("/etc/cardea/agent.toml"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn files_that_others_may_write_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.toml");
+    std::fs::write(&path, minimal()).unwrap();
+    let set_mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode(&path, 0o644);
+    assert!(Config::load(&path, &environment()).is_ok());
+    set_mode(&path, 0o666);
+    let code = Config::load(&path, &environment()).unwrap_err().code();
+    assert_eq!(code, "agent.file_unsafe");
+
+    set_mode(&path, 0o644);
+    let roots = folder.path().join("roots.json");
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let set = JwkSet {
+        keys: vec![key.public_jwk().clone()],
+    };
+    std::fs::write(&roots, serde_json::to_vec(&set).unwrap()).unwrap();
+    let text = "[[issuer]]\nissuer = \"https://login.example\"\nroots_file = \"roots.json\"";
+    std::fs::write(&path, text).unwrap();
+    set_mode(&roots, 0o644);
+    let config = Config::load(&path, &environment()).unwrap();
+    assert_eq!(config.enrolments[0].roots[0].thumbprint(), key.kid());
+    set_mode(&roots, 0o646);
+    let code = Config::load(&path, &environment()).unwrap_err().code();
+    assert_eq!(code, "agent.file_unsafe");
+}
+
+#[test]
+fn the_example_parses() {
+    let text = include_str!("../../agent.example.toml");
+    let config = parse(text).unwrap();
+    assert_eq!(config.enrolments.len(), 1);
+    assert_eq!(config.enrolments[0].roots.len(), 2);
+    // Every commented default is a real key with its real default.
+    let spelled_out: String = text
+        .lines()
+        .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let spelled_out = parse(&spelled_out).unwrap();
+    assert_eq!(spelled_out.port, config.port);
+    assert_eq!(spelled_out.pinentry, config.pinentry);
+    assert_eq!(spelled_out.prompt_timeout, config.prompt_timeout);
+    assert_eq!(spelled_out.requests_per_minute, config.requests_per_minute);
+    assert_eq!(spelled_out.backend, config.backend);
+}

@@ -1,0 +1,116 @@
+//! The conversation with the person in front of the card: which card, whether to use a last try,
+//! the PIN. It never uses a try by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cardea_card::Pin;
+
+use crate::Error;
+use crate::clock::ChallengeLifetime;
+use crate::language::Language;
+use crate::pin_prompt::{Choice, Confirmation, PinPrompt, PinQuestion};
+use crate::progress::Progress;
+use crate::prompt_text::{Remark, Subject};
+use crate::prompt_window;
+
+/// How long a window outlives the prompt program's own time limit before it is taken away.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long advice stays on the screen.
+const ADVICE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Asks the questions of one sign-in.
+pub(crate) struct Consent<'a> {
+    pub(crate) prompt: &'a Arc<dyn PinPrompt>,
+    pub(crate) language: Language,
+    pub(crate) timeout: Duration,
+    pub(crate) lifetime: ChallengeLifetime,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Consent<'_> {
+    /// The PIN for what `subject` names.
+    ///
+    /// # Errors
+    /// As [`PinPrompt::ask_pin`]; [`Error::PageGone`], [`Error::ChallengeExpired`].
+    pub(crate) async fn ask_pin(
+        &self,
+        subject: &Subject,
+        tries_left: Option<u8>,
+        remark: Option<Remark>,
+    ) -> Result<Pin, Error> {
+        let question = PinQuestion {
+            description: self.language.pin_description(subject, tries_left),
+            remark: remark.map(|remark| self.language.remark(remark)),
+            limit: self.limit()?,
+        };
+        let (prompt, limit) = (Arc::clone(self.prompt), question.limit);
+        self.show(limit, move || prompt.ask_pin(&question)).await
+    }
+
+    /// Whether the person wants to use the last try, knowing what it may cost.
+    ///
+    /// # Errors
+    /// [`Error::LastTryDeclined`], and as for [`Consent::ask_pin`].
+    pub(crate) async fn accept_last_try(&self, subject: &Subject) -> Result<(), Error> {
+        match self
+            .confirm(self.language.last_try_question(subject), None)
+            .await?
+        {
+            Choice::GoOn => Ok(()),
+            Choice::Next | Choice::GiveUp => Err(Error::LastTryDeclined),
+        }
+    }
+
+    /// Whether to use this one of several cards.
+    ///
+    /// # Errors
+    /// As for [`Consent::ask_pin`].
+    pub(crate) async fn use_this_card(
+        &self,
+        subject: &Subject,
+        reader: &str,
+    ) -> Result<Choice, Error> {
+        let question = self.language.which_card_question(subject, reader);
+        self.confirm(question, Some(self.language.other_card()))
+            .await
+    }
+
+    async fn confirm(&self, text: String, next: Option<&'static str>) -> Result<Choice, Error> {
+        let question = Confirmation {
+            text,
+            next,
+            limit: self.limit()?,
+        };
+        let (prompt, limit) = (Arc::clone(self.prompt), question.limit);
+        self.show(limit, move || prompt.confirm(&question)).await
+    }
+
+    async fn show<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        prompt: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let answer = prompt_window::show(prompt, self.progress.page_gone(), limit + GRACE).await?;
+        // An answer that came in the moment the page went is for nobody.
+        self.progress.check_page()?;
+        Ok(answer)
+    }
+
+    fn limit(&self) -> Result<Duration, Error> {
+        let limit = self.timeout.min(self.lifetime.remaining());
+        if limit.is_zero() {
+            Err(Error::ChallengeExpired)
+        } else {
+            Ok(limit)
+        }
+    }
+}
+
+/// Tells what to do about a blocked card. Failing to show it changes nothing: the page has the same
+/// text.
+pub(crate) async fn advise_about_blocked_card(prompt: &Arc<dyn PinPrompt>, language: Language) {
+    let (prompt, text) = (Arc::clone(prompt), language.blocked_advice());
+    let tell = move || prompt.tell(text, ADVICE_LIMIT);
+    let _ = prompt_window::show(tell, std::future::pending(), ADVICE_LIMIT + GRACE).await;
+}

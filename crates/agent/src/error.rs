@@ -1,0 +1,250 @@
+//! Everything that the agent refuses or fails at, and the code that tells each case apart.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A refusal or failure of the agent. Failures of the card keep the card crate's own codes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that the agent needs cannot be read.
+    #[error("{} cannot be read", path.display())]
+    FileUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Someone else than its owner may read or change a file that must be the agent's alone.
+    #[error("{} is not safe to use: {reason}", path.display())]
+    FileUnsafe {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, and how to mend it.
+        reason: &'static str,
+    },
+    /// The configuration is not usable.
+    #[error("{}: {key}: {reason}", path.display())]
+    ConfigInvalid {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key that is wrong.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The agent's own state cannot be written or is damaged.
+    #[error("the agent's state {} is not usable: {reason}", path.display())]
+    StateUnusable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The port is taken: by another agent, or by a program that wants to pass for one.
+    #[error("cannot listen on {address}")]
+    AddressUnavailable {
+        /// The loopback address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// No agent answers at the configured port.
+    #[error("no agent answers")]
+    NotRunning,
+    /// The connection comes from another user's program.
+    #[error("the caller is not a program of this user")]
+    PeerRefused,
+    /// `Host` is not this agent's loopback address: a name was made to point here (DNS rebinding).
+    #[error("the Host header is not this agent's address")]
+    HostRefused,
+    /// `Origin` is missing, doubled, or not an enrolled one.
+    #[error("the Origin header is not one enrolled origin")]
+    OriginRefused,
+    /// There is no such route.
+    #[error("there is no such resource")]
+    NotFound,
+    /// The route exists, for another method.
+    #[error("the method is not allowed here")]
+    MethodNotAllowed,
+    /// The body is not `application/json`.
+    #[error("the Content-Type is not application/json")]
+    ContentTypeRefused,
+    /// The body is not the JSON object expected, or too long.
+    #[error("the request body is not {{\"challenge\": …}}")]
+    RequestInvalid,
+    /// Another prompt is open: there is never more than one.
+    #[error("another sign-in is under way")]
+    Busy,
+    /// Too many requests from one origin, or its prompts were cancelled again and again.
+    #[error("too many requests from this origin")]
+    RateLimited {
+        /// When a next try makes sense, in seconds.
+        retry_after_seconds: u64,
+    },
+    /// The challenge is malformed, of another type or purpose, or not signed by a listed key.
+    #[error("the challenge is not valid: {reason}")]
+    ChallengeInvalid {
+        /// The fact that failed.
+        reason: &'static str,
+    },
+    /// The challenge's issuer and the page's origin do not belong to one enrolment.
+    #[error("the challenge's issuer is not enrolled for this origin")]
+    EnrolmentMismatch,
+    /// The issuer's list of challenge keys could not be fetched.
+    #[error("the issuer's challenge keys cannot be fetched: {reason}")]
+    ChallengeKeysUnreachable {
+        /// The kind of failure.
+        reason: String,
+    },
+    /// The list is not signed by a pinned root, or is not this issuer's.
+    #[error("the issuer's challenge key list is not valid")]
+    ChallengeKeysInvalid {
+        /// Why it was refused.
+        source: cardea_assertion::Error,
+    },
+    /// The list is older than one that was seen before.
+    #[error("the issuer's challenge key list is older than version {version_min}")]
+    ChallengeKeysRolledBack {
+        /// The highest version seen so far.
+        version_min: u64,
+    },
+    /// The challenge's lifetime ended before the card had signed.
+    #[error("the challenge's lifetime has ended")]
+    ChallengeExpired,
+    /// The person pressed Cancel.
+    #[error("the person cancelled")]
+    PromptCancelled,
+    /// Nobody answered the prompt in time.
+    #[error("nobody answered the prompt in time")]
+    PromptTimedOut,
+    /// The prompt program is missing or failed.
+    #[error("the prompt cannot be shown: {reason}")]
+    PromptUnavailable {
+        /// What failed; never anything that was typed.
+        reason: &'static str,
+    },
+    /// The person did not accept to use the last try.
+    #[error("the person declined to use the last try")]
+    LastTryDeclined,
+    /// What was typed was never a PIN, or was wrong too often in one sign-in.
+    #[error("too many PIN entries in one sign-in")]
+    TooManyEntries,
+    /// The card in the reader is no longer the one that the sign-in began with.
+    #[error("the card was changed during the sign-in")]
+    CardChanged,
+    /// The page closed the request; nothing is signed.
+    #[error("the page has gone")]
+    PageGone,
+    /// The departure of a card could not be told to the server in time.
+    #[error("the departure of the card could not be delivered")]
+    DepartureUndelivered,
+    /// A failure of the agent itself.
+    #[error("the agent failed: {reason}")]
+    Internal {
+        /// What failed.
+        reason: &'static str,
+    },
+    /// A failure of card access.
+    #[error(transparent)]
+    Card(#[from] cardea_card::Error),
+}
+
+impl Error {
+    /// Every code of this crate; [`Error::code`] also passes on the codes of `cardea-card`.
+    pub const ALL_CODES: &'static [&'static str] = &[
+        "agent.file_unreadable",
+        "agent.file_unsafe",
+        "agent.config_invalid",
+        "agent.state_unusable",
+        "agent.address_unavailable",
+        "agent.not_running",
+        "agent.peer_refused",
+        "agent.host_refused",
+        "agent.origin_refused",
+        "agent.not_found",
+        "agent.method_not_allowed",
+        "agent.content_type_refused",
+        "agent.request_invalid",
+        "agent.busy",
+        "agent.rate_limited",
+        "agent.challenge_invalid",
+        "agent.enrolment_mismatch",
+        "agent.challenge_keys_unreachable",
+        "agent.challenge_keys_invalid",
+        "agent.challenge_keys_rolled_back",
+        "agent.challenge_expired",
+        "agent.prompt_cancelled",
+        "agent.prompt_timed_out",
+        "agent.prompt_unavailable",
+        "agent.last_try_declined",
+        "agent.too_many_entries",
+        "agent.card_changed",
+        "agent.page_gone",
+        "agent.departure_undelivered",
+        "agent.internal",
+    ];
+
+    /// The stable machine code, listed in docs/errors.md.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::FileUnreadable { .. } => "agent.file_unreadable",
+            Self::FileUnsafe { .. } => "agent.file_unsafe",
+            Self::ConfigInvalid { .. } => "agent.config_invalid",
+            Self::StateUnusable { .. } => "agent.state_unusable",
+            Self::AddressUnavailable { .. } => "agent.address_unavailable",
+            Self::NotRunning => "agent.not_running",
+            Self::PeerRefused => "agent.peer_refused",
+            Self::HostRefused => "agent.host_refused",
+            Self::OriginRefused => "agent.origin_refused",
+            Self::NotFound => "agent.not_found",
+            Self::MethodNotAllowed => "agent.method_not_allowed",
+            Self::ContentTypeRefused => "agent.content_type_refused",
+            Self::RequestInvalid => "agent.request_invalid",
+            Self::Busy => "agent.busy",
+            Self::RateLimited { .. } => "agent.rate_limited",
+            Self::ChallengeInvalid { .. } => "agent.challenge_invalid",
+            Self::EnrolmentMismatch => "agent.enrolment_mismatch",
+            Self::ChallengeKeysUnreachable { .. } => "agent.challenge_keys_unreachable",
+            Self::ChallengeKeysInvalid { .. } => "agent.challenge_keys_invalid",
+            Self::ChallengeKeysRolledBack { .. } => "agent.challenge_keys_rolled_back",
+            Self::ChallengeExpired => "agent.challenge_expired",
+            Self::PromptCancelled => "agent.prompt_cancelled",
+            Self::PromptTimedOut => "agent.prompt_timed_out",
+            Self::PromptUnavailable { .. } => "agent.prompt_unavailable",
+            Self::LastTryDeclined => "agent.last_try_declined",
+            Self::TooManyEntries => "agent.too_many_entries",
+            Self::CardChanged => "agent.card_changed",
+            Self::PageGone => "agent.page_gone",
+            Self::DepartureUndelivered => "agent.departure_undelivered",
+            Self::Internal { .. } => "agent.internal",
+            Self::Card(error) => error.code(),
+        }
+    }
+
+    /// How many tries the card has left, where this failure says so.
+    #[must_use]
+    pub fn tries_left(&self) -> Option<u8> {
+        match self {
+            Self::Card(cardea_card::Error::PinIncorrect { tries_left }) => *tries_left,
+            Self::Card(cardea_card::Error::PinLastTry) | Self::LastTryDeclined => Some(1),
+            Self::Card(cardea_card::Error::PinBlocked) => Some(0),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_code_is_documented() {
+        let documented = include_str!("../../../docs/errors.md");
+        for code in super::Error::ALL_CODES {
+            assert!(
+                documented.contains(&format!("| `{code}` |")),
+                "{code} has no row"
+            );
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The title that goes with each code that a page or a person may see, in both languages.
+
+use crate::Error;
+use crate::language::Language;
+
+impl Error {
+    /// One sentence for the person, without names.
+    #[must_use]
+    pub fn title(&self, language: Language) -> &'static str {
+        let (french, english) = texts(self.code());
+        match language {
+            Language::French => french,
+            Language::English => english,
+        }
+    }
+
+    /// What the person can do, where there is more to say than the title does.
+    #[must_use]
+    pub fn advice(&self, language: Language) -> Option<&'static str> {
+        matches!(self, Self::Card(cardea_card::Error::PinBlocked))
+            .then(|| language.blocked_advice())
+    }
+}
+
+fn texts(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "agent.busy" => (
+            "Une autre connexion est en cours sur ce poste.",
+            "Another sign-in is under way on this workstation.",
+        ),
+        "agent.rate_limited" => (
+            "Trop de demandes ; réessayez dans un moment.",
+            "Too many requests; try again in a moment.",
+        ),
+        "agent.challenge_expired" => (
+            "Le temps imparti est écoulé ; recommencez.",
+            "Time is up; please start again.",
+        ),
+        "agent.prompt_cancelled" | "agent.last_try_declined" => (
+            "Vous avez annulé la connexion.",
+            "You cancelled the sign-in.",
+        ),
+        "agent.prompt_timed_out" => (
+            "Le code n'a pas été saisi à temps ; recommencez.",
+            "The PIN was not entered in time; please start again.",
+        ),
+        "agent.prompt_unavailable" => (
+            "La fenêtre de saisie du code ne peut pas s'afficher sur ce poste.",
+            "The PIN prompt cannot be shown on this workstation.",
+        ),
+        "agent.too_many_entries" => (
+            "Trop de saisies incorrectes ; recommencez.",
+            "Too many entries; please start again.",
+        ),
+        "agent.card_changed" | "card.removed" | "card.reset" => (
+            "La carte a été retirée ou changée ; recommencez.",
+            "The card was removed or changed; please start again.",
+        ),
+        "agent.challenge_keys_unreachable" => (
+            "Le service de connexion ne répond pas à l'agent.",
+            "The sign-in service does not answer the agent.",
+        ),
+        "agent.origin_refused" | "agent.host_refused" | "agent.enrolment_mismatch" => (
+            "Ce site n'est pas autorisé à utiliser la carte sur ce poste.",
+            "This site is not allowed to use the card on this workstation.",
+        ),
+        "agent.challenge_invalid"
+        | "agent.challenge_keys_invalid"
+        | "agent.challenge_keys_rolled_back" => (
+            "La demande de connexion n'est pas authentique ; rien n'a été signé.",
+            "The sign-in request is not authentic; nothing was signed.",
+        ),
+        "agent.not_found"
+        | "agent.method_not_allowed"
+        | "agent.content_type_refused"
+        | "agent.request_invalid" => ("La demande n'est pas valable.", "The request is not valid."),
+        "card.reader_service_unavailable" | "card.no_reader" => (
+            "Aucun lecteur de carte n'est branché.",
+            "No card reader is connected.",
+        ),
+        "card.no_card" => ("Aucune carte n'a été insérée.", "No card was inserted."),
+        "card.unresponsive" => (
+            "La carte ne répond pas ; vérifiez qu'elle est bien insérée.",
+            "The card does not respond; check that it is inserted the right way.",
+        ),
+        "card.busy" | "card.timed_out" => (
+            "La carte est occupée par un autre logiciel ; réessayez.",
+            "The card is in use by another program; try again.",
+        ),
+        "card.pin_incorrect" => ("Le code est incorrect.", "The PIN is incorrect."),
+        "card.pin_last_try" => ("Il ne reste qu'un essai.", "One try is left."),
+        "card.pin_blocked" => ("La carte est bloquée.", "The card is blocked."),
+        "card.no_authentication_certificate"
+        | "card.authentication_certificate_ambiguous"
+        | "card.key_unsupported"
+        | "card.unsupported" => (
+            "Cette carte ne permet pas de se connecter.",
+            "This card cannot be used to sign in.",
+        ),
+        code if code.starts_with("card.") => (
+            "La carte ou le lecteur ne fonctionne pas correctement.",
+            "The card or the reader does not work properly.",
+        ),
+        _ => ("L'agent ne peut pas poursuivre.", "The agent cannot go on."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_speak_of_each_code() {
+        let codes = Error::ALL_CODES.iter().chain(cardea_card::Error::ALL_CODES);
+        for code in codes {
+            let (french, english) = texts(code);
+            assert!(french.ends_with('.') && english.ends_with('.'), "{code}");
+            assert_ne!(french, english, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_blocked_card_comes_with_advice() {
+        let error = Error::Card(cardea_card::Error::PinBlocked);
+        assert!(
+            error
+                .advice(Language::English)
+                .unwrap()
+                .contains("unblocking code")
+        );
+        assert!(
+            error
+                .advice(Language::French)
+                .unwrap()
+                .contains("code de déblocage")
+        );
+        assert!(Error::Busy.advice(Language::French).is_none());
+    }
+}

@@ -1,0 +1,158 @@
+//! Asking the person: through GnuPG's pinentry programs, never through a page.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cardea_card::Pin;
+use pinentry::{ConfirmationDialog, MessageDialog, PassphraseInput};
+use secrecy::ExposeSecret as _;
+
+use crate::Error;
+use crate::language::Language;
+
+/// Assuan's "not confirmed" (libgpg-error 114): the answer to CONFIRM when Cancel was pressed.
+const NOT_CONFIRMED: u16 = 114;
+
+/// Asks a person. Methods block until they are answered; the caller gives them a thread.
+///
+/// Every text passed in is fit to be shown, and short enough for a line of the protocol.
+pub trait PinPrompt: Send + Sync + 'static {
+    /// Asks for the PIN.
+    ///
+    /// # Errors
+    /// [`Error::PromptCancelled`], [`Error::PromptTimedOut`], [`Error::PromptUnavailable`], and the
+    /// card crate's `PinMalformed` when what was typed cannot be a PIN.
+    fn ask_pin(&self, question: &PinQuestion) -> Result<Pin, Error>;
+
+    /// Asks to go on, to pass on to the next choice where there is one, or to give up.
+    ///
+    /// # Errors
+    /// [`Error::PromptTimedOut`], [`Error::PromptUnavailable`].
+    fn confirm(&self, question: &Confirmation) -> Result<Choice, Error>;
+
+    /// Shows a text with one button.
+    ///
+    /// # Errors
+    /// As for [`PinPrompt::confirm`].
+    fn tell(&self, text: &str, limit: Duration) -> Result<(), Error>;
+}
+
+/// The PIN prompt's content.
+#[derive(Clone, Debug)]
+pub struct PinQuestion {
+    /// What the PIN is for.
+    pub description: String,
+    /// Why it is asked again, shown as an error.
+    pub remark: Option<String>,
+    /// How long to wait.
+    pub limit: Duration,
+}
+
+/// A question's content.
+#[derive(Clone, Debug)]
+pub struct Confirmation {
+    /// The question.
+    pub text: String,
+    /// The button for the next choice, if there is one.
+    pub next: Option<&'static str>,
+    /// How long to wait.
+    pub limit: Duration,
+}
+
+/// The answer to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Go on.
+    GoOn,
+    /// Ask about the next one.
+    Next,
+    /// Give up.
+    GiveUp,
+}
+
+/// A program that speaks the pinentry protocol.
+#[derive(Clone, Debug)]
+pub struct Pinentry {
+    program: PathBuf,
+    language: Language,
+}
+
+impl Pinentry {
+    /// A path, or a name to look up in `PATH`.
+    #[must_use]
+    pub fn new(program: PathBuf, language: Language) -> Self {
+        Self { program, language }
+    }
+}
+
+impl PinPrompt for Pinentry {
+    fn ask_pin(&self, question: &PinQuestion) -> Result<Pin, Error> {
+        let mut dialog = PassphraseInput::with_binary(&self.program).ok_or(MISSING)?;
+        dialog
+            .with_title(self.language.window_title())
+            .with_description(&question.description)
+            .with_prompt(self.language.pin_label())
+            .with_ok(self.language.go_on())
+            .with_cancel(self.language.cancel())
+            .with_timeout(seconds(question.limit));
+        if let Some(remark) = &question.remark {
+            dialog.with_error(remark);
+        }
+        let typed = dialog.interact().map_err(|error| failure(&error))?;
+        Ok(Pin::parse(typed.expose_secret())?)
+    }
+
+    fn confirm(&self, question: &Confirmation) -> Result<Choice, Error> {
+        let mut dialog = ConfirmationDialog::with_binary(&self.program).ok_or(MISSING)?;
+        dialog
+            .with_ok(self.language.go_on())
+            .with_cancel(self.language.cancel())
+            .with_timeout(seconds(question.limit));
+        if let Some(next) = question.next {
+            dialog.with_not_ok(next);
+        }
+        match dialog.confirm(&question.text) {
+            Ok(true) => Ok(Choice::GoOn),
+            Ok(false) if question.next.is_some() => Ok(Choice::Next),
+            Ok(false) | Err(pinentry::Error::Cancelled) => Ok(Choice::GiveUp),
+            Err(pinentry::Error::Gpg(error)) if error.code() == NOT_CONFIRMED => Ok(Choice::GiveUp),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    fn tell(&self, text: &str, limit: Duration) -> Result<(), Error> {
+        let mut dialog = MessageDialog::with_binary(&self.program).ok_or(MISSING)?;
+        dialog
+            .with_ok(self.language.go_on())
+            .with_timeout(seconds(limit));
+        match dialog.show_message(text) {
+            // Closing the window is an answer, too.
+            Ok(()) | Err(pinentry::Error::Cancelled) => Ok(()),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+}
+
+const MISSING: Error = Error::PromptUnavailable {
+    reason: "the pinentry program is not there or not executable",
+};
+
+/// The crate's own text is dropped on purpose: on a broken protocol it can contain what was typed.
+fn failure(error: &pinentry::Error) -> Error {
+    let reason = match error {
+        pinentry::Error::Cancelled => return Error::PromptCancelled,
+        pinentry::Error::Timeout => return Error::PromptTimedOut,
+        pinentry::Error::Encoding(_) => return cardea_card::Error::PinMalformed.into(),
+        pinentry::Error::Io(_) => "the pinentry program ended or broke the protocol",
+        pinentry::Error::Gpg(_) => "the pinentry program reported an error",
+    };
+    Error::PromptUnavailable { reason }
+}
+
+/// At least one second: zero would switch the program's own limit off.
+fn seconds(limit: Duration) -> u16 {
+    u16::try_from(limit.as_secs()).unwrap_or(u16::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use std::path::Path;
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A pinentry that notes what it is told and answers as given.
+fn pinentry(folder: &Path, answer: &str) -> Pinentry {
+    let program = folder.join("pinentry");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pinentry.sh");
+    std::os::unix::fs::symlink(script, &program).unwrap();
+    std::fs::write(folder.join("answers"), format!("{answer}\n")).unwrap();
+    Pinentry::new(program, Language::English)
+}
+
+fn ask(answer: &str) -> (Result<Pin, Error>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let question = PinQuestion {
+        description: "Sign in to “A”\nCard CPS: 100 %".to_owned(),
+        remark: Some("Incorrect PIN.".to_owned()),
+        limit: LIMIT,
+    };
+    let result = pinentry(folder.path(), answer).ask_pin(&question);
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    (result, log)
+}
+
+#[test]
+fn the_prompt_says_what_it_is_for() {
+    let (pin, log) = ask("pin 1234");
+    assert!(pin.is_ok());
+    for line in [
+        "SETTITLE Cardea – professional card",
+        "SETDESC Sign in to “A”%0ACard CPS: 100 %25",
+        "SETERROR Incorrect PIN.",
+        "SETPROMPT Card PIN:",
+        "SETTIMEOUT 5",
+    ] {
+        assert!(
+            log.lines().any(|logged| logged == line),
+            "{line} is not in\n{log}"
+        );
+    }
+}
+
+#[test]
+fn each_way_out_has_its_code() {
+    let cases = [
+        ("cancel", "agent.prompt_cancelled"),
+        ("timeout", "agent.prompt_timed_out"),
+        ("error", "agent.prompt_unavailable"),
+        ("pin 12ab", "card.pin_malformed"),
+        ("ok", "card.pin_malformed"),
+        ("broken 98765432", "agent.prompt_unavailable"),
+    ];
+    for (answer, code) in cases {
+        let (result, _) = ask(answer);
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), code, "{answer}");
+        assert!(!format!("{error} {error:?}").contains("98765"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_missing_program_is_told() {
+    let prompt = Pinentry::new("/nowhere/pinentry".into(), Language::French);
+    let code = prompt.tell("x", LIMIT).unwrap_err().code();
+    assert_eq!(code, "agent.prompt_unavailable");
+}
+
+#[test]
+fn questions_have_two_or_three_answers() {
+    let cases = [
+        ("ok", None, Choice::GoOn),
+        ("ok", Some("Another"), Choice::GoOn),
+        ("decline", None, Choice::GiveUp),
+        ("cancel", None, Choice::GiveUp),
+        ("decline", Some("Another"), Choice::Next),
+        ("cancel", Some("Another"), Choice::GiveUp),
+    ];
+    for (answer, next, choice) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let question = Confirmation {
+            text: "Go on?".to_owned(),
+            next,
+            limit: LIMIT,
+        };
+        let found = pinentry(folder.path(), answer).confirm(&question).unwrap();
+        assert_eq!(found, choice, "{answer} {next:?}");
+    }
+}

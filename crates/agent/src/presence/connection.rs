@@ -1,0 +1,111 @@
+//! One WebSocket to an issuer's presence endpoint (RFC 6455).
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+};
+
+use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
+use crate::agent::EnrolledIssuer;
+
+/// How long connecting may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long sending one frame may take.
+const SEND_LIMIT: Duration = Duration::from_secs(5);
+/// After this silence the agent asks whether the server is still there.
+const PING_AFTER: Duration = Duration::from_secs(15);
+/// After this silence it is not: a connection can die without a word.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// A connection that works as far as anyone knows.
+pub(super) struct Connection {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    heard_at: Instant,
+    pinged: bool,
+}
+
+/// Why a connection is of no more use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It could not be made.
+    Unreachable,
+    /// The server closed it in due form.
+    Closed,
+    /// It broke, fell silent, or carried something else than frames.
+    Broken,
+}
+
+impl Connection {
+    /// Connects to the issuer.
+    pub(super) async fn open(issuer: &EnrolledIssuer) -> Result<Self, Lost> {
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(FRAME_BYTES_MAX))
+            .max_frame_size(Some(FRAME_BYTES_MAX));
+        let connector = Connector::NativeTls(issuer.presence_tls.clone());
+        let url = issuer.enrolment.issuer.presence_url();
+        let connecting = connect_async_tls_with_config(url, Some(config), true, Some(connector));
+        match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
+            Ok(Ok((socket, _))) => Ok(Self {
+                socket,
+                heard_at: Instant::now(),
+                pinged: false,
+            }),
+            Ok(Err(_)) | Err(_) => Err(Lost::Unreachable),
+        }
+    }
+
+    /// The next frame of the server. Nothing is lost when this future is dropped.
+    pub(super) async fn receive(&mut self) -> Result<ServerFrame, Lost> {
+        loop {
+            let patience = if self.pinged { SILENCE_MAX } else { PING_AFTER };
+            let message = tokio::time::timeout_at(self.heard_at + patience, self.socket.next());
+            match message.await {
+                Err(_) if self.pinged => return Err(Lost::Broken),
+                Err(_) => {
+                    self.pinged = true;
+                    self.send_message(Message::Ping(Vec::new().into())).await?;
+                    continue;
+                }
+                Ok(None | Some(Err(_))) => return Err(Lost::Broken),
+                Ok(Some(Ok(Message::Close(_)))) => {
+                    // Lets the library send its half of the closing handshake.
+                    let _ = tokio::time::timeout(SEND_LIMIT, self.socket.close(None)).await;
+                    return Err(Lost::Closed);
+                }
+                Ok(Some(Ok(Message::Text(text)))) => {
+                    self.hear();
+                    return serde_json::from_str(&text).map_err(|_| Lost::Broken);
+                }
+                Ok(Some(Ok(Message::Binary(_)))) => return Err(Lost::Broken),
+                Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => {
+                    self.hear()
+                }
+            }
+        }
+    }
+
+    /// Sends a statement.
+    pub(super) async fn send(&mut self, statement: &str) -> Result<(), Lost> {
+        let frame =
+            serde_json::to_string(&AgentFrame::Presence { statement }).map_err(|_| Lost::Broken)?;
+        self.send_message(Message::Text(frame.into())).await
+    }
+
+    async fn send_message(&mut self, message: Message) -> Result<(), Lost> {
+        match tokio::time::timeout(SEND_LIMIT, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Lost::Broken),
+        }
+    }
+
+    fn hear(&mut self) {
+        self.heard_at = Instant::now();
+        self.pinged = false;
+    }
+}

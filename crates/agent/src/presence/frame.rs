@@ -1,0 +1,97 @@
+//! The JSON frames of the presence connection.
+
+use serde::{Deserialize, Serialize};
+
+/// Longest frame, in bytes.
+pub(super) const FRAME_BYTES_MAX: usize = 4096;
+
+/// What the server says.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum ServerFrame {
+    /// Prove that you are there, over this nonce.
+    Nonce {
+        /// Fresh for each proof.
+        nonce: String,
+    },
+    /// Where the session stands that this key belongs to.
+    Session {
+        /// Its state.
+        state: SessionState,
+        /// Why it ended.
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// A frame of a later version of the protocol.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The state of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SessionState {
+    /// Waiting for the first proof.
+    Pending,
+    /// Under way.
+    Active,
+    /// Over.
+    Ended,
+}
+
+/// What the agent says.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum AgentFrame<'a> {
+    /// A signed statement: present with the nonce, or departed.
+    Presence {
+        /// The compact JWS.
+        statement: &'a str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_as_agreed() {
+        let cases = [
+            (
+                r#"{"type":"nonce","nonce":"n"}"#,
+                Some(ServerFrame::Nonce {
+                    nonce: "n".to_owned(),
+                }),
+            ),
+            (
+                r#"{"type":"session","state":"ended","reason":"card_departed"}"#,
+                Some(ServerFrame::Session {
+                    state: SessionState::Ended,
+                    reason: Some("card_departed".to_owned()),
+                }),
+            ),
+            (
+                r#"{"type":"session","state":"active"}"#,
+                Some(ServerFrame::Session {
+                    state: SessionState::Active,
+                    reason: None,
+                }),
+            ),
+            (r#"{"type":"later"}"#, Some(ServerFrame::Unknown)),
+            (r#"{"type":"nonce"}"#, None),
+            ("nonsense", None),
+        ];
+        for (text, frame) in cases {
+            assert_eq!(
+                serde_json::from_str::<ServerFrame>(text).ok(),
+                frame,
+                "{text}"
+            );
+        }
+        let statement = AgentFrame::Presence { statement: "a.b.c" };
+        assert_eq!(
+            serde_json::to_string(&statement).unwrap(),
+            r#"{"type":"presence","statement":"a.b.c"}"#
+        );
+    }
+}

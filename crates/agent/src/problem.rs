@@ -1,0 +1,84 @@
+//! Refusals before a stream begins, as RFC 9457 problem details. The one place where the agent's
+//! errors become HTTP.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::Error;
+use crate::language::Language;
+
+/// RFC 9457 section 3, with our stable code as an extension member.
+#[derive(Debug, Serialize)]
+struct Problem {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: String,
+}
+
+/// The response for a refusal.
+pub(crate) fn response(error: &Error, language: Language) -> Response {
+    let (status, code) = (status(error), error.code());
+    let problem = Problem {
+        r#type: format!("urn:cardea:error:{code}"),
+        title: error.title(language),
+        status: status.as_u16(),
+        code,
+        detail: error.to_string(),
+    };
+    // The fields are plain strings: they can always be written as JSON.
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if let Error::RateLimited {
+        retry_after_seconds,
+    } = error
+    {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+    }
+    response
+}
+
+fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::PeerRefused
+        | Error::HostRefused
+        | Error::OriginRefused
+        | Error::EnrolmentMismatch => StatusCode::FORBIDDEN,
+        Error::NotFound => StatusCode::NOT_FOUND,
+        Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Error::ContentTypeRefused => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::RequestInvalid | Error::ChallengeInvalid { .. } | Error::ChallengeExpired => {
+            StatusCode::BAD_REQUEST
+        }
+        Error::Busy => StatusCode::CONFLICT,
+        Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::ChallengeKeysInvalid { .. } | Error::ChallengeKeysRolledBack { .. } => {
+            StatusCode::BAD_GATEWAY
+        }
+        Error::ChallengeKeysUnreachable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        // These come up while a sign-in streams, or before the agent listens at all.
+        Error::FileUnreadable { .. }
+        | Error::FileUnsafe { .. }
+        | Error::ConfigInvalid { .. }
+        | Error::StateUnusable { .. }
+        | Error::AddressUnavailable { .. }
+        | Error::NotRunning
+        | Error::PromptCancelled
+        | Error::PromptTimedOut
+        | Error::PromptUnavailable { .. }
+        | Error::LastTryDeclined
+        | Error::TooManyEntries
+        | Error::CardChanged
+        | Error::PageGone
+        | Error::DepartureUndelivered
+        | Error::Internal { .. }
+        | Error::Card(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,327 @@
+//! What the prompts say, in French and in English.
+//!
+//! Every name that goes in has been through [`for_display`] before: [`Subject`] sees to that.
+
+use cardea_card::{CardCertificate, CardHolder};
+
+use crate::display_text::for_display;
+use crate::language::Language;
+
+/// What a prompt is about: names fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    client: String,
+    issuer: String,
+    person: String,
+    card: String,
+}
+
+impl Subject {
+    /// The names that a prompt shows: the client's from the verified challenge, the issuer's from
+    /// the enrolment, the person's and the card's kind from the card.
+    #[must_use]
+    pub fn new(
+        client_name: &str,
+        client_id: &str,
+        issuer_name: &str,
+        certificate: &CardCertificate,
+        card_name: &str,
+    ) -> Self {
+        let holder = certificate.holder();
+        let client = for_display(client_name);
+        Self {
+            client: if client.is_empty() {
+                for_display(client_id)
+            } else {
+                client
+            },
+            issuer: for_display(issuer_name),
+            person: person(holder),
+            card: match holder.card_family {
+                Some(family) => family.as_str().to_owned(),
+                None => for_display(card_name),
+            },
+        }
+    }
+
+    /// The person's name as shown, for choosing among several cards.
+    #[must_use]
+    pub fn person(&self) -> &str {
+        &self.person
+    }
+}
+
+/// "Camille DURAND, Pharmacien"; the common name only where the certificate names nobody, since on
+/// health professionals' cards it is a number.
+fn person(holder: &CardHolder) -> String {
+    let names = [&holder.given_name, &holder.surname];
+    let name = names
+        .into_iter()
+        .flatten()
+        .map(|name| for_display(name))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let name = match (name.is_empty(), &holder.common_name) {
+        (true, Some(common_name)) => for_display(common_name),
+        _ => name,
+    };
+    let title = holder.title.as_deref().map(for_display).unwrap_or_default();
+    let text = if title.is_empty() {
+        name
+    } else {
+        format!("{name}, {title}")
+    };
+    for_display(&text)
+}
+
+/// Why a PIN is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// The card refused the PIN.
+    Incorrect {
+        /// Tries left, where the card tells.
+        tries_left: Option<u8>,
+    },
+    /// What was typed cannot be a PIN; no try was used.
+    Malformed,
+}
+
+/// The texts of one language.
+impl Language {
+    /// Title of every window.
+    #[must_use]
+    pub fn window_title(self) -> &'static str {
+        match self {
+            Self::French => "Cardea – carte professionnelle",
+            Self::English => "Cardea – professional card",
+        }
+    }
+
+    /// Above the PIN field: which portal, whose card, how many tries.
+    #[must_use]
+    pub fn pin_description(self, subject: &Subject, tries_left: Option<u8>) -> String {
+        let Subject {
+            client,
+            issuer,
+            person,
+            card,
+        } = subject;
+        let (request, tries) = match self {
+            Self::French => (
+                format!("Connexion à « {client} »\npar « {issuer} »\n\nCarte {card} : {person}"),
+                tries_left.map(|tries| format!("\nEssais restants : {tries}")),
+            ),
+            Self::English => (
+                format!("Sign in to “{client}”\nthrough “{issuer}”\n\nCard {card}: {person}"),
+                tries_left.map(|tries| format!("\nTries left: {tries}")),
+            ),
+        };
+        let advice = match self {
+            Self::French => {
+                "\n\nSaisissez le code uniquement si vous venez de demander cette connexion."
+            }
+            Self::English => "\n\nType the PIN only if you have just asked for this sign-in.",
+        };
+        format!("{request}{}{advice}", tries.unwrap_or_default())
+    }
+
+    /// Beside the PIN field.
+    #[must_use]
+    pub fn pin_label(self) -> &'static str {
+        match self {
+            Self::French => "Code de la carte :",
+            Self::English => "Card PIN:",
+        }
+    }
+
+    /// In red, when the PIN is asked again.
+    #[must_use]
+    pub fn remark(self, remark: Remark) -> String {
+        match (self, remark) {
+            (Self::French, Remark::Malformed) => {
+                "Le code a 4 à 8 chiffres. Aucun essai n'a été utilisé.".to_owned()
+            }
+            (Self::English, Remark::Malformed) => {
+                "A PIN has 4 to 8 digits. No try was used.".to_owned()
+            }
+            (
+                Self::French,
+                Remark::Incorrect {
+                    tries_left: Some(1),
+                },
+            ) => "Code incorrect. Il reste 1 essai.".to_owned(),
+            (
+                Self::English,
+                Remark::Incorrect {
+                    tries_left: Some(1),
+                },
+            ) => "Incorrect PIN. 1 try is left.".to_owned(),
+            (
+                Self::French,
+                Remark::Incorrect {
+                    tries_left: Some(tries),
+                },
+            ) => {
+                format!("Code incorrect. Il reste {tries} essais.")
+            }
+            (
+                Self::English,
+                Remark::Incorrect {
+                    tries_left: Some(tries),
+                },
+            ) => {
+                format!("Incorrect PIN. {tries} tries are left.")
+            }
+            (Self::French, Remark::Incorrect { tries_left: None }) => "Code incorrect.".to_owned(),
+            (Self::English, Remark::Incorrect { tries_left: None }) => "Incorrect PIN.".to_owned(),
+        }
+    }
+
+    /// Asked before the last try is used.
+    #[must_use]
+    pub fn last_try_question(self, subject: &Subject) -> String {
+        let Subject {
+            client,
+            person,
+            card,
+            ..
+        } = subject;
+        match self {
+            Self::French => format!(
+                "Attention : il ne reste qu'UN essai.\n\nCarte {card} : {person}\n\n\
+                 Si le code est encore faux, la carte sera bloquée et il faudra son code de \
+                 déblocage.\n\nContinuer vers « {client} » ?"
+            ),
+            Self::English => format!(
+                "Warning: only ONE try is left.\n\nCard {card}: {person}\n\n\
+                 If the PIN is wrong again, the card will be blocked and its unblocking code will \
+                 be needed.\n\nGo on to “{client}”?"
+            ),
+        }
+    }
+
+    /// What to do about a blocked card.
+    #[must_use]
+    pub fn blocked_advice(self) -> &'static str {
+        match self {
+            Self::French => {
+                "Votre carte est bloquée : le code a été saisi trop de fois de façon incorrecte.\n\n\
+                 Débloquez-la avec le code de déblocage reçu avec la carte et l'outil de \
+                 l'émetteur, ou demandez de l'aide à l'émetteur. Ni ce programme ni le portail ne \
+                 peuvent la débloquer, et personne ne doit vous demander ces codes."
+            }
+            Self::English => {
+                "Your card is blocked: the PIN was entered wrongly too many times.\n\n\
+                 Unblock it with the unblocking code that came with the card and the issuer's \
+                 tool, or ask the issuer for help. Neither this program nor the portal can unblock \
+                 it, and nobody should ask you for these codes."
+            }
+        }
+    }
+
+    /// Asked when several cards are inserted, once a card.
+    #[must_use]
+    pub fn which_card_question(self, subject: &Subject, reader: &str) -> String {
+        let Subject {
+            client,
+            person,
+            card,
+            ..
+        } = subject;
+        let reader = for_display(reader);
+        match self {
+            Self::French => format!(
+                "Plusieurs cartes sont insérées.\n\nCarte {card} : {person}\nLecteur : {reader}\n\n\
+                 Utiliser cette carte pour « {client} » ?"
+            ),
+            Self::English => format!(
+                "Several cards are inserted.\n\nCard {card}: {person}\nReader: {reader}\n\n\
+                 Use this card for “{client}”?"
+            ),
+        }
+    }
+
+    /// The button that goes on.
+    #[must_use]
+    pub fn go_on(self) -> &'static str {
+        match self {
+            Self::French => "Continuer",
+            Self::English => "Continue",
+        }
+    }
+
+    /// The button that gives up.
+    #[must_use]
+    pub fn cancel(self) -> &'static str {
+        match self {
+            Self::French => "Annuler",
+            Self::English => "Cancel",
+        }
+    }
+
+    /// The button that passes on to the next card.
+    #[must_use]
+    pub fn other_card(self) -> &'static str {
+        match self {
+            Self::French => "Autre carte",
+            Self::English => "Another card",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder() -> CardHolder {
+        CardHolder {
+            given_name: Some("Camille".to_owned()),
+            surname: Some("DURAND".to_owned()),
+            title: Some("Pharmacien".to_owned()),
+            common_name: Some("899700000001".to_owned()),
+            issuer_name: None,
+            card_family: None,
+        }
+    }
+
+    #[test]
+    fn the_person_is_named_by_name_and_title() {
+        assert_eq!(person(&holder()), "Camille DURAND, Pharmacien");
+        let nameless = CardHolder {
+            given_name: None,
+            surname: None,
+            title: None,
+            ..holder()
+        };
+        assert_eq!(person(&nameless), "899700000001");
+        let hostile = CardHolder {
+            surname: Some("DUR\u{202E}AND\n".to_owned()),
+            title: None,
+            ..holder()
+        };
+        assert_eq!(person(&hostile), "Camille DURAND");
+    }
+
+    #[test]
+    fn the_longest_prompt_fits_a_line_of_the_protocol() {
+        let widest = for_display(&"%".repeat(500));
+        let subject = Subject {
+            client: widest.clone(),
+            issuer: widest.clone(),
+            person: widest.clone(),
+            card: widest.clone(),
+        };
+        for language in [Language::French, Language::English] {
+            for text in [
+                language.pin_description(&subject, Some(3)),
+                language.last_try_question(&subject),
+                language.which_card_question(&subject, &widest),
+                language.blocked_advice().to_owned(),
+            ] {
+                let encoded = text.replace('%', "%25").replace('\n', "%0A");
+                // "SETDESC " and the line's end come on top; the pinentry crate panics past 1000.
+                assert!(encoded.len() <= 980, "{}: {text}", encoded.len());
+            }
+        }
+    }
+}
