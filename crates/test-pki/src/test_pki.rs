@@ -103,6 +103,17 @@ impl TestPki {
         })
     }
 
+    /// Takes up a PKI again whose authorities were kept somewhere. It has no OCSP responders in
+    /// process: [`TestPki::responder`] finds none.
+    #[must_use]
+    pub fn restore(authorities: BTreeMap<AuthorityName, Authority>, at: OffsetDateTime) -> Self {
+        Self {
+            authorities,
+            responders: BTreeMap::new(),
+            at,
+        }
+    }
+
     /// Makes a PKI of P-256 authorities in milliseconds.
     ///
     /// # Errors

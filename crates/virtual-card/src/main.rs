@@ -1,1 +1,2 @@
+//! `cardea-vcard`.
 fn main() {}
