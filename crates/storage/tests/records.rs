@@ -1,0 +1,17 @@
+//! Every record's statements, the same cases on SQLite and on a real PostgreSQL.
+
+// Marked as test code so that the lints' exceptions for tests hold in shared parts too.
+#[cfg(test)]
+mod records {
+    mod access;
+    mod baseline;
+    mod challenges;
+    mod databases;
+    mod events;
+    mod postgres_cluster;
+    mod requests;
+    mod retention;
+    mod sessions;
+    mod sqlite_file;
+    mod subjects;
+}

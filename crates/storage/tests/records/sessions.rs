@@ -1,0 +1,249 @@
+use cardea_storage::session::{Cutoffs, Session, SessionState};
+use cardea_storage::{SecretDigest, Store, client_session, session};
+
+use super::baseline::{after_seconds, pending_session, start, with_active_session};
+use super::databases::{committed, on_both};
+
+async fn load(store: &Store, id: &str) -> Session {
+    let mut transaction = store.begin_read().await.unwrap();
+    session::find(&mut transaction, id).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_from_pending_to_active_to_ended_and_never_back() {
+    on_both(async |store| {
+        let sub = with_active_session(&store).await.sub;
+        let active = load(&store, "session").await;
+        assert_eq!(active.state, SessionState::Active);
+        assert_eq!(active.present_at, Some(start()));
+        assert_eq!(active.sub, sub);
+        committed(&store, async |transaction| {
+            let at = after_seconds(7);
+            assert!(!session::activate(transaction, "session", at).await.unwrap());
+            assert!(
+                session::record_presence(transaction, "session", at)
+                    .await
+                    .unwrap()
+            );
+            assert!(
+                session::record_use(transaction, "session", at)
+                    .await
+                    .unwrap()
+            );
+            assert!(
+                session::end(transaction, "session", "departed", at)
+                    .await
+                    .unwrap()
+            );
+            assert!(
+                !session::end(transaction, "session", "logout", at)
+                    .await
+                    .unwrap()
+            );
+            assert!(!session::activate(transaction, "session", at).await.unwrap());
+            assert!(
+                !session::record_presence(transaction, "session", at)
+                    .await
+                    .unwrap()
+            );
+            assert!(
+                !session::record_use(transaction, "session", at)
+                    .await
+                    .unwrap()
+            );
+        })
+        .await;
+        let ended = load(&store, "session").await;
+        assert_eq!(ended.state, SessionState::Ended);
+        assert_eq!(
+            (ended.present_at, ended.used_at),
+            (Some(after_seconds(7)), after_seconds(7))
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_found_by_presence_key_and_by_cookie_until_it_ends() {
+    on_both(async |store| {
+        with_active_session(&store).await;
+        let cookie = SecretDigest::of("session cookie");
+        committed(&store, async |transaction| {
+            let found = session::find_by_presence_key(transaction, "presence")
+                .await
+                .unwrap();
+            assert_eq!(found.map(|found| found.id).as_deref(), Some("session"));
+            assert_eq!(
+                session::find_by_presence_key(transaction, "other")
+                    .await
+                    .unwrap(),
+                None
+            );
+
+            assert_eq!(
+                session::find_by_cookie(transaction, &cookie).await.unwrap(),
+                None
+            );
+            assert!(
+                session::set_cookie(transaction, "session", &cookie)
+                    .await
+                    .unwrap()
+            );
+            let found = session::find_by_cookie(transaction, &cookie)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(found.cookie.as_ref(), Some(&cookie));
+
+            session::end(transaction, "session", "logout", after_seconds(1))
+                .await
+                .unwrap();
+            assert_eq!(
+                session::find_by_cookie(transaction, &cookie).await.unwrap(),
+                None
+            );
+            assert!(
+                !session::set_cookie(transaction, "session", &cookie)
+                    .await
+                    .unwrap()
+            );
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_sessions_of_the_card_at_other_instances_are_elsewhere() {
+    on_both(async |store| {
+        with_active_session(&store).await;
+        committed(&store, async |transaction| {
+            for (card, instance, count) in [
+                ("card", "instance", 0),
+                ("card", "another", 1),
+                ("other", "another", 0),
+            ] {
+                let found = session::list_of_card_elsewhere(transaction, card, instance).await;
+                assert_eq!(found.unwrap().len(), count, "{card} at {instance}");
+            }
+            session::end(transaction, "session", "logout", after_seconds(1))
+                .await
+                .unwrap();
+            let found = session::list_of_card_elsewhere(transaction, "card", "another").await;
+            assert_eq!(found.unwrap().len(), 0, "what is over is nowhere");
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_cutoff_finds_its_sessions_and_no_other() {
+    on_both(async |store| {
+        let sub = with_active_session(&store).await.sub;
+        committed(&store, async |transaction| {
+            let mut pending = pending_session(&sub);
+            pending.id = "pending".to_owned();
+            pending.presence_jkt = "pending".to_owned();
+            session::insert(transaction, &pending).await.unwrap();
+        })
+        .await;
+        let none = Cutoffs {
+            pending_since: start(),
+            present: Some(start()),
+            used: start(),
+            authenticated: start(),
+        };
+        let late = after_seconds(1);
+        let cases: [(Cutoffs, &[&str]); 6] = [
+            (none, &[]),
+            (
+                Cutoffs {
+                    pending_since: late,
+                    ..none
+                },
+                &["pending"],
+            ),
+            (
+                Cutoffs {
+                    present: Some(late),
+                    ..none
+                },
+                &["session"],
+            ),
+            (
+                Cutoffs {
+                    present: None,
+                    ..none
+                },
+                &[],
+            ),
+            (Cutoffs { used: late, ..none }, &["session"]),
+            (
+                Cutoffs {
+                    authenticated: late,
+                    ..none
+                },
+                &["session"],
+            ),
+        ];
+        let mut transaction = store.begin_read().await.unwrap();
+        for (cutoffs, wanted) in cases {
+            let found = session::list_overdue(&mut transaction, &cutoffs, 10)
+                .await
+                .unwrap();
+            let found: Vec<&str> = found.iter().map(|session| session.id.as_str()).collect();
+            assert_eq!(found, wanted, "{cutoffs:?}");
+        }
+        let all = Cutoffs {
+            pending_since: late,
+            used: late,
+            ..none
+        };
+        let bounded = session::list_overdue(&mut transaction, &all, 1)
+            .await
+            .unwrap();
+        assert_eq!(bounded.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_client_has_its_own_lasting_sid_which_moves_with_the_session() {
+    on_both(async |store| {
+        let sub = with_active_session(&store).await.sub;
+        committed(&store, async |transaction| {
+            let again =
+                client_session::load_or_create(transaction, "session", "portal", "new", start());
+            assert_eq!(again.await.unwrap(), "sid");
+            let second =
+                client_session::load_or_create(transaction, "session", "second", "sid-2", start());
+            assert_eq!(second.await.unwrap(), "sid-2");
+
+            let mut newer = pending_session(&sub);
+            newer.id = "newer".to_owned();
+            newer.presence_jkt = "newer".to_owned();
+            session::insert(transaction, &newer).await.unwrap();
+            let moved = client_session::move_all(transaction, "session", "newer")
+                .await
+                .unwrap();
+            assert_eq!(moved, 2);
+            let left = client_session::list_of_session(transaction, "session")
+                .await
+                .unwrap();
+            assert!(left.is_empty());
+            let sids = client_session::list_of_session(transaction, "newer")
+                .await
+                .unwrap();
+            let sids: Vec<&str> = sids.iter().map(|client| client.sid.as_str()).collect();
+            assert_eq!(sids, ["sid", "sid-2"]);
+            let found = client_session::find(transaction, "sid")
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(found.session_id, "newer");
+        })
+        .await;
+    })
+    .await;
+}
