@@ -4,14 +4,23 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::{demo, install, output, test_run};
+use crate::{check, demo, install, output, test_run, tidy};
 
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test       installs what is missing, builds, runs every test; ends with `N passed, M failed`
-  install    installs the system packages of the demo (--for test: of the tests as well)
-  help       this text
+  demo         the whole system with a virtual card in a real reader; stays up until Ctrl-C
+    --once     one login by itself, then end (with --json: its tokens as one JSON document)
+    --auto     stays up, and the PIN prompt answers itself
+    --json     one JSON document on stdout when ready
+    --https    TLS with a demo CA
+    --clients FILE   more [[client]] tables for the server
+  test         installs what is missing and runs every test; ends with `N passed, M failed`
+    (more words are handed to `cargo test`)
+  check        format, lints, documentation, repository rules, licences
+  tidy         the repository rules alone
+  install      the system packages of the demo (--for test: of the tests as well)
+  help         this text
 ";
 
 /// Runs the command that the arguments name.
@@ -23,6 +32,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     match words.as_slice() {
         ["demo", rest @ ..] => demo::run(rest),
         ["test", rest @ ..] => test_run::run(rest),
+        ["check"] => done(check::run()),
+        ["tidy"] => done(tidy::run()),
         ["install"] => done(install::ensure(install::Purpose::Demo)),
         ["install", "--for", "test"] => done(install::ensure(install::Purpose::Test)),
         ["help" | "--help" | "-h"] => {

@@ -12,6 +12,7 @@
 //! cargo xtask test      # every test; the last line is `N passed, M failed`
 //! ```
 
+pub mod check;
 pub mod command_line;
 pub mod demo;
 pub mod install;
@@ -19,4 +20,5 @@ pub mod output;
 pub mod process;
 pub mod system;
 pub mod test_run;
+pub mod tidy;
 pub mod workspace;

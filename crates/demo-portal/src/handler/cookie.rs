@@ -16,7 +16,8 @@ pub(super) enum Cookie {
 }
 
 impl Cookie {
-    /// Over TLS the `__Host-` prefix keeps other hosts of the domain from planting one (RFC 6265bis).
+    /// Over TLS the `__Host-` prefix keeps other hosts of the domain from planting one
+    /// (RFC 6265bis).
     fn name(self, config: &Config) -> String {
         let prefix = if config.is_https() { "__Host-" } else { "" };
         let name = match self {
