@@ -9,9 +9,19 @@ use crate::language::Language;
 pub(crate) struct Person {
     given_name: String,
     family_name: String,
-    /// Code of TRE_G15, if the person has a profession.
-    profession: Option<String>,
+    profession: Option<Profession>,
 }
+
+/// A profession's code with the table that it belongs to: both tables use the same numbers, so a
+/// student read with the wrong one would be greeted as a doctor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Profession {
+    code: String,
+    in_training: bool,
+}
+
+/// TRE_G16: professions of people in training.
+const IN_TRAINING: &str = "1.2.250.1.71.1.2.8";
 
 impl Person {
     /// Reads the members that the portal shows; all of them may be absent.
@@ -22,29 +32,37 @@ impl Person {
                 .and_then(Value::as_str)
                 .unwrap_or_default()
         };
-        let profession = userinfo
-            .get("profession")
-            .and_then(|value| value.get("code"));
+        let profession = userinfo.get("profession").and_then(|value| {
+            let code = value.get("code")?.as_str()?.to_owned();
+            let in_training = value.get("system")?.as_str()? == IN_TRAINING;
+            Some(Profession { code, in_training })
+        });
         Self {
             given_name: text("given_name").to_owned(),
             family_name: text("family_name").to_owned(),
-            profession: profession.and_then(Value::as_str).map(str::to_owned),
+            profession,
         }
     }
 
     /// "Camille DURAND, pharmacien", as far as it is known.
     pub(crate) fn greeting(&self, language: Language) -> String {
         let name = format!("{} {}", self.given_name, self.family_name);
-        let profession = self
-            .profession
-            .as_deref()
-            .and_then(|code| label(code, language));
-        [Some(name.trim()), profession]
-            .into_iter()
-            .flatten()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let profession = self.profession.as_ref();
+        match profession.and_then(|profession| profession.label(language)) {
+            Some(profession) => format!("{}, {profession}", name.trim()),
+            None => name.trim().to_owned(),
+        }
+    }
+}
+
+impl Profession {
+    fn label(&self, language: Language) -> Option<String> {
+        let label = label(&self.code, language)?;
+        Some(match (self.in_training, language) {
+            (false, _) => label.to_owned(),
+            (true, Language::French) => format!("{label} en formation"),
+            (true, Language::English) => format!("{label} in training"),
+        })
     }
 }
 
@@ -92,6 +110,16 @@ mod tests {
         assert_eq!(
             greeting(&userinfo, Language::English),
             "Camille DURAND, pharmacist"
+        );
+    }
+
+    #[test]
+    fn a_student_is_not_greeted_as_a_pharmacist() {
+        let userinfo = json!({"given_name": "Noé", "family_name": "MARTIN",
+            "profession": {"code": "21", "system": "1.2.250.1.71.1.2.8"}});
+        assert_eq!(
+            greeting(&userinfo, Language::French),
+            "Noé MARTIN, pharmacien en formation"
         );
     }
 

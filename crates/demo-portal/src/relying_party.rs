@@ -142,6 +142,7 @@ impl RelyingParty {
                 Nonce::new_random,
             )
             .add_scope(Scope::new("profile".into()))
+            .add_scope(Scope::new("professional".into()))
             .add_ui_locale(LanguageTag::new(language.into()))
             .set_pkce_challenge(challenge)
             .url();

@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The end-to-end tests' stage: a whole system a test, a real browser, and a client that can do
+//! what no browser does.
+//!
+//! What it is: support for the tests in `tests/`. Each test starts its own system, with its own
+//! pcscd, ports and folder, so they run side by side.
+//!
+//! What it does not do: replace parts by fakes. Only the PIN prompt is scripted, through the same
+//! pinentry protocol that the real prompts speak.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! let stage = cardea_e2e::Stage::open("greeting").await?;
+//! let browser = cardea_e2e::Browser::open().await?;
+//! browser.goto(&stage.system().addresses().portal_url()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod authorization;
+mod browser;
+mod page_script;
+mod stage;
+
+pub use authorization::{AuthorizationRequest, CLIENT_ID, CLIENTS, REDIRECT_URI};
+pub use browser::Browser;
+pub use page_script::{PageScript, Signed};
+pub use stage::Stage;

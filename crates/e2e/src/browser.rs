@@ -1,0 +1,239 @@
+//! Headless Chromium, driven through chromedriver.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use cardea_xtask::{install, process, workspace};
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// How long a page may take to show what a test waits for; a loaded machine is slow.
+const WAIT: Duration = Duration::from_secs(30);
+
+const CHROMIUM: [&str; 8] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+/// One Chromium with one window.
+pub struct Browser {
+    client: Client,
+    driver: Child,
+}
+
+impl Browser {
+    /// Starts chromedriver on a free port, and Chromium through it.
+    ///
+    /// # Errors
+    /// When one of them is not installed (the message says how to install it) or does not start.
+    pub async fn open() -> Result<Self> {
+        let driver = process::find_program("chromedriver");
+        let driver = driver.with_context(|| install::hint("chromedriver"))?;
+        let chromium = ["chromium", "chromium-browser", "google-chrome"]
+            .iter()
+            .find_map(|name| process::find_program(name))
+            .with_context(|| install::hint("Chromium"))?;
+        let (driver, port) = start_driver(driver).await?;
+        let mut arguments: Vec<&str> = CHROMIUM.to_vec();
+        arguments.extend(["--window-size=1100,820", "--lang=fr"]);
+        let capabilities = json!({
+            "browserName": "chrome",
+            // For the tests on TLS: their CA is the demo's own.
+            "acceptInsecureCerts": true,
+            "goog:chromeOptions": { "binary": chromium, "args": arguments },
+        });
+        let Value::Object(capabilities) = capabilities else {
+            anyhow::bail!("the browser's settings are no object");
+        };
+        let client = ClientBuilder::native()
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .context("Chromium does not start")?;
+        Ok(Self { client, driver })
+    }
+
+    /// Opens an address.
+    ///
+    /// # Errors
+    /// When the page can't be loaded.
+    pub async fn goto(&self, address: &str) -> Result<()> {
+        self.client
+            .goto(address)
+            .await
+            .with_context(|| format!("can't open {address}"))
+    }
+
+    /// Opens the portal in a language and presses "Sign in with my card".
+    ///
+    /// # Errors
+    /// When the pages are not as expected.
+    pub async fn press_sign_in(&self, portal: &str, language: &str) -> Result<()> {
+        self.goto(&format!("{portal}/language/{language}")).await?;
+        self.click("#sign-in").await
+    }
+
+    /// Presses what the CSS selector names, as soon as it is there.
+    ///
+    /// # Errors
+    /// When it does not come, or can't be pressed.
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        self.wait_for(selector).await?;
+        let element = self.client.find(Locator::Css(selector)).await?;
+        element
+            .click()
+            .await
+            .with_context(|| format!("can't press {selector}"))
+    }
+
+    /// Waits until the page has what the CSS selector names, and gives its text.
+    ///
+    /// # Errors
+    /// When it does not come in time; the message has the page's address and text.
+    pub async fn wait_for(&self, selector: &str) -> Result<String> {
+        self.wait_within(selector, WAIT).await
+    }
+
+    /// As [`Browser::wait_for`], with a limit of its own.
+    ///
+    /// # Errors
+    /// As for [`Browser::wait_for`].
+    pub async fn wait_within(&self, selector: &str, limit: Duration) -> Result<String> {
+        let wait = self
+            .client
+            .wait()
+            .at_most(limit)
+            .every(Duration::from_millis(20));
+        if wait.for_element(Locator::Css(selector)).await.is_err() {
+            let address = self
+                .client
+                .current_url()
+                .await
+                .map(String::from)
+                .unwrap_or_default();
+            let text = self.text("body").await.unwrap_or_default();
+            anyhow::bail!("{selector} did not come within {limit:?} on {address}:\n{text}");
+        }
+        self.text(selector).await
+    }
+
+    /// Waits until the login page is in a state (`data-state` of its main element).
+    ///
+    /// # Errors
+    /// When the state does not come in time.
+    pub async fn wait_for_login_state(&self, state: &str) -> Result<String> {
+        self.wait_for(&format!("#login[data-state~=\"{state}\"]"))
+            .await
+    }
+
+    /// The visible text of what the CSS selector names.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn text(&self, selector: &str) -> Result<String> {
+        let element = self.client.find(Locator::Css(selector)).await?;
+        Ok(element.text().await?)
+    }
+
+    /// The address that the window shows.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn address(&self) -> Result<String> {
+        Ok(self.client.current_url().await?.to_string())
+    }
+
+    /// Runs a script in the page and gives what it returns.
+    ///
+    /// # Errors
+    /// When the script fails.
+    pub async fn run(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute(script, Vec::new()).await?)
+    }
+
+    /// Saves what the window shows to `target/screenshots/NAME.png`.
+    ///
+    /// # Errors
+    /// When the picture can't be taken or written.
+    pub async fn screenshot(&self, name: &str) -> Result<PathBuf> {
+        // Let fonts and transitions settle, so that pictures of two runs can be compared.
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let picture = self
+            .client
+            .screenshot()
+            .await
+            .context("can't take a screenshot")?;
+        let folder = workspace::root().join("target/screenshots");
+        std::fs::create_dir_all(&folder).context("can't make the folder for screenshots")?;
+        let path = folder.join(format!("{name}.png"));
+        std::fs::write(&path, picture).context("can't write a screenshot")?;
+        Ok(path)
+    }
+
+    /// Ends Chromium and chromedriver.
+    ///
+    /// # Errors
+    /// When they can't be ended.
+    pub async fn close(mut self) -> Result<()> {
+        self.client
+            .clone()
+            .close()
+            .await
+            .context("Chromium does not end")?;
+        self.driver
+            .kill()
+            .await
+            .context("chromedriver does not end")
+    }
+}
+
+impl Drop for Browser {
+    /// After a failed test nobody has called `close`: Chromium is in chromedriver's process group.
+    fn drop(&mut self) {
+        if let Some(pid) = self.driver.id() {
+            let group = format!("-{pid}");
+            let mut kill = std::process::Command::new("kill");
+            let _ = kill
+                .args(["-KILL", "--", &group])
+                .stderr(Stdio::null())
+                .status();
+        }
+    }
+}
+
+/// Starts chromedriver in a process group of its own and reads its port from its first words.
+async fn start_driver(program: PathBuf) -> Result<(Child, u16)> {
+    let mut command = std::process::Command::new(program);
+    command
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0);
+    let mut driver = Command::from(command)
+        .kill_on_drop(true)
+        .spawn()
+        .context("can't start chromedriver")?;
+    let stdout = driver.stdout.take().context("chromedriver has no stdout")?;
+    let mut lines = BufReader::new(stdout).lines();
+    while let Some(line) = lines.next_line().await.context("can't read chromedriver")? {
+        let port = line
+            .strip_prefix("ChromeDriver was started successfully on port ")
+            .and_then(|rest| rest.trim_end_matches('.').parse().ok());
+        if let Some(port) = port {
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok((driver, port));
+        }
+    }
+    anyhow::bail!("chromedriver ended without naming its port")
+}

@@ -1,0 +1,79 @@
+//! One whole system for one test.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use cardea_xtask::system::{Options, System};
+use cardea_xtask::workspace;
+
+use crate::authorization::CLIENTS;
+
+/// A running system in a folder of its own, which is kept when the test fails.
+pub struct Stage {
+    /// Always there; taken only by `drop`, which ends the processes before it deletes the folder.
+    system: Option<System>,
+    folder: PathBuf,
+}
+
+impl Stage {
+    /// Starts a system as it is by default: plain HTTP, the pharmacist's card in the reader, and a
+    /// prompt that types the right PIN.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn open(name: &str) -> Result<Self> {
+        Self::open_with(name, |_| {}).await
+    }
+
+    /// Starts a system after `change` has been made to its options.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn open_with(name: &str, change: impl FnOnce(&mut Options)) -> Result<Self> {
+        let options = Self::options(name, change)?;
+        let folder = options.folder.clone();
+        let system = tokio::task::spawn_blocking(move || System::start(options))
+            .await
+            .context("the start was interrupted")??;
+        Ok(Self {
+            system: Some(system),
+            folder,
+        })
+    }
+
+    fn options(name: &str, change: impl FnOnce(&mut Options)) -> Result<Options> {
+        let name = format!("{name}-{}", std::process::id());
+        let folder = workspace::root().join("target/e2e").join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).context("can't make the test's folder")?;
+        let clients = folder.join("clients.toml");
+        std::fs::write(&clients, CLIENTS).context("can't write the test's clients")?;
+        let mut options = Options::new(folder);
+        options.clients_file = Some(clients);
+        change(&mut options);
+        Ok(options)
+    }
+
+    /// The running system.
+    #[expect(clippy::expect_used, reason = "only `drop` takes the system out")]
+    pub fn system(&self) -> &System {
+        self.system.as_ref().expect("the system runs until drop")
+    }
+
+    /// The running system, to start and stop its parts.
+    #[expect(clippy::expect_used, reason = "only `drop` takes the system out")]
+    pub fn system_mut(&mut self) -> &mut System {
+        self.system.as_mut().expect("the system runs until drop")
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.system = None;
+        if std::thread::panicking() {
+            eprintln!("the system's logs are kept in {}", self.folder.display());
+        } else {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
