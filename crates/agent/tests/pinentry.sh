@@ -1,7 +1,7 @@
 #!/bin/sh
 # A pinentry for tests. Tests link to it from a folder of theirs, where it finds the file "answers":
 # one line for each GETPIN, CONFIRM or MESSAGE (the last line repeats), one of
-#   pin DIGITS | ok | cancel | decline | timeout | error | broken TEXT | wait
+#   pin DIGITS | slow pin DIGITS | ok | cancel | decline | timeout | error | broken TEXT | wait
 # It appends what it is told to "log" there.
 here=$(dirname "$0")
 echo 'OK ready'
@@ -16,6 +16,7 @@ while read -r line; do
             answer=$(sed -n "${asked}p" "$here/answers")
             case "$answer" in
                 pin*) printf 'D %s\nOK\n' "${answer#pin }" ;;
+                slow*) sleep 1 && printf 'D %s\nOK\n' "${answer#slow pin }" ;;
                 ok) echo OK ;;
                 cancel) echo 'ERR 83886179 Operation cancelled' ;;
                 decline) echo 'ERR 83886194 Not confirmed' ;;

@@ -1,0 +1,306 @@
+//! Who may talk to the agent at all (attacks D1 to D6).
+
+use std::net::SocketAddr;
+
+use cardea_agent::LocalApi;
+use cardea_agent::peer_check::PeerOwner;
+
+use crate::page::raw;
+use crate::readers::{Readers, pharmacist};
+use crate::workstation::{Setup, Workstation};
+
+#[tokio::test]
+async fn pages_of_other_origins_are_refused_before_anything_else_happens() {
+    let card = pharmacist();
+    let workstation = Workstation::start(&Readers::holding(&card), &["pin 1234"]).await;
+    let own = workstation.issuer.url.clone();
+    let origins = [
+        "http://evil.test",
+        "null",
+        "",
+        "http://127.0.0.1",
+        "https://idp.example.test",
+        &format!("{own}.evil.test"),
+        &format!("{own}/"),
+        &format!("{own}, {own}"),
+        &format!("{own}\r\nOrigin: {own}"),
+        &format!("{own}\r\nOrigin: http://evil.test"),
+    ];
+    for origin in origins {
+        let page = workstation.page_of(origin);
+        for answer in [
+            page.ask(&workstation.issuer.challenge()).await,
+            page.send("GET /v1/status", "", "").await,
+            page.send("GET /nowhere", "", "").await,
+            page.send(
+                "OPTIONS /v1/assertion",
+                "Access-Control-Request-Method: POST\r\n\
+                Access-Control-Request-Private-Network: true\r\n",
+                "",
+            )
+            .await,
+        ] {
+            assert_eq!(answer.status, 403, "{origin:?}");
+            assert_eq!(answer.code(), "agent.origin_refused", "{origin:?}");
+            assert_eq!(
+                answer.header("content-type"),
+                Some("application/problem+json")
+            );
+            let cors = answer
+                .headers
+                .iter()
+                .any(|(name, _)| name.starts_with("access-control-"));
+            assert!(!cors, "{answer:?}");
+        }
+    }
+    assert!(card.command_headers().is_empty());
+    assert!(workstation.person.was_told().is_empty());
+}
+
+#[tokio::test]
+async fn requests_without_an_origin_are_refused() {
+    let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
+    let agent = workstation.address;
+    // An image, a form post and a WebSocket of a foreign page, or a program.
+    let requests = [
+        format!("GET /v1/status HTTP/1.1\r\nHost: {agent}\r\nConnection: close\r\n\r\n"),
+        format!(
+            "POST /v1/assertion HTTP/1.1\r\nHost: {agent}\r\nConnection: close\r\n\
+            Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{{}}"
+        ),
+        format!(
+            "GET /v1/status HTTP/1.1\r\nHost: {agent}\r\nConnection: Upgrade\r\n\
+            Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: close\r\n\
+            Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        ),
+    ];
+    for request in requests {
+        let answer = raw(agent, &request).await.unwrap();
+        assert_eq!(
+            (answer.status, &*answer.code()),
+            (403, "agent.origin_refused")
+        );
+    }
+}
+
+#[tokio::test]
+async fn names_that_only_point_here_are_refused_whatever_the_origin_says() {
+    let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
+    let (agent, origin) = (workstation.address, &workstation.issuer.url);
+    let port = agent.port();
+    let hosts = [
+        format!("evil.test:{port}"),
+        "127.0.0.1".to_owned(),
+        format!("127.0.0.1:{}", port ^ 1),
+        format!("localhost.evil.test:{port}"),
+        format!("127.0.0.1:{port}\r\nHost: evil.test:{port}"),
+    ];
+    for host in hosts {
+        let request = format!(
+            "GET /v1/status HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n"
+        );
+        let answer = raw(agent, &request).await.unwrap();
+        // A doubled Host may be refused by the HTTP library before us.
+        if answer.status != 400 {
+            assert_eq!(
+                (answer.status, &*answer.code()),
+                (403, "agent.host_refused"),
+                "{host}"
+            );
+        }
+    }
+    let absolute = format!(
+        "GET http://evil.test/v1/status HTTP/1.1\r\nHost: {agent}\r\nOrigin: {origin}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    assert_eq!(
+        raw(agent, &absolute).await.unwrap().code(),
+        "agent.host_refused"
+    );
+    let localhost = format!(
+        "GET /v1/status HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: {origin}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    assert_eq!(raw(agent, &localhost).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn the_enrolled_page_gets_its_preflight_and_its_own_origin_back() {
+    let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
+    let page = workstation.page();
+    let headers = "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: \
+        content-type\r\nAccess-Control-Request-Private-Network: true\r\n";
+    let answer = page.send("OPTIONS /v1/assertion", headers, "").await;
+    assert_eq!(answer.status, 204);
+    let header = |name| answer.header(name);
+    assert_eq!(
+        header("access-control-allow-origin"),
+        Some(&*workstation.issuer.url)
+    );
+    assert_eq!(header("access-control-allow-methods"), Some("GET, POST"));
+    assert_eq!(header("access-control-allow-headers"), Some("content-type"));
+    assert_eq!(header("access-control-allow-private-network"), Some("true"));
+    assert_eq!(header("access-control-allow-local-network"), None);
+    assert_eq!(header("access-control-allow-credentials"), None);
+    assert_eq!(header("vary"), Some("Origin"));
+
+    let local = "Access-Control-Request-Local-Network: true\r\n";
+    let answer = page.send("OPTIONS /v1/status", local, "").await;
+    assert_eq!(
+        answer.header("access-control-allow-local-network"),
+        Some("true")
+    );
+    assert_eq!(answer.header("access-control-allow-private-network"), None);
+}
+
+#[tokio::test]
+async fn the_status_says_whether_a_card_is_there_and_nothing_about_it() {
+    let (readers, card) = (Readers::none(), pharmacist());
+    let workstation = Workstation::start(&readers, &["pin 1234"]).await;
+    let page = workstation.page();
+    let expected = |card: &str| serde_json::json!({"version": env!("CARGO_PKG_VERSION"), "state": "ready", "card": card});
+    assert_eq!(page.status().await, expected("no_reader"));
+    readers.plug("Reader A");
+    while page.status().await == expected("no_reader") {}
+    assert_eq!(page.status().await, expected("absent"));
+    readers.insert("Reader A", &card);
+    while page.status().await == expected("absent") {}
+    assert_eq!(page.status().await, expected("present"));
+    assert!(card.command_headers().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_the_one_request_is_refused_with_its_code() {
+    let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
+    let page = workstation.page();
+    let json = "Content-Type: application/json\r\n";
+    let long = format!("{{\"challenge\":\"{}\"}}", "x".repeat(9000));
+    let cases = [
+        ("GET /nowhere", "", "", 404, "agent.not_found"),
+        ("GET /v1/assertion", "", "", 405, "agent.method_not_allowed"),
+        (
+            "PUT /v1/assertion",
+            json,
+            "{}",
+            405,
+            "agent.method_not_allowed",
+        ),
+        (
+            "POST /v1/status",
+            json,
+            "{}",
+            405,
+            "agent.method_not_allowed",
+        ),
+        (
+            "POST /v1/assertion",
+            "",
+            "{}",
+            415,
+            "agent.content_type_refused",
+        ),
+        (
+            "POST /v1/assertion",
+            "Content-Type: text/plain\r\n",
+            "{}",
+            415,
+            "agent.content_type_refused",
+        ),
+        (
+            "POST /v1/assertion",
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            "challenge=x",
+            415,
+            "agent.content_type_refused",
+        ),
+        (
+            "POST /v1/assertion",
+            "Content-Type: application/json\r\nContent-Type: text/plain\r\n",
+            "{}",
+            415,
+            "agent.content_type_refused",
+        ),
+        ("POST /v1/assertion", json, "", 400, "agent.request_invalid"),
+        (
+            "POST /v1/assertion",
+            json,
+            "{}",
+            400,
+            "agent.request_invalid",
+        ),
+        (
+            "POST /v1/assertion",
+            json,
+            "\"x\"",
+            400,
+            "agent.request_invalid",
+        ),
+        (
+            "POST /v1/assertion",
+            json,
+            "{\"challenge\":\"x\",\"hash\":\"y\"}",
+            400,
+            "agent.request_invalid",
+        ),
+        (
+            "POST /v1/assertion",
+            json,
+            &long,
+            400,
+            "agent.request_invalid",
+        ),
+    ];
+    for (line, headers, body, status, code) in cases {
+        let answer = page.send(line, headers, body).await;
+        assert_eq!(
+            (answer.status, &*answer.code()),
+            (status, code),
+            "{line} {headers} {body:.40}"
+        );
+        // The page may read why.
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            Some(&*workstation.issuer.url)
+        );
+    }
+    assert!(workstation.person.was_told().is_empty());
+}
+
+#[tokio::test]
+async fn another_users_program_is_turned_away_unread() {
+    struct Foreign;
+    impl PeerOwner for Foreign {
+        fn is_own_user(&self, _peer: SocketAddr, _local: SocketAddr) -> bool {
+            false
+        }
+    }
+    let setup = Setup {
+        peers: Box::new(Foreign),
+        ..Setup::default()
+    };
+    let workstation = Workstation::start_with(&Readers::none(), &["pin 1234"], setup).await;
+    let page = workstation.page();
+    let request = page.request("GET /v1/status", "", "");
+    assert!(raw(workstation.address, &request).await.is_none());
+}
+
+#[tokio::test]
+async fn the_agent_listens_on_loopback_only_and_notices_a_squatted_port() {
+    let api = LocalApi::bind(0).await.unwrap();
+    let port = format!(":{:04X}", api.address().port());
+    let listening: Vec<_> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .flat_map(|table| {
+            let table = std::fs::read_to_string(table).unwrap_or_default();
+            table.lines().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .filter_map(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(1).map(str::to_owned);
+            let (local, _, state) = (fields.next()?, fields.next()?, fields.next()?);
+            (state == "0A" && local.ends_with(&port)).then_some(local)
+        })
+        .collect();
+    assert_eq!(listening, [format!("0100007F{port}")]);
+    let error = LocalApi::bind(api.address().port()).await.unwrap_err();
+    assert_eq!(error.code(), "agent.address_unavailable");
+}

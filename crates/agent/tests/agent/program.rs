@@ -1,0 +1,125 @@
+//! The program itself: `cardea-agent run` and `cardea-agent status`.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::issuer::Issuer;
+use crate::workstation::enrolment;
+
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardea-agent"));
+    // No PC/SC service: the agent must live without one.
+    command.env("PCSCLITE_CSOCK_NAME", folder.join("nobody-here"));
+    command
+        .env("HOME", folder)
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("XDG_CONFIG_HOME");
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    program(folder).args(arguments).output().unwrap()
+}
+
+fn config(folder: &Path, port: u16, more: &str) -> String {
+    let path = folder.join("agent.toml");
+    let text = format!("port = {port}\nlanguage = \"en\"\nstate_dir = \"state\"\n{more}");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// A running agent, ended when dropped.
+struct Running(Child, BufReader<ChildStderr>);
+
+impl Running {
+    fn start(folder: &Path, config: &str) -> Self {
+        let mut child = program(folder)
+            .args(["run", "--config", config])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self(child, log)
+    }
+
+    fn listening_port(&mut self) -> u16 {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.1.read_line(&mut line).unwrap(), 0, "the agent ended");
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] == "listening" {
+                let address = line["address"].as_str().unwrap();
+                return address.strip_prefix("127.0.0.1:").unwrap().parse().unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_runs_without_a_reader_tells_its_state_and_stops_on_a_signal() {
+    let (issuer, folder) = (Issuer::start().await, tempfile::tempdir().unwrap());
+    let path = config(folder.path(), 0, &enrolment(&issuer));
+    let mut agent = Running::start(folder.path(), &path);
+    let port = agent.listening_port();
+
+    let path = config(folder.path(), port, &enrolment(&issuer));
+    let output = run(folder.path(), &["status", "--json", "--config", &path]);
+    assert!(output.status.success());
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(status["running"], true);
+    assert_eq!(status["state"], "ready");
+    assert_eq!(status["card"], "no_reader");
+    assert_eq!(status["issuers"][0], issuer.url);
+
+    // A second agent finds its port taken and says so.
+    let output = run(folder.path(), &["run", "--config", &path]);
+    assert!(!output.status.success());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains(&format!("cannot listen on 127.0.0.1:{port}")),
+        "{told}"
+    );
+
+    let pid = rustix::process::Pid::from_child(&agent.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(agent.0.wait().unwrap().success());
+    let output = run(folder.path(), &["status", "--config", &path]);
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with(&format!("no agent answers at 127.0.0.1:{port}")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_told_with_file_key_and_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path(), 0, "listen = \"0.0.0.0\"\n");
+    let output = run(folder.path(), &["run", "--config", &path]);
+    assert!(!output.status.success());
+    let told = String::from_utf8(output.stderr).unwrap();
+    for part in [&*path, "line 4, listen", "unknown field `listen`"] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+}
+
+#[test]
+fn help_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["--help"][..], &["run", "--help"], &["status", "--help"]] {
+        let output = run(folder.path(), arguments);
+        assert!(output.status.success());
+        assert!(!output.stdout.is_empty());
+    }
+}
