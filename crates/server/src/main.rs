@@ -1,1 +1,17 @@
-fn main() {}
+//! The program `cardea`.
+
+use std::process::ExitCode;
+
+use cardea_server::command::{self, CommandLine};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match command::run(CommandLine::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The whole chain of causes, in one line.
+            eprintln!("cardea: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

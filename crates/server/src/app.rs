@@ -1,0 +1,107 @@
+//! The server put together from its configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use cardea_provider::Provider;
+use cardea_storage::Store;
+use tokio::sync::watch;
+
+use crate::backchannel_logout::LogoutSender;
+use crate::clock::SystemClock;
+use crate::config::{Config, DatabaseUrl};
+use crate::error::Error;
+use crate::event_log::LoggedEvents;
+use crate::handler::discovery::metadata_of;
+use crate::http_client::HttpClient;
+use crate::presence::PresenceRegistry;
+use crate::provider_config;
+use crate::rate_limit::RateLimiter;
+use crate::revocation_fetch::RevocationFetcher;
+use crate::router::router;
+use crate::security_headers::login_page_policy;
+use crate::server_keys::ServerKeys;
+use crate::state::{AppState, Inner};
+use crate::sweeper;
+
+/// A server that is ready to listen.
+#[derive(Debug)]
+pub struct App {
+    state: AppState,
+    store: Store,
+}
+
+impl App {
+    /// Reads keys and certificates, opens the database and checks that all of it fits together.
+    ///
+    /// # Errors
+    /// [`Error`], with the file and what to do about it.
+    pub async fn build(config: &Config) -> Result<Self, Error> {
+        let keys = ServerKeys::load(&config.keys, &config.issuer)?;
+        let (provider_config, hosts) = provider_config::build(config)?;
+        let http = HttpClient::new().map_err(|source| Error::HttpClientUnusable { source })?;
+        let store = open_store(&config.database.url).await?;
+        let provider = Provider::new(
+            provider_config,
+            keys.provider_keys,
+            store.clone(),
+            Arc::new(LoggedEvents::default()),
+            Arc::new(SystemClock),
+        )
+        .map_err(|source| Error::ProviderRefused { source })?;
+        let refresh = config
+            .trust_anchor
+            .iter()
+            .map(|anchor| anchor.revocation.crl_refresh_seconds)
+            .min()
+            .unwrap_or_default();
+        let refresh = Duration::from_secs(u64::from(refresh));
+        let state = AppState::new(Inner {
+            provider,
+            https: config.issuer.is_https(),
+            agent_url: config.agent_url.as_str().to_owned(),
+            presence_config: config.presence,
+            presence: PresenceRegistry::default(),
+            revocation: RevocationFetcher::new(http.clone(), hosts, refresh),
+            logout_sender: LogoutSender::new(http),
+            challenge_list: keys.challenge_list,
+            metadata: metadata_of(config.issuer.as_str()),
+            login_page_policy: login_page_policy(config.agent_url.as_str()),
+            rate_limiter: RateLimiter::new(config.limits.per_address_and_minute),
+            client_address: config.limits.client_address,
+            stopping: watch::Sender::new(false),
+        });
+        Ok(Self { state, store })
+    }
+
+    /// The routes.
+    pub fn router(&self) -> Router {
+        router(self.state.clone())
+    }
+
+    /// Starts the tasks that end what the clock ends.
+    pub fn start_tasks(&self) {
+        sweeper::start(&self.state);
+    }
+
+    /// Ends tasks and presence connections; agents come back to the next start.
+    pub fn stop(&self) {
+        self.state.stop();
+    }
+
+    /// Closes the database after its running statements.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+async fn open_store(url: &DatabaseUrl) -> Result<Store, Error> {
+    let url = match url {
+        DatabaseUrl::Sqlite(file) => format!("sqlite://{}", file.display()),
+        DatabaseUrl::Postgres(url) => url.clone(),
+    };
+    Store::open(&url)
+        .await
+        .map_err(|source| Error::DatabaseUnavailable { source })
+}

@@ -1,0 +1,114 @@
+//! The command line of `cardea`.
+
+pub mod keys;
+pub mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Issuer;
+
+/// Cardea: sign in to portals with a smart card.
+#[derive(Debug, Parser)]
+#[command(name = "cardea", version, about)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve {
+        /// The configuration file.
+        #[arg(long, default_value = "cardea.toml")]
+        config: PathBuf,
+    },
+    /// Make the keys that agents pin, and the list that they fetch.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make an offline root key and print its public half, which agents pin.
+    NewRoot {
+        /// The new file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Make a key that signs login challenges and print its public half.
+    NewChallengeKey {
+        /// The new file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Sign the list of challenge keys with a root key.
+    SignChallengeList {
+        /// The root key's file.
+        #[arg(long)]
+        root: PathBuf,
+        /// The issuer, as in the configuration.
+        #[arg(long, value_parser = parse_issuer)]
+        issuer: Issuer,
+        /// Higher than that of any list before: agents refuse a lower one.
+        #[arg(long)]
+        version: u64,
+        /// A challenge key's file; may stand several times.
+        #[arg(long = "key", required = true)]
+        keys: Vec<PathBuf>,
+        /// The list's file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// Whatever the command could not do; its text is for the operator.
+pub fn run(command_line: CommandLine) -> anyhow::Result<()> {
+    match command_line.command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Keys(command) => run_keys(command),
+    }
+}
+
+fn run_keys(command: KeysCommand) -> anyhow::Result<()> {
+    match command {
+        KeysCommand::NewRoot { out } | KeysCommand::NewChallengeKey { out } => keys::new_key(&out),
+        KeysCommand::SignChallengeList {
+            root,
+            issuer,
+            version,
+            keys,
+            out,
+        } => {
+            let request = keys::ChallengeListRequest {
+                root,
+                issuer,
+                version,
+                keys,
+                out,
+            };
+            Ok(keys::sign_challenge_list(&request)?)
+        }
+    }
+}
+
+fn parse_issuer(text: &str) -> Result<Issuer, String> {
+    Issuer::try_from(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::CommandLine;
+
+    #[test]
+    fn command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,195 @@
+//! The configuration file `cardea.toml`: parsed once, checked once, then only read.
+//!
+//! Every mistake is reported with the file, the line, the key and the reason, and stops the
+//! server: a misspelt key must never fall back to a default in silence.
+
+mod check;
+mod client;
+mod database;
+mod issuer;
+mod load;
+#[cfg(test)]
+mod tests;
+mod trust_anchor;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use self::client::{
+    AuthMethod, CardsConfig, ClientConfig, ClientSecret, ProfessionConfig, RedirectUri,
+    SecretSha256, SigningAlgorithm,
+};
+pub use self::database::DatabaseUrl;
+pub use self::issuer::{AgentUrl, Issuer};
+pub use self::trust_anchor::{
+    CardRuleConfig, FamilyName, HostAndPort, OcspNonce, PolicyOid, ProfileName, RevocationConfig,
+    TestCardsConfig, TrustAnchorConfig,
+};
+
+/// The whole of `cardea.toml`, with paths made absolute and the client files read in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The issuer identifier (OpenID Connect Discovery 1.0 section 3), also the page's origin.
+    pub issuer: Issuer,
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// The agent's loopback address as the login page calls it.
+    #[serde(default)]
+    pub agent_url: AgentUrl,
+    /// More files of `[[client]]` tables.
+    #[serde(default)]
+    pub clients_file: Vec<PathBuf>,
+    /// Where records are kept.
+    #[serde(default)]
+    pub database: DatabaseConfig,
+    /// The server's own TLS; absent behind a reverse proxy on the same machine.
+    pub tls: Option<TlsConfig>,
+    /// Keys that sign tokens and challenges.
+    pub keys: KeysConfig,
+    /// How a card's presence is followed.
+    #[serde(default)]
+    pub presence: PresenceConfig,
+    /// How long a session may live.
+    #[serde(default)]
+    pub session: SessionConfig,
+    /// Bounds on what one address may ask for.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// The card issuers whose cards are accepted.
+    #[serde(default)]
+    pub trust_anchor: Vec<TrustAnchorConfig>,
+    /// The portals.
+    #[serde(default)]
+    pub client: Vec<ClientConfig>,
+}
+
+/// `[database]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DatabaseConfig {
+    /// `sqlite://FILE` or `postgres://…`.
+    #[serde(default)]
+    pub url: DatabaseUrl,
+}
+
+/// `[tls]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// PEM file of the certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+}
+
+/// `[keys]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeysConfig {
+    /// Folder of the token keys, made at the first start.
+    #[serde(default = "default_keys_dir")]
+    pub dir: PathBuf,
+    /// PEM file of the key that signs login challenges.
+    pub challenge_key: PathBuf,
+    /// The challenge-key list that an offline root has signed (compact JWS).
+    pub challenge_list: PathBuf,
+}
+
+/// `[presence]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct PresenceConfig {
+    /// Seconds between two proofs.
+    pub interval_seconds: u32,
+    /// Seconds of silence after which a session ends.
+    pub grace_seconds: u32,
+    /// Seconds that a login waits for the first proof.
+    pub wait_seconds: u32,
+    /// Connections kept open at once.
+    pub connections_max: u32,
+}
+
+/// `[session]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct SessionConfig {
+    /// Seconds without use after which a session ends.
+    pub idle_seconds: u32,
+    /// Seconds after which a session ends whatever happens.
+    pub absolute_seconds: u32,
+}
+
+/// `[limits]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct LimitsConfig {
+    /// Logins that one address may start in a minute, and client authentications it may fail.
+    pub per_address_and_minute: u32,
+    /// Where a request's address is read.
+    pub client_address: ClientAddress,
+}
+
+/// `client_address`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ClientAddress {
+    /// The connection's other end.
+    #[default]
+    Peer,
+    /// The last entry of `X-Forwarded-For`: only right behind a proxy that writes it.
+    XForwardedFor,
+}
+
+impl Config {
+    /// Reads and checks `file` and the client files that it names.
+    ///
+    /// # Errors
+    /// `server.config_unreadable` and `server.config_invalid`, which name file, key and reason.
+    pub fn load(file: &Path) -> Result<Self, crate::error::Error> {
+        load::load(file)
+    }
+}
+
+impl Default for PresenceConfig {
+    fn default() -> Self {
+        Self {
+            interval_seconds: 10,
+            grace_seconds: 30,
+            wait_seconds: 10,
+            connections_max: 20_000,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            per_address_and_minute: 600,
+            client_address: ClientAddress::Peer,
+        }
+    }
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            idle_seconds: 30 * 60,
+            absolute_seconds: 4 * 60 * 60,
+        }
+    }
+}
+
+fn default_keys_dir() -> PathBuf {
+    PathBuf::from("keys")
+}

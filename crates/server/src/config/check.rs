@@ -1,0 +1,153 @@
+//! Rules that span more than one key.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::load::invalid;
+use super::{ClientConfig, Config};
+use crate::error::Error;
+
+const CLIENT_ID_BYTES_MAX: usize = 128;
+const CLIENT_NAME_CHARS_MAX: usize = 80;
+
+/// Rules on each `[[client]]` of one file.
+pub(super) fn check_clients(file: &Path, clients: &[ClientConfig]) -> Result<(), Error> {
+    for (index, client) in clients.iter().enumerate() {
+        let wrong = |key: &str, reason: &str| {
+            Err(invalid(
+                file,
+                None,
+                &format!("client[{index}].{key}"),
+                reason,
+            ))
+        };
+        if client.client_id.is_empty() || client.client_id.len() > CLIENT_ID_BYTES_MAX {
+            return wrong("client_id", "must have 1 to 128 characters");
+        }
+        // RFC 6749 appendix A.1: visible characters only.
+        if !client
+            .client_id
+            .bytes()
+            .all(|byte| (0x21..=0x7e).contains(&byte))
+        {
+            return wrong("client_id", "must hold visible ASCII characters alone");
+        }
+        let name_chars = client.name.chars().count();
+        if client.name.trim().is_empty() || name_chars > CLIENT_NAME_CHARS_MAX {
+            return wrong("name", "must have 1 to 80 characters");
+        }
+        // The name is shown to people as what they sign in to (attack D8).
+        if client.name.chars().any(is_deceptive) {
+            return wrong("name", "must not hold control or text-direction characters");
+        }
+        if client.redirect_uris.is_empty() {
+            return wrong("redirect_uris", "must name at least one address");
+        }
+        if client.secret.is_some() && client.secret_sha256.is_some() {
+            return wrong("secret", "must not stand beside secret_sha256");
+        }
+        if client.auth_method().is_none() {
+            return wrong(
+                "token_endpoint_auth_method",
+                "does not fit: none has no secret",
+            );
+        }
+        if !client.scopes.iter().any(|scope| scope == "openid") {
+            return wrong("scopes", "must hold openid");
+        }
+    }
+    Ok(())
+}
+
+/// Rules on the whole configuration.
+pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
+    let wrong = |key: &str, reason: &str| Err(invalid(file, None, key, reason));
+    if config.tls.is_none() && !config.listen.ip().is_loopback() {
+        return wrong(
+            "listen",
+            "must be a loopback address as long as there is no [tls]",
+        );
+    }
+    if config.tls.is_some() && !config.issuer.is_https() {
+        return wrong("issuer", "must use https because there is a [tls]");
+    }
+    if config.trust_anchor.is_empty() {
+        return wrong("trust_anchor", "must name at least one card issuer");
+    }
+    check_durations(file, config)?;
+    let mut seen = HashSet::new();
+    for client in &config.client {
+        if !seen.insert(client.client_id.as_str()) {
+            let reason = format!("the client_id {:?} stands twice", client.client_id);
+            return Err(invalid(file, None, "client", reason));
+        }
+    }
+    let mut seen = HashSet::new();
+    for anchor in &config.trust_anchor {
+        if !seen.insert(anchor.name.as_str()) {
+            let reason = format!("the name {:?} stands twice", anchor.name);
+            return Err(invalid(file, None, "trust_anchor", reason));
+        }
+    }
+    Ok(())
+}
+
+fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
+    let presence = &config.presence;
+    let bounds = [
+        (
+            "presence.interval_seconds",
+            presence.interval_seconds,
+            1,
+            300,
+        ),
+        ("presence.grace_seconds", presence.grace_seconds, 2, 3600),
+        ("presence.wait_seconds", presence.wait_seconds, 1, 60),
+        (
+            "presence.connections_max",
+            presence.connections_max,
+            1,
+            1_000_000,
+        ),
+        (
+            "limits.per_address_and_minute",
+            config.limits.per_address_and_minute,
+            1,
+            10_000_000,
+        ),
+        (
+            "session.idle_seconds",
+            config.session.idle_seconds,
+            60,
+            30 * 60,
+        ),
+        (
+            "session.absolute_seconds",
+            config.session.absolute_seconds,
+            60,
+            4 * 60 * 60,
+        ),
+    ];
+    for (key, value, least, most) in bounds {
+        if !(least..=most).contains(&value) {
+            return Err(invalid(
+                file,
+                None,
+                key,
+                format!("must be {least} to {most}"),
+            ));
+        }
+    }
+    if presence.grace_seconds <= presence.interval_seconds {
+        let reason = "must be longer than presence.interval_seconds";
+        return Err(invalid(file, None, "presence.grace_seconds", reason));
+    }
+    Ok(())
+}
+
+/// Control characters and those that change the direction of text.
+fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}

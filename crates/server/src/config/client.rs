@@ -1,0 +1,267 @@
+//! `[[client]]`: a portal (relying party) that may ask for logins.
+
+use std::fmt;
+
+use serde::Deserialize;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::issuer::is_loopback;
+
+/// One registered client (OpenID Connect Dynamic Client Registration 1.0 section 2 names).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// The client identifier.
+    pub client_id: String,
+    /// The name that people see on the login page and in the agent's prompt.
+    pub name: String,
+    /// Where codes may be sent, compared as exact strings (RFC 9700 section 4.1.3).
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where a browser may be sent after logout.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where the client is told that a session has ended.
+    pub backchannel_logout_uri: Option<RedirectUri>,
+    /// The client's secret in clear; prefer `secret_sha256`.
+    pub secret: Option<ClientSecret>,
+    /// SHA-256 of the client's secret, in hexadecimal.
+    pub secret_sha256: Option<SecretSha256>,
+    /// How the client authenticates at the token endpoint; by default as its secret implies.
+    pub token_endpoint_auth_method: Option<AuthMethod>,
+    /// Which cards this client lets in, beyond what the trust anchors say.
+    #[serde(default)]
+    pub cards: CardsConfig,
+    /// The algorithm of this client's ID tokens.
+    #[serde(default)]
+    pub id_token_signed_response_alg: SigningAlgorithm,
+    /// The scopes that this client may ask for.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+}
+
+/// A redirection URI kept as the text that was registered.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RedirectUri(String);
+
+/// A client secret; `Debug` hides it.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ClientSecret(Zeroizing<String>);
+
+/// The SHA-256 of a client secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SecretSha256([u8; 32]);
+
+/// `token_endpoint_auth_method` (OpenID Connect Core 1.0 section 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AuthMethod {
+    /// The secret stands in the `Authorization` header.
+    ClientSecretBasic,
+    /// The secret stands in the body.
+    ClientSecretPost,
+    /// A public client has no secret; PKCE protects it.
+    None,
+}
+
+/// `cards`: what a client asks of a card. An empty list lets all in.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct CardsConfig {
+    /// Card families, such as `cps`.
+    pub families: Vec<String>,
+    /// Professions.
+    pub professions: Vec<ProfessionConfig>,
+}
+
+/// A profession: a code is nothing without its terminology.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProfessionConfig {
+    /// The code, such as `21`.
+    pub code: String,
+    /// The terminology, such as `TRE_G15`.
+    pub system: String,
+}
+
+/// The signature algorithms of ID tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub enum SigningAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256, the default of OpenID Connect.
+    #[default]
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+}
+
+impl ClientConfig {
+    /// How the client authenticates, if method and secret go together.
+    #[must_use]
+    pub fn auth_method(&self) -> Option<AuthMethod> {
+        match (
+            self.token_endpoint_auth_method,
+            self.secret_digest().is_some(),
+        ) {
+            (None, true) => Some(AuthMethod::ClientSecretBasic),
+            (None | Some(AuthMethod::None), false) => Some(AuthMethod::None),
+            (Some(AuthMethod::None), true) | (Some(_), false) => None,
+            (Some(method), true) => Some(method),
+        }
+    }
+
+    /// SHA-256 of the secret of a confidential client, none for a public one.
+    #[must_use]
+    pub fn secret_digest(&self) -> Option<[u8; 32]> {
+        match (&self.secret, &self.secret_sha256) {
+            (Some(secret), _) => Some(openssl::sha::sha256(secret.0.as_bytes())),
+            (None, Some(digest)) => Some(digest.0),
+            (None, None) => None,
+        }
+    }
+}
+
+impl RedirectUri {
+    /// The URI as registered.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SecretSha256 {
+    /// The digest.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret(redacted)")
+    }
+}
+
+impl TryFrom<String> for RedirectUri {
+    type Error = &'static str;
+
+    /// Accepts https, http on loopback, and private-use schemes with a dot (RFC 8252 section
+    /// 7.1); `javascript:`, `data:` and `file:` have none and are refused (attack E4).
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let url = Url::parse(&text).map_err(|_| "is not an absolute URI")?;
+        if text.contains('#') {
+            return Err("must not have a fragment (RFC 6749 section 3.1.2)");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not hold a user or password");
+        }
+        match url.scheme() {
+            "https" => Ok(Self(text)),
+            "http" if is_loopback(&url) => Ok(Self(text)),
+            "http" => Err("must use https: plain http is accepted for a loopback address only"),
+            scheme if scheme.contains('.') => Ok(Self(text)),
+            _ => Err("must use https, http on a loopback address, or a scheme with a dot"),
+        }
+    }
+}
+
+impl TryFrom<String> for ClientSecret {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let secret = Zeroizing::new(text);
+        if secret.len() < 16 {
+            return Err("must have at least 16 characters: make one with `openssl rand -hex 32`");
+        }
+        Ok(Self(secret))
+    }
+}
+
+impl TryFrom<String> for SecretSha256 {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const REASON: &str = "must be 64 hexadecimal digits, as sha256sum prints them";
+        let mut digest = [0_u8; 32];
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(REASON);
+        }
+        for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| REASON)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| REASON)?;
+        }
+        Ok(Self(digest))
+    }
+}
+
+fn default_scopes() -> Vec<String> {
+    ["openid", "profile", "professional"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientSecret, RedirectUri, SecretSha256};
+
+    #[test]
+    fn redirect_uris_are_safe_to_redirect_to() {
+        let cases = [
+            ("https", "https://portal.example.test/callback?x=1", true),
+            ("loopback", "http://127.0.0.1:8081/callback", true),
+            ("native application", "test.example.portal:/callback", true),
+            (
+                "http elsewhere",
+                "http://portal.example.test/callback",
+                false,
+            ),
+            ("script", "javascript:alert(1)", false),
+            ("data", "data:text/html,x", false),
+            ("file", "file:///etc/passwd", false),
+            ("fragment", "https://portal.example.test/callback#x", false),
+            (
+                "empty fragment",
+                "https://portal.example.test/callback#",
+                false,
+            ),
+            (
+                "user",
+                "https://idp.example.test@portal.example.test/",
+                false,
+            ),
+            ("relative", "/callback", false),
+        ];
+        for (name, text, accepted) in cases {
+            assert_eq!(
+                RedirectUri::try_from(text.to_owned()).is_ok(),
+                accepted,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn secret_is_not_shown_and_has_a_least_length() {
+        let secret = ClientSecret::try_from("0123456789abcdef".to_owned()).unwrap();
+        assert!(!format!("{secret:?}").contains("0123456789abcdef"));
+        assert!(ClientSecret::try_from("short".to_owned()).is_err());
+    }
+
+    #[test]
+    fn digest_is_hexadecimal() {
+        let digest = SecretSha256::try_from("0f".repeat(32)).unwrap();
+        assert_eq!(digest.as_bytes(), &[15; 32]);
+        assert!(SecretSha256::try_from("0f".repeat(31)).is_err());
+        assert!(SecretSha256::try_from("+f".repeat(32)).is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading the files, and saying where a mistake is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{ClientConfig, Config, DatabaseUrl, check};
+use crate::error::Error;
+
+/// A configuration larger than this is not one.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A file of `[[client]]` tables alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientsFile {
+    #[serde(default)]
+    client: Vec<ClientConfig>,
+}
+
+pub(super) fn load(file: &Path) -> Result<Config, Error> {
+    let mut config: Config = read_toml(file)?;
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    make_paths_absolute(&mut config, folder);
+    check::check_clients(file, &config.client)?;
+    for clients_file in &config.clients_file {
+        let more: ClientsFile = read_toml(clients_file)?;
+        check::check_clients(clients_file, &more.client)?;
+        config.client.extend(more.client);
+    }
+    check::check_whole(file, &config)?;
+    Ok(config)
+}
+
+fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {
+    let unreadable = |source| Error::ConfigUnreadable {
+        file: file.to_owned(),
+        source,
+    };
+    let length = fs::metadata(file).map_err(unreadable)?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(invalid(
+            file,
+            None,
+            "",
+            format!("is larger than {FILE_BYTES_MAX} bytes"),
+        ));
+    }
+    let text = fs::read_to_string(file).map_err(unreadable)?;
+    let parser = toml::Deserializer::parse(&text).map_err(|error| at(file, &text, "", &error))?;
+    serde_path_to_error::deserialize(parser).map_err(|error| {
+        let key = error.path().to_string();
+        at(file, &text, &key, error.inner())
+    })
+}
+
+/// The error's own rendering would quote the line, which may hold a secret; so only its reason
+/// and place are taken.
+fn at(file: &Path, text: &str, key: &str, error: &toml::de::Error) -> Error {
+    let line = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .map(|before| before.matches('\n').count().saturating_add(1));
+    let key = if key == "." { "" } else { key };
+    invalid(file, line, key, error.message().replace('\n', " "))
+}
+
+pub(super) fn invalid(
+    file: &Path,
+    line: Option<usize>,
+    key: &str,
+    reason: impl Into<String>,
+) -> Error {
+    Error::ConfigInvalid {
+        file: file.to_owned(),
+        line,
+        key: key.to_owned(),
+        reason: reason.into(),
+    }
+}
+
+fn make_paths_absolute(config: &mut Config, folder: &Path) {
+    let absolute = |path: &mut PathBuf| *path = folder.join(&*path);
+    config.clients_file.iter_mut().for_each(absolute);
+    absolute(&mut config.keys.dir);
+    absolute(&mut config.keys.challenge_key);
+    absolute(&mut config.keys.challenge_list);
+    if let Some(tls) = &mut config.tls {
+        absolute(&mut tls.certificate);
+        absolute(&mut tls.key);
+    }
+    if let DatabaseUrl::Sqlite(path) = &mut config.database.url {
+        absolute(path);
+    }
+    for anchor in &mut config.trust_anchor {
+        absolute(&mut anchor.anchors);
+        anchor.intermediates.iter_mut().for_each(absolute);
+    }
+}

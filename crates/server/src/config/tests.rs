@@ -1,0 +1,258 @@
+//! The example parses; each mistake is named with file, line, key and reason.
+
+use std::fs;
+use std::path::Path;
+
+use super::{AuthMethod, Config, DatabaseUrl, TestCardsConfig};
+use crate::error::Error;
+
+const EXAMPLE: &str = include_str!("../../cardea.example.toml");
+
+fn load(text: &str) -> Result<Config, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cardea.toml");
+    fs::write(&file, text).unwrap();
+    Config::load(&file)
+}
+
+#[test]
+fn example_is_accepted() {
+    let config = load(EXAMPLE).unwrap();
+    assert_eq!(config.issuer.as_str(), "http://127.0.0.1:8080");
+    assert_eq!(config.client.len(), 1);
+    assert_eq!(
+        config.client[0].auth_method(),
+        Some(AuthMethod::ClientSecretBasic)
+    );
+    assert_eq!(config.trust_anchor[0].test_cards, TestCardsConfig::Require);
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cardea.toml");
+    fs::write(&file, EXAMPLE).unwrap();
+    let config = Config::load(&file).unwrap();
+    let DatabaseUrl::Sqlite(database) = &config.database.url else {
+        panic!("not SQLite")
+    };
+    for path in [database, &config.keys.dir, &config.trust_anchor[0].anchors] {
+        assert!(path.starts_with(folder.path()), "{}", path.display());
+    }
+}
+
+#[test]
+fn what_may_be_left_out_has_the_documented_default() {
+    let mut minimal = String::new();
+    for line in EXAMPLE.lines() {
+        let key = line.split('=').next().unwrap_or_default().trim();
+        let optional = [
+            "agent_url",
+            "clients_file",
+            "url",
+            "dir",
+            "interval_seconds",
+            "grace_seconds",
+            "wait_seconds",
+            "idle_seconds",
+            "absolute_seconds",
+            "hosts",
+            "stale_crl_grace_seconds",
+            "crl_refresh_seconds",
+            "ocsp_nonce",
+            "intermediates",
+            "per_address_and_minute",
+            "client_address",
+            "secret_sha256",
+            "scopes",
+        ];
+        if !optional.contains(&key) {
+            minimal.push_str(line);
+            minimal.push('\n');
+        }
+    }
+    let config = load(&minimal).unwrap();
+    assert_eq!(config.agent_url.as_str(), "http://127.0.0.1:47110");
+    assert_eq!(config.presence.grace_seconds, 30);
+    assert_eq!(config.session.absolute_seconds, 14_400);
+    assert_eq!(config.client[0].auth_method(), Some(AuthMethod::None));
+    assert_eq!(
+        config.client[0].scopes,
+        ["openid", "profile", "professional"]
+    );
+}
+
+#[test]
+fn each_mistake_is_named_with_its_key() {
+    let secret =
+        "secret_sha256 = \"9cd3c4f0fe4b3d0f5d9d8ba7f1d43cc54f0c14a4a07ffea9b3a3d5b2a1c0d3e4\"";
+    let cases = [
+        (
+            "misspelt key",
+            "grace_seconds",
+            "grace_secconds",
+            "presence.grace_secconds",
+        ),
+        (
+            "issuer",
+            "issuer = \"http://127.0.0.1:8080\"",
+            "issuer = \"http://id.example.test\"",
+            "issuer",
+        ),
+        (
+            "listen",
+            "\"127.0.0.1:8080\"\n\n# The loop",
+            "\"0.0.0.0:8080\"\n\n# The loop",
+            "listen",
+        ),
+        (
+            "type",
+            "interval_seconds = 10",
+            "interval_seconds = \"10\"",
+            "presence.interval_seconds",
+        ),
+        (
+            "range",
+            "wait_seconds = 10",
+            "wait_seconds = 0",
+            "presence.wait_seconds",
+        ),
+        (
+            "grace",
+            "grace_seconds = 30",
+            "grace_seconds = 5",
+            "presence.grace_seconds",
+        ),
+        (
+            "longer than the design",
+            "absolute_seconds = 14400",
+            "absolute_seconds = 14401",
+            "session.absolute_seconds",
+        ),
+        (
+            "database",
+            "sqlite://cardea.sqlite",
+            "mysql://db",
+            "database.url",
+        ),
+        (
+            "profile",
+            "profile = \"cps\"",
+            "profile = \"xyz\"",
+            "trust_anchor[0].profile",
+        ),
+        (
+            "host",
+            "\"127.0.0.1:8090\"",
+            "\"http://127.0.0.1:8090\"",
+            "trust_anchor[0].revocation.hosts[0]",
+        ),
+        (
+            "redirect",
+            "[\"http://127.0.0.1:8081/callback\"]",
+            "[\"javascript:alert(1)\"]",
+            "client[0].redirect_uris[0]",
+        ),
+        (
+            "no redirect",
+            "[\"http://127.0.0.1:8081/callback\"]",
+            "[]",
+            "client[0].redirect_uris",
+        ),
+        ("digest", "9cd3c4f0", "zzz", "client[0].secret_sha256"),
+        (
+            "both secrets",
+            secret,
+            "secret_sha256 = \"9cd3c4f0fe4b3d0f5d9d8ba7f1d43cc54f0c14a4a07ffea9b3a3d5b2a1c0d3e4\"\nsecret = \"0123456789abcdef\"",
+            "client[0].secret",
+        ),
+        (
+            "method",
+            secret,
+            "token_endpoint_auth_method = \"client_secret_post\"",
+            "client[0].token_endpoint_auth_method",
+        ),
+        (
+            "scope",
+            "[\"openid\", \"profile\", \"professional\"]",
+            "[\"profile\"]",
+            "client[0].scopes",
+        ),
+        (
+            "name",
+            "Portail de démonstration",
+            "Portail \\u202e",
+            "client[0].name",
+        ),
+        (
+            "algorithm",
+            "\"ES256\"",
+            "\"HS256\"",
+            "client[0].id_token_signed_response_alg",
+        ),
+        (
+            "TLS on http issuer",
+            "[keys]",
+            "[tls]\ncertificate = \"a\"\nkey = \"b\"\n[keys]",
+            "issuer",
+        ),
+    ];
+    for (name, from, to, expected_key) in cases {
+        assert!(EXAMPLE.contains(from), "{name}: the example lost {from}");
+        let error = load(&EXAMPLE.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error.code(), "server.config_invalid", "{name}");
+        let Error::ConfigInvalid { key, reason, .. } = &error else {
+            panic!("{name}")
+        };
+        assert_eq!(key, expected_key, "{name}: {reason}");
+        assert!(error.to_string().contains("cardea.toml"), "{name}");
+    }
+}
+
+#[test]
+fn a_mistake_shows_its_line_but_never_a_secret() {
+    let text = EXAMPLE.replacen("secret_sha256 = \"", "secret = \"short\" # \"", 1);
+    let error = load(&text).unwrap_err();
+    let Error::ConfigInvalid { line, key, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(key, "client[0].secret");
+    let expected = text
+        .lines()
+        .position(|line| line.starts_with("secret ="))
+        .unwrap()
+        + 1;
+    assert_eq!(*line, Some(expected));
+    assert!(!error.to_string().contains("short\""));
+}
+
+#[test]
+fn client_files_have_the_same_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let client = |id: &str| {
+        format!(
+            "[[client]]\nclient_id = \"{id}\"\nname = \"P\"\nredirect_uris = [\"https://p.example.test/cb\"]\n"
+        )
+    };
+    write(
+        "cardea.toml",
+        &EXAMPLE.replacen("clients_file = []", "clients_file = [\"more.toml\"]", 1),
+    );
+    let load = || Config::load(&folder.path().join("cardea.toml"));
+    write("more.toml", &client("portal-2"));
+    assert_eq!(load().unwrap().client.len(), 2);
+    write("more.toml", &client("demo-portal"));
+    assert!(load().unwrap_err().to_string().contains("stands twice"));
+    write("more.toml", &client("portal-2").replace("name", "nom"));
+    assert!(load().unwrap_err().to_string().contains("more.toml"));
+    fs::remove_file(folder.path().join("more.toml")).unwrap();
+    assert_eq!(load().unwrap_err().code(), "server.config_unreadable");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Config::load(Path::new("/nonexistent/cardea.toml")).unwrap_err();
+    assert_eq!(error.code(), "server.config_unreadable");
+    assert!(error.to_string().contains("/nonexistent/cardea.toml"));
+}

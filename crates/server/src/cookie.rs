@@ -1,0 +1,146 @@
+//! The two cookies: one a login, one a session.
+//!
+//! On https both carry the `__Host-` prefix, so that no other host or path of the same site can
+//! plant them (RFC 6265bis section 4.1.3.2, attacks E17 and H12).
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use time::Duration;
+
+/// Cookies that are looked at in one request.
+const COOKIES_MAX: usize = 64;
+
+/// Names cookies by whether browsers reach this server through TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cookies {
+    https: bool,
+}
+
+impl Cookies {
+    pub(crate) fn new(https: bool) -> Self {
+        Self { https }
+    }
+
+    fn prefix(self) -> &'static str {
+        if self.https { "__Host-" } else { "" }
+    }
+
+    fn login_name(self, request_id: &str) -> String {
+        format!("{}cardea-login-{request_id}", self.prefix())
+    }
+
+    fn session_name(self) -> String {
+        format!("{}cardea-session", self.prefix())
+    }
+
+    /// The login cookie of this browser, if the request carries exactly one.
+    pub(crate) fn login(self, headers: &HeaderMap, request_id: &str) -> Option<String> {
+        find(headers, &self.login_name(request_id))
+    }
+
+    /// The session cookie of this browser, if the request carries exactly one.
+    pub(crate) fn session(self, headers: &HeaderMap) -> Option<String> {
+        find(headers, &self.session_name())
+    }
+
+    /// Binds a login to the browser that began it. `SameSite=Lax` because the portal leads here.
+    pub(crate) fn set_login(
+        self,
+        request_id: &str,
+        value: &str,
+        lifetime: Duration,
+    ) -> Option<HeaderValue> {
+        let attributes = format!("Max-Age={}", lifetime.whole_seconds());
+        self.set(&self.login_name(request_id), value, &attributes)
+    }
+
+    /// Forgets the login cookie once it has served.
+    pub(crate) fn clear_login(self, request_id: &str) -> Option<HeaderValue> {
+        self.set(&self.login_name(request_id), "", "Max-Age=0")
+    }
+
+    /// The session cookie lasts as long as the browser; the server's limits end it before.
+    pub(crate) fn set_session(self, value: &str) -> Option<HeaderValue> {
+        self.set(&self.session_name(), value, "")
+    }
+
+    pub(crate) fn clear_session(self) -> Option<HeaderValue> {
+        self.set(&self.session_name(), "", "Max-Age=0")
+    }
+
+    fn set(self, name: &str, value: &str, attributes: &str) -> Option<HeaderValue> {
+        let secure = if self.https { "; Secure" } else { "" };
+        let attributes = if attributes.is_empty() {
+            String::new()
+        } else {
+            format!("; {attributes}")
+        };
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{attributes}");
+        let mut header = HeaderValue::from_str(&text).ok()?;
+        header.set_sensitive(true);
+        Some(header)
+    }
+}
+
+/// Two cookies of one name mean that somebody else's may be among them: neither counts.
+fn find(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut found = None;
+    let pairs = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .take(COOKIES_MAX);
+    for pair in pairs {
+        let Some((candidate, value)) = pair.trim().split_once('=') else {
+            continue;
+        };
+        if candidate == name {
+            if found.is_some() {
+                return None;
+            }
+            found = Some(value.to_owned());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+    use time::Duration;
+
+    use super::Cookies;
+
+    #[test]
+    fn https_cookies_have_every_protection() {
+        let cookies = Cookies::new(true);
+        let value = cookies
+            .set_login("abc", "secret", Duration::seconds(600))
+            .unwrap();
+        assert_eq!(
+            value.to_str().unwrap(),
+            "__Host-cardea-login-abc=secret; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600"
+        );
+        let value = cookies.set_session("secret").unwrap();
+        assert_eq!(
+            value.to_str().unwrap(),
+            "__Host-cardea-session=secret; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+    }
+
+    #[test]
+    fn a_cookie_that_stands_twice_does_not_count() {
+        let cookies = Cookies::new(false);
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::COOKIE,
+            HeaderValue::from_static("a=b; cardea-session=one"),
+        );
+        assert_eq!(cookies.session(&headers).as_deref(), Some("one"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("cardea-session=two"),
+        );
+        assert_eq!(cookies.session(&headers), None);
+    }
+}

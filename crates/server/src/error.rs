@@ -1,0 +1,205 @@
+//! Why the server does not start, or an operator command fails.
+//!
+//! What HTTP callers see stands in `problem.rs`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A failure that an operator reads on standard error or in the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration file cannot be read.
+    #[error("{}: cannot be read", file.display())]
+    ConfigUnreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A configuration file has a mistake.
+    #[error("{}: {}{reason}", place(file, *line), key_and_colon(key))]
+    ConfigInvalid {
+        /// The file.
+        file: PathBuf,
+        /// Its line, where it is known.
+        line: Option<usize>,
+        /// The key, empty for the whole file.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that the configuration names cannot be read or written.
+    #[error("{}: {action}", file.display())]
+    FileUnusable {
+        /// The file.
+        file: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file would be overwritten.
+    #[error("{}: exists already and is not overwritten", file.display())]
+    FileExists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A key file is not there yet.
+    #[error("{}: the {what} is missing; make it with `{command}`", file.display())]
+    KeyMissing {
+        /// The file.
+        file: PathBuf,
+        /// Which key.
+        what: &'static str,
+        /// The command that makes it.
+        command: String,
+    },
+    /// A private key can be read by others.
+    #[error("{}: other users can read this private key; run `chmod 600` on it", file.display())]
+    KeyNotPrivate {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A key cannot be read or made.
+    #[error("{}: is not a usable key", file.display())]
+    KeyUnusable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: cardea_jose::Error,
+    },
+    /// The signed challenge-key list does not fit the configuration.
+    #[error("{}: {reason}; make it anew with `{command}`", file.display())]
+    ChallengeListUnusable {
+        /// The file.
+        file: PathBuf,
+        /// What does not fit.
+        reason: &'static str,
+        /// The command that makes it.
+        command: String,
+    },
+    /// Certificates of a trust anchor cannot be used.
+    #[error("{}: holds no usable certificates", file.display())]
+    TrustAnchorUnusable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: Box<cardea_pki::Error>,
+    },
+    /// The TLS certificate or key cannot be used.
+    #[error("{}: cannot be used for TLS", file.display())]
+    TlsUnusable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: openssl::error::ErrorStack,
+    },
+    /// The database cannot be opened.
+    #[error("the database cannot be opened ({})", source.code())]
+    DatabaseUnavailable {
+        /// Why.
+        source: cardea_storage::Error,
+    },
+    /// The provider refuses what the configuration says.
+    #[error("the configuration cannot be used ({}): {source}", source.code())]
+    ProviderRefused {
+        /// Why.
+        source: cardea_provider::Error,
+    },
+    /// Outbound connections cannot be set up.
+    #[error("outbound connections cannot be set up")]
+    HttpClientUnusable {
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    ListenFailed {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Every code of this type.
+    pub const ALL_CODES: &'static [&'static str] = &[
+        "server.config_unreadable",
+        "server.config_invalid",
+        "server.file_unusable",
+        "server.file_exists",
+        "server.key_missing",
+        "server.key_not_private",
+        "server.key_unusable",
+        "server.challenge_list_unusable",
+        "server.trust_anchor_unusable",
+        "server.tls_unusable",
+        "server.database_unavailable",
+        "server.provider_refused",
+        "server.http_client_unusable",
+        "server.listen_failed",
+    ];
+
+    /// Codes that stand in the log alone, where nothing is refused to anybody.
+    pub const LOG_CODES: &'static [&'static str] =
+        &["server.logout_undelivered", "server.presence_key_changed"];
+
+    /// The stable code of this failure.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ConfigUnreadable { .. } => "server.config_unreadable",
+            Self::ConfigInvalid { .. } => "server.config_invalid",
+            Self::FileUnusable { .. } => "server.file_unusable",
+            Self::FileExists { .. } => "server.file_exists",
+            Self::KeyMissing { .. } => "server.key_missing",
+            Self::KeyNotPrivate { .. } => "server.key_not_private",
+            Self::KeyUnusable { .. } => "server.key_unusable",
+            Self::ChallengeListUnusable { .. } => "server.challenge_list_unusable",
+            Self::TrustAnchorUnusable { .. } => "server.trust_anchor_unusable",
+            Self::TlsUnusable { .. } => "server.tls_unusable",
+            Self::DatabaseUnavailable { .. } => "server.database_unavailable",
+            Self::ProviderRefused { .. } => "server.provider_refused",
+            Self::HttpClientUnusable { .. } => "server.http_client_unusable",
+            Self::ListenFailed { .. } => "server.listen_failed",
+        }
+    }
+}
+
+fn place(file: &std::path::Path, line: Option<usize>) -> String {
+    match line {
+        Some(line) => format!("{}:{line}", file.display()),
+        None => file.display().to_string(),
+    }
+}
+
+fn key_and_colon(key: &str) -> String {
+    if key.is_empty() {
+        String::new()
+    } else {
+        format!("{key}: ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+    use crate::problem::Problem;
+
+    #[test]
+    fn every_code_is_documented() {
+        let documented = include_str!("../../../docs/errors.md");
+        let problems = Problem::ALL.iter().map(|problem| problem.code());
+        let own = Error::ALL_CODES.iter().chain(Error::LOG_CODES).copied();
+        let codes = own.chain(problems);
+        for code in codes {
+            assert!(
+                documented.contains(&format!("| `{code}` |")),
+                "{code} is not in docs/errors.md"
+            );
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Refusals in the form that their caller reads: the one place where they become bytes.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use cardea_oauth2_types::ErrorBody;
+use serde::Serialize;
+use url::form_urlencoded;
+
+use crate::language::Language;
+use crate::page::{self, ErrorPage};
+use crate::problem::Problem;
+use crate::refusal::{Form, Refusal};
+use crate::request_log::RequestId;
+use crate::state::AppState;
+
+/// RFC 9457 section 3.1, with our code and reference as members.
+#[derive(Serialize)]
+struct ProblemDetails<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    correlation_id: &'a str,
+}
+
+/// Middleware that fills in a refusal's words.
+pub(crate) async fn render_refusals(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let language = language_of(request.uri(), request.headers());
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .cloned()
+        .unwrap_or_default();
+    let mut response = next.run(request).await;
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
+        return response;
+    };
+    let mut rendered = render(&state, language, &id, &refusal);
+    // A handler may have set cookies or `Allow` beside the refusal.
+    for (name, value) in response.headers() {
+        if name == header::SET_COOKIE || name == header::ALLOW || name == header::RETRY_AFTER {
+            rendered.headers_mut().append(name, value.clone());
+        }
+    }
+    rendered.extensions_mut().insert(refusal);
+    rendered
+}
+
+/// The language of a request without anything better: `lang`, `ui_locales`, Accept-Language.
+pub(crate) fn language_of(uri: &Uri, headers: &HeaderMap) -> Language {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let parameter = |wanted: &str| {
+        form_urlencoded::parse(query)
+            .find(|(name, _)| name == wanted)
+            .and_then(|(_, value)| Language::from_ui_locales(&value))
+    };
+    let from_header = || {
+        let header = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
+        Language::from_accept_language(header)
+    };
+    parameter("lang")
+        .or_else(|| parameter("ui_locales"))
+        .or_else(from_header)
+        .unwrap_or_default()
+}
+
+fn render(state: &AppState, language: Language, id: &RequestId, refusal: &Refusal) -> Response {
+    match &refusal.form {
+        Form::Json(problem) => render_json(state, language, id, *problem),
+        Form::Page(problem) => render_page(language, id, *problem, refusal.code),
+        Form::OAuth { error, status } => {
+            let body = ErrorBody {
+                error: *error,
+                error_description: Some(refusal.code.to_owned()),
+                error_uri: Some(error_uri(state, refusal.code)),
+            };
+            let mut response = (*status, axum::Json(body)).into_response();
+            if *status == StatusCode::UNAUTHORIZED {
+                // RFC 6749 section 5.2: the scheme that the client may authenticate with.
+                let challenge = HeaderValue::from_static("Basic realm=\"cardea\"");
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            response
+        }
+        Form::Bearer { error, status } => {
+            let challenge = match error {
+                // RFC 6750 section 3.1: no error code when no token was presented.
+                None => "Bearer realm=\"cardea\"".to_owned(),
+                Some(error) => format!(
+                    "Bearer realm=\"cardea\", error=\"{error}\", error_description=\"{}\", \
+                     error_uri=\"{}\"",
+                    refusal.code,
+                    error_uri(state, refusal.code)
+                ),
+            };
+            let mut response = status.into_response();
+            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            response
+        }
+    }
+}
+
+fn render_json(state: &AppState, language: Language, id: &RequestId, problem: Problem) -> Response {
+    let details = ProblemDetails {
+        r#type: error_uri(state, problem.code()),
+        title: problem.title().in_language(language),
+        status: problem.status().as_u16(),
+        code: problem.code(),
+        detail: problem.advice().in_language(language),
+        correlation_id: id.as_str(),
+    };
+    let mut response = (problem.status(), axum::Json(details)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(language.tag()),
+    );
+    response
+}
+
+fn render_page(
+    language: Language,
+    id: &RequestId,
+    problem: Problem,
+    code: &'static str,
+) -> Response {
+    let error_page = ErrorPage {
+        language,
+        heading: problem.title().in_language(language),
+        detail: problem.advice().in_language(language),
+        code,
+        reference: Some(id.as_str()),
+    };
+    page::render(problem.status(), language, &error_page)
+}
+
+fn error_uri(state: &AppState, code: &str) -> String {
+    format!("{}/errors/{code}", state.issuer())
+}

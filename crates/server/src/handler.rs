@@ -1,0 +1,16 @@
+//! One file an endpoint: parse, ask the provider, answer. Nothing is decided here.
+
+pub(crate) mod authorize;
+pub(crate) mod challenge_keys;
+pub(crate) mod discovery;
+pub(crate) mod end_session;
+pub(crate) mod error_page;
+pub(crate) mod health;
+pub(crate) mod jwks;
+pub(crate) mod login_assertion;
+pub(crate) mod login_challenge;
+pub(crate) mod login_page;
+pub(crate) mod presence;
+pub(crate) mod static_file;
+pub(crate) mod token;
+pub(crate) mod userinfo;

@@ -1,0 +1,116 @@
+//! The authorization endpoint (RFC 6749 section 3.1).
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use cardea_oauth2_types::AuthorizationParameters;
+use cardea_provider::{AuthorizationError, BegunAuthorization};
+
+use crate::form::{Body, parse_form, parse_query};
+use crate::language::Language;
+use crate::problem::Problem;
+use crate::rate_limit::Counted;
+use crate::refusal::Refusal;
+use crate::request_log::record_login;
+use crate::state::AppState;
+
+/// GET: parameters in the query.
+pub(crate) async fn get_authorize(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let pairs = parse_query(&uri).map_err(Refusal::page)?;
+    authorize(&state, peer, &headers, pairs).await
+}
+
+/// POST: parameters in the body (OpenID Connect Core 1.0 section 3.1.2.1).
+pub(crate) async fn post_authorize(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
+    authorize(&state, peer, &headers, pairs).await
+}
+
+async fn authorize(
+    state: &AppState,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    pairs: Vec<(String, String)>,
+) -> Result<Response, Refusal> {
+    if !state.admit(Counted::LoginStart, peer, headers) {
+        return Err(Refusal::page(Problem::TooManyRequests));
+    }
+    // A repeated parameter is refused on our own page: with two redirect URIs there is no telling
+    // which one is meant (attack E2).
+    let parameters = AuthorizationParameters::from_pairs(pairs)
+        .map_err(|error| Refusal::page(Problem::AuthorizationRefused).because(error.code()))?;
+    let language = parameters
+        .ui_locales
+        .as_deref()
+        .and_then(Language::from_ui_locales);
+    let session_cookie = state.cookies().session(headers);
+    let begun = state
+        .provider()
+        .begin_authorization(parameters, session_cookie.as_deref())
+        .await;
+    match begun {
+        Ok(BegunAuthorization::Login {
+            request_id,
+            login_cookie,
+            lifetime,
+        }) => {
+            record_login(&request_id);
+            let query = language.map_or_else(String::new, |it| format!("?lang={}", it.tag()));
+            let mut response = see_other(&format!("/login/{request_id}{query}"));
+            let cookie = state
+                .cookies()
+                .set_login(&request_id, login_cookie.expose(), lifetime);
+            append_cookie(&mut response, cookie);
+            Ok(response)
+        }
+        Ok(BegunAuthorization::Completed { location }) => Ok(see_other(&location)),
+        Err(AuthorizationError::Redirect {
+            location,
+            error,
+            source,
+        }) => {
+            tracing::warn!(
+                code = source.code(),
+                error = error.as_str(),
+                "refused by redirect"
+            );
+            Ok(see_other(&location))
+        }
+        Err(AuthorizationError::Page(source)) => {
+            let problem = if source.is_internal() {
+                Problem::Unavailable
+            } else {
+                Problem::AuthorizationRefused
+            };
+            Err(Refusal::page(problem).because(source.code()))
+        }
+    }
+}
+
+/// 303, so that no browser repeats a POST at the new address (attack E22).
+pub(super) fn see_other(location: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(location) else {
+        return Refusal::page(Problem::Internal).into_response();
+    };
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+pub(super) fn append_cookie(response: &mut Response, cookie: Option<HeaderValue>) {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}

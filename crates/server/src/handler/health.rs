@@ -1,0 +1,17 @@
+//! Whether this server can answer logins.
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::state::AppState;
+
+/// 200 while the database answers, 503 otherwise.
+pub(crate) async fn get_health(State(state): State<AppState>) -> Result<Json<Value>, Refusal> {
+    match state.provider().check_health().await {
+        Ok(()) => Ok(Json(json!({ "status": "ok" }))),
+        Err(error) => Err(Refusal::json(Problem::Unavailable).because(error.code())),
+    }
+}

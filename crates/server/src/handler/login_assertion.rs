@@ -1,0 +1,123 @@
+//! The login page posts what the card has signed.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use cardea_provider::{LoginAttempt, PendingSession, SessionState};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::form::{Body, parse_json};
+use crate::handler::authorize::append_cookie;
+use crate::login_error::{problem_of, problem_of_card};
+use crate::presence::Waiting;
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::request_log::{record_login, short_login_id};
+use crate::same_origin::check_same_origin;
+use crate::state::AppState;
+
+/// How often the session is looked at, should its agent be connected to another node.
+const POLL: Duration = Duration::from_millis(500);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AssertionRequest {
+    assertion: String,
+    attestation: String,
+}
+
+#[derive(Serialize)]
+struct AssertionResponse {
+    redirect_to: String,
+}
+
+/// Judges the assertion, waits for the presence key, and says where the browser goes.
+pub(crate) async fn post_assertion(
+    State(state): State<AppState>,
+    Path(request_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    record_login(&request_id);
+    check_same_origin(&headers, state.issuer()).map_err(Refusal::json)?;
+    let AssertionRequest {
+        assertion,
+        attestation,
+    } = parse_json(&headers, body).map_err(Refusal::json)?;
+    let cookies = state.cookies();
+    let login_cookie = cookies
+        .login(&headers, &request_id)
+        .ok_or_else(|| Refusal::json(Problem::OtherBrowser))?;
+    let attempt = LoginAttempt {
+        request_id: &request_id,
+        login_cookie: &login_cookie,
+        assertion: &assertion,
+        attestation: &attestation,
+    };
+    let pending = state
+        .provider()
+        .authenticate(attempt, state.revocation())
+        .await
+        .map_err(|error| Refusal::json(problem_of_card(error.public)).because(error.code()))?;
+    tracing::info!(
+        session = short_login_id(&pending.session_id),
+        "the card is accepted"
+    );
+    wait_for_presence(&state, &pending).await?;
+    let session_cookie = cookies.session(&headers);
+    let completed = state
+        .provider()
+        .complete_authorization(&request_id, &login_cookie, session_cookie.as_deref())
+        .await
+        .map_err(|error| Refusal::json(problem_of(&error)).because(error.code()))?;
+    let mut response = Json(AssertionResponse {
+        redirect_to: completed.location,
+    })
+    .into_response();
+    append_cookie(
+        &mut response,
+        cookies.set_session(completed.session_cookie.expose()),
+    );
+    append_cookie(&mut response, cookies.clear_login(&request_id));
+    Ok(response)
+}
+
+/// Waits until the presence key has answered on the agent's own connection.
+async fn wait_for_presence(state: &AppState, pending: &PendingSession) -> Result<(), Refusal> {
+    let wait = Duration::from_secs(u64::from(state.presence_config().wait_seconds));
+    let waiting = state.presence().wait_for(&pending.presence_jkt);
+    let whole = wait_until_active(state, &waiting, &pending.session_id);
+    match timeout_at(Instant::now() + wait, whole).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Refusal::json(Problem::PresenceMissing)),
+    }
+}
+
+async fn wait_until_active(
+    state: &AppState,
+    waiting: &Waiting<'_>,
+    session_id: &str,
+) -> Result<(), Refusal> {
+    loop {
+        let found = state
+            .provider()
+            .find_session_state(session_id)
+            .await
+            .map_err(|error| Refusal::json(Problem::LoginUnavailable).because(error.code()))?;
+        match found {
+            Some(SessionState::Active) => return Ok(()),
+            Some(SessionState::Pending) => {}
+            Some(SessionState::Ended) | None => {
+                return Err(Refusal::json(Problem::PresenceMissing));
+            }
+        }
+        tokio::select! {
+            () = waiting.notified() => {}
+            () = sleep(POLL) => {}
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The three files of the pages, embedded in the program.
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, header};
+
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+
+/// Gives an embedded file.
+pub(crate) async fn get_static_file(
+    Path(name): Path<String>,
+) -> Result<(HeaderMap, &'static str), Refusal> {
+    let (media_type, content) = match name.as_str() {
+        "login.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("../../static/login.js"),
+        ),
+        "cardea.css" => (
+            "text/css; charset=utf-8",
+            include_str!("../../static/cardea.css"),
+        ),
+        "icon.svg" => ("image/svg+xml", include_str!("../../static/icon.svg")),
+        _ => return Err(Refusal::page(Problem::NotFound)),
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    // Revalidated each hour, so that an update of the server soon reaches every browser.
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=3600"),
+    );
+    Ok((headers, content))
+}

@@ -1,0 +1,122 @@
+//! The token endpoint (RFC 6749 section 3.2).
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use cardea_oauth2_types::{ErrorCode, TokenParameters};
+use cardea_provider::ClientCredentials;
+
+use crate::form::{Body, parse_form};
+use crate::problem::Problem;
+use crate::rate_limit::Counted;
+use crate::refusal::{Form, Refusal};
+use crate::state::AppState;
+
+/// Redeems an authorization code.
+pub(crate) async fn post_token(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    // RFC 6749 section 2.3.1: credentials must not stand in the address; nor does anything else.
+    if uri.query().is_some() {
+        return Err(refuse(
+            ErrorCode::InvalidRequest,
+            "server.request_malformed",
+        ));
+    }
+    let pairs = parse_form(&headers, body).map_err(refuse_form)?;
+    let parameters = TokenParameters::from_pairs(pairs)
+        .map_err(|error| refuse(ErrorCode::InvalidRequest, error.code()))?;
+    if !state.has_room(Counted::ClientFailure, peer, &headers) {
+        let problem = Problem::TooManyRequests;
+        let form = Form::OAuth {
+            error: ErrorCode::InvalidRequest,
+            status: problem.status(),
+        };
+        return Err(Refusal {
+            form,
+            code: problem.code(),
+        });
+    }
+    let outcome = match read_credentials(&headers, &parameters) {
+        Ok(credentials) => state
+            .provider()
+            .redeem_code(&credentials, &parameters)
+            .await
+            .map_err(|error| refuse(error.error, error.code())),
+        Err(refusal) => Err(refusal),
+    };
+    if let Err(Refusal {
+        form: Form::OAuth {
+            error: ErrorCode::InvalidClient,
+            ..
+        },
+        ..
+    }) = &outcome
+    {
+        state.admit(Counted::ClientFailure, peer, &headers);
+    }
+    let mut response = Json(outcome?).into_response();
+    // RFC 6749 section 5.1, for caches older than Cache-Control.
+    response
+        .headers_mut()
+        .insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+fn read_credentials(
+    headers: &HeaderMap,
+    parameters: &TokenParameters,
+) -> Result<ClientCredentials, Refusal> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next();
+    if values.next().is_some() {
+        return Err(refuse(
+            ErrorCode::InvalidRequest,
+            "provider.client_authentication_repeated",
+        ));
+    }
+    let text = match value.map(HeaderValue::to_str) {
+        None => None,
+        Some(Ok(text)) => Some(text),
+        Some(Err(_)) => {
+            return Err(refuse(
+                ErrorCode::InvalidClient,
+                "provider.client_authentication_failed",
+            ));
+        }
+    };
+    ClientCredentials::read(text, parameters)
+        .map_err(|error| refuse(error.oauth_error(), error.code()))
+}
+
+fn refuse_form(problem: Problem) -> Refusal {
+    let form = Form::OAuth {
+        error: ErrorCode::InvalidRequest,
+        status: problem.status(),
+    };
+    Refusal {
+        form,
+        code: problem.code(),
+    }
+}
+
+/// RFC 6749 section 5.2: 400, but 401 for a client that did not authenticate.
+fn refuse(error: ErrorCode, code: &'static str) -> Refusal {
+    let status = match error {
+        ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+        ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    Refusal {
+        form: Form::OAuth { error, status },
+        code,
+    }
+}

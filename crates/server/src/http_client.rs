@@ -1,0 +1,135 @@
+//! Outbound HTTP: bounded in time and size, never following a redirect.
+//!
+//! A redirect would let the far side choose where this server's requests go (attacks A20, H4),
+//! so an answer that is one is an answer like any other.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Response, StatusCode, Url};
+
+/// Time to reach the far side.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An HTTP client with the bounds of this program.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpClient {
+    client: Client,
+}
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Time for the whole exchange, body included.
+    pub(crate) time: Duration,
+    /// Bytes of the answer's body that are read at most.
+    pub(crate) bytes_max: usize,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+#[non_exhaustive]
+pub(crate) struct Answer {
+    /// The HTTP status.
+    pub(crate) status: StatusCode,
+    /// The whole body.
+    pub(crate) body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum FetchError {
+    /// The exchange took longer than its budget.
+    #[error("no answer within {seconds} s")]
+    TimedOut {
+        /// The budget.
+        seconds: u64,
+    },
+    /// The body is longer than its budget.
+    #[error("the answer is longer than {bytes_max} bytes")]
+    TooLarge {
+        /// The budget.
+        bytes_max: usize,
+    },
+    /// The connection failed.
+    #[error("the exchange failed")]
+    Failed(#[source] reqwest::Error),
+}
+
+impl HttpClient {
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// The TLS library cannot be set up.
+    pub(crate) fn new() -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            // The environment must not be able to send this traffic elsewhere.
+            .no_proxy()
+            .user_agent(concat!("cardea/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client })
+    }
+
+    /// Fetches `url`.
+    ///
+    /// # Errors
+    /// [`FetchError`] when there is no whole answer within `budget`.
+    pub(crate) async fn get(&self, url: Url, budget: Budget) -> Result<Answer, FetchError> {
+        exchange(self.client.get(url), budget).await
+    }
+
+    /// Posts `body` to `url`.
+    ///
+    /// # Errors
+    /// [`FetchError`] when there is no whole answer within `budget`.
+    pub(crate) async fn post(
+        &self,
+        url: Url,
+        content_type: &'static str,
+        body: Vec<u8>,
+        budget: Budget,
+    ) -> Result<Answer, FetchError> {
+        let content_type = HeaderValue::from_static(content_type);
+        exchange(
+            self.client
+                .post(url)
+                .header(CONTENT_TYPE, content_type)
+                .body(body),
+            budget,
+        )
+        .await
+    }
+}
+
+async fn exchange(request: reqwest::RequestBuilder, budget: Budget) -> Result<Answer, FetchError> {
+    let whole = async {
+        let response = request.send().await.map_err(without_url)?;
+        read_bounded(response, budget.bytes_max).await
+    };
+    match tokio::time::timeout(budget.time, whole).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(FetchError::TimedOut {
+            seconds: budget.time.as_secs(),
+        }),
+    }
+}
+
+async fn read_bounded(mut response: Response, bytes_max: usize) -> Result<Answer, FetchError> {
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(without_url)? {
+        if body.len().saturating_add(chunk.len()) > bytes_max {
+            return Err(FetchError::TooLarge { bytes_max });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, body })
+}
+
+/// URLs may carry values that do not belong into logs.
+fn without_url(error: reqwest::Error) -> FetchError {
+    FetchError::Failed(error.without_url())
+}

@@ -1,0 +1,52 @@
+//! The server side of Cardea: an OpenID Provider whose people sign in with a smart card.
+//!
+//! This crate holds what `provider` deliberately leaves out: HTTP routes, pages, configuration,
+//! outbound fetches and the wiring between them. It follows OpenID Connect Core 1.0, RFC 6749,
+//! RFC 9700, RFC 9457 and the logout specifications; it decides nothing about cards, clients or
+//! tokens. The program is `cardea`; `cardea --help` lists its commands, and
+//! `cardea.example.toml` beside this crate shows a whole configuration.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), cardea_server::error::Error> {
+//! use std::path::Path;
+//!
+//! let config = cardea_server::config::Config::load(Path::new("cardea.toml"))?;
+//! let app = cardea_server::app::App::build(&config).await?;
+//! let router = app.router(); // an axum router, ready to be served
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod app;
+mod backchannel_logout;
+mod client_address;
+mod clock;
+pub mod command;
+pub mod config;
+mod cookie;
+pub mod error;
+mod error_list;
+mod error_response;
+mod event_log;
+mod form;
+mod handler;
+mod http_client;
+mod key_file;
+mod language;
+mod log_format;
+mod login_error;
+mod page;
+mod presence;
+mod problem;
+mod provider_config;
+mod rate_limit;
+mod refusal;
+mod request_log;
+mod revocation_fetch;
+mod router;
+mod same_origin;
+mod security_headers;
+mod server_keys;
+mod state;
+mod sweeper;
+mod tls;

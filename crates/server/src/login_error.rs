@@ -1,0 +1,53 @@
+//! What a browser learns of the provider's refusals during a login.
+
+use cardea_provider::{Error, PublicRefusal};
+
+use crate::problem::Problem;
+
+/// For the steps around the card: page, challenge, completion.
+pub(crate) fn problem_of(error: &Error) -> Problem {
+    match error {
+        Error::AuthorizationRequestUnknown
+        | Error::AuthorizationRequestExpired
+        | Error::AuthorizationRequestCompleted
+        | Error::ClientUnknown => Problem::LoginExpired,
+        Error::LoginCookieMismatch => Problem::OtherBrowser,
+        Error::ChallengeLimitReached => Problem::TooManyRequests,
+        Error::PresencePending | Error::SessionEnded => Problem::PresenceMissing,
+        error if error.is_internal() => Problem::LoginUnavailable,
+        _ => Problem::LoginRefused,
+    }
+}
+
+/// For the judgement of the card itself: the provider has said what may be shown.
+pub(crate) fn problem_of_card(public: PublicRefusal) -> Problem {
+    match public {
+        PublicRefusal::Refused => Problem::LoginRefused,
+        PublicRefusal::CardExpired => Problem::CardExpired,
+        PublicRefusal::CardRevoked => Problem::CardRevoked,
+        PublicRefusal::RevocationUnavailable => Problem::RevocationUnavailable,
+        PublicRefusal::CardNotAccepted => Problem::CardNotAccepted,
+        PublicRefusal::Unavailable => Problem::LoginUnavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cardea_provider::PublicRefusal;
+
+    use super::problem_of_card;
+
+    #[test]
+    fn codes_are_passed_on_unchanged() {
+        for public in [
+            PublicRefusal::Refused,
+            PublicRefusal::CardExpired,
+            PublicRefusal::CardRevoked,
+            PublicRefusal::RevocationUnavailable,
+            PublicRefusal::CardNotAccepted,
+            PublicRefusal::Unavailable,
+        ] {
+            assert_eq!(problem_of_card(public).code(), public.code());
+        }
+    }
+}

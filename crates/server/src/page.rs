@@ -1,0 +1,35 @@
+//! The pages that people see, rendered from askama templates with no script or style inline.
+
+mod error_page;
+mod login_page;
+mod logout_page;
+pub(crate) mod panel;
+
+pub(crate) use self::error_page::ErrorPage;
+pub(crate) use self::login_page::LoginPage;
+pub(crate) use self::logout_page::{LogoutPage, SignedOutPage};
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::language::Language;
+
+/// Renders a page; the language stands in `Content-Language` too.
+pub(crate) fn render(status: StatusCode, language: Language, page: &impl Template) -> Response {
+    let Ok(body) = page.render() else {
+        tracing::error!(code = "server.internal", "a page could not be rendered");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(language.tag()),
+    );
+    response
+}

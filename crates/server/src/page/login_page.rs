@@ -1,0 +1,121 @@
+//! The login page: the portal's name, one state at a time, one button.
+
+use askama::Template;
+
+use super::panel::{self, Panel};
+use crate::language::{Language, Text};
+
+/// Everything that the login page shows.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(crate) struct LoginPage<'a> {
+    language: Language,
+    client_name: &'a str,
+    issuer_host: &'a str,
+    switch_href: String,
+    challenge_path: String,
+    assertion_path: String,
+    say: Texts,
+}
+
+/// Fixed words of the page in one language.
+struct Texts {
+    title: &'static str,
+    portal: &'static str,
+    reference: &'static str,
+    switch: &'static str,
+    no_script: &'static str,
+    origin: &'static str,
+    tries: &'static str,
+}
+
+impl<'a> LoginPage<'a> {
+    pub(crate) fn new(
+        language: Language,
+        login_path: &str,
+        client_name: &'a str,
+        issuer_host: &'a str,
+    ) -> Self {
+        let say = Texts {
+            title: TITLE.in_language(language),
+            portal: PORTAL.in_language(language),
+            reference: REFERENCE.in_language(language),
+            switch: SWITCH.in_language(language),
+            no_script: NO_SCRIPT.in_language(language),
+            origin: ORIGIN.in_language(language),
+            tries: "{tries}",
+        };
+        Self {
+            language,
+            client_name,
+            issuer_host,
+            switch_href: format!("{login_path}?lang={}", language.other().tag()),
+            challenge_path: format!("{login_path}/challenge"),
+            assertion_path: format!("{login_path}/assertion"),
+            say,
+        }
+    }
+
+    fn panels(&self) -> impl Iterator<Item = &'static Panel> {
+        panel::all()
+    }
+
+    /// The text before and after the place where the script writes the number of tries left.
+    fn around_tries(&self, line: &'static str) -> (&'static str, &'static str, bool) {
+        match line.split_once(self.say.tries) {
+            Some((before, after)) => (before, after, true),
+            None => (line, "", false),
+        }
+    }
+}
+
+const TITLE: Text = Text::new("Sign in with your card", "Connexion avec votre carte");
+const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
+const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");
+const SWITCH: Text = Text::new("Français", "English");
+const NO_SCRIPT: Text = Text::new(
+    "This page needs JavaScript to reach your card reader. Allow JavaScript for this site in your \
+     browser's settings, then reload the page.",
+    "Cette page a besoin de JavaScript pour joindre votre lecteur de carte. Autorisez JavaScript \
+     pour ce site dans les réglages du navigateur, puis rechargez la page.",
+);
+const ORIGIN: Text = Text::new(
+    "No password, no code by e-mail: only your card, its PIN, and the site",
+    "Ni mot de passe ni code par courriel : seulement votre carte, son code, et le site",
+);
+
+#[cfg(test)]
+mod tests {
+    use askama::Template;
+
+    use super::LoginPage;
+    use crate::language::Language;
+
+    fn page(language: Language, name: &str) -> String {
+        LoginPage::new(language, "/login/abc", name, "login.example.test")
+            .render()
+            .unwrap()
+    }
+
+    #[test]
+    fn names_of_clients_are_escaped() {
+        let html = page(Language::English, "<script>alert(1)</script>");
+        assert!(!html.contains("<script>alert"));
+    }
+
+    #[test]
+    fn both_languages_offer_one_button_with_its_words() {
+        assert!(page(Language::English, "Portal").contains("Sign in with my card"));
+        let french = page(Language::French, "Portail");
+        assert!(french.contains("Me connecter avec ma carte"));
+        assert!(french.contains(r#"<html lang="fr">"#));
+    }
+
+    #[test]
+    fn nothing_is_inline_or_from_elsewhere() {
+        let html = page(Language::French, "Portail");
+        assert!(!html.contains("style="));
+        assert!(!html.contains("onclick"));
+        assert!(!html.contains("://"), "no address of another host");
+    }
+}

@@ -1,0 +1,140 @@
+//! Panels while a login goes its way.
+
+use super::{Action, Panel, Tone};
+use crate::language::Text;
+
+const NEVER_IN_A_PAGE: Text = Text::new(
+    "Type your PIN in the window of the Cardea agent, never into a web page.",
+    "Saisissez votre code dans la fenêtre de l’agent Cardea, jamais dans une page web.",
+);
+
+/// Panels while a login goes its way.
+pub(super) const PROGRESS: &[Panel] = &[
+    Panel {
+        state: "start",
+        codes: "",
+        tone: Tone::Card,
+        heading: Text::new("Have your card ready", "Préparez votre carte"),
+        lines: &[Text::new(
+            "Your professional card and its PIN are all you need.",
+            "Votre carte professionnelle et son code suffisent.",
+        )],
+        action: Action::SignIn,
+    },
+    Panel {
+        state: "looking",
+        codes: "",
+        tone: Tone::Busy,
+        heading: Text::new(
+            "Looking for your card reader…",
+            "Recherche de votre lecteur de carte…",
+        ),
+        lines: &[Text::new(
+            "If your browser asks whether this site may reach devices on this computer or the \
+             local network, allow it.",
+            "Si votre navigateur demande d’autoriser ce site à accéder à cet ordinateur ou au \
+             réseau local, acceptez.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "insert_card",
+        codes: "",
+        tone: Tone::Card,
+        heading: Text::new(
+            "Insert your card into the reader",
+            "Insérez votre carte dans le lecteur",
+        ),
+        lines: &[Text::new(
+            "Signing in goes on by itself as soon as the card is in.",
+            "La connexion continue d’elle-même dès que la carte est insérée.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "card_found",
+        codes: "",
+        tone: Tone::Busy,
+        heading: Text::new("Reading your card…", "Lecture de votre carte…"),
+        lines: &[Text::new(
+            "Leave the card in the reader.",
+            "Laissez la carte dans le lecteur.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "pin_asked",
+        codes: "",
+        tone: Tone::Pin,
+        heading: Text::new("Type your PIN", "Saisissez votre code"),
+        lines: &[
+            NEVER_IN_A_PAGE,
+            Text::new(
+                "No such window? Look behind your browser or in the task bar.",
+                "Vous ne voyez pas cette fenêtre ? Cherchez derrière le navigateur ou dans la \
+                 barre des tâches.",
+            ),
+        ],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "pin_incorrect",
+        codes: "card.pin_incorrect",
+        tone: Tone::Warning,
+        heading: Text::new("That PIN is not right", "Ce code est incorrect"),
+        lines: &[
+            Text::new("Tries left: {tries}.", "Essais restants : {tries}."),
+            NEVER_IN_A_PAGE,
+        ],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "pin_last_try",
+        codes: "card.pin_last_try",
+        tone: Tone::Warning,
+        heading: Text::new("One try left", "Il ne reste qu’un essai"),
+        lines: &[
+            Text::new(
+                "One more wrong PIN blocks your card. If you are not sure, stop here and look for \
+                 your PIN first.",
+                "Un nouveau code incorrect bloquera votre carte. En cas de doute, arrêtez-vous et \
+                 retrouvez d’abord votre code.",
+            ),
+            NEVER_IN_A_PAGE,
+        ],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "signing",
+        codes: "",
+        tone: Tone::Busy,
+        heading: Text::new("Your card is signing…", "Votre carte signe…"),
+        lines: &[Text::new(
+            "Leave the card in the reader.",
+            "Laissez la carte dans le lecteur.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "checking",
+        codes: "",
+        tone: Tone::Busy,
+        heading: Text::new("Checking your card…", "Vérification de votre carte…"),
+        lines: &[Text::new(
+            "Leave the card in the reader.",
+            "Laissez la carte dans le lecteur.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "success",
+        codes: "",
+        tone: Tone::Success,
+        heading: Text::new("You are signed in", "Vous êtes connecté"),
+        lines: &[Text::new(
+            "Going back to the portal. Your session lasts as long as your card stays in the reader.",
+            "Retour au portail. Votre session dure tant que votre carte reste dans le lecteur.",
+        )],
+        action: Action::Nothing,
+    },
+];

@@ -1,0 +1,9 @@
+//! The agents' presence connections: one WebSocket an open session.
+
+mod connection;
+mod frame;
+mod registry;
+
+pub(crate) use self::connection::serve_connection;
+pub(crate) use self::frame::FRAME_BYTES_MAX;
+pub(crate) use self::registry::{PresenceRegistry, Waiting};

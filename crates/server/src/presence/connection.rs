@@ -1,0 +1,268 @@
+//! One presence connection: nonces out, statements in, until card, session or server are gone.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket, close_code};
+use cardea_provider::PresenceOutcome;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
+use super::registry::{Message, Place, Registration};
+use crate::request_log::short_login_id;
+use crate::state::AppState;
+
+/// How long a connection may stand without a session that names its key: a person looks for the
+/// card and types the PIN meanwhile.
+const UNCLAIMED_MAX: Duration = Duration::from_secs(150);
+/// An agent that does not take a frame for this long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Statements between two nonces: an honest agent sends one, and a departure.
+const STATEMENTS_PER_NONCE_MAX: u32 = 4;
+
+/// Why a connection closes.
+enum Close {
+    /// The other side is gone.
+    Gone,
+    /// The session is over.
+    Ended(&'static str),
+    /// The server stops; the agent is to come back.
+    ServerStops,
+    /// No session named this key in time.
+    Unclaimed,
+    /// The other side does not keep to the protocol, or too many speak for its key.
+    Refused(&'static str),
+    /// The database does not answer: the agent is to come back.
+    Unavailable(&'static str),
+}
+
+struct Connection<'a> {
+    state: &'a AppState,
+    socket: WebSocket,
+    nonce: Option<String>,
+    statements: u32,
+    claimed: bool,
+    registered: Option<(Registration<'a>, mpsc::Receiver<Message>)>,
+    jkt: Option<String>,
+}
+
+/// Runs a connection to its end.
+pub(crate) async fn serve_connection(state: AppState, socket: WebSocket, _place: Place) {
+    let mut connection = Connection {
+        state: &state,
+        socket,
+        nonce: None,
+        statements: 0,
+        claimed: false,
+        registered: None,
+        jkt: None,
+    };
+    let close = match connection.run().await {
+        Ok(never) => match never {},
+        Err(close) => close,
+    };
+    connection.finish(close).await;
+}
+
+/// A run only ends by a reason to close.
+enum Never {}
+
+impl Connection<'_> {
+    async fn run(&mut self) -> Result<Never, Close> {
+        let seconds = self.state.presence_config().interval_seconds;
+        let mut ticks = interval(Duration::from_secs(u64::from(seconds.max(1))));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let state = self.state;
+        let mut stopped = pin!(state.stopped());
+        let unclaimed_until = Instant::now() + UNCLAIMED_MAX;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.ask().await?,
+                () = sleep_until(unclaimed_until), if !self.claimed => {
+                    return Err(Close::Unclaimed);
+                }
+                () = &mut stopped => return Err(Close::ServerStops),
+                message = next_message(&mut self.registered) => match message {
+                    Message::Ask => self.ask().await?,
+                    Message::Ended(reason) => return Err(Close::Ended(reason)),
+                },
+                received = self.socket.recv() => match received {
+                    Some(Ok(WsMessage::Text(text))) => self.accept(text.as_str()).await?,
+                    // Pings are answered by the library.
+                    Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => {}
+                    Some(Ok(WsMessage::Binary(_))) => {
+                        return Err(Close::Refused("server.request_malformed"));
+                    }
+                    Some(Ok(WsMessage::Close(_)) | Err(_)) | None => return Err(Close::Gone),
+                },
+            }
+        }
+    }
+
+    async fn ask(&mut self) -> Result<(), Close> {
+        let nonce = self
+            .state
+            .provider()
+            .new_presence_nonce()
+            .map_err(|error| Close::Unavailable(error.code()))?;
+        self.statements = 0;
+        let sent = self.send(&ServerFrame::Nonce { nonce: &nonce }).await;
+        self.nonce = Some(nonce);
+        sent
+    }
+
+    async fn accept(&mut self, text: &str) -> Result<(), Close> {
+        self.statements = self.statements.saturating_add(1);
+        if self.statements > STATEMENTS_PER_NONCE_MAX || text.len() > FRAME_BYTES_MAX {
+            return Err(Close::Refused("server.request_malformed"));
+        }
+        let AgentFrame::Presence { statement } =
+            serde_json::from_str(text).map_err(|_| Close::Refused("server.request_malformed"))?;
+        let outcome = self
+            .state
+            .provider()
+            .accept_presence(&statement, self.nonce.as_deref())
+            .await;
+        match outcome {
+            Ok(outcome) => self.act_on(outcome).await,
+            Err(error) if error.is_internal() => Err(Close::Unavailable(error.code())),
+            // The answer to a nonce that was replaced while it was under way; the next one follows.
+            Err(cardea_provider::Error::PresenceNonceMismatch) => Ok(()),
+            Err(error) => Err(Close::Refused(error.code())),
+        }
+    }
+
+    async fn act_on(&mut self, outcome: PresenceOutcome) -> Result<(), Close> {
+        // Each nonce counts once: an answer to an older one proves nothing about now.
+        self.nonce = None;
+        match outcome {
+            PresenceOutcome::Unclaimed { jkt } => {
+                let awaited = self.enter(&jkt)?;
+                self.send(&ServerFrame::Session {
+                    state: "pending",
+                    reason: None,
+                })
+                .await?;
+                if awaited { self.ask().await } else { Ok(()) }
+            }
+            PresenceOutcome::Activated {
+                jkt,
+                session_id,
+                ended,
+            } => {
+                self.enter(&jkt)?;
+                self.claimed = true;
+                self.state.presence().activated(&jkt);
+                self.state.announce(ended);
+                tracing::info!(
+                    session = short_login_id(&session_id),
+                    "a card's presence is proven"
+                );
+                self.send(&ServerFrame::Session {
+                    state: "active",
+                    reason: None,
+                })
+                .await
+            }
+            PresenceOutcome::Renewed { jkt, session_id } => {
+                self.enter(&jkt)?;
+                if !self.claimed {
+                    self.claimed = true;
+                    let session = short_login_id(&session_id);
+                    tracing::info!(session, "an agent came back");
+                    // The login may wait on this node while another one activated the session.
+                    self.state.presence().activated(&jkt);
+                    self.send(&ServerFrame::Session {
+                        state: "active",
+                        reason: None,
+                    })
+                    .await?;
+                }
+                Ok(())
+            }
+            PresenceOutcome::Ended { jkt: _, ended } => {
+                let reason = ended
+                    .as_ref()
+                    .map_or("ended", |ended| ended.reason.as_str());
+                self.state.announce(ended);
+                Err(Close::Ended(reason))
+            }
+        }
+    }
+
+    /// Enters this connection under its key; a connection has one key for its whole life.
+    fn enter(&mut self, jkt: &str) -> Result<bool, Close> {
+        match &self.jkt {
+            Some(known) if known == jkt => return Ok(false),
+            Some(_) => return Err(Close::Refused("server.presence_key_changed")),
+            None => {}
+        }
+        let Some((registration, messages, awaited)) = self.state.presence().register(jkt) else {
+            return Err(Close::Refused("server.too_many_requests"));
+        };
+        self.registered = Some((registration, messages));
+        self.jkt = Some(jkt.to_owned());
+        Ok(awaited)
+    }
+
+    async fn send(&mut self, frame: &ServerFrame<'_>) -> Result<(), Close> {
+        let text =
+            serde_json::to_string(frame).map_err(|_| Close::Unavailable("server.internal"))?;
+        match timeout(SEND_TIMEOUT, self.socket.send(WsMessage::text(text))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Close::Gone),
+        }
+    }
+
+    async fn finish(mut self, close: Close) {
+        let (code, reason) = match close {
+            Close::Gone => {
+                tracing::info!("an agent is gone");
+                return;
+            }
+            Close::Ended(reason) => {
+                let ended = ServerFrame::Session {
+                    state: "ended",
+                    reason: Some(reason),
+                };
+                let _ = self.send(&ended).await;
+                tracing::info!(reason, "a presence connection ends with its session");
+                (close_code::NORMAL, "")
+            }
+            Close::ServerStops => (close_code::RESTART, ""),
+            Close::Unclaimed => {
+                tracing::info!("a presence connection ends that no login named");
+                (close_code::POLICY, "unclaimed")
+            }
+            Close::Refused(code) => {
+                tracing::warn!(code, "a presence connection is refused");
+                (close_code::POLICY, "refused")
+            }
+            Close::Unavailable(code) => {
+                tracing::error!(code, "a presence connection cannot be served");
+                (close_code::AGAIN, "")
+            }
+        };
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        let closing = self.socket.send(WsMessage::Close(Some(frame)));
+        let _ = timeout(SEND_TIMEOUT, closing).await;
+    }
+}
+
+/// The next message from the registry; never ends while the connection is not entered.
+async fn next_message(
+    registered: &mut Option<(Registration<'_>, mpsc::Receiver<Message>)>,
+) -> Message {
+    match registered {
+        Some((_, messages)) => match messages.recv().await {
+            Some(message) => message,
+            // The sender lives in the registry as long as the registration beside it.
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,221 @@
+//! Which connection speaks for which presence key, and which logins wait for a key.
+//!
+//! An agent opens its connection before the page posts the assertion, or after: whichever comes
+//! second finds the other here, so no login waits for the next interval.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+
+/// Connections of one key: an agent that reconnects may briefly have two.
+const CONNECTIONS_OF_KEY_MAX: usize = 4;
+/// Messages to one connection that are not taken yet.
+const MESSAGES_MAX: usize = 8;
+
+/// What a connection's task is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    /// A login waits for this key: ask at once.
+    Ask,
+    /// The session is over.
+    Ended(&'static str),
+}
+
+/// Finds connections and waiting logins by presence key.
+#[derive(Debug, Default)]
+pub(crate) struct PresenceRegistry {
+    keys: Mutex<HashMap<String, Key>>,
+    open: Arc<AtomicUsize>,
+    next_id: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Key {
+    connections: Vec<(u64, mpsc::Sender<Message>)>,
+    waiting: Vec<Arc<Notify>>,
+}
+
+/// A place among the bounded number of connections; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+/// A connection's entry; taken out when dropped.
+pub(super) struct Registration<'a> {
+    registry: &'a PresenceRegistry,
+    jkt: String,
+    id: u64,
+}
+
+/// A login that waits for its key; taken out when dropped.
+pub(crate) struct Waiting<'a> {
+    registry: &'a PresenceRegistry,
+    jkt: String,
+    notify: Arc<Notify>,
+}
+
+impl PresenceRegistry {
+    /// Takes a place for one more connection, if there is one.
+    pub(crate) fn take_place(&self, connections_max: usize) -> Option<Place> {
+        // The place exists before the comparison, so that dropping it takes the count back.
+        let before = self.open.fetch_add(1, Ordering::AcqRel);
+        let place = Place(Arc::clone(&self.open));
+        (before < connections_max).then_some(place)
+    }
+
+    /// Has `jkt`'s connections asked at once, and waits for its session to become active.
+    pub(crate) fn wait_for(&self, jkt: &str) -> Waiting<'_> {
+        let notify = Arc::new(Notify::new());
+        let mut keys = self.lock();
+        let key = keys.entry(jkt.to_owned()).or_default();
+        key.waiting.push(Arc::clone(&notify));
+        for (_, connection) in &key.connections {
+            // A full queue already holds a reason to ask.
+            let _ = connection.try_send(Message::Ask);
+        }
+        Waiting {
+            registry: self,
+            jkt: jkt.to_owned(),
+            notify,
+        }
+    }
+
+    /// Tells the logins that wait for `jkt` that its session is active.
+    pub(super) fn activated(&self, jkt: &str) {
+        if let Some(key) = self.lock().get(jkt) {
+            for waiting in &key.waiting {
+                waiting.notify_one();
+            }
+        }
+    }
+
+    /// Tells the connections of `jkt` that the session is over.
+    pub(crate) fn end(&self, jkt: &str, reason: &'static str) {
+        if let Some(key) = self.lock().get(jkt) {
+            for (_, connection) in &key.connections {
+                let _ = connection.try_send(Message::Ended(reason));
+            }
+        }
+    }
+
+    /// Enters a connection that has proven to hold `jkt`'s key. True when a login waits for it.
+    pub(super) fn register(
+        &self,
+        jkt: &str,
+    ) -> Option<(Registration<'_>, mpsc::Receiver<Message>, bool)> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = mpsc::channel(MESSAGES_MAX);
+        let mut keys = self.lock();
+        let key = keys.entry(jkt.to_owned()).or_default();
+        if key.connections.len() >= CONNECTIONS_OF_KEY_MAX {
+            return None;
+        }
+        key.connections.push((id, sender));
+        let awaited = !key.waiting.is_empty();
+        Some((
+            Registration {
+                registry: self,
+                jkt: jkt.to_owned(),
+                id,
+            },
+            receiver,
+            awaited,
+        ))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Key>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, jkt: &str, change: impl FnOnce(&mut Key)) {
+        let mut keys = self.lock();
+        if let Some(key) = keys.get_mut(jkt) {
+            change(key);
+            if key.connections.is_empty() && key.waiting.is_empty() {
+                keys.remove(jkt);
+            }
+        }
+    }
+}
+
+impl Waiting<'_> {
+    /// Ends once the session may have become active.
+    pub(crate) async fn notified(&self) {
+        self.notify.notified().await;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.registry.change(&self.jkt, |key| {
+            key.waiting
+                .retain(|waiting| !Arc::ptr_eq(waiting, &self.notify));
+        });
+    }
+}
+
+impl Drop for Registration<'_> {
+    fn drop(&mut self) {
+        self.registry.change(&self.jkt, |key| {
+            key.connections.retain(|(id, _)| *id != self.id)
+        });
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONNECTIONS_OF_KEY_MAX, Message, PresenceRegistry};
+
+    #[tokio::test]
+    async fn a_connection_that_comes_first_is_asked_when_a_login_waits() {
+        let registry = PresenceRegistry::default();
+        let (_registration, mut messages, awaited) = registry.register("key").unwrap();
+        assert!(!awaited);
+        let waiting = registry.wait_for("key");
+        assert_eq!(messages.recv().await, Some(Message::Ask));
+        registry.activated("key");
+        waiting.notified().await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_comes_second_learns_that_a_login_waits() {
+        let registry = PresenceRegistry::default();
+        let _waiting = registry.wait_for("key");
+        let (_registration, _messages, awaited) = registry.register("key").unwrap();
+        assert!(awaited);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_what_is_gone() {
+        let registry = PresenceRegistry::default();
+        {
+            let _waiting = registry.wait_for("key");
+            let _registration = registry.register("key").unwrap();
+            assert_eq!(registry.lock().len(), 1);
+        }
+        assert!(registry.lock().is_empty());
+    }
+
+    #[test]
+    fn connections_are_bounded_in_all_and_for_each_key() {
+        let registry = PresenceRegistry::default();
+        let first = registry.take_place(1);
+        assert!(first.is_some());
+        assert!(registry.take_place(1).is_none());
+        drop(first);
+        assert!(registry.take_place(1).is_some());
+        let entered: Vec<_> = (0..CONNECTIONS_OF_KEY_MAX)
+            .map(|_| registry.register("key").unwrap())
+            .collect();
+        assert!(registry.register("key").is_none());
+        drop(entered);
+        assert!(registry.register("key").is_some());
+    }
+}

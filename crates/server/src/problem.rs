@@ -1,0 +1,278 @@
+//! What HTTP callers and the people behind them are told when something is refused.
+//!
+//! The set is small on purpose: until a card's signature is proven every refusal is
+//! `login.refused`, whatever the cause, and the precise code goes to the log alone.
+
+use axum::http::StatusCode;
+
+use crate::language::Text;
+
+/// A refusal that a browser or another caller may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Problem {
+    /// The card could not be checked; nothing more is said.
+    LoginRefused,
+    /// The signature is good, the card's certificate has expired.
+    CardExpired,
+    /// The signature is good, the card's certificate is revoked.
+    CardRevoked,
+    /// The signature is good, no revocation evidence can be had.
+    RevocationUnavailable,
+    /// The signature is good, a policy does not accept this card.
+    CardNotAccepted,
+    /// The card signed, its presence was not proven in time.
+    PresenceMissing,
+    /// Nothing was decided about the card: the fault is ours.
+    LoginUnavailable,
+    /// The login is unknown, over or too old.
+    LoginExpired,
+    /// The login was begun by another browser, or cookies are off.
+    OtherBrowser,
+    /// The authorization request cannot be answered by a redirect.
+    AuthorizationRefused,
+    /// The request came from another site's page.
+    OriginRefused,
+    /// Too many requests from one address.
+    TooManyRequests,
+    /// The body is too long.
+    BodyTooLarge,
+    /// The body's form is not the one that this address takes.
+    MediaTypeUnsupported,
+    /// The request cannot be understood.
+    RequestMalformed,
+    /// Nothing is at this address.
+    NotFound,
+    /// This address does not take this method.
+    MethodNotAllowed,
+    /// The request took too long.
+    TimedOut,
+    /// The database does not answer.
+    Unavailable,
+    /// A fault of this program.
+    Internal,
+}
+
+impl Problem {
+    /// Every problem, in the order of the documentation.
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::LoginRefused,
+        Self::CardExpired,
+        Self::CardRevoked,
+        Self::RevocationUnavailable,
+        Self::CardNotAccepted,
+        Self::PresenceMissing,
+        Self::LoginUnavailable,
+        Self::LoginExpired,
+        Self::OtherBrowser,
+        Self::AuthorizationRefused,
+        Self::OriginRefused,
+        Self::TooManyRequests,
+        Self::BodyTooLarge,
+        Self::MediaTypeUnsupported,
+        Self::RequestMalformed,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::TimedOut,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::LoginRefused => "login.refused",
+            Self::CardExpired => "login.card_expired",
+            Self::CardRevoked => "login.card_revoked",
+            Self::RevocationUnavailable => "login.revocation_unavailable",
+            Self::CardNotAccepted => "login.card_not_accepted",
+            Self::PresenceMissing => "login.presence_missing",
+            Self::LoginUnavailable => "login.unavailable",
+            Self::LoginExpired => "login.expired",
+            Self::OtherBrowser => "login.other_browser",
+            Self::AuthorizationRefused => "login.authorization_refused",
+            Self::OriginRefused => "server.origin_refused",
+            Self::TooManyRequests => "server.too_many_requests",
+            Self::BodyTooLarge => "server.body_too_large",
+            Self::MediaTypeUnsupported => "server.media_type_unsupported",
+            Self::RequestMalformed => "server.request_malformed",
+            Self::NotFound => "server.not_found",
+            Self::MethodNotAllowed => "server.method_not_allowed",
+            Self::TimedOut => "server.timed_out",
+            Self::Unavailable => "server.unavailable",
+            Self::Internal => "server.internal",
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::LoginRefused
+            | Self::CardExpired
+            | Self::CardRevoked
+            | Self::CardNotAccepted
+            | Self::OtherBrowser
+            | Self::OriginRefused => StatusCode::FORBIDDEN,
+            Self::RevocationUnavailable | Self::LoginUnavailable | Self::Unavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::PresenceMissing => StatusCode::GATEWAY_TIMEOUT,
+            Self::LoginExpired => StatusCode::GONE,
+            Self::AuthorizationRefused | Self::RequestMalformed => StatusCode::BAD_REQUEST,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What happened, for a person.
+    #[must_use]
+    pub(crate) const fn title(self) -> Text {
+        match self {
+            Self::LoginRefused => Text::new("Signing in was refused", "La connexion a été refusée"),
+            Self::CardExpired => Text::new("The card has expired", "La carte est expirée"),
+            Self::CardRevoked => Text::new("The card is revoked", "La carte est révoquée"),
+            Self::RevocationUnavailable => Text::new(
+                "The card cannot be checked for now",
+                "La carte ne peut pas être vérifiée pour l’instant",
+            ),
+            Self::CardNotAccepted => Text::new(
+                "This card does not open this portal",
+                "Cette carte ne donne pas accès à ce portail",
+            ),
+            Self::PresenceMissing => Text::new(
+                "The card's presence was not confirmed",
+                "La présence de la carte n’a pas été confirmée",
+            ),
+            Self::LoginExpired => {
+                Text::new("This page is too old", "Cette page n’est plus valable")
+            }
+            Self::OtherBrowser => Text::new(
+                "This sign-in was begun elsewhere",
+                "Cette connexion a été commencée ailleurs",
+            ),
+            Self::AuthorizationRefused => Text::new(
+                "The portal's request cannot be accepted",
+                "La demande du portail ne peut pas être acceptée",
+            ),
+            Self::OriginRefused => Text::new(
+                "The request came from another site",
+                "La demande vient d’un autre site",
+            ),
+            Self::TooManyRequests => Text::new("Too many requests", "Trop de demandes"),
+            Self::BodyTooLarge => {
+                Text::new("The request is too long", "La demande est trop longue")
+            }
+            Self::MediaTypeUnsupported | Self::RequestMalformed => Text::new(
+                "The request cannot be understood",
+                "La demande n’est pas compréhensible",
+            ),
+            Self::NotFound => Text::new("Nothing is here", "Cette adresse n’existe pas"),
+            Self::MethodNotAllowed => Text::new(
+                "This method is not offered here",
+                "Cette méthode n’est pas proposée ici",
+            ),
+            Self::TimedOut => Text::new("The request took too long", "Le délai est dépassé"),
+            Self::LoginUnavailable | Self::Unavailable => Text::new(
+                "The server cannot answer for now",
+                "Le serveur ne peut pas répondre pour l’instant",
+            ),
+            Self::Internal => Text::new("The server has a fault", "Le serveur a un défaut"),
+        }
+    }
+
+    /// What to do about it, for a person.
+    #[must_use]
+    pub(crate) const fn advice(self) -> Text {
+        match self {
+            Self::LoginRefused => Text::new(
+                "Try again. If it happens again, give your support the reference.",
+                "Réessayez. Si cela se reproduit, donnez la référence à votre assistance.",
+            ),
+            Self::CardExpired | Self::CardRevoked => Text::new(
+                "Use your new card, or ask the card's issuer for one.",
+                "Utilisez votre nouvelle carte, ou demandez-en une à l’émetteur.",
+            ),
+            Self::RevocationUnavailable
+            | Self::LoginUnavailable
+            | Self::Unavailable
+            | Self::TimedOut => Text::new(
+                "Your card is not at fault. Try again in a few minutes.",
+                "Votre carte n’est pas en cause. Réessayez dans quelques minutes.",
+            ),
+            Self::CardNotAccepted => Text::new(
+                "Use a card that this portal accepts, or ask its operator.",
+                "Utilisez une carte acceptée par ce portail, ou contactez son exploitant.",
+            ),
+            Self::PresenceMissing => Text::new(
+                "Leave the card in the reader, check the network, then try again.",
+                "Laissez la carte dans le lecteur, vérifiez le réseau, puis réessayez.",
+            ),
+            Self::LoginExpired => Text::new(
+                "Go back to the portal and start signing in again.",
+                "Retournez sur le portail et recommencez la connexion.",
+            ),
+            Self::OtherBrowser => Text::new(
+                "Allow cookies for this site, then start again from the portal in one browser.",
+                "Autorisez les cookies pour ce site, puis recommencez depuis le portail dans un \
+                 seul navigateur.",
+            ),
+            Self::AuthorizationRefused => Text::new(
+                "You have done nothing wrong: give the portal's support the code and reference.",
+                "Vous n’avez commis aucune erreur : donnez le code et la référence à l’assistance \
+                 du portail.",
+            ),
+            Self::OriginRefused => Text::new(
+                "Start again from the portal.",
+                "Recommencez depuis le portail.",
+            ),
+            Self::TooManyRequests => Text::new(
+                "Wait one minute, then try again.",
+                "Patientez une minute, puis réessayez.",
+            ),
+            Self::BodyTooLarge
+            | Self::MediaTypeUnsupported
+            | Self::RequestMalformed
+            | Self::NotFound
+            | Self::MethodNotAllowed => Text::new(
+                "Check the address, or start again from the portal.",
+                "Vérifiez l’adresse, ou recommencez depuis le portail.",
+            ),
+            Self::Internal => Text::new(
+                "Give your support the reference.",
+                "Donnez la référence à votre assistance.",
+            ),
+        }
+    }
+
+    /// The problem whose code this is.
+    #[must_use]
+    pub(crate) fn from_code(code: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|problem| problem.code() == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::Problem;
+
+    #[test]
+    fn codes_are_distinct() {
+        let codes: HashSet<_> = Problem::ALL.iter().map(|problem| problem.code()).collect();
+        assert_eq!(codes.len(), Problem::ALL.len());
+        assert_eq!(
+            Problem::from_code("login.card_revoked"),
+            Some(Problem::CardRevoked)
+        );
+    }
+}

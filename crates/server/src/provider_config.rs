@@ -1,0 +1,177 @@
+//! From the configuration file's words to the provider's.
+
+use std::fs;
+use std::path::Path;
+
+use cardea_jose::Algorithm;
+use cardea_oauth2_types::Scope;
+use cardea_pki::profile::{CardFamily, CardRule, Profession, ProfilePolicy};
+use cardea_pki::revocation::NonceAbsent;
+use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
+use cardea_provider::{
+    CardAcceptance, CardRules, Client, ClientAuthentication, Lifetimes, ProviderConfig,
+    UserVerificationPolicy,
+};
+use cardea_storage::SecretDigest;
+use time::Duration;
+
+use crate::config::{
+    AuthMethod, ClientConfig, Config, FamilyName, OcspNonce, ProfileName, SigningAlgorithm,
+    TestCardsConfig, TrustAnchorConfig,
+};
+use crate::error::Error;
+use crate::key_file::unusable;
+use crate::revocation_fetch::AllowedHosts;
+
+/// The provider's configuration, and the hosts that its trust anchors name.
+pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, AllowedHosts), Error> {
+    let mut hosts = AllowedHosts::default();
+    let mut card_rules = Vec::new();
+    for anchor in &config.trust_anchor {
+        let rules = card_rules_of(anchor)?;
+        hosts.add(&anchor.revocation.hosts, &rules.trust_store);
+        card_rules.push(rules);
+    }
+    let refused = |source| Error::ProviderRefused { source };
+    let issuer = cardea_provider::Issuer::parse(config.issuer.as_str()).map_err(refused)?;
+    let mut clients = Vec::new();
+    for client in &config.client {
+        clients.push(client_of(client).map_err(refused)?);
+    }
+    let provider_config = ProviderConfig {
+        issuer,
+        clients,
+        card_rules,
+        lifetimes: lifetimes_of(config),
+        user_verification: UserVerificationPolicy::default(),
+    };
+    Ok((provider_config, hosts))
+}
+
+fn lifetimes_of(config: &Config) -> Lifetimes {
+    let seconds = |seconds: u32| Duration::seconds(i64::from(seconds));
+    Lifetimes {
+        session_idle: seconds(config.session.idle_seconds),
+        session_absolute: seconds(config.session.absolute_seconds),
+        presence_grace: seconds(config.presence.grace_seconds),
+        ..Lifetimes::default()
+    }
+}
+
+fn client_of(client: &ClientConfig) -> Result<Client, cardea_provider::Error> {
+    let invalid = |reason| cardea_provider::Error::ClientInvalid {
+        client_id: client.client_id.clone(),
+        reason,
+    };
+    let uris = |uris: &[crate::config::RedirectUri]| {
+        uris.iter().map(|uri| uri.as_str().to_owned()).collect()
+    };
+    let digest = client
+        .secret_digest()
+        .map(|digest| SecretDigest::from_sha256(&digest));
+    let authentication = match (client.auth_method(), digest) {
+        (Some(AuthMethod::ClientSecretBasic), Some(digest)) => {
+            ClientAuthentication::SecretBasic(digest)
+        }
+        (Some(AuthMethod::ClientSecretPost), Some(digest)) => {
+            ClientAuthentication::SecretPost(digest)
+        }
+        (Some(AuthMethod::None), None) => ClientAuthentication::None,
+        _ => {
+            return Err(invalid(
+                "authentication method and secret do not go together",
+            ));
+        }
+    };
+    Ok(Client {
+        client_id: client.client_id.clone(),
+        name: client.name.clone(),
+        redirect_uris: uris(&client.redirect_uris),
+        post_logout_redirect_uris: uris(&client.post_logout_redirect_uris),
+        backchannel_logout_uri: client
+            .backchannel_logout_uri
+            .as_ref()
+            .map(|uri| uri.as_str().to_owned()),
+        authentication,
+        id_token_signed_response_alg: match client.id_token_signed_response_alg {
+            SigningAlgorithm::Rs256 => Algorithm::Rs256,
+            SigningAlgorithm::Es256 => Algorithm::Es256,
+        },
+        scope: Scope::parse(&client.scopes.join(" "))?,
+        cards: CardAcceptance {
+            families: client.cards.families.clone(),
+            professions: client
+                .cards
+                .professions
+                .iter()
+                .map(|it| Profession {
+                    code: it.code.clone(),
+                    system: it.system.clone(),
+                })
+                .collect(),
+        },
+    })
+}
+
+fn card_rules_of(anchor: &TrustAnchorConfig) -> Result<CardRules, Error> {
+    let anchors = load_certificates(&anchor.anchors)?;
+    let intermediates = match &anchor.intermediates {
+        Some(file) => load_certificates(file)?,
+        None => Vec::new(),
+    };
+    let revocation = &anchor.revocation;
+    Ok(CardRules {
+        name: anchor.name.clone(),
+        trust_store: TrustStore::new(anchors, intermediates),
+        path_policy: PathPolicy::login(),
+        revocation_policy: RevocationPolicy {
+            crl_age_seconds_max: revocation.crl_age_seconds_max,
+            authority_crl_age_seconds_max: revocation.authority_crl_age_seconds_max,
+            crl_grace_seconds: revocation.stale_crl_grace_seconds,
+            ocsp_age_seconds_max: revocation.ocsp_age_seconds_max,
+            nonce_absent: match revocation.ocsp_nonce {
+                OcspNonce::Optional => NonceAbsent::Accept,
+                OcspNonce::Required => NonceAbsent::Refuse,
+            },
+            ..RevocationPolicy::default()
+        },
+        profile_policy: profile_policy_of(anchor),
+    })
+}
+
+fn profile_policy_of(anchor: &TrustAnchorConfig) -> ProfilePolicy {
+    // Each profile brings its own families; there is one so far.
+    let ProfileName::Cps = anchor.profile;
+    let mut policy = match anchor.test_cards {
+        TestCardsConfig::Refuse => ProfilePolicy::production(),
+        TestCardsConfig::Require => ProfilePolicy::sandbox(),
+    };
+    if let Some(cards) = &anchor.cards {
+        policy.cards = cards
+            .iter()
+            .map(|rule| CardRule {
+                family: match rule.family {
+                    FamilyName::Cps => CardFamily::Cps,
+                    FamilyName::Cpf => CardFamily::Cpf,
+                    FamilyName::Cpe => CardFamily::Cpe,
+                    FamilyName::Cpa => CardFamily::Cpa,
+                },
+                policies: rule
+                    .policies
+                    .iter()
+                    .map(|policy| policy.oid().clone())
+                    .collect(),
+            })
+            .collect();
+    }
+    policy
+}
+
+fn load_certificates(file: &Path) -> Result<Vec<Certificate>, Error> {
+    let pem = fs::read(file)
+        .map_err(|source| unusable(file, "the certificates cannot be read", source))?;
+    Certificate::parse_pem_bundle(&pem).map_err(|source| Error::TrustAnchorUnusable {
+        file: file.to_owned(),
+        source: Box::new(source),
+    })
+}

@@ -1,0 +1,88 @@
+//! One log line a request, and the span that ties a request's lines together.
+//!
+//! Only the route's pattern is written, never the address itself: queries hold states and codes,
+//! and a login's address holds its id (of which eight characters go to the log).
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use cardea_jose::random_base64url;
+use tracing::{Instrument, Span};
+
+use crate::refusal::Refusal;
+
+/// Names one request in the log and in what its caller is shown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestId(String);
+
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Characters of a login's id that the log shows: enough to tell logins apart, too few to use.
+const LOGIN_ID_CHARS: usize = 8;
+
+/// The part of an authorization request's id that stands in the log as `login_id`.
+pub(crate) fn short_login_id(request_id: &str) -> &str {
+    let end = request_id
+        .char_indices()
+        .nth(LOGIN_ID_CHARS)
+        .map_or(request_id.len(), |(at, _)| at);
+    request_id.get(..end).unwrap_or_default()
+}
+
+/// Writes a login's id into the span of the running request.
+pub(crate) fn record_login(request_id: &str) {
+    Span::current().record("login_id", short_login_id(request_id));
+}
+
+/// Middleware that opens the span and writes the line.
+pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
+    let id = RequestId(random_base64url(9).unwrap_or_default());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
+    let span = tracing::info_span!(
+        "request",
+        request_id = id.as_str(),
+        method = request.method().as_str(),
+        route,
+        login_id = tracing::field::Empty,
+    );
+    request.extensions_mut().insert(id);
+    let began = Instant::now();
+    async move {
+        let response = next.run(request).await;
+        let status = response.status().as_u16();
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match response.extensions().get::<Refusal>() {
+            Some(refusal) if status >= 500 => {
+                tracing::error!(status, milliseconds, code = refusal.code, "failed");
+            }
+            Some(refusal) => {
+                tracing::warn!(status, milliseconds, code = refusal.code, "refused");
+            }
+            None => tracing::info!(status, milliseconds, "answered"),
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_login_id;
+
+    #[test]
+    fn login_ids_are_cut() {
+        assert_eq!(short_login_id("abcdefghijk"), "abcdefgh");
+        assert_eq!(short_login_id("abc"), "abc");
+        assert_eq!(short_login_id("ééééééééé"), "éééééééé");
+    }
+}

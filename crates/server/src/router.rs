@@ -1,0 +1,94 @@
+//! Every route of the server.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::error_response::render_refusals;
+use crate::handler::{
+    authorize, challenge_keys, discovery, end_session, error_page, health, jwks, login_assertion,
+    login_challenge, login_page, presence, static_file, token, userinfo,
+};
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::request_log::log_request;
+use crate::security_headers::add_security_headers;
+use crate::state::AppState;
+
+/// Room for an assertion of 24 KiB, its attestation, and JSON around them.
+const BODY_BYTES_MAX: usize = 40 * 1024;
+/// Longer than any wait that this server imposes itself: revocation evidence and presence.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// The routes, with what every request and answer passes through.
+pub(crate) fn router(state: AppState) -> Router {
+    Router::new()
+        .route(
+            "/.well-known/openid-configuration",
+            get(discovery::get_discovery),
+        )
+        .route(
+            "/.well-known/cardea-challenge-keys",
+            get(challenge_keys::get_challenge_keys),
+        )
+        .route("/jwks", get(jwks::get_jwks))
+        .route(
+            "/authorize",
+            // HEAD would begin a login that nobody sees.
+            get(authorize::get_authorize)
+                .post(authorize::post_authorize)
+                .head(refuse_method),
+        )
+        .route("/login/{id}", get(login_page::get_login_page))
+        .route(
+            "/login/{id}/challenge",
+            post(login_challenge::post_challenge),
+        )
+        .route(
+            "/login/{id}/assertion",
+            post(login_assertion::post_assertion),
+        )
+        .route("/token", post(token::post_token))
+        .route(
+            "/userinfo",
+            get(userinfo::read_userinfo).post(userinfo::read_userinfo),
+        )
+        .route(
+            "/logout",
+            get(end_session::get_logout)
+                .post(end_session::post_logout)
+                .head(refuse_method),
+        )
+        .route("/presence", get(presence::open_presence))
+        .route("/healthz", get(health::get_health))
+        .route("/errors/{code}", get(error_page::get_error_page))
+        .route("/static/{name}", get(static_file::get_static_file))
+        .fallback(refuse_address)
+        .method_not_allowed_fallback(refuse_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(limit_time))
+        .layer(from_fn_with_state(state.clone(), render_refusals))
+        .layer(from_fn_with_state(state.clone(), add_security_headers))
+        .layer(from_fn(log_request))
+        .with_state(state)
+}
+
+async fn refuse_address() -> Refusal {
+    Refusal::page(Problem::NotFound)
+}
+
+async fn refuse_method() -> Refusal {
+    Refusal::json(Problem::MethodNotAllowed)
+}
+
+/// Bounds a request's time, its body's arrival included (attack H10).
+async fn limit_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal::json(Problem::TimedOut).into_response(),
+    }
+}

@@ -1,0 +1,240 @@
+//! The keys that the server signs with, and the list that vouches for the challenge key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cardea_assertion::{CHALLENGE_KEYS_BYTES_MAX, ChallengeKeyList};
+use cardea_jose::{Algorithm, SigningKey, UnverifiedJws};
+use cardea_provider::ProviderKeys;
+
+use crate::config::{Issuer, KeysConfig};
+use crate::error::Error;
+use crate::key_file::{create_key, load_key, unusable};
+
+/// What is read from the key files at start.
+#[derive(Debug)]
+pub(crate) struct ServerKeys {
+    pub(crate) provider_keys: ProviderKeys,
+    /// The signed challenge-key list as agents fetch it.
+    pub(crate) challenge_list: String,
+}
+
+/// Token keys and the files they live in. Older keys, kept so that their tokens still verify,
+/// lie beside them as `retired-*.pem`.
+const TOKEN_KEYS: [(&str, Algorithm); 2] = [
+    ("token-rs256.pem", Algorithm::Rs256),
+    ("token-es256.pem", Algorithm::Es256),
+];
+const RETIRED_KEYS_MAX: usize = 8;
+
+impl ServerKeys {
+    /// Reads the keys; makes the token keys that are missing.
+    pub(crate) fn load(config: &KeysConfig, issuer: &Issuer) -> Result<Self, Error> {
+        create_folder(&config.dir)?;
+        let mut token_keys = Vec::new();
+        for (name, algorithm) in TOKEN_KEYS {
+            token_keys.push(load_or_create(&config.dir.join(name), algorithm)?);
+        }
+        for file in retired_keys(&config.dir)? {
+            token_keys.push(load_key(&file)?);
+        }
+        let challenge_key = load_challenge_key(&config.challenge_key)?;
+        let challenge_list = load_challenge_list(config, issuer, &challenge_key)?;
+        Ok(Self {
+            provider_keys: ProviderKeys {
+                token_keys,
+                challenge_key,
+            },
+            challenge_list,
+        })
+    }
+}
+
+fn create_folder(folder: &Path) -> Result<(), Error> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .map_err(|source| unusable(folder, "the folder cannot be made", source))
+}
+
+fn load_or_create(file: &Path, algorithm: Algorithm) -> Result<SigningKey, Error> {
+    if file.exists() {
+        return load_key(file);
+    }
+    let key = create_key(file, algorithm)?;
+    tracing::info!(file = %file.display(), kid = key.kid(), "made a token key");
+    Ok(key)
+}
+
+fn retired_keys(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |source| unusable(folder, "the folder cannot be read", source);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        if name.starts_with("retired-") && name.ends_with(".pem") && files.len() < RETIRED_KEYS_MAX
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn load_challenge_key(file: &Path) -> Result<SigningKey, Error> {
+    if !file.exists() {
+        return Err(Error::KeyMissing {
+            file: file.to_owned(),
+            what: "challenge key",
+            command: format!("cardea keys new-challenge-key --out {}", file.display()),
+        });
+    }
+    load_key(file)
+}
+
+fn load_challenge_list(
+    config: &KeysConfig,
+    issuer: &Issuer,
+    challenge_key: &SigningKey,
+) -> Result<String, Error> {
+    let file = &config.challenge_list;
+    let command = format!(
+        "cardea keys sign-challenge-list --root ROOT.pem --issuer {issuer} --version N --key {} \
+         --out {}",
+        config.challenge_key.display(),
+        file.display()
+    );
+    if !file.exists() {
+        let what = "signed challenge-key list";
+        return Err(Error::KeyMissing {
+            file: file.to_owned(),
+            what,
+            command,
+        });
+    }
+    let unfit = |reason| Error::ChallengeListUnusable {
+        file: file.to_owned(),
+        reason,
+        command: command.clone(),
+    };
+    let text = fs::read_to_string(file)
+        .map_err(|source| unusable(file, "the list cannot be read", source))?;
+    let compact = text.trim();
+    // Agents verify the list against the roots they have pinned. The server has no root key, and
+    // only makes sure that it does not hand out a list that agents would refuse.
+    let list: ChallengeKeyList = UnverifiedJws::parse(compact, CHALLENGE_KEYS_BYTES_MAX)
+        .and_then(|jws| jws.unverified_claims())
+        .map_err(|_| unfit("is not a challenge-key list"))?;
+    if list.iss != issuer.as_str() {
+        return Err(unfit("is made for another issuer"));
+    }
+    if list.keys.find(challenge_key.kid()).is_none() {
+        return Err(unfit("does not list the challenge key"));
+    }
+    Ok(compact.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use cardea_jose::Algorithm;
+
+    use super::ServerKeys;
+    use crate::command::keys::{ChallengeListRequest, sign_challenge_list};
+    use crate::config::{Issuer, KeysConfig};
+    use crate::error::Error;
+    use crate::key_file::create_key;
+
+    fn config(folder: &Path) -> KeysConfig {
+        toml::from_str::<KeysConfig>(&format!(
+            "dir = {0:?}\nchallenge_key = {1:?}\nchallenge_list = {2:?}",
+            folder.join("keys"),
+            folder.join("challenge.pem"),
+            folder.join("list.jws"),
+        ))
+        .unwrap()
+    }
+
+    fn load(folder: &Path, issuer: &str) -> Result<ServerKeys, Error> {
+        ServerKeys::load(
+            &config(folder),
+            &Issuer::try_from(issuer.to_owned()).unwrap(),
+        )
+    }
+
+    fn sign(folder: &Path, key: &str) {
+        create_key(&folder.join("root.pem"), Algorithm::Es256).unwrap();
+        sign_challenge_list(&ChallengeListRequest {
+            root: folder.join("root.pem"),
+            issuer: Issuer::try_from("https://login.example.test".to_owned()).unwrap(),
+            version: 1,
+            keys: vec![folder.join(key)],
+            out: folder.join("list.jws"),
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn token_keys_are_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        create_key(&folder.path().join("challenge.pem"), Algorithm::Es256).unwrap();
+        sign(folder.path(), "challenge.pem");
+        let kids = |keys: ServerKeys| {
+            let keys = keys.provider_keys.token_keys;
+            keys.iter()
+                .map(|key| key.kid().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let first = kids(load(folder.path(), "https://login.example.test").unwrap());
+        let second = kids(load(folder.path(), "https://login.example.test").unwrap());
+        assert_eq!(first.len(), 2);
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn missing_and_unfit_files_name_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |issuer: &str, code: &str, words: &str| {
+            let error = load(folder.path(), issuer).unwrap_err();
+            assert_eq!(error.code(), code);
+            assert!(error.to_string().contains(words), "{error}");
+        };
+        const OURS: &str = "https://login.example.test";
+        check(
+            OURS,
+            "server.key_missing",
+            "cardea keys new-challenge-key --out",
+        );
+        create_key(&folder.path().join("challenge.pem"), Algorithm::Es256).unwrap();
+        check(
+            OURS,
+            "server.key_missing",
+            "cardea keys sign-challenge-list",
+        );
+        create_key(&folder.path().join("other.pem"), Algorithm::Es256).unwrap();
+        sign(folder.path(), "other.pem");
+        check(
+            OURS,
+            "server.challenge_list_unusable",
+            "does not list the challenge key",
+        );
+        check(
+            "https://other.example.test",
+            "server.challenge_list_unusable",
+            "another issuer",
+        );
+        std::fs::write(folder.path().join("list.jws"), "x.y.z").unwrap();
+        check(
+            OURS,
+            "server.challenge_list_unusable",
+            "is not a challenge-key list",
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! What every handler and task of the running server shares.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use cardea_oauth2_types::ProviderMetadata;
+use cardea_provider::{EndedSession, Provider};
+use tokio::sync::watch;
+
+use crate::backchannel_logout::LogoutSender;
+use crate::client_address::client_address;
+use crate::config::{ClientAddress, PresenceConfig};
+use crate::cookie::Cookies;
+use crate::presence::PresenceRegistry;
+use crate::rate_limit::{Counted, RateLimiter};
+use crate::revocation_fetch::RevocationFetcher;
+
+/// Shared state; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AppState(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) provider: Provider,
+    pub(crate) https: bool,
+    pub(crate) agent_url: String,
+    pub(crate) presence_config: PresenceConfig,
+    pub(crate) presence: PresenceRegistry,
+    pub(crate) revocation: RevocationFetcher,
+    pub(crate) logout_sender: LogoutSender,
+    pub(crate) challenge_list: String,
+    pub(crate) metadata: ProviderMetadata,
+    pub(crate) login_page_policy: String,
+    pub(crate) rate_limiter: RateLimiter,
+    pub(crate) client_address: ClientAddress,
+    /// True once the server is to stop: presence connections then close.
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+impl AppState {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn provider(&self) -> &Provider {
+        &self.0.provider
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        self.0.provider.issuer().as_str()
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.https
+    }
+
+    pub(crate) fn cookies(&self) -> Cookies {
+        Cookies::new(self.0.https)
+    }
+
+    pub(crate) fn agent_url(&self) -> &str {
+        &self.0.agent_url
+    }
+
+    pub(crate) fn presence_config(&self) -> PresenceConfig {
+        self.0.presence_config
+    }
+
+    pub(crate) fn presence(&self) -> &PresenceRegistry {
+        &self.0.presence
+    }
+
+    pub(crate) fn revocation(&self) -> &RevocationFetcher {
+        &self.0.revocation
+    }
+
+    pub(crate) fn challenge_list(&self) -> &str {
+        &self.0.challenge_list
+    }
+
+    pub(crate) fn metadata(&self) -> &ProviderMetadata {
+        &self.0.metadata
+    }
+
+    pub(crate) fn login_page_policy(&self) -> &str {
+        &self.0.login_page_policy
+    }
+
+    /// Counts an event of the request's address; false when there were too many.
+    pub(crate) fn admit(&self, counted: Counted, peer: SocketAddr, headers: &HeaderMap) -> bool {
+        let address = client_address(self.0.client_address, peer, headers);
+        self.0.rate_limiter.admit(counted, address)
+    }
+
+    /// False when the request's address has had too many events.
+    pub(crate) fn has_room(&self, counted: Counted, peer: SocketAddr, headers: &HeaderMap) -> bool {
+        let address = client_address(self.0.client_address, peer, headers);
+        self.0.rate_limiter.has_room(counted, address)
+    }
+
+    /// Ends once the server is to stop.
+    pub(crate) async fn stopped(&self) {
+        // The sender lives in this very state, so that the wait only ends by its word.
+        let _ = self
+            .0
+            .stopping
+            .subscribe()
+            .wait_for(|stopping| *stopping)
+            .await;
+    }
+
+    /// Tells every long-lived task and connection to end.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    /// Tells agents and clients at once that sessions are over.
+    pub(crate) fn announce(&self, ended: impl IntoIterator<Item = EndedSession>) {
+        for session in ended {
+            self.0
+                .presence
+                .end(&session.presence_jkt, session.reason.as_str());
+            for delivery in session.deliveries {
+                self.0.logout_sender.send(delivery);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("AppState").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! What ends by the clock: sessions past a limit, old records, aging CRLs.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::Instrument;
+
+use crate::state::AppState;
+
+/// A session ends at most this much after its limit.
+const SWEEP: Duration = Duration::from_secs(2);
+const FORGET: Duration = Duration::from_secs(300);
+const REFRESH_CRLS: Duration = Duration::from_secs(60);
+/// Rounds of one sweep; each ends a bounded number of sessions.
+const ROUNDS_MAX: usize = 50;
+
+/// Starts the tasks; they end when the state stops.
+pub(crate) fn start(state: &AppState) {
+    spawn(state, SWEEP, sweep);
+    spawn(state, FORGET, forget);
+    spawn(state, REFRESH_CRLS, refresh_crls);
+}
+
+fn spawn<F, Fut>(state: &AppState, every: Duration, work: F)
+where
+    F: Fn(AppState) -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let state = state.clone();
+    let task = async move {
+        let mut stopped = pin!(state.stopped());
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => work(state.clone()).await,
+                () = &mut stopped => return,
+            }
+        }
+    };
+    let span = tracing::info_span!("sweeper");
+    tokio::spawn(task.instrument(span));
+}
+
+async fn sweep(state: AppState) {
+    for _ in 0..ROUNDS_MAX {
+        match state.provider().sweep().await {
+            Ok(ended) if ended.is_empty() => return,
+            Ok(ended) => state.announce(ended),
+            Err(error) => {
+                tracing::error!(
+                    code = error.code(),
+                    "sessions past their limits stay open for now"
+                );
+                return;
+            }
+        }
+    }
+}
+
+async fn forget(state: AppState) {
+    match state.provider().forget_ended().await {
+        Ok(0) => {}
+        Ok(rows) => tracing::info!(rows, "old records are deleted"),
+        Err(error) => tracing::error!(code = error.code(), "old records stay for now"),
+    }
+}
+
+async fn refresh_crls(state: AppState) {
+    state.revocation().refresh_crls().await;
+}
