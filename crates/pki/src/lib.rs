@@ -37,6 +37,7 @@ mod accepted_policies;
 mod algorithm;
 mod budget;
 mod certificate;
+mod der_check;
 mod error;
 mod key_usage;
 mod name;
@@ -55,9 +56,7 @@ pub use key_usage::KeyUsage;
 pub use name::{Attribute, DistinguishedName};
 pub use oid::Oid;
 pub use path_validation::{EXTRA_CERTIFICATES_MAX, ValidatedPath, validate_path};
-pub use policy::{
-    CertificatePolicies, ExplicitPolicy, Inhibit, PathPolicy, Purpose, SerialNumbers,
-};
+pub use policy::{CertificatePolicies, Conformance, ExplicitPolicy, Inhibit, PathPolicy, Purpose};
 pub use profile::ProfessionalIdentity;
 pub use revocation::{Evidence, EvidenceSource, RevocationGood, RevocationPolicy};
 pub use trust_anchor::TrustStore;

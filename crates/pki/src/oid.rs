@@ -8,7 +8,10 @@ pub struct Oid(Box<str>);
 
 impl Oid {
     /// The special policy `anyPolicy` (RFC 5280 section 4.2.1.4).
-    pub const ANY_POLICY: &'static str = "2.5.29.32.0";
+    #[must_use]
+    pub fn any_policy() -> Self {
+        Self("2.5.29.32.0".into())
+    }
 
     /// Parses a dotted decimal object identifier.
     ///

@@ -18,6 +18,9 @@ pub(crate) struct Search<'a> {
     pub(crate) at: OffsetDateTime,
 }
 
+/// Judges one complete candidate path (end entity first, anchor last), on the same budget.
+pub(crate) type Accept<'f, T> = dyn FnMut(&[Certificate], &mut Budget) -> Result<T, Error> + 'f;
+
 /// What is learned on the way: the most useful refusal so far.
 struct Refusals {
     best: Option<Error>,
@@ -37,8 +40,7 @@ impl Refusals {
 }
 
 impl Search<'_> {
-    /// Offers complete candidate paths (end entity first, anchor last) to `accept` until it
-    /// takes one.
+    /// Offers complete candidate paths to `accept` until it takes one.
     ///
     /// # Errors
     /// The most useful refusal when no path is accepted; [`Error::PathBudgetExceeded`] when the
@@ -47,7 +49,7 @@ impl Search<'_> {
         &self,
         end_entity: &Certificate,
         budget: &mut Budget,
-        accept: &mut dyn FnMut(&[Certificate], &mut Budget) -> Result<T, Error>,
+        accept: &mut Accept<'_, T>,
     ) -> Result<T, Error> {
         let mut refusals = Refusals {
             best: None,
@@ -71,7 +73,7 @@ impl Search<'_> {
         path: &mut Vec<Certificate>,
         budget: &mut Budget,
         refusals: &mut Refusals,
-        accept: &mut dyn FnMut(&[Certificate], &mut Budget) -> Result<T, Error>,
+        accept: &mut Accept<'_, T>,
     ) -> Result<Option<T>, Error> {
         let Some(subject) = path.last().cloned() else {
             return Ok(None);

@@ -4,7 +4,7 @@ mod openssl_verdict;
 
 use crate::budget::Budget;
 use crate::path_builder::Search;
-use crate::policy::{PathPolicy, Purpose, SerialNumbers};
+use crate::policy::{Conformance, PathPolicy, Purpose};
 use crate::{AlgorithmFloor, Certificate, Error, Oid, Position, TrustStore, key_usage};
 use time::OffsetDateTime;
 
@@ -95,7 +95,7 @@ pub fn validate_path(
     search.find(end_entity, &mut budget, &mut |candidate, budget| {
         check_issuers(candidate, policy, at)?;
         budget.spend(candidate.len().saturating_sub(1))?;
-        let policies = openssl_verdict::verify(candidate, policy, at)?;
+        let policies = openssl_verdict::verify(candidate, policy)?;
         Ok(ValidatedPath {
             certificates: candidate.to_vec(),
             end_entity: end_entity.clone(),
@@ -118,7 +118,8 @@ pub(crate) fn verify_delegate(
         ..PathPolicy::rfc5280()
     };
     check_common(delegate, &policy, Position::EndEntity, at)?;
-    openssl_verdict::verify(&[delegate.clone(), issuer.clone()], &policy, at)?;
+    check_validity(issuer, Position::Issuer(1), at)?;
+    openssl_verdict::verify(&[delegate.clone(), issuer.clone()], &policy)?;
     Ok(())
 }
 
@@ -184,7 +185,7 @@ fn check_common(
     position: Position,
     at: OffsetDateTime,
 ) -> Result<(), Error> {
-    if policy.serial_numbers == SerialNumbers::PositiveOnly && !has_positive_serial(certificate) {
+    if policy.conformance == Conformance::Strict && !has_positive_serial(certificate) {
         return Err(Error::CertificateMalformed(
             "its serial number is not positive",
         ));

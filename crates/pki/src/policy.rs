@@ -12,13 +12,16 @@ pub enum Purpose {
     Any,
 }
 
-/// How serial numbers below the trust anchor are judged (RFC 5280 section 4.1.2.2).
+/// What happens to certificates that break a rule of RFC 5280 which the RFC itself asks
+/// verifiers to bear with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SerialNumbers {
-    /// Zero and negative numbers are refused: no card's issuer makes them.
-    PositiveOnly,
-    /// Zero and negative numbers are handled gracefully, as the RFC asks of a general verifier.
-    AnyInteger,
+pub enum Conformance {
+    /// Refused: OpenSSL's strict mode (key identifiers, critical basic constraints, key usage on
+    /// every authority, section 4.2.1), and positive serial numbers only (section 4.1.2.2).
+    /// No issuer of cards breaks these, so whoever does is not one.
+    Strict,
+    /// Handled gracefully, as a general verifier must.
+    Tolerant,
 }
 
 /// `initial-explicit-policy` (RFC 5280 section 6.1.1 (e)).
@@ -60,8 +63,8 @@ pub struct PathPolicy {
     pub purpose: Purpose,
     /// The weakest algorithms and keys accepted below and at the anchor.
     pub algorithm_floor: AlgorithmFloor,
-    /// How serial numbers are judged.
-    pub serial_numbers: SerialNumbers,
+    /// Whether rules for issuers are enforced that verifiers may bear with.
+    pub conformance: Conformance,
     /// The policy inputs.
     pub certificate_policies: CertificatePolicies,
     /// Most certificates between the end entity and the anchor.
@@ -71,7 +74,7 @@ pub struct PathPolicy {
 }
 
 impl PathPolicy {
-    /// Logging in with a card: client authentication, today's algorithms, strict serial numbers.
+    /// Logging in with a card: client authentication, today's algorithms, strict conformance.
     ///
     /// Six intermediates are three times what any health professionals' PKI has; 64 signature
     /// checks are some ten candidate paths and cost under 20 ms with RSA 4096.
@@ -79,7 +82,7 @@ impl PathPolicy {
     pub fn login() -> Self {
         Self {
             purpose: Purpose::ClientAuthentication,
-            serial_numbers: SerialNumbers::PositiveOnly,
+            conformance: Conformance::Strict,
             ..Self::rfc5280()
         }
     }
@@ -90,7 +93,7 @@ impl PathPolicy {
         Self {
             purpose: Purpose::Any,
             algorithm_floor: AlgorithmFloor::Current,
-            serial_numbers: SerialNumbers::AnyInteger,
+            conformance: Conformance::Tolerant,
             certificate_policies: CertificatePolicies {
                 initial: Vec::new(),
                 explicit_policy: ExplicitPolicy::AsCertificatesAsk,

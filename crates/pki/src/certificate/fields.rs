@@ -1,10 +1,8 @@
 //! The basic fields of a certificate (RFC 5280 section 4.1).
 
 use super::extensions::{self, Extensions};
-use crate::{DistinguishedName, Error, SignatureAlgorithm};
+use crate::{DistinguishedName, Error, SignatureAlgorithm, der_check};
 use time::OffsetDateTime;
-use x509_cert::certificate::Certificate as StrictCertificate;
-use x509_cert::der::Decode;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
@@ -22,11 +20,14 @@ pub(super) struct Fields {
     pub(super) public_key_bits: Vec<u8>,
 }
 
-/// Reads the fields, after a strict decoder has agreed that the bytes are DER to the last one:
-/// `x509-parser` alone would step over bytes left behind inside a SEQUENCE.
+/// Reads the fields of bytes that are DER to the last one. `x509-parser` steps over bytes left
+/// behind inside a SEQUENCE; OpenSSL, which parses the same bytes next, does not.
 pub(super) fn parse(der: &[u8]) -> Result<(Fields, Extensions), Error> {
-    StrictCertificate::from_der(der)
-        .map_err(|_| Error::CertificateMalformed("it is not one strict DER certificate"))?;
+    if !der_check::is_one_der_value(der) {
+        return Err(Error::CertificateMalformed(
+            "it is not one strict DER value",
+        ));
+    }
     let (rest, parsed) = X509Certificate::from_der(der)
         .map_err(|_| Error::CertificateMalformed("a field is not readable"))?;
     if !rest.is_empty() {

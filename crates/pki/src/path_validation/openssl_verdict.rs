@@ -1,6 +1,6 @@
 //! OpenSSL's verification of one candidate path against one anchor.
 
-use crate::policy::{ExplicitPolicy, Inhibit, PathPolicy, Purpose};
+use crate::policy::{Conformance, ExplicitPolicy, Inhibit, PathPolicy, Purpose};
 use crate::{Certificate, Error, Oid, Position, accepted_policies};
 use openssl::error::ErrorStack;
 use openssl::stack::Stack;
@@ -8,7 +8,6 @@ use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId, X509StoreContext, X509StoreContextRef, X509VerifyResult};
 use openssl_sys as ffi;
-use time::OffsetDateTime;
 
 /// What OpenSSL said, with the path it actually followed.
 struct Verdict {
@@ -20,17 +19,13 @@ struct Verdict {
 
 /// Verifies signatures, constraints, policies, purpose and security level of exactly this path,
 /// and returns its user-constrained policy set.
-pub(super) fn verify(
-    candidate: &[Certificate],
-    policy: &PathPolicy,
-    at: OffsetDateTime,
-) -> Result<Vec<Oid>, Error> {
+pub(super) fn verify(candidate: &[Certificate], policy: &PathPolicy) -> Result<Vec<Oid>, Error> {
     let [end_entity, intermediates @ .., anchor] = candidate else {
         return Err(Error::UntrustedAnchor {
             same_name_issuers: 0,
         });
     };
-    let store = store_of(anchor, policy, at)?;
+    let store = store_of(anchor, policy)?;
     let mut untrusted = Stack::<X509>::new()?;
     for intermediate in intermediates {
         untrusted.push(intermediate.to_openssl())?;
@@ -42,7 +37,7 @@ pub(super) fn verify(
         run_verification,
     )?;
     if verdict.result != X509VerifyResult::OK {
-        return Err(refusal(&verdict, candidate, at));
+        return Err(refusal(&verdict, candidate));
     }
     // OpenSSL may find a shorter way through the same certificates; then this candidate is not
     // the path that was verified, and the search comes to the shorter one by itself.
@@ -80,16 +75,18 @@ fn run_verification(context: &mut X509StoreContextRef) -> Result<Verdict, ErrorS
 
 /// A store that trusts one anchor. Partial chains make a non-self-signed anchor possible: what
 /// is configured is trusted for its key, not for being self-signed (RFC 5280 section 6.1).
-fn store_of(
-    anchor: &Certificate,
-    policy: &PathPolicy,
-    at: OffsetDateTime,
-) -> Result<X509Store, ErrorStack> {
+///
+/// OpenSSL does not look at validity: `check_validity` has judged every certificate of the path at
+/// the given time, while OpenSSL would count the last second of a validity as expired.
+fn store_of(anchor: &Certificate, policy: &PathPolicy) -> Result<X509Store, ErrorStack> {
     let mut param = X509VerifyParam::new()?;
-    let mut flags = X509VerifyFlags::X509_STRICT
+    let mut flags = X509VerifyFlags::NO_CHECK_TIME
         | X509VerifyFlags::PARTIAL_CHAIN
         | X509VerifyFlags::TRUSTED_FIRST
         | X509VerifyFlags::POLICY_CHECK;
+    if policy.conformance == Conformance::Strict {
+        flags |= X509VerifyFlags::X509_STRICT;
+    }
     let inputs = &policy.certificate_policies;
     if inputs.explicit_policy == ExplicitPolicy::Required {
         flags |= X509VerifyFlags::EXPLICIT_POLICY;
@@ -101,10 +98,13 @@ fn store_of(
         flags |= X509VerifyFlags::INHIBIT_ANY;
     }
     param.set_flags(flags)?;
-    param.set_time(at.unix_timestamp());
     param.set_auth_level(policy.algorithm_floor.openssl_security_level());
     if policy.purpose == Purpose::ClientAuthentication {
         param.set_purpose(X509PurposeId::SSL_CLIENT)?;
+    }
+    // Without any initial policy OpenSSL leaves the resulting set empty.
+    if inputs.initial.is_empty() {
+        accepted_policies::add_initial(&mut param, &Oid::any_policy())?;
     }
     for oid in &inputs.initial {
         accepted_policies::add_initial(&mut param, oid)?;
@@ -116,20 +116,10 @@ fn store_of(
 }
 
 /// OpenSSL's result as an error of ours.
-fn refusal(verdict: &Verdict, candidate: &[Certificate], at: OffsetDateTime) -> Error {
+fn refusal(verdict: &Verdict, candidate: &[Certificate]) -> Error {
     let position = Position::from_depth(verdict.depth);
     let certificate = candidate.get(verdict.depth);
     match (verdict.result.as_raw(), certificate) {
-        (ffi::X509_V_ERR_CERT_HAS_EXPIRED, Some(certificate)) => Error::CertificateExpired {
-            position,
-            not_after: certificate.not_after(),
-            at,
-        },
-        (ffi::X509_V_ERR_CERT_NOT_YET_VALID, Some(certificate)) => Error::CertificateNotYetValid {
-            position,
-            not_before: certificate.not_before(),
-            at,
-        },
         (
             ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
             | ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY

@@ -5,16 +5,14 @@ mod scope;
 
 use super::reason::RevocationReason;
 use super::status_policy::Window;
-use crate::{AlgorithmFloor, Certificate, Error, Position, SignatureAlgorithm, name};
+use crate::{AlgorithmFloor, Certificate, Error, Position, SignatureAlgorithm, der_check, name};
 use entries::Entries;
 use openssl::hash::{Hasher, MessageDigest};
 use openssl::x509::X509Crl;
-use scope::Scope;
+use scope::{Scope, Use};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
-use x509_cert::crl::CertificateList;
-use x509_cert::der::Decode;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
@@ -77,8 +75,7 @@ struct Inner {
     number: Option<CrlNumber>,
     scope: Scope,
     entries: Entries,
-    /// A reason why no status may be read from this list.
-    unusable: Option<&'static str>,
+    usable: Use,
     /// The public key that is known to have signed the list.
     signed_by: OnceLock<Vec<u8>>,
 }
@@ -100,8 +97,9 @@ impl Crl {
         if der.len() > CRL_BYTES_MAX {
             return Err(Error::CrlMalformed("it is larger than any real list"));
         }
-        CertificateList::from_der(der)
-            .map_err(|_| Error::CrlMalformed("it is not one strict DER list"))?;
+        if !der_check::is_one_der_value(der) {
+            return Err(Error::CrlMalformed("it is not one strict DER value"));
+        }
         let (rest, parsed) = CertificateRevocationList::from_der(der)
             .map_err(|_| Error::CrlMalformed("a field is not readable"))?;
         let openssl =
@@ -117,8 +115,8 @@ impl Crl {
         if openssl.get_revoked().map_or(0, |revoked| revoked.len()) != counted {
             return Err(Error::CrlMalformed("its entries cannot be counted"));
         }
-        let (entries, entries_unusable) = entries::read(&parsed)?;
-        let (scope, scope_unusable) = scope::read(&parsed)?;
+        let (entries, entries_use) = entries::read(&parsed)?;
+        let (scope, scope_use) = scope::read(&parsed)?;
         let inner = Inner {
             openssl,
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),
@@ -129,7 +127,7 @@ impl Crl {
             number: read_number(&parsed),
             scope,
             entries,
-            unusable: scope_unusable.or(entries_unusable),
+            usable: scope_use.max(entries_use),
             signed_by: OnceLock::new(),
         };
         Ok(Self {
@@ -173,7 +171,7 @@ impl Crl {
         issuer: &Certificate,
         floor: AlgorithmFloor,
     ) -> Result<bool, Error> {
-        if self.inner.unusable.is_some() || !self.inner.scope.covers(certificate) {
+        if self.inner.usable == Use::Nothing || !self.inner.scope.covers(certificate) {
             return Ok(false);
         }
         let issuer_name = certificate.openssl().issuer_name();
@@ -212,6 +210,11 @@ impl Crl {
             let _ = self.inner.signed_by.set(key);
         }
         Ok(signed)
+    }
+
+    /// Whether a certificate that the list does not name is not revoked.
+    pub(super) fn is_complete(&self) -> bool {
+        self.inner.usable == Use::Complete
     }
 
     /// The entry for a serial number of the list's own issuer.

@@ -20,6 +20,8 @@ pub enum RevocationReason {
     CessationOfOperation,
     /// On hold: the only reason that can be taken back.
     CertificateHold,
+    /// Taken off the list again; only a delta list says so.
+    RemoveFromCrl,
     /// A privilege was withdrawn.
     PrivilegeWithdrawn,
     /// An attribute authority was compromised.
@@ -38,6 +40,7 @@ impl RevocationReason {
             4 => Self::Superseded,
             5 => Self::CessationOfOperation,
             6 => Self::CertificateHold,
+            8 => Self::RemoveFromCrl,
             9 => Self::PrivilegeWithdrawn,
             10 => Self::AaCompromise,
             other => Self::Other(other),
@@ -55,6 +58,7 @@ impl fmt::Display for RevocationReason {
             Self::Superseded => "superseded",
             Self::CessationOfOperation => "cessation of operation",
             Self::CertificateHold => "certificate hold",
+            Self::RemoveFromCrl => "removed from the list",
             Self::PrivilegeWithdrawn => "privilege withdrawn",
             Self::AaCompromise => "attribute authority compromise",
             Self::Other(_) => "other reason",

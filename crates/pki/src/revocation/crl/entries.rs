@@ -1,6 +1,7 @@
 //! The entries of a list (RFC 5280 section 5.3).
 
 use super::Entry;
+use super::scope::Use;
 use crate::Error;
 use crate::revocation::RevocationReason;
 use std::collections::HashMap;
@@ -25,8 +26,10 @@ impl Entries {
         self.by_serial.len()
     }
 
+    /// Serial numbers compare by their octets: OpenSSL has refused any but the shortest form, and
+    /// without the sign octet 255 would be -1.
     pub(super) fn find(&self, serial: &[u8]) -> Option<Entry> {
-        let entry = self.by_serial.get(without_padding(serial))?;
+        let entry = self.by_serial.get(serial)?;
         let revoked_at = OffsetDateTime::from_unix_timestamp(entry.revoked_at_seconds)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         Some(Entry {
@@ -36,35 +39,31 @@ impl Entries {
     }
 }
 
-/// Reads the entries, and says if one of them forbids using the list at all: an entry extension
-/// that is critical and unknown, or one that moves the entry to another issuer.
-pub(super) fn read(
-    list: &CertificateRevocationList<'_>,
-) -> Result<(Entries, Option<&'static str>), Error> {
+/// Reads the entries, and what may be read out of the list: nothing, if one entry has an
+/// extension that is critical and unknown, or that moves it to another issuer.
+pub(super) fn read(list: &CertificateRevocationList<'_>) -> Result<(Entries, Use), Error> {
     let mut by_serial = HashMap::with_capacity(list.tbs_cert_list.revoked_certificates.len());
-    let mut unusable = None;
+    let mut usable = Use::Complete;
     for revoked in list.iter_revoked_certificates() {
-        let (reason, forbids) = read_extensions(revoked)?;
-        unusable = unusable.or(forbids);
+        let (reason, entry_use) = read_extensions(revoked)?;
+        usable = usable.max(entry_use);
         let entry = CompactEntry {
             revoked_at_seconds: revoked.revocation_date.timestamp(),
             reason,
         };
-        let serial = without_padding(revoked.raw_serial());
+        let serial = revoked.raw_serial();
         // An entry given twice keeps the reason that cannot be taken back.
         let known: Option<&CompactEntry> = by_serial.get(serial);
         if known.is_none_or(|known| known.reason == RevocationReason::CertificateHold) {
             by_serial.insert(Box::from(serial), entry);
         }
     }
-    Ok((Entries { by_serial }, unusable))
+    Ok((Entries { by_serial }, usable))
 }
 
-fn read_extensions(
-    revoked: &RevokedCertificate<'_>,
-) -> Result<(RevocationReason, Option<&'static str>), Error> {
+fn read_extensions(revoked: &RevokedCertificate<'_>) -> Result<(RevocationReason, Use), Error> {
     let mut reason = RevocationReason::Unspecified;
-    let mut unusable = None;
+    let mut usable = Use::Complete;
     for extension in revoked.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::ReasonCode(code) => reason = RevocationReason::from_code(code.0),
@@ -72,15 +71,9 @@ fn read_extensions(
             ParsedExtension::ParseError { .. } => {
                 return Err(Error::CrlMalformed("an entry extension is not readable"));
             }
-            _ if extension.critical => unusable = Some("a critical entry extension is unknown"),
+            _ if extension.critical => usable = Use::Nothing,
             _ => {}
         }
     }
-    Ok((reason, unusable))
-}
-
-/// Leading zero octets do not change a number; lists and certificates may pad differently.
-fn without_padding(serial: &[u8]) -> &[u8] {
-    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
-    serial.get(zeros..).unwrap_or_default()
+    Ok((reason, usable))
 }

@@ -73,12 +73,17 @@ impl<'a> Findings<'a> {
             if !crl.speaks_for(self.certificate, self.issuer, self.policy.algorithm_floor)? {
                 continue;
             }
-            if let Some(entry) = crl.find(self.certificate) {
+            let entry = crl.find(self.certificate).filter(|entry| {
+                crl.is_complete() || entry.reason != RevocationReason::RemoveFromCrl
+            });
+            if let Some(entry) = entry {
                 self.revoked.push(Revoked {
                     stated_at: crl.this_update(),
                     revoked_at: entry.revoked_at,
                     reason: entry.reason,
                 });
+            } else if !crl.is_complete() {
+                continue;
             } else if evidence.crl_numbers_seen.is_rolled_back(crl, self.issuer) {
                 self.is_rolled_back = true;
             } else {

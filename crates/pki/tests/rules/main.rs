@@ -1,0 +1,23 @@
+//! Each rule of the crate with an accepting and a refusing case, on certificates, lists and
+//! responses made here: one valid baseline, and one field changed at a time.
+
+#[cfg(test)]
+mod authority;
+#[cfg(test)]
+mod card;
+#[cfg(test)]
+mod certificate;
+#[cfg(test)]
+mod crl;
+#[cfg(test)]
+mod evidence;
+#[cfg(test)]
+mod ocsp;
+#[cfg(test)]
+mod ocsp_responder;
+#[cfg(test)]
+mod path;
+#[cfg(test)]
+mod path_building;
+#[cfg(test)]
+mod profile;

@@ -1,0 +1,212 @@
+//! Who may sign an OCSP response.
+
+use crate::authority::{Authority, Draft, NOW, key_usage, name, p256, raw_extension};
+use crate::card::{Baseline, purposes};
+use crate::crl::ListDraft;
+use crate::evidence::check_with;
+use crate::ocsp::{ResponseDraft, key_hash};
+use cardea_pki::revocation::{Evidence, RevocationPolicy};
+use openssl::pkey::{PKey, Private};
+use time::Duration;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::KeyUsages;
+use x509_ocsp::ResponderId;
+
+const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
+const NO_CHECK: &str = "1.3.6.1.5.5.7.48.1.5";
+
+fn delegate(issuer: &Authority, key: &PKey<Private>) -> Draft {
+    let mut draft = issuer.draft_for(name("CN=REPONDEUR ESSAI,C=FR"), key);
+    draft.set(key_usage(KeyUsages::DigitalSignature));
+    draft.set(purposes(&[OCSP_SIGNING]));
+    draft.set(raw_extension(NO_CHECK, false, &[5, 0]));
+    draft
+}
+
+fn judge(
+    baseline: &Baseline,
+    response: &ResponseDraft,
+    lists: &[&ListDraft],
+) -> Result<(), &'static str> {
+    let root_list = ListDraft::of(&baseline.root).crl();
+    let crls = lists
+        .iter()
+        .map(|list| list.crl())
+        .chain([root_list])
+        .collect();
+    let evidence = Evidence {
+        crls,
+        ocsp: vec![response.response()],
+        ..Evidence::default()
+    };
+    check_with(baseline, &evidence, &RevocationPolicy::default())
+        .map(|_| ())
+        .map_err(|error| error.code())
+}
+
+/// A response signed by a responder of the card's issuer, with one thing changed.
+fn with_delegate(change: impl FnOnce(&mut Draft, &Baseline)) -> Result<(), &'static str> {
+    let baseline = Baseline::new();
+    let key = p256();
+    let mut draft = delegate(&baseline.issuing, &key);
+    change(&mut draft, &baseline);
+    judge(&baseline, &signed_by(&baseline, &draft, &key), &[])
+}
+
+fn signed_by(baseline: &Baseline, draft: &Draft, key: &PKey<Private>) -> ResponseDraft {
+    let mut response = ResponseDraft::of(baseline);
+    response.key = key.clone();
+    response.data.responder_id = ResponderId::ByName(draft.tbs.subject.clone());
+    let der = draft.der();
+    response.certs = Some(vec![
+        x509_cert::Certificate::from_der(&der).expect("a certificate"),
+    ]);
+    response
+}
+
+/// Attack B9.
+#[test]
+fn only_a_responder_that_the_issuer_appointed_may_answer() {
+    const UNKNOWN: Result<(), &str> = Err("pki.revocation_unknown");
+    let day = Duration::DAY;
+    for (what, outcome, expected) in [
+        ("appointed", with_delegate(|_, _| {}), Ok(())),
+        (
+            "no purpose",
+            with_delegate(|draft, _| draft.remove("2.5.29.37")),
+            UNKNOWN,
+        ),
+        (
+            "any purpose",
+            with_delegate(|draft, _| draft.set(purposes(&["2.5.29.37.0"]))),
+            UNKNOWN,
+        ),
+        (
+            "client purpose",
+            with_delegate(|draft, _| {
+                draft.set(purposes(&["1.3.6.1.5.5.7.3.2"]));
+            }),
+            UNKNOWN,
+        ),
+        (
+            "signs lists only",
+            with_delegate(|draft, _| draft.set(key_usage(KeyUsages::CRLSign))),
+            UNKNOWN,
+        ),
+        (
+            "expired",
+            with_delegate(|draft, _| draft.valid_between(NOW - day * 9, NOW - day)),
+            UNKNOWN,
+        ),
+        (
+            "not yet valid",
+            with_delegate(|draft, _| draft.valid_between(NOW + day, NOW + day * 9)),
+            UNKNOWN,
+        ),
+        (
+            "of another key",
+            with_delegate(|draft, _| draft.issuer_key = p256()),
+            UNKNOWN,
+        ),
+        (
+            "of the root",
+            with_delegate(|draft, baseline| {
+                draft.tbs.issuer = baseline.root.name();
+                draft.issuer_key = baseline.root.key.clone();
+            }),
+            UNKNOWN,
+        ),
+        (
+            "unknown critical extension",
+            with_delegate(|draft, _| {
+                draft.set(raw_extension("1.2.3.4", true, &[5, 0]));
+            }),
+            UNKNOWN,
+        ),
+        (
+            "SHA-1",
+            with_delegate(|draft, _| {
+                draft.digest(openssl::hash::MessageDigest::sha1());
+            }),
+            UNKNOWN,
+        ),
+    ] {
+        assert_eq!(outcome, expected, "{what}");
+    }
+}
+
+/// Attack B9: the card's own key, and another card's, cannot vouch for the card.
+#[test]
+fn a_card_cannot_answer_for_itself() {
+    let baseline = Baseline::new();
+    let response = signed_by(&baseline, &baseline.card, &baseline.card_key);
+    assert_eq!(
+        judge(&baseline, &response, &[]),
+        Err("pki.revocation_unknown")
+    );
+}
+
+#[test]
+fn a_responder_is_named_by_its_name_or_its_key() {
+    let baseline = Baseline::new();
+    let key = p256();
+    let draft = delegate(&baseline.issuing, &key);
+    let named = |responder_id: ResponderId| {
+        let mut response = signed_by(&baseline, &draft, &key);
+        response.data.responder_id = responder_id;
+        judge(&baseline, &response, &[])
+    };
+    assert_eq!(named(ResponderId::ByKey(key_hash(&key))), Ok(()));
+    assert_eq!(
+        named(ResponderId::ByKey(key_hash(&p256()))),
+        Err("pki.revocation_unknown")
+    );
+    assert_eq!(
+        named(ResponderId::ByName(name("CN=UN AUTRE"))),
+        Err("pki.revocation_unknown")
+    );
+    let mut silent = signed_by(&baseline, &draft, &key);
+    silent.certs = None;
+    assert_eq!(
+        judge(&baseline, &silent, &[]),
+        Err("pki.revocation_unknown"),
+        "not embedded"
+    );
+}
+
+#[test]
+fn a_revoked_responder_is_not_believed() {
+    let baseline = Baseline::new();
+    let key = p256();
+    let draft = delegate(&baseline.issuing, &key);
+    let response = signed_by(&baseline, &draft, &key);
+    let list = ListDraft::of(&baseline.issuing);
+    assert_eq!(judge(&baseline, &response, &[&list]), Ok(()));
+    let mut revoking = list;
+    revoking.revoke(&draft.tbs.serial_number, None);
+    // The list itself still speaks for the card, so the responder's answer must not be what
+    // counts: make the list stale.
+    revoking.tbs.next_update = Some(crate::authority::time_of(NOW - Duration::MINUTE));
+    assert_eq!(
+        judge(&baseline, &response, &[&revoking]),
+        Err("pki.revocation_stale")
+    );
+}
+
+#[test]
+fn embedded_certificates_beyond_a_few_are_not_looked_at() {
+    let baseline = Baseline::new();
+    let key = p256();
+    let draft = delegate(&baseline.issuing, &key);
+    let mut response = signed_by(&baseline, &draft, &key);
+    let own = response.certs.take().expect("embedded");
+    let stranger = Authority::root("CN=UN AUTRE").draft.der();
+    let stranger = x509_cert::Certificate::from_der(&stranger).expect("a certificate");
+    let mut crowd = |count: usize| {
+        response.certs = Some([vec![stranger.clone(); count], own.clone()].concat());
+        judge(&baseline, &response, &[])
+    };
+    assert_eq!(crowd(3), Ok(()));
+    assert_eq!(crowd(4), Err("pki.revocation_unknown"));
+    assert!(own[0].to_der().is_ok());
+}
