@@ -20,8 +20,8 @@ struct Profession {
     in_training: bool,
 }
 
-/// TRE_G16: professions of people in training.
-const IN_TRAINING: &str = "1.2.250.1.71.1.2.8";
+/// The table of professions of people in training.
+const IN_TRAINING: &str = "TRE_G16";
 
 impl Person {
     /// Reads the members that the portal shows; all of them may be absent.
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_pharmacist_is_greeted_by_name_and_profession() {
         let userinfo = json!({"given_name": "Camille", "family_name": "DURAND",
-            "profession": {"code": "21", "system": "1.2.250.1.71.1.2.7"}});
+            "profession": {"code": "21", "system": "TRE_G15"}});
         assert_eq!(
             greeting(&userinfo, Language::French),
             "Camille DURAND, pharmacien"
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_student_is_not_greeted_as_a_pharmacist() {
         let userinfo = json!({"given_name": "Noé", "family_name": "MARTIN",
-            "profession": {"code": "21", "system": "1.2.250.1.71.1.2.8"}});
+            "profession": {"code": "21", "system": "TRE_G16"}});
         assert_eq!(
             greeting(&userinfo, Language::French),
             "Noé MARTIN, pharmacien en formation"

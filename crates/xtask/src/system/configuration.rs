@@ -46,7 +46,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
          challenge_list = {challenge_list}\n\n\
          [presence]\ninterval_seconds = {interval}\ngrace_seconds = {grace}\n\n\
          [[trust_anchor]]\nname = \"test-cards\"\nanchors = {anchors}\n\
-         intermediates = {intermediates}\nprofile = \"cps\"\n\n\
+         intermediates = {intermediates}\nprofile = \"cps\"\ntest_cards = \"require\"\n\n\
          [trust_anchor.revocation]\nhosts = [\"{pki}\", \"{ocsp}\"]\n\n\
          [[client]]\nclient_id = \"{PORTAL_CLIENT_ID}\"\nname = \"Assurance santé de l’Amandier\"\n\
          redirect_uris = [\"{portal}/callback\"]\npost_logout_redirect_uris = [\"{portal}/\"]\n\
@@ -60,7 +60,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
         keys = text(&keys_folder(folder).join("tokens")),
         challenge_key = text(&keys_folder(folder).join("challenge-key.pem")),
         challenge_list = text(&keys_folder(folder).join("challenge-keys.jws")),
-        anchors = text(&pki_folder(folder).join("anchors.pem")),
+        anchors = text(&pki_folder(folder).join("card-anchors.pem")),
         intermediates = text(&pki_folder(folder).join("intermediates.pem")),
         pki = addresses.pki_listen(),
         ocsp = addresses.ocsp_listen(),
