@@ -93,12 +93,7 @@ impl CardDirectory {
         card: &IssuedCard,
         (pin, puk): (ReferenceData, ReferenceData),
     ) -> Result<Self, Error> {
-        if path.join(DESCRIPTION_FILE).exists() {
-            return Err(Error::FolderTaken {
-                path: path.to_owned(),
-                what: "card",
-            });
-        }
+        Self::check_free(path)?;
         create_folder(path)?;
         for (slot, certificate) in [
             ("authentication", &card.authentication),
@@ -124,6 +119,20 @@ impl CardDirectory {
             path: path.to_owned(),
             description,
         })
+    }
+
+    /// Checks that a folder holds no card yet.
+    ///
+    /// # Errors
+    /// [`Error::FolderTaken`] when it does.
+    pub fn check_free(path: &Path) -> Result<(), Error> {
+        if path.join(DESCRIPTION_FILE).exists() {
+            return Err(Error::FolderTaken {
+                path: path.to_owned(),
+                what: "card",
+            });
+        }
+        Ok(())
     }
 
     /// Opens the folder of a card.

@@ -15,6 +15,8 @@ use crate::tlv::read;
 
 /// Most bytes of a chained command.
 const CHAIN_BYTES_MAX: usize = 4096;
+/// Most data bytes of a response to a short command.
+const SHORT_RESPONSE_BYTES_MAX: usize = 256;
 const KEY_REFERENCE_PIN: u8 = 0x80;
 const KEY_REFERENCE_PUK: u8 = 0x81;
 const SLOT_SIGNATURE: u8 = 0x9c;
@@ -125,8 +127,9 @@ impl Applet {
 
     /// Cuts an answer to what the reader takes and keeps the rest for GET RESPONSE.
     fn hand_out(&mut self, mut data: Vec<u8>, expected: Option<usize>) -> (Vec<u8>, StatusWord) {
-        // A reader that sent no Le (T=0 drops it) fetches everything with GET RESPONSE.
-        let taken = expected.unwrap_or(0).min(data.len());
+        // Without Le a card owes nothing, but cards in the field answer as if it were 00, and
+        // yubico-piv-tool selects without Le and counts on that.
+        let taken = expected.unwrap_or(SHORT_RESPONSE_BYTES_MAX).min(data.len());
         let rest = data.split_off(taken);
         if rest.is_empty() {
             return (data, StatusWord::SUCCESS);

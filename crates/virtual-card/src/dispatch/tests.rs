@@ -100,10 +100,9 @@ fn select_knows_piv_by_its_prefixes_and_nothing_else() {
     let mut card = powered(CardImage::empty("1").unwrap());
     for length in 5..=full.len() {
         let response = card.process(&command(0xa4, 4, 0, &full[..length]));
-        assert_eq!(
-            response,
-            [0x61, 0x13],
-            "no Le: everything waits for GET RESPONSE"
+        assert!(
+            response.ends_with(&[0x90, 0]) && response.len() == 21,
+            "also without Le"
         );
     }
     let template = fetch(&mut card, SELECT_PIV);
