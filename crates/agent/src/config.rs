@@ -28,6 +28,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// How cards are reached.
     pub backend: Backend,
+    /// The terminal that a textual prompt uses.
+    pub terminal: Option<String>,
     /// How long a prompt waits for the person.
     pub prompt_timeout: Duration,
     /// Requests for an assertion that one origin may make in a minute.
@@ -56,6 +58,8 @@ pub struct Environment {
     pub locale: Option<String>,
     /// The user's folder for state, such as `~/.local/state`.
     pub state_home: Option<PathBuf>,
+    /// The terminal for textual prompts, as gpg-agent(1) has it in `GPG_TTY`.
+    pub terminal: Option<String>,
 }
 
 impl Environment {
@@ -67,6 +71,8 @@ impl Environment {
             locale: ["LC_ALL", "LC_MESSAGES", "LANG"]
                 .into_iter()
                 .find_map(variable),
+            // It becomes part of a line that the pinentry crate bounds.
+            terminal: variable("GPG_TTY").filter(|terminal| terminal.len() <= 128),
             state_home: variable("XDG_STATE_HOME")
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute())
@@ -122,6 +128,7 @@ impl Config {
                 raw.pinentry
             },
             state_dir,
+            terminal: environment.terminal.clone(),
             backend: raw.backend,
             prompt_timeout: Duration::from_secs(u64::from(bounded(
                 raw.prompt_timeout_seconds,

@@ -1,12 +1,13 @@
 //! The agent on the workstation: it stands between login pages, the person and the card.
 //!
-//! A login page of an enrolled issuer hands over a challenge; the agent checks that page, issuer and
-//! signing key belong to one enrolment, asks the person for the PIN in a window of its own, lets the
-//! card sign a statement that names the page's origin, and tells the server when the card leaves.
+//! A login page of an enrolled issuer hands over a challenge; the agent checks that page, issuer
+//! and signing key belong to one enrolment, asks the person for the PIN in a window of its own,
+//! lets the card sign a statement that names the page's origin, and tells the server when the card
+//! leaves.
 //!
 //! It deliberately does not validate certificates (the server does), does not keep a PIN, does not
-//! sign anything but its own typed statements, and is not reachable from other machines or for other
-//! users of this one.
+//! sign anything but its own typed statements, and is not reachable from other machines or for
+//! other users of this one.
 //!
 //! ```no_run
 //! use std::path::Path;

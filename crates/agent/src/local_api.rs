@@ -59,10 +59,11 @@ impl LocalApi {
         let Self { listener, address } = self;
         let router: Router = router::router(agent, address.port());
         let listener = OwnUserListener::new(listener, peers, address);
+        let failed = |source| Error::AddressUnavailable { address, source };
         let serving = axum::serve(listener, router).into_future();
         // Streams may last minutes: they end with the agent, not the agent with them.
         tokio::select! {
-            result = serving => result.map_err(|source| Error::AddressUnavailable { address, source }),
+            result = serving => result.map_err(failed),
             () = stop => Ok(()),
         }
     }

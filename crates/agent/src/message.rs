@@ -23,6 +23,14 @@ impl Error {
 }
 
 fn texts(code: &str) -> (&'static str, &'static str) {
+    if code.starts_with("card.") {
+        card_texts(code)
+    } else {
+        agent_texts(code)
+    }
+}
+
+fn agent_texts(code: &str) -> (&'static str, &'static str) {
     match code {
         "agent.busy" => (
             "Une autre connexion est en cours sur ce poste.",
@@ -52,10 +60,7 @@ fn texts(code: &str) -> (&'static str, &'static str) {
             "Trop de saisies incorrectes ; recommencez.",
             "Too many entries; please start again.",
         ),
-        "agent.card_changed" | "card.removed" | "card.reset" => (
-            "La carte a été retirée ou changée ; recommencez.",
-            "The card was removed or changed; please start again.",
-        ),
+        "agent.card_changed" => CARD_GONE,
         "agent.challenge_keys_unreachable" => (
             "Le service de connexion ne répond pas à l'agent.",
             "The sign-in service does not answer the agent.",
@@ -74,6 +79,18 @@ fn texts(code: &str) -> (&'static str, &'static str) {
         | "agent.method_not_allowed"
         | "agent.content_type_refused"
         | "agent.request_invalid" => ("La demande n'est pas valable.", "The request is not valid."),
+        _ => ("L'agent ne peut pas poursuivre.", "The agent cannot go on."),
+    }
+}
+
+const CARD_GONE: (&str, &str) = (
+    "La carte a été retirée ou changée ; recommencez.",
+    "The card was removed or changed; please start again.",
+);
+
+fn card_texts(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "card.removed" | "card.reset" => CARD_GONE,
         "card.reader_service_unavailable" | "card.no_reader" => (
             "Aucun lecteur de carte n'est branché.",
             "No card reader is connected.",
@@ -97,11 +114,10 @@ fn texts(code: &str) -> (&'static str, &'static str) {
             "Cette carte ne permet pas de se connecter.",
             "This card cannot be used to sign in.",
         ),
-        code if code.starts_with("card.") => (
+        _ => (
             "La carte ou le lecteur ne fonctionne pas correctement.",
             "The card or the reader does not work properly.",
         ),
-        _ => ("L'agent ne peut pas poursuivre.", "The agent cannot go on."),
     }
 }
 

@@ -128,9 +128,8 @@ mod linux {
         #[test]
         fn the_line_of_exactly_this_connection_decides() {
             let line = |from: &str, to: &str, state: &str, uid: u32| {
-                format!(
-                    "   3: {from} {to} {state} 00000000:00000000 00:00000000 00000000 {uid:>5}  0 99 1"
-                )
+                let queues = "00000000:00000000 00:00000000 00000000";
+                format!("   3: {from} {to} {state} {queues} {uid:>5}  0 99 1")
             };
             let (peer, local) = ("0100007F:C350", "0100007F:B806");
             let mapped = "0000000000000000FFFF00000100007F";

@@ -75,13 +75,33 @@ pub enum Choice {
 pub struct Pinentry {
     program: PathBuf,
     language: Language,
+    terminal: Option<String>,
 }
 
 impl Pinentry {
     /// A path, or a name to look up in `PATH`.
     #[must_use]
     pub fn new(program: PathBuf, language: Language) -> Self {
-        Self { program, language }
+        Self {
+            program,
+            language,
+            terminal: None,
+        }
+    }
+
+    /// The terminal that a textual prompt uses, such as `/dev/pts/3`.
+    #[must_use]
+    pub fn with_terminal(mut self, terminal: Option<String>) -> Self {
+        self.terminal = terminal;
+        self
+    }
+
+    fn platform_options(&self) -> pinentry::unix::Options<'_> {
+        let options = pinentry::unix::Options::builder();
+        match &self.terminal {
+            Some(terminal) => options.tty_name(terminal).build(),
+            None => options.build(),
+        }
     }
 }
 
@@ -94,7 +114,8 @@ impl PinPrompt for Pinentry {
             .with_prompt(self.language.pin_label())
             .with_ok(self.language.go_on())
             .with_cancel(self.language.cancel())
-            .with_timeout(seconds(question.limit));
+            .with_timeout(seconds(question.limit))
+            .with_unix_options(self.platform_options());
         if let Some(remark) = &question.remark {
             dialog.with_error(remark);
         }
@@ -107,7 +128,8 @@ impl PinPrompt for Pinentry {
         dialog
             .with_ok(self.language.go_on())
             .with_cancel(self.language.cancel())
-            .with_timeout(seconds(question.limit));
+            .with_timeout(seconds(question.limit))
+            .with_unix_options(self.platform_options());
         if let Some(next) = question.next {
             dialog.with_not_ok(next);
         }
@@ -124,7 +146,8 @@ impl PinPrompt for Pinentry {
         let mut dialog = MessageDialog::with_binary(&self.program).ok_or(MISSING)?;
         dialog
             .with_ok(self.language.go_on())
-            .with_timeout(seconds(limit));
+            .with_timeout(seconds(limit))
+            .with_unix_options(self.platform_options());
         match dialog.show_message(text) {
             // Closing the window is an answer, too.
             Ok(()) | Err(pinentry::Error::Cancelled) => Ok(()),

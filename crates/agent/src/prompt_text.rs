@@ -205,7 +205,8 @@ impl Language {
     pub fn blocked_advice(self) -> &'static str {
         match self {
             Self::French => {
-                "Votre carte est bloquée : le code a été saisi trop de fois de façon incorrecte.\n\n\
+                "Votre carte est bloquée : le code a été saisi trop de fois de façon \
+                 incorrecte.\n\n\
                  Débloquez-la avec le code de déblocage reçu avec la carte et l'outil de \
                  l'émetteur, ou demandez de l'aide à l'émetteur. Ni ce programme ni le portail ne \
                  peuvent la débloquer, et personne ne doit vous demander ces codes."

@@ -1,7 +1,7 @@
 //! Shows one prompt on a thread of its own and can take it away again.
 //!
-//! The prompt program is a child process that blocks its thread. When the page that asked has gone,
-//! or time is up, the window must go too: nobody should type a PIN into a question without an asker.
+//! The prompt program is a child process that blocks its thread. When the page that asked has
+//! gone, or time is up, the window must go too: nobody should type a PIN for an asker who left.
 
 use std::future::Future;
 use std::sync::mpsc;

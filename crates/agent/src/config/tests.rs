@@ -8,6 +8,7 @@ fn environment() -> Environment {
     Environment {
         locale: Some("en_GB.UTF-8".to_owned()),
         state_home: Some("/home/a/state".into()),
+        terminal: None,
     }
 }
 

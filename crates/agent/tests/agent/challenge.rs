@@ -20,67 +20,42 @@ fn changed(issuer: &Issuer, member: &str, value: Value) -> Value {
     claims
 }
 
+/// Challenges that each break one rule.
+fn bad_challenges(issuer: &Issuer) -> Vec<(&'static str, String)> {
+    let typ = cardea_assertion::CHALLENGE_TYP;
+    let key_of_issuer = &issuer.challenge_key;
+    let sign = |claims: &Value| key_of_issuer.sign_jwt(typ, claims).unwrap();
+    let with = |member, value| sign(&changed(issuer, member, value));
+    let good = issuer.challenge();
+    let (signed, _) = good.rsplit_once('.').unwrap();
+    let claims = issuer.claims();
+    let as_assertion = key_of_issuer
+        .sign_jwt("card-assertion+jwt", &claims)
+        .unwrap();
+    let without_kid = key_of_issuer.sign_jwt_with_jwk(typ, &claims).unwrap();
+    vec![
+        ("raw hash", "dGhpcyBpcyBhIGRvY3VtZW50J3MgaGFzaA".to_owned()),
+        ("forged", claims.sign(&key()).unwrap()),
+        ("signature cut off", format!("{signed}.")),
+        ("signed by the root", claims.sign(&issuer.root).unwrap()),
+        ("no key named", without_kid),
+        ("no type", key_of_issuer.sign_jwt("JWT", &claims).unwrap()),
+        ("another statement's type", as_assertion),
+        ("another purpose", with("purpose", json!("grant"))),
+        ("no nonce", with("nonce", json!(null))),
+        ("short nonce", with("nonce", json!("AAAA"))),
+        ("no lifetime", with("exp", json!(1_000_000))),
+        ("a day's lifetime", with("exp", json!(1_086_400))),
+        ("4 KB name", with("client_name", json!("x".repeat(2000)))),
+    ]
+}
+
 #[tokio::test]
 async fn challenges_that_are_not_the_issuers_own_reach_neither_person_nor_card() {
     let card = pharmacist();
     let workstation = Workstation::start(&Readers::holding(&card), &["pin 1234"]).await;
     let issuer = &workstation.issuer;
-    let typ = cardea_assertion::CHALLENGE_TYP;
-    let sign = |claims: &Value| issuer.challenge_key.sign_jwt(typ, claims).unwrap();
-    let good = issuer.challenge();
-    let (signed, _) = good.rsplit_once('.').unwrap();
-    let cases = [
-        ("raw hash", "dGhpcyBpcyBhIGRvY3VtZW50J3MgaGFzaA".to_owned()),
-        ("forged", issuer.claims().sign(&key()).unwrap()),
-        ("signature cut off", format!("{signed}.")),
-        (
-            "signed by the root",
-            issuer.claims().sign(&issuer.root).unwrap(),
-        ),
-        (
-            "no key named",
-            issuer
-                .challenge_key
-                .sign_jwt_with_jwk(typ, &issuer.claims())
-                .unwrap(),
-        ),
-        (
-            "no type",
-            issuer
-                .challenge_key
-                .sign_jwt("JWT", &issuer.claims())
-                .unwrap(),
-        ),
-        (
-            "another statement's type",
-            issuer
-                .challenge_key
-                .sign_jwt("card-assertion+jwt", &issuer.claims())
-                .unwrap(),
-        ),
-        (
-            "another purpose",
-            sign(&changed(issuer, "purpose", json!("grant"))),
-        ),
-        ("no nonce", sign(&changed(issuer, "nonce", json!(null)))),
-        (
-            "short nonce",
-            sign(&changed(issuer, "nonce", json!("AAAA"))),
-        ),
-        (
-            "no lifetime",
-            sign(&changed(issuer, "exp", json!(1_000_000))),
-        ),
-        (
-            "a day's lifetime",
-            sign(&changed(issuer, "exp", json!(1_086_400))),
-        ),
-        (
-            "4 KB name",
-            sign(&changed(issuer, "client_name", json!("x".repeat(2000)))),
-        ),
-    ];
-    for (name, challenge) in cases {
+    for (name, challenge) in bad_challenges(issuer) {
         let answer = workstation.page().ask(&challenge).await;
         assert_eq!(
             (answer.status, &*answer.code()),

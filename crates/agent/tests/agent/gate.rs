@@ -97,7 +97,8 @@ async fn names_that_only_point_here_are_refused_whatever_the_origin_says() {
     ];
     for host in hosts {
         let request = format!(
-            "GET /v1/status HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n"
+            "GET /v1/status HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\
+             Connection: close\r\n\r\n"
         );
         let answer = raw(agent, &request).await.unwrap();
         // A doubled Host may be refused by the HTTP library before us.
@@ -158,7 +159,9 @@ async fn the_status_says_whether_a_card_is_there_and_nothing_about_it() {
     let (readers, card) = (Readers::none(), pharmacist());
     let workstation = Workstation::start(&readers, &["pin 1234"]).await;
     let page = workstation.page();
-    let expected = |card: &str| serde_json::json!({"version": env!("CARGO_PKG_VERSION"), "state": "ready", "card": card});
+    let version = env!("CARGO_PKG_VERSION");
+    let expected =
+        |card: &str| serde_json::json!({"version": version, "state": "ready", "card": card});
     assert_eq!(page.status().await, expected("no_reader"));
     readers.plug("Reader A");
     while page.status().await == expected("no_reader") {}
@@ -174,94 +177,60 @@ async fn what_is_not_the_one_request_is_refused_with_its_code() {
     let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
     let page = workstation.page();
     let json = "Content-Type: application/json\r\n";
+    let text = "Content-Type: text/plain\r\n";
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     let long = format!("{{\"challenge\":\"{}\"}}", "x".repeat(9000));
     let cases = [
-        ("GET /nowhere", "", "", 404, "agent.not_found"),
-        ("GET /v1/assertion", "", "", 405, "agent.method_not_allowed"),
-        (
-            "PUT /v1/assertion",
-            json,
-            "{}",
-            405,
-            "agent.method_not_allowed",
-        ),
-        (
-            "POST /v1/status",
-            json,
-            "{}",
-            405,
-            "agent.method_not_allowed",
-        ),
+        ("GET /nowhere", "", "", "agent.not_found"),
+        ("GET /v1/assertion", "", "", "agent.method_not_allowed"),
+        ("PUT /v1/assertion", json, "{}", "agent.method_not_allowed"),
+        ("POST /v1/status", json, "{}", "agent.method_not_allowed"),
+        ("POST /v1/assertion", "", "{}", "agent.content_type_refused"),
         (
             "POST /v1/assertion",
-            "",
+            text,
             "{}",
-            415,
             "agent.content_type_refused",
         ),
         (
             "POST /v1/assertion",
-            "Content-Type: text/plain\r\n",
-            "{}",
-            415,
+            form,
+            "a=b",
             "agent.content_type_refused",
         ),
         (
             "POST /v1/assertion",
-            "Content-Type: application/x-www-form-urlencoded\r\n",
-            "challenge=x",
-            415,
+            &format!("{json}{text}"),
+            "{}",
             "agent.content_type_refused",
         ),
-        (
-            "POST /v1/assertion",
-            "Content-Type: application/json\r\nContent-Type: text/plain\r\n",
-            "{}",
-            415,
-            "agent.content_type_refused",
-        ),
-        ("POST /v1/assertion", json, "", 400, "agent.request_invalid"),
+        ("POST /v1/assertion", json, "", "agent.request_invalid"),
+        ("POST /v1/assertion", json, "{}", "agent.request_invalid"),
+        ("POST /v1/assertion", json, "\"x\"", "agent.request_invalid"),
         (
             "POST /v1/assertion",
             json,
-            "{}",
-            400,
+            "{\"hash\":\"x\"}",
             "agent.request_invalid",
         ),
-        (
-            "POST /v1/assertion",
-            json,
-            "\"x\"",
-            400,
-            "agent.request_invalid",
-        ),
-        (
-            "POST /v1/assertion",
-            json,
-            "{\"challenge\":\"x\",\"hash\":\"y\"}",
-            400,
-            "agent.request_invalid",
-        ),
-        (
-            "POST /v1/assertion",
-            json,
-            &long,
-            400,
-            "agent.request_invalid",
-        ),
+        ("POST /v1/assertion", json, &long, "agent.request_invalid"),
     ];
-    for (line, headers, body, status, code) in cases {
+    for (line, headers, body, code) in cases {
         let answer = page.send(line, headers, body).await;
+        let status = match code {
+            "agent.not_found" => 404,
+            "agent.method_not_allowed" => 405,
+            "agent.content_type_refused" => 415,
+            _ => 400,
+        };
         assert_eq!(
             (answer.status, &*answer.code()),
             (status, code),
             "{line} {headers} {body:.40}"
         );
         // The page may read why.
-        assert_eq!(
-            answer.header("access-control-allow-origin"),
-            Some(&*workstation.issuer.url)
-        );
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some(&*workstation.issuer.url));
     }
     assert!(workstation.person.was_told().is_empty());
 }

@@ -134,6 +134,7 @@ async fn a_card_that_blocks_comes_with_advice_and_is_not_tried_again() {
     assert_eq!(workstation.person.was_asked("GETPIN"), asked);
     // The card was asked for its state, which uses no try; no PIN was sent.
     assert!(verifies(&card) <= before + 1);
+    while page.status().await["state"] == "busy" {}
 }
 
 #[tokio::test]
