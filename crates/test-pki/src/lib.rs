@@ -36,6 +36,7 @@ mod error;
 mod extension;
 mod identifier;
 mod key;
+mod legacy;
 mod moment;
 pub mod object_identifier;
 mod ocsp;

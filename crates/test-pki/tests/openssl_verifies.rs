@@ -165,6 +165,22 @@ fn odd_variants_fail_for_their_one_reason() {
 }
 
 #[test]
+fn card_of_the_predecessor_pki_has_no_trusted_issuer() {
+    let bench = Bench::new();
+    let legacy = Authority::legacy_class(4, KeyKind::P256, bench.pki.at()).unwrap();
+    let mut spec = CardProfile::doctor()
+        .authentication(bench.pki.at())
+        .unwrap();
+    spec.key = KeyKind::P256;
+    let output = bench.verify(&legacy.issue(&spec).unwrap(), &[]);
+    let verdict = said(&output);
+    assert!(
+        verdict.contains("unable to get local issuer certificate"),
+        "{verdict}"
+    );
+}
+
+#[test]
 fn authority_below_an_issuing_authority_breaks_the_path_length() {
     let bench = Bench::new();
     let issuing = AuthorityName::FORT_PERSONNES;

@@ -126,6 +126,9 @@ impl PkiDirectory {
     /// # Errors
     /// As for [`PkiDirectory::init`] and [`PkiDirectory::open`].
     pub fn open_or_init(path: &Path, settings: &PkiSettings) -> Result<Self, Error> {
+        create_folder(path)?;
+        // Two that come at once must not both make one.
+        let _locked = Locked::take(&path.join("init.lock"))?;
         if path.join(SETTINGS_FILE).exists() {
             Self::open(path, settings.at)
         } else {
@@ -252,11 +255,7 @@ impl PkiDirectory {
     }
 
     fn lock(&self) -> Result<Locked, Error> {
-        let path = self.path.join("lock");
-        let file = File::create(&path).map_err(inaccessible(&path))?;
-        flock(&file, FlockOperation::LockExclusive)
-            .map_err(|error| inaccessible(&path)(error.into()))?;
-        Ok(Locked(file))
+        Locked::take(&self.path.join("lock"))
     }
 
     fn index_file(&self, name: AuthorityName) -> PathBuf {
@@ -293,6 +292,15 @@ impl PkiDirectory {
         let number = last + 1;
         replace(&path, format!("{number}\n").as_bytes(), Access::Public)?;
         Ok(number)
+    }
+}
+
+impl Locked {
+    fn take(path: &Path) -> Result<Self, Error> {
+        let file = File::create(path).map_err(inaccessible(path))?;
+        flock(&file, FlockOperation::LockExclusive)
+            .map_err(|error| inaccessible(path)(error.into()))?;
+        Ok(Self(file))
     }
 }
 
