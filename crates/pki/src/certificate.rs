@@ -44,8 +44,8 @@ impl Certificate {
     /// # Errors
     /// [`Error::CertificateTooLarge`] beyond [`CERTIFICATE_BYTES_MAX`];
     /// [`Error::CertificateMalformed`] for trailing bytes, BER that is not DER, a repeated
-    /// extension, an over-long serial number, `signatureAlgorithm` unlike `tbsCertificate.signature`, or
-    /// anything else that RFC 5280 section 4.1 does not allow.
+    /// extension, an over-long serial number, two signature algorithms that differ, or anything
+    /// else that RFC 5280 section 4.1 does not allow.
     pub fn parse(der: &[u8]) -> Result<Self, Error> {
         if der.len() > CERTIFICATE_BYTES_MAX {
             return Err(Error::CertificateTooLarge {

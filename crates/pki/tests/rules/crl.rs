@@ -1,109 +1,19 @@
 //! Certificate revocation lists: one baseline, one field changed.
 
-use crate::authority::{
-    Authority, NOW, extension, key_usage, p256, raw_extension, sign, signature_algorithm, time_of,
-};
-use crate::card::{Baseline, CRL_URL, url};
+use crate::authority::{NOW, extension, key_usage, p256, raw_extension};
+use crate::card::{Baseline, CRL_URL, person, url};
 use crate::evidence::{check, check_with};
+use crate::list::{ListDraft, number};
 use cardea_pki::revocation::{Crl, CrlNumbersSeen, Evidence, RevocationPolicy};
 use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
-use time::{Duration, OffsetDateTime};
-use x509_cert::certificate::Version;
-use x509_cert::crl::{CertificateList, RevokedCert, TbsCertList};
-use x509_cert::der::Encode;
-use x509_cert::der::asn1::{Ia5String, Uint};
-use x509_cert::der::flagset::FlagSet;
+use time::Duration;
+use x509_cert::der::asn1::Ia5String;
 use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::KeyUsages;
 use x509_cert::ext::pkix::crl::CrlReason;
 use x509_cert::ext::pkix::crl::dp::{IssuingDistributionPoint, Reasons};
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_cert::ext::pkix::{CrlNumber, KeyUsages};
 use x509_cert::serial_number::SerialNumber;
-
-/// A list before it is signed.
-#[derive(Clone)]
-pub(crate) struct ListDraft {
-    pub(crate) tbs: TbsCertList,
-    pub(crate) key: PKey<Private>,
-    pub(crate) digest: MessageDigest,
-}
-
-impl ListDraft {
-    /// A complete list of `issuer`: six days, issued an hour ago, nobody revoked.
-    pub(crate) fn of(issuer: &Authority) -> Self {
-        let digest = MessageDigest::sha256();
-        let tbs = TbsCertList {
-            version: Version::V2,
-            signature: signature_algorithm(&issuer.key, digest),
-            issuer: issuer.name(),
-            this_update: time_of(NOW - Duration::HOUR),
-            next_update: Some(time_of(NOW - Duration::HOUR + Duration::days(6))),
-            revoked_certificates: None,
-            crl_extensions: Some(vec![number(100)]),
-        };
-        Self {
-            tbs,
-            key: issuer.key.clone(),
-            digest,
-        }
-    }
-
-    pub(crate) fn revoke(&mut self, serial: &SerialNumber, reason: Option<CrlReason>) {
-        let reason = reason.map(|reason| vec![extension("2.5.29.21", false, &reason)]);
-        self.entry(serial, reason);
-    }
-
-    fn entry(&mut self, serial: &SerialNumber, extensions: Option<Vec<Extension>>) {
-        self.tbs
-            .revoked_certificates
-            .get_or_insert_default()
-            .push(RevokedCert {
-                serial_number: serial.clone(),
-                revocation_date: time_of(NOW - Duration::days(2)),
-                crl_entry_extensions: extensions,
-            });
-    }
-
-    fn set(&mut self, extension: Extension) {
-        let extensions = self.tbs.crl_extensions.get_or_insert_default();
-        extensions.retain(|other| other.extn_id != extension.extn_id);
-        extensions.push(extension);
-    }
-
-    fn window(&mut self, this_update: OffsetDateTime, next_update: Option<OffsetDateTime>) {
-        self.tbs.this_update = time_of(this_update);
-        self.tbs.next_update = next_update.map(time_of);
-    }
-
-    fn digest(&mut self, digest: MessageDigest) {
-        self.digest = digest;
-        self.tbs.signature = signature_algorithm(&self.key, digest);
-    }
-
-    pub(crate) fn der(&self) -> Vec<u8> {
-        let tbs = self.tbs.to_der().expect("DER");
-        CertificateList {
-            signature: sign(&self.key, self.digest, &tbs),
-            signature_algorithm: self.tbs.signature.clone(),
-            tbs_cert_list: self.tbs.clone(),
-        }
-        .to_der()
-        .expect("DER")
-    }
-
-    pub(crate) fn crl(&self) -> Crl {
-        Crl::parse(&self.der()).expect("a list")
-    }
-}
-
-fn number(value: u32) -> Extension {
-    extension(
-        "2.5.29.20",
-        false,
-        &CrlNumber(Uint::new(&value.to_be_bytes()).expect("a number")),
-    )
-}
 
 fn point() -> IssuingDistributionPoint {
     IssuingDistributionPoint {
@@ -120,10 +30,6 @@ fn scope(change: impl FnOnce(&mut IssuingDistributionPoint)) -> Extension {
     let mut point = point();
     change(&mut point);
     extension("2.5.29.28", true, &point)
-}
-
-fn at_url(text: &str) -> Option<DistributionPointName> {
-    Some(DistributionPointName::FullName(vec![url(text)]))
 }
 
 /// Judges the card with the changed list of its issuer, and the root's plain one.
@@ -319,81 +225,87 @@ fn a_verified_list_stays_bound_to_its_key() {
     );
 }
 
-/// Attacks B4 and B5, as far as lists of these kinds are not used for silence.
+/// Attack B4, as far as lists of these kinds are not used for silence.
 #[test]
-fn a_list_speaks_only_within_its_scope() {
+fn a_list_speaks_only_for_its_kind_of_certificate() {
     const UNKNOWN: Result<(), &str> = Err("pki.revocation_unknown");
-    let scoped = |extension: Extension| with_list(|list, _| list.set(extension));
-    let some_reasons: FlagSet<Reasons> = Reasons::KeyCompromise.into();
+    let scoped =
+        |change: fn(&mut IssuingDistributionPoint)| with_list(|list, _| list.set(scope(change)));
+    let some_reasons = |point: &mut IssuingDistributionPoint| {
+        point.only_some_reasons = Some(Reasons::KeyCompromise.into());
+    };
     for (name, outcome, expected) in [
         (
             "end entities",
-            scoped(scope(|point| point.only_contains_user_certs = true)),
+            scoped(|point| point.only_contains_user_certs = true),
             Ok(()),
         ),
         (
             "authorities",
-            scoped(scope(|point| point.only_contains_ca_certs = true)),
+            scoped(|point| point.only_contains_ca_certs = true),
             UNKNOWN,
         ),
         (
             "attributes",
-            scoped(scope(|point| point.only_contains_attribute_certs = true)),
+            scoped(|point| point.only_contains_attribute_certs = true),
             UNKNOWN,
         ),
         (
             "indirect",
-            scoped(scope(|point| point.indirect_crl = true)),
+            scoped(|point| point.indirect_crl = true),
             UNKNOWN,
         ),
+        ("some reasons", scoped(some_reasons), UNKNOWN),
+    ] {
+        assert_eq!(outcome, expected, "{name}");
+    }
+}
+
+/// PKITS 4.14.8 has the point that is named relative to its issuer.
+#[test]
+fn a_list_speaks_only_for_its_distribution_point() {
+    let at = |point_name: DistributionPointName| {
+        with_list(|list, _| {
+            list.set(scope(|point| point.distribution_point = Some(point_name)));
+        })
+    };
+    let full = |name: GeneralName| DistributionPointName::FullName(vec![name]);
+    let mail = GeneralName::Rfc822Name(Ia5String::new("a@igc.test").expect("ASCII"));
+    let relative = person(&[&[("2.5.4.3", "CRL1")]]).0.remove(0);
+    const UNKNOWN: Result<(), &str> = Err("pki.revocation_unknown");
+    for (name, outcome, expected) in [
+        ("the card's", at(full(url(CRL_URL))), Ok(())),
+        ("another", at(full(url("http://igc.test/x.crl"))), UNKNOWN),
+        ("named otherwise", at(full(mail)), UNKNOWN),
         (
-            "reasons",
-            scoped(scope(|point| point.only_some_reasons = Some(some_reasons))),
+            "relative",
+            at(DistributionPointName::NameRelativeToCRLIssuer(relative)),
             UNKNOWN,
-        ),
-        (
-            "the card's point",
-            scoped(scope(|point| point.distribution_point = at_url(CRL_URL))),
-            Ok(()),
-        ),
-        (
-            "another point",
-            scoped(scope(|point| {
-                point.distribution_point = at_url("http://igc.test/x.crl")
-            })),
-            UNKNOWN,
-        ),
-        (
-            "a point named otherwise",
-            scoped(scope(|point| {
-                let mail = GeneralName::Rfc822Name(Ia5String::new("a@igc.test").unwrap());
-                point.distribution_point = Some(DistributionPointName::FullName(vec![mail]));
-            })),
-            UNKNOWN,
-        ),
-        (
-            "a delta",
-            scoped(raw_extension("2.5.29.27", true, &[2, 1, 99])),
-            UNKNOWN,
-        ),
-        (
-            "a delta not marked critical",
-            scoped(raw_extension("2.5.29.27", false, &[2, 1, 99])),
-            UNKNOWN,
-        ),
-        (
-            "unknown critical",
-            scoped(raw_extension("1.2.3.4", true, &[5, 0])),
-            UNKNOWN,
-        ),
-        (
-            "unknown",
-            scoped(raw_extension("1.2.3.4", false, &[5, 0])),
-            Ok(()),
         ),
     ] {
         assert_eq!(outcome, expected, "{name}");
     }
+}
+
+/// Attack B5: a delta list does not stand alone.
+#[test]
+fn extensions_that_are_not_understood_close_the_list() {
+    let with = |dotted: &str, critical| {
+        with_list(|list, _| list.set(raw_extension(dotted, critical, &[2, 1, 99])))
+    };
+    const DELTA: &str = "2.5.29.27";
+    assert_eq!(with("1.2.3.4", false), Ok(()));
+    assert_eq!(
+        with("1.2.3.4", true),
+        Err("pki.revocation_unknown"),
+        "unknown and critical"
+    );
+    assert_eq!(with(DELTA, true), Err("pki.revocation_unknown"), "a delta");
+    assert_eq!(
+        with(DELTA, false),
+        Err("pki.revocation_unknown"),
+        "a delta not marked critical"
+    );
 }
 
 /// Revoked wins from whichever source: a delta list or one for some reasons revokes as well.

@@ -2,7 +2,7 @@
 
 use crate::authority::NOW;
 use crate::card::{Baseline, CRL_URL, OCSP_URL, ROOT_CRL_URL};
-use crate::crl::ListDraft;
+use crate::list::ListDraft;
 use crate::ocsp::ResponseDraft;
 use cardea_pki::revocation::{
     Crl, Evidence, RevocationGood, RevocationPolicy, SourceKind, UnknownStatus, check_revocation,

@@ -12,6 +12,8 @@ mod crl;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod list;
+#[cfg(test)]
 mod ocsp;
 #[cfg(test)]
 mod ocsp_responder;

@@ -2,8 +2,8 @@
 
 use crate::authority::{Authority, Draft, NOW, key_usage, name, p256, raw_extension};
 use crate::card::{Baseline, purposes};
-use crate::crl::ListDraft;
 use crate::evidence::check_with;
+use crate::list::ListDraft;
 use crate::ocsp::{ResponseDraft, key_hash};
 use cardea_pki::revocation::{Evidence, RevocationPolicy};
 use openssl::pkey::{PKey, Private};

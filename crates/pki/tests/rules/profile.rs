@@ -15,6 +15,18 @@ const CARD_NUMBER: &str = "1.2.250.1.71.1.2.3";
 const KIND: &str = "1.2.250.1.71.1.2.5";
 const PROFESSION: &str = "1.2.250.1.71.1.2.7";
 
+type Set = &'static [(&'static str, &'static str)];
+type Sets = &'static [Set];
+
+const CN: &str = "2.5.4.3";
+const SN: &str = "2.5.4.4";
+const O: &str = "2.5.4.10";
+const OU: &str = "2.5.4.11";
+const TITLE: &str = "2.5.4.12";
+const GN: &str = "2.5.4.42";
+const RPPS: &str = "899700366240";
+const PERSON: Set = &[(GN, "CAMILLE"), (CN, RPPS), (SN, "DURAND")];
+
 fn read(change: impl FnOnce(&mut Draft)) -> Result<ProfessionalIdentity, &'static str> {
     read_with(&ProfilePolicy::sandbox(), change)
 }
@@ -28,7 +40,7 @@ fn read_with(
     cps::check_profile(&baseline.path(), policy).map_err(|error| error.code())
 }
 
-fn subject(sets: &'static [&'static [(&'static str, &'static str)]]) -> impl FnOnce(&mut Draft) {
+fn subject(sets: Sets) -> impl FnOnce(&mut Draft) {
     move |card| card.tbs.subject = person(sets)
 }
 
@@ -108,75 +120,53 @@ fn a_student_is_never_a_doctor() {
 #[test]
 fn the_profession_must_fit_the_card_type() {
     let refused = Err("pki.profile_extension_invalid");
-    let family = |outcome: Result<ProfessionalIdentity, _>| outcome.map(|one| one.card.family);
+    let with_type = |code, training: Option<u32>| {
+        read(move |card| {
+            card.set(card_type(code));
+            if let Some(training) = training {
+                card.set(profession_in_training(training));
+            }
+        })
+        .map(|identity| identity.card.family)
+    };
     for (name, outcome, expected) in [
         (
             "type 0 is a value, not an absence",
-            family(read(|card| card.set(card_type(0)))),
+            with_type(0, None),
             Ok(CardFamily::Cps),
         ),
-        (
-            "authorised staff",
-            family(read(|card| card.set(card_type(3)))),
-            Ok(CardFamily::Cpa),
-        ),
-        (
-            "unknown type",
-            family(read(|card| card.set(card_type(4)))),
-            refused,
-        ),
-        (
-            "student with a doctor's code",
-            family(read(|card| card.set(card_type(1)))),
-            refused,
-        ),
-        (
-            "student with both codes",
-            family(read(|card| {
-                card.set(card_type(1));
-                card.set(profession_in_training(10));
-            })),
-            refused,
-        ),
+        ("authorised staff", with_type(3, None), Ok(CardFamily::Cpa)),
+        ("unknown type", with_type(4, None), refused),
+        ("student with a doctor's code", with_type(1, None), refused),
+        ("student with both codes", with_type(1, Some(10)), refused),
         (
             "professional with both codes",
-            family(read(|card| card.set(profession_in_training(10)))),
+            with_type(0, Some(10)),
             refused,
         ),
-        (
-            "professional without a code",
-            family(read(|card| card.remove(PROFESSION))),
-            refused,
-        ),
-        (
-            "code out of range",
-            family(read(|card| card.set(profession(1000)))),
-            refused,
-        ),
-        (
-            "negative code",
-            family(read(|card| {
-                card.set(raw_extension(PROFESSION, false, &[2, 1, 0xf6]))
-            })),
-            refused,
-        ),
-        (
-            "code as text",
-            family(read(|card| {
-                card.set(raw_extension(PROFESSION, false, &[0x0c, 2, b'1', b'0']))
-            })),
-            refused,
-        ),
-        (
-            "bytes after the code",
-            family(read(|card| {
-                card.set(raw_extension(PROFESSION, false, &[2, 1, 10, 0]))
-            })),
-            refused,
-        ),
+        ("employee in training", with_type(2, Some(10)), refused),
     ] {
         assert_eq!(outcome, expected, "{name}");
     }
+}
+
+#[test]
+fn a_profession_is_a_small_integer() {
+    let refused = Err("pki.profile_extension_invalid");
+    let missing = read(|card| card.remove(PROFESSION)).map(|_| ());
+    assert_eq!(missing, refused, "a professional has one");
+    let with_value =
+        |value: &[u8]| read(|card| card.set(raw_extension(PROFESSION, false, value))).map(|_| ());
+    assert_eq!(read(|card| card.set(profession(999))).map(|_| ()), Ok(()));
+    assert_eq!(
+        read(|card| card.set(profession(1000))).map(|_| ()),
+        refused,
+        "out of range"
+    );
+    assert_eq!(with_value(&[2, 1, 10]), Ok(()));
+    assert_eq!(with_value(&[2, 1, 0xf6]), refused, "negative");
+    assert_eq!(with_value(&[0x0c, 2, b'1', b'0']), refused, "text");
+    assert_eq!(with_value(&[2, 1, 10, 0]), refused, "bytes after it");
 }
 
 #[test]
@@ -239,123 +229,96 @@ fn what_is_not_a_card_is_refused() {
     }
 }
 
+/// Judges the subject made of these sets.
+fn subject_code(sets: Sets) -> Result<(), &'static str> {
+    read(subject(sets)).map(|identity| assert_eq!(identity.subject_id, RPPS))
+}
+
+const REFUSED: Result<(), &str> = Err("pki.profile_subject_invalid");
+
 #[test]
-fn the_subject_must_be_this_profiles() {
-    const PERSON: &[(&str, &str)] = &[
-        ("2.5.4.42", "CAMILLE"),
-        ("2.5.4.3", "899700366240"),
-        ("2.5.4.4", "DURAND"),
+fn identifier_and_names_stand_in_one_set_in_any_order() {
+    const LONG_GIVEN_NAME: Set = &[(GN, "CAMILLE ALEXANDRINE"), (CN, RPPS), (SN, "LI")];
+    const FOURTH_MEMBER: Set = &[
+        (GN, "CAMILLE"),
+        (CN, RPPS),
+        (SN, "DURAND"),
+        (TITLE, "Médecin"),
     ];
-    let refused = Err("pki.profile_subject_invalid");
-    let check = |sets| read(subject(sets)).map(|one| assert_eq!(one.subject_id, "899700366240"));
-    let accepted = Ok(());
-    for (name, outcome, expected) in [
+    const APART: Sets = &[&[(GN, "CAMILLE")], &[(CN, RPPS)], &[(SN, "DURAND")]];
+    let cases: [(&str, Sets, Result<(), &str>); 8] = [
+        ("person alone", &[PERSON], Ok(())),
         (
-            "person alone",
-            check(&[&[("2.5.4.6", "FR")], PERSON]),
-            accepted,
-        ),
-        (
-            "long given name, so that DER sorts the members otherwise",
-            check(&[&[
-                ("2.5.4.42", "CAMILLE ALEXANDRINE"),
-                ("2.5.4.3", "899700366240"),
-                ("2.5.4.4", "LI"),
-            ]]),
-            accepted,
+            "DER sorts the members otherwise",
+            &[LONG_GIVEN_NAME],
+            Ok(()),
         ),
         (
             "no identifier",
-            check(&[&[("2.5.4.42", "CAMILLE"), ("2.5.4.4", "DURAND")]]),
-            refused,
+            &[&[(GN, "CAMILLE"), (SN, "DURAND")]],
+            REFUSED,
         ),
-        (
-            "members apart",
-            check(&[
-                &[("2.5.4.42", "CAMILLE")],
-                &[("2.5.4.3", "899700366240")],
-                &[("2.5.4.4", "DURAND")],
-            ]),
-            refused,
-        ),
+        ("members apart", APART, REFUSED),
         (
             "a second identifier",
-            check(&[PERSON, &[("2.5.4.3", "899700366241")]]),
-            refused,
+            &[PERSON, &[(CN, "899700366241")]],
+            REFUSED,
         ),
-        ("a second person", check(&[PERSON, PERSON]), refused),
-        (
-            "a name for an identifier",
-            check(&[&[
-                ("2.5.4.42", "CAMILLE"),
-                ("2.5.4.3", "CAMILLE DURAND"),
-                ("2.5.4.4", "DURAND"),
-            ]]),
-            refused,
-        ),
+        ("a second person", &[PERSON, PERSON], REFUSED),
         (
             "another profile's attribute",
-            check(&[PERSON, &[("2.5.4.5", "899700366241")]]),
-            refused,
+            &[PERSON, &[("2.5.4.5", RPPS)]],
+            REFUSED,
         ),
-        (
-            "a fourth member",
-            check(&[&[
-                ("2.5.4.42", "CAMILLE"),
-                ("2.5.4.3", "899700366240"),
-                ("2.5.4.4", "DURAND"),
-                ("2.5.4.12", "Médecin"),
-            ]]),
-            refused,
-        ),
-        (
-            "a NUL in the name",
-            check(&[&[
-                ("2.5.4.42", "CAMILLE"),
-                ("2.5.4.3", "899700366240"),
-                ("2.5.4.4", "DU\0RAND"),
-            ]]),
-            refused,
-        ),
-        (
-            "a right-to-left mark",
-            check(&[&[
-                ("2.5.4.42", "CAMILLE"),
-                ("2.5.4.3", "899700366240"),
-                ("2.5.4.4", "DU\u{202e}RAND"),
-            ]]),
-            refused,
-        ),
-        (
-            "an empty name",
-            check(&[&[
-                ("2.5.4.42", "CAMILLE"),
-                ("2.5.4.3", "899700366240"),
-                ("2.5.4.4", ""),
-            ]]),
-            refused,
-        ),
-        (
-            "a structure's name without its identifier",
-            check(&[PERSON, &[("2.5.4.10", "HOPITAL")]]),
-            refused,
-        ),
-        (
-            "a person's identifier for a structure",
-            check(&[PERSON, &[("2.5.4.11", "899700366240")]]),
-            refused,
-        ),
-        (
-            "two structures",
-            check(&[
-                PERSON,
-                &[("2.5.4.11", "10B0057881")],
-                &[("2.5.4.11", "10B0057882")],
-            ]),
-            refused,
-        ),
-    ] {
+        ("a fourth member", &[FOURTH_MEMBER], REFUSED),
+    ];
+    for (name, sets, expected) in cases {
+        assert_eq!(subject_code(sets), expected, "{name}");
+    }
+}
+
+#[test]
+fn values_that_deceive_are_refused() {
+    const NAME_FOR_IDENTIFIER: Set = &[(GN, "CAMILLE"), (CN, "CAMILLE DURAND"), (SN, "DURAND")];
+    const NUL: Set = &[(GN, "CAMILLE"), (CN, RPPS), (SN, "DU\0RAND")];
+    const RIGHT_TO_LEFT: Set = &[(GN, "CAMILLE"), (CN, RPPS), (SN, "DU\u{202e}RAND")];
+    const ZERO_WIDTH: Set = &[(GN, "CAMILLE"), (CN, RPPS), (SN, "DU\u{200b}RAND")];
+    const EMPTY: Set = &[(GN, "CAMILLE"), (CN, RPPS), (SN, "")];
+    const ACCENTS: Set = &[(GN, "ZOÉ"), (CN, RPPS), (SN, "D'ÂGE-LE ÑOÑO")];
+    let cases: [(&str, Set, Result<(), &str>); 6] = [
+        ("accents", ACCENTS, Ok(())),
+        ("a name for an identifier", NAME_FOR_IDENTIFIER, REFUSED),
+        ("a NUL", NUL, REFUSED),
+        ("a right-to-left mark", RIGHT_TO_LEFT, REFUSED),
+        ("a zero-width space", ZERO_WIDTH, REFUSED),
+        ("an empty name", EMPTY, REFUSED),
+    ];
+    for (name, set, expected) in cases {
+        let outcome = read(move |card| card.tbs.subject = person(&[set])).map(|_| ());
         assert_eq!(outcome, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_structure_has_one_identifier_of_its_own_kind() {
+    const FINESS: Set = &[(OU, "10B0057881")];
+    let cases: [(&str, Sets, Result<(), &str>); 5] = [
+        (
+            "identifier and name",
+            &[&[(O, "HOPITAL")], FINESS, PERSON],
+            Ok(()),
+        ),
+        ("identifier alone", &[FINESS, PERSON], Ok(())),
+        ("name alone", &[&[(O, "HOPITAL")], PERSON], REFUSED),
+        ("a person's identifier", &[&[(OU, RPPS)], PERSON], REFUSED),
+        (
+            "two of them",
+            &[FINESS, &[(OU, "10B0057882")], PERSON],
+            REFUSED,
+        ),
+    ];
+    for (name, sets, expected) in cases {
+        assert_eq!(subject_code(sets), expected, "{name}");
     }
 }
 
