@@ -100,7 +100,8 @@ impl std::fmt::Debug for CardImage {
 }
 
 impl CardImage {
-    /// Identifier of the other application: F marks proprietary ones (ISO/IEC 7816-4 section 8.2.1).
+    /// Identifier of the other application; F marks proprietary ones (ISO/IEC 7816-4 section
+    /// 8.2.1).
     pub const OTHER_AID: &'static [u8] = b"\xf0CARDEA-BILL";
 
     /// A card with 9A for authentication and 9C for signature.

@@ -23,14 +23,15 @@ const CANCELLED: &str = "ERR 83886179 Operation cancelled <Pinentry>";
 /// `GPG_ERR_NOT_CONFIRMED` from pinentry.
 const NOT_CONFIRMED: &str = "ERR 83886194 Not confirmed <Pinentry>";
 
+const SCRIPT_HELP: &str = "\
+The script has one JSON object a line: {\"pin\":\"1234\"}, {\"cancel\":true}, {\"confirm\":true} or
+{\"confirm\":false}, each with an optional \"after_ms\". A question for a PIN takes the next pin or
+cancel line, a question to confirm the next confirm line; the last line of each kind repeats. A
+question without a line of its kind is cancelled.";
+
 /// Where the answers come from.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "The script has one JSON object a line: {\"pin\":\"1234\"}, {\"cancel\":true}, \
-    {\"confirm\":true} or {\"confirm\":false}, each with an optional \"after_ms\". A question for a \
-    PIN takes the next pin or cancel line, a question to confirm the next confirm line; the last \
-    line of each kind repeats. A question without a line of its kind is cancelled."
-)]
+#[command(after_help = SCRIPT_HELP)]
 pub(crate) struct PinentryArguments {
     /// Script; FILE.log records what was shown and which answers were given.
     #[arg(long)]
