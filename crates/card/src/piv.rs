@@ -50,6 +50,12 @@ impl<T: CardTransport> PivCard<T> {
         }
     }
 
+    /// Clears the PIN state that a PKCS#11 module left behind.
+    #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+    pub(crate) fn clear_pin_state(&mut self) -> Result<PinAfter, Error> {
+        self.in_application(|exchange| Ok(verified_pin::clear(exchange)))
+    }
+
     /// Runs `work` in one transaction with the PIV application selected: another program may have
     /// selected its own since.
     fn in_application<R>(

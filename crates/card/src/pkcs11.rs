@@ -7,6 +7,7 @@
 //! not check the PIN.
 
 mod card;
+mod card_state;
 mod fault;
 mod module;
 mod monitor;

@@ -158,6 +158,8 @@ pub enum PinAfter {
     Cleared,
     /// Another program had verified the PIN before, and keeps that.
     KeptForOther,
+    /// A PKCS#11 module was told to log out. Whether it told the card, too, is not known.
+    LoggedOut,
     /// The card refused to clear its PIN state: other programs can use its keys until the card is
     /// removed.
     NotCleared,

@@ -82,7 +82,7 @@ fn rsa_and_ec_keys_sign_and_the_token_is_logged_out_after() {
                 let signature = card
                     .sign(&SignRequest::new(&certificate, &pin, MESSAGE))
                     .unwrap();
-                assert_eq!(signature.pin_after(), PinAfter::Cleared);
+                assert_eq!(signature.pin_after(), PinAfter::LoggedOut);
                 assert!(!card.pin_status().unwrap().verified);
                 match signature.algorithm() {
                     SignatureAlgorithm::Rs256 => {

@@ -45,7 +45,7 @@ impl Drop for VerifiedPin<'_, '_> {
 
 /// VERIFY with P1 = FF (SP 800-73-4 part 2 section 3.2.1). Cards of older editions lack it; there
 /// the state ends when another application is selected (section 3.1.1).
-fn clear(exchange: &mut Exchange<'_>) -> PinAfter {
+pub(super) fn clear(exchange: &mut Exchange<'_>) -> PinAfter {
     let reset = Command::new("VERIFY", INS_VERIFY, 0xFF, PIN_REFERENCE);
     if exchange
         .send(&reset)

@@ -8,6 +8,7 @@ use cryptoki::slot::{Slot, TokenInfo};
 use secrecy::SecretBox;
 use tracing::warn;
 
+use super::card_state::CardState;
 use super::fault::from_pkcs11;
 use crate::{
     Card, CardCertificate, Error, KeyAlgorithm, KeyReference, Pin, PinAfter, PinStatus,
@@ -21,19 +22,26 @@ const CERTIFICATES_MAX: usize = 32;
 pub struct Pkcs11Card {
     context: Pkcs11,
     slot: Slot,
+    slot_description: String,
     session: Session,
     label: String,
     serial: String,
 }
 
 impl Pkcs11Card {
-    pub(super) fn open(context: Pkcs11, slot: Slot, token: &TokenInfo) -> Result<Self, Error> {
+    pub(super) fn open(
+        context: Pkcs11,
+        slot: Slot,
+        slot_description: String,
+        token: &TokenInfo,
+    ) -> Result<Self, Error> {
         let session = context.open_ro_session(slot).map_err(from_pkcs11)?;
         let label = token.label().trim().to_owned();
         let serial = token.serial_number().trim().to_owned();
         Ok(Self {
             context,
             slot,
+            slot_description,
             session,
             label,
             serial,
@@ -208,10 +216,12 @@ impl Card for Pkcs11Card {
         }
         before.check_may_try(request.last_try)?;
         request.abandonment.check()?;
+        let card_state = CardState::read(&self.slot_description);
         self.log_in(request.pin)?;
         // From here on every way out logs out.
         let login = Login {
-            session: &self.session,
+            card: self,
+            card_state,
             is_over: false,
         };
         let jws_bytes = self.raw_signature(request, id, algorithm)?;
@@ -242,31 +252,34 @@ fn pin_status_of(token: &TokenInfo, verified: bool) -> PinStatus {
 
 /// Our login; logs out when it goes, on error paths and panics too.
 struct Login<'a> {
-    session: &'a Session,
+    card: &'a Pkcs11Card,
+    card_state: CardState,
     is_over: bool,
 }
 
 impl Login<'_> {
     fn end(mut self) -> PinAfter {
         self.is_over = true;
-        log_out(self.session)
+        self.log_out()
+    }
+
+    fn log_out(&self) -> PinAfter {
+        if let Err(error) = self.card.session.logout() {
+            warn!(error = %error, "the token did not log out");
+            return PinAfter::NotCleared;
+        }
+        let pin_after = self.card_state.restore(&self.card.slot_description);
+        if pin_after == PinAfter::NotCleared {
+            warn!("the card did not clear its PIN state");
+        }
+        pin_after
     }
 }
 
 impl Drop for Login<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            log_out(self.session);
-        }
-    }
-}
-
-fn log_out(session: &Session) -> PinAfter {
-    match session.logout() {
-        Ok(()) => PinAfter::Cleared,
-        Err(error) => {
-            warn!(error = %error, "the token did not log out");
-            PinAfter::NotCleared
+            self.log_out();
         }
     }
 }

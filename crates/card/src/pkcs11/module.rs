@@ -68,7 +68,7 @@ impl Pkcs11Module {
         let slot = self.slots()?.into_iter().find(|slot| slot.name == reader);
         let slot = slot.ok_or(Error::NoReader)?;
         let token = slot.token.ok_or(Error::NoCard)?;
-        Pkcs11Card::open(self.context.clone(), slot.slot, &token)
+        Pkcs11Card::open(self.context.clone(), slot.slot, slot.description, &token)
     }
 
     /// Opens the token of one insertion.
@@ -105,9 +105,14 @@ impl Pkcs11Module {
             let name = if named.iter().any(|other| other.name == description) {
                 format!("{description} #{slot}")
             } else {
-                description
+                description.clone()
             };
-            named.push(NamedSlot { name, slot, token });
+            named.push(NamedSlot {
+                name,
+                description,
+                slot,
+                token,
+            });
         }
         Ok(named)
     }
@@ -115,6 +120,8 @@ impl Pkcs11Module {
 
 struct NamedSlot {
     name: String,
+    /// The module's own text, which with most modules is the PC/SC reader's name.
+    description: String,
     slot: Slot,
     token: Option<TokenInfo>,
 }

@@ -1,0 +1,172 @@
+//! A process with a pcscd of its own and cards to insert.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use cardea_card::{Backend, Card, Reader};
+use cardea_test_pki::{CardProfile, KeyKind, TestPki};
+use cardea_virtual_card::private_pcscd::PrivatePcscd;
+use cardea_virtual_card::vpcd::PluggedCard;
+use cardea_virtual_card::{CardImage, Fault, Trigger, VirtualCard};
+
+const VPCD: &str = "CARDEA_TEST_VPCD";
+const READER: &str = "CARDEA_TEST_VPCD_READER";
+const NO_SERVICE: &str = "CARDEA_TEST_NO_PCSCD";
+const LIMIT: Duration = Duration::from_secs(20);
+
+pub(crate) struct Scene {
+    pub(crate) reader: String,
+    vpcd: String,
+}
+
+/// A card in the reader, and a second connection to it for faults and for looking at it.
+pub(crate) struct Inserted {
+    view: VirtualCard,
+    _plugged: PluggedCard,
+}
+
+impl Inserted {
+    pub(crate) fn inject(&self, trigger: Trigger, fault: Fault) {
+        self.view.inject(trigger, fault);
+    }
+
+    pub(crate) fn command_headers(&self) -> Vec<[u8; 4]> {
+        self.view.command_headers()
+    }
+}
+
+impl Scene {
+    pub(crate) fn image(&self, key: KeyKind) -> CardImage {
+        let pki = TestPki::shared().unwrap();
+        let issued = pki
+            .issue_card(&CardProfile::pharmacist().with_key(key))
+            .unwrap();
+        CardImage::from_issued(&issued).unwrap()
+    }
+
+    pub(crate) fn insert(&self, key: KeyKind) -> Inserted {
+        self.insert_image(self.image(key))
+    }
+
+    /// Inserts a card and waits until pcscd shows it.
+    pub(crate) fn insert_image(&self, image: CardImage) -> Inserted {
+        let inserted = self.plug(image);
+        self.wait_for(true);
+        inserted
+    }
+
+    /// Inserts a card without looking whether pcscd has noticed.
+    pub(crate) fn insert_unwatched(&self, key: KeyKind) -> Inserted {
+        self.plug(self.image(key))
+    }
+
+    /// Pulls a card and waits until pcscd shows that.
+    pub(crate) fn remove(&self, inserted: Inserted) {
+        drop(inserted);
+        self.wait_for(false);
+    }
+
+    fn plug(&self, image: CardImage) -> Inserted {
+        let card = VirtualCard::insert(image).unwrap();
+        let view = card.connect();
+        Inserted {
+            view,
+            _plugged: PluggedCard::plug(&self.vpcd, card).unwrap(),
+        }
+    }
+
+    fn wait_for(&self, present: bool) {
+        let mut monitor = Backend::Pcsc.monitor().unwrap();
+        let mut readers = monitor.readers().unwrap();
+        let began = Instant::now();
+        while readers
+            .iter()
+            .any(|reader| reader.name == self.reader && reader.has_card())
+            != present
+        {
+            assert!(began.elapsed() < LIMIT, "pcscd does not notice the card");
+            monitor.wait_for_change(Some(LIMIT)).unwrap();
+            readers = monitor.readers().unwrap();
+        }
+    }
+}
+
+/// Runs the named test once more in a process that talks to a new pcscd.
+pub(crate) fn run_in_own_process(name: &str, test: impl FnOnce(&Scene)) {
+    if let (Ok(vpcd), Ok(reader)) = (std::env::var(VPCD), std::env::var(READER)) {
+        return test(&Scene { reader, vpcd });
+    }
+    let pcscd = PrivatePcscd::start().unwrap();
+    let mut command = pcscd.client(&this_program());
+    command
+        .env(VPCD, pcscd.vpcd_address())
+        .env(READER, pcscd.reader_name());
+    run(name, &mut command);
+}
+
+/// Runs the named test once more in a process that finds no pcscd.
+pub(crate) fn run_without_pcscd(name: &str, test: impl FnOnce()) {
+    if std::env::var_os(NO_SERVICE).is_some() {
+        return test();
+    }
+    let mut command = Command::new(this_program());
+    command
+        .env("PCSCLITE_CSOCK_NAME", "/nonexistent/pcscd.comm")
+        .env(NO_SERVICE, "1");
+    run(name, &mut command);
+}
+
+fn this_program() -> String {
+    std::env::current_exe()
+        .unwrap()
+        .into_os_string()
+        .into_string()
+        .unwrap()
+}
+
+fn run(name: &str, command: &mut Command) {
+    let output = command
+        .args(["--exact", name, "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    assert!(
+        text.contains("1 passed"),
+        "the test's name is not {name}: {text}"
+    );
+}
+
+/// OpenSC's module as backend.
+pub(crate) fn opensc() -> Backend {
+    let places = [
+        "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so",
+        "/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so",
+        "/usr/lib64/opensc-pkcs11.so",
+        "/usr/lib/opensc-pkcs11.so",
+    ];
+    let found = places.iter().map(Path::new).find(|place| place.exists());
+    let module = found.expect("OpenSC is missing; on Debian: apt-get install opensc-pkcs11");
+    Backend::Pkcs11 {
+        module: PathBuf::from(module),
+    }
+}
+
+/// The token that OpenSC sees, once it does.
+pub(crate) fn open_token(backend: &Backend) -> Box<dyn Card> {
+    let mut monitor = backend.monitor().unwrap();
+    let began = Instant::now();
+    loop {
+        let readers = monitor.readers().unwrap();
+        if let Some(reader) = readers.iter().find(|reader| Reader::has_card(reader)) {
+            return backend.open(&reader.name).unwrap();
+        }
+        assert!(
+            began.elapsed() < LIMIT,
+            "OpenSC does not see the card: {readers:?}"
+        );
+        monitor.wait_for_change(Some(LIMIT)).unwrap();
+    }
+}

@@ -1,0 +1,280 @@
+//! The PIV client of `cardea-card` on the virtual card, in one process.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::time::Duration;
+
+use cardea_card::{
+    Abandonment, ApduChannel, ApduCounter, Card, CardFamily, CardThread, CardTransport,
+    CountingTransport, Error, KeyReference, LastTry, Pin, PinAfter, PivCard, PivSlot, SignRequest,
+    Signature, SignatureAlgorithm, StatusWord, authentication_certificate,
+};
+use cardea_test_pki::{CardProfile, KeyKind, TestPki};
+use cardea_virtual_card::{CardImage, DEFAULT_PIN, Fault, Trigger, VirtualCard};
+
+const MESSAGE: &[u8] = b"the exact bytes that the card signs";
+
+fn image(key: KeyKind) -> CardImage {
+    let pki = TestPki::shared().unwrap();
+    let issued = pki
+        .issue_card(&CardProfile::pharmacist().with_key(key))
+        .unwrap();
+    CardImage::from_issued(&issued).unwrap()
+}
+
+fn insert(key: KeyKind) -> VirtualCard {
+    VirtualCard::insert(image(key)).unwrap()
+}
+
+fn counted(reader: &VirtualCard) -> (PivCard<CountingTransport<VirtualCard>>, ApduCounter) {
+    let (transport, counter) = CountingTransport::new(reader.connect());
+    (PivCard::new(transport), counter)
+}
+
+fn sign(card: &mut dyn Card, typed: &str, last_try: LastTry) -> Result<Signature, Error> {
+    let certificates = card.certificates()?;
+    let certificate = authentication_certificate(&certificates)?;
+    let pin = Pin::parse(typed)?;
+    card.sign(&SignRequest::new(certificate, &pin, MESSAGE).with_last_try(last_try))
+}
+
+/// One command of another program.
+fn send(program: &mut VirtualCard, command: &[u8]) -> (Vec<u8>, StatusWord) {
+    let mut data = program.transmit(command).unwrap();
+    let status = data.split_off(data.len() - 2);
+    (data, StatusWord::from_bytes(status[0], status[1]))
+}
+
+fn select_piv(program: &mut VirtualCard) {
+    let command = [0, 0xA4, 4, 0, 9, 0xA0, 0, 0, 3, 8, 0, 0, 0x10, 0, 0];
+    assert!(send(program, &command).1.is_success());
+}
+
+fn pin_state(program: &mut VirtualCard) -> StatusWord {
+    send(program, &[0, 0x20, 0, 0x80]).1
+}
+
+#[test]
+fn a_login_takes_five_commands_or_seven_short_ones_for_rsa() {
+    let cases = [
+        (image(KeyKind::P256), 5, SignatureAlgorithm::Es256),
+        (image(KeyKind::Rsa2048), 7, SignatureAlgorithm::Rs256),
+        (
+            image(KeyKind::Rsa2048).announcing_extended_length(),
+            5,
+            SignatureAlgorithm::Rs256,
+        ),
+    ];
+    for (image, commands, algorithm) in cases {
+        let reader = VirtualCard::insert(image).unwrap();
+        let (mut card, counter) = counted(&reader);
+        let certificates = card.certificates().unwrap();
+        let certificate = authentication_certificate(&certificates).unwrap();
+        counter.take();
+        let pin = Pin::parse(DEFAULT_PIN).unwrap();
+        let signature = card
+            .sign(&SignRequest::new(certificate, &pin, MESSAGE))
+            .unwrap();
+        assert_eq!(signature.algorithm(), algorithm);
+        assert_eq!(signature.pin_after(), PinAfter::Cleared);
+        assert_eq!(counter.take(), commands, "{algorithm}");
+    }
+}
+
+#[test]
+fn certificates_carry_the_holders_names_and_the_right_one_is_chosen() {
+    let reader = insert(KeyKind::Rsa2048);
+    let (mut card, counter) = counted(&reader);
+    let certificates = card.certificates().unwrap();
+    assert_eq!(certificates.len(), 2);
+    assert!(counter.count() < 30, "{} commands", counter.count());
+    let chosen = authentication_certificate(&certificates).unwrap();
+    assert_eq!(chosen.key(), &KeyReference::Piv(PivSlot::Authentication));
+    let holder = chosen.holder();
+    assert!(holder.given_name.is_some() && holder.surname.is_some() && holder.title.is_some());
+    assert_eq!(holder.card_family, Some(CardFamily::Cps));
+    assert_eq!(card.serial().unwrap().len(), 32);
+}
+
+#[test]
+fn a_second_program_finds_the_pin_not_verified_and_its_own_file_still_selectable() {
+    let reader = insert(KeyKind::P256);
+    let mut other = reader.connect();
+    let mut card = PivCard::new(reader.connect());
+    sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap();
+    select_piv(&mut other);
+    assert_eq!(pin_state(&mut other), StatusWord(0x63C3));
+    let application = [&[0, 0xA4, 4, 0, 12], CardImage::OTHER_AID, &[0]].concat();
+    assert!(send(&mut other, &application).1.is_success());
+    assert!(send(&mut other, &[0, 0xA4, 0, 0, 2, 1, 1]).1.is_success());
+    let (file, status) = send(&mut other, &[0, 0xB0, 0, 0, 0]);
+    assert!(status.is_success() && !file.is_empty());
+}
+
+#[test]
+fn a_program_that_had_verified_its_pin_keeps_it() {
+    let reader = insert(KeyKind::P256);
+    let mut other = reader.connect();
+    select_piv(&mut other);
+    assert!(
+        send(&mut other, b"\x00\x20\x00\x80\x081234\xFF\xFF\xFF\xFF")
+            .1
+            .is_success()
+    );
+    let mut card = PivCard::new(reader.connect());
+    let signature = sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap();
+    assert_eq!(signature.pin_after(), PinAfter::KeptForOther);
+    assert!(pin_state(&mut other).is_success());
+}
+
+#[test]
+fn wrong_pins_count_down_to_the_last_try_which_needs_consent() {
+    let reader = insert(KeyKind::P256);
+    let mut card = PivCard::new(reader.connect());
+    let wrong = "9999";
+    let tries = |error| match error {
+        Err(Error::PinIncorrect { tries_left }) => tries_left,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(tries(sign(&mut card, wrong, LastTry::Refused)), Some(2));
+    assert_eq!(tries(sign(&mut card, wrong, LastTry::Refused)), Some(1));
+    let refused = sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap_err();
+    assert_eq!(refused.code(), "card.pin_last_try");
+    assert!(card.pin_status().unwrap().is_last_try());
+    let blocked = sign(&mut card, wrong, LastTry::Accepted).unwrap_err();
+    assert_eq!(blocked.code(), "card.pin_blocked");
+    let still = sign(&mut card, DEFAULT_PIN, LastTry::Accepted).unwrap_err();
+    assert_eq!(still.code(), "card.pin_blocked");
+    assert!(card.pin_status().unwrap().blocked);
+}
+
+#[test]
+fn every_injected_fault_is_an_error_with_its_code() {
+    let cases = [
+        (Trigger::Select, Fault::RemovedBefore, "card.removed"),
+        (
+            Trigger::VerifyState,
+            Fault::RemovedMidCommand,
+            "card.removed",
+        ),
+        (Trigger::Verify, Fault::RemovedMidCommand, "card.removed"),
+        (
+            Trigger::GeneralAuthenticate,
+            Fault::RemovedMidCommand,
+            "card.removed",
+        ),
+        (
+            Trigger::GeneralAuthenticate,
+            Fault::Truncated { bytes: 1 },
+            "card.removed",
+        ),
+        (
+            Trigger::GeneralAuthenticate,
+            Fault::Truncated { bytes: 9 },
+            "card.unexpected_status",
+        ),
+        (
+            Trigger::GeneralAuthenticate,
+            Fault::Garbage,
+            "card.response_malformed",
+        ),
+        (Trigger::Verify, Fault::wrong_pin(2), "card.pin_incorrect"),
+        (Trigger::Verify, Fault::blocked(), "card.pin_blocked"),
+        (Trigger::VerifyState, Fault::blocked(), "card.pin_blocked"),
+        (Trigger::Transaction, Fault::Busy, "card.busy"),
+        (Trigger::Transaction, Fault::ResetByOther, "card.reset"),
+        (
+            Trigger::GeneralAuthenticate,
+            Fault::ResetByOther,
+            "card.reset",
+        ),
+    ];
+    for (trigger, fault, code) in cases {
+        let reader = insert(KeyKind::P256);
+        let mut card = PivCard::new(reader.connect());
+        let certificates = card.certificates().unwrap();
+        let certificate = authentication_certificate(&certificates).unwrap();
+        let pin = Pin::parse(DEFAULT_PIN).unwrap();
+        reader.inject(trigger, fault);
+        let error = card
+            .sign(&SignRequest::new(certificate, &pin, MESSAGE))
+            .unwrap_err();
+        assert_eq!(error.code(), code, "{trigger:?} {fault:?}");
+        assert!(reader.faults_are_spent());
+        let headers = reader.command_headers();
+        let verifies = headers.iter().filter(|head| head[1..3] == [0x20, 0]);
+        // The state is asked once and the PIN sent once at most.
+        assert!(verifies.count() <= 2, "{trigger:?} {fault:?}");
+    }
+}
+
+#[test]
+fn a_card_put_back_is_another_insertion() {
+    let reader = insert(KeyKind::P256);
+    let mut card = PivCard::new(reader.connect());
+    sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap();
+    reader.reinsert();
+    let error = sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap_err();
+    assert_eq!(error.code(), "card.removed");
+    sign(
+        &mut PivCard::new(reader.connect()),
+        DEFAULT_PIN,
+        LastTry::Refused,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_card_that_thinks_too_long_gets_no_pin_afterwards() {
+    let reader = insert(KeyKind::P256);
+    let certificates = PivCard::new(reader.connect()).certificates().unwrap();
+    let certificate = authentication_certificate(&certificates).unwrap().clone();
+    let seen = reader.connect();
+    let opener = reader.connect();
+    let mut thread = CardThread::new(move || Ok(Box::new(PivCard::new(opener.connect()))));
+    reader.inject(
+        Trigger::VerifyState,
+        Fault::Slow(Duration::from_millis(300)),
+    );
+    let abandonment = Abandonment::default();
+    let inside = abandonment.clone();
+    let result = thread.call(Duration::from_millis(50), &abandonment, move |card| {
+        let pin = Pin::parse(DEFAULT_PIN)?;
+        card.sign(&SignRequest::new(&certificate, &pin, MESSAGE).with_abandonment(inside))
+    });
+    assert_eq!(result.unwrap_err().code(), "card.timed_out");
+    let status = thread.call(Duration::from_secs(10), &Abandonment::default(), |card| {
+        card.pin_status()
+    });
+    // The card was waited for, so the call that was given up is over as well.
+    assert_eq!(status.unwrap().tries_left, Some(3));
+    let verifies = seen
+        .command_headers()
+        .iter()
+        .filter(|head| head[1] == 0x20)
+        .count();
+    assert_eq!(
+        verifies, 2,
+        "only the PIN state was asked for, by each call once"
+    );
+}
+
+#[test]
+fn a_transaction_ends_on_a_panic() {
+    let reader = insert(KeyKind::P256);
+    let mut transport = reader.connect();
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        transport.transaction(&mut |_: &mut dyn ApduChannel| panic!("scripted panic"))
+    }));
+    assert!(outcome.is_err());
+    sign(
+        &mut PivCard::new(reader.connect()),
+        DEFAULT_PIN,
+        LastTry::Refused,
+    )
+    .unwrap();
+}
