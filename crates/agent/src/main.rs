@@ -129,11 +129,17 @@ fn default_config() -> Option<PathBuf> {
 
 /// One JSON document a line on standard error; `CARDEA_LOG` sets the level (default: info).
 fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CARDEA_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    use tracing_subscriber::EnvFilter;
+    let level = EnvFilter::try_from_env("CARDEA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // The pinentry crate logs parts of its conversation: what a person types stays far from a log.
+    let filter = match "pinentry=off".parse() {
+        Ok(silent) => level.add_directive(silent),
+        Err(_) => EnvFilter::new("off"),
+    };
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
+        .with_span_list(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();

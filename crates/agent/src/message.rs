@@ -49,11 +49,11 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "You cancelled the sign-in.",
         ),
         "agent.prompt_timed_out" => (
-            "Le code n'a pas été saisi à temps ; recommencez.",
+            "Le code n’a pas été saisi à temps ; recommencez.",
             "The PIN was not entered in time; please start again.",
         ),
         "agent.prompt_unavailable" => (
-            "La fenêtre de saisie du code ne peut pas s'afficher sur ce poste.",
+            "La fenêtre de saisie du code ne peut pas s’afficher sur ce poste.",
             "The PIN prompt cannot be shown on this workstation.",
         ),
         "agent.too_many_entries" => (
@@ -62,24 +62,24 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
         ),
         "agent.card_changed" => CARD_GONE,
         "agent.challenge_keys_unreachable" => (
-            "Le service de connexion ne répond pas à l'agent.",
+            "Le service de connexion ne répond pas à l’agent.",
             "The sign-in service does not answer the agent.",
         ),
         "agent.origin_refused" | "agent.host_refused" | "agent.enrolment_mismatch" => (
-            "Ce site n'est pas autorisé à utiliser la carte sur ce poste.",
+            "Ce site n’est pas autorisé à utiliser la carte sur ce poste.",
             "This site is not allowed to use the card on this workstation.",
         ),
         "agent.challenge_invalid"
         | "agent.challenge_keys_invalid"
         | "agent.challenge_keys_rolled_back" => (
-            "La demande de connexion n'est pas authentique ; rien n'a été signé.",
+            "La demande de connexion n’est pas authentique ; rien n’a été signé.",
             "The sign-in request is not authentic; nothing was signed.",
         ),
         "agent.not_found"
         | "agent.method_not_allowed"
         | "agent.content_type_refused"
-        | "agent.request_invalid" => ("La demande n'est pas valable.", "The request is not valid."),
-        _ => ("L'agent ne peut pas poursuivre.", "The agent cannot go on."),
+        | "agent.request_invalid" => ("La demande n’est pas valable.", "The request is not valid."),
+        _ => ("L’agent ne peut pas poursuivre.", "The agent cannot go on."),
     }
 }
 
@@ -92,12 +92,12 @@ fn card_texts(code: &str) -> (&'static str, &'static str) {
     match code {
         "card.removed" | "card.reset" => CARD_GONE,
         "card.reader_service_unavailable" | "card.no_reader" => (
-            "Aucun lecteur de carte n'est branché.",
+            "Aucun lecteur de carte n’est branché.",
             "No card reader is connected.",
         ),
-        "card.no_card" => ("Aucune carte n'a été insérée.", "No card was inserted."),
+        "card.no_card" => ("Aucune carte n’a été insérée.", "No card was inserted."),
         "card.unresponsive" => (
-            "La carte ne répond pas ; vérifiez qu'elle est bien insérée.",
+            "La carte ne répond pas ; vérifiez qu’elle est bien insérée.",
             "The card does not respond; check that it is inserted the right way.",
         ),
         "card.busy" | "card.timed_out" => (
@@ -105,7 +105,7 @@ fn card_texts(code: &str) -> (&'static str, &'static str) {
             "The card is in use by another program; try again.",
         ),
         "card.pin_incorrect" => ("Le code est incorrect.", "The PIN is incorrect."),
-        "card.pin_last_try" => ("Il ne reste qu'un essai.", "One try is left."),
+        "card.pin_last_try" => ("Il ne reste qu’un essai.", "One try is left."),
         "card.pin_blocked" => ("La carte est bloquée.", "The card is blocked."),
         "card.no_authentication_certificate"
         | "card.authentication_certificate_ambiguous"

@@ -145,7 +145,7 @@ impl PinPrompt for Pinentry {
     fn tell(&self, text: &str, limit: Duration) -> Result<(), Error> {
         let mut dialog = MessageDialog::with_binary(&self.program).ok_or(MISSING)?;
         dialog
-            .with_ok(self.language.go_on())
+            .with_ok(self.language.close())
             .with_timeout(seconds(limit))
             .with_unix_options(self.platform_options());
         match dialog.show_message(text) {

@@ -10,6 +10,7 @@ use cardea_card::Insertion;
 use cardea_jose::SigningKey;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use crate::agent::EnrolledIssuer;
 use crate::reader_watch::ReaderState;
@@ -54,7 +55,7 @@ impl PresenceSessions {
         }
         running.push(Running {
             depart,
-            task: tokio::spawn(session.run()),
+            task: tokio::spawn(session.run().in_current_span()),
         });
     }
 

@@ -139,7 +139,7 @@ impl Language {
     pub fn remark(self, remark: Remark) -> String {
         match (self, remark) {
             (Self::French, Remark::Malformed) => {
-                "Le code a 4 à 8 chiffres. Aucun essai n'a été utilisé.".to_owned()
+                "Le code a 4 à 8 chiffres. Aucun essai n’a été utilisé.".to_owned()
             }
             (Self::English, Remark::Malformed) => {
                 "A PIN has 4 to 8 digits. No try was used.".to_owned()
@@ -188,7 +188,7 @@ impl Language {
         } = subject;
         match self {
             Self::French => format!(
-                "Attention : il ne reste qu'UN essai.\n\nCarte {card} : {person}\n\n\
+                "Attention : il ne reste qu’UN essai.\n\nCarte {card} : {person}\n\n\
                  Si le code est encore faux, la carte sera bloquée et il faudra son code de \
                  déblocage.\n\nContinuer vers « {client} » ?"
             ),
@@ -207,8 +207,8 @@ impl Language {
             Self::French => {
                 "Votre carte est bloquée : le code a été saisi trop de fois de façon \
                  incorrecte.\n\n\
-                 Débloquez-la avec le code de déblocage reçu avec la carte et l'outil de \
-                 l'émetteur, ou demandez de l'aide à l'émetteur. Ni ce programme ni le portail ne \
+                 Débloquez-la avec le code de déblocage reçu avec la carte et l’outil de \
+                 l’émetteur, ou demandez de l'aide à l’émetteur. Ni ce programme ni le portail ne \
                  peuvent la débloquer, et personne ne doit vous demander ces codes."
             }
             Self::English => {
@@ -257,6 +257,15 @@ impl Language {
         match self {
             Self::French => "Annuler",
             Self::English => "Cancel",
+        }
+    }
+
+    /// The only button of a notice.
+    #[must_use]
+    pub fn close(self) -> &'static str {
+        match self {
+            Self::French => "Fermer",
+            Self::English => "Close",
         }
     }
 
