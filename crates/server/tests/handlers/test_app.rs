@@ -1,0 +1,203 @@
+//! A whole server on a loopback port, with its own test PKI and revocation services.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use cardea_jose::{Algorithm, SigningKey};
+use cardea_server::app::App;
+use cardea_server::command::keys::{ChallengeListRequest, sign_challenge_list};
+use cardea_server::config::{Config, Issuer};
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::revocation_host::RevocationHost;
+
+pub(crate) const CLIENT_ID: &str = "portal";
+pub(crate) const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const REDIRECT_URI: &str = "https://portal.example.test/callback";
+pub(crate) const PUBLIC_CLIENT_ID: &str = "native";
+
+pub(crate) struct TestApp {
+    pub(crate) issuer: String,
+    pub(crate) client: Client,
+    pub(crate) host: RevocationHost,
+    app: App,
+    _folder: TempDir,
+}
+
+/// What a test changes about the configuration.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// Each text is replaced by the other before the file is read.
+    pub(crate) replace: Vec<(&'static str, String)>,
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Changes::default()).await
+    }
+
+    pub(crate) async fn start_with(changes: Changes) -> Self {
+        let host = RevocationHost::start().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let config = write_configuration(&folder, &issuer, &host, changes);
+        let app = App::build(&config).await.unwrap();
+        let service = app
+            .router()
+            .into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        app.start_tasks();
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            issuer,
+            client,
+            host,
+            app,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(self.url(path))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(self.url(path))
+    }
+
+    /// A POST as the server's own page makes it.
+    pub(crate) fn post_json(&self, path: &str, cookie: &str, body: &Value) -> RequestBuilder {
+        self.post(path)
+            .header("Origin", &self.issuer)
+            .header("Cookie", cookie)
+            .json(body)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.app.stop();
+    }
+}
+
+/// The value of a header, or nothing.
+pub(crate) fn header(response: &Response, name: &str) -> String {
+    response
+        .headers()
+        .get(name)
+        .map(|value| value.to_str().unwrap().to_owned())
+        .unwrap_or_default()
+}
+
+/// The code of an RFC 9457 body; checks the form of all of it.
+pub(crate) async fn problem_code(response: Response) -> String {
+    let status = response.status().as_u16();
+    assert_eq!(
+        header(&response, "content-type"),
+        "application/problem+json"
+    );
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["status"], status);
+    for member in ["type", "title", "detail", "correlation_id"] {
+        assert!(!body[member].as_str().unwrap().is_empty(), "{member}");
+    }
+    body["code"].as_str().unwrap().to_owned()
+}
+
+/// RSA keys take long to make, so that all tests of the process share one.
+fn rsa_key_pem() -> &'static [u8] {
+    static PEM: OnceLock<Vec<u8>> = OnceLock::new();
+    PEM.get_or_init(|| {
+        SigningKey::generate(Algorithm::Rs256)
+            .unwrap()
+            .to_pem()
+            .unwrap()
+            .to_vec()
+    })
+}
+
+fn write_private(file: &Path, content: &[u8]) {
+    fs::write(file, content).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn write_configuration(
+    folder: &TempDir,
+    issuer: &str,
+    host: &RevocationHost,
+    changes: Changes,
+) -> Config {
+    let write_key = |name: &str| {
+        let file = folder.path().join(name);
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        write_private(&file, &key.to_pem().unwrap());
+        file
+    };
+    fs::create_dir(folder.path().join("keys")).unwrap();
+    write_private(&folder.path().join("keys/token-rs256.pem"), rsa_key_pem());
+    sign_challenge_list(&ChallengeListRequest {
+        root: write_key("root.pem"),
+        issuer: Issuer::try_from(issuer.to_owned()).unwrap(),
+        version: 1,
+        keys: vec![write_key("challenge-key.pem")],
+        out: folder.path().join("challenge-keys.jws"),
+    })
+    .unwrap();
+    fs::write(folder.path().join("anchors.pem"), host.anchors_pem()).unwrap();
+    fs::write(
+        folder.path().join("intermediates.pem"),
+        host.intermediates_pem(),
+    )
+    .unwrap();
+    let address = issuer.trim_start_matches("http://");
+    let mut text = format!(
+        r#"
+issuer = "{issuer}"
+listen = "{address}"
+[keys]
+challenge_key = "challenge-key.pem"
+challenge_list = "challenge-keys.jws"
+[presence]
+wait_seconds = 2
+[[trust_anchor]]
+name = "test-cards"
+anchors = "anchors.pem"
+intermediates = "intermediates.pem"
+profile = "cps"
+test_cards = "require"
+[[client]]
+client_id = "{CLIENT_ID}"
+name = "Portail d’essai <&>"
+redirect_uris = ["{REDIRECT_URI}"]
+post_logout_redirect_uris = ["https://portal.example.test/bye"]
+backchannel_logout_uri = "{}"
+secret = "{CLIENT_SECRET}"
+id_token_signed_response_alg = "ES256"
+[[client]]
+client_id = "{PUBLIC_CLIENT_ID}"
+name = "Native"
+redirect_uris = ["{REDIRECT_URI}"]
+"#,
+        host.logout_uri()
+    );
+    for (from, to) in changes.replace {
+        assert!(text.contains(from), "the configuration has no {from}");
+        text = text.replace(from, &to);
+    }
+    let file = folder.path().join("cardea.toml");
+    fs::write(&file, text).unwrap();
+    Config::load(&file).unwrap()
+}
