@@ -3,6 +3,8 @@
 //! Events name people by their `sub` and things by random ids; no name, number, address, token or
 //! cookie ever stands in one.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_trait::async_trait;
 use cardea_jose::random_base64url;
 use cardea_storage::Transaction;
@@ -210,10 +212,16 @@ impl Event {
 #[async_trait]
 impl EventLog for StoredEvents {
     async fn append(&self, transaction: &mut Transaction, event: &Event) -> Result<(), Error> {
-        // Sixteen hexadecimal digits of nanoseconds sort by time until the year 2554.
+        // Ids sort by time (sixteen hexadecimal digits of nanoseconds last until the year 2554), and
+        // within one moment by the order of this process.
+        static SEQUENCE: AtomicU64 = AtomicU64::new(0);
+        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
         let nanoseconds = u64::try_from(event.occurred_at.unix_timestamp_nanos()).unwrap_or(0);
         let record = EventRecord {
-            id: format!("{nanoseconds:016x}-{}", random_base64url(12)?),
+            id: format!(
+                "{nanoseconds:016x}-{sequence:08x}-{}",
+                random_base64url(12)?
+            ),
             kind: event.kind.name().to_owned(),
             occurred_at: event.occurred_at,
             authorization_request_id: event.authorization_request_id.clone(),

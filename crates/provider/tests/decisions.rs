@@ -1,0 +1,17 @@
+//! Every decision of the provider through its public methods: in memory, with a test PKI, keys in
+//! place of cards and a clock that the test turns.
+
+// Marked as test code so that the lints' exceptions for tests hold in shared parts too.
+#[cfg(test)]
+mod decisions {
+    mod authentication;
+    mod authorization;
+    mod completion;
+    mod logout;
+    mod presence;
+    mod session_limits;
+    mod silent;
+    mod token;
+    mod userinfo;
+    mod world;
+}

@@ -1,0 +1,81 @@
+use cardea_test_pki::{CardProfile, KeyKind, PersonIdentifier};
+
+use super::super::world::{Instance, PORTAL, World};
+
+async fn sub_of(world: &mut World, profile: CardProfile) -> String {
+    let card = world
+        .pki
+        .issue_card(&profile.with_key(KeyKind::P256))
+        .unwrap();
+    world.card = card.authentication;
+    world.log_in(PORTAL, None).await;
+    world.event("login.accepted").await.sub.unwrap()
+}
+
+#[tokio::test]
+async fn a_renewed_card_is_the_same_person_and_the_same_name_is_not() {
+    let mut world = World::new().await;
+    let first = sub_of(&mut world, CardProfile::pharmacist()).await;
+    let renewed = sub_of(&mut world, CardProfile::pharmacist()).await;
+    assert_eq!(first, renewed);
+    assert_eq!(first.len(), 43, "random, and nothing else");
+
+    let namesake = PersonIdentifier::rpps("99700999999").unwrap();
+    let namesake = CardProfile::pharmacist().with_identifier(namesake);
+    assert_ne!(first, sub_of(&mut world, namesake).await);
+}
+
+#[tokio::test]
+async fn the_first_use_of_an_instance_is_announced_once_a_person() {
+    let mut world = World::new().await;
+    let count = async |world: &World| {
+        let events = world.events().await;
+        events
+            .iter()
+            .filter(|event| event.kind == "agent_instance.first_used")
+            .count()
+    };
+    for (change_instance, profile, wanted) in [
+        (false, CardProfile::pharmacist(), 1),
+        (false, CardProfile::pharmacist(), 1),
+        (true, CardProfile::pharmacist(), 2),
+        (false, CardProfile::doctor(), 3),
+    ] {
+        if change_instance {
+            world.instance = Instance::new();
+        }
+        sub_of(&mut world, profile).await;
+        assert_eq!(count(&world).await, wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_presence_key_opens_one_session() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let first = world.answer(&begun).await;
+    world.post(&begun, &first).await.unwrap();
+    let refusal = world
+        .refusal_of(|answer| answer.claims.cnf.jkt = first.presence_key.kid().to_owned())
+        .await;
+    assert_eq!(
+        refusal,
+        ("provider.presence_key_reused", "login.card_not_accepted")
+    );
+}
+
+#[tokio::test]
+async fn a_second_card_on_one_login_page_replaces_the_first() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let first = world.answer(&begun).await;
+    let second = world.answer(&begun).await;
+    let replaced = world.post(&begun, &first).await.unwrap();
+    world.post(&begun, &second).await.unwrap();
+    let state = world
+        .provider
+        .find_session_state(&replaced.session_id)
+        .await
+        .unwrap();
+    assert_eq!(state, Some(cardea_provider::SessionState::Ended));
+}

@@ -1,0 +1,170 @@
+//! The end of a login: the code, the new session cookie, and the clients that carry on.
+
+use time::Duration;
+
+use super::world::{Begun, ISSUER, PORTAL, SECOND, World, query_value};
+
+async fn complete(world: &World, begun: &Begun, cookie: Option<&str>) -> Result<String, String> {
+    let done = world
+        .provider
+        .complete_authorization(&begun.request_id, begun.cookie(), cookie)
+        .await;
+    done.map(|done| done.location)
+        .map_err(|error| error.code().to_owned())
+}
+
+#[tokio::test]
+async fn the_code_goes_to_the_redirect_uri_with_state_and_issuer() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    assert!(
+        completed
+            .location
+            .starts_with("https://portal.example.fr/cb?code=")
+    );
+    assert_eq!(
+        query_value(&completed.location, "state").as_deref(),
+        Some("the state")
+    );
+    assert_eq!(
+        query_value(&completed.location, "iss").as_deref(),
+        Some(ISSUER)
+    );
+    assert_eq!(query_value(&completed.location, "code").unwrap().len(), 43);
+    assert_eq!(
+        world.event("code.issued").await.client_id.as_deref(),
+        Some(PORTAL)
+    );
+}
+
+#[tokio::test]
+async fn no_code_is_given_before_the_presence_key_has_answered() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    assert_eq!(
+        complete(&world, &begun, None).await.unwrap_err(),
+        "provider.presence_pending"
+    );
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    assert_eq!(
+        complete(&world, &begun, None).await.unwrap_err(),
+        "provider.presence_pending"
+    );
+    world.present(&answer.presence_key).await;
+    complete(&world, &begun, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_code_is_given_when_the_card_left_meanwhile() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    world.depart(&answer.presence_key).await;
+    assert_eq!(
+        complete(&world, &begun, None).await.unwrap_err(),
+        "provider.session_ended"
+    );
+}
+
+#[tokio::test]
+async fn a_login_is_completed_once_and_by_its_own_browser() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let other = world.begin(PORTAL).await;
+    let stolen = Begun {
+        request_id: begun.request_id.clone(),
+        login_cookie: other.login_cookie,
+    };
+    assert_eq!(
+        complete(&world, &stolen, None).await.unwrap_err(),
+        "provider.login_cookie_mismatch"
+    );
+    complete(&world, &begun, None).await.unwrap();
+    let again = complete(&world, &begun, None).await.unwrap_err();
+    assert_eq!(again, "provider.authorization_request_completed");
+}
+
+#[tokio::test]
+async fn an_expired_login_page_gives_no_code() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    world.pass(Duration::minutes(10));
+    let late = complete(&world, &begun, None).await.unwrap_err();
+    assert_eq!(late, "provider.authorization_request_expired");
+}
+
+#[tokio::test]
+async fn the_session_cookie_is_new_at_every_login() {
+    let world = World::new().await;
+    let (first, _) = world.log_in(PORTAL, Some("planted by somebody")).await;
+    let (second, _) = world
+        .log_in(PORTAL, Some(first.session_cookie.expose()))
+        .await;
+    assert_ne!(first.session_cookie, second.session_cookie);
+    assert_ne!(first.session_cookie.expose(), "planted by somebody");
+}
+
+#[tokio::test]
+async fn a_second_portal_with_the_same_card_joins_the_session_under_the_new_presence_key() {
+    let world = World::new().await;
+    let (first, first_key) = world.log_in(PORTAL, None).await;
+    let (second, second_key) = world
+        .log_in(SECOND, Some(first.session_cookie.expose()))
+        .await;
+    let continued = world.event("session.continued").await;
+    assert_eq!(continued.details, r#"{"clients":1}"#);
+    // The older session is over without anybody being logged out.
+    let outcome = world.present(&first_key).await;
+    assert!(
+        matches!(
+            outcome,
+            cardea_provider::PresenceOutcome::Ended { ended: None, .. }
+        ),
+        "{outcome:?}"
+    );
+    let cardea_provider::PresenceOutcome::Ended { ended, .. } = world.depart(&second_key).await
+    else {
+        panic!("the session ends")
+    };
+    let mut told: Vec<String> = ended
+        .unwrap()
+        .deliveries
+        .into_iter()
+        .map(|delivery| delivery.client_id)
+        .collect();
+    told.sort();
+    assert_eq!(told, [PORTAL, SECOND]);
+    drop(second);
+}
+
+#[tokio::test]
+async fn another_persons_card_does_not_join_the_browsers_session() {
+    let mut world = World::new().await;
+    let (first, first_key) = world.log_in(PORTAL, None).await;
+    let doctor = cardea_test_pki::CardProfile::doctor().with_key(cardea_test_pki::KeyKind::P256);
+    world.card = world.pki.issue_card(&doctor).unwrap().authentication;
+    world
+        .log_in(SECOND, Some(first.session_cookie.expose()))
+        .await;
+    assert!(
+        world
+            .events()
+            .await
+            .iter()
+            .all(|event| event.kind != "session.continued")
+    );
+    let outcome = world.present(&first_key).await;
+    assert!(matches!(
+        outcome,
+        cardea_provider::PresenceOutcome::Renewed { .. }
+    ));
+}

@@ -1,0 +1,217 @@
+//! RP-initiated logout: a proven hint ends the session, anything less asks the person.
+
+use cardea_provider::{EndReason, LogoutDecision, LogoutParameters, PresenceOutcome};
+
+use super::world::{PORTAL, SECOND, World};
+
+fn hinted(id_token: &str) -> LogoutParameters {
+    LogoutParameters {
+        id_token_hint: Some(id_token.to_owned()),
+        post_logout_redirect_uri: Some("https://portal.example.fr/bye".to_owned()),
+        state: Some("a&b".to_owned()),
+        ..LogoutParameters::default()
+    }
+}
+
+async fn confirms(world: &World, parameters: &LogoutParameters, code: Option<&str>) -> bool {
+    let decision = world.provider.logout(parameters, None).await.unwrap();
+    let event = world.event("logout.unconfirmed").await;
+    assert_eq!(event.code.as_deref(), code);
+    matches!(decision, LogoutDecision::Confirm { .. })
+}
+
+#[tokio::test]
+async fn a_proven_hint_ends_the_session_and_sends_the_browser_back_with_its_state() {
+    let world = World::new().await;
+    let (completed, key) = world.log_in(PORTAL, None).await;
+    let id_token = world.redeem(&completed.location).await.unwrap().id_token;
+    // An expired ID token still says which session is meant.
+    world.pass(time::Duration::minutes(20));
+    let cookie = Some(completed.session_cookie.expose());
+    let decision = world
+        .provider
+        .logout(&hinted(&id_token), cookie)
+        .await
+        .unwrap();
+    let LogoutDecision::Ended { location, ended } = decision else {
+        panic!("it ends")
+    };
+    assert_eq!(
+        location.as_deref(),
+        Some("https://portal.example.fr/bye?state=a%26b")
+    );
+    let ended = ended.unwrap();
+    assert_eq!(
+        (ended.reason, ended.deliveries.len()),
+        (EndReason::Logout, 1)
+    );
+    assert!(matches!(
+        world.present(&key).await,
+        PresenceOutcome::Ended { .. }
+    ));
+
+    let again = world
+        .provider
+        .logout(&hinted(&id_token), None)
+        .await
+        .unwrap();
+    assert!(matches!(
+        again,
+        LogoutDecision::Ended {
+            ended: None,
+            location: Some(_)
+        }
+    ));
+}
+
+#[tokio::test]
+async fn without_a_hint_the_person_is_asked_and_then_obeyed() {
+    let world = World::new().await;
+    let (completed, key) = world.log_in(PORTAL, None).await;
+    let cookie = Some(completed.session_cookie.expose());
+    let named = LogoutParameters {
+        client_id: Some(PORTAL.to_owned()),
+        ..LogoutParameters::default()
+    };
+    let decision = world.provider.logout(&named, cookie).await.unwrap();
+    let LogoutDecision::Confirm { client_name } = decision else {
+        panic!("asked")
+    };
+    assert_eq!(client_name.as_deref(), Some("Portail de démonstration"));
+    assert!(matches!(
+        world.present(&key).await,
+        PresenceOutcome::Renewed { .. }
+    ));
+
+    assert!(world.provider.confirm_logout(None).await.unwrap().is_none());
+    assert!(
+        world
+            .provider
+            .confirm_logout(Some("another"))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let ended = world
+        .provider
+        .confirm_logout(cookie)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(ended.reason, EndReason::Logout);
+    assert!(
+        world
+            .provider
+            .confirm_logout(cookie)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn a_hint_that_proves_nothing_asks_the_person_and_redirects_nowhere() {
+    let world = World::new().await;
+    let (completed, key) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    let invalid = Some("provider.id_token_hint_invalid");
+    let tampered = format!("{}AA", &tokens.id_token[..tokens.id_token.len() - 2]);
+    for hint in ["a.b.c", tokens.access_token.as_str(), &tampered] {
+        assert!(confirms(&world, &hinted(hint), invalid).await);
+    }
+    let other_client = LogoutParameters {
+        client_id: Some(SECOND.to_owned()),
+        ..hinted(&tokens.id_token)
+    };
+    assert!(confirms(&world, &other_client, invalid).await);
+    for uri in [
+        "https://portal.example.fr/bye/",
+        "https://portal.example.fr/cb",
+        "https://evil.test/",
+    ] {
+        let elsewhere = LogoutParameters {
+            post_logout_redirect_uri: Some(uri.to_owned()),
+            ..hinted(&tokens.id_token)
+        };
+        let code = Some("provider.post_logout_redirect_uri_mismatch");
+        assert!(confirms(&world, &elsewhere, code).await, "{uri}");
+    }
+    let no_hint = LogoutParameters {
+        id_token_hint: None,
+        ..hinted("")
+    };
+    assert!(confirms(&world, &no_hint, None).await);
+    assert!(
+        matches!(world.present(&key).await, PresenceOutcome::Renewed { .. }),
+        "still there"
+    );
+}
+
+#[tokio::test]
+async fn a_hint_of_another_session_than_the_browsers_asks_the_person() {
+    let world = World::new().await;
+    let (first, first_key) = world.log_in(PORTAL, None).await;
+    let id_token = world.redeem(&first.location).await.unwrap().id_token;
+    let (second, _) = world.log_in(PORTAL, None).await;
+    let cookie = Some(second.session_cookie.expose());
+    let decision = world
+        .provider
+        .logout(&hinted(&id_token), cookie)
+        .await
+        .unwrap();
+    assert!(matches!(decision, LogoutDecision::Confirm { .. }));
+    assert!(matches!(
+        world.present(&first_key).await,
+        PresenceOutcome::Renewed { .. }
+    ));
+}
+
+#[tokio::test]
+async fn an_old_cookie_is_worth_nothing_after_logout() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let cookie = Some(completed.session_cookie.expose());
+    world
+        .provider
+        .confirm_logout(cookie)
+        .await
+        .unwrap()
+        .unwrap();
+    let mut asked = super::world::parameters(PORTAL);
+    asked.prompt = Some("none".to_owned());
+    let error = world
+        .provider
+        .begin_authorization(asked, cookie)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "provider.login_required");
+}
+
+#[test]
+fn logout_parameters_are_bounded_and_single() {
+    let parse = |pairs: &[(&str, &str)]| {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        LogoutParameters::from_pairs(pairs)
+    };
+    let parsed = parse(&[("state", "s"), ("client_id", ""), ("extra", "x")]).unwrap();
+    assert_eq!(
+        (parsed.state.as_deref(), parsed.client_id),
+        (Some("s"), None)
+    );
+    let long = "x".repeat(cardea_oauth2_types::PARAMETER_BYTES_MAX + 1);
+    for (pairs, code) in [
+        (
+            &[("state", "a"), ("state", "a")][..],
+            "oauth2.parameter_repeated",
+        ),
+        (
+            &[("id_token_hint", long.as_str())],
+            "oauth2.parameter_too_long",
+        ),
+        (&[("state", "a\r\nb")], "oauth2.parameter_malformed"),
+    ] {
+        assert_eq!(parse(pairs).unwrap_err().code(), code);
+    }
+}

@@ -1,0 +1,148 @@
+//! Sessions end by the clock: each limit on its last second and one later.
+
+use cardea_provider::{EndReason, EndedSession};
+use time::Duration;
+
+use super::world::{PORTAL, Settings, World};
+
+async fn swept(world: &World) -> Vec<EndedSession> {
+    world.provider.sweep().await.unwrap()
+}
+
+fn only(ended: &[EndedSession]) -> EndReason {
+    let [ended] = ended else {
+        panic!("one session ends, not {}", ended.len())
+    };
+    ended.reason
+}
+
+#[tokio::test]
+async fn a_session_whose_presence_key_never_answers_ends_after_a_minute() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.pass(Duration::seconds(60));
+    assert!(swept(&world).await.is_empty());
+    world.pass(Duration::seconds(1));
+    assert_eq!(only(&swept(&world).await), EndReason::NeverPresent);
+    assert!(swept(&world).await.is_empty(), "once");
+}
+
+#[tokio::test]
+async fn a_silent_agent_loses_its_session_after_the_grace_period() {
+    let world = World::new().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    for _ in 0..5 {
+        world.pass(Duration::seconds(30));
+        assert!(swept(&world).await.is_empty());
+        world.present(&key).await;
+    }
+    world.pass(Duration::seconds(31));
+    let ended = swept(&world).await;
+    assert_eq!(only(&ended), EndReason::PresenceLost);
+    assert_eq!(ended[0].deliveries.len(), 1, "the portal is told");
+    assert_eq!(
+        world.event("session.ended").await.code.as_deref(),
+        Some("presence_lost")
+    );
+}
+
+#[tokio::test]
+async fn silence_does_not_count_while_we_could_not_be_reached() {
+    let world = World::new().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    // The server was down for ten minutes; the same database, a new process.
+    world.pass(Duration::minutes(10));
+    let restarted = world.restarted();
+    assert!(restarted.provider.sweep().await.unwrap().is_empty());
+    restarted.pass(Duration::seconds(30));
+    assert!(restarted.provider.sweep().await.unwrap().is_empty());
+    restarted.present(&key).await;
+    restarted.pass(Duration::seconds(1));
+    assert!(
+        restarted.provider.sweep().await.unwrap().is_empty(),
+        "it came back in time"
+    );
+    restarted.pass(Duration::seconds(30));
+    assert_eq!(
+        only(&restarted.provider.sweep().await.unwrap()),
+        EndReason::PresenceLost
+    );
+}
+
+#[tokio::test]
+async fn an_unused_session_ends_after_half_an_hour_although_the_card_is_present() {
+    let world = World::new().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    world.pass(Duration::minutes(30));
+    world.present(&key).await;
+    assert!(swept(&world).await.is_empty());
+    world.pass(Duration::seconds(1));
+    assert_eq!(only(&swept(&world).await), EndReason::Idle);
+}
+
+#[tokio::test]
+async fn no_session_outlives_four_hours_however_much_it_is_used() {
+    let mut settings = Settings::baseline();
+    settings.config.lifetimes.session_idle = Duration::days(1);
+    let world = settings.build().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    world.pass(Duration::hours(4));
+    world.present(&key).await;
+    assert!(swept(&world).await.is_empty());
+    world.pass(Duration::seconds(1));
+    assert_eq!(only(&swept(&world).await), EndReason::AbsoluteLimit);
+}
+
+#[tokio::test]
+async fn the_operator_can_end_a_session() {
+    let world = World::new().await;
+    world.log_in(PORTAL, None).await;
+    let session_id = world.event("login.accepted").await.session_id.unwrap();
+    let ended = world
+        .provider
+        .end_session(&session_id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (ended.reason, ended.deliveries.len()),
+        (EndReason::Operator, 1)
+    );
+    assert!(
+        world
+            .provider
+            .end_session(&session_id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        world
+            .provider
+            .end_session("unknown")
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn ended_records_are_forgotten_after_the_retention_period() {
+    let world = World::new().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    world.depart(&key).await;
+    assert_eq!(world.provider.forget_ended().await.unwrap(), 0);
+    world.pass(Duration::hours(25));
+    assert!(world.provider.forget_ended().await.unwrap() > 0);
+    let session_id = world.event("login.accepted").await.session_id.unwrap();
+    assert_eq!(
+        world
+            .provider
+            .find_session_state(&session_id)
+            .await
+            .unwrap(),
+        None
+    );
+}

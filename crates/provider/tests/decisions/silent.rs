@@ -1,0 +1,143 @@
+//! Silent re-authentication: only for a client in the session, only within what it asked for.
+
+use cardea_oauth2_types::AuthorizationParameters;
+use cardea_provider::{AuthorizationError, BegunAuthorization};
+use time::Duration;
+
+use super::world::{PORTAL, SECOND, World, parameters, query_value};
+
+/// Asks with a session cookie: the silent code's redirect, or the code of the refusal, or "card".
+async fn ask(
+    world: &World,
+    cookie: &str,
+    change: impl FnOnce(&mut AuthorizationParameters),
+) -> String {
+    let mut asked = parameters(PORTAL);
+    change(&mut asked);
+    match world
+        .provider
+        .begin_authorization(asked, Some(cookie))
+        .await
+    {
+        Ok(BegunAuthorization::Completed { location }) => location,
+        Ok(BegunAuthorization::Login { .. }) => "card".to_owned(),
+        Err(AuthorizationError::Page(error)) => error.code().to_owned(),
+        Err(AuthorizationError::Redirect { source, .. }) => source.code().to_owned(),
+    }
+}
+
+fn set(slot: &mut Option<String>, value: &str) {
+    *slot = Some(value.to_owned());
+}
+
+#[tokio::test]
+async fn a_client_in_the_session_gets_a_code_without_the_card() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let cookie = completed.session_cookie.expose();
+    for prompt in [None, Some("none")] {
+        let location = ask(&world, cookie, |p| p.prompt = prompt.map(str::to_owned)).await;
+        assert_eq!(
+            query_value(&location, "state").as_deref(),
+            Some("the state")
+        );
+        assert!(query_value(&location, "code").is_some());
+        let event = world.event("code.issued").await;
+        assert!(event.details.contains(r#""silent":true"#));
+    }
+}
+
+#[tokio::test]
+async fn each_further_portal_asks_for_the_card() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let cookie = completed.session_cookie.expose();
+    assert_eq!(
+        ask(&world, cookie, |p| *p = parameters(SECOND)).await,
+        "card"
+    );
+    let refused = ask(&world, cookie, |p| {
+        *p = parameters(SECOND);
+        set(&mut p.prompt, "none");
+    })
+    .await;
+    assert_eq!(refused, "provider.login_required");
+}
+
+#[tokio::test]
+async fn what_the_client_asks_for_can_demand_the_card() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let cookie = completed.session_cookie.expose();
+    world.pass(Duration::seconds(10));
+    type Change = fn(&mut AuthorizationParameters);
+    let cases: [(Change, bool); 7] = [
+        (|p| set(&mut p.prompt, "login"), false),
+        (|p| set(&mut p.prompt, "select_account consent"), false),
+        (|p| set(&mut p.max_age, "0"), false),
+        (|p| set(&mut p.max_age, "10"), false),
+        (|p| set(&mut p.max_age, "11"), true),
+        (|p| set(&mut p.acr_values, "urn:cardea:acr:card-pin"), true),
+        (|p| set(&mut p.acr_values, "0"), true),
+    ];
+    for (index, (change, silent)) in cases.into_iter().enumerate() {
+        assert_eq!(
+            ask(&world, cookie, change).await != "card",
+            silent,
+            "case {index}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_cookie_or_an_ended_session_serves_nobody() {
+    let world = World::new().await;
+    let (completed, key) = world.log_in(PORTAL, None).await;
+    let cookie = completed.session_cookie.expose();
+    assert_eq!(ask(&world, "another", |_| {}).await, "card");
+    world.pass(Duration::minutes(30));
+    assert_eq!(
+        ask(&world, cookie, |_| {}).await,
+        "card",
+        "idle, though not swept yet"
+    );
+    world.pass(Duration::minutes(-30));
+    world.depart(&key).await;
+    assert_eq!(
+        ask(&world, cookie, |p| set(&mut p.prompt, "none")).await,
+        "provider.login_required"
+    );
+}
+
+#[tokio::test]
+async fn a_hint_at_another_person_is_answered_with_login_required() {
+    let mut world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let cookie = completed.session_cookie.expose().to_owned();
+    let own_hint = world.redeem(&completed.location).await.unwrap().id_token;
+    let doctor = cardea_test_pki::CardProfile::doctor().with_key(cardea_test_pki::KeyKind::P256);
+    world.card = world.pki.issue_card(&doctor).unwrap().authentication;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let other_hint = world.redeem(&completed.location).await.unwrap().id_token;
+
+    assert!(
+        ask(&world, &cookie, |p| set(&mut p.id_token_hint, &own_hint))
+            .await
+            .contains("code=")
+    );
+    let refused = ask(&world, &cookie, |p| {
+        set(&mut p.id_token_hint, &other_hint);
+        set(&mut p.prompt, "none");
+    })
+    .await;
+    assert_eq!(refused, "provider.login_required");
+
+    // With the card, it must be the card of the person that the hint names.
+    let begun = world
+        .begin_with(|p| set(&mut p.id_token_hint, &own_hint))
+        .await;
+    let answer = world.answer(&begun).await;
+    let error = world.post(&begun, &answer).await.unwrap_err();
+    assert_eq!(error.code(), "provider.subject_not_expected");
+    assert_eq!(error.public.code(), "login.card_not_accepted");
+}

@@ -1,0 +1,131 @@
+//! Userinfo: the claims of each scope, and every token that is not good enough.
+
+use cardea_jose::UnverifiedJws;
+use cardea_oauth2_types::ErrorCode;
+use cardea_test_pki::{CardProfile, KeyKind};
+use serde_json::{Value, json};
+use time::Duration;
+
+use super::world::{PORTAL, SECOND, World};
+
+async fn userinfo(world: &World, access_token: &str) -> Value {
+    Value::Object(world.provider.userinfo(access_token).await.unwrap())
+}
+
+#[tokio::test]
+async fn the_card_speaks_by_scope() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    let claims = userinfo(&world, &tokens.access_token).await;
+    let profile = CardProfile::pharmacist();
+    assert_eq!(claims["given_name"], profile.given_name.as_str());
+    assert_eq!(claims["family_name"], profile.family_name.as_str());
+    assert_eq!(
+        claims["name"],
+        format!("{} {}", profile.given_name, profile.family_name)
+    );
+    assert_eq!(claims["subject_id"], profile.identifier.common_name());
+    assert_eq!(claims["subject_id_type"], "rpps");
+    assert_eq!(
+        claims["profession"],
+        json!({"code": "21", "system": "TRE_G15"})
+    );
+    assert_eq!(claims["card"]["family"], "cps");
+    assert_eq!(claims["test"], true);
+    let id_token: Value = UnverifiedJws::parse(&tokens.id_token, 8192)
+        .unwrap()
+        .unverified_claims()
+        .unwrap();
+    assert_eq!(claims["sub"], id_token["sub"]);
+
+    let (completed, _) = world.log_in(SECOND, None).await;
+    let tokens = world.redeem_as(SECOND, &completed.location).await.unwrap();
+    let claims = userinfo(&world, &tokens.access_token).await;
+    assert_eq!(
+        claims,
+        json!({ "sub": id_token["sub"] }),
+        "openid alone names nobody"
+    );
+}
+
+#[tokio::test]
+async fn an_establishment_card_speaks_of_its_structure() {
+    let mut world = World::new().await;
+    let card = world
+        .pki
+        .issue_card(&CardProfile::secretary().with_key(KeyKind::P256))
+        .unwrap();
+    world.card = card.authentication;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    let claims = userinfo(&world, &tokens.access_token).await;
+    assert_eq!(claims["structure"]["id_type"], "finess");
+    assert_eq!(claims.get("profession"), None);
+}
+
+#[tokio::test]
+async fn a_token_is_refused_from_its_last_second_on() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    world.pass(Duration::seconds(119));
+    userinfo(&world, &tokens.access_token).await;
+    world.pass(Duration::seconds(1));
+    let error = world
+        .provider
+        .userinfo(&tokens.access_token)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "provider.access_token_expired");
+    assert_eq!(error.oauth_error(), ErrorCode::InvalidToken);
+    let event = world.event("userinfo.refused").await;
+    assert_eq!(event.code.as_deref(), Some("provider.access_token_expired"));
+}
+
+#[tokio::test]
+async fn a_token_dies_with_its_session() {
+    let world = World::new().await;
+    let (completed, key) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    world.depart(&key).await;
+    let error = world
+        .provider
+        .userinfo(&tokens.access_token)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "provider.access_token_revoked");
+}
+
+#[tokio::test]
+async fn other_tokens_and_forgeries_are_no_access_tokens() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    let [_, payload, signature] = tokens.access_token.split('.').collect::<Vec<_>>()[..] else {
+        panic!("three parts")
+    };
+    let header = |json: &str| cardea_jose::base64url(json.as_bytes());
+    let none = format!("{}.{payload}.", header(r#"{"alg":"none","typ":"at+jwt"}"#));
+    let unknown = header(r#"{"alg":"RS256","typ":"at+jwt","kid":"../../etc/passwd"}"#);
+    let unknown = format!("{unknown}.{payload}.{signature}");
+    let own_key = cardea_jose::SigningKey::generate(cardea_jose::Algorithm::Es256).unwrap();
+    let claims: Value = UnverifiedJws::parse(&tokens.access_token, 8192)
+        .unwrap()
+        .unverified_claims()
+        .unwrap();
+    let foreign = own_key.sign_jwt("at+jwt", &claims).unwrap();
+    let embedded = own_key.sign_jwt_with_jwk("at+jwt", &claims).unwrap();
+    for token in [
+        &tokens.id_token,
+        &none,
+        &unknown,
+        &foreign,
+        &embedded,
+        "",
+        "x",
+    ] {
+        let error = world.provider.userinfo(token).await.unwrap_err();
+        assert_eq!(error.code(), "provider.access_token_invalid", "{token}");
+    }
+}

@@ -1,0 +1,178 @@
+//! A provider with everything around it, and the steps of a login that tests take apart.
+
+mod answer;
+mod evidence;
+mod portal;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use cardea_jose::{Algorithm, SigningKey};
+use cardea_pki::profile::ProfilePolicy;
+use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
+use cardea_provider::{
+    CardRules, Clock, Error, Issuer, Lifetimes, Provider, ProviderConfig, ProviderKeys,
+    StoredEvents, UserVerificationPolicy,
+};
+use cardea_storage::Store;
+use cardea_storage::event::{EventRecord, list_newest};
+use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind, TestPki};
+use time::{Duration, OffsetDateTime};
+
+pub(crate) use answer::Instance;
+pub(crate) use evidence::HeldEvidence;
+pub(crate) use portal::{Begun, PORTAL, SECOND, parameters, query_value};
+
+pub(crate) const ISSUER: &str = "https://id.example.fr";
+
+/// The clock of a test.
+pub(crate) struct TurnedClock(AtomicI64);
+
+impl Clock for TurnedClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<TurnedClock>,
+    pub(crate) pki: &'static TestPki,
+    /// A pharmacist's authentication certificate and key.
+    pub(crate) card: IssuedCertificate,
+    /// The agent instance in use.
+    pub(crate) instance: Instance,
+    /// What the revocation sources answer.
+    pub(crate) evidence: HeldEvidence,
+}
+
+/// What a test may decide differently.
+pub(crate) struct Settings {
+    pub(crate) config: ProviderConfig,
+}
+
+impl Settings {
+    pub(crate) fn baseline() -> Self {
+        let pki = TestPki::shared().unwrap();
+        let parse = |der: Vec<Vec<u8>>| -> Vec<Certificate> {
+            der.iter()
+                .map(|der| Certificate::parse(der).unwrap())
+                .collect()
+        };
+        let rules = CardRules {
+            name: "test".to_owned(),
+            trust_store: TrustStore::new(
+                parse(pki.card_anchors_der()),
+                parse(pki.intermediates_der()),
+            ),
+            path_policy: PathPolicy::login(),
+            revocation_policy: RevocationPolicy::default(),
+            profile_policy: ProfilePolicy::sandbox(),
+        };
+        let config = ProviderConfig {
+            issuer: Issuer::parse(ISSUER).unwrap(),
+            clients: portal::clients(),
+            card_rules: vec![rules],
+            lifetimes: Lifetimes::default(),
+            user_verification: UserVerificationPolicy::PinNow,
+        };
+        Self { config }
+    }
+
+    pub(crate) async fn build(self) -> World {
+        self.try_build().await.unwrap()
+    }
+
+    pub(crate) async fn try_build(self) -> Result<World, Error> {
+        let pki = TestPki::shared().unwrap();
+        let clock = Arc::new(TurnedClock(AtomicI64::new(pki.at().unix_timestamp())));
+        let store = Store::open_in_memory().await.unwrap();
+        let provider = provider(self.config, &store, &clock)?;
+        let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
+        Ok(World {
+            provider: Arc::new(provider),
+            store,
+            clock,
+            pki,
+            card: pki.issue_card(&profile).unwrap().authentication,
+            instance: Instance::new(),
+            evidence: HeldEvidence::fresh(),
+        })
+    }
+}
+
+fn provider(
+    config: ProviderConfig,
+    store: &Store,
+    clock: &Arc<TurnedClock>,
+) -> Result<Provider, Error> {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    Provider::new(config, keys(), store.clone(), Arc::new(StoredEvents), clock)
+}
+
+/// One key of each algorithm that a client may choose; RSA keys take long to make, so all tests
+/// share them.
+fn keys() -> ProviderKeys {
+    use std::sync::OnceLock;
+    static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
+    let token_keys = KEYS.get_or_init(|| {
+        let algorithms = [
+            Algorithm::Rs256,
+            Algorithm::Ps256,
+            Algorithm::Es256,
+            Algorithm::EdDsa,
+        ];
+        algorithms
+            .map(|algorithm| SigningKey::generate(algorithm).unwrap())
+            .to_vec()
+    });
+    let challenge_key = SigningKey::generate(Algorithm::Es256).unwrap();
+    ProviderKeys {
+        token_keys: token_keys.clone(),
+        challenge_key,
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Settings::baseline().build().await
+    }
+
+    /// The same database and clock under a provider that has just started.
+    pub(crate) fn restarted(&self) -> Self {
+        let started = provider(Settings::baseline().config, &self.store, &self.clock).unwrap();
+        Self {
+            provider: Arc::new(started),
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            pki: self.pki,
+            card: self.card.clone(),
+            instance: self.instance.clone(),
+            evidence: HeldEvidence::fresh(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    pub(crate) fn pass(&self, duration: Duration) {
+        self.clock
+            .0
+            .fetch_add(duration.whole_seconds(), Ordering::SeqCst);
+    }
+
+    /// Every event so far, oldest first.
+    pub(crate) async fn events(&self) -> Vec<EventRecord> {
+        let mut transaction = self.store.begin_read().await.unwrap();
+        list_newest(&mut transaction, 1000).await.unwrap()
+    }
+
+    /// The newest event of a kind.
+    pub(crate) async fn event(&self, kind: &str) -> EventRecord {
+        let events = self.events().await;
+        let found = events.into_iter().rev().find(|event| event.kind == kind);
+        found.unwrap_or_else(|| panic!("no event {kind}"))
+    }
+}

@@ -1,0 +1,188 @@
+//! What card and agent answer to a challenge: a valid answer, of which cases change one part.
+
+use cardea_assertion::{
+    AssertionClaims, AttestationClaims, Confirmation, SigningInput, UserVerification,
+    sign_departed, sign_present,
+};
+use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, sha256_base64url};
+use cardea_provider::{
+    AuthenticationError, CompletedAuthorization, LoginAttempt, PendingSession, PresenceOutcome,
+};
+use openssl::ecdsa::EcdsaSig;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{Id, PKey, Private};
+use openssl::sign::Signer;
+
+use super::{Begun, ISSUER, World};
+
+/// An agent instance with its key.
+#[derive(Clone)]
+pub(crate) struct Instance {
+    pub(crate) key: SigningKey,
+}
+
+impl Instance {
+    pub(crate) fn new() -> Self {
+        Self {
+            key: SigningKey::generate(Algorithm::Es256).unwrap(),
+        }
+    }
+}
+
+/// Everything that goes into an answer.
+pub(crate) struct Answer {
+    pub(crate) claims: AssertionClaims,
+    pub(crate) certificates: Vec<Vec<u8>>,
+    pub(crate) card_key: PKey<Private>,
+    pub(crate) instance: Instance,
+    pub(crate) presence_key: SigningKey,
+}
+
+impl World {
+    /// The valid answer to a fresh challenge of a begun login.
+    pub(crate) async fn answer(&self, begun: &Begun) -> Answer {
+        let challenge = self
+            .provider
+            .issue_challenge(&begun.request_id, begun.cookie())
+            .await
+            .unwrap();
+        self.answer_to(&challenge)
+    }
+
+    pub(crate) fn answer_to(&self, challenge: &str) -> Answer {
+        let jws = UnverifiedJws::parse(challenge, 4096).unwrap();
+        let asked: serde_json::Value = jws.unverified_claims().unwrap();
+        let text = |name: &str| asked[name].as_str().unwrap().to_owned();
+        let presence_key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let claims = AssertionClaims {
+            aud: text("iss"),
+            origin: ISSUER.to_owned(),
+            client_id: text("client_id"),
+            challenge: sha256_base64url(challenge.as_bytes()),
+            nonce: text("nonce"),
+            jti: text("jti"),
+            iat: asked["iat"].as_i64().unwrap(),
+            card_serial: "0000000001".to_owned(),
+            uv: UserVerification::Now,
+            cnf: Confirmation {
+                jkt: presence_key.kid().to_owned(),
+            },
+            instance_jkt: self.instance.key.kid().to_owned(),
+        };
+        Answer {
+            claims,
+            certificates: vec![self.card.der.clone()],
+            card_key: self.card.key.clone(),
+            instance: self.instance.clone(),
+            presence_key,
+        }
+    }
+
+    /// Posts an answer as the browser that began the login.
+    pub(crate) async fn post(
+        &self,
+        begun: &Begun,
+        answer: &Answer,
+    ) -> Result<PendingSession, AuthenticationError> {
+        let (assertion, attestation) = answer.sign();
+        self.post_texts(begun, &assertion, &attestation).await
+    }
+
+    pub(crate) async fn post_texts(
+        &self,
+        begun: &Begun,
+        assertion: &str,
+        attestation: &str,
+    ) -> Result<PendingSession, AuthenticationError> {
+        let attempt = LoginAttempt {
+            request_id: &begun.request_id,
+            login_cookie: begun.cookie(),
+            assertion,
+            attestation,
+        };
+        self.provider.authenticate(attempt, &self.evidence).await
+    }
+
+    /// The refusal of an answer of which one part was changed: the precise code, and the browser's.
+    pub(crate) async fn refusal_of(
+        &self,
+        change: impl FnOnce(&mut Answer),
+    ) -> (&'static str, &'static str) {
+        let begun = self.begin(super::PORTAL).await;
+        let mut answer = self.answer(&begun).await;
+        change(&mut answer);
+        let error = self.post(&begun, &answer).await.unwrap_err();
+        let event = self.event("login.refused").await;
+        assert_eq!(
+            event.code.as_deref(),
+            Some(error.code()),
+            "the precise code is on record"
+        );
+        (error.code(), error.public.code())
+    }
+
+    /// The agent's connection answers a fresh nonce with the presence key.
+    pub(crate) async fn present(&self, key: &SigningKey) -> PresenceOutcome {
+        let nonce = self.provider.new_presence_nonce().unwrap();
+        let statement = sign_present(key, ISSUER, &nonce).unwrap();
+        self.provider
+            .accept_presence(&statement, Some(&nonce))
+            .await
+            .unwrap()
+    }
+
+    /// The card leaves the reader.
+    pub(crate) async fn depart(&self, key: &SigningKey) -> PresenceOutcome {
+        let statement = sign_departed(key, ISSUER).unwrap();
+        self.provider
+            .accept_presence(&statement, None)
+            .await
+            .unwrap()
+    }
+
+    /// A whole login up to the redirect with the code, in a browser that may have a session.
+    pub(crate) async fn log_in(
+        &self,
+        client_id: &str,
+        session_cookie: Option<&str>,
+    ) -> (CompletedAuthorization, SigningKey) {
+        let begun = self.begin(client_id).await;
+        let answer = self.answer(&begun).await;
+        self.post(&begun, &answer).await.unwrap();
+        let outcome = self.present(&answer.presence_key).await;
+        assert!(matches!(outcome, PresenceOutcome::Activated { .. }));
+        let completed = self
+            .provider
+            .complete_authorization(&begun.request_id, begun.cookie(), session_cookie)
+            .await
+            .unwrap();
+        (completed, answer.presence_key)
+    }
+}
+
+impl Answer {
+    /// The compact assertion and attestation.
+    pub(crate) fn sign(&self) -> (String, String) {
+        let algorithm = match self.card_key.id() {
+            Id::RSA => Algorithm::Rs256,
+            _ => Algorithm::Es256,
+        };
+        let certificates: Vec<&[u8]> = self.certificates.iter().map(Vec::as_slice).collect();
+        let input = SigningInput::new(algorithm, &certificates, &self.claims).unwrap();
+        let mut signer = Signer::new(MessageDigest::sha256(), &self.card_key).unwrap();
+        let mut signature = signer.sign_oneshot_to_vec(input.as_bytes()).unwrap();
+        if algorithm == Algorithm::Es256 {
+            let parts = EcdsaSig::from_der(&signature).unwrap();
+            signature = parts.r().to_vec_padded(32).unwrap();
+            signature.extend(parts.s().to_vec_padded(32).unwrap());
+        }
+        let assertion = input.into_assertion(&signature);
+        let attestation = self.attest(&assertion);
+        (assertion, attestation)
+    }
+
+    pub(crate) fn attest(&self, assertion: &str) -> String {
+        let claims = AttestationClaims::new(assertion, &self.claims.origin, self.claims.uv);
+        claims.sign(&self.instance.key).unwrap()
+    }
+}

@@ -1,0 +1,69 @@
+//! Revocation evidence held in memory.
+
+use async_trait::async_trait;
+use cardea_pki::{Evidence, EvidenceSource};
+use cardea_provider::RevocationSource;
+use cardea_test_pki::{AuthorityName, CrlSpec, IssuedCertificate, TestPki};
+use time::Duration;
+
+/// What every source answers.
+pub(crate) enum HeldEvidence {
+    /// Each source gives these CRLs; those of other issuers are stepped over.
+    Crls(Vec<Vec<u8>>),
+    /// No source answers.
+    Unreachable,
+    /// Sources answer with nothing that speaks of the card.
+    Nothing,
+}
+
+impl HeldEvidence {
+    pub(crate) fn fresh() -> Self {
+        Self::Crls(TestPki::shared().unwrap().fresh_crls(&[]).unwrap())
+    }
+
+    pub(crate) fn revoking(certificate: &IssuedCertificate) -> Self {
+        Self::Crls(
+            TestPki::shared()
+                .unwrap()
+                .fresh_crls(&[certificate])
+                .unwrap(),
+        )
+    }
+
+    /// CRLs whose window closed an hour ago.
+    pub(crate) fn stale() -> Self {
+        let pki = TestPki::shared().unwrap();
+        let crls = AuthorityName::all().map(|name| {
+            let mut spec = CrlSpec::new(name, pki.at());
+            spec.this_update = pki.at() - Duration::days(2);
+            spec.next_update = Some(pki.at() - Duration::HOUR);
+            pki.authority(name).unwrap().crl(&spec).unwrap()
+        });
+        Self::Crls(crls.collect())
+    }
+}
+
+#[async_trait]
+impl RevocationSource for HeldEvidence {
+    async fn fetch(&self, sources: &[EvidenceSource]) -> Evidence {
+        let mut evidence = Evidence::default();
+        for source in sources {
+            match self {
+                Self::Crls(crls) => {
+                    for crl in crls {
+                        evidence
+                            .add_crl(source, "http://crl.example.fr", crl)
+                            .unwrap();
+                    }
+                }
+                Self::Unreachable => {
+                    for url in source.crl_urls.iter().chain(&source.ocsp_urls) {
+                        evidence.note_unreachable(source, url);
+                    }
+                }
+                Self::Nothing => {}
+            }
+        }
+        evidence
+    }
+}
