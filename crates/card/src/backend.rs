@@ -1,5 +1,6 @@
 //! The choice between PC/SC and PKCS#11, and what it opens.
 
+#[cfg(feature = "pkcs11")]
 use std::path::PathBuf;
 
 use crate::{Card, Error, Insertion, ReaderMonitor};
@@ -9,8 +10,10 @@ use crate::{Card, Error, Insertion, ReaderMonitor};
 #[non_exhaustive]
 pub enum Backend {
     /// PIV cards through the PC/SC service.
+    #[cfg(feature = "pcsc")]
     Pcsc,
     /// Any card through a vendor's PKCS#11 module.
+    #[cfg(feature = "pkcs11")]
     Pkcs11 {
         /// The module's shared library.
         module: PathBuf,
@@ -21,8 +24,7 @@ impl Backend {
     /// A new monitor of this backend's readers.
     ///
     /// # Errors
-    /// [`Error::ModuleMissing`] or [`Error::ModuleFault`] when the module cannot be used;
-    /// [`Error::Unsupported`] when the backend is not part of this build.
+    /// [`Error::ModuleMissing`] or [`Error::ModuleFault`] when the module cannot be used.
     pub fn monitor(&self) -> Result<Box<dyn ReaderMonitor>, Error> {
         match self {
             #[cfg(feature = "pcsc")]
@@ -32,10 +34,6 @@ impl Backend {
                 let module = crate::Pkcs11Module::load(module)?;
                 Ok(Box::new(crate::pkcs11::Pkcs11Monitor::new(module)))
             }
-            #[cfg(not(all(feature = "pcsc", feature = "pkcs11")))]
-            _ => Err(Error::Unsupported {
-                missing: "the backend in this build",
-            }),
         }
     }
 
@@ -55,10 +53,6 @@ impl Backend {
             Self::Pkcs11 { module } => {
                 Ok(Box::new(crate::Pkcs11Module::load(module)?.open(reader)?))
             }
-            #[cfg(not(all(feature = "pcsc", feature = "pkcs11")))]
-            _ => Err(Error::Unsupported {
-                missing: "the backend in this build",
-            }),
         }
     }
 
@@ -78,10 +72,6 @@ impl Backend {
             Self::Pkcs11 { module } => Ok(Box::new(
                 crate::Pkcs11Module::load(module)?.open_insertion(insertion)?,
             )),
-            #[cfg(not(all(feature = "pcsc", feature = "pkcs11")))]
-            _ => Err(Error::Unsupported {
-                missing: "the backend in this build",
-            }),
         }
     }
 }

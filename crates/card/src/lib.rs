@@ -32,6 +32,7 @@
 
 pub mod apdu;
 mod atr;
+#[cfg(any(feature = "pcsc", feature = "pkcs11"))]
 mod backend;
 mod card_thread;
 mod certificate;
@@ -52,6 +53,7 @@ mod test_card;
 mod tlv;
 mod transport;
 
+#[cfg(any(feature = "pcsc", feature = "pkcs11"))]
 pub use backend::Backend;
 pub use card_thread::CardThread;
 

@@ -87,7 +87,7 @@ pub trait ReaderMonitor: Send {
     /// `None` waits without limit.
     ///
     /// # Errors
-    /// As for [`ReaderMonitor::readers`].
+    /// As for [`ReaderMonitor::readers`]. An error comes at once, so pause before the next try.
     fn wait_for_change(&mut self, limit: Option<Duration>) -> Result<WaitOutcome, Error>;
 
     /// A handle that ends a wait from another thread.
