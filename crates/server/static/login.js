@@ -90,7 +90,7 @@
     return response.json();
   }
 
-  // Gives each line of the agent's stream to `onLine` as an object.
+  // Gives each line of the agent's stream to `onLine` as an object, until it returns true.
   async function readLines(response, onLine) {
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -104,7 +104,7 @@
       const lines = text.split("\n");
       text = lines.pop();
       for (const line of lines) {
-        if (line.trim() !== "") onLine(JSON.parse(line));
+        if (line.trim() !== "" && onLine(JSON.parse(line))) return;
       }
     }
     if (text.trim() !== "") onLine(JSON.parse(text));
@@ -133,12 +133,13 @@
     try {
       await readLines(response, (message) => {
         clearTimeout(renewal);
-        if (message.type === "state") {
-          showState(message.state, message.tries_left);
-          if (message.state === "insert_card") renewal = setTimeout(start, CARD_WAIT_MS);
-        } else {
+        if (message.type !== "state") {
           outcome = message;
+          return true;
         }
+        showState(message.state, message.tries_left);
+        if (message.state === "insert_card") renewal = setTimeout(start, CARD_WAIT_MS);
+        return false;
       });
     } catch (error) {
       if (current.signal.aborted || error instanceof Refusal) throw error;
