@@ -3,7 +3,7 @@
 use crate::authority::NOW;
 use crate::card::{Baseline, CRL_URL, OCSP_URL, ROOT_CRL_URL};
 use crate::list::ListDraft;
-use crate::ocsp::ResponseDraft;
+use crate::response::ResponseDraft;
 use cardea_pki::revocation::{
     Crl, Evidence, RevocationGood, RevocationPolicy, SourceKind, UnknownStatus, check_revocation,
     sources,
@@ -86,9 +86,9 @@ fn outcome(crl: Says, ocsp: Says, policy: &RevocationPolicy) -> Result<SourceKin
             let single = &mut response.data.responses[0];
             match says {
                 Says::Unknown => single.cert_status = CertStatus::unknown(),
-                Says::Revoked => single.cert_status = crate::ocsp::revoked(None),
+                Says::Revoked => single.cert_status = crate::response::revoked(None),
                 Says::Stale => {
-                    single.next_update = Some(crate::ocsp::time(NOW - Duration::MINUTE));
+                    single.next_update = Some(crate::response::time(NOW - Duration::MINUTE));
                 }
                 _ => {}
             }

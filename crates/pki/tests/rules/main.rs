@@ -2,11 +2,15 @@
 //! responses made here: one valid baseline, and one field changed at a time.
 
 #[cfg(test)]
+mod algorithm_floor;
+#[cfg(test)]
 mod authority;
 #[cfg(test)]
 mod card;
 #[cfg(test)]
 mod certificate;
+#[cfg(test)]
+mod certificate_policies;
 #[cfg(test)]
 mod crl;
 #[cfg(test)]
@@ -23,3 +27,5 @@ mod path;
 mod path_building;
 #[cfg(test)]
 mod profile;
+#[cfg(test)]
+mod response;

@@ -4,7 +4,7 @@ use crate::authority::{Authority, Draft, NOW, key_usage, name, p256, raw_extensi
 use crate::card::{Baseline, purposes};
 use crate::evidence::check_with;
 use crate::list::ListDraft;
-use crate::ocsp::{ResponseDraft, key_hash};
+use crate::response::{ResponseDraft, key_hash};
 use cardea_pki::revocation::{Evidence, RevocationPolicy};
 use openssl::pkey::{PKey, Private};
 use time::Duration;
