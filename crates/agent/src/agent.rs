@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cardea_jose::SigningKey;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Error;
 use crate::card_access::CardAccess;
@@ -15,6 +14,7 @@ use crate::enrolment::Enrolment;
 use crate::language::Language;
 use crate::pin_prompt::PinPrompt;
 use crate::presence::PresenceSessions;
+use crate::prompt_slot::PromptSlot;
 use crate::rate_limit::RateLimit;
 use crate::{instance_key, issuer_tls, protected_file};
 
@@ -28,7 +28,7 @@ pub struct Agent {
     pub(crate) instance_key: SigningKey,
     pub(crate) presence: PresenceSessions,
     pub(crate) rate_limit: RateLimit,
-    prompt_slot: Arc<Semaphore>,
+    pub(crate) prompt_slot: PromptSlot,
 }
 
 /// An issuer with what talks to it.
@@ -75,23 +75,8 @@ impl Agent {
             instance_key,
             presence: PresenceSessions::default(),
             rate_limit: RateLimit::new(config.requests_per_minute),
-            prompt_slot: Arc::new(Semaphore::new(1)),
+            prompt_slot: PromptSlot::default(),
         }))
-    }
-
-    /// Takes the one place in front of the person, until the permit is dropped.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] at once when it is taken.
-    pub(crate) fn take_prompt_slot(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.prompt_slot)
-            .try_acquire_owned()
-            .map_err(|_| Error::Busy)
-    }
-
-    /// Whether somebody is being asked.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.prompt_slot.available_permits() == 0
     }
 
     /// Ends every session: departures are signed and told, keys wiped. For a stopping agent.

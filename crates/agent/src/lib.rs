@@ -48,6 +48,7 @@ mod pin_prompt;
 mod presence;
 mod problem;
 mod progress;
+mod prompt_slot;
 mod prompt_text;
 mod prompt_window;
 mod protected_file;

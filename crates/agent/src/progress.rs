@@ -73,7 +73,7 @@ impl Line {
 }
 
 /// The sending end. The page has gone when the receiving end has.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Progress(mpsc::Sender<Line>);
 
 impl Progress {
@@ -104,6 +104,11 @@ impl Progress {
         self.0.closed().await;
     }
 
+    /// A watch over this stream.
+    pub(crate) fn watch(&self) -> ProgressWatch {
+        ProgressWatch(self.0.downgrade())
+    }
+
     /// Refuses to go on for a page that has gone.
     ///
     /// # Errors
@@ -114,6 +119,17 @@ impl Progress {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Watches a stream without keeping it open.
+#[derive(Debug)]
+pub(crate) struct ProgressWatch(mpsc::WeakSender<Line>);
+
+impl ProgressWatch {
+    /// Whether the page has gone, or has got its last line.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.upgrade().is_none_or(|sender| sender.is_closed())
     }
 }
 

@@ -49,14 +49,14 @@ async fn begin(agent: Arc<Agent>, origin: Origin, request: Request) -> Result<Re
     let challenge = read_challenge(request.into_body()).await?;
     agent.rate_limit.check(&origin, arrived)?;
     // Before the challenge is looked at: a second request learns at once that it has to wait.
-    let prompt_slot = agent.take_prompt_slot()?;
+    let (progress, lines) = Progress::channel();
+    let prompt_slot = agent.prompt_slot.take(&progress).await?;
     let accepted = accept_challenge(&challenge, origin, &agent.issuers, arrived).await?;
     let span = tracing::info_span!(
         "sign_in",
         challenge = accepted.challenge.hash().get(..8).unwrap_or_default(),
         origin = accepted.origin.as_str(),
     );
-    let (progress, lines) = Progress::channel();
     let sign_in = SignIn::new(agent, accepted, progress, prompt_slot);
     tokio::spawn(sign_in.run().instrument(span));
     Ok(stream(lines))

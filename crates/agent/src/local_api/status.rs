@@ -20,7 +20,11 @@ pub(crate) struct Status {
 }
 
 pub(super) async fn show(State(agent): State<Arc<Agent>>) -> Json<Status> {
-    let state = if agent.is_busy() { "busy" } else { "ready" };
+    let state = if agent.prompt_slot.is_taken() {
+        "busy"
+    } else {
+        "ready"
+    };
     Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         state: state.to_owned(),

@@ -204,6 +204,23 @@ async fn nothing_is_signed_for_a_page_that_has_gone_and_its_prompt_goes_too() {
 }
 
 #[tokio::test]
+async fn a_page_that_is_loaded_again_is_not_told_that_it_is_busy_itself() {
+    let card = pharmacist();
+    let workstation = Workstation::start(&Readers::holding(&card), &["wait"]).await;
+    let page = workstation.page();
+    let mut stream = page.begin(&workstation.issuer.challenge()).await;
+    stream.wait_for("pin_asked").await;
+    while workstation.person.was_asked("GETPIN") == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    workstation.person.will_answer(&["pin 1234"]);
+    drop(stream);
+    let challenge = workstation.issuer.challenge();
+    let lines = page.sign_in(&challenge).await;
+    verify(lines.last().unwrap(), &workstation, &challenge);
+}
+
+#[tokio::test]
 async fn faults_of_the_card_have_their_codes() {
     let cases = [
         (
