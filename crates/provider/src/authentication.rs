@@ -71,8 +71,11 @@ impl Provider {
             }) => {
                 let kind = EventKind::LoginRefused { code: error.code() };
                 let mut event = Event::new(kind, now);
+                if is_id(attempt.request_id) {
+                    event = event.of_request(attempt.request_id);
+                }
                 if let Some(client_id) = client_id {
-                    event = event.of_request(attempt.request_id).of_client(&client_id);
+                    event = event.of_client(&client_id);
                 }
                 // A refusal that cannot be put on record is our own fault, and says so.
                 let error: Error = match self.record_alone(event).await {
@@ -83,6 +86,12 @@ impl Provider {
             }
         }
     }
+}
+
+/// Whether a text has the form of our own ids; anything else is a stranger's text, which does not
+/// go into the log.
+fn is_id(text: &str) -> bool {
+    text.len() == 43 && cardea_jose::parse_base64url(text).is_ok()
 }
 
 impl std::fmt::Debug for LoginAttempt<'_> {

@@ -201,7 +201,7 @@ impl Event {
         self
     }
 
-    /// Ties the event to a client. Only registered ids are named: a foreign one is a stranger's text.
+    /// Ties the event to a registered client; the id of an unknown one is a stranger's text.
     #[must_use]
     pub fn of_client(mut self, client_id: &str) -> Self {
         self.client_id = Some(client_id.to_owned());
@@ -212,8 +212,8 @@ impl Event {
 #[async_trait]
 impl EventLog for StoredEvents {
     async fn append(&self, transaction: &mut Transaction, event: &Event) -> Result<(), Error> {
-        // Ids sort by time (sixteen hexadecimal digits of nanoseconds last until the year 2554), and
-        // within one moment by the order of this process.
+        // Ids sort by time (sixteen hexadecimal digits of nanoseconds last until the year 2554),
+        // and within one moment by the order of this process.
         static SEQUENCE: AtomicU64 = AtomicU64::new(0);
         let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
         let nanoseconds = u64::try_from(event.occurred_at.unix_timestamp_nanos()).unwrap_or(0);

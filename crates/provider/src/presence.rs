@@ -116,7 +116,15 @@ impl Provider {
                 })
             }
             SessionState::Pending => {
-                let ended = self.activate(&mut transaction, &session, now).await?;
+                // Two statements may arrive together: the one that comes second renews.
+                let activated = session::activate(&mut transaction, &session.id, now).await?;
+                if !activated {
+                    return Ok(PresenceOutcome::Renewed {
+                        jkt,
+                        session_id: session.id,
+                    });
+                }
+                let ended = self.end_elsewhere(&mut transaction, &session, now).await?;
                 transaction.commit().await?;
                 let ended: Result<Vec<_>, Error> = ended
                     .into_iter()
@@ -131,15 +139,14 @@ impl Provider {
         }
     }
 
-    /// Activates a session, and ends those that the same card left behind elsewhere: a card is in
-    /// one reader at a time.
-    async fn activate(
+    /// Puts an activation on record, and ends the sessions that the same card left behind
+    /// elsewhere: a card is in one reader at a time.
+    async fn end_elsewhere(
         &self,
         transaction: &mut Transaction,
         session: &Session,
         now: OffsetDateTime,
     ) -> Result<Vec<EndedInTransaction>, Error> {
-        session::activate(transaction, &session.id, now).await?;
         let event =
             Event::new(EventKind::SessionActivated {}, now).of_session(&session.id, &session.sub);
         self.record(transaction, event).await?;

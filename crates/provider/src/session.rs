@@ -111,11 +111,13 @@ impl Provider {
         reason: EndReason,
         now: OffsetDateTime,
     ) -> Result<Option<EndedInTransaction>, Error> {
+        // Codes before the session, as where a code is redeemed: transactions that take the same
+        // rows in the same order wait for each other instead of locking each other out.
+        let codes_revoked = authorization_code::revoke_of_session(transaction, &session.id).await?;
+        let grants_revoked = access_grant::revoke_of_session(transaction, &session.id, now).await?;
         if !session::end(transaction, &session.id, reason.as_str(), now).await? {
             return Ok(None);
         }
-        let codes_revoked = authorization_code::revoke_of_session(transaction, &session.id).await?;
-        let grants_revoked = access_grant::revoke_of_session(transaction, &session.id, now).await?;
         let kind = EventKind::SessionEnded {
             reason: reason.as_str(),
             codes_revoked,

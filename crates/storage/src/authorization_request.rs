@@ -9,7 +9,7 @@ use crate::{Error, SecretDigest, Transaction, timestamp};
 /// A stored authorization request (RFC 6749 section 4.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizationRequest {
-    /// Random, shown in the login page's address; also the id that ties the log of a login together.
+    /// Random, shown in the login page's address; it also ties the log of a login together.
     pub id: String,
     /// The login cookie of the browser that began it.
     pub cookie: SecretDigest,

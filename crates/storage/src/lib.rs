@@ -6,7 +6,8 @@
 //!
 //! What it deliberately does not do: decide anything. Expiry, ownership and limits are compared by
 //! the caller; here a record is taken, changed or found. It also never sees the clock, makes no
-//! random values, and never stores a secret: cookies and codes arrive as [`SecretDigest`], which only SHA-256 can make.
+//! random values, and never stores a secret: cookies and codes arrive as [`SecretDigest`], which
+//! only SHA-256 can make.
 //!
 //! Every statement runs in a [`Transaction`], so that an effect and the event that tells of it are
 //! written together or not at all.

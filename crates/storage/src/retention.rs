@@ -15,7 +15,7 @@ pub async fn delete_ended_before(
     transaction: &mut Transaction,
     before: OffsetDateTime,
 ) -> Result<u64, Error> {
-    const STATEMENTS: [&str; 7] = [
+    const STATEMENTS: [&str; 6] = [
         "DELETE FROM access_grant WHERE expires_at < $1",
         "DELETE FROM authorization_code WHERE expires_at < $1",
         "DELETE FROM challenge WHERE authorization_request_id IN
@@ -25,8 +25,6 @@ pub async fn delete_ended_before(
              (SELECT id FROM session WHERE state = 'ended' AND ended_at < $1)
              AND sid NOT IN (SELECT sid FROM access_grant)
              AND sid NOT IN (SELECT sid FROM authorization_code)",
-        "UPDATE session SET identity = '{}' WHERE state = 'ended' AND ended_at < $1
-             AND identity <> '{}'",
         "DELETE FROM session WHERE state = 'ended' AND ended_at < $1
              AND id NOT IN (SELECT session_id FROM client_session)
              AND id NOT IN (SELECT session_id FROM authorization_request

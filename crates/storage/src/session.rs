@@ -270,7 +270,8 @@ pub async fn set_cookie(
     Ok(updated.rows_affected() == 1)
 }
 
-/// Ends a session for good and forgets its cookie. False when it was over already.
+/// Ends a session for good and forgets its cookie and what the card said about the person. False
+/// when it was over already.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -281,7 +282,8 @@ pub async fn end(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let updated = sqlx::query(
-        "UPDATE session SET state = 'ended', end_reason = $2, ended_at = $3, cookie_sha256 = NULL
+        "UPDATE session SET state = 'ended', end_reason = $2, ended_at = $3, cookie_sha256 = NULL,
+                            identity = '{}'
          WHERE id = $1 AND state <> 'ended'",
     )
     .bind(id)

@@ -1,4 +1,4 @@
-//! The end of a login: the card has signed, the presence key has answered, the client gets its code.
+//! The end of a login: the card has signed, the presence key has answered, a code goes out.
 
 use cardea_jose::random_base64url;
 use cardea_storage::session::{Session, SessionState};
@@ -62,7 +62,9 @@ impl Provider {
                 .await?;
         }
         let cookie = Secret::random()?;
-        session::set_cookie(&mut transaction, &session.id, &cookie.digest()).await?;
+        if !session::set_cookie(&mut transaction, &session.id, &cookie.digest()).await? {
+            return Err(Error::SessionEnded);
+        }
         session::record_use(&mut transaction, &session.id, now).await?;
         let sid_if_new = random_base64url(RANDOM_BYTES)?;
         let sid = client_session::load_or_create(

@@ -40,7 +40,6 @@ impl Provider {
         if too_old || too_weak || other_person || !is_live(&session, &self.lifetimes, now) {
             return Ok(None);
         }
-        session::record_use(&mut transaction, &session.id, now).await?;
         let new = NewCode {
             session: &session,
             sid: &own.sid,
@@ -49,8 +48,12 @@ impl Provider {
             request_id: None,
             silent: true,
         };
-        let code = issue_code(self, &mut transaction, new, now).await?;
+        let location = issue_code(self, &mut transaction, new, now).await?;
+        // The session may have ended meanwhile; then the code is undone.
+        if !session::record_use(&mut transaction, &session.id, now).await? {
+            return Ok(None);
+        }
         transaction.commit().await?;
-        Ok(Some(code))
+        Ok(Some(location))
     }
 }

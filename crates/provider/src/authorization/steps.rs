@@ -113,8 +113,13 @@ impl Provider {
         session_cookie: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<BegunAuthorization, Error> {
-        if let (Interaction::Allowed { age_max } | Interaction::Forbidden { age_max }, Some(cookie)) =
-            (interaction, session_cookie)
+        let silently = match interaction {
+            Interaction::Demanded => None,
+            Interaction::Allowed { age_max } | Interaction::Forbidden { age_max } => {
+                session_cookie.map(|cookie| (cookie, age_max))
+            }
+        };
+        if let Some((cookie, age_max)) = silently
             && let Some(location) = self
                 .authorize_silently(client, &stored, cookie, age_max, now)
                 .await?

@@ -154,7 +154,11 @@ impl Provider {
             .ok_or(Error::CodeSessionEnded)?;
         let session = session::find(transaction, &own.session_id).await?;
         let session = session.ok_or(Error::CodeSessionEnded)?;
-        if !is_live(&session, &self.lifetimes, now) {
+        // The second condition also holds the session until this transaction ends: it cannot end
+        // between this check and the tokens.
+        if !is_live(&session, &self.lifetimes, now)
+            || !session::record_use(transaction, &session.id, now).await?
+        {
             return Err(Error::CodeSessionEnded);
         }
         Ok(Redeemed {
@@ -183,7 +187,6 @@ impl Provider {
             revoked_at: None,
         };
         access_grant::insert(transaction, &grant).await?;
-        session::record_use(transaction, &session.id, now).await?;
         let kind = EventKind::TokensIssued {
             sid: code.sid.clone(),
             jti: jti.clone(),
@@ -234,6 +237,12 @@ impl Provider {
             id_token,
             scope: code.scope.clone(),
         })
+    }
+
+    /// Puts a token request on record that was refused before its client could be named, such as
+    /// one whose credentials cannot be read.
+    pub async fn refuse_token_request(&self, error: Error) -> TokenError {
+        self.refuse_alone(None, error, self.now()).await
     }
 
     async fn refuse_alone(

@@ -50,7 +50,7 @@ pub(crate) fn pending_session(sub: &str) -> Session {
     Session {
         id: "session".to_owned(),
         sub: sub.to_owned(),
-        identity: "{}".to_owned(),
+        identity: r#"{"given_name":"Camille"}"#.to_owned(),
         card_sha256: "card".to_owned(),
         instance_jkt: "instance".to_owned(),
         presence_jkt: "presence".to_owned(),

@@ -56,6 +56,10 @@ async fn a_session_goes_from_pending_to_active_to_ended_and_never_back() {
         let ended = load(&store, "session").await;
         assert_eq!(ended.state, SessionState::Ended);
         assert_eq!(
+            ended.identity, "{}",
+            "what the card said is forgotten at once"
+        );
+        assert_eq!(
             (ended.present_at, ended.used_at),
             (Some(after_seconds(7)), after_seconds(7))
         );

@@ -22,7 +22,7 @@ async fn refusal(
             .redeem_code(&credentials, &parameters)
             .await
             .unwrap_err(),
-        Err(error) => error.into(),
+        Err(error) => world.provider.refuse_token_request(error).await,
     };
     let told = (error.error, error.code());
     world

@@ -118,6 +118,7 @@ impl World {
             Some(error.code()),
             "the precise code is on record"
         );
+        assert_eq!(event.authorization_request_id, Some(begun.request_id));
         (error.code(), error.public.code())
     }
 
