@@ -1,5 +1,7 @@
 //! What the login page's script does, without a browser, so that each step can be done wrongly.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use cardea_xtask::system::System;
 use reqwest::redirect::Policy;
@@ -34,6 +36,7 @@ impl PageScript {
         let client = Client::builder()
             .cookie_store(true)
             .redirect(Policy::none())
+            .timeout(Duration::from_secs(60))
             .no_proxy();
         Ok(client.build()?)
     }

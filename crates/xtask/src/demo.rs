@@ -55,6 +55,7 @@ fn options(arguments: &Arguments, folder: &StateFolder) -> Options {
         },
         pin_prompt,
         prefer_demo_ports: true,
+        authority_key: "rsa2048".into(),
         clients_file: arguments.clients.clone(),
         ..Options::new(folder.path())
     }

@@ -43,6 +43,9 @@ pub struct Options {
     pub pin_prompt: PinPrompt,
     /// Take the well-known demo ports where they are free, so that addresses stay the same.
     pub prefer_demo_ports: bool,
+    /// The keys of the test PKI's authorities: `p256` is made at once, `rsa2048` in seconds; the
+    /// model's are `rsa4096`.
+    pub authority_key: String,
     /// A file with more `[[client]]` tables for the server.
     pub clients_file: Option<PathBuf>,
     /// Milliseconds that the card takes for each command, to imitate a real card.
@@ -59,6 +62,7 @@ impl Options {
             scheme: Scheme::Http,
             pin_prompt: PinPrompt::Script(vec![Answer::Pin(DEFAULT_PIN.into())]),
             prefer_demo_ports: false,
+            authority_key: "p256".into(),
             clients_file: None,
             card_delay_milliseconds: 0,
             presence_seconds: (10, 30),
@@ -107,7 +111,7 @@ impl System {
             .with_context(|| format!("can't make {}", folder.display()))?;
         let addresses = Addresses::choose(options.scheme, options.prefer_demo_ports)?;
         let watchdog = Watchdog::start(folder)?;
-        card::make_pki(folder, &addresses)?;
+        card::make_pki(folder, &addresses, &options.authority_key)?;
         let card = Card::new(folder, &addresses, options.card_delay_milliseconds)?;
         card.issue(&CardRequest::default())?;
         let roots = keys::make_keys(folder, &addresses)?;
@@ -148,6 +152,10 @@ impl System {
                 let mut command = part.command(folder, &self.addresses)?;
                 command.env("PCSCLITE_CSOCK_NAME", &self.pcscd_socket);
                 self.options.pin_prompt.set_environment(&mut command);
+                if let (Part::Server, Some(ca_file)) = (part, self.ca_file()) {
+                    // The portal that the server calls has a certificate of the demo CA.
+                    command.env("SSL_CERT_FILE", ca_file);
+                }
                 process_log::spawn(&mut command, folder, part.name())?
             }
         };

@@ -163,15 +163,12 @@ impl Card {
 }
 
 /// Makes the test PKI, whose certificates name the addresses of its responders.
-pub(super) fn make_pki(folder: &Path, addresses: &Addresses) -> Result<()> {
+pub(super) fn make_pki(folder: &Path, addresses: &Addresses, key: &str) -> Result<()> {
     let mut command = Command::new(workspace::binary("cardea-vcard")?);
     command.args(["pki", "init"]).arg(pki_folder(folder));
-    command.args([
-        "--base-url",
-        &addresses.pki_url(),
-        "--ocsp-url",
-        &addresses.ocsp_url(),
-    ]);
+    command.args(["--base-url", &addresses.pki_url()]);
+    command.args(["--ocsp-url", &addresses.ocsp_url()]);
+    command.args(["--authority-key", key]);
     process::capture(&mut command).map(drop)
 }
 

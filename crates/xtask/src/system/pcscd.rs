@@ -65,5 +65,6 @@ pub(super) fn socket_path(folder: &Path) -> PathBuf {
     if inside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
         return inside;
     }
-    std::env::temp_dir().join(format!("cardea-pcscd-{}.comm", std::process::id()))
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    std::env::temp_dir().join(format!("cardea-{name}-{}.comm", std::process::id()))
 }

@@ -28,6 +28,8 @@ pub enum PinPrompt {
 pub enum Answer {
     /// Types this PIN.
     Pin(String),
+    /// Types this PIN after that many milliseconds, as a person would.
+    SlowPin(String, u32),
     /// Presses "OK" on a question.
     Confirm,
     /// Presses "Cancel".
@@ -84,6 +86,7 @@ pub(super) fn write_script(folder: &Path, answers: &[Answer]) -> Result<()> {
         .iter()
         .map(|answer| match answer {
             Answer::Pin(pin) => json!({ "pin": pin }),
+            Answer::SlowPin(pin, after_ms) => json!({ "pin": pin, "after_ms": after_ms }),
             Answer::Confirm => json!({ "confirm": true }),
             Answer::Cancel => json!({ "cancel": true }),
         })
@@ -91,6 +94,8 @@ pub(super) fn write_script(folder: &Path, answers: &[Answer]) -> Result<()> {
         .collect();
     // Moved into place in one step: a prompt never reads half a script.
     let (file, next) = (script_file(folder), folder.join("pinentry-script.next"));
+    // The place in the script follows from the log: a new script begins at its first answer.
+    let _ = fs::remove_file(log_file(folder));
     fs::write(&next, lines)
         .and_then(|()| fs::rename(&next, &file))
         .with_context(|| format!("can't write {}", file.display()))

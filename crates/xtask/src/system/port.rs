@@ -1,12 +1,16 @@
 //! Finding free ports, and seeing whether somebody listens without connecting.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 
 /// Ports below the range from which Linux takes the ports of outgoing connections (32768 and up):
 /// a port from there could be gone again before its owner listens.
 const PAIRS: std::ops::Range<u16> = 20_000..32_000;
+
+/// How many pairs this program has given out.
+static PAIRS_GIVEN: AtomicU32 = AtomicU32::new(0);
 
 /// Free loopback ports. Zero asks the kernel for any; another number is taken if it is free.
 pub(super) fn free<const N: usize>(wanted: [u16; N]) -> Result<[u16; N]> {
@@ -29,8 +33,13 @@ pub(super) fn free<const N: usize>(wanted: [u16; N]) -> Result<[u16; N]> {
 /// A free port whose successor is free too, as the virtual reader's driver needs.
 pub(super) fn free_pair() -> Result<u16> {
     let width = u32::from(PAIRS.end - PAIRS.start) / 2;
-    // Programs that start side by side begin their search at different places.
-    let start = std::process::id().wrapping_mul(2_654_435_761) % width;
+    // The driver takes its ports only later, so nobody may be given the same pair until then:
+    // programs begin their search at different places, and within a program it goes on.
+    let taken = PAIRS_GIVEN.fetch_add(1, Ordering::Relaxed);
+    let start = std::process::id()
+        .wrapping_mul(2_654_435_761)
+        .wrapping_add(taken)
+        % width;
     (0..width)
         .filter_map(|step| u16::try_from((start + step) % width * 2).ok())
         .map(|offset| PAIRS.start + offset)
