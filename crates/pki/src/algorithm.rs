@@ -11,7 +11,7 @@ use x509_parser::x509::AlgorithmIdentifier;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignatureAlgorithm {
-    /// RSA (PKCS #1 v1.5 or PSS), ECDSA or EdDSA with SHA-256, SHA-384, SHA-512 or SHA-3.
+    /// RSA (PKCS #1 v1.5 or PSS), ECDSA or EdDSA with SHA-256, SHA-384 or SHA-512.
     Current(&'static str),
     /// RSA PKCS #1 v1.5 or ECDSA with SHA-1, which collisions have broken.
     Sha1(&'static str),

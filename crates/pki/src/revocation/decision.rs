@@ -112,6 +112,9 @@ impl RevocationGood {
 
 /// Decides whether any certificate of `path` is revoked at `at`.
 ///
+/// It says nothing about validity: a caller that rechecks a live session later than
+/// [`ValidatedPath::validated_at`] also compares the card's `not_after` with its own time.
+///
 /// # Errors
 /// [`Error::CertificateRevoked`] when any usable source says so, for any certificate of the path;
 /// else, for the first certificate without an answer, in this order of precedence:

@@ -5,6 +5,7 @@ use crate::card::{Baseline, CRL_URL, OCSP_URL};
 use cardea_pki::{CERTIFICATE_BYTES_MAX, Certificate};
 use openssl::hash::MessageDigest;
 use x509_cert::certificate::Version;
+use x509_cert::der::Decode;
 use x509_cert::serial_number::SerialNumber;
 
 fn check(change: impl FnOnce(&mut Draft)) -> Result<(), &'static str> {
@@ -19,11 +20,6 @@ fn check(change: impl FnOnce(&mut Draft)) -> Result<(), &'static str> {
 fn a_field_that_breaks_the_standard_is_refused_at_parsing() {
     const MALFORMED: Result<(), &str> = Err("pki.certificate_malformed");
     assert_eq!(check(|_| {}), Ok(()), "baseline");
-    let serial = |bytes: &[u8]| SerialNumber::new(bytes).expect("a number");
-    assert_eq!(
-        check(|card| card.tbs.serial_number = serial(&[0x7f; 20])),
-        Ok(())
-    );
     let repeated = raw_extension("1.2.3.4", false, &[5, 0]);
     assert_eq!(
         check(|card| card.extensions().push(repeated.clone())),
@@ -60,6 +56,19 @@ fn a_field_that_breaks_the_standard_is_refused_at_parsing() {
     ] {
         assert_eq!(outcome, MALFORMED, "{name}");
     }
+}
+
+/// RFC 5280 section 4.1.2.2; a sign octet before the twenty does not count.
+#[test]
+fn a_serial_number_has_at_most_twenty_octets() {
+    let with = |content: &[u8]| {
+        let length = u8::try_from(content.len()).expect("short");
+        let serial = SerialNumber::from_der(&[&[2, length], content].concat()).expect("a number");
+        check(|card| card.tbs.serial_number = serial)
+    };
+    assert_eq!(with(&[0x7f; 20]), Ok(()));
+    assert_eq!(with(&[&[0][..], &[0xff; 20]].concat()), Ok(()));
+    assert_eq!(with(&[0x7f; 21]), Err("pki.certificate_malformed"));
 }
 
 #[test]

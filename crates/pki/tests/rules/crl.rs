@@ -450,18 +450,28 @@ fn bytes_that_are_not_one_der_list_are_refused() {
     let mut list = ListDraft::of(&Baseline::new().issuing);
     list.revoke(&SerialNumber::new(&[9]).unwrap(), None);
     let der = list.der();
-    let repeated = {
+    let changed = |change: &dyn Fn(&mut ListDraft)| {
         let mut list = list.clone();
-        list.tbs.crl_extensions = Some(vec![number(1), number(2)]);
+        change(&mut list);
         list.der()
+    };
+    let repeated = changed(&|list| list.tbs.crl_extensions = Some(vec![number(1), number(2)]));
+    let two_algorithms = changed(&|list| list.digest = MessageDigest::sha384());
+    let long_form = {
+        // The outer header is 30 82 hh ll.
+        let mut bytes = der.clone();
+        bytes.splice(1..2, [0x83, 0]);
+        bytes
     };
     for (name, bytes) in [
         ("nothing", Vec::new()),
         ("a page", b"<html></html>".to_vec()),
         ("cut short", der[..der.len() - 1].to_vec()),
         ("a byte after it", [der.as_slice(), &[0]].concat()),
+        ("long form of a long length", long_form),
         ("a certificate", Baseline::new().card.der()),
         ("a repeated extension", repeated),
+        ("two signature algorithms", two_algorithms),
     ] {
         let code = Crl::parse(&bytes).expect_err(name).code();
         assert_eq!(code, "pki.crl_malformed", "{name}");

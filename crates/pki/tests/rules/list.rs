@@ -82,7 +82,7 @@ impl ListDraft {
         let tbs = self.tbs.to_der().expect("DER");
         CertificateList {
             signature: sign(&self.key, self.digest, &tbs),
-            signature_algorithm: self.tbs.signature.clone(),
+            signature_algorithm: signature_algorithm(&self.key, self.digest),
             tbs_cert_list: self.tbs.clone(),
         }
         .to_der()

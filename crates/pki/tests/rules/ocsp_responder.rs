@@ -5,7 +5,7 @@ use crate::card::{Baseline, purposes};
 use crate::evidence::check_with;
 use crate::list::ListDraft;
 use crate::response::{ResponseDraft, key_hash};
-use cardea_pki::revocation::{Evidence, RevocationPolicy};
+use cardea_pki::revocation::{Evidence, RevocationPolicy, check_revocation};
 use openssl::pkey::{PKey, Private};
 use time::Duration;
 use x509_cert::der::{Decode, Encode};
@@ -190,6 +190,38 @@ fn a_revoked_responder_is_not_believed() {
     assert_eq!(
         judge(&baseline, &response, &[&revoking]),
         Err("pki.revocation_stale")
+    );
+}
+
+/// A path judged earlier does not keep an expired issuer's responder alive.
+#[test]
+fn an_expired_issuer_appoints_nobody() {
+    let mut baseline = Baseline::new();
+    baseline
+        .issuing
+        .draft
+        .valid_between(NOW - Duration::DAY, NOW + Duration::MINUTE);
+    let key = p256();
+    let response = signed_by(&baseline, &delegate(&baseline.issuing, &key), &key);
+    let evidence = Evidence {
+        crls: vec![ListDraft::of(&baseline.root).crl()],
+        ocsp: vec![response.response()],
+        ..Evidence::default()
+    };
+    let judge_at = |at| {
+        check_revocation(
+            &baseline.path(),
+            &evidence,
+            &RevocationPolicy::default(),
+            at,
+        )
+        .map(|_| ())
+        .map_err(|error| error.code())
+    };
+    assert_eq!(judge_at(NOW + Duration::MINUTE), Ok(()));
+    assert_eq!(
+        judge_at(NOW + Duration::MINUTE * 2),
+        Err("pki.revocation_unknown")
     );
 }
 

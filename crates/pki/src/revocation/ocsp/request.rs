@@ -12,7 +12,7 @@ use x509_ocsp::{OcspRequest, Request, TbsRequest};
 ///
 /// `nonce` is 16 to 32 random octets made by the caller (RFC 9654 section 2.1), or `None` for
 /// responders that sign their answers in advance. Hand the same nonce to
-/// [`super::Evidence::add_ocsp_response`].
+/// [`crate::Evidence::add_ocsp_response`].
 ///
 /// # Errors
 /// When the certificate's serial number cannot be written into a request.
