@@ -7,3 +7,6 @@ events.addEventListener("ended", () => {
   events.close();
   window.location.replace("/session/ended");
 });
+
+// Signing out ends the session too, but then the browser is already on its way to the provider.
+document.addEventListener("submit", () => events.close());

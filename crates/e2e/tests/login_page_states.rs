@@ -78,7 +78,7 @@ async fn pin_states_speak_french() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pin_states_speak_english() -> Result<()> {
-    show_pin_states("en", "PIN", "incorrect").await
+    show_pin_states("en", "PIN", "not right").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
