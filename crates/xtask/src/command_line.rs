@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::{check, demo, install, output, test_run, tidy};
+use crate::{bench, check, demo, install, output, test_run, tidy};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -19,6 +19,7 @@ cargo xtask COMMAND
     (more words are handed to `cargo test`)
   check        format, lints, documentation, repository rules, licences
   tidy         the repository rules alone
+  bench [NAME…]   measurements as Markdown tables, in release mode (docs/performance.md)
   install      the system packages of the demo (--for test: of the tests as well)
   help         this text
 ";
@@ -34,6 +35,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
         ["test", rest @ ..] => test_run::run(rest),
         ["check"] => done(check::run()),
         ["tidy"] => done(tidy::run()),
+        ["bench", names @ ..] => done(bench::run(names)),
         ["install"] => done(install::ensure(install::Purpose::Demo)),
         ["install", "--for", "test"] => done(install::ensure(install::Purpose::Test)),
         ["help" | "--help" | "-h"] => {

@@ -12,6 +12,7 @@
 //! cargo xtask test      # every test; the last line is `N passed, M failed`
 //! ```
 
+pub mod bench;
 pub mod check;
 pub mod command_line;
 pub mod demo;

@@ -1,0 +1,83 @@
+//! What was said to a card, and the same said again without an agent.
+
+use std::time::{Duration, Instant};
+
+use cardea_virtual_card::VirtualCard;
+
+use crate::Failure;
+
+const INS_VERIFY: u8 = 0x20;
+const INS_GENERAL_AUTHENTICATE: u8 = 0x87;
+const INS_SELECT: u8 = 0xa4;
+const INS_GET_RESPONSE: u8 = 0xc0;
+const INS_GET_DATA: u8 = 0xcb;
+/// Bytes of a command without data: CLA INS P1 P2.
+const HEADER_BYTES: usize = 4;
+
+/// Command blocks in order.
+pub(crate) struct Conversation(Vec<Vec<u8>>);
+
+impl Conversation {
+    pub(crate) fn new(blocks: Vec<Vec<u8>>) -> Self {
+        Self(blocks)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The least that a signature with a PIN needs: SELECT, VERIFY with the PIN, GENERAL
+    /// AUTHENTICATE with what belongs to it; of the last transaction.
+    pub(crate) fn bare_signature(&self) -> Self {
+        let is_select = |block: &Vec<u8>| instruction(block) == INS_SELECT;
+        let begin = self.0.iter().rposition(is_select).unwrap_or_default();
+        let asks_state =
+            |block: &&Vec<u8>| instruction(block) == INS_VERIFY && block.len() <= HEADER_BYTES;
+        let blocks = self.0.iter().skip(begin);
+        Self(blocks.filter(|block| !asks_state(block)).cloned().collect())
+    }
+
+    /// Sends all of it to a card and tells how long that took.
+    pub(crate) fn send(&self, card: &mut VirtualCard) -> Result<Duration, Failure> {
+        let begun = Instant::now();
+        for block in &self.0 {
+            card.transmit(block)?;
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// The commands by name, such as `SELECT, 2 × VERIFY`.
+    pub(crate) fn names(&self) -> String {
+        let mut runs: Vec<(&str, usize)> = Vec::new();
+        for block in &self.0 {
+            let name = name(block);
+            match runs.last_mut() {
+                Some((last, count)) if *last == name => *count += 1,
+                _ => runs.push((name, 1)),
+            }
+        }
+        let texts = runs.into_iter().map(|(name, count)| match count {
+            1 => name.to_owned(),
+            _ => format!("{count} × {name}"),
+        });
+        texts.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn instruction(block: &[u8]) -> u8 {
+    block.get(1).copied().unwrap_or_default()
+}
+
+fn name(block: &[u8]) -> &'static str {
+    let has_data = block.len() > HEADER_BYTES;
+    match (instruction(block), block.get(2)) {
+        (INS_SELECT, _) => "SELECT",
+        (INS_GET_DATA, _) => "GET DATA",
+        (INS_GET_RESPONSE, _) => "GET RESPONSE",
+        (INS_GENERAL_AUTHENTICATE, _) => "GENERAL AUTHENTICATE",
+        (INS_VERIFY, Some(0xff)) => "VERIFY (clear)",
+        (INS_VERIFY, _) if has_data => "VERIFY (PIN)",
+        (INS_VERIFY, _) => "VERIFY (state)",
+        _ => "other",
+    }
+}

@@ -1,0 +1,135 @@
+//! `cargo xtask bench`: the measurements behind docs/performance.md, with the machine they ran on.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::install::{self, Purpose};
+use crate::{output, process, workspace};
+
+/// One measurement.
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    purpose: &'static str,
+}
+
+const BENCHES: [Bench; 3] = [
+    Bench {
+        name: "login_cost",
+        package: "cardea-provider",
+        purpose: "CPU time of the server's decisions in a login, beside its bare signatures",
+    },
+    Bench {
+        name: "login_over_http",
+        package: "cardea-server",
+        purpose: "CPU time of the whole server program a login",
+    },
+    Bench {
+        name: "sign_in_time",
+        package: "cardea-agent",
+        purpose: "time of the agent beside that of the bare card, and the commands to the card",
+    },
+];
+
+/// Builds and runs the named measurements, or all of them, and prints their tables.
+///
+/// # Errors
+/// When a name is unknown, or a measurement can't be built or fails.
+pub fn run(names: &[&str]) -> Result<()> {
+    let chosen = choose(names)?;
+    install::ensure(Purpose::Demo)?;
+    output::step("building the benches (release without optimisation across crates)");
+    let mut build = workspace::cargo();
+    build.args(["bench", "--locked", "--no-run"]);
+    for bench in &chosen {
+        build.args(["--package", bench.package, "--bench", bench.name]);
+    }
+    process::run(&mut build)?;
+    output::result(&machine());
+    for bench in chosen {
+        output::step(&format!("{}: {}", bench.name, bench.purpose));
+        let mut command = workspace::cargo();
+        command.args(["bench", "--locked", "--quiet"]);
+        command.args(["--package", bench.package, "--bench", bench.name]);
+        // The tables go straight to our stdout.
+        let status = command.status().context("can't start `cargo bench`")?;
+        if !status.success() {
+            bail!("`{}` failed ({status})", process::describe(&command));
+        }
+    }
+    Ok(())
+}
+
+fn choose(names: &[&str]) -> Result<Vec<&'static Bench>> {
+    if names.is_empty() {
+        return Ok(BENCHES.iter().collect());
+    }
+    let find = |name: &&str| {
+        let found = BENCHES.iter().find(|bench| bench.name == *name);
+        found.with_context(|| {
+            let known = BENCHES.map(|bench| bench.name).join(", ");
+            format!("no such bench: `{name}`; there are {known}")
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// What the numbers depend on, as a Markdown list.
+fn machine() -> String {
+    let information = read("/proc/cpuinfo");
+    let processor = processor(&information);
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or_default();
+    let lines = [
+        ("processor", format!("{processor}, {cores} cores")),
+        ("kernel", answer("uname", &["-sr"])),
+        ("OpenSSL", answer("openssl", &["version"])),
+        ("compiler", answer("rustc", &["--version"])),
+        ("load before the run", load.to_owned()),
+    ];
+    let lines = lines.map(|(name, value)| format!("- {name}: {value}\n"));
+    format!("### Machine\n\n{}", lines.concat())
+}
+
+fn processor(information: &str) -> &str {
+    let line = information
+        .lines()
+        .find(|line| line.starts_with("model name"));
+    line.and_then(|line| line.split_once(": "))
+        .map_or("unknown", |(_, name)| name.trim())
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn answer(program: &str, arguments: &[&str]) -> String {
+    process::capture(Command::new(program).args(arguments))
+        .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BENCHES, choose, processor};
+
+    #[test]
+    fn without_a_name_all_benches_run() {
+        assert_eq!(choose(&[]).unwrap().len(), BENCHES.len());
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let error = choose(&["login"]).err().unwrap().to_string();
+        assert!(error.contains("login_cost"), "{error}");
+    }
+
+    #[test]
+    fn the_processor_is_named_as_the_kernel_names_it() {
+        let information = "processor\t: 0\nmodel name\t: A processor of 2 GHz\nflags\t\t: fpu\n";
+        assert_eq!(processor(information), "A processor of 2 GHz");
+        assert_eq!(processor(""), "unknown");
+    }
+}
