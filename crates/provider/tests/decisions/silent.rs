@@ -4,7 +4,7 @@ use cardea_oauth2_types::AuthorizationParameters;
 use cardea_provider::{AuthorizationError, BegunAuthorization};
 use time::Duration;
 
-use super::world::{PORTAL, SECOND, World, parameters, query_value};
+use super::world::{PORTAL, SECOND, Settings, World, parameters, query_value};
 
 /// Asks with a session cookie: the silent code's redirect, or the code of the refusal, or "card".
 async fn ask(
@@ -140,4 +140,28 @@ async fn a_hint_at_another_person_is_answered_with_login_required() {
     let error = world.post(&begun, &answer).await.unwrap_err();
     assert_eq!(error.code(), "provider.subject_not_expected");
     assert_eq!(error.public.code(), "login.card_not_accepted");
+}
+
+#[tokio::test]
+async fn a_session_below_the_level_asked_for_demands_the_card() {
+    let mut settings = Settings::baseline();
+    settings.config.user_verification = cardea_provider::UserVerificationPolicy::PinCached;
+    let world = settings.build().await;
+    let begun = world.begin(PORTAL).await;
+    let mut answer = world.answer(&begun).await;
+    answer.claims.uv = cardea_assertion::UserVerification::Cached;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let provider = &world.provider;
+    let done = provider
+        .complete_authorization(&begun.request_id, begun.cookie(), None)
+        .await;
+    let cookie = done.unwrap().session_cookie;
+    for (asked, silent) in [
+        ("urn:cardea:acr:card-pin", false),
+        ("urn:cardea:acr:card-pin-cached", true),
+    ] {
+        let told = ask(&world, cookie.expose(), |p| set(&mut p.acr_values, asked)).await;
+        assert_eq!(told != "card", silent, "{asked}");
+    }
 }

@@ -6,7 +6,7 @@ use cardea_test_pki::{CardProfile, KeyKind};
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::world::{PORTAL, SECOND, World};
+use super::world::{PORTAL, SECOND, Settings, World};
 
 async fn userinfo(world: &World, access_token: &str) -> Value {
     Value::Object(world.provider.userinfo(access_token).await.unwrap())
@@ -95,6 +95,41 @@ async fn a_token_dies_with_its_session() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), "provider.access_token_revoked");
+    let ended = world.event("session.ended").await;
+    assert_eq!(ended.details, r#"{"codes_revoked":0,"grants_revoked":1}"#);
+}
+
+#[tokio::test]
+async fn a_token_is_refused_once_its_session_reached_a_limit() {
+    let mut settings = Settings::baseline();
+    settings.config.lifetimes.session_idle = Duration::seconds(30);
+    let world = settings.build().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    // The sweep has not come by yet.
+    world.pass(Duration::seconds(30));
+    let error = world
+        .provider
+        .userinfo(&tokens.access_token)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "provider.access_token_revoked");
+}
+
+#[tokio::test]
+async fn a_token_of_another_issuer_with_our_key_is_refused() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    let mut settings = Settings::baseline();
+    settings.config.issuer = cardea_provider::Issuer::parse("https://new.example.fr").unwrap();
+    let renamed = world.restarted_with(settings);
+    let error = renamed
+        .provider
+        .userinfo(&tokens.access_token)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "provider.access_token_invalid");
 }
 
 #[tokio::test]

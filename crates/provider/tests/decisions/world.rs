@@ -141,7 +141,12 @@ impl World {
 
     /// The same database and clock under a provider that has just started.
     pub(crate) fn restarted(&self) -> Self {
-        let started = provider(Settings::baseline().config, &self.store, &self.clock).unwrap();
+        self.restarted_with(Settings::baseline())
+    }
+
+    /// The same, after the operator changed the configuration.
+    pub(crate) fn restarted_with(&self, settings: Settings) -> Self {
+        let started = provider(settings.config, &self.store, &self.clock).unwrap();
         Self {
             provider: Arc::new(started),
             store: self.store.clone(),

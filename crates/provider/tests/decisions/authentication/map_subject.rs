@@ -1,6 +1,6 @@
 use cardea_test_pki::{CardProfile, KeyKind, PersonIdentifier};
 
-use super::super::world::{Instance, PORTAL, World};
+use super::super::world::{Instance, PORTAL, Settings, World};
 
 async fn sub_of(world: &mut World, profile: CardProfile) -> String {
     let card = world
@@ -78,4 +78,27 @@ async fn a_second_card_on_one_login_page_replaces_the_first() {
         .await
         .unwrap();
     assert_eq!(state, Some(cardea_provider::SessionState::Ended));
+}
+
+#[tokio::test]
+async fn the_invented_person_of_a_test_card_is_never_a_real_one() {
+    let mut world = World::new().await;
+    let invented = sub_of(&mut world, CardProfile::pharmacist()).await;
+
+    // The same number on a card without the test mark, where real cards are asked.
+    let mut settings = Settings::baseline();
+    for rules in &mut settings.config.card_rules {
+        rules.profile_policy = cardea_pki::profile::ProfilePolicy::production();
+    }
+    let mut world = world.restarted_with(settings);
+    let at = world.pki.at();
+    let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
+    let test_mark = 0x80;
+    let card = world.pki.issue_card_with(&profile, at, |spec| {
+        spec.certificate_kind = spec.certificate_kind.map(|kind| kind & !test_mark);
+    });
+    world.card = card.unwrap().authentication;
+    world.log_in(PORTAL, None).await;
+    let real = world.event("login.accepted").await.sub.unwrap();
+    assert_ne!(invented, real);
 }

@@ -87,13 +87,17 @@ async fn the_challenge_of_another_browser_is_refused_and_burnt() {
     let world = World::new().await;
     let attacker = world.begin(PORTAL).await;
     let victim = world.begin(PORTAL).await;
-    // The attacker's answer posted in the victim's browser: to the victim's page, to the
-    // attacker's page with the victim's cookie, and without any cookie.
+    // The attacker's answer posted in the victim's browser: to the victim's own page, and to the
+    // attacker's page; then to the victim's page by a browser that holds both cookies.
     let planted = Begun {
         request_id: attacker.request_id.clone(),
         login_cookie: victim.login_cookie.clone(),
     };
-    for browser in [&victim, &planted] {
+    let crossed = Begun {
+        request_id: victim.request_id.clone(),
+        login_cookie: attacker.login_cookie.clone(),
+    };
+    for browser in [&victim, &planted, &crossed] {
         let answer = world.answer(&attacker).await;
         let error = world.post(browser, &answer).await.unwrap_err();
         assert_eq!(error.code(), "assertion.challenge_foreign_browser");

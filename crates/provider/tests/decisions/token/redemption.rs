@@ -1,9 +1,10 @@
 //! Redeeming a code: once, by its client, with its redirect URI and its verifier, in time.
 
 use cardea_oauth2_types::{ErrorCode, TokenParameters};
+use cardea_provider::BegunAuthorization;
 use time::Duration;
 
-use super::super::world::{PORTAL, SECOND, World, query_value};
+use super::super::world::{PORTAL, SECOND, Settings, World, parameters, query_value};
 
 type Change = fn(&mut TokenParameters);
 
@@ -158,6 +159,29 @@ async fn a_code_dies_with_its_session() {
         (error.error, error.code()),
         (ErrorCode::InvalidGrant, "provider.code_unknown")
     );
+}
+
+#[tokio::test]
+async fn a_code_is_worth_nothing_once_its_session_reached_a_limit() {
+    let mut settings = Settings::baseline();
+    settings.config.lifetimes.session_idle = Duration::days(1);
+    let world = settings.build().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    world.pass(Duration::hours(4) - Duration::seconds(10));
+    let cookie = Some(completed.session_cookie.expose());
+    let silent = world
+        .provider
+        .begin_authorization(parameters(PORTAL), cookie)
+        .await
+        .unwrap();
+    let BegunAuthorization::Completed { location } = silent else {
+        panic!("the session still lives")
+    };
+    // The sweep has not come by yet.
+    world.pass(Duration::seconds(10));
+    let error = world.redeem(&location).await.unwrap_err();
+    assert_eq!(error.error, ErrorCode::InvalidGrant);
+    assert_eq!(error.code(), "provider.code_session_ended");
 }
 
 #[tokio::test]
