@@ -20,8 +20,10 @@ mod authorization;
 mod browser;
 mod page_script;
 mod stage;
+mod stale_publication;
 
 pub use authorization::{AuthorizationRequest, CLIENT_ID, CLIENTS, REDIRECT_URI};
 pub use browser::Browser;
 pub use page_script::{PageScript, Signed};
 pub use stage::Stage;
+pub use stale_publication::StalePublication;

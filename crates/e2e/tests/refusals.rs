@@ -3,7 +3,7 @@
 //! The browser learns little (no oracle); the precise code stands in the server's log.
 
 use anyhow::{Context, Result};
-use cardea_e2e::{AuthorizationRequest, PageScript, Stage};
+use cardea_e2e::{AuthorizationRequest, PageScript, Stage, StalePublication};
 use cardea_xtask::system::{CardRequest, Part};
 use reqwest::{Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -68,6 +68,33 @@ async fn a_card_whose_revocation_nobody_can_tell_is_refused() -> Result<()> {
     stage.system_mut().stop_part(Part::Pki)?;
     assert_eq!(refused_login(&stage).await?, "login.revocation_unavailable");
     assert_logged(&stage, "pki.revocation_unreachable");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_is_refused_when_the_crl_is_stale_and_ocsp_is_silent() -> Result<()> {
+    let mut stage = Stage::open("stale").await?;
+    stage.system_mut().stop_part(Part::Pki)?;
+    let publication = StalePublication::open(stage.system()).await?;
+    assert_eq!(refused_login(&stage).await?, "login.revocation_unavailable");
+    assert!(publication.answered() > 0, "nobody asked for the stale CRL");
+    assert_logged(&stage, "pki.revocation_stale");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_of_another_pki_with_the_same_names_is_refused() -> Result<()> {
+    let stage = Stage::open("other-pki").await?;
+    let card = stage
+        .system()
+        .card()
+        .of_another_pki("other-pki")?
+        .beside("other-card");
+    card.issue(&CardRequest::default())?;
+    stage.system().card().remove()?;
+    card.insert()?;
+    assert_eq!(refused_login(&stage).await?, "login.card_not_accepted");
+    assert_logged(&stage, "pki.untrusted_anchor");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::install::{self, Purpose};
-use crate::{output, process, tidy, workspace};
+use crate::{fixtures, output, process, tidy, workspace};
 
 /// Formatting, lints, documentation, repository rules and licences, in this order.
 ///
@@ -18,6 +18,8 @@ pub fn run() -> Result<()> {
         .context("run `cargo fmt --all`")?;
     output::step("tidy (cargo xtask tidy)");
     tidy::run()?;
+    output::step("fixtures are current (cargo xtask fixtures --check)");
+    fixtures::run(fixtures::Mode::Check)?;
     output::step("lint (cargo clippy)");
     let mut clippy = workspace::cargo();
     clippy.args([

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::{bench, check, demo, install, output, test_run, tidy};
+use crate::{bench, check, demo, fixtures, install, output, test_run, tidy};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -20,6 +20,7 @@ cargo xtask COMMAND
   check        format, lints, documentation, repository rules, licences
   tidy         the repository rules alone
   bench [NAME…]   measurements as Markdown tables, in release mode (docs/performance.md)
+  fixtures     makes generated test inputs anew (--check: only compares)
   install      the system packages of the demo (--for test: of the tests as well)
   help         this text
 ";
@@ -35,6 +36,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
         ["test", rest @ ..] => test_run::run(rest),
         ["check"] => done(check::run()),
         ["tidy"] => done(tidy::run()),
+        ["fixtures"] => done(fixtures::run(fixtures::Mode::Write)),
+        ["fixtures", "--check"] => done(fixtures::run(fixtures::Mode::Check)),
         ["bench", names @ ..] => done(bench::run(names)),
         ["install"] => done(install::ensure(install::Purpose::Demo)),
         ["install", "--for", "test"] => done(install::ensure(install::Purpose::Test)),

@@ -16,6 +16,7 @@ pub mod bench;
 pub mod check;
 pub mod command_line;
 pub mod demo;
+pub mod fixtures;
 pub mod install;
 pub mod output;
 pub mod process;

@@ -140,7 +140,7 @@ impl System {
         let folder = &self.options.folder;
         let child = match part {
             Part::Reader => {
-                let port = self.addresses.vpcd_port;
+                let port = self.addresses.vpcd_port();
                 PrivatePcscd {
                     folder,
                     socket: &self.pcscd_socket,

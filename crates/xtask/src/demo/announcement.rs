@@ -47,9 +47,9 @@ pub(super) fn text(system: &System, answers_itself: bool, prompt_is_possible: bo
     }
     lines.push(format!("Logs and settings: {}", system.folder().display()));
     lines.push(format!(
-        "The virtual reader’s driver listens on all addresses ({}): whoever connects is the card. \
-         For test machines only.",
-        system.addresses().vpcd()
+        "The virtual reader’s driver listens on port {} of all addresses: whoever connects is the \
+         card. For test machines only.",
+        system.addresses().vpcd_port()
     ));
     if !prompt_is_possible {
         lines.push(

@@ -23,7 +23,7 @@ pub struct Addresses {
     pki_port: u16,
     ocsp_port: u16,
     /// The virtual reader's port; the driver also takes the one after it.
-    pub(super) vpcd_port: u16,
+    vpcd_port: u16,
 }
 
 impl Addresses {
@@ -65,6 +65,16 @@ impl Addresses {
     /// `HOST:PORT` of the virtual reader's driver.
     pub fn vpcd(&self) -> String {
         format!("127.0.0.1:{}", self.vpcd_port)
+    }
+
+    /// The port of the virtual reader's driver.
+    pub fn vpcd_port(&self) -> u16 {
+        self.vpcd_port
+    }
+
+    /// `HOST:PORT` of the test PKI's CRLs and certificates.
+    pub fn publication(&self) -> String {
+        self.pki_listen()
     }
 
     pub(super) fn pki_url(&self) -> String {

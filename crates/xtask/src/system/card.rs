@@ -62,6 +62,28 @@ impl Card {
         })
     }
 
+    /// A card that another PKI with the same names issues, made beside this card's.
+    ///
+    /// # Errors
+    /// When `cardea-vcard pki init` fails.
+    pub fn of_another_pki(&self, name: &str) -> Result<Self> {
+        let pki = self.pki.with_file_name(name);
+        let mut command = Command::new(&self.program);
+        command
+            .args(["pki", "init", "--authority-key", "p256"])
+            .arg(&pki);
+        process::capture(&mut command)?;
+        Ok(Self {
+            pki,
+            ..self.clone()
+        })
+    }
+
+    /// The folder of the PKI that issues this card.
+    pub fn pki_folder(&self) -> &Path {
+        &self.pki
+    }
+
     /// Another card of the same PKI, for the same reader, in the folder `name` beside this one.
     pub fn beside(&self, name: &str) -> Self {
         Self {

@@ -83,7 +83,7 @@ impl Part {
     fn ports(self, addresses: &Addresses) -> Vec<u16> {
         match self {
             Self::Pki => vec![addresses.pki_port(), addresses.ocsp_port()],
-            Self::Reader => vec![addresses.vpcd_port],
+            Self::Reader => vec![addresses.vpcd_port()],
             Self::Server => vec![addresses.server_port()],
             Self::Agent => vec![addresses.agent_port()],
             Self::Portal => vec![addresses.portal_port()],
