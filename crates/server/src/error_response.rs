@@ -8,6 +8,7 @@ use cardea_oauth2_types::ErrorBody;
 use serde::Serialize;
 use url::form_urlencoded;
 
+use crate::error_list;
 use crate::language::Language;
 use crate::page::{self, ErrorPage};
 use crate::problem::Problem;
@@ -78,7 +79,7 @@ fn render(state: &AppState, language: Language, id: &RequestId, refusal: &Refusa
         Form::OAuth { error, status } => {
             let body = ErrorBody {
                 error: *error,
-                error_description: Some(refusal.code.to_owned()),
+                error_description: Some(description(refusal.code)),
                 error_uri: Some(error_uri(state, refusal.code)),
             };
             let mut response = (*status, axum::Json(body)).into_response();
@@ -98,7 +99,7 @@ fn render(state: &AppState, language: Language, id: &RequestId, refusal: &Refusa
                 Some(error) => format!(
                     "Bearer realm=\"cardea\", error=\"{error}\", error_description=\"{}\", \
                      error_uri=\"{}\"",
-                    refusal.code,
+                    description(refusal.code),
                     error_uri(state, refusal.code)
                 ),
             };
@@ -149,6 +150,20 @@ fn render_page(
         reference: Some(id.as_str()),
     };
     page::render(problem.status(), language, &error_page)
+}
+
+/// The code with its meaning in docs/errors.md, in the characters that RFC 6749 section 5.2 and
+/// RFC 6750 section 3 allow.
+fn description(code: &str) -> String {
+    let meaning = error_list::find(code).map_or("", |entry| entry.meaning);
+    let text = if meaning.is_empty() {
+        code.to_owned()
+    } else {
+        format!("{code}: {meaning}")
+    };
+    let is_allowed =
+        |character: &char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
+    text.chars().filter(is_allowed).collect()
 }
 
 fn error_uri(state: &AppState, code: &str) -> String {

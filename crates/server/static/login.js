@@ -46,16 +46,21 @@
   }
 
   function showState(state, triesLeft) {
-    if (login.dataset.state === state && !Number.isInteger(triesLeft)) return;
+    const shown = login.dataset.state;
+    if (shown === state && !Number.isInteger(triesLeft)) return;
+    // The panel about a wrong PIN asks for the PIN too, and says how many tries are left.
+    if (state === "pin_asked" && (shown === "pin_incorrect" || shown === "pin_last_try")) return;
     const template = templateFor("data-state", state);
     if (template) show(template, triesLeft);
   }
 
   function showRefusal(refusal) {
-    show(templateFor("data-codes", refusal.code) || templateFor("data-state", "refused"));
+    const template =
+      templateFor("data-codes", refusal.code) || templateFor("data-state", "refused");
+    show(template);
     login.dataset.code = refusal.code;
     reference.querySelector("code").textContent = refusal.correlation || refusal.code;
-    reference.hidden = false;
+    reference.hidden = "quiet" in template.dataset;
   }
 
   async function problemOf(response) {
@@ -168,7 +173,8 @@
     showState("agent_missing");
     for (let poll = 0; poll < AGENT_POLLS_MAX && !current.signal.aborted; poll += 1) {
       await pause(AGENT_POLL_MS);
-      if (document.visibilityState === "visible" && (await agentAnswers(agentUrl, current.signal))) {
+      if (document.visibilityState !== "visible") continue;
+      if (await agentAnswers(agentUrl, current.signal)) {
         if (!current.signal.aborted) start();
         return;
       }

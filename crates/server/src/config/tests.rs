@@ -82,122 +82,126 @@ fn what_may_be_left_out_has_the_documented_default() {
     );
 }
 
+const SECRET: &str =
+    "secret_sha256 = \"9cd3c4f0fe4b3d0f5d9d8ba7f1d43cc54f0c14a4a07ffea9b3a3d5b2a1c0d3e4\"";
+
+/// Name, text of the example, what replaces it, and the key that the message must name.
+const MISTAKES: &[(&str, &str, &str, &str)] = &[
+    (
+        "misspelt key",
+        "grace_seconds",
+        "grace_secconds",
+        "presence.grace_secconds",
+    ),
+    (
+        "issuer",
+        "issuer = \"http://127.0.0.1:8080\"",
+        "issuer = \"http://id.example.test\"",
+        "issuer",
+    ),
+    (
+        "listen",
+        "\"127.0.0.1:8080\"\n\n# The loop",
+        "\"0.0.0.0:8080\"\n\n# The loop",
+        "listen",
+    ),
+    (
+        "type",
+        "interval_seconds = 10",
+        "interval_seconds = \"10\"",
+        "presence.interval_seconds",
+    ),
+    (
+        "range",
+        "wait_seconds = 10",
+        "wait_seconds = 0",
+        "presence.wait_seconds",
+    ),
+    (
+        "grace",
+        "grace_seconds = 30",
+        "grace_seconds = 5",
+        "presence.grace_seconds",
+    ),
+    (
+        "longer than the design",
+        "absolute_seconds = 14400",
+        "absolute_seconds = 14401",
+        "session.absolute_seconds",
+    ),
+    (
+        "database",
+        "sqlite://cardea.sqlite",
+        "mysql://db",
+        "database.url",
+    ),
+    (
+        "profile",
+        "profile = \"cps\"",
+        "profile = \"xyz\"",
+        "trust_anchor[0].profile",
+    ),
+    (
+        "host",
+        "\"127.0.0.1:8090\"",
+        "\"http://127.0.0.1:8090\"",
+        "trust_anchor[0].revocation.hosts[0]",
+    ),
+    (
+        "redirect",
+        "[\"http://127.0.0.1:8081/callback\"]",
+        "[\"javascript:alert(1)\"]",
+        "client[0].redirect_uris[0]",
+    ),
+    (
+        "no redirect",
+        "[\"http://127.0.0.1:8081/callback\"]",
+        "[]",
+        "client[0].redirect_uris",
+    ),
+    ("digest", "9cd3c4f0", "zzz", "client[0].secret_sha256"),
+    (
+        "both secrets",
+        SECRET,
+        "secret_sha256 = \"9cd3c4f0fe4b3d0f5d9d8ba7f1d43cc54f0c14a4a07ffea9b3a3d5b2a1c0d3e4\"\n\
+             secret = \"0123456789abcdef\"",
+        "client[0].secret",
+    ),
+    (
+        "method",
+        SECRET,
+        "token_endpoint_auth_method = \"client_secret_post\"",
+        "client[0].token_endpoint_auth_method",
+    ),
+    (
+        "scope",
+        "[\"openid\", \"profile\", \"professional\"]",
+        "[\"profile\"]",
+        "client[0].scopes",
+    ),
+    (
+        "name",
+        "Portail de démonstration",
+        "Portail \\u202e",
+        "client[0].name",
+    ),
+    (
+        "algorithm",
+        "\"ES256\"",
+        "\"HS256\"",
+        "client[0].id_token_signed_response_alg",
+    ),
+    (
+        "TLS on http issuer",
+        "[keys]",
+        "[tls]\ncertificate = \"a\"\nkey = \"b\"\n[keys]",
+        "issuer",
+    ),
+];
+
 #[test]
 fn each_mistake_is_named_with_its_key() {
-    let secret =
-        "secret_sha256 = \"9cd3c4f0fe4b3d0f5d9d8ba7f1d43cc54f0c14a4a07ffea9b3a3d5b2a1c0d3e4\"";
-    let cases = [
-        (
-            "misspelt key",
-            "grace_seconds",
-            "grace_secconds",
-            "presence.grace_secconds",
-        ),
-        (
-            "issuer",
-            "issuer = \"http://127.0.0.1:8080\"",
-            "issuer = \"http://id.example.test\"",
-            "issuer",
-        ),
-        (
-            "listen",
-            "\"127.0.0.1:8080\"\n\n# The loop",
-            "\"0.0.0.0:8080\"\n\n# The loop",
-            "listen",
-        ),
-        (
-            "type",
-            "interval_seconds = 10",
-            "interval_seconds = \"10\"",
-            "presence.interval_seconds",
-        ),
-        (
-            "range",
-            "wait_seconds = 10",
-            "wait_seconds = 0",
-            "presence.wait_seconds",
-        ),
-        (
-            "grace",
-            "grace_seconds = 30",
-            "grace_seconds = 5",
-            "presence.grace_seconds",
-        ),
-        (
-            "longer than the design",
-            "absolute_seconds = 14400",
-            "absolute_seconds = 14401",
-            "session.absolute_seconds",
-        ),
-        (
-            "database",
-            "sqlite://cardea.sqlite",
-            "mysql://db",
-            "database.url",
-        ),
-        (
-            "profile",
-            "profile = \"cps\"",
-            "profile = \"xyz\"",
-            "trust_anchor[0].profile",
-        ),
-        (
-            "host",
-            "\"127.0.0.1:8090\"",
-            "\"http://127.0.0.1:8090\"",
-            "trust_anchor[0].revocation.hosts[0]",
-        ),
-        (
-            "redirect",
-            "[\"http://127.0.0.1:8081/callback\"]",
-            "[\"javascript:alert(1)\"]",
-            "client[0].redirect_uris[0]",
-        ),
-        (
-            "no redirect",
-            "[\"http://127.0.0.1:8081/callback\"]",
-            "[]",
-            "client[0].redirect_uris",
-        ),
-        ("digest", "9cd3c4f0", "zzz", "client[0].secret_sha256"),
-        (
-            "both secrets",
-            secret,
-            "secret_sha256 = \"9cd3c4f0fe4b3d0f5d9d8ba7f1d43cc54f0c14a4a07ffea9b3a3d5b2a1c0d3e4\"\nsecret = \"0123456789abcdef\"",
-            "client[0].secret",
-        ),
-        (
-            "method",
-            secret,
-            "token_endpoint_auth_method = \"client_secret_post\"",
-            "client[0].token_endpoint_auth_method",
-        ),
-        (
-            "scope",
-            "[\"openid\", \"profile\", \"professional\"]",
-            "[\"profile\"]",
-            "client[0].scopes",
-        ),
-        (
-            "name",
-            "Portail de démonstration",
-            "Portail \\u202e",
-            "client[0].name",
-        ),
-        (
-            "algorithm",
-            "\"ES256\"",
-            "\"HS256\"",
-            "client[0].id_token_signed_response_alg",
-        ),
-        (
-            "TLS on http issuer",
-            "[keys]",
-            "[tls]\ncertificate = \"a\"\nkey = \"b\"\n[keys]",
-            "issuer",
-        ),
-    ];
-    for (name, from, to, expected_key) in cases {
+    for (name, from, to, expected_key) in MISTAKES {
         assert!(EXAMPLE.contains(from), "{name}: the example lost {from}");
         let error = load(&EXAMPLE.replacen(from, to, 1)).unwrap_err();
         assert_eq!(error.code(), "server.config_invalid", "{name}");
@@ -232,7 +236,8 @@ fn client_files_have_the_same_form() {
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     let client = |id: &str| {
         format!(
-            "[[client]]\nclient_id = \"{id}\"\nname = \"P\"\nredirect_uris = [\"https://p.example.test/cb\"]\n"
+            "[[client]]\nclient_id = \"{id}\"\nname = \"P\"\n\
+             redirect_uris = [\"https://p.example.test/cb\"]\n"
         )
     };
     write(

@@ -26,6 +26,7 @@ struct Texts {
     switch: &'static str,
     no_script: &'static str,
     origin: &'static str,
+    no_password: &'static str,
     tries: &'static str,
 }
 
@@ -43,6 +44,7 @@ impl<'a> LoginPage<'a> {
             switch: SWITCH.in_language(language),
             no_script: NO_SCRIPT.in_language(language),
             origin: ORIGIN.in_language(language),
+            no_password: NO_PASSWORD.in_language(language),
             tries: "{tries}",
         };
         Self {
@@ -79,9 +81,10 @@ const NO_SCRIPT: Text = Text::new(
     "Cette page a besoin de JavaScript pour joindre votre lecteur de carte. Autorisez JavaScript \
      pour ce site dans les réglages du navigateur, puis rechargez la page.",
 );
-const ORIGIN: Text = Text::new(
-    "No password, no code by e-mail: only your card, its PIN, and the site",
-    "Ni mot de passe ni code par courriel : seulement votre carte, son code, et le site",
+const ORIGIN: Text = Text::new("This page belongs to", "Cette page appartient à");
+const NO_PASSWORD: Text = Text::new(
+    "No password is ever asked for here.",
+    "Aucun mot de passe n’y est jamais demandé.",
 );
 
 #[cfg(test)]

@@ -44,6 +44,13 @@ pub(crate) enum Action {
     Retry,
 }
 
+impl Panel {
+    /// True where nothing went wrong, so that support needs no reference.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.action == Action::SignIn
+    }
+}
+
 impl Tone {
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -101,10 +101,9 @@ async fn an_error_page_shows_the_precise_code_and_a_reference() {
     assert!(page.contains("Référence pour l’assistance"), "{page}");
 }
 
-#[tokio::test]
-async fn what_the_client_may_learn_it_learns_at_its_address() {
-    let app = TestApp::start().await;
-    let cases = [
+/// What the client itself may learn: name, request, and the error that it gets.
+fn refused_by_redirect() -> Vec<(&'static str, Request, &'static str)> {
+    vec![
         (
             "no PKCE",
             Request::new().without("code_challenge"),
@@ -155,8 +154,13 @@ async fn what_the_client_may_learn_it_learns_at_its_address() {
             Request::new().with("max_age", "-1"),
             "invalid_request",
         ),
-    ];
-    for (name, request, error) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn what_the_client_may_learn_it_learns_at_its_address() {
+    let app = TestApp::start().await;
+    for (name, request, error) in refused_by_redirect() {
         let response = request.send(&app).await;
         assert_eq!(response.status(), 303, "{name}");
         let location = header(&response, "location");
@@ -195,12 +199,12 @@ async fn odd_values_split_no_header() {
 
 #[tokio::test]
 async fn one_address_cannot_flood_login_starts() {
-    let changes = Changes {
-        replace: vec![(
-            "[keys]",
-            "[limits]\nper_address_and_minute = 3\n[keys]".to_owned(),
-        )],
-    };
+    let changes = Changes::replacing(
+        "[keys]",
+        "[limits]
+per_address_and_minute = 3
+[keys]",
+    );
     let app = TestApp::start_with(changes).await;
     for _ in 0..3 {
         assert_eq!(Request::new().send(&app).await.status(), 303);

@@ -12,6 +12,7 @@ mod authorize;
 mod card;
 mod discovery;
 mod end_session;
+mod https;
 mod limits;
 mod login;
 mod login_page;

@@ -102,9 +102,7 @@ async fn one_connection_speaks_for_one_key() {
 
 #[tokio::test]
 async fn connections_are_bounded_and_no_page_opens_one() {
-    let changes = Changes {
-        replace: vec![("wait_seconds = 2", "connections_max = 1".to_owned())],
-    };
+    let changes = Changes::replacing("wait_seconds = 2", "connections_max = 1");
     let app = TestApp::start_with(changes).await;
     let first = PresenceConnection::open(&app).await;
     let upgrade = || {

@@ -24,6 +24,8 @@ pub(crate) const PUBLIC_CLIENT_ID: &str = "native";
 
 pub(crate) struct TestApp {
     pub(crate) issuer: String,
+    /// Where the server listens: what the issuer names, or where a proxy would lead.
+    base_url: String,
     pub(crate) client: Client,
     pub(crate) host: RevocationHost,
     app: App,
@@ -35,6 +37,18 @@ pub(crate) struct TestApp {
 pub(crate) struct Changes {
     /// Each text is replaced by the other before the file is read.
     pub(crate) replace: Vec<(&'static str, String)>,
+    /// Another issuer than the listener's own address, as behind a proxy.
+    pub(crate) issuer: Option<&'static str>,
+}
+
+impl Changes {
+    /// Replaces one text of the configuration.
+    pub(crate) fn replacing(from: &'static str, to: &str) -> Self {
+        Self {
+            replace: vec![(from, to.to_owned())],
+            issuer: None,
+        }
+    }
 }
 
 impl TestApp {
@@ -45,9 +59,12 @@ impl TestApp {
     pub(crate) async fn start_with(changes: Changes) -> Self {
         let host = RevocationHost::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let issuer = changes
+            .issuer
+            .map_or_else(|| base_url.clone(), str::to_owned);
         let folder = tempfile::tempdir().unwrap();
-        let config = write_configuration(&folder, &issuer, &host, changes);
+        let config = write_configuration(&folder, &issuer, &base_url, &host, changes);
         let app = App::build(&config).await.unwrap();
         let service = app
             .router()
@@ -61,6 +78,7 @@ impl TestApp {
             .unwrap();
         Self {
             issuer,
+            base_url,
             client,
             host,
             app,
@@ -69,7 +87,7 @@ impl TestApp {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer)
+        format!("{}{path}", self.base_url)
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
@@ -137,6 +155,7 @@ fn write_private(file: &Path, content: &[u8]) {
 fn write_configuration(
     folder: &TempDir,
     issuer: &str,
+    base_url: &str,
     host: &RevocationHost,
     changes: Changes,
 ) -> Config {
@@ -162,7 +181,7 @@ fn write_configuration(
         host.intermediates_pem(),
     )
     .unwrap();
-    let address = issuer.trim_start_matches("http://");
+    let address = base_url.trim_start_matches("http://");
     let mut text = format!(
         r#"
 issuer = "{issuer}"

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::card::Card;
 use crate::relying_party::{Request, sign_in};
-use crate::test_app::{CLIENT_ID, CLIENT_SECRET, PUBLIC_CLIENT_ID, TestApp, header};
+use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, PUBLIC_CLIENT_ID, TestApp, header};
 
 async fn error_of(response: reqwest::Response, app: &TestApp) -> (u16, String) {
     let status = response.status().as_u16();
@@ -12,6 +12,11 @@ async fn error_of(response: reqwest::Response, app: &TestApp) -> (u16, String) {
     let body: Value = response.json().await.unwrap();
     let uri = body["error_uri"].as_str().unwrap();
     assert!(uri.starts_with(&app.url("/errors/")), "{uri}");
+    let description = body["error_description"].as_str().unwrap();
+    assert!(
+        description.contains(": "),
+        "a code and its meaning: {description}"
+    );
     (status, body["error"].as_str().unwrap().to_owned())
 }
 
@@ -167,12 +172,12 @@ async fn other_grants_and_forms_are_refused() {
 
 #[tokio::test]
 async fn guessing_client_secrets_is_bounded() {
-    let changes = crate::test_app::Changes {
-        replace: vec![(
-            "[keys]",
-            "[limits]\nper_address_and_minute = 3\n[keys]".to_owned(),
-        )],
-    };
+    let changes = Changes::replacing(
+        "[keys]",
+        "[limits]
+per_address_and_minute = 3
+[keys]",
+    );
     let app = TestApp::start_with(changes).await;
     let guess = async || {
         let form = [("grant_type", "authorization_code"), ("code", "x")];

@@ -66,7 +66,7 @@ pub(super) const PROGRESS: &[Panel] = &[
         state: "pin_asked",
         codes: "",
         tone: Tone::Pin,
-        heading: Text::new("Type your PIN", "Saisissez votre code"),
+        heading: Text::new("Your card asks for its PIN", "Votre carte demande son code"),
         lines: &[
             NEVER_IN_A_PAGE,
             Text::new(
@@ -132,7 +132,8 @@ pub(super) const PROGRESS: &[Panel] = &[
         tone: Tone::Success,
         heading: Text::new("You are signed in", "Vous êtes connecté"),
         lines: &[Text::new(
-            "Going back to the portal. Your session lasts as long as your card stays in the reader.",
+            "Going back to the portal. Your session lasts as long as your card stays in the \
+             reader.",
             "Retour au portail. Votre session dure tant que votre carte reste dans le lecteur.",
         )],
         action: Action::Nothing,

@@ -51,8 +51,8 @@ pub(super) const REFUSALS: &[Panel] = &[
         lines: &[Text::new(
             "It was revoked, as happens when a card is reported lost or is replaced. Use your new \
              card, or call the card's issuer.",
-            "Elle a été révoquée, comme après une perte déclarée ou un remplacement. Utilisez votre \
-             nouvelle carte ou appelez l’émetteur de la carte.",
+            "Elle a été révoquée, comme après une perte déclarée ou un remplacement. Utilisez \
+             votre nouvelle carte ou appelez l’émetteur de la carte.",
         )],
         action: Action::Retry,
     },
@@ -66,8 +66,8 @@ pub(super) const REFUSALS: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "The card issuer's service does not answer. Your card is not at fault: try again in \
-                 a few minutes.",
+                "The card issuer's service does not answer. Your card is not at fault: try again \
+                 in a few minutes.",
                 "Le service de l’émetteur de la carte ne répond pas. Votre carte n’est pas en \
                  cause : réessayez dans quelques minutes.",
             ),

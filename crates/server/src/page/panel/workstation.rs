@@ -29,8 +29,8 @@ pub(super) const WORKSTATION: &[Panel] = &[
     },
     Panel {
         state: "no_reader",
-        codes: "card.no_reader card.reader_service_unavailable card.reader_fault card.module_missing \
-                card.module_fault",
+        codes: "card.no_reader card.reader_service_unavailable card.reader_fault \
+                card.module_missing card.module_fault",
         tone: Tone::Warning,
         heading: Text::new("No card reader found", "Aucun lecteur de carte trouvé"),
         lines: &[Text::new(
@@ -64,9 +64,9 @@ pub(super) const WORKSTATION: &[Panel] = &[
             ),
             Text::new(
                 "Unblock it with the unblocking code that came with your card, or call the card's \
-                 issuer. Nobody will ask you for your PIN.",
+                 issuer. No adviser will ever ask for your PIN.",
                 "Débloquez-la avec le code de déblocage reçu avec votre carte, ou appelez \
-                 l’émetteur de la carte. Personne ne vous demandera votre code.",
+                 l’émetteur de la carte. Aucun conseiller ne vous demandera votre code.",
             ),
         ],
         action: Action::Retry,
