@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The compact serialization is not three base64url parts with a JSON header (RFC 7515 section 7.1).
+    /// The text is not three base64url parts with a JSON header (RFC 7515 section 7.1).
     #[error("the token is not a compact JWS: {reason}")]
     Malformed {
         /// What was wrong, without any of the token's content.

@@ -161,7 +161,7 @@ impl Material {
                 let (n, e) = (bounded(n, 1024)?, bounded(e, 8)?);
                 let rsa =
                     Rsa::from_public_components(BigNum::from_slice(&n)?, BigNum::from_slice(&e)?)?;
-                // Exponents 1 and 3 make padding mistakes exploitable; NIST FIPS 186-5 asks 65537 up.
+                // Small exponents make padding mistakes exploitable (FIPS 186-5: 65537 or more).
                 if rsa.e() < &*BigNum::from_u32(65_537)? || !rsa.e().is_bit_set(0) {
                     return Err(Error::KeyInvalid {
                         reason: "RSA exponent below 65537 or even",

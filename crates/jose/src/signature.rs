@@ -92,7 +92,7 @@ fn ecdsa_der_to_p1363(der: &[u8], coordinate_bytes: i32) -> Result<Vec<u8>, Erro
 
 fn ecdsa_p1363_to_der(joined: &[u8], coordinate_bytes: i32) -> Result<Vec<u8>, Error> {
     let half = usize::try_from(coordinate_bytes).map_err(|_| Error::SignatureInvalid)?;
-    // The fixed length is what makes the form unambiguous; OpenSSL itself refuses 0 and values >= n.
+    // The fixed length makes the form unambiguous; OpenSSL itself refuses 0 and values >= n.
     if joined.len() != 2 * half {
         return Err(Error::SignatureInvalid);
     }

@@ -227,7 +227,16 @@ fn mistakes_are_explained() {
         !workshop.path("new").exists(),
         "a refused card leaves nothing behind"
     );
-    let taken = [&holder[..3], &["--out", "doctor"], &rpps, &cps].concat();
+}
+
+#[test]
+fn folders_in_use_are_left_alone() {
+    let workshop = Workshop::new();
+    workshop.issue("doctor");
+    let holder = ["issue", "--name", "Camille DURAND"];
+    let rpps = ["--rpps", "99700000011"];
+    let cps = ["--profile", "cps", "--profession", "10"];
+    let taken = [&holder[..], &["--out", "doctor"], &rpps, &cps].concat();
     assert!(
         workshop
             .fail(&taken)
