@@ -1,5 +1,6 @@
 //! What an operator decides.
 
+use cardea_oauth2_types::Acr;
 use cardea_pki::profile::ProfilePolicy;
 use cardea_pki::{PathPolicy, RevocationPolicy, TrustStore};
 use time::Duration;
@@ -47,6 +48,18 @@ pub enum UserVerificationPolicy {
     PinCached,
     /// The card alone counts too, such as a contactless one.
     CardAlone,
+}
+
+impl UserVerificationPolicy {
+    /// The weakest authentication context class that a login may reach under this policy.
+    #[must_use]
+    pub fn weakest_acr(self) -> Acr {
+        match self {
+            Self::PinNow => Acr::CardPin,
+            Self::PinCached => Acr::CardPinCached,
+            Self::CardAlone => Acr::Card,
+        }
+    }
 }
 
 /// How long things last. The defaults are those of the design; see docs/architecture.md.

@@ -40,6 +40,7 @@ impl App {
     pub async fn build(config: &Config) -> Result<Self, Error> {
         let keys = ServerKeys::load(&config.keys, &config.issuer)?;
         let (provider_config, hosts) = provider_config::build(config)?;
+        let weakest_acr = provider_config.user_verification.weakest_acr();
         let http = HttpClient::new().map_err(|source| Error::HttpClientUnusable { source })?;
         let store = open_store(&config.database.url).await?;
         let provider = Provider::new(
@@ -66,7 +67,7 @@ impl App {
             revocation: RevocationFetcher::new(http.clone(), hosts, refresh),
             logout_sender: LogoutSender::new(http),
             challenge_list: keys.challenge_list,
-            metadata: metadata_of(config.issuer.as_str()),
+            metadata: metadata_of(config.issuer.as_str(), weakest_acr),
             login_page_policy: login_page_policy(config.agent_url.as_str()),
             rate_limiter: RateLimiter::new(config.limits.per_address_and_minute),
             client_address: config.limits.client_address,

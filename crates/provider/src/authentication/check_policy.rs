@@ -7,7 +7,6 @@ use cardea_pki::ProfessionalIdentity;
 use crate::authentication::redeem_challenge::ChallengeRedeemed;
 use crate::authentication::verify_signatures::SignaturesVerified;
 use crate::client::CardAcceptance;
-use crate::config::UserVerificationPolicy;
 use crate::{Error, Provider};
 
 /// The level that the login reached: it follows from what was stated, never from what was asked.
@@ -22,7 +21,7 @@ pub(super) fn check_policy(
     identity: &ProfessionalIdentity,
 ) -> Result<PolicyMet, Error> {
     let acr = reached(signatures.assertion.claims().uv);
-    if !acr.satisfies(weakest_accepted(provider.user_verification)) {
+    if !acr.satisfies(provider.user_verification.weakest_acr()) {
         return Err(Error::UserVerificationInsufficient);
     }
     if challenge
@@ -45,14 +44,6 @@ fn reached(verification: UserVerification) -> Acr {
         UserVerification::Now => Acr::CardPin,
         UserVerification::Cached => Acr::CardPinCached,
         UserVerification::None => Acr::Card,
-    }
-}
-
-fn weakest_accepted(policy: UserVerificationPolicy) -> Acr {
-    match policy {
-        UserVerificationPolicy::PinNow => Acr::CardPin,
-        UserVerificationPolicy::PinCached => Acr::CardPinCached,
-        UserVerificationPolicy::CardAlone => Acr::Card,
     }
 }
 

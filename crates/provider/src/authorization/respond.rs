@@ -1,21 +1,25 @@
 //! The address that carries the answer back to the client (RFC 6749 section 4.1.2, RFC 9207).
 
-use cardea_oauth2_types::ErrorCode;
 use url::form_urlencoded::Serializer;
+
+use crate::Error;
 
 /// The redirect URI with a code. `iss` lets the client notice an answer of another provider.
 pub(crate) fn code(redirect_uri: &str, code: &str, state: Option<&str>, issuer: &str) -> String {
     append(redirect_uri, &[("code", code)], state, issuer)
 }
 
-/// The redirect URI with an error (RFC 6749 section 4.1.2.1).
+/// The redirect URI with an error (RFC 6749 section 4.1.2.1), explained to the portal's developer.
 pub(crate) fn error(
     redirect_uri: &str,
-    error: ErrorCode,
+    error: &Error,
     state: Option<&str>,
     issuer: &str,
 ) -> String {
-    append(redirect_uri, &[("error", error.as_str())], state, issuer)
+    let name = error.oauth_error().as_str();
+    let description = format!("{error} ({})", error.code());
+    let answer = [("error", name), ("error_description", &description)];
+    append(redirect_uri, &answer, state, issuer)
 }
 
 /// The registered URI is kept letter for letter, its own query included; values are form-encoded,
@@ -59,7 +63,7 @@ mod tests {
         let state = "\r\nSet-Cookie: a=b&code=evil#<script>";
         let location = error(
             "https://portal.example.fr/cb?tenant=1",
-            ErrorCode::LoginRequired,
+            &Error::LoginRequired,
             Some(state),
             "https://id.example.fr",
         );

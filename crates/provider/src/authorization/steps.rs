@@ -64,7 +64,7 @@ impl Provider {
             Err(source) => {
                 let error = source.oauth_error();
                 let state = state.as_deref();
-                let location = respond::error(&redirect_uri, error, state, self.issuer.as_str());
+                let location = respond::error(&redirect_uri, &source, state, self.issuer.as_str());
                 self.record_refusal(Some(client), &source, now).await?;
                 Err(AuthorizationError::Redirect {
                     location,

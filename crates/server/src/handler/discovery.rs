@@ -17,7 +17,7 @@ pub(crate) async fn get_discovery(
 }
 
 /// The document for an issuer.
-pub(crate) fn metadata_of(issuer: &str) -> ProviderMetadata {
+pub(crate) fn metadata_of(issuer: &str, weakest_acr: Acr) -> ProviderMetadata {
     let at = |path: &str| format!("{issuer}{path}");
     ProviderMetadata {
         issuer: issuer.to_owned(),
@@ -30,7 +30,7 @@ pub(crate) fn metadata_of(issuer: &str) -> ProviderMetadata {
         response_types_supported: vec!["code"],
         response_modes_supported: vec!["query"],
         grant_types_supported: vec!["authorization_code"],
-        acr_values_supported: Acr::ALL.iter().map(|acr| acr.as_str()).collect(),
+        acr_values_supported: reachable(weakest_acr),
         subject_types_supported: vec!["public"],
         id_token_signing_alg_values_supported: vec!["RS256", "ES256"],
         token_endpoint_auth_methods_supported: vec![
@@ -69,4 +69,10 @@ pub(crate) fn metadata_of(issuer: &str) -> ProviderMetadata {
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
     }
+}
+
+/// The classes that a login can end in: a weaker one than the policy's is refused.
+fn reachable(weakest: Acr) -> Vec<&'static str> {
+    let reachable = Acr::ALL.into_iter().filter(|acr| acr.satisfies(weakest));
+    reachable.map(Acr::as_str).collect()
 }

@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{ErrorCode, TokenParameters};
-use cardea_provider::ClientCredentials;
+use cardea_provider::{ClientCredentials, Error};
 
 use crate::form::{Body, parse_form};
 use crate::problem::Problem;
@@ -44,14 +44,12 @@ pub(crate) async fn post_token(
             code: problem.code(),
         });
     }
+    let provider = state.provider();
     let outcome = match read_credentials(&headers, &parameters) {
-        Ok(credentials) => state
-            .provider()
-            .redeem_code(&credentials, &parameters)
-            .await
-            .map_err(|error| refuse(error.error, error.code())),
-        Err(refusal) => Err(refusal),
+        Ok(credentials) => provider.redeem_code(&credentials, &parameters).await,
+        Err(error) => Err(provider.refuse_token_request(error).await),
     };
+    let outcome = outcome.map_err(|error| refuse(error.error, error.code()));
     if let Err(Refusal {
         form: Form::OAuth {
             error: ErrorCode::InvalidClient,
@@ -73,27 +71,15 @@ pub(crate) async fn post_token(
 fn read_credentials(
     headers: &HeaderMap,
     parameters: &TokenParameters,
-) -> Result<ClientCredentials, Refusal> {
+) -> Result<ClientCredentials, Error> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next();
     if values.next().is_some() {
-        return Err(refuse(
-            ErrorCode::InvalidRequest,
-            "provider.client_authentication_repeated",
-        ));
+        return Err(Error::ClientAuthenticationRepeated);
     }
-    let text = match value.map(HeaderValue::to_str) {
-        None => None,
-        Some(Ok(text)) => Some(text),
-        Some(Err(_)) => {
-            return Err(refuse(
-                ErrorCode::InvalidClient,
-                "provider.client_authentication_failed",
-            ));
-        }
-    };
+    let text = value.map(HeaderValue::to_str).transpose();
+    let text = text.map_err(|_| Error::ClientAuthenticationFailed)?;
     ClientCredentials::read(text, parameters)
-        .map_err(|error| refuse(error.oauth_error(), error.code()))
 }
 
 fn refuse_form(problem: Problem) -> Refusal {

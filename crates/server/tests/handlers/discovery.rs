@@ -1,6 +1,6 @@
 //! Public documents: metadata, keys, challenge keys, health, error pages.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::test_app::{TestApp, header};
 
@@ -19,6 +19,11 @@ async fn metadata_names_the_configured_issuer_whatever_host_is_asked() {
     let metadata: Value = response.json().await.unwrap();
     assert_eq!(metadata["issuer"], app.issuer.as_str());
     assert_eq!(metadata["token_endpoint"], app.url("/token"));
+    // Only what a login can end in: a PIN typed earlier is not accepted by default.
+    assert_eq!(
+        metadata["acr_values_supported"],
+        json!(["urn:cardea:acr:card-pin"])
+    );
     assert_eq!(
         metadata["code_challenge_methods_supported"],
         serde_json::json!(["S256"])
