@@ -3,7 +3,7 @@
 //! Everything lives in one folder with generated settings and listens on loopback ports that were
 //! free; the one exception is the virtual reader's driver, which listens on all addresses and
 //! offers no setting for it. When a [`System`] is dropped, or the program that holds it dies in
-//! whatever way, all its processes end (see [`watchdog`](self::watchdog)).
+//! whatever way, all its processes end (see `watchdog.rs`).
 
 mod addresses;
 mod card;
