@@ -40,6 +40,9 @@ pub enum Error {
     /// The browser came back from a login that this browser did not begin (RFC 6749, 10.12).
     #[error("this login was not begun in this browser, or it was begun too long ago")]
     LoginUnknown,
+    /// The provider ended the session while the portal was still opening its own.
+    #[error("the session was over before the login was finished")]
+    LoginOvertaken,
     /// The ID token did not pass its checks (OpenID Connect Core, 3.1.3.7).
     #[error("the ID token is not acceptable: {reason}")]
     IdToken {
@@ -80,12 +83,13 @@ pub enum Error {
 
 impl Error {
     /// Every code, in the order of the variants.
-    pub const ALL_CODES: [&'static str; 11] = [
+    pub const ALL_CODES: [&'static str; 12] = [
         "portal.configuration_invalid",
         "portal.listen_failed",
         "portal.provider_unusable",
         "portal.login_refused",
         "portal.login_unknown",
+        "portal.login_overtaken",
         "portal.id_token_invalid",
         "portal.logout_token_invalid",
         "portal.agent_refused",
@@ -103,6 +107,7 @@ impl Error {
             Self::Provider { .. } => "portal.provider_unusable",
             Self::LoginRefused { .. } => "portal.login_refused",
             Self::LoginUnknown => "portal.login_unknown",
+            Self::LoginOvertaken => "portal.login_overtaken",
             Self::IdToken { .. } => "portal.id_token_invalid",
             Self::LogoutToken { .. } => "portal.logout_token_invalid",
             Self::Agent { .. } => "portal.agent_refused",

@@ -20,6 +20,7 @@ pub mod error;
 mod handler;
 mod http_client;
 mod language;
+mod logout_memory;
 mod logout_token;
 pub mod once;
 mod page;

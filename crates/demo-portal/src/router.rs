@@ -45,3 +45,6 @@ pub(crate) fn router(config: Config) -> Result<Router, Error> {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(Arc::new(state)))
 }
+
+#[cfg(test)]
+mod tests;

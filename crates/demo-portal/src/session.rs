@@ -1,12 +1,13 @@
 //! Who is signed in: kept in memory, bounded in number and age.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use openidconnect::{CsrfToken, Nonce, PkceCodeVerifier};
 use tokio::sync::watch;
 
 use crate::error::Error;
+use crate::logout_memory::LogoutMemory;
 use crate::logout_token::VerifiedLogout;
 use crate::person::Person;
 use crate::random;
@@ -16,7 +17,6 @@ const SESSIONS_MAX: usize = 1000;
 const SESSION_SECONDS: i64 = 4 * 3600;
 const LOGINS_MAX: usize = 1000;
 const LOGIN_SECONDS: i64 = 600;
-const TOKEN_IDS_MAX: usize = 10_000;
 
 /// A login that the browser has begun and not yet come back from.
 pub(crate) struct PendingLogin {
@@ -51,8 +51,7 @@ pub(crate) struct Sessions {
 struct Inner {
     open: HashMap<String, OpenSession>,
     pending: HashMap<String, (i64, PendingLogin)>,
-    /// Logout tokens seen, with the time after which they are refused for their age anyway.
-    token_ids: BTreeMap<String, i64>,
+    logouts: LogoutMemory,
 }
 
 impl Sessions {
@@ -77,11 +76,18 @@ impl Sessions {
     }
 
     /// Opens a session and gives its cookie value.
+    ///
+    /// # Errors
+    /// [`Error::LoginOvertaken`] when the provider has ended the session meanwhile.
     pub(crate) fn open(&self, session: Session, now: i64) -> Result<String, Error> {
         let cookie = random::token()?;
         let (ended, _) = watch::channel(());
         let expires_at = now + SESSION_SECONDS;
         let mut inner = self.lock();
+        let sid = session.sid.as_deref();
+        if sid.is_some_and(|sid| inner.logouts.has_ended(sid, now)) {
+            return Err(Error::LoginOvertaken);
+        }
         inner.open.retain(|_, open| open.expires_at > now);
         if inner.open.len() >= SESSIONS_MAX {
             inner.open.clear();
@@ -123,13 +129,7 @@ impl Sessions {
     /// Ends the sessions that a logout token names; a repeated token ends nothing.
     pub(crate) fn close_by(&self, logout: &VerifiedLogout, now: i64) -> usize {
         let mut inner = self.lock();
-        inner.token_ids.retain(|_, forget_at| *forget_at >= now);
-        if inner.token_ids.len() >= TOKEN_IDS_MAX
-            || inner
-                .token_ids
-                .insert(logout.token_id.clone(), logout.forget_at)
-                .is_some()
-        {
+        if !inner.logouts.take(logout, now) {
             return 0;
         }
         let before = inner.open.len();
@@ -211,9 +211,19 @@ mod tests {
     #[test]
     fn a_repeated_logout_token_ends_nothing() {
         let sessions = Sessions::default();
-        assert_eq!(sessions.close_by(&logout("t1", None, Some("s1")), 100), 0);
+        assert_eq!(sessions.close_by(&logout("t1", Some("p1"), None), 100), 0);
         sessions.open(session("p1", "s1"), 100).unwrap();
+        assert_eq!(sessions.close_by(&logout("t1", Some("p1"), None), 100), 0);
+    }
+
+    #[test]
+    fn a_logout_token_that_overtakes_the_login_keeps_the_session_from_opening() {
+        let sessions = Sessions::default();
         assert_eq!(sessions.close_by(&logout("t1", None, Some("s1")), 100), 0);
+        let error = sessions.open(session("p1", "s1"), 101).unwrap_err();
+        assert_eq!(error.code(), "portal.login_overtaken");
+        // The person's next login has a session of its own.
+        assert!(sessions.open(session("p1", "s2"), 101).is_ok());
     }
 
     #[test]

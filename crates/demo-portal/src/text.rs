@@ -26,6 +26,7 @@ pub(crate) struct Text {
     pub(crate) problem_title: &'static str,
     pub(crate) problem_code: &'static str,
     pub(crate) problem_refused: &'static str,
+    pub(crate) problem_overtaken: &'static str,
     pub(crate) problem_unknown: &'static str,
     pub(crate) problem_provider: &'static str,
     pub(crate) try_again: &'static str,
@@ -81,6 +82,8 @@ static FRENCH: Text = Text {
     problem_title: "La connexion n’a pas abouti",
     problem_code: "Code à donner à l’assistance :",
     problem_refused: "La connexion a été refusée ou abandonnée. Vous pouvez recommencer.",
+    problem_overtaken: "Votre carte a quitté le lecteur, ou votre session a été fermée ailleurs, \
+                        avant la fin de la connexion. Remettez votre carte et recommencez.",
     problem_unknown: "Cette connexion n’a pas été commencée dans ce navigateur, ou il y a trop \
                       longtemps. Recommencez depuis la page d’accueil.",
     problem_provider: "Le service de connexion ne répond pas comme prévu. Ce n’est pas votre \
@@ -125,6 +128,8 @@ static ENGLISH: Text = Text {
     problem_title: "You are not signed in",
     problem_code: "Code for the help desk:",
     problem_refused: "The sign-in was refused or given up. You can start again.",
+    problem_overtaken: "Your card left the reader, or your session was closed elsewhere, before \
+                        the sign-in was finished. Put your card back and start again.",
     problem_unknown: "This sign-in was not begun in this browser, or too long ago. Start again \
                       from the home page.",
     problem_provider: "The sign-in service does not answer as it should. It is not your fault; \

@@ -55,21 +55,8 @@ async fn finish(
     answer: Answer,
 ) -> Result<String, Error> {
     let pending = pending.ok_or(Error::LoginUnknown)?;
-    // A foreign answer must not be finished here (RFC 6749, 10.12; RFC 9207, 2.4).
-    if answer.state.as_deref() != Some(pending.state.secret()) {
-        return Err(Error::LoginUnknown);
-    }
-    if answer
-        .iss
-        .as_ref()
-        .is_some_and(|iss| *iss != state.relying_party.config().issuer)
-    {
-        return Err(Error::LoginUnknown);
-    }
-    if let Some(error) = answer.error {
-        return Err(Error::LoginRefused { error });
-    }
-    let code = answer.code.ok_or(Error::LoginUnknown)?;
+    let issuer = &state.relying_party.config().issuer;
+    let code = check_answer(answer, pending.state.secret(), issuer)?;
     let login = state
         .relying_party
         .finish(code, pending.verifier, &pending.nonce)
@@ -82,4 +69,72 @@ async fn finish(
     };
     tracing::info!("a professional signed in");
     state.sessions.open(session, clock::unix_seconds())
+}
+
+/// The code of an answer that belongs to this login and comes from this issuer.
+fn check_answer(answer: Answer, state: &str, issuer: &str) -> Result<String, Error> {
+    // A foreign answer must not be finished here (RFC 6749, 10.12).
+    if answer.state.as_deref() != Some(state) {
+        return Err(Error::LoginUnknown);
+    }
+    // An answer that does not say whose it is may be another provider's (RFC 9207, 2.4).
+    if answer.iss.as_deref() != Some(issuer) {
+        return Err(Error::LoginUnknown);
+    }
+    if let Some(error) = answer.error {
+        return Err(Error::LoginRefused { error });
+    }
+    answer.code.ok_or(Error::LoginUnknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, check_answer};
+
+    const ISSUER: &str = "https://op.test";
+
+    fn check(name: &str, change: impl FnOnce(&mut Answer), expected: Result<&str, &str>) {
+        let mut answer = Answer {
+            code: Some("a-code".into()),
+            error: None,
+            state: Some("a-state".into()),
+            iss: Some(ISSUER.into()),
+        };
+        change(&mut answer);
+        let outcome = check_answer(answer, "a-state", ISSUER);
+        let outcome = outcome.as_deref().map_err(|error| error.code());
+        assert_eq!(outcome, expected, "{name}");
+    }
+
+    #[test]
+    fn only_an_answer_of_this_login_from_this_issuer_gives_its_code() {
+        const UNKNOWN: Result<&str, &str> = Err("portal.login_unknown");
+        check("good", |_| {}, Ok("a-code"));
+        check("no state", |answer| answer.state = None, UNKNOWN);
+        check(
+            "other state",
+            |answer| answer.state = Some("another".into()),
+            UNKNOWN,
+        );
+        check("no issuer", |answer| answer.iss = None, UNKNOWN);
+        check(
+            "other issuer",
+            |answer| answer.iss = Some("https://op.test/".into()),
+            UNKNOWN,
+        );
+        check("no code", |answer| answer.code = None, UNKNOWN);
+        check(
+            "error",
+            |answer| answer.error = Some("access_denied".into()),
+            Err("portal.login_refused"),
+        );
+        check(
+            "error without issuer",
+            |answer| {
+                answer.error = Some("access_denied".into());
+                answer.iss = None;
+            },
+            UNKNOWN,
+        );
+    }
 }

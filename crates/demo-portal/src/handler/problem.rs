@@ -17,6 +17,7 @@ pub(super) fn respond(error: &Error, language: Language, issuer: &str) -> Respon
     let text = Text::of(language);
     let (status, explanation) = match error {
         Error::LoginRefused { .. } => (StatusCode::OK, text.problem_refused),
+        Error::LoginOvertaken => (StatusCode::OK, text.problem_overtaken),
         Error::LoginUnknown => (StatusCode::BAD_REQUEST, text.problem_unknown),
         _ => (StatusCode::BAD_GATEWAY, text.problem_provider),
     };

@@ -121,7 +121,7 @@ impl Browser {
     }
 
     fn check_callback(&self, address: &Url, state: &str) -> Result<String, Error> {
-        let same_issuer = parameter(address, "iss").is_none_or(|iss| iss == self.issuer);
+        let same_issuer = parameter(address, "iss").as_deref() == Some(&*self.issuer);
         if parameter(address, "state").as_deref() != Some(state) || !same_issuer {
             return Err(Error::LoginUnknown);
         }
