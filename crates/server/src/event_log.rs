@@ -12,7 +12,8 @@ use crate::request_log::{record_login, short_login_id};
 /// Sessions whose login is remembered; older ones are logged by their session alone.
 const SESSIONS_MAX: usize = 10_000;
 
-/// Stores events and writes a line for each: ids and codes alone, no pseudonym of the person.
+/// Stores events and writes a line for each once it is durable: ids and codes alone, no pseudonym
+/// of the person.
 ///
 /// Later events of a session, such as its tokens or its end, do not name the login that opened
 /// it; it is remembered here so that one `login_id` finds all of them.
@@ -39,16 +40,21 @@ impl EventLog for LoggedEvents {
         if let Some(login_id) = &login_id {
             record_login(login_id);
         }
-        tracing::info!(
-            event = event.kind.name(),
-            login_id,
-            session = event.session_id.as_deref().map(short_login_id),
-            client_id = event.client_id.as_deref(),
-            code = event.kind.code(),
-            "decided"
-        );
+        let event = event.clone();
+        transaction.after_commit(move || write_line(&event, login_id.as_deref()));
         Ok(())
     }
+}
+
+fn write_line(event: &Event, login_id: Option<&str>) {
+    tracing::info!(
+        event = event.kind.name(),
+        login_id,
+        session = event.session_id.as_deref().map(short_login_id),
+        client_id = event.client_id.as_deref(),
+        code = event.kind.code(),
+        "decided"
+    );
 }
 
 impl LoggedEvents {
@@ -83,5 +89,58 @@ impl Logins {
                 self.of_session.remove(&oldest);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use cardea_provider::Clock as _;
+    use cardea_provider::event::{Event, EventKind, EventLog};
+    use cardea_storage::Store;
+
+    use super::LoggedEvents;
+    use crate::clock::SystemClock;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_undone_is_not_said_to_be_decided() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .finish();
+        let _logging = tracing::subscriber::set_default(subscriber);
+        let decided = || {
+            let text = lines.0.lock().unwrap().clone();
+            String::from_utf8(text).unwrap().matches("decided").count()
+        };
+        let store = Store::open_in_memory().await.unwrap();
+        let log = LoggedEvents::default();
+        let event = Event::new(EventKind::AuthorizationBegun {}, SystemClock.now());
+        let mut undone = store.begin().await.unwrap();
+        log.append(&mut undone, &event).await.unwrap();
+        drop(undone);
+        assert_eq!(decided(), 0);
+        let mut kept = store.begin().await.unwrap();
+        log.append(&mut kept, &event).await.unwrap();
+        assert_eq!(decided(), 0);
+        kept.commit().await.unwrap();
+        assert_eq!(decided(), 1);
     }
 }

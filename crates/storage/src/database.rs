@@ -1,5 +1,6 @@
 //! Opening the database, and the transactions that every statement runs in.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
@@ -101,9 +102,7 @@ impl Store {
             Engine::Sqlite => "BEGIN IMMEDIATE",
             Engine::Postgres => "BEGIN",
         };
-        Ok(Transaction {
-            inner: self.writer.begin_with(statement).await?,
-        })
+        Ok(Transaction::new(self.writer.begin_with(statement).await?))
     }
 
     /// Begins a transaction that only reads, and never waits for a writer.
@@ -111,9 +110,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn begin_read(&self) -> Result<Transaction, Error> {
-        Ok(Transaction {
-            inner: self.reader.begin().await?,
-        })
+        Ok(Transaction::new(self.reader.begin().await?))
     }
 
     /// Asks the database for an answer, for the health check.
@@ -135,22 +132,47 @@ impl Store {
 }
 
 /// A running transaction: [`commit`](Self::commit) keeps its statements, dropping it undoes them.
-#[derive(Debug)]
 pub struct Transaction {
     inner: sqlx::Transaction<'static, Any>,
+    after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Transaction {
+    fn new(inner: sqlx::Transaction<'static, Any>) -> Self {
+        Self {
+            inner,
+            after_commit: Vec::new(),
+        }
+    }
+
+    /// Has `work` done once the statements are durable, and never otherwise: what tells others of
+    /// a decision must not run ahead of it.
+    pub fn after_commit(&mut self, work: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(Box::new(work));
+    }
+
     /// Makes the statements durable.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: whether the statements took effect is then unknown.
     pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.inner.commit().await?)
+        self.inner.commit().await?;
+        for work in self.after_commit {
+            work();
+        }
+        Ok(())
     }
 
     pub(crate) fn connection(&mut self) -> &mut AnyConnection {
         &mut self.inner
+    }
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Transaction")
+            .finish_non_exhaustive()
     }
 }
 
