@@ -8,11 +8,10 @@ mod allowed_hosts;
 mod crl_cache;
 mod ocsp;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cardea_pki::revocation::{Crl, CrlNumbersSeen};
+use cardea_pki::revocation::Crl;
 use cardea_pki::{Evidence, EvidenceSource};
 use cardea_provider::RevocationSource;
 use futures_util::future::join_all;
@@ -27,7 +26,6 @@ pub(crate) struct RevocationFetcher {
     http: HttpClient,
     hosts: AllowedHosts,
     crls: CrlCache,
-    numbers_seen: Mutex<CrlNumbersSeen>,
 }
 
 /// What one address of one certificate gave.
@@ -41,12 +39,7 @@ impl RevocationFetcher {
     /// `refresh` is the age after which a CRL is fetched anew.
     pub(crate) fn new(http: HttpClient, hosts: AllowedHosts, refresh: Duration) -> Self {
         let crls = CrlCache::new(http.clone(), refresh);
-        Self {
-            http,
-            hosts,
-            crls,
-            numbers_seen: Mutex::default(),
-        }
+        Self { http, hosts, crls }
     }
 
     /// Fetches CRLs that will soon be due, so that no login waits for them.
@@ -59,8 +52,8 @@ impl RevocationFetcher {
             return Piece::Nothing;
         };
         match kind {
-            Kind::Crl => match self.crls.fetch(&url).await {
-                Some(crl) => self.newest(crl, source),
+            Kind::Crl => match self.crls.fetch(&url, &source.issuer).await {
+                Some(crl) => Piece::Crl(crl),
                 None => Piece::Nothing,
             },
             Kind::Ocsp => match ocsp::fetch(&self.http, &url, source).await {
@@ -83,19 +76,6 @@ impl RevocationFetcher {
             "a certificate names a host for revocation evidence that is not configured"
         );
         None
-    }
-
-    /// Remembers the list's number. A list older than one seen before stays in the evidence:
-    /// `pki` refuses it by the numbers that go with it, and says so.
-    fn newest(&self, crl: Crl, source: &EvidenceSource) -> Piece {
-        let mut seen = self
-            .numbers_seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = seen.note(&crl, &source.issuer) {
-            tracing::error!(code = error.code(), "a CRL is not the newest of its issuer");
-        }
-        Piece::Crl(crl)
     }
 }
 
@@ -142,11 +122,7 @@ impl RevocationSource for RevocationFetcher {
                 Piece::Nothing => evidence.note_unreachable(source, url),
             }
         }
-        evidence.crl_numbers_seen = self
-            .numbers_seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        evidence.crl_numbers_seen = self.crls.numbers_seen();
         evidence
     }
 }
