@@ -6,9 +6,6 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use time::Duration;
 
-/// Cookies that are looked at in one request.
-const COOKIES_MAX: usize = 64;
-
 /// Names cookies by whether browsers reach this server through TLS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cookies {
@@ -89,17 +86,14 @@ fn find(headers: &HeaderMap, name: &str) -> Option<String> {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
-        .take(COOKIES_MAX);
-    for pair in pairs {
-        let Some((candidate, value)) = pair.trim().split_once('=') else {
-            continue;
-        };
-        if candidate == name {
-            if found.is_some() {
-                return None;
-            }
-            found = Some(value.to_owned());
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(candidate, _)| *candidate == name);
+    // The length of a request's head bounds their number.
+    for (_, value) in pairs {
+        if found.is_some() {
+            return None;
         }
+        found = Some(value.to_owned());
     }
     found
 }
@@ -126,6 +120,20 @@ mod tests {
             value.to_str().unwrap(),
             "__Host-cardea-session=secret; Path=/; HttpOnly; SameSite=Lax; Secure"
         );
+    }
+
+    #[test]
+    fn a_cookie_counts_behind_any_number_of_others() {
+        let others: String = (0..200).map(|number| format!("o{number}=x; ")).collect();
+        let mut headers = HeaderMap::new();
+        let text = format!("{others}cardea-session=one");
+        headers.insert(header::COOKIE, HeaderValue::from_str(&text).unwrap());
+        let cookies = Cookies::new(false);
+        assert_eq!(cookies.session(&headers).as_deref(), Some("one"));
+        // Nor can a second one hide behind them.
+        let text = format!("cardea-session=one; {others}cardea-session=two");
+        headers.insert(header::COOKIE, HeaderValue::from_str(&text).unwrap());
+        assert_eq!(cookies.session(&headers), None);
     }
 
     #[test]
