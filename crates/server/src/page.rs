@@ -6,7 +6,7 @@ mod logout_page;
 pub(crate) mod panel;
 
 pub(crate) use self::error_page::ErrorPage;
-pub(crate) use self::login_page::LoginPage;
+pub(crate) use self::login_page::{LoginPage, Start};
 pub(crate) use self::logout_page::{LogoutPage, SignedOutPage};
 
 use askama::Template;

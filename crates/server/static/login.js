@@ -209,13 +209,14 @@
     }
   }
 
-  // The press on the portal's button is the one gesture behind the PIN prompt, so the page starts
-  // by itself; come back to through the browser's history, it waits for a press of its own.
+  // The press on the portal's button is the one gesture behind the PIN prompt: where the server
+  // saw that a press led here, the page starts by itself. Sent here by a script, or come back to
+  // through the browser's history, it waits for a press of its own.
   addEventListener("pagehide", () => attempt && attempt.abort());
   addEventListener("pageshow", (event) => {
     const [navigation] = performance.getEntriesByType("navigation");
     const returned = event.persisted || (navigation && navigation.type === "back_forward");
-    if (returned) showState("start");
-    else start();
+    if ("pressed" in login.dataset && !returned) start();
+    else showState("start");
   });
 })();

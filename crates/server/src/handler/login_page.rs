@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use crate::error_response::language_of;
 use crate::login_error::problem_of;
-use crate::page::{self, LoginPage};
+use crate::page::{self, LoginPage, Start};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
@@ -36,7 +36,8 @@ pub(crate) async fn get_login_page(
         .map_or(state.issuer(), |(_, host)| host);
     // The id is base64url, so that it needs no escaping in an address.
     let login_path = format!("/login/{request_id}");
-    let login_page = LoginPage::new(language, &login_path, &described.client_name, host);
+    let start = start_of(&headers);
+    let login_page = LoginPage::new(language, start, &login_path, &described.client_name, host);
     let mut response = page::render(StatusCode::OK, language, &login_page);
     if let Ok(policy) = HeaderValue::from_str(state.login_page_policy()) {
         response
@@ -44,4 +45,42 @@ pub(crate) async fn get_login_page(
             .insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(response)
+}
+
+/// `Sec-Fetch-User: ?1` (Fetch Metadata section 2.4) says that a person's own press or keystroke
+/// led here. It belongs to the navigation as a whole: from the portal's button it comes along
+/// through the redirects, and no page can set it. Without it some site's script may have sent the
+/// browser here, and nobody must get used to PIN prompts that come out of nowhere. Browsers that
+/// never send it get the button too.
+fn start_of(headers: &HeaderMap) -> Start {
+    let mut values = headers.get_all("sec-fetch-user").iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) if value.as_bytes() == b"?1" => Start::ByItself,
+        _ => Start::ByButton,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue};
+
+    use super::start_of;
+    use crate::page::Start;
+
+    #[test]
+    fn only_a_person_s_press_starts_the_page() {
+        let cases: [(&str, &[&str], Start); 4] = [
+            ("pressed", &["?1"], Start::ByItself),
+            ("not pressed", &["?0"], Start::ByButton),
+            ("absent", &[], Start::ByButton),
+            ("twice", &["?1", "?1"], Start::ByButton),
+        ];
+        for (name, values, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("sec-fetch-user", HeaderValue::from_static(value));
+            }
+            assert_eq!(start_of(&headers), expected, "{name}");
+        }
+    }
 }

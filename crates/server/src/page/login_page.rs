@@ -12,10 +12,20 @@ pub(crate) struct LoginPage<'a> {
     language: Language,
     client_name: &'a str,
     issuer_host: &'a str,
+    start: Start,
     switch_href: String,
     challenge_path: String,
     assertion_path: String,
     say: Texts,
+}
+
+/// Who asks the agent for the card, and with it for the PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The page itself: the person has just pressed something that led here.
+    ByItself,
+    /// The person, with the page's own button.
+    ByButton,
 }
 
 /// Fixed words of the page in one language.
@@ -33,6 +43,7 @@ struct Texts {
 impl<'a> LoginPage<'a> {
     pub(crate) fn new(
         language: Language,
+        start: Start,
         login_path: &str,
         client_name: &'a str,
         issuer_host: &'a str,
@@ -51,11 +62,16 @@ impl<'a> LoginPage<'a> {
             language,
             client_name,
             issuer_host,
+            start,
             switch_href: format!("{login_path}?lang={}", language.other().tag()),
             challenge_path: format!("{login_path}/challenge"),
             assertion_path: format!("{login_path}/assertion"),
             say,
         }
+    }
+
+    fn starts_by_itself(&self) -> bool {
+        self.start == Start::ByItself
     }
 
     fn panels(&self) -> impl Iterator<Item = &'static Panel> {
@@ -91,13 +107,19 @@ const NO_PASSWORD: Text = Text::new(
 mod tests {
     use askama::Template;
 
-    use super::LoginPage;
+    use super::{LoginPage, Start};
     use crate::language::Language;
 
     fn page(language: Language, name: &str) -> String {
-        LoginPage::new(language, "/login/abc", name, "login.example.test")
-            .render()
-            .unwrap()
+        LoginPage::new(
+            language,
+            Start::ByButton,
+            "/login/abc",
+            name,
+            "login.example.test",
+        )
+        .render()
+        .unwrap()
     }
 
     #[test]

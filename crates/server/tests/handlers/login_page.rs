@@ -91,6 +91,23 @@ async fn only_the_browser_that_began_a_login_sees_its_page() {
     assert_eq!(unknown.status(), 410);
 }
 
+/// Some other site's script may have sent the browser here: then the person is asked first.
+#[tokio::test]
+async fn the_page_starts_by_itself_only_after_a_press() {
+    let app = TestApp::start().await;
+    let login = Request::new().begin(&app).await;
+    let page = async |user: Option<&str>| {
+        let mut request = app.get(&login.path("")).header("Cookie", &login.cookie);
+        if let Some(user) = user {
+            request = request.header("Sec-Fetch-User", user);
+        }
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    assert!(page(Some("?1")).await.contains(" data-pressed "));
+    assert!(!page(Some("?0")).await.contains("data-pressed"));
+    assert!(!page(None).await.contains("data-pressed"));
+}
+
 #[tokio::test]
 async fn script_and_style_are_served_with_their_types() {
     let app = TestApp::start().await;
