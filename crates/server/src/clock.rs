@@ -1,19 +1,134 @@
 //! The one place of this program that reads the clock.
+//!
+//! A clock that is set back would bring what has expired to life again: codes, challenges,
+//! revocation lists, sessions (attack H15). So time only goes forward while the program runs: a
+//! set-back clock is overruled by the monotonic one until it has caught up. A clock that was wrong
+//! and far ahead keeps the program ahead until its next start; what expires early is asked for
+//! again, what expires late is not.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use cardea_provider::Clock;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
-/// The machine's clock, in UTC.
+/// How far the machine's clock may be behind before an operator is told.
+const TOLERANCE: Duration = Duration::seconds(2);
+
+/// The time that everything in this process goes by.
+static TIME: Mutex<ForwardTime> = Mutex::new(ForwardTime {
+    highest: None,
+    is_behind: false,
+});
+
+/// The machine's clock, in UTC, never going back while the program runs.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub(crate) struct SystemClock;
 
+/// The highest time given so far, and when that was by the monotonic clock.
+#[derive(Debug)]
+struct ForwardTime {
+    highest: Option<(OffsetDateTime, Instant)>,
+    is_behind: bool,
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> OffsetDateTime {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this module is the program's clock"
-        )]
-        OffsetDateTime::now_utc()
+        let mut time = TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        time.advance(wall_clock(), Instant::now())
+    }
+}
+
+impl SystemClock {
+    /// How far the machine's clock is behind, once after each time that it was set back.
+    pub(crate) fn newly_behind() -> Option<Duration> {
+        let mut time = TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        time.newly_behind(wall_clock(), Instant::now())
+    }
+}
+
+impl ForwardTime {
+    fn advance(&mut self, wall: OffsetDateTime, now: Instant) -> OffsetDateTime {
+        let least = self
+            .highest
+            .map(|(highest, at)| highest + now.saturating_duration_since(at));
+        match least {
+            Some(least) if least > wall => least,
+            _ => {
+                self.highest = Some((wall, now));
+                wall
+            }
+        }
+    }
+
+    fn newly_behind(&mut self, wall: OffsetDateTime, now: Instant) -> Option<Duration> {
+        let behind = self.advance(wall, now) - wall;
+        let was_behind = std::mem::replace(&mut self.is_behind, behind > TOLERANCE);
+        (self.is_behind && !was_behind).then_some(behind)
+    }
+}
+
+fn wall_clock() -> OffsetDateTime {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this module is the program's clock"
+    )]
+    OffsetDateTime::now_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use time::OffsetDateTime;
+    use time::ext::NumericalDuration;
+
+    use super::ForwardTime;
+
+    const NOON: OffsetDateTime = time::macros::datetime!(2026-03-02 12:00 UTC);
+
+    fn time() -> ForwardTime {
+        ForwardTime {
+            highest: None,
+            is_behind: false,
+        }
+    }
+
+    #[test]
+    fn a_clock_set_back_revives_nothing() {
+        let mut time = time();
+        let start = Instant::now();
+        assert_eq!(time.advance(NOON, start), NOON);
+        let later = start + Duration::from_secs(5);
+        assert_eq!(time.advance(NOON - 1.hours(), later), NOON + 5.seconds());
+        // It goes on at the monotonic clock's pace until the other has caught up.
+        let later = start + Duration::from_secs(9);
+        assert_eq!(time.advance(NOON - 1.hours(), later), NOON + 9.seconds());
+        assert_eq!(
+            time.advance(NOON + 10.seconds(), later),
+            NOON + 10.seconds()
+        );
+    }
+
+    #[test]
+    fn a_clock_set_forward_is_followed() {
+        // As after the machine was asleep, which the monotonic clock does not count.
+        let mut time = time();
+        let start = Instant::now();
+        time.advance(NOON, start);
+        assert_eq!(time.advance(NOON + 8.hours(), start), NOON + 8.hours());
+    }
+
+    #[test]
+    fn the_operator_is_told_once_each_time() {
+        let mut time = time();
+        let start = Instant::now();
+        assert_eq!(time.newly_behind(NOON, start), None);
+        assert_eq!(time.newly_behind(NOON - 1.seconds(), start), None);
+        assert_eq!(time.newly_behind(NOON - 1.hours(), start), Some(1.hours()));
+        assert_eq!(time.newly_behind(NOON - 1.hours(), start), None);
+        assert_eq!(time.newly_behind(NOON, start), None);
+        assert_eq!(time.newly_behind(NOON - 1.hours(), start), Some(1.hours()));
     }
 }

@@ -56,11 +56,13 @@ pub enum Error {
         /// The command that makes it.
         command: String,
     },
-    /// A private key can be read by others.
-    #[error("{}: other users can read this private key; run `chmod 600` on it", file.display())]
+    /// A private key can be read or replaced by others.
+    #[error("{}: this private key is not private: {reason}", file.display())]
     KeyNotPrivate {
         /// The file.
         file: PathBuf,
+        /// Why not, and what to do.
+        reason: &'static str,
     },
     /// A key cannot be read or made.
     #[error("{}: is not a usable key", file.display())]
@@ -144,8 +146,12 @@ impl Error {
     ];
 
     /// Codes that stand in the log alone, where nothing is refused to anybody.
-    pub const LOG_CODES: &'static [&'static str] =
-        &["server.logout_undelivered", "server.presence_key_changed"];
+    pub const LOG_CODES: &'static [&'static str] = &[
+        "server.logout_undelivered",
+        "server.presence_key_changed",
+        "server.clock_set_back",
+        "server.file_limit_low",
+    ];
 
     /// The stable code of this failure.
     #[must_use]

@@ -1,7 +1,8 @@
 //! Private keys in files that only their owner reads.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use cardea_jose::{Algorithm, SigningKey};
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
+const KEY_BYTES: usize = 32 * 1024;
 const KEY_BYTES_MAX: u64 = 32 * 1024;
 
 /// Reads a private key; its kind decides the algorithm.
@@ -18,14 +20,7 @@ const KEY_BYTES_MAX: u64 = 32 * 1024;
 /// `server.file_unusable`, `server.key_not_private`, `server.key_unusable`.
 pub(crate) fn load_key(file: &Path) -> Result<SigningKey, Error> {
     let unusable = |source| unusable(file, "the key cannot be read", source);
-    let metadata = fs::metadata(file).map_err(unusable)?;
-    check_private(file, &metadata)?;
-    if metadata.len() > KEY_BYTES_MAX {
-        return Err(unusable(io::Error::other(
-            "the file is too large for a key",
-        )));
-    }
-    let pem = Zeroizing::new(fs::read(file).map_err(unusable)?);
+    let pem = read_private(file)?;
     let key = PKey::private_key_from_pem(&pem)
         .map_err(|_| unusable(io::Error::other("not a private key in PEM")))?;
     let refused = |source| Error::KeyUnusable {
@@ -37,6 +32,30 @@ pub(crate) fn load_key(file: &Path) -> Result<SigningKey, Error> {
         .copied()
         .ok_or_else(|| refused(cardea_jose::Error::AlgorithmNotAllowed))?;
     SigningKey::from_private_key(algorithm, key).map_err(refused)
+}
+
+/// Reads a private file. What is checked is the opened file: a name may lead elsewhere a moment
+/// later.
+///
+/// # Errors
+/// `server.file_unusable`, `server.key_not_private`.
+pub(crate) fn read_private(file: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let unusable = |source| unusable(file, "the key cannot be read", source);
+    let opened = File::open(file).map_err(unusable)?;
+    let metadata = opened.metadata().map_err(unusable)?;
+    check_private(file, &metadata)?;
+    // Full size at once: growing would leave copies of the key behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(KEY_BYTES));
+    opened
+        .take(KEY_BYTES_MAX + 1)
+        .read_to_end(&mut content)
+        .map_err(unusable)?;
+    if content.len() > KEY_BYTES {
+        return Err(unusable(io::Error::other(
+            "the file is too large for a key",
+        )));
+    }
+    Ok(content)
 }
 
 /// Makes a private key in a new file with mode 0600.
@@ -51,9 +70,7 @@ pub(crate) fn create_key(file: &Path, algorithm: Algorithm) -> Result<SigningKey
     let key = SigningKey::generate(algorithm).map_err(refused)?;
     let pem = key.to_pem().map_err(refused)?;
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).mode(0o600);
     let mut opened = options.open(file).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => Error::FileExists {
             file: file.to_owned(),
@@ -88,27 +105,37 @@ pub(crate) fn unusable(file: &Path, action: &'static str, source: io::Error) -> 
     }
 }
 
-#[cfg(unix)]
 fn check_private(file: &Path, metadata: &fs::Metadata) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt;
-    if metadata.permissions().mode() & 0o077 != 0 {
-        return Err(Error::KeyNotPrivate {
+    let reason = privacy_fault(
+        metadata.mode(),
+        metadata.uid(),
+        rustix::process::geteuid().as_raw(),
+    );
+    match reason {
+        Some(reason) => Err(Error::KeyNotPrivate {
             file: file.to_owned(),
-        });
+            reason,
+        }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-#[cfg(not(unix))]
-fn check_private(_file: &Path, _metadata: &fs::Metadata) -> Result<(), Error> {
-    Ok(())
+/// Root may own the file, as where a key is installed for a service.
+fn privacy_fault(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
+    if owner != user && owner != 0 {
+        Some("it belongs to another user, who can replace it; run `chown` on it")
+    } else if mode & 0o077 != 0 {
+        Some("other users can read it; run `chmod 600` on it")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use cardea_jose::Algorithm;
 
-    use super::{create_key, load_key};
+    use super::{create_key, load_key, privacy_fault};
 
     #[test]
     fn a_key_is_made_once_and_read_back() {
@@ -120,7 +147,24 @@ mod tests {
         assert_eq!(again.code(), "server.file_exists");
     }
 
-    #[cfg(unix)]
+    #[test]
+    fn a_key_belongs_to_this_user_or_to_root() {
+        let cases = [
+            ("own", 0o100_600, 1000, None),
+            ("root's", 0o100_600, 0, None),
+            ("another's", 0o100_600, 1001, Some("chown")),
+            ("readable by the group", 0o100_640, 1000, Some("chmod")),
+            ("readable by all", 0o100_604, 0, Some("chmod")),
+        ];
+        for (name, mode, owner, expected) in cases {
+            match (privacy_fault(mode, owner, 1000), expected) {
+                (None, None) => {}
+                (Some(reason), Some(command)) => assert!(reason.contains(command), "{name}"),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+
     #[test]
     fn a_key_that_others_can_read_is_refused() {
         use std::os::unix::fs::PermissionsExt;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
 
+use crate::clock::SystemClock;
 use crate::state::AppState;
 
 /// A session ends at most this much after its limit.
@@ -44,6 +45,13 @@ where
 }
 
 async fn sweep(state: AppState) {
+    if let Some(behind) = SystemClock::newly_behind() {
+        tracing::error!(
+            seconds = behind.whole_seconds(),
+            code = "server.clock_set_back",
+            "the machine's clock was set back; this program goes on without it"
+        );
+    }
     for _ in 0..ROUNDS_MAX {
         match state.provider().sweep().await {
             Ok(ended) if ended.is_empty() => return,
