@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::event_log::LoggedEvents;
 use crate::handler::discovery::metadata_of;
 use crate::http_client::HttpClient;
-use crate::presence::PresenceRegistry;
+use crate::presence::{Places, PresenceRegistry};
 use crate::provider_config;
 use crate::rate_limit::RateLimiter;
 use crate::revocation_fetch::RevocationFetcher;
@@ -64,13 +64,14 @@ impl App {
             agent_url: config.agent_url.as_str().to_owned(),
             presence_config: config.presence,
             presence: PresenceRegistry::default(),
+            presence_places: Places::new(&config.presence),
             revocation: RevocationFetcher::new(http.clone(), hosts, refresh),
             logout_sender: LogoutSender::new(http),
             challenge_list: keys.challenge_list,
             metadata: metadata_of(config.issuer.as_str(), weakest_acr),
             login_page_policy: login_page_policy(config.agent_url.as_str()),
-            rate_limiter: RateLimiter::new(config.limits.per_address_and_minute),
-            client_address: config.limits.client_address,
+            rate_limiter: RateLimiter::new(config.limits),
+            client_address: config.limits.client_address.unwrap_or_default(),
             stopping: watch::Sender::new(false),
         });
         Ok(Self { state, store })

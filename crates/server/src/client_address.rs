@@ -1,6 +1,6 @@
 //! The address that requests are counted by.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 
@@ -20,6 +20,19 @@ pub(crate) fn client_address(
     }
 }
 
+/// The network that an address is counted with: an IPv6 /64, which one subscriber owns whole, or
+/// one IPv4 address, in whichever of its two forms a listener on `[::]` gives it
+/// (RFC 4291 section 2.5.5.2).
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        address @ IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
 fn forwarded_address(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers
         .get_all("x-forwarded-for")
@@ -34,7 +47,7 @@ fn forwarded_address(headers: &HeaderMap) -> Option<IpAddr> {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
 
-    use super::client_address;
+    use super::{client_address, network_of};
     use crate::config::ClientAddress;
 
     #[test]
@@ -48,5 +61,15 @@ mod tests {
         let of = |source| client_address(source, peer, &headers).to_string();
         assert_eq!(of(ClientAddress::Peer), "192.0.2.1");
         assert_eq!(of(ClientAddress::XForwardedFor), "198.51.100.7");
+    }
+
+    #[test]
+    fn subscribers_are_told_apart_on_every_listener() {
+        let network = |text: &str| network_of(text.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8::1"), network("2001:db8::2"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        // As a listener on [::] sees IPv4.
+        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_ne!(network("::ffff:192.0.2.1"), network("::ffff:192.0.2.2"));
     }
 }

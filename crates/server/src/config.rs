@@ -113,8 +113,12 @@ pub struct PresenceConfig {
     pub grace_seconds: u32,
     /// Seconds that a login waits for the first proof.
     pub wait_seconds: u32,
-    /// Connections kept open at once.
+    /// Connections of open sessions at once.
     pub connections_max: u32,
+    /// Connections that no session has named yet, at once.
+    pub unclaimed_max: u32,
+    /// The same from one address (an IPv6 /64 counts as one).
+    pub unclaimed_per_address_max: u32,
 }
 
 /// `[session]`
@@ -133,10 +137,15 @@ pub struct SessionConfig {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LimitsConfig {
-    /// Logins that one address may start in a minute, and client authentications it may fail.
+    /// Logins that one address may start in a minute.
     pub per_address_and_minute: u32,
-    /// Where a request's address is read.
-    pub client_address: ClientAddress,
+    /// Challenges that one address may ask for in a minute.
+    pub challenges_per_address_and_minute: u32,
+    /// Requests of one address that are refused, in a minute and at each endpoint.
+    pub refusals_per_address_and_minute: u32,
+    /// Where a request's address is read; `peer` when absent, which is not accepted for an https
+    /// issuer without `[tls]`: every request would come from the proxy.
+    pub client_address: Option<ClientAddress>,
 }
 
 /// `client_address`
@@ -168,6 +177,8 @@ impl Default for PresenceConfig {
             grace_seconds: 30,
             wait_seconds: 10,
             connections_max: 20_000,
+            unclaimed_max: 4_000,
+            unclaimed_per_address_max: 200,
         }
     }
 }
@@ -176,7 +187,9 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             per_address_and_minute: 600,
-            client_address: ClientAddress::Peer,
+            challenges_per_address_and_minute: 300,
+            refusals_per_address_and_minute: 300,
+            client_address: None,
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod error;
 mod error_list;
 mod error_response;
 mod event_log;
+mod file_limit;
 mod form;
 mod handler;
 mod http_client;

@@ -1,6 +1,6 @@
 //! What every handler and task of the running server shares.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
@@ -12,8 +12,8 @@ use crate::backchannel_logout::LogoutSender;
 use crate::client_address::client_address;
 use crate::config::{ClientAddress, PresenceConfig};
 use crate::cookie::Cookies;
-use crate::presence::PresenceRegistry;
-use crate::rate_limit::{Counted, RateLimiter};
+use crate::presence::{Places, PresenceRegistry};
+use crate::rate_limit::{Charge, Counted, RateLimiter};
 use crate::revocation_fetch::RevocationFetcher;
 
 /// Shared state; cheap to clone.
@@ -26,6 +26,7 @@ pub(crate) struct Inner {
     pub(crate) agent_url: String,
     pub(crate) presence_config: PresenceConfig,
     pub(crate) presence: PresenceRegistry,
+    pub(crate) presence_places: Places,
     pub(crate) revocation: RevocationFetcher,
     pub(crate) logout_sender: LogoutSender,
     pub(crate) challenge_list: String,
@@ -70,6 +71,10 @@ impl AppState {
         &self.0.presence
     }
 
+    pub(crate) fn presence_places(&self) -> &Places {
+        &self.0.presence_places
+    }
+
     pub(crate) fn revocation(&self) -> &RevocationFetcher {
         &self.0.revocation
     }
@@ -86,16 +91,21 @@ impl AppState {
         &self.0.login_page_policy
     }
 
-    /// Counts an event of the request's address; false when there were too many.
-    pub(crate) fn admit(&self, counted: Counted, peer: SocketAddr, headers: &HeaderMap) -> bool {
-        let address = client_address(self.0.client_address, peer, headers);
-        self.0.rate_limiter.admit(counted, address)
+    /// The address that a request is counted by.
+    pub(crate) fn address_of(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        client_address(self.0.client_address, peer, headers)
     }
 
-    /// False when the request's address has had too many events.
-    pub(crate) fn has_room(&self, counted: Counted, peer: SocketAddr, headers: &HeaderMap) -> bool {
-        let address = client_address(self.0.client_address, peer, headers);
-        self.0.rate_limiter.has_room(counted, address)
+    /// Counts an event of the request's address, before anything is written for it; none when
+    /// there were too many.
+    pub(crate) fn charge(
+        &self,
+        counted: Counted,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+    ) -> Option<Charge<'_>> {
+        let address = self.address_of(peer, headers);
+        self.0.rate_limiter.charge(counted, address)
     }
 
     /// Ends once the server is to stop.

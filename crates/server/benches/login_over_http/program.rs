@@ -120,6 +120,7 @@ challenge_key = "challenge-key.pem"
 challenge_list = "challenge-keys.jws"
 [limits]
 per_address_and_minute = 100000
+challenges_per_address_and_minute = 100000
 [[trust_anchor]]
 name = "test-cards"
 anchors = "anchors.pem"

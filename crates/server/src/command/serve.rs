@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
+use crate::file_limit::raise_file_limit;
 use crate::log_format::start_logging;
 use crate::tls;
 
@@ -35,6 +36,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) fn run(config_file: &Path) -> anyhow::Result<()> {
     start_logging();
     let config = Config::load(config_file)?;
+    raise_file_limit(&config.presence);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

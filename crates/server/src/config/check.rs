@@ -1,10 +1,11 @@
 //! Rules that span more than one key.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::load::invalid;
-use super::{ClientConfig, Config};
+use super::{ClientConfig, Config, LimitsConfig};
 use crate::error::Error;
 
 const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -71,10 +72,18 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     if config.tls.is_some() && !config.issuer.is_https() {
         return wrong("issuer", "must use https because there is a [tls]");
     }
+    if config.issuer.is_https() && config.tls.is_none() && config.limits.client_address.is_none() {
+        return wrong(
+            "limits.client_address",
+            "must be given because TLS ends at a proxy: \"x_forwarded_for\" if that proxy writes \
+             the header, else all requests count as those of one address (\"peer\")",
+        );
+    }
     if config.trust_anchor.is_empty() {
         return wrong("trust_anchor", "must name at least one card issuer");
     }
     check_durations(file, config)?;
+    check_limits(file, &config.limits)?;
     let mut seen = HashSet::new();
     for client in &config.client {
         if !seen.insert(client.client_id.as_str()) {
@@ -110,10 +119,16 @@ fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
             1_000_000,
         ),
         (
-            "limits.per_address_and_minute",
-            config.limits.per_address_and_minute,
+            "presence.unclaimed_max",
+            presence.unclaimed_max,
             1,
-            10_000_000,
+            1_000_000,
+        ),
+        (
+            "presence.unclaimed_per_address_max",
+            presence.unclaimed_per_address_max,
+            1,
+            1_000_000,
         ),
         (
             "session.idle_seconds",
@@ -129,20 +144,44 @@ fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
         ),
     ];
     for (key, value, least, most) in bounds {
-        if !(least..=most).contains(&value) {
-            return Err(invalid(
-                file,
-                None,
-                key,
-                format!("must be {least} to {most}"),
-            ));
-        }
+        check_range(file, key, value, least..=most)?;
     }
     if presence.grace_seconds <= presence.interval_seconds {
         let reason = "must be longer than presence.interval_seconds";
         return Err(invalid(file, None, "presence.grace_seconds", reason));
     }
     Ok(())
+}
+
+fn check_limits(file: &Path, limits: &LimitsConfig) -> Result<(), Error> {
+    let bounds = [
+        ("per_address_and_minute", limits.per_address_and_minute),
+        (
+            "challenges_per_address_and_minute",
+            limits.challenges_per_address_and_minute,
+        ),
+        (
+            "refusals_per_address_and_minute",
+            limits.refusals_per_address_and_minute,
+        ),
+    ];
+    for (key, value) in bounds {
+        check_range(file, &format!("limits.{key}"), value, 1..=10_000_000)?;
+    }
+    Ok(())
+}
+
+fn check_range(
+    file: &Path,
+    key: &str,
+    value: u32,
+    allowed: RangeInclusive<u32>,
+) -> Result<(), Error> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    let reason = format!("must be {} to {}", allowed.start(), allowed.end());
+    Err(invalid(file, None, key, reason))
 }
 
 /// Control characters and those that change the direction of text.

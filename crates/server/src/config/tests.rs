@@ -54,6 +54,9 @@ fn what_may_be_left_out_has_the_documented_default() {
             "interval_seconds",
             "grace_seconds",
             "wait_seconds",
+            "connections_max",
+            "unclaimed_max",
+            "unclaimed_per_address_max",
             "idle_seconds",
             "absolute_seconds",
             "hosts",
@@ -62,6 +65,8 @@ fn what_may_be_left_out_has_the_documented_default() {
             "ocsp_nonce",
             "intermediates",
             "per_address_and_minute",
+            "challenges_per_address_and_minute",
+            "refusals_per_address_and_minute",
             "client_address",
             "secret_sha256",
             "scopes",
@@ -74,6 +79,9 @@ fn what_may_be_left_out_has_the_documented_default() {
     let config = load(&minimal).unwrap();
     assert_eq!(config.agent_url.as_str(), "http://127.0.0.1:47110");
     assert_eq!(config.presence.grace_seconds, 30);
+    assert_eq!(config.presence.unclaimed_per_address_max, 200);
+    assert_eq!(config.limits.refusals_per_address_and_minute, 300);
+    assert_eq!(config.limits.client_address, None);
     assert_eq!(config.session.absolute_seconds, 14_400);
     assert_eq!(config.client[0].auth_method(), Some(AuthMethod::None));
     assert_eq!(
@@ -211,6 +219,27 @@ fn each_mistake_is_named_with_its_key() {
         assert_eq!(key, expected_key, "{name}: {reason}");
         assert!(error.to_string().contains("cardea.toml"), "{name}");
     }
+}
+
+/// Behind a proxy, all requests come from the proxy.
+#[test]
+fn where_tls_ends_elsewhere_the_source_of_addresses_must_be_given() {
+    let behind_proxy = EXAMPLE.replacen("http://127.0.0.1:8080", "https://id.example.test", 1);
+    let silent = behind_proxy.replacen("client_address = \"peer\"", "", 1);
+    let error = load(&silent).unwrap_err();
+    let Error::ConfigInvalid { key, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(key, "limits.client_address");
+    for address in ["peer", "x_forwarded_for"] {
+        let line = format!("client_address = \"{address}\"");
+        let given = behind_proxy.replacen("client_address = \"peer\"", &line, 1);
+        assert!(load(&given).unwrap().limits.client_address.is_some());
+    }
+    let own_tls = "[tls]\ncertificate = \"a\"\nkey = \"b\"\n[keys]";
+    assert!(load(&silent.replacen("[keys]", own_tls, 1)).is_ok());
+    let loopback = EXAMPLE.replacen("client_address = \"peer\"", "", 1);
+    assert!(load(&loopback).is_ok());
 }
 
 #[test]

@@ -44,9 +44,9 @@ async fn authorize(
     headers: &HeaderMap,
     pairs: Vec<(String, String)>,
 ) -> Result<Response, Refusal> {
-    if !state.admit(Counted::LoginStart, peer, headers) {
-        return Err(Refusal::page(Problem::TooManyRequests));
-    }
+    let _counted = state
+        .charge(Counted::LoginStart, peer, headers)
+        .ok_or_else(|| Refusal::page(Problem::TooManyRequests))?;
     // A repeated parameter is refused on our own page: with two redirect URIs there is no telling
     // which one is meant (attack E2).
     let parameters = AuthorizationParameters::from_pairs(pairs)

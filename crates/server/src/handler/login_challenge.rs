@@ -1,13 +1,16 @@
 //! The login page asks for a challenge.
 
+use std::net::SocketAddr;
+
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::form::{Body, parse_json};
 use crate::login_error::problem_of;
 use crate::problem::Problem;
+use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
 use crate::same_origin::check_same_origin;
@@ -27,6 +30,7 @@ pub(crate) struct ChallengeResponse {
 /// Gives a challenge to the browser that began the login.
 pub(crate) async fn post_challenge(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(request_id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -38,6 +42,9 @@ pub(crate) async fn post_challenge(
         .cookies()
         .login(&headers, &request_id)
         .ok_or_else(|| Refusal::json(Problem::OtherBrowser))?;
+    let _counted = state
+        .charge(Counted::Challenge, peer, &headers)
+        .ok_or_else(|| Refusal::json(Problem::TooManyRequests))?;
     let challenge = state
         .provider()
         .issue_challenge(&request_id, &cookie)

@@ -33,7 +33,8 @@ pub(crate) async fn post_token(
     let pairs = parse_form(&headers, body).map_err(refuse_form)?;
     let parameters = TokenParameters::from_pairs(pairs)
         .map_err(|error| refuse(ErrorCode::InvalidRequest, error.code()))?;
-    if !state.has_room(Counted::ClientFailure, peer, &headers) {
+    // A refusal may go on record: it is counted before anything is written.
+    let Some(charge) = state.charge(Counted::TokenRefusal, peer, &headers) else {
         let problem = Problem::TooManyRequests;
         let form = Form::OAuth {
             error: ErrorCode::InvalidRequest,
@@ -43,24 +44,15 @@ pub(crate) async fn post_token(
             form,
             code: problem.code(),
         });
-    }
+    };
     let provider = state.provider();
     let outcome = match read_credentials(&headers, &parameters) {
         Ok(credentials) => provider.redeem_code(&credentials, &parameters).await,
         Err(error) => Err(provider.refuse_token_request(error).await),
     };
-    let outcome = outcome.map_err(|error| refuse(error.error, error.code()));
-    if let Err(Refusal {
-        form: Form::OAuth {
-            error: ErrorCode::InvalidClient,
-            ..
-        },
-        ..
-    }) = &outcome
-    {
-        state.admit(Counted::ClientFailure, peer, &headers);
-    }
-    let mut response = Json(outcome?).into_response();
+    let tokens = outcome.map_err(|error| refuse(error.error, error.code()))?;
+    charge.give_back();
+    let mut response = Json(tokens).into_response();
     // RFC 6749 section 5.1, for caches older than Cache-Control.
     response
         .headers_mut()

@@ -1,12 +1,16 @@
 //! The userinfo endpoint (OpenID Connect Core 1.0 section 5.3).
 
+use std::net::SocketAddr;
+
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::ErrorCode;
 
 use crate::form::parse_query;
+use crate::problem::Problem;
+use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
 use crate::state::AppState;
 
@@ -14,6 +18,7 @@ use crate::state::AppState;
 /// (RFC 9700 section 4.3.2) or body.
 pub(crate) async fn read_userinfo(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -25,8 +30,23 @@ pub(crate) async fn read_userinfo(
         ));
     }
     let token = bearer_token(&headers)?;
+    // A refusal may go on record: it is counted before anything is written.
+    let Some(charge) = state.charge(Counted::UserinfoRefusal, peer, &headers) else {
+        let problem = Problem::TooManyRequests;
+        let form = Form::Bearer {
+            error: Some(ErrorCode::InvalidRequest),
+            status: problem.status(),
+        };
+        return Err(Refusal {
+            form,
+            code: problem.code(),
+        });
+    };
     match state.provider().userinfo(token).await {
-        Ok(claims) => Ok(Json(claims).into_response()),
+        Ok(claims) => {
+            charge.give_back();
+            Ok(Json(claims).into_response())
+        }
         Err(error) => Err(refuse(Some(error.oauth_error()), error.code())),
     }
 }

@@ -9,13 +9,16 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
-use super::registry::{Message, Place, Registration};
+use super::place::Place;
+use super::registry::{Message, Registration};
 use crate::request_log::short_login_id;
 use crate::state::AppState;
 
 /// How long a connection may stand without a session that names its key: a person looks for the
 /// card and types the PIN meanwhile.
 const UNCLAIMED_MAX: Duration = Duration::from_secs(150);
+/// How long a connection may stand without any valid statement: an agent answers the first nonce.
+const FIRST_STATEMENT_MAX: Duration = Duration::from_secs(10);
 /// An agent that does not take a frame for this long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Statements between two nonces: an honest agent sends one, and a departure.
@@ -43,18 +46,20 @@ struct Connection<'a> {
     nonce: Option<String>,
     statements: u32,
     claimed: bool,
+    place: Place,
     registered: Option<(Registration<'a>, mpsc::Receiver<Message>)>,
     jkt: Option<String>,
 }
 
 /// Runs a connection to its end.
-pub(crate) async fn serve_connection(state: AppState, socket: WebSocket, _place: Place) {
+pub(crate) async fn serve_connection(state: AppState, socket: WebSocket, place: Place) {
     let mut connection = Connection {
         state: &state,
         socket,
         nonce: None,
         statements: 0,
         claimed: false,
+        place,
         registered: None,
         jkt: None,
     };
@@ -75,12 +80,20 @@ impl Connection<'_> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let state = self.state;
         let mut stopped = pin!(state.stopped());
+        let silent_until = Instant::now() + FIRST_STATEMENT_MAX;
         let unclaimed_until = Instant::now() + UNCLAIMED_MAX;
+        let displaced = self.place.displaced();
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.ask().await?,
+                () = sleep_until(silent_until), if self.jkt.is_none() => {
+                    return Err(Close::Unclaimed);
+                }
                 () = sleep_until(unclaimed_until), if !self.claimed => {
                     return Err(Close::Unclaimed);
+                }
+                () = displaced.notified(), if !self.claimed => {
+                    return Err(Close::Refused("server.too_many_requests"));
                 }
                 () = &mut stopped => return Err(Close::ServerStops),
                 message = next_message(&mut self.registered) => match message {
@@ -151,10 +164,10 @@ impl Connection<'_> {
                 session_id,
                 ended,
             } => {
-                self.enter(&jkt)?;
-                self.claimed = true;
-                self.state.presence().activated(&jkt);
                 self.state.announce(ended);
+                self.enter(&jkt)?;
+                self.claim()?;
+                self.state.presence().activated(&jkt);
                 tracing::info!(
                     session = short_login_id(&session_id),
                     "a card's presence is proven"
@@ -168,7 +181,7 @@ impl Connection<'_> {
             PresenceOutcome::Renewed { jkt, session_id } => {
                 self.enter(&jkt)?;
                 if !self.claimed {
-                    self.claimed = true;
+                    self.claim()?;
                     let session = short_login_id(&session_id);
                     tracing::info!(session, "an agent came back");
                     // The login may wait on this node while another one activated the session.
@@ -204,6 +217,16 @@ impl Connection<'_> {
         self.registered = Some((registration, messages));
         self.jkt = Some(jkt.to_owned());
         Ok(awaited)
+    }
+
+    /// Moves this connection among those of open sessions.
+    fn claim(&mut self) -> Result<(), Close> {
+        self.claimed = self.place.claim();
+        if self.claimed {
+            Ok(())
+        } else {
+            Err(Close::Refused("server.too_many_requests"))
+        }
     }
 
     async fn send(&mut self, frame: &ServerFrame<'_>) -> Result<(), Close> {

@@ -4,7 +4,7 @@
 //! second finds the other here, so no login waits for the next interval.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
@@ -27,7 +27,6 @@ pub(super) enum Message {
 #[derive(Debug, Default)]
 pub(crate) struct PresenceRegistry {
     keys: Mutex<HashMap<String, Key>>,
-    open: Arc<AtomicUsize>,
     next_id: AtomicU64,
 }
 
@@ -36,10 +35,6 @@ struct Key {
     connections: Vec<(u64, mpsc::Sender<Message>)>,
     waiting: Vec<Arc<Notify>>,
 }
-
-/// A place among the bounded number of connections; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Place(Arc<AtomicUsize>);
 
 /// A connection's entry; taken out when dropped.
 pub(super) struct Registration<'a> {
@@ -56,14 +51,6 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl PresenceRegistry {
-    /// Takes a place for one more connection, if there is one.
-    pub(crate) fn take_place(&self, connections_max: usize) -> Option<Place> {
-        // The place exists before the comparison, so that dropping it takes the count back.
-        let before = self.open.fetch_add(1, Ordering::AcqRel);
-        let place = Place(Arc::clone(&self.open));
-        (before < connections_max).then_some(place)
-    }
-
     /// Has `jkt`'s connections asked at once, and waits for its session to become active.
     pub(crate) fn wait_for(&self, jkt: &str) -> Waiting<'_> {
         let notify = Arc::new(Notify::new());
@@ -163,12 +150,6 @@ impl Drop for Registration<'_> {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{CONNECTIONS_OF_KEY_MAX, Message, PresenceRegistry};
@@ -204,13 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn connections_are_bounded_in_all_and_for_each_key() {
+    fn connections_of_one_key_are_bounded() {
         let registry = PresenceRegistry::default();
-        let first = registry.take_place(1);
-        assert!(first.is_some());
-        assert!(registry.take_place(1).is_none());
-        drop(first);
-        assert!(registry.take_place(1).is_some());
         let entered: Vec<_> = (0..CONNECTIONS_OF_KEY_MAX)
             .map(|_| registry.register("key").unwrap())
             .collect();

@@ -199,12 +199,7 @@ async fn odd_values_split_no_header() {
 
 #[tokio::test]
 async fn one_address_cannot_flood_login_starts() {
-    let changes = Changes::replacing(
-        "[keys]",
-        "[limits]
-per_address_and_minute = 3
-[keys]",
-    );
+    let changes = Changes::limiting("per_address_and_minute = 3");
     let app = TestApp::start_with(changes).await;
     for _ in 0..3 {
         assert_eq!(Request::new().send(&app).await.status(), 303);

@@ -9,11 +9,7 @@ const ISSUER: &str = "https://login.example.test";
 
 #[tokio::test]
 async fn cookies_have_the_host_prefix_and_tls_is_demanded_for_good() {
-    let app = TestApp::start_with(Changes {
-        issuer: Some(ISSUER),
-        ..Changes::default()
-    })
-    .await;
+    let app = TestApp::start_with(Changes::behind_proxy(ISSUER)).await;
     let response = Request::new().send(&app).await;
     assert_eq!(response.status(), 303);
     assert_eq!(
@@ -31,11 +27,7 @@ async fn cookies_have_the_host_prefix_and_tls_is_demanded_for_good() {
 
 #[tokio::test]
 async fn a_cookie_without_the_prefix_is_nobodys() {
-    let app = TestApp::start_with(Changes {
-        issuer: Some(ISSUER),
-        ..Changes::default()
-    })
-    .await;
+    let app = TestApp::start_with(Changes::behind_proxy(ISSUER)).await;
     let login = Request::new().begin(&app).await;
     let path = login.path("/challenge");
     let good = app

@@ -102,7 +102,7 @@ async fn one_connection_speaks_for_one_key() {
 
 #[tokio::test]
 async fn connections_are_bounded_and_no_page_opens_one() {
-    let changes = Changes::replacing("wait_seconds = 2", "connections_max = 1");
+    let changes = Changes::replacing("wait_seconds = 2", "unclaimed_per_address_max = 1");
     let app = TestApp::start_with(changes).await;
     let first = PresenceConnection::open(&app).await;
     let upgrade = || {
@@ -121,6 +121,36 @@ async fn connections_are_bounded_and_no_page_opens_one() {
     assert_eq!(page.status(), 403);
     assert_eq!(app.get("/presence").send().await.unwrap().status(), 400);
     drop(first);
+}
+
+/// Strangers' idle connections take no places from people who are signed in.
+#[tokio::test]
+async fn a_session_s_connection_leaves_its_place_to_newcomers() {
+    let changes = Changes::replacing("wait_seconds = 2", "unclaimed_max = 1");
+    let app = TestApp::start_with(changes).await;
+    let (one, other) = (Card::pharmacist(&app), Card::pharmacist(&app));
+    let _one = sign_in(&app, &Request::new(), &one).await;
+    app.host.know(&other.issued.authentication);
+    let mut other = sign_in(&app, &Request::new(), &other).await;
+    let _stranger = PresenceConnection::open(&app).await;
+    app.stop();
+    assert_eq!(other.connection.next().await, None, "open until the stop");
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_cut_off() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    let mut silent = PresenceConnection::open(&app).await;
+    let mut honest = card.connect(&app).await;
+    let nonce = honest.nonce().await;
+    honest.send(&card.present(&app, &nonce)).await;
+    assert_eq!(honest.next().await.unwrap()["state"], "pending");
+    silent.nonce().await;
+    while let Some(frame) = silent.next().await {
+        assert_eq!(frame["type"], "nonce");
+    }
+    assert_eq!(honest.next().await.unwrap()["type"], "nonce", "still open");
 }
 
 #[tokio::test]

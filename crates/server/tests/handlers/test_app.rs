@@ -10,6 +10,8 @@ use cardea_jose::{Algorithm, SigningKey};
 use cardea_server::app::App;
 use cardea_server::command::keys::{ChallengeListRequest, sign_challenge_list};
 use cardea_server::config::{Config, Issuer};
+use cardea_storage::Store;
+use cardea_storage::event::{EventRecord, list_newest};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,7 +31,7 @@ pub(crate) struct TestApp {
     pub(crate) client: Client,
     pub(crate) host: RevocationHost,
     app: App,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a test changes about the configuration.
@@ -42,6 +44,19 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// Sets limits on what one address may ask for.
+    pub(crate) fn limiting(limits: &str) -> Self {
+        Self::replacing("[keys]", &format!("[limits]\n{limits}\n[keys]"))
+    }
+
+    /// Another issuer, which leads here through a proxy that ends TLS.
+    pub(crate) fn behind_proxy(issuer: &'static str) -> Self {
+        Self {
+            issuer: Some(issuer),
+            ..Self::limiting("client_address = \"x_forwarded_for\"")
+        }
+    }
+
     /// Replaces one text of the configuration.
     pub(crate) fn replacing(from: &'static str, to: &str) -> Self {
         Self {
@@ -82,7 +97,7 @@ impl TestApp {
             client,
             host,
             app,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -104,6 +119,24 @@ impl TestApp {
             .header("Origin", &self.issuer)
             .header("Cookie", cookie)
             .json(body)
+    }
+
+    /// What the server has put on record.
+    pub(crate) async fn events(&self) -> Vec<EventRecord> {
+        let file = self.folder.path().join("cardea.sqlite");
+        let url = format!("sqlite://{}", file.display());
+        let store = Store::open(&url).await.unwrap();
+        let mut transaction = store.begin_read().await.unwrap();
+        let events = list_newest(&mut transaction, 1000).await.unwrap();
+        drop(transaction);
+        store.close().await;
+        events
+    }
+
+    /// How many events of a kind are on record.
+    pub(crate) async fn count_events(&self, kind: &str) -> usize {
+        let events = self.events().await;
+        events.iter().filter(|event| event.kind == kind).count()
     }
 
     pub(crate) fn stop(&self) {

@@ -172,12 +172,7 @@ async fn other_grants_and_forms_are_refused() {
 
 #[tokio::test]
 async fn guessing_client_secrets_is_bounded() {
-    let changes = Changes::replacing(
-        "[keys]",
-        "[limits]
-per_address_and_minute = 3
-[keys]",
-    );
+    let changes = Changes::limiting("refusals_per_address_and_minute = 3");
     let app = TestApp::start_with(changes).await;
     let guess = async || {
         let form = [("grant_type", "authorization_code"), ("code", "x")];
