@@ -51,3 +51,4 @@ mod server_keys;
 mod state;
 mod sweeper;
 mod tls;
+mod uninterrupted;

@@ -1,9 +1,11 @@
 //! The end-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
-use cardea_provider::{LogoutDecision, LogoutParameters};
+use cardea_provider::{Error, LogoutDecision, LogoutParameters};
 
 use crate::error_response::language_of;
 use crate::form::{Body, parse_form, parse_query};
@@ -11,51 +13,64 @@ use crate::handler::authorize::{append_cookie, see_other};
 use crate::language::Language;
 use crate::page::{self, LogoutPage, SignedOutPage};
 use crate::problem::Problem;
+use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
 use crate::same_origin::check_same_origin;
 use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
 
 /// The field that our own question adds.
 const CONFIRMED: &str = "confirmed";
 
+/// Where a logout request came from.
+struct Caller<'a> {
+    peer: SocketAddr,
+    headers: &'a HeaderMap,
+    language: Language,
+}
+
 /// GET: parameters in the query.
 pub(crate) async fn get_logout(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let pairs = parse_query(&uri).map_err(Refusal::page)?;
-    decide(&state, language_of(&uri, &headers), &headers, pairs).await
+    let caller = Caller {
+        peer,
+        headers: &headers,
+        language: language_of(&uri, &headers),
+    };
+    decide(&state, caller, pairs).await
 }
 
 /// POST: a client's form, or the answer to our own question.
 pub(crate) async fn post_logout(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
-    let language = language_of(&uri, &headers);
+    let caller = Caller {
+        peer,
+        headers: &headers,
+        language: language_of(&uri, &headers),
+    };
     if !pairs.iter().any(|(name, _)| name == CONFIRMED) {
-        return decide(&state, language, &headers, pairs).await;
+        return decide(&state, caller, pairs).await;
     }
     // Only our own page may say that the person has confirmed (attack H2).
     check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
-    let cookie = state.cookies().session(&headers);
-    let ended = state
-        .provider()
-        .confirm_logout(cookie.as_deref())
-        .await
-        .map_err(|error| Refusal::page(Problem::Unavailable).because(error.code()))?;
-    state.announce(ended);
-    Ok(signed_out(&state, language))
+    confirm(&state, state.cookies().session(&headers)).await?;
+    Ok(signed_out(&state, caller.language))
 }
 
 async fn decide(
     state: &AppState,
-    language: Language,
-    headers: &HeaderMap,
+    caller: Caller<'_>,
     pairs: Vec<(String, String)>,
 ) -> Result<Response, Refusal> {
     let parameters = LogoutParameters::from_pairs(pairs)
@@ -64,16 +79,16 @@ async fn decide(
         .ui_locales
         .as_deref()
         .and_then(Language::from_ui_locales)
-        .unwrap_or(language);
-    let cookie = state.cookies().session(headers);
-    let decision = state
-        .provider()
-        .logout(&parameters, cookie.as_deref())
-        .await
-        .map_err(|error| Refusal::page(Problem::Unavailable).because(error.code()))?;
-    match decision {
-        LogoutDecision::Ended { location, ended } => {
-            state.announce(ended);
+        .unwrap_or(caller.language);
+    // A request that proves nothing is counted before it is looked into. Beyond the limit people
+    // are asked all the same, for nobody may be kept signed in.
+    let Some(charge) = state.charge(Counted::LogoutRefusal, caller.peer, caller.headers) else {
+        return Ok(question(language, None));
+    };
+    let cookie = state.cookies().session(caller.headers);
+    match end_hinted(state, parameters, cookie).await? {
+        LogoutDecision::Ended { location, .. } => {
+            charge.give_back();
             match location {
                 Some(location) => {
                     let mut response = see_other(&location);
@@ -83,11 +98,55 @@ async fn decide(
                 None => Ok(signed_out(state, language)),
             }
         }
-        LogoutDecision::Confirm { client_name } => {
-            let page = LogoutPage::new(language, client_name.as_deref());
-            Ok(page::render(StatusCode::OK, language, &page))
-        }
+        LogoutDecision::Confirm { client_name } => Ok(question(language, client_name.as_deref())),
     }
+}
+
+/// Has the provider decide, and tells those concerned, to the end.
+async fn end_hinted(
+    state: &AppState,
+    parameters: LogoutParameters,
+    cookie: Option<String>,
+) -> Result<LogoutDecision, Refusal> {
+    let state = state.clone();
+    let decided = to_the_end(async move {
+        let provider = state.provider();
+        let mut decision = provider.logout(&parameters, cookie.as_deref()).await?;
+        if let LogoutDecision::Ended { ended, .. } = &mut decision {
+            state.announce(ended.take());
+        }
+        Ok(decision)
+    });
+    finished(decided.await)
+}
+
+/// Ends this browser's session, and tells those concerned, to the end.
+async fn confirm(state: &AppState, cookie: Option<String>) -> Result<(), Refusal> {
+    let state = state.clone();
+    let confirmed = to_the_end(async move {
+        let ended = state.provider().confirm_logout(cookie.as_deref()).await?;
+        state.announce(ended);
+        Ok(())
+    });
+    finished(confirmed.await)
+}
+
+fn finished<T>(outcome: Option<Result<T, Error>>) -> Result<T, Refusal> {
+    outcome
+        .ok_or_else(|| Refusal::page(Problem::Internal))?
+        .map_err(|error| Refusal::page(Problem::Unavailable).because(error.code()))
+}
+
+/// The page that asks. Under `no-referrer`, which other pages have, its form would come with
+/// `Origin: null` (Fetch, "append a request `Origin` header"), and be nobody's.
+fn question(language: Language, client_name: Option<&str>) -> Response {
+    let page = LogoutPage::new(language, client_name);
+    let mut response = page::render(StatusCode::OK, language, &page);
+    let policy = HeaderValue::from_static("same-origin");
+    response
+        .headers_mut()
+        .insert(header::REFERRER_POLICY, policy);
+    response
 }
 
 fn signed_out(state: &AppState, language: Language) -> Response {

@@ -1,9 +1,10 @@
 //! The login page posts what the card has signed.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use cardea_provider::{LoginAttempt, PendingSession, SessionState};
@@ -15,10 +16,12 @@ use crate::handler::authorize::append_cookie;
 use crate::login_error::{problem_of, problem_of_card};
 use crate::presence::Waiting;
 use crate::problem::Problem;
+use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
 use crate::request_log::{record_login, short_login_id};
 use crate::same_origin::check_same_origin;
 use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
 
 /// How often the session is looked at, should its agent be connected to another node.
 const POLL: Duration = Duration::from_millis(500);
@@ -38,31 +41,24 @@ struct AssertionResponse {
 /// Judges the assertion, waits for the presence key, and says where the browser goes.
 pub(crate) async fn post_assertion(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(request_id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
     check_same_origin(&headers, state.issuer()).map_err(Refusal::json)?;
-    let AssertionRequest {
-        assertion,
-        attestation,
-    } = parse_json(&headers, body).map_err(Refusal::json)?;
+    let signed: AssertionRequest = parse_json(&headers, body).map_err(Refusal::json)?;
     let cookies = state.cookies();
     let login_cookie = cookies
         .login(&headers, &request_id)
         .ok_or_else(|| Refusal::json(Problem::OtherBrowser))?;
-    let attempt = LoginAttempt {
-        request_id: &request_id,
-        login_cookie: &login_cookie,
-        assertion: &assertion,
-        attestation: &attestation,
-    };
-    let pending = state
-        .provider()
-        .authenticate(attempt, state.revocation())
-        .await
-        .map_err(|error| Refusal::json(problem_of_card(error.public)).because(error.code()))?;
+    // A refusal may go on record: it is counted before anything is written.
+    let charge = state
+        .charge(Counted::LoginRefusal, peer, &headers)
+        .ok_or_else(|| Refusal::json(Problem::TooManyRequests))?;
+    let pending = authenticate(&state, &request_id, &login_cookie, signed).await?;
+    charge.give_back();
     tracing::info!(
         session = short_login_id(&pending.session_id),
         "the card is accepted"
@@ -84,6 +80,31 @@ pub(crate) async fn post_assertion(
     );
     append_cookie(&mut response, cookies.clear_login(&request_id));
     Ok(response)
+}
+
+/// Has the provider judge the assertion, to the end: a challenge that is spent goes on record.
+async fn authenticate(
+    state: &AppState,
+    request_id: &str,
+    login_cookie: &str,
+    signed: AssertionRequest,
+) -> Result<PendingSession, Refusal> {
+    let (state, request_id) = (state.clone(), request_id.to_owned());
+    let login_cookie = login_cookie.to_owned();
+    let judged = to_the_end(async move {
+        let attempt = LoginAttempt {
+            request_id: &request_id,
+            login_cookie: &login_cookie,
+            assertion: &signed.assertion,
+            attestation: &signed.attestation,
+        };
+        let provider = state.provider();
+        provider.authenticate(attempt, state.revocation()).await
+    });
+    judged
+        .await
+        .ok_or_else(|| Refusal::json(Problem::Internal))?
+        .map_err(|error| Refusal::json(problem_of_card(error.public)).because(error.code()))
 }
 
 /// Waits until the presence key has answered on the agent's own connection.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::card::Card;
 use crate::relying_party::{Request, SignedIn, sign_in};
-use crate::test_app::{TestApp, header};
+use crate::test_app::{Changes, TestApp, header};
 
 const AFTERWARDS: &str = "https://portal.example.test/bye";
 
@@ -86,6 +86,53 @@ async fn without_proof_the_person_is_asked_and_sent_nowhere() {
             "{name}"
         );
     }
+}
+
+/// Under `no-referrer` browsers send `Origin: null` with the form, and the answer is refused.
+#[tokio::test]
+async fn the_question_s_form_comes_with_its_origin() {
+    let app = TestApp::start().await;
+    let question = app.get("/logout").send().await.unwrap();
+    assert_eq!(header(&question, "referrer-policy"), "same-origin");
+    let own = app
+        .post("/logout")
+        .header("Origin", "null")
+        .header("Sec-Fetch-Site", "same-origin")
+        .form(&[("confirmed", "yes")]);
+    assert_eq!(own.send().await.unwrap().status(), 403, "nobody's origin");
+}
+
+#[tokio::test]
+async fn a_flood_of_questions_is_not_looked_into_and_people_are_asked_all_the_same() {
+    let changes = Changes::limiting("refusals_per_address_and_minute = 2");
+    let app = TestApp::start_with(changes).await;
+    let (signed_in, id_token) = signed_in(&app).await;
+    let ask = async |name: &str, value: &str| {
+        let request = app
+            .get("/logout")
+            .header("Cookie", &signed_in.session_cookie)
+            .query(&[(name, value)]);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let page = response.text().await.unwrap();
+        assert!(page.contains("Vous déconnecter ?"));
+        page.contains("Portail d’essai")
+    };
+    let looked_into = [
+        ask("client_id", "portal").await,
+        ask("client_id", "portal").await,
+        ask("client_id", "portal").await,
+        ask("id_token_hint", &id_token).await,
+    ];
+    assert_eq!(looked_into, [true, true, false, false]);
+    // Nobody is kept signed in by it.
+    let confirm = app
+        .post("/logout")
+        .header("Origin", &app.issuer)
+        .header("Cookie", &signed_in.session_cookie)
+        .form(&[("confirmed", "yes")]);
+    assert_eq!(confirm.send().await.unwrap().status(), 200);
+    app.host.logout_token().await;
 }
 
 #[tokio::test]

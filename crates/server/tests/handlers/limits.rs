@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::relying_party::Request;
-use crate::test_app::{TestApp, header, problem_code};
+use crate::card::Card;
+use crate::relying_party::{Request, sign_in};
+use crate::test_app::{Changes, PUBLIC_CLIENT_ID, TestApp, header, problem_code};
 
 #[tokio::test]
 async fn addresses_take_their_methods_alone() {
@@ -95,6 +96,84 @@ async fn json_is_read_strictly() {
             "{body}"
         );
     }
+}
+
+/// A refusal costs a look at the database, and often a write.
+#[tokio::test]
+async fn refusals_of_one_address_are_bounded_at_every_endpoint() {
+    let changes = Changes::limiting("refusals_per_address_and_minute = 2");
+    let app = TestApp::start_with(changes).await;
+    let request = Request::new();
+    let login = request.begin(&app).await;
+    let assertion = json!({ "assertion": "a.b.c", "attestation": "a.b.c" });
+    let userinfo = async || app.get("/userinfo").bearer_auth("a.b.c").send().await;
+    let token = async || {
+        let mut form = request.token_form("garbage");
+        form.push(("client_id", PUBLIC_CLIENT_ID.to_owned()));
+        app.post("/token").form(&form).send().await
+    };
+    for expected in [[403, 401, 400], [403, 401, 400], [429; 3]] {
+        let statuses = [
+            login.post_assertion(&app, &assertion).await.status(),
+            userinfo().await.unwrap().status(),
+            token().await.unwrap().status(),
+        ];
+        assert_eq!(statuses.map(|status| status.as_u16()), expected);
+    }
+    assert_eq!(app.count_events("login.refused").await, 2);
+}
+
+#[tokio::test]
+async fn what_succeeds_is_not_counted_as_refused() {
+    let changes = Changes::limiting("refusals_per_address_and_minute = 1");
+    let app = TestApp::start_with(changes).await;
+    for _ in 0..3 {
+        let request = Request::new();
+        let signed_in = sign_in(&app, &request, &Card::pharmacist(&app)).await;
+        let tokens: Value = request
+            .redeem(&app, &signed_in.code)
+            .await
+            .json()
+            .await
+            .unwrap();
+        let token = tokens["access_token"].as_str().unwrap();
+        let userinfo = app
+            .get("/userinfo")
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(userinfo.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn challenges_of_one_address_are_bounded() {
+    let changes = Changes::limiting("challenges_per_address_and_minute = 1");
+    let app = TestApp::start_with(changes).await;
+    Request::new().begin(&app).await.challenge(&app).await;
+    let login = Request::new().begin(&app).await;
+    let challenge = app.post_json(&login.path("/challenge"), &login.cookie, &json!({}));
+    let response = challenge.send().await.unwrap();
+    assert_eq!(problem_code(response).await, "server.too_many_requests");
+}
+
+/// Attack H9, as a listener on `[::]` and a proxy see addresses.
+#[tokio::test]
+async fn subscribers_behind_a_proxy_are_counted_apart() {
+    let changes =
+        Changes::limiting("per_address_and_minute = 1\nclient_address = \"x_forwarded_for\"");
+    let app = TestApp::start_with(changes).await;
+    let begin = async |address: &str| {
+        let request = app
+            .get("/authorize")
+            .header("X-Forwarded-For", address)
+            .query(&Request::new().parameters);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(begin("::ffff:192.0.2.1").await, 303);
+    assert_eq!(begin("::ffff:192.0.2.2").await, 303);
+    assert_eq!(begin("192.0.2.2").await, 429);
 }
 
 #[tokio::test]

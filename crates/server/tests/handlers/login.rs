@@ -1,5 +1,7 @@
 //! Challenge and assertion: a login that goes all the way, and every refusal on its way.
 
+use std::time::Duration;
+
 use cardea_assertion::UserVerification;
 use cardea_jose::UnverifiedJws;
 use cardea_test_pki::{CardProfile, KeyKind, TestPki};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::card::{Card, Statement};
 use crate::relying_party::{Login, Request, parameter, sign_in};
-use crate::revocation_host::now;
+use crate::revocation_host::{Answer, now};
 use crate::test_app::{REDIRECT_URI, TestApp, header, problem_code};
 
 #[tokio::test]
@@ -50,7 +52,7 @@ async fn the_agent_may_connect_after_the_assertion_is_posted() {
     let login = Request::new().begin(&app).await;
     let body = card.answer(&app, &login.challenge(&app).await);
     let agent = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         card.connect(&app).await.prove(&app, &card).await;
     };
     let (response, ()) = tokio::join!(login.post_assertion(&app, &body), agent);
@@ -142,6 +144,27 @@ async fn challenge_and_assertion_are_for_our_own_page_alone() {
         .await
         .unwrap();
     assert_eq!(problem_code(response).await, "login.other_browser");
+}
+
+/// A spent challenge is on record, even if nobody waits for the answer.
+#[tokio::test]
+async fn hanging_up_keeps_nothing_off_the_record() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    app.host.change(|behaviour| behaviour.ocsp = Answer::Slow);
+    let login = Request::new().begin(&app).await;
+    let body = card.answer(&app, &login.challenge(&app).await);
+    // The responder is asked for two seconds; the browser is gone by then.
+    let hang_up = Duration::from_millis(500);
+    let posted = tokio::time::timeout(hang_up, login.post_assertion(&app, &body));
+    assert!(posted.await.is_err());
+    for _ in 0..100 {
+        if app.count_events("login.accepted").await == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the login is not on record");
 }
 
 /// Before the signature is proven, every refusal is the same to the browser.
