@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
@@ -35,7 +36,10 @@ pub(super) struct Connection {
 pub(super) enum Lost {
     /// It could not be made.
     Unreachable,
-    /// The server closed it in due form.
+    /// The server closed it as done: nothing is left to say about the session (RFC 6455 section
+    /// 7.4.1, code 1000).
+    Finished,
+    /// The server closed it for another reason: it stops, has a fault, or refuses the agent.
     Closed,
     /// It broke, fell silent, or carried something else than frames.
     Broken,
@@ -73,10 +77,11 @@ impl Connection {
                     continue;
                 }
                 Ok(None | Some(Err(_))) => return Err(Lost::Broken),
-                Ok(Some(Ok(Message::Close(_)))) => {
+                Ok(Some(Ok(Message::Close(frame)))) => {
                     // Lets the library send its half of the closing handshake.
                     let _ = tokio::time::timeout(SEND_LIMIT, self.socket.close(None)).await;
-                    return Err(Lost::Closed);
+                    let finished = frame.is_some_and(|frame| frame.code == CloseCode::Normal);
+                    return Err(if finished { Lost::Finished } else { Lost::Closed });
                 }
                 Ok(Some(Ok(Message::Text(text)))) => {
                     self.hear();

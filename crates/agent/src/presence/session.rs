@@ -16,15 +16,31 @@ use crate::Error;
 use crate::agent::EnrolledIssuer;
 use crate::reader_watch::{self, ReaderState};
 
-/// A session that no login has claimed by then never will be: the server closes such connections
-/// after 150 seconds.
-const CLAIM_LIMIT: Duration = Duration::from_secs(150);
-/// No session lasts longer, whatever a server says.
-const SESSION_LIMIT: Duration = Duration::from_secs(13 * 3600);
-/// How long the departure of a session is told again and again to a server that is away.
-const DELIVERY_LIMIT: Duration = Duration::from_secs(600);
-/// The same for a session that no login had claimed.
-const UNCLAIMED_DELIVERY_LIMIT: Duration = Duration::from_secs(10);
+/// How long the parts of a session may last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// A session that no login has claimed by then never will be: the server closes such
+    /// connections after 150 seconds.
+    pub(super) claim: Duration,
+    /// No session lasts longer, whatever a server says.
+    pub(super) session: Duration,
+    /// How long the departure of a session is told again and again to a server that is away.
+    pub(super) delivery: Duration,
+    /// The same for a session that no login had claimed.
+    pub(super) unclaimed_delivery: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            claim: Duration::from_secs(150),
+            session: Duration::from_secs(13 * 3600),
+            delivery: Duration::from_secs(600),
+            unclaimed_delivery: Duration::from_secs(10),
+        }
+    }
+}
+
 /// How long the server may take to confirm a departure before it is told again.
 const CONFIRMATION_LIMIT: Duration = Duration::from_secs(3);
 
@@ -34,7 +50,9 @@ pub(super) struct PresenceSession {
     insertion: Insertion,
     readers: watch::Receiver<ReaderState>,
     departing: watch::Receiver<bool>,
+    limits: Limits,
     begun: Instant,
+    /// Whether a login named this key: the server has said that the session is active.
     claimed: bool,
 }
 
@@ -54,14 +72,14 @@ impl PresenceSession {
         readers: watch::Receiver<ReaderState>,
         departing: watch::Receiver<bool>,
     ) -> Self {
-        let begun = Instant::now();
         Self {
             issuer,
             key,
             insertion,
             readers,
             departing,
-            begun,
+            limits: Limits::default(),
+            begun: Instant::now(),
             claimed: false,
         }
     }
@@ -77,6 +95,7 @@ impl PresenceSession {
         let Self {
             issuer,
             key,
+            limits,
             claimed,
             ..
         } = self;
@@ -93,12 +112,14 @@ impl PresenceSession {
             return;
         };
         let limit = if claimed {
-            DELIVERY_LIMIT
+            limits.delivery
         } else {
-            UNCLAIMED_DELIVERY_LIMIT
+            limits.unclaimed_delivery
         };
         match tokio::time::timeout(limit, deliver(&issuer, &departure, connection)).await {
             Ok(()) => tracing::info!(session, "departure delivered"),
+            // Of a session that never was, the server has nothing to end and nothing to confirm.
+            Err(_) if !claimed => tracing::info!(session, "nobody waited for the departure"),
             Err(_) => {
                 let error = Error::DepartureUndelivered;
                 tracing::warn!(session, code = error.code(), %error, "departure given up");
@@ -109,10 +130,11 @@ impl PresenceSession {
     /// Proves presence, connecting again when need be, until the card leaves or the session ends.
     async fn stay_present(&mut self) -> Ending {
         let mut back_off = BackOff::default();
+        let (readers, departing) = (self.readers.clone(), self.departing.clone());
+        let insertion = self.insertion.clone();
+        let left = left(readers, departing, &insertion);
+        tokio::pin!(left);
         loop {
-            let (readers, departing) = (self.readers.clone(), self.departing.clone());
-            let left = left(readers, departing, &self.insertion);
-            tokio::pin!(left);
             let opened = tokio::select! {
                 biased;
                 () = &mut left => return Ending::Departing(None),
@@ -122,13 +144,7 @@ impl PresenceSession {
                 let conversed = tokio::select! {
                     biased;
                     () = &mut left => None,
-                    lost = converse(
-                        &mut connection,
-                        &self.key,
-                        self.issuer.enrolment.issuer.as_str(),
-                        &mut self.claimed,
-                        &mut back_off,
-                    ) => Some(lost),
+                    lost = self.converse(&mut connection, &mut back_off) => Some(lost),
                 };
                 match conversed {
                     None => return Ending::Departing(Some(Box::new(connection))),
@@ -138,8 +154,7 @@ impl PresenceSession {
                     }
                 }
             }
-            let age = self.begun.elapsed();
-            if age > SESSION_LIMIT || (!self.claimed && age > CLAIM_LIMIT) {
+            if Instant::now() >= self.over_at() {
                 return Ending::Over;
             }
             tokio::select! {
@@ -149,47 +164,63 @@ impl PresenceSession {
             }
         }
     }
+
+    /// When the session is over although nobody said so.
+    fn over_at(&self) -> Instant {
+        let limit = if self.claimed {
+            self.limits.session
+        } else {
+            self.limits.claim
+        };
+        self.begun + limit
+    }
+
+    /// Answers the server's nonces. Cut off between two frames it leaves the connection usable.
+    async fn converse(
+        &mut self,
+        connection: &mut Connection,
+        back_off: &mut BackOff,
+    ) -> Conversation {
+        let issuer = Arc::clone(&self.issuer);
+        let issuer = issuer.enrolment.issuer.as_str();
+        loop {
+            let Ok(received) = tokio::time::timeout_at(self.over_at(), connection.receive()).await
+            else {
+                return Conversation::Ended;
+            };
+            let answered = match received {
+                Ok(ServerFrame::Nonce { nonce }) => match sign_present(&self.key, issuer, &nonce) {
+                    Ok(statement) => connection.send(&statement).await,
+                    Err(_) => Err(Lost::Broken),
+                },
+                Ok(ServerFrame::Session { state, reason }) => match state {
+                    SessionState::Ended => {
+                        tracing::info!(reason, "the server ended the session");
+                        return Conversation::Ended;
+                    }
+                    SessionState::Active => {
+                        tracing::debug!("a login claimed the session");
+                        self.claimed = true;
+                        back_off.reset();
+                        Ok(())
+                    }
+                    // The server says so of every key that no login has named: it claims nothing.
+                    SessionState::Pending => Ok(()),
+                },
+                Ok(ServerFrame::Unknown) => Ok(()),
+                Err(lost) => Err(lost),
+            };
+            if let Err(lost) = answered {
+                return Conversation::Lost(lost);
+            }
+        }
+    }
 }
 
 enum Conversation {
+    /// The server ended the session, or its time is over.
     Ended,
     Lost(Lost),
-}
-
-/// Answers the server's nonces. Cut off between two frames it leaves the connection usable.
-async fn converse(
-    connection: &mut Connection,
-    key: &SigningKey,
-    issuer: &str,
-    claimed: &mut bool,
-    back_off: &mut BackOff,
-) -> Conversation {
-    loop {
-        let answered = match connection.receive().await {
-            Ok(ServerFrame::Nonce { nonce }) => match sign_present(key, issuer, &nonce) {
-                Ok(statement) => connection.send(&statement).await,
-                Err(_) => Err(Lost::Broken),
-            },
-            Ok(ServerFrame::Session {
-                state: SessionState::Ended,
-                reason,
-            }) => {
-                tracing::info!(reason, "the server ended the session");
-                return Conversation::Ended;
-            }
-            Ok(ServerFrame::Session { state, .. }) => {
-                tracing::debug!(?state, "the server knows the session");
-                *claimed = true;
-                back_off.reset();
-                Ok(())
-            }
-            Ok(ServerFrame::Unknown) => Ok(()),
-            Err(lost) => Err(lost),
-        };
-        if let Err(lost) = answered {
-            return Conversation::Lost(lost);
-        }
-    }
 }
 
 /// Tells a departure until the server has confirmed it. The caller limits how long.
@@ -211,7 +242,8 @@ async fn deliver(issuer: &EnrolledIssuer, departure: &str, mut at_hand: Option<B
     }
 }
 
-/// Whether the server took the departure: it says that the session ended, or closes in due form.
+/// Whether the server took the departure: it says that the session ended, or closes as done. One
+/// that closes because it stops may not have read the departure.
 async fn confirmation(connection: &mut Connection) -> bool {
     loop {
         match connection.receive().await {
@@ -219,11 +251,11 @@ async fn confirmation(connection: &mut Connection) -> bool {
                 state: SessionState::Ended,
                 ..
             })
-            | Err(Lost::Closed) => {
+            | Err(Lost::Finished) => {
                 return true;
             }
             Ok(_) => {}
-            Err(Lost::Broken | Lost::Unreachable) => return false,
+            Err(Lost::Closed | Lost::Broken | Lost::Unreachable) => return false,
         }
     }
 }
@@ -245,3 +277,6 @@ async fn left(
 fn short_name(jkt: &str) -> String {
     jkt.chars().take(8).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use cardea_assertion::{
@@ -31,6 +31,7 @@ struct Server {
     events: mpsc::UnboundedSender<Event>,
     orders: broadcast::Sender<Order>,
     confirms: Mutex<bool>,
+    answers: Mutex<bool>,
 }
 
 /// What happened on a presence connection.
@@ -47,6 +48,8 @@ pub(crate) enum Event {
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
     Send(String),
+    /// Close with this code (RFC 6455 section 7.4.1).
+    Close(u16),
     Drop,
 }
 
@@ -61,6 +64,7 @@ impl Issuer {
             events: sender,
             orders: broadcast::channel(16).0,
             confirms: Mutex::new(true),
+            answers: Mutex::new(true),
         });
         let router = Router::new()
             .route("/.well-known/cardea-challenge-keys", get(key_list))
@@ -167,6 +171,11 @@ impl Issuer {
     pub(crate) fn confirm_departures(&self, confirms: bool) {
         *self.server.confirms.lock().unwrap() = confirms;
     }
+
+    /// Lets requests for a presence connection wait for ever.
+    pub(crate) fn leave_presence_unanswered(&self) {
+        *self.server.answers.lock().unwrap() = false;
+    }
 }
 
 async fn key_list(State(server): State<Arc<Server>>) -> String {
@@ -174,6 +183,10 @@ async fn key_list(State(server): State<Arc<Server>>) -> String {
 }
 
 async fn presence(State(server): State<Arc<Server>>, upgrade: WebSocketUpgrade) -> Response {
+    let answers = *server.answers.lock().unwrap();
+    if !answers {
+        std::future::pending::<()>().await;
+    }
     upgrade.on_upgrade(|socket| attend(socket, server))
 }
 
@@ -189,6 +202,11 @@ async fn attend(mut socket: WebSocket, server: Arc<Server>) {
         tokio::select! {
             order = orders.recv() => match order.unwrap() {
                 Order::Send(frame) => socket.send(Message::Text(frame.into())).await.unwrap(),
+                Order::Close(code) => {
+                    let frame = CloseFrame { code, reason: "".into() };
+                    let _ = socket.send(Message::Close(Some(frame))).await;
+                    return;
+                }
                 Order::Drop => return,
             },
             message = socket.recv() => {

@@ -125,6 +125,31 @@ async fn a_departure_that_is_not_confirmed_is_told_again() {
 }
 
 #[tokio::test]
+async fn a_departure_is_told_again_when_the_server_stops_before_it_answers() {
+    const RESTART: u16 = 1012;
+    let readers = Readers::holding(&pharmacist());
+    let (workstation, jkt) = signed_in(&readers).await;
+    workstation.issuer.confirm_departures(false);
+    readers.pull("Reader A");
+    assert_eq!(workstation.issuer.departure().await.jkt(), jkt);
+    workstation.issuer.confirm_departures(true);
+    workstation.issuer.order(Order::Close(RESTART));
+    assert_eq!(workstation.issuer.departure().await.jkt(), jkt);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closes_as_done_confirms_the_departure() {
+    const NORMAL: u16 = 1000;
+    let readers = Readers::holding(&pharmacist());
+    let (workstation, jkt) = signed_in(&readers).await;
+    workstation.issuer.confirm_departures(false);
+    readers.pull("Reader A");
+    assert_eq!(workstation.issuer.departure().await.jkt(), jkt);
+    workstation.issuer.order(Order::Close(NORMAL));
+    assert!(workstation.issuer.is_quiet(Duration::from_secs(2)).await);
+}
+
+#[tokio::test]
 async fn a_session_that_the_server_ended_is_left_alone() {
     let readers = Readers::holding(&pharmacist());
     let (workstation, _) = signed_in(&readers).await;
