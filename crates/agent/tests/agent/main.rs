@@ -18,4 +18,5 @@ mod presence;
 mod program;
 mod readers;
 mod sign_in;
+mod stream;
 mod workstation;

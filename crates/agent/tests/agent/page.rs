@@ -142,12 +142,26 @@ impl Page {
 
     /// Asks for an assertion and keeps the response open.
     pub(crate) async fn begin(&self, challenge: &str) -> Stream {
+        self.open(&self.assertion_request(challenge)).await
+    }
+
+    /// As [`Page::begin`], on a connection that stays open after the response, as a browser's does.
+    pub(crate) async fn begin_on_lasting_connection(&self, challenge: &str) -> Stream {
+        let request = self.assertion_request(challenge);
+        self.open(&request.replace("Connection: close\r\n", ""))
+            .await
+    }
+
+    fn assertion_request(&self, challenge: &str) -> String {
         let body = json!({ "challenge": challenge }).to_string();
-        let request = self.request(
+        self.request(
             "POST /v1/assertion",
             "Content-Type: application/json\r\n",
             &body,
-        );
+        )
+    }
+
+    async fn open(&self, request: &str) -> Stream {
         let mut stream = TcpStream::connect(self.agent).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         Stream {
