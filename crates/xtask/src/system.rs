@@ -70,7 +70,7 @@ impl Options {
     }
 }
 
-/// The PIN of every card of the test PKI.
+/// The PIN of every card that is issued without a PIN of its own.
 pub const DEFAULT_PIN: &str = "1234";
 
 /// How the demo portal is known to the server.

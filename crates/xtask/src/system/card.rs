@@ -23,6 +23,8 @@ pub struct CardRequest {
     pub rpps: String,
     /// `rsa2048` or `p256`.
     pub key: String,
+    /// The card's PIN, 4 to 8 digits.
+    pub pin: String,
     /// A card whose certificate has run out.
     pub expired: bool,
 }
@@ -36,6 +38,7 @@ impl Default for CardRequest {
             name: "Camille DURAND".into(),
             rpps: "899700000017".into(),
             key: "rsa2048".into(),
+            pin: DEFAULT_PIN.into(),
             expired: false,
         }
     }
@@ -103,7 +106,7 @@ impl Card {
             command.args(["--profession", &request.profession]);
         }
         command.args(["--name", &request.name, "--rpps", &request.rpps]);
-        command.args(["--key", &request.key, "--pin", DEFAULT_PIN]);
+        command.args(["--key", &request.key, "--pin", &request.pin]);
         if request.expired {
             command.arg("--expired");
         }
