@@ -70,7 +70,30 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
+/// Loads a request that still waits for its answer, and holds it: until this transaction ends,
+/// nobody else answers it or attaches a session. None when it was answered, or is unknown.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn hold_incomplete(
+    transaction: &mut Transaction,
+    id: &str,
+) -> Result<Option<AuthorizationRequest>, Error> {
+    // The update changes nothing; it takes the row, and sees it as the last transaction left it.
+    let row = sqlx::query(
+        "UPDATE authorization_request SET session_id = session_id
+         WHERE id = $1 AND completed_at IS NULL
+         RETURNING id, cookie_sha256, client_id, parameters, session_id, created_at, expires_at,
+                   completed_at",
+    )
+    .bind(id)
+    .fetch_optional(transaction.connection())
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Notes which session the card opened for this request; a later card replaces an earlier one.
+/// False when the request was answered before: its session then stays.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -78,13 +101,16 @@ pub async fn attach_session(
     transaction: &mut Transaction,
     id: &str,
     session_id: &str,
-) -> Result<(), Error> {
-    sqlx::query("UPDATE authorization_request SET session_id = $2 WHERE id = $1")
-        .bind(id)
-        .bind(session_id)
-        .execute(transaction.connection())
-        .await?;
-    Ok(())
+) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE authorization_request SET session_id = $2
+         WHERE id = $1 AND completed_at IS NULL",
+    )
+    .bind(id)
+    .bind(session_id)
+    .execute(transaction.connection())
+    .await?;
+    Ok(updated.rows_affected() == 1)
 }
 
 /// Marks the request as answered. False when it was answered before: of many attempts one wins.

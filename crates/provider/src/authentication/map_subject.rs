@@ -20,6 +20,12 @@ pub(super) async fn open_session(
     now: OffsetDateTime,
 ) -> Result<PendingSession, Error> {
     let mut transaction = provider.store.begin().await?;
+    // The request was read before the evidence was fetched: another card may have answered it, or
+    // opened a session, since. A session that no request leads to would be nobody's to end.
+    let request_id = &authenticated.challenge.request.id;
+    let request = authorization_request::hold_incomplete(&mut transaction, request_id)
+        .await?
+        .ok_or(Error::AuthorizationRequestCompleted)?;
     let sub = find_subject(&mut transaction, authenticated, now).await?;
     let expected = authenticated.challenge.parameters.expected_sub.as_ref();
     if expected.is_some_and(|expected| *expected != sub) {
@@ -33,7 +39,6 @@ pub(super) async fn open_session(
             cardea_storage::Error::Conflict => Error::PresenceKeyReused,
             other => other.into(),
         })?;
-    let request = &authenticated.challenge.request;
     if let Some(earlier) = &request.session_id
         && let Some(earlier) = session::find(&mut transaction, earlier).await?
     {
@@ -41,7 +46,9 @@ pub(super) async fn open_session(
             .end_in(&mut transaction, &earlier, EndReason::Continued, now)
             .await?;
     }
-    authorization_request::attach_session(&mut transaction, &request.id, &session.id).await?;
+    if !authorization_request::attach_session(&mut transaction, request_id, &session.id).await? {
+        return Err(Error::AuthorizationRequestCompleted);
+    }
     record_events(provider, &mut transaction, authenticated, &session, now).await?;
     transaction.commit().await?;
     Ok(PendingSession {

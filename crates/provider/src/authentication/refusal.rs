@@ -91,7 +91,10 @@ impl PublicRefusal {
             return Self::Unavailable;
         }
         match (proof, error) {
-            (SignatureProof::Missing, _) => Self::Refused,
+            // Another card has answered meanwhile: nothing is wrong with this one.
+            (SignatureProof::Missing, _) | (_, Error::AuthorizationRequestCompleted) => {
+                Self::Refused
+            }
             (_, Error::Pki(Pki::CertificateExpired { .. })) => Self::CardExpired,
             (_, Error::Pki(Pki::CertificateRevoked { .. })) => Self::CardRevoked,
             (

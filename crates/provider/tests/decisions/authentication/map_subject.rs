@@ -1,6 +1,9 @@
+use async_trait::async_trait;
+use cardea_pki::{Evidence, EvidenceSource};
+use cardea_provider::{LoginAttempt, PresenceOutcome, RevocationSource, SessionState};
 use cardea_test_pki::{CardProfile, KeyKind, PersonIdentifier};
 
-use super::super::world::{Instance, PORTAL, Settings, World};
+use super::super::world::{Answer, Begun, Instance, PORTAL, Settings, World};
 
 async fn sub_of(world: &mut World, profile: CardProfile) -> String {
     let card = world
@@ -77,7 +80,94 @@ async fn a_second_card_on_one_login_page_replaces_the_first() {
         .find_session_state(&replaced.session_id)
         .await
         .unwrap();
-    assert_eq!(state, Some(cardea_provider::SessionState::Ended));
+    assert_eq!(state, Some(SessionState::Ended));
+}
+
+/// Another answer to the same login page arrives while the evidence for this one is fetched.
+struct Overtaken<'a> {
+    world: &'a World,
+    begun: &'a Begun,
+    other: &'a Answer,
+    complete: bool,
+}
+
+#[async_trait]
+impl RevocationSource for Overtaken<'_> {
+    async fn fetch(&self, sources: &[EvidenceSource]) -> Evidence {
+        let Self { world, begun, .. } = self;
+        world.post(begun, self.other).await.unwrap();
+        if self.complete {
+            world.present(&self.other.presence_key).await;
+            let complete =
+                world
+                    .provider
+                    .complete_authorization(&begun.request_id, begun.cookie(), None);
+            complete.await.unwrap();
+        }
+        world.evidence.fetch(sources).await
+    }
+}
+
+#[tokio::test]
+async fn a_card_that_was_overtaken_by_the_end_of_its_login_opens_no_session() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let (other, late) = (world.answer(&begun).await, world.answer(&begun).await);
+    let (assertion, attestation) = late.sign();
+    let attempt = LoginAttempt {
+        request_id: &begun.request_id,
+        login_cookie: begun.cookie(),
+        assertion: &assertion,
+        attestation: &attestation,
+    };
+    let overtaken = Overtaken {
+        world: &world,
+        begun: &begun,
+        other: &other,
+        complete: true,
+    };
+    let refused = world.provider.authenticate(attempt, &overtaken).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.code(), "provider.authorization_request_completed");
+    assert_eq!(error.public.code(), "login.refused");
+    assert!(matches!(
+        world.present(&late.presence_key).await,
+        PresenceOutcome::Unclaimed { .. }
+    ));
+    assert!(matches!(
+        world.present(&other.presence_key).await,
+        PresenceOutcome::Renewed { .. }
+    ));
+}
+
+#[tokio::test]
+async fn of_two_cards_at_once_on_one_login_page_the_last_replaces_the_other() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let (other, late) = (world.answer(&begun).await, world.answer(&begun).await);
+    let (assertion, attestation) = late.sign();
+    let attempt = LoginAttempt {
+        request_id: &begun.request_id,
+        login_cookie: begun.cookie(),
+        assertion: &assertion,
+        attestation: &attestation,
+    };
+    let overtaken = Overtaken {
+        world: &world,
+        begun: &begun,
+        other: &other,
+        complete: false,
+    };
+    let opened = world.provider.authenticate(attempt, &overtaken).await;
+    assert_eq!(opened.unwrap().presence_jkt, late.presence_key.kid());
+    assert!(matches!(
+        world.present(&other.presence_key).await,
+        PresenceOutcome::Ended { .. }
+    ));
+    assert!(matches!(
+        world.present(&late.presence_key).await,
+        PresenceOutcome::Activated { .. }
+    ));
 }
 
 #[tokio::test]
