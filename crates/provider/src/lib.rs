@@ -38,6 +38,8 @@
 
 mod authentication;
 mod authorization;
+#[cfg(test)]
+mod bare_provider;
 mod challenge;
 mod client;
 mod client_authentication;

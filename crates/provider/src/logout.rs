@@ -105,7 +105,7 @@ impl Provider {
     /// session; without one, anybody's image tag could log people out.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Jose`].
+    /// [`Error::Storage`].
     pub async fn logout(
         &self,
         parameters: &LogoutParameters,
@@ -123,7 +123,7 @@ impl Provider {
     /// Ends this browser's session after the person said so on our own page.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Jose`].
+    /// [`Error::Storage`].
     pub async fn confirm_logout(
         &self,
         session_cookie: Option<&str>,
@@ -233,6 +233,6 @@ impl Provider {
             .end_in(&mut transaction, session, EndReason::Logout, now)
             .await?;
         transaction.commit().await?;
-        ended.map(|ended| self.announce(ended, now)).transpose()
+        Ok(ended.map(|ended| self.announce(ended, now)))
     }
 }

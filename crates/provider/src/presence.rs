@@ -126,14 +126,14 @@ impl Provider {
                 }
                 let ended = self.end_elsewhere(&mut transaction, &session, now).await?;
                 transaction.commit().await?;
-                let ended: Result<Vec<_>, Error> = ended
+                let ended = ended
                     .into_iter()
                     .map(|ended| self.announce(ended, now))
                     .collect();
                 Ok(PresenceOutcome::Activated {
                     jkt,
                     session_id: session.id,
-                    ended: ended?,
+                    ended,
                 })
             }
         }
@@ -181,7 +181,7 @@ impl Provider {
             .end_in(&mut transaction, &session, EndReason::Departed, now)
             .await?;
         transaction.commit().await?;
-        let ended = ended.map(|ended| self.announce(ended, now)).transpose()?;
+        let ended = ended.map(|ended| self.announce(ended, now));
         Ok(PresenceOutcome::Ended { jkt, ended })
     }
 }

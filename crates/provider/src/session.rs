@@ -88,7 +88,7 @@ impl Provider {
     /// Ends a session by id, at the operator's wish. None when it is unknown or over.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Jose`].
+    /// [`Error::Storage`].
     pub async fn end_session(&self, session_id: &str) -> Result<Option<EndedSession>, Error> {
         let now = self.now();
         let mut transaction = self.store.begin().await?;
@@ -99,7 +99,7 @@ impl Provider {
             .end_in(&mut transaction, &session, EndReason::Operator, now)
             .await?;
         transaction.commit().await?;
-        ended.map(|ended| self.announce(ended, now)).transpose()
+        Ok(ended.map(|ended| self.announce(ended, now)))
     }
 
     /// Ends a session in the caller's transaction: its codes and tokens die with it. None when it
@@ -133,22 +133,25 @@ impl Provider {
         }))
     }
 
-    /// Signs the logout tokens of a session whose end is committed.
-    pub(crate) fn announce(
-        &self,
-        ended: EndedInTransaction,
-        now: OffsetDateTime,
-    ) -> Result<EndedSession, Error> {
+    /// Signs the logout tokens of a session whose end is committed. It cannot fail as a whole: a
+    /// client whose token cannot be signed must not keep the agent and the others from hearing.
+    pub(crate) fn announce(&self, ended: EndedInTransaction, now: OffsetDateTime) -> EndedSession {
         let mut deliveries = Vec::new();
         for client_session in &ended.clients {
-            let delivery = self.new_logout_delivery(&ended.session.sub, client_session, now)?;
-            deliveries.extend(delivery);
+            match self.new_logout_delivery(&ended.session.sub, client_session, now) {
+                Ok(delivery) => deliveries.extend(delivery),
+                Err(error) => tracing::error!(
+                    code = error.code(),
+                    client_id = client_session.client_id,
+                    "a client is not told of the end of a session"
+                ),
+            }
         }
-        Ok(EndedSession {
+        EndedSession {
             session_id: ended.session.id,
             presence_jkt: ended.session.presence_jkt,
             reason: ended.reason,
             deliveries,
-        })
+        }
     }
 }

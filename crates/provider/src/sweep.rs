@@ -17,7 +17,7 @@ impl Provider {
     /// our own start nobody is ended for silence.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Jose`].
+    /// [`Error::Storage`].
     pub async fn sweep(&self) -> Result<Vec<EndedSession>, Error> {
         let now = self.now();
         let cutoffs = self.cutoffs(now);
@@ -29,10 +29,10 @@ impl Provider {
             ended.extend(self.end_in(&mut transaction, session, reason, now).await?);
         }
         transaction.commit().await?;
-        ended
+        Ok(ended
             .into_iter()
             .map(|ended| self.announce(ended, now))
-            .collect()
+            .collect())
     }
 
     /// Deletes what ended longer ago than records are kept; call it every few minutes.
@@ -74,3 +74,6 @@ fn overdue_reason(session: &Session, cutoffs: &Cutoffs) -> EndReason {
         EndReason::Idle
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! A provider with two clients and no card, for tests of single decisions that no public method
+//! reaches by itself.
+
+use std::sync::Arc;
+
+use cardea_jose::{Algorithm, SigningKey};
+use cardea_oauth2_types::Scope;
+use cardea_pki::profile::ProfilePolicy;
+use cardea_pki::{PathPolicy, RevocationPolicy, TrustStore};
+use cardea_storage::session::{Session, SessionState};
+use cardea_storage::subject::{PersonId, load_or_create};
+use cardea_storage::{Store, session};
+use time::OffsetDateTime;
+
+use crate::{
+    CardAcceptance, CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, Provider,
+    ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
+};
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> OffsetDateTime {
+        now()
+    }
+}
+
+/// The moment at which everything happens.
+pub(crate) fn now() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
+}
+
+/// The clients are named after their algorithms, `EdDSA` and `ES256`.
+pub(crate) async fn bare_provider() -> (Provider, Store) {
+    let algorithms = [Algorithm::EdDsa, Algorithm::Es256];
+    let rules = CardRules {
+        name: "none".to_owned(),
+        trust_store: TrustStore::new(Vec::new(), Vec::new()),
+        path_policy: PathPolicy::login(),
+        revocation_policy: RevocationPolicy::default(),
+        profile_policy: ProfilePolicy::sandbox(),
+    };
+    let config = ProviderConfig {
+        issuer: Issuer::parse("https://id.example.fr").unwrap(),
+        clients: algorithms.map(client).to_vec(),
+        card_rules: vec![rules],
+        lifetimes: Lifetimes::default(),
+        user_verification: UserVerificationPolicy::PinNow,
+    };
+    let keys = ProviderKeys {
+        token_keys: algorithms
+            .map(|algorithm| SigningKey::generate(algorithm).unwrap())
+            .to_vec(),
+        challenge_key: SigningKey::generate(Algorithm::Es256).unwrap(),
+    };
+    let store = Store::open_in_memory().await.unwrap();
+    let (events, clock) = (Arc::new(StoredEvents), Arc::new(StoppedClock));
+    let provider = Provider::new(config, keys, store.clone(), events, clock).unwrap();
+    (provider, store)
+}
+
+fn client(algorithm: Algorithm) -> Client {
+    Client {
+        client_id: algorithm.as_str().to_owned(),
+        name: "Portail".to_owned(),
+        redirect_uris: vec!["https://portal.example.fr/cb".to_owned()],
+        post_logout_redirect_uris: Vec::new(),
+        backchannel_logout_uri: Some("https://portal.example.fr/backchannel".to_owned()),
+        authentication: ClientAuthentication::None,
+        id_token_signed_response_alg: algorithm,
+        scope: Scope::parse("openid").unwrap(),
+        cards: CardAcceptance::default(),
+    }
+}
+
+/// Stores an active session; its presence key has the same name.
+pub(crate) async fn with_active_session(store: &Store, id: &str) -> Session {
+    let mut transaction = store.begin().await.unwrap();
+    let person = PersonId {
+        scheme: "rpps",
+        value: "899700000001",
+    };
+    let sub = load_or_create(&mut transaction, person, "sub", now())
+        .await
+        .unwrap();
+    let session = Session {
+        id: id.to_owned(),
+        sub,
+        identity: "{}".to_owned(),
+        card_sha256: "card".to_owned(),
+        instance_jkt: "instance".to_owned(),
+        presence_jkt: id.to_owned(),
+        acr: "urn:cardea:acr:card-pin".to_owned(),
+        revocation_age: None,
+        state: SessionState::Active,
+        cookie: None,
+        authenticated_at: now(),
+        present_at: Some(now()),
+        used_at: now(),
+    };
+    session::insert(&mut transaction, &session).await.unwrap();
+    transaction.commit().await.unwrap();
+    session
+}

@@ -1,0 +1,40 @@
+use cardea_storage::client_session::load_or_create;
+use time::Duration;
+
+use crate::bare_provider::{bare_provider, now, with_active_session};
+
+#[tokio::test]
+async fn a_client_without_a_signing_key_keeps_nobody_else_from_being_told() {
+    let (mut provider, store) = bare_provider().await;
+    provider.lifetimes.session_idle = Duration::seconds(-1);
+    for (session_id, clients) in [
+        ("a", &["EdDSA"][..]),
+        ("b", &["ES256", "EdDSA"]),
+        ("c", &["ES256"]),
+    ] {
+        with_active_session(&store, session_id).await;
+        let mut transaction = store.begin().await.unwrap();
+        for (index, client_id) in clients.iter().enumerate() {
+            let sid = format!("{session_id}-{index}");
+            load_or_create(&mut transaction, session_id, client_id, &sid, now())
+                .await
+                .unwrap();
+        }
+        transaction.commit().await.unwrap();
+    }
+    provider
+        .keys
+        .token_keys
+        .retain(|key| key.algorithm().as_str() == "EdDSA");
+
+    let mut told: Vec<(String, usize)> = provider
+        .sweep()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|ended| (ended.presence_jkt, ended.deliveries.len()))
+        .collect();
+    told.sort();
+    let wanted = [("a", 1), ("b", 1), ("c", 0)].map(|(key, count)| (key.to_owned(), count));
+    assert_eq!(told, wanted, "each agent hears, and each client that can");
+}
