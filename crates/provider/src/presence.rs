@@ -99,44 +99,50 @@ impl Provider {
         jkt: &str,
         now: OffsetDateTime,
     ) -> Result<PresenceOutcome, Error> {
-        let jkt = jkt.to_owned();
         let mut transaction = self.store.begin().await?;
-        let found = session::find_by_presence_key(&mut transaction, &jkt).await?;
+        let found = session::find_by_presence_key(&mut transaction, jkt).await?;
         let Some(session) = found else {
+            let jkt = jkt.to_owned();
             return Ok(PresenceOutcome::Unclaimed { jkt });
         };
-        match session.state {
-            SessionState::Ended => Ok(PresenceOutcome::Ended { jkt, ended: None }),
-            SessionState::Active => {
-                session::record_presence(&mut transaction, &session.id, now).await?;
-                transaction.commit().await?;
-                Ok(PresenceOutcome::Renewed {
-                    jkt,
-                    session_id: session.id,
-                })
-            }
-            SessionState::Pending => {
-                // Two statements may arrive together: the one that comes second renews.
-                let activated = session::activate(&mut transaction, &session.id, now).await?;
-                if !activated {
-                    return Ok(PresenceOutcome::Renewed {
-                        jkt,
-                        session_id: session.id,
-                    });
-                }
-                let ended = self.end_elsewhere(&mut transaction, &session, now).await?;
-                transaction.commit().await?;
-                let ended = ended
-                    .into_iter()
-                    .map(|ended| self.announce(ended, now))
-                    .collect();
-                Ok(PresenceOutcome::Activated {
-                    jkt,
-                    session_id: session.id,
-                    ended,
-                })
-            }
+        self.activate_or_renew(transaction, session, now).await
+    }
+
+    /// `session` is what was read of it: it may have been activated or ended since, so that only
+    /// the statements that change it decide.
+    async fn activate_or_renew(
+        &self,
+        mut transaction: Transaction,
+        session: Session,
+        now: OffsetDateTime,
+    ) -> Result<PresenceOutcome, Error> {
+        if session.state == SessionState::Pending
+            && session::activate(&mut transaction, &session.id, now).await?
+        {
+            let ended = self.end_elsewhere(&mut transaction, &session, now).await?;
+            transaction.commit().await?;
+            let ended = ended
+                .into_iter()
+                .map(|ended| self.announce(ended, now))
+                .collect();
+            return Ok(PresenceOutcome::Activated {
+                jkt: session.presence_jkt,
+                session_id: session.id,
+                ended,
+            });
         }
+        // Two statements may arrive together: the one that comes second renews.
+        let renewed = session::record_presence(&mut transaction, &session.id, now).await?;
+        transaction.commit().await?;
+        let jkt = session.presence_jkt;
+        Ok(if renewed {
+            PresenceOutcome::Renewed {
+                jkt,
+                session_id: session.id,
+            }
+        } else {
+            PresenceOutcome::Ended { jkt, ended: None }
+        })
     }
 
     /// Puts an activation on record, and ends the sessions that the same card left behind
@@ -183,5 +189,35 @@ impl Provider {
         transaction.commit().await?;
         let ended = ended.map(|ended| self.announce(ended, now));
         Ok(PresenceOutcome::Ended { jkt, ended })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PresenceOutcome, session};
+    use crate::bare_provider::{bare_provider, now, with_active_session};
+    use cardea_storage::session::SessionState;
+
+    #[tokio::test]
+    async fn a_session_that_ended_after_it_was_read_is_not_renewed() {
+        let (provider, store) = bare_provider().await;
+        let mut session = with_active_session(&store, "session").await;
+        let mut transaction = store.begin().await.unwrap();
+        session::end(&mut transaction, "session", "logout", now())
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+        for as_read in [SessionState::Pending, SessionState::Active] {
+            session.state = as_read;
+            let transaction = store.begin().await.unwrap();
+            let outcome = provider
+                .activate_or_renew(transaction, session.clone(), now())
+                .await
+                .unwrap();
+            assert!(
+                matches!(outcome, PresenceOutcome::Ended { ended: None, .. }),
+                "{outcome:?}"
+            );
+        }
     }
 }
