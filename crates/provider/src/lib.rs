@@ -53,6 +53,7 @@ mod keys;
 mod logout;
 mod presence;
 mod provider;
+mod reachability;
 mod revocation_source;
 mod secret;
 mod session;

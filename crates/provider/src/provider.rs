@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use crate::client::Clients;
 use crate::config::{CardRules, Lifetimes, UserVerificationPolicy};
 use crate::event::{Event, EventLog};
+use crate::reachability::Reachability;
 use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
 
 /// An OpenID provider without HTTP. Its methods are spread over the files that decide them.
@@ -22,7 +23,7 @@ pub struct Provider {
     pub(crate) store: Store,
     event_log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
-    started_at: OffsetDateTime,
+    pub(crate) reachability: Reachability,
 }
 
 impl Provider {
@@ -45,7 +46,7 @@ impl Provider {
         if config.card_rules.is_empty() {
             return Err(Error::CardRulesMissing);
         }
-        let started_at = clock.now();
+        let reachability = Reachability::since_start(clock.now());
         Ok(Self {
             issuer: config.issuer,
             clients,
@@ -56,7 +57,7 @@ impl Provider {
             store,
             event_log,
             clock,
-            started_at,
+            reachability,
         })
     }
 
@@ -94,10 +95,6 @@ impl Provider {
 
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.clock.now()
-    }
-
-    pub(crate) fn started_at(&self) -> OffsetDateTime {
-        self.started_at
     }
 
     /// Puts an event on record in the transaction of its effect.

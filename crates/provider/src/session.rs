@@ -79,6 +79,15 @@ pub(crate) fn is_live(session: &Session, lifetimes: &Lifetimes, now: OffsetDateT
         && now < session.authenticated_at + lifetimes.session_absolute
 }
 
+/// Whether the presence key of an active session has not answered since `cutoff`; see
+/// [`Provider::presence_cutoff`].
+pub(crate) fn is_silent(session: &Session, cutoff: Option<OffsetDateTime>) -> bool {
+    match (session.present_at, cutoff) {
+        (Some(present_at), Some(cutoff)) => present_at < cutoff,
+        _ => false,
+    }
+}
+
 /// The level that a session reached. An unreadable one counts as the weakest.
 pub(crate) fn reached_acr(session: &Session) -> Acr {
     Acr::find(&session.acr).unwrap_or(Acr::Card)

@@ -4,7 +4,7 @@ use cardea_storage::retention::delete_ended_before;
 use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue};
 use time::OffsetDateTime;
 
-use crate::session::{EndReason, EndedSession};
+use crate::session::{EndReason, EndedSession, is_silent};
 use crate::{Error, Provider};
 
 /// Sessions ended in one transaction; more are left to the next call.
@@ -14,7 +14,8 @@ impl Provider {
     /// Ends the sessions that are past a limit, up to a bound; call it every few seconds.
     ///
     /// An agent counts as silent only while it could have reached us: for one grace period after
-    /// our own start nobody is ended for silence.
+    /// our own start, and after more than ten seconds without a sweep that succeeded, nobody is
+    /// ended for silence.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -29,6 +30,13 @@ impl Provider {
             ended.extend(self.end_in(&mut transaction, session, reason, now).await?);
         }
         transaction.commit().await?;
+        if let Some(gap) = self.reachability.note_sweep(now) {
+            let gap_seconds = gap.whole_seconds();
+            tracing::warn!(
+                gap_seconds,
+                "we were away: the agents have time to come back"
+            );
+        }
         Ok(ended
             .into_iter()
             .map(|ended| self.announce(ended, now))
@@ -47,11 +55,17 @@ impl Provider {
         Ok(rows)
     }
 
+    /// The moment since which a presence key must have answered; none while an agent may not have
+    /// been able to reach us for that long.
+    pub(crate) fn presence_cutoff(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let grace = self.lifetimes.presence_grace;
+        (now - self.reachability.since(now) > grace).then(|| now - grace)
+    }
+
     fn cutoffs(&self, now: OffsetDateTime) -> Cutoffs {
-        let reachable_long_enough = now - self.started_at() > self.lifetimes.presence_grace;
         Cutoffs {
             pending_since: now - self.lifetimes.session_pending,
-            present: reachable_long_enough.then(|| now - self.lifetimes.presence_grace),
+            present: self.presence_cutoff(now),
             used: now - self.lifetimes.session_idle,
             authenticated: now - self.lifetimes.session_absolute,
         }
@@ -62,11 +76,7 @@ fn overdue_reason(session: &Session, cutoffs: &Cutoffs) -> EndReason {
     if session.state == SessionState::Pending {
         return EndReason::NeverPresent;
     }
-    let silent = match (session.present_at, cutoffs.present) {
-        (Some(present_at), Some(cutoff)) => present_at < cutoff,
-        _ => false,
-    };
-    if silent {
+    if is_silent(session, cutoffs.present) {
         EndReason::PresenceLost
     } else if session.authenticated_at < cutoffs.authenticated {
         EndReason::AbsoluteLimit

@@ -1,5 +1,6 @@
 //! Sessions end by the clock: each limit on its last second and one later.
 
+use cardea_jose::SigningKey;
 use cardea_provider::{EndReason, EndedSession};
 use time::Duration;
 
@@ -34,12 +35,10 @@ async fn a_silent_agent_loses_its_session_after_the_grace_period() {
     let world = World::new().await;
     let (_, key) = world.log_in(PORTAL, None).await;
     for _ in 0..5 {
-        world.pass(Duration::seconds(30));
-        assert!(swept(&world).await.is_empty());
+        assert!(world.pass_sweeping(Duration::seconds(30)).await.is_empty());
         world.present(&key).await;
     }
-    world.pass(Duration::seconds(31));
-    let ended = swept(&world).await;
+    let ended = world.pass_sweeping(Duration::seconds(31)).await;
     assert_eq!(only(&ended), EndReason::PresenceLost);
     assert_eq!(ended[0].deliveries.len(), 1, "the portal is told");
     assert_eq!(
@@ -54,21 +53,42 @@ async fn silence_does_not_count_while_we_could_not_be_reached() {
     let (_, key) = world.log_in(PORTAL, None).await;
     // The server was down for ten minutes; the same database, a new process.
     world.pass(Duration::minutes(10));
-    let restarted = world.restarted();
-    assert!(restarted.provider.sweep().await.unwrap().is_empty());
-    restarted.pass(Duration::seconds(30));
-    assert!(restarted.provider.sweep().await.unwrap().is_empty());
-    restarted.present(&key).await;
-    restarted.pass(Duration::seconds(1));
+    comes_back_in_time_or_is_over(&world.restarted(), &key).await;
+}
+
+#[tokio::test]
+async fn silence_does_not_count_while_our_sweep_could_not_run() {
+    let world = World::new().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    assert!(swept(&world).await.is_empty());
+    // The same process, paused or without its database for ten minutes.
+    world.pass(Duration::minutes(10));
+    comes_back_in_time_or_is_over(&world, &key).await;
+}
+
+#[tokio::test]
+async fn a_late_sweep_is_no_outage() {
+    let world = World::new().await;
+    world.log_in(PORTAL, None).await;
+    for _ in 0..3 {
+        world.pass(Duration::seconds(10));
+        assert!(swept(&world).await.is_empty());
+    }
+    world.pass(Duration::seconds(10));
+    assert_eq!(only(&swept(&world).await), EndReason::PresenceLost);
+}
+
+/// After our own outage an agent has the whole grace period, and not more.
+async fn comes_back_in_time_or_is_over(world: &World, key: &SigningKey) {
+    assert!(swept(world).await.is_empty());
+    assert!(world.pass_sweeping(Duration::seconds(30)).await.is_empty());
+    world.present(key).await;
     assert!(
-        restarted.provider.sweep().await.unwrap().is_empty(),
+        world.pass_sweeping(Duration::seconds(1)).await.is_empty(),
         "it came back in time"
     );
-    restarted.pass(Duration::seconds(30));
-    assert_eq!(
-        only(&restarted.provider.sweep().await.unwrap()),
-        EndReason::PresenceLost
-    );
+    let ended = world.pass_sweeping(Duration::seconds(30)).await;
+    assert_eq!(only(&ended), EndReason::PresenceLost);
 }
 
 #[tokio::test]

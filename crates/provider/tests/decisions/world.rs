@@ -11,8 +11,8 @@ use cardea_jose::{Algorithm, SigningKey};
 use cardea_pki::profile::ProfilePolicy;
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
-    CardRules, Clock, Error, Issuer, Lifetimes, Provider, ProviderConfig, ProviderKeys,
-    StoredEvents, UserVerificationPolicy,
+    CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, Provider, ProviderConfig,
+    ProviderKeys, StoredEvents, UserVerificationPolicy,
 };
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
@@ -166,6 +166,17 @@ impl World {
         self.clock
             .0
             .fetch_add(duration.whole_seconds(), Ordering::SeqCst);
+    }
+
+    /// Lets time pass with the sweep at work; returns every session that it ended.
+    pub(crate) async fn pass_sweeping(&self, duration: Duration) -> Vec<EndedSession> {
+        let until = self.now() + duration;
+        let mut ended = Vec::new();
+        while self.now() < until {
+            self.pass((until - self.now()).min(Duration::seconds(5)));
+            ended.extend(self.provider.sweep().await.unwrap());
+        }
+        ended
     }
 
     /// Every event so far, oldest first.

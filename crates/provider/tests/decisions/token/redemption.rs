@@ -166,8 +166,9 @@ async fn a_code_is_worth_nothing_once_its_session_reached_a_limit() {
     let mut settings = Settings::baseline();
     settings.config.lifetimes.session_idle = Duration::days(1);
     let world = settings.build().await;
-    let (completed, _) = world.log_in(PORTAL, None).await;
+    let (completed, key) = world.log_in(PORTAL, None).await;
     world.pass(Duration::hours(4) - Duration::seconds(10));
+    world.present(&key).await;
     let cookie = Some(completed.session_cookie.expose());
     let silent = world
         .provider
