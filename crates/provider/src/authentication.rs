@@ -15,6 +15,7 @@ mod steps;
 mod validate_path;
 mod verify_signatures;
 
+pub(crate) use check_policy::check_card;
 pub use refusal::{AuthenticationError, PublicRefusal};
 
 use crate::event::{Event, EventKind};

@@ -47,7 +47,11 @@ fn reached(verification: UserVerification) -> Acr {
     }
 }
 
-fn check_card(accepted: &CardAcceptance, identity: &ProfessionalIdentity) -> Result<(), Error> {
+/// Whether a client lets a card in.
+pub(crate) fn check_card(
+    accepted: &CardAcceptance,
+    identity: &ProfessionalIdentity,
+) -> Result<(), Error> {
     let family = identity.card.family.as_str();
     if !accepted.families.is_empty() && !accepted.families.iter().any(|f| f == family) {
         return Err(Error::CardFamilyNotAccepted);

@@ -1,12 +1,15 @@
 //! Silent re-authentication: it serves only a client that is in this browser's session already.
 //! Each further portal asks for the card again, so that no portal is entered unnoticed.
 
+use cardea_pki::ProfessionalIdentity;
+use cardea_storage::session::Session;
 use cardea_storage::{SecretDigest, client_session, session};
 use time::{Duration, OffsetDateTime};
 
+use crate::authentication::check_card;
 use crate::authorization::StoredParameters;
 use crate::grant::code::{NewCode, issue_code};
-use crate::session::{is_live, reached_acr};
+use crate::session::{is_live, is_silent, reached_acr};
 use crate::{Client, Error, Provider};
 
 impl Provider {
@@ -30,14 +33,8 @@ impl Provider {
         };
         let age = now - session.authenticated_at;
         let too_old = age_max.is_some_and(|age_max| age >= age_max);
-        let too_weak = parameters
-            .acr
-            .is_some_and(|wanted| !reached_acr(&session).satisfies(wanted));
-        let other_person = parameters
-            .expected_sub
-            .as_ref()
-            .is_some_and(|expected| *expected != session.sub);
-        if too_old || too_weak || other_person || !is_live(&session, &self.lifetimes, now) {
+        let suits = suits_request(&session, parameters) && self.still_admits(client, &session);
+        if too_old || !suits || !self.is_running(&session, now) {
             return Ok(None);
         }
         let new = NewCode {
@@ -56,4 +53,29 @@ impl Provider {
         transaction.commit().await?;
         Ok(Some(location))
     }
+
+    /// Whether a session is within its limits and its card, as far as we know, in the reader.
+    fn is_running(&self, session: &Session, now: OffsetDateTime) -> bool {
+        is_live(session, &self.lifetimes, now) && !is_silent(session, self.presence_cutoff(now))
+    }
+
+    /// Whether a login with this card at this level would be let in today: the operator may have
+    /// asked for more since the session began.
+    fn still_admits(&self, client: &Client, session: &Session) -> bool {
+        let identity: Result<ProfessionalIdentity, _> = serde_json::from_str(&session.identity);
+        reached_acr(session).satisfies(self.user_verification.weakest_acr())
+            && identity.is_ok_and(|identity| check_card(&client.cards, &identity).is_ok())
+    }
+}
+
+/// Whether a session is of the level and the person that the client asks for.
+fn suits_request(session: &Session, parameters: &StoredParameters) -> bool {
+    let level = parameters
+        .acr
+        .is_none_or(|wanted| reached_acr(session).satisfies(wanted));
+    let person = parameters
+        .expected_sub
+        .as_ref()
+        .is_none_or(|expected| *expected == session.sub);
+    level && person
 }

@@ -1,7 +1,10 @@
 //! Silent re-authentication: only for a client in the session, only within what it asked for.
 
 use cardea_oauth2_types::AuthorizationParameters;
-use cardea_provider::{AuthorizationError, BegunAuthorization};
+use cardea_pki::profile::Profession;
+use cardea_provider::{
+    AuthorizationError, BegunAuthorization, ProviderConfig, UserVerificationPolicy,
+};
 use time::Duration;
 
 use super::world::{PORTAL, SECOND, Settings, World, parameters, query_value};
@@ -145,7 +148,7 @@ async fn a_hint_at_another_person_is_answered_with_login_required() {
 #[tokio::test]
 async fn a_session_below_the_level_asked_for_demands_the_card() {
     let mut settings = Settings::baseline();
-    settings.config.user_verification = cardea_provider::UserVerificationPolicy::PinCached;
+    settings.config.user_verification = UserVerificationPolicy::PinCached;
     let world = settings.build().await;
     let begun = world.begin(PORTAL).await;
     let mut answer = world.answer(&begun).await;
@@ -164,4 +167,68 @@ async fn a_session_below_the_level_asked_for_demands_the_card() {
         let told = ask(&world, cookie.expose(), |p| set(&mut p.acr_values, asked)).await;
         assert_eq!(told != "card", silent, "{asked}");
     }
+}
+
+#[tokio::test]
+async fn a_session_that_the_operator_would_not_let_in_today_demands_the_card() {
+    let mut settings = Settings::baseline();
+    settings.config.user_verification = UserVerificationPolicy::PinCached;
+    let world = settings.build().await;
+    let begun = world.begin(PORTAL).await;
+    let mut answer = world.answer(&begun).await;
+    answer.claims.uv = cardea_assertion::UserVerification::Cached;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let provider = &world.provider;
+    let done = provider
+        .complete_authorization(&begun.request_id, begun.cookie(), None)
+        .await;
+    let cookie = done.unwrap().session_cookie;
+
+    type Change = fn(&mut ProviderConfig);
+    let cases: [(Change, bool); 4] = [
+        (|_| {}, true),
+        (
+            |config| config.user_verification = UserVerificationPolicy::PinNow,
+            false,
+        ),
+        (
+            |config| config.clients[0].cards.families = vec!["cpe".to_owned()],
+            false,
+        ),
+        (
+            |config| {
+                config.clients[0].cards.professions = vec![Profession {
+                    code: "10".to_owned(),
+                    system: "TRE_G15".to_owned(),
+                }];
+            },
+            false,
+        ),
+    ];
+    for (index, (change, silent)) in cases.into_iter().enumerate() {
+        let mut settings = Settings::baseline();
+        settings.config.user_verification = UserVerificationPolicy::PinCached;
+        change(&mut settings.config);
+        let restarted = world.restarted_with(settings);
+        let told = ask(&restarted, cookie.expose(), |_| {}).await;
+        assert_eq!(told != "card", silent, "case {index}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_agent_is_silent_demands_the_card_before_the_sweep_comes_by() {
+    let world = World::new().await;
+    let (completed, key) = world.log_in(PORTAL, None).await;
+    let cookie = completed.session_cookie.expose();
+    assert!(world.pass_sweeping(Duration::seconds(30)).await.is_empty());
+    assert_ne!(
+        ask(&world, cookie, |_| {}).await,
+        "card",
+        "within its grace"
+    );
+    world.pass(Duration::seconds(1));
+    assert_eq!(ask(&world, cookie, |_| {}).await, "card");
+    world.present(&key).await;
+    assert_ne!(ask(&world, cookie, |_| {}).await, "card", "it came back");
 }
