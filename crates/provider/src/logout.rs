@@ -154,9 +154,12 @@ impl Provider {
             None => None,
         };
         drop(transaction);
-        // Somebody else is logged in here by now: that person is asked.
-        if let (Some(browser), Some(hinted)) = (&browser_session, &session)
-            && browser.id != hinted.id
+        // A session that the hint does not speak for is running here: the person is asked. That
+        // the hinted one is forgotten by now is no reason to say that this one is over.
+        if let Some(browser) = &browser_session
+            && session
+                .as_ref()
+                .is_none_or(|hinted| hinted.id != browser.id)
         {
             return Ok(None);
         }

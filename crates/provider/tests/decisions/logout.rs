@@ -1,6 +1,7 @@
 //! RP-initiated logout: a proven hint ends the session, anything less asks the person.
 
 use cardea_provider::{EndReason, LogoutDecision, LogoutParameters, PresenceOutcome};
+use time::Duration;
 
 use super::world::{PORTAL, SECOND, World};
 
@@ -26,7 +27,7 @@ async fn a_proven_hint_ends_the_session_and_sends_the_browser_back_with_its_stat
     let (completed, key) = world.log_in(PORTAL, None).await;
     let id_token = world.redeem(&completed.location).await.unwrap().id_token;
     // An expired ID token still says which session is meant.
-    world.pass(time::Duration::minutes(20));
+    world.pass(Duration::minutes(20));
     let cookie = Some(completed.session_cookie.expose());
     let decision = world
         .provider
@@ -164,6 +165,35 @@ async fn a_hint_of_another_session_than_the_browsers_asks_the_person() {
         world.present(&first_key).await,
         PresenceOutcome::Renewed { .. }
     ));
+}
+
+#[tokio::test]
+async fn a_hint_of_a_forgotten_session_asks_the_person_whose_session_runs_here() {
+    let world = World::new().await;
+    let (first, first_key) = world.log_in(PORTAL, None).await;
+    let id_token = world.redeem(&first.location).await.unwrap().id_token;
+    world.depart(&first_key).await;
+    world.pass(Duration::hours(25));
+    assert!(world.provider.forget_ended().await.unwrap() > 0);
+    world.pass(Duration::hours(-25));
+
+    let (second, second_key) = world.log_in(PORTAL, None).await;
+    let cookie = Some(second.session_cookie.expose());
+    let hinted = hinted(&id_token);
+    let decision = world.provider.logout(&hinted, cookie).await.unwrap();
+    assert!(
+        matches!(decision, LogoutDecision::Confirm { .. }),
+        "{decision:?}"
+    );
+    assert!(matches!(
+        world.present(&second_key).await,
+        PresenceOutcome::Renewed { .. }
+    ));
+    let decision = world.provider.logout(&hinted, None).await.unwrap();
+    assert!(
+        matches!(decision, LogoutDecision::Ended { ended: None, .. }),
+        "without a session here there is nothing to ask"
+    );
 }
 
 #[tokio::test]
