@@ -1,14 +1,17 @@
 //! The sweep: what nobody ended by hand ends by the clock.
 
-use cardea_storage::retention::delete_ended_before;
+use cardea_storage::retention::{delete_ended_before, delete_incomplete_requests_before};
 use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::session::{EndReason, EndedSession, is_silent};
 use crate::{Error, Provider};
 
 /// Sessions ended in one transaction; more are left to the next call.
 const SESSIONS_OF_SWEEP_MAX: u32 = 100;
+/// How long an authorization request that nobody answered outlives its expiry: anybody can make
+/// them, and a replayed challenge is worth telling from a guess for a while only.
+const INCOMPLETE_REQUEST_KEPT: Duration = Duration::HOUR;
 
 impl Provider {
     /// Ends the sessions that are past a limit, up to a bound; call it every few seconds.
@@ -43,14 +46,18 @@ impl Provider {
             .collect())
     }
 
-    /// Deletes what ended longer ago than records are kept; call it every few minutes.
+    /// Deletes what ended longer ago than records are kept, and authorization requests that nobody
+    /// answered an hour after they expired; call it every few minutes.
     ///
     /// # Errors
     /// [`Error::Storage`].
     pub async fn forget_ended(&self) -> Result<u64, Error> {
-        let before = self.now() - self.lifetimes.retention;
+        let now = self.now();
+        let retention = self.lifetimes.retention;
+        let before = now - retention.min(INCOMPLETE_REQUEST_KEPT);
         let mut transaction = self.store.begin().await?;
-        let rows = delete_ended_before(&mut transaction, before).await?;
+        let mut rows = delete_incomplete_requests_before(&mut transaction, before).await?;
+        rows += delete_ended_before(&mut transaction, now - retention).await?;
         transaction.commit().await?;
         Ok(rows)
     }

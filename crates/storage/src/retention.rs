@@ -30,8 +30,37 @@ pub async fn delete_ended_before(
              AND id NOT IN (SELECT session_id FROM authorization_request
                             WHERE session_id IS NOT NULL)",
     ];
+    delete(transaction, &STATEMENTS, before).await
+}
+
+/// Deletes the authorization requests that expired before `before` without an answer, with their
+/// challenges, and says how many rows went.
+///
+/// Anybody can begin a login and leave it; such records need not be kept as long as those of a
+/// login that somebody completed.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn delete_incomplete_requests_before(
+    transaction: &mut Transaction,
+    before: OffsetDateTime,
+) -> Result<u64, Error> {
+    const STATEMENTS: [&str; 2] = [
+        "DELETE FROM challenge WHERE authorization_request_id IN
+             (SELECT id FROM authorization_request
+              WHERE completed_at IS NULL AND expires_at < $1)",
+        "DELETE FROM authorization_request WHERE completed_at IS NULL AND expires_at < $1",
+    ];
+    delete(transaction, &STATEMENTS, before).await
+}
+
+async fn delete(
+    transaction: &mut Transaction,
+    statements: &[&'static str],
+    before: OffsetDateTime,
+) -> Result<u64, Error> {
     let mut rows = 0;
-    for statement in STATEMENTS {
+    for &statement in statements {
         let done = sqlx::query(statement)
             .bind(before.unix_timestamp())
             .execute(transaction.connection())

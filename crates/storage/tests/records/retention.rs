@@ -1,10 +1,12 @@
-use cardea_storage::retention::delete_ended_before;
+use cardea_storage::retention::{delete_ended_before, delete_incomplete_requests_before};
 use cardea_storage::{
     Redemption, SecretDigest, access_grant, authorization_code, authorization_request, challenge,
     client_session, session,
 };
 
-use super::baseline::{after_seconds, challenge as a_challenge, code, grant, with_active_session};
+use super::baseline::{
+    after_seconds, challenge as a_challenge, code, grant, request, with_active_session,
+};
 use super::databases::{committed, on_both};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,6 +94,47 @@ async fn a_running_session_is_never_forgotten() {
                     .unwrap()
                     .is_some()
             );
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_answered_is_forgotten_apart_and_the_answered_one_stays() {
+    on_both(async |store| {
+        with_active_session(&store).await;
+        committed(&store, async |transaction| {
+            let mut answered = request();
+            answered.id = "answered".to_owned();
+            authorization_request::insert(transaction, &answered)
+                .await
+                .unwrap();
+            for id in ["request", "answered"] {
+                let mut asked = a_challenge();
+                asked.jti = id.to_owned();
+                asked.authorization_request_id = id.to_owned();
+                challenge::insert(transaction, &asked).await.unwrap();
+                let attach = authorization_request::attach_session(transaction, id, "session");
+                assert!(attach.await.unwrap());
+            }
+            let complete =
+                authorization_request::complete(transaction, "answered", after_seconds(9));
+            assert!(complete.await.unwrap());
+
+            for (before, rows) in [(600, 0), (601, 2), (601, 0)] {
+                let deleted =
+                    delete_incomplete_requests_before(transaction, after_seconds(before)).await;
+                assert_eq!(deleted.unwrap(), rows, "before {before}");
+            }
+            for (id, there) in [("request", false), ("answered", true)] {
+                let found = authorization_request::find(transaction, id).await.unwrap();
+                assert_eq!(found.is_some(), there, "{id}");
+                let challenge = challenge::redeem(transaction, id, after_seconds(10)).await;
+                assert_eq!(challenge.unwrap() != Redemption::Unknown, there, "{id}");
+            }
+            let session = session::find(transaction, "session").await.unwrap();
+            assert!(session.is_some(), "the session has its own limits");
         })
         .await;
     })
