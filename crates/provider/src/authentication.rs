@@ -18,6 +18,10 @@ mod verify_signatures;
 pub(crate) use check_policy::check_card;
 pub use refusal::{AuthenticationError, PublicRefusal};
 
+use cardea_assertion::Error as AssertionError;
+use cardea_storage::authorization_request;
+use time::OffsetDateTime;
+
 use crate::event::{Event, EventKind};
 use crate::{Error, Provider, RevocationSource};
 use refusal::Stop;
@@ -65,27 +69,51 @@ impl Provider {
         };
         match opened {
             Ok(pending) => Ok(pending),
-            Err(Stop {
-                error,
-                proof,
-                client_id,
-            }) => {
-                let kind = EventKind::LoginRefused { code: error.code() };
-                let mut event = Event::new(kind, now);
-                if is_id(attempt.request_id) {
-                    event = event.of_request(attempt.request_id);
-                }
-                if let Some(client_id) = client_id {
-                    event = event.of_client(&client_id);
-                }
+            Err(stop) => {
                 // A refusal that cannot be put on record is our own fault, and says so.
-                let error: Error = match self.record_alone(event).await {
-                    Ok(()) => error,
+                let error = match self.record_refused_login(attempt, &stop, now).await {
+                    Ok(()) => stop.error,
                     Err(unrecorded) => unrecorded,
                 };
-                Err(AuthenticationError::new(error, proof))
+                Err(AuthenticationError::new(error, stop.proof))
             }
         }
+    }
+
+    /// Puts a refusal on record when it is about a login of ours, or has spent a challenge. What
+    /// else arrives here is a stranger's invention, and is noted only.
+    async fn record_refused_login(
+        &self,
+        attempt: LoginAttempt<'_>,
+        stop: &Stop,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let code = stop.error.code();
+        let mut event = Event::new(EventKind::LoginRefused { code }, now);
+        if let Some(client_id) = &stop.client_id {
+            event = event.of_client(client_id);
+        }
+        if self.is_login(attempt.request_id).await? {
+            self.record_alone(event.of_request(attempt.request_id))
+                .await
+        } else if matches!(
+            stop.error,
+            Error::Assertion(AssertionError::ChallengeForeignBrowser)
+        ) {
+            self.record_alone(event).await
+        } else {
+            self.note(&event);
+            Ok(())
+        }
+    }
+
+    async fn is_login(&self, request_id: &str) -> Result<bool, Error> {
+        if !is_id(request_id) {
+            return Ok(false);
+        }
+        let mut transaction = self.store.begin_read().await?;
+        let found = authorization_request::find(&mut transaction, request_id).await?;
+        Ok(found.is_some())
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is put on record: every decision, in the transaction of its effect.
 //!
+//! A refusal without an effect, to a stranger who named nothing of ours, is only noted in the log.
+//!
 //! Events name people by their `sub` and things by random ids; no name, number, address, token or
 //! cookie ever stands in one.
 
@@ -19,6 +21,17 @@ use crate::Error;
 pub trait EventLog: Send + Sync {
     /// Appends one event in the transaction of its effect: both happen or neither.
     async fn append(&self, transaction: &mut Transaction, event: &Event) -> Result<(), Error>;
+
+    /// Tells the operator of a refusal that changed nothing and that a stranger can provoke at
+    /// will: a line in the log and no row, so that nobody fills the table or keeps the disk busy.
+    fn note(&self, event: &Event) {
+        tracing::info!(
+            event = event.kind.name(),
+            client_id = event.client_id.as_deref(),
+            code = event.kind.code(),
+            "refused, and not on record"
+        );
+    }
 }
 
 /// The plain event table.

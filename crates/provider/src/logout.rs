@@ -114,9 +114,9 @@ impl Provider {
         let now = self.now();
         match self.end_hinted(parameters, session_cookie, now).await {
             Ok(Some(decision)) => Ok(decision),
-            Ok(None) => self.ask(parameters, None, now).await,
+            Ok(None) => Ok(self.ask(parameters, None, now)),
             Err(error) if error.is_internal() => Err(error),
-            Err(error) => self.ask(parameters, Some(error.code()), now).await,
+            Err(error) => Ok(self.ask(parameters, Some(error.code()), now)),
         }
     }
 
@@ -194,12 +194,13 @@ impl Provider {
         }))
     }
 
-    async fn ask(
+    /// Nothing is decided yet, and any page can make a browser ask: this is noted only.
+    fn ask(
         &self,
         parameters: &LogoutParameters,
         code: Option<&'static str>,
         now: OffsetDateTime,
-    ) -> Result<LogoutDecision, Error> {
+    ) -> LogoutDecision {
         let client = parameters
             .client_id
             .as_deref()
@@ -208,10 +209,10 @@ impl Provider {
         if let Some(client) = client {
             event = event.of_client(&client.client_id);
         }
-        self.record_alone(event).await?;
-        Ok(LogoutDecision::Confirm {
+        self.note(&event);
+        LogoutDecision::Confirm {
             client_name: client.map(|client| client.name.clone()),
-        })
+        }
     }
 
     async fn find_browser_session(

@@ -113,6 +113,11 @@ impl Provider {
         Ok(transaction.commit().await?)
     }
 
+    /// Notes a refusal that changed nothing and that anybody can provoke; see [`EventLog::note`].
+    pub(crate) fn note(&self, event: &Event) {
+        self.event_log.note(event);
+    }
+
     /// Verifies a token that we signed: our key by its `kid`, and the `typ` of its use.
     pub(crate) fn verify_own_token(
         &self,

@@ -32,8 +32,13 @@ impl Provider {
         match self.read_userinfo(access_token, now).await {
             Ok(claims) => Ok(claims),
             Err(error) => {
-                let kind = EventKind::UserinfoRefused { code: error.code() };
-                self.record_alone(Event::new(kind, now)).await?;
+                let event = Event::new(EventKind::UserinfoRefused { code: error.code() }, now);
+                // What is no token of ours says nothing about anybody.
+                if matches!(error, Error::AccessTokenInvalid) {
+                    self.note(&event);
+                } else {
+                    self.record_alone(event).await?;
+                }
                 Err(error)
             }
         }

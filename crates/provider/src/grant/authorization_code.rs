@@ -259,11 +259,27 @@ impl Provider {
         if let Some(client) = client {
             event = event.of_client(&client.client_id);
         }
+        if names_no_code(&error) {
+            self.note(&event);
+            return error.into();
+        }
         match self.record_alone(event).await {
             Ok(()) => error.into(),
             Err(unrecorded) => unrecorded.into(),
         }
     }
+}
+
+/// Whether a request named no code that ever was: nothing changed, and with the id of a public
+/// client anybody can send such requests.
+fn names_no_code(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::GrantTypeMissing
+            | Error::GrantTypeUnsupported
+            | Error::CodeMissing
+            | Error::CodeUnknown
+    )
 }
 
 /// A refusal, and whether its event stands in a committed transaction already.

@@ -15,9 +15,10 @@ fn hinted(id_token: &str) -> LogoutParameters {
 }
 
 async fn confirms(world: &World, parameters: &LogoutParameters, code: Option<&str>) -> bool {
+    let rows = world.events().await.len();
     let decision = world.provider.logout(parameters, None).await.unwrap();
-    let event = world.event("logout.unconfirmed").await;
-    assert_eq!(event.code.as_deref(), code);
+    let noted = world.take_note(rows).await.kind;
+    assert_eq!((noted.name(), noted.code()), ("logout.unconfirmed", code));
     matches!(decision, LogoutDecision::Confirm { .. })
 }
 

@@ -160,7 +160,11 @@ async fn other_tokens_and_forgeries_are_no_access_tokens() {
         "",
         "x",
     ] {
+        let rows = world.events().await.len();
         let error = world.provider.userinfo(token).await.unwrap_err();
         assert_eq!(error.code(), "provider.access_token_invalid", "{token}");
+        let noted = world.take_note(rows).await.kind;
+        assert_eq!(noted.name(), "userinfo.refused");
+        assert_eq!(noted.code(), Some("provider.access_token_invalid"));
     }
 }

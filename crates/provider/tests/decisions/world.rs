@@ -2,6 +2,7 @@
 
 mod answer;
 mod evidence;
+mod noted_events;
 mod portal;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use cardea_pki::profile::ProfilePolicy;
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
     CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, Provider, ProviderConfig,
-    ProviderKeys, StoredEvents, UserVerificationPolicy,
+    ProviderKeys, UserVerificationPolicy,
 };
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
@@ -21,6 +22,7 @@ use time::{Duration, OffsetDateTime};
 
 pub(crate) use answer::{Answer, Instance};
 pub(crate) use evidence::HeldEvidence;
+pub(crate) use noted_events::NotedEvents;
 pub(crate) use portal::{Begun, PORTAL, SECOND, parameters, query_value};
 
 pub(crate) const ISSUER: &str = "https://id.example.fr";
@@ -38,6 +40,8 @@ pub(crate) struct World {
     pub(crate) provider: Arc<Provider>,
     pub(crate) store: Store,
     pub(crate) clock: Arc<TurnedClock>,
+    /// What was refused without a row.
+    pub(crate) noted: Arc<NotedEvents>,
     pub(crate) pki: &'static TestPki,
     /// A pharmacist's authentication certificate and key.
     pub(crate) card: IssuedCertificate,
@@ -88,12 +92,14 @@ impl Settings {
         let pki = TestPki::shared().unwrap();
         let clock = Arc::new(TurnedClock(AtomicI64::new(pki.at().unix_timestamp())));
         let store = Store::open_in_memory().await.unwrap();
-        let provider = provider(self.config, &store, &clock)?;
+        let noted = Arc::default();
+        let provider = provider(self.config, &store, &noted, &clock)?;
         let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
         Ok(World {
             provider: Arc::new(provider),
             store,
             clock,
+            noted,
             pki,
             card: pki.issue_card(&profile).unwrap().authentication,
             instance: Instance::new(),
@@ -105,10 +111,11 @@ impl Settings {
 fn provider(
     config: ProviderConfig,
     store: &Store,
+    noted: &Arc<NotedEvents>,
     clock: &Arc<TurnedClock>,
 ) -> Result<Provider, Error> {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    Provider::new(config, keys(), store.clone(), Arc::new(StoredEvents), clock)
+    Provider::new(config, keys(), store.clone(), Arc::clone(noted) as _, clock)
 }
 
 /// One key of each algorithm that a client may choose; RSA keys take long to make, so all tests
@@ -146,11 +153,12 @@ impl World {
 
     /// The same, after the operator changed the configuration.
     pub(crate) fn restarted_with(&self, settings: Settings) -> Self {
-        let started = provider(settings.config, &self.store, &self.clock).unwrap();
+        let started = provider(settings.config, &self.store, &self.noted, &self.clock).unwrap();
         Self {
             provider: Arc::new(started),
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
+            noted: Arc::clone(&self.noted),
             pki: self.pki,
             card: self.card.clone(),
             instance: self.instance.clone(),

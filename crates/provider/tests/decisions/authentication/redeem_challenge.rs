@@ -108,6 +108,58 @@ async fn the_challenge_of_another_browser_is_refused_and_burnt() {
 }
 
 #[tokio::test]
+async fn a_stranger_who_names_no_login_of_ours_leaves_no_row() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let mut invented = world.answer(&begun).await;
+    invented.claims.jti = "invented".to_owned();
+    let (assertion, attestation) = invented.sign();
+    let rows = world.events().await.len();
+    let unheard_of = "A".repeat(43);
+    for request_id in ["", "x", unheard_of.as_str()] {
+        for (assertion, code) in [
+            ("garbage", "jose.malformed"),
+            (&assertion, "assertion.challenge_unknown"),
+        ] {
+            let attempt = LoginAttempt {
+                request_id,
+                login_cookie: "self-made",
+                assertion,
+                attestation: &attestation,
+            };
+            let error = world.provider.authenticate(attempt, &world.evidence).await;
+            let error = error.unwrap_err();
+            assert_eq!((error.code(), error.public.code()), (code, "login.refused"));
+            let noted = world.take_note(rows).await;
+            assert_eq!(noted.kind.name(), "login.refused");
+            assert_eq!(noted.kind.code(), Some(code));
+            assert_eq!(noted.authorization_request_id, None, "a stranger's text");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_spent_under_an_unknown_login_is_on_record() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let (assertion, attestation) = world.answer(&begun).await.sign();
+    let unheard_of = "A".repeat(43);
+    let attempt = LoginAttempt {
+        request_id: &unheard_of,
+        login_cookie: begun.cookie(),
+        assertion: &assertion,
+        attestation: &attestation,
+    };
+    let error = world.provider.authenticate(attempt, &world.evidence).await;
+    let code = "assertion.challenge_foreign_browser";
+    assert_eq!(error.unwrap_err().code(), code);
+    assert_eq!(
+        world.event("login.refused").await.code.as_deref(),
+        Some(code)
+    );
+}
+
+#[tokio::test]
 async fn an_answer_to_another_challenge_is_refused() {
     let world = World::new().await;
     for name in ["challenge", "nonce"] {

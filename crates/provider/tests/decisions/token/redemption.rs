@@ -186,7 +186,7 @@ async fn a_code_is_worth_nothing_once_its_session_reached_a_limit() {
 }
 
 #[tokio::test]
-async fn other_grants_and_missing_parameters_have_their_own_names() {
+async fn other_grants_and_codes_that_never_were_have_their_own_names_and_leave_no_row() {
     let world = World::new().await;
     let (completed, _) = world.log_in(PORTAL, None).await;
     let cases: [(Change, ErrorCode, &str); 5] = [
@@ -216,6 +216,7 @@ async fn other_grants_and_missing_parameters_have_their_own_names() {
             "provider.code_unknown",
         ),
     ];
+    let rows = world.events().await.len();
     for (change, name, code) in cases {
         let (credentials, mut parameters) = World::token_request(PORTAL, &completed.location);
         change(&mut parameters);
@@ -225,6 +226,10 @@ async fn other_grants_and_missing_parameters_have_their_own_names() {
             .await
             .unwrap_err();
         assert_eq!((error.error, error.code()), (name, code));
+        let noted = world.take_note(rows).await;
+        assert_eq!(noted.kind.name(), "token.refused");
+        assert_eq!(noted.kind.code(), Some(code));
+        assert_eq!(noted.client_id.as_deref(), Some(PORTAL));
     }
     assert!(query_value(&completed.location, "code").is_some());
     world
