@@ -81,7 +81,11 @@ impl Connection {
                     // Lets the library send its half of the closing handshake.
                     let _ = tokio::time::timeout(SEND_LIMIT, self.socket.close(None)).await;
                     let finished = frame.is_some_and(|frame| frame.code == CloseCode::Normal);
-                    return Err(if finished { Lost::Finished } else { Lost::Closed });
+                    return Err(if finished {
+                        Lost::Finished
+                    } else {
+                        Lost::Closed
+                    });
                 }
                 Ok(Some(Ok(Message::Text(text)))) => {
                     self.hear();
