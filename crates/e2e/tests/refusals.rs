@@ -99,19 +99,33 @@ async fn a_card_of_another_pki_with_the_same_names_is_refused() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_assertion_serves_once_and_in_its_own_browser() -> Result<()> {
+async fn an_assertion_serves_once() -> Result<()> {
     let stage = Stage::open("replay").await?;
+    let page = PageScript::open(stage.system(), &AuthorizationRequest::new()?).await?;
+    let signed = page.sign(stage.system(), &page.challenge().await?).await?;
+    let accepted = page.post_signed(&signed).await?;
+    assert!(accepted.status().is_success(), "{}", accepted.text().await?);
+
+    let (status, _) = code_of(page.post_signed(&signed).await?).await?;
+    assert!(status.is_client_error(), "{status}");
+    assert_logged(&stage, "assertion.challenge_replayed");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assertion_from_another_browser_is_refused_and_spends_its_challenge() -> Result<()> {
+    let stage = Stage::open("other-browser").await?;
     let page = PageScript::open(stage.system(), &AuthorizationRequest::new()?).await?;
     let signed = page.sign(stage.system(), &page.challenge().await?).await?;
 
     let other = page.in_another_browser()?;
-    let (status, _) = code_of(other.post_signed(&signed).await?).await?;
-    assert!(status.is_client_error(), "{status}");
+    let (_, code) = code_of(other.post_signed(&signed).await?).await?;
+    assert_eq!(code, "login.other_browser");
+    assert_logged(&stage, "assertion.challenge_foreign_browser");
 
-    let accepted = page.post_signed(&signed).await?;
-    assert!(accepted.status().is_success(), "{}", accepted.text().await?);
-    let (status, code) = code_of(page.post_signed(&signed).await?).await?;
-    assert!(status.is_client_error(), "{status} {code}");
+    let (_, code) = code_of(page.post_signed(&signed).await?).await?;
+    assert_eq!(code, "login.refused");
+    assert_logged(&stage, "assertion.challenge_replayed");
     Ok(())
 }
 

@@ -50,14 +50,20 @@ pub(crate) async fn post_assertion(
     check_same_origin(&headers, state.issuer()).map_err(Refusal::json)?;
     let signed: AssertionRequest = parse_json(&headers, body).map_err(Refusal::json)?;
     let cookies = state.cookies();
-    let login_cookie = cookies
-        .login(&headers, &request_id)
-        .ok_or_else(|| Refusal::json(Problem::OtherBrowser))?;
+    // Without its cookie a browser is another browser: the provider refuses, and spends the
+    // challenge; the person learns which of the two it was.
+    let login_cookie = cookies.login(&headers, &request_id);
+    let foreign = login_cookie.is_none();
+    let login_cookie = login_cookie.unwrap_or_default();
     // A refusal may go on record: it is counted before anything is written.
     let charge = state
         .charge(Counted::LoginRefusal, peer, &headers)
         .ok_or_else(|| Refusal::json(Problem::TooManyRequests))?;
-    let pending = authenticate(&state, &request_id, &login_cookie, signed).await?;
+    let judged = authenticate(&state, &request_id, &login_cookie, signed).await;
+    let pending = judged.map_err(|refusal| match foreign {
+        true => Refusal::json(Problem::OtherBrowser).because(refusal.code),
+        false => refusal,
+    })?;
     charge.give_back();
     tracing::info!(
         session = short_login_id(&pending.session_id),

@@ -32,8 +32,6 @@ async fn what_is_no_assertion_is_refused_without_a_reason() {
         (&no_claims, &attestation, "jose.claims_malformed"),
         (&unsigned, &attestation, "jose.algorithm_not_allowed"),
         (&challenge, &attestation, "jose.malformed"),
-        (&assertion, "", "assertion.malformed"),
-        (&assertion, &long, "assertion.malformed"),
     ];
     for (assertion, attestation, code) in cases {
         let error = world
@@ -49,4 +47,20 @@ async fn what_is_no_assertion_is_refused_without_a_reason() {
             .is_ok(),
         "nothing was spent"
     );
+}
+
+#[tokio::test]
+async fn what_is_no_attestation_is_refused_and_the_challenge_is_spent() {
+    let long = "a".repeat(25 * 1024);
+    for (attestation, code) in [("", "jose.malformed"), (&long, "jose.too_large")] {
+        let world = World::new().await;
+        let begun = world.begin(PORTAL).await;
+        let (assertion, honest) = world.answer(&begun).await.sign();
+        let refused = world.post_texts(&begun, &assertion, attestation).await;
+        let error = refused.unwrap_err();
+        assert_eq!((error.code(), error.public.code()), (code, "login.refused"));
+        let again = world.post_texts(&begun, &assertion, &honest).await;
+        let code = again.unwrap_err().code();
+        assert_eq!(code, "assertion.challenge_replayed");
+    }
 }
