@@ -14,7 +14,10 @@ use crate::enrolment::{Enrolment, IssuerUrl};
 use crate::issuer_tls;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const SOON: Duration = Duration::from_millis(300);
+/// Nonces that the server sends on each connection.
+const NONCES: usize = 2;
+/// Longer than a loaded machine takes for a connection and two frames.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Long where a test does not look.
 const LONG: Limits = Limits {
@@ -71,6 +74,13 @@ impl Course {
         next.await.expect("a statement in time").unwrap()
     }
 
+    /// Waits until the agent has heard the state: the answer to the second nonce comes after it.
+    async fn hears_the_state(&mut self) {
+        for _ in 0..NONCES {
+            assert_eq!(self.statement().await, PresenceState::Present);
+        }
+    }
+
     fn pull_card(&self) {
         self.readers
             .send(ReaderState::Readers(Vec::new()))
@@ -111,13 +121,18 @@ async fn serve(
         let (stream, _) = listener.accept().await.unwrap();
         let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
         let nonce = json!({"type": "nonce", "nonce": "a-nonce"}).to_string();
-        let _ = socket.send(Message::text(nonce)).await;
+        let _ = socket.send(Message::text(nonce.clone())).await;
+        let mut nonces = 1;
         while let Some(Ok(Message::Text(text))) = socket.next().await {
             let frame: Value = serde_json::from_str(&text).unwrap();
             let presence = verify_presence(frame["statement"].as_str().unwrap(), &issuer).unwrap();
             let _ = statements.send(presence.state());
             let state = json!({"type": "session", "state": says}).to_string();
             let _ = socket.send(Message::text(state)).await;
+            if nonces < NONCES {
+                nonces += 1;
+                let _ = socket.send(Message::text(nonce.clone())).await;
+            }
         }
     }
 }
@@ -132,7 +147,9 @@ async fn a_session_that_is_only_ever_pending_is_given_up() {
     assert_eq!(course.statement().await, PresenceState::Present);
     assert!(course.ends_within(PATIENCE).await);
     // It was no session: nothing departs.
-    assert!(course.statements.try_recv().is_err());
+    while let Ok(state) = course.statements.try_recv() {
+        assert_eq!(state, PresenceState::Present);
+    }
 }
 
 #[tokio::test]
@@ -142,7 +159,7 @@ async fn a_session_that_a_login_claimed_outlives_the_time_for_claiming() {
         ..LONG
     };
     let mut course = Course::begin("active", limits).await;
-    assert_eq!(course.statement().await, PresenceState::Present);
+    course.hears_the_state().await;
     assert!(!course.ends_within(2 * SOON).await);
 }
 
@@ -163,7 +180,7 @@ async fn the_departure_of_a_session_that_nobody_claimed_is_not_told_for_long() {
         ..LONG
     };
     let mut course = Course::begin("pending", limits).await;
-    assert_eq!(course.statement().await, PresenceState::Present);
+    course.hears_the_state().await;
     course.pull_card();
     assert_eq!(course.statement().await, PresenceState::Departed);
     assert!(course.ends_within(PATIENCE).await);
@@ -176,9 +193,7 @@ async fn the_departure_of_a_claimed_session_is_told_until_it_is_confirmed() {
         ..LONG
     };
     let mut course = Course::begin("active", limits).await;
-    assert_eq!(course.statement().await, PresenceState::Present);
-    // The answer to the first statement is under way.
-    tokio::time::sleep(SOON).await;
+    course.hears_the_state().await;
     course.pull_card();
     // "Active" is no confirmation.
     for _ in 0..2 {
