@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardea_card::Pin;
+use cardea_card::{Insertion, Pin};
 
 use crate::Error;
 use crate::clock::ChallengeLifetime;
@@ -13,26 +13,31 @@ use crate::pin_prompt::{Choice, Confirmation, PinPrompt, PinQuestion};
 use crate::progress::Progress;
 use crate::prompt_text::{Remark, Subject};
 use crate::prompt_window;
+use crate::reader_watch::{self, ReaderWatch};
 
 /// How long a window outlives the prompt program's own time limit before it is taken away.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long advice stays on the screen.
 const ADVICE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Asks the questions of one sign-in.
+/// Asks the questions of one sign-in about one card.
 pub(crate) struct Consent<'a> {
     pub(crate) prompt: &'a Arc<dyn PinPrompt>,
     pub(crate) language: Language,
     pub(crate) timeout: Duration,
     pub(crate) lifetime: ChallengeLifetime,
     pub(crate) progress: &'a Progress,
+    pub(crate) readers: &'a ReaderWatch,
+    /// The card in question. A question about a card that has left is for nobody.
+    pub(crate) insertion: &'a Insertion,
 }
 
 impl Consent<'_> {
     /// The PIN for what `subject` names.
     ///
     /// # Errors
-    /// As [`PinPrompt::ask_pin`]; [`Error::PageGone`], [`Error::ChallengeExpired`].
+    /// As [`PinPrompt::ask_pin`]; [`Error::PageGone`], [`Error::ChallengeExpired`], and the card
+    /// crate's `CardRemoved` as soon as the card has left.
     pub(crate) async fn ask_pin(
         &self,
         subject: &Subject,
@@ -66,11 +71,8 @@ impl Consent<'_> {
     ///
     /// # Errors
     /// As for [`Consent::ask_pin`].
-    pub(crate) async fn use_this_card(
-        &self,
-        subject: &Subject,
-        reader: &str,
-    ) -> Result<Choice, Error> {
+    pub(crate) async fn use_this_card(&self, subject: &Subject) -> Result<Choice, Error> {
+        let reader = self.insertion.reader();
         let question = self.language.which_card_question(subject, reader);
         self.confirm(question, Some(self.language.other_card()))
             .await
@@ -91,10 +93,32 @@ impl Consent<'_> {
         limit: Duration,
         prompt: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let answer = prompt_window::show(prompt, self.progress.page_gone(), limit + GRACE).await?;
-        // An answer that came in the moment the page went is for nobody.
+        // Before the window opens: it would come up only to be taken away.
+        self.check_card()?;
+        let answer = prompt_window::show(prompt, self.called_off(), limit + GRACE).await?;
+        // An answer that came in the moment the page or the card went is for nobody.
         self.progress.check_page()?;
+        self.check_card()?;
         Ok(answer)
+    }
+
+    /// Resolves, with the reason, when there is nothing to ask about any more.
+    async fn called_off(&self) -> Error {
+        tokio::select! {
+            biased;
+            () = self.progress.page_gone() => Error::PageGone,
+            () = reader_watch::ended(self.readers.subscribe(), self.insertion) => {
+                cardea_card::Error::CardRemoved.into()
+            }
+        }
+    }
+
+    fn check_card(&self) -> Result<(), Error> {
+        if self.readers.now().holds(self.insertion) {
+            Ok(())
+        } else {
+            Err(cardea_card::Error::CardRemoved.into())
+        }
     }
 
     fn limit(&self) -> Result<Duration, Error> {

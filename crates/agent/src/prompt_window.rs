@@ -1,7 +1,8 @@
 //! Shows one prompt on a thread of its own and can take it away again.
 //!
-//! The prompt program is a child process that blocks its thread. When the page that asked has
-//! gone, or time is up, the window must go too: nobody should type a PIN for an asker who left.
+//! The prompt program is a child process that blocks its thread. When the page that asked or the
+//! card has gone, or time is up, the window must go too: nobody should type a PIN for an asker who
+//! left, or for a card that is not there.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -14,15 +15,15 @@ use crate::Error;
 /// How often a program that does not go is told again, more firmly.
 const INSIST_EVERY: Duration = Duration::from_millis(250);
 
-/// Runs `prompt` until it answers, the asker is gone, or `limit` is over.
+/// Runs `prompt` until it answers, is called off with a reason, or `limit` is over.
 ///
 /// Returns only when the prompt is off the screen, so that there is never more than one.
 ///
 /// # Errors
-/// What the prompt returned; [`Error::PageGone`]; [`Error::PromptTimedOut`].
+/// What the prompt returned; what `called_off` gave; [`Error::PromptTimedOut`].
 pub(crate) async fn show<T: Send + 'static>(
     prompt: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    asker_gone: impl Future<Output = ()>,
+    called_off: impl Future<Output = Error>,
     limit: Duration,
 ) -> Result<T, Error> {
     let (answer, mut answered) = oneshot::channel();
@@ -44,7 +45,7 @@ pub(crate) async fn show<T: Send + 'static>(
     let reason = tokio::select! {
         biased;
         result = &mut answered => return result.map_err(lost)?,
-        () = asker_gone => Error::PageGone,
+        reason = called_off => reason,
         () = tokio::time::sleep(limit) => Error::PromptTimedOut,
     };
     let mut firmly = false;
@@ -139,9 +140,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_window_goes_when_the_asker_has_gone() {
+    async fn the_window_goes_when_it_is_called_off() {
         let begun = Instant::now();
-        let gone = tokio::time::sleep(Duration::from_millis(50));
+        let gone = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Error::PageGone
+        };
         let error = show(run("exec sleep 60"), gone, Duration::from_secs(60))
             .await
             .unwrap_err();

@@ -1,7 +1,7 @@
 //! One sign-in: from an accepted challenge to an assertion by the card, or to a reason why not.
 //!
-//! wait for a card → read it → ask the PIN → sign → countersign → begin presence. The page can go
-//! away at any step, and nothing is signed for it then.
+//! wait for a card → read it → ask the PIN → sign → countersign → begin presence. The page and the
+//! card can go away at any step, and nothing is asked or signed then.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -169,8 +169,7 @@ impl SignIn {
             _ => {}
         }
         for (session, subject) in &usable {
-            let reader = session.insertion().reader();
-            match self.consent().use_this_card(subject, reader).await? {
+            match self.consent(session).use_this_card(subject).await? {
                 Choice::GoOn => return Ok(Arc::clone(session)),
                 Choice::Next => {}
                 Choice::GiveUp => return Err(Error::PromptCancelled),
@@ -200,7 +199,7 @@ impl SignIn {
         session: &CardSession,
         subject: &Subject,
     ) -> Result<(Statement, Signature), Error> {
-        let consent = self.consent();
+        let consent = self.consent(session);
         let status = session.pin_status().await?;
         let mut tries_left = status.tries_left;
         let (mut remark, mut last_try) = (None, LastTry::Refused);
@@ -304,13 +303,15 @@ impl SignIn {
         })
     }
 
-    fn consent(&self) -> Consent<'_> {
+    fn consent<'a>(&'a self, session: &'a CardSession) -> Consent<'a> {
         Consent {
             prompt: &self.agent.prompt,
             language: self.agent.language,
             timeout: self.agent.prompt_timeout,
             lifetime: self.accepted.lifetime,
             progress: &self.progress,
+            readers: self.agent.cards.watch(),
+            insertion: session.insertion(),
         }
     }
 

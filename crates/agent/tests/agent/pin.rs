@@ -94,6 +94,23 @@ async fn the_last_try_stays_on_the_card_when_the_person_declines() {
 }
 
 #[tokio::test]
+async fn the_question_about_the_last_try_goes_with_the_card() {
+    let card = pharmacist();
+    let readers = Readers::holding(&card);
+    let answers = ["pin 9999", "pin 9998", "wait"];
+    let workstation = Workstation::start(&readers, &answers).await;
+    let stream = workstation
+        .page()
+        .begin(&workstation.issuer.challenge())
+        .await;
+    workstation.person.is_asked("CONFIRM").await;
+    readers.pull("Reader A");
+    assert_eq!(stream.last_line().await["code"], "card.removed");
+    card.reinsert();
+    assert_eq!(tries_left(&card), Some(1));
+}
+
+#[tokio::test]
 async fn a_card_that_blocks_comes_with_advice_and_is_not_tried_again() {
     let answers = ["pin 9999", "pin 9998", "ok", "pin 9997", "ok"];
     let (course, workstation, card) = sign_in(&answers).await;

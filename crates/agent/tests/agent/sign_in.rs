@@ -1,6 +1,6 @@
 //! A sign-in from the page's request to the card's assertion.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cardea_assertion::{UnverifiedAssertion, UserVerification, verify_attestation};
 use cardea_jose::sha256_base64url;
@@ -180,9 +180,7 @@ async fn nothing_is_signed_for_a_page_that_has_gone_and_its_prompt_goes_too() {
     let page = workstation.page();
     let mut stream = page.begin(&workstation.issuer.challenge()).await;
     stream.wait_for("pin_asked").await;
-    while workstation.person.was_asked("GETPIN") == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    workstation.person.is_asked("GETPIN").await;
     drop(stream);
     // The prompt would stay for a minute; the place in front of the person is free long before.
     while page.status().await["state"] == "busy" {
@@ -210,9 +208,7 @@ async fn a_page_that_is_loaded_again_is_not_told_that_it_is_busy_itself() {
     let page = workstation.page();
     let mut stream = page.begin(&workstation.issuer.challenge()).await;
     stream.wait_for("pin_asked").await;
-    while workstation.person.was_asked("GETPIN") == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    workstation.person.is_asked("GETPIN").await;
     workstation.person.will_answer(&["pin 1234"]);
     drop(stream);
     let challenge = workstation.issuer.challenge();
@@ -287,6 +283,54 @@ async fn a_card_that_is_swapped_while_the_person_types_is_never_tried() {
             .all(|header| header[1] != 0x20),
         "VERIFY was sent"
     );
+}
+
+#[tokio::test]
+async fn the_prompt_goes_with_the_card_and_the_page_is_told_at_once() {
+    for put_back in [false, true] {
+        let card = pharmacist();
+        let readers = Readers::holding(&card);
+        let workstation = Workstation::start(&readers, &["wait"]).await;
+        let page = workstation.page();
+        let mut stream = page.begin(&workstation.issuer.challenge()).await;
+        stream.wait_for("pin_asked").await;
+        workstation.person.is_asked("GETPIN").await;
+        if put_back {
+            readers.pull_and_put_back("Reader A");
+        } else {
+            readers.pull("Reader A");
+        }
+        // The prompt would stay for a minute.
+        let pulled = Instant::now();
+        assert_eq!(stream.last_line().await["code"], "card.removed");
+        assert!(
+            pulled.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            pulled.elapsed()
+        );
+        // The card that was put back begins anew.
+        if !put_back {
+            readers.insert("Reader A", &card);
+        }
+        workstation.person.will_answer(&["pin 1234"]);
+        let challenge = workstation.issuer.challenge();
+        let lines = page.sign_in(&challenge).await;
+        verify(lines.last().unwrap(), &workstation, &challenge);
+    }
+}
+
+#[tokio::test]
+async fn the_question_about_a_card_goes_with_that_card() {
+    let readers = Readers::holding(&pharmacist());
+    readers.insert("Reader B", &card(&CardProfile::doctor(), KeyKind::P256));
+    let workstation = Workstation::start(&readers, &["wait"]).await;
+    let stream = workstation
+        .page()
+        .begin(&workstation.issuer.challenge())
+        .await;
+    workstation.person.is_asked("CONFIRM").await;
+    readers.pull("Reader A");
+    assert_eq!(stream.last_line().await["code"], "card.removed");
 }
 
 #[tokio::test]

@@ -151,6 +151,13 @@ impl Person {
             .count()
     }
 
+    /// Waits until a question is on the screen.
+    pub(crate) async fn is_asked(&self, command: &str) {
+        while self.was_asked(command) == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Whether some line told to the prompt program contains this.
     pub(crate) fn saw(&self, text: &str) -> bool {
         self.was_told().iter().any(|line| line.contains(text))
