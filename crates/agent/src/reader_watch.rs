@@ -1,7 +1,7 @@
 //! What is in the readers, at any moment and for everyone in the agent who waits for a change.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cardea_card::{CancelHandle, Error, Insertion, Reader, ReaderMonitor, WaitOutcome};
 use tokio::sync::watch;
@@ -10,7 +10,7 @@ use crate::card_access::CardAccess;
 
 /// How long a monitor waits before it looks whether the agent is stopping.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// How long to leave the service alone after it failed.
+/// How long to leave the service alone after it failed. A wait that lasted this long has worked.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The readers as last seen.
@@ -116,9 +116,10 @@ impl Watcher {
     fn run(self) {
         let mut failed_before = false;
         loop {
-            match self.watch() {
+            match self.watch(&mut failed_before) {
                 Ok(()) => return,
-                // A monitor may fail once because a reader was unplugged: a new one tells.
+                // A monitor may fail once because a reader was unplugged: a new one tells. Only a
+                // monitor that has not worked since the last failure ends what depends on a card.
                 Err(_) if !failed_before => failed_before = true,
                 Err(error) => {
                     let state = ReaderState::Unavailable(error.code());
@@ -136,8 +137,8 @@ impl Watcher {
         }
     }
 
-    /// Publishes states until the agent stops.
-    fn watch(&self) -> Result<(), Error> {
+    /// Publishes states until the agent stops; forgets an earlier failure once a wait has worked.
+    fn watch(&self, failed_before: &mut bool) -> Result<(), Error> {
         let mut monitor = self.access.monitor()?;
         {
             let mut stopping = self.lock();
@@ -147,12 +148,22 @@ impl Watcher {
             stopping.wait = Some(monitor.cancel_handle());
         }
         self.publish(ReaderState::Readers(monitor.readers()?));
-        self.follow(monitor.as_mut())
+        self.follow(monitor.as_mut(), failed_before)
     }
 
-    fn follow(&self, monitor: &mut dyn ReaderMonitor) -> Result<(), Error> {
+    fn follow(
+        &self,
+        monitor: &mut dyn ReaderMonitor,
+        failed_before: &mut bool,
+    ) -> Result<(), Error> {
         loop {
-            match monitor.wait_for_change(Some(WAIT_MAX))? {
+            let begun = Instant::now();
+            let waited = monitor.wait_for_change(Some(WAIT_MAX));
+            // A list of readers alone proves nothing: a service can give one and fail each wait.
+            if waited.is_ok() || begun.elapsed() >= RETRY_AFTER {
+                *failed_before = false;
+            }
+            match waited? {
                 WaitOutcome::Changed(readers) => self.publish(ReaderState::Readers(readers)),
                 WaitOutcome::TimedOut if self.lock().requested => return Ok(()),
                 WaitOutcome::TimedOut => {}
@@ -176,3 +187,6 @@ impl Watcher {
         self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
