@@ -6,18 +6,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cardea_jose::{Jwk, JwkSet};
-use serde::Deserialize;
 
 use crate::Error;
 use crate::enrolment::{Enrolment, IssuerUrl, parse_origin};
 use crate::language::Language;
 use crate::protected_file::{self, Protection};
 
+mod backend;
 mod raw;
+
+pub use backend::Backend;
 
 /// The configuration, checked.
 #[derive(Debug)]
 pub struct Config {
+    /// The file that all this stands in; errors name it.
+    pub file: PathBuf,
     /// The port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
     /// The language of prompts and messages.
@@ -36,19 +40,6 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// The issuers that this workstation is enrolled with.
     pub enrolments: Vec<Enrolment>,
-}
-
-/// How cards are reached.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Backend {
-    /// The PC/SC service.
-    Pcsc,
-    /// A vendor's PKCS#11 module.
-    Pkcs11 {
-        /// The module's path.
-        module: PathBuf,
-    },
 }
 
 /// What the configuration takes from the environment where a key is absent.
@@ -119,6 +110,7 @@ impl Config {
             }
         };
         Ok(Self {
+            file: path.to_owned(),
             port: raw.port,
             language: raw.language.resolve(environment.locale.as_deref()),
             // A bare name is looked up in PATH; anything else is a path.

@@ -77,6 +77,25 @@ fn a_pkcs11_module_can_be_named() {
 }
 
 #[test]
+fn a_pkcs11_backend_without_its_module_is_told_the_line_to_write() {
+    let right = "backend = { pkcs11 = { module = \"";
+    for line in [
+        "backend = \"pkcs11\"",
+        "backend = { pkcs11 = {} }",
+        "backend = { pkcs11 = { modul = \"/m.so\" } }",
+        "backend = { pkcs11 = \"/m.so\" }",
+    ] {
+        let error = parse(&format!("{line}\n{}", minimal())).unwrap_err();
+        assert_eq!(key_of(&error), "line 1, backend", "{line}");
+        let told = error.to_string();
+        assert!(told.contains("`module`"), "{line}: {told}");
+        assert!(told.contains(right), "{line}: {told}");
+    }
+    let error = parse(&format!("backend = \"usb\"\n{}", minimal())).unwrap_err();
+    assert!(error.to_string().contains("pcsc"), "{error}");
+}
+
+#[test]
 fn each_mistake_is_reported_at_its_key() {
     let two = format!("{}{}", minimal(), minimal());
     let issuer = |from: &str, to: &str| minimal().replace(from, to);
