@@ -19,7 +19,7 @@
 //! let config = Config::load(Path::new("agent.toml"), &Environment::read())?;
 //! let api = LocalApi::bind(config.port).await?;
 //! let cards = cardea_card::Backend::from(&config.backend);
-//! let prompt = Pinentry::new(config.pinentry.clone(), config.language);
+//! let prompt = Pinentry::find(&config)?;
 //! let agent = Agent::new(config, cards, prompt)?;
 //! api.serve(agent, peer_check::of_this_platform(), std::future::pending()).await
 //! # }

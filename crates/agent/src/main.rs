@@ -69,10 +69,9 @@ fn run(config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
+    let prompt = Pinentry::find(&config)?;
     let api = LocalApi::bind(config.port).await?;
     let cards = cardea_card::Backend::from(&config.backend);
-    let prompt = Pinentry::new(config.pinentry.clone(), config.language)
-        .with_terminal(config.terminal.clone());
     let issuers = config.enrolments.len();
     let agent = Agent::new(config, cards, prompt)?;
     tracing::info!(address = %api.address(), issuers, "listening");

@@ -8,6 +8,7 @@ use pinentry::{ConfirmationDialog, MessageDialog, PassphraseInput};
 use secrecy::ExposeSecret as _;
 
 use crate::Error;
+use crate::config::{self, Config};
 use crate::language::Language;
 
 /// Assuan's "not confirmed" (libgpg-error 114): the answer to CONFIRM when Cancel was pressed.
@@ -79,6 +80,20 @@ pub struct Pinentry {
 }
 
 impl Pinentry {
+    /// The program that a configuration names, found before the first person needs it.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`] when it is not there or cannot be executed.
+    pub fn find(config: &Config) -> Result<Self, Error> {
+        let program = &config.pinentry;
+        // The same search as each prompt does.
+        if MessageDialog::with_binary(program).is_none() {
+            let reason = format!("`{}` {MISSING_ADVICE}", program.display());
+            return Err(config::invalid(&config.file, "pinentry", reason));
+        }
+        Ok(Self::new(program.clone(), config.language).with_terminal(config.terminal.clone()))
+    }
+
     /// A path, or a name to look up in `PATH`.
     #[must_use]
     pub fn new(program: PathBuf, language: Language) -> Self {
@@ -159,6 +174,11 @@ impl PinPrompt for Pinentry {
 const MISSING: Error = Error::PromptUnavailable {
     reason: "the pinentry program is not there or not executable",
 };
+
+/// Names of Debian's packages, which most other systems share.
+const MISSING_ADVICE: &str = "is not there or not executable; install a PIN prompt (pinentry-gtk2, \
+    pinentry-gnome3 or pinentry-qt; without a desktop pinentry-curses or pinentry-tty), and give \
+    its path or a name found in PATH";
 
 /// The crate's own text is dropped on purpose: on a broken protocol it can contain what was typed.
 fn failure(error: &pinentry::Error) -> Error {

@@ -1,13 +1,14 @@
 //! The program itself: `cardea-agent run` and `cardea-agent status`.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use serde_json::Value;
 
 use crate::issuer::Issuer;
-use crate::workstation::enrolment;
+use crate::workstation::{Person, enrolment};
 
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cardea-agent"));
@@ -68,11 +69,14 @@ impl Drop for Running {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_runs_without_a_reader_tells_its_state_and_stops_on_a_signal() {
     let (issuer, folder) = (Issuer::start().await, tempfile::tempdir().unwrap());
-    let path = config(folder.path(), 0, &enrolment(&issuer));
+    // A prompt program of its own: this machine may have none.
+    Person::new(folder.path(), &["cancel"]);
+    let more = format!("pinentry = \"./pinentry\"\n{}", enrolment(&issuer));
+    let path = config(folder.path(), 0, &more);
     let mut agent = Running::start(folder.path(), &path);
     let port = agent.listening_port();
 
-    let path = config(folder.path(), port, &enrolment(&issuer));
+    let path = config(folder.path(), port, &more);
     let output = run(folder.path(), &["status", "--json", "--config", &path]);
     assert!(output.status.success());
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -111,6 +115,39 @@ fn a_wrong_configuration_is_told_with_file_key_and_reason() {
     let told = String::from_utf8(output.stderr).unwrap();
     for part in [&*path, "line 4, listen", "unknown field `listen`"] {
         assert!(told.contains(part), "{part} is not in {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_prompt_program_is_told_before_anything_starts() {
+    let (issuer, folder) = (Issuer::start().await, tempfile::tempdir().unwrap());
+    let file = folder.path().join("not-executable");
+    std::fs::write(&file, "").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    for program in ["./nothing", "./not-executable", "cardea-no-such-pinentry"] {
+        let more = format!("pinentry = \"{program}\"\n{}", enrolment(&issuer));
+        let path = config(folder.path(), 0, &more);
+        let mut agent = Running::start(folder.path(), &path);
+        let mut told = String::new();
+        agent.1.read_line(&mut told).unwrap();
+        let name = program.trim_start_matches("./");
+        for part in [
+            &*path,
+            "pinentry:",
+            name,
+            "pinentry-gtk2",
+            "pinentry-curses",
+        ] {
+            assert!(told.contains(part), "{part} is not in {told}");
+        }
+        assert!(!agent.0.wait().unwrap().success());
+        // The status needs no prompt.
+        let output = run(folder.path(), &["status", "--config", &path]);
+        assert!(
+            String::from_utf8(output.stdout)
+                .unwrap()
+                .starts_with("no agent")
+        );
     }
 }
 
