@@ -16,6 +16,7 @@ use crate::pin_prompt::PinPrompt;
 use crate::presence::PresenceSessions;
 use crate::prompt_slot::PromptSlot;
 use crate::rate_limit::RateLimit;
+use crate::redeemed_challenges::RedeemedChallenges;
 use crate::{instance_key, issuer_tls, protected_file};
 
 /// One running agent.
@@ -29,6 +30,7 @@ pub struct Agent {
     pub(crate) presence: PresenceSessions,
     pub(crate) rate_limit: RateLimit,
     pub(crate) prompt_slot: PromptSlot,
+    pub(crate) redeemed_challenges: RedeemedChallenges,
 }
 
 /// An issuer with what talks to it.
@@ -76,6 +78,7 @@ impl Agent {
             presence: PresenceSessions::default(),
             rate_limit: RateLimit::new(config.requests_per_minute),
             prompt_slot: PromptSlot::default(),
+            redeemed_challenges: RedeemedChallenges::default(),
         }))
     }
 

@@ -54,6 +54,7 @@ mod prompt_window;
 mod protected_file;
 mod rate_limit;
 mod reader_watch;
+mod redeemed_challenges;
 mod sign_in;
 pub mod status_command;
 

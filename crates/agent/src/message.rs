@@ -75,6 +75,10 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "La demande de connexion n’est pas authentique ; rien n’a été signé.",
             "The sign-in request is not authentic; nothing was signed.",
         ),
+        "agent.challenge_repeated" => (
+            "Cette demande de connexion a déjà été utilisée ; recommencez.",
+            "This sign-in request has been used already; please start again.",
+        ),
         "agent.not_found"
         | "agent.method_not_allowed"
         | "agent.content_type_refused"

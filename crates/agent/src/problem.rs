@@ -57,7 +57,7 @@ fn status(error: &Error) -> StatusCode {
         Error::RequestInvalid | Error::ChallengeInvalid { .. } | Error::ChallengeExpired => {
             StatusCode::BAD_REQUEST
         }
-        Error::Busy => StatusCode::CONFLICT,
+        Error::Busy | Error::ChallengeRepeated => StatusCode::CONFLICT,
         Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::ChallengeKeysInvalid { .. } | Error::ChallengeKeysRolledBack { .. } => {
             StatusCode::BAD_GATEWAY

@@ -52,6 +52,7 @@ async fn begin(agent: Arc<Agent>, origin: Origin, request: Request) -> Result<Re
     let (progress, lines) = Progress::channel();
     let prompt_slot = agent.prompt_slot.take(&progress).await?;
     let accepted = accept_challenge(&challenge, origin, &agent.issuers, arrived).await?;
+    agent.redeemed_challenges.redeem(&accepted, arrived)?;
     let span = tracing::info_span!(
         "sign_in",
         challenge = accepted.challenge.hash().get(..8).unwrap_or_default(),

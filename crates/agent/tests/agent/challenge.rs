@@ -71,6 +71,40 @@ async fn challenges_that_are_not_the_issuers_own_reach_neither_person_nor_card()
 }
 
 #[tokio::test]
+async fn a_challenge_is_put_to_the_person_once() {
+    let readers = Readers::holding(&pharmacist());
+    let workstation = Workstation::start(&readers, &["pin 1234"]).await;
+    let (issuer, page) = (&workstation.issuer, workstation.page());
+    let claims = issuer.claims();
+    let challenge = claims.sign(&issuer.challenge_key).unwrap();
+    // The same challenge under another signature is the same challenge.
+    let again = claims.sign(&issuer.challenge_key).unwrap();
+    assert_ne!(challenge, again);
+    let lines = page.sign_in(&challenge).await;
+    assert_eq!(course(&lines).last().unwrap(), "assertion");
+    for challenge in [&challenge, &again] {
+        let answer = page.ask(challenge).await;
+        assert_eq!(
+            (answer.status, &*answer.code()),
+            (409, "agent.challenge_repeated")
+        );
+    }
+    assert_eq!(workstation.person.was_asked("GETPIN"), 1);
+
+    // One that the person did not answer is spent as well, but the page's next one is not.
+    workstation.person.will_answer(&["cancel", "pin 1234"]);
+    let challenge = issuer.challenge();
+    let lines = page.sign_in(&challenge).await;
+    assert_eq!(course(&lines).last().unwrap(), "agent.prompt_cancelled");
+    assert_eq!(
+        page.ask(&challenge).await.code(),
+        "agent.challenge_repeated"
+    );
+    let lines = page.sign_in(&issuer.challenge()).await;
+    assert_eq!(course(&lines).last().unwrap(), "assertion");
+}
+
+#[tokio::test]
 async fn issuer_key_and_origin_must_belong_to_one_enrolment() {
     let other = Issuer::start().await;
     let setup = Setup {
