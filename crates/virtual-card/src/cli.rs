@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::clock;
 
+mod card_process;
 mod insert;
 mod issue;
 mod memory;

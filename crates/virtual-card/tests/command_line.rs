@@ -292,6 +292,50 @@ fn card_is_inserted_detached_blocked_and_removed() {
 }
 
 #[test]
+fn remove_ends_no_process_but_the_one_that_holds_this_card() {
+    let workshop = Workshop::new();
+    workshop.issue("doctor");
+    workshop.issue("nurse");
+    let is_spared = |mut process: Running| {
+        let id = format!("{}\n", process.0.id());
+        fs::write(workshop.path("doctor/inserted.pid"), id).unwrap();
+        let refusal = workshop.fail(&["remove", "doctor"]);
+        assert!(refusal.contains("[virtual_card.not_inserted]"), "{refusal}");
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(process.0.try_wait().unwrap().is_none(), "it was ended");
+    };
+
+    // A program of somebody else's that got the number of a card's process.
+    let mut other = Command::new("sh");
+    other.args(["-c", "read -r line", "insert", "insert", "doctor"]);
+    other.current_dir(workshop.folder.path());
+    is_spared(Running(other.stdin(Stdio::piped()).spawn().unwrap()));
+
+    // This program, with another card. Whoever listens is vpcd enough to be given a card.
+    let vpcd = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = vpcd.local_addr().unwrap().to_string();
+    let mut other = workshop.command(&["insert", "--vpcd", &address, "nurse"]);
+    let other = Running(other.spawn().unwrap());
+    wait_for("the insertion", || {
+        workshop.path("nurse/inserted.pid").exists()
+    });
+    is_spared(other);
+
+    // The card's own process is found by whatever path either was given.
+    let card = workshop.path("pki/../nurse");
+    let card = card.to_str().unwrap();
+    fs::remove_file(workshop.path("nurse/inserted.pid")).unwrap();
+    let mut own = workshop.command(&["insert", "--vpcd", &address, card]);
+    let mut own = Running(own.spawn().unwrap());
+    wait_for("the insertion", || {
+        workshop.path("nurse/inserted.pid").exists()
+    });
+    // A zombie holds no card: its parent need not have noticed for the removal to be over.
+    assert_eq!(workshop.succeed(&["remove", "nurse"]), "removed\n");
+    assert!(own.0.wait().unwrap().success());
+}
+
+#[test]
 fn wrong_pins_are_remembered_by_the_folder() {
     let workshop = Workshop::new();
     workshop.issue("doctor");

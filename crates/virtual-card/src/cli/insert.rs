@@ -11,9 +11,9 @@ use anyhow::{Context, bail};
 use cardea_virtual_card::vpcd::PluggedCard;
 use cardea_virtual_card::{CardDirectory, Error, VirtualCard};
 use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::card_process::CardProcess;
 use super::{open_card, say};
 
 /// pcscd looks for cards each 400 ms.
@@ -42,7 +42,8 @@ pub(crate) struct InsertArguments {
 /// Plugs a card in, until killed, removed, or pcscd ends.
 pub(crate) fn insert(arguments: &InsertArguments) -> anyhow::Result<()> {
     let directory = open_card(&arguments.card)?;
-    if let Some(process_id) = running_process(&directory) {
+    if let Some(process) = CardProcess::find(&directory) {
+        let process_id = process.id();
         return Err(Error::AlreadyInserted { process_id }.into());
     }
     if arguments.detach {
@@ -158,29 +159,17 @@ pub(crate) async fn asked_to_end() {
 /// Pulls a card and waits until its process has let go.
 pub(crate) fn remove(card: &Path) -> anyhow::Result<()> {
     let directory = open_card(card)?;
-    let Some(process_id) = running_process(&directory) else {
+    let Some(process) = CardProcess::find(&directory) else {
         let _ = fs::remove_file(directory.process_id_file());
         return Err(Error::NotInserted.into());
     };
-    let process = Pid::from_raw(process_id).ok_or(Error::NotInserted)?;
-    kill_process(process, Signal::TERM).context("cannot end the card's process")?;
+    process.end().context("cannot end the card's process")?;
     let begun = Instant::now();
     while begun.elapsed() < REMOVE_LIMIT {
-        if running_process(&directory).is_none() {
+        if CardProcess::find(&directory).is_none() {
             return say("removed");
         }
         thread::sleep(POLL);
     }
-    bail!("process {process_id} did not let go of the card")
-}
-
-/// The process that has the card inserted, if it still runs and is one of ours.
-pub(crate) fn running_process(directory: &CardDirectory) -> Option<i32> {
-    let process_id = directory.process_id()?;
-    // The number may belong to another program by now.
-    let command_line = fs::read(format!("/proc/{process_id}/cmdline")).ok()?;
-    let mut arguments = command_line.split(|byte| *byte == 0);
-    arguments
-        .any(|argument| argument == b"insert")
-        .then_some(process_id)
+    bail!("process {} did not let go of the card", process.id())
 }

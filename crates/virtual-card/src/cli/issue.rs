@@ -13,6 +13,7 @@ use cardea_virtual_card::{
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::card_process::CardProcess;
 use super::{KeyOption, open_card, open_pki, say};
 use crate::clock::now;
 
@@ -170,8 +171,8 @@ pub(crate) fn show(card: &Path, json: bool) -> anyhow::Result<()> {
         if let Some(members) = document.as_object_mut() {
             members.insert("pin_tries_left".to_owned(), json!(memory.pin.tries_left));
             members.insert("puk_tries_left".to_owned(), json!(memory.puk.tries_left));
-            let process_id = super::insert::running_process(&directory);
-            members.insert("inserted".to_owned(), json!(process_id.is_some()));
+            let inserted = CardProcess::find(&directory).is_some();
+            members.insert("inserted".to_owned(), json!(inserted));
         }
         return say(&document.to_string());
     }
