@@ -21,6 +21,7 @@ use cardea_card::{
 use cardea_test_pki::KeyKind;
 use cardea_virtual_card::{DEFAULT_PIN, Fault, Trigger};
 
+mod opensc_module;
 #[path = "pcscd/other_program.rs"]
 mod other_program;
 #[path = "pcscd/scene.rs"]

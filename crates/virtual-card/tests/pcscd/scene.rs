@@ -1,6 +1,5 @@
 //! A process with a pcscd of its own and cards to insert.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,8 @@ use cardea_test_pki::{CardProfile, KeyKind, TestPki};
 use cardea_virtual_card::private_pcscd::PrivatePcscd;
 use cardea_virtual_card::vpcd::PluggedCard;
 use cardea_virtual_card::{CardImage, Fault, Trigger, VirtualCard};
+
+use crate::opensc_module;
 
 const VPCD: &str = "CARDEA_TEST_VPCD";
 const READER: &str = "CARDEA_TEST_VPCD_READER";
@@ -141,16 +142,8 @@ fn run(name: &str, command: &mut Command) {
 
 /// OpenSC's module as backend.
 pub(crate) fn opensc() -> Backend {
-    let places = [
-        "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so",
-        "/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so",
-        "/usr/lib64/opensc-pkcs11.so",
-        "/usr/lib/opensc-pkcs11.so",
-    ];
-    let found = places.iter().map(Path::new).find(|place| place.exists());
-    let module = found.expect("OpenSC is missing; on Debian: apt-get install opensc-pkcs11");
     Backend::Pkcs11 {
-        module: PathBuf::from(module),
+        module: opensc_module::installed(),
     }
 }
 
