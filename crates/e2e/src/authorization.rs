@@ -15,6 +15,7 @@ pub const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
 /// The clients file of every test's server.
 pub const CLIENTS: &str = "[[client]]\nclient_id = \"e2e-public\"\n\
     name = \"Client des essais\"\nredirect_uris = [\"http://127.0.0.1:9/callback\"]\n\
+    token_endpoint_auth_method = \"none\"\n\
     id_token_signed_response_alg = \"RS256\"\nscopes = [\"openid\", \"profile\"]\n";
 
 /// An authorization request of the tests' client, whose parameters can be changed.

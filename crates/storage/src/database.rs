@@ -177,6 +177,8 @@ impl fmt::Debug for Transaction {
 }
 
 /// Pragmas are set a connection: SQLite forgets all but `journal_mode` when a connection closes.
+/// `secure_delete` overwrites what is forgotten, such as the person's name when a session ends;
+/// the write-ahead log keeps older pages until the next checkpoint.
 fn sqlite_pool(connections_max: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .min_connections(1)
@@ -190,7 +192,7 @@ fn sqlite_pool(connections_max: u32) -> AnyPoolOptions {
                     .execute(
                         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
                          PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                         PRAGMA trusted_schema = OFF;",
+                         PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;",
                     )
                     .await?;
                 Ok(())

@@ -95,12 +95,13 @@ impl Provider {
         let redemption = authorization_code::redeem(&mut transaction, &digest, now)
             .await
             .map_err(Error::from)?;
-        let decided = match redemption {
+        let (sid, decided) = match redemption {
             Redemption::Unknown => return Err(Error::CodeUnknown.into()),
-            Redemption::AlreadyRedeemed(_) => Err(Error::CodeReused),
+            Redemption::AlreadyRedeemed(code) => (code.sid, Err(Error::CodeReused)),
             Redemption::Redeemed(code) => {
-                self.check_code(&mut transaction, client, code, parameters, now)
-                    .await
+                let sid = code.sid.clone();
+                let checking = self.check_code(&mut transaction, client, code, parameters, now);
+                (sid, checking.await)
             }
         };
         let recorded = match decided {
@@ -111,9 +112,18 @@ impl Provider {
             }
             // A failing database leaves the code as it was: the transaction is not committed.
             Err(error) if error.is_internal() => return Err(error.into()),
+            // The code stays taken, and what it gave is taken back (RFC 6749 section 4.1.2).
             Err(error) => {
-                self.burn(&mut transaction, client, &digest, &error, now)
-                    .await?;
+                let grants_revoked = access_grant::revoke_of_code(&mut transaction, &digest, now)
+                    .await
+                    .map_err(Error::from)?;
+                let kind = EventKind::TokenRefused {
+                    code: error.code(),
+                    grants_revoked,
+                };
+                let event = Event::new(kind, now).of_client(&client.client_id);
+                let event = of_session_of(&mut transaction, event, &sid).await?;
+                self.record(&mut transaction, event).await?;
                 Err(Refused::OnRecord(error))
             }
         };
@@ -198,24 +208,6 @@ impl Provider {
         self.record(transaction, event).await
     }
 
-    /// The code stays taken, and whatever it gave is taken back (RFC 6749 section 4.1.2).
-    async fn burn(
-        &self,
-        transaction: &mut Transaction,
-        client: &Client,
-        code: &SecretDigest,
-        error: &Error,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        let grants_revoked = access_grant::revoke_of_code(transaction, code, now).await?;
-        let kind = EventKind::TokenRefused {
-            code: error.code(),
-            grants_revoked,
-        };
-        let event = Event::new(kind, now).of_client(&client.client_id);
-        self.record(transaction, event).await
-    }
-
     fn issue_tokens(
         &self,
         client: &Client,
@@ -280,6 +272,22 @@ fn names_no_code(error: &Error) -> bool {
             | Error::CodeMissing
             | Error::CodeUnknown
     )
+}
+
+/// Names the session that a code came from, so that one id leads from the login to its abuse.
+async fn of_session_of(
+    transaction: &mut Transaction,
+    event: Event,
+    sid: &str,
+) -> Result<Event, Error> {
+    let Some(own) = client_session::find(transaction, sid).await? else {
+        return Ok(event);
+    };
+    let session = session::find(transaction, &own.session_id).await?;
+    Ok(match session {
+        Some(session) => event.of_session(&session.id, &session.sub),
+        None => event,
+    })
 }
 
 /// A refusal, and whether its event stands in a committed transaction already.

@@ -28,7 +28,8 @@ pub struct ClientConfig {
     pub secret: Option<ClientSecret>,
     /// SHA-256 of the client's secret, in hexadecimal.
     pub secret_sha256: Option<SecretSha256>,
-    /// How the client authenticates at the token endpoint; by default as its secret implies.
+    /// How the client authenticates at the token endpoint; `client_secret_basic` by default. A public
+    /// client says `none`.
     pub token_endpoint_auth_method: Option<AuthMethod>,
     /// Which cards this client lets in, beyond what the trust anchors say.
     #[serde(default)]
@@ -113,8 +114,9 @@ impl ClientConfig {
             self.secret_digest().is_some(),
         ) {
             (None, true) => Some(AuthMethod::ClientSecretBasic),
-            (None | Some(AuthMethod::None), false) => Some(AuthMethod::None),
-            (Some(AuthMethod::None), true) | (Some(_), false) => None,
+            (Some(AuthMethod::None), false) => Some(AuthMethod::None),
+            // A secret that was lost on the way must not turn a client into a public one.
+            (Some(AuthMethod::None), true) | (None | Some(_), false) => None,
             (Some(method), true) => Some(method),
         }
     }

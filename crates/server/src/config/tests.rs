@@ -68,7 +68,6 @@ fn what_may_be_left_out_has_the_documented_default() {
             "challenges_per_address_and_minute",
             "refusals_per_address_and_minute",
             "client_address",
-            "secret_sha256",
             "scopes",
         ];
         if !optional.contains(&key) {
@@ -83,7 +82,10 @@ fn what_may_be_left_out_has_the_documented_default() {
     assert_eq!(config.limits.refusals_per_address_and_minute, 300);
     assert_eq!(config.limits.client_address, None);
     assert_eq!(config.session.absolute_seconds, 14_400);
-    assert_eq!(config.client[0].auth_method(), Some(AuthMethod::None));
+    assert_eq!(
+        config.client[0].auth_method(),
+        Some(AuthMethod::ClientSecretBasic)
+    );
     assert_eq!(
         config.client[0].scopes,
         ["openid", "profile", "professional"]
@@ -266,7 +268,8 @@ fn client_files_have_the_same_form() {
     let client = |id: &str| {
         format!(
             "[[client]]\nclient_id = \"{id}\"\nname = \"P\"\n\
-             redirect_uris = [\"https://p.example.test/cb\"]\n"
+             redirect_uris = [\"https://p.example.test/cb\"]\n\
+             token_endpoint_auth_method = \"none\"\n"
         )
     };
     write(
@@ -278,6 +281,11 @@ fn client_files_have_the_same_form() {
     assert_eq!(load().unwrap().client.len(), 2);
     write("more.toml", &client("demo-portal"));
     assert!(load().unwrap_err().to_string().contains("stands twice"));
+    // A client whose secret was lost must not become a public one.
+    let lost = client("portal-2").replace("token_endpoint_auth_method = \"none\"", "");
+    write("more.toml", &lost);
+    let refused = load().unwrap_err().to_string();
+    assert!(refused.contains("secret_sha256"), "{refused}");
     write("more.toml", &client("portal-2").replace("name", "nom"));
     assert!(load().unwrap_err().to_string().contains("more.toml"));
     fs::remove_file(folder.path().join("more.toml")).unwrap();

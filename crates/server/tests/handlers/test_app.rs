@@ -242,6 +242,7 @@ id_token_signed_response_alg = "ES256"
 client_id = "{PUBLIC_CLIENT_ID}"
 name = "Native"
 redirect_uris = ["{REDIRECT_URI}"]
+token_endpoint_auth_method = "none"
 "#,
         host.logout_uri()
     );

@@ -37,6 +37,10 @@ async fn a_code_used_twice_is_refused_and_takes_back_what_it_gave() {
     let event = world.event("token.refused").await;
     assert_eq!(event.code.as_deref(), Some("provider.code_reused"));
     assert_eq!(event.details, r#"{"grants_revoked":1}"#);
+    assert!(
+        event.session_id.is_some(),
+        "the abuse leads back to its login"
+    );
     let error = world
         .provider
         .userinfo(&tokens.access_token)
