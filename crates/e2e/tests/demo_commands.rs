@@ -1,0 +1,99 @@
+//! The demo's contract: one JSON document on stdout, a system that answers, and nothing left over.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use cardea_jose::{JwkSet, UnverifiedJws, VerifyingKey};
+use cardea_xtask::{process, workspace};
+use serde_json::Value;
+use url::Url;
+
+const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+fn demo(options: &[&str]) -> Result<Command> {
+    let mut command = Command::new(workspace::binary("cardea-xtask")?);
+    command.arg("demo").args(options);
+    Ok(command)
+}
+
+fn text<'a>(document: &'a Value, name: &str) -> Result<&'a str> {
+    let value = document.get(name).and_then(Value::as_str);
+    value.with_context(|| format!("no {name} in {document}"))
+}
+
+fn shell(command: &str) -> Result<String> {
+    process::capture(Command::new("sh").args(["-c", command]))
+}
+
+#[test]
+fn one_login_gives_tokens_that_another_library_accepts() -> Result<()> {
+    let printed = process::capture(&mut demo(&["--once", "--json"])?)?;
+    let document: Value = serde_json::from_str(&printed).context("stdout is one document")?;
+    for name in ["issuer", "client_id", "nonce", "access_token"] {
+        text(&document, name)?;
+    }
+    assert!(document["elapsed_ms"].is_u64());
+    assert_eq!(document["userinfo"]["family_name"], "DURAND");
+
+    let keys: JwkSet = serde_json::from_value(document["jwks"].clone())?;
+    let token = UnverifiedJws::parse(text(&document, "id_token")?, TOKEN_BYTES_MAX)?;
+    let key = keys
+        .find(token.kid().context("no kid")?)
+        .context("unknown kid")?;
+    let verified = token.verify(&VerifyingKey::from_jwk(key)?, "JWT")?;
+    let claims: Value = verified.claims()?;
+    assert_eq!(claims["iss"], document["issuer"]);
+    assert_eq!(claims["aud"], document["client_id"]);
+    assert_eq!(claims["nonce"], document["nonce"]);
+    assert_eq!(claims["sub"], document["userinfo"]["sub"]);
+    assert_eq!(claims["acr"], "urn:cardea:acr:card-pin");
+    Ok(())
+}
+
+#[test]
+fn the_demo_that_stays_up_says_how_to_use_it_and_leaves_nothing_behind() -> Result<()> {
+    let mut child = demo(&["--auto", "--json"])?
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut stdout = BufReader::new(child.stdout.take().context("no stdout")?);
+    let mut line = String::new();
+    stdout.read_line(&mut line)?;
+    let ready: Value = serde_json::from_str(&line).context("the line is one document")?;
+    assert_eq!(ready["pin"], "1234");
+    assert!(ready["ca_file"].is_null());
+    let addresses = ["issuer", "portal_url", "agent_url"].map(|name| text(&ready, name));
+    for address in &addresses {
+        let address = address
+            .as_ref()
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        assert!(answers(address)?, "{address} does not answer");
+    }
+    shell(text(&ready, "remove_card")?)?;
+    shell(text(&ready, "insert_card")?)?;
+
+    shell(&format!("kill -TERM {}", child.id()))?;
+    child.wait()?;
+    let stopped = Instant::now();
+    while answers(text(&ready, "issuer")?)? || answers(text(&ready, "agent_url")?)? {
+        assert!(
+            stopped.elapsed() < Duration::from_secs(10),
+            "something still answers"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // The card's own process ends first: it was not started by the demo but by `insert_card`.
+    let card = text(&ready, "card_dir")?;
+    // The bracket keeps the pattern from finding the search itself.
+    let left = shell(&format!("pgrep -f '[i]nsert {card}' || true"))?;
+    assert_eq!(left.trim(), "", "the card is still plugged in");
+    Ok(())
+}
+
+fn answers(address: &str) -> Result<bool> {
+    let url = Url::parse(address)?;
+    let port = url.port().context("no port")?;
+    Ok(TcpStream::connect((url.host_str().context("no host")?, port)).is_ok())
+}
