@@ -50,8 +50,8 @@ pub(super) fn check_clients(file: &Path, clients: &[ClientConfig]) -> Result<(),
         if client.auth_method().is_none() {
             return wrong(
                 "token_endpoint_auth_method",
-                "and secret don't fit: a confidential client needs secret or secret_sha256, a public \
-                 one says none and has neither",
+                "does not fit the secret: a confidential client needs secret or secret_sha256, \
+                 a public one says \"none\" and has neither",
             );
         }
         if !client.scopes.iter().any(|scope| scope == "openid") {

@@ -28,8 +28,8 @@ pub struct ClientConfig {
     pub secret: Option<ClientSecret>,
     /// SHA-256 of the client's secret, in hexadecimal.
     pub secret_sha256: Option<SecretSha256>,
-    /// How the client authenticates at the token endpoint; `client_secret_basic` by default. A public
-    /// client says `none`.
+    /// How the client authenticates at the token endpoint; `client_secret_basic` by default.
+    /// A public client says `none`.
     pub token_endpoint_auth_method: Option<AuthMethod>,
     /// Which cards this client lets in, beyond what the trust anchors say.
     #[serde(default)]
