@@ -54,7 +54,7 @@ fn options(arguments: &Arguments, folder: &StateFolder) -> Options {
             Scheme::Http
         },
         pin_prompt,
-        prefer_demo_ports: true,
+        prefer_demo_ports: folder.has_demo_ports(),
         authority_key: "rsa2048".into(),
         clients_file: arguments.clients.clone(),
         ..Options::new(folder.path())

@@ -52,6 +52,12 @@ impl StateFolder {
         }))
     }
 
+    /// Whether this is the demo that may have the well-known ports: only one at a time is, so that
+    /// two that start together don't choose the same.
+    pub(super) fn has_demo_ports(&self) -> bool {
+        self.path.ends_with("demo")
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
