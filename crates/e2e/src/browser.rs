@@ -1,7 +1,7 @@
 //! Headless Chromium, driven through chromedriver.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ use tokio::process::{Child, Command};
 
 /// How long a page may take to show what a test waits for; a loaded machine is slow.
 const WAIT: Duration = Duration::from_secs(30);
+
+/// How often chromedriver may lose the race for its port.
+const DRIVER_STARTS_MAX: u32 = 5;
 
 const CHROMIUM: [&str; 8] = [
     "--headless=new",
@@ -44,7 +47,7 @@ impl Browser {
             .iter()
             .find_map(|name| process::find_program(name))
             .with_context(|| install::hint("Chromium"))?;
-        let (driver, port) = start_driver(driver).await?;
+        let (driver, port) = start_driver(&driver).await?;
         let mut arguments: Vec<&str> = CHROMIUM.to_vec();
         arguments.extend(["--window-size=1100,820", "--lang=fr"]);
         let capabilities = json!({
@@ -212,8 +215,21 @@ impl Drop for Browser {
     }
 }
 
-/// Starts chromedriver in a process group of its own and reads its port from its first words.
-async fn start_driver(program: PathBuf) -> Result<(Child, u16)> {
+/// Starts chromedriver on a free port.
+///
+/// With `--port=0` it takes a free IPv4 port, then the same IPv6 port, and ends if that one has
+/// been taken meanwhile: then it is started again.
+async fn start_driver(program: &Path) -> Result<(Child, u16)> {
+    for _ in 0..DRIVER_STARTS_MAX {
+        if let Some(started) = try_start_driver(program).await? {
+            return Ok(started);
+        }
+    }
+    anyhow::bail!("chromedriver ended {DRIVER_STARTS_MAX} times without naming its port")
+}
+
+/// Starts it in a process group of its own and reads its port from its first words.
+async fn try_start_driver(program: &Path) -> Result<Option<(Child, u16)>> {
     let mut command = std::process::Command::new(program);
     command
         .arg("--port=0")
@@ -232,8 +248,8 @@ async fn start_driver(program: PathBuf) -> Result<(Child, u16)> {
             .and_then(|rest| rest.trim_end_matches('.').parse().ok());
         if let Some(port) = port {
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Ok((driver, port));
+            return Ok(Some((driver, port)));
         }
     }
-    anyhow::bail!("chromedriver ended without naming its port")
+    Ok(None)
 }
