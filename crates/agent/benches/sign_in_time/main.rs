@@ -54,7 +54,7 @@ fn main() -> Result<(), Failure> {
     );
     let mut commands = String::from("| card | when | commands | which |\n|---|---|---:|---|\n");
     for key in [KeyKind::Rsa2048, KeyKind::P256] {
-        for (delay, sign_ins) in [(Duration::ZERO, 120), (REAL_DELAY, 30)] {
+        for (delay, sign_ins) in [(Duration::ZERO, 100), (REAL_DELAY, 20)] {
             let sign_ins = if measuring { sign_ins } else { 1 };
             let case = Case {
                 key,

@@ -30,7 +30,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const PEOPLE: usize = 8;
 /// Logins before any is counted: statements are prepared, pages of the database allocated.
 const LOGINS_WARM_UP: usize = 20;
-const LOGINS: usize = 400;
+const LOGINS: usize = 250;
 
 fn main() -> Result<(), Failure> {
     // Cargo says `--bench` when it measures; else one login shows that the bench works.

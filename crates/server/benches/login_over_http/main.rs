@@ -23,7 +23,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const PEOPLE: usize = 8;
 const LOGINS_WARM_UP: usize = 20;
 /// A login uses some milliseconds, and the process's CPU time is known to ten.
-const LOGINS: usize = 400;
+const LOGINS: usize = 250;
 
 fn main() -> Result<(), Failure> {
     // Cargo says `--bench` when it measures; else one login shows that the bench works.

@@ -19,6 +19,8 @@ pub(crate) const CLIENT_ID: &str = "portal";
 pub(crate) const CLIENT_SECRET: &str = "an-invented-secret-of-a-portal-0";
 pub(crate) const REDIRECT_URI: &str = "https://portal.example.test/callback";
 
+/// Where it writes its log.
+const LOG: &str = "cardea.log";
 /// Ticks a second in `/proc`; the kernel converts to this whatever its own clock does.
 const TICKS_PER_SECOND: u64 = 100;
 /// Fields of `/proc/PID/stat` after the program's name: utime and stime (proc(5), fields 14, 15).
@@ -28,7 +30,7 @@ const CPU_FIELDS: std::ops::Range<usize> = 11..13;
 pub(crate) struct Program {
     pub(crate) issuer: String,
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Program {
@@ -38,7 +40,7 @@ impl Program {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let issuer = format!("http://{address}");
         write_configuration(folder.path(), &issuer, host)?;
-        let log = fs::File::create(folder.path().join("cardea.log"))?;
+        let log = fs::File::create(folder.path().join(LOG))?;
         let child = Command::new(env!("CARGO_BIN_EXE_cardea"))
             .args(["serve", "--config"])
             .arg(folder.path().join("cardea.toml"))
@@ -49,7 +51,7 @@ impl Program {
         let mut program = Self {
             issuer,
             child,
-            _folder: folder,
+            folder,
         };
         program.wait_until_healthy().await?;
         Ok(program)
@@ -60,7 +62,8 @@ impl Program {
         let client = reqwest::Client::builder().no_proxy().build()?;
         for _ in 0..200 {
             if let Some(status) = self.child.try_wait()? {
-                return Err(format!("cardea ended: {status}").into());
+                let log = fs::read_to_string(self.folder.path().join(LOG))?;
+                return Err(format!("cardea ended ({status}): {log}").into());
             }
             let answer = client.get(&url).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {

@@ -14,7 +14,7 @@ use openssl::sign::Signer;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::Failure;
 
@@ -93,7 +93,8 @@ pub(crate) struct PresenceConnection(WebSocketStream<MaybeTlsStream<TcpStream>>)
 impl PresenceConnection {
     pub(crate) async fn open(issuer: &str) -> Result<Self, Failure> {
         let url = format!("{}/presence", issuer.replacen("http", "ws", 1));
-        let (socket, _) = connect_async(url).await?;
+        // As the agent does: without Nagle's algorithm.
+        let (socket, _) = connect_async_with_config(url, None, true).await?;
         Ok(Self(socket))
     }
 
