@@ -34,6 +34,7 @@ async fn a_pharmacist_signs_in_and_the_session_leaves_with_the_card() -> Result<
             break;
         }
     }
+    eprintln!("the portal's page left {fastest:?} after the card");
     assert!(
         fastest < Duration::from_secs(1),
         "the portal noticed only after {fastest:?}"
