@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
+use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_openssl::OpenSSLAcceptor;
 use axum_server::{Handle, Server};
 use tokio::signal::unix::{SignalKind, signal};
@@ -71,14 +72,15 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let service = app
         .router()
         .into_make_service_with_connect_info::<SocketAddr>();
+    // Two short frames in a row, such as those of a presence connection, would otherwise wait for
+    // the other side's delayed acknowledgement: 40 ms in every login.
+    let no_delay = NoDelayAcceptor::new();
     let outcome = match tls {
         Some(tls) => {
-            server
-                .acceptor(OpenSSLAcceptor::new(tls))
-                .serve(service)
-                .await
+            let tls = OpenSSLAcceptor::new(tls).acceptor(no_delay);
+            server.acceptor(tls).serve(service).await
         }
-        None => server.serve(service).await,
+        None => server.acceptor(no_delay).serve(service).await,
     };
     app.stop();
     app.close().await;
