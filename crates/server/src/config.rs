@@ -8,6 +8,7 @@ mod client;
 mod database;
 mod issuer;
 mod load;
+mod revocation;
 #[cfg(test)]
 mod tests;
 mod trust_anchor;
@@ -23,9 +24,9 @@ pub use self::client::{
 };
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
+pub use self::revocation::{HostAndPort, OcspNonce, RevocationConfig};
 pub use self::trust_anchor::{
-    CardRuleConfig, FamilyName, HostAndPort, OcspNonce, PolicyOid, ProfileName, RevocationConfig,
-    TestCardsConfig, TrustAnchorConfig,
+    CardRuleConfig, FamilyName, PolicyOid, ProfileName, TestCardsConfig, TrustAnchorConfig,
 };
 
 /// The whole of `cardea.toml`, with paths made absolute and the client files read in.
