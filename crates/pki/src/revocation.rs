@@ -19,4 +19,4 @@ pub use evidence::{Evidence, EvidenceSource, UnreachableSource, sources};
 pub use numbers_seen::CrlNumbersSeen;
 pub use ocsp::{OCSP_RESPONSE_BYTES_MAX, OcspResponse, ocsp_request};
 pub use reason::{RevocationReason, StaleReason};
-pub use status_policy::{NonceAbsent, RevocationPolicy, UnknownStatus};
+pub use status_policy::{NonceAbsent, RevocationPolicy, SourcePreference, UnknownStatus};

@@ -13,12 +13,17 @@ use scope::{Scope, Use};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::FreshestCrl;
+use x509_cert::ext::pkix::crl::BaseCrlNumber;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-/// Most bytes of one CRL: some 800 000 entries, half of all cards in France.
-pub const CRL_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Most bytes of one CRL: some 1 600 000 entries, more than all cards of health professionals in
+/// France.
+pub const CRL_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A CRL number (RFC 5280 section 5.2.3), of any length.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +78,8 @@ struct Inner {
     signature_algorithm: SignatureAlgorithm,
     window: Window,
     number: Option<CrlNumber>,
+    base_number: Option<CrlNumber>,
+    freshest_urls: Vec<String>,
     scope: Scope,
     entries: Entries,
     usable: Use,
@@ -125,6 +132,8 @@ impl Crl {
                 next_update: parsed.next_update().map(|time| time.to_datetime()),
             },
             number: read_number(&parsed),
+            base_number: read_base_number(&parsed)?,
+            freshest_urls: read_freshest_urls(&parsed)?,
             scope,
             entries,
             usable: scope_use.max(entries_use),
@@ -157,6 +166,24 @@ impl Crl {
     #[must_use]
     pub fn entries_count(&self) -> usize {
         self.inner.entries.len()
+    }
+
+    /// Whether it is a delta list (RFC 5280 section 5.2.4), which only completes another.
+    #[must_use]
+    pub fn is_delta(&self) -> bool {
+        self.inner.base_number.is_some()
+    }
+
+    /// The number of the complete list that a delta list starts from; `None` on complete lists.
+    #[must_use]
+    pub fn base_number(&self) -> Option<&CrlNumber> {
+        self.inner.base_number.as_ref()
+    }
+
+    /// Where delta lists are said to be (RFC 5280 section 5.2.6), by URI of any scheme.
+    #[must_use]
+    pub fn freshest_urls(&self) -> &[String] {
+        &self.inner.freshest_urls
     }
 
     pub(super) fn window(&self) -> Window {
@@ -229,6 +256,7 @@ impl Crl {
             let mut hasher = Hasher::new(MessageDigest::sha256())?;
             hasher.update(&issuer.public_key().public_key_to_der()?)?;
             hasher.update(self.inner.scope.der())?;
+            hasher.update(if self.is_delta() { b"delta" } else { b"" })?;
             Ok(hasher.finish()?.to_vec())
         };
         digest().unwrap_or_default()
@@ -256,6 +284,44 @@ fn read_number(parsed: &CertificateRevocationList<'_>) -> Option<CrlNumber> {
             _ => None,
         })
 }
+
+fn extension_of<'a>(parsed: &'a CertificateRevocationList<'_>, oid: &str) -> Option<&'a [u8]> {
+    let mut extensions = parsed.extensions().iter();
+    let found = extensions.find(|extension| extension.oid.to_id_string() == oid);
+    found.map(|extension| extension.value)
+}
+
+fn read_base_number(parsed: &CertificateRevocationList<'_>) -> Result<Option<CrlNumber>, Error> {
+    let Some(value) = extension_of(parsed, "2.5.29.27") else {
+        return Ok(None);
+    };
+    let number = BaseCrlNumber::from_der(value)
+        .map_err(|_| Error::CrlMalformed("an extension is not readable"))?;
+    Ok(Some(CrlNumber::from_be_bytes(number.0.as_bytes())))
+}
+
+fn read_freshest_urls(parsed: &CertificateRevocationList<'_>) -> Result<Vec<String>, Error> {
+    let Some(value) = extension_of(parsed, "2.5.29.46") else {
+        return Ok(Vec::new());
+    };
+    let points = FreshestCrl::from_der(value)
+        .map_err(|_| Error::CrlMalformed("an extension is not readable"))?;
+    let names = points
+        .0
+        .iter()
+        .filter_map(|point| match point.distribution_point.as_ref()? {
+            DistributionPointName::FullName(names) => Some(names),
+            DistributionPointName::NameRelativeToCRLIssuer(_) => None,
+        });
+    let urls = names.flatten().filter_map(|name| match name {
+        GeneralName::UniformResourceIdentifier(url) => Some(url.to_string()),
+        _ => None,
+    });
+    Ok(urls.take(FRESHEST_URLS_MAX).collect())
+}
+
+/// Most addresses that are read from one list.
+const FRESHEST_URLS_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -162,7 +162,11 @@ fn check_certificate(
     at: OffsetDateTime,
 ) -> Result<StatusEvidence, Error> {
     let mut findings = Findings::new(certificate, issuer, policy, at);
-    findings.read_crls(evidence, position)?;
-    findings.read_ocsp(evidence)?;
+    if policy.preference.reads_crls() {
+        findings.read_crls(evidence, position)?;
+    }
+    if policy.preference.reads_ocsp() {
+        findings.read_ocsp(evidence)?;
+    }
     findings.conclude(evidence, position)
 }

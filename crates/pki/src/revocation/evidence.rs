@@ -13,8 +13,11 @@ pub struct EvidenceSource {
     pub certificate: Certificate,
     /// The certificate that issued it.
     pub issuer: Certificate,
-    /// Addresses of complete CRLs, `http` and `https` only.
+    /// Addresses of complete CRLs in the certificate's order: `http`, `https`, `ldap` and `ldaps`.
     pub crl_urls: Vec<String>,
+    /// Addresses of delta CRLs (RFC 5280 section 4.2.1.15), of the same schemes. A complete list
+    /// may name more of them: [`Crl::freshest_urls`].
+    pub delta_urls: Vec<String>,
     /// Addresses of OCSP responders, `http` and `https` only.
     pub ocsp_urls: Vec<String>,
 }
@@ -26,20 +29,28 @@ pub fn sources(path: &ValidatedPath) -> Vec<EvidenceSource> {
         .map(|(certificate, issuer)| EvidenceSource {
             certificate: certificate.clone(),
             issuer: issuer.clone(),
-            crl_urls: web_urls(certificate.crl_distribution_points()),
-            ocsp_urls: web_urls(certificate.ocsp_urls()),
+            crl_urls: urls_of(certificate.crl_distribution_points(), &LIST_SCHEMES),
+            delta_urls: urls_of(certificate.freshest_crl(), &LIST_SCHEMES),
+            ocsp_urls: urls_of(certificate.ocsp_urls(), &WEB_SCHEMES),
         })
         .collect()
 }
 
-fn web_urls(urls: &[String]) -> Vec<String> {
-    let is_web = |url: &&String| {
-        let scheme = url
-            .split_once("://")
-            .map(|(scheme, _)| scheme.to_ascii_lowercase());
-        matches!(scheme.as_deref(), Some("http" | "https"))
+/// Schemes of OCSP responders (RFC 6960 appendix A).
+const WEB_SCHEMES: [&str; 2] = ["http", "https"];
+/// Schemes of lists (RFC 5280 section 4.2.1.13): some publish delta CRLs by LDAP alone.
+const LIST_SCHEMES: [&str; 4] = ["http", "https", "ldap", "ldaps"];
+
+fn urls_of(urls: &[String], schemes: &[&str]) -> Vec<String> {
+    let is_wanted = |url: &&String| {
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+        scheme.is_some_and(|scheme| {
+            schemes
+                .iter()
+                .any(|wanted| scheme.eq_ignore_ascii_case(wanted))
+        })
     };
-    urls.iter().filter(is_web).cloned().collect()
+    urls.iter().filter(is_wanted).cloned().collect()
 }
 
 /// A source that gave no usable answer.
@@ -57,10 +68,13 @@ pub struct UnreachableSource {
 /// does not belong to the path.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
-    /// Certificate revocation lists.
+    /// Certificate revocation lists, complete and delta lists alike, in any order.
     pub crls: Vec<Crl>,
     /// OCSP responses.
     pub ocsp: Vec<OcspResponse>,
+    /// Certificates off the path that may have signed a list: candidates, never trusted. Each must
+    /// lead to the path's own anchor (RFC 5280 section 6.3.3 (f)).
+    pub certificates: Vec<Certificate>,
     /// Sources that failed: no connection, time-out, error status, unreadable body.
     pub unreachable: Vec<UnreachableSource>,
     /// The highest CRL numbers seen so far, against roll-back.

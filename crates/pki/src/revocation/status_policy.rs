@@ -23,9 +23,42 @@ pub enum NonceAbsent {
     Refuse,
 }
 
+/// Which kinds of evidence are read, and which is preferred when several say good.
+///
+/// A revocation counts from every kind that is read; whoever fetches asks for the preferred kind
+/// first, and need not ask for the other when it was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourcePreference {
+    /// OCSP, and CRLs where it gives no answer.
+    #[default]
+    OcspThenCrl,
+    /// CRLs, and OCSP where they give no answer.
+    CrlThenOcsp,
+    /// OCSP alone; lists are not read.
+    OcspOnly,
+    /// CRLs alone; OCSP responses are not read.
+    CrlOnly,
+}
+
+impl SourcePreference {
+    /// Whether CRLs are read at all.
+    #[must_use]
+    pub fn reads_crls(self) -> bool {
+        self != Self::OcspOnly
+    }
+
+    /// Whether OCSP responses are read at all.
+    #[must_use]
+    pub fn reads_ocsp(self) -> bool {
+        self != Self::CrlOnly
+    }
+}
+
 /// The operator's demands on revocation evidence. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationPolicy {
+    /// Which evidence is read and preferred.
+    pub preference: SourcePreference,
     /// How far a source's clock may be ahead of ours.
     pub clock_skew_seconds: u32,
     /// Oldest CRL that may speak for an end entity.
@@ -53,6 +86,7 @@ impl Default for RevocationPolicy {
     /// day above; an OCSP answer is good for a day at most.
     fn default() -> Self {
         Self {
+            preference: SourcePreference::OcspThenCrl,
             clock_skew_seconds: 120,
             crl_age_seconds_max: 7 * DAY_SECONDS,
             authority_crl_age_seconds_max: 46 * DAY_SECONDS,

@@ -23,6 +23,8 @@ pub(crate) const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
 pub(crate) const SMARTCARD_LOGON: &str = "1.3.6.1.4.1.311.20.2.2";
 pub(crate) const CRL_URL: &str = "http://igc.test/crl/issuing.crl";
 pub(crate) const ROOT_CRL_URL: &str = "http://igc.test/crl/root.crl";
+pub(crate) const LDAP_CRL_URL: &str = "ldap://annuaire.test/cn=AC?certificaterevocationlist;binary";
+pub(crate) const LDAP_DELTA_URL: &str = "ldap://annuaire.test/cn=AC?deltarevocationlist;binary";
 pub(crate) const OCSP_URL: &str = "http://ocsp.test/";
 
 /// A root, an issuing authority and a doctor's card, made once for all tests.
@@ -97,10 +99,8 @@ pub(crate) fn doctor(issuing: &Authority, key: &PKey<Private>) -> Draft {
     card.set(key_usage(KeyUsages::DigitalSignature));
     card.set(purposes(&[CLIENT_AUTH, SMARTCARD_LOGON]));
     card.set(policies(&[CARD_POLICY]));
-    card.set(crl_distribution_points(&[
-        CRL_URL,
-        "ldap://annuaire.test/cn=AC?certificaterevocationlist;binary",
-    ]));
+    card.set(crl_distribution_points(&[CRL_URL, LDAP_CRL_URL]));
+    card.set(freshest_crl(&[LDAP_DELTA_URL]));
     card.set(ocsp_access(OCSP_URL));
     card.set(card_type(0));
     card.set(card_number("8025000001/2600301752"));
@@ -160,6 +160,15 @@ pub(crate) fn url(text: &str) -> GeneralName {
 }
 
 pub(crate) fn crl_distribution_points(urls: &[&str]) -> Extension {
+    distribution_points("2.5.29.31", urls)
+}
+
+/// Where delta lists are.
+fn freshest_crl(urls: &[&str]) -> Extension {
+    distribution_points("2.5.29.46", urls)
+}
+
+fn distribution_points(dotted: &str, urls: &[&str]) -> Extension {
     let point = DistributionPoint {
         distribution_point: Some(DistributionPointName::FullName(
             urls.iter().map(|text| url(text)).collect(),
@@ -167,7 +176,7 @@ pub(crate) fn crl_distribution_points(urls: &[&str]) -> Extension {
         reasons: None,
         crl_issuer: None,
     };
-    extension("2.5.29.31", false, &CrlDistributionPoints(vec![point]))
+    extension(dotted, false, &CrlDistributionPoints(vec![point]))
 }
 
 fn ocsp_access(address: &str) -> Extension {

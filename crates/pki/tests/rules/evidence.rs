@@ -41,7 +41,8 @@ fn sources_name_each_certificate_below_the_anchor() {
     assert_eq!(&card.certificate, path.end_entity());
     assert_eq!(card.issuer, issuing.certificate);
     assert_eq!(&issuing.issuer, path.anchor());
-    assert_eq!(card.crl_urls, [CRL_URL], "the LDAP address is left out");
+    assert_eq!(card.crl_urls, [CRL_URL, crate::card::LDAP_CRL_URL]);
+    assert_eq!(card.delta_urls, [crate::card::LDAP_DELTA_URL]);
     assert_eq!(card.ocsp_urls, [OCSP_URL]);
     assert_eq!(issuing.crl_urls, [ROOT_CRL_URL]);
     assert!(issuing.ocsp_urls.is_empty());
