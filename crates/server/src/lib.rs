@@ -34,6 +34,7 @@ mod handler;
 mod http_client;
 mod key_file;
 mod language;
+mod ldap_client;
 mod log_format;
 mod login_error;
 mod page;
