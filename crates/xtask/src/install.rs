@@ -6,7 +6,8 @@
 mod no_service_start;
 mod requirement;
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -128,6 +129,7 @@ fn apt_install(packages: &[&str]) -> Result<()> {
         command
     };
     process::run(apt().arg("update")).context("can't refresh the package lists")?;
+    leave_unconfigured(packages)?;
     process::run(
         apt()
             .args(["install", "-y", "--no-install-recommends"])
@@ -135,9 +137,51 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     )
 }
 
+/// Answers that keep a package from setting a service of its own up, for debconf(7).
+///
+/// Unasked, slapd makes a directory that listens on every address from the next start of the
+/// machine on. The tests bring a configuration of their own.
+const UNCONFIGURED: [(&str, &str); 1] = [("slapd", "slapd slapd/no_configuration boolean true")];
+
+fn leave_unconfigured(packages: &[&str]) -> Result<()> {
+    let wanted = UNCONFIGURED
+        .iter()
+        .filter(|(name, _)| packages.contains(name));
+    let answers: String = wanted.map(|(_, answer)| format!("{answer}\n")).collect();
+    if answers.is_empty() || process::find_program("debconf-set-selections").is_none() {
+        return Ok(());
+    }
+    let mut child = Command::new("debconf-set-selections")
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("can't start debconf-set-selections")?;
+    let mut stdin = child
+        .stdin
+        .take()
+        .context("debconf-set-selections has no stdin")?;
+    stdin.write_all(answers.as_bytes())?;
+    drop(stdin);
+    if !child.wait()?.success() {
+        bail!("debconf-set-selections did not take: {answers}");
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_with_answers_is_one_that_gets_installed() {
+        let all = debian_packages(&requirement::all(Purpose::Test));
+        for (package, answer) in UNCONFIGURED {
+            assert!(all.contains(&package), "{package}");
+            assert!(
+                answer.starts_with(&format!("{package} {package}/")),
+                "{answer}"
+            );
+        }
+    }
 
     #[test]
     fn every_requirement_names_a_package_for_each_system() {

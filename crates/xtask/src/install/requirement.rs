@@ -166,7 +166,7 @@ pub(super) const VPCD_DRIVERS: [&str; 2] = [
     "/usr/lib64/pcsc/drivers/serial/libifdvpcd.so",
 ];
 
-const TEST: [Requirement; 9] = [
+const TEST: [Requirement; 10] = [
     needed(
         "OpenSC",
         Probe::Program(&["pkcs11-tool"]),
@@ -214,5 +214,10 @@ const TEST: [Requirement; 9] = [
         "Redis",
         Probe::Program(&["redis-server"]),
         ["redis-server", "redis", "redis"],
+    ),
+    needed(
+        "OpenLDAP's slapd",
+        Probe::Program(&["slapd"]),
+        ["slapd", "openldap-servers", "openldap"],
     ),
 ];
