@@ -82,6 +82,9 @@ pub enum EventKind {
         instance_jkt: String,
         /// The card rules that accepted it.
         card_rules: String,
+        /// What says that the card is not revoked.
+        #[serde(flatten)]
+        revocation: EvidenceUsed,
     },
     /// A person used an agent instance for the first time: to be announced to that person.
     AgentInstanceFirstUsed {
@@ -89,10 +92,7 @@ pub enum EventKind {
         instance_jkt: String,
     },
     /// A login relied on stale revocation evidence within the operator's grace.
-    RevocationGraceUsed {
-        /// Age of the evidence, in seconds.
-        age_seconds: i64,
-    },
+    RevocationGraceUsed(GraceUsed),
     /// The presence key has answered.
     SessionActivated {},
     /// The person showed the same card again: the older session's clients moved to this one.
@@ -148,6 +148,29 @@ pub enum EventKind {
     },
 }
 
+/// The revocation evidence for a card, as an accepted login names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct EvidenceUsed {
+    /// `crl` or `ocsp`.
+    #[serde(rename = "revocation_source")]
+    pub source: &'static str,
+    /// Its age at the login, in seconds.
+    #[serde(rename = "revocation_age_seconds")]
+    pub age_seconds: i64,
+    /// How far into the operator's grace it was used, in seconds; 0 for current evidence.
+    #[serde(rename = "revocation_stale_by_seconds")]
+    pub stale_by_seconds: i64,
+}
+
+/// Evidence, of a card or of an authority, that only the operator's grace let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct GraceUsed {
+    /// Its age at the login, in seconds.
+    pub age_seconds: i64,
+    /// How far into the grace it was used, in seconds.
+    pub stale_by_seconds: i64,
+}
+
 impl EventKind {
     /// The stable name of this kind of event.
     #[must_use]
@@ -158,7 +181,7 @@ impl EventKind {
             Self::LoginRefused { .. } => "login.refused",
             Self::LoginAccepted { .. } => "login.accepted",
             Self::AgentInstanceFirstUsed { .. } => "agent_instance.first_used",
-            Self::RevocationGraceUsed { .. } => "revocation.grace_used",
+            Self::RevocationGraceUsed(_) => "revocation.grace_used",
             Self::SessionActivated {} => "session.activated",
             Self::SessionContinued { .. } => "session.continued",
             Self::SessionEnded { .. } => "session.ended",
@@ -180,6 +203,15 @@ impl EventKind {
             | Self::UserinfoRefused { code } => Some(code),
             Self::SessionEnded { reason, .. } => Some(reason),
             Self::LogoutUnconfirmed { code } => *code,
+            _ => None,
+        }
+    }
+
+    /// The revocation evidence that a login rests on.
+    #[must_use]
+    pub fn revocation(&self) -> Option<EvidenceUsed> {
+        match self {
+            Self::LoginAccepted { revocation, .. } => Some(*revocation),
             _ => None,
         }
     }

@@ -78,7 +78,7 @@ pub use keys::ProviderKeys;
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use presence::PresenceOutcome;
 pub use provider::Provider;
-pub use revocation_source::RevocationSource;
+pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use session::{EndReason, EndedSession};
 pub use token::LogoutDelivery;

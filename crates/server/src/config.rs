@@ -24,7 +24,9 @@ pub use self::client::{
 };
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
-pub use self::revocation::{HostAndPort, OcspNonce, RevocationConfig};
+pub use self::revocation::{
+    EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
+};
 pub use self::trust_anchor::{
     CardRuleConfig, FamilyName, PolicyOid, ProfileName, TestCardsConfig, TrustAnchorConfig,
 };
@@ -60,6 +62,9 @@ pub struct Config {
     /// Bounds on what one address may ask for.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// Where fetched revocation lists are kept.
+    #[serde(default)]
+    pub revocation: RevocationStoreConfig,
     /// The card issuers whose cards are accepted.
     #[serde(default)]
     pub trust_anchor: Vec<TrustAnchorConfig>,

@@ -47,12 +47,16 @@ impl EventLog for LoggedEvents {
 }
 
 fn write_line(event: &Event, login_id: Option<&str>) {
+    let revocation = event.kind.revocation();
     tracing::info!(
         event = event.kind.name(),
         login_id,
         session = event.session_id.as_deref().map(short_login_id),
         client_id = event.client_id.as_deref(),
         code = event.kind.code(),
+        revocation_source = revocation.map(|used| used.source),
+        revocation_age_seconds = revocation.map(|used| used.age_seconds),
+        revocation_stale_by_seconds = revocation.map(|used| used.stale_by_seconds),
         "decided"
     );
 }

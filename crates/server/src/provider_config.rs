@@ -125,6 +125,7 @@ fn card_rules_of(anchor: &TrustAnchorConfig) -> Result<CardRules, Error> {
         trust_store: TrustStore::new(anchors, intermediates),
         path_policy: PathPolicy::login(),
         revocation_policy: RevocationPolicy {
+            preference: revocation.order.preference(),
             crl_age_seconds_max: revocation.crl_age_seconds_max,
             authority_crl_age_seconds_max: revocation.authority_crl_age_seconds_max,
             crl_grace_seconds: revocation.stale_crl_grace_seconds,

@@ -11,9 +11,9 @@ mod ocsp;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cardea_pki::revocation::Crl;
+use cardea_pki::revocation::{Crl, sources};
 use cardea_pki::{Evidence, EvidenceSource};
-use cardea_provider::RevocationSource;
+use cardea_provider::{EvidenceRequest, RevocationSource};
 use futures_util::future::join_all;
 use url::Url;
 
@@ -87,7 +87,8 @@ enum Kind {
 
 #[async_trait]
 impl RevocationSource for RevocationFetcher {
-    async fn fetch(&self, sources: &[EvidenceSource]) -> Evidence {
+    async fn fetch(&self, wanted: EvidenceRequest<'_>) -> Evidence {
+        let sources = sources(wanted.path);
         let wanted: Vec<_> = sources
             .iter()
             .flat_map(|source| {

@@ -34,7 +34,8 @@ pub struct Session {
     pub presence_jkt: String,
     /// The level reached.
     pub acr: String,
-    /// Age of the stale CRL that had to be relied on, in seconds; none when evidence was current.
+    /// Age at the login of the evidence that the card was not revoked, in seconds; none in rows of
+    /// versions that kept the age of stale evidence alone.
     pub revocation_age: Option<i64>,
     /// Where it stands.
     pub state: SessionState,

@@ -4,9 +4,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cardea_pki::revocation::{Crl, CrlNumbersSeen, ocsp_request};
+use cardea_pki::revocation::{Crl, CrlNumbersSeen, ocsp_request, sources};
 use cardea_pki::{Certificate, Evidence, EvidenceSource};
-use cardea_provider::RevocationSource;
+use cardea_provider::{EvidenceRequest, RevocationSource};
 use cardea_test_pki::{
     AuthorityName, CrlSpec, IssuedCertificate, OcspSpec, OcspStatus, RevokedEntry, TestPki,
 };
@@ -118,13 +118,13 @@ impl<'a> FetchedEvidence<'a> {
 
 #[async_trait]
 impl RevocationSource for FetchedEvidence<'_> {
-    async fn fetch(&self, sources: &[EvidenceSource]) -> Evidence {
+    async fn fetch(&self, wanted: EvidenceRequest<'_>) -> Evidence {
         let mut evidence = Evidence {
             crls: self.cached.lists.clone(),
             crl_numbers_seen: self.cached.numbers.clone(),
             ..Evidence::default()
         };
-        for source in sources {
+        for source in &sources(wanted.path) {
             for url in &source.ocsp_urls {
                 let mut nonce = [0; NONCE_BYTES];
                 let answer = openssl::rand::rand_bytes(&mut nonce)

@@ -1,15 +1,18 @@
 //! Step 6: no certificate of the path is revoked. The only step that asks the outside world.
 
-use cardea_pki::revocation::{StatusEvidence, check_revocation as decide, sources};
+use cardea_pki::revocation::check_revocation as decide;
 use time::OffsetDateTime;
 
 use crate::authentication::validate_path::PathValidated;
-use crate::{Error, RevocationSource};
+use crate::event::{EvidenceUsed, GraceUsed};
+use crate::{Error, EvidenceRequest, RevocationSource};
 
-/// Proof that nothing on the path is revoked.
+/// Proof that nothing on the path is revoked, and what it rests on.
 pub(super) struct RevocationChecked {
-    /// Age in seconds of the oldest evidence that only the operator's grace let pass.
-    pub(super) stale_age_seconds: Option<i64>,
+    /// The evidence for the card itself.
+    pub(super) card: EvidenceUsed,
+    /// The oldest evidence of the path that only the operator's grace let pass.
+    pub(super) grace: Option<GraceUsed>,
 }
 
 pub(super) async fn check_revocation(
@@ -17,12 +20,29 @@ pub(super) async fn check_revocation(
     source: &dyn RevocationSource,
     now: OffsetDateTime,
 ) -> Result<RevocationChecked, Error> {
-    let evidence = source.fetch(&sources(&validated.path)).await;
     let policy = &validated.rules.revocation_policy;
+    let wanted = EvidenceRequest {
+        card_rules: &validated.rules.name,
+        path: &validated.path,
+        policy,
+        at: now,
+    };
+    let evidence = source.fetch(wanted).await;
     let good = decide(&validated.path, &evidence, policy, now)?;
     let all = std::iter::once(good.end_entity()).chain(good.authorities());
-    let stale = all.filter(|status| status.stale_by_seconds() > 0);
+    let grace = all
+        .filter(|status| status.stale_by_seconds() > 0)
+        .map(|status| GraceUsed {
+            age_seconds: status.age_seconds(),
+            stale_by_seconds: status.stale_by_seconds(),
+        })
+        .max_by_key(|used| used.age_seconds);
     Ok(RevocationChecked {
-        stale_age_seconds: stale.map(StatusEvidence::age_seconds).max(),
+        card: EvidenceUsed {
+            source: good.source().as_str(),
+            age_seconds: good.age_seconds(),
+            stale_by_seconds: good.end_entity().stale_by_seconds(),
+        },
+        grace,
     })
 }

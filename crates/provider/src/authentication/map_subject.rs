@@ -97,7 +97,7 @@ fn new_session(
         instance_jkt: signatures.instance.as_str().to_owned(),
         presence_jkt: signatures.assertion.claims().cnf.jkt.clone(),
         acr: authenticated.policy.acr.as_str().to_owned(),
-        revocation_age: authenticated.revocation.stale_age_seconds,
+        revocation_age: Some(authenticated.revocation.card.age_seconds),
         state: SessionState::Pending,
         cookie: None,
         authenticated_at: now,
@@ -124,10 +124,11 @@ async fn record_events(
         acr: authenticated.policy.acr.as_str(),
         instance_jkt: session.instance_jkt.clone(),
         card_rules: authenticated.card_rules.clone(),
+        revocation: authenticated.revocation.card,
     };
     provider.record(transaction, event(accepted)).await?;
-    if let Some(age_seconds) = session.revocation_age {
-        let grace = EventKind::RevocationGraceUsed { age_seconds };
+    if let Some(grace) = authenticated.revocation.grace {
+        let grace = EventKind::RevocationGraceUsed(grace);
         provider.record(transaction, event(grace)).await?;
     }
     let instance_use = record_use(transaction, &session.sub, &session.instance_jkt, now).await?;

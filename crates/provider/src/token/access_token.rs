@@ -29,6 +29,7 @@ pub(crate) struct AccessTokenClaims {
     pub(crate) acr: String,
     pub(crate) amr: Vec<String>,
     pub(crate) sid: String,
+    /// Age at the login of the evidence that the card was not revoked, in seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) revocation_age: Option<i64>,
 }

@@ -45,6 +45,7 @@ async fn an_id_token_says_who_when_and_how_and_no_more() {
         "iat",
         "iss",
         "nonce",
+        "revocation_age",
         "sid",
         "sub",
     ];
@@ -86,6 +87,7 @@ async fn an_access_token_follows_rfc_9068() {
         "iat",
         "iss",
         "jti",
+        "revocation_age",
         "scope",
         "sid",
         "sub",
@@ -136,6 +138,16 @@ async fn two_clients_of_one_session_have_one_sub_and_two_sids() {
     };
     let again = claims(&world.redeem(&location).await.unwrap().id_token);
     assert_eq!(again["sid"], of_portal["sid"]);
+}
+
+#[tokio::test]
+async fn the_age_of_current_evidence_stands_in_both_tokens() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    for token in [&tokens.id_token, &tokens.access_token] {
+        assert_eq!(claims(token)["revocation_age"], json!(3600));
+    }
 }
 
 #[tokio::test]

@@ -85,6 +85,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     }
     check_durations(file, config)?;
     check_limits(file, &config.limits)?;
+    check_revocation(file, config)?;
     let mut seen = HashSet::new();
     for client in &config.client {
         if !seen.insert(client.client_id.as_str()) {
@@ -168,6 +169,27 @@ fn check_limits(file: &Path, limits: &LimitsConfig) -> Result<(), Error> {
     ];
     for (key, value) in bounds {
         check_range(file, &format!("limits.{key}"), value, 1..=10_000_000)?;
+    }
+    Ok(())
+}
+
+/// A request has 45 seconds in all (`server.timed_out`), and evidence is one part of a login.
+fn check_revocation(file: &Path, config: &Config) -> Result<(), Error> {
+    for (index, anchor) in config.trust_anchor.iter().enumerate() {
+        let revocation = &anchor.revocation;
+        let bounds = [
+            ("time_budget_ms", revocation.time_budget_ms, 100, 20_000),
+            (
+                "crl_refresh_seconds",
+                revocation.crl_refresh_seconds,
+                1,
+                7 * 86_400,
+            ),
+        ];
+        for (key, value, least, most) in bounds {
+            let key = format!("trust_anchor[{index}].revocation.{key}");
+            check_range(file, &key, value, least..=most)?;
+        }
     }
     Ok(())
 }

@@ -85,6 +85,7 @@ fn make_paths_absolute(config: &mut Config, folder: &Path) {
     let absolute = |path: &mut PathBuf| *path = folder.join(&*path);
     config.clients_file.iter_mut().for_each(absolute);
     absolute(&mut config.keys.dir);
+    absolute(&mut config.revocation.dir);
     absolute(&mut config.keys.challenge_key);
     absolute(&mut config.keys.challenge_list);
     if let Some(tls) = &mut config.tls {

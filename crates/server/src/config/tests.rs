@@ -61,6 +61,8 @@ fn what_may_be_left_out_has_the_documented_default() {
             "absolute_seconds",
             "hosts",
             "stale_crl_grace_seconds",
+            "order",
+            "time_budget_ms",
             "crl_refresh_seconds",
             "ocsp_nonce",
             "intermediates",
@@ -156,6 +158,18 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "\"127.0.0.1:8090\"",
         "\"http://127.0.0.1:8090\"",
         "trust_anchor[0].revocation.hosts[0]",
+    ),
+    (
+        "order",
+        "order = \"ocsp_then_crl\"",
+        "order = \"crl\"",
+        "trust_anchor[0].revocation.order",
+    ),
+    (
+        "time budget",
+        "time_budget_ms = 4000",
+        "time_budget_ms = 99",
+        "trust_anchor[0].revocation.time_budget_ms",
     ),
     (
         "redirect",

@@ -49,6 +49,7 @@ pub(crate) fn metadata_of(issuer: &str, weakest_acr: Acr) -> ProviderMetadata {
             "acr",
             "amr",
             "sid",
+            "revocation_age",
             "name",
             "given_name",
             "family_name",

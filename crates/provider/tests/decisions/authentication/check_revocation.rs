@@ -1,9 +1,14 @@
 use super::super::world::{HeldEvidence, PORTAL, Settings, World};
 
 #[tokio::test]
-async fn a_card_that_no_list_names_is_accepted_and_no_age_is_noted() {
+async fn a_login_on_current_evidence_tells_its_source_and_age_and_notes_no_grace() {
     let world = World::new().await;
     let (_, _) = world.log_in(PORTAL, None).await;
+    let accepted: serde_json::Value =
+        serde_json::from_str(&world.event("login.accepted").await.details).unwrap();
+    assert_eq!(accepted["revocation_source"], "crl");
+    assert_eq!(accepted["revocation_age_seconds"], 3600);
+    assert_eq!(accepted["revocation_stale_by_seconds"], 0);
     assert!(
         world
             .events()
@@ -45,5 +50,12 @@ async fn a_stale_list_within_the_operators_grace_is_used_and_put_on_record() {
     world.evidence = HeldEvidence::stale();
     world.log_in(PORTAL, None).await;
     let event = world.event("revocation.grace_used").await;
-    assert_eq!(event.details, r#"{"age_seconds":172800}"#);
+    assert_eq!(
+        event.details,
+        r#"{"age_seconds":172800,"stale_by_seconds":3600}"#
+    );
+    let accepted: serde_json::Value =
+        serde_json::from_str(&world.event("login.accepted").await.details).unwrap();
+    assert_eq!(accepted["revocation_age_seconds"], 172_800);
+    assert_eq!(accepted["revocation_stale_by_seconds"], 3600);
 }

@@ -1,6 +1,8 @@
 use async_trait::async_trait;
-use cardea_pki::{Evidence, EvidenceSource};
-use cardea_provider::{LoginAttempt, PresenceOutcome, RevocationSource, SessionState};
+use cardea_pki::Evidence;
+use cardea_provider::{
+    EvidenceRequest, LoginAttempt, PresenceOutcome, RevocationSource, SessionState,
+};
 use cardea_test_pki::{CardProfile, KeyKind, PersonIdentifier};
 
 use super::super::world::{Answer, Begun, Instance, PORTAL, Settings, World};
@@ -93,7 +95,7 @@ struct Overtaken<'a> {
 
 #[async_trait]
 impl RevocationSource for Overtaken<'_> {
-    async fn fetch(&self, sources: &[EvidenceSource]) -> Evidence {
+    async fn fetch(&self, wanted: EvidenceRequest<'_>) -> Evidence {
         let Self { world, begun, .. } = self;
         world.post(begun, self.other).await.unwrap();
         if self.complete {
@@ -104,7 +106,7 @@ impl RevocationSource for Overtaken<'_> {
                     .complete_authorization(&begun.request_id, begun.cookie(), None);
             complete.await.unwrap();
         }
-        world.evidence.fetch(sources).await
+        world.evidence.fetch(wanted).await
     }
 }
 

@@ -1,8 +1,8 @@
 //! Revocation evidence held in memory.
 
 use async_trait::async_trait;
-use cardea_pki::{Evidence, EvidenceSource};
-use cardea_provider::RevocationSource;
+use cardea_pki::{Evidence, revocation::sources};
+use cardea_provider::{EvidenceRequest, RevocationSource};
 use cardea_test_pki::{AuthorityName, CrlSpec, IssuedCertificate, TestPki};
 use time::Duration;
 
@@ -45,9 +45,9 @@ impl HeldEvidence {
 
 #[async_trait]
 impl RevocationSource for HeldEvidence {
-    async fn fetch(&self, sources: &[EvidenceSource]) -> Evidence {
+    async fn fetch(&self, wanted: EvidenceRequest<'_>) -> Evidence {
         let mut evidence = Evidence::default();
-        for source in sources {
+        for source in &sources(wanted.path) {
             match self {
                 Self::Crls(crls) => {
                     for crl in crls {
