@@ -46,4 +46,6 @@ pub use presence::{
     verify_presence,
 };
 pub use signing_input::{AssertionClaims, Confirmation, SigningInput, UserVerification};
-pub use unverified::{ASSERTION_BYTES_MAX, ASSERTION_TYP, UnverifiedAssertion, VerifiedAssertion};
+pub use unverified::{
+    ASSERTION_BYTES_MAX, ASSERTION_TYP, CARD_ALGORITHMS, UnverifiedAssertion, VerifiedAssertion,
+};

@@ -10,6 +10,14 @@ pub const ASSERTION_TYP: &str = "card-assertion+jwt";
 /// Longest assertion, in bytes: a card's certificate and one or two issuing CAs.
 pub const ASSERTION_BYTES_MAX: usize = 24 * 1024;
 
+/// The algorithms that a card may sign with unless its profile says otherwise.
+pub const CARD_ALGORITHMS: [Algorithm; 4] = [
+    Algorithm::Rs256,
+    Algorithm::Ps256,
+    Algorithm::Es256,
+    Algorithm::Es384,
+];
+
 /// An assertion whose signature nobody has checked.
 ///
 /// Its claims may be compared with what was expected, to refuse early; nothing else may use them.
@@ -26,6 +34,7 @@ pub struct UnverifiedAssertion<'a> {
 pub struct VerifiedAssertion {
     claims: AssertionClaims,
     hash: String,
+    algorithm: Algorithm,
 }
 
 impl<'a> UnverifiedAssertion<'a> {
@@ -34,7 +43,7 @@ impl<'a> UnverifiedAssertion<'a> {
     /// # Errors
     /// [`Error::Jose`] or [`Error::OriginMalformed`].
     pub fn parse(compact: &'a str) -> Result<Self, Error> {
-        let jws = UnverifiedJws::parse(compact, ASSERTION_BYTES_MAX)?;
+        let jws = UnverifiedJws::parse_by_card(compact, ASSERTION_BYTES_MAX)?;
         let certificates = jws.x5c()?;
         let claims = jws.unverified_claims()?;
         Ok(Self {
@@ -66,14 +75,19 @@ impl<'a> UnverifiedAssertion<'a> {
         &self.claims
     }
 
-    /// Checks the signature with the leaf certificate's key. The algorithm follows from the key.
+    /// Checks the signature with the leaf certificate's key. The algorithm follows from the key;
+    /// `allowed` are the ones that the caller's cards sign with, such as [`CARD_ALGORITHMS`].
     ///
     /// # Errors
-    /// [`Error::SignatureInvalid`], or [`Error::Jose`] for another `typ` or a key that no card
-    /// algorithm uses.
-    pub fn verify(self, leaf_key: PKey<Public>) -> Result<VerifiedAssertion, Error> {
-        use Algorithm::{Es256, Es384, Ps256, Rs256};
-        let key = VerifyingKey::from_public_key(leaf_key, &[Rs256, Ps256, Es256, Es384])?;
+    /// [`Error::SignatureInvalid`], or [`Error::Jose`] for another `typ`, for an `alg` that does
+    /// not fit the key, and for a key that no allowed algorithm uses.
+    pub fn verify(
+        self,
+        leaf_key: PKey<Public>,
+        allowed: &[Algorithm],
+    ) -> Result<VerifiedAssertion, Error> {
+        let key = VerifyingKey::from_card_key(leaf_key, allowed)?;
+        let algorithm = self.jws.algorithm();
         let hash = sha256_base64url(self.compact.as_bytes());
         self.jws
             .verify(&key, ASSERTION_TYP)
@@ -81,6 +95,7 @@ impl<'a> UnverifiedAssertion<'a> {
         Ok(VerifiedAssertion {
             claims: self.claims,
             hash,
+            algorithm,
         })
     }
 }
@@ -90,6 +105,12 @@ impl VerifiedAssertion {
     #[must_use]
     pub fn claims(&self) -> &AssertionClaims {
         &self.claims
+    }
+
+    /// The algorithm of the card's signature; which ones a card may use, its profile says.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// SHA-256 of the compact assertion, base64url: what the agent's attestation names.

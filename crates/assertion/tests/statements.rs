@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cardea_assertion::{
-    AssertionClaims, AttestationClaims, ChallengeKeyList, Confirmation, Error, LoginChallenge,
-    PresenceState, Purpose, SigningInput, UnverifiedAssertion, UnverifiedChallenge,
+    AssertionClaims, AttestationClaims, CARD_ALGORITHMS, ChallengeKeyList, Confirmation, Error,
+    LoginChallenge, PresenceState, Purpose, SigningInput, UnverifiedAssertion, UnverifiedChallenge,
     UserVerification, VerifiedAssertion, sign_departed, sign_present, verify_attestation,
     verify_challenge_keys, verify_presence,
 };
@@ -156,7 +156,7 @@ impl Login {
     fn verify(&self, text: &str) -> Result<VerifiedAssertion, Error> {
         let der = self.card.public_key_to_der().unwrap();
         let public = openssl::pkey::PKey::public_key_from_der(&der).unwrap();
-        UnverifiedAssertion::parse(text)?.verify(public)
+        UnverifiedAssertion::parse(text)?.verify(public, &CARD_ALGORITHMS)
     }
 }
 

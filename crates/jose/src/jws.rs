@@ -38,9 +38,15 @@ impl VerifyingKey {
     /// The key of a JWK; its `alg`, where present, is the only algorithm accepted.
     ///
     /// # Errors
-    /// [`Error::KeyInvalid`], or [`Error::AlgorithmNotAllowed`] when `alg` does not fit the key.
+    /// [`Error::KeyInvalid`], also for a key whose `use` or `key_ops` is not for signatures, or
+    /// [`Error::AlgorithmNotAllowed`] when `alg` does not fit the key.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
         let key = jwk.public_key()?;
+        if !jwk.is_for_signatures() {
+            return Err(Error::KeyInvalid {
+                reason: "not meant for signatures",
+            });
+        }
         match jwk.alg {
             Some(algorithm) => Self::from_public_key(key, &[algorithm]),
             None => {
@@ -50,12 +56,49 @@ impl VerifyingKey {
         }
     }
 
-    /// A public key, such as a certificate's, with the algorithms that the caller allows.
+    /// A public key with the algorithms that the caller allows.
     ///
     /// # Errors
     /// [`Error::AlgorithmNotAllowed`] when none of them fits the key.
     pub fn from_public_key(key: PKey<Public>, allowed: &[Algorithm]) -> Result<Self, Error> {
         let fitting = Algorithm::for_public_key(&key);
+        Self::with_fitting(key, fitting, allowed)
+    }
+
+    /// The key of a card's certificate with the algorithms that the caller allows, for card
+    /// assertions only: this is the one way to a key that verifies [`Algorithm::Bp256r1`].
+    ///
+    /// # Errors
+    /// [`Error::AlgorithmNotAllowed`] when none of them fits the key.
+    pub fn from_card_key(key: PKey<Public>, allowed: &[Algorithm]) -> Result<Self, Error> {
+        let fitting = Algorithm::for_card_key(&key);
+        Self::with_fitting(key, fitting, allowed)
+    }
+
+    /// Verifies a signature in JWS form: RSA as long as the modulus, ECDSA as `r || s`.
+    ///
+    /// A compact JWS goes through [`UnverifiedJws::verify`], which looks at its `typ` as well.
+    ///
+    /// # Errors
+    /// [`Error::AlgorithmNotAllowed`] when the key is not for this algorithm,
+    /// [`Error::SignatureInvalid`] for everything else, so that no caller can tell why.
+    pub fn verify_signature(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        if !self.algorithms.contains(&algorithm) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        signature::verify(algorithm, &self.key, message, signature)
+    }
+
+    fn with_fitting(
+        key: PKey<Public>,
+        fitting: &[Algorithm],
+        allowed: &[Algorithm],
+    ) -> Result<Self, Error> {
         let algorithms: Vec<_> = allowed
             .iter()
             .copied()
@@ -68,11 +111,21 @@ impl VerifyingKey {
     }
 }
 
-/// The header parameters that matter here. Unknown ones are ignored as RFC 7515 section 4 asks;
-/// those that would make us fetch or trust something are noticed, and refused.
-#[derive(Debug, Deserialize)]
+/// The header after judgement.
+#[derive(Debug)]
 struct Header {
     alg: Algorithm,
+    typ: Option<String>,
+    kid: Option<String>,
+    jwk: Option<Jwk>,
+    x5c: Option<Vec<String>>,
+}
+
+/// The header parameters that matter here. Unknown ones are ignored as RFC 7515 section 4 asks;
+/// those that would make us fetch or trust something are noticed, and refused.
+#[derive(Deserialize)]
+struct RawHeader {
+    alg: String,
     typ: Option<String>,
     kid: Option<String>,
     jwk: Option<Jwk>,
@@ -91,6 +144,23 @@ impl<'a> UnverifiedJws<'a> {
     /// [`Error::TooLarge`], [`Error::Malformed`], [`Error::AlgorithmNotAllowed`] for an `alg`
     /// outside the closed list, [`Error::HeaderRefused`] for `crit`, `jku`, `x5u` and `b64`.
     pub fn parse(compact: &'a str, bytes_max: usize) -> Result<Self, Error> {
+        Self::parse_named(compact, bytes_max, |name| name.parse())
+    }
+
+    /// As [`UnverifiedJws::parse`], for what a card signs: `alg` may be
+    /// [`Algorithm::Bp256r1`] too.
+    ///
+    /// # Errors
+    /// As [`UnverifiedJws::parse`].
+    pub fn parse_by_card(compact: &'a str, bytes_max: usize) -> Result<Self, Error> {
+        Self::parse_named(compact, bytes_max, Algorithm::named_by_card)
+    }
+
+    fn parse_named(
+        compact: &'a str,
+        bytes_max: usize,
+        algorithm_named: impl Fn(&str) -> Result<Algorithm, Error>,
+    ) -> Result<Self, Error> {
         if compact.len() > bytes_max {
             return Err(Error::TooLarge {
                 bytes: compact.len(),
@@ -107,7 +177,7 @@ impl<'a> UnverifiedJws<'a> {
             .ok_or(Error::Malformed {
                 reason: "not three parts",
             })?;
-        let header = Header::parse(&parse_base64url(header)?)?;
+        let header = Header::parse(&parse_base64url(header)?, algorithm_named)?;
         let (payload, signature) = (parse_base64url(payload)?, parse_base64url(signature)?);
         Ok(Self {
             signing_input,
@@ -184,11 +254,8 @@ impl<'a> UnverifiedJws<'a> {
                 expected: typ.to_owned(),
             });
         }
-        if !key.algorithms.contains(&self.header.alg) {
-            return Err(Error::AlgorithmNotAllowed);
-        }
         let message = self.signing_input.as_bytes();
-        signature::verify(self.header.alg, &key.key, message, &self.signature)?;
+        key.verify_signature(self.header.alg, message, &self.signature)?;
         Ok(VerifiedJws {
             payload: self.payload,
         })
@@ -206,17 +273,14 @@ impl VerifiedJws {
 }
 
 impl Header {
-    fn parse(json: &[u8]) -> Result<Self, Error> {
-        let header: Self = serde_json::from_slice(json).map_err(|error| {
-            // An unknown `alg` is a refusal of its own; serde names the variants it expected.
-            if error.to_string().starts_with("unknown variant") {
-                Error::AlgorithmNotAllowed
-            } else {
-                Error::Malformed {
-                    reason: "the header is not what RFC 7515 describes",
-                }
-            }
+    fn parse(
+        json: &[u8],
+        algorithm_named: impl Fn(&str) -> Result<Algorithm, Error>,
+    ) -> Result<Self, Error> {
+        let header: RawHeader = serde_json::from_slice(json).map_err(|_| Error::Malformed {
+            reason: "the header is not what RFC 7515 describes",
         })?;
+        let alg = algorithm_named(&header.alg)?;
         let refused = [
             ("crit", header.crit.is_some()),
             ("jku", header.jku.is_some()),
@@ -225,7 +289,13 @@ impl Header {
         ];
         match refused.into_iter().find(|(_, present)| *present) {
             Some((parameter, _)) => Err(Error::HeaderRefused { parameter }),
-            None => Ok(header),
+            None => Ok(Self {
+                alg,
+                typ: header.typ,
+                kid: header.kid,
+                jwk: header.jwk,
+                x5c: header.x5c,
+            }),
         }
     }
 }

@@ -24,15 +24,17 @@ mod digest;
 mod error;
 mod jwk;
 mod jws;
+mod key_floor;
 mod openssl_provider;
 mod signature;
 mod signing_key;
 
-pub use algorithm::{Algorithm, RSA_BITS_MAX, RSA_BITS_MIN};
+pub use algorithm::Algorithm;
 pub use digest::{
     base64url, constant_time_eq, parse_base64url, random_base64url, sha256_base64url,
 };
 pub use error::Error;
 pub use jwk::{Jwk, JwkSet};
 pub use jws::{UnverifiedJws, VerifiedJws, VerifyingKey};
+pub use key_floor::{RSA_BITS_MAX, RSA_BITS_MIN};
 pub use signing_key::SigningKey;

@@ -32,6 +32,7 @@ pub(crate) fn install() {
 
 struct OpensslSigner {
     algorithm: Algorithm,
+    named: jsonwebtoken::Algorithm,
     key: PKey<Private>,
 }
 
@@ -44,14 +45,14 @@ impl Signer<Vec<u8>> for OpensslSigner {
 
 impl JwtSigner for OpensslSigner {
     fn algorithm(&self) -> jsonwebtoken::Algorithm {
-        to_jsonwebtoken(self.algorithm)
+        self.named
     }
 }
 
 fn signer(algorithm: &jsonwebtoken::Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
-    let algorithm = from_jsonwebtoken(*algorithm)?;
     Ok(Box::new(OpensslSigner {
-        algorithm,
+        algorithm: from_jsonwebtoken(*algorithm)?,
+        named: *algorithm,
         key: parsed(key.as_bytes())?,
     }))
 }
@@ -94,14 +95,15 @@ fn from_jsonwebtoken(algorithm: jsonwebtoken::Algorithm) -> Result<Algorithm> {
     }
 }
 
-/// `jsonwebtoken`'s name for our algorithm.
-pub(crate) fn to_jsonwebtoken(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+/// `jsonwebtoken`'s name for our algorithm; it has none for the one that only cards sign with.
+pub(crate) fn to_jsonwebtoken(algorithm: Algorithm) -> Option<jsonwebtoken::Algorithm> {
     use jsonwebtoken::Algorithm as Theirs;
     match algorithm {
-        Algorithm::Rs256 => Theirs::RS256,
-        Algorithm::Ps256 => Theirs::PS256,
-        Algorithm::Es256 => Theirs::ES256,
-        Algorithm::Es384 => Theirs::ES384,
-        Algorithm::EdDsa => Theirs::EdDSA,
+        Algorithm::Rs256 => Some(Theirs::RS256),
+        Algorithm::Ps256 => Some(Theirs::PS256),
+        Algorithm::Es256 => Some(Theirs::ES256),
+        Algorithm::Es384 => Some(Theirs::ES384),
+        Algorithm::EdDsa => Some(Theirs::EdDSA),
+        Algorithm::Bp256r1 => None,
     }
 }

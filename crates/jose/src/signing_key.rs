@@ -17,6 +17,7 @@ use crate::{Algorithm, Error, Jwk};
 #[derive(Clone)]
 pub struct SigningKey {
     algorithm: Algorithm,
+    named: jsonwebtoken::Algorithm,
     key: PKey<Private>,
     encoding_key: EncodingKey,
     public_jwk: Jwk,
@@ -26,13 +27,14 @@ impl SigningKey {
     /// Makes a fresh key: RSA 2048 for the RSA algorithms.
     ///
     /// # Errors
-    /// [`Error::CryptoFailed`].
+    /// [`Error::CryptoFailed`], [`Error::AlgorithmNotAllowed`] for [`Algorithm::Bp256r1`].
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         let key = match algorithm {
             Algorithm::Rs256 | Algorithm::Ps256 => PKey::from_rsa(Rsa::generate(2048)?)?,
             Algorithm::Es256 => generate_ec(Nid::X9_62_PRIME256V1)?,
             Algorithm::Es384 => generate_ec(Nid::SECP384R1)?,
             Algorithm::EdDsa => PKey::generate_ed25519()?,
+            Algorithm::Bp256r1 => return Err(Error::AlgorithmNotAllowed),
         };
         Self::from_private_key(algorithm, key)
     }
@@ -57,18 +59,23 @@ impl SigningKey {
         if !Algorithm::for_public_key(&key).contains(&algorithm) {
             return Err(Error::AlgorithmNotAllowed);
         }
+        let named =
+            openssl_provider::to_jsonwebtoken(algorithm).ok_or(Error::AlgorithmNotAllowed)?;
         let mut public_jwk = Jwk::from_public_key(&key)?;
         public_jwk.alg = Some(algorithm);
         public_jwk.intended_use = Some("sig".to_owned());
         let der = Zeroizing::new(key.private_key_to_pkcs8()?);
         let encoding_key = match algorithm {
             Algorithm::Rs256 | Algorithm::Ps256 => EncodingKey::from_rsa_der(&der),
-            Algorithm::Es256 | Algorithm::Es384 => EncodingKey::from_ec_der(&der),
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::Bp256r1 => {
+                EncodingKey::from_ec_der(&der)
+            }
             Algorithm::EdDsa => EncodingKey::from_ed_der(&der),
         };
         openssl_provider::install();
         Ok(Self {
             algorithm,
+            named,
             key,
             encoding_key,
             public_jwk,
@@ -127,7 +134,7 @@ impl SigningKey {
     }
 
     fn header(&self, typ: &str) -> Header {
-        let mut header = Header::new(openssl_provider::to_jsonwebtoken(self.algorithm));
+        let mut header = Header::new(self.named);
         header.typ = Some(typ.to_owned());
         header
     }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use cardea_assertion::{UnverifiedAssertion, UserVerification, verify_attestation};
+use cardea_assertion::{
+    CARD_ALGORITHMS, UnverifiedAssertion, UserVerification, verify_attestation,
+};
 use cardea_jose::sha256_base64url;
 use cardea_test_pki::{CardProfile, KeyKind};
 use cardea_virtual_card::{Fault, Trigger};
@@ -23,7 +25,9 @@ pub(crate) fn verify(last_line: &Value, workstation: &Workstation, challenge: &s
     };
     let assertion = UnverifiedAssertion::parse(member("assertion")).unwrap();
     let certificate = X509::from_der(assertion.leaf_certificate_der()).unwrap();
-    let verified = assertion.verify(certificate.public_key().unwrap()).unwrap();
+    let verified = assertion
+        .verify(certificate.public_key().unwrap(), &CARD_ALGORITHMS)
+        .unwrap();
     verify_attestation(member("attestation"), &verified).unwrap();
     let claims = verified.claims();
     assert_eq!(claims.aud, workstation.issuer.url);

@@ -2,7 +2,9 @@
 //!
 //! Whose key the card's is, nobody knows before the next step.
 
-use cardea_assertion::{InstanceThumbprint, VerifiedAssertion, verify_attestation};
+use cardea_assertion::{
+    CARD_ALGORITHMS, InstanceThumbprint, VerifiedAssertion, verify_attestation,
+};
 use cardea_pki::Certificate;
 
 use crate::Error;
@@ -24,7 +26,8 @@ pub(super) fn verify_signatures(addressed: Addressed<'_>) -> Result<SignaturesVe
     let extra = extra
         .map(|der| Certificate::parse(der))
         .collect::<Result<Vec<_>, _>>()?;
-    let assertion = shaped.assertion.verify(certificate.public_key().clone())?;
+    let key = certificate.public_key().clone();
+    let assertion = shaped.assertion.verify(key, &CARD_ALGORITHMS)?;
     let instance = verify_attestation(shaped.attestation, &assertion)?;
     Ok(SignaturesVerified {
         assertion,
