@@ -1,7 +1,6 @@
 //! The server put together from its configuration.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use cardea_provider::Provider;
@@ -39,7 +38,7 @@ impl App {
     /// [`Error`], with the file and what to do about it.
     pub async fn build(config: &Config) -> Result<Self, Error> {
         let keys = ServerKeys::load(&config.keys, &config.issuer)?;
-        let (provider_config, hosts) = provider_config::build(config)?;
+        let (provider_config, anchors) = provider_config::build(config)?;
         let weakest_acr = provider_config.user_verification.weakest_acr();
         let http = HttpClient::new().map_err(|source| Error::HttpClientUnusable { source })?;
         let store = open_store(&config.database.url).await?;
@@ -51,13 +50,6 @@ impl App {
             Arc::new(SystemClock),
         )
         .map_err(|source| Error::ProviderRefused { source })?;
-        let refresh = config
-            .trust_anchor
-            .iter()
-            .map(|anchor| anchor.revocation.crl_refresh_seconds)
-            .min()
-            .unwrap_or_default();
-        let refresh = Duration::from_secs(u64::from(refresh));
         let state = AppState::new(Inner {
             provider,
             https: config.issuer.is_https(),
@@ -65,7 +57,12 @@ impl App {
             presence_config: config.presence,
             presence: PresenceRegistry::default(),
             presence_places: Places::new(&config.presence),
-            revocation: RevocationFetcher::new(http.clone(), hosts, refresh),
+            revocation: RevocationFetcher::new(
+                http.clone(),
+                Arc::new(SystemClock),
+                anchors,
+                Some(&config.revocation.dir),
+            ),
             logout_sender: LogoutSender::new(http),
             challenge_list: keys.challenge_list,
             metadata: metadata_of(config.issuer.as_str(), weakest_acr),

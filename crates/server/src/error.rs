@@ -151,6 +151,7 @@ impl Error {
         "server.presence_key_changed",
         "server.clock_set_back",
         "server.file_limit_low",
+        "server.list_not_stored",
     ];
 
     /// The stable code of this failure.

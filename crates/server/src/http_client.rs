@@ -5,8 +5,12 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED,
+};
 use reqwest::{Client, Response, StatusCode, Url};
+use serde::{Deserialize, Serialize};
 
 /// Time to reach the far side.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -26,12 +30,28 @@ pub(crate) struct Budget {
     pub(crate) bytes_max: usize,
 }
 
+/// What a publisher calls the version of a document that it gave (RFC 9110 section 8.8).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Validators {
+    /// `ETag`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) etag: Option<String>,
+    /// `Last-Modified`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) last_modified: Option<String>,
+}
+
+/// Bytes of a validator that are kept at most; a longer one is not sent back.
+const VALIDATOR_BYTES_MAX: usize = 256;
+
 /// An answer, whatever its status.
 #[derive(Debug)]
 #[non_exhaustive]
 pub(crate) struct Answer {
     /// The HTTP status.
     pub(crate) status: StatusCode,
+    /// The version that it is of.
+    pub(crate) validators: Validators,
     /// The whole body.
     pub(crate) body: Vec<u8>,
 }
@@ -41,10 +61,10 @@ pub(crate) struct Answer {
 #[non_exhaustive]
 pub(crate) enum FetchError {
     /// The exchange took longer than its budget.
-    #[error("no answer within {seconds} s")]
+    #[error("no answer within {milliseconds} ms")]
     TimedOut {
         /// The budget.
-        seconds: u64,
+        milliseconds: u128,
     },
     /// The body is longer than its budget.
     #[error("the answer is longer than {bytes_max} bytes")]
@@ -73,12 +93,28 @@ impl HttpClient {
         Ok(Self { client })
     }
 
-    /// Fetches `url`.
+    /// Fetches `url`, unless the far side has the version of `known` still: it then answers with
+    /// status 304 and no body (RFC 9110 section 13.1).
     ///
     /// # Errors
     /// [`FetchError`] when there is no whole answer within `budget`.
-    pub(crate) async fn get(&self, url: Url, budget: Budget) -> Result<Answer, FetchError> {
-        exchange(self.client.get(url), budget).await
+    pub(crate) async fn get_if_changed(
+        &self,
+        url: Url,
+        known: &Validators,
+        budget: Budget,
+    ) -> Result<Answer, FetchError> {
+        let mut request = self.client.get(url);
+        for (name, value) in [
+            (IF_NONE_MATCH, &known.etag),
+            (IF_MODIFIED_SINCE, &known.last_modified),
+        ] {
+            let value = value.as_deref().map(HeaderValue::from_str);
+            if let Some(Ok(value)) = value {
+                request = request.header(name, value);
+            }
+        }
+        exchange(request, budget).await
     }
 
     /// Posts `body` to `url`.
@@ -104,6 +140,19 @@ impl HttpClient {
     }
 }
 
+impl Validators {
+    fn read(headers: &HeaderMap) -> Self {
+        let text = |name: HeaderName| {
+            let value = headers.get(name)?.to_str().ok()?;
+            (value.len() <= VALIDATOR_BYTES_MAX).then(|| value.to_owned())
+        };
+        Self {
+            etag: text(ETAG),
+            last_modified: text(LAST_MODIFIED),
+        }
+    }
+}
+
 async fn exchange(request: reqwest::RequestBuilder, budget: Budget) -> Result<Answer, FetchError> {
     let whole = async {
         let response = request.send().await.map_err(without_url)?;
@@ -112,13 +161,19 @@ async fn exchange(request: reqwest::RequestBuilder, budget: Budget) -> Result<An
     match tokio::time::timeout(budget.time, whole).await {
         Ok(outcome) => outcome,
         Err(_) => Err(FetchError::TimedOut {
-            seconds: budget.time.as_secs(),
+            milliseconds: budget.time.as_millis(),
         }),
     }
 }
 
 async fn read_bounded(mut response: Response, bytes_max: usize) -> Result<Answer, FetchError> {
     let status = response.status();
+    let validators = Validators::read(response.headers());
+    // What announces itself as too long need not be read to its end.
+    let announced = response.content_length().unwrap_or_default();
+    if usize::try_from(announced).is_ok_and(|announced| announced > bytes_max) {
+        return Err(FetchError::TooLarge { bytes_max });
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(without_url)? {
         if body.len().saturating_add(chunk.len()) > bytes_max {
@@ -126,7 +181,11 @@ async fn read_bounded(mut response: Response, bytes_max: usize) -> Result<Answer
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, body })
+    Ok(Answer {
+        status,
+        validators,
+        body,
+    })
 }
 
 /// URLs may carry values that do not belong into logs.

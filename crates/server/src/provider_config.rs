@@ -21,15 +21,19 @@ use crate::config::{
 };
 use crate::error::Error;
 use crate::key_file::unusable;
-use crate::revocation_fetch::AllowedHosts;
+use crate::revocation_fetch::AnchorSettings;
 
-/// The provider's configuration, and the hosts that its trust anchors name.
-pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, AllowedHosts), Error> {
-    let mut hosts = AllowedHosts::default();
+/// The provider's configuration, and how the evidence of its trust anchors is fetched.
+pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettings>), Error> {
+    let mut anchors = Vec::new();
     let mut card_rules = Vec::new();
     for anchor in &config.trust_anchor {
         let rules = card_rules_of(anchor)?;
-        hosts.add(&anchor.revocation.hosts, &rules.trust_store);
+        anchors.push(AnchorSettings::new(
+            &anchor.name,
+            &anchor.revocation,
+            &rules.trust_store,
+        ));
         card_rules.push(rules);
     }
     let refused = |source| Error::ProviderRefused { source };
@@ -45,7 +49,7 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, AllowedHosts), E
         lifetimes: lifetimes_of(config),
         user_verification: UserVerificationPolicy::default(),
     };
-    Ok((provider_config, hosts))
+    Ok((provider_config, anchors))
 }
 
 fn lifetimes_of(config: &Config) -> Lifetimes {

@@ -1,132 +1,166 @@
-//! Revocation evidence over HTTP: CRLs with a cache, OCSP with a nonce.
+//! Revocation evidence over HTTP and LDAP: CRLs kept in memory and on disk, OCSP with a nonce.
 //!
-//! Addresses come out of certificates, so only hosts are asked that the configuration or the
-//! configured authorities' own certificates name (attack A20). Nothing here judges evidence:
-//! `cardea-pki` does. What does not answer is noted as unreachable.
+//! Addresses come out of certificates, so only hosts are asked that the anchor's configuration or
+//! its own certificates name (attack A20). Nothing here judges evidence: `cardea-pki` does. What
+//! does not answer is noted as unreachable.
+//!
+//! A login costs no more than its anchor's time budget, whatever the far side does: lists are
+//! fetched, read and replaced in the background ([`lists`]), responders are asked for so long and
+//! no longer ([`ocsp`]), and who does not answer is left alone for a while ([`breaker`]). A restart
+//! goes on with the lists on disk ([`list_store`]).
 
+mod address;
 mod allowed_hosts;
-mod crl_cache;
+mod breaker;
+mod gathering;
+mod list_store;
+mod lists;
 mod ocsp;
+#[cfg(test)]
+mod tests;
+mod warm_up;
 
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cardea_pki::revocation::{Crl, sources};
-use cardea_pki::{Evidence, EvidenceSource};
-use cardea_provider::{EvidenceRequest, RevocationSource};
-use futures_util::future::join_all;
+use cardea_pki::{Certificate, Evidence, TrustStore};
+use cardea_provider::{Clock, EvidenceRequest, RevocationSource};
 use url::Url;
 
-pub(crate) use self::allowed_hosts::AllowedHosts;
-use self::crl_cache::CrlCache;
+use self::allowed_hosts::AllowedHosts;
+use self::gathering::Gathering;
+use self::list_store::ListStore;
+pub(crate) use self::list_store::{StoredList, stored_lists};
+use self::lists::Lists;
+use self::ocsp::Responders;
+use crate::config::RevocationConfig;
 use crate::http_client::HttpClient;
+
+/// Hosts that the operator is told of once, when a certificate names them and they are not asked.
+const REFUSED_HOSTS_MAX: usize = 256;
 
 /// Fetches evidence for certification paths.
 pub(crate) struct RevocationFetcher {
-    http: HttpClient,
-    hosts: AllowedHosts,
-    crls: CrlCache,
+    anchors: HashMap<String, AnchorSettings>,
+    lists: Lists,
+    responders: Responders,
+    refused_hosts: Mutex<HashSet<String>>,
 }
 
-/// What one address of one certificate gave.
-enum Piece {
-    Crl(Crl),
-    Ocsp { body: Vec<u8>, nonce: Vec<u8> },
-    Nothing,
+/// What is configured about the evidence of one trust anchor.
+#[derive(Clone, Debug)]
+pub(crate) struct AnchorSettings {
+    /// Name of the card rules.
+    name: String,
+    hosts: AllowedHosts,
+    /// How long a login waits at most.
+    time_budget: Duration,
+    /// The age after which a list is fetched anew.
+    refresh: Duration,
+    /// The anchors and issuing authorities that are configured.
+    authorities: Vec<Certificate>,
+}
+
+impl AnchorSettings {
+    /// The settings of the card rules `name`.
+    pub(crate) fn new(name: &str, config: &RevocationConfig, store: &TrustStore) -> Self {
+        Self {
+            name: name.to_owned(),
+            hosts: AllowedHosts::new(&config.hosts, store),
+            time_budget: Duration::from_millis(u64::from(config.time_budget_ms)),
+            refresh: Duration::from_secs(u64::from(config.crl_refresh_seconds)),
+            authorities: store
+                .anchors()
+                .chain(store.intermediates())
+                .cloned()
+                .collect(),
+        }
+    }
 }
 
 impl RevocationFetcher {
-    /// `refresh` is the age after which a CRL is fetched anew.
-    pub(crate) fn new(http: HttpClient, hosts: AllowedHosts, refresh: Duration) -> Self {
-        let crls = CrlCache::new(http.clone(), refresh);
-        Self { http, hosts, crls }
-    }
-
-    /// Fetches CRLs that will soon be due, so that no login waits for them.
-    pub(crate) async fn refresh_crls(&self) {
-        self.crls.refresh_due().await;
-    }
-
-    async fn fetch_piece(&self, source: &EvidenceSource, kind: Kind, url: &str) -> Piece {
-        let Some(url) = self.allowed(url) else {
-            return Piece::Nothing;
-        };
-        match kind {
-            Kind::Crl => match self.crls.fetch(&url, &source.issuer).await {
-                Some(crl) => Piece::Crl(crl),
-                None => Piece::Nothing,
-            },
-            Kind::Ocsp => match ocsp::fetch(&self.http, &url, source).await {
-                Some((body, nonce)) => Piece::Ocsp { body, nonce },
-                None => Piece::Nothing,
-            },
+    /// Fetches for `anchors`, and keeps lists in the folder `dir`. Without a usable folder they are
+    /// kept in memory alone, which the operator is told.
+    pub(crate) fn new(
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        anchors: Vec<AnchorSettings>,
+        dir: Option<&Path>,
+    ) -> Self {
+        let store = dir.and_then(|dir| match ListStore::open(dir) {
+            Ok(store) => Some(store),
+            Err(error) => {
+                tracing::error!(
+                    dir = %dir.display(),
+                    %error,
+                    code = "server.list_not_stored",
+                    "revocation lists are kept in memory alone: their folder cannot be used"
+                );
+                None
+            }
+        });
+        let mut authorities: Vec<Certificate> = Vec::new();
+        for authority in anchors.iter().flat_map(|anchor| &anchor.authorities) {
+            if !authorities.contains(authority) {
+                authorities.push(authority.clone());
+            }
+        }
+        Self {
+            lists: Lists::new(http.clone(), Arc::clone(&clock), store, authorities),
+            responders: Responders::new(http, clock),
+            anchors: anchors
+                .into_iter()
+                .map(|anchor| (anchor.name.clone(), anchor))
+                .collect(),
+            refused_hosts: Mutex::default(),
         }
     }
 
-    fn allowed(&self, url: &str) -> Option<Url> {
-        let url = Url::parse(url).ok()?;
-        if self.hosts.allow(&url) {
+    /// Takes up stored lists, and fetches those that the configured authorities' certificates name
+    /// and those that will soon be due, so that no login waits for them.
+    pub(crate) async fn refresh_lists(&self) {
+        self.lists.load().await;
+        for anchor in self.anchors.values() {
+            self.warm_up(anchor);
+        }
+        self.lists.refresh_due().await;
+    }
+
+    /// The address, if it may be asked.
+    fn allowed(&self, anchor: &AnchorSettings, text: &str) -> Option<Url> {
+        let url = Url::parse(text).ok()?;
+        if anchor.hosts.allow(&url) {
             return Some(url);
         }
         let host = url.host_str().unwrap_or_default();
-        tracing::warn!(
-            host,
-            port = url.port(),
-            code = "pki.revocation_unreachable",
-            "a certificate names a host for revocation evidence that is not configured"
-        );
+        let mut refused = self
+            .refused_hosts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < REFUSED_HOSTS_MAX && refused.insert(host.to_owned()) {
+            tracing::warn!(
+                host,
+                scheme = url.scheme(),
+                port = url.port(),
+                card_rules = anchor.name,
+                code = "pki.revocation_unreachable",
+                "a certificate names a host for revocation evidence that is not configured"
+            );
+        }
         None
     }
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Crl,
-    Ocsp,
 }
 
 #[async_trait]
 impl RevocationSource for RevocationFetcher {
     async fn fetch(&self, wanted: EvidenceRequest<'_>) -> Evidence {
-        let sources = sources(wanted.path);
-        let wanted: Vec<_> = sources
-            .iter()
-            .flat_map(|source| {
-                let crls = source
-                    .crl_urls
-                    .iter()
-                    .map(move |url| (source, Kind::Crl, url.as_str()));
-                let ocsp = source
-                    .ocsp_urls
-                    .iter()
-                    .map(move |url| (source, Kind::Ocsp, url.as_str()));
-                crls.chain(ocsp)
-            })
-            .take(ADDRESSES_MAX)
-            .collect();
-        let pieces = join_all(
-            wanted
-                .iter()
-                .map(|(source, kind, url)| self.fetch_piece(source, *kind, url)),
-        )
-        .await;
-        let mut evidence = Evidence::default();
-        for ((source, _, url), piece) in wanted.into_iter().zip(pieces) {
-            match piece {
-                Piece::Crl(crl) => evidence.crls.push(crl),
-                Piece::Ocsp { body, nonce } => {
-                    let added = evidence.add_ocsp_response(source, url, &body, Some(&nonce));
-                    if let Err(error) = added {
-                        tracing::warn!(code = error.code(), "an OCSP responder gave no answer");
-                    }
-                }
-                Piece::Nothing => evidence.note_unreachable(source, url),
-            }
+        match self.anchors.get(wanted.card_rules) {
+            Some(anchor) => Gathering::new(self, anchor, wanted).gather().await,
+            // Nothing is fetched by rules that nobody wrote; without evidence nobody is let in.
+            None => Evidence::default(),
         }
-        evidence.crl_numbers_seen = self.crls.numbers_seen();
-        evidence
     }
 }
-
-/// Addresses asked for one path: three certificates with a few addresses each.
-const ADDRESSES_MAX: usize = 12;

@@ -12,7 +12,7 @@ use crate::state::AppState;
 /// A session ends at most this much after its limit.
 const SWEEP: Duration = Duration::from_secs(2);
 const FORGET: Duration = Duration::from_secs(300);
-const REFRESH_CRLS: Duration = Duration::from_secs(60);
+const REFRESH_LISTS: Duration = Duration::from_secs(60);
 /// Rounds of one sweep; each ends a bounded number of sessions.
 const ROUNDS_MAX: usize = 50;
 
@@ -20,7 +20,7 @@ const ROUNDS_MAX: usize = 50;
 pub(crate) fn start(state: &AppState) {
     spawn(state, SWEEP, sweep);
     spawn(state, FORGET, forget);
-    spawn(state, REFRESH_CRLS, refresh_crls);
+    spawn(state, REFRESH_LISTS, refresh_lists);
 }
 
 fn spawn<F, Fut>(state: &AppState, every: Duration, work: F)
@@ -75,6 +75,6 @@ async fn forget(state: AppState) {
     }
 }
 
-async fn refresh_crls(state: AppState) {
-    state.revocation().refresh_crls().await;
+async fn refresh_lists(state: AppState) {
+    state.revocation().refresh_lists().await;
 }

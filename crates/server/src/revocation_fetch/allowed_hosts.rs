@@ -7,35 +7,51 @@ use url::Url;
 
 use crate::config::HostAndPort;
 
-/// Hosts from the configuration, and those that the configured certificates themselves name.
+/// Schemes of OCSP responders and of lists (RFC 5280 section 4.2.1.13).
+const WEB_SCHEMES: [&str; 2] = ["http", "https"];
+const DIRECTORY_SCHEMES: [&str; 2] = ["ldap", "ldaps"];
+
+/// The hosts of one trust anchor: those that its configuration names, and those that its own
+/// certificates name. A card of one issuer cannot have another issuer's hosts asked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedHosts(HashSet<HostAndPort>);
 
 impl AllowedHosts {
-    /// Allows the hosts of one trust anchor.
-    pub(crate) fn add(&mut self, configured: &[HostAndPort], store: &TrustStore) {
-        self.0.extend(configured.iter().cloned());
+    /// The hosts of one trust anchor.
+    pub(crate) fn new(configured: &[HostAndPort], store: &TrustStore) -> Self {
+        let mut hosts: HashSet<_> = configured.iter().cloned().collect();
         for certificate in store.anchors().chain(store.intermediates()) {
-            self.0.extend(hosts_named_by(certificate));
+            hosts.extend(hosts_named_by(certificate));
         }
+        Self(hosts)
     }
 
-    /// True for an http or https address of an allowed host, without user information.
+    /// True for an address of an allowed host, without user information.
     pub(crate) fn allow(&self, url: &Url) -> bool {
-        matches!(url.scheme(), "http" | "https")
+        is_fetched(url)
             && url.username().is_empty()
             && url.password().is_none()
             && HostAndPort::of(url).is_some_and(|host| self.0.contains(&host))
     }
 }
 
+/// Whether an address is a directory's.
+pub(super) fn is_directory(url: &Url) -> bool {
+    DIRECTORY_SCHEMES.contains(&url.scheme())
+}
+
+fn is_fetched(url: &Url) -> bool {
+    WEB_SCHEMES.contains(&url.scheme()) || is_directory(url)
+}
+
 fn hosts_named_by(certificate: &Certificate) -> impl Iterator<Item = HostAndPort> {
     certificate
         .crl_distribution_points()
         .iter()
+        .chain(certificate.freshest_crl())
         .chain(certificate.ocsp_urls())
         .filter_map(|url| Url::parse(url).ok())
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .filter(is_fetched)
         .filter_map(|url| HostAndPort::of(&url))
 }
 
@@ -53,9 +69,8 @@ mod tests {
         let pki = TestPki::shared().unwrap();
         let authority = pki.authority(AuthorityName::FORT_PERSONNES).unwrap();
         let certificate = Certificate::parse(authority.certificate_der()).unwrap();
-        let mut hosts = AllowedHosts::default();
         let configured = HostAndPort::try_from("ocsp.example.test:8091".to_owned()).unwrap();
-        hosts.add(
+        let hosts = AllowedHosts::new(
             &[configured],
             &TrustStore::new(Vec::new(), vec![certificate]),
         );
@@ -65,10 +80,32 @@ mod tests {
                 "http://igc.cardea.test/CRL/x.crl",
                 true,
             ),
+            (
+                "directory of the authority's own CRL",
+                "ldap://annuaire.cardea.test/cn=x?deltaRevocationList;binary?base",
+                true,
+            ),
+            (
+                "directory at another port",
+                "ldap://annuaire.cardea.test:390/cn=x",
+                false,
+            ),
+            ("directory without a host", "ldap:///cn=x", false),
+            (
+                "directory's host, percent-encoded",
+                "ldap://annuaire%2ecardea.test/cn=x",
+                false,
+            ),
+            ("directory elsewhere", "ldap://127.0.0.1/cn=x", false),
             ("configured host", "http://ocsp.example.test:8091/x", true),
             (
                 "configured host, other port",
                 "http://ocsp.example.test/x",
+                false,
+            ),
+            (
+                "configured host below another",
+                "http://ocsp.example.test.evil.test:8091/x",
                 false,
             ),
             (
@@ -77,14 +114,20 @@ mod tests {
                 false,
             ),
             ("loopback", "http://127.0.0.1/crl", false),
+            ("loopback as a number", "http://2130706433/crl", false),
+            ("loopback of v6", "http://[::1]/crl", false),
             ("user in front", "http://igc.cardea.test@evil.test/", false),
             (
                 "user of an allowed host",
                 "http://me@igc.cardea.test/",
                 false,
             ),
+            ("password alone", "http://:x@igc.cardea.test/", false),
             ("file", "file:///etc/passwd", false),
+            ("file of an allowed host", "file://igc.cardea.test/x", false),
+            ("ftp", "ftp://igc.cardea.test/x.crl", false),
             ("gopher", "gopher://igc.cardea.test/", false),
+            ("ldapi", "ldapi://igc.cardea.test/", false),
         ];
         for (name, url, allowed) in cases {
             assert_eq!(hosts.allow(&Url::parse(url).unwrap()), allowed, "{name}");

@@ -1,56 +1,174 @@
 //! OCSP over HTTP POST (RFC 6960 appendix A.1), never cached: the answer is asked for now.
+//!
+//! A responder that does not answer is left alone for a while ([`breaker`](super::breaker)), and
+//! one that answers slowly is asked by so many logins at once and no more.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cardea_pki::EvidenceSource;
-use cardea_pki::revocation::{OCSP_RESPONSE_BYTES_MAX, ocsp_request};
+use cardea_pki::revocation::{OCSP_RESPONSE_BYTES_MAX, OcspResponse, ocsp_request};
+use cardea_provider::Clock;
 use reqwest::StatusCode;
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::http_client::{Budget, HttpClient};
+use super::breaker::{Breaker, Permit};
+use super::lists::jitter;
+use crate::http_client::{Answer, Budget, FetchError, HttpClient};
 
-/// A person waits for it, and a CRL may do instead.
-const OCSP_BUDGET: Budget = Budget {
-    time: Duration::from_secs(2),
-    bytes_max: OCSP_RESPONSE_BYTES_MAX,
-};
 /// RFC 9654 section 2.1 asks for 32 octets.
 const NONCE_BYTES: usize = 32;
+/// Failures in a row after which a responder is left alone.
+const FAILURES_MAX: u32 = 3;
+/// Requests to one responder at a time. At a tenth of a second each that is 640 logins a second.
+const REQUESTS_MAX: usize = 64;
+/// Responders that are remembered; the one that was not asked longest makes room.
+const RESPONDERS_MAX: usize = 64;
 
-/// The responder's body and the nonce that was sent; none when it did not answer.
-pub(super) async fn fetch(
-    http: &HttpClient,
-    url: &Url,
-    source: &EvidenceSource,
-) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut nonce = vec![0; NONCE_BYTES];
-    openssl::rand::rand_bytes(&mut nonce).ok()?;
-    let request = match ocsp_request(&source.certificate, &source.issuer, Some(&nonce)) {
-        Ok(request) => request,
-        Err(error) => {
-            tracing::warn!(code = error.code(), "an OCSP request could not be made");
-            return None;
+/// The responders that certificates have named.
+pub(super) struct Responders {
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+    known: Mutex<HashMap<Url, Known>>,
+}
+
+struct Known {
+    responder: Arc<Responder>,
+    asked_at: OffsetDateTime,
+}
+
+struct Responder {
+    breaker: Arc<Breaker>,
+    places: Semaphore,
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// The responder is at fault, as far as can be told.
+    Broken(String),
+    /// It is there, but did not take this request.
+    Declined(String),
+}
+
+impl Responders {
+    pub(super) fn new(http: HttpClient, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            http,
+            clock,
+            known: Mutex::default(),
         }
-    };
-    let host = url.host_str().unwrap_or_default();
-    let answer = http
-        .post(
-            url.clone(),
-            "application/ocsp-request",
-            request,
-            OCSP_BUDGET,
-        )
-        .await;
-    let reason = match answer {
-        Ok(answer) if answer.status == StatusCode::OK => return Some((answer.body, nonce)),
-        Ok(answer) => format!("status {}", answer.status.as_u16()),
-        Err(error) => error.to_string(),
-    };
-    tracing::warn!(
-        host,
-        reason,
-        code = "pki.revocation_unreachable",
-        "an OCSP responder did not answer"
-    );
-    None
+    }
+
+    /// Asks for one certificate's status until `until`; none when there is no response.
+    pub(super) async fn ask(
+        &self,
+        url: &Url,
+        source: &EvidenceSource,
+        until: Instant,
+    ) -> Option<OcspResponse> {
+        let responder = self.responder(url);
+        let begun = Instant::now();
+        let place = timeout_at(until, responder.places.acquire()).await;
+        let _place = place.ok()?.ok()?;
+        let permit = responder.breaker.permit(self.clock.now())?;
+        let time = until.saturating_duration_since(Instant::now());
+        // Whoever had to queue for most of its time cannot blame the responder.
+        let is_fair = time >= until.saturating_duration_since(begun) / 2;
+        let asked = self.exchange(url, source, time).await;
+        let failure = match asked {
+            Ok(response) => {
+                permit.succeeded();
+                return Some(response);
+            }
+            Err(failure) => failure,
+        };
+        let (reason, is_paused) = self.settle(failure, permit, is_fair);
+        tracing::warn!(
+            host = url.host_str().unwrap_or_default(),
+            reason,
+            paused = is_paused,
+            code = "pki.revocation_unreachable",
+            "an OCSP responder did not answer"
+        );
+        None
+    }
+
+    fn settle(&self, failure: Failure, permit: Permit, is_fair: bool) -> (String, bool) {
+        match failure {
+            Failure::Broken(reason) if is_fair => {
+                (reason, permit.failed(self.clock.now(), jitter()))
+            }
+            Failure::Broken(reason) => (reason, false),
+            Failure::Declined(reason) => {
+                permit.succeeded();
+                (reason, false)
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        url: &Url,
+        source: &EvidenceSource,
+        time: Duration,
+    ) -> Result<OcspResponse, Failure> {
+        let declined = |error: &dyn std::fmt::Display| Failure::Declined(error.to_string());
+        let mut nonce = vec![0; NONCE_BYTES];
+        openssl::rand::rand_bytes(&mut nonce).map_err(|error| declined(&error))?;
+        let request = ocsp_request(&source.certificate, &source.issuer, Some(&nonce))
+            .map_err(|error| declined(&error))?;
+        let budget = Budget {
+            time,
+            bytes_max: OCSP_RESPONSE_BYTES_MAX,
+        };
+        let answer = self
+            .http
+            .post(url.clone(), "application/ocsp-request", request, budget)
+            .await;
+        read(answer, &nonce)
+    }
+
+    fn responder(&self, url: &Url) -> Arc<Responder> {
+        let now = self.clock.now();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= RESPONDERS_MAX && !known.contains_key(url) {
+            let longest_ago = known
+                .iter()
+                .min_by_key(|(_, known)| known.asked_at)
+                .map(|(url, _)| url.clone());
+            if let Some(longest_ago) = longest_ago {
+                known.remove(&longest_ago);
+            }
+        }
+        let entry = known.entry(url.clone()).or_insert_with(|| Known {
+            responder: Arc::new(Responder {
+                breaker: Breaker::new(FAILURES_MAX),
+                places: Semaphore::new(REQUESTS_MAX),
+            }),
+            asked_at: now,
+        });
+        entry.asked_at = now;
+        Arc::clone(&entry.responder)
+    }
+}
+
+/// A status of the 4xx kind may be about this one request, which must not close the responder to
+/// everybody else.
+fn read(answer: Result<Answer, FetchError>, nonce: &[u8]) -> Result<OcspResponse, Failure> {
+    let answer = answer.map_err(|error| Failure::Broken(error.to_string()))?;
+    if answer.status != StatusCode::OK {
+        let reason = format!("status {}", answer.status.as_u16());
+        let is_about_request =
+            answer.status.is_client_error() && answer.status != StatusCode::TOO_MANY_REQUESTS;
+        return Err(match is_about_request {
+            true => Failure::Declined(reason),
+            false => Failure::Broken(reason),
+        });
+    }
+    OcspResponse::parse(&answer.body, Some(nonce))
+        .map_err(|error| Failure::Broken(error.code().to_owned()))
 }

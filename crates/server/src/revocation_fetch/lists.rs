@@ -1,0 +1,302 @@
+//! Lists in memory, each replaced in the background while logins go on with the one at hand.
+//!
+//! For each address there is one fetch at a time (a *flight*), however many logins want its list;
+//! a login only ever waits for a flight where no list speaks, and leaves it flying when its own
+//! time is up. A list is replaced in one step, by one that its issuer signed and that is not older
+//! (attack B6): whoever stands between this server and the publisher, usually over plain http, can
+//! keep a new list away, but cannot take one back.
+
+mod flight;
+mod slot;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cardea_pki::Certificate;
+use cardea_pki::revocation::{Crl, CrlNumbersSeen};
+use cardea_provider::Clock;
+use futures_util::future::join_all;
+use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+pub(super) use self::flight::jitter;
+use self::slot::Held;
+pub(super) use self::slot::Slot;
+use super::address::Address;
+use super::list_store::{ListStore, StoredBody};
+use crate::config::HostAndPort;
+use crate::http_client::HttpClient;
+
+/// Addresses come out of certificates that a configured authority signed; the one that was not
+/// asked for longest makes room for another.
+const ADDRESSES_MAX: usize = 256;
+/// Flights to one host at a time: what is downloaded has up to [`CRL_BYTES_MAX`] bytes.
+///
+/// [`CRL_BYTES_MAX`]: cardea_pki::revocation::CRL_BYTES_MAX
+const FLIGHTS_PER_HOST: usize = 2;
+
+/// All lists.
+#[derive(Clone)]
+pub(super) struct Lists {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+    store: Option<ListStore>,
+    /// The configured authorities: lists may be signed by one of them for another, and only their
+    /// lists outlast a restart.
+    authorities: Vec<Certificate>,
+    slots: Mutex<HashMap<Address, Arc<Slot>>>,
+    numbers_seen: Mutex<CrlNumbersSeen>,
+    hosts: Mutex<HashMap<HostAndPort, Arc<Semaphore>>>,
+    /// Set once the store has been read.
+    loaded: OnceCell<()>,
+}
+
+/// The end of a flight: its other half is dropped when the flight is over.
+pub(super) type Landing = watch::Receiver<()>;
+
+/// What a login finds at an address.
+pub(super) struct Look {
+    /// The list at hand; or, where there is none, one that was fetched and not to be kept: `pki`
+    /// then says what is wrong with it.
+    pub(super) list: Option<Crl>,
+    /// A fetch that is under way.
+    pub(super) landing: Option<Landing>,
+    /// No fetch has ended yet.
+    pub(super) is_untried: bool,
+}
+
+impl Lists {
+    pub(super) fn new(
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        store: Option<ListStore>,
+        authorities: Vec<Certificate>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                http,
+                clock,
+                store,
+                authorities,
+                slots: Mutex::default(),
+                numbers_seen: Mutex::default(),
+                hosts: Mutex::default(),
+                loaded: OnceCell::new(),
+            }),
+        }
+    }
+
+    /// The highest numbers of the lists that were kept.
+    pub(super) fn numbers_seen(&self) -> CrlNumbersSeen {
+        lock(&self.shared.numbers_seen).clone()
+    }
+
+    /// The place of the list of `issuer` at `url`, to be fetched anew after `refresh`.
+    pub(super) fn slot(&self, url: &Url, issuer: &Certificate, refresh: Duration) -> Arc<Slot> {
+        self.shared.slot(Address::new(url, issuer), refresh)
+    }
+
+    /// What is at hand, at once; a list that is due is fetched in the background.
+    pub(super) fn look(&self, slot: &Arc<Slot>) -> Look {
+        let now = self.shared.clock.now();
+        let mut state = slot.lock();
+        let is_due = state
+            .held
+            .as_ref()
+            .is_none_or(|held| slot.is_due(held, now));
+        let landing = match is_due {
+            true => self.shared.take_off(slot, &mut state),
+            false => None,
+        };
+        let held = state.held.as_ref().map(|held| held.list.clone());
+        Look {
+            list: held.or_else(|| state.refused.clone()),
+            landing,
+            is_untried: !state.is_tried,
+        }
+    }
+
+    /// Waits until the flights are over, or until `until`.
+    pub(super) async fn wait(landings: Vec<Landing>, until: Instant) -> Waited {
+        let all = join_all(landings.into_iter().map(landed));
+        match timeout_at(until, all).await {
+            Ok(_) => Waited::ForAll,
+            Err(_) => Waited::InVain,
+        }
+    }
+
+    /// Reads the store, unless it has been read.
+    pub(super) async fn load(&self) {
+        self.shared.load().await;
+    }
+
+    /// Fetches every list that will be due within the next half of its refresh time, and waits for
+    /// the outcome.
+    pub(super) async fn refresh_due(&self) {
+        self.load().await;
+        let now = self.shared.clock.now();
+        let slots: Vec<_> = lock(&self.shared.slots).values().cloned().collect();
+        let landings: Vec<_> = slots
+            .iter()
+            .filter_map(|slot| {
+                let mut state = slot.lock();
+                let is_due = state
+                    .held
+                    .as_ref()
+                    .is_none_or(|held| slot.is_soon_due(held, now));
+                is_due.then(|| self.shared.take_off(slot, &mut state))?
+            })
+            .collect();
+        join_all(landings.into_iter().map(landed)).await;
+    }
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waited {
+    ForAll,
+    InVain,
+}
+
+async fn landed(mut landing: Landing) {
+    // Nothing is ever sent: the sender is dropped.
+    while landing.changed().await.is_ok() {}
+}
+
+impl Shared {
+    fn slot(&self, address: Address, refresh: Duration) -> Arc<Slot> {
+        let now = self.clock.now();
+        let mut slots = lock(&self.slots);
+        if slots.len() >= ADDRESSES_MAX && !slots.contains_key(&address) {
+            let longest_ago = slots
+                .iter()
+                .min_by_key(|(_, slot)| slot.asked_at())
+                .map(|(address, _)| address.clone());
+            if let Some(longest_ago) = longest_ago {
+                slots.remove(&longest_ago);
+            }
+        }
+        let slot = slots
+            .entry(address.clone())
+            .or_insert_with(|| Arc::new(Slot::new(address, refresh)));
+        slot.note_asked(now, refresh);
+        Arc::clone(slot)
+    }
+
+    /// Reads the store once; whoever comes meanwhile waits.
+    async fn load(self: &Arc<Self>) {
+        let read = || async {
+            let shared = Arc::clone(self);
+            // Megabytes are read, parsed and verified.
+            let read = tokio::task::spawn_blocking(move || shared.read_store());
+            if read.await.is_err() {
+                tracing::error!("reading the stored revocation lists was interrupted");
+            }
+        };
+        self.loaded.get_or_init(read).await;
+    }
+
+    fn read_store(&self) {
+        let Some(store) = &self.store else { return };
+        match store
+            .load_numbers()
+            .map(|text| text.map(|text| CrlNumbersSeen::parse_text(&text)))
+        {
+            Ok(None) => {}
+            Ok(Some(Ok(numbers))) => *lock(&self.numbers_seen) = numbers,
+            Ok(Some(Err(error))) => tracing::error!(
+                code = error.code(),
+                "the CRL numbers seen before are unreadable; those of the stored lists remain"
+            ),
+            Err(error) => tracing::error!(
+                %error,
+                "the CRL numbers seen before are unreadable; those of the stored lists remain"
+            ),
+        }
+        let files = store.files().unwrap_or_else(|error| {
+            tracing::error!(%error, "the stored revocation lists cannot be read");
+            Vec::new()
+        });
+        let mut kept: u32 = 0;
+        for file in files {
+            match StoredBody::read(&file) {
+                Ok(stored) => kept = kept.saturating_add(u32::from(self.take_up(stored))),
+                Err(error) => tracing::warn!(
+                    file = %file.display(),
+                    %error,
+                    "a stored revocation list is not used and will be fetched anew"
+                ),
+            }
+        }
+        tracing::info!(
+            lists = kept,
+            "stored revocation lists are verified and in use"
+        );
+    }
+
+    /// Verifies a stored list like a fetched one; true when it is in use from now on.
+    fn take_up(&self, stored: StoredBody) -> bool {
+        let host = stored.address.host().to_owned();
+        if !self.authorities.contains(stored.address.issuer()) {
+            tracing::info!(host, "a stored list's issuer is not configured any more");
+            return false;
+        }
+        let verified = Crl::parse(&stored.der)
+            .and_then(|list| self.verify(&list, stored.address.issuer()).map(|()| list));
+        let list = match verified {
+            Ok(list) => list,
+            Err(error) => {
+                tracing::warn!(
+                    host,
+                    code = error.code(),
+                    "a stored revocation list is not used and will be fetched anew"
+                );
+                return false;
+            }
+        };
+        // How long it serves is the asking anchor's word, which comes with the first login.
+        let slot = self.slot(stored.address, slot::REFRESH_UNTIL_ASKED);
+        slot.lock().held.get_or_insert_with(|| Held {
+            list,
+            fetched_at: stored.fetched_at,
+            validators: stored.validators,
+            sha256: cardea_jose::sha256_base64url(&stored.der),
+        });
+        true
+    }
+
+    /// Checks whose list it is and that none with a higher number was seen, and remembers its own.
+    /// It may be signed by the issuer, by an issuer's other key, or for it by another authority
+    /// (RFC 5280 section 5: indirect lists), as long as that one is configured.
+    fn verify(&self, list: &Crl, issuer: &Certificate) -> Result<(), cardea_pki::Error> {
+        let mut refusal = None;
+        for signer in std::iter::once(issuer).chain(&self.authorities) {
+            // The signature over megabytes is verified here, once, while nobody waits for the
+            // lock.
+            match CrlNumbersSeen::default().note(list, signer) {
+                Ok(()) => return lock(&self.numbers_seen).note(list, signer),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        Err(refusal.unwrap_or(cardea_pki::Error::CrlMalformed("nobody may have signed it")))
+    }
+
+    fn host_places(&self, address: &Address) -> Arc<Semaphore> {
+        let places = || Arc::new(Semaphore::new(FLIGHTS_PER_HOST));
+        match HostAndPort::of(address.url()) {
+            // Allowed hosts are few.
+            Some(host) => Arc::clone(lock(&self.hosts).entry(host).or_insert_with(places)),
+            None => places(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
