@@ -76,3 +76,77 @@ fn is_power_of_65537(residue: u64, prime: u32) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use openssl::bn::BigNum;
+    use openssl::ec::{EcGroup, EcKey, EcPoint};
+    use openssl::pkey::{PKey, Public};
+    use openssl::rsa::Rsa;
+
+    use super::*;
+
+    fn honest() -> Rsa<openssl::pkey::Private> {
+        Rsa::generate(2048).unwrap()
+    }
+
+    fn public(modulus: &BigNumRef, exponent: &BigNumRef) -> PKey<Public> {
+        let (modulus, exponent) = (modulus.to_owned().unwrap(), exponent.to_owned().unwrap());
+        PKey::from_rsa(Rsa::from_public_components(modulus, exponent).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn exponents_outside_the_bounds_are_refused() {
+        let key = honest();
+        let mut wide = BigNum::from_u32(1).unwrap();
+        wide.set_bit(64).unwrap();
+        let mut widest = BigNum::from_u32(1).unwrap();
+        widest.set_bit(63).unwrap();
+        let number = |value| BigNum::from_u32(value).unwrap();
+        for (exponent, accepted) in [
+            (number(1), false),
+            (number(3), false),
+            (number(65_535), false),
+            (number(65_537), true),
+            (number(65_538), false),
+            (widest, true),
+            (wide, false),
+        ] {
+            let key = public(key.n(), &exponent);
+            assert_eq!(rsa_is_acceptable(&key), accepted, "{exponent}");
+        }
+    }
+
+    #[test]
+    fn a_modulus_of_the_roca_form_is_refused() {
+        let mut roca = BigNum::from_u32(1).unwrap();
+        for prime in ROCA_PRIMES.into_iter().chain([2]) {
+            roca.mul_word(prime).unwrap();
+        }
+        while roca.num_bits() < 2048 {
+            roca.mul_word(u32::from(u16::MAX)).unwrap();
+        }
+        roca.add_word(1).unwrap();
+        let exponent = BigNum::from_u32(RSA_EXPONENT_MIN).unwrap();
+        assert!(!rsa_is_acceptable(&public(&roca, &exponent)));
+        assert!(rsa_is_acceptable(&PKey::from_rsa(honest()).unwrap()));
+    }
+
+    #[test]
+    fn curves_spelled_out_and_the_point_at_infinity_are_refused() {
+        let mut group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let named = EcKey::generate(&group).unwrap();
+        let point = named.public_key().to_owned(&group).unwrap();
+        let public = |group: &EcGroup, point: &EcPoint| {
+            PKey::from_ec_key(EcKey::from_public_key(group, point).unwrap()).unwrap()
+        };
+        assert_eq!(
+            named_curve(&public(&group, &point)),
+            Some(Nid::X9_62_PRIME256V1)
+        );
+        let infinity = EcPoint::new(&group).unwrap();
+        assert_eq!(named_curve(&public(&group, &infinity)), None);
+        group.set_asn1_flag(Asn1Flag::EXPLICIT_CURVE);
+        assert_eq!(named_curve(&public(&group, &point)), None);
+    }
+}

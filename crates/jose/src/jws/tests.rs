@@ -169,3 +169,104 @@ fn duplicate_claims_are_refused_where_a_type_names_them() {
         "jose.claims_malformed"
     );
 }
+
+fn brainpool() -> (PKey<openssl::pkey::Private>, PKey<Public>) {
+    let curve = openssl::nid::Nid::BRAINPOOL_P256R1;
+    let group = openssl::ec::EcGroup::from_curve_name(curve).unwrap();
+    let key = openssl::ec::EcKey::generate(&group).unwrap();
+    let key = PKey::from_ec_key(key).unwrap();
+    let public = PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap();
+    (key, public)
+}
+
+#[test]
+fn the_brainpool_algorithm_verifies_for_cards_alone() {
+    let (private, public) = brainpool();
+    let header = json!({"alg": "BP256R1", "typ": TYP}).to_string();
+    let input = format!("{}.{}", base64url(header.as_bytes()), base64url(b"{}"));
+    let signature = signature::sign(Algorithm::Bp256r1, &private, input.as_bytes()).unwrap();
+    let token = format!("{input}.{}", base64url(&signature));
+
+    let key = VerifyingKey::from_card_key(public.clone(), &[Algorithm::Bp256r1]).unwrap();
+    let jws = UnverifiedJws::parse_by_card(&token, BYTES_MAX).unwrap();
+    assert!(jws.verify(&key, TYP).is_ok());
+
+    let refusal = UnverifiedJws::parse(&token, BYTES_MAX).unwrap_err();
+    assert_eq!(refusal.code(), "jose.algorithm_not_allowed");
+    let every = [Algorithm::Bp256r1, Algorithm::Es256];
+    let refusal = VerifyingKey::from_public_key(public.clone(), &every).unwrap_err();
+    assert_eq!(refusal.code(), "jose.algorithm_not_allowed");
+    let refusal = VerifyingKey::from_card_key(public, &[Algorithm::Es256]).unwrap_err();
+    assert_eq!(refusal.code(), "jose.algorithm_not_allowed");
+}
+
+#[test]
+fn no_key_of_ours_signs_with_the_brainpool_algorithm() {
+    let (private, _) = brainpool();
+    for algorithm in [Algorithm::Bp256r1, Algorithm::Es256] {
+        let refusal = SigningKey::from_private_key(algorithm, private.clone()).unwrap_err();
+        assert_eq!(refusal.code(), "jose.algorithm_not_allowed");
+    }
+    let refusal = SigningKey::generate(Algorithm::Bp256r1).unwrap_err();
+    assert_eq!(refusal.code(), "jose.algorithm_not_allowed");
+}
+
+#[test]
+fn an_rsa_signature_without_its_leading_zero_is_refused() {
+    for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
+        let key = SigningKey::generate(algorithm).unwrap();
+        let private = PKey::private_key_from_pem(&key.to_pem().unwrap()).unwrap();
+        let verifying_key = VerifyingKey::from_jwk(key.public_jwk()).unwrap();
+        // One signature in 256 begins with a zero.
+        let signed = (0_u32..20_000).find_map(|number| {
+            let message = number.to_be_bytes();
+            let signature = signature::sign(algorithm, &private, &message).unwrap();
+            (signature[0] == 0).then_some((message, signature))
+        });
+        let (message, signature) = signed.unwrap();
+        let verify = |bytes: &[u8]| verifying_key.verify_signature(algorithm, &message, bytes);
+        assert!(verify(&signature).is_ok());
+        let longer = [&[0], signature.as_slice()].concat();
+        for changed in [&signature[1..], &longer] {
+            assert_eq!(
+                verify(changed).unwrap_err().code(),
+                "jose.signature_invalid"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_der_signature_is_no_jws_signature() {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let token = key.sign_jwt(TYP, &json!({})).unwrap();
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    let joined = parse_base64url(signature).unwrap();
+    let number = |bytes| openssl::bn::BigNum::from_slice(bytes).unwrap();
+    let pair = (number(&joined[..32]), number(&joined[32..]));
+    let der = openssl::ecdsa::EcdsaSig::from_private_components(pair.0, pair.1).unwrap();
+    let der = format!("{input}.{}", base64url(&der.to_der().unwrap()));
+    let longer = format!("{input}.{}", base64url(&[[0].as_slice(), &joined].concat()));
+    for forged in [der, longer] {
+        let refusal = verify(&forged, &key).unwrap_err();
+        assert_eq!(refusal.code(), "jose.signature_invalid");
+    }
+}
+
+#[test]
+fn a_key_for_another_use_verifies_nothing() {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    for (member, value, accepted) in [
+        ("use", json!("sig"), true),
+        ("use", json!("enc"), false),
+        ("key_ops", json!(["verify"]), true),
+        ("key_ops", json!(["sign"]), false),
+        ("key_ops", json!([]), false),
+    ] {
+        let mut jwk = serde_json::to_value(key.public_jwk()).unwrap();
+        jwk[member] = value;
+        let jwk: Jwk = serde_json::from_value(jwk.clone()).unwrap();
+        let outcome = VerifyingKey::from_jwk(&jwk);
+        assert_eq!(outcome.is_ok(), accepted, "{jwk:?}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Any bytes as a card assertion.
+
+use super::signing::{self, CardKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use cardea_assertion::{
+    ASSERTION_BYTES_MAX, ASSERTION_TYP, CARD_ALGORITHMS, Error, UnverifiedAssertion,
+};
+use serde_json::Value;
+
+/// Longest input: a little more than the bound of the parser.
+pub const INPUT_BYTES_MAX: usize = ASSERTION_BYTES_MAX + 64;
+
+/// Parsing refuses with a code, or reads what stands there; and only a signature that OpenSSL
+/// verifies, under the algorithm and the type that the header names, makes it a verified one.
+pub fn check(data: &[u8]) {
+    let Ok(compact) = std::str::from_utf8(data) else {
+        return;
+    };
+    check_verdict(compact, CardKey::for_algorithm("ES256"));
+    if let Some((signed, key)) = signing::sign_again(compact) {
+        check_verdict(&signed, key);
+    }
+}
+
+fn check_verdict(compact: &str, key: &CardKey) {
+    let assertion = match UnverifiedAssertion::parse(compact) {
+        Ok(assertion) => assertion,
+        Err(error) => {
+            check_error(&error);
+            return;
+        }
+    };
+    assert!(compact.len() <= ASSERTION_BYTES_MAX);
+    let parts: Vec<&str> = compact.split('.').collect();
+    let [header, payload, signature] = parts.as_slice() else {
+        panic!("three parts");
+    };
+    let signing_input = format!("{header}.{payload}");
+    let (header, payload) = (decode(header), decode(payload));
+    let signature = decode(signature);
+    let header: Value = serde_json::from_slice(&header).expect("a header is JSON");
+    check_content(&assertion, &header, &payload);
+    let names = |member: &str| header.get(member).and_then(Value::as_str);
+    let fits = names("alg") == Some(key.algorithm) && names("typ") == Some(ASSERTION_TYP);
+    let is_signed = key.verifies(signing_input.as_bytes(), &signature);
+    match assertion.verify(key.public(), CARD_ALGORITHMS) {
+        Ok(verified) => {
+            assert!(fits && is_signed, "verified without reason");
+            let again = UnverifiedAssertion::parse(compact).expect("it was read before");
+            assert_eq!(again.claims(), verified.claims());
+        }
+        Err(error) => {
+            check_error(&error);
+            assert!(!(fits && is_signed), "refused without reason: {error}");
+        }
+    }
+}
+
+fn check_error(error: &Error) {
+    let is_listed = Error::ALL_CODES.contains(&error.code())
+        || cardea_jose::Error::ALL_CODES.contains(&error.code());
+    assert!(is_listed, "{error}");
+}
+
+/// Decodes a part, which has one encoding only: two would give one assertion two hashes.
+fn decode(part: &str) -> Vec<u8> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).expect("what was read is base64url");
+    assert_eq!(URL_SAFE_NO_PAD.encode(&bytes), part);
+    bytes
+}
+
+fn check_content(assertion: &UnverifiedAssertion<'_>, header: &Value, payload: &[u8]) {
+    for refused in ["crit", "jku", "x5u", "b64"] {
+        let member = header.get(refused).filter(|member| !member.is_null());
+        assert!(member.is_none(), "{refused} was stepped over");
+    }
+    let listed = header.get("x5c").and_then(Value::as_array);
+    let listed: Vec<Vec<u8>> = listed
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(|text| STANDARD.decode(text).expect("what was read is base64"))
+        .collect();
+    let (leaf, chain) = listed.split_first().expect("an assertion names its card");
+    assert_eq!(assertion.leaf_certificate_der(), leaf);
+    assert_eq!(assertion.chain_der(), chain);
+    let payload: Value = serde_json::from_slice(payload).expect("claims are JSON");
+    let read = serde_json::to_value(assertion.claims()).expect("claims are JSON");
+    for (name, value) in read.as_object().expect("claims are an object") {
+        match payload.get(name) {
+            // A member of its own, `cnf`, may hold more than we read.
+            Some(Value::Object(given)) => {
+                let known = value.as_object().expect("an object too");
+                assert!(known.iter().all(|(name, value)| given.get(name) == Some(value)));
+            }
+            given => assert_eq!(given, Some(value), "{name}"),
+        }
+    }
+}
