@@ -156,6 +156,17 @@ impl Certificate {
         &self.inner.fields.public_key_bits
     }
 
+    /// The subject public key with its algorithm, as encoded: what tells one key from another
+    /// without encoding it again.
+    pub(crate) fn public_key_info(&self) -> &[u8] {
+        &self.inner.fields.public_key_info
+    }
+
+    /// The contents of the CRL distribution points extension (RFC 5280 section 4.2.1.13).
+    pub(crate) fn crl_distribution_points_der(&self) -> Option<&[u8]> {
+        self.inner.extensions.crl_points_der.as_deref()
+    }
+
     /// The key usage, or `None` when the extension is absent.
     #[must_use]
     pub fn key_usage(&self) -> Option<KeyUsage> {

@@ -7,6 +7,7 @@
 
 mod crl;
 mod decision;
+mod distribution_point;
 mod evidence;
 mod numbers_seen;
 mod ocsp;

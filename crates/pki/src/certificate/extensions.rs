@@ -32,6 +32,7 @@ pub(super) struct Extensions {
     pub(super) subject_key_identifier: Option<Vec<u8>>,
     pub(super) authority_key_identifier: Option<Vec<u8>>,
     pub(super) crl_urls: Vec<String>,
+    pub(super) crl_points_der: Option<Vec<u8>>,
     pub(super) freshest_crl_urls: Vec<String>,
     pub(super) ocsp_urls: Vec<String>,
     pub(super) issuer_urls: Vec<String>,
@@ -54,7 +55,12 @@ pub(super) fn parse(certificate: &X509Certificate<'_>) -> Result<Extensions, Err
             ParsedExtension::ParseError { .. } => {
                 return Err(Error::CertificateMalformed("an extension is not readable"));
             }
-            known => extensions.read(known),
+            known => {
+                if matches!(known, ParsedExtension::CRLDistributionPoints(_)) {
+                    extensions.crl_points_der = Some(extension.value.to_vec());
+                }
+                extensions.read(known);
+            }
         }
     }
     Ok(extensions)

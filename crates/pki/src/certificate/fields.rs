@@ -18,6 +18,7 @@ pub(super) struct Fields {
     pub(super) not_after: OffsetDateTime,
     pub(super) signature_algorithm: SignatureAlgorithm,
     pub(super) public_key_bits: Vec<u8>,
+    pub(super) public_key_info: Vec<u8>,
 }
 
 /// Reads the fields of bytes that are DER to the last one. `x509-parser` steps over bytes left
@@ -56,6 +57,7 @@ pub(super) fn parse(der: &[u8]) -> Result<(Fields, Extensions), Error> {
         not_after: parsed.validity().not_after.to_datetime(),
         signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),
         public_key_bits: parsed.public_key().subject_public_key.data.to_vec(),
+        public_key_info: parsed.public_key().raw.to_vec(),
     };
     Ok((fields, extensions::parse(&parsed)?))
 }

@@ -1,88 +1,51 @@
 //! Certificate revocation lists (RFC 5280 section 5).
 
 mod entries;
+mod extensions;
+mod fields;
+mod number;
 mod scope;
+mod signature;
 
-use super::reason::RevocationReason;
+use super::distribution_point::Points;
+use super::reason::{ReasonSet, RevocationReason};
 use super::status_policy::Window;
-use crate::{AlgorithmFloor, Certificate, Error, Position, SignatureAlgorithm, der_check, name};
+use crate::{AlgorithmFloor, Certificate, DistinguishedName, Error, Position, name};
 use entries::Entries;
+use extensions::Extensions;
 use openssl::hash::{Hasher, MessageDigest};
-use openssl::x509::X509Crl;
-use scope::{Scope, Use};
+use openssl::x509::{X509Name, X509NameRef};
+use signature::ListSignature;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
-use x509_cert::der::Decode;
-use x509_cert::ext::pkix::FreshestCrl;
-use x509_cert::ext::pkix::crl::BaseCrlNumber;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
-use x509_parser::revocation_list::CertificateRevocationList;
+
+pub use number::CrlNumber;
 
 /// Most bytes of one CRL: some 1 600 000 entries, more than all cards of health professionals in
 /// France.
 pub const CRL_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// A CRL number (RFC 5280 section 5.2.3), of any length.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CrlNumber(Vec<u8>);
-
-impl CrlNumber {
-    /// From big-endian octets; leading zeros do not matter.
-    #[must_use]
-    pub fn from_be_bytes(bytes: &[u8]) -> Self {
-        Self(
-            bytes
-                .iter()
-                .copied()
-                .skip_while(|byte| *byte == 0)
-                .collect(),
-        )
-    }
-
-    /// Big-endian octets without leading zeros.
-    #[must_use]
-    pub fn as_be_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Ord for CrlNumber {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0
-            .len()
-            .cmp(&other.0.len())
-            .then_with(|| self.0.cmp(&other.0))
-    }
-}
-
-impl PartialOrd for CrlNumber {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 /// A parsed list; nothing in it is trusted until its signature has been checked.
 ///
-/// Cloning is cheap, and a signature that has been verified once is not verified again for the
-/// same key, so one list of many megabytes serves many logins.
+/// The bytes it was parsed from are not kept: an index of the serial numbers is, and the digest
+/// that was signed. Cloning is cheap, and a signature that has been verified once is not verified
+/// again for the same key, so one list of many megabytes serves many logins.
 #[derive(Clone)]
 pub struct Crl {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    openssl: X509Crl,
-    signature_algorithm: SignatureAlgorithm,
+    issuer: DistinguishedName,
+    issuer_name: X509Name,
+    signature: ListSignature,
     window: Window,
-    number: Option<CrlNumber>,
-    base_number: Option<CrlNumber>,
-    freshest_urls: Vec<String>,
-    scope: Scope,
+    extensions: Extensions,
     entries: Entries,
-    usable: Use,
+    /// Whether nothing critical is unknown, on the list and on every entry.
+    is_understood: bool,
     /// The public key that is known to have signed the list.
     signed_by: OnceLock<Vec<u8>>,
 }
@@ -95,53 +58,42 @@ pub(super) struct Entry {
 }
 
 impl Crl {
-    /// Parses one DER list.
+    /// Parses one DER list, complete or delta.
     ///
     /// # Errors
     /// [`Error::CrlMalformed`] beyond [`CRL_BYTES_MAX`], for trailing bytes, BER that is not DER,
-    /// a repeated extension, or two parsers that count the entries differently.
+    /// a repeated extension, or anything else that RFC 5280 section 5.1 does not allow.
     pub fn parse(der: &[u8]) -> Result<Self, Error> {
         if der.len() > CRL_BYTES_MAX {
             return Err(Error::CrlMalformed("it is larger than any real list"));
         }
-        if !der_check::is_one_der_value(der) {
-            return Err(Error::CrlMalformed("it is not one strict DER value"));
-        }
-        let (rest, parsed) = CertificateRevocationList::from_der(der)
-            .map_err(|_| Error::CrlMalformed("a field is not readable"))?;
-        let openssl =
-            X509Crl::from_der(der).map_err(|_| Error::CrlMalformed("OpenSSL does not read it"))?;
-        if !rest.is_empty() {
-            return Err(Error::CrlMalformed("bytes follow the list"));
-        }
-        if parsed.signature_algorithm != parsed.tbs_cert_list.signature {
-            return Err(Error::CrlMalformed("its two signature algorithms differ"));
-        }
-        // A parser that stopped early would make revoked cards look good.
-        let counted = parsed.tbs_cert_list.revoked_certificates.len();
-        if openssl.get_revoked().map_or(0, |revoked| revoked.len()) != counted {
-            return Err(Error::CrlMalformed("its entries cannot be counted"));
-        }
-        let (entries, entries_use) = entries::read(&parsed)?;
-        let (scope, scope_use) = scope::read(&parsed)?;
+        let fields = fields::read(der)?;
+        let unreadable_name = |_| Error::CrlMalformed("its issuer is not readable");
+        let issuer_name = X509Name::from_der(fields.issuer).map_err(unreadable_name)?;
+        let (_, issuer) = x509_parser::x509::X509Name::from_der(fields.issuer)
+            .map_err(|_| Error::CrlMalformed("its issuer is not readable"))?;
+        let extensions = extensions::read(&fields.extensions, fields.issuer)?;
+        let (entries, are_entries_understood) =
+            entries::read(&fields, extensions.scope.is_indirect)?;
         let inner = Inner {
-            openssl,
-            signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),
-            window: Window {
-                this_update: parsed.last_update().to_datetime(),
-                next_update: parsed.next_update().map(|time| time.to_datetime()),
-            },
-            number: read_number(&parsed),
-            base_number: read_base_number(&parsed)?,
-            freshest_urls: read_freshest_urls(&parsed)?,
-            scope,
+            issuer: DistinguishedName::from_parsed(&issuer),
+            issuer_name,
+            signature: ListSignature::new(fields.signed, fields.algorithm, fields.signature)?,
+            window: fields.window,
+            is_understood: extensions.is_understood && are_entries_understood,
+            extensions,
             entries,
-            usable: scope_use.max(entries_use),
             signed_by: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Who issued the list; unverified.
+    #[must_use]
+    pub fn issuer(&self) -> &DistinguishedName {
+        &self.inner.issuer
     }
 
     /// When the list was issued.
@@ -159,10 +111,10 @@ impl Crl {
     /// The CRL number, if there is one.
     #[must_use]
     pub fn number(&self) -> Option<&CrlNumber> {
-        self.inner.number.as_ref()
+        self.inner.extensions.number.as_ref()
     }
 
-    /// How many certificates it lists.
+    /// How many entries it has.
     #[must_use]
     pub fn entries_count(&self) -> usize {
         self.inner.entries.len()
@@ -171,91 +123,98 @@ impl Crl {
     /// Whether it is a delta list (RFC 5280 section 5.2.4), which only completes another.
     #[must_use]
     pub fn is_delta(&self) -> bool {
-        self.inner.base_number.is_some()
+        self.base_number().is_some()
     }
 
     /// The number of the complete list that a delta list starts from; `None` on complete lists.
     #[must_use]
     pub fn base_number(&self) -> Option<&CrlNumber> {
-        self.inner.base_number.as_ref()
+        self.inner.extensions.base_number.as_ref()
     }
 
     /// Where delta lists are said to be (RFC 5280 section 5.2.6), by URI of any scheme.
     #[must_use]
     pub fn freshest_urls(&self) -> &[String] {
-        &self.inner.freshest_urls
+        &self.inner.extensions.freshest_urls
+    }
+
+    pub(super) fn issuer_name(&self) -> &X509NameRef {
+        &self.inner.issuer_name
     }
 
     pub(super) fn window(&self) -> Window {
         self.inner.window
     }
 
-    /// Whether this list may speak for `certificate`: the issuer's name, key and right to sign
-    /// lists (RFC 5280 section 6.3.3 (f), (g)), nothing critical unknown, and in scope.
-    pub(super) fn speaks_for(
-        &self,
-        certificate: &Certificate,
-        issuer: &Certificate,
-        floor: AlgorithmFloor,
-    ) -> Result<bool, Error> {
-        if self.inner.usable == Use::Nothing || !self.inner.scope.covers(certificate) {
-            return Ok(false);
+    /// The reasons for which this list, if its signature holds, may speak about a certificate;
+    /// empty when it is out of scope or has something critical that is not understood.
+    pub(super) fn reasons_for(&self, points: &Points<'_>) -> Result<ReasonSet, Error> {
+        if !self.inner.is_understood {
+            return Ok(ReasonSet::NONE);
         }
-        let issuer_name = certificate.openssl().issuer_name();
-        Ok(
-            name::names_match(self.inner.openssl.issuer_name(), issuer_name)?
-                && self.is_signed_by(issuer, floor)?,
-        )
+        let scope = &self.inner.extensions.scope;
+        scope.reasons_for(points, self.issuer_name())
     }
 
-    /// Whether `issuer` is named as the list's issuer, may sign lists, and did sign this one.
+    /// Whether `signer` is named as the list's issuer, may sign lists, and did sign this one
+    /// (RFC 5280 section 6.3.3 (f), (g)). Whether it leads to the anchor is not asked here.
     pub(super) fn is_signed_by(
         &self,
-        issuer: &Certificate,
+        signer: &Certificate,
         floor: AlgorithmFloor,
     ) -> Result<bool, Error> {
-        let subject = issuer.openssl().subject_name();
-        if !name::names_match(self.inner.openssl.issuer_name(), subject)?
-            || issuer.key_usage().is_some_and(|usage| !usage.crl_sign())
+        let subject = signer.openssl().subject_name();
+        if !name::names_match(self.issuer_name(), subject)?
+            || signer.key_usage().is_some_and(|usage| !usage.crl_sign())
             || floor
-                .check_signature_algorithm(&self.inner.signature_algorithm, Position::EndEntity)
+                .check_signature_algorithm(self.inner.signature.algorithm(), Position::EndEntity)
                 .is_err()
         {
             return Ok(false);
         }
-        let key = issuer.public_key().public_key_to_der()?;
+        let key = signer.public_key_info();
         if let Some(known) = self.inner.signed_by.get() {
-            return Ok(*known == key);
+            return Ok(known == key);
         }
-        let signed = self
-            .inner
-            .openssl
-            .verify(issuer.public_key())
-            .unwrap_or(false);
+        let signed = self.inner.signature.is_by(signer.public_key());
         if signed {
             // Another thread may have been faster; it found the same key.
-            let _ = self.inner.signed_by.set(key);
+            let _ = self.inner.signed_by.set(key.to_vec());
         }
         Ok(signed)
     }
 
-    /// Whether a certificate that the list does not name is not revoked.
-    pub(super) fn is_complete(&self) -> bool {
-        self.inner.usable == Use::Complete
+    /// The entry for a certificate.
+    pub(super) fn find(&self, certificate: &Certificate) -> Result<Option<Entry>, Error> {
+        let issuer = certificate.openssl().issuer_name();
+        self.inner.entries.find(issuer, certificate.serial())
     }
 
-    /// The entry for a serial number of the list's own issuer.
-    pub(super) fn find(&self, certificate: &Certificate) -> Option<Entry> {
-        self.inner.entries.find(certificate.serial())
+    /// Whether this delta list brings `base` up to date: same issuer, scope and key identifier
+    /// (RFC 5280 section 6.3.3 (c)), a number above the list's, and no gap between them
+    /// (section 5.2.4 (c), (d)).
+    pub(super) fn updates(&self, base: &Self) -> Result<bool, Error> {
+        let (own, other) = (&self.inner.extensions, &base.inner.extensions);
+        let (Some(start), Some(end), Some(number)) = (&own.base_number, &own.number, &other.number)
+        else {
+            return Ok(false);
+        };
+        Ok(start <= number
+            && number < end
+            && !base.is_delta()
+            && own.scope.der() == other.scope.der()
+            && own.authority_key_identifier == other.authority_key_identifier
+            && name::names_match(self.issuer_name(), base.issuer_name())?)
     }
 
     /// Names the series of lists this one belongs to: lists of one key and one scope share their
-    /// numbers (RFC 5280 section 5.2.3).
+    /// numbers (RFC 5280 section 5.2.3), but a complete list is published less often than its
+    /// deltas, so it is not older for having a lower number than they.
     pub(super) fn scope_key(&self, issuer: &Certificate) -> Vec<u8> {
         let digest = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
             let mut hasher = Hasher::new(MessageDigest::sha256())?;
-            hasher.update(&issuer.public_key().public_key_to_der()?)?;
-            hasher.update(self.inner.scope.der())?;
+            hasher.update(issuer.public_key_info())?;
+            hasher.update(self.inner.extensions.scope.der())?;
             hasher.update(if self.is_delta() { b"delta" } else { b"" })?;
             Ok(hasher.finish()?.to_vec())
         };
@@ -270,68 +229,5 @@ impl fmt::Debug for Crl {
             .field("this_update", &self.inner.window.this_update)
             .field("entries", &self.inner.entries.len())
             .finish_non_exhaustive()
-    }
-}
-
-fn read_number(parsed: &CertificateRevocationList<'_>) -> Option<CrlNumber> {
-    parsed
-        .extensions()
-        .iter()
-        .find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::CRLNumber(number) => {
-                Some(CrlNumber::from_be_bytes(&number.to_bytes_be()))
-            }
-            _ => None,
-        })
-}
-
-fn extension_of<'a>(parsed: &'a CertificateRevocationList<'_>, oid: &str) -> Option<&'a [u8]> {
-    let mut extensions = parsed.extensions().iter();
-    let found = extensions.find(|extension| extension.oid.to_id_string() == oid);
-    found.map(|extension| extension.value)
-}
-
-fn read_base_number(parsed: &CertificateRevocationList<'_>) -> Result<Option<CrlNumber>, Error> {
-    let Some(value) = extension_of(parsed, "2.5.29.27") else {
-        return Ok(None);
-    };
-    let number = BaseCrlNumber::from_der(value)
-        .map_err(|_| Error::CrlMalformed("an extension is not readable"))?;
-    Ok(Some(CrlNumber::from_be_bytes(number.0.as_bytes())))
-}
-
-fn read_freshest_urls(parsed: &CertificateRevocationList<'_>) -> Result<Vec<String>, Error> {
-    let Some(value) = extension_of(parsed, "2.5.29.46") else {
-        return Ok(Vec::new());
-    };
-    let points = FreshestCrl::from_der(value)
-        .map_err(|_| Error::CrlMalformed("an extension is not readable"))?;
-    let names = points
-        .0
-        .iter()
-        .filter_map(|point| match point.distribution_point.as_ref()? {
-            DistributionPointName::FullName(names) => Some(names),
-            DistributionPointName::NameRelativeToCRLIssuer(_) => None,
-        });
-    let urls = names.flatten().filter_map(|name| match name {
-        GeneralName::UniformResourceIdentifier(url) => Some(url.to_string()),
-        _ => None,
-    });
-    Ok(urls.take(FRESHEST_URLS_MAX).collect())
-}
-
-/// Most addresses that are read from one list.
-const FRESHEST_URLS_MAX: usize = 8;
-
-#[cfg(test)]
-mod tests {
-    use super::CrlNumber;
-
-    #[test]
-    fn numbers_compare_as_integers() {
-        let number = CrlNumber::from_be_bytes;
-        assert!(number(&[0xff]) < number(&[1, 0]));
-        assert!(number(&[1, 2]) < number(&[1, 3]));
-        assert_eq!(number(&[0, 0, 7]), number(&[7]));
     }
 }

@@ -1,11 +1,15 @@
 //! The decision: one answer per certificate out of all evidence.
 
 mod findings;
+mod judge;
+mod lists;
+mod responders;
+mod signers;
 
 use super::evidence::Evidence;
 use super::status_policy::RevocationPolicy;
-use crate::{Certificate, Error, Position, ValidatedPath};
-use findings::Findings;
+use crate::{Error, Position, ValidatedPath};
+use judge::Judge;
 use time::{Duration, OffsetDateTime};
 
 /// The kind of evidence an answer rests on.
@@ -129,9 +133,9 @@ pub fn check_revocation(
 ) -> Result<RevocationGood, Error> {
     let mut good = Vec::new();
     let mut refusal = None;
-    for (depth, (certificate, issuer)) in path.issued_pairs().enumerate() {
-        let position = Position::from_depth(depth);
-        match check_certificate(certificate, issuer, position, evidence, policy, at) {
+    let judge = Judge::of(path, evidence, policy, at);
+    for depth in 0..path.issued_pairs().count() {
+        match judge.status(depth) {
             Ok(status) => good.push(status),
             // Revoked wins over what is merely missing, wherever on the path it stands.
             Err(error @ (Error::CertificateRevoked { .. } | Error::Cryptography(_))) => {
@@ -151,22 +155,4 @@ pub fn check_revocation(
             position: Position::EndEntity,
         }),
     }
-}
-
-fn check_certificate(
-    certificate: &Certificate,
-    issuer: &Certificate,
-    position: Position,
-    evidence: &Evidence,
-    policy: &RevocationPolicy,
-    at: OffsetDateTime,
-) -> Result<StatusEvidence, Error> {
-    let mut findings = Findings::new(certificate, issuer, policy, at);
-    if policy.preference.reads_crls() {
-        findings.read_crls(evidence, position)?;
-    }
-    if policy.preference.reads_ocsp() {
-        findings.read_ocsp(evidence)?;
-    }
-    findings.conclude(evidence, position)
 }

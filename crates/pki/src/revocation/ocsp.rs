@@ -124,14 +124,14 @@ impl OcspResponse {
     /// answer for `issuer` and its nonce have been checked. Empty when any of that fails or when
     /// it speaks about others: such a response is no evidence.
     ///
-    /// `is_revoked` tells whether a responder certificate is on one of the issuer's lists.
+    /// `stands` tells whether a responder's certificate is still believed.
     pub(super) fn answers(
         &self,
         certificate: &Certificate,
         issuer: &Certificate,
         policy: &RevocationPolicy,
         at: OffsetDateTime,
-        is_revoked: &dyn Fn(&Certificate) -> Result<bool, Error>,
+        stands: &dyn Fn(&Certificate) -> Result<bool, Error>,
     ) -> Result<Vec<Answer>, Error> {
         let Some(basic) = &self.inner.basic else {
             return Ok(Vec::new());
@@ -143,7 +143,7 @@ impl OcspResponse {
         {
             return Ok(Vec::new());
         }
-        if !responder::is_authentic(basic, issuer, policy.algorithm_floor, at, is_revoked)? {
+        if !responder::is_authentic(basic, issuer, policy.algorithm_floor, at, stands)? {
             return Ok(Vec::new());
         }
         Ok(singles.into_iter().map(read_answer).collect())

@@ -46,6 +46,22 @@ impl RevocationReason {
             other => Self::Other(other),
         }
     }
+
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Unspecified => 0,
+            Self::KeyCompromise => 1,
+            Self::CaCompromise => 2,
+            Self::AffiliationChanged => 3,
+            Self::Superseded => 4,
+            Self::CessationOfOperation => 5,
+            Self::CertificateHold => 6,
+            Self::RemoveFromCrl => 8,
+            Self::PrivilegeWithdrawn => 9,
+            Self::AaCompromise => 10,
+            Self::Other(code) => code,
+        }
+    }
 }
 
 impl fmt::Display for RevocationReason {
@@ -63,6 +79,39 @@ impl fmt::Display for RevocationReason {
             Self::AaCompromise => "attribute authority compromise",
             Self::Other(_) => "other reason",
         })
+    }
+}
+
+/// A set of revocation reasons: what a list speaks about (RFC 5280 section 4.2.1.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReasonSet(u16);
+
+impl ReasonSet {
+    pub(crate) const NONE: Self = Self(0);
+    /// Every reason that a list can be limited to: the bits 1 to 8 of `ReasonFlags`.
+    pub(crate) const ALL: Self = Self(0x1fe);
+    const CERTIFICATE_HOLD: u16 = 1 << 6;
+
+    /// `bits` as the decoder gives them: bit 1 is `keyCompromise`; bit 0 is unused.
+    pub(crate) fn from_bits(bits: u16) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// Whether a list that says nothing about a certificate says that it is not on hold.
+    pub(crate) fn covers_hold(self) -> bool {
+        self.0 & Self::CERTIFICATE_HOLD != 0
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the operator demands of revocation evidence, and the judgement of its age.
 
+use super::decision::SourceKind;
 use super::reason::StaleReason;
 use crate::AlgorithmFloor;
 use time::{Duration, OffsetDateTime};
@@ -51,6 +52,14 @@ impl SourcePreference {
     #[must_use]
     pub fn reads_ocsp(self) -> bool {
         self != Self::CrlOnly
+    }
+
+    /// The kinds of sources, the preferred one first.
+    pub(super) fn kinds(self) -> [SourceKind; 2] {
+        match self {
+            Self::OcspThenCrl | Self::OcspOnly => [SourceKind::Ocsp, SourceKind::Crl],
+            Self::CrlThenOcsp | Self::CrlOnly => [SourceKind::Crl, SourceKind::Ocsp],
+        }
     }
 }
 

@@ -1,116 +1,121 @@
-//! Which certificates a list speaks for (RFC 5280 section 5.2).
+//! Which certificates and reasons a list speaks for (RFC 5280 sections 5.2.5 and 6.3.3 (b)).
 
-use crate::{Certificate, Error};
-use std::collections::HashSet;
-use x509_cert::der::Decode;
-use x509_cert::ext::pkix::IssuingDistributionPoint;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_parser::extensions::{ParsedExtension, X509Extension};
-use x509_parser::oid_registry::OID_X509_EXT_ISSUER_DISTRIBUTION_POINT;
-use x509_parser::revocation_list::CertificateRevocationList;
+use crate::revocation::distribution_point::{Point, PointName, Points, have_common_name};
+use crate::revocation::reason::ReasonSet;
+use crate::{Certificate, Error, name};
+use openssl::x509::X509NameRef;
+use x509_cert::der;
+use x509_cert::ext::pkix::crl::IssuingDistributionPoint;
 
-const DELTA_CRL_INDICATOR: &str = "2.5.29.27";
-
-/// What may be read out of a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Use {
-    /// An entry means revoked, no entry means not revoked.
-    #[default]
-    Complete,
-    /// An entry means revoked; no entry means nothing. Delta lists, lists for some reasons only.
-    EntriesOnly,
-    /// Nothing at all: something critical is not understood (RFC 5280 section 5.2).
-    Nothing,
-}
-
-/// The scope of a list; the default is every certificate of its issuer.
-#[derive(Default)]
+/// The scope of a list, from its issuing distribution point.
 pub(super) struct Scope {
+    /// Without the extension a list speaks for every certificate of its issuer.
+    is_limited: bool,
     only_end_entities: bool,
     only_authorities: bool,
+    only_attributes: bool,
+    pub(super) is_indirect: bool,
+    reasons: ReasonSet,
     /// The list's own distribution point, when it names one.
-    point_urls: Option<Vec<String>>,
+    names: Option<Vec<PointName>>,
     der: Vec<u8>,
 }
 
+impl Default for Scope {
+    fn default() -> Self {
+        Self {
+            is_limited: false,
+            only_end_entities: false,
+            only_authorities: false,
+            only_attributes: false,
+            is_indirect: false,
+            reasons: ReasonSet::ALL,
+            names: None,
+            der: Vec::new(),
+        }
+    }
+}
+
 impl Scope {
-    /// Whether `certificate` is in scope (RFC 5280 section 6.3.3 (b)(2)).
-    pub(super) fn covers(&self, certificate: &Certificate) -> bool {
-        let kind_fits = if certificate.is_authority() {
-            !self.only_end_entities
-        } else {
-            !self.only_authorities
-        };
-        let point_fits = self.point_urls.as_ref().is_none_or(|urls| {
-            urls.iter()
-                .any(|url| certificate.crl_distribution_points().contains(url))
-        });
-        kind_fits && point_fits
+    /// `issuer` is the list's, whom a relative name is relative to.
+    pub(super) fn read(
+        point: &IssuingDistributionPoint,
+        der: &[u8],
+        issuer: &[u8],
+    ) -> der::Result<Self> {
+        let names = point.distribution_point.as_ref();
+        Ok(Self {
+            is_limited: true,
+            only_end_entities: point.only_contains_user_certs,
+            only_authorities: point.only_contains_ca_certs,
+            only_attributes: point.only_contains_attribute_certs,
+            is_indirect: point.indirect_crl,
+            reasons: point.only_some_reasons.map_or(ReasonSet::ALL, |reasons| {
+                ReasonSet::from_bits(reasons.bits())
+            }),
+            names: names
+                .map(|names| PointName::of_point(names, issuer))
+                .transpose()?,
+            der: der.to_vec(),
+        })
     }
 
     /// The extension's bytes, empty when absent.
     pub(super) fn der(&self) -> &[u8] {
         &self.der
     }
-}
 
-/// Reads the list's extensions: its scope, and what may be read out of it.
-pub(super) fn read(list: &CertificateRevocationList<'_>) -> Result<(Scope, Use), Error> {
-    let mut scope = Scope::default();
-    let mut usable = Use::Complete;
-    let mut seen = HashSet::new();
-    for extension in list.extensions() {
-        if !seen.insert(&extension.oid) {
-            return Err(Error::CrlMalformed("an extension is repeated"));
+    /// The reasons for which a list of `list_issuer` speaks about a certificate, by any of its
+    /// distribution points; empty when it does not speak about it.
+    pub(super) fn reasons_for(
+        &self,
+        points: &Points<'_>,
+        list_issuer: &X509NameRef,
+    ) -> Result<ReasonSet, Error> {
+        if !self.fits_kind_of(points.certificate()) {
+            return Ok(ReasonSet::NONE);
         }
-        usable = usable.max(scope.read_extension(extension)?);
-    }
-    Ok((scope, usable))
-}
-
-impl Scope {
-    fn read_extension(&mut self, extension: &X509Extension<'_>) -> Result<Use, Error> {
-        let unreadable = Error::CrlMalformed("an extension is not readable");
-        // x509-parser reads a point that is named relative to the issuer as no point at all, so
-        // this extension goes to the stricter decoder.
-        if extension.oid == OID_X509_EXT_ISSUER_DISTRIBUTION_POINT {
-            let point =
-                IssuingDistributionPoint::from_der(extension.value).map_err(|_| unreadable)?;
-            extension.value.clone_into(&mut self.der);
-            return Ok(self.read_point(&point));
+        let certificate_issuer = points.certificate().openssl().issuer_name();
+        let is_own_issuer = name::names_match(list_issuer, certificate_issuer)?;
+        // The usual list, whose points need not be read at all.
+        if !self.is_limited {
+            return Ok(if is_own_issuer {
+                ReasonSet::ALL
+            } else {
+                ReasonSet::NONE
+            });
         }
-        Ok(match extension.parsed_extension() {
-            ParsedExtension::AuthorityKeyIdentifier(_)
-            | ParsedExtension::CRLNumber(_)
-            | ParsedExtension::IssuerAlternativeName(_) => Use::Complete,
-            ParsedExtension::ParseError { .. } => return Err(unreadable),
-            _ if extension.oid.to_id_string() == DELTA_CRL_INDICATOR => Use::EntriesOnly,
-            _ if extension.critical => Use::Nothing,
-            _ => Use::Complete,
-        })
-    }
-
-    /// Indirect lists and points that are not named by address are not understood here.
-    fn read_point(&mut self, point: &IssuingDistributionPoint) -> Use {
-        self.only_end_entities = point.only_contains_user_certs;
-        self.only_authorities = point.only_contains_ca_certs;
-        if point.indirect_crl || point.only_contains_attribute_certs {
-            return Use::Nothing;
-        }
-        match &point.distribution_point {
-            None => {}
-            Some(DistributionPointName::FullName(names)) => {
-                let urls = names.iter().filter_map(|name| match name {
-                    GeneralName::UniformResourceIdentifier(url) => Some(url.to_string()),
-                    _ => None,
-                });
-                self.point_urls = Some(urls.collect());
+        let mut reasons = ReasonSet::NONE;
+        for point in points.all() {
+            let issuer_fits = match point.crl_issuer {
+                None => is_own_issuer,
+                Some(_) => self.is_indirect && point.names_crl_issuer(list_issuer)?,
+            };
+            if issuer_fits && self.fits_names_of(point)? {
+                reasons = reasons.union(point.reasons);
             }
-            Some(DistributionPointName::NameRelativeToCRLIssuer(_)) => return Use::Nothing,
         }
-        match point.only_some_reasons {
-            None => Use::Complete,
-            Some(_) => Use::EntriesOnly,
+        Ok(reasons.intersection(self.reasons))
+    }
+
+    /// RFC 5280 section 6.3.3 (b)(2)(ii) to (iv).
+    fn fits_kind_of(&self, certificate: &Certificate) -> bool {
+        let kind_fits = if certificate.is_authority() {
+            !self.only_end_entities
+        } else {
+            !self.only_authorities
+        };
+        kind_fits && !self.only_attributes
+    }
+
+    /// RFC 5280 section 6.3.3 (b)(2)(i).
+    fn fits_names_of(&self, point: &Point) -> Result<bool, Error> {
+        let Some(own) = &self.names else {
+            return Ok(true);
+        };
+        match point.names.as_ref().or(point.crl_issuer.as_ref()) {
+            Some(names) => have_common_name(own, names),
+            None => Ok(false),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Everything the evidence says about one certificate, and the conclusion from it.
 
+use super::judge::Subject;
 use super::{SourceKind, StatusEvidence};
+use crate::revocation::crl::Entry;
 use crate::revocation::ocsp::{Answer, AnswerStatus};
+use crate::revocation::reason::ReasonSet;
 use crate::revocation::status_policy::{Freshness, UnknownStatus, Window};
-use crate::revocation::{Crl, Evidence, RevocationPolicy, RevocationReason, StaleReason};
-use crate::{Certificate, Error, Position};
+use crate::revocation::{Evidence, RevocationPolicy, RevocationReason, StaleReason};
+use crate::{Error, Position};
 use time::{Duration, OffsetDateTime};
 
 /// A source's statement that the certificate is revoked.
@@ -22,30 +25,35 @@ impl Revoked {
     }
 }
 
+/// A source in its window, or in the operator's grace, that does not say revoked.
+struct Silence {
+    status: StatusEvidence,
+    /// The reasons for which it would have said so.
+    reasons: ReasonSet,
+}
+
+/// What is found about one certificate.
 pub(super) struct Findings<'a> {
-    certificate: &'a Certificate,
-    issuer: &'a Certificate,
+    subject: Subject<'a>,
     policy: &'a RevocationPolicy,
     at: OffsetDateTime,
     revoked: Vec<Revoked>,
-    good: Vec<StatusEvidence>,
-    in_grace: Vec<StatusEvidence>,
+    good: Vec<Silence>,
+    in_grace: Vec<Silence>,
     stale: Vec<(OffsetDateTime, StaleReason)>,
     is_unknown: bool,
-    is_rolled_back: bool,
-    has_failed_responder: bool,
+    pub(super) is_rolled_back: bool,
+    pub(super) has_failed_responder: bool,
 }
 
 impl<'a> Findings<'a> {
     pub(super) fn new(
-        certificate: &'a Certificate,
-        issuer: &'a Certificate,
+        subject: Subject<'a>,
         policy: &'a RevocationPolicy,
         at: OffsetDateTime,
     ) -> Self {
         Self {
-            certificate,
-            issuer,
+            subject,
             policy,
             at,
             revoked: Vec::new(),
@@ -58,95 +66,42 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Reads every list that may speak for the certificate. A final revocation counts from any
-    /// of them, however old; silence counts only from a list that is in its window.
-    pub(super) fn read_crls(
-        &mut self,
-        evidence: &Evidence,
-        position: Position,
-    ) -> Result<(), Error> {
-        let age_seconds_max = match position {
+    pub(super) fn note_revoked(&mut self, stated_at: OffsetDateTime, entry: Entry) {
+        self.revoked.push(Revoked {
+            stated_at,
+            revoked_at: entry.revoked_at,
+            reason: entry.reason,
+        });
+    }
+
+    /// Notes that lists with this window say nothing about the certificate.
+    pub(super) fn note_silence(&mut self, window: Window, reasons: ReasonSet) {
+        let age_seconds_max = match self.subject.position {
             Position::EndEntity => self.policy.crl_age_seconds_max,
             Position::Issuer(_) => self.policy.authority_crl_age_seconds_max,
         };
-        for crl in &evidence.crls {
-            if !crl.speaks_for(self.certificate, self.issuer, self.policy.algorithm_floor)? {
-                continue;
-            }
-            let entry = crl.find(self.certificate).filter(|entry| {
-                crl.is_complete() || entry.reason != RevocationReason::RemoveFromCrl
-            });
-            if let Some(entry) = entry {
-                self.revoked.push(Revoked {
-                    stated_at: crl.this_update(),
-                    revoked_at: entry.revoked_at,
-                    reason: entry.reason,
-                });
-            } else if !crl.is_complete() {
-                continue;
-            } else if evidence.crl_numbers_seen.is_rolled_back(crl, self.issuer) {
-                self.is_rolled_back = true;
-            } else {
-                self.read_silence_of(crl, age_seconds_max);
-            }
-        }
-        Ok(())
-    }
-
-    fn read_silence_of(&mut self, crl: &Crl, age_seconds_max: u32) {
-        let window = crl.window();
         let skew = self.policy.clock_skew_seconds;
+        let grace = Duration::seconds(i64::from(self.policy.crl_grace_seconds));
         match window.freshness(self.at, age_seconds_max, skew) {
             _ if window.next_update.is_none() => {
                 self.stale
                     .push((window.this_update, StaleReason::NoNextUpdate));
             }
             Freshness::Current => {
-                self.good
-                    .push(self.status(SourceKind::Crl, window, Duration::ZERO));
+                let status = self.status(SourceKind::Crl, window, Duration::ZERO);
+                self.good.push(Silence { status, reasons });
             }
-            Freshness::Stale(reason, stale_by) => {
-                let grace = Duration::seconds(i64::from(self.policy.crl_grace_seconds));
-                if reason != StaleReason::FromTheFuture && stale_by <= grace {
-                    self.in_grace
-                        .push(self.status(SourceKind::Crl, window, stale_by));
-                } else {
-                    self.stale.push((window.this_update, reason));
-                }
+            Freshness::Stale(reason, stale_by)
+                if reason != StaleReason::FromTheFuture && stale_by <= grace =>
+            {
+                let status = self.status(SourceKind::Crl, window, stale_by);
+                self.in_grace.push(Silence { status, reasons });
             }
+            Freshness::Stale(reason, _) => self.stale.push((window.this_update, reason)),
         }
     }
 
-    pub(super) fn read_ocsp(&mut self, evidence: &Evidence) -> Result<(), Error> {
-        let floor = self.policy.algorithm_floor;
-        let is_revoked = |delegate: &Certificate| -> Result<bool, Error> {
-            for crl in &evidence.crls {
-                if crl.speaks_for(delegate, self.issuer, floor)? && crl.find(delegate).is_some() {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        };
-        let mut answers = Vec::new();
-        let mut has_failed_responder = false;
-        for response in &evidence.ocsp {
-            has_failed_responder |= !response.is_answer();
-            answers.append(&mut response.answers(
-                self.certificate,
-                self.issuer,
-                self.policy,
-                self.at,
-                &is_revoked,
-            )?);
-        }
-        self.has_failed_responder = has_failed_responder;
-        answers
-            .into_iter()
-            .for_each(|answer| self.read_answer(answer));
-        Ok(())
-    }
-
-    fn read_answer(&mut self, answer: Answer) {
+    pub(super) fn note_answer(&mut self, answer: Answer) {
         let window = answer.window;
         let freshness = window.freshness(
             self.at,
@@ -155,17 +110,14 @@ impl<'a> Findings<'a> {
         );
         match (answer.status, freshness) {
             (AnswerStatus::Revoked { revoked_at, reason }, _) => {
-                self.revoked.push(Revoked {
-                    stated_at: window.this_update,
-                    revoked_at,
-                    reason,
-                });
+                self.note_revoked(window.this_update, Entry { revoked_at, reason });
             }
             (_, Freshness::Stale(reason, _)) => self.stale.push((window.this_update, reason)),
             (AnswerStatus::Unknown, Freshness::Current) => self.is_unknown = true,
             (AnswerStatus::Good, Freshness::Current) => {
-                self.good
-                    .push(self.status(SourceKind::Ocsp, window, Duration::ZERO));
+                let status = self.status(SourceKind::Ocsp, window, Duration::ZERO);
+                let reasons = ReasonSet::ALL;
+                self.good.push(Silence { status, reasons });
             }
         }
     }
@@ -180,40 +132,43 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Revoked wins; then a signed `unknown`; then the freshest good; then the grace; then the
-    /// most telling of the reasons why nothing speaks for the certificate.
-    pub(super) fn conclude(
-        mut self,
-        evidence: &Evidence,
-        position: Position,
-    ) -> Result<StatusEvidence, Error> {
+    /// Revoked wins; then a signed `unknown`; then good from the preferred kind of source, from
+    /// the other, and in the grace; then the most telling of the reasons why nothing speaks for
+    /// the certificate.
+    pub(super) fn conclude(&self, evidence: &Evidence) -> Result<StatusEvidence, Error> {
+        let position = self.subject.position;
         if let Some(revoked) = self.standing_revocation() {
-            let Revoked {
-                revoked_at, reason, ..
-            } = revoked;
             return Err(Error::CertificateRevoked {
                 position,
-                revoked_at,
-                reason,
+                revoked_at: revoked.revoked_at,
+                reason: revoked.reason,
             });
         }
         if self.is_unknown && self.policy.unknown_status == UnknownStatus::Deny {
             return Err(Error::RevocationUnknown { position });
         }
-        let freshest = |statuses: &mut Vec<StatusEvidence>| {
-            statuses.sort_by_key(StatusEvidence::this_update);
-            statuses.pop()
+        let of_kind = |kind: SourceKind| {
+            let good = self.good.iter();
+            covering(good.filter(|silence| silence.status.source == kind))
         };
-        if let Some(status) = freshest(&mut self.good).or_else(|| freshest(&mut self.in_grace)) {
-            return Ok(status);
-        }
-        Err(self.why_nothing(evidence, position))
+        let [first, second] = self.policy.preference.kinds();
+        of_kind(first)
+            .or_else(|| of_kind(second))
+            .or_else(|| {
+                let lists = self
+                    .good
+                    .iter()
+                    .filter(|silence| silence.status.source == SourceKind::Crl);
+                covering(lists.chain(&self.in_grace))
+            })
+            .ok_or_else(|| self.why_nothing(evidence))
     }
 
     /// A final revocation stands whatever else is said; a hold stands until later evidence that
-    /// is in its window says good.
+    /// is in its window, and that would tell of a hold, says good.
     fn standing_revocation(&self) -> Option<Revoked> {
-        let lifted = self.good.iter().map(StatusEvidence::this_update).max();
+        let lifting = self.good.iter().filter(|good| good.reasons.covers_hold());
+        let lifted = lifting.map(|good| good.status.this_update).max();
         let stands = |revoked: &&Revoked| {
             revoked.is_final() || lifted.is_none_or(|lifted| lifted <= revoked.stated_at)
         };
@@ -222,7 +177,8 @@ impl<'a> Findings<'a> {
         standing.first().copied().copied()
     }
 
-    fn why_nothing(&self, evidence: &Evidence, position: Position) -> Error {
+    fn why_nothing(&self, evidence: &Evidence) -> Error {
+        let position = self.subject.position;
         if self.is_rolled_back {
             return Error::CrlRolledBack { position };
         }
@@ -239,11 +195,35 @@ impl<'a> Findings<'a> {
         let unreachable = evidence
             .unreachable
             .iter()
-            .any(|source| source.certificate == *self.certificate);
+            .any(|source| source.certificate == *self.subject.certificate);
         if unreachable || self.has_failed_responder {
             Error::RevocationUnreachable { position }
         } else {
             Error::RevocationUnknown { position }
         }
     }
+}
+
+/// The freshest sources that together would have told of every reason (RFC 5280
+/// section 6.3.3 (l)), told by the oldest of them and by the one used deepest in its grace.
+fn covering<'s>(silences: impl Iterator<Item = &'s Silence>) -> Option<StatusEvidence> {
+    let mut silences: Vec<&Silence> = silences.collect();
+    silences.sort_by_key(|silence| std::cmp::Reverse(silence.status.this_update));
+    let mut reasons = ReasonSet::NONE;
+    let mut stale_by = Duration::ZERO;
+    for silence in silences {
+        let more = reasons.union(silence.reasons);
+        if more == reasons {
+            continue;
+        }
+        reasons = more;
+        stale_by = stale_by.max(silence.status.stale_by);
+        if reasons == ReasonSet::ALL {
+            return Some(StatusEvidence {
+                stale_by,
+                ..silence.status.clone()
+            });
+        }
+    }
+    None
 }

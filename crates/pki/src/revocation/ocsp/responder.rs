@@ -22,7 +22,7 @@ pub(super) fn is_authentic(
     issuer: &Certificate,
     floor: AlgorithmFloor,
     at: OffsetDateTime,
-    is_revoked: &dyn Fn(&Certificate) -> Result<bool, Error>,
+    stands: &dyn Fn(&Certificate) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     let position = Position::EndEntity;
     if floor
@@ -50,7 +50,7 @@ pub(super) fn is_authentic(
             && may_answer(&delegate, issuer, floor, at)?
             && is_signed_by(basic, &delegate)?
         {
-            return Ok(!is_revoked(&delegate)?);
+            return stands(&delegate);
         }
     }
     Ok(false)
