@@ -1,6 +1,7 @@
 //! Why a certificate, its path, its revocation evidence or its profile was refused.
 
 use crate::revocation::{RevocationReason, StaleReason};
+use std::borrow::Cow;
 use time::OffsetDateTime;
 
 /// Which certificate of the path an error is about.
@@ -79,7 +80,7 @@ pub enum Error {
         /// Which certificate.
         position: Position,
     },
-    /// A signature algorithm below the floor, such as one with SHA-1 or MD5.
+    /// A signature algorithm below the floor that has no code of its own, such as one with MD5.
     #[error("{position} is signed with {algorithm}, which is below the floor")]
     SignatureAlgorithmRefused {
         /// Which certificate.
@@ -87,8 +88,34 @@ pub enum Error {
         /// The algorithm, in dotted or short form.
         algorithm: String,
     },
-    /// A public key below the floor: short RSA, small exponent, other curve, explicit parameters.
-    #[error("{position} has a public key below the floor: {reason}")]
+    /// A signature with SHA-1, whose collisions let a certificate stand for another.
+    #[error("{position} is signed with {algorithm}, and SHA-1 is not accepted")]
+    SignatureAlgorithmSha1 {
+        /// Which certificate.
+        position: Position,
+        /// The algorithm's short name.
+        algorithm: &'static str,
+    },
+    /// An RSA modulus below the floor.
+    #[error("{position} has an RSA key of {bits} bits, the least is {bits_min}")]
+    RsaKeyTooShort {
+        /// Which certificate.
+        position: Position,
+        /// The modulus's length in bits.
+        bits: u32,
+        /// The floor in bits.
+        bits_min: u32,
+    },
+    /// An elliptic curve that is weak, not known here, or given by explicit parameters.
+    #[error("{position} has a key on a curve that is not accepted: {curve}")]
+    CurveRefused {
+        /// Which certificate.
+        position: Position,
+        /// The curve's short name, or what stands in its place.
+        curve: &'static str,
+    },
+    /// Another weakness of a public key: small or overlong RSA numbers, another key type.
+    #[error("{position} has a public key that is not accepted: {reason}")]
     KeyRefused {
         /// Which certificate.
         position: Position,
@@ -194,7 +221,7 @@ pub enum Error {
 
     /// The certificate is not a card's: a software certificate, or another kind.
     #[error("certificate is not on a professional card: {0}")]
-    NotACard(&'static str),
+    NotACard(Cow<'static, str>),
     /// The subject does not have the profile's shape.
     #[error("certificate subject does not fit the profile: {0}")]
     ProfileSubjectInvalid(&'static str),
@@ -204,18 +231,35 @@ pub enum Error {
     /// The policy does not accept this family of cards.
     #[error("cards of family {family} are not accepted")]
     CardFamilyRefused {
-        /// The family, in lower case.
-        family: &'static str,
+        /// The family, as the profile names it.
+        family: String,
     },
     /// The certificate policy OID is not one configured for this family of cards.
     #[error("certificate policy is not accepted for cards of family {family}")]
     CardPolicyRefused {
-        /// The family, in lower case.
-        family: &'static str,
+        /// The family, as the profile names it.
+        family: String,
+    },
+    /// The policy does not accept this kind of person identifier.
+    #[error("persons identified by {identifier_type} are not accepted")]
+    IdentifierTypeRefused {
+        /// The kind of identifier, as the profile names it.
+        identifier_type: String,
     },
     /// A test card where real cards are asked, or the other way round.
     #[error("test mark of the card does not fit this environment")]
     TestMarkRefused,
+
+    /// A profile file is not one.
+    #[error("profile is malformed: {}{reason}", place(*line, key))]
+    ProfileMalformed {
+        /// The line, where it is known.
+        line: Option<usize>,
+        /// The key, such as `identifier[2].pattern`; empty for the whole file.
+        key: String,
+        /// What is wrong, and what it must be.
+        reason: String,
+    },
 
     /// OpenSSL failed for a reason that is not about the input.
     #[error("cryptographic library failed")]
@@ -236,7 +280,9 @@ impl Error {
         "pki.crl_malformed",
         "pki.crl_rolled_back",
         "pki.cryptography_failed",
+        "pki.curve_refused",
         "pki.extended_key_usage_wrong",
+        "pki.identifier_type_refused",
         "pki.issuer_not_authority",
         "pki.key_refused",
         "pki.key_usage_wrong",
@@ -248,11 +294,14 @@ impl Error {
         "pki.path_refused",
         "pki.policy_refused",
         "pki.profile_extension_invalid",
+        "pki.profile_malformed",
         "pki.profile_subject_invalid",
         "pki.revocation_stale",
         "pki.revocation_unknown",
         "pki.revocation_unreachable",
+        "pki.rsa_key_too_short",
         "pki.signature_algorithm_refused",
+        "pki.signature_algorithm_sha1",
         "pki.test_mark_refused",
         "pki.untrusted_anchor",
     ];
@@ -268,6 +317,9 @@ impl Error {
             Self::KeyUsageWrong { .. } => "pki.key_usage_wrong",
             Self::ExtendedKeyUsageWrong { .. } => "pki.extended_key_usage_wrong",
             Self::SignatureAlgorithmRefused { .. } => "pki.signature_algorithm_refused",
+            Self::SignatureAlgorithmSha1 { .. } => "pki.signature_algorithm_sha1",
+            Self::RsaKeyTooShort { .. } => "pki.rsa_key_too_short",
+            Self::CurveRefused { .. } => "pki.curve_refused",
             Self::KeyRefused { .. } => "pki.key_refused",
             Self::UntrustedAnchor { .. } => "pki.untrusted_anchor",
             Self::PathBudgetExceeded => "pki.path_budget_exceeded",
@@ -289,7 +341,9 @@ impl Error {
             Self::ProfileExtensionInvalid(_) => "pki.profile_extension_invalid",
             Self::CardFamilyRefused { .. } => "pki.card_family_refused",
             Self::CardPolicyRefused { .. } => "pki.card_policy_refused",
+            Self::IdentifierTypeRefused { .. } => "pki.identifier_type_refused",
             Self::TestMarkRefused => "pki.test_mark_refused",
+            Self::ProfileMalformed { .. } => "pki.profile_malformed",
             Self::Cryptography(_) => "pki.cryptography_failed",
         }
     }
@@ -306,6 +360,17 @@ impl Error {
             Self::CertificateExpired { .. } | Self::CertificateNotYetValid { .. } => 4,
             _ => 5,
         }
+    }
+}
+
+/// `line 12, key: `, of what is known.
+fn place(line: Option<usize>, key: &str) -> String {
+    let line = line.map(|line| format!("line {line}"));
+    let key = (!key.is_empty()).then(|| key.to_owned());
+    let parts: Vec<String> = line.into_iter().chain(key).collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("{}: ", parts.join(", ")),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The crate answers one question: *may this certificate, at this moment, stand for this
 //! person?* It follows RFC 5280 (certificates, paths, CRLs) and RFC 6960 (OCSP), and reads
-//! card certificates through profiles such as [`profile::cps`].
+//! card certificates through profiles, which are data ([`profile::Profile`]).
 //!
 //! What it deliberately does not do: it opens no socket, reads no file and never looks at a
 //! clock. Time (`at`), nonces and fetched evidence (CRLs, OCSP responses) arrive as arguments.
@@ -11,7 +11,7 @@
 //!
 //! ```no_run
 //! use cardea_pki::{Certificate, PathPolicy, TrustStore, validate_path};
-//! use cardea_pki::profile::{self, ProfilePolicy};
+//! use cardea_pki::profile::{Profile, ProfilePolicy};
 //! use cardea_pki::revocation::{self, Evidence, RevocationPolicy};
 //!
 //! # fn login(anchors: &[u8], leaf: &[u8], at: time::OffsetDateTime)
@@ -27,8 +27,10 @@
 //!     }
 //! }
 //! let good = revocation::check_revocation(&path, &evidence, &RevocationPolicy::default(), at)?;
-//! let identity = profile::cps::check_profile(&path, &ProfilePolicy::production())?;
-//! println!("{} {}", identity.subject_id, good.age_seconds());
+//! if let Some(profile) = Profile::builtin("cps") {
+//!     let identity = profile.identify(&path, &ProfilePolicy::production())?;
+//!     println!("{} {}", identity.subject_id, good.age_seconds());
+//! }
 //! # Ok(())
 //! # }
 //! ```
@@ -40,9 +42,11 @@ mod certificate;
 mod der_check;
 mod error;
 mod key_usage;
+mod known_paths;
 mod name;
 mod oid;
 mod path_builder;
+mod path_edges;
 mod path_validation;
 mod policy;
 pub mod profile;
@@ -53,10 +57,14 @@ pub use algorithm::{AlgorithmFloor, SignatureAlgorithm};
 pub use certificate::{CERTIFICATE_BYTES_MAX, Certificate};
 pub use error::{Error, Position};
 pub use key_usage::KeyUsage;
+pub use known_paths::KnownPaths;
 pub use name::{Attribute, DistinguishedName};
 pub use oid::Oid;
 pub use path_validation::{EXTRA_CERTIFICATES_MAX, ValidatedPath, validate_path};
-pub use policy::{CertificatePolicies, Conformance, ExplicitPolicy, Inhibit, PathPolicy, Purpose};
+pub use policy::{
+    CertificatePolicies, Conformance, ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit,
+    PathPolicy, Purpose,
+};
 pub use profile::ProfessionalIdentity;
 pub use revocation::{Evidence, EvidenceSource, RevocationGood, RevocationPolicy};
 pub use trust_anchor::TrustStore;

@@ -3,6 +3,7 @@
 //! [`steps`] reads as a list; each step has a file of its own and returns the evidence that the
 //! next one needs.
 
+mod check_algorithm;
 mod check_origin;
 mod check_policy;
 mod check_profile;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_oauth2_types::Scope;
-use cardea_pki::profile::ProfilePolicy;
+use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{PathPolicy, RevocationPolicy, TrustStore};
 use cardea_storage::session::{Session, SessionState};
 use cardea_storage::subject::{PersonId, load_or_create};
@@ -38,6 +38,7 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
         trust_store: TrustStore::new(Vec::new(), Vec::new()),
         path_policy: PathPolicy::login(),
         revocation_policy: RevocationPolicy::default(),
+        profile: Profile::builtin("cps").unwrap().clone(),
         profile_policy: ProfilePolicy::sandbox(),
     };
     let config = ProviderConfig {

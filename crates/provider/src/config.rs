@@ -1,7 +1,7 @@
 //! What an operator decides.
 
 use cardea_oauth2_types::Acr;
-use cardea_pki::profile::ProfilePolicy;
+use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{PathPolicy, RevocationPolicy, TrustStore};
 use time::Duration;
 
@@ -33,7 +33,9 @@ pub struct CardRules {
     pub path_policy: PathPolicy,
     /// Rules of revocation evidence.
     pub revocation_policy: RevocationPolicy,
-    /// Rules of the certificate profile.
+    /// How a professional is read from the certificate.
+    pub profile: Profile,
+    /// Which cards of the profile are accepted.
     pub profile_policy: ProfilePolicy,
 }
 

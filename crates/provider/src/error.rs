@@ -67,6 +67,8 @@ pub enum Error {
     #[error("too many challenges were issued for one authorization request")]
     ChallengeLimitReached,
 
+    #[error("the cards of this issuer do not sign with {algorithm}")]
+    AssertionAlgorithmNotAccepted { algorithm: &'static str },
     #[error("the user verification is weaker than this provider accepts")]
     UserVerificationInsufficient,
     #[error("the level reached is below the one that was asked for")]
@@ -195,6 +197,8 @@ names! {
             "provider.authorization_request_completed", InvalidRequest;
         Self::LoginCookieMismatch => "provider.login_cookie_mismatch", InvalidRequest;
         Self::ChallengeLimitReached => "provider.challenge_limit_reached", InvalidRequest;
+        Self::AssertionAlgorithmNotAccepted { .. } =>
+            "provider.assertion_algorithm_not_accepted", AccessDenied;
         Self::UserVerificationInsufficient =>
             "provider.user_verification_insufficient", AccessDenied;
         Self::AcrUnmet => "provider.acr_unmet", UnmetAuthenticationRequirements;

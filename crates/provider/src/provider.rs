@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cardea_jose::{JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
+use cardea_jose::{Algorithm, JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
 use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
@@ -17,6 +17,8 @@ pub struct Provider {
     pub(crate) issuer: Issuer,
     pub(crate) clients: Clients,
     pub(crate) card_rules: Vec<CardRules>,
+    /// What cards of any of the rules sign with.
+    pub(crate) card_algorithms: Vec<Algorithm>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) user_verification: UserVerificationPolicy,
     pub(crate) keys: ProviderKeys,
@@ -50,6 +52,7 @@ impl Provider {
         Ok(Self {
             issuer: config.issuer,
             clients,
+            card_algorithms: card_algorithms(&config.card_rules),
             card_rules: config.card_rules,
             lifetimes: config.lifetimes,
             user_verification: config.user_verification,
@@ -140,4 +143,14 @@ impl std::fmt::Debug for Provider {
             .field("issuer", &self.issuer)
             .finish_non_exhaustive()
     }
+}
+
+fn card_algorithms(rules: &[CardRules]) -> Vec<Algorithm> {
+    let names = rules
+        .iter()
+        .flat_map(|rules| rules.profile.signature_algorithms());
+    // A profile lists names of this list alone.
+    names
+        .filter_map(|name| Algorithm::named_by_card(name).ok())
+        .collect()
 }

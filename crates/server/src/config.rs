@@ -8,6 +8,7 @@ mod client;
 mod database;
 mod issuer;
 mod load;
+mod profile;
 mod revocation;
 #[cfg(test)]
 mod tests;
@@ -23,12 +24,13 @@ pub use self::client::{
     SecretSha256, SigningAlgorithm,
 };
 pub use self::database::DatabaseUrl;
+pub use self::profile::load_profile;
 pub use self::issuer::{AgentUrl, Issuer};
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
 };
 pub use self::trust_anchor::{
-    CardRuleConfig, FamilyName, PolicyOid, ProfileName, TestCardsConfig, TrustAnchorConfig,
+    CardRuleConfig, PolicyOid, TestCardsConfig, TrustAnchorConfig,
 };
 
 /// The whole of `cardea.toml`, with paths made absolute and the client files read in.

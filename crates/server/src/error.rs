@@ -82,6 +82,16 @@ pub enum Error {
         /// The command that makes it.
         command: String,
     },
+    /// No certificate profile has this name.
+    #[error(
+        "there is no profile {name:?}: it must be one of {known}, or a file that ends in .toml"
+    )]
+    ProfileUnknown {
+        /// The name.
+        name: String,
+        /// The profiles that come with the program.
+        known: String,
+    },
     /// Certificates of a trust anchor cannot be used.
     #[error("{}: holds no usable certificates", file.display())]
     TrustAnchorUnusable {
@@ -137,6 +147,7 @@ impl Error {
         "server.key_not_private",
         "server.key_unusable",
         "server.challenge_list_unusable",
+        "server.profile_unknown",
         "server.trust_anchor_unusable",
         "server.tls_unusable",
         "server.database_unavailable",
@@ -166,6 +177,7 @@ impl Error {
             Self::KeyNotPrivate { .. } => "server.key_not_private",
             Self::KeyUnusable { .. } => "server.key_unusable",
             Self::ChallengeListUnusable { .. } => "server.challenge_list_unusable",
+            Self::ProfileUnknown { .. } => "server.profile_unknown",
             Self::TrustAnchorUnusable { .. } => "server.trust_anchor_unusable",
             Self::TlsUnusable { .. } => "server.tls_unusable",
             Self::DatabaseUnavailable { .. } => "server.database_unavailable",

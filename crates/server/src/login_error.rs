@@ -27,6 +27,11 @@ pub(crate) fn problem_of_card(public: PublicRefusal) -> Problem {
         PublicRefusal::CardRevoked => Problem::CardRevoked,
         PublicRefusal::RevocationUnavailable => Problem::RevocationUnavailable,
         PublicRefusal::CardNotAccepted => Problem::CardNotAccepted,
+        PublicRefusal::NotACard => Problem::NotACard,
+        PublicRefusal::CardOfOtherEnvironment => Problem::CardOfOtherEnvironment,
+        PublicRefusal::CardFamilyNotAccepted => Problem::CardFamilyNotAccepted,
+        PublicRefusal::IdentifierNotAccepted => Problem::IdentifierNotAccepted,
+        PublicRefusal::ProfessionNotAccepted => Problem::ProfessionNotAccepted,
         PublicRefusal::Unavailable => Problem::LoginUnavailable,
     }
 }
@@ -45,6 +50,11 @@ mod tests {
             PublicRefusal::CardRevoked,
             PublicRefusal::RevocationUnavailable,
             PublicRefusal::CardNotAccepted,
+            PublicRefusal::NotACard,
+            PublicRefusal::CardOfOtherEnvironment,
+            PublicRefusal::CardFamilyNotAccepted,
+            PublicRefusal::IdentifierNotAccepted,
+            PublicRefusal::ProfessionNotAccepted,
             PublicRefusal::Unavailable,
         ] {
             assert_eq!(problem_of_card(public).code(), public.code());

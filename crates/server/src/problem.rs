@@ -20,6 +20,16 @@ pub(crate) enum Problem {
     RevocationUnavailable,
     /// The signature is good, a policy does not accept this card.
     CardNotAccepted,
+    /// The signature is good, the certificate is not a card's.
+    NotACard,
+    /// The signature is good, a test card met a real service or the other way round.
+    CardOfOtherEnvironment,
+    /// The signature is good, a policy does not accept this family of cards.
+    CardFamilyNotAccepted,
+    /// The signature is good, a policy does not accept this kind of person identifier.
+    IdentifierNotAccepted,
+    /// The signature is good, the portal does not accept this profession.
+    ProfessionNotAccepted,
     /// The card signed, its presence was not proven in time.
     PresenceMissing,
     /// Nothing was decided about the card: the fault is ours.
@@ -60,6 +70,11 @@ impl Problem {
         Self::CardRevoked,
         Self::RevocationUnavailable,
         Self::CardNotAccepted,
+        Self::NotACard,
+        Self::CardOfOtherEnvironment,
+        Self::CardFamilyNotAccepted,
+        Self::IdentifierNotAccepted,
+        Self::ProfessionNotAccepted,
         Self::PresenceMissing,
         Self::LoginUnavailable,
         Self::LoginExpired,
@@ -86,6 +101,11 @@ impl Problem {
             Self::CardRevoked => "login.card_revoked",
             Self::RevocationUnavailable => "login.revocation_unavailable",
             Self::CardNotAccepted => "login.card_not_accepted",
+            Self::NotACard => "login.not_a_card",
+            Self::CardOfOtherEnvironment => "login.card_of_other_environment",
+            Self::CardFamilyNotAccepted => "login.card_family_not_accepted",
+            Self::IdentifierNotAccepted => "login.identifier_not_accepted",
+            Self::ProfessionNotAccepted => "login.profession_not_accepted",
             Self::PresenceMissing => "login.presence_missing",
             Self::LoginUnavailable => "login.unavailable",
             Self::LoginExpired => "login.expired",
@@ -112,6 +132,11 @@ impl Problem {
             | Self::CardExpired
             | Self::CardRevoked
             | Self::CardNotAccepted
+            | Self::NotACard
+            | Self::CardOfOtherEnvironment
+            | Self::CardFamilyNotAccepted
+            | Self::IdentifierNotAccepted
+            | Self::ProfessionNotAccepted
             | Self::OtherBrowser
             | Self::OriginRefused => StatusCode::FORBIDDEN,
             Self::RevocationUnavailable | Self::LoginUnavailable | Self::Unavailable => {
@@ -144,6 +169,26 @@ impl Problem {
             Self::CardNotAccepted => Text::new(
                 "This card does not open this portal",
                 "Cette carte ne donne pas accès à ce portail",
+            ),
+            Self::NotACard => Text::new(
+                "This is not a professional card",
+                "Ce n’est pas une carte professionnelle",
+            ),
+            Self::CardOfOtherEnvironment => Text::new(
+                "This card belongs to another environment",
+                "Cette carte appartient à un autre environnement",
+            ),
+            Self::CardFamilyNotAccepted => Text::new(
+                "This type of card is not accepted here",
+                "Ce type de carte n’est pas accepté ici",
+            ),
+            Self::IdentifierNotAccepted => Text::new(
+                "The number on this card is not accepted here",
+                "Le numéro porté par cette carte n’est pas accepté ici",
+            ),
+            Self::ProfessionNotAccepted => Text::new(
+                "This portal is for other professions",
+                "Ce portail est réservé à d’autres professions",
             ),
             Self::PresenceMissing => Text::new(
                 "The card's presence was not confirmed",
@@ -208,6 +253,35 @@ impl Problem {
             Self::CardNotAccepted => Text::new(
                 "Use a card that this portal accepts, or ask its operator.",
                 "Utilisez une carte acceptée par ce portail, ou contactez son exploitant.",
+            ),
+            Self::NotACard => Text::new(
+                "Sign in with your professional card; a software certificate is not one.",
+                "Connectez-vous avec votre carte professionnelle ; un certificat logiciel n’en est \
+                 pas une.",
+            ),
+            Self::CardOfOtherEnvironment => Text::new(
+                "Use your own card on the real service, and a test card on a test service.",
+                "Utilisez votre propre carte sur le service réel, et une carte de test sur un \
+                 service de test.",
+            ),
+            Self::CardFamilyNotAccepted => Text::new(
+                "Use your personal professional card, or ask the portal's operator which cards it \
+                 accepts.",
+                "Utilisez votre carte professionnelle nominative, ou demandez à l’exploitant du \
+                 portail quelles cartes il accepte.",
+            ),
+            Self::IdentifierNotAccepted => Text::new(
+                "If you have a newer card, use it. Else ask the card's issuer for one with your \
+                 present national number.",
+                "Si vous avez une carte plus récente, utilisez-la. Sinon, demandez à l’émetteur \
+                 une carte portant votre numéro national actuel.",
+            ),
+            Self::ProfessionNotAccepted => Text::new(
+                "If your profession on the card is out of date, have it corrected by your register \
+                 and order a new card. Else ask the portal's operator.",
+                "Si la profession portée par la carte n’est plus la vôtre, faites-la corriger par \
+                 votre ordre ou votre registre et commandez une nouvelle carte. Sinon, contactez \
+                 l’exploitant du portail.",
             ),
             Self::PresenceMissing => Text::new(
                 "Leave the card in the reader, check the network, then try again.",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cardea_jose::Algorithm;
 use cardea_oauth2_types::Scope;
-use cardea_pki::profile::{CardFamily, CardRule, Profession, ProfilePolicy};
+use cardea_pki::profile::{CardFamily, CardRule, PersonIdentifierType, Profession, ProfilePolicy};
 use cardea_pki::revocation::NonceAbsent;
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
@@ -16,8 +16,8 @@ use cardea_storage::SecretDigest;
 use time::Duration;
 
 use crate::config::{
-    AuthMethod, ClientConfig, Config, FamilyName, OcspNonce, ProfileName, SigningAlgorithm,
-    TestCardsConfig, TrustAnchorConfig,
+    AuthMethod, CardRuleConfig, ClientConfig, Config, OcspNonce, SigningAlgorithm, TestCardsConfig,
+    TrustAnchorConfig, load_profile,
 };
 use crate::error::Error;
 use crate::key_file::unusable;
@@ -140,36 +140,37 @@ fn card_rules_of(anchor: &TrustAnchorConfig) -> Result<CardRules, Error> {
             },
             ..RevocationPolicy::default()
         },
+        // The configuration has made the path of a profile file absolute.
+        profile: load_profile(&anchor.profile, Path::new(""))?,
         profile_policy: profile_policy_of(anchor),
     })
 }
 
 fn profile_policy_of(anchor: &TrustAnchorConfig) -> ProfilePolicy {
-    // Each profile brings its own families; there is one so far.
-    let ProfileName::Cps = anchor.profile;
-    let mut policy = match anchor.test_cards {
+    let policy = match anchor.test_cards {
         TestCardsConfig::Refuse => ProfilePolicy::production(),
         TestCardsConfig::Require => ProfilePolicy::sandbox(),
     };
-    if let Some(cards) = &anchor.cards {
-        policy.cards = cards
+    let rule = |rule: &CardRuleConfig| CardRule {
+        family: CardFamily::new(&rule.family),
+        policies: rule
+            .policies
             .iter()
-            .map(|rule| CardRule {
-                family: match rule.family {
-                    FamilyName::Cps => CardFamily::Cps,
-                    FamilyName::Cpf => CardFamily::Cpf,
-                    FamilyName::Cpe => CardFamily::Cpe,
-                    FamilyName::Cpa => CardFamily::Cpa,
-                },
-                policies: rule
-                    .policies
-                    .iter()
-                    .map(|policy| policy.oid().clone())
-                    .collect(),
-            })
-            .collect();
+            .map(|policy| policy.oid().clone())
+            .collect(),
+    };
+    let kind = |kind: &String| PersonIdentifierType::new(kind);
+    ProfilePolicy {
+        cards: anchor
+            .cards
+            .as_ref()
+            .map(|rules| rules.iter().map(rule).collect()),
+        identifiers: anchor
+            .identifiers
+            .as_ref()
+            .map(|kinds| kinds.iter().map(kind).collect()),
+        ..policy
     }
-    policy
 }
 
 fn load_certificates(file: &Path) -> Result<Vec<Certificate>, Error> {

@@ -12,7 +12,8 @@ use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use crate::error::Error;
 use crate::object_identifier::{
-    COMMON_NAME, COUNTRY, GIVEN_NAME, ORGANIZATION, ORGANIZATIONAL_UNIT, STATE, SURNAME, TITLE,
+    COMMON_NAME, COUNTRY, GIVEN_NAME, ORGANIZATION, ORGANIZATIONAL_UNIT, SERIAL_NUMBER, STATE,
+    SURNAME, TITLE,
 };
 
 /// A name under construction: relative distinguished names in encoded order.
@@ -75,6 +76,18 @@ impl DistinguishedName {
         self
     }
 
+    /// Appends an RDN of several attributes, which DER sorts by their encodings.
+    #[must_use]
+    pub fn set(mut self, members: &[(ObjectIdentifier, &str)]) -> Self {
+        let members = members.iter();
+        self.rdns.push(
+            members
+                .map(|(oid, value)| (*oid, (*value).to_owned()))
+                .collect(),
+        );
+        self
+    }
+
     /// Appends an RDN of one attribute of any type, for odd names.
     #[must_use]
     pub fn single(mut self, attribute: ObjectIdentifier, value: &str) -> Self {
@@ -111,7 +124,8 @@ impl DistinguishedName {
         for attributes in &self.rdns {
             let mut members = Vec::with_capacity(attributes.len());
             for (oid, value) in attributes {
-                let tag = if *oid == COUNTRY {
+                // X.520: the two attributes whose type is PrintableString.
+                let tag = if matches!(*oid, COUNTRY | SERIAL_NUMBER) {
                     Tag::PrintableString
                 } else {
                     Tag::Utf8String

@@ -18,6 +18,8 @@ use crate::object_identifier::{ECDSA_WITH_SHA256, SHA256_WITH_RSA};
 pub enum KeyKind {
     /// NIST P-256: made in well under a millisecond, for tests that need a PKI at once.
     P256,
+    /// BrainpoolP256r1: what the German cards hold, and their authorities.
+    BrainpoolP256r1,
     /// RSA 2048: what the model cards hold.
     Rsa2048,
     /// RSA 4096: what the model authorities hold. Making one takes about a second.
@@ -31,15 +33,18 @@ impl KeyKind {
     /// [`Error::CryptoFailed`] when OpenSSL cannot.
     pub fn generate(self) -> Result<PKey<Private>, Error> {
         let key = match self {
-            Self::P256 => {
-                let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-                PKey::from_ec_key(EcKey::generate(&group)?)?
-            }
+            Self::P256 => on_curve(Nid::X9_62_PRIME256V1)?,
+            Self::BrainpoolP256r1 => on_curve(Nid::BRAINPOOL_P256R1)?,
             Self::Rsa2048 => PKey::from_rsa(Rsa::generate(2048)?)?,
             Self::Rsa4096 => PKey::from_rsa(Rsa::generate(4096)?)?,
         };
         Ok(key)
     }
+}
+
+fn on_curve(curve: Nid) -> Result<PKey<Private>, Error> {
+    let group = EcGroup::from_curve_name(curve)?;
+    Ok(PKey::from_ec_key(EcKey::generate(&group)?)?)
 }
 
 /// The signature algorithm that `key` signs certificates with.

@@ -5,6 +5,8 @@
 //! identifier prefixes and the private extensions of the model; CRLs and OCSP responses. All
 //! persons, numbers and authorities are invented, and say TEST in their names.
 //!
+//! [`CountryPki`] makes the PKIs of other countries' cards ([`hba`], [`piv`]).
+//!
 //! It makes certificates and never judges them: `cardea-pki` does. It does no I/O and reads no
 //! clock, so the present is an argument. Nothing made here may be trusted by a real system.
 //!
@@ -30,10 +32,12 @@ mod authority;
 mod authority_name;
 mod card_profile;
 mod certificate_spec;
+mod country_pki;
 mod crl;
 mod distinguished_name;
 mod error;
 mod extension;
+pub mod hba;
 mod identifier;
 mod key;
 mod legacy;
@@ -41,6 +45,7 @@ mod moment;
 pub mod object_identifier;
 mod ocsp;
 mod pem;
+pub mod piv;
 mod profession;
 mod publication;
 mod test_pki;
@@ -54,6 +59,7 @@ pub use card_profile::{CardFamily, CardProfile, IssuedCard, Structure};
 pub use certificate_spec::{
     BasicConstraints, CertificateSpec, IssuedCertificate, Pointers, RawExtension, SubjectAltName,
 };
+pub use country_pki::CountryPki;
 pub use crl::{CrlReason, CrlScope, CrlSpec, RevokedEntry};
 pub use distinguished_name::DistinguishedName;
 pub use error::Error;

@@ -7,20 +7,26 @@ const fn oid(text: &str) -> ObjectIdentifier {
 }
 
 // X.520 attribute types.
-pub(crate) const COMMON_NAME: ObjectIdentifier = oid("2.5.4.3");
-pub(crate) const SURNAME: ObjectIdentifier = oid("2.5.4.4");
+/// `commonName`.
+pub const COMMON_NAME: ObjectIdentifier = oid("2.5.4.3");
+/// `surname`.
+pub const SURNAME: ObjectIdentifier = oid("2.5.4.4");
+/// `serialNumber`, of a person or card.
+pub const SERIAL_NUMBER: ObjectIdentifier = oid("2.5.4.5");
 pub(crate) const COUNTRY: ObjectIdentifier = oid("2.5.4.6");
 pub(crate) const STATE: ObjectIdentifier = oid("2.5.4.8");
 pub(crate) const ORGANIZATION: ObjectIdentifier = oid("2.5.4.10");
 pub(crate) const ORGANIZATIONAL_UNIT: ObjectIdentifier = oid("2.5.4.11");
 pub(crate) const TITLE: ObjectIdentifier = oid("2.5.4.12");
-pub(crate) const GIVEN_NAME: ObjectIdentifier = oid("2.5.4.42");
+/// `givenName`.
+pub const GIVEN_NAME: ObjectIdentifier = oid("2.5.4.42");
 
 // RFC 5280 extensions.
 pub(crate) const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = oid("2.5.29.14");
 pub(crate) const KEY_USAGE: ObjectIdentifier = oid("2.5.29.15");
 pub(crate) const PRIVATE_KEY_USAGE_PERIOD: ObjectIdentifier = oid("2.5.29.16");
-pub(crate) const SUBJECT_ALT_NAME: ObjectIdentifier = oid("2.5.29.17");
+/// `id-ce-subjectAltName`.
+pub const SUBJECT_ALT_NAME: ObjectIdentifier = oid("2.5.29.17");
 pub(crate) const BASIC_CONSTRAINTS: ObjectIdentifier = oid("2.5.29.19");
 pub(crate) const CRL_NUMBER: ObjectIdentifier = oid("2.5.29.20");
 pub(crate) const CRL_REASON: ObjectIdentifier = oid("2.5.29.21");
@@ -38,6 +44,28 @@ pub(crate) const OCSP_NONCE: ObjectIdentifier = oid("1.3.6.1.5.5.7.48.1.2");
 pub(crate) const OCSP_NO_CHECK: ObjectIdentifier = oid("1.3.6.1.5.5.7.48.1.5");
 pub(crate) const CPS_QUALIFIER: ObjectIdentifier = oid("1.3.6.1.5.5.7.2.1");
 pub(crate) const USER_PRINCIPAL_NAME: ObjectIdentifier = oid("1.3.6.1.4.1.311.20.2.3");
+
+// United States: FIPS 201 appendix B, NIST's register of test policies.
+/// `pivFASC-N`, an `otherName` of the subject alternative name.
+pub const PIV_FASCN: ObjectIdentifier = oid("2.16.840.1.101.3.6.6");
+/// `piv-interim`: whether the card was issued before the background investigation was completed.
+pub const PIV_INTERIM: ObjectIdentifier = oid("2.16.840.1.101.3.6.9.1");
+/// Test twin of `id-fpki-common-authentication`: PIV authentication.
+pub const POLICY_PIV_AUTHENTICATION_TEST: ObjectIdentifier = oid("2.16.840.1.101.3.2.1.48.11");
+/// Test twin of `id-fpki-common-cardAuth`: card authentication, without a PIN.
+pub const POLICY_PIV_CARD_AUTHENTICATION_TEST: ObjectIdentifier = oid("2.16.840.1.101.3.2.1.48.13");
+/// Test twin of `id-fpki-certpcy-pivi-hardware`: issuers outside the federal government.
+pub const POLICY_PIV_INTEROPERABLE_TEST: ObjectIdentifier = oid("2.16.840.1.101.3.2.1.48.78");
+
+// Germany: gemSpec_OID, Common PKI.
+/// `id-isismtt-at-admission`.
+pub const ADMISSION: ObjectIdentifier = oid("1.3.36.8.3.3");
+/// `oid_hba_aut`: the certificate type C.HP.AUT.
+pub const POLICY_HBA_AUTHENTICATION: ObjectIdentifier = oid("1.2.276.0.76.4.75");
+/// `oid_hba_enc`: the certificate type C.HP.ENC of the same card.
+pub const POLICY_HBA_ENCRYPTION: ObjectIdentifier = oid("1.2.276.0.76.4.74");
+/// `oid_smc_b_aut`: the certificate type of an institution's card.
+pub const POLICY_SMC_B_AUTHENTICATION: ObjectIdentifier = oid("1.2.276.0.76.4.77");
 
 // Algorithms.
 pub(crate) const SHA1: ObjectIdentifier = oid("1.3.14.3.2.26");

@@ -151,6 +151,7 @@ fn write_commands(
 fn card_name(key: KeyKind) -> &'static str {
     match key {
         KeyKind::P256 => "P-256",
+        KeyKind::BrainpoolP256r1 => "brainpoolP256r1",
         KeyKind::Rsa2048 => "RSA 2048",
         KeyKind::Rsa4096 => "RSA 4096",
     }

@@ -9,7 +9,7 @@ use std::fmt;
 /// The claims follow the card at each login: nothing of an earlier card is kept.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfessionalIdentity {
-    /// The national identifier with its type prefix, as it stands on the card. Stable over card
+    /// The person's identifier as it stands on the card, type prefix included. Stable over card
     /// renewals; it may hold letters and `/`.
     pub subject_id: String,
     /// What kind of identifier it is.
@@ -40,18 +40,19 @@ pub struct ProfessionalIdentity {
 pub struct Profession {
     /// The code, such as `21`.
     pub code: String,
-    /// The terminology the code is from: `TRE_G15` (professions) or `TRE_G16` (in training).
+    /// The terminology the code is from, such as `TRE_G15` (professions) or `TRE_G16` (in
+    /// training).
     pub system: String,
 }
 
 /// A structure: a practice, an establishment, an enterprise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Structure {
-    /// The identifier with its type prefix, as it stands on the card.
+    /// The identifier as it stands on the card, type prefix included.
     pub id: String,
     /// What kind of identifier it is.
     pub id_type: StructureIdentifierType,
-    /// The name, cut by the issuer at 40 characters.
+    /// The name, as short as the issuer has cut it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -61,76 +62,54 @@ pub struct Structure {
 pub struct CardReference {
     /// The family of cards.
     pub family: CardFamily,
-    /// The card's number, `<issuer>/<card>`.
+    /// The card's number, such as `<issuer>/<card>`.
     pub number: String,
 }
 
-/// Families of professional cards (terminology TRE_G02).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CardFamily {
-    /// Health professional.
-    Cps,
-    /// Professional in training.
-    Cpf,
-    /// Establishment director or employee; one code serves both.
-    Cpe,
-    /// Other staff, director or authorised employee; one code serves both.
-    Cpa,
-}
+/// Writes one name of a profile's own list. Two names of different lists are never compared.
+macro_rules! declared_name {
+    ($(#[$documentation:meta])* $name:ident) => {
+        $(#[$documentation])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Box<str>);
 
-impl CardFamily {
-    /// The name in lower case, as it is serialised.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cps => "cps",
-            Self::Cpf => "cpf",
-            Self::Cpe => "cpe",
-            Self::Cpa => "cpa",
+        impl $name {
+            /// The name as a profile declares it.
+            #[must_use]
+            pub fn new(name: &str) -> Self {
+                Self(name.into())
+            }
+
+            /// The name, as it is serialised.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-    }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
 }
 
-/// Kinds of person identifiers (terminology TRE_G08).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PersonIdentifierType {
-    /// 0: ADELI number.
-    Adeli,
-    /// 1: ADELI practice and register number.
-    AdeliPractice,
-    /// 2: interns' number; no longer issued.
-    Drass,
-    /// 3: FINESS establishment and register number.
-    FinessRegister,
-    /// 4: SIREN enterprise and register number.
-    SirenRegister,
-    /// 5: SIRET site and register number.
-    SiretRegister,
-    /// 6: RPPS practice and register number.
-    RppsPractice,
-    /// 8: RPPS number.
-    Rpps,
-    /// 9: student number; no longer issued.
-    Student,
+declared_name! {
+    /// A family of professional cards, by the name that its profile gives it: `cps`, `piv`, `hba`.
+    CardFamily
 }
 
-/// Kinds of structure identifiers (terminology TRE_G07). The same digit means another thing than
-/// for persons: 3 is a SIRET here and an establishment's employee there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StructureIdentifierType {
-    /// 0: ADELI practice.
-    AdeliPractice,
-    /// 1: FINESS establishment.
-    Finess,
-    /// 2: SIREN enterprise.
-    Siren,
-    /// 3: SIRET site.
-    Siret,
-    /// 4: RPPS practice.
-    RppsPractice,
+declared_name! {
+    /// A kind of person identifier, by the name that its profile gives it: `rpps`,
+    /// `finess_register`, `telematik_id`.
+    PersonIdentifierType
+}
+
+declared_name! {
+    /// A kind of structure identifier, by the name that its profile gives it: `finess`, `siret`.
+    StructureIdentifierType
 }
 
 /// Personal data stays out of logs.

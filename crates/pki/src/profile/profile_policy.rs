@@ -1,6 +1,6 @@
 //! Which cards an operator accepts.
 
-use super::CardFamily;
+use super::{CardFamily, PersonIdentifierType};
 use crate::{Error, Oid};
 
 /// Whether cards that their issuer marked as test cards are accepted.
@@ -22,36 +22,31 @@ pub struct CardRule {
     pub policies: Vec<Oid>,
 }
 
-/// Which cards an operator accepts. A family without a rule is refused.
+/// Which cards an operator accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfilePolicy {
-    /// The accepted families.
-    pub cards: Vec<CardRule>,
+    /// The accepted families, the others being refused; `None` accepts every family of the
+    /// profile, under any certificate policy.
+    pub cards: Option<Vec<CardRule>>,
+    /// The accepted kinds of person identifiers, the others being refused; `None` accepts every
+    /// kind of the profile.
+    pub identifiers: Option<Vec<PersonIdentifierType>>,
     /// Test cards or real ones.
     pub test_cards: TestCards,
 }
 
 impl ProfilePolicy {
-    /// Real cards of every family, any certificate policy.
+    /// Real cards of every family, any certificate policy, any kind of identifier.
     #[must_use]
     pub fn production() -> Self {
-        let families = [
-            CardFamily::Cps,
-            CardFamily::Cpf,
-            CardFamily::Cpe,
-            CardFamily::Cpa,
-        ];
-        let rule = |family| CardRule {
-            family,
-            policies: Vec::new(),
-        };
         Self {
-            cards: families.map(rule).to_vec(),
+            cards: None,
+            identifiers: None,
             test_cards: TestCards::Refuse,
         }
     }
 
-    /// Test cards of every family, any certificate policy.
+    /// Test cards of every family, any certificate policy, any kind of identifier.
     #[must_use]
     pub fn sandbox() -> Self {
         Self {
@@ -60,23 +55,24 @@ impl ProfilePolicy {
         }
     }
 
-    pub(crate) fn check(
+    pub(super) fn check_card(
         &self,
-        family: CardFamily,
+        family: &CardFamily,
         is_test: bool,
         path_policies: &[Oid],
     ) -> Result<(), Error> {
         if is_test != (self.test_cards == TestCards::Require) {
             return Err(Error::TestMarkRefused);
         }
-        let refused = Error::CardFamilyRefused {
-            family: family.as_str(),
+        let Some(rules) = &self.cards else {
+            return Ok(());
         };
-        let rule = self
-            .cards
+        let rule = rules
             .iter()
-            .find(|rule| rule.family == family)
-            .ok_or(refused)?;
+            .find(|rule| rule.family == *family)
+            .ok_or_else(|| Error::CardFamilyRefused {
+                family: family.to_string(),
+            })?;
         // `anyPolicy` on the path is no statement about the card, so it satisfies no rule.
         let accepted = rule.policies.is_empty()
             || path_policies
@@ -86,7 +82,21 @@ impl ProfilePolicy {
             Ok(())
         } else {
             Err(Error::CardPolicyRefused {
-                family: family.as_str(),
+                family: family.to_string(),
+            })
+        }
+    }
+
+    pub(super) fn check_identifier(&self, kind: &PersonIdentifierType) -> Result<(), Error> {
+        let accepted = self
+            .identifiers
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(kind));
+        if accepted {
+            Ok(())
+        } else {
+            Err(Error::IdentifierTypeRefused {
+                identifier_type: kind.to_string(),
             })
         }
     }

@@ -28,4 +28,14 @@ mod path_building;
 #[cfg(test)]
 mod profile;
 #[cfg(test)]
+mod profile_ans;
+#[cfg(test)]
+mod profile_hba;
+#[cfg(test)]
+mod profile_piv;
+#[cfg(test)]
+mod profile_policy;
+#[cfg(test)]
+mod profile_subject;
+#[cfg(test)]
 mod response;

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cardea_jose::{Algorithm, SigningKey, sha256_base64url};
 use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenParameters};
-use cardea_pki::profile::ProfilePolicy;
+use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
     CardAcceptance, CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, Provider,
@@ -104,6 +104,7 @@ fn config(pki: &TestPki) -> Result<ProviderConfig, Failure> {
         ),
         path_policy: PathPolicy::login(),
         revocation_policy: RevocationPolicy::default(),
+        profile: Profile::builtin("cps").ok_or("the profile cps is missing")?.clone(),
         profile_policy: ProfilePolicy::sandbox(),
     };
     let client = Client {

@@ -64,18 +64,9 @@ async fn find_subject(
     authenticated: &Authenticated,
     now: OffsetDateTime,
 ) -> Result<String, Error> {
-    let identity = &authenticated.identity;
-    let kind =
-        serde_json::to_value(identity.subject_id_type).map_err(Error::StoredValueUnreadable)?;
-    let kind = kind.as_str().unwrap_or_default();
-    let scheme = if identity.test {
-        format!("test:{kind}")
-    } else {
-        kind.to_owned()
-    };
     let person = PersonId {
-        scheme: &scheme,
-        value: &identity.subject_id,
+        scheme: &authenticated.register,
+        value: &authenticated.identity.subject_id,
     };
     let sub_if_new = random_base64url(RANDOM_BYTES)?;
     Ok(load_or_create(transaction, person, &sub_if_new, now).await?)

@@ -57,6 +57,16 @@ pub enum PublicRefusal {
     RevocationUnavailable,
     /// The card is genuine, but not let in here.
     CardNotAccepted,
+    /// The certificate is not on a professional's card.
+    NotACard,
+    /// A test card where real ones are asked, or the other way round.
+    CardOfOtherEnvironment,
+    /// Cards of this family are not let in.
+    CardFamilyNotAccepted,
+    /// Persons with this kind of identifier are not let in.
+    IdentifierNotAccepted,
+    /// This profession is not let in.
+    ProfessionNotAccepted,
     /// We failed: nothing was decided about the card.
     Unavailable,
 }
@@ -69,6 +79,11 @@ impl PublicRefusal {
         "login.card_revoked",
         "login.revocation_unavailable",
         "login.card_not_accepted",
+        "login.not_a_card",
+        "login.card_of_other_environment",
+        "login.card_family_not_accepted",
+        "login.identifier_not_accepted",
+        "login.profession_not_accepted",
         "login.unavailable",
     ];
 
@@ -81,6 +96,11 @@ impl PublicRefusal {
             Self::CardRevoked => "login.card_revoked",
             Self::RevocationUnavailable => "login.revocation_unavailable",
             Self::CardNotAccepted => "login.card_not_accepted",
+            Self::NotACard => "login.not_a_card",
+            Self::CardOfOtherEnvironment => "login.card_of_other_environment",
+            Self::CardFamilyNotAccepted => "login.card_family_not_accepted",
+            Self::IdentifierNotAccepted => "login.identifier_not_accepted",
+            Self::ProfessionNotAccepted => "login.profession_not_accepted",
             Self::Unavailable => "login.unavailable",
         }
     }
@@ -106,6 +126,15 @@ impl PublicRefusal {
                     | Pki::CrlRolledBack { .. },
                 ),
             ) => Self::RevocationUnavailable,
+            (_, Error::Pki(Pki::NotACard(_))) => Self::NotACard,
+            (_, Error::Pki(Pki::TestMarkRefused)) => Self::CardOfOtherEnvironment,
+            (
+                _,
+                Error::CardFamilyNotAccepted
+                | Error::Pki(Pki::CardFamilyRefused { .. } | Pki::CardPolicyRefused { .. }),
+            ) => Self::CardFamilyNotAccepted,
+            (_, Error::Pki(Pki::IdentifierTypeRefused { .. })) => Self::IdentifierNotAccepted,
+            (_, Error::ProfessionNotAccepted) => Self::ProfessionNotAccepted,
             (SignatureProof::Given, _) => Self::CardNotAccepted,
         }
     }
@@ -162,8 +191,20 @@ mod tests {
         };
         let cases = [
             (Error::Pki(unknown), "login.revocation_unavailable"),
-            (Error::Pki(Pki::TestMarkRefused), "login.card_not_accepted"),
-            (Error::ProfessionNotAccepted, "login.card_not_accepted"),
+            (
+                Error::Pki(Pki::TestMarkRefused),
+                "login.card_of_other_environment",
+            ),
+            (Error::Pki(Pki::NotACard("x".into())), "login.not_a_card"),
+            (
+                Error::CardFamilyNotAccepted,
+                "login.card_family_not_accepted",
+            ),
+            (
+                Error::ProfessionNotAccepted,
+                "login.profession_not_accepted",
+            ),
+            (Error::AcrUnmet, "login.card_not_accepted"),
         ];
         for (error, code) in cases {
             assert_eq!(

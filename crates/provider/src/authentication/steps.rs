@@ -7,9 +7,10 @@
 use time::OffsetDateTime;
 
 use crate::authentication::LoginAttempt;
+use crate::authentication::check_algorithm::check_algorithm;
 use crate::authentication::check_origin::check_origin;
 use crate::authentication::check_policy::{PolicyMet, check_policy};
-use crate::authentication::check_profile::check_profile;
+use crate::authentication::check_profile::{ProfileChecked, check_profile};
 use crate::authentication::check_revocation::{RevocationChecked, check_revocation};
 use crate::authentication::check_shape::check_shape;
 use crate::authentication::redeem_challenge::{ChallengeRedeemed, redeem_challenge};
@@ -25,6 +26,7 @@ pub(super) struct Authenticated {
     pub(super) card_rules: String,
     pub(super) revocation: RevocationChecked,
     pub(super) identity: cardea_pki::ProfessionalIdentity,
+    pub(super) register: String,
     pub(super) policy: PolicyMet,
 }
 
@@ -44,15 +46,16 @@ pub(super) async fn judge(
     let addressed = check_origin(provider, &challenge, shaped)
         .map_err(|error| of_client(Stop::unproven(error)))?;
     let signatures =
-        verify_signatures(addressed).map_err(|error| of_client(Stop::unproven(error)))?;
+        verify_signatures(provider, addressed).map_err(|error| of_client(Stop::unproven(error)))?;
 
     // From here on the browser may learn the few things that the card's holder can act on.
     let proven = |error| of_client(Stop::proven(error));
     let path = validate_path(provider, &signatures, now).map_err(proven)?;
+    check_algorithm(&signatures, &path).map_err(proven)?;
     let revocation = check_revocation(&path, revocation_source, now)
         .await
         .map_err(proven)?;
-    let identity = check_profile(&path).map_err(proven)?;
+    let ProfileChecked { identity, register } = check_profile(&path).map_err(proven)?;
     let policy = check_policy(provider, &challenge, &signatures, &identity).map_err(proven)?;
 
     let card_rules = path.rules.name.clone();
@@ -62,6 +65,7 @@ pub(super) async fn judge(
         card_rules,
         revocation,
         identity,
+        register,
         policy,
     })
 }

@@ -2,13 +2,11 @@
 //!
 //! Whose key the card's is, nobody knows before the next step.
 
-use cardea_assertion::{
-    CARD_ALGORITHMS, InstanceThumbprint, VerifiedAssertion, verify_attestation,
-};
+use cardea_assertion::{InstanceThumbprint, VerifiedAssertion, verify_attestation};
 use cardea_pki::Certificate;
 
-use crate::Error;
 use crate::authentication::check_origin::Addressed;
+use crate::{Error, Provider};
 
 /// Both signatures hold.
 pub(super) struct SignaturesVerified {
@@ -19,7 +17,10 @@ pub(super) struct SignaturesVerified {
     pub(super) extra: Vec<Certificate>,
 }
 
-pub(super) fn verify_signatures(addressed: Addressed<'_>) -> Result<SignaturesVerified, Error> {
+pub(super) fn verify_signatures(
+    provider: &Provider,
+    addressed: Addressed<'_>,
+) -> Result<SignaturesVerified, Error> {
     let Addressed(shaped) = addressed;
     let certificate = Certificate::parse(shaped.assertion.leaf_certificate_der())?;
     let extra = shaped.assertion.chain_der().iter();
@@ -27,7 +28,7 @@ pub(super) fn verify_signatures(addressed: Addressed<'_>) -> Result<SignaturesVe
         .map(|der| Certificate::parse(der))
         .collect::<Result<Vec<_>, _>>()?;
     let key = certificate.public_key().clone();
-    let assertion = shaped.assertion.verify(key, &CARD_ALGORITHMS)?;
+    let assertion = shaped.assertion.verify(key, &provider.card_algorithms)?;
     let instance = verify_attestation(shaped.attestation, &assertion)?;
     Ok(SignaturesVerified {
         assertion,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use cardea_jose::{Algorithm, SigningKey};
-use cardea_pki::profile::ProfilePolicy;
+use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
     CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, Provider, ProviderConfig,
@@ -72,6 +72,7 @@ impl Settings {
             ),
             path_policy: PathPolicy::login(),
             revocation_policy: RevocationPolicy::default(),
+            profile: Profile::builtin("cps").unwrap().clone(),
             profile_policy: ProfilePolicy::sandbox(),
         };
         let config = ProviderConfig {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{ClientConfig, Config, DatabaseUrl, check};
+use super::{ClientConfig, Config, DatabaseUrl, check, profile};
 use crate::error::Error;
 
 /// A configuration larger than this is not one.
@@ -31,6 +31,9 @@ pub(super) fn load(file: &Path) -> Result<Config, Error> {
         config.client.extend(more.client);
     }
     check::check_whole(file, &config)?;
+    for (index, anchor) in config.trust_anchor.iter().enumerate() {
+        profile::check_profile(file, index, anchor)?;
+    }
     Ok(config)
 }
 
@@ -98,5 +101,9 @@ fn make_paths_absolute(config: &mut Config, folder: &Path) {
     for anchor in &mut config.trust_anchor {
         absolute(&mut anchor.anchors);
         anchor.intermediates.iter_mut().for_each(absolute);
+        if profile::is_file(&anchor.profile) {
+            let path = folder.join(&anchor.profile);
+            anchor.profile = path.to_string_lossy().into_owned();
+        }
     }
 }

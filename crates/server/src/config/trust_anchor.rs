@@ -18,13 +18,16 @@ pub struct TrustAnchorConfig {
     pub anchors: PathBuf,
     /// PEM file of the issuing authorities' certificates.
     pub intermediates: Option<PathBuf>,
-    /// How an identity is read from the card's certificate.
-    pub profile: ProfileName,
+    /// How an identity is read from the card's certificate: `cps`, `piv`, `hba`, or the path of a
+    /// profile file, which ends in `.toml`.
+    pub profile: String,
     /// Whether cards marked as test cards are refused, or the only ones accepted.
     #[serde(default)]
     pub test_cards: TestCardsConfig,
     /// The card families accepted; all of the profile when absent.
     pub cards: Option<Vec<CardRuleConfig>>,
+    /// The kinds of person identifiers accepted, such as `rpps`; all of the profile when absent.
+    pub identifiers: Option<Vec<String>>,
     /// `[trust_anchor.revocation]`
     #[serde(default)]
     pub revocation: RevocationConfig,
@@ -47,26 +50,11 @@ pub enum TestCardsConfig {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CardRuleConfig {
-    /// The family.
-    pub family: FamilyName,
+    /// The family, as the profile names it.
+    pub family: String,
     /// Certificate policy OIDs of which the path must have one; empty accepts any.
     #[serde(default)]
     pub policies: Vec<PolicyOid>,
-}
-
-/// The families of the profile `cps`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum FamilyName {
-    /// Registered professionals.
-    Cps,
-    /// Professionals in training.
-    Cpf,
-    /// Staff of an establishment.
-    Cpe,
-    /// Other staff.
-    Cpa,
 }
 
 /// A certificate policy in dotted form.
@@ -90,13 +78,4 @@ impl TryFrom<String> for PolicyOid {
             .map(Self)
             .ok_or("must be an object identifier, such as 1.2.250.1.71")
     }
-}
-
-/// The certificate profiles that this program knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum ProfileName {
-    /// French health professionals' cards (CPS, CPE, CPF).
-    Cps,
 }

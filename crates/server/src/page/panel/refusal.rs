@@ -85,9 +85,108 @@ pub(super) const REFUSALS: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "Your card is in order, but this portal does not accept its type or profession.",
-                "Votre carte est en règle, mais ce portail n’accepte pas ce type de carte ou cette \
-                 profession.",
+                "Use the professional card that this portal accepts. If it is this one, it may \
+                 have to be replaced: ask the card's issuer.",
+                "Utilisez la carte professionnelle acceptée par ce portail. Si c’est bien \
+                 celle-ci, elle est peut-être à remplacer : contactez l’émetteur de la carte.",
+            ),
+            ASK_SUPPORT,
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "not_a_card",
+        codes: "login.not_a_card",
+        tone: Tone::Refused,
+        heading: Text::new(
+            "This is not a professional card",
+            "Ce n’est pas une carte professionnelle",
+        ),
+        lines: &[
+            Text::new(
+                "Sign in with your professional card. A software certificate on this computer does not \
+                 take its place.",
+                "Connectez-vous avec votre carte professionnelle. Un certificat logiciel installé \
+                 sur cet ordinateur ne la remplace pas.",
+            ),
+            ASK_SUPPORT,
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "card_of_other_environment",
+        codes: "login.card_of_other_environment",
+        tone: Tone::Refused,
+        heading: Text::new(
+            "This card belongs to another environment",
+            "Cette carte appartient à un autre environnement",
+        ),
+        lines: &[
+            Text::new(
+                "A test card does not open a real service, and your own card does not open a test \
+                 service. Insert the other card.",
+                "Une carte de test n’ouvre pas un service réel, et votre propre carte n’ouvre pas \
+                 un service de test. Insérez l’autre carte.",
+            ),
+            ASK_SUPPORT,
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "card_family_not_accepted",
+        codes: "login.card_family_not_accepted",
+        tone: Tone::Refused,
+        heading: Text::new(
+            "This type of card is not accepted here",
+            "Ce type de carte n’est pas accepté ici",
+        ),
+        lines: &[
+            Text::new(
+                "Use your personal professional card. If you have none, ask the portal's operator which \
+                 cards it accepts.",
+                "Utilisez votre carte professionnelle nominative. Si vous n’en avez pas, demandez à \
+                 l’exploitant du portail quelles cartes il accepte.",
+            ),
+            ASK_SUPPORT,
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "identifier_not_accepted",
+        codes: "login.identifier_not_accepted",
+        tone: Tone::Refused,
+        heading: Text::new(
+            "The number on this card is not accepted here",
+            "Le numéro porté par cette carte n’est pas accepté ici",
+        ),
+        lines: &[
+            Text::new(
+                "Your card names you by a number that this service does not take. If you have a newer \
+                 card, use it; else ask the card's issuer for one with your present national \
+                 number.",
+                "Votre carte vous désigne par un numéro que ce service n’accepte pas. Si vous avez \
+                 une carte plus récente, utilisez-la ; sinon, demandez à l’émetteur une carte \
+                 portant votre numéro national actuel.",
+            ),
+            ASK_SUPPORT,
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "profession_not_accepted",
+        codes: "login.profession_not_accepted",
+        tone: Tone::Refused,
+        heading: Text::new(
+            "This portal is for other professions",
+            "Ce portail est réservé à d’autres professions",
+        ),
+        lines: &[
+            Text::new(
+                "If the profession on your card is out of date, have it corrected by your register and \
+                 order a new card. If it is right, ask the portal's operator.",
+                "Si la profession portée par votre carte n’est plus la vôtre, faites-la corriger \
+                 par votre ordre ou votre registre et commandez une nouvelle carte. Si elle est \
+                 exacte, contactez l’exploitant du portail.",
             ),
             ASK_SUPPORT,
         ],
