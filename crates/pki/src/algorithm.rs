@@ -26,7 +26,7 @@ impl SignatureAlgorithm {
             "1.2.840.113549.1.1.11" => Self::Current("rsa-sha256"),
             "1.2.840.113549.1.1.12" => Self::Current("rsa-sha384"),
             "1.2.840.113549.1.1.13" => Self::Current("rsa-sha512"),
-            "1.2.840.113549.1.1.10" if pss_hash_is_current(algorithm) => Self::Current("rsa-pss"),
+            "1.2.840.113549.1.1.10" => Self::of_pss(algorithm),
             "1.2.840.10045.4.3.2" => Self::Current("ecdsa-sha256"),
             "1.2.840.10045.4.3.3" => Self::Current("ecdsa-sha384"),
             "1.2.840.10045.4.3.4" => Self::Current("ecdsa-sha512"),
@@ -37,7 +37,57 @@ impl SignatureAlgorithm {
             _ => Self::Other(Oid::from_parsed(&algorithm.algorithm)),
         }
     }
+
+    /// Whether a key of this type can make such a signature.
+    pub(crate) fn fits(&self, key: Id) -> bool {
+        match self {
+            Self::Current(name) | Self::Sha1(name) => match key {
+                Id::RSA => name.starts_with("rsa"),
+                Id::RSA_PSS => name.starts_with("rsa-pss"),
+                Id::EC => name.starts_with("ecdsa"),
+                Id::ED25519 => *name == "ed25519",
+                Id::ED448 => *name == "ed448",
+                _ => false,
+            },
+            Self::Other(_) => true,
+        }
+    }
+
+    /// PSS carries its hashes in the parameters, and the default of both is SHA-1
+    /// (RFC 4055 section 3.1).
+    fn of_pss(algorithm: &AlgorithmIdentifier<'_>) -> Self {
+        let other = || Self::Other(Oid::from_parsed(&algorithm.algorithm));
+        let Some(Ok(parameters)) = algorithm.parameters.as_ref().map(RsaSsaPssParams::try_from)
+        else {
+            return other();
+        };
+        let Ok(mask) = parameters.mask_gen_algorithm() else {
+            return other();
+        };
+        let hashes = [
+            parameters.hash_algorithm_oid().to_id_string(),
+            mask.hash.to_id_string(),
+        ];
+        if hashes
+            .iter()
+            .all(|oid| CURRENT_HASHES.contains(&oid.as_str()))
+        {
+            Self::Current("rsa-pss")
+        } else if hashes.iter().any(|oid| oid == SHA1) {
+            Self::Sha1("rsa-pss-sha1")
+        } else {
+            other()
+        }
+    }
 }
+
+const SHA1: &str = "1.3.14.3.2.26";
+/// SHA-256, SHA-384 and SHA-512.
+const CURRENT_HASHES: [&str; 3] = [
+    "2.16.840.1.101.3.4.2.1",
+    "2.16.840.1.101.3.4.2.2",
+    "2.16.840.1.101.3.4.2.3",
+];
 
 impl std::fmt::Display for SignatureAlgorithm {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -46,24 +96,6 @@ impl std::fmt::Display for SignatureAlgorithm {
             Self::Other(oid) => oid.fmt(formatter),
         }
     }
-}
-
-/// PSS carries its hash in the parameters, and their default is SHA-1 (RFC 4055 section 3.1).
-fn pss_hash_is_current(algorithm: &AlgorithmIdentifier<'_>) -> bool {
-    let is_current = |oid: &str| -> bool {
-        matches!(
-            oid,
-            "2.16.840.1.101.3.4.2.1" | "2.16.840.1.101.3.4.2.2" | "2.16.840.1.101.3.4.2.3"
-        )
-    };
-    let Some(Ok(parameters)) = algorithm.parameters.as_ref().map(RsaSsaPssParams::try_from) else {
-        return false;
-    };
-    let mask_hash = parameters
-        .mask_gen_algorithm()
-        .map(|mask| mask.hash.to_id_string());
-    is_current(&parameters.hash_algorithm_oid().to_id_string())
-        && mask_hash.is_ok_and(|oid| is_current(&oid))
 }
 
 /// The weakest algorithms and keys that are accepted.
@@ -102,7 +134,13 @@ impl AlgorithmFloor {
         match (self, algorithm) {
             (_, SignatureAlgorithm::Current(_))
             | (Self::TestVectorsOnly, SignatureAlgorithm::Sha1(_)) => Ok(()),
-            _ => Err(Error::SignatureAlgorithmRefused {
+            (Self::Current, SignatureAlgorithm::Sha1(algorithm)) => {
+                Err(Error::SignatureAlgorithmSha1 {
+                    position,
+                    algorithm,
+                })
+            }
+            (_, SignatureAlgorithm::Other(_)) => Err(Error::SignatureAlgorithmRefused {
                 position,
                 algorithm: algorithm.to_string(),
             }),
@@ -111,50 +149,64 @@ impl AlgorithmFloor {
 
     /// Checks a public key; `position` is whose key it is.
     pub(crate) fn check_key(self, key: &PKeyRef<Public>, position: Position) -> Result<(), Error> {
-        let reason = match key.id() {
-            Id::RSA | Id::RSA_PSS => self.rsa_weakness(key)?,
-            Id::EC => curve_weakness(key)?,
-            Id::ED25519 | Id::ED448 => None,
-            _ => Some("the key type is not accepted"),
-        };
-        reason.map_or(Ok(()), |reason| Err(Error::KeyRefused { position, reason }))
+        match key.id() {
+            Id::RSA | Id::RSA_PSS => self.check_rsa(key, position),
+            Id::EC => check_curve(key, position),
+            Id::ED25519 | Id::ED448 => Ok(()),
+            _ => Err(Error::KeyRefused {
+                position,
+                reason: "the key type is not accepted",
+            }),
+        }
     }
 
-    fn rsa_weakness(self, key: &PKeyRef<Public>) -> Result<Option<&'static str>, Error> {
+    fn check_rsa(self, key: &PKeyRef<Public>, position: Position) -> Result<(), Error> {
         let bits_min = match self {
             Self::Current => 2048,
             Self::TestVectorsOnly => 1024,
         };
-        if key.bits() < bits_min {
-            return Ok(Some("the RSA modulus is too short"));
+        let bits = key.bits();
+        if bits < bits_min {
+            return Err(Error::RsaKeyTooShort {
+                position,
+                bits,
+                bits_min,
+            });
         }
-        if key.bits() > RSA_BITS_MAX {
-            return Ok(Some("the RSA modulus is too long"));
+        let refused = |reason| Err(Error::KeyRefused { position, reason });
+        if bits > RSA_BITS_MAX {
+            return refused("the RSA modulus is too long");
         }
         let exponent_min = openssl::bn::BigNum::from_u32(RSA_EXPONENT_MIN)?;
-        let small = *key.rsa()?.e() < *exponent_min;
-        Ok(small.then_some("the RSA exponent is too small"))
+        if *key.rsa()?.e() < *exponent_min {
+            return refused("the RSA exponent is too small");
+        }
+        Ok(())
     }
 }
 
 /// Explicit parameters let an attacker choose the generator (CVE-2020-0601), so the key must
 /// name its curve; OpenSSL notes in the group's flag how the key was encoded.
-fn curve_weakness(key: &PKeyRef<Public>) -> Result<Option<&'static str>, Error> {
+fn check_curve(key: &PKeyRef<Public>, position: Position) -> Result<(), Error> {
     let ec_key = key.ec_key()?;
     let group = ec_key.group();
+    let refused = |curve| Err(Error::CurveRefused { position, curve });
     if group.asn1_flag() != Asn1Flag::NAMED_CURVE {
-        return Ok(Some("the curve is given by explicit parameters"));
+        return refused("explicit parameters");
     }
-    let accepted = matches!(
-        group.curve_name(),
+    match group.curve_name() {
         Some(
             Nid::X9_62_PRIME256V1
-                | Nid::SECP384R1
-                | Nid::SECP521R1
-                | Nid::BRAINPOOL_P256R1
-                | Nid::BRAINPOOL_P384R1
-                | Nid::BRAINPOOL_P512R1
-        )
-    );
-    Ok((!accepted).then_some("the curve is not accepted"))
+            | Nid::SECP384R1
+            | Nid::SECP521R1
+            | Nid::BRAINPOOL_P256R1
+            | Nid::BRAINPOOL_P384R1
+            | Nid::BRAINPOOL_P512R1,
+        ) => Ok(()),
+        other => refused(
+            other
+                .and_then(|curve| curve.short_name().ok())
+                .unwrap_or("unknown"),
+        ),
+    }
 }

@@ -2,15 +2,24 @@
 
 use crate::Error;
 
-/// Counts down the signature checks of one validation.
+/// Most candidates looked at for each signature check allowed: looking costs some thousandth of
+/// checking, so that the bound on signatures stays the one that counts.
+const CANDIDATES_PER_SIGNATURE_CHECK: usize = 256;
+
+/// Counts down the signature checks of one validation, and the candidates it looks at.
 pub(crate) struct Budget {
     signature_checks_left: u32,
+    candidates_left: usize,
 }
 
 impl Budget {
     pub(crate) fn new(signature_checks_max: u32) -> Self {
+        let candidates_left = usize::try_from(signature_checks_max)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(CANDIDATES_PER_SIGNATURE_CHECK);
         Self {
             signature_checks_left: signature_checks_max,
+            candidates_left,
         }
     }
 
@@ -19,6 +28,16 @@ impl Budget {
         self.signature_checks_left = u32::try_from(signature_checks)
             .ok()
             .and_then(|checks| self.signature_checks_left.checked_sub(checks))
+            .ok_or(Error::PathBudgetExceeded)?;
+        Ok(())
+    }
+
+    /// Takes `candidates` to be looked at from the budget, or refuses the whole validation: a
+    /// mesh of authorities has far more paths than edges.
+    pub(crate) fn look_at(&mut self, candidates: usize) -> Result<(), Error> {
+        self.candidates_left = self
+            .candidates_left
+            .checked_sub(candidates)
             .ok_or(Error::PathBudgetExceeded)?;
         Ok(())
     }
@@ -35,6 +54,16 @@ mod tests {
         assert!(budget.spend(1).is_ok());
         assert_eq!(
             budget.spend(1).unwrap_err().code(),
+            "pki.path_budget_exceeded"
+        );
+    }
+
+    #[test]
+    fn candidates_are_counted_too() {
+        let mut budget = Budget::new(1);
+        assert!(budget.look_at(256).is_ok());
+        assert_eq!(
+            budget.look_at(1).unwrap_err().code(),
             "pki.path_budget_exceeded"
         );
     }

@@ -2,6 +2,7 @@
 
 mod extensions;
 mod fields;
+mod name_forms;
 
 use crate::{DistinguishedName, Error, KeyUsage, Oid, SignatureAlgorithm};
 use extensions::Extensions;
@@ -10,10 +11,11 @@ use openssl::hash::{MessageDigest, hash};
 use openssl::pkey::{PKey, Public};
 use openssl::x509::{X509, X509Ref};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
 
 pub(crate) use extensions::PrivateExtension;
+pub(crate) use name_forms::NameForms;
 
 /// Most bytes of one certificate. Card certificates have some 2.3 kB, and nothing in the PKI
 /// of health professionals comes near 16 KiB.
@@ -36,6 +38,7 @@ struct Inner {
     sha256: Vec<u8>,
     fields: Fields,
     extensions: Extensions,
+    issuer_name_hash: OnceLock<u32>,
 }
 
 impl Certificate {
@@ -67,6 +70,7 @@ impl Certificate {
             sha256,
             fields,
             extensions,
+            issuer_name_hash: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -228,6 +232,30 @@ impl Certificate {
         &self.inner.extensions.issuer_urls
     }
 
+    /// What names it bears and constrains, as far as OpenSSL does not judge them.
+    pub(crate) fn name_forms(&self) -> &NameForms {
+        &self.inner.extensions.name_forms
+    }
+
+    /// Whether it is of version 3, the only one that can say it is an authority.
+    pub(crate) fn is_version_3(&self) -> bool {
+        self.inner.fields.is_version_3
+    }
+
+    /// The hash of the canonical issuer name; OpenSSL counts it anew each time, so it is kept.
+    pub(crate) fn issuer_name_hash(&self) -> u32 {
+        *self
+            .inner
+            .issuer_name_hash
+            .get_or_init(|| self.inner.x509.issuer_name_hash())
+    }
+
+    /// Tells parsed certificates apart while they live, faster than their bytes do: clones share
+    /// it, a second parse of the same bytes does not.
+    pub(crate) fn instance(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
+    }
+
     /// An extension this crate has no meaning for, such as a card profile's.
     pub(crate) fn private_extension(&self, oid: &str) -> Option<&PrivateExtension> {
         self.inner
@@ -248,7 +276,7 @@ impl Certificate {
 
 impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
-        self.inner.der == other.inner.der
+        Arc::ptr_eq(&self.inner, &other.inner) || self.inner.der == other.inner.der
     }
 }
 

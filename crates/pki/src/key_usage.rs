@@ -41,6 +41,8 @@ impl KeyUsage {
 
 /// TLS client authentication, the purpose of a card's authentication certificate.
 pub(crate) const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
+/// `anyExtendedKeyUsage`: no limit to a purpose (RFC 5280 section 4.2.1.12).
+pub(crate) const ANY_PURPOSE: &str = "2.5.29.37.0";
 /// The right to sign OCSP responses for the issuing CA (RFC 6960 section 4.2.2.2).
 pub(crate) const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
 

@@ -1,43 +1,29 @@
 //! Finds candidate paths from an end entity to a trust anchor (RFC 4158).
 //!
-//! Depth first, with issuers in a promising order. An edge is followed only after the issuer's
-//! key has verified the signature, so a crowd of certificates with the right name costs one
-//! check each and never a deeper search. All checks come out of one budget.
+//! Depth first, with issuers in a promising order. Where one subject has several candidate
+//! issuers, an edge is followed only after the issuer's key has verified the signature, so a crowd
+//! of certificates with the right name costs one check each and never a deeper search. An only
+//! candidate is followed unverified: OpenSSL verifies the complete path anyway. All checks come
+//! out of one budget.
 
 use crate::budget::Budget;
+use crate::path_validation::{check_anchor, check_intermediate};
+use crate::policy::PathPolicy;
 use crate::{Certificate, Error, Position, TrustStore, name};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 
-/// Where candidate issuers come from, and the limits of the search.
+/// Where candidate issuers come from, and what they must satisfy.
 pub(crate) struct Search<'a> {
     pub(crate) store: &'a TrustStore,
     /// Certificates the end entity brought along; candidates only.
     pub(crate) extra: &'a [Certificate],
-    pub(crate) intermediates_max: usize,
+    pub(crate) policy: &'a PathPolicy,
     pub(crate) at: OffsetDateTime,
 }
 
 /// Judges one complete candidate path (end entity first, anchor last), on the same budget.
 pub(crate) type Accept<'f, T> = dyn FnMut(&[Certificate], &mut Budget) -> Result<T, Error> + 'f;
-
-/// What is learned on the way: the most useful refusal so far.
-struct Refusals {
-    best: Option<Error>,
-    same_name_issuers: usize,
-}
-
-impl Refusals {
-    fn note(&mut self, error: Error) {
-        if self
-            .best
-            .as_ref()
-            .is_none_or(|best| error.usefulness() > best.usefulness())
-        {
-            self.best = Some(error);
-        }
-    }
-}
 
 impl Search<'_> {
     /// Offers complete candidate paths to `accept` until it takes one.
@@ -51,102 +37,227 @@ impl Search<'_> {
         budget: &mut Budget,
         accept: &mut Accept<'_, T>,
     ) -> Result<T, Error> {
-        let mut refusals = Refusals {
-            best: None,
-            same_name_issuers: 0,
+        let mut walk = Walk {
+            search: self,
+            budget,
+            accept,
+            path: vec![end_entity.clone()],
+            checked: HashMap::new(),
+            refusals: Refusals::default(),
         };
-        let mut path = vec![end_entity.clone()];
-        match self.extend(&mut path, budget, &mut refusals, accept) {
+        match walk.extend() {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => {}
-            Err(error) => refusals.note(error),
+            Err(error) => walk.refusals.note(error),
         }
-        let same_name_issuers = refusals.same_name_issuers;
-        Err(refusals
-            .best
-            .unwrap_or(Error::UntrustedAnchor { same_name_issuers }))
+        Err(walk.refusals.most_useful())
     }
 
+    /// The certificates whose subject is the issuer of `subject`, the most promising first; each
+    /// says whether it is an anchor.
+    fn candidates_for(&self, subject: &Certificate) -> Result<Vec<Candidate>, Error> {
+        let mut candidates = Candidates::new(subject);
+        for anchor in self.store.anchors_for(subject)? {
+            candidates.add(anchor, true);
+        }
+        for intermediate in self.store.intermediates_for(subject)? {
+            candidates.add(intermediate, false);
+        }
+        for extra in self.extra {
+            let issuer_name = subject.openssl().issuer_name();
+            if name::names_match(extra.openssl().subject_name(), issuer_name)? {
+                candidates.add(extra, false);
+            }
+        }
+        Ok(candidates.in_order())
+    }
+}
+
+struct Candidate {
+    certificate: Certificate,
+    is_anchor: bool,
+    rank: u8,
+}
+
+/// Collects candidates for one subject without repetition.
+struct Candidates<'a> {
+    wanted_key: Option<&'a [u8]>,
+    seen: HashSet<(bool, Vec<u8>)>,
+    found: Vec<Candidate>,
+}
+
+impl<'a> Candidates<'a> {
+    fn new(subject: &'a Certificate) -> Self {
+        Self {
+            wanted_key: subject.authority_key_identifier(),
+            seen: HashSet::new(),
+            found: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, certificate: &Certificate, is_anchor: bool) {
+        if !self.seen.insert((is_anchor, certificate.sha256().to_vec())) {
+            return;
+        }
+        // Key identifiers only help to find paths (RFC 5280 section 4.2.1.1) and play no part in
+        // validating them (section 6.1), so one that contradicts the subject's puts its candidate
+        // last and no more (RFC 4158 section 3.5.12).
+        let rank = match (self.wanted_key, certificate.subject_key_identifier()) {
+            (Some(wanted), Some(identifier)) if wanted == identifier => 0,
+            (Some(_), Some(_)) => 2,
+            _ => 1,
+        };
+        self.found.push(Candidate {
+            certificate: certificate.clone(),
+            is_anchor,
+            rank,
+        });
+    }
+
+    /// By key identifier, anchors before intermediates, else as they came.
+    fn in_order(mut self) -> Vec<Candidate> {
+        self.found
+            .sort_by_key(|candidate| (candidate.rank, !candidate.is_anchor));
+        self.found
+    }
+}
+
+/// What is learned on the way.
+#[derive(Default)]
+struct Refusals {
+    /// The most useful refusal of a path or edge whose signatures were looked at.
+    best: Option<Error>,
+    /// The most useful refusal of a candidate that fitted by name alone.
+    best_by_name: Option<Error>,
+    same_name_issuers: usize,
+}
+
+impl Refusals {
+    fn note(&mut self, error: Error) {
+        match error {
+            Error::UntrustedAnchor { same_name_issuers } => {
+                self.same_name_issuers += same_name_issuers;
+            }
+            error => keep_most_useful(&mut self.best, error),
+        }
+    }
+
+    fn most_useful(self) -> Error {
+        let same_name_issuers = self.same_name_issuers;
+        self.best
+            .or(self.best_by_name)
+            .unwrap_or(Error::UntrustedAnchor { same_name_issuers })
+    }
+}
+
+fn keep_most_useful(best: &mut Option<Error>, error: Error) {
+    if best
+        .as_ref()
+        .is_none_or(|best| error.usefulness() > best.usefulness())
+    {
+        *best = Some(error);
+    }
+}
+
+/// One search under way.
+struct Walk<'w, 'f, T> {
+    search: &'w Search<'w>,
+    budget: &'w mut Budget,
+    accept: &'w mut Accept<'f, T>,
+    path: Vec<Certificate>,
+    /// Edges whose signature has been checked: meshes come by the same ones again and again.
+    checked: HashMap<(usize, usize), bool>,
+    refusals: Refusals,
+}
+
+impl<T> Walk<'_, '_, T> {
     /// One step of the search; an error ends all of it.
-    fn extend<T>(
-        &self,
-        path: &mut Vec<Certificate>,
-        budget: &mut Budget,
-        refusals: &mut Refusals,
-        accept: &mut Accept<'_, T>,
-    ) -> Result<Option<T>, Error> {
-        let Some(subject) = path.last().cloned() else {
+    fn extend(&mut self) -> Result<Option<T>, Error> {
+        let Some(subject) = self.path.last().cloned() else {
             return Ok(None);
         };
-        for anchor in in_order(self.store.anchors_for(&subject)?, &subject) {
-            if !self.is_next(&anchor, &subject, path, budget, refusals)? {
+        let mut candidates = self.search.candidates_for(&subject)?;
+        self.budget.look_at(candidates.len())?;
+        candidates.retain(|candidate| self.may_issue(candidate));
+        let is_only_one = candidates.len() == 1;
+        for candidate in candidates {
+            if !is_only_one && !self.is_signed_by(&subject, &candidate.certificate)? {
                 continue;
             }
-            path.push(anchor);
-            let verdict = accept(path, budget);
-            path.pop();
-            match verdict {
-                Ok(found) => return Ok(Some(found)),
-                Err(error @ (Error::PathBudgetExceeded | Error::Cryptography(_))) => {
-                    return Err(error);
-                }
-                Err(refusal) => refusals.note(refusal),
-            }
-        }
-        if path.len() > self.intermediates_max {
-            return Ok(None);
-        }
-        for intermediate in in_order(self.intermediates_for(&subject)?, &subject) {
-            let position = Position::Issuer(path.len());
-            if let Err(refusal) = check_authority(&intermediate, position, self.at) {
-                refusals.note(refusal);
-                continue;
-            }
-            if !self.is_next(&intermediate, &subject, path, budget, refusals)? {
-                continue;
-            }
-            path.push(intermediate);
-            let found = self.extend(path, budget, refusals, accept)?;
-            path.pop();
-            if found.is_some() {
-                return Ok(found);
+            self.path.push(candidate.certificate);
+            let found = if candidate.is_anchor {
+                self.offer()
+            } else {
+                self.extend()
+            };
+            self.path.pop();
+            if let Some(found) = found? {
+                return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    fn intermediates_for(&self, subject: &Certificate) -> Result<Vec<&Certificate>, Error> {
-        let mut candidates = self.store.intermediates_for(subject)?;
-        for extra in self.extra {
-            let issuer_name = subject.openssl().issuer_name();
-            if name::names_match(extra.openssl().subject_name(), issuer_name)? {
-                candidates.push(extra);
+    /// Offers the path, which has just reached an anchor.
+    fn offer(&mut self) -> Result<Option<T>, Error> {
+        match (self.accept)(&self.path, self.budget) {
+            Ok(found) => Ok(Some(found)),
+            Err(error @ (Error::PathBudgetExceeded | Error::Cryptography(_))) => Err(error),
+            Err(refusal) => {
+                self.refusals.note(refusal);
+                Ok(None)
             }
         }
-        Ok(candidates)
     }
 
-    /// Whether `issuer` may follow `subject`: it is no loop, and its key made the signature.
-    fn is_next(
-        &self,
-        issuer: &Certificate,
-        subject: &Certificate,
-        path: &[Certificate],
-        budget: &mut Budget,
-        refusals: &mut Refusals,
-    ) -> Result<bool, Error> {
-        if path.iter().any(|earlier| is_same_entity(earlier, issuer)) {
-            return Ok(false);
+    /// Whether a candidate is no loop, and could issue certificates at this time at all.
+    fn may_issue(&mut self, candidate: &Candidate) -> bool {
+        let Candidate {
+            certificate,
+            is_anchor,
+            ..
+        } = candidate;
+        if self
+            .path
+            .iter()
+            .any(|earlier| is_same_entity(earlier, certificate))
+        {
+            return false;
         }
-        budget.spend(1)?;
-        // An algorithm that OpenSSL cannot check with this key is a failed check, not a fault.
-        let signed = subject
-            .openssl()
-            .verify(issuer.public_key())
-            .unwrap_or(false);
+        let (policy, at) = (self.search.policy, self.search.at);
+        let position = Position::Issuer(self.path.len());
+        let judgement = if *is_anchor {
+            check_anchor(certificate, policy, position, at)
+        } else if self.path.len() > policy.intermediates_max {
+            return false;
+        } else {
+            check_intermediate(certificate, policy, position, at)
+        };
+        match judgement {
+            Ok(()) => true,
+            Err(refusal) => {
+                keep_most_useful(&mut self.refusals.best_by_name, refusal);
+                false
+            }
+        }
+    }
+
+    /// Whether the key of `issuer` made the signature on `subject`.
+    fn is_signed_by(&mut self, subject: &Certificate, issuer: &Certificate) -> Result<bool, Error> {
+        let edge = (subject.instance(), issuer.instance());
+        if let Some(signed) = self.checked.get(&edge) {
+            return Ok(*signed);
+        }
+        let key = issuer.public_key();
+        let signed = subject.signature_algorithm().fits(key.id()) && {
+            self.budget.spend(1)?;
+            // An algorithm that OpenSSL cannot check with this key is a failed check, not a fault.
+            subject.openssl().verify(key).unwrap_or(false)
+        };
         if !signed {
-            refusals.same_name_issuers += 1;
+            self.refusals.same_name_issuers += 1;
         }
+        self.checked.insert(edge, signed);
         Ok(signed)
     }
 }
@@ -156,45 +267,4 @@ impl Search<'_> {
 fn is_same_entity(left: &Certificate, right: &Certificate) -> bool {
     left == right
         || (left.subject() == right.subject() && left.public_key().public_eq(right.public_key()))
-}
-
-/// An intermediate that cannot issue anything at this time is not worth a signature check
-/// (RFC 5280 section 6.1.4 (k), (n), section 6.1.3 (a)(2)).
-fn check_authority(
-    issuer: &Certificate,
-    position: Position,
-    at: OffsetDateTime,
-) -> Result<(), Error> {
-    if !issuer.is_authority() {
-        return Err(Error::IssuerNotAuthority { position });
-    }
-    if issuer
-        .key_usage()
-        .is_some_and(|usage| !usage.key_cert_sign())
-    {
-        return Err(Error::KeyUsageWrong { position });
-    }
-    crate::path_validation::check_validity(issuer, position, at)
-}
-
-/// Drops repeated candidates and those whose key identifier contradicts the subject's; puts
-/// those whose identifier is the very one first (RFC 4158 section 3.5.12).
-fn in_order(candidates: Vec<&Certificate>, subject: &Certificate) -> Vec<Certificate> {
-    let wanted = subject.authority_key_identifier();
-    let mut seen = HashSet::new();
-    let (mut matching, mut silent) = (Vec::new(), Vec::new());
-    for candidate in candidates {
-        if !seen.insert(candidate.sha256().to_vec()) {
-            continue;
-        }
-        match (wanted, candidate.subject_key_identifier()) {
-            (Some(wanted), Some(identifier)) if wanted == identifier => {
-                matching.push(candidate.clone());
-            }
-            (Some(_), Some(_)) => {}
-            _ => silent.push(candidate.clone()),
-        }
-    }
-    matching.append(&mut silent);
-    matching
 }

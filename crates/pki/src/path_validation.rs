@@ -1,11 +1,14 @@
 //! Path validation (RFC 5280 section 6): our own checks with codes of their own, then OpenSSL.
 
+mod extended_key_usage;
+mod name_constraints;
 mod openssl_verdict;
 
 use crate::budget::Budget;
 use crate::path_builder::Search;
 use crate::policy::{Conformance, PathPolicy, Purpose};
-use crate::{AlgorithmFloor, Certificate, Error, Oid, Position, TrustStore, key_usage};
+use crate::{AlgorithmFloor, Certificate, Error, KeyUsage, Oid, Position, TrustStore, key_usage};
+use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// Most certificates that an end entity may bring along.
@@ -13,46 +16,89 @@ pub const EXTRA_CERTIFICATES_MAX: usize = 8;
 
 /// A certification path that has been validated, from the end entity to its trust anchor.
 ///
-/// Only [`validate_path`] makes one.
+/// Only [`validate_path`] makes one. Cloning is cheap: clones share the certificates.
 #[derive(Clone, Debug)]
 pub struct ValidatedPath {
-    certificates: Vec<Certificate>,
-    end_entity: Certificate,
-    policies: Vec<Oid>,
+    shared: Arc<Shared>,
     validated_at: OffsetDateTime,
 }
 
+#[derive(Debug)]
+struct Shared {
+    certificates: Vec<Certificate>,
+    end_entity: Certificate,
+    policies: Vec<Oid>,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+}
+
 impl ValidatedPath {
+    fn new(
+        end_entity: &Certificate,
+        certificates: &[Certificate],
+        policies: Vec<Oid>,
+        validated_at: OffsetDateTime,
+    ) -> Self {
+        let begins = certificates.iter().map(Certificate::not_before);
+        let ends = certificates.iter().map(Certificate::not_after);
+        let shared = Shared {
+            not_before: begins.max().unwrap_or(validated_at),
+            not_after: ends.min().unwrap_or(validated_at),
+            certificates: certificates.to_vec(),
+            end_entity: end_entity.clone(),
+            policies,
+        };
+        Self {
+            shared: Arc::new(shared),
+            validated_at,
+        }
+    }
+
+    /// The same path for another moment, if all of its certificates are valid then; nothing else
+    /// about a path depends on time.
+    pub(crate) fn at(&self, at: OffsetDateTime) -> Option<Self> {
+        let (not_before, not_after) = self.validity();
+        (not_before <= at && floor_to_second(at) <= not_after).then(|| Self {
+            shared: Arc::clone(&self.shared),
+            validated_at: at,
+        })
+    }
+
     /// The person's certificate.
     #[must_use]
     pub fn end_entity(&self) -> &Certificate {
-        &self.end_entity
+        &self.shared.end_entity
     }
 
     /// The whole path, end entity first, trust anchor last; at least two certificates.
     #[must_use]
     pub fn certificates(&self) -> &[Certificate] {
-        &self.certificates
+        &self.shared.certificates
     }
 
     /// The trust anchor the path ends in.
     #[must_use]
     pub fn anchor(&self) -> &Certificate {
-        self.certificates.last().unwrap_or(&self.end_entity)
+        self.certificates().last().unwrap_or(self.end_entity())
     }
 
     /// Each certificate below the anchor with the certificate that issued it, end entity first.
     pub fn issued_pairs(&self) -> impl Iterator<Item = (&Certificate, &Certificate)> {
-        self.certificates
-            .iter()
-            .zip(self.certificates.iter().skip(1))
+        let certificates = self.certificates();
+        certificates.iter().zip(certificates.iter().skip(1))
     }
 
     /// The user-constrained policy set (RFC 5280 section 6.1.6): certificate policies that every
     /// certificate of the path agrees to. May hold `anyPolicy`.
     #[must_use]
     pub fn policies(&self) -> &[Oid] {
-        &self.policies
+        &self.shared.policies
+    }
+
+    /// The first and the last moment at which every certificate of the path is valid.
+    #[must_use]
+    pub fn validity(&self) -> (OffsetDateTime, OffsetDateTime) {
+        (self.shared.not_before, self.shared.not_after)
     }
 
     /// The moment for which the path was validated.
@@ -88,20 +134,16 @@ pub fn validate_path(
     let search = Search {
         store,
         extra,
-        intermediates_max: policy.intermediates_max,
+        policy,
         at,
     };
     let mut budget = Budget::new(policy.signature_checks_max);
     search.find(end_entity, &mut budget, &mut |candidate, budget| {
-        check_issuers(candidate, policy, at)?;
+        extended_key_usage::check(candidate, policy)?;
+        name_constraints::check(candidate)?;
         budget.spend(candidate.len().saturating_sub(1))?;
         let policies = openssl_verdict::verify(candidate, policy)?;
-        Ok(ValidatedPath {
-            certificates: candidate.to_vec(),
-            end_entity: end_entity.clone(),
-            policies,
-            validated_at: at,
-        })
+        Ok(ValidatedPath::new(end_entity, candidate, policies, at))
     })
 }
 
@@ -142,7 +184,7 @@ fn check_login_usage(certificate: &Certificate) -> Result<(), Error> {
     let position = Position::EndEntity;
     if !certificate
         .key_usage()
-        .is_some_and(key_usage::KeyUsage::digital_signature)
+        .is_some_and(KeyUsage::digital_signature)
     {
         return Err(Error::KeyUsageWrong { position });
     }
@@ -156,26 +198,42 @@ fn check_login_usage(certificate: &Certificate) -> Result<(), Error> {
     Ok(())
 }
 
-/// The issuers of a candidate path. Of the anchor only the key and the validity count: it is
-/// trusted for its key, so its own signature says nothing.
-fn check_issuers(
-    candidate: &[Certificate],
+/// What an anchor must satisfy: of it only the key and the validity count. It is trusted for its
+/// key, so its own signature says nothing; but a certificate that could say it is an authority and
+/// does not must not verify certificates (RFC 5280 section 4.2.1.9).
+pub(crate) fn check_anchor(
+    anchor: &Certificate,
     policy: &PathPolicy,
+    position: Position,
     at: OffsetDateTime,
 ) -> Result<(), Error> {
-    let anchor_depth = candidate.len().saturating_sub(1);
-    for (depth, issuer) in candidate.iter().enumerate().skip(1) {
-        let position = Position::from_depth(depth);
-        if depth == anchor_depth {
-            check_validity(issuer, position, at)?;
-            policy
-                .algorithm_floor
-                .check_key(issuer.public_key(), position)?;
-        } else {
-            check_common(issuer, policy, position, at)?;
-        }
+    if anchor.is_version_3() && !anchor.is_authority() {
+        return Err(Error::IssuerNotAuthority { position });
     }
-    Ok(())
+    check_validity(anchor, position, at)?;
+    policy
+        .algorithm_floor
+        .check_key(anchor.public_key(), position)
+}
+
+/// What an authority between the end entity and the anchor must satisfy by itself
+/// (RFC 5280 section 6.1.4 (k), (n), section 6.1.3 (a)(2)).
+pub(crate) fn check_intermediate(
+    issuer: &Certificate,
+    policy: &PathPolicy,
+    position: Position,
+    at: OffsetDateTime,
+) -> Result<(), Error> {
+    if !issuer.is_authority() {
+        return Err(Error::IssuerNotAuthority { position });
+    }
+    if issuer
+        .key_usage()
+        .is_some_and(|usage| !usage.key_cert_sign())
+    {
+        return Err(Error::KeyUsageWrong { position });
+    }
+    check_common(issuer, policy, position, at)
 }
 
 /// What holds for every certificate below the anchor.
@@ -190,16 +248,44 @@ fn check_common(
             "its serial number is not positive",
         ));
     }
+    check_names(certificate)?;
+    if !certificate.is_authority() && certificate.key_usage().is_some_and(KeyUsage::key_cert_sign) {
+        // RFC 5280 section 4.2.1.9: only an authority's key signs certificates.
+        return Err(Error::KeyUsageWrong { position });
+    }
     check_validity(certificate, position, at)?;
     let floor = policy.algorithm_floor;
     floor.check_signature_algorithm(certificate.signature_algorithm(), position)?;
     floor.check_key(certificate.public_key(), position)
 }
 
+/// Who issued it and for whom must be said somewhere (RFC 5280 sections 4.1.2.4 and 4.1.2.6), and
+/// only an authority constrains names (section 4.2.1.10).
+fn check_names(certificate: &Certificate) -> Result<(), Error> {
+    let names = certificate.name_forms();
+    let malformed = |reason| Err(Error::CertificateMalformed(reason));
+    if certificate.issuer().relative_names().next().is_none() {
+        return malformed("its issuer has no name");
+    }
+    let is_nameless = certificate.subject().relative_names().next().is_none();
+    if is_nameless && (certificate.is_authority() || !names.has_critical_alternative_name) {
+        return malformed("its subject has no name");
+    }
+    if names.has_constraints && !certificate.is_authority() {
+        return malformed("it constrains names and is no authority");
+    }
+    Ok(())
+}
+
 fn has_positive_serial(certificate: &Certificate) -> bool {
     let serial = certificate.serial();
     let is_negative = serial.first().is_some_and(|first| first & 0x80 != 0);
     !is_negative && serial.iter().any(|byte| *byte != 0)
+}
+
+/// Certificates know whole seconds only, so the last of a validity lasts until the next begins.
+fn floor_to_second(at: OffsetDateTime) -> OffsetDateTime {
+    at.replace_nanosecond(0).unwrap_or(at)
 }
 
 /// Validity includes both of its ends (RFC 5280 section 4.1.2.5).
@@ -209,7 +295,7 @@ pub(crate) fn check_validity(
     at: OffsetDateTime,
 ) -> Result<(), Error> {
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
-    if at > not_after {
+    if floor_to_second(at) > not_after {
         return Err(Error::CertificateExpired {
             position,
             not_after,

@@ -2,15 +2,38 @@
 
 use crate::{Certificate, Error, name};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Trust anchors, and intermediates that may help to build a path to them.
 ///
 /// An anchor is trusted for its key: two certificates with the same name are two anchors.
 /// Intermediates are not trusted at all; they are only candidates.
-#[derive(Clone, Debug, Default)]
+///
+/// A store never changes; a new set of anchors is a new store with an identity of its own, which
+/// clones share.
+#[derive(Clone, Debug)]
 pub struct TrustStore {
+    identity: StoreIdentity,
     anchors: NameIndex,
     intermediates: NameIndex,
+}
+
+/// Tells one store from every other of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoreIdentity(u64);
+
+impl StoreIdentity {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Default for TrustStore {
+    /// A store that trusts nothing.
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new())
+    }
 }
 
 impl TrustStore {
@@ -18,6 +41,7 @@ impl TrustStore {
     #[must_use]
     pub fn new(anchors: Vec<Certificate>, intermediates: Vec<Certificate>) -> Self {
         Self {
+            identity: StoreIdentity::next(),
             anchors: NameIndex::new(anchors),
             intermediates: NameIndex::new(intermediates),
         }
@@ -31,6 +55,10 @@ impl TrustStore {
     /// The configured intermediates.
     pub fn intermediates(&self) -> impl Iterator<Item = &Certificate> {
         self.intermediates.certificates.iter()
+    }
+
+    pub(crate) fn identity(&self) -> StoreIdentity {
+        self.identity
     }
 
     /// Anchors whose subject is the issuer of `certificate`.
@@ -78,7 +106,7 @@ impl NameIndex {
         let mut found = Vec::new();
         for index in self
             .by_subject
-            .get(&wanted.issuer_name_hash())
+            .get(&certificate.issuer_name_hash())
             .into_iter()
             .flatten()
         {

@@ -1,5 +1,6 @@
 //! The extensions of a certificate that decisions depend on (RFC 5280 section 4.2).
 
+use super::name_forms::NameForms;
 use crate::{Error, KeyUsage, Oid};
 use std::collections::HashSet;
 use x509_parser::certificate::X509Certificate;
@@ -29,6 +30,7 @@ pub(super) struct Extensions {
     pub(super) extended_key_usage: Option<Vec<Oid>>,
     pub(super) policies: Vec<Oid>,
     pub(super) is_authority: bool,
+    pub(super) name_forms: NameForms,
     pub(super) subject_key_identifier: Option<Vec<u8>>,
     pub(super) authority_key_identifier: Option<Vec<u8>>,
     pub(super) crl_urls: Vec<String>,
@@ -58,6 +60,9 @@ pub(super) fn parse(certificate: &X509Certificate<'_>) -> Result<Extensions, Err
             known => {
                 if matches!(known, ParsedExtension::CRLDistributionPoints(_)) {
                     extensions.crl_points_der = Some(extension.value.to_vec());
+                }
+                if let ParsedExtension::SubjectAlternativeName(names) = known {
+                    extensions.name_forms.read_names(names, extension.critical);
                 }
                 extensions.read(known);
             }
@@ -95,6 +100,9 @@ impl Extensions {
                 self.crl_urls = distribution_urls(points);
             }
             ParsedExtension::AuthorityInfoAccess(access) => self.read_access(access),
+            ParsedExtension::NameConstraints(constraints) => {
+                self.name_forms.read_constraints(constraints);
+            }
             _ => {}
         }
     }

@@ -14,6 +14,7 @@ pub(super) struct Fields {
     pub(super) subject: DistinguishedName,
     pub(super) issuer: DistinguishedName,
     pub(super) serial: Vec<u8>,
+    pub(super) is_version_3: bool,
     pub(super) not_before: OffsetDateTime,
     pub(super) not_after: OffsetDateTime,
     pub(super) signature_algorithm: SignatureAlgorithm,
@@ -49,10 +50,20 @@ pub(super) fn parse(der: &[u8]) -> Result<(Fields, Extensions), Error> {
     if serial.is_empty() || value_bytes > SERIAL_BYTES_MAX {
         return Err(Error::CertificateMalformed("its serial number is too long"));
     }
+    // x509-parser ends a name before an empty set, where OpenSSL reads on: the rest of the name
+    // would be there for one and not for the other.
+    for name in [parsed.subject(), parsed.issuer()] {
+        if !der_check::is_one_der_value(name.as_raw()) {
+            return Err(Error::CertificateMalformed(
+                "a name has members that are not readable",
+            ));
+        }
+    }
     let fields = Fields {
         subject: DistinguishedName::from_parsed(parsed.subject()),
         issuer: DistinguishedName::from_parsed(parsed.issuer()),
         serial: serial.to_vec(),
+        is_version_3: parsed.version() == X509Version::V3,
         not_before: parsed.validity().not_before.to_datetime(),
         not_after: parsed.validity().not_after.to_datetime(),
         signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),

@@ -1,74 +1,86 @@
 //! OpenSSL's verification of one candidate path against one anchor.
 
-use crate::policy::{Conformance, ExplicitPolicy, Inhibit, PathPolicy, Purpose};
-use crate::{Certificate, Error, Oid, Position, accepted_policies};
+use crate::path_edges::{self, PathEdges};
+use crate::policy::{Conformance, ExplicitPolicy, Inhibit, PathPolicy};
+use crate::{Certificate, Error, Oid, Position, accepted_policies, name};
 use openssl::error::ErrorStack;
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
-use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509PurposeId, X509StoreContext, X509StoreContextRef, X509VerifyResult};
+use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
+use openssl::x509::{X509, X509StoreContext, X509StoreContextRef, X509VerifyResult};
 use openssl_sys as ffi;
 
-/// What OpenSSL said, with the path it actually followed.
+/// What OpenSSL said, and whether it followed the path that it was given.
 struct Verdict {
     result: X509VerifyResult,
     depth: usize,
-    path_der: Vec<Vec<u8>>,
+    followed_path: bool,
     policies: Vec<Oid>,
 }
 
-/// Verifies signatures, constraints, policies, purpose and security level of exactly this path,
-/// and returns its user-constrained policy set.
+/// Verifies signatures, constraints, policies and security level of exactly this path, and returns
+/// its user-constrained policy set.
 pub(super) fn verify(candidate: &[Certificate], policy: &PathPolicy) -> Result<Vec<Oid>, Error> {
-    let [end_entity, intermediates @ .., anchor] = candidate else {
-        return Err(Error::UntrustedAnchor {
-            same_name_issuers: 0,
-        });
+    let untrusted = || Error::UntrustedAnchor {
+        same_name_issuers: 1,
     };
+    let [end_entity, intermediates @ .., anchor] = candidate else {
+        return Err(untrusted());
+    };
+    check_name_chaining(candidate)?;
     let store = store_of(anchor, policy)?;
-    let mut untrusted = Stack::<X509>::new()?;
+    let mut chain = Stack::<X509>::new()?;
     for intermediate in intermediates {
-        untrusted.push(intermediate.to_openssl())?;
+        chain.push(intermediate.to_openssl())?;
     }
-    let verdict = X509StoreContext::new()?.init(
-        &store,
-        end_entity.openssl(),
-        &untrusted,
-        run_verification,
-    )?;
+    let edges = PathEdges::new(candidate.iter().map(Certificate::openssl));
+    let verdict =
+        X509StoreContext::new()?.init(&store, end_entity.openssl(), &chain, |context| {
+            path_edges::with_edges(context, &edges, |context| run_verification(context, &edges))
+        })?;
     if verdict.result != X509VerifyResult::OK {
         return Err(refusal(&verdict, candidate));
     }
-    // OpenSSL may find a shorter way through the same certificates; then this candidate is not
-    // the path that was verified, and the search comes to the shorter one by itself.
-    if !verdict
-        .path_der
-        .iter()
-        .map(Vec::as_slice)
-        .eq(candidate.iter().map(Certificate::der))
-    {
-        return Err(Error::UntrustedAnchor {
-            same_name_issuers: 0,
-        });
+    if !verdict.followed_path {
+        return Err(untrusted());
     }
     Ok(verdict.policies)
 }
 
-fn run_verification(context: &mut X509StoreContextRef) -> Result<Verdict, ErrorStack> {
-    let verified = context.verify_cert()?;
+/// Each issuer name is the next certificate's subject (RFC 5280 section 6.1.3 (a)(4)). OpenSSL
+/// leaves this to the choice of issuers, which is ours.
+fn check_name_chaining(candidate: &[Certificate]) -> Result<(), Error> {
+    for (subject, issuer) in candidate.iter().zip(candidate.iter().skip(1)) {
+        let (wanted, given) = (subject.openssl().issuer_name(), issuer.openssl());
+        if !name::names_match(wanted, given.subject_name())? {
+            return Err(Error::UntrustedAnchor {
+                same_name_issuers: 0,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn run_verification(
+    context: &mut X509StoreContextRef,
+    edges: &PathEdges<'_>,
+) -> Result<Verdict, ErrorStack> {
+    let verified = match (context.verify_cert(), context.error()) {
+        // OpenSSL calls a path whose policies outgrow its bounds a fault; it is a refused path.
+        (Err(_), result) if result != X509VerifyResult::OK => false,
+        (verified, _) => verified?,
+    };
     // Guards against a failed verification that left no error behind.
     let result = match (verified, context.error()) {
         (false, X509VerifyResult::OK) => X509VerifyResult::APPLICATION_VERIFICATION,
         (_, result) => result,
     };
-    let mut path_der = Vec::new();
-    for certificate in context.chain().into_iter().flatten() {
-        path_der.push(certificate.to_der()?);
-    }
     Ok(Verdict {
         result,
         depth: usize::try_from(context.error_depth()).unwrap_or(usize::MAX),
-        path_der,
+        followed_path: context
+            .chain()
+            .is_some_and(|chain| edges.are_those_of(chain)),
         policies: accepted_policies::user_constrained(context),
     })
 }
@@ -99,9 +111,8 @@ fn store_of(anchor: &Certificate, policy: &PathPolicy) -> Result<X509Store, Erro
     }
     param.set_flags(flags)?;
     param.set_auth_level(policy.algorithm_floor.openssl_security_level());
-    if policy.purpose == Purpose::ClientAuthentication {
-        param.set_purpose(X509PurposeId::SSL_CLIENT)?;
-    }
+    // A common name is no domain name, whatever it looks like (RFC 5280 section 4.2.1.10).
+    param.set_hostflags(X509CheckFlags::NEVER_CHECK_SUBJECT);
     // Without any initial policy OpenSSL leaves the resulting set empty.
     if inputs.initial.is_empty() {
         accepted_policies::add_initial(&mut param, &Oid::any_policy())?;
@@ -110,6 +121,7 @@ fn store_of(anchor: &Certificate, policy: &PathPolicy) -> Result<X509Store, Erro
         accepted_policies::add_initial(&mut param, oid)?;
     }
     let mut builder = X509StoreBuilder::new()?;
+    path_edges::follow_given_edges(&mut builder);
     builder.add_cert(anchor.to_openssl())?;
     builder.set_param(&param)?;
     Ok(builder.build())
@@ -125,10 +137,12 @@ fn refusal(verdict: &Verdict, candidate: &[Certificate]) -> Error {
             | ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
             | ffi::X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
             | ffi::X509_V_ERR_CERT_SIGNATURE_FAILURE
+            | ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+            | ffi::X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN
             | ffi::X509_V_ERR_CERT_UNTRUSTED,
             _,
         ) => Error::UntrustedAnchor {
-            same_name_issuers: 0,
+            same_name_issuers: 1,
         },
         (ffi::X509_V_ERR_INVALID_CA, _) => Error::IssuerNotAuthority { position },
         (ffi::X509_V_ERR_PATH_LENGTH_EXCEEDED, _) => Error::PathLengthExceeded { position },

@@ -13,6 +13,7 @@ use openssl::rsa::Rsa;
 
 #[test]
 fn keys_below_the_floor_are_refused() {
+    let (short, curve) = (Err("pki.rsa_key_too_short"), Err("pki.curve_refused"));
     let refused = Err("pki.key_refused");
     let small_exponent = Rsa::generate_with_e(2048, &BigNum::from_u32(3).unwrap()).unwrap();
     let cases = [
@@ -20,15 +21,16 @@ fn keys_below_the_floor_are_refused() {
         ("P-384", key_on(Nid::SECP384R1), Ok(())),
         ("brainpoolP256r1", key_on(Nid::BRAINPOOL_P256R1), Ok(())),
         ("Ed25519", PKey::generate_ed25519().unwrap(), Ok(())),
-        ("RSA 1024", rsa(1024), refused),
+        ("RSA 1024", rsa(1024), short),
+        ("RSA 2047", rsa(2047), short),
         (
             "RSA exponent 3",
             PKey::from_rsa(small_exponent).unwrap(),
             refused,
         ),
-        ("P-192", key_on(Nid::X9_62_PRIME192V1), refused),
-        ("P-224", key_on(Nid::SECP224R1), refused),
-        ("secp256k1", key_on(Nid::SECP256K1), refused),
+        ("P-192", key_on(Nid::X9_62_PRIME192V1), curve),
+        ("P-224", key_on(Nid::SECP224R1), curve),
+        ("secp256k1", key_on(Nid::SECP256K1), curve),
         ("X25519", PKey::generate_x25519().unwrap(), refused),
     ];
     for (name, key, expected) in cases {
@@ -42,7 +44,7 @@ fn a_curve_given_by_parameters_is_refused() {
     let mut group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     group.set_asn1_flag(Asn1Flag::EXPLICIT_CURVE);
     let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
-    assert_eq!(with_card(|card| card.key(&key)), Err("pki.key_refused"));
+    assert_eq!(with_card(|card| card.key(&key)), Err("pki.curve_refused"));
 }
 
 #[test]
@@ -64,12 +66,16 @@ fn a_weak_key_of_an_issuer_is_refused() {
         ))
     };
     assert_eq!(issue_with(&rsa(2048)), Ok(()));
-    assert_eq!(issue_with(&rsa(1024)), Err("pki.key_refused"));
+    assert_eq!(issue_with(&rsa(1024)), Err("pki.rsa_key_too_short"));
+    assert_eq!(
+        issue_with(&key_on(Nid::SECP224R1)),
+        Err("pki.curve_refused")
+    );
 }
 
 #[test]
 fn digests_below_the_floor_are_refused() {
-    let refused = Err("pki.signature_algorithm_refused");
+    let refused = Err("pki.signature_algorithm_sha1");
     for (name, outcome, expected) in [
         (
             "SHA-384",

@@ -217,7 +217,7 @@ fn an_anchor_must_be_within_its_validity_and_above_the_key_floor() {
     weak.draft.set(subject_key_identifier(&weak.key));
     weak.draft.issuer_key = weak.key.clone();
     weak.draft.digest(MessageDigest::sha256());
-    assert_eq!(check(&weak), Err("pki.key_refused"));
+    assert_eq!(check(&weak), Err("pki.rsa_key_too_short"));
 }
 
 #[test]
