@@ -82,6 +82,12 @@ impl CountryPki {
         self.root.certificate_der()
     }
 
+    /// The root authority.
+    #[must_use]
+    pub fn root(&self) -> &Authority {
+        &self.root
+    }
+
     /// The issuing authority.
     #[must_use]
     pub fn issuing(&self) -> &Authority {

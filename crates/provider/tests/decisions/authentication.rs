@@ -7,6 +7,7 @@ mod check_revocation;
 mod check_shape;
 mod map_subject;
 mod redeem_challenge;
+mod signature_algorithms;
 mod validate_path;
 mod verify_signatures;
 

@@ -4,18 +4,6 @@ use cardea_test_pki::{CardProfile, KeyKind};
 use super::super::world::{Instance, PORTAL, World};
 
 #[tokio::test]
-async fn p256_and_rsa_cards_are_accepted() {
-    let mut world = World::new().await;
-    for kind in [KeyKind::P256, KeyKind::Rsa2048] {
-        let profile = CardProfile::pharmacist().with_key(kind);
-        world.card = world.pki.issue_card(&profile).unwrap().authentication;
-        let begun = world.begin(PORTAL).await;
-        let answer = world.answer(&begun).await;
-        assert!(world.post(&begun, &answer).await.is_ok());
-    }
-}
-
-#[tokio::test]
 async fn the_victims_certificate_with_another_cards_key_is_refused() {
     let world = World::new().await;
     let other = CardProfile::doctor().with_key(KeyKind::P256);

@@ -10,8 +10,10 @@ use cardea_provider::{
 };
 use openssl::ecdsa::EcdsaSig;
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
-use openssl::sign::Signer;
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Signer};
 
 use super::{Begun, ISSUER, World};
 
@@ -34,6 +36,8 @@ pub(crate) struct Answer {
     pub(crate) claims: AssertionClaims,
     pub(crate) certificates: Vec<Vec<u8>>,
     pub(crate) card_key: PKey<Private>,
+    /// What the header names and the card does; by the card's key unless a test says otherwise.
+    pub(crate) algorithm: Algorithm,
     pub(crate) instance: Instance,
     pub(crate) presence_key: SigningKey,
 }
@@ -73,6 +77,7 @@ impl World {
             claims,
             certificates: vec![self.card.der.clone()],
             card_key: self.card.key.clone(),
+            algorithm: algorithm_of(&self.card.key),
             instance: self.instance.clone(),
             presence_key,
         }
@@ -164,26 +169,51 @@ impl World {
 impl Answer {
     /// The compact assertion and attestation.
     pub(crate) fn sign(&self) -> (String, String) {
-        let algorithm = match self.card_key.id() {
-            Id::RSA => Algorithm::Rs256,
-            _ => Algorithm::Es256,
-        };
         let certificates: Vec<&[u8]> = self.certificates.iter().map(Vec::as_slice).collect();
-        let input = SigningInput::new(algorithm, &certificates, &self.claims).unwrap();
-        let mut signer = Signer::new(MessageDigest::sha256(), &self.card_key).unwrap();
-        let mut signature = signer.sign_oneshot_to_vec(input.as_bytes()).unwrap();
-        if algorithm == Algorithm::Es256 {
-            let parts = EcdsaSig::from_der(&signature).unwrap();
-            signature = parts.r().to_vec_padded(32).unwrap();
-            signature.extend(parts.s().to_vec_padded(32).unwrap());
-        }
+        let input = SigningInput::new(self.algorithm, &certificates, &self.claims).unwrap();
+        let signature = self.sign_by_card(input.as_bytes());
         let assertion = input.into_assertion(&signature);
         let attestation = self.attest(&assertion);
         (assertion, attestation)
     }
 
+    fn sign_by_card(&self, message: &[u8]) -> Vec<u8> {
+        let hash = match self.algorithm {
+            Algorithm::Es384 => MessageDigest::sha384(),
+            _ => MessageDigest::sha256(),
+        };
+        let mut signer = Signer::new(hash, &self.card_key).unwrap();
+        let is_rsa = matches!(self.card_key.id(), Id::RSA | Id::RSA_PSS);
+        if self.algorithm == Algorithm::Ps256 && is_rsa {
+            signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+            signer
+                .set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)
+                .unwrap();
+        }
+        let signature = signer.sign_oneshot_to_vec(message).unwrap();
+        let Ok(key) = self.card_key.ec_key() else {
+            return signature;
+        };
+        let bytes = i32::try_from(key.group().degree() / 8).unwrap();
+        let parts = EcdsaSig::from_der(&signature).unwrap();
+        let joined = [parts.r(), parts.s()].map(|part| part.to_vec_padded(bytes).unwrap());
+        joined.concat()
+    }
+
     pub(crate) fn attest(&self, assertion: &str) -> String {
         let claims = AttestationClaims::new(assertion, &self.claims.origin, self.claims.uv);
         claims.sign(&self.instance.key).unwrap()
+    }
+}
+
+fn algorithm_of(key: &PKey<Private>) -> Algorithm {
+    match key.id() {
+        Id::RSA => Algorithm::Rs256,
+        Id::RSA_PSS => Algorithm::Ps256,
+        _ => match key.ec_key().unwrap().group().curve_name() {
+            Some(Nid::SECP384R1) => Algorithm::Es384,
+            Some(Nid::BRAINPOOL_P256R1) => Algorithm::Bp256r1,
+            _ => Algorithm::Es256,
+        },
     }
 }
