@@ -1,12 +1,15 @@
 //! The command line of `cardea`.
 
 pub mod keys;
+mod pki;
 pub mod serve;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::pki::PkiCommand;
 use crate::config::Issuer;
 
 /// Cardea: sign in to portals with a smart card.
@@ -28,6 +31,9 @@ enum Command {
     /// Make the keys that agents pin, and the list that they fetch.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Validate certificates, read them aloud, and look after this server's trust anchors.
+    #[command(subcommand)]
+    Pki(PkiCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,15 +70,17 @@ enum KeysCommand {
     },
 }
 
-/// Runs what the command line asks for.
+/// Runs what the command line asks for, and gives the program's exit status.
 ///
 /// # Errors
 /// Whatever the command could not do; its text is for the operator.
-pub fn run(command_line: CommandLine) -> anyhow::Result<()> {
+pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     match command_line.command {
-        Command::Serve { config } => serve::run(&config),
-        Command::Keys(command) => run_keys(command),
+        Command::Serve { config } => serve::run(&config)?,
+        Command::Keys(command) => run_keys(command)?,
+        Command::Pki(command) => return pki::run(command),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run_keys(command: KeysCommand) -> anyhow::Result<()> {

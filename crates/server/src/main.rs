@@ -7,7 +7,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     match command::run(CommandLine::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit,
         Err(error) => {
             // The whole chain of causes, in one line.
             eprintln!("cardea: {error:#}");

@@ -1,0 +1,205 @@
+//! Everything that `status` tells: the JSON document is this.
+
+use cardea_pki::Certificate;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::authority::{Authority, Lifetime, Role, read};
+use super::list::{Limits, List, ListState};
+use super::probe::Answer;
+use crate::config::{Config, RevocationConfig, TrustAnchorConfig};
+use crate::revocation_fetch::{StoredList, stored_lists};
+
+/// Most addresses of one trust anchor.
+const ADDRESSES_MAX: usize = 64;
+
+/// The whole status.
+#[derive(Serialize)]
+pub(super) struct Survey {
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) at: OffsetDateTime,
+    /// What needs attention, in words; empty when nothing does.
+    pub(super) attention: Vec<String>,
+    pub(super) trust_anchors: Vec<TrustAnchor>,
+    /// The folder of the store.
+    pub(super) store: String,
+    pub(super) lists: Vec<List>,
+    #[serde(skip)]
+    problems: Vec<String>,
+}
+
+/// One `[[trust_anchor]]`.
+#[derive(Serialize)]
+pub(super) struct TrustAnchor {
+    pub(super) name: String,
+    pub(super) profile: String,
+    pub(super) certificates: Vec<Authority>,
+    pub(super) addresses: Vec<Address>,
+    #[serde(skip)]
+    pub(super) time_budget_ms: u32,
+}
+
+/// What is asked at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AddressKind {
+    /// A list.
+    Crl,
+    /// An OCSP responder.
+    Ocsp,
+    /// A host that cards' certificates may name.
+    Host,
+}
+
+/// Somewhere that evidence may come from.
+#[derive(Serialize)]
+pub(super) struct Address {
+    pub(super) kind: AddressKind,
+    pub(super) address: String,
+    /// `configuration` or `certificate`.
+    pub(super) named_by: &'static str,
+    /// What it answered; absent unless asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<Answer>,
+    /// For an OCSP responder: a certificate to ask about, and its issuer.
+    #[serde(skip)]
+    pub(super) about: Option<(Certificate, Certificate)>,
+}
+
+impl Survey {
+    /// Reads certificates and store.
+    pub(super) fn take(config: &Config, now: OffsetDateTime) -> Self {
+        let mut survey = Self {
+            at: now,
+            attention: Vec::new(),
+            trust_anchors: Vec::new(),
+            store: config.revocation.dir.display().to_string(),
+            lists: Vec::new(),
+            problems: Vec::new(),
+        };
+        let stored = stored_lists(&config.revocation.dir).unwrap_or_else(|error| {
+            let store = &survey.store;
+            let problem = format!("{store}: the store cannot be read: {error}");
+            survey.problems.push(problem);
+            Vec::new()
+        });
+        let mut is_used = vec![false; stored.len()];
+        for anchor in &config.trust_anchor {
+            survey.add_anchor(anchor, &stored, &mut is_used);
+        }
+        let defaults = Limits::of(&RevocationConfig::default(), Role::Intermediate);
+        for (list, is_used) in stored.iter().zip(is_used) {
+            if !is_used {
+                survey.lists.push(List::stored(None, list, &defaults, now));
+            }
+        }
+        survey
+    }
+
+    fn add_anchor(
+        &mut self,
+        config: &TrustAnchorConfig,
+        stored: &[StoredList],
+        is_used: &mut [bool],
+    ) {
+        let mut certificates = Vec::new();
+        let anchors = [(Role::Anchor, &config.anchors)];
+        let intermediates = config.intermediates.iter();
+        let files = intermediates.map(|file| (Role::Intermediate, file));
+        for (role, file) in anchors.into_iter().chain(files) {
+            match read(file) {
+                Ok(read) => certificates.extend(
+                    read.into_iter()
+                        .map(|certificate| Authority::of(role, certificate, self.at)),
+                ),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        for authority in &certificates {
+            let limits = Limits::of(&config.revocation, authority.role);
+            let mut found_complete = false;
+            for (list, is_used) in stored.iter().zip(is_used.iter_mut()) {
+                if list.issuer == authority.subject && !*is_used {
+                    *is_used = true;
+                    found_complete |= !list.is_delta;
+                    let name = Some(config.name.as_str());
+                    self.lists.push(List::stored(name, list, &limits, self.at));
+                }
+            }
+            if !found_complete {
+                self.lists
+                    .push(List::missing(&config.name, &authority.subject));
+            }
+        }
+        self.trust_anchors.push(TrustAnchor {
+            name: config.name.clone(),
+            profile: config.profile.clone(),
+            addresses: addresses_of(&config.revocation, &certificates),
+            certificates,
+            time_budget_ms: config.revocation.time_budget_ms,
+        });
+    }
+
+    /// Puts into words what needs attention. Called last, after any asking.
+    pub(super) fn count_attention(&mut self) {
+        let mut attention = self.problems.clone();
+        for anchor in &self.trust_anchors {
+            for it in &anchor.certificates {
+                let what = match it.state {
+                    Lifetime::Current => continue,
+                    Lifetime::EndsSoon => format!("ends in {} days", it.days_left),
+                    Lifetime::Expired => "is expired".to_owned(),
+                    Lifetime::NotYetValid => "is not yet valid".to_owned(),
+                };
+                attention.push(format!("the certificate of {} {what}", it.subject));
+            }
+            for it in &anchor.addresses {
+                if let Some(answer) = it.answer.as_ref().filter(|answer| !answer.usable) {
+                    attention.push(format!("{}: {}", it.address, answer.text));
+                }
+            }
+        }
+        let stale = |it: &&List| it.state == ListState::Stale && it.trust_anchor.is_some();
+        for it in self.lists.iter().filter(stale) {
+            attention.push(format!("the list of {} is stale", it.issuer));
+        }
+        self.attention = attention;
+    }
+}
+
+/// The addresses that the authorities' own certificates name, and the configured hosts.
+fn addresses_of(config: &RevocationConfig, certificates: &[Authority]) -> Vec<Address> {
+    let mut addresses: Vec<Address> = Vec::new();
+    let mut add = |kind, address: String, named_by, about| {
+        let is_known = addresses
+            .iter()
+            .any(|known| known.kind == kind && known.address == address);
+        if !is_known && addresses.len() < ADDRESSES_MAX {
+            addresses.push(Address {
+                kind,
+                address,
+                named_by,
+                answer: None,
+                about,
+            });
+        }
+    };
+    for authority in certificates {
+        let certificate = &authority.certificate;
+        let lists = certificate.crl_distribution_points().iter();
+        for url in lists.chain(certificate.freshest_crl()) {
+            add(AddressKind::Crl, url.clone(), "certificate", None);
+        }
+        let issuer = certificates
+            .iter()
+            .find(|it| it.certificate.subject() == certificate.issuer());
+        let about = issuer.map(|issuer| (certificate.clone(), issuer.certificate.clone()));
+        for url in certificate.ocsp_urls() {
+            add(AddressKind::Ocsp, url.clone(), "certificate", about.clone());
+        }
+    }
+    for host in &config.hosts {
+        add(AddressKind::Host, host.to_string(), "configuration", None);
+    }
+    addresses
+}
