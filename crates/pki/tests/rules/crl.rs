@@ -1,39 +1,21 @@
 //! Certificate revocation lists: one baseline, one field changed.
 
-use crate::authority::{NOW, extension, key_usage, p256, raw_extension};
-use crate::card::{Baseline, CRL_URL, person, url};
+use crate::authority::{NOW, key_usage, p256, raw_extension};
+use crate::card::Baseline;
 use crate::evidence::{check, check_with};
-use crate::list::{ListDraft, number};
-use cardea_pki::revocation::{Crl, CrlNumbersSeen, Evidence, RevocationPolicy};
+use crate::list::ListDraft;
+use cardea_pki::revocation::{Crl, Evidence, RevocationPolicy};
 use openssl::hash::MessageDigest;
 use time::Duration;
-use x509_cert::der::asn1::Ia5String;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::KeyUsages;
 use x509_cert::ext::pkix::crl::CrlReason;
-use x509_cert::ext::pkix::crl::dp::{IssuingDistributionPoint, Reasons};
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::serial_number::SerialNumber;
 
-fn point() -> IssuingDistributionPoint {
-    IssuingDistributionPoint {
-        distribution_point: None,
-        only_contains_user_certs: false,
-        only_contains_ca_certs: false,
-        only_some_reasons: None,
-        indirect_crl: false,
-        only_contains_attribute_certs: false,
-    }
-}
-
-fn scope(change: impl FnOnce(&mut IssuingDistributionPoint)) -> Extension {
-    let mut point = point();
-    change(&mut point);
-    extension("2.5.29.28", true, &point)
-}
-
 /// Judges the card with the changed list of its issuer, and the root's plain one.
-fn with_list(change: impl FnOnce(&mut ListDraft, &Baseline)) -> Result<(), &'static str> {
+pub(crate) fn with_list(
+    change: impl FnOnce(&mut ListDraft, &Baseline),
+) -> Result<(), &'static str> {
     let baseline = Baseline::new();
     let mut list = ListDraft::of(&baseline.issuing);
     change(&mut list, &baseline);
@@ -225,68 +207,6 @@ fn a_verified_list_stays_bound_to_its_key() {
     );
 }
 
-/// Attack B4.
-#[test]
-fn a_list_speaks_only_for_its_kind_of_certificate() {
-    const UNKNOWN: Result<(), &str> = Err("pki.revocation_unknown");
-    let scoped =
-        |change: fn(&mut IssuingDistributionPoint)| with_list(|list, _| list.set(scope(change)));
-    let some_reasons = |point: &mut IssuingDistributionPoint| {
-        point.only_some_reasons = Some(Reasons::KeyCompromise.into());
-    };
-    for (name, outcome, expected) in [
-        (
-            "end entities",
-            scoped(|point| point.only_contains_user_certs = true),
-            Ok(()),
-        ),
-        (
-            "authorities",
-            scoped(|point| point.only_contains_ca_certs = true),
-            UNKNOWN,
-        ),
-        (
-            "attributes",
-            scoped(|point| point.only_contains_attribute_certs = true),
-            UNKNOWN,
-        ),
-        (
-            "indirect",
-            scoped(|point| point.indirect_crl = true),
-            Ok(()),
-        ),
-        ("some reasons", scoped(some_reasons), UNKNOWN),
-    ] {
-        assert_eq!(outcome, expected, "{name}");
-    }
-}
-
-/// PKITS 4.14.8 has the point that is named relative to its issuer.
-#[test]
-fn a_list_speaks_only_for_its_distribution_point() {
-    let at = |point_name: DistributionPointName| {
-        with_list(|list, _| {
-            list.set(scope(|point| point.distribution_point = Some(point_name)));
-        })
-    };
-    let full = |name: GeneralName| DistributionPointName::FullName(vec![name]);
-    let mail = GeneralName::Rfc822Name(Ia5String::new("a@igc.test").expect("ASCII"));
-    let relative = person(&[&[("2.5.4.3", "CRL1")]]).0.remove(0);
-    const UNKNOWN: Result<(), &str> = Err("pki.revocation_unknown");
-    for (name, outcome, expected) in [
-        ("the card's", at(full(url(CRL_URL))), Ok(())),
-        ("another", at(full(url("http://igc.test/x.crl"))), UNKNOWN),
-        ("named otherwise", at(full(mail)), UNKNOWN),
-        (
-            "relative",
-            at(DistributionPointName::NameRelativeToCRLIssuer(relative)),
-            UNKNOWN,
-        ),
-    ] {
-        assert_eq!(outcome, expected, "{name}");
-    }
-}
-
 /// Attack B5: a delta list does not stand alone.
 #[test]
 fn extensions_that_are_not_understood_close_the_list() {
@@ -306,28 +226,6 @@ fn extensions_that_are_not_understood_close_the_list() {
         Err("pki.revocation_unknown"),
         "a delta not marked critical"
     );
-}
-
-/// Revoked wins from whichever source: a delta list or one for some reasons revokes as well.
-#[test]
-fn a_list_that_says_nothing_by_silence_still_revokes() {
-    let baseline = Baseline::new();
-    let check_delta = |reason| {
-        let mut delta = ListDraft::of(&baseline.issuing);
-        delta.set(raw_extension("2.5.29.27", true, &[2, 1, 99]));
-        delta.revoke(&baseline.card.tbs.serial_number, Some(reason));
-        let lists = [
-            &delta,
-            &ListDraft::of(&baseline.issuing),
-            &ListDraft::of(&baseline.root),
-        ];
-        check(&baseline, lists.map(ListDraft::crl).to_vec())
-    };
-    assert_eq!(
-        check_delta(CrlReason::KeyCompromise),
-        Err("pki.certificate_revoked")
-    );
-    assert_eq!(check_delta(CrlReason::RemoveFromCRL), Ok(()));
 }
 
 #[test]
@@ -387,100 +285,4 @@ fn a_hold_ends_with_later_evidence_and_a_revocation_never_does() {
         "earlier list"
     );
     assert_eq!(outcome(CrlReason::KeyCompromise, 4), REVOKED, "final");
-}
-
-/// Attack B6.
-#[test]
-fn an_older_list_than_one_seen_is_refused() {
-    let baseline = Baseline::new();
-    let issuer = baseline.issuing.certificate();
-    let numbered = |value| {
-        let mut list = ListDraft::of(&baseline.issuing);
-        list.set(number(value));
-        list
-    };
-    let mut seen = CrlNumbersSeen::default();
-    seen.note(&numbered(256).crl(), &issuer)
-        .expect("the first one");
-    let outcome = |seen: &CrlNumbersSeen, list: &ListDraft| {
-        let evidence = Evidence {
-            crls: vec![list.crl(), ListDraft::of(&baseline.root).crl()],
-            crl_numbers_seen: seen.clone(),
-            ..Evidence::default()
-        };
-        check_with(&baseline, &evidence, &RevocationPolicy::default())
-            .map(|_| ())
-            .map_err(|error| error.code())
-    };
-    assert_eq!(outcome(&seen, &numbered(256)), Ok(()), "the same again");
-    assert_eq!(outcome(&seen, &numbered(1000)), Ok(()), "a newer one");
-    assert_eq!(outcome(&seen, &numbered(255)), Err("pki.crl_rolled_back"));
-    let mut without = numbered(255);
-    without.tbs.crl_extensions = None;
-    assert_eq!(
-        outcome(&seen, &without),
-        Err("pki.crl_rolled_back"),
-        "no number after one with a number"
-    );
-    let mut revoking = numbered(255);
-    revoking.revoke(&baseline.card.tbs.serial_number, None);
-    assert_eq!(
-        outcome(&seen, &revoking),
-        Err("pki.certificate_revoked"),
-        "still revokes"
-    );
-
-    let noted = seen
-        .note(&numbered(255).crl(), &issuer)
-        .expect_err("an older one");
-    assert_eq!(noted.code(), "pki.crl_rolled_back");
-    let mut forged = numbered(9999);
-    forged.key = p256();
-    let noted = seen.note(&forged.crl(), &issuer).expect_err("a forged one");
-    assert_eq!(noted.code(), "pki.crl_malformed");
-    assert_eq!(
-        outcome(&seen, &numbered(1000)),
-        Ok(()),
-        "the forged number is not remembered"
-    );
-}
-
-#[test]
-fn bytes_that_are_not_one_der_list_are_refused() {
-    let mut list = ListDraft::of(&Baseline::new().issuing);
-    list.revoke(&SerialNumber::new(&[9]).unwrap(), None);
-    let der = list.der();
-    let changed = |change: &dyn Fn(&mut ListDraft)| {
-        let mut list = list.clone();
-        change(&mut list);
-        list.der()
-    };
-    let repeated = changed(&|list| list.tbs.crl_extensions = Some(vec![number(1), number(2)]));
-    let two_algorithms = changed(&|list| list.digest = MessageDigest::sha384());
-    let long_form = {
-        // The outer header is 30 82 hh ll.
-        let mut bytes = der.clone();
-        bytes.splice(1..2, [0x83, 0]);
-        bytes
-    };
-    for (name, bytes) in [
-        ("nothing", Vec::new()),
-        ("a page", b"<html></html>".to_vec()),
-        ("cut short", der[..der.len() - 1].to_vec()),
-        ("a byte after it", [der.as_slice(), &[0]].concat()),
-        ("long form of a long length", long_form),
-        ("a certificate", Baseline::new().card.der()),
-        ("a repeated extension", repeated),
-        ("two signature algorithms", two_algorithms),
-    ] {
-        let code = Crl::parse(&bytes).expect_err(name).code();
-        assert_eq!(code, "pki.crl_malformed", "{name}");
-    }
-    let parsed = Crl::parse(&der).expect("a list");
-    assert_eq!(parsed.entries_count(), 1);
-    assert_eq!(
-        parsed.number().map(|number| number.as_be_bytes().to_vec()),
-        Some(vec![100])
-    );
-    assert_eq!(parsed.this_update(), NOW - Duration::HOUR);
 }

@@ -11,7 +11,7 @@ use x509_cert::der::Encode;
 use x509_cert::der::asn1::Uint;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::CrlNumber;
-use x509_cert::ext::pkix::crl::CrlReason;
+use x509_cert::ext::pkix::crl::{BaseCrlNumber, CrlReason, IssuingDistributionPoint};
 use x509_cert::serial_number::SerialNumber;
 
 /// A list before it is signed.
@@ -92,6 +92,26 @@ impl ListDraft {
     pub(crate) fn crl(&self) -> Crl {
         Crl::parse(&self.der()).expect("a list")
     }
+}
+
+/// An issuing distribution point that limits nothing until it is changed.
+pub(crate) fn scope(change: impl FnOnce(&mut IssuingDistributionPoint)) -> Extension {
+    let mut point = IssuingDistributionPoint {
+        distribution_point: None,
+        only_contains_user_certs: false,
+        only_contains_ca_certs: false,
+        only_some_reasons: None,
+        indirect_crl: false,
+        only_contains_attribute_certs: false,
+    };
+    change(&mut point);
+    extension("2.5.29.28", true, &point)
+}
+
+/// Makes a list a delta list that starts from the list with this number.
+pub(crate) fn base_number(value: u32) -> Extension {
+    let number = BaseCrlNumber(Uint::new(&value.to_be_bytes()).expect("a number"));
+    extension("2.5.29.27", true, &number)
 }
 
 pub(crate) fn number(value: u32) -> Extension {

@@ -14,6 +14,18 @@ mod certificate_policies;
 #[cfg(test)]
 mod crl;
 #[cfg(test)]
+mod crl_delta;
+#[cfg(test)]
+mod crl_form;
+#[cfg(test)]
+mod crl_indirect;
+#[cfg(test)]
+mod crl_rollback;
+#[cfg(test)]
+mod crl_scope;
+#[cfg(test)]
+mod crl_signer;
+#[cfg(test)]
 mod evidence;
 #[cfg(test)]
 mod list;

@@ -40,7 +40,7 @@ impl Judge<'_> {
             }
             if list.is_signed_by(candidate, floor)?
                 && (self.may_vouch_for_itself(candidate, list, subject)?
-                    || self.is_entitled(candidate)?)
+                    || (!self.is_judged_with(candidate, subject) && self.is_entitled(candidate)?))
             {
                 return Ok(Some(candidate.clone()));
             }
@@ -53,6 +53,20 @@ impl Judge<'_> {
     fn candidates(&self) -> impl Iterator<Item = &Certificate> {
         let issuers = self.target.iter().skip(1);
         self.evidence.certificates.iter().chain(issuers)
+    }
+
+    /// Whether the signer's key stands or falls with the status that is asked for, so that it
+    /// cannot give it: the key of the subject itself, of what is below it on the path, and ever
+    /// of the end entity. Keys are compared, for one key may have several certificates.
+    fn is_judged_with(&self, signer: &Certificate, subject: Subject<'_>) -> bool {
+        let has_its_key =
+            |certificate: &Certificate| certificate.public_key_info() == signer.public_key_info();
+        let is_top = self.signers_in_question.is_empty();
+        has_its_key(subject.certificate)
+            || self.target.first().is_some_and(has_its_key)
+            || (is_top
+                && self.target.iter().any(has_its_key)
+                && !subject.superiors.iter().any(has_its_key))
     }
 
     /// Whether the signer whose own status is in question may give it: only when the authority
@@ -76,10 +90,9 @@ impl Judge<'_> {
     /// above it is revoked. A circle of signers that vouch for one another proves nothing.
     fn is_entitled(&self, signer: &Certificate) -> Result<bool, Error> {
         let in_question = &self.signers_in_question;
-        if in_question.len() >= SIGNERS_IN_QUESTION_MAX
-            || in_question.contains(signer)
-            || self.target.first() == Some(signer)
-        {
+        let is_in_question =
+            |other: &Certificate| other.public_key_info() == signer.public_key_info();
+        if in_question.len() >= SIGNERS_IN_QUESTION_MAX || in_question.iter().any(is_in_question) {
             return Ok(false);
         }
         let known = |judged: &Vec<(Certificate, bool)>| {

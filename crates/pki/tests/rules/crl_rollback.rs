@@ -1,0 +1,93 @@
+//! Roll-back protection by CRL numbers.
+
+use crate::authority::p256;
+use crate::card::Baseline;
+use crate::evidence::check_with;
+use crate::list::{ListDraft, number};
+use cardea_pki::revocation::{CrlNumbersSeen, Evidence, RevocationPolicy};
+
+/// Attack B6.
+#[test]
+fn an_older_list_than_one_seen_is_refused() {
+    let baseline = Baseline::new();
+    let issuer = baseline.issuing.certificate();
+    let numbered = |value| {
+        let mut list = ListDraft::of(&baseline.issuing);
+        list.set(number(value));
+        list
+    };
+    let mut seen = CrlNumbersSeen::default();
+    seen.note(&numbered(256).crl(), &issuer)
+        .expect("the first one");
+    let outcome = |seen: &CrlNumbersSeen, list: &ListDraft| {
+        let evidence = Evidence {
+            crls: vec![list.crl(), ListDraft::of(&baseline.root).crl()],
+            crl_numbers_seen: seen.clone(),
+            ..Evidence::default()
+        };
+        check_with(&baseline, &evidence, &RevocationPolicy::default())
+            .map(|_| ())
+            .map_err(|error| error.code())
+    };
+    assert_eq!(outcome(&seen, &numbered(256)), Ok(()), "the same again");
+    assert_eq!(outcome(&seen, &numbered(1000)), Ok(()), "a newer one");
+    assert_eq!(outcome(&seen, &numbered(255)), Err("pki.crl_rolled_back"));
+    let mut without = numbered(255);
+    without.tbs.crl_extensions = None;
+    assert_eq!(
+        outcome(&seen, &without),
+        Err("pki.crl_rolled_back"),
+        "no number after one with a number"
+    );
+    let mut revoking = numbered(255);
+    revoking.revoke(&baseline.card.tbs.serial_number, None);
+    assert_eq!(
+        outcome(&seen, &revoking),
+        Err("pki.certificate_revoked"),
+        "still revokes"
+    );
+
+    let noted = seen
+        .note(&numbered(255).crl(), &issuer)
+        .expect_err("an older one");
+    assert_eq!(noted.code(), "pki.crl_rolled_back");
+    let mut forged = numbered(9999);
+    forged.key = p256();
+    let noted = seen.note(&forged.crl(), &issuer).expect_err("a forged one");
+    assert_eq!(noted.code(), "pki.crl_malformed");
+    assert_eq!(
+        outcome(&seen, &numbered(1000)),
+        Ok(()),
+        "the forged number is not remembered"
+    );
+}
+
+#[test]
+fn the_numbers_seen_survive_a_restart_as_text() {
+    let baseline = Baseline::new();
+    let (issuing, root) = (baseline.issuing.certificate(), baseline.root.certificate());
+    let mut seen = CrlNumbersSeen::default();
+    assert_eq!(seen.to_text(), "");
+    seen.note(&ListDraft::of(&baseline.issuing).crl(), &issuing)
+        .expect("the first");
+    seen.note(&ListDraft::of(&baseline.root).crl(), &root)
+        .expect("the root's");
+    let text = seen.to_text();
+    assert_eq!(text.lines().count(), 2);
+    assert_eq!(CrlNumbersSeen::parse_text(&text).expect("readable"), seen);
+
+    let scope = "ab".repeat(32);
+    let read = |text: &str| CrlNumbersSeen::parse_text(text).map(|seen| seen.to_text());
+    let higher = read(&format!("{scope} 0a\n{scope} ff\n{scope} 07\n")).expect("readable");
+    assert_eq!(higher, format!("{scope} ff\n"), "the higher number is kept");
+    for (what, text) in [
+        ("no number", scope.clone()),
+        ("a short scope", "abab 07".to_owned()),
+        ("half an octet", format!("{scope} 7")),
+        ("no hexadecimal", format!("{scope} 0g")),
+        ("an empty line", format!("{scope} 07\n\n{scope} 08\n")),
+    ] {
+        let code = read(&text).expect_err(what).code();
+        assert_eq!(code, "pki.crl_malformed", "{what}");
+    }
+}
