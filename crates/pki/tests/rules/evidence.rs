@@ -5,8 +5,8 @@ use crate::card::{Baseline, CRL_URL, OCSP_URL, ROOT_CRL_URL};
 use crate::list::ListDraft;
 use crate::response::ResponseDraft;
 use cardea_pki::revocation::{
-    Crl, Evidence, RevocationGood, RevocationPolicy, SourceKind, UnknownStatus, check_revocation,
-    sources,
+    Crl, Evidence, RevocationGood, RevocationPolicy, SourceKind, SourcePreference, UnknownStatus,
+    check_revocation, sources,
 };
 use cardea_pki::{Error, Position};
 use time::Duration;
@@ -141,6 +141,42 @@ fn every_combination_of_sources_has_one_outcome() {
     ] {
         let actual = outcome(crl, ocsp, &RevocationPolicy::default());
         assert_eq!(actual, expected, "CRL {crl:?}, OCSP {ocsp:?}");
+    }
+}
+
+/// What is read at all, and whose age is told when several kinds say good.
+#[test]
+fn an_operators_preference_says_which_sources_are_read_and_reported() {
+    use Says::{Good, Nothing, Revoked, Stale, Unknown};
+    use SourceKind::{Crl as List, Ocsp};
+    use SourcePreference::{CrlOnly, CrlThenOcsp, OcspOnly, OcspThenCrl};
+    const REVOKED: Result<SourceKind, &str> = Err("pki.certificate_revoked");
+    const UNKNOWN: Result<SourceKind, &str> = Err("pki.revocation_unknown");
+    const STALE: Result<SourceKind, &str> = Err("pki.revocation_stale");
+    for (preference, crl, ocsp, expected) in [
+        (OcspThenCrl, Good, Good, Ok(Ocsp)),
+        (CrlThenOcsp, Good, Good, Ok(List)),
+        (CrlThenOcsp, Stale, Good, Ok(Ocsp)),
+        (CrlThenOcsp, Nothing, Good, Ok(Ocsp)),
+        (CrlThenOcsp, Good, Revoked, REVOKED),
+        (CrlThenOcsp, Revoked, Good, REVOKED),
+        (CrlThenOcsp, Good, Unknown, UNKNOWN),
+        (CrlOnly, Good, Revoked, Ok(List)),
+        (CrlOnly, Good, Unknown, Ok(List)),
+        (CrlOnly, Stale, Good, STALE),
+        (CrlOnly, Nothing, Good, UNKNOWN),
+        // The issuing authority below has no responder, only its superior's list.
+        (OcspOnly, Good, Good, UNKNOWN),
+    ] {
+        let policy = RevocationPolicy {
+            preference,
+            ..RevocationPolicy::default()
+        };
+        let actual = outcome(crl, ocsp, &policy);
+        assert_eq!(
+            actual, expected,
+            "{preference:?}, CRL {crl:?}, OCSP {ocsp:?}"
+        );
     }
 }
 

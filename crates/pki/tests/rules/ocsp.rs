@@ -12,6 +12,7 @@ use openssl::hash::MessageDigest;
 use x509_cert::der::asn1::OctetString;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::CrlReason;
+use x509_cert::serial_number::SerialNumber;
 use x509_ocsp::{CertId, CertStatus, OcspRequest};
 
 fn judge(
@@ -114,6 +115,23 @@ fn an_answer_about_another_certificate_is_no_answer() {
     ] {
         assert_eq!(outcome, expected, "{name}");
     }
+}
+
+/// Serial numbers are numbers with a sign: half of all random ones need a zero octet in front.
+#[test]
+fn an_answer_is_about_the_serial_number_with_all_its_octets() {
+    let about = |card: &[u8], answered: &[u8]| {
+        let mut baseline = Baseline::new();
+        baseline.card.tbs.serial_number = SerialNumber::new(card).expect("a number");
+        let mut draft = ResponseDraft::of(&baseline);
+        draft.single().cert_id.serial_number = SerialNumber::new(answered).expect("a number");
+        judge(&baseline, draft.response(), &RevocationPolicy::default())
+    };
+    assert_eq!(about(&[0x7f; 16], &[0x7f; 16]), Ok(()));
+    assert_eq!(about(&[0xff; 16], &[0xff; 16]), Ok(()));
+    let refused = Err("pki.revocation_unknown");
+    assert_eq!(about(&[0xff], &[0x7f]), refused);
+    assert_eq!(about(&[0x11], &[0x11, 0]), refused);
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! Who may sign an OCSP response.
 
 use crate::authority::{Authority, Draft, NOW, key_usage, name, p256, raw_extension};
-use crate::card::{Baseline, purposes};
+use crate::card::{Baseline, CRL_URL, purposes};
 use crate::evidence::check_with;
-use crate::list::ListDraft;
+use crate::list::{ListDraft, scope};
 use crate::response::{ResponseDraft, key_hash};
 use cardea_pki::revocation::{Evidence, RevocationPolicy, check_revocation};
 use openssl::pkey::{PKey, Private};
 use time::Duration;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::KeyUsages;
+use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_ocsp::ResponderId;
 
 const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
@@ -190,6 +191,54 @@ fn a_revoked_responder_is_not_believed() {
     assert_eq!(
         judge(&baseline, &response, &[&revoking]),
         Err("pki.revocation_stale")
+    );
+}
+
+/// RFC 6960 section 4.2.2.2.1: whoever stole a responder's key could otherwise answer for it.
+#[test]
+fn a_responder_without_the_nocheck_mark_needs_a_status_of_its_own() {
+    let mut baseline = Baseline::new();
+    // The card's lists are elsewhere, so that only the response speaks for it.
+    let point = crate::card::crl_distribution_points(&["http://igc.test/crl/cards.crl"]);
+    baseline.card.set(point);
+    let key = p256();
+    let mut draft = delegate(&baseline.issuing, &key);
+    draft.remove(NO_CHECK);
+    draft.set(crate::card::crl_distribution_points(&[CRL_URL]));
+    let response = signed_by(&baseline, &draft, &key);
+    let mut about_responders = ListDraft::of(&baseline.issuing);
+    let names = DistributionPointName::FullName(vec![crate::card::url(CRL_URL)]);
+    about_responders.set(scope(|point| point.distribution_point = Some(names)));
+
+    const UNKNOWN: Result<(), &str> = Err("pki.revocation_unknown");
+    assert_eq!(judge(&baseline, &response, &[]), UNKNOWN, "no list");
+    assert_eq!(judge(&baseline, &response, &[&about_responders]), Ok(()));
+    let mut stale = about_responders.clone();
+    stale.window(NOW - Duration::DAY * 2, Some(NOW - Duration::DAY));
+    assert_eq!(
+        judge(&baseline, &response, &[&stale]),
+        UNKNOWN,
+        "a stale list"
+    );
+    let mut revoking = about_responders.clone();
+    revoking.revoke(&draft.tbs.serial_number, None);
+    assert_eq!(
+        judge(&baseline, &response, &[&revoking]),
+        UNKNOWN,
+        "revoked"
+    );
+    assert_eq!(
+        judge(&baseline, &response, &[&revoking, &about_responders]),
+        UNKNOWN,
+        "revoked wins"
+    );
+    draft.set(raw_extension(NO_CHECK, false, &[5, 0]));
+    let marked = signed_by(&baseline, &draft, &key);
+    assert_eq!(judge(&baseline, &marked, &[]), Ok(()), "with the mark");
+    assert_eq!(
+        judge(&baseline, &marked, &[&revoking]),
+        UNKNOWN,
+        "a mark does not bring back what a list revokes"
     );
 }
 
