@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cardea_jose::{Algorithm, JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
+use cardea_pki::KnownPaths;
 use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
@@ -12,11 +13,16 @@ use crate::event::{Event, EventLog};
 use crate::reachability::Reachability;
 use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
 
+/// Most cards whose path is remembered, for each of the card rules: some 50 MB.
+const KNOWN_CARDS_MAX: usize = 4096;
+
 /// An OpenID provider without HTTP. Its methods are spread over the files that decide them.
 pub struct Provider {
     pub(crate) issuer: Issuer,
     pub(crate) clients: Clients,
     pub(crate) card_rules: Vec<CardRules>,
+    /// The certification paths of cards seen before, one entry for each of the card rules.
+    pub(crate) known_paths: Vec<KnownPaths>,
     /// What cards of any of the rules sign with.
     pub(crate) card_algorithms: Vec<Algorithm>,
     pub(crate) lifetimes: Lifetimes,
@@ -53,6 +59,11 @@ impl Provider {
             issuer: config.issuer,
             clients,
             card_algorithms: card_algorithms(&config.card_rules),
+            known_paths: config
+                .card_rules
+                .iter()
+                .map(|_| KnownPaths::new(KNOWN_CARDS_MAX))
+                .collect(),
             card_rules: config.card_rules,
             lifetimes: config.lifetimes,
             user_verification: config.user_verification,

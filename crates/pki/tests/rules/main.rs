@@ -28,6 +28,8 @@ mod crl_signer;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod known_paths;
+#[cfg(test)]
 mod list;
 #[cfg(test)]
 mod ocsp;
@@ -37,6 +39,14 @@ mod ocsp_responder;
 mod path;
 #[cfg(test)]
 mod path_building;
+#[cfg(test)]
+mod path_flaws;
+#[cfg(test)]
+mod path_mesh;
+#[cfg(test)]
+mod path_names;
+#[cfg(test)]
+mod path_purposes;
 #[cfg(test)]
 mod profile;
 #[cfg(test)]

@@ -14,14 +14,15 @@ pub(super) struct PathValidated<'a> {
     pub(super) rules: &'a CardRules,
 }
 
+/// A card seen before costs a look-up, as long as nothing that its path rests on has changed.
 pub(super) fn validate_path<'a>(
     provider: &'a Provider,
     signatures: &SignaturesVerified,
     now: OffsetDateTime,
 ) -> Result<PathValidated<'a>, Error> {
     let mut refused = None;
-    for rules in &provider.card_rules {
-        let validated = cardea_pki::validate_path(
+    for (rules, known_paths) in provider.card_rules.iter().zip(&provider.known_paths) {
+        let validated = known_paths.validate_certificate(
             &signatures.certificate,
             &signatures.extra,
             &rules.trust_store,

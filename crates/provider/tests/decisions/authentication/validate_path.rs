@@ -87,3 +87,14 @@ async fn the_second_set_of_rules_is_tried_when_the_first_does_not_know_the_card(
         accepted.details
     );
 }
+
+/// The card is known from its first login, and judged at the moment of each.
+#[tokio::test]
+async fn a_card_that_expires_after_its_first_login_is_refused() {
+    let world = World::new().await;
+    world.log_in(PORTAL, None).await;
+    let certificate = cardea_pki::Certificate::parse(&world.card.der).unwrap();
+    world.pass(certificate.not_after() - world.pki.at() + time::Duration::SECOND);
+    let refusal = world.refusal_of(|_| {}).await;
+    assert_eq!(refusal, ("pki.certificate_expired", "login.card_expired"));
+}
