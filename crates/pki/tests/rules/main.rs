@@ -50,7 +50,13 @@ mod path_purposes;
 #[cfg(test)]
 mod profile;
 #[cfg(test)]
+mod profile_anchor;
+#[cfg(test)]
 mod profile_ans;
+#[cfg(test)]
+mod profile_file;
+#[cfg(test)]
+mod profile_guide;
 #[cfg(test)]
 mod profile_hba;
 #[cfg(test)]
