@@ -21,7 +21,7 @@ pub use identity::{
 };
 pub use profile_policy::{CardRule, ProfilePolicy, TestCards};
 
-use crate::{Error, ValidatedPath};
+use crate::{Certificate, Error, ValidatedPath};
 use definition::Definition;
 use file::ProfileFile;
 use std::fmt;
@@ -91,6 +91,18 @@ impl Profile {
         policy: &ProfilePolicy,
     ) -> Result<ProfessionalIdentity, Error> {
         identify::identify(&self.definition, path, policy)
+    }
+
+    /// Reads what a certificate claims, for showing it to a person. **Nothing is verified**: anybody
+    /// can make a certificate that reads so, and no decision may rest on it.
+    ///
+    /// # Errors
+    /// As [`Profile::identify`], but nothing is refused by an operator's policy.
+    pub fn read_unverified(
+        &self,
+        certificate: &Certificate,
+    ) -> Result<ProfessionalIdentity, Error> {
+        identify::identify_unverified(&self.definition, certificate)
     }
 
     /// The profile's name, such as `cps`. Identifiers of two profiles are never compared: the

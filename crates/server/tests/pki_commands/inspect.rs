@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind, TestPki};
+use cardea_test_pki::hba::HbaProfile;
+use cardea_test_pki::piv::PivProfile;
+use cardea_test_pki::{CardProfile, CountryPki, IssuedCertificate, KeyKind, TestPki};
 use serde_json::json;
 
 use crate::folder::{Folder, one_document, pharmacist, stdout};
@@ -252,7 +254,40 @@ fn a_certificate_comes_through_a_pipe_too() {
     let text = stdout(&child.wait_with_output().unwrap());
     assert!(text.starts_with("Authentication certificate"), "{text}");
     assert!(
-        text.contains("1 more certificates are in this file"),
+        text.contains("Other certificates in this file, not shown: 1"),
         "{text}"
     );
+}
+
+/// Cards of the other profiles are recognised by their profile's own rules.
+#[test]
+fn cards_of_other_countries_are_read_by_their_profiles() {
+    let germany = CountryPki::germany(TestPki::SHARED_AT).unwrap();
+    let physician = HbaProfile::physician()
+        .authentication(germany.at())
+        .unwrap();
+    let folder = folder_of(&germany.issue(&physician).unwrap());
+    let english = text(&folder, "en");
+    for part in [
+        "Authentication certificate of a professional card\n",
+        "Renate Müßterfrau",
+        "1-HBA-Testkarte-883110000129083",
+        "Ärztin/Arzt (code 1.2.276.0.76.4.30, PractitionerProfessionOID)",
+        "HBA, a German health professional's card, no. 12.80276883110000129083",
+        "TEST certificate",
+        "EC brainpoolP256r1",
+    ] {
+        assert!(english.contains(part), "{part}: {english}");
+    }
+    let united_states = CountryPki::united_states(TestPki::SHARED_AT).unwrap();
+    let employee = PivProfile::employee()
+        .authentication(united_states.at())
+        .unwrap();
+    let folder = folder_of(&united_states.issue(&employee).unwrap());
+    let reading = one_document(&folder.pki("inspect --json leaf.crt"));
+    assert_eq!(reading["profile"], "piv");
+    assert_eq!(reading["certified"], "card_authentication");
+    assert_eq!(reading["person"]["family_name"], "Sample");
+    assert_eq!(reading["warnings"], json!(["test"]));
+    assert!(text(&folder, "fr").contains("PIV, carte d'agent"));
 }

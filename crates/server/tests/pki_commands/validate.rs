@@ -1,6 +1,7 @@
 //! `cardea pki validate` of one certificate.
 
-use cardea_test_pki::{CardProfile, CrlSpec, KeyKind, OcspSpec, OcspStatus, TestPki};
+use cardea_test_pki::hba::HbaProfile;
+use cardea_test_pki::{CardProfile, CountryPki, CrlSpec, KeyKind, OcspSpec, OcspStatus, TestPki};
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -269,4 +270,23 @@ fn an_establishments_card_of_the_agencys_test_chain_is_read() {
     );
     let (exit, answer) = validate("2020-06-01T00:00:00Z", "software-signature.pem");
     assert_eq!((exit, &answer["valid"]), (1, &json!(false)));
+}
+
+#[test]
+fn another_countrys_card_is_read_by_its_profile() {
+    let germany = CountryPki::germany(TestPki::SHARED_AT).unwrap();
+    let physician = HbaProfile::physician()
+        .authentication(germany.at())
+        .unwrap();
+    let card = germany.issue(&physician).unwrap();
+    let folder = Folder::new();
+    folder.write("anchors.pem", germany.anchor_der());
+    folder.write("intermediates.pem", germany.issuing().certificate_der());
+    folder.write("leaf.crt", &card.der);
+    let (exit, answer) = folder.validate("--revocation off --profile hba");
+    assert_eq!(exit, 0, "{answer}");
+    assert_eq!(answer["identity"]["subject_id_type"], "telematik_id");
+    assert_eq!(answer["identity"]["card"]["family"], "hba");
+    let (exit, answer) = folder.validate("--revocation off --profile cps");
+    assert_eq!((exit, &answer["code"]), (1, &json!("pki.not_a_card")));
 }

@@ -5,6 +5,7 @@
 
 mod alternative_name;
 mod card_fields;
+mod foreign_card;
 mod key_words;
 mod page;
 mod reading;

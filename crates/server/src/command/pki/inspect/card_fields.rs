@@ -44,7 +44,7 @@ pub(super) struct CardFields {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Profession {
     pub(super) code: String,
-    pub(super) system: &'static str,
+    pub(super) system: String,
 }
 
 impl CardFields {
@@ -59,10 +59,10 @@ impl CardFields {
             [kind] => Some(*kind),
             _ => None,
         });
-        let profession = |oid, system| {
+        let profession = |oid, system: &str| {
             integer(find(oid)?).map(|code| Profession {
                 code: format!("{code:02}"),
-                system,
+                system: String::from(system),
             })
         };
         let family = find(CARD_TYPE)

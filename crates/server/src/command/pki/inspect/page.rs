@@ -106,13 +106,15 @@ impl<W: Write> Page<'_, W> {
             .collect();
         self.line("Name", "Nom", &name.join(" "))?;
         if let Some(identifier) = &person.identifier {
-            let kind = person.identifier_type.and_then(words::person_identifier);
             self.line("Identifier", "Identifiant", identifier)?;
-            if let Some(kind) = kind {
+            let kind = person.identifier_type.as_deref().unwrap_or_default();
+            if let Some(words) = words::person_identifier(kind) {
                 // The first character only tells the kind, which the words do.
                 let number: String = identifier.chars().skip(1).collect();
-                let words = kind.in_language(self.language);
+                let words = words.in_language(self.language);
                 self.line("", "", &format!("{words} {number}"))?;
+            } else if !kind.is_empty() {
+                self.line("", "", &format!("({kind})"))?;
             }
         }
         self.profession(reading, person.title.as_deref())?;
@@ -124,11 +126,12 @@ impl<W: Write> Page<'_, W> {
     fn profession(&mut self, reading: &Reading, title: Option<&str>) -> io::Result<()> {
         match (&reading.profession, title) {
             (Some(profession), _) => {
-                let unknown = self.say("not in our table", "absente de notre table");
+                // A terminology without words here has the certificate's own.
+                let unknown = title.unwrap_or(self.say("not in our table", "hors de notre table"));
                 let words = words::profession(profession);
                 let words = words.map_or(unknown, |words| words.in_language(self.language));
                 let code = self.say("code", "code");
-                let (system, number) = (profession.system, &profession.code);
+                let (system, number) = (&profession.system, &profession.code);
                 let text = format!("{words} ({code} {number}, {system})");
                 self.line("Profession", "Profession", &text)
             }
@@ -147,7 +150,10 @@ impl<W: Write> Page<'_, W> {
         let Some(structure) = &reading.structure else {
             return Ok(());
         };
-        let kind = structure.id_type.and_then(words::structure_identifier);
+        let kind = structure
+            .id_type
+            .as_deref()
+            .and_then(words::structure_identifier);
         let id = structure.id.as_ref().map(|id| match kind {
             // The first character only tells the kind, which the word before it does.
             Some(kind) => {
@@ -172,7 +178,7 @@ impl<W: Write> Page<'_, W> {
             };
         };
         let unknown = self.say("of an unknown family", "d'une famille inconnue");
-        let family = card.family.and_then(words::family);
+        let family = card.family.as_deref().and_then(words::family);
         let family = family.map_or(unknown, |words| words.in_language(self.language));
         let number = card.number.as_deref().unwrap_or("?");
         let text = format!("{family}, {} {number}", self.say("no.", "n°"));
@@ -268,7 +274,7 @@ impl<W: Write> Page<'_, W> {
         };
         let signature = &reading.signature_algorithm;
         let by = self.say("signed by its issuer with", "signé par l'émetteur en");
-        self.line("Key", "Clé", &format!("{key}; {by} {signature}"))?;
+        self.line("Key", "Clé", &format!("{key}, {by} {signature}"))?;
         for policy in &reading.policies {
             self.line("Policy", "Politique", policy)?;
         }
@@ -295,10 +301,10 @@ impl<W: Write> Page<'_, W> {
         writeln!(self.output)?;
         if others > 0 {
             let text = self.say(
-                "more certificates are in this file and not shown.",
-                "autres certificats de ce fichier ne sont pas montrés.",
+                "Other certificates in this file, not shown:",
+                "Autres certificats de ce fichier, non montrés :",
             );
-            writeln!(self.output, "{others} {text}")?;
+            writeln!(self.output, "{text} {others}")?;
         }
         let text = self.say(
             "Not verified: this is what the certificate says of itself. Whether its issuer is \

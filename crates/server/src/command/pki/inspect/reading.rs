@@ -11,6 +11,7 @@ use super::alternative_name::{self, AlternativeName};
 use super::card_fields::{
     CardFields, Kind, Profession, person_identifier_kind, structure_identifier_kind,
 };
+use super::foreign_card;
 use super::key_words::{Key, is_weak};
 use super::usage::{self, Use};
 use super::warning::{self, Warning};
@@ -54,6 +55,9 @@ pub(super) struct Reading {
     pub(super) verified: bool,
     pub(super) certified: Certified,
     pub(super) warnings: Vec<Warning>,
+    /// The profile by which the card was recognised: `cps`, `piv` or `hba`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) profile: Option<&'static str>,
     /// Whether its issuer marked it as a test certificate, where it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) test: Option<bool>,
@@ -101,7 +105,7 @@ pub(super) struct Person {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) identifier: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) identifier_type: Option<&'static str>,
+    pub(super) identifier_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) title: Option<String>,
 }
@@ -114,7 +118,7 @@ pub(super) struct Structure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id_type: Option<&'static str>,
+    pub(super) id_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) department: Option<String>,
 }
@@ -123,7 +127,7 @@ pub(super) struct Structure {
 #[derive(Serialize)]
 pub(super) struct Card {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) family: Option<&'static str>,
+    pub(super) family: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) number: Option<String>,
 }
@@ -146,16 +150,18 @@ impl Reading {
         let key = Key::of(certificate.public_key());
         let is_weak = is_weak(certificate, &key);
         let person = person_of(certificate, fields.kind.is_some());
+        let fields_are_absent = fields.kind.is_none();
         let certified = certified_as(certificate, &fields, &uses, person.is_some());
         let mut reading = Self {
             verified: false,
             certified,
             warnings: Vec::new(),
+            profile: (fields.kind == Some(Kind::Card)).then_some("cps"),
             test: fields.test.or_else(|| calls_itself_test(certificate)),
             structure: person.as_ref().and_then(|_| structure_of(certificate)),
             person,
             card: (fields.kind == Some(Kind::Card)).then_some(Card {
-                family: fields.family,
+                family: fields.family.map(str::to_owned),
                 number: fields.number,
             }),
             profession: fields.profession,
@@ -187,6 +193,9 @@ impl Reading {
             sha256: hexadecimal(certificate.sha256()),
             sha1: sha1_of(certificate),
         };
+        if fields_are_absent {
+            foreign_card::recognise(&mut reading, certificate);
+        }
         reading.warnings = warning::of(&reading, is_weak);
         reading
     }
@@ -238,7 +247,8 @@ fn person_of(certificate: &Certificate, is_french: bool) -> Option<Person> {
     let identifier_type = identifier
         .as_deref()
         .filter(|_| is_french)
-        .and_then(person_identifier_kind);
+        .and_then(person_identifier_kind)
+        .map(str::to_owned);
     Some(Person {
         given_name,
         family_name,
@@ -256,6 +266,7 @@ fn structure_of(certificate: &Certificate) -> Option<Structure> {
         return None;
     }
     let id_type = id.as_deref().and_then(structure_identifier_kind);
+    let id_type = id_type.map(str::to_owned);
     Some(Structure {
         name,
         id,

@@ -117,6 +117,34 @@ const FAMILIES: &[(&str, Text)] = &[
         "cpa",
         Text::new("CPA, a card of other staff", "CPA, carte d'autre personnel"),
     ),
+    (
+        "piv",
+        Text::new(
+            "PIV, a card of the United States government's staff",
+            "PIV, carte d'agent du gouvernement des États-Unis",
+        ),
+    ),
+    (
+        "piv_interim",
+        Text::new(
+            "PIV, a card whose holder is still being vetted",
+            "PIV, carte dont le titulaire est encore en cours de vérification",
+        ),
+    ),
+    (
+        "piv_i",
+        Text::new(
+            "PIV-I, a card of the same form from another issuer",
+            "PIV-I, carte de même forme d'un autre émetteur",
+        ),
+    ),
+    (
+        "hba",
+        Text::new(
+            "HBA, a German health professional's card",
+            "HBA, carte allemande de professionnel de santé",
+        ),
+    ),
 ];
 
 /// Each is followed by the identifier without its first character.
@@ -184,9 +212,10 @@ const STRUCTURE_IDENTIFIERS: &[(&str, Text)] = &[
 
 /// A profession's words, by its code in its terminology.
 pub(super) fn profession(profession: &Profession) -> Option<Text> {
-    let table = match profession.system {
+    let table = match profession.system.as_str() {
+        "TRE_G15" => PROFESSIONS,
         "TRE_G16" => PROFESSIONS_IN_TRAINING,
-        _ => PROFESSIONS,
+        _ => return None,
     };
     find(table, &profession.code)
 }
@@ -221,7 +250,7 @@ mod tests {
     #[test]
     fn a_student_is_never_called_a_doctor() {
         let words = |system| {
-            let code = "10".to_owned();
+            let (code, system) = ("10".to_owned(), String::from(system));
             profession(&Profession { code, system }).unwrap()
         };
         assert_eq!(words("TRE_G15").in_language(Language::French), "médecin");
