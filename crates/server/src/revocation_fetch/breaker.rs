@@ -73,6 +73,11 @@ impl Breaker {
 }
 
 impl Permit {
+    /// Whether this is the first to ask after a pause.
+    pub(super) fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
     /// The address answered: it may be asked freely again.
     pub(super) fn succeeded(self) {
         let mut state = self.breaker.lock();

@@ -38,9 +38,12 @@ struct FoundList {
     source: usize,
     url: String,
     is_delta: bool,
+    /// None where the address may not be asked.
+    slot: Option<Arc<Slot>>,
     list: Option<Crl>,
     landing: Option<Landing>,
     is_untried: bool,
+    is_probe: bool,
 }
 
 impl<'a> Gathering<'a> {
@@ -68,6 +71,7 @@ impl<'a> Gathering<'a> {
         let end = begun + self.anchor.time_budget;
         let order = self.wanted.policy.preference;
         if order.reads_crls() {
+            self.fetcher.lists.load_until(half).await;
             self.look_for_lists();
         }
         match order {
@@ -118,12 +122,14 @@ impl<'a> Gathering<'a> {
     ) -> Vec<FoundList> {
         let look = |text: &String, url: Option<Url>| {
             let slot = url.map(|url| self.slot(&url, source));
-            let look = slot.map(|slot| self.fetcher.lists.look(&slot));
+            let look = slot.as_ref().map(|slot| self.fetcher.lists.look(slot));
             FoundList {
                 source: place,
                 url: text.clone(),
                 is_delta,
+                slot,
                 is_untried: look.as_ref().is_some_and(|look| look.is_untried),
+                is_probe: look.as_ref().is_some_and(|look| look.is_probe),
                 list: look.as_ref().and_then(|look| look.list.clone()),
                 landing: look.and_then(|look| look.landing),
             }
@@ -148,20 +154,33 @@ impl<'a> Gathering<'a> {
     }
 
     /// Waits for fetches that are under way: where too little is known without them, and for the
-    /// first delta list of an address, since what it says cannot be known otherwise.
+    /// first delta list of an address, since what it says cannot be known otherwise. An address
+    /// that has failed before is not waited for where OCSP can be asked instead.
     async fn wait_for_lists(&mut self, until: Instant) {
+        let has_other = self.wanted.policy.preference == SourcePreference::CrlThenOcsp;
         for _ in 0..ROUNDS_MAX {
             let is_enough = self.is_enough();
-            let landings: Vec<_> = self
-                .lists
-                .iter()
-                .filter(|found| !is_enough || (found.is_delta && found.is_untried))
-                .filter_map(|found| found.landing.clone())
-                .collect();
-            if landings.is_empty() || Lists::wait(landings, until).await == Waited::InVain {
+            let is_awaited = |found: &&FoundList| {
+                let is_unknown = found.is_delta && found.is_untried;
+                (!is_enough || is_unknown) && !(has_other && found.is_probe)
+            };
+            let awaited = self.lists.iter().filter(is_awaited);
+            let landings: Vec<_> = awaited.filter_map(|found| found.landing.clone()).collect();
+            if landings.is_empty() {
                 return;
             }
+            let waited = Lists::wait(landings, until).await;
+            if waited == Waited::InVain {
+                let deltas = self.lists.iter().filter(|found| found.is_delta);
+                deltas
+                    .filter_map(|found| found.slot.as_ref())
+                    .for_each(|slot| slot.note_waited_in_vain());
+            }
+            // Some may have come even where not all did.
             self.look_for_lists();
+            if waited == Waited::InVain {
+                return;
+            }
         }
     }
 

@@ -13,8 +13,6 @@
 
 mod file;
 mod stored_list;
-#[cfg(test)]
-mod tests;
 
 use std::fs::{self, DirBuilder};
 use std::io;

@@ -67,8 +67,10 @@ pub(super) struct Look {
     pub(super) list: Option<Crl>,
     /// A fetch that is under way.
     pub(super) landing: Option<Landing>,
-    /// No fetch has ended yet.
+    /// No fetch has ended yet, and nobody has waited for one in vain.
     pub(super) is_untried: bool,
+    /// The fetch under way only tries whether an address answers again that has failed before.
+    pub(super) is_probe: bool,
 }
 
 impl Lists {
@@ -119,6 +121,7 @@ impl Lists {
             list: held.or_else(|| state.refused.clone()),
             landing,
             is_untried: !state.is_tried,
+            is_probe: state.is_probed,
         }
     }
 
@@ -134,6 +137,14 @@ impl Lists {
     /// Reads the store, unless it has been read.
     pub(super) async fn load(&self) {
         self.shared.load().await;
+    }
+
+    /// The same, but leaves the reading to itself at `until`.
+    pub(super) async fn load_until(&self, until: Instant) {
+        if !self.shared.loaded.initialized() {
+            // Without the stored lists a login goes on with what it finds.
+            let _ = timeout_at(until, self.load()).await;
+        }
     }
 
     /// Fetches every list that will be due within the next half of its refresh time, and waits for
@@ -191,15 +202,27 @@ impl Shared {
 
     /// Reads the store once; whoever comes meanwhile waits.
     async fn load(self: &Arc<Self>) {
-        let read = || async {
-            let shared = Arc::clone(self);
-            // Megabytes are read, parsed and verified.
-            let read = tokio::task::spawn_blocking(move || shared.read_store());
-            if read.await.is_err() {
-                tracing::error!("reading the stored revocation lists was interrupted");
-            }
-        };
-        self.loaded.get_or_init(read).await;
+        if self.loaded.initialized() {
+            return;
+        }
+        // In a task of its own: a login whose time is up leaves, and the reading goes on.
+        let shared = Arc::clone(self);
+        let loading = tokio::spawn(async move {
+            shared
+                .loaded
+                .get_or_init(|| shared.read_in_background())
+                .await;
+        });
+        let _ = loading.await;
+    }
+
+    async fn read_in_background(self: &Arc<Self>) {
+        let shared = Arc::clone(self);
+        // Megabytes are read, parsed and verified.
+        let read = tokio::task::spawn_blocking(move || shared.read_store());
+        if read.await.is_err() {
+            tracing::error!("reading the stored revocation lists was interrupted");
+        }
     }
 
     fn read_store(&self) {

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::breaker::{Breaker, Permit};
+use super::breaker::Breaker;
 use super::lists::jitter;
 use crate::http_client::{Answer, Budget, FetchError, HttpClient};
 
@@ -74,19 +74,23 @@ impl Responders {
         let begun = Instant::now();
         let place = timeout_at(until, responder.places.acquire()).await;
         let _place = place.ok()?.ok()?;
-        let permit = responder.breaker.permit(self.clock.now())?;
         let time = until.saturating_duration_since(Instant::now());
-        // Whoever had to queue for most of its time cannot blame the responder.
-        let is_fair = time >= until.saturating_duration_since(begun) / 2;
-        let asked = self.exchange(url, source, time).await;
-        let failure = match asked {
+        if time < until.saturating_duration_since(begun) / 2 {
+            // Too late for an answer, and a responder is not to blame for a queue of ours.
+            return None;
+        }
+        let permit = responder.breaker.permit(self.clock.now())?;
+        let (reason, is_paused) = match self.exchange(url, source, time).await {
             Ok(response) => {
                 permit.succeeded();
                 return Some(response);
             }
-            Err(failure) => failure,
+            Err(Failure::Broken(reason)) => (reason, permit.failed(self.clock.now(), jitter())),
+            Err(Failure::Declined(reason)) => {
+                permit.succeeded();
+                (reason, false)
+            }
         };
-        let (reason, is_paused) = self.settle(failure, permit, is_fair);
         tracing::warn!(
             host = url.host_str().unwrap_or_default(),
             reason,
@@ -95,19 +99,6 @@ impl Responders {
             "an OCSP responder did not answer"
         );
         None
-    }
-
-    fn settle(&self, failure: Failure, permit: Permit, is_fair: bool) -> (String, bool) {
-        match failure {
-            Failure::Broken(reason) if is_fair => {
-                (reason, permit.failed(self.clock.now(), jitter()))
-            }
-            Failure::Broken(reason) => (reason, false),
-            Failure::Declined(reason) => {
-                permit.succeeded();
-                (reason, false)
-            }
-        }
     }
 
     async fn exchange(

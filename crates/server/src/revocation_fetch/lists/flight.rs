@@ -23,6 +23,11 @@ const BUDGET: Budget = Budget {
     time: Duration::from_secs(60),
     bytes_max: CRL_BYTES_MAX,
 };
+/// Directories give delta lists, which are small.
+const DIRECTORY_BUDGET: Budget = Budget {
+    time: Duration::from_secs(20),
+    bytes_max: CRL_BYTES_MAX,
+};
 
 /// What came of a flight that reached the publisher.
 enum Fetched {
@@ -55,6 +60,7 @@ impl Shared {
         }
         let permit = slot.breaker.permit(self.clock.now())?;
         let (in_the_air, landing) = watch::channel(());
+        state.is_probed = permit.is_probe();
         state.flight = Some(landing.clone());
         let (shared, slot) = (Arc::clone(self), Arc::clone(slot));
         tokio::spawn(async move {
@@ -98,7 +104,7 @@ impl Shared {
     async fn download(&self, slot: &Slot, held: Option<&Held>) -> Result<Fetched, Failure> {
         let url = slot.address.url();
         if is_directory(url) {
-            let der = ldap_client::fetch(url, BUDGET)
+            let der = ldap_client::fetch(url, DIRECTORY_BUDGET)
                 .await
                 .map_err(|error| Failure::Unreachable(error.to_string()))?;
             return Ok(Fetched::Body {

@@ -40,7 +40,10 @@ pub(super) struct State {
     pub(super) refused: Option<Crl>,
     /// The flight that is under way, or was the last.
     pub(super) flight: Option<Landing>,
+    /// A flight has ended, or a login has waited for one in vain.
     pub(super) is_tried: bool,
+    /// The flight under way, or the last, was the first after a pause.
+    pub(super) is_probed: bool,
 }
 
 /// A verified list.
@@ -70,6 +73,12 @@ impl Slot {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a login has waited for the first flight in vain: no other waits for what may be
+    /// missing.
+    pub(in crate::revocation_fetch) fn note_waited_in_vain(&self) {
+        self.lock().is_tried = true;
     }
 
     pub(super) fn asked_at(&self) -> OffsetDateTime {

@@ -1,0 +1,129 @@
+//! Newer lists, older ones, unchanged ones, and deltas.
+
+use cardea_pki::revocation::SourcePreference;
+use cardea_test_pki::{CrlSpec, TestPki};
+use time::ext::NumericalDuration;
+
+use super::world::{AUTHORITY, Card, START, World, distribution_points, freshest_crl, list_path};
+
+const DELTA_PATH: &str = "/CRL/delta.crl";
+
+#[tokio::test]
+async fn a_list_that_has_not_changed_is_not_sent_again_and_counts_as_fetched() {
+    let world = World::new(SourcePreference::CrlOnly).await;
+    world
+        .publisher
+        .change(|content| content.etag = Some("\"one\""));
+    let (fetcher, card) = (world.fetcher(), world.card());
+    world.judge(&fetcher, &card).await.unwrap();
+    world.clock.advance(11.minutes());
+    fetcher.refresh_lists().await;
+    let (asked, mut unmodified) = (world.publisher.requests(&list_path(AUTHORITY)), 0);
+    world
+        .publisher
+        .change(|content| unmodified = content.unmodified);
+    assert_eq!(asked, 2);
+    assert!(unmodified >= 2, "the authority's and the root's");
+    // It is not due again, in this server or the next.
+    world.judge(&fetcher, &card).await.unwrap();
+    let next = world.fetcher();
+    next.refresh_lists().await;
+    world.judge(&next, &card).await.unwrap();
+    assert_eq!(world.publisher.requests(&list_path(AUTHORITY)), 2);
+}
+
+#[tokio::test]
+async fn a_refresh_runs_ahead_of_the_logins() {
+    let world = World::new(SourcePreference::CrlOnly).await;
+    let (fetcher, card) = (world.fetcher(), world.card());
+    world.judge(&fetcher, &card).await.unwrap();
+    world.clock.advance(6.minutes());
+    world.publish(AUTHORITY, 2, &[]);
+    fetcher.refresh_lists().await;
+    assert_eq!(world.publisher.requests(&list_path(AUTHORITY)), 2);
+    let good = world.judge(&fetcher, &card).await.unwrap();
+    assert_eq!(good.age_seconds(), 0);
+    fetcher.refresh_lists().await;
+    assert_eq!(world.publisher.requests(&list_path(AUTHORITY)), 2);
+}
+
+#[tokio::test]
+async fn an_older_or_forged_list_never_takes_the_place_of_a_newer_one() {
+    let world = World::new(SourcePreference::CrlOnly).await;
+    let (fetcher, card) = (world.fetcher(), world.card());
+    let impostor = TestPki::fast(START).unwrap();
+    world.publish(AUTHORITY, 7, &[&card.issued]);
+    let revoked = Err("pki.certificate_revoked");
+    assert_eq!(world.judge(&fetcher, &card).await, revoked);
+    // Without the revocation, signed by the issuer, but older.
+    world.publish(AUTHORITY, 6, &[]);
+    world.clock.advance(11.minutes());
+    fetcher.refresh_lists().await;
+    assert_eq!(world.judge(&fetcher, &card).await, revoked, "rolled back");
+    // Newer by its number, and not signed by the issuer.
+    let mut spec = CrlSpec::new(AUTHORITY, START);
+    spec.number = Some(9);
+    let forged = impostor.authority(AUTHORITY).unwrap().crl(&spec).unwrap();
+    world.publisher.put(&list_path(AUTHORITY), forged);
+    world.clock.advance(11.minutes());
+    fetcher.refresh_lists().await;
+    assert_eq!(world.judge(&fetcher, &card).await, revoked, "forged");
+    world.publish(AUTHORITY, 8, &[]);
+    world.clock.advance(11.minutes());
+    fetcher.refresh_lists().await;
+    assert!(world.judge(&fetcher, &card).await.is_ok(), "newer");
+    assert_eq!(world.publisher.requests(&list_path(AUTHORITY)), 4);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_only_list_is_told() {
+    let world = World::new(SourcePreference::CrlOnly).await;
+    let (fetcher, card) = (world.fetcher(), world.card());
+    world.clock.advance(60.days());
+    let judged = world.judge(&fetcher, &card).await;
+    assert_eq!(judged, Err("pki.revocation_stale"));
+}
+
+fn card_with_delta(world: &World) -> Card {
+    let base = world.publisher.base_url();
+    let list = format!("{base}{}", list_path(AUTHORITY));
+    let delta = format!("{base}{DELTA_PATH}");
+    world.card_naming(vec![distribution_points(&[&list]), freshest_crl(&[&delta])])
+}
+
+fn publish_delta(world: &World, number: u64, revoked: &Card) {
+    let mut spec = world.list(AUTHORITY, number, &[&revoked.issued]);
+    spec.delta_base = Some(1);
+    let der = world.pki.authority(AUTHORITY).unwrap().crl(&spec).unwrap();
+    world.publisher.put(DELTA_PATH, der);
+}
+
+#[tokio::test]
+async fn the_first_login_waits_for_a_delta_list_and_heeds_it() {
+    let world = World::new(SourcePreference::CrlOnly).await;
+    let (fetcher, card) = (world.fetcher(), card_with_delta(&world));
+    let other = card_with_delta(&world);
+    publish_delta(&world, 2, &card);
+    let judged = world.judge(&fetcher, &card).await;
+    assert_eq!(judged, Err("pki.certificate_revoked"));
+    assert!(world.judge(&fetcher, &other).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_delta_list_that_is_missing_refuses_nobody_and_is_waited_for_once() {
+    let mut world = World::new(SourcePreference::CrlOnly).await;
+    world.config.time_budget_ms = 300;
+    let canary = super::publisher::Canary::silent().await;
+    world.allow(&canary.address.to_string());
+    let list = format!("{}{}", world.publisher.base_url(), list_path(AUTHORITY));
+    let delta = format!("http://{}/delta.crl", canary.address);
+    let card = world.card_naming(vec![distribution_points(&[&list]), freshest_crl(&[&delta])]);
+    let fetcher = world.fetcher();
+    assert!(world.judge(&fetcher, &card).await.is_ok());
+    let began = std::time::Instant::now();
+    for _ in 0..20 {
+        assert!(world.judge(&fetcher, &card).await.is_ok());
+    }
+    assert!(began.elapsed() < std::time::Duration::from_millis(3000));
+    assert_eq!(canary.connections(), 1);
+}
