@@ -1,5 +1,7 @@
 //! Everything that `status` tells: the JSON document is this.
 
+use std::io;
+
 use cardea_pki::Certificate;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -69,6 +71,14 @@ pub(super) struct Address {
 impl Survey {
     /// Reads certificates and store.
     pub(super) fn take(config: &Config, now: OffsetDateTime) -> Self {
+        Self::with_lists(config, stored_lists(&config.revocation.dir), now)
+    }
+
+    fn with_lists(
+        config: &Config,
+        stored: io::Result<Vec<StoredList>>,
+        now: OffsetDateTime,
+    ) -> Self {
         let mut survey = Self {
             at: now,
             attention: Vec::new(),
@@ -77,7 +87,7 @@ impl Survey {
             lists: Vec::new(),
             problems: Vec::new(),
         };
-        let stored = stored_lists(&config.revocation.dir).unwrap_or_else(|error| {
+        let stored = stored.unwrap_or_else(|error| {
             let store = &survey.store;
             let problem = format!("{store}: the store cannot be read: {error}");
             survey.problems.push(problem);
@@ -202,4 +212,91 @@ fn addresses_of(config: &RevocationConfig, certificates: &[Authority]) -> Vec<Ad
         add(AddressKind::Host, host.to_string(), "configuration", None);
     }
     addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use cardea_pki::Certificate;
+    use cardea_pki::revocation::CrlNumber;
+    use cardea_test_pki::{AuthorityName, TestPki};
+    use time::{Duration, OffsetDateTime};
+
+    use super::{ListState, Survey};
+    use crate::config::Config;
+    use crate::revocation_fetch::StoredList;
+
+    const NOW: OffsetDateTime = TestPki::SHARED_AT;
+
+    fn list(issuer: &str, next_update_hours: i64) -> StoredList {
+        StoredList {
+            issuer: issuer.to_owned(),
+            url: "http://igc.cardea.test/x.crl".to_owned(),
+            this_update: NOW - Duration::hours(50),
+            next_update: Some(NOW + Duration::hours(next_update_hours)),
+            number: Some(CrlNumber::from_be_bytes(&[7])),
+            entries: 3,
+            is_delta: false,
+            fetched_at: NOW - Duration::HOUR,
+        }
+    }
+
+    fn survey(lists: io::Result<Vec<StoredList>>) -> Survey {
+        let pki = TestPki::shared().unwrap();
+        let pem = |certificates: Vec<Vec<u8>>| -> Vec<u8> {
+            let x509 = |der: &Vec<u8>| openssl::x509::X509::from_der(der).unwrap();
+            let pem = |der| x509(der).to_pem().unwrap();
+            certificates.iter().flat_map(pem).collect()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        };
+        std::fs::create_dir(folder.path().join("pki")).unwrap();
+        write("pki/anchors.pem", &pem(pki.card_anchors_der()));
+        write("pki/intermediates.pem", &pem(pki.intermediates_der()));
+        let example = include_str!("../../../../cardea.example.toml");
+        write("cardea.toml", example.as_bytes());
+        let config = Config::load(&folder.path().join("cardea.toml")).unwrap();
+        let mut survey = Survey::with_lists(&config, lists, NOW);
+        survey.count_attention();
+        survey
+    }
+
+    fn subject(authority: AuthorityName) -> String {
+        let pki = TestPki::shared().unwrap();
+        let authority = pki.authority(authority).unwrap();
+        let certificate = Certificate::parse(authority.certificate_der()).unwrap();
+        certificate.subject().to_string()
+    }
+
+    #[test]
+    fn each_authority_has_its_list_or_the_place_of_one() {
+        let fort = subject(AuthorityName::FORT_PERSONNES);
+        let standard = subject(AuthorityName::STANDARD_PERSONNES);
+        let survey = survey(Ok(vec![list(&fort, 10), list(&standard, -1), list("CN=x", -1)]));
+        let state = |issuer: &str| {
+            let found = survey.lists.iter().find(|it| it.issuer == issuer);
+            found.unwrap().state
+        };
+        assert_eq!(state(&fort), ListState::Current);
+        assert_eq!(state(&standard), ListState::Stale);
+        assert_eq!(state(&subject(AuthorityName::FORT_PERSONNES.root())), ListState::Missing);
+        let others = survey.lists.iter().filter(|it| it.trust_anchor.is_none());
+        assert_eq!(others.count(), 1, "a list of no configured authority");
+        assert_eq!(survey.attention.len(), 1, "{:?}", survey.attention);
+        assert!(survey.attention[0].contains(&standard) && survey.attention[0].contains("stale"));
+        let json = serde_json::to_value(&survey).unwrap();
+        let lists = json["lists"].as_array().unwrap();
+        let stored = lists.iter().find(|it| it["issuer"] == fort).unwrap();
+        assert_eq!(stored["number"], "7");
+        assert_eq!(stored["age_seconds"], 50 * 3600);
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_needs_attention() {
+        let survey = survey(Err(io::ErrorKind::PermissionDenied.into()));
+        assert!(survey.attention[0].contains("cannot be read"), "{:?}", survey.attention);
+    }
 }
