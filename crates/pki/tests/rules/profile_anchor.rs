@@ -19,7 +19,7 @@ fn store(pki: &TestPki) -> TrustStore {
     )
 }
 
-/// Two PKIs of the same names: only their keys tell a test card from a real one, even when its
+/// Attack A9. Two PKIs of the same names: only their keys tell a test card from a real one, even when its
 /// issuer leaves the test mark out.
 #[test]
 fn a_card_of_the_test_pki_is_no_card_in_production_whatever_it_says() {

@@ -6,6 +6,7 @@ use crate::profile::read_with;
 use cardea_pki::profile::{CardFamily, CardRule, ProfilePolicy};
 use cardea_pki::{Oid, ProfessionalIdentity};
 
+/// Attack A8.
 #[test]
 fn the_operator_says_which_cards_are_accepted() {
     const OTHER: &str = "1.2.250.1.213.1.7.9.2";

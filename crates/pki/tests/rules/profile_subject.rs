@@ -66,6 +66,7 @@ fn identifier_and_names_stand_in_one_set_in_any_order() {
     }
 }
 
+/// Attack A17.
 #[test]
 fn values_that_deceive_are_refused() {
     const NAME_FOR_IDENTIFIER: Set = &[(GN, "CAMILLE"), (CN, "CAMILLE DURAND"), (SN, "DURAND")];
