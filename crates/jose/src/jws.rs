@@ -237,7 +237,7 @@ impl<'a> UnverifiedJws<'a> {
     /// # Errors
     /// [`Error::ClaimsMalformed`].
     pub fn unverified_claims<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.payload).map_err(|_| Error::ClaimsMalformed)
+        read_json(&self.payload).ok_or(Error::ClaimsMalformed)
     }
 
     /// Checks `typ`, the algorithm against the key, and the signature.
@@ -268,7 +268,7 @@ impl VerifiedJws {
     /// # Errors
     /// [`Error::ClaimsMalformed`] when they are not what `T` needs; duplicate members included.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.payload).map_err(|_| Error::ClaimsMalformed)
+        read_json(&self.payload).ok_or(Error::ClaimsMalformed)
     }
 }
 
@@ -277,7 +277,7 @@ impl Header {
         json: &[u8],
         algorithm_named: impl Fn(&str) -> Result<Algorithm, Error>,
     ) -> Result<Self, Error> {
-        let header: RawHeader = serde_json::from_slice(json).map_err(|_| Error::Malformed {
+        let header: RawHeader = read_json(json).ok_or(Error::Malformed {
             reason: "the header is not what RFC 7515 describes",
         })?;
         let alg = algorithm_named(&header.alg)?;
@@ -298,6 +298,15 @@ impl Header {
             }),
         }
     }
+}
+
+/// Reads JSON, which is UTF-8 to its last byte (RFC 7515 section 4, RFC 7519 section 3): by itself
+/// `serde_json` steps over other bytes inside members that nobody asks for.
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    // Members that `T` does not name are skipped at any depth; this reading stops at 128 levels.
+    serde_json::from_str::<serde_json::Value>(text).ok()?;
+    serde_json::from_str(text).ok()
 }
 
 #[cfg(test)]

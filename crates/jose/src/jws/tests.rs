@@ -170,6 +170,29 @@ fn duplicate_claims_are_refused_where_a_type_names_them() {
     );
 }
 
+#[test]
+fn json_is_utf8_in_members_that_nobody_asks_for_too() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Claims {
+        #[expect(dead_code, reason = "only parsing is under test")]
+        sub: String,
+    }
+    let read = |payload: &[u8]| {
+        let payload = payload.to_vec();
+        VerifiedJws { payload }.claims::<Claims>().map(|_| ())
+    };
+    assert!(read("{\"sub\":\"a\",\"other\":\"é\"}".as_bytes()).is_ok());
+    let code = read(b"{\"sub\":\"a\",\"other\":\"\xe9\"}")
+        .unwrap_err()
+        .code();
+    assert_eq!(code, "jose.claims_malformed");
+    let header = base64url(b"{\"alg\":\"ES256\",\"other\":\"\xe9\"}");
+    let code = UnverifiedJws::parse(&format!("{header}.e30.AA"), BYTES_MAX)
+        .unwrap_err()
+        .code();
+    assert_eq!(code, "jose.malformed");
+}
+
 fn brainpool() -> (PKey<openssl::pkey::Private>, PKey<Public>) {
     let curve = openssl::nid::Nid::BRAINPOOL_P256R1;
     let group = openssl::ec::EcGroup::from_curve_name(curve).unwrap();
