@@ -46,7 +46,7 @@ impl<'a> ExtensionReader<'a> {
 
     pub(super) fn read(
         &mut self,
-        extensions: Option<AnyRef<'a>>,
+        extensions: Option<&'a [u8]>,
     ) -> Result<EntryExtensions<'a>, Error> {
         let Some(extensions) = extensions else {
             return Ok(NONE);
@@ -56,26 +56,23 @@ impl<'a> ExtensionReader<'a> {
                 "an entry has extensions but the list is not version 2",
             ));
         }
-        let known = self
-            .known
-            .iter()
-            .find(|(bytes, _)| *bytes == extensions.value());
-        if let Some((_, known)) = known
-            && extensions.tag() == Tag::Sequence
-        {
+        let known = self.known.iter().find(|(bytes, _)| *bytes == extensions);
+        if let Some((_, known)) = known {
             return Ok(*known);
         }
         let read = read(extensions)?;
         if self.known.len() < KNOWN_MAX {
-            self.known.push((extensions.value(), read));
+            self.known.push((extensions, read));
         }
         Ok(read)
     }
 }
 
-fn read(extensions: AnyRef<'_>) -> Result<EntryExtensions<'_>, Error> {
+fn read(extensions: &[u8]) -> Result<EntryExtensions<'_>, Error> {
     let unreadable = |_| Error::CrlMalformed("an entry extension is not readable");
-    let extensions = read_extensions(extensions).map_err(unreadable)?;
+    let extensions = AnyRef::from_der(extensions)
+        .and_then(read_extensions)
+        .map_err(unreadable)?;
     if has_repetition(&extensions) {
         return Err(Error::CrlMalformed("an entry extension is repeated"));
     }
