@@ -38,6 +38,40 @@ async fn a_replayed_challenge_is_refused() {
     assert_eq!(error.public.code(), "login.refused");
 }
 
+/// An ECDSA signature (r, s) has a twin (r, n - s) that verifies as well (attack C12).
+#[tokio::test]
+async fn the_twin_of_a_signature_replays_nothing() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    let (assertion, attestation) = answer.sign();
+    let twin = twin_of(&assertion);
+    assert_ne!(twin, assertion);
+    // Posted first, the twin is an answer like any other: the card did sign these claims.
+    let posted = world.post_texts(&begun, &twin, &answer.attest(&twin)).await;
+    assert!(posted.is_ok());
+    let replayed = world.post_texts(&begun, &assertion, &attestation).await;
+    let error = replayed.unwrap_err();
+    assert_eq!(error.code(), "assertion.challenge_replayed");
+}
+
+fn twin_of(assertion: &str) -> String {
+    use openssl::bn::{BigNum, BigNumContext};
+    let (input, signature) = assertion.rsplit_once('.').unwrap();
+    let mut joined = cardea_jose::parse_base64url(signature).unwrap();
+    let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1);
+    let mut order = BigNum::new().unwrap();
+    group
+        .unwrap()
+        .order(&mut order, &mut BigNumContext::new().unwrap())
+        .unwrap();
+    let s = BigNum::from_slice(&joined[32..]).unwrap();
+    let twin = (&*order - &*s).to_vec_padded(32).unwrap();
+    joined.truncate(32);
+    joined.extend(twin);
+    format!("{input}.{}", cardea_jose::base64url(&joined))
+}
+
 #[tokio::test]
 async fn of_fifty_parallel_posts_of_one_answer_one_opens_a_session() {
     let world = World::new().await;
