@@ -71,6 +71,8 @@ pub(super) struct StoredBody {
     pub(super) address: Address,
     pub(super) der: Vec<u8>,
     pub(super) validators: Validators,
+    /// Of its DER.
+    pub(super) sha256: String,
     pub(super) fetched_at: OffsetDateTime,
 }
 
@@ -106,7 +108,7 @@ impl ListStore {
             format: FORMAT,
             url: stored.address.url().clone(),
             issuer: base64url(stored.address.issuer_der()),
-            sha256: sha256_base64url(&stored.der),
+            sha256: stored.sha256.clone(),
             validators: stored.validators.clone(),
         };
         let mut header = serde_json::to_vec(&header)?;
@@ -203,6 +205,7 @@ impl StoredBody {
             address,
             der,
             validators: header.validators,
+            sha256: header.sha256,
             fetched_at,
         })
     }

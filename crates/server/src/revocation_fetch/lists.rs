@@ -24,6 +24,7 @@ use url::Url;
 pub(super) use self::flight::jitter;
 use self::slot::Held;
 pub(super) use self::slot::Slot;
+use super::AnchorSettings;
 use super::address::Address;
 use super::list_store::{ListStore, StoredBody};
 use crate::config::HostAndPort;
@@ -47,9 +48,9 @@ struct Shared {
     http: HttpClient,
     clock: Arc<dyn Clock>,
     store: Option<ListStore>,
-    /// The configured authorities: lists may be signed by one of them for another, and only their
-    /// lists outlast a restart.
-    authorities: Vec<Certificate>,
+    /// A list may be signed by one configured authority for another, and only lists of configured
+    /// authorities outlast a restart.
+    anchors: Arc<[AnchorSettings]>,
     slots: Mutex<HashMap<Address, Arc<Slot>>>,
     numbers_seen: Mutex<CrlNumbersSeen>,
     hosts: Mutex<HashMap<HostAndPort, Arc<Semaphore>>>,
@@ -78,14 +79,14 @@ impl Lists {
         http: HttpClient,
         clock: Arc<dyn Clock>,
         store: Option<ListStore>,
-        authorities: Vec<Certificate>,
+        anchors: Arc<[AnchorSettings]>,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 http,
                 clock,
                 store,
-                authorities,
+                anchors,
                 slots: Mutex::default(),
                 numbers_seen: Mutex::default(),
                 hosts: Mutex::default(),
@@ -266,10 +267,13 @@ impl Shared {
     /// Verifies a stored list like a fetched one; true when it is in use from now on.
     fn take_up(&self, stored: StoredBody) -> bool {
         let host = stored.address.host().to_owned();
-        if !self.authorities.contains(stored.address.issuer()) {
-            tracing::info!(host, "a stored list's issuer is not configured any more");
+        let Some(anchor) = self.anchor_of(&stored.address) else {
+            tracing::info!(
+                host,
+                "a stored list's issuer or host is not configured any more"
+            );
             return false;
-        }
+        };
         let verified = Crl::parse(&stored.der)
             .and_then(|list| self.verify(&list, stored.address.issuer()).map(|()| list));
         let list = match verified {
@@ -283,13 +287,12 @@ impl Shared {
                 return false;
             }
         };
-        // How long it serves is the asking anchor's word, which comes with the first login.
-        let slot = self.slot(stored.address, slot::REFRESH_UNTIL_ASKED);
+        let slot = self.slot(stored.address, anchor.refresh);
         slot.lock().held.get_or_insert_with(|| Held {
             list,
             fetched_at: stored.fetched_at,
             validators: stored.validators,
-            sha256: cardea_jose::sha256_base64url(&stored.der),
+            sha256: stored.sha256,
         });
         true
     }
@@ -299,7 +302,8 @@ impl Shared {
     /// (RFC 5280 section 5: indirect lists), as long as that one is configured.
     fn verify(&self, list: &Crl, issuer: &Certificate) -> Result<(), cardea_pki::Error> {
         let mut refusal = None;
-        for signer in std::iter::once(issuer).chain(&self.authorities) {
+        let authorities = self.anchors.iter().flat_map(|anchor| &anchor.authorities);
+        for signer in std::iter::once(issuer).chain(authorities) {
             // The signature over megabytes is verified here, once, while nobody waits for the
             // lock.
             match CrlNumbersSeen::default().note(list, signer) {
@@ -308,6 +312,13 @@ impl Shared {
             }
         }
         Err(refusal.unwrap_or(cardea_pki::Error::CrlMalformed("nobody may have signed it")))
+    }
+
+    /// The anchor whose authority's list is wanted, and which allows its address.
+    fn anchor_of(&self, address: &Address) -> Option<&AnchorSettings> {
+        self.anchors.iter().find(|anchor| {
+            anchor.authorities.contains(address.issuer()) && anchor.hosts.allow(address.url())
+        })
     }
 
     fn host_places(&self, address: &Address) -> Arc<Semaphore> {

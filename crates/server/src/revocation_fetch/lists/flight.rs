@@ -173,7 +173,7 @@ impl Shared {
             list,
             fetched_at,
             validators: validators.clone(),
-            sha256,
+            sha256: sha256.clone(),
         };
         let old = {
             let mut state = slot.lock();
@@ -185,6 +185,7 @@ impl Shared {
             address: slot.address.clone(),
             der,
             validators,
+            sha256,
             fetched_at,
         });
         Ok(())
@@ -194,7 +195,7 @@ impl Shared {
     /// number, never one that looks rolled back.
     fn save(&self, stored: &StoredBody) {
         let Some(store) = &self.store else { return };
-        if !self.authorities.contains(stored.address.issuer()) {
+        if self.anchor_of(&stored.address).is_none() {
             return;
         }
         let saved = store
@@ -224,7 +225,7 @@ impl Shared {
             held.fetched_at = at;
         }
         if let Some(store) = &self.store
-            && self.authorities.contains(slot.address.issuer())
+            && self.anchor_of(&slot.address).is_some()
             && let Err(error) = store.confirm(&slot.address, at)
         {
             tracing::warn!(host = slot.address.host(), %error, "a stored list's date is not kept");

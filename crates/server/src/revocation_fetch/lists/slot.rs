@@ -14,9 +14,6 @@ use crate::revocation_fetch::breaker::Breaker;
 /// After how long a list past its `nextUpdate` is asked for again, when its publisher has no newer
 /// one.
 const OVERDUE_PAUSE: time::Duration = time::Duration::seconds(30);
-/// The refresh time of a list from the store, before any login has asked for it.
-pub(super) const REFRESH_UNTIL_ASKED: Duration = Duration::from_secs(600);
-
 /// One address.
 #[derive(Debug)]
 pub(in crate::revocation_fetch) struct Slot {

@@ -9,6 +9,8 @@ use cardea_pki::revocation::SourcePreference;
 use time::ext::NumericalDuration;
 
 use super::world::{AUTHORITY, Card, World, list_path};
+use crate::revocation_fetch::address::Address;
+use crate::revocation_fetch::list_store::StoredBody;
 use crate::revocation_fetch::stored_lists;
 
 /// A world whose lists were fetched before a restart, and are within their refresh time.
@@ -170,6 +172,47 @@ async fn a_list_put_back_into_the_folder_is_told_by_its_number() {
     world.publisher.put(&list_path(AUTHORITY), old);
     let judged = world.judge(&world.fetcher(), &card).await;
     assert_eq!(judged, Err("pki.crl_rolled_back"));
+}
+
+#[tokio::test]
+async fn a_file_cannot_send_the_server_to_another_host() {
+    let (world, _) = world().await;
+    let canary = super::publisher::Canary::silent().await;
+    let authority = world.pki.authority(AUTHORITY).unwrap();
+    let issuer = Certificate::parse(authority.certificate_der()).unwrap();
+    let file = &files(&world)[0];
+    let content = fs::read(file).unwrap();
+    let elsewhere = format!("http://{}/list.crl", canary.address);
+    let from = format!("{}{}", world.publisher.base_url(), list_path(AUTHORITY));
+    let content = replace(&content, from.as_bytes(), elsewhere.as_bytes());
+    let address = Address::new(&elsewhere.parse().unwrap(), &issuer);
+    let place = world.dir().join(address.digest()).with_extension("list");
+    fs::write(&place, content).unwrap();
+    assert!(
+        StoredBody::read(&place).is_ok(),
+        "whole, and in its own place"
+    );
+    world.clock.advance(1.hours());
+    world.fetcher().refresh_lists().await;
+    assert_eq!(canary.connections(), 0);
+}
+
+fn replace(content: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut windows = content.windows(from.len());
+    let start = windows.position(|window| window == from).unwrap();
+    [&content[..start], to, &content[start + from.len()..]].concat()
+}
+
+#[tokio::test]
+async fn a_refresh_time_longer_than_the_usual_one_holds_across_a_restart() {
+    let mut world = World::new(SourcePreference::CrlOnly).await;
+    world.config.crl_refresh_seconds = 86_400;
+    let card = world.card();
+    world.judge(&world.fetcher(), &card).await.unwrap();
+    world.clock.advance(2.hours());
+    let fetcher = world.fetcher();
+    fetcher.refresh_lists().await;
+    assert_eq!(world.publisher.requests(&list_path(AUTHORITY)), 1);
 }
 
 #[tokio::test]
