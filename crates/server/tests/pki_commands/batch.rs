@@ -1,6 +1,7 @@
 //! `cardea pki validate --batch`.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -23,15 +24,11 @@ fn with(mut case: Value, member: &str, value: Value) -> Value {
     case
 }
 
-#[test]
-fn every_line_is_answered_and_none_ends_the_batch() {
-    let card = pharmacist();
-    let folder = Folder::with_card(&card.authentication, &[&card.signature]);
-    folder.write("revoked.crt", &card.signature.der);
-    folder.write("garbage.crt", b"\x30\x03garbage");
-    let absolute = folder.path().join("leaf.crt");
+/// Lines with the id and the code that their answers must have.
+fn lines(folder: &Path) -> Vec<(String, Value, Option<&'static str>)> {
+    let absolute = folder.join("leaf.crt");
     let good = || case("good", "leaf.crt");
-    let lines = [
+    vec![
         (good().to_string(), json!("good"), None),
         ("{".to_owned(), Value::Null, Some("server.case_malformed")),
         (
@@ -80,7 +77,16 @@ fn every_line_is_answered_and_none_ends_the_batch() {
             json!("good"),
             None,
         ),
-    ];
+    ]
+}
+
+#[test]
+fn every_line_is_answered_and_none_ends_the_batch() {
+    let card = pharmacist();
+    let folder = Folder::with_card(&card.authentication, &[&card.signature]);
+    folder.write("revoked.crt", &card.signature.der);
+    folder.write("garbage.crt", b"\x30\x03garbage");
+    let lines = lines(folder.path());
     let text: Vec<&str> = lines.iter().map(|(line, ..)| line.as_str()).collect();
     folder.write("cases.jsonl", text.join("\n").as_bytes());
     // Paths start from the file's folder, wherever the program runs.

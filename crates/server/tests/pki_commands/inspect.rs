@@ -5,7 +5,9 @@ use std::process::Stdio;
 
 use cardea_test_pki::hba::HbaProfile;
 use cardea_test_pki::piv::PivProfile;
-use cardea_test_pki::{CardProfile, CountryPki, IssuedCertificate, KeyKind, TestPki};
+use cardea_test_pki::{
+    AuthorityName, CardProfile, CertificateSpec, CountryPki, IssuedCertificate, KeyKind, TestPki,
+};
 use serde_json::json;
 
 use crate::folder::{Folder, one_document, pharmacist, stdout};
@@ -83,70 +85,54 @@ fn staff_have_a_structure_and_no_profession() {
     }
 }
 
-#[test]
-fn what_will_not_do_for_a_login_is_said_plainly() {
+/// Certificates with what they must be called, and one of their warnings; empty for none at all.
+fn certificates() -> Vec<(IssuedCertificate, &'static str, &'static str)> {
     let pki = TestPki::shared().unwrap();
     let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
-    let spec = profile.clone().with_card_number("8025000001/2600000001");
-    let spec = spec.authentication(pki.at()).unwrap();
+    let numbered = profile.clone().with_card_number("8025000001/2600000001");
+    let spec = numbered.authentication(pki.at()).unwrap();
     let mut real = spec.clone();
     real.certificate_kind = Some(0);
     real.not_after = time::macros::datetime!(2090-01-01 0:00 UTC);
+    let expired = spec.clone().expired(pki.at() - time::Duration::days(4000));
     let software = profile.software(pki.at()).unwrap();
-    let server = cardea_test_pki::CertificateSpec::tls_server("portal.cardea.test", pki.at());
-    let long_ago = pki.at() - time::Duration::days(4000);
-    let authority = pki.authority(cardea_test_pki::AuthorityName::FORT_PERSONNES);
-    let mut authority_certificate = pharmacist().authentication;
-    authority_certificate.der = authority.unwrap().certificate_der().to_vec();
-    for (name, certificate, certified, warning) in [
+    let server = CertificateSpec::tls_server("portal.cardea.test", pki.at());
+    let mut authority = pharmacist().authentication;
+    let fort = pki.authority(AuthorityName::FORT_PERSONNES).unwrap();
+    authority.der = fort.certificate_der().to_vec();
+    let issue = |spec: &CertificateSpec| pki.issue(spec).unwrap();
+    vec![
         (
-            "signature",
             pharmacist().signature,
             "card_signature",
             "signature_certificate",
         ),
         (
-            "software",
-            pki.issue(&software).unwrap(),
+            issue(&software),
             "software_authentication",
             "software_certificate",
         ),
-        (
-            "expired",
-            pki.issue(&spec.clone().expired(long_ago)).unwrap(),
-            "card_authentication",
-            "expired",
-        ),
-        (
-            "test",
-            pki.issue(&spec).unwrap(),
-            "card_authentication",
-            "test",
-        ),
-        (
-            "server",
-            pki.issue(&server).unwrap(),
-            "server",
-            "no_card_certificate",
-        ),
-        (
-            "authority",
-            authority_certificate,
-            "authority",
-            "no_card_certificate",
-        ),
-        ("real", pki.issue(&real).unwrap(), "card_authentication", ""),
-    ] {
+        (issue(&expired), "card_authentication", "expired"),
+        (issue(&spec), "card_authentication", "test"),
+        (issue(&server), "server", "no_card_certificate"),
+        (authority, "authority", "no_card_certificate"),
+        (issue(&real), "card_authentication", ""),
+    ]
+}
+
+#[test]
+fn what_will_not_do_for_a_login_is_said_plainly() {
+    for (certificate, certified, warning) in certificates() {
         let output = folder_of(&certificate).pki("inspect --json leaf.crt");
-        assert_eq!(output.status.code(), Some(0), "{name}");
+        assert_eq!(output.status.code(), Some(0), "{certified}");
         let reading = one_document(&output);
         assert_eq!(reading["verified"], false);
-        assert_eq!(reading["certified"], certified, "{name}: {reading}");
+        assert_eq!(reading["certified"], certified, "{warning}: {reading}");
         let warnings = reading["warnings"].as_array().unwrap();
         if warning.is_empty() {
-            assert!(warnings.is_empty(), "{name}: {reading}");
+            assert!(warnings.is_empty(), "{reading}");
         } else {
-            assert!(warnings.contains(&json!(warning)), "{name}: {reading}");
+            assert!(warnings.contains(&json!(warning)), "{warning}: {reading}");
         }
     }
 }

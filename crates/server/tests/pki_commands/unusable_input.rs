@@ -7,6 +7,71 @@ use serde_json::json;
 
 use crate::folder::{AT, Folder, one_document, pharmacist};
 
+/// Arguments, and the code that they earn.
+const UNUSABLE: &[(&str, &str)] = &[
+    (
+        "--anchors anchors.pem -- missing.crt",
+        "server.input_unreadable",
+    ),
+    (
+        "--anchors missing.pem -- leaf.crt",
+        "server.input_unreadable",
+    ),
+    (
+        "--anchors anchors.pem --crls missing -- leaf.crt",
+        "server.input_unreadable",
+    ),
+    ("--anchors anchors.pem -- crls", "server.input_unreadable"),
+    ("--anchors anchors.pem -- pipe", "server.input_unreadable"),
+    (
+        "--anchors anchors.pem -- text.pem",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors anchors.pem -- empty.pem",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors anchors.pem -- broken.pem",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors anchors.pem -- list.crl",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors text.pem -- leaf.crt",
+        "server.input_not_recognised",
+    ),
+    ("--anchors crls -- leaf.crt", "server.input_not_recognised"),
+    (
+        "--anchors anchors.pem --intermediates broken.pem -- leaf.crt",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors anchors.pem --crls leaf.crt -- leaf.crt",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors anchors.pem --at yesterday leaf.crt",
+        "server.case_malformed",
+    ),
+    (
+        "--anchors anchors.pem --initial-policy x leaf.crt",
+        "server.case_malformed",
+    ),
+    ("--anchors anchors.pem", "server.case_malformed"),
+    ("-- leaf.crt", "server.case_malformed"),
+    (
+        "--anchors anchors.pem --profile nobody leaf.crt",
+        "server.profile_unknown",
+    ),
+    (
+        "--anchors anchors.pem --profile own.toml leaf.crt",
+        "server.config_invalid",
+    ),
+];
+
 #[test]
 fn each_kind_of_unusable_input_has_its_code() {
     let folder = Folder::with_card(&pharmacist().authentication, &[]);
@@ -21,72 +86,10 @@ fn each_kind_of_unusable_input_has_its_code() {
     folder.write("list.crl", &list);
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
-    for (arguments, code) in [
-        (
-            "--anchors anchors.pem -- missing.crt",
-            "server.input_unreadable",
-        ),
-        (
-            "--anchors missing.pem -- leaf.crt",
-            "server.input_unreadable",
-        ),
-        (
-            "--anchors anchors.pem --crls missing -- leaf.crt",
-            "server.input_unreadable",
-        ),
-        ("--anchors anchors.pem -- crls", "server.input_unreadable"),
-        ("--anchors anchors.pem -- pipe", "server.input_unreadable"),
-        (
-            "--anchors anchors.pem -- text.pem",
-            "server.input_not_recognised",
-        ),
-        (
-            "--anchors anchors.pem -- empty.pem",
-            "server.input_not_recognised",
-        ),
-        (
-            "--anchors anchors.pem -- broken.pem",
-            "server.input_not_recognised",
-        ),
-        (
-            "--anchors anchors.pem -- list.crl",
-            "server.input_not_recognised",
-        ),
-        (
-            "--anchors text.pem -- leaf.crt",
-            "server.input_not_recognised",
-        ),
-        ("--anchors crls -- leaf.crt", "server.input_not_recognised"),
-        (
-            "--anchors anchors.pem --intermediates broken.pem -- leaf.crt",
-            "server.input_not_recognised",
-        ),
-        (
-            "--anchors anchors.pem --crls leaf.crt -- leaf.crt",
-            "server.input_not_recognised",
-        ),
-        (
-            "--anchors anchors.pem --at yesterday leaf.crt",
-            "server.case_malformed",
-        ),
-        (
-            "--anchors anchors.pem --initial-policy x leaf.crt",
-            "server.case_malformed",
-        ),
-        ("--anchors anchors.pem", "server.case_malformed"),
-        ("-- leaf.crt", "server.case_malformed"),
-        (
-            "--anchors anchors.pem --profile nobody leaf.crt",
-            "server.profile_unknown",
-        ),
-        (
-            "--anchors anchors.pem --profile own.toml leaf.crt",
-            "server.config_invalid",
-        ),
-    ] {
+    for (arguments, code) in UNUSABLE {
         let output = folder.pki(&format!("validate --json {arguments}"));
         let answer = one_document(&output);
-        assert_eq!(answer["code"], code, "{arguments}: {answer}");
+        assert_eq!(answer["code"], *code, "{arguments}: {answer}");
         assert_eq!(answer["valid"], false);
         assert_eq!(output.status.code(), Some(2), "{arguments}: {answer}");
     }

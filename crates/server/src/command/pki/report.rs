@@ -87,7 +87,8 @@ impl Answer {
         output: &mut impl Write,
         at: Option<OffsetDateTime>,
     ) -> io::Result<()> {
-        let at = at.and_then(|at| at.format(&Rfc3339).ok());
+        let whole_second = at.and_then(|at| at.replace_nanosecond(0).ok());
+        let at = whole_second.and_then(|at| at.format(&Rfc3339).ok());
         let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
         match self.exit {
             EXIT_GOOD => writeln!(output, "valid{at}")?,

@@ -22,14 +22,14 @@ which is read without its subfolders; files in it that hold nothing of the kind 
 Where LEAF is a PEM file of several certificates, the first is judged and the others may help to \
 build the path.
 
-Without --profile the path is judged by RFC 5280 alone. With one it must also do for a login (client \
-authentication, strict form), and the person is read from it; test cards and real ones are both \
-accepted, and `identity.test` tells which it is.
+Without --profile the path is judged by RFC 5280 alone. With one it must also do for a login \
+(client authentication, strict form), and the person is read from it; test cards and real ones are \
+both accepted, and `identity.test` tells which it is.
 
 Revocation evidence counts from its thisUpdate to its nextUpdate; limits on its age are for logins.
 
-Exit status: 0 valid, 1 not valid, 2 the input cannot be used. A batch exits with 0 once every line \
-has been answered, whatever the answers, and with 2 when the batch itself cannot be read.
+Exit status: 0 valid, 1 not valid, 2 the input cannot be used. A batch exits with 0 once every \
+line has been answered, whatever the answers, and with 2 when the batch itself cannot be read.
 
   cardea pki validate --anchors roots.pem --intermediates issuing.pem --crls crl/ --profile cps \
 card.pem

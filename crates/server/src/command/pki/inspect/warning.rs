@@ -36,10 +36,10 @@ impl Warning {
                  pour cela, la même carte a un certificat d'authentification.",
             ),
             Self::SoftwareCertificate => Text::new(
-                "This certificate is not on a card: it is a software certificate. It cannot be used \
-                 to sign in where a card is asked for.",
-                "Ce certificat n'est pas sur une carte : c'est un certificat logiciel. Il ne permet \
-                 pas de se connecter là où une carte est demandée.",
+                "This certificate is not on a card: it is a software certificate. It cannot be \
+                 used to sign in where a card is asked for.",
+                "Ce certificat n'est pas sur une carte : c'est un certificat logiciel. Il ne \
+                 permet pas de se connecter là où une carte est demandée.",
             ),
             Self::NoCardCertificate => Text::new(
                 "This is not the authentication certificate of a professional card that is known \
@@ -64,7 +64,8 @@ impl Warning {
             ),
             Self::Weak => Text::new(
                 "Its key or its signature is too weak for today's rules: it will be refused.",
-                "Sa clé ou sa signature est trop faible pour les règles actuelles : il sera refusé.",
+                "Sa clé ou sa signature est trop faible pour les règles actuelles : il sera \
+                 refusé.",
             ),
         }
     }

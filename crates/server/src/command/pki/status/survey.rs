@@ -275,14 +275,21 @@ mod tests {
     fn each_authority_has_its_list_or_the_place_of_one() {
         let fort = subject(AuthorityName::FORT_PERSONNES);
         let standard = subject(AuthorityName::STANDARD_PERSONNES);
-        let survey = survey(Ok(vec![list(&fort, 10), list(&standard, -1), list("CN=x", -1)]));
+        let survey = survey(Ok(vec![
+            list(&fort, 10),
+            list(&standard, -1),
+            list("CN=x", -1),
+        ]));
         let state = |issuer: &str| {
             let found = survey.lists.iter().find(|it| it.issuer == issuer);
             found.unwrap().state
         };
         assert_eq!(state(&fort), ListState::Current);
         assert_eq!(state(&standard), ListState::Stale);
-        assert_eq!(state(&subject(AuthorityName::FORT_PERSONNES.root())), ListState::Missing);
+        assert_eq!(
+            state(&subject(AuthorityName::FORT_PERSONNES.root())),
+            ListState::Missing
+        );
         let others = survey.lists.iter().filter(|it| it.trust_anchor.is_none());
         assert_eq!(others.count(), 1, "a list of no configured authority");
         assert_eq!(survey.attention.len(), 1, "{:?}", survey.attention);
@@ -297,6 +304,10 @@ mod tests {
     #[test]
     fn a_store_that_cannot_be_read_needs_attention() {
         let survey = survey(Err(io::ErrorKind::PermissionDenied.into()));
-        assert!(survey.attention[0].contains("cannot be read"), "{:?}", survey.attention);
+        assert!(
+            survey.attention[0].contains("cannot be read"),
+            "{:?}",
+            survey.attention
+        );
     }
 }
