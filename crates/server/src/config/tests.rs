@@ -154,6 +154,18 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "trust_anchor[0].profile",
     ),
     (
+        "family of another profile",
+        "profile = \"cps\"",
+        "profile = \"hba\"\ncards = [{ family = \"hba\" }, { family = \"cps\" }]",
+        "trust_anchor[0].cards[1].family",
+    ),
+    (
+        "kind of identifier",
+        "profile = \"cps\"",
+        "profile = \"cps\"\nidentifiers = [\"rpps\", \"rps\"]",
+        "trust_anchor[0].identifiers[1]",
+    ),
+    (
         "host",
         "\"127.0.0.1:8090\"",
         "\"http://127.0.0.1:8090\"",
@@ -235,6 +247,38 @@ fn each_mistake_is_named_with_its_key() {
         assert_eq!(key, expected_key, "{name}: {reason}");
         assert!(error.to_string().contains("cardea.toml"), "{name}");
     }
+}
+
+/// A profile file is found beside the configuration, and its mistakes are its own.
+#[test]
+fn a_profile_of_ones_own_is_relative_to_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let named = "profile = \"own.toml\"\nidentifiers = [\"number\"]";
+    write(
+        "cardea.toml",
+        &EXAMPLE.replacen("profile = \"cps\"", named, 1),
+    );
+    let load = || Config::load(&folder.path().join("cardea.toml"));
+    assert_eq!(load().unwrap_err().code(), "server.config_unreadable");
+    let own = r#"
+        name = "own"
+        description = "Cards of an invented country"
+        signature_algorithms = ["ES256"]
+        subject = { attributes = ["CN"] }
+        test_mark = { by = "anchor" }
+        card = { number = { certificate = "serial" }, families = [{ name = "own" }] }
+        identifier = [{ type = "number", from = { subject = "CN" }, pattern = "{digit:8}" }]
+    "#;
+    write("own.toml", own);
+    let profile = load().unwrap().trust_anchor.remove(0).profile;
+    assert!(Path::new(&profile).starts_with(folder.path()), "{profile}");
+    write("own.toml", &own.replace("{digit:8}", "{digit}"));
+    let message = load().unwrap_err().to_string();
+    assert!(
+        message.contains("own.toml: identifier[0].pattern: "),
+        "{message}"
+    );
 }
 
 /// Behind a proxy, all requests come from the proxy.

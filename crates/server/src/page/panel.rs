@@ -102,6 +102,16 @@ mod tests {
         }
     }
 
+    /// A person who is refused learns what to do, in both languages.
+    #[test]
+    fn every_refusal_of_a_card_has_a_panel() {
+        for code in cardea_provider::PublicRefusal::ALL_CODES {
+            let panel = all().find(|panel| panel.codes.split_whitespace().any(|it| it == *code));
+            let panel = panel.unwrap_or_else(|| panic!("{code} has no panel"));
+            assert!(!panel.lines.is_empty(), "{code}");
+        }
+    }
+
     #[test]
     fn every_agent_state_of_the_protocol_has_a_panel() {
         for state in [

@@ -90,7 +90,7 @@ fn read(value: &[u8]) -> der::Result<Vec<ProfessionInfo>> {
                     skip_tagged(admissions)?;
                     admissions.sequence(|list| {
                         while !list.is_finished() {
-                            infos.push(list.sequence(|info| profession_info(info))?);
+                            infos.push(list.sequence(profession_info)?);
                         }
                         Ok(())
                     })

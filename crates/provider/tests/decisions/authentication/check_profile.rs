@@ -76,7 +76,7 @@ async fn an_identifier_of_a_kind_that_is_not_listed_is_refused() {
             let kinds = kinds.map(PersonIdentifierType::new);
             rules.profile_policy.identifiers = Some(kinds.to_vec());
         }
-        let mut world = settings.build().await;
+        let world = settings.build().await;
         match expected {
             None => drop(world.log_in(PORTAL, None).await),
             Some(expected) => assert_eq!(world.refusal_of(|_| {}).await, expected),
