@@ -1,4 +1,5 @@
-//! Which algorithm fits which card key: one pair accepted each, every other pair refused.
+//! Which algorithm fits which card key: one pair accepted each, every other pair refused
+//! (attack C8).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,5 @@
-//! Project Wycheproof's vectors, read from `../shared/data/wycheproof` beside this project.
+//! Project Wycheproof's vectors, read from `../shared/data/wycheproof` beside this project
+//! (attacks C6, C7 and G7).
 //!
 //! Every file of the index stands in `plan::PLAN` with what is done with it, and every vector of
 //! a file that is run has its verdict asserted. "Acceptable" vectors must be refused here: the

@@ -87,14 +87,13 @@ pub(crate) enum LdapError {
 /// # Errors
 /// [`LdapError`] when there is no whole value within `budget`.
 pub(crate) async fn fetch(url: &Url, budget: Budget) -> Result<Vec<u8>, LdapError> {
-    let trust = TlsConnector::new().map_err(LdapError::TlsFailed)?;
-    fetch_trusting(url, budget, trust).await
+    fetch_trusting(url, budget, TlsConnector::new).await
 }
 
 async fn fetch_trusting(
     url: &Url,
     budget: Budget,
-    trust: TlsConnector,
+    trust: impl Fn() -> native_tls::Result<TlsConnector>,
 ) -> Result<Vec<u8>, LdapError> {
     let request = SearchRequest::parse(url)?;
     match tokio::time::timeout(budget.time, exchange(&request, budget.bytes_max, trust)).await {
@@ -108,7 +107,7 @@ async fn fetch_trusting(
 async fn exchange(
     request: &SearchRequest,
     bytes_max: usize,
-    trust: TlsConnector,
+    trust: impl Fn() -> native_tls::Result<TlsConnector>,
 ) -> Result<Vec<u8>, LdapError> {
     let socket = TcpStream::connect((request.host.as_str(), request.port))
         .await
@@ -116,7 +115,8 @@ async fn exchange(
     let value = match request.scheme {
         Scheme::Ldap => search(socket, request, bytes_max).await?,
         Scheme::Ldaps => {
-            let tls = tokio_native_tls::TlsConnector::from(trust)
+            let connector = trust().map_err(LdapError::TlsFailed)?;
+            let tls = tokio_native_tls::TlsConnector::from(connector)
                 .connect(&request.host, socket)
                 .await
                 .map_err(LdapError::TlsFailed)?;

@@ -86,6 +86,10 @@ fn first_message(
         Err(asn1_rs::Err::Incomplete(_)) if buffer.len() < HEADER_BYTES_MAX => return Ok(None),
         Err(_) => return Err(malformed("no message begins here")),
     };
+    // Said before the length is believed: other protocols' greetings would be waited for.
+    if !is(&header, Class::Universal, Tag::Sequence, Form::Constructed) {
+        return Err(malformed("no message begins here"));
+    }
     let content_bytes = definite(&header)?;
     let length = (buffer.len() - content.len()).saturating_add(content_bytes);
     if length > bytes_left {
@@ -97,7 +101,6 @@ fn first_message(
 /// One message: an id, and an answer to a search.
 fn check_message(message: &[u8]) -> Result<(), LdapError> {
     let (_, outer) = Value::read(message)?;
-    outer.expect(Class::Universal, Tag::Sequence, Form::Constructed)?;
     let (rest, id) = Value::read(outer.content)?;
     id.expect(Class::Universal, Tag::Integer, Form::Primitive)?;
     let (rest, answer) = Value::read(rest)?;
@@ -180,16 +183,17 @@ impl<'a> Value<'a> {
     }
 
     fn expect(&self, class: Class, tag: Tag, form: Form) -> Result<(), LdapError> {
-        let constructed = form == Form::Constructed;
-        let fits = self.header.class() == class
-            && self.header.tag() == tag
-            && self.header.is_constructed() == constructed;
-        if fits {
+        if is(&self.header, class, tag, form) {
             Ok(())
         } else {
             Err(malformed("a value of another type"))
         }
     }
+}
+
+fn is(header: &Header<'_>, class: Class, tag: Tag, form: Form) -> bool {
+    let constructed = form == Form::Constructed;
+    header.class() == class && header.tag() == tag && header.is_constructed() == constructed
 }
 
 /// LDAP allows the definite form of lengths only (RFC 4511 section 5.1).
