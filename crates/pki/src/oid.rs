@@ -1,6 +1,6 @@
 //! Object identifiers in dotted form.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// An object identifier in dotted decimal form, such as `2.5.29.15` (X.660).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +38,17 @@ impl Oid {
     }
 
     pub(crate) fn from_parsed(oid: &x509_parser::oid_registry::Oid<'_>) -> Self {
-        Self(oid.to_id_string().into())
+        let Some(arcs) = oid.iter() else {
+            return Self(oid.to_id_string().into());
+        };
+        // One text grown in place: a certificate has dozens of identifiers.
+        let mut dotted = String::with_capacity(32);
+        for arc in arcs {
+            let dot = if dotted.is_empty() { "" } else { "." };
+            // Writing to a text cannot fail.
+            let _ = write!(dotted, "{dot}{arc}");
+        }
+        Self(dotted.into_boxed_str())
     }
 }
 

@@ -22,8 +22,10 @@ pub(crate) struct Search<'a> {
     pub(crate) at: OffsetDateTime,
 }
 
-/// Judges one complete candidate path (end entity first, anchor last), on the same budget.
-pub(crate) type Accept<'f, T> = dyn FnMut(&[Certificate], &mut Budget) -> Result<T, Error> + 'f;
+/// Judges one complete candidate path (end entity first, anchor last), on the same budget; the
+/// second argument says of each certificate below the anchor whether its signature is checked.
+pub(crate) type Accept<'f, T> =
+    dyn FnMut(&[Certificate], &[bool], &mut Budget) -> Result<T, Error> + 'f;
 
 impl Search<'_> {
     /// Offers complete candidate paths to `accept` until it takes one.
@@ -42,6 +44,7 @@ impl Search<'_> {
             budget,
             accept,
             path: vec![end_entity.clone()],
+            signed: Vec::new(),
             checked: HashMap::new(),
             refusals: Refusals::default(),
         };
@@ -165,6 +168,8 @@ struct Walk<'w, 'f, T> {
     budget: &'w mut Budget,
     accept: &'w mut Accept<'f, T>,
     path: Vec<Certificate>,
+    /// For each certificate of the path but the last, whether its signature is checked.
+    signed: Vec<bool>,
     /// Edges whose signature has been checked: meshes come by the same ones again and again.
     checked: HashMap<(usize, usize), bool>,
     refusals: Refusals,
@@ -181,16 +186,23 @@ impl<T> Walk<'_, '_, T> {
         candidates.retain(|candidate| self.may_issue(candidate));
         let is_only_one = candidates.len() == 1;
         for candidate in candidates {
-            if !is_only_one && !self.is_signed_by(&subject, &candidate.certificate)? {
-                continue;
+            let issuer = candidate.certificate;
+            let mut is_signed = self.search.store.is_known_signed(&subject, &issuer);
+            if !is_signed && !is_only_one {
+                is_signed = self.is_signed_by(&subject, &issuer)?;
+                if !is_signed {
+                    continue;
+                }
             }
-            self.path.push(candidate.certificate);
+            self.signed.push(is_signed);
+            self.path.push(issuer);
             let found = if candidate.is_anchor {
                 self.offer()
             } else {
                 self.extend()
             };
             self.path.pop();
+            self.signed.pop();
             if let Some(found) = found? {
                 return Ok(Some(found));
             }
@@ -200,7 +212,7 @@ impl<T> Walk<'_, '_, T> {
 
     /// Offers the path, which has just reached an anchor.
     fn offer(&mut self) -> Result<Option<T>, Error> {
-        match (self.accept)(&self.path, self.budget) {
+        match (self.accept)(&self.path, &self.signed, self.budget) {
             Ok(found) => Ok(Some(found)),
             Err(error @ (Error::PathBudgetExceeded | Error::Cryptography(_))) => Err(error),
             Err(refusal) => {

@@ -138,11 +138,14 @@ pub fn validate_path(
         at,
     };
     let mut budget = Budget::new(policy.signature_checks_max);
-    search.find(end_entity, &mut budget, &mut |candidate, budget| {
+    search.find(end_entity, &mut budget, &mut |candidate, signed, budget| {
         extended_key_usage::check(candidate, policy)?;
         name_constraints::check(candidate)?;
-        budget.spend(candidate.len().saturating_sub(1))?;
-        let policies = openssl_verdict::verify(candidate, policy)?;
+        budget.spend(signed.iter().filter(|signed| !**signed).count())?;
+        let policies = openssl_verdict::verify(candidate, signed, policy)?;
+        for (subject, issuer) in candidate.iter().zip(candidate.iter().skip(1)) {
+            store.note_signed(subject, issuer);
+        }
         Ok(ValidatedPath::new(end_entity, candidate, policies, at))
     })
 }
@@ -161,7 +164,7 @@ pub(crate) fn verify_delegate(
     };
     check_common(delegate, &policy, Position::EndEntity, at)?;
     check_validity(issuer, Position::Issuer(1), at)?;
-    openssl_verdict::verify(&[delegate.clone(), issuer.clone()], &policy)?;
+    openssl_verdict::verify(&[delegate.clone(), issuer.clone()], &[false], &policy)?;
     Ok(())
 }
 

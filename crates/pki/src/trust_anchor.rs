@@ -1,8 +1,9 @@
 //! Trust anchors and the intermediate certificates an operator configured beside them.
 
 use crate::{Certificate, Error, name};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Trust anchors, and intermediates that may help to build a path to them.
 ///
@@ -16,6 +17,15 @@ pub struct TrustStore {
     identity: StoreIdentity,
     anchors: NameIndex,
     intermediates: NameIndex,
+    signed: Arc<SignedPairs>,
+}
+
+/// Pairs of the store's own certificates of which one is known to have signed the other. They are
+/// named by their instances, which the store keeps alive.
+#[derive(Debug, Default)]
+struct SignedPairs {
+    own: HashSet<usize>,
+    known: RwLock<HashSet<(usize, usize)>>,
 }
 
 /// Tells one store from every other of this process.
@@ -40,8 +50,14 @@ impl TrustStore {
     /// Builds the store; the order of the certificates does not matter.
     #[must_use]
     pub fn new(anchors: Vec<Certificate>, intermediates: Vec<Certificate>) -> Self {
+        let own = anchors.iter().chain(&intermediates);
+        let signed = SignedPairs {
+            own: own.map(Certificate::instance).collect(),
+            known: RwLock::default(),
+        };
         Self {
             identity: StoreIdentity::next(),
+            signed: Arc::new(signed),
             anchors: NameIndex::new(anchors),
             intermediates: NameIndex::new(intermediates),
         }
@@ -59,6 +75,27 @@ impl TrustStore {
 
     pub(crate) fn identity(&self) -> StoreIdentity {
         self.identity
+    }
+
+    /// Whether an earlier validation has seen that `issuer` signed `subject`.
+    pub(crate) fn is_known_signed(&self, subject: &Certificate, issuer: &Certificate) -> bool {
+        let known = &self.signed.known;
+        let known = known.read().unwrap_or_else(PoisonError::into_inner);
+        known.contains(&(subject.instance(), issuer.instance()))
+    }
+
+    /// Notes that `issuer` signed `subject`, if both are the store's own: what a card brings along
+    /// is never remembered.
+    pub(crate) fn note_signed(&self, subject: &Certificate, issuer: &Certificate) {
+        let pair = (subject.instance(), issuer.instance());
+        let own = &self.signed.own;
+        if !own.contains(&pair.0) || !own.contains(&pair.1) || self.is_known_signed(subject, issuer)
+        {
+            return;
+        }
+        let known = &self.signed.known;
+        let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(pair);
     }
 
     /// Anchors whose subject is the issuer of `certificate`.

@@ -19,8 +19,13 @@ struct Verdict {
 }
 
 /// Verifies signatures, constraints, policies and security level of exactly this path, and returns
-/// its user-constrained policy set.
-pub(super) fn verify(candidate: &[Certificate], policy: &PathPolicy) -> Result<Vec<Oid>, Error> {
+/// its user-constrained policy set. `signed` says of each certificate below the anchor whether its
+/// signature has been checked before.
+pub(super) fn verify(
+    candidate: &[Certificate],
+    signed: &[bool],
+    policy: &PathPolicy,
+) -> Result<Vec<Oid>, Error> {
     let untrusted = || Error::UntrustedAnchor {
         same_name_issuers: 1,
     };
@@ -28,12 +33,13 @@ pub(super) fn verify(candidate: &[Certificate], policy: &PathPolicy) -> Result<V
         return Err(untrusted());
     };
     check_name_chaining(candidate)?;
+    check_right_to_sign(candidate)?;
     let store = store_of(anchor, policy)?;
     let mut chain = Stack::<X509>::new()?;
     for intermediate in intermediates {
         chain.push(intermediate.to_openssl())?;
     }
-    let edges = PathEdges::new(candidate.iter().map(Certificate::openssl));
+    let edges = PathEdges::new(candidate.iter().map(Certificate::openssl), signed);
     let verdict =
         X509StoreContext::new()?.init(&store, end_entity.openssl(), &chain, |context| {
             path_edges::with_edges(context, &edges, |context| run_verification(context, &edges))
@@ -55,6 +61,19 @@ fn check_name_chaining(candidate: &[Certificate]) -> Result<(), Error> {
         if !name::names_match(wanted, given.subject_name())? {
             return Err(Error::UntrustedAnchor {
                 same_name_issuers: 0,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Each issuer's key may sign certificates, the anchor's included (RFC 5280 section 6.1.4 (n)).
+fn check_right_to_sign(candidate: &[Certificate]) -> Result<(), Error> {
+    for (depth, issuer) in candidate.iter().enumerate().skip(1) {
+        let usage = issuer.key_usage();
+        if usage.is_some_and(|usage| !usage.key_cert_sign()) {
+            return Err(Error::KeyUsageWrong {
+                position: Position::from_depth(depth),
             });
         }
     }
