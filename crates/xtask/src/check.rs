@@ -1,11 +1,9 @@
 //! `cargo xtask check`: the fast half of what the build server runs.
 
-use std::process::{Command, Stdio};
-
 use anyhow::{Context, Result};
 
 use crate::install::{self, Purpose};
-use crate::{fixtures, output, process, tidy, workspace};
+use crate::{cargo_tool, fixtures, output, process, tidy, workspace};
 
 /// Formatting, lints, documentation, repository rules and licences, in this order.
 ///
@@ -35,7 +33,8 @@ pub fn run() -> Result<()> {
     doc.args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     output::step("licences, bans and sources (cargo deny; advisories need their database)");
-    install_cargo_deny()?;
+    // Only `check` needs it, so it is not part of what `test` installs.
+    cargo_tool::ensure("cargo-deny")?;
     let mut deny = workspace::cargo();
     deny.args([
         "deny",
@@ -47,19 +46,4 @@ pub fn run() -> Result<()> {
         "sources",
     ]);
     process::run(&mut deny)
-}
-
-/// Only `check` needs it, so it is not part of what `test` installs.
-fn install_cargo_deny() -> Result<()> {
-    let mut ask = Command::new("cargo-deny");
-    let there = ask
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if there.is_ok_and(|status| status.success()) {
-        return Ok(());
-    }
-    output::step("cargo-deny is missing: installing it once, which takes some minutes");
-    process::run(workspace::cargo().args(["install", "--locked", "--quiet", "cargo-deny"]))
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::{bench, check, demo, fixtures, install, output, test_run, tidy};
+use crate::{bench, check, demo, fixtures, install, output, soak, test_run, tidy};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -19,6 +19,9 @@ cargo xtask COMMAND
     (more words are handed to `cargo test`)
   check        format, lints, documentation, repository rules, licences
   tidy         the repository rules alone
+  soak [NAME…]   fuzzes what reads other people's bytes, ten minutes a target, and fails on a crash
+    --seconds N   so long for each target
+    --keep        adds what was found to the kept corpus
   bench [NAME…]   measurements as Markdown tables, in release mode (docs/performance.md)
   fixtures     makes generated test inputs anew (--check: only compares)
   install      the system packages of the demo (--for test: of the tests as well)
@@ -38,6 +41,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
         ["tidy"] => done(tidy::run()),
         ["fixtures"] => done(fixtures::run(fixtures::Mode::Write)),
         ["fixtures", "--check"] => done(fixtures::run(fixtures::Mode::Check)),
+        ["soak", rest @ ..] => done(soak::run(rest)),
         ["bench", names @ ..] => done(bench::run(names)),
         ["install"] => done(install::ensure(install::Purpose::Demo)),
         ["install", "--for", "test"] => done(install::ensure(install::Purpose::Test)),

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod bench;
+pub mod cargo_tool;
 pub mod check;
 pub mod command_line;
 pub mod demo;
@@ -20,6 +21,7 @@ pub mod fixtures;
 pub mod install;
 pub mod output;
 pub mod process;
+pub mod soak;
 pub mod system;
 pub mod test_run;
 pub mod tidy;

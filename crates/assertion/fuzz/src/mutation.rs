@@ -6,10 +6,31 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// What JSON and JOSE give a meaning to.
 const TOKENS: [&str; 26] = [
-    "{", "}", "[", "]", "\"", ",", ":", "null", "true", "-0", "1e400", "\\u0000", "\\ud800",
-    "\"alg\":\"none\",", "\"alg\":\"ES256\",", "\"alg\":\"BP256R1\",", "\"alg\":\"HS256\",",
-    "\"crit\":[\"b64\"],", "\"b64\":false,", "\"jku\":\"https://x.test\",", "\"jwk\":{},",
-    "\"typ\":\"card-assertion+jwt\",", "\"typ\":\"JWT\",", "\"x5c\":[],", "\"x5c\":[\"AA==\"],",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ",",
+    ":",
+    "null",
+    "true",
+    "-0",
+    "1e400",
+    "\\u0000",
+    "\\ud800",
+    "\"alg\":\"none\",",
+    "\"alg\":\"ES256\",",
+    "\"alg\":\"BP256R1\",",
+    "\"alg\":\"HS256\",",
+    "\"crit\":[\"b64\"],",
+    "\"b64\":false,",
+    "\"jku\":\"https://x.test\",",
+    "\"jwk\":{},",
+    "\"typ\":\"card-assertion+jwt\",",
+    "\"typ\":\"JWT\",",
+    "\"x5c\":[],",
+    "\"x5c\":[\"AA==\"],",
     "\"aud\":\"\",",
 ];
 /// Most changes to one input.
@@ -17,7 +38,10 @@ const CHANGES_MAX: usize = 3;
 
 /// Changes a few things in one part of `compact`; the same seed and bytes give the same change.
 pub fn mutate(compact: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut parts: Vec<Vec<u8>> = compact.split(|byte| *byte == b'.').map(<[u8]>::to_vec).collect();
+    let mut parts: Vec<Vec<u8>> = compact
+        .split(|byte| *byte == b'.')
+        .map(<[u8]>::to_vec)
+        .collect();
     let chosen = random.below(parts.len());
     if let Some(part) = parts.get_mut(chosen) {
         let decoded = URL_SAFE_NO_PAD.decode(&*part).ok();

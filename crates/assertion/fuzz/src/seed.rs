@@ -28,7 +28,11 @@ pub fn assertions() -> Vec<Seed> {
         ("p256", Algorithm::Es256, &[b"a certificate"]),
         ("brainpool", Algorithm::Bp256r1, &[b"a certificate"]),
         ("rsa", Algorithm::Rs256, &[b"a certificate"]),
-        ("with-issuers", Algorithm::Es256, &[b"a card", b"an issuer", b"a root"]),
+        (
+            "with-issuers",
+            Algorithm::Es256,
+            &[b"a card", b"an issuer", b"a root"],
+        ),
     ];
     cases
         .into_iter()
@@ -43,7 +47,9 @@ pub fn assertions() -> Vec<Seed> {
 fn claims() -> AssertionClaims {
     // One thumbprint serves for both keys: nobody compares them here.
     let public = CardKey::for_algorithm("ES256").public();
-    let thumbprint = cardea_jose::Jwk::from_public_key(&public).expect("a good key").thumbprint();
+    let thumbprint = cardea_jose::Jwk::from_public_key(&public)
+        .expect("a good key")
+        .thumbprint();
     AssertionClaims {
         aud: "https://id.example.fr".to_owned(),
         origin: "https://id.example.fr".to_owned(),

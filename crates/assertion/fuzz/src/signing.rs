@@ -67,7 +67,10 @@ impl CardKey {
 
     /// Whether OpenSSL by itself, with no code of ours, verifies `r || s`.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        let Some((r, s)) = signature.split_at_checked(32).filter(|(_, s)| s.len() == 32) else {
+        let Some((r, s)) = signature
+            .split_at_checked(32)
+            .filter(|(_, s)| s.len() == 32)
+        else {
             return false;
         };
         let read = |part| BigNum::from_slice(part).expect("memory");
