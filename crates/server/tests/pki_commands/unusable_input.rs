@@ -49,6 +49,10 @@ const UNUSABLE: &[(&str, &str)] = &[
         "server.input_not_recognised",
     ),
     (
+        "--anchors half.pem -- leaf.crt",
+        "server.input_not_recognised",
+    ),
+    (
         "--anchors anchors.pem --crls leaf.crt -- leaf.crt",
         "server.input_not_recognised",
     ),
@@ -82,6 +86,9 @@ fn each_kind_of_unusable_input_has_its_code() {
         b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     );
     folder.write("own.toml", b"name = 7");
+    let mut half = std::fs::read(folder.path().join("anchors.pem")).unwrap();
+    half.extend(b"-----BEGIN X509 CRL-----\n!\n-----END X509 CRL-----\n");
+    folder.write("half.pem", &half);
     let list = std::fs::read(folder.path().join("crls/0.crl")).unwrap();
     folder.write("list.crl", &list);
     let pipe = folder.path().join("pipe");

@@ -110,7 +110,8 @@ fn load(file: &Path) -> Result<(Certificate, usize), (Failure, u8)> {
         };
         (failure, EXIT_UNUSABLE)
     };
-    let items = material_file::items(&read(file).map_err(unusable)?);
+    let bytes = read(file).map_err(unusable)?;
+    let items = material_file::items(file, &bytes).map_err(unusable)?;
     let mut certificates = items.iter().filter(|it| it.kind() == Kind::Certificate);
     match certificates.next() {
         Some(Item::Certificate(certificate)) => Ok((certificate.clone(), certificates.count())),

@@ -1,8 +1,9 @@
 //! The certificates, CRLs and OCSP responses that cases name, by file or folder.
 //!
 //! A file is parsed once and kept as long as it stays what it was: thousands of cases share a few
-//! anchors. A file named by itself must hold what it is named for. A folder is read without its
-//! subfolders, and files in it that hold nothing of the kind are stepped over.
+//! anchors. A file named by itself must hold what it is named for, and nothing
+//! that only says so. A folder is read without its subfolders, and files in it that hold nothing of
+//! the kind are stepped over.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,7 +19,7 @@ use super::material_file::{self, FileState, Item, Kind};
 use crate::clock::SystemClock;
 
 /// Most files of one folder.
-const FOLDER_FILES_MAX: usize = 10_000;
+const FOLDER_FILES_MAX: usize = 20_000;
 /// Most bytes of files whose contents are kept; beyond it everything is let go at once.
 const KEPT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Most files whose contents are kept.
@@ -137,21 +138,22 @@ impl Materials {
             };
             for file in files {
                 let items = self.items(&file)?;
-                let of_kind = items.iter().filter(|item| item.kind() == kind);
-                let mut found = false;
-                for item in of_kind {
-                    match item {
-                        Item::Garbage(_) => continue,
-                        Item::Refused(_, error) => collected.not_used.push(NotUsed {
-                            file: file.clone(),
-                            error: Arc::clone(error),
-                        }),
-                        usable => collected.usable.extend(take(usable)),
-                    }
-                    found = true;
-                }
-                if !found && !is_folder {
+                let mut of_kind = items.iter().filter(|item| item.kind() == kind).peekable();
+                if of_kind.peek().is_none() && !is_folder {
                     return Err(nothing(&file, kind));
+                }
+                for item in of_kind {
+                    let error = match item {
+                        Item::Garbage(_) if !is_folder => return Err(nothing(&file, kind)),
+                        Item::Garbage(_) => Arc::new(unreadable_block(kind)),
+                        Item::Refused(_, error) => Arc::clone(error),
+                        usable => {
+                            collected.usable.extend(take(usable));
+                            continue;
+                        }
+                    };
+                    let file = file.clone();
+                    collected.not_used.push(NotUsed { file, error });
                 }
             }
         }
@@ -166,7 +168,7 @@ impl Materials {
         {
             return Ok(Arc::clone(items));
         }
-        let items = Arc::new(material_file::items(&material_file::read(file)?));
+        let items = Arc::new(material_file::items(file, &material_file::read(file)?)?);
         let settled = SystemClock.now().unix_timestamp() - state.changed_at() >= SETTLED_SECONDS;
         if settled {
             self.keep(file, state, &items);
@@ -190,6 +192,15 @@ fn certificate_of(item: &Item) -> Option<Certificate> {
     match item {
         Item::Certificate(certificate) => Some(certificate.clone()),
         _ => None,
+    }
+}
+
+/// In a folder a block that is no certificate or list is noted, and spoils nothing else.
+fn unreadable_block(kind: Kind) -> PkiError {
+    const REASON: &str = "its PEM block is not readable";
+    match kind {
+        Kind::Crl => PkiError::CrlMalformed(REASON),
+        Kind::Certificate | Kind::Ocsp => PkiError::CertificateMalformed(REASON),
     }
 }
 

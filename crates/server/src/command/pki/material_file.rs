@@ -16,7 +16,7 @@ use super::input_error::InputError;
 /// Most bytes of one file: the largest CRL that is read, in PEM's base64.
 const FILE_BYTES_MAX: u64 = 96 * 1024 * 1024;
 /// Most PEM blocks of one file.
-const BLOCKS_MAX: usize = 10_000;
+const BLOCKS_MAX: usize = 20_000;
 
 /// What a file is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,20 +132,33 @@ pub(super) fn read_within(reader: impl Read, bytes_max: u64) -> io::Result<Optio
 }
 
 /// Everything of a file that is a certificate, a CRL or an OCSP response; empty when it is none.
-pub(super) fn items(bytes: &[u8]) -> Vec<Item> {
+///
+/// # Errors
+/// [`InputError::TooLarge`] beyond [`BLOCKS_MAX`]: a list that is left out in silence could be the
+/// one that revokes.
+pub(super) fn items(file: &Path, bytes: &[u8]) -> Result<Vec<Item>, InputError> {
     // A SEQUENCE in DER; text may begin with the same octet, the digit zero.
     if bytes.first() == Some(&0x30)
         && let Some(item) = der_item(bytes)
     {
-        return vec![item];
+        return Ok(vec![item]);
     }
-    let blocks = Pem::iter_from_buffer(bytes).take(BLOCKS_MAX);
-    blocks
-        .filter_map(|block| match block {
-            Ok(block) => pem_item(&block),
-            Err(_) => Some(Item::Garbage(Kind::Certificate)),
-        })
-        .collect()
+    let mut items = Vec::new();
+    for (index, block) in Pem::iter_from_buffer(bytes).enumerate() {
+        if index >= BLOCKS_MAX {
+            return Err(InputError::TooLarge {
+                file: file.to_owned(),
+                bound: u64::try_from(BLOCKS_MAX).unwrap_or(u64::MAX),
+                unit: "PEM blocks",
+            });
+        }
+        match block {
+            Ok(block) => items.extend(pem_item(&block)),
+            // Which kind it would have been is not known, so it spoils whatever is asked for.
+            Err(_) => items.extend([Kind::Certificate, Kind::Crl].map(Item::Garbage)),
+        }
+    }
+    Ok(items)
 }
 
 fn pem_item(block: &Pem) -> Option<Item> {
