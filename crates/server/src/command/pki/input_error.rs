@@ -36,7 +36,10 @@ pub(super) enum InputError {
         unit: &'static str,
     },
     /// A file holds nothing of the kind that is asked for.
-    #[error("{}: holds no {wanted} in DER or PEM, or something that only says it is one", file.display())]
+    #[error(
+        "{}: holds no {wanted} in DER or PEM, or something that only says it is one",
+        file.display()
+    )]
     NothingUsable {
         /// The file.
         file: PathBuf,
