@@ -1,11 +1,12 @@
 //! The closed list of signature algorithms, and the floor under algorithms and keys.
 
-use crate::{Error, Oid, Position};
-use openssl::ec::Asn1Flag;
-use openssl::nid::Nid;
-use openssl::pkey::{Id, PKeyRef, Public};
+use crate::{Certificate, Error, Oid, Position};
+use openssl::asn1::Asn1Object;
+use openssl::pkey::Id;
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::RSAPublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
-use x509_parser::x509::AlgorithmIdentifier;
+use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 /// A signature algorithm on a certificate, CRL or OCSP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +114,7 @@ pub enum AlgorithmFloor {
 /// OpenSSL's security level: 2 asks 112 bits of every key and digest on the path.
 const CURRENT_SECURITY_LEVEL: i32 = 2;
 /// Exponents 1 and 3 have made forged padding pass in careless verifiers.
-const RSA_EXPONENT_MIN: u32 = 65_537;
+const RSA_EXPONENT_MIN: u64 = 65_537;
 /// Larger keys only cost time: verification grows with the square of the length.
 const RSA_BITS_MAX: u32 = 8192;
 
@@ -147,12 +148,23 @@ impl AlgorithmFloor {
         }
     }
 
-    /// Checks a public key; `position` is whose key it is.
-    pub(crate) fn check_key(self, key: &PKeyRef<Public>, position: Position) -> Result<(), Error> {
-        match key.id() {
-            Id::RSA | Id::RSA_PSS => self.check_rsa(key, position),
-            Id::EC => check_curve(key, position),
-            Id::ED25519 | Id::ED448 => Ok(()),
+    /// Checks the public key of a certificate at `position`.
+    pub(crate) fn check_key(
+        self,
+        certificate: &Certificate,
+        position: Position,
+    ) -> Result<(), Error> {
+        let key = certificate.public_key();
+        match (key.id(), certificate.key_form()) {
+            (Id::RSA | Id::RSA_PSS, KeyForm::Rsa { exponent }) => {
+                self.check_rsa(key.bits(), *exponent, position)
+            }
+            (Id::EC, KeyForm::NamedCurve(curve)) => check_curve(curve, position),
+            (Id::EC, KeyForm::UnnamedCurve) => Err(Error::CurveRefused {
+                position,
+                curve: "explicit parameters".to_owned(),
+            }),
+            (Id::ED25519 | Id::ED448, KeyForm::Other) => Ok(()),
             _ => Err(Error::KeyRefused {
                 position,
                 reason: "the key type is not accepted",
@@ -160,12 +172,11 @@ impl AlgorithmFloor {
         }
     }
 
-    fn check_rsa(self, key: &PKeyRef<Public>, position: Position) -> Result<(), Error> {
+    fn check_rsa(self, bits: u32, exponent: u64, position: Position) -> Result<(), Error> {
         let bits_min = match self {
             Self::Current => 2048,
             Self::TestVectorsOnly => 1024,
         };
-        let bits = key.bits();
         if bits < bits_min {
             return Err(Error::RsaKeyTooShort {
                 position,
@@ -177,36 +188,80 @@ impl AlgorithmFloor {
         if bits > RSA_BITS_MAX {
             return refused("the RSA modulus is too long");
         }
-        let exponent_min = openssl::bn::BigNum::from_u32(RSA_EXPONENT_MIN)?;
-        if *key.rsa()?.e() < *exponent_min {
+        if exponent < RSA_EXPONENT_MIN {
             return refused("the RSA exponent is too small");
         }
         Ok(())
     }
 }
 
-/// Explicit parameters let an attacker choose the generator (CVE-2020-0601), so the key must
-/// name its curve; OpenSSL notes in the group's flag how the key was encoded.
-fn check_curve(key: &PKeyRef<Public>, position: Position) -> Result<(), Error> {
-    let ec_key = key.ec_key()?;
-    let group = ec_key.group();
-    let refused = |curve| Err(Error::CurveRefused { position, curve });
-    if group.asn1_flag() != Asn1Flag::NAMED_CURVE {
-        return refused("explicit parameters");
+/// How a public key is encoded, as far as the floor asks. OpenSSL could tell as well, but first
+/// copies the whole key into a form of its own, at the price of a signature check.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum KeyForm {
+    /// An RSA key; exponents beyond 64 bits count as the greatest within.
+    Rsa {
+        /// The public exponent.
+        exponent: u64,
+    },
+    /// A key on a curve that is given by its identifier (RFC 5480 section 2.1.1).
+    NamedCurve(Oid),
+    /// A key on a curve that is given by its parameters, or not at all. Explicit parameters let an
+    /// attacker choose the generator (CVE-2020-0601).
+    UnnamedCurve,
+    /// Any other key.
+    Other,
+}
+
+impl KeyForm {
+    pub(crate) fn from_parsed(key: &SubjectPublicKeyInfo<'_>) -> Self {
+        match key.algorithm.algorithm.to_id_string().as_str() {
+            "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => Self::Rsa {
+                exponent: RSAPublicKey::from_der(&key.subject_public_key.data)
+                    .map_or(0, |(_, key)| exponent_of(&key)),
+            },
+            "1.2.840.10045.2.1" => key
+                .algorithm
+                .parameters
+                .as_ref()
+                .and_then(|parameters| parameters.as_oid().ok())
+                .map_or(Self::UnnamedCurve, |curve| {
+                    Self::NamedCurve(Oid::from_parsed(&curve))
+                }),
+            _ => Self::Other,
+        }
     }
-    match group.curve_name() {
-        Some(
-            Nid::X9_62_PRIME256V1
-            | Nid::SECP384R1
-            | Nid::SECP521R1
-            | Nid::BRAINPOOL_P256R1
-            | Nid::BRAINPOOL_P384R1
-            | Nid::BRAINPOOL_P512R1,
-        ) => Ok(()),
-        other => refused(
-            other
-                .and_then(|curve| curve.short_name().ok())
-                .unwrap_or("unknown"),
-        ),
+}
+
+/// The exponent, or 0 when it is none.
+fn exponent_of(key: &RSAPublicKey<'_>) -> u64 {
+    let is_negative = key.exponent.first().is_none_or(|first| first & 0x80 != 0);
+    if is_negative {
+        0
+    } else {
+        key.try_exponent().unwrap_or(u64::MAX)
     }
+}
+
+const CURRENT_CURVES: [&str; 6] = [
+    // P-256, P-384, P-521
+    "1.2.840.10045.3.1.7",
+    "1.3.132.0.34",
+    "1.3.132.0.35",
+    // brainpoolP256r1, brainpoolP384r1, brainpoolP512r1
+    "1.3.36.3.3.2.8.1.1.7",
+    "1.3.36.3.3.2.8.1.1.11",
+    "1.3.36.3.3.2.8.1.1.13",
+];
+
+fn check_curve(curve: &Oid, position: Position) -> Result<(), Error> {
+    if CURRENT_CURVES.contains(&curve.as_str()) {
+        return Ok(());
+    }
+    let object = Asn1Object::from_str(curve.as_str()).ok();
+    let name = object.as_ref().and_then(|it| it.nid().short_name().ok());
+    Err(Error::CurveRefused {
+        position,
+        curve: name.unwrap_or(curve.as_str()).to_owned(),
+    })
 }

@@ -4,6 +4,7 @@ mod extensions;
 mod fields;
 mod name_forms;
 
+use crate::algorithm::KeyForm;
 use crate::{DistinguishedName, Error, KeyUsage, Oid, SignatureAlgorithm};
 use extensions::Extensions;
 use fields::Fields;
@@ -153,6 +154,11 @@ impl Certificate {
     #[must_use]
     pub fn public_key(&self) -> &PKey<Public> {
         &self.inner.public_key
+    }
+
+    /// How the subject's public key is encoded.
+    pub(crate) fn key_form(&self) -> &KeyForm {
+        &self.inner.fields.key_form
     }
 
     /// The contents of the subject public key's BIT STRING, which OCSP identifies an issuer by.

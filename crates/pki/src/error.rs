@@ -112,7 +112,7 @@ pub enum Error {
         /// Which certificate.
         position: Position,
         /// The curve's short name, or what stands in its place.
-        curve: &'static str,
+        curve: String,
     },
     /// Another weakness of a public key: small or overlong RSA numbers, another key type.
     #[error("{position} has a public key that is not accepted: {reason}")]

@@ -1,8 +1,11 @@
 //! Path validation (RFC 5280 section 6): our own checks with codes of their own, then OpenSSL.
 
+mod anchor_stores;
 mod extended_key_usage;
 mod name_constraints;
 mod openssl_verdict;
+
+pub(crate) use anchor_stores::AnchorStores;
 
 use crate::budget::Budget;
 use crate::path_builder::Search;
@@ -142,7 +145,7 @@ pub fn validate_path(
         extended_key_usage::check(candidate, policy)?;
         name_constraints::check(candidate)?;
         budget.spend(signed.iter().filter(|signed| !**signed).count())?;
-        let policies = openssl_verdict::verify(candidate, signed, policy)?;
+        let policies = openssl_verdict::verify(candidate, signed, policy, store.anchor_stores())?;
         for (subject, issuer) in candidate.iter().zip(candidate.iter().skip(1)) {
             store.note_signed(subject, issuer);
         }
@@ -164,7 +167,8 @@ pub(crate) fn verify_delegate(
     };
     check_common(delegate, &policy, Position::EndEntity, at)?;
     check_validity(issuer, Position::Issuer(1), at)?;
-    openssl_verdict::verify(&[delegate.clone(), issuer.clone()], &[false], &policy)?;
+    let path = [delegate.clone(), issuer.clone()];
+    openssl_verdict::verify(&path, &[false], &policy, &AnchorStores::default())?;
     Ok(())
 }
 
@@ -214,9 +218,7 @@ pub(crate) fn check_anchor(
         return Err(Error::IssuerNotAuthority { position });
     }
     check_validity(anchor, position, at)?;
-    policy
-        .algorithm_floor
-        .check_key(anchor.public_key(), position)
+    policy.algorithm_floor.check_key(anchor, position)
 }
 
 /// What an authority between the end entity and the anchor must satisfy by itself
@@ -259,7 +261,7 @@ fn check_common(
     check_validity(certificate, position, at)?;
     let floor = policy.algorithm_floor;
     floor.check_signature_algorithm(certificate.signature_algorithm(), position)?;
-    floor.check_key(certificate.public_key(), position)
+    floor.check_key(certificate, position)
 }
 
 /// Who issued it and for whom must be said somewhere (RFC 5280 sections 4.1.2.4 and 4.1.2.6), and

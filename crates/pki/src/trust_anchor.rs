@@ -1,5 +1,6 @@
 //! Trust anchors and the intermediate certificates an operator configured beside them.
 
+use crate::path_validation::AnchorStores;
 use crate::{Certificate, Error, name};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ pub struct TrustStore {
     anchors: NameIndex,
     intermediates: NameIndex,
     signed: Arc<SignedPairs>,
+    anchor_stores: Arc<AnchorStores>,
 }
 
 /// Pairs of the store's own certificates of which one is known to have signed the other. They are
@@ -58,6 +60,7 @@ impl TrustStore {
         Self {
             identity: StoreIdentity::next(),
             signed: Arc::new(signed),
+            anchor_stores: Arc::default(),
             anchors: NameIndex::new(anchors),
             intermediates: NameIndex::new(intermediates),
         }
@@ -75,6 +78,11 @@ impl TrustStore {
 
     pub(crate) fn identity(&self) -> StoreIdentity {
         self.identity
+    }
+
+    /// OpenSSL's stores of these anchors.
+    pub(crate) fn anchor_stores(&self) -> &AnchorStores {
+        &self.anchor_stores
     }
 
     /// Whether an earlier validation has seen that `issuer` signed `subject`.

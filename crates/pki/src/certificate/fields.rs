@@ -1,6 +1,7 @@
 //! The basic fields of a certificate (RFC 5280 section 4.1).
 
 use super::extensions::{self, Extensions};
+use crate::algorithm::KeyForm;
 use crate::{DistinguishedName, Error, SignatureAlgorithm, der_check};
 use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
@@ -18,6 +19,7 @@ pub(super) struct Fields {
     pub(super) not_before: OffsetDateTime,
     pub(super) not_after: OffsetDateTime,
     pub(super) signature_algorithm: SignatureAlgorithm,
+    pub(super) key_form: KeyForm,
     pub(super) public_key_bits: Vec<u8>,
     pub(super) public_key_info: Vec<u8>,
 }
@@ -67,6 +69,7 @@ pub(super) fn parse(der: &[u8]) -> Result<(Fields, Extensions), Error> {
         not_before: parsed.validity().not_before.to_datetime(),
         not_after: parsed.validity().not_after.to_datetime(),
         signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),
+        key_form: KeyForm::from_parsed(parsed.public_key()),
         public_key_bits: parsed.public_key().subject_public_key.data.to_vec(),
         public_key_info: parsed.public_key().raw.to_vec(),
     };

@@ -1,5 +1,6 @@
 //! OpenSSL's verification of one candidate path against one anchor.
 
+use super::AnchorStores;
 use crate::path_edges::{self, PathEdges};
 use crate::policy::{Conformance, ExplicitPolicy, Inhibit, PathPolicy};
 use crate::{Certificate, Error, Oid, Position, accepted_policies, name};
@@ -20,11 +21,12 @@ struct Verdict {
 
 /// Verifies signatures, constraints, policies and security level of exactly this path, and returns
 /// its user-constrained policy set. `signed` says of each certificate below the anchor whether its
-/// signature has been checked before.
+/// signature has been checked before; `stores` are those of the trust store that has the anchor.
 pub(super) fn verify(
     candidate: &[Certificate],
     signed: &[bool],
     policy: &PathPolicy,
+    stores: &AnchorStores,
 ) -> Result<Vec<Oid>, Error> {
     let untrusted = || Error::UntrustedAnchor {
         same_name_issuers: 1,
@@ -34,7 +36,7 @@ pub(super) fn verify(
     };
     check_name_chaining(candidate)?;
     check_right_to_sign(candidate)?;
-    let store = store_of(anchor, policy)?;
+    let store = stores.find_or_make(anchor, policy, store_of)?;
     let mut chain = Stack::<X509>::new()?;
     for intermediate in intermediates {
         chain.push(intermediate.to_openssl())?;
