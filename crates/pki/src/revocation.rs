@@ -18,6 +18,6 @@ pub use crl::{CRL_BYTES_MAX, Crl, CrlNumber};
 pub use decision::{RevocationGood, SourceKind, StatusEvidence, check_revocation};
 pub use evidence::{Evidence, EvidenceSource, UnreachableSource, sources};
 pub use numbers_seen::CrlNumbersSeen;
-pub use ocsp::{OCSP_RESPONSE_BYTES_MAX, OcspResponse, ocsp_request};
+pub use ocsp::{KnownResponders, OCSP_RESPONSE_BYTES_MAX, OcspResponse, ocsp_request};
 pub use reason::{RevocationReason, StaleReason};
 pub use status_policy::{NonceAbsent, RevocationPolicy, SourcePreference, UnknownStatus};

@@ -138,6 +138,17 @@ impl Crl {
         &self.inner.extensions.freshest_urls
     }
 
+    /// Whether there is an entry for `certificate`, by its issuer and serial number.
+    ///
+    /// This is no verdict: neither signature nor scope nor age is looked at, and an entry of a
+    /// delta list may take a revocation back. [`super::check_revocation`] decides.
+    ///
+    /// # Errors
+    /// [`Error::CryptoFailed`] when OpenSSL can't compare two names.
+    pub fn has_entry_for(&self, certificate: &Certificate) -> Result<bool, Error> {
+        Ok(self.find(certificate)?.is_some())
+    }
+
     pub(super) fn issuer_name(&self) -> &X509NameRef {
         &self.inner.issuer_name
     }

@@ -1,6 +1,6 @@
 //! What is needed to judge a path, and what the caller could fetch of it.
 
-use super::{Crl, CrlNumbersSeen, OcspResponse};
+use super::{Crl, CrlNumbersSeen, KnownResponders, OcspResponse};
 use crate::{Certificate, Error, ValidatedPath};
 
 /// One certificate whose status is needed, and where evidence is said to be.
@@ -79,6 +79,9 @@ pub struct Evidence {
     pub unreachable: Vec<UnreachableSource>,
     /// The highest CRL numbers seen so far, against roll-back.
     pub crl_numbers_seen: CrlNumbersSeen,
+    /// Responders validated before: give every login the same one, and each responder's
+    /// certificate is validated once.
+    pub known_responders: KnownResponders,
 }
 
 impl Evidence {

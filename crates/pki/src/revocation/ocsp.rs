@@ -4,11 +4,12 @@
 //! not used, because they look at the ambient clock.
 
 mod certificate_id;
+mod known_responders;
 mod request;
 mod responder;
 
 use super::reason::RevocationReason;
-use super::status_policy::{NonceAbsent, RevocationPolicy, Window};
+use super::status_policy::{NonceAbsent, Window};
 use crate::{Certificate, Error, SignatureAlgorithm};
 use openssl::memcmp;
 use openssl::ocsp as openssl_ocsp;
@@ -24,7 +25,9 @@ use x509_ocsp::{
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::AlgorithmIdentifier;
 
+pub use known_responders::KnownResponders;
 pub use request::ocsp_request;
+pub(super) use responder::Appointment;
 
 /// Most bytes of one response; real ones have some 2 kB with a responder certificate.
 pub const OCSP_RESPONSE_BYTES_MAX: usize = 64 * 1024;
@@ -121,29 +124,23 @@ impl OcspResponse {
     }
 
     /// What the response says about `certificate`, once its signature, its responder's right to
-    /// answer for `issuer` and its nonce have been checked. Empty when any of that fails or when
+    /// answer for the issuer and its nonce have been checked. Empty when any of that fails or when
     /// it speaks about others: such a response is no evidence.
-    ///
-    /// `stands` tells whether a responder's certificate is still believed.
     pub(super) fn answers(
         &self,
         certificate: &Certificate,
-        issuer: &Certificate,
-        policy: &RevocationPolicy,
-        at: OffsetDateTime,
-        stands: &dyn Fn(&Certificate) -> Result<bool, Error>,
+        nonce_absent: NonceAbsent,
+        appointment: &Appointment<'_>,
     ) -> Result<Vec<Answer>, Error> {
         let Some(basic) = &self.inner.basic else {
             return Ok(Vec::new());
         };
-        let singles = self.answers_about(certificate, issuer)?;
+        let singles = self.answers_about(certificate, appointment.issuer)?;
         if singles.is_empty()
             || basic.has_unknown_critical_extension(&singles)
-            || !self.nonce_fits(policy.nonce_absent)
+            || !self.nonce_fits(nonce_absent)
+            || !responder::is_authentic(basic, appointment)?
         {
-            return Ok(Vec::new());
-        }
-        if !responder::is_authentic(basic, issuer, policy.algorithm_floor, at, stands)? {
             return Ok(Vec::new());
         }
         Ok(singles.into_iter().map(read_answer).collect())

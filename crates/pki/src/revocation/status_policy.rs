@@ -2,7 +2,7 @@
 
 use super::decision::SourceKind;
 use super::reason::StaleReason;
-use crate::AlgorithmFloor;
+use crate::{AlgorithmFloor, Certificate};
 use time::{Duration, OffsetDateTime};
 
 /// What a signed OCSP answer `unknown` means (RFC 6960 section 2.2).
@@ -35,17 +35,18 @@ pub enum SourcePreference {
     OcspThenCrl,
     /// CRLs, and OCSP where they give no answer.
     CrlThenOcsp,
-    /// OCSP alone; lists are not read.
+    /// OCSP alone. Lists are read only about certificates that name no responder, as those of
+    /// issuing authorities do.
     OcspOnly,
     /// CRLs alone; OCSP responses are not read.
     CrlOnly,
 }
 
 impl SourcePreference {
-    /// Whether CRLs are read at all.
+    /// Whether CRLs are read about a certificate.
     #[must_use]
-    pub fn reads_crls(self) -> bool {
-        self != Self::OcspOnly
+    pub fn reads_crls_about(self, certificate: &Certificate) -> bool {
+        self != Self::OcspOnly || certificate.ocsp_urls().is_empty()
     }
 
     /// Whether OCSP responses are read at all.

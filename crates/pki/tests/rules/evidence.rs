@@ -165,8 +165,10 @@ fn an_operators_preference_says_which_sources_are_read_and_reported() {
         (CrlOnly, Good, Unknown, Ok(List)),
         (CrlOnly, Stale, Good, STALE),
         (CrlOnly, Nothing, Good, UNKNOWN),
-        // The issuing authority below has no responder, only its superior's list.
-        (OcspOnly, Good, Good, UNKNOWN),
+        (OcspOnly, Good, Good, Ok(Ocsp)),
+        (OcspOnly, Good, Nothing, UNKNOWN),
+        (OcspOnly, Revoked, Good, Ok(Ocsp)),
+        (OcspOnly, Good, Stale, STALE),
     ] {
         let policy = RevocationPolicy {
             preference,
@@ -178,6 +180,32 @@ fn an_operators_preference_says_which_sources_are_read_and_reported() {
             "{preference:?}, CRL {crl:?}, OCSP {ocsp:?}"
         );
     }
+}
+
+/// The issuing authority names no responder, so its superior's list is read all the same.
+#[test]
+fn ocsp_alone_still_asks_for_the_authorities_lists() {
+    let baseline = Baseline::new();
+    let policy = RevocationPolicy {
+        preference: SourcePreference::OcspOnly,
+        ..RevocationPolicy::default()
+    };
+    let judge = |root_list: Option<ListDraft>| {
+        let evidence = Evidence {
+            crls: root_list.iter().map(ListDraft::crl).collect(),
+            ocsp: vec![ResponseDraft::of(&baseline).response()],
+            ..Evidence::default()
+        };
+        check_with(&baseline, &evidence, &policy)
+            .map(|_| ())
+            .map_err(|error| error.code())
+    };
+    let root_list = ListDraft::of(&baseline.root);
+    assert_eq!(judge(None), Err("pki.revocation_unknown"));
+    let mut revoking = root_list.clone();
+    assert_eq!(judge(Some(root_list)), Ok(()));
+    revoking.revoke(&baseline.issuing.draft.tbs.serial_number, None);
+    assert_eq!(judge(Some(revoking)), Err("pki.certificate_revoked"));
 }
 
 #[test]

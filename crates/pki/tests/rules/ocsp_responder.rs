@@ -5,7 +5,9 @@ use crate::card::{Baseline, CRL_URL, purposes};
 use crate::evidence::check_with;
 use crate::list::{ListDraft, scope};
 use crate::response::{ResponseDraft, key_hash};
-use cardea_pki::revocation::{Evidence, RevocationPolicy, check_revocation};
+use cardea_pki::revocation::{
+    Evidence, KnownResponders, RevocationPolicy, SourceKind, check_revocation,
+};
 use openssl::pkey::{PKey, Private};
 use time::Duration;
 use x509_cert::der::{Decode, Encode};
@@ -240,6 +242,53 @@ fn a_responder_without_the_nocheck_mark_needs_a_status_of_its_own() {
         UNKNOWN,
         "a mark does not bring back what a list revokes"
     );
+}
+
+/// Attack B9: what is remembered of a responder is only that it was appointed.
+#[test]
+fn a_known_responder_is_asked_everything_else_each_time() {
+    let baseline = Baseline::new();
+    let key = p256();
+    let mut draft = delegate(&baseline.issuing, &key);
+    draft.valid_between(NOW - Duration::DAY, NOW + Duration::MINUTE);
+    let response = signed_by(&baseline, &draft, &key);
+    let known = KnownResponders::default();
+    let path = baseline.path();
+    let judge_at = |response: &ResponseDraft, list: Option<&ListDraft>, at| {
+        let root_list = ListDraft::of(&baseline.root);
+        let evidence = Evidence {
+            crls: list
+                .into_iter()
+                .chain([&root_list])
+                .map(ListDraft::crl)
+                .collect(),
+            ocsp: vec![response.response()],
+            known_responders: known.clone(),
+            ..Evidence::default()
+        };
+        check_revocation(&path, &evidence, &RevocationPolicy::default(), at)
+            .map(|good| good.source())
+            .map_err(|error| error.code())
+    };
+    const GOOD: Result<SourceKind, &str> = Ok(SourceKind::Ocsp);
+    const UNKNOWN: Result<SourceKind, &str> = Err("pki.revocation_unknown");
+    assert_eq!(judge_at(&response, None, NOW), GOOD);
+    assert_eq!(format!("{known:?}"), "KnownResponders(1)");
+    assert_eq!(judge_at(&response, None, NOW), GOOD, "known");
+    assert_eq!(format!("{known:?}"), "KnownResponders(1)");
+    let mut forged = response.clone();
+    forged.key = p256();
+    assert_eq!(judge_at(&forged, None, NOW), UNKNOWN, "another signature");
+    let mut renamed = response.clone();
+    renamed.data.responder_id = ResponderId::ByName(name("CN=UN AUTRE"));
+    assert_eq!(judge_at(&renamed, None, NOW), UNKNOWN, "another name");
+    let later = NOW + Duration::MINUTE * 2;
+    assert_eq!(judge_at(&response, None, later), UNKNOWN, "expired since");
+    let mut revoking = ListDraft::of(&baseline.issuing);
+    revoking.revoke(&draft.tbs.serial_number, None);
+    revoking.window(NOW - Duration::DAY * 2, Some(NOW - Duration::DAY));
+    let revoked = judge_at(&response, Some(&revoking), NOW);
+    assert_eq!(revoked, Err("pki.revocation_stale"), "revoked since");
 }
 
 /// A path judged earlier does not keep an expired issuer's responder alive.

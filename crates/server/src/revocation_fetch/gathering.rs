@@ -70,17 +70,21 @@ impl<'a> Gathering<'a> {
         let half = begun + self.anchor.time_budget / 2;
         let end = begun + self.anchor.time_budget;
         let order = self.wanted.policy.preference;
-        if order.reads_crls() {
-            self.fetcher.lists.load_until(half).await;
-            self.look_for_lists();
-        }
+        self.fetcher.lists.load_until(half).await;
+        self.look_for_lists();
         match order {
-            SourcePreference::OcspOnly => self.ask_responders(end).await,
             SourcePreference::CrlOnly => self.wait_for_lists(end).await,
             SourcePreference::CrlThenOcsp => {
                 self.wait_for_lists(half).await;
                 if !self.is_enough() {
                     self.ask_responders(end).await;
+                }
+            }
+            // Its lists are about those who name no responder, and are under way already.
+            SourcePreference::OcspOnly => {
+                self.ask_responders(end).await;
+                if !self.is_enough() {
+                    self.wait_for_lists(end).await;
                 }
             }
             SourcePreference::OcspThenCrl => {
@@ -96,7 +100,11 @@ impl<'a> Gathering<'a> {
     /// Finds what is at hand, and has what is due fetched in the background.
     fn look_for_lists(&mut self) {
         let mut found = Vec::new();
+        let order = self.wanted.policy.preference;
         for (place, source) in self.sources.iter().enumerate() {
+            if !order.reads_crls_about(&source.certificate) {
+                continue;
+            }
             let complete = self.look_at(place, source, &source.crl_urls, false);
             let mut delta_urls = source.delta_urls.clone();
             let named = complete.iter().filter_map(|found| found.list.as_ref());
@@ -236,6 +244,7 @@ impl<'a> Gathering<'a> {
             ocsp: self.responses.clone(),
             certificates: self.anchor.authorities.clone(),
             crl_numbers_seen: self.fetcher.lists.numbers_seen(),
+            known_responders: self.fetcher.known_responders.clone(),
             ..Evidence::default()
         };
         let missing = self

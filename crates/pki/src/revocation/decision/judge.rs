@@ -65,7 +65,7 @@ impl<'a> Judge<'a> {
             position,
         };
         let mut findings = Findings::new(subject, self.policy, self.at);
-        if self.policy.preference.reads_crls() {
+        if self.policy.preference.reads_crls_about(certificate) {
             self.read_lists(&mut findings, subject)?;
         }
         if self.policy.preference.reads_ocsp() {

@@ -2,6 +2,7 @@
 
 use super::findings::Findings;
 use super::judge::{Judge, Subject};
+use crate::revocation::ocsp::Appointment;
 use crate::{Certificate, Error};
 
 /// `id-pkix-ocsp-nocheck` (RFC 6960 section 4.2.2.2.1).
@@ -14,11 +15,17 @@ impl Judge<'_> {
         subject: Subject<'_>,
     ) -> Result<(), Error> {
         let stands = |delegate: &Certificate| self.responder_stands(delegate, subject);
+        let appointment = Appointment {
+            issuer: subject.issuer,
+            floor: self.policy.algorithm_floor,
+            at: self.at,
+            stands: &stands,
+            known: &self.evidence.known_responders,
+        };
+        let nonce_absent = self.policy.nonce_absent;
         for response in &self.evidence.ocsp {
             findings.has_failed_responder |= !response.is_answer();
-            let (certificate, issuer) = (subject.certificate, subject.issuer);
-            let answers = response.answers(certificate, issuer, self.policy, self.at, &stands)?;
-            for answer in answers {
+            for answer in response.answers(subject.certificate, nonce_absent, &appointment)? {
                 findings.note_answer(answer);
             }
         }

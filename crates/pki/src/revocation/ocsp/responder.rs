@@ -1,6 +1,6 @@
 //! Who signed an OCSP response, and whether they may (RFC 6960 section 4.2.2.2).
 
-use super::Basic;
+use super::{Basic, KnownResponders};
 use crate::path_validation::verify_delegate;
 use crate::{AlgorithmFloor, Certificate, Error, Position, key_usage, name};
 use openssl::hash::{MessageDigest, hash};
@@ -15,18 +15,23 @@ use x509_ocsp::ResponderId;
 /// Most certificates in a response that are looked at.
 const EMBEDDED_CERTIFICATES_MAX: usize = 4;
 
+/// Whom a response may be signed by, and what is asked of them.
+pub(in crate::revocation) struct Appointment<'a> {
+    /// The issuer of the certificate that the response is about.
+    pub(in crate::revocation) issuer: &'a Certificate,
+    pub(in crate::revocation) floor: AlgorithmFloor,
+    pub(in crate::revocation) at: OffsetDateTime,
+    /// Tells whether a responder's certificate is still believed.
+    pub(in crate::revocation) stands: &'a dyn Fn(&Certificate) -> Result<bool, Error>,
+    pub(in crate::revocation) known: &'a KnownResponders,
+}
+
 /// Whether the response is signed by the issuer itself or by a responder that the issuer's own
 /// key has given the right to.
-pub(super) fn is_authentic(
-    basic: &Basic,
-    issuer: &Certificate,
-    floor: AlgorithmFloor,
-    at: OffsetDateTime,
-    stands: &dyn Fn(&Certificate) -> Result<bool, Error>,
-) -> Result<bool, Error> {
-    let position = Position::EndEntity;
+pub(super) fn is_authentic(basic: &Basic, appointment: &Appointment<'_>) -> Result<bool, Error> {
+    let Appointment { issuer, floor, .. } = *appointment;
     if floor
-        .check_signature_algorithm(&basic.signature_algorithm, position)
+        .check_signature_algorithm(&basic.signature_algorithm, Position::EndEntity)
         .is_err()
     {
         return Ok(false);
@@ -42,18 +47,40 @@ pub(super) fn is_authentic(
         .flatten()
         .take(EMBEDDED_CERTIFICATES_MAX);
     for der in embedded.filter_map(|certificate| certificate.to_der().ok()) {
-        // A certificate that does not parse cannot be the responder's; another one may be.
-        let Ok(delegate) = Certificate::parse(&der) else {
+        let Some(delegate) = appointment.delegate(&der, responder_id)? else {
             continue;
         };
-        if names(responder_id, &delegate)?
-            && may_answer(&delegate, issuer, floor, at)?
-            && is_signed_by(basic, &delegate)?
-        {
-            return stands(&delegate);
+        if is_signed_by(basic, &delegate)? {
+            return (appointment.stands)(&delegate);
         }
     }
     Ok(false)
+}
+
+impl Appointment<'_> {
+    /// The certificate with these bytes, when it is the one that the response names and the
+    /// issuer made it a responder.
+    fn delegate(
+        &self,
+        der: &[u8],
+        responder_id: &ResponderId,
+    ) -> Result<Option<Certificate>, Error> {
+        let Self {
+            issuer, floor, at, ..
+        } = *self;
+        if let Some(known) = self.known.find(der, issuer, floor, at) {
+            return Ok(names(responder_id, &known)?.then_some(known));
+        }
+        // A certificate that does not parse cannot be the responder's; another one may be.
+        let Ok(delegate) = Certificate::parse(der) else {
+            return Ok(None);
+        };
+        if !names(responder_id, &delegate)? || !may_answer(&delegate, issuer, floor, at)? {
+            return Ok(None);
+        }
+        self.known.remember(&delegate, issuer, floor);
+        Ok(Some(delegate))
+    }
 }
 
 /// Whether the responder's identification, by name or by key, means `certificate`.

@@ -93,7 +93,7 @@ async fn crl_then_ocsp_refuses_whom_the_responder_calls_revoked_when_no_list_spe
 }
 
 #[tokio::test]
-async fn ocsp_only_fetches_no_list_and_crl_only_asks_no_responder() {
+async fn ocsp_only_fetches_no_list_of_cards_and_crl_only_asks_no_responder() {
     let lists_alone = world(SourcePreference::CrlOnly).await;
     let (fetcher, card) = (lists_alone.fetcher(), lists_alone.card());
     let good = lists_alone.judge(&fetcher, &card).await.unwrap();
@@ -102,8 +102,10 @@ async fn ocsp_only_fetches_no_list_and_crl_only_asks_no_responder() {
 
     let responder_alone = world(SourcePreference::OcspOnly).await;
     let (fetcher, card) = (responder_alone.fetcher(), responder_alone.card());
-    let judged = responder_alone.judge(&fetcher, &card).await;
-    assert_eq!(judged, Err("pki.revocation_unknown"), "the root has none");
-    assert_eq!(responder_alone.publisher.list_requests(), 0);
+    let good = responder_alone.judge(&fetcher, &card).await.unwrap();
+    assert_eq!(good.source(), SourceKind::Ocsp);
+    // The issuing authority's certificate names no responder, only its superior's list.
+    assert_eq!(good.authorities()[0].source(), SourceKind::Crl);
+    assert_eq!(responder_alone.publisher.list_requests(), 1);
     assert_eq!(responder_alone.publisher.ocsp_requests(), 1);
 }
