@@ -45,9 +45,8 @@ impl Card {
 fn header(more: &Value) -> Value {
     let leaf = STANDARD.encode(b"leaf");
     let mut header = json!({"alg": "RS256", "typ": "card-assertion+jwt", "x5c": [leaf]});
-    for (name, value) in more.as_object().unwrap() {
-        header[name] = value.clone();
-    }
+    let members = header.as_object_mut().unwrap();
+    members.extend(more.as_object().unwrap().clone());
     header
 }
 
