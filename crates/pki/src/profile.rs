@@ -93,8 +93,8 @@ impl Profile {
         identify::identify(&self.definition, path, policy)
     }
 
-    /// Reads what a certificate claims, for showing it to a person. **Nothing is verified**: anybody
-    /// can make a certificate that reads so, and no decision may rest on it.
+    /// Reads what a certificate claims, for showing it to a person. **Nothing is verified**:
+    /// anybody can make a certificate that reads so, and no decision may rest on it.
     ///
     /// # Errors
     /// As [`Profile::identify`], but nothing is refused by an operator's policy.

@@ -3,6 +3,8 @@
 //! The set is small on purpose: until a card's signature is proven every refusal is
 //! `login.refused`, whatever the cause, and the precise code goes to the log alone.
 
+mod refused_card;
+
 use axum::http::StatusCode;
 
 use crate::language::Text;
@@ -166,30 +168,12 @@ impl Problem {
                 "The card cannot be checked for now",
                 "La carte ne peut pas être vérifiée pour l’instant",
             ),
-            Self::CardNotAccepted => Text::new(
-                "This card does not open this portal",
-                "Cette carte ne donne pas accès à ce portail",
-            ),
-            Self::NotACard => Text::new(
-                "This is not a professional card",
-                "Ce n’est pas une carte professionnelle",
-            ),
-            Self::CardOfOtherEnvironment => Text::new(
-                "This card belongs to another environment",
-                "Cette carte appartient à un autre environnement",
-            ),
-            Self::CardFamilyNotAccepted => Text::new(
-                "This type of card is not accepted here",
-                "Ce type de carte n’est pas accepté ici",
-            ),
-            Self::IdentifierNotAccepted => Text::new(
-                "The number on this card is not accepted here",
-                "Le numéro porté par cette carte n’est pas accepté ici",
-            ),
-            Self::ProfessionNotAccepted => Text::new(
-                "This portal is for other professions",
-                "Ce portail est réservé à d’autres professions",
-            ),
+            Self::CardNotAccepted
+            | Self::NotACard
+            | Self::CardOfOtherEnvironment
+            | Self::CardFamilyNotAccepted
+            | Self::IdentifierNotAccepted
+            | Self::ProfessionNotAccepted => refused_card::title(self),
             Self::PresenceMissing => Text::new(
                 "The card's presence was not confirmed",
                 "La présence de la carte n’a pas été confirmée",
@@ -250,39 +234,12 @@ impl Problem {
                 "Your card is not at fault. Try again in a few minutes.",
                 "Votre carte n’est pas en cause. Réessayez dans quelques minutes.",
             ),
-            Self::CardNotAccepted => Text::new(
-                "Use a card that this portal accepts, or ask its operator.",
-                "Utilisez une carte acceptée par ce portail, ou contactez son exploitant.",
-            ),
-            Self::NotACard => Text::new(
-                "Sign in with your professional card; a software certificate is not one.",
-                "Connectez-vous avec votre carte professionnelle ; un certificat logiciel n’en est \
-                 pas une.",
-            ),
-            Self::CardOfOtherEnvironment => Text::new(
-                "Use your own card on the real service, and a test card on a test service.",
-                "Utilisez votre propre carte sur le service réel, et une carte de test sur un \
-                 service de test.",
-            ),
-            Self::CardFamilyNotAccepted => Text::new(
-                "Use your personal professional card, or ask the portal's operator which cards it \
-                 accepts.",
-                "Utilisez votre carte professionnelle nominative, ou demandez à l’exploitant du \
-                 portail quelles cartes il accepte.",
-            ),
-            Self::IdentifierNotAccepted => Text::new(
-                "If you have a newer card, use it. Else ask the card's issuer for one with your \
-                 present national number.",
-                "Si vous avez une carte plus récente, utilisez-la. Sinon, demandez à l’émetteur \
-                 une carte portant votre numéro national actuel.",
-            ),
-            Self::ProfessionNotAccepted => Text::new(
-                "If your profession on the card is out of date, have it corrected by your register \
-                 and order a new card. Else ask the portal's operator.",
-                "Si la profession portée par la carte n’est plus la vôtre, faites-la corriger par \
-                 votre ordre ou votre registre et commandez une nouvelle carte. Sinon, contactez \
-                 l’exploitant du portail.",
-            ),
+            Self::CardNotAccepted
+            | Self::NotACard
+            | Self::CardOfOtherEnvironment
+            | Self::CardFamilyNotAccepted
+            | Self::IdentifierNotAccepted
+            | Self::ProfessionNotAccepted => refused_card::advice(self),
             Self::PresenceMissing => Text::new(
                 "Leave the card in the reader, check the network, then try again.",
                 "Laissez la carte dans le lecteur, vérifiez le réseau, puis réessayez.",

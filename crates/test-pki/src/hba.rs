@@ -1,7 +1,7 @@
 //! The German health professional's card (Heilberufsausweis): certificate C.HP.AUT.
 //!
-//! Shape: gemSpec_PKI tables Tab_PKI_268 (certificate), Tab_PKI_226 (admission), GS-A_4589 (names of
-//! test cards).
+//! Shape: gemSpec_PKI tables Tab_PKI_268 (certificate) and Tab_PKI_226 (admission), GS-A_4589
+//! (names of test cards).
 
 use time::OffsetDateTime;
 use x509_cert::der::asn1::{ObjectIdentifier, PrintableStringRef, Utf8StringRef};

@@ -19,8 +19,8 @@ fn store(pki: &TestPki) -> TrustStore {
     )
 }
 
-/// Attack A9. Two PKIs of the same names: only their keys tell a test card from a real one, even when its
-/// issuer leaves the test mark out.
+/// Attack A9. Two PKIs of the same names: only their keys tell a test card from a real one, even
+/// when its issuer leaves the test mark out.
 #[test]
 fn a_card_of_the_test_pki_is_no_card_in_production_whatever_it_says() {
     let production = TestPki::fast(TestPki::SHARED_AT).unwrap();

@@ -104,8 +104,8 @@ pub(super) const REFUSALS: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "Sign in with your professional card. A software certificate on this computer does not \
-                 take its place.",
+                "Sign in with your professional card. A software certificate on this computer does \
+                 not take its place.",
                 "Connectez-vous avec votre carte professionnelle. Un certificat logiciel installé \
                  sur cet ordinateur ne la remplace pas.",
             ),
@@ -142,10 +142,10 @@ pub(super) const REFUSALS: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "Use your personal professional card. If you have none, ask the portal's operator which \
-                 cards it accepts.",
-                "Utilisez votre carte professionnelle nominative. Si vous n’en avez pas, demandez à \
-                 l’exploitant du portail quelles cartes il accepte.",
+                "Use your personal professional card. If you have none, ask the portal's operator \
+                 which cards it accepts.",
+                "Utilisez votre carte professionnelle nominative. Si vous n’en avez pas, demandez \
+                 à l’exploitant du portail quelles cartes il accepte.",
             ),
             ASK_SUPPORT,
         ],
@@ -161,8 +161,8 @@ pub(super) const REFUSALS: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "Your card names you by a number that this service does not take. If you have a newer \
-                 card, use it; else ask the card's issuer for one with your present national \
+                "Your card names you by a number that this service does not take. If you have a \
+                 newer card, use it; else ask the card's issuer for one with your present national \
                  number.",
                 "Votre carte vous désigne par un numéro que ce service n’accepte pas. Si vous avez \
                  une carte plus récente, utilisez-la ; sinon, demandez à l’émetteur une carte \
@@ -182,8 +182,8 @@ pub(super) const REFUSALS: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "If the profession on your card is out of date, have it corrected by your register and \
-                 order a new card. If it is right, ask the portal's operator.",
+                "If the profession on your card is out of date, have it corrected by your register \
+                 and order a new card. If it is right, ask the portal's operator.",
                 "Si la profession portée par votre carte n’est plus la vôtre, faites-la corriger \
                  par votre ordre ou votre registre et commandez une nouvelle carte. Si elle est \
                  exacte, contactez l’exploitant du portail.",
