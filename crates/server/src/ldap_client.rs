@@ -10,10 +10,10 @@
 mod answer_gate;
 mod search_request;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use ldap3::{DerefAliases, LdapConnAsync, LdapConnSettings, Scope, SearchOptions, StdStream};
-use native_tls::TlsConnector;
+use native_tls::{Protocol, TlsConnector};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -87,7 +87,14 @@ pub(crate) enum LdapError {
 /// # Errors
 /// [`LdapError`] when there is no whole value within `budget`.
 pub(crate) async fn fetch(url: &Url, budget: Budget) -> Result<Vec<u8>, LdapError> {
-    fetch_trusting(url, budget, TlsConnector::new).await
+    fetch_trusting(url, budget, system_trust).await
+}
+
+/// The machine's own trust store: a directory's certificate is no card's.
+fn system_trust() -> native_tls::Result<TlsConnector> {
+    TlsConnector::builder()
+        .min_protocol_version(Some(Protocol::Tlsv12))
+        .build()
 }
 
 async fn fetch_trusting(
