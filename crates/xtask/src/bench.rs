@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: the measurements behind docs/performance.md, with the machine they ran on.
 
+mod peers;
+
 use std::fs;
 use std::process::Command;
 
@@ -13,23 +15,34 @@ struct Bench {
     name: &'static str,
     package: &'static str,
     purpose: &'static str,
+    /// Whether other people's libraries run on the same inputs in a workspace of their own.
+    has_peers: bool,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
         purpose: "CPU time of the server's decisions in a login, beside its bare signatures",
+        has_peers: false,
     },
     Bench {
         name: "login_over_http",
         package: "cardea-server",
         purpose: "CPU time of the whole server program a login",
+        has_peers: false,
     },
     Bench {
         name: "sign_in_time",
         package: "cardea-agent",
         purpose: "time of the agent beside that of the bare card, and the commands to the card",
+        has_peers: false,
+    },
+    Bench {
+        name: "pki",
+        package: "cardea-pki",
+        purpose: "paths, lists and look-ups beside OpenSSL, webpki and x509-parser",
+        has_peers: true,
     },
 ];
 
@@ -47,17 +60,30 @@ pub fn run(names: &[&str]) -> Result<()> {
         build.args(["--package", bench.package, "--bench", bench.name]);
     }
     process::run(&mut build)?;
+    if chosen.iter().any(|bench| bench.has_peers) {
+        output::step("building the peers");
+        process::run(&mut peers::build())?;
+    }
     output::result(&machine());
     for bench in chosen {
         output::step(&format!("{}: {}", bench.name, bench.purpose));
         let mut command = workspace::cargo();
         command.args(["bench", "--locked", "--quiet"]);
         command.args(["--package", bench.package, "--bench", bench.name]);
-        // The tables go straight to our stdout.
-        let status = command.status().context("can't start `cargo bench`")?;
-        if !status.success() {
-            bail!("`{}` failed ({status})", process::describe(&command));
+        if bench.has_peers {
+            peers::run(&mut command)?;
+        } else {
+            run_bench(&mut command)?;
         }
+    }
+    Ok(())
+}
+
+/// Runs one measurement, whose tables go straight to our stdout.
+fn run_bench(command: &mut Command) -> Result<()> {
+    let status = command.status().context("can't start `cargo bench`")?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", process::describe(command));
     }
     Ok(())
 }
