@@ -1,7 +1,7 @@
 //! Fetching from Debian's slapd, and from impostors that answer as they please
 //! (attacks A20 and B12).
 
-mod directory;
+pub(crate) mod directory;
 mod impostor;
 
 use std::time::{Duration, Instant};

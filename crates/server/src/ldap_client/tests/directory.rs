@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use url::Url;
 
 /// Names as they stand in addresses: with encoded spaces, and a comma inside a value.
-pub(super) const ENTRY_NAME: &str =
+pub(crate) const ENTRY_NAME: &str =
     "cn=AC%20IGC-SANTE%20FORT%20PERSONNES%20TEST,ou=AC%20RACINE%5C,%20TEST,o=ASIP-SANTE,c=FR";
 pub(super) const WITHOUT_DELTA_NAME: &str = "ou=AC%20RACINE%5C%2C%20TEST,o=ASIP-SANTE,c=FR";
 pub(super) const REFERRAL_NAME: &str = "ou=ELSEWHERE,o=ASIP-SANTE,c=FR";
@@ -30,7 +30,7 @@ pub(super) const ABSENT_NAME: &str = "cn=NOBODY,o=ASIP-SANTE,c=FR";
 const SCHEMAS: [&str; 2] = ["/etc/ldap/schema", "/etc/openldap/schema"];
 const START_TRIES: usize = 3;
 
-pub(super) struct Directory {
+pub(crate) struct Directory {
     // Ends before its folder does.
     server: Server,
     certificate: X509,
@@ -45,7 +45,7 @@ struct Server {
 
 impl Directory {
     /// Starts a directory whose authority has these two lists.
-    pub(super) fn start(full: &[u8], delta: &[u8]) -> Self {
+    pub(crate) fn start(full: &[u8], delta: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let certificate = write_certificate(folder.path());
         write_configuration(folder.path());
@@ -70,7 +70,7 @@ impl Directory {
         }
     }
 
-    pub(super) fn url(&self, name: &str, rest: &str) -> Url {
+    pub(crate) fn url(&self, name: &str, rest: &str) -> Url {
         let port = self.server.port;
         Url::parse(&format!("ldap://127.0.0.1:{port}/{name}?{rest}")).unwrap()
     }

@@ -54,6 +54,37 @@ async fn a_hanging_responder_costs_half_the_budget_where_a_list_speaks() {
 }
 
 #[tokio::test]
+async fn a_responder_that_trickles_or_never_ends_costs_no_more_either() {
+    for canary in [
+        Canary::trickling().await,
+        Canary::endless().await,
+        Canary::announcing().await,
+    ] {
+        let (world, card) = world_with(&canary, SourcePreference::OcspOnly).await;
+        let fetcher = world.fetcher();
+        let began = Instant::now();
+        let judged = world.judge(&fetcher, &card).await;
+        assert_eq!(judged, Err("pki.revocation_unreachable"));
+        assert!(began.elapsed() < BUDGET + SLACK);
+        assert_eq!(canary.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_says_it_is_larger_than_any_list_is_not_read() {
+    let mut world = World::new(SourcePreference::CrlOnly).await;
+    let canary = Canary::announcing().await;
+    world.allow(&canary.address.to_string());
+    let url = format!("http://{}/list.crl", canary.address);
+    let card = world.card_naming(vec![distribution_points(&[&url])]);
+    // It ends long before the time does.
+    let began = Instant::now();
+    let judged = world.judge(&world.fetcher(), &card).await;
+    assert_eq!(judged, Err("pki.revocation_unreachable"));
+    assert!(began.elapsed() < super::world::AMPLE / 2);
+}
+
+#[tokio::test]
 async fn a_hanging_publisher_costs_the_budget() {
     let mut world = World::new(SourcePreference::CrlOnly).await;
     world.config.time_budget_ms = BUDGET_MS;

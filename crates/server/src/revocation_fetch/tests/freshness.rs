@@ -5,6 +5,8 @@ use cardea_test_pki::{CrlSpec, TestPki};
 use time::ext::NumericalDuration;
 
 use super::world::{AUTHORITY, Card, START, World, distribution_points, freshest_crl, list_path};
+use crate::config::HostAndPort;
+use crate::ldap_client::tests::directory::{Directory, ENTRY_NAME};
 
 const DELTA_PATH: &str = "/CRL/delta.crl";
 
@@ -107,6 +109,39 @@ async fn the_first_login_waits_for_a_delta_list_and_heeds_it() {
     let judged = world.judge(&fetcher, &card).await;
     assert_eq!(judged, Err("pki.certificate_revoked"));
     assert!(world.judge(&fetcher, &other).await.is_ok());
+}
+
+/// As the French health professionals' authorities do: complete lists at a web server, deltas in
+/// a directory alone.
+#[tokio::test]
+async fn a_delta_list_comes_from_a_directory() {
+    let mut world = World::new(SourcePreference::CrlOnly).await;
+    let list = format!("{}{}", world.publisher.base_url(), list_path(AUTHORITY));
+    let lost = world.card_naming(vec![distribution_points(&[&list])]);
+    let other = world.card_naming(vec![distribution_points(&[&list])]);
+    let authority = world.pki.authority(AUTHORITY).unwrap();
+    let mut delta = world.list(AUTHORITY, 2, &[&lost.issued]);
+    delta.delta_base = Some(1);
+    let directory = Directory::start(b"not asked for", &authority.crl(&delta).unwrap());
+    let attribute = "deltaRevocationList;binary?base?objectClass=pkiCA";
+    let url = directory.url(ENTRY_NAME, attribute);
+    // The complete list says where its deltas are (RFC 5280 section 5.2.6).
+    let mut complete = world.list(AUTHORITY, 1, &[]);
+    complete.extra_extensions = vec![freshest_crl(&[url.as_str()])];
+    let complete = authority.crl(&complete).unwrap();
+    world.publisher.put(&list_path(AUTHORITY), complete);
+
+    let judged = world.judge(&world.fetcher(), &lost).await;
+    assert!(judged.is_ok(), "nobody allowed the directory");
+    world.allow(&HostAndPort::of(&url).unwrap().to_string());
+    let fetcher = world.fetcher();
+    let judged = world.judge(&fetcher, &lost).await;
+    assert_eq!(judged, Err("pki.certificate_revoked"));
+    assert!(world.judge(&fetcher, &other).await.is_ok());
+    // Without the directory a restart still knows what it said.
+    drop(directory);
+    let judged = world.judge(&world.fetcher(), &lost).await;
+    assert_eq!(judged, Err("pki.certificate_revoked"));
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cardea_test_pki::{IssuedCertificate, OcspSpec, OcspStatus, TestPki};
-use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::world::START;
@@ -177,7 +177,20 @@ impl Content {
     }
 }
 
-/// A listener that never answers, and counts who came.
+/// What a listener does with a connection.
+#[derive(Clone, Copy, Debug)]
+enum Manner {
+    Silent,
+    Closing,
+    /// An octet of the answer now and then.
+    Trickling,
+    /// An answer that never ends.
+    Endless,
+    /// An answer that says that it is long.
+    Announcing,
+}
+
+/// A listener that never answers well, and counts who came.
 pub(super) struct Canary {
     pub(super) address: SocketAddr,
     connections: Arc<Mutex<usize>>,
@@ -186,29 +199,39 @@ pub(super) struct Canary {
 impl Canary {
     /// Takes connections and says nothing on them.
     pub(super) async fn silent() -> Self {
-        Self::start(false).await
+        Self::start(Manner::Silent).await
     }
 
     /// Takes connections and ends them.
     pub(super) async fn closing() -> Self {
-        Self::start(true).await
+        Self::start(Manner::Closing).await
     }
 
-    async fn start(is_closing: bool) -> Self {
+    /// Gives an octet every few milliseconds, for ever.
+    pub(super) async fn trickling() -> Self {
+        Self::start(Manner::Trickling).await
+    }
+
+    /// Gives octets as fast as they are taken, for ever.
+    pub(super) async fn endless() -> Self {
+        Self::start(Manner::Endless).await
+    }
+
+    /// Says that a hundred megabytes will come.
+    pub(super) async fn announcing() -> Self {
+        Self::start(Manner::Announcing).await
+    }
+
+    async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(Mutex::new(0));
         let count = Arc::clone(&connections);
         tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
+            while let Ok((stream, _)) = listener.accept().await {
                 *count.lock().unwrap() += 1;
-                if !is_closing {
-                    tokio::spawn(async move {
-                        // Until the other side gives up.
-                        let mut sink = Vec::new();
-                        let _ = stream.read_to_end(&mut sink).await;
-                    });
-                }
+                // Until the other side gives up.
+                tokio::spawn(async move { misbehave(stream, manner).await });
             }
         });
         Self {
@@ -219,5 +242,36 @@ impl Canary {
 
     pub(super) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
+    }
+}
+
+async fn misbehave(mut stream: TcpStream, manner: Manner) -> std::io::Result<()> {
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n";
+    match manner {
+        Manner::Closing => Ok(()),
+        Manner::Silent => {
+            let mut sink = Vec::new();
+            stream.read_to_end(&mut sink).await.map(|_| ())
+        }
+        Manner::Trickling => {
+            stream.write_all(&[HEAD, b"\r\n"].concat()).await?;
+            loop {
+                stream.write_all(b"x").await?;
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }
+        Manner::Endless => {
+            stream.write_all(&[HEAD, b"\r\n"].concat()).await?;
+            loop {
+                stream.write_all(&[b'x'; 16_384]).await?;
+            }
+        }
+        Manner::Announcing => {
+            stream
+                .write_all(&[HEAD, b"Content-Length: 104857600\r\n\r\nx"].concat())
+                .await?;
+            let mut sink = Vec::new();
+            stream.read_to_end(&mut sink).await.map(|_| ())
+        }
     }
 }
