@@ -144,7 +144,7 @@ impl Crl {
     /// delta list may take a revocation back. [`super::check_revocation`] decides.
     ///
     /// # Errors
-    /// [`Error::CryptoFailed`] when OpenSSL can't compare two names.
+    /// [`Error::Cryptography`] when OpenSSL cannot compare two names.
     pub fn has_entry_for(&self, certificate: &Certificate) -> Result<bool, Error> {
         Ok(self.find(certificate)?.is_some())
     }

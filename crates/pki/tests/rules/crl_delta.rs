@@ -105,105 +105,104 @@ fn a_delta_list_brings_a_complete_list_up_to_date() {
     assert_eq!(lists.judge(&[&lists.delta]), UNKNOWN, "attack B5: alone");
 }
 
-/// Attack B5, RFC 5280 sections 5.2.4 (a) to (d) and 6.3.3 (c).
+/// A change of the lists; they are judged where the complete one has ended.
+type Change = fn(&mut Lists);
+
+fn each_has_its_outcome(cases: &[(&str, Change, Result<i64, &str>)]) {
+    for (what, change, expected) in cases {
+        assert_eq!(Lists::with_ended(change), *expected, "{what}");
+    }
+}
+
+/// Attack B5, RFC 5280 section 5.2.4 (c) and (d).
 #[test]
-fn a_delta_list_completes_only_the_lists_it_was_made_for() {
-    let own_key = |lists: &Lists| authority_key_identifier(&lists.baseline.issuing.key);
-    let other_key = authority_key_identifier(&p256());
-    for (what, outcome, expected) in [
+fn a_delta_list_completes_a_list_with_a_fitting_number() {
+    each_has_its_outcome(&[
+        ("starts there", |_| {}, Ok(HOUR / 2)),
         (
             "starts earlier",
-            Lists::with_ended(|lists| lists.delta.set(base_number(7))),
+            |lists| lists.delta.set(base_number(7)),
             Ok(HOUR / 2),
         ),
         (
             "starts later",
-            Lists::with_ended(|lists| lists.delta.set(base_number(101))),
+            |lists| lists.delta.set(base_number(101)),
             STALE,
         ),
         (
             "has no number",
-            Lists::with_ended(|lists| {
-                lists.delta.tbs.crl_extensions = Some(vec![base_number(100)])
-            }),
+            |lists| lists.delta.tbs.crl_extensions = Some(vec![base_number(100)]),
             STALE,
         ),
         (
             "has the same number",
-            Lists::with_ended(|lists| lists.delta.set(number(100))),
+            |lists| lists.delta.set(number(100)),
             STALE,
         ),
         (
             "has a lower number",
-            Lists::with_ended(|lists| lists.delta.set(number(99))),
+            |lists| lists.delta.set(number(99)),
             STALE,
         ),
         (
             "the list has none",
-            Lists::with_ended(|lists| lists.complete.tbs.crl_extensions = None),
-            STALE,
-        ),
-        (
-            "of another scope",
-            Lists::with_ended(|lists| {
-                lists
-                    .delta
-                    .set(scope(|point| point.only_contains_user_certs = true));
-            }),
-            STALE,
-        ),
-        (
-            "both of one scope",
-            Lists::with_ended(|lists| {
-                for list in [&mut lists.complete, &mut lists.delta] {
-                    list.set(scope(|point| point.only_contains_user_certs = true));
-                }
-            }),
-            Ok(HOUR / 2),
-        ),
-        (
-            "of another key",
-            Lists::with_ended(|lists| lists.delta.key = p256()),
-            STALE,
-        ),
-        (
-            "one key identifier",
-            Lists::with_ended(|lists| {
-                let identifier = own_key(lists);
-                lists.complete.set(identifier.clone());
-                lists.delta.set(identifier);
-            }),
-            Ok(HOUR / 2),
-        ),
-        (
-            "two key identifiers",
-            Lists::with_ended(|lists| {
-                let identifier = own_key(lists);
-                lists.complete.set(identifier);
-                lists.delta.set(other_key);
-            }),
-            STALE,
-        ),
-        (
-            "only one has an identifier",
-            Lists::with_ended(|lists| {
-                let identifier = own_key(lists);
-                lists.delta.set(identifier);
-            }),
+            |lists| lists.complete.tbs.crl_extensions = None,
             STALE,
         ),
         (
             "has ended as well",
-            Lists::with_ended(|lists| {
-                lists
-                    .delta
-                    .window(NOW - Duration::hours(3), Some(NOW - Duration::MINUTE));
-            }),
+            |lists| {
+                let ended = Some(NOW - Duration::MINUTE);
+                lists.delta.window(NOW - Duration::hours(3), ended);
+            },
             STALE,
         ),
-    ] {
-        assert_eq!(outcome, expected, "{what}");
+    ]);
+}
+
+/// RFC 5280 section 6.3.3 (c) and (h).
+#[test]
+fn a_delta_list_completes_a_list_of_its_own_scope_and_key() {
+    fn limit(list: &mut ListDraft) {
+        list.set(scope(|point| point.only_contains_user_certs = true));
     }
+    fn identify(list: &mut ListDraft) {
+        let identifier = authority_key_identifier(&list.key);
+        list.set(identifier);
+    }
+    each_has_its_outcome(&[
+        ("of another scope", |lists| limit(&mut lists.delta), STALE),
+        (
+            "both of one scope",
+            |lists| {
+                limit(&mut lists.complete);
+                limit(&mut lists.delta);
+            },
+            Ok(HOUR / 2),
+        ),
+        ("of another key", |lists| lists.delta.key = p256(), STALE),
+        (
+            "one key identifier",
+            |lists| {
+                identify(&mut lists.complete);
+                identify(&mut lists.delta);
+            },
+            Ok(HOUR / 2),
+        ),
+        (
+            "two key identifiers",
+            |lists| {
+                identify(&mut lists.complete);
+                lists.delta.set(authority_key_identifier(&p256()));
+            },
+            STALE,
+        ),
+        (
+            "only one has an identifier",
+            |lists| identify(&mut lists.delta),
+            STALE,
+        ),
+    ]);
 }
 
 #[test]

@@ -10,7 +10,6 @@ use time::Duration;
 use x509_cert::certificate::Version;
 use x509_cert::der::asn1::{Any, BitString};
 use x509_cert::der::{Decode, Encode, Reader, SliceReader};
-use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::CrlDistributionPoints;
 use x509_cert::ext::pkix::crl::CrlReason;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
@@ -57,121 +56,98 @@ fn bytes_that_are_not_one_der_list_are_refused() {
     assert_eq!(parsed.this_update(), NOW - Duration::HOUR);
 }
 
-/// Every deviation inside the list, where one parser might stop and another go on.
-#[test]
-fn nothing_inside_a_list_is_stepped_over() {
-    let baseline = Baseline::new();
-    let mut list = ListDraft::of(&baseline.issuing);
+/// A list with one entry, which a test then changes.
+fn listing() -> ListDraft {
+    let mut list = ListDraft::of(&Baseline::new().issuing);
     list.revoke(
         &SerialNumber::new(&[9]).unwrap(),
         Some(CrlReason::Superseded),
     );
-    let changed = |change: &dyn Fn(&mut ListDraft)| {
-        let mut list = list.clone();
-        change(&mut list);
-        list.der()
-    };
-    let entry_with = |extensions: Vec<Extension>| {
-        changed(&|list| list.entry(&SerialNumber::new(&[8]).unwrap(), Some(extensions.clone())))
-    };
-    let reason = |value: &[u8]| raw_extension("2.5.29.21", false, value);
+    list
+}
+
+fn is_readable(der: &[u8]) -> bool {
+    match Crl::parse(der).map_err(|error| error.code()) {
+        Ok(_) => true,
+        Err("pki.crl_malformed") => false,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Each deviation inside an entry, where one parser might stop and another go on.
+#[test]
+fn nothing_inside_an_entry_is_stepped_over() {
+    let der = listing().der();
     let patched = |from: &[u8], to: &[u8]| {
-        let mut der = list.der();
+        let mut der = der.clone();
         let place = der.windows(from.len()).position(|window| window == from);
         der[place.expect("the bytes")..][..to.len()].copy_from_slice(to);
         der
     };
-    // The entry: SEQUENCE, INTEGER 9, GeneralizedTime 20250530…Z, extensions.
+    // INTEGER 9 and a GeneralizedTime.
     let date = b"\x02\x01\x09\x18\x0f20250530120000Z";
     let with_date = |text: &[u8; 15]| patched(date, &[&date[..5], text].concat());
-    for (what, der, readable) in [
-        ("as it is", list.der(), true),
+    for (what, der, expected) in [
+        ("as it is", der.clone(), true),
         ("the same date", with_date(b"20250530120000Z"), true),
         ("a month 13", with_date(b"20251330120000Z"), false),
         ("a local time", with_date(b"2025053012+0100"), false),
         (
-            "a serial number in two octets",
+            "a shorter date",
             patched(date, b"\x02\x01\x09\x18\x0e"),
             false,
         ),
         ("another tag", patched(date, b"\x04\x01\x09"), false),
-        (
-            "a known reason",
-            entry_with(vec![reason(&[10, 1, 4])]),
-            true,
-        ),
-        (
-            "an unknown reason",
-            entry_with(vec![reason(&[10, 1, 77])]),
-            true,
-        ),
-        (
-            "a reason of two octets",
-            entry_with(vec![reason(&[10, 2, 0, 4])]),
-            false,
-        ),
-        (
-            "a reason as INTEGER",
-            entry_with(vec![reason(&[2, 1, 4])]),
-            false,
-        ),
-        (
-            "bytes after the reason",
-            entry_with(vec![reason(&[10, 1, 4, 0])]),
-            false,
-        ),
+        ("an empty number", patched(date, b"\x02\x00\x09"), false),
+    ] {
+        assert_eq!(is_readable(&der), expected, "{what}");
+    }
+}
+
+#[test]
+fn nothing_inside_an_entrys_extensions_is_stepped_over() {
+    let reason = |value: &[u8]| raw_extension("2.5.29.21", false, value);
+    let invalidity = |value: &[u8]| raw_extension("2.5.29.24", false, value);
+    for (what, extensions, expected) in [
+        ("a known reason", vec![reason(&[10, 1, 4])], true),
+        ("an unknown reason", vec![reason(&[10, 1, 77])], true),
+        ("two octets", vec![reason(&[10, 2, 0, 4])], false),
+        ("an INTEGER", vec![reason(&[2, 1, 4])], false),
+        ("bytes behind", vec![reason(&[10, 1, 4, 0])], false),
         (
             "two reasons",
-            entry_with(vec![reason(&[10, 1, 4]), reason(&[10, 1, 8])]),
+            vec![reason(&[10, 1, 4]), reason(&[10, 1, 8])],
             false,
         ),
-        (
-            "an invalidity date",
-            entry_with(vec![raw_extension(
-                "2.5.29.24",
-                false,
-                b"\x18\x0f20250530120000Z",
-            )]),
-            true,
-        ),
-        (
-            "an invalidity date of no form",
-            entry_with(vec![raw_extension("2.5.29.24", false, b"\x18\x01Z")]),
-            false,
-        ),
-        (
-            "a negative number",
-            changed(&|list| list.set(raw_extension("2.5.29.20", false, &[2, 1, 0xff]))),
-            false,
-        ),
-        (
-            "a scope of no form",
-            changed(&|list| list.set(raw_extension("2.5.29.28", true, &[4, 0]))),
-            false,
-        ),
-        (
-            "a base of no form",
-            changed(&|list| list.set(raw_extension("2.5.29.27", true, &[5, 0]))),
-            false,
-        ),
-        (
-            "version 1 with extensions",
-            changed(&|list| list.tbs.version = Version::V1),
-            false,
-        ),
-        (
-            "version 3",
-            changed(&|list| list.tbs.version = Version::V3),
-            false,
-        ),
+        ("a date", vec![invalidity(b"\x18\x0f20250530120000Z")], true),
+        ("no date", vec![invalidity(b"\x18\x01Z")], false),
     ] {
-        let code = Crl::parse(&der).map(|_| ()).map_err(|error| error.code());
-        let expected = if readable {
-            Ok(())
-        } else {
-            Err("pki.crl_malformed")
-        };
-        assert_eq!(code, expected, "{what}");
+        let mut list = listing();
+        list.entry(&SerialNumber::new(&[8]).unwrap(), Some(extensions));
+        assert_eq!(is_readable(&list.der()), expected, "{what}");
+    }
+}
+
+#[test]
+fn nothing_inside_a_lists_extensions_is_stepped_over() {
+    for (what, oid, value, expected) in [
+        ("a number", "2.5.29.20", &[2, 1, 7][..], true),
+        ("a negative number", "2.5.29.20", &[2, 1, 0xff], false),
+        ("a number of no form", "2.5.29.20", &[4, 1, 7], false),
+        ("a scope of no form", "2.5.29.28", &[4, 0], false),
+        ("a base of no form", "2.5.29.27", &[5, 0], false),
+        ("points of no form", "2.5.29.46", &[5, 0], false),
+        ("a key of no form", "2.5.29.35", &[5, 0], false),
+        ("what nobody knows", "1.2.3.4", &[5, 0], true),
+    ] {
+        let mut list = listing();
+        list.set(raw_extension(oid, false, value));
+        assert_eq!(is_readable(&list.der()), expected, "{what}");
+    }
+    for version in [Version::V1, Version::V3] {
+        let mut list = listing();
+        list.tbs.version = version;
+        assert!(!is_readable(&list.der()), "{version:?} with extensions");
     }
 }
 

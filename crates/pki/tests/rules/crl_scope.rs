@@ -15,8 +15,11 @@ use x509_cert::ext::pkix::crl::dp::{
 };
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
-const UNKNOWN: Result<(), &str> = Err("pki.revocation_unknown");
-const REVOKED: Result<(), &str> = Err("pki.certificate_revoked");
+type Outcome = Result<(), &'static str>;
+
+const UNKNOWN: Outcome = Err("pki.revocation_unknown");
+const REVOKED: Outcome = Err("pki.certificate_revoked");
+const ISSUING: &str = "CN=AC ESSAI PERSONNES,O=ESSAI,C=FR";
 
 /// Attack B4.
 #[test]
@@ -79,85 +82,54 @@ fn point_at(names: DistributionPointName, reasons: Option<ReasonFlags>) -> Distr
     }
 }
 
-/// Names are compared by RFC 5280 section 7.1, addresses by their characters. PKITS 4.14.5 to
-/// 4.14.9 have the points that are named relative to their issuer.
+/// Judges a card with a point of one name by a list with a point of another.
+fn at_points(of_card: DistributionPointName, of_list: DistributionPointName) -> Outcome {
+    let mut baseline = Baseline::new();
+    baseline.card.set(points_of(vec![point_at(of_card, None)]));
+    let mut list = ListDraft::of(&baseline.issuing);
+    list.set(scope(|point| point.distribution_point = Some(of_list)));
+    let lists = [&list, &ListDraft::of(&baseline.root)];
+    check(&baseline, lists.map(ListDraft::crl).to_vec())
+}
+
 #[test]
-fn a_list_speaks_only_for_its_distribution_point() {
-    let outcome = |of_card: DistributionPointName, of_list: DistributionPointName| {
-        let mut baseline = Baseline::new();
-        baseline.card.set(points_of(vec![point_at(of_card, None)]));
-        let mut list = ListDraft::of(&baseline.issuing);
-        list.set(scope(|point| point.distribution_point = Some(of_list)));
-        let lists = [&list, &ListDraft::of(&baseline.root)];
-        check(&baseline, lists.map(ListDraft::crl).to_vec())
-    };
-    let mail = GeneralName::Rfc822Name(Ia5String::new("a@igc.test").expect("ASCII"));
-    let other = url("http://igc.test/x.crl");
+fn a_list_speaks_only_for_the_address_it_names() {
+    let mail = || GeneralName::Rfc822Name(Ia5String::new("a@igc.test").expect("ASCII"));
+    let other = || url("http://igc.test/x.crl");
     let web = || full(&[url(CRL_URL)]);
-    // The issuing authority's name with another relative name below it.
-    let below = directory("CN=CRL1,CN=AC ESSAI PERSONNES,O=ESSAI,C=FR");
-    let shouted = directory("CN=CRL1,CN=ac  essai personnes,O=essai,C=fr");
-    for (what, of_card, of_list, expected) in [
-        ("the same address", web(), web(), Ok(())),
-        ("another address", web(), full(&[other.clone()]), UNKNOWN),
-        (
-            "one of two in common",
-            web(),
-            full(&[other, url(CRL_URL)]),
-            Ok(()),
-        ),
-        (
-            "upper case",
-            web(),
-            full(&[url(&CRL_URL.to_uppercase())]),
-            UNKNOWN,
-        ),
-        ("named otherwise", web(), full(&[mail.clone()]), UNKNOWN),
-        (
-            "mail and mail",
-            full(&[mail.clone()]),
-            full(&[mail]),
-            Ok(()),
-        ),
-        (
-            "the same directory name",
-            full(&[below.clone()]),
-            full(&[shouted]),
-            Ok(()),
-        ),
-        (
-            "relative, the card's too",
-            relative("CRL1"),
-            relative("CRL1"),
-            Ok(()),
-        ),
-        (
-            "relative and in full",
-            full(&[below.clone()]),
-            relative("CRL1"),
-            Ok(()),
-        ),
-        (
-            "in full and relative",
-            relative("CRL1"),
-            full(&[below]),
-            Ok(()),
-        ),
-        (
-            "relative, another",
-            relative("CRL1"),
-            relative("CRL2"),
-            UNKNOWN,
-        ),
-        ("relative and an address", web(), relative("CRL1"), UNKNOWN),
-        (
-            "the issuer's own name",
-            web(),
-            full(&[directory("CN=AC ESSAI PERSONNES,O=ESSAI,C=FR")]),
-            Ok(()),
-        ),
+    let upper_case = url(&CRL_URL.to_uppercase());
+    for (what, of_list, expected) in [
+        ("the same", web(), Ok(())),
+        ("another", full(&[other()]), UNKNOWN),
+        ("one in common", full(&[other(), url(CRL_URL)]), Ok(())),
+        ("upper case", full(&[upper_case]), UNKNOWN),
+        ("named otherwise", full(&[mail()]), UNKNOWN),
+        ("relative", relative("CRL1"), UNKNOWN),
+        ("the issuer's name", full(&[directory(ISSUING)]), Ok(())),
     ] {
-        assert_eq!(outcome(of_card, of_list), expected, "{what}");
+        assert_eq!(at_points(web(), of_list), expected, "{what}");
+    }
+    let by_mail = at_points(full(&[mail()]), full(&[mail()]));
+    assert_eq!(by_mail, Ok(()), "any kind of name is compared");
+}
+
+/// Names are compared by RFC 5280 section 7.1. PKITS 4.14.5 to 4.14.9 have the points that are
+/// named relative to their issuer.
+#[test]
+fn a_list_speaks_only_for_the_directory_name_it_has() {
+    let below = || full(&[directory(&format!("CN=CRL1,{ISSUING}"))]);
+    let shouted = full(&[directory("CN=CRL1,CN=ac  essai personnes,O=essai,C=fr")]);
+    let elsewhere = full(&[directory("CN=CRL1,CN=UN AUTRE,O=ESSAI,C=FR")]);
+    let short = || relative("CRL1");
+    for (what, of_card, of_list, expected) in [
+        ("the same", below(), shouted, Ok(())),
+        ("another", below(), elsewhere, UNKNOWN),
+        ("both relative", short(), short(), Ok(())),
+        ("the list relative", below(), short(), Ok(())),
+        ("the card relative", short(), below(), Ok(())),
+        ("relative, another", short(), relative("CRL2"), UNKNOWN),
+    ] {
+        assert_eq!(at_points(of_card, of_list), expected, "{what}");
     }
 }
 
