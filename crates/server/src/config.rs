@@ -24,14 +24,12 @@ pub use self::client::{
     SecretSha256, SigningAlgorithm,
 };
 pub use self::database::DatabaseUrl;
-pub use self::profile::load_profile;
 pub use self::issuer::{AgentUrl, Issuer};
+pub use self::profile::load_profile;
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
 };
-pub use self::trust_anchor::{
-    CardRuleConfig, PolicyOid, TestCardsConfig, TrustAnchorConfig,
-};
+pub use self::trust_anchor::{CardRuleConfig, PolicyOid, TestCardsConfig, TrustAnchorConfig};
 
 /// The whole of `cardea.toml`, with paths made absolute and the client files read in.
 #[derive(Debug, Deserialize)]

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cardea_pki::revocation::KnownResponders;
 use cardea_pki::{Certificate, Evidence, TrustStore};
 use cardea_provider::{Clock, EvidenceRequest, RevocationSource};
 use url::Url;
@@ -47,6 +48,8 @@ pub(crate) struct RevocationFetcher {
     anchors: Arc<[AnchorSettings]>,
     lists: Lists,
     responders: Responders,
+    /// Responders' certificates, which come with every response.
+    known_responders: KnownResponders,
     refused_hosts: Mutex<HashSet<String>>,
 }
 
@@ -111,6 +114,7 @@ impl RevocationFetcher {
                 Arc::clone(&anchors),
             ),
             responders: Responders::new(http, clock),
+            known_responders: KnownResponders::default(),
             anchors,
             refused_hosts: Mutex::default(),
         }

@@ -17,7 +17,8 @@ async fn refused(app: &TestApp, card: &Card) -> String {
 async fn revoked_wins_when_the_responder_says_so() {
     let app = TestApp::start().await;
     let card = Card::pharmacist(&app);
-    app.host.change(|behaviour| behaviour.ocsp = Answer::Revoked);
+    app.host
+        .change(|behaviour| behaviour.ocsp = Answer::Revoked);
     assert_eq!(refused(&app, &card).await, "login.card_revoked");
 }
 
