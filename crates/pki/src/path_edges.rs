@@ -38,35 +38,40 @@ const APPLICATION_DATA: c_int = 0;
 
 /// The certificates of one path, end entity first, as OpenSSL's own objects.
 pub(crate) struct PathEdges<'a> {
+    /// The certificates themselves, on which signatures are checked.
     path: Vec<&'a X509Ref>,
+    /// What OpenSSL is shown of each.
+    shown: &'a [Certificate],
     /// For each certificate below the anchor, whether its signature has been checked before.
     signed: &'a [bool],
 }
 
 impl<'a> PathEdges<'a> {
-    pub(crate) fn new(path: impl Iterator<Item = &'a X509Ref>, signed: &'a [bool]) -> Self {
+    pub(crate) fn new(
+        path: Vec<&'a X509Ref>,
+        shown: &'a [Certificate],
+        signed: &'a [bool],
+    ) -> Self {
         Self {
-            path: path.collect(),
+            path,
+            shown,
             signed,
         }
     }
 
-    /// Each certificate with its depth and the one that issued it.
-    fn pairs(&self) -> impl Iterator<Item = (usize, &'a X509Ref, &'a X509Ref)> {
-        let issuers = self.path.iter().skip(1);
-        let pairs = self.path.iter().zip(issuers).enumerate();
-        pairs.map(|(depth, (subject, issuer))| (depth, *subject, *issuer))
-    }
-
     /// The depth of the first certificate whose signature its issuer's key did not make.
     fn first_forged(&self) -> Option<usize> {
-        self.pairs()
-            .filter(|(depth, ..)| !self.signed.get(*depth).is_some_and(|signed| *signed))
-            .find(|(_, subject, issuer)| {
+        let issuers = self.path.iter().skip(1);
+        self.path
+            .iter()
+            .zip(issuers)
+            .enumerate()
+            .filter(|(depth, _)| !self.signed.get(*depth).is_some_and(|signed| *signed))
+            .find(|(_, (subject, issuer))| {
                 let verified = issuer.public_key().and_then(|key| subject.verify(&key));
                 !verified.unwrap_or(false)
             })
-            .map(|(depth, ..)| depth)
+            .map(|(depth, _)| depth)
     }
 
     /// Whether a chain that OpenSSL followed is this very path.
@@ -74,12 +79,15 @@ impl<'a> PathEdges<'a> {
         chain
             .iter()
             .map(ForeignTypeRef::as_ptr)
-            .eq(self.path.iter().map(|certificate| certificate.as_ptr()))
+            .eq(self.shown.iter().map(|certificate| certificate.as_ptr()))
     }
 
     fn holds(&self, subject: *mut X509, issuer: *mut X509) -> bool {
-        self.pairs()
-            .any(|(_, below, above)| below.as_ptr() == subject && above.as_ptr() == issuer)
+        let issuers = self.shown.iter().skip(1);
+        self.shown
+            .iter()
+            .zip(issuers)
+            .any(|(below, above)| below.as_ptr() == subject && above.as_ptr() == issuer)
     }
 }
 

@@ -4,6 +4,7 @@ mod anchor_stores;
 mod extended_key_usage;
 mod name_constraints;
 mod openssl_verdict;
+mod self_issued;
 
 pub(crate) use anchor_stores::AnchorStores;
 

@@ -1,6 +1,6 @@
 //! OpenSSL's verification of one candidate path against one anchor.
 
-use super::AnchorStores;
+use super::{AnchorStores, self_issued};
 use crate::path_edges::{self, PathEdges};
 use crate::policy::{Conformance, ExplicitPolicy, Inhibit, PathPolicy};
 use crate::{Certificate, Error, Oid, Position, accepted_policies, name};
@@ -31,21 +31,25 @@ pub(super) fn verify(
     let untrusted = || Error::UntrustedAnchor {
         same_name_issuers: 1,
     };
-    let [end_entity, intermediates @ .., anchor] = candidate else {
+    let Some(anchor) = candidate.last() else {
         return Err(untrusted());
     };
     check_name_chaining(candidate)?;
     check_right_to_sign(candidate)?;
     let store = stores.find_or_make(anchor, policy, store_of)?;
+    let shown = shown_to_openssl(candidate)?;
+    let [end_entity, intermediates @ .., _] = shown.as_slice() else {
+        return Err(untrusted());
+    };
     let mut chain = Stack::<X509>::new()?;
     for intermediate in intermediates {
-        chain.push(intermediate.to_openssl())?;
+        chain.push(intermediate.clone())?;
     }
-    let edges = PathEdges::new(candidate.iter().map(Certificate::openssl), signed);
-    let verdict =
-        X509StoreContext::new()?.init(&store, end_entity.openssl(), &chain, |context| {
-            path_edges::with_edges(context, &edges, |context| run_verification(context, &edges))
-        })?;
+    let path = candidate.iter().map(Certificate::openssl).collect();
+    let edges = PathEdges::new(path, &shown, signed);
+    let verdict = X509StoreContext::new()?.init(&store, end_entity, &chain, |context| {
+        path_edges::with_edges(context, &edges, |context| run_verification(context, &edges))
+    })?;
     if verdict.result != X509VerifyResult::OK {
         return Err(refusal(&verdict, candidate));
     }
@@ -53,6 +57,22 @@ pub(super) fn verify(
         return Err(untrusted());
     }
     Ok(verdict.policies)
+}
+
+/// The path's certificates; below the anchor with copies in the place of those that OpenSSL would
+/// misread.
+fn shown_to_openssl(candidate: &[Certificate]) -> Result<Vec<X509>, Error> {
+    let anchor_depth = candidate.len().saturating_sub(1);
+    let mut shown = Vec::with_capacity(candidate.len());
+    for (depth, certificate) in candidate.iter().enumerate() {
+        let stand_in = if depth == anchor_depth {
+            None
+        } else {
+            self_issued::stand_in(certificate)?
+        };
+        shown.push(stand_in.unwrap_or_else(|| certificate.to_openssl()));
+    }
+    Ok(shown)
 }
 
 /// Each issuer name is the next certificate's subject (RFC 5280 section 6.1.3 (a)(4)). OpenSSL

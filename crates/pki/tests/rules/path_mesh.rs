@@ -150,6 +150,50 @@ fn a_rekeyed_authority_is_reached_through_its_self_issued_certificates() {
     assert_eq!(alone, Err("pki.untrusted_anchor"));
 }
 
+/// OpenSSL takes such certificates for self-signed ones where no identifier says otherwise.
+#[test]
+fn a_rekeyed_authority_needs_no_key_identifier() {
+    let (old, new) = (Authority::root("CN=AC,C=FR"), Authority::root("CN=AC,C=FR"));
+    let stranger = Authority::root("CN=AC,C=FR");
+    let card = doctor(&new, &p256()).certificate();
+    let without = |issuer: &Authority| {
+        let mut certified = cross(issuer, &new);
+        certified.draft.remove(AUTHORITY_KEY_IDENTIFIER);
+        certified.certificate()
+    };
+    let of_own_key = |issuer: &Authority| {
+        let mut certified = cross(issuer, &new);
+        certified.draft.set(authority_key_identifier(&new.key));
+        certified.certificate()
+    };
+    let check = |certified: &Certificate, leaf: &Certificate| {
+        let store = TrustStore::new(vec![old.certificate()], vec![certified.clone()]);
+        let outcome = validate_path(leaf, &[], &store, &PathPolicy::rfc5280(), NOW);
+        outcome
+            .map(|path| path.certificates().to_vec())
+            .map_err(|error| error.code())
+    };
+    for certified in [without(&old), of_own_key(&old)] {
+        let found = check(&certified, &card).unwrap();
+        let themselves = [card.clone(), certified.clone()];
+        assert_eq!(found[..2], themselves, "and not their copies");
+        assert!(check(&certified, &certified).is_ok(), "as an end entity");
+    }
+    for forged in [without(&stranger), of_own_key(&stranger)] {
+        let untrusted = Err("pki.untrusted_anchor");
+        assert_eq!(check(&forged, &card), untrusted);
+        assert_eq!(check(&forged, &forged), untrusted);
+    }
+    let mut critical = cross(&old, &new);
+    let mut identifier = authority_key_identifier(&new.key);
+    identifier.critical = true;
+    critical.draft.set(identifier);
+    assert_eq!(
+        check(&critical.certificate(), &card),
+        Err("pki.critical_extension_unknown")
+    );
+}
+
 /// Self-issued certificates count for no path length (RFC 5280 section 4.2.1.9).
 #[test]
 fn a_rekeyed_authority_keeps_its_path_length() {
