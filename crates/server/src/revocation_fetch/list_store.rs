@@ -89,7 +89,7 @@ impl ListStore {
         let user = rustix::process::geteuid().as_raw();
         if !metadata.is_dir() || metadata.uid() != user {
             return Err(io::Error::other(
-                "it is not a folder of this program's user; whoever owns it could put old lists back",
+                "it is not this user's folder; its owner could put old lists back",
             ));
         }
         if metadata.mode() & 0o077 != 0 {
