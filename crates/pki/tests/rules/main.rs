@@ -24,6 +24,8 @@ mod crl_rollback;
 #[cfg(test)]
 mod crl_scope;
 #[cfg(test)]
+mod crl_signature;
+#[cfg(test)]
 mod crl_signer;
 #[cfg(test)]
 mod evidence;
