@@ -5,6 +5,8 @@
 //! `ocsp_responses_exceptions.md`.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test may fail by panicking where its data is not as described"
 )]
 
