@@ -9,7 +9,7 @@
 use crate::{Certificate, Error, name};
 use openssl::x509::X509;
 use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
-use x509_cert::der::{Decode, Encode};
+use x509_cert::der::{Decode, Encode, ErrorKind};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::AuthorityKeyIdentifier;
 use x509_cert::serial_number::SerialNumber;
@@ -37,6 +37,10 @@ pub(super) fn stand_in(certificate: &Certificate) -> Result<Option<X509>, Error>
 /// one of a key.
 fn contradicting_copy(certificate: &Certificate) -> x509_cert::der::Result<Vec<u8>> {
     let mut copy = x509_cert::Certificate::from_der(certificate.der())?;
+    // Whatever else OpenSSL reads in the copy must be what the certificate says.
+    if copy.to_der()? != certificate.der() {
+        return Err(ErrorKind::Failed.into());
+    }
     let other_serial = if certificate.serial() == [1] { 2 } else { 1 };
     let other_key = certificate
         .authority_key_identifier()
