@@ -88,10 +88,23 @@ fn walk(der: &[u8]) -> Option<Walk> {
     })
 }
 
+/// The index finds what the walk finds.
+fn check_look_up(list: &Crl, walk: &Walk) {
+    let card = world::CARD_PATH.end_entity();
+    let found = list.has_entry_for(card).expect("names compare");
+    assert!(!found || walk.names_the_serial, "an entry from nowhere");
+    let is_plain = !walk.is_indirect && list.issuer().der() == card.issuer().der();
+    assert!(
+        found || !walk.names_the_serial || !is_plain,
+        "an entry is not found"
+    );
+}
+
 fn check_verdict(der: &[u8], list: Crl) {
     let Some(walk) = walk(der) else {
         return;
     };
+    check_look_up(&list, &walk);
     let is_delta = list.is_delta();
     let evidence = Evidence {
         crls: vec![list],
