@@ -49,9 +49,15 @@ pub(super) fn compile(file: ProfileFile) -> Result<Definition, Mistake> {
         number,
         number_pattern,
         family,
+        policy_on_path,
         families: family_files,
     } = file.card;
     let families = families(family_files, family.is_some())?;
+    let family = family.map(|it| sources("card.family", it)).transpose()?;
+    if policy_on_path && !family.as_ref().is_some_and(Sources::are_policies) {
+        let reason = "must not be there unless card.family is a policy";
+        return mistake("card.policy_on_path", reason);
+    }
     let declared: Vec<CardFamily> = families.iter().map(|family| family.name.clone()).collect();
     if file.identifier.is_empty() {
         let reason = "must have at least one [[identifier]]: nobody is recognised without one";
@@ -67,10 +73,11 @@ pub(super) fn compile(file: ProfileFile) -> Result<Definition, Mistake> {
                 .map(|text| pattern("card.number_pattern", &text))
                 .transpose()?,
         },
-        family: family.map(|it| sources("card.family", it)).transpose()?,
+        family,
+        policy_on_path,
         families,
         identifiers: each("identifier", file.identifier, |key, it| {
-            identifier(key, it, PersonIdentifierType::new)
+            identifier(key, it, &declared, PersonIdentifierType::new)
         })?,
         names: NameRules {
             given_name: name_sources("person.given_name", file.person.given_name)?,
@@ -80,7 +87,10 @@ pub(super) fn compile(file: ProfileFile) -> Result<Definition, Mistake> {
         professions: each("profession", file.profession, |key, it| {
             profession(key, it, &declared)
         })?,
-        structure: file.structure.map(structure).transpose()?,
+        structure: file
+            .structure
+            .map(|it| structure(it, &declared))
+            .transpose()?,
         name: file.name,
         description: file.description,
         signature_algorithms: file.signature_algorithms,
@@ -303,6 +313,7 @@ fn family(key: &str, file: FamilyFile, by_value: bool) -> Result<Family, Mistake
 fn identifier<Kind>(
     key: &str,
     file: IdentifierFile,
+    declared: &[CardFamily],
     kind: impl Fn(&str) -> Kind,
 ) -> Result<IdentifierRule<Kind>, Mistake> {
     check_name(&format!("{key}.type"), &file.r#type)?;
@@ -310,6 +321,25 @@ fn identifier<Kind>(
         kind: kind(&file.r#type),
         sources: sources(&format!("{key}.from"), file.from)?,
         pattern: pattern(&format!("{key}.pattern"), &file.pattern)?,
+        families: file
+            .families
+            .map(|names| declared_families(&format!("{key}.families"), names, declared))
+            .transpose()?,
+    })
+}
+
+/// Names of families, each of them one of the profile's.
+fn declared_families(
+    key: &str,
+    names: Vec<String>,
+    declared: &[CardFamily],
+) -> Result<Vec<CardFamily>, Mistake> {
+    each(key, names, |key, name: String| {
+        let family = CardFamily::new(&name);
+        match declared.contains(&family) {
+            true => Ok(family),
+            false => mistake(key, "must be the name of one of the card.families"),
+        }
     })
 }
 
@@ -323,17 +353,11 @@ fn profession(
     if digits_min > NAME_CHARACTERS_MAX {
         return mistake(format!("{key}.digits_min"), "must be at most 40");
     }
-    let declared_families = |member: &str, names: Vec<String>| {
-        each(&format!("{key}.{member}"), names, |key, name: String| {
-            let family = CardFamily::new(&name);
-            match declared.contains(&family) {
-                true => Ok(family),
-                false => mistake(key, "must be the name of one of the card.families"),
-            }
-        })
+    let families = |member: &str, names: Vec<String>| {
+        declared_families(&format!("{key}.{member}"), names, declared)
     };
-    let required_for = declared_families("required_for", file.required_for)?;
-    let optional_for = declared_families("optional_for", file.optional_for)?;
+    let required_for = families("required_for", file.required_for)?;
+    let optional_for = families("optional_for", file.optional_for)?;
     if required_for.is_empty() && optional_for.is_empty() {
         let reason = "must say by required_for or optional_for which families carry it";
         return mistake(key, reason);
@@ -348,7 +372,7 @@ fn profession(
     })
 }
 
-fn structure(file: StructureFile) -> Result<StructureRule, Mistake> {
+fn structure(file: StructureFile, declared: &[CardFamily]) -> Result<StructureRule, Mistake> {
     let key = "structure.identifier";
     if file.identifier.is_empty() {
         return mistake(key, "must have at least one [[structure.identifier]]");
@@ -356,7 +380,7 @@ fn structure(file: StructureFile) -> Result<StructureRule, Mistake> {
     Ok(StructureRule {
         name: name_sources("structure.name", file.name)?,
         identifiers: each(key, file.identifier, |key, it| {
-            identifier(key, it, StructureIdentifierType::new)
+            identifier(key, it, declared, StructureIdentifierType::new)
         })?,
     })
 }

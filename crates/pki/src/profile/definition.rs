@@ -17,6 +17,8 @@ pub(super) struct Definition {
     pub(super) test_mark: TestMark,
     pub(super) card: CardNumberRule,
     pub(super) family: Option<Sources>,
+    /// Whether the family's value is a certificate policy that the path must grant.
+    pub(super) policy_on_path: bool,
     pub(super) families: Vec<Family>,
     pub(super) identifiers: Vec<IdentifierRule<PersonIdentifierType>>,
     pub(super) names: NameRules,
@@ -69,6 +71,8 @@ pub(super) struct IdentifierRule<Kind> {
     pub(super) kind: Kind,
     pub(super) sources: Sources,
     pub(super) pattern: Pattern,
+    /// The families that have it; `None` means all.
+    pub(super) families: Option<Vec<CardFamily>>,
 }
 
 #[derive(Debug)]
@@ -147,6 +151,12 @@ impl Found {
 }
 
 impl Sources {
+    /// Whether the value can only be a certificate policy.
+    pub(super) fn are_policies(&self) -> bool {
+        let is_policy = |source: &Source| matches!(source.extractor, Extractor::Policy(_));
+        self.0.iter().all(is_policy)
+    }
+
     /// The value of the first place that has one.
     pub(super) fn read(&self, certificate: &Certificate) -> Result<Option<Found>, Error> {
         for source in &self.0 {

@@ -82,6 +82,8 @@ pub(super) struct CardFile {
     pub(super) number_pattern: Option<String>,
     pub(super) family: Option<SourcesFile>,
     #[serde(default)]
+    pub(super) policy_on_path: bool,
+    #[serde(default)]
     pub(super) families: Vec<FamilyFile>,
 }
 
@@ -111,6 +113,7 @@ pub(super) struct IdentifierFile {
     pub(super) r#type: String,
     pub(super) from: SourcesFile,
     pub(super) pattern: String,
+    pub(super) families: Option<Vec<String>>,
 }
 
 /// `[person]`: names for people to read.

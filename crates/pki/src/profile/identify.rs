@@ -16,7 +16,7 @@ pub(super) fn identify(
     path: &ValidatedPath,
     policy: &ProfilePolicy,
 ) -> Result<ProfessionalIdentity, Error> {
-    identify_certificate(profile, path.end_entity(), path.policies(), policy)
+    identify_certificate(profile, path.end_entity(), Some(path.policies()), policy)
 }
 
 /// The same for a certificate that nobody has verified, test card or not.
@@ -24,7 +24,7 @@ pub(super) fn identify_unverified(
     profile: &Definition,
     certificate: &Certificate,
 ) -> Result<ProfessionalIdentity, Error> {
-    let read = |policy| identify_certificate(profile, certificate, &[], &policy);
+    let read = |policy| identify_certificate(profile, certificate, None, &policy);
     match read(ProfilePolicy::production()) {
         Err(Error::TestMarkRefused) => read(ProfilePolicy::sandbox()),
         outcome => outcome,
@@ -34,21 +34,22 @@ pub(super) fn identify_unverified(
 fn identify_certificate(
     profile: &Definition,
     certificate: &Certificate,
-    path_policies: &[Oid],
+    path_policies: Option<&[Oid]>,
     policy: &ProfilePolicy,
 ) -> Result<ProfessionalIdentity, Error> {
     check_requirements(profile, certificate)?;
-    let family_value = read_family_value(profile, certificate)?;
+    let family_value = read_family_value(profile, certificate, path_policies)?;
     let number = read_card_number(profile, certificate)?;
     let family = find_family(profile, certificate, family_value.as_ref())?;
     let profession = read_profession(profile, certificate, &family)?;
     let test = is_test(profile, certificate, policy)?;
-    policy.check_card(&family, test, path_policies)?;
+    policy.check_card(&family, test, path_policies.unwrap_or_default())?;
 
     check_subject(profile, certificate)?;
     let (subject_id_type, subject_id) = read_identifier(
         &profile.identifiers,
         certificate,
+        &family,
         "the person identifier has no known form",
     )?
     .ok_or_else(|| missing_identifier(profile))?;
@@ -66,7 +67,7 @@ fn identify_certificate(
         family_name: name(&profile.names.family_name)?,
         title: name(&profile.names.title)?,
         profession,
-        structure: read_structure(profile, certificate)?,
+        structure: read_structure(profile, certificate, &family)?,
         card: CardReference { family, number },
         test,
     })
@@ -84,6 +85,7 @@ fn check_requirements(profile: &Definition, certificate: &Certificate) -> Result
 fn read_family_value(
     profile: &Definition,
     certificate: &Certificate,
+    path_policies: Option<&[Oid]>,
 ) -> Result<Option<Found>, Error> {
     let Some(sources) = &profile.family else {
         return Ok(None);
@@ -91,6 +93,12 @@ fn read_family_value(
     let found = sources
         .read(certificate)?
         .ok_or(Error::NotACard("it does not say its card type".into()))?;
+    let is_granted = |granted: &[Oid]| granted.iter().any(|policy| *policy == *found.value);
+    if profile.policy_on_path && !path_policies.is_none_or(is_granted) {
+        return Err(Error::NotACard(
+            "its authorities do not grant the certificate policy that it states".into(),
+        ));
+    }
     Ok(Some(found))
 }
 
@@ -192,15 +200,20 @@ fn check_subject(profile: &Definition, certificate: &Certificate) -> Result<(), 
     Ok(())
 }
 
-/// The first kind of identifier whose place has a value of its form; nothing where no place has a
-/// value.
+/// The first kind of identifier that the family has and whose place has a value of its form;
+/// nothing where no place has a value.
 fn read_identifier<Kind: Clone>(
     rules: &[IdentifierRule<Kind>],
     certificate: &Certificate,
+    family: &CardFamily,
     no_known_form: &'static str,
 ) -> Result<Option<(Kind, String)>, Error> {
     let mut unknown_form = None;
-    for rule in rules {
+    let is_of_family = |rule: &&IdentifierRule<Kind>| {
+        let families = rule.families.as_ref();
+        families.is_none_or(|families| families.contains(family))
+    };
+    for rule in rules.iter().filter(is_of_family) {
         let Some(found) = rule.sources.read(certificate)? else {
             continue;
         };
@@ -225,6 +238,7 @@ fn missing_identifier(profile: &Definition) -> Error {
 fn read_structure(
     profile: &Definition,
     certificate: &Certificate,
+    family: &CardFamily,
 ) -> Result<Option<Structure>, Error> {
     let Some(rule) = &profile.structure else {
         return Ok(None);
@@ -236,6 +250,7 @@ fn read_structure(
     let identifier = read_identifier(
         &rule.identifiers,
         certificate,
+        family,
         "the structure identifier has no known form",
     )?;
     match (identifier, name) {

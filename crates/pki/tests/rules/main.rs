@@ -64,6 +64,8 @@ mod profile_hba;
 #[cfg(test)]
 mod profile_piv;
 #[cfg(test)]
+mod profile_piv_path;
+#[cfg(test)]
 mod profile_policy;
 #[cfg(test)]
 mod profile_subject;

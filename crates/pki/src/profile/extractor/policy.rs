@@ -6,7 +6,8 @@ use crate::{Certificate, Oid};
 ///
 /// The certificate's own statement and not the path's: issuers use policies as marks of a
 /// certificate's kind and do not repeat these marks in their authorities' certificates. The
-/// path's issuer has signed the statement.
+/// path's issuer has signed the statement. A profile whose authorities do grant them says
+/// `policy_on_path`, and then both must say so.
 pub(super) fn value_of(
     certificate: &Certificate,
     listed: &[Oid],
