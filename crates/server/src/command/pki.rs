@@ -16,6 +16,7 @@ mod profile_choice;
 mod report;
 mod status;
 mod terminal_text;
+mod unknown_member;
 mod validate;
 
 use std::process::ExitCode;

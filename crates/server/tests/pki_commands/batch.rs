@@ -37,6 +37,26 @@ fn lines(folder: &Path) -> Vec<(String, Value, Option<&'static str>)> {
             Some("server.case_malformed"),
         ),
         (
+            with(good(), "source", json!({"crls": 7})).to_string(),
+            json!("good"),
+            None,
+        ),
+        (
+            with(good(), "sources", json!(1)).to_string(),
+            json!("good"),
+            None,
+        ),
+        (
+            with(good(), "source", json!(2)).to_string(),
+            json!("good"),
+            None,
+        ),
+        (
+            with(good(), "Initial-Policies", json!([])).to_string(),
+            json!("good"),
+            Some("server.case_malformed"),
+        ),
+        (
             case("missing", "nowhere.crt").to_string(),
             json!("missing"),
             Some("server.input_unreadable"),
@@ -88,12 +108,19 @@ fn every_line_is_answered_and_none_ends_the_batch() {
     folder.write("garbage.crt", b"\x30\x03garbage");
     let lines = lines(folder.path());
     let text: Vec<&str> = lines.iter().map(|(line, ..)| line.as_str()).collect();
-    folder.write("cases.jsonl", text.join("\n").as_bytes());
+    // Some editors begin a text with this.
+    let text = format!("\u{feff}{}", text.join("\n"));
+    folder.write("cases.jsonl", text.as_bytes());
     // Paths start from the file's folder, wherever the program runs.
     let elsewhere = Folder::new();
     let file = folder.path().join("cases.jsonl");
     let output = elsewhere.pki(&format!("validate --batch {}", file.display()));
     assert_eq!(output.status.code(), Some(0));
+    let notes = String::from_utf8(output.stderr.clone()).unwrap();
+    let lines_of_notes: Vec<&str> = notes.lines().collect();
+    assert_eq!(lines_of_notes.len(), 2, "each name once: {notes}");
+    assert!(lines_of_notes[0].contains("\"source\""), "{notes}");
+    assert!(lines_of_notes[1].contains("\"sources\""), "{notes}");
     let text = stdout(&output);
     let answers: Vec<Value> = text
         .lines()

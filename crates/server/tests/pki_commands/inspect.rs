@@ -85,8 +85,9 @@ fn staff_have_a_structure_and_no_profession() {
     }
 }
 
-/// Certificates with what they must be called, and one of their warnings; empty for none at all.
-fn certificates() -> Vec<(IssuedCertificate, &'static str, &'static str)> {
+/// Certificates with what they must be called, one of their warnings (empty for none at all), and
+/// whether they may do for signing in.
+fn certificates() -> Vec<(IssuedCertificate, [&'static str; 3])> {
     let pki = TestPki::shared().unwrap();
     let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
     let numbered = profile.clone().with_card_number("8025000001/2600000001");
@@ -101,33 +102,49 @@ fn certificates() -> Vec<(IssuedCertificate, &'static str, &'static str)> {
     let fort = pki.authority(AuthorityName::FORT_PERSONNES).unwrap();
     authority.der = fort.certificate_der().to_vec();
     let issue = |spec: &CertificateSpec| pki.issue(spec).unwrap();
+    let signature = pharmacist().signature;
     vec![
         (
-            pharmacist().signature,
-            "card_signature",
-            "signature_certificate",
+            signature,
+            ["card_signature", "signature_certificate", "not_its_use"],
         ),
         (
             issue(&software),
-            "software_authentication",
-            "software_certificate",
+            [
+                "software_authentication",
+                "software_certificate",
+                "not_on_a_card",
+            ],
         ),
-        (issue(&expired), "card_authentication", "expired"),
-        (issue(&spec), "card_authentication", "test"),
-        (issue(&server), "server", "no_card_certificate"),
-        (authority, "authority", "no_card_certificate"),
-        (issue(&real), "card_authentication", ""),
+        (
+            issue(&expired),
+            ["card_authentication", "expired", "expired"],
+        ),
+        (
+            issue(&spec),
+            ["card_authentication", "test", "in_tests_only"],
+        ),
+        (
+            issue(&server),
+            ["server", "no_card_certificate", "not_its_use"],
+        ),
+        (
+            authority,
+            ["authority", "no_card_certificate", "not_its_use"],
+        ),
+        (issue(&real), ["card_authentication", "", "possible"]),
     ]
 }
 
 #[test]
 fn what_will_not_do_for_a_login_is_said_plainly() {
-    for (certificate, certified, warning) in certificates() {
+    for (certificate, [certified, warning, sign_in]) in certificates() {
         let output = folder_of(&certificate).pki("inspect --json leaf.crt");
         assert_eq!(output.status.code(), Some(0), "{certified}");
         let reading = one_document(&output);
         assert_eq!(reading["verified"], false);
         assert_eq!(reading["certified"], certified, "{warning}: {reading}");
+        assert_eq!(reading["sign_in"], sign_in, "{certified}: {reading}");
         let warnings = reading["warnings"].as_array().unwrap();
         if warning.is_empty() {
             assert!(warnings.is_empty(), "{reading}");
@@ -135,6 +152,47 @@ fn what_will_not_do_for_a_login_is_said_plainly() {
             assert!(warnings.contains(&json!(warning)), "{warning}: {reading}");
         }
     }
+}
+
+/// No line may say yes where another says expired.
+#[test]
+fn an_expired_card_is_expired_on_every_line() {
+    let pki = TestPki::shared().unwrap();
+    let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
+    let spec = profile.authentication(pki.at()).unwrap();
+    let expired = spec.clone().expired(pki.at() - time::Duration::days(4000));
+    let folder = folder_of(&pki.issue(&expired).unwrap());
+    let french = text(&folder, "fr");
+    let english = text(&folder, "en");
+    for (text, parts) in [
+        (
+            &french,
+            [
+                "commandez une nouvelle carte",
+                "Pour se connecter     non : expiré\n",
+                "EXPIRÉ depuis",
+            ],
+        ),
+        (
+            &english,
+            [
+                "order a new card",
+                "To sign in            no: expired\n",
+                "EXPIRED",
+            ],
+        ),
+    ] {
+        for part in parts {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(
+            !text.contains("renouvel") && !text.contains("renewed"),
+            "{text}"
+        );
+    }
+    let folder = folder_of(&pki.issue(&spec).unwrap());
+    assert!(text(&folder, "fr").contains("seulement dans un environnement de test"));
+    assert!(text(&folder, "en").contains("only in a test environment"));
 }
 
 #[test]

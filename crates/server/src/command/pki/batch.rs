@@ -1,5 +1,6 @@
 //! Cases a line in, answers a line out. No case ends the batch.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -17,6 +18,10 @@ use crate::clock::SystemClock;
 
 /// Most bytes of one line, its end not counted.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Most names of ignored members that are told; a batch of noise has nothing to tell.
+const NOTED_MAX: usize = 100;
 
 /// Judges a file of cases, or standard input for `-`.
 ///
@@ -36,46 +41,84 @@ pub(super) fn run(file: &Path) -> anyhow::Result<u8> {
 }
 
 fn answer_all(mut input: impl BufRead, file: &Path, folder: &Path) -> anyhow::Result<u8> {
-    let mut judge = Judge::default();
+    let mut batch = Batch {
+        judge: Judge::default(),
+        noted: HashSet::new(),
+        file,
+        folder,
+    };
     let mut output = io::stdout().lock();
     let mut number = 0_u64;
     loop {
-        let line = match next_line(&mut input) {
+        let mut line = match next_line(&mut input) {
             Ok(Some(line)) => line,
             Ok(None) => return Ok(EXIT_GOOD),
             Err(source) => return complain(file, source),
         };
         number += 1;
+        if let Line::Whole(bytes) = &mut line
+            && number == 1
+            && bytes.starts_with(BYTE_ORDER_MARK)
+        {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
         if let Line::Whole(bytes) = &line
             && bytes.trim_ascii().is_empty()
         {
             continue;
         }
-        let answer = answer(&mut judge, &line, file, folder, number);
+        let answer = batch.answer(&line, number);
         write_json(&mut output, &answer)
             .and_then(|()| output.flush())
             .context("standard output is closed")?;
     }
 }
 
-fn answer(judge: &mut Judge, line: &Line, file: &Path, folder: &Path, number: u64) -> Answer {
-    let Line::Whole(bytes) = line else {
-        let error = InputError::TooLarge {
-            file: format!("{} line {number}", file.display()).into(),
-            bound: LINE_BYTES_MAX,
-            unit: "bytes",
+/// A batch under way.
+struct Batch<'a> {
+    judge: Judge,
+    /// Ignored members that were told.
+    noted: HashSet<String>,
+    file: &'a Path,
+    folder: &'a Path,
+}
+
+impl Batch<'_> {
+    fn answer(&mut self, line: &Line, number: u64) -> Answer {
+        let Line::Whole(bytes) = line else {
+            let error = InputError::TooLarge {
+                file: format!("{} line {number}", self.file.display()).into(),
+                bound: LINE_BYTES_MAX,
+                unit: "bytes",
+            };
+            return with_id(Answer::of(Err(error)), serde_json::Value::Null);
         };
-        return with_id(Answer::of(Err(error)), serde_json::Value::Null);
-    };
-    let outcome = case_line::read(bytes, folder, SystemClock.now())
-        .map_err(|error| match error {
+        let read = case_line::read(bytes, self.folder, SystemClock.now());
+        let read = read.map_err(|error| match error {
             InputError::CaseMalformed { reason } => {
                 InputError::case(format!("line {number}: {reason}"))
             }
             other => other,
-        })
-        .and_then(|case| judge.judge(&case));
-    with_id(Answer::of(outcome), case_line::read_id(bytes))
+        });
+        let outcome = read.and_then(|read| {
+            self.note(&read.ignored, number);
+            self.judge.judge(&read.case)
+        });
+        with_id(Answer::of(outcome), case_line::read_id(bytes))
+    }
+
+    /// Tells once of each member that is ignored; who closed standard error wants to hear nothing.
+    fn note(&mut self, ignored: &[String], number: u64) {
+        for name in ignored {
+            if self.noted.len() < NOTED_MAX && self.noted.insert(name.clone()) {
+                let name = shown(name);
+                let _ = writeln!(
+                    io::stderr(),
+                    "cardea: line {number}: the member \"{name}\" is unknown and ignored"
+                );
+            }
+        }
+    }
 }
 
 fn with_id(mut answer: Answer, id: serde_json::Value) -> Answer {

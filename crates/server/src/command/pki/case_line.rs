@@ -1,30 +1,43 @@
 //! One line of a batch: a JSON object, read strictly.
 //!
-//! A misspelt member must not fall back to a lenient default in silence, so unknown members and
-//! members that stand twice are refused. A few names are kept free for the writer's own notes.
+//! A misspelt member must not fall back to a lenient default in silence: a name that is close to one
+//! of ours is refused, as is a member that stands twice. Other names are the writer's own; they are
+//! ignored, and given back so that somebody can be told.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::case::{Case, PolicySwitches, Revocation, moment, policies};
 use super::input_error::InputError;
+use super::unknown_member::{UnknownMembers, meant};
 
 /// Most characters of a case's `id`.
 const ID_CHARACTERS_MAX: usize = 1000;
 
+/// Members that change a verdict. A name close to one of them is a misspelling.
+const MEMBERS: [&str; 12] = [
+    "leaf",
+    "anchors",
+    "intermediates",
+    "crls",
+    "ocsp",
+    "at",
+    "initial_policies",
+    "require_explicit_policy",
+    "inhibit_policy_mapping",
+    "inhibit_any_policy",
+    "revocation",
+    "profile",
+];
+/// Members that change nothing; nobody is told of them. The first is read by [`read_id`].
+const NOTES: [&str; 5] = ["id", "name", "comment", "expected", "tags"];
+
 /// The line's members. `null` counts as absent.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CaseLine {
-    #[expect(
-        dead_code,
-        reason = "read by `read_id`, which also works on a malformed case"
-    )]
-    id: Option<IgnoredAny>,
     leaf: PathBuf,
     anchors: Vec<PathBuf>,
     intermediates: Option<Vec<PathBuf>>,
@@ -37,14 +50,15 @@ struct CaseLine {
     inhibit_any_policy: Option<bool>,
     revocation: Option<Revocation>,
     profile: Option<String>,
-    #[expect(dead_code, reason = "the writer's own note")]
-    name: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the writer's own note")]
-    comment: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the writer's own note")]
-    expected: Option<IgnoredAny>,
-    #[expect(dead_code, reason = "the writer's own note")]
-    tags: Option<IgnoredAny>,
+    #[serde(flatten)]
+    others: UnknownMembers,
+}
+
+/// A case, and the names of its members that were ignored.
+#[derive(Debug)]
+pub(super) struct ReadCase {
+    pub(super) case: Case,
+    pub(super) ignored: Vec<String>,
 }
 
 /// The `id` of a line, also of one that is malformed otherwise: a text or a number, else null.
@@ -63,13 +77,24 @@ pub(super) fn read_id(line: &[u8]) -> Value {
 }
 
 /// Reads a line; its paths start from `folder`.
-pub(super) fn read(line: &[u8], folder: &Path, now: OffsetDateTime) -> Result<Case, InputError> {
+pub(super) fn read(
+    line: &[u8],
+    folder: &Path,
+    now: OffsetDateTime,
+) -> Result<ReadCase, InputError> {
     let mut parser = serde_json::Deserializer::from_slice(line);
     let read: CaseLine = serde_path_to_error::deserialize(&mut parser)
         .map_err(|error| InputError::case(explain(&error)))?;
     parser
         .end()
         .map_err(|_| InputError::case("something follows the JSON object on its line"))?;
+    let ignored = read.others.without(&NOTES);
+    for name in &ignored {
+        if let Some(meant) = meant(name, &MEMBERS) {
+            let reason = format!("unknown member {name:?}; did you mean {meant:?}?");
+            return Err(InputError::case(reason));
+        }
+    }
     let resolve = |paths: Vec<PathBuf>| -> Vec<PathBuf> {
         paths.into_iter().map(|path| folder.join(path)).collect()
     };
@@ -78,7 +103,7 @@ pub(super) fn read(line: &[u8], folder: &Path, now: OffsetDateTime) -> Result<Ca
         inhibit_policy_mapping: read.inhibit_policy_mapping.unwrap_or_default(),
         inhibit_any_policy: read.inhibit_any_policy.unwrap_or_default(),
     };
-    Ok(Case {
+    let case = Case {
         leaf: folder.join(read.leaf),
         anchors: resolve(read.anchors),
         intermediates: resolve(read.intermediates.unwrap_or_default()),
@@ -88,7 +113,8 @@ pub(super) fn read(line: &[u8], folder: &Path, now: OffsetDateTime) -> Result<Ca
         policies: policies(&read.initial_policies.unwrap_or_default(), switches)?,
         revocation: read.revocation.unwrap_or_default(),
         profile: read.profile.map(|name| (name, folder.to_owned())),
-    })
+    };
+    Ok(ReadCase { case, ignored })
 }
 
 /// The member and what is wrong with it.
@@ -125,6 +151,8 @@ mod tests {
                 OffsetDateTime::UNIX_EPOCH,
             );
             let case = case.unwrap();
+            assert!(case.ignored.is_empty(), "{line}");
+            let case = case.case;
             assert_eq!(case.leaf, Path::new("/cases/a.pem"));
             assert_eq!(case.anchors, [Path::new("/r.pem")]);
             assert_eq!(case.revocation, Revocation::Hard);
@@ -144,7 +172,16 @@ mod tests {
                 "misspelt",
                 r#"{"leaf":"a","anchors":[],"inhibit_any_polcy":true}"#,
             ),
+            ("case", r#"{"leaf":"a","anchors":[],"Crls":[]}"#),
+            (
+                "dashes",
+                r#"{"leaf":"a","anchors":[],"initial-policies":[]}"#,
+            ),
             ("twice", r#"{"leaf":"a","anchors":[],"leaf":"b"}"#),
+            (
+                "a stranger twice",
+                r#"{"leaf":"a","anchors":[],"source":1,"source":2}"#,
+            ),
             (
                 "type",
                 r#"{"leaf":"a","anchors":[],"inhibit_any_policy":"yes"}"#,
@@ -160,6 +197,24 @@ mod tests {
             let error = read(line.as_bytes(), Path::new(""), OffsetDateTime::UNIX_EPOCH);
             assert_eq!(error.unwrap_err().code(), "server.case_malformed", "{name}");
         }
+    }
+
+    #[test]
+    fn a_member_that_is_nothing_of_ours_is_given_back() {
+        let line = r#"{"leaf":"a","source":{"leaf":1},"anchors":[],"tags":[],"date":7,"id":1}"#;
+        let read = read(line.as_bytes(), Path::new(""), OffsetDateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(read.ignored, ["source", "date"]);
+        let misspelt = r#"{"leaf":"a","anchors":[],"inhibitAnyPolcy":true}"#;
+        let error = super::read(
+            misspelt.as_bytes(),
+            Path::new(""),
+            OffsetDateTime::UNIX_EPOCH,
+        );
+        let text = error.unwrap_err().to_string();
+        assert!(
+            text.contains("did you mean \"inhibit_any_policy\""),
+            "{text}"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod foreign_card;
 mod key_words;
 mod page;
 mod reading;
+mod sign_in;
 mod usage;
 mod warning;
 mod words;

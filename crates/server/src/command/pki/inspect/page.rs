@@ -56,7 +56,7 @@ impl<W: Write> Page<'_, W> {
             writeln!(self.output)?;
         }
         for warning in &reading.warnings {
-            let text = warning.text().in_language(self.language);
+            let text = warning.text(reading.certified).in_language(self.language);
             self.wrapped("  ! ", "    ", text)?;
         }
         Ok(())
@@ -200,14 +200,14 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn uses(&mut self, reading: &Reading) -> io::Result<()> {
-        if reading.uses.is_empty() && reading.other_uses.is_empty() {
-            let none = self.say("not said in the certificate", "non dit dans le certificat");
-            return self.line("May", "Peut servir à", none);
-        }
         let mut is_first = true;
         let named = reading.uses.iter();
         let named = named.map(|it| it.text.in_language(self.language).to_owned());
-        let all: Vec<String> = named.chain(reading.other_uses.iter().cloned()).collect();
+        let mut all: Vec<String> = named.chain(reading.other_uses.iter().cloned()).collect();
+        if all.is_empty() {
+            let none = self.say("not said in the certificate", "non dit dans le certificat");
+            all.push(none.to_owned());
+        }
         for text in all {
             let (en, fr) = if is_first {
                 ("May", "Peut servir à")
@@ -217,11 +217,7 @@ impl<W: Write> Page<'_, W> {
             self.line(en, fr, &text)?;
             is_first = false;
         }
-        let sign_in = if reading.has_use("client_auth") && reading.has_use("digital_signature") {
-            self.say("yes, by its uses", "oui, d'après ses usages")
-        } else {
-            self.say("no", "non")
-        };
+        let sign_in = reading.sign_in.text().in_language(self.language);
         self.line("To sign in", "Pour se connecter", sign_in)
     }
 

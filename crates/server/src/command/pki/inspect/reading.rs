@@ -13,6 +13,7 @@ use super::card_fields::{
 };
 use super::foreign_card;
 use super::key_words::{Key, is_weak};
+use super::sign_in::SignIn;
 use super::usage::{self, Use};
 use super::warning::{self, Warning};
 
@@ -55,6 +56,8 @@ pub(super) struct Reading {
     pub(super) verified: bool,
     pub(super) certified: Certified,
     pub(super) warnings: Vec<Warning>,
+    /// Whether it may do for signing in.
+    pub(super) sign_in: SignIn,
     /// The profile by which the card was recognised: `cps`, `piv` or `hba`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<&'static str>,
@@ -156,6 +159,7 @@ impl Reading {
             verified: false,
             certified,
             warnings: Vec::new(),
+            sign_in: SignIn::NotItsUse,
             profile: (fields.kind == Some(Kind::Card)).then_some("cps"),
             test: fields.test.or_else(|| calls_itself_test(certificate)),
             structure: person.as_ref().and_then(|_| structure_of(certificate)),
@@ -197,6 +201,7 @@ impl Reading {
             foreign_card::recognise(&mut reading, certificate);
         }
         reading.warnings = warning::of(&reading, is_weak);
+        reading.sign_in = SignIn::of(&reading);
         reading
     }
 

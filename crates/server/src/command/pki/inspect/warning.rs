@@ -26,8 +26,12 @@ pub(super) enum Warning {
 }
 
 impl Warning {
-    /// The words.
-    pub(super) fn text(self) -> Text {
+    /// The words; what to do about a card is not what to do about a file.
+    pub(super) fn text(self, certified: Certified) -> Text {
+        let is_card = matches!(
+            certified,
+            Certified::CardAuthentication | Certified::CardSignature | Certified::CardOther
+        );
         match self {
             Self::SignatureCertificate => Text::new(
                 "This certificate is for signing documents. It cannot be used to sign in: for that \
@@ -46,6 +50,10 @@ impl Warning {
                  here.",
                 "Ce n'est pas le certificat d'authentification d'une carte professionnelle connue \
                  ici.",
+            ),
+            Self::Expired if is_card => Text::new(
+                "This card's certificate has expired: order a new card.",
+                "Le certificat de cette carte est expiré : commandez une nouvelle carte.",
             ),
             Self::Expired => Text::new(
                 "This certificate has expired: it has to be renewed.",
