@@ -17,7 +17,7 @@ mod status_policy;
 pub use crl::{CRL_BYTES_MAX, Crl, CrlNumber};
 pub use decision::{RevocationGood, SourceKind, StatusEvidence, check_revocation};
 pub use evidence::{Evidence, EvidenceSource, UnreachableSource, sources};
-pub use numbers_seen::CrlNumbersSeen;
+pub use numbers_seen::{CrlNumbersSeen, CrlSeries};
 pub use ocsp::{KnownResponders, OCSP_RESPONSE_BYTES_MAX, OcspResponse, ocsp_request};
 pub use reason::{RevocationReason, StaleReason};
 pub use status_policy::{NonceAbsent, RevocationPolicy, SourcePreference, UnknownStatus};

@@ -126,6 +126,20 @@ impl Crl {
         self.base_number().is_some()
     }
 
+    /// Whether it may speak about other issuers' certificates (RFC 5280 section 5.2.5).
+    #[must_use]
+    pub fn is_indirect(&self) -> bool {
+        self.inner.extensions.scope.is_indirect
+    }
+
+    /// Whether `authority` is the issuer that the list names; unverified.
+    ///
+    /// # Errors
+    /// [`Error::Cryptography`] when OpenSSL cannot compare two names.
+    pub fn names_issuer(&self, authority: &Certificate) -> Result<bool, Error> {
+        name::names_match(self.issuer_name(), authority.openssl().subject_name())
+    }
+
     /// The number of the complete list that a delta list starts from; `None` on complete lists.
     #[must_use]
     pub fn base_number(&self) -> Option<&CrlNumber> {
@@ -180,6 +194,7 @@ impl Crl {
             || floor
                 .check_signature_algorithm(self.inner.signature.algorithm(), Position::EndEntity)
                 .is_err()
+            || floor.check_key(signer, Position::EndEntity).is_err()
         {
             return Ok(false);
         }

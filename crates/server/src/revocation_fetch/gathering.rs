@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 use url::Url;
 
+use super::address::Kind;
 use super::allowed_hosts::is_directory;
 use super::lists::{Landing, Lists, Slot, Waited};
 use super::{AnchorSettings, RevocationFetcher};
@@ -37,10 +38,10 @@ struct FoundList {
     /// The place of the source that names it.
     source: usize,
     url: String,
-    is_delta: bool,
+    kind: Kind,
     /// None where the address may not be asked.
     slot: Option<Arc<Slot>>,
-    list: Option<Crl>,
+    lists: Vec<Crl>,
     landing: Option<Landing>,
     is_untried: bool,
     is_probe: bool,
@@ -105,13 +106,13 @@ impl<'a> Gathering<'a> {
             if !order.reads_crls_about(&source.certificate) {
                 continue;
             }
-            let complete = self.look_at(place, source, &source.crl_urls, false);
+            let complete = self.look_at(place, source, &source.crl_urls, Kind::Complete);
             let mut delta_urls = source.delta_urls.clone();
-            let named = complete.iter().filter_map(|found| found.list.as_ref());
+            let named = complete.iter().flat_map(|found| &found.lists);
             delta_urls.extend(named.flat_map(|list| list.freshest_urls().iter().cloned()));
             delta_urls.sort();
             delta_urls.dedup();
-            let deltas = self.look_at(place, source, &delta_urls, true);
+            let deltas = self.look_at(place, source, &delta_urls, Kind::Delta);
             found.extend(complete);
             found.extend(deltas);
         }
@@ -126,20 +127,23 @@ impl<'a> Gathering<'a> {
         place: usize,
         source: &EvidenceSource,
         urls: &[String],
-        is_delta: bool,
+        kind: Kind,
     ) -> Vec<FoundList> {
         let look = |text: &String, url: Option<Url>| {
-            let slot = url.map(|url| self.slot(&url, source));
+            let slot = url.map(|url| {
+                let lists = &self.fetcher.lists;
+                lists.slot(self.anchor, &url, &source.issuer, kind)
+            });
             let look = slot.as_ref().map(|slot| self.fetcher.lists.look(slot));
             FoundList {
                 source: place,
                 url: text.clone(),
-                is_delta,
+                kind,
                 slot,
                 is_untried: look.as_ref().is_some_and(|look| look.is_untried),
                 is_probe: look.as_ref().is_some_and(|look| look.is_probe),
-                list: look.as_ref().and_then(|look| look.list.clone()),
-                landing: look.and_then(|look| look.landing),
+                landing: look.as_ref().and_then(|look| look.landing.clone()),
+                lists: look.map(|look| look.lists).unwrap_or_default(),
             }
         };
         let allowed = urls
@@ -149,16 +153,11 @@ impl<'a> Gathering<'a> {
         let (directories, web): (Vec<_>, Vec<_>) =
             allowed.partition(|(_, url)| url.as_ref().is_some_and(is_directory));
         let mut found: Vec<_> = web.into_iter().map(|(text, url)| look(text, url)).collect();
-        let is_open = |found: &FoundList| found.list.is_some() || found.landing.is_some();
+        let is_open = |found: &FoundList| !found.lists.is_empty() || found.landing.is_some();
         if !found.iter().any(is_open) {
             found.extend(directories.into_iter().map(|(text, url)| look(text, url)));
         }
         found
-    }
-
-    fn slot(&self, url: &Url, source: &EvidenceSource) -> Arc<Slot> {
-        let refresh = self.anchor.refresh;
-        self.fetcher.lists.slot(url, &source.issuer, refresh)
     }
 
     /// Waits for fetches that are under way: where too little is known without them, and for the
@@ -169,7 +168,7 @@ impl<'a> Gathering<'a> {
         for _ in 0..ROUNDS_MAX {
             let is_enough = self.is_enough();
             let is_awaited = |found: &&FoundList| {
-                let is_unknown = found.is_delta && found.is_untried;
+                let is_unknown = found.kind == Kind::Delta && found.is_untried;
                 (!is_enough || is_unknown) && !(has_other && found.is_probe)
             };
             let awaited = self.lists.iter().filter(is_awaited);
@@ -179,7 +178,7 @@ impl<'a> Gathering<'a> {
             }
             let waited = Lists::wait(landings, until).await;
             if waited == Waited::InVain {
-                let deltas = self.lists.iter().filter(|found| found.is_delta);
+                let deltas = self.lists.iter().filter(|found| found.kind == Kind::Delta);
                 deltas
                     .filter_map(|found| found.slot.as_ref())
                     .for_each(|slot| slot.note_waited_in_vain());
@@ -239,7 +238,7 @@ impl<'a> Gathering<'a> {
             crls: self
                 .lists
                 .iter()
-                .filter_map(|found| found.list.clone())
+                .flat_map(|found| found.lists.iter().cloned())
                 .collect(),
             ocsp: self.responses.clone(),
             certificates: self.anchor.authorities.clone(),
@@ -250,7 +249,7 @@ impl<'a> Gathering<'a> {
         let missing = self
             .lists
             .iter()
-            .filter(|found| !found.is_delta && found.list.is_none())
+            .filter(|found| found.kind == Kind::Complete && found.lists.is_empty())
             .map(|found| (found.source, &found.url));
         let unreachable = self.unreachable.iter().map(|(source, url)| (*source, url));
         for (place, url) in missing.chain(unreachable) {

@@ -1,10 +1,11 @@
 //! Fetched lists on disk, so that a restart fetches nothing anew.
 //!
 //! The folder belongs to one server alone and to its user (mode 0700). It holds
-//! - for each address and issuer, one file `<SHA-256 of both>.list`: a line of JSON
+//! - for each address and series of lists there, one file `<SHA-256 of both>.list`: a line of JSON
 //!   ([`Header`]) and then the list's DER, in one file so that they are replaced in one step. The
 //!   file's own time of modification is when the publisher last confirmed it;
-//! - `numbers`: the highest CRL number of each issuer and scope, against roll-back across restarts.
+//! - `numbers`: the highest CRL number and the latest time of issue of each issuer and scope, against
+//!   roll-back across restarts.
 //!
 //! A file is written beside its place, synced and renamed: a reader, also after a loss of power,
 //! finds the old one or the new one. Nothing here is trusted: what is loaded is verified like what
@@ -28,7 +29,7 @@ use time::OffsetDateTime;
 use url::Url;
 
 pub(crate) use self::stored_list::{StoredList, stored_lists};
-use super::address::Address;
+use super::address::{Address, Kind};
 use crate::http_client::Validators;
 
 /// Files of lists that are kept; the one that was confirmed longest ago makes room.
@@ -39,8 +40,8 @@ const BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 const HEADER_BYTES_MAX: usize = 40 * 1024;
 /// Bytes of the file of numbers: some hundred bytes for each scope of each issuer.
 const NUMBERS_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The only form of files so far.
-const FORMAT: u32 = 1;
+/// The form of files that is read and written.
+const FORMAT: u32 = 2;
 const LIST_EXTENSION: &str = "list";
 const NUMBERS_FILE: &str = "numbers";
 
@@ -56,9 +57,14 @@ pub(super) struct ListStore {
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
     format: u32,
+    /// The name of the card rules that the list is fetched for.
+    rules: String,
     url: Url,
     /// The certificate of the authority that the list is asked for, DER in base64url.
     issuer: String,
+    is_delta: bool,
+    /// The list's series, in base64url.
+    series: String,
     /// SHA-256 of the list: damage is told from forgery by it, and nothing else.
     sha256: String,
     #[serde(flatten)]
@@ -69,6 +75,8 @@ struct Header {
 #[derive(Debug)]
 pub(super) struct StoredBody {
     pub(super) address: Address,
+    /// Names its place beside others of the same address.
+    pub(super) series: Vec<u8>,
     pub(super) der: Vec<u8>,
     pub(super) validators: Validators,
     /// Of its DER.
@@ -102,29 +110,53 @@ impl ListStore {
         })
     }
 
-    /// Replaces the list of an address.
+    /// Replaces the list of an address and series.
     pub(super) fn save(&self, stored: &StoredBody) -> io::Result<()> {
         let header = Header {
             format: FORMAT,
+            rules: stored.address.rules().to_owned(),
             url: stored.address.url().clone(),
             issuer: base64url(stored.address.issuer_der()),
+            is_delta: stored.address.kind() == Kind::Delta,
+            series: base64url(&stored.series),
             sha256: stored.sha256.clone(),
             validators: stored.validators.clone(),
         };
         let mut header = serde_json::to_vec(&header)?;
         header.push(b'\n');
         let _writing = self.lock();
-        let place = self.place_of(&stored.address);
+        let place = self.place_of(&stored.address, &stored.series);
         file::replace(&place, &[&header, &stored.der], Some(stored.fetched_at))?;
         self.make_room()
     }
 
-    /// Notes that the publisher has confirmed the list of an address.
-    pub(super) fn confirm(&self, address: &Address, at: OffsetDateTime) -> io::Result<()> {
+    /// Notes that the publisher has confirmed a list of an address.
+    pub(super) fn confirm(
+        &self,
+        address: &Address,
+        series: &[u8],
+        at: OffsetDateTime,
+    ) -> io::Result<()> {
         let file = fs::OpenOptions::new()
             .write(true)
-            .open(self.place_of(address))?;
+            .open(self.place_of(address, series))?;
         file.set_modified(at.into())
+    }
+
+    /// Removes lists of an address that are not used any more.
+    pub(super) fn remove<'a>(
+        &self,
+        address: &Address,
+        series: impl Iterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
+        let _writing = self.lock();
+        for series in series {
+            match fs::remove_file(self.place_of(address, series)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Replaces the numbers; `text` is asked for while nobody else writes.
@@ -162,9 +194,9 @@ impl ListStore {
         Ok(())
     }
 
-    fn place_of(&self, address: &Address) -> PathBuf {
+    fn place_of(&self, address: &Address, series: &[u8]) -> PathBuf {
         self.dir
-            .join(address.digest())
+            .join(address.digest(series))
             .with_extension(LIST_EXTENSION)
     }
 
@@ -197,12 +229,20 @@ impl StoredBody {
             .ok()
             .and_then(|der| Certificate::parse(&der).ok())
             .ok_or_else(|| io::Error::other("its issuer is not a certificate"))?;
-        let address = Address::new(&header.url, &issuer);
-        if path.file_stem().and_then(|stem| stem.to_str()) != Some(&address.digest()) {
+        let series = parse_base64url(&header.series)
+            .map_err(|_| io::Error::other("its series is not readable"))?;
+        let kind = match header.is_delta {
+            true => Kind::Delta,
+            false => Kind::Complete,
+        };
+        let address = Address::new(&header.rules, &header.url, &issuer, kind);
+        let digest = address.digest(&series);
+        if path.file_stem().and_then(|stem| stem.to_str()) != Some(&digest) {
             return Err(io::Error::other("it stands in the place of another list"));
         }
         Ok(Self {
             address,
+            series,
             der,
             validators: header.validators,
             sha256: header.sha256,

@@ -2,12 +2,14 @@
 //!
 //! For each address there is one fetch at a time (a *flight*), however many logins want its list;
 //! a login only ever waits for a flight where no list speaks, and leaves it flying when its own
-//! time is up. A list is replaced in one step, by one that its issuer signed and that is not older
-//! (attack B6): whoever stands between this server and the publisher, usually over plain http, can
-//! keep a new list away, but cannot take one back.
+//! time is up. A list is replaced in one step, by one of its own series ([`held`]) that is not
+//! older (attack B6): whoever stands between this server and the publisher, usually over plain
+//! http, can keep a new list away, but cannot take one back.
 
 mod flight;
+mod held;
 mod slot;
+mod verification;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,10 +24,10 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub(super) use self::flight::jitter;
-use self::slot::Held;
+use self::held::Held;
 pub(super) use self::slot::Slot;
 use super::AnchorSettings;
-use super::address::Address;
+use super::address::{Address, Kind};
 use super::list_store::{ListStore, StoredBody};
 use crate::config::HostAndPort;
 use crate::http_client::HttpClient;
@@ -48,8 +50,8 @@ struct Shared {
     http: HttpClient,
     clock: Arc<dyn Clock>,
     store: Option<ListStore>,
-    /// A list may be signed by one configured authority for another, and only lists of configured
-    /// authorities outlast a restart.
+    /// A list may be signed by one configured authority for another of the same anchor, and only
+    /// lists of configured authorities outlast a restart.
     anchors: Arc<[AnchorSettings]>,
     slots: Mutex<HashMap<Address, Arc<Slot>>>,
     numbers_seen: Mutex<CrlNumbersSeen>,
@@ -63,9 +65,9 @@ pub(super) type Landing = watch::Receiver<()>;
 
 /// What a login finds at an address.
 pub(super) struct Look {
-    /// The list at hand; or, where there is none, one that was fetched and not to be kept: `pki`
-    /// then says what is wrong with it.
-    pub(super) list: Option<Crl>,
+    /// The lists at hand; or, where there are none, one that its issuer signed and that is not to
+    /// be kept: `pki` then says what is wrong with it.
+    pub(super) lists: Vec<Crl>,
     /// A fetch that is under way.
     pub(super) landing: Option<Landing>,
     /// No fetch has ended yet, and nobody has waited for one in vain.
@@ -100,26 +102,32 @@ impl Lists {
         lock(&self.shared.numbers_seen).clone()
     }
 
-    /// The place of the list of `issuer` at `url`, to be fetched anew after `refresh`.
-    pub(super) fn slot(&self, url: &Url, issuer: &Certificate, refresh: Duration) -> Arc<Slot> {
-        self.shared.slot(Address::new(url, issuer), refresh)
+    /// The place of the list of `issuer` at `url`, for the cards of `anchor`.
+    pub(super) fn slot(
+        &self,
+        anchor: &AnchorSettings,
+        url: &Url,
+        issuer: &Certificate,
+        kind: Kind,
+    ) -> Arc<Slot> {
+        let address = Address::new(&anchor.name, url, issuer, kind);
+        self.shared.slot(address, anchor.refresh)
     }
 
     /// What is at hand, at once; a list that is due is fetched in the background.
     pub(super) fn look(&self, slot: &Arc<Slot>) -> Look {
         let now = self.shared.clock.now();
         let mut state = slot.lock();
-        let is_due = state
-            .held
-            .as_ref()
-            .is_none_or(|held| slot.is_due(held, now));
-        let landing = match is_due {
+        let landing = match slot.is_due(&state.held, now) {
             true => self.shared.take_off(slot, &mut state),
             false => None,
         };
-        let held = state.held.as_ref().map(|held| held.list.clone());
+        let mut lists: Vec<_> = state.held.lists().cloned().collect();
+        if lists.is_empty() {
+            lists.extend(state.refused.clone());
+        }
         Look {
-            list: held.or_else(|| state.refused.clone()),
+            lists,
             landing,
             is_untried: !state.is_tried,
             is_probe: state.is_probed,
@@ -158,10 +166,7 @@ impl Lists {
             .iter()
             .filter_map(|slot| {
                 let mut state = slot.lock();
-                let is_due = state
-                    .held
-                    .as_ref()
-                    .is_none_or(|held| slot.is_soon_due(held, now));
+                let is_due = slot.is_soon_due(&state.held, now);
                 is_due.then(|| self.shared.take_off(slot, &mut state))?
             })
             .collect();
@@ -275,9 +280,9 @@ impl Shared {
             return false;
         };
         let verified = Crl::parse(&stored.der)
-            .and_then(|list| self.verify(&list, stored.address.issuer()).map(|()| list));
-        let list = match verified {
-            Ok(list) => list,
+            .and_then(|list| Ok((self.verify(&list, &stored.address)?, list)));
+        let (signer, list) = match verified {
+            Ok(verified) => verified,
             Err(error) => {
                 tracing::warn!(
                     host,
@@ -287,37 +292,24 @@ impl Shared {
                 return false;
             }
         };
-        let slot = self.slot(stored.address, anchor.refresh);
-        slot.lock().held.get_or_insert_with(|| Held {
+        let held = Held::new(
             list,
-            fetched_at: stored.fetched_at,
-            validators: stored.validators,
-            sha256: stored.sha256,
-        });
-        true
+            &signer,
+            stored.fetched_at,
+            stored.validators,
+            stored.sha256,
+        );
+        let slot = self.slot(stored.address, anchor.refresh);
+        slot.lock().held.put_stored(held)
     }
 
-    /// Checks whose list it is and that none with a higher number was seen, and remembers its own.
-    /// It may be signed by the issuer, by an issuer's other key, or for it by another authority
-    /// (RFC 5280 section 5: indirect lists), as long as that one is configured.
-    fn verify(&self, list: &Crl, issuer: &Certificate) -> Result<(), cardea_pki::Error> {
-        let mut refusal = None;
-        let authorities = self.anchors.iter().flat_map(|anchor| &anchor.authorities);
-        for signer in std::iter::once(issuer).chain(authorities) {
-            // The signature over megabytes is verified here, once, while nobody waits for the
-            // lock.
-            match CrlNumbersSeen::default().note(list, signer) {
-                Ok(()) => return lock(&self.numbers_seen).note(list, signer),
-                Err(error) => refusal = refusal.or(Some(error)),
-            }
-        }
-        Err(refusal.unwrap_or(cardea_pki::Error::CrlMalformed("nobody may have signed it")))
-    }
-
-    /// The anchor whose authority's list is wanted, and which allows its address.
+    /// The anchor that a list is wanted for, if its authority is configured there and the address
+    /// allowed.
     fn anchor_of(&self, address: &Address) -> Option<&AnchorSettings> {
         self.anchors.iter().find(|anchor| {
-            anchor.authorities.contains(address.issuer()) && anchor.hosts.allow(address.url())
+            anchor.name == address.rules()
+                && anchor.authorities.contains(address.issuer())
+                && anchor.hosts.allow(address.url())
         })
     }
 

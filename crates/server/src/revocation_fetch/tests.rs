@@ -7,4 +7,5 @@ mod order;
 mod publisher;
 mod request_forgery;
 mod restart;
+mod substitution;
 mod world;

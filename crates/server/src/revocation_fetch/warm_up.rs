@@ -3,6 +3,7 @@
 use cardea_pki::Certificate;
 use url::Url;
 
+use super::address::Kind;
 use super::allowed_hosts::is_directory;
 use super::{AnchorSettings, RevocationFetcher};
 
@@ -15,7 +16,7 @@ impl RevocationFetcher {
                 // Directories stand in for web servers, which a login finds out.
                 for url in urls.filter_map(|url| Url::parse(url).ok()) {
                     if anchor.hosts.allow(&url) && !is_directory(&url) {
-                        self.lists.slot(&url, issuer, anchor.refresh);
+                        self.lists.slot(anchor, &url, issuer, Kind::Complete);
                     }
                 }
             }

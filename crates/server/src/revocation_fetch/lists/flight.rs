@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cardea_jose::sha256_base64url;
-use cardea_pki::revocation::{CRL_BYTES_MAX, Crl};
+use cardea_pki::revocation::{CRL_BYTES_MAX, Crl, StaleReason};
+use cardea_pki::{Certificate, Position};
 use reqwest::StatusCode;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::slot::{Held, Slot, State};
+use super::held::Held;
+use super::slot::{Slot, State};
 use super::{Landing, Shared, lock};
 use crate::http_client::{Budget, Validators};
 use crate::ldap_client;
@@ -29,6 +31,9 @@ const DIRECTORY_BUDGET: Budget = Budget {
     bytes_max: CRL_BYTES_MAX,
 };
 
+/// How far in the future a list may have been issued: clocks differ.
+const CLOCK_SKEW_MAX: time::Duration = time::Duration::minutes(5);
+
 /// What came of a flight that reached the publisher.
 enum Fetched {
     /// The list at hand is the newest.
@@ -42,8 +47,15 @@ enum Fetched {
 /// Why a flight gives nothing to keep.
 enum Failure {
     Unreachable(String),
-    /// A list, but not one to keep: not the issuer's, or older than one seen before.
-    Refused(Box<(Crl, cardea_pki::Error)>),
+    /// A list, but not one to keep: not what is published here, or older than one seen before.
+    Refused(Refusal),
+}
+
+struct Refusal {
+    error: cardea_pki::Error,
+    /// The list, where its issuer signed it: a forged one is as long as its forger likes, and says
+    /// nothing.
+    rolled_back: Option<Crl>,
 }
 
 impl Shared {
@@ -74,9 +86,7 @@ impl Shared {
     async fn fly(self: &Arc<Self>, slot: &Arc<Slot>, permit: Permit) {
         self.load().await;
         let held = slot.lock().held.clone();
-        if let Some(held) = &held
-            && !slot.is_soon_due(held, self.clock.now())
-        {
+        if !slot.is_soon_due(&held, self.clock.now()) {
             // The store has just brought it.
             return;
         }
@@ -84,8 +94,9 @@ impl Shared {
         let Ok(_place) = places.acquire().await else {
             return;
         };
-        let outcome = match self.download(slot, held.as_ref()).await {
-            Ok(Fetched::Unchanged) => self.confirm(slot).await,
+        let newest = held.newest().cloned();
+        let outcome = match self.download(slot, newest.as_ref()).await {
+            Ok(Fetched::Unchanged) => self.confirm(slot, newest).await,
             Ok(Fetched::Body { der, validators }) => self.replace(slot, der, validators).await,
             Err(failure) => Err(failure),
         };
@@ -93,9 +104,9 @@ impl Shared {
             Ok(()) => permit.succeeded(),
             Err(failure) => {
                 let is_paused = permit.failed(self.clock.now(), jitter());
-                failure.log(slot.address.host(), held.is_some(), is_paused);
-                if let Failure::Refused(refused) = failure {
-                    slot.lock().refused = Some(refused.0);
+                failure.log(slot.address.host(), !held.is_empty(), is_paused);
+                if let Failure::Refused(refusal) = failure {
+                    slot.lock().refused = refusal.rolled_back.filter(|_| held.is_empty());
                 }
             }
         }
@@ -155,51 +166,82 @@ impl Shared {
     ) -> Result<(), Failure> {
         let sha256 = sha256_base64url(&der);
         let fetched_at = self.clock.now();
-        let is_known = slot
-            .lock()
-            .held
-            .as_ref()
-            .is_some_and(|held| held.sha256 == sha256);
-        if is_known {
-            self.confirm_now(slot, fetched_at);
+        if self.confirm_now(slot, &sha256, fetched_at) {
             return Ok(());
         }
         let list =
             Crl::parse(&der).map_err(|error| Failure::Unreachable(error.code().to_owned()))?;
-        if let Err(error) = self.verify(&list, slot.address.issuer()) {
-            return Err(Failure::Refused(Box::new((list, error))));
-        }
-        let held = Held {
+        let signer = self.check(&list, slot, fetched_at)?;
+        let new = Held::new(
             list,
+            &signer,
             fetched_at,
-            validators: validators.clone(),
-            sha256: sha256.clone(),
-        };
+            validators.clone(),
+            sha256.clone(),
+        );
+        let series = new.series.clone();
         let old = {
             let mut state = slot.lock();
-            (state.held.replace(held), state.refused.take())
+            if state.held.has_other_series_than(&new) {
+                tracing::warn!(
+                    host = slot.address.host(),
+                    "a CRL of another key or scope than those at hand; it speaks beside them"
+                );
+            }
+            (state.held.put(new, fetched_at), state.refused.take())
         };
         // Freeing a million entries takes a moment, in which nobody waits for the lock.
-        drop(old);
-        self.save(&StoredBody {
-            address: slot.address.clone(),
-            der,
-            validators,
-            sha256,
-            fetched_at,
-        });
+        let (Ok(gone), _) = old else {
+            let reason = "one more key or scope than there is room for";
+            return Err(Failure::Unreachable(reason.to_owned()));
+        };
+        self.save(
+            &StoredBody {
+                address: slot.address.clone(),
+                series: series.as_bytes().to_vec(),
+                der,
+                validators,
+                sha256,
+                fetched_at,
+            },
+            &gone,
+        );
         Ok(())
+    }
+
+    fn check(&self, list: &Crl, slot: &Slot, now: OffsetDateTime) -> Result<Certificate, Failure> {
+        let this_update = list.this_update();
+        let verified = match this_update > now + CLOCK_SKEW_MAX {
+            // It would keep all that come before its time from following it.
+            true => Err(cardea_pki::Error::RevocationStale {
+                position: Position::EndEntity,
+                reason: StaleReason::FromTheFuture,
+                this_update,
+            }),
+            false => self.verify(list, &slot.address),
+        };
+        verified.map_err(|error| {
+            let is_rolled_back = matches!(error, cardea_pki::Error::CrlRolledBack { .. });
+            Failure::Refused(Refusal {
+                error,
+                rolled_back: is_rolled_back.then(|| list.clone()),
+            })
+        })
     }
 
     /// A list first, then its number: a crash between them leaves a list that is newer than the
     /// number, never one that looks rolled back.
-    fn save(&self, stored: &StoredBody) {
+    fn save(&self, stored: &StoredBody, gone: &[Held]) {
         let Some(store) = &self.store else { return };
         if self.anchor_of(&stored.address).is_none() {
             return;
         }
+        // Its own place has just been taken.
+        let gone = gone.iter().map(|held| held.series.as_bytes());
+        let places = gone.filter(|series| *series != stored.series);
         let saved = store
             .save(stored)
+            .and_then(|()| store.remove(&stored.address, places))
             .and_then(|()| store.save_numbers(|| lock(&self.numbers_seen).to_text()));
         if let Err(error) = saved {
             tracing::error!(
@@ -211,25 +253,40 @@ impl Shared {
         }
     }
 
-    async fn confirm(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), Failure> {
+    async fn confirm(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        newest: Option<Held>,
+    ) -> Result<(), Failure> {
+        let Some(newest) = newest else { return Ok(()) };
         let (shared, slot) = (Arc::clone(self), Arc::clone(slot));
         let now = self.clock.now();
-        let confirmed = tokio::task::spawn_blocking(move || shared.confirm_now(&slot, now));
+        let confirmed =
+            tokio::task::spawn_blocking(move || shared.confirm_now(&slot, &newest.sha256, now));
         confirmed
             .await
+            .map(|_| ())
             .map_err(|_| Failure::Unreachable("noting it was interrupted".to_owned()))
     }
 
-    fn confirm_now(&self, slot: &Slot, at: OffsetDateTime) {
-        if let Some(held) = &mut slot.lock().held {
-            held.fetched_at = at;
-        }
+    /// Notes that the publisher gave or confirmed the list with this digest; false where it is not
+    /// at hand.
+    fn confirm_now(&self, slot: &Slot, sha256: &str, at: OffsetDateTime) -> bool {
+        let confirmed = slot
+            .lock()
+            .held
+            .confirm(sha256, at)
+            .map(|held| held.series.clone());
+        let Some(series) = confirmed else {
+            return false;
+        };
         if let Some(store) = &self.store
             && self.anchor_of(&slot.address).is_some()
-            && let Err(error) = store.confirm(&slot.address, at)
+            && let Err(error) = store.confirm(&slot.address, series.as_bytes(), at)
         {
             tracing::warn!(host = slot.address.host(), %error, "a stored list's date is not kept");
         }
+        true
     }
 }
 
@@ -244,9 +301,10 @@ impl Failure {
                 code = "pki.revocation_unreachable",
                 "a CRL could not be fetched"
             ),
-            Self::Refused(refused) => tracing::error!(
+            Self::Refused(refusal) => tracing::error!(
                 host,
-                code = refused.1.code(),
+                code = refusal.error.code(),
+                reason = %refusal.error,
                 kept = has_another,
                 "a CRL is not its issuer's newest; one at hand is kept"
             ),

@@ -1,4 +1,4 @@
-//! One address: the list at hand, the flight for the next one, and when that is due.
+//! One address: the lists at hand, the flight for the next one, and when that is due.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use cardea_pki::revocation::Crl;
 use time::OffsetDateTime;
 
 use super::Landing;
-use crate::http_client::Validators;
+use super::held::{Held, HeldLists};
 use crate::revocation_fetch::address::Address;
 use crate::revocation_fetch::breaker::Breaker;
 
@@ -32,8 +32,9 @@ struct Asked {
 /// What is known of an address.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) held: Option<Held>,
-    /// A list that is not to be kept, where there is no other.
+    pub(super) held: HeldLists,
+    /// A list that its issuer signed and that is older than one seen before, where there is no
+    /// other.
     pub(super) refused: Option<Crl>,
     /// The flight that is under way, or was the last.
     pub(super) flight: Option<Landing>,
@@ -41,17 +42,6 @@ pub(super) struct State {
     pub(super) is_tried: bool,
     /// The flight under way, or the last, was the first after a pause.
     pub(super) is_probed: bool,
-}
-
-/// A verified list.
-#[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) list: Crl,
-    /// When the publisher gave or confirmed it last.
-    pub(super) fetched_at: OffsetDateTime,
-    pub(super) validators: Validators,
-    /// Of its DER, to tell a list that was fetched again without having changed.
-    pub(super) sha256: String,
 }
 
 impl Slot {
@@ -87,31 +77,33 @@ impl Slot {
     }
 
     /// Whether a login has the list fetched anew.
-    pub(super) fn is_due(&self, held: &Held, now: OffsetDateTime) -> bool {
-        self.is_due_after(self.lock_asked().refresh, held, now)
+    pub(super) fn is_due(&self, held: &HeldLists, now: OffsetDateTime) -> bool {
+        let refresh = self.lock_asked().refresh;
+        held.newest()
+            .is_none_or(|held| is_due_after(refresh, held, now))
     }
 
     /// Whether the list is fetched ahead of time, so that no login finds it overdue.
-    pub(super) fn is_soon_due(&self, held: &Held, now: OffsetDateTime) -> bool {
+    pub(super) fn is_soon_due(&self, held: &HeldLists, now: OffsetDateTime) -> bool {
         let refresh = self.lock_asked().refresh;
-        self.is_due_after(refresh / 2, held, now)
-            || held
-                .list
-                .next_update()
-                .is_some_and(|next| next <= now + refresh / 2 && is_older(held, now, OVERDUE_PAUSE))
-    }
-
-    fn is_due_after(&self, refresh: Duration, held: &Held, now: OffsetDateTime) -> bool {
-        // A time of fetching in the future comes from a clock that was wrong.
-        held.fetched_at > now
-            || now - held.fetched_at >= refresh
-            || (held.list.next_update().is_none_or(|next| next <= now)
-                && is_older(held, now, OVERDUE_PAUSE))
+        held.newest().is_none_or(|held| {
+            is_due_after(refresh / 2, held, now)
+                || held.list.next_update().is_some_and(|next| {
+                    next <= now + refresh / 2 && is_older(held, now, OVERDUE_PAUSE)
+                })
+        })
     }
 
     fn lock_asked(&self) -> MutexGuard<'_, Asked> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_due_after(refresh: Duration, held: &Held, now: OffsetDateTime) -> bool {
+    // A time of fetching in the future comes from a clock that was wrong.
+    held.fetched_at > now
+        || now - held.fetched_at >= refresh
+        || (held.has_run_out(now) && is_older(held, now, OVERDUE_PAUSE))
 }
 
 fn is_older(held: &Held, now: OffsetDateTime, age: time::Duration) -> bool {

@@ -8,8 +8,8 @@ use cardea_pki::Certificate;
 use cardea_pki::revocation::SourcePreference;
 use time::ext::NumericalDuration;
 
-use super::world::{AUTHORITY, Card, World, list_path};
-use crate::revocation_fetch::address::Address;
+use super::world::{AUTHORITY, Card, RULES, World, list_path};
+use crate::revocation_fetch::address::{Address, Kind};
 use crate::revocation_fetch::list_store::StoredBody;
 use crate::revocation_fetch::stored_lists;
 
@@ -185,8 +185,13 @@ async fn a_file_cannot_send_the_server_to_another_host() {
     let elsewhere = format!("http://{}/list.crl", canary.address);
     let from = format!("{}{}", world.publisher.base_url(), list_path(AUTHORITY));
     let content = replace(&content, from.as_bytes(), elsewhere.as_bytes());
-    let address = Address::new(&elsewhere.parse().unwrap(), &issuer);
-    let place = world.dir().join(address.digest()).with_extension("list");
+    let series = StoredBody::read(file).unwrap().series;
+    let url = elsewhere.parse().unwrap();
+    let address = Address::new(RULES, &url, &issuer, Kind::Complete);
+    let place = world
+        .dir()
+        .join(address.digest(&series))
+        .with_extension("list");
     fs::write(&place, content).unwrap();
     assert!(
         StoredBody::read(&place).is_ok(),

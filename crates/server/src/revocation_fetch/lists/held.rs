@@ -1,0 +1,124 @@
+//! The lists at hand of one address, one of each series.
+//!
+//! Whoever stands between this server and the publisher can serve any list that the authorities
+//! ever signed: of other authorities, other keys, other scopes. A list therefore takes the place
+//! of one of its own series alone, and others of an issuer speak beside each other: what is known
+//! to be revoked stays so. A publisher that takes another key or scope into use is heeded at once.
+
+use cardea_pki::Certificate;
+use cardea_pki::revocation::{Crl, CrlSeries};
+use time::OffsetDateTime;
+
+use crate::http_client::Validators;
+
+/// Lists of one issuer at one address: an old and a new key, in two scopes each.
+const SERIES_MAX: usize = 4;
+/// How long a list that has run out is kept beside others. By then the cards on it are on its
+/// successor, or have run out themselves.
+const KEPT_AFTER_END: time::Duration = time::Duration::days(30);
+
+/// A verified list.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) list: Crl,
+    pub(super) series: CrlSeries,
+    /// When the publisher gave or confirmed it last.
+    pub(super) fetched_at: OffsetDateTime,
+    pub(super) validators: Validators,
+    /// Of its DER, to tell a list that was fetched again without having changed.
+    pub(super) sha256: String,
+}
+
+impl Held {
+    pub(super) fn new(
+        list: Crl,
+        signer: &Certificate,
+        fetched_at: OffsetDateTime,
+        validators: Validators,
+        sha256: String,
+    ) -> Self {
+        Self {
+            series: CrlSeries::of(&list, signer),
+            list,
+            fetched_at,
+            validators,
+            sha256,
+        }
+    }
+
+    /// Whether its `nextUpdate` has passed; a list that promises no next one is never current.
+    pub(super) fn has_run_out(&self, now: OffsetDateTime) -> bool {
+        self.list.next_update().is_none_or(|next| next <= now)
+    }
+
+    fn is_long_over(&self, now: OffsetDateTime) -> bool {
+        let end = self.list.next_update().unwrap_or(self.list.this_update());
+        now - end >= KEPT_AFTER_END
+    }
+}
+
+/// All lists of one address; the one that was given or confirmed last is the last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HeldLists(Vec<Held>);
+
+impl HeldLists {
+    /// The list that the publisher gave or confirmed last.
+    pub(super) fn newest(&self) -> Option<&Held> {
+        self.0.last()
+    }
+
+    pub(super) fn lists(&self) -> impl Iterator<Item = &Crl> {
+        self.0.iter().map(|held| &held.list)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn has_other_series_than(&self, new: &Held) -> bool {
+        !self.is_empty() && !self.0.iter().any(|held| held.series == new.series)
+    }
+
+    /// Puts a list, which was found not to be older, in the place of the one of its series, and
+    /// gives what went for it. What is long over goes too, and where there is no room, what ran out
+    /// first.
+    ///
+    /// # Errors
+    /// There is no room beside the others, which all hold still.
+    pub(super) fn put(&mut self, new: Held, now: OffsetDateTime) -> Result<Vec<Held>, Box<Held>> {
+        let is_replaced = |held: &mut Held| held.series == new.series || held.is_long_over(now);
+        let mut gone: Vec<_> = self.0.extract_if(.., is_replaced).collect();
+        if self.0.len() >= SERIES_MAX {
+            let ran_out = self.0.iter().enumerate();
+            let first = ran_out
+                .filter(|(_, held)| held.has_run_out(now))
+                .min_by_key(|(_, held)| held.list.next_update())
+                .map(|(position, _)| position);
+            match first {
+                Some(first) => gone.push(self.0.remove(first)),
+                None => return Err(Box::new(new)),
+            }
+        }
+        self.0.push(new);
+        Ok(gone)
+    }
+
+    /// Adds a stored list; stored lists come by their time of confirmation, the last first.
+    pub(super) fn put_stored(&mut self, stored: Held) -> bool {
+        let is_new = self.0.iter().all(|held| held.series != stored.series);
+        let is_put = is_new && self.0.len() < SERIES_MAX;
+        if is_put {
+            self.0.insert(0, stored);
+        }
+        is_put
+    }
+
+    /// Notes that the list with this digest was given or confirmed again; none where there is none.
+    pub(super) fn confirm(&mut self, sha256: &str, at: OffsetDateTime) -> Option<&mut Held> {
+        let position = self.0.iter().position(|held| held.sha256 == sha256)?;
+        let mut held = self.0.remove(position);
+        held.fetched_at = at;
+        self.0.push(held);
+        self.0.last_mut()
+    }
+}
