@@ -325,6 +325,7 @@ fn identifier<Kind>(
             .families
             .map(|names| declared_families(&format!("{key}.families"), names, declared))
             .transpose()?,
+        only_if_listed: file.only_if_listed,
     })
 }
 
@@ -379,8 +380,12 @@ fn structure(file: StructureFile, declared: &[CardFamily]) -> Result<StructureRu
     }
     Ok(StructureRule {
         name: name_sources("structure.name", file.name)?,
-        identifiers: each(key, file.identifier, |key, it| {
-            identifier(key, it, declared, StructureIdentifierType::new)
+        identifiers: each(key, file.identifier, |key, it| match it.only_if_listed {
+            true => mistake(
+                format!("{key}.only_if_listed"),
+                "must not be there: a trust anchor lists kinds of persons' identifiers alone",
+            ),
+            false => identifier(key, it, declared, StructureIdentifierType::new),
         })?,
     })
 }

@@ -73,6 +73,8 @@ pub(super) struct IdentifierRule<Kind> {
     pub(super) pattern: Pattern,
     /// The families that have it; `None` means all.
     pub(super) families: Option<Vec<CardFamily>>,
+    /// Whether it is refused where the operator does not list its kind.
+    pub(super) only_if_listed: bool,
 }
 
 #[derive(Debug)]

@@ -114,6 +114,8 @@ pub(super) struct IdentifierFile {
     pub(super) from: SourcesFile,
     pub(super) pattern: String,
     pub(super) families: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) only_if_listed: bool,
 }
 
 /// `[person]`: names for people to read.

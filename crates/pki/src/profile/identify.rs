@@ -6,8 +6,8 @@
 use super::definition::{Definition, Found, IdentifierRule, ProfessionRule, Sources, TestMark};
 use super::extractor::{check_attributes, check_set};
 use super::{
-    CardFamily, CardReference, Profession, ProfessionalIdentity, ProfilePolicy, Structure,
-    TestCards,
+    CardFamily, CardReference, PersonIdentifierType, Profession, ProfessionalIdentity,
+    ProfilePolicy, Structure, TestCards,
 };
 use crate::{Certificate, Error, Oid, ValidatedPath};
 
@@ -24,7 +24,15 @@ pub(super) fn identify_unverified(
     profile: &Definition,
     certificate: &Certificate,
 ) -> Result<ProfessionalIdentity, Error> {
-    let read = |policy| identify_certificate(profile, certificate, None, &policy);
+    let kinds = profile.identifiers.iter().map(|rule| rule.kind.clone());
+    let every_kind: Vec<PersonIdentifierType> = kinds.collect();
+    let read = |policy| {
+        let policy = ProfilePolicy {
+            identifiers: Some(every_kind.clone()),
+            ..policy
+        };
+        identify_certificate(profile, certificate, None, &policy)
+    };
     match read(ProfilePolicy::production()) {
         Err(Error::TestMarkRefused) => read(ProfilePolicy::sandbox()),
         outcome => outcome,
@@ -46,14 +54,14 @@ fn identify_certificate(
     policy.check_card(&family, test, path_policies.unwrap_or_default())?;
 
     check_subject(profile, certificate)?;
-    let (subject_id_type, subject_id) = read_identifier(
+    let (rule, subject_id) = read_identifier(
         &profile.identifiers,
         certificate,
         &family,
         "the person identifier has no known form",
     )?
     .ok_or_else(|| missing_identifier(profile))?;
-    policy.check_identifier(&subject_id_type)?;
+    policy.check_identifier(&rule.kind, rule.only_if_listed)?;
     let name = |sources: &Option<Sources>| -> Result<Option<String>, Error> {
         let Some(sources) = sources else {
             return Ok(None);
@@ -62,7 +70,7 @@ fn identify_certificate(
     };
     Ok(ProfessionalIdentity {
         subject_id,
-        subject_id_type,
+        subject_id_type: rule.kind.clone(),
         given_name: name(&profile.names.given_name)?,
         family_name: name(&profile.names.family_name)?,
         title: name(&profile.names.title)?,
@@ -202,12 +210,12 @@ fn check_subject(profile: &Definition, certificate: &Certificate) -> Result<(), 
 
 /// The first kind of identifier that the family has and whose place has a value of its form;
 /// nothing where no place has a value.
-fn read_identifier<Kind: Clone>(
-    rules: &[IdentifierRule<Kind>],
+fn read_identifier<'r, Kind>(
+    rules: &'r [IdentifierRule<Kind>],
     certificate: &Certificate,
     family: &CardFamily,
     no_known_form: &'static str,
-) -> Result<Option<(Kind, String)>, Error> {
+) -> Result<Option<(&'r IdentifierRule<Kind>, String)>, Error> {
     let mut unknown_form = None;
     let is_of_family = |rule: &&IdentifierRule<Kind>| {
         let families = rule.families.as_ref();
@@ -218,7 +226,7 @@ fn read_identifier<Kind: Clone>(
             continue;
         };
         if rule.pattern.fits(&found.value) {
-            return Ok(Some((rule.kind.clone(), found.value)));
+            return Ok(Some((rule, found.value)));
         }
         unknown_form.get_or_insert(found);
     }
@@ -254,9 +262,9 @@ fn read_structure(
         "the structure identifier has no known form",
     )?;
     match (identifier, name) {
-        (Some((id_type, id)), name) => Ok(Some(Structure {
+        (Some((rule, id)), name) => Ok(Some(Structure {
             id,
-            id_type,
+            id_type: rule.kind.clone(),
             name: name.map(|found| found.value),
         })),
         (None, None) => Ok(None),

@@ -29,14 +29,15 @@ pub struct ProfilePolicy {
     /// profile, under any certificate policy.
     pub cards: Option<Vec<CardRule>>,
     /// The accepted kinds of person identifiers, the others being refused; `None` accepts every
-    /// kind of the profile.
+    /// kind of the profile but those that it accepts only where they are listed.
     pub identifiers: Option<Vec<PersonIdentifierType>>,
     /// Test cards or real ones.
     pub test_cards: TestCards,
 }
 
 impl ProfilePolicy {
-    /// Real cards of every family, any certificate policy, any kind of identifier.
+    /// Real cards of every family, any certificate policy, any kind of identifier but those
+    /// that the profile accepts only where they are listed.
     #[must_use]
     pub fn production() -> Self {
         Self {
@@ -46,7 +47,8 @@ impl ProfilePolicy {
         }
     }
 
-    /// Test cards of every family, any certificate policy, any kind of identifier.
+    /// Test cards of every family, any certificate policy, any kind of identifier but those
+    /// that the profile accepts only where they are listed.
     #[must_use]
     pub fn sandbox() -> Self {
         Self {
@@ -87,11 +89,15 @@ impl ProfilePolicy {
         }
     }
 
-    pub(super) fn check_identifier(&self, kind: &PersonIdentifierType) -> Result<(), Error> {
-        let accepted = self
-            .identifiers
-            .as_ref()
-            .is_none_or(|kinds| kinds.contains(kind));
+    pub(super) fn check_identifier(
+        &self,
+        kind: &PersonIdentifierType,
+        only_if_listed: bool,
+    ) -> Result<(), Error> {
+        let accepted = match &self.identifiers {
+            Some(kinds) => kinds.contains(kind),
+            None => !only_if_listed,
+        };
         if accepted {
             Ok(())
         } else {

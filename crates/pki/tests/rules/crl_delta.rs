@@ -240,6 +240,43 @@ fn a_delta_list_revokes_holds_and_takes_back() {
     }
 }
 
+/// The numbers of the two order them, also where both are of one second; unrelated lists have only
+/// their times (`a_hold_ends_with_later_evidence_and_a_revocation_never_does`).
+#[test]
+fn a_hold_is_taken_back_by_a_delta_list_of_the_same_second() {
+    use CrlReason::{CertificateHold, KeyCompromise, RemoveFromCRL};
+    let same_second = |complete, delta, change: fn(&mut Lists)| {
+        Lists::with(|lists| {
+            lists.list_on(Some(complete), delta);
+            for list in [&mut lists.complete, &mut lists.delta] {
+                list.window(NOW - Duration::HOUR, Some(NOW + Duration::HOUR));
+            }
+            change(lists);
+        })
+    };
+    let removed = Some(RemoveFromCRL);
+    assert_eq!(same_second(CertificateHold, removed, |_| {}), Ok(HOUR));
+    for (what, outcome) in [
+        ("silent", same_second(CertificateHold, None, |_| {})),
+        ("final", same_second(KeyCompromise, removed, |_| {})),
+        (
+            "a number not higher",
+            same_second(CertificateHold, removed, |lists| {
+                lists.delta.set(number(100));
+            }),
+        ),
+        (
+            "of no current window",
+            same_second(CertificateHold, removed, |lists| {
+                let ended = Some(NOW - Duration::MINUTE);
+                lists.delta.window(NOW - Duration::HOUR, ended);
+            }),
+        ),
+    ] {
+        assert_eq!(outcome, REVOKED, "{what}");
+    }
+}
+
 /// Only a delta list that completes the list with the hold takes the hold back, and only while
 /// it is current.
 #[test]

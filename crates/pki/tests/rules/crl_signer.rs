@@ -1,13 +1,16 @@
 //! Lists signed by another key than the one that signed the certificate.
 
-use crate::authority::{Authority, NOW, extension, key_usage, name, p256};
+use crate::authority::{
+    AUTHORITY_KEY_IDENTIFIER, Authority, NOW, extension, key_usage, name, oid, p256,
+};
 use crate::card::Baseline;
 use crate::evidence::check_with;
-use crate::list::{ListDraft, scope};
+use crate::list::{ListDraft, base_number, number, scope};
 use cardea_pki::Certificate;
 use cardea_pki::revocation::{Evidence, RevocationPolicy};
 use openssl::hash::MessageDigest;
 use time::Duration;
+use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::CrlDistributionPoints;
 use x509_cert::ext::pkix::KeyUsages;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
@@ -38,6 +41,33 @@ fn list_key_of(baseline: &Baseline) -> Authority {
     signer.draft.remove("2.5.29.19");
     signer.draft.set(key_usage(KeyUsages::CRLSign));
     signer
+}
+
+/// RFC 5280 section 6.3.3 (h): what completes a list is signed by the same key, also where no
+/// key identifier says so. Here the list itself has ended, so that only the two together speak.
+#[test]
+fn a_delta_list_by_the_authoritys_other_key_completes_nothing() {
+    let baseline = Baseline::new();
+    let signer = list_key_of(&baseline);
+    let outcome = |complete_by: &Authority, delta_by: &Authority| {
+        let mut complete = ListDraft::of(complete_by);
+        complete.window(NOW - Duration::days(3), Some(NOW - Duration::HOUR));
+        let mut delta = ListDraft::of(delta_by);
+        delta.set(base_number(100));
+        delta.set(number(105));
+        for list in [&complete, &delta] {
+            let has_identifier = |it: &Extension| it.extn_id == oid(AUTHORITY_KEY_IDENTIFIER);
+            let extensions = list.tbs.crl_extensions.iter().flatten();
+            assert!(!extensions.into_iter().any(has_identifier));
+        }
+        let lists = [&complete, &delta, &ListDraft::of(&baseline.root)];
+        judge(&baseline, &lists, vec![signer.certificate()])
+    };
+    assert_eq!(outcome(&baseline.issuing, &baseline.issuing), Ok(()));
+    assert_eq!(outcome(&signer, &signer), Ok(()));
+    const STALE: Result<(), &str> = Err("pki.revocation_stale");
+    assert_eq!(outcome(&baseline.issuing, &signer), STALE);
+    assert_eq!(outcome(&signer, &baseline.issuing), STALE);
 }
 
 /// RFC 5280 section 6.3.3 (f), PKITS 4.4.19 to 4.4.21, attack B3.

@@ -40,6 +40,8 @@ mod ocsp_responder;
 #[cfg(test)]
 mod path;
 #[cfg(test)]
+mod path_budget;
+#[cfg(test)]
 mod path_building;
 #[cfg(test)]
 mod path_flaws;

@@ -108,6 +108,12 @@ fn a_mistaken_place_or_form_of_a_value_is_named_with_what_it_must_be() {
             "path validation reads this one",
         ),
         (
+            "pattern = \"{visible:1-40}\"",
+            "pattern = \"{visible:1-40}\"\nonly_if_listed = true",
+            "structure.identifier[0].only_if_listed",
+            "must not be there",
+        ),
+        (
             "{digit:8}",
             "{number:8}",
             "identifier[0].pattern",

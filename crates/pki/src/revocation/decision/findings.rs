@@ -10,9 +10,14 @@ use crate::revocation::{Evidence, RevocationPolicy, RevocationReason, StaleReaso
 use crate::{Error, Position};
 use time::{Duration, OffsetDateTime};
 
+/// A list's place in the evidence.
+pub(super) type ListNumber = usize;
+
 /// A source's statement that the certificate is revoked.
 #[derive(Clone, Copy)]
 struct Revoked {
+    /// The list that states it; `None` for a responder's answer.
+    list: Option<ListNumber>,
     stated_at: OffsetDateTime,
     revoked_at: OffsetDateTime,
     reason: RevocationReason,
@@ -30,6 +35,17 @@ struct Silence {
     status: StatusEvidence,
     /// The reasons for which it would have said so.
     reasons: ReasonSet,
+    /// The complete list whose hold this delta list takes back by its number, which is higher.
+    takes_back: Option<ListNumber>,
+}
+
+impl Silence {
+    /// Numbers order the lists of one pair, which may be of one second; only time orders sources
+    /// that have nothing to do with each other.
+    fn lifts(&self, hold: &Revoked) -> bool {
+        let is_of_its_pair = self.takes_back.is_some() && self.takes_back == hold.list;
+        self.reasons.covers_hold() && (is_of_its_pair || self.status.this_update > hold.stated_at)
+    }
 }
 
 /// What is found about one certificate.
@@ -66,16 +82,29 @@ impl<'a> Findings<'a> {
         }
     }
 
-    pub(super) fn note_revoked(&mut self, stated_at: OffsetDateTime, entry: Entry) {
+    /// Notes what `list` says, or a responder where it is `None`.
+    pub(super) fn note_revoked(
+        &mut self,
+        list: Option<ListNumber>,
+        stated_at: OffsetDateTime,
+        entry: Entry,
+    ) {
         self.revoked.push(Revoked {
+            list,
             stated_at,
             revoked_at: entry.revoked_at,
             reason: entry.reason,
         });
     }
 
-    /// Notes that lists with this window say nothing about the certificate.
-    pub(super) fn note_silence(&mut self, window: Window, reasons: ReasonSet) {
+    /// Notes that lists with this window say nothing about the certificate, and which complete
+    /// list's entry the delta list among them takes back.
+    pub(super) fn note_silence(
+        &mut self,
+        window: Window,
+        reasons: ReasonSet,
+        takes_back: Option<ListNumber>,
+    ) {
         let age_seconds_max = match self.subject.position {
             Position::EndEntity => self.policy.crl_age_seconds_max,
             Position::Issuer(_) => self.policy.authority_crl_age_seconds_max,
@@ -89,13 +118,21 @@ impl<'a> Findings<'a> {
             }
             Freshness::Current => {
                 let status = self.status(SourceKind::Crl, window, Duration::ZERO);
-                self.good.push(Silence { status, reasons });
+                self.good.push(Silence {
+                    status,
+                    reasons,
+                    takes_back,
+                });
             }
             Freshness::Stale(reason, stale_by)
                 if reason != StaleReason::FromTheFuture && stale_by <= grace =>
             {
                 let status = self.status(SourceKind::Crl, window, stale_by);
-                self.in_grace.push(Silence { status, reasons });
+                self.in_grace.push(Silence {
+                    status,
+                    reasons,
+                    takes_back,
+                });
             }
             Freshness::Stale(reason, _) => self.stale.push((window.this_update, reason)),
         }
@@ -110,14 +147,18 @@ impl<'a> Findings<'a> {
         );
         match (answer.status, freshness) {
             (AnswerStatus::Revoked { revoked_at, reason }, _) => {
-                self.note_revoked(window.this_update, Entry { revoked_at, reason });
+                let entry = Entry { revoked_at, reason };
+                self.note_revoked(None, window.this_update, entry);
             }
             (_, Freshness::Stale(reason, _)) => self.stale.push((window.this_update, reason)),
             (AnswerStatus::Unknown, Freshness::Current) => self.is_unknown = true,
             (AnswerStatus::Good, Freshness::Current) => {
                 let status = self.status(SourceKind::Ocsp, window, Duration::ZERO);
-                let reasons = ReasonSet::ALL;
-                self.good.push(Silence { status, reasons });
+                self.good.push(Silence {
+                    status,
+                    reasons: ReasonSet::ALL,
+                    takes_back: None,
+                });
             }
         }
     }
@@ -167,11 +208,8 @@ impl<'a> Findings<'a> {
     /// A final revocation stands whatever else is said; a hold stands until later evidence that
     /// is in its window, and that would tell of a hold, says good.
     fn standing_revocation(&self) -> Option<Revoked> {
-        let lifting = self.good.iter().filter(|good| good.reasons.covers_hold());
-        let lifted = lifting.map(|good| good.status.this_update).max();
-        let stands = |revoked: &&Revoked| {
-            revoked.is_final() || lifted.is_none_or(|lifted| lifted <= revoked.stated_at)
-        };
+        let is_lifted = |hold: &Revoked| self.good.iter().any(|good| good.lifts(hold));
+        let stands = |revoked: &&Revoked| revoked.is_final() || !is_lifted(revoked);
         let mut standing: Vec<&Revoked> = self.revoked.iter().filter(stands).collect();
         standing.sort_by_key(|revoked| (!revoked.is_final(), revoked.revoked_at));
         standing.first().copied().copied()

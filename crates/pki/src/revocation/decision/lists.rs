@@ -1,6 +1,6 @@
 //! What the lists say about one certificate (RFC 5280 section 6.3.3).
 
-use super::findings::Findings;
+use super::findings::{Findings, ListNumber};
 use super::judge::{Judge, Subject};
 use crate::revocation::distribution_point::Points;
 use crate::revocation::reason::ReasonSet;
@@ -9,6 +9,7 @@ use crate::{Certificate, Error};
 
 /// A list that may speak about the certificate, and whose signature holds.
 struct Usable<'a> {
+    number: ListNumber,
     list: &'a Crl,
     signer: Certificate,
     reasons: ReasonSet,
@@ -24,14 +25,14 @@ impl Judge<'_> {
         subject: Subject<'_>,
     ) -> Result<(), Error> {
         let usable = self.usable_lists(subject)?;
-        for Usable { list, .. } in &usable {
+        for Usable { number, list, .. } in &usable {
             // Only a delta list takes entries back; on a complete one that is nonsense, and a
             // revocation.
             let entry = list.find(subject.certificate)?.filter(|entry| {
                 !list.is_delta() || entry.reason != RevocationReason::RemoveFromCrl
             });
             if let Some(entry) = entry {
-                findings.note_revoked(list.this_update(), entry);
+                findings.note_revoked(Some(*number), list.this_update(), entry);
             }
         }
         for complete in usable.iter().filter(|usable| !usable.list.is_delta()) {
@@ -43,13 +44,14 @@ impl Judge<'_> {
     fn usable_lists(&self, subject: Subject<'_>) -> Result<Vec<Usable<'_>>, Error> {
         let points = Points::of(subject.certificate);
         let mut usable = Vec::new();
-        for list in &self.evidence.crls {
+        for (number, list) in self.evidence.crls.iter().enumerate() {
             let reasons = list.reasons_for(&points)?;
             if reasons.is_empty() {
                 continue;
             }
             if let Some(signer) = self.signer_of(list, subject)? {
                 usable.push(Usable {
+                    number,
                     list,
                     signer,
                     reasons,
@@ -75,7 +77,7 @@ impl Judge<'_> {
         }
         let listed = complete.list.find(subject.certificate)?.is_some();
         if !listed {
-            findings.note_silence(complete.list.window(), complete.reasons);
+            findings.note_silence(complete.list.window(), complete.reasons, None);
         }
         for delta in usable {
             if !self.completes(delta, complete)? {
@@ -90,7 +92,8 @@ impl Judge<'_> {
                 None => !listed,
             };
             if is_silent {
-                findings.note_silence(delta.list.window(), complete.reasons);
+                let takes_back = listed.then_some(complete.number);
+                findings.note_silence(delta.list.window(), complete.reasons, takes_back);
             }
         }
         Ok(())
