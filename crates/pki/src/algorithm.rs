@@ -1,5 +1,7 @@
 //! The closed list of signature algorithms, and the floor under algorithms and keys.
 
+mod roca;
+
 use crate::{Certificate, Error, Oid, Position};
 use openssl::asn1::Asn1Object;
 use openssl::pkey::Id;
@@ -103,8 +105,9 @@ impl std::fmt::Display for SignatureAlgorithm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AlgorithmFloor {
-    /// SHA-256 and better; RSA 2048 to 8192 bits with an exponent of 65537 or more; P-256,
-    /// P-384, P-521, the brainpool r1 curves of the same sizes, Ed25519 and Ed448.
+    /// SHA-256 and better; RSA 2048 to 8192 bits with an odd exponent from 65537 to 64 bits, and
+    /// without the mark of CVE-2017-15361 ("ROCA"); points on P-256, P-384, P-521 and the
+    /// brainpool r1 curves of the same sizes, Ed25519 and Ed448.
     Current,
     /// Also SHA-1 and RSA from 1024 bits. Only for reading published test vectors of the SHA-1
     /// era; no program configures it.
@@ -157,9 +160,20 @@ impl AlgorithmFloor {
         let key = certificate.public_key();
         match (key.id(), certificate.key_form()) {
             (Id::RSA | Id::RSA_PSS, KeyForm::Rsa { exponent }) => {
-                self.check_rsa(key.bits(), *exponent, position)
+                self.check_rsa(key.bits(), *exponent, position)?;
+                match roca::has_fingerprint(certificate.public_key_bits()) {
+                    false => Ok(()),
+                    true => Err(Error::KeyRefused {
+                        position,
+                        reason: "the RSA key can be factored (CVE-2017-15361)",
+                    }),
+                }
             }
             (Id::EC, KeyForm::NamedCurve(curve)) => check_curve(curve, position),
+            (Id::EC, KeyForm::PointAtInfinity) => Err(Error::KeyRefused {
+                position,
+                reason: "its point is at infinity, under which anybody can sign",
+            }),
             (Id::EC, KeyForm::UnnamedCurve) => Err(Error::CurveRefused {
                 position,
                 curve: "explicit parameters".to_owned(),
@@ -191,6 +205,12 @@ impl AlgorithmFloor {
         if exponent < RSA_EXPONENT_MIN {
             return refused("the RSA exponent is too small");
         }
+        if exponent == u64::MAX {
+            return refused("the RSA exponent is too long");
+        }
+        if exponent.is_multiple_of(2) {
+            return refused("the RSA exponent is even");
+        }
         Ok(())
     }
 }
@@ -199,7 +219,8 @@ impl AlgorithmFloor {
 /// copies the whole key into a form of its own, at the price of a signature check.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum KeyForm {
-    /// An RSA key; exponents beyond 64 bits count as the greatest within.
+    /// An RSA key; exponents beyond 64 bits count as the greatest within, which is refused too:
+    /// verifying takes time in proportion to their length.
     Rsa {
         /// The public exponent.
         exponent: u64,
@@ -209,6 +230,8 @@ pub(crate) enum KeyForm {
     /// A key on a curve that is given by its parameters, or not at all. Explicit parameters let an
     /// attacker choose the generator (CVE-2020-0601).
     UnnamedCurve,
+    /// A key on a named curve whose point is the one at infinity (SEC 1 section 2.3.3).
+    PointAtInfinity,
     /// Any other key.
     Other,
 }
@@ -226,9 +249,28 @@ impl KeyForm {
                 .as_ref()
                 .and_then(|parameters| parameters.as_oid().ok())
                 .map_or(Self::UnnamedCurve, |curve| {
-                    Self::NamedCurve(Oid::from_parsed(&curve))
+                    match key.subject_public_key.data.first() {
+                        None | Some(0) => Self::PointAtInfinity,
+                        Some(_) => Self::NamedCurve(Oid::from_parsed(&curve)),
+                    }
                 }),
             _ => Self::Other,
+        }
+    }
+
+    /// What checking a signature with this key of `bits` costs, in checks with RSA 4096: some
+    /// 0.3 ms at most.
+    pub(crate) fn check_cost(&self, bits: u32) -> u32 {
+        const QUICK_RSA_BITS_MAX: u32 = 4096;
+        match self {
+            Self::Rsa { exponent } if bits <= QUICK_RSA_BITS_MAX && *exponent <= 1 << 32 => 1,
+            Self::NamedCurve(curve) => match curve.as_str() {
+                P256 => 1,
+                P521 | BRAINPOOL_P256R1 => 2,
+                _ => 5,
+            },
+            Self::Other => 1,
+            Self::Rsa { .. } | Self::UnnamedCurve | Self::PointAtInfinity => 5,
         }
     }
 }
@@ -237,19 +279,26 @@ impl KeyForm {
 fn exponent_of(key: &RSAPublicKey<'_>) -> u64 {
     let is_negative = key.exponent.first().is_none_or(|first| first & 0x80 != 0);
     if is_negative {
-        0
-    } else {
-        key.try_exponent().unwrap_or(u64::MAX)
+        return 0;
+    }
+    let digits = key.exponent.iter().skip_while(|byte| **byte == 0);
+    match digits.clone().count() {
+        0..=8 => digits.fold(0, |number, byte| (number << 8) | u64::from(*byte)),
+        _ => u64::MAX,
     }
 }
 
+const P256: &str = "1.2.840.10045.3.1.7";
+const P521: &str = "1.3.132.0.35";
+const BRAINPOOL_P256R1: &str = "1.3.36.3.3.2.8.1.1.7";
+
 const CURRENT_CURVES: [&str; 6] = [
-    // P-256, P-384, P-521
-    "1.2.840.10045.3.1.7",
+    P256,
+    // P-384
     "1.3.132.0.34",
-    "1.3.132.0.35",
-    // brainpoolP256r1, brainpoolP384r1, brainpoolP512r1
-    "1.3.36.3.3.2.8.1.1.7",
+    P521,
+    BRAINPOOL_P256R1,
+    // brainpoolP384r1, brainpoolP512r1
     "1.3.36.3.3.2.8.1.1.11",
     "1.3.36.3.3.2.8.1.1.13",
 ];

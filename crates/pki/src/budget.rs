@@ -1,5 +1,7 @@
 //! A bound on the work of one validation, so that hostile chains cost no more than honest ones.
 
+#[cfg(doc)]
+use crate::Certificate;
 use crate::Error;
 
 /// Most candidates looked at for each signature check allowed: looking costs some thousandth of
@@ -23,11 +25,11 @@ impl Budget {
         }
     }
 
-    /// Takes `signature_checks` from the budget, or refuses the whole validation.
-    pub(crate) fn spend(&mut self, signature_checks: usize) -> Result<(), Error> {
-        self.signature_checks_left = u32::try_from(signature_checks)
-            .ok()
-            .and_then(|checks| self.signature_checks_left.checked_sub(checks))
+    /// Takes `signature_checks` (see [`Certificate::check_cost`]) from the budget, or refuses the whole validation.
+    pub(crate) fn spend(&mut self, signature_checks: u32) -> Result<(), Error> {
+        self.signature_checks_left = self
+            .signature_checks_left
+            .checked_sub(signature_checks)
             .ok_or(Error::PathBudgetExceeded)?;
         Ok(())
     }

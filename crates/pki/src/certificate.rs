@@ -161,6 +161,11 @@ impl Certificate {
         &self.inner.fields.key_form
     }
 
+    /// What checking a signature with the subject's key takes from a budget of signature checks.
+    pub(crate) fn check_cost(&self) -> u32 {
+        self.key_form().check_cost(self.public_key().bits())
+    }
+
     /// The contents of the subject public key's BIT STRING, which OCSP identifies an issuer by.
     pub(crate) fn public_key_bits(&self) -> &[u8] {
         &self.inner.fields.public_key_bits

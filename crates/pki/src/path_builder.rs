@@ -262,7 +262,7 @@ impl<T> Walk<'_, '_, T> {
         }
         let key = issuer.public_key();
         let signed = subject.signature_algorithm().fits(key.id()) && {
-            self.budget.spend(1)?;
+            self.budget.spend(issuer.check_cost())?;
             // An algorithm that OpenSSL cannot check with this key is a failed check, not a fault.
             subject.openssl().verify(key).unwrap_or(false)
         };

@@ -145,7 +145,7 @@ pub fn validate_path(
     search.find(end_entity, &mut budget, &mut |candidate, signed, budget| {
         extended_key_usage::check(candidate, policy)?;
         name_constraints::check(candidate)?;
-        budget.spend(signed.iter().filter(|signed| !**signed).count())?;
+        budget.spend(cost_of_unsigned(candidate, signed))?;
         let policies = openssl_verdict::verify(candidate, signed, policy, store.anchor_stores())?;
         for (subject, issuer) in candidate.iter().zip(candidate.iter().skip(1)) {
             store.note_signed(subject, issuer);
@@ -205,6 +205,15 @@ fn check_login_usage(certificate: &Certificate) -> Result<(), Error> {
     }
     Ok(())
 }
+/// What checking the signatures costs that have not been checked.
+fn cost_of_unsigned(candidate: &[Certificate], signed: &[bool]) -> u32 {
+    let issuers = candidate.iter().skip(1).zip(signed);
+    issuers
+        .filter(|(_, signed)| !**signed)
+        .map(|(issuer, _)| issuer.check_cost())
+        .fold(0, u32::saturating_add)
+}
+
 
 /// What an anchor must satisfy: of it only the key and the validity count. It is trusted for its
 /// key, so its own signature says nothing; but a certificate that could say it is an authority and
