@@ -1,7 +1,8 @@
 //! Paths that have been validated before, by the end entity's bytes.
 
+use crate::path_validation::revoked_authority;
 use crate::trust_anchor::StoreIdentity;
-use crate::{Certificate, Error, PathPolicy, TrustStore, ValidatedPath, validate_path};
+use crate::{Certificate, Error, PathPolicy, TrustStore, ValidatedPath, other_path, validate_path};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -81,6 +82,23 @@ impl KnownPaths {
             Some(path) => Ok(path),
             None => self.validate_new(end_entity, extra, store, policy, at),
         }
+    }
+
+    /// As [`other_path`]; also forgets every path through the revoked authority, and remembers the
+    /// other one.
+    pub fn other_path(
+        &self,
+        path: &ValidatedPath,
+        refusal: &Error,
+        extra: &[Certificate],
+        store: &TrustStore,
+        policy: &PathPolicy,
+    ) -> Option<ValidatedPath> {
+        self.forget_issuer(revoked_authority(path, refusal)?);
+        let other = other_path(path, refusal, extra, store, policy)?;
+        let key = self.key_of(other.end_entity().der());
+        self.remember(key, other.clone(), store, policy);
+        Some(other)
     }
 
     /// Forgets every path that an authority is part of, such as one that turned out revoked.

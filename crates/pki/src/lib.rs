@@ -60,7 +60,7 @@ pub use key_usage::KeyUsage;
 pub use known_paths::KnownPaths;
 pub use name::{Attribute, DistinguishedName};
 pub use oid::Oid;
-pub use path_validation::{EXTRA_CERTIFICATES_MAX, ValidatedPath, validate_path};
+pub use path_validation::{EXTRA_CERTIFICATES_MAX, ValidatedPath, other_path, validate_path};
 pub use policy::{
     CertificatePolicies, Conformance, ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit,
     PathPolicy, Purpose,

@@ -18,6 +18,8 @@ pub(crate) struct Search<'a> {
     pub(crate) store: &'a TrustStore,
     /// Certificates the end entity brought along; candidates only.
     pub(crate) extra: &'a [Certificate],
+    /// An authority's certificate that must not be used, unless it is an anchor itself.
+    pub(crate) excluded: Option<&'a Certificate>,
     pub(crate) policy: &'a PathPolicy,
     pub(crate) at: OffsetDateTime,
 }
@@ -229,6 +231,9 @@ impl<T> Walk<'_, '_, T> {
             is_anchor,
             ..
         } = candidate;
+        if !*is_anchor && self.search.excluded == Some(certificate) {
+            return false;
+        }
         if self
             .path
             .iter()

@@ -128,6 +128,63 @@ pub fn validate_path(
     policy: &PathPolicy,
     at: OffsetDateTime,
 ) -> Result<ValidatedPath, Error> {
+    let search = Search {
+        store,
+        extra,
+        excluded: None,
+        policy,
+        at,
+    };
+    search_path(end_entity, &search)
+}
+
+/// Looks for another path when an authority of `path` turned out revoked: one without that
+/// authority's certificate, for the same moment. `None` when `refusal` is no such finding (a
+/// revoked end entity has no other path) or when no other path leads to an anchor.
+///
+/// A cross-certified authority has several certificates, and only paths through the revoked one
+/// end with it. Whatever is found has to be judged anew; judge it once and search no further, so
+/// that the work stays bounded. `extra`, `store` and `policy` are those of the first search.
+#[must_use]
+pub fn other_path(
+    path: &ValidatedPath,
+    refusal: &Error,
+    extra: &[Certificate],
+    store: &TrustStore,
+    policy: &PathPolicy,
+) -> Option<ValidatedPath> {
+    let search = Search {
+        store,
+        extra,
+        excluded: Some(revoked_authority(path, refusal)?),
+        policy,
+        at: path.validated_at(),
+    };
+    search_path(path.end_entity(), &search).ok()
+}
+
+/// The authority of the path that a refusal says is revoked.
+pub(crate) fn revoked_authority<'a>(
+    path: &'a ValidatedPath,
+    refusal: &Error,
+) -> Option<&'a Certificate> {
+    match refusal {
+        Error::CertificateRevoked {
+            position: Position::Issuer(depth),
+            ..
+        } => path.certificates().get(*depth),
+        _ => None,
+    }
+}
+
+fn search_path(end_entity: &Certificate, search: &Search<'_>) -> Result<ValidatedPath, Error> {
+    let Search {
+        store,
+        extra,
+        policy,
+        at,
+        ..
+    } = *search;
     if extra.len() > EXTRA_CERTIFICATES_MAX {
         return Err(Error::CertificateTooLarge {
             given: extra.len(),
@@ -135,12 +192,6 @@ pub fn validate_path(
         });
     }
     check_end_entity(end_entity, policy, at)?;
-    let search = Search {
-        store,
-        extra,
-        policy,
-        at,
-    };
     let mut budget = Budget::new(policy.signature_checks_max);
     search.find(end_entity, &mut budget, &mut |candidate, signed, budget| {
         extended_key_usage::check(candidate, policy)?;
@@ -152,6 +203,15 @@ pub fn validate_path(
         }
         Ok(ValidatedPath::new(end_entity, candidate, policies, at))
     })
+}
+
+/// What checking the signatures costs that have not been checked.
+fn cost_of_unsigned(candidate: &[Certificate], signed: &[bool]) -> u32 {
+    let issuers = candidate.iter().skip(1).zip(signed);
+    issuers
+        .filter(|(_, signed)| !**signed)
+        .map(|(issuer, _)| issuer.check_cost())
+        .fold(0, u32::saturating_add)
 }
 
 /// Validates a certificate that `issuer` itself must have issued, such as an OCSP responder's:
@@ -205,15 +265,6 @@ fn check_login_usage(certificate: &Certificate) -> Result<(), Error> {
     }
     Ok(())
 }
-/// What checking the signatures costs that have not been checked.
-fn cost_of_unsigned(candidate: &[Certificate], signed: &[bool]) -> u32 {
-    let issuers = candidate.iter().skip(1).zip(signed);
-    issuers
-        .filter(|(_, signed)| !**signed)
-        .map(|(issuer, _)| issuer.check_cost())
-        .fold(0, u32::saturating_add)
-}
-
 
 /// What an anchor must satisfy: of it only the key and the validity count. It is trusted for its
 /// key, so its own signature says nothing; but a certificate that could say it is an authority and

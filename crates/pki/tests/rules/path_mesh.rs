@@ -194,6 +194,23 @@ fn a_rekeyed_authority_needs_no_key_identifier() {
     );
 }
 
+/// RFC 5280 section 4.2.1.1 demands it of issuers; a copy with one must not stand in for that.
+#[test]
+fn strict_conformance_asks_a_self_issued_authority_for_its_key_identifier() {
+    let (old, new) = (Authority::root("CN=AC,C=FR"), Authority::root("CN=AC,C=FR"));
+    let card = doctor(&new, &p256()).certificate();
+    let mut certified = cross(&old, &new);
+    let complete = certificates(&[&certified]);
+    let anchors = vec![old.certificate()];
+    assert_eq!(length_of(&card, anchors.clone(), complete), Ok(3));
+    certified.draft.remove(AUTHORITY_KEY_IDENTIFIER);
+    let store = TrustStore::new(anchors, certificates(&[&certified]));
+    let refused = validate_path(&card, &[], &store, &PathPolicy::login(), NOW).unwrap_err();
+    assert_eq!(refused.code(), "pki.path_refused");
+    let reason = refused.to_string();
+    assert!(reason.contains("Authority Key Identifier"), "{reason}");
+}
+
 /// Self-issued certificates count for no path length (RFC 5280 section 4.2.1.9).
 #[test]
 fn a_rekeyed_authority_keeps_its_path_length() {

@@ -1,9 +1,12 @@
 //! Step 6: no certificate of the path is revoked. The only step that asks the outside world.
 
-use cardea_pki::revocation::check_revocation as decide;
+use cardea_pki::revocation::{RevocationGood, check_revocation as decide};
+use cardea_pki::{Error as PkiError, ValidatedPath};
 use time::OffsetDateTime;
 
 use crate::authentication::validate_path::PathValidated;
+use crate::authentication::verify_signatures::SignaturesVerified;
+use crate::config::CardRules;
 use crate::event::{EvidenceUsed, GraceUsed};
 use crate::{Error, EvidenceRequest, RevocationSource};
 
@@ -15,20 +18,49 @@ pub(super) struct RevocationChecked {
     pub(super) grace: Option<GraceUsed>,
 }
 
-pub(super) async fn check_revocation(
-    validated: &PathValidated<'_>,
+/// Judges the path, and one other when an authority of the first is revoked: who issued the card
+/// may have been certified by another as well. Later steps go by the path that is returned.
+pub(super) async fn check_revocation<'a>(
+    signatures: &SignaturesVerified,
+    validated: PathValidated<'a>,
     source: &dyn RevocationSource,
     now: OffsetDateTime,
-) -> Result<RevocationChecked, Error> {
-    let policy = &validated.rules.revocation_policy;
+) -> Result<(PathValidated<'a>, RevocationChecked), Error> {
+    let rules = validated.rules;
+    let refusal = match judge(&validated.path, rules, source, now).await {
+        Ok(good) => return Ok((validated, checked(&good))),
+        Err(refusal) => refusal,
+    };
+    let other = validated.known_paths.other_path(
+        &validated.path,
+        &refusal,
+        &signatures.extra,
+        &rules.trust_store,
+        &rules.path_policy,
+    );
+    let path = other.ok_or(refusal)?;
+    let good = judge(&path, rules, source, now).await?;
+    Ok((PathValidated { path, ..validated }, checked(&good)))
+}
+
+async fn judge(
+    path: &ValidatedPath,
+    rules: &CardRules,
+    source: &dyn RevocationSource,
+    now: OffsetDateTime,
+) -> Result<RevocationGood, PkiError> {
+    let policy = &rules.revocation_policy;
     let wanted = EvidenceRequest {
-        card_rules: &validated.rules.name,
-        path: &validated.path,
+        card_rules: &rules.name,
+        path,
         policy,
         at: now,
     };
     let evidence = source.fetch(wanted).await;
-    let good = decide(&validated.path, &evidence, policy, now)?;
+    decide(path, &evidence, policy, now)
+}
+
+fn checked(good: &RevocationGood) -> RevocationChecked {
     let all = std::iter::once(good.end_entity()).chain(good.authorities());
     let grace = all
         .filter(|status| status.stale_by_seconds() > 0)
@@ -37,12 +69,12 @@ pub(super) async fn check_revocation(
             stale_by_seconds: status.stale_by_seconds(),
         })
         .max_by_key(|used| used.age_seconds);
-    Ok(RevocationChecked {
+    RevocationChecked {
         card: EvidenceUsed {
             source: good.source().as_str(),
             age_seconds: good.age_seconds(),
             stale_by_seconds: good.end_entity().stale_by_seconds(),
         },
         grace,
-    })
+    }
 }

@@ -52,7 +52,7 @@ pub(super) async fn judge(
     let proven = |error| of_client(Stop::proven(error));
     let path = validate_path(provider, &signatures, now).map_err(proven)?;
     check_algorithm(&signatures, &path).map_err(proven)?;
-    let revocation = check_revocation(&path, revocation_source, now)
+    let (path, revocation) = check_revocation(&signatures, path, revocation_source, now)
         .await
         .map_err(proven)?;
     let ProfileChecked { identity, register } = check_profile(&path).map_err(proven)?;

@@ -1,6 +1,6 @@
 //! Step 5: the certificate leads to a trust anchor of ours, now (RFC 5280 section 6).
 
-use cardea_pki::{Error as PkiError, ValidatedPath};
+use cardea_pki::{Error as PkiError, KnownPaths, ValidatedPath};
 use time::OffsetDateTime;
 
 use crate::authentication::verify_signatures::SignaturesVerified;
@@ -12,6 +12,7 @@ use crate::{Error, Provider};
 pub(super) struct PathValidated<'a> {
     pub(super) path: ValidatedPath,
     pub(super) rules: &'a CardRules,
+    pub(super) known_paths: &'a KnownPaths,
 }
 
 /// A card seen before costs a look-up, as long as nothing that its path rests on has changed.
@@ -30,7 +31,13 @@ pub(super) fn validate_path<'a>(
             now,
         );
         match validated {
-            Ok(path) => return Ok(PathValidated { path, rules }),
+            Ok(path) => {
+                return Ok(PathValidated {
+                    path,
+                    rules,
+                    known_paths,
+                });
+            }
             // "Untrusted" by one set of anchors says less than any other refusal.
             Err(error @ PkiError::UntrustedAnchor { .. }) => {
                 refused.get_or_insert(error);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cardea_pki::revocation::{UnknownStatus, check_revocation};
 use cardea_pki::{
     Certificate, Error as PkiError, Evidence, Oid, PathPolicy, ProfessionalIdentity,
-    RevocationPolicy, TrustStore, ValidatedPath, validate_path,
+    RevocationPolicy, TrustStore, ValidatedPath, other_path, validate_path,
 };
 
 use super::case::{Case, Revocation};
@@ -59,15 +59,22 @@ impl Judge {
             ..Evidence::default()
         };
         let store = TrustStore::new(anchors.usable, candidates);
+        let policy = path_policy_of(case);
         let path = leaf
             .certificate
-            .and_then(|leaf| find_path(&leaf, &store, case));
-        let path = match path {
+            .and_then(|leaf| validate_path(&leaf, &[], &store, &policy, case.at).map_err(Arc::new));
+        let mut path = match path {
             Ok(path) => path,
             Err(error) => return Ok(refused(error, Vec::new(), not_used)),
         };
-        let identity = check_revocation_of(&path, &evidence, case)
-            .and_then(|()| profile.map(|it| identify(&it, &path)).transpose());
+        let mut revocation = check_revocation_of(&path, &evidence, case);
+        if let Err(refusal) = &revocation
+            && let Some(other) = other_path(&path, refusal, &[], &store, &policy)
+        {
+            revocation = check_revocation_of(&other, &evidence, case);
+            path = other;
+        }
+        let identity = revocation.and_then(|()| profile.map(|it| identify(&it, &path)).transpose());
         Ok(match identity {
             Ok(identity) => Verdict {
                 refusal: None,
@@ -92,20 +99,15 @@ fn refused(error: Arc<PkiError>, path: Vec<Certificate>, not_used: Vec<NotUsed>)
 }
 
 /// With a profile the path must do for a login; without one it is plain RFC 5280.
-fn find_path(
-    leaf: &Certificate,
-    store: &TrustStore,
-    case: &Case,
-) -> Result<ValidatedPath, Arc<PkiError>> {
+fn path_policy_of(case: &Case) -> PathPolicy {
     let base = match case.profile {
         Some(_) => PathPolicy::login(),
         None => PathPolicy::rfc5280(),
     };
-    let policy = PathPolicy {
+    PathPolicy {
         certificate_policies: case.policies.clone(),
         ..base
-    };
-    validate_path(leaf, &[], store, &policy, case.at).map_err(Arc::new)
+    }
 }
 
 fn check_revocation_of(
