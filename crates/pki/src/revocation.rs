@@ -20,4 +20,6 @@ pub use evidence::{Evidence, EvidenceSource, UnreachableSource, sources};
 pub use numbers_seen::{CrlNumbersSeen, CrlSeries};
 pub use ocsp::{KnownResponders, OCSP_RESPONSE_BYTES_MAX, OcspResponse, ocsp_request};
 pub use reason::{RevocationReason, StaleReason};
-pub use status_policy::{NonceAbsent, RevocationPolicy, SourcePreference, UnknownStatus};
+pub use status_policy::{
+    NonceAbsent, ResponderStatusAbsent, RevocationPolicy, SourcePreference, UnknownStatus,
+};

@@ -24,6 +24,17 @@ pub enum NonceAbsent {
     Refuse,
 }
 
+/// What the answers of a responder are worth whose certificate has no `id-pkix-ocsp-nocheck` while
+/// nothing tells whether it is revoked (RFC 6960 section 4.2.2.2.1 leaves it to local policy).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponderStatusAbsent {
+    /// They are no evidence: whoever stole a responder's key could otherwise answer for it for as
+    /// long as its certificate lives.
+    Refuse,
+    /// They count, as with `id-pkix-ocsp-nocheck`. A list that revokes the responder still counts.
+    Accept,
+}
+
 /// Which kinds of evidence are read, and which is preferred when several say good.
 ///
 /// A revocation counts from every kind that is read; whoever fetches asks for the preferred kind
@@ -84,6 +95,8 @@ pub struct RevocationPolicy {
     pub unknown_status: UnknownStatus,
     /// What a missing nonce means.
     pub nonce_absent: NonceAbsent,
+    /// What a responder without a status of its own means.
+    pub responder_status_absent: ResponderStatusAbsent,
     /// The weakest algorithms and keys accepted on evidence.
     pub algorithm_floor: AlgorithmFloor,
 }
@@ -104,6 +117,7 @@ impl Default for RevocationPolicy {
             ocsp_age_seconds_max: DAY_SECONDS,
             unknown_status: UnknownStatus::Deny,
             nonce_absent: NonceAbsent::Accept,
+            responder_status_absent: ResponderStatusAbsent::Refuse,
             algorithm_floor: AlgorithmFloor::Current,
         }
     }

@@ -6,7 +6,8 @@ use crate::evidence::check_with;
 use crate::list::{ListDraft, scope};
 use crate::response::{ResponseDraft, key_hash};
 use cardea_pki::revocation::{
-    Evidence, KnownResponders, RevocationPolicy, SourceKind, check_revocation,
+    Evidence, KnownResponders, ResponderStatusAbsent, RevocationPolicy, SourceKind,
+    check_revocation,
 };
 use openssl::pkey::{PKey, Private};
 use time::Duration;
@@ -31,6 +32,15 @@ fn judge(
     response: &ResponseDraft,
     lists: &[&ListDraft],
 ) -> Result<(), &'static str> {
+    judge_with(baseline, response, lists, &RevocationPolicy::default())
+}
+
+fn judge_with(
+    baseline: &Baseline,
+    response: &ResponseDraft,
+    lists: &[&ListDraft],
+    policy: &RevocationPolicy,
+) -> Result<(), &'static str> {
     let root_list = ListDraft::of(&baseline.root).crl();
     let crls = lists
         .iter()
@@ -42,7 +52,7 @@ fn judge(
         ocsp: vec![response.response()],
         ..Evidence::default()
     };
-    check_with(baseline, &evidence, &RevocationPolicy::default())
+    check_with(baseline, &evidence, policy)
         .map(|_| ())
         .map_err(|error| error.code())
 }
@@ -234,6 +244,18 @@ fn a_responder_without_the_nocheck_mark_needs_a_status_of_its_own() {
         UNKNOWN,
         "revoked wins"
     );
+    let accepting = RevocationPolicy {
+        responder_status_absent: ResponderStatusAbsent::Accept,
+        ..RevocationPolicy::default()
+    };
+    for (lists, expected) in [
+        (&[][..], Ok(())),
+        (&[&stale][..], Ok(())),
+        (&[&revoking][..], UNKNOWN),
+    ] {
+        let outcome = judge_with(&baseline, &response, lists, &accepting);
+        assert_eq!(outcome, expected, "the operator does without a status");
+    }
     draft.set(raw_extension(NO_CHECK, false, &[5, 0]));
     let marked = signed_by(&baseline, &draft, &key);
     assert_eq!(judge(&baseline, &marked, &[]), Ok(()), "with the mark");

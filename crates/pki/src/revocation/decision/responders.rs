@@ -2,6 +2,7 @@
 
 use super::findings::Findings;
 use super::judge::{Judge, Subject};
+use crate::revocation::ResponderStatusAbsent;
 use crate::revocation::ocsp::Appointment;
 use crate::{Certificate, Error};
 
@@ -35,8 +36,8 @@ impl Judge<'_> {
     /// Whether a responder's certificate, issued by the subject's own issuer, is not revoked.
     ///
     /// With `id-pkix-ocsp-nocheck` the issuer asks nobody to look, but a list at hand that
-    /// revokes it counts all the same. Without it, a list must say that it is not revoked: who
-    /// has stolen a responder's key would otherwise answer for it and for everybody else.
+    /// revokes it counts all the same. Without it, a list must say that it is not revoked, unless
+    /// the operator does without.
     fn responder_stands(
         &self,
         delegate: &Certificate,
@@ -53,7 +54,8 @@ impl Judge<'_> {
             Ok(_) => Ok(true),
             Err(error @ Error::Cryptography(_)) => Err(error),
             Err(Error::CertificateRevoked { .. }) => Ok(false),
-            Err(_) => Ok(is_unchecked),
+            Err(_) => Ok(is_unchecked
+                || self.policy.responder_status_absent == ResponderStatusAbsent::Accept),
         }
     }
 }
