@@ -135,6 +135,12 @@ pub enum Error {
     /// Path building used up its bound of work before an answer was found.
     #[error("path building exceeded its work bound")]
     PathBudgetExceeded,
+    /// Issuers lead on, but no path with so few of them reaches a trust anchor.
+    #[error("no path with at most {intermediates_max} authorities below the trust anchor")]
+    PathTooLong {
+        /// The most authorities between the end entity and the trust anchor.
+        intermediates_max: usize,
+    },
     /// An issuer is not a certification authority (RFC 5280 section 6.1.4 (k)).
     #[error("{position} is not a certification authority")]
     IssuerNotAuthority {
@@ -292,6 +298,7 @@ impl Error {
         "pki.path_budget_exceeded",
         "pki.path_length_exceeded",
         "pki.path_refused",
+        "pki.path_too_long",
         "pki.policy_refused",
         "pki.profile_extension_invalid",
         "pki.profile_malformed",
@@ -323,6 +330,7 @@ impl Error {
             Self::KeyRefused { .. } => "pki.key_refused",
             Self::UntrustedAnchor { .. } => "pki.untrusted_anchor",
             Self::PathBudgetExceeded => "pki.path_budget_exceeded",
+            Self::PathTooLong { .. } => "pki.path_too_long",
             Self::IssuerNotAuthority { .. } => "pki.issuer_not_authority",
             Self::PathLengthExceeded { .. } => "pki.path_length_exceeded",
             Self::NameConstraintViolated { .. } => "pki.name_constraint_violated",
@@ -354,7 +362,7 @@ impl Error {
     pub(crate) fn usefulness(&self) -> u8 {
         match self {
             Self::UntrustedAnchor { .. } => 0,
-            Self::PathBudgetExceeded => 1,
+            Self::PathBudgetExceeded | Self::PathTooLong { .. } => 1,
             Self::IssuerNotAuthority { .. } => 2,
             Self::PathRefused { .. } => 3,
             Self::CertificateExpired { .. } | Self::CertificateNotYetValid { .. } => 4,

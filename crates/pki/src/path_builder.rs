@@ -246,7 +246,9 @@ impl<T> Walk<'_, '_, T> {
         let judgement = if *is_anchor {
             check_anchor(certificate, policy, position, at)
         } else if self.path.len() > policy.intermediates_max {
-            return false;
+            Err(Error::PathTooLong {
+                intermediates_max: policy.intermediates_max,
+            })
         } else {
             check_intermediate(certificate, policy, position, at)
         };

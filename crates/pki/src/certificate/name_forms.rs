@@ -18,17 +18,32 @@ pub(crate) struct NameForms {
     pub(crate) has_malformed_constraint: bool,
     /// Excluded subtrees of domain names.
     pub(crate) excluded_domains: Vec<String>,
+    /// For each alternative name that is a URI its host, where that is a domain name in full.
+    pub(crate) uri_hosts: Vec<Option<String>>,
+    /// Permitted subtrees of URIs: a host, or a leading period and a domain.
+    pub(crate) permitted_uris: Vec<String>,
+    /// Excluded subtrees of URIs.
+    pub(crate) excluded_uris: Vec<String>,
+    /// How many alternative names there are.
+    pub(crate) names_count: usize,
+    /// How many subtrees there are.
+    pub(crate) subtrees_count: usize,
 }
 
 impl NameForms {
     pub(super) fn read_names(&mut self, names: &SubjectAlternativeName<'_>, critical: bool) {
         self.has_critical_alternative_name = critical;
         for name in &names.general_names {
+            self.names_count += 1;
             self.has_malformed_name |= !is_name(name);
-            if let GeneralName::DNSName(domain) = name
-                && let Some(parent) = domain.strip_prefix("*.")
-            {
-                self.wildcard_domains.push(parent.to_ascii_lowercase());
+            match name {
+                GeneralName::DNSName(domain) => {
+                    let parent = domain.strip_prefix("*.");
+                    self.wildcard_domains
+                        .extend(parent.map(str::to_ascii_lowercase));
+                }
+                GeneralName::URI(uri) => self.uri_hosts.push(host_of(uri)),
+                _ => {}
             }
         }
     }
@@ -37,12 +52,22 @@ impl NameForms {
         self.has_constraints = true;
         let permitted = constraints.permitted_subtrees.iter().flatten();
         let excluded = constraints.excluded_subtrees.iter().flatten();
-        for subtree in permitted.chain(excluded.clone()) {
+        for subtree in permitted.clone().chain(excluded.clone()) {
+            self.subtrees_count += 1;
             self.has_malformed_constraint |= !is_subtree(&subtree.base);
         }
+        for subtree in permitted {
+            if let GeneralName::URI(host) = subtree.base {
+                self.permitted_uris.push(host.to_ascii_lowercase());
+            }
+        }
         for subtree in excluded {
-            if let GeneralName::DNSName(domain) = subtree.base {
-                self.excluded_domains.push(domain.to_ascii_lowercase());
+            match subtree.base {
+                GeneralName::DNSName(domain) => {
+                    self.excluded_domains.push(domain.to_ascii_lowercase());
+                }
+                GeneralName::URI(host) => self.excluded_uris.push(host.to_ascii_lowercase()),
+                _ => {}
             }
         }
     }
@@ -56,6 +81,30 @@ fn is_name(name: &GeneralName<'_>) -> bool {
         GeneralName::Invalid(..) => false,
         _ => true,
     }
+}
+
+/// The host of a URI in lower case, where it is a domain name in full (RFC 3986 section 3.2): no
+/// address, no single label, and nothing written in a way that compares unequal to itself, such as
+/// with percent signs or a period at the end.
+fn host_of(uri: &str) -> Option<String> {
+    let (_, after_scheme) = uri.split_once(':')?;
+    let rest = after_scheme.strip_prefix("//")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host_and_port = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, after)| after);
+    let host = host_and_port
+        .split_once(':')
+        .map_or(host_and_port, |(host, _)| host);
+    let (_, last) = host.rsplit_once('.')?;
+    let is_label = |label: &str| {
+        let mut bytes = label.bytes();
+        !label.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    // What ends in a number is read as an address, in whatever way it is written.
+    let is_name =
+        host.split('.').all(is_label) && last.starts_with(|c: char| c.is_ascii_alphabetic());
+    is_name.then(|| host.to_ascii_lowercase())
 }
 
 /// A leading period is for URIs; domains name the top of their subtree itself, and an empty one
@@ -80,8 +129,35 @@ fn is_mailbox(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_name, is_subtree};
+    use super::{host_of, is_name, is_subtree};
     use x509_parser::extensions::GeneralName;
+
+    #[test]
+    fn the_host_of_a_uri_is_a_domain_name_in_full_or_nothing() {
+        for (uri, host) in [
+            ("http://Example.TEST", Some("example.test")),
+            ("http://a.example.test:8080/x?y#z", Some("a.example.test")),
+            ("http://a@b:c@example.test/", Some("example.test")),
+            ("http://good.test:x@evil.test", Some("evil.test")),
+            ("http://evil.test/@good.test", Some("evil.test")),
+            ("http://evil.test?@good.test", Some("evil.test")),
+            ("http://192.0.2.1/", None),
+            ("http://0xc0.0x00.0x02.0x01/", None),
+            ("http://[2001:db8::1]/", None),
+            ("http://[2001:db8::1.example.test]/", None),
+            ("http://intranet/", None),
+            ("http://example.test./", None),
+            ("http://ex%61mple.test/", None),
+            ("http://.example.test/", None),
+            ("http:///example.test", None),
+            ("http://", None),
+            ("urn:uuid:00000000-0000-0000-0000-000000000000", None),
+            ("mailto:camille@example.test", None),
+            ("example.test", None),
+        ] {
+            assert_eq!(host_of(uri).as_deref(), host, "{uri}");
+        }
+    }
 
     #[test]
     fn names_and_subtrees_have_forms_of_their_own() {

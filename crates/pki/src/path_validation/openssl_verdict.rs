@@ -198,12 +198,21 @@ fn refusal(verdict: &Verdict, candidate: &[Certificate]) -> Error {
             | ffi::X509_V_ERR_UNSUPPORTED_NAME_SYNTAX,
             _,
         ) => Error::NameConstraintViolated { position },
+        // Deliberate: OpenSSL's list of extensions that may be critical is short. It lacks three
+        // that RFC 5280 asks to be non-critical (issuerAltName 4.2.1.7, freshestCRL 4.2.1.15,
+        // authorityInfoAccess 4.2.2.1), although Cardea reads the latter two. Accepting them would
+        // mean to ignore OpenSSL's word on extensions, for certificates that no issuer may make.
         (ffi::X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, _) => {
             Error::CriticalExtensionUnknown { position }
         }
-        (ffi::X509_V_ERR_NO_EXPLICIT_POLICY | ffi::X509_V_ERR_INVALID_POLICY_EXTENSION, _) => {
-            Error::PolicyRefused { position }
-        }
+        // Its name for policies that outgrow its bounds, and for any other failure to judge them;
+        // a real lack of memory ends the program elsewhere.
+        (
+            ffi::X509_V_ERR_OUT_OF_MEM
+            | ffi::X509_V_ERR_NO_EXPLICIT_POLICY
+            | ffi::X509_V_ERR_INVALID_POLICY_EXTENSION,
+            _,
+        ) => Error::PolicyRefused { position },
         (ffi::X509_V_ERR_EE_KEY_TOO_SMALL | ffi::X509_V_ERR_CA_KEY_TOO_SMALL, _) => {
             Error::KeyRefused {
                 position,

@@ -152,7 +152,7 @@ fn another_policy_starts_afresh() {
     assert_eq!(
         desk.validate_with(&der, &desk.store, &stricter, NOW)
             .map(|_| ()),
-        Err("pki.untrusted_anchor")
+        Err("pki.path_too_long")
     );
     let plain = PathPolicy::rfc5280();
     let afresh = desk.validate_with(&der, &desk.store, &plain, NOW).unwrap();

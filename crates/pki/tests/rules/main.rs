@@ -54,6 +54,8 @@ mod path_names;
 #[cfg(test)]
 mod path_purposes;
 #[cfg(test)]
+mod path_uris;
+#[cfg(test)]
 mod profile;
 #[cfg(test)]
 mod profile_anchor;

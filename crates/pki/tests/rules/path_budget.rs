@@ -1,11 +1,12 @@
 //! The bounds of path building: a mesh of authorities has far more paths than edges.
 
-use crate::authority::{Authority, NOW, p256};
+use crate::authority::{Authority, NOW, extension, oid, p256, policies};
 use crate::card::{Baseline, doctor};
 use crate::path::code;
 use crate::path_mesh::cross;
 use cardea_pki::{Certificate, PathPolicy, TrustStore, validate_path};
 use std::time::{Duration, Instant};
+use x509_cert::ext::pkix::{PolicyMapping, PolicyMappings};
 
 const AUTHORITIES: usize = 12;
 
@@ -46,4 +47,55 @@ fn a_mesh_that_leads_nowhere_ends_at_the_bound_on_candidates() {
         Err("pki.untrusted_anchor"),
         "few enough to see the end"
     );
+}
+
+/// Each of six policies mapped to each of six others, five times: OpenSSL stops at a thousand.
+#[test]
+fn policies_that_outgrow_their_bound_are_refused_as_policies() {
+    const POLICIES: usize = 6;
+    let chain = |mapped_to: usize| {
+        let root = Authority::root("CN=R,C=FR");
+        let mut issuers: Vec<Authority> = Vec::new();
+        for level in 0..5 {
+            let named = |level: usize| -> Vec<String> {
+                let numbers = 1..=POLICIES;
+                numbers
+                    .map(|number| format!("1.2.{level}.{number}"))
+                    .collect()
+            };
+            let (own, next) = (named(level), named(level + 1));
+            let mappings = own.iter().enumerate().flat_map(|(place, issuer)| {
+                let others = next.iter().cycle().skip(place).take(mapped_to);
+                others.map(|subject| PolicyMapping {
+                    issuer_domain_policy: oid(issuer),
+                    subject_domain_policy: oid(subject),
+                })
+            });
+            let mappings = PolicyMappings(mappings.collect());
+            let above = issuers.last().unwrap_or(&root);
+            let mut issuer = above.subordinate(&format!("CN=P{level},C=FR"));
+            let own: Vec<&str> = own.iter().map(String::as_str).collect();
+            issuer.draft.set(policies(&own));
+            issuer.draft.set(extension("2.5.29.33", true, &mappings));
+            issuers.push(issuer);
+        }
+        let mut card = doctor(issuers.last().unwrap(), &p256());
+        card.set(policies(&["1.2.5.1"]));
+        let store = TrustStore::new(
+            vec![root.certificate()],
+            issuers.iter().map(Authority::certificate).collect(),
+        );
+        let policy = PathPolicy::rfc5280();
+        code(validate_path(
+            &card.certificate(),
+            &[],
+            &store,
+            &policy,
+            NOW,
+        ))
+    };
+    assert_eq!(chain(1), Ok(()));
+    let begin = Instant::now();
+    assert_eq!(chain(POLICIES), Err("pki.policy_refused"));
+    assert!(begin.elapsed() < Duration::from_secs(5));
 }

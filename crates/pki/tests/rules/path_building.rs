@@ -164,7 +164,7 @@ fn paths_end_at_the_configured_depth() {
         validate(&card, &[], vec![root.certificate()], intermediates)
     };
     assert_eq!(chain(6), Ok(8));
-    assert_eq!(chain(7), Err("pki.untrusted_anchor"));
+    assert_eq!(chain(7), Err("pki.path_too_long"));
 }
 
 /// Attack A18: authorities that certify each other in circles.

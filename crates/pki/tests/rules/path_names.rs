@@ -17,7 +17,7 @@ const NAME_CONSTRAINTS: &str = "2.5.29.30";
 const MALFORMED: Result<(), &str> = Err("pki.certificate_malformed");
 const VIOLATED: Result<(), &str> = Err("pki.name_constraint_violated");
 
-fn constraints(permitted: &[GeneralName], excluded: &[GeneralName]) -> Extension {
+pub(crate) fn constraints(permitted: &[GeneralName], excluded: &[GeneralName]) -> Extension {
     let subtrees = |bases: &[GeneralName]| {
         let subtree = |base: &GeneralName| GeneralSubtree {
             base: base.clone(),
@@ -39,7 +39,7 @@ pub(crate) fn directory_constraints(permitted: &str) -> Extension {
     constraints(&[GeneralName::DirectoryName(name(permitted))], &[])
 }
 
-fn domain(text: &str) -> GeneralName {
+pub(crate) fn domain(text: &str) -> GeneralName {
     GeneralName::DnsName(Ia5String::new(text).unwrap())
 }
 
@@ -56,7 +56,7 @@ fn alternative_names(critical: bool, names: &[GeneralName]) -> Extension {
 }
 
 /// A card with these alternative names under an issuer with these constraints, by plain RFC 5280.
-fn under(constraints: Extension, names: &[GeneralName]) -> Result<(), &'static str> {
+pub(crate) fn under(constraints: Extension, names: &[GeneralName]) -> Result<(), &'static str> {
     let mut baseline = Baseline::new().with_issuing(|draft| draft.set(constraints));
     baseline.card.set(alternative_names(false, names));
     code(baseline.validate_with(&PathPolicy::rfc5280()))
