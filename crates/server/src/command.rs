@@ -20,6 +20,24 @@ pub struct CommandLine {
     command: Command,
 }
 
+impl CommandLine {
+    /// Reads the program's arguments.
+    ///
+    /// # Errors
+    /// The exit status, after the help or the mistake has been printed. Where `--json` was asked of
+    /// a certificate command, a mistake is one JSON document as well.
+    pub fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            // There is nobody left to tell when the standard streams are closed.
+            let _ = error.print();
+            if error.use_stderr() {
+                pki::report_command_line(std::env::args_os().skip(1), &error.to_string());
+            }
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
+        })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.

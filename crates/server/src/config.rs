@@ -29,7 +29,9 @@ pub use self::profile::load_profile;
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
 };
-pub use self::trust_anchor::{CardRuleConfig, PolicyOid, TestCardsConfig, TrustAnchorConfig};
+pub use self::trust_anchor::{
+    CardRuleConfig, ExtendedKeyUsageChainingConfig, PolicyOid, TestCardsConfig, TrustAnchorConfig,
+};
 
 /// The whole of `cardea.toml`, with paths made absolute and the client files read in.
 #[derive(Debug, Deserialize)]

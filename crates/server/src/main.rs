@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 
 use cardea_server::command::{self, CommandLine};
-use clap::Parser;
 
 fn main() -> ExitCode {
-    match command::run(CommandLine::parse()) {
+    let command_line = match CommandLine::read() {
+        Ok(command_line) => command_line,
+        Err(exit) => return exit,
+    };
+    match command::run(command_line) {
         Ok(exit) => exit,
         Err(error) => {
             // The whole chain of causes, in one line.

@@ -7,7 +7,10 @@ use cardea_jose::Algorithm;
 use cardea_oauth2_types::Scope;
 use cardea_pki::profile::{CardFamily, CardRule, PersonIdentifierType, Profession, ProfilePolicy};
 use cardea_pki::revocation::NonceAbsent;
-use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
+use cardea_pki::{
+    Certificate, CertificatePolicies, ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit, Oid,
+    PathPolicy, RevocationPolicy, TrustStore,
+};
 use cardea_provider::{
     CardAcceptance, CardRules, Client, ClientAuthentication, Lifetimes, ProviderConfig,
     UserVerificationPolicy,
@@ -16,8 +19,8 @@ use cardea_storage::SecretDigest;
 use time::Duration;
 
 use crate::config::{
-    AuthMethod, CardRuleConfig, ClientConfig, Config, OcspNonce, SigningAlgorithm, TestCardsConfig,
-    TrustAnchorConfig, load_profile,
+    AuthMethod, CardRuleConfig, ClientConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce,
+    SigningAlgorithm, TestCardsConfig, TrustAnchorConfig, load_profile,
 };
 use crate::error::Error;
 use crate::key_file::unusable;
@@ -127,7 +130,7 @@ fn card_rules_of(anchor: &TrustAnchorConfig) -> Result<CardRules, Error> {
     Ok(CardRules {
         name: anchor.name.clone(),
         trust_store: TrustStore::new(anchors, intermediates),
-        path_policy: PathPolicy::login(),
+        path_policy: path_policy_of(anchor),
         revocation_policy: RevocationPolicy {
             preference: revocation.order.preference(),
             crl_age_seconds_max: revocation.crl_age_seconds_max,
@@ -144,6 +147,45 @@ fn card_rules_of(anchor: &TrustAnchorConfig) -> Result<CardRules, Error> {
         profile: load_profile(&anchor.profile, Path::new(""))?,
         profile_policy: profile_policy_of(anchor),
     })
+}
+
+/// What a login asks of every path, and what the operator adds for this issuer.
+fn path_policy_of(anchor: &TrustAnchorConfig) -> PathPolicy {
+    let mut initial: Vec<Oid> = anchor
+        .initial_policies
+        .iter()
+        .map(|policy| policy.oid().clone())
+        .collect();
+    // A set with `anyPolicy` in it is the set of all (RFC 5280 section 6.1.1 (c)).
+    if initial.contains(&Oid::any_policy()) {
+        initial.clear();
+    }
+    let inhibit = |wanted| {
+        if wanted {
+            Inhibit::FromTheStart
+        } else {
+            Inhibit::AsCertificatesAsk
+        }
+    };
+    PathPolicy {
+        extended_key_usage_chaining: match anchor.extended_key_usage_chaining {
+            ExtendedKeyUsageChainingConfig::Enforced => ExtendedKeyUsageChaining::Enforced,
+            ExtendedKeyUsageChainingConfig::EndEntityOnly => {
+                ExtendedKeyUsageChaining::EndEntityOnly
+            }
+        },
+        certificate_policies: CertificatePolicies {
+            initial,
+            explicit_policy: if anchor.require_explicit_policy {
+                ExplicitPolicy::Required
+            } else {
+                ExplicitPolicy::AsCertificatesAsk
+            },
+            policy_mapping: inhibit(anchor.inhibit_policy_mapping),
+            any_policy: inhibit(anchor.inhibit_any_policy),
+        },
+        ..PathPolicy::login()
+    }
 }
 
 fn profile_policy_of(anchor: &TrustAnchorConfig) -> ProfilePolicy {
@@ -180,4 +222,52 @@ fn load_certificates(file: &Path) -> Result<Vec<Certificate>, Error> {
         file: file.to_owned(),
         source: Box::new(source),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use cardea_pki::{ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit, PathPolicy};
+
+    use super::path_policy_of;
+    use crate::config::Config;
+
+    fn path_policy(lines: &str) -> PathPolicy {
+        let example = include_str!("../cardea.example.toml");
+        let added = format!("profile = \"cps\"\n{lines}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cardea.toml");
+        std::fs::write(&file, example.replacen("profile = \"cps\"", &added, 1)).unwrap();
+        path_policy_of(&Config::load(&file).unwrap().trust_anchor[0])
+    }
+
+    #[test]
+    fn without_a_word_a_path_is_what_every_login_asks() {
+        assert_eq!(path_policy(""), PathPolicy::login());
+        let enforced = path_policy("extended_key_usage_chaining = \"enforced\"");
+        assert_eq!(enforced, PathPolicy::login());
+    }
+
+    #[test]
+    fn each_key_reaches_its_own_rule_of_the_path() {
+        let lone = path_policy("extended_key_usage_chaining = \"end_entity_only\"");
+        let expected = PathPolicy {
+            extended_key_usage_chaining: ExtendedKeyUsageChaining::EndEntityOnly,
+            ..PathPolicy::login()
+        };
+        assert_eq!(lone, expected);
+        let policies = |lines| path_policy(lines).certificate_policies;
+        let mut expected = PathPolicy::login().certificate_policies;
+        expected.explicit_policy = ExplicitPolicy::Required;
+        assert_eq!(policies("require_explicit_policy = true"), expected);
+        let mut expected = PathPolicy::login().certificate_policies;
+        expected.policy_mapping = Inhibit::FromTheStart;
+        assert_eq!(policies("inhibit_policy_mapping = true"), expected);
+        let mut expected = PathPolicy::login().certificate_policies;
+        expected.any_policy = Inhibit::FromTheStart;
+        assert_eq!(policies("inhibit_any_policy = true"), expected);
+        let named = policies("initial_policies = [\"1.2.3\", \"1.2.4\"]");
+        assert_eq!(named.initial.len(), 2);
+        let all = policies("initial_policies = [\"1.2.3\", \"2.5.29.32.0\"]");
+        assert!(all.initial.is_empty(), "anyPolicy means all");
+    }
 }

@@ -22,6 +22,7 @@ cargo xtask COMMAND
   soak [NAME…]   fuzzes what reads other people's bytes, ten minutes a target, and fails on a crash
     --seconds N   so long for each target
     --keep        adds what was found to the kept corpus
+    --suites      starts from public test suites as well; nothing of them is kept
   bench [NAME…]   measurements as Markdown tables, in release mode (docs/performance.md)
   fixtures     makes generated test inputs anew (--check: only compares)
   install      the system packages of the demo (--for test: of the tests as well)
@@ -35,6 +36,11 @@ cargo xtask COMMAND
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
+        // `cargo test` has a help of its own.
+        [command, rest @ ..] if is_help_asked(command, rest) => {
+            output::result(HELP.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
         ["demo", rest @ ..] => demo::run(rest),
         ["test", rest @ ..] => test_run::run(rest),
         ["check"] => done(check::run()),
@@ -57,6 +63,28 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     }
 }
 
+/// Whether one of the commands is asked for its help rather than run.
+fn is_help_asked(command: &str, words: &[&str]) -> bool {
+    const COMMANDS: [&str; 7] = [
+        "demo", "check", "tidy", "soak", "bench", "fixtures", "install",
+    ];
+    COMMANDS.contains(&command) && words.iter().any(|word| matches!(*word, "--help" | "-h"))
+}
+
 fn done(result: Result<()>) -> Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_help_asked;
+
+    #[test]
+    fn a_command_that_is_asked_for_help_does_not_run() {
+        assert!(is_help_asked("soak", &["--help"]));
+        assert!(is_help_asked("bench", &["pki", "-h"]));
+        assert!(!is_help_asked("soak", &["crl", "--seconds", "5"]));
+        assert!(!is_help_asked("test", &["--help"]));
+        assert!(!is_help_asked("nonsense", &["--help"]));
+    }
 }

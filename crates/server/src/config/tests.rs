@@ -166,6 +166,18 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "trust_anchor[0].identifiers[1]",
     ),
     (
+        "chaining",
+        "profile = \"cps\"",
+        "profile = \"cps\"\nextended_key_usage_chaining = \"off\"",
+        "trust_anchor[0].extended_key_usage_chaining",
+    ),
+    (
+        "initial policy",
+        "profile = \"cps\"",
+        "profile = \"cps\"\ninitial_policies = [\"any\"]",
+        "trust_anchor[0].initial_policies[0]",
+    ),
+    (
         "host",
         "\"127.0.0.1:8090\"",
         "\"http://127.0.0.1:8090\"",

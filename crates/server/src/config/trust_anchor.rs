@@ -28,6 +28,22 @@ pub struct TrustAnchorConfig {
     pub cards: Option<Vec<CardRuleConfig>>,
     /// The kinds of person identifiers accepted, such as `rpps`; all of the profile when absent.
     pub identifiers: Option<Vec<String>>,
+    /// Whether the extended key usages of authorities limit what is issued below them.
+    #[serde(default)]
+    pub extended_key_usage_chaining: ExtendedKeyUsageChainingConfig,
+    /// `user-initial-policy-set` (RFC 5280 section 6.1.1 (c)); all policies when empty.
+    #[serde(default)]
+    pub initial_policies: Vec<PolicyOid>,
+    /// `initial-explicit-policy` (RFC 5280 section 6.1.1 (e)): the path must be valid for one of
+    /// the initial policies.
+    #[serde(default)]
+    pub require_explicit_policy: bool,
+    /// `initial-policy-mapping-inhibit` (RFC 5280 section 6.1.1 (d)).
+    #[serde(default)]
+    pub inhibit_policy_mapping: bool,
+    /// `initial-any-policy-inhibit` (RFC 5280 section 6.1.1 (f)).
+    #[serde(default)]
+    pub inhibit_any_policy: bool,
     /// `[trust_anchor.revocation]`
     #[serde(default)]
     pub revocation: RevocationConfig,
@@ -43,6 +59,18 @@ pub enum TestCardsConfig {
     Refuse,
     /// Test cards alone: for a sandbox.
     Require,
+}
+
+/// `extended_key_usage_chaining`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExtendedKeyUsageChainingConfig {
+    /// An authority that is certified for some purposes issues for no other.
+    #[default]
+    Enforced,
+    /// The card's certificate alone has to allow client authentication.
+    EndEntityOnly,
 }
 
 /// One accepted family of cards.

@@ -45,7 +45,23 @@ const UNUSABLE: &[(&str, &str)] = &[
     ),
     ("--anchors crls -- leaf.crt", "server.input_not_recognised"),
     (
-        "--anchors anchors.pem --intermediates broken.pem -- leaf.crt",
+        "--anchors anchors.pem --intermediates text.pem -- leaf.crt",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors anchors.pem --crls text.pem -- leaf.crt",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors anchors.pem --ocsp text.pem -- leaf.crt",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors cut.crt -- leaf.crt",
+        "server.input_not_recognised",
+    ),
+    (
+        "--anchors anchors.pem -- cut.crt",
         "server.input_not_recognised",
     ),
     (
@@ -89,6 +105,8 @@ fn each_kind_of_unusable_input_has_its_code() {
     let mut half = std::fs::read(folder.path().join("anchors.pem")).unwrap();
     half.extend(b"-----BEGIN X509 CRL-----\n!\n-----END X509 CRL-----\n");
     folder.write("half.pem", &half);
+    let leaf = std::fs::read(folder.path().join("leaf.crt")).unwrap();
+    folder.write("cut.crt", &leaf[..leaf.len() - 1]);
     let list = std::fs::read(folder.path().join("crls/0.crl")).unwrap();
     folder.write("list.crl", &list);
     let pipe = folder.path().join("pipe");
@@ -99,6 +117,41 @@ fn each_kind_of_unusable_input_has_its_code() {
         assert_eq!(answer["code"], *code, "{arguments}: {answer}");
         assert_eq!(answer["valid"], false);
         assert_eq!(output.status.code(), Some(2), "{arguments}: {answer}");
+    }
+}
+
+/// One file that was cut short on its way must not hide what the others say.
+#[test]
+fn a_broken_file_beside_the_leaf_is_left_out_and_named() {
+    let folder = Folder::with_card(&pharmacist().authentication, &[]);
+    let cut = |name: &str, from: &str| {
+        let whole = std::fs::read(folder.path().join(from)).unwrap();
+        folder.write(name, &whole[..whole.len() / 2]);
+    };
+    cut("cut.crl", "crls/0.crl");
+    cut("cut.crt", "leaf.crt");
+    folder.write("cut.ocsp", &[0x30, 0x82, 1, 0, 0x0a, 1, 0, 0xa0]);
+    folder.write(
+        "broken.pem",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    for (broken, file) in [
+        ("--crls cut.crl", "cut.crl"),
+        ("--ocsp cut.ocsp", "cut.ocsp"),
+        ("--intermediates cut.crt", "cut.crt"),
+        ("--intermediates broken.pem", "broken.pem"),
+    ] {
+        let (exit, answer) = folder.validate(&format!("{broken} --crls crls"));
+        assert_eq!(exit, 0, "{broken}: {answer}");
+        let (exit, answer) = folder.validate(broken);
+        assert_eq!(
+            (exit, &answer["code"]),
+            (1, &json!("pki.revocation_unknown")),
+            "{broken}: {answer}"
+        );
+        let reason = answer["reason"].as_str().unwrap();
+        let named = format!("{file} could not be used");
+        assert!(reason.contains(&named), "{broken}: {reason}");
     }
 }
 
@@ -120,8 +173,17 @@ fn an_option_that_is_not_known_is_refused() {
     let folder = Folder::with_card(&pharmacist().authentication, &[]);
     let output = folder.pki("validate --json --anchors anchors.pem --revocation soft leaf.crt");
     assert_eq!(output.status.code(), Some(2));
+    let answer = one_document(&output);
+    assert_eq!(answer["valid"], false);
+    assert_eq!(answer["code"], "server.case_malformed");
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(reason.contains("--revocation"), "{reason}");
+    assert!(!output.stderr.is_empty(), "people are told too");
     let output = folder.pki("validate --inhibit-any-polcy --anchors anchors.pem leaf.crt");
     assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty(), "nobody asked for JSON");
+    let output = folder.pki("validate --json --help");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]

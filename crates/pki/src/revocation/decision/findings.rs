@@ -10,6 +10,10 @@ use crate::revocation::{Evidence, RevocationPolicy, RevocationReason, StaleReaso
 use crate::{Error, Position};
 use time::{Duration, OffsetDateTime};
 
+/// How long an OCSP answer without `nextUpdate` counts at most, whatever the policy says: no end is
+/// no promise that it holds for ever.
+const OPEN_ENDED_SECONDS_MAX: u32 = 86_400;
+
 /// A list's place in the evidence.
 pub(super) type ListNumber = usize;
 
@@ -140,11 +144,13 @@ impl<'a> Findings<'a> {
 
     pub(super) fn note_answer(&mut self, answer: Answer) {
         let window = answer.window;
-        let freshness = window.freshness(
-            self.at,
-            self.policy.ocsp_age_seconds_max,
-            self.policy.clock_skew_seconds,
-        );
+        let age_seconds_max = match window.next_update {
+            Some(_) => self.policy.ocsp_age_seconds_max,
+            // "Newer revocation information is available all the time" (RFC 6960 section 4.2.2.1).
+            None => self.policy.ocsp_age_seconds_max.min(OPEN_ENDED_SECONDS_MAX),
+        };
+        let skew = self.policy.clock_skew_seconds;
+        let freshness = window.freshness(self.at, age_seconds_max, skew);
         match (answer.status, freshness) {
             (AnswerStatus::Revoked { revoked_at, reason }, _) => {
                 let entry = Entry { revoked_at, reason };

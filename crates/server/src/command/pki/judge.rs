@@ -49,7 +49,13 @@ impl Judge {
         let intermediates = self.materials.certificates(&case.intermediates)?;
         let crls = self.materials.crls(&case.crls)?;
         let ocsp = self.materials.ocsp(&case.ocsp)?;
-        let not_used = [anchors.not_used, intermediates.not_used, crls.not_used].concat();
+        let not_used = [
+            anchors.not_used,
+            intermediates.not_used,
+            crls.not_used,
+            ocsp.not_used,
+        ]
+        .concat();
         let mut candidates = leaf.others;
         candidates.extend(intermediates.usable);
         let evidence = Evidence {

@@ -1,7 +1,7 @@
 //! The certificates, CRLs and OCSP responses that cases name, by file or folder.
 //!
 //! A file is parsed once and kept as long as it stays what it was: thousands of cases share a few
-//! anchors. A file named by itself must hold what it is named for, and nothing
+//! anchors. A file named by itself must hold what it is named for; an anchors' file also nothing
 //! that only says so. A folder is read without its subfolders, and files in it that hold nothing of
 //! the kind are stepped over.
 
@@ -42,6 +42,15 @@ pub(super) struct NotUsed {
     pub(super) error: Arc<PkiError>,
 }
 
+/// What a file named by itself does whose contents begin as what it is named for and are not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    /// The case cannot be judged: with less trust than the caller meant, no verdict means much.
+    Unusable,
+    /// It is left out and named in the reason of a refusal.
+    NotUsed,
+}
+
 /// What the files of one option hold.
 pub(super) struct Collected<T> {
     pub(super) usable: Vec<T>,
@@ -78,7 +87,7 @@ impl Materials {
         &mut self,
         paths: &[PathBuf],
     ) -> Result<Collected<Certificate>, InputError> {
-        self.collect(paths, Kind::Certificate, certificate_of)
+        self.collect(paths, Kind::Certificate, Broken::NotUsed, certificate_of)
     }
 
     /// Reads trust anchors; at least one must be usable.
@@ -86,7 +95,7 @@ impl Materials {
         &mut self,
         paths: &[PathBuf],
     ) -> Result<Collected<Certificate>, InputError> {
-        let anchors = self.certificates(paths)?;
+        let anchors = self.collect(paths, Kind::Certificate, Broken::Unusable, certificate_of)?;
         if !anchors.usable.is_empty() {
             return Ok(anchors);
         }
@@ -102,7 +111,7 @@ impl Materials {
 
     /// Reads CRLs from files and folders.
     pub(super) fn crls(&mut self, paths: &[PathBuf]) -> Result<Collected<Crl>, InputError> {
-        self.collect(paths, Kind::Crl, |item| match item {
+        self.collect(paths, Kind::Crl, Broken::NotUsed, |item| match item {
             Item::Crl(crl) => Some(crl.clone()),
             _ => None,
         })
@@ -113,7 +122,7 @@ impl Materials {
         &mut self,
         paths: &[PathBuf],
     ) -> Result<Collected<OcspResponse>, InputError> {
-        self.collect(paths, Kind::Ocsp, |item| match item {
+        self.collect(paths, Kind::Ocsp, Broken::NotUsed, |item| match item {
             Item::Ocsp(response) => Some(response.clone()),
             _ => None,
         })
@@ -123,6 +132,7 @@ impl Materials {
         &mut self,
         paths: &[PathBuf],
         kind: Kind,
+        broken: Broken,
         take: impl Fn(&Item) -> Option<T>,
     ) -> Result<Collected<T>, InputError> {
         let mut collected = Collected {
@@ -144,8 +154,10 @@ impl Materials {
                 }
                 for item in of_kind {
                     let error = match item {
-                        Item::Garbage(_) if !is_folder => return Err(nothing(&file, kind)),
-                        Item::Garbage(_) => Arc::new(unreadable_block(kind)),
+                        Item::Garbage(_) if !is_folder && broken == Broken::Unusable => {
+                            return Err(nothing(&file, kind));
+                        }
+                        Item::Garbage(_) => Arc::new(unreadable(kind)),
                         Item::Refused(_, error) => Arc::clone(error),
                         usable => {
                             collected.usable.extend(take(usable));
@@ -195,12 +207,13 @@ fn certificate_of(item: &Item) -> Option<Certificate> {
     }
 }
 
-/// In a folder a block that is no certificate or list is noted, and spoils nothing else.
-fn unreadable_block(kind: Kind) -> PkiError {
-    const REASON: &str = "its PEM block is not readable";
+/// What begins as one of the kind and is not readable is noted, and spoils nothing else.
+fn unreadable(kind: Kind) -> PkiError {
+    const REASON: &str = "it is not readable to its end";
     match kind {
         Kind::Crl => PkiError::CrlMalformed(REASON),
-        Kind::Certificate | Kind::Ocsp => PkiError::CertificateMalformed(REASON),
+        Kind::Certificate => PkiError::CertificateMalformed(REASON),
+        Kind::Ocsp => PkiError::OcspResponseMalformed(REASON),
     }
 }
 

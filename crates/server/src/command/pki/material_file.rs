@@ -9,7 +9,9 @@ use std::sync::Arc;
 use cardea_pki::revocation::{Crl, OcspResponse};
 use cardea_pki::{Certificate, Error as PkiError};
 use openssl::x509::{X509, X509Crl};
+use x509_parser::asn1_rs::{Header, Tag};
 use x509_parser::pem::Pem;
+use x509_parser::prelude::FromDer;
 
 use super::input_error::InputError;
 
@@ -138,10 +140,11 @@ pub(super) fn read_within(reader: impl Read, bytes_max: u64) -> io::Result<Optio
 /// one that revokes.
 pub(super) fn items(file: &Path, bytes: &[u8]) -> Result<Vec<Item>, InputError> {
     // A SEQUENCE in DER; text may begin with the same octet, the digit zero.
-    if bytes.first() == Some(&0x30)
-        && let Some(item) = der_item(bytes)
-    {
-        return Ok(vec![item]);
+    if bytes.first() == Some(&0x30) {
+        let items = der_item(bytes).map_or_else(|| der_garbage(bytes), |item| vec![item]);
+        if !items.is_empty() {
+            return Ok(items);
+        }
     }
     let mut items = Vec::new();
     for (index, block) in Pem::iter_from_buffer(bytes).enumerate() {
@@ -177,6 +180,24 @@ fn der_item(der: &[u8]) -> Option<Item> {
         let response = OcspResponse::parse(der, None).ok()?;
         Some(Item::Ocsp(response))
     })
+}
+
+/// What bytes would be that begin as a certificate, a list or a response does, and that no reader
+/// takes: cut short, or changed on the way. A SEQUENCE in a SEQUENCE begins a certificate and a
+/// list alike (RFC 5280 sections 4.1 and 5.1), an ENUMERATED in one a response (RFC 6960 section
+/// 4.2.1).
+fn der_garbage(der: &[u8]) -> Vec<Item> {
+    let inner = Header::from_der(der)
+        .and_then(|(contents, _)| Header::from_der(contents))
+        .map(|(_, inner)| inner.tag());
+    match inner {
+        Ok(Tag::Sequence) => [Kind::Certificate, Kind::Crl].map(Item::Garbage).to_vec(),
+        Ok(Tag::Enumerated) => match OcspResponse::parse(der, None) {
+            Ok(response) => vec![Item::Ocsp(response)],
+            Err(error) => vec![Item::Refused(Kind::Ocsp, Arc::new(error))],
+        },
+        _ => Vec::new(),
+    }
 }
 
 /// OpenSSL reads more than our rules allow: what it reads is a certificate, though a refused one.
