@@ -25,7 +25,8 @@ impl Budget {
         }
     }
 
-    /// Takes `signature_checks` (see [`Certificate::check_cost`]) from the budget, or refuses the whole validation.
+    /// Takes `signature_checks` (see [`Certificate::check_cost`]) from the budget, or refuses the
+    /// whole validation.
     pub(crate) fn spend(&mut self, signature_checks: u32) -> Result<(), Error> {
         self.signature_checks_left = self
             .signature_checks_left

@@ -165,6 +165,24 @@ fn a_mistaken_place_or_form_of_a_value_is_named_with_what_it_must_be() {
 }
 
 #[test]
+fn keys_about_families_are_named_with_what_they_must_be() {
+    check(&[
+        (
+            "[[card.families]]",
+            "policy_on_path = true\n\n[[card.families]]",
+            "card.policy_on_path",
+            "must not be there unless card.family is a policy",
+        ),
+        (
+            "pattern = \"{digit:8}\"",
+            "pattern = \"{digit:8}\"\nfamilies = [\"others\"]",
+            "identifier[0].families[0]",
+            "must be the name of one of the card.families",
+        ),
+    ]);
+}
+
+#[test]
 fn a_mistaken_rule_is_named_with_what_it_must_be() {
     check(&[
         (

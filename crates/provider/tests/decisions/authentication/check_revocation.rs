@@ -1,3 +1,8 @@
+use cardea_pki::{Certificate, TrustStore};
+use cardea_test_pki::{
+    AuthorityName, CertificateSpec, CountryPki, CrlSpec, KeyKind, RevokedEntry, TestPki,
+};
+
 use super::super::world::{HeldEvidence, PORTAL, Settings, World};
 
 #[tokio::test]
@@ -58,4 +63,50 @@ async fn a_stale_list_within_the_operators_grace_is_used_and_put_on_record() {
         serde_json::from_str(&world.event("login.accepted").await.details).unwrap();
     assert_eq!(accepted["revocation_age_seconds"], 172_800);
     assert_eq!(accepted["revocation_stale_by_seconds"], 3600);
+}
+
+/// The authority of the cards is certified by two roots, and one of them has revoked that.
+#[tokio::test]
+async fn a_revoked_cross_certificate_hides_no_other_path_and_is_not_forgiven() {
+    const ISSUER: AuthorityName = AuthorityName::FORT_PERSONNES;
+    let pki = TestPki::shared().unwrap();
+    let issuing = pki.authority(ISSUER).unwrap();
+    let root = pki.authority(ISSUER.root()).unwrap();
+    let other = CountryPki::new("FR", "AUTRE", KeyKind::P256, pki.at()).unwrap();
+    let spec = CertificateSpec::authority(ISSUER, ISSUER.subject(), pki.at());
+    let cross = other.root().issue_with_key(&spec, issuing.key().to_owned());
+    let parse = |der: &[u8]| Certificate::parse(der).unwrap();
+    let certified = [parse(issuing.certificate_der()), parse(&cross.unwrap().der)];
+
+    let mut settings = Settings::baseline();
+    settings.config.card_rules[0].trust_store = TrustStore::new(
+        vec![parse(root.certificate_der()), parse(other.anchor_der())],
+        certified.to_vec(),
+    );
+    let mut world = settings.build().await;
+    let lists_revoking = |revoked: &[&Certificate]| {
+        let mut of_root = CrlSpec::new(ISSUER.root(), pki.at());
+        of_root.revoked = revoked
+            .iter()
+            .map(|certificate| RevokedEntry {
+                serial: certificate.serial().to_vec(),
+                at: pki.at() - time::Duration::DAY,
+                reason: None,
+            })
+            .collect();
+        let of_issuing = CrlSpec::new(ISSUER, pki.at());
+        HeldEvidence::Crls(vec![
+            root.crl(&of_root).unwrap(),
+            other.root().crl(&of_root).unwrap(),
+            issuing.crl(&of_issuing).unwrap(),
+        ])
+    };
+    let [first, second] = &certified;
+    for revoked in [first, second, first] {
+        world.evidence = lists_revoking(&[revoked]);
+        world.log_in(PORTAL, None).await;
+    }
+    world.evidence = lists_revoking(&[first, second]);
+    let refusal = world.refusal_of(|_| {}).await;
+    assert_eq!(refusal, ("pki.certificate_revoked", "login.card_revoked"));
 }
