@@ -17,6 +17,10 @@ const FRAME_BYTES_MAX: usize = 16 * 1024;
 /// A message's header has two bytes, and up to nine more of length.
 const HEADER_BYTES_MAX: usize = 16;
 const READ_BYTES: usize = 64 * 1024;
+/// Messages of one answer: an entry and a result; a few more, so that it is told what is wrong.
+const MESSAGES_MAX: usize = 8;
+/// The first request of a connection has it (`ldap3` counts from one), and no other is sent.
+const SEARCH_ID: [u8; 1] = [1];
 /// `attributes { attribute { values { value } } }` inside a search result entry.
 const ENTRY_DEPTH_MAX: u8 = 3;
 
@@ -59,15 +63,26 @@ async fn relay_answers(
     bytes_max: usize,
 ) -> Result<(), LdapError> {
     let mut bytes_left = bytes_max.saturating_add(FRAME_BYTES_MAX);
+    let mut messages_left = MESSAGES_MAX;
     let mut buffer = Vec::new();
     loop {
-        while let Some(length) = first_message(&buffer, bytes_left, bytes_max)? {
-            let rest = buffer.split_off(length);
-            check_message(&buffer)?;
-            near.write_all(&buffer).await.map_err(LdapError::Failed)?;
+        let mut passed: usize = 0;
+        loop {
+            let rest = buffer.get(passed..).unwrap_or_default();
+            let Some(length) = first_message(rest, bytes_left, bytes_max)? else {
+                break;
+            };
+            let message = rest.get(..length).unwrap_or_default();
+            messages_left = messages_left
+                .checked_sub(1)
+                .ok_or(malformed("more messages than one entry needs"))?;
+            check_message(message)?;
+            near.write_all(message).await.map_err(LdapError::Failed)?;
             bytes_left = bytes_left.saturating_sub(length);
-            buffer = rest;
+            passed = passed.saturating_add(length);
         }
+        // Once a read, not once a message: what is left moves to the front.
+        buffer.drain(..passed);
         buffer.reserve(READ_BYTES);
         if far.read_buf(&mut buffer).await.map_err(LdapError::Failed)? == 0 {
             return near.shutdown().await.map_err(LdapError::Failed);
@@ -104,8 +119,11 @@ fn check_message(message: &[u8]) -> Result<(), LdapError> {
     let (rest, id) = Value::read(outer.content)?;
     id.expect(Class::Universal, Tag::Integer, Form::Primitive)?;
     let (rest, answer) = Value::read(rest)?;
+    if id.content != SEARCH_ID {
+        return Err(malformed("an answer to another request"));
+    }
     // No control was asked for, and what follows the answer could only be controls.
-    if !rest.is_empty() || id.content.len() > 4 {
+    if !rest.is_empty() {
         return Err(malformed("more than an answer"));
     }
     if answer.header.class() != Class::Application || !answer.header.is_constructed() {
