@@ -35,7 +35,8 @@ struct State {
     generation: u64,
 }
 
-/// Leave to ask once. Dropped without a word, it leaves everything as it was.
+/// Leave to ask once. Dropped without a word, it leaves everything as it was: nothing was learnt of
+/// the address, and whoever asks next probes in its stead.
 #[derive(Debug)]
 pub(super) struct Permit {
     breaker: Arc<Breaker>,
@@ -85,6 +86,9 @@ impl Permit {
         state.pauses = 0;
         state.paused_until = None;
     }
+
+    /// Nothing was learnt of the address, for better or worse: a probe is over, and all else stays.
+    pub(super) fn said_nothing(self) {}
 
     /// The address did not answer. `jitter` from 0 to 255 spreads the nodes of one installation
     /// over the second half of the pause. True when a pause begins.
@@ -136,6 +140,22 @@ mod tests {
         assert!(breaker.permit(START).is_some());
         assert!(fail());
         assert!(breaker.permit(START).is_none());
+    }
+
+    #[test]
+    fn what_says_nothing_neither_forgives_nor_blames_and_ends_a_probe() {
+        let breaker = Breaker::new(2);
+        let permit = |at| breaker.permit(at).unwrap();
+        permit(START).failed(START, LONGEST);
+        for _ in 0..5 {
+            permit(START).said_nothing();
+        }
+        assert!(permit(START).failed(START, LONGEST), "the second failure");
+        let later = START + 2.seconds();
+        permit(later).said_nothing();
+        let probe = permit(later);
+        assert!(probe.is_probe(), "another has to find out");
+        assert!(breaker.permit(later).is_none());
     }
 
     #[test]

@@ -50,8 +50,8 @@ struct Responder {
 enum Failure {
     /// The responder is at fault, as far as can be told.
     Broken(String),
-    /// It is there, but did not take this request.
-    Declined(String),
+    /// Nothing about the responder: this request was not taken, or could not be made.
+    NoStatement(String),
 }
 
 impl Responders {
@@ -86,8 +86,8 @@ impl Responders {
                 return Some(response);
             }
             Err(Failure::Broken(reason)) => (reason, permit.failed(self.clock.now(), jitter())),
-            Err(Failure::Declined(reason)) => {
-                permit.succeeded();
+            Err(Failure::NoStatement(reason)) => {
+                permit.said_nothing();
                 (reason, false)
             }
         };
@@ -107,11 +107,11 @@ impl Responders {
         source: &EvidenceSource,
         time: Duration,
     ) -> Result<OcspResponse, Failure> {
-        let declined = |error: &dyn std::fmt::Display| Failure::Declined(error.to_string());
+        let local = |error: &dyn std::fmt::Display| Failure::NoStatement(error.to_string());
         let mut nonce = vec![0; NONCE_BYTES];
-        openssl::rand::rand_bytes(&mut nonce).map_err(|error| declined(&error))?;
+        openssl::rand::rand_bytes(&mut nonce).map_err(|error| local(&error))?;
         let request = ocsp_request(&source.certificate, &source.issuer, Some(&nonce))
-            .map_err(|error| declined(&error))?;
+            .map_err(|error| local(&error))?;
         let budget = Budget {
             time,
             bytes_max: OCSP_RESPONSE_BYTES_MAX,
@@ -156,7 +156,7 @@ fn read(answer: Result<Answer, FetchError>, nonce: &[u8]) -> Result<OcspResponse
         let is_about_request =
             answer.status.is_client_error() && answer.status != StatusCode::TOO_MANY_REQUESTS;
         return Err(match is_about_request {
-            true => Failure::Declined(reason),
+            true => Failure::NoStatement(reason),
             false => Failure::Broken(reason),
         });
     }

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::held::Held;
+use super::held::{Held, HeldLists};
 use super::slot::{Slot, State};
 use super::{Landing, Shared, lock};
 use crate::http_client::{Budget, Validators};
@@ -95,7 +95,7 @@ impl Shared {
             return;
         };
         let newest = held.newest().cloned();
-        let outcome = match self.download(slot, newest.as_ref()).await {
+        let outcome = match self.download(slot, &held).await {
             Ok(Fetched::Unchanged) => self.confirm(slot, newest).await,
             Ok(Fetched::Body { der, validators }) => self.replace(slot, der, validators).await,
             Err(failure) => Err(failure),
@@ -112,7 +112,7 @@ impl Shared {
         }
     }
 
-    async fn download(&self, slot: &Slot, held: Option<&Held>) -> Result<Fetched, Failure> {
+    async fn download(&self, slot: &Slot, held: &HeldLists) -> Result<Fetched, Failure> {
         let url = slot.address.url();
         if is_directory(url) {
             let der = ldap_client::fetch(url, DIRECTORY_BUDGET)
@@ -123,7 +123,7 @@ impl Shared {
                 validators: Validators::default(),
             });
         }
-        let known = held.map(|held| held.validators.clone()).unwrap_or_default();
+        let known = held.version(self.clock.now());
         let answer = self
             .http
             .get_if_changed(url.clone(), &known, BUDGET)
@@ -166,7 +166,7 @@ impl Shared {
     ) -> Result<(), Failure> {
         let sha256 = sha256_base64url(&der);
         let fetched_at = self.clock.now();
-        if self.confirm_now(slot, &sha256, fetched_at) {
+        if self.confirm_now(slot, &sha256, Some(&validators), fetched_at) {
             return Ok(());
         }
         let list =
@@ -261,8 +261,9 @@ impl Shared {
         let Some(newest) = newest else { return Ok(()) };
         let (shared, slot) = (Arc::clone(self), Arc::clone(slot));
         let now = self.clock.now();
-        let confirmed =
-            tokio::task::spawn_blocking(move || shared.confirm_now(&slot, &newest.sha256, now));
+        let confirmed = tokio::task::spawn_blocking(move || {
+            shared.confirm_now(&slot, &newest.sha256, None, now)
+        });
         confirmed
             .await
             .map(|_| ())
@@ -271,12 +272,14 @@ impl Shared {
 
     /// Notes that the publisher gave or confirmed the list with this digest; false where it is not
     /// at hand.
-    fn confirm_now(&self, slot: &Slot, sha256: &str, at: OffsetDateTime) -> bool {
-        let confirmed = slot
-            .lock()
-            .held
-            .confirm(sha256, at)
-            .map(|held| held.series.clone());
+    fn confirm_now(
+        &self,
+        slot: &Slot,
+        sha256: &str,
+        given: Option<&Validators>,
+        at: OffsetDateTime,
+    ) -> bool {
+        let confirmed = slot.lock().held.confirm(sha256, given, at).cloned();
         let Some(series) = confirmed else {
             return false;
         };

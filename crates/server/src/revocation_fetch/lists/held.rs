@@ -8,6 +8,7 @@
 use cardea_pki::Certificate;
 use cardea_pki::revocation::{Crl, CrlSeries};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 use crate::http_client::Validators;
 
@@ -16,6 +17,9 @@ const SERIES_MAX: usize = 4;
 /// How long a list that has run out is kept beside others. By then the cards on it are on its
 /// successor, or have run out themselves.
 const KEPT_AFTER_END: time::Duration = time::Duration::days(30);
+
+/// Times that a list is confirmed before it is fetched whole again.
+const CONFIRMATIONS_MAX: u32 = 12;
 
 /// A verified list.
 #[derive(Clone, Debug)]
@@ -27,6 +31,8 @@ pub(super) struct Held {
     pub(super) validators: Validators,
     /// Of its DER, to tell a list that was fetched again without having changed.
     pub(super) sha256: String,
+    /// Times in a row that it was confirmed without being given.
+    confirmations: u32,
 }
 
 impl Held {
@@ -43,6 +49,27 @@ impl Held {
             fetched_at,
             validators,
             sha256,
+            confirmations: 0,
+        }
+    }
+
+    /// What the publisher may be asked by: whether it has this version still. Whoever stands
+    /// between may have given a version's name with another version's list, so the name is
+    /// believed for a while and not forever.
+    fn version(&self, now: OffsetDateTime) -> Validators {
+        if self.has_run_out(now) || self.confirmations >= CONFIRMATIONS_MAX {
+            return Validators::default();
+        }
+        let Validators {
+            etag,
+            last_modified,
+        } = self.validators.clone();
+        let is_past = |text: &String| {
+            OffsetDateTime::parse(text, &Rfc2822).is_ok_and(|modified| modified <= now)
+        };
+        Validators {
+            etag,
+            last_modified: last_modified.filter(is_past),
         }
     }
 
@@ -51,9 +78,16 @@ impl Held {
         self.list.next_update().is_none_or(|next| next <= now)
     }
 
+    fn ended(&self) -> OffsetDateTime {
+        self.list.next_update().unwrap_or(self.list.this_update())
+    }
+
+    fn has_run_out_lately(&self, now: OffsetDateTime) -> bool {
+        self.has_run_out(now) && now - self.ended() < time::Duration::DAY
+    }
+
     fn is_long_over(&self, now: OffsetDateTime) -> bool {
-        let end = self.list.next_update().unwrap_or(self.list.this_update());
-        now - end >= KEPT_AFTER_END
+        now - self.ended() >= KEPT_AFTER_END
     }
 }
 
@@ -65,6 +99,16 @@ impl HeldLists {
     /// The list that the publisher gave or confirmed last.
     pub(super) fn newest(&self) -> Option<&Held> {
         self.0.last()
+    }
+
+    /// What the publisher is asked by; nothing where any list needs a successor.
+    pub(super) fn version(&self, now: OffsetDateTime) -> Validators {
+        match self.newest() {
+            Some(newest) if !self.0.iter().any(|held| held.has_run_out_lately(now)) => {
+                newest.version(now)
+            }
+            _ => Validators::default(),
+        }
     }
 
     pub(super) fn lists(&self) -> impl Iterator<Item = &Crl> {
@@ -113,12 +157,65 @@ impl HeldLists {
         is_put
     }
 
-    /// Notes that the list with this digest was given or confirmed again; none where there is none.
-    pub(super) fn confirm(&mut self, sha256: &str, at: OffsetDateTime) -> Option<&mut Held> {
+    /// Notes that the list with this digest was given again, as the version `given`, or confirmed;
+    /// none where there is none.
+    pub(super) fn confirm(
+        &mut self,
+        sha256: &str,
+        given: Option<&Validators>,
+        at: OffsetDateTime,
+    ) -> Option<&CrlSeries> {
         let position = self.0.iter().position(|held| held.sha256 == sha256)?;
         let mut held = self.0.remove(position);
         held.fetched_at = at;
+        held.confirmations = match given {
+            Some(_) => 0,
+            None => held.confirmations.saturating_add(1),
+        };
+        if let Some(given) = given {
+            held.validators = given.clone();
+        }
         self.0.push(held);
-        self.0.last_mut()
+        self.0.last().map(|held| &held.series)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cardea_pki::Certificate;
+    use cardea_pki::revocation::Crl;
+    use cardea_test_pki::{AuthorityName, CrlSpec, TestPki};
+    use time::ext::NumericalDuration;
+
+    use super::Held;
+    use crate::http_client::Validators;
+
+    #[test]
+    fn a_version_is_named_while_the_list_holds_and_never_by_a_date_to_come() {
+        const NAME: AuthorityName = AuthorityName::FORT_PERSONNES;
+        let pki = TestPki::shared().unwrap();
+        let authority = pki.authority(NAME).unwrap();
+        let mut spec = CrlSpec::new(NAME, pki.at());
+        // A date in HTTP has whole seconds.
+        let issued = time::macros::datetime!(2026-03-02 12:00 UTC);
+        (spec.this_update, spec.next_update) = (issued, Some(issued + 2.days()));
+        let signer = Certificate::parse(authority.certificate_der()).unwrap();
+        let list = Crl::parse(&authority.crl(&spec).unwrap()).unwrap();
+        let version = |modified: &str, at| {
+            let validators = Validators {
+                etag: Some("\"one\"".to_owned()),
+                last_modified: Some(modified.to_owned()),
+            };
+            let held = Held::new(list.clone(), &signer, at, validators, String::new());
+            let version = held.version(at);
+            (version.etag.is_some(), version.last_modified.is_some())
+        };
+        let past = "Mon, 02 Mar 2026 12:00:00 GMT";
+        assert_eq!(version(past, issued), (true, true));
+        assert_eq!(version(past, issued + 2.days()), (false, false));
+        let to_come = "Mon, 02 Mar 2026 12:00:01 GMT";
+        assert_eq!(version(to_come, issued), (true, false));
+        assert_eq!(version(to_come, issued + 1.seconds()), (true, true));
+        assert_eq!(version("soon", issued), (true, false));
     }
 }
