@@ -1,7 +1,10 @@
 //! `cardea pki validate` of one certificate.
 
 use cardea_test_pki::hba::HbaProfile;
-use cardea_test_pki::{CardProfile, CountryPki, CrlSpec, KeyKind, OcspSpec, OcspStatus, TestPki};
+use cardea_test_pki::{
+    AuthorityName, CardProfile, CertificateSpec, CountryPki, CrlSpec, KeyKind, OcspSpec,
+    OcspStatus, RevokedEntry, TestPki,
+};
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -59,6 +62,41 @@ fn a_real_card_is_judged_too_and_says_so() {
     assert_eq!(answer["identity"]["test"], false);
 }
 
+/// As a login judges it: the authority is certified by two roots, of which one revoked that.
+#[test]
+fn a_revoked_cross_certificate_hides_no_other_path() {
+    const ISSUER: AuthorityName = AuthorityName::FORT_PERSONNES;
+    let pki = TestPki::shared().unwrap();
+    let issuing = pki.authority(ISSUER).unwrap();
+    let root = pki.authority(ISSUER.root()).unwrap();
+    let other = CountryPki::new("FR", "AUTRE", KeyKind::P256, pki.at()).unwrap();
+    let spec = CertificateSpec::authority(ISSUER, ISSUER.subject(), pki.at());
+    let key = issuing.key().to_owned();
+    let cross = other.root().issue_with_key(&spec, key).unwrap();
+    let own = issuing.certificate_der().to_vec();
+    let serial = cardea_pki::Certificate::parse(&own).unwrap();
+    let mut revoking = CrlSpec::new(ISSUER.root(), pki.at());
+    revoking.revoked.push(RevokedEntry {
+        serial: serial.serial().to_vec(),
+        at: pki.at() - Duration::DAY,
+        reason: None,
+    });
+    let folder = Folder::with_card(&pharmacist().authentication, &[]);
+    folder.write("intermediates.pem", &pem(&[own, cross.der]));
+    folder.write("crls/revoking.crl", &root.crl(&revoking).unwrap());
+    let (exit, answer) = folder.validate(CRLS);
+    assert_eq!(
+        (exit, &answer["code"]),
+        (1, &json!("pki.certificate_revoked"))
+    );
+    let anchors = [root.certificate_der().to_vec(), other.anchor_der().to_vec()];
+    folder.write("anchors.pem", &pem(&anchors));
+    let list = other.root().crl(&CrlSpec::new(ISSUER.root(), pki.at()));
+    folder.write("crls/other.crl", &list.unwrap());
+    let (exit, answer) = folder.validate(CRLS);
+    assert_eq!(exit, 0, "{answer}");
+}
+
 #[test]
 fn a_revoked_card_is_not_valid() {
     let card = pharmacist();
@@ -98,7 +136,7 @@ fn a_list_counts_to_its_next_update_whatever_its_age() {
     let pki = TestPki::shared().unwrap();
     let card = pharmacist();
     let folder = Folder::with_card(&card.authentication, &[]);
-    for (index, authority) in cardea_test_pki::AuthorityName::all().enumerate() {
+    for (index, authority) in AuthorityName::all().enumerate() {
         let mut spec = CrlSpec::new(authority, pki.at());
         spec.next_update = Some(pki.at() + Duration::days(100));
         let crl = pki.authority(authority).unwrap().crl(&spec).unwrap();
@@ -159,7 +197,7 @@ fn ocsp_responses_are_evidence_too() {
     let pki = TestPki::shared().unwrap();
     let card = pharmacist();
     let folder = Folder::with_card(&card.authentication, &[]);
-    let root = cardea_test_pki::AuthorityName::FORT_PERSONNES.root();
+    let root = AuthorityName::FORT_PERSONNES.root();
     let spec = CrlSpec::new(root, pki.at());
     folder.write(
         "root.crl",
