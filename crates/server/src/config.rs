@@ -26,6 +26,7 @@ pub use self::client::{
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
 pub use self::profile::load_profile;
+pub(crate) use self::revocation::Service;
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
 };

@@ -32,7 +32,7 @@ impl Default for RevocationStoreConfig {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RevocationConfig {
-    /// Hosts that may be asked, besides those named by the configured certificates.
+    /// Servers that may be asked, besides those named by the configured certificates.
     pub hosts: Vec<HostAndPort>,
     /// Which evidence is asked for, and which first.
     pub order: EvidenceOrder,
@@ -109,39 +109,65 @@ impl Default for RevocationConfig {
     }
 }
 
-/// A host with its port, as a URL's authority names them; none for the scheme's own port.
+/// What speaks at a port of a host: one may be allowed without the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    /// `http` and `https`.
+    Web,
+    /// `ldap` and `ldaps`.
+    Directory,
+}
+
+/// One server that may be asked: a host, the port in effect, and what speaks there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Service {
+    host: String,
+    port: u16,
+    protocol: Protocol,
+}
+
+impl Service {
+    /// The server that `url` leads to; none for other schemes.
+    pub(crate) fn of(url: &Url) -> Option<Self> {
+        let (protocol, own_port) = match url.scheme() {
+            "http" => (Protocol::Web, HTTP_PORT),
+            "https" => (Protocol::Web, HTTPS_PORT),
+            "ldap" => (Protocol::Directory, 389),
+            "ldaps" => (Protocol::Directory, 636),
+            _ => return None,
+        };
+        Some(Self {
+            // The parser writes hosts of http and https in one form; those of ldap it leaves as
+            // they are.
+            host: url.host_str()?.to_ascii_lowercase(),
+            port: url.port().unwrap_or(own_port),
+            protocol,
+        })
+    }
+}
+
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+
+/// An entry of `hosts`: `host` is a web server at the ports of `http` and `https`, `host:port` one
+/// at that port alone; `ldap://host[:port]` and `ldaps://host[:port]` are directories.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct HostAndPort {
-    host: String,
-    port: Option<u16>,
+    text: String,
+    services: Vec<Service>,
 }
 
 impl HostAndPort {
-    /// The host and port that `url` leads to.
-    #[must_use]
-    pub fn of(url: &Url) -> Option<Self> {
-        // The parser writes hosts of http and https in one form; those of ldap it leaves as they
-        // are.
-        let host = url.host_str()?.to_ascii_lowercase();
-        let default_port = match url.scheme() {
-            "ldap" => Some(389),
-            "ldaps" => Some(636),
-            _ => None,
-        };
-        Some(Self {
-            host,
-            port: url.port().filter(|port| Some(*port) != default_port),
-        })
+    /// The servers that it allows.
+    pub(crate) fn services(&self) -> &[Service] {
+        &self.services
     }
 }
 
 impl fmt::Display for HostAndPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.port {
-            Some(port) => write!(f, "{}:{port}", self.host),
-            None => f.write_str(&self.host),
-        }
+        f.write_str(&self.text)
     }
 }
 
@@ -155,33 +181,76 @@ impl TryFrom<String> for HostAndPort {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        const REASON: &str = "must be a host or host:port, without scheme or path";
-        let url = Url::parse(&format!("http://{text}")).map_err(|_| REASON)?;
-        let host_and_port = Self::of(&url).ok_or(REASON)?;
-        if host_and_port.to_string() != text {
+        const REASON: &str =
+            "must be host, host:port, ldap://host[:port] or ldaps://host[:port], without a path";
+        let is_directory = text.starts_with("ldap://") || text.starts_with("ldaps://");
+        let url = match is_directory {
+            true => Url::parse(&text),
+            false => Url::parse(&format!("http://{text}")),
+        }
+        .map_err(|_| REASON)?;
+        let service = Service::of(&url).ok_or(REASON)?;
+        // What is written is what is read: nothing else is in it, and the host is in the form that
+        // addresses are compared in.
+        let authority = text
+            .split_once("://")
+            .map_or(text.as_str(), |(_, rest)| rest);
+        let port = authority
+            .strip_prefix(service.host.as_str())
+            .ok_or(REASON)?;
+        let given = port.strip_prefix(':').unwrap_or_default();
+        if service.host.is_empty() || !(port.is_empty() || given == service.port.to_string()) {
             return Err(REASON);
         }
-        Ok(host_and_port)
+        let mut services = vec![service];
+        if !is_directory && port.is_empty() {
+            let https = services.iter().cloned().map(|http| Service {
+                port: HTTPS_PORT,
+                ..http
+            });
+            services.extend(https.collect::<Vec<_>>());
+        }
+        Ok(Self { text, services })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::HostAndPort;
+    use super::{HostAndPort, Service};
 
     #[test]
-    fn hosts_are_bare() {
+    fn hosts_are_bare_or_directories() {
         let cases = [
             ("host", "crl.example.test", true),
             ("host and port", "127.0.0.1:8090", true),
             ("v6", "[::1]:8090", true),
+            ("directory", "ldap://directory.example.test", true),
+            (
+                "directory and port",
+                "ldaps://directory.example.test:6360",
+                true,
+            ),
             ("scheme", "http://crl.example.test", false),
             ("path", "crl.example.test/crl", false),
+            (
+                "path of a directory",
+                "ldap://directory.example.test/cn=x",
+                false,
+            ),
+            ("slash", "ldap://directory.example.test/", false),
+            ("directory without a host", "ldap://", false),
             ("user", "me@crl.example.test", false),
+            ("port that is none", "crl.example.test:", false),
+            ("port too high", "crl.example.test:65536", false),
             ("nothing", "", false),
             (
                 "capital letters, which no address would ever match",
                 "CRL.example.test",
+                false,
+            ),
+            (
+                "capital letters of a directory",
+                "ldap://D.example.test",
                 false,
             ),
         ];
@@ -195,17 +264,39 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_the_schemes_own_is_no_other_port() {
-        let of = |url: &str| HostAndPort::of(&url.parse().unwrap()).unwrap().to_string();
-        for (url, expected) in [
-            ("http://crl.example.test:80/x", "crl.example.test"),
-            ("https://crl.example.test:443/x", "crl.example.test"),
-            ("ldap://CRL.example.test:389/x", "crl.example.test"),
-            ("ldaps://crl.example.test:636/x", "crl.example.test"),
-            ("ldap://crl.example.test:636/x", "crl.example.test:636"),
-            ("http://crl.example.test:389/x", "crl.example.test:389"),
+    fn an_entry_allows_its_ports_and_protocol_alone() {
+        const URLS: [&str; 8] = [
+            "http://a.test/x",
+            "https://a.test/x",
+            "http://a.test:443/x",
+            "http://a.test:8090/x",
+            "http://a.test:389/x",
+            "ldap://A.test/cn=x",
+            "ldaps://a.test/cn=x",
+            "ldap://a.test:8090/cn=x",
+        ];
+        for (entry, allowed) in [
+            ("a.test", &[0_usize, 1, 2][..]),
+            ("a.test:80", &[0]),
+            ("a.test:443", &[1, 2]),
+            ("a.test:8090", &[3]),
+            ("a.test:389", &[4]),
+            ("ldap://a.test", &[5]),
+            ("ldap://a.test:389", &[5]),
+            ("ldaps://a.test", &[6]),
+            ("ldap://a.test:8090", &[7]),
+            ("a.test.evil.test", &[]),
         ] {
-            assert_eq!(of(url), expected);
+            let entry = HostAndPort::try_from(entry.to_owned()).unwrap();
+            for (position, url) in URLS.iter().enumerate() {
+                let service = Service::of(&url.parse().unwrap()).unwrap();
+                assert_eq!(
+                    entry.services().contains(&service),
+                    allowed.contains(&position),
+                    "{entry} and {url}"
+                );
+            }
         }
+        assert!(Service::of(&"ftp://a.test/x".parse().unwrap()).is_none());
     }
 }

@@ -4,8 +4,8 @@
 //! - for each address and series of lists there, one file `<SHA-256 of both>.list`: a line of JSON
 //!   ([`Header`]) and then the list's DER, in one file so that they are replaced in one step. The
 //!   file's own time of modification is when the publisher last confirmed it;
-//! - `numbers`: the highest CRL number and the latest time of issue of each issuer and scope, against
-//!   roll-back across restarts.
+//! - `numbers`: the highest CRL number and the latest time of issue of each issuer and scope,
+//!   against roll-back across restarts.
 //!
 //! A file is written beside its place, synced and renamed: a reader, also after a loss of power,
 //! finds the old one or the new one. Nothing here is trusted: what is loaded is verified like what

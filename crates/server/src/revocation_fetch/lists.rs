@@ -29,7 +29,7 @@ pub(super) use self::slot::Slot;
 use super::AnchorSettings;
 use super::address::{Address, Kind};
 use super::list_store::{ListStore, StoredBody};
-use crate::config::HostAndPort;
+use crate::config::Service;
 use crate::http_client::HttpClient;
 
 /// Addresses come out of certificates that a configured authority signed; the one that was not
@@ -55,7 +55,7 @@ struct Shared {
     anchors: Arc<[AnchorSettings]>,
     slots: Mutex<HashMap<Address, Arc<Slot>>>,
     numbers_seen: Mutex<CrlNumbersSeen>,
-    hosts: Mutex<HashMap<HostAndPort, Arc<Semaphore>>>,
+    hosts: Mutex<HashMap<Service, Arc<Semaphore>>>,
     /// Set once the store has been read.
     loaded: OnceCell<()>,
 }
@@ -315,7 +315,7 @@ impl Shared {
 
     fn host_places(&self, address: &Address) -> Arc<Semaphore> {
         let places = || Arc::new(Semaphore::new(FLIGHTS_PER_HOST));
-        match HostAndPort::of(address.url()) {
+        match Service::of(address.url()) {
             // Allowed hosts are few.
             Some(host) => Arc::clone(lock(&self.hosts).entry(host).or_insert_with(places)),
             None => places(),

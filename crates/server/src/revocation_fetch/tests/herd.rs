@@ -72,7 +72,7 @@ async fn logins_go_on_with_the_old_list_until_the_new_one_is_in_its_place() {
 
 /// Debug builds read some ten times more slowly; the bench has a list of a million.
 const ENTRIES: u32 = 100_000;
-/// A machine that stalls once is no proof of a login that had to wait; one that does so each time is.
+/// A machine that stalls once is no proof of a login that had to wait; one that does each time is.
 const ROUNDS: u8 = 4;
 
 /// One thread for everything: a list that were read on it would silence the logins for at least as

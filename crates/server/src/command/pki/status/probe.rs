@@ -20,6 +20,8 @@ use crate::ldap_client;
 
 /// The port of a configured host that names none.
 const HTTP_PORT: u16 = 80;
+const LDAP_PORT: u16 = 389;
+const LDAPS_PORT: u16 = 636;
 
 /// What an address answered.
 #[derive(Debug, Serialize)]
@@ -119,9 +121,14 @@ async fn ocsp(
 
 /// What a host is asked for is known only when a card names it, so it has to accept connections.
 async fn connect(host: &str, time: Duration) -> Result<String, String> {
+    let (host, own_port) = match host.split_once("://") {
+        Some(("ldaps", host)) => (host, LDAPS_PORT),
+        Some((_, host)) => (host, LDAP_PORT),
+        None => (host, HTTP_PORT),
+    };
     let with_port = match host.rsplit_once(':') {
         Some((_, port)) if port.parse::<u16>().is_ok() => host.to_owned(),
-        _ => format!("{host}:{HTTP_PORT}"),
+        _ => format!("{host}:{own_port}"),
     };
     match timeout(time, TcpStream::connect(with_port)).await {
         Ok(Ok(_)) => Ok("it accepts connections".to_owned()),
