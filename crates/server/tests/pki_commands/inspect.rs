@@ -316,6 +316,7 @@ fn cards_of_other_countries_are_read_by_their_profiles() {
         "Authentication certificate of a professional card\n",
         "Renate Müßterfrau",
         "1-HBA-Testkarte-883110000129083",
+        "(Telematik-ID, a German health professional's number)",
         "Ärztin/Arzt (code 1.2.276.0.76.4.30, PractitionerProfessionOID)",
         "HBA, a German health professional's card, no. 12.80276883110000129083",
         "TEST certificate",

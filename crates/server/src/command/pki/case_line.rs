@@ -1,8 +1,8 @@
 //! One line of a batch: a JSON object, read strictly.
 //!
-//! A misspelt member must not fall back to a lenient default in silence: a name that is close to one
-//! of ours is refused, as is a member that stands twice. Other names are the writer's own; they are
-//! ignored, and given back so that somebody can be told.
+//! A misspelt member must not fall back to a lenient default in silence: a name that is close to
+//! one of ours is refused, as is a member that stands twice. Other names are the writer's own; they
+//! are ignored, and given back so that somebody can be told.
 
 use std::path::{Path, PathBuf};
 

@@ -114,7 +114,9 @@ impl<W: Write> Page<'_, W> {
                 let words = words.in_language(self.language);
                 self.line("", "", &format!("{words} {number}"))?;
             } else if !kind.is_empty() {
-                self.line("", "", &format!("({kind})"))?;
+                let words = words::other_identifier(kind);
+                let words = words.map_or(kind, |words| words.in_language(self.language));
+                self.line("", "", &format!("({words})"))?;
             }
         }
         self.profession(reading, person.title.as_deref())?;

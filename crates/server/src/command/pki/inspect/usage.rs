@@ -67,8 +67,33 @@ const OCSP_SIGNING: Use = use_of(
     "répondre si des certificats sont révoqués",
 );
 
+const PKINIT: Use = use_of(
+    "pkinit_client_auth",
+    "open a Kerberos session with the card",
+    "ouvrir une session Kerberos avec la carte",
+);
+const DOCUMENT_SIGNING: Use = use_of("document_signing", "sign documents", "signer des documents");
+const CARD_AUTHENTICATION: Use = use_of(
+    "piv_card_auth",
+    "prove which card it is, without a PIN (PIV)",
+    "prouver de quelle carte il s'agit, sans code (PIV)",
+);
+
 /// Microsoft's smart card logon.
 const SMARTCARD_LOGON_OID: &str = "1.3.6.1.4.1.311.20.2.2";
+/// `id-pkinit-KPClientAuth` (RFC 4556 section 3.2.2).
+const PKINIT_OID: &str = "1.3.6.1.5.2.3.4";
+/// `id-kp-documentSigning` (RFC 9336 section 3.1).
+const DOCUMENT_SIGNING_OID: &str = "1.3.6.1.5.5.7.3.36";
+/// `id-PIV-cardAuth` (FIPS 201).
+const CARD_AUTHENTICATION_OID: &str = "2.16.840.1.101.3.6.8";
+/// Those that have words above.
+const NAMED_OIDS: [&str; 4] = [
+    SMARTCARD_LOGON_OID,
+    PKINIT_OID,
+    DOCUMENT_SIGNING_OID,
+    CARD_AUTHENTICATION_OID,
+];
 
 /// The uses that the key usage allows (RFC 5280 section 4.2.1.3).
 pub(super) fn of_key_usage(usage: &KeyUsage) -> Vec<Use> {
@@ -87,19 +112,24 @@ pub(super) fn of_key_usage(usage: &KeyUsage) -> Vec<Use> {
 /// identifiers of those without words.
 pub(super) fn of_extended(usage: &ExtendedKeyUsage<'_>) -> (Vec<Use>, Vec<String>) {
     let others: Vec<String> = usage.other.iter().map(|oid| oid.to_id_string()).collect();
-    let logon = others.iter().any(|oid| oid == SMARTCARD_LOGON_OID);
+    let has = |wanted: &str| others.iter().any(|oid| oid == wanted);
     let all = [
         (usage.any, ANY_PURPOSE),
         (usage.client_auth, CLIENT_AUTH),
-        (logon, SMARTCARD_LOGON),
+        (has(SMARTCARD_LOGON_OID), SMARTCARD_LOGON),
+        (has(PKINIT_OID), PKINIT),
+        (has(DOCUMENT_SIGNING_OID), DOCUMENT_SIGNING),
+        (has(CARD_AUTHENTICATION_OID), CARD_AUTHENTICATION),
         (usage.server_auth, SERVER_AUTH),
         (usage.email_protection, EMAIL_PROTECTION),
         (usage.code_signing, CODE_SIGNING),
         (usage.time_stamping, TIME_STAMPING),
         (usage.ocsp_signing, OCSP_SIGNING),
     ];
-    let unnamed = others.into_iter().filter(|oid| oid != SMARTCARD_LOGON_OID);
-    (chosen(all), unnamed.collect())
+    let named = chosen(all);
+    let mut unnamed = others;
+    unnamed.retain(|oid| !NAMED_OIDS.contains(&oid.as_str()));
+    (named, unnamed)
 }
 
 fn chosen(all: impl IntoIterator<Item = (bool, Use)>) -> Vec<Use> {

@@ -196,6 +196,32 @@ const PERSON_IDENTIFIERS: &[(&str, Text)] = &[
     ),
 ];
 
+/// Identifiers whose first character is their own.
+const OTHER_IDENTIFIERS: &[(&str, Text)] = &[
+    (
+        "telematik_id",
+        Text::new(
+            "Telematik-ID, a German health professional's number",
+            "Telematik-ID, numéro d'un professionnel de santé allemand",
+        ),
+    ),
+    (
+        "fascn_person",
+        Text::new(
+            "person number of a United States agency, from the card's FASC-N",
+            "numéro de personne d'une agence des États-Unis, lu dans le FASC-N de la carte",
+        ),
+    ),
+    (
+        "fascn",
+        Text::new(
+            "FASC-N, the number of a United States government card",
+            "FASC-N, numéro d'une carte du gouvernement des États-Unis",
+        ),
+    ),
+    ("uuid", Text::new("the card's UUID", "UUID de la carte")),
+];
+
 const STRUCTURE_IDENTIFIERS: &[(&str, Text)] = &[
     (
         "adeli_practice",
@@ -228,6 +254,11 @@ pub(super) fn family(name: &str) -> Option<Text> {
 /// The words for the kind of a person's identifier.
 pub(super) fn person_identifier(kind: &str) -> Option<Text> {
     find(PERSON_IDENTIFIERS, kind)
+}
+
+/// The words for the kind of an identifier that is shown whole.
+pub(super) fn other_identifier(kind: &str) -> Option<Text> {
+    find(OTHER_IDENTIFIERS, kind)
 }
 
 /// The words for the kind of a structure's identifier.

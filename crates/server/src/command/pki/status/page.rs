@@ -45,7 +45,7 @@ fn write_anchor(output: &mut impl Write, anchor: &TrustAnchor) -> io::Result<()>
             word(&it.role),
             short_subject(&it.subject),
             date(it.not_after),
-            format!("{} days", it.days_left),
+            days(it.days_left),
             it.sha256.chars().take(FINGERPRINT_CHARACTERS).collect(),
             word(&it.state),
         ]);
@@ -121,6 +121,14 @@ fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(text)) => text.replace('_', " "),
         _ => String::new(),
+    }
+}
+
+/// Days, or whole years where thousands of days say little.
+fn days(days: i64) -> String {
+    match days / 365 {
+        years @ 2.. => format!("{years} years"),
+        _ => format!("{days} days"),
     }
 }
 
