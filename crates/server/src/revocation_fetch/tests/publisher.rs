@@ -166,8 +166,8 @@ impl Content {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
         let mut spec = OcspSpec::new(status, START);
-        // Good for as long as the policy lets it be.
-        spec.next_update = None;
+        // Good for as long as the policy lets it be: that is a day where no end is given.
+        spec.next_update = Some(START + time::Duration::days(60));
         // The request's nonce comes back; it is its last 32 bytes.
         spec.nonce = Some(request[request.len() - 32..].to_vec());
         let pki = self.pki.as_ref().unwrap();
