@@ -1,6 +1,6 @@
 //! Paths that have been validated before, by the end entity's bytes.
 
-use crate::path_validation::revoked_authority;
+use crate::path_validation::refused_authority;
 use crate::trust_anchor::StoreIdentity;
 use crate::{Certificate, Error, PathPolicy, TrustStore, ValidatedPath, other_path, validate_path};
 use std::collections::HashMap;
@@ -84,8 +84,8 @@ impl KnownPaths {
         }
     }
 
-    /// As [`other_path`]; also forgets every path through the revoked authority, and remembers the
-    /// other one.
+    /// As [`other_path`]; also forgets every path through an authority that is revoked, and
+    /// remembers the other one.
     pub fn other_path(
         &self,
         path: &ValidatedPath,
@@ -94,7 +94,11 @@ impl KnownPaths {
         store: &TrustStore,
         policy: &PathPolicy,
     ) -> Option<ValidatedPath> {
-        self.forget_issuer(revoked_authority(path, refusal)?);
+        let authority = refused_authority(path, refusal)?;
+        // An outage of one list must not have every card of the authority searched for again.
+        if matches!(refusal, Error::CertificateRevoked { .. }) {
+            self.forget_issuer(authority);
+        }
         let other = other_path(path, refusal, extra, store, policy)?;
         let key = self.key_of(other.end_entity().der());
         self.remember(key, other.clone(), store, policy);

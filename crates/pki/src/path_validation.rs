@@ -138,11 +138,12 @@ pub fn validate_path(
     search_path(end_entity, &search)
 }
 
-/// Looks for another path when an authority of `path` turned out revoked: one without that
-/// authority's certificate, for the same moment. `None` when `refusal` is no such finding (a
-/// revoked end entity has no other path) or when no other path leads to an anchor.
+/// Looks for another path when an authority of `path` turned out revoked, or nothing usable tells
+/// its status: one without that authority's certificate, for the same moment. `None` when
+/// `refusal` is no such finding (a revoked end entity has no other path) or when no other path
+/// leads to an anchor.
 ///
-/// A cross-certified authority has several certificates, and only paths through the revoked one
+/// A cross-certified authority has several certificates, and only paths through the refused one
 /// end with it. Whatever is found has to be judged anew; judge it once and search no further, so
 /// that the work stays bounded. `extra`, `store` and `policy` are those of the first search.
 #[must_use]
@@ -156,23 +157,27 @@ pub fn other_path(
     let search = Search {
         store,
         extra,
-        excluded: Some(revoked_authority(path, refusal)?),
+        excluded: Some(refused_authority(path, refusal)?),
         policy,
         at: path.validated_at(),
     };
     search_path(path.end_entity(), &search).ok()
 }
 
-/// The authority of the path that a refusal says is revoked.
-pub(crate) fn revoked_authority<'a>(
+/// The authority of the path that revocation evidence, or the lack of it, refuses.
+pub(crate) fn refused_authority<'a>(
     path: &'a ValidatedPath,
     refusal: &Error,
 ) -> Option<&'a Certificate> {
     match refusal {
-        Error::CertificateRevoked {
-            position: Position::Issuer(depth),
-            ..
-        } => path.certificates().get(*depth),
+        Error::CertificateRevoked { position, .. }
+        | Error::RevocationUnknown { position }
+        | Error::RevocationStale { position, .. }
+        | Error::RevocationUnreachable { position }
+        | Error::CrlRolledBack { position } => match position {
+            Position::Issuer(depth) => path.certificates().get(*depth),
+            Position::EndEntity => None,
+        },
         _ => None,
     }
 }

@@ -1,4 +1,5 @@
-//! When an authority of the path turns out revoked: another path, once, and never for the card.
+//! When an authority of the path is revoked, or nothing tells whether it is: another path, once,
+//! and never for the card.
 
 use crate::authority::{Authority, NOW};
 use crate::card::{Baseline, ROOT_CRL_URL, crl_distribution_points};
@@ -105,7 +106,26 @@ fn the_revoked_certificate_brought_along_again_is_no_other_path() {
 }
 
 #[test]
-fn a_revoked_card_and_missing_evidence_are_no_reason_to_search() {
+fn an_authority_of_unknown_status_does_not_hide_the_other_path() {
+    let pki = CrossCertified::new();
+    let first = pki.first_path();
+    let judge = |path: &ValidatedPath| {
+        let lists = [&pki.other_root, &pki.baseline.issuing];
+        let evidence = Evidence {
+            crls: lists.map(|it| ListDraft::of(it).crl()).to_vec(),
+            ..Evidence::default()
+        };
+        check_revocation(path, &evidence, &RevocationPolicy::default(), NOW).map(|_| ())
+    };
+    let refusal = judge(&first).unwrap_err();
+    assert_eq!(refusal.code(), "pki.revocation_unknown");
+    let other = pki.other(&first, &refusal).unwrap();
+    assert_eq!(other.certificates()[1], pki.extra[0]);
+    assert!(judge(&other).is_ok());
+}
+
+#[test]
+fn a_refused_card_is_no_reason_to_search() {
     let pki = CrossCertified::new();
     let first = pki.first_path();
     let card = Authority {

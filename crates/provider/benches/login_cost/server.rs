@@ -104,7 +104,9 @@ fn config(pki: &TestPki) -> Result<ProviderConfig, Failure> {
         ),
         path_policy: PathPolicy::login(),
         revocation_policy: RevocationPolicy::default(),
-        profile: Profile::builtin("cps").ok_or("the profile cps is missing")?.clone(),
+        profile: Profile::builtin("cps")
+            .ok_or("the profile cps is missing")?
+            .clone(),
         profile_policy: ProfilePolicy::sandbox(),
     };
     let client = Client {

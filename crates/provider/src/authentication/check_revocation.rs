@@ -18,8 +18,9 @@ pub(super) struct RevocationChecked {
     pub(super) grace: Option<GraceUsed>,
 }
 
-/// Judges the path, and one other when an authority of the first is revoked: who issued the card
-/// may have been certified by another as well. Later steps go by the path that is returned.
+/// Judges the path, and one other when an authority of the first is revoked or of unknown status:
+/// who issued the card may have been certified by another as well. Later steps go by the path that
+/// is returned.
 pub(super) async fn check_revocation<'a>(
     signatures: &SignaturesVerified,
     validated: PathValidated<'a>,
@@ -38,9 +39,15 @@ pub(super) async fn check_revocation<'a>(
         &rules.trust_store,
         &rules.path_policy,
     );
-    let path = other.ok_or(refusal)?;
-    let good = judge(&path, rules, source, now).await?;
-    Ok((PathValidated { path, ..validated }, checked(&good)))
+    let Some(path) = other else {
+        return Err(refusal.into());
+    };
+    match judge(&path, rules, source, now).await {
+        Ok(good) => Ok((PathValidated { path, ..validated }, checked(&good))),
+        // "Revoked" says more than whatever keeps the other path from being used.
+        Err(_) if matches!(refusal, PkiError::CertificateRevoked { .. }) => Err(refusal.into()),
+        Err(other_refusal) => Err(other_refusal.into()),
+    }
 }
 
 async fn judge(

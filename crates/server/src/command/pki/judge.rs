@@ -77,8 +77,12 @@ impl Judge {
         if let Err(refusal) = &revocation
             && let Some(other) = other_path(&path, refusal, &[], &store, &policy)
         {
-            revocation = check_revocation_of(&other, &evidence, case);
-            path = other;
+            let judged = check_revocation_of(&other, &evidence, case);
+            // "Revoked" says more than whatever keeps the other path from being used.
+            if judged.is_ok() || !matches!(refusal, PkiError::CertificateRevoked { .. }) {
+                revocation = judged;
+                path = other;
+            }
         }
         let identity = revocation.and_then(|()| profile.map(|it| identify(&it, &path)).transpose());
         Ok(match identity {
