@@ -16,9 +16,10 @@ use x509_parser::revocation_list::CertificateRevocationList;
 use crate::Failure;
 use crate::inputs::{Inputs, list_policy};
 use crate::openssl_store::OpensslStore;
+use crate::thread_time::ThreadTime;
 
 pub(crate) fn bench(
-    criterion: &mut Criterion,
+    criterion: &mut Criterion<ThreadTime>,
     inputs: &Inputs,
     entries: usize,
 ) -> Result<(), Failure> {
@@ -43,7 +44,7 @@ fn check(path: &ValidatedPath, evidence: &Evidence, inputs: &Inputs) {
 
 /// A card at first sight, and again, with its list at hand.
 fn bench_verdict(
-    criterion: &mut Criterion,
+    criterion: &mut Criterion<ThreadTime>,
     inputs: &Inputs,
     entries: usize,
     evidence: &Evidence,
@@ -78,7 +79,12 @@ fn bench_verdict(
 }
 
 /// One look-up, of another card each time.
-fn bench_look_up(criterion: &mut Criterion, inputs: &Inputs, list: &Crl, entries: usize) {
+fn bench_look_up(
+    criterion: &mut Criterion<ThreadTime>,
+    inputs: &Inputs,
+    list: &Crl,
+    entries: usize,
+) {
     let mut cards = inputs.other_cards.iter().cycle();
     let mut group = criterion.benchmark_group(format!("look_up_in_list_of_{entries}"));
     group.bench_function("ours", |bencher| {
@@ -92,7 +98,7 @@ fn bench_look_up(criterion: &mut Criterion, inputs: &Inputs, list: &Crl, entries
 
 /// From bytes to a list whose signature is verified.
 fn bench_reading(
-    criterion: &mut Criterion,
+    criterion: &mut Criterion<ThreadTime>,
     inputs: &Inputs,
     der: &[u8],
     entries: usize,

@@ -3,7 +3,7 @@
 //! its own (`pki/peers`), and puts everything into one table.
 //!
 //! Everything that can be kept between two logins is kept, on both sides: stores are built, lists
-//! are read. One thread.
+//! are read. One thread, and its processor time.
 
 #![expect(
     clippy::expect_used,
@@ -16,12 +16,15 @@ mod lists;
 mod memory;
 mod openssl_store;
 mod paths;
+#[expect(unreachable_pub, reason = "the peers have it as well")]
+mod thread_time;
 
 use std::time::Duration;
 
 use criterion::Criterion;
 
 use crate::inputs::Inputs;
+use crate::thread_time::ThreadTime;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -41,6 +44,7 @@ fn main() -> Result<(), Failure> {
     };
     let inputs = Inputs::make(sizes)?;
     let mut criterion = Criterion::default()
+        .with_measurement(ThreadTime::new())
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(4))
         .configure_from_args();

@@ -8,8 +8,9 @@ use criterion::Criterion;
 use crate::Failure;
 use crate::inputs::Inputs;
 use crate::openssl_store::OpensslStore;
+use crate::thread_time::ThreadTime;
 
-pub(crate) fn bench(criterion: &mut Criterion, inputs: &Inputs) -> Result<(), Failure> {
+pub(crate) fn bench(criterion: &mut Criterion<ThreadTime>, inputs: &Inputs) -> Result<(), Failure> {
     inputs.path()?;
     let peer = OpensslStore::new(inputs, None)?;
     assert!(peer.verify(), "OpenSSL accepts the card");

@@ -28,13 +28,7 @@ pub(super) fn build() -> Command {
 
 fn cargo_bench() -> Command {
     let mut command = workspace::cargo();
-    command.args([
-        "bench",
-        "--locked",
-        "--quiet",
-        "--target-dir",
-        "target/peers",
-    ]);
+    command.args(["bench", "--locked", "--quiet"]);
     command.current_dir(workspace::root().join(FOLDER));
     let target = workspace::root().join("target/peers");
     command.env("CARGO_TARGET_DIR", target);
@@ -95,8 +89,8 @@ fn name(path: &Path) -> String {
 
 fn table(results: &Results) -> String {
     let mut text = String::from(
-        "### Median times\n\n| measurement | ours | OpenSSL | webpki on aws-lc | x509-parser | \
-         OpenSSL's ÷ ours |\n|---|---:|---:|---:|---:|---:|\n",
+        "### Median processor times of one thread\n\n| measurement | ours | OpenSSL | \
+         webpki on aws-lc | x509-parser | OpenSSL's ÷ ours |\n|---|---:|---:|---:|---:|---:|\n",
     );
     for (measurement, row) in results {
         let cells = COLUMNS.map(|column| row.get(column).copied());

@@ -3,6 +3,9 @@
 //! `cargo xtask bench pki` runs both and puts the results side by side. The folder of inputs,
 //! which the other bench has written, comes in the environment.
 
+#[path = "../../benches/pki/thread_time.rs"]
+mod thread_time;
+
 use std::path::Path;
 use std::time::Duration;
 use std::{env, fs, hint};
@@ -14,6 +17,8 @@ use webpki::{
     OwnedCertRevocationList, RevocationOptions, RevocationOptionsBuilder, anchor_from_trusted_cert,
 };
 
+use crate::thread_time::ThreadTime;
+
 const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
     &[webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256];
 
@@ -23,7 +28,9 @@ fn main() {
     let seconds = fs::read_to_string(folder.join("at")).expect("the other bench has run");
     let seconds = seconds.parse().expect("a count of seconds");
     let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .with_measurement(ThreadTime::new())
+        .configure_from_args();
     let root = CertificateDer::from(read(folder, "root.der"));
     let path = Path3 {
         anchors: [anchor_from_trusted_cert(&root).expect("an anchor")],
@@ -67,13 +74,18 @@ impl Path3<'_> {
     }
 }
 
-fn bench_path(criterion: &mut Criterion, path: &Path3<'_>) {
+fn bench_path(criterion: &mut Criterion<ThreadTime>, path: &Path3<'_>) {
     let mut group = criterion.benchmark_group("path_first_sight");
     group.bench_function("webpki", |bencher| bencher.iter(|| path.verify(None)));
     group.finish();
 }
 
-fn bench_list(criterion: &mut Criterion, path: &Path3<'_>, folder: &Path, entries: usize) {
+fn bench_list(
+    criterion: &mut Criterion<ThreadTime>,
+    path: &Path3<'_>,
+    folder: &Path,
+    entries: usize,
+) {
     let der = read(folder, &format!("{entries}.crl"));
     let list = OwnedCertRevocationList::from_der(&der).expect("a list");
     let list = CertRevocationList::from(list);
