@@ -182,6 +182,27 @@ fn an_answer_counts_only_within_its_window() {
     assert_eq!(stale_unknown, STALE);
 }
 
+/// "Newer revocation information is available all the time" (RFC 6960 section 4.2.2.1).
+#[test]
+fn an_answer_without_an_end_counts_for_a_day_whatever_age_is_accepted() {
+    const DAY: i64 = 86_400;
+    let patient = RevocationPolicy {
+        ocsp_age_seconds_max: u32::MAX,
+        ..RevocationPolicy::default()
+    };
+    for (age, next_update, expected) in [
+        (DAY, None, Ok(())),
+        (DAY + 1, None, Err("pki.revocation_stale")),
+        (9 * DAY, Some(DAY), Ok(())),
+    ] {
+        let baseline = Baseline::new();
+        let mut draft = ResponseDraft::of(&baseline);
+        draft.window(-age, next_update);
+        let verdict = judge(&baseline, draft.response(), &patient);
+        assert_eq!(verdict, expected, "{age}, {next_update:?}");
+    }
+}
+
 #[test]
 fn a_signature_that_does_not_verify_is_no_answer() {
     const UNKNOWN: Result<(), &str> = Err("pki.revocation_unknown");
