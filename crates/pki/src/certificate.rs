@@ -8,7 +8,6 @@ use crate::algorithm::KeyForm;
 use crate::{DistinguishedName, Error, KeyUsage, Oid, SignatureAlgorithm};
 use extensions::Extensions;
 use fields::Fields;
-use openssl::hash::{MessageDigest, hash};
 use openssl::pkey::{PKey, Public};
 use openssl::x509::{X509, X509Ref};
 use std::fmt;
@@ -36,7 +35,8 @@ struct Inner {
     der: Vec<u8>,
     x509: X509,
     public_key: PKey<Public>,
-    sha256: Vec<u8>,
+    /// Few callers ask, and a digest costs as much as a tenth of a path.
+    sha256: OnceLock<[u8; 32]>,
     fields: Fields,
     extensions: Extensions,
     issuer_name_hash: OnceLock<u32>,
@@ -63,12 +63,11 @@ impl Certificate {
         let public_key = x509
             .public_key()
             .map_err(|_| Error::CertificateMalformed("the public key is not readable"))?;
-        let sha256 = hash(MessageDigest::sha256(), der)?.to_vec();
         let inner = Inner {
             der: der.to_vec(),
             x509,
             public_key,
-            sha256,
+            sha256: OnceLock::new(),
             fields,
             extensions,
             issuer_name_hash: OnceLock::new(),
@@ -111,7 +110,8 @@ impl Certificate {
     /// SHA-256 of the certificate's bytes.
     #[must_use]
     pub fn sha256(&self) -> &[u8] {
-        &self.inner.sha256
+        let digest = || openssl::sha::sha256(&self.inner.der);
+        self.inner.sha256.get_or_init(digest)
     }
 
     /// The subject's name.
@@ -297,7 +297,7 @@ impl Eq for Certificate {}
 impl fmt::Debug for Certificate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Certificate(")?;
-        for byte in self.inner.sha256.iter().take(8) {
+        for byte in self.sha256().iter().take(8) {
             write!(formatter, "{byte:02x}")?;
         }
         formatter.write_str("…)")

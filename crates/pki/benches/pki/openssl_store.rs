@@ -43,10 +43,18 @@ impl OpensslStore {
 
     /// From the card's bytes to a verdict.
     pub(crate) fn verify(&self) -> bool {
-        let card = X509::from_der(&self.card_der).expect("a certificate");
+        self.verify_parsed(&self.card())
+    }
+
+    pub(crate) fn card(&self) -> X509 {
+        X509::from_der(&self.card_der).expect("a certificate")
+    }
+
+    /// The verdict alone.
+    pub(crate) fn verify_parsed(&self, card: &X509) -> bool {
         let mut context = X509StoreContext::new().expect("memory");
         context
-            .init(&self.store, &card, &self.intermediates, |context| {
+            .init(&self.store, card, &self.intermediates, |context| {
                 context.verify_cert()
             })
             .expect("memory")

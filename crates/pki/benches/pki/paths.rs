@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use cardea_pki::KnownPaths;
+use cardea_pki::{Certificate, KnownPaths, validate_path};
 use criterion::Criterion;
 
 use crate::Failure;
@@ -20,6 +20,16 @@ pub(crate) fn bench(criterion: &mut Criterion<ThreadTime>, inputs: &Inputs) -> R
     });
     group.bench_function("openssl", |bencher| {
         bencher.iter(|| black_box(peer.verify()))
+    });
+    group.finish();
+    let (card, peers_card) = (Certificate::parse(&inputs.card_der)?, peer.card());
+    let mut group = criterion.benchmark_group("path_of_parsed_card");
+    group.bench_function("ours", |bencher| {
+        let validate = || validate_path(&card, &[], &inputs.store, &inputs.policy, inputs.at);
+        bencher.iter(|| black_box(validate().expect("a good path")));
+    });
+    group.bench_function("openssl", |bencher| {
+        bencher.iter(|| black_box(peer.verify_parsed(&peers_card)));
     });
     group.finish();
     let known = KnownPaths::new(1000);
