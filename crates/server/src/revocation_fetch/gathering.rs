@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use cardea_pki::revocation::{Crl, OcspResponse, SourcePreference, check_revocation, sources};
+use cardea_pki::revocation::{
+    Crl, CrlNumbersSeen, OcspResponse, SourcePreference, check_revocation, sources,
+};
 use cardea_pki::{Error as PkiError, Evidence, EvidenceSource};
 use cardea_provider::EvidenceRequest;
 use futures_util::future::join_all;
@@ -31,6 +33,8 @@ pub(super) struct Gathering<'a> {
     responses: Vec<OcspResponse>,
     /// Sources, by their place, and addresses that gave nothing.
     unreachable: Vec<(usize, String)>,
+    /// As of before the lists were looked at: a list that is replaced meanwhile is not rolled back.
+    crl_numbers_seen: CrlNumbersSeen,
 }
 
 /// What was found at one address of a list.
@@ -61,6 +65,7 @@ impl<'a> Gathering<'a> {
             lists: Vec::new(),
             responses: Vec::new(),
             unreachable: Vec::new(),
+            crl_numbers_seen: CrlNumbersSeen::default(),
         }
     }
 
@@ -72,6 +77,7 @@ impl<'a> Gathering<'a> {
         let end = begun + self.anchor.time_budget;
         let order = self.wanted.policy.preference;
         self.fetcher.lists.load_until(half).await;
+        self.crl_numbers_seen = self.fetcher.lists.numbers_seen();
         self.look_for_lists();
         match order {
             SourcePreference::CrlOnly => self.wait_for_lists(end).await,
@@ -242,7 +248,7 @@ impl<'a> Gathering<'a> {
                 .collect(),
             ocsp: self.responses.clone(),
             certificates: self.anchor.authorities.clone(),
-            crl_numbers_seen: self.fetcher.lists.numbers_seen(),
+            crl_numbers_seen: self.crl_numbers_seen.clone(),
             known_responders: self.fetcher.known_responders.clone(),
             ..Evidence::default()
         };

@@ -279,8 +279,13 @@ impl Shared {
             );
             return false;
         };
-        let verified = Crl::parse(&stored.der)
-            .and_then(|list| Ok((self.verify(&list, &stored.address)?, list)));
+        let verified = Crl::parse(&stored.der).and_then(|list| {
+            let mut numbers_seen = lock(&self.numbers_seen);
+            Ok((
+                self.verify(&list, &stored.address, &mut numbers_seen)?,
+                list,
+            ))
+        });
         let (signer, list) = match verified {
             Ok(verified) => verified,
             Err(error) => {

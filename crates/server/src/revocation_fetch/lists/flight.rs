@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cardea_jose::sha256_base64url;
-use cardea_pki::revocation::{CRL_BYTES_MAX, Crl, StaleReason};
+use cardea_pki::revocation::{CRL_BYTES_MAX, Crl, CrlNumbersSeen, StaleReason};
 use cardea_pki::{Certificate, Position};
 use reqwest::StatusCode;
 use time::OffsetDateTime;
@@ -171,7 +171,8 @@ impl Shared {
         }
         let list =
             Crl::parse(&der).map_err(|error| Failure::Unreachable(error.code().to_owned()))?;
-        let signer = self.check(&list, slot, fetched_at)?;
+        let mut numbers_seen = lock(&self.numbers_seen);
+        let signer = self.check(&list, slot, fetched_at, &mut numbers_seen)?;
         let new = Held::new(
             list,
             &signer,
@@ -190,6 +191,7 @@ impl Shared {
             }
             (state.held.put(new, fetched_at), state.refused.take())
         };
+        drop(numbers_seen);
         // Freeing a million entries takes a moment, in which nobody waits for the lock.
         let (Ok(gone), _) = old else {
             let reason = "one more key or scope than there is room for";
@@ -209,7 +211,13 @@ impl Shared {
         Ok(())
     }
 
-    fn check(&self, list: &Crl, slot: &Slot, now: OffsetDateTime) -> Result<Certificate, Failure> {
+    fn check(
+        &self,
+        list: &Crl,
+        slot: &Slot,
+        now: OffsetDateTime,
+        numbers_seen: &mut CrlNumbersSeen,
+    ) -> Result<Certificate, Failure> {
         let this_update = list.this_update();
         let verified = match this_update > now + CLOCK_SKEW_MAX {
             // It would keep all that come before its time from following it.
@@ -218,7 +226,7 @@ impl Shared {
                 reason: StaleReason::FromTheFuture,
                 this_update,
             }),
-            false => self.verify(list, &slot.address),
+            false => self.verify(list, &slot.address, numbers_seen),
         };
         verified.map_err(|error| {
             let is_rolled_back = matches!(error, cardea_pki::Error::CrlRolledBack { .. });

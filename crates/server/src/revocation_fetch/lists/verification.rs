@@ -4,7 +4,7 @@
 use cardea_pki::revocation::{Crl, CrlNumbersSeen};
 use cardea_pki::{Certificate, Error};
 
-use super::{Shared, lock};
+use super::Shared;
 use crate::revocation_fetch::address::{Address, Kind};
 
 impl Shared {
@@ -13,7 +13,16 @@ impl Shared {
     ///
     /// It may be signed by the issuer, by an issuer's other key, or for it by another authority
     /// (RFC 5280 section 5: indirect lists), as long as that one is configured for the same anchor.
-    pub(super) fn verify(&self, list: &Crl, address: &Address) -> Result<Certificate, Error> {
+    ///
+    /// The caller holds the lock of `numbers_seen` until the list is in its place, so that nobody
+    /// sees its number while an older list is still at hand. What is done meanwhile is short: the
+    /// megabytes were digested when the list was read.
+    pub(super) fn verify(
+        &self,
+        list: &Crl,
+        address: &Address,
+        numbers_seen: &mut CrlNumbersSeen,
+    ) -> Result<Certificate, Error> {
         check_fits(list, address)?;
         let issuer = address.issuer();
         let own = self.anchors.iter();
@@ -22,11 +31,9 @@ impl Shared {
             .flat_map(|anchor| &anchor.authorities);
         let mut refusal = None;
         for signer in std::iter::once(issuer).chain(authorities) {
-            // The signature over megabytes is verified here, once, while nobody waits for the
-            // lock.
             match CrlNumbersSeen::default().note(list, signer) {
                 Ok(()) => {
-                    lock(&self.numbers_seen).note(list, signer)?;
+                    numbers_seen.note(list, signer)?;
                     return Ok(signer.clone());
                 }
                 Err(error) => refusal = refusal.or(Some(error)),
