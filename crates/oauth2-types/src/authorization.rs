@@ -12,7 +12,7 @@ parameters! {
         redirect_uri,
         /// Only `code` is offered.
         response_type,
-        /// `query`, the default of the code flow.
+        /// `query`, the default of the code flow, or `form_post`.
         response_mode,
         /// Space-separated scope values; must hold `openid`.
         scope,
@@ -40,6 +40,13 @@ parameters! {
         request,
         /// A request object by reference (RFC 9101, RFC 9126).
         request_uri,
+        /// Claims asked for by name, as JSON (OIDC Core section 5.5).
+        claims,
+        /// Thumbprint of the DPoP key that the code will be bound to (RFC 9449 section 10).
+        dpop_jkt,
+    } repeated {
+        /// Resource servers that the access token is for (RFC 8707).
+        resource,
     }
 }
 

@@ -6,14 +6,18 @@ use crate::Error;
 pub const PARAMETER_BYTES_MAX: usize = 4096;
 /// Most parameters in one request.
 pub const PARAMETERS_MAX: usize = 64;
+/// Most values of a parameter that may stand several times.
+const REPEATED_MAX: usize = 8;
 
 /// Declares a request's parameters once: the struct, and its parser from name/value pairs.
 macro_rules! parameters {
-    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident,)* }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident,)* }
+     $(repeated { $($(#[$many_meta:meta])* $many:ident,)* })?) => {
         $(#[$meta])*
         #[derive(Clone, Default, PartialEq, Eq)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: Option<String>,)*
+            $($($(#[$many_meta])* pub $many: Vec<String>,)*)?
         }
 
         impl $name {
@@ -36,6 +40,9 @@ macro_rules! parameters {
                         $(stringify!($field) => {
                             $crate::parameters::set(&mut parsed.$field, stringify!($field), value)?;
                         })*
+                        $($(stringify!($many) => {
+                            $crate::parameters::push(&mut parsed.$many, stringify!($many), value)?;
+                        })*)?
                         _ => {}
                     }
                 }
@@ -49,6 +56,7 @@ macro_rules! parameters {
             fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 let mut present = formatter.debug_set();
                 $(if self.$field.is_some() { present.entry(&stringify!($field)); })*
+                $($(if !self.$many.is_empty() { present.entry(&stringify!($many)); })*)?
                 present.finish()
             }
         }
@@ -64,12 +72,33 @@ pub(crate) fn set(
     if slot.is_some() {
         return Err(Error::ParameterRepeated { name });
     }
+    check(name, &value)?;
+    *slot = Some(value);
+    Ok(())
+}
+
+/// A parameter that may stand several times (RFC 8707 section 2); empty values count as absent.
+pub(crate) fn push(
+    values: &mut Vec<String>,
+    name: &'static str,
+    value: String,
+) -> Result<(), Error> {
+    if values.len() >= REPEATED_MAX {
+        return Err(Error::ParameterRepeated { name });
+    }
+    check(name, &value)?;
+    if !value.is_empty() {
+        values.push(value);
+    }
+    Ok(())
+}
+
+fn check(name: &'static str, value: &str) -> Result<(), Error> {
     if value.len() > PARAMETER_BYTES_MAX {
         return Err(Error::ParameterTooLong { name });
     }
     if value.chars().any(char::is_control) {
         return Err(Error::ParameterMalformed { name });
     }
-    *slot = Some(value);
     Ok(())
 }

@@ -30,6 +30,13 @@ parameters! {
         scope,
         /// The refresh token.
         refresh_token,
+        /// The card grant (RFC 7523): what the card signed.
+        assertion,
+        /// The card grant: the agent's countersignature.
+        attestation,
+    } repeated {
+        /// Resource servers that the access token is for (RFC 8707).
+        resource,
     }
 }
 
@@ -38,12 +45,16 @@ parameters! {
 pub struct TokenResponse {
     /// JWT access token (RFC 9068).
     pub access_token: String,
-    /// `Bearer`.
+    /// `Bearer` or `DPoP`.
     pub token_type: &'static str,
     /// Lifetime of the access token in seconds.
     pub expires_in: i64,
-    /// ID token (OIDC Core section 2).
-    pub id_token: String,
+    /// ID token (OIDC Core section 2); none where nobody is logged in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+    /// Refresh token (RFC 6749 section 1.5); none for a client that may not refresh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     /// The scope granted, space-separated.
     pub scope: String,
 }

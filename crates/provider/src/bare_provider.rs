@@ -13,8 +13,8 @@ use cardea_storage::{Store, session};
 use time::OffsetDateTime;
 
 use crate::{
-    CardAcceptance, CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, Provider,
-    ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
+    CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, Provider, ProviderConfig,
+    ProviderKeys, StoredEvents, UserVerificationPolicy,
 };
 
 struct StoppedClock;
@@ -62,15 +62,11 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
 
 fn client(algorithm: Algorithm) -> Client {
     Client {
-        client_id: algorithm.as_str().to_owned(),
-        name: "Portail".to_owned(),
         redirect_uris: vec!["https://portal.example.fr/cb".to_owned()],
-        post_logout_redirect_uris: Vec::new(),
         backchannel_logout_uri: Some("https://portal.example.fr/backchannel".to_owned()),
-        authentication: ClientAuthentication::None,
         id_token_signed_response_alg: algorithm,
         scope: Scope::parse("openid").unwrap(),
-        cards: CardAcceptance::default(),
+        ..Client::new(algorithm.as_str(), "Portail", ClientAuthentication::None)
     }
 }
 

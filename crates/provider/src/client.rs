@@ -1,15 +1,14 @@
 //! Clients as they are registered (OIDC Dynamic Registration section 2 names the metadata).
 
-use std::collections::HashMap;
+mod check;
+mod registry;
 
-use cardea_jose::Algorithm;
-use cardea_oauth2_types::Scope;
+use cardea_jose::{Algorithm, JwkSet};
+use cardea_oauth2_types::{GrantType, Scope};
 use cardea_pki::profile::Profession;
 use cardea_storage::SecretDigest;
-use url::Url;
 
-use crate::Error;
-use crate::issuer::is_loopback;
+pub(crate) use registry::Clients;
 
 /// How a client proves itself at the token endpoint (`token_endpoint_auth_method`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +19,38 @@ pub enum ClientAuthentication {
     SecretBasic(SecretDigest),
     /// `client_secret_post`: the secret in the body.
     SecretPost(SecretDigest),
+    /// `private_key_jwt`: a JWT signed by one of [`Client::jwks`] (RFC 7523 section 2.2).
+    PrivateKeyJwt,
+}
+
+/// Whether a client may leave a protection out or must use it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Demand {
+    /// Honoured where the client uses it.
+    #[default]
+    Optional,
+    /// Refused without it.
+    Required,
+}
+
+/// Whether clients see one name of a person or each its own (OIDC Core section 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SubjectType {
+    /// The same `sub` for every public client.
+    #[default]
+    Public,
+    /// A `sub` of the client's sector alone.
+    Pairwise,
+}
+
+/// Whether the person is asked before her claims go to the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConsentPolicy {
+    /// The card's PIN for the named portal is the consent.
+    #[default]
+    Implicit,
+    /// A page asks once for each person and scope, and the answer is remembered.
+    Explicit,
 }
 
 /// Which cards a client lets in, beyond those that the operator trusts.
@@ -46,160 +77,79 @@ pub struct Client {
     pub backchannel_logout_uri: Option<String>,
     /// How it proves itself.
     pub authentication: ClientAuthentication,
+    /// Its public keys, for `private_key_jwt` and for request objects.
+    pub jwks: JwkSet,
+    /// What it may turn into tokens.
+    pub grant_types: Vec<GrantType>,
+    /// PKCE; only a confidential client may leave it out.
+    pub pkce: Demand,
+    /// Pushed authorization requests (RFC 9126 section 6).
+    pub pushed_authorization_requests: Demand,
+    /// Signed request objects (RFC 9101 section 10.5).
+    pub signed_request_object: Demand,
+    /// The one algorithm of its request objects; none: whichever fits a key of `jwks`.
+    pub request_object_signing_alg: Option<Algorithm>,
+    /// DPoP (RFC 9449 section 5.2).
+    pub dpop_bound_access_tokens: Demand,
     /// How its ID tokens and logout tokens are signed.
     pub id_token_signed_response_alg: Algorithm,
+    /// How its userinfo answers are signed; none: plain JSON.
+    pub userinfo_signed_response_alg: Option<Algorithm>,
+    /// Whose `sub` it sees.
+    pub subject_type: SubjectType,
+    /// The sector of pairwise subjects, a host; none: the host of its redirect URIs.
+    pub sector_identifier: Option<String>,
     /// The scope values that it may ask for.
     pub scope: Scope,
+    /// The resource servers that it may ask tokens for (RFC 8707), absolute URIs.
+    pub resources: Vec<String>,
+    /// The resource servers that it is itself: it may introspect tokens made for them.
+    pub resource_server_of: Vec<String>,
+    /// Whether the person is asked.
+    pub consent: ConsentPolicy,
     /// Which cards it lets in.
     pub cards: CardAcceptance,
 }
 
 impl Client {
-    /// Refuses a registration that could send a code or a person somewhere unsafe: redirect URIs
-    /// must be absolute, without fragment or user information, `https` (or `http` on a loopback
-    /// host); a public client may use a private-use scheme (RFC 8252 section 7.1).
-    ///
-    /// # Errors
-    /// [`Error::ClientInvalid`].
-    pub fn check(&self) -> Result<(), Error> {
-        let invalid = |reason| Error::ClientInvalid {
-            client_id: self.client_id.clone(),
-            reason,
-        };
-        if self.client_id.is_empty() || self.client_id.len() > 255 {
-            return Err(invalid("client_id is empty or longer than 255 bytes"));
-        }
-        if !self
-            .client_id
-            .bytes()
-            .all(|byte| (0x20..=0x7e).contains(&byte))
-        {
-            return Err(invalid("client_id has characters outside printable ASCII"));
-        }
-        if self.name.is_empty() || self.name.len() > 200 || self.name.chars().any(char::is_control)
-        {
-            return Err(invalid(
-                "name is empty, longer than 200 bytes or has control characters",
-            ));
-        }
-        if self.redirect_uris.is_empty() {
-            return Err(invalid("redirect_uris is empty"));
-        }
-        let is_public = self.authentication == ClientAuthentication::None;
-        for uri in self
-            .redirect_uris
-            .iter()
-            .chain(&self.post_logout_redirect_uris)
-        {
-            check_browser_uri(uri, is_public).map_err(invalid)?;
-        }
-        if let Some(uri) = &self.backchannel_logout_uri {
-            check_browser_uri(uri, false).map_err(invalid)?;
-        }
-        Ok(())
-    }
-}
-
-fn check_browser_uri(uri: &str, private_schemes: bool) -> Result<(), &'static str> {
-    let url = Url::parse(uri).map_err(|_| "a URI is not absolute")?;
-    if uri.contains('#') {
-        return Err("a URI has a fragment");
-    }
-    if uri.contains('\\') || uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err("a URI has a backslash, white space or control characters");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("a URI has user information");
-    }
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
-        // RFC 8252 section 7.1: a private-use scheme is a reversed domain name.
-        scheme if private_schemes && scheme.contains('.') => Ok(()),
-        _ => Err("a URI is neither https nor http on a loopback host"),
-    }
-}
-
-/// Every registered client by its id.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Clients(HashMap<String, Client>);
-
-impl Clients {
-    pub(crate) fn new(clients: Vec<Client>) -> Result<Self, Error> {
-        let mut by_id = HashMap::with_capacity(clients.len());
-        for client in clients {
-            client.check()?;
-            let client_id = client.client_id.clone();
-            if by_id.insert(client_id.clone(), client).is_some() {
-                let reason = "another client has the same client_id";
-                return Err(Error::ClientInvalid { client_id, reason });
-            }
-        }
-        Ok(Self(by_id))
-    }
-
-    pub(crate) fn find(&self, client_id: &str) -> Option<&Client> {
-        self.0.get(client_id)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.0.values()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(redirect_uri: &str) -> Client {
-        Client {
-            client_id: "portal".to_owned(),
-            name: "Portail".to_owned(),
-            redirect_uris: vec![redirect_uri.to_owned()],
+    /// A registration with the strict defaults: PKCE, the code grant, RS256, public subjects.
+    #[must_use]
+    pub fn new(client_id: &str, name: &str, authentication: ClientAuthentication) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            name: name.to_owned(),
+            redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
-            authentication: ClientAuthentication::None,
+            authentication,
+            jwks: JwkSet::default(),
+            grant_types: vec![GrantType::AuthorizationCode],
+            pkce: Demand::Required,
+            pushed_authorization_requests: Demand::Optional,
+            signed_request_object: Demand::Optional,
+            request_object_signing_alg: None,
+            dpop_bound_access_tokens: Demand::Optional,
             id_token_signed_response_alg: Algorithm::Rs256,
-            scope: Scope::parse("openid").unwrap(),
+            userinfo_signed_response_alg: None,
+            subject_type: SubjectType::Public,
+            sector_identifier: None,
+            scope: Scope::default(),
+            resources: Vec::new(),
+            resource_server_of: Vec::new(),
+            consent: ConsentPolicy::Implicit,
             cards: CardAcceptance::default(),
         }
     }
 
-    #[test]
-    fn safe_redirect_uris_are_accepted() {
-        for uri in [
-            "https://portal.example.fr/callback?tenant=1",
-            "http://127.0.0.1:3000/cb",
-            "fr.example.portal:/callback",
-        ] {
-            assert!(client(uri).check().is_ok(), "{uri}");
-        }
+    /// Whether the client has a secret or a key of its own (RFC 6749 section 2.1).
+    #[must_use]
+    pub fn is_confidential(&self) -> bool {
+        self.authentication != ClientAuthentication::None
     }
 
-    #[test]
-    fn unsafe_redirect_uris_cannot_be_registered() {
-        for uri in [
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "file:///etc/passwd",
-            "http://portal.example.fr/cb",
-            "https://portal.example.fr/cb#x",
-            "https://portal.example.fr\\@evil.test/",
-            "https://user@portal.example.fr/cb",
-            "/callback",
-        ] {
-            assert_eq!(
-                client(uri).check().unwrap_err().code(),
-                "provider.client_invalid",
-                "{uri}"
-            );
-        }
-    }
-
-    #[test]
-    fn two_clients_cannot_share_an_id() {
-        let uri = "https://portal.example.fr/cb";
-        let error = Clients::new(vec![client(uri), client(uri)]).unwrap_err();
-        assert_eq!(error.code(), "provider.client_invalid");
+    /// Whether the client may use a grant.
+    #[must_use]
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        self.grant_types.contains(&grant_type)
     }
 }

@@ -1,5 +1,7 @@
 //! Client authentication at the token endpoint (RFC 6749 section 2.3, OIDC Core section 9).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cardea_jose::constant_time_eq;
@@ -92,7 +94,7 @@ impl Provider {
     pub(crate) fn authenticate_client(
         &self,
         credentials: &ClientCredentials,
-    ) -> Result<&Client, Error> {
+    ) -> Result<Arc<Client>, Error> {
         let client = self
             .clients
             .find(&credentials.client_id)

@@ -57,6 +57,7 @@ mod reachability;
 mod revocation_source;
 mod secret;
 mod session;
+mod subject;
 mod sweep;
 mod token;
 mod userinfo;
@@ -66,7 +67,9 @@ pub use authorization::{
     AuthorizationError, BegunAuthorization, CompletedAuthorization, LoginPage,
 };
 pub use cardea_storage::session::SessionState;
-pub use client::{CardAcceptance, Client, ClientAuthentication};
+pub use client::{
+    CardAcceptance, Client, ClientAuthentication, ConsentPolicy, Demand, SubjectType,
+};
 pub use client_authentication::ClientCredentials;
 pub use clock::Clock;
 pub use config::{CardRules, Lifetimes, ProviderConfig, UserVerificationPolicy};

@@ -206,7 +206,7 @@ impl Provider {
             .as_deref()
             .and_then(|id| self.clients.find(id));
         let mut event = Event::new(EventKind::LogoutUnconfirmed { code }, now);
-        if let Some(client) = client {
+        if let Some(client) = &client {
             event = event.of_client(&client.client_id);
         }
         self.note(&event);

@@ -48,7 +48,7 @@ impl Provider {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         let clients = Clients::new(config.clients)?;
-        for client in clients.iter() {
+        for client in clients.all().values() {
             keys.signing(client.id_token_signed_response_alg)?;
         }
         if config.card_rules.is_empty() {
@@ -95,7 +95,7 @@ impl Provider {
 
     /// The registration of a client.
     #[must_use]
-    pub fn find_client(&self, client_id: &str) -> Option<&Client> {
+    pub fn find_client(&self, client_id: &str) -> Option<Arc<Client>> {
         self.clients.find(client_id)
     }
 

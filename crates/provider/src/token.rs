@@ -13,6 +13,8 @@ use crate::Client;
 
 /// Whom a token speaks of, and to whom.
 pub(crate) struct TokenSubject<'a> {
+    /// The client's name for the person.
+    pub(crate) sub: &'a str,
     pub(crate) session: &'a Session,
     /// The client's own session id.
     pub(crate) sid: &'a str,

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use self::client::{
-    AuthMethod, CardsConfig, ClientConfig, ClientSecret, ProfessionConfig, RedirectUri,
-    SecretSha256, SigningAlgorithm,
+    AuthMethod, CardsConfig, ClientConfig, ClientSecret, ConsentConfig, PkceConfig,
+    ProfessionConfig, RedirectUri, SecretSha256, SigningAlgorithm, SubjectTypeConfig,
 };
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};

@@ -19,6 +19,14 @@ const KEY_BYTES_MAX: u64 = 32 * 1024;
 /// # Errors
 /// `server.file_unusable`, `server.key_not_private`, `server.key_unusable`.
 pub(crate) fn load_key(file: &Path) -> Result<SigningKey, Error> {
+    load_key_for(file, None)
+}
+
+/// Reads a private key for an algorithm, where its kind leaves a choice (RS256 and PS256).
+///
+/// # Errors
+/// As [`load_key`].
+pub(crate) fn load_key_for(file: &Path, algorithm: Option<Algorithm>) -> Result<SigningKey, Error> {
     let unusable = |source| unusable(file, "the key cannot be read", source);
     let pem = read_private(file)?;
     let key = PKey::private_key_from_pem(&pem)
@@ -28,8 +36,9 @@ pub(crate) fn load_key(file: &Path) -> Result<SigningKey, Error> {
         source,
     };
     let algorithm = Algorithm::for_public_key(&key)
-        .first()
+        .iter()
         .copied()
+        .find(|fitting| algorithm.is_none_or(|wanted| wanted == *fitting))
         .ok_or_else(|| refused(cardea_jose::Error::AlgorithmNotAllowed))?;
     SigningKey::from_private_key(algorithm, key).map_err(refused)
 }

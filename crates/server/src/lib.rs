@@ -20,6 +20,7 @@
 pub mod app;
 mod backchannel_logout;
 mod client_address;
+mod client_registration;
 mod clock;
 pub mod command;
 pub mod config;

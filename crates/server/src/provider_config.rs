@@ -3,24 +3,19 @@
 use std::fs;
 use std::path::Path;
 
-use cardea_jose::Algorithm;
-use cardea_oauth2_types::Scope;
-use cardea_pki::profile::{CardFamily, CardRule, PersonIdentifierType, Profession, ProfilePolicy};
+use cardea_pki::profile::{CardFamily, CardRule, PersonIdentifierType, ProfilePolicy};
 use cardea_pki::revocation::NonceAbsent;
 use cardea_pki::{
     Certificate, CertificatePolicies, ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit, Oid,
     PathPolicy, RevocationPolicy, TrustStore,
 };
-use cardea_provider::{
-    CardAcceptance, CardRules, Client, ClientAuthentication, Lifetimes, ProviderConfig,
-    UserVerificationPolicy,
-};
-use cardea_storage::SecretDigest;
+use cardea_provider::{CardRules, Lifetimes, ProviderConfig, UserVerificationPolicy};
 use time::Duration;
 
+use crate::client_registration::client_of;
 use crate::config::{
-    AuthMethod, CardRuleConfig, ClientConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce,
-    SigningAlgorithm, TestCardsConfig, TrustAnchorConfig, load_profile,
+    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, TestCardsConfig,
+    TrustAnchorConfig, load_profile,
 };
 use crate::error::Error;
 use crate::key_file::unusable;
@@ -63,61 +58,6 @@ fn lifetimes_of(config: &Config) -> Lifetimes {
         presence_grace: seconds(config.presence.grace_seconds),
         ..Lifetimes::default()
     }
-}
-
-fn client_of(client: &ClientConfig) -> Result<Client, cardea_provider::Error> {
-    let invalid = |reason| cardea_provider::Error::ClientInvalid {
-        client_id: client.client_id.clone(),
-        reason,
-    };
-    let uris = |uris: &[crate::config::RedirectUri]| {
-        uris.iter().map(|uri| uri.as_str().to_owned()).collect()
-    };
-    let digest = client
-        .secret_digest()
-        .map(|digest| SecretDigest::from_sha256(&digest));
-    let authentication = match (client.auth_method(), digest) {
-        (Some(AuthMethod::ClientSecretBasic), Some(digest)) => {
-            ClientAuthentication::SecretBasic(digest)
-        }
-        (Some(AuthMethod::ClientSecretPost), Some(digest)) => {
-            ClientAuthentication::SecretPost(digest)
-        }
-        (Some(AuthMethod::None), None) => ClientAuthentication::None,
-        _ => {
-            return Err(invalid(
-                "authentication method and secret do not go together",
-            ));
-        }
-    };
-    Ok(Client {
-        client_id: client.client_id.clone(),
-        name: client.name.clone(),
-        redirect_uris: uris(&client.redirect_uris),
-        post_logout_redirect_uris: uris(&client.post_logout_redirect_uris),
-        backchannel_logout_uri: client
-            .backchannel_logout_uri
-            .as_ref()
-            .map(|uri| uri.as_str().to_owned()),
-        authentication,
-        id_token_signed_response_alg: match client.id_token_signed_response_alg {
-            SigningAlgorithm::Rs256 => Algorithm::Rs256,
-            SigningAlgorithm::Es256 => Algorithm::Es256,
-        },
-        scope: Scope::parse(&client.scopes.join(" "))?,
-        cards: CardAcceptance {
-            families: client.cards.families.clone(),
-            professions: client
-                .cards
-                .professions
-                .iter()
-                .map(|it| Profession {
-                    code: it.code.clone(),
-                    system: it.system.clone(),
-                })
-                .collect(),
-        },
-    })
 }
 
 fn card_rules_of(anchor: &TrustAnchorConfig) -> Result<CardRules, Error> {

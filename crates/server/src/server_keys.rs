@@ -9,7 +9,7 @@ use cardea_provider::ProviderKeys;
 
 use crate::config::{Issuer, KeysConfig};
 use crate::error::Error;
-use crate::key_file::{create_key, load_key, unusable};
+use crate::key_file::{create_key, load_key, load_key_for, unusable};
 
 /// What is read from the key files at start.
 #[derive(Debug)]
@@ -21,9 +21,11 @@ pub(crate) struct ServerKeys {
 
 /// Token keys and the files they live in. Older keys, kept so that their tokens still verify,
 /// lie beside them as `retired-*.pem`.
-const TOKEN_KEYS: [(&str, Algorithm); 2] = [
+const TOKEN_KEYS: [(&str, Algorithm); 4] = [
     ("token-rs256.pem", Algorithm::Rs256),
     ("token-es256.pem", Algorithm::Es256),
+    ("token-ps256.pem", Algorithm::Ps256),
+    ("token-eddsa.pem", Algorithm::EdDsa),
 ];
 const RETIRED_KEYS_MAX: usize = 8;
 
@@ -62,7 +64,7 @@ fn create_folder(folder: &Path) -> Result<(), Error> {
 
 fn load_or_create(file: &Path, algorithm: Algorithm) -> Result<SigningKey, Error> {
     if file.exists() {
-        return load_key(file);
+        return load_key_for(file, Some(algorithm));
     }
     let key = create_key(file, algorithm)?;
     tracing::info!(file = %file.display(), kid = key.kid(), "made a token key");
@@ -194,7 +196,7 @@ mod tests {
         };
         let first = kids(load(folder.path(), "https://login.example.test").unwrap());
         let second = kids(load(folder.path(), "https://login.example.test").unwrap());
-        assert_eq!(first.len(), 2);
+        assert_eq!(first.len(), 4);
         assert_eq!(first, second);
     }
 

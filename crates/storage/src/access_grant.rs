@@ -12,13 +12,19 @@ pub struct AccessGrant {
     /// The token's `jti` (RFC 9068 section 2.2).
     pub jti: String,
     /// The code that it came from: a second use of that code takes the token back.
-    pub code: SecretDigest,
-    /// The client session it belongs to.
-    pub sid: String,
+    pub code: Option<SecretDigest>,
+    /// The client session it belongs to; none for a service's own token.
+    pub sid: Option<String>,
     /// The client that holds it.
     pub client_id: String,
     /// What it allows, space-separated.
     pub scope: String,
+    /// The resource servers it is for, as a JSON list.
+    pub audience: String,
+    /// The claims asked for by name, as JSON; the caller owns its shape.
+    pub claims: Option<String>,
+    /// Thumbprint of the DPoP key that it is bound to (RFC 9449 section 6).
+    pub dpop_jkt: Option<String>,
     /// When it was made.
     pub issued_at: OffsetDateTime,
     /// When it ends by itself.
@@ -34,16 +40,20 @@ pub struct AccessGrant {
 pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO access_grant
-             (jti, code_sha256, sid, client_id, scope, issued_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             (jti, code_sha256, sid, client_id, scope, issued_at, expires_at, audience, claims,
+              dpop_jkt)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(grant.jti.as_str())
-    .bind(grant.code.as_str())
-    .bind(grant.sid.as_str())
+    .bind(grant.code.as_ref().map(SecretDigest::as_str))
+    .bind(grant.sid.as_deref())
     .bind(grant.client_id.as_str())
     .bind(grant.scope.as_str())
     .bind(grant.issued_at.unix_timestamp())
     .bind(grant.expires_at.unix_timestamp())
+    .bind(grant.audience.as_str())
+    .bind(grant.claims.as_deref())
+    .bind(grant.dpop_jkt.as_deref())
     .execute(transaction.connection())
     .await?;
     Ok(())
@@ -55,7 +65,8 @@ pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Resul
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn find(transaction: &mut Transaction, jti: &str) -> Result<Option<AccessGrant>, Error> {
     let row = sqlx::query(
-        "SELECT jti, code_sha256, sid, client_id, scope, issued_at, expires_at, revoked_at
+        "SELECT jti, code_sha256, sid, client_id, scope, audience, claims, dpop_jkt, issued_at,
+                expires_at, revoked_at
          FROM access_grant WHERE jti = $1",
     )
     .bind(jti)
@@ -104,12 +115,16 @@ pub async fn revoke_of_session(
 }
 
 fn read(row: &AnyRow) -> Result<AccessGrant, Error> {
+    let code: Option<String> = row.try_get("code_sha256")?;
     Ok(AccessGrant {
         jti: row.try_get("jti")?,
-        code: SecretDigest::from_stored(row.try_get("code_sha256")?),
+        code: code.map(SecretDigest::from_stored),
         sid: row.try_get("sid")?,
         client_id: row.try_get("client_id")?,
         scope: row.try_get("scope")?,
+        audience: row.try_get("audience")?,
+        claims: row.try_get("claims")?,
+        dpop_jkt: row.try_get("dpop_jkt")?,
         issued_at: timestamp::required(row, "issued_at")?,
         expires_at: timestamp::required(row, "expires_at")?,
         revoked_at: timestamp::optional(row, "revoked_at")?,

@@ -17,10 +17,16 @@ pub struct AuthorizationCode {
     pub client_id: String,
     /// The redirect URI it was sent to.
     pub redirect_uri: String,
-    /// The PKCE challenge, S256 (RFC 7636 section 4.2).
-    pub code_challenge: String,
+    /// The PKCE challenge, S256 (RFC 7636 section 4.2); none where the client need not send one.
+    pub code_challenge: Option<String>,
     /// The scope that was granted, space-separated.
     pub scope: String,
+    /// The claims asked for by name, as JSON; the caller owns its shape.
+    pub claims: Option<String>,
+    /// The resource servers asked for, as a JSON list.
+    pub resources: String,
+    /// Thumbprint of the DPoP key that alone may redeem the code.
+    pub dpop_jkt: Option<String>,
     /// The client's nonce, for the ID token.
     pub nonce: Option<String>,
     /// When it was made.
@@ -37,18 +43,21 @@ pub async fn insert(transaction: &mut Transaction, code: &AuthorizationCode) -> 
     sqlx::query(
         "INSERT INTO authorization_code
              (code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce, issued_at,
-              expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+              expires_at, claims, resources, dpop_jkt)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(code.code.as_str())
     .bind(code.sid.as_str())
     .bind(code.client_id.as_str())
     .bind(code.redirect_uri.as_str())
-    .bind(code.code_challenge.as_str())
+    .bind(code.code_challenge.as_deref().unwrap_or_default())
     .bind(code.scope.as_str())
     .bind(code.nonce.as_deref())
     .bind(code.issued_at.unix_timestamp())
     .bind(code.expires_at.unix_timestamp())
+    .bind(code.claims.as_deref())
+    .bind(code.resources.as_str())
+    .bind(code.dpop_jkt.as_deref())
     .execute(transaction.connection())
     .await?;
     Ok(())
@@ -68,7 +77,7 @@ pub async fn redeem(
         "UPDATE authorization_code SET redeemed_at = $2
          WHERE code_sha256 = $1 AND redeemed_at IS NULL
          RETURNING code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce,
-                   issued_at, expires_at",
+                   issued_at, expires_at, claims, resources, dpop_jkt",
     )
     .bind(code.as_str())
     .bind(now.unix_timestamp())
@@ -79,7 +88,7 @@ pub async fn redeem(
     }
     let spent = sqlx::query(
         "SELECT code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce, issued_at,
-                expires_at
+                expires_at, claims, resources, dpop_jkt
          FROM authorization_code WHERE code_sha256 = $1",
     )
     .bind(code.as_str())
@@ -110,13 +119,17 @@ pub async fn revoke_of_session(
 }
 
 fn read(row: &AnyRow) -> Result<AuthorizationCode, Error> {
+    let challenge: String = row.try_get("code_challenge")?;
     Ok(AuthorizationCode {
         code: SecretDigest::from_stored(row.try_get("code_sha256")?),
         sid: row.try_get("sid")?,
         client_id: row.try_get("client_id")?,
         redirect_uri: row.try_get("redirect_uri")?,
-        code_challenge: row.try_get("code_challenge")?,
+        code_challenge: Some(challenge).filter(|challenge| !challenge.is_empty()),
         scope: row.try_get("scope")?,
+        claims: row.try_get("claims")?,
+        resources: row.try_get("resources")?,
+        dpop_jkt: row.try_get("dpop_jkt")?,
         nonce: row.try_get("nonce")?,
         issued_at: timestamp::required(row, "issued_at")?,
         expires_at: timestamp::required(row, "expires_at")?,

@@ -148,5 +148,6 @@ async fn collect(
     if !claims.contains_key("family_name") {
         return Err("userinfo does not name the person".into());
     }
-    Ok((tokens.access_token, tokens.id_token))
+    let id_token = tokens.id_token.ok_or("no ID token")?;
+    Ok((tokens.access_token, id_token))
 }

@@ -12,8 +12,8 @@ use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenParameters};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
-    CardAcceptance, CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, Provider,
-    ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
+    CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, Provider, ProviderConfig,
+    ProviderKeys, StoredEvents, UserVerificationPolicy,
 };
 use cardea_storage::{SecretDigest, Store};
 use cardea_test_pki::{KeyKind, TestPki};
@@ -109,16 +109,12 @@ fn config(pki: &TestPki) -> Result<ProviderConfig, Failure> {
             .clone(),
         profile_policy: ProfilePolicy::sandbox(),
     };
+    let secret = ClientAuthentication::SecretBasic(SecretDigest::of(CLIENT_SECRET));
     let client = Client {
-        client_id: CLIENT_ID.to_owned(),
-        name: "Portail de démonstration".to_owned(),
         redirect_uris: vec![REDIRECT_URI.to_owned()],
-        post_logout_redirect_uris: Vec::new(),
         backchannel_logout_uri: Some("https://portal.example.fr/backchannel".to_owned()),
-        authentication: ClientAuthentication::SecretBasic(SecretDigest::of(CLIENT_SECRET)),
-        id_token_signed_response_alg: Algorithm::Rs256,
         scope: Scope::parse("openid profile professional")?,
-        cards: CardAcceptance::default(),
+        ..Client::new(CLIENT_ID, "Portail de démonstration", secret)
     };
     Ok(ProviderConfig {
         issuer: Issuer::parse(ISSUER)?,

@@ -1,14 +1,16 @@
 //! Step 1: the client is registered (RFC 6749 section 4.1.2.1: otherwise no redirect).
 
+use std::sync::Arc;
+
 use cardea_oauth2_types::AuthorizationParameters;
 
 use crate::client::Clients;
 use crate::{Client, Error};
 
-pub(super) fn check_client<'a>(
-    clients: &'a Clients,
+pub(super) fn check_client(
+    clients: &Clients,
     parameters: &AuthorizationParameters,
-) -> Result<&'a Client, Error> {
+) -> Result<Arc<Client>, Error> {
     let client_id = parameters
         .client_id
         .as_deref()

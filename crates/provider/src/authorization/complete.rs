@@ -79,7 +79,7 @@ impl Provider {
         let new = NewCode {
             session: &session,
             sid: &sid,
-            client,
+            client: &client,
             parameters: &parameters,
             request_id: Some(request_id),
             silent: false,

@@ -17,7 +17,16 @@ pub(crate) struct StoredParameters {
     pub(crate) state: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) scope: String,
-    pub(crate) code_challenge: String,
+    pub(crate) code_challenge: Option<String>,
+    /// The claims asked for by name, as JSON (OIDC Core section 5.5).
+    #[serde(default)]
+    pub(crate) claims: Option<String>,
+    /// The resource servers asked for (RFC 8707).
+    #[serde(default)]
+    pub(crate) resources: Vec<String>,
+    /// The DPoP key that alone may redeem the code.
+    #[serde(default)]
+    pub(crate) dpop_jkt: Option<String>,
     /// The weakest level that satisfies the client.
     pub(crate) acr: Option<Acr>,
     /// The person that `id_token_hint` named.

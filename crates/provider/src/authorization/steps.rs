@@ -47,14 +47,14 @@ impl Provider {
             Ok(client) => client,
             Err(error) => return Err(self.refuse_on_page(None, error, now).await),
         };
-        let redirect_uri = match check_redirect_uri::check_redirect_uri(client, &parameters) {
+        let redirect_uri = match check_redirect_uri::check_redirect_uri(&client, &parameters) {
             Ok(redirect_uri) => redirect_uri,
-            Err(error) => return Err(self.refuse_on_page(Some(client), error, now).await),
+            Err(error) => return Err(self.refuse_on_page(Some(&client), error, now).await),
         };
         let state = parameters.state.clone();
-        let decided = match self.decide(client, &redirect_uri, parameters) {
+        let decided = match self.decide(&client, &redirect_uri, parameters) {
             Ok((stored, interaction)) => {
-                self.begin_decided(client, stored, interaction, session_cookie, now)
+                self.begin_decided(&client, stored, interaction, session_cookie, now)
                     .await
             }
             Err(error) => Err(error),
@@ -65,7 +65,7 @@ impl Provider {
                 let error = source.oauth_error();
                 let state = state.as_deref();
                 let location = respond::error(&redirect_uri, &source, state, self.issuer.as_str());
-                self.record_refusal(Some(client), &source, now).await?;
+                self.record_refusal(Some(&client), &source, now).await?;
                 Err(AuthorizationError::Redirect {
                     location,
                     error,
@@ -97,7 +97,10 @@ impl Provider {
             state: parameters.state,
             nonce: parameters.nonce,
             scope: scope.to_string(),
-            code_challenge: code_challenge.as_str().to_owned(),
+            code_challenge: Some(code_challenge.as_str().to_owned()),
+            claims: None,
+            resources: Vec::new(),
+            dpop_jkt: parameters.dpop_jkt,
             acr,
             expected_sub,
             ui_locales: parameters.ui_locales,

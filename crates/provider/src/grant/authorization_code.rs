@@ -50,6 +50,7 @@ impl From<Error> for TokenError {
 struct Redeemed {
     code: AuthorizationCode,
     session: Session,
+    sub: String,
     jti: String,
 }
 
@@ -69,11 +70,11 @@ impl Provider {
             Ok(client) => client,
             Err(error) => return Err(self.refuse_alone(None, error, now).await),
         };
-        match self.redeem(client, parameters, now).await {
-            Ok(redeemed) => Ok(self.issue_tokens(client, &redeemed, now)?),
+        match self.redeem(&client, parameters, now).await {
+            Ok(redeemed) => Ok(self.issue_tokens(&client, &redeemed, now)?),
             Err(Refused::OnRecord(error)) => Err(error.into()),
             Err(Refused::Unrecorded(error)) => {
-                Err(self.refuse_alone(Some(client), error, now).await)
+                Err(self.refuse_alone(Some(&client), error, now).await)
             }
         }
     }
@@ -149,16 +150,10 @@ impl Provider {
         if parameters.redirect_uri.as_deref() != Some(code.redirect_uri.as_str()) {
             return Err(Error::CodeRedirectUriMismatch);
         }
-        let verifier = parameters
-            .code_verifier
-            .as_deref()
-            .ok_or(Error::CodeVerifierMissing)?;
-        let verifier = CodeVerifier::parse(verifier).map_err(|_| Error::CodeVerifierMissing)?;
-        // RFC 7636 section 4.6.
-        let challenge = sha256_base64url(verifier.as_str().as_bytes());
-        if !constant_time_eq(challenge.as_bytes(), code.code_challenge.as_bytes()) {
-            return Err(Error::CodeVerifierMismatch);
-        }
+        check_verifier(
+            code.code_challenge.as_deref(),
+            parameters.code_verifier.as_deref(),
+        )?;
         let own = client_session::find(transaction, &code.sid)
             .await?
             .ok_or(Error::CodeSessionEnded)?;
@@ -172,6 +167,9 @@ impl Provider {
             return Err(Error::CodeSessionEnded);
         }
         Ok(Redeemed {
+            sub: self
+                .subject_for(transaction, client, &session.sub, now)
+                .await?,
             code,
             session,
             jti: random_base64url(RANDOM_BYTES)?,
@@ -185,13 +183,18 @@ impl Provider {
         redeemed: &Redeemed,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let Redeemed { code, session, jti } = redeemed;
+        let Redeemed {
+            code, session, jti, ..
+        } = redeemed;
         let grant = AccessGrant {
             jti: jti.clone(),
-            code: code.code.clone(),
-            sid: code.sid.clone(),
+            code: Some(code.code.clone()),
+            sid: Some(code.sid.clone()),
             client_id: client.client_id.clone(),
             scope: code.scope.clone(),
+            audience: "[]".to_owned(),
+            claims: code.claims.clone(),
+            dpop_jkt: None,
             issued_at: now,
             expires_at: now + self.lifetimes.access_token,
             revoked_at: None,
@@ -214,8 +217,14 @@ impl Provider {
         redeemed: &Redeemed,
         now: OffsetDateTime,
     ) -> Result<TokenResponse, Error> {
-        let Redeemed { code, session, jti } = redeemed;
+        let Redeemed {
+            code,
+            session,
+            sub,
+            jti,
+        } = redeemed;
         let subject = TokenSubject {
+            sub,
             session,
             sid: &code.sid,
             client,
@@ -226,7 +235,8 @@ impl Provider {
             access_token,
             token_type: "Bearer",
             expires_in: self.lifetimes.access_token.whole_seconds(),
-            id_token,
+            id_token: Some(id_token),
+            refresh_token: None,
             scope: code.scope.clone(),
         })
     }
@@ -259,6 +269,24 @@ impl Provider {
             Ok(()) => error.into(),
             Err(unrecorded) => unrecorded.into(),
         }
+    }
+}
+
+/// RFC 7636 section 4.6. A verifier where the request had no challenge is refused too: the challenge
+/// may have been stripped on the way (RFC 9700 section 4.8, attack E7).
+fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Error> {
+    let (challenge, verifier) = match (challenge, verifier) {
+        (None, None) => return Ok(()),
+        (None, Some(_)) => return Err(Error::CodeVerifierMismatch),
+        (Some(_), None) => return Err(Error::CodeVerifierMissing),
+        (Some(challenge), Some(verifier)) => (challenge, verifier),
+    };
+    let verifier = CodeVerifier::parse(verifier).map_err(|_| Error::CodeVerifierMissing)?;
+    let computed = sha256_base64url(verifier.as_str().as_bytes());
+    if constant_time_eq(computed.as_bytes(), challenge.as_bytes()) {
+        Ok(())
+    } else {
+        Err(Error::CodeVerifierMismatch)
     }
 }
 

@@ -34,6 +34,10 @@ pub(crate) async fn issue_code(
         redirect_uri: new.parameters.redirect_uri.clone(),
         code_challenge: new.parameters.code_challenge.clone(),
         scope: new.parameters.scope.clone(),
+        claims: new.parameters.claims.clone(),
+        resources: serde_json::to_string(&new.parameters.resources)
+            .map_err(Error::StoredValueUnreadable)?,
+        dpop_jkt: new.parameters.dpop_jkt.clone(),
         nonce: new.parameters.nonce.clone(),
         issued_at: now,
         expires_at: now + provider.lifetimes.authorization_code,

@@ -53,7 +53,7 @@ impl Provider {
         let acr = reached_acr(subject.session);
         let claims = AccessTokenClaims {
             iss: self.issuer.as_str().to_owned(),
-            sub: subject.session.sub.clone(),
+            sub: subject.sub.to_owned(),
             aud: self.issuer.as_str().to_owned(),
             client_id: subject.client.client_id.clone(),
             exp: (now + self.lifetimes.access_token).unix_timestamp(),
@@ -95,7 +95,7 @@ impl Provider {
         }
         let grant = access_grant::find(transaction, &claims.jti).await?;
         let grant = grant.filter(|grant| grant.revoked_at.is_none());
-        let Some(AccessGrant { sid, .. }) = grant else {
+        let Some(AccessGrant { sid: Some(sid), .. }) = grant else {
             return Err(Error::AccessTokenRevoked);
         };
         let own = client_session::find(transaction, &sid).await?;

@@ -53,7 +53,7 @@ impl Provider {
         let acr = reached_acr(subject.session);
         let claims = IdTokenClaims {
             iss: self.issuer.as_str(),
-            sub: &subject.session.sub,
+            sub: subject.sub,
             aud: &subject.client.client_id,
             exp: (now + self.lifetimes.id_token).unix_timestamp(),
             iat: now.unix_timestamp(),

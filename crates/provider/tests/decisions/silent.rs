@@ -117,11 +117,21 @@ async fn a_hint_at_another_person_is_answered_with_login_required() {
     let mut world = World::new().await;
     let (completed, _) = world.log_in(PORTAL, None).await;
     let cookie = completed.session_cookie.expose().to_owned();
-    let own_hint = world.redeem(&completed.location).await.unwrap().id_token;
+    let own_hint = world
+        .redeem(&completed.location)
+        .await
+        .unwrap()
+        .id_token
+        .unwrap();
     let doctor = cardea_test_pki::CardProfile::doctor().with_key(cardea_test_pki::KeyKind::P256);
     world.card = world.pki.issue_card(&doctor).unwrap().authentication;
     let (completed, _) = world.log_in(PORTAL, None).await;
-    let other_hint = world.redeem(&completed.location).await.unwrap().id_token;
+    let other_hint = world
+        .redeem(&completed.location)
+        .await
+        .unwrap()
+        .id_token
+        .unwrap();
 
     assert!(
         ask(&world, &cookie, |p| set(&mut p.id_token_hint, &own_hint))

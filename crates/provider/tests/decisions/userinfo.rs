@@ -33,7 +33,7 @@ async fn the_card_speaks_by_scope() {
     );
     assert_eq!(claims["card"]["family"], "cps");
     assert_eq!(claims["test"], true);
-    let id_token: Value = UnverifiedJws::parse(&tokens.id_token, 8192)
+    let id_token: Value = UnverifiedJws::parse(tokens.id_token.as_deref().unwrap(), 8192)
         .unwrap()
         .unverified_claims()
         .unwrap();
@@ -152,7 +152,7 @@ async fn other_tokens_and_forgeries_are_no_access_tokens() {
     let foreign = own_key.sign_jwt("at+jwt", &claims).unwrap();
     let embedded = own_key.sign_jwt_with_jwk("at+jwt", &claims).unwrap();
     for token in [
-        &tokens.id_token,
+        tokens.id_token.as_deref().unwrap(),
         &none,
         &unknown,
         &foreign,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use cardea_jose::JwkSet;
+use cardea_oauth2_types::GrantType;
 use serde::Deserialize;
 use url::Url;
 use zeroize::Zeroizing;
@@ -31,12 +33,47 @@ pub struct ClientConfig {
     /// How the client authenticates at the token endpoint; `client_secret_basic` by default.
     /// A public client says `none`.
     pub token_endpoint_auth_method: Option<AuthMethod>,
+    /// The client's public keys (a JWK Set), for `private_key_jwt` and request objects.
+    pub jwks: Option<JwkSet>,
+    /// What the client may turn into tokens.
+    #[serde(default = "default_grant_types")]
+    pub grant_types: Vec<GrantType>,
+    /// PKCE with S256; only a confidential client may say `optional`.
+    #[serde(default)]
+    pub pkce: PkceConfig,
+    /// Whether authorization requests must be pushed (RFC 9126 section 6).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
+    /// Whether authorization requests must be signed request objects (RFC 9101 section 10.5).
+    #[serde(default)]
+    pub require_signed_request_object: bool,
+    /// The one algorithm of this client's request objects.
+    pub request_object_signing_alg: Option<SigningAlgorithm>,
+    /// Whether access tokens must be bound to a DPoP key (RFC 9449 section 5.2).
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
     /// Which cards this client lets in, beyond what the trust anchors say.
     #[serde(default)]
     pub cards: CardsConfig,
     /// The algorithm of this client's ID tokens.
     #[serde(default)]
     pub id_token_signed_response_alg: SigningAlgorithm,
+    /// The algorithm of this client's userinfo answers; plain JSON without it.
+    pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// Whether the client sees everybody's one `sub` or a `sub` of its sector's own.
+    #[serde(default)]
+    pub subject_type: SubjectTypeConfig,
+    /// The sector of pairwise subjects, a host; the host of the redirect URIs by default.
+    pub sector_identifier: Option<String>,
+    /// The resource servers that the client may ask access tokens for (RFC 8707).
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// The resource servers that the client is: it may introspect the tokens made for them.
+    #[serde(default)]
+    pub resource_server_of: Vec<String>,
+    /// Whether a page asks the person before her claims go to the client.
+    #[serde(default)]
+    pub consent: ConsentConfig,
     /// The scopes that this client may ask for.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
@@ -66,8 +103,46 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// The secret stands in the body.
     ClientSecretPost,
+    /// A JWT signed by a key of `jwks` (RFC 7523 section 2.2).
+    PrivateKeyJwt,
     /// A public client has no secret; PKCE protects it.
     None,
+}
+
+/// `pkce`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PkceConfig {
+    /// No login without it.
+    #[default]
+    Required,
+    /// Checked where the client sends it.
+    Optional,
+}
+
+/// `subject_type` (OpenID Connect Core 1.0 section 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SubjectTypeConfig {
+    /// The same `sub` for every public client.
+    #[default]
+    Public,
+    /// A `sub` of the client's sector alone.
+    Pairwise,
+}
+
+/// `consent`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ConsentConfig {
+    /// The PIN for the named portal is the consent.
+    #[default]
+    Implicit,
+    /// A page asks once for each person and scope.
+    Explicit,
 }
 
 /// `cards`: what a client asks of a card. An empty list lets all in.
@@ -103,6 +178,12 @@ pub enum SigningAlgorithm {
     /// ECDSA on P-256 with SHA-256.
     #[serde(rename = "ES256")]
     Es256,
+    /// RSASSA-PSS with SHA-256.
+    #[serde(rename = "PS256")]
+    Ps256,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
 impl ClientConfig {
@@ -115,8 +196,12 @@ impl ClientConfig {
         ) {
             (None, true) => Some(AuthMethod::ClientSecretBasic),
             (Some(AuthMethod::None), false) => Some(AuthMethod::None),
+            (Some(AuthMethod::PrivateKeyJwt), false) if self.jwks.is_some() => {
+                Some(AuthMethod::PrivateKeyJwt)
+            }
             // A secret that was lost on the way must not turn a client into a public one.
-            (Some(AuthMethod::None), true) | (None | Some(_), false) => None,
+            (Some(AuthMethod::None | AuthMethod::PrivateKeyJwt), true)
+            | (None | Some(_), false) => None,
             (Some(method), true) => Some(method),
         }
     }
@@ -204,6 +289,10 @@ impl TryFrom<String> for SecretSha256 {
         }
         Ok(Self(digest))
     }
+}
+
+fn default_grant_types() -> Vec<GrantType> {
+    vec![GrantType::AuthorizationCode]
 }
 
 fn default_scopes() -> Vec<String> {

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use cardea_jose::{Algorithm, sha256_base64url};
 use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenParameters, TokenResponse};
 use cardea_provider::{
-    AuthorizationError, BegunAuthorization, CardAcceptance, Client, ClientAuthentication,
-    ClientCredentials, Secret, TokenError,
+    AuthorizationError, BegunAuthorization, Client, ClientAuthentication, ClientCredentials,
+    Secret, TokenError,
 };
 use cardea_storage::SecretDigest;
 
@@ -23,30 +23,23 @@ fn verifier() -> String {
 }
 
 pub(crate) fn clients() -> Vec<Client> {
+    let secret = ClientAuthentication::SecretBasic(SecretDigest::of("portal secret"));
     let portal = Client {
-        client_id: PORTAL.to_owned(),
-        name: "Portail de démonstration".to_owned(),
         redirect_uris: vec![
             "https://portal.example.fr/cb".to_owned(),
             "https://portal.example.fr/other".to_owned(),
         ],
         post_logout_redirect_uris: vec!["https://portal.example.fr/bye".to_owned()],
         backchannel_logout_uri: Some("https://portal.example.fr/backchannel".to_owned()),
-        authentication: ClientAuthentication::SecretBasic(SecretDigest::of("portal secret")),
-        id_token_signed_response_alg: Algorithm::Rs256,
         scope: Scope::parse("openid profile professional").unwrap(),
-        cards: CardAcceptance::default(),
+        ..Client::new(PORTAL, "Portail de démonstration", secret)
     };
     let second = Client {
-        client_id: SECOND.to_owned(),
-        name: "Second portal".to_owned(),
         redirect_uris: vec!["https://second.example.fr/cb".to_owned()],
-        post_logout_redirect_uris: Vec::new(),
         backchannel_logout_uri: Some("https://second.example.fr/backchannel".to_owned()),
-        authentication: ClientAuthentication::None,
         id_token_signed_response_alg: Algorithm::Es256,
         scope: Scope::parse("openid").unwrap(),
-        cards: CardAcceptance::default(),
+        ..Client::new(SECOND, "Second portal", ClientAuthentication::None)
     };
     vec![portal, second]
 }
