@@ -43,6 +43,10 @@ pub enum ErrorCode {
     InvalidToken,
     /// The access token lacks a scope (RFC 6750 section 3.1).
     InsufficientScope,
+    /// The DPoP proof is absent or wrong (RFC 9449 section 5).
+    InvalidDpopProof,
+    /// The DPoP proof must carry the nonce that comes with this answer (RFC 9449 section 8).
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -67,6 +71,8 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }

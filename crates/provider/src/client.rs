@@ -2,13 +2,14 @@
 
 mod check;
 mod registry;
+mod secret;
 
 use cardea_jose::{Algorithm, JwkSet};
 use cardea_oauth2_types::{GrantType, Scope};
 use cardea_pki::profile::Profession;
-use cardea_storage::SecretDigest;
 
 pub(crate) use registry::Clients;
+pub use secret::{ClientSecret, RetiringSecret};
 
 /// How a client proves itself at the token endpoint (`token_endpoint_auth_method`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +17,9 @@ pub enum ClientAuthentication {
     /// A public client: PKCE alone (RFC 7636).
     None,
     /// `client_secret_basic`: the secret in the `Authorization` header.
-    SecretBasic(SecretDigest),
+    SecretBasic(ClientSecret),
     /// `client_secret_post`: the secret in the body.
-    SecretPost(SecretDigest),
+    SecretPost(ClientSecret),
     /// `private_key_jwt`: a JWT signed by one of [`Client::jwks`] (RFC 7523 section 2.2).
     PrivateKeyJwt,
 }

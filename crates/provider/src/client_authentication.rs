@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cardea_jose::constant_time_eq;
 use cardea_oauth2_types::TokenParameters;
 use cardea_storage::SecretDigest;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::client::ClientAuthentication;
@@ -91,9 +91,16 @@ impl std::fmt::Debug for Proof {
 impl Provider {
     /// Decides whether a client is who it says, by the one method that it registered. An unknown
     /// client and a wrong secret are one refusal.
-    pub(crate) fn authenticate_client(
+    ///
+    /// A client assertion is spent in a transaction of its own: call this outside any other.
+    #[expect(
+        clippy::unused_async,
+        reason = "the assertion's jti will be spent in the database"
+    )]
+    pub(crate) async fn authenticate_client(
         &self,
         credentials: &ClientCredentials,
+        now: OffsetDateTime,
     ) -> Result<Arc<Client>, Error> {
         let client = self
             .clients
@@ -101,11 +108,9 @@ impl Provider {
             .ok_or(Error::ClientAuthenticationFailed)?;
         match (&client.authentication, &credentials.proof) {
             (ClientAuthentication::None, Proof::None) => Ok(client),
-            (ClientAuthentication::SecretBasic(digest), Proof::Basic(secret))
-            | (ClientAuthentication::SecretPost(digest), Proof::Post(secret)) => {
-                // Digests are compared: their bytes tell nothing about the secret's prefix.
-                let presented = SecretDigest::of(secret);
-                if constant_time_eq(presented.as_str().as_bytes(), digest.as_str().as_bytes()) {
+            (ClientAuthentication::SecretBasic(registered), Proof::Basic(secret))
+            | (ClientAuthentication::SecretPost(registered), Proof::Post(secret)) => {
+                if registered.accepts(&SecretDigest::of(secret), now) {
                     Ok(client)
                 } else {
                     Err(Error::ClientAuthenticationFailed)

@@ -22,6 +22,8 @@ pub enum Error {
 
     #[error("no rules say which cards are accepted")]
     CardRulesMissing,
+    #[error("a sandbox takes test cards alone, but {rules} takes real ones")]
+    SandboxTakesRealCards { rules: String },
 
     #[error("the client is not registered")]
     ClientUnknown,
@@ -97,6 +99,24 @@ pub enum Error {
     ClientAuthenticationMethodMismatch,
     #[error("the client authenticated in two ways at once")]
     ClientAuthenticationRepeated,
+    #[error("the client's assertion is not acceptable: {reason}")]
+    ClientAssertionInvalid { reason: &'static str },
+    #[error("the client's assertion was used before")]
+    ClientAssertionReplayed,
+    #[error("the DPoP proof is missing")]
+    DpopProofMissing,
+    #[error("the request has two DPoP proofs")]
+    DpopProofRepeated,
+    #[error("the DPoP proof was used before")]
+    DpopProofReplayed,
+    #[error("the DPoP proof lacks a nonce of this server")]
+    DpopNonceMissing,
+    #[error("the nonce of the DPoP proof is too old or not this server's")]
+    DpopNonceInvalid,
+    #[error("the DPoP key belongs to another client")]
+    DpopKeyOfOtherClient,
+    #[error(transparent)]
+    DpopProofInvalid(cardea_jose::Error),
     #[error("the grant_type is missing")]
     GrantTypeMissing,
     #[error("the grant_type is not offered")]
@@ -171,6 +191,7 @@ names! {
         Self::ClientInvalid { .. } => "provider.client_invalid", ServerError;
         Self::KeyMissing { .. } => "provider.key_missing", ServerError;
         Self::CardRulesMissing => "provider.card_rules_missing", ServerError;
+        Self::SandboxTakesRealCards { .. } => "provider.sandbox_takes_real_cards", ServerError;
         Self::ClientUnknown => "provider.client_unknown", InvalidRequest;
         Self::RedirectUriMissing => "provider.redirect_uri_missing", InvalidRequest;
         Self::RedirectUriMismatch => "provider.redirect_uri_mismatch", InvalidRequest;
@@ -216,6 +237,14 @@ names! {
             "provider.client_authentication_method_mismatch", InvalidClient;
         Self::ClientAuthenticationRepeated =>
             "provider.client_authentication_repeated", InvalidRequest;
+        Self::ClientAssertionInvalid { .. } => "provider.client_assertion_invalid", InvalidClient;
+        Self::ClientAssertionReplayed => "provider.client_assertion_replayed", InvalidClient;
+        Self::DpopProofMissing => "provider.dpop_proof_missing", InvalidDpopProof;
+        Self::DpopProofRepeated => "provider.dpop_proof_repeated", InvalidDpopProof;
+        Self::DpopProofReplayed => "provider.dpop_proof_replayed", InvalidDpopProof;
+        Self::DpopNonceMissing => "provider.dpop_nonce_missing", UseDpopNonce;
+        Self::DpopNonceInvalid => "provider.dpop_nonce_invalid", UseDpopNonce;
+        Self::DpopKeyOfOtherClient => "provider.dpop_key_of_other_client", InvalidDpopProof;
         Self::GrantTypeMissing => "provider.grant_type_missing", InvalidRequest;
         Self::GrantTypeUnsupported => "provider.grant_type_unsupported", UnsupportedGrantType;
         Self::CodeMissing => "provider.code_missing", InvalidRequest;
@@ -240,6 +269,7 @@ names! {
         Parameters, InvalidRequest;
         Assertion, AccessDenied;
         Pki, AccessDenied;
+        DpopProofInvalid, InvalidDpopProof;
         Jose, ServerError;
         Storage, TemporarilyUnavailable;
     }

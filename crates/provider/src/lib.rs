@@ -45,6 +45,7 @@ mod client;
 mod client_authentication;
 mod clock;
 mod config;
+mod dpop;
 mod error;
 pub mod event;
 mod grant;
@@ -68,11 +69,13 @@ pub use authorization::{
 };
 pub use cardea_storage::session::SessionState;
 pub use client::{
-    CardAcceptance, Client, ClientAuthentication, ConsentPolicy, Demand, SubjectType,
+    CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy, Demand,
+    RetiringSecret, SubjectType,
 };
 pub use client_authentication::ClientCredentials;
 pub use clock::Clock;
 pub use config::{CardRules, Lifetimes, ProviderConfig, UserVerificationPolicy};
+pub use dpop::DpopRequest;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::TokenError;

@@ -59,10 +59,10 @@ fn authentication_of(
         .map(|digest| SecretDigest::from_sha256(&digest));
     match (client.auth_method(), digest) {
         (Some(AuthMethod::ClientSecretBasic), Some(digest)) => {
-            Ok(ClientAuthentication::SecretBasic(digest))
+            Ok(ClientAuthentication::SecretBasic(digest.into()))
         }
         (Some(AuthMethod::ClientSecretPost), Some(digest)) => {
-            Ok(ClientAuthentication::SecretPost(digest))
+            Ok(ClientAuthentication::SecretPost(digest.into()))
         }
         (Some(AuthMethod::PrivateKeyJwt), None) => Ok(ClientAuthentication::PrivateKeyJwt),
         (Some(AuthMethod::None), None) => Ok(ClientAuthentication::None),

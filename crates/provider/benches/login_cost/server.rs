@@ -109,7 +109,7 @@ fn config(pki: &TestPki) -> Result<ProviderConfig, Failure> {
             .clone(),
         profile_policy: ProfilePolicy::sandbox(),
     };
-    let secret = ClientAuthentication::SecretBasic(SecretDigest::of(CLIENT_SECRET));
+    let secret = ClientAuthentication::SecretBasic(SecretDigest::of(CLIENT_SECRET).into());
     let client = Client {
         redirect_uris: vec![REDIRECT_URI.to_owned()],
         backchannel_logout_uri: Some("https://portal.example.fr/backchannel".to_owned()),
@@ -122,6 +122,7 @@ fn config(pki: &TestPki) -> Result<ProviderConfig, Failure> {
         card_rules: vec![rules],
         lifetimes: Lifetimes::default(),
         user_verification: UserVerificationPolicy::PinNow,
+        sandbox: false,
     })
 }
 

@@ -66,7 +66,7 @@ impl Provider {
         parameters: &TokenParameters,
     ) -> Result<TokenResponse, TokenError> {
         let now = self.now();
-        let client = match self.authenticate_client(credentials) {
+        let client = match self.authenticate_client(credentials, now).await {
             Ok(client) => client,
             Err(error) => return Err(self.refuse_alone(None, error, now).await),
         };

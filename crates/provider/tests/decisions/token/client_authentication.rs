@@ -110,7 +110,7 @@ async fn two_methods_at_once_are_refused_even_when_both_are_right() {
 async fn a_client_that_registered_the_body_uses_the_body() {
     let mut settings = Settings::baseline();
     settings.config.clients[0].authentication =
-        ClientAuthentication::SecretPost(SecretDigest::of("portal secret"));
+        ClientAuthentication::SecretPost(SecretDigest::of("portal secret").into());
     let world = settings.build().await;
     let (completed, _) = world.log_in(PORTAL, None).await;
     let (basic, mut parameters) = World::token_request(PORTAL, &completed.location);

@@ -23,7 +23,7 @@ fn verifier() -> String {
 }
 
 pub(crate) fn clients() -> Vec<Client> {
-    let secret = ClientAuthentication::SecretBasic(SecretDigest::of("portal secret"));
+    let secret = ClientAuthentication::SecretBasic(SecretDigest::of("portal secret").into());
     let portal = Client {
         redirect_uris: vec![
             "https://portal.example.fr/cb".to_owned(),
