@@ -47,6 +47,7 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
         card_rules: vec![rules],
         lifetimes: Lifetimes::default(),
         user_verification: UserVerificationPolicy::PinNow,
+        sandbox: false,
     };
     let keys = ProviderKeys {
         token_keys: algorithms

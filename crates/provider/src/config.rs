@@ -20,6 +20,9 @@ pub struct ProviderConfig {
     pub lifetimes: Lifetimes,
     /// Which kinds of PIN entry count.
     pub user_verification: UserVerificationPolicy,
+    /// A service for trying things out: it takes test cards alone, and says so in every token and
+    /// on every page.
+    pub sandbox: bool,
 }
 
 /// How certificates that lead to one set of trust anchors are judged.

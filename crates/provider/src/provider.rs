@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cardea_jose::{Algorithm, JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
 use cardea_pki::KnownPaths;
+use cardea_pki::profile::TestCards;
 use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
@@ -27,6 +28,8 @@ pub struct Provider {
     pub(crate) card_algorithms: Vec<Algorithm>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) user_verification: UserVerificationPolicy,
+    /// Whether every token says `test`.
+    pub(crate) sandbox: bool,
     pub(crate) keys: ProviderKeys,
     pub(crate) store: Store,
     event_log: Arc<dyn EventLog>,
@@ -39,7 +42,8 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::ClientInvalid`] for an unsafe registration, [`Error::KeyMissing`] when a client
-    /// asks for an algorithm that no token key has, [`Error::CardRulesMissing`].
+    /// asks for an algorithm that no token key has, [`Error::CardRulesMissing`],
+    /// [`Error::SandboxTakesRealCards`].
     pub fn new(
         config: ProviderConfig,
         keys: ProviderKeys,
@@ -54,6 +58,9 @@ impl Provider {
         if config.card_rules.is_empty() {
             return Err(Error::CardRulesMissing);
         }
+        if config.sandbox {
+            check_sandbox(&config.card_rules)?;
+        }
         let reachability = Reachability::since_start(clock.now());
         Ok(Self {
             issuer: config.issuer,
@@ -67,6 +74,7 @@ impl Provider {
             card_rules: config.card_rules,
             lifetimes: config.lifetimes,
             user_verification: config.user_verification,
+            sandbox: config.sandbox,
             keys,
             store,
             event_log,
@@ -79,6 +87,12 @@ impl Provider {
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
+    }
+
+    /// Whether this is a sandbox, which has no real person in it.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        self.sandbox
     }
 
     /// How long things last here.
@@ -144,6 +158,19 @@ impl Provider {
         let key = key.ok_or(cardea_jose::Error::SignatureInvalid)?;
         let key = VerifyingKey::from_jwk(key.public_jwk())?;
         unverified.verify(&key, typ)
+    }
+}
+
+/// A real card in a sandbox would bring a real person into it.
+fn check_sandbox(card_rules: &[CardRules]) -> Result<(), Error> {
+    let real = card_rules
+        .iter()
+        .find(|rules| rules.profile_policy.test_cards != TestCards::Require);
+    match real {
+        None => Ok(()),
+        Some(rules) => Err(Error::SandboxTakesRealCards {
+            rules: rules.name.clone(),
+        }),
     }
 }
 

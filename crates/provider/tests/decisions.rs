@@ -9,6 +9,7 @@ mod decisions {
     mod completion;
     mod logout;
     mod presence;
+    mod sandbox;
     mod session_limits;
     mod silent;
     mod token;

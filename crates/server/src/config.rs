@@ -43,6 +43,10 @@ pub struct Config {
     pub issuer: Issuer,
     /// Where the server listens.
     pub listen: SocketAddr,
+    /// A service for trying things out: every trust anchor must take test cards alone, tokens say
+    /// `test`, pages say that nobody here is real.
+    #[serde(default)]
+    pub sandbox: bool,
     /// The agent's loopback address as the login page calls it.
     #[serde(default)]
     pub agent_url: AgentUrl,

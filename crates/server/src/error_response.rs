@@ -75,7 +75,7 @@ pub(crate) fn language_of(uri: &Uri, headers: &HeaderMap) -> Language {
 fn render(state: &AppState, language: Language, id: &RequestId, refusal: &Refusal) -> Response {
     match &refusal.form {
         Form::Json(problem) => render_json(state, language, id, *problem),
-        Form::Page(problem) => render_page(language, id, *problem, refusal.code),
+        Form::Page(problem) => render_page(state, language, id, *problem, refusal.code),
         Form::OAuth { error, status } => {
             let body = ErrorBody {
                 error: *error,
@@ -137,6 +137,7 @@ fn render_json(state: &AppState, language: Language, id: &RequestId, problem: Pr
 }
 
 fn render_page(
+    state: &AppState,
     language: Language,
     id: &RequestId,
     problem: Problem,
@@ -149,7 +150,7 @@ fn render_page(
         code,
         reference: Some(id.as_str()),
     };
-    page::render(problem.status(), language, &error_page)
+    page::render(state, problem.status(), language, &error_page)
 }
 
 /// The code with its meaning in docs/errors.md, in the characters that RFC 6749 section 5.2 and

@@ -1,5 +1,6 @@
 //! The pages that people see, rendered from askama templates with no script or style inline.
 
+pub(crate) mod banner;
 mod error_page;
 mod login_page;
 mod logout_page;
@@ -9,15 +10,25 @@ pub(crate) use self::error_page::ErrorPage;
 pub(crate) use self::login_page::{LoginPage, Start};
 pub(crate) use self::logout_page::{LogoutPage, SignedOutPage};
 
+use std::any::Any;
+
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::language::Language;
+use crate::state::AppState;
 
 /// Renders a page; the language stands in `Content-Language` too.
-pub(crate) fn render(status: StatusCode, language: Language, page: &impl Template) -> Response {
-    let Ok(body) = page.render() else {
+pub(crate) fn render(
+    state: &AppState,
+    status: StatusCode,
+    language: Language,
+    page: &impl Template,
+) -> Response {
+    let sandbox = state.provider().is_sandbox();
+    let values: (&str, &dyn Any) = (banner::SANDBOX, &sandbox);
+    let Ok(body) = page.render_with_values(&values) else {
         tracing::error!(code = "server.internal", "a page could not be rendered");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

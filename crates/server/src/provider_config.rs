@@ -46,6 +46,7 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
         card_rules,
         lifetimes: lifetimes_of(config),
         user_verification: UserVerificationPolicy::default(),
+        sandbox: config.sandbox,
     };
     Ok((provider_config, anchors))
 }

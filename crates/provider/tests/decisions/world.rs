@@ -81,6 +81,7 @@ impl Settings {
             card_rules: vec![rules],
             lifetimes: Lifetimes::default(),
             user_verification: UserVerificationPolicy::PinNow,
+            sandbox: false,
         };
         Self { config }
     }

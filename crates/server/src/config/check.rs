@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::load::invalid;
-use super::{ClientConfig, Config, LimitsConfig};
+use super::{ClientConfig, Config, LimitsConfig, TestCardsConfig, TrustAnchorConfig};
 use crate::error::Error;
 
 const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -83,6 +83,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     if config.trust_anchor.is_empty() {
         return wrong("trust_anchor", "must name at least one card issuer");
     }
+    check_sandbox(file, config)?;
     check_durations(file, config)?;
     check_limits(file, &config.limits)?;
     check_revocation(file, config)?;
@@ -101,6 +102,24 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A sandbox takes no real card: each anchor has to say so itself.
+fn check_sandbox(file: &Path, config: &Config) -> Result<(), Error> {
+    let takes_real_cards =
+        |anchor: &TrustAnchorConfig| anchor.test_cards != TestCardsConfig::Require;
+    match config.trust_anchor.iter().position(takes_real_cards) {
+        Some(index) if config.sandbox => {
+            let key = format!("trust_anchor[{index}].test_cards");
+            Err(invalid(
+                file,
+                None,
+                &key,
+                "must be \"require\" because sandbox = true",
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {

@@ -47,6 +47,7 @@ fn what_may_be_left_out_has_the_documented_default() {
     for line in EXAMPLE.lines() {
         let key = line.split('=').next().unwrap_or_default().trim();
         let optional = [
+            "sandbox",
             "agent_url",
             "clients_file",
             "url",
@@ -78,6 +79,7 @@ fn what_may_be_left_out_has_the_documented_default() {
         }
     }
     let config = load(&minimal).unwrap();
+    assert!(!config.sandbox);
     assert_eq!(config.agent_url.as_str(), "http://127.0.0.1:47110");
     assert_eq!(config.presence.grace_seconds, 30);
     assert_eq!(config.presence.unclaimed_per_address_max, 200);
@@ -104,6 +106,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "grace_seconds",
         "grace_secconds",
         "presence.grace_secconds",
+    ),
+    (
+        "a real card in a sandbox",
+        "test_cards = \"require\"",
+        "test_cards = \"refuse\"",
+        "trust_anchor[0].test_cards",
     ),
     (
         "issuer",

@@ -83,7 +83,7 @@ async fn decide(
     // A request that proves nothing is counted before it is looked into. Beyond the limit people
     // are asked all the same, for nobody may be kept signed in.
     let Some(charge) = state.charge(Counted::LogoutRefusal, caller.peer, caller.headers) else {
-        return Ok(question(language, None));
+        return Ok(question(state, language, None));
     };
     let cookie = state.cookies().session(caller.headers);
     match end_hinted(state, parameters, cookie).await? {
@@ -98,7 +98,9 @@ async fn decide(
                 None => Ok(signed_out(state, language)),
             }
         }
-        LogoutDecision::Confirm { client_name } => Ok(question(language, client_name.as_deref())),
+        LogoutDecision::Confirm { client_name } => {
+            Ok(question(state, language, client_name.as_deref()))
+        }
     }
 }
 
@@ -139,9 +141,9 @@ fn finished<T>(outcome: Option<Result<T, Error>>) -> Result<T, Refusal> {
 
 /// The page that asks. Under `no-referrer`, which other pages have, its form would come with
 /// `Origin: null` (Fetch, "append a request `Origin` header"), and be nobody's.
-fn question(language: Language, client_name: Option<&str>) -> Response {
+fn question(state: &AppState, language: Language, client_name: Option<&str>) -> Response {
     let page = LogoutPage::new(language, client_name);
-    let mut response = page::render(StatusCode::OK, language, &page);
+    let mut response = page::render(state, StatusCode::OK, language, &page);
     let policy = HeaderValue::from_static("same-origin");
     response
         .headers_mut()
@@ -150,7 +152,12 @@ fn question(language: Language, client_name: Option<&str>) -> Response {
 }
 
 fn signed_out(state: &AppState, language: Language) -> Response {
-    let mut response = page::render(StatusCode::OK, language, &SignedOutPage::new(language));
+    let mut response = page::render(
+        state,
+        StatusCode::OK,
+        language,
+        &SignedOutPage::new(language),
+    );
     append_cookie(&mut response, state.cookies().clear_session());
     response
 }

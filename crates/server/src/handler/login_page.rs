@@ -38,7 +38,7 @@ pub(crate) async fn get_login_page(
     let login_path = format!("/login/{request_id}");
     let start = start_of(&headers);
     let login_page = LoginPage::new(language, start, &login_path, &described.client_name, host);
-    let mut response = page::render(StatusCode::OK, language, &login_page);
+    let mut response = page::render(&state, StatusCode::OK, language, &login_page);
     if let Ok(policy) = HeaderValue::from_str(state.login_page_policy()) {
         response
             .headers_mut()
