@@ -3,6 +3,7 @@
 //! A requirement is checked by looking for the thing itself (the program, the library, the file),
 //! not for a package, so a self-built one counts and the check works on every system.
 
+mod foreign_clients;
 mod no_service_start;
 mod requirement;
 
@@ -14,6 +15,10 @@ use anyhow::{Context, Result, bail};
 use crate::install::no_service_start::NoServiceStart;
 use crate::install::requirement::Requirement;
 use crate::{output, process};
+
+pub use crate::install::foreign_clients::{
+    apache_modules, node_clients, node_program, python_program,
+};
 
 /// What the packages are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,14 @@ pub enum Purpose {
 /// When something is missing and can't be installed from here: the message has the exact command
 /// for Debian, or the packages' names on other systems.
 pub fn ensure(purpose: Purpose) -> Result<()> {
+    ensure_packages(purpose)?;
+    if purpose == Purpose::Test {
+        foreign_clients::ensure()?;
+    }
+    Ok(())
+}
+
+fn ensure_packages(purpose: Purpose) -> Result<()> {
     let missing = missing(purpose);
     if missing.is_empty() {
         return Ok(());

@@ -26,6 +26,7 @@ pub use self::addresses::{Addresses, Scheme};
 pub use self::card::{Card, CardRequest};
 pub use self::part::Part;
 pub use self::pin_prompt::{Answer, PinPrompt};
+pub use self::port::{is_listened_on, unused as unused_port};
 
 use self::part::RunningPart;
 use self::pcscd::PrivatePcscd;
@@ -232,6 +233,14 @@ impl System {
     /// The socket of the private pcscd (`PCSCLITE_CSOCK_NAME`).
     pub fn pcscd_socket(&self) -> &Path {
         &self.pcscd_socket
+    }
+
+    /// Ends a process of a test's own, such as a portal, together with the system.
+    ///
+    /// # Errors
+    /// When the watchdog is gone.
+    pub fn adopt(&self, child: &std::process::Child) -> Result<()> {
+        self.watchdog.watch(child.id())
     }
 
     /// What a part has written to its log so far.

@@ -28,6 +28,8 @@ enum Probe {
     Library(&'static str),
     /// Any one of these files.
     File(&'static [&'static str]),
+    /// Modules of Python's own library, which Debian packages apart.
+    PythonModules(&'static str),
     /// A program in `bin` of any numbered folder, as PostgreSQL is packaged.
     Versioned {
         folder: &'static str,
@@ -48,6 +50,11 @@ impl Requirement {
                 .status()
                 .is_ok_and(|status| status.success()),
             Probe::File(paths) => paths.iter().any(|path| Path::new(path).exists()),
+            Probe::PythonModules(names) => Command::new("python3")
+                .args(["-c", &format!("import {names}")])
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success()),
             Probe::Versioned { folder, program } => {
                 process::find_program(program).is_some() || versioned(folder, program)
             }
@@ -71,6 +78,7 @@ pub(super) fn all(purpose: Purpose) -> Vec<Requirement> {
     }
     if purpose == Purpose::Test {
         list.extend(TEST);
+        list.extend(FOREIGN_CLIENTS);
     }
     list
 }
@@ -164,6 +172,45 @@ const DEMO: [Requirement; 9] = [
 pub(super) const VPCD_DRIVERS: [&str; 2] = [
     "/usr/lib/pcsc/drivers/serial/libifdvpcd.so",
     "/usr/lib64/pcsc/drivers/serial/libifdvpcd.so",
+];
+
+/// Where Debian, Fedora and Arch put the modules of Apache's web server.
+pub(super) const APACHE_MODULES: [&str; 3] = [
+    "/usr/lib/apache2/modules",
+    "/usr/lib64/httpd/modules",
+    "/usr/lib/httpd/modules",
+];
+
+/// The parts that other people's OpenID Connect clients run on.
+pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
+    needed(
+        "npm",
+        Probe::Program(&["npm"]),
+        ["npm", "nodejs-npm", "npm"],
+    ),
+    needed(
+        "Python's virtual environments",
+        Probe::PythonModules("ensurepip, venv"),
+        ["python3-venv", "python3", "python"],
+    ),
+    needed(
+        "Apache's web server",
+        Probe::Program(&["apache2", "httpd"]),
+        ["apache2-bin", "httpd-core", "apache"],
+    ),
+    needed(
+        "mod_auth_openidc",
+        Probe::File(&[
+            "/usr/lib/apache2/modules/mod_auth_openidc.so",
+            "/usr/lib64/httpd/modules/mod_auth_openidc.so",
+            "/usr/lib/httpd/modules/mod_auth_openidc.so",
+        ]),
+        [
+            "libapache2-mod-auth-openidc",
+            "mod_auth_openidc",
+            "mod_auth_openidc (AUR)",
+        ],
+    ),
 ];
 
 const TEST: [Requirement; 10] = [

@@ -51,9 +51,17 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
 }
 
+/// A free port for a program that a test starts itself.
+///
+/// # Errors
+/// When there is none.
+pub fn unused() -> Result<u16> {
+    free_pair()
+}
+
 /// Whether somebody listens on the port, read from the kernel's table. A connection would tell as
 /// well, but the virtual reader would take it for a card.
-pub(super) fn is_listened_on(port: u16) -> bool {
+pub fn is_listened_on(port: u16) -> bool {
     ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
         std::fs::read_to_string(table).is_ok_and(|text| table_has_listener(&text, port))
     })
