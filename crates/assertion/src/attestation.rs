@@ -4,7 +4,7 @@ use cardea_jose::{SigningKey, UnverifiedJws, VerifyingKey, constant_time_eq, sha
 use serde::{Deserialize, Serialize};
 
 use crate::signing_input::UserVerification;
-use crate::{Error, VerifiedAssertion};
+use crate::{CardStatement, Error, VerifiedStatement};
 
 /// `typ` of an attestation.
 pub const ATTESTATION_TYP: &str = "card-attestation+jwt";
@@ -43,7 +43,7 @@ impl AttestationClaims {
     }
 }
 
-/// The RFC 7638 thumbprint of an agent instance that countersigned an assertion.
+/// The RFC 7638 thumbprint of an agent instance that countersigned a card's statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceThumbprint(String);
 
@@ -55,30 +55,28 @@ impl InstanceThumbprint {
     }
 }
 
-/// Checks that the instance named in the assertion countersigned this very assertion.
+/// Checks that the instance named in a card's statement countersigned this very statement.
 ///
 /// # Errors
-/// [`Error::AttestationMismatch`] when it speaks of another assertion, instance, origin or
-/// verification; [`Error::SignatureInvalid`]; [`Error::Jose`].
-pub fn verify_attestation(
+/// [`Error::AttestationMismatch`] when it speaks of another statement, instance, origin or
+/// verification; [`Error::SignatureInvalid`]; [`Error::Jose`], also for the countersignature of
+/// another kind of statement.
+pub fn verify_attestation<C: CardStatement>(
     compact: &str,
-    assertion: &VerifiedAssertion,
+    statement: &VerifiedStatement<C>,
 ) -> Result<InstanceThumbprint, Error> {
     let jws = UnverifiedJws::parse(compact, ATTESTATION_BYTES_MAX)?;
     let key = jws.jwk().ok_or(Error::AttestationMismatch)?.clone();
     let thumbprint = key.thumbprint();
-    let signed = assertion.claims();
-    if !constant_time_eq(thumbprint.as_bytes(), signed.instance_jkt.as_bytes()) {
+    let instance_jkt = statement.claims().instance_jkt();
+    if !constant_time_eq(thumbprint.as_bytes(), instance_jkt.as_bytes()) {
         return Err(Error::AttestationMismatch);
     }
-    let claims: AttestationClaims = jws
-        .verify(&VerifyingKey::from_jwk(&key)?, ATTESTATION_TYP)
+    let attestation: C::Attestation = jws
+        .verify(&VerifyingKey::from_jwk(&key)?, C::ATTESTATION_TYP)
         .map_err(Error::from_verification)?
         .claims()?;
-    let fits = constant_time_eq(claims.assertion.as_bytes(), assertion.hash().as_bytes())
-        && claims.origin == signed.origin
-        && claims.uv == signed.uv;
-    if fits {
+    if C::is_attested_by(statement, &attestation) {
         Ok(InstanceThumbprint(thumbprint))
     } else {
         Err(Error::AttestationMismatch)

@@ -1,6 +1,7 @@
 //! The login challenge: what the server asks the card to answer (design: life of a login, 2).
 
 use cardea_jose::{SigningKey, UnverifiedJws, VerifyingKey, sha256_base64url};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -14,13 +15,15 @@ const LIFETIME_SECONDS_MAX: i64 = 600;
 /// Longest single text of a challenge, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
 
-/// What a challenge may be answered for. A grant for business software has one of its own.
+/// What a challenge may be answered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Purpose {
     /// Log in to a portal in the browser that holds the login cookie.
     Login,
+    /// Give tokens to business software that has no browser.
+    Grant,
 }
 
 /// The claims of a login challenge.
@@ -71,8 +74,8 @@ pub struct UnverifiedChallenge<'a> {
 
 /// A challenge signed by a key of the issuer that the agent is enrolled with.
 #[derive(Clone, Debug)]
-pub struct VerifiedChallenge {
-    claims: LoginChallenge,
+pub struct VerifiedChallenge<C = LoginChallenge> {
+    claims: C,
     hash: String,
 }
 
@@ -115,58 +118,90 @@ impl<'a> UnverifiedChallenge<'a> {
     /// [`Error::SignatureInvalid`], [`Error::Jose`] for another `typ` or algorithm,
     /// [`Error::AudienceMismatch`] for another issuer, [`Error::Malformed`].
     pub fn verify(self, key: &VerifyingKey, issuer: &str) -> Result<VerifiedChallenge, Error> {
-        let hash = sha256_base64url(self.compact.as_bytes());
-        let verified = self
-            .jws
-            .verify(key, CHALLENGE_TYP)
-            .map_err(Error::from_verification)?;
-        let claims: LoginChallenge = verified.claims()?;
+        let (claims, hash): (LoginChallenge, _) = self.verify_typed(key, CHALLENGE_TYP)?;
         if claims.iss != issuer {
             return Err(Error::AudienceMismatch);
         }
-        claims.check_bounds()?;
-        Ok(VerifiedChallenge { claims, hash })
+        claims.check()?;
+        Ok(VerifiedChallenge::new(claims, hash))
+    }
+
+    /// Checks signature and type; returns the claims and the hash of the compact challenge.
+    pub(crate) fn verify_typed<C: DeserializeOwned>(
+        self,
+        key: &VerifyingKey,
+        typ: &str,
+    ) -> Result<(C, String), Error> {
+        let hash = sha256_base64url(self.compact.as_bytes());
+        let verified = self
+            .jws
+            .verify(key, typ)
+            .map_err(Error::from_verification)?;
+        Ok((verified.claims()?, hash))
     }
 }
 
 impl LoginChallenge {
-    fn check_bounds(&self) -> Result<(), Error> {
-        let lifetime = self.exp.checked_sub(self.iat);
-        if !lifetime.is_some_and(|seconds| (1..=LIFETIME_SECONDS_MAX).contains(&seconds)) {
+    fn check(&self) -> Result<(), Error> {
+        if self.purpose != Purpose::Login {
             return Err(Error::Malformed {
-                reason: "the lifetime is negative or too long",
+                reason: "the challenge is for another purpose",
             });
         }
-        let texts = [
-            &self.nonce,
-            &self.jti,
-            &self.client_id,
-            &self.client_name,
-            &self.scope,
-        ];
-        if texts.iter().any(|text| text.len() > TEXT_BYTES_MAX) {
-            return Err(Error::Malformed {
-                reason: "a text is too long",
-            });
-        }
-        // 128 bits are 22 characters of base64url: a shorter nonce could be guessed.
-        if self.nonce.len() < 22 || self.jti.len() < 22 {
-            return Err(Error::Malformed {
-                reason: "the nonce or jti is too short",
-            });
-        }
-        Ok(())
+        check_bounds(&Bounded {
+            nonce: &self.nonce,
+            jti: &self.jti,
+            iat: self.iat,
+            exp: self.exp,
+            texts: [&self.client_id, &self.client_name, &self.scope],
+        })
     }
 }
 
-impl VerifiedChallenge {
+/// What is bounded in each kind of challenge.
+pub(crate) struct Bounded<'a> {
+    pub(crate) nonce: &'a str,
+    pub(crate) jti: &'a str,
+    pub(crate) iat: i64,
+    pub(crate) exp: i64,
+    pub(crate) texts: [&'a str; 3],
+}
+
+pub(crate) fn check_bounds(challenge: &Bounded<'_>) -> Result<(), Error> {
+    let lifetime = challenge.exp.checked_sub(challenge.iat);
+    if !lifetime.is_some_and(|seconds| (1..=LIFETIME_SECONDS_MAX).contains(&seconds)) {
+        return Err(Error::Malformed {
+            reason: "the lifetime is negative or too long",
+        });
+    }
+    let ids = [challenge.nonce, challenge.jti];
+    let mut texts = challenge.texts.iter().chain(&ids);
+    if texts.any(|text| text.len() > TEXT_BYTES_MAX) {
+        return Err(Error::Malformed {
+            reason: "a text is too long",
+        });
+    }
+    // 128 bits are 22 characters of base64url: a shorter nonce could be guessed.
+    if challenge.nonce.len() < 22 || challenge.jti.len() < 22 {
+        return Err(Error::Malformed {
+            reason: "the nonce or jti is too short",
+        });
+    }
+    Ok(())
+}
+
+impl<C> VerifiedChallenge<C> {
+    pub(crate) fn new(claims: C, hash: String) -> Self {
+        Self { claims, hash }
+    }
+
     /// The proven claims.
     #[must_use]
-    pub fn claims(&self) -> &LoginChallenge {
+    pub fn claims(&self) -> &C {
         &self.claims
     }
 
-    /// SHA-256 of the compact challenge, base64url: what the assertion names.
+    /// SHA-256 of the compact challenge, base64url: what the card's statement names.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash

@@ -46,6 +46,9 @@ pub enum Error {
     /// The challenge was issued to another browser.
     #[error("the challenge belongs to another browser")]
     ChallengeForeignBrowser,
+    /// The challenge was issued to another client.
+    #[error("the challenge belongs to another client")]
+    ChallengeForeignClient,
     /// The agent's countersignature is not over this assertion, or not by the instance it names.
     #[error("the agent's attestation does not fit the assertion")]
     AttestationMismatch,
@@ -76,6 +79,7 @@ impl Error {
         "assertion.challenge_expired",
         "assertion.challenge_replayed",
         "assertion.challenge_foreign_browser",
+        "assertion.challenge_foreign_client",
         "assertion.attestation_mismatch",
         "assertion.challenge_key_list_untrusted",
         "assertion.challenge_key_list_rolled_back",
@@ -97,6 +101,7 @@ impl Error {
             Self::ChallengeExpired => "assertion.challenge_expired",
             Self::ChallengeReplayed => "assertion.challenge_replayed",
             Self::ChallengeForeignBrowser => "assertion.challenge_foreign_browser",
+            Self::ChallengeForeignClient => "assertion.challenge_foreign_client",
             Self::AttestationMismatch => "assertion.attestation_mismatch",
             Self::ChallengeKeyListUntrusted => "assertion.challenge_key_list_untrusted",
             Self::ChallengeKeyListRolledBack { .. } => "assertion.challenge_key_list_rolled_back",

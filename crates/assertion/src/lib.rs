@@ -1,9 +1,10 @@
-//! The statements of a card login and the exact bytes that get signed.
+//! The statements of a card login and of a card grant, and the exact bytes that get signed.
 //!
-//! Five JWTs with a `typ` of their own each, so that none passes for another: the server's login
-//! challenge, the card's assertion, the agent's attestation and presence statements, and the list
-//! of challenge keys under the issuer's root keys. The crate checks forms, signatures and what
-//! two statements must agree on; it keeps no state, asks no clock, and does not judge
+//! Eight JWTs with a `typ` of their own each, so that none passes for another: the server's login
+//! challenge, the card's assertion and the agent's attestation of it; the same three of a grant for
+//! business software ([`GrantChallenge`], [`GrantClaims`], [`GrantAttestationClaims`]); the agent's
+//! presence statements; and the list of challenge keys under the issuer's root keys. The crate
+//! checks forms, signatures and what two statements must agree on; it keeps no state, asks no clock, and does not judge
 //! certificates. Formats: docs/architecture.md, "Card login".
 //!
 //! ```
@@ -20,9 +21,12 @@
 //! ```
 
 mod attestation;
+mod card_grant;
+mod card_statement;
 mod challenge;
 mod challenge_keys;
 mod error;
+mod grant_challenge;
 mod origin;
 mod presence;
 mod signing_input;
@@ -32,6 +36,11 @@ pub use attestation::{
     ATTESTATION_BYTES_MAX, ATTESTATION_TYP, AttestationClaims, InstanceThumbprint,
     verify_attestation,
 };
+pub use card_grant::{
+    GRANT_ATTESTATION_TYP, GRANT_TYP, GrantAttestationClaims, GrantClaims, UnverifiedGrant,
+    VerifiedGrant, certificate_name,
+};
+pub use card_statement::CardStatement;
 pub use challenge::{
     CHALLENGE_BYTES_MAX, CHALLENGE_TYP, LoginChallenge, Purpose, UnverifiedChallenge,
     VerifiedChallenge,
@@ -40,6 +49,7 @@ pub use challenge_keys::{
     CHALLENGE_KEYS_BYTES_MAX, CHALLENGE_KEYS_TYP, ChallengeKeyList, verify_challenge_keys,
 };
 pub use error::Error;
+pub use grant_challenge::{GRANT_CHALLENGE_TYP, GrantChallenge};
 pub use origin::Origin;
 pub use presence::{
     PRESENCE_BYTES_MAX, PRESENCE_TYP, PresenceState, VerifiedPresence, sign_departed, sign_present,
@@ -47,5 +57,6 @@ pub use presence::{
 };
 pub use signing_input::{AssertionClaims, Confirmation, SigningInput, UserVerification};
 pub use unverified::{
-    ASSERTION_BYTES_MAX, ASSERTION_TYP, CARD_ALGORITHMS, UnverifiedAssertion, VerifiedAssertion,
+    ASSERTION_BYTES_MAX, ASSERTION_TYP, CARD_ALGORITHMS, UnverifiedAssertion, UnverifiedStatement,
+    VerifiedAssertion, VerifiedStatement,
 };

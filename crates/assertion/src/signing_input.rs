@@ -4,7 +4,7 @@ use base64::Engine as _;
 use cardea_jose::{Algorithm, base64url};
 use serde::{Deserialize, Serialize};
 
-use crate::{ASSERTION_TYP, Error};
+use crate::{CardStatement, Error};
 
 /// How the person was verified for this signature, as the agent states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,7 @@ pub enum UserVerification {
 
 /// Confirmation of the presence key (RFC 7800).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// RFC 7638 thumbprint of the presence key.
     pub jkt: String,
@@ -53,13 +54,13 @@ pub struct AssertionClaims {
 }
 
 #[derive(Serialize)]
-struct AssertionHeader {
+struct Header {
     alg: Algorithm,
     typ: &'static str,
     x5c: Vec<String>,
 }
 
-/// Header and payload of a card assertion, ready to be signed by the card.
+/// Header and payload of a card's statement, ready to be signed by the card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningInput(String);
 
@@ -68,19 +69,19 @@ impl SigningInput {
     ///
     /// # Errors
     /// [`Error::Malformed`] when a value can't be JSON.
-    pub fn new(
+    pub fn new<C: CardStatement>(
         alg: Algorithm,
         certificates: &[&[u8]],
-        claims: &AssertionClaims,
+        claims: &C,
     ) -> Result<Self, Error> {
         let standard = &base64::engine::general_purpose::STANDARD;
         let x5c = certificates
             .iter()
             .map(|der| standard.encode(der))
             .collect();
-        let header = AssertionHeader {
+        let header = Header {
             alg,
-            typ: ASSERTION_TYP,
+            typ: C::TYP,
             x5c,
         };
         let json = |_| Error::Malformed {

@@ -1,13 +1,13 @@
-//! A card assertion as it arrives: parsed and bounded, trusted in nothing.
+//! A card's statement as it arrives: parsed and bounded, trusted in nothing.
 
-use cardea_jose::{Algorithm, UnverifiedJws, VerifyingKey, sha256_base64url};
+use cardea_jose::{Algorithm, UnverifiedJws, VerifyingKey, constant_time_eq, sha256_base64url};
 use openssl::pkey::{PKey, Public};
 
-use crate::{AssertionClaims, Error};
+use crate::{AssertionClaims, CardStatement, Error};
 
 /// `typ` of a card assertion.
 pub const ASSERTION_TYP: &str = "card-assertion+jwt";
-/// Longest assertion, in bytes: a card's certificate and one or two issuing CAs.
+/// Longest statement of a card, in bytes: a card's certificate and one or two issuing CAs.
 pub const ASSERTION_BYTES_MAX: usize = 24 * 1024;
 
 /// The algorithms that a card may sign with unless its profile says otherwise.
@@ -18,34 +18,41 @@ pub const CARD_ALGORITHMS: [Algorithm; 4] = [
     Algorithm::Es384,
 ];
 
-/// An assertion whose signature nobody has checked.
+/// A card assertion whose signature nobody has checked.
+pub type UnverifiedAssertion<'a> = UnverifiedStatement<'a, AssertionClaims>;
+/// A card assertion signed by the key that was given.
+pub type VerifiedAssertion = VerifiedStatement<AssertionClaims>;
+
+/// A card's statement whose signature nobody has checked.
 ///
 /// Its claims may be compared with what was expected, to refuse early; nothing else may use them.
 #[derive(Debug)]
-pub struct UnverifiedAssertion<'a> {
+pub struct UnverifiedStatement<'a, C> {
     compact: &'a str,
     jws: UnverifiedJws<'a>,
     certificates: Vec<Vec<u8>>,
-    claims: AssertionClaims,
+    claims: C,
 }
 
-/// An assertion signed by the key that was given. Whose key that is, the path validation says.
+/// A statement signed by the key that was given. Whose key that is, the path validation says.
 #[derive(Clone, Debug)]
-pub struct VerifiedAssertion {
-    claims: AssertionClaims,
+pub struct VerifiedStatement<C> {
+    claims: C,
     hash: String,
     algorithm: Algorithm,
 }
 
-impl<'a> UnverifiedAssertion<'a> {
-    /// Reads an assertion: size, form, `x5c` and claims.
+impl<'a, C: CardStatement> UnverifiedStatement<'a, C> {
+    /// Reads a statement: size, form, `x5c` and claims.
     ///
     /// # Errors
-    /// [`Error::Jose`] or [`Error::OriginMalformed`].
+    /// [`Error::Jose`], also for the claims of another kind, or [`Error::Malformed`].
     pub fn parse(compact: &'a str) -> Result<Self, Error> {
         let jws = UnverifiedJws::parse_by_card(compact, ASSERTION_BYTES_MAX)?;
         let certificates = jws.x5c()?;
-        let claims = jws.unverified_claims()?;
+        let claims: C = jws.unverified_claims()?;
+        let leaf = certificates.first().map(Vec::as_slice);
+        claims.check_form(leaf.unwrap_or_default())?;
         Ok(Self {
             compact,
             jws,
@@ -71,7 +78,7 @@ impl<'a> UnverifiedAssertion<'a> {
 
     /// The claims, unproven.
     #[must_use]
-    pub fn claims(&self) -> &AssertionClaims {
+    pub fn claims(&self) -> &C {
         &self.claims
     }
 
@@ -85,14 +92,14 @@ impl<'a> UnverifiedAssertion<'a> {
         self,
         leaf_key: PKey<Public>,
         allowed: &[Algorithm],
-    ) -> Result<VerifiedAssertion, Error> {
+    ) -> Result<VerifiedStatement<C>, Error> {
         let key = VerifyingKey::from_card_key(leaf_key, allowed)?;
         let algorithm = self.jws.algorithm();
         let hash = sha256_base64url(self.compact.as_bytes());
         self.jws
-            .verify(&key, ASSERTION_TYP)
+            .verify(&key, C::TYP)
             .map_err(Error::from_verification)?;
-        Ok(VerifiedAssertion {
+        Ok(VerifiedStatement {
             claims: self.claims,
             hash,
             algorithm,
@@ -100,10 +107,10 @@ impl<'a> UnverifiedAssertion<'a> {
     }
 }
 
-impl VerifiedAssertion {
+impl<C> VerifiedStatement<C> {
     /// The claims that the card's key signed.
     #[must_use]
-    pub fn claims(&self) -> &AssertionClaims {
+    pub fn claims(&self) -> &C {
         &self.claims
     }
 
@@ -113,9 +120,13 @@ impl VerifiedAssertion {
         self.algorithm
     }
 
-    /// SHA-256 of the compact assertion, base64url: what the agent's attestation names.
+    /// SHA-256 of the compact statement, base64url: what the agent's attestation names.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    pub(crate) fn has_hash(&self, hash: &str) -> bool {
+        constant_time_eq(self.hash.as_bytes(), hash.as_bytes())
     }
 }

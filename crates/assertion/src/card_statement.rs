@@ -1,0 +1,102 @@
+//! What every statement that a card signs has in common, and what tells the kinds apart.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::card_grant::{GrantAttestationClaims, GrantClaims};
+use crate::{
+    ASSERTION_TYP, ATTESTATION_TYP, AssertionClaims, AttestationClaims, Error,
+    GRANT_ATTESTATION_TYP, GRANT_TYP, UserVerification, VerifiedStatement,
+};
+
+/// A kind of statement that a card signs. There are two, a login's and a grant's, and each has a
+/// `typ` of its own, so that neither passes for the other.
+pub trait CardStatement: Serialize + DeserializeOwned + sealed::Sealed {
+    /// What the agent's countersignature of this kind says.
+    type Attestation: DeserializeOwned;
+    /// `typ` of the statement.
+    const TYP: &'static str;
+    /// `typ` of its countersignature.
+    const ATTESTATION_TYP: &'static str;
+
+    /// Checks what the claims say about themselves and about the certificate that came along.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    fn check_form(&self, leaf_certificate_der: &[u8]) -> Result<(), Error>;
+    /// How the person was verified.
+    fn user_verification(&self) -> UserVerification;
+    /// Thumbprint of the fresh presence key.
+    fn presence_jkt(&self) -> &str;
+    /// Thumbprint of the agent's instance key.
+    fn instance_jkt(&self) -> &str;
+    /// Whether a countersignature speaks of this very statement.
+    fn is_attested_by(statement: &VerifiedStatement<Self>, attestation: &Self::Attestation)
+    -> bool;
+}
+
+impl CardStatement for AssertionClaims {
+    type Attestation = AttestationClaims;
+    const TYP: &'static str = ASSERTION_TYP;
+    const ATTESTATION_TYP: &'static str = ATTESTATION_TYP;
+
+    fn check_form(&self, _: &[u8]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn user_verification(&self) -> UserVerification {
+        self.uv
+    }
+
+    fn presence_jkt(&self) -> &str {
+        &self.cnf.jkt
+    }
+
+    fn instance_jkt(&self) -> &str {
+        &self.instance_jkt
+    }
+
+    fn is_attested_by(
+        statement: &VerifiedStatement<Self>,
+        attestation: &AttestationClaims,
+    ) -> bool {
+        statement.has_hash(&attestation.assertion)
+            && attestation.origin == statement.claims().origin
+            && attestation.uv == statement.claims().uv
+    }
+}
+
+impl CardStatement for GrantClaims {
+    type Attestation = GrantAttestationClaims;
+    const TYP: &'static str = GRANT_TYP;
+    const ATTESTATION_TYP: &'static str = GRANT_ATTESTATION_TYP;
+
+    fn check_form(&self, leaf_certificate_der: &[u8]) -> Result<(), Error> {
+        self.check(leaf_certificate_der)
+    }
+
+    fn user_verification(&self) -> UserVerification {
+        self.uv
+    }
+
+    fn presence_jkt(&self) -> &str {
+        &self.cnf.jkt
+    }
+
+    fn instance_jkt(&self) -> &str {
+        &self.instance_jkt
+    }
+
+    fn is_attested_by(
+        statement: &VerifiedStatement<Self>,
+        attestation: &GrantAttestationClaims,
+    ) -> bool {
+        statement.has_hash(&attestation.grant) && attestation.uv == statement.claims().uv
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for crate::AssertionClaims {}
+    impl Sealed for crate::GrantClaims {}
+}
