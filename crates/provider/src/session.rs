@@ -94,6 +94,13 @@ pub(crate) fn reached_acr(session: &Session) -> Acr {
 }
 
 impl Provider {
+    /// Whether a session is within its limits and its card, as far as we know, in the reader: the
+    /// presence key has answered within the grace period, or could not because of us. Nothing new
+    /// is given to a session without this lease, on whichever node it is asked.
+    pub(crate) fn has_presence_lease(&self, session: &Session, now: OffsetDateTime) -> bool {
+        is_live(session, &self.lifetimes, now) && !is_silent(session, self.presence_cutoff(now))
+    }
+
     /// Ends a session by id, at the operator's wish. None when it is unknown or over.
     ///
     /// # Errors

@@ -15,22 +15,29 @@ pub async fn delete_ended_before(
     transaction: &mut Transaction,
     before: OffsetDateTime,
 ) -> Result<u64, Error> {
-    const STATEMENTS: [&str; 6] = [
+    const STATEMENTS: &[&str] = &[
         "DELETE FROM access_grant WHERE expires_at < $1",
+        "DELETE FROM grant_challenge WHERE expires_at < $1",
+        "DELETE FROM refresh_token WHERE family_id IN
+             (SELECT id FROM refresh_token_family WHERE expires_at < $1)",
+        "DELETE FROM refresh_token_family WHERE expires_at < $1",
         "DELETE FROM authorization_code WHERE expires_at < $1",
         "DELETE FROM challenge WHERE authorization_request_id IN
              (SELECT id FROM authorization_request WHERE expires_at < $1)",
         "DELETE FROM authorization_request WHERE expires_at < $1",
         "DELETE FROM client_session WHERE session_id IN
              (SELECT id FROM session WHERE state = 'ended' AND ended_at < $1)
-             AND sid NOT IN (SELECT sid FROM access_grant)
+             AND sid NOT IN (SELECT sid FROM access_grant WHERE sid IS NOT NULL)
+             AND sid NOT IN (SELECT sid FROM refresh_token_family)
              AND sid NOT IN (SELECT sid FROM authorization_code)",
+        "DELETE FROM session_card WHERE session_id IN
+             (SELECT id FROM session WHERE state = 'ended' AND ended_at < $1)",
         "DELETE FROM session WHERE state = 'ended' AND ended_at < $1
              AND id NOT IN (SELECT session_id FROM client_session)
              AND id NOT IN (SELECT session_id FROM authorization_request
                             WHERE session_id IS NOT NULL)",
     ];
-    delete(transaction, &STATEMENTS, before).await
+    delete(transaction, STATEMENTS, before).await
 }
 
 /// Deletes the authorization requests that expired before `before` without an answer, with their
@@ -45,13 +52,14 @@ pub async fn delete_incomplete_requests_before(
     transaction: &mut Transaction,
     before: OffsetDateTime,
 ) -> Result<u64, Error> {
-    const STATEMENTS: [&str; 2] = [
+    const STATEMENTS: &[&str] = &[
         "DELETE FROM challenge WHERE authorization_request_id IN
              (SELECT id FROM authorization_request
               WHERE completed_at IS NULL AND expires_at < $1)",
         "DELETE FROM authorization_request WHERE completed_at IS NULL AND expires_at < $1",
+        "DELETE FROM grant_challenge WHERE redeemed_at IS NULL AND expires_at < $1",
     ];
-    delete(transaction, &STATEMENTS, before).await
+    delete(transaction, STATEMENTS, before).await
 }
 
 async fn delete(

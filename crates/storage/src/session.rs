@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
-use crate::{Error, SecretDigest, Transaction, timestamp};
+use crate::{Error, SecretDigest, Transaction, session_card, timestamp};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +198,91 @@ pub async fn list_overdue(
     rows.iter().map(read).collect()
 }
 
+/// Lists up to `count_max` active sessions whose presence key last answered before `cutoff`, the
+/// longest silent first.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_silent(
+    transaction: &mut Transaction,
+    cutoff: OffsetDateTime,
+    count_max: u32,
+) -> Result<Vec<Session>, Error> {
+    let rows = sqlx::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE state = 'active' AND present_at < $1
+         ORDER BY present_at LIMIT $2",
+    )
+    .bind(cutoff.unix_timestamp())
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Counts the active sessions whose presence key last answered before `cutoff`.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_silent(
+    transaction: &mut Transaction,
+    cutoff: OffsetDateTime,
+) -> Result<i64, Error> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS sessions FROM session WHERE state = 'active' AND present_at < $1",
+    )
+    .bind(cutoff.unix_timestamp())
+    .fetch_one(transaction.connection())
+    .await?;
+    Ok(row.try_get("sessions")?)
+}
+
+/// Counts the active sessions.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_active(transaction: &mut Transaction) -> Result<i64, Error> {
+    let row = sqlx::query("SELECT COUNT(*) AS sessions FROM session WHERE state = 'active'")
+        .fetch_one(transaction.connection())
+        .await?;
+    Ok(row.try_get("sessions")?)
+}
+
+/// Counts the sessions that ended for a reason since `since`.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_ended_since(
+    transaction: &mut Transaction,
+    reason: &str,
+    since: OffsetDateTime,
+) -> Result<i64, Error> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS sessions FROM session WHERE ended_at >= $2 AND end_reason = $1",
+    )
+    .bind(reason)
+    .bind(since.unix_timestamp())
+    .fetch_one(transaction.connection())
+    .await?;
+    Ok(row.try_get("sessions")?)
+}
+
+/// Why a session ended; none when it is unknown or goes on.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_end_reason(
+    transaction: &mut Transaction,
+    id: &str,
+) -> Result<Option<String>, Error> {
+    let row = sqlx::query("SELECT end_reason FROM session WHERE id = $1")
+        .bind(id)
+        .fetch_optional(transaction.connection())
+        .await?;
+    Ok(row.map(|row| row.try_get("end_reason")).transpose()?.flatten())
+}
+
 /// Turns a pending session active. False when it is not pending any more.
 ///
 /// # Errors
@@ -271,8 +356,8 @@ pub async fn set_cookie(
     Ok(updated.rows_affected() == 1)
 }
 
-/// Ends a session for good and forgets its cookie and what the card said about the person. False
-/// when it was over already.
+/// Ends a session for good and forgets its cookie, its card and what that said about the person.
+/// False when it was over already.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -292,6 +377,7 @@ pub async fn end(
     .bind(now.unix_timestamp())
     .execute(transaction.connection())
     .await?;
+    session_card::delete(transaction, id).await?;
     Ok(updated.rows_affected() == 1)
 }
 

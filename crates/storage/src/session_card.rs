@@ -1,0 +1,108 @@
+//! The certificates of the cards of open sessions, and when each is to be looked at again.
+
+use sqlx::Row as _;
+use time::OffsetDateTime;
+
+use crate::{Error, Transaction};
+
+/// A session whose card is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueCard {
+    /// The session.
+    pub session_id: String,
+    /// The certificates that the card sent; the caller owns the form.
+    pub chain: String,
+}
+
+/// Keeps the certificates of a session's card.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Conflict`].
+pub async fn insert(
+    transaction: &mut Transaction,
+    session_id: &str,
+    chain: &str,
+    recheck_at: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query("INSERT INTO session_card (session_id, chain, recheck_at) VALUES ($1, $2, $3)")
+        .bind(session_id)
+        .bind(chain)
+        .bind(recheck_at.unix_timestamp())
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+/// Takes up to `count_max` cards that are due, and puts them off to `next`: of two nodes that ask
+/// at once, one gets each.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn take_due(
+    transaction: &mut Transaction,
+    now: OffsetDateTime,
+    next: OffsetDateTime,
+    count_max: u32,
+) -> Result<Vec<DueCard>, Error> {
+    let rows = sqlx::query(
+        "UPDATE session_card SET recheck_at = $2
+         WHERE recheck_at <= $1 AND session_id IN
+             (SELECT session_id FROM session_card WHERE recheck_at <= $1
+              ORDER BY recheck_at LIMIT $3)
+         RETURNING session_id, chain",
+    )
+    .bind(now.unix_timestamp())
+    .bind(next.unix_timestamp())
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DueCard {
+                session_id: row.try_get("session_id")?,
+                chain: row.try_get("chain")?,
+            })
+        })
+        .collect()
+}
+
+/// Whether any card is due, without taking it.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn is_due(transaction: &mut Transaction, now: OffsetDateTime) -> Result<bool, Error> {
+    let row = sqlx::query("SELECT session_id FROM session_card WHERE recheck_at <= $1 LIMIT 1")
+        .bind(now.unix_timestamp())
+        .fetch_optional(transaction.connection())
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Sets when a session's card is next due.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn put_off(
+    transaction: &mut Transaction,
+    session_id: &str,
+    next: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE session_card SET recheck_at = $2 WHERE session_id = $1")
+        .bind(session_id)
+        .bind(next.unix_timestamp())
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+/// Forgets the card of a session.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn delete(transaction: &mut Transaction, session_id: &str) -> Result<(), Error> {
+    sqlx::query("DELETE FROM session_card WHERE session_id = $1")
+        .bind(session_id)
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
+}
