@@ -45,6 +45,27 @@ pub enum Error {
     /// The payload is not the JSON object expected.
     #[error("the claims are not what this token type carries")]
     ClaimsMalformed,
+    /// A DPoP proof brings no key along (RFC 9449 section 4.2).
+    #[error("the DPoP proof has no jwk")]
+    DpopKeyMissing,
+    /// A DPoP proof was made for another request.
+    #[error("the DPoP proof is for another request: {claim}")]
+    DpopRequestMismatch {
+        /// `htm` or `htu`.
+        claim: &'static str,
+    },
+    /// A DPoP proof is too old, from the future, or outside its own bounds.
+    #[error("the DPoP proof is not of this moment: {claim}")]
+    DpopTimeInvalid {
+        /// `iat`, `exp` or `nbf`.
+        claim: &'static str,
+    },
+    /// A DPoP proof's `jti` is too short or too long.
+    #[error("the jti of the DPoP proof is too short or too long")]
+    DpopIdInvalid,
+    /// A DPoP proof's `ath` is absent or another token's.
+    #[error("the DPoP proof is for another access token")]
+    DpopAccessTokenMismatch,
     /// OpenSSL failed on its own account (memory, random source).
     #[error("the cryptographic library failed")]
     CryptoFailed(#[from] openssl::error::ErrorStack),
@@ -61,6 +82,11 @@ impl Error {
         "jose.signature_invalid",
         "jose.key_invalid",
         "jose.claims_malformed",
+        "jose.dpop_key_missing",
+        "jose.dpop_request_mismatch",
+        "jose.dpop_time_invalid",
+        "jose.dpop_id_invalid",
+        "jose.dpop_access_token_mismatch",
         "jose.crypto_failed",
     ];
 
@@ -76,6 +102,11 @@ impl Error {
             Self::SignatureInvalid => "jose.signature_invalid",
             Self::KeyInvalid { .. } => "jose.key_invalid",
             Self::ClaimsMalformed => "jose.claims_malformed",
+            Self::DpopKeyMissing => "jose.dpop_key_missing",
+            Self::DpopRequestMismatch { .. } => "jose.dpop_request_mismatch",
+            Self::DpopTimeInvalid { .. } => "jose.dpop_time_invalid",
+            Self::DpopIdInvalid => "jose.dpop_id_invalid",
+            Self::DpopAccessTokenMismatch => "jose.dpop_access_token_mismatch",
             Self::CryptoFailed(_) => "jose.crypto_failed",
         }
     }

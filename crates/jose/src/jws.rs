@@ -240,6 +240,39 @@ impl<'a> UnverifiedJws<'a> {
         read_json(&self.payload).ok_or(Error::ClaimsMalformed)
     }
 
+    /// As [`UnverifiedJws::verify`], for tokens whose specification asks for no `typ`: it may be
+    /// absent or one of these, and the signature must be by one of these keys.
+    ///
+    /// # Errors
+    /// [`Error::TypeMismatch`] names the last type accepted; [`Error::AlgorithmNotAllowed`] when
+    /// no key is for the algorithm; [`Error::SignatureInvalid`].
+    pub fn verify_by_any(
+        self,
+        keys: &[VerifyingKey],
+        types: &[&str],
+    ) -> Result<VerifiedJws, Error> {
+        if let Some(found) = self.typ()
+            && !types.iter().any(|typ| found.eq_ignore_ascii_case(typ))
+        {
+            let expected = types.last().copied().unwrap_or_default().to_owned();
+            return Err(Error::TypeMismatch { expected });
+        }
+        let message = self.signing_input.as_bytes();
+        let mut refusal = Error::AlgorithmNotAllowed;
+        for key in keys {
+            match key.verify_signature(self.header.alg, message, &self.signature) {
+                Ok(()) => {
+                    return Ok(VerifiedJws {
+                        payload: self.payload,
+                    });
+                }
+                Err(Error::AlgorithmNotAllowed) => {}
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
     /// Checks `typ`, the algorithm against the key, and the signature.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! It signs our own tokens through `jsonwebtoken` (with OpenSSL as its provider) and reads every
 //! token, ours and others', through one strict parser: closed algorithm list, `typ` demanded,
 //! headers that would make us fetch or trust a key refused (RFC 7515, RFC 7517, RFC 7518,
-//! RFC 7638, RFC 8725). It does not check claims such as `exp`: time belongs to the caller.
+//! RFC 7638, RFC 8725). DPoP proofs are verified against their request (RFC 9449). It does not check claims such as `exp`: time belongs to the caller.
 //!
 //! ```
 //! use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, VerifyingKey};
@@ -21,10 +21,12 @@
 
 mod algorithm;
 mod digest;
+mod dpop;
 mod error;
 mod jwk;
 mod jws;
 mod key_floor;
+mod mac_key;
 mod openssl_provider;
 mod signature;
 mod signing_key;
@@ -33,8 +35,10 @@ pub use algorithm::Algorithm;
 pub use digest::{
     base64url, constant_time_eq, parse_base64url, random_base64url, sha256_base64url,
 };
+pub use dpop::{DPOP_TYP, DpopProof, DpopTarget, DpopTolerance, sign_dpop_proof};
 pub use error::Error;
 pub use jwk::{Jwk, JwkSet};
 pub use jws::{UnverifiedJws, VerifiedJws, VerifyingKey};
 pub use key_floor::{RSA_BITS_MAX, RSA_BITS_MIN};
+pub use mac_key::MacKey;
 pub use signing_key::SigningKey;

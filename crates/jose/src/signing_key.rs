@@ -11,7 +11,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::openssl_provider;
-use crate::{Algorithm, Error, Jwk};
+use crate::{Algorithm, Error, Jwk, MacKey};
 
 /// A private key with the one algorithm that it is used with.
 #[derive(Clone)]
@@ -88,6 +88,16 @@ impl SigningKey {
     /// [`Error::CryptoFailed`].
     pub fn to_pem(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         Ok(Zeroizing::new(self.key.private_key_to_pem_pkcs8()?))
+    }
+
+    /// A key for values that every holder of this private key can make and read back, and nobody
+    /// else; each use names itself by a label.
+    ///
+    /// # Errors
+    /// [`Error::CryptoFailed`].
+    pub fn derive_mac_key(&self, label: &str) -> Result<MacKey, Error> {
+        let secret = Zeroizing::new(self.key.private_key_to_pkcs8()?);
+        MacKey::derive(&secret, label)
     }
 
     /// The key's id: its RFC 7638 thumbprint.
