@@ -1,15 +1,21 @@
 //! Clients as they are registered (OIDC Dynamic Registration section 2 names the metadata).
 
 mod check;
+mod registration;
 mod registry;
+mod reload;
 mod secret;
+mod uri;
 
 use cardea_jose::{Algorithm, JwkSet};
 use cardea_oauth2_types::{GrantType, Scope};
 use cardea_pki::profile::Profession;
 
+pub use registration::{ClientRegistrations, NewClient, SECRET_OVERLAP_MAX};
 pub(crate) use registry::Clients;
+pub use reload::ClientsReload;
 pub use secret::{ClientSecret, RetiringSecret};
+pub use uri::check_redirect_uri;
 
 /// How a client proves itself at the token endpoint (`token_endpoint_auth_method`).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,11 +12,18 @@ use cardea_oauth2_types::ErrorCode;
 pub enum Error {
     #[error("the issuer identifier is not usable: {reason}")]
     IssuerInvalid { reason: &'static str },
-    #[error("the registration of client {client_id} is not usable: {reason}")]
+    #[error("the registration of client {client_id} is not usable: {key} {reason}")]
     ClientInvalid {
         client_id: String,
+        key: &'static str,
         reason: &'static str,
     },
+    #[error("the client_id {client_id} is registered already")]
+    ClientExists { client_id: String },
+    #[error("the client has no secret that could be replaced")]
+    ClientSecretMissing,
+    #[error("the replaced secret would be accepted for longer than {days_max} days")]
+    SecretOverlapTooLong { days_max: i64 },
     #[error("there is no token key for {algorithm}")]
     KeyMissing { algorithm: &'static str },
 
@@ -37,8 +44,6 @@ pub enum Error {
     ResponseTypeUnsupported,
     #[error("the response_mode is not query")]
     ResponseModeUnsupported,
-    #[error("request objects are not offered")]
-    RequestObjectUnsupported,
     #[error("request_uri is not offered")]
     RequestUriUnsupported,
     #[error("the code_challenge is missing")]
@@ -57,6 +62,47 @@ pub enum Error {
     IdTokenHintInvalid,
     #[error("nobody is logged in for this client")]
     LoginRequired,
+
+    #[error("the request object is not a signed JWT")]
+    RequestObjectMalformed,
+    #[error("request objects must be signed by a key that the client has registered")]
+    RequestObjectUnsupported,
+    #[error("the request object is not signed by a key of this client with its algorithm")]
+    RequestObjectUnproven,
+    #[error("the request object names another client as its issuer")]
+    RequestObjectIssuerMismatch,
+    #[error("the request object is meant for another authorization server")]
+    RequestObjectAudienceMismatch,
+    #[error("the request object is expired, not valid yet, or valid for too long")]
+    RequestObjectOutOfTime,
+    #[error("this client must send a signed request object")]
+    RequestObjectMissing,
+    #[error("the request_uri leads to no pushed request of this client")]
+    RequestUriUnknown,
+    #[error("the request_uri has expired")]
+    RequestUriExpired,
+    #[error("the request_uri was used before")]
+    RequestUriReused,
+    #[error("a request cannot be pushed by reference")]
+    RequestUriPushed,
+    #[error("this client must push its authorization requests")]
+    PushedRequestMissing,
+    #[error("the client has pushed too many requests that wait for their browser")]
+    PushedRequestLimitReached,
+    #[error("the claims parameter is malformed")]
+    ClaimsParameterInvalid,
+    #[error("the resource is not one that this client may ask tokens for")]
+    ResourceNotAllowed,
+    #[error("dpop_jkt is not the thumbprint of a key")]
+    DpopJktMalformed,
+    #[error("the DPoP proof was made by another key than dpop_jkt names")]
+    DpopJktMismatch,
+    #[error("the person has not consented yet")]
+    ConsentRequired,
+    #[error("the person refused")]
+    ConsentRefused,
+    #[error("the answer is to another question than the one that stands")]
+    ConsentMismatch,
 
     #[error("the authorization request is unknown")]
     AuthorizationRequestUnknown,
@@ -121,6 +167,12 @@ pub enum Error {
     GrantTypeMissing,
     #[error("the grant_type is not offered")]
     GrantTypeUnsupported,
+    #[error("the client is not registered for this grant_type")]
+    GrantTypeNotAllowed,
+    #[error("the scope has a value that was not granted")]
+    ScopeNotGranted,
+    #[error("the resource is not one that was granted")]
+    ResourceNotGranted,
     #[error("the code is missing")]
     CodeMissing,
     #[error("the code is unknown")]
@@ -140,6 +192,30 @@ pub enum Error {
     #[error("the code_verifier does not fit the code_challenge")]
     CodeVerifierMismatch,
 
+    #[error("the code is bound to another DPoP key")]
+    CodeKeyMismatch,
+    #[error("the presence of the card is not proven, so the code gives nothing")]
+    CodePresenceLost,
+
+    #[error("the refresh_token is missing")]
+    RefreshTokenMissing,
+    #[error("the refresh token is unknown")]
+    RefreshTokenUnknown,
+    #[error("the refresh token was used before")]
+    RefreshTokenReused,
+    #[error("the refresh token was given to another client")]
+    RefreshTokenClientMismatch,
+    #[error("the refresh token is bound to another DPoP key")]
+    RefreshTokenKeyMismatch,
+    #[error("the refresh token was revoked")]
+    RefreshTokenRevoked,
+    #[error("the session of the refresh token is over")]
+    RefreshTokenSessionEnded,
+    #[error("the presence of the card is not proven, so nothing is refreshed")]
+    RefreshTokenPresenceLost,
+    #[error("the token is missing")]
+    TokenMissing,
+
     #[error("the access token is not a valid one of this issuer")]
     AccessTokenInvalid,
     #[error("the access token has expired")]
@@ -148,9 +224,23 @@ pub enum Error {
     AccessTokenRevoked,
     #[error("the access token's scope lacks openid")]
     AccessTokenScopeInsufficient,
+    #[error("the access token is for another resource server")]
+    AccessTokenAudienceMismatch,
+    #[error("the access token came by another scheme than it was issued for")]
+    AccessTokenSchemeMismatch,
+    #[error("the access token is bound to another DPoP key")]
+    AccessTokenKeyMismatch,
+    #[error("the presence of the card is not proven, so the access token opens nothing")]
+    AccessTokenPresenceLost,
 
     #[error("the post_logout_redirect_uri is not registered for this client")]
     PostLogoutRedirectUriMismatch,
+    #[error("the client refused the logout token")]
+    LogoutRefused,
+    #[error("the client could not be told in time that the session is over")]
+    LogoutUndelivered,
+    #[error("many agents are silent at once")]
+    MassPresenceLoss,
 
     #[error(transparent)]
     Parameters(#[from] cardea_oauth2_types::Error),
@@ -189,6 +279,9 @@ names! {
     own {
         Self::IssuerInvalid { .. } => "provider.issuer_invalid", ServerError;
         Self::ClientInvalid { .. } => "provider.client_invalid", ServerError;
+        Self::ClientExists { .. } => "provider.client_exists", ServerError;
+        Self::ClientSecretMissing => "provider.client_secret_missing", ServerError;
+        Self::SecretOverlapTooLong { .. } => "provider.secret_overlap_too_long", ServerError;
         Self::KeyMissing { .. } => "provider.key_missing", ServerError;
         Self::CardRulesMissing => "provider.card_rules_missing", ServerError;
         Self::SandboxTakesRealCards { .. } => "provider.sandbox_takes_real_cards", ServerError;
@@ -199,8 +292,6 @@ names! {
         Self::ResponseTypeUnsupported =>
             "provider.response_type_unsupported", UnsupportedResponseType;
         Self::ResponseModeUnsupported => "provider.response_mode_unsupported", InvalidRequest;
-        Self::RequestObjectUnsupported =>
-            "provider.request_object_unsupported", RequestNotSupported;
         Self::RequestUriUnsupported => "provider.request_uri_unsupported", RequestUriNotSupported;
         Self::PkceMissing => "provider.pkce_missing", InvalidRequest;
         Self::PkceMethodUnsupported => "provider.pkce_method_unsupported", InvalidRequest;
@@ -210,6 +301,30 @@ names! {
         Self::MaxAgeInvalid => "provider.max_age_invalid", InvalidRequest;
         Self::IdTokenHintInvalid => "provider.id_token_hint_invalid", InvalidRequest;
         Self::LoginRequired => "provider.login_required", LoginRequired;
+        Self::RequestObjectMalformed => "provider.request_object_malformed", InvalidRequestObject;
+        Self::RequestObjectUnsupported => "provider.request_object_unsupported", RequestNotSupported;
+        Self::RequestObjectUnproven => "provider.request_object_unproven", InvalidRequestObject;
+        Self::RequestObjectIssuerMismatch =>
+            "provider.request_object_issuer_mismatch", InvalidRequestObject;
+        Self::RequestObjectAudienceMismatch =>
+            "provider.request_object_audience_mismatch", InvalidRequestObject;
+        Self::RequestObjectOutOfTime =>
+            "provider.request_object_out_of_time", InvalidRequestObject;
+        Self::RequestObjectMissing => "provider.request_object_missing", InvalidRequest;
+        Self::RequestUriUnknown => "provider.request_uri_unknown", InvalidRequestUri;
+        Self::RequestUriExpired => "provider.request_uri_expired", InvalidRequestUri;
+        Self::RequestUriReused => "provider.request_uri_reused", InvalidRequestUri;
+        Self::RequestUriPushed => "provider.request_uri_pushed", InvalidRequest;
+        Self::PushedRequestMissing => "provider.pushed_request_missing", InvalidRequest;
+        Self::PushedRequestLimitReached =>
+            "provider.pushed_request_limit_reached", TemporarilyUnavailable;
+        Self::ClaimsParameterInvalid => "provider.claims_parameter_invalid", InvalidRequest;
+        Self::ResourceNotAllowed => "provider.resource_not_allowed", InvalidTarget;
+        Self::DpopJktMalformed => "provider.dpop_jkt_malformed", InvalidRequest;
+        Self::DpopJktMismatch => "provider.dpop_jkt_mismatch", InvalidDpopProof;
+        Self::ConsentRequired => "provider.consent_required", ConsentRequired;
+        Self::ConsentRefused => "provider.consent_refused", AccessDenied;
+        Self::ConsentMismatch => "provider.consent_mismatch", InvalidRequest;
         Self::AuthorizationRequestUnknown =>
             "provider.authorization_request_unknown", InvalidRequest;
         Self::AuthorizationRequestExpired =>
@@ -247,6 +362,9 @@ names! {
         Self::DpopKeyOfOtherClient => "provider.dpop_key_of_other_client", InvalidDpopProof;
         Self::GrantTypeMissing => "provider.grant_type_missing", InvalidRequest;
         Self::GrantTypeUnsupported => "provider.grant_type_unsupported", UnsupportedGrantType;
+        Self::GrantTypeNotAllowed => "provider.grant_type_not_allowed", UnauthorizedClient;
+        Self::ScopeNotGranted => "provider.scope_not_granted", InvalidScope;
+        Self::ResourceNotGranted => "provider.resource_not_granted", InvalidTarget;
         Self::CodeMissing => "provider.code_missing", InvalidRequest;
         Self::CodeUnknown => "provider.code_unknown", InvalidGrant;
         Self::CodeExpired => "provider.code_expired", InvalidGrant;
@@ -256,13 +374,33 @@ names! {
         Self::CodeSessionEnded => "provider.code_session_ended", InvalidGrant;
         Self::CodeVerifierMissing => "provider.code_verifier_missing", InvalidGrant;
         Self::CodeVerifierMismatch => "provider.code_verifier_mismatch", InvalidGrant;
+        Self::CodeKeyMismatch => "provider.code_key_mismatch", InvalidGrant;
+        Self::CodePresenceLost => "provider.code_presence_lost", InvalidGrant;
+        Self::RefreshTokenMissing => "provider.refresh_token_missing", InvalidRequest;
+        Self::RefreshTokenUnknown => "provider.refresh_token_unknown", InvalidGrant;
+        Self::RefreshTokenReused => "provider.refresh_token_reused", InvalidGrant;
+        Self::RefreshTokenClientMismatch =>
+            "provider.refresh_token_client_mismatch", InvalidGrant;
+        Self::RefreshTokenKeyMismatch => "provider.refresh_token_key_mismatch", InvalidGrant;
+        Self::RefreshTokenRevoked => "provider.refresh_token_revoked", InvalidGrant;
+        Self::RefreshTokenSessionEnded => "provider.refresh_token_session_ended", InvalidGrant;
+        Self::RefreshTokenPresenceLost => "provider.refresh_token_presence_lost", InvalidGrant;
+        Self::TokenMissing => "provider.token_missing", InvalidRequest;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;
         Self::AccessTokenRevoked => "provider.access_token_revoked", InvalidToken;
         Self::AccessTokenScopeInsufficient =>
             "provider.access_token_scope_insufficient", InsufficientScope;
+        Self::AccessTokenAudienceMismatch =>
+            "provider.access_token_audience_mismatch", InvalidToken;
+        Self::AccessTokenSchemeMismatch => "provider.access_token_scheme_mismatch", InvalidToken;
+        Self::AccessTokenKeyMismatch => "provider.access_token_key_mismatch", InvalidToken;
+        Self::AccessTokenPresenceLost => "provider.access_token_presence_lost", InvalidToken;
         Self::PostLogoutRedirectUriMismatch =>
             "provider.post_logout_redirect_uri_mismatch", InvalidRequest;
+        Self::LogoutRefused => "provider.logout_refused", ServerError;
+        Self::LogoutUndelivered => "provider.logout_undelivered", ServerError;
+        Self::MassPresenceLoss => "provider.mass_presence_loss", ServerError;
         Self::StoredValueUnreadable(_) => "provider.stored_value_unreadable", ServerError;
     }
     passed_on {

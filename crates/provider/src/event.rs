@@ -86,6 +86,24 @@ pub enum EventKind {
         #[serde(flatten)]
         revocation: EvidenceUsed,
     },
+    /// A card grant of business software was refused.
+    CardGrantRefused {
+        /// Stable code: the precise one, which the client does not see.
+        #[serde(skip)]
+        code: &'static str,
+    },
+    /// A card grant was accepted; the session waits for its presence key.
+    CardGrantAccepted {
+        /// Level reached.
+        acr: &'static str,
+        /// The agent instance's key thumbprint.
+        instance_jkt: String,
+        /// The card rules that accepted it.
+        card_rules: String,
+        /// What says that the card is not revoked.
+        #[serde(flatten)]
+        revocation: EvidenceUsed,
+    },
     /// A person used an agent instance for the first time: to be announced to that person.
     AgentInstanceFirstUsed {
         /// The agent instance's key thumbprint.
@@ -109,6 +127,9 @@ pub enum EventKind {
         codes_revoked: u64,
         /// Access tokens that died with it.
         grants_revoked: u64,
+        /// Families of refresh tokens that died with it.
+        #[serde(skip_serializing_if = "is_zero")]
+        families_revoked: u64,
     },
     /// A code was given to a client.
     CodeIssued {
@@ -117,28 +138,103 @@ pub enum EventKind {
         /// Whether no card was asked, because the client was in the session already.
         silent: bool,
     },
-    /// A code was turned into tokens.
+    /// A grant was turned into tokens.
     TokensIssued {
-        /// The client's own session id.
-        sid: String,
+        /// The client's own session id; none for a service's own token.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sid: Option<String>,
         /// The access token's id.
         jti: String,
         /// The scope granted.
         scope: String,
+    },
+    /// A client gave a token back before it expired (RFC 7009).
+    TokenRevoked {
+        /// `access_token` or `refresh_token`.
+        token: &'static str,
+        /// Access tokens that were taken back.
+        grants_revoked: u64,
+        /// Families of refresh tokens that were taken back.
+        families_revoked: u64,
+    },
+    /// A client that did not prove itself asked about a token, or wanted to give one back.
+    TokenLookupRefused {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
     },
     /// A token request was refused.
     TokenRefused {
         /// Stable code.
         #[serde(skip)]
         code: &'static str,
-        /// Access tokens that were taken back because the code was used twice.
+        /// Access tokens that were taken back, as when a code or a refresh token was used twice.
         grants_revoked: u64,
+        /// Families of refresh tokens that were taken back.
+        #[serde(skip_serializing_if = "is_zero")]
+        families_revoked: u64,
     },
     /// A userinfo request was refused.
     UserinfoRefused {
         /// Stable code.
         #[serde(skip)]
         code: &'static str,
+    },
+    /// An operator registered a client by command.
+    ClientAdded {},
+    /// An operator gave a client another secret.
+    ClientSecretRotated {
+        /// How long the replaced one is accepted yet.
+        overlap_seconds: i64,
+    },
+    /// An operator took a client out.
+    ClientRemoved {
+        /// Unredeemed codes that died with it.
+        codes_revoked: u64,
+        /// Access tokens that died with it.
+        grants_revoked: u64,
+        /// Families of refresh tokens that died with it.
+        #[serde(skip_serializing_if = "is_zero")]
+        families_revoked: u64,
+    },
+    /// A running server gave something to a client before it knew that the client was taken out.
+    ClientHoldingsEnded {
+        /// Unredeemed codes.
+        codes_revoked: u64,
+        /// Access tokens.
+        grants_revoked: u64,
+    },
+    /// A client was told that a session is over.
+    LogoutDelivered {
+        /// The client's own session id.
+        sid: String,
+        /// How many tries it took.
+        attempts: i64,
+    },
+    /// A client was not told that a session is over, and will not be.
+    LogoutUndelivered {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
+        /// The client's own session id.
+        sid: String,
+        /// How many tries there were.
+        attempts: i64,
+    },
+    /// Many agents are silent at once: nobody's session ends for silence.
+    MassLossBegun {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
+        /// Sessions that are silent, or ended for it lately.
+        lost: i64,
+        /// Of how many.
+        live: i64,
+    },
+    /// The silence of many is over.
+    MassLossEnded {
+        /// How long it lasted.
+        lasted_seconds: i64,
     },
     /// A logout request could not be acted on without asking the person.
     LogoutUnconfirmed {
@@ -171,6 +267,11 @@ pub struct GraceUsed {
     pub stale_by_seconds: i64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl EventKind {
     /// The stable name of this kind of event.
     #[must_use]
@@ -180,6 +281,8 @@ impl EventKind {
             Self::AuthorizationRefused { .. } => "authorization.refused",
             Self::LoginRefused { .. } => "login.refused",
             Self::LoginAccepted { .. } => "login.accepted",
+            Self::CardGrantRefused { .. } => "card_grant.refused",
+            Self::CardGrantAccepted { .. } => "card_grant.accepted",
             Self::AgentInstanceFirstUsed { .. } => "agent_instance.first_used",
             Self::RevocationGraceUsed(_) => "revocation.grace_used",
             Self::SessionActivated {} => "session.activated",
@@ -188,7 +291,17 @@ impl EventKind {
             Self::CodeIssued { .. } => "code.issued",
             Self::TokensIssued { .. } => "tokens.issued",
             Self::TokenRefused { .. } => "token.refused",
+            Self::TokenRevoked { .. } => "token.revoked",
+            Self::TokenLookupRefused { .. } => "token_lookup.refused",
             Self::UserinfoRefused { .. } => "userinfo.refused",
+            Self::ClientAdded {} => "client.added",
+            Self::ClientSecretRotated { .. } => "client.secret_rotated",
+            Self::ClientRemoved { .. } => "client.removed",
+            Self::ClientHoldingsEnded { .. } => "client.holdings_ended",
+            Self::LogoutDelivered { .. } => "logout.delivered",
+            Self::LogoutUndelivered { .. } => "logout.undelivered",
+            Self::MassLossBegun { .. } => "presence.mass_loss_begun",
+            Self::MassLossEnded { .. } => "presence.mass_loss_ended",
             Self::LogoutUnconfirmed { .. } => "logout.unconfirmed",
         }
     }
@@ -199,8 +312,12 @@ impl EventKind {
         match self {
             Self::AuthorizationRefused { code }
             | Self::LoginRefused { code }
+            | Self::CardGrantRefused { code }
             | Self::TokenRefused { code, .. }
-            | Self::UserinfoRefused { code } => Some(code),
+            | Self::TokenLookupRefused { code }
+            | Self::UserinfoRefused { code }
+            | Self::LogoutUndelivered { code, .. }
+            | Self::MassLossBegun { code, .. } => Some(code),
             Self::SessionEnded { reason, .. } => Some(reason),
             Self::LogoutUnconfirmed { code } => *code,
             _ => None,
@@ -211,7 +328,8 @@ impl EventKind {
     #[must_use]
     pub fn revocation(&self) -> Option<EvidenceUsed> {
         match self {
-            Self::LoginAccepted { revocation, .. } => Some(*revocation),
+            Self::LoginAccepted { revocation, .. }
+            | Self::CardGrantAccepted { revocation, .. } => Some(*revocation),
             _ => None,
         }
     }
@@ -290,6 +408,7 @@ mod tests {
         let refused = EventKind::TokenRefused {
             code: "provider.code_reused",
             grants_revoked: 1,
+            families_revoked: 0,
         };
         assert_eq!(
             serde_json::to_string(&refused).unwrap(),

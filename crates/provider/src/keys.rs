@@ -2,7 +2,7 @@
 
 use cardea_jose::{Algorithm, JwkSet, SigningKey};
 
-use crate::Error;
+use crate::{Client, Error};
 
 /// Token keys and the challenge key. They are different keys on purpose: agents pin the challenge
 /// key's roots, and a leaked token key must not be able to make a card sign.
@@ -24,6 +24,18 @@ impl ProviderKeys {
             .ok_or(Error::KeyMissing {
                 algorithm: algorithm.as_str(),
             })
+    }
+
+    /// Whether there is a key for every algorithm that a client asks for.
+    ///
+    /// # Errors
+    /// [`Error::KeyMissing`].
+    pub(crate) fn check_client(&self, client: &Client) -> Result<(), Error> {
+        self.signing(client.id_token_signed_response_alg)?;
+        if let Some(algorithm) = client.userinfo_signed_response_alg {
+            self.signing(algorithm)?;
+        }
+        Ok(())
     }
 
     /// The token key with an id; the lookup is in memory only, whatever the id says.

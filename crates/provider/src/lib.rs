@@ -52,9 +52,12 @@ mod grant;
 mod issuer;
 mod keys;
 mod logout;
+mod logout_queue;
+mod mass_loss;
 mod presence;
 mod provider;
 mod reachability;
+mod recheck;
 mod revocation_source;
 mod secret;
 mod session;
@@ -69,18 +72,20 @@ pub use authorization::{
 };
 pub use cardea_storage::session::SessionState;
 pub use client::{
-    CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy, Demand,
-    RetiringSecret, SubjectType,
+    CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret, ClientsReload,
+    ConsentPolicy, Demand, NewClient, RetiringSecret, SECRET_OVERLAP_MAX, SubjectType,
+    check_redirect_uri,
 };
 pub use client_authentication::ClientCredentials;
 pub use clock::Clock;
-pub use config::{CardRules, Lifetimes, ProviderConfig, UserVerificationPolicy};
+pub use config::{CardRules, Lifetimes, MassLossBounds, ProviderConfig, UserVerificationPolicy};
 pub use dpop::DpopRequest;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::TokenError;
 pub use issuer::Issuer;
 pub use keys::ProviderKeys;
+pub use logout_queue::DeliveryOutcome;
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use presence::PresenceOutcome;
 pub use provider::Provider;

@@ -37,6 +37,7 @@ pub mod challenge;
 pub mod client;
 pub mod client_session;
 mod database;
+pub mod dpop_key;
 mod error;
 pub mod event;
 pub mod grant_challenge;
@@ -50,6 +51,7 @@ pub mod retention;
 mod secret_digest;
 pub mod session;
 pub mod session_card;
+pub mod spent_jti;
 pub mod subject;
 mod timestamp;
 

@@ -6,14 +6,37 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::{Client, Error};
 
 /// The clients in memory. A look-up never waits for the database; a change replaces the whole set.
-#[derive(Debug, Default)]
-pub(crate) struct Clients(RwLock<Arc<ClientsById>>);
+#[derive(Debug)]
+pub(crate) struct Clients {
+    /// Those of the configuration, which stay as long as the process.
+    configured: ClientsById,
+    current: RwLock<Current>,
+}
 
-type ClientsById = HashMap<String, Arc<Client>>;
+pub(crate) type ClientsById = HashMap<String, Arc<Client>>;
+
+#[derive(Debug)]
+struct Current {
+    all: Arc<ClientsById>,
+    /// The count of changes in the database that `all` comes from; none before the first reading.
+    revision: Option<i64>,
+}
 
 impl Clients {
-    pub(crate) fn new(clients: Vec<Client>) -> Result<Self, Error> {
-        Ok(Self(RwLock::new(Arc::new(by_id(clients)?))))
+    pub(crate) fn new(configured: Vec<Client>) -> Result<Self, Error> {
+        let mut by_id = HashMap::with_capacity(configured.len());
+        for client in configured {
+            client.check()?;
+            insert_new(&mut by_id, client)?;
+        }
+        let current = Current {
+            all: Arc::new(by_id.clone()),
+            revision: None,
+        };
+        Ok(Self {
+            configured: by_id,
+            current: RwLock::new(current),
+        })
     }
 
     pub(crate) fn find(&self, client_id: &str) -> Option<Arc<Client>> {
@@ -21,35 +44,75 @@ impl Clients {
     }
 
     pub(crate) fn all(&self) -> Arc<ClientsById> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current.all)
+    }
+
+    pub(super) fn is_at(&self, revision: i64) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.revision == Some(revision)
+    }
+
+    /// A set to add registrations to, which [`Clients::replace`] takes.
+    pub(super) fn configured(&self) -> ClientsById {
+        self.configured.clone()
+    }
+
+    /// Puts a new set in place, and gives the ids that were in the old one alone.
+    pub(super) fn replace(&self, all: ClientsById, revision: i64) -> Vec<String> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let gone = current.all.keys().filter(|id| !all.contains_key(*id));
+        let gone = gone.cloned().collect();
+        *current = Current {
+            all: Arc::new(all),
+            revision: Some(revision),
+        };
+        gone
     }
 }
 
-fn by_id(clients: Vec<Client>) -> Result<ClientsById, Error> {
-    let mut by_id = HashMap::with_capacity(clients.len());
-    for client in clients {
-        client.check()?;
-        let client_id = client.client_id.clone();
-        if by_id.insert(client_id.clone(), Arc::new(client)).is_some() {
-            let reason = "another client has the same client_id";
-            return Err(Error::ClientInvalid { client_id, reason });
-        }
+/// Adds a client, unless its id is taken.
+pub(super) fn insert_new(by_id: &mut ClientsById, client: Client) -> Result<(), Error> {
+    let client_id = client.client_id.clone();
+    if by_id.contains_key(&client_id) {
+        return Err(Error::ClientExists { client_id });
     }
-    Ok(by_id)
+    by_id.insert(client_id, Arc::new(client));
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ClientAuthentication;
+    use cardea_oauth2_types::Scope;
+
+    fn client() -> Client {
+        Client {
+            redirect_uris: vec!["https://portal.example.fr/cb".to_owned()],
+            scope: Scope::parse("openid").unwrap(),
+            ..Client::new("portal", "Portail", ClientAuthentication::None)
+        }
+    }
 
     #[test]
     fn two_clients_cannot_share_an_id() {
-        let client = Client {
-            redirect_uris: vec!["https://portal.example.fr/cb".to_owned()],
-            ..Client::new("portal", "Portail", ClientAuthentication::None)
+        let error = Clients::new(vec![client(), client()]).unwrap_err();
+        assert_eq!(error.code(), "provider.client_exists");
+    }
+
+    #[test]
+    fn what_is_configured_stays_when_the_set_is_replaced() {
+        let clients = Clients::new(vec![client()]).unwrap();
+        let other = Client {
+            client_id: "other".to_owned(),
+            ..client()
         };
-        let error = Clients::new(vec![client.clone(), client]).unwrap_err();
-        assert_eq!(error.code(), "provider.client_invalid");
+        let mut set = clients.configured();
+        insert_new(&mut set, other).unwrap();
+        assert!(clients.replace(set, 1).is_empty());
+        assert!(clients.find("other").is_some() && clients.is_at(1));
+        assert_eq!(clients.replace(clients.configured(), 2), ["other"]);
+        assert!(clients.find("portal").is_some() && clients.find("other").is_none());
     }
 }

@@ -1,0 +1,158 @@
+//! What an operator does to the clients of the database.
+
+use std::sync::Arc;
+
+use cardea_storage::client::{self, ClientRecord, EndedHoldings};
+use cardea_storage::{SecretDigest, Store, Transaction};
+use time::Duration;
+
+use crate::event::{Event, EventKind, EventLog};
+use crate::secret::Secret;
+use crate::{Client, ClientAuthentication, Clock, Error};
+
+/// Longest time that a replaced secret may be accepted yet.
+pub const SECRET_OVERLAP_MAX: Duration = Duration::days(30);
+
+/// The clients of the database, without the rest of a provider: an operator's command needs no key
+/// and no trust anchor. Every change is an event in its own transaction.
+pub struct ClientRegistrations {
+    store: Store,
+    event_log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A registration on its way into the database.
+#[derive(Debug)]
+pub struct NewClient {
+    /// The client.
+    pub client: Client,
+    /// What is stored of it, as JSON without any secret; the caller owns its shape.
+    pub registration: String,
+}
+
+impl ClientRegistrations {
+    /// Looks after the clients of a database.
+    #[must_use]
+    pub fn new(store: Store, event_log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            event_log,
+            clock,
+        }
+    }
+
+    /// Every client, by its id.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn list(&self) -> Result<Vec<ClientRecord>, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        Ok(client::list(&mut transaction).await?)
+    }
+
+    /// Registers all of `clients` or none.
+    ///
+    /// # Errors
+    /// [`Error::ClientInvalid`], [`Error::ClientExists`], [`Error::Storage`].
+    pub async fn add(&self, clients: &[NewClient]) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut transaction = self.store.begin().await?;
+        for new in clients {
+            new.client.check()?;
+            let client_id = new.client.client_id.as_str();
+            let record = ClientRecord {
+                client_id: client_id.to_owned(),
+                registration: new.registration.clone(),
+                secret: secret_of(&new.client).cloned(),
+                previous_secret: None,
+                created_at: now,
+                changed_at: now,
+            };
+            if !client::insert(&mut transaction, &record).await? {
+                let client_id = client_id.to_owned();
+                return Err(Error::ClientExists { client_id });
+            }
+            self.record(&mut transaction, client_id, EventKind::ClientAdded {})
+                .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Gives a client another secret. The one that it has is accepted for `overlap` yet; one that
+    /// was replaced before is not, even if its own time is not over.
+    ///
+    /// # Errors
+    /// [`Error::ClientUnknown`], [`Error::ClientSecretMissing`],
+    /// [`Error::SecretOverlapTooLong`], [`Error::Storage`].
+    pub async fn rotate_secret(&self, client_id: &str, overlap: Duration) -> Result<Secret, Error> {
+        if overlap > SECRET_OVERLAP_MAX {
+            let days_max = SECRET_OVERLAP_MAX.whole_days();
+            return Err(Error::SecretOverlapTooLong { days_max });
+        }
+        let now = self.clock.now();
+        let secret = Secret::random()?;
+        let until = overlap.is_positive().then(|| now + overlap);
+        let mut transaction = self.store.begin().await?;
+        let digest = secret.digest();
+        if !client::replace_secret(&mut transaction, client_id, &digest, until, now).await? {
+            return Err(match client::find(&mut transaction, client_id).await? {
+                Some(_) => Error::ClientSecretMissing,
+                None => Error::ClientUnknown,
+            });
+        }
+        let kind = EventKind::ClientSecretRotated {
+            overlap_seconds: overlap.whole_seconds().max(0),
+        };
+        self.record(&mut transaction, client_id, kind).await?;
+        transaction.commit().await?;
+        Ok(secret)
+    }
+
+    /// Takes a client out, and ends the codes and tokens that it holds. Running servers follow
+    /// within seconds, see [`crate::Provider::reload_clients`].
+    ///
+    /// # Errors
+    /// [`Error::ClientUnknown`], [`Error::Storage`].
+    pub async fn remove(&self, client_id: &str) -> Result<EndedHoldings, Error> {
+        let now = self.clock.now();
+        let mut transaction = self.store.begin().await?;
+        let ended = client::end_holdings(&mut transaction, client_id, now).await?;
+        if !client::remove(&mut transaction, client_id).await? {
+            return Err(Error::ClientUnknown);
+        }
+        let kind = EventKind::ClientRemoved {
+            codes_revoked: ended.codes,
+            grants_revoked: ended.access_grants,
+        };
+        self.record(&mut transaction, client_id, kind).await?;
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
+    async fn record(
+        &self,
+        transaction: &mut Transaction,
+        client_id: &str,
+        kind: EventKind,
+    ) -> Result<(), Error> {
+        let event = Event::new(kind, self.clock.now()).of_client(client_id);
+        self.event_log.append(transaction, &event).await
+    }
+}
+
+impl std::fmt::Debug for ClientRegistrations {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ClientRegistrations")
+            .finish_non_exhaustive()
+    }
+}
+
+fn secret_of(client: &Client) -> Option<&SecretDigest> {
+    match &client.authentication {
+        ClientAuthentication::SecretBasic(secret) | ClientAuthentication::SecretPost(secret) => {
+            Some(&secret.current)
+        }
+        ClientAuthentication::None | ClientAuthentication::PrivateKeyJwt => None,
+    }
+}

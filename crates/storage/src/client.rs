@@ -1,0 +1,205 @@
+//! Clients that an operator registered by command, and the count of their changes.
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use time::OffsetDateTime;
+
+use crate::{Error, SecretDigest, Transaction, timestamp};
+
+/// A registration as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRecord {
+    /// Its identifier.
+    pub client_id: String,
+    /// Everything that was registered, as JSON; the caller owns its shape. No secret stands in it.
+    pub registration: String,
+    /// SHA-256 of its secret; none for a client without one.
+    pub secret: Option<SecretDigest>,
+    /// The secret before the last rotation, where it is still accepted for a while.
+    pub previous_secret: Option<PreviousSecret>,
+    /// When it was registered.
+    pub created_at: OffsetDateTime,
+    /// When it was changed last.
+    pub changed_at: OffsetDateTime,
+}
+
+/// A secret that a rotation replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// Its SHA-256.
+    pub digest: SecretDigest,
+    /// When it stops being accepted.
+    pub until: OffsetDateTime,
+}
+
+/// What a client held when it was taken out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndedHoldings {
+    /// Codes that were not redeemed yet.
+    pub codes: u64,
+    /// Access tokens.
+    pub access_grants: u64,
+}
+
+/// Stores a new client; false when its id is taken.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn insert(transaction: &mut Transaction, client: &ClientRecord) -> Result<bool, Error> {
+    let previous = client.previous_secret.as_ref();
+    let inserted = sqlx::query(
+        "INSERT INTO client (client_id, registration, secret_sha256, previous_secret_sha256,
+                             previous_secret_until, created_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id) DO NOTHING",
+    )
+    .bind(client.client_id.as_str())
+    .bind(client.registration.as_str())
+    .bind(client.secret.as_ref().map(SecretDigest::as_str))
+    .bind(previous.map(|previous| previous.digest.as_str()))
+    .bind(previous.map(|previous| previous.until.unix_timestamp()))
+    .bind(client.created_at.unix_timestamp())
+    .bind(client.changed_at.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    count_change(transaction, inserted.rows_affected() == 1).await
+}
+
+/// Finds a client.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find(
+    transaction: &mut Transaction,
+    client_id: &str,
+) -> Result<Option<ClientRecord>, Error> {
+    let row = sqlx::query(
+        "SELECT client_id, registration, secret_sha256, previous_secret_sha256,
+                previous_secret_until, created_at, changed_at
+         FROM client WHERE client_id = $1",
+    )
+    .bind(client_id)
+    .fetch_optional(transaction.connection())
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Lists every client by its id.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list(transaction: &mut Transaction) -> Result<Vec<ClientRecord>, Error> {
+    let rows = sqlx::query(
+        "SELECT client_id, registration, secret_sha256, previous_secret_sha256,
+                previous_secret_until, created_at, changed_at
+         FROM client ORDER BY client_id",
+    )
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Gives a client another secret; the one that it has stays valid until `previous_until`, and one
+/// that was replaced before is gone. False when the client is unknown or has no secret.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn replace_secret(
+    transaction: &mut Transaction,
+    client_id: &str,
+    secret: &SecretDigest,
+    previous_until: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    // On the right of an assignment a column has its old value.
+    let replaced = sqlx::query(
+        "UPDATE client
+         SET previous_secret_sha256 = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL
+                                           ELSE secret_sha256 END,
+             previous_secret_until = $3, secret_sha256 = $2, changed_at = $4
+         WHERE client_id = $1 AND secret_sha256 IS NOT NULL",
+    )
+    .bind(client_id)
+    .bind(secret.as_str())
+    .bind(previous_until.map(OffsetDateTime::unix_timestamp))
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    count_change(transaction, replaced.rows_affected() == 1).await
+}
+
+/// Deletes a client; false when it is unknown.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn remove(transaction: &mut Transaction, client_id: &str) -> Result<bool, Error> {
+    let removed = sqlx::query("DELETE FROM client WHERE client_id = $1")
+        .bind(client_id)
+        .execute(transaction.connection())
+        .await?;
+    count_change(transaction, removed.rows_affected() == 1).await
+}
+
+/// Ends what a client holds: its codes and its tokens.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn end_holdings(
+    transaction: &mut Transaction,
+    client_id: &str,
+    now: OffsetDateTime,
+) -> Result<EndedHoldings, Error> {
+    let codes = sqlx::query(
+        "DELETE FROM authorization_code WHERE client_id = $1 AND redeemed_at IS NULL",
+    )
+    .bind(client_id)
+    .execute(transaction.connection())
+    .await?;
+    let access_grants = sqlx::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
+    )
+    .bind(client_id)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(EndedHoldings {
+        codes: codes.rows_affected(),
+        access_grants: access_grants.rows_affected(),
+    })
+}
+
+/// How many changes there have been: another number means that the clients are to be read anew.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revision(transaction: &mut Transaction) -> Result<i64, Error> {
+    let row = sqlx::query("SELECT revision FROM client_revision WHERE id = 1")
+        .fetch_one(transaction.connection())
+        .await?;
+    Ok(row.try_get("revision")?)
+}
+
+async fn count_change(transaction: &mut Transaction, changed: bool) -> Result<bool, Error> {
+    if changed {
+        sqlx::query("UPDATE client_revision SET revision = revision + 1 WHERE id = 1")
+            .execute(transaction.connection())
+            .await?;
+    }
+    Ok(changed)
+}
+
+fn read(row: &AnyRow) -> Result<ClientRecord, Error> {
+    let secret: Option<String> = row.try_get("secret_sha256")?;
+    let previous: Option<String> = row.try_get("previous_secret_sha256")?;
+    let until = timestamp::optional(row, "previous_secret_until")?;
+    Ok(ClientRecord {
+        client_id: row.try_get("client_id")?,
+        registration: row.try_get("registration")?,
+        secret: secret.map(SecretDigest::from_stored),
+        previous_secret: previous.zip(until).map(|(digest, until)| PreviousSecret {
+            digest: SecretDigest::from_stored(digest),
+            until,
+        }),
+        created_at: timestamp::required(row, "created_at")?,
+        changed_at: timestamp::required(row, "changed_at")?,
+    })
+}
