@@ -62,6 +62,22 @@ pub async fn delete_incomplete_requests_before(
     delete(transaction, STATEMENTS, before).await
 }
 
+/// Deletes the marks of proofs and assertions that would be refused for their age by now, and DPoP
+/// keys that nobody uses any more, and says how many rows went.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn delete_spent_proofs_before(
+    transaction: &mut Transaction,
+    before: OffsetDateTime,
+) -> Result<u64, Error> {
+    const STATEMENTS: &[&str] = &[
+        "DELETE FROM spent_jti WHERE expires_at < $1",
+        "DELETE FROM dpop_key WHERE expires_at < $1",
+    ];
+    delete(transaction, STATEMENTS, before).await
+}
+
 async fn delete(
     transaction: &mut Transaction,
     statements: &[&'static str],

@@ -8,7 +8,9 @@ mod records {
     mod challenges;
     mod databases;
     mod events;
+    mod grant_challenges;
     mod postgres_cluster;
+    mod proofs;
     mod requests;
     mod retention;
     mod sessions;

@@ -1,0 +1,44 @@
+//! Which client a DPoP key belongs to, as long as it is in use.
+
+use time::OffsetDateTime;
+
+use crate::{Error, Transaction};
+
+/// Whether a key may be used by a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOwner {
+    /// It is the client's, from now on or since before.
+    Client,
+    /// Another client used it and it has not expired since.
+    Another,
+}
+
+/// Notes that a client used a key, until `expires_at`.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn record_use(
+    transaction: &mut Transaction,
+    jkt: &str,
+    client_id: &str,
+    expires_at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<KeyOwner, Error> {
+    let written = sqlx::query(
+        "INSERT INTO dpop_key (jkt, client_id, expires_at) VALUES ($1, $2, $3)
+         ON CONFLICT (jkt) DO UPDATE
+             SET client_id = excluded.client_id, expires_at = excluded.expires_at
+             WHERE dpop_key.client_id = excluded.client_id OR dpop_key.expires_at <= $4",
+    )
+    .bind(jkt)
+    .bind(client_id)
+    .bind(expires_at.unix_timestamp())
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(if written.rows_affected() == 1 {
+        KeyOwner::Client
+    } else {
+        KeyOwner::Another
+    })
+}

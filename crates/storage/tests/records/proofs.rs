@@ -1,0 +1,98 @@
+use cardea_storage::dpop_key::{KeyOwner, record_use};
+use cardea_storage::retention::delete_spent_proofs_before;
+use cardea_storage::spent_jti::{Spending, spend};
+use cardea_storage::{Store, Transaction};
+
+use super::baseline::after_seconds;
+use super::databases::{committed, on_both};
+
+async fn spend_once(store: &Store, jti: &str) -> Spending {
+    committed(store, async |transaction| {
+        spend(transaction, jti, after_seconds(60)).await.unwrap()
+    })
+    .await
+}
+
+/// Attacks F4 and F9: the same `jti` again.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_parallel_uses_of_a_jti_one_is_the_first() {
+    on_both(async |store| {
+        let attempts: Vec<_> = (0..50)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { spend_once(&store, "jti").await })
+            })
+            .collect();
+        let mut first = 0;
+        for attempt in attempts {
+            if attempt.await.unwrap() == Spending::First {
+                first += 1;
+            }
+        }
+        assert_eq!(first, 1);
+        assert_eq!(spend_once(&store, "another").await, Spending::First);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_use_that_is_undone_is_no_use() {
+    on_both(async |store| {
+        let mut undone = store.begin().await.unwrap();
+        let outcome = spend(&mut undone, "jti", after_seconds(60)).await.unwrap();
+        assert_eq!(outcome, Spending::First);
+        drop(undone);
+        assert_eq!(spend_once(&store, "jti").await, Spending::First);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_belongs_to_one_client_until_it_expires() {
+    async fn used(transaction: &mut Transaction, client_id: &str, seconds: i64) -> KeyOwner {
+        let until = after_seconds(seconds + 100);
+        record_use(transaction, "jkt", client_id, until, after_seconds(seconds))
+            .await
+            .unwrap()
+    }
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            assert_eq!(used(transaction, "portal", 0).await, KeyOwner::Client);
+            assert_eq!(used(transaction, "other", 0).await, KeyOwner::Another);
+            assert_eq!(used(transaction, "portal", 50).await, KeyOwner::Client);
+            assert_eq!(used(transaction, "other", 149).await, KeyOwner::Another);
+            assert_eq!(used(transaction, "other", 150).await, KeyOwner::Client);
+            assert_eq!(used(transaction, "portal", 151).await, KeyOwner::Another);
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uses_and_keys_are_forgotten_when_they_expire() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            spend(transaction, "early", after_seconds(60))
+                .await
+                .unwrap();
+            spend(transaction, "late", after_seconds(120))
+                .await
+                .unwrap();
+            let (until, now) = (after_seconds(60), after_seconds(0));
+            record_use(transaction, "jkt", "portal", until, now)
+                .await
+                .unwrap();
+            for (seconds, gone) in [(60, 0), (61, 2)] {
+                let deleted = delete_spent_proofs_before(transaction, after_seconds(seconds)).await;
+                assert_eq!(deleted.unwrap(), gone);
+            }
+            let late = spend(transaction, "late", after_seconds(120))
+                .await
+                .unwrap();
+            assert_eq!(late, Spending::Repeated);
+        })
+        .await;
+    })
+    .await;
+}
