@@ -168,6 +168,14 @@ impl PageScript {
         let body: Value = answer.json().await?;
         let target = body.get("redirect_to").and_then(Value::as_str);
         let target = target.with_context(|| format!("refused: {status} {body}"))?;
+        self.code_at(target).await
+    }
+
+    /// The code that the server's word after a login leads to.
+    ///
+    /// # Errors
+    /// When it leads to none.
+    pub async fn code_at(&self, target: &str) -> Result<String> {
         let mut address = self.page.join(target)?;
         if address.path() != "/callback" {
             let answer = self.http.get(address.clone()).send().await?;

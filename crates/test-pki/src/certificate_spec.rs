@@ -214,6 +214,13 @@ impl CertificateSpec {
         self
     }
 
+    /// The same certificate, valid only until `not_after`.
+    #[must_use]
+    pub fn ending(mut self, not_after: OffsetDateTime) -> Self {
+        self.not_after = not_after;
+        self
+    }
+
     /// The same certificate, valid only from the day after `at`.
     #[must_use]
     pub fn not_yet_valid(mut self, at: OffsetDateTime) -> Self {

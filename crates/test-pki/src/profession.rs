@@ -49,14 +49,38 @@ const IN_TRAINING: &[(u8, &str)] = &[
 ];
 
 impl Profession {
+    /// Every profession that a card can name, first those in practice, then those in training.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let practising = PRACTISING.iter().map(|(code, _)| Self::Practising(*code));
+        practising.chain(IN_TRAINING.iter().map(|(code, _)| Self::InTraining(*code)))
+    }
+
+    /// The code in its table.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Practising(code) | Self::InTraining(code) => code,
+        }
+    }
+
+    /// The table that the code belongs to.
+    #[must_use]
+    pub fn terminology(self) -> &'static str {
+        match self {
+            Self::Practising(_) => "TRE_G15",
+            Self::InTraining(_) => "TRE_G16",
+        }
+    }
+
     /// The French label that the certificate carries as `title`.
     ///
     /// # Errors
     /// [`Error::ProfessionUnknown`] when the code is not in its table.
     pub fn title(self) -> Result<&'static str, Error> {
-        let (code, table, terminology) = match self {
-            Self::Practising(code) => (code, PRACTISING, "TRE_G15"),
-            Self::InTraining(code) => (code, IN_TRAINING, "TRE_G16"),
+        let (code, terminology) = (self.code(), self.terminology());
+        let table = match self {
+            Self::Practising(_) => PRACTISING,
+            Self::InTraining(_) => IN_TRAINING,
         };
         table
             .iter()
@@ -77,6 +101,12 @@ mod tests {
             Profession::InTraining(10).title().unwrap(),
             "Médecin en formation"
         );
+    }
+
+    #[test]
+    fn every_profession_of_the_list_has_a_label() {
+        assert_eq!(Profession::all().count(), 28);
+        assert!(Profession::all().all(|profession| profession.title().is_ok()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use cardea_card::PivSlot;
 use cardea_test_pki::{AuthorityName, CardProfile, IssuedCard};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use crate::card_image::{CardImage, KeySlot};
 use crate::error::Error;
@@ -13,6 +14,7 @@ use crate::folder_file::{
     Access, create_folder, malformed, read_certificate, read_json, read_key, replace, replace_json,
     replace_key,
 };
+use crate::pki_directory::PkiDirectory;
 use crate::reference_data::{CardMemory, Counted, MemoryStore, ReferenceData};
 
 const DESCRIPTION_FILE: &str = "card.json";
@@ -196,6 +198,16 @@ impl CardDirectory {
     #[must_use]
     pub fn memory(&self) -> DirectoryMemory {
         DirectoryMemory::new(&self.path)
+    }
+
+    /// Revokes both certificates at their issuer.
+    ///
+    /// # Errors
+    /// [`Error::FileMalformed`] when the PKI did not issue the card.
+    pub fn revoke(&self, pki: &PkiDirectory, at: OffsetDateTime) -> Result<(), Error> {
+        let issuer = self.issuer()?;
+        pki.revoke(issuer, &self.description.authentication_serial, at)?;
+        pki.revoke(issuer, &self.description.signature_serial, at)
     }
 
     /// The file that names the process which has the card inserted.

@@ -12,9 +12,11 @@ use crate::clock;
 mod card_process;
 mod insert;
 mod issue;
+mod issue_all;
 mod memory;
 mod pinentry;
 mod pki;
+mod professions;
 
 /// Virtual professional cards for tests and demonstrations. Every holder is invented, and nothing
 /// made here may be trusted by a real system.
@@ -32,6 +34,14 @@ enum Command {
     Pki(pki::PkiCommand),
     /// Make a card: two certificates of the test PKI, their keys, a PIN.
     Issue(Box<issue::IssueArguments>),
+    /// Make a card of every profession, and one in each bad state, with a list of them.
+    IssueAll(issue_all::IssueAllArguments),
+    /// List the professions that a card can name.
+    Professions {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
     /// Revoke both certificates of a card; OCSP and CRL say so at once.
     Revoke {
         /// Folder of the card.
@@ -95,6 +105,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Pki(command) => pki::run(command),
         Command::Issue(arguments) => issue::issue(&arguments),
+        Command::IssueAll(arguments) => issue_all::issue_all(&arguments),
+        Command::Professions { json } => professions::list(json),
         Command::Revoke { card, pki } => issue::revoke(&card, pki.as_deref()),
         Command::Show { card, json } => issue::show(&card, json),
         Command::Insert(arguments) => insert::insert(&arguments),

@@ -13,6 +13,8 @@
 mod card_directory;
 mod card_image;
 mod command;
+mod condition;
+mod deck;
 mod dispatch;
 mod error;
 mod fault;
@@ -31,6 +33,8 @@ pub mod vpcd;
 
 pub use card_directory::{CardDescription, CardDirectory};
 pub use card_image::{ATR_EXTENDED_LENGTH, ATR_PIV, CardImage, KeySlot};
+pub use condition::{Condition, Outcome};
+pub use deck::{DeckCard, deck};
 pub use dispatch::Applet;
 pub use error::Error;
 pub use fault::{Fault, FaultPlan, Trigger};

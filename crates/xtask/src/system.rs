@@ -40,6 +40,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Plain HTTP on loopback, or TLS from a demo CA.
     pub scheme: Scheme,
+    /// Say in tokens and on pages that nobody here is real, as is true of every card of the demo.
+    pub sandbox: bool,
     /// Who answers the PIN prompt.
     pub pin_prompt: PinPrompt,
     /// Take the well-known demo ports where they are free, so that addresses stay the same.
@@ -61,6 +63,7 @@ impl Options {
         Self {
             folder: folder.into(),
             scheme: Scheme::Http,
+            sandbox: true,
             pin_prompt: PinPrompt::Script(vec![Answer::Pin(DEFAULT_PIN.into())]),
             prefer_demo_ports: false,
             authority_key: "p256".into(),

@@ -8,7 +8,7 @@ use cardea_test_pki::{
     StructureIdentifier,
 };
 use cardea_virtual_card::{
-    CardDirectory, DEFAULT_PIN, DEFAULT_PUK, PkiDirectory, ReferenceData, settings_for,
+    CardDirectory, Condition, DEFAULT_PIN, DEFAULT_PUK, PkiDirectory, ReferenceData, settings_for,
 };
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -85,12 +85,8 @@ pub(crate) struct IssueArguments {
     /// Card number, <issuer 10 digits>/<card 10 digits> [default: a random one].
     #[arg(long)]
     card_number: Option<String>,
-    /// Make certificates that ended yesterday.
-    #[arg(long, conflicts_with = "not_yet_valid")]
-    expired: bool,
-    /// Make certificates that begin tomorrow.
-    #[arg(long)]
-    not_yet_valid: bool,
+    #[command(flatten)]
+    condition: ConditionArguments,
     /// Folder of the PKI; made when it does not exist [default: `pki` beside the card's folder].
     #[arg(long)]
     pki: Option<PathBuf>,
@@ -100,6 +96,48 @@ pub(crate) struct IssueArguments {
     /// Print one JSON document about the card, PIN included.
     #[arg(long)]
     json: bool,
+}
+
+/// The card's state; a good card without any of these.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct ConditionArguments {
+    /// Make certificates that ended yesterday.
+    #[arg(long)]
+    expired: bool,
+    /// Make certificates that begin tomorrow.
+    #[arg(long)]
+    not_yet_valid: bool,
+    /// Make certificates that end in so many days.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+    expires_in_days: Option<u16>,
+    /// Revoke both certificates at once.
+    #[arg(long)]
+    revoked: bool,
+    /// Leave the PIN no try.
+    #[arg(long)]
+    blocked_pin: bool,
+}
+
+impl ConditionArguments {
+    fn condition(&self) -> Condition {
+        match self {
+            Self { expired: true, .. } => Condition::Expired,
+            Self {
+                not_yet_valid: true,
+                ..
+            } => Condition::NotYetValid,
+            Self {
+                expires_in_days: Some(days),
+                ..
+            } => Condition::ExpiresIn { days: *days },
+            Self { revoked: true, .. } => Condition::Revoked,
+            Self {
+                blocked_pin: true, ..
+            } => Condition::BlockedPin,
+            _ => Condition::Good,
+        }
+    }
 }
 
 /// Issues a card into a folder.
@@ -118,14 +156,8 @@ pub(crate) fn issue(arguments: &IssueArguments) -> anyhow::Result<()> {
         at,
     );
     let pki = PkiDirectory::open_or_init(&pki_path, &settings)?;
-    let card = pki.issue_card(&profile, at, |spec| {
-        if arguments.expired {
-            *spec = spec.clone().expired(at);
-        } else if arguments.not_yet_valid {
-            *spec = spec.clone().not_yet_valid(at);
-        }
-    })?;
-    let directory = CardDirectory::create(&arguments.out, &profile, &card, (pin, puk))?;
+    let condition = arguments.condition.condition();
+    let directory = condition.issue(&pki, &arguments.out, &profile, (pin, puk), at)?;
     let description = directory.description();
     if arguments.json {
         let mut document = serde_json::to_value(description)?;
@@ -152,12 +184,11 @@ pub(crate) fn issue(arguments: &IssueArguments) -> anyhow::Result<()> {
 pub(crate) fn revoke(card: &Path, pki: Option<&Path>) -> anyhow::Result<()> {
     let directory = open_card(card)?;
     let pki = open_pki(&pki_beside(card, pki))?;
-    let (issuer, description) = (directory.issuer()?, directory.description());
-    pki.revoke(issuer, &description.authentication_serial, now())?;
-    pki.revoke(issuer, &description.signature_serial, now())?;
+    directory.revoke(&pki, now())?;
     say(&format!(
-        "revoked the card {} ({issuer})",
-        description.card_number
+        "revoked the card {} ({})",
+        directory.description().card_number,
+        directory.issuer()?
     ))
 }
 
@@ -228,7 +259,7 @@ fn profile(arguments: &IssueArguments) -> anyhow::Result<CardProfile> {
     })
 }
 
-fn card_key(option: KeyOption) -> anyhow::Result<KeyKind> {
+pub(super) fn card_key(option: KeyOption) -> anyhow::Result<KeyKind> {
     if option == KeyOption::Rsa4096 {
         bail!("--key: a PIV card holds rsa2048 or p256 keys");
     }

@@ -118,6 +118,19 @@ impl Card {
         process::capture(&mut command).map(drop)
     }
 
+    /// Makes a card of every profession and one in each bad state into the folder `name` beside
+    /// this card's, and gives the list of them as JSON.
+    ///
+    /// # Errors
+    /// When `cardea-vcard issue-all` fails.
+    pub fn issue_all(&self, name: &str) -> Result<String> {
+        let mut command = Command::new(&self.program);
+        command.args(["issue-all", "--key", "p256", "--json", "--pki"]);
+        command.arg(&self.pki).arg("--out");
+        command.arg(self.folder.with_file_name(name));
+        process::capture(&mut command)
+    }
+
     /// Plugs the card in.
     ///
     /// # Errors

@@ -40,7 +40,8 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
         }
     };
     Ok(format!(
-        "issuer = \"{issuer}\"\nlisten = \"{listen}\"\nagent_url = \"{agent}\"\n{clients_file}\n\
+        "issuer = \"{issuer}\"\nlisten = \"{listen}\"\nagent_url = \"{agent}\"\nsandbox = {sandbox}\n\
+         {clients_file}\n\
          [database]\nurl = \"sqlite://cardea.sqlite\"\n\n{tls}\
          [keys]\ndir = {keys}\nchallenge_key = {challenge_key}\n\
          challenge_list = {challenge_list}\n\n\
@@ -56,6 +57,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
         issuer = addresses.issuer(),
         listen = addresses.server_listen(),
         agent = addresses.agent_url(),
+        sandbox = options.sandbox,
         tls = tls(options),
         keys = text(&keys_folder(folder).join("tokens")),
         challenge_key = text(&keys_folder(folder).join("challenge-key.pem")),
