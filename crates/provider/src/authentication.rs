@@ -3,20 +3,27 @@
 //! [`steps`] reads as a list; each step has a file of its own and returns the evidence that the
 //! next one needs.
 
+mod check_addressee;
 mod check_algorithm;
 mod check_origin;
 mod check_policy;
 mod check_profile;
 mod check_revocation;
 mod check_shape;
+mod grant;
+mod judge_again;
 mod map_subject;
+mod new_session;
 mod redeem_challenge;
+mod redeem_grant_challenge;
 mod refusal;
 mod steps;
 mod validate_path;
 mod verify_signatures;
 
 pub(crate) use check_policy::check_card;
+pub(crate) use judge_again::{JudgedAgain, judge_again};
+pub(crate) use grant::GrantAttempt;
 pub use refusal::{AuthenticationError, PublicRefusal};
 
 use cardea_assertion::Error as AssertionError;
@@ -61,11 +68,13 @@ impl Provider {
         revocation_source: &dyn RevocationSource,
     ) -> Result<PendingSession, AuthenticationError> {
         let now = self.now();
-        let judged = steps::judge(self, attempt, revocation_source, now).await;
+        let judged = steps::judge_login(self, attempt, revocation_source, now).await;
         let opened = match judged {
-            Ok(authenticated) => map_subject::open_session(self, &authenticated, now)
-                .await
-                .map_err(Stop::proven),
+            Ok((challenge, authenticated)) => {
+                map_subject::open_session(self, &challenge, &authenticated, now)
+                    .await
+                    .map_err(Stop::proven)
+            }
             Err(stop) => Err(stop),
         };
         match opened {

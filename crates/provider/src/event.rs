@@ -193,9 +193,6 @@ pub enum EventKind {
         codes_revoked: u64,
         /// Access tokens that died with it.
         grants_revoked: u64,
-        /// Families of refresh tokens that died with it.
-        #[serde(skip_serializing_if = "is_zero")]
-        families_revoked: u64,
     },
     /// A running server gave something to a client before it knew that the client was taken out.
     ClientHoldingsEnded {

@@ -1,4 +1,4 @@
-//! Step 5b: the card's profile lists the algorithm that the assertion is signed with.
+//! Step 5b: the card's profile lists the algorithm that the card signed with.
 //!
 //! Which profile it is, the trust anchor says; until the path was validated, every algorithm that
 //! one of the configured profiles lists was taken. A country's cards must not bring in the
@@ -12,7 +12,7 @@ pub(super) fn check_algorithm(
     signatures: &SignaturesVerified,
     validated: &PathValidated<'_>,
 ) -> Result<(), Error> {
-    let algorithm = signatures.assertion.algorithm().as_str();
+    let algorithm = signatures.algorithm.as_str();
     let listed = validated.rules.profile.signature_algorithms();
     match listed.iter().any(|name| name == algorithm) {
         true => Ok(()),

@@ -3,21 +3,21 @@
 //! A look-alike site that relays our challenge in real time fails here: the agent learned the
 //! origin from the browser, and it stands inside the signed bytes.
 
-use cardea_assertion::Error as AssertionError;
+use cardea_assertion::{AssertionClaims, Error as AssertionError};
 
 use crate::authentication::check_shape::Shaped;
 use crate::authentication::redeem_challenge::ChallengeRedeemed;
 use crate::{Error, Provider};
 
-/// An assertion addressed to this login; who signed it is not known yet.
-pub(super) struct Addressed<'a>(pub(super) Shaped<'a>);
+/// A statement addressed to this login or grant; who signed it is not known yet.
+pub(super) struct Addressed<'a, C>(pub(super) Shaped<'a, C>);
 
 pub(super) fn check_origin<'a>(
     provider: &Provider,
     challenge: &ChallengeRedeemed,
-    shaped: Shaped<'a>,
-) -> Result<Addressed<'a>, Error> {
-    let claims = shaped.assertion.claims();
+    shaped: Shaped<'a, AssertionClaims>,
+) -> Result<Addressed<'a, AssertionClaims>, Error> {
+    let claims = shaped.statement.claims();
     if claims.aud != provider.issuer.as_str() {
         return Err(AssertionError::AudienceMismatch.into());
     }

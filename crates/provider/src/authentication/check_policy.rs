@@ -1,10 +1,9 @@
-//! Step 8: this provider and this client let this card in, at the level that was asked for.
+//! Step 8: this provider and this client let this card in, at the level that it reached.
 
 use cardea_assertion::UserVerification;
 use cardea_oauth2_types::Acr;
 use cardea_pki::ProfessionalIdentity;
 
-use crate::authentication::redeem_challenge::ChallengeRedeemed;
 use crate::authentication::verify_signatures::SignaturesVerified;
 use crate::client::CardAcceptance;
 use crate::{Error, Provider};
@@ -16,24 +15,17 @@ pub(super) struct PolicyMet {
 
 pub(super) fn check_policy(
     provider: &Provider,
-    challenge: &ChallengeRedeemed,
+    client_id: &str,
     signatures: &SignaturesVerified,
     identity: &ProfessionalIdentity,
 ) -> Result<PolicyMet, Error> {
-    let acr = reached(signatures.assertion.claims().uv);
+    let acr = reached(signatures.user_verification);
     if !acr.satisfies(provider.user_verification.weakest_acr()) {
         return Err(Error::UserVerificationInsufficient);
     }
-    if challenge
-        .parameters
-        .acr
-        .is_some_and(|asked| !acr.satisfies(asked))
-    {
-        return Err(Error::AcrUnmet);
-    }
     let client = provider
         .clients
-        .find(challenge.client_id())
+        .find(client_id)
         .ok_or(Error::ClientUnknown)?;
     check_card(&client.cards, identity)?;
     Ok(PolicyMet { acr })

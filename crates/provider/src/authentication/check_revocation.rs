@@ -1,11 +1,10 @@
 //! Step 6: no certificate of the path is revoked. The only step that asks the outside world.
 
 use cardea_pki::revocation::{RevocationGood, check_revocation as decide};
-use cardea_pki::{Error as PkiError, ValidatedPath};
+use cardea_pki::{Certificate, Error as PkiError, ValidatedPath};
 use time::OffsetDateTime;
 
 use crate::authentication::validate_path::PathValidated;
-use crate::authentication::verify_signatures::SignaturesVerified;
 use crate::config::CardRules;
 use crate::event::{EvidenceUsed, GraceUsed};
 use crate::{Error, EvidenceRequest, RevocationSource};
@@ -22,7 +21,7 @@ pub(super) struct RevocationChecked {
 /// who issued the card may have been certified by another as well. Later steps go by the path that
 /// is returned.
 pub(super) async fn check_revocation<'a>(
-    signatures: &SignaturesVerified,
+    extra: &[Certificate],
     validated: PathValidated<'a>,
     source: &dyn RevocationSource,
     now: OffsetDateTime,
@@ -35,7 +34,7 @@ pub(super) async fn check_revocation<'a>(
     let other = validated.known_paths.other_path(
         &validated.path,
         &refusal,
-        &signatures.extra,
+        extra,
         &rules.trust_store,
         &rules.path_policy,
     );

@@ -1,23 +1,24 @@
-//! Step 1: size and form of the assertion. Nothing in it is believed.
+//! Step 1: size and form of what the card signed. Nothing in it is believed.
 //!
-//! The attestation is read with the signatures: an assertion that names a challenge spends it,
+//! The attestation is read with the signatures: a statement that names a challenge spends it,
 //! whatever comes along with it.
 
-use cardea_assertion::UnverifiedAssertion;
+use cardea_assertion::{CardStatement, UnverifiedStatement};
 
 use crate::Error;
-use crate::authentication::LoginAttempt;
 
-/// An assertion of the right form, and what came along with it.
-pub(super) struct Shaped<'a> {
-    pub(super) assertion: UnverifiedAssertion<'a>,
+/// A statement of the right form, and what came along with it.
+pub(super) struct Shaped<'a, C> {
+    pub(super) statement: UnverifiedStatement<'a, C>,
     pub(super) attestation: &'a str,
 }
 
-pub(super) fn check_shape(attempt: LoginAttempt<'_>) -> Result<Shaped<'_>, Error> {
-    let assertion = UnverifiedAssertion::parse(attempt.assertion)?;
+pub(super) fn check_shape<'a, C: CardStatement>(
+    statement: &'a str,
+    attestation: &'a str,
+) -> Result<Shaped<'a, C>, Error> {
     Ok(Shaped {
-        assertion,
-        attestation: attempt.attestation,
+        statement: UnverifiedStatement::parse(statement)?,
+        attestation,
     })
 }

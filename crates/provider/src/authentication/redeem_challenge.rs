@@ -30,10 +30,10 @@ impl ChallengeRedeemed {
 pub(super) async fn redeem_challenge(
     provider: &Provider,
     attempt: LoginAttempt<'_>,
-    shaped: &Shaped<'_>,
+    shaped: &Shaped<'_, AssertionClaims>,
     now: OffsetDateTime,
 ) -> Result<ChallengeRedeemed, Error> {
-    let claims = shaped.assertion.claims();
+    let claims = shaped.statement.claims();
     let mut transaction = provider.store.begin().await?;
     let redemption = redeem(&mut transaction, &claims.jti, now).await?;
     let judged = judge(&mut transaction, attempt, claims, redemption, now).await;

@@ -16,6 +16,8 @@ pub(super) struct Stop {
     pub(super) proof: SignatureProof,
     /// The registered client that the login is for, once that is known.
     pub(super) client_id: Option<String>,
+    /// Whether a challenge of ours was named, and is spent by now.
+    pub(super) spent: bool,
 }
 
 impl Stop {
@@ -24,6 +26,7 @@ impl Stop {
             error,
             proof: SignatureProof::Missing,
             client_id: None,
+            spent: false,
         }
     }
 
@@ -32,6 +35,14 @@ impl Stop {
             error,
             proof: SignatureProof::Given,
             client_id: None,
+            spent: true,
+        }
+    }
+
+    pub(super) fn after_spending(self) -> Self {
+        Self {
+            spent: true,
+            ..self
         }
     }
 

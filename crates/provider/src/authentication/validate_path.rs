@@ -1,9 +1,8 @@
 //! Step 5: the certificate leads to a trust anchor of ours, now (RFC 5280 section 6).
 
-use cardea_pki::{Error as PkiError, KnownPaths, ValidatedPath};
+use cardea_pki::{Certificate, Error as PkiError, KnownPaths, ValidatedPath};
 use time::OffsetDateTime;
 
-use crate::authentication::verify_signatures::SignaturesVerified;
 use crate::config::CardRules;
 use crate::{Error, Provider};
 
@@ -18,14 +17,15 @@ pub(super) struct PathValidated<'a> {
 /// A card seen before costs a look-up, as long as nothing that its path rests on has changed.
 pub(super) fn validate_path<'a>(
     provider: &'a Provider,
-    signatures: &SignaturesVerified,
+    certificate: &Certificate,
+    extra: &[Certificate],
     now: OffsetDateTime,
 ) -> Result<PathValidated<'a>, Error> {
     let mut refused = None;
     for (rules, known_paths) in provider.card_rules.iter().zip(&provider.known_paths) {
         let validated = known_paths.validate_certificate(
-            &signatures.certificate,
-            &signatures.extra,
+            certificate,
+            extra,
             &rules.trust_store,
             &rules.path_policy,
             now,

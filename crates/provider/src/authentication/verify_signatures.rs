@@ -1,37 +1,42 @@
-//! Step 4: the card's key signed the assertion, and the agent's instance key countersigned it.
+//! Step 4: the card's key signed the statement, and the agent's instance key countersigned it.
 //!
 //! Whose key the card's is, nobody knows before the next step.
 
-use cardea_assertion::{InstanceThumbprint, VerifiedAssertion, verify_attestation};
+use cardea_assertion::{CardStatement, InstanceThumbprint, UserVerification, verify_attestation};
+use cardea_jose::Algorithm;
 use cardea_pki::Certificate;
 
 use crate::authentication::check_origin::Addressed;
 use crate::{Error, Provider};
 
-/// Both signatures hold.
+/// Both signatures hold. What the later steps need is the same for a login and a grant.
 pub(super) struct SignaturesVerified {
-    pub(super) assertion: VerifiedAssertion,
+    pub(super) algorithm: Algorithm,
+    pub(super) user_verification: UserVerification,
+    pub(super) presence_jkt: String,
     pub(super) instance: InstanceThumbprint,
     pub(super) certificate: Certificate,
     /// What the signer sent along: candidates for the path, never trusted.
     pub(super) extra: Vec<Certificate>,
 }
 
-pub(super) fn verify_signatures(
+pub(super) fn verify_signatures<C: CardStatement>(
     provider: &Provider,
-    addressed: Addressed<'_>,
+    addressed: Addressed<'_, C>,
 ) -> Result<SignaturesVerified, Error> {
     let Addressed(shaped) = addressed;
-    let certificate = Certificate::parse(shaped.assertion.leaf_certificate_der())?;
-    let extra = shaped.assertion.chain_der().iter();
+    let certificate = Certificate::parse(shaped.statement.leaf_certificate_der())?;
+    let extra = shaped.statement.chain_der().iter();
     let extra = extra
         .map(|der| Certificate::parse(der))
         .collect::<Result<Vec<_>, _>>()?;
     let key = certificate.public_key().clone();
-    let assertion = shaped.assertion.verify(key, &provider.card_algorithms)?;
-    let instance = verify_attestation(shaped.attestation, &assertion)?;
+    let statement = shaped.statement.verify(key, &provider.card_algorithms)?;
+    let instance = verify_attestation(shaped.attestation, &statement)?;
     Ok(SignaturesVerified {
-        assertion,
+        algorithm: statement.algorithm(),
+        user_verification: statement.claims().user_verification(),
+        presence_jkt: statement.claims().presence_jkt().to_owned(),
         instance,
         certificate,
         extra,

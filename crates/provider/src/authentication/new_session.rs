@@ -1,0 +1,117 @@
+//! Last: the person becomes a subject, and what the card signed a session that waits for its
+//! presence key. A login and a card grant do the same here, in a transaction of the caller's.
+
+use cardea_jose::{random_base64url, sha256_base64url};
+use cardea_storage::agent_instance::{InstanceUse, record_use};
+use cardea_storage::session::{Session, SessionState};
+use cardea_storage::subject::{PersonId, load_or_create};
+use cardea_storage::{Transaction, session};
+use time::OffsetDateTime;
+
+use crate::authentication::steps::Authenticated;
+use crate::event::{Event, EventKind, EvidenceUsed};
+use crate::secret::RANDOM_BYTES;
+use crate::{Error, Provider};
+
+/// What an accepted statement of a card puts on record.
+pub(super) struct Accepted {
+    pub(super) acr: &'static str,
+    pub(super) instance_jkt: String,
+    pub(super) card_rules: String,
+    pub(super) revocation: EvidenceUsed,
+}
+
+impl Authenticated {
+    pub(super) fn accepted(&self) -> Accepted {
+        Accepted {
+            acr: self.policy.acr.as_str(),
+            instance_jkt: self.signatures.instance.as_str().to_owned(),
+            card_rules: self.card_rules.clone(),
+            revocation: self.revocation.card,
+        }
+    }
+}
+
+/// The person is the number in its register, never the card: a renewed card is the same person.
+/// Test cards live in registers of their own, whatever the operator trusts.
+pub(super) async fn find_subject(
+    transaction: &mut Transaction,
+    authenticated: &Authenticated,
+    now: OffsetDateTime,
+) -> Result<String, Error> {
+    let person = PersonId {
+        scheme: &authenticated.register,
+        value: &authenticated.identity.subject_id,
+    };
+    let sub_if_new = random_base64url(RANDOM_BYTES)?;
+    Ok(load_or_create(transaction, person, &sub_if_new, now).await?)
+}
+
+/// Stores a session that waits for its presence key, and its card, to be looked at again.
+pub(super) async fn insert_session(
+    provider: &Provider,
+    transaction: &mut Transaction,
+    authenticated: &Authenticated,
+    sub: String,
+    now: OffsetDateTime,
+) -> Result<Session, Error> {
+    let signatures = &authenticated.signatures;
+    let identity =
+        serde_json::to_string(&authenticated.identity).map_err(Error::StoredValueUnreadable)?;
+    let session = Session {
+        id: random_base64url(RANDOM_BYTES)?,
+        sub,
+        identity,
+        card_sha256: sha256_base64url(signatures.certificate.der()),
+        instance_jkt: signatures.instance.as_str().to_owned(),
+        presence_jkt: signatures.presence_jkt.clone(),
+        acr: authenticated.policy.acr.as_str().to_owned(),
+        revocation_age: Some(authenticated.revocation.card.age_seconds),
+        state: SessionState::Pending,
+        cookie: None,
+        authenticated_at: now,
+        present_at: None,
+        used_at: now,
+    };
+    session::insert(transaction, &session)
+        .await
+        .map_err(|error| match error {
+            // Session ids are random; presence keys must be fresh.
+            cardea_storage::Error::Conflict => Error::PresenceKeyReused,
+            other => other.into(),
+        })?;
+    provider
+        .keep_card(
+            transaction,
+            &session.id,
+            &signatures.certificate,
+            &signatures.extra,
+            now,
+        )
+        .await?;
+    Ok(session)
+}
+
+/// Puts the acceptance on record, with what it rests on and whether the workstation is new to the
+/// person. `event` ties each to its login or client.
+pub(super) async fn record_accepted(
+    provider: &Provider,
+    transaction: &mut Transaction,
+    authenticated: &Authenticated,
+    session: &Session,
+    (accepted, event): (EventKind, impl Fn(EventKind) -> Event),
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    provider.record(transaction, event(accepted)).await?;
+    if let Some(grace) = authenticated.revocation.grace {
+        let grace = EventKind::RevocationGraceUsed(grace);
+        provider.record(transaction, event(grace)).await?;
+    }
+    let instance_use = record_use(transaction, &session.sub, &session.instance_jkt, now).await?;
+    if instance_use == InstanceUse::First {
+        let instance_jkt = session.instance_jkt.clone();
+        let first = EventKind::AgentInstanceFirstUsed { instance_jkt };
+        provider.record(transaction, event(first)).await?;
+    }
+    Ok(())
+}
