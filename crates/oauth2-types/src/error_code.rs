@@ -33,12 +33,20 @@ pub enum ErrorCode {
     LoginRequired,
     /// `prompt=none` and interaction would be needed.
     InteractionRequired,
+    /// `prompt=none` and the person would have to consent.
+    ConsentRequired,
     /// The requested `acr` can't be reached (OIDC Unmet Authentication Requirements 1.0).
     UnmetAuthenticationRequirements,
     /// `request` is not offered.
     RequestNotSupported,
     /// `request_uri` is not offered.
     RequestUriNotSupported,
+    /// The request object is unusable or unproven (RFC 9101 section 7).
+    InvalidRequestObject,
+    /// The `request_uri` leads to no request of this client (RFC 9101 section 7).
+    InvalidRequestUri,
+    /// The resource server is unknown or not allowed (RFC 8707 section 2).
+    InvalidTarget,
     /// The access token is absent, spent or wrong (RFC 6750 section 3.1).
     InvalidToken,
     /// The access token lacks a scope (RFC 6750 section 3.1).
@@ -66,9 +74,13 @@ impl ErrorCode {
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::LoginRequired => "login_required",
             Self::InteractionRequired => "interaction_required",
+            Self::ConsentRequired => "consent_required",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InvalidDpopProof => "invalid_dpop_proof",

@@ -4,6 +4,8 @@ use crate::Error;
 
 /// Longest value of one parameter, in bytes; an `id_token_hint` is the longest honest one.
 pub const PARAMETER_BYTES_MAX: usize = 4096;
+/// Longest request object, which holds all other parameters.
+const REQUEST_OBJECT_BYTES_MAX: usize = 16 * 1024;
 /// Most parameters in one request.
 pub const PARAMETERS_MAX: usize = 64;
 /// Most values of a parameter that may stand several times.
@@ -48,6 +50,15 @@ macro_rules! parameters {
                 }
                 $(parsed.$field = parsed.$field.filter(|value| !value.is_empty());)*
                 Ok(parsed)
+            }
+
+            /// The parameters as name/value pairs, so that they can be stored and read back.
+            #[must_use]
+            pub fn to_pairs(&self) -> Vec<(&'static str, &str)> {
+                let mut pairs = Vec::new();
+                $(pairs.extend(self.$field.as_deref().map(|value| (stringify!($field), value)));)*
+                $($(pairs.extend(self.$many.iter().map(|value| (stringify!($many), value.as_str())));)*)?
+                pairs
             }
         }
 
@@ -94,7 +105,11 @@ pub(crate) fn push(
 }
 
 fn check(name: &'static str, value: &str) -> Result<(), Error> {
-    if value.len() > PARAMETER_BYTES_MAX {
+    let bytes_max = match name {
+        "request" => REQUEST_OBJECT_BYTES_MAX,
+        _ => PARAMETER_BYTES_MAX,
+    };
+    if value.len() > bytes_max {
         return Err(Error::ParameterTooLong { name });
     }
     if value.chars().any(char::is_control) {

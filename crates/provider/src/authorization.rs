@@ -2,24 +2,33 @@
 //!
 //! [`steps`] reads as a list; each step has a file of its own.
 
+mod asked;
 mod check_acr;
 mod check_client;
 mod check_pkce;
 mod check_prompt;
 mod check_redirect_uri;
-mod check_request_object;
+mod check_resource;
+mod check_response_mode;
 mod check_response_type;
 mod check_scope;
 mod complete;
+mod consent;
+mod push;
 mod request;
+mod request_object;
 pub(crate) mod respond;
 mod silent;
 mod steps;
 
 pub use complete::CompletedAuthorization;
+pub use consent::{ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum};
+pub use push::PushedAuthorization;
 pub use request::LoginPage;
+pub use respond::AuthorizationResponse;
 pub use steps::BegunAuthorization;
 
+pub(crate) use steps::spend_pushed;
 pub(crate) use request::{StoredParameters, is_browser_of, load_request};
 
 use crate::Error;
@@ -32,8 +41,8 @@ pub enum AuthorizationError {
     Page(Error),
     /// The client learns the refusal at its redirect URI.
     Redirect {
-        /// Where to send the browser: the redirect URI with `error`, `state` and `iss`.
-        location: String,
+        /// What to send the client: `error`, `state` and `iss`.
+        response: AuthorizationResponse,
         /// The OAuth name of the refusal.
         error: ErrorCode,
         /// The precise refusal, for the log.

@@ -13,8 +13,8 @@ use cardea_storage::{Store, session};
 use time::OffsetDateTime;
 
 use crate::{
-    CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, Provider, ProviderConfig,
-    ProviderKeys, StoredEvents, UserVerificationPolicy,
+    CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules,
+    Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
 };
 
 struct StoppedClock;
@@ -47,6 +47,8 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
         card_rules: vec![rules],
         lifetimes: Lifetimes::default(),
         user_verification: UserVerificationPolicy::PinNow,
+        authorization_rules: crate::config::AuthorizationRules::default(),
+        mass_loss: MassLossBounds::default(),
         sandbox: false,
     };
     let keys = ProviderKeys {

@@ -45,7 +45,7 @@ impl Provider {
             client_id: client.client_id.clone(),
             client_name: client.name.clone(),
             scope: parameters.scope,
-            acr: parameters.acr.map(|acr| acr.as_str().to_owned()),
+            acr: parameters.acr.weakest.map(|acr| acr.as_str().to_owned()),
             browser: SecretDigest::of(login_cookie).as_str().to_owned(),
         };
         let compact = challenge.sign(&self.keys.challenge_key)?;

@@ -5,7 +5,7 @@ use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{PathPolicy, RevocationPolicy, TrustStore};
 use time::Duration;
 
-use crate::{Client, Issuer};
+use crate::{Client, Demand, Issuer};
 
 /// Everything that a provider is built from, apart from keys and storage.
 #[derive(Debug)]
@@ -20,9 +20,42 @@ pub struct ProviderConfig {
     pub lifetimes: Lifetimes,
     /// Which kinds of PIN entry count.
     pub user_verification: UserVerificationPolicy,
+    /// What every authorization request must do, and how many may wait.
+    pub authorization_rules: AuthorizationRules,
+    /// How many silent agents at once are our own fault.
+    pub mass_loss: MassLossBounds,
     /// A service for trying things out: it takes test cards alone, and says so in every token and
     /// on every page.
     pub sandbox: bool,
+    /// How clients prove themselves and their keys.
+    pub proof_rules: ProofRules,
+}
+
+/// What is asked of client assertions and DPoP proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProofRules {
+    /// Which `aud` a client assertion may have.
+    pub assertion_audience: AssertionAudience,
+    /// Whether DPoP proofs must carry a nonce of ours.
+    pub dpop_nonce: DpopNonceUse,
+}
+
+/// When silence is taken for a fault of ours, and ends nobody (docs/adr/0014).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MassLossBounds {
+    /// At least so many sessions fall silent together …
+    pub sessions_min: u32,
+    /// … and more than this share of the live ones, in percent.
+    pub percent: u32,
+}
+
+impl Default for MassLossBounds {
+    fn default() -> Self {
+        Self {
+            sessions_min: 5,
+            percent: 25,
+        }
+    }
 }
 
 /// How certificates that lead to one set of trust anchors are judged.
@@ -40,6 +73,25 @@ pub struct CardRules {
     pub profile: Profile,
     /// Which cards of the profile are accepted.
     pub profile_policy: ProfilePolicy,
+}
+
+/// What every authorization request must do, and how many may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthorizationRules {
+    /// Whether every client must push its requests (RFC 9126 section 5).
+    pub pushed_authorization_requests: Demand,
+    /// Pushed requests of one client that may wait at a time for their browsers.
+    pub pushed_requests_of_client_max: u32,
+}
+
+impl Default for AuthorizationRules {
+    fn default() -> Self {
+        Self {
+            pushed_authorization_requests: Demand::Optional,
+            // Fifty logins a second, each waiting its 90 seconds.
+            pushed_requests_of_client_max: 4500,
+        }
+    }
 }
 
 /// The weakest user verification that this provider lets in at all.
@@ -72,6 +124,10 @@ impl UserVerificationPolicy {
 pub struct Lifetimes {
     /// The login page, from the browser's arrival to the code.
     pub authorization_request: Duration,
+    /// A pushed request, until its browser arrives (RFC 9126 section 2.2).
+    pub pushed_authorization_request: Duration,
+    /// A person's yes to a client that asks each person once.
+    pub consent: Duration,
     /// A challenge: long enough to find the card and type a PIN.
     pub challenge: Duration,
     /// An authorization code (RFC 6749 section 4.1.2: ten minutes at most).
@@ -88,8 +144,16 @@ pub struct Lifetimes {
     pub session_idle: Duration,
     /// A session, whatever happens.
     pub session_absolute: Duration,
+    /// Between two proofs of an agent.
+    pub presence_interval: Duration,
     /// A session whose agent is silent.
     pub presence_grace: Duration,
+    /// The same while many agents are silent at once: they have so long to come back.
+    pub mass_loss_grace: Duration,
+    /// Between two looks at the card of an open session: is it revoked, has it expired?
+    pub session_recheck: Duration,
+    /// How long a client is tried that cannot be told that a session is over.
+    pub logout_retry: Duration,
     /// How long ended records are kept, so that a late replay is told from a guess.
     pub retention: Duration,
 }
@@ -98,6 +162,8 @@ impl Default for Lifetimes {
     fn default() -> Self {
         Self {
             authorization_request: Duration::minutes(10),
+            pushed_authorization_request: Duration::seconds(90),
+            consent: Duration::days(365),
             challenge: Duration::seconds(120),
             authorization_code: Duration::seconds(60),
             access_token: Duration::seconds(120),
@@ -106,7 +172,11 @@ impl Default for Lifetimes {
             session_pending: Duration::seconds(60),
             session_idle: Duration::minutes(30),
             session_absolute: Duration::hours(4),
+            presence_interval: Duration::seconds(10),
             presence_grace: Duration::seconds(30),
+            mass_loss_grace: Duration::minutes(15),
+            session_recheck: Duration::minutes(15),
+            logout_retry: Duration::hours(24),
             retention: Duration::hours(24),
         }
     }

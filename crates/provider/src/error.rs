@@ -216,6 +216,15 @@ pub enum Error {
     #[error("the token is missing")]
     TokenMissing,
 
+    #[error("the assertion or the attestation of a card grant is missing")]
+    CardGrantAssertionMissing,
+    #[error("the card grant confirms another key than the DPoP proof was made by")]
+    CardGrantKeyMismatch,
+    #[error("the presence key of a card grant did not answer in time")]
+    CardGrantPresenceMissing,
+    #[error("the client has too many challenges that nobody has answered")]
+    CardGrantChallengeLimitReached,
+
     #[error("the access token is not a valid one of this issuer")]
     AccessTokenInvalid,
     #[error("the access token has expired")]
@@ -242,6 +251,8 @@ pub enum Error {
     #[error("many agents are silent at once")]
     MassPresenceLoss,
 
+    #[error(transparent)]
+    CardGrant(crate::card_grant::CardGrantRefusal),
     #[error(transparent)]
     Parameters(#[from] cardea_oauth2_types::Error),
     #[error(transparent)]
@@ -386,6 +397,12 @@ names! {
         Self::RefreshTokenSessionEnded => "provider.refresh_token_session_ended", InvalidGrant;
         Self::RefreshTokenPresenceLost => "provider.refresh_token_presence_lost", InvalidGrant;
         Self::TokenMissing => "provider.token_missing", InvalidRequest;
+        Self::CardGrantAssertionMissing =>
+            "provider.card_grant_assertion_missing", InvalidRequest;
+        Self::CardGrantKeyMismatch => "provider.card_grant_key_mismatch", InvalidGrant;
+        Self::CardGrantPresenceMissing => "provider.card_grant_presence_missing", InvalidGrant;
+        Self::CardGrantChallengeLimitReached =>
+            "provider.card_grant_challenge_limit_reached", TemporarilyUnavailable;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;
         Self::AccessTokenRevoked => "provider.access_token_revoked", InvalidToken;
@@ -404,6 +421,7 @@ names! {
         Self::StoredValueUnreadable(_) => "provider.stored_value_unreadable", ServerError;
     }
     passed_on {
+        CardGrant, InvalidGrant;
         Parameters, InvalidRequest;
         Assertion, AccessDenied;
         Pki, AccessDenied;

@@ -68,6 +68,20 @@ pub enum EventKind {
         #[serde(skip)]
         code: &'static str,
     },
+    /// A client has pushed an authorization request.
+    AuthorizationPushed {
+        /// Whether it came in a signed request object.
+        signed: bool,
+    },
+    /// The person agreed to what the consent page named.
+    ConsentGiven {
+        /// The names of the claims, parted by spaces.
+        covered: String,
+        /// Whether she is not asked again.
+        remembered: bool,
+    },
+    /// The person refused what the consent page named.
+    ConsentRefused {},
     /// A card assertion was refused.
     LoginRefused {
         /// Stable code: the precise one, which the browser never sees.
@@ -276,6 +290,9 @@ impl EventKind {
         match self {
             Self::AuthorizationBegun {} => "authorization.begun",
             Self::AuthorizationRefused { .. } => "authorization.refused",
+            Self::AuthorizationPushed { .. } => "authorization.pushed",
+            Self::ConsentGiven { .. } => "consent.given",
+            Self::ConsentRefused {} => "consent.refused",
             Self::LoginRefused { .. } => "login.refused",
             Self::LoginAccepted { .. } => "login.accepted",
             Self::CardGrantRefused { .. } => "card_grant.refused",

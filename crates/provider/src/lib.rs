@@ -31,7 +31,7 @@
 //! // … the agent's connection answers a nonce with the key of `pending.presence_jkt` …
 //! provider.accept_presence(statement, Some(nonce)).await?;
 //! let done = provider.complete_authorization(&request_id, login_cookie, None).await?;
-//! println!("303 See Other: {}", done.location);
+//! println!("303 See Other: {}", done.response.location());
 //! # Ok(())
 //! # }
 //! ```
@@ -40,7 +40,9 @@ mod authentication;
 mod authorization;
 #[cfg(test)]
 mod bare_provider;
+mod card_grant;
 mod challenge;
+mod claims;
 mod client;
 mod client_authentication;
 mod clock;
@@ -49,6 +51,7 @@ mod dpop;
 mod error;
 pub mod event;
 mod grant;
+mod introspection;
 mod issuer;
 mod keys;
 mod logout;
@@ -58,6 +61,7 @@ mod presence;
 mod provider;
 mod reachability;
 mod recheck;
+mod revocation;
 mod revocation_source;
 mod secret;
 mod session;
@@ -68,9 +72,12 @@ mod userinfo;
 
 pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, PublicRefusal};
 pub use authorization::{
-    AuthorizationError, BegunAuthorization, CompletedAuthorization, LoginPage,
+    AuthorizationError, AuthorizationResponse, BegunAuthorization, CompletedAuthorization,
+    ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum, LoginPage, PushedAuthorization,
 };
+pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge, PendingCardGrant};
 pub use cardea_storage::session::SessionState;
+pub use claims::{ClaimRequest, RequestedClaims};
 pub use client::{
     CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret, ClientsReload,
     ConsentPolicy, Demand, NewClient, RetiringSecret, SECRET_OVERLAP_MAX, SubjectType,
@@ -78,18 +85,21 @@ pub use client::{
 };
 pub use client_authentication::ClientCredentials;
 pub use clock::Clock;
-pub use config::{CardRules, Lifetimes, MassLossBounds, ProviderConfig, UserVerificationPolicy};
+pub use config::{AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProviderConfig, UserVerificationPolicy};
 pub use dpop::DpopRequest;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
-pub use grant::TokenError;
+pub use grant::{TokenError, TokenRequest};
+pub use introspection::{Introspection, TokenLookup};
 pub use issuer::Issuer;
 pub use keys::ProviderKeys;
 pub use logout_queue::DeliveryOutcome;
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use presence::PresenceOutcome;
 pub use provider::Provider;
+pub use recheck::DueCard;
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use session::{EndReason, EndedSession};
 pub use token::LogoutDelivery;
+pub use userinfo::{TokenScheme, UserinfoAnswer, UserinfoRequest};

@@ -9,8 +9,11 @@ use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
 use crate::client::Clients;
-use crate::config::{CardRules, Lifetimes, UserVerificationPolicy};
+use crate::config::{
+    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, UserVerificationPolicy,
+};
 use crate::event::{Event, EventLog};
+use crate::mass_loss::Silence;
 use crate::reachability::Reachability;
 use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
 
@@ -27,7 +30,10 @@ pub struct Provider {
     /// What cards of any of the rules sign with.
     pub(crate) card_algorithms: Vec<Algorithm>,
     pub(crate) lifetimes: Lifetimes,
+    pub(crate) mass_loss: MassLossBounds,
+    pub(crate) silence: Silence,
     pub(crate) user_verification: UserVerificationPolicy,
+    pub(crate) authorization_rules: AuthorizationRules,
     /// Whether every token says `test`.
     pub(crate) sandbox: bool,
     pub(crate) keys: ProviderKeys,
@@ -53,7 +59,7 @@ impl Provider {
     ) -> Result<Self, Error> {
         let clients = Clients::new(config.clients)?;
         for client in clients.all().values() {
-            keys.signing(client.id_token_signed_response_alg)?;
+            keys.check_client(client)?;
         }
         if config.card_rules.is_empty() {
             return Err(Error::CardRulesMissing);
@@ -73,7 +79,10 @@ impl Provider {
                 .collect(),
             card_rules: config.card_rules,
             lifetimes: config.lifetimes,
+            mass_loss: config.mass_loss,
+            silence: Silence::default(),
             user_verification: config.user_verification,
+            authorization_rules: config.authorization_rules,
             sandbox: config.sandbox,
             keys,
             store,

@@ -9,7 +9,7 @@ use cardea_pki::{
     Certificate, CertificatePolicies, ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit, Oid,
     PathPolicy, RevocationPolicy, TrustStore,
 };
-use cardea_provider::{CardRules, Lifetimes, ProviderConfig, UserVerificationPolicy};
+use cardea_provider::{AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig, UserVerificationPolicy};
 use time::Duration;
 
 use crate::client_registration::client_of;
@@ -46,6 +46,11 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
         card_rules,
         lifetimes: lifetimes_of(config),
         user_verification: UserVerificationPolicy::default(),
+        authorization_rules: AuthorizationRules::default(),
+        mass_loss: MassLossBounds {
+            sessions_min: config.presence.mass_loss_sessions,
+            percent: config.presence.mass_loss_percent,
+        },
         sandbox: config.sandbox,
     };
     Ok((provider_config, anchors))
@@ -56,7 +61,11 @@ fn lifetimes_of(config: &Config) -> Lifetimes {
     Lifetimes {
         session_idle: seconds(config.session.idle_seconds),
         session_absolute: seconds(config.session.absolute_seconds),
+        presence_interval: seconds(config.presence.interval_seconds),
         presence_grace: seconds(config.presence.grace_seconds),
+        mass_loss_grace: seconds(config.presence.mass_loss_grace_seconds),
+        session_recheck: seconds(config.session.recheck_seconds),
+        logout_retry: seconds(config.session.logout_retry_seconds),
         ..Lifetimes::default()
     }
 }

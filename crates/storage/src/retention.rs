@@ -22,6 +22,7 @@ pub async fn delete_ended_before(
              (SELECT id FROM refresh_token_family WHERE expires_at < $1)",
         "DELETE FROM refresh_token_family WHERE expires_at < $1",
         "DELETE FROM authorization_code WHERE expires_at < $1",
+        "DELETE FROM consent WHERE expires_at < $1",
         "DELETE FROM challenge WHERE authorization_request_id IN
              (SELECT id FROM authorization_request WHERE expires_at < $1)",
         "DELETE FROM authorization_request WHERE expires_at < $1",
@@ -57,6 +58,7 @@ pub async fn delete_incomplete_requests_before(
              (SELECT id FROM authorization_request
               WHERE completed_at IS NULL AND expires_at < $1)",
         "DELETE FROM authorization_request WHERE completed_at IS NULL AND expires_at < $1",
+        "DELETE FROM pushed_authorization_request WHERE expires_at < $1",
         "DELETE FROM grant_challenge WHERE redeemed_at IS NULL AND expires_at < $1",
     ];
     delete(transaction, STATEMENTS, before).await

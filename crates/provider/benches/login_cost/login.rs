@@ -1,6 +1,9 @@
 //! One login from the portal's request to the person's name, with the server's share measured.
 
-use cardea_provider::{BegunAuthorization, ClientCredentials, LoginAttempt, PresenceOutcome};
+use cardea_provider::{
+    BegunAuthorization, ClientCredentials, DpopRequest, LoginAttempt, PresenceOutcome,
+    TokenRequest, TokenScheme, UserinfoAnswer, UserinfoRequest,
+};
 use cardea_test_pki::TestPki;
 
 use crate::Failure;
@@ -93,7 +96,7 @@ pub(crate) async fn log_in(
         .await?;
     account.add("complete_authorization", watch.stop());
 
-    let (access_token, id_token) = collect(server, &completed.location, &mut account).await?;
+    let (access_token, id_token) = collect(server, &completed.response.location(), &mut account).await?;
     let whole = account.whole;
     samples.add(WHOLE, whole);
     Ok(Traffic {
@@ -136,15 +139,25 @@ async fn collect(
     let (header, parameters) = token_request(location)?;
     let watch = Stopwatch::start();
     let credentials = ClientCredentials::read(Some(&header), &parameters)?;
-    let tokens = server
-        .provider
-        .redeem_code(&credentials, &parameters)
-        .await?;
-    account.add("redeem_code", watch.stop());
+    let request = TokenRequest {
+        credentials: &credentials,
+        parameters: &parameters,
+        dpop: DpopRequest::default(),
+    };
+    let tokens = server.provider.issue_tokens(request).await?;
+    account.add("issue_tokens", watch.stop());
 
     let watch = Stopwatch::start();
-    let claims = server.provider.userinfo(&tokens.access_token).await?;
+    let request = UserinfoRequest {
+        access_token: &tokens.access_token,
+        scheme: TokenScheme::Bearer,
+        dpop: DpopRequest::default(),
+    };
+    let answer = server.provider.userinfo(request).await?;
     account.add("userinfo", watch.stop());
+    let UserinfoAnswer::Claims(claims) = answer else {
+        return Err("userinfo is signed".into());
+    };
     if !claims.contains_key("family_name") {
         return Err("userinfo does not name the person".into());
     }

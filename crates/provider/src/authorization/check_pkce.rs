@@ -1,17 +1,21 @@
-//! Step 5: PKCE with S256 is demanded of every client (RFC 7636, RFC 9700 section 2.1.1).
+//! Step 5: PKCE with S256 (RFC 7636, RFC 9700 section 2.1.1). A client may be registered to go
+//! without; a challenge that it sends is checked all the same, and `plain` is never offered.
 
 use cardea_oauth2_types::{AuthorizationParameters, CodeChallenge};
 
-use crate::Error;
+use crate::{Client, Demand, Error};
 
-pub(super) fn check_pkce(parameters: &AuthorizationParameters) -> Result<CodeChallenge, Error> {
-    let challenge = parameters
-        .code_challenge
-        .as_deref()
-        .ok_or(Error::PkceMissing)?;
-    // An absent method means `plain` (RFC 7636 section 4.3), which is not offered.
-    if parameters.code_challenge_method.as_deref() != Some("S256") {
-        return Err(Error::PkceMethodUnsupported);
+pub(super) fn check_pkce(
+    client: &Client,
+    parameters: &AuthorizationParameters,
+) -> Result<Option<CodeChallenge>, Error> {
+    let method = parameters.code_challenge_method.as_deref();
+    match (parameters.code_challenge.as_deref(), method) {
+        // A method alone means that the challenge was lost on the way (attack E7).
+        (None, None) if client.pkce == Demand::Optional => Ok(None),
+        (None, _) => Err(Error::PkceMissing),
+        (Some(challenge), Some("S256")) => Ok(Some(CodeChallenge::parse(challenge)?)),
+        // An absent method means `plain` (RFC 7636 section 4.3).
+        (Some(_), _) => Err(Error::PkceMethodUnsupported),
     }
-    Ok(CodeChallenge::parse(challenge)?)
 }

@@ -1,4 +1,4 @@
-//! Step 8: whether the person may, must or must not be asked (OIDC Core section 3.1.2.1).
+//! Step 9: whether the person may, must or must not be asked (OIDC Core section 3.1.2.1).
 
 use cardea_oauth2_types::AuthorizationParameters;
 use time::Duration;
@@ -25,7 +25,14 @@ pub(super) enum Interaction {
     },
 }
 
-pub(super) fn check_prompt(parameters: &AuthorizationParameters) -> Result<Interaction, Error> {
+/// What the client lets us do, and whether it wants the person asked in any case.
+pub(super) struct Prompt {
+    pub(super) interaction: Interaction,
+    /// `consent`: ask, whatever was answered before.
+    pub(super) consent: bool,
+}
+
+pub(super) fn check_prompt(parameters: &AuthorizationParameters) -> Result<Prompt, Error> {
     let age_max = match parameters.max_age.as_deref() {
         None => None,
         Some(text) => Some(parse_max_age(text)?),
@@ -41,14 +48,19 @@ pub(super) fn check_prompt(parameters: &AuthorizationParameters) -> Result<Inter
     if prompts.iter().any(|prompt| !known.contains(prompt)) {
         return Err(Error::PromptInvalid);
     }
-    match prompts.as_slice() {
-        [] => Ok(Interaction::Allowed { age_max }),
-        ["none"] => Ok(Interaction::Forbidden { age_max }),
+    let interaction = match prompts.as_slice() {
+        [] => Interaction::Allowed { age_max },
+        ["none"] => Interaction::Forbidden { age_max },
         // "none" together with another value contradicts itself.
-        several if several.contains(&"none") => Err(Error::PromptInvalid),
-        // Whatever else the client wants shown, the person has to act: with the card.
-        _ => Ok(Interaction::Demanded),
-    }
+        several if several.contains(&"none") => return Err(Error::PromptInvalid),
+        // Whatever else the client wants shown, the person has to act: with the card. It also
+        // says which person is there (`select_account`): there is no account but the card's.
+        _ => Interaction::Demanded,
+    };
+    Ok(Prompt {
+        interaction,
+        consent: prompts.contains(&"consent"),
+    })
 }
 
 fn parse_max_age(text: &str) -> Result<Duration, Error> {

@@ -1,4 +1,4 @@
-//! Step 4: only the code flow, answered in the query (RFC 9700 section 2.1.2: no implicit grant).
+//! Step 4: only the code flow (RFC 9700 section 2.1.2: no implicit grant).
 
 use cardea_oauth2_types::AuthorizationParameters;
 
@@ -6,12 +6,8 @@ use crate::Error;
 
 pub(super) fn check_response_type(parameters: &AuthorizationParameters) -> Result<(), Error> {
     match parameters.response_type.as_deref() {
-        Some("code") => {}
-        Some(_) => return Err(Error::ResponseTypeUnsupported),
-        None => return Err(Error::ResponseTypeMissing),
-    }
-    match parameters.response_mode.as_deref() {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(Error::ResponseModeUnsupported),
+        Some("code") => Ok(()),
+        Some(_) => Err(Error::ResponseTypeUnsupported),
+        None => Err(Error::ResponseTypeMissing),
     }
 }

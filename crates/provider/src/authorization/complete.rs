@@ -1,24 +1,35 @@
 //! The end of a login: the card has signed, the presence key has answered, a code goes out.
 
+use std::sync::Arc;
+
 use cardea_jose::random_base64url;
+use cardea_storage::authorization_request::AuthorizationRequest;
 use cardea_storage::session::{Session, SessionState};
 use cardea_storage::{SecretDigest, Transaction, authorization_request, client_session, session};
 use time::OffsetDateTime;
 
-use crate::authorization::{StoredParameters, load_request};
+use crate::authorization::{AuthorizationResponse, StoredParameters, load_request};
 use crate::event::{Event, EventKind};
 use crate::grant::code::{NewCode, issue_code};
 use crate::secret::RANDOM_BYTES;
 use crate::session::{EndReason, is_live};
-use crate::{Error, Provider, Secret};
+use crate::{Client, Error, Provider, Secret};
 
 /// A login that went all the way.
 #[derive(Debug)]
 pub struct CompletedAuthorization {
-    /// Where to send the browser: the redirect URI with `code`, `state` and `iss`.
-    pub location: String,
+    /// What to send the client: `code`, `state` and `iss`.
+    pub response: AuthorizationResponse,
     /// The browser's new session cookie, whatever it had before (no session fixation).
     pub session_cookie: Secret,
+}
+
+/// A request whose card is in the reader, and that waits for its answer.
+pub(super) struct Answerable {
+    pub(super) request: AuthorizationRequest,
+    pub(super) parameters: StoredParameters,
+    pub(super) client: Arc<Client>,
+    pub(super) session: Session,
 }
 
 impl Provider {
@@ -27,8 +38,9 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::PresencePending`] until the presence key has answered, [`Error::SessionEnded`]
-    /// when the card left meanwhile, and those of a request that is unknown, foreign, expired or
-    /// answered.
+    /// when the card left meanwhile, [`Error::ConsentRequired`] when the person must be asked
+    /// first (see [`Provider::answer_consent`]), and those of a request that is unknown, foreign,
+    /// expired or answered.
     pub async fn complete_authorization(
         &self,
         request_id: &str,
@@ -37,7 +49,37 @@ impl Provider {
     ) -> Result<CompletedAuthorization, Error> {
         let now = self.now();
         let mut transaction = self.store.begin().await?;
-        let request = load_request(&mut transaction, request_id, login_cookie, now).await?;
+        let answerable = self
+            .load_answerable(&mut transaction, request_id, login_cookie, now)
+            .await?;
+        let Answerable {
+            parameters,
+            client,
+            session,
+            ..
+        } = &answerable;
+        if self
+            .needs_consent(&mut transaction, client, parameters, &session.sub, now)
+            .await?
+        {
+            return Err(Error::ConsentRequired);
+        }
+        let completed = self
+            .answer_with_code(&mut transaction, &answerable, session_cookie, now)
+            .await?;
+        transaction.commit().await?;
+        Ok(completed)
+    }
+
+    /// Loads a request whose session is active, for the browser that began it.
+    pub(super) async fn load_answerable(
+        &self,
+        transaction: &mut Transaction,
+        request_id: &str,
+        login_cookie: &str,
+        now: OffsetDateTime,
+    ) -> Result<Answerable, Error> {
+        let request = load_request(transaction, request_id, login_cookie, now).await?;
         let client = self
             .clients
             .find(&request.client_id)
@@ -46,48 +88,69 @@ impl Provider {
             .session_id
             .as_deref()
             .ok_or(Error::PresencePending)?;
-        let session = session::find(&mut transaction, session_id).await?;
+        let session = session::find(transaction, session_id).await?;
         let session = session.ok_or(Error::SessionEnded)?;
         match session.state {
             SessionState::Pending => return Err(Error::PresencePending),
-            SessionState::Active if is_live(&session, &self.lifetimes, now) => {}
+            SessionState::Active if self.has_presence_lease(&session, now) => {}
             SessionState::Active | SessionState::Ended => return Err(Error::SessionEnded),
         }
+        Ok(Answerable {
+            parameters: StoredParameters::read(&request)?,
+            request,
+            client,
+            session,
+        })
+    }
+
+    /// Answers a request with a code, in the caller's transaction.
+    pub(super) async fn answer_with_code(
+        &self,
+        transaction: &mut Transaction,
+        answerable: &Answerable,
+        session_cookie: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<CompletedAuthorization, Error> {
+        let Answerable {
+            request,
+            parameters,
+            client,
+            session,
+        } = answerable;
         // Two requests of one browser may arrive together: one of them gets the code.
-        if !authorization_request::complete(&mut transaction, request_id, now).await? {
+        if !authorization_request::complete(transaction, &request.id, now).await? {
             return Err(Error::AuthorizationRequestCompleted);
         }
         if let Some(cookie) = session_cookie {
-            self.continue_session(&mut transaction, cookie, &session, now)
+            self.continue_session(transaction, cookie, session, now)
                 .await?;
         }
         let cookie = Secret::random()?;
-        if !session::set_cookie(&mut transaction, &session.id, &cookie.digest()).await? {
+        if !session::set_cookie(transaction, &session.id, &cookie.digest()).await? {
             return Err(Error::SessionEnded);
         }
-        session::record_use(&mut transaction, &session.id, now).await?;
+        session::record_use(transaction, &session.id, now).await?;
         let sid_if_new = random_base64url(RANDOM_BYTES)?;
         let sid = client_session::load_or_create(
-            &mut transaction,
+            transaction,
             &session.id,
             &client.client_id,
             &sid_if_new,
             now,
         )
         .await?;
-        let parameters = StoredParameters::read(&request)?;
         let new = NewCode {
-            session: &session,
+            session,
             sid: &sid,
-            client: &client,
-            parameters: &parameters,
-            request_id: Some(request_id),
-            silent: false,
+            client,
+            parameters,
+            request_id: Some(&request.id),
+            // The session is older than the request where only consent was missing.
+            silent: session.authenticated_at < request.created_at,
         };
-        let location = issue_code(self, &mut transaction, new, now).await?;
-        transaction.commit().await?;
+        let response = issue_code(self, transaction, new, now).await?;
         Ok(CompletedAuthorization {
-            location,
+            response,
             session_cookie: cookie,
         })
     }

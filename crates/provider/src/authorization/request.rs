@@ -1,12 +1,14 @@
 //! The stored authorization request: what was decided, and the browser it belongs to.
 
 use cardea_jose::{constant_time_eq, random_base64url};
-use cardea_oauth2_types::Acr;
+use cardea_oauth2_types::ResponseMode;
 use cardea_storage::authorization_request::{self, AuthorizationRequest};
 use cardea_storage::{SecretDigest, Transaction};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use crate::authorization::check_acr::AcrDemand;
+use crate::authorization::respond::ReturnAddress;
 use crate::secret::RANDOM_BYTES;
 use crate::{Client, Error, Provider, Secret};
 
@@ -14,6 +16,8 @@ use crate::{Client, Error, Provider, Secret};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredParameters {
     pub(crate) redirect_uri: String,
+    #[serde(default)]
+    pub(crate) response_mode: ResponseMode,
     pub(crate) state: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) scope: String,
@@ -27,11 +31,18 @@ pub(crate) struct StoredParameters {
     /// The DPoP key that alone may redeem the code.
     #[serde(default)]
     pub(crate) dpop_jkt: Option<String>,
-    /// The weakest level that satisfies the client.
-    pub(crate) acr: Option<Acr>,
-    /// The person that `id_token_hint` named.
+    /// The levels that satisfy the client.
+    #[serde(default)]
+    pub(crate) acr: AcrDemand,
+    /// The person that `id_token_hint` or the `claims` parameter named, by our own name of her.
     pub(crate) expected_sub: Option<String>,
     pub(crate) ui_locales: Option<String>,
+    /// `prompt=consent`: ask, whatever was answered before.
+    #[serde(default)]
+    pub(crate) ask_consent: bool,
+    /// The pushed request that this one came from: it is spent by the answer.
+    #[serde(default)]
+    pub(crate) pushed_id: Option<String>,
 }
 
 /// What the login page shows about a request.
@@ -41,6 +52,8 @@ pub struct LoginPage {
     pub client_id: String,
     /// The client's display name.
     pub client_name: String,
+    /// How the client wants its answer.
+    pub response_mode: ResponseMode,
     /// The languages that the client asked for, space-separated.
     pub ui_locales: Option<String>,
     /// When the page stops working.
@@ -65,10 +78,12 @@ impl Provider {
             .clients
             .find(&request.client_id)
             .ok_or(Error::ClientUnknown)?;
+        let parameters = StoredParameters::read(&request)?;
         Ok(LoginPage {
             client_id: client.client_id.clone(),
             client_name: client.name.clone(),
-            ui_locales: StoredParameters::read(&request)?.ui_locales,
+            response_mode: parameters.response_mode,
+            ui_locales: parameters.ui_locales,
             expires_at: request.expires_at,
         })
     }
@@ -77,6 +92,16 @@ impl Provider {
 impl StoredParameters {
     pub(crate) fn read(request: &AuthorizationRequest) -> Result<Self, Error> {
         serde_json::from_str(&request.parameters).map_err(Error::StoredValueUnreadable)
+    }
+
+    /// Where the answer goes.
+    pub(crate) fn return_address<'a>(&'a self, issuer: &'a str) -> ReturnAddress<'a> {
+        ReturnAddress {
+            redirect_uri: &self.redirect_uri,
+            mode: self.response_mode,
+            state: self.state.as_deref(),
+            issuer,
+        }
     }
 }
 

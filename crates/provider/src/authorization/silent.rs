@@ -7,10 +7,20 @@ use cardea_storage::{SecretDigest, client_session, session};
 use time::{Duration, OffsetDateTime};
 
 use crate::authentication::check_card;
-use crate::authorization::StoredParameters;
+use crate::authorization::{AuthorizationResponse, StoredParameters};
 use crate::grant::code::{NewCode, issue_code};
-use crate::session::{is_live, is_silent, reached_acr};
+use crate::session::reached_acr;
 use crate::{Client, Error, Provider};
+
+/// What a browser's session gives without the card.
+pub(super) enum Silent {
+    /// An answer.
+    Answered(AuthorizationResponse),
+    /// An answer, once the person has consented.
+    Unconsented { session_id: String },
+    /// Nothing: the card is needed.
+    Unsuited,
+}
 
 impl Provider {
     /// Answers with a code if the session, the client and the client's wishes allow it.
@@ -21,21 +31,28 @@ impl Provider {
         session_cookie: &str,
         age_max: Option<Duration>,
         now: OffsetDateTime,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Silent, Error> {
         let mut transaction = self.store.begin().await?;
         let cookie = SecretDigest::of(session_cookie);
         let Some(session) = session::find_by_cookie(&mut transaction, &cookie).await? else {
-            return Ok(None);
+            return Ok(Silent::Unsuited);
         };
         let clients = client_session::list_of_session(&mut transaction, &session.id).await?;
         let Some(own) = clients.iter().find(|own| own.client_id == client.client_id) else {
-            return Ok(None);
+            return Ok(Silent::Unsuited);
         };
         let age = now - session.authenticated_at;
         let too_old = age_max.is_some_and(|age_max| age >= age_max);
         let suits = suits_request(&session, parameters) && self.still_admits(client, &session);
-        if too_old || !suits || !self.is_running(&session, now) {
-            return Ok(None);
+        if too_old || !suits || !self.has_presence_lease(&session, now) {
+            return Ok(Silent::Unsuited);
+        }
+        if self
+            .needs_consent(&mut transaction, client, parameters, &session.sub, now)
+            .await?
+        {
+            let session_id = session.id;
+            return Ok(Silent::Unconsented { session_id });
         }
         let new = NewCode {
             session: &session,
@@ -45,18 +62,13 @@ impl Provider {
             request_id: None,
             silent: true,
         };
-        let location = issue_code(self, &mut transaction, new, now).await?;
+        let response = issue_code(self, &mut transaction, new, now).await?;
         // The session may have ended meanwhile; then the code is undone.
         if !session::record_use(&mut transaction, &session.id, now).await? {
-            return Ok(None);
+            return Ok(Silent::Unsuited);
         }
         transaction.commit().await?;
-        Ok(Some(location))
-    }
-
-    /// Whether a session is within its limits and its card, as far as we know, in the reader.
-    fn is_running(&self, session: &Session, now: OffsetDateTime) -> bool {
-        is_live(session, &self.lifetimes, now) && !is_silent(session, self.presence_cutoff(now))
+        Ok(Silent::Answered(response))
     }
 
     /// Whether a login with this card at this level would be let in today: the operator may have
@@ -70,9 +82,7 @@ impl Provider {
 
 /// Whether a session is of the level and the person that the client asks for.
 fn suits_request(session: &Session, parameters: &StoredParameters) -> bool {
-    let level = parameters
-        .acr
-        .is_none_or(|wanted| reached_acr(session).satisfies(wanted));
+    let level = parameters.acr.is_met_by(reached_acr(session));
     let person = parameters
         .expected_sub
         .as_ref()

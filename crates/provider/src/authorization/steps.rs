@@ -1,17 +1,26 @@
 //! The authorization request, step by step. The order is part of the design: until client and
 //! redirect URI are proven, nobody is sent anywhere.
 
-use cardea_oauth2_types::AuthorizationParameters;
+use cardea_oauth2_types::{AuthorizationParameters, ResponseMode};
+use cardea_storage::{Transaction, authorization_request, pushed_authorization_request};
 use time::{Duration, OffsetDateTime};
 
-use crate::authorization::check_prompt::Interaction;
+use crate::authorization::asked::{Asked, Unasked};
+use crate::authorization::check_prompt::{Interaction, Prompt};
 use crate::authorization::request::StoredParameters;
+use crate::authorization::respond::ReturnAddress;
+use crate::authorization::silent::Silent;
 use crate::authorization::{
-    AuthorizationError, check_acr, check_client, check_pkce, check_prompt, check_redirect_uri,
-    check_request_object, check_response_type, check_scope, request, respond,
+    AuthorizationError, AuthorizationResponse, check_acr, check_client, check_pkce, check_prompt,
+    check_redirect_uri, check_resource, check_response_mode, check_response_type, check_scope,
+    request,
 };
+use crate::claims::RequestedClaims;
 use crate::event::{Event, EventKind};
 use crate::{Client, Error, Provider, Secret};
+
+/// Longest `nonce`, in bytes: it comes back inside the ID token, which must stay a short one.
+const NONCE_BYTES_MAX: usize = 1024;
 
 /// What an accepted authorization request leads to.
 #[derive(Debug)]
@@ -25,11 +34,26 @@ pub enum BegunAuthorization {
         /// How long page and cookie are good for.
         lifetime: Duration,
     },
+    /// Show the consent page: no card is needed, the person's answer is.
+    Consent {
+        /// Names the request in the page's address and in the log.
+        request_id: String,
+        /// For this browser alone.
+        login_cookie: Secret,
+        /// How long page and cookie are good for.
+        lifetime: Duration,
+    },
     /// The client is in this browser's session already: send the browser on.
     Completed {
-        /// The redirect URI with `code`, `state` and `iss`.
-        location: String,
+        /// What to send the client: `code`, `state` and `iss`.
+        response: AuthorizationResponse,
     },
+}
+
+/// A request that passed every step.
+pub(super) struct Decided {
+    pub(super) stored: StoredParameters,
+    interaction: Interaction,
 }
 
 impl Provider {
@@ -47,106 +71,186 @@ impl Provider {
             Ok(client) => client,
             Err(error) => return Err(self.refuse_on_page(None, error, now).await),
         };
-        let redirect_uri = match check_redirect_uri::check_redirect_uri(&client, &parameters) {
-            Ok(redirect_uri) => redirect_uri,
-            Err(error) => return Err(self.refuse_on_page(Some(&client), error, now).await),
+        let asked = match self.find_asked(&client, parameters, now).await {
+            Ok(asked) => asked,
+            Err(Unasked {
+                error,
+                outside: None,
+            }) => return Err(self.refuse_on_page(Some(&client), error, now).await),
+            Err(Unasked {
+                error,
+                outside: Some(outside),
+            }) => return Err(self.refuse_to(&client, &outside, None, error, now).await),
         };
-        let state = parameters.state.clone();
-        let decided = match self.decide(&client, &redirect_uri, parameters) {
-            Ok((stored, interaction)) => {
-                self.begin_decided(&client, stored, interaction, session_cookie, now)
+        if let Err(error) = check_redirect_uri::check_redirect_uri(&client, &asked.parameters) {
+            return Err(self.refuse_on_page(Some(&client), error, now).await);
+        }
+        let decided = match asked.check_way(self, &client) {
+            Ok(()) => self.decide(&client, &asked).await,
+            Err(error) => Err(error),
+        };
+        let begun = match decided {
+            Ok(decided) => {
+                self.begin_decided(&client, decided, session_cookie, now)
                     .await
             }
             Err(error) => Err(error),
         };
-        match decided {
+        match begun {
             Ok(begun) => Ok(begun),
-            Err(source) => {
-                let error = source.oauth_error();
-                let state = state.as_deref();
-                let location = respond::error(&redirect_uri, &source, state, self.issuer.as_str());
-                self.record_refusal(Some(&client), &source, now).await?;
-                Err(AuthorizationError::Redirect {
-                    location,
-                    error,
-                    source,
-                })
+            Err(error) => {
+                let pushed_id = asked.pushed_id.as_deref();
+                Err(self
+                    .refuse_to(&client, &asked.parameters, pushed_id, error, now)
+                    .await)
             }
         }
     }
 
-    /// The checks whose refusal the client learns, in order.
-    fn decide(
-        &self,
-        client: &Client,
-        redirect_uri: &str,
-        parameters: AuthorizationParameters,
-    ) -> Result<(StoredParameters, Interaction), Error> {
-        check_request_object::check_request_object(&parameters)?;
-        check_response_type::check_response_type(&parameters)?;
-        let code_challenge = check_pkce::check_pkce(&parameters)?;
-        let scope = check_scope::check_scope(client, &parameters)?;
-        let acr = check_acr::check_acr(&parameters);
-        let interaction = check_prompt::check_prompt(&parameters)?;
-        let expected_sub = match &parameters.id_token_hint {
-            Some(hint) => Some(self.read_id_token_hint(hint, Some(&client.client_id))?.sub),
-            None => None,
+    /// The checks whose refusal the client learns, in order; at the PAR endpoint the same.
+    pub(super) async fn decide(&self, client: &Client, asked: &Asked) -> Result<Decided, Error> {
+        let parameters = &asked.parameters;
+        let redirect_uri = check_redirect_uri::check_redirect_uri(client, parameters)?;
+        let response_mode = check_response_mode::check_response_mode(parameters)?;
+        check_response_type::check_response_type(parameters)?;
+        let code_challenge = check_pkce::check_pkce(client, parameters)?;
+        let scope = check_scope::check_scope(client, parameters)?;
+        let resources = check_resource::check_resource(client, parameters)?;
+        let claims = match &parameters.claims {
+            Some(text) => RequestedClaims::parse(text)?.allowed_to(client),
+            None => RequestedClaims::default(),
         };
+        let acr = check_acr::check_acr(parameters, &claims)?;
+        let Prompt {
+            interaction,
+            consent: ask_consent,
+        } = check_prompt::check_prompt(parameters)?;
+        check_sizes(parameters)?;
+        let expected_sub = self.find_expected(client, parameters, &claims).await?;
         let stored = StoredParameters {
-            redirect_uri: redirect_uri.to_owned(),
-            state: parameters.state,
-            nonce: parameters.nonce,
+            redirect_uri,
+            response_mode,
+            state: parameters.state.clone(),
+            nonce: parameters.nonce.clone(),
             scope: scope.to_string(),
-            code_challenge: Some(code_challenge.as_str().to_owned()),
-            claims: None,
-            resources: Vec::new(),
-            dpop_jkt: parameters.dpop_jkt,
+            code_challenge: code_challenge.map(|challenge| challenge.as_str().to_owned()),
+            claims: claims.to_stored()?,
+            resources,
+            dpop_jkt: parameters.dpop_jkt.clone(),
             acr,
             expected_sub,
-            ui_locales: parameters.ui_locales,
+            ui_locales: parameters.ui_locales.clone(),
+            ask_consent,
+            pushed_id: asked.pushed_id.clone(),
         };
-        Ok((stored, interaction))
+        Ok(Decided {
+            stored,
+            interaction,
+        })
+    }
+
+    /// The one person whom the client wants: by an ID token that it had, or by her `sub`.
+    async fn find_expected(
+        &self,
+        client: &Client,
+        parameters: &AuthorizationParameters,
+        claims: &RequestedClaims,
+    ) -> Result<Option<String>, Error> {
+        let mut names = Vec::new();
+        if let Some(hint) = &parameters.id_token_hint {
+            names.push(self.read_id_token_hint(hint, Some(&client.client_id))?.sub);
+        }
+        for asked in [&claims.id_token, &claims.userinfo] {
+            if let Some(value) = asked.get("sub").and_then(|request| request.value.as_ref()) {
+                // A name that is no text is nobody's.
+                names.push(value.as_str().unwrap_or_default().to_owned());
+            }
+        }
+        names.dedup();
+        let name = match names.as_slice() {
+            [] => return Ok(None),
+            [name] => name,
+            // Nobody is two people.
+            _ => return Err(Error::SubjectNotExpected),
+        };
+        let mut transaction = self.store.begin_read().await?;
+        let person = self.person_of(&mut transaction, client, name).await?;
+        Ok(Some(person.ok_or(Error::SubjectNotExpected)?))
     }
 
     async fn begin_decided(
         &self,
         client: &Client,
-        stored: StoredParameters,
-        interaction: Interaction,
+        decided: Decided,
         session_cookie: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<BegunAuthorization, Error> {
+        let Decided {
+            stored,
+            interaction,
+        } = decided;
         let silently = match interaction {
             Interaction::Demanded => None,
             Interaction::Allowed { age_max } | Interaction::Forbidden { age_max } => {
                 session_cookie.map(|cookie| (cookie, age_max))
             }
         };
-        if let Some((cookie, age_max)) = silently
-            && let Some(location) = self
-                .authorize_silently(client, &stored, cookie, age_max, now)
-                .await?
-        {
-            return Ok(BegunAuthorization::Completed { location });
+        let silent = match silently {
+            Some((cookie, age_max)) => {
+                self.authorize_silently(client, &stored, cookie, age_max, now)
+                    .await?
+            }
+            None => Silent::Unsuited,
+        };
+        match (silent, interaction) {
+            (Silent::Answered(response), _) => Ok(BegunAuthorization::Completed { response }),
+            (Silent::Unsuited, Interaction::Forbidden { .. }) => Err(Error::LoginRequired),
+            (Silent::Unconsented { .. }, Interaction::Forbidden { .. }) => {
+                Err(Error::ConsentRequired)
+            }
+            (Silent::Unsuited, _) => {
+                let (request_id, login_cookie) = self.store_request(client, &stored, None, now).await?;
+                Ok(BegunAuthorization::Login {
+                    request_id,
+                    login_cookie,
+                    lifetime: self.lifetimes.authorization_request,
+                })
+            }
+            (Silent::Unconsented { session_id }, _) => {
+                let session_id = Some(session_id.as_str());
+                let (request_id, login_cookie) =
+                    self.store_request(client, &stored, session_id, now).await?;
+                Ok(BegunAuthorization::Consent {
+                    request_id,
+                    login_cookie,
+                    lifetime: self.lifetimes.authorization_request,
+                })
+            }
         }
-        if matches!(interaction, Interaction::Forbidden { .. }) {
-            return Err(Error::LoginRequired);
-        }
+    }
+
+    /// Stores the request for one browser; with a session where it only waits for consent.
+    async fn store_request(
+        &self,
+        client: &Client,
+        stored: &StoredParameters,
+        session_id: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<(String, Secret), Error> {
         let login_cookie = Secret::random()?;
         let lifetime = self.lifetimes.authorization_request;
-        let record = request::new_record(client, &stored, &login_cookie, now, lifetime)?;
+        let record = request::new_record(client, stored, &login_cookie, now, lifetime)?;
         let mut transaction = self.store.begin().await?;
-        cardea_storage::authorization_request::insert(&mut transaction, &record).await?;
+        authorization_request::insert(&mut transaction, &record).await?;
+        if let Some(session_id) = session_id {
+            authorization_request::attach_session(&mut transaction, &record.id, session_id).await?;
+        }
         let event = Event::new(EventKind::AuthorizationBegun {}, now)
             .of_request(&record.id)
             .of_client(&client.client_id);
         self.record(&mut transaction, event).await?;
         transaction.commit().await?;
-        Ok(BegunAuthorization::Login {
-            request_id: record.id,
-            login_cookie,
-            lifetime,
-        })
+        Ok((record.id, login_cookie))
     }
 
     async fn refuse_on_page(
@@ -155,24 +259,91 @@ impl Provider {
         error: Error,
         now: OffsetDateTime,
     ) -> AuthorizationError {
-        match self.record_refusal(client, &error, now).await {
+        match self.record_refusal(client, None, &error, now).await {
             Ok(()) => AuthorizationError::Page(error),
-            Err(unrecorded) => unrecorded,
+            Err(unrecorded) => AuthorizationError::Page(unrecorded),
+        }
+    }
+
+    /// Refuses at the redirect URI, which was proven before; a pushed request is spent with it.
+    async fn refuse_to(
+        &self,
+        client: &Client,
+        parameters: &AuthorizationParameters,
+        pushed_id: Option<&str>,
+        error: Error,
+        now: OffsetDateTime,
+    ) -> AuthorizationError {
+        if let Err(unrecorded) = self
+            .record_refusal(Some(client), pushed_id, &error, now)
+            .await
+        {
+            return AuthorizationError::Page(unrecorded);
+        }
+        let mode = check_response_mode::check_response_mode(parameters);
+        let address = ReturnAddress {
+            redirect_uri: parameters.redirect_uri.as_deref().unwrap_or_default(),
+            mode: mode.unwrap_or(ResponseMode::Query),
+            state: parameters.state.as_deref(),
+            issuer: self.issuer.as_str(),
+        };
+        AuthorizationError::Redirect {
+            response: address.error(&error),
+            error: error.oauth_error(),
+            source: error,
         }
     }
 
     async fn record_refusal(
         &self,
         client: Option<&Client>,
+        pushed_id: Option<&str>,
         error: &Error,
         now: OffsetDateTime,
-    ) -> Result<(), AuthorizationError> {
+    ) -> Result<(), Error> {
         let mut event = Event::new(EventKind::AuthorizationRefused { code: error.code() }, now);
         if let Some(client) = client {
             event = event.of_client(&client.client_id);
         }
-        self.record_alone(event)
-            .await
-            .map_err(AuthorizationError::Page)
+        let mut transaction = self.store.begin().await?;
+        if let Some(id) = pushed_id {
+            pushed_authorization_request::spend(&mut transaction, id, now).await?;
+        }
+        self.record(&mut transaction, event).await?;
+        Ok(transaction.commit().await?)
     }
+}
+
+/// Spends the pushed request that an answer belongs to: of several browsers that opened it, one
+/// gets an answer (RFC 9126 section 7.3).
+pub(crate) async fn spend_pushed(
+    transaction: &mut Transaction,
+    parameters: &StoredParameters,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    match &parameters.pushed_id {
+        Some(id) if !pushed_authorization_request::spend(transaction, id, now).await? => {
+            Err(Error::RequestUriReused)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_sizes(parameters: &AuthorizationParameters) -> Result<(), Error> {
+    if parameters
+        .nonce
+        .as_ref()
+        .is_some_and(|nonce| nonce.len() > NONCE_BYTES_MAX)
+    {
+        let too_long = cardea_oauth2_types::Error::ParameterTooLong { name: "nonce" };
+        return Err(too_long.into());
+    }
+    // RFC 9449 section 10: a SHA-256 thumbprint in base64url.
+    let is_thumbprint = |jkt: &String| {
+        jkt.len() == 43 && cardea_jose::parse_base64url(jkt).is_ok_and(|bytes| bytes.len() == 32)
+    };
+    if !parameters.dpop_jkt.as_ref().is_none_or(is_thumbprint) {
+        return Err(Error::DpopJktMalformed);
+    }
+    Ok(())
 }

@@ -1,11 +1,11 @@
-//! Making an authorization code and the address that carries it.
+//! Making an authorization code and the answer that carries it.
 
 use cardea_storage::Transaction;
 use cardea_storage::authorization_code::{AuthorizationCode, insert};
 use cardea_storage::session::Session;
 use time::OffsetDateTime;
 
-use crate::authorization::{StoredParameters, respond};
+use crate::authorization::{AuthorizationResponse, StoredParameters, spend_pushed};
 use crate::event::{Event, EventKind};
 use crate::{Client, Error, Provider, Secret};
 
@@ -19,13 +19,15 @@ pub(crate) struct NewCode<'a> {
     pub(crate) silent: bool,
 }
 
-/// Stores a code and its event in the caller's transaction, and returns the redirect.
+/// Stores a code and its event in the caller's transaction, and returns the answer with it. A
+/// pushed request is spent with it.
 pub(crate) async fn issue_code(
     provider: &Provider,
     transaction: &mut Transaction,
     new: NewCode<'_>,
     now: OffsetDateTime,
-) -> Result<String, Error> {
+) -> Result<AuthorizationResponse, Error> {
+    spend_pushed(transaction, new.parameters, now).await?;
     let code = Secret::random()?;
     let record = AuthorizationCode {
         code: code.digest(),
@@ -54,12 +56,6 @@ pub(crate) async fn issue_code(
         event = event.of_request(request_id);
     }
     provider.record(transaction, event).await?;
-    let state = new.parameters.state.as_deref();
-    let issuer = provider.issuer.as_str();
-    Ok(respond::code(
-        &new.parameters.redirect_uri,
-        code.expose(),
-        state,
-        issuer,
-    ))
+    let address = new.parameters.return_address(provider.issuer.as_str());
+    Ok(address.code(code.expose()))
 }

@@ -9,7 +9,7 @@ async fn complete(world: &World, begun: &Begun, cookie: Option<&str>) -> Result<
         .provider
         .complete_authorization(&begun.request_id, begun.cookie(), cookie)
         .await;
-    done.map(|done| done.location)
+    done.map(|done| done.response.location())
         .map_err(|error| error.code().to_owned())
 }
 

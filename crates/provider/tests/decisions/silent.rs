@@ -22,8 +22,9 @@ async fn ask(
         .begin_authorization(asked, Some(cookie))
         .await
     {
-        Ok(BegunAuthorization::Completed { location }) => location,
+        Ok(BegunAuthorization::Completed { response }) => response.location(),
         Ok(BegunAuthorization::Login { .. }) => "card".to_owned(),
+        Ok(BegunAuthorization::Consent { .. }) => "consent".to_owned(),
         Err(AuthorizationError::Page(error)) => error.code().to_owned(),
         Err(AuthorizationError::Redirect { source, .. }) => source.code().to_owned(),
     }

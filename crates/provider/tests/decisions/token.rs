@@ -141,9 +141,10 @@ async fn two_clients_of_one_session_have_one_sub_and_two_sids() {
         .begin_authorization(asked, cookie)
         .await
         .unwrap();
-    let cardea_provider::BegunAuthorization::Completed { location } = again else {
+    let cardea_provider::BegunAuthorization::Completed { response } = again else {
         panic!()
     };
+    let location = response.location();
     let again = claims(&world.redeem(&location).await.unwrap().id_token.unwrap());
     assert_eq!(again["sid"], of_portal["sid"]);
 }

@@ -11,10 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
-use cardea_provider::{
-    CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, Provider, ProviderConfig,
-    ProviderKeys, UserVerificationPolicy,
-};
+use cardea_provider::{AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, MassLossBounds, ProofRules, Provider, ProviderConfig, ProviderKeys, UserVerificationPolicy};
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
 use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind, TestPki};
@@ -81,6 +78,8 @@ impl Settings {
             card_rules: vec![rules],
             lifetimes: Lifetimes::default(),
             user_verification: UserVerificationPolicy::PinNow,
+            authorization_rules: AuthorizationRules::default(),
+            mass_loss: MassLossBounds::default(),
             sandbox: false,
         };
         Self { config }

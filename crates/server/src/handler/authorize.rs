@@ -75,9 +75,10 @@ async fn authorize(
             append_cookie(&mut response, cookie);
             Ok(response)
         }
-        Ok(BegunAuthorization::Completed { location }) => Ok(see_other(&location)),
+        Ok(BegunAuthorization::Consent { .. }) => Err(Refusal::page(Problem::Unavailable)),
+        Ok(BegunAuthorization::Completed { response }) => Ok(see_other(&response.location())),
         Err(AuthorizationError::Redirect {
-            location,
+            response,
             error,
             source,
         }) => {
@@ -86,7 +87,7 @@ async fn authorize(
                 error = error.as_str(),
                 "refused by redirect"
             );
-            Ok(see_other(&location))
+            Ok(see_other(&response.location()))
         }
         Err(AuthorizationError::Page(source)) => {
             let problem = if source.is_internal() {

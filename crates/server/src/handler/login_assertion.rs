@@ -77,7 +77,7 @@ pub(crate) async fn post_assertion(
         .await
         .map_err(|error| Refusal::json(problem_of(&error)).because(error.code()))?;
     let mut response = Json(AssertionResponse {
-        redirect_to: completed.location,
+        redirect_to: completed.response.location(),
     })
     .into_response();
     append_cookie(

@@ -159,13 +159,14 @@ async fn each_broken_rule_is_told_to_the_client_with_state_and_issuer() {
     for &(name, change, error, code) in CASES {
         let refused = world.authorize(change).await;
         let Err(AuthorizationError::Redirect {
-            location,
+            response,
             error: told,
             source,
         }) = refused
         else {
             panic!("{name} is not refused at the redirect URI")
         };
+        let location = response.location();
         assert_eq!((told.as_str(), source.code()), (error, code), "{name}");
         assert!(
             location.starts_with("https://portal.example.fr/cb?"),

@@ -1,7 +1,7 @@
 //! Redeeming a code: once, by its client, with its redirect URI and its verifier, in time.
 
 use cardea_oauth2_types::{ErrorCode, TokenParameters};
-use cardea_provider::BegunAuthorization;
+use cardea_provider::{BegunAuthorization, DpopRequest, TokenRequest};
 use time::Duration;
 
 use super::super::world::{PORTAL, SECOND, Settings, World, parameters, query_value};
@@ -27,7 +27,7 @@ async fn a_code_used_twice_is_refused_and_takes_back_what_it_gave() {
     let world = World::new().await;
     let (completed, _) = world.log_in(PORTAL, None).await;
     let tokens = world.redeem(&completed.location).await.unwrap();
-    world.provider.userinfo(&tokens.access_token).await.unwrap();
+    world.userinfo(&tokens.access_token).await.unwrap();
 
     let error = world.redeem(&completed.location).await.unwrap_err();
     assert_eq!(
@@ -41,11 +41,7 @@ async fn a_code_used_twice_is_refused_and_takes_back_what_it_gave() {
         event.session_id.is_some(),
         "the abuse leads back to its login"
     );
-    let error = world
-        .provider
-        .userinfo(&tokens.access_token)
-        .await
-        .unwrap_err();
+    let error = world.userinfo(&tokens.access_token).await.unwrap_err();
     assert_eq!(error.code(), "provider.access_token_revoked");
 }
 
@@ -57,7 +53,14 @@ async fn of_fifty_parallel_redemptions_one_gives_tokens_which_are_taken_back() {
         .map(|_| {
             let provider = world.provider.clone();
             let (credentials, parameters) = World::token_request(PORTAL, &completed.location);
-            tokio::spawn(async move { provider.redeem_code(&credentials, &parameters).await })
+            tokio::spawn(async move {
+                let request = TokenRequest {
+                    credentials: &credentials,
+                    parameters: &parameters,
+                    dpop: DpopRequest::default(),
+                };
+                provider.issue_tokens(request).await
+            })
         })
         .collect();
     let mut given = Vec::new();
@@ -70,11 +73,7 @@ async fn of_fifty_parallel_redemptions_one_gives_tokens_which_are_taken_back() {
     let [tokens] = &given[..] else {
         panic!("{} won", given.len())
     };
-    let error = world
-        .provider
-        .userinfo(&tokens.access_token)
-        .await
-        .unwrap_err();
+    let error = world.userinfo(&tokens.access_token).await.unwrap_err();
     assert_eq!(error.code(), "provider.access_token_revoked");
 }
 
@@ -104,11 +103,7 @@ async fn each_wrong_companion_is_invalid_grant_and_burns_the_code() {
         let (completed, _) = world.log_in(PORTAL, None).await;
         let (credentials, mut parameters) = World::token_request(PORTAL, &completed.location);
         change(&mut parameters);
-        let error = world
-            .provider
-            .redeem_code(&credentials, &parameters)
-            .await
-            .unwrap_err();
+        let error = world.issue(&credentials, &parameters).await.unwrap_err();
         assert_eq!((error.error, error.code()), (ErrorCode::InvalidGrant, code));
         assert_eq!(
             world.event("token.refused").await.code.as_deref(),
@@ -179,9 +174,10 @@ async fn a_code_is_worth_nothing_once_its_session_reached_a_limit() {
         .begin_authorization(parameters(PORTAL), cookie)
         .await
         .unwrap();
-    let BegunAuthorization::Completed { location } = silent else {
+    let BegunAuthorization::Completed { response } = silent else {
         panic!("the session still lives")
     };
+    let location = response.location();
     // The sweep has not come by yet.
     world.pass(Duration::seconds(10));
     let error = world.redeem(&location).await.unwrap_err();
@@ -224,11 +220,7 @@ async fn other_grants_and_codes_that_never_were_have_their_own_names_and_leave_n
     for (change, name, code) in cases {
         let (credentials, mut parameters) = World::token_request(PORTAL, &completed.location);
         change(&mut parameters);
-        let error = world
-            .provider
-            .redeem_code(&credentials, &parameters)
-            .await
-            .unwrap_err();
+        let error = world.issue(&credentials, &parameters).await.unwrap_err();
         assert_eq!((error.error, error.code()), (name, code));
         let noted = world.take_note(rows).await;
         assert_eq!(noted.kind.name(), "token.refused");

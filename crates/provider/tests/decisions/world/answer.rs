@@ -7,6 +7,7 @@ use cardea_assertion::{
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, sha256_base64url};
 use cardea_provider::{
     AuthenticationError, CompletedAuthorization, LoginAttempt, PendingSession, PresenceOutcome,
+    Secret,
 };
 use openssl::ecdsa::EcdsaSig;
 use openssl::hash::MessageDigest;
@@ -151,7 +152,7 @@ impl World {
         &self,
         client_id: &str,
         session_cookie: Option<&str>,
-    ) -> (CompletedAuthorization, SigningKey) {
+    ) -> (LoggedIn, SigningKey) {
         let begun = self.begin(client_id).await;
         let answer = self.answer(&begun).await;
         self.post(&begun, &answer).await.unwrap();
@@ -162,7 +163,24 @@ impl World {
             .complete_authorization(&begun.request_id, begun.cookie(), session_cookie)
             .await
             .unwrap();
-        (completed, answer.presence_key)
+        (LoggedIn::from(completed), answer.presence_key)
+    }
+}
+
+/// A login that went all the way, as the browser and the portal see it.
+pub(crate) struct LoggedIn {
+    /// The redirect with the code.
+    pub(crate) location: String,
+    /// The browser's session cookie.
+    pub(crate) session_cookie: Secret,
+}
+
+impl From<CompletedAuthorization> for LoggedIn {
+    fn from(completed: CompletedAuthorization) -> Self {
+        Self {
+            location: completed.response.location(),
+            session_cookie: completed.session_cookie,
+        }
     }
 }
 

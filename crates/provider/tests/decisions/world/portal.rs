@@ -6,9 +6,11 @@ use cardea_jose::{Algorithm, sha256_base64url};
 use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenParameters, TokenResponse};
 use cardea_provider::{
     AuthorizationError, BegunAuthorization, Client, ClientAuthentication, ClientCredentials,
-    Secret, TokenError,
+    DpopRequest, Error, Secret, TokenError, TokenRequest, TokenScheme, UserinfoAnswer,
+    UserinfoRequest,
 };
 use cardea_storage::SecretDigest;
+use serde_json::{Map, Value};
 
 use super::World;
 
@@ -96,7 +98,7 @@ impl World {
                 request_id,
                 login_cookie,
             },
-            BegunAuthorization::Completed { .. } => panic!("no session exists yet"),
+            other => panic!("no session exists yet: {other:?}"),
         }
     }
 
@@ -144,7 +146,34 @@ impl World {
         location: &str,
     ) -> Result<TokenResponse, TokenError> {
         let (credentials, parameters) = Self::token_request(client_id, location);
-        self.provider.redeem_code(&credentials, &parameters).await
+        self.issue(&credentials, &parameters).await
+    }
+
+    /// A token request without a proof of possession.
+    pub(crate) async fn issue(
+        &self,
+        credentials: &ClientCredentials,
+        parameters: &TokenParameters,
+    ) -> Result<TokenResponse, TokenError> {
+        let request = TokenRequest {
+            credentials,
+            parameters,
+            dpop: DpopRequest::default(),
+        };
+        self.provider.issue_tokens(request).await
+    }
+
+    /// Userinfo as JSON, for a bearer token.
+    pub(crate) async fn userinfo(&self, access_token: &str) -> Result<Map<String, Value>, Error> {
+        let request = UserinfoRequest {
+            access_token,
+            scheme: TokenScheme::Bearer,
+            dpop: DpopRequest::default(),
+        };
+        match self.provider.userinfo(request).await? {
+            UserinfoAnswer::Claims(claims) => Ok(claims),
+            UserinfoAnswer::Jwt(_) => panic!("the client did not register a signed answer"),
+        }
     }
 }
 

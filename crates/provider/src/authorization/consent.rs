@@ -1,0 +1,297 @@
+//! Consent: a page names the client and what will go to it, and the person answers (OIDC Core
+//! section 3.1.2.4). It is asked where the client is registered for it, and where `prompt=consent`
+//! says so, after the card has answered.
+//!
+//! An answer belongs to one request, one browser and exactly what was shown; it counts once
+//! (attack E20).
+
+use cardea_jose::{constant_time_eq, sha256_base64url};
+use cardea_oauth2_types::Scope;
+use cardea_storage::consent::Consent;
+use cardea_storage::{Transaction, authorization_request, client_session, consent, session};
+use time::OffsetDateTime;
+
+use crate::authorization::complete::{Answerable, CompletedAuthorization};
+use crate::authorization::respond::form_action;
+use crate::authorization::{AuthorizationResponse, StoredParameters, spend_pushed};
+use crate::claims::{RequestedClaims, released};
+use crate::event::{Event, EventKind};
+use crate::session::{EndReason, EndedInTransaction};
+use crate::{Client, ConsentPolicy, EndedSession, Error, Provider};
+
+/// One thing about the person that goes to a client, as the page puts it into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Datum {
+    /// That, when and how she logged in, and a name for her that is no more than that.
+    SignIn,
+    /// First and last name.
+    Name,
+    /// The number in her register.
+    ProfessionalNumber,
+    /// Title and profession.
+    Profession,
+    /// The organisation that she works for.
+    Structure,
+    /// Family and number of the card.
+    Card,
+    /// Whether the card is one for tests.
+    TestCard,
+}
+
+/// What the consent page shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentPage {
+    /// The client's display name.
+    pub client_name: String,
+    /// What will go to it.
+    pub data: Vec<Datum>,
+    /// Stands for all of this; the answer must bring it back.
+    pub shown: String,
+    /// The languages that the client asked for, space-separated.
+    pub ui_locales: Option<String>,
+    /// What a policy must allow as the target of the page's form, beside ourselves; see
+    /// [`AuthorizationResponse::form_action`].
+    pub form_action: String,
+}
+
+/// What the person answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsentAnswer {
+    /// Yes.
+    Allow,
+    /// No.
+    Refuse,
+}
+
+/// What an answer leads to.
+#[derive(Debug)]
+pub enum ConsentedAuthorization {
+    /// The client gets a code.
+    Allowed(CompletedAuthorization),
+    /// The client learns that the person refused.
+    Refused {
+        /// What to send the client: `error`, `state` and `iss`.
+        response: AuthorizationResponse,
+        /// The session that the card had opened, if no client is left in it.
+        ended: Option<EndedSession>,
+    },
+}
+
+impl Provider {
+    /// Says what the consent page shows, to the browser that began the login alone.
+    ///
+    /// # Errors
+    /// As [`Provider::complete_authorization`].
+    pub async fn describe_consent(
+        &self,
+        request_id: &str,
+        login_cookie: &str,
+    ) -> Result<ConsentPage, Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin_read().await?;
+        let answerable = self
+            .load_answerable(&mut transaction, request_id, login_cookie, now)
+            .await?;
+        let data = data_of(&answerable.parameters)?;
+        Ok(ConsentPage {
+            client_name: answerable.client.name.clone(),
+            shown: shown(&answerable, login_cookie, &data),
+            data,
+            ui_locales: answerable.parameters.ui_locales,
+            form_action: form_action(&answerable.parameters.redirect_uri),
+        })
+    }
+
+    /// Takes the person's answer, once. `shown` is what [`Provider::describe_consent`] gave.
+    ///
+    /// # Errors
+    /// [`Error::ConsentMismatch`] for an answer to another question, and those of
+    /// [`Provider::complete_authorization`].
+    pub async fn answer_consent(
+        &self,
+        request_id: &str,
+        login_cookie: &str,
+        session_cookie: Option<&str>,
+        shown_before: &str,
+        answer: ConsentAnswer,
+    ) -> Result<ConsentedAuthorization, Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        let answerable = self
+            .load_answerable(&mut transaction, request_id, login_cookie, now)
+            .await?;
+        let data = data_of(&answerable.parameters)?;
+        let shown_now = shown(&answerable, login_cookie, &data);
+        if !constant_time_eq(shown_before.as_bytes(), shown_now.as_bytes()) {
+            return Err(Error::ConsentMismatch);
+        }
+        match answer {
+            ConsentAnswer::Allow => {
+                self.remember(&mut transaction, &answerable, now).await?;
+                let completed = self
+                    .answer_with_code(&mut transaction, &answerable, session_cookie, now)
+                    .await?;
+                transaction.commit().await?;
+                Ok(ConsentedAuthorization::Allowed(completed))
+            }
+            ConsentAnswer::Refuse => self.refuse(transaction, &answerable, now).await,
+        }
+    }
+
+    /// Whether the person must be asked before a client gets its answer.
+    pub(super) async fn needs_consent(
+        &self,
+        transaction: &mut Transaction,
+        client: &Client,
+        parameters: &StoredParameters,
+        sub: &str,
+        now: OffsetDateTime,
+    ) -> Result<bool, Error> {
+        if parameters.ask_consent {
+            return Ok(true);
+        }
+        if client.consent == ConsentPolicy::Implicit {
+            return Ok(false);
+        }
+        let covered = covered(parameters)?;
+        let remembered = consent::find(transaction, sub, &client.client_id, &covered).await?;
+        Ok(!remembered.is_some_and(|consent| now < consent.expires_at))
+    }
+
+    /// Remembers a yes for a client that asks each person once; for others there is nothing to
+    /// remember.
+    async fn remember(
+        &self,
+        transaction: &mut Transaction,
+        answerable: &Answerable,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let Answerable {
+            request,
+            parameters,
+            client,
+            session,
+        } = answerable;
+        let remembered = client.consent == ConsentPolicy::Explicit;
+        let covered = covered(parameters)?;
+        if remembered {
+            let given = Consent {
+                sub: session.sub.clone(),
+                client_id: client.client_id.clone(),
+                covered: covered.clone(),
+                given_at: now,
+                expires_at: now + self.lifetimes.consent,
+            };
+            consent::remember(transaction, &given).await?;
+        }
+        let kind = EventKind::ConsentGiven {
+            covered,
+            remembered,
+        };
+        let event = Event::new(kind, now)
+            .of_request(&request.id)
+            .of_session(&session.id, &session.sub)
+            .of_client(&client.client_id);
+        self.record(transaction, event).await
+    }
+
+    /// A no takes back every yes to this client. A session that serves no other client ends: the
+    /// person did not want to be here.
+    async fn refuse(
+        &self,
+        mut transaction: Transaction,
+        answerable: &Answerable,
+        now: OffsetDateTime,
+    ) -> Result<ConsentedAuthorization, Error> {
+        let Answerable {
+            request,
+            parameters,
+            client,
+            session,
+        } = answerable;
+        if !authorization_request::complete(&mut transaction, &request.id, now).await? {
+            return Err(Error::AuthorizationRequestCompleted);
+        }
+        spend_pushed(&mut transaction, parameters, now).await?;
+        consent::forget(&mut transaction, &session.sub, &client.client_id).await?;
+        let event = Event::new(EventKind::ConsentRefused {}, now)
+            .of_request(&request.id)
+            .of_session(&session.id, &session.sub)
+            .of_client(&client.client_id);
+        self.record(&mut transaction, event).await?;
+        let clients = client_session::list_of_session(&mut transaction, &session.id).await?;
+        let ended = if clients.is_empty() {
+            self.end_in(&mut transaction, session, EndReason::Logout, now)
+                .await?
+        } else {
+            session::record_use(&mut transaction, &session.id, now).await?;
+            None
+        };
+        transaction.commit().await?;
+        let address = parameters.return_address(self.issuer.as_str());
+        Ok(ConsentedAuthorization::Refused {
+            response: address.error(&Error::ConsentRefused),
+            ended: ended.map(EndedInTransaction::announce),
+        })
+    }
+}
+
+/// The claims that an answer is about, sorted: scope values and claims that come to the same are
+/// the same question.
+fn covered(parameters: &StoredParameters) -> Result<String, Error> {
+    let names: Vec<&str> = claims_of(parameters)?.into_iter().collect();
+    Ok(names.join(" "))
+}
+
+fn claims_of(
+    parameters: &StoredParameters,
+) -> Result<std::collections::BTreeSet<&'static str>, Error> {
+    let scope = Scope::parse(&parameters.scope)?;
+    let requested = RequestedClaims::read_stored(parameters.claims.as_deref())?;
+    Ok(released(&scope, &requested))
+}
+
+fn data_of(parameters: &StoredParameters) -> Result<Vec<Datum>, Error> {
+    let mut data: Vec<Datum> = claims_of(parameters)?
+        .into_iter()
+        .map(|claim| match claim {
+            "name" | "given_name" | "family_name" => Datum::Name,
+            "subject_id" | "subject_id_type" => Datum::ProfessionalNumber,
+            "title" | "profession" => Datum::Profession,
+            "structure" => Datum::Structure,
+            "card" => Datum::Card,
+            "test" => Datum::TestCard,
+            // A claim that nobody has put into words yet must not go unnamed.
+            _ => Datum::SignIn,
+        })
+        .chain([Datum::SignIn])
+        .collect();
+    data.sort_unstable();
+    data.dedup();
+    Ok(data)
+}
+
+/// Binds an answer to request, browser, person, client and data. The login cookie makes it a
+/// value that no other page can guess.
+fn shown(answerable: &Answerable, login_cookie: &str, data: &[Datum]) -> String {
+    let Answerable {
+        request,
+        parameters,
+        client,
+        session,
+    } = answerable;
+    let text = serde_json::json!([
+        "cardea-consent-1",
+        login_cookie,
+        request.id,
+        session.id,
+        client.client_id,
+        client.name,
+        parameters.redirect_uri,
+        parameters.scope,
+        parameters.claims,
+        format!("{data:?}"),
+    ]);
+    sha256_base64url(text.to_string().as_bytes())
+}
