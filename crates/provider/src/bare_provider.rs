@@ -50,6 +50,7 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
         authorization_rules: crate::config::AuthorizationRules::default(),
         mass_loss: MassLossBounds::default(),
         sandbox: false,
+        proof_rules: ProofRules::default(),
     };
     let keys = ProviderKeys {
         token_keys: algorithms

@@ -5,6 +5,8 @@ use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{PathPolicy, RevocationPolicy, TrustStore};
 use time::Duration;
 
+use crate::client_authentication::AssertionAudience;
+use crate::dpop::DpopNonceUse;
 use crate::{Client, Demand, Issuer};
 
 /// Everything that a provider is built from, apart from keys and storage.

@@ -147,6 +147,10 @@ pub enum Error {
     ClientAuthenticationRepeated,
     #[error("the client's assertion is not acceptable: {reason}")]
     ClientAssertionInvalid { reason: &'static str },
+    #[error("the client's assertion is not meant for this server")]
+    ClientAssertionAudienceMismatch,
+    #[error("the client's assertion has expired, lasts too long, or is from the future")]
+    ClientAssertionTimeInvalid,
     #[error("the client's assertion was used before")]
     ClientAssertionReplayed,
     #[error("the DPoP proof is missing")]
@@ -235,8 +239,6 @@ pub enum Error {
     AccessTokenScopeInsufficient,
     #[error("the access token is for another resource server")]
     AccessTokenAudienceMismatch,
-    #[error("the access token came by another scheme than it was issued for")]
-    AccessTokenSchemeMismatch,
     #[error("the access token is bound to another DPoP key")]
     AccessTokenKeyMismatch,
     #[error("the presence of the card is not proven, so the access token opens nothing")]
@@ -364,6 +366,9 @@ names! {
         Self::ClientAuthenticationRepeated =>
             "provider.client_authentication_repeated", InvalidRequest;
         Self::ClientAssertionInvalid { .. } => "provider.client_assertion_invalid", InvalidClient;
+        Self::ClientAssertionAudienceMismatch =>
+            "provider.client_assertion_audience_mismatch", InvalidClient;
+        Self::ClientAssertionTimeInvalid => "provider.client_assertion_time_invalid", InvalidClient;
         Self::ClientAssertionReplayed => "provider.client_assertion_replayed", InvalidClient;
         Self::DpopProofMissing => "provider.dpop_proof_missing", InvalidDpopProof;
         Self::DpopProofRepeated => "provider.dpop_proof_repeated", InvalidDpopProof;
@@ -410,7 +415,6 @@ names! {
             "provider.access_token_scope_insufficient", InsufficientScope;
         Self::AccessTokenAudienceMismatch =>
             "provider.access_token_audience_mismatch", InvalidToken;
-        Self::AccessTokenSchemeMismatch => "provider.access_token_scheme_mismatch", InvalidToken;
         Self::AccessTokenKeyMismatch => "provider.access_token_key_mismatch", InvalidToken;
         Self::AccessTokenPresenceLost => "provider.access_token_presence_lost", InvalidToken;
         Self::PostLogoutRedirectUriMismatch =>

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use cardea_jose::random_base64url;
 use cardea_storage::Transaction;
+use cardea_storage::client::EndedHoldings;
 use cardea_storage::event::{EventRecord, append};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -202,19 +203,9 @@ pub enum EventKind {
         overlap_seconds: i64,
     },
     /// An operator took a client out.
-    ClientRemoved {
-        /// Unredeemed codes that died with it.
-        codes_revoked: u64,
-        /// Access tokens that died with it.
-        grants_revoked: u64,
-    },
+    ClientRemoved(HoldingsEnded),
     /// A running server gave something to a client before it knew that the client was taken out.
-    ClientHoldingsEnded {
-        /// Unredeemed codes.
-        codes_revoked: u64,
-        /// Access tokens.
-        grants_revoked: u64,
-    },
+    ClientHoldingsEnded(HoldingsEnded),
     /// A client was told that a session is over.
     LogoutDelivered {
         /// The client's own session id.
@@ -283,6 +274,27 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// What a client held when it was taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct HoldingsEnded {
+    /// Unredeemed codes that died with it.
+    pub codes_revoked: u64,
+    /// Access tokens that died with it.
+    pub grants_revoked: u64,
+    /// Refresh tokens that died with it.
+    pub refresh_tokens_revoked: u64,
+}
+
+impl From<EndedHoldings> for HoldingsEnded {
+    fn from(ended: EndedHoldings) -> Self {
+        Self {
+            codes_revoked: ended.codes,
+            grants_revoked: ended.access_grants,
+            refresh_tokens_revoked: ended.refresh_tokens,
+        }
+    }
+}
+
 impl EventKind {
     /// The stable name of this kind of event.
     #[must_use]
@@ -310,8 +322,8 @@ impl EventKind {
             Self::UserinfoRefused { .. } => "userinfo.refused",
             Self::ClientAdded {} => "client.added",
             Self::ClientSecretRotated { .. } => "client.secret_rotated",
-            Self::ClientRemoved { .. } => "client.removed",
-            Self::ClientHoldingsEnded { .. } => "client.holdings_ended",
+            Self::ClientRemoved(_) => "client.removed",
+            Self::ClientHoldingsEnded(_) => "client.holdings_ended",
             Self::LogoutDelivered { .. } => "logout.delivered",
             Self::LogoutUndelivered { .. } => "logout.undelivered",
             Self::MassLossBegun { .. } => "presence.mass_loss_begun",

@@ -83,10 +83,10 @@ pub use client::{
     ConsentPolicy, Demand, NewClient, RetiringSecret, SECRET_OVERLAP_MAX, SubjectType,
     check_redirect_uri,
 };
-pub use client_authentication::ClientCredentials;
+pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use clock::Clock;
-pub use config::{AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProviderConfig, UserVerificationPolicy};
-pub use dpop::DpopRequest;
+pub use config::{AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig, UserVerificationPolicy};
+pub use dpop::{DpopNonceUse, DpopRequest};
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::{TokenError, TokenRequest};
@@ -102,4 +102,4 @@ pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use session::{EndReason, EndedSession};
 pub use token::LogoutDelivery;
-pub use userinfo::{TokenScheme, UserinfoAnswer, UserinfoRequest};
+pub use userinfo::UserinfoAnswer;

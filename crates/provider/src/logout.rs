@@ -9,7 +9,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::authorization::respond::with_query;
 use crate::event::{Event, EventKind};
-use crate::session::{EndReason, EndedSession};
+use crate::session::{EndReason, EndedInTransaction, EndedSession};
 use crate::{Error, Provider};
 
 /// The parameters of a logout request, undecided.
@@ -237,6 +237,6 @@ impl Provider {
             .end_in(&mut transaction, session, EndReason::Logout, now)
             .await?;
         transaction.commit().await?;
-        Ok(ended.map(|ended| self.announce(ended, now)))
+        Ok(ended.map(EndedInTransaction::announce))
     }
 }

@@ -123,7 +123,7 @@ impl Provider {
             transaction.commit().await?;
             let ended = ended
                 .into_iter()
-                .map(|ended| self.announce(ended, now))
+                .map(EndedInTransaction::announce)
                 .collect();
             return Ok(PresenceOutcome::Activated {
                 jkt: session.presence_jkt,
@@ -187,7 +187,7 @@ impl Provider {
             .end_in(&mut transaction, &session, EndReason::Departed, now)
             .await?;
         transaction.commit().await?;
-        let ended = ended.map(|ended| self.announce(ended, now));
+        let ended = ended.map(EndedInTransaction::announce);
         Ok(PresenceOutcome::Ended { jkt, ended })
     }
 }

@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 
 use crate::client::Clients;
 use crate::config::{
-    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, UserVerificationPolicy,
+    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, UserVerificationPolicy,
 };
+use crate::dpop::DpopNonces;
 use crate::event::{Event, EventLog};
 use crate::mass_loss::Silence;
 use crate::reachability::Reachability;
@@ -36,6 +37,8 @@ pub struct Provider {
     pub(crate) authorization_rules: AuthorizationRules,
     /// Whether every token says `test`.
     pub(crate) sandbox: bool,
+    pub(crate) proof_rules: ProofRules,
+    pub(crate) dpop_nonces: DpopNonces,
     pub(crate) keys: ProviderKeys,
     pub(crate) store: Store,
     event_log: Arc<dyn EventLog>,
@@ -84,6 +87,8 @@ impl Provider {
             user_verification: config.user_verification,
             authorization_rules: config.authorization_rules,
             sandbox: config.sandbox,
+            proof_rules: config.proof_rules,
+            dpop_nonces: DpopNonces::new(&keys.challenge_key)?,
             keys,
             store,
             event_log,

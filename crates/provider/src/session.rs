@@ -1,14 +1,15 @@
 //! Sessions: when they live, how they end, and whom to tell.
 
 use cardea_oauth2_types::Acr;
-use cardea_storage::client_session::ClientSession;
 use cardea_storage::session::{Session, SessionState};
-use cardea_storage::{Transaction, access_grant, authorization_code, client_session, session};
+use cardea_storage::{
+    Transaction, access_grant, authorization_code, client_session, refresh_token, session,
+};
 use time::OffsetDateTime;
 
 use crate::config::Lifetimes;
 use crate::event::{Event, EventKind};
-use crate::{Error, LogoutDelivery, Provider};
+use crate::{Error, Provider};
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,12 @@ pub enum EndReason {
     CardElsewhere,
     /// The person showed the same card again: a newer session carries on.
     Continued,
+    /// The card was revoked while the session ran.
+    CardRevoked,
+    /// The card's certificate expired while the session ran.
+    CardExpired,
+    /// The card leads to no trust anchor of ours any more.
+    CardNotAccepted,
     /// A client or the person asked for it.
     Logout,
     /// The operator asked for it.
@@ -46,13 +53,17 @@ impl EndReason {
             Self::NeverPresent => "never_present",
             Self::CardElsewhere => "card_elsewhere",
             Self::Continued => "continued",
+            Self::CardRevoked => "card_revoked",
+            Self::CardExpired => "card_expired",
+            Self::CardNotAccepted => "card_not_accepted",
             Self::Logout => "logout",
             Self::Operator => "operator",
         }
     }
 }
 
-/// A session that has just ended, and whom to tell.
+/// A session that has just ended. Its agent is to be told; the logout tokens for its clients are
+/// queued, see [`Provider::take_logouts`].
 #[derive(Clone, Debug)]
 pub struct EndedSession {
     /// Its id, for the log.
@@ -61,15 +72,12 @@ pub struct EndedSession {
     pub presence_jkt: String,
     /// Why.
     pub reason: EndReason,
-    /// Logout tokens to post, one a client that has a back-channel address.
-    pub deliveries: Vec<LogoutDelivery>,
 }
 
 /// A session ended inside a transaction that is not committed yet: nobody may be told so far.
 pub(crate) struct EndedInTransaction {
     pub(crate) session: Session,
     pub(crate) reason: EndReason,
-    pub(crate) clients: Vec<ClientSession>,
 }
 
 /// Whether an active session is within its limits, even if the sweep has not come by yet.
@@ -115,7 +123,7 @@ impl Provider {
             .end_in(&mut transaction, &session, EndReason::Operator, now)
             .await?;
         transaction.commit().await?;
-        Ok(ended.map(|ended| self.announce(ended, now)))
+        Ok(ended.map(EndedInTransaction::announce))
     }
 
     /// Ends a session in the caller's transaction: its codes and tokens die with it. None when it
@@ -130,6 +138,8 @@ impl Provider {
         // Codes before the session, as where a code is redeemed: transactions that take the same
         // rows in the same order wait for each other instead of locking each other out.
         let codes_revoked = authorization_code::revoke_of_session(transaction, &session.id).await?;
+        let families_revoked =
+            refresh_token::revoke_of_session(transaction, &session.id, now).await?;
         let grants_revoked = access_grant::revoke_of_session(transaction, &session.id, now).await?;
         if !session::end(transaction, &session.id, reason.as_str(), now).await? {
             return Ok(None);
@@ -138,36 +148,27 @@ impl Provider {
             reason: reason.as_str(),
             codes_revoked,
             grants_revoked,
+            families_revoked,
         };
         let event = Event::new(kind, now).of_session(&session.id, &session.sub);
         self.record(transaction, event).await?;
-        let clients = client_session::list_of_session(transaction, &session.id).await?;
+        for own in &client_session::list_of_session(transaction, &session.id).await? {
+            self.queue_logout(transaction, session, own, now).await?;
+        }
         Ok(Some(EndedInTransaction {
             session: session.clone(),
             reason,
-            clients,
         }))
     }
+}
 
-    /// Signs the logout tokens of a session whose end is committed. It cannot fail as a whole: a
-    /// client whose token cannot be signed must not keep the agent and the others from hearing.
-    pub(crate) fn announce(&self, ended: EndedInTransaction, now: OffsetDateTime) -> EndedSession {
-        let mut deliveries = Vec::new();
-        for client_session in &ended.clients {
-            match self.new_logout_delivery(&ended.session.sub, client_session, now) {
-                Ok(delivery) => deliveries.extend(delivery),
-                Err(error) => tracing::error!(
-                    code = error.code(),
-                    client_id = client_session.client_id,
-                    "a client is not told of the end of a session"
-                ),
-            }
-        }
+impl EndedInTransaction {
+    /// What to tell the agent, now that the end is committed.
+    pub(crate) fn announce(self) -> EndedSession {
         EndedSession {
-            session_id: ended.session.id,
-            presence_jkt: ended.session.presence_jkt,
-            reason: ended.reason,
-            deliveries,
+            session_id: self.session.id,
+            presence_jkt: self.session.presence_jkt,
+            reason: self.reason,
         }
     }
 }

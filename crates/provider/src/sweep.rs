@@ -1,10 +1,11 @@
 //! The sweep: what nobody ended by hand ends by the clock.
 
 use cardea_storage::retention::{delete_ended_before, delete_incomplete_requests_before};
-use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue};
+use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue, list_silent};
 use time::{Duration, OffsetDateTime};
 
-use crate::session::{EndReason, EndedSession, is_silent};
+use crate::mass_loss::Meaning;
+use crate::session::{EndReason, EndedInTransaction, EndedSession};
 use crate::{Error, Provider};
 
 /// Sessions ended in one transaction; more are left to the next call.
@@ -18,7 +19,7 @@ impl Provider {
     ///
     /// An agent counts as silent only while it could have reached us: for one grace period after
     /// our own start, and after more than ten seconds without a sweep that succeeded, nobody is
-    /// ended for silence.
+    /// ended for silence. Nor while many are silent at once (docs/adr/0014-mass-loss.md).
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -26,13 +27,25 @@ impl Provider {
         let now = self.now();
         let cutoffs = self.cutoffs(now);
         let mut transaction = self.store.begin().await?;
-        let overdue = list_overdue(&mut transaction, &cutoffs, SESSIONS_OF_SWEEP_MAX).await?;
         let mut ended = Vec::new();
-        for session in &overdue {
+        for session in &list_overdue(&mut transaction, &cutoffs, SESSIONS_OF_SWEEP_MAX).await? {
             let reason = overdue_reason(session, &cutoffs);
             ended.extend(self.end_in(&mut transaction, session, reason, now).await?);
         }
+        let silent_since = self.reachable_cutoff(now);
+        let mut meaning = None;
+        if let Some(cutoff) = silent_since {
+            let judged = self.judge_silence(&mut transaction, now).await?;
+            for session in &list_silent(&mut transaction, cutoff, judged.count_max()).await? {
+                let reason = EndReason::PresenceLost;
+                ended.extend(self.end_in(&mut transaction, session, reason, now).await?);
+            }
+            meaning = Some(judged);
+        }
         transaction.commit().await?;
+        if let Some(meaning) = meaning {
+            self.silence.set(meaning);
+        }
         if let Some(gap) = self.reachability.note_sweep(now) {
             let gap_seconds = gap.whole_seconds();
             tracing::warn!(
@@ -42,7 +55,7 @@ impl Provider {
         }
         Ok(ended
             .into_iter()
-            .map(|ended| self.announce(ended, now))
+            .map(EndedInTransaction::announce)
             .collect())
     }
 
@@ -63,8 +76,16 @@ impl Provider {
     }
 
     /// The moment since which a presence key must have answered; none while an agent may not have
-    /// been able to reach us for that long.
+    /// been able to reach us for that long, or many are silent at once.
     pub(crate) fn presence_cutoff(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        match self.silence.meaning() {
+            Meaning::OurFault => None,
+            Meaning::Gone | Meaning::Trickle { .. } => self.reachable_cutoff(now),
+        }
+    }
+
+    /// The same as far as this node's own outages go.
+    fn reachable_cutoff(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let grace = self.lifetimes.presence_grace;
         (now - self.reachability.since(now) > grace).then(|| now - grace)
     }
@@ -72,7 +93,6 @@ impl Provider {
     fn cutoffs(&self, now: OffsetDateTime) -> Cutoffs {
         Cutoffs {
             pending_since: now - self.lifetimes.session_pending,
-            present: self.presence_cutoff(now),
             used: now - self.lifetimes.session_idle,
             authenticated: now - self.lifetimes.session_absolute,
         }
@@ -81,10 +101,7 @@ impl Provider {
 
 fn overdue_reason(session: &Session, cutoffs: &Cutoffs) -> EndReason {
     if session.state == SessionState::Pending {
-        return EndReason::NeverPresent;
-    }
-    if is_silent(session, cutoffs.present) {
-        EndReason::PresenceLost
+        EndReason::NeverPresent
     } else if session.authenticated_at < cutoffs.authenticated {
         EndReason::AbsoluteLimit
     } else {

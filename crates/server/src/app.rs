@@ -7,7 +7,8 @@ use cardea_provider::Provider;
 use cardea_storage::Store;
 use tokio::sync::watch;
 
-use crate::backchannel_logout::LogoutSender;
+use crate::backchannel_logout::{self, LogoutSender};
+use crate::client_reload::load_clients;
 use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl};
 use crate::error::Error;
@@ -50,6 +51,7 @@ impl App {
             Arc::new(SystemClock),
         )
         .map_err(|source| Error::ProviderRefused { source })?;
+        load_clients(&provider, &config.client).await?;
         let state = AppState::new(Inner {
             provider,
             https: config.issuer.is_https(),
@@ -82,6 +84,7 @@ impl App {
     /// Starts the tasks that end what the clock ends.
     pub fn start_tasks(&self) {
         sweeper::start(&self.state);
+        backchannel_logout::start(&self.state);
     }
 
     /// Ends tasks and presence connections; agents come back to the next start.
@@ -95,7 +98,8 @@ impl App {
     }
 }
 
-async fn open_store(url: &DatabaseUrl) -> Result<Store, Error> {
+/// Opens the database that a configuration names.
+pub(crate) async fn open_store(url: &DatabaseUrl) -> Result<Store, Error> {
     let url = match url {
         DatabaseUrl::Sqlite(file) => format!("sqlite://{}", file.display()),
         DatabaseUrl::Postgres(url) => url.clone(),

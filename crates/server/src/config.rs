@@ -23,8 +23,10 @@ pub use self::client::{
     AuthMethod, CardsConfig, ClientConfig, ClientSecret, ConsentConfig, PkceConfig,
     ProfessionConfig, RedirectUri, SecretSha256, SigningAlgorithm, SubjectTypeConfig,
 };
+pub(crate) use self::check::check_client;
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
+pub(crate) use self::load::{load_clients, read_keys};
 pub use self::profile::load_profile;
 pub(crate) use self::revocation::Service;
 pub use self::revocation::{
@@ -126,6 +128,12 @@ pub struct PresenceConfig {
     pub grace_seconds: u32,
     /// Seconds that a login waits for the first proof.
     pub wait_seconds: u32,
+    /// Silent sessions at once from which on the fault is ours and nobody is ended …
+    pub mass_loss_sessions: u32,
+    /// … if they are more than this share of the live ones, in percent.
+    pub mass_loss_percent: u32,
+    /// Seconds that silent agents then have to come back.
+    pub mass_loss_grace_seconds: u32,
     /// Connections of open sessions at once.
     pub connections_max: u32,
     /// Connections that no session has named yet, at once.
@@ -143,6 +151,10 @@ pub struct SessionConfig {
     pub idle_seconds: u32,
     /// Seconds after which a session ends whatever happens.
     pub absolute_seconds: u32,
+    /// Seconds between two looks at the card of an open session.
+    pub recheck_seconds: u32,
+    /// Seconds for which a portal is tried that cannot be told that a session is over.
+    pub logout_retry_seconds: u32,
 }
 
 /// `[limits]`
@@ -189,6 +201,9 @@ impl Default for PresenceConfig {
             interval_seconds: 10,
             grace_seconds: 30,
             wait_seconds: 10,
+            mass_loss_sessions: 5,
+            mass_loss_percent: 25,
+            mass_loss_grace_seconds: 15 * 60,
             connections_max: 20_000,
             unclaimed_max: 4_000,
             unclaimed_per_address_max: 200,
@@ -212,6 +227,8 @@ impl Default for SessionConfig {
         Self {
             idle_seconds: 30 * 60,
             absolute_seconds: 4 * 60 * 60,
+            recheck_seconds: 15 * 60,
+            logout_retry_seconds: 24 * 60 * 60,
         }
     }
 }

@@ -19,8 +19,10 @@
 
 pub mod app;
 mod backchannel_logout;
+mod card_recheck;
 mod client_address;
 mod client_registration;
+mod client_reload;
 mod clock;
 pub mod command;
 pub mod config;

@@ -52,6 +52,7 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
             percent: config.presence.mass_loss_percent,
         },
         sandbox: config.sandbox,
+        proof_rules: ProofRules::default(),
     };
     Ok((provider_config, anchors))
 }

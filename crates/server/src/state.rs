@@ -28,7 +28,7 @@ pub(crate) struct Inner {
     pub(crate) presence: PresenceRegistry,
     pub(crate) presence_places: Places,
     pub(crate) revocation: RevocationFetcher,
-    pub(crate) logout_sender: LogoutSender,
+    pub(crate) logout_sender: Arc<LogoutSender>,
     pub(crate) challenge_list: String,
     pub(crate) metadata: ProviderMetadata,
     pub(crate) login_page_policy: String,
@@ -124,16 +124,21 @@ impl AppState {
         self.0.stopping.send_replace(true);
     }
 
-    /// Tells agents and clients at once that sessions are over.
+    /// Tells agents at once that sessions are over, and has their clients told.
     pub(crate) fn announce(&self, ended: impl IntoIterator<Item = EndedSession>) {
+        let mut any = false;
         for session in ended {
-            self.0
-                .presence
-                .end(&session.presence_jkt, session.reason.as_str());
-            for delivery in session.deliveries {
-                self.0.logout_sender.send(delivery);
-            }
+            any = true;
+            let reason = session.reason.as_str();
+            self.0.presence.end(&session.presence_jkt, reason);
         }
+        if any {
+            self.0.logout_sender.wake();
+        }
+    }
+
+    pub(crate) fn logout_sender(&self) -> &LogoutSender {
+        &self.0.logout_sender
     }
 }
 

@@ -1,4 +1,4 @@
-//! What ends by the clock: sessions past a limit, old records, aging CRLs.
+//! What ends by the clock: sessions past a limit, old records, aging CRLs and aging judgements.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,11 +6,15 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
 
+use crate::card_recheck::{self, recheck_cards};
+use crate::client_reload::follow_clients;
 use crate::clock::SystemClock;
 use crate::state::AppState;
 
 /// A session ends at most this much after its limit.
 const SWEEP: Duration = Duration::from_secs(2);
+/// A client that was registered or taken out by command is known to every node after this.
+const FOLLOW_CLIENTS: Duration = Duration::from_secs(1);
 const FORGET: Duration = Duration::from_secs(300);
 const REFRESH_LISTS: Duration = Duration::from_secs(60);
 /// Rounds of one sweep; each ends a bounded number of sessions.
@@ -19,7 +23,9 @@ const ROUNDS_MAX: usize = 50;
 /// Starts the tasks; they end when the state stops.
 pub(crate) fn start(state: &AppState) {
     spawn(state, SWEEP, sweep);
+    spawn(state, FOLLOW_CLIENTS, follow);
     spawn(state, FORGET, forget);
+    spawn(state, card_recheck::LOOK, recheck_cards);
     spawn(state, REFRESH_LISTS, refresh_lists);
 }
 
@@ -65,6 +71,10 @@ async fn sweep(state: AppState) {
             }
         }
     }
+}
+
+async fn follow(state: AppState) {
+    follow_clients(state.provider()).await;
 }
 
 async fn forget(state: AppState) {

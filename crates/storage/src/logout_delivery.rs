@@ -60,7 +60,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// Lists the clients that have a delivery due.
+/// Lists the clients that have a delivery due, always in one order: nodes that take the same rows
+/// in it wait for each other instead of locking each other out.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -70,7 +71,7 @@ pub async fn list_due_clients(
 ) -> Result<Vec<String>, Error> {
     let rows = sqlx::query(
         "SELECT client_id FROM logout_delivery WHERE due_at <= $1
-         GROUP BY client_id ORDER BY MIN(due_at)",
+         GROUP BY client_id ORDER BY client_id",
     )
     .bind(now.unix_timestamp())
     .fetch_all(transaction.connection())

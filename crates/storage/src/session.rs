@@ -54,9 +54,6 @@ pub struct Session {
 pub struct Cutoffs {
     /// Pending sessions authenticated before this were never claimed by a presence key.
     pub pending_since: OffsetDateTime,
-    /// Active sessions whose presence key last answered before this; none while it is unknown
-    /// whether the agents could have reached us.
-    pub present: Option<OffsetDateTime>,
     /// Active sessions last used before this.
     pub used: OffsetDateTime,
     /// Sessions authenticated before this.
@@ -170,7 +167,8 @@ pub async fn list_of_card_elsewhere(
     rows.iter().map(read).collect()
 }
 
-/// Lists up to `count_max` sessions that are over by one of the cut-offs but not ended yet.
+/// Lists up to `count_max` sessions that are over by one of the cut-offs but not ended yet; those
+/// that fell silent are listed by [`list_silent`].
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
@@ -179,17 +177,15 @@ pub async fn list_overdue(
     cutoffs: &Cutoffs,
     count_max: u32,
 ) -> Result<Vec<Session>, Error> {
-    let present = cutoffs.present.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let rows = sqlx::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session
          WHERE (state = 'pending' AND authenticated_at < $1)
-            OR (state = 'active' AND (present_at < $2 OR used_at < $3 OR authenticated_at < $4))
-         ORDER BY authenticated_at LIMIT $5",
+            OR (state = 'active' AND (used_at < $2 OR authenticated_at < $3))
+         ORDER BY authenticated_at LIMIT $4",
     )
     .bind(cutoffs.pending_since.unix_timestamp())
-    .bind(present.unix_timestamp())
     .bind(cutoffs.used.unix_timestamp())
     .bind(cutoffs.authenticated.unix_timestamp())
     .bind(i64::from(count_max))

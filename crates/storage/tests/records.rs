@@ -9,10 +9,14 @@ mod records {
     mod databases;
     mod events;
     mod grant_challenges;
+    mod logout_deliveries;
+    mod mass_losses;
+    mod pairwise_subjects;
     mod postgres_cluster;
     mod proofs;
     mod requests;
     mod retention;
+    mod session_cards;
     mod sessions;
     mod sqlite_file;
     mod subjects;

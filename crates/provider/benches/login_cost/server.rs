@@ -122,6 +122,7 @@ fn config(pki: &TestPki) -> Result<ProviderConfig, Failure> {
         authorization_rules: cardea_provider::AuthorizationRules::default(),
         mass_loss: MassLossBounds::default(),
         sandbox: false,
+        proof_rules: ProofRules::default(),
     })
 }
 

@@ -1,12 +1,12 @@
 //! Logout tokens (OIDC Back-Channel Logout 1.0 section 2.4).
 
 use cardea_jose::random_base64url;
-use cardea_storage::client_session::ClientSession;
+use cardea_storage::logout_delivery;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::secret::RANDOM_BYTES;
-use crate::{Error, Provider};
+use crate::{Client, Error, Provider};
 
 const LOGOUT_TOKEN_TYP: &str = "logout+jwt";
 
@@ -19,6 +19,8 @@ pub struct LogoutDelivery {
     pub uri: String,
     /// The value of the form parameter `logout_token`.
     pub logout_token: String,
+    /// What is queued.
+    pub(crate) stored: logout_delivery::LogoutDelivery,
 }
 
 impl std::fmt::Debug for LogoutDelivery {
@@ -53,35 +55,26 @@ struct Events {
 struct NoMembers {}
 
 impl Provider {
-    /// Signs a logout token for one client of an ended session; none when the client has no
-    /// back-channel address, or is not registered any more.
-    pub(crate) fn new_logout_delivery(
+    /// Signs a logout token for one client of an ended session; each try to deliver it has one of
+    /// its own.
+    pub(crate) fn sign_logout_token(
         &self,
-        sub: &str,
-        client_session: &ClientSession,
+        client: &Client,
+        client_sub: &str,
+        sid: &str,
         now: OffsetDateTime,
-    ) -> Result<Option<LogoutDelivery>, Error> {
-        let Some(client) = self.clients.find(&client_session.client_id) else {
-            return Ok(None);
-        };
-        let Some(uri) = &client.backchannel_logout_uri else {
-            return Ok(None);
-        };
+    ) -> Result<String, Error> {
         let claims = LogoutTokenClaims {
             iss: self.issuer.as_str(),
-            sub,
+            sub: client_sub,
             aud: &client.client_id,
             iat: now.unix_timestamp(),
             exp: (now + self.lifetimes.logout_token).unix_timestamp(),
             jti: random_base64url(RANDOM_BYTES)?,
-            sid: &client_session.sid,
+            sid,
             events: Events::default(),
         };
         let key = self.keys.signing(client.id_token_signed_response_alg)?;
-        Ok(Some(LogoutDelivery {
-            client_id: client.client_id.clone(),
-            uri: uri.clone(),
-            logout_token: key.sign_jwt(LOGOUT_TOKEN_TYP, &claims)?,
-        }))
+        Ok(key.sign_jwt(LOGOUT_TOKEN_TYP, &claims)?)
     }
 }

@@ -81,6 +81,7 @@ impl Settings {
             authorization_rules: AuthorizationRules::default(),
             mass_loss: MassLossBounds::default(),
             sandbox: false,
+            proof_rules: ProofRules::default(),
         };
         Self { config }
     }

@@ -4,61 +4,34 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use cardea_provider::Client;
+
 use super::load::invalid;
 use super::{ClientConfig, Config, LimitsConfig, TestCardsConfig, TrustAnchorConfig};
+use crate::client_registration::client_of;
 use crate::error::Error;
-
-const CLIENT_ID_BYTES_MAX: usize = 128;
-const CLIENT_NAME_CHARS_MAX: usize = 80;
 
 /// Rules on each `[[client]]` of one file.
 pub(super) fn check_clients(file: &Path, clients: &[ClientConfig]) -> Result<(), Error> {
     for (index, client) in clients.iter().enumerate() {
-        let wrong = |key: &str, reason: &str| {
-            Err(invalid(
-                file,
-                None,
-                &format!("client[{index}].{key}"),
-                reason,
-            ))
-        };
-        if client.client_id.is_empty() || client.client_id.len() > CLIENT_ID_BYTES_MAX {
-            return wrong("client_id", "must have 1 to 128 characters");
-        }
-        // RFC 6749 appendix A.1: visible characters only.
-        if !client
-            .client_id
-            .bytes()
-            .all(|byte| (0x21..=0x7e).contains(&byte))
-        {
-            return wrong("client_id", "must hold visible ASCII characters alone");
-        }
-        let name_chars = client.name.chars().count();
-        if client.name.trim().is_empty() || name_chars > CLIENT_NAME_CHARS_MAX {
-            return wrong("name", "must have 1 to 80 characters");
-        }
-        // The name is shown to people as what they sign in to (attack D8).
-        if client.name.chars().any(is_deceptive) {
-            return wrong("name", "must not hold control or text-direction characters");
-        }
-        if client.redirect_uris.is_empty() {
-            return wrong("redirect_uris", "must name at least one address");
-        }
-        if client.secret.is_some() && client.secret_sha256.is_some() {
-            return wrong("secret", "must not stand beside secret_sha256");
-        }
-        if client.auth_method().is_none() {
-            return wrong(
-                "token_endpoint_auth_method",
-                "does not fit the secret: a confidential client needs secret or secret_sha256, \
-                 a public one says \"none\" and has neither",
-            );
-        }
-        if !client.scopes.iter().any(|scope| scope == "openid") {
-            return wrong("scopes", "must hold openid");
-        }
+        check_client(client).map_err(|(key, reason)| {
+            invalid(file, None, &format!("client[{index}].{key}"), reason)
+        })?;
     }
     Ok(())
+}
+
+/// The registration that a table describes, if it is safe; else the key that is wrong, and why.
+pub(crate) fn check_client(client: &ClientConfig) -> Result<Client, (&'static str, String)> {
+    if client.secret.is_some() && client.secret_sha256.is_some() {
+        let reason = "must not stand beside secret_sha256";
+        return Err(("secret", reason.to_owned()));
+    }
+    let safe = client_of(client).and_then(|client| client.check().map(|()| client));
+    safe.map_err(|error| match error {
+        cardea_provider::Error::ClientInvalid { key, reason, .. } => (key, reason.to_owned()),
+        other => ("client_id", other.to_string()),
+    })
 }
 
 /// Rules on the whole configuration.
@@ -134,6 +107,24 @@ fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
         ("presence.grace_seconds", presence.grace_seconds, 2, 3600),
         ("presence.wait_seconds", presence.wait_seconds, 1, 60),
         (
+            "presence.mass_loss_sessions",
+            presence.mass_loss_sessions,
+            2,
+            1_000_000,
+        ),
+        (
+            "presence.mass_loss_percent",
+            presence.mass_loss_percent,
+            1,
+            99,
+        ),
+        (
+            "presence.mass_loss_grace_seconds",
+            presence.mass_loss_grace_seconds,
+            2,
+            4 * 60 * 60,
+        ),
+        (
             "presence.connections_max",
             presence.connections_max,
             1,
@@ -162,6 +153,18 @@ fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
             config.session.absolute_seconds,
             60,
             4 * 60 * 60,
+        ),
+        (
+            "session.recheck_seconds",
+            config.session.recheck_seconds,
+            10,
+            4 * 60 * 60,
+        ),
+        (
+            "session.logout_retry_seconds",
+            config.session.logout_retry_seconds,
+            60,
+            7 * 24 * 60 * 60,
         ),
     ];
     for (key, value, least, most) in bounds {
@@ -224,16 +227,4 @@ fn check_range(
     }
     let reason = format!("must be {} to {}", allowed.start(), allowed.end());
     Err(invalid(file, None, key, reason))
-}
-
-/// Control characters and those that change the direction of text.
-fn is_deceptive(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{061c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-        )
 }

@@ -154,12 +154,11 @@ async fn each_cutoff_finds_its_sessions_and_no_other() {
         .await;
         let none = Cutoffs {
             pending_since: start(),
-            present: Some(start()),
             used: start(),
             authenticated: start(),
         };
         let late = after_seconds(1);
-        let cases: [(Cutoffs, &[&str]); 6] = [
+        let cases: [(Cutoffs, &[&str]); 4] = [
             (none, &[]),
             (
                 Cutoffs {
@@ -167,20 +166,6 @@ async fn each_cutoff_finds_its_sessions_and_no_other() {
                     ..none
                 },
                 &["pending"],
-            ),
-            (
-                Cutoffs {
-                    present: Some(late),
-                    ..none
-                },
-                &["session"],
-            ),
-            (
-                Cutoffs {
-                    present: None,
-                    ..none
-                },
-                &[],
             ),
             (Cutoffs { used: late, ..none }, &["session"]),
             (
@@ -208,6 +193,61 @@ async fn each_cutoff_finds_its_sessions_and_no_other() {
             .await
             .unwrap();
         assert_eq!(bounded.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_sessions_are_listed_longest_first_and_counted() {
+    on_both(async |store| {
+        let sub = with_active_session(&store).await.sub;
+        committed(&store, async |transaction| {
+            for (id, seconds) in [("later", 20), ("sooner", 10)] {
+                let mut session = pending_session(&sub);
+                (session.id, session.presence_jkt) = (id.to_owned(), id.to_owned());
+                session::insert(transaction, &session).await.unwrap();
+                let at = after_seconds(seconds);
+                assert!(session::activate(transaction, id, at).await.unwrap());
+            }
+            let mut pending = pending_session(&sub);
+            (pending.id, pending.presence_jkt) = ("pending".to_owned(), "pending".to_owned());
+            session::insert(transaction, &pending).await.unwrap();
+        })
+        .await;
+        committed(&store, async |transaction| {
+            let cases: [(i64, u32, &[&str]); 4] = [
+                (0, 9, &[]),
+                (11, 9, &["session", "sooner"]),
+                (21, 9, &["session", "sooner", "later"]),
+                (21, 2, &["session", "sooner"]),
+            ];
+            for (cutoff, count_max, wanted) in cases {
+                let cutoff = after_seconds(cutoff);
+                let found = session::list_silent(transaction, cutoff, count_max).await;
+                let found = found.unwrap();
+                let found: Vec<&str> = found.iter().map(|session| session.id.as_str()).collect();
+                assert_eq!(found, wanted);
+            }
+            let silent = session::count_silent(transaction, after_seconds(11)).await;
+            assert_eq!(silent.unwrap(), 2);
+            assert_eq!(session::count_active(transaction).await.unwrap(), 3);
+            let reason = "presence_lost";
+            let at = after_seconds(40);
+            assert!(session::end(transaction, "later", reason, at).await.unwrap());
+            assert!(session::end(transaction, "sooner", "idle", at).await.unwrap());
+            for (since, count) in [(40, 1), (41, 0)] {
+                let since = after_seconds(since);
+                let ended = session::count_ended_since(transaction, reason, since).await;
+                assert_eq!(ended.unwrap(), count);
+            }
+            let of = async |transaction: &mut _, id| {
+                session::find_end_reason(transaction, id).await.unwrap()
+            };
+            assert_eq!(of(transaction, "sooner").await.as_deref(), Some("idle"));
+            assert_eq!(of(transaction, "session").await, None);
+            assert_eq!(of(transaction, "unknown").await, None);
+        })
+        .await;
     })
     .await;
 }

@@ -1,0 +1,244 @@
+//! The clients that are still to be told that a session is over (OIDC Back-Channel Logout section
+//! 2.5): written in the transaction that ends it, so that no restart forgets one.
+
+use cardea_jose::random_base64url;
+use cardea_storage::logout_delivery::{self, LogoutDelivery as Stored};
+use cardea_storage::{Transaction, client_session::ClientSession, session::Session};
+use time::{Duration, OffsetDateTime};
+
+use crate::event::{Event, EventKind};
+use crate::secret::RANDOM_BYTES;
+use crate::token::LogoutDelivery;
+use crate::{Error, Provider};
+
+/// How long a node may take over one delivery; then another may try it. Longer than the time that a
+/// client is given to answer, with what waits before it.
+const LEASE: Duration = Duration::seconds(60);
+/// The wait after a first failure; each further one doubles it.
+const WAIT_FIRST: Duration = Duration::seconds(2);
+/// The longest wait: a portal that is back is told within so long.
+const WAIT_MAX: Duration = Duration::minutes(5);
+
+/// What came of telling a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// It has ended its session (status 200, or 204 of some frameworks).
+    Delivered,
+    /// It has refused the token for good (status 400, section 2.8).
+    Refused,
+    /// Anything else: no answer, a redirect, a fault of its own. It is tried again.
+    Failed,
+}
+
+impl Provider {
+    /// Queues one delivery for a client of a session that ends in this transaction, if the client
+    /// wants to hear.
+    pub(crate) async fn queue_logout(
+        &self,
+        transaction: &mut Transaction,
+        session: &Session,
+        own: &ClientSession,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let Some(client) = self.clients.find(&own.client_id) else {
+            return Ok(());
+        };
+        if client.backchannel_logout_uri.is_none() {
+            return Ok(());
+        }
+        let client_sub = self
+            .subject_for(transaction, &client, &session.sub, now)
+            .await?;
+        let delivery = Stored {
+            id: random_base64url(RANDOM_BYTES)?,
+            client_id: own.client_id.clone(),
+            session_id: session.id.clone(),
+            sub: session.sub.clone(),
+            sid: own.sid.clone(),
+            client_sub,
+            attempts: 0,
+            created_at: now,
+            due_at: now,
+            expires_at: now + self.lifetimes.logout_retry,
+        };
+        Ok(logout_delivery::insert(transaction, &delivery).await?)
+    }
+
+    /// Takes the deliveries that are due, each with a fresh token. `places` says how many a client
+    /// may have; no client keeps another one's from being taken. They are this node's for a minute.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn take_logouts(
+        &self,
+        places: impl Fn(&str) -> u32 + Send + Sync,
+    ) -> Result<Vec<LogoutDelivery>, Error> {
+        let now = self.now();
+        // Most of the time nothing is due, and nothing need wait for the writer.
+        let mut reading = self.store.begin_read().await?;
+        let clients = logout_delivery::list_due_clients(&mut reading, now).await?;
+        drop(reading);
+        let wanted: Vec<_> = clients
+            .iter()
+            .map(|client_id| (client_id, places(client_id)))
+            .filter(|(_, count_max)| *count_max > 0)
+            .collect();
+        let mut deliveries = Vec::new();
+        if wanted.is_empty() {
+            return Ok(deliveries);
+        }
+        let mut transaction = self.store.begin().await?;
+        for (client_id, count_max) in wanted {
+            let lease = now + LEASE;
+            let taken =
+                logout_delivery::take_due(&mut transaction, client_id, now, lease, count_max);
+            for stored in taken.await? {
+                deliveries.extend(self.prepare(&mut transaction, stored, now).await?);
+            }
+        }
+        transaction.commit().await?;
+        Ok(deliveries)
+    }
+
+    /// Signs the token of one delivery. A client that cannot be told any more, because it is gone
+    /// or has no address left, is given up.
+    async fn prepare(
+        &self,
+        transaction: &mut Transaction,
+        stored: Stored,
+        now: OffsetDateTime,
+    ) -> Result<Option<LogoutDelivery>, Error> {
+        let client = self.clients.find(&stored.client_id);
+        let Some((client, uri)) =
+            client.and_then(|client| Some((client.clone(), client.backchannel_logout_uri.clone()?)))
+        else {
+            self.give_up(transaction, &stored, &Error::ClientUnknown, now)
+                .await?;
+            return Ok(None);
+        };
+        match self.sign_logout_token(&client, &stored.client_sub, &stored.sid, now) {
+            Ok(logout_token) => Ok(Some(LogoutDelivery {
+                client_id: stored.client_id.clone(),
+                uri,
+                logout_token,
+                stored,
+            })),
+            // The others must not wait for the one whose key is missing.
+            Err(error) => {
+                tracing::error!(
+                    code = error.code(),
+                    client_id = stored.client_id,
+                    "a client cannot be told of the end of a session yet"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts on record what came of a delivery, and when it is tried again if it failed.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn finish_logout(
+        &self,
+        delivery: LogoutDelivery,
+        outcome: DeliveryOutcome,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        let stored = delivery.stored;
+        let mut transaction = self.store.begin().await?;
+        match outcome {
+            DeliveryOutcome::Delivered => {
+                if logout_delivery::delete(&mut transaction, &stored.id).await? {
+                    let kind = EventKind::LogoutDelivered {
+                        sid: stored.sid.clone(),
+                        attempts: stored.attempts,
+                    };
+                    self.record(&mut transaction, event_of(kind, &stored, now))
+                        .await?;
+                }
+            }
+            DeliveryOutcome::Refused => {
+                self.give_up(&mut transaction, &stored, &Error::LogoutRefused, now)
+                    .await?;
+            }
+            DeliveryOutcome::Failed => {
+                let due_at = now + wait_after(stored.attempts)?;
+                if due_at >= stored.expires_at {
+                    self.give_up(&mut transaction, &stored, &Error::LogoutUndelivered, now)
+                        .await?;
+                } else {
+                    let attempts = stored.attempts;
+                    logout_delivery::put_off(&mut transaction, &stored.id, attempts, due_at)
+                        .await?;
+                }
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn give_up(
+        &self,
+        transaction: &mut Transaction,
+        stored: &Stored,
+        why: &Error,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        if !logout_delivery::delete(transaction, &stored.id).await? {
+            return Ok(());
+        }
+        let code = why.code();
+        let kind = EventKind::LogoutUndelivered {
+            code,
+            sid: stored.sid.clone(),
+            attempts: stored.attempts,
+        };
+        self.record(transaction, event_of(kind, stored, now))
+            .await?;
+        let client_id = stored.client_id.clone();
+        transaction.after_commit(move || {
+            tracing::error!(
+                code,
+                client_id,
+                "a client was not told that a session is over, and will not be"
+            );
+        });
+        Ok(())
+    }
+}
+
+fn event_of(kind: EventKind, stored: &Stored, now: OffsetDateTime) -> Event {
+    Event::new(kind, now)
+        .of_session(&stored.session_id, &stored.sub)
+        .of_client(&stored.client_id)
+}
+
+/// Doubles with each failure up to a limit; the second half of it is random, so that what failed
+/// together is not tried together.
+fn wait_after(attempts: i64) -> Result<Duration, Error> {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
+    let longest = (WAIT_FIRST * 2_i32.saturating_pow(doublings)).min(WAIT_MAX);
+    let half = longest / 2;
+    Ok(half + half * crate::secret::random_share()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WAIT_FIRST, WAIT_MAX, wait_after};
+
+    #[test]
+    fn waits_double_to_a_limit_and_differ() {
+        for (attempts, longest) in [
+            (1, WAIT_FIRST),
+            (2, WAIT_FIRST * 2),
+            (5, WAIT_FIRST * 16),
+            (9, WAIT_MAX),
+            (100_000, WAIT_MAX),
+        ] {
+            let waits: Vec<_> = (0..50).map(|_| wait_after(attempts).unwrap()).collect();
+            let within = |wait: &time::Duration| longest / 2 <= *wait && *wait <= longest;
+            assert!(waits.iter().all(within), "{attempts}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "{attempts}");
+        }
+    }
+}
