@@ -77,7 +77,7 @@ impl Agent {
             instance_key,
             presence: PresenceSessions::default(),
             rate_limit: RateLimit::new(config.requests_per_minute),
-            prompt_slot: PromptSlot::default(),
+            prompt_slot: PromptSlot::new(&config.state_dir),
             redeemed_challenges: RedeemedChallenges::default(),
         }))
     }

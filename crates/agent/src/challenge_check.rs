@@ -1,27 +1,26 @@
 //! Whether a challenge may be shown to the person at all: the checks before any prompt, in order.
 //!
-//! shape → enrolment (issuer and origin) → key (listed under the pinned roots) → signature, type,
-//! issuer and purpose → lifetime. Expiry is not compared with this workstation's clock; the server
+//! shape → enrolment (issuer and, for a page, origin) → key (listed under the pinned roots) →
+//! signature, type, issuer and purpose → lifetime. Expiry is not compared with this workstation's clock; the server
 //! decides that.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use cardea_assertion::{Origin, Purpose, UnverifiedChallenge, VerifiedChallenge};
+use cardea_assertion::{Origin, UnverifiedChallenge};
 use cardea_jose::VerifyingKey;
 
 use crate::Error;
 use crate::agent::EnrolledIssuer;
 use crate::clock::ChallengeLifetime;
+use crate::wanted::Wanted;
 
-/// A challenge that the agent goes along with. Only [`accept_challenge`] makes one.
+/// A challenge that the agent goes along with. Only this module makes one.
 pub(crate) struct AcceptedChallenge {
     /// The enrolment that issuer, key and origin belong to.
     pub(crate) issuer: Arc<EnrolledIssuer>,
-    /// The page's origin, as the browser told it.
-    pub(crate) origin: Origin,
-    /// The challenge.
-    pub(crate) challenge: VerifiedChallenge,
+    /// What it asks for.
+    pub(crate) wanted: Wanted,
     /// How long it lives here.
     pub(crate) lifetime: ChallengeLifetime,
 }
@@ -37,28 +36,64 @@ pub(crate) async fn accept_challenge(
     issuers: &[Arc<EnrolledIssuer>],
     arrived: Instant,
 ) -> Result<AcceptedChallenge, Error> {
-    let unverified =
-        UnverifiedChallenge::parse(compact).map_err(|_| invalid("it is no bounded JWS"))?;
+    let unverified = parse(compact)?;
     let issuer = find_enrolment(issuers, unverified.issuer(), &origin)?;
-    let kid = unverified.kid().ok_or(invalid("its header names no key"))?;
-    let key = issuer.challenge_keys.find(kid).await?;
-    let key = VerifyingKey::from_jwk(&key).map_err(|_| invalid("its key is not acceptable"))?;
+    let key = listed_key(&issuer, &unverified).await?;
     let challenge = unverified
         .verify(&key, issuer.enrolment.issuer.as_str())
-        .map_err(|_| invalid("its signature, type, issuer or a claim is wrong"))?;
-    if challenge.claims().purpose != Purpose::Login {
-        return Err(invalid("it has another purpose"));
-    }
-    let (issued_at, expires_at) = (challenge.claims().iat, challenge.claims().exp);
-    let lifetime = ChallengeLifetime::new(arrived, issued_at, expires_at)
-        .ok_or(invalid("its lifetime is out of bounds"))?;
+        .map_err(|_| UNPROVEN)?;
+    let lifetime = lifetime(arrived, challenge.claims().iat, challenge.claims().exp)?;
     Ok(AcceptedChallenge {
         issuer,
-        origin,
-        challenge,
+        wanted: Wanted::Login { origin, challenge },
         lifetime,
     })
 }
+
+/// Checks a challenge that this issuer gave out for business software of `client_id`.
+///
+/// # Errors
+/// As [`accept_challenge`].
+pub(crate) async fn accept_grant_challenge(
+    compact: &str,
+    client_id: &str,
+    issuer: Arc<EnrolledIssuer>,
+    arrived: Instant,
+) -> Result<AcceptedChallenge, Error> {
+    let unverified = parse(compact)?;
+    let key = listed_key(&issuer, &unverified).await?;
+    let challenge = unverified
+        .verify_grant(&key, issuer.enrolment.issuer.as_str())
+        .map_err(|_| UNPROVEN)?;
+    if challenge.claims().client_id != client_id {
+        return Err(invalid("it is for another client"));
+    }
+    let lifetime = lifetime(arrived, challenge.claims().iat, challenge.claims().exp)?;
+    Ok(AcceptedChallenge {
+        issuer,
+        wanted: Wanted::Grant { challenge },
+        lifetime,
+    })
+}
+
+fn parse(compact: &str) -> Result<UnverifiedChallenge<'_>, Error> {
+    UnverifiedChallenge::parse(compact).map_err(|_| invalid("it is no bounded JWS"))
+}
+
+async fn listed_key(
+    issuer: &EnrolledIssuer,
+    unverified: &UnverifiedChallenge<'_>,
+) -> Result<VerifyingKey, Error> {
+    let kid = unverified.kid().ok_or(invalid("its header names no key"))?;
+    let key = issuer.challenge_keys.find(kid).await?;
+    VerifyingKey::from_jwk(&key).map_err(|_| invalid("its key is not acceptable"))
+}
+
+fn lifetime(arrived: Instant, iat: i64, exp: i64) -> Result<ChallengeLifetime, Error> {
+    ChallengeLifetime::new(arrived, iat, exp).ok_or(invalid("its lifetime is out of bounds"))
+}
+
+const UNPROVEN: Error = invalid("its signature, type, issuer or a claim is wrong");
 
 /// The enrolment that both belong to: one issuer's page cannot bring another issuer's challenge.
 fn find_enrolment(

@@ -33,6 +33,7 @@ mod challenge_keys;
 mod clock;
 pub mod config;
 mod consent;
+mod conversation;
 mod display_text;
 mod enrolment;
 mod error;
@@ -57,6 +58,7 @@ mod reader_watch;
 mod redeemed_challenges;
 mod sign_in;
 pub mod status_command;
+mod wanted;
 
 pub use agent::Agent;
 pub use card_access::CardAccess;

@@ -1,5 +1,10 @@
 //! The one place in front of the person: there is never more than one prompt.
+//!
+//! Within one process a semaphore keeps it, and between the agent and a sign-in of business software,
+//! which are two processes of one user, a lock on a file in the state folder.
 
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Error;
 use crate::progress::{Progress, ProgressWatch};
+use crate::protected_file;
+
+/// The lock file's name in the state folder.
+const FILE_NAME: &str = "prompt.lock";
 
 /// How long the prompt of a page that has gone may take to leave the screen. A page that is loaded
 /// again asks again within milliseconds.
@@ -17,24 +26,33 @@ const CLEARING_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct PromptSlot {
     place: Arc<Semaphore>,
     holder: Mutex<Option<ProgressWatch>>,
+    lock_file: PathBuf,
 }
 
-impl Default for PromptSlot {
-    fn default() -> Self {
-        Self {
-            place: Arc::new(Semaphore::new(1)),
-            holder: Mutex::default(),
-        }
-    }
+/// The place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct PromptPlace {
+    // Before the permit: whoever gets that next finds the file free.
+    _lock: File,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl PromptSlot {
-    /// Takes the place until the permit is dropped.
+    /// The place of the user whose state folder this is.
+    pub(crate) fn new(state_dir: &Path) -> Self {
+        Self {
+            place: Arc::new(Semaphore::new(1)),
+            holder: Mutex::default(),
+            lock_file: state_dir.join(FILE_NAME),
+        }
+    }
+
+    /// Takes the place until it is dropped.
     ///
     /// # Errors
-    /// [`Error::Busy`]: at once when another page is being served, and after a moment when the
-    /// place of a page that has gone does not come free.
-    pub(crate) async fn take(&self, progress: &Progress) -> Result<OwnedSemaphorePermit, Error> {
+    /// [`Error::Busy`]: at once when another page or program is being served, and after a moment
+    /// when the place of a page that has gone does not come free; [`Error::StateUnusable`].
+    pub(crate) async fn take(&self, progress: &Progress) -> Result<PromptPlace, Error> {
         let permit = match Arc::clone(&self.place).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) if self.holder_has_gone() => {
@@ -46,8 +64,27 @@ impl PromptSlot {
             }
             Err(_) => return Err(Error::Busy),
         };
+        let lock = self.lock()?;
         *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.watch());
-        Ok(permit)
+        Ok(PromptPlace {
+            _lock: lock,
+            _permit: permit,
+        })
+    }
+
+    /// The system gives the lock back when its process ends, however it ends.
+    fn lock(&self) -> Result<File, Error> {
+        let unusable = |source: std::io::Error| Error::StateUnusable {
+            path: self.lock_file.clone(),
+            reason: source.to_string(),
+        };
+        protected_file::create_once(&self.lock_file, b"")?;
+        let file = File::open(&self.lock_file).map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(Error::Busy),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
     }
 
     /// Whether somebody is being asked.

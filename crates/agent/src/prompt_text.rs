@@ -6,10 +6,22 @@ use cardea_card::{CardCertificate, CardHolder};
 
 use crate::display_text::for_display;
 use crate::language::Language;
+use crate::wanted::Wanted;
+
+/// Who asks for the card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A login page, whose origin the browser told.
+    Page,
+    /// A program on this workstation. Nobody can say which: any program of this user can name any
+    /// client.
+    Program,
+}
 
 /// What a prompt is about: names fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
+    caller: Caller,
     client: String,
     issuer: String,
     person: String,
@@ -20,18 +32,18 @@ impl Subject {
     /// The names that a prompt shows: the client's from the verified challenge, the issuer's from
     /// the enrolment, the person's and the card's kind from the card.
     #[must_use]
-    pub fn new(
-        client_name: &str,
-        client_id: &str,
+    pub(crate) fn new(
+        wanted: &Wanted,
         issuer_name: &str,
         certificate: &CardCertificate,
         card_name: &str,
     ) -> Self {
         let holder = certificate.holder();
-        let client = for_display(client_name);
+        let client = for_display(wanted.client_name());
         Self {
+            caller: wanted.caller(),
             client: if client.is_empty() {
-                for_display(client_id)
+                for_display(wanted.client_id())
             } else {
                 client
             },
@@ -97,22 +109,18 @@ impl Language {
         }
     }
 
-    /// Above the PIN field: which portal, whose card, how many tries.
+    /// Above the PIN field: which portal or software, whose card, how many tries.
     #[must_use]
     pub fn pin_description(self, subject: &Subject, tries_left: Option<u8>) -> String {
-        let Subject {
-            client,
-            issuer,
-            person,
-            card,
-        } = subject;
-        let (request, tries) = match self {
+        let Subject { person, card, .. } = subject;
+        let request = self.request(subject);
+        let (card, tries) = match self {
             Self::French => (
-                format!("Connexion à « {client} »\npar « {issuer} »\n\nCarte {card} : {person}"),
+                format!("Carte {card} : {person}"),
                 tries_left.map(|tries| format!("\nEssais restants : {tries}")),
             ),
             Self::English => (
-                format!("Sign in to “{client}”\nthrough “{issuer}”\n\nCard {card}: {person}"),
+                format!("Card {card}: {person}"),
                 tries_left.map(|tries| format!("\nTries left: {tries}")),
             ),
         };
@@ -122,7 +130,46 @@ impl Language {
             }
             Self::English => "\n\nType the PIN only if you have just asked for this sign-in.",
         };
-        format!("{request}{}{advice}", tries.unwrap_or_default())
+        let tries = tries.unwrap_or_default();
+        format!("{request}\n\n{card}{tries}{advice}")
+    }
+
+    /// What is asked for. The server vouches for the client's name; that the program which asks is
+    /// the client's, nobody vouches for.
+    fn request(self, subject: &Subject) -> String {
+        let Subject {
+            caller,
+            client,
+            issuer,
+            ..
+        } = subject;
+        match (self, caller) {
+            (Self::French, Caller::Page) => {
+                format!("Connexion à « {client} »\npar « {issuer} »")
+            }
+            (Self::English, Caller::Page) => {
+                format!("Sign in to “{client}”\nthrough “{issuer}”")
+            }
+            (Self::French, Caller::Program) => format!(
+                "Un logiciel de ce poste demande l’accès de « {client} »\npar « {issuer} »\n\
+                 Attention : ce logiciel n’est PAS VÉRIFIÉ."
+            ),
+            (Self::English, Caller::Program) => format!(
+                "A program on this computer asks for the access of “{client}”\n\
+                 through “{issuer}”\nWarning: this program is NOT VERIFIED."
+            ),
+        }
+    }
+
+    /// The client's name in a question, with the warning where a program asks.
+    fn asker(self, subject: &Subject) -> String {
+        let client = &subject.client;
+        match (self, subject.caller) {
+            (Self::French, Caller::Page) => format!("« {client} »"),
+            (Self::English, Caller::Page) => format!("“{client}”"),
+            (Self::French, Caller::Program) => format!("« {client} » (logiciel non vérifié)"),
+            (Self::English, Caller::Program) => format!("“{client}” (unverified program)"),
+        }
     }
 
     /// Beside the PIN field.
@@ -180,22 +227,18 @@ impl Language {
     /// Asked before the last try is used.
     #[must_use]
     pub fn last_try_question(self, subject: &Subject) -> String {
-        let Subject {
-            client,
-            person,
-            card,
-            ..
-        } = subject;
+        let Subject { person, card, .. } = subject;
+        let client = self.asker(subject);
         match self {
             Self::French => format!(
                 "Attention : il ne reste qu’UN essai.\n\nCarte {card} : {person}\n\n\
                  Si le code est encore faux, la carte sera bloquée et il faudra son code de \
-                 déblocage.\n\nContinuer vers « {client} » ?"
+                 déblocage.\n\nContinuer vers {client} ?"
             ),
             Self::English => format!(
                 "Warning: only ONE try is left.\n\nCard {card}: {person}\n\n\
                  If the PIN is wrong again, the card will be blocked and its unblocking code will \
-                 be needed.\n\nGo on to “{client}”?"
+                 be needed.\n\nGo on to {client}?"
             ),
         }
     }
@@ -223,21 +266,17 @@ impl Language {
     /// Asked when several cards are inserted, once a card.
     #[must_use]
     pub fn which_card_question(self, subject: &Subject, reader: &str) -> String {
-        let Subject {
-            client,
-            person,
-            card,
-            ..
-        } = subject;
+        let Subject { person, card, .. } = subject;
+        let client = self.asker(subject);
         let reader = for_display(reader);
         match self {
             Self::French => format!(
                 "Plusieurs cartes sont insérées.\n\nCarte {card} : {person}\nLecteur : {reader}\n\n\
-                 Utiliser cette carte pour « {client} » ?"
+                 Utiliser cette carte pour {client} ?"
             ),
             Self::English => format!(
                 "Several cards are inserted.\n\nCard {card}: {person}\nReader: {reader}\n\n\
-                 Use this card for “{client}”?"
+                 Use this card for {client}?"
             ),
         }
     }
@@ -313,15 +352,46 @@ mod tests {
     }
 
     #[test]
+    fn a_program_is_called_unverified_and_a_page_is_not() {
+        let subject = |caller| Subject {
+            caller,
+            client: "Officine".to_owned(),
+            issuer: "Émetteur".to_owned(),
+            person: "Camille DURAND".to_owned(),
+            card: "CPS".to_owned(),
+        };
+        for (language, warning) in [
+            (Language::French, "PAS VÉRIFIÉ"),
+            (Language::English, "NOT VERIFIED"),
+        ] {
+            let text = language.pin_description(&subject(Caller::Program), Some(3));
+            assert!(
+                text.contains(warning) && text.contains("Officine"),
+                "{text}"
+            );
+            let text = language.pin_description(&subject(Caller::Page), Some(3));
+            assert!(
+                !text.contains(warning) && text.contains("Officine"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn the_longest_prompt_fits_a_line_of_the_protocol() {
         let widest = for_display(&"%".repeat(500));
-        let subject = Subject {
+        let subject = |caller| Subject {
+            caller,
             client: widest.clone(),
             issuer: widest.clone(),
             person: widest.clone(),
             card: widest.clone(),
         };
-        for language in [Language::French, Language::English] {
+        let cases = [Language::French, Language::English]
+            .into_iter()
+            .flat_map(|language| [Caller::Page, Caller::Program].map(|caller| (language, caller)));
+        for (language, caller) in cases {
+            let subject = subject(caller);
             for text in [
                 language.pin_description(&subject, Some(3)),
                 language.last_try_question(&subject),

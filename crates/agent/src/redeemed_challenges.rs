@@ -32,10 +32,9 @@ impl RedeemedChallenges {
     /// [`Error::ChallengeRepeated`] when it has been used; [`Error::RateLimited`] when so many live
     /// that one more could not be remembered.
     pub(crate) fn redeem(&self, accepted: &AcceptedChallenge, now: Instant) -> Result<(), Error> {
-        let claims = accepted.challenge.claims();
         let name = ChallengeName {
-            issuer: claims.iss.clone(),
-            jti: claims.jti.clone(),
+            issuer: accepted.wanted.issuer().to_owned(),
+            jti: accepted.wanted.jti().to_owned(),
         };
         self.redeem_until(name, accepted.lifetime.deadline(), now)
     }

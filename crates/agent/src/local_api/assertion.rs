@@ -50,15 +50,16 @@ async fn begin(agent: Arc<Agent>, origin: Origin, request: Request) -> Result<Re
     agent.rate_limit.check(&origin, arrived)?;
     // Before the challenge is looked at: a second request learns at once that it has to wait.
     let (progress, lines) = Progress::channel();
-    let prompt_slot = agent.prompt_slot.take(&progress).await?;
-    let accepted = accept_challenge(&challenge, origin, &agent.issuers, arrived).await?;
+    let place = agent.prompt_slot.take(&progress).await?;
+    let issuers = &agent.issuers;
+    let accepted = accept_challenge(&challenge, origin.clone(), issuers, arrived).await?;
     agent.redeemed_challenges.redeem(&accepted, arrived)?;
     let span = tracing::info_span!(
         "sign_in",
-        challenge = accepted.challenge.hash().get(..8).unwrap_or_default(),
-        origin = accepted.origin.as_str(),
+        challenge = accepted.wanted.hash().get(..8).unwrap_or_default(),
+        origin = origin.as_str(),
     );
-    let sign_in = SignIn::new(agent, accepted, progress, prompt_slot);
+    let sign_in = SignIn::new(agent, accepted, progress, place);
     tokio::spawn(sign_in.run().instrument(span));
     Ok(stream(lines))
 }

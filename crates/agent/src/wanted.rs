@@ -1,0 +1,156 @@
+//! What the card is asked to sign, a login or a grant, and the statement that it signs for it.
+
+use cardea_assertion::{
+    AssertionClaims, AttestationClaims, Confirmation, GrantAttestationClaims, GrantChallenge,
+    GrantClaims, Origin, SigningInput, UserVerification, VerifiedChallenge, certificate_name,
+};
+use cardea_card::SignatureAlgorithm;
+use cardea_jose::{Algorithm, SigningKey};
+
+use crate::Error;
+use crate::card_session::CardFacts;
+use crate::clock::ChallengeLifetime;
+use crate::prompt_text::Caller;
+
+/// The one thing that a conversation with the person is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    /// A login to a portal, asked for by a page.
+    Login {
+        /// The page's origin, as the browser told it.
+        origin: Origin,
+        challenge: VerifiedChallenge,
+    },
+    /// Tokens for a program on this workstation, which nobody vouches for.
+    Grant {
+        challenge: VerifiedChallenge<GrantChallenge>,
+    },
+}
+
+impl Wanted {
+    pub(crate) fn issuer(&self) -> &str {
+        match self {
+            Self::Login { challenge, .. } => &challenge.claims().iss,
+            Self::Grant { challenge } => &challenge.claims().iss,
+        }
+    }
+
+    pub(crate) fn jti(&self) -> &str {
+        match self {
+            Self::Login { challenge, .. } => &challenge.claims().jti,
+            Self::Grant { challenge } => &challenge.claims().jti,
+        }
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Login { challenge, .. } => &challenge.claims().client_id,
+            Self::Grant { challenge } => &challenge.claims().client_id,
+        }
+    }
+
+    pub(crate) fn client_name(&self) -> &str {
+        match self {
+            Self::Login { challenge, .. } => &challenge.claims().client_name,
+            Self::Grant { challenge } => &challenge.claims().client_name,
+        }
+    }
+
+    /// The challenge's hash: its name in the log.
+    pub(crate) fn hash(&self) -> &str {
+        match self {
+            Self::Login { challenge, .. } => challenge.hash(),
+            Self::Grant { challenge } => challenge.hash(),
+        }
+    }
+
+    /// Who asks, as the prompt says it.
+    pub(crate) fn caller(&self) -> Caller {
+        match self {
+            Self::Login { .. } => Caller::Page,
+            Self::Grant { .. } => Caller::Program,
+        }
+    }
+
+    /// The bytes for the card: header and claims, with the fresh presence key and the instance key.
+    pub(crate) fn statement(
+        &self,
+        facts: &CardFacts,
+        lifetime: ChallengeLifetime,
+        presence_key: &SigningKey,
+        instance_key: &SigningKey,
+    ) -> Result<SigningInput, Error> {
+        const FAILED: Error = Error::Internal {
+            reason: "the statement could not be laid out",
+        };
+        let algorithm = match facts.certificate.key_algorithm()?.signature_algorithm() {
+            SignatureAlgorithm::Rs256 => Algorithm::Rs256,
+            SignatureAlgorithm::Es256 => Algorithm::Es256,
+        };
+        let certificate = facts.certificate.der();
+        let iat = lifetime.issuer_now();
+        let (card_serial, uv) = (facts.serial.clone(), UserVerification::Now);
+        let cnf = Confirmation {
+            jkt: presence_key.kid().to_owned(),
+        };
+        let instance_jkt = instance_key.kid().to_owned();
+        let input = match self {
+            Self::Login { origin, challenge } => {
+                let asked = challenge.claims();
+                let claims = AssertionClaims {
+                    aud: asked.iss.clone(),
+                    origin: origin.as_str().to_owned(),
+                    client_id: asked.client_id.clone(),
+                    challenge: challenge.hash().to_owned(),
+                    nonce: asked.nonce.clone(),
+                    jti: asked.jti.clone(),
+                    iat,
+                    card_serial,
+                    uv,
+                    cnf,
+                    instance_jkt,
+                };
+                SigningInput::new(algorithm, &[certificate], &claims)
+            }
+            Self::Grant { challenge } => {
+                let asked = challenge.claims();
+                let card = certificate_name(certificate);
+                let claims = GrantClaims {
+                    iss: card.clone(),
+                    sub: card,
+                    aud: asked.iss.clone(),
+                    client_id: asked.client_id.clone(),
+                    challenge: challenge.hash().to_owned(),
+                    nonce: asked.nonce.clone(),
+                    jti: asked.jti.clone(),
+                    iat,
+                    exp: asked.exp,
+                    card_serial,
+                    uv,
+                    cnf,
+                    instance_jkt,
+                };
+                SigningInput::new(algorithm, &[certificate], &claims)
+            }
+        };
+        input.map_err(|_| FAILED)
+    }
+
+    /// The agent's countersignature of what the card signed.
+    pub(crate) fn attest(
+        &self,
+        statement: &str,
+        instance_key: &SigningKey,
+    ) -> Result<String, Error> {
+        let uv = UserVerification::Now;
+        let signed = match self {
+            Self::Login { origin, .. } => {
+                AttestationClaims::new(statement, origin.as_str(), uv).sign(instance_key)
+            }
+            Self::Grant { .. } => GrantAttestationClaims::new(statement, uv).sign(instance_key),
+        };
+        signed.map_err(|_| Error::Internal {
+            reason: "the attestation could not be signed",
+        })
+    }
+}
