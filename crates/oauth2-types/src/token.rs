@@ -55,7 +55,8 @@ pub struct TokenResponse {
     /// Refresh token (RFC 6749 section 1.5); none for a client that may not refresh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
-    /// The scope granted, space-separated.
+    /// The scope granted, space-separated; none for a service that needs no more than an audience.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub scope: String,
 }
 

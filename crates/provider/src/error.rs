@@ -239,6 +239,8 @@ pub enum Error {
     AccessTokenScopeInsufficient,
     #[error("the access token is for another resource server")]
     AccessTokenAudienceMismatch,
+    #[error("the access token came by another scheme than it was issued for")]
+    AccessTokenSchemeMismatch,
     #[error("the access token is bound to another DPoP key")]
     AccessTokenKeyMismatch,
     #[error("the presence of the card is not proven, so the access token opens nothing")]
@@ -415,6 +417,7 @@ names! {
             "provider.access_token_scope_insufficient", InsufficientScope;
         Self::AccessTokenAudienceMismatch =>
             "provider.access_token_audience_mismatch", InvalidToken;
+        Self::AccessTokenSchemeMismatch => "provider.access_token_scheme_mismatch", InvalidToken;
         Self::AccessTokenKeyMismatch => "provider.access_token_key_mismatch", InvalidToken;
         Self::AccessTokenPresenceLost => "provider.access_token_presence_lost", InvalidToken;
         Self::PostLogoutRedirectUriMismatch =>

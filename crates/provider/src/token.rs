@@ -7,16 +7,68 @@ mod logout_token;
 
 pub use logout_token::LogoutDelivery;
 
-use cardea_storage::session::Session;
+pub(crate) use access_token::{AccessTokenClaims, LiveAccessToken};
 
-use crate::Client;
+use cardea_oauth2_types::Acr;
+use cardea_storage::session::{self, Session};
+use cardea_storage::{Transaction, client_session};
+use time::OffsetDateTime;
 
-/// Whom a token speaks of, and to whom.
-pub(crate) struct TokenSubject<'a> {
-    /// The client's name for the person.
-    pub(crate) sub: &'a str,
+use crate::session::reached_acr;
+use crate::{Error, Provider};
+
+/// A client's part in a session, and the login that its tokens speak of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Login<'a> {
     pub(crate) session: &'a Session,
     /// The client's own session id.
     pub(crate) sid: &'a str,
-    pub(crate) client: &'a Client,
+    pub(crate) authentication: Authentication,
+}
+
+/// When and how the person had logged in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Authentication {
+    pub(crate) at: OffsetDateTime,
+    pub(crate) acr: Acr,
+    /// Age at this login of the evidence that the card was not revoked, in seconds.
+    pub(crate) revocation_age: Option<i64>,
+}
+
+impl<'a> Login<'a> {
+    /// The login that began a session.
+    pub(crate) fn new(session: &'a Session, sid: &'a str) -> Self {
+        Self {
+            session,
+            sid,
+            authentication: Authentication {
+                at: session.authenticated_at,
+                acr: reached_acr(session),
+                revocation_age: session.revocation_age,
+            },
+        }
+    }
+}
+
+impl Provider {
+    /// When a session ends at the latest, whatever happens in it.
+    pub(crate) fn absolute_end(&self, session: &Session) -> OffsetDateTime {
+        session.authenticated_at + self.lifetimes.session_absolute
+    }
+
+    /// What every token of a sandbox says.
+    pub(crate) fn test_claim(&self) -> Option<bool> {
+        self.sandbox.then_some(true)
+    }
+}
+
+/// The session that a client's `sid` belongs to now.
+pub(crate) async fn session_of_client(
+    transaction: &mut Transaction,
+    sid: &str,
+) -> Result<Option<Session>, Error> {
+    let Some(own) = client_session::find(transaction, sid).await? else {
+        return Ok(None);
+    };
+    Ok(session::find(transaction, &own.session_id).await?)
 }

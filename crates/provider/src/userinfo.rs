@@ -1,24 +1,41 @@
-//! Userinfo (OIDC Core section 5.3): what the card says about the person, by scope.
+//! Userinfo (OIDC Core section 5.3): what the card says about the person, by scope and by name.
+
+mod card_claims;
 
 use cardea_oauth2_types::{Scope, scope};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+pub(crate) use card_claims::CardClaims;
+
+use crate::claims::{PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, RequestedClaims};
+use crate::dpop::PresentedToken;
 use crate::event::{Event, EventKind};
+use crate::session::reached_acr;
+use crate::token::LiveAccessToken;
 use crate::{Error, Provider};
 
-/// Members of the card's identity that the scope `profile` releases.
-const PROFILE_MEMBERS: [&str; 2] = ["given_name", "family_name"];
-/// Members of the card's identity that the scope `professional` releases.
-const PROFESSIONAL_MEMBERS: [&str; 7] = [
-    "subject_id",
-    "subject_id_type",
-    "title",
-    "profession",
-    "structure",
-    "card",
-    "test",
-];
+/// `typ` of a signed answer: no other token of ours has it, so that none passes for another.
+const USERINFO_TYP: &str = "userinfo+jwt";
+
+/// What a client is told, in the form that it registered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UserinfoAnswer {
+    /// A JSON object.
+    Claims(Map<String, Value>),
+    /// The same, signed for the client (`application/jwt`).
+    Jwt(String),
+}
+
+/// A signed answer (OIDC Core section 5.3.2).
+#[derive(Serialize)]
+struct SignedClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    #[serde(flatten)]
+    claims: &'a Map<String, Value>,
+}
 
 impl Provider {
     /// Answers a userinfo request. The refusal's OAuth name tells 401 (`invalid_token`) from 403
@@ -26,15 +43,16 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::AccessTokenInvalid`], [`Error::AccessTokenExpired`],
-    /// [`Error::AccessTokenRevoked`], [`Error::AccessTokenScopeInsufficient`].
-    pub async fn userinfo(&self, access_token: &str) -> Result<Map<String, Value>, Error> {
+    /// [`Error::AccessTokenRevoked`], [`Error::AccessTokenPresenceLost`],
+    /// [`Error::AccessTokenAudienceMismatch`], [`Error::AccessTokenKeyMismatch`],
+    /// [`Error::AccessTokenScopeInsufficient`], and those of the proof.
+    pub async fn userinfo(&self, token: PresentedToken<'_>) -> Result<UserinfoAnswer, Error> {
         let now = self.now();
-        match self.read_userinfo(access_token, now).await {
-            Ok(claims) => Ok(claims),
+        match self.read_userinfo(&token, now).await {
+            Ok(answer) => Ok(answer),
             Err(error) => {
                 let event = Event::new(EventKind::UserinfoRefused { code: error.code() }, now);
-                // What is no token of ours says nothing about anybody.
-                if matches!(error, Error::AccessTokenInvalid) {
+                if changes_nothing(&error) {
                     self.note(&event);
                 } else {
                     self.record_alone(event).await?;
@@ -46,85 +64,76 @@ impl Provider {
 
     async fn read_userinfo(
         &self,
-        access_token: &str,
+        presented: &PresentedToken<'_>,
         now: OffsetDateTime,
-    ) -> Result<Map<String, Value>, Error> {
+    ) -> Result<UserinfoAnswer, Error> {
         let mut transaction = self.store.begin_read().await?;
         let live = self
-            .validate_access_token(&mut transaction, access_token, now)
+            .validate_access_token(&mut transaction, presented.token, now)
             .await?;
-        let scope = Scope::parse(&live.claims.scope)?;
-        if !scope.contains(scope::OPENID) {
-            return Err(Error::AccessTokenScopeInsufficient);
+        drop(transaction);
+        if !live.claims.aud.contains(self.issuer.as_str()) {
+            return Err(Error::AccessTokenAudienceMismatch);
         }
-        let identity: Map<String, Value> =
-            serde_json::from_str(&live.session.identity).map_err(Error::StoredValueUnreadable)?;
-        Ok(claims_by_scope(&live.session.sub, &identity, &scope))
-    }
-}
-
-fn claims_by_scope(sub: &str, identity: &Map<String, Value>, scope: &Scope) -> Map<String, Value> {
-    let mut claims = Map::new();
-    claims.insert("sub".to_owned(), Value::from(sub));
-    if scope.contains(scope::PROFILE) {
-        copy(&mut claims, identity, &PROFILE_MEMBERS);
-        let parts: Vec<&str> = PROFILE_MEMBERS
-            .iter()
-            .filter_map(|name| identity.get(*name)?.as_str())
-            .collect();
-        if !parts.is_empty() {
-            claims.insert("name".to_owned(), Value::from(parts.join(" ")));
-        }
-    }
-    if scope.contains(scope::PROFESSIONAL) {
-        copy(&mut claims, identity, &PROFESSIONAL_MEMBERS);
-    }
-    claims
-}
-
-fn copy(claims: &mut Map<String, Value>, identity: &Map<String, Value>, names: &[&str]) {
-    for name in names {
-        if let Some(value) = identity.get(*name).filter(|value| !value.is_null()) {
-            claims.insert((*name).to_owned(), value.clone());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::claims_by_scope;
-    use cardea_oauth2_types::Scope;
-    use serde_json::json;
-
-    #[test]
-    fn each_scope_releases_its_claims_and_no_other() {
-        let identity = json!({
-            "subject_id": "899700000001", "subject_id_type": "rpps",
-            "given_name": "Camille", "family_name": "DURAND", "title": null,
-            "profession": { "code": "21", "system": "1.2.250.1.71.1.2.7" },
-            "card": { "family": "cps" }, "test": true,
-        });
-        let identity = identity.as_object().unwrap();
-        let names = |scope: &str| -> Vec<String> {
-            let scope = Scope::parse(scope).unwrap();
-            claims_by_scope("s", identity, &scope)
-                .keys()
-                .cloned()
-                .collect()
+        let bound_to = live.grant.dpop_jkt.as_deref();
+        self.check_possession(&live.client, bound_to, presented, now)
+            .await?;
+        let claims = self.claims_for(&live)?;
+        let Some(algorithm) = live.client.userinfo_signed_response_alg else {
+            return Ok(UserinfoAnswer::Claims(claims));
         };
-        assert_eq!(names("openid"), ["sub"]);
-        assert_eq!(
-            names("openid profile"),
-            ["family_name", "given_name", "name", "sub"]
-        );
-        let professional = [
-            "card",
-            "profession",
-            "sub",
-            "subject_id",
-            "subject_id_type",
-            "test",
-        ];
-        assert_eq!(names("openid professional"), professional);
+        let signed = SignedClaims {
+            iss: self.issuer.as_str(),
+            aud: &live.client.client_id,
+            claims: &claims,
+        };
+        let key = self.keys.signing(algorithm)?;
+        Ok(UserinfoAnswer::Jwt(key.sign_jwt(USERINFO_TYP, &signed)?))
     }
+
+    fn claims_for(&self, live: &LiveAccessToken) -> Result<Map<String, Value>, Error> {
+        let scope = Scope::parse(&live.claims.scope)?;
+        // A service's own token has no person behind it, whatever its scope.
+        let session = live
+            .session
+            .as_ref()
+            .filter(|_| scope.contains(scope::OPENID));
+        let session = session.ok_or(Error::AccessTokenScopeInsufficient)?;
+        let requested = RequestedClaims::read_stored(live.grant.claims.as_deref())?;
+        let requested = requested.allowed_to(&live.client).userinfo;
+        let card = CardClaims::of(session)?;
+        let mut claims = Map::new();
+        if scope.contains(scope::PROFILE) {
+            card.copy(&mut claims, PROFILE_CLAIMS.iter().copied());
+        }
+        if scope.contains(scope::PROFESSIONAL) {
+            card.copy(&mut claims, PROFESSIONAL_CLAIMS.iter().copied());
+        }
+        card.copy(&mut claims, requested.keys().map(String::as_str));
+        for name in requested.keys() {
+            let value = match name.as_str() {
+                "acr" => live.claims.acr.as_deref().map(Value::from),
+                "amr" => Some(Value::from(reached_acr(session).amr().to_vec())),
+                "auth_time" => live.claims.auth_time.map(Value::from),
+                _ => None,
+            };
+            if let Some(value) = value {
+                claims.insert(name.clone(), value);
+            }
+        }
+        if let Some(test) = self.test_claim() {
+            claims.insert("test".to_owned(), Value::from(test));
+        }
+        claims.insert("sub".to_owned(), Value::from(live.claims.sub.as_str()));
+        Ok(claims)
+    }
+}
+
+/// What is no token of ours says nothing about anybody, and a client that lacks our nonce comes
+/// back with it at once.
+fn changes_nothing(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::AccessTokenInvalid | Error::DpopNonceMissing | Error::DpopNonceInvalid
+    )
 }

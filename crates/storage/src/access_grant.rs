@@ -13,6 +13,8 @@ pub struct AccessGrant {
     pub jti: String,
     /// The code that it came from: a second use of that code takes the token back.
     pub code: Option<SecretDigest>,
+    /// The family of refresh tokens that it belongs to; none where its client may not refresh.
+    pub family: Option<String>,
     /// The client session it belongs to; none for a service's own token.
     pub sid: Option<String>,
     /// The client that holds it.
@@ -41,8 +43,8 @@ pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Resul
     sqlx::query(
         "INSERT INTO access_grant
              (jti, code_sha256, sid, client_id, scope, issued_at, expires_at, audience, claims,
-              dpop_jkt)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+              dpop_jkt, family_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(grant.jti.as_str())
     .bind(grant.code.as_ref().map(SecretDigest::as_str))
@@ -54,6 +56,7 @@ pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Resul
     .bind(grant.audience.as_str())
     .bind(grant.claims.as_deref())
     .bind(grant.dpop_jkt.as_deref())
+    .bind(grant.family.as_deref())
     .execute(transaction.connection())
     .await?;
     Ok(())
@@ -65,8 +68,8 @@ pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Resul
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn find(transaction: &mut Transaction, jti: &str) -> Result<Option<AccessGrant>, Error> {
     let row = sqlx::query(
-        "SELECT jti, code_sha256, sid, client_id, scope, audience, claims, dpop_jkt, issued_at,
-                expires_at, revoked_at
+        "SELECT jti, code_sha256, family_id, sid, client_id, scope, audience, claims, dpop_jkt,
+                issued_at, expires_at, revoked_at
          FROM access_grant WHERE jti = $1",
     )
     .bind(jti)
@@ -94,6 +97,44 @@ pub async fn revoke_of_code(
     Ok(revoked.rows_affected())
 }
 
+/// Takes back every token that one family of refresh tokens led to, and says how many.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revoke_of_family(
+    transaction: &mut Transaction,
+    family_id: &str,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let revoked = sqlx::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL",
+    )
+    .bind(family_id)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(revoked.rows_affected())
+}
+
+/// Takes back one token. False when it was before, or never was.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revoke(
+    transaction: &mut Transaction,
+    jti: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let revoked = sqlx::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL",
+    )
+    .bind(jti)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(revoked.rows_affected() == 1)
+}
+
 /// Takes back every token of a session, and says how many.
 ///
 /// # Errors
@@ -119,6 +160,7 @@ fn read(row: &AnyRow) -> Result<AccessGrant, Error> {
     Ok(AccessGrant {
         jti: row.try_get("jti")?,
         code: code.map(SecretDigest::from_stored),
+        family: row.try_get("family_id")?,
         sid: row.try_get("sid")?,
         client_id: row.try_get("client_id")?,
         scope: row.try_get("scope")?,

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
-use crate::{Error, SecretDigest, Transaction, timestamp};
+use crate::{Error, SecretDigest, Transaction, refresh_token, timestamp};
 
 /// A registration as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct EndedHoldings {
     pub codes: u64,
     /// Access tokens.
     pub access_grants: u64,
+    /// Refresh tokens, each family counted once.
+    pub refresh_tokens: u64,
 }
 
 /// Stores a new client; false when its id is taken.
@@ -148,12 +150,13 @@ pub async fn end_holdings(
     client_id: &str,
     now: OffsetDateTime,
 ) -> Result<EndedHoldings, Error> {
-    let codes = sqlx::query(
-        "DELETE FROM authorization_code WHERE client_id = $1 AND redeemed_at IS NULL",
-    )
-    .bind(client_id)
-    .execute(transaction.connection())
-    .await?;
+    let codes =
+        sqlx::query("DELETE FROM authorization_code WHERE client_id = $1 AND redeemed_at IS NULL")
+            .bind(client_id)
+            .execute(transaction.connection())
+            .await?;
+    refresh_token::revoke_of_client(transaction, client_id, now).await?;
+    let refresh_tokens = refresh_token::revoke_of_client(transaction, client_id, now).await?;
     let access_grants = sqlx::query(
         "UPDATE access_grant SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
     )
@@ -164,6 +167,7 @@ pub async fn end_holdings(
     Ok(EndedHoldings {
         codes: codes.rows_affected(),
         access_grants: access_grants.rows_affected(),
+        refresh_tokens,
     })
 }
 

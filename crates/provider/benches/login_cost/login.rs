@@ -2,7 +2,7 @@
 
 use cardea_provider::{
     BegunAuthorization, ClientCredentials, DpopRequest, LoginAttempt, PresenceOutcome,
-    TokenRequest, TokenScheme, UserinfoAnswer, UserinfoRequest,
+    PresentedToken, TokenRequest, TokenScheme, UserinfoAnswer,
 };
 use cardea_test_pki::TestPki;
 
@@ -96,7 +96,8 @@ pub(crate) async fn log_in(
         .await?;
     account.add("complete_authorization", watch.stop());
 
-    let (access_token, id_token) = collect(server, &completed.response.location(), &mut account).await?;
+    let (access_token, id_token) =
+        collect(server, &completed.response.location(), &mut account).await?;
     let whole = account.whole;
     samples.add(WHOLE, whole);
     Ok(Traffic {
@@ -148,8 +149,8 @@ async fn collect(
     account.add("issue_tokens", watch.stop());
 
     let watch = Stopwatch::start();
-    let request = UserinfoRequest {
-        access_token: &tokens.access_token,
+    let request = PresentedToken {
+        token: &tokens.access_token,
         scheme: TokenScheme::Bearer,
         dpop: DpopRequest::default(),
     };

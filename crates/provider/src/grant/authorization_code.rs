@@ -1,147 +1,82 @@
 //! Redeeming an authorization code (RFC 6749 section 4.1.3, OIDC Core section 3.1.3).
 
-use cardea_jose::{constant_time_eq, random_base64url, sha256_base64url};
-use cardea_oauth2_types::{CodeVerifier, ErrorCode, TokenParameters, TokenResponse};
-use cardea_storage::access_grant::AccessGrant;
-use cardea_storage::authorization_code::AuthorizationCode;
-use cardea_storage::session::Session;
-use cardea_storage::{
-    Redemption, SecretDigest, Transaction, access_grant, authorization_code, client_session,
-    session,
-};
+use cardea_jose::{constant_time_eq, sha256_base64url};
+use cardea_oauth2_types::{CodeVerifier, Scope, TokenResponse};
+use cardea_storage::authorization_code::{self, AuthorizationCode};
+use cardea_storage::session::{self, Session};
+use cardea_storage::{Redemption, SecretDigest, Transaction};
 use time::OffsetDateTime;
 
-use crate::client_authentication::ClientCredentials;
-use crate::event::{Event, EventKind};
-use crate::secret::RANDOM_BYTES;
+use super::issue::{NewGrant, RefreshTokens};
+use super::narrow::read_resources;
+use super::refusal::{Refused, of_session_of};
+use super::{ProvenRequest, revoke};
+use crate::event::Event;
 use crate::session::is_live;
-use crate::token::TokenSubject;
-use crate::{Client, Error, Provider};
-
-/// How a token request was refused.
-#[derive(Debug, thiserror::Error)]
-#[error("{source}")]
-pub struct TokenError {
-    /// What the client learns (RFC 6749 section 5.2).
-    pub error: ErrorCode,
-    /// The precise refusal, for the log.
-    #[source]
-    pub source: Error,
-}
-
-impl TokenError {
-    /// The stable code of the refusal.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.source.code()
-    }
-}
-
-impl From<Error> for TokenError {
-    fn from(source: Error) -> Self {
-        Self {
-            error: source.oauth_error(),
-            source,
-        }
-    }
-}
+use crate::token::{Login, session_of_client};
+use crate::{Error, Provider};
 
 /// A code that passed every check, and what it gives.
 struct Redeemed {
     code: AuthorizationCode,
     session: Session,
     sub: String,
-    jti: String,
+    audience: Vec<String>,
 }
 
 impl Provider {
     /// Turns a code into tokens, once. A wrong attempt burns the code; a second use takes back
-    /// what the first gave.
-    ///
-    /// # Errors
-    /// [`TokenError`].
-    pub async fn redeem_code(
+    /// what the first gave, and all that was refreshed from it.
+    pub(super) async fn redeem_code(
         &self,
-        credentials: &ClientCredentials,
-        parameters: &TokenParameters,
-    ) -> Result<TokenResponse, TokenError> {
-        let now = self.now();
-        let client = match self.authenticate_client(credentials, now).await {
-            Ok(client) => client,
-            Err(error) => return Err(self.refuse_alone(None, error, now).await),
-        };
-        match self.redeem(&client, parameters, now).await {
-            Ok(redeemed) => Ok(self.issue_tokens(&client, &redeemed, now)?),
-            Err(Refused::OnRecord(error)) => Err(error.into()),
-            Err(Refused::Unrecorded(error)) => {
-                Err(self.refuse_alone(Some(&client), error, now).await)
-            }
-        }
-    }
-
-    async fn redeem(
-        &self,
-        client: &Client,
-        parameters: &TokenParameters,
+        request: &ProvenRequest<'_>,
         now: OffsetDateTime,
-    ) -> Result<Redeemed, Refused> {
-        match parameters.grant_type.as_deref() {
-            Some("authorization_code") => {}
-            Some(_) => return Err(Error::GrantTypeUnsupported.into()),
-            None => return Err(Error::GrantTypeMissing.into()),
-        }
-        let code = parameters.code.as_deref().ok_or(Error::CodeMissing)?;
-        let mut transaction = self.store.begin().await.map_err(Error::from)?;
-        let digest = SecretDigest::of(code);
-        let redemption = authorization_code::redeem(&mut transaction, &digest, now)
-            .await
-            .map_err(Error::from)?;
+    ) -> Result<TokenResponse, Refused> {
+        let code = request.parameters.code.as_deref();
+        let digest = SecretDigest::of(code.ok_or(Error::CodeMissing)?);
+        let mut transaction = self.store.begin().await?;
+        let redemption = authorization_code::redeem(&mut transaction, &digest, now).await?;
         let (sid, decided) = match redemption {
             Redemption::Unknown => return Err(Error::CodeUnknown.into()),
             Redemption::AlreadyRedeemed(code) => (code.sid, Err(Error::CodeReused)),
             Redemption::Redeemed(code) => {
                 let sid = code.sid.clone();
-                let checking = self.check_code(&mut transaction, client, code, parameters, now);
+                let checking = self.check_code(&mut transaction, request, code, now);
                 (sid, checking.await)
             }
         };
-        let recorded = match decided {
+        match decided {
             Ok(redeemed) => {
-                self.grant_access(&mut transaction, client, &redeemed, now)
-                    .await?;
-                Ok(redeemed)
+                let new = redeemed.grant(request);
+                let recorded = self.record_grant(&mut transaction, &new, now).await?;
+                transaction.commit().await?;
+                Ok(self.sign_tokens(&new, &recorded, now)?)
             }
             // A failing database leaves the code as it was: the transaction is not committed.
-            Err(error) if error.is_internal() => return Err(error.into()),
+            Err(error) if error.is_internal() => Err(error.into()),
             // The code stays taken, and what it gave is taken back (RFC 6749 section 4.1.2).
             Err(error) => {
-                let grants_revoked = access_grant::revoke_of_code(&mut transaction, &digest, now)
-                    .await
-                    .map_err(Error::from)?;
-                let kind = EventKind::TokenRefused {
-                    code: error.code(),
-                    grants_revoked,
-                };
-                let event = Event::new(kind, now).of_client(&client.client_id);
+                let revoked = revoke::of_code(&mut transaction, &digest, now).await?;
+                let event =
+                    Event::new(revoked.refusal(&error), now).of_client(&request.client.client_id);
                 let event = of_session_of(&mut transaction, event, &sid).await?;
                 self.record(&mut transaction, event).await?;
+                transaction.commit().await?;
                 Err(Refused::OnRecord(error))
             }
-        };
-        transaction.commit().await.map_err(Error::from)?;
-        recorded
+        }
     }
 
     /// Every condition of a code that was taken; the order decides only which code is logged.
     async fn check_code(
         &self,
         transaction: &mut Transaction,
-        client: &Client,
+        request: &ProvenRequest<'_>,
         code: AuthorizationCode,
-        parameters: &TokenParameters,
         now: OffsetDateTime,
     ) -> Result<Redeemed, Error> {
-        if code.client_id != client.client_id {
+        let parameters = request.parameters;
+        if code.client_id != request.client.client_id {
             return Err(Error::CodeClientMismatch);
         }
         if now >= code.expires_at {
@@ -154,10 +89,14 @@ impl Provider {
             code.code_challenge.as_deref(),
             parameters.code_verifier.as_deref(),
         )?;
-        let own = client_session::find(transaction, &code.sid)
-            .await?
-            .ok_or(Error::CodeSessionEnded)?;
-        let session = session::find(transaction, &own.session_id).await?;
+        // RFC 9449 section 10: the code was bound to this key when it was asked for.
+        if code.dpop_jkt.is_some() && code.dpop_jkt.as_deref() != request.dpop_jkt {
+            return Err(Error::CodeKeyMismatch);
+        }
+        let scope = Scope::parse(&code.scope)?;
+        let granted = read_resources(&code.resources)?;
+        let audience = self.narrow_resources(&parameters.resource, granted, &scope)?;
+        let session = session_of_client(transaction, &code.sid).await?;
         let session = session.ok_or(Error::CodeSessionEnded)?;
         // The second condition also holds the session until this transaction ends: it cannot end
         // between this check and the tokens.
@@ -166,108 +105,36 @@ impl Provider {
         {
             return Err(Error::CodeSessionEnded);
         }
+        if !self.has_presence_lease(&session, now) {
+            return Err(Error::CodePresenceLost);
+        }
+        let sub = &session.sub;
         Ok(Redeemed {
             sub: self
-                .subject_for(transaction, client, &session.sub, now)
+                .subject_for(transaction, request.client, sub, now)
                 .await?,
             code,
             session,
-            jti: random_base64url(RANDOM_BYTES)?,
+            audience,
         })
     }
+}
 
-    async fn grant_access(
-        &self,
-        transaction: &mut Transaction,
-        client: &Client,
-        redeemed: &Redeemed,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        let Redeemed {
-            code, session, jti, ..
-        } = redeemed;
-        let grant = AccessGrant {
-            jti: jti.clone(),
-            code: Some(code.code.clone()),
-            sid: Some(code.sid.clone()),
-            client_id: client.client_id.clone(),
-            scope: code.scope.clone(),
-            audience: "[]".to_owned(),
-            claims: code.claims.clone(),
-            dpop_jkt: None,
-            issued_at: now,
-            expires_at: now + self.lifetimes.access_token,
-            revoked_at: None,
-        };
-        access_grant::insert(transaction, &grant).await?;
-        let kind = EventKind::TokensIssued {
-            sid: code.sid.clone(),
-            jti: jti.clone(),
-            scope: code.scope.clone(),
-        };
-        let event = Event::new(kind, now)
-            .of_session(&session.id, &session.sub)
-            .of_client(&client.client_id);
-        self.record(transaction, event).await
-    }
-
-    fn issue_tokens(
-        &self,
-        client: &Client,
-        redeemed: &Redeemed,
-        now: OffsetDateTime,
-    ) -> Result<TokenResponse, Error> {
-        let Redeemed {
-            code,
-            session,
-            sub,
-            jti,
-        } = redeemed;
-        let subject = TokenSubject {
-            sub,
-            session,
-            sid: &code.sid,
-            client,
-        };
-        let access_token = self.sign_access_token(&subject, &code.scope, jti, now)?;
-        let id_token = self.sign_id_token(&subject, code.nonce.as_deref(), &access_token, now)?;
-        Ok(TokenResponse {
-            access_token,
-            token_type: "Bearer",
-            expires_in: self.lifetimes.access_token.whole_seconds(),
-            id_token: Some(id_token),
-            refresh_token: None,
-            scope: code.scope.clone(),
-        })
-    }
-
-    /// Puts a token request on record that was refused before its client could be named, such as
-    /// one whose credentials cannot be read.
-    pub async fn refuse_token_request(&self, error: Error) -> TokenError {
-        self.refuse_alone(None, error, self.now()).await
-    }
-
-    async fn refuse_alone(
-        &self,
-        client: Option<&Client>,
-        error: Error,
-        now: OffsetDateTime,
-    ) -> TokenError {
-        let kind = EventKind::TokenRefused {
-            code: error.code(),
-            grants_revoked: 0,
-        };
-        let mut event = Event::new(kind, now);
-        if let Some(client) = client {
-            event = event.of_client(&client.client_id);
-        }
-        if names_no_code(&error) {
-            self.note(&event);
-            return error.into();
-        }
-        match self.record_alone(event).await {
-            Ok(()) => error.into(),
-            Err(unrecorded) => unrecorded.into(),
+impl Redeemed {
+    fn grant<'a>(&'a self, request: &ProvenRequest<'a>) -> NewGrant<'a> {
+        NewGrant {
+            client: request.client,
+            login: Some(Login::new(&self.session, &self.code.sid)),
+            sub: &self.sub,
+            scope: &self.code.scope,
+            audience: &self.audience,
+            claims: self.code.claims.as_deref(),
+            nonce: self.code.nonce.as_deref(),
+            dpop_jkt: request.dpop_jkt,
+            code: Some(&self.code.code),
+            refresh: RefreshTokens::Begin {
+                resources: &self.code.resources,
+            },
         }
     }
 }
@@ -287,45 +154,5 @@ fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(),
         Ok(())
     } else {
         Err(Error::CodeVerifierMismatch)
-    }
-}
-
-/// Whether a request named no code that ever was: nothing changed, and with the id of a public
-/// client anybody can send such requests.
-fn names_no_code(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::GrantTypeMissing
-            | Error::GrantTypeUnsupported
-            | Error::CodeMissing
-            | Error::CodeUnknown
-    )
-}
-
-/// Names the session that a code came from, so that one id leads from the login to its abuse.
-async fn of_session_of(
-    transaction: &mut Transaction,
-    event: Event,
-    sid: &str,
-) -> Result<Event, Error> {
-    let Some(own) = client_session::find(transaction, sid).await? else {
-        return Ok(event);
-    };
-    let session = session::find(transaction, &own.session_id).await?;
-    Ok(match session {
-        Some(session) => event.of_session(&session.id, &session.sub),
-        None => event,
-    })
-}
-
-/// A refusal, and whether its event stands in a committed transaction already.
-enum Refused {
-    OnRecord(Error),
-    Unrecorded(Error),
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self::Unrecorded(error)
     }
 }

@@ -1,110 +1,195 @@
 //! Access tokens as JWT (RFC 9068), short-lived and tied to a stored grant.
 
+use std::sync::Arc;
+
 use cardea_jose::Algorithm;
+use cardea_storage::Transaction;
+use cardea_storage::access_grant::{self, AccessGrant};
+use cardea_storage::session::Session;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::session::{is_live, reached_acr};
-use crate::token::TokenSubject;
-use crate::{Error, Provider};
-use cardea_storage::access_grant::{self, AccessGrant};
-use cardea_storage::session::{self, Session};
-use cardea_storage::{Transaction, client_session};
+use super::session_of_client;
+use crate::grant::{NewGrant, RecordedGrant};
+use crate::session::is_live;
+use crate::{Client, Error, Provider};
 
 /// `typ` of an access token (RFC 9068 section 2.1).
 pub(crate) const ACCESS_TOKEN_TYP: &str = "at+jwt";
 
-/// The claims of an access token (RFC 9068 section 2.2).
-#[derive(Debug, Serialize, Deserialize)]
+/// The claims of an access token (RFC 9068 section 2.2). Nothing in it says who the person is:
+/// resource servers pass it on and log it (attack G15).
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AccessTokenClaims {
     pub(crate) iss: String,
     pub(crate) sub: String,
-    pub(crate) aud: String,
+    pub(crate) aud: Audience,
     pub(crate) client_id: String,
     pub(crate) exp: i64,
     pub(crate) iat: i64,
     pub(crate) jti: String,
+    #[serde(skip_serializing_if = "String::is_empty", default)]
     pub(crate) scope: String,
-    pub(crate) auth_time: i64,
-    pub(crate) acr: String,
-    pub(crate) amr: Vec<String>,
-    pub(crate) sid: String,
+    // None of the following where a service speaks for itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) acr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) amr: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) sid: Option<String>,
     /// Age at the login of the evidence that the card was not revoked, in seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) revocation_age: Option<i64>,
+    /// The key that the token is bound to (RFC 9449 section 6.1).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) cnf: Option<Confirmation>,
+    /// Stands in every token of a sandbox, and in no other.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) test: Option<bool>,
+}
+
+/// One resource server as text, several as a list (RFC 7519 section 4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// A proof-of-possession key (RFC 7800).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Confirmation {
+    pub(crate) jkt: String,
 }
 
 /// An access token that is still good, and what stands behind it.
 pub(crate) struct LiveAccessToken {
     pub(crate) claims: AccessTokenClaims,
-    pub(crate) session: Session,
+    pub(crate) grant: AccessGrant,
+    pub(crate) client: Arc<Client>,
+    /// None for a service's own token.
+    pub(crate) session: Option<Session>,
+}
+
+impl Audience {
+    fn of(resources: &[String], issuer: &str) -> Self {
+        match resources {
+            [] => Self::One(issuer.to_owned()),
+            [one] => Self::One(one.clone()),
+            several => Self::Several(several.to_vec()),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let values = match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several.as_slice(),
+        };
+        values.iter().map(String::as_str)
+    }
+
+    pub(crate) fn contains(&self, resource: &str) -> bool {
+        self.iter().any(|value| value == resource)
+    }
 }
 
 impl Provider {
-    /// Signs an access token for our own userinfo endpoint. RS256, because every resource server
-    /// must support it (RFC 9068 section 2.1); without such a key, the client's algorithm.
+    /// Signs an access token. RS256, because every resource server must support it (RFC 9068
+    /// section 2.1); without such a key, the client's algorithm.
     pub(crate) fn sign_access_token(
         &self,
-        subject: &TokenSubject<'_>,
-        scope: &str,
-        jti: &str,
+        new: &NewGrant<'_>,
+        recorded: &RecordedGrant,
         now: OffsetDateTime,
     ) -> Result<String, Error> {
-        let acr = reached_acr(subject.session);
+        let login = new.login.as_ref();
+        let authentication = login.map(|login| login.authentication);
+        let amr = authentication.map(|it| it.acr.amr().iter().map(|&method| method.to_owned()));
         let claims = AccessTokenClaims {
             iss: self.issuer.as_str().to_owned(),
-            sub: subject.sub.to_owned(),
-            aud: self.issuer.as_str().to_owned(),
-            client_id: subject.client.client_id.clone(),
-            exp: (now + self.lifetimes.access_token).unix_timestamp(),
+            sub: new.sub.to_owned(),
+            aud: Audience::of(new.audience, self.issuer.as_str()),
+            client_id: new.client.client_id.clone(),
+            exp: recorded.expires_at.unix_timestamp(),
             iat: now.unix_timestamp(),
-            jti: jti.to_owned(),
-            scope: scope.to_owned(),
-            auth_time: subject.session.authenticated_at.unix_timestamp(),
-            acr: acr.as_str().to_owned(),
-            amr: acr.amr().iter().map(|&method| method.to_owned()).collect(),
-            sid: subject.sid.to_owned(),
-            revocation_age: subject.session.revocation_age,
+            jti: recorded.jti.clone(),
+            scope: new.scope.to_owned(),
+            auth_time: authentication.map(|it| it.at.unix_timestamp()),
+            acr: authentication.map(|it| it.acr.as_str().to_owned()),
+            amr: amr.map(Iterator::collect),
+            sid: login.map(|login| login.sid.to_owned()),
+            revocation_age: authentication.and_then(|it| it.revocation_age),
+            cnf: new.dpop_jkt.map(|jkt| Confirmation {
+                jkt: jkt.to_owned(),
+            }),
+            test: self.test_claim(),
         };
         let key = match self.keys.signing(Algorithm::Rs256) {
             Ok(key) => key,
-            Err(_) => self
-                .keys
-                .signing(subject.client.id_token_signed_response_alg)?,
+            Err(_) => self.keys.signing(new.client.id_token_signed_response_alg)?,
         };
         Ok(key.sign_jwt(ACCESS_TOKEN_TYP, &claims)?)
     }
 
-    /// Checks an access token of ours: signature, type, issuer, audience, expiry, and that neither
-    /// it nor its session was taken back (RFC 9068 section 4).
+    /// Reads an access token of ours, whatever its age: signature, type and issuer.
+    pub(crate) fn read_access_token(&self, token: &str) -> Result<AccessTokenClaims, Error> {
+        let verified = self
+            .verify_own_token(token, ACCESS_TOKEN_TYP)
+            .map_err(|_| Error::AccessTokenInvalid)?;
+        let claims: AccessTokenClaims = verified.claims().map_err(|_| Error::AccessTokenInvalid)?;
+        if claims.iss == self.issuer.as_str() {
+            Ok(claims)
+        } else {
+            Err(Error::AccessTokenInvalid)
+        }
+    }
+
+    /// Checks an access token of ours: that it has not expired, and that neither it nor its client,
+    /// its session or the card's presence is gone (RFC 9068 section 4). For whom it was made is the
+    /// caller's to compare.
     pub(crate) async fn validate_access_token(
         &self,
         transaction: &mut Transaction,
         token: &str,
         now: OffsetDateTime,
     ) -> Result<LiveAccessToken, Error> {
-        let verified = self
-            .verify_own_token(token, ACCESS_TOKEN_TYP)
-            .map_err(|_| Error::AccessTokenInvalid)?;
-        let claims: AccessTokenClaims = verified.claims().map_err(|_| Error::AccessTokenInvalid)?;
-        if claims.iss != self.issuer.as_str() || claims.aud != self.issuer.as_str() {
-            return Err(Error::AccessTokenInvalid);
-        }
+        let claims = self.read_access_token(token)?;
         if now.unix_timestamp() >= claims.exp {
             return Err(Error::AccessTokenExpired);
         }
         let grant = access_grant::find(transaction, &claims.jti).await?;
         let grant = grant.filter(|grant| grant.revoked_at.is_none());
-        let Some(AccessGrant { sid: Some(sid), .. }) = grant else {
-            return Err(Error::AccessTokenRevoked);
+        let grant = grant.ok_or(Error::AccessTokenRevoked)?;
+        let client = self.clients.find(&grant.client_id);
+        let client = client.ok_or(Error::AccessTokenRevoked)?;
+        let session = match &grant.sid {
+            None => None,
+            Some(sid) => Some(self.live_session(transaction, sid, now).await?),
         };
-        let own = client_session::find(transaction, &sid).await?;
-        let own = own.ok_or(Error::AccessTokenRevoked)?;
-        let session = session::find(transaction, &own.session_id).await?;
-        let session = session.filter(|session| is_live(session, &self.lifetimes, now));
         Ok(LiveAccessToken {
             claims,
-            session: session.ok_or(Error::AccessTokenRevoked)?,
+            grant,
+            client,
+            session,
         })
+    }
+
+    async fn live_session(
+        &self,
+        transaction: &mut Transaction,
+        sid: &str,
+        now: OffsetDateTime,
+    ) -> Result<Session, Error> {
+        let session = session_of_client(transaction, sid).await?;
+        let session = session.ok_or(Error::AccessTokenRevoked)?;
+        if !is_live(&session, &self.lifetimes, now) {
+            return Err(Error::AccessTokenRevoked);
+        }
+        if !self.has_presence_lease(&session, now) {
+            return Err(Error::AccessTokenPresenceLost);
+        }
+        Ok(session)
     }
 }

@@ -3,16 +3,20 @@
 use cardea_jose::{Algorithm, base64url};
 use openssl::hash::{MessageDigest, hash};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use crate::session::reached_acr;
-use crate::token::TokenSubject;
+use crate::claims::RequestedClaims;
+use crate::grant::NewGrant;
+use crate::token::Login;
+use crate::userinfo::CardClaims;
 use crate::{Error, Provider};
 
 /// `typ` of an ID token. Access tokens and logout tokens have others.
 const ID_TOKEN_TYP: &str = "JWT";
 
-/// The claims of an ID token. Names and profession stand in userinfo, by scope.
+/// The claims of an ID token. Names and profession stand in userinfo, by scope, and here only where
+/// the client asked for them by name (OIDC Core section 5.5).
 #[derive(Serialize)]
 struct IdTokenClaims<'a> {
     iss: &'a str,
@@ -28,9 +32,11 @@ struct IdTokenClaims<'a> {
     /// This client's own session id: no other client has the same.
     sid: &'a str,
     at_hash: String,
-    /// Age in seconds of the stale revocation evidence that the operator's grace let pass.
+    /// Age in seconds of the evidence that the card was not revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation_age: Option<i64>,
+    #[serde(flatten)]
+    person: Map<String, Value>,
 }
 
 /// What an `id_token_hint` says: proven to be ours, at whatever age.
@@ -44,31 +50,50 @@ pub(crate) struct IdTokenHint {
 impl Provider {
     pub(crate) fn sign_id_token(
         &self,
-        subject: &TokenSubject<'_>,
-        nonce: Option<&str>,
+        new: &NewGrant<'_>,
+        login: &Login<'_>,
         access_token: &str,
         now: OffsetDateTime,
     ) -> Result<String, Error> {
-        let algorithm = subject.client.id_token_signed_response_alg;
-        let acr = reached_acr(subject.session);
+        let algorithm = new.client.id_token_signed_response_alg;
+        let authentication = login.authentication;
         let claims = IdTokenClaims {
             iss: self.issuer.as_str(),
-            sub: subject.sub,
-            aud: &subject.client.client_id,
+            sub: new.sub,
+            aud: &new.client.client_id,
             exp: (now + self.lifetimes.id_token).unix_timestamp(),
             iat: now.unix_timestamp(),
-            auth_time: subject.session.authenticated_at.unix_timestamp(),
-            nonce,
-            acr: acr.as_str(),
-            amr: acr.amr(),
-            sid: subject.sid,
+            auth_time: authentication.at.unix_timestamp(),
+            nonce: new.nonce,
+            acr: authentication.acr.as_str(),
+            amr: authentication.acr.amr(),
+            sid: login.sid,
             at_hash: at_hash(algorithm, access_token)?,
-            revocation_age: subject.session.revocation_age,
+            revocation_age: authentication.revocation_age,
+            person: self.person_of_id_token(new, login)?,
         };
         Ok(self
             .keys
             .signing(algorithm)?
             .sign_jwt(ID_TOKEN_TYP, &claims)?)
+    }
+
+    /// What the client asked for by name, and `test` in a sandbox.
+    fn person_of_id_token(
+        &self,
+        new: &NewGrant<'_>,
+        login: &Login<'_>,
+    ) -> Result<Map<String, Value>, Error> {
+        let requested = RequestedClaims::read_stored(new.claims)?.allowed_to(new.client);
+        let mut person = Map::new();
+        if !requested.id_token.is_empty() {
+            let card = CardClaims::of(login.session)?;
+            card.copy(&mut person, requested.id_token.keys().map(String::as_str));
+        }
+        if let Some(test) = self.test_claim() {
+            person.insert("test".to_owned(), Value::from(test));
+        }
+        Ok(person)
     }
 
     /// Reads an `id_token_hint`: our signature, the type of an ID token, and the client's audience.

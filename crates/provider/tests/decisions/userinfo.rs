@@ -9,7 +9,7 @@ use time::Duration;
 use super::world::{PORTAL, SECOND, Settings, World};
 
 async fn userinfo(world: &World, access_token: &str) -> Value {
-    Value::Object(world.provider.userinfo(access_token).await.unwrap())
+    Value::Object(world.userinfo(access_token).await.unwrap())
 }
 
 #[tokio::test]
@@ -72,11 +72,7 @@ async fn a_token_is_refused_from_its_last_second_on() {
     world.pass(Duration::seconds(119));
     userinfo(&world, &tokens.access_token).await;
     world.pass(Duration::seconds(1));
-    let error = world
-        .provider
-        .userinfo(&tokens.access_token)
-        .await
-        .unwrap_err();
+    let error = world.userinfo(&tokens.access_token).await.unwrap_err();
     assert_eq!(error.code(), "provider.access_token_expired");
     assert_eq!(error.oauth_error(), ErrorCode::InvalidToken);
     let event = world.event("userinfo.refused").await;
@@ -89,11 +85,7 @@ async fn a_token_dies_with_its_session() {
     let (completed, key) = world.log_in(PORTAL, None).await;
     let tokens = world.redeem(&completed.location).await.unwrap();
     world.depart(&key).await;
-    let error = world
-        .provider
-        .userinfo(&tokens.access_token)
-        .await
-        .unwrap_err();
+    let error = world.userinfo(&tokens.access_token).await.unwrap_err();
     assert_eq!(error.code(), "provider.access_token_revoked");
     let ended = world.event("session.ended").await;
     assert_eq!(ended.details, r#"{"codes_revoked":0,"grants_revoked":1}"#);
@@ -108,11 +100,7 @@ async fn a_token_is_refused_once_its_session_reached_a_limit() {
     let tokens = world.redeem(&completed.location).await.unwrap();
     // The sweep has not come by yet.
     world.pass(Duration::seconds(30));
-    let error = world
-        .provider
-        .userinfo(&tokens.access_token)
-        .await
-        .unwrap_err();
+    let error = world.userinfo(&tokens.access_token).await.unwrap_err();
     assert_eq!(error.code(), "provider.access_token_revoked");
 }
 
@@ -161,7 +149,7 @@ async fn other_tokens_and_forgeries_are_no_access_tokens() {
         "x",
     ] {
         let rows = world.events().await.len();
-        let error = world.provider.userinfo(token).await.unwrap_err();
+        let error = world.userinfo(token).await.unwrap_err();
         assert_eq!(error.code(), "provider.access_token_invalid", "{token}");
         let noted = world.take_note(rows).await.kind;
         assert_eq!(noted.name(), "userinfo.refused");

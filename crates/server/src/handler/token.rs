@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{ErrorCode, TokenParameters};
-use cardea_provider::{ClientCredentials, Error};
+use cardea_provider::{ClientCredentials, DpopRequest, Error, TokenRequest};
 
 use crate::form::{Body, parse_form};
 use crate::problem::Problem;
@@ -15,7 +15,7 @@ use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
 use crate::state::AppState;
 
-/// Redeems an authorization code.
+/// Turns a grant into tokens.
 pub(crate) async fn post_token(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -47,7 +47,14 @@ pub(crate) async fn post_token(
     };
     let provider = state.provider();
     let outcome = match read_credentials(&headers, &parameters) {
-        Ok(credentials) => provider.redeem_code(&credentials, &parameters).await,
+        Ok(credentials) => {
+            let request = TokenRequest {
+                credentials: &credentials,
+                parameters: &parameters,
+                dpop: DpopRequest::default(),
+            };
+            provider.issue_tokens(request).await
+        }
         Err(error) => Err(provider.refuse_token_request(error).await),
     };
     let tokens = outcome.map_err(|error| refuse(error.error, error.code()))?;

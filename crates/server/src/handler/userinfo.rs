@@ -7,6 +7,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::ErrorCode;
+use cardea_provider::{DpopRequest, PresentedToken, TokenScheme, UserinfoAnswer};
 
 use crate::form::parse_query;
 use crate::problem::Problem;
@@ -42,10 +43,20 @@ pub(crate) async fn read_userinfo(
             code: problem.code(),
         });
     };
-    match state.provider().userinfo(token).await {
-        Ok(claims) => {
+    let request = PresentedToken {
+        token,
+        scheme: TokenScheme::Bearer,
+        dpop: DpopRequest::default(),
+    };
+    match state.provider().userinfo(request).await {
+        Ok(answer) => {
             charge.give_back();
-            Ok(Json(claims).into_response())
+            Ok(match answer {
+                UserinfoAnswer::Claims(claims) => Json(claims).into_response(),
+                UserinfoAnswer::Jwt(jwt) => {
+                    ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response()
+                }
+            })
         }
         Err(error) => Err(refuse(Some(error.oauth_error()), error.code())),
     }

@@ -85,6 +85,7 @@ pub(crate) fn grant() -> AccessGrant {
     AccessGrant {
         jti: "token".to_owned(),
         code: Some(SecretDigest::of("code")),
+        family: None,
         sid: Some("sid".to_owned()),
         audience: "[]".to_owned(),
         claims: None,

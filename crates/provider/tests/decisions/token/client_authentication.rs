@@ -17,11 +17,7 @@ async fn refusal(
     let (_, mut parameters) = World::token_request(PORTAL, &completed.location);
     change(&mut parameters);
     let error = match ClientCredentials::read(authorization, &parameters) {
-        Ok(credentials) => world
-            .provider
-            .redeem_code(&credentials, &parameters)
-            .await
-            .unwrap_err(),
+        Ok(credentials) => world.issue(&credentials, &parameters).await.unwrap_err(),
         Err(error) => world.provider.refuse_token_request(error).await,
     };
     let told = (error.error, error.code());
@@ -114,11 +110,7 @@ async fn a_client_that_registered_the_body_uses_the_body() {
     let world = settings.build().await;
     let (completed, _) = world.log_in(PORTAL, None).await;
     let (basic, mut parameters) = World::token_request(PORTAL, &completed.location);
-    let error = world
-        .provider
-        .redeem_code(&basic, &parameters)
-        .await
-        .unwrap_err();
+    let error = world.issue(&basic, &parameters).await.unwrap_err();
     assert_eq!(
         error.code(),
         "provider.client_authentication_method_mismatch"
@@ -127,11 +119,7 @@ async fn a_client_that_registered_the_body_uses_the_body() {
     parameters.client_id = Some(PORTAL.to_owned());
     parameters.client_secret = Some("portal secret".to_owned());
     let credentials = ClientCredentials::read(None, &parameters).unwrap();
-    world
-        .provider
-        .redeem_code(&credentials, &parameters)
-        .await
-        .unwrap();
+    world.issue(&credentials, &parameters).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use cardea_jose::{Algorithm, sha256_base64url};
 use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenParameters, TokenResponse};
 use cardea_provider::{
     AuthorizationError, BegunAuthorization, Client, ClientAuthentication, ClientCredentials,
-    DpopRequest, Error, Secret, TokenError, TokenRequest, TokenScheme, UserinfoAnswer,
-    UserinfoRequest,
+    DpopRequest, Error, PresentedToken, Secret, TokenError, TokenRequest, TokenScheme,
+    UserinfoAnswer,
 };
 use cardea_storage::SecretDigest;
 use serde_json::{Map, Value};
@@ -165,8 +165,8 @@ impl World {
 
     /// Userinfo as JSON, for a bearer token.
     pub(crate) async fn userinfo(&self, access_token: &str) -> Result<Map<String, Value>, Error> {
-        let request = UserinfoRequest {
-            access_token,
+        let request = PresentedToken {
+            token: access_token,
             scheme: TokenScheme::Bearer,
             dpop: DpopRequest::default(),
         };

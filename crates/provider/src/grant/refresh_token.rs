@@ -1,0 +1,161 @@
+//! Redeeming a refresh token (RFC 6749 section 6, RFC 9700 section 4.14.2): once, and for as long as
+//! the card is there.
+
+use cardea_oauth2_types::{Acr, Scope, TokenResponse};
+use cardea_storage::refresh_token::{self, RefreshTokenFamily};
+use cardea_storage::session::{self, Session};
+use cardea_storage::{Redemption, SecretDigest, Transaction};
+use time::OffsetDateTime;
+
+use super::issue::{NewGrant, RefreshTokens};
+use super::narrow::{narrow_scope, read_resources};
+use super::refusal::{Refused, of_session_of};
+use super::{ProvenRequest, revoke};
+use crate::event::Event;
+use crate::session::is_live;
+use crate::token::{Authentication, Login, session_of_client};
+use crate::{Error, Provider};
+
+/// A refresh that passed every check, and what it gives.
+struct Refreshed {
+    session: Session,
+    sub: String,
+    scope: String,
+    audience: Vec<String>,
+}
+
+impl Provider {
+    /// Turns a refresh token into tokens and the next refresh token. A token that shows up twice, or
+    /// in the hands of another client or without its key, takes its whole family with it: somebody
+    /// has a copy, and nobody can say who.
+    pub(super) async fn redeem_refresh_token(
+        &self,
+        request: &ProvenRequest<'_>,
+        now: OffsetDateTime,
+    ) -> Result<TokenResponse, Refused> {
+        let token = request.parameters.refresh_token.as_deref();
+        let digest = SecretDigest::of(token.ok_or(Error::RefreshTokenMissing)?);
+        let mut transaction = self.store.begin().await?;
+        let redemption = refresh_token::redeem(&mut transaction, &digest, now).await?;
+        let (family, decided) = match redemption {
+            Redemption::Unknown => return Err(Error::RefreshTokenUnknown.into()),
+            Redemption::AlreadyRedeemed(family) => (family, Err(Error::RefreshTokenReused)),
+            Redemption::Redeemed(family) => {
+                let checking = self.check_refresh(&mut transaction, request, &family, now);
+                let decided = checking.await;
+                (family, decided)
+            }
+        };
+        match decided {
+            Ok(refreshed) => {
+                let new = refreshed.grant(request, &family);
+                let recorded = self.record_grant(&mut transaction, &new, now).await?;
+                transaction.commit().await?;
+                Ok(self.sign_tokens(&new, &recorded, now)?)
+            }
+            Err(error) if tells_of_a_copy(&error) => {
+                let revoked = revoke::of_family(&mut transaction, &family.id, now).await?;
+                let event =
+                    Event::new(revoked.refusal(&error), now).of_client(&request.client.client_id);
+                let event = of_session_of(&mut transaction, event, &family.sid).await?;
+                self.record(&mut transaction, event).await?;
+                transaction.commit().await?;
+                Err(Refused::OnRecord(error))
+            }
+            // The transaction is not committed: the token was not used.
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Every condition of a token that was taken. Whose it is comes first: a stranger's other
+    /// mistakes must not hide that the token is in a stranger's hands.
+    async fn check_refresh(
+        &self,
+        transaction: &mut Transaction,
+        request: &ProvenRequest<'_>,
+        family: &RefreshTokenFamily,
+        now: OffsetDateTime,
+    ) -> Result<Refreshed, Error> {
+        if family.client_id != request.client.client_id {
+            return Err(Error::RefreshTokenClientMismatch);
+        }
+        if family.dpop_jkt.is_some() && family.dpop_jkt.as_deref() != request.dpop_jkt {
+            return Err(Error::RefreshTokenKeyMismatch);
+        }
+        // This also holds the family until this transaction ends.
+        if !refresh_token::record_use(transaction, &family.id, now).await? {
+            return Err(Error::RefreshTokenRevoked);
+        }
+        let granted = Scope::parse(&family.scope)?;
+        let scope = narrow_scope(request.parameters.scope.as_deref(), &granted)?;
+        let resources = read_resources(&family.resources)?;
+        let audience = self.narrow_resources(&request.parameters.resource, resources, &scope)?;
+        let session = session_of_client(transaction, &family.sid).await?;
+        let session = session.ok_or(Error::RefreshTokenSessionEnded)?;
+        if now >= family.expires_at
+            || !is_live(&session, &self.lifetimes, now)
+            || !session::record_use(transaction, &session.id, now).await?
+        {
+            return Err(Error::RefreshTokenSessionEnded);
+        }
+        if !self.has_presence_lease(&session, now) {
+            return Err(Error::RefreshTokenPresenceLost);
+        }
+        let sub = &session.sub;
+        Ok(Refreshed {
+            sub: self
+                .subject_for(transaction, request.client, sub, now)
+                .await?,
+            session,
+            scope: scope.to_string(),
+            audience,
+        })
+    }
+}
+
+impl Refreshed {
+    fn grant<'a>(
+        &'a self,
+        request: &ProvenRequest<'a>,
+        family: &'a RefreshTokenFamily,
+    ) -> NewGrant<'a> {
+        // The login that the family began with, even if the person has shown the card again since
+        // (OIDC Core section 12.2: `auth_time` stays).
+        let authentication = Authentication {
+            at: family.auth_time,
+            acr: Acr::find(&family.acr).unwrap_or(Acr::Card),
+            revocation_age: family.revocation_age,
+        };
+        NewGrant {
+            client: request.client,
+            login: Some(Login {
+                session: &self.session,
+                sid: &family.sid,
+                authentication,
+            }),
+            sub: &self.sub,
+            scope: &self.scope,
+            audience: &self.audience,
+            claims: family.claims.as_deref(),
+            nonce: None,
+            dpop_jkt: request.dpop_jkt,
+            code: family.code.as_ref(),
+            refresh: RefreshTokens::Continue(family),
+        }
+    }
+}
+
+/// Whether a refusal means that the token is in two hands.
+///
+/// Not among them: a scope or a resource beyond the grant. There the token came once, from the very
+/// client that it was given to, which asked for too much: a mistake of its own, from which nobody
+/// gains anything, since whoever holds the token could have asked for less. Ending the person's work
+/// for it would punish her and stop no thief.
+fn tells_of_a_copy(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::RefreshTokenReused
+            | Error::RefreshTokenClientMismatch
+            | Error::RefreshTokenKeyMismatch
+    )
+}

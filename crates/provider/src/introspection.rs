@@ -1,0 +1,219 @@
+//! Introspection (RFC 7662): what a token is worth at this moment, told to those it concerns.
+//!
+//! A resource server that reads the token alone learns of a pulled card when the token expires; one
+//! that asks here learns it at once. `acr` and `auth_time` are told too, so that it can ask for a
+//! stronger or fresher login (RFC 9470).
+
+use std::sync::Arc;
+
+use cardea_storage::access_grant::AccessGrant;
+use cardea_storage::refresh_token::{self, RefreshToken};
+use cardea_storage::{SecretDigest, Transaction};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::client_authentication::ClientCredentials;
+use crate::event::{Event, EventKind};
+use crate::token::{AccessTokenClaims, session_of_client};
+use crate::{Client, Error, Provider, TokenError};
+
+/// A question about a token, or the wish to give it back.
+#[derive(Debug)]
+pub struct TokenLookup<'a> {
+    /// Who asks.
+    pub credentials: &'a ClientCredentials,
+    /// The token.
+    pub token: Option<&'a str>,
+}
+
+/// The answer of RFC 7662 section 2.2, ready to be written as JSON.
+#[derive(Debug, Serialize)]
+pub struct Introspection {
+    active: bool,
+    #[serde(flatten)]
+    token: Option<Told>,
+    #[serde(skip)]
+    names_our_token: bool,
+}
+
+/// What is told about an active token.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Told {
+    AccessToken {
+        token_type: &'static str,
+        #[serde(flatten)]
+        claims: Box<AccessTokenClaims>,
+    },
+    RefreshToken {
+        iss: String,
+        sub: String,
+        client_id: String,
+        scope: String,
+        iat: i64,
+        exp: i64,
+        auth_time: i64,
+        acr: String,
+    },
+}
+
+impl Introspection {
+    /// Whether the token is good, and the caller one whom it concerns.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// Whether the token was made here, whatever became of it; the caller is not told. A caller
+    /// whose tokens never were is guessing.
+    #[must_use]
+    pub fn names_our_token(&self) -> bool {
+        self.names_our_token
+    }
+
+    /// Nothing is told of a token that is not active, not even why (section 2.2).
+    fn inactive(names_our_token: bool) -> Self {
+        Self {
+            active: false,
+            token: None,
+            names_our_token,
+        }
+    }
+
+    fn active(token: Told) -> Self {
+        Self {
+            active: true,
+            token: Some(token),
+            names_our_token: true,
+        }
+    }
+}
+
+impl Provider {
+    /// Says what a token is worth: an access token to the client that holds it and to the resource
+    /// servers that it was made for, a refresh token to its client alone. To anybody else, and of
+    /// anything else, it says `active: false`.
+    ///
+    /// # Errors
+    /// [`TokenError`] when the caller does not prove itself, or names no token.
+    pub async fn introspect(&self, lookup: TokenLookup<'_>) -> Result<Introspection, TokenError> {
+        let now = self.now();
+        let client = self.authenticate_caller(lookup.credentials, now).await?;
+        // Section 2.1: a caller without a secret or a key could be anybody.
+        if !client.is_confidential() {
+            let error = Error::ClientAuthenticationMissing;
+            return Err(self.refuse_lookup(Some(&client), error, now).await);
+        }
+        let token = lookup.token.ok_or(Error::TokenMissing)?;
+        let mut transaction = self.store.begin_read().await.map_err(Error::from)?;
+        let found = match self.validate_access_token(&mut transaction, token, now).await {
+            Ok(live) if concerns(&client, &live.claims) => {
+                Introspection::active(tell(live.claims, &live.grant))
+            }
+            Ok(_) => Introspection::inactive(true),
+            Err(Error::AccessTokenInvalid) => {
+                self.introspect_refresh_token(transaction, &client, token, now)
+                    .await?
+            }
+            Err(error) if error.is_internal() => return Err(error.into()),
+            Err(_) => Introspection::inactive(true),
+        };
+        Ok(found)
+    }
+
+    async fn introspect_refresh_token(
+        &self,
+        mut transaction: Transaction,
+        client: &Client,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Result<Introspection, Error> {
+        let found = refresh_token::find(&mut transaction, &SecretDigest::of(token)).await?;
+        let Some(RefreshToken {
+            family,
+            issued_at,
+            redeemed_at,
+        }) = found
+        else {
+            return Ok(Introspection::inactive(false));
+        };
+        let spent = redeemed_at.is_some() || family.revoked_at.is_some();
+        if family.client_id != client.client_id || spent || now >= family.expires_at {
+            return Ok(Introspection::inactive(true));
+        }
+        let session = session_of_client(&mut transaction, &family.sid).await?;
+        let session = session.filter(|session| self.has_presence_lease(session, now));
+        let Some(session) = session else {
+            return Ok(Introspection::inactive(true));
+        };
+        drop(transaction);
+        let mut transaction = self.store.begin().await?;
+        let sub = self
+            .subject_for(&mut transaction, client, &session.sub, now)
+            .await?;
+        transaction.commit().await?;
+        Ok(Introspection::active(Told::RefreshToken {
+            iss: self.issuer.as_str().to_owned(),
+            sub,
+            client_id: family.client_id,
+            scope: family.scope,
+            iat: issued_at.unix_timestamp(),
+            exp: family.expires_at.unix_timestamp(),
+            auth_time: family.auth_time.unix_timestamp(),
+            acr: family.acr,
+        }))
+    }
+
+    /// Authenticates a caller of introspection or revocation; a refusal is put on record.
+    pub(crate) async fn authenticate_caller(
+        &self,
+        credentials: &ClientCredentials,
+        now: OffsetDateTime,
+    ) -> Result<Arc<Client>, TokenError> {
+        match self.authenticate_client(credentials, now).await {
+            Ok(client) => Ok(client),
+            Err(error) => Err(self.refuse_lookup(None, error, now).await),
+        }
+    }
+
+    /// Puts a question about a token on record that was refused before its caller could be named.
+    pub async fn refuse_token_lookup(&self, error: Error) -> TokenError {
+        self.refuse_lookup(None, error, self.now()).await
+    }
+
+    async fn refuse_lookup(
+        &self,
+        client: Option<&Client>,
+        error: Error,
+        now: OffsetDateTime,
+    ) -> TokenError {
+        let mut event = Event::new(EventKind::TokenLookupRefused { code: error.code() }, now);
+        if let Some(client) = client {
+            event = event.of_client(&client.client_id);
+        }
+        match self.record_alone(event).await {
+            Ok(()) => error.into(),
+            Err(unrecorded) => unrecorded.into(),
+        }
+    }
+}
+
+/// Whether a token is this caller's own, or made for a resource server that the caller is.
+fn concerns(caller: &Client, claims: &AccessTokenClaims) -> bool {
+    let is_of_audience = || {
+        let mut own = caller.resource_server_of.iter();
+        own.any(|resource| claims.aud.contains(resource))
+    };
+    caller.client_id == claims.client_id || is_of_audience()
+}
+
+fn tell(claims: AccessTokenClaims, grant: &AccessGrant) -> Told {
+    Told::AccessToken {
+        token_type: if grant.dpop_jkt.is_some() {
+            "DPoP"
+        } else {
+            "Bearer"
+        },
+        claims: Box::new(claims),
+    }
+}
