@@ -111,6 +111,7 @@ impl RelyingParty {
         })
     }
 
+    // snippet:begin rust-discovery
     /// The provider's metadata and keys (OpenID Connect Discovery 1.0).
     pub(crate) async fn metadata(&self) -> Result<ProviderMetadataWithLogout, Error> {
         let mut cached = self.metadata.lock().await;
@@ -130,7 +131,9 @@ impl RelyingParty {
         *cached = Some((Instant::now(), metadata.clone()));
         Ok(metadata)
     }
+    // snippet:end rust-discovery
 
+    // snippet:begin rust-login
     /// Begins a login: authorization code with PKCE S256, state and nonce.
     pub(crate) async fn begin(&self, language: &str) -> Result<BegunLogin, Error> {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
@@ -192,6 +195,7 @@ impl RelyingParty {
             userinfo,
         })
     }
+    // snippet:end rust-login
 
     /// Reads the identity; its subject must be the ID token's (OpenID Connect Core, 5.3.2).
     async fn userinfo(
@@ -250,6 +254,7 @@ impl RelyingParty {
         &self.config
     }
 
+    // snippet:begin rust-client
     fn client(&self, metadata: ProviderMetadataWithLogout) -> Result<OidcClient, Error> {
         let redirect = RedirectUrl::new(self.config.address("/callback")).map_err(|error| {
             Error::Provider {
@@ -265,4 +270,5 @@ impl RelyingParty {
         )
         .set_redirect_uri(redirect))
     }
+    // snippet:end rust-client
 }

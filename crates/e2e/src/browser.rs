@@ -78,6 +78,22 @@ impl Browser {
             .with_context(|| format!("can't open {address}"))
     }
 
+    /// Presses the login page's own button, which it shows where no press of a person led to it.
+    ///
+    /// # Errors
+    /// When the page does not come.
+    pub async fn press_start_if_asked(&self) -> Result<()> {
+        self.wait_for("#login").await?;
+        if self
+            .run("return document.querySelector('#login[data-state~=start]') !== null")
+            .await?
+            == Value::Bool(true)
+        {
+            self.click("#panel button").await?;
+        }
+        Ok(())
+    }
+
     /// Opens the portal in a language and presses "Sign in with my card".
     ///
     /// # Errors

@@ -16,14 +16,18 @@
 //! # }
 //! ```
 
+mod apache;
 mod authorization;
 mod browser;
+mod foreign_client;
 mod page_script;
 mod stage;
 mod stale_publication;
 
+pub use apache::Apache;
 pub use authorization::{AuthorizationRequest, CLIENT_ID, CLIENTS, REDIRECT_URI};
 pub use browser::Browser;
+pub use foreign_client::{ForeignClient, register, sources};
 pub use page_script::{PageScript, Signed};
 pub use stage::Stage;
 pub use stale_publication::StalePublication;

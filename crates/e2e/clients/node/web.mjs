@@ -1,0 +1,41 @@
+// The little of a web framework that the portal needs.
+const BODY_BYTES_MAX = 64 * 1024
+
+export function escape(text) {
+  return String(text).replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`)
+}
+
+export function page(answer, status, body) {
+  answer.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' })
+  answer.end(`<!doctype html><html lang="en"><title>Portal</title><body>${body}</body></html>`)
+}
+
+export function redirect(answer, address) {
+  answer.writeHead(303, { Location: String(address), 'Cache-Control': 'no-store' })
+  answer.end()
+}
+
+export async function form(request) {
+  let body = ''
+  for await (const part of request) {
+    body += part
+    if (body.length > BODY_BYTES_MAX) throw new Error('the request is too long')
+  }
+  return new URLSearchParams(body)
+}
+
+export function listen(createServer, routes, sessions) {
+  const server = createServer(async (request, answer) => {
+    const path = new URL(request.url, 'http://portal.invalid').pathname
+    const cookie = /(?:^|; )portal=([\w-]+)/.exec(request.headers.cookie ?? '')
+    const route = routes[`${request.method} ${path}`]
+    try {
+      if (!route) return page(answer, 404, '<p id="error">not found</p>')
+      await route(request, answer, cookie ? sessions.get(cookie[1]) : undefined)
+    } catch (error) {
+      console.error(error)
+      if (!answer.headersSent) page(answer, 500, `<p id="error">${escape(error.code ?? error.message)}</p>`)
+    }
+  })
+  server.listen(Number(process.env.PORT), '127.0.0.1')
+}

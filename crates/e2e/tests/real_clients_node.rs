@@ -1,0 +1,240 @@
+//! Portals on `openid-client` and `oauth4webapi`, through whole logins with a card.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use cardea_e2e::{Browser, ForeignClient, Stage, register};
+use cardea_xtask::system::{self, Scheme};
+use cardea_xtask::{process, workspace};
+use serde_json::Value;
+
+const SECRET: &str = "a-secret-of-the-node-portal";
+
+/// A portal on openid-client with its system and a browser.
+struct Portal {
+    stage: Stage,
+    _client: ForeignClient,
+    browser: Browser,
+    url: String,
+}
+
+impl Portal {
+    async fn open(name: &str, scheme: Scheme) -> Result<Self> {
+        let port = system::unused_port()?;
+        let url = format!("http://127.0.0.1:{port}");
+        let mut registered = Ok(());
+        let stage = Stage::open_with(name, |options| {
+            options.scheme = scheme;
+            registered = register(options, &[("http://127.0.0.1:3000", &url)], SECRET, None);
+        });
+        let stage = stage.await?;
+        registered?;
+        let mut command = ForeignClient::node(stage.system(), "portal.mjs")?;
+        command
+            .env("CLIENT_ID", "node-portal")
+            .env("CLIENT_SECRET", SECRET);
+        let client = ForeignClient::serve(stage.system(), command, "node-portal", port)?;
+        let browser = Browser::open().await?;
+        Ok(Self {
+            stage,
+            _client: client,
+            browser,
+            url,
+        })
+    }
+
+    async fn go(&self, path: &str) -> Result<()> {
+        self.browser.goto(&format!("{}{path}", self.url)).await
+    }
+
+    async fn sign_in(&self) -> Result<String> {
+        self.go("/").await?;
+        self.browser.click("#sign-in").await?;
+        self.browser.wait_for("#greeting").await
+    }
+
+    async fn facts(&self) -> Result<Value> {
+        let text = self.browser.wait_for("#facts").await?;
+        serde_json::from_str(&text).with_context(|| format!("no JSON: {text}"))
+    }
+
+    /// Opens the portal's first page until it shows what the selector names.
+    async fn wait_for_home(&self, selector: &str) -> Result<()> {
+        for _ in 0..100 {
+            self.go("/").await?;
+            if self.browser.text(selector).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("{selector} did not come")
+    }
+
+    fn prompts(&self) -> usize {
+        self.stage
+            .system()
+            .pin_prompt_log()
+            .matches("GETPIN")
+            .count()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_signs_in_and_its_session_leaves_with_the_card() -> Result<()> {
+    let portal = Portal::open("node-login", Scheme::Http).await?;
+    assert_eq!(portal.sign_in().await?, "Camille DURAND");
+    let facts = portal.facts().await?;
+    assert_eq!(facts["claims"]["acr"], "urn:cardea:acr:card-pin");
+    assert_eq!(facts["person"]["profession"]["code"], "21");
+    assert_eq!(facts["claims"]["sub"], facts["person"]["sub"]);
+    portal.stage.system().card().remove()?;
+    portal.wait_for_home("#sign-in").await?;
+    portal.browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_signs_in_silently_and_out_over_tls() -> Result<()> {
+    let portal = Portal::open("node-sign-out", Scheme::Https).await?;
+    // Nobody is signed in yet: the silent question has an answer, and no page.
+    portal.go("/silent").await?;
+    assert_eq!(portal.browser.wait_for("#error").await?, "login_required");
+    assert_eq!(portal.sign_in().await?, "Camille DURAND");
+    portal.go("/silent").await?;
+    portal.browser.wait_for("#greeting").await?;
+    assert_eq!(portal.prompts(), 1);
+    portal.browser.click("#sign-out").await?;
+    portal.browser.wait_for("#sign-in").await?;
+    portal.go("/silent").await?;
+    assert_eq!(portal.browser.wait_for("#error").await?, "login_required");
+    portal.browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_refreshes_while_the_card_is_there_and_steps_up() -> Result<()> {
+    let portal = Portal::open("node-refresh", Scheme::Http).await?;
+    portal.sign_in().await?;
+    portal.go("/refresh").await?;
+    assert_eq!(portal.browser.wait_for("#refreshed").await?, "true");
+    // A fresh login serves what needs one; a minute later it would be asked again.
+    portal.go("/prescribe").await?;
+    portal.browser.wait_for("#prescription").await?;
+    assert_eq!(portal.prompts(), 1);
+    portal.go("/prescribe?now").await?;
+    portal.browser.wait_for("#greeting").await?;
+    assert_eq!(portal.prompts(), 2);
+    portal.browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_a_password_becomes_the_cards_and_loses_its_password() -> Result<()> {
+    let portal = Portal::open("node-link", Scheme::Http).await?;
+    let password = |user: &str, password: &str| {
+        format!(
+            "document.querySelector('[name=user]').value = '{user}';\
+             document.querySelector('[name=password]').value = '{password}';\
+             document.querySelector('form[action=\"/password\"]').submit()"
+        )
+    };
+    // A card alone opens no account, whatever name it bears.
+    portal.sign_in().await?;
+    assert_eq!(portal.browser.text("#account").await?, "no account");
+    portal.browser.click("#sign-out").await?;
+    portal.browser.wait_for("#sign-in").await?;
+    portal
+        .browser
+        .run(&password("cdurand", "old password"))
+        .await?;
+    portal.browser.click("#link").await?;
+    assert_eq!(portal.browser.wait_for("#account").await?, "Cabinet Durand");
+    portal.browser.click("#sign-out").await?;
+    portal.browser.wait_for("#sign-in").await?;
+    // The password is worth nothing any more, and the card opens the account by itself.
+    portal
+        .browser
+        .run(&password("cdurand", "old password"))
+        .await?;
+    portal.browser.wait_for("#error").await?;
+    portal.sign_in().await?;
+    assert_eq!(portal.browser.text("#account").await?, "Cabinet Durand");
+    portal.browser.close().await
+}
+
+/// A key pair of the client's own, made by the program that the documentation shows.
+fn new_key() -> Result<(String, Value)> {
+    let folder = workspace::root()
+        .join("target/e2e")
+        .join(format!("keys-{}", std::process::id()));
+    let mut command = ForeignClient::node_in(&folder, "new-key.mjs")?;
+    let pair = process::capture(&mut command);
+    std::fs::remove_dir_all(folder)?;
+    let pair: Value = serde_json::from_str(&pair?)?;
+    Ok((pair["private"].to_string(), pair["public"].clone()))
+}
+
+const AUDIENCE: &str = "https://records.example.test/";
+
+/// A system whose strict portal and records service have keys, and the private half of the keys.
+async fn open_strict(name: &str, scheme: Scheme, url: &str) -> Result<(Stage, String)> {
+    let (private, public) = new_key()?;
+    let mut registered = Ok(());
+    let stage = Stage::open_with(name, |options| {
+        options.scheme = scheme;
+        let urls = [("http://127.0.0.1:4000", url)];
+        registered = register(options, &urls, SECRET, Some(&public));
+    });
+    let stage = stage.await?;
+    registered?;
+    Ok((stage, private))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oauth4webapi_pushes_its_request_and_binds_its_tokens_over_tls() -> Result<()> {
+    let port = system::unused_port()?;
+    let (stage, private) =
+        open_strict("strict", Scheme::Https, &format!("http://127.0.0.1:{port}")).await?;
+    let api_port = system::unused_port()?;
+    let mut api = ForeignClient::node(stage.system(), "api.mjs")?;
+    api.env("CLIENT_ID", "records-service")
+        .env("CLIENT_KEY", &private)
+        .env("API_AUDIENCE", AUDIENCE);
+    let _api = ForeignClient::serve(stage.system(), api, "api", api_port)?;
+    let mut strict = ForeignClient::node(stage.system(), "strict.mjs")?;
+    strict
+        .env("CLIENT_ID", "strict-portal")
+        .env("CLIENT_KEY", &private)
+        .env("ID_TOKEN_ALG", "ES256")
+        .env("USERINFO_ALG", "ES256")
+        .env("RESPONSE_MODE", "form_post")
+        .env("API_AUDIENCE", AUDIENCE)
+        .env("API_URL", format!("http://127.0.0.1:{api_port}/records"));
+    let strict = ForeignClient::serve(stage.system(), strict, "strict", port)?;
+    let address = strict.wait_for_document("address").await?;
+    let address = address["address"].as_str().context("no address")?;
+    let browser = Browser::open().await?;
+    browser.goto(address).await?;
+    browser.press_start_if_asked().await?;
+    browser.wait_for("#back").await?;
+    let got = strict.wait_for_document("claims").await?;
+    assert_eq!(got["person"]["name"], "Camille DURAND");
+    assert_eq!(got["person"]["sub"], got["claims"]["sub"]);
+    assert_eq!(got["tokens"]["token_type"], "dpop");
+    assert_eq!(got["records"]["claims"]["aud"], AUDIENCE);
+    assert_eq!(got["records"]["now"]["active"], true);
+    browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_gets_a_token_for_a_service_and_gives_it_back() -> Result<()> {
+    let (stage, private) = open_strict("service", Scheme::Http, "http://127.0.0.1:9").await?;
+    let mut service = ForeignClient::node(stage.system(), "service.mjs")?;
+    service
+        .env("CLIENT_ID", "records-service")
+        .env("CLIENT_KEY", &private)
+        .env("API_AUDIENCE", AUDIENCE);
+    let got: Value = serde_json::from_str(&process::capture(&mut service)?)?;
+    assert_eq!(got["tokens"]["scope"], "records.read");
+    assert_eq!(got["before"]["active"], true);
+    assert_eq!(got["before"]["client_id"], "records-service");
+    assert_eq!(got["after"]["active"], false);
+    Ok(())
+}
