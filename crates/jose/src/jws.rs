@@ -88,10 +88,16 @@ impl VerifyingKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        if !self.algorithms.contains(&algorithm) {
+        if !self.accepts(algorithm) {
             return Err(Error::AlgorithmNotAllowed);
         }
         signature::verify(algorithm, &self.key, message, signature)
+    }
+
+    /// Whether the key verifies signatures of an algorithm.
+    #[must_use]
+    pub fn accepts(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
     }
 
     fn with_fitting(

@@ -1,8 +1,32 @@
 //! Proof of possession by the client's key (RFC 9449).
 
-use time::OffsetDateTime;
+mod nonce;
+
+use cardea_jose::{DpopProof, DpopTarget, DpopTolerance, sha256_base64url};
+use cardea_storage::dpop_key::{self, KeyOwner};
+use cardea_storage::spent_jti::{self, Spending};
+use time::{Duration, OffsetDateTime};
 
 use crate::{Client, Demand, Error, Provider};
+
+pub(crate) use nonce::DpopNonces;
+
+/// Of proofs without a nonce of ours: they may have been made long before they were sent.
+const WITHOUT_NONCE: DpopTolerance = DpopTolerance {
+    past_seconds: 60,
+    future_seconds: 10,
+};
+/// Of proofs with one, which cannot be older than the nonce: the client's clock may be wrong.
+const WITH_NONCE: DpopTolerance = DpopTolerance {
+    past_seconds: 240,
+    future_seconds: 240,
+};
+/// How long a proof is remembered: longer than the widest tolerance from end to end.
+const PROOF_REMEMBERED: Duration = Duration::minutes(10);
+/// How long a key stays its client's after its last use. Anybody can make keys in the name of a
+/// public client, so those are remembered no longer than the proofs.
+const KEY_OF_CONFIDENTIAL_CLIENT_KEPT: Duration = Duration::days(30);
+const KEY_OF_PUBLIC_CLIENT_KEPT: Duration = PROOF_REMEMBERED;
 
 /// The proof that came with a request, and the request that it must be made for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,6 +37,37 @@ pub struct DpopRequest<'a> {
     pub method: &'a str,
     /// The endpoint's URL, from the configured issuer and never from `Host`.
     pub url: &'a str,
+}
+
+/// The scheme that an access token was presented with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenScheme {
+    /// RFC 6750: whoever holds the token.
+    Bearer,
+    /// RFC 9449 section 7.1: with a proof by the token's key.
+    Dpop,
+}
+
+/// An access token as a request to a protected resource presents it.
+#[derive(Clone, Copy, Debug)]
+pub struct PresentedToken<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// With which scheme.
+    pub scheme: TokenScheme,
+    /// With which proof, for which request.
+    pub dpop: DpopRequest<'a>,
+}
+
+/// Whether proofs must carry a nonce of ours (RFC 9449 sections 8 and 9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DpopNonceUse {
+    /// Without it, a proof made in advance by whoever got at the key for a moment would be good
+    /// at any later one.
+    #[default]
+    Required,
+    /// Proofs without one are accepted while they are young.
+    Optional,
 }
 
 /// The key that a request's proof was made with: what a token is bound to.
@@ -26,29 +81,107 @@ impl Provider {
     /// Checks the proof of a request, and spends it; none where the client sent none and need not.
     ///
     /// The proof is spent in a transaction of its own: call this outside any other.
-    #[expect(
-        clippy::unused_async,
-        reason = "the proof's jti will be spent in the database"
-    )]
     pub(crate) async fn check_dpop(
         &self,
         client: &Client,
         request: &DpopRequest<'_>,
-        _access_token: Option<&str>,
-        _now: OffsetDateTime,
+        access_token: Option<&str>,
+        now: OffsetDateTime,
     ) -> Result<Option<DpopKey>, Error> {
-        match request.proof {
-            Some(_) => Err(Error::DpopProofReplayed),
-            None if client.dpop_bound_access_tokens == Demand::Required => {
-                Err(Error::DpopProofMissing)
+        if request.proof.is_none() && client.dpop_bound_access_tokens == Demand::Optional {
+            return Ok(None);
+        }
+        let proof = self.verify_proof(request, access_token, now)?;
+        self.spend_proof(client, &proof, now).await?;
+        Ok(Some(DpopKey {
+            jkt: proof.jkt().to_owned(),
+        }))
+    }
+
+    /// Checks at a protected resource that an access token comes with the proof of the key that it
+    /// is bound to, and one bound to none as a bearer token (RFC 9449 section 7.1, attack F10).
+    /// `bound_to` is the thumbprint in the token's `cnf`.
+    ///
+    /// Call this outside any transaction, as [`Provider::check_dpop`].
+    pub(crate) async fn check_possession(
+        &self,
+        client: &Client,
+        bound_to: Option<&str>,
+        presented: &PresentedToken<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        match (bound_to, presented.scheme) {
+            (None, TokenScheme::Bearer) => Ok(()),
+            (None, TokenScheme::Dpop) | (Some(_), TokenScheme::Bearer) => {
+                Err(Error::AccessTokenKeyMismatch)
             }
-            None => Ok(None),
+            (Some(jkt), TokenScheme::Dpop) => {
+                let proof = self.verify_proof(&presented.dpop, Some(presented.token), now)?;
+                if proof.jkt() != jkt {
+                    return Err(Error::AccessTokenKeyMismatch);
+                }
+                self.spend_proof(client, &proof, now).await
+            }
         }
     }
 
     /// A nonce for the `DPoP-Nonce` header of an answer (RFC 9449 section 8).
-    #[must_use]
-    pub fn dpop_nonce(&self) -> String {
-        String::new()
+    ///
+    /// # Errors
+    /// [`Error::Jose`] when OpenSSL fails.
+    pub fn dpop_nonce(&self) -> Result<String, Error> {
+        Ok(self.dpop_nonces.issue(self.now())?)
+    }
+
+    /// Everything about a proof but whether it was used before.
+    fn verify_proof(
+        &self,
+        request: &DpopRequest<'_>,
+        access_token: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<DpopProof, Error> {
+        let compact = request.proof.ok_or(Error::DpopProofMissing)?;
+        let target = DpopTarget {
+            method: request.method,
+            url: request.url,
+            access_token,
+        };
+        let proof = DpopProof::verify(compact, &target).map_err(Error::DpopProofInvalid)?;
+        let tolerance = match (proof.nonce(), self.proof_rules.dpop_nonce) {
+            (Some(nonce), _) if self.dpop_nonces.is_current(nonce, now)? => WITH_NONCE,
+            (Some(_), _) => return Err(Error::DpopNonceInvalid),
+            (None, DpopNonceUse::Required) => return Err(Error::DpopNonceMissing),
+            (None, DpopNonceUse::Optional) => WITHOUT_NONCE,
+        };
+        proof
+            .check_time(now.unix_timestamp(), tolerance)
+            .map_err(Error::DpopProofInvalid)?;
+        Ok(proof)
+    }
+
+    /// Takes a proof that must be new on every node, by a key that no other client uses.
+    async fn spend_proof(
+        &self,
+        client: &Client,
+        proof: &DpopProof,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let spent = sha256_base64url(format!("dpop\n{}\n{}", proof.jkt(), proof.jti()).as_bytes());
+        let kept = if client.is_confidential() {
+            KEY_OF_CONFIDENTIAL_CLIENT_KEPT
+        } else {
+            KEY_OF_PUBLIC_CLIENT_KEPT
+        };
+        let mut transaction = self.store.begin().await?;
+        let spending = spent_jti::spend(&mut transaction, &spent, now + PROOF_REMEMBERED).await?;
+        if spending == Spending::Repeated {
+            return Err(Error::DpopProofReplayed);
+        }
+        let (jkt, client_id) = (proof.jkt(), client.client_id.as_str());
+        let owner = dpop_key::record_use(&mut transaction, jkt, client_id, now + kept, now).await?;
+        if owner == KeyOwner::Another {
+            return Err(Error::DpopKeyOfOtherClient);
+        }
+        Ok(transaction.commit().await?)
     }
 }

@@ -86,7 +86,7 @@ pub use client::{
 pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use clock::Clock;
 pub use config::{AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig, UserVerificationPolicy};
-pub use dpop::{DpopNonceUse, DpopRequest};
+pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::{TokenError, TokenRequest};

@@ -4,6 +4,7 @@ mod answer;
 mod evidence;
 mod noted_events;
 mod portal;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

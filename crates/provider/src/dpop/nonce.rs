@@ -1,0 +1,123 @@
+//! Nonces for DPoP proofs: a time and a tag over it, so that no node needs to remember any.
+
+use cardea_jose::{Error, MacKey, SigningKey, base64url, constant_time_eq, parse_base64url};
+use time::OffsetDateTime;
+
+/// All nonces of so many seconds are one and the same.
+const STEP_SECONDS: i64 = 30;
+/// How many steps a nonce is accepted for after its own: five minutes.
+const STEPS_MAX: i64 = 10;
+/// How many steps a nonce of another node may be ahead.
+const STEPS_AHEAD_MAX: i64 = 1;
+const STEP_BYTES: usize = 8;
+/// 128 bits of the tag: a guess is told right or wrong only by asking us.
+const TAG_BYTES: usize = 16;
+
+/// Makes nonces and knows them again; every node with the same challenge key makes the same ones.
+#[derive(Debug)]
+pub(crate) struct DpopNonces(MacKey);
+
+impl DpopNonces {
+    pub(crate) fn new(key: &SigningKey) -> Result<Self, Error> {
+        Ok(Self(key.derive_mac_key("cardea DPoP nonce 1")?))
+    }
+
+    pub(super) fn issue(&self, now: OffsetDateTime) -> Result<String, Error> {
+        self.of_step(step_of(now))
+    }
+
+    /// Whether a nonce is ours and of the last five minutes.
+    pub(super) fn is_current(&self, nonce: &str, now: OffsetDateTime) -> Result<bool, Error> {
+        let Some(step) = read_step(nonce) else {
+            return Ok(false);
+        };
+        let age = step_of(now).saturating_sub(step);
+        let is_ours = constant_time_eq(self.of_step(step)?.as_bytes(), nonce.as_bytes());
+        Ok(is_ours && (-STEPS_AHEAD_MAX..=STEPS_MAX).contains(&age))
+    }
+
+    fn of_step(&self, step: i64) -> Result<String, Error> {
+        let step = step.to_be_bytes();
+        let tag = self.0.tag(&step)?;
+        let mut bytes = step.to_vec();
+        bytes.extend(tag.iter().take(TAG_BYTES));
+        Ok(base64url(&bytes))
+    }
+}
+
+fn step_of(now: OffsetDateTime) -> i64 {
+    now.unix_timestamp().div_euclid(STEP_SECONDS)
+}
+
+fn read_step(nonce: &str) -> Option<i64> {
+    let bytes = parse_base64url(nonce).ok()?;
+    if bytes.len() != STEP_BYTES + TAG_BYTES {
+        return None;
+    }
+    let step = bytes.first_chunk::<STEP_BYTES>()?;
+    Some(i64::from_be_bytes(*step))
+}
+
+#[cfg(test)]
+mod tests {
+    use cardea_jose::Algorithm;
+    use time::Duration;
+
+    use super::*;
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap() + Duration::seconds(seconds)
+    }
+
+    fn key() -> SigningKey {
+        SigningKey::generate(Algorithm::Es256).unwrap()
+    }
+
+    /// Attack F9: a stale nonce.
+    #[test]
+    fn a_nonce_lasts_five_minutes() {
+        let nonces = DpopNonces::new(&key()).unwrap();
+        let nonce = nonces.issue(at(0)).unwrap();
+        for (seconds, current) in [
+            (-31, false),
+            (-30, true),
+            (0, true),
+            (329, true),
+            (330, false),
+            (86_400, false),
+        ] {
+            let outcome = nonces.is_current(&nonce, at(seconds)).unwrap();
+            assert_eq!(outcome, current, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn nodes_with_one_key_know_each_others_nonces_and_strangers_do_not() {
+        let key_of_all = key();
+        let [one, other] = [(); 2].map(|()| DpopNonces::new(&key_of_all).unwrap());
+        let nonce = one.issue(at(0)).unwrap();
+        assert!(other.is_current(&nonce, at(10)).unwrap());
+        let stranger = DpopNonces::new(&key()).unwrap();
+        assert!(!stranger.is_current(&nonce, at(10)).unwrap());
+    }
+
+    #[test]
+    fn what_we_did_not_make_is_no_nonce() {
+        let nonces = DpopNonces::new(&key()).unwrap();
+        let nonce = nonces.issue(at(0)).unwrap();
+        let mut later = parse_base64url(&nonce).unwrap();
+        later[7] ^= 1;
+        for forged in [
+            String::new(),
+            "nonce".to_owned(),
+            nonce[1..].to_owned(),
+            format!("{nonce}A"),
+            format!("{nonce}="),
+            base64url(&later),
+            base64url(&i64::MIN.to_be_bytes()),
+            base64url(&[0xff; 24]),
+        ] {
+            assert!(!nonces.is_current(&forged, at(0)).unwrap(), "{forged}");
+        }
+    }
+}
