@@ -4,9 +4,11 @@ use cardea_jose::Algorithm;
 use cardea_oauth2_types::Scope;
 use cardea_pki::profile::Profession;
 use cardea_provider::{
-    CardAcceptance, Client, ClientAuthentication, ConsentPolicy, Demand, SubjectType,
+    CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy, Demand, Error,
+    RetiringSecret, SubjectType,
 };
 use cardea_storage::SecretDigest;
+use cardea_storage::client::ClientRecord;
 
 use crate::config::{
     AuthMethod, ClientConfig, ConsentConfig, PkceConfig, RedirectUri, SigningAlgorithm,
@@ -16,8 +18,48 @@ use crate::config::{
 /// The registration that a table describes.
 ///
 /// # Errors
-/// [`cardea_provider::Error::ClientInvalid`] where method and secret do not go together.
-pub(crate) fn client_of(client: &ClientConfig) -> Result<Client, cardea_provider::Error> {
+/// [`Error::ClientInvalid`] where method and secret do not go together.
+pub(crate) fn client_of(client: &ClientConfig) -> Result<Client, Error> {
+    let digest = client
+        .secret_digest()
+        .map(|digest| SecretDigest::from_sha256(&digest));
+    client_with(client, digest.map(ClientSecret::from))
+}
+
+/// The registration that the database holds.
+///
+/// # Errors
+/// [`Error::StoredValueUnreadable`], and as [`client_of`].
+pub(crate) fn client_of_record(record: &ClientRecord) -> Result<Client, Error> {
+    let client = config_of_record(record)?;
+    let previous = record.previous_secret.as_ref();
+    let secret = record.secret.clone().map(|current| ClientSecret {
+        current,
+        previous: previous.map(|previous| RetiringSecret {
+            digest: previous.digest.clone(),
+            accepted_until: previous.until,
+        }),
+    });
+    if client.client_id != record.client_id {
+        return Err(invalid(&client, "client_id", "is not that of its record"));
+    }
+    client_with(&client, secret)
+}
+
+/// The table that the database holds.
+///
+/// # Errors
+/// [`Error::StoredValueUnreadable`].
+pub(crate) fn config_of_record(record: &ClientRecord) -> Result<ClientConfig, Error> {
+    serde_json::from_str(&record.registration).map_err(Error::StoredValueUnreadable)
+}
+
+fn client_with(client: &ClientConfig, secret: Option<ClientSecret>) -> Result<Client, Error> {
+    let authentication = authentication_of(client, secret)?;
+    let scope = Scope::parse(&client.scope_values().join(" ")).map_err(|_| {
+        let reason = "must be at most 32 words of visible ASCII characters, without \" and \\";
+        invalid(client, "scopes", reason)
+    })?;
     Ok(Client {
         redirect_uris: texts(&client.redirect_uris),
         post_logout_redirect_uris: texts(&client.post_logout_redirect_uris),
@@ -39,7 +81,7 @@ pub(crate) fn client_of(client: &ClientConfig) -> Result<Client, cardea_provider
             SubjectTypeConfig::Pairwise => SubjectType::Pairwise,
         },
         sector_identifier: client.sector_identifier.clone(),
-        scope: Scope::parse(&client.scopes.join(" "))?,
+        scope,
         resources: client.resources.clone(),
         resource_server_of: client.resource_server_of.clone(),
         consent: match client.consent {
@@ -47,29 +89,37 @@ pub(crate) fn client_of(client: &ClientConfig) -> Result<Client, cardea_provider
             ConsentConfig::Explicit => ConsentPolicy::Explicit,
         },
         cards: cards_of(client),
-        ..Client::new(&client.client_id, &client.name, authentication_of(client)?)
+        ..Client::new(&client.client_id, &client.name, authentication)
     })
 }
 
 fn authentication_of(
     client: &ClientConfig,
-) -> Result<ClientAuthentication, cardea_provider::Error> {
-    let digest = client
-        .secret_digest()
-        .map(|digest| SecretDigest::from_sha256(&digest));
-    match (client.auth_method(), digest) {
-        (Some(AuthMethod::ClientSecretBasic), Some(digest)) => {
-            Ok(ClientAuthentication::SecretBasic(digest.into()))
+    secret: Option<ClientSecret>,
+) -> Result<ClientAuthentication, Error> {
+    match (client.auth_method_with(secret.is_some()), secret) {
+        (Some(AuthMethod::ClientSecretBasic), Some(secret)) => {
+            Ok(ClientAuthentication::SecretBasic(secret))
         }
-        (Some(AuthMethod::ClientSecretPost), Some(digest)) => {
-            Ok(ClientAuthentication::SecretPost(digest.into()))
+        (Some(AuthMethod::ClientSecretPost), Some(secret)) => {
+            Ok(ClientAuthentication::SecretPost(secret))
         }
         (Some(AuthMethod::PrivateKeyJwt), None) => Ok(ClientAuthentication::PrivateKeyJwt),
         (Some(AuthMethod::None), None) => Ok(ClientAuthentication::None),
-        _ => Err(cardea_provider::Error::ClientInvalid {
-            client_id: client.client_id.clone(),
-            reason: "authentication method and secret do not go together",
-        }),
+        _ => Err(invalid(
+            client,
+            "token_endpoint_auth_method",
+            "does not fit the secret: a client with client_secret_basic or client_secret_post \
+             needs secret_sha256 or secret, any other has neither",
+        )),
+    }
+}
+
+fn invalid(client: &ClientConfig, key: &'static str, reason: &'static str) -> Error {
+    Error::ClientInvalid {
+        client_id: client.client_id.clone(),
+        key,
+        reason,
     }
 }
 

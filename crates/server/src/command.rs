@@ -1,14 +1,19 @@
 //! The command line of `cardea`.
 
+mod clients;
 pub mod keys;
+mod mistake;
 mod pki;
 pub mod serve;
+mod table;
+mod terminal_text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::clients::ClientsCommand;
 use self::pki::PkiCommand;
 use crate::config::Issuer;
 
@@ -25,13 +30,13 @@ impl CommandLine {
     ///
     /// # Errors
     /// The exit status, after the help or the mistake has been printed. Where `--json` was asked of
-    /// a certificate command, a mistake is one JSON document as well.
+    /// a command that has it, a mistake is one JSON document as well.
     pub fn read() -> Result<Self, ExitCode> {
         Self::try_parse().map_err(|error| {
             // There is nobody left to tell when the standard streams are closed.
             let _ = error.print();
             if error.use_stderr() {
-                pki::report_command_line(std::env::args_os().skip(1), &error.to_string());
+                mistake::report_command_line(std::env::args_os().skip(1), &error.to_string());
             }
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
         })
@@ -49,6 +54,9 @@ enum Command {
     /// Make the keys that agents pin, and the list that they fetch.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Register clients in the database, list them and take them out; running servers follow.
+    #[command(subcommand)]
+    Clients(ClientsCommand),
     /// Validate certificates, read them aloud, and look after this server's trust anchors.
     #[command(subcommand)]
     Pki(PkiCommand),
@@ -96,6 +104,7 @@ pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     match command_line.command {
         Command::Serve { config } => serve::run(&config)?,
         Command::Keys(command) => run_keys(command)?,
+        Command::Clients(command) => return clients::run(&command),
         Command::Pki(command) => return pki::run(command),
     }
     Ok(ExitCode::SUCCESS)

@@ -114,6 +114,29 @@ pub enum Error {
         /// Why.
         source: cardea_storage::Error,
     },
+    /// A client of the configuration is not changed by command.
+    #[error(
+        "client {client_id} is registered in {}: change it there and restart the server",
+        file.display()
+    )]
+    ClientConfigured {
+        /// The client.
+        client_id: String,
+        /// The file of its table.
+        file: PathBuf,
+    },
+    /// A client stands in the configuration and in the database.
+    #[error(
+        "client {client_id} is registered in {} and in the database: take it out of the file, or \
+         run `cardea clients remove {client_id}`",
+        file.display()
+    )]
+    ClientRegisteredTwice {
+        /// The client.
+        client_id: String,
+        /// The file of its table.
+        file: PathBuf,
+    },
     /// The provider refuses what the configuration says.
     #[error("the configuration cannot be used ({}): {source}", source.code())]
     ProviderRefused {
@@ -151,6 +174,8 @@ impl Error {
         "server.trust_anchor_unusable",
         "server.tls_unusable",
         "server.database_unavailable",
+        "server.client_configured",
+        "server.client_registered_twice",
         "server.provider_refused",
         "server.http_client_unusable",
         "server.listen_failed",
@@ -163,6 +188,8 @@ impl Error {
         "server.clock_set_back",
         "server.file_limit_low",
         "server.list_not_stored",
+        "server.clients_not_read",
+        "server.client_left_out",
     ];
 
     /// The stable code of this failure.
@@ -181,6 +208,8 @@ impl Error {
             Self::TrustAnchorUnusable { .. } => "server.trust_anchor_unusable",
             Self::TlsUnusable { .. } => "server.tls_unusable",
             Self::DatabaseUnavailable { .. } => "server.database_unavailable",
+            Self::ClientConfigured { .. } => "server.client_configured",
+            Self::ClientRegisteredTwice { .. } => "server.client_registered_twice",
             Self::ProviderRefused { .. } => "server.provider_refused",
             Self::HttpClientUnusable { .. } => "server.http_client_unusable",
             Self::ListenFailed { .. } => "server.listen_failed",

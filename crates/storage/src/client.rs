@@ -141,7 +141,8 @@ pub async fn remove(transaction: &mut Transaction, client_id: &str) -> Result<bo
     count_change(transaction, removed.rows_affected() == 1).await
 }
 
-/// Ends what a client holds: its codes and its tokens.
+/// Ends what a client holds: its codes and its tokens, the requests that it pushed, and what people
+/// agreed to, which is not for another client that may have its id one day.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -155,7 +156,6 @@ pub async fn end_holdings(
             .bind(client_id)
             .execute(transaction.connection())
             .await?;
-    refresh_token::revoke_of_client(transaction, client_id, now).await?;
     let refresh_tokens = refresh_token::revoke_of_client(transaction, client_id, now).await?;
     let access_grants = sqlx::query(
         "UPDATE access_grant SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
@@ -164,6 +164,15 @@ pub async fn end_holdings(
     .bind(now.unix_timestamp())
     .execute(transaction.connection())
     .await?;
+    for statement in [
+        "DELETE FROM pushed_authorization_request WHERE client_id = $1",
+        "DELETE FROM consent WHERE client_id = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(client_id)
+            .execute(transaction.connection())
+            .await?;
+    }
     Ok(EndedHoldings {
         codes: codes.rows_affected(),
         access_grants: access_grants.rows_affected(),

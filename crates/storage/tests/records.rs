@@ -6,6 +6,7 @@ mod records {
     mod access;
     mod baseline;
     mod challenges;
+    mod clients;
     mod databases;
     mod events;
     mod grant_challenges;

@@ -120,10 +120,7 @@ impl ClientRegistrations {
         if !client::remove(&mut transaction, client_id).await? {
             return Err(Error::ClientUnknown);
         }
-        let kind = EventKind::ClientRemoved {
-            codes_revoked: ended.codes,
-            grants_revoked: ended.access_grants,
-        };
+        let kind = EventKind::ClientRemoved(ended.into());
         self.record(&mut transaction, client_id, kind).await?;
         transaction.commit().await?;
         Ok(ended)

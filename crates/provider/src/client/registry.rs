@@ -1,7 +1,7 @@
 //! Every registered client by its id, as it stands now.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::{Client, Error};
 
@@ -11,6 +11,8 @@ pub(crate) struct Clients {
     /// Those of the configuration, which stay as long as the process.
     configured: ClientsById,
     current: RwLock<Current>,
+    /// Clients that were taken out, and may hold something yet.
+    gone: Mutex<BTreeSet<String>>,
 }
 
 pub(crate) type ClientsById = HashMap<String, Arc<Client>>;
@@ -36,6 +38,7 @@ impl Clients {
         Ok(Self {
             configured: by_id,
             current: RwLock::new(current),
+            gone: Mutex::default(),
         })
     }
 
@@ -58,16 +61,29 @@ impl Clients {
         self.configured.clone()
     }
 
-    /// Puts a new set in place, and gives the ids that were in the old one alone.
-    pub(super) fn replace(&self, all: ClientsById, revision: i64) -> Vec<String> {
+    /// Puts a new set in place; what was in the old one alone is gone.
+    pub(super) fn replace(&self, all: ClientsById, revision: i64) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let gone = current.all.keys().filter(|id| !all.contains_key(*id));
-        let gone = gone.cloned().collect();
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = current.all.keys().filter(|id| !all.contains_key(*id));
+        gone.extend(left.cloned());
+        gone.retain(|id| !all.contains_key(id));
         *current = Current {
             all: Arc::new(all),
             revision: Some(revision),
         };
-        gone
+    }
+
+    /// The clients that are gone and whose holdings have not been ended here yet.
+    pub(super) fn gone(&self) -> Vec<String> {
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.iter().cloned().collect()
+    }
+
+    /// The holdings of a client that is gone have ended.
+    pub(super) fn forget(&self, client_id: &str) {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.remove(client_id);
     }
 }
 
@@ -110,9 +126,13 @@ mod tests {
         };
         let mut set = clients.configured();
         insert_new(&mut set, other).unwrap();
-        assert!(clients.replace(set, 1).is_empty());
+        clients.replace(set, 1);
         assert!(clients.find("other").is_some() && clients.is_at(1));
-        assert_eq!(clients.replace(clients.configured(), 2), ["other"]);
+        assert!(clients.gone().is_empty());
+        clients.replace(clients.configured(), 2);
+        assert_eq!(clients.gone(), ["other"]);
         assert!(clients.find("portal").is_some() && clients.find("other").is_none());
+        clients.forget("other");
+        assert!(clients.gone().is_empty());
     }
 }

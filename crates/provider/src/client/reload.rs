@@ -39,6 +39,8 @@ impl Provider {
         // The count comes first: a change in between is then seen once more, and never missed.
         let revision = client::revision(&mut transaction).await?;
         if self.clients.is_at(revision) {
+            drop(transaction);
+            self.end_what_the_gone_hold().await?;
             return Ok(ClientsReload::Unchanged);
         }
         let records = client::list(&mut transaction).await?;
@@ -52,9 +54,8 @@ impl Provider {
             }
         }
         let clients = all.len();
-        for client_id in self.clients.replace(all, revision) {
-            self.end_holdings(&client_id).await?;
-        }
+        self.clients.replace(all, revision);
+        self.end_what_the_gone_hold().await?;
         Ok(ClientsReload::Replaced { clients, left_out })
     }
 
@@ -64,18 +65,19 @@ impl Provider {
         insert_new(all, client)
     }
 
-    async fn end_holdings(&self, client_id: &str) -> Result<(), Error> {
-        let now = self.now();
-        let mut transaction = self.store.begin().await?;
-        let ended = client::end_holdings(&mut transaction, client_id, now).await?;
-        if ended != EndedHoldings::default() {
-            let kind = EventKind::ClientHoldingsEnded {
-                codes_revoked: ended.codes,
-                grants_revoked: ended.access_grants,
-            };
-            let event = Event::new(kind, now).of_client(client_id);
-            self.record(&mut transaction, event).await?;
+    async fn end_what_the_gone_hold(&self) -> Result<(), Error> {
+        for client_id in self.clients.gone() {
+            let now = self.now();
+            let mut transaction = self.store.begin().await?;
+            let ended = client::end_holdings(&mut transaction, &client_id, now).await?;
+            if ended != EndedHoldings::default() {
+                let kind = EventKind::ClientHoldingsEnded(ended.into());
+                let event = Event::new(kind, now).of_client(&client_id);
+                self.record(&mut transaction, event).await?;
+            }
+            transaction.commit().await?;
+            self.clients.forget(&client_id);
         }
-        Ok(transaction.commit().await?)
+        Ok(())
     }
 }

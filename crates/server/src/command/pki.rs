@@ -2,7 +2,7 @@
 //!
 //! `validate` judges a certification path from files, `inspect` reads one certificate aloud
 //! without judging it, `status` tells how this server's own anchors and lists are doing.
-//! Text from a certificate reaches the terminal through [`terminal_text`] alone.
+//! Text from a certificate reaches the terminal through [`super::terminal_text`] alone.
 
 mod batch;
 mod case;
@@ -15,18 +15,14 @@ mod material_file;
 mod profile_choice;
 mod report;
 mod status;
-mod terminal_text;
 mod unknown_member;
 mod validate;
 
-use std::ffi::OsString;
-use std::io;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use serde::Serialize;
 
-use self::input_error::InputError;
+pub(super) use self::input_error::InputError;
 use self::inspect::InspectArguments;
 use self::status::StatusArguments;
 use self::validate::ValidateArguments;
@@ -48,35 +44,6 @@ const EXIT_GOOD: u8 = 0;
 const EXIT_BAD: u8 = 1;
 /// There is no answer: the input or the configuration cannot be used.
 const EXIT_UNUSABLE: u8 = 2;
-
-/// A command line that is not understood, as a JSON document.
-#[derive(Serialize)]
-struct CommandLineRefused {
-    valid: bool,
-    code: &'static str,
-    reason: String,
-}
-
-/// Tells programs what is wrong with the command line, where its words ask a certificate command
-/// for JSON: who reads one document reads one in every case.
-pub(super) fn report_command_line(words: impl Iterator<Item = OsString>, text: &str) {
-    let words: Vec<OsString> = words.take_while(|word| word != "--").collect();
-    let is_ours = words.first().is_some_and(|word| word == "pki");
-    if !is_ours || !words.iter().any(|word| word == "--json") {
-        return;
-    }
-    // The usage after the empty line is for people.
-    let reason = text.split("\n\n").next().unwrap_or_default();
-    let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-    let error = InputError::case(reason.trim());
-    let refused = CommandLineRefused {
-        valid: false,
-        code: error.code(),
-        reason: error.to_string(),
-    };
-    // People have been told; a closed standard output has no reader.
-    let _ = terminal_text::write_json(&mut io::stdout().lock(), &refused);
-}
 
 /// Runs one of the commands.
 ///

@@ -1,17 +1,17 @@
 //! `[[client]]`: a portal (relying party) that may ask for logins.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use cardea_jose::JwkSet;
 use cardea_oauth2_types::GrantType;
-use serde::Deserialize;
-use url::Url;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::issuer::is_loopback;
-
 /// One registered client (OpenID Connect Dynamic Client Registration 1.0 section 2 names).
-#[derive(Clone, Debug, Deserialize)]
+///
+/// It is written as JSON for the database, without the keys of secrets and files.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ClientConfig {
@@ -20,21 +20,30 @@ pub struct ClientConfig {
     /// The name that people see on the login page and in the agent's prompt.
     pub name: String,
     /// Where codes may be sent, compared as exact strings (RFC 9700 section 4.1.3).
+    #[serde(default)]
     pub redirect_uris: Vec<RedirectUri>,
     /// Where a browser may be sent after logout.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Where the client is told that a session has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<RedirectUri>,
     /// The client's secret in clear; prefer `secret_sha256`.
+    #[serde(skip_serializing)]
     pub secret: Option<ClientSecret>,
     /// SHA-256 of the client's secret, in hexadecimal.
+    #[serde(skip_serializing)]
     pub secret_sha256: Option<SecretSha256>,
     /// How the client authenticates at the token endpoint; `client_secret_basic` by default.
     /// A public client says `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_method: Option<AuthMethod>,
     /// The client's public keys (a JWK Set), for `private_key_jwt` and request objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<JwkSet>,
+    /// A file with `jwks`, which stands there once it has been read.
+    #[serde(skip_serializing)]
+    pub jwks_file: Option<PathBuf>,
     /// What the client may turn into tokens.
     #[serde(default = "default_grant_types")]
     pub grant_types: Vec<GrantType>,
@@ -48,6 +57,7 @@ pub struct ClientConfig {
     #[serde(default)]
     pub require_signed_request_object: bool,
     /// The one algorithm of this client's request objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<SigningAlgorithm>,
     /// Whether access tokens must be bound to a DPoP key (RFC 9449 section 5.2).
     #[serde(default)]
@@ -59,11 +69,13 @@ pub struct ClientConfig {
     #[serde(default)]
     pub id_token_signed_response_alg: SigningAlgorithm,
     /// The algorithm of this client's userinfo answers; plain JSON without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
     /// Whether the client sees everybody's one `sub` or a `sub` of its sector's own.
     #[serde(default)]
     pub subject_type: SubjectTypeConfig,
     /// The sector of pairwise subjects, a host; the host of the redirect URIs by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sector_identifier: Option<String>,
     /// The resource servers that the client may ask access tokens for (RFC 8707).
     #[serde(default)]
@@ -74,13 +86,16 @@ pub struct ClientConfig {
     /// Whether a page asks the person before her claims go to the client.
     #[serde(default)]
     pub consent: ConsentConfig,
-    /// The scopes that this client may ask for.
-    #[serde(default = "default_scopes")]
-    pub scopes: Vec<String>,
+    /// The scopes that this client may ask for, see [`ClientConfig::scope_values`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+    /// The file that the table stands in.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// A redirection URI kept as the text that was registered.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct RedirectUri(String);
 
@@ -95,7 +110,7 @@ pub struct ClientSecret(Zeroizing<String>);
 pub struct SecretSha256([u8; 32]);
 
 /// `token_endpoint_auth_method` (OpenID Connect Core 1.0 section 9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AuthMethod {
@@ -110,7 +125,7 @@ pub enum AuthMethod {
 }
 
 /// `pkce`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PkceConfig {
@@ -122,7 +137,7 @@ pub enum PkceConfig {
 }
 
 /// `subject_type` (OpenID Connect Core 1.0 section 8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SubjectTypeConfig {
@@ -134,7 +149,7 @@ pub enum SubjectTypeConfig {
 }
 
 /// `consent`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ConsentConfig {
@@ -146,7 +161,7 @@ pub enum ConsentConfig {
 }
 
 /// `cards`: what a client asks of a card. An empty list lets all in.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct CardsConfig {
@@ -157,7 +172,7 @@ pub struct CardsConfig {
 }
 
 /// A profession: a code is nothing without its terminology.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ProfessionConfig {
@@ -168,7 +183,7 @@ pub struct ProfessionConfig {
 }
 
 /// The signature algorithms of ID tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub enum SigningAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256, the default of OpenID Connect.
@@ -190,20 +205,38 @@ impl ClientConfig {
     /// How the client authenticates, if method and secret go together.
     #[must_use]
     pub fn auth_method(&self) -> Option<AuthMethod> {
-        match (
-            self.token_endpoint_auth_method,
-            self.secret_digest().is_some(),
-        ) {
+        self.auth_method_with(self.secret_digest().is_some())
+    }
+
+    /// As [`ClientConfig::auth_method`], where the secret may be kept elsewhere.
+    #[must_use]
+    pub fn auth_method_with(&self, has_secret: bool) -> Option<AuthMethod> {
+        match (self.token_endpoint_auth_method, has_secret) {
             (None, true) => Some(AuthMethod::ClientSecretBasic),
-            (Some(AuthMethod::None), false) => Some(AuthMethod::None),
-            (Some(AuthMethod::PrivateKeyJwt), false) if self.jwks.is_some() => {
-                Some(AuthMethod::PrivateKeyJwt)
-            }
+            (Some(method), true) => method.uses_secret().then_some(method),
             // A secret that was lost on the way must not turn a client into a public one.
-            (Some(AuthMethod::None | AuthMethod::PrivateKeyJwt), true)
-            | (None | Some(_), false) => None,
-            (Some(method), true) => Some(method),
+            (None, false) => None,
+            (Some(method), false) => (!method.uses_secret()).then_some(method),
         }
+    }
+
+    /// The scopes that the client may ask for: without a word those of a person, and none for a
+    /// client that nobody signs in to.
+    #[must_use]
+    pub fn scope_values(&self) -> Vec<String> {
+        if let Some(scopes) = &self.scopes {
+            return scopes.clone();
+        }
+        let of_people = [GrantType::AuthorizationCode, GrantType::CardGrant];
+        let has_people = of_people
+            .iter()
+            .any(|grant| self.grant_types.contains(grant));
+        let scopes: &[&str] = if has_people {
+            &["openid", "profile", "professional"]
+        } else {
+            &[]
+        };
+        scopes.iter().map(|&scope| scope.to_owned()).collect()
     }
 
     /// SHA-256 of the secret of a confidential client, none for a public one.
@@ -225,7 +258,32 @@ impl RedirectUri {
     }
 }
 
+impl AuthMethod {
+    /// Whether the client proves itself with a secret.
+    #[must_use]
+    pub fn uses_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
+    }
+
+    /// The value of `token_endpoint_auth_method`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::None => "none",
+        }
+    }
+}
+
 impl SecretSha256 {
+    /// The digest of a secret.
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        Self(openssl::sha::sha256(secret.as_bytes()))
+    }
+
     /// The digest.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -242,23 +300,10 @@ impl fmt::Debug for ClientSecret {
 impl TryFrom<String> for RedirectUri {
     type Error = &'static str;
 
-    /// Accepts https, http on loopback, and private-use schemes with a dot (RFC 8252 section
-    /// 7.1); `javascript:`, `data:` and `file:` have none and are refused (attack E4).
+    /// Accepts what any client may register; what this one may is looked at with the rest of it.
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let url = Url::parse(&text).map_err(|_| "is not an absolute URI")?;
-        if text.contains('#') {
-            return Err("must not have a fragment (RFC 6749 section 3.1.2)");
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("must not hold a user or password");
-        }
-        match url.scheme() {
-            "https" => Ok(Self(text)),
-            "http" if is_loopback(&url) => Ok(Self(text)),
-            "http" => Err("must use https: plain http is accepted for a loopback address only"),
-            scheme if scheme.contains('.') => Ok(Self(text)),
-            _ => Err("must use https, http on a loopback address, or a scheme with a dot"),
-        }
+        cardea_provider::check_redirect_uri(&text)?;
+        Ok(Self(text))
     }
 }
 
@@ -293,12 +338,6 @@ impl TryFrom<String> for SecretSha256 {
 
 fn default_grant_types() -> Vec<GrantType> {
     vec![GrantType::AuthorizationCode]
-}
-
-fn default_scopes() -> Vec<String> {
-    ["openid", "profile", "professional"]
-        .map(str::to_owned)
-        .to_vec()
 }
 
 #[cfg(test)]

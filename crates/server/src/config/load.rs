@@ -1,8 +1,10 @@
 //! Reading the files, and saying where a mistake is.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use cardea_jose::JwkSet;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +13,8 @@ use crate::error::Error;
 
 /// A configuration larger than this is not one.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Some sixteen large keys.
+const KEYS_BYTES_MAX: u64 = 64 * 1024;
 
 /// A file of `[[client]]` tables alone.
 #[derive(Deserialize)]
@@ -24,17 +28,58 @@ pub(super) fn load(file: &Path) -> Result<Config, Error> {
     let mut config: Config = read_toml(file)?;
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     make_paths_absolute(&mut config, folder);
+    complete_clients(file, &mut config.client)?;
     check::check_clients(file, &config.client)?;
     for clients_file in &config.clients_file {
-        let more: ClientsFile = read_toml(clients_file)?;
-        check::check_clients(clients_file, &more.client)?;
-        config.client.extend(more.client);
+        let more = load_clients(clients_file)?;
+        check::check_clients(clients_file, &more)?;
+        config.client.extend(more);
     }
     check::check_whole(file, &config)?;
     for (index, anchor) in config.trust_anchor.iter().enumerate() {
         profile::check_profile(file, index, anchor)?;
     }
     Ok(config)
+}
+
+/// The `[[client]]` tables of a file that has nothing else, before they are checked.
+pub(crate) fn load_clients(file: &Path) -> Result<Vec<ClientConfig>, Error> {
+    let mut clients = read_toml::<ClientsFile>(file)?.client;
+    complete_clients(file, &mut clients)?;
+    Ok(clients)
+}
+
+/// Notes the file of each table, and puts what its `jwks_file` holds into `jwks`; that path is
+/// relative to the file that names it.
+fn complete_clients(file: &Path, clients: &mut [ClientConfig]) -> Result<(), Error> {
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    for (index, client) in clients.iter_mut().enumerate() {
+        client.file = Some(file.to_owned());
+        let Some(path) = client.jwks_file.take() else {
+            continue;
+        };
+        let wrong = |reason: String| {
+            let key = format!("client[{index}].jwks_file");
+            invalid(file, None, &key, reason)
+        };
+        if client.jwks.is_some() {
+            return Err(wrong("must not stand beside jwks".to_owned()));
+        }
+        client.jwks = Some(read_keys(&folder.join(path)).map_err(wrong)?);
+    }
+    Ok(())
+}
+
+/// Reads a JWK Set of public keys.
+pub(crate) fn read_keys(file: &Path) -> Result<JwkSet, String> {
+    let about = |reason: &dyn std::fmt::Display| format!("{}: {reason}", file.display());
+    let opened = fs::File::open(file).map_err(|error| about(&error))?;
+    let mut text = String::new();
+    opened
+        .take(KEYS_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| about(&error))?;
+    serde_json::from_str(&text).map_err(|error| about(&error))
 }
 
 fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {

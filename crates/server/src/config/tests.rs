@@ -91,7 +91,7 @@ fn what_may_be_left_out_has_the_documented_default() {
         Some(AuthMethod::ClientSecretBasic)
     );
     assert_eq!(
-        config.client[0].scopes,
+        config.client[0].scope_values(),
         ["openid", "profile", "professional"]
     );
 }

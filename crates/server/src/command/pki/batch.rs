@@ -12,7 +12,7 @@ use super::case_line;
 use super::input_error::InputError;
 use super::judge::Judge;
 use super::report::Answer;
-use super::terminal_text::{shown, write_json};
+use crate::command::terminal_text::{shown, write_json};
 use super::{EXIT_GOOD, EXIT_UNUSABLE};
 use crate::clock::SystemClock;
 

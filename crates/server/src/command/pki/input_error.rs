@@ -10,7 +10,7 @@ use cardea_pki::Error as PkiError;
 
 /// Why a case could not be judged.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum InputError {
+pub(in crate::command) enum InputError {
     /// A line of a batch, or an option, is not what the contract describes.
     #[error("{reason}")]
     CaseMalformed {
@@ -71,7 +71,7 @@ impl InputError {
     ];
 
     /// The stable code.
-    pub(super) fn code(&self) -> &'static str {
+    pub(in crate::command) fn code(&self) -> &'static str {
         match self {
             Self::CaseMalformed { .. } => "server.case_malformed",
             Self::Unreadable { .. } => "server.input_unreadable",
@@ -83,7 +83,7 @@ impl InputError {
     }
 
     /// A mistake in a line or an option.
-    pub(super) fn case(reason: impl Into<String>) -> Self {
+    pub(in crate::command) fn case(reason: impl Into<String>) -> Self {
         Self::CaseMalformed {
             reason: reason.into(),
         }

@@ -26,7 +26,7 @@ use serde::Serialize;
 use self::reading::Reading;
 use super::input_error::InputError;
 use super::material_file::{self, Item, Kind};
-use super::terminal_text::{shown, write_json};
+use crate::command::terminal_text::{shown, write_json};
 use super::{EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE};
 use crate::clock::SystemClock;
 use crate::language::Language;

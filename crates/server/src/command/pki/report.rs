@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::input_error::InputError;
 use super::judge::Verdict;
-use super::terminal_text::shown;
+use crate::command::terminal_text::shown;
 use super::{EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE};
 use crate::error_list;
 

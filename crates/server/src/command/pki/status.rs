@@ -8,7 +8,6 @@ mod list;
 mod page;
 mod probe;
 mod survey;
-mod table;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,7 +18,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::survey::Survey;
-use super::terminal_text::{shown, write_json};
+use crate::command::terminal_text::{shown, write_json};
 use super::{EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE};
 use crate::clock::SystemClock;
 use crate::config::Config;

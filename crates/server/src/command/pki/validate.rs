@@ -13,7 +13,7 @@ use super::case::{Case, PolicySwitches, Revocation, moment, policies};
 use super::input_error::InputError;
 use super::judge::Judge;
 use super::report::Answer;
-use super::terminal_text::write_json;
+use crate::command::terminal_text::write_json;
 use crate::clock::SystemClock;
 
 const AFTER_HELP: &str = "\

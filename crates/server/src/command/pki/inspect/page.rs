@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::reading::{Certified, Reading, Validity};
 use super::words;
-use crate::command::pki::terminal_text::{shown, shown_within};
+use crate::command::terminal_text::{shown, shown_within};
 use crate::language::{Language, Text};
 use moment::{days_between, written};
 

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::survey::{Survey, TrustAnchor};
-use super::table::Table;
-use crate::command::pki::terminal_text::shown;
+use crate::command::table::Table;
+use crate::command::terminal_text::shown;
 
 /// Octets of a fingerprint that tell certificates apart at a glance.
 const FINGERPRINT_CHARACTERS: usize = 16;

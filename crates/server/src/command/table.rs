@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::command::pki::terminal_text::shown_within;
+use crate::command::terminal_text::shown_within;
 
 /// Most characters of one cell.
 const CELL_CHARACTERS_MAX: usize = 64;
@@ -30,7 +30,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     ///
     /// # Errors
     /// When `output` cannot be written to.
-    pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, output: &mut (impl Write + ?Sized)) -> io::Result<()> {
         let mut widths = [0; COLUMNS];
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {

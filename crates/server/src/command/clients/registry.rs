@@ -1,0 +1,108 @@
+//! The clients of one server: the configuration's and the database's.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cardea_provider::event::StoredEvents;
+use cardea_provider::ClientRegistrations;
+use cardea_storage::Store;
+use cardea_storage::client::ClientRecord;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::Complaint;
+use crate::app::open_store;
+use crate::client_registration::config_of_record;
+use crate::clock::SystemClock;
+use crate::config::{ClientConfig, Config};
+
+/// What the commands work on.
+pub(super) struct Registry {
+    pub(super) config: Config,
+    pub(super) registrations: ClientRegistrations,
+    store: Store,
+}
+
+/// Where a client is registered.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "source")]
+pub(super) enum Source {
+    /// A file of the configuration.
+    Configuration {
+        /// Its path.
+        file: String,
+    },
+    /// The database.
+    Database {
+        /// When it was registered.
+        #[serde(with = "time::serde::rfc3339")]
+        created_at: OffsetDateTime,
+        /// When it was changed last.
+        #[serde(with = "time::serde::rfc3339")]
+        changed_at: OffsetDateTime,
+        /// Until when the secret before the last rotation is accepted yet.
+        #[serde(
+            with = "time::serde::rfc3339::option",
+            skip_serializing_if = "Option::is_none"
+        )]
+        previous_secret_accepted_until: Option<OffsetDateTime>,
+    },
+}
+
+impl Registry {
+    /// Reads the configuration and opens the database that it names.
+    pub(super) async fn open(config: &Path) -> Result<Self, Complaint> {
+        let config = Config::load(config)?;
+        let store = open_store(&config.database.url).await?;
+        let registrations = ClientRegistrations::new(
+            store.clone(),
+            Arc::new(StoredEvents),
+            Arc::new(SystemClock),
+        );
+        Ok(Self {
+            config,
+            registrations,
+            store,
+        })
+    }
+
+    /// The configuration's client with an id.
+    pub(super) fn find_configured(&self, client_id: &str) -> Option<&ClientConfig> {
+        let mut configured = self.config.client.iter();
+        configured.find(|client| client.client_id == client_id)
+    }
+
+    /// Every client with its source, the configuration's first.
+    pub(super) async fn all(&self) -> Result<Vec<(ClientConfig, Source)>, Complaint> {
+        let configured = self.config.client.iter();
+        let mut all: Vec<_> = configured
+            .map(|client| (client.clone(), configured_in(client)))
+            .collect();
+        for record in self.registrations.list().await? {
+            all.push((config_of_record(&record)?, kept_since(&record)));
+        }
+        Ok(all)
+    }
+
+    /// Folds the database's log into its file before the program ends.
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+fn configured_in(client: &ClientConfig) -> Source {
+    let file = client.file.as_deref().unwrap_or_else(|| Path::new(""));
+    Source::Configuration {
+        file: file.display().to_string(),
+    }
+}
+
+fn kept_since(record: &ClientRecord) -> Source {
+    let now = cardea_provider::Clock::now(&SystemClock);
+    let previous = record.previous_secret.as_ref();
+    Source::Database {
+        created_at: record.created_at,
+        changed_at: record.changed_at,
+        previous_secret_accepted_until: previous.map(|it| it.until).filter(|it| now < *it),
+    }
+}
