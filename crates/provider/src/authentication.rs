@@ -23,7 +23,7 @@ mod verify_signatures;
 
 pub(crate) use check_policy::check_card;
 pub(crate) use judge_again::{JudgedAgain, judge_again};
-pub(crate) use grant::GrantAttempt;
+pub(crate) use grant::{AuthenticatedGrant, GrantAttempt};
 pub use refusal::{AuthenticationError, PublicRefusal};
 
 use cardea_assertion::Error as AssertionError;

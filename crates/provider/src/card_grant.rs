@@ -6,10 +6,8 @@
 //! key. The session is the grant's own: it is active once the presence key has answered on the
 //! agent's connection, and its tokens die with it.
 
-mod accept;
 mod challenge;
 
-pub use accept::PendingCardGrant;
 pub use challenge::IssuedGrantChallenge;
 
 use crate::{AuthenticationError, Error, PublicRefusal};

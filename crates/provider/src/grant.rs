@@ -19,7 +19,9 @@ use crate::client_authentication::ClientCredentials;
 use crate::dpop::DpopRequest;
 use crate::{Client, Error, Provider};
 
+pub use card_grant::PendingCardGrant;
 pub(crate) use issue::{NewGrant, RecordedGrant, RefreshTokens};
+pub(crate) use narrow::{narrow_scope, read_resources};
 pub(crate) use refusal::{Refused, of_session_of};
 pub use refusal::TokenError;
 
@@ -84,7 +86,7 @@ impl Provider {
             GrantType::AuthorizationCode => self.redeem_code(&proven, now).await,
             GrantType::RefreshToken => self.redeem_refresh_token(&proven, now).await,
             GrantType::ClientCredentials => self.redeem_client_credentials(&proven, now).await,
-            GrantType::CardGrant => self.redeem_card_grant(&proven, now).await,
+            // The card grant waits for a key and asks for evidence: see `accept_card_grant`.
             _ => Err(Error::GrantTypeUnsupported.into()),
         }
     }

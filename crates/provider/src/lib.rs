@@ -75,7 +75,7 @@ pub use authorization::{
     AuthorizationError, AuthorizationResponse, BegunAuthorization, CompletedAuthorization,
     ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum, LoginPage, PushedAuthorization,
 };
-pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge, PendingCardGrant};
+pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::session::SessionState;
 pub use claims::{ClaimRequest, RequestedClaims};
 pub use client::{
@@ -89,7 +89,7 @@ pub use config::{AuthorizationRules, CardRules, Lifetimes, MassLossBounds, Proof
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
-pub use grant::{TokenError, TokenRequest};
+pub use grant::{PendingCardGrant, TokenError, TokenRequest};
 pub use introspection::{Introspection, TokenLookup};
 pub use issuer::Issuer;
 pub use keys::ProviderKeys;

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use crate::authentication::GrantAttempt;
 use crate::authentication::check_shape::Shaped;
+use crate::grant::{narrow_scope, read_resources};
 use crate::{Error, Provider};
 
 /// Proof that this attempt, and no other, may answer the challenge.
@@ -34,10 +35,11 @@ pub(super) async fn redeem_grant_challenge(
     let mut transaction = provider.store.begin().await?;
     let redemption = redeem(&mut transaction, &claims.jti, now).await?;
     transaction.commit().await?;
-    judge(attempt, claims, redemption, now)
+    judge(provider, attempt, claims, redemption, now)
 }
 
 fn judge(
+    provider: &Provider,
     attempt: GrantAttempt<'_>,
     claims: &GrantClaims,
     redemption: Redemption<GrantChallenge>,
@@ -61,35 +63,12 @@ fn judge(
     if !answers {
         return Err(AssertionError::ChallengeMismatch.into());
     }
+    let scope = narrow_scope(attempt.scope, &Scope::parse(&challenge.scope)?)?;
+    let granted = read_resources(&challenge.resources)?;
     Ok(GrantChallengeRedeemed {
-        scope: narrowed_scope(&challenge.scope, attempt.scope)?,
-        resources: narrowed_resources(&challenge.resources, attempt.resources)?,
+        resources: provider.narrow_resources(attempt.resources, granted, &scope)?,
+        scope: scope.to_string(),
         client_id: challenge.client_id,
         expires_at: challenge.expires_at,
     })
-}
-
-fn narrowed_scope(granted: &str, asked: Option<&str>) -> Result<String, Error> {
-    let Some(asked) = asked else {
-        return Ok(granted.to_owned());
-    };
-    let (asked, granted) = (Scope::parse(asked)?, Scope::parse(granted)?);
-    if asked.intersection(&granted) == asked {
-        Ok(asked.to_string())
-    } else {
-        Err(Error::ScopeNotGranted)
-    }
-}
-
-fn narrowed_resources(granted: &str, asked: &[String]) -> Result<Vec<String>, Error> {
-    let granted: Vec<String> =
-        serde_json::from_str(granted).map_err(Error::StoredValueUnreadable)?;
-    if asked.is_empty() {
-        return Ok(granted);
-    }
-    if asked.iter().all(|asked| granted.contains(asked)) {
-        Ok(asked.to_vec())
-    } else {
-        Err(Error::ResourceNotGranted)
-    }
 }

@@ -8,7 +8,7 @@ impl Provider {
     /// The resource servers of one access token: those asked for, which must have been granted; all
     /// of the granted ones where none is asked for. Our own userinfo endpoint belongs to whoever was
     /// granted `openid`, so that a client with a token for an API can get one for userinfo.
-    pub(super) fn narrow_resources(
+    pub(crate) fn narrow_resources(
         &self,
         asked: &[String],
         granted: Vec<String>,
@@ -36,7 +36,7 @@ impl Provider {
 }
 
 /// The scope of one access token: what is asked for, which must have been granted.
-pub(super) fn narrow_scope(asked: Option<&str>, granted: &Scope) -> Result<Scope, Error> {
+pub(crate) fn narrow_scope(asked: Option<&str>, granted: &Scope) -> Result<Scope, Error> {
     let Some(asked) = asked else {
         return Ok(granted.clone());
     };
@@ -49,7 +49,7 @@ pub(super) fn narrow_scope(asked: Option<&str>, granted: &Scope) -> Result<Scope
 }
 
 /// Reads a stored list of resource servers.
-pub(super) fn read_resources(stored: &str) -> Result<Vec<String>, Error> {
+pub(crate) fn read_resources(stored: &str) -> Result<Vec<String>, Error> {
     serde_json::from_str(stored).map_err(Error::StoredValueUnreadable)
 }
 

@@ -26,6 +26,16 @@ impl TokenError {
     pub fn code(&self) -> &'static str {
         self.source.code()
     }
+
+    /// The code that the client may learn: coarser than [`Self::code`] where the refusal is about a
+    /// card.
+    #[must_use]
+    pub fn public_code(&self) -> &'static str {
+        match &self.source {
+            Error::CardGrant(refusal) => refusal.public.code(),
+            source => source.code(),
+        }
+    }
 }
 
 impl From<Error> for TokenError {
@@ -92,6 +102,7 @@ fn names_nothing_of_ours(error: &Error) -> bool {
         Error::GrantTypeMissing
             | Error::GrantTypeUnsupported
             | Error::GrantTypeNotAllowed
+            | Error::CardGrantAssertionMissing
             | Error::CodeMissing
             | Error::CodeUnknown
             | Error::RefreshTokenMissing
