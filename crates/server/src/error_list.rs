@@ -1,6 +1,10 @@
-//! The rows of docs/errors.md, embedded so that `/errors/{code}` and the document never differ.
+//! The rows of docs/errors.md and of its translation, embedded so that `/errors/{code}` and the
+//! documents never differ.
 
-const DOCUMENT: &str = include_str!("../../../docs/errors.md");
+use crate::language::Language;
+
+const ENGLISH: &str = include_str!("../../../docs/errors.md");
+const FRENCH: &str = include_str!("../../../docs/errors.fr.md");
 
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +15,26 @@ pub(crate) struct Entry {
     pub(crate) advice: &'static str,
 }
 
-/// Finds a code's row.
+/// Finds a code's row, in English.
 pub(crate) fn find(code: &str) -> Option<Entry> {
-    DOCUMENT
+    find_in(ENGLISH, code)
+}
+
+/// Finds a code's row in a language, and says which language it has: a code that nobody has
+/// translated yet is explained in English rather than not at all.
+pub(crate) fn find_translated(code: &str, language: Language) -> Option<(Entry, Language)> {
+    let french = match language {
+        Language::French => find_in(FRENCH, code),
+        Language::English => None,
+    };
+    match french {
+        Some(entry) => Some((entry, Language::French)),
+        None => find(code).map(|entry| (entry, Language::English)),
+    }
+}
+
+fn find_in(document: &'static str, code: &str) -> Option<Entry> {
+    document
         .lines()
         .filter_map(parse_row)
         .find(|entry| entry.code == code)
@@ -34,7 +55,14 @@ fn parse_row(line: &'static str) -> Option<Entry> {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, parse_row};
+    use std::collections::BTreeSet;
+
+    use super::{ENGLISH, Entry, FRENCH, find, find_translated, parse_row};
+    use crate::language::Language;
+
+    fn rows(document: &'static str) -> Vec<Entry> {
+        document.lines().filter_map(parse_row).collect()
+    }
 
     #[test]
     fn rows_are_read() {
@@ -48,5 +76,51 @@ mod tests {
     fn the_document_is_found() {
         assert!(find("server.config_invalid").is_some());
         assert!(find("no.such_code").is_none());
+    }
+
+    /// Who adds a row to docs/errors.md adds its translation to docs/errors.fr.md.
+    #[test]
+    fn every_code_is_explained_in_french_too() {
+        let codes = |document| -> BTreeSet<&str> {
+            rows(document).into_iter().map(|row| row.code).collect()
+        };
+        let (english, french) = (codes(ENGLISH), codes(FRENCH));
+        let missing: Vec<_> = english.difference(&french).collect();
+        assert!(missing.is_empty(), "docs/errors.fr.md lacks {missing:?}");
+        let stale: Vec<_> = french.difference(&english).collect();
+        assert!(stale.is_empty(), "docs/errors.md lacks {stale:?}");
+        assert_eq!(rows(FRENCH).len(), french.len(), "a row stands twice");
+        assert_eq!(rows(ENGLISH).len(), english.len(), "a row stands twice");
+    }
+
+    /// A row without four cells, or with one left in English, explains nothing.
+    #[test]
+    fn every_row_says_what_it_means_who_can_fix_it_and_what_to_do() {
+        for row in rows(ENGLISH).into_iter().chain(rows(FRENCH)) {
+            for cell in [row.meaning, row.who, row.advice] {
+                assert!(!cell.is_empty(), "{}", row.code);
+                assert_eq!(cell.matches('`').count() % 2, 0, "{}: {cell}", row.code);
+            }
+        }
+        for row in rows(FRENCH) {
+            let english = find(row.code).unwrap();
+            assert_ne!(row.meaning, english.meaning, "{}", row.code);
+            assert_ne!(row.advice, english.advice, "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn a_translation_says_which_language_it_has() {
+        let (french, language) = find_translated("card.no_card", Language::French).unwrap();
+        assert_eq!(
+            (french.advice, language),
+            ("insérer la carte", Language::French)
+        );
+        let (english, language) = find_translated("card.no_card", Language::English).unwrap();
+        assert_eq!(
+            (english.advice, language),
+            ("insert the card", Language::English)
+        );
+        assert!(find_translated("no.such_code", Language::French).is_none());
     }
 }

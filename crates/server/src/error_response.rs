@@ -16,6 +16,9 @@ use crate::refusal::{Form, Refusal};
 use crate::request_log::RequestId;
 use crate::state::AppState;
 
+/// After how long somebody who asked too often may ask again.
+const RETRY_AFTER_SECONDS: &str = "60";
+
 /// RFC 9457 section 3.1, with our code and reference as members.
 #[derive(Serialize)]
 struct ProblemDetails<'a> {
@@ -49,6 +52,12 @@ pub(crate) async fn render_refusals(
         if name == header::SET_COOKIE || name == header::ALLOW || name == header::RETRY_AFTER {
             rendered.headers_mut().append(name, value.clone());
         }
+    }
+    if rendered.status() == StatusCode::TOO_MANY_REQUESTS {
+        // Counts are kept a minute (RFC 6585 section 4).
+        let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+        let headers = rendered.headers_mut();
+        headers.entry(header::RETRY_AFTER).or_insert(seconds);
     }
     rendered.extensions_mut().insert(refusal);
     rendered
@@ -148,7 +157,7 @@ fn render_page(
         heading: problem.title().in_language(language),
         detail: problem.advice().in_language(language),
         code,
-        reference: Some(id.as_str()),
+        reference: id.as_str(),
     };
     page::render(state, problem.status(), language, &error_page)
 }

@@ -1,12 +1,18 @@
 //! The pages that people see, rendered from askama templates with no script or style inline.
 
 pub(crate) mod banner;
+mod code_page;
+mod consent_page;
 mod error_page;
+mod form_post_page;
 mod login_page;
 mod logout_page;
 pub(crate) mod panel;
 
+pub(crate) use self::code_page::CodePage;
+pub(crate) use self::consent_page::ConsentPage;
 pub(crate) use self::error_page::ErrorPage;
+pub(crate) use self::form_post_page::FormPostPage;
 pub(crate) use self::login_page::{LoginPage, Start};
 pub(crate) use self::logout_page::{LogoutPage, SignedOutPage};
 
@@ -16,7 +22,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::language::Language;
+use crate::language::{Language, Text};
 use crate::state::AppState;
 
 /// Renders a page; the language stands in `Content-Language` too.
@@ -44,3 +50,6 @@ pub(crate) fn render(
     );
     response
 }
+
+/// The link to the other language, in that language.
+const SWITCH: Text = Text::new("Français", "English");

@@ -6,13 +6,12 @@ use axum::response::Response;
 
 use crate::error_list;
 use crate::error_response::language_of;
-use crate::language::{Language, Text};
-use crate::page::{self, ErrorPage};
+use crate::page::{self, CodePage};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
-/// Explains a code: in both languages where people meet it, else in the words of docs/errors.md.
+/// Explains a code in the words of docs/errors.md or of its translation.
 pub(crate) async fn get_error_page(
     State(state): State<AppState>,
     Path(code): Path<String>,
@@ -20,38 +19,8 @@ pub(crate) async fn get_error_page(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let language = language_of(&uri, &headers);
-    if let Some(problem) = Problem::from_code(&code) {
-        let heading = problem.title().in_language(language);
-        let detail = problem.advice().in_language(language);
-        return Ok(render(&state, language, heading, detail, problem.code()));
-    }
-    let entry = error_list::find(&code).ok_or_else(|| Refusal::page(Problem::NotFound))?;
-    let detail = format!("{} ({})", entry.advice, entry.who);
-    // Such codes are for portals' and operators' staff; the list is kept in English.
-    Ok(render(
-        &state,
-        language,
-        &format!("{} – {}", HEADING.in_language(language), entry.meaning),
-        &detail,
-        entry.code,
-    ))
+    let explained = error_list::find_translated(&code, language)
+        .ok_or_else(|| Refusal::page(Problem::NotFound))?;
+    let code_page = CodePage::new(language, explained, Problem::from_code(&code));
+    Ok(page::render(&state, StatusCode::OK, language, &code_page))
 }
-
-fn render(
-    state: &AppState,
-    language: Language,
-    heading: &str,
-    detail: &str,
-    code: &str,
-) -> Response {
-    let error_page = ErrorPage {
-        language,
-        heading,
-        detail,
-        code,
-        reference: None,
-    };
-    page::render(state, StatusCode::OK, language, &error_page)
-}
-
-const HEADING: Text = Text::new("Technical refusal", "Refus technique");

@@ -12,13 +12,17 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) heading: &'a str,
     pub(crate) detail: &'a str,
     pub(crate) code: &'a str,
-    /// Shown to people so that support finds the line in the log; absent on `/errors/{code}`.
-    pub(crate) reference: Option<&'a str>,
+    /// Shown to people so that support finds the line in the log.
+    pub(crate) reference: &'a str,
 }
 
 impl ErrorPage<'_> {
     fn code_label(&self) -> &'static str {
         CODE.in_language(self.language)
+    }
+
+    fn explain_label(&self) -> &'static str {
+        EXPLAIN.in_language(self.language)
     }
 
     fn reference_label(&self) -> &'static str {
@@ -27,4 +31,5 @@ impl ErrorPage<'_> {
 }
 
 const CODE: Text = Text::new("Code:", "Code :");
+const EXPLAIN: Text = Text::new("What this code means", "Ce que ce code veut dire");
 const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");

@@ -52,7 +52,7 @@ impl<'a> LoginPage<'a> {
             title: TITLE.in_language(language),
             portal: PORTAL.in_language(language),
             reference: REFERENCE.in_language(language),
-            switch: SWITCH.in_language(language),
+            switch: super::SWITCH.in_language(language),
             no_script: NO_SCRIPT.in_language(language),
             origin: ORIGIN.in_language(language),
             no_password: NO_PASSWORD.in_language(language),
@@ -90,7 +90,6 @@ impl<'a> LoginPage<'a> {
 const TITLE: Text = Text::new("Sign in with your card", "Connexion avec votre carte");
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
 const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");
-const SWITCH: Text = Text::new("Français", "English");
 const NO_SCRIPT: Text = Text::new(
     "This page needs JavaScript to reach your card reader. Allow JavaScript for this site in your \
      browser's settings, then reload the page.",
