@@ -49,6 +49,9 @@ pub struct Config {
     /// `test`, pages say that nobody here is real.
     #[serde(default)]
     pub sandbox: bool,
+    /// Whether every portal must push its authorization requests (RFC 9126 section 5).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
     /// The agent's loopback address as the login page calls it.
     #[serde(default)]
     pub agent_url: AgentUrl,
@@ -166,6 +169,8 @@ pub struct LimitsConfig {
     pub per_address_and_minute: u32,
     /// Challenges that one address may ask for in a minute.
     pub challenges_per_address_and_minute: u32,
+    /// Pushed authorization requests of one portal that may wait at a time for their browsers.
+    pub pushed_requests_per_client: u32,
     /// Requests of one address that are refused, in a minute and at each endpoint.
     pub refusals_per_address_and_minute: u32,
     /// Where a request's address is read; `peer` when absent, which is not accepted for an https
@@ -216,6 +221,7 @@ impl Default for LimitsConfig {
         Self {
             per_address_and_minute: 600,
             challenges_per_address_and_minute: 300,
+            pushed_requests_per_client: 4500,
             refusals_per_address_and_minute: 300,
             client_address: None,
         }

@@ -7,7 +7,9 @@ use crate::problem::Problem;
 /// For the steps around the card: page, challenge, completion.
 pub(crate) fn problem_of(error: &Error) -> Problem {
     match error {
-        Error::AuthorizationRequestUnknown
+        Error::ConsentMismatch
+        | Error::RequestUriReused
+        | Error::AuthorizationRequestUnknown
         | Error::AuthorizationRequestExpired
         | Error::AuthorizationRequestCompleted
         | Error::ClientUnknown => Problem::LoginExpired,

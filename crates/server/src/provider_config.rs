@@ -9,7 +9,7 @@ use cardea_pki::{
     Certificate, CertificatePolicies, ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit, Oid,
     PathPolicy, RevocationPolicy, TrustStore,
 };
-use cardea_provider::{AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig, UserVerificationPolicy};
+use cardea_provider::{AuthorizationRules, Demand, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig, UserVerificationPolicy};
 use time::Duration;
 
 use crate::client_registration::client_of;
@@ -46,7 +46,13 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
         card_rules,
         lifetimes: lifetimes_of(config),
         user_verification: UserVerificationPolicy::default(),
-        authorization_rules: AuthorizationRules::default(),
+        authorization_rules: AuthorizationRules {
+            pushed_authorization_requests: match config.require_pushed_authorization_requests {
+                true => Demand::Required,
+                false => Demand::Optional,
+            },
+            pushed_requests_of_client_max: config.limits.pushed_requests_per_client,
+        },
         mass_loss: MassLossBounds {
             sessions_min: config.presence.mass_loss_sessions,
             percent: config.presence.mass_loss_percent,

@@ -30,6 +30,8 @@ pub(crate) struct RateLimiter {
 pub(crate) enum Counted {
     /// An authorization request.
     LoginStart,
+    /// A pushed authorization request that is refused, or that anybody can send.
+    PushedRequest,
     /// A challenge asked for.
     Challenge,
     /// A refused assertion.
@@ -112,7 +114,8 @@ impl RateLimiter {
         match counted {
             Counted::LoginStart => self.limits.per_address_and_minute,
             Counted::Challenge => self.limits.challenges_per_address_and_minute,
-            Counted::LoginRefusal
+            Counted::PushedRequest
+            | Counted::LoginRefusal
             | Counted::TokenRefusal
             | Counted::UserinfoRefusal
             | Counted::LogoutRefusal => self.limits.refusals_per_address_and_minute,

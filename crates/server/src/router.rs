@@ -9,10 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::error_response::render_refusals;
-use crate::handler::{
-    authorize, challenge_keys, discovery, end_session, error_page, health, jwks, login_assertion,
-    login_challenge, login_page, presence, static_file, token, userinfo,
-};
+use crate::handler::{authorize, challenge_keys, consent, discovery, end_session, error_page, health, jwks, login_answer, login_assertion, login_challenge, login_page, par, presence, static_file, token, userinfo};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request_log::log_request;
@@ -52,6 +49,16 @@ pub(crate) fn router(state: AppState) -> Router {
             "/login/{id}/assertion",
             post(login_assertion::post_assertion),
         )
+        .route(
+            "/login/{id}/answer",
+            // HEAD would spend a login without its answer.
+            get(login_answer::get_answer).head(refuse_method),
+        )
+        .route(
+            "/consent/{id}",
+            get(consent::get_consent).post(consent::post_consent),
+        )
+        .route("/par", post(par::post_par))
         .route("/token", post(token::post_token))
         .route(
             "/userinfo",

@@ -20,6 +20,25 @@ pub(crate) fn login_page_policy(agent_url: &str) -> String {
     )
 }
 
+/// The policy of the page that carries an answer to the portal: its script, and a form that may go
+/// to the redirect URI's origin alone.
+pub(crate) fn form_post_policy(redirect_origin: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+         form-action {redirect_origin}; base-uri 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+}
+
+/// The policy of the consent page: its form comes back here, and browsers hold the redirect that
+/// follows to the same list.
+pub(crate) fn consent_page_policy(redirect_origin: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; \
+         form-action 'self' {redirect_origin}; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
 /// Middleware that adds the headers; what a handler has set itself stays.
 pub(crate) async fn add_security_headers(
     State(state): State<AppState>,

@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::AuthorizationParameters;
 use cardea_provider::{AuthorizationError, BegunAuthorization};
 
+use crate::error_response::language_of;
 use crate::form::{Body, parse_form, parse_query};
+use crate::handler::authorization_response;
 use crate::language::Language;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
@@ -24,23 +26,25 @@ pub(crate) async fn get_authorize(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let pairs = parse_query(&uri).map_err(Refusal::page)?;
-    authorize(&state, peer, &headers, pairs).await
+    authorize(&state, peer, &uri, &headers, pairs).await
 }
 
 /// POST: parameters in the body (OpenID Connect Core 1.0 section 3.1.2.1).
 pub(crate) async fn post_authorize(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
-    authorize(&state, peer, &headers, pairs).await
+    authorize(&state, peer, &uri, &headers, pairs).await
 }
 
 async fn authorize(
     state: &AppState,
     peer: SocketAddr,
+    uri: &Uri,
     headers: &HeaderMap,
     pairs: Vec<(String, String)>,
 ) -> Result<Response, Refusal> {
@@ -75,8 +79,23 @@ async fn authorize(
             append_cookie(&mut response, cookie);
             Ok(response)
         }
-        Ok(BegunAuthorization::Consent { .. }) => Err(Refusal::page(Problem::Unavailable)),
-        Ok(BegunAuthorization::Completed { response }) => Ok(see_other(&response.location())),
+        Ok(BegunAuthorization::Consent {
+            request_id,
+            login_cookie,
+            lifetime,
+        }) => {
+            record_login(&request_id);
+            let mut response = see_other(&format!("/consent/{request_id}"));
+            let cookie = state
+                .cookies()
+                .set_login(&request_id, login_cookie.expose(), lifetime);
+            append_cookie(&mut response, cookie);
+            Ok(response)
+        }
+        Ok(BegunAuthorization::Completed { response }) => {
+            let language = language.unwrap_or_else(|| language_of(uri, headers));
+            Ok(authorization_response::send(state, language, &response))
+        }
         Err(AuthorizationError::Redirect {
             response,
             error,
@@ -87,7 +106,8 @@ async fn authorize(
                 error = error.as_str(),
                 "refused by redirect"
             );
-            Ok(see_other(&response.location()))
+            let language = language.unwrap_or_else(|| language_of(uri, headers));
+            Ok(authorization_response::send(state, language, &response))
         }
         Err(AuthorizationError::Page(source)) => {
             let problem = if source.is_internal() {

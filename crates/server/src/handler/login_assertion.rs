@@ -7,7 +7,8 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use cardea_provider::{LoginAttempt, PendingSession, SessionState};
+use cardea_oauth2_types::ResponseMode;
+use cardea_provider::{Error, LoginAttempt, PendingSession, SessionState};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -70,21 +71,42 @@ pub(crate) async fn post_assertion(
         "the card is accepted"
     );
     wait_for_presence(&state, &pending).await?;
-    let session_cookie = cookies.session(&headers);
-    let completed = state
-        .provider()
-        .complete_authorization(&request_id, &login_cookie, session_cookie.as_deref())
+    answer(&state, &headers, &request_id, &login_cookie).await
+}
+
+/// Says where the page goes on: to the portal with its answer, or to a page of ours where the
+/// answer takes one.
+async fn answer(
+    state: &AppState,
+    headers: &HeaderMap,
+    request_id: &str,
+    login_cookie: &str,
+) -> Result<Response, Refusal> {
+    let provider = state.provider();
+    let refuse = |error: Error| Refusal::json(problem_of(&error)).because(error.code());
+    let go_on = |redirect_to: String| Json(AssertionResponse { redirect_to }).into_response();
+    let described = provider
+        .describe_login(request_id, login_cookie)
         .await
-        .map_err(|error| Refusal::json(problem_of(&error)).because(error.code()))?;
-    let mut response = Json(AssertionResponse {
-        redirect_to: completed.response.location(),
-    })
-    .into_response();
-    append_cookie(
-        &mut response,
-        cookies.set_session(completed.session_cookie.expose()),
-    );
-    append_cookie(&mut response, cookies.clear_login(&request_id));
+        .map_err(refuse)?;
+    // The id is base64url, so that it needs no escaping in an address.
+    if described.response_mode == ResponseMode::FormPost {
+        return Ok(go_on(format!("/login/{request_id}/answer")));
+    }
+    let cookies = state.cookies();
+    let session_cookie = cookies.session(headers);
+    let completed = provider
+        .complete_authorization(request_id, login_cookie, session_cookie.as_deref())
+        .await;
+    let completed = match completed {
+        Ok(completed) => completed,
+        Err(Error::ConsentRequired) => return Ok(go_on(format!("/consent/{request_id}"))),
+        Err(error) => return Err(refuse(error)),
+    };
+    let mut response = go_on(completed.response.location());
+    let session_cookie = cookies.set_session(completed.session_cookie.expose());
+    append_cookie(&mut response, session_cookie);
+    append_cookie(&mut response, cookies.clear_login(request_id));
     Ok(response)
 }
 

@@ -1,4 +1,4 @@
-//! The three files of the pages, embedded in the program.
+//! The files of the pages, embedded in the program.
 
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -14,6 +14,10 @@ pub(crate) async fn get_static_file(
         "login.js" => (
             "text/javascript; charset=utf-8",
             include_str!("../../static/login.js"),
+        ),
+        "form_post.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("../../static/form_post.js"),
         ),
         "cardea.css" => (
             "text/css; charset=utf-8",

@@ -67,7 +67,7 @@ pub(crate) async fn post_token(
     Ok(response)
 }
 
-fn read_credentials(
+pub(super) fn read_credentials(
     headers: &HeaderMap,
     parameters: &TokenParameters,
 ) -> Result<ClientCredentials, Error> {
@@ -81,7 +81,7 @@ fn read_credentials(
     ClientCredentials::read(text, parameters)
 }
 
-fn refuse_form(problem: Problem) -> Refusal {
+pub(super) fn refuse_form(problem: Problem) -> Refusal {
     let form = Form::OAuth {
         error: ErrorCode::InvalidRequest,
         status: problem.status(),
@@ -93,7 +93,7 @@ fn refuse_form(problem: Problem) -> Refusal {
 }
 
 /// RFC 6749 section 5.2: 400, but 401 for a client that did not authenticate.
-fn refuse(error: ErrorCode, code: &'static str) -> Refusal {
+pub(super) fn refuse(error: ErrorCode, code: &'static str) -> Refusal {
     let status = match error {
         ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
         ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,0 +1,160 @@
+//! The consent page and its answer (OpenID Connect Core 1.0 section 3.1.2.4).
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::Response;
+use cardea_provider::{ConsentAnswer, ConsentPage as Described, ConsentedAuthorization};
+
+use crate::error_response::language_of;
+use crate::form::{Body, parse_form};
+use crate::handler::authorization_response;
+use crate::handler::authorize::append_cookie;
+use crate::language::Language;
+use crate::login_error::problem_of;
+use crate::page::{self, ConsentPage};
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::request_log::record_login;
+use crate::same_origin::check_same_origin;
+use crate::security_headers::consent_page_policy;
+use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
+
+/// Shows the page to the browser that began the login, once its card is in the reader.
+pub(crate) async fn get_consent(
+    State(state): State<AppState>,
+    Path(request_id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    record_login(&request_id);
+    let cookie = login_cookie(&state, &headers, &request_id)?;
+    let described = state
+        .provider()
+        .describe_consent(&request_id, &cookie)
+        .await
+        .map_err(|error| Refusal::page(problem_of(&error)).because(error.code()))?;
+    let language = language_for(&uri, &headers, &described);
+    Ok(render(&state, language, &request_id, &described))
+}
+
+/// Takes the answer, which only our own page may give (attack E20).
+pub(crate) async fn post_consent(
+    State(state): State<AppState>,
+    Path(request_id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    record_login(&request_id);
+    check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
+    let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
+    let (shown, answer) = read(&pairs).ok_or_else(|| Refusal::page(Problem::RequestMalformed))?;
+    let login_cookie = login_cookie(&state, &headers, &request_id)?;
+    let consented = answer_to_the_end(&state, &headers, &request_id, login_cookie, shown, answer);
+    let language = language_of(&uri, &headers);
+    let cookies = state.cookies();
+    let mut response = match consented.await? {
+        ConsentedAuthorization::Allowed(completed) => {
+            let mut response = authorization_response::send(&state, language, &completed.response);
+            let cookie = completed.session_cookie.expose();
+            append_cookie(&mut response, cookies.set_session(cookie));
+            response
+        }
+        ConsentedAuthorization::Refused { response, .. } => {
+            authorization_response::send(&state, language, &response)
+        }
+    };
+    append_cookie(&mut response, cookies.clear_login(&request_id));
+    Ok(response)
+}
+
+/// Has the provider decide, and tells those concerned, to the end.
+async fn answer_to_the_end(
+    state: &AppState,
+    headers: &HeaderMap,
+    request_id: &str,
+    login_cookie: String,
+    shown: String,
+    answer: ConsentAnswer,
+) -> Result<ConsentedAuthorization, Refusal> {
+    let session_cookie = state.cookies().session(headers);
+    let (state, request_id) = (state.clone(), request_id.to_owned());
+    let decided = to_the_end(async move {
+        let mut consented = state
+            .provider()
+            .answer_consent(
+                &request_id,
+                &login_cookie,
+                session_cookie.as_deref(),
+                &shown,
+                answer,
+            )
+            .await?;
+        if let ConsentedAuthorization::Refused { ended, .. } = &mut consented {
+            state.announce(ended.take());
+        }
+        Ok::<_, cardea_provider::Error>(consented)
+    });
+    decided
+        .await
+        .ok_or_else(|| Refusal::page(Problem::Internal))?
+        .map_err(|error| Refusal::page(problem_of(&error)).because(error.code()))
+}
+
+fn login_cookie(
+    state: &AppState,
+    headers: &HeaderMap,
+    request_id: &str,
+) -> Result<String, Refusal> {
+    state
+        .cookies()
+        .login(headers, request_id)
+        .ok_or_else(|| Refusal::page(Problem::OtherBrowser))
+}
+
+/// What the form says: each field once, and one of the two buttons.
+fn read(pairs: &[(String, String)]) -> Option<(String, ConsentAnswer)> {
+    let one = |wanted: &str| {
+        let mut values = pairs.iter().filter(|(name, _)| name == wanted);
+        let (_, value) = values.next()?;
+        values.next().is_none().then_some(value)
+    };
+    let answer = match one("answer")?.as_str() {
+        "allow" => ConsentAnswer::Allow,
+        "refuse" => ConsentAnswer::Refuse,
+        _ => return None,
+    };
+    Some((one("shown")?.clone(), answer))
+}
+
+fn language_for(uri: &Uri, headers: &HeaderMap, described: &Described) -> Language {
+    let chosen = uri.query().is_some_and(|query| query.contains("lang="));
+    let asked = described
+        .ui_locales
+        .as_deref()
+        .and_then(Language::from_ui_locales);
+    match asked {
+        Some(language) if !chosen => language,
+        _ => language_of(uri, headers),
+    }
+}
+
+fn render(
+    state: &AppState,
+    language: Language,
+    request_id: &str,
+    described: &Described,
+) -> Response {
+    let path = format!("/consent/{request_id}");
+    let consent_page = ConsentPage::new(language, &path, described);
+    let mut response = page::render(state, StatusCode::OK, language, &consent_page);
+    let headers = response.headers_mut();
+    if let Ok(policy) = HeaderValue::from_str(&consent_page_policy(&described.form_action)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    // Under `no-referrer` the page's own form would come with `Origin: null`, and be nobody's.
+    let policy = HeaderValue::from_static("same-origin");
+    headers.insert(header::REFERRER_POLICY, policy);
+    response
+}

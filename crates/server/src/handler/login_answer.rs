@@ -1,0 +1,48 @@
+//! The end of a login whose answer is a page of ours: the client wants it by form post.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use cardea_provider::Error;
+
+use crate::error_response::language_of;
+use crate::handler::authorization_response;
+use crate::handler::authorize::{append_cookie, see_other};
+use crate::login_error::problem_of;
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::request_log::record_login;
+use crate::state::AppState;
+
+/// Completes a login in the browser that began it; the card has answered before.
+pub(crate) async fn get_answer(
+    State(state): State<AppState>,
+    Path(request_id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    record_login(&request_id);
+    let cookies = state.cookies();
+    let login_cookie = cookies
+        .login(&headers, &request_id)
+        .ok_or_else(|| Refusal::page(Problem::OtherBrowser))?;
+    let session_cookie = cookies.session(&headers);
+    let completed = state
+        .provider()
+        .complete_authorization(&request_id, &login_cookie, session_cookie.as_deref())
+        .await;
+    let completed = match completed {
+        Ok(completed) => completed,
+        // The id is base64url, so that it needs no escaping in an address.
+        Err(Error::ConsentRequired) => return Ok(see_other(&format!("/consent/{request_id}"))),
+        Err(error) => return Err(Refusal::page(problem_of(&error)).because(error.code())),
+    };
+    let language = language_of(&uri, &headers);
+    let mut response = authorization_response::send(&state, language, &completed.response);
+    append_cookie(
+        &mut response,
+        cookies.set_session(completed.session_cookie.expose()),
+    );
+    append_cookie(&mut response, cookies.clear_login(&request_id));
+    Ok(response)
+}
