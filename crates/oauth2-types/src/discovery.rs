@@ -11,6 +11,8 @@ use serde::Serialize;
 pub struct ProviderMetadata {
     pub issuer: String,
     pub authorization_endpoint: String,
+    pub pushed_authorization_request_endpoint: String,
+    pub require_pushed_authorization_requests: bool,
     pub token_endpoint: String,
     pub userinfo_endpoint: String,
     pub jwks_uri: String,
@@ -32,4 +34,6 @@ pub struct ProviderMetadata {
     pub claims_parameter_supported: bool,
     pub request_parameter_supported: bool,
     pub request_uri_parameter_supported: bool,
+    pub request_object_signing_alg_values_supported: Vec<&'static str>,
+    pub prompt_values_supported: Vec<&'static str>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use cardea_oauth2_types::ProviderMetadata;
 use cardea_provider::Provider;
 use cardea_storage::Store;
 use tokio::sync::watch;
@@ -67,7 +68,10 @@ impl App {
             ),
             logout_sender: LogoutSender::new(http),
             challenge_list: keys.challenge_list,
-            metadata: metadata_of(config.issuer.as_str(), weakest_acr),
+            metadata: ProviderMetadata {
+                require_pushed_authorization_requests: config.require_pushed_authorization_requests,
+                ..metadata_of(config.issuer.as_str(), weakest_acr)
+            },
             login_page_policy: login_page_policy(config.agent_url.as_str()),
             rate_limiter: RateLimiter::new(config.limits),
             client_address: config.limits.client_address.unwrap_or_default(),

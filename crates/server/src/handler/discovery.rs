@@ -22,13 +22,15 @@ pub(crate) fn metadata_of(issuer: &str, weakest_acr: Acr) -> ProviderMetadata {
     ProviderMetadata {
         issuer: issuer.to_owned(),
         authorization_endpoint: at("/authorize"),
+        pushed_authorization_request_endpoint: at("/par"),
+        require_pushed_authorization_requests: false,
         token_endpoint: at("/token"),
         userinfo_endpoint: at("/userinfo"),
         jwks_uri: at("/jwks"),
         end_session_endpoint: at("/logout"),
         scopes_supported: vec![scope::OPENID, scope::PROFILE, scope::PROFESSIONAL],
         response_types_supported: vec!["code"],
-        response_modes_supported: vec!["query"],
+        response_modes_supported: vec!["query", "form_post"],
         grant_types_supported: vec!["authorization_code"],
         acr_values_supported: reachable(weakest_acr),
         subject_types_supported: vec!["public"],
@@ -66,9 +68,14 @@ pub(crate) fn metadata_of(issuer: &str, weakest_acr: Acr) -> ProviderMetadata {
         authorization_response_iss_parameter_supported: true,
         backchannel_logout_supported: true,
         backchannel_logout_session_supported: true,
-        claims_parameter_supported: false,
-        request_parameter_supported: false,
+        claims_parameter_supported: true,
+        request_parameter_supported: true,
+        // Nothing is fetched; what `/par` gives out is not an address.
         request_uri_parameter_supported: false,
+        request_object_signing_alg_values_supported: vec![
+            "RS256", "PS256", "ES256", "ES384", "EdDSA",
+        ],
+        prompt_values_supported: vec!["none", "login", "consent", "select_account"],
     }
 }
 
