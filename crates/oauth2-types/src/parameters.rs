@@ -6,6 +6,8 @@ use crate::Error;
 pub const PARAMETER_BYTES_MAX: usize = 4096;
 /// Longest request object, which holds all other parameters.
 const REQUEST_OBJECT_BYTES_MAX: usize = 16 * 1024;
+/// Longest card grant, in bytes: a card's certificate and one or two issuing CAs are in it.
+const CARD_GRANT_BYTES_MAX: usize = 24 * 1024;
 /// Most parameters in one request.
 pub const PARAMETERS_MAX: usize = 64;
 /// Most values of a parameter that may stand several times.
@@ -107,6 +109,7 @@ pub(crate) fn push(
 fn check(name: &'static str, value: &str) -> Result<(), Error> {
     let bytes_max = match name {
         "request" => REQUEST_OBJECT_BYTES_MAX,
+        "assertion" => CARD_GRANT_BYTES_MAX,
         _ => PARAMETER_BYTES_MAX,
     };
     if value.len() > bytes_max {

@@ -34,10 +34,14 @@ pub(crate) enum Counted {
     PushedRequest,
     /// A challenge asked for.
     Challenge,
+    /// A challenge of a card grant asked for.
+    GrantChallenge,
     /// A refused assertion.
     LoginRefusal,
     /// A refused token request.
     TokenRefusal,
+    /// A refused introspection or revocation request, or one about a token that never was.
+    TokenLookupRefusal,
     /// A refused userinfo request.
     UserinfoRefusal,
     /// A logout request that proves nothing.
@@ -113,10 +117,11 @@ impl RateLimiter {
     fn limit_of(&self, counted: Counted) -> u32 {
         match counted {
             Counted::LoginStart => self.limits.per_address_and_minute,
-            Counted::Challenge => self.limits.challenges_per_address_and_minute,
+            Counted::Challenge | Counted::GrantChallenge => self.limits.challenges_per_address_and_minute,
             Counted::PushedRequest
             | Counted::LoginRefusal
             | Counted::TokenRefusal
+            | Counted::TokenLookupRefusal
             | Counted::UserinfoRefusal
             | Counted::LogoutRefusal => self.limits.refusals_per_address_and_minute,
         }

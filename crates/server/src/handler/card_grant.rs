@@ -1,0 +1,120 @@
+//! The card grant of business software without a browser: its challenge, and its part of the token
+//! endpoint.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use cardea_oauth2_types::{ErrorCode, GrantType, TokenParameters, TokenResponse};
+use cardea_provider::{ClientCredentials, DpopRequest, Error, TokenError, TokenRequest};
+use serde::Serialize;
+
+use crate::form::{Body, parse_form};
+use crate::handler::client_form::{read_credentials, refuse, refuse_problem};
+use crate::presence_wait;
+use crate::problem::Problem;
+use crate::rate_limit::Counted;
+use crate::refusal::{Form, Refusal};
+use crate::request_log::short_login_id;
+use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
+
+#[derive(Serialize)]
+struct ChallengeResponse {
+    challenge: String,
+    expires_in: i64,
+}
+
+/// Gives a challenge to a client that may use the card grant.
+pub(crate) async fn post_card_grant_challenge(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let refused = |refusal: Refusal| refusal.into_response();
+    if uri.query().is_some() {
+        let code = Problem::RequestMalformed.code();
+        return Err(refused(refuse(ErrorCode::InvalidRequest, code)));
+    }
+    let pairs = parse_form(&headers, body)
+        .map_err(refuse_problem)
+        .map_err(refused)?;
+    let parameters = TokenParameters::from_pairs(pairs)
+        .map_err(|error| refused(refuse(ErrorCode::InvalidRequest, error.code())))?;
+    // A public client's challenge makes a row whoever asks for it: it is counted before that.
+    let Some(_counted) = state.charge(Counted::GrantChallenge, peer, &headers) else {
+        return Err(too_many(Problem::TooManyRequests.code()));
+    };
+    let issued = match read_credentials(&headers, &parameters) {
+        Ok(credentials) => {
+            let provider = state.provider();
+            provider
+                .issue_grant_challenge(&credentials, &parameters)
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    let issued = issued.map_err(|error| match error {
+        Error::CardGrantChallengeLimitReached => too_many(error.code()),
+        error => refused(refuse(error.oauth_error(), error.code())),
+    })?;
+    let body = ChallengeResponse {
+        challenge: issued.challenge,
+        expires_in: issued.expires_in,
+    };
+    Ok(Json(body).into_response())
+}
+
+/// Whether a token request is one of these.
+pub(super) fn is_card_grant(parameters: &TokenParameters) -> bool {
+    parameters.grant_type.as_deref() == Some(GrantType::CardGrant.as_str())
+}
+
+/// Has the card judged, waits for the presence key, and gives the tokens. It runs to the end also
+/// when the client does not wait: a challenge that is spent goes on record.
+pub(super) async fn redeem(
+    state: &AppState,
+    credentials: ClientCredentials,
+    parameters: TokenParameters,
+    proof: Option<String>,
+    token_url: String,
+) -> Option<Result<TokenResponse, TokenError>> {
+    let state = state.clone();
+    to_the_end(async move {
+        let provider = state.provider();
+        let dpop = DpopRequest {
+            proof: proof.as_deref(),
+            method: "POST",
+            url: &token_url,
+        };
+        let request = TokenRequest {
+            credentials: &credentials,
+            parameters: &parameters,
+            dpop,
+        };
+        let pending = provider
+            .accept_card_grant(request, state.revocation())
+            .await?;
+        let session = short_login_id(&pending.session().session_id).to_owned();
+        tracing::info!(session, "the card is accepted");
+        presence_wait::settled(&state, pending.session()).await?;
+        provider.complete_card_grant(pending).await
+    })
+    .await
+}
+
+/// 429, with the time after which there is room again.
+fn too_many(code: &'static str) -> Response {
+    let form = Form::OAuth {
+        error: ErrorCode::TemporarilyUnavailable,
+        status: StatusCode::TOO_MANY_REQUESTS,
+    };
+    let mut response = Refusal { form, code }.into_response();
+    let seconds = HeaderValue::from_static("60");
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
+}
