@@ -109,8 +109,8 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<Option<LogoutDelivery>, Error> {
         let client = self.clients.find(&stored.client_id);
-        let Some((client, uri)) =
-            client.and_then(|client| Some((client.clone(), client.backchannel_logout_uri.clone()?)))
+        let Some((client, uri)) = client
+            .and_then(|client| Some((client.clone(), client.backchannel_logout_uri.clone()?)))
         else {
             self.give_up(transaction, &stored, &Error::ClientUnknown, now)
                 .await?;
@@ -216,7 +216,9 @@ fn event_of(kind: EventKind, stored: &Stored, now: OffsetDateTime) -> Event {
 /// Doubles with each failure up to a limit; the second half of it is random, so that what failed
 /// together is not tried together.
 fn wait_after(attempts: i64) -> Result<Duration, Error> {
-    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
+    let doublings = u32::try_from(attempts.saturating_sub(1))
+        .unwrap_or(0)
+        .min(16);
     let longest = (WAIT_FIRST * 2_i32.saturating_pow(doublings)).min(WAIT_MAX);
     let half = longest / 2;
     Ok(half + half * crate::secret::random_share()?)

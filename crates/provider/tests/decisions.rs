@@ -6,8 +6,12 @@
 mod decisions {
     mod authentication;
     mod authorization;
+    mod card_recheck;
     mod completion;
     mod logout;
+    mod logout_queue;
+    mod mass_loss;
+    mod pairwise;
     mod presence;
     mod sandbox;
     mod session_limits;

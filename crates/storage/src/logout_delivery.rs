@@ -35,10 +35,7 @@ pub struct LogoutDelivery {
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`].
-pub async fn insert(
-    transaction: &mut Transaction,
-    delivery: &LogoutDelivery,
-) -> Result<(), Error> {
+pub async fn insert(transaction: &mut Transaction, delivery: &LogoutDelivery) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO logout_delivery
              (id, client_id, session_id, sub, sid, client_sub, attempts, created_at, due_at,

@@ -43,12 +43,11 @@ pub async fn find_by_person(
     sub: &str,
     sector: &str,
 ) -> Result<Option<String>, Error> {
-    let row =
-        sqlx::query("SELECT pairwise FROM pairwise_subject WHERE sub = $1 AND sector = $2")
-            .bind(sub)
-            .bind(sector)
-            .fetch_optional(transaction.connection())
-            .await?;
+    let row = sqlx::query("SELECT pairwise FROM pairwise_subject WHERE sub = $1 AND sector = $2")
+        .bind(sub)
+        .bind(sector)
+        .fetch_optional(transaction.connection())
+        .await?;
     Ok(row.map(|row| row.try_get("pairwise")).transpose()?)
 }
 
@@ -61,11 +60,10 @@ pub async fn find_person(
     pairwise: &str,
     sector: &str,
 ) -> Result<Option<String>, Error> {
-    let row =
-        sqlx::query("SELECT sub FROM pairwise_subject WHERE pairwise = $1 AND sector = $2")
-            .bind(pairwise)
-            .bind(sector)
-            .fetch_optional(transaction.connection())
-            .await?;
+    let row = sqlx::query("SELECT sub FROM pairwise_subject WHERE pairwise = $1 AND sector = $2")
+        .bind(pairwise)
+        .bind(sector)
+        .fetch_optional(transaction.connection())
+        .await?;
     Ok(row.map(|row| row.try_get("sub")).transpose()?)
 }

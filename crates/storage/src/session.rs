@@ -276,7 +276,10 @@ pub async fn find_end_reason(
         .bind(id)
         .fetch_optional(transaction.connection())
         .await?;
-    Ok(row.map(|row| row.try_get("end_reason")).transpose()?.flatten())
+    Ok(row
+        .map(|row| row.try_get("end_reason"))
+        .transpose()?
+        .flatten())
 }
 
 /// Turns a pending session active. False when it is not pending any more.

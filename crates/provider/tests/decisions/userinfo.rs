@@ -112,11 +112,7 @@ async fn a_token_of_another_issuer_with_our_key_is_refused() {
     let mut settings = Settings::baseline();
     settings.config.issuer = cardea_provider::Issuer::parse("https://new.example.fr").unwrap();
     let renamed = world.restarted_with(settings);
-    let error = renamed
-        .provider
-        .userinfo(&tokens.access_token)
-        .await
-        .unwrap_err();
+    let error = renamed.userinfo(&tokens.access_token).await.unwrap_err();
     assert_eq!(error.code(), "provider.access_token_invalid");
 }
 

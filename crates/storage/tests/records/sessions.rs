@@ -233,8 +233,16 @@ async fn silent_sessions_are_listed_longest_first_and_counted() {
             assert_eq!(session::count_active(transaction).await.unwrap(), 3);
             let reason = "presence_lost";
             let at = after_seconds(40);
-            assert!(session::end(transaction, "later", reason, at).await.unwrap());
-            assert!(session::end(transaction, "sooner", "idle", at).await.unwrap());
+            assert!(
+                session::end(transaction, "later", reason, at)
+                    .await
+                    .unwrap()
+            );
+            assert!(
+                session::end(transaction, "sooner", "idle", at)
+                    .await
+                    .unwrap()
+            );
             for (since, count) in [(40, 1), (41, 0)] {
                 let since = after_seconds(since);
                 let ended = session::count_ended_since(transaction, reason, since).await;
