@@ -143,6 +143,8 @@ pub enum Error {
     ClientAuthenticationFailed,
     #[error("the client authenticated by another method than it registered")]
     ClientAuthenticationMethodMismatch,
+    #[error("too many attempts to authenticate as the client failed")]
+    ClientAuthenticationThrottled,
     #[error("the client authenticated in two ways at once")]
     ClientAuthenticationRepeated,
     #[error("the client's assertion is not acceptable: {reason}")]
@@ -219,6 +221,8 @@ pub enum Error {
     RefreshTokenPresenceLost,
     #[error("the token is missing")]
     TokenMissing,
+    #[error("the work on a request ended in a fault of this program")]
+    WorkAbandoned,
 
     #[error("the assertion or the attestation of a card grant is missing")]
     CardGrantAssertionMissing,
@@ -365,6 +369,8 @@ names! {
         Self::ClientAuthenticationFailed => "provider.client_authentication_failed", InvalidClient;
         Self::ClientAuthenticationMethodMismatch =>
             "provider.client_authentication_method_mismatch", InvalidClient;
+        Self::ClientAuthenticationThrottled =>
+            "provider.client_authentication_throttled", InvalidClient;
         Self::ClientAuthenticationRepeated =>
             "provider.client_authentication_repeated", InvalidRequest;
         Self::ClientAssertionInvalid { .. } => "provider.client_assertion_invalid", InvalidClient;
@@ -404,6 +410,7 @@ names! {
         Self::RefreshTokenSessionEnded => "provider.refresh_token_session_ended", InvalidGrant;
         Self::RefreshTokenPresenceLost => "provider.refresh_token_presence_lost", InvalidGrant;
         Self::TokenMissing => "provider.token_missing", InvalidRequest;
+        Self::WorkAbandoned => "provider.work_abandoned", ServerError;
         Self::CardGrantAssertionMissing =>
             "provider.card_grant_assertion_missing", InvalidRequest;
         Self::CardGrantKeyMismatch => "provider.card_grant_key_mismatch", InvalidGrant;

@@ -1,6 +1,8 @@
 //! The sweep: what nobody ended by hand ends by the clock.
 
-use cardea_storage::retention::{delete_ended_before, delete_incomplete_requests_before};
+use cardea_storage::retention::{
+    delete_ended_before, delete_incomplete_requests_before, delete_spent_proofs_before,
+};
 use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue, list_silent};
 use time::{Duration, OffsetDateTime};
 
@@ -71,6 +73,7 @@ impl Provider {
         let mut transaction = self.store.begin().await?;
         let mut rows = delete_incomplete_requests_before(&mut transaction, before).await?;
         rows += delete_ended_before(&mut transaction, now - retention).await?;
+        rows += delete_spent_proofs_before(&mut transaction, now).await?;
         transaction.commit().await?;
         Ok(rows)
     }

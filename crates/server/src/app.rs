@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::backchannel_logout::{self, LogoutSender};
 use crate::client_reload::load_clients;
+use crate::client_throttle::ClientThrottle;
 use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl};
 use crate::error::Error;
@@ -53,6 +54,7 @@ impl App {
         )
         .map_err(|source| Error::ProviderRefused { source })?;
         load_clients(&provider, &config.client).await?;
+        let token_keys = provider.jwks();
         let state = AppState::new(Inner {
             provider,
             https: config.issuer.is_https(),
@@ -70,10 +72,11 @@ impl App {
             challenge_list: keys.challenge_list,
             metadata: ProviderMetadata {
                 require_pushed_authorization_requests: config.require_pushed_authorization_requests,
-                ..metadata_of(config.issuer.as_str(), weakest_acr)
+                ..metadata_of(config.issuer.as_str(), &token_keys, weakest_acr)
             },
             login_page_policy: login_page_policy(config.agent_url.as_str()),
             rate_limiter: RateLimiter::new(config.limits),
+            client_throttle: ClientThrottle::default(),
             client_address: config.limits.client_address.unwrap_or_default(),
             stopping: watch::Sender::new(false),
         });

@@ -1,14 +1,16 @@
 //! Refusals in the form that their caller reads: the one place where they become bytes.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::ErrorBody;
+use cardea_oauth2_types::{ErrorBody, ErrorCode};
+use cardea_provider::TokenScheme;
 use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::error_list;
+use crate::handler::proof::DPOP_NONCE;
 use crate::language::Language;
 use crate::page::{self, ErrorPage};
 use crate::problem::Problem;
@@ -18,6 +20,17 @@ use crate::state::AppState;
 
 /// After how long somebody who asked too often may ask again.
 const RETRY_AFTER_SECONDS: &str = "60";
+
+/// What DPoP proofs may be signed with (RFC 9449 section 5.1): every algorithm that `jose` verifies.
+const DPOP_ALGORITHMS: &str = "ES256 ES384 PS256 EdDSA RS256";
+
+/// What stands beside a refusal and stays.
+const KEPT_HEADERS: [HeaderName; 4] = [
+    header::SET_COOKIE,
+    header::ALLOW,
+    header::RETRY_AFTER,
+    DPOP_NONCE,
+];
 
 /// RFC 9457 section 3.1, with our code and reference as members.
 #[derive(Serialize)]
@@ -47,9 +60,8 @@ pub(crate) async fn render_refusals(
         return response;
     };
     let mut rendered = render(&state, language, &id, &refusal);
-    // A handler may have set cookies or `Allow` beside the refusal.
     for (name, value) in response.headers() {
-        if name == header::SET_COOKIE || name == header::ALLOW || name == header::RETRY_AFTER {
+        if KEPT_HEADERS.contains(name) {
             rendered.headers_mut().append(name, value.clone());
         }
     }
@@ -101,25 +113,44 @@ fn render(state: &AppState, language: Language, id: &RequestId, refusal: &Refusa
             }
             response
         }
-        Form::Bearer { error, status } => {
-            let challenge = match error {
-                // RFC 6750 section 3.1: no error code when no token was presented.
-                None => "Bearer realm=\"cardea\"".to_owned(),
-                Some(error) => format!(
-                    "Bearer realm=\"cardea\", error=\"{error}\", error_description=\"{}\", \
-                     error_uri=\"{}\"",
-                    description(refusal.code),
-                    error_uri(state, refusal.code)
-                ),
-            };
+        Form::AccessToken {
+            scheme,
+            error,
+            status,
+        } => {
             let mut response = status.into_response();
-            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
-                response
-                    .headers_mut()
-                    .insert(header::WWW_AUTHENTICATE, challenge);
+            for challenge in token_challenges(state, *scheme, *error, refusal.code) {
+                if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                    response
+                        .headers_mut()
+                        .append(header::WWW_AUTHENTICATE, challenge);
+                }
             }
             response
         }
+    }
+}
+
+/// RFC 6750 section 3 and RFC 9449 section 7.1: with which scheme to come back, and why. Without a
+/// token there is no error to name, and both schemes are offered.
+fn token_challenges(
+    state: &AppState,
+    scheme: TokenScheme,
+    error: Option<ErrorCode>,
+    code: &str,
+) -> Vec<String> {
+    let challenge = |scheme| match scheme {
+        TokenScheme::Bearer => "Bearer realm=\"cardea\"".to_owned(),
+        TokenScheme::Dpop => format!("DPoP realm=\"cardea\", algs=\"{DPOP_ALGORITHMS}\""),
+    };
+    match error {
+        None => vec![challenge(TokenScheme::Bearer), challenge(TokenScheme::Dpop)],
+        Some(error) => vec![format!(
+            "{}, error=\"{error}\", error_description=\"{}\", error_uri=\"{}\"",
+            challenge(scheme),
+            description(code),
+            error_uri(state, code)
+        )],
     }
 }
 

@@ -2,12 +2,15 @@
 
 mod authorization_response;
 pub(crate) mod authorize;
+pub(crate) mod card_grant;
 pub(crate) mod challenge_keys;
+mod client_form;
 pub(crate) mod consent;
 pub(crate) mod discovery;
 pub(crate) mod end_session;
 pub(crate) mod error_page;
 pub(crate) mod health;
+pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod login_answer;
 pub(crate) mod login_assertion;
@@ -15,6 +18,8 @@ pub(crate) mod login_challenge;
 pub(crate) mod login_page;
 pub(crate) mod par;
 pub(crate) mod presence;
+pub(crate) mod proof;
+pub(crate) mod revoke;
 pub(crate) mod static_file;
 pub(crate) mod token;
 pub(crate) mod userinfo;

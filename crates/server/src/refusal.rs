@@ -6,6 +6,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::ErrorCode;
+use cardea_provider::TokenScheme;
 
 use crate::problem::Problem;
 
@@ -29,8 +30,10 @@ pub(crate) enum Form {
         error: ErrorCode,
         status: StatusCode,
     },
-    /// RFC 6750 section 3, for callers with an access token.
-    Bearer {
+    /// RFC 6750 section 3 and RFC 9449 section 7.1, for callers with an access token.
+    AccessToken {
+        /// The scheme that the caller used, or should have.
+        scheme: TokenScheme,
         error: Option<ErrorCode>,
         status: StatusCode,
     },
@@ -60,7 +63,7 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match &self.form {
             Form::Json(problem) | Form::Page(problem) => problem.status(),
-            Form::OAuth { status, .. } | Form::Bearer { status, .. } => *status,
+            Form::OAuth { status, .. } | Form::AccessToken { status, .. } => *status,
         }
     }
 }

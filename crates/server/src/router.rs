@@ -9,7 +9,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::error_response::render_refusals;
-use crate::handler::{authorize, challenge_keys, consent, discovery, end_session, error_page, health, jwks, login_answer, login_assertion, login_challenge, login_page, par, presence, static_file, token, userinfo};
+use crate::handler::{
+    authorize, card_grant, challenge_keys, consent, discovery, end_session, error_page, health, introspect,
+    jwks, login_answer, login_assertion, login_challenge, login_page, par, presence, revoke,
+    static_file, token, userinfo,
+};
+use crate::handler::proof::add_dpop_nonce;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request_log::log_request;
@@ -23,9 +28,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The routes, with what every request and answer passes through.
 pub(crate) fn router(state: AppState) -> Router {
+    let nonces = from_fn_with_state(state.clone(), add_dpop_nonce);
     Router::new()
         .route(
             "/.well-known/openid-configuration",
+            get(discovery::get_discovery),
+        )
+        .route(
+            // RFC 8414 section 3: the same document for clients that know OAuth alone.
+            "/.well-known/oauth-authorization-server",
             get(discovery::get_discovery),
         )
         .route(
@@ -58,11 +69,19 @@ pub(crate) fn router(state: AppState) -> Router {
             "/consent/{id}",
             get(consent::get_consent).post(consent::post_consent),
         )
-        .route("/par", post(par::post_par))
-        .route("/token", post(token::post_token))
+        .route("/par", post(par::post_par).layer(nonces.clone()))
+        .route(
+            "/card-grant/challenge",
+            post(card_grant::post_card_grant_challenge),
+        )
+        .route("/token", post(token::post_token).layer(nonces.clone()))
+        .route("/introspect", post(introspect::post_introspection))
+        .route("/revoke", post(revoke::post_revocation))
         .route(
             "/userinfo",
-            get(userinfo::read_userinfo).post(userinfo::read_userinfo),
+            get(userinfo::read_userinfo)
+                .post(userinfo::read_userinfo)
+                .layer(nonces),
         )
         .route(
             "/logout",

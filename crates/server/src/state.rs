@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::backchannel_logout::LogoutSender;
 use crate::client_address::client_address;
+use crate::client_throttle::ClientThrottle;
 use crate::config::{ClientAddress, PresenceConfig};
 use crate::cookie::Cookies;
 use crate::presence::{Places, PresenceRegistry};
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) metadata: ProviderMetadata,
     pub(crate) login_page_policy: String,
     pub(crate) rate_limiter: RateLimiter,
+    pub(crate) client_throttle: ClientThrottle,
     pub(crate) client_address: ClientAddress,
     /// True once the server is to stop: presence connections then close.
     pub(crate) stopping: watch::Sender<bool>,
@@ -94,6 +96,10 @@ impl AppState {
     /// The address that a request is counted by.
     pub(crate) fn address_of(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         client_address(self.0.client_address, peer, headers)
+    }
+
+    pub(crate) fn client_throttle(&self) -> &ClientThrottle {
+        &self.0.client_throttle
     }
 
     /// Counts an event of the request's address, before anything is written for it; none when

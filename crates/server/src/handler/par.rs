@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{AuthorizationParameters, ErrorCode, TokenParameters};
-use cardea_provider::{DpopRequest, Error, PushedAuthorization, TokenError};
+use cardea_provider::{Error, PushedAuthorization, TokenError};
 use serde::Serialize;
 
 use crate::form::{Body, parse_form};
-use crate::handler::token::{read_credentials, refuse, refuse_form};
+use crate::handler::client_form::{read_credentials, refuse, refuse_problem};
+use crate::handler::proof::{endpoint_url, read_dpop, with_bounded_guesses};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
@@ -36,7 +37,7 @@ pub(crate) async fn post_par(
         let code = Problem::RequestMalformed.code();
         return Err(refuse(ErrorCode::InvalidRequest, code));
     }
-    let pairs = parse_form(&headers, body).map_err(refuse_form)?;
+    let pairs = parse_form(&headers, body).map_err(refuse_problem)?;
     let malformed =
         |error: cardea_oauth2_types::Error| refuse(ErrorCode::InvalidRequest, error.code());
     let parameters = AuthorizationParameters::from_pairs(pairs.clone()).map_err(malformed)?;
@@ -46,7 +47,7 @@ pub(crate) async fn post_par(
     let Some(charge) = state.charge(Counted::PushedRequest, peer, &headers) else {
         return Err(too_many(Problem::TooManyRequests.code()));
     };
-    let pushed = push(&state, &headers, &credentials, parameters)
+    let pushed = push(&state, peer, &headers, &credentials, parameters)
         .await
         .map_err(|error| match error.source {
             Error::PushedRequestLimitReached => too_many(error.code()),
@@ -64,38 +65,21 @@ pub(crate) async fn post_par(
 
 async fn push(
     state: &AppState,
+    peer: SocketAddr,
     headers: &HeaderMap,
     credentials: &TokenParameters,
     parameters: AuthorizationParameters,
 ) -> Result<PushedAuthorization, TokenError> {
     let provider = state.provider();
-    let url = format!("{}/par", state.issuer());
-    let read = read_credentials(headers, credentials).and_then(|credentials| {
-        let dpop = DpopRequest {
-            proof: read_proof(headers)?,
-            method: "POST",
-            url: &url,
-        };
-        Ok((credentials, dpop))
-    });
-    match read {
-        Ok((credentials, dpop)) => {
-            provider
-                .push_authorization_request(&credentials, parameters, dpop)
-                .await
-        }
-        Err(error) => Err(provider.refuse_pushed_request(error).await),
-    }
-}
-
-/// The one `DPoP` header (RFC 9449 section 4.3, check 1).
-fn read_proof(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let mut values = headers.get_all("dpop").iter();
-    let value = values.next().map(HeaderValue::to_str);
-    if values.next().is_some() {
-        return Err(Error::DpopProofRepeated);
-    }
-    value.transpose().map_err(|_| Error::DpopProofRepeated)
+    let url = endpoint_url(state, "/par");
+    let read = read_credentials(headers, credentials)
+        .and_then(|it| Ok((it, read_dpop(headers, "POST", &url)?)));
+    let (credentials, dpop) = match read {
+        Ok(read) => read,
+        Err(error) => return Err(provider.refuse_pushed_request(error).await),
+    };
+    let pushing = provider.push_authorization_request(&credentials, parameters, dpop);
+    with_bounded_guesses(state, &credentials, peer, headers, pushing).await
 }
 
 /// RFC 9126 section 2.3; the answer says when to come back.

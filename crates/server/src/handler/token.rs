@@ -4,15 +4,20 @@ use std::net::SocketAddr;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::{ErrorCode, TokenParameters};
-use cardea_provider::{ClientCredentials, DpopRequest, Error, TokenRequest};
+use cardea_oauth2_types::{TokenParameters, TokenResponse};
+use cardea_provider::{ClientCredentials, DpopRequest, TokenError, TokenRequest};
 
-use crate::form::{Body, parse_form};
+use crate::form::Body;
+use crate::handler::card_grant;
+use crate::handler::client_form::{
+    read_client_form, read_credentials, refuse_parameters, refuse_problem, refuse_token_error,
+};
+use crate::handler::proof::{endpoint_url, read_dpop, with_bounded_guesses};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
-use crate::refusal::{Form, Refusal};
+use crate::refusal::Refusal;
 use crate::state::AppState;
 
 /// Turns a grant into tokens.
@@ -23,41 +28,24 @@ pub(crate) async fn post_token(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    // RFC 6749 section 2.3.1: credentials must not stand in the address; nor does anything else.
-    if uri.query().is_some() {
-        return Err(refuse(
-            ErrorCode::InvalidRequest,
-            "server.request_malformed",
-        ));
-    }
-    let pairs = parse_form(&headers, body).map_err(refuse_form)?;
-    let parameters = TokenParameters::from_pairs(pairs)
-        .map_err(|error| refuse(ErrorCode::InvalidRequest, error.code()))?;
+    let pairs = read_client_form(&uri, &headers, body)?;
+    let parameters =
+        TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
     // A refusal may go on record: it is counted before anything is written.
     let Some(charge) = state.charge(Counted::TokenRefusal, peer, &headers) else {
-        let problem = Problem::TooManyRequests;
-        let form = Form::OAuth {
-            error: ErrorCode::InvalidRequest,
-            status: problem.status(),
-        };
-        return Err(Refusal {
-            form,
-            code: problem.code(),
-        });
+        return Err(refuse_problem(Problem::TooManyRequests));
     };
-    let provider = state.provider();
-    let outcome = match read_credentials(&headers, &parameters) {
-        Ok(credentials) => {
-            let request = TokenRequest {
-                credentials: &credentials,
-                parameters: &parameters,
-                dpop: DpopRequest::default(),
-            };
-            provider.issue_tokens(request).await
+    let url = endpoint_url(&state, "/token");
+    let read = read_credentials(&headers, &parameters)
+        .and_then(|credentials| Ok((credentials, read_dpop(&headers, "POST", &url)?)));
+    let outcome = match read {
+        Ok((credentials, dpop)) => {
+            let issuing = issue(&state, &headers, &credentials, &parameters, dpop);
+            with_bounded_guesses(&state, &credentials, peer, &headers, issuing).await
         }
-        Err(error) => Err(provider.refuse_token_request(error).await),
+        Err(error) => Err(state.provider().refuse_token_request(error).await),
     };
-    let tokens = outcome.map_err(|error| refuse(error.error, error.code()))?;
+    let tokens = outcome.map_err(|error| refuse_token_error(&error))?;
     charge.give_back();
     let mut response = Json(tokens).into_response();
     // RFC 6749 section 5.1, for caches older than Cache-Control.
@@ -67,41 +55,22 @@ pub(crate) async fn post_token(
     Ok(response)
 }
 
-pub(super) fn read_credentials(
+async fn issue(
+    state: &AppState,
     headers: &HeaderMap,
+    credentials: &ClientCredentials,
     parameters: &TokenParameters,
-) -> Result<ClientCredentials, Error> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next();
-    if values.next().is_some() {
-        return Err(Error::ClientAuthenticationRepeated);
+    dpop: DpopRequest<'_>,
+) -> Result<TokenResponse, TokenError> {
+    if card_grant::is_card_grant(parameters) {
+        // It waits for the card and goes on without this request: with credentials of its own.
+        let credentials = read_credentials(headers, parameters)?;
+        return card_grant::redeem(state, credentials, parameters.clone(), dpop).await;
     }
-    let text = value.map(HeaderValue::to_str).transpose();
-    let text = text.map_err(|_| Error::ClientAuthenticationFailed)?;
-    ClientCredentials::read(text, parameters)
-}
-
-pub(super) fn refuse_form(problem: Problem) -> Refusal {
-    let form = Form::OAuth {
-        error: ErrorCode::InvalidRequest,
-        status: problem.status(),
+    let request = TokenRequest {
+        credentials,
+        parameters,
+        dpop,
     };
-    Refusal {
-        form,
-        code: problem.code(),
-    }
-}
-
-/// RFC 6749 section 5.2: 400, but 401 for a client that did not authenticate.
-pub(super) fn refuse(error: ErrorCode, code: &'static str) -> Refusal {
-    let status = match error {
-        ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
-        ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::BAD_REQUEST,
-    };
-    Refusal {
-        form: Form::OAuth { error, status },
-        code,
-    }
+    state.provider().issue_tokens(request).await
 }

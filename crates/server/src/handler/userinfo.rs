@@ -4,51 +4,43 @@ use std::net::SocketAddr;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::ErrorCode;
-use cardea_provider::{DpopRequest, PresentedToken, TokenScheme, UserinfoAnswer};
+use cardea_provider::{Error, PresentedToken, TokenScheme, UserinfoAnswer};
 
-use crate::form::parse_query;
+use crate::form::{Body, parse_form, parse_query};
+use crate::handler::proof::{endpoint_url, read_dpop};
+use crate::handler::proof::{endpoint_url, read_dpop};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
 use crate::state::AppState;
 
-/// GET and POST alike: the token stands in the `Authorization` header, never in a query
-/// (RFC 9700 section 4.3.2) or body.
+/// GET and POST alike: the token stands in the `Authorization` header or in a form, never in a query
+/// (RFC 9700 section 4.3.2).
 pub(crate) async fn read_userinfo(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    let pairs = parse_query(&uri).unwrap_or_default();
-    if pairs.iter().any(|(name, _)| name == "access_token") {
-        return Err(refuse(
-            Some(ErrorCode::InvalidRequest),
-            "server.request_malformed",
-        ));
-    }
-    let token = bearer_token(&headers)?;
+    let (token, scheme) = token_of(&method, &uri, &headers, body)?;
     // A refusal may go on record: it is counted before anything is written.
     let Some(charge) = state.charge(Counted::UserinfoRefusal, peer, &headers) else {
-        let problem = Problem::TooManyRequests;
-        let form = Form::Bearer {
-            error: Some(ErrorCode::InvalidRequest),
-            status: problem.status(),
-        };
-        return Err(Refusal {
-            form,
-            code: problem.code(),
-        });
+        return Err(refuse_problem(scheme, Problem::TooManyRequests));
     };
-    let request = PresentedToken {
-        token,
-        scheme: TokenScheme::Bearer,
-        dpop: DpopRequest::default(),
+    let url = endpoint_url(&state, "/userinfo");
+    let dpop = read_dpop(&headers, method.as_str(), &url);
+    let dpop = dpop.map_err(|error| refuse_error(scheme, &error))?;
+    let presented = PresentedToken {
+        token: &token,
+        scheme,
+        dpop,
     };
-    match state.provider().userinfo(request).await {
+    match state.provider().userinfo(presented).await {
         Ok(answer) => {
             charge.give_back();
             Ok(match answer {
@@ -58,38 +50,130 @@ pub(crate) async fn read_userinfo(
                 }
             })
         }
-        Err(error) => Err(refuse(Some(error.oauth_error()), error.code())),
+        Err(error) => Err(refuse_error(scheme, &error)),
     }
 }
 
-/// RFC 6750 section 2.1.
-fn bearer_token(headers: &HeaderMap) -> Result<&str, Refusal> {
+/// The access token of a request, and how it was presented; in one way only (RFC 6750 section 2).
+fn token_of(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(String, TokenScheme), Refusal> {
+    let in_query = parse_query(uri).unwrap_or_default();
+    if in_query.iter().any(|(name, _)| name == "access_token") {
+        return Err(malformed());
+    }
+    let in_header = token_of_header(headers)?;
+    let in_form = token_of_form(method, headers, body)?;
+    match (in_header, in_form) {
+        (Some(token), None) => Ok(token),
+        (None, Some(token)) => Ok((token, TokenScheme::Bearer)),
+        (Some(_), Some(_)) => Err(malformed()),
+        (None, None) => Err(refuse(
+            TokenScheme::Bearer,
+            None,
+            "provider.access_token_invalid",
+        )),
+    }
+}
+
+/// RFC 6750 section 2.1, RFC 9449 section 7.1.
+fn token_of_header(headers: &HeaderMap) -> Result<Option<(String, TokenScheme)>, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        return Err(refuse(None, "provider.access_token_invalid"));
+        return Ok(None);
     };
-    let malformed = || refuse(Some(ErrorCode::InvalidRequest), "server.request_malformed");
     if values.next().is_some() {
         return Err(malformed());
     }
     let text = value.to_str().map_err(|_| malformed())?;
-    match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token),
-        _ => Err(refuse(None, "provider.access_token_invalid")),
+    let found = text.split_once(' ').and_then(|(scheme, token)| {
+        let scheme = if scheme.eq_ignore_ascii_case("Bearer") {
+            TokenScheme::Bearer
+        } else if scheme.eq_ignore_ascii_case("DPoP") {
+            TokenScheme::Dpop
+        } else {
+            return None;
+        };
+        Some((token.to_owned(), scheme))
+    });
+    // Another scheme is no way to present a token, and so none was presented.
+    let missing = || refuse(TokenScheme::Bearer, None, "provider.access_token_invalid");
+    found.map(Some).ok_or_else(missing)
+}
+
+/// RFC 6750 section 2.2: a form, and nothing but a form, may carry the token.
+fn token_of_form(
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Option<String>, Refusal> {
+    let is_empty = body.as_ref().is_ok_and(|bytes| bytes.is_empty());
+    if *method != Method::POST || is_empty {
+        return Ok(None);
+    }
+    let pairs = parse_form(headers, body)
+        .map_err(|problem| refuse_problem(TokenScheme::Bearer, problem))?;
+    let mut values = pairs
+        .into_iter()
+        .filter(|(name, _)| name == "access_token")
+        .map(|(_, value)| value);
+    let token = values.next();
+    if values.next().is_some() {
+        return Err(malformed());
+    }
+    Ok(token)
+}
+
+fn malformed() -> Refusal {
+    refuse(
+        TokenScheme::Bearer,
+        Some(ErrorCode::InvalidRequest),
+        "server.request_malformed",
+    )
+}
+
+fn refuse_problem(scheme: TokenScheme, problem: Problem) -> Refusal {
+    Refusal {
+        form: Form::AccessToken {
+            scheme,
+            error: Some(ErrorCode::InvalidRequest),
+            status: problem.status(),
+        },
+        code: problem.code(),
     }
 }
 
-/// RFC 6750 section 3.1.
-fn refuse(error: Option<ErrorCode>, code: &'static str) -> Refusal {
+/// A token of the other scheme is told which one it needs.
+fn refuse_error(presented: TokenScheme, error: &Error) -> Refusal {
+    let scheme = match (error, presented) {
+        (Error::AccessTokenSchemeMismatch, TokenScheme::Bearer) => TokenScheme::Dpop,
+        (Error::AccessTokenSchemeMismatch, TokenScheme::Dpop) => TokenScheme::Bearer,
+        (_, presented) => presented,
+    };
+    refuse(scheme, Some(error.oauth_error()), error.code())
+}
+
+/// RFC 6750 section 3.1, RFC 9449 section 7.1.
+fn refuse(scheme: TokenScheme, error: Option<ErrorCode>, code: &'static str) -> Refusal {
     let status = match error {
-        None | Some(ErrorCode::InvalidToken) => StatusCode::UNAUTHORIZED,
+        None
+        | Some(ErrorCode::InvalidToken | ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce) => {
+            StatusCode::UNAUTHORIZED
+        }
         Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
         Some(ErrorCode::ServerError) => StatusCode::INTERNAL_SERVER_ERROR,
         Some(ErrorCode::TemporarilyUnavailable) => StatusCode::SERVICE_UNAVAILABLE,
         Some(_) => StatusCode::BAD_REQUEST,
     };
     Refusal {
-        form: Form::Bearer { error, status },
+        form: Form::AccessToken {
+            scheme,
+            error,
+            status,
+        },
         code,
     }
 }
