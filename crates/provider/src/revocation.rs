@@ -11,19 +11,21 @@ use crate::{Client, Error, Provider, TokenError};
 impl Provider {
     /// Takes back a client's own access token, or the whole family of its refresh token. A token
     /// that is unknown, spent or another client's changes nothing, and the caller learns nothing:
-    /// the answer is the same (section 2.2, attack G13).
+    /// the answer is the same (section 2.2, attack G13). Returns whether the token was made here,
+    /// for the caller of this method alone: whose tokens never were is guessing.
     ///
     /// # Errors
     /// [`TokenError`] when the caller does not prove itself, or names no token.
-    pub async fn revoke_token(&self, lookup: TokenLookup<'_>) -> Result<(), TokenError> {
+    pub async fn revoke_token(&self, lookup: TokenLookup<'_>) -> Result<bool, TokenError> {
         let now = self.now();
         let client = self.authenticate_caller(lookup.credentials, now).await?;
         let token = lookup.token.ok_or(Error::TokenMissing)?;
         match self.read_access_token(token) {
             Ok(claims) if claims.client_id == client.client_id => {
-                Ok(self.revoke_access_token(&client, &claims.jti, now).await?)
+                self.revoke_access_token(&client, &claims.jti, now).await?;
+                Ok(true)
             }
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(_) => Ok(self.revoke_refresh_token(&client, token, now).await?),
         }
     }
@@ -53,13 +55,15 @@ impl Provider {
         client: &Client,
         token: &str,
         now: OffsetDateTime,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut transaction = self.store.begin().await?;
         let found = refresh_token::find(&mut transaction, &SecretDigest::of(token)).await?;
-        let own = found.filter(|found| found.family.client_id == client.client_id);
-        let Some(own) = own else {
-            return Ok(());
+        let Some(own) = found else {
+            return Ok(false);
         };
+        if own.family.client_id != client.client_id {
+            return Ok(true);
+        }
         let revoked = revoke::of_family(&mut transaction, &own.family.id, now).await?;
         if revoked.families > 0 {
             let kind = EventKind::TokenRevoked {
@@ -71,6 +75,7 @@ impl Provider {
             let event = of_session_of(&mut transaction, event, &own.family.sid).await?;
             self.record(&mut transaction, event).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        Ok(true)
     }
 }

@@ -80,16 +80,17 @@ pub(super) async fn redeem(
     state: &AppState,
     credentials: ClientCredentials,
     parameters: TokenParameters,
-    proof: Option<String>,
-    token_url: String,
-) -> Option<Result<TokenResponse, TokenError>> {
+    dpop: DpopRequest<'_>,
+) -> Result<TokenResponse, TokenError> {
     let state = state.clone();
-    to_the_end(async move {
+    let proof = dpop.proof.map(str::to_owned);
+    let url = dpop.url.to_owned();
+    let outcome = to_the_end(async move {
         let provider = state.provider();
         let dpop = DpopRequest {
             proof: proof.as_deref(),
             method: "POST",
-            url: &token_url,
+            url: &url,
         };
         let request = TokenRequest {
             credentials: &credentials,
@@ -104,7 +105,8 @@ pub(super) async fn redeem(
         presence_wait::settled(&state, pending.session()).await?;
         provider.complete_card_grant(pending).await
     })
-    .await
+    .await;
+    outcome.unwrap_or_else(|| Err(Error::WorkAbandoned.into()))
 }
 
 /// 429, with the time after which there is room again.

@@ -12,7 +12,6 @@ use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_problem, refuse_token_error,
 };
 use crate::handler::proof::with_bounded_guesses;
-use crate::handler::proof::with_bounded_guesses;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;

@@ -11,7 +11,6 @@ use cardea_provider::{Error, PresentedToken, TokenScheme, UserinfoAnswer};
 
 use crate::form::{Body, parse_form, parse_query};
 use crate::handler::proof::{endpoint_url, read_dpop};
-use crate::handler::proof::{endpoint_url, read_dpop};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
