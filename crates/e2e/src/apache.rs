@@ -56,7 +56,7 @@ impl Apache {
             .env("CLIENT_SECRET", secret)
             .env("COOKIE_KEY", format!("{secret} {port}"));
         if let Some(ca_file) = system.ca_file() {
-            command.env("SSL_CERT_FILE", ca_file);
+            command.arg("-DPRIVATE_CA").env("CA_FILE", ca_file);
         }
         let client = ForeignClient::serve(system, command, "apache", port);
         let error_log = || fs::read_to_string(folder.join("error.log")).unwrap_or_default();

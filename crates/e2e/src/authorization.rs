@@ -69,6 +69,12 @@ impl AuthorizationRequest {
         Ok(Url::parse_with_params(&endpoint, &self.parameters)?)
     }
 
+    /// The PKCE verifier.
+    #[must_use]
+    pub fn verifier(&self) -> &str {
+        &self.verifier
+    }
+
     /// Redeems a code with this request's verifier.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cardea_xtask::{install, process, workspace};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -41,6 +42,18 @@ impl Browser {
     /// # Errors
     /// When one of them is not installed (the message says how to install it) or does not start.
     pub async fn open() -> Result<Self> {
+        Self::open_with(json!({})).await
+    }
+
+    /// The same, with every request written down for [`Browser::requested_origins`].
+    ///
+    /// # Errors
+    /// As for [`Browser::open`].
+    pub async fn open_recording() -> Result<Self> {
+        Self::open_with(json!({ "performance": "ALL" })).await
+    }
+
+    async fn open_with(logs: Value) -> Result<Self> {
         let driver = process::find_program("chromedriver");
         let driver = driver.with_context(|| install::hint("chromedriver"))?;
         let chromium = ["chromium", "chromium-browser", "google-chrome"]
@@ -54,6 +67,7 @@ impl Browser {
             "browserName": "chrome",
             // For the tests on TLS: their CA is the demo's own.
             "acceptInsecureCerts": true,
+            "goog:loggingPrefs": logs,
             "goog:chromeOptions": { "binary": chromium, "args": arguments },
         });
         let Value::Object(capabilities) = capabilities else {
@@ -179,6 +193,37 @@ impl Browser {
     /// When the script fails.
     pub async fn run(&self, script: &str) -> Result<Value> {
         Ok(self.client.execute(script, Vec::new()).await?)
+    }
+
+    /// Runs a script that answers through the last of its arguments, and gives that answer.
+    ///
+    /// # Errors
+    /// When the script fails or does not answer.
+    pub async fn run_async(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute_async(script, Vec::new()).await?)
+    }
+
+    /// Presses a key wherever the focus is; WebDriver has characters for keys without one.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn press_key(&self, key: char) -> Result<()> {
+        let keys = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value: key })
+            .then(KeyAction::Up { value: key });
+        Ok(self.client.perform_actions(keys).await?)
+    }
+
+    /// Goes back, as with the browser's button.
+    ///
+    /// # Errors
+    /// When there is nowhere to go back to.
+    pub async fn back(&self) -> Result<()> {
+        Ok(self.client.back().await?)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Saves what the window shows to `target/screenshots/NAME.png`.

@@ -95,7 +95,8 @@ fn read_snippet(file: &str, name: &str) -> Result<String> {
 
 /// The lines between the marks of this name, without the indentation that they all have.
 fn snippet(text: &str, name: &str) -> Option<String> {
-    let is_mark = |line: &str, word: &str| line.trim_end().ends_with(&format!("snippet:{word} {name}"));
+    let is_mark =
+        |line: &str, word: &str| line.trim_end().ends_with(&format!("snippet:{word} {name}"));
     let mut lines = text.lines().skip_while(|line| !is_mark(line, "begin"));
     lines.next()?;
     let mut body: Vec<&str> = Vec::new();
@@ -107,7 +108,9 @@ fn snippet(text: &str, name: &str) -> Option<String> {
         body.push(line);
     }
     let filled = body.iter().filter(|line| !line.trim().is_empty());
-    let indentation = filled.map(|line| line.len() - line.trim_start().len()).min()?;
+    let indentation = filled
+        .map(|line| line.len() - line.trim_start().len())
+        .min()?;
     let cut = |line: &&str| line.get(indentation..).unwrap_or_default().to_owned() + "\n";
     Some(body.iter().map(cut).collect())
 }
@@ -126,7 +129,10 @@ fn a_document_that_differs_is_noticed_and_untested_code_refused() {
     let text = "Text\n<!-- snippet: a.js x -->\n```js\nold\n```\n```console\n$ ls\n```\n";
     let renewed = with_snippets(text, read).unwrap();
     assert_eq!(renewed, text.replace("old", "a.js x"));
-    assert_eq!(first_difference(text, &renewed), Some((4, ("old", "a.js x"))));
+    assert_eq!(
+        first_difference(text, &renewed),
+        Some((4, ("old", "a.js x")))
+    );
     assert!(with_snippets("```js\nlet a\n```\n", read).is_err());
     assert!(with_snippets("<!-- snippet: a.js x -->\ntext\n", read).is_err());
 }

@@ -160,10 +160,10 @@ async fn an_account_with_a_password_becomes_the_cards_and_loses_its_password() -
 }
 
 /// A key pair of the client's own, made by the program that the documentation shows.
-fn new_key() -> Result<(String, Value)> {
+fn new_key(name: &str) -> Result<(String, Value)> {
     let folder = workspace::root()
         .join("target/e2e")
-        .join(format!("keys-{}", std::process::id()));
+        .join(format!("keys-{name}-{}", std::process::id()));
     let mut command = ForeignClient::node_in(&folder, "new-key.mjs")?;
     let pair = process::capture(&mut command);
     std::fs::remove_dir_all(folder)?;
@@ -175,7 +175,7 @@ const AUDIENCE: &str = "https://records.example.test/";
 
 /// A system whose strict portal and records service have keys, and the private half of the keys.
 async fn open_strict(name: &str, scheme: Scheme, url: &str) -> Result<(Stage, String)> {
-    let (private, public) = new_key()?;
+    let (private, public) = new_key(name)?;
     let mut registered = Ok(());
     let stage = Stage::open_with(name, |options| {
         options.scheme = scheme;
