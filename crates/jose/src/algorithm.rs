@@ -39,7 +39,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm for keys of any kind, the card's own one left out.
-    const GENERAL: [Self; 5] = [
+    pub const GENERAL: [Self; 5] = [
         Self::Rs256,
         Self::Ps256,
         Self::Es256,

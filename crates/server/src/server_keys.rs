@@ -1,5 +1,6 @@
 //! The keys that the server signs with, and the list that vouches for the challenge key.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,8 @@ pub(crate) struct ServerKeys {
 }
 
 /// Token keys and the files they live in. Older keys, kept so that their tokens still verify,
-/// lie beside them as `retired-*.pem`.
+/// lie beside them as `retired-*.pem`; an RSA key was one for PS256 if its name says so, such as
+/// `retired-token-ps256-2026.pem`.
 const TOKEN_KEYS: [(&str, Algorithm); 4] = [
     ("token-rs256.pem", Algorithm::Rs256),
     ("token-es256.pem", Algorithm::Es256),
@@ -38,8 +40,9 @@ impl ServerKeys {
             token_keys.push(load_or_create(&config.dir.join(name), algorithm)?);
         }
         for file in retired_keys(&config.dir)? {
-            token_keys.push(load_key(&file)?);
+            token_keys.push(load_key_for(&file, named_algorithm(&file))?);
         }
+        check_distinct(&token_keys, &config.dir)?;
         let challenge_key = load_challenge_key(&config.challenge_key)?;
         let challenge_list = load_challenge_list(config, issuer, &challenge_key)?;
         Ok(Self {
@@ -87,6 +90,30 @@ fn retired_keys(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     files.sort();
     Ok(files)
+}
+
+/// The algorithm that the name of a file holds as a word.
+fn named_algorithm(file: &Path) -> Option<Algorithm> {
+    let name = file.file_stem()?.to_str()?.to_ascii_lowercase();
+    let mut words = name.split(|character: char| !character.is_ascii_alphanumeric());
+    words.find_map(|word| {
+        let mut known = TOKEN_KEYS.iter().map(|(_, algorithm)| *algorithm);
+        known.find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(word))
+    })
+}
+
+/// One key with two algorithms would be two keys with one id, and nobody could tell which is meant.
+fn check_distinct(keys: &[SigningKey], folder: &Path) -> Result<(), Error> {
+    let mut ids = HashSet::new();
+    if keys.iter().all(|key| ids.insert(key.kid())) {
+        return Ok(());
+    }
+    Err(Error::KeyUnusable {
+        file: folder.to_owned(),
+        source: cardea_jose::Error::KeyInvalid {
+            reason: "the folder holds one token key twice",
+        },
+    })
 }
 
 fn load_challenge_key(file: &Path) -> Result<SigningKey, Error> {
@@ -198,6 +225,41 @@ mod tests {
         let second = kids(load(folder.path(), "https://login.example.test").unwrap());
         assert_eq!(first.len(), 4);
         assert_eq!(first, second);
+    }
+
+    /// Attack G9: a key that was replaced verifies as long as its file lies there, and signs
+    /// nothing.
+    #[test]
+    fn retired_keys_are_kept_for_verifying_in_the_algorithm_of_their_name() {
+        let folder = tempfile::tempdir().unwrap();
+        create_key(&folder.path().join("challenge.pem"), Algorithm::Es256).unwrap();
+        sign(folder.path(), "challenge.pem");
+        let keys = folder.path().join("keys");
+        let all = || {
+            let loaded = load(folder.path(), "https://login.example.test")?;
+            let keys = loaded.provider_keys.token_keys;
+            let kids = keys.iter().map(|key| (key.algorithm(), key.kid().to_owned()));
+            Ok::<_, Error>(kids.collect::<Vec<_>>())
+        };
+        let before = all().unwrap();
+        for (old, retired) in [
+            ("token-ps256.pem", "retired-token-ps256-2026.pem"),
+            ("token-rs256.pem", "retired-2026.pem"),
+        ] {
+            std::fs::rename(keys.join(old), keys.join(retired)).unwrap();
+        }
+        let after = all().unwrap();
+        let position = |kid: &(Algorithm, String)| after.iter().position(|it| it == kid);
+        for kid in &before {
+            assert!(position(kid).is_some(), "{kid:?} is published yet");
+        }
+        // The first key of an algorithm signs.
+        let first = |algorithm| after.iter().find(|it| it.0 == algorithm).unwrap();
+        for algorithm in [Algorithm::Ps256, Algorithm::Rs256] {
+            assert!(!before.contains(first(algorithm)), "a new key signs");
+        }
+        std::fs::copy(keys.join("token-rs256.pem"), keys.join("retired-ps256.pem")).unwrap();
+        assert_eq!(all().unwrap_err().code(), "server.key_unusable");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use cardea_oauth2_types::{Acr, ProviderMetadata, scope};
+use cardea_jose::{Algorithm, JwkSet};
+use cardea_oauth2_types::{Acr, GrantType, ProviderMetadata, ResponseMode, scope};
 
 use crate::handler::jwks::public_headers;
 use crate::state::AppState;
@@ -16,8 +17,9 @@ pub(crate) async fn get_discovery(
     (public_headers(), Json(state.metadata().clone()))
 }
 
-/// The document for an issuer.
-pub(crate) fn metadata_of(issuer: &str, weakest_acr: Acr) -> ProviderMetadata {
+/// The document for an issuer that signs with `token_keys`.
+pub(crate) fn metadata_of(issuer: &str, token_keys: &JwkSet, weakest_acr: Acr) -> ProviderMetadata {
+    let signed = signing_algorithms(token_keys);
     let at = |path: &str| format!("{issuer}{path}");
     ProviderMetadata {
         issuer: issuer.to_owned(),
@@ -26,20 +28,29 @@ pub(crate) fn metadata_of(issuer: &str, weakest_acr: Acr) -> ProviderMetadata {
         require_pushed_authorization_requests: false,
         token_endpoint: at("/token"),
         userinfo_endpoint: at("/userinfo"),
+        introspection_endpoint: at("/introspect"),
+        revocation_endpoint: at("/revoke"),
         jwks_uri: at("/jwks"),
         end_session_endpoint: at("/logout"),
-        scopes_supported: vec![scope::OPENID, scope::PROFILE, scope::PROFESSIONAL],
+        // `profile` is answered, and not listed: whoever finds it here may expect every claim of
+        // OIDC Core section 5.4, of which a card fills three.
+        scopes_supported: vec![scope::OPENID, scope::PROFESSIONAL],
         response_types_supported: vec!["code"],
-        response_modes_supported: vec!["query", "form_post"],
-        grant_types_supported: vec!["authorization_code"],
+        response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
+        grant_types_supported: GrantType::ALL.map(GrantType::as_str).to_vec(),
         acr_values_supported: reachable(weakest_acr),
-        subject_types_supported: vec!["public"],
-        id_token_signing_alg_values_supported: vec!["RS256", "ES256"],
-        token_endpoint_auth_methods_supported: vec![
-            "client_secret_basic",
-            "client_secret_post",
-            "none",
-        ],
+        subject_types_supported: vec!["public", "pairwise"],
+        id_token_signing_alg_values_supported: signed.clone(),
+        userinfo_signing_alg_values_supported: signed,
+        token_endpoint_auth_methods_supported: any_client(),
+        token_endpoint_auth_signing_alg_values_supported: verified(),
+        // A token's worth is told to those who prove who they are (attack G13).
+        introspection_endpoint_auth_methods_supported: CONFIDENTIAL.to_vec(),
+        introspection_endpoint_auth_signing_alg_values_supported: verified(),
+        revocation_endpoint_auth_methods_supported: any_client(),
+        revocation_endpoint_auth_signing_alg_values_supported: verified(),
+        dpop_signing_alg_values_supported: verified(),
+        claim_types_supported: vec!["normal"],
         claims_supported: vec![
             "iss",
             "sub",
@@ -72,11 +83,39 @@ pub(crate) fn metadata_of(issuer: &str, weakest_acr: Acr) -> ProviderMetadata {
         request_parameter_supported: true,
         // Nothing is fetched; what `/par` gives out is not an address.
         request_uri_parameter_supported: false,
-        request_object_signing_alg_values_supported: vec![
-            "RS256", "PS256", "ES256", "ES384", "EdDSA",
-        ],
+        request_object_signing_alg_values_supported: verified(),
         prompt_values_supported: vec!["none", "login", "consent", "select_account"],
     }
+}
+
+/// How a client with a secret or a key of its own proves itself, at every endpoint.
+const CONFIDENTIAL: [&str; 3] = [
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+];
+
+fn any_client() -> Vec<&'static str> {
+    let mut methods = CONFIDENTIAL.to_vec();
+    methods.push("none");
+    methods
+}
+
+/// What clients may sign with: the algorithm follows from their key.
+fn verified() -> Vec<&'static str> {
+    Algorithm::GENERAL.map(Algorithm::as_str).to_vec()
+}
+
+/// What this server signs with, RS256 first as OIDC Core has it.
+fn signing_algorithms(token_keys: &JwkSet) -> Vec<&'static str> {
+    let mut algorithms = Vec::new();
+    for algorithm in token_keys.keys.iter().filter_map(|key| key.alg) {
+        let name = algorithm.as_str();
+        if !algorithms.contains(&name) {
+            algorithms.push(name);
+        }
+    }
+    algorithms
 }
 
 /// The classes that a login can end in: a weaker one than the policy's is refused.

@@ -1,8 +1,102 @@
 //! Public documents: metadata, keys, challenge keys, health, error pages.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::test_app::{TestApp, header};
+
+/// Every address that the document names answers in its own way, and none of them by chance.
+#[tokio::test]
+async fn each_endpoint_of_the_document_is_one_that_answers() {
+    let app = TestApp::start().await;
+    let metadata = app.get("/.well-known/openid-configuration").send().await;
+    let metadata: Value = metadata.unwrap().json().await.unwrap();
+    let members = metadata.as_object().unwrap();
+    let named: BTreeSet<_> = members
+        .keys()
+        .filter(|name| name.ends_with("_endpoint") || name.ends_with("_uri"))
+        .map(String::as_str)
+        .collect();
+    let known = [
+        ("authorization_endpoint", "GET", 400),
+        ("end_session_endpoint", "GET", 200),
+        ("introspection_endpoint", "POST", 401),
+        ("jwks_uri", "GET", 200),
+        ("pushed_authorization_request_endpoint", "POST", 401),
+        ("revocation_endpoint", "POST", 401),
+        ("token_endpoint", "POST", 401),
+        ("userinfo_endpoint", "GET", 401),
+    ];
+    assert_eq!(named, known.map(|(name, _, _)| name).into());
+    for (name, method, status) in known {
+        let url = members[name].as_str().unwrap();
+        assert!(url.starts_with(&app.issuer), "{name}");
+        let path = url.strip_prefix(&app.issuer).unwrap();
+        let request = match method {
+            "GET" => app.get(path),
+            _ => app.post(path).form(&[("grant_type", "authorization_code")]),
+        };
+        assert_eq!(request.send().await.unwrap().status(), status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn oauth_metadata_is_the_same_document() {
+    let app = TestApp::start().await;
+    let read = async |path: &str| {
+        let response = app.get(path).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.json::<Value>().await.unwrap()
+    };
+    let openid = read("/.well-known/openid-configuration").await;
+    assert_eq!(
+        read("/.well-known/oauth-authorization-server").await,
+        openid
+    );
+}
+
+/// What is signed is what there is a key for; what clients sign has no HMAC and no `none`.
+#[tokio::test]
+async fn algorithms_and_methods_are_those_that_work() {
+    let app = TestApp::start().await;
+    let metadata = app.get("/.well-known/openid-configuration").send().await;
+    let metadata: Value = metadata.unwrap().json().await.unwrap();
+    let keys: Value = app.get("/jwks").send().await.unwrap().json().await.unwrap();
+    let keys = keys["keys"].as_array().unwrap().iter();
+    let signed: Vec<_> = keys.map(|key| key["alg"].clone()).collect();
+    for name in [
+        "id_token_signing_alg_values_supported",
+        "userinfo_signing_alg_values_supported",
+    ] {
+        assert_eq!(metadata[name], json!(signed), "{name}");
+    }
+    for name in [
+        "token_endpoint_auth_signing_alg_values_supported",
+        "introspection_endpoint_auth_signing_alg_values_supported",
+        "revocation_endpoint_auth_signing_alg_values_supported",
+        "request_object_signing_alg_values_supported",
+        "dpop_signing_alg_values_supported",
+    ] {
+        let all = json!(["RS256", "PS256", "ES256", "ES384", "EdDSA"]);
+        assert_eq!(metadata[name], all, "{name}");
+    }
+    let confidential = json!([
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt"
+    ]);
+    let methods = "introspection_endpoint_auth_methods_supported";
+    assert_eq!(metadata[methods], confidential);
+    for (name, expected) in [
+        ("subject_types_supported", json!(["public", "pairwise"])),
+        ("response_types_supported", json!(["code"])),
+        ("response_modes_supported", json!(["query", "form_post"])),
+        ("request_uri_parameter_supported", json!(false)),
+    ] {
+        assert_eq!(metadata[name], expected, "{name}");
+    }
+}
 
 #[tokio::test]
 async fn metadata_names_the_configured_issuer_whatever_host_is_asked() {
@@ -30,7 +124,12 @@ async fn metadata_names_the_configured_issuer_whatever_host_is_asked() {
     );
     assert_eq!(
         metadata["grant_types_supported"],
-        serde_json::json!(["authorization_code"])
+        json!([
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        ])
     );
     assert_eq!(
         metadata["authorization_response_iss_parameter_supported"],
