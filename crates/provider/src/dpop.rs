@@ -113,7 +113,7 @@ impl Provider {
         match (bound_to, presented.scheme) {
             (None, TokenScheme::Bearer) => Ok(()),
             (None, TokenScheme::Dpop) | (Some(_), TokenScheme::Bearer) => {
-                Err(Error::AccessTokenKeyMismatch)
+                Err(Error::AccessTokenSchemeMismatch)
             }
             (Some(jkt), TokenScheme::Dpop) => {
                 let proof = self.verify_proof(&presented.dpop, Some(presented.token), now)?;

@@ -8,11 +8,13 @@ mod decisions {
     mod authorization;
     mod card_recheck;
     mod completion;
+    mod consent;
     mod logout;
     mod logout_queue;
     mod mass_loss;
     mod pairwise;
     mod presence;
+    mod proof;
     mod sandbox;
     mod session_limits;
     mod silent;

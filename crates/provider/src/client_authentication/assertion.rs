@@ -15,8 +15,8 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const ASSERTION_BYTES_MAX: usize = 4096;
 /// `typ`, where there is one: what libraries write, and the name proposed to replace it.
 const TYPES: [&str; 2] = ["client-authentication+jwt", "JWT"];
-/// Keys tried for an assertion that names none.
-const KEYS_TRIED_MAX: usize = 8;
+/// Keys tried for an assertion that names none: as many as can be registered.
+const KEYS_TRIED_MAX: usize = 16;
 const JTI_BYTES_MAX: usize = 256;
 /// How far a client's clock may be ahead.
 const SKEW: Duration = Duration::seconds(60);
