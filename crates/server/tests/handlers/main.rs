@@ -10,14 +10,20 @@
 
 mod authorize;
 mod card;
+mod consent;
+mod clients;
 mod discovery;
 mod end_session;
+mod form_post;
 mod https;
 mod limits;
+mod logged_out_portal;
 mod login;
 mod login_page;
+mod par;
 mod presence;
 mod relying_party;
+mod running_session;
 mod revocation;
 mod revocation_host;
 mod test_app;

@@ -4,14 +4,15 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_server::app::App;
 use cardea_server::command::keys::{ChallengeListRequest, sign_challenge_list};
 use cardea_server::config::{Config, Issuer};
-use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
+use cardea_storage::{Store, Transaction};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -80,12 +81,7 @@ impl TestApp {
             .map_or_else(|| base_url.clone(), str::to_owned);
         let folder = tempfile::tempdir().unwrap();
         let config = write_configuration(&folder, &issuer, &base_url, &host, changes);
-        let app = App::build(&config).await.unwrap();
-        let service = app
-            .router()
-            .into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
-        app.start_tasks();
+        let app = serve_at(listener, &config).await;
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -133,6 +129,40 @@ impl TestApp {
         events
     }
 
+    /// Runs `cardea clients …` beside the running server, and gives its document.
+    pub(crate) async fn operate(&self, arguments: &[&str]) -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cardea"));
+        command
+            .arg("clients")
+            .args(arguments)
+            .arg("--config")
+            .arg(self.folder.path().join("cardea.toml"))
+            .arg("--json");
+        // The server, which runs in this process too, may hold the database for a moment.
+        let output = tokio::task::spawn_blocking(move || command.output());
+        let output = output.await.unwrap().unwrap();
+        let document = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(output.status.success(), "{document}");
+        document
+    }
+
+    /// Builds another server over the same folder, as the next start would.
+    pub(crate) async fn build_again(&self) -> Result<App, cardea_server::error::Error> {
+        let config = Config::load(&self.folder.path().join("cardea.toml")).unwrap();
+        App::build(&config).await
+    }
+
+    /// Works on the database behind the server's back.
+    pub(crate) async fn in_database(&self, work: impl AsyncFnOnce(&mut Transaction)) {
+        let file = self.folder.path().join("cardea.sqlite");
+        let store = Store::open(&format!("sqlite://{}", file.display())).await;
+        let store = store.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        work(&mut transaction).await;
+        transaction.commit().await.unwrap();
+        store.close().await;
+    }
+
     /// How many events of a kind are on record.
     pub(crate) async fn count_events(&self, kind: &str) -> usize {
         let events = self.events().await;
@@ -142,6 +172,37 @@ impl TestApp {
     pub(crate) fn stop(&self) {
         self.app.stop();
     }
+
+    /// Stops this server and starts another over its folder, at another port: the issuer then leads
+    /// there as through a proxy.
+    pub(crate) async fn restart(self) -> Self {
+        self.app.stop();
+        self.app.close().await;
+        let config = Config::load(&self.folder.path().join("cardea.toml")).unwrap();
+        let (app, base_url) = serve(&config).await;
+        Self {
+            base_url,
+            app,
+            ..self
+        }
+    }
+}
+
+/// Serves at a port of its own.
+async fn serve(config: &Config) -> (App, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    (serve_at(listener, config).await, base_url)
+}
+
+async fn serve_at(listener: TcpListener, config: &Config) -> App {
+    let app = App::build(config).await.unwrap();
+    let service = app
+        .router()
+        .into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    app.start_tasks();
+    app
 }
 
 /// The value of a header, or nothing.
