@@ -25,6 +25,8 @@ pub struct LogoutParameters {
     pub state: Option<String>,
     /// Preferred languages of the page.
     pub ui_locales: Option<String>,
+    /// Whom the client means. Anybody can write one, so that it decides nothing.
+    pub logout_hint: Option<String>,
 }
 
 impl LogoutParameters {
@@ -51,6 +53,7 @@ impl LogoutParameters {
                 ),
                 "state" => (&mut parsed.state, "state"),
                 "ui_locales" => (&mut parsed.ui_locales, "ui_locales"),
+                "logout_hint" => (&mut parsed.logout_hint, "logout_hint"),
                 _ => continue,
             };
             if slot.is_some() {

@@ -41,6 +41,8 @@ pub enum PresenceOutcome {
         jkt: String,
         /// The session, when it ended now.
         ended: Option<EndedSession>,
+        /// Why; none when it was forgotten since.
+        reason: Option<EndReason>,
     },
 }
 
@@ -133,6 +135,11 @@ impl Provider {
         }
         // Two statements may arrive together: the one that comes second renews.
         let renewed = session::record_presence(&mut transaction, &session.id, now).await?;
+        // It may have ended at another node, which does not know this connection.
+        let reason = match renewed {
+            true => None,
+            false => why_ended(&mut transaction, &session.id).await?,
+        };
         transaction.commit().await?;
         let jkt = session.presence_jkt;
         Ok(if renewed {
@@ -141,7 +148,8 @@ impl Provider {
                 session_id: session.id,
             }
         } else {
-            PresenceOutcome::Ended { jkt, ended: None }
+            let ended = None;
+            PresenceOutcome::Ended { jkt, ended, reason }
         })
     }
 
@@ -186,10 +194,23 @@ impl Provider {
         let ended = self
             .end_in(&mut transaction, &session, EndReason::Departed, now)
             .await?;
+        let reason = match &ended {
+            Some(ended) => Some(ended.reason),
+            None => why_ended(&mut transaction, &session.id).await?,
+        };
         transaction.commit().await?;
         let ended = ended.map(EndedInTransaction::announce);
-        Ok(PresenceOutcome::Ended { jkt, ended })
+        Ok(PresenceOutcome::Ended { jkt, ended, reason })
     }
+}
+
+/// Why a session is over; none when it is forgotten.
+async fn why_ended(
+    transaction: &mut Transaction,
+    session_id: &str,
+) -> Result<Option<EndReason>, Error> {
+    let word = session::find_end_reason(transaction, session_id).await?;
+    Ok(word.as_deref().and_then(EndReason::find))
 }
 
 #[cfg(test)]

@@ -42,6 +42,26 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    const ALL: [Self; 12] = [
+        Self::Departed,
+        Self::PresenceLost,
+        Self::Idle,
+        Self::AbsoluteLimit,
+        Self::NeverPresent,
+        Self::CardElsewhere,
+        Self::Continued,
+        Self::CardRevoked,
+        Self::CardExpired,
+        Self::CardNotAccepted,
+        Self::Logout,
+        Self::Operator,
+    ];
+
+    /// The reason with a stable word.
+    pub(crate) fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The stable word for logs, events and the agent.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,9 +1,13 @@
 //! RP-initiated logout: a proven hint ends the session, anything less asks the person.
 
-use cardea_provider::{EndReason, LogoutDecision, LogoutParameters, PresenceOutcome};
+use cardea_jose::{Algorithm, SigningKey};
+use cardea_oauth2_types::{ErrorCode, GrantType, TokenParameters};
+use cardea_provider::{
+    DpopRequest, EndReason, LogoutDecision, LogoutParameters, PresenceOutcome, TokenRequest,
+};
 use time::Duration;
 
-use super::world::{PORTAL, SECOND, World};
+use super::world::{PORTAL, SECOND, Settings, World, keys};
 
 fn hinted(id_token: &str) -> LogoutParameters {
     LogoutParameters {
@@ -232,6 +236,71 @@ async fn an_old_cookie_is_worth_nothing_after_logout() {
     assert_eq!(error.code(), "provider.login_required");
 }
 
+/// A key that signs no more still vouches for the ID tokens that it signed, until it is taken out
+/// (attack G9).
+#[tokio::test]
+async fn a_hint_of_a_retiring_key_is_proven_and_one_of_a_retired_key_asks() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    let hint = hinted(tokens.id_token.as_deref().unwrap());
+    let old = keys().token_keys;
+    let mut new = old.clone();
+    // The first of each algorithm signs; the portal's ID tokens are RS256.
+    let place = new
+        .iter()
+        .position(|key| key.algorithm() == Algorithm::Rs256)
+        .unwrap();
+    new[place] = SigningKey::generate(Algorithm::Rs256).unwrap();
+    let retired = world.restarted_with_keys(new.clone());
+    assert!(confirms(&retired, &hint, Some("provider.id_token_hint_invalid")).await);
+    let retiring = world.restarted_with_keys([new, old].concat());
+    let decision = retiring.provider.logout(&hint, None).await.unwrap();
+    assert!(
+        matches!(decision, LogoutDecision::Ended { ended: Some(_), .. }),
+        "{decision:?}"
+    );
+}
+
+/// Attack H5: what a client still holds is worth nothing after logout.
+#[tokio::test]
+async fn h5_refresh_token_and_access_token_die_with_the_logout() {
+    let mut settings = Settings::baseline();
+    let portal = &mut settings.config.clients[0];
+    portal.grant_types.push(GrantType::RefreshToken);
+    let world = settings.build().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    let refresh = async |refresh_token: &Option<String>| {
+        let (credentials, _) = World::token_request(PORTAL, &completed.location);
+        let parameters = TokenParameters {
+            grant_type: Some("refresh_token".to_owned()),
+            refresh_token: refresh_token.clone(),
+            ..TokenParameters::default()
+        };
+        let request = TokenRequest {
+            credentials: &credentials,
+            parameters: &parameters,
+            dpop: DpopRequest::default(),
+        };
+        world.provider.issue_tokens(request).await
+    };
+    let renewed = refresh(&tokens.refresh_token).await.unwrap();
+    let cookie = Some(completed.session_cookie.expose());
+    assert!(
+        world
+            .provider
+            .confirm_logout(cookie)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let refused = refresh(&renewed.refresh_token).await.unwrap_err();
+    assert_eq!(refused.error, ErrorCode::InvalidGrant);
+    let refused = world.userinfo(&renewed.access_token).await.unwrap_err();
+    assert_eq!(refused.code(), "provider.access_token_revoked");
+}
+
 #[test]
 fn logout_parameters_are_bounded_and_single() {
     let parse = |pairs: &[(&str, &str)]| {
@@ -240,6 +309,8 @@ fn logout_parameters_are_bounded_and_single() {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         LogoutParameters::from_pairs(pairs)
     };
+    let pairs = [("logout_hint", "x"), ("ui_locales", "fr"), ("extra", "x")];
+    assert_eq!(parse(&pairs).unwrap().logout_hint.as_deref(), Some("x"));
     let parsed = parse(&[("state", "s"), ("client_id", ""), ("extra", "x")]).unwrap();
     assert_eq!(
         (parsed.state.as_deref(), parsed.client_id),

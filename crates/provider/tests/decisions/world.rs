@@ -5,6 +5,7 @@ mod evidence;
 mod noted_events;
 mod portal;
 mod told;
+mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,7 +13,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
-use cardea_provider::{AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, MassLossBounds, ProofRules, Provider, ProviderConfig, ProviderKeys, UserVerificationPolicy};
+use cardea_provider::{
+    AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, MassLossBounds,
+    ProofRules, Provider, ProviderConfig, ProviderKeys, UserVerificationPolicy,
+};
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
 use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind, TestPki};
@@ -21,6 +25,7 @@ use time::{Duration, OffsetDateTime};
 pub(crate) use answer::{Answer, Instance};
 pub(crate) use evidence::HeldEvidence;
 pub(crate) use noted_events::NotedEvents;
+pub(crate) use tokens::{API, claims_of};
 pub(crate) use portal::{Begun, PORTAL, SECOND, parameters, query_value};
 
 pub(crate) const ISSUER: &str = "https://id.example.fr";
@@ -123,7 +128,7 @@ fn provider(
 
 /// One key of each algorithm that a client may choose; RSA keys take long to make, so all tests
 /// share them.
-fn keys() -> ProviderKeys {
+pub(crate) fn keys() -> ProviderKeys {
     use std::sync::OnceLock;
     static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
     let token_keys = KEYS.get_or_init(|| {
@@ -156,7 +161,22 @@ impl World {
 
     /// The same, after the operator changed the configuration.
     pub(crate) fn restarted_with(&self, settings: Settings) -> Self {
-        let started = provider(settings.config, &self.store, &self.noted, &self.clock).unwrap();
+        self.around(provider(settings.config, &self.store, &self.noted, &self.clock).unwrap())
+    }
+
+    /// The same, after the operator changed the token keys.
+    pub(crate) fn restarted_with_keys(&self, token_keys: Vec<SigningKey>) -> Self {
+        let keys = ProviderKeys {
+            token_keys,
+            ..keys()
+        };
+        let config = Settings::baseline().config;
+        let (events, clock) = (Arc::clone(&self.noted), Arc::clone(&self.clock));
+        let started = Provider::new(config, keys, self.store.clone(), events as _, clock as _);
+        self.around(started.unwrap())
+    }
+
+    fn around(&self, started: Provider) -> Self {
         Self {
             provider: Arc::new(started),
             store: self.store.clone(),

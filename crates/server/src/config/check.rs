@@ -157,7 +157,7 @@ fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
         (
             "session.recheck_seconds",
             config.session.recheck_seconds,
-            10,
+            1,
             4 * 60 * 60,
         ),
         (

@@ -194,10 +194,12 @@ impl Connection<'_> {
                 }
                 Ok(())
             }
-            PresenceOutcome::Ended { jkt: _, ended } => {
-                let reason = ended
-                    .as_ref()
-                    .map_or("ended", |ended| ended.reason.as_str());
+            PresenceOutcome::Ended {
+                jkt: _,
+                ended,
+                reason,
+            } => {
+                let reason = reason.map_or("ended", |reason| reason.as_str());
                 self.state.announce(ended);
                 Err(Close::Ended(reason))
             }

@@ -1,0 +1,68 @@
+//! What happens to a session while it runs: its card is revoked, and many agents fall silent.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::card::Card;
+use crate::relying_party::{Request, sign_in};
+use crate::revocation_host::Answer;
+use crate::test_app::{Changes, TestApp};
+
+async fn health(app: &TestApp) -> Value {
+    let response = app.get("/health").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_card_revoked_during_its_session_ends_it_and_tells_the_portal() {
+    let changes = Changes::replacing("[keys]", "[session]\nrecheck_seconds = 1\n[keys]");
+    let app = TestApp::start_with(changes).await;
+    let card = Card::pharmacist(&app);
+    let mut signed_in = sign_in(&app, &Request::new(), &card).await;
+    // An outage of the responder ends nobody's work.
+    app.host
+        .change(|behaviour| behaviour.ocsp = Answer::Missing);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(app.count_events("session.ended").await, 0);
+    app.host
+        .change(|behaviour| behaviour.ocsp = Answer::Revoked);
+    let reason = loop {
+        let frame = signed_in.connection.next().await.expect("an end");
+        match frame["type"].as_str().unwrap() {
+            "nonce" => {
+                let nonce = frame["nonce"].as_str().unwrap();
+                let statement = card.present(&app, nonce);
+                signed_in.connection.send(&statement).await;
+            }
+            _ => break frame["reason"].clone(),
+        }
+    };
+    assert_eq!(reason, "card_revoked");
+    app.host.logout_token().await;
+}
+
+#[tokio::test]
+async fn many_agents_silent_at_once_show_in_the_health_of_the_server_and_end_nobody() {
+    let changes = Changes::replacing(
+        "wait_seconds = 2",
+        "wait_seconds = 2\ninterval_seconds = 1\ngrace_seconds = 3\nmass_loss_sessions = 2",
+    );
+    let app = TestApp::start_with(changes).await;
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        let card = Card::pharmacist(&app);
+        silent.push((sign_in(&app, &Request::new(), &card).await, card));
+    }
+    assert_eq!(health(&app).await, json!({ "status": "ok" }));
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let alarm = json!({ "status": "degraded", "alarms": ["provider.mass_presence_loss"] });
+    assert_eq!(health(&app).await, alarm);
+    assert_eq!(app.count_events("session.ended").await, 0);
+    // A card that is pulled is believed all the same.
+    let (signed_in, card) = &mut silent[0];
+    signed_in.connection.send(&card.departed(&app)).await;
+    app.host.logout_token().await;
+    assert_eq!(app.count_events("session.ended").await, 1);
+}
