@@ -90,9 +90,11 @@ impl ForeignClient {
     ///
     /// # Errors
     /// When it does not come in time; the message has what was written instead.
-    pub async fn wait_for_document(&self, member: &str) -> Result<Value> {
+    pub async fn wait_for_document(&mut self, member: &str) -> Result<Value> {
         let started = Instant::now();
-        while started.elapsed() < READY_TIMEOUT {
+        loop {
+            // Asked first: what it wrote before its end is read after it.
+            let is_over = self.child.try_wait()?.is_some() || started.elapsed() > READY_TIMEOUT;
             let log = self.log();
             let documents = log
                 .lines()
@@ -100,12 +102,12 @@ impl ForeignClient {
             let found = documents
                 .rev()
                 .find(|value: &Value| value.get(member).is_some());
-            if let Some(found) = found {
-                return Ok(found);
+            match found {
+                Some(found) => return Ok(found),
+                None if is_over => bail!("no {member}; it wrote:\n{log}"),
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!("no {member}; it wrote:\n{}", self.log())
     }
 
     /// What it has written so far.

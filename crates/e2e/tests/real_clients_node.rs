@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cardea_e2e::{Browser, ForeignClient, Stage, register};
+use cardea_e2e::{Browser, ForeignClient, LogoutForgery, Stage, register};
 use cardea_xtask::system::{self, Scheme};
 use cardea_xtask::{process, workspace};
 use serde_json::Value;
@@ -126,6 +126,18 @@ async fn openid_client_refreshes_while_the_card_is_there_and_steps_up() -> Resul
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_receiver_on_jose_refuses_what_is_no_logout_token() -> Result<()> {
+    let portal = Portal::open("node-receiver", Scheme::Http).await?;
+    portal.sign_in().await?;
+    LogoutForgery::new(portal.stage.system(), "node-portal", SECRET, &portal.url)
+        .check_refused()
+        .await?;
+    portal.go("/").await?;
+    portal.browser.wait_for("#greeting").await?;
+    portal.browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_with_a_password_becomes_the_cards_and_loses_its_password() -> Result<()> {
     let portal = Portal::open("node-link", Scheme::Http).await?;
     let password = |user: &str, password: &str| {
@@ -207,7 +219,7 @@ async fn oauth4webapi_pushes_its_request_and_binds_its_tokens_over_tls() -> Resu
         .env("RESPONSE_MODE", "form_post")
         .env("API_AUDIENCE", AUDIENCE)
         .env("API_URL", format!("http://127.0.0.1:{api_port}/records"));
-    let strict = ForeignClient::serve(stage.system(), strict, "strict", port)?;
+    let mut strict = ForeignClient::serve(stage.system(), strict, "strict", port)?;
     let address = strict.wait_for_document("address").await?;
     let address = address["address"].as_str().context("no address")?;
     let browser = Browser::open().await?;
@@ -220,6 +232,9 @@ async fn oauth4webapi_pushes_its_request_and_binds_its_tokens_over_tls() -> Resu
     assert_eq!(got["tokens"]["token_type"], "dpop");
     assert_eq!(got["records"]["claims"]["aud"], AUDIENCE);
     assert_eq!(got["records"]["now"]["active"], true);
+    // RFC 9470: the API says what it wants, and the client understands.
+    assert_eq!(got["wanted"]["acr_values"], "urn:cardea:acr:card-pin");
+    assert_eq!(got["wanted"]["max_age"], "0");
     browser.close().await
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cardea_e2e::{Browser, ForeignClient, Stage, register};
+use cardea_e2e::{Browser, ForeignClient, LogoutForgery, Stage, register};
 use cardea_xtask::system::{self, Scheme};
 use serde_json::Value;
 
@@ -39,6 +39,9 @@ async fn authlib_signs_in_over_tls_and_its_session_leaves_with_the_card() -> Res
     assert_eq!(facts["claims"]["acr"], "urn:cardea:acr:card-pin");
     assert_eq!(facts["person"]["profession"]["code"], "21");
 
+    browser.goto(&format!("{url}/refresh")).await?;
+    assert!(browser.text("body").await?.contains("true"));
+
     stage.system().card().remove()?;
     for _ in 0..100 {
         browser.goto(&url).await?;
@@ -48,6 +51,14 @@ async fn authlib_signs_in_over_tls_and_its_session_leaves_with_the_card() -> Res
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     anyhow::bail!("the session outlived the card:\n{}", client.log())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_receiver_on_joserfc_refuses_what_is_no_logout_token() -> Result<()> {
+    let (stage, _client, url) = open("python-receiver", Scheme::Http).await?;
+    LogoutForgery::new(stage.system(), "python-portal", SECRET, &url)
+        .check_refused()
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -102,12 +102,31 @@ const api = await withNonce(() =>
     })
     .then((response) => oauth.processRefreshTokenResponse(as, client, response)),
 )
-const records = await oauth.protectedResourceRequest(
-  api.access_token, 'GET', new URL(process.env.API_URL), undefined, undefined, { ...options, DPoP },
-)
+const at = new URL(process.env.API_URL)
+const records = await oauth.protectedResourceRequest(api.access_token, 'GET', at, undefined, undefined, {
+  [oauth.allowInsecureRequests]: at.protocol === 'http:',
+  DPoP,
+})
 // snippet:end strict-api
 
-console.log(JSON.stringify({ claims, person, tokens, api, records: await records.json() }))
+// snippet:begin strict-step-up
+let wanted
+try {
+  const at = new URL('/prescriptions', process.env.API_URL)
+  await oauth.protectedResourceRequest(api.access_token, 'GET', at, undefined, undefined, {
+    [oauth.allowInsecureRequests]: at.protocol === 'http:',
+    DPoP,
+  })
+} catch (error) {
+  if (!(error instanceof oauth.WWWAuthenticateChallengeError)) throw error
+  const { parameters } = error.cause[0]
+  if (parameters.error !== 'insufficient_user_authentication') throw error
+  // What the next authorization request asks for; then the call is made again with the new token.
+  wanted = { acr_values: parameters.acr_values, max_age: parameters.max_age }
+}
+// snippet:end strict-step-up
+
+console.log(JSON.stringify({ claims, person, tokens, api, records: await records.json(), wanted }))
 
 async function comeBack() {
   return new Promise((resolve) => {
