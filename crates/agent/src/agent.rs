@@ -6,6 +6,7 @@ use std::time::Duration;
 use cardea_jose::SigningKey;
 
 use crate::Error;
+use crate::business_software::BusinessSoftware;
 use crate::card_access::CardAccess;
 use crate::card_session::CardDesk;
 use crate::challenge_keys::ChallengeKeys;
@@ -31,12 +32,14 @@ pub struct Agent {
     pub(crate) rate_limit: RateLimit,
     pub(crate) prompt_slot: PromptSlot,
     pub(crate) redeemed_challenges: RedeemedChallenges,
+    pub(crate) business_software: BusinessSoftware,
 }
 
 /// An issuer with what talks to it.
 pub(crate) struct EnrolledIssuer {
     pub(crate) enrolment: Arc<Enrolment>,
     pub(crate) challenge_keys: ChallengeKeys,
+    pub(crate) http: reqwest::Client,
     pub(crate) presence_tls: native_tls::TlsConnector,
 }
 
@@ -58,12 +61,14 @@ impl Agent {
             .map(|enrolment| {
                 let enrolment = Arc::new(enrolment);
                 let client = issuer_tls::http_client(&enrolment)?;
+                let http = client.clone();
                 let challenge_keys =
                     ChallengeKeys::new(Arc::clone(&enrolment), client, &config.state_dir)?;
                 let presence_tls = issuer_tls::connector(&enrolment)?;
                 Ok(Arc::new(EnrolledIssuer {
                     enrolment,
                     challenge_keys,
+                    http,
                     presence_tls,
                 }))
             })
@@ -79,6 +84,7 @@ impl Agent {
             rate_limit: RateLimit::new(config.requests_per_minute),
             prompt_slot: PromptSlot::new(&config.state_dir),
             redeemed_challenges: RedeemedChallenges::default(),
+            business_software: config.business_software,
         }))
     }
 

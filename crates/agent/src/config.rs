@@ -8,7 +8,8 @@ use std::time::Duration;
 use cardea_jose::{Jwk, JwkSet};
 
 use crate::Error;
-use crate::enrolment::{Enrolment, IssuerUrl, parse_origin};
+use crate::business_software::{AllowedClient, BusinessSoftware};
+use crate::enrolment::{Enrolment, IssuerUrl, parse_address, parse_origin};
 use crate::language::Language;
 use crate::protected_file::{self, Protection};
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// The issuers that this workstation is enrolled with.
     pub enrolments: Vec<Enrolment>,
+    /// What programs of this user may ask for.
+    pub business_software: BusinessSoftware,
 }
 
 /// What the configuration takes from the environment where a key is absent.
@@ -135,6 +138,7 @@ impl Config {
                 "requests_per_minute",
             )?,
             enrolments,
+            business_software: business_software(raw.business_software, path)?,
         })
     }
 
@@ -185,6 +189,35 @@ impl Config {
             ca_pem,
         })
     }
+}
+
+fn business_software(raw: raw::BusinessSoftware, path: &Path) -> Result<BusinessSoftware, Error> {
+    let mut clients: Vec<AllowedClient> = Vec::new();
+    for client in raw.client {
+        let key = "business_software.client.client_id";
+        if client.client_id.is_empty() {
+            return Err(invalid(path, key, "is empty"));
+        }
+        if clients
+            .iter()
+            .any(|earlier| earlier.client_id == client.client_id)
+        {
+            return Err(invalid(path, key, "the same client is listed twice"));
+        }
+        let key = "business_software.client.addresses";
+        let addresses = client.addresses.iter().map(|text| parse_address(text));
+        let addresses = addresses
+            .collect::<Result<_, _>>()
+            .map_err(|reason| invalid(path, key, reason))?;
+        clients.push(AllowedClient {
+            client_id: client.client_id,
+            addresses,
+        });
+    }
+    Ok(BusinessSoftware {
+        enabled: raw.enabled,
+        clients,
+    })
 }
 
 fn read_roots(file: &Path, config: &Path) -> Result<Vec<Jwk>, Error> {

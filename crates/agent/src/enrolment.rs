@@ -86,6 +86,24 @@ impl IssuerUrl {
         format!("{}/.well-known/cardea-challenge-keys", self.text)
     }
 
+    /// The address where business software gets the challenge of a card grant.
+    #[must_use]
+    pub fn grant_challenge_url(&self) -> String {
+        format!("{}/card-grant/challenge", self.text)
+    }
+
+    /// The address of the token endpoint.
+    #[must_use]
+    pub fn token_url(&self) -> String {
+        format!("{}/token", self.text)
+    }
+
+    /// The address of the userinfo endpoint.
+    #[must_use]
+    pub fn userinfo_url(&self) -> String {
+        format!("{}/userinfo", self.text)
+    }
+
     /// The address of the presence connection.
     #[must_use]
     pub fn presence_url(&self) -> String {
@@ -103,6 +121,22 @@ pub(crate) fn parse_origin(text: &str) -> Result<Origin, &'static str> {
         .map_err(|_| "is not an origin such as https://login.example, in normal form")?;
     check_transport(&Url::parse(text).map_err(|_| "is not a URL")?)?;
     Ok(origin)
+}
+
+/// Reads the address of an API: https, or http on a loopback address, without query or fragment.
+///
+/// # Errors
+/// The reason why it is none.
+pub(crate) fn parse_address(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "is not a URL")?;
+    check_transport(&url)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("has a query or a fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("names a user");
+    }
+    Ok(url)
 }
 
 fn check_transport(url: &Url) -> Result<(), &'static str> {

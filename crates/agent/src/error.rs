@@ -143,6 +143,47 @@ pub enum Error {
     /// The departure of a card could not be told to the server in time.
     #[error("the departure of the card could not be delivered")]
     DepartureUndelivered,
+    /// The configuration does not let programs have tokens.
+    #[error(
+        "this workstation gives no tokens to programs; its administrator can set `enabled` under \
+         [business_software] in agent.toml"
+    )]
+    BusinessSoftwareDisabled,
+    /// The configuration does not list this client for programs.
+    #[error("the client is not listed under [business_software] in agent.toml")]
+    ClientNotAllowed,
+    /// The workstation is not enrolled with this issuer.
+    #[error("this workstation is not enrolled with the issuer")]
+    IssuerUnknown,
+    /// The issuer does not answer.
+    #[error("the issuer does not answer: {reason}")]
+    IssuerUnreachable {
+        /// The kind of failure.
+        reason: &'static str,
+    },
+    /// The issuer answered something else than its protocol has.
+    #[error("the issuer's answer is not usable: {reason}")]
+    IssuerAnswerInvalid {
+        /// What was wrong with it.
+        reason: &'static str,
+    },
+    /// The issuer refused the challenge or the grant.
+    #[error("the issuer refused with {error}: {reason}")]
+    GrantRefused {
+        /// OAuth's name of the refusal.
+        error: String,
+        /// The issuer's own code, which its error list explains; else OAuth's name again.
+        reason: String,
+    },
+    /// A proof of possession was asked for that the agent does not make.
+    #[error("no proof is made: {reason}")]
+    ProofRefused {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A signal ended a sign-in under way.
+    #[error("the sign-in was stopped")]
+    Interrupted,
     /// A failure of the agent itself.
     #[error("the agent failed: {reason}")]
     Internal {
@@ -187,6 +228,14 @@ impl Error {
         "agent.card_changed",
         "agent.page_gone",
         "agent.departure_undelivered",
+        "agent.business_software_disabled",
+        "agent.client_not_allowed",
+        "agent.issuer_unknown",
+        "agent.issuer_unreachable",
+        "agent.issuer_answer_invalid",
+        "agent.grant_refused",
+        "agent.proof_refused",
+        "agent.interrupted",
         "agent.internal",
     ];
 
@@ -224,6 +273,14 @@ impl Error {
             Self::CardChanged => "agent.card_changed",
             Self::PageGone => "agent.page_gone",
             Self::DepartureUndelivered => "agent.departure_undelivered",
+            Self::BusinessSoftwareDisabled => "agent.business_software_disabled",
+            Self::ClientNotAllowed => "agent.client_not_allowed",
+            Self::IssuerUnknown => "agent.issuer_unknown",
+            Self::IssuerUnreachable { .. } => "agent.issuer_unreachable",
+            Self::IssuerAnswerInvalid { .. } => "agent.issuer_answer_invalid",
+            Self::GrantRefused { .. } => "agent.grant_refused",
+            Self::ProofRefused { .. } => "agent.proof_refused",
+            Self::Interrupted => "agent.interrupted",
             Self::Internal { .. } => "agent.internal",
             Self::Card(error) => error.code(),
         }

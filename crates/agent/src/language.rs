@@ -11,6 +11,14 @@ pub enum Language {
     English,
 }
 
+impl Language {
+    /// The language of a locale such as `en_GB.UTF-8`, where no configuration has said another.
+    #[must_use]
+    pub fn of_locale(locale: Option<&str>) -> Self {
+        LanguageChoice::Auto.resolve(locale)
+    }
+}
+
 /// The `language` key of the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) enum LanguageChoice {

@@ -26,6 +26,7 @@
 //! ```
 
 mod agent;
+pub mod business_software;
 mod card_access;
 mod card_session;
 mod challenge_check;
@@ -57,6 +58,7 @@ mod rate_limit;
 mod reader_watch;
 mod redeemed_challenges;
 mod sign_in;
+pub mod sign_in_command;
 pub mod status_command;
 mod wanted;
 

@@ -1,12 +1,15 @@
-//! `cardea-agent`: runs the agent of this workstation's user, or shows its state.
+//! `cardea-agent`: runs the agent of this workstation's user, shows its state, or signs a program in.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
-use cardea_agent::{Agent, LocalApi, Pinentry, peer_check, status_command};
+use cardea_agent::{
+    Agent, Error, Language, LocalApi, Pinentry, peer_check, sign_in_command, status_command,
+};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,6 +41,40 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Gets tokens by the card's signature, for business software without a browser.
+    ///
+    /// Prints the token response and stays, holding the session, until the card leaves the reader,
+    /// standard input is closed, or a signal comes; then the tokens are dead. The agent.toml must
+    /// let programs do so (section [business_software]). Exit status 0 once tokens were given, 1
+    /// when they were not.
+    SignIn {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The issuer, exactly as it is enrolled.
+        #[arg(long, value_name = "URL")]
+        issuer: String,
+        /// The client that the software is registered as.
+        #[arg(long, value_name = "ID")]
+        client: String,
+        /// What the tokens are to allow, space-separated. Default: all that the client may have.
+        #[arg(long)]
+        scope: Option<String>,
+        /// A resource server that the tokens are for; may be given several times.
+        #[arg(long, value_name = "URL")]
+        resource: Vec<String>,
+        /// Print one JSON document: the token response, or code, title and detail of the failure.
+        #[arg(long)]
+        json: bool,
+        /// Exit as soon as the response is printed, which ends the session.
+        #[arg(long)]
+        once: bool,
+        /// Answer each line {"htm","htu"[,"nonce"][,"access_token"]} of standard input with a line
+        /// {"dpop"} or {"error"}: a proof of possession (RFC 9449) by the key of the tokens, for the
+        /// issuer's addresses and those that agent.toml lists for the client.
+        #[arg(long, conflicts_with = "once")]
+        proofs: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -45,6 +82,24 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Run { config } => run(config),
         Command::Status { config, json } => status(config, json),
+        Command::SignIn {
+            config,
+            issuer,
+            client,
+            scope,
+            resource,
+            json,
+            once,
+            proofs,
+        } => {
+            let request = GrantRequest {
+                issuer,
+                client_id: client,
+                scope,
+                resources: resource,
+            };
+            sign_in(config, &request, (json, once, proofs))
+        }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("cardea-agent: {error:#}");
@@ -53,15 +108,9 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
-    start_log();
-    // No core dump, and no debugger of the same user, may see a PIN that passes through.
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-        .context("core dumps cannot be switched off")?;
+    start_log("info");
     let config = load(config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = guarded_runtime()?;
     runtime.block_on(serve(config))?;
     // A card call or a prompt that hangs must not keep a stopped agent alive.
     runtime.shutdown_background();
@@ -75,21 +124,79 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let issuers = config.enrolments.len();
     let agent = Agent::new(config, cards, prompt)?;
     tracing::info!(address = %api.address(), issuers, "listening");
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
+    let stop = stop_signal()?;
     api.serve(agent.clone(), peer_check::of_this_platform(), stop)
         .await?;
     tracing::info!("stopping");
     agent.depart(DEPARTURE_LIMIT).await;
     Ok(())
+}
+
+/// A sign-in for a program: its own process, with the state and the readers of the agent.
+fn sign_in(
+    config: Option<PathBuf>,
+    request: &GrantRequest,
+    (json, once, proofs): (bool, bool, bool),
+) -> anyhow::Result<ExitCode> {
+    start_log("warn");
+    let language = Language::of_locale(Environment::read().locale.as_deref());
+    let mut options = sign_in_command::Options {
+        json,
+        once,
+        proofs,
+        language,
+    };
+    let runtime = guarded_runtime()?;
+    let outcome = runtime.block_on(async {
+        let config = load_as_error(config)?;
+        options.language = config.language;
+        let prompt = Pinentry::find(&config)?;
+        let cards = cardea_card::Backend::from(&config.backend);
+        let agent = Agent::new(config, cards, prompt)?;
+        let stop = stop_signal().map_err(|_| Error::Internal {
+            reason: "signals cannot be waited for",
+        })?;
+        let outcome = sign_in_command::run(&agent, request, options, stop).await;
+        agent.depart(DEPARTURE_LIMIT).await;
+        outcome
+    });
+    // A card call or a prompt that hangs must not keep the program alive.
+    runtime.shutdown_background();
+    let Err(error) = outcome else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let words = sign_in_command::failure(&error, options);
+    if json {
+        print(&format!("{words}\n"))?;
+    } else {
+        eprintln!("cardea-agent: {words}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// A runtime in a process whose memory nobody may look at.
+fn guarded_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    // No core dump, and no debugger of the same user, may see a PIN that passes through.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .context("core dumps cannot be switched off")?;
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?)
+}
+
+/// Resolves when the process is asked to end.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn status(config: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
@@ -111,11 +218,17 @@ fn status(config: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn load(config: Option<PathBuf>) -> anyhow::Result<Config> {
-    let path = match config {
-        Some(path) => path,
-        None => default_config().context("HOME is not set: name a file with --config")?,
+    Ok(load_as_error(config)?)
+}
+
+fn load_as_error(config: Option<PathBuf>) -> Result<Config, Error> {
+    let missing = || Error::ConfigInvalid {
+        path: PathBuf::from("agent.toml"),
+        key: "(file)".to_owned(),
+        reason: "HOME is not set: name a file with --config".to_owned(),
     };
-    Ok(Config::load(&path, &Environment::read())?)
+    let path = config.or_else(default_config).ok_or_else(missing)?;
+    Config::load(&path, &Environment::read())
 }
 
 /// `$XDG_CONFIG_HOME/cardea/agent.toml`, else `~/.config/cardea/agent.toml`.
@@ -126,10 +239,10 @@ fn default_config() -> Option<PathBuf> {
     Some(home.join("cardea/agent.toml"))
 }
 
-/// One JSON document a line on standard error; `CARDEA_LOG` sets the level (default: info).
-fn start_log() {
+/// One JSON document a line on standard error; `CARDEA_LOG` sets the level.
+fn start_log(default: &str) {
     use tracing_subscriber::EnvFilter;
-    let level = EnvFilter::try_from_env("CARDEA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let level = EnvFilter::try_from_env("CARDEA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     // The pinentry crate logs parts of its conversation: what a person types stays far from a log.
     let filter = match "pinentry=off".parse() {
         Ok(silent) => level.add_directive(silent),

@@ -79,6 +79,34 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "Cette demande de connexion a déjà été utilisée ; recommencez.",
             "This sign-in request has been used already; please start again.",
         ),
+        "agent.business_software_disabled" => (
+            "Les logiciels ne peuvent pas se connecter avec la carte sur ce poste.",
+            "Programs cannot sign in with the card on this workstation.",
+        ),
+        "agent.client_not_allowed" => (
+            "Ce logiciel n’est pas autorisé à utiliser la carte sur ce poste.",
+            "This program is not allowed to use the card on this workstation.",
+        ),
+        "agent.issuer_unknown" => (
+            "Ce poste n’est pas enrôlé auprès de ce service de connexion.",
+            "This workstation is not enrolled with this sign-in service.",
+        ),
+        "agent.issuer_unreachable" | "agent.issuer_answer_invalid" => (
+            "Le service de connexion ne répond pas correctement.",
+            "The sign-in service does not answer properly.",
+        ),
+        "agent.grant_refused" => (
+            "Le service de connexion a refusé l’accès.",
+            "The sign-in service refused access.",
+        ),
+        "agent.proof_refused" => (
+            "Cette adresse n’est pas autorisée pour ce logiciel.",
+            "This address is not allowed for this program.",
+        ),
+        "agent.interrupted" => (
+            "La connexion a été interrompue.",
+            "The sign-in was interrupted.",
+        ),
         "agent.not_found"
         | "agent.method_not_allowed"
         | "agent.content_type_refused"

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cardea_card::Insertion;
 use cardea_jose::SigningKey;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
@@ -37,13 +37,14 @@ struct Running {
 
 impl PresenceSessions {
     /// Begins a session: connects at once, and lasts until the card leaves or the server ends it.
+    /// What is returned ends with the session; nobody has to wait for it.
     pub(crate) fn begin(
         &self,
         issuer: Arc<EnrolledIssuer>,
         key: SigningKey,
         insertion: Insertion,
         readers: watch::Receiver<ReaderState>,
-    ) {
+    ) -> oneshot::Receiver<()> {
         let (depart, departing) = watch::channel(false);
         let session = PresenceSession::new(issuer, key, insertion, readers, departing);
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,10 +54,16 @@ impl PresenceSessions {
         {
             let _ = oldest.depart.send(true);
         }
+        let (lasts, over) = oneshot::channel();
+        let running_session = async move {
+            session.run().await;
+            drop(lasts);
+        };
         running.push(Running {
             depart,
-            task: tokio::spawn(session.run().in_current_span()),
+            task: tokio::spawn(running_session.in_current_span()),
         });
+        over
     }
 
     /// Ends all sessions and waits until their departures are told, at most for `limit`.

@@ -78,6 +78,14 @@ fn status(error: &Error) -> StatusCode {
         | Error::CardChanged
         | Error::PageGone
         | Error::DepartureUndelivered
+        | Error::BusinessSoftwareDisabled
+        | Error::ClientNotAllowed
+        | Error::IssuerUnknown
+        | Error::IssuerUnreachable { .. }
+        | Error::IssuerAnswerInvalid { .. }
+        | Error::GrantRefused { .. }
+        | Error::ProofRefused { .. }
+        | Error::Interrupted
         | Error::Internal { .. }
         | Error::Card(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

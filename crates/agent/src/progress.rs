@@ -61,6 +61,20 @@ pub(crate) enum State {
     Signing,
 }
 
+impl State {
+    /// The word on the wire.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::InsertCard => "insert_card",
+            Self::CardFound => "card_found",
+            Self::PinAsked => "pin_asked",
+            Self::PinIncorrect => "pin_incorrect",
+            Self::PinLastTry => "pin_last_try",
+            Self::Signing => "signing",
+        }
+    }
+}
+
 impl Line {
     pub(crate) fn error(error: &Error, language: Language) -> Self {
         Self::Error {

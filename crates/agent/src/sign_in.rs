@@ -83,7 +83,7 @@ impl SignIn {
             session,
         } = conversation.run().await?;
         // The server waits for the presence key as soon as it has the assertion.
-        self.agent.presence.begin(
+        let _over = self.agent.presence.begin(
             Arc::clone(&self.accepted.issuer),
             presence_key,
             session.insertion().clone(),

@@ -27,6 +27,25 @@ pub(super) struct Config {
     pub(super) requests_per_minute: u32,
     #[serde(default)]
     pub(super) issuer: Vec<Issuer>,
+    #[serde(default)]
+    pub(super) business_software: BusinessSoftware,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BusinessSoftware {
+    #[serde(default)]
+    pub(super) enabled: bool,
+    #[serde(default)]
+    pub(super) client: Vec<AllowedClient>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AllowedClient {
+    pub(super) client_id: String,
+    #[serde(default)]
+    pub(super) addresses: Vec<String>,
 }
 
 #[derive(Deserialize)]

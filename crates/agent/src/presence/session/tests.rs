@@ -102,12 +102,14 @@ fn enrolled(issuer: &str, state_dir: &tempfile::TempDir) -> Arc<EnrolledIssuer> 
         ca_pem: None,
     });
     let client = issuer_tls::http_client(&enrolment).unwrap();
+    let http = client.clone();
     let challenge_keys =
         ChallengeKeys::new(Arc::clone(&enrolment), client, state_dir.path()).unwrap();
     Arc::new(EnrolledIssuer {
         presence_tls: issuer_tls::connector(&enrolment).unwrap(),
         enrolment,
         challenge_keys,
+        http,
     })
 }
 

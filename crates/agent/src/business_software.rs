@@ -1,0 +1,172 @@
+//! Tokens for business software that has no browser, by a card grant (design: life of a login, 9).
+//!
+//! ask the issuer for a challenge → check it → the conversation with the person → begin presence →
+//! redeem the grant with a proof by the presence key. It runs as a process of its own and shares
+//! reader, instance key and the place in front of the person with the agent.
+//!
+//! Off unless the configuration says otherwise, since any program of this user can name any client.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cardea_card::Insertion;
+use cardea_jose::SigningKey;
+use tokio::sync::oneshot;
+use url::Url;
+
+use crate::agent::{Agent, EnrolledIssuer};
+use crate::challenge_check::accept_grant_challenge;
+use crate::clock::ChallengeLifetime;
+use crate::conversation::{Conversation, Signed};
+use crate::progress::{Line, Progress};
+use crate::{Error, consent, reader_watch};
+
+mod allowed;
+mod endpoints;
+mod proof_requests;
+
+pub use allowed::{AllowedClient, BusinessSoftware};
+pub use proof_requests::PROOF_REQUEST_BYTES_MAX;
+
+use endpoints::Endpoints;
+use proof_requests::Prover;
+
+/// What the software asks for.
+#[derive(Clone, Debug)]
+pub struct GrantRequest {
+    /// The issuer identifier, as it is enrolled.
+    pub issuer: String,
+    /// The client that the software is registered as.
+    pub client_id: String,
+    /// The scope, space-separated; none: all that the client is registered for.
+    pub scope: Option<String>,
+    /// The resource servers that the tokens are for (RFC 8707).
+    pub resources: Vec<String>,
+}
+
+/// Tokens, and the card that they last with.
+#[derive(Debug)]
+pub struct Granted {
+    /// The issuer's token response, one JSON object.
+    pub response: serde_json::Value,
+    prover: Prover,
+    insertion: Insertion,
+    presence_over: oneshot::Receiver<()>,
+}
+
+impl Agent {
+    /// Gets tokens for a program of this user. `on_state` hears where the sign-in stands.
+    ///
+    /// # Errors
+    /// [`Error::BusinessSoftwareDisabled`], [`Error::ClientNotAllowed`], [`Error::IssuerUnknown`],
+    /// [`Error::IssuerUnreachable`], [`Error::IssuerAnswerInvalid`], [`Error::GrantRefused`], and
+    /// those of a sign-in.
+    pub async fn grant(
+        self: &Arc<Self>,
+        request: &GrantRequest,
+        on_state: impl Fn(&'static str) + Send + 'static,
+    ) -> Result<Granted, Error> {
+        self.business_software.check(&request.client_id)?;
+        let issuer = self.find_issuer(&request.issuer)?;
+        let (progress, mut lines) = Progress::channel();
+        tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                if let Line::State { state, .. } = line {
+                    on_state(state.as_str());
+                }
+            }
+        });
+        let place = self.prompt_slot.take(&progress).await?;
+        let granted = self.grant_from(issuer, request, &progress).await;
+        if matches!(granted, Err(Error::Card(cardea_card::Error::PinBlocked))) {
+            consent::advise_about_blocked_card(&self.prompt, self.language).await;
+        }
+        drop(place);
+        granted
+    }
+
+    async fn grant_from(
+        &self,
+        issuer: Arc<EnrolledIssuer>,
+        request: &GrantRequest,
+        progress: &Progress,
+    ) -> Result<Granted, Error> {
+        let mut endpoints = Endpoints::of(&issuer);
+        let arrived = Instant::now();
+        let challenge = endpoints.fetch_challenge(request).await?;
+        let accepted =
+            accept_grant_challenge(&challenge, &request.client_id, Arc::clone(&issuer), arrived)
+                .await?;
+        let conversation = Conversation {
+            agent: self,
+            accepted: &accepted,
+            progress,
+        };
+        let Signed {
+            statement,
+            attestation,
+            presence_key,
+            session,
+        } = conversation.run().await?;
+        let insertion = session.insertion().clone();
+        let prover = self.prover(&issuer, request, presence_key.clone(), accepted.lifetime);
+        // The server waits for the presence key as soon as it has the grant.
+        let presence_over = self.presence.begin(
+            Arc::clone(&issuer),
+            presence_key,
+            insertion.clone(),
+            self.cards.watch().subscribe(),
+        );
+        let redeemed = endpoints
+            .redeem(request, (&statement, &attestation), &prover)
+            .await;
+        Ok(Granted {
+            response: redeemed?,
+            prover,
+            insertion,
+            presence_over,
+        })
+    }
+
+    fn find_issuer(&self, issuer: &str) -> Result<Arc<EnrolledIssuer>, Error> {
+        self.issuers
+            .iter()
+            .find(|enrolled| enrolled.enrolment.issuer.as_str() == issuer)
+            .cloned()
+            .ok_or(Error::IssuerUnknown)
+    }
+
+    fn prover(
+        &self,
+        issuer: &EnrolledIssuer,
+        request: &GrantRequest,
+        key: SigningKey,
+        lifetime: ChallengeLifetime,
+    ) -> Prover {
+        let of_issuer = &issuer.enrolment.issuer;
+        let own = [of_issuer.token_url(), of_issuer.userinfo_url()];
+        // An enrolled issuer's addresses are addresses.
+        let own = own.iter().filter_map(|address| Url::parse(address).ok());
+        let registered = self.business_software.addresses_of(&request.client_id);
+        Prover::new(key, lifetime, own.chain(registered).collect())
+    }
+
+    /// Waits until the tokens are dead: the card has left, or the server ended the session.
+    pub async fn outlast(&self, granted: &mut Granted) {
+        tokio::select! {
+            () = reader_watch::ended(self.cards.watch().subscribe(), &granted.insertion) => {}
+            _ = &mut granted.presence_over => {}
+        }
+    }
+
+    /// Answers one line of the software, which asks for a proof of possession (RFC 9449): a line
+    /// too, with the proof or with the refusal.
+    #[must_use]
+    pub fn answer_proof_request(&self, granted: &Granted, line: &str) -> String {
+        let is_there = self.cards.watch().now().holds(&granted.insertion);
+        granted.prover.answer(line, is_there, self.language)
+    }
+}
+
+/// How long the token endpoint may take: the evidence about the card, and the presence key.
+const REDEEM_LIMIT: Duration = Duration::from_secs(60);

@@ -1,0 +1,196 @@
+//! Proofs of possession for the software (RFC 9449): the presence key stays with the agent, so the
+//! software asks for a proof of each request that it is about to send.
+//!
+//! A proof is made for the issuer's own addresses and for those that the configuration registers
+//! for the client, and only while the card is there. It proves nothing about presence: presence
+//! statements have another `typ`.
+
+use std::fmt;
+
+use cardea_jose::{DpopTarget, SigningKey, sign_dpop_proof};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::allowed::is_registered;
+use crate::Error;
+use crate::clock::ChallengeLifetime;
+use crate::language::Language;
+
+/// Longest line of the software, in bytes: an access token and an address.
+pub const PROOF_REQUEST_BYTES_MAX: usize = 16 * 1024;
+/// Longest method, in bytes.
+const METHOD_BYTES_MAX: usize = 16;
+
+/// Makes proofs with the presence key.
+pub(super) struct Prover {
+    key: SigningKey,
+    lifetime: ChallengeLifetime,
+    addresses: Vec<Url>,
+}
+
+impl fmt::Debug for Prover {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Prover")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One line of the software.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProofRequest {
+    htm: String,
+    htu: String,
+    #[serde(default)]
+    nonce: Option<String>,
+    #[serde(default)]
+    access_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ProofAnswer {
+    Dpop(String),
+    Error {
+        code: &'static str,
+        title: &'static str,
+    },
+}
+
+impl Prover {
+    pub(super) fn new(key: SigningKey, lifetime: ChallengeLifetime, addresses: Vec<Url>) -> Self {
+        Self {
+            key,
+            lifetime,
+            addresses,
+        }
+    }
+
+    /// A proof for one request to a registered address. Its time is the issuer's, as far as the
+    /// agent can know it: workstation clocks are wrong.
+    pub(super) fn prove(
+        &self,
+        method: &str,
+        url: &str,
+        access_token: Option<&str>,
+        nonce: Option<&str>,
+    ) -> Result<String, Error> {
+        let refused = |reason| Error::ProofRefused { reason };
+        let is_method = method.bytes().all(|byte| byte.is_ascii_uppercase());
+        if method.is_empty() || method.len() > METHOD_BYTES_MAX || !is_method {
+            return Err(refused("htm is not a method"));
+        }
+        let mut address = Url::parse(url).map_err(|_| refused("htu is not an address"))?;
+        // RFC 9449 section 4.2: htu goes without query and fragment.
+        address.set_query(None);
+        address.set_fragment(None);
+        if !is_registered(&self.addresses, &address) {
+            return Err(refused("htu is not registered for this client"));
+        }
+        let target = DpopTarget {
+            method,
+            url: address.as_str(),
+            access_token,
+        };
+        sign_dpop_proof(&self.key, &target, self.lifetime.issuer_now(), nonce).map_err(|_| {
+            Error::Internal {
+                reason: "the proof could not be signed",
+            }
+        })
+    }
+
+    pub(super) fn answer(&self, line: &str, card_is_there: bool, language: Language) -> String {
+        let proven = match serde_json::from_str::<ProofRequest>(line) {
+            Ok(_) if !card_is_there => Err(cardea_card::Error::CardRemoved.into()),
+            Ok(asked) => {
+                let (token, nonce) = (asked.access_token.as_deref(), asked.nonce.as_deref());
+                self.prove(&asked.htm, &asked.htu, token, nonce)
+            }
+            Err(_) => Err(Error::ProofRefused {
+                reason: "the line is not {\"htm\", \"htu\"}",
+            }),
+        };
+        let answer = match proven {
+            Ok(proof) => ProofAnswer::Dpop(proof),
+            Err(error) => ProofAnswer::Error {
+                code: error.code(),
+                title: error.title(language),
+            },
+        };
+        serde_json::to_string(&answer).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use cardea_jose::{Algorithm, DpopProof};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn prover() -> Prover {
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let lifetime = ChallengeLifetime::new(Instant::now(), 1_000_000, 1_000_120).unwrap();
+        Prover::new(
+            key,
+            lifetime,
+            vec![Url::parse("https://api.example/v1/").unwrap()],
+        )
+    }
+
+    fn answer(prover: &Prover, line: &str, card_is_there: bool) -> Value {
+        serde_json::from_str(&prover.answer(line, card_is_there, Language::English)).unwrap()
+    }
+
+    #[test]
+    fn a_proof_is_made_for_a_registered_address_with_the_presence_key() {
+        let prover = prover();
+        let line =
+            r#"{"htm":"GET","htu":"https://api.example/v1/me?x=1","nonce":"n","access_token":"t"}"#;
+        let answer = answer(&prover, line, true);
+        let target = DpopTarget {
+            method: "GET",
+            url: "https://api.example/v1/me",
+            access_token: Some("t"),
+        };
+        let proof = DpopProof::verify(answer["dpop"].as_str().unwrap(), &target).unwrap();
+        assert_eq!(proof.jkt(), prover.key.kid());
+        assert_eq!(proof.nonce(), Some("n"));
+    }
+
+    #[test]
+    fn other_addresses_other_lines_and_an_absent_card_get_no_proof() {
+        let prover = prover();
+        let good = r#"{"htm":"GET","htu":"https://api.example/v1/me"}"#;
+        let cases = [
+            (good, false, "card.removed"),
+            (
+                r#"{"htm":"GET","htu":"https://other.example/v1/me"}"#,
+                true,
+                "agent.proof_refused",
+            ),
+            (
+                r#"{"htm":"get","htu":"https://api.example/v1/me"}"#,
+                true,
+                "agent.proof_refused",
+            ),
+            (
+                r#"{"htm":"GET","htu":"https://api.example/v1/me","typ":"card-presence+jwt"}"#,
+                true,
+                "agent.proof_refused",
+            ),
+            ("nonsense", true, "agent.proof_refused"),
+        ];
+        for (line, card_is_there, code) in cases {
+            assert_eq!(
+                answer(&prover, line, card_is_there)["error"]["code"],
+                code,
+                "{line}"
+            );
+        }
+    }
+}
