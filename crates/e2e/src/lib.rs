@@ -16,15 +16,18 @@
 //! # }
 //! ```
 
+mod accessibility;
 mod apache;
 mod authorization;
 mod browser;
+mod devtools;
 mod foreign_client;
 mod logout_forgery;
 mod page_script;
 mod stage;
 mod stale_publication;
 
+pub use accessibility::SCREENS;
 pub use apache::Apache;
 pub use authorization::{AuthorizationRequest, CLIENT_ID, CLIENTS, REDIRECT_URI};
 pub use browser::Browser;

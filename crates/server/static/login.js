@@ -13,6 +13,7 @@
   const login = document.getElementById("login");
   const panel = document.getElementById("panel");
   const reference = document.getElementById("reference");
+  const title = document.title;
   let attempt = null;
 
   class Refusal extends Error {
@@ -39,10 +40,14 @@
     }
     const button = content.querySelector("button");
     if (button) button.addEventListener("click", start);
+    // Whoever pressed a button of the panel must not lose their place with it.
+    const wasHere = panel.contains(document.activeElement);
     panel.replaceChildren(content);
     reference.hidden = true;
     login.dataset.state = state;
+    document.title = `${panel.querySelector("h2").textContent} – ${title}`;
     if (button) button.focus({ preventScroll: true });
+    else if (wasHere) panel.focus({ preventScroll: true });
   }
 
   function showState(state, triesLeft) {
