@@ -136,7 +136,9 @@ impl ClaimRequest {
 
     fn is_bounded(&self) -> bool {
         self.values.len() <= VALUES_MAX
-            && self.wanted().all(|value| depth_of(value) <= VALUE_DEPTH_MAX)
+            && self
+                .wanted()
+                .all(|value| depth_of(value) <= VALUE_DEPTH_MAX)
     }
 }
 
@@ -156,9 +158,8 @@ fn scope_of(claim: &str) -> Option<&'static str> {
 pub(crate) fn released(granted: &Scope, requested: &RequestedClaims) -> BTreeSet<&'static str> {
     let all = PROFILE_CLAIMS.iter().chain(PROFESSIONAL_CLAIMS).copied();
     let by_scope = |name: &str| scope_of(name).is_some_and(|scope| granted.contains(scope));
-    let by_name = |name: &str| {
-        requested.userinfo.contains_key(name) || requested.id_token.contains_key(name)
-    };
+    let by_name =
+        |name: &str| requested.userinfo.contains_key(name) || requested.id_token.contains_key(name);
     all.filter(|name| by_scope(name) || by_name(name)).collect()
 }
 

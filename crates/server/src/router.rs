@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::error_response::render_refusals;
-use crate::handler::{
-    authorize, card_grant, challenge_keys, consent, discovery, end_session, error_page, health, introspect,
-    jwks, login_answer, login_assertion, login_challenge, login_page, par, presence, revoke,
-    static_file, token, userinfo,
-};
 use crate::handler::proof::add_dpop_nonce;
+use crate::handler::{
+    authorize, card_grant, challenge_keys, consent, discovery, end_session, error_page, health,
+    introspect, jwks, login_answer, login_assertion, login_challenge, login_page, par, presence,
+    revoke, static_file, token, userinfo,
+};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request_log::log_request;

@@ -20,7 +20,7 @@ pub(super) struct Asked {
 pub(super) struct Unasked {
     pub(super) error: Error,
     /// The parameters outside, if their redirect URI is good.
-    pub(super) outside: Option<AuthorizationParameters>,
+    pub(super) outside: Option<Box<AuthorizationParameters>>,
 }
 
 impl Provider {
@@ -49,7 +49,7 @@ impl Provider {
             )),
             None => self
                 .open_asked(client, outside, now)
-                .map_err(|(error, outside)| Unasked::with_outside(error, client, outside)),
+                .map_err(|(error, outside)| Unasked::with_outside(error, client, *outside)),
         }
     }
 
@@ -59,12 +59,12 @@ impl Provider {
         client: &Client,
         outside: AuthorizationParameters,
         now: OffsetDateTime,
-    ) -> Result<Asked, (Error, AuthorizationParameters)> {
+    ) -> Result<Asked, (Error, Box<AuthorizationParameters>)> {
         let opened = match &outside.request {
             None => None,
             Some(object) => match self.open_request_object(client, object, now) {
                 Ok(inside) => Some(inside),
-                Err(error) => return Err((error, outside)),
+                Err(error) => return Err((error, Box::new(outside))),
             },
         };
         Ok(Asked {
@@ -102,7 +102,7 @@ impl Unasked {
         let proven = check_redirect_uri(client, &outside).is_ok();
         Self {
             error,
-            outside: proven.then_some(outside),
+            outside: proven.then(|| Box::new(outside)),
         }
     }
 }

@@ -81,12 +81,15 @@ mod tests {
     #[test]
     fn voluntary_levels_are_met_by_stronger_ones_and_essential_ones_to_the_letter() {
         let cached = r#"{"id_token":{"acr":{"value":"urn:cardea:acr:card-pin-cached"}}}"#;
-        let essential =
-            r#"{"id_token":{"acr":{"essential":true,"values":["urn:cardea:acr:card-pin-cached"]}}}"#;
+        let essential = r#"{"id_token":{"acr":{"essential":true,"values":["urn:cardea:acr:card-pin-cached"]}}}"#;
         let both = "urn:cardea:acr:card-pin urn:cardea:acr:card";
         for (acr_values, claims, accepted) in [
             ("0", "{}", vec![Acr::CardPin, Acr::CardPinCached, Acr::Card]),
-            (both, "{}", vec![Acr::CardPin, Acr::CardPinCached, Acr::Card]),
+            (
+                both,
+                "{}",
+                vec![Acr::CardPin, Acr::CardPinCached, Acr::Card],
+            ),
             ("", cached, vec![Acr::CardPin, Acr::CardPinCached]),
             ("", essential, vec![Acr::CardPinCached]),
             ("urn:cardea:acr:card-pin", essential, vec![]),
@@ -103,8 +106,9 @@ mod tests {
     #[test]
     fn an_essential_level_of_another_provider_is_refused_at_once() {
         for (essential, refused) in [("true", true), ("false", false)] {
-            let claims =
-                format!(r#"{{"id_token":{{"acr":{{"essential":{essential},"value":"eidas-high"}}}}}}"#);
+            let claims = format!(
+                r#"{{"id_token":{{"acr":{{"essential":{essential},"value":"eidas-high"}}}}}}"#
+            );
             assert_eq!(demand("", &claims).is_err(), refused);
         }
         assert!(demand("", r#"{"id_token":{"acr":{"essential":true}}}"#).is_ok());

@@ -145,8 +145,8 @@ impl Provider {
             client,
             parameters,
             request_id: Some(&request.id),
-            // The session is older than the request where only consent was missing.
-            silent: session.authenticated_at < request.created_at,
+            // A card that was shown after all has opened a session of its own.
+            silent: parameters.silent && session.authenticated_at <= request.created_at,
         };
         let response = issue_code(self, transaction, new, now).await?;
         Ok(CompletedAuthorization {

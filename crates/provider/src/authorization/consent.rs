@@ -156,7 +156,7 @@ impl Provider {
         }
         let covered = covered(parameters)?;
         let remembered = consent::find(transaction, sub, &client.client_id, &covered).await?;
-        Ok(!remembered.is_some_and(|consent| now < consent.expires_at))
+        Ok(remembered.is_none_or(|consent| now >= consent.expires_at))
     }
 
     /// Remembers a yes for a client that asks each person once; for others there is nothing to

@@ -112,12 +112,9 @@ impl Provider {
             spent_at: None,
         };
         let mut transaction = self.store.begin().await?;
-        let waiting = pushed_authorization_request::count_waiting(
-            &mut transaction,
-            &client.client_id,
-            now,
-        )
-        .await?;
+        let waiting =
+            pushed_authorization_request::count_waiting(&mut transaction, &client.client_id, now)
+                .await?;
         if waiting >= i64::from(self.authorization_rules.pushed_requests_of_client_max) {
             return Err(Error::PushedRequestLimitReached);
         }
@@ -145,9 +142,10 @@ impl Provider {
     ) -> Result<Asked, Error> {
         let digest = SecretDigest::of(request_uri);
         let mut transaction = self.store.begin().await?;
-        let found = pushed_authorization_request::open(&mut transaction, &digest, &client.client_id)
-            .await?
-            .ok_or(Error::RequestUriUnknown)?;
+        let found =
+            pushed_authorization_request::open(&mut transaction, &digest, &client.client_id)
+                .await?
+                .ok_or(Error::RequestUriUnknown)?;
         if found.spent_at.is_some() || found.opened > OPENED_MAX {
             return Err(Error::RequestUriReused);
         }

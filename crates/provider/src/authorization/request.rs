@@ -40,6 +40,9 @@ pub(crate) struct StoredParameters {
     /// `prompt=consent`: ask, whatever was answered before.
     #[serde(default)]
     pub(crate) ask_consent: bool,
+    /// The request began with a session, and waits for the person's consent alone.
+    #[serde(default)]
+    pub(crate) silent: bool,
     /// The pushed request that this one came from: it is spent by the answer.
     #[serde(default)]
     pub(crate) pushed_id: Option<String>,

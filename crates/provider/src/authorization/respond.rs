@@ -143,7 +143,10 @@ mod tests {
     #[test]
     fn a_form_may_lead_to_the_redirect_uri_s_origin_alone() {
         for (uri, allowed) in [
-            ("https://portal.example.fr/cb?x=1", "https://portal.example.fr"),
+            (
+                "https://portal.example.fr/cb?x=1",
+                "https://portal.example.fr",
+            ),
             ("http://127.0.0.1:3000/cb", "http://127.0.0.1:3000"),
             ("fr.example.portal:/callback", "fr.example.portal:"),
         ] {

@@ -141,6 +141,7 @@ impl Provider {
             expected_sub,
             ui_locales: parameters.ui_locales.clone(),
             ask_consent,
+            silent: false,
             pushed_id: asked.pushed_id.clone(),
         };
         Ok(Decided {
@@ -186,7 +187,7 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<BegunAuthorization, Error> {
         let Decided {
-            stored,
+            mut stored,
             interaction,
         } = decided;
         let silently = match interaction {
@@ -209,7 +210,8 @@ impl Provider {
                 Err(Error::ConsentRequired)
             }
             (Silent::Unsuited, _) => {
-                let (request_id, login_cookie) = self.store_request(client, &stored, None, now).await?;
+                let (request_id, login_cookie) =
+                    self.store_request(client, &stored, None, now).await?;
                 Ok(BegunAuthorization::Login {
                     request_id,
                     login_cookie,
@@ -217,6 +219,7 @@ impl Provider {
                 })
             }
             (Silent::Unconsented { session_id }, _) => {
+                stored.silent = true;
                 let session_id = Some(session_id.as_str());
                 let (request_id, login_cookie) =
                     self.store_request(client, &stored, session_id, now).await?;

@@ -1,7 +1,13 @@
 //! The authorization endpoint: what is refused on a page, what at the redirect URI, what begins.
 
+mod answers;
+mod claims;
 mod page_errors;
+mod pkce;
+mod pushed;
 mod redirect_errors;
+mod request_object;
+mod resource;
 
 use cardea_provider::BegunAuthorization;
 use time::Duration;

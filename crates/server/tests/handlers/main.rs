@@ -10,17 +10,22 @@
 
 mod authorize;
 mod card;
+mod client_assertion;
 mod consent;
 mod clients;
 mod discovery;
+mod dpop;
 mod end_session;
 mod form_post;
 mod https;
+mod key_client;
 mod limits;
 mod logged_out_portal;
 mod login;
 mod login_page;
 mod par;
+#[path = "../../../storage/tests/records/postgres_cluster.rs"]
+mod postgres_cluster;
 mod presence;
 mod relying_party;
 mod running_session;
@@ -28,4 +33,5 @@ mod revocation;
 mod revocation_host;
 mod test_app;
 mod token;
+mod two_nodes;
 mod userinfo;

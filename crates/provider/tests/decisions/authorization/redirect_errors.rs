@@ -9,6 +9,7 @@ fn set(slot: &mut Option<String>, value: &str) {
     *slot = Some(value.to_owned());
 }
 
+/// Attacks E5, E6, E8, E9, E15, E16 and E21, and the other rules that a client learns of.
 const CASES: &[(&str, Change, &str, &str)] = &[
     (
         "no response type",
@@ -33,12 +34,6 @@ const CASES: &[(&str, Change, &str, &str)] = &[
         |p| set(&mut p.response_type, "code id_token"),
         "unsupported_response_type",
         "provider.response_type_unsupported",
-    ),
-    (
-        "form post",
-        |p| set(&mut p.response_mode, "form_post"),
-        "invalid_request",
-        "provider.response_mode_unsupported",
     ),
     (
         "fragment",
@@ -140,7 +135,66 @@ const CASES: &[(&str, Change, &str, &str)] = &[
         "provider.id_token_hint_invalid",
     ),
     (
-        "request object",
+        "a method without its challenge",
+        |p| p.code_challenge = None,
+        "invalid_request",
+        "provider.pkce_missing",
+    ),
+    (
+        "long challenge",
+        |p| set(&mut p.code_challenge, &"a".repeat(44)),
+        "invalid_request",
+        "oauth2.parameter_malformed",
+    ),
+    (
+        "unknown response type",
+        |p| set(&mut p.response_type, "device"),
+        "unsupported_response_type",
+        "provider.response_type_unsupported",
+    ),
+    (
+        "signed response mode",
+        |p| set(&mut p.response_mode, "query.jwt"),
+        "invalid_request",
+        "provider.response_mode_unsupported",
+    ),
+    (
+        "nonce of two kilobytes",
+        |p| set(&mut p.nonce, &"n".repeat(2048)),
+        "invalid_request",
+        "oauth2.parameter_too_long",
+    ),
+    (
+        "claims that are no JSON",
+        |p| set(&mut p.claims, "name"),
+        "invalid_request",
+        "provider.claims_parameter_invalid",
+    ),
+    (
+        "an essential level of another provider (E21)",
+        |p| {
+            set(
+                &mut p.claims,
+                r#"{"id_token":{"acr":{"essential":true,"values":["eidas-high"]}}}"#,
+            );
+        },
+        "unmet_authentication_requirements",
+        "provider.acr_unmet",
+    ),
+    (
+        "a resource that is not registered",
+        |p| p.resource = vec!["https://api.example.fr".to_owned()],
+        "invalid_target",
+        "provider.resource_not_allowed",
+    ),
+    (
+        "a key that is none",
+        |p| set(&mut p.dpop_jkt, "abc"),
+        "invalid_request",
+        "provider.dpop_jkt_malformed",
+    ),
+    (
+        "request object of a client without keys",
         |p| set(&mut p.request, "a.b.c"),
         "request_not_supported",
         "provider.request_object_unsupported",
