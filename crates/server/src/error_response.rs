@@ -97,22 +97,12 @@ fn render(state: &AppState, language: Language, id: &RequestId, refusal: &Refusa
     match &refusal.form {
         Form::Json(problem) => render_json(state, language, id, *problem),
         Form::Page(problem) => render_page(state, language, id, *problem, refusal.code),
-        Form::OAuth { error, status } => {
-            let body = ErrorBody {
-                error: *error,
-                error_description: Some(description(refusal.code)),
-                error_uri: Some(error_uri(state, refusal.code)),
-            };
-            let mut response = (*status, axum::Json(body)).into_response();
-            if *status == StatusCode::UNAUTHORIZED {
-                // RFC 6749 section 5.2: the scheme that the client may authenticate with.
-                let challenge = HeaderValue::from_static("Basic realm=\"cardea\"");
-                response
-                    .headers_mut()
-                    .insert(header::WWW_AUTHENTICATE, challenge);
-            }
-            response
-        }
+        Form::OAuth { error, status } => render_oauth(state, *error, *status, refusal.code),
+        Form::OAuthAs {
+            error,
+            status,
+            shown,
+        } => render_oauth(state, *error, *status, shown),
         Form::AccessToken {
             scheme,
             error,
@@ -152,6 +142,23 @@ fn token_challenges(
             error_uri(state, code)
         )],
     }
+}
+
+fn render_oauth(state: &AppState, error: ErrorCode, status: StatusCode, code: &str) -> Response {
+    let body = ErrorBody {
+        error,
+        error_description: Some(description(code)),
+        error_uri: Some(error_uri(state, code)),
+    };
+    let mut response = (status, axum::Json(body)).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        // RFC 6749 section 5.2: the scheme that the client may authenticate with.
+        let challenge = HeaderValue::from_static("Basic realm=\"cardea\"");
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 fn render_json(state: &AppState, language: Language, id: &RequestId, problem: Problem) -> Response {

@@ -30,6 +30,12 @@ pub(crate) enum Form {
         error: ErrorCode,
         status: StatusCode,
     },
+    /// The same, where the client learns a coarser code than the log.
+    OAuthAs {
+        error: ErrorCode,
+        status: StatusCode,
+        shown: &'static str,
+    },
     /// RFC 6750 section 3 and RFC 9449 section 7.1, for callers with an access token.
     AccessToken {
         /// The scheme that the caller used, or should have.
@@ -63,7 +69,9 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match &self.form {
             Form::Json(problem) | Form::Page(problem) => problem.status(),
-            Form::OAuth { status, .. } | Form::AccessToken { status, .. } => *status,
+            Form::OAuth { status, .. }
+            | Form::OAuthAs { status, .. }
+            | Form::AccessToken { status, .. } => *status,
         }
     }
 }

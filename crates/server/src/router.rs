@@ -72,7 +72,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/par", post(par::post_par).layer(nonces.clone()))
         .route(
             "/card-grant/challenge",
-            post(card_grant::post_card_grant_challenge),
+            post(card_grant::post_card_grant_challenge).layer(nonces.clone()),
         )
         .route("/token", post(token::post_token).layer(nonces.clone()))
         .route("/introspect", post(introspect::post_introspection))

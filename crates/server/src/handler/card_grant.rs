@@ -11,8 +11,11 @@ use cardea_oauth2_types::{ErrorCode, GrantType, TokenParameters, TokenResponse};
 use cardea_provider::{ClientCredentials, DpopRequest, Error, TokenError, TokenRequest};
 use serde::Serialize;
 
-use crate::form::{Body, parse_form};
-use crate::handler::client_form::{read_credentials, refuse, refuse_problem};
+use crate::form::Body;
+use crate::handler::client_form::{
+    read_client_form, read_credentials, refuse_parameters, refuse_token_error,
+};
+use crate::handler::proof::with_bounded_guesses;
 use crate::presence_wait;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
@@ -36,31 +39,27 @@ pub(crate) async fn post_card_grant_challenge(
     body: Body,
 ) -> Result<Response, Response> {
     let refused = |refusal: Refusal| refusal.into_response();
-    if uri.query().is_some() {
-        let code = Problem::RequestMalformed.code();
-        return Err(refused(refuse(ErrorCode::InvalidRequest, code)));
-    }
-    let pairs = parse_form(&headers, body)
-        .map_err(refuse_problem)
-        .map_err(refused)?;
-    let parameters = TokenParameters::from_pairs(pairs)
-        .map_err(|error| refused(refuse(ErrorCode::InvalidRequest, error.code())))?;
+    let pairs = read_client_form(&uri, &headers, body).map_err(refused)?;
+    let parameters =
+        TokenParameters::from_pairs(pairs).map_err(|error| refused(refuse_parameters(&error)))?;
     // A public client's challenge makes a row whoever asks for it: it is counted before that.
     let Some(_counted) = state.charge(Counted::GrantChallenge, peer, &headers) else {
         return Err(too_many(Problem::TooManyRequests.code()));
     };
     let issued = match read_credentials(&headers, &parameters) {
         Ok(credentials) => {
-            let provider = state.provider();
-            provider
-                .issue_grant_challenge(&credentials, &parameters)
-                .await
+            let issuing = async {
+                let provider = state.provider();
+                let issued = provider.issue_grant_challenge(&credentials, &parameters);
+                issued.await.map_err(TokenError::from)
+            };
+            with_bounded_guesses(&state, &credentials, peer, &headers, issuing).await
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
-    let issued = issued.map_err(|error| match error {
+    let issued = issued.map_err(|error| match error.source {
         Error::CardGrantChallengeLimitReached => too_many(error.code()),
-        error => refused(refuse(error.oauth_error(), error.code())),
+        _ => refused(refuse_token_error(&error)),
     })?;
     let body = ChallengeResponse {
         challenge: issued.challenge,

@@ -52,6 +52,13 @@ pub(super) fn refuse_token_error(error: &TokenError) -> Refusal {
             status: StatusCode::TOO_MANY_REQUESTS,
         };
     }
+    if error.public_code() != error.code() {
+        refusal.form = Form::OAuthAs {
+            error: error.error,
+            status: refusal.status(),
+            shown: error.public_code(),
+        };
+    }
     refusal
 }
 
