@@ -2,8 +2,8 @@
 //!
 //! The provider keeps the queue in the database, so that a restart forgets nobody; here it is
 //! emptied. Clients are told beside each other, each within bounds of its own: a dead one delays
-//! nobody (attack H4). Redirects are not followed, and what a client answers beyond its status is
-//! read up to a bound and thrown away.
+//! nobody (attack H4). Redirects are not followed, and of what a client answers nothing is read but
+//! its status.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
@@ -17,13 +17,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
 use url::{Url, form_urlencoded};
 
-use crate::http_client::{Budget, HttpClient};
+use crate::http_client::HttpClient;
 use crate::state::AppState;
 
-const BUDGET: Budget = Budget {
-    time: Duration::from_secs(5),
-    bytes_max: 16 * 1024,
-};
+/// How long a client may take to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// Deliveries under way at once.
 const UNDER_WAY_MAX: u32 = 256;
 /// The same of one client.
@@ -82,11 +80,10 @@ impl LogoutSender {
         let media_type = "application/x-www-form-urlencoded";
         let answer = self
             .http
-            .post(url, media_type, body.into_bytes(), BUDGET)
+            .post_for_status(url, media_type, body.into_bytes(), ANSWER_TIME)
             .await;
         match answer {
-            Ok(answer) => {
-                let status = answer.status;
+            Ok(status) => {
                 let outcome = outcome_of(status);
                 if outcome != DeliveryOutcome::Delivered {
                     tracing::error!(

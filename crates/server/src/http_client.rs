@@ -140,6 +140,31 @@ impl HttpClient {
     }
 }
 
+impl HttpClient {
+    /// Posts `body` to `url` and says only which status came back: nothing of the answer is read
+    /// beyond its head.
+    ///
+    /// # Errors
+    /// [`FetchError`] when there is none within `time`.
+    pub(crate) async fn post_for_status(
+        &self,
+        url: Url,
+        content_type: &'static str,
+        body: Vec<u8>,
+        time: Duration,
+    ) -> Result<StatusCode, FetchError> {
+        let content_type = HeaderValue::from_static(content_type);
+        let request = self.client.post(url).header(CONTENT_TYPE, content_type);
+        match tokio::time::timeout(time, request.body(body).send()).await {
+            Ok(Ok(response)) => Ok(response.status()),
+            Ok(Err(error)) => Err(without_url(error)),
+            Err(_) => Err(FetchError::TimedOut {
+                milliseconds: time.as_millis(),
+            }),
+        }
+    }
+}
+
 impl Validators {
     fn read(headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| {

@@ -10,7 +10,7 @@ use crate::revocation_host::Answer;
 use crate::test_app::{Changes, TestApp};
 
 async fn health(app: &TestApp) -> Value {
-    let response = app.get("/health").send().await.unwrap();
+    let response = app.get("/healthz").send().await.unwrap();
     assert_eq!(response.status(), 200);
     response.json().await.unwrap()
 }
