@@ -255,7 +255,7 @@ impl Problem {
             ),
             Self::AuthorizationRefused => Text::new(
                 "You have done nothing wrong: give the portal's support the code and reference.",
-                "Vous n’avez commis aucune erreur : donnez le code et la référence à l’assistance \
+                "Vous n’avez commis aucune erreur : donnez le code et la référence à l’assistance \
                  du portail.",
             ),
             Self::OriginRefused => Text::new(

@@ -27,6 +27,6 @@ pub(crate) fn words(
 }
 
 const BANNER: Text = Text::new(
-    "Sandbox: test cards only. No real person and no real care data.",
-    "Bac à sable : cartes de test uniquement. Aucune personne réelle, aucune donnée de soins réelle.",
+    "Sandbox: test cards only, no real person.",
+    "Bac à sable : cartes de test, aucune personne réelle.",
 );

@@ -39,7 +39,7 @@ impl CodePage {
     ) -> Self {
         let part = |question: Text, answer: &str| Part {
             question: question.in_language(language),
-            answer: pieces(answer),
+            answer: pieces(&typeset(answer, explained_in)),
         };
         Self {
             language,
@@ -79,6 +79,18 @@ impl CodePage {
     }
 }
 
+/// No line may end before the high punctuation of French.
+fn typeset(text: &str, language: Language) -> String {
+    let mut text = text.to_owned();
+    if language == Language::French {
+        for mark in [':', ';', '?', '!', '»'] {
+            text = text.replace(&format!(" {mark}"), &format!("\u{a0}{mark}"));
+        }
+        text = text.replace("« ", "«\u{a0}");
+    }
+    text
+}
+
 /// Parts the documents' `code` from their words, and begins with a capital letter.
 fn pieces(cell: &str) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = cell
@@ -100,7 +112,7 @@ fn pieces(cell: &str) -> Vec<Piece> {
 }
 
 const HEADING: Text = Text::new("What this code means", "Ce que ce code veut dire");
-const CODE: Text = Text::new("Code:", "Code :");
+const CODE: Text = Text::new("Code:", "Code :");
 const DETAILS: Text = Text::new("For technical staff", "Pour les équipes techniques");
 const MEANING: Text = Text::new("What it means", "Signification");
 const WHO: Text = Text::new("Who can fix it", "Qui peut y remédier");
@@ -108,7 +120,8 @@ const ADVICE: Text = Text::new("What to do", "Que faire");
 
 #[cfg(test)]
 mod tests {
-    use super::pieces;
+    use super::{pieces, typeset};
+    use crate::language::Language;
 
     #[test]
     fn words_and_code_are_told_apart() {
@@ -125,6 +138,9 @@ mod tests {
                 (" <now>", false)
             ]
         );
+        let text = typeset("voir « RFC » : non", Language::French);
+        assert_eq!(text, "voir «\u{a0}RFC\u{a0}»\u{a0}: non");
+        assert_eq!(typeset("a : b", Language::English), "a : b");
         assert!(pieces("`alg` is wrong").first().unwrap().is_code);
         assert_eq!(pieces("`alg` is wrong").first().unwrap().text, "alg");
     }

@@ -65,7 +65,7 @@ fn words_of(datum: Datum) -> Text {
     match datum {
         Datum::SignIn => Text::new(
             "that you signed in, when and how, and an identifier for you",
-            "le fait que vous vous êtes connecté, quand et comment, et un identifiant pour vous",
+            "votre connexion (quand et comment) et un identifiant qui vous désigne",
         ),
         Datum::Name => Text::new("your first and last name", "vos nom et prénom"),
         Datum::ProfessionalNumber => Text::new(
@@ -99,10 +99,10 @@ fn words_of(datum: Datum) -> Text {
 const TITLE: Text = Text::new("Your consent", "Votre accord");
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
 const SWITCH: Text = Text::new("Français", "English");
-const QUESTION: Text = Text::new("Do you agree?", "Êtes-vous d’accord ?");
+const QUESTION: Text = Text::new("Do you agree?", "Êtes-vous d’accord ?");
 const RECEIVES: Text = Text::new(
     "This portal will receive, from your card:",
-    "Ce portail recevra, depuis votre carte :",
+    "Ce portail recevra, depuis votre carte :",
 );
 const ALLOW: Text = Text::new("Allow", "Autoriser");
 const REFUSE: Text = Text::new("Refuse", "Refuser");

@@ -30,6 +30,6 @@ impl ErrorPage<'_> {
     }
 }
 
-const CODE: Text = Text::new("Code:", "Code :");
+const CODE: Text = Text::new("Code:", "Code :");
 const EXPLAIN: Text = Text::new("What this code means", "Ce que ce code veut dire");
-const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");
+const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");

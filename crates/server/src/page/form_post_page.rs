@@ -31,7 +31,7 @@ impl FormPostPage<'_> {
 const HEADING: Text = Text::new("Back to the portal", "Retour au portail");
 const DETAIL: Text = Text::new(
     "You are being taken back to the portal. If nothing happens, press the button.",
-    "Vous êtes redirigé vers le portail. Si rien ne se passe, appuyez sur le bouton.",
+    "Retour au portail en cours. Si rien ne se passe, appuyez sur le bouton.",
 );
 const BUTTON: Text = Text::new("Continue to the portal", "Continuer vers le portail");
 

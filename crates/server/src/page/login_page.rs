@@ -89,7 +89,7 @@ impl<'a> LoginPage<'a> {
 
 const TITLE: Text = Text::new("Sign in with your card", "Connexion avec votre carte");
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
-const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");
+const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");
 const NO_SCRIPT: Text = Text::new(
     "This page needs JavaScript to reach your card reader. Allow JavaScript for this site in your \
      browser's settings, then reload the page.",

@@ -59,14 +59,14 @@ impl SignedOutPage {
     }
 }
 
-const ASK_HEADING: Text = Text::new("Sign out?", "Vous déconnecter ?");
+const ASK_HEADING: Text = Text::new("Sign out?", "Vous déconnecter ?");
 const ASK_DETAIL: Text = Text::new(
     "This ends your session on every portal that you opened with this card.",
     "Votre session prendra fin sur tous les portails ouverts avec cette carte.",
 );
-const ASKED_BY: Text = Text::new("Asked by:", "À la demande de :");
+const ASKED_BY: Text = Text::new("Asked by:", "À la demande de :");
 const SIGN_OUT: Text = Text::new("Sign out", "Me déconnecter");
-const DONE_HEADING: Text = Text::new("You are signed out", "Vous êtes déconnecté");
+const DONE_HEADING: Text = Text::new("You are signed out", "Déconnexion effectuée");
 const DONE_DETAIL: Text = Text::new(
     "You can take your card out of the reader.",
     "Vous pouvez retirer votre carte du lecteur.",

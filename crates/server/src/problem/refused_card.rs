@@ -39,7 +39,7 @@ pub(super) const fn advice(problem: Problem) -> Text {
     match problem {
         Problem::NotACard => Text::new(
             "Sign in with your professional card; a software certificate is not one.",
-            "Connectez-vous avec votre carte professionnelle ; un certificat logiciel n’en est \
+            "Connectez-vous avec votre carte professionnelle ; un certificat logiciel n’en est \
              pas une.",
         ),
         Problem::CardOfOtherEnvironment => Text::new(

@@ -71,7 +71,7 @@ pub(super) const PROGRESS: &[Panel] = &[
             NEVER_IN_A_PAGE,
             Text::new(
                 "No such window? Look behind your browser or in the task bar.",
-                "Vous ne voyez pas cette fenêtre ? Cherchez derrière le navigateur ou dans la \
+                "Vous ne voyez pas cette fenêtre ? Cherchez derrière le navigateur ou dans la \
                  barre des tâches.",
             ),
         ],
@@ -83,7 +83,7 @@ pub(super) const PROGRESS: &[Panel] = &[
         tone: Tone::Warning,
         heading: Text::new("That PIN is not right", "Ce code est incorrect"),
         lines: &[
-            Text::new("Tries left: {tries}.", "Essais restants : {tries}."),
+            Text::new("Tries left: {tries}.", "Essais restants : {tries}."),
             NEVER_IN_A_PAGE,
         ],
         action: Action::Nothing,
@@ -130,7 +130,7 @@ pub(super) const PROGRESS: &[Panel] = &[
         state: "success",
         codes: "",
         tone: Tone::Success,
-        heading: Text::new("You are signed in", "Vous êtes connecté"),
+        heading: Text::new("You are signed in", "Connexion réussie"),
         lines: &[Text::new(
             "Going back to the portal. Your session lasts as long as your card stays in the \
              reader.",

@@ -69,7 +69,7 @@ pub(super) const REFUSALS: &[Panel] = &[
                 "The card issuer's service does not answer. Your card is not at fault: try again \
                  in a few minutes.",
                 "Le service de l’émetteur de la carte ne répond pas. Votre carte n’est pas en \
-                 cause : réessayez dans quelques minutes.",
+                 cause : réessayez dans quelques minutes.",
             ),
             ASK_SUPPORT,
         ],
@@ -88,7 +88,7 @@ pub(super) const REFUSALS: &[Panel] = &[
                 "Use the professional card that this portal accepts. If it is this one, it may \
                  have to be replaced: ask the card's issuer.",
                 "Utilisez la carte professionnelle acceptée par ce portail. Si c’est bien \
-                 celle-ci, elle est peut-être à remplacer : contactez l’émetteur de la carte.",
+                 celle-ci, elle est peut-être à remplacer : contactez l’émetteur de la carte.",
             ),
             ASK_SUPPORT,
         ],
@@ -165,7 +165,7 @@ pub(super) const REFUSALS: &[Panel] = &[
                  newer card, use it; else ask the card's issuer for one with your present national \
                  number.",
                 "Votre carte vous désigne par un numéro que ce service n’accepte pas. Si vous avez \
-                 une carte plus récente, utilisez-la ; sinon, demandez à l’émetteur une carte \
+                 une carte plus récente, utilisez-la ; sinon, demandez à l’émetteur une carte \
                  portant votre numéro national actuel.",
             ),
             ASK_SUPPORT,

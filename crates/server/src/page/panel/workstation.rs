@@ -16,13 +16,13 @@ pub(super) const WORKSTATION: &[Panel] = &[
         lines: &[
             Text::new(
                 "Start the Cardea agent on this computer: signing in then goes on by itself.",
-                "Démarrez l’agent Cardea sur cet ordinateur : la connexion continuera d’elle-même.",
+                "Démarrez l’agent Cardea sur cet ordinateur : la connexion continuera d’elle-même.",
             ),
             Text::new(
                 "If it is running, your browser may be blocking it, or this site is not registered \
                  in it: ask your support.",
                 "S’il est démarré, votre navigateur le bloque peut-être, ou ce site n’y est pas \
-                 enregistré : contactez votre assistance.",
+                 enregistré : contactez votre assistance.",
             ),
         ],
         action: Action::Retry,
@@ -129,7 +129,7 @@ pub(super) const WORKSTATION: &[Panel] = &[
         lines: &[Text::new(
             "Use your own professional card: a patient's card or another kind of card cannot sign \
              you in.",
-            "Utilisez votre carte professionnelle : une carte Vitale ou une autre carte ne permet \
+            "Utilisez votre carte professionnelle : une carte Vitale ou une autre carte ne permet \
              pas de se connecter.",
         )],
         action: Action::Retry,
