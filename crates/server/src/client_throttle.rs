@@ -196,9 +196,7 @@ mod tests {
     }
 
     fn count(throttle: &ClientThrottle, from: u32, now: Instant) -> usize {
-        (0..100)
-            .filter(|_| admitted(throttle, from, now))
-            .count()
+        (0..100).filter(|_| admitted(throttle, from, now)).count()
     }
 
     #[test]

@@ -173,6 +173,21 @@ impl TestApp {
         self.app.stop();
     }
 
+    /// Another server with the same keys and database, at a port of its own.
+    pub(crate) async fn another_node(&self) -> Self {
+        let config = Config::load(&self.folder.path().join("cardea.toml")).unwrap();
+        let (app, base_url) = serve(&config).await;
+        Self {
+            issuer: self.issuer.clone(),
+            base_url,
+            client: self.client.clone(),
+            // Neither is used: the configuration names those of the first.
+            host: RevocationHost::start().await,
+            folder: tempfile::tempdir().unwrap(),
+            app,
+        }
+    }
+
     /// Stops this server and starts another over its folder, at another port: the issuer then leads
     /// there as through a proxy.
     pub(crate) async fn restart(self) -> Self {

@@ -1,0 +1,112 @@
+//! Two servers on one PostgreSQL database (attack H19): what is spent on one is spent on both.
+
+use cardea_storage::Store;
+use cardea_storage::event::list_newest;
+use reqwest::Response;
+use serde_json::Value;
+
+use crate::card::Card;
+use crate::key_client::{KeyClient, nonce, proof, refusal, success, told};
+use crate::postgres_cluster;
+use crate::relying_party::{Request, sign_in};
+use crate::test_app::{Changes, TestApp};
+
+/// A server on a database of its own; [`TestApp::another_node`] adds the second.
+async fn on_postgres(mut changes: Changes) -> (TestApp, String) {
+    let folder = tokio::task::spawn_blocking(postgres_cluster::socket_folder);
+    let folder = folder.await.unwrap();
+    let name = format!(
+        "nodes_{}",
+        cardea_jose::random_base64url(8).unwrap().to_lowercase()
+    );
+    let created = std::process::Command::new("createdb")
+        .args(["--host", folder, "--username", "postgres", &name])
+        .status()
+        .unwrap();
+    assert!(created.success());
+    let url = format!("postgres://postgres@localhost/{name}?host={folder}");
+    let database = format!("[database]\nurl = \"{url}\"\n[keys]");
+    changes.replace.push(("[keys]", database));
+    (TestApp::start_with(changes).await, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h19_assertions_and_proofs_are_spent_on_both() {
+    let service = KeyClient::new();
+    let (one, _) = on_postgres(service.registered()).await;
+    let other = one.another_node().await;
+    let assertion = service.assertion(&one);
+    let ask = async |app: &TestApp| told(service.ask_with(app, &assertion).send().await.unwrap());
+    assert_eq!(ask(&one).await.await, success());
+    let replayed = refusal(401, "invalid_client", "provider.client_assertion_replayed");
+    assert_eq!(ask(&other).await.await, replayed);
+
+    // A nonce of one is good on the other; a proof only once.
+    let key = cardea_jose::SigningKey::generate(cardea_jose::Algorithm::Es256).unwrap();
+    let n = nonce(&one).await;
+    let sent = proof(&one, &key, ("POST", "/token"), None, Some(&n));
+    let ask = async |app: &TestApp| {
+        let request = service.ask(app).header("DPoP", &sent);
+        told(request.send().await.unwrap()).await
+    };
+    assert_eq!(ask(&other).await, success());
+    let replayed = refusal(400, "invalid_dpop_proof", "provider.dpop_proof_replayed");
+    assert_eq!(ask(&one).await, replayed);
+
+    // Of many at once on both, one is served.
+    let assertion = service.assertion(&one);
+    let requests: Vec<_> = (0..20)
+        .map(|number| {
+            let app = if number % 2 == 0 { &one } else { &other };
+            tokio::spawn(service.ask_with(app, &assertion).send())
+        })
+        .collect();
+    let mut served = 0;
+    for request in requests {
+        if request.await.unwrap().unwrap().status() == 200 {
+            served += 1;
+        }
+    }
+    assert_eq!(served, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h19_codes_and_challenges_are_spent_on_both() {
+    let (one, database) = on_postgres(Changes::default()).await;
+    let other = one.another_node().await;
+    let card = Card::pharmacist(&one);
+    let request = Request::new();
+    let signed_in = sign_in(&one, &request, &card).await;
+    let tokens: Response = request.redeem(&one, &signed_in.code).await;
+    let tokens: Value = tokens.json().await.unwrap();
+    let token = tokens["access_token"].as_str().unwrap();
+    let userinfo = async || {
+        let response = other.get("/userinfo").bearer_auth(token).send().await;
+        response.unwrap().status().as_u16()
+    };
+    assert_eq!(userinfo().await, 200);
+    let again = request.redeem(&other, &signed_in.code).await;
+    let reused = refusal(400, "invalid_grant", "provider.code_reused");
+    assert_eq!(told(again).await, reused);
+    assert_eq!(userinfo().await, 401, "the second use takes back the first");
+
+    // The same answer of the card to the same challenge, on the other node.
+    let card = Card::pharmacist(&one);
+    let login = Request::new().begin(&one).await;
+    let challenge = login.challenge(&one).await;
+    let body = card.answer(&one, &challenge);
+    let mut connection = card.connect(&one).await;
+    let (first, ()) = tokio::join!(
+        login.post_assertion(&one, &body),
+        connection.prove(&one, &card)
+    );
+    assert_eq!(first.status(), 200);
+    let replayed = login.post_assertion(&other, &body).await;
+    assert_eq!(replayed.status(), 403);
+    let store = Store::open(&database).await.unwrap();
+    let mut transaction = store.begin_read().await.unwrap();
+    let events = list_newest(&mut transaction, 100).await.unwrap();
+    let refused = events.iter().find(|event| event.kind == "login.refused");
+    let code = refused.unwrap().code.as_deref();
+    assert_eq!(code, Some("assertion.challenge_replayed"));
+}
