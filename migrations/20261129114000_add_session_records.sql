@@ -45,5 +45,6 @@ CREATE TABLE mass_loss (
     last_seen_at BIGINT NOT NULL
 );
 
--- Sessions that ended lately are counted every few seconds.
+-- Silent sessions, and those that ended lately, are counted every few seconds.
+CREATE INDEX session_by_presence ON session (state, present_at);
 CREATE INDEX session_by_end ON session (ended_at);

@@ -28,6 +28,7 @@ mod par;
 mod postgres_cluster;
 mod presence;
 mod relying_party;
+mod rp_initiated_logout;
 mod running_session;
 mod revocation;
 mod revocation_host;
