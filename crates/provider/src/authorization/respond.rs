@@ -35,10 +35,11 @@ impl ReturnAddress<'_> {
 
     /// An answer with an error (RFC 6749 section 4.1.2.1), explained to the portal's developer.
     pub(crate) fn error(self, error: &Error) -> AuthorizationResponse {
-        let description = format!("{error} ({})", error.code());
+        let code = error.code();
         self.answer(vec![
             ("error", error.oauth_error().as_str().to_owned()),
-            ("error_description", description),
+            ("error_description", format!("{error} ({code})")),
+            ("error_uri", format!("{}/errors/{code}", self.issuer)),
         ])
     }
 
