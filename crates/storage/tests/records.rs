@@ -7,6 +7,7 @@ mod records {
     mod baseline;
     mod challenges;
     mod clients;
+    mod consents;
     mod databases;
     mod events;
     mod grant_challenges;
@@ -15,6 +16,7 @@ mod records {
     mod pairwise_subjects;
     mod postgres_cluster;
     mod proofs;
+    mod pushed_requests;
     mod requests;
     mod retention;
     mod session_cards;

@@ -10,8 +10,10 @@ use cardea_oauth2_types::{AuthorizationParameters, ErrorCode, TokenParameters};
 use cardea_provider::{Error, PushedAuthorization, TokenError};
 use serde::Serialize;
 
-use crate::form::{Body, parse_form};
-use crate::handler::client_form::{read_credentials, refuse, refuse_problem};
+use crate::form::Body;
+use crate::handler::client_form::{
+    read_client_form, read_credentials, refuse_parameters, refuse_token_error,
+};
 use crate::handler::proof::{endpoint_url, read_dpop, with_bounded_guesses};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
@@ -33,15 +35,11 @@ pub(crate) async fn post_par(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    if uri.query().is_some() {
-        let code = Problem::RequestMalformed.code();
-        return Err(refuse(ErrorCode::InvalidRequest, code));
-    }
-    let pairs = parse_form(&headers, body).map_err(refuse_problem)?;
-    let malformed =
-        |error: cardea_oauth2_types::Error| refuse(ErrorCode::InvalidRequest, error.code());
-    let parameters = AuthorizationParameters::from_pairs(pairs.clone()).map_err(malformed)?;
-    let credentials = TokenParameters::from_pairs(pairs).map_err(malformed)?;
+    let pairs = read_client_form(&uri, &headers, body)?;
+    let parameters = AuthorizationParameters::from_pairs(pairs.clone());
+    let parameters = parameters.map_err(|error| refuse_parameters(&error))?;
+    let credentials =
+        TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
     // A refusal may go on record, and a public client's request makes a row whoever sends it:
     // both are counted before anything is written.
     let Some(charge) = state.charge(Counted::PushedRequest, peer, &headers) else {
@@ -51,7 +49,7 @@ pub(crate) async fn post_par(
         .await
         .map_err(|error| match error.source {
             Error::PushedRequestLimitReached => too_many(error.code()),
-            _ => refuse(error.error, error.code()),
+            _ => refuse_token_error(&error),
         })?;
     if pushed.from_confidential_client {
         charge.give_back();
