@@ -51,6 +51,15 @@ impl Card {
         }
     }
 
+    /// The same card in the reader of another workstation.
+    pub(crate) fn at_another_workstation(&self) -> Self {
+        Self {
+            issued: self.issued.clone(),
+            instance_key: SigningKey::generate(Algorithm::Es256).unwrap(),
+            presence_key: SigningKey::generate(Algorithm::Es256).unwrap(),
+        }
+    }
+
     /// The body that the login page posts for `challenge`.
     pub(crate) fn answer(&self, app: &TestApp, challenge: &str) -> Value {
         self.answer_with(app, challenge, |_| {})

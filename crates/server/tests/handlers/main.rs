@@ -35,4 +35,5 @@ mod revocation_host;
 mod test_app;
 mod token;
 mod two_nodes;
+mod two_nodes_sessions;
 mod userinfo;

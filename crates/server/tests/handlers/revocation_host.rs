@@ -125,6 +125,12 @@ impl RevocationHost {
         token
     }
 
+    /// How many more the portal was sent, beyond those that were waited for.
+    pub(crate) fn logout_tokens_waiting(&self) -> usize {
+        let received = self.shared.received.lock().unwrap();
+        received.as_ref().expect("nobody waits").len()
+    }
+
     pub(crate) fn anchors_pem(&self) -> String {
         pem(self.pki.card_anchors_der())
     }

@@ -12,7 +12,7 @@ use crate::relying_party::{Request, sign_in};
 use crate::test_app::{Changes, TestApp};
 
 /// A server on a database of its own; [`TestApp::another_node`] adds the second.
-async fn on_postgres(mut changes: Changes) -> (TestApp, String) {
+pub(crate) async fn on_postgres(mut changes: Changes) -> (TestApp, String) {
     let folder = tokio::task::spawn_blocking(postgres_cluster::socket_folder);
     let folder = folder.await.unwrap();
     let name = format!(
