@@ -51,6 +51,8 @@ pub enum ErrorCode {
     InvalidToken,
     /// The access token lacks a scope (RFC 6750 section 3.1).
     InsufficientScope,
+    /// The login behind the access token is too weak or too old (RFC 9470 section 3).
+    InsufficientUserAuthentication,
     /// The DPoP proof is absent or wrong (RFC 9449 section 5).
     InvalidDpopProof,
     /// The DPoP proof must carry the nonce that comes with this answer (RFC 9449 section 8).
@@ -83,6 +85,7 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
         }

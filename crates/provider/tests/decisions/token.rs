@@ -1,8 +1,15 @@
 //! The token endpoint: what a code gives, once, and everything that burns it.
 
 mod client_authentication;
+mod confusion;
+mod lookup;
+mod possession;
 mod redemption;
+mod refresh;
+mod resources;
+mod service;
 mod signatures;
+mod step_up;
 
 use cardea_jose::UnverifiedJws;
 use cardea_oauth2_types::Acr;

@@ -1,12 +1,12 @@
 //! Userinfo: the claims of each scope, and every token that is not good enough.
 
-use cardea_jose::UnverifiedJws;
+use cardea_jose::{Algorithm, UnverifiedJws, VerifyingKey};
 use cardea_oauth2_types::ErrorCode;
 use cardea_test_pki::{CardProfile, KeyKind};
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::world::{PORTAL, SECOND, Settings, World};
+use super::world::{PORTAL, SECOND, Settings, World, claims_of};
 
 async fn userinfo(world: &World, access_token: &str) -> Value {
     Value::Object(world.userinfo(access_token).await.unwrap())
@@ -128,7 +128,7 @@ async fn other_tokens_and_forgeries_are_no_access_tokens() {
     let none = format!("{}.{payload}.", header(r#"{"alg":"none","typ":"at+jwt"}"#));
     let unknown = header(r#"{"alg":"RS256","typ":"at+jwt","kid":"../../etc/passwd"}"#);
     let unknown = format!("{unknown}.{payload}.{signature}");
-    let own_key = cardea_jose::SigningKey::generate(cardea_jose::Algorithm::Es256).unwrap();
+    let own_key = cardea_jose::SigningKey::generate(Algorithm::Es256).unwrap();
     let claims: Value = UnverifiedJws::parse(&tokens.access_token, 8192)
         .unwrap()
         .unverified_claims()
@@ -150,5 +150,93 @@ async fn other_tokens_and_forgeries_are_no_access_tokens() {
         let noted = world.take_note(rows).await.kind;
         assert_eq!(noted.name(), "userinfo.refused");
         assert_eq!(noted.code(), Some("provider.access_token_invalid"));
+    }
+}
+
+#[tokio::test]
+async fn claims_are_given_by_name_too_within_the_clients_registration() {
+    let world = World::new().await;
+    let claims = r#"{"userinfo":{"family_name":{"essential":true},"acr":null,"email":null},
+                     "id_token":{"given_name":null,"auth_time":{"essential":true}}}"#;
+    let location = world
+        .log_in_with(|asked| {
+            asked.scope = Some("openid".to_owned());
+            asked.claims = Some(claims.to_owned());
+        })
+        .await;
+    let tokens = world.redeem(&location).await.unwrap();
+    let profile = CardProfile::pharmacist();
+    let id_token = claims_of(tokens.id_token.as_deref().unwrap());
+    assert_eq!(id_token["given_name"], profile.given_name.as_str());
+    assert_eq!(id_token.get("family_name"), None);
+    let answer = userinfo(&world, &tokens.access_token).await;
+    let wanted = json!({
+        "sub": id_token["sub"], "family_name": profile.family_name, "acr": id_token["acr"],
+    });
+    assert_eq!(answer, wanted);
+
+    // The second client may have `openid` alone.
+    let begun = world
+        .begin_with(|asked| {
+            *asked = super::world::parameters(SECOND);
+            asked.claims = Some(claims.to_owned());
+        })
+        .await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let completing = world
+        .provider
+        .complete_authorization(&begun.request_id, begun.cookie(), None);
+    let location = completing.await.unwrap().response.location();
+    let tokens = world.redeem_as(SECOND, &location).await.unwrap();
+    let id_token = claims_of(tokens.id_token.as_deref().unwrap());
+    assert_eq!(id_token.get("given_name"), None);
+    let answer = userinfo(&world, &tokens.access_token).await;
+    assert_eq!(answer.get("family_name"), None);
+    assert_eq!(answer["acr"], id_token["acr"]);
+}
+
+#[tokio::test]
+async fn a_client_that_registered_an_algorithm_gets_a_signed_answer() {
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        let mut settings = Settings::baseline();
+        settings.client(PORTAL).userinfo_signed_response_alg = Some(algorithm);
+        let world = settings.build().await;
+        let (completed, _) = world.log_in(PORTAL, None).await;
+        let tokens = world.redeem(&completed.location).await.unwrap();
+        let answer = world.signed_userinfo(&tokens.access_token).await;
+        let jws = UnverifiedJws::parse(&answer, 8192).unwrap();
+        assert_eq!(jws.algorithm(), algorithm);
+        let jwks = world.provider.jwks();
+        let key = jwks.find(jws.kid().unwrap()).unwrap();
+        let key = VerifyingKey::from_jwk(key).unwrap();
+        let claims: Value = jws.verify(&key, "userinfo+jwt").unwrap().claims().unwrap();
+        // OIDC Core section 5.3.2.
+        assert_eq!(claims["iss"], super::world::ISSUER);
+        assert_eq!(claims["aud"], PORTAL);
+        let id_token = claims_of(tokens.id_token.as_deref().unwrap());
+        assert_eq!(claims["sub"], id_token["sub"]);
+        assert_eq!(claims["subject_id_type"], "rpps");
+    }
+}
+
+#[tokio::test]
+async fn every_token_of_a_sandbox_says_test_and_no_other_does() {
+    for sandbox in [true, false] {
+        let mut settings = Settings::baseline();
+        settings.config.sandbox = sandbox;
+        let world = settings.build().await;
+        let (completed, _) = world.log_in(SECOND, None).await;
+        let tokens = world.redeem_as(SECOND, &completed.location).await.unwrap();
+        let told = [
+            claims_of(tokens.id_token.as_deref().unwrap()),
+            claims_of(&tokens.access_token),
+            userinfo(&world, &tokens.access_token).await,
+        ];
+        for claims in told {
+            assert_eq!(claims.get("test").is_some(), sandbox);
+            assert_eq!(claims["test"] == true, sandbox);
+        }
     }
 }

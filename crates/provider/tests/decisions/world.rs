@@ -4,8 +4,8 @@ mod answer;
 mod evidence;
 mod noted_events;
 mod portal;
-mod told;
 mod tokens;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,8 +25,8 @@ use time::{Duration, OffsetDateTime};
 pub(crate) use answer::{Answer, Instance};
 pub(crate) use evidence::HeldEvidence;
 pub(crate) use noted_events::NotedEvents;
-pub(crate) use tokens::{API, claims_of};
 pub(crate) use portal::{Begun, PORTAL, SECOND, parameters, query_value};
+pub(crate) use tokens::{API, claims_of};
 
 pub(crate) const ISSUER: &str = "https://id.example.fr";
 
@@ -147,6 +147,13 @@ pub(crate) fn keys() -> ProviderKeys {
         token_keys: token_keys.clone(),
         challenge_key,
     }
+}
+
+/// The key that the provider signs tokens of an algorithm with.
+pub(crate) fn token_key(algorithm: Algorithm) -> SigningKey {
+    let mut token_keys = keys().token_keys.into_iter();
+    let found = token_keys.find(|key| key.algorithm() == algorithm);
+    found.unwrap()
 }
 
 impl World {

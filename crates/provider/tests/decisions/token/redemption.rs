@@ -197,8 +197,8 @@ async fn other_grants_and_codes_that_never_were_have_their_own_names_and_leave_n
         ),
         (
             |p| set(&mut p.grant_type, "refresh_token"),
-            ErrorCode::UnsupportedGrantType,
-            "provider.grant_type_unsupported",
+            ErrorCode::UnauthorizedClient,
+            "provider.grant_type_not_allowed",
         ),
         (
             |p| p.grant_type = None,
