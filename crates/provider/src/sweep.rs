@@ -1,5 +1,6 @@
 //! The sweep: what nobody ended by hand ends by the clock.
 
+use cardea_storage::client::forget_replaced_secrets;
 use cardea_storage::retention::{
     delete_ended_before, delete_incomplete_requests_before, delete_spent_proofs_before,
 };
@@ -74,6 +75,7 @@ impl Provider {
         let mut rows = delete_incomplete_requests_before(&mut transaction, before).await?;
         rows += delete_ended_before(&mut transaction, now - retention).await?;
         rows += delete_spent_proofs_before(&mut transaction, now).await?;
+        rows += forget_replaced_secrets(&mut transaction, now).await?;
         transaction.commit().await?;
         Ok(rows)
     }

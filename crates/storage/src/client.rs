@@ -129,6 +129,24 @@ pub async fn replace_secret(
     count_change(transaction, replaced.rows_affected() == 1).await
 }
 
+/// Forgets the replaced secrets that are accepted no more, and says how many there were.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn forget_replaced_secrets(
+    transaction: &mut Transaction,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let forgotten = sqlx::query(
+        "UPDATE client SET previous_secret_sha256 = NULL, previous_secret_until = NULL
+         WHERE previous_secret_until <= $1",
+    )
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(forgotten.rows_affected())
+}
+
 /// Deletes a client; false when it is unknown.
 ///
 /// # Errors

@@ -81,3 +81,98 @@ impl Provider {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cardea_jose::Algorithm;
+    use cardea_oauth2_types::Scope;
+    use cardea_storage::Store;
+    use cardea_storage::client::{self, ClientRecord};
+
+    use super::ClientsReload;
+    use crate::bare_provider::{bare_provider, now};
+    use crate::{Client, ClientAuthentication, Error};
+
+    async fn store_client(store: &Store, client_id: &str) {
+        let record = ClientRecord {
+            client_id: client_id.to_owned(),
+            registration: "{}".to_owned(),
+            secret: None,
+            previous_secret: None,
+            created_at: now(),
+            changed_at: now(),
+        };
+        let mut transaction = store.begin().await.unwrap();
+        assert!(client::insert(&mut transaction, &record).await.unwrap());
+        transaction.commit().await.unwrap();
+    }
+
+    /// A client that is safe but for what its id says.
+    fn read(record: &ClientRecord) -> Result<Client, Error> {
+        let mut client = Client {
+            redirect_uris: vec!["https://portal.example.fr/cb".to_owned()],
+            id_token_signed_response_alg: Algorithm::Es256,
+            scope: Scope::parse("openid").unwrap(),
+            ..Client::new(&record.client_id, "Portail", ClientAuthentication::None)
+        };
+        match record.client_id.as_str() {
+            "unsafe" => client.redirect_uris = vec!["javascript:alert(1)".to_owned()],
+            "keyless" => client.id_token_signed_response_alg = Algorithm::Ps256,
+            _ => {}
+        }
+        Ok(client)
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_left_out_and_keeps_nothing_else_out() {
+        let (provider, store) = bare_provider().await;
+        // The configuration has a client with the id ES256.
+        for client_id in ["ES256", "added", "keyless", "unsafe"] {
+            store_client(&store, client_id).await;
+        }
+        let reload = provider.reload_clients(read).await.unwrap();
+        let ClientsReload::Replaced { clients, left_out } = reload else {
+            panic!("nothing was read")
+        };
+        let left_out: Vec<_> = left_out
+            .iter()
+            .map(|(client_id, error)| (client_id.as_str(), error.code()))
+            .collect();
+        assert_eq!(
+            left_out,
+            [
+                ("ES256", "provider.client_exists"),
+                ("keyless", "provider.key_missing"),
+                ("unsafe", "provider.client_invalid"),
+            ]
+        );
+        assert_eq!(clients, 3, "two of the configuration and one");
+        assert!(provider.find_client("added").is_some());
+        let again = provider.reload_clients(read).await.unwrap();
+        assert!(matches!(again, ClientsReload::Unchanged));
+    }
+
+    #[tokio::test]
+    async fn a_database_that_does_not_answer_leaves_the_clients_as_they_were() {
+        let (provider, store) = bare_provider().await;
+        store_client(&store, "added").await;
+        provider.reload_clients(read).await.unwrap();
+        store.close().await;
+        let error = provider.reload_clients(read).await.unwrap_err();
+        assert_eq!(error.code(), "storage.unavailable");
+        assert!(provider.find_client("added").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_taken_out_is_unknown_at_the_next_look() {
+        let (provider, store) = bare_provider().await;
+        store_client(&store, "added").await;
+        provider.reload_clients(read).await.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        assert!(client::remove(&mut transaction, "added").await.unwrap());
+        transaction.commit().await.unwrap();
+        provider.reload_clients(read).await.unwrap();
+        assert!(provider.find_client("added").is_none());
+        assert!(provider.find_client("ES256").is_some());
+    }
+}

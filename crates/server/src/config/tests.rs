@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use cardea_jose::{Algorithm, SigningKey};
+
 use super::{AuthMethod, Config, DatabaseUrl, TestCardsConfig};
 use crate::error::Error;
 
@@ -248,6 +250,72 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "client[0].id_token_signed_response_alg",
     ),
     (
+        "wildcard",
+        "[\"http://127.0.0.1:8081/callback\"]",
+        "[\"https://*.example.test/callback\"]",
+        "client[0].redirect_uris[0]",
+    ),
+    (
+        "own scheme with a secret",
+        "[\"http://127.0.0.1:8081/callback\"]",
+        "[\"test.example.portal:/callback\"]",
+        "client[0].redirect_uris",
+    ),
+    (
+        "logout address",
+        "http://127.0.0.1:8081/backchannel-logout",
+        "https://169.254.169.254/latest",
+        "client[0].backchannel_logout_uri",
+    ),
+    (
+        "offline access",
+        "[\"openid\", \"profile\", \"professional\"]",
+        "[\"openid\", \"offline_access\"]",
+        "client[0].scopes",
+    ),
+    (
+        "scope with a quote",
+        "[\"openid\", \"profile\", \"professional\"]",
+        "[\"openid\", \"a\\\"b\"]",
+        "client[0].scopes",
+    ),
+    (
+        "password grant",
+        SECRET,
+        "grant_types = [\"password\"]",
+        "client[0].grant_types[0]",
+    ),
+    (
+        "key grant without a key",
+        SECRET,
+        "token_endpoint_auth_method = \"private_key_jwt\"",
+        "client[0].jwks",
+    ),
+    (
+        "private key",
+        SECRET,
+        "jwks = { keys = [{ kty = \"EC\", crv = \"P-256\", x = \"a\", y = \"b\", d = \"c\" }] }",
+        "client[0].jwks.keys[0]",
+    ),
+    (
+        "symmetric key",
+        SECRET,
+        "jwks = { keys = [{ kty = \"oct\", k = \"c2VjcmV0\" }] }",
+        "client[0].jwks.keys[0]",
+    ),
+    (
+        "sector without pairwise",
+        SECRET,
+        "secret = \"0123456789abcdef\"\nsector_identifier = \"example.test\"",
+        "client[0].sector_identifier",
+    ),
+    (
+        "resource",
+        SECRET,
+        "secret = \"0123456789abcdef\"\nresources = [\"https://api.example.test/#x\"]",
+        "client[0].resources",
+    ),
+    (
         "TLS on http issuer",
         "[keys]",
         "[tls]\ncertificate = \"a\"\nkey = \"b\"\n[keys]",
@@ -368,6 +436,35 @@ fn client_files_have_the_same_form() {
     assert!(load().unwrap_err().to_string().contains("more.toml"));
     fs::remove_file(folder.path().join("more.toml")).unwrap();
     assert_eq!(load().unwrap_err().code(), "server.config_unreadable");
+}
+
+#[test]
+fn keys_may_stand_in_a_file_beside_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let keyed = "token_endpoint_auth_method = \"private_key_jwt\"\njwks_file = \"keys.json\"";
+    write("cardea.toml", &EXAMPLE.replacen(SECRET, keyed, 1));
+    let load = || Config::load(&folder.path().join("cardea.toml"));
+    let refused = || {
+        let error = load().unwrap_err();
+        let Error::ConfigInvalid { key, reason, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(key, "client[0].jwks_file");
+        reason
+    };
+    assert!(refused().contains("keys.json"));
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let jwk = serde_json::to_string(key.public_jwk()).unwrap();
+    write("keys.json", &format!("{{\"keys\":[{jwk}]}}"));
+    let client = load().unwrap().client.remove(0);
+    assert_eq!(client.jwks.unwrap().keys, [key.public_jwk().clone()]);
+    assert_eq!(client.file, Some(folder.path().join("cardea.toml")));
+    write(
+        "keys.json",
+        "{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}]}",
+    );
+    assert!(!refused().contains("c2VjcmV0"), "a key is never shown");
 }
 
 #[test]

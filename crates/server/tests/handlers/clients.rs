@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::card::Card;
 use crate::relying_party::{Request, sign_in};
-use crate::test_app::{REDIRECT_URI, TestApp};
+use crate::test_app::{Changes, REDIRECT_URI, TestApp, header};
 
 const DYNAMIC: &str = "dynamic";
 /// What is promised to operators, and a little for a busy machine.
@@ -83,6 +83,23 @@ async fn f3_a_replaced_secret_is_accepted_as_long_as_stated_and_no_longer() {
     let third = rotated["secret"].as_str().unwrap();
     until_error(&app, third, "invalid_grant").await;
     assert_eq!(token_error(&app, second).await, "invalid_client");
+}
+
+/// Attack E3: with several addresses registered, none is chosen for a request that names none.
+#[tokio::test(flavor = "multi_thread")]
+async fn e3_a_request_without_address_is_sent_nowhere() {
+    let both = format!("redirect_uris = [\"{REDIRECT_URI}\", \"https://other.example.test/cb\"]");
+    let one = "redirect_uris = [\"https://portal.example.test/callback\"]";
+    let app = TestApp::start_with(Changes::replacing(one, &both)).await;
+    let response = Request::new().without("redirect_uri").send(&app).await;
+    assert_eq!(response.status(), 400);
+    assert_eq!(header(&response, "location"), "");
+    let page = response.text().await.unwrap();
+    assert!(page.contains("provider.redirect_uri_missing"), "{page}");
+    for registered in [REDIRECT_URI, "https://other.example.test/cb"] {
+        let named = Request::new().with("redirect_uri", registered);
+        assert_eq!(named.send(&app).await.status(), 303, "{registered}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
 use cardea_storage::client::{
-    ClientRecord, EndedHoldings, PreviousSecret, end_holdings, find, insert, list, remove,
+    ClientRecord, EndedHoldings, PreviousSecret, end_holdings, find, forget_replaced_secrets, insert, list, remove,
     replace_secret, revision,
 };
 use cardea_storage::{Redemption, SecretDigest, access_grant, authorization_code};
@@ -73,6 +73,12 @@ async fn a_rotation_keeps_at_most_one_earlier_secret() {
                 })
             );
             assert_eq!(rotated.changed_at, now);
+            for (moment, forgotten) in [(3599, 0), (3600, 1), (3601, 0)] {
+                let count = forget_replaced_secrets(transaction, after_seconds(moment)).await;
+                assert_eq!(count.unwrap(), forgotten, "{moment}");
+            }
+            let kept = find(transaction, "a").await.unwrap().unwrap();
+            assert_eq!((kept.secret, kept.previous_secret), (rotated.secret, None));
 
             let third = SecretDigest::of("third");
             replace_secret(transaction, "a", &third, None, now)
