@@ -29,6 +29,8 @@ pub enum EndReason {
     CardElsewhere,
     /// The person showed the same card again: a newer session carries on.
     Continued,
+    /// Another card signed in with the same browser, which holds one person's session at a time.
+    BrowserTakenOver,
     /// The card was revoked while the session ran.
     CardRevoked,
     /// The card's certificate expired while the session ran.
@@ -42,7 +44,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Departed,
         Self::PresenceLost,
         Self::Idle,
@@ -50,6 +52,7 @@ impl EndReason {
         Self::NeverPresent,
         Self::CardElsewhere,
         Self::Continued,
+        Self::BrowserTakenOver,
         Self::CardRevoked,
         Self::CardExpired,
         Self::CardNotAccepted,
@@ -73,6 +76,7 @@ impl EndReason {
             Self::NeverPresent => "never_present",
             Self::CardElsewhere => "card_elsewhere",
             Self::Continued => "continued",
+            Self::BrowserTakenOver => "browser_taken_over",
             Self::CardRevoked => "card_revoked",
             Self::CardExpired => "card_expired",
             Self::CardNotAccepted => "card_not_accepted",

@@ -12,7 +12,7 @@ use crate::authorization::{AuthorizationResponse, StoredParameters, load_request
 use crate::event::{Event, EventKind};
 use crate::grant::code::{NewCode, issue_code};
 use crate::secret::RANDOM_BYTES;
-use crate::session::{EndReason, is_live};
+use crate::session::{EndReason, EndedInTransaction, EndedSession, is_live};
 use crate::{Client, Error, Provider, Secret};
 
 /// A login that went all the way.
@@ -22,6 +22,8 @@ pub struct CompletedAuthorization {
     pub response: AuthorizationResponse,
     /// The browser's new session cookie, whatever it had before (no session fixation).
     pub session_cookie: Secret,
+    /// What another card had in this browser, and which is over.
+    pub ended: Option<EndedSession>,
 }
 
 /// A request whose card is in the reader, and that waits for its answer.
@@ -121,10 +123,13 @@ impl Provider {
         if !authorization_request::complete(transaction, &request.id, now).await? {
             return Err(Error::AuthorizationRequestCompleted);
         }
-        if let Some(cookie) = session_cookie {
-            self.continue_session(transaction, cookie, session, now)
-                .await?;
-        }
+        let ended = match session_cookie {
+            Some(cookie) => {
+                self.replace_session(transaction, cookie, session, now)
+                    .await?
+            }
+            None => None,
+        };
         let cookie = Secret::random()?;
         if !session::set_cookie(transaction, &session.id, &cookie.digest()).await? {
             return Err(Error::SessionEnded);
@@ -152,28 +157,40 @@ impl Provider {
         Ok(CompletedAuthorization {
             response,
             session_cookie: cookie,
+            ended,
         })
     }
 
     /// Moves the clients of this browser's older session into the new one, if the same person has
     /// shown the same card at the same agent instance: they stay logged in, under the new presence
-    /// key. Any other session in this browser is left alone; its own presence key guards it.
-    async fn continue_session(
+    /// key. Any other session in this browser ends: its portals still stand open there, and on a
+    /// shared workstation the next person would walk into them, even while the card of the one
+    /// before is in a second reader.
+    async fn replace_session(
         &self,
         transaction: &mut Transaction,
         older_cookie: &str,
         newer: &Session,
         now: OffsetDateTime,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<EndedSession>, Error> {
         let cookie = SecretDigest::of(older_cookie);
         let Some(older) = session::find_by_cookie(transaction, &cookie).await? else {
-            return Ok(());
+            return Ok(None);
         };
         let same = older.sub == newer.sub
             && older.card_sha256 == newer.card_sha256
             && older.instance_jkt == newer.instance_jkt;
-        if older.id == newer.id || !same || !is_live(&older, &self.lifetimes, now) {
-            return Ok(());
+        if older.id == newer.id {
+            return Ok(None);
+        }
+        if !same {
+            let ended = self
+                .end_in(transaction, &older, EndReason::BrowserTakenOver, now)
+                .await?;
+            return Ok(ended.map(EndedInTransaction::announce));
+        }
+        if !is_live(&older, &self.lifetimes, now) {
+            return Ok(None);
         }
         let clients = client_session::move_all(transaction, &older.id, &newer.id).await?;
         let event = Event::new(EventKind::SessionContinued { clients }, now)
@@ -181,6 +198,6 @@ impl Provider {
         self.record(transaction, event).await?;
         self.end_in(transaction, &older, EndReason::Continued, now)
             .await?;
-        Ok(())
+        Ok(None)
     }
 }

@@ -1,8 +1,9 @@
 //! The end of a login: the code, the new session cookie, and the clients that carry on.
 
+use cardea_provider::BegunAuthorization;
 use time::Duration;
 
-use super::world::{Begun, ISSUER, PORTAL, SECOND, World, query_value};
+use super::world::{Begun, ISSUER, PORTAL, SECOND, World, parameters, query_value};
 
 async fn complete(world: &World, begun: &Begun, cookie: Option<&str>) -> Result<String, String> {
     let done = world
@@ -102,6 +103,7 @@ async fn an_expired_login_page_gives_no_code() {
     assert_eq!(late, "provider.authorization_request_expired");
 }
 
+/// Attack E18.
 #[tokio::test]
 async fn the_session_cookie_is_new_at_every_login() {
     let world = World::new().await;
@@ -111,6 +113,18 @@ async fn the_session_cookie_is_new_at_every_login() {
         .await;
     assert_ne!(first.session_cookie, second.session_cookie);
     assert_ne!(first.session_cookie.expose(), "planted by somebody");
+    for (cookie, silent) in [
+        ("planted by somebody", false),
+        (first.session_cookie.expose(), false),
+        (second.session_cookie.expose(), true),
+    ] {
+        let begun = world
+            .provider
+            .begin_authorization(parameters(PORTAL), Some(cookie))
+            .await;
+        let served = matches!(begun, Ok(BegunAuthorization::Completed { .. }));
+        assert_eq!(served, silent, "only the newest is good for anything");
+    }
 }
 
 #[tokio::test]
@@ -141,7 +155,7 @@ async fn a_second_portal_with_the_same_card_joins_the_session_under_the_new_pres
 }
 
 #[tokio::test]
-async fn another_persons_card_does_not_join_the_browsers_session() {
+async fn another_persons_card_ends_the_browsers_session_and_its_portals_are_told() {
     let mut world = World::new().await;
     let (first, first_key) = world.log_in(PORTAL, None).await;
     let doctor = cardea_test_pki::CardProfile::doctor().with_key(cardea_test_pki::KeyKind::P256);
@@ -156,9 +170,16 @@ async fn another_persons_card_does_not_join_the_browsers_session() {
             .iter()
             .all(|event| event.kind != "session.continued")
     );
+    // The card of the first is still in a reader, and does not help.
     let outcome = world.present(&first_key).await;
-    assert!(matches!(
-        outcome,
-        cardea_provider::PresenceOutcome::Renewed { .. }
-    ));
+    assert!(
+        matches!(
+            outcome,
+            cardea_provider::PresenceOutcome::Ended { ended: None, .. }
+        ),
+        "{outcome:?}"
+    );
+    let ended = world.event("session.ended").await;
+    assert_eq!(ended.code.as_deref(), Some("browser_taken_over"));
+    assert_eq!(world.told().await, [PORTAL]);
 }

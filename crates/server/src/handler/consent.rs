@@ -56,6 +56,7 @@ pub(crate) async fn post_consent(
     let cookies = state.cookies();
     let mut response = match consented.await? {
         ConsentedAuthorization::Allowed(completed) => {
+            state.announce(completed.ended);
             let mut response = authorization_response::send(&state, language, &completed.response);
             let cookie = completed.session_cookie.expose();
             append_cookie(&mut response, cookies.set_session(cookie));

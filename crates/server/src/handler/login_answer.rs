@@ -38,6 +38,7 @@ pub(crate) async fn get_answer(
         Err(error) => return Err(Refusal::page(problem_of(&error)).because(error.code())),
     };
     let language = language_of(&uri, &headers);
+    state.announce(completed.ended);
     let mut response = authorization_response::send(&state, language, &completed.response);
     append_cookie(
         &mut response,

@@ -103,6 +103,7 @@ async fn answer(
         Err(Error::ConsentRequired) => return Ok(go_on(format!("/consent/{request_id}"))),
         Err(error) => return Err(refuse(error)),
     };
+    state.announce(completed.ended);
     let mut response = go_on(completed.response.location());
     let session_cookie = cookies.set_session(completed.session_cookie.expose());
     append_cookie(&mut response, session_cookie);
