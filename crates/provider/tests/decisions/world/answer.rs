@@ -189,33 +189,10 @@ impl Answer {
     pub(crate) fn sign(&self) -> (String, String) {
         let certificates: Vec<&[u8]> = self.certificates.iter().map(Vec::as_slice).collect();
         let input = SigningInput::new(self.algorithm, &certificates, &self.claims).unwrap();
-        let signature = self.sign_by_card(input.as_bytes());
+        let signature = sign_by_card(&self.card_key, self.algorithm, input.as_bytes());
         let assertion = input.into_assertion(&signature);
         let attestation = self.attest(&assertion);
         (assertion, attestation)
-    }
-
-    fn sign_by_card(&self, message: &[u8]) -> Vec<u8> {
-        let hash = match self.algorithm {
-            Algorithm::Es384 => MessageDigest::sha384(),
-            _ => MessageDigest::sha256(),
-        };
-        let mut signer = Signer::new(hash, &self.card_key).unwrap();
-        let is_rsa = matches!(self.card_key.id(), Id::RSA | Id::RSA_PSS);
-        if self.algorithm == Algorithm::Ps256 && is_rsa {
-            signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
-            signer
-                .set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)
-                .unwrap();
-        }
-        let signature = signer.sign_oneshot_to_vec(message).unwrap();
-        let Ok(key) = self.card_key.ec_key() else {
-            return signature;
-        };
-        let bytes = i32::try_from(key.group().degree() / 8).unwrap();
-        let parts = EcdsaSig::from_der(&signature).unwrap();
-        let joined = [parts.r(), parts.s()].map(|part| part.to_vec_padded(bytes).unwrap());
-        joined.concat()
     }
 
     pub(crate) fn attest(&self, assertion: &str) -> String {
@@ -224,7 +201,35 @@ impl Answer {
     }
 }
 
-fn algorithm_of(key: &PKey<Private>) -> Algorithm {
+/// What a card's key makes of a message, in the form of a JWS.
+pub(crate) fn sign_by_card(
+    card_key: &PKey<Private>,
+    algorithm: Algorithm,
+    message: &[u8],
+) -> Vec<u8> {
+    let hash = match algorithm {
+        Algorithm::Es384 => MessageDigest::sha384(),
+        _ => MessageDigest::sha256(),
+    };
+    let mut signer = Signer::new(hash, card_key).unwrap();
+    let is_rsa = matches!(card_key.id(), Id::RSA | Id::RSA_PSS);
+    if algorithm == Algorithm::Ps256 && is_rsa {
+        signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+        signer
+            .set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)
+            .unwrap();
+    }
+    let signature = signer.sign_oneshot_to_vec(message).unwrap();
+    let Ok(key) = card_key.ec_key() else {
+        return signature;
+    };
+    let bytes = i32::try_from(key.group().degree() / 8).unwrap();
+    let parts = EcdsaSig::from_der(&signature).unwrap();
+    let joined = [parts.r(), parts.s()].map(|part| part.to_vec_padded(bytes).unwrap());
+    joined.concat()
+}
+
+pub(crate) fn algorithm_of(key: &PKey<Private>) -> Algorithm {
     match key.id() {
         Id::RSA => Algorithm::Rs256,
         Id::RSA_PSS => Algorithm::Ps256,
