@@ -17,6 +17,7 @@ mod records {
     mod postgres_cluster;
     mod proofs;
     mod pushed_requests;
+    mod refresh_tokens;
     mod requests;
     mod retention;
     mod session_cards;
