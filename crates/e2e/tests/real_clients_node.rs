@@ -98,6 +98,10 @@ async fn openid_client_signs_in_silently_and_out_over_tls() -> Result<()> {
     // Nobody is signed in yet: the silent question has an answer, and no page.
     portal.go("/silent").await?;
     assert_eq!(portal.browser.wait_for("#error").await?, "login_required");
+    // The error leads to a page about it, for the developer.
+    portal.browser.click("#about").await?;
+    let page = portal.browser.wait_for("main").await?;
+    assert!(page.contains("provider.login_required"), "{page}");
     assert_eq!(portal.sign_in().await?, "Camille DURAND");
     portal.go("/silent").await?;
     portal.browser.wait_for("#greeting").await?;

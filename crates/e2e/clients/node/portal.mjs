@@ -111,7 +111,9 @@ async function prescribe(request, answer, session, freshSeconds) {
 
 function newSession(answer, content) {
   const id = randomBytes(32).toString('base64url')
-  const session = { id, ...content }
+  // A login takes minutes; a session ends when the server's does at the latest.
+  const seconds = content.sub ? 4 * 3600 : 600
+  const session = { id, ends: Date.now() + seconds * 1000, ...content }
   sessions.set(id, session)
   answer.setHeader('Set-Cookie', `portal=${id}; HttpOnly; SameSite=Lax; Path=/`)
   return session
@@ -163,9 +165,9 @@ async function finish(request, answer, session) {
     // OAuth's word is for the program. The description is for the log, and so is the address of a
     // page that says what happened and who can mend it; they are absent where the answer was not the provider's.
     const { error: word = 'unexpected', error_description: description = error.message } = error
-    const page_about_it = error.cause?.get?.('error_uri') ?? error.cause?.error_uri ?? ''
-    console.error(word, description, page_about_it)
-    page(answer, 403, `<p id="error">${escape(word)}</p><a id="about" href="${escape(page_about_it)}">More</a>`)
+    const about = error.cause?.get?.('error_uri') ?? error.cause?.error_uri ?? ''
+    console.error(word, description, about)
+    page(answer, 403, `<p id="error">${escape(word)}</p><a id="about" href="${escape(about)}">More</a>`)
   }
 }
 // snippet:end errors

@@ -25,6 +25,9 @@ export async function form(request) {
 }
 
 export function listen(createServer, routes, sessions) {
+  setInterval(() => {
+    for (const [id, session] of sessions) if (session.ends < Date.now()) sessions.delete(id)
+  }, 1000)
   const server = createServer(async (request, answer) => {
     const path = new URL(request.url, 'http://portal.invalid').pathname
     const cookie = /(?:^|; )portal=([\w-]+)/.exec(request.headers.cookie ?? '')
