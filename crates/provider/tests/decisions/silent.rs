@@ -68,6 +68,7 @@ async fn each_further_portal_asks_for_the_card() {
     assert_eq!(refused, "provider.login_required");
 }
 
+/// Attacks E15 and E16: no page where none may be shown, and the card where its age is too high.
 #[tokio::test]
 async fn what_the_client_asks_for_can_demand_the_card() {
     let world = World::new().await;
@@ -113,6 +114,7 @@ async fn a_wrong_cookie_or_an_ended_session_serves_nobody() {
     );
 }
 
+/// Attack E16.
 #[tokio::test]
 async fn a_hint_at_another_person_is_answered_with_login_required() {
     let mut world = World::new().await;

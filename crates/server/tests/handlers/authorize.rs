@@ -29,6 +29,7 @@ async fn a_good_request_leads_to_a_login_page_of_this_browser_alone() {
     assert_eq!(header(&response, "referrer-policy"), "no-referrer");
 }
 
+/// Attack E22: 303 and never 307, which would repeat the form at the new address.
 #[tokio::test]
 async fn a_request_may_come_in_a_form() {
     let app = TestApp::start().await;
@@ -89,6 +90,29 @@ async fn unproven_clients_and_addresses_get_a_page_and_no_redirect() {
             !page.contains("evil.test") && !page.contains("alert(1)"),
             "{name}"
         );
+    }
+}
+
+/// Attacks E1 and E2 by POST: GET and POST refuse alike.
+#[tokio::test]
+async fn a_form_is_held_to_the_same_addresses() {
+    let app = TestApp::start().await;
+    for (name, request) in [
+        (
+            "other address",
+            Request::new().with("redirect_uri", "https://evil.test/"),
+        ),
+        (
+            "redirect_uri twice",
+            Request::new().and("redirect_uri", REDIRECT_URI),
+        ),
+        ("client twice", Request::new().and("client_id", "portal")),
+        ("state twice", Request::new().and("state", "other")),
+    ] {
+        let form = &request.parameters;
+        let response = app.post("/authorize").form(form).send().await.unwrap();
+        assert_eq!(response.status(), 400, "{name}");
+        assert_eq!(header(&response, "location"), "", "{name}");
     }
 }
 
@@ -157,6 +181,7 @@ fn refused_by_redirect() -> Vec<(&'static str, Request, &'static str)> {
     ]
 }
 
+/// Attacks E5, E6, E11, E15, E16 and E19.
 #[tokio::test]
 async fn what_the_client_may_learn_it_learns_at_its_address() {
     let app = TestApp::start().await;
@@ -194,6 +219,25 @@ async fn odd_values_split_no_header() {
         assert_eq!(response.status(), 400);
         assert_eq!(header(&response, "set-cookie"), "");
         assert!(!response.text().await.unwrap().contains("<script>alert"));
+    }
+    let huge = "x".repeat(100_000);
+    for name in ["state", "nonce"] {
+        let form = Request::new().with(name, &huge).parameters;
+        let response = app.post("/authorize").form(&form).send().await.unwrap();
+        assert_eq!(response.status(), 413, "{name}");
+        assert_eq!(header(&response, "location"), "", "{name}");
+    }
+    // A long one of a strict client, and one full of markup, come back as they went.
+    let long = "x".repeat(1_000);
+    for state in [
+        long.as_str(),
+        "\"><script>alert(1)</script>",
+        "é ?&=#%0d%0a",
+    ] {
+        let request = Request::new().with("state", state).with("prompt", "none");
+        let location = header(&request.send(&app).await, "location");
+        assert_eq!(parameter(&location, "state").as_deref(), Some(state));
+        assert!(!location.contains(['<', '#', '"']), "{location}");
     }
 }
 

@@ -177,3 +177,22 @@ async fn only_our_own_page_in_this_browser_may_answer() {
     assert_eq!(app.count_events("code.issued").await, 0);
     assert_eq!(post(&app, &login, &shown, "allow").await.status(), 303);
 }
+
+/// Attack E20: a button pressed many times at once is one answer.
+#[tokio::test]
+async fn of_many_presses_one_is_the_answer() {
+    let app = explicit_app().await;
+    let card = Card::pharmacist(&app);
+    let (login, path, _connection) = asked(&app, &Request::new(), &card).await;
+    let html = page(&app, &path, &login.cookie).await.text().await.unwrap();
+    let shown = shown(&html);
+    let presses = ["allow", "refuse", "allow", "refuse", "allow"];
+    let answered = presses.map(|answer| post(&app, &login, &shown, answer));
+    let mut statuses: Vec<u16> = futures_util::future::join_all(answered)
+        .await
+        .iter()
+        .map(|response| response.status().as_u16())
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 410, 410, 410, 410]);
+}

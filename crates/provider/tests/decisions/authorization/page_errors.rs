@@ -22,11 +22,19 @@ async fn an_unknown_client_is_shown_a_page_and_sent_nowhere() {
     );
 }
 
+/// Attack E1.
 #[tokio::test]
 async fn a_redirect_uri_that_is_not_registered_to_the_letter_is_sent_nowhere() {
     let world = World::new().await;
     for uri in [
         "https://portal.example.fr/cb/",
+        "https://portal.example.fr/cb.",
+        "https://portal.example.fr/cb/../cb",
+        "https://portal.example.fr/%2e/cb",
+        "https://portal.example.fr:8443/cb",
+        "https://portal.example.fr/cb?",
+        "https://portal.example.fr/cbx",
+        " https://portal.example.fr/cb",
         "https://portal.example.fr/c",
         "https://portal.example.fr/cb?x=1",
         "https://portal.example.fr/cb#",
@@ -57,6 +65,7 @@ async fn a_redirect_uri_that_is_not_registered_to_the_letter_is_sent_nowhere() {
     assert_eq!(event.client_id.as_deref(), Some(PORTAL));
 }
 
+/// Attack E3: several are registered, and even one would have to be named (OIDC Core 3.1.2.1).
 #[tokio::test]
 async fn a_missing_redirect_uri_is_shown_a_page() {
     let world = World::new().await;
@@ -65,4 +74,19 @@ async fn a_missing_redirect_uri_is_shown_a_page() {
         panic!("a page")
     };
     assert_eq!(error.code(), "provider.redirect_uri_missing");
+}
+
+/// What E1 and E3 refuse is all that is refused: each registered address is served.
+#[tokio::test]
+async fn every_registered_address_is_served() {
+    let world = World::new().await;
+    for uri in [
+        "https://portal.example.fr/cb",
+        "https://portal.example.fr/other",
+    ] {
+        let begun = world
+            .authorize(|asked| asked.redirect_uri = Some(uri.to_owned()))
+            .await;
+        assert!(begun.is_ok(), "{uri}");
+    }
 }
