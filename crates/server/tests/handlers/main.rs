@@ -27,6 +27,7 @@ mod par;
 #[path = "../../../storage/tests/records/postgres_cluster.rs"]
 mod postgres_cluster;
 mod presence;
+mod refresh;
 mod relying_party;
 mod rp_initiated_logout;
 mod running_session;
@@ -34,6 +35,7 @@ mod revocation;
 mod revocation_host;
 mod test_app;
 mod token;
+mod token_lookup;
 mod two_nodes;
 mod two_nodes_sessions;
 mod userinfo;

@@ -145,15 +145,24 @@ async fn clients_prove_themselves_by_the_registered_method() {
 }
 
 #[tokio::test]
-async fn other_grants_and_forms_are_refused() {
+async fn f7_f8_other_grants_and_forms_are_refused() {
     let app = TestApp::start().await;
     let post = || {
         app.post("/token")
             .basic_auth(CLIENT_ID, Some(CLIENT_SECRET))
     };
-    for grant in ["password", "refresh_token", "client_credentials", "x"] {
+    let unsupported = "unsupported_grant_type";
+    let unauthorized = "unauthorized_client";
+    for (grant, error) in [
+        ("password", unsupported),
+        ("implicit", unsupported),
+        ("x", unsupported),
+        ("refresh_token", unauthorized),
+        ("client_credentials", unauthorized),
+        ("urn:ietf:params:oauth:grant-type:jwt-bearer", unauthorized),
+    ] {
         let response = post().form(&[("grant_type", grant)]).send().await.unwrap();
-        let expected = (400, "unsupported_grant_type".to_owned());
+        let expected = (400, error.to_owned());
         assert_eq!(error_of(response, &app).await, expected, "{grant}");
     }
     let twice = [
@@ -167,7 +176,16 @@ async fn other_grants_and_forms_are_refused() {
     );
     let json = post().json(&serde_json::json!({ "grant_type": "authorization_code" }));
     assert_eq!(error_of(json.send().await.unwrap(), &app).await.0, 415);
+    let multipart = post()
+        .header("content-type", "multipart/form-data; boundary=x")
+        .body(
+            "--x\r\ncontent-disposition: form-data; name=\"grant_type\"\r\n\r\npassword\r\n--x--",
+        );
+    let multipart = multipart.send().await.unwrap();
+    assert_eq!(error_of(multipart, &app).await.0, 415);
     assert_eq!(app.get("/token").send().await.unwrap().status(), 405);
+    let overridden = app.get("/token").header("x-http-method-override", "POST");
+    assert_eq!(overridden.send().await.unwrap().status(), 405);
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! The userinfo endpoint's refusals (attack G12).
 
+use cardea_jose::UnverifiedJws;
 use serde_json::Value;
 
 use crate::card::Card;
 use crate::relying_party::{Request, sign_in};
-use crate::test_app::{TestApp, header};
+use crate::test_app::{CLIENT_ID, Changes, TestApp, header};
 
 #[tokio::test]
 async fn only_a_live_access_token_in_the_header_is_answered() {
@@ -55,4 +56,91 @@ async fn only_a_live_access_token_in_the_header_is_answered() {
         .unwrap();
     assert_eq!(post.status(), 200);
     assert_eq!(header(&post, "cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn the_token_may_stand_in_a_form_alone() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    let request = Request::new();
+    let signed_in = sign_in(&app, &request, &card).await;
+    let tokens = request.redeem(&app, &signed_in.code).await;
+    let tokens: Value = tokens.json().await.unwrap();
+    let access = tokens["access_token"].as_str().unwrap();
+    let form = [("access_token", access)];
+
+    let answer = app.post("/userinfo").form(&form).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(header(&answer, "content-type"), "application/json");
+    let claims: Value = answer.json().await.unwrap();
+    assert!(claims["family_name"].is_string());
+
+    let twice = [("access_token", access), ("access_token", access)];
+    let multipart = "multipart/form-data; boundary=x";
+    for (name, request, status) in [
+        (
+            "header and form",
+            app.post("/userinfo").bearer_auth(access).form(&form),
+            400,
+        ),
+        ("twice in the form", app.post("/userinfo").form(&twice), 400),
+        (
+            "JSON",
+            app.post("/userinfo")
+                .json(&serde_json::json!({ "access_token": access })),
+            415,
+        ),
+        (
+            "multipart",
+            app.post("/userinfo")
+                .header("content-type", multipart)
+                .body("x"),
+            415,
+        ),
+        ("GET with a form", app.get("/userinfo").form(&form), 401),
+        (
+            "another form",
+            app.post("/userinfo").form(&[("token", access)]),
+            401,
+        ),
+        ("no token", app.post("/userinfo"), 401),
+        (
+            "another scheme",
+            app.get("/userinfo").basic_auth("x", Some(access)),
+            401,
+        ),
+    ] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{name}");
+        assert!(!header(&answer, "www-authenticate").is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_registered_an_algorithm_gets_a_jwt() {
+    let changes = Changes::replacing(
+        "id_token_signed_response_alg = \"ES256\"",
+        "userinfo_signed_response_alg = \"ES256\"",
+    );
+    let app = TestApp::start_with(changes).await;
+    let card = Card::pharmacist(&app);
+    let request = Request::new();
+    let signed_in = sign_in(&app, &request, &card).await;
+    let tokens = request.redeem(&app, &signed_in.code).await;
+    let tokens: Value = tokens.json().await.unwrap();
+    let access = tokens["access_token"].as_str().unwrap();
+    let answer = app
+        .get("/userinfo")
+        .bearer_auth(access)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(header(&answer, "content-type"), "application/jwt");
+    let jwt = answer.text().await.unwrap();
+    let jws = UnverifiedJws::parse(&jwt, 8192).unwrap();
+    let claims: Value = jws.unverified_claims().unwrap();
+    assert_eq!(
+        (&claims["iss"], &claims["aud"]),
+        (&app.issuer.as_str().into(), &CLIENT_ID.into())
+    );
 }
