@@ -105,7 +105,7 @@ fn a_statement_of_another_type_is_no_challenge() {
     purpose["purpose"] = "grant".into();
     let text = issuer_key.sign_jwt("card-challenge+jwt", &purpose).unwrap();
     let code = verify_challenge(&text, &issuer_key).unwrap_err().code();
-    assert_eq!(code, "jose.claims_malformed");
+    assert_eq!(code, "assertion.malformed");
 }
 
 struct Login {

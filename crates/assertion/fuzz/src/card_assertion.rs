@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use cardea_assertion::{
     ASSERTION_BYTES_MAX, ASSERTION_TYP, CARD_ALGORITHMS, Error, UnverifiedAssertion,
+    UnverifiedGrant, certificate_name,
 };
 use cardea_jose::Algorithm;
 use serde_json::Value;
@@ -15,9 +16,22 @@ pub fn check(data: &[u8]) {
     let Ok(compact) = std::str::from_utf8(data) else {
         return;
     };
+    check_grant(compact);
     check_verdict(compact, CardKey::for_algorithm("ES256"));
     if let Some((signed, key)) = signing::sign_again(compact) {
         check_verdict(&signed, key);
+    }
+}
+
+/// No bytes are a card grant and a login's assertion at once; a grant names the card that came along.
+fn check_grant(compact: &str) {
+    match UnverifiedGrant::parse(compact) {
+        Ok(grant) => {
+            assert!(UnverifiedAssertion::parse(compact).is_err());
+            let card = certificate_name(grant.leaf_certificate_der());
+            assert_eq!((&grant.claims().iss, &grant.claims().sub), (&card, &card));
+        }
+        Err(error) => check_error(&error),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Good assertions to start from, the same bytes each time.
 
 use super::signing::CardKey;
-use cardea_assertion::{AssertionClaims, Confirmation, SigningInput, UserVerification};
+use cardea_assertion::{
+    AssertionClaims, Confirmation, GrantClaims, SigningInput, UserVerification, certificate_name,
+};
 use cardea_jose::Algorithm;
 use std::fs;
 use std::path::Path;
@@ -41,7 +43,32 @@ pub fn assertions() -> Vec<Seed> {
             let assertion = input.expect("a good recipe").into_assertion(b"unsigned");
             (name, assertion.into_bytes())
         })
+        .chain([("grant", grant())])
         .collect()
+}
+
+/// A card grant: a mutation of it must not become an assertion.
+fn grant() -> Vec<u8> {
+    let of_login = claims();
+    let card = certificate_name(b"a certificate");
+    let claims = GrantClaims {
+        iss: card.clone(),
+        sub: card,
+        aud: of_login.aud,
+        client_id: of_login.client_id,
+        challenge: of_login.challenge,
+        nonce: of_login.nonce,
+        jti: of_login.jti,
+        iat: of_login.iat,
+        exp: of_login.iat + 120,
+        card_serial: of_login.card_serial,
+        uv: of_login.uv,
+        cnf: of_login.cnf,
+        instance_jkt: of_login.instance_jkt,
+    };
+    let input = SigningInput::new(Algorithm::Es256, &[b"a certificate"], &claims);
+    let grant = input.expect("a good recipe").into_assertion(b"unsigned");
+    grant.into_bytes()
 }
 
 fn claims() -> AssertionClaims {
