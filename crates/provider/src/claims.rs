@@ -69,7 +69,11 @@ impl RequestedClaims {
             #[serde(default)]
             id_token: Option<Members>,
         }
-        let raw: Raw = serde_json::from_str(text).map_err(|_| Error::ClaimsParameterInvalid)?;
+        let invalid = |_| Error::ClaimsParameterInvalid;
+        let raw: Raw = serde_json::from_str(text).map_err(invalid)?;
+        if !is_well_shaped(&serde_json::from_str(text).map_err(invalid)?) {
+            return Err(Error::ClaimsParameterInvalid);
+        }
         let claims = Self {
             userinfo: raw.userinfo.unwrap_or_default().0,
             id_token: raw.id_token.unwrap_or_default().0,
@@ -163,6 +167,22 @@ pub(crate) fn released(granted: &Scope, requested: &RequestedClaims) -> BTreeSet
     all.filter(|name| by_scope(name) || by_name(name)).collect()
 }
 
+/// Whether objects stand where objects must: serde takes an array for a struct as well.
+fn is_well_shaped(claims: &Value) -> bool {
+    let of_claims = |member: &Value| match member {
+        Value::Object(requests) => requests
+            .values()
+            .all(|request| request.is_object() || request.is_null()),
+        other => other.is_null(),
+    };
+    claims.as_object().is_some_and(|members| {
+        let ours = ["userinfo", "id_token"];
+        ours.iter()
+            .filter_map(|name| members.get(*name))
+            .all(of_claims)
+    })
+}
+
 /// The members of an object, each once; `null` asks for a claim without conditions.
 #[derive(Debug, Default)]
 struct Members(BTreeMap<String, ClaimRequest>);
@@ -247,6 +267,8 @@ mod tests {
             "\"userinfo\"",
             r#"{"userinfo":[]}"#,
             r#"{"userinfo":{"name":true}}"#,
+            r#"{"userinfo":{"name":[true]}}"#,
+            r#"{"id_token":{"acr":{"essential":true,"essential":false}}}"#,
             r#"{"userinfo":{"name":{"essential":"yes"}}}"#,
             r#"{"userinfo":{"name":null,"name":{"essential":true}}}"#,
             r#"{"userinfo":{},"userinfo":{}}"#,
