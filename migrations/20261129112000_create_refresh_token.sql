@@ -1,4 +1,4 @@
--- Refresh tokens. Every one that a redeemed code led to belongs to one family, which dies as a whole.
+-- Refresh tokens. All that a redeemed code led to belong to one family, which dies as a whole.
 -- One text for SQLite and PostgreSQL.
 
 -- What was granted once and for all, and how the person had logged in then.
