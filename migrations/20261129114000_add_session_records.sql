@@ -1,6 +1,6 @@
--- What a session needs beyond its login: names for clients that must not be linked, the card that is
--- looked at again while it lasts, clients that are still to be told of its end, and the alarm that
--- keeps a fault of ours from ending everybody's.
+-- What a session needs beyond its login: names for clients that must not be linked, the card that
+-- is looked at again while it lasts, clients that are still to be told of its end, and the alarm
+-- that keeps a fault of ours from ending everybody's.
 
 -- A person's name in one sector of pairwise clients (OIDC Core section 8.1): random, so that
 -- nothing leads from one sector's name to another's. Kept as long as the person.

@@ -19,10 +19,6 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::Storage`].
-    #[expect(
-        clippy::unused_self,
-        reason = "beside the other decisions of the provider"
-    )]
     pub(crate) async fn subject_for(
         &self,
         transaction: &mut Transaction,
@@ -47,10 +43,6 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::Storage`].
-    #[expect(
-        clippy::unused_self,
-        reason = "beside the other decisions of the provider"
-    )]
     pub(crate) async fn person_of(
         &self,
         transaction: &mut Transaction,

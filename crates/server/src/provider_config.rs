@@ -9,7 +9,10 @@ use cardea_pki::{
     Certificate, CertificatePolicies, ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit, Oid,
     PathPolicy, RevocationPolicy, TrustStore,
 };
-use cardea_provider::{AuthorizationRules, Demand, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig, UserVerificationPolicy};
+use cardea_provider::{
+    AuthorizationRules, CardRules, Demand, Lifetimes, MassLossBounds, ProofRules, ProviderConfig,
+    UserVerificationPolicy,
+};
 use time::Duration;
 
 use crate::client_registration::client_of;

@@ -22,7 +22,7 @@ const COUSIN: &str = "cousin";
 
 /// What two clients of different sectors may both be told: who we are, how and when the person
 /// proved herself, what the client itself asked for, and how long things last. The moment of the
-/// login is among them: a second is shared by many logins of a morning, and every provider tells it.
+/// login is among them: many logins of a morning share a second, and every provider tells it.
 const LISTED: [&str; 13] = [
     "iss",
     "acr",

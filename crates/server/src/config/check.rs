@@ -7,7 +7,9 @@ use std::path::Path;
 use cardea_provider::Client;
 
 use super::load::invalid;
-use super::{ClientConfig, Config, LimitsConfig, TestCardsConfig, TrustAnchorConfig};
+use super::{
+    ClientConfig, Config, LimitsConfig, PresenceConfig, TestCardsConfig, TrustAnchorConfig,
+};
 use crate::client_registration::client_of;
 use crate::error::Error;
 
@@ -96,79 +98,55 @@ fn check_sandbox(file: &Path, config: &Config) -> Result<(), Error> {
 }
 
 fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
-    let presence = &config.presence;
+    check_presence(file, &config.presence)?;
+    let session = &config.session;
     let bounds = [
+        ("idle_seconds", session.idle_seconds, 60, 30 * 60),
         (
-            "presence.interval_seconds",
-            presence.interval_seconds,
-            1,
-            300,
-        ),
-        ("presence.grace_seconds", presence.grace_seconds, 2, 3600),
-        ("presence.wait_seconds", presence.wait_seconds, 1, 60),
-        (
-            "presence.mass_loss_sessions",
-            presence.mass_loss_sessions,
-            2,
-            1_000_000,
-        ),
-        (
-            "presence.mass_loss_percent",
-            presence.mass_loss_percent,
-            1,
-            99,
-        ),
-        (
-            "presence.mass_loss_grace_seconds",
-            presence.mass_loss_grace_seconds,
-            2,
-            4 * 60 * 60,
-        ),
-        (
-            "presence.connections_max",
-            presence.connections_max,
-            1,
-            1_000_000,
-        ),
-        (
-            "presence.unclaimed_max",
-            presence.unclaimed_max,
-            1,
-            1_000_000,
-        ),
-        (
-            "presence.unclaimed_per_address_max",
-            presence.unclaimed_per_address_max,
-            1,
-            1_000_000,
-        ),
-        (
-            "session.idle_seconds",
-            config.session.idle_seconds,
-            60,
-            30 * 60,
-        ),
-        (
-            "session.absolute_seconds",
-            config.session.absolute_seconds,
+            "absolute_seconds",
+            session.absolute_seconds,
             60,
             4 * 60 * 60,
         ),
+        ("recheck_seconds", session.recheck_seconds, 1, 4 * 60 * 60),
         (
-            "session.recheck_seconds",
-            config.session.recheck_seconds,
-            1,
-            4 * 60 * 60,
-        ),
-        (
-            "session.logout_retry_seconds",
-            config.session.logout_retry_seconds,
+            "logout_retry_seconds",
+            session.logout_retry_seconds,
             60,
             7 * 24 * 60 * 60,
         ),
     ];
     for (key, value, least, most) in bounds {
-        check_range(file, key, value, least..=most)?;
+        check_range(file, &format!("session.{key}"), value, least..=most)?;
+    }
+    Ok(())
+}
+
+fn check_presence(file: &Path, presence: &PresenceConfig) -> Result<(), Error> {
+    const MANY: u32 = 1_000_000;
+    let bounds = [
+        ("interval_seconds", presence.interval_seconds, 1, 300),
+        ("grace_seconds", presence.grace_seconds, 2, 3600),
+        ("wait_seconds", presence.wait_seconds, 1, 60),
+        ("mass_loss_sessions", presence.mass_loss_sessions, 2, MANY),
+        ("mass_loss_percent", presence.mass_loss_percent, 1, 99),
+        (
+            "mass_loss_grace_seconds",
+            presence.mass_loss_grace_seconds,
+            2,
+            4 * 60 * 60,
+        ),
+        ("connections_max", presence.connections_max, 1, MANY),
+        ("unclaimed_max", presence.unclaimed_max, 1, MANY),
+        (
+            "unclaimed_per_address_max",
+            presence.unclaimed_per_address_max,
+            1,
+            MANY,
+        ),
+    ];
+    for (key, value, least, most) in bounds {
+        check_range(file, &format!("presence.{key}"), value, least..=most)?;
     }
     if presence.grace_seconds <= presence.interval_seconds {
         let reason = "must be longer than presence.interval_seconds";

@@ -57,6 +57,11 @@ fn what_may_be_left_out_has_the_documented_default() {
             "interval_seconds",
             "grace_seconds",
             "wait_seconds",
+            "mass_loss_sessions",
+            "mass_loss_percent",
+            "mass_loss_grace_seconds",
+            "recheck_seconds",
+            "logout_retry_seconds",
             "connections_max",
             "unclaimed_max",
             "unclaimed_per_address_max",
@@ -88,6 +93,11 @@ fn what_may_be_left_out_has_the_documented_default() {
     assert_eq!(config.limits.refusals_per_address_and_minute, 300);
     assert_eq!(config.limits.client_address, None);
     assert_eq!(config.session.absolute_seconds, 14_400);
+    assert_eq!(config.session.recheck_seconds, 900);
+    assert_eq!(config.session.logout_retry_seconds, 86_400);
+    assert_eq!(config.presence.mass_loss_sessions, 5);
+    assert_eq!(config.presence.mass_loss_percent, 25);
+    assert_eq!(config.presence.mass_loss_grace_seconds, 900);
     assert_eq!(
         config.client[0].auth_method(),
         Some(AuthMethod::ClientSecretBasic)
@@ -150,6 +160,18 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "absolute_seconds = 14400",
         "absolute_seconds = 14401",
         "session.absolute_seconds",
+    ),
+    (
+        "a loss of one is none of many",
+        "mass_loss_sessions = 5",
+        "mass_loss_sessions = 1",
+        "presence.mass_loss_sessions",
+    ),
+    (
+        "a card that is never looked at again",
+        "recheck_seconds = 900",
+        "recheck_seconds = 14401",
+        "session.recheck_seconds",
     ),
     (
         "database",
