@@ -116,6 +116,21 @@ fn a_secret_is_shown_once_and_kept_as_its_hash() {
     assert!(!file.windows(secret.len()).any(|it| it == secret.as_bytes()));
 }
 
+/// Every option of a registration.
+const EVERY_OPTION: &str = "\
+    add --client-id full --name Tout --redirect-uri https://portal.example.fr/cb \
+    --redirect-uri https://other.example.fr/cb \
+    --post-logout-redirect-uri https://portal.example.fr/bye \
+    --backchannel-logout-uri https://portal.example.fr/logout \
+    --token-endpoint-auth-method private_key_jwt --jwks-file jwks.json \
+    --grant-type authorization_code --grant-type refresh_token --pkce optional \
+    --require-pushed-authorization-requests --require-signed-request-object \
+    --request-object-signing-alg ES256 --dpop-bound-access-tokens --card-family cps \
+    --card-profession TRE_G15:21 --id-token-signed-response-alg PS256 \
+    --userinfo-signed-response-alg EdDSA --subject-type pairwise --sector-identifier example.fr \
+    --resource https://api.example.fr --resource-server-of https://own.example.fr \
+    --consent explicit --scope openid --scope profile";
+
 #[test]
 fn every_key_of_a_registration_can_be_given_as_an_option() {
     let operator = Operator::new();
@@ -124,58 +139,8 @@ fn every_key_of_a_registration_can_be_given_as_an_option() {
         "jwks.json",
         &json!({ "keys": [key.public_jwk()] }).to_string(),
     );
-    let (exit, added) = operator.json(&[
-        "add",
-        "--client-id",
-        "full",
-        "--name",
-        "Tout",
-        "--redirect-uri",
-        REDIRECT_URI,
-        "--redirect-uri",
-        "https://other.example.fr/cb",
-        "--post-logout-redirect-uri",
-        "https://portal.example.fr/bye",
-        "--backchannel-logout-uri",
-        "https://portal.example.fr/logout",
-        "--token-endpoint-auth-method",
-        "private_key_jwt",
-        "--jwks-file",
-        "jwks.json",
-        "--grant-type",
-        "authorization_code",
-        "--grant-type",
-        "refresh_token",
-        "--pkce",
-        "optional",
-        "--require-pushed-authorization-requests",
-        "--require-signed-request-object",
-        "--request-object-signing-alg",
-        "ES256",
-        "--dpop-bound-access-tokens",
-        "--card-family",
-        "cps",
-        "--card-profession",
-        "TRE_G15:21",
-        "--id-token-signed-response-alg",
-        "PS256",
-        "--userinfo-signed-response-alg",
-        "EdDSA",
-        "--subject-type",
-        "pairwise",
-        "--sector-identifier",
-        "example.fr",
-        "--resource",
-        "https://api.example.fr",
-        "--resource-server-of",
-        "https://own.example.fr",
-        "--consent",
-        "explicit",
-        "--scope",
-        "openid",
-        "--scope",
-        "profile",
-    ]);
+    let words: Vec<_> = EVERY_OPTION.split_whitespace().collect();
+    let (exit, added) = operator.json(&words);
     assert_eq!(exit, 0, "{added}");
     assert_eq!(added["added"][0].get("secret"), None);
     let (_, shown) = operator.json(&["show", "full"]);
@@ -323,6 +288,13 @@ fn an_unsafe_registration_is_refused_by_key_and_reason() {
             (2, Some("server.case_malformed"))
         );
     }
+    assert!(operator.events().is_empty());
+}
+
+#[test]
+fn a_private_key_is_not_registered() {
+    let operator = Operator::new();
+    let base = ["add", "--client-id", "portal", "--name", "P"];
     let private = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"a","y":"b","d":"c"}]}"#;
     operator.write("private.json", private);
     let more = [

@@ -216,7 +216,11 @@ fn check_subject(client: &Client) -> Result<(), Fault> {
             Err(("sector_identifier", reason))
         };
     }
-    let hosts: HashSet<_> = client.redirect_uris.iter().map(|uri| host_of(uri)).collect();
+    let hosts: HashSet<_> = client
+        .redirect_uris
+        .iter()
+        .map(|uri| host_of(uri))
+        .collect();
     match (hosts.len(), hosts.contains(&None)) {
         (1, false) => Ok(()),
         _ => Err((

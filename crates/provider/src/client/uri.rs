@@ -73,7 +73,8 @@ pub(super) fn check_backchannel_uri(uri: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Refuses what RFC 8707 section 2 does not call a resource: a relative URI, or one with a fragment.
+/// Refuses what RFC 8707 section 2 does not call a resource: a relative URI, or one with a
+/// fragment.
 pub(super) fn check_resource_uri(uri: &str) -> Result<(), &'static str> {
     if uri.len() > URI_BYTES_MAX {
         return Err("must not be longer than 2000 bytes");

@@ -18,8 +18,8 @@ struct CommandLineRefused {
     reason: String,
 }
 
-/// Tells programs what is wrong with the command line, where its words ask a command that has it for
-/// JSON: who reads one document reads one in every case.
+/// Tells programs what is wrong with the command line, where its words ask for JSON and the command
+/// has it: who reads one document reads one in every case.
 pub(super) fn report_command_line(words: impl Iterator<Item = OsString>, text: &str) {
     let words: Vec<OsString> = words.take_while(|word| word != "--").collect();
     let valid = match words.first().and_then(|word| word.to_str()) {

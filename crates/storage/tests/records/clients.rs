@@ -1,6 +1,6 @@
 use cardea_storage::client::{
-    ClientRecord, EndedHoldings, PreviousSecret, end_holdings, find, forget_replaced_secrets, insert, list, remove,
-    replace_secret, revision,
+    ClientRecord, EndedHoldings, PreviousSecret, end_holdings, find, forget_replaced_secrets,
+    insert, list, remove, replace_secret, revision,
 };
 use cardea_storage::{Redemption, SecretDigest, access_grant, authorization_code};
 
@@ -28,10 +28,7 @@ async fn a_client_is_kept_listed_and_removed_and_each_change_counts() {
             assert!(!insert(transaction, &record("a")).await.unwrap());
             assert_eq!(revision(transaction).await.unwrap(), 2);
             assert_eq!(find(transaction, "a").await.unwrap(), Some(record("a")));
-            assert_eq!(
-                list(transaction).await.unwrap(),
-                [record("a"), record("b")]
-            );
+            assert_eq!(list(transaction).await.unwrap(), [record("a"), record("b")]);
             assert!(remove(transaction, "a").await.unwrap());
             assert!(!remove(transaction, "a").await.unwrap());
             assert_eq!(find(transaction, "a").await.unwrap(), None);

@@ -79,7 +79,10 @@ fn safe_registrations_are_accepted() {
     for client in [confidential(), public(), service()] {
         accepted(&client);
     }
-    accepted(&with_keys(vec![key(Algorithm::Es256), key(Algorithm::EdDsa)]));
+    accepted(&with_keys(vec![
+        key(Algorithm::Es256),
+        key(Algorithm::EdDsa),
+    ]));
     accepted(&Client {
         pkce: Demand::Optional,
         ..confidential()
@@ -95,7 +98,13 @@ fn safe_registrations_are_accepted() {
 fn names_are_visible_and_honest() {
     for client_id in ["", "por tal", "é", &"x".repeat(129)] {
         let client_id = client_id.to_owned();
-        refused("client_id", &Client { client_id, ..public() });
+        refused(
+            "client_id",
+            &Client {
+                client_id,
+                ..public()
+            },
+        );
     }
     for name in ["", "  ", "Portail \u{202e}", "a\nb", &"x".repeat(81)] {
         let name = name.to_owned();
@@ -126,13 +135,25 @@ fn grants_do_not_contradict_each_other_or_the_kind_of_client() {
     );
     accepted(&with(confidential(), &[AuthorizationCode, RefreshToken]));
     let redirect_uris = Vec::new();
-    refused("redirect_uris", &Client { redirect_uris, ..public() });
+    refused(
+        "redirect_uris",
+        &Client {
+            redirect_uris,
+            ..public()
+        },
+    );
 }
 
 #[test]
 fn what_is_of_the_code_grant_alone_needs_it() {
     let redirect_uris = texts(&["https://api.example.fr/cb"]);
-    refused("redirect_uris", &Client { redirect_uris, ..service() });
+    refused(
+        "redirect_uris",
+        &Client {
+            redirect_uris,
+            ..service()
+        },
+    );
     refused(
         "require_pushed_authorization_requests",
         &Client {
@@ -236,7 +257,13 @@ fn every_address_of_a_registration_is_checked() {
         },
     );
     let twice = texts(&["https://portal.example.fr/cb"; 2]);
-    refused("redirect_uris", &Client { redirect_uris: twice, ..public() });
+    refused(
+        "redirect_uris",
+        &Client {
+            redirect_uris: twice,
+            ..public()
+        },
+    );
     refused(
         "backchannel_logout_uri",
         &Client {
@@ -267,13 +294,19 @@ fn a_pairwise_client_has_one_sector() {
         ..public()
     };
     accepted(&pairwise(&["a.example.fr"], None));
-    accepted(&pairwise(&["a.example.fr", "b.example.fr"], Some("example.fr")));
+    accepted(&pairwise(
+        &["a.example.fr", "b.example.fr"],
+        Some("example.fr"),
+    ));
     refused(
         "sector_identifier",
         &pairwise(&["a.example.fr", "b.example.fr"], None),
     );
     for sector in ["https://example.fr", "example.fr/x", "Example.fr", ""] {
-        refused("sector_identifier", &pairwise(&["a.example.fr"], Some(sector)));
+        refused(
+            "sector_identifier",
+            &pairwise(&["a.example.fr"], Some(sector)),
+        );
     }
     refused(
         "sector_identifier",

@@ -67,7 +67,11 @@ pub(super) async fn run(arguments: &AddArguments) -> Result<Added, Complaint> {
     });
     let outcome = match taken {
         Some(complaint) => Err(complaint),
-        None => registry.registrations.add(&new).await.map_err(Complaint::from),
+        None => registry
+            .registrations
+            .add(&new)
+            .await
+            .map_err(Complaint::from),
     };
     registry.close().await;
     outcome.map(|()| Added { added })
@@ -83,14 +87,18 @@ fn tables(arguments: &AddArguments) -> Result<Vec<ClientConfig>, Error> {
     };
     let registration = &arguments.registration;
     let Some(file) = &arguments.file else {
-        let client = registration.table().map_err(|(key, reason)| {
-            wrong(PathBuf::from("the command line"), key, &reason)
-        })?;
+        let client = registration
+            .table()
+            .map_err(|(key, reason)| wrong(PathBuf::from("the command line"), key, &reason))?;
         return Ok(vec![client]);
     };
     let mut clients = load_clients(file)?;
     match (clients.as_mut_slice(), registration.is_empty()) {
-        ([], _) => Err(wrong(file.clone(), "client", "must stand there at least once")),
+        ([], _) => Err(wrong(
+            file.clone(),
+            "client",
+            "must stand there at least once",
+        )),
         (_, true) => Ok(clients),
         ([client], false) => {
             registration
@@ -144,7 +152,10 @@ impl Answer for Added {
             writeln!(output, "token_endpoint_auth_method: {method}")?;
             if let Some(secret) = &client.secret {
                 writeln!(output, "secret: {secret}")?;
-                writeln!(output, "The secret is kept nowhere: give it to the portal now.")?;
+                writeln!(
+                    output,
+                    "The secret is kept nowhere: give it to the portal now."
+                )?;
             }
         }
         writeln!(output, "Running servers know within two seconds.")

@@ -30,7 +30,9 @@ pub(super) async fn run(arguments: &Common) -> Result<Listed, Complaint> {
     let registry = Registry::open(&arguments.config).await?;
     let all = registry.all().await;
     registry.close().await;
-    let clients = all?.into_iter().map(|(client, source)| line(client, source));
+    let clients = all?
+        .into_iter()
+        .map(|(client, source)| line(client, source));
     Ok(Listed {
         clients: clients.collect(),
     })
@@ -56,7 +58,10 @@ impl Answer for Listed {
             table.push([
                 client.client_id.clone(),
                 client.name.clone(),
-                method.map(AuthMethod::as_str).unwrap_or_default().to_owned(),
+                method
+                    .map(AuthMethod::as_str)
+                    .unwrap_or_default()
+                    .to_owned(),
                 grants.collect::<Vec<_>>().join(" "),
                 match &client.source {
                     Source::Configuration { file } => file.clone(),

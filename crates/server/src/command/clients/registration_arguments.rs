@@ -116,10 +116,7 @@ impl RegistrationArguments {
     }
 
     /// Puts what is given into a table; a list replaces the table's.
-    pub(super) fn put_into(
-        &self,
-        client: &mut ClientConfig,
-    ) -> Result<(), (&'static str, String)> {
+    pub(super) fn put_into(&self, client: &mut ClientConfig) -> Result<(), (&'static str, String)> {
         put(&mut client.client_id, self.client_id.as_ref());
         put(&mut client.name, self.name.as_ref());
         put_list(&mut client.redirect_uris, &self.redirect_uris);

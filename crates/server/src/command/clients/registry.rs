@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cardea_provider::event::StoredEvents;
 use cardea_provider::ClientRegistrations;
+use cardea_provider::event::StoredEvents;
 use cardea_storage::Store;
 use cardea_storage::client::ClientRecord;
 use serde::Serialize;
@@ -54,11 +54,8 @@ impl Registry {
     pub(super) async fn open(config: &Path) -> Result<Self, Complaint> {
         let config = Config::load(config)?;
         let store = open_store(&config.database.url).await?;
-        let registrations = ClientRegistrations::new(
-            store.clone(),
-            Arc::new(StoredEvents),
-            Arc::new(SystemClock),
-        );
+        let registrations =
+            ClientRegistrations::new(store.clone(), Arc::new(StoredEvents), Arc::new(SystemClock));
         Ok(Self {
             config,
             registrations,

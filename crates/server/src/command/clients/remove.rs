@@ -28,7 +28,9 @@ pub(super) async fn run(arguments: &RemoveArguments) -> Result<Removed, Complain
     let client_id = arguments.one.client_id.as_str();
     let registry = Registry::open(&arguments.one.common.config).await?;
     let ended = registry.registrations.remove(client_id).await;
-    let configured = registry.find_configured(client_id).map(|it| it.file.clone());
+    let configured = registry
+        .find_configured(client_id)
+        .map(|it| it.file.clone());
     registry.close().await;
     match (ended, configured) {
         (Ok(ended), _) => Ok(Removed {

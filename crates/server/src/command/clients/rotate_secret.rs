@@ -16,8 +16,8 @@ use crate::command::terminal_text::shown;
 pub(in crate::command) struct RotateArguments {
     #[command(flatten)]
     pub(super) one: One,
-    /// How long the secret that is replaced is accepted yet, such as 90s, 30m, 24h or 7d; 30 days at
-    /// most. Without it, it is refused at once.
+    /// How long the secret that is replaced is accepted yet, such as 90s, 30m, 24h or 7d; 30 days
+    /// at most. Without it, it is refused at once.
     #[arg(long, default_value = "0s", value_parser = parse_duration)]
     overlap: Duration,
 }
@@ -35,8 +35,13 @@ pub(super) async fn run(arguments: &RotateArguments) -> Result<Rotated, Complain
     let client_id = arguments.one.client_id.as_str();
     let overlap = arguments.overlap;
     let registry = Registry::open(&arguments.one.common.config).await?;
-    let secret = registry.registrations.rotate_secret(client_id, overlap).await;
-    let configured = registry.find_configured(client_id).map(|it| it.file.clone());
+    let secret = registry
+        .registrations
+        .rotate_secret(client_id, overlap)
+        .await;
+    let configured = registry
+        .find_configured(client_id)
+        .map(|it| it.file.clone());
     registry.close().await;
     match (secret, configured) {
         (Ok(secret), _) => Ok(Rotated {
@@ -88,8 +93,18 @@ mod tests {
 
     #[test]
     fn an_overlap_has_a_unit() {
-        for (text, seconds) in [("0s", 0), ("90s", 90), ("30m", 1800), ("24h", 86_400), ("7d", 604_800)] {
-            assert_eq!(parse_duration(text), Ok(Duration::seconds(seconds)), "{text}");
+        for (text, seconds) in [
+            ("0s", 0),
+            ("90s", 90),
+            ("30m", 1800),
+            ("24h", 86_400),
+            ("7d", 604_800),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::seconds(seconds)),
+                "{text}"
+            );
         }
         for text in ["", "24", "h", "-1h", "1.5h", "1w", "é", "4294967296s"] {
             assert!(parse_duration(text).is_err(), "{text}");
