@@ -46,6 +46,7 @@ enum Told {
         claims: Box<AccessTokenClaims>,
     },
     RefreshToken {
+        token_type: &'static str,
         iss: String,
         sub: String,
         client_id: String,
@@ -54,6 +55,8 @@ enum Told {
         exp: i64,
         auth_time: i64,
         acr: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        test: Option<bool>,
     },
 }
 
@@ -153,6 +156,7 @@ impl Provider {
             .await?;
         transaction.commit().await?;
         Ok(Introspection::active(Told::RefreshToken {
+            token_type: "refresh_token",
             iss: self.issuer.as_str().to_owned(),
             sub,
             client_id: family.client_id,
@@ -161,6 +165,7 @@ impl Provider {
             exp: family.expires_at.unix_timestamp(),
             auth_time: family.auth_time.unix_timestamp(),
             acr: family.acr,
+            test: self.test_claim(),
         }))
     }
 

@@ -139,8 +139,8 @@ impl Redeemed {
     }
 }
 
-/// RFC 7636 section 4.6. A verifier where the request had no challenge is refused too: the challenge
-/// may have been stripped on the way (RFC 9700 section 4.8, attack E7).
+/// RFC 7636 section 4.6. A verifier where the request had no challenge is refused too: the
+/// challenge may have been stripped on the way (RFC 9700 section 4.8, attack E7).
 fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Error> {
     let (challenge, verifier) = match (challenge, verifier) {
         (None, None) => return Ok(()),

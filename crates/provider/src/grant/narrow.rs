@@ -6,8 +6,8 @@ use crate::{Error, Provider};
 
 impl Provider {
     /// The resource servers of one access token: those asked for, which must have been granted; all
-    /// of the granted ones where none is asked for. Our own userinfo endpoint belongs to whoever was
-    /// granted `openid`, so that a client with a token for an API can get one for userinfo.
+    /// of the granted ones where none is asked for. Our own userinfo endpoint belongs to whoever
+    /// was granted `openid`, so that a client with a token for an API can get one for userinfo.
     pub(crate) fn narrow_resources(
         &self,
         asked: &[String],

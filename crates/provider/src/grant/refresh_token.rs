@@ -1,5 +1,5 @@
-//! Redeeming a refresh token (RFC 6749 section 6, RFC 9700 section 4.14.2): once, and for as long as
-//! the card is there.
+//! Redeeming a refresh token (RFC 6749 section 6, RFC 9700 section 4.14.2): once, and for as long
+//! as the card is there.
 
 use cardea_oauth2_types::{Acr, Scope, TokenResponse};
 use cardea_storage::refresh_token::{self, RefreshTokenFamily};
@@ -25,9 +25,9 @@ struct Refreshed {
 }
 
 impl Provider {
-    /// Turns a refresh token into tokens and the next refresh token. A token that shows up twice, or
-    /// in the hands of another client or without its key, takes its whole family with it: somebody
-    /// has a copy, and nobody can say who.
+    /// Turns a refresh token into tokens and the next refresh token. A token that shows up twice,
+    /// or in the hands of another client or without its key, takes its whole family with it:
+    /// somebody has a copy, and nobody can say who.
     pub(super) async fn redeem_refresh_token(
         &self,
         request: &ProvenRequest<'_>,
@@ -149,8 +149,8 @@ impl Refreshed {
 ///
 /// Not among them: a scope or a resource beyond the grant. There the token came once, from the very
 /// client that it was given to, which asked for too much: a mistake of its own, from which nobody
-/// gains anything, since whoever holds the token could have asked for less. Ending the person's work
-/// for it would punish her and stop no thief.
+/// gains anything, since whoever holds the token could have asked for less. Ending the person's
+/// work for it would punish her and stop no thief.
 fn tells_of_a_copy(error: &Error) -> bool {
     matches!(
         error,

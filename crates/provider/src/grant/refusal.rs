@@ -107,13 +107,16 @@ fn names_nothing_of_ours(error: &Error) -> bool {
             | Error::CodeUnknown
             | Error::RefreshTokenMissing
             | Error::RefreshTokenUnknown
+            | Error::DpopProofMissing
+            | Error::DpopProofRepeated
+            | Error::DpopProofInvalid(_)
             | Error::DpopNonceMissing
             | Error::DpopNonceInvalid
     )
 }
 
-/// Names the session that a code or a refresh token came from, so that one id leads from the login to
-/// its abuse.
+/// Names the session that a code or a refresh token came from, so that one id leads from the login
+/// to its abuse.
 pub(crate) async fn of_session_of(
     transaction: &mut Transaction,
     event: Event,

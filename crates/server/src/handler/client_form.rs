@@ -74,8 +74,8 @@ pub(super) fn refuse_problem(problem: Problem) -> Refusal {
     }
 }
 
-/// RFC 6749 section 5.2: 400, but 401 for a client that did not authenticate; RFC 6585 section 4 for
-/// one that tries too often.
+/// RFC 6749 section 5.2: 400, but 401 for a client that did not authenticate; RFC 6585 section 4
+/// for one that tries too often.
 pub(super) fn refuse(error: ErrorCode, code: &'static str) -> Refusal {
     let status = match error {
         _ if code == Error::ClientAuthenticationThrottled.code() => StatusCode::TOO_MANY_REQUESTS,

@@ -16,8 +16,8 @@ use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
 use crate::state::AppState;
 
-/// GET and POST alike: the token stands in the `Authorization` header or in a form, never in a query
-/// (RFC 9700 section 4.3.2).
+/// GET and POST alike: the token stands in the `Authorization` header or in a form, never in a
+/// query (RFC 9700 section 4.3.2).
 pub(crate) async fn read_userinfo(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,

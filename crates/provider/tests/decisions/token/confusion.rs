@@ -1,5 +1,5 @@
-//! One kind of token in the place of another, and claims that are not what they should be (attacks G5
-//! and G6), signed with our own key so that nothing but the rule refuses them.
+//! One kind of token in the place of another, and claims that are not what they should be (attacks
+//! G5 and G6), signed with our own key so that nothing but the rule refuses them.
 
 use cardea_jose::Algorithm;
 use cardea_oauth2_types::ErrorCode;

@@ -1,4 +1,4 @@
-//! Introspection (RFC 7662) and revocation (RFC 7009): told and done to those whom a token concerns.
+//! Introspection (RFC 7662) and revocation (RFC 7009): for those whom a token concerns.
 
 use cardea_oauth2_types::{ErrorCode, GrantType, TokenParameters, TokenResponse};
 use cardea_provider::{Client, ClientAuthentication, TokenError, TokenLookup};
@@ -114,7 +114,7 @@ async fn a_refresh_token_is_told_to_its_client_by_the_clients_own_name_of_the_pe
     let answer = introspect(&world, PORTAL, &token).await.unwrap();
     let now = world.now().unix_timestamp();
     let wanted = json!({
-        "active": true, "iss": ISSUER, "client_id": PORTAL, "sub": id_token["sub"],
+        "active": true, "token_type": "refresh_token", "iss": ISSUER, "client_id": PORTAL, "sub": id_token["sub"],
         "scope": "openid professional profile", "iat": now, "exp": now + 4 * 3600,
         "auth_time": id_token["auth_time"], "acr": id_token["acr"],
     });

@@ -57,7 +57,8 @@ impl World {
         ClientCredentials::read(header.as_deref(), parameters).unwrap()
     }
 
-    /// A whole login of the portal with a changed authorization request; the redirect with the code.
+    /// A whole login of the portal with a changed authorization request; the redirect with its
+    /// code.
     pub(crate) async fn log_in_with(
         &self,
         change: impl FnOnce(&mut AuthorizationParameters),
