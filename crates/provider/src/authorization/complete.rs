@@ -66,11 +66,55 @@ impl Provider {
         {
             return Err(Error::ConsentRequired);
         }
-        let completed = self
-            .answer_with_code(&mut transaction, &answerable, session_cookie, now)
-            .await?;
+        self.answer(transaction, &answerable, session_cookie, now)
+            .await
+    }
+
+    /// Answers a request with a code and makes it durable. What no answer came of is on record
+    /// when it is another browser that got the one answer of a pushed request.
+    pub(super) async fn answer(
+        &self,
+        mut transaction: Transaction,
+        answerable: &Answerable,
+        session_cookie: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<CompletedAuthorization, Error> {
+        let answered = self
+            .answer_with_code(&mut transaction, answerable, session_cookie, now)
+            .await;
+        if let Err(error @ Error::RequestUriReused) = answered {
+            drop(transaction);
+            let mut transaction = self.store.begin().await?;
+            self.record_unanswered(&mut transaction, answerable, &error, now)
+                .await?;
+            transaction.commit().await?;
+            return Err(error);
+        }
+        let completed = answered?;
         transaction.commit().await?;
         Ok(completed)
+    }
+
+    /// Puts on record that a request of ours got no answer, and why.
+    pub(super) async fn record_unanswered(
+        &self,
+        transaction: &mut Transaction,
+        answerable: &Answerable,
+        error: &Error,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let Answerable {
+            request,
+            client,
+            session,
+            ..
+        } = answerable;
+        let kind = EventKind::AuthorizationRefused { code: error.code() };
+        let event = Event::new(kind, now)
+            .of_request(&request.id)
+            .of_session(&session.id, &session.sub)
+            .of_client(&client.client_id);
+        self.record(transaction, event).await
     }
 
     /// Loads a request whose session is active, for the browser that began it.
@@ -105,8 +149,7 @@ impl Provider {
         })
     }
 
-    /// Answers a request with a code, in the caller's transaction.
-    pub(super) async fn answer_with_code(
+    async fn answer_with_code(
         &self,
         transaction: &mut Transaction,
         answerable: &Answerable,

@@ -124,16 +124,17 @@ impl Provider {
         let data = data_of(&answerable.parameters)?;
         let shown_now = shown(&answerable, login_cookie, &data);
         if !constant_time_eq(shown_before.as_bytes(), shown_now.as_bytes()) {
-            return Err(Error::ConsentMismatch);
+            let error = Error::ConsentMismatch;
+            self.record_unanswered(&mut transaction, &answerable, &error, now)
+                .await?;
+            transaction.commit().await?;
+            return Err(error);
         }
         match answer {
             ConsentAnswer::Allow => {
                 self.remember(&mut transaction, &answerable, now).await?;
-                let completed = self
-                    .answer_with_code(&mut transaction, &answerable, session_cookie, now)
-                    .await?;
-                transaction.commit().await?;
-                Ok(ConsentedAuthorization::Allowed(completed))
+                let completed = self.answer(transaction, &answerable, session_cookie, now);
+                Ok(ConsentedAuthorization::Allowed(completed.await?))
             }
             ConsentAnswer::Refuse => self.refuse(transaction, &answerable, now).await,
         }

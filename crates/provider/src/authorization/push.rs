@@ -87,6 +87,8 @@ impl Provider {
             }
         }
         self.decide(client, &asked).await?;
+        // It may be somebody's address, and nothing here depends on it.
+        asked.parameters.login_hint = None;
         self.store_pushed(client, &asked, now).await
     }
 

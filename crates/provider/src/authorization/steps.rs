@@ -33,6 +33,8 @@ pub enum BegunAuthorization {
         login_cookie: Secret,
         /// How long page and cookie are good for.
         lifetime: Duration,
+        /// The languages that the client asked for, space-separated.
+        ui_locales: Option<String>,
     },
     /// Show the consent page: no card is needed, the person's answer is.
     Consent {
@@ -216,6 +218,7 @@ impl Provider {
                     request_id,
                     login_cookie,
                     lifetime: self.lifetimes.authorization_request,
+                    ui_locales: stored.ui_locales,
                 })
             }
             (Silent::Unconsented { session_id }, _) => {

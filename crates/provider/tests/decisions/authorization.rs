@@ -25,11 +25,13 @@ async fn a_valid_request_begins_a_login_for_one_browser() {
         request_id,
         login_cookie,
         lifetime,
+        ui_locales,
     } = begun
     else {
         panic!("no session exists yet")
     };
     assert_eq!(lifetime, Duration::minutes(10));
+    assert_eq!(ui_locales.as_deref(), Some("en fr"));
     assert_eq!((request_id.len(), login_cookie.expose().len()), (43, 43));
     assert_eq!(format!("{login_cookie:?}"), "Secret(redacted)");
 

@@ -204,6 +204,11 @@ async fn an_answer_counts_once_for_what_was_shown_in_this_browser() {
             "provider.consent_mismatch",
             "{wrong}"
         );
+        let event = world.event("authorization.refused").await;
+        assert_eq!(
+            event.authorization_request_id,
+            Some(wide.request_id.clone())
+        );
     }
     let provider = &world.provider;
     let foreign = provider

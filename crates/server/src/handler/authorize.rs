@@ -69,8 +69,11 @@ async fn authorize(
             request_id,
             login_cookie,
             lifetime,
+            ui_locales,
         }) => {
             record_login(&request_id);
+            // Where the request stands elsewhere, its languages do too.
+            let language = ui_locales.as_deref().and_then(Language::from_ui_locales);
             let query = language.map_or_else(String::new, |it| format!("?lang={}", it.tag()));
             let mut response = see_other(&format!("/login/{request_id}{query}"));
             let cookie = state

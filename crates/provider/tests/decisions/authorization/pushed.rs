@@ -153,6 +153,9 @@ async fn a_reference_is_its_client_s_alone_and_spent_by_the_answer() {
         "provider.request_uri_reused",
         "one answer goes out"
     );
+    let event = world.event("authorization.refused").await;
+    assert_eq!(event.code.as_deref(), Some("provider.request_uri_reused"));
+    assert_eq!(event.authorization_request_id, Some(first.request_id));
     assert_eq!(
         page(&world, PORTAL, &request_uri).await,
         "provider.request_uri_reused"
