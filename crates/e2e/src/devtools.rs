@@ -84,6 +84,21 @@ impl Browser {
             .map(drop)
     }
 
+    /// Every cookie of the browser, of whatever host, as one `Cookie` header.
+    ///
+    /// # Errors
+    /// When the browser does not say.
+    pub async fn cookies(&self) -> Result<String> {
+        let answer = self.devtools("Network.getAllCookies", json!({})).await?;
+        let cookies = answer["cookies"].as_array().context("no cookies")?;
+        let word =
+            |cookie: &Value, name: &str| cookie[name].as_str().unwrap_or_default().to_owned();
+        let pairs = cookies
+            .iter()
+            .map(|cookie| format!("{}={}", word(cookie, "name"), word(cookie, "value")));
+        Ok(pairs.collect::<Vec<_>>().join("; "))
+    }
+
     /// The origins that pages have sent requests to since this was last asked.
     ///
     /// # Errors

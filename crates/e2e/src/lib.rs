@@ -24,6 +24,7 @@ mod devtools;
 mod foreign_client;
 mod logout_forgery;
 mod page_script;
+mod second_portal;
 mod stage;
 mod stale_publication;
 
@@ -34,5 +35,6 @@ pub use browser::Browser;
 pub use foreign_client::{ForeignClient, register, sources};
 pub use logout_forgery::LogoutForgery;
 pub use page_script::{PageScript, Signed};
+pub use second_portal::{RunningPortal, SecondPortal};
 pub use stage::Stage;
 pub use stale_publication::StalePublication;

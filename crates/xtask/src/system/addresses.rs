@@ -67,6 +67,11 @@ impl Addresses {
         format!("127.0.0.1:{}", self.vpcd_port)
     }
 
+    /// `HOST:PORT` of the driver's second reader.
+    pub fn second_vpcd(&self) -> String {
+        format!("127.0.0.1:{}", self.vpcd_port.saturating_add(1))
+    }
+
     /// The port of the virtual reader's driver.
     pub fn vpcd_port(&self) -> u16 {
         self.vpcd_port

@@ -95,6 +95,14 @@ impl Card {
         }
     }
 
+    /// The same card for the second reader, which the virtual reader's driver has beside the first.
+    pub fn in_second_reader(&self, addresses: &Addresses) -> Self {
+        Self {
+            vpcd: addresses.second_vpcd(),
+            ..self.clone()
+        }
+    }
+
     /// Makes the card.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ pub enum Answer {
     SlowPin(String, u32),
     /// Presses "OK" on a question.
     Confirm,
+    /// Presses the other button on a question: not this card, the next one.
+    Decline,
     /// Presses "Cancel".
     Cancel,
 }
@@ -88,6 +90,7 @@ pub(super) fn write_script(folder: &Path, answers: &[Answer]) -> Result<()> {
             Answer::Pin(pin) => json!({ "pin": pin }),
             Answer::SlowPin(pin, after_ms) => json!({ "pin": pin, "after_ms": after_ms }),
             Answer::Confirm => json!({ "confirm": true }),
+            Answer::Decline => json!({ "confirm": false }),
             Answer::Cancel => json!({ "cancel": true }),
         })
         .map(|answer| format!("{answer}\n"))
