@@ -40,8 +40,8 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
         }
     };
     Ok(format!(
-        "issuer = \"{issuer}\"\nlisten = \"{listen}\"\nagent_url = \"{agent}\"\nsandbox = {sandbox}\n\
-         {clients_file}\n\
+        "issuer = \"{issuer}\"\nlisten = \"{listen}\"\nagent_url = \"{agent}\"\n\
+         sandbox = {sandbox}\n{clients_file}\n\
          [database]\nurl = \"sqlite://cardea.sqlite\"\n\n{tls}\
          [keys]\ndir = {keys}\nchallenge_key = {challenge_key}\n\
          challenge_list = {challenge_list}\n\n\
