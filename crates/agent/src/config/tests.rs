@@ -211,3 +211,41 @@ fn the_example_parses() {
     assert_eq!(spelled_out.requests_per_minute, config.requests_per_minute);
     assert_eq!(spelled_out.backend, config.backend);
 }
+
+#[test]
+fn business_software_is_off_and_its_clients_are_checked() {
+    let of = |more: &str| parse(&format!("{}[business_software]\n{more}", minimal()));
+    let default = parse(&minimal()).unwrap().business_software;
+    assert!(!default.enabled && default.clients.is_empty());
+    let client = "[[business_software.client]]\nclient_id = \"a\"\n";
+    let config = of(&format!(
+        "enabled = true\n{client}addresses = [\"https://api.example/v1/\"]\n"
+    ));
+    let allowed = config.unwrap().business_software;
+    assert!(allowed.enabled);
+    assert_eq!(
+        allowed.clients[0].addresses[0].as_str(),
+        "https://api.example/v1/"
+    );
+    let cases = [
+        (
+            format!("{client}{client}"),
+            "business_software.client.client_id",
+        ),
+        (
+            client.replace("\"a\"", "\"\""),
+            "business_software.client.client_id",
+        ),
+        (
+            format!("{client}addresses = [\"http://api.example/\"]\n"),
+            "business_software.client.addresses",
+        ),
+        (
+            format!("{client}addresses = [\"https://api.example/?x=1\"]\n"),
+            "business_software.client.addresses",
+        ),
+    ];
+    for (more, key) in cases {
+        assert_eq!(key_of(&of(&more).unwrap_err()), key, "{more}");
+    }
+}

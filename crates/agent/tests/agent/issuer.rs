@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use cardea_assertion::{
     ChallengeKeyList, LoginChallenge, PresenceState, Purpose, VerifiedPresence, verify_presence,
 };
@@ -15,23 +15,28 @@ use cardea_jose::{Algorithm, JwkSet, SigningKey, random_base64url};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc};
 
+pub(crate) mod grants;
+
+use grants::GrantDesk;
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Issuer {
     pub(crate) url: String,
     pub(crate) root: SigningKey,
     pub(crate) challenge_key: SigningKey,
-    server: Arc<Server>,
+    pub(crate) server: Arc<Server>,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
 }
 
-struct Server {
+pub(crate) struct Server {
     url: Mutex<String>,
     key_list: Mutex<String>,
     events: mpsc::UnboundedSender<Event>,
     orders: broadcast::Sender<Order>,
     confirms: Mutex<bool>,
     answers: Mutex<bool>,
+    grants: Mutex<GrantDesk>,
 }
 
 /// What happened on a presence connection.
@@ -65,10 +70,13 @@ impl Issuer {
             orders: broadcast::channel(16).0,
             confirms: Mutex::new(true),
             answers: Mutex::new(true),
+            grants: Mutex::default(),
         });
         let router = Router::new()
             .route("/.well-known/cardea-challenge-keys", get(key_list))
             .route("/presence", get(presence))
+            .route("/card-grant/challenge", post(grants::challenge))
+            .route("/token", post(grants::token))
             .with_state(Arc::clone(&server));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let root = SigningKey::generate(Algorithm::Es256).unwrap();

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod business_software;
 mod challenge;
 mod gate;
 mod issuer;

@@ -154,9 +154,54 @@ async fn a_missing_prompt_program_is_told_before_anything_starts() {
 #[test]
 fn help_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    for arguments in [&["--help"][..], &["run", "--help"], &["status", "--help"]] {
+    for arguments in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["status", "--help"],
+        &["sign-in", "--help"],
+    ] {
         let output = run(folder.path(), arguments);
         assert!(output.status.success());
         assert!(!output.stdout.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_fails_is_one_document_or_one_sentence_with_its_code() {
+    let (issuer, folder) = (Issuer::start().await, tempfile::tempdir().unwrap());
+    Person::new(folder.path(), &["cancel"]);
+    let more = format!("pinentry = \"./pinentry\"\n{}", enrolment(&issuer));
+    let disabled = config(folder.path(), 0, &more);
+    let sign_in = |config: &str, issuer: &str, more: &[&str]| {
+        let fixed = [
+            "sign-in", "--config", config, "--issuer", issuer, "--client", "officine",
+        ];
+        run(folder.path(), &[&fixed[..], more].concat())
+    };
+    let code_of = |output: &Output| -> Value {
+        assert!(!output.status.success());
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        document["code"].clone()
+    };
+    let output = sign_in(&disabled, &issuer.url, &["--json"]);
+    assert_eq!(code_of(&output), "agent.business_software_disabled");
+    let output = sign_in(&disabled, &issuer.url, &[]);
+    assert!(output.stdout.is_empty());
+    let told = String::from_utf8(output.stderr).unwrap();
+    for part in [
+        "Programs cannot sign in",
+        "agent.business_software_disabled",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+
+    let enabled = format!("{more}[business_software]\nenabled = true\n");
+    let enabled = config(folder.path(), 0, &enabled);
+    let output = sign_in(&enabled, "https://other.example", &["--json", "--once"]);
+    assert_eq!(code_of(&output), "agent.issuer_unknown");
+    let output = sign_in("/nowhere/agent.toml", &issuer.url, &["--json"]);
+    assert_eq!(code_of(&output), "agent.file_unreadable");
+    // Proofs need a process that stays.
+    let output = sign_in(&enabled, &issuer.url, &["--once", "--proofs"]);
+    assert_eq!(output.status.code(), Some(2));
 }
