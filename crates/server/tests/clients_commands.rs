@@ -161,7 +161,10 @@ fn every_key_of_a_registration_can_be_given_as_an_option() {
             "require_signed_request_object": true,
             "request_object_signing_alg": "ES256",
             "dpop_bound_access_tokens": true,
-            "cards": { "families": ["cps"], "professions": [{ "code": "21", "system": "TRE_G15" }] },
+            "cards": {
+                "families": ["cps"],
+                "professions": [{ "code": "21", "system": "TRE_G15" }],
+            },
             "id_token_signed_response_alg": "PS256",
             "userinfo_signed_response_alg": "EdDSA",
             "subject_type": "pairwise",
@@ -179,7 +182,8 @@ fn a_file_registers_all_of_its_tables_or_none() {
     let operator = Operator::new();
     let table = |id: &str, more: &str| {
         format!(
-            "[[client]]\nclient_id = {id:?}\nname = \"P\"\nredirect_uris = [{REDIRECT_URI:?}]\n{more}\n"
+            "[[client]]\nclient_id = {id:?}\nname = \"P\"\n\
+             redirect_uris = [{REDIRECT_URI:?}]\n{more}\n"
         )
     };
     let public = "token_endpoint_auth_method = \"none\"";

@@ -166,6 +166,10 @@ async fn an_unsafe_registration_in_the_database_is_left_out() {
     assert_eq!(begin("planted", "https://evil.test/*").await, 400);
     assert_eq!(begin("portal", "https://evil.test/cb").await, 400);
     assert_eq!(begin("portal", REDIRECT_URI).await, 303);
+    let listed = app.operate(&["list"]).await;
+    let odd = listed["clients"].as_array().unwrap().iter();
+    let odd: Vec<_> = odd.filter(|it| it["client_id"] == "odd").collect();
+    assert_eq!(odd[0]["unreadable"], "provider.stored_value_unreadable");
     // The next start asks which of the two is meant.
     let error = app.build_again().await.unwrap_err();
     assert_eq!(error.code(), "server.client_registered_twice");

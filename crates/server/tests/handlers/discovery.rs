@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::test_app::{TestApp, header};
 
@@ -98,6 +100,7 @@ async fn algorithms_and_methods_are_those_that_work() {
     }
 }
 
+/// Attack G10.
 #[tokio::test]
 async fn metadata_names_the_configured_issuer_whatever_host_is_asked() {
     let app = TestApp::start().await;
@@ -137,10 +140,13 @@ async fn metadata_names_the_configured_issuer_whatever_host_is_asked() {
     );
 }
 
+/// Attack G8.
 #[tokio::test]
 async fn keys_are_public_halves_with_ids() {
     let app = TestApp::start().await;
-    let keys: Value = app.get("/jwks").send().await.unwrap().json().await.unwrap();
+    let response = app.get("/jwks").send().await.unwrap();
+    assert_eq!(header(&response, "cache-control"), "public, max-age=300");
+    let keys: Value = response.json().await.unwrap();
     let keys = keys["keys"].as_array().unwrap();
     let algorithms: Vec<_> = keys
         .iter()
@@ -212,6 +218,7 @@ async fn each_code_has_a_page_in_the_readers_language() {
     assert!(!unknown.text().await.unwrap().contains("<script>"));
 }
 
+/// Attack G11.
 #[tokio::test]
 async fn odd_ways_of_writing_an_address_lead_nowhere() {
     let app = TestApp::start().await;
@@ -224,5 +231,32 @@ async fn odd_ways_of_writing_an_address_lead_nowhere() {
         "/",
     ] {
         assert_eq!(app.get(path).send().await.unwrap().status(), 404, "{path}");
+    }
+}
+
+/// Attack G11: what a library would tidy up before it is sent.
+#[tokio::test]
+async fn dots_and_doubled_slashes_are_no_other_way_to_the_document() {
+    let app = TestApp::start().await;
+    let address = app.issuer.trim_start_matches("http://").to_owned();
+    for path in [
+        "/.well-known/openid-configuration/..",
+        "/.well-known/openid-configuration/../openid-configuration",
+        "/x/../.well-known/openid-configuration",
+        "/.well-known/%6fpenid-configuration",
+        "/.well-known//openid-configuration",
+        "/.well-known/openid-configuration%00",
+        "/.well-known/openid-configuration;x=1",
+        "/%2e%2e/.well-known/openid-configuration",
+        "/.well-known\\openid-configuration",
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let status = answer.split(' ').nth(1).unwrap();
+        assert!(["400", "404"].contains(&status), "{path}: {status}");
+        assert!(!answer.contains("jwks_uri"), "{path}");
     }
 }

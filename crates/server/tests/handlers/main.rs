@@ -35,6 +35,7 @@ mod revocation;
 mod revocation_host;
 mod test_app;
 mod token;
+mod token_keys;
 mod token_lookup;
 mod two_nodes;
 mod two_nodes_sessions;

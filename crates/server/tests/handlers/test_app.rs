@@ -129,6 +129,11 @@ impl TestApp {
         events
     }
 
+    /// Where its configuration, keys and database lie.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Runs `cardea clients …` beside the running server, and gives its document.
     pub(crate) async fn operate(&self, arguments: &[&str]) -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cardea"));

@@ -23,6 +23,14 @@ pub(super) struct Registry {
     store: Store,
 }
 
+/// One client.
+pub(super) struct Entry {
+    pub(super) client_id: String,
+    /// Unreadable where something else than this command wrote it.
+    pub(super) registration: Result<ClientConfig, cardea_provider::Error>,
+    pub(super) source: Source,
+}
+
 /// Where a client is registered.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "source")]
@@ -70,15 +78,19 @@ impl Registry {
     }
 
     /// Every client with its source, the configuration's first.
-    pub(super) async fn all(&self) -> Result<Vec<(ClientConfig, Source)>, Complaint> {
-        let configured = self.config.client.iter();
-        let mut all: Vec<_> = configured
-            .map(|client| (client.clone(), configured_in(client)))
-            .collect();
-        for record in self.registrations.list().await? {
-            all.push((config_of_record(&record)?, kept_since(&record)));
-        }
-        Ok(all)
+    pub(super) async fn all(&self) -> Result<Vec<Entry>, Complaint> {
+        let configured = self.config.client.iter().map(|client| Entry {
+            client_id: client.client_id.clone(),
+            registration: Ok(client.clone()),
+            source: configured_in(client),
+        });
+        let records = self.registrations.list().await?;
+        let kept = records.iter().map(|record| Entry {
+            client_id: record.client_id.clone(),
+            registration: config_of_record(record),
+            source: kept_since(record),
+        });
+        Ok(configured.chain(kept).collect())
     }
 
     /// Folds the database's log into its file before the program ends.

@@ -22,16 +22,17 @@ pub(super) async fn run(arguments: &One) -> Result<Shown, Complaint> {
     let all = registry.all().await;
     registry.close().await;
     let mut all = all?.into_iter();
-    let (mut registration, source) = all
-        .find(|(client, _)| client.client_id == arguments.client_id)
+    let entry = all
+        .find(|entry| entry.client_id == arguments.client_id)
         .ok_or(cardea_provider::Error::ClientUnknown)?;
+    let mut registration = entry.registration?;
     // What follows from other keys is said as well.
     registration.token_endpoint_auth_method = registration
         .token_endpoint_auth_method
         .or(registration.auth_method());
     registration.scopes = Some(registration.scope_values());
     Ok(Shown {
-        source,
+        source: entry.source,
         registration,
     })
 }
