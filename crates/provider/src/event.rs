@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use cardea_jose::random_base64url;
+use cardea_oauth2_types::GrantType;
 use cardea_storage::Transaction;
 use cardea_storage::client::EndedHoldings;
 use cardea_storage::event::{EventRecord, append};
@@ -155,6 +156,8 @@ pub enum EventKind {
     },
     /// A grant was turned into tokens.
     TokensIssued {
+        /// Which grant.
+        grant_type: GrantType,
         /// The client's own session id; none for a service's own token.
         #[serde(skip_serializing_if = "Option::is_none")]
         sid: Option<String>,

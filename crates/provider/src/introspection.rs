@@ -4,6 +4,7 @@
 //! that asks here learns it at once. `acr` and `auth_time` are told too, so that it can ask for a
 //! stronger or fresher login (RFC 9470).
 
+use std::fmt;
 use std::sync::Arc;
 
 use cardea_storage::access_grant::AccessGrant;
@@ -17,13 +18,21 @@ use crate::event::{Event, EventKind};
 use crate::token::{AccessTokenClaims, session_of_client};
 use crate::{Client, Error, Provider, TokenError};
 
-/// A question about a token, or the wish to give it back.
-#[derive(Debug)]
+/// A question about a token, or the wish to give it back. Its `Debug` hides the token.
 pub struct TokenLookup<'a> {
     /// Who asks.
     pub credentials: &'a ClientCredentials,
     /// The token.
     pub token: Option<&'a str>,
+}
+
+impl fmt::Debug for TokenLookup<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TokenLookup")
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The answer of RFC 7662 section 2.2, ready to be written as JSON.
@@ -109,7 +118,10 @@ impl Provider {
         }
         let token = lookup.token.ok_or(Error::TokenMissing)?;
         let mut transaction = self.store.begin_read().await.map_err(Error::from)?;
-        let found = match self.validate_access_token(&mut transaction, token, now).await {
+        let found = match self
+            .validate_access_token(&mut transaction, token, now)
+            .await
+        {
             Ok(live) if concerns(&client, &live.claims) => {
                 Introspection::active(tell(live.claims, &live.grant))
             }

@@ -2,6 +2,8 @@
 
 mod card_claims;
 
+use std::fmt;
+
 use cardea_oauth2_types::{Scope, scope};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -19,13 +21,22 @@ use crate::{Error, Provider};
 /// `typ` of a signed answer: no other token of ours has it, so that none passes for another.
 const USERINFO_TYP: &str = "userinfo+jwt";
 
-/// What a client is told, in the form that it registered.
-#[derive(Clone, Debug, PartialEq)]
+/// What a client is told, in the form that it registered. Its `Debug` names nobody.
+#[derive(Clone, PartialEq)]
 pub enum UserinfoAnswer {
     /// A JSON object.
     Claims(Map<String, Value>),
     /// The same, signed for the client (`application/jwt`).
     Jwt(String),
+}
+
+impl fmt::Debug for UserinfoAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Claims(_) => "Claims(redacted)",
+            Self::Jwt(_) => "Jwt(redacted)",
+        })
+    }
 }
 
 /// A signed answer (OIDC Core section 5.3.2).

@@ -54,6 +54,18 @@ pub(crate) struct RecordedGrant {
     refresh_token: Option<Secret>,
 }
 
+impl NewGrant<'_> {
+    /// What was turned into these tokens.
+    fn grant_type(&self) -> GrantType {
+        match (self.refresh, &self.login, self.code) {
+            (RefreshTokens::Continue(_), _, _) => GrantType::RefreshToken,
+            (_, None, _) => GrantType::ClientCredentials,
+            (_, Some(_), Some(_)) => GrantType::AuthorizationCode,
+            (_, Some(_), None) => GrantType::CardGrant,
+        }
+    }
+}
+
 impl Provider {
     /// Puts new tokens and their event on record in the caller's transaction.
     pub(crate) async fn record_grant(
@@ -81,6 +93,7 @@ impl Provider {
         };
         access_grant::insert(transaction, &grant).await?;
         let kind = EventKind::TokensIssued {
+            grant_type: new.grant_type(),
             sid: grant.sid,
             jti: jti.clone(),
             scope: grant.scope,

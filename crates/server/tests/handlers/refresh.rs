@@ -1,11 +1,13 @@
 //! Refresh tokens over HTTP (attacks F6 and H5).
 
+use futures_util::future::join_all;
 use reqwest::Response;
 use serde_json::Value;
 
 use crate::card::Card;
 use crate::relying_party::{Request, SignedIn, sign_in};
 use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp, header};
+use crate::two_nodes::on_postgres;
 
 /// The portal may refresh.
 fn refreshing() -> Changes {
@@ -69,6 +71,36 @@ async fn f12_a_refresh_token_serves_once_and_no_answer_is_kept() {
     assert_eq!(refusal(newest).await, invalid_grant());
     assert_eq!(userinfo(&first).await, 401);
     assert_eq!(userinfo(&second).await, 401);
+}
+
+/// Attack H19: what is spent on one node is spent on both, and nobody waits for anybody in circles.
+#[tokio::test(flavor = "multi_thread")]
+async fn f6_h19_of_many_refreshes_on_two_nodes_one_is_served() {
+    let (one, _) = on_postgres(refreshing()).await;
+    let other = one.another_node().await;
+    let card = Card::pharmacist(&one);
+    let (tokens, mut signed_in) = first_tokens(&one, &card).await;
+    let first = refresh(&other, &tokens["refresh_token"]).await;
+    assert_eq!(first.status(), 200);
+    let tokens: Value = first.json().await.unwrap();
+    let requests = (0..20).map(|number| {
+        let app = if number % 2 == 0 { &one } else { &other };
+        refresh(app, &tokens["refresh_token"])
+    });
+    // The card leaves in the midst of it.
+    let departed = card.departed(&one);
+    let (answers, ()) = tokio::join!(join_all(requests), signed_in.connection.send(&departed));
+    let mut served = 0;
+    for answer in answers {
+        match answer.status().as_u16() {
+            200 => served += 1,
+            _ => assert_eq!(refusal(answer).await, invalid_grant()),
+        }
+    }
+    assert!(served <= 1, "{served} were served");
+    signed_in.connection.next().await;
+    let late = refresh(&other, &tokens["refresh_token"]).await;
+    assert_eq!(refusal(late).await, invalid_grant());
 }
 
 #[tokio::test]

@@ -114,7 +114,8 @@ async fn a_refresh_token_is_told_to_its_client_by_the_clients_own_name_of_the_pe
     let answer = introspect(&world, PORTAL, &token).await.unwrap();
     let now = world.now().unix_timestamp();
     let wanted = json!({
-        "active": true, "token_type": "refresh_token", "iss": ISSUER, "client_id": PORTAL, "sub": id_token["sub"],
+        "active": true, "token_type": "refresh_token",
+        "iss": ISSUER, "client_id": PORTAL, "sub": id_token["sub"],
         "scope": "openid professional profile", "iat": now, "exp": now + 4 * 3600,
         "auth_time": id_token["auth_time"], "acr": id_token["acr"],
     });

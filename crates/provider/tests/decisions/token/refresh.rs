@@ -38,6 +38,8 @@ async fn a_refresh_goes_on_with_the_same_login() {
     let after = world.refresh(PORTAL, token).await.unwrap();
     assert_ne!(after.refresh_token.as_deref(), Some(token));
     assert_eq!(after.scope, before.scope);
+    let event = world.event("tokens.issued").await;
+    assert!(event.details.contains(r#""grant_type":"refresh_token""#));
 
     let old = claims_of(before.id_token.as_deref().unwrap());
     let new = claims_of(after.id_token.as_deref().unwrap());
