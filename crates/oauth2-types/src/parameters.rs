@@ -59,7 +59,10 @@ macro_rules! parameters {
             pub fn to_pairs(&self) -> Vec<(&'static str, &str)> {
                 let mut pairs = Vec::new();
                 $(pairs.extend(self.$field.as_deref().map(|value| (stringify!($field), value)));)*
-                $($(pairs.extend(self.$many.iter().map(|value| (stringify!($many), value.as_str())));)*)?
+                $($(
+                    let values = self.$many.iter().map(String::as_str);
+                    pairs.extend(values.map(|value| (stringify!($many), value)));
+                )*)?
                 pairs
             }
         }

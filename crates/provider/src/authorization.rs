@@ -14,7 +14,9 @@ mod check_response_type;
 mod check_scope;
 mod complete;
 mod consent;
+mod expected_person;
 mod push;
+mod refuse;
 mod request;
 mod request_object;
 pub(crate) mod respond;
@@ -28,7 +30,7 @@ pub use request::LoginPage;
 pub use respond::AuthorizationResponse;
 pub use steps::BegunAuthorization;
 
-pub(crate) use steps::spend_pushed;
+pub(crate) use refuse::spend_pushed;
 pub(crate) use request::{StoredParameters, is_browser_of, load_request};
 
 use crate::Error;

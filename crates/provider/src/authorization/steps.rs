@@ -1,14 +1,13 @@
 //! The authorization request, step by step. The order is part of the design: until client and
 //! redirect URI are proven, nobody is sent anywhere.
 
-use cardea_oauth2_types::{AuthorizationParameters, ResponseMode};
-use cardea_storage::{Transaction, authorization_request, pushed_authorization_request};
+use cardea_oauth2_types::AuthorizationParameters;
+use cardea_storage::authorization_request;
 use time::{Duration, OffsetDateTime};
 
 use crate::authorization::asked::{Asked, Unasked};
 use crate::authorization::check_prompt::{Interaction, Prompt};
 use crate::authorization::request::StoredParameters;
-use crate::authorization::respond::ReturnAddress;
 use crate::authorization::silent::Silent;
 use crate::authorization::{
     AuthorizationError, AuthorizationResponse, check_acr, check_client, check_pkce, check_prompt,
@@ -152,35 +151,6 @@ impl Provider {
         })
     }
 
-    /// The one person whom the client wants: by an ID token that it had, or by her `sub`.
-    async fn find_expected(
-        &self,
-        client: &Client,
-        parameters: &AuthorizationParameters,
-        claims: &RequestedClaims,
-    ) -> Result<Option<String>, Error> {
-        let mut names = Vec::new();
-        if let Some(hint) = &parameters.id_token_hint {
-            names.push(self.read_id_token_hint(hint, Some(&client.client_id))?.sub);
-        }
-        for asked in [&claims.id_token, &claims.userinfo] {
-            if let Some(value) = asked.get("sub").and_then(|request| request.value.as_ref()) {
-                // A name that is no text is nobody's.
-                names.push(value.as_str().unwrap_or_default().to_owned());
-            }
-        }
-        names.dedup();
-        let name = match names.as_slice() {
-            [] => return Ok(None),
-            [name] => name,
-            // Nobody is two people.
-            _ => return Err(Error::SubjectNotExpected),
-        };
-        let mut transaction = self.store.begin_read().await?;
-        let person = self.person_of(&mut transaction, client, name).await?;
-        Ok(Some(person.ok_or(Error::SubjectNotExpected)?))
-    }
-
     async fn begin_decided(
         &self,
         client: &Client,
@@ -257,81 +227,6 @@ impl Provider {
         self.record(&mut transaction, event).await?;
         transaction.commit().await?;
         Ok((record.id, login_cookie))
-    }
-
-    async fn refuse_on_page(
-        &self,
-        client: Option<&Client>,
-        error: Error,
-        now: OffsetDateTime,
-    ) -> AuthorizationError {
-        match self.record_refusal(client, None, &error, now).await {
-            Ok(()) => AuthorizationError::Page(error),
-            Err(unrecorded) => AuthorizationError::Page(unrecorded),
-        }
-    }
-
-    /// Refuses at the redirect URI, which was proven before; a pushed request is spent with it.
-    async fn refuse_to(
-        &self,
-        client: &Client,
-        parameters: &AuthorizationParameters,
-        pushed_id: Option<&str>,
-        error: Error,
-        now: OffsetDateTime,
-    ) -> AuthorizationError {
-        if let Err(unrecorded) = self
-            .record_refusal(Some(client), pushed_id, &error, now)
-            .await
-        {
-            return AuthorizationError::Page(unrecorded);
-        }
-        let mode = check_response_mode::check_response_mode(parameters);
-        let address = ReturnAddress {
-            redirect_uri: parameters.redirect_uri.as_deref().unwrap_or_default(),
-            mode: mode.unwrap_or(ResponseMode::Query),
-            state: parameters.state.as_deref(),
-            issuer: self.issuer.as_str(),
-        };
-        AuthorizationError::Redirect {
-            response: address.error(&error),
-            error: error.oauth_error(),
-            source: error,
-        }
-    }
-
-    async fn record_refusal(
-        &self,
-        client: Option<&Client>,
-        pushed_id: Option<&str>,
-        error: &Error,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        let mut event = Event::new(EventKind::AuthorizationRefused { code: error.code() }, now);
-        if let Some(client) = client {
-            event = event.of_client(&client.client_id);
-        }
-        let mut transaction = self.store.begin().await?;
-        if let Some(id) = pushed_id {
-            pushed_authorization_request::spend(&mut transaction, id, now).await?;
-        }
-        self.record(&mut transaction, event).await?;
-        Ok(transaction.commit().await?)
-    }
-}
-
-/// Spends the pushed request that an answer belongs to: of several browsers that opened it, one
-/// gets an answer (RFC 9126 section 7.3).
-pub(crate) async fn spend_pushed(
-    transaction: &mut Transaction,
-    parameters: &StoredParameters,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    match &parameters.pushed_id {
-        Some(id) if !pushed_authorization_request::spend(transaction, id, now).await? => {
-            Err(Error::RequestUriReused)
-        }
-        _ => Ok(()),
     }
 }
 

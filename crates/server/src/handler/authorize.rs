@@ -64,55 +64,64 @@ async fn authorize(
         .provider()
         .begin_authorization(parameters, session_cookie.as_deref())
         .await;
+    let language = language.unwrap_or_else(|| language_of(uri, headers));
     match begun {
-        Ok(BegunAuthorization::Login {
+        Ok(begun) => Ok(go_on(state, language, begun)),
+        Err(error) => refuse(state, language, &error),
+    }
+}
+
+/// Leads the browser to a page of ours, or back to the portal with an answer.
+fn go_on(state: &AppState, language: Language, begun: BegunAuthorization) -> Response {
+    let (page, request_id, login_cookie, lifetime) = match begun {
+        BegunAuthorization::Login {
             request_id,
             login_cookie,
             lifetime,
             ui_locales,
-        }) => {
-            record_login(&request_id);
+        } => {
             // Where the request stands elsewhere, its languages do too.
             let language = ui_locales.as_deref().and_then(Language::from_ui_locales);
             let query = language.map_or_else(String::new, |it| format!("?lang={}", it.tag()));
-            let mut response = see_other(&format!("/login/{request_id}{query}"));
-            let cookie = state
-                .cookies()
-                .set_login(&request_id, login_cookie.expose(), lifetime);
-            append_cookie(&mut response, cookie);
-            Ok(response)
+            let page = format!("/login/{request_id}{query}");
+            (page, request_id, login_cookie, lifetime)
         }
-        Ok(BegunAuthorization::Consent {
+        BegunAuthorization::Consent {
             request_id,
             login_cookie,
             lifetime,
-        }) => {
-            record_login(&request_id);
-            let mut response = see_other(&format!("/consent/{request_id}"));
-            let cookie = state
-                .cookies()
-                .set_login(&request_id, login_cookie.expose(), lifetime);
-            append_cookie(&mut response, cookie);
-            Ok(response)
+        } => {
+            let page = format!("/consent/{request_id}");
+            (page, request_id, login_cookie, lifetime)
         }
-        Ok(BegunAuthorization::Completed { response }) => {
-            let language = language.unwrap_or_else(|| language_of(uri, headers));
-            Ok(authorization_response::send(state, language, &response))
+        BegunAuthorization::Completed { response } => {
+            return authorization_response::send(state, language, &response);
         }
-        Err(AuthorizationError::Redirect {
+    };
+    record_login(&request_id);
+    let mut response = see_other(&page);
+    let cookies = state.cookies();
+    let cookie = cookies.set_login(&request_id, login_cookie.expose(), lifetime);
+    append_cookie(&mut response, cookie);
+    response
+}
+
+fn refuse(
+    state: &AppState,
+    language: Language,
+    error: &AuthorizationError,
+) -> Result<Response, Refusal> {
+    match error {
+        AuthorizationError::Redirect {
             response,
             error,
             source,
-        }) => {
-            tracing::warn!(
-                code = source.code(),
-                error = error.as_str(),
-                "refused by redirect"
-            );
-            let language = language.unwrap_or_else(|| language_of(uri, headers));
-            Ok(authorization_response::send(state, language, &response))
+        } => {
+            let (code, error) = (source.code(), error.as_str());
+            tracing::warn!(code, error, "refused by redirect");
+            Ok(authorization_response::send(state, language, response))
         }
-        Err(AuthorizationError::Page(source)) => {
+        AuthorizationError::Page(source) => {
             let problem = if source.is_internal() {
                 Problem::Unavailable
             } else {

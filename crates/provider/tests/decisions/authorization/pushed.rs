@@ -1,12 +1,14 @@
 //! Pushed authorization requests (RFC 9126; attacks E13 and E14).
 
+mod key_binding;
+mod steps;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cardea_jose::{Algorithm, DpopTarget, SigningKey, sign_dpop_proof};
 use cardea_oauth2_types::{AuthorizationParameters, TokenParameters};
 use cardea_provider::{
-    AuthorizationError, BegunAuthorization, ClientCredentials, Demand, DpopRequest,
-    PushedAuthorization, TokenError, TokenRequest,
+    AuthorizationError, BegunAuthorization, ClientCredentials, DpopRequest, PushedAuthorization,
+    TokenError,
 };
 use time::Duration;
 
@@ -201,119 +203,6 @@ async fn a_page_may_be_reloaded_but_not_without_end() {
 }
 
 #[tokio::test]
-async fn a_push_passes_the_steps_of_the_authorization_endpoint() {
-    let world = World::new().await;
-    type Change = fn(&mut AuthorizationParameters);
-    let cases: [(&str, Change, &str, &str); 8] = [
-        (
-            "a reference inside (E13)",
-            |p| p.request_uri = Some(format!("{PREFIX}abc")),
-            "invalid_request",
-            "provider.request_uri_pushed",
-        ),
-        (
-            "another address",
-            |p| p.redirect_uri = Some("https://portal.example.fr/evil".to_owned()),
-            "invalid_request",
-            "provider.redirect_uri_mismatch",
-        ),
-        (
-            "no address",
-            |p| p.redirect_uri = None,
-            "invalid_request",
-            "provider.redirect_uri_missing",
-        ),
-        (
-            "another client",
-            |p| p.client_id = Some(SECOND.to_owned()),
-            "invalid_request",
-            "provider.client_unknown",
-        ),
-        (
-            "no PKCE",
-            |p| p.code_challenge = None,
-            "invalid_request",
-            "provider.pkce_missing",
-        ),
-        (
-            "plain PKCE",
-            |p| p.code_challenge_method = Some("plain".to_owned()),
-            "invalid_request",
-            "provider.pkce_method_unsupported",
-        ),
-        (
-            "a token in the front channel",
-            |p| p.response_type = Some("token".to_owned()),
-            "unsupported_response_type",
-            "provider.response_type_unsupported",
-        ),
-        (
-            "an unsigned object",
-            |p| p.request = Some("e30.e30.".to_owned()),
-            "request_not_supported",
-            "provider.request_object_unsupported",
-        ),
-    ];
-    for (name, change, error, code) in cases {
-        let refused = push_with(&world, change).await.unwrap_err();
-        assert_eq!(
-            (refused.error.as_str(), refused.code()),
-            (error, code),
-            "{name}"
-        );
-        let event = world.event("authorization.refused").await;
-        assert_eq!(event.code.as_deref(), Some(code), "{name}");
-    }
-}
-
-#[tokio::test]
-async fn nobody_pushes_in_a_client_s_name() {
-    let world = World::new().await;
-    let asked = parameters(PORTAL);
-    let refused = world
-        .provider
-        .push_authorization_request(&portal("guess"), asked, DpopRequest::default())
-        .await
-        .unwrap_err();
-    assert_eq!(refused.error.as_str(), "invalid_client");
-    let named = TokenParameters {
-        client_id: Some(SECOND.to_owned()),
-        ..TokenParameters::default()
-    };
-    let public = ClientCredentials::read(None, &named).unwrap();
-    let pushed = world
-        .provider
-        .push_authorization_request(&public, parameters(SECOND), DpopRequest::default())
-        .await
-        .unwrap();
-    assert!(!pushed.from_confidential_client);
-}
-
-/// Attack E14.
-#[tokio::test]
-async fn who_must_push_is_refused_without() {
-    for everybody in [false, true] {
-        let mut settings = Settings::baseline();
-        if everybody {
-            let rules = &mut settings.config.authorization_rules;
-            rules.pushed_authorization_requests = Demand::Required;
-        } else {
-            settings.config.clients[0].pushed_authorization_requests = Demand::Required;
-        }
-        let world = settings.build().await;
-        let refused = world.authorize(|_| {}).await;
-        let Err(AuthorizationError::Redirect { error, source, .. }) = refused else {
-            panic!("{refused:?}")
-        };
-        assert_eq!(error.as_str(), "invalid_request");
-        assert_eq!(source.code(), "provider.pushed_request_missing");
-        let second = world.authorize(|asked| *asked = parameters(SECOND)).await;
-        assert_eq!(second.is_err(), everybody);
-        begin(&world, &push(&world).await).await;
-    }
-}
-
-#[tokio::test]
 async fn a_client_s_waiting_requests_are_bounded() {
     let mut settings = Settings::baseline();
     settings
@@ -355,94 +244,4 @@ async fn a_client_taken_out_of_service_leaves_no_usable_reference() {
         panic!("{opened:?}")
     };
     assert_eq!(error.code(), "provider.redirect_uri_mismatch");
-}
-
-const PAR_URL: &str = "https://id.example.fr/par";
-const TOKEN_URL: &str = "https://id.example.fr/token";
-
-fn proof(world: &World, key: &SigningKey, url: &str) -> String {
-    let target = DpopTarget {
-        method: "POST",
-        url,
-        access_token: None,
-    };
-    let nonce = world.provider.dpop_nonce().unwrap();
-    let now = world.now().unix_timestamp();
-    sign_dpop_proof(key, &target, now, Some(&nonce)).unwrap()
-}
-
-/// Pushes with a proof of a key, and perhaps the name of one.
-async fn push_bound(
-    world: &World,
-    proof: &str,
-    named: Option<&str>,
-) -> Result<String, (&'static str, &'static str)> {
-    let mut asked = parameters(PORTAL);
-    asked.dpop_jkt = named.map(str::to_owned);
-    let dpop = DpopRequest {
-        proof: Some(proof),
-        method: "POST",
-        url: PAR_URL,
-    };
-    let credentials = portal("portal+secret");
-    let pushed = world
-        .provider
-        .push_authorization_request(&credentials, asked, dpop);
-    match pushed.await {
-        Ok(pushed) => Ok(pushed.request_uri),
-        Err(error) => Err((error.error.as_str(), error.code())),
-    }
-}
-
-/// RFC 9449 section 10.1: the key shown with a push is the one that the code is bound to.
-#[tokio::test]
-async fn a_proof_at_the_push_binds_the_code_to_its_key() {
-    let world = World::new().await;
-    let (own, other) = [(); 2]
-        .map(|()| SigningKey::generate(Algorithm::Es256).unwrap())
-        .into();
-    for (named, redeemed_with, code) in [
-        (None, &own, None),
-        (Some(own.kid()), &own, None),
-        (None, &other, Some("provider.code_key_mismatch")),
-    ] {
-        let request_uri = push_bound(&world, &proof(&world, &own, PAR_URL), named).await;
-        let begun = begin(&world, &request_uri.unwrap()).await;
-        let location = complete(&world, &begun).await;
-        let (credentials, parameters) = World::token_request(PORTAL, &location);
-        let at_token = proof(&world, redeemed_with, TOKEN_URL);
-        let request = TokenRequest {
-            credentials: &credentials,
-            parameters: &parameters,
-            dpop: DpopRequest {
-                proof: Some(&at_token),
-                method: "POST",
-                url: TOKEN_URL,
-            },
-        };
-        let tokens = world.provider.issue_tokens(request).await;
-        assert_eq!(tokens.err().map(|error| error.code()), code);
-    }
-}
-
-#[tokio::test]
-async fn a_push_is_refused_when_its_proof_does_not_fit() {
-    let world = World::new().await;
-    let (own, other) = [(); 2]
-        .map(|()| SigningKey::generate(Algorithm::Es256).unwrap())
-        .into();
-    let mismatch = push_bound(&world, &proof(&world, &own, PAR_URL), Some(other.kid())).await;
-    assert_eq!(
-        mismatch.unwrap_err(),
-        ("invalid_dpop_proof", "provider.dpop_jkt_mismatch")
-    );
-    let elsewhere = push_bound(&world, &proof(&world, &own, TOKEN_URL), None).await;
-    assert_eq!(elsewhere.unwrap_err().0, "invalid_dpop_proof");
-    let once = proof(&world, &own, PAR_URL);
-    push_bound(&world, &once, None).await.unwrap();
-    let replayed = push_bound(&world, &once, None).await;
-    assert_eq!(
-        replayed.unwrap_err(),
-        ("invalid_dpop_proof", "provider.dpop_proof_replayed")
-    );
 }

@@ -1,11 +1,14 @@
 //! Signed request objects (RFC 9101; attacks E10, E11 and E12).
 
-use cardea_jose::{Algorithm, JwkSet, SigningKey, base64url};
+mod forged;
+mod token_claims;
+
+use cardea_jose::{Algorithm, JwkSet, SigningKey};
 use cardea_oauth2_types::AuthorizationParameters;
 use cardea_provider::{AuthorizationError, BegunAuthorization, Demand};
 use serde_json::{Value, json};
 
-use super::super::world::{ISSUER, PORTAL, SECOND, Settings, World, parameters, query_value};
+use super::super::world::{ISSUER, PORTAL, Settings, World, parameters, query_value};
 
 const TYP: &str = "oauth-authz-req+jwt";
 
@@ -182,148 +185,6 @@ async fn honest_variants_are_accepted() {
         .begin_authorization(outside, None)
         .await;
     assert!(begun.is_ok(), "client_id and request suffice");
-}
-
-#[tokio::test]
-async fn claims_that_do_not_fit_are_refused_each_with_its_code() {
-    let signing = Signing::new().await;
-    let now = signing.world.now().unix_timestamp();
-    type Change = Box<dyn FnOnce(&mut Value)>;
-    let remove = |name: &'static str| -> Change {
-        Box::new(move |c: &mut Value| {
-            c.as_object_mut().unwrap().remove(name);
-        })
-    };
-    let cases: Vec<(&str, Change, &str)> = vec![
-        ("no iss", remove("iss"), "issuer_mismatch"),
-        (
-            "other iss",
-            Box::new(|c| c["iss"] = json!(SECOND)),
-            "issuer_mismatch",
-        ),
-        (
-            "other client_id",
-            Box::new(|c| c["client_id"] = json!(SECOND)),
-            "issuer_mismatch",
-        ),
-        ("no aud", remove("aud"), "audience_mismatch"),
-        (
-            "other aud",
-            Box::new(|c| c["aud"] = json!("https://other.example")),
-            "audience_mismatch",
-        ),
-        (
-            "endpoint as aud",
-            Box::new(|c| c["aud"] = json!(format!("{ISSUER}/authorize"))),
-            "audience_mismatch",
-        ),
-        ("no exp", remove("exp"), "out_of_time"),
-        (
-            "expired",
-            Box::new(move |c| c["exp"] = json!(now)),
-            "out_of_time",
-        ),
-        (
-            "too long",
-            Box::new(move |c| c["exp"] = json!(now + 3601)),
-            "out_of_time",
-        ),
-        (
-            "made long ago",
-            Box::new(move |c| c["nbf"] = json!(now - 3601)),
-            "out_of_time",
-        ),
-        (
-            "not yet",
-            Box::new(move |c| c["nbf"] = json!(now + 9)),
-            "out_of_time",
-        ),
-        (
-            "exp as text",
-            Box::new(move |c| c["exp"] = json!((now + 60).to_string())),
-            "malformed",
-        ),
-        (
-            "an object inside",
-            Box::new(|c| c["request"] = json!("a.b.c")),
-            "malformed",
-        ),
-        (
-            "a reference inside",
-            Box::new(|c| c["request_uri"] = json!("urn:x")),
-            "malformed",
-        ),
-    ];
-    for (name, change, code) in cases {
-        let refusal = signing.refusal(&signing.sign(change)).await;
-        assert_eq!(
-            refusal,
-            (
-                "invalid_request_object",
-                format!("provider.request_object_{code}").as_str()
-            ),
-            "{name}"
-        );
-    }
-}
-
-/// Attack E10.
-#[tokio::test]
-async fn objects_that_the_client_s_own_keys_did_not_sign_are_refused() {
-    let signing = Signing::new().await;
-    let unproven = ("invalid_request_object", "provider.request_object_unproven");
-    let body = base64url(signing.claims().to_string().as_bytes());
-    let with_header = |header: Value, signature: &[u8]| {
-        let header = base64url(header.to_string().as_bytes());
-        format!("{header}.{body}.{}", base64url(signature))
-    };
-    for alg in ["none", "None", "HS256", "RS1"] {
-        let object = with_header(json!({ "alg": alg, "typ": TYP }), b"");
-        assert_eq!(signing.refusal(&object).await, unproven, "{alg}");
-    }
-    for name in ["jku", "x5u", "crit"] {
-        let header = json!({ "alg": "ES256", "typ": TYP, name: "https://evil.test/keys" });
-        let object = with_header(header, &[0; 64]);
-        assert_eq!(signing.refusal(&object).await, unproven, "{name}");
-    }
-    let by_other = signing.other_key.sign_jwt(TYP, &signing.claims()).unwrap();
-    assert_eq!(signing.refusal(&by_other).await, unproven, "other client");
-    let own = SigningKey::generate(Algorithm::Es256).unwrap();
-    let with_key = own.sign_jwt_with_jwk(TYP, &signing.claims()).unwrap();
-    assert_eq!(
-        signing.refusal(&with_key).await,
-        unproven,
-        "key in the header"
-    );
-    let mut broken = signing.sign(|_| {});
-    broken.replace_range(broken.len() - 6.., "AAAAAA");
-    assert_eq!(signing.refusal(&broken).await, unproven, "signature");
-    let other_type = signing.key.sign_jwt("at+jwt", &signing.claims()).unwrap();
-    assert_eq!(
-        signing.refusal(&other_type).await.1,
-        "provider.request_object_malformed"
-    );
-    for odd in ["", "e30.e30.", "a.b", "{}"] {
-        if !odd.is_empty() {
-            let (error, _) = signing.refusal(odd).await;
-            assert_eq!(error, "invalid_request_object", "{odd}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_registered_algorithm_is_the_only_one() {
-    let another = SigningKey::generate(Algorithm::EdDsa).unwrap();
-    for (registered, accepted) in [(Algorithm::Es256, true), (Algorithm::EdDsa, false)] {
-        let signing = Signing::with(|settings| {
-            let client = &mut settings.config.clients[0];
-            client.jwks.keys.push(another.public_jwk().clone());
-            client.request_object_signing_alg = Some(registered);
-        })
-        .await;
-        let begun = signing.send(&signing.sign(|_| {})).await;
-        assert_eq!(begun.is_ok(), accepted, "{registered:?}");
-    }
 }
 
 #[tokio::test]
