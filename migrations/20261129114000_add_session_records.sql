@@ -48,3 +48,6 @@ CREATE TABLE mass_loss (
 -- Silent sessions, and those that ended lately, are counted every few seconds.
 CREATE INDEX session_by_presence ON session (state, present_at);
 CREATE INDEX session_by_end ON session (ended_at);
+
+-- All sessions of a person end together when she says so.
+CREATE INDEX session_by_sub ON session (sub);

@@ -123,19 +123,20 @@ impl Provider {
         }
     }
 
-    /// Ends this browser's session after the person said so on our own page.
+    /// Ends this browser's session after the person said so on our own page, and with it every other
+    /// session of that person: who asks for it here wants to be gone everywhere.
     ///
     /// # Errors
     /// [`Error::Storage`].
     pub async fn confirm_logout(
         &self,
         session_cookie: Option<&str>,
-    ) -> Result<Option<EndedSession>, Error> {
+    ) -> Result<Vec<EndedSession>, Error> {
         let now = self.now();
-        let Some(session) = self.find_browser_session(session_cookie).await? else {
-            return Ok(None);
-        };
-        self.end_for_logout(&session, now).await
+        match self.find_browser_session(session_cookie).await? {
+            Some(session) => self.end_all(&session.sub, EndReason::Logout, now).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn end_hinted(

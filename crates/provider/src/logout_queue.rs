@@ -1,6 +1,8 @@
 //! The clients that are still to be told that a session is over (OIDC Back-Channel Logout section
 //! 2.5): written in the transaction that ends it, so that no restart forgets one.
 
+use std::sync::Arc;
+
 use cardea_jose::random_base64url;
 use cardea_storage::logout_delivery::{self, LogoutDelivery as Stored};
 use cardea_storage::{Transaction, client_session::ClientSession, session::Session};
@@ -9,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 use crate::event::{Event, EventKind};
 use crate::secret::RANDOM_BYTES;
 use crate::token::LogoutDelivery;
-use crate::{Error, Provider};
+use crate::{Client, Error, Provider};
 
 /// How long a node may take over one delivery; then another may try it. Longer than the time that a
 /// client is given to answer, with what waits before it.
@@ -18,6 +20,11 @@ const LEASE: Duration = Duration::seconds(60);
 const WAIT_FIRST: Duration = Duration::seconds(2);
 /// The longest wait: a portal that is back is told within so long.
 const WAIT_MAX: Duration = Duration::minutes(5);
+
+/// How often a client that this node does not know is looked for, a minute apart.
+const ATTEMPTS_UNKNOWN_MAX: i64 = 3;
+/// Deliveries that are given up in one transaction.
+const EXPIRED_MAX: u32 = 1000;
 
 /// What came of telling a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,42 +94,53 @@ impl Provider {
         if wanted.is_empty() {
             return Ok(deliveries);
         }
+        let mut taken = Vec::new();
         let mut transaction = self.store.begin().await?;
         for (client_id, count_max) in wanted {
-            let lease = now + LEASE;
-            let taken =
-                logout_delivery::take_due(&mut transaction, client_id, now, lease, count_max);
-            for stored in taken.await? {
-                deliveries.extend(self.prepare(&mut transaction, stored, now).await?);
+            let due =
+                logout_delivery::take_due(&mut transaction, client_id, now, now + LEASE, count_max);
+            for stored in due.await? {
+                match self.address_of(&stored.client_id) {
+                    Some(address) => taken.push((address, stored)),
+                    // It is gone, or has no address left; or it is new, and this node has not read
+                    // its registration yet.
+                    None if stored.attempts < ATTEMPTS_UNKNOWN_MAX => {}
+                    None => {
+                        let why = Error::ClientUnknown;
+                        self.give_up(&mut transaction, &stored, &why, now).await?;
+                    }
+                }
             }
         }
         transaction.commit().await?;
+        // Signing takes its time, and the database serves others meanwhile.
+        for ((client, uri), stored) in taken {
+            deliveries.extend(self.prepare(&client, uri, stored, now));
+        }
         Ok(deliveries)
     }
 
-    /// Signs the token of one delivery. A client that cannot be told any more, because it is gone
-    /// or has no address left, is given up.
-    async fn prepare(
+    fn address_of(&self, client_id: &str) -> Option<(Arc<Client>, String)> {
+        let client = self.clients.find(client_id)?;
+        let uri = client.backchannel_logout_uri.clone()?;
+        Some((client, uri))
+    }
+
+    /// Signs the token of one delivery.
+    fn prepare(
         &self,
-        transaction: &mut Transaction,
+        client: &Client,
+        uri: String,
         stored: Stored,
         now: OffsetDateTime,
-    ) -> Result<Option<LogoutDelivery>, Error> {
-        let client = self.clients.find(&stored.client_id);
-        let Some((client, uri)) = client
-            .and_then(|client| Some((client.clone(), client.backchannel_logout_uri.clone()?)))
-        else {
-            self.give_up(transaction, &stored, &Error::ClientUnknown, now)
-                .await?;
-            return Ok(None);
-        };
-        match self.sign_logout_token(&client, &stored.client_sub, &stored.sid, now) {
-            Ok(logout_token) => Ok(Some(LogoutDelivery {
+    ) -> Option<LogoutDelivery> {
+        match self.sign_logout_token(client, &stored.client_sub, &stored.sid, now) {
+            Ok(logout_token) => Some(LogoutDelivery {
                 client_id: stored.client_id.clone(),
                 uri,
                 logout_token,
                 stored,
-            })),
+            }),
             // The others must not wait for the one whose key is missing.
             Err(error) => {
                 tracing::error!(
@@ -130,9 +148,23 @@ impl Provider {
                     client_id = stored.client_id,
                     "a client cannot be told of the end of a session yet"
                 );
-                Ok(None)
+                None
             }
         }
+    }
+
+    /// Gives up the deliveries whose time is over, up to a bound: a client with more of them than
+    /// it can be asked about must not fill the table.
+    pub(crate) async fn give_up_expired(&self, now: OffsetDateTime) -> Result<(), Error> {
+        let mut transaction = self.store.begin().await?;
+        let long_ago = now - self.lifetimes.logout_retry;
+        let expired =
+            logout_delivery::list_expired(&mut transaction, now, long_ago, EXPIRED_MAX).await?;
+        for stored in &expired {
+            let why = Error::LogoutUndelivered;
+            self.give_up(&mut transaction, stored, &why, now).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Puts on record what came of a delivery, and when it is tried again if it failed.

@@ -150,6 +150,32 @@ impl Provider {
         Ok(ended.map(EndedInTransaction::announce))
     }
 
+    /// Ends every session of a person, by her name with us, at the operator's wish.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn end_sessions_of(&self, sub: &str) -> Result<Vec<EndedSession>, Error> {
+        self.end_all(sub, EndReason::Operator, self.now()).await
+    }
+
+    pub(crate) async fn end_all(
+        &self,
+        sub: &str,
+        reason: EndReason,
+        now: OffsetDateTime,
+    ) -> Result<Vec<EndedSession>, Error> {
+        let mut transaction = self.store.begin().await?;
+        let mut ended = Vec::new();
+        for session in &session::list_of_person(&mut transaction, sub).await? {
+            ended.extend(self.end_in(&mut transaction, session, reason, now).await?);
+        }
+        transaction.commit().await?;
+        Ok(ended
+            .into_iter()
+            .map(EndedInTransaction::announce)
+            .collect())
+    }
+
     /// Ends a session in the caller's transaction: its codes and tokens die with it. None when it
     /// was over already.
     pub(crate) async fn end_in(

@@ -63,12 +63,14 @@ impl Provider {
     }
 
     /// Deletes what ended longer ago than records are kept, and authorization requests that nobody
-    /// answered an hour after they expired; call it every few minutes.
+    /// answered an hour after they expired; gives up clients that could not be told in time. Call
+    /// it every few minutes.
     ///
     /// # Errors
     /// [`Error::Storage`].
     pub async fn forget_ended(&self) -> Result<u64, Error> {
         let now = self.now();
+        self.give_up_expired(now).await?;
         let retention = self.lifetimes.retention;
         let before = now - retention.min(INCOMPLETE_REQUEST_KEPT);
         let mut transaction = self.store.begin().await?;

@@ -5,7 +5,7 @@
 //! nobody (attack H4). Redirects are not followed, and of what a client answers nothing is read but
 //! its status.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use cardea_provider::{DeliveryOutcome, LogoutDelivery};
 use reqwest::StatusCode;
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::Instrument;
 use url::{Url, form_urlencoded};
 
@@ -26,8 +26,12 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 const UNDER_WAY_MAX: u32 = 256;
 /// The same of one client.
 const OF_CLIENT_MAX: u32 = 8;
-/// The same of a client that did not answer the last time: whether it is back, one can tell.
+/// The same of a client that failed the last time: whether it is back, one can tell.
 const OF_UNWELL_CLIENT_MAX: u32 = 1;
+/// How long a client that failed is left alone; each further failure doubles it.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How often the queue is looked at when nobody says that there is something in it: what failed is
 /// due again, or another node died.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,7 +49,14 @@ pub(crate) struct LogoutSender {
 struct UnderWay {
     all: u32,
     of_client: HashMap<String, u32>,
-    unwell: HashSet<String>,
+    unwell: HashMap<String, Unwell>,
+}
+
+/// A client that failed the last time.
+#[derive(Debug)]
+struct Unwell {
+    pause: Duration,
+    until: Instant,
 }
 
 impl LogoutSender {
@@ -120,10 +131,11 @@ fn outcome_of(status: StatusCode) -> DeliveryOutcome {
 
 impl UnderWay {
     /// How many more of a client may begin.
-    fn places(&self, client_id: &str) -> u32 {
-        let most = match self.unwell.contains(client_id) {
-            true => OF_UNWELL_CLIENT_MAX,
-            false => OF_CLIENT_MAX,
+    fn places(&self, client_id: &str, now: Instant) -> u32 {
+        let most = match self.unwell.get(client_id) {
+            Some(unwell) if now < unwell.until => 0,
+            Some(_) => OF_UNWELL_CLIENT_MAX,
+            None => OF_CLIENT_MAX,
         };
         let begun = self.of_client.get(client_id).copied().unwrap_or_default();
         let free = UNDER_WAY_MAX.saturating_sub(self.all);
@@ -136,7 +148,7 @@ impl UnderWay {
         *begun = begun.saturating_add(1);
     }
 
-    fn end(&mut self, client_id: &str, outcome: DeliveryOutcome) {
+    fn end(&mut self, client_id: &str, outcome: DeliveryOutcome, now: Instant) {
         self.all = self.all.saturating_sub(1);
         if let Some(begun) = self.of_client.get_mut(client_id) {
             *begun = begun.saturating_sub(1);
@@ -144,10 +156,20 @@ impl UnderWay {
                 self.of_client.remove(client_id);
             }
         }
-        match outcome {
-            DeliveryOutcome::Failed => self.unwell.insert(client_id.to_owned()),
-            DeliveryOutcome::Delivered | DeliveryOutcome::Refused => self.unwell.remove(client_id),
-        };
+        if outcome != DeliveryOutcome::Failed {
+            self.unwell.remove(client_id);
+            return;
+        }
+        let unwell = self.unwell.entry(client_id.to_owned());
+        let unwell = unwell.or_insert(Unwell {
+            pause: PAUSE_FIRST,
+            until: now,
+        });
+        // What was under way together fails together, and counts once.
+        if unwell.until <= now {
+            unwell.until = now + unwell.pause;
+            unwell.pause = (unwell.pause * 2).min(PAUSE_MAX);
+        }
     }
 }
 
@@ -173,7 +195,7 @@ pub(crate) fn start(state: &AppState) {
 /// Begins what is due and has a place.
 async fn begin_due(state: &AppState) {
     let sender = state.logout_sender();
-    let places = |client_id: &str| sender.under_way().places(client_id);
+    let places = |client_id: &str| sender.under_way().places(client_id, Instant::now());
     let deliveries = match state.provider().take_logouts(places).await {
         Ok(deliveries) => deliveries,
         Err(error) => {
@@ -203,7 +225,7 @@ async fn deliver(state: &AppState, delivery: LogoutDelivery) {
             "what came of a logout token is not on record"
         );
     }
-    sender.under_way().end(&client_id, outcome);
+    sender.under_way().end(&client_id, outcome, Instant::now());
     // More of the same client may have waited for its place.
     sender.wake();
 }
@@ -230,20 +252,30 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_client_takes_no_place_of_another() {
+    fn a_dead_client_takes_no_place_of_another_and_is_tried_less_and_less() {
+        let mut now = Instant::now();
         let mut under_way = UnderWay::default();
         for _ in 0..OF_CLIENT_MAX {
             under_way.begin("dead");
         }
-        assert_eq!(under_way.places("dead"), 0);
-        assert_eq!(under_way.places("other"), OF_CLIENT_MAX);
+        assert_eq!(under_way.places("dead", now), 0);
+        assert_eq!(under_way.places("other", now), OF_CLIENT_MAX);
         for _ in 0..OF_CLIENT_MAX {
-            under_way.end("dead", DeliveryOutcome::Failed);
+            under_way.end("dead", DeliveryOutcome::Failed, now);
         }
-        assert_eq!(under_way.places("dead"), OF_UNWELL_CLIENT_MAX);
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            let pause = Duration::from_secs(seconds);
+            let almost = now + pause - Duration::from_millis(1);
+            assert_eq!(under_way.places("dead", almost), 0, "{seconds}");
+            now += pause;
+            assert_eq!(under_way.places("dead", now), OF_UNWELL_CLIENT_MAX);
+            under_way.begin("dead");
+            under_way.end("dead", DeliveryOutcome::Failed, now);
+        }
+        now += PAUSE_MAX;
         under_way.begin("dead");
-        under_way.end("dead", DeliveryOutcome::Delivered);
-        assert_eq!(under_way.places("dead"), OF_CLIENT_MAX);
+        under_way.end("dead", DeliveryOutcome::Delivered, now);
+        assert_eq!(under_way.places("dead", now), OF_CLIENT_MAX);
         assert!(under_way.of_client.is_empty() && under_way.unwell.is_empty());
     }
 
@@ -253,6 +285,6 @@ mod tests {
         for number in 0..UNDER_WAY_MAX {
             under_way.begin(&number.to_string());
         }
-        assert_eq!(under_way.places("one more"), 0);
+        assert_eq!(under_way.places("one more", Instant::now()), 0);
     }
 }

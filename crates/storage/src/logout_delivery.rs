@@ -139,6 +139,33 @@ pub async fn delete(transaction: &mut Transaction, id: &str) -> Result<bool, Err
     Ok(deleted.rows_affected() == 1)
 }
 
+/// Lists up to `count_max` deliveries that nobody has now and whose time is over: tried at least
+/// once and expired before `now`, or expired before `long_ago` with never a turn.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_expired(
+    transaction: &mut Transaction,
+    now: OffsetDateTime,
+    long_ago: OffsetDateTime,
+    count_max: u32,
+) -> Result<Vec<LogoutDelivery>, Error> {
+    let rows = sqlx::query(
+        "SELECT id, client_id, session_id, sub, sid, client_sub, attempts, created_at, due_at,
+                expires_at
+         FROM logout_delivery
+         WHERE due_at <= $1
+           AND ((attempts > 0 AND expires_at <= $1) OR expires_at <= $2)
+         ORDER BY id LIMIT $3",
+    )
+    .bind(now.unix_timestamp())
+    .bind(long_ago.unix_timestamp())
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Lists every delivery that waits, oldest first, up to a bound; for operators and tests.
 ///
 /// # Errors

@@ -167,6 +167,25 @@ pub async fn list_of_card_elsewhere(
     rows.iter().map(read).collect()
 }
 
+/// Lists the sessions of a person that are not over.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_of_person(
+    transaction: &mut Transaction,
+    sub: &str,
+) -> Result<Vec<Session>, Error> {
+    let rows = sqlx::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE sub = $1 AND state <> 'ended' ORDER BY id",
+    )
+    .bind(sub)
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Lists up to `count_max` sessions that are over by one of the cut-offs but not ended yet; those
 /// that fell silent are listed by [`list_silent`].
 ///

@@ -5,6 +5,7 @@ use cardea_oauth2_types::{ErrorCode, GrantType, TokenParameters};
 use cardea_provider::{
     DpopRequest, EndReason, LogoutDecision, LogoutParameters, PresenceOutcome, TokenRequest,
 };
+use cardea_test_pki::{CardProfile, KeyKind};
 use time::Duration;
 
 use super::world::{PORTAL, SECOND, Settings, World, keys};
@@ -92,30 +93,26 @@ async fn without_a_hint_the_person_is_asked_and_then_obeyed() {
         PresenceOutcome::Renewed { .. }
     ));
 
-    assert!(world.provider.confirm_logout(None).await.unwrap().is_none());
+    assert!(
+        world
+            .provider
+            .confirm_logout(None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert!(
         world
             .provider
             .confirm_logout(Some("another"))
             .await
             .unwrap()
-            .is_none()
+            .is_empty()
     );
-    let ended = world
-        .provider
-        .confirm_logout(cookie)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(ended.reason, EndReason::Logout);
-    assert!(
-        world
-            .provider
-            .confirm_logout(cookie)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let ended = world.provider.confirm_logout(cookie).await.unwrap();
+    assert_eq!(ended[0].reason, EndReason::Logout);
+    let again = world.provider.confirm_logout(cookie).await.unwrap();
+    assert!(again.is_empty());
 }
 
 #[tokio::test]
@@ -220,12 +217,7 @@ async fn an_old_cookie_is_worth_nothing_after_logout() {
     let world = World::new().await;
     let (completed, _) = world.log_in(PORTAL, None).await;
     let cookie = Some(completed.session_cookie.expose());
-    world
-        .provider
-        .confirm_logout(cookie)
-        .await
-        .unwrap()
-        .unwrap();
+    world.provider.confirm_logout(cookie).await.unwrap();
     let mut asked = super::world::parameters(PORTAL);
     asked.prompt = Some("none".to_owned());
     let error = world
@@ -234,6 +226,43 @@ async fn an_old_cookie_is_worth_nothing_after_logout() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), "provider.login_required");
+}
+
+/// Design, step 8: the person's own "end all".
+#[tokio::test]
+async fn who_confirms_on_our_page_is_gone_from_every_browser_of_hers_and_nobody_elses() {
+    let mut world = World::new().await;
+    let (here, _) = world.log_in(PORTAL, None).await;
+    let (_, elsewhere) = world.log_in(SECOND, None).await;
+    let doctor = CardProfile::doctor().with_key(KeyKind::P256);
+    world.card = world.pki.issue_card(&doctor).unwrap().authentication;
+    let (_, colleague) = world.log_in(PORTAL, None).await;
+    let cookie = Some(here.session_cookie.expose());
+    let ended = world.provider.confirm_logout(cookie).await.unwrap();
+    let reasons: Vec<_> = ended.iter().map(|ended| ended.reason).collect();
+    assert_eq!(reasons, [EndReason::Logout; 2]);
+    assert_eq!(world.told().await, [PORTAL, SECOND]);
+    assert!(matches!(
+        world.present(&elsewhere).await,
+        PresenceOutcome::Ended { .. }
+    ));
+    assert!(matches!(
+        world.present(&colleague).await,
+        PresenceOutcome::Renewed { .. }
+    ));
+}
+
+#[tokio::test]
+async fn the_operator_can_end_all_sessions_of_a_person() {
+    let world = World::new().await;
+    world.log_in(PORTAL, None).await;
+    world.log_in(SECOND, None).await;
+    let sub = world.event("login.accepted").await.sub.unwrap();
+    let ended = world.provider.end_sessions_of(&sub).await.unwrap();
+    let reasons: Vec<_> = ended.iter().map(|ended| ended.reason).collect();
+    assert_eq!(reasons, [EndReason::Operator; 2]);
+    let again = world.provider.end_sessions_of(&sub).await.unwrap();
+    assert!(again.is_empty());
 }
 
 /// A key that signs no more still vouches for the ID tokens that it signed, until it is taken out
@@ -287,13 +316,9 @@ async fn h5_refresh_token_and_access_token_die_with_the_logout() {
     };
     let renewed = refresh(&tokens.refresh_token).await.unwrap();
     let cookie = Some(completed.session_cookie.expose());
-    assert!(
-        world
-            .provider
-            .confirm_logout(cookie)
-            .await
-            .unwrap()
-            .is_some()
+    assert_eq!(
+        world.provider.confirm_logout(cookie).await.unwrap().len(),
+        1
     );
     let refused = refresh(&renewed.refresh_token).await.unwrap_err();
     assert_eq!(refused.error, ErrorCode::InvalidGrant);

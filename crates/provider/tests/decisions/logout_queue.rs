@@ -98,6 +98,23 @@ async fn a_client_that_never_answers_is_given_up_after_a_day_and_the_operator_se
 }
 
 #[tokio::test]
+async fn what_never_had_a_turn_is_given_up_in_the_end() {
+    let world = World::new().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    world.depart(&key).await;
+    world.pass(Duration::hours(47));
+    world.provider.forget_ended().await.unwrap();
+    assert_eq!(world.told().await, [PORTAL], "it had no turn yet");
+    let (_, key) = world.log_in(PORTAL, None).await;
+    world.depart(&key).await;
+    world.pass(Duration::hours(48));
+    world.provider.forget_ended().await.unwrap();
+    assert!(world.deliveries().await.is_empty());
+    let event = world.event("logout.undelivered").await;
+    assert_eq!(event.code.as_deref(), Some("provider.logout_undelivered"));
+}
+
+#[tokio::test]
 async fn a_client_that_refuses_is_not_asked_again() {
     let (world, delivery) = one_due().await;
     world.finish(delivery, DeliveryOutcome::Refused).await;
@@ -117,8 +134,11 @@ async fn a_client_that_is_gone_meanwhile_is_given_up() {
         .clients
         .retain(|client| client.client_id != PORTAL);
     let world = world.restarted_with(settings);
-    world.pass(Duration::minutes(1));
-    assert!(world.deliveries().await.is_empty());
+    for _ in 0..2 {
+        // It may be new, and not known to this node yet.
+        world.pass(Duration::minutes(1));
+        assert!(world.deliveries().await.is_empty());
+    }
     let event = world.event("logout.undelivered").await;
     assert_eq!(event.code.as_deref(), Some("provider.client_unknown"));
 }

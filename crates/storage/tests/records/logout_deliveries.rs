@@ -1,5 +1,5 @@
 use cardea_storage::logout_delivery::{
-    LogoutDelivery, delete, insert, list, list_due_clients, put_off, take_due,
+    LogoutDelivery, delete, insert, list, list_due_clients, list_expired, put_off, take_due,
 };
 use cardea_storage::{Store, Transaction};
 
@@ -91,6 +91,30 @@ async fn a_delivery_is_put_off_by_who_tried_it_last_and_deleted_once() {
             assert_eq!(take(transaction, "portal", 70, 9).await, named(&[("a", 3)]));
             assert!(delete(transaction, "a").await.unwrap());
             assert!(!delete(transaction, "a").await.unwrap());
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_tried_and_expired_is_listed_and_what_had_no_turn_only_much_later() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            for stored in [delivery("a", "portal", 0), delivery("b", "portal", 1)] {
+                insert(transaction, &stored).await.unwrap();
+            }
+            take(transaction, "portal", 0, 9).await;
+            for (now, long_ago, wanted) in [
+                (86_399, 0, &[][..]),
+                (86_400, 0, &["a"]),
+                (172_800, 86_400, &["a", "b"]),
+            ] {
+                let (now, long_ago) = (after_seconds(now), after_seconds(long_ago));
+                let found = list_expired(transaction, now, long_ago, 9).await.unwrap();
+                let found: Vec<_> = found.iter().map(|found| found.id.as_str()).collect();
+                assert_eq!(found, wanted);
+            }
         })
         .await;
     })

@@ -231,6 +231,11 @@ async fn silent_sessions_are_listed_longest_first_and_counted() {
             let silent = session::count_silent(transaction, after_seconds(11)).await;
             assert_eq!(silent.unwrap(), 2);
             assert_eq!(session::count_active(transaction).await.unwrap(), 3);
+            let all = session::list_of_person(transaction, &sub).await.unwrap();
+            let all: Vec<&str> = all.iter().map(|session| session.id.as_str()).collect();
+            assert_eq!(all, ["later", "pending", "session", "sooner"]);
+            let nobodys = session::list_of_person(transaction, "another").await;
+            assert!(nobodys.unwrap().is_empty());
             let reason = "presence_lost";
             let at = after_seconds(40);
             assert!(
