@@ -20,6 +20,7 @@ mod accessibility;
 mod apache;
 mod authorization;
 mod browser;
+pub mod business_software;
 mod devtools;
 mod foreign_client;
 mod logout_forgery;
