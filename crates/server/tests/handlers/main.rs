@@ -12,6 +12,7 @@ mod authorize;
 mod card;
 mod client_assertion;
 mod consent;
+mod cross_origin;
 mod clients;
 mod discovery;
 mod dpop;
@@ -23,6 +24,7 @@ mod limits;
 mod logged_out_portal;
 mod login;
 mod login_page;
+mod pages;
 mod par;
 #[path = "../../../storage/tests/records/postgres_cluster.rs"]
 mod postgres_cluster;
