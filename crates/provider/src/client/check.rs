@@ -89,6 +89,10 @@ fn check_grants(client: &Client) -> Result<(), Fault> {
     if client.may_use(GrantType::ClientCredentials) && !client.is_confidential() {
         return wrong("client_credentials is for clients with a secret or a key of their own");
     }
+    // Business software shows no page of ours, so that nobody would be asked there.
+    if client.may_use(GrantType::CardGrant) && client.consent == ConsentPolicy::Explicit {
+        return Err(("consent", "must be implicit because of the card grant"));
+    }
     if client.may_use(GrantType::AuthorizationCode) {
         return if client.redirect_uris.is_empty() {
             Err(("redirect_uris", "must name at least one address"))

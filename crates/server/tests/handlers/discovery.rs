@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::test_app::{TestApp, header};
+use crate::test_app::{Changes, TestApp, header};
 
 /// Every address that the document names answers in its own way, and none of them by chance.
 #[tokio::test]
@@ -258,5 +258,51 @@ async fn dots_and_doubled_slashes_are_no_other_way_to_the_document() {
         let status = answer.split(' ').nth(1).unwrap();
         assert!(["400", "404"].contains(&status), "{path}: {status}");
         assert!(!answer.contains("jwks_uri"), "{path}");
+    }
+}
+
+/// What the conformance suite's module of this name asks of the document and its keys.
+#[tokio::test]
+async fn oidcc_discovery_endpoint_verification() {
+    let issuer = "https://id.example.test";
+    let app = TestApp::start_with(Changes::behind_proxy(issuer)).await;
+    let read = async |path: &str| {
+        let response = app.get(path).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(header(&response, "content-type"), "application/json");
+        response.json::<Value>().await.unwrap()
+    };
+    let metadata = read("/.well-known/openid-configuration").await;
+    assert_eq!(metadata["issuer"], issuer);
+    for (name, value) in metadata.as_object().unwrap() {
+        if name.ends_with("_endpoint") || name.ends_with("_uri") {
+            let url = value.as_str().unwrap();
+            assert!(url.starts_with("https://id.example.test/"), "{name}");
+        }
+    }
+    for (name, required) in [
+        ("response_types_supported", "code"),
+        ("subject_types_supported", "public"),
+        ("id_token_signing_alg_values_supported", "RS256"),
+        ("scopes_supported", "openid"),
+        ("claims_supported", "sub"),
+        ("grant_types_supported", "authorization_code"),
+        (
+            "token_endpoint_auth_methods_supported",
+            "client_secret_basic",
+        ),
+    ] {
+        let values = metadata[name].as_array().unwrap();
+        assert!(values.contains(&json!(required)), "{name}");
+        let distinct: BTreeSet<_> = values.iter().map(Value::to_string).collect();
+        assert_eq!(distinct.len(), values.len(), "{name}");
+    }
+    let jwks = read("/jwks").await;
+    let set: cardea_jose::JwkSet = serde_json::from_value(jwks.clone()).unwrap();
+    let mut ids = BTreeSet::new();
+    for key in &set.keys {
+        assert!(cardea_jose::VerifyingKey::from_jwk(key).is_ok());
+        assert_eq!(key.intended_use.as_deref(), Some("sig"));
+        assert!(ids.insert(key.kid.clone().unwrap()), "one kid twice");
     }
 }

@@ -230,6 +230,23 @@ fn keys_fit_what_they_are_for() {
     );
 }
 
+#[test]
+fn the_card_grant_is_no_way_around_a_consent_that_is_asked_for() {
+    let asking = Client {
+        consent: ConsentPolicy::Explicit,
+        ..confidential()
+    };
+    accepted(&asking);
+    let grant_types = vec![GrantType::AuthorizationCode, GrantType::CardGrant];
+    refused(
+        "consent",
+        &Client {
+            grant_types,
+            ..asking
+        },
+    );
+}
+
 /// Attacks E4 and H4: the rules of each kind of address are tested beside them.
 #[test]
 fn every_address_of_a_registration_is_checked() {
