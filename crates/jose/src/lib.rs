@@ -3,7 +3,8 @@
 //! It signs our own tokens through `jsonwebtoken` (with OpenSSL as its provider) and reads every
 //! token, ours and others', through one strict parser: closed algorithm list, `typ` demanded,
 //! headers that would make us fetch or trust a key refused (RFC 7515, RFC 7517, RFC 7518,
-//! RFC 7638, RFC 8725). DPoP proofs are verified against their request (RFC 9449). It does not check claims such as `exp`: time belongs to the caller.
+//! RFC 7638, RFC 8725). DPoP proofs are verified against their request (RFC 9449). It does not
+//! check claims such as `exp`: time belongs to the caller.
 //!
 //! ```
 //! use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, VerifyingKey};

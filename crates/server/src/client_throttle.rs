@@ -20,6 +20,9 @@ const FAILURES_OF_CLIENT_MAX: u32 = 60;
 const FAILURES_OF_NETWORK_MAX: u32 = 20;
 /// The same while the client is guessed at.
 const FAILURES_WHILE_GUESSED_AT_MAX: u32 = 3;
+/// Attempts at once from a network that the client is not known from: guesses that are sent together
+/// are not counted as failures yet. A busy client of many requests soon is known.
+const AT_ONCE_MAX: u32 = 100;
 /// Networks with a count of their own, a client and minute.
 const NETWORKS_MAX: usize = 2_000;
 /// Networks that a client has authenticated from, and how long that is remembered.
@@ -30,9 +33,9 @@ const KNOWN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Default)]
 pub(crate) struct ClientThrottle(Mutex<HashMap<String, Failures>>);
 
-/// A client authentication whose outcome is not known yet. Dropped, it stays counted.
+/// A client authentication whose outcome is not known yet. Dropped, it is a failure.
 #[derive(Debug)]
-#[must_use = "an attempt that did not fail is taken out of the count"]
+#[must_use = "an attempt that is dropped is a failure"]
 pub(crate) struct ClientAttempt<'a> {
     counted: Option<Counted<'a>>,
 }
@@ -42,15 +45,28 @@ struct Counted<'a> {
     throttle: &'a ClientThrottle,
     client_id: String,
     network: IpAddr,
-    since: Instant,
 }
 
+/// What happened to one client in the present minute.
 #[derive(Debug)]
 struct Failures {
     since: Instant,
     total: u32,
-    of_networks: HashMap<Option<IpAddr>, u32>,
+    of_networks: HashMap<Option<IpAddr>, Tries>,
     known: HashMap<IpAddr, Instant>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tries {
+    failed: u32,
+    undecided: u32,
+}
+
+/// How an attempt ended.
+enum Outcome {
+    Failed,
+    Succeeded,
+    Undecided,
 }
 
 impl ClientThrottle {
@@ -72,16 +88,15 @@ impl ClientThrottle {
             .entry(client_id.to_owned())
             .or_insert_with(|| Failures::since(now));
         failures.forget(now);
+        // An attempt that is dropped takes the lock: none is made before it is admitted.
         if !failures.admit(network) {
             return None;
         }
-        let since = failures.since;
         Some(ClientAttempt {
             counted: Some(Counted {
                 throttle: self,
                 client_id: client_id.to_owned(),
                 network,
-                since,
             }),
         })
     }
@@ -95,27 +110,30 @@ impl ClientAttempt<'_> {
     /// An attempt that nobody counts: there is no secret to guess.
     pub(crate) const UNCOUNTED: Self = Self { counted: None };
 
-    /// The client is who it says: the attempt is no failure, and its network is known from now on.
-    pub(crate) fn succeed(self) {
-        self.settle(|failures, network| failures.know(network, Instant::now()));
+    /// The client is who it says: its network is known from now on.
+    pub(crate) fn succeed(mut self) {
+        self.settle(&Outcome::Succeeded);
     }
 
     /// Nothing was decided about the client.
-    pub(crate) fn give_back(self) {
-        self.settle(|_, _| {});
+    pub(crate) fn give_back(mut self) {
+        self.settle(&Outcome::Undecided);
     }
 
-    fn settle(self, then: impl FnOnce(&mut Failures, IpAddr)) {
-        let Some(counted) = self.counted else {
+    fn settle(&mut self, outcome: &Outcome) {
+        let Some(counted) = self.counted.take() else {
             return;
         };
         let mut clients = counted.throttle.lock();
         if let Some(failures) = clients.get_mut(&counted.client_id) {
-            if failures.since == counted.since {
-                failures.take_back(counted.network);
-            }
-            then(failures, counted.network);
+            failures.settle(counted.network, outcome);
         }
+    }
+}
+
+impl Drop for ClientAttempt<'_> {
+    fn drop(&mut self) {
+        self.settle(&Outcome::Failed);
     }
 }
 
@@ -133,7 +151,10 @@ impl Failures {
         if now.saturating_duration_since(self.since) >= WINDOW {
             self.since = now;
             self.total = 0;
-            self.of_networks.clear();
+            self.of_networks.retain(|_, tries| {
+                tries.failed = 0;
+                tries.undecided > 0
+            });
         }
         self.known
             .retain(|_, seen| now.saturating_duration_since(*seen) < KNOWN_FOR);
@@ -141,26 +162,32 @@ impl Failures {
 
     fn admit(&mut self, network: IpAddr) -> bool {
         let is_known = self.known.contains_key(&network);
-        let max = if self.total < FAILURES_OF_CLIENT_MAX || is_known {
-            FAILURES_OF_NETWORK_MAX
-        } else {
-            FAILURES_WHILE_GUESSED_AT_MAX
-        };
+        let is_guessed_at = self.total >= FAILURES_OF_CLIENT_MAX && !is_known;
         let key = self.key_of(network);
-        let count = self.of_networks.entry(key).or_default();
-        if *count >= max {
-            return false;
+        let tries = self.of_networks.entry(key).or_default();
+        let at_once = tries.failed.saturating_add(tries.undecided);
+        let admitted = if is_guessed_at {
+            at_once < FAILURES_WHILE_GUESSED_AT_MAX
+        } else {
+            tries.failed < FAILURES_OF_NETWORK_MAX && (is_known || at_once < AT_ONCE_MAX)
+        };
+        if admitted {
+            tries.undecided = tries.undecided.saturating_add(1);
         }
-        *count = count.saturating_add(1);
-        self.total = self.total.saturating_add(1);
-        true
+        admitted
     }
 
-    fn take_back(&mut self, network: IpAddr) {
+    fn settle(&mut self, network: IpAddr, outcome: &Outcome) {
         let key = self.key_of(network);
-        if let Some(count) = self.of_networks.get_mut(&key) {
-            *count = count.saturating_sub(1);
-            self.total = self.total.saturating_sub(1);
+        let tries = self.of_networks.entry(key).or_default();
+        tries.undecided = tries.undecided.saturating_sub(1);
+        match outcome {
+            Outcome::Failed => {
+                tries.failed = tries.failed.saturating_add(1);
+                self.total = self.total.saturating_add(1);
+            }
+            Outcome::Succeeded => self.know(network, Instant::now()),
+            Outcome::Undecided => {}
         }
     }
 
@@ -237,6 +264,20 @@ mod tests {
         let elsewhere = throttle.attempt_at("portal", address(1_000), now).unwrap();
         elsewhere.succeed();
         assert_eq!(count(&throttle, 1_000, now), 20);
+    }
+
+    #[test]
+    fn a_busy_client_may_ask_many_times_at_once() {
+        let throttle = ClientThrottle::default();
+        let now = Instant::now();
+        let attempt = |from| throttle.attempt_at("portal", address(from), now);
+        let unknown: Vec<_> = (0..200).filter_map(|_| attempt(1)).collect();
+        assert_eq!(unknown.len(), 100);
+        unknown.into_iter().for_each(ClientAttempt::succeed);
+        let known: Vec<_> = (0..1_000).filter_map(|_| attempt(1)).collect();
+        assert_eq!(known.len(), 1_000);
+        known.into_iter().for_each(ClientAttempt::succeed);
+        assert!(attempt(1).is_some());
     }
 
     #[test]

@@ -319,6 +319,26 @@ async fn a_code_survives_the_first_request_without_a_nonce() {
     redeem_with(&world, &location, Some(&own)).await.unwrap();
 }
 
+async fn at_userinfo(
+    world: &World,
+    token: &str,
+    scheme: TokenScheme,
+    proof: Option<&str>,
+) -> &'static str {
+    let dpop = DpopRequest {
+        proof,
+        method: "POST",
+        url: USERINFO_URL,
+    };
+    let presented = PresentedToken {
+        token,
+        scheme,
+        dpop,
+    };
+    let answer = world.provider.userinfo(presented).await;
+    answer.err().as_ref().map_or("accepted", Error::code)
+}
+
 #[tokio::test]
 async fn f10_a_bound_token_comes_with_its_key_and_an_unbound_one_does_not_pretend() {
     let world = World::new().await;
@@ -330,20 +350,6 @@ async fn f10_a_bound_token_comes_with_its_key_and_an_unbound_one_does_not_preten
     let nonce = world.provider.dpop_nonce().unwrap();
     let make = |key: &SigningKey, token: Option<&str>, nonce: Option<&str>| {
         proof(key, USERINFO_URL, token, &world, nonce)
-    };
-    let ask = async |token: &str, scheme: TokenScheme, proof: Option<&str>| {
-        let dpop = DpopRequest {
-            proof,
-            method: "POST",
-            url: USERINFO_URL,
-        };
-        let presented = PresentedToken {
-            token,
-            scheme,
-            dpop,
-        };
-        let answer = world.provider.userinfo(presented).await;
-        answer.err().as_ref().map_or("accepted", Error::code)
     };
     let (token, n) = (bound.access_token.as_str(), Some(nonce.as_str()));
     let good = make(&own, Some(token), n);
@@ -390,7 +396,7 @@ async fn f10_a_bound_token_comes_with_its_key_and_an_unbound_one_does_not_preten
             "provider.access_token_scheme_mismatch",
         ),
     ] {
-        let outcome = ask(token, scheme, proof.as_deref()).await;
+        let outcome = at_userinfo(&world, token, scheme, proof.as_deref()).await;
         assert_eq!(outcome, expected, "{scheme:?}");
     }
 }
