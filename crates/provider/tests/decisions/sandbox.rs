@@ -1,4 +1,4 @@
-//! A sandbox and a real service keep their cards apart.
+//! A sandbox and a real service keep their cards apart (attack A9).
 
 use cardea_pki::profile::ProfilePolicy;
 
