@@ -1,6 +1,7 @@
 //! Clients as they are registered (OIDC Dynamic Registration section 2 names the metadata).
 
 mod check;
+mod page_origin;
 mod registration;
 mod registry;
 mod reload;
@@ -11,7 +12,7 @@ use cardea_jose::{Algorithm, JwkSet};
 use cardea_oauth2_types::{GrantType, Scope};
 use cardea_pki::profile::Profession;
 
-pub use registration::{ClientRegistrations, NewClient, SECRET_OVERLAP_MAX};
+pub use registration::{ClientRegistrations, NewClient, RotatedSecret, SECRET_OVERLAP_MAX};
 pub(crate) use registry::Clients;
 pub use reload::ClientsReload;
 pub use secret::{ClientSecret, RetiringSecret};

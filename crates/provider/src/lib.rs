@@ -80,7 +80,7 @@ pub use cardea_storage::session::SessionState;
 pub use claims::{ClaimRequest, RequestedClaims};
 pub use client::{
     CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret, ClientsReload,
-    ConsentPolicy, Demand, NewClient, RetiringSecret, SECRET_OVERLAP_MAX, SubjectType,
+    ConsentPolicy, Demand, NewClient, RetiringSecret, RotatedSecret, SECRET_OVERLAP_MAX, SubjectType,
     check_redirect_uri,
 };
 pub use client_authentication::{AssertionAudience, ClientCredentials};

@@ -377,6 +377,9 @@ fn a_rotation_gives_another_secret_and_keeps_the_old_one_as_long_as_stated() {
     let previous = record.previous_secret.unwrap();
     assert_eq!(previous.digest, cardea_storage::SecretDigest::of(&first));
     assert_eq!((previous.until - record.changed_at).whole_hours(), 24);
+    let (_, shown) = operator.json(&["show", "portal"]);
+    let until = "previous_secret_accepted_until";
+    assert_eq!(shown[until], rotated[until]);
 
     let (_, rotated) = operator.json(&["rotate-secret", "portal"]);
     assert!(rotated["previous_secret_accepted_until"].is_null());

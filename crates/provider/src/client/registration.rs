@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 use cardea_storage::{SecretDigest, Store, Transaction};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use crate::event::{Event, EventKind, EventLog};
 use crate::secret::Secret;
@@ -28,6 +28,15 @@ pub struct NewClient {
     pub client: Client,
     /// What is stored of it, as JSON without any secret; the caller owns its shape.
     pub registration: String,
+}
+
+/// What a rotation has made.
+#[derive(Debug)]
+pub struct RotatedSecret {
+    /// The new secret; nobody sees it again.
+    pub secret: Secret,
+    /// Until when the replaced one is accepted yet; none: not at all.
+    pub previous_accepted_until: Option<OffsetDateTime>,
 }
 
 impl ClientRegistrations {
@@ -84,14 +93,20 @@ impl ClientRegistrations {
     /// # Errors
     /// [`Error::ClientUnknown`], [`Error::ClientSecretMissing`],
     /// [`Error::SecretOverlapTooLong`], [`Error::Storage`].
-    pub async fn rotate_secret(&self, client_id: &str, overlap: Duration) -> Result<Secret, Error> {
+    pub async fn rotate_secret(
+        &self,
+        client_id: &str,
+        overlap: Duration,
+    ) -> Result<RotatedSecret, Error> {
         if overlap > SECRET_OVERLAP_MAX {
             let days_max = SECRET_OVERLAP_MAX.whole_days();
             return Err(Error::SecretOverlapTooLong { days_max });
         }
         let now = self.clock.now();
         let secret = Secret::random()?;
-        let until = overlap.is_positive().then(|| now + overlap);
+        // The database holds whole seconds.
+        let until = (now + overlap).truncate_to_second();
+        let until = overlap.is_positive().then_some(until);
         let mut transaction = self.store.begin().await?;
         let digest = secret.digest();
         if !client::replace_secret(&mut transaction, client_id, &digest, until, now).await? {
@@ -105,7 +120,10 @@ impl ClientRegistrations {
         };
         self.record(&mut transaction, client_id, kind).await?;
         transaction.commit().await?;
-        Ok(secret)
+        Ok(RotatedSecret {
+            secret,
+            previous_accepted_until: until,
+        })
     }
 
     /// Takes a client out, and ends the codes and tokens that it holds. Running servers follow

@@ -2,13 +2,12 @@
 
 use std::io::{self, Write};
 
-use cardea_provider::Clock as _;
 use clap::Args;
 use serde::Serialize;
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::{Answer, Complaint, One, Registry};
-use crate::clock::SystemClock;
 use crate::command::terminal_text::shown;
 
 /// Arguments of `rotate-secret`.
@@ -35,7 +34,7 @@ pub(super) async fn run(arguments: &RotateArguments) -> Result<Rotated, Complain
     let client_id = arguments.one.client_id.as_str();
     let overlap = arguments.overlap;
     let registry = Registry::open(&arguments.one.common.config).await?;
-    let secret = registry
+    let rotated = registry
         .registrations
         .rotate_secret(client_id, overlap)
         .await;
@@ -43,13 +42,11 @@ pub(super) async fn run(arguments: &RotateArguments) -> Result<Rotated, Complain
         .find_configured(client_id)
         .map(|it| it.file.clone());
     registry.close().await;
-    match (secret, configured) {
-        (Ok(secret), _) => Ok(Rotated {
+    match (rotated, configured) {
+        (Ok(rotated), _) => Ok(Rotated {
             client_id: client_id.to_owned(),
-            secret: secret.expose().to_owned(),
-            previous_secret_accepted_until: overlap
-                .is_positive()
-                .then(|| SystemClock.now() + overlap),
+            secret: rotated.secret.expose().to_owned(),
+            previous_secret_accepted_until: rotated.previous_accepted_until,
         }),
         (Err(cardea_provider::Error::ClientUnknown), Some(file)) => {
             Err(Complaint::configured(client_id, file))
@@ -63,7 +60,10 @@ impl Answer for Rotated {
         writeln!(output, "client_id: {}", shown(&self.client_id))?;
         writeln!(output, "secret: {}", self.secret)?;
         match self.previous_secret_accepted_until {
-            Some(until) => writeln!(output, "The replaced secret is accepted until {until}."),
+            Some(until) => {
+                let until = until.format(&Rfc3339).unwrap_or_default();
+                writeln!(output, "The replaced secret is accepted until {until}.")
+            }
             None => writeln!(output, "The replaced secret is refused within two seconds."),
         }
     }
