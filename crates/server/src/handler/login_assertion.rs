@@ -1,7 +1,6 @@
 //! The login page posts what the card has signed.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
@@ -10,12 +9,11 @@ use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::ResponseMode;
 use cardea_provider::{Error, LoginAttempt, PendingSession, SessionState};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::form::{Body, parse_json};
 use crate::handler::authorize::append_cookie;
 use crate::login_error::{problem_of, problem_of_card};
-use crate::presence::Waiting;
+use crate::presence_wait;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
@@ -23,9 +21,6 @@ use crate::request_log::{record_login, short_login_id};
 use crate::same_origin::check_same_origin;
 use crate::state::AppState;
 use crate::uninterrupted::to_the_end;
-
-/// How often the session is looked at, should its agent be connected to another node.
-const POLL: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,36 +133,9 @@ async fn authenticate(
 
 /// Waits until the presence key has answered on the agent's own connection.
 async fn wait_for_presence(state: &AppState, pending: &PendingSession) -> Result<(), Refusal> {
-    let wait = Duration::from_secs(u64::from(state.presence_config().wait_seconds));
-    let waiting = state.presence().wait_for(&pending.presence_jkt);
-    let whole = wait_until_active(state, &waiting, &pending.session_id);
-    match timeout_at(Instant::now() + wait, whole).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Refusal::json(Problem::PresenceMissing)),
-    }
-}
-
-async fn wait_until_active(
-    state: &AppState,
-    waiting: &Waiting<'_>,
-    session_id: &str,
-) -> Result<(), Refusal> {
-    loop {
-        let found = state
-            .provider()
-            .find_session_state(session_id)
-            .await
-            .map_err(|error| Refusal::json(Problem::LoginUnavailable).because(error.code()))?;
-        match found {
-            Some(SessionState::Active) => return Ok(()),
-            Some(SessionState::Pending) => {}
-            Some(SessionState::Ended) | None => {
-                return Err(Refusal::json(Problem::PresenceMissing));
-            }
-        }
-        tokio::select! {
-            () = waiting.notified() => {}
-            () = sleep(POLL) => {}
-        }
+    match presence_wait::settled(state, pending).await {
+        Ok(Some(SessionState::Active)) => Ok(()),
+        Ok(_) => Err(Refusal::json(Problem::PresenceMissing)),
+        Err(error) => Err(Refusal::json(Problem::LoginUnavailable).because(error.code())),
     }
 }
