@@ -18,8 +18,9 @@ use crate::{Client, Error, Provider};
 const LEASE: Duration = Duration::seconds(60);
 /// The wait after a first failure; each further one doubles it.
 const WAIT_FIRST: Duration = Duration::seconds(2);
-/// The longest wait: a portal that is back is told within so long.
-const WAIT_MAX: Duration = Duration::minutes(5);
+/// The longest wait: a portal that is back is told within so long. How often one that is down is
+/// tried at all, the server bounds by client.
+const WAIT_MAX: Duration = Duration::minutes(1);
 
 /// How often a client that this node does not know is looked for, a minute apart.
 const ATTEMPTS_UNKNOWN_MAX: i64 = 3;

@@ -11,6 +11,7 @@ use cardea_storage::{Transaction, session, session_card};
 use time::{Duration, OffsetDateTime};
 
 use crate::authentication::{JudgedAgain, judge_again};
+use crate::event::{Event, EventKind};
 use crate::secret::random_share;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
 use crate::{Error, Provider, RevocationSource};
@@ -94,19 +95,26 @@ impl Provider {
             );
         }
         let mut transaction = self.store.begin().await?;
+        let Some(session) = session::find(&mut transaction, &due.session_id).await? else {
+            return Ok(None);
+        };
+        if session.state == SessionState::Ended {
+            return Ok(None);
+        }
         let ended = match reason {
+            Some(reason) => self.end_in(&mut transaction, &session, reason, now).await?,
             None => {
                 let next = self.next_recheck(certificate, now)?;
-                session_card::put_off(&mut transaction, &due.session_id, next).await?;
+                session_card::put_off(&mut transaction, &session.id, next).await?;
                 None
             }
-            Some(reason) => match session::find(&mut transaction, &due.session_id).await? {
-                Some(session) if session.state != SessionState::Ended => {
-                    self.end_in(&mut transaction, &session, reason, now).await?
-                }
-                _ => None,
-            },
         };
+        if let JudgedAgain::Good(Some(grace)) = judged {
+            // Each use of the grace is on record, as at a login.
+            let event = Event::new(EventKind::RevocationGraceUsed(grace), now);
+            let event = event.of_session(&session.id, &session.sub);
+            self.record(&mut transaction, event).await?;
+        }
         transaction.commit().await?;
         Ok(ended.map(EndedInTransaction::announce))
     }
@@ -137,7 +145,7 @@ fn reason_to_end(judged: &JudgedAgain) -> Option<EndReason> {
         }
         // A failure of the library says nothing about the card.
         JudgedAgain::PathRefused(Error::Pki(PkiError::Cryptography(_)))
-        | JudgedAgain::Good
+        | JudgedAgain::Good(_)
         | JudgedAgain::StatusRefused(_) => None,
         // The operator trusts other anchors, or other algorithms, than at the login.
         JudgedAgain::PathRefused(_) => Some(EndReason::CardNotAccepted),

@@ -6,12 +6,13 @@ use time::OffsetDateTime;
 
 use crate::authentication::check_revocation::check_revocation;
 use crate::authentication::validate_path::validate_path;
+use crate::event::GraceUsed;
 use crate::{Error, Provider, RevocationSource};
 
 /// What a card that was good at its login is now.
 pub(crate) enum JudgedAgain {
-    /// As good as then.
-    Good,
+    /// As good as then; with the evidence that only the operator's grace let pass.
+    Good(Option<GraceUsed>),
     /// Its certificate leads nowhere any more.
     PathRefused(Error),
     /// It is revoked, or nobody can say whether.
@@ -31,7 +32,7 @@ pub(crate) async fn judge_again(
         Err(error) => return JudgedAgain::PathRefused(error),
     };
     match check_revocation(extra, path, source, now).await {
-        Ok(_) => JudgedAgain::Good,
+        Ok((_, checked)) => JudgedAgain::Good(checked.grace),
         Err(error) => JudgedAgain::StatusRefused(error),
     }
 }

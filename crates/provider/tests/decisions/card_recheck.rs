@@ -74,6 +74,30 @@ async fn people_keep_working_while_nobody_can_say_what_their_card_is() {
 }
 
 #[tokio::test]
+async fn each_use_of_the_operators_grace_is_on_record() {
+    let mut settings = Settings::baseline();
+    settings.config.card_rules[0]
+        .revocation_policy
+        .crl_grace_seconds = 86_400;
+    let mut world = settings.build().await;
+    world.log_in(PORTAL, None).await;
+    let uses = async |world: &World| {
+        let events = world.events().await;
+        let uses = events
+            .iter()
+            .filter(|event| event.kind == "revocation.grace_used");
+        uses.count()
+    };
+    assert_eq!(uses(&world).await, 0, "the login had fresh lists");
+    world.evidence = HeldEvidence::stale();
+    world.pass(Duration::minutes(15));
+    let (judged, ended) = recheck(&world).await;
+    assert_eq!((judged, ended.len(), uses(&world).await), (1, 0, 1));
+    let event = world.event("revocation.grace_used").await;
+    assert!(event.session_id.is_some() && event.sub.is_some());
+}
+
+#[tokio::test]
 async fn a_card_that_expires_ends_its_session_in_that_minute() {
     let mut world = World::new().await;
     let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
