@@ -257,3 +257,25 @@ async fn openid_client_gets_a_token_for_a_service_and_gives_it_back() -> Result<
     assert_eq!(got["after"]["active"], false);
     Ok(())
 }
+
+/// Attack H13: the page may read the token endpoint's answers because it is the client.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_on_oidc_client_ts_signs_in_without_a_server_of_its_own() -> Result<()> {
+    let port = system::unused_port()?;
+    let url = format!("http://127.0.0.1:{port}");
+    let mut registered = Ok(());
+    let stage = Stage::open_with("page-portal", |options| {
+        let urls = [("http://127.0.0.1:6100", url.as_str())];
+        registered = register(options, &urls, SECRET, None);
+    });
+    let stage = stage.await?;
+    registered?;
+    let mut command = ForeignClient::node(stage.system(), "spa.mjs")?;
+    command.env("CLIENT_ID", "page-portal");
+    let _server = ForeignClient::serve(stage.system(), command, "page-portal", port)?;
+    let browser = Browser::open().await?;
+    browser.goto(&url).await?;
+    browser.click("#sign-in").await?;
+    assert_eq!(browser.wait_for("#greeting").await?, "Camille DURAND");
+    browser.close().await
+}

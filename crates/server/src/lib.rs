@@ -28,6 +28,7 @@ mod clock;
 pub mod command;
 pub mod config;
 mod cookie;
+mod cross_origin;
 pub mod error;
 mod error_list;
 mod error_response;

@@ -8,6 +8,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use crate::cross_origin::allow_pages_of_clients;
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
@@ -98,6 +99,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(limit_time))
         .layer(from_fn_with_state(state.clone(), render_refusals))
+        .layer(from_fn_with_state(state.clone(), allow_pages_of_clients))
         .layer(from_fn_with_state(state.clone(), add_security_headers))
         .layer(from_fn(log_request))
         .with_state(state)
