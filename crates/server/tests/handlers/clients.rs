@@ -34,12 +34,16 @@ async fn add(app: &TestApp) -> String {
 
 /// What the token endpoint says to the client, whose code is none.
 async fn token_error(app: &TestApp, secret: &str) -> String {
+    token_error_at(app, &app.url("/token"), secret).await
+}
+
+async fn token_error_at(app: &TestApp, url: &str, secret: &str) -> String {
     let form = [
         ("grant_type", "authorization_code"),
         ("code", "none"),
         ("redirect_uri", REDIRECT_URI),
     ];
-    let request = app.post("/token").basic_auth(DYNAMIC, Some(secret));
+    let request = app.client.post(url).basic_auth(DYNAMIC, Some(secret));
     let response = request.form(&form).send().await.unwrap();
     let body: Value = response.json().await.unwrap();
     body["error"].as_str().unwrap().to_owned()
@@ -47,8 +51,12 @@ async fn token_error(app: &TestApp, secret: &str) -> String {
 
 /// Waits until the token endpoint says `error` to the client.
 async fn until_error(app: &TestApp, secret: &str, error: &str) {
+    until_error_at(app, &app.url("/token"), secret, error).await;
+}
+
+async fn until_error_at(app: &TestApp, url: &str, secret: &str, error: &str) {
     let begun = Instant::now();
-    while token_error(app, secret).await != error {
+    while token_error_at(app, url, secret).await != error {
         assert!(begun.elapsed() < KNOWN_WITHIN, "not {error} in time");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -62,6 +70,20 @@ async fn a_client_is_known_and_unknown_without_a_restart() {
     until_error(&app, &secret, "invalid_grant").await;
     app.operate(&["remove", DYNAMIC]).await;
     until_error(&app, &secret, "invalid_client").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_node_follows_the_one_database() {
+    let app = TestApp::start().await;
+    let (node, base_url) = app.serve_beside().await;
+    let at_node = format!("{base_url}/token");
+    let secret = add(&app).await;
+    until_error(&app, &secret, "invalid_grant").await;
+    until_error_at(&app, &at_node, &secret, "invalid_grant").await;
+    app.operate(&["remove", DYNAMIC]).await;
+    until_error(&app, &secret, "invalid_client").await;
+    until_error_at(&app, &at_node, &secret, "invalid_client").await;
+    node.stop();
 }
 
 /// Attack F3: the secret of an old rotation.

@@ -151,6 +151,11 @@ impl TestApp {
         document
     }
 
+    /// Serves as another node beside this one, over the same database; gives where it listens.
+    pub(crate) async fn serve_beside(&self) -> (App, String) {
+        serve(&Config::load(&self.folder.path().join("cardea.toml")).unwrap()).await
+    }
+
     /// Builds another server over the same folder, as the next start would.
     pub(crate) async fn build_again(&self) -> Result<App, cardea_server::error::Error> {
         let config = Config::load(&self.folder.path().join("cardea.toml")).unwrap();
