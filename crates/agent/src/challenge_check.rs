@@ -1,8 +1,8 @@
 //! Whether a challenge may be shown to the person at all: the checks before any prompt, in order.
 //!
 //! shape → enrolment (issuer and, for a page, origin) → key (listed under the pinned roots) →
-//! signature, type, issuer and purpose → lifetime. Expiry is not compared with this workstation's clock; the server
-//! decides that.
+//! signature, type, issuer and purpose → lifetime. Expiry is not compared with this workstation's
+//! clock; the server decides that.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! `cardea-agent`: runs the agent of this workstation's user, shows its state, or signs a program in.
+//! `cardea-agent`: runs the agent of this workstation's user, shows its state, or signs a program
+//! in.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,8 +71,8 @@ enum Command {
         #[arg(long)]
         once: bool,
         /// Answer each line {"htm","htu"[,"nonce"][,"access_token"]} of standard input with a line
-        /// {"dpop"} or {"error"}: a proof of possession (RFC 9449) by the key of the tokens, for the
-        /// issuer's addresses and those that agent.toml lists for the client.
+        /// {"dpop"} or {"error"}: a proof of possession (RFC 9449) by the key of the tokens, for
+        /// the issuer's addresses and those that agent.toml lists for the client.
         #[arg(long, conflicts_with = "once")]
         proofs: bool,
     },

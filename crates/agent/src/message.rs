@@ -79,6 +79,17 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "Cette demande de connexion a déjà été utilisée ; recommencez.",
             "This sign-in request has been used already; please start again.",
         ),
+        "agent.not_found"
+        | "agent.method_not_allowed"
+        | "agent.content_type_refused"
+        | "agent.request_invalid" => ("La demande n’est pas valable.", "The request is not valid."),
+        _ => program_texts(code),
+    }
+}
+
+/// About a program that signs in.
+fn program_texts(code: &str) -> (&'static str, &'static str) {
+    match code {
         "agent.business_software_disabled" => (
             "Les logiciels ne peuvent pas se connecter avec la carte sur ce poste.",
             "Programs cannot sign in with the card on this workstation.",
@@ -107,10 +118,6 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "La connexion a été interrompue.",
             "The sign-in was interrupted.",
         ),
-        "agent.not_found"
-        | "agent.method_not_allowed"
-        | "agent.content_type_refused"
-        | "agent.request_invalid" => ("La demande n’est pas valable.", "The request is not valid."),
         _ => ("L’agent ne peut pas poursuivre.", "The agent cannot go on."),
     }
 }

@@ -1,7 +1,7 @@
 //! The one place in front of the person: there is never more than one prompt.
 //!
-//! Within one process a semaphore keeps it, and between the agent and a sign-in of business software,
-//! which are two processes of one user, a lock on a file in the state folder.
+//! Within one process a semaphore keeps it, and between the agent and a sign-in of business
+//! software, which are two processes of one user, a lock on a file in the state folder.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

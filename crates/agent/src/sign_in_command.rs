@@ -1,5 +1,5 @@
-//! `cardea-agent sign-in`: tokens for a program of this user, and the card's presence for as long as
-//! the program wants them to live.
+//! `cardea-agent sign-in`: tokens for a program of this user, and the card's presence for as long
+//! as the program wants them to live.
 
 use std::io::{BufRead as _, Read as _, Write as _};
 use std::sync::Arc;

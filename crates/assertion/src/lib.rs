@@ -4,8 +4,9 @@
 //! challenge, the card's assertion and the agent's attestation of it; the same three of a grant for
 //! business software ([`GrantChallenge`], [`GrantClaims`], [`GrantAttestationClaims`]); the agent's
 //! presence statements; and the list of challenge keys under the issuer's root keys. The crate
-//! checks forms, signatures and what two statements must agree on; it keeps no state, asks no clock, and does not judge
-//! certificates. Formats: docs/architecture.md, "Card login".
+//! checks forms, signatures and what two statements must agree on; it keeps no state, asks no
+//! clock, and does not judge certificates. Formats: docs/architecture.md, "Card login"; of the
+//! grant: `card_grant.rs` and `grant_challenge.rs`, byte for byte, and docs/adr/0015.
 //!
 //! ```
 //! use cardea_assertion::{sign_present, verify_presence};

@@ -16,15 +16,20 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 async fn open(name: &str) -> Result<Stage> {
-    Stage::open_with(name, |options| {
-        BusinessSoftware::register(options).expect("the clients file can be written");
-    })
-    .await
+    Stage::open_with(name, BusinessSoftware::register).await
 }
 
 fn text<'a>(document: &'a Value, member: &str) -> Result<&'a str> {
     let value = document.get(member).and_then(Value::as_str);
     value.with_context(|| format!("no {member} in {document}"))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server under test goes by the machine's clock"
+)]
+fn unix_now() -> i64 {
+    time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
 /// Waits until a condition holds: the server hears of a departure on another connection.
@@ -62,7 +67,7 @@ async fn a_program_gets_tokens_that_only_the_agent_can_use_and_that_leave_with_t
         access_token: Some(token),
     };
     let thief = SigningKey::generate(Algorithm::Es256)?;
-    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let now = unix_now();
     let stolen = sign_dpop_proof(&thief, &target, now, Some(&nonce(&http, system).await?))?;
     let scheme = format!("DPoP {token}");
     let refused = userinfo(&http, system, &scheme, Some(&stolen)).await?;
@@ -118,7 +123,7 @@ async fn an_api_hears_that_the_token_is_dead_once_the_card_or_the_program_is_gon
 #[tokio::test(flavor = "multi_thread")]
 async fn over_tls_one_document_is_printed_and_once_ends_the_session_at_once() -> Result<()> {
     let stage = Stage::open_with("card-grant-tls", |options| {
-        BusinessSoftware::register(options).expect("the clients file can be written");
+        BusinessSoftware::register(options);
         options.scheme = Scheme::Https;
     })
     .await?;
@@ -228,7 +233,7 @@ async fn redeem(
         access_token: None,
     };
     let key = SigningKey::generate(Algorithm::Es256)?;
-    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let now = unix_now();
     let nonce = nonce(http, stage.system()).await?;
     let proof = sign_dpop_proof(&key, &target, now, Some(&nonce))?;
     let form = [

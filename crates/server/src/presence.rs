@@ -8,4 +8,4 @@ mod registry;
 pub(crate) use self::connection::serve_connection;
 pub(crate) use self::frame::FRAME_BYTES_MAX;
 pub(crate) use self::place::Places;
-pub(crate) use self::registry::{PresenceRegistry, Waiting};
+pub(crate) use self::registry::PresenceRegistry;

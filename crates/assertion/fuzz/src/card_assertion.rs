@@ -23,7 +23,8 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// No bytes are a card grant and a login's assertion at once; a grant names the card that came along.
+/// No bytes are a card grant and a login's assertion at once; a grant names the card that came
+/// along.
 fn check_grant(compact: &str) {
     match UnverifiedGrant::parse(compact) {
         Ok(grant) => {

@@ -66,7 +66,7 @@ fn judge(
     let scope = narrow_scope(attempt.scope, &Scope::parse(&challenge.scope)?)?;
     let granted = read_resources(&challenge.resources)?;
     Ok(GrantChallengeRedeemed {
-        resources: provider.narrow_resources(attempt.resources, granted, &scope)?,
+        resources: provider.narrow_resources(attempt.client, attempt.resources, granted, &scope)?,
         scope: scope.to_string(),
         client_id: challenge.client_id,
         expires_at: challenge.expires_at,

@@ -1,4 +1,5 @@
-//! The issuer's part in a card grant: its challenge, and a token endpoint that asks for a nonce first.
+//! The issuer's part in a card grant: its challenge, and a token endpoint that asks for a nonce
+//! first.
 
 use std::collections::HashMap;
 use std::sync::Arc;
