@@ -155,6 +155,26 @@ async fn a_hint_that_proves_nothing_asks_the_person_and_redirects_nowhere() {
 }
 
 #[tokio::test]
+async fn h1_an_address_of_another_client_is_none_of_the_hints_client() {
+    let elsewhere = "https://second.example.fr/bye";
+    let mut settings = Settings::baseline();
+    settings.config.clients[1].post_logout_redirect_uris = vec![elsewhere.to_owned()];
+    let world = settings.build().await;
+    let (completed, key) = world.log_in(PORTAL, None).await;
+    let tokens = world.redeem(&completed.location).await.unwrap();
+    let foreign = LogoutParameters {
+        post_logout_redirect_uri: Some(elsewhere.to_owned()),
+        ..hinted(tokens.id_token.as_deref().unwrap())
+    };
+    let code = Some("provider.post_logout_redirect_uri_mismatch");
+    assert!(confirms(&world, &foreign, code).await);
+    assert!(matches!(
+        world.present(&key).await,
+        PresenceOutcome::Renewed { .. }
+    ));
+}
+
+#[tokio::test]
 async fn a_hint_of_another_session_than_the_browsers_asks_the_person() {
     let world = World::new().await;
     let (first, first_key) = world.log_in(PORTAL, None).await;
