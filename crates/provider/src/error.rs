@@ -219,6 +219,8 @@ pub enum Error {
     RefreshTokenSessionEnded,
     #[error("the presence of the card is not proven, so nothing is refreshed")]
     RefreshTokenPresenceLost,
+    #[error("a login like that of the refresh token would not be let in any more")]
+    RefreshTokenNotAdmitted,
     #[error("the token is missing")]
     TokenMissing,
     #[error("the work on a request ended in a fault of this program")]
@@ -409,6 +411,7 @@ names! {
         Self::RefreshTokenRevoked => "provider.refresh_token_revoked", InvalidGrant;
         Self::RefreshTokenSessionEnded => "provider.refresh_token_session_ended", InvalidGrant;
         Self::RefreshTokenPresenceLost => "provider.refresh_token_presence_lost", InvalidGrant;
+        Self::RefreshTokenNotAdmitted => "provider.refresh_token_not_admitted", InvalidGrant;
         Self::TokenMissing => "provider.token_missing", InvalidRequest;
         Self::WorkAbandoned => "provider.work_abandoned", ServerError;
         Self::CardGrantAssertionMissing =>

@@ -54,6 +54,11 @@ impl Provider {
             let session_id = session.id;
             return Ok(Silent::Unconsented { session_id });
         }
+        // The session may have ended meanwhile. It is taken before the code is made, as where a login
+        // is completed: transactions that take the same rows in one order only wait.
+        if !session::record_use(&mut transaction, &session.id, now).await? {
+            return Ok(Silent::Unsuited);
+        }
         let new = NewCode {
             session: &session,
             sid: &own.sid,
@@ -63,17 +68,13 @@ impl Provider {
             silent: true,
         };
         let response = issue_code(self, &mut transaction, new, now).await?;
-        // The session may have ended meanwhile; then the code is undone.
-        if !session::record_use(&mut transaction, &session.id, now).await? {
-            return Ok(Silent::Unsuited);
-        }
         transaction.commit().await?;
         Ok(Silent::Answered(response))
     }
 
     /// Whether a login with this card at this level would be let in today: the operator may have
     /// asked for more since the session began.
-    fn still_admits(&self, client: &Client, session: &Session) -> bool {
+    pub(crate) fn still_admits(&self, client: &Client, session: &Session) -> bool {
         let identity: Result<ProfessionalIdentity, _> = serde_json::from_str(&session.identity);
         reached_acr(session).satisfies(self.user_verification.weakest_acr())
             && identity.is_ok_and(|identity| check_card(&client.cards, &identity).is_ok())

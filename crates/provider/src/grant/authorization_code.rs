@@ -95,7 +95,8 @@ impl Provider {
         }
         let scope = Scope::parse(&code.scope)?;
         let granted = read_resources(&code.resources)?;
-        let audience = self.narrow_resources(&parameters.resource, granted, &scope)?;
+        let audience =
+            self.narrow_resources(request.client, &parameters.resource, granted, &scope)?;
         let session = session_of_client(transaction, &code.sid).await?;
         let session = session.ok_or(Error::CodeSessionEnded)?;
         // The second condition also holds the session until this transaction ends: it cannot end

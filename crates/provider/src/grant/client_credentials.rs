@@ -29,7 +29,12 @@ impl Provider {
         }
         let scope = service_scope(request.parameters.scope.as_deref(), &client.scope)?;
         let resources = client.resources.clone();
-        let audience = self.narrow_resources(&request.parameters.resource, resources, &scope)?;
+        let audience = self.narrow_resources(
+            request.client,
+            &request.parameters.resource,
+            resources,
+            &scope,
+        )?;
         let scope = scope.to_string();
         let new = NewGrant {
             client,

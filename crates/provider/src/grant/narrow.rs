@@ -2,20 +2,30 @@
 
 use cardea_oauth2_types::{Scope, scope};
 
-use crate::{Error, Provider};
+use crate::{Client, Error, Provider};
 
 impl Provider {
     /// The resource servers of one access token: those asked for, which must have been granted; all
     /// of the granted ones where none is asked for. Our own userinfo endpoint belongs to whoever
     /// was granted `openid`, so that a client with a token for an API can get one for userinfo.
+    ///
+    /// What the operator has since taken from the client's registration counts as not granted.
     pub(crate) fn narrow_resources(
         &self,
+        client: &Client,
         asked: &[String],
-        granted: Vec<String>,
+        mut granted: Vec<String>,
         scope: &Scope,
     ) -> Result<Vec<String>, Error> {
+        let is_for_others = !granted.is_empty();
+        granted.retain(|resource| client.resources.contains(resource));
         if asked.is_empty() {
-            return Ok(granted);
+            // Without this, a token for nobody would become one for userinfo.
+            return if is_for_others && granted.is_empty() {
+                Err(Error::ResourceNotGranted)
+            } else {
+                Ok(granted)
+            };
         }
         let own = self.issuer.as_str();
         let has_userinfo = scope.contains(scope::OPENID);
@@ -57,6 +67,7 @@ pub(crate) fn read_resources(stored: &str) -> Result<Vec<String>, Error> {
 mod tests {
     use super::narrow_scope;
     use crate::bare_provider::bare_provider;
+    use crate::{Client, ClientAuthentication};
     use cardea_oauth2_types::Scope;
 
     #[test]
@@ -78,10 +89,13 @@ mod tests {
             values.iter().map(|value| (*value).to_owned()).collect()
         };
         let granted = ["https://api.example.fr", "https://other.example.fr"];
-        let narrow = |asked: &[&str], scope: &str| {
+        let mut client = Client::new("portal", "Portail", ClientAuthentication::None);
+        client.resources = list(&granted);
+        let narrow_for = |client: &Client, asked: &[&str], scope: &str| {
             let scope = Scope::parse(scope).unwrap();
-            provider.narrow_resources(&list(asked), list(&granted), &scope)
+            provider.narrow_resources(client, &list(asked), list(&granted), &scope)
         };
+        let narrow = |asked: &[&str], scope: &str| narrow_for(&client, asked, scope);
         assert_eq!(narrow(&[], "openid").unwrap(), list(&granted));
         let one = ["https://other.example.fr", "https://other.example.fr"];
         assert_eq!(narrow(&one, "openid").unwrap(), list(&one[..1]));
@@ -94,5 +108,15 @@ mod tests {
             let error = narrow(&[asked], scope).unwrap_err();
             assert_eq!(error.code(), "provider.resource_not_granted", "{asked}");
         }
+        let mut less = client.clone();
+        less.resources.pop();
+        assert_eq!(
+            narrow_for(&less, &[], "openid").unwrap(),
+            list(&granted[..1])
+        );
+        less.resources.clear();
+        let error = narrow_for(&less, &[], "openid").unwrap_err();
+        assert_eq!(error.code(), "provider.resource_not_granted");
+        assert_eq!(narrow_for(&less, &own, "openid").unwrap(), list(&own));
     }
 }

@@ -86,10 +86,16 @@ impl Provider {
         if !refresh_token::record_use(transaction, &family.id, now).await? {
             return Err(Error::RefreshTokenRevoked);
         }
-        let granted = Scope::parse(&family.scope)?;
+        // What the operator has since taken from the client's registration is granted no more.
+        let granted = Scope::parse(&family.scope)?.intersection(&request.client.scope);
         let scope = narrow_scope(request.parameters.scope.as_deref(), &granted)?;
         let resources = read_resources(&family.resources)?;
-        let audience = self.narrow_resources(&request.parameters.resource, resources, &scope)?;
+        let audience = self.narrow_resources(
+            request.client,
+            &request.parameters.resource,
+            resources,
+            &scope,
+        )?;
         let session = session_of_client(transaction, &family.sid).await?;
         let session = session.ok_or(Error::RefreshTokenSessionEnded)?;
         if now >= family.expires_at
@@ -100,6 +106,9 @@ impl Provider {
         }
         if !self.has_presence_lease(&session, now) {
             return Err(Error::RefreshTokenPresenceLost);
+        }
+        if !self.still_admits(request.client, &session) {
+            return Err(Error::RefreshTokenNotAdmitted);
         }
         let sub = &session.sub;
         Ok(Refreshed {

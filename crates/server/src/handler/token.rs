@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::{TokenParameters, TokenResponse};
+use cardea_oauth2_types::{ErrorCode, TokenParameters, TokenResponse};
 use cardea_provider::{ClientCredentials, DpopRequest, TokenError, TokenRequest};
 
 use crate::form::Body;
@@ -45,7 +45,16 @@ pub(crate) async fn post_token(
         }
         Err(error) => Err(state.provider().refuse_token_request(error).await),
     };
-    let tokens = outcome.map_err(|error| refuse_token_error(&error))?;
+    let tokens = match outcome {
+        Ok(tokens) => tokens,
+        Err(error) => {
+            // It leaves no row, and the client comes back at once with the nonce of this answer.
+            if error.error == ErrorCode::UseDpopNonce {
+                charge.give_back();
+            }
+            return Err(refuse_token_error(&error));
+        }
+    };
     charge.give_back();
     let mut response = Json(tokens).into_response();
     // RFC 6749 section 5.1, for caches older than Cache-Control.

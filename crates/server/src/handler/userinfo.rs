@@ -49,7 +49,13 @@ pub(crate) async fn read_userinfo(
                 }
             })
         }
-        Err(error) => Err(refuse_error(scheme, &error)),
+        Err(error) => {
+            // It leaves no row, and the client comes back at once with the nonce of this answer.
+            if error.oauth_error() == ErrorCode::UseDpopNonce {
+                charge.give_back();
+            }
+            Err(refuse_error(scheme, &error))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Refresh tokens: each once, for its client, with the card in the reader (attack F6).
 
-use cardea_oauth2_types::ErrorCode;
+use cardea_oauth2_types::{ErrorCode, Scope};
 use cardea_provider::{DpopRequest, TokenRequest};
 use serde_json::json;
 use time::Duration;
@@ -302,4 +302,27 @@ async fn tokens_that_never_were_leave_no_row() {
     let error = world.issue(&credentials, &parameters).await.unwrap_err();
     assert_eq!(error.error, ErrorCode::InvalidRequest);
     assert_eq!(error.code(), "provider.refresh_token_missing");
+}
+
+#[tokio::test]
+async fn what_the_operator_has_taken_away_is_refreshed_no_more() {
+    let world = Settings::refreshing().build().await;
+    let (token, _) = first(&world, PORTAL).await;
+    let mut settings = Settings::refreshing();
+    settings.client(PORTAL).scope = Scope::parse("openid").unwrap();
+    let world = world.restarted_with(settings);
+    let less = world.refresh(PORTAL, &token).await.unwrap();
+    assert_eq!(less.scope, "openid");
+    let token = less.refresh_token.unwrap();
+
+    let mut settings = Settings::refreshing();
+    settings.client(PORTAL).cards.families = vec!["cpe".to_owned()];
+    let stricter = world.restarted_with(settings);
+    let code = refusal(&stricter, PORTAL, &token).await;
+    assert_eq!(code, "provider.refresh_token_not_admitted");
+    let event = stricter.event("token.refused").await;
+    assert_eq!(event.code.as_deref(), Some(code));
+    let again = world.restarted_with(Settings::refreshing());
+    let whole = again.refresh(PORTAL, &token).await.unwrap();
+    assert_eq!(whole.scope, "openid professional profile");
 }
