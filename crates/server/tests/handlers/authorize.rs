@@ -29,6 +29,21 @@ async fn a_good_request_leads_to_a_login_page_of_this_browser_alone() {
     assert_eq!(header(&response, "referrer-policy"), "no-referrer");
 }
 
+#[tokio::test]
+async fn what_a_portal_may_send_and_nobody_needs_is_accepted() {
+    let app = TestApp::start().await;
+    let request = Request::new()
+        .with("display", "popup")
+        .with("login_hint", "bob@example.com")
+        .with("claims_locales", "se")
+        .with("ui_locales", "se")
+        .with("acr_values", "1 2")
+        .with("extra", "foobar");
+    let location = header(&request.send(&app).await, "location");
+    assert!(location.starts_with("/login/"), "{location}");
+    assert!(!location.contains("lang="), "none of ours was asked for");
+}
+
 /// Attack E22: 303 and never 307, which would repeat the form at the new address.
 #[tokio::test]
 async fn a_request_may_come_in_a_form() {
