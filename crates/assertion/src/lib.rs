@@ -6,7 +6,7 @@
 //! presence statements; and the list of challenge keys under the issuer's root keys. The crate
 //! checks forms, signatures and what two statements must agree on; it keeps no state, asks no
 //! clock, and does not judge certificates. Formats: docs/architecture.md, "Card login"; of the
-//! grant: `card_grant.rs` and `grant_challenge.rs`, byte for byte, and docs/adr/0015.
+//! grant: `card_grant.rs` and `grant_challenge.rs`, byte for byte, and docs/adr/0016.
 //!
 //! ```
 //! use cardea_assertion::{sign_present, verify_presence};

@@ -22,8 +22,8 @@ mod validate_path;
 mod verify_signatures;
 
 pub(crate) use check_policy::check_card;
-pub(crate) use judge_again::{JudgedAgain, judge_again};
 pub(crate) use grant::{AuthenticatedGrant, GrantAttempt};
+pub(crate) use judge_again::{JudgedAgain, judge_again};
 pub use refusal::{AuthenticationError, PublicRefusal};
 
 use cardea_assertion::Error as AssertionError;

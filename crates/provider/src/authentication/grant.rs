@@ -3,9 +3,7 @@
 
 use time::OffsetDateTime;
 
-use crate::authentication::new_session::{
-    Accepted, find_subject, insert_session, record_accepted,
-};
+use crate::authentication::new_session::{Accepted, find_subject, insert_session, record_accepted};
 use crate::authentication::redeem_grant_challenge::GrantChallengeRedeemed;
 use crate::authentication::refusal::Stop;
 use crate::authentication::steps::{self, Authenticated};

@@ -5,9 +5,7 @@ use cardea_storage::{authorization_request, session};
 use time::OffsetDateTime;
 
 use crate::authentication::PendingSession;
-use crate::authentication::new_session::{
-    Accepted, find_subject, insert_session, record_accepted,
-};
+use crate::authentication::new_session::{Accepted, find_subject, insert_session, record_accepted};
 use crate::authentication::redeem_challenge::ChallengeRedeemed;
 use crate::authentication::steps::Authenticated;
 use crate::event::{Event, EventKind};
@@ -62,7 +60,15 @@ pub(super) async fn open_session(
         revocation,
     };
     let record = (accepted, event);
-    record_accepted(provider, &mut transaction, authenticated, &session, record, now).await?;
+    record_accepted(
+        provider,
+        &mut transaction,
+        authenticated,
+        &session,
+        record,
+        now,
+    )
+    .await?;
     transaction.commit().await?;
     Ok(PendingSession {
         session_id: session.id,

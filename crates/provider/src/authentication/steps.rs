@@ -74,16 +74,16 @@ pub(super) async fn judge_grant(
 ) -> Result<(GrantChallengeRedeemed, Authenticated), Stop> {
     let client_id = &attempt.client.client_id;
     let unproven = |error| Stop::unproven(error).for_client(client_id);
-    let shaped = check_shape::<GrantClaims>(attempt.assertion, attempt.attestation)
-        .map_err(unproven)?;
+    let shaped =
+        check_shape::<GrantClaims>(attempt.assertion, attempt.attestation).map_err(unproven)?;
     let redeemed = redeem_grant_challenge(provider, attempt, &shaped, now).await;
     let challenge = redeemed.map_err(|error| match error {
         Error::Assertion(AssertionError::ChallengeUnknown) => unproven(error),
         _ => unproven(error).after_spending(),
     })?;
     let unproven = |error| unproven(error).after_spending();
-    let addressed = check_addressee(provider, &challenge, attempt.dpop_jkt, shaped, now)
-        .map_err(unproven)?;
+    let addressed =
+        check_addressee(provider, &challenge, attempt.dpop_jkt, shaped, now).map_err(unproven)?;
     let signatures = verify_signatures(provider, addressed).map_err(unproven)?;
     let authenticated = judge_card(provider, signatures, client_id, revocation_source, now)
         .await
@@ -101,7 +101,8 @@ async fn judge_card(
 ) -> Result<Authenticated, Error> {
     let path = validate_path(provider, &signatures.certificate, &signatures.extra, now)?;
     check_algorithm(&signatures, &path)?;
-    let (path, revocation) = check_revocation(&signatures.extra, path, revocation_source, now).await?;
+    let (path, revocation) =
+        check_revocation(&signatures.extra, path, revocation_source, now).await?;
     let ProfileChecked { identity, register } = check_profile(&path)?;
     let policy = check_policy(provider, client_id, &signatures, &identity)?;
     let card_rules = path.rules.name.clone();

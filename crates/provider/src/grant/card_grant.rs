@@ -1,9 +1,9 @@
 //! The card grant of business software without a browser (RFC 7523 section 2.1), in two steps: the
 //! card is judged and a session waits; once its presence key has answered, there are tokens.
 //!
-//! Between the two the caller waits, and no transaction is open. A session whose key does not answer
-//! in time ends: the challenge is spent, so there is nothing that could be asked for again, which is
-//! why the client learns `invalid_grant` and not a pending state.
+//! Between the two the caller waits, and no transaction is open. A session whose key does not
+//! answer in time ends: the challenge is spent, so there is nothing that could be asked for again,
+//! which is why the client learns `invalid_grant` and not a pending state.
 
 use std::sync::Arc;
 
@@ -111,8 +111,8 @@ impl Provider {
     /// and gone with the card. Call it once the key has answered or the wait is over.
     ///
     /// # Errors
-    /// [`TokenError`] with [`Error::CardGrantPresenceMissing`] when the key has not answered, or the
-    /// card has left since: the session is over then.
+    /// [`TokenError`] with [`Error::CardGrantPresenceMissing`] when the key has not answered, or
+    /// the card has left since: the session is over then.
     pub async fn complete_card_grant(
         &self,
         grant: PendingCardGrant,

@@ -75,10 +75,7 @@ async fn of_twenty_parallel_redemptions_of_a_grant_challenge_one_wins() {
             .collect();
         let mut won = 0;
         for attempt in attempts {
-            won += u32::from(matches!(
-                attempt.await.unwrap(),
-                Redemption::Redeemed(_)
-            ));
+            won += u32::from(matches!(attempt.await.unwrap(), Redemption::Redeemed(_)));
         }
         assert_eq!(won, 1);
     })

@@ -154,8 +154,8 @@ async fn a_grant_that_ends_before_its_challenge_is_refused_after_its_end() {
     assert_eq!(named(&error), unproven("assertion.challenge_expired"));
 }
 
-/// Attack F9: no proof, one without our nonce, one by another key. Only the last one, which speaks of
-/// another key than the card signed, spends the challenge.
+/// Attack F9: no proof, one without our nonce, one by another key. Only the last one, which speaks
+/// of another key than the card signed, spends the challenge.
 #[tokio::test]
 async fn a_grant_without_a_proof_by_its_key_is_refused() {
     let world = world().await;
