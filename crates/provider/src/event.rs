@@ -272,7 +272,10 @@ pub struct GraceUsed {
     pub stale_by_seconds: i64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
@@ -357,8 +360,9 @@ impl EventKind {
     #[must_use]
     pub fn revocation(&self) -> Option<EvidenceUsed> {
         match self {
-            Self::LoginAccepted { revocation, .. }
-            | Self::CardGrantAccepted { revocation, .. } => Some(*revocation),
+            Self::LoginAccepted { revocation, .. } | Self::CardGrantAccepted { revocation, .. } => {
+                Some(*revocation)
+            }
             _ => None,
         }
     }

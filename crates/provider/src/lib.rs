@@ -85,7 +85,10 @@ pub use client::{
 };
 pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use clock::Clock;
-pub use config::{AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig, UserVerificationPolicy};
+pub use config::{
+    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig,
+    UserVerificationPolicy,
+};
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
@@ -93,8 +96,8 @@ pub use grant::{PendingCardGrant, TokenError, TokenRequest};
 pub use introspection::{Introspection, TokenLookup};
 pub use issuer::Issuer;
 pub use keys::ProviderKeys;
-pub use logout_queue::DeliveryOutcome;
 pub use logout::{LogoutDecision, LogoutParameters};
+pub use logout_queue::DeliveryOutcome;
 pub use presence::PresenceOutcome;
 pub use provider::Provider;
 pub use recheck::DueCard;

@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub(crate) use self::check::check_client;
 pub use self::client::{
     AuthMethod, CardsConfig, ClientConfig, ClientSecret, ConsentConfig, PkceConfig,
     ProfessionConfig, RedirectUri, SecretSha256, SigningAlgorithm, SubjectTypeConfig,
 };
-pub(crate) use self::check::check_client;
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
 pub(crate) use self::load::{load_clients, read_keys};

@@ -238,7 +238,9 @@ mod tests {
         let all = || {
             let loaded = load(folder.path(), "https://login.example.test")?;
             let keys = loaded.provider_keys.token_keys;
-            let kids = keys.iter().map(|key| (key.algorithm(), key.kid().to_owned()));
+            let kids = keys
+                .iter()
+                .map(|key| (key.algorithm(), key.kid().to_owned()));
             Ok::<_, Error>(kids.collect::<Vec<_>>())
         };
         let before = all().unwrap();

@@ -99,9 +99,10 @@ fn say<T: Answer>(common: &Common, outcome: Result<T, Complaint>) -> anyhow::Res
     let (written, exit) = match outcome {
         Ok(answer) if common.json => (write_json(&mut output, &answer), 0),
         Ok(answer) => (answer.write_text(&mut output), 0),
-        Err(complaint) if common.json => {
-            (write_json(&mut output, &complaint.document()), complaint.exit())
-        }
+        Err(complaint) if common.json => (
+            write_json(&mut output, &complaint.document()),
+            complaint.exit(),
+        ),
         Err(complaint) => {
             let text = shown(&complaint.to_string());
             let code = complaint.code();

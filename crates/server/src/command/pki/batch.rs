@@ -12,9 +12,9 @@ use super::case_line;
 use super::input_error::InputError;
 use super::judge::Judge;
 use super::report::Answer;
-use crate::command::terminal_text::{shown, write_json};
 use super::{EXIT_GOOD, EXIT_UNUSABLE};
 use crate::clock::SystemClock;
+use crate::command::terminal_text::{shown, write_json};
 
 /// Most bytes of one line, its end not counted.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;

@@ -26,9 +26,9 @@ use serde::Serialize;
 use self::reading::Reading;
 use super::input_error::InputError;
 use super::material_file::{self, Item, Kind};
-use crate::command::terminal_text::{shown, write_json};
 use super::{EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE};
 use crate::clock::SystemClock;
+use crate::command::terminal_text::{shown, write_json};
 use crate::language::Language;
 
 /// Most bytes of standard input: a chain of certificates is far smaller.

@@ -9,8 +9,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::input_error::InputError;
 use super::judge::Verdict;
-use crate::command::terminal_text::shown;
 use super::{EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE};
+use crate::command::terminal_text::shown;
 use crate::error_list;
 
 /// Things that were not used which one reason names.

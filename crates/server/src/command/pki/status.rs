@@ -18,9 +18,9 @@ use clap::Args;
 use serde::Serialize;
 
 use self::survey::Survey;
-use crate::command::terminal_text::{shown, write_json};
 use super::{EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE};
 use crate::clock::SystemClock;
+use crate::command::terminal_text::{shown, write_json};
 use crate::config::Config;
 use crate::error::Error;
 

@@ -13,8 +13,8 @@ use super::case::{Case, PolicySwitches, Revocation, moment, policies};
 use super::input_error::InputError;
 use super::judge::Judge;
 use super::report::Answer;
-use crate::command::terminal_text::write_json;
 use crate::clock::SystemClock;
+use crate::command::terminal_text::write_json;
 
 const AFTER_HELP: &str = "\
 A PATH is a DER or PEM file (several certificates or CRLs in a PEM file are all read) or a folder, \
