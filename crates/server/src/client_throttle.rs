@@ -20,8 +20,8 @@ const FAILURES_OF_CLIENT_MAX: u32 = 60;
 const FAILURES_OF_NETWORK_MAX: u32 = 20;
 /// The same while the client is guessed at.
 const FAILURES_WHILE_GUESSED_AT_MAX: u32 = 3;
-/// Attempts at once from a network that the client is not known from: guesses that are sent together
-/// are not counted as failures yet. A busy client of many requests soon is known.
+/// Attempts at once from a network that the client is not known from: guesses that are sent
+/// together are not counted as failures yet. A busy client of many requests soon is known.
 const AT_ONCE_MAX: u32 = 100;
 /// Networks with a count of their own, a client and minute.
 const NETWORKS_MAX: usize = 2_000;

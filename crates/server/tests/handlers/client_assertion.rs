@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::key_client::{KeyClient, SERVICE, now, refusal, success, told};
+use crate::key_client::{KeyClient, SERVICE, Told, now, refusal, success, told};
 use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp, header};
 
 const INVALID: &str = "provider.client_assertion_invalid";
@@ -40,20 +40,24 @@ async fn a_client_proves_itself_by_its_key_at_every_endpoint() {
     }
 }
 
+/// Asks with an assertion of which one claim was changed.
+async fn with_claim(app: &TestApp, service: &KeyClient, name: &str, value: &Value) -> Told {
+    let mut claims = service.claims(app);
+    claims[name] = value.clone();
+    let assertion = service.key.sign_jwt("JWT", &claims).unwrap();
+    told(service.ask_with(app, &assertion).send().await.unwrap()).await
+}
+
 #[tokio::test]
-async fn f4_each_wrong_assertion_is_invalid_client() {
-    let (service, stranger) = (KeyClient::new(), KeyClient::new());
+async fn f4_claims_of_an_assertion_are_for_us_and_of_this_moment() {
+    let service = KeyClient::new();
     let app = TestApp::start_with(service.registered()).await;
     let now = now();
-    let issuer = app.issuer.as_str();
+    let other_method = "provider.client_authentication_method_mismatch";
     for (name, value, code) in [
         ("aud", json!("https://other.example.test/token"), AUDIENCE),
-        ("aud", json!([issuer]), AUDIENCE),
-        (
-            "sub",
-            json!(CLIENT_ID),
-            "provider.client_authentication_method_mismatch",
-        ),
+        ("aud", json!([app.issuer]), AUDIENCE),
+        ("sub", json!(CLIENT_ID), other_method),
         ("iss", json!(CLIENT_ID), INVALID),
         ("exp", json!(now - 1), TIME),
         ("exp", json!(now + 7200), TIME),
@@ -61,24 +65,29 @@ async fn f4_each_wrong_assertion_is_invalid_client() {
         ("nbf", json!(now + 120), TIME),
         ("jti", json!(null), INVALID),
     ] {
-        let mut claims = service.claims(&app);
-        claims[name] = value.clone();
-        let assertion = service.key.sign_jwt("JWT", &claims).unwrap();
-        let response = service.ask_with(&app, &assertion).send().await.unwrap();
         let expected = refusal(401, "invalid_client", code);
-        assert_eq!(told(response).await, expected, "{name} {value}");
+        let outcome = with_claim(&app, &service, name, &value).await;
+        assert_eq!(outcome, expected, "{name} {value}");
     }
+    let metadata = app.get("/.well-known/openid-configuration").send().await;
+    let metadata: Value = metadata.unwrap().json().await.unwrap();
+    let endpoint = |name: &str| ("aud", metadata[name].clone());
     for (name, value) in [
         ("nbf", json!(now + 8)),
-        ("aud", json!(format!("{issuer}/token"))),
-        ("aud", json!(format!("{issuer}/par"))),
+        endpoint("token_endpoint"),
+        endpoint("pushed_authorization_request_endpoint"),
+        endpoint("introspection_endpoint"),
+        endpoint("revocation_endpoint"),
     ] {
-        let mut claims = service.claims(&app);
-        claims[name] = value.clone();
-        let assertion = service.key.sign_jwt("JWT", &claims).unwrap();
-        let response = service.ask_with(&app, &assertion).send().await.unwrap();
-        assert_eq!(told(response).await, success(), "{name} {value}");
+        let outcome = with_claim(&app, &service, name, &value).await;
+        assert_eq!(outcome, success(), "{name} {value}");
     }
+}
+
+#[tokio::test]
+async fn f4_an_assertion_is_signed_by_a_registered_key_and_serves_once() {
+    let (service, stranger) = (KeyClient::new(), KeyClient::new());
+    let app = TestApp::start_with(service.registered()).await;
     let own = service.assertion(&app);
     let by_stranger = stranger.key.sign_jwt("JWT", &service.claims(&app)).unwrap();
     let (head, rest) = own.split_once('.').unwrap();
@@ -98,12 +107,11 @@ async fn f4_each_wrong_assertion_is_invalid_client() {
         let expected = refusal(401, "invalid_client", INVALID);
         assert_eq!(told(response).await, expected, "{assertion}");
     }
-    let used = service.assertion(&app);
-    let first = service.ask_with(&app, &used).send().await.unwrap();
-    assert_eq!(told(first).await, success());
-    let again = service.ask_with(&app, &used).send().await.unwrap();
     let replayed = refusal(401, "invalid_client", "provider.client_assertion_replayed");
-    assert_eq!(told(again).await, replayed);
+    for expected in [success(), replayed] {
+        let response = service.ask_with(&app, &own).send().await.unwrap();
+        assert_eq!(told(response).await, expected);
+    }
 }
 
 #[tokio::test]
