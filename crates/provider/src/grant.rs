@@ -22,8 +22,8 @@ use crate::{Client, Error, Provider};
 pub use card_grant::PendingCardGrant;
 pub(crate) use issue::{NewGrant, RecordedGrant, RefreshTokens};
 pub(crate) use narrow::{narrow_scope, read_resources};
-pub(crate) use refusal::{Refused, of_session_of};
 pub use refusal::TokenError;
+pub(crate) use refusal::{Refused, of_session_of};
 
 /// Everything that a token request says.
 #[derive(Debug)]
