@@ -34,6 +34,11 @@ impl Provider {
             return Err(Error::ChallengeLimitReached);
         }
         let parameters = StoredParameters::read(&request)?;
+        // It waits for the person's consent alone. A card would open a session of its own, and end
+        // the one that it began with for every client in it.
+        if parameters.silent {
+            return Err(Error::AuthorizationRequestUnknown);
+        }
         let expires_at = now + self.lifetimes.challenge;
         let challenge = LoginChallenge {
             iss: self.issuer.as_str().to_owned(),

@@ -77,6 +77,8 @@ pub enum Error {
     RequestObjectOutOfTime,
     #[error("this client must send a signed request object")]
     RequestObjectMissing,
+    #[error("request and request_uri came together")]
+    RequestGivenTwice,
     #[error("the request_uri leads to no pushed request of this client")]
     RequestUriUnknown,
     #[error("the request_uri has expired")]
@@ -332,6 +334,7 @@ names! {
         Self::RequestObjectOutOfTime =>
             "provider.request_object_out_of_time", InvalidRequestObject;
         Self::RequestObjectMissing => "provider.request_object_missing", InvalidRequest;
+        Self::RequestGivenTwice => "provider.request_given_twice", InvalidRequest;
         Self::RequestUriUnknown => "provider.request_uri_unknown", InvalidRequestUri;
         Self::RequestUriExpired => "provider.request_uri_expired", InvalidRequestUri;
         Self::RequestUriReused => "provider.request_uri_reused", InvalidRequestUri;

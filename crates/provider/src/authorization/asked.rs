@@ -32,15 +32,22 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<Asked, Unasked> {
         match outside.request_uri.as_deref() {
+            // RFC 9101 section 5: one or the other.
+            Some(_) if outside.request.is_some() => Err(Unasked::with_outside(
+                Error::RequestGivenTwice,
+                client,
+                outside,
+            )),
             // RFC 9126 section 4: `client_id` and `request_uri` suffice, and nothing else counts.
             // Without what was pushed there is no address to answer at: a page says so.
-            Some(uri) if push::is_ours(uri) && outside.request.is_none() => self
-                .load_pushed(client, uri, now)
-                .await
-                .map_err(|error| Unasked {
-                    error,
-                    outside: None,
-                }),
+            Some(uri) if push::is_ours(uri) => {
+                self.load_pushed(client, uri, now)
+                    .await
+                    .map_err(|error| Unasked {
+                        error,
+                        outside: None,
+                    })
+            }
             // Nothing is ever fetched (attack E11).
             Some(_) => Err(Unasked::with_outside(
                 Error::RequestUriUnsupported,

@@ -193,8 +193,7 @@ impl Provider {
             client,
             parameters,
             request_id: Some(&request.id),
-            // A card that was shown after all has opened a session of its own.
-            silent: parameters.silent && session.authenticated_at <= request.created_at,
+            silent: parameters.silent,
         };
         let response = issue_code(self, transaction, new, now).await?;
         Ok(CompletedAuthorization {

@@ -298,6 +298,15 @@ async fn a_silent_answer_needs_a_yes_that_was_remembered() {
         request_id,
         login_cookie,
     };
+    let challenge = world
+        .provider
+        .issue_challenge(&begun.request_id, begun.cookie())
+        .await;
+    assert_eq!(
+        challenge.unwrap_err().code(),
+        "provider.authorization_request_unknown",
+        "no card is asked for, which would end the session"
+    );
     let cookie = allow(&world, &begun).await;
     assert!(
         world

@@ -247,3 +247,19 @@ async fn a_request_by_reference_is_never_fetched() {
         assert_eq!(source.code(), "provider.request_uri_unsupported", "{uri}");
     }
 }
+
+#[tokio::test]
+async fn a_request_is_given_once() {
+    let signing = Signing::new().await;
+    for uri in ["urn:ietf:params:oauth:request_uri:x", "https://x.test/"] {
+        let mut outside = parameters(PORTAL);
+        outside.request = Some(signing.sign(|_| {}));
+        outside.request_uri = Some(uri.to_owned());
+        let begun = signing.world.provider.begin_authorization(outside, None);
+        let Err(AuthorizationError::Redirect { error, source, .. }) = begun.await else {
+            panic!("{uri}")
+        };
+        let told = (error.as_str(), source.code());
+        assert_eq!(told, ("invalid_request", "provider.request_given_twice"));
+    }
+}
