@@ -224,13 +224,7 @@ async fn oauth4webapi_pushes_its_request_and_binds_its_tokens_over_tls() -> Resu
         .env("API_AUDIENCE", AUDIENCE)
         .env("API_URL", format!("http://127.0.0.1:{api_port}/records"));
     let mut strict = ForeignClient::serve(stage.system(), strict, "strict", port)?;
-    let address = strict.wait_for_document("address").await?;
-    let address = address["address"].as_str().context("no address")?;
-    let browser = Browser::open().await?;
-    browser.goto(address).await?;
-    browser.press_start_if_asked().await?;
-    browser.wait_for("#back").await?;
-    let got = strict.wait_for_document("claims").await?;
+    let got = sign_in_once(&mut strict).await?;
     assert_eq!(got["person"]["name"], "Camille DURAND");
     assert_eq!(got["person"]["sub"], got["claims"]["sub"]);
     assert_eq!(got["tokens"]["token_type"], "dpop");
@@ -239,7 +233,39 @@ async fn oauth4webapi_pushes_its_request_and_binds_its_tokens_over_tls() -> Resu
     // RFC 9470: the API says what it wants, and the client understands.
     assert_eq!(got["wanted"]["acr_values"], "urn:cardea:acr:card-pin");
     assert_eq!(got["wanted"]["max_age"], "0");
-    browser.close().await
+    Ok(())
+}
+
+/// Takes the browser where a program of one login wants it, and gives what the program got.
+async fn sign_in_once(program: &mut ForeignClient) -> Result<Value> {
+    let address = program.wait_for_document("address").await?;
+    let address = address["address"].as_str().context("no address")?;
+    let browser = Browser::open().await?;
+    browser.goto(address).await?;
+    browser.press_start_if_asked().await?;
+    browser.wait_for("#back").await?;
+    browser.close().await?;
+    program.wait_for_document("claims").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_pushes_its_request_and_binds_its_tokens() -> Result<()> {
+    let port = system::unused_port()?;
+    let url = format!("http://127.0.0.1:{port}");
+    let (stage, private) = open_strict("strict-openid-client", Scheme::Http, &url).await?;
+    let mut program = ForeignClient::node(stage.system(), "strict-openid-client.mjs")?;
+    program
+        .env("CLIENT_ID", "strict-portal")
+        .env("CLIENT_KEY", &private);
+    let mut program = ForeignClient::serve(stage.system(), program, "strict", port)?;
+    let got = sign_in_once(&mut program).await?;
+    assert_eq!(got["person"]["name"], "Camille DURAND");
+    assert_eq!(got["tokens"]["token_type"], "dpop");
+    assert_ne!(
+        got["refreshed"]["refresh_token"],
+        got["tokens"]["refresh_token"]
+    );
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,9 +3,9 @@
 //
 // It does one login. It writes the address for the browser to stdout, waits for the browser at its
 // redirect URI, and writes what it got as one JSON document.
-import { createServer } from 'node:http'
 import { importJWK } from 'jose'
 import * as oauth from 'oauth4webapi'
+import { comeBack } from './web.mjs'
 
 const issuer = new URL(process.env.ISSUER)
 const portal = process.env.PORTAL_URL
@@ -62,10 +62,10 @@ address.searchParams.set('request_uri', pushed.request_uri)
 // snippet:end strict-push
 
 console.log(JSON.stringify({ address: address.href }))
-const answer = await comeBack()
+const answer = await comeBack(portal)
 
 // snippet:begin strict-tokens
-const parameters = oauth.validateAuthResponse(as, client, answer, state)
+const parameters = oauth.validateAuthResponse(as, client, new URLSearchParams(answer.body ?? answer.url.search), state)
 const tokens = await withNonce(() =>
   oauth
     .authorizationCodeGrantRequest(as, client, clientAuth, parameters, redirectUri, verifier, {
@@ -127,19 +127,3 @@ try {
 // snippet:end strict-step-up
 
 console.log(JSON.stringify({ claims, person, tokens, api, records: await records.json(), wanted }))
-
-async function comeBack() {
-  return new Promise((resolve) => {
-    const server = createServer(async (request, response) => {
-      const url = new URL(request.url, portal)
-      if (url.pathname !== '/callback') return response.writeHead(404).end()
-      let body = ''
-      for await (const part of request) body += part
-      response.writeHead(200, { 'Content-Type': 'text/html' }).end('<p id="back">You may close this page.</p>')
-      server.close()
-      server.closeAllConnections()
-      resolve(request.method === 'POST' ? new URLSearchParams(body) : url)
-    })
-    server.listen(Number(process.env.PORT), '127.0.0.1')
-  })
-}

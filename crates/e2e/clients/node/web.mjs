@@ -1,4 +1,6 @@
 // The little of a web framework that the portal needs.
+import { createServer as server } from 'node:http'
+
 const BODY_BYTES_MAX = 64 * 1024
 
 export function escape(text) {
@@ -41,4 +43,20 @@ export function listen(createServer, routes, sessions) {
     }
   })
   server.listen(Number(process.env.PORT), '127.0.0.1')
+}
+
+// For a program that does one login: waits for the browser, by GET or by form post.
+export function comeBack(portal) {
+  return new Promise((resolve) => {
+    const waiting = server(async (request, answer) => {
+      const url = new URL(request.url, portal)
+      if (url.pathname !== '/callback') return answer.writeHead(404).end()
+      const body = request.method === 'POST' ? String(await form(request)) : undefined
+      page(answer, 200, '<p id="back">You may close this page.</p>')
+      waiting.close()
+      waiting.closeAllConnections()
+      resolve({ url, body })
+    })
+    waiting.listen(Number(process.env.PORT), '127.0.0.1')
+  })
 }
