@@ -10,6 +10,7 @@
 
 mod authorize;
 mod card;
+mod card_grant;
 mod client_assertion;
 mod consent;
 mod cross_origin;
