@@ -25,7 +25,8 @@ cargo xtask COMMAND
     --suites      starts from public test suites as well; nothing of them is kept
   bench [NAME…]   measurements as Markdown tables, in release mode (docs/performance.md)
   fixtures     makes generated test inputs anew (--check: only compares)
-  install      the system packages of the demo (--for test: of the tests as well)
+  install      the system packages of the demo (--for test: of the tests as well, and other
+               people's OpenID Connect clients, into `target/clients`)
   help         this text
 ";
 
