@@ -280,6 +280,49 @@ mod tests {
         }
     }
 
+    /// Bytes of a good parameter replaced at random, with a fixed seed: whatever is read is bounded
+    /// and is stored as it was read.
+    #[test]
+    fn no_text_is_read_otherwise_than_it_is_stored() {
+        let good = concat!(
+            r#"{"userinfo":{"name":{"essential":true},"title":null},"#,
+            r#""id_token":{"acr":{"values":["a",1,{"b":[null]}]}}}"#
+        );
+        let pieces: &[&[u8]] = &[
+            b"{", b"}", b"[", b"]", b"\"", b",", b":", b"null", b"\\u0000",
+        ];
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut read = 0;
+        for _ in 0..20_000 {
+            let mut bytes = good.as_bytes().to_vec();
+            for _ in 0..=random(3) {
+                let at = random(bytes.len());
+                let piece = pieces[random(pieces.len())];
+                let replaced = random(3).min(bytes.len() - at);
+                bytes.splice(at..at + replaced, piece.iter().copied());
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            let Ok(claims) = RequestedClaims::parse(&text) else {
+                continue;
+            };
+            read += 1;
+            let stored = claims.to_stored().unwrap();
+            let again = RequestedClaims::read_stored(stored.as_deref()).unwrap();
+            assert_eq!(again, claims, "{text}");
+            assert_eq!(
+                RequestedClaims::parse(stored.as_deref().unwrap_or("{}")).unwrap(),
+                claims
+            );
+        }
+        assert!(read > 100, "{read} were read");
+    }
+
     #[test]
     fn a_client_gets_no_claim_of_a_scope_that_it_may_not_have() {
         let client = Client {

@@ -54,8 +54,8 @@ impl Provider {
             let session_id = session.id;
             return Ok(Silent::Unconsented { session_id });
         }
-        // The session may have ended meanwhile. It is taken before the code is made, as where a login
-        // is completed: transactions that take the same rows in one order only wait.
+        // The session may have ended meanwhile. It is taken before the code is made, as where a
+        // login is completed: transactions that take the same rows in one order only wait.
         if !session::record_use(&mut transaction, &session.id, now).await? {
             return Ok(Silent::Unsuited);
         }
