@@ -48,7 +48,12 @@ impl Browser {
         let widths = self
             .run("const root = document.documentElement; return [root.scrollWidth, innerWidth]")
             .await?;
-        let width = |index: usize| widths[index].as_u64().unwrap_or_default();
+        let width = |index: usize| {
+            widths
+                .get(index)
+                .and_then(Value::as_u64)
+                .unwrap_or_default()
+        };
         if width(0) > width(1) {
             bail!("{name}: {} of {} pixels are seen", width(1), width(0));
         }
@@ -73,13 +78,14 @@ impl Browser {
         for _ in 0..presses {
             self.press_key('\u{e004}').await?;
             let answer = self.run(&question).await?;
-            if answer[1] != true {
-                bail!("the focus cannot be seen on {}", answer[2]);
+            let answer = |index: usize| answer.get(index).cloned().unwrap_or_default();
+            if answer(1) != true {
+                bail!("the focus cannot be seen on {}", answer(2));
             }
-            if answer[0] == true {
+            if answer(0) == true {
                 return Ok(());
             }
-            seen.push(answer[2].clone());
+            seen.push(answer(2));
         }
         bail!("{presses} presses of Tab do not lead to {selector}: {seen:?}")
     }

@@ -90,9 +90,17 @@ impl Browser {
     /// When the browser does not say.
     pub async fn cookies(&self) -> Result<String> {
         let answer = self.devtools("Network.getAllCookies", json!({})).await?;
-        let cookies = answer["cookies"].as_array().context("no cookies")?;
-        let word =
-            |cookie: &Value, name: &str| cookie[name].as_str().unwrap_or_default().to_owned();
+        let cookies = answer
+            .get("cookies")
+            .and_then(Value::as_array)
+            .context("no cookies")?;
+        let word = |cookie: &Value, name: &str| {
+            cookie
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let pairs = cookies
             .iter()
             .map(|cookie| format!("{}={}", word(cookie, "name"), word(cookie, "value")));
@@ -112,13 +120,13 @@ impl Browser {
         let entries = entries.as_array().context("the log is no list")?;
         let mut origins = BTreeSet::new();
         for entry in entries {
-            let message = entry["message"].as_str().unwrap_or_default();
-            let message: Value = serde_json::from_str(message)?;
-            let event = &message["message"];
-            if event["method"] != "Network.requestWillBeSent" {
+            let message = entry.get("message").and_then(Value::as_str);
+            let message: Value = serde_json::from_str(message.unwrap_or_default())?;
+            let word = |path: &str| message.pointer(path).and_then(Value::as_str);
+            if word("/message/method") != Some("Network.requestWillBeSent") {
                 continue;
             }
-            let address = event["params"]["request"]["url"].as_str();
+            let address = word("/message/params/request/url");
             let address = Url::parse(address.unwrap_or_default())?;
             origins.insert(address.origin().ascii_serialization());
         }

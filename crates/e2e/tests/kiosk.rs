@@ -74,7 +74,7 @@ impl Ward {
         };
         let tokens = request.redeem(&PageScript::http()?, system, &code).await?;
         let tokens: Value = tokens.json().await?;
-        let id_token = tokens["id_token"].as_str();
+        let id_token = tokens.get("id_token").and_then(Value::as_str);
         id_token.map(str::to_owned).context("no ID token")
     }
 

@@ -326,3 +326,34 @@ async fn the_error_uri_of_an_oauth_error_leads_to_its_page() {
         "{location} {description:?}"
     );
 }
+
+/// Every code of the document has its page, in French without a word of the English row.
+#[tokio::test]
+async fn each_code_has_its_page_in_both_languages() {
+    let app = TestApp::start().await;
+    let rows = include_str!("../../../../docs/errors.md").lines();
+    let mut codes = 0;
+    for row in rows.filter(|row| row.starts_with("| `")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let code = cells[1].trim_matches('`');
+        let explained = [cells[2], cells[4]].map(|cell| cell.split('`').next_back().unwrap());
+        for (language, is_english) in [("en", true), ("fr", false)] {
+            let path = format!("/errors/{code}?lang={language}");
+            let page = app.get(&path).send().await.unwrap();
+            assert_eq!(page.status(), 200, "{path}");
+            assert_eq!(header(&page, "content-language"), language, "{path}");
+            let html = page.text().await.unwrap();
+            assert!(!html.contains("<dd lang="), "{path} is not translated");
+            let shown = html.contains(&format!("<code>{code}</code>"));
+            assert!(shown, "{path}");
+            for words in explained.iter().filter(|words| words.len() > 24) {
+                // Characters that HTML escapes stand in neither.
+                let plain = !words.contains(['"', '\'', '<', '&', '>']);
+                let found = html.to_lowercase().contains(&words.to_lowercase());
+                assert!(!plain || found == is_english, "{path}: {words}");
+            }
+        }
+        codes += 1;
+    }
+    assert!(codes > 250, "{codes} codes");
+}

@@ -90,7 +90,10 @@ fn entry_of(card: &DeckCard, made: &CardDirectory, pin: &str) -> Value {
         Outcome::RefusedByServer(code) => ("refused_by_server", Some(code)),
         Outcome::RefusedByCard(code) => ("refused_by_card", Some(code)),
     };
-    let profession = card.profile.profession;
+    let profession = card.profile.profession.map(|profession| {
+        let code = profession.code().to_string();
+        json!({ "code": code, "system": profession.terminology() })
+    });
     json!({
         "folder": card.folder,
         "family": description.family,
@@ -98,7 +101,7 @@ fn entry_of(card: &DeckCard, made: &CardDirectory, pin: &str) -> Value {
         "family_name": description.family_name,
         "identifier": description.identifier,
         "title": description.title,
-        "profession": profession.map(|it| json!({"code": it.code().to_string(), "system": it.terminology()})),
+        "profession": profession,
         "condition": card.condition.as_str(),
         "pin": pin,
         "expected": { "outcome": outcome, "code": code },
@@ -109,8 +112,10 @@ fn entry_of(card: &DeckCard, made: &CardDirectory, pin: &str) -> Value {
 fn readme_of(entries: &[Value]) -> String {
     let mut text = String::from(
         "# Test cards\n\nEvery person is invented. Plug a card in with\n\
-         `cardea-vcard insert FOLDER --vpcd HOST:PORT`, pull it with `cardea-vcard remove FOLDER`.\n\n\
-         | folder | holder | title | number | PIN | what a login comes to |\n|---|---|---|---|---|---|\n",
+         `cardea-vcard insert FOLDER --vpcd HOST:PORT`, pull it with\n\
+         `cardea-vcard remove FOLDER`.\n\n\
+         | folder | holder | title | number | PIN | what a login comes to |\n\
+         |---|---|---|---|---|---|\n",
     );
     for entry in entries {
         let word = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
