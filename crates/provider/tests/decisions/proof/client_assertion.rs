@@ -231,3 +231,38 @@ async fn f3_a_client_with_a_key_has_no_other_method_and_no_key_serves_another_me
     let error = world.issue(&credentials, &parameters).await.unwrap_err();
     assert_eq!(error.code(), mismatch);
 }
+
+/// Assertions cut, doubled and with bytes changed: each is refused, and none stops the program.
+#[tokio::test]
+async fn f4_hostile_assertions_are_refused() {
+    let key = key();
+    let world = world_with([service(SERVICE, &[&key])]).await;
+    let good = key.sign_jwt("JWT", &claims(&world, SERVICE)).unwrap();
+    let mut state: u64 = 4;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for round in 0..1_000 {
+        let mut bytes = good.clone().into_bytes();
+        let (at, other) = (random(bytes.len()), random(bytes.len()));
+        match round % 4 {
+            0 => bytes.truncate(at),
+            1 => bytes[at] = b"A_.%\"9"[random(6)],
+            2 => bytes.swap(at, other),
+            _ => drop(bytes.splice(at..at, good.bytes().take(random(64)))),
+        }
+        let text = String::from_utf8(bytes).unwrap();
+        if text != good {
+            let answer = ask(&world, &text, DpopRequest::default()).await;
+            assert_eq!(
+                answer.unwrap_err().error.as_str(),
+                "invalid_client",
+                "{text}"
+            );
+        }
+    }
+    assert_eq!(outcome(&world, &good).await, "accepted");
+}
