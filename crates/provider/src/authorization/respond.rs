@@ -33,7 +33,8 @@ impl ReturnAddress<'_> {
         self.answer(vec![("code", code.to_owned())])
     }
 
-    /// An answer with an error (RFC 6749 section 4.1.2.1), explained to the portal's developer.
+    /// An answer with an error (RFC 6749 section 4.1.2.1), explained to the portal's developer in
+    /// the characters that the section allows.
     pub(crate) fn error(self, error: &Error) -> AuthorizationResponse {
         let code = error.code();
         self.answer(vec![

@@ -217,6 +217,13 @@ async fn what_the_client_may_learn_it_learns_at_its_address() {
         );
         let state = parameter(&location, "state");
         assert_eq!(state.as_deref(), Some("state-of-the-portal"), "{name}");
+        let description = parameter(&location, "error_description").unwrap();
+        let allowed = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        assert!(description.chars().all(allowed), "{description}");
+        let page = parameter(&location, "error_uri").unwrap();
+        let path = page.strip_prefix(app.issuer.as_str()).unwrap();
+        let page = app.get(path).send().await.unwrap();
+        assert_eq!(page.status(), 200, "{name}: {path}");
     }
 }
 
