@@ -129,13 +129,14 @@ async fn openid_client_refreshes_while_the_card_is_there_and_steps_up() -> Resul
     portal.browser.close().await
 }
 
+/// Attacks G5 and H3, from the portal's side.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_receiver_on_jose_refuses_what_is_no_logout_token() -> Result<()> {
     let portal = Portal::open("node-receiver", Scheme::Http).await?;
     portal.sign_in().await?;
-    LogoutForgery::new(portal.stage.system(), "node-portal", SECRET, &portal.url)
-        .check_refused()
-        .await?;
+    let forgery = LogoutForgery::new(portal.stage.system(), "node-portal", SECRET, &portal.url);
+    forgery.check_refused().await?;
+    forgery.check_taken_once().await?;
     portal.go("/").await?;
     portal.browser.wait_for("#greeting").await?;
     portal.browser.close().await

@@ -53,12 +53,13 @@ async fn authlib_signs_in_over_tls_and_its_session_leaves_with_the_card() -> Res
     anyhow::bail!("the session outlived the card:\n{}", client.log())
 }
 
+/// Attacks G5 and H3, from the portal's side.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_receiver_on_joserfc_refuses_what_is_no_logout_token() -> Result<()> {
     let (stage, _client, url) = open("python-receiver", Scheme::Http).await?;
-    LogoutForgery::new(stage.system(), "python-portal", SECRET, &url)
-        .check_refused()
-        .await
+    let forgery = LogoutForgery::new(stage.system(), "python-portal", SECRET, &url);
+    forgery.check_refused().await?;
+    forgery.check_taken_once().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
