@@ -117,7 +117,9 @@ impl RateLimiter {
     fn limit_of(&self, counted: Counted) -> u32 {
         match counted {
             Counted::LoginStart => self.limits.per_address_and_minute,
-            Counted::Challenge | Counted::GrantChallenge => self.limits.challenges_per_address_and_minute,
+            Counted::Challenge | Counted::GrantChallenge => {
+                self.limits.challenges_per_address_and_minute
+            }
             Counted::PushedRequest
             | Counted::LoginRefusal
             | Counted::TokenRefusal

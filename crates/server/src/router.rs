@@ -29,8 +29,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The routes, with what every request and answer passes through.
 pub(crate) fn router(state: AppState) -> Router {
-    let nonces = from_fn_with_state(state.clone(), add_dpop_nonce);
     Router::new()
+        .merge(routes_of_clients(&state))
         .route(
             "/.well-known/openid-configuration",
             get(discovery::get_discovery),
@@ -70,20 +70,6 @@ pub(crate) fn router(state: AppState) -> Router {
             "/consent/{id}",
             get(consent::get_consent).post(consent::post_consent),
         )
-        .route("/par", post(par::post_par).layer(nonces.clone()))
-        .route(
-            "/card-grant/challenge",
-            post(card_grant::post_card_grant_challenge).layer(nonces.clone()),
-        )
-        .route("/token", post(token::post_token).layer(nonces.clone()))
-        .route("/introspect", post(introspect::post_introspection))
-        .route("/revoke", post(revoke::post_revocation))
-        .route(
-            "/userinfo",
-            get(userinfo::read_userinfo)
-                .post(userinfo::read_userinfo)
-                .layer(nonces),
-        )
         .route(
             "/logout",
             get(end_session::get_logout)
@@ -103,6 +89,26 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), add_security_headers))
         .layer(from_fn(log_request))
         .with_state(state)
+}
+
+/// What clients' servers and business software call themselves.
+fn routes_of_clients(state: &AppState) -> Router<AppState> {
+    let nonces = from_fn_with_state(state.clone(), add_dpop_nonce);
+    Router::new()
+        .route("/par", post(par::post_par).layer(nonces.clone()))
+        .route(
+            "/card-grant/challenge",
+            post(card_grant::post_card_grant_challenge).layer(nonces.clone()),
+        )
+        .route("/token", post(token::post_token).layer(nonces.clone()))
+        .route("/introspect", post(introspect::post_introspection))
+        .route("/revoke", post(revoke::post_revocation))
+        .route(
+            "/userinfo",
+            get(userinfo::read_userinfo)
+                .post(userinfo::read_userinfo)
+                .layer(nonces),
+        )
 }
 
 async fn refuse_address() -> Refusal {
