@@ -1,4 +1,4 @@
-//! Userinfo: the claims of each scope, and every token that is not good enough.
+//! Userinfo: the claims of each scope, and every token that is not good enough (attack G12).
 
 use cardea_jose::{Algorithm, UnverifiedJws, VerifyingKey};
 use cardea_oauth2_types::ErrorCode;

@@ -1,4 +1,5 @@
-//! Redeeming a code: once, by its client, with its redirect URI and its verifier, in time.
+//! Redeeming a code: once, by its client, with its redirect URI and its verifier, in time (attacks
+//! F1, F2 and F7).
 
 use cardea_oauth2_types::{ErrorCode, TokenParameters};
 use cardea_provider::{BegunAuthorization, DpopRequest, TokenRequest};
@@ -47,7 +48,7 @@ async fn a_code_used_twice_is_refused_and_takes_back_what_it_gave() {
 
 #[tokio::test]
 async fn of_fifty_parallel_redemptions_one_gives_tokens_which_are_taken_back() {
-    let world = World::new().await;
+    let world = Settings::refreshing().build().await;
     let (completed, _) = world.log_in(PORTAL, None).await;
     let attempts: Vec<_> = (0..50)
         .map(|_| {
@@ -75,6 +76,9 @@ async fn of_fifty_parallel_redemptions_one_gives_tokens_which_are_taken_back() {
     };
     let error = world.userinfo(&tokens.access_token).await.unwrap_err();
     assert_eq!(error.code(), "provider.access_token_revoked");
+    let token = tokens.refresh_token.as_deref().unwrap();
+    let error = world.refresh(PORTAL, token).await.unwrap_err();
+    assert_eq!(error.code(), "provider.refresh_token_revoked");
 }
 
 #[tokio::test]
