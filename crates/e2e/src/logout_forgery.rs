@@ -35,7 +35,7 @@ impl<'a> LogoutForgery<'a> {
         }
     }
 
-    /// Sends each forgery; all must be refused. A good token is taken, once or to no further effect.
+    /// Sends each forgery; all must be refused. A good token is taken.
     ///
     /// # Errors
     /// When the portal decides otherwise about one of them, or the login before fails.

@@ -148,7 +148,7 @@ async fn receive_logout_token(receiver: &TcpListener) -> Result<String> {
     let mut part = [0; 8 * 1024];
     loop {
         let length = connection.read(&mut part).await?;
-        request.extend_from_slice(&part[..length]);
+        request.extend_from_slice(part.get(..length).unwrap_or_default());
         let text = String::from_utf8_lossy(&request);
         let token = text.split_once("\r\n\r\n").and_then(|(_, body)| {
             form_urlencoded::parse(body.as_bytes())
