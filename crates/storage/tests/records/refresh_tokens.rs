@@ -1,6 +1,8 @@
 use cardea_storage::refresh_token::{self, RefreshTokenFamily};
 use cardea_storage::retention::delete_ended_before;
-use cardea_storage::{Redemption, SecretDigest, Store, access_grant, client_session, session};
+use cardea_storage::{
+    Redemption, SecretDigest, Store, access_grant, client, client_session, session,
+};
 
 use super::baseline::{after_seconds, grant, start, with_active_session};
 use super::databases::{committed, on_both};
@@ -216,6 +218,23 @@ async fn families_are_forgotten_after_their_end_and_services_tokens_keep_no_sess
             assert_eq!(gone.unwrap(), None);
             let gone = client_session::find(transaction, "sid").await.unwrap();
             assert_eq!(gone, None);
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_taken_out_loses_its_families() {
+    on_both(async |store| {
+        with_family(&store).await;
+        committed(&store, async |transaction| {
+            let at = after_seconds(5);
+            let ended = client::end_holdings(transaction, "portal", at).await;
+            assert_eq!(ended.unwrap().access_grants, 1);
+            let found = refresh_token::find(transaction, &SecretDigest::of("first")).await;
+            let family = found.unwrap().unwrap().family;
+            assert_eq!(family.revoked_at, Some(at));
         })
         .await;
     })
