@@ -159,6 +159,10 @@ fn check_limits(file: &Path, limits: &LimitsConfig) -> Result<(), Error> {
     let bounds = [
         ("per_address_and_minute", limits.per_address_and_minute),
         (
+            "pushed_requests_per_client",
+            limits.pushed_requests_per_client,
+        ),
+        (
             "challenges_per_address_and_minute",
             limits.challenges_per_address_and_minute,
         ),

@@ -77,6 +77,8 @@ fn what_may_be_left_out_has_the_documented_default() {
             "per_address_and_minute",
             "challenges_per_address_and_minute",
             "refusals_per_address_and_minute",
+            "pushed_requests_per_client",
+            "require_pushed_authorization_requests",
             "client_address",
             "scopes",
         ];
@@ -92,6 +94,8 @@ fn what_may_be_left_out_has_the_documented_default() {
     assert_eq!(config.presence.unclaimed_per_address_max, 200);
     assert_eq!(config.limits.refusals_per_address_and_minute, 300);
     assert_eq!(config.limits.client_address, None);
+    assert_eq!(config.limits.pushed_requests_per_client, 4500);
+    assert!(!config.require_pushed_authorization_requests);
     assert_eq!(config.session.absolute_seconds, 14_400);
     assert_eq!(config.session.recheck_seconds, 900);
     assert_eq!(config.session.logout_retry_seconds, 86_400);
@@ -118,6 +122,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "grace_seconds",
         "grace_secconds",
         "presence.grace_secconds",
+    ),
+    (
+        "no place for a pushed request",
+        "pushed_requests_per_client = 4500",
+        "pushed_requests_per_client = 0",
+        "limits.pushed_requests_per_client",
     ),
     (
         "a real card in a sandbox",
