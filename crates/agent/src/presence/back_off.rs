@@ -12,6 +12,7 @@ const WAIT_MAX: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(super) struct BackOff {
     failures: u32,
+    spread: Duration,
 }
 
 impl BackOff {
@@ -25,14 +26,20 @@ impl BackOff {
         };
         let wait_max = FIRST_MAX
             .saturating_mul(1 << self.failures.min(8))
+            .max(std::mem::take(&mut self.spread))
             .min(WAIT_MAX);
         self.failures = self.failures.saturating_add(1);
         wait_max.mul_f64(share)
     }
 
+    /// The server asks its agents to spread their next tries over so long, up to the longest wait.
+    pub(super) fn spread(&mut self, over: Duration) {
+        self.spread = over;
+    }
+
     /// The connection worked: begin anew.
     pub(super) fn reset(&mut self) {
-        self.failures = 0;
+        *self = Self::default();
     }
 }
 
@@ -50,5 +57,20 @@ mod tests {
         assert!(waits.iter().any(|wait| *wait < WAIT_MAX / 2));
         back_off.reset();
         assert!(back_off.next_wait() <= FIRST_MAX);
+    }
+
+    #[test]
+    fn a_server_that_asks_for_it_has_its_agents_spread_once_and_within_the_limit() {
+        let first_wait = |seconds| {
+            let mut back_off = BackOff::default();
+            back_off.spread(Duration::from_secs(seconds));
+            let waits = (back_off.next_wait(), back_off.next_wait());
+            assert!(waits.1 <= FIRST_MAX * 2, "once: {waits:?}");
+            waits.0
+        };
+        let waits: Vec<_> = (0..200).map(|_| first_wait(10)).collect();
+        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(10)));
+        assert!(waits.iter().any(|wait| *wait > Duration::from_secs(5)));
+        assert!(first_wait(200) <= WAIT_MAX);
     }
 }

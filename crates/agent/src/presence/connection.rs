@@ -40,7 +40,10 @@ pub(super) enum Lost {
     /// 7.4.1, code 1000).
     Finished,
     /// The server closed it for another reason: it stops, has a fault, or refuses the agent.
-    Closed,
+    Closed {
+        /// Over how long all its agents are to spread when they come back; zero unless it said so.
+        spread: Duration,
+    },
     /// It broke, fell silent, or carried something else than frames.
     Broken,
 }
@@ -80,12 +83,15 @@ impl Connection {
                 Ok(Some(Ok(Message::Close(frame)))) => {
                     // Lets the library send its half of the closing handshake.
                     let _ = tokio::time::timeout(SEND_LIMIT, self.socket.close(None)).await;
-                    let finished = frame.is_some_and(|frame| frame.code == CloseCode::Normal);
-                    return Err(if finished {
-                        Lost::Finished
-                    } else {
-                        Lost::Closed
-                    });
+                    let finished = frame
+                        .as_ref()
+                        .is_some_and(|frame| frame.code == CloseCode::Normal);
+                    if finished {
+                        return Err(Lost::Finished);
+                    }
+                    let reason = frame.as_ref().map_or("", |frame| frame.reason.as_str());
+                    let spread = spread_of(reason);
+                    return Err(Lost::Closed { spread });
                 }
                 Ok(Some(Ok(Message::Text(text)))) => {
                     self.hear();
@@ -116,5 +122,34 @@ impl Connection {
     fn hear(&mut self) {
         self.heard_at = Instant::now();
         self.pinged = false;
+    }
+}
+
+/// Reads the hint of a server that loses all its agents at once: `spread=SECONDS`.
+fn spread_of(reason: &str) -> Duration {
+    let seconds = reason.strip_prefix("spread=").map(str::parse::<u8>);
+    match seconds {
+        Some(Ok(seconds)) => Duration::from_secs(seconds.into()),
+        Some(Err(_)) | None => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_hint_of_seconds_is_one() {
+        for (reason, seconds) in [
+            ("spread=15", 15),
+            ("spread=0", 0),
+            ("", 0),
+            ("refused", 0),
+            ("spread=", 0),
+            ("spread=-1", 0),
+            ("spread=99999", 0),
+        ] {
+            assert_eq!(spread_of(reason), Duration::from_secs(seconds), "{reason}");
+        }
     }
 }

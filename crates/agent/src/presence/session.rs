@@ -151,6 +151,9 @@ impl PresenceSession {
                     Some(Conversation::Ended) => return Ending::Over,
                     Some(Conversation::Lost(lost)) => {
                         tracing::debug!(?lost, "presence connection lost");
+                        if let Lost::Closed { spread } = lost {
+                            back_off.spread(spread);
+                        }
                     }
                 }
             }
@@ -255,7 +258,7 @@ async fn confirmation(connection: &mut Connection) -> bool {
                 return true;
             }
             Ok(_) => {}
-            Err(Lost::Closed | Lost::Broken | Lost::Unreachable) => return false,
+            Err(Lost::Closed { .. } | Lost::Broken | Lost::Unreachable) => return false,
         }
     }
 }

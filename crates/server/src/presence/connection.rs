@@ -21,6 +21,10 @@ const UNCLAIMED_MAX: Duration = Duration::from_secs(150);
 const FIRST_STATEMENT_MAX: Duration = Duration::from_secs(10);
 /// An agent that does not take a frame for this long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Agents that may come back in one second, each with a handshake.
+const CONNECTIONS_A_SECOND: usize = 200;
+/// The longest wait of an agent; half of the default grace period.
+const SPREAD_SECONDS_MAX: usize = 15;
 /// Statements between two nonces: an honest agent sends one, and a departure.
 const STATEMENTS_PER_NONCE_MAX: u32 = 4;
 
@@ -241,6 +245,7 @@ impl Connection<'_> {
     }
 
     async fn finish(mut self, close: Close) {
+        let spread = spread_of(self.state.presence().count());
         let (code, reason) = match close {
             Close::Gone => {
                 tracing::info!("an agent is gone");
@@ -255,7 +260,7 @@ impl Connection<'_> {
                 tracing::info!(reason, "a presence connection ends with its session");
                 (close_code::NORMAL, "")
             }
-            Close::ServerStops => (close_code::RESTART, ""),
+            Close::ServerStops => (close_code::RESTART, spread.as_str()),
             Close::Unclaimed => {
                 tracing::info!("a presence connection ends that no login named");
                 (close_code::POLICY, "unclaimed")
@@ -266,7 +271,7 @@ impl Connection<'_> {
             }
             Close::Unavailable(code) => {
                 tracing::error!(code, "a presence connection cannot be served");
-                (close_code::AGAIN, "")
+                (close_code::AGAIN, spread.as_str())
             }
         };
         let frame = CloseFrame {
@@ -289,5 +294,29 @@ async fn next_message(
             None => std::future::pending().await,
         },
         None => std::future::pending().await,
+    }
+}
+
+/// Tells the agents over how many seconds to spread when they come back: all of them are lost at
+/// once, and each has a handshake to make.
+fn spread_of(connections: usize) -> String {
+    let seconds = (connections / CONNECTIONS_A_SECOND).min(SPREAD_SECONDS_MAX);
+    format!("spread={seconds}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread_of;
+
+    #[test]
+    fn the_more_agents_are_lost_the_longer_they_spread() {
+        for (connections, hint) in [
+            (0, "spread=0"),
+            (399, "spread=1"),
+            (2_000, "spread=10"),
+            (20_000, "spread=15"),
+        ] {
+            assert_eq!(spread_of(connections), hint);
+        }
     }
 }

@@ -86,6 +86,11 @@ impl PresenceRegistry {
         }
     }
 
+    /// How many keys have a connection here.
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Enters a connection that has proven to hold `jkt`'s key. True when a login waits for it.
     pub(super) fn register(
         &self,
