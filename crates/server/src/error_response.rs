@@ -21,7 +21,8 @@ use crate::state::AppState;
 /// After how long somebody who asked too often may ask again.
 const RETRY_AFTER_SECONDS: &str = "60";
 
-/// What DPoP proofs may be signed with (RFC 9449 section 5.1): every algorithm that `jose` verifies.
+/// What DPoP proofs may be signed with (RFC 9449 section 5.1): every algorithm that `jose`
+/// verifies.
 const DPOP_ALGORITHMS: &str = "ES256 ES384 PS256 EdDSA RS256";
 
 /// What stands beside a refusal and stays.
