@@ -325,7 +325,8 @@ names! {
         Self::IdTokenHintInvalid => "provider.id_token_hint_invalid", InvalidRequest;
         Self::LoginRequired => "provider.login_required", LoginRequired;
         Self::RequestObjectMalformed => "provider.request_object_malformed", InvalidRequestObject;
-        Self::RequestObjectUnsupported => "provider.request_object_unsupported", RequestNotSupported;
+        Self::RequestObjectUnsupported =>
+            "provider.request_object_unsupported", RequestNotSupported;
         Self::RequestObjectUnproven => "provider.request_object_unproven", InvalidRequestObject;
         Self::RequestObjectIssuerMismatch =>
             "provider.request_object_issuer_mismatch", InvalidRequestObject;

@@ -11,7 +11,10 @@ use cardea_jose::{Algorithm, SigningKey, sha256_base64url};
 use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenParameters};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
-use cardea_provider::{CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules, Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy};
+use cardea_provider::{
+    CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules,
+    Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
+};
 use cardea_storage::{SecretDigest, Store};
 use cardea_test_pki::{KeyKind, TestPki};
 use openssl::pkey::{PKey, Private};
