@@ -6,7 +6,7 @@ use std::time::Duration;
 use cardea_jose::SigningKey;
 
 use crate::Error;
-use crate::business_software::BusinessSoftware;
+use crate::business_software::{BusinessSoftware, Cancellations};
 use crate::card_access::CardAccess;
 use crate::card_session::CardDesk;
 use crate::challenge_keys::ChallengeKeys;
@@ -33,6 +33,7 @@ pub struct Agent {
     pub(crate) prompt_slot: PromptSlot,
     pub(crate) redeemed_challenges: RedeemedChallenges,
     pub(crate) business_software: BusinessSoftware,
+    pub(crate) cancellations: Cancellations,
 }
 
 /// An issuer with what talks to it.
@@ -85,6 +86,7 @@ impl Agent {
             prompt_slot: PromptSlot::new(&config.state_dir),
             redeemed_challenges: RedeemedChallenges::default(),
             business_software: config.business_software,
+            cancellations: Cancellations::new(&config.state_dir),
         }))
     }
 

@@ -22,10 +22,12 @@ use crate::progress::{Line, Progress};
 use crate::{Error, consent, reader_watch};
 
 mod allowed;
+mod cancellations;
 mod endpoints;
 mod proof_requests;
 
 pub use allowed::{AllowedClient, BusinessSoftware};
+pub(crate) use cancellations::Cancellations;
 pub use proof_requests::PROOF_REQUEST_BYTES_MAX;
 
 use endpoints::Endpoints;
@@ -77,9 +79,15 @@ impl Agent {
             }
         });
         let place = self.prompt_slot.take(&progress).await?;
+        self.cancellations.check()?;
         let granted = self.grant_from(issuer, request, &progress).await;
         if matches!(granted, Err(Error::Card(cardea_card::Error::PinBlocked))) {
             consent::advise_about_blocked_card(&self.prompt, self.language).await;
+        }
+        match &granted {
+            Ok(_) => self.cancellations.note(false),
+            Err(Error::PromptCancelled | Error::LastTryDeclined) => self.cancellations.note(true),
+            Err(_) => {}
         }
         drop(place);
         granted

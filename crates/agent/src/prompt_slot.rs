@@ -4,6 +4,7 @@
 //! software, which are two processes of one user, a lock on a file in the state folder.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,9 +33,17 @@ pub(crate) struct PromptSlot {
 /// The place, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct PromptPlace {
-    // Before the permit: whoever gets that next finds the file free.
-    _lock: File,
+    lock: File,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for PromptPlace {
+    /// Not by closing alone: a prompt program that starts at this moment holds a copy of every open
+    /// file until it has become that program. The permit goes after this: whoever gets it next
+    /// finds the file free.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 impl PromptSlot {
@@ -67,7 +76,7 @@ impl PromptSlot {
         let lock = self.lock()?;
         *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.watch());
         Ok(PromptPlace {
-            _lock: lock,
+            lock,
             _permit: permit,
         })
     }
@@ -78,8 +87,14 @@ impl PromptSlot {
             path: self.lock_file.clone(),
             reason: source.to_string(),
         };
-        protected_file::create_once(&self.lock_file, b"")?;
-        let file = File::open(&self.lock_file).map_err(unusable)?;
+        let file = match File::open(&self.lock_file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                protected_file::create_once(&self.lock_file, b"")?;
+                File::open(&self.lock_file)
+            }
+            opened => opened,
+        };
+        let file = file.map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(Error::Busy),

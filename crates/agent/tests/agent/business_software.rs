@@ -282,3 +282,23 @@ async fn there_is_one_prompt_also_between_two_processes() {
     other_process.unlock().unwrap();
     assert_eq!(code_of(&workstation).await, "");
 }
+
+/// Attack D7: a program that asks again and again.
+#[tokio::test]
+async fn a_program_whose_prompts_are_cancelled_three_times_has_to_wait() {
+    let workstation = start(&Readers::holding(&pharmacist()), &["cancel"]).await;
+    for _ in 0..3 {
+        workstation.issuer.offer_grant();
+        assert_eq!(code_of(&workstation).await, "agent.prompt_cancelled");
+    }
+    let error = grant(&workstation).await.unwrap_err();
+    assert_eq!(error.code(), "agent.rate_limited");
+    assert_eq!(workstation.person.was_asked("GETPIN"), 3);
+    // A page is another matter: it names an origin.
+    workstation.person.will_answer(&["pin 1234"]);
+    let lines = workstation
+        .page()
+        .sign_in(&workstation.issuer.challenge())
+        .await;
+    assert_eq!(lines.last().unwrap()["type"], "assertion");
+}
