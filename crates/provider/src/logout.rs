@@ -123,8 +123,8 @@ impl Provider {
         }
     }
 
-    /// Ends this browser's session after the person said so on our own page, and with it every other
-    /// session of that person: who asks for it here wants to be gone everywhere.
+    /// Ends this browser's session after the person said so on our own page, and with it every
+    /// other session of that person: who asks for it here wants to be gone everywhere.
     ///
     /// # Errors
     /// [`Error::Storage`].
