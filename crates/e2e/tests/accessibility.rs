@@ -8,6 +8,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use cardea_e2e::{AuthorizationRequest, Browser, CLIENTS, SCREENS, Stage};
 use cardea_xtask::system::Part;
+use serde_json::json;
 use url::Url;
 
 const LANGUAGES: [&str; 2] = ["fr", "en"];
@@ -134,48 +135,66 @@ async fn pages_without_a_login_are_accessible_and_wholly_ours() -> Result<()> {
 }
 
 /// Every panel that the page's script can show, put in place as the script does it.
-#[tokio::test(flavor = "multi_thread")]
-async fn every_state_of_the_login_page_is_accessible() -> Result<()> {
-    let mut stage = stage("panels").await?;
+async fn look_at_every_state(language: &str) -> Result<()> {
+    let mut stage = stage(&format!("panels-{language}")).await?;
     // Without an agent the page waits, and nothing but this test changes its panel.
     stage.system_mut().stop_part(Part::Agent)?;
     let browser = Browser::open_recording().await?;
-    for language in LANGUAGES {
-        let begun = request(&stage, &[("ui_locales", language)])?;
-        browser.goto(begun.as_str()).await?;
-        browser.wait_for_login_state("agent_missing").await?;
-        let title = browser.run("return document.title").await?;
-        let heading = browser.text("#panel h2").await?;
-        assert!(title.as_str().unwrap_or_default().starts_with(&heading));
-        let states = browser
-            .run("return [...document.querySelectorAll('template')].map((it) => it.dataset.state)")
+    let begun = request(&stage, &[("ui_locales", language)])?;
+    browser.goto(begun.as_str()).await?;
+    browser.wait_for_login_state("agent_missing").await?;
+    let title = browser.run("return document.title").await?;
+    let heading = browser.text("#panel h2").await?;
+    assert!(title.as_str().unwrap_or_default().starts_with(&heading));
+    // The script changes what this element holds, so that screen readers tell of each state.
+    let live = "const it = document.getElementById('panel');
+         return [it.getAttribute('role'), it.getAttribute('aria-live')]";
+    assert_eq!(browser.run(live).await?, json!(["status", "polite"]));
+    let states = browser
+        .run("return [...document.querySelectorAll('template')].map((it) => it.dataset.state)")
+        .await?;
+    let states = states.as_array().context("no panels")?.clone();
+    assert!(states.len() >= 30, "{states:?}");
+    for state in states {
+        let state = state.as_str().unwrap_or_default();
+        browser
+            .run(&format!(
+                "const it = document.querySelector('template[data-state=\"{state}\"]');
+                 const panel = document.getElementById('panel');
+                 panel.replaceChildren(it.content.cloneNode(true));
+                 for (const place of panel.querySelectorAll('[data-tries]')) {{
+                   place.textContent = '2';
+                 }}
+                 const reference = document.getElementById('reference');
+                 reference.hidden = 'quiet' in it.dataset;
+                 reference.querySelector('code').textContent = '0123456789abcdef';"
+            ))
             .await?;
-        let states = states.as_array().context("no panels")?.clone();
-        assert!(states.len() >= 30, "{states:?}");
-        for state in states {
-            let state = state.as_str().unwrap_or_default();
-            browser
-                .run(&format!(
-                    "const it = document.querySelector('template[data-state=\"{state}\"]');
-                     const panel = document.getElementById('panel');
-                     panel.replaceChildren(it.content.cloneNode(true));
-                     for (const place of panel.querySelectorAll('[data-tries]')) {{
-                       place.textContent = '2';
-                     }}
-                     const reference = document.getElementById('reference');
-                     reference.hidden = 'quiet' in it.dataset;
-                     reference.querySelector('code').textContent = '0123456789abcdef';"
-                ))
-                .await?;
-            look_at(&browser, &format!("login-{state}"), language).await?;
-        }
+        look_at(&browser, &format!("login-{state}"), language).await?;
     }
+    // Who asked for stillness gets it.
+    let show_busy = "const it = document.querySelector('template[data-state=\"looking\"]');
+         document.getElementById('panel').replaceChildren(it.content.cloneNode(true));
+         return getComputedStyle(document.querySelector('.turn')).animationName";
+    assert_eq!(browser.run(show_busy).await?, "turn");
+    browser.reduce_motion().await?;
+    assert_eq!(browser.run(show_busy).await?, "none");
     // The page talks to the server and to the agent on this machine, and to nobody else.
     let addresses = stage.system().addresses();
     let known = BTreeSet::from([addresses.issuer(), addresses.agent_url()]);
     let requested = browser.requested_origins().await?;
     assert!(requested.is_subset(&known), "{requested:?}");
     browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_state_of_the_login_page_is_accessible_in_french() -> Result<()> {
+    look_at_every_state("fr").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_state_of_the_login_page_is_accessible_in_english() -> Result<()> {
+    look_at_every_state("en").await
 }
 
 /// By keyboard alone from the login page to the consent, in both languages.
