@@ -58,13 +58,14 @@ impl Apache {
         if let Some(ca_file) = system.ca_file() {
             command.arg("-DPRIVATE_CA").env("CA_FILE", ca_file);
         }
-        let client = ForeignClient::serve(system, command, "apache", port);
-        let error_log = || fs::read_to_string(folder.join("error.log")).unwrap_or_default();
-        let client = client.with_context(error_log)?;
-        Ok(Self {
-            client: Some(client),
+        // Made first: it takes the folder away if the start fails.
+        let mut apache = Self {
+            client: None,
             folder,
-        })
+        };
+        let client = ForeignClient::serve(system, command, "apache", port);
+        apache.client = Some(client.with_context(|| apache.log())?);
+        Ok(apache)
     }
 
     /// What it has written to its error log.
