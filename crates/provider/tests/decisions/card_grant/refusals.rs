@@ -1,4 +1,4 @@
-//! One thing wrong with a card grant at a time (attacks C1 to C5, C8, F7, F9).
+//! One thing wrong with a card grant at a time (attacks C1 to C5, F7, F9).
 
 use cardea_assertion::UserVerification;
 use cardea_test_pki::CardProfile;
