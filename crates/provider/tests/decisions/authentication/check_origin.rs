@@ -9,6 +9,7 @@ async fn an_answer_from_our_own_page_is_accepted() {
     assert!(world.post(&begun, &answer).await.is_ok());
 }
 
+/// Attack C4: relayed by a look-alike page.
 #[tokio::test]
 async fn an_answer_from_another_page_is_refused_however_similar() {
     let world = World::new().await;
@@ -32,6 +33,7 @@ async fn an_answer_from_another_page_is_refused_however_similar() {
     }
 }
 
+/// Attack C4: for another audience or client.
 #[tokio::test]
 async fn an_answer_for_another_issuer_or_client_is_refused() {
     let world = World::new().await;

@@ -12,6 +12,7 @@ async fn a_challenge_is_good_until_its_last_second() {
     assert!(world.post(&begun, &answer).await.is_ok());
 }
 
+/// Attack C3.
 #[tokio::test]
 async fn an_expired_challenge_is_refused_and_burnt() {
     let world = World::new().await;
@@ -27,6 +28,7 @@ async fn an_expired_challenge_is_refused_and_burnt() {
     assert_eq!(error.code(), "assertion.challenge_replayed");
 }
 
+/// Attack C1: in sequence.
 #[tokio::test]
 async fn a_replayed_challenge_is_refused() {
     let world = World::new().await;
@@ -72,6 +74,7 @@ fn twin_of(assertion: &str) -> String {
     format!("{input}.{}", cardea_jose::base64url(&joined))
 }
 
+/// Attack C1: in flight together.
 #[tokio::test]
 async fn of_fifty_parallel_posts_of_one_answer_one_opens_a_session() {
     let world = World::new().await;
@@ -116,6 +119,7 @@ async fn a_challenge_that_was_never_issued_is_refused() {
     assert_eq!(refusal, ("assertion.challenge_unknown", "login.refused"));
 }
 
+/// Attacks C2 and E17.
 #[tokio::test]
 async fn the_challenge_of_another_browser_is_refused_and_burnt() {
     let world = World::new().await;

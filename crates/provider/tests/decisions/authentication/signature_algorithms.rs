@@ -76,6 +76,7 @@ async fn each_kind_of_card_key_logs_in_with_its_own_algorithms() {
     }
 }
 
+/// Attack C8.
 #[tokio::test]
 async fn a_key_and_an_algorithm_that_do_not_agree_are_refused() {
     let mut world = World::new().await;

@@ -3,6 +3,7 @@ use cardea_test_pki::{CardProfile, KeyKind};
 
 use super::super::world::{Instance, PORTAL, World};
 
+/// Attack C5.
 #[tokio::test]
 async fn the_victims_certificate_with_another_cards_key_is_refused() {
     let world = World::new().await;
