@@ -79,6 +79,21 @@ async fn a_program_gets_tokens_that_only_the_agent_can_use_and_that_leave_with_t
     let person: Value = answer.json().await?;
     assert_eq!(text(&person, "family_name")?, "DURAND");
 
+    // While the card is there the software refreshes, with a proof by the same key.
+    let token_url = format!("{}/token", system.addresses().issuer());
+    let nonce = nonce(&http, system).await?;
+    let asked = json!({"htm": "POST", "htu": token_url, "nonce": nonce});
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "officine"),
+        ("refresh_token", text(&tokens, "refresh_token")?),
+    ];
+    let proof = software.proof(&asked)?;
+    let request = http.post(&token_url).header("dpop", proof).form(&form);
+    let tokens: Value = request.send().await?.json().await?;
+    let token = text(&tokens, "access_token")?;
+    let scheme = format!("DPoP {token}");
+
     // The browser's login goes on beside it, with the same card and the running agent.
     system.sign_in_once()?;
 
