@@ -12,6 +12,9 @@ use reqwest::header;
 use serde_json::Value;
 use url::Url;
 
+/// Farther back than the first page that the nurse opened.
+const HISTORY_STEPS: u32 = 20;
+
 /// A ward with both cards, and two portals.
 struct Ward {
     stage: Stage,
@@ -194,6 +197,12 @@ async fn two_practitioners_in_turn_never_see_each_other() -> Result<()> {
     }
     browser.goto(&ward.portal()).await?;
     browser.wait_for("#greeting").await?;
+
+    // However far he goes back, none of her pages comes up again.
+    for step in 0..HISTORY_STEPS {
+        browser.back().await?;
+        nothing_of_the_nurse(&browser, &format!("{step} pages back")).await?;
+    }
     browser.close().await
 }
 
