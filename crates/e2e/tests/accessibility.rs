@@ -298,3 +298,26 @@ async fn without_scripts_each_page_says_what_is_needed() -> Result<()> {
     }
     browser.close().await
 }
+
+/// The portal that people are shown first holds itself to the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_portal_is_accessible_too() -> Result<()> {
+    let stage = stage("portal").await?;
+    let portal = stage.system().addresses().portal_url();
+    let browser = Browser::open().await?;
+    for language in LANGUAGES {
+        browser
+            .goto(&format!("{portal}/language/{language}"))
+            .await?;
+        browser.wait_for("#sign-in").await?;
+        look_at(&browser, "portal-welcome", language).await?;
+        browser.click("#sign-in").await?;
+        browser.wait_for("#greeting").await?;
+        look_at(&browser, "portal-space", language).await?;
+        stage.system().card().remove()?;
+        browser.wait_for("#ended").await?;
+        look_at(&browser, "portal-ended", language).await?;
+        stage.system().card().insert()?;
+    }
+    browser.close().await
+}
