@@ -21,6 +21,7 @@ mod apache;
 mod authorization;
 mod browser;
 pub mod business_software;
+pub mod conformance;
 mod devtools;
 mod foreign_client;
 mod logout_forgery;

@@ -62,6 +62,13 @@ impl PageScript {
         })
     }
 
+    /// The login page at `page`, in a browser that has come there by itself.
+    #[must_use]
+    pub fn at(system: &System, http: Client, page: Url) -> Self {
+        let origin = system.addresses().issuer();
+        Self { http, page, origin }
+    }
+
     /// Another browser with the same login page open: it has none of this one's cookies.
     ///
     /// # Errors
@@ -162,13 +169,22 @@ impl PageScript {
     /// # Errors
     /// The first step that is refused.
     pub async fn code(&self, system: &System) -> Result<String> {
+        let target = self.sign_in(system).await?;
+        self.code_at(target.as_str()).await
+    }
+
+    /// Does the whole login, and gives where the server sends the browser then.
+    ///
+    /// # Errors
+    /// The first step that is refused.
+    pub async fn sign_in(&self, system: &System) -> Result<Url> {
         let signed = self.sign(system, &self.challenge().await?).await?;
         let answer = self.post_signed(&signed).await?;
         let status = answer.status();
         let body: Value = answer.json().await?;
         let target = body.get("redirect_to").and_then(Value::as_str);
         let target = target.with_context(|| format!("refused: {status} {body}"))?;
-        self.code_at(target).await
+        Ok(self.page.join(target)?)
     }
 
     /// The code that the server's word after a login leads to.

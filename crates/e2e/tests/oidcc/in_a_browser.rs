@@ -1,0 +1,37 @@
+//! The happy flow once more, in a real browser, to an address that nobody listens at.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use cardea_e2e::conformance::Suite;
+use cardea_e2e::{Browser, REDIRECT_URI};
+use url::Url;
+
+/// How often the address is looked at, at most.
+const LOOKS_MAX: u32 = 400;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_in_chromium_is_one_that_the_suite_takes() -> Result<()> {
+    let suite = Suite::open().await?;
+    let request = suite.request()?.with("redirect_uri", REDIRECT_URI);
+    let endpoint = suite.endpoint("authorization_endpoint")?;
+    let address = Url::parse_with_params(endpoint, request.parameters())?;
+    let browser = Browser::open().await?;
+    browser.goto(address.as_str()).await?;
+    browser.press_start_if_asked().await?;
+    let code = request.code_at(&suite, &come_back(&browser).await?)?;
+    let answer = suite.redeem(&suite.user_agent()?, &request, &code).await?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    browser.close().await
+}
+
+async fn come_back(browser: &Browser) -> Result<Url> {
+    for _ in 0..LOOKS_MAX {
+        let address = browser.address().await?;
+        if address.starts_with(REDIRECT_URI) {
+            return Ok(Url::parse(&address)?);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the browser stayed at {}", browser.address().await?)
+}
