@@ -84,6 +84,8 @@ pub struct AuthorizationRules {
     pub pushed_authorization_requests: Demand,
     /// Pushed requests of one client that may wait at a time for their browsers.
     pub pushed_requests_of_client_max: u32,
+    /// Logins of all clients that may wait at a time for a card.
+    pub waiting_logins_max: u32,
 }
 
 impl Default for AuthorizationRules {
@@ -92,6 +94,8 @@ impl Default for AuthorizationRules {
             pushed_authorization_requests: Demand::Optional,
             // Fifty logins a second, each waiting its 90 seconds.
             pushed_requests_of_client_max: 4500,
+            // Some 160 logins a second that nobody ever answers, and some hundred MB.
+            waiting_logins_max: 100_000,
         }
     }
 }

@@ -91,6 +91,8 @@ pub enum Error {
     PushedRequestMissing,
     #[error("the client has pushed too many requests that wait for their browser")]
     PushedRequestLimitReached,
+    #[error("as many logins wait for a card as this provider lets wait")]
+    WaitingLoginsLimitReached,
     #[error("the claims parameter is malformed")]
     ClaimsParameterInvalid,
     #[error("the resource is not one that this client may ask tokens for")]
@@ -343,6 +345,8 @@ names! {
         Self::PushedRequestMissing => "provider.pushed_request_missing", InvalidRequest;
         Self::PushedRequestLimitReached =>
             "provider.pushed_request_limit_reached", TemporarilyUnavailable;
+        Self::WaitingLoginsLimitReached =>
+            "provider.waiting_logins_limit_reached", TemporarilyUnavailable;
         Self::ClaimsParameterInvalid => "provider.claims_parameter_invalid", InvalidRequest;
         Self::ResourceNotAllowed => "provider.resource_not_allowed", InvalidTarget;
         Self::DpopJktMalformed => "provider.dpop_jkt_malformed", InvalidRequest;

@@ -61,6 +61,7 @@ mod presence;
 mod provider;
 mod reachability;
 mod recheck;
+mod refusals_on_record;
 mod revocation;
 mod revocation_source;
 mod secret;
@@ -69,6 +70,7 @@ mod subject;
 mod sweep;
 mod token;
 mod userinfo;
+mod waiting_logins;
 
 pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, PublicRefusal};
 pub use authorization::{

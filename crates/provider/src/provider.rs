@@ -16,6 +16,8 @@ use crate::dpop::DpopNonces;
 use crate::event::{Event, EventLog};
 use crate::mass_loss::Silence;
 use crate::reachability::Reachability;
+use crate::refusals_on_record::RefusalsOnRecord;
+use crate::waiting_logins::WaitingLogins;
 use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
 
 /// Most cards whose path is remembered, for each of the card rules: some 50 MB.
@@ -41,6 +43,8 @@ pub struct Provider {
     pub(crate) dpop_nonces: DpopNonces,
     pub(crate) keys: ProviderKeys,
     pub(crate) store: Store,
+    pub(crate) waiting_logins: WaitingLogins,
+    refusals_on_record: RefusalsOnRecord,
     event_log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     pub(crate) reachability: Reachability,
@@ -91,6 +95,8 @@ impl Provider {
             dpop_nonces: DpopNonces::new(&keys.challenge_key)?,
             keys,
             store,
+            waiting_logins: WaitingLogins::default(),
+            refusals_on_record: RefusalsOnRecord::default(),
             event_log,
             clock,
             reachability,
@@ -148,11 +154,21 @@ impl Provider {
         self.event_log.append(transaction, &event).await
     }
 
-    /// Puts a refusal on record, which has no other effect, in a transaction of its own.
+    /// Puts a refusal on record, which has no other effect, in a transaction of its own; or only
+    /// notes it, where too many strangers are refused.
     pub(crate) async fn record_alone(&self, event: Event) -> Result<(), Error> {
+        if !self.may_record(&event) {
+            self.note(&event);
+            return Ok(());
+        }
         let mut transaction = self.store.begin().await?;
         self.record(&mut transaction, event).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Whether there is room on record for what a stranger can bring about.
+    pub(crate) fn may_record(&self, event: &Event) -> bool {
+        self.refusals_on_record.admits(event, self.now())
     }
 
     /// Notes a refusal that changed nothing and that anybody can provoke; see [`EventLog::note`].

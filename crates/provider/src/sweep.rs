@@ -1,8 +1,10 @@
 //! The sweep: what nobody ended by hand ends by the clock.
 
+use cardea_storage::authorization_request::count_unanswered;
 use cardea_storage::client::forget_replaced_secrets;
 use cardea_storage::retention::{
-    delete_ended_before, delete_incomplete_requests_before, delete_spent_proofs_before,
+    delete_ended_before, delete_incomplete_requests_before, delete_refusals_of_nobody_before,
+    delete_spent_proofs_before,
 };
 use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue, list_silent};
 use time::{Duration, OffsetDateTime};
@@ -16,6 +18,9 @@ const SESSIONS_OF_SWEEP_MAX: u32 = 100;
 /// How long an authorization request that nobody answered outlives its expiry: anybody can make
 /// them, and a replayed challenge is worth telling from a guess for a while only.
 const INCOMPLETE_REQUEST_KEPT: Duration = Duration::HOUR;
+/// How long a refusal stays on record that concerns no person and no session: long enough to look
+/// into an attack, and no longer, since strangers bring them about.
+const REFUSAL_OF_NOBODY_KEPT: Duration = Duration::days(30);
 
 impl Provider {
     /// Ends the sessions that are past a limit, up to a bound; call it every few seconds.
@@ -45,7 +50,9 @@ impl Provider {
             }
             meaning = Some(judged);
         }
+        let waiting = count_unanswered(&mut transaction).await?;
         transaction.commit().await?;
+        self.waiting_logins.set(waiting);
         if let Some(meaning) = meaning {
             self.silence.set(meaning);
         }
@@ -77,6 +84,8 @@ impl Provider {
         let mut rows = delete_incomplete_requests_before(&mut transaction, before).await?;
         rows += delete_ended_before(&mut transaction, now - retention).await?;
         rows += delete_spent_proofs_before(&mut transaction, now).await?;
+        let before = now - REFUSAL_OF_NOBODY_KEPT;
+        rows += delete_refusals_of_nobody_before(&mut transaction, before).await?;
         rows += forget_replaced_secrets(&mut transaction, now).await?;
         transaction.commit().await?;
         Ok(rows)

@@ -10,6 +10,7 @@ mod decisions {
     mod card_recheck;
     mod completion;
     mod consent;
+    mod flood;
     mod logout;
     mod logout_queue;
     mod mass_loss;

@@ -171,6 +171,13 @@ pub struct LimitsConfig {
     pub challenges_per_address_and_minute: u32,
     /// Pushed authorization requests of one portal that may wait at a time for their browsers.
     pub pushed_requests_per_client: u32,
+    /// Logins of all portals that may wait at a time for a card; beyond, the oldest give way.
+    pub waiting_logins_max: u32,
+    /// Connections of one address at once, presence connections included; of no effect with
+    /// `x_forwarded_for`, where every connection is the proxy's.
+    pub connections_per_address: u32,
+    /// Connections at once beyond those that `[presence]` allows for.
+    pub other_connections_max: u32,
     /// Requests of one address that are refused, in a minute and at each endpoint.
     pub refusals_per_address_and_minute: u32,
     /// Where a request's address is read; `peer` when absent, which is not accepted for an https
@@ -222,6 +229,9 @@ impl Default for LimitsConfig {
             per_address_and_minute: 600,
             challenges_per_address_and_minute: 300,
             pushed_requests_per_client: 4500,
+            waiting_logins_max: 100_000,
+            connections_per_address: 4_000,
+            other_connections_max: 4_000,
             refusals_per_address_and_minute: 300,
             client_address: None,
         }

@@ -16,22 +16,15 @@ use crate::page::{self, ErrorPage};
 use crate::problem::Problem;
 use crate::refusal::{Form, Refusal};
 use crate::request_log::RequestId;
+use crate::retry_after::retry_after;
 use crate::state::AppState;
-
-/// After how long somebody who asked too often may ask again.
-const RETRY_AFTER_SECONDS: &str = "60";
 
 /// What DPoP proofs may be signed with (RFC 9449 section 5.1): every algorithm that `jose`
 /// verifies.
 const DPOP_ALGORITHMS: &str = "ES256 ES384 PS256 EdDSA RS256";
 
 /// What stands beside a refusal and stays.
-const KEPT_HEADERS: [HeaderName; 4] = [
-    header::SET_COOKIE,
-    header::ALLOW,
-    header::RETRY_AFTER,
-    DPOP_NONCE,
-];
+const KEPT_HEADERS: [HeaderName; 3] = [header::SET_COOKIE, header::ALLOW, DPOP_NONCE];
 
 /// RFC 9457 section 3.1, with our code and reference as members.
 #[derive(Serialize)]
@@ -66,11 +59,8 @@ pub(crate) async fn render_refusals(
             rendered.headers_mut().append(name, value.clone());
         }
     }
-    if rendered.status() == StatusCode::TOO_MANY_REQUESTS {
-        // Counts are kept a minute (RFC 6585 section 4).
-        let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
-        let headers = rendered.headers_mut();
-        headers.entry(header::RETRY_AFTER).or_insert(seconds);
+    if let Some(seconds) = retry_after(rendered.status(), refusal.code) {
+        rendered.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     rendered.extensions_mut().insert(refusal);
     rendered

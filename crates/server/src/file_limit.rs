@@ -1,19 +1,20 @@
 //! The number of files and sockets that this process may have open.
 //!
-//! Each presence connection is one. Where the system allows fewer than the configuration promises,
+//! Each connection is one. Where the system allows fewer than the configuration promises,
 //! people would be refused long before the server is full, and nobody would know why.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::PresenceConfig;
+use crate::config::Config;
+use crate::connection_limit::connections_max;
 
-/// Files beside presence connections: other requests, the database, outbound connections.
+/// Files beside connections: the database, outbound connections.
 const OTHERS: u64 = 1024;
 
 /// Raises this process's limit as far as the configuration needs and the system allows, and tells
 /// the operator when that is not far enough.
-pub(crate) fn raise_file_limit(config: &PresenceConfig) {
-    let needed = files_needed(config);
+pub(crate) fn raise_file_limit(config: &Config) {
+    let needed = connections_max(&config.limits, &config.presence) + OTHERS;
     let limit = getrlimit(Resource::Nofile);
     let raised = raised(limit, needed);
     if raised.current != limit.current && setrlimit(Resource::Nofile, raised).is_err() {
@@ -29,14 +30,9 @@ pub(crate) fn raise_file_limit(config: &PresenceConfig) {
             allowed,
             needed,
             code = "server.file_limit_low",
-            "fewer files may be open than presence.connections_max asks for"
+            "fewer files may be open than [presence] and limits.other_connections_max ask for"
         );
     }
-}
-
-fn files_needed(config: &PresenceConfig) -> u64 {
-    let connections = u64::from(config.connections_max) + u64::from(config.unclaimed_max);
-    connections + OTHERS
 }
 
 /// No limit is `None`.
@@ -52,18 +48,7 @@ fn raised(limit: Rlimit, needed: u64) -> Rlimit {
 mod tests {
     use rustix::process::Rlimit;
 
-    use super::{files_needed, raised};
-    use crate::config::PresenceConfig;
-
-    #[test]
-    fn each_connection_is_a_file() {
-        let config = PresenceConfig {
-            connections_max: 100,
-            unclaimed_max: 10,
-            ..PresenceConfig::default()
-        };
-        assert_eq!(files_needed(&config), 1134);
-    }
+    use super::raised;
 
     #[test]
     fn the_limit_is_raised_as_far_as_is_needed_and_allowed() {

@@ -1,4 +1,4 @@
-//! Request bodies and queries as name/value pairs and JSON, strictly.
+//! Request bodies and queries as name/value pairs and JSON, strictly (attack F8).
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
+use crate::body_limit::is_too_slow;
 use crate::problem::Problem;
 
 /// Pairs read from one form or query; the parsers of each endpoint refuse repeated names.
@@ -41,6 +42,8 @@ fn read(body: Body) -> Result<Bytes, Problem> {
     body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Problem::BodyTooLarge
+        } else if is_too_slow(&rejection) {
+            Problem::TimedOut
         } else {
             Problem::RequestMalformed
         }

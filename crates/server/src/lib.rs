@@ -19,6 +19,7 @@
 
 pub mod app;
 mod backchannel_logout;
+mod body_limit;
 mod card_recheck;
 mod client_address;
 mod client_registration;
@@ -27,6 +28,7 @@ mod client_throttle;
 mod clock;
 pub mod command;
 pub mod config;
+mod connection_limit;
 mod cookie;
 mod cross_origin;
 pub mod error;
@@ -50,6 +52,7 @@ mod provider_config;
 mod rate_limit;
 mod refusal;
 mod request_log;
+mod retry_after;
 mod revocation_fetch;
 mod router;
 mod same_origin;

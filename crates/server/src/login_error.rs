@@ -12,9 +12,10 @@ pub(crate) fn problem_of(error: &Error) -> Problem {
         | Error::AuthorizationRequestUnknown
         | Error::AuthorizationRequestExpired
         | Error::AuthorizationRequestCompleted
+        // Waiting does not help: this login never gets another.
+        | Error::ChallengeLimitReached
         | Error::ClientUnknown => Problem::LoginExpired,
         Error::LoginCookieMismatch => Problem::OtherBrowser,
-        Error::ChallengeLimitReached => Problem::TooManyRequests,
         Error::PresencePending | Error::SessionEnded => Problem::PresenceMissing,
         error if error.is_internal() => Problem::LoginUnavailable,
         _ => Problem::LoginRefused,

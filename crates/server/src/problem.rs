@@ -48,6 +48,8 @@ pub(crate) enum Problem {
     TooManyRequests,
     /// The body is too long.
     BodyTooLarge,
+    /// The address, its query included, is too long.
+    AddressTooLong,
     /// The body's form is not the one that this address takes.
     MediaTypeUnsupported,
     /// The request cannot be understood.
@@ -85,6 +87,7 @@ impl Problem {
         Self::OriginRefused,
         Self::TooManyRequests,
         Self::BodyTooLarge,
+        Self::AddressTooLong,
         Self::MediaTypeUnsupported,
         Self::RequestMalformed,
         Self::NotFound,
@@ -116,6 +119,7 @@ impl Problem {
             Self::OriginRefused => "server.origin_refused",
             Self::TooManyRequests => "server.too_many_requests",
             Self::BodyTooLarge => "server.body_too_large",
+            Self::AddressTooLong => "server.address_too_long",
             Self::MediaTypeUnsupported => "server.media_type_unsupported",
             Self::RequestMalformed => "server.request_malformed",
             Self::NotFound => "server.not_found",
@@ -149,6 +153,7 @@ impl Problem {
             Self::AuthorizationRefused | Self::RequestMalformed => StatusCode::BAD_REQUEST,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -194,7 +199,7 @@ impl Problem {
                 "La demande vient d’un autre site",
             ),
             Self::TooManyRequests => Text::new("Too many requests", "Trop de demandes"),
-            Self::BodyTooLarge => {
+            Self::BodyTooLarge | Self::AddressTooLong => {
                 Text::new("The request is too long", "La demande est trop longue")
             }
             Self::MediaTypeUnsupported | Self::RequestMalformed => Text::new(
@@ -267,6 +272,7 @@ impl Problem {
                 "Patientez une minute, puis réessayez.",
             ),
             Self::BodyTooLarge
+            | Self::AddressTooLong
             | Self::MediaTypeUnsupported
             | Self::RequestMalformed
             | Self::NotFound

@@ -55,6 +55,7 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
                 false => Demand::Optional,
             },
             pushed_requests_of_client_max: config.limits.pushed_requests_per_client,
+            waiting_logins_max: config.limits.waiting_logins_max,
         },
         mass_loss: MassLossBounds {
             sessions_min: config.presence.mass_loss_sessions,

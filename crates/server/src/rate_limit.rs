@@ -1,7 +1,8 @@
 //! Bounds on what one address may ask for in a minute (attacks H9, F5).
 //!
-//! What is counted costs the server a record, and with it a write to the disk, before anybody has
-//! shown a card: login starts, challenges, and refusals that go on record. Counts live in memory
+//! What is counted costs the server a record, and with it a write to the disk, or at least a look at
+//! the database, before anybody has shown a card: login starts, challenges, and refusals. It is
+//! counted before the database is asked, so that what is refused here makes nobody wait. Counts live in memory
 //! and are bounded; addresses beyond the bound share one count. A whole practice behind one
 //! address stays far below the limits, a robot does not.
 
@@ -36,6 +37,8 @@ pub(crate) enum Counted {
     Challenge,
     /// A challenge of a card grant asked for.
     GrantChallenge,
+    /// A page or an answer of a login that the caller does not have.
+    LoginPageRefusal,
     /// A refused assertion.
     LoginRefusal,
     /// A refused token request.
@@ -46,6 +49,10 @@ pub(crate) enum Counted {
     UserinfoRefusal,
     /// A logout request that proves nothing.
     LogoutRefusal,
+    /// A yes to the logout of a session that the caller does not have.
+    LogoutConfirmation,
+    /// A look at the server's health, which asks the database.
+    Health,
 }
 
 /// An event that was counted before its outcome was known. Dropped, it stays counted: also when
@@ -121,11 +128,14 @@ impl RateLimiter {
                 self.limits.challenges_per_address_and_minute
             }
             Counted::PushedRequest
+            | Counted::LoginPageRefusal
             | Counted::LoginRefusal
             | Counted::TokenRefusal
             | Counted::TokenLookupRefusal
             | Counted::UserinfoRefusal
-            | Counted::LogoutRefusal => self.limits.refusals_per_address_and_minute,
+            | Counted::LogoutRefusal
+            | Counted::LogoutConfirmation
+            | Counted::Health => self.limits.refusals_per_address_and_minute,
         }
     }
 

@@ -8,6 +8,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
 use crate::cross_origin::allow_pages_of_clients;
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
@@ -22,8 +23,6 @@ use crate::request_log::log_request;
 use crate::security_headers::add_security_headers;
 use crate::state::AppState;
 
-/// Room for an assertion of 24 KiB, its attestation, and JSON around them.
-const BODY_BYTES_MAX: usize = 40 * 1024;
 /// Longer than any wait that this server imposes itself: revocation evidence and presence.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
@@ -83,6 +82,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .fallback(refuse_address)
         .method_not_allowed_fallback(refuse_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(limit_body_and_address))
         .layer(from_fn(limit_time))
         .layer(from_fn_with_state(state.clone(), render_refusals))
         .layer(from_fn_with_state(state.clone(), allow_pages_of_clients))

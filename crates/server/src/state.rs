@@ -14,7 +14,9 @@ use crate::client_throttle::ClientThrottle;
 use crate::config::{ClientAddress, PresenceConfig};
 use crate::cookie::Cookies;
 use crate::presence::{Places, PresenceRegistry};
+use crate::problem::Problem;
 use crate::rate_limit::{Charge, Counted, RateLimiter};
+use crate::refusal::Refusal;
 use crate::revocation_fetch::RevocationFetcher;
 
 /// Shared state; cheap to clone.
@@ -112,6 +114,16 @@ impl AppState {
     ) -> Option<Charge<'_>> {
         let address = self.address_of(peer, headers);
         self.0.rate_limiter.charge(counted, address)
+    }
+
+    /// Counts a look at a page of a login, which is given back to whoever has that login.
+    pub(crate) fn charge_page(
+        &self,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+    ) -> Result<Charge<'_>, Refusal> {
+        self.charge(Counted::LoginPageRefusal, peer, headers)
+            .ok_or_else(|| Refusal::page(Problem::TooManyRequests))
     }
 
     /// Ends once the server is to stop.

@@ -133,6 +133,19 @@ pub async fn complete(
     Ok(updated.rows_affected() == 1)
 }
 
+/// How many requests have no answer, expired ones included.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_unanswered(transaction: &mut Transaction) -> Result<i64, Error> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS unanswered FROM authorization_request WHERE completed_at IS NULL",
+    )
+    .fetch_one(transaction.connection())
+    .await?;
+    Ok(row.try_get("unanswered")?)
+}
+
 fn read(row: &AnyRow) -> Result<AuthorizationRequest, Error> {
     Ok(AuthorizationRequest {
         id: row.try_get("id")?,

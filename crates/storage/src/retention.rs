@@ -1,4 +1,5 @@
-//! Forgetting: what is over is deleted, personal data with it. Events and subjects stay.
+//! Forgetting: what is over is deleted, personal data with it. Events and subjects stay, but for
+//! what strangers bring about: logins that nobody answered, and refusals that concern nobody.
 
 use time::OffsetDateTime;
 
@@ -42,7 +43,7 @@ pub async fn delete_ended_before(
 }
 
 /// Deletes the authorization requests that expired before `before` without an answer, with their
-/// challenges, and says how many rows went.
+/// challenges and the events that they began, and says how many rows went.
 ///
 /// Anybody can begin a login and leave it; such records need not be kept as long as those of a
 /// login that somebody completed.
@@ -54,6 +55,9 @@ pub async fn delete_incomplete_requests_before(
     before: OffsetDateTime,
 ) -> Result<u64, Error> {
     const STATEMENTS: &[&str] = &[
+        "DELETE FROM event WHERE kind = 'authorization.begun' AND authorization_request_id IN
+             (SELECT id FROM authorization_request
+              WHERE completed_at IS NULL AND expires_at < $1)",
         "DELETE FROM challenge WHERE authorization_request_id IN
              (SELECT id FROM authorization_request
               WHERE completed_at IS NULL AND expires_at < $1)",
@@ -78,6 +82,61 @@ pub async fn delete_spent_proofs_before(
         "DELETE FROM dpop_key WHERE expires_at < $1",
     ];
     delete(transaction, STATEMENTS, before).await
+}
+
+/// Deletes the refusals on record before `before` that concern no person and no session, and says
+/// how many rows went. Every other event stays.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn delete_refusals_of_nobody_before(
+    transaction: &mut Transaction,
+    before: OffsetDateTime,
+) -> Result<u64, Error> {
+    const STATEMENTS: &[&str] = &["DELETE FROM event
+         WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
+         AND kind IN ('authorization.refused', 'authorization.pushed', 'login.refused',
+                      'card_grant.refused', 'token.refused', 'token_lookup.refused',
+                      'userinfo.refused', 'logout.unconfirmed')"];
+    delete(transaction, STATEMENTS, before).await
+}
+
+/// Deletes the oldest authorization requests that nobody answered, at most `count_max` of those
+/// that expire before `before`, with their challenges and the events that they began, and says how
+/// many requests went. One that a card has answered already stays.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn delete_oldest_unanswered(
+    transaction: &mut Transaction,
+    before: OffsetDateTime,
+    count_max: i64,
+) -> Result<u64, Error> {
+    const STATEMENTS: &[&str] = &[
+        "DELETE FROM event WHERE kind = 'authorization.begun' AND authorization_request_id IN
+             (SELECT id FROM authorization_request
+              WHERE completed_at IS NULL AND session_id IS NULL AND expires_at < $1
+              ORDER BY expires_at, id LIMIT $2)",
+        "DELETE FROM challenge WHERE authorization_request_id IN
+             (SELECT id FROM authorization_request
+              WHERE completed_at IS NULL AND session_id IS NULL AND expires_at < $1
+              ORDER BY expires_at, id LIMIT $2)",
+        "DELETE FROM authorization_request WHERE id IN
+             (SELECT id FROM authorization_request
+              WHERE completed_at IS NULL AND session_id IS NULL AND expires_at < $1
+              ORDER BY expires_at, id LIMIT $2)",
+    ];
+    let mut rows = 0;
+    for &statement in STATEMENTS {
+        let done = sqlx::query(statement)
+            .bind(before.unix_timestamp())
+            .bind(count_max)
+            .execute(transaction.connection())
+            .await?;
+        // The last statement's are the requests.
+        rows = done.rows_affected();
+    }
+    Ok(rows)
 }
 
 async fn delete(

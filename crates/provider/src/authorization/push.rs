@@ -125,7 +125,10 @@ impl Provider {
             signed: asked.signed,
         };
         let event = Event::new(kind, now).of_client(&client.client_id);
-        self.record(&mut transaction, event).await?;
+        // Anybody can speak for a public client, and events outlive the request.
+        if client.is_confidential() || self.may_record(&event) {
+            self.record(&mut transaction, event).await?;
+        }
         transaction.commit().await?;
         Ok(PushedAuthorization {
             request_uri,

@@ -63,6 +63,10 @@ impl Provider {
         if let Some(client) = client {
             event = event.of_client(&client.client_id);
         }
+        if pushed_id.is_none() && !self.may_record(&event) {
+            self.note(&event);
+            return Ok(());
+        }
         let mut transaction = self.store.begin().await?;
         if let Some(id) = pushed_id {
             pushed_authorization_request::spend(&mut transaction, id, now).await?;

@@ -99,6 +99,13 @@ impl Provider {
         };
         match begun {
             Ok(begun) => Ok(begun),
+            // A page and no redirect, for a portal that is told would send the browser here again
+            // at once; and no row, for that would be the flood itself.
+            Err(error @ Error::WaitingLoginsLimitReached) => {
+                let kind = EventKind::AuthorizationRefused { code: error.code() };
+                self.note(&Event::new(kind, now).of_client(&client.client_id));
+                Err(AuthorizationError::Page(error))
+            }
             Err(error) => {
                 let pushed_id = asked.pushed_id.as_deref();
                 Err(self
@@ -216,7 +223,9 @@ impl Provider {
         let login_cookie = Secret::random()?;
         let lifetime = self.lifetimes.authorization_request;
         let record = request::new_record(client, stored, &login_cookie, now, lifetime)?;
+        self.waiting_logins.check(now)?;
         let mut transaction = self.store.begin().await?;
+        self.find_place(&mut transaction, now).await?;
         authorization_request::insert(&mut transaction, &record).await?;
         if let Some(session_id) = session_id {
             authorization_request::attach_session(&mut transaction, &record.id, session_id).await?;
@@ -226,6 +235,7 @@ impl Provider {
             .of_client(&client.client_id);
         self.record(&mut transaction, event).await?;
         transaction.commit().await?;
+        self.waiting_logins.add();
         Ok((record.id, login_cookie))
     }
 }

@@ -4,19 +4,22 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_openssl::OpenSSLAcceptor;
 use axum_server::{Handle, Server};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::connection_limit::BoundedAcceptor;
 use crate::error::Error;
 use crate::file_limit::raise_file_limit;
 use crate::log_format::start_logging;
 use crate::tls;
 
-/// Time for the whole head of a request to arrive (attack H10).
+/// Time for a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the whole head of a request to arrive, counted from the end of the one before: an idle
+/// HTTP/1.1 connection ends with it too (attack H10).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
@@ -25,8 +28,17 @@ const HEADER_LIST_BYTES_MAX: u32 = 32 * 1024;
 const HEADERS_MAX: usize = 64;
 /// Silent HTTP/2 connections are asked whether they are still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Time for the answer.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests on one HTTP/2 connection at once.
 const STREAMS_MAX: u32 = 64;
+/// Requests on one HTTP/2 connection that its caller took back and that are still to be forgotten.
+const RESET_STREAMS_MAX: usize = 64;
+/// Bytes of bodies that may be under way: of one request (the longest that is read), of all.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+/// Bytes of answers that wait for one HTTP/2 request's caller to read them.
+const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// How long running requests may take once the server is to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -37,7 +49,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) fn run(config_file: &Path) -> anyhow::Result<()> {
     start_logging();
     let config = Config::load(config_file)?;
-    raise_file_limit(&config.presence);
+    raise_file_limit(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -67,20 +79,20 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     );
     let mut server = axum_server::from_tcp(listener)
         .map_err(failed)?
-        .handle(handle);
+        .handle(handle)
+        .first_request_timeout(HEADER_TIMEOUT);
     set_bounds(&mut server);
     let service = app
         .router()
         .into_make_service_with_connect_info::<SocketAddr>();
-    // Two short frames in a row, such as those of a presence connection, would otherwise wait for
-    // the other side's delayed acknowledgement: 40 ms in every login.
-    let no_delay = NoDelayAcceptor::new();
+    let bounded = BoundedAcceptor::new(&config.limits, &config.presence);
     let outcome = match tls {
         Some(tls) => {
-            let tls = OpenSSLAcceptor::new(tls).acceptor(no_delay);
+            let tls = OpenSSLAcceptor::new(tls).handshake_timeout(HANDSHAKE_TIMEOUT);
+            let tls = tls.acceptor(bounded);
             server.acceptor(tls).serve(service).await
         }
-        None => server.acceptor(no_delay).serve(service).await,
+        None => server.acceptor(bounded).serve(service).await,
     };
     app.stop();
     app.close().await;
@@ -100,7 +112,12 @@ fn set_bounds(server: &mut Server<SocketAddr>) {
         .http2()
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_LIST_BYTES_MAX)
-        .keep_alive_interval(Some(KEEP_ALIVE));
+        .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
 }
 
 /// Lets running requests end, then stops. Presence connections close when the app stops.

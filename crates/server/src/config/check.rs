@@ -162,6 +162,9 @@ fn check_limits(file: &Path, limits: &LimitsConfig) -> Result<(), Error> {
             "pushed_requests_per_client",
             limits.pushed_requests_per_client,
         ),
+        ("waiting_logins_max", limits.waiting_logins_max),
+        ("connections_per_address", limits.connections_per_address),
+        ("other_connections_max", limits.other_connections_max),
         (
             "challenges_per_address_and_minute",
             limits.challenges_per_address_and_minute,

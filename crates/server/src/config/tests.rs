@@ -78,6 +78,9 @@ fn what_may_be_left_out_has_the_documented_default() {
             "challenges_per_address_and_minute",
             "refusals_per_address_and_minute",
             "pushed_requests_per_client",
+            "waiting_logins_max",
+            "connections_per_address",
+            "other_connections_max",
             "require_pushed_authorization_requests",
             "client_address",
             "scopes",
@@ -95,6 +98,9 @@ fn what_may_be_left_out_has_the_documented_default() {
     assert_eq!(config.limits.refusals_per_address_and_minute, 300);
     assert_eq!(config.limits.client_address, None);
     assert_eq!(config.limits.pushed_requests_per_client, 4500);
+    assert_eq!(config.limits.waiting_logins_max, 100_000);
+    assert_eq!(config.limits.connections_per_address, 4_000);
+    assert_eq!(config.limits.other_connections_max, 4_000);
     assert!(!config.require_pushed_authorization_requests);
     assert_eq!(config.session.absolute_seconds, 14_400);
     assert_eq!(config.session.recheck_seconds, 900);

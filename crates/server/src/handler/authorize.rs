@@ -6,7 +6,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::AuthorizationParameters;
-use cardea_provider::{AuthorizationError, BegunAuthorization};
+use cardea_provider::{AuthorizationError, BegunAuthorization, Error};
 
 use crate::error_response::language_of;
 use crate::form::{Body, parse_form, parse_query};
@@ -122,7 +122,8 @@ fn refuse(
             Ok(authorization_response::send(state, language, response))
         }
         AuthorizationError::Page(source) => {
-            let problem = if source.is_internal() {
+            let is_full = matches!(source, Error::WaitingLoginsLimitReached);
+            let problem = if source.is_internal() || is_full {
                 Problem::Unavailable
             } else {
                 Problem::AuthorizationRefused

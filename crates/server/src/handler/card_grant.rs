@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{ErrorCode, GrantType, TokenParameters, TokenResponse};
 use cardea_provider::{ClientCredentials, DpopRequest, Error, TokenError, TokenRequest};
@@ -108,14 +108,11 @@ pub(super) async fn redeem(
     outcome.unwrap_or_else(|| Err(Error::WorkAbandoned.into()))
 }
 
-/// 429, with the time after which there is room again.
+/// 429; the answer says when to come back.
 fn too_many(code: &'static str) -> Response {
     let form = Form::OAuth {
         error: ErrorCode::TemporarilyUnavailable,
         status: StatusCode::TOO_MANY_REQUESTS,
     };
-    let mut response = Refusal { form, code }.into_response();
-    let seconds = HeaderValue::from_static("60");
-    response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    response
+    Refusal { form, code }.into_response()
 }

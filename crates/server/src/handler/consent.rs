@@ -1,6 +1,8 @@
 //! The consent page and its answer (OpenID Connect Core 1.0 section 3.1.2.4).
 
-use axum::extract::{Path, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use cardea_provider::{ConsentAnswer, ConsentPage as Described, ConsentedAuthorization};
@@ -23,17 +25,20 @@ use crate::uninterrupted::to_the_end;
 /// Shows the page to the browser that began the login, once its card is in the reader.
 pub(crate) async fn get_consent(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(request_id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
     let cookie = login_cookie(&state, &headers, &request_id)?;
+    let charge = state.charge_page(peer, &headers)?;
     let described = state
         .provider()
         .describe_consent(&request_id, &cookie)
         .await
         .map_err(|error| Refusal::page(problem_of(&error)).because(error.code()))?;
+    charge.give_back();
     let language = language_for(&uri, &headers, &described);
     Ok(render(&state, language, &request_id, &described))
 }
@@ -41,6 +46,7 @@ pub(crate) async fn get_consent(
 /// Takes the answer, which only our own page may give (attack E20).
 pub(crate) async fn post_consent(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(request_id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
@@ -51,10 +57,13 @@ pub(crate) async fn post_consent(
     let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
     let (shown, answer) = read(&pairs).ok_or_else(|| Refusal::page(Problem::RequestMalformed))?;
     let login_cookie = login_cookie(&state, &headers, &request_id)?;
+    let charge = state.charge_page(peer, &headers)?;
     let consented = answer_to_the_end(&state, &headers, &request_id, login_cookie, shown, answer);
+    let consented = consented.await?;
+    charge.give_back();
     let language = language_of(&uri, &headers);
     let cookies = state.cookies();
-    let mut response = match consented.await? {
+    let mut response = match consented {
         ConsentedAuthorization::Allowed(completed) => {
             state.announce(completed.ended);
             let mut response = authorization_response::send(&state, language, &completed.response);

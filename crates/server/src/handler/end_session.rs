@@ -64,7 +64,12 @@ pub(crate) async fn post_logout(
     }
     // Only our own page may say that the person has confirmed (attack H2).
     check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
-    confirm(&state, state.cookies().session(&headers)).await?;
+    let charge = state
+        .charge(Counted::LogoutConfirmation, peer, &headers)
+        .ok_or_else(|| Refusal::page(Problem::TooManyRequests))?;
+    if confirm(&state, state.cookies().session(&headers)).await? {
+        charge.give_back();
+    }
     Ok(signed_out(&state, caller.language))
 }
 
@@ -122,13 +127,14 @@ async fn end_hinted(
     finished(decided.await)
 }
 
-/// Ends this browser's session, and tells those concerned, to the end.
-async fn confirm(state: &AppState, cookie: Option<String>) -> Result<(), Refusal> {
+/// Ends this browser's session, and tells those concerned, to the end; false when it has none.
+async fn confirm(state: &AppState, cookie: Option<String>) -> Result<bool, Refusal> {
     let state = state.clone();
     let confirmed = to_the_end(async move {
         let ended = state.provider().confirm_logout(cookie.as_deref()).await?;
+        let any = !ended.is_empty();
         state.announce(ended);
-        Ok(())
+        Ok(any)
     });
     finished(confirmed.await)
 }

@@ -1,6 +1,8 @@
 //! The end of a login whose answer is a page of ours: the client wants it by form post.
 
-use axum::extract::{Path, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use cardea_provider::Error;
@@ -17,6 +19,7 @@ use crate::state::AppState;
 /// Completes a login in the browser that began it; the card has answered before.
 pub(crate) async fn get_answer(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(request_id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
@@ -26,6 +29,7 @@ pub(crate) async fn get_answer(
     let login_cookie = cookies
         .login(&headers, &request_id)
         .ok_or_else(|| Refusal::page(Problem::OtherBrowser))?;
+    let charge = state.charge_page(peer, &headers)?;
     let session_cookie = cookies.session(&headers);
     let completed = state
         .provider()
@@ -34,9 +38,13 @@ pub(crate) async fn get_answer(
     let completed = match completed {
         Ok(completed) => completed,
         // The id is base64url, so that it needs no escaping in an address.
-        Err(Error::ConsentRequired) => return Ok(see_other(&format!("/consent/{request_id}"))),
+        Err(Error::ConsentRequired) => {
+            charge.give_back();
+            return Ok(see_other(&format!("/consent/{request_id}")));
+        }
         Err(error) => return Err(Refusal::page(problem_of(&error)).because(error.code())),
     };
+    charge.give_back();
     let language = language_of(&uri, &headers);
     state.announce(completed.ended);
     let mut response = authorization_response::send(&state, language, &completed.response);

@@ -1,6 +1,8 @@
 //! The login page.
 
-use axum::extract::{Path, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 
@@ -15,6 +17,7 @@ use crate::state::AppState;
 /// Shows the page to the browser that began the login.
 pub(crate) async fn get_login_page(
     State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(request_id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
@@ -24,11 +27,13 @@ pub(crate) async fn get_login_page(
         .cookies()
         .login(&headers, &request_id)
         .ok_or_else(|| Refusal::page(Problem::OtherBrowser))?;
+    let charge = state.charge_page(peer, &headers)?;
     let described = state
         .provider()
         .describe_login(&request_id, &cookie)
         .await
         .map_err(|error| Refusal::page(problem_of(&error)).because(error.code()))?;
+    charge.give_back();
     let language = language_of(&uri, &headers);
     let host = state
         .issuer()

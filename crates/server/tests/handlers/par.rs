@@ -114,7 +114,7 @@ async fn a_client_s_waiting_requests_are_bounded_with_a_word_on_when_to_come_bac
     let app = TestApp::start_with(changes).await;
     assert_eq!(push(&app, &Request::new()).await.status(), 201);
     let refused = push(&app, &Request::new()).await;
-    assert_eq!(header(&refused, "retry-after"), "60");
+    assert_eq!(header(&refused, "retry-after"), "90");
     let told = error_of(refused).await;
     assert_eq!(told, (429, "temporarily_unavailable".to_owned()));
 }

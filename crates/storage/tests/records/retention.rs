@@ -1,11 +1,15 @@
-use cardea_storage::retention::{delete_ended_before, delete_incomplete_requests_before};
+use cardea_storage::event::{EventRecord, append, list_newest};
+use cardea_storage::retention::{
+    delete_ended_before, delete_incomplete_requests_before, delete_oldest_unanswered,
+    delete_refusals_of_nobody_before,
+};
 use cardea_storage::{
-    Redemption, SecretDigest, access_grant, authorization_code, authorization_request, challenge,
-    client_session, session,
+    Redemption, SecretDigest, Transaction, access_grant, authorization_code, authorization_request,
+    challenge, client_session, session,
 };
 
 use super::baseline::{
-    after_seconds, challenge as a_challenge, code, grant, request, with_active_session,
+    after_seconds, challenge as a_challenge, code, grant, request, start, with_active_session,
 };
 use super::databases::{committed, on_both};
 
@@ -135,6 +139,142 @@ async fn a_request_that_nobody_answered_is_forgotten_apart_and_the_answered_one_
             }
             let session = session::find(transaction, "session").await.unwrap();
             assert!(session.is_some(), "the session has its own limits");
+        })
+        .await;
+    })
+    .await;
+}
+
+fn event(id: &str, kind: &str) -> EventRecord {
+    EventRecord {
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        occurred_at: start(),
+        authorization_request_id: None,
+        session_id: None,
+        sub: None,
+        client_id: Some("portal".to_owned()),
+        code: None,
+        details: "{}".to_owned(),
+    }
+}
+
+async fn ids_on_record(transaction: &mut Transaction) -> Vec<String> {
+    let events = list_newest(transaction, 100).await.unwrap();
+    events.into_iter().map(|event| event.id).collect()
+}
+
+/// A login that waits, with its challenge and its event.
+async fn begin(transaction: &mut Transaction, id: &str, expires_at: i64) {
+    let mut begun = request();
+    begun.id = id.to_owned();
+    begun.expires_at = after_seconds(expires_at);
+    authorization_request::insert(transaction, &begun)
+        .await
+        .unwrap();
+    let mut asked = a_challenge();
+    asked.jti = id.to_owned();
+    asked.authorization_request_id = id.to_owned();
+    challenge::insert(transaction, &asked).await.unwrap();
+    let mut on_record = event(id, "authorization.begun");
+    on_record.authorization_request_id = Some(id.to_owned());
+    append(transaction, &on_record).await.unwrap();
+}
+
+/// Attack H9: what anybody can begin leaves nothing behind, not even an event.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_nobody_answered_takes_its_event_along() {
+    on_both(async |store| {
+        with_active_session(&store).await;
+        committed(&store, async |transaction| {
+            for id in ["left", "answered"] {
+                begin(transaction, id, 600).await;
+            }
+            append(transaction, &event("refused", "authorization.refused"))
+                .await
+                .unwrap();
+            authorization_request::complete(transaction, "answered", after_seconds(9))
+                .await
+                .unwrap();
+            delete_incomplete_requests_before(transaction, after_seconds(601))
+                .await
+                .unwrap();
+            assert_eq!(ids_on_record(transaction).await, ["answered", "refused"]);
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_logins_give_way_and_those_that_a_card_has_answered_stay() {
+    on_both(async |store| {
+        with_active_session(&store).await;
+        committed(&store, async |transaction| {
+            for (id, expires_at) in [("a", 601), ("b", 602), ("c", 603), ("d", 604), ("e", 900)] {
+                begin(transaction, id, expires_at).await;
+            }
+            let attach = authorization_request::attach_session(transaction, "a", "session");
+            assert!(attach.await.unwrap());
+            authorization_request::attach_session(transaction, "request", "session")
+                .await
+                .unwrap();
+            authorization_request::complete(transaction, "b", after_seconds(9))
+                .await
+                .unwrap();
+            let count = authorization_request::count_unanswered(transaction).await;
+            assert_eq!(count.unwrap(), 5, "request, a, c, d, e");
+
+            let before = after_seconds(800);
+            let gone = delete_oldest_unanswered(transaction, before, 1).await;
+            assert_eq!(gone.unwrap(), 1);
+            assert_eq!(ids_on_record(transaction).await, ["a", "b", "d", "e"]);
+            let gone = delete_oldest_unanswered(transaction, before, 10).await;
+            assert_eq!(gone.unwrap(), 1, "e is not old enough");
+            assert_eq!(ids_on_record(transaction).await, ["a", "b", "e"]);
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_of_nobody_are_forgotten_and_what_concerns_a_person_or_an_operator_stays() {
+    on_both(async |store| {
+        with_active_session(&store).await;
+        committed(&store, async |transaction| {
+            let of_nobody = [
+                "authorization.refused",
+                "authorization.pushed",
+                "login.refused",
+                "card_grant.refused",
+                "token.refused",
+                "token_lookup.refused",
+                "userinfo.refused",
+                "logout.unconfirmed",
+            ];
+            for (number, kind) in of_nobody.into_iter().enumerate() {
+                let id = format!("nobody-{number}");
+                append(transaction, &event(&id, kind)).await.unwrap();
+            }
+            let mut hers = event("hers", "token.refused");
+            hers.sub = Some("sub".to_owned());
+            hers.session_id = Some("session".to_owned());
+            let others = [
+                hers,
+                event("operator", "client.removed"),
+                event("ours", "presence.mass_loss_begun"),
+            ];
+            for other in &others {
+                append(transaction, other).await.unwrap();
+            }
+            for (before, rows) in [(0, 0), (1, 8), (1, 0)] {
+                let deleted =
+                    delete_refusals_of_nobody_before(transaction, after_seconds(before)).await;
+                assert_eq!(deleted.unwrap(), rows);
+            }
+            let kept = ids_on_record(transaction).await;
+            assert_eq!(kept, ["hers", "operator", "ours"]);
         })
         .await;
     })

@@ -56,6 +56,7 @@ async fn a_hanging_responder_costs_half_the_budget_where_a_list_speaks() {
     assert!((BUDGET / 2..BEYOND).contains(&began.elapsed()));
 }
 
+/// Attack B12.
 #[tokio::test]
 async fn a_responder_that_trickles_or_never_ends_costs_no_more_either() {
     for canary in [

@@ -77,6 +77,7 @@ async fn a_refresh_runs_ahead_of_the_logins() {
     assert_eq!(world.publisher.requests(&list_path(AUTHORITY)), 2);
 }
 
+/// Attack B6.
 #[tokio::test]
 async fn an_older_or_forged_list_never_takes_the_place_of_a_newer_one() {
     let world = World::new(SourcePreference::CrlOnly).await;

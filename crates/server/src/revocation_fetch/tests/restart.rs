@@ -153,6 +153,7 @@ async fn a_damaged_or_swapped_file_is_fetched_again_and_never_used() {
     }
 }
 
+/// Attack B6.
 #[tokio::test]
 async fn a_list_put_back_into_the_folder_is_told_by_its_number() {
     let world = World::new(SourcePreference::CrlOnly).await;

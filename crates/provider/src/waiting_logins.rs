@@ -1,0 +1,86 @@
+//! How many logins wait for a card, in all: anybody can begin one, from as many addresses as they
+//! have, and each is a row (attack H9).
+//!
+//! The number is counted with each sweep and added up between, so that a login asks the database
+//! for it only when there may be too many. Nodes see each other's logins at the next sweep: the
+//! bound is passed by what begins within two seconds.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use cardea_storage::{Transaction, authorization_request, retention};
+use time::{Duration, OffsetDateTime};
+
+use crate::{Error, Provider};
+
+/// A login that has waited so long gives way to a new one: a person who has the card at hand has
+/// answered by then, for a challenge lives no longer.
+const UNDISTURBED: Duration = Duration::seconds(120);
+/// Room that is made at once, as a part of all places.
+const MADE_AT_ONCE: i64 = 100;
+/// How long it is taken for granted that there is no room.
+const FULL: Duration = Duration::SECOND;
+
+/// The logins that wait, as far as this node knows.
+#[derive(Debug, Default)]
+pub(crate) struct WaitingLogins {
+    count: AtomicI64,
+    /// Until when nobody need look again, in unix seconds.
+    full_until: AtomicI64,
+}
+
+impl WaitingLogins {
+    /// The database was asked.
+    pub(crate) fn set(&self, count: i64) {
+        self.count.store(count, Ordering::Relaxed);
+    }
+
+    /// One more has begun.
+    pub(crate) fn add(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Refuses without a look at the database while it is known to be full.
+    pub(crate) fn check(&self, now: OffsetDateTime) -> Result<(), Error> {
+        if now.unix_timestamp() < self.full_until.load(Ordering::Relaxed) {
+            return Err(Error::WaitingLoginsLimitReached);
+        }
+        Ok(())
+    }
+}
+
+impl Provider {
+    /// Makes sure that one more login may wait: where all places are taken, the oldest give way.
+    pub(crate) async fn find_place(
+        &self,
+        transaction: &mut Transaction,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let places = i64::from(self.authorization_rules.waiting_logins_max);
+        if self.waiting_logins.count.load(Ordering::Relaxed) < places {
+            return Ok(());
+        }
+        let waiting = authorization_request::count_unanswered(transaction).await?;
+        self.waiting_logins.set(waiting);
+        if waiting < places {
+            return Ok(());
+        }
+        let before = now + self.lifetimes.authorization_request - UNDISTURBED;
+        let wanted = (waiting - places) + places / MADE_AT_ONCE + 1;
+        let gone = retention::delete_oldest_unanswered(transaction, before, wanted).await?;
+        let waiting = waiting.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX));
+        self.waiting_logins.set(waiting);
+        if waiting < places {
+            tracing::warn!(
+                gone,
+                code = "provider.waiting_logins_limit_reached",
+                "the oldest logins that nobody answered gave way"
+            );
+            return Ok(());
+        }
+        let until = (now + FULL).unix_timestamp();
+        self.waiting_logins
+            .full_until
+            .store(until, Ordering::Relaxed);
+        Err(Error::WaitingLoginsLimitReached)
+    }
+}
