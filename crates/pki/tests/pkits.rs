@@ -1,6 +1,6 @@
 //! NIST's Public Key Interoperability Test Suite (PKITS 1.0.1), every case judged by path
 //! validation and revocation together, at the suite's moment: valid with the expected
-//! user-constrained policy set, or invalid.
+//! user-constrained policy set, or invalid (attacks B4 and B5 among them).
 //!
 //! `pkits/exceptions.toml` names each case whose result differs on purpose, with the clause; one
 //! that no longer differs fails as well.

@@ -234,6 +234,7 @@ fn no_key_of_ours_signs_with_the_brainpool_algorithm() {
     assert_eq!(refusal.code(), "jose.algorithm_not_allowed");
 }
 
+/// Attack C7.
 #[test]
 fn an_rsa_signature_without_its_leading_zero_is_refused() {
     for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
@@ -259,6 +260,7 @@ fn an_rsa_signature_without_its_leading_zero_is_refused() {
     }
 }
 
+/// Attack C6.
 #[test]
 fn a_der_signature_is_no_jws_signature() {
     let key = SigningKey::generate(Algorithm::Es256).unwrap();

@@ -1,4 +1,4 @@
-//! ECDSA as JWS has it: `r || s` of exact length.
+//! ECDSA as JWS has it: `r || s` of exact length (attack C6).
 
 use cardea_jose::{Algorithm, Jwk, VerifyingKey};
 

@@ -1,4 +1,4 @@
-//! JWS in its serializations, and JSON web keys.
+//! JWS in its serializations, and JSON web keys (attack G7).
 
 use cardea_jose::{Jwk, JwkSet, UnverifiedJws, VerifyingKey, parse_base64url};
 use serde::Deserialize;

@@ -1,4 +1,5 @@
-//! RS256 and PS256, under keys of any use and under keys restricted to PSS; and curves of nobody.
+//! RS256 and PS256, under keys of any use and under keys restricted to PSS; and curves of nobody
+//! (attack C7).
 
 use cardea_jose::{Algorithm, Jwk, VerifyingKey};
 use openssl::pkey::Id;

@@ -173,6 +173,7 @@ fn long_exponent_key() -> PKey<Private> {
 
 /// Certificates that a stranger brings along, each signed by the next: nothing is verified with
 /// their keys.
+/// Attack A25.
 #[test]
 fn a_chain_of_slow_keys_is_refused_before_it_is_used() {
     let baseline = Baseline::new();
@@ -246,6 +247,7 @@ fn a_key_that_can_be_factored_is_refused() {
 
 /// With a key that is nothing, `u2 * key` adds nothing to a check: `r` and `s` are free to choose
 /// (SEC 1 section 4.1.4).
+/// Attack A25.
 #[test]
 fn a_key_at_infinity_is_refused_and_its_forgeries_with_it() {
     let at_infinity = BitString::from_bytes(&[0]).unwrap();

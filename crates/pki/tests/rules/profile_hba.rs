@@ -171,6 +171,7 @@ fn a_number_of_another_form_identifies_nobody() {
     }
 }
 
+/// Attack A8.
 #[test]
 fn what_is_not_a_professionals_authentication_certificate_is_refused() {
     let holder = HbaProfile::physician();

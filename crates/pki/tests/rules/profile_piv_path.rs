@@ -54,6 +54,7 @@ fn federal() -> Result<(String, String, bool), &'static str> {
     Ok(("piv".to_owned(), "1-9999-1234567890".to_owned(), true))
 }
 
+/// Attack A26.
 #[test]
 fn a_policy_counts_only_where_the_path_grants_it() {
     let not_a_card = Err("pki.not_a_card");

@@ -151,6 +151,7 @@ async fn oidcc_rp_initiated_logout() {
     assert_eq!(outcome.await, Outcome::SentBack(Some("bye&bye".to_owned())));
 }
 
+/// Attack H1.
 #[tokio::test]
 async fn oidcc_rp_initiated_logout_bad_post_logout_redirect_uri() {
     let outcome = outcome_of(|hint| {

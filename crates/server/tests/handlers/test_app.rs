@@ -16,7 +16,8 @@ use cardea_storage::{Store, Transaction};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::revocation_host::RevocationHost;
 
@@ -109,6 +110,17 @@ impl TestApp {
         self.client.post(self.url(path))
     }
 
+    /// What is answered to a GET of exactly this text, which a client library would tidy up.
+    pub(crate) async fn get_raw(&self, target: &str) -> String {
+        let address = self.base_url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// A POST as the server's own page makes it.
     pub(crate) fn post_json(&self, path: &str, cookie: &str, body: &Value) -> RequestBuilder {
         self.post(path)
@@ -196,6 +208,12 @@ impl TestApp {
             folder: tempfile::tempdir().unwrap(),
             app,
         }
+    }
+
+    /// Stops this server: whatever serves its folder at `base_url` is asked from now on.
+    pub(crate) fn handed_to(self, base_url: String) -> Self {
+        self.app.stop();
+        Self { base_url, ..self }
     }
 
     /// Stops this server and starts another over its folder, at another port: the issuer then leads

@@ -20,6 +20,7 @@ async fn error_of(response: reqwest::Response, app: &TestApp) -> (u16, String) {
     (status, body["error"].as_str().unwrap().to_owned())
 }
 
+/// Attack F1.
 #[tokio::test]
 async fn a_code_serves_once_and_a_second_use_takes_back_the_first() {
     let app = TestApp::start().await;
@@ -47,6 +48,7 @@ async fn a_code_serves_once_and_a_second_use_takes_back_the_first() {
     assert_eq!(userinfo.status(), 401);
 }
 
+/// Attack F2.
 #[tokio::test]
 async fn a_code_needs_its_client_verifier_and_address() {
     let app = TestApp::start().await;
@@ -96,6 +98,7 @@ async fn a_code_needs_its_client_verifier_and_address() {
     );
 }
 
+/// Attack F3.
 #[tokio::test]
 async fn clients_prove_themselves_by_the_registered_method() {
     let app = TestApp::start().await;
@@ -188,6 +191,7 @@ async fn f7_f8_other_grants_and_forms_are_refused() {
     assert_eq!(overridden.send().await.unwrap().status(), 405);
 }
 
+/// Attack F5.
 #[tokio::test]
 async fn guessing_client_secrets_is_bounded() {
     let changes = Changes::limiting("refusals_per_address_and_minute = 3");

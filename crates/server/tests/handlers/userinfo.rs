@@ -1,4 +1,4 @@
-//! The userinfo endpoint's refusals (attack G12).
+//! The userinfo endpoint's refusals (attacks G5 and G12).
 
 use cardea_jose::UnverifiedJws;
 use serde_json::Value;
@@ -58,6 +58,7 @@ async fn only_a_live_access_token_in_the_header_is_answered() {
     assert_eq!(header(&post, "cache-control"), "no-store");
 }
 
+/// Attack F8: one token, in one place, in a form or a header.
 #[tokio::test]
 async fn the_token_may_stand_in_a_form_alone() {
     let app = TestApp::start().await;

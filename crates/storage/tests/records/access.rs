@@ -44,6 +44,7 @@ async fn redeem_or_revoke(store: &Store, jti: &str) -> (bool, u64) {
     .await
 }
 
+/// Attack F1.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_parallel_redemptions_of_a_code_one_wins_and_its_grant_is_taken_back() {
     on_both(async |store| {

@@ -72,6 +72,7 @@ async fn rotate_or_revoke(store: &Store, number: u32) -> (bool, bool) {
     .await
 }
 
+/// Attack F6.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_parallel_refreshes_one_wins_and_the_family_is_taken_back_once() {
     on_both(async |store| {

@@ -212,6 +212,7 @@ async fn a_client_gives_back_an_access_token_and_keeps_the_rest() {
     world.refresh(PORTAL, &token).await.unwrap();
 }
 
+/// Attack F6: after revocation.
 #[tokio::test]
 async fn a_client_gives_back_a_refresh_token_and_with_it_all_that_came_of_it() {
     let world = world().await;

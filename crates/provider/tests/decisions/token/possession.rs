@@ -98,6 +98,7 @@ async fn a_wrong_proof_leaves_the_code_as_it_was() {
     world.redeem(&completed.location).await.unwrap();
 }
 
+/// Attack F6: a stolen refresh token without the key that it was given to.
 #[tokio::test]
 async fn a_public_client_refreshes_with_the_key_of_its_login_alone() {
     let world = Settings::refreshing().build().await;

@@ -1,0 +1,79 @@
+//! The server as a program of its own, which can be killed, over a test's folder.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+/// How long a start may take on a busy machine.
+const STARTS_MAX: u32 = 600;
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
+
+pub(crate) struct Program {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    /// An address where nobody listens.
+    pub(crate) async fn unused_address() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap().to_string()
+    }
+
+    /// Starts over the folder's configuration, keys and database, and waits until it listens.
+    pub(crate) async fn start(folder: &Path, address: &str) -> Self {
+        let config = fs::read_to_string(folder.join("cardea.toml")).unwrap();
+        let elsewhere = |line: &str| match line.starts_with("listen = ") {
+            true => format!("listen = \"{address}\"\n"),
+            false => format!("{line}\n"),
+        };
+        let file = folder.join("program.toml");
+        fs::write(&file, config.lines().map(elsewhere).collect::<String>()).unwrap();
+        let log = folder.join("program.log");
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cardea"))
+            .arg("serve")
+            .arg("--config")
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        for _ in 0..STARTS_MAX {
+            if TcpStream::connect(address).await.is_ok() {
+                return Self { child, log };
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "{}", fs::read_to_string(&log).unwrap());
+            tokio::time::sleep(LOOKS_EVERY).await;
+        }
+        let _ = child.kill();
+        panic!("it does not listen: {}", fs::read_to_string(&log).unwrap());
+    }
+
+    /// Ends it as a lack of memory would: at once, wherever it is (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Everything that it has logged.
+    pub(crate) fn log(&self) -> Vec<u8> {
+        fs::read(&self.log).unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
