@@ -76,3 +76,6 @@ fn at(file: &Path) -> impl FnOnce(ErrorStack) -> Error {
     let file = file.to_owned();
     move |source| Error::TlsUnusable { file, source }
 }
+
+#[cfg(test)]
+mod tests;
