@@ -23,7 +23,7 @@ pub(crate) const PROFESSIONAL_CLAIMS: &[&str] = &[
     "test",
 ];
 /// Claims about the login, which every client gets.
-const LOGIN_CLAIMS: &[&str] = &["sub", "acr", "amr", "auth_time"];
+const LOGIN_CLAIMS: &[&str] = &["sub", "acr", "amr", "auth_time", "revocation_age"];
 /// More claims than there are by far.
 const CLAIMS_MAX: usize = 64;
 const VALUES_MAX: usize = 32;

@@ -227,8 +227,10 @@ async fn every_token_of_a_sandbox_says_test_and_no_other_does() {
         let mut settings = Settings::baseline();
         settings.config.sandbox = sandbox;
         let world = settings.build().await;
-        let (completed, _) = world.log_in(SECOND, None).await;
-        let tokens = world.redeem_as(SECOND, &completed.location).await.unwrap();
+        let location = world
+            .log_in_with(|asked| asked.scope = Some("openid profile".to_owned()))
+            .await;
+        let tokens = world.redeem(&location).await.unwrap();
         let told = [
             claims_of(tokens.id_token.as_deref().unwrap()),
             claims_of(&tokens.access_token),
@@ -238,5 +240,38 @@ async fn every_token_of_a_sandbox_says_test_and_no_other_does() {
             assert_eq!(claims.get("test").is_some(), sandbox);
             assert_eq!(claims["test"] == true, sandbox);
         }
+    }
+}
+
+/// A strict client takes claims of our own making that it did not ask for as a fault; the access
+/// token and userinfo say them all the same.
+#[tokio::test]
+async fn an_id_token_for_openid_alone_has_claims_of_our_own_only_by_name() {
+    for (claims, given) in [
+        (None, vec![]),
+        (Some(r#"{"id_token":{"test":null}}"#), vec!["test"]),
+        (
+            Some(r#"{"id_token":{"revocation_age":null}}"#),
+            vec!["revocation_age"],
+        ),
+    ] {
+        let mut settings = Settings::baseline();
+        settings.config.sandbox = true;
+        let world = settings.build().await;
+        let location = world
+            .log_in_with(|asked| {
+                asked.scope = Some("openid".to_owned());
+                asked.claims = claims.map(str::to_owned);
+            })
+            .await;
+        let tokens = world.redeem(&location).await.unwrap();
+        let id_token = claims_of(tokens.id_token.as_deref().unwrap());
+        let own = ["revocation_age", "test"].into_iter();
+        let own: Vec<_> = own.filter(|name| id_token.get(name).is_some()).collect();
+        assert_eq!(own, given);
+        let access_token = claims_of(&tokens.access_token);
+        assert_eq!(access_token["revocation_age"], json!(3600));
+        assert_eq!(access_token["test"], true);
+        assert_eq!(userinfo(&world, &tokens.access_token).await["test"], true);
     }
 }
