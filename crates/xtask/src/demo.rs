@@ -57,6 +57,7 @@ fn options(arguments: &Arguments, folder: &StateFolder) -> Options {
         prefer_demo_ports: folder.has_demo_ports(),
         authority_key: "rsa2048".into(),
         clients_file: arguments.clients.clone(),
+        trusted_file: arguments.trust.clone(),
         ..Options::new(folder.path())
     }
 }

@@ -51,6 +51,8 @@ pub struct Options {
     pub authority_key: String,
     /// A file with more `[[client]]` tables for the server.
     pub clients_file: Option<PathBuf>,
+    /// More certification authorities (PEM) that the server trusts when it calls its clients.
+    pub trusted_file: Option<PathBuf>,
     /// Milliseconds that the card takes for each command, to imitate a real card.
     pub card_delay_milliseconds: u32,
     /// How often the agent proves the card's presence, and how long it may be silent, in seconds.
@@ -68,6 +70,7 @@ impl Options {
             prefer_demo_ports: false,
             authority_key: "p256".into(),
             clients_file: None,
+            trusted_file: None,
             card_delay_milliseconds: 0,
             presence_seconds: (10, 30),
         }
@@ -156,9 +159,8 @@ impl System {
                 let mut command = part.command(folder, &self.addresses)?;
                 command.env("PCSCLITE_CSOCK_NAME", &self.pcscd_socket);
                 self.options.pin_prompt.set_environment(&mut command);
-                if let (Part::Server, Some(ca_file)) = (part, self.ca_file()) {
-                    // The portal that the server calls has a certificate of the demo CA.
-                    command.env("SSL_CERT_FILE", ca_file);
+                if let (Part::Server, Some(file)) = (part, self.write_trusted()?) {
+                    command.env("SSL_CERT_FILE", file);
                 }
                 process_log::spawn(&mut command, folder, part.name())?
             }
@@ -216,6 +218,25 @@ impl System {
     /// The demo CA's certificate, when the system speaks TLS.
     pub fn ca_file(&self) -> Option<PathBuf> {
         (self.options.scheme == Scheme::Https).then(|| demo_ca::ca_file(self.folder()))
+    }
+
+    /// Whom the server trusts when it calls its clients: the demo CA, whose certificate the portal
+    /// has, and those of the options.
+    fn write_trusted(&self) -> Result<Option<PathBuf>> {
+        let files: Vec<_> = self.ca_file().into_iter().collect();
+        let files: Vec<_> = files.iter().chain(&self.options.trusted_file).collect();
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let mut all = String::new();
+        for file in files {
+            let text = std::fs::read_to_string(file);
+            all.push_str(&text.with_context(|| format!("can't read {}", file.display()))?);
+            all.push('\n');
+        }
+        let file = self.folder().join("trusted.pem");
+        std::fs::write(&file, all).with_context(|| format!("can't write {}", file.display()))?;
+        Ok(Some(file))
     }
 
     /// The settings of the portal, for its scripted login.

@@ -17,6 +17,8 @@ pub(super) struct Arguments {
     pub(super) https: bool,
     /// More clients for the server.
     pub(super) clients: Option<PathBuf>,
+    /// More certification authorities that the server trusts when it calls its clients.
+    pub(super) trust: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -32,6 +34,10 @@ impl Arguments {
                 "--clients" => {
                     let file = words.next().context("`--clients` needs a file after it")?;
                     arguments.clients = Some(PathBuf::from(file));
+                }
+                "--trust" => {
+                    let file = words.next().context("`--trust` needs a file after it")?;
+                    arguments.trust = Some(PathBuf::from(file));
                 }
                 other => bail!("demo has no option `{other}`; see `cargo xtask help`"),
             }
@@ -58,6 +64,8 @@ mod tests {
             Arguments::parse(&["--auto", "--clients", "c.toml", "--https", "--json"]).unwrap();
         assert!(arguments.auto && arguments.https && arguments.json && arguments.answers_itself());
         assert_eq!(arguments.clients.unwrap().to_str(), Some("c.toml"));
+        let arguments = Arguments::parse(&["--trust", "ca.pem"]).unwrap();
+        assert_eq!(arguments.trust.unwrap().to_str(), Some("ca.pem"));
     }
 
     #[test]
@@ -69,6 +77,7 @@ mod tests {
                 .contains("--onec")
         );
         assert!(Arguments::parse(&["--clients"]).is_err());
+        assert!(Arguments::parse(&["--trust"]).is_err());
         assert!(Arguments::parse(&["--once", "--auto"]).is_err());
     }
 }
