@@ -138,8 +138,10 @@ impl SuiteRequest {
             );
         }
         let code = members.get("code");
-        code.cloned()
-            .with_context(|| format!("no code: {members:?}"))
+        let code = code.with_context(|| format!("no code: {members:?}"))?;
+        // 128 bits at least (RFC 6749 section 10.10).
+        ensure!(code.len() >= 22, "a code to guess: {code}");
+        Ok(code.clone())
     }
 
     /// The error in an answer that has one as it should be.

@@ -10,6 +10,25 @@ use time::OffsetDateTime;
 use super::response::Answer;
 use super::{Suite, SuiteRequest};
 
+/// What the suite expects in an ID token that `openid` alone was asked for; it warns at the rest.
+const NAMED_BY_OPENID_CONNECT: [&str; 16] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "nbf",
+    "jti",
+    "sid",
+    "s_hash",
+];
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// How far apart two clocks of one machine may seem, in seconds.
 const SKEW: i64 = 5;
@@ -204,6 +223,14 @@ fn check_id_token(suite: &Suite, request: &SuiteRequest, answer: &Answer) -> Res
         "another access token: {claims}"
     );
     check_standard_claims(&claims)?;
+    if request.parameter("scope") == Some("openid") {
+        for name in claims.as_object().context("no claims")?.keys() {
+            ensure!(
+                NAMED_BY_OPENID_CONNECT.contains(&name.as_str()),
+                "nobody asked for {name}: {claims}"
+            );
+        }
+    }
     Ok(claims)
 }
 

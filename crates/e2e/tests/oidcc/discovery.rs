@@ -30,6 +30,47 @@ const LISTS: [(&str, &str); 14] = [
     ("ui_locales_supported", "en"),
 ];
 
+/// The members that the suite knows among those that a server of ours may have; it warns at others.
+const KNOWN: [&str; 37] = [
+    "issuer",
+    "authorization_endpoint",
+    "pushed_authorization_request_endpoint",
+    "require_pushed_authorization_requests",
+    "token_endpoint",
+    "userinfo_endpoint",
+    "introspection_endpoint",
+    "revocation_endpoint",
+    "jwks_uri",
+    "end_session_endpoint",
+    "scopes_supported",
+    "response_types_supported",
+    "response_modes_supported",
+    "grant_types_supported",
+    "acr_values_supported",
+    "subject_types_supported",
+    "id_token_signing_alg_values_supported",
+    "userinfo_signing_alg_values_supported",
+    "token_endpoint_auth_methods_supported",
+    "token_endpoint_auth_signing_alg_values_supported",
+    "introspection_endpoint_auth_methods_supported",
+    "introspection_endpoint_auth_signing_alg_values_supported",
+    "revocation_endpoint_auth_methods_supported",
+    "revocation_endpoint_auth_signing_alg_values_supported",
+    "dpop_signing_alg_values_supported",
+    "claim_types_supported",
+    "claims_supported",
+    "code_challenge_methods_supported",
+    "ui_locales_supported",
+    "authorization_response_iss_parameter_supported",
+    "backchannel_logout_supported",
+    "backchannel_logout_session_supported",
+    "claims_parameter_supported",
+    "request_parameter_supported",
+    "request_uri_parameter_supported",
+    "request_object_signing_alg_values_supported",
+    "prompt_values_supported",
+];
+
 /// That every address is `https`, that the issuer is the one asked, and that the keys are sound is
 /// judged wherever a `Suite` is opened.
 #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +81,7 @@ async fn oidcc_discovery_endpoint_verification() -> Result<()> {
     }
     let members = suite.metadata().as_object().context("no metadata")?;
     for (name, value) in members {
+        assert!(KNOWN.contains(&name.as_str()), "{name}");
         if name.ends_with("_supported") {
             // RFC 8414 section 2: claims with zero elements must be left out.
             let values = value.as_array().map(Vec::as_slice);

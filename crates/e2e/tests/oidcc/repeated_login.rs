@@ -59,7 +59,11 @@ async fn oidcc_max_age_1() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oidcc_max_age_10000() -> Result<()> {
-    let (suite, agent, first) = signed_in().await?;
+    let suite = Suite::open().await?;
+    let agent = suite.user_agent()?;
+    // So that `auth_time` must be in both ID tokens.
+    let request = suite.request()?.with("max_age", "15000");
+    let first = suite.sign_in(&agent, &request).await?;
     let request = suite.request()?.with("max_age", "10000");
     let second = suite.sign_in(&agent, &request).await?;
     is_the_same_login(&first, &second)

@@ -10,7 +10,7 @@ struct Party {
     suite: Suite,
     agent: UserAgent,
     signed_in: SignedIn,
-    /// As long as the suite's, which wants to see it whole again.
+    /// As odd as the suite's, which wants to see it whole again.
     state: String,
 }
 
@@ -23,7 +23,7 @@ impl Party {
             suite,
             agent,
             signed_in,
-            state: random_base64url(96)?,
+            state: format!("{}{PUNCTUATION}", random_base64url(45)?),
         })
     }
 
@@ -62,6 +62,9 @@ impl Party {
         Ok(())
     }
 }
+
+/// The suite has every visible character in its state except `+` and `;`.
+const PUNCTUATION: &str = "!\"#$%&'()*,-./:<=>?@[\\]^_`{|}~";
 
 const AFTERWARDS: (&str, &str) = ("post_logout_redirect_uri", FIRST.post_logout_redirect_uri);
 
