@@ -1,4 +1,4 @@
-//! Where PIN, name and tokens are after a login: only where they have to be (attack D10).
+//! Where PIN, name and tokens are after a login: only where they have to be (attacks D10 and G15).
 //!
 //! The card has a PIN that stands nowhere else, so that any trace of it is a leak.
 

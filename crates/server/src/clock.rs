@@ -95,6 +95,7 @@ mod tests {
         }
     }
 
+    /// Attack H15.
     #[test]
     fn a_clock_set_back_revives_nothing() {
         let mut time = time();
@@ -118,6 +119,24 @@ mod tests {
         let start = Instant::now();
         time.advance(NOON, start);
         assert_eq!(time.advance(NOON + 8.hours(), start), NOON + 8.hours());
+    }
+
+    /// Attack H15: ten years ahead, then a day behind: what ended meanwhile has ended.
+    #[test]
+    fn a_clock_that_was_years_ahead_is_not_followed_back() {
+        let mut time = time();
+        let start = Instant::now();
+        time.advance(NOON, start);
+        let ahead = NOON + 3_650.days();
+        assert_eq!(time.advance(ahead, start), ahead);
+        let mut last = ahead;
+        for second in 1..=10 {
+            let now = start + Duration::from_secs(second);
+            let given = time.advance(NOON - 1.days(), now);
+            assert!(given > last, "{given} after {last}");
+            last = given;
+        }
+        assert_eq!(last, ahead + 10.seconds());
     }
 
     #[test]

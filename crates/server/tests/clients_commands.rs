@@ -409,6 +409,7 @@ fn a_rotation_gives_another_secret_and_keeps_the_old_one_as_long_as_stated() {
     );
 }
 
+/// Attack H14: no change without its event.
 #[test]
 fn each_change_is_an_event() {
     let operator = Operator::new();

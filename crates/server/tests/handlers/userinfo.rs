@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::card::Card;
 use crate::relying_party::{Request, sign_in};
-use crate::test_app::{CLIENT_ID, Changes, TestApp, header};
+use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp, header};
 
 #[tokio::test]
 async fn only_a_live_access_token_in_the_header_is_answered() {
@@ -144,4 +144,58 @@ async fn a_client_that_registered_an_algorithm_gets_a_jwt() {
         (&claims["iss"], &claims["aud"]),
         (&app.issuer.as_str().into(), &CLIENT_ID.into())
     );
+}
+
+/// Attack G12: taken back, for another audience, and for nobody. What time does to a token is tested
+/// where there is a clock to turn.
+#[tokio::test]
+async fn g12_each_token_that_is_not_good_enough_is_told_so() {
+    let api = "https://api.example.test";
+    let mut changes = Changes::replacing(
+        "id_token_signed_response_alg = \"ES256\"",
+        &format!("resources = [\"{api}\"]"),
+    );
+    let service = format!(
+        "[[client]]\nclient_id = \"service\"\nname = \"Service\"\nsecret = \"{CLIENT_SECRET}\"\n\
+         grant_types = [\"client_credentials\"]\n[keys]"
+    );
+    changes.replace.push(("[keys]", service));
+    let app = TestApp::start_with(changes).await;
+    let tokens_for = async |request: Request| {
+        let signed_in = sign_in(&app, &request, &Card::pharmacist(&app)).await;
+        let tokens = request.redeem(&app, &signed_in.code).await;
+        let tokens: Value = tokens.json().await.unwrap();
+        tokens["access_token"].as_str().unwrap().to_owned()
+    };
+    let revoked = tokens_for(Request::new()).await;
+    let revoke = app
+        .post("/revoke")
+        .basic_auth(CLIENT_ID, Some(CLIENT_SECRET));
+    let revoke = revoke.form(&[("token", &revoked)]).send().await.unwrap();
+    assert_eq!(revoke.status(), 200);
+    let for_api = tokens_for(Request::new().with("resource", api)).await;
+    let form = [("grant_type", "client_credentials")];
+    let service = app
+        .post("/token")
+        .basic_auth("service", Some(CLIENT_SECRET));
+    let service = service.form(&form).send().await.unwrap();
+    let service: Value = service.json().await.unwrap();
+    let service = service["access_token"].as_str().unwrap().to_owned();
+    for (name, token, status, error) in [
+        ("taken back", revoked, 401, "invalid_token"),
+        ("for an API", for_api, 401, "invalid_token"),
+        ("for nobody", service, 403, "insufficient_scope"),
+    ] {
+        let answer = app
+            .get("/userinfo")
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status, "{name}");
+        let challenge = header(&answer, "www-authenticate");
+        let error = format!("error=\"{error}\"");
+        assert!(challenge.contains(&error), "{name}: {challenge}");
+        assert!(!answer.text().await.unwrap().contains("LEFEVRE"), "{name}");
+    }
 }

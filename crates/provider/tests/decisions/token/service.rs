@@ -85,6 +85,7 @@ async fn f7_a_client_that_is_not_registered_for_it_is_refused() {
     }
 }
 
+/// Attack G12: no `openid`, no person.
 #[tokio::test]
 async fn a_services_token_opens_no_userinfo() {
     let mut settings = settings();

@@ -1,9 +1,76 @@
 //! Objects that another key signed, or none (attack E10).
 
 use cardea_jose::{Algorithm, SigningKey, base64url};
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
 use serde_json::{Value, json};
 
 use super::{Signing, TYP};
+
+/// What is signed: header and claims.
+fn input(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| base64url(value.to_string().as_bytes());
+    format!("{}.{}", part(header), part(claims))
+}
+
+/// An honest ES256 signature under whatever header.
+fn signed(header: &Value, claims: &Value, key: &SigningKey) -> String {
+    let input = input(header, claims);
+    let private = PKey::private_key_from_pem(&key.to_pem().unwrap()).unwrap();
+    let mut signer = Signer::new(MessageDigest::sha256(), &private).unwrap();
+    let der = signer.sign_oneshot_to_vec(input.as_bytes()).unwrap();
+    let pair = openssl::ecdsa::EcdsaSig::from_der(&der).unwrap();
+    let parts = [pair.r(), pair.s()].map(|part| part.to_vec_padded(32).unwrap());
+    format!("{input}.{}", base64url(&parts.concat()))
+}
+
+/// Attack E10: the client's public key as the secret of an HMAC, in each of its forms.
+#[tokio::test]
+async fn a_public_key_is_no_secret() {
+    let signing = Signing::new().await;
+    let unproven = ("invalid_request_object", "provider.request_object_unproven");
+    let kid = signing.key.kid();
+    let header = json!({ "alg": "HS256", "typ": TYP, "kid": kid });
+    let input = input(&header, &signing.claims());
+    let public = PKey::private_key_from_pem(&signing.key.to_pem().unwrap()).unwrap();
+    for secret in [
+        public.public_key_to_pem().unwrap(),
+        public.public_key_to_der().unwrap(),
+        serde_json::to_vec(signing.key.public_jwk()).unwrap(),
+    ] {
+        let secret = PKey::hmac(&secret).unwrap();
+        let mut signer = Signer::new(MessageDigest::sha256(), &secret).unwrap();
+        let tag = signer.sign_oneshot_to_vec(input.as_bytes()).unwrap();
+        let object = format!("{input}.{}", base64url(&tag));
+        assert_eq!(signing.refusal(&object).await, unproven);
+    }
+}
+
+/// Attacks E10 and G4: the client's own key signs, and the header speaks of others.
+#[tokio::test]
+async fn a_header_that_leads_elsewhere_is_refused_whoever_signed_it() {
+    let signing = Signing::new().await;
+    let unproven = ("invalid_request_object", "provider.request_object_unproven");
+    let header = |name: &str, value: Value| {
+        let mut header = json!({ "alg": "ES256", "typ": TYP });
+        header[name] = value;
+        header
+    };
+    let claims = signing.claims();
+    let honest = signed(&header("typ", json!(TYP)), &claims, &signing.key);
+    assert!(signing.send(&honest).await.is_ok());
+    for (name, value) in [
+        ("jku", json!("https://evil.test/keys")),
+        ("x5u", json!("https://evil.test/certificate")),
+        ("crit", json!(["exp"])),
+        ("b64", json!(false)),
+        ("kid", json!(signing.other_key.kid())),
+    ] {
+        let object = signed(&header(name, value), &claims, &signing.key);
+        assert_eq!(signing.refusal(&object).await, unproven, "{name}");
+    }
+}
 
 /// Attack E10.
 #[tokio::test]
