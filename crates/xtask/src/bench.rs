@@ -19,7 +19,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
@@ -30,6 +30,12 @@ const BENCHES: [Bench; 4] = [
         name: "login_over_http",
         package: "cardea-server",
         purpose: "CPU time of the whole server program a login",
+        has_peers: false,
+    },
+    Bench {
+        name: "flood",
+        package: "cardea-server",
+        purpose: "how long a login waits for the server at rest and while one address floods it",
         has_peers: false,
     },
     Bench {

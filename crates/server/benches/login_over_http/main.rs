@@ -19,6 +19,8 @@ use crate::workstation::Workstation;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// All people have one address.
+const LIMITS: &str = "per_address_and_minute = 100000\nchallenges_per_address_and_minute = 100000";
 /// People who log in by turns.
 const PEOPLE: usize = 8;
 const LOGINS_WARM_UP: usize = 20;
@@ -47,7 +49,7 @@ async fn measure_all(measuring: bool) -> Result<String, Failure> {
          |---|---:|---:|\n"
     );
     for (key, name) in [(KeyKind::Rsa2048, "RSA 2048"), (KeyKind::P256, "P-256")] {
-        let program = Program::start(&host).await?;
+        let program = Program::start_limiting(&host, LIMITS).await?;
         let visitors = Visitors::new(&program)?;
         let people = (0..PEOPLE)
             .map(|number| Workstation::new(host.issue(key, number)?))

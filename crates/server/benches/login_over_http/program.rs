@@ -34,12 +34,15 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it with a new SQLite file, and its log going to a file.
-    pub(crate) async fn start(host: &RevocationHost) -> Result<Self, Failure> {
+    /// Starts it with a new SQLite file, its log going to a file, and these `[limits]`.
+    pub(crate) async fn start_limiting(
+        host: &RevocationHost,
+        limits: &str,
+    ) -> Result<Self, Failure> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let issuer = format!("http://{address}");
-        write_configuration(folder.path(), &issuer, host)?;
+        write_configuration(folder.path(), &issuer, limits, host)?;
         let log = fs::File::create(folder.path().join(LOG))?;
         let child = Command::new(env!("CARGO_BIN_EXE_cardea"))
             .args(["serve", "--config"])
@@ -94,7 +97,12 @@ impl Drop for Program {
     }
 }
 
-fn write_configuration(folder: &Path, issuer: &str, host: &RevocationHost) -> Result<(), Failure> {
+fn write_configuration(
+    folder: &Path,
+    issuer: &str,
+    limits: &str,
+    host: &RevocationHost,
+) -> Result<(), Failure> {
     let write_key = |name: &str| -> Result<_, Failure> {
         let file = folder.join(name);
         let key = SigningKey::generate(Algorithm::Es256)?;
@@ -122,8 +130,7 @@ url = "sqlite://cardea.sqlite"
 challenge_key = "challenge-key.pem"
 challenge_list = "challenge-keys.jws"
 [limits]
-per_address_and_minute = 100000
-challenges_per_address_and_minute = 100000
+{limits}
 [[trust_anchor]]
 name = "test-cards"
 anchors = "anchors.pem"
