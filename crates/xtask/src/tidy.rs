@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the repository's rules as a test whose messages say what to write instead.
 
+mod attack_list;
 mod attribute;
 mod dependency_edge;
 mod file_name;
@@ -62,6 +63,7 @@ pub fn run() -> Result<()> {
             check_folder(&root, &folder, &mut complaints)?;
         }
     }
+    complaints.extend(check_attack_list(&root)?);
     let mut metadata = workspace::cargo();
     metadata.args(["metadata", "--format-version", "1", "--no-deps"]);
     complaints.extend(dependency_edge::check(&process::capture(&mut metadata)?)?);
@@ -73,6 +75,14 @@ pub fn run() -> Result<()> {
         bail!("{} rules are broken", complaints.len());
     }
     Ok(())
+}
+
+fn check_attack_list(root: &Path) -> Result<Vec<Complaint>> {
+    let path = PathBuf::from(attack_list::FILE);
+    let text = fs::read_to_string(root.join(&path));
+    let text = text.with_context(|| format!("can't read {}", path.display()))?;
+    let read = |file: &Path| fs::read_to_string(root.join(file)).ok();
+    Ok(attack_list::check(&SourceFile { path, text }, read))
 }
 
 fn check_folder(root: &Path, folder: &Path, complaints: &mut Vec<Complaint>) -> Result<()> {

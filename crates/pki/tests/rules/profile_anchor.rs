@@ -46,6 +46,7 @@ fn a_card_of_the_test_pki_is_no_card_in_production_whatever_it_says() {
 }
 
 /// The first letter is Cyrillic; to a person both names look the same.
+/// Attack A17, of an authority.
 #[test]
 fn a_look_alike_authority_gains_nothing_and_a_trusted_one_loses_nothing() {
     const LATIN: &str = "CN=AC ESSAI PERSONNES,O=ESSAI,C=FR";

@@ -123,6 +123,7 @@ fn professions_are_told_apart() {
     }
 }
 
+/// Attack A17.
 #[test]
 fn an_admission_that_can_be_read_in_two_ways_is_refused() {
     let holder = HbaProfile::physician();

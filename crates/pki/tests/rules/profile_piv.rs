@@ -57,6 +57,7 @@ fn a_federal_card_gives_the_person_of_its_fascn() {
     );
 }
 
+/// Attacks A21 and A22.
 #[test]
 fn a_renewed_card_keeps_the_subject_and_a_colleague_has_another() {
     let with = |fascn: &str| {
@@ -125,6 +126,7 @@ fn the_policy_tells_the_issuers_apart() {
 }
 
 /// `piv-interim` TRUE: the background investigation was not completed.
+/// Attack A8.
 #[test]
 fn an_interim_card_is_a_family_of_its_own_that_an_operator_may_refuse() {
     let with = |interim, policy: &ProfilePolicy| {

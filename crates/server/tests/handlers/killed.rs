@@ -1,8 +1,8 @@
 //! A server that is killed in the midst of its work (attack H18): what it gave out is on record.
 //!
-//! The real program runs on SQLite and is killed at moments that a fixed seed chooses, while logins,
-//! silent logins, redemptions and refreshes are under way. Each time the database is looked into
-//! before the next start: no code, token or session is there without its event.
+//! The real program runs on SQLite and is killed at moments that a fixed seed chooses, while
+//! logins, silent logins, redemptions and refreshes are under way. Each time the database is looked
+//! into before the next start: no code, token or session is there without its event.
 
 use std::cell::RefCell;
 use std::path::Path;

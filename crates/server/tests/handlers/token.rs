@@ -160,6 +160,8 @@ async fn f7_f8_other_grants_and_forms_are_refused() {
         ("password", unsupported),
         ("implicit", unsupported),
         ("x", unsupported),
+        ("urn:openid:params:grant-type:ciba", unsupported),
+        ("urn:ietf:params:oauth:grant-type:device_code", unsupported),
         ("refresh_token", unauthorized),
         ("client_credentials", unauthorized),
         ("urn:ietf:params:oauth:grant-type:jwt-bearer", unauthorized),
