@@ -1,4 +1,5 @@
-//! Addresses that are almost a registered one (attack E1), at every door: by GET, by POST and pushed.
+//! Addresses that are almost a registered one (attack E1), at every door: by GET, by POST and
+//! pushed.
 
 use reqwest::Response;
 use serde_json::Value;

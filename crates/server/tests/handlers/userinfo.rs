@@ -146,8 +146,8 @@ async fn a_client_that_registered_an_algorithm_gets_a_jwt() {
     );
 }
 
-/// Attack G12: taken back, for another audience, and for nobody. What time does to a token is tested
-/// where there is a clock to turn.
+/// Attack G12: taken back, for another audience, and for nobody. What time does to a token is
+/// tested where there is a clock to turn.
 #[tokio::test]
 async fn g12_each_token_that_is_not_good_enough_is_told_so() {
     let api = "https://api.example.test";
