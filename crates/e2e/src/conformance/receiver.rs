@@ -1,13 +1,20 @@
-//! The back-channel logout endpoint of the suite's client: a real one, which answers as it should.
+//! The back-channel logout endpoint of the suite's client: a real one, which answers as it should,
+//! on TLS with a certificate that it has issued to itself, as the suite's front has.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use cardea_jose::parse_base64url;
+use cardea_xtask::process;
+use native_tls::Identity;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
+use tokio_native_tls::TlsAcceptor;
 use url::form_urlencoded;
 
 /// Longer than the server takes to tell a client.
@@ -20,6 +27,34 @@ const ACCEPTED: &[u8] =
 /// It is bound as long as the system runs; a module listens while it waits.
 pub(super) struct Receiver {
     socket: std::net::TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+/// The certificate and the key of a receiver.
+pub(super) struct Files {
+    /// Who calls it must trust this.
+    pub(super) certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Files {
+    /// Makes both.
+    pub(super) fn make(folder: &Path) -> Result<Self> {
+        let (certificate, key) = (folder.join("receiver.pem"), folder.join("receiver.key"));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
+        command.args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=suite"]);
+        command.args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"]);
+        command.arg(&key).arg("-out").arg(&certificate);
+        process::capture(&mut command)?;
+        Ok(Self { certificate, key })
+    }
+
+    fn acceptor(&self) -> Result<TlsAcceptor> {
+        let read = |file| fs::read(file).context("no TLS for the receiver");
+        let identity = Identity::from_pkcs8(&read(&self.certificate)?, &read(&self.key)?)?;
+        Ok(native_tls::TlsAcceptor::new(identity)?.into())
+    }
 }
 
 /// One request that came.
@@ -32,15 +67,17 @@ pub struct LogoutRequest {
 }
 
 impl Receiver {
-    pub(super) fn bind() -> Result<Self> {
+    pub(super) fn bind(folder: &Path) -> Result<(Self, Files)> {
+        let files = Files::make(folder)?;
         let socket = std::net::TcpListener::bind("127.0.0.1:0").context("no free port")?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket })
+        let acceptor = files.acceptor()?;
+        Ok((Self { socket, acceptor }, files))
     }
 
     /// The address without the last word, which the clients file has.
     pub(super) fn url(&self) -> Result<String> {
-        Ok(format!("http://{}/backchannel", self.socket.local_addr()?))
+        Ok(format!("https://{}/backchannel", self.socket.local_addr()?))
     }
 
     /// The request about one session; others are answered, and left.
@@ -49,6 +86,7 @@ impl Receiver {
         let about_it = async {
             loop {
                 let (connection, _) = listener.accept().await?;
+                let connection = self.acceptor.accept(connection).await?;
                 let request = receive(connection).await?;
                 if request.sid().as_deref() == Some(sid) {
                     return Ok(request);
@@ -80,7 +118,7 @@ impl LogoutRequest {
     }
 }
 
-async fn receive(mut connection: TcpStream) -> Result<LogoutRequest> {
+async fn receive(mut connection: impl AsyncRead + AsyncWrite + Unpin) -> Result<LogoutRequest> {
     let mut bytes = Vec::new();
     loop {
         let length = connection.read_buf(&mut bytes).await?;
@@ -96,6 +134,7 @@ async fn receive(mut connection: TcpStream) -> Result<LogoutRequest> {
                 let form = form_urlencoded::parse(body.as_bytes());
                 let form = form.into_owned().collect();
                 connection.write_all(ACCEPTED).await?;
+                connection.flush().await?;
                 return Ok(LogoutRequest { head, form });
             }
         }

@@ -34,17 +34,15 @@ pub(super) struct Running {
 
 impl Running {
     async fn start() -> Result<Self> {
-        let receiver = Receiver::bind()?;
-        let url = receiver.url()?;
-        let mut written = Ok(());
+        let mut registered = None;
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("oidcc-{number}");
         let stage = Stage::open_with(&name, |options| {
             options.scheme = Scheme::Https;
-            written = register(options, &url);
+            registered = Some(register(options));
         });
         let stage = stage.await?;
-        written?;
+        let receiver = registered.context("the options were not changed")??;
         let file = stage.system().ca_file().context("no demo CA")?;
         let certificate = Certificate::from_pem(&fs::read(file).context("no demo CA")?)?;
         Ok(Self {
@@ -92,13 +90,15 @@ pub(super) async fn turn() -> MutexGuard<'static, ()> {
 
 /// Registers the suite's clients, with our receiver in the place of the suite's, and with a redirect
 /// URI of this machine for a real browser.
-fn register(options: &mut Options, receiver: &str) -> Result<()> {
+fn register(options: &mut Options) -> Result<Receiver> {
+    let (receiver, files) = Receiver::bind(&options.folder)?;
+    options.trusted_file = Some(files.certificate);
     let clients = fs::read_to_string(sources().join("conformance.toml")).context("no clients")?;
     let file = options.folder.join("clients.toml");
-    let clients = clients.replace(RECEIVER, receiver);
+    let clients = clients.replace(RECEIVER, &receiver.url()?);
     let here = format!("redirect_uris = [\"{REDIRECT_URI}\", ");
     let clients = clients.replacen("redirect_uris = [", &here, 1);
     fs::write(&file, clients).context("can't write the clients")?;
     options.clients_file = Some(file);
-    Ok(())
+    Ok(receiver)
 }
