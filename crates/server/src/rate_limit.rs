@@ -1,10 +1,10 @@
 //! Bounds on what one address may ask for in a minute (attacks H9, F5).
 //!
-//! What is counted costs the server a record, and with it a write to the disk, or at least a look at
-//! the database, before anybody has shown a card: login starts, challenges, and refusals. It is
-//! counted before the database is asked, so that what is refused here makes nobody wait. Counts live in memory
-//! and are bounded; addresses beyond the bound share one count. A whole practice behind one
-//! address stays far below the limits, a robot does not.
+//! What is counted costs the server a record, and with it a write to the disk, or at least a look
+//! at the database, before anybody has shown a card: login starts, challenges, and refusals. It is
+//! counted before the database is asked, so that what is refused here makes nobody wait. Counts
+//! live in memory and are bounded; addresses beyond the bound share one count. A whole practice
+//! behind one address stays far below the limits, a robot does not.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -186,8 +186,8 @@ fn sqlite_pool(connections_max: u32) -> AnyPoolOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        // A file does not hang up. What a transaction left behind is rolled back and tested when its
-        // connection is given back, not when it is taken.
+        // A file does not hang up. What a transaction left behind is rolled back and tested when
+        // its connection is given back, not when it is taken.
         .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {

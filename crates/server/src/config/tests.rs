@@ -43,49 +43,51 @@ fn paths_are_relative_to_the_file() {
     }
 }
 
+/// Keys of the example that have a default.
+const OPTIONAL: &[&str] = &[
+    "sandbox",
+    "agent_url",
+    "clients_file",
+    "url",
+    "dir",
+    "interval_seconds",
+    "grace_seconds",
+    "wait_seconds",
+    "mass_loss_sessions",
+    "mass_loss_percent",
+    "mass_loss_grace_seconds",
+    "recheck_seconds",
+    "logout_retry_seconds",
+    "connections_max",
+    "unclaimed_max",
+    "unclaimed_per_address_max",
+    "idle_seconds",
+    "absolute_seconds",
+    "hosts",
+    "stale_crl_grace_seconds",
+    "order",
+    "time_budget_ms",
+    "crl_refresh_seconds",
+    "ocsp_nonce",
+    "intermediates",
+    "per_address_and_minute",
+    "challenges_per_address_and_minute",
+    "refusals_per_address_and_minute",
+    "pushed_requests_per_client",
+    "waiting_logins_max",
+    "connections_per_address",
+    "other_connections_max",
+    "require_pushed_authorization_requests",
+    "client_address",
+    "scopes",
+];
+
 #[test]
 fn what_may_be_left_out_has_the_documented_default() {
     let mut minimal = String::new();
     for line in EXAMPLE.lines() {
         let key = line.split('=').next().unwrap_or_default().trim();
-        let optional = [
-            "sandbox",
-            "agent_url",
-            "clients_file",
-            "url",
-            "dir",
-            "interval_seconds",
-            "grace_seconds",
-            "wait_seconds",
-            "mass_loss_sessions",
-            "mass_loss_percent",
-            "mass_loss_grace_seconds",
-            "recheck_seconds",
-            "logout_retry_seconds",
-            "connections_max",
-            "unclaimed_max",
-            "unclaimed_per_address_max",
-            "idle_seconds",
-            "absolute_seconds",
-            "hosts",
-            "stale_crl_grace_seconds",
-            "order",
-            "time_budget_ms",
-            "crl_refresh_seconds",
-            "ocsp_nonce",
-            "intermediates",
-            "per_address_and_minute",
-            "challenges_per_address_and_minute",
-            "refusals_per_address_and_minute",
-            "pushed_requests_per_client",
-            "waiting_logins_max",
-            "connections_per_address",
-            "other_connections_max",
-            "require_pushed_authorization_requests",
-            "client_address",
-            "scopes",
-        ];
-        if !optional.contains(&key) {
+        if !OPTIONAL.contains(&key) {
             minimal.push_str(line);
             minimal.push('\n');
         }

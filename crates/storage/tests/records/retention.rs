@@ -280,3 +280,25 @@ async fn refusals_of_nobody_are_forgotten_and_what_concerns_a_person_or_an_opera
     })
     .await;
 }
+
+/// Whoever adds a table says what bounds its rows, and when they go.
+#[test]
+fn every_table_stands_in_the_list_of_limits() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let limits = std::fs::read_to_string(format!("{root}/docs/limits.md")).unwrap();
+    let mut tables = 0;
+    for entry in std::fs::read_dir(format!("{root}/migrations")).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let created = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("CREATE TABLE "));
+        for line in created {
+            let name = line.split([' ', '(']).next().unwrap();
+            // Made anew under its old name.
+            let name = name.trim_end_matches("_anew");
+            assert!(limits.contains(&format!("`{name}`")), "{name}");
+            tables += 1;
+        }
+    }
+    assert!(tables > 15);
+}
