@@ -88,8 +88,8 @@ pub(super) async fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().await
 }
 
-/// Registers the suite's clients, with our receiver in the place of the suite's, and with a redirect
-/// URI of this machine for a real browser.
+/// Registers the suite's clients, with our receiver in the place of the suite's, and with a
+/// redirect URI of this machine for a real browser.
 fn register(options: &mut Options) -> Result<Receiver> {
     let (receiver, files) = Receiver::bind(&options.folder)?;
     options.trusted_file = Some(files.certificate);

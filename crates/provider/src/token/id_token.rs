@@ -138,9 +138,10 @@ impl Provider {
     }
 }
 
-/// Whether a claim that is none of OpenID Connect's stands in this ID token: beside any scope that is
-/// none either, and where it was asked for by name. Who asks for `openid` alone gets what the
-/// specification names; the conformance suite warns at anything more. Access tokens have them always.
+/// Whether a claim that is none of OpenID Connect's stands in this ID token: beside any scope that
+/// is none either, and where it was asked for by name. Who asks for `openid` alone gets what the
+/// specification names; the conformance suite warns at anything more. Access tokens have them
+/// always.
 fn shows_own_claim(new: &NewGrant<'_>, requested: &RequestedClaims, name: &str) -> bool {
     let mut scopes = new.scope.split(' ');
     scopes.any(|value| value != scope::OPENID) || requested.id_token.contains_key(name)
