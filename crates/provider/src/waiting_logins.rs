@@ -5,7 +5,7 @@
 //! for it only when there may be too many. Nodes see each other's logins at the next sweep: the
 //! bound is passed by what begins within two seconds.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use cardea_storage::{Transaction, authorization_request, retention};
 use time::{Duration, OffsetDateTime};
@@ -26,6 +26,17 @@ pub(crate) struct WaitingLogins {
     count: AtomicI64,
     /// Until when nobody need look again, in unix seconds.
     full_until: AtomicI64,
+    /// Whether somebody makes room: two at once would be after the same rows.
+    making_room: AtomicBool,
+}
+
+/// Held by whoever makes room.
+struct MakingRoom<'a>(&'a AtomicBool);
+
+impl Drop for MakingRoom<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 impl WaitingLogins {
@@ -46,6 +57,11 @@ impl WaitingLogins {
         }
         Ok(())
     }
+
+    fn make_room_alone(&self) -> Option<MakingRoom<'_>> {
+        let was_made = self.making_room.swap(true, Ordering::Acquire);
+        (!was_made).then(|| MakingRoom(&self.making_room))
+    }
 }
 
 impl Provider {
@@ -59,6 +75,10 @@ impl Provider {
         if self.waiting_logins.count.load(Ordering::Relaxed) < places {
             return Ok(());
         }
+        // Whoever comes meanwhile is one of the few that a connection to the database allows.
+        let Some(_alone) = self.waiting_logins.make_room_alone() else {
+            return Ok(());
+        };
         let waiting = authorization_request::count_unanswered(transaction).await?;
         self.waiting_logins.set(waiting);
         if waiting < places {
