@@ -11,4 +11,4 @@ CREATE INDEX event_of_begun_login
 
 -- What concerns no person and no session.
 CREATE INDEX event_of_nobody
-    ON event (occurred_at) WHERE sub IS NULL AND session_id IS NULL;
+    ON event (kind, occurred_at) WHERE sub IS NULL AND session_id IS NULL;
