@@ -178,7 +178,7 @@ async fn a_login_that_nobody_completed_is_forgotten_an_hour_after_it_expired() {
     world.pass(Duration::seconds(1));
     let rows = world.provider.forget_ended().await.unwrap();
     assert_eq!(
-        rows, 2,
-        "the request and its challenge, not the other login"
+        rows, 3,
+        "the request, its challenge and its event, not the other login"
     );
 }
