@@ -10,13 +10,19 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 use crate::client_address::network_of;
 use crate::config::{ClientAddress, LimitsConfig, PresenceConfig};
+
+/// How long the other side may take nothing of an answer: whoever asks for much and reads nothing
+/// would keep its place, and the answers in memory, for ever.
+const TAKES_NOTHING_MAX: Duration = Duration::from_secs(15);
 
 /// Accepts connections while there are places.
 #[derive(Clone, Debug)]
@@ -42,10 +48,12 @@ struct Place {
     network: IpAddr,
 }
 
-/// A connection that has a place.
+/// A connection that has a place, and loses it when its other side takes nothing.
 #[derive(Debug)]
 pub(crate) struct PlacedStream {
     stream: TcpStream,
+    /// Runs while the other side takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
     _place: Place,
 }
 
@@ -99,6 +107,7 @@ impl BoundedAcceptor {
         stream.set_nodelay(true)?;
         Ok(PlacedStream {
             stream,
+            stalled: None,
             _place: place,
         })
     }
@@ -133,6 +142,27 @@ impl Drop for Place {
     }
 }
 
+impl PlacedStream {
+    /// Passes an outcome of a write on, unless nothing could be written for too long.
+    fn bounded<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.stalled = None;
+            return outcome;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(TAKES_NOTHING_MAX)));
+        match stalled.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
 impl AsyncRead for PlacedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -149,7 +179,8 @@ impl AsyncWrite for PlacedStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.bounded(context, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -165,7 +196,8 @@ impl AsyncWrite for PlacedStream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.bounded(context, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
