@@ -61,6 +61,27 @@ async fn apache_shows_its_page_to_a_card_and_no_longer_when_the_card_has_left() 
     browser.close().await
 }
 
+/// The code 21 is a pharmacist's in one system and a student's in the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn apache_shows_the_pharmacists_page_to_no_student_of_pharmacy() -> Result<()> {
+    let (stage, apache, url) = open("apache-student", Scheme::Http).await?;
+    let card = stage.system().card();
+    card.issue_all("deck")?;
+    card.remove()?;
+    // A reader looks for cards each 400 ms: a quicker exchange is none to it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    card.beside("deck/cpf-21-pharmacien-en-formation").insert()?;
+    let browser = Browser::open().await?;
+    browser.goto(&url).await?;
+    browser.click("#sign-in").await?;
+    browser.wait_for("#greeting").await?;
+    browser.goto(&format!("{url}/card/pharmacy/")).await?;
+    let refused = browser.text("body").await?;
+    assert!(browser.text("#pharmacy").await.is_err(), "{}", apache.log());
+    assert!(refused.contains("Unauthorized"), "{refused}");
+    browser.close().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn apache_signs_out_at_the_server_over_tls() -> Result<()> {
     let (stage, _apache, url) = open("apache-tls", Scheme::Https).await?;
