@@ -15,6 +15,7 @@ mod check_scope;
 mod complete;
 mod consent;
 mod expected_person;
+mod languages;
 mod push;
 mod refuse;
 mod request;

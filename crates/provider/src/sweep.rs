@@ -1,11 +1,7 @@
 //! The sweep: what nobody ended by hand ends by the clock.
 
-use cardea_storage::authorization_request::count_unanswered;
 use cardea_storage::client::forget_replaced_secrets;
-use cardea_storage::retention::{
-    delete_ended_before, delete_incomplete_requests_before, delete_refusals_of_nobody_before,
-    delete_spent_proofs_before,
-};
+use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue, list_silent};
 use time::{Duration, OffsetDateTime};
 
@@ -15,9 +11,10 @@ use crate::{Error, Provider};
 
 /// Sessions ended in one transaction; more are left to the next call.
 const SESSIONS_OF_SWEEP_MAX: u32 = 100;
-/// How long an authorization request that nobody answered outlives its expiry: anybody can make
-/// them, and a replayed challenge is worth telling from a guess for a while only.
-const INCOMPLETE_REQUEST_KEPT: Duration = Duration::HOUR;
+/// How long what anybody can make outlives its expiry: authorization requests that nobody answered,
+/// pushed requests, challenges of card grants. A late answer still learns why it is refused, and a
+/// replay is worth telling from a guess for a while only.
+const UNANSWERED_KEPT: Duration = Duration::minutes(5);
 /// How long a refusal stays on record that concerns no person and no session: long enough to look
 /// into an attack, and no longer, since strangers bring them about.
 const REFUSAL_OF_NOBODY_KEPT: Duration = Duration::days(30);
@@ -50,9 +47,7 @@ impl Provider {
             }
             meaning = Some(judged);
         }
-        let waiting = count_unanswered(&mut transaction).await?;
         transaction.commit().await?;
-        self.waiting_logins.set(waiting);
         if let Some(meaning) = meaning {
             self.silence.set(meaning);
         }
@@ -63,29 +58,47 @@ impl Provider {
                 "we were away: the agents have time to come back"
             );
         }
+        self.count_waiting().await;
         Ok(ended
             .into_iter()
             .map(EndedInTransaction::announce)
             .collect())
     }
 
-    /// Deletes what ended longer ago than records are kept, and authorization requests that nobody
-    /// answered an hour after they expired; gives up clients that could not be told in time. Call
-    /// it every few minutes.
+    /// Deletes what ended longer ago than records are kept, and what nobody answered five minutes
+    /// after it expired; gives up clients that could not be told in time. Call it every minute, and
+    /// again while it deletes anything.
+    ///
+    /// A call deletes one batch of each kind, each in a short transaction of its own, so that
+    /// whoever signs in has a turn in between (attack H9).
     ///
     /// # Errors
     /// [`Error::Storage`].
     pub async fn forget_ended(&self) -> Result<u64, Error> {
         let now = self.now();
         self.give_up_expired(now).await?;
-        let retention = self.lifetimes.retention;
-        let before = now - retention.min(INCOMPLETE_REQUEST_KEPT);
+        let kept = now - self.lifetimes.retention;
+        let unanswered = now - self.lifetimes.retention.min(UNANSWERED_KEPT);
+        let batches = [
+            (Kind::UnansweredRequest, unanswered),
+            (Kind::PushedRequest, unanswered),
+            (Kind::GrantChallenge, unanswered),
+            (Kind::SpentProof, now),
+            (Kind::DpopKey, now),
+            (Kind::RefusalOfNobody, now - REFUSAL_OF_NOBODY_KEPT),
+            (Kind::AccessGrant, kept),
+            (Kind::RefreshTokenFamily, kept),
+            (Kind::AuthorizationCode, kept),
+            (Kind::Consent, kept),
+            (Kind::AuthorizationRequest, kept),
+            (Kind::ClientSession, kept),
+            (Kind::Session, kept),
+        ];
+        let mut rows = 0;
+        for (kind, before) in batches {
+            rows += delete_batch(&self.store, kind, before).await?;
+        }
         let mut transaction = self.store.begin().await?;
-        let mut rows = delete_incomplete_requests_before(&mut transaction, before).await?;
-        rows += delete_ended_before(&mut transaction, now - retention).await?;
-        rows += delete_spent_proofs_before(&mut transaction, now).await?;
-        let before = now - REFUSAL_OF_NOBODY_KEPT;
-        rows += delete_refusals_of_nobody_before(&mut transaction, before).await?;
         rows += forget_replaced_secrets(&mut transaction, now).await?;
         transaction.commit().await?;
         Ok(rows)

@@ -65,6 +65,20 @@ impl WaitingLogins {
 }
 
 impl Provider {
+    /// Counts anew, by a connection that keeps nobody from writing. Where it fails, the next sweep
+    /// counts.
+    pub(crate) async fn count_waiting(&self) {
+        match self.count_unanswered().await {
+            Ok(waiting) => self.waiting_logins.set(waiting),
+            Err(error) => tracing::warn!(code = error.code(), "logins that wait are not counted"),
+        }
+    }
+
+    async fn count_unanswered(&self) -> Result<i64, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        Ok(authorization_request::count_unanswered(&mut transaction).await?)
+    }
+
     /// Makes sure that one more login may wait: where all places are taken, the oldest give way.
     pub(crate) async fn find_place(
         &self,

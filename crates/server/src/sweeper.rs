@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::Instrument;
 
 use crate::card_recheck::{self, recheck_cards};
@@ -15,7 +15,7 @@ use crate::state::AppState;
 const SWEEP: Duration = Duration::from_secs(2);
 /// A client that was registered or taken out by command is known to every node after this.
 const FOLLOW_CLIENTS: Duration = Duration::from_secs(1);
-const FORGET: Duration = Duration::from_secs(300);
+const FORGET: Duration = Duration::from_secs(60);
 const REFRESH_LISTS: Duration = Duration::from_secs(60);
 /// Rounds of one sweep; each ends a bounded number of sessions.
 const ROUNDS_MAX: usize = 50;
@@ -77,11 +77,28 @@ async fn follow(state: AppState) {
     follow_clients(state.provider()).await;
 }
 
+/// Deletes batch after batch, and rests as long as each took: however much is over, at least half of
+/// the database's time is left to people.
 async fn forget(state: AppState) {
-    match state.provider().forget_ended().await {
-        Ok(0) => {}
-        Ok(rows) => tracing::info!(rows, "old records are deleted"),
-        Err(error) => tracing::error!(code = error.code(), "old records stay for now"),
+    let mut stopped = pin!(state.stopped());
+    let mut total = 0;
+    loop {
+        let begun = Instant::now();
+        match state.provider().forget_ended().await {
+            Ok(0) => break,
+            Ok(rows) => total += rows,
+            Err(error) => {
+                tracing::error!(code = error.code(), "old records stay for now");
+                break;
+            }
+        }
+        tokio::select! {
+            () = sleep(begun.elapsed()) => {}
+            () = &mut stopped => break,
+        }
+    }
+    if total > 0 {
+        tracing::info!(rows = total, "old records are deleted");
     }
 }
 

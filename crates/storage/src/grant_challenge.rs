@@ -53,43 +53,24 @@ pub async fn insert(
     Ok(())
 }
 
-/// Deletes a client's challenges that nobody answered and that expired before `before`: anybody
-/// who knows the id of a public client can make them, so room is made at each new one.
+/// Counts a client's challenges that have not expired, answered or not: an answer costs a stranger
+/// nothing.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn delete_unanswered_of_client(
+pub async fn count_open_of_client(
     transaction: &mut Transaction,
     client_id: &str,
-    before: OffsetDateTime,
-) -> Result<u64, Error> {
-    let deleted = sqlx::query(
-        "DELETE FROM grant_challenge
-         WHERE client_id = $1 AND redeemed_at IS NULL AND expires_at < $2",
-    )
-    .bind(client_id)
-    .bind(before.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
-    Ok(deleted.rows_affected())
-}
-
-/// Counts a client's challenges that nobody has answered.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub async fn count_unanswered_of_client(
-    transaction: &mut Transaction,
-    client_id: &str,
+    now: OffsetDateTime,
 ) -> Result<i64, Error> {
     let row = sqlx::query(
-        "SELECT COUNT(*) AS unanswered FROM grant_challenge
-         WHERE client_id = $1 AND redeemed_at IS NULL",
+        "SELECT COUNT(*) AS open FROM grant_challenge WHERE client_id = $1 AND expires_at > $2",
     )
     .bind(client_id)
+    .bind(now.unix_timestamp())
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("unanswered")?)
+    Ok(row.try_get("open")?)
 }
 
 /// Takes a challenge. One statement decides, so of parallel attempts exactly one redeems it.

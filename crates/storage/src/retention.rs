@@ -1,109 +1,212 @@
 //! Forgetting: what is over is deleted, personal data with it. Events and subjects stay, but for
 //! what strangers bring about: logins that nobody answered, and refusals that concern nobody.
+//!
+//! A flood leaves more than one transaction may delete: SQLite has one writer, and whoever signs in
+//! waits for it. So a call deletes one batch and lets go of the writer; the caller comes again.
 
+use sqlx::{AssertSqlSafe, Row as _};
 use time::OffsetDateTime;
 
-use crate::{Error, Transaction};
+use crate::{Error, Store, Transaction};
 
-/// Deletes, children first, what ended before `before`, and says how many rows went.
+/// The most rows of a kind that one transaction deletes, not counting what hangs on them.
+const BATCH: i64 = 500;
+/// The same of pushed requests: one may have 40 KiB.
+const BATCH_OF_PUSHED: i64 = 100;
+/// The most refresh tokens at once: a family may have thousands.
+const TOKENS_MAX: u64 = 2_000;
+
+/// What is forgotten, each kind by its own time. In this order children go before their parents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Authorization requests that expired without an answer, with their challenges, and with the
+    /// events that they began unless a card answered: anybody can begin a login and leave it.
+    UnansweredRequest,
+    /// Pushed authorization requests that expired.
+    PushedRequest,
+    /// Challenges of card grants that expired, answered or not: anybody can answer them with junk.
+    GrantChallenge,
+    /// Marks of proofs and assertions that would be refused for their age by now.
+    SpentProof,
+    /// DPoP keys that nobody uses any more.
+    DpopKey,
+    /// Refusals on record that concern no person and no session. Every other event stays.
+    RefusalOfNobody,
+    /// Access tokens that expired.
+    AccessGrant,
+    /// Refresh tokens whose family expired, and the family.
+    RefreshTokenFamily,
+    /// Authorization codes that expired.
+    AuthorizationCode,
+    /// Consents that expired.
+    Consent,
+    /// Authorization requests that expired, answered or not, with their challenges.
+    AuthorizationRequest,
+    /// Clients' parts in ended sessions, once no token names them.
+    ClientSession,
+    /// Ended sessions, once no client's part and no authorization request names them.
+    Session,
+}
+
+/// The statements of one kind.
+struct Statements {
+    /// Finds the keys of rows that ended before `$1`, at most `$2`.
+    due: &'static str,
+    /// Delete by those keys, which stand where `(keys)` does; children first. `$1` is the moment.
+    deletes: &'static [&'static str],
+}
+
+impl Kind {
+    #[cfg(test)]
+    const ALL: [Self; 13] = [
+        Self::UnansweredRequest,
+        Self::PushedRequest,
+        Self::GrantChallenge,
+        Self::SpentProof,
+        Self::DpopKey,
+        Self::RefusalOfNobody,
+        Self::AccessGrant,
+        Self::RefreshTokenFamily,
+        Self::AuthorizationCode,
+        Self::Consent,
+        Self::AuthorizationRequest,
+        Self::ClientSession,
+        Self::Session,
+    ];
+
+    const fn batch(self) -> i64 {
+        match self {
+            Self::PushedRequest => BATCH_OF_PUSHED,
+            _ => BATCH,
+        }
+    }
+
+    /// Each statement finds its rows by an index, however many others there are.
+    const fn statements(self) -> Statements {
+        let (due, deletes): (_, &[_]) = match self {
+            Self::UnansweredRequest => (
+                "SELECT id AS key FROM authorization_request
+                 WHERE completed_at IS NULL AND expires_at < $1 LIMIT $2",
+                UNANSWERED_REQUEST,
+            ),
+            Self::PushedRequest => (
+                "SELECT id AS key FROM pushed_authorization_request WHERE expires_at < $1 LIMIT $2",
+                &["DELETE FROM pushed_authorization_request WHERE id IN (keys)"],
+            ),
+            Self::GrantChallenge => (
+                "SELECT jti AS key FROM grant_challenge WHERE expires_at < $1 LIMIT $2",
+                &["DELETE FROM grant_challenge WHERE jti IN (keys)"],
+            ),
+            Self::SpentProof => (
+                "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2",
+                &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
+            ),
+            // A key may be used again meanwhile.
+            Self::DpopKey => (
+                "SELECT jkt AS key FROM dpop_key WHERE expires_at < $1 LIMIT $2",
+                &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],
+            ),
+            Self::RefusalOfNobody => (
+                "SELECT id AS key FROM event
+                 WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
+                 AND kind IN ('authorization.refused', 'authorization.pushed', 'login.refused',
+                              'card_grant.refused', 'token.refused', 'token_lookup.refused',
+                              'userinfo.refused', 'logout.unconfirmed') LIMIT $2",
+                &["DELETE FROM event WHERE id IN (keys)"],
+            ),
+            Self::AccessGrant => (
+                "SELECT jti AS key FROM access_grant WHERE expires_at < $1 LIMIT $2",
+                &["DELETE FROM access_grant WHERE jti IN (keys)"],
+            ),
+            Self::RefreshTokenFamily => (
+                "SELECT id AS key FROM refresh_token_family WHERE expires_at < $1 LIMIT $2",
+                &[
+                    "DELETE FROM refresh_token WHERE token_sha256 IN
+                         (SELECT token_sha256 FROM refresh_token WHERE family_id IN (keys)
+                          LIMIT 2000)",
+                    "DELETE FROM refresh_token_family WHERE id IN (keys)",
+                ],
+            ),
+            Self::AuthorizationCode => (
+                "SELECT code_sha256 AS key FROM authorization_code WHERE expires_at < $1 LIMIT $2",
+                &["DELETE FROM authorization_code WHERE code_sha256 IN (keys)"],
+            ),
+            Self::Consent => (
+                "SELECT sub AS key FROM consent WHERE expires_at < $1 LIMIT $2",
+                &["DELETE FROM consent WHERE expires_at < $1 AND sub IN (keys)"],
+            ),
+            Self::AuthorizationRequest => (
+                "SELECT id AS key FROM authorization_request WHERE expires_at < $1 LIMIT $2",
+                &[
+                    "DELETE FROM challenge WHERE authorization_request_id IN (keys)",
+                    "DELETE FROM authorization_request WHERE id IN (keys)",
+                ],
+            ),
+            Self::ClientSession => (
+                "SELECT part.sid AS key FROM session
+                 JOIN client_session AS part ON part.session_id = session.id
+                 WHERE session.ended_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM access_grant WHERE sid = part.sid)
+                 AND NOT EXISTS (SELECT 1 FROM refresh_token_family WHERE sid = part.sid)
+                 AND NOT EXISTS (SELECT 1 FROM authorization_code WHERE sid = part.sid) LIMIT $2",
+                &["DELETE FROM client_session WHERE sid IN (keys)"],
+            ),
+            Self::Session => (
+                "SELECT id AS key FROM session WHERE ended_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM client_session WHERE session_id = session.id)
+                 AND NOT EXISTS (SELECT 1 FROM authorization_request
+                                 WHERE session_id = session.id) LIMIT $2",
+                &[
+                    "DELETE FROM session_card WHERE session_id IN (keys)",
+                    "DELETE FROM session WHERE id IN (keys)",
+                ],
+            ),
+        };
+        Statements { due, deletes }
+    }
+}
+
+/// A login that a card answered has a history of its own; its beginning stays with it.
+const UNANSWERED_REQUEST: &[&str] = &[
+    "DELETE FROM event WHERE kind = 'authorization.begun' AND authorization_request_id IN
+         (SELECT id FROM authorization_request WHERE session_id IS NULL AND id IN (keys))",
+    "DELETE FROM challenge WHERE authorization_request_id IN (keys)",
+    "DELETE FROM authorization_request WHERE id IN (keys)",
+];
+
+/// Deletes one batch of what ended before `before`, in a transaction of its own, and says how many
+/// rows went, children included: after 0 nothing is left to do. Without anything to delete, the
+/// writer is left alone.
 ///
 /// `before` lies far enough back that a replayed challenge or a reused code is still recognised
-/// for some time after it expired.
+/// for some time after it expired, and that nobody is about to use what is deleted.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn delete_ended_before(
-    transaction: &mut Transaction,
-    before: OffsetDateTime,
-) -> Result<u64, Error> {
-    const STATEMENTS: &[&str] = &[
-        "DELETE FROM access_grant WHERE expires_at < $1",
-        "DELETE FROM grant_challenge WHERE expires_at < $1",
-        "DELETE FROM refresh_token WHERE family_id IN
-             (SELECT id FROM refresh_token_family WHERE expires_at < $1)",
-        "DELETE FROM refresh_token_family WHERE expires_at < $1",
-        "DELETE FROM authorization_code WHERE expires_at < $1",
-        "DELETE FROM consent WHERE expires_at < $1",
-        "DELETE FROM challenge WHERE authorization_request_id IN
-             (SELECT id FROM authorization_request WHERE expires_at < $1)",
-        "DELETE FROM authorization_request WHERE expires_at < $1",
-        "DELETE FROM client_session WHERE session_id IN
-             (SELECT id FROM session WHERE state = 'ended' AND ended_at < $1)
-             AND sid NOT IN (SELECT sid FROM access_grant WHERE sid IS NOT NULL)
-             AND sid NOT IN (SELECT sid FROM refresh_token_family)
-             AND sid NOT IN (SELECT sid FROM authorization_code)",
-        "DELETE FROM session_card WHERE session_id IN
-             (SELECT id FROM session WHERE state = 'ended' AND ended_at < $1)",
-        "DELETE FROM session WHERE state = 'ended' AND ended_at < $1
-             AND id NOT IN (SELECT session_id FROM client_session)
-             AND id NOT IN (SELECT session_id FROM authorization_request
-                            WHERE session_id IS NOT NULL)",
-    ];
-    delete(transaction, STATEMENTS, before).await
+pub async fn delete_batch(store: &Store, kind: Kind, before: OffsetDateTime) -> Result<u64, Error> {
+    let Statements { due, deletes } = kind.statements();
+    let mut reading = store.begin_read().await?;
+    let keys = find_due(&mut reading, due, before, kind.batch()).await?;
+    drop(reading);
+    if keys.is_empty() {
+        return Ok(0);
+    }
+    let mut transaction = store.begin().await?;
+    let mut rows = 0;
+    for &delete in deletes {
+        let gone = delete_by_keys(&mut transaction, delete, before, &keys).await?;
+        rows += gone;
+        if kind == Kind::RefreshTokenFamily && gone == TOKENS_MAX {
+            break;
+        }
+    }
+    transaction.commit().await?;
+    Ok(rows)
 }
 
-/// Deletes the authorization requests that expired before `before` without an answer, with their
-/// challenges and the events that they began, and says how many rows went.
-///
-/// Anybody can begin a login and leave it; such records need not be kept as long as those of a
-/// login that somebody completed.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub async fn delete_incomplete_requests_before(
-    transaction: &mut Transaction,
-    before: OffsetDateTime,
-) -> Result<u64, Error> {
-    const STATEMENTS: &[&str] = &[
-        "DELETE FROM event WHERE kind = 'authorization.begun' AND authorization_request_id IN
-             (SELECT id FROM authorization_request
-              WHERE completed_at IS NULL AND expires_at < $1)",
-        "DELETE FROM challenge WHERE authorization_request_id IN
-             (SELECT id FROM authorization_request
-              WHERE completed_at IS NULL AND expires_at < $1)",
-        "DELETE FROM authorization_request WHERE completed_at IS NULL AND expires_at < $1",
-        "DELETE FROM pushed_authorization_request WHERE expires_at < $1",
-        "DELETE FROM grant_challenge WHERE redeemed_at IS NULL AND expires_at < $1",
-    ];
-    delete(transaction, STATEMENTS, before).await
-}
-
-/// Deletes the marks of proofs and assertions that would be refused for their age by now, and DPoP
-/// keys that nobody uses any more, and says how many rows went.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub async fn delete_spent_proofs_before(
-    transaction: &mut Transaction,
-    before: OffsetDateTime,
-) -> Result<u64, Error> {
-    const STATEMENTS: &[&str] = &[
-        "DELETE FROM spent_jti WHERE expires_at < $1",
-        "DELETE FROM dpop_key WHERE expires_at < $1",
-    ];
-    delete(transaction, STATEMENTS, before).await
-}
-
-/// Deletes the refusals on record before `before` that concern no person and no session, and says
-/// how many rows went. Every other event stays.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub async fn delete_refusals_of_nobody_before(
-    transaction: &mut Transaction,
-    before: OffsetDateTime,
-) -> Result<u64, Error> {
-    const STATEMENTS: &[&str] = &["DELETE FROM event
-         WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
-         AND kind IN ('authorization.refused', 'authorization.pushed', 'login.refused',
-                      'card_grant.refused', 'token.refused', 'token_lookup.refused',
-                      'userinfo.refused', 'logout.unconfirmed')"];
-    delete(transaction, STATEMENTS, before).await
-}
-
-/// Deletes the oldest authorization requests that nobody answered, at most `count_max` of those
-/// that expire before `before`, with their challenges and the events that they began, and says how
-/// many requests went. One that a card has answered already stays.
+/// Deletes the oldest authorization requests that nobody answered, at most `count_max` and one
+/// batch of those that expire before `before`, with their challenges and the events that they
+/// began, and says how many requests went. One that a card has answered already stays.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -112,45 +215,64 @@ pub async fn delete_oldest_unanswered(
     before: OffsetDateTime,
     count_max: i64,
 ) -> Result<u64, Error> {
-    const STATEMENTS: &[&str] = &[
-        "DELETE FROM event WHERE kind = 'authorization.begun' AND authorization_request_id IN
-             (SELECT id FROM authorization_request
-              WHERE completed_at IS NULL AND session_id IS NULL AND expires_at < $1
-              ORDER BY expires_at, id LIMIT $2)",
-        "DELETE FROM challenge WHERE authorization_request_id IN
-             (SELECT id FROM authorization_request
-              WHERE completed_at IS NULL AND session_id IS NULL AND expires_at < $1
-              ORDER BY expires_at, id LIMIT $2)",
-        "DELETE FROM authorization_request WHERE id IN
-             (SELECT id FROM authorization_request
-              WHERE completed_at IS NULL AND session_id IS NULL AND expires_at < $1
-              ORDER BY expires_at, id LIMIT $2)",
-    ];
+    let keys = find_due(transaction, OLDEST_UNANSWERED, before, count_max.min(BATCH)).await?;
+    if keys.is_empty() {
+        return Ok(0);
+    }
     let mut rows = 0;
-    for &statement in STATEMENTS {
-        let done = sqlx::query(statement)
-            .bind(before.unix_timestamp())
-            .bind(count_max)
-            .execute(transaction.connection())
-            .await?;
+    for &delete in UNANSWERED_REQUEST {
         // The last statement's are the requests.
-        rows = done.rows_affected();
+        rows = delete_by_keys(transaction, delete, before, &keys).await?;
     }
     Ok(rows)
 }
 
-async fn delete(
+const OLDEST_UNANSWERED: &str = "SELECT id AS key FROM authorization_request
+     WHERE completed_at IS NULL AND session_id IS NULL AND expires_at < $1
+     ORDER BY expires_at LIMIT $2";
+
+async fn find_due(
     transaction: &mut Transaction,
-    statements: &[&'static str],
+    due: &'static str,
     before: OffsetDateTime,
-) -> Result<u64, Error> {
-    let mut rows = 0;
-    for &statement in statements {
-        let done = sqlx::query(statement)
-            .bind(before.unix_timestamp())
-            .execute(transaction.connection())
-            .await?;
-        rows += done.rows_affected();
-    }
-    Ok(rows)
+    count_max: i64,
+) -> Result<Vec<String>, Error> {
+    let rows = sqlx::query(due)
+        .bind(before.unix_timestamp())
+        .bind(count_max)
+        .fetch_all(transaction.connection())
+        .await?;
+    let keys = rows.iter().map(|row| row.try_get("key"));
+    Ok(keys.collect::<Result<_, _>>()?)
 }
+
+async fn delete_by_keys(
+    transaction: &mut Transaction,
+    delete: &'static str,
+    before: OffsetDateTime,
+    keys: &[String],
+) -> Result<u64, Error> {
+    let (text, has_moment) = with_places(delete, keys.len());
+    // Not kept prepared: its text depends on the number of keys.
+    let mut query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+    if has_moment {
+        query = query.bind(before.unix_timestamp());
+    }
+    for key in keys {
+        query = query.bind(key.as_str());
+    }
+    let done = query.execute(transaction.connection()).await?;
+    Ok(done.rows_affected())
+}
+
+/// The statement with a place for each key, and whether the moment comes before them.
+fn with_places(delete: &'static str, keys: usize) -> (String, bool) {
+    let has_moment = delete.contains("$1");
+    let first = 1 + usize::from(has_moment);
+    let places: Vec<_> = (first..first + keys).map(|at| format!("${at}")).collect();
+    let text = delete.replace("(keys)", &format!("({})", places.join(",")));
+    (text, has_moment)
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use cardea_storage::{SecretDigest, pushed_authorization_request};
 use time::{Duration, OffsetDateTime};
 
 use crate::authorization::asked::Asked;
+use crate::authorization::languages;
 use crate::event::{Event, EventKind};
 use crate::secret::RANDOM_BYTES;
 use crate::{Client, ClientCredentials, DpopRequest, Error, Provider, TokenError};
@@ -89,6 +90,7 @@ impl Provider {
         self.decide(client, &asked).await?;
         // It may be somebody's address, and nothing here depends on it.
         asked.parameters.login_hint = None;
+        asked.parameters.ui_locales = languages::asked_languages(&asked.parameters);
         self.store_pushed(client, &asked, now).await
     }
 

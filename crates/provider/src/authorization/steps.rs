@@ -12,7 +12,7 @@ use crate::authorization::silent::Silent;
 use crate::authorization::{
     AuthorizationError, AuthorizationResponse, check_acr, check_client, check_pkce, check_prompt,
     check_redirect_uri, check_resource, check_response_mode, check_response_type, check_scope,
-    request,
+    languages, request,
 };
 use crate::claims::RequestedClaims;
 use crate::event::{Event, EventKind};
@@ -147,7 +147,7 @@ impl Provider {
             dpop_jkt: parameters.dpop_jkt.clone(),
             acr,
             expected_sub,
-            ui_locales: parameters.ui_locales.clone(),
+            ui_locales: languages::asked_languages(parameters),
             ask_consent,
             silent: false,
             pushed_id: asked.pushed_id.clone(),

@@ -3,23 +3,18 @@
 use cardea_assertion::{GrantChallenge, Purpose};
 use cardea_jose::{random_base64url, sha256_base64url};
 use cardea_oauth2_types::{GrantType, Scope, TokenParameters};
-use cardea_storage::grant_challenge::{
-    self, count_unanswered_of_client, delete_unanswered_of_client, insert,
-};
-use time::{Duration, OffsetDateTime};
+use cardea_storage::grant_challenge::{self, count_open_of_client, insert};
+use time::OffsetDateTime;
 
 use crate::client_authentication::ClientCredentials;
 use crate::event::{Event, EventKind};
 use crate::secret::RANDOM_BYTES;
 use crate::{Client, Error, Provider};
 
-/// Challenges of one client that nobody has answered. Anybody who knows the id of a public client
-/// can ask for them, so they must not fill the database; the workstations of a large hospital do
-/// not come near it.
-const UNANSWERED_OF_CLIENT_MAX: i64 = 2_000;
-/// How long an unanswered challenge outlives its expiry, so that a late answer learns why it is
-/// refused.
-const UNANSWERED_KEPT: Duration = Duration::seconds(60);
+/// Challenges of one client that have not expired, answered or not. Anybody who knows the id of a
+/// public client can ask for them and answer them with junk, so they must not fill the database;
+/// the workstations of a large hospital do not come near it.
+const OPEN_OF_CLIENT_MAX: i64 = 4_500;
 
 /// A challenge for business software.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,10 +85,8 @@ impl Provider {
             expires_at,
         };
         let mut transaction = self.store.begin().await?;
-        let (client_id, before) = (&record.client_id, now - UNANSWERED_KEPT);
-        delete_unanswered_of_client(&mut transaction, client_id, before).await?;
-        let unanswered = count_unanswered_of_client(&mut transaction, client_id).await?;
-        if unanswered >= UNANSWERED_OF_CLIENT_MAX {
+        let open = count_open_of_client(&mut transaction, &record.client_id, now).await?;
+        if open >= OPEN_OF_CLIENT_MAX {
             return Err(Error::CardGrantChallengeLimitReached);
         }
         insert(&mut transaction, &record).await?;

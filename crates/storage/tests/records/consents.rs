@@ -1,8 +1,8 @@
 use cardea_storage::consent::{Consent, find, forget, forget_person, remember};
-use cardea_storage::retention::delete_ended_before;
 
 use super::baseline::{after_seconds, start, with_active_session};
 use super::databases::{committed, on_both};
+use super::retention::forget_logins;
 
 fn a_yes(sub: &str, client_id: &str, covered: &str) -> Consent {
     Consent {
@@ -60,14 +60,16 @@ async fn a_yes_is_forgotten_for_a_client_for_a_person_and_by_time() {
             remember(transaction, &a_yes(&sub, "a", "name"))
                 .await
                 .unwrap();
-            delete_ended_before(transaction, after_seconds(1000))
-                .await
-                .unwrap();
+        })
+        .await;
+        forget_logins(&store, 1000).await;
+        committed(&store, async |transaction| {
             let kept = find(transaction, &sub, "a", "name").await.unwrap();
             assert!(kept.is_some());
-            delete_ended_before(transaction, after_seconds(1001))
-                .await
-                .unwrap();
+        })
+        .await;
+        forget_logins(&store, 1001).await;
+        committed(&store, async |transaction| {
             let gone = find(transaction, &sub, "a", "name").await.unwrap();
             assert_eq!(gone, None);
         })

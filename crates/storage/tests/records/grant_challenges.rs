@@ -1,7 +1,5 @@
-use cardea_storage::grant_challenge::{
-    GrantChallenge, count_unanswered_of_client, delete_unanswered_of_client, insert,
-};
-use cardea_storage::retention::{delete_ended_before, delete_incomplete_requests_before};
+use cardea_storage::grant_challenge::{GrantChallenge, count_open_of_client, insert};
+use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::{Redemption, Store, grant_challenge};
 
 use super::baseline::{after_seconds, start};
@@ -30,15 +28,6 @@ async fn with(store: &Store, jti: &str) {
 async fn redeem(store: &Store, jti: &str) -> Redemption<GrantChallenge> {
     committed(store, async |transaction| {
         grant_challenge::redeem(transaction, jti, after_seconds(1))
-            .await
-            .unwrap()
-    })
-    .await
-}
-
-async fn unanswered(store: &Store) -> i64 {
-    committed(store, async |transaction| {
-        count_unanswered_of_client(transaction, "software")
             .await
             .unwrap()
     })
@@ -82,48 +71,34 @@ async fn of_twenty_parallel_redemptions_of_a_grant_challenge_one_wins() {
     .await;
 }
 
+/// Attack H9: whoever answers with junk makes no room for more.
 #[tokio::test(flavor = "multi_thread")]
-async fn unanswered_grant_challenges_are_counted_and_make_room_once_they_expired() {
+async fn grant_challenges_count_until_they_expire_answered_or_not() {
     on_both(async |store| {
         with(&store, "one").await;
         with(&store, "two").await;
         redeem(&store, "two").await;
-        assert_eq!(unanswered(&store).await, 1);
-        let deleted = async |seconds| {
-            committed(&store, async |transaction| {
-                delete_unanswered_of_client(transaction, "software", after_seconds(seconds))
-                    .await
-                    .unwrap()
+        for (seconds, open) in [(0, 2), (119, 2), (120, 0)] {
+            let counted = committed(&store, async |transaction| {
+                count_open_of_client(transaction, "software", after_seconds(seconds)).await
             })
-            .await
-        };
-        assert_eq!(deleted(120).await, 0);
-        assert_eq!(deleted(121).await, 1);
-        assert_eq!(unanswered(&store).await, 0);
+            .await;
+            assert_eq!(counted.unwrap(), open, "after {seconds} s");
+        }
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sweep_deletes_grant_challenges_and_unanswered_ones_sooner() {
+async fn the_sweep_deletes_expired_grant_challenges_answered_or_not() {
     on_both(async |store| {
         with(&store, "one").await;
         with(&store, "two").await;
         redeem(&store, "two").await;
-        let swept = async |answered: bool| {
-            committed(&store, async |transaction| {
-                let before = after_seconds(121);
-                match answered {
-                    true => delete_ended_before(transaction, before).await.unwrap(),
-                    false => delete_incomplete_requests_before(transaction, before)
-                        .await
-                        .unwrap(),
-                }
-            })
-            .await
-        };
-        assert_eq!(swept(false).await, 1);
-        assert_eq!(swept(true).await, 1);
+        for (before, rows) in [(120, 0), (121, 2), (121, 0)] {
+            let deleted = delete_batch(&store, Kind::GrantChallenge, after_seconds(before)).await;
+            assert_eq!(deleted.unwrap(), rows, "before {before}");
+        }
         assert_eq!(redeem(&store, "two").await, Redemption::Unknown);
     })
     .await;

@@ -1,5 +1,5 @@
 use cardea_storage::dpop_key::{KeyOwner, record_use};
-use cardea_storage::retention::delete_spent_proofs_before;
+use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::spent_jti::{Spending, spend};
 use cardea_storage::{Store, Transaction};
 
@@ -83,10 +83,15 @@ async fn uses_and_keys_are_forgotten_when_they_expire() {
             record_use(transaction, "jkt", "portal", until, now)
                 .await
                 .unwrap();
-            for (seconds, gone) in [(60, 0), (61, 2)] {
-                let deleted = delete_spent_proofs_before(transaction, after_seconds(seconds)).await;
-                assert_eq!(deleted.unwrap(), gone);
+        })
+        .await;
+        for (seconds, gone) in [(60, 0), (61, 1)] {
+            for kind in [Kind::SpentProof, Kind::DpopKey] {
+                let deleted = delete_batch(&store, kind, after_seconds(seconds)).await;
+                assert_eq!(deleted.unwrap(), gone, "{kind:?}");
             }
+        }
+        committed(&store, async |transaction| {
             let late = spend(transaction, "late", after_seconds(120))
                 .await
                 .unwrap();

@@ -1,7 +1,7 @@
 use cardea_storage::pushed_authorization_request::{
     self as pushed, PushedAuthorizationRequest, count_waiting, open, spend,
 };
-use cardea_storage::retention::delete_incomplete_requests_before;
+use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::{Error, SecretDigest, Store};
 
 use super::baseline::{after_seconds, start};
@@ -114,14 +114,10 @@ async fn a_reference_is_given_once_and_forgotten_after_its_time() {
         let again = pushed::insert(&mut transaction, &a_push("other", URI)).await;
         assert!(matches!(again, Err(Error::Conflict)), "{again:?}");
         drop(transaction);
-        committed(&store, async |transaction| {
-            for (seconds, rows) in [(90, 0), (91, 1), (91, 0)] {
-                let gone =
-                    delete_incomplete_requests_before(transaction, after_seconds(seconds)).await;
-                assert_eq!(gone.unwrap(), rows, "{seconds}");
-            }
-        })
-        .await;
+        for (seconds, rows) in [(90, 0), (91, 1), (91, 0)] {
+            let gone = delete_batch(&store, Kind::PushedRequest, after_seconds(seconds)).await;
+            assert_eq!(gone.unwrap(), rows, "{seconds}");
+        }
     })
     .await;
 }

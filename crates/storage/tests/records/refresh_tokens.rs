@@ -1,11 +1,13 @@
 use cardea_storage::refresh_token::{self, RefreshTokenFamily};
-use cardea_storage::retention::delete_ended_before;
+use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::{
-    Redemption, SecretDigest, Store, access_grant, client, client_session, session,
+    Redemption, SecretDigest, Store, access_grant, authorization_code, client, client_session,
+    session,
 };
 
-use super::baseline::{after_seconds, grant, start, with_active_session};
+use super::baseline::{after_seconds, code, grant, start, with_active_session};
 use super::databases::{committed, on_both};
+use super::retention::forget_logins;
 
 fn family() -> RefreshTokenFamily {
     RefreshTokenFamily {
@@ -204,21 +206,81 @@ async fn families_are_forgotten_after_their_end_and_services_tokens_keep_no_sess
             session::end(transaction, "session", "departed", after_seconds(30))
                 .await
                 .unwrap();
-            delete_ended_before(transaction, after_seconds(14_400))
-                .await
-                .unwrap();
+        })
+        .await;
+        forget_logins(&store, 14_400).await;
+        committed(&store, async |transaction| {
             let kept = refresh_token::find(transaction, &SecretDigest::of("first")).await;
             assert!(kept.unwrap().is_some(), "a late reuse is still noticed");
             let kept = client_session::find(transaction, "sid").await.unwrap();
             assert!(kept.is_some());
-
-            delete_ended_before(transaction, after_seconds(14_401))
-                .await
-                .unwrap();
+        })
+        .await;
+        forget_logins(&store, 14_401).await;
+        committed(&store, async |transaction| {
             let gone = refresh_token::find(transaction, &SecretDigest::of("first")).await;
             assert_eq!(gone.unwrap(), None);
             let gone = client_session::find(transaction, "sid").await.unwrap();
             assert_eq!(gone, None);
+        })
+        .await;
+    })
+    .await;
+}
+
+/// A family may have any number of tokens: they go in batches too, before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_family_of_thousands_of_refresh_tokens_goes_in_several_batches() {
+    on_both(async |store| {
+        with_family(&store).await;
+        committed(&store, async |transaction| {
+            for number in 0..4_499 {
+                let token = SecretDigest::of(&number.to_string());
+                refresh_token::insert(transaction, &token, "family", start())
+                    .await
+                    .unwrap();
+            }
+        })
+        .await;
+        for rows in [2_000, 2_000, 501, 0] {
+            let before = after_seconds(14_401);
+            let deleted = delete_batch(&store, Kind::RefreshTokenFamily, before).await;
+            assert_eq!(deleted.unwrap(), rows);
+        }
+    })
+    .await;
+}
+
+/// What a person takes back is what that client has of her, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_has_of_a_person_is_taken_back_and_no_more() {
+    on_both(async |store| {
+        with_family(&store).await;
+        committed(&store, async |transaction| {
+            let at = after_seconds(5);
+            let mut redeemed = code();
+            redeemed.code = SecretDigest::of("redeemed");
+            for code in [&code(), &redeemed] {
+                authorization_code::insert(transaction, code).await.unwrap();
+            }
+            authorization_code::redeem(transaction, &redeemed.code, at)
+                .await
+                .unwrap();
+            let session = session::find(transaction, "session").await.unwrap();
+            let sub = session.unwrap().sub;
+            for (sub, client_id, count) in [
+                ("another", "portal", 0),
+                (sub.as_str(), "another", 0),
+                (&sub, "portal", 1),
+                (&sub, "portal", 0),
+            ] {
+                let codes = authorization_code::revoke_of_person(transaction, sub, client_id);
+                assert_eq!(codes.await.unwrap(), count, "{sub} {client_id}");
+                let families = refresh_token::revoke_of_person(transaction, sub, client_id, at);
+                assert_eq!(families.await.unwrap(), count, "{sub} {client_id}");
+                let grants = access_grant::revoke_of_person(transaction, sub, client_id, at);
+                assert_eq!(grants.await.unwrap(), count, "{sub} {client_id}");
+            }
         })
         .await;
     })

@@ -1,17 +1,35 @@
 use cardea_storage::event::{EventRecord, append, list_newest};
-use cardea_storage::retention::{
-    delete_ended_before, delete_incomplete_requests_before, delete_oldest_unanswered,
-    delete_refusals_of_nobody_before,
-};
+use cardea_storage::retention::{Kind, delete_batch, delete_oldest_unanswered};
 use cardea_storage::{
-    Redemption, SecretDigest, Transaction, access_grant, authorization_code, authorization_request,
-    challenge, client_session, session,
+    Redemption, SecretDigest, Store, Transaction, access_grant, authorization_code,
+    authorization_request, challenge, client_session, session,
 };
 
 use super::baseline::{
     after_seconds, challenge as a_challenge, code, grant, request, start, with_active_session,
 };
 use super::databases::{committed, on_both};
+
+/// What a login leaves, in the order of the sweep.
+const OF_A_LOGIN: [Kind; 7] = [
+    Kind::AccessGrant,
+    Kind::RefreshTokenFamily,
+    Kind::AuthorizationCode,
+    Kind::Consent,
+    Kind::AuthorizationRequest,
+    Kind::ClientSession,
+    Kind::Session,
+];
+
+pub(super) async fn forget_logins(store: &Store, before: i64) -> u64 {
+    let mut rows = 0;
+    for kind in OF_A_LOGIN {
+        rows += delete_batch(store, kind, after_seconds(before))
+            .await
+            .unwrap();
+    }
+    rows
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ended_long_ago_is_forgotten_children_first() {
@@ -34,26 +52,10 @@ async fn what_ended_long_ago_is_forgotten_children_first() {
         })
         .await;
 
+        assert_eq!(forget_logins(&store, 30).await, 0);
+        assert!(forget_logins(&store, 601).await >= 6);
+        assert_eq!(forget_logins(&store, 601).await, 0);
         committed(&store, async |transaction| {
-            assert_eq!(
-                delete_ended_before(transaction, after_seconds(30))
-                    .await
-                    .unwrap(),
-                0
-            );
-            assert!(
-                delete_ended_before(transaction, after_seconds(601))
-                    .await
-                    .unwrap()
-                    >= 6
-            );
-            assert_eq!(
-                delete_ended_before(transaction, after_seconds(601))
-                    .await
-                    .unwrap(),
-                0
-            );
-
             let request = authorization_request::find(transaction, "request")
                 .await
                 .unwrap();
@@ -82,10 +84,8 @@ async fn what_ended_long_ago_is_forgotten_children_first() {
 async fn a_running_session_is_never_forgotten() {
     on_both(async |store| {
         with_active_session(&store).await;
+        forget_logins(&store, 1_000_000).await;
         committed(&store, async |transaction| {
-            delete_ended_before(transaction, after_seconds(1_000_000))
-                .await
-                .unwrap();
             assert!(
                 session::find(transaction, "session")
                     .await
@@ -125,12 +125,14 @@ async fn a_request_that_nobody_answered_is_forgotten_apart_and_the_answered_one_
             let complete =
                 authorization_request::complete(transaction, "answered", after_seconds(9));
             assert!(complete.await.unwrap());
-
-            for (before, rows) in [(600, 0), (601, 2), (601, 0)] {
-                let deleted =
-                    delete_incomplete_requests_before(transaction, after_seconds(before)).await;
-                assert_eq!(deleted.unwrap(), rows, "before {before}");
-            }
+        })
+        .await;
+        for (before, rows) in [(600, 0), (601, 2), (601, 0)] {
+            let deleted =
+                delete_batch(&store, Kind::UnansweredRequest, after_seconds(before)).await;
+            assert_eq!(deleted.unwrap(), rows, "before {before}");
+        }
+        committed(&store, async |transaction| {
             for (id, there) in [("request", false), ("answered", true)] {
                 let found = authorization_request::find(transaction, id).await.unwrap();
                 assert_eq!(found.is_some(), there, "{id}");
@@ -187,19 +189,31 @@ async fn a_login_that_nobody_answered_takes_its_event_along() {
     on_both(async |store| {
         with_active_session(&store).await;
         committed(&store, async |transaction| {
-            for id in ["left", "answered"] {
+            for id in ["left", "completed", "answered"] {
                 begin(transaction, id, 600).await;
             }
             append(transaction, &event("refused", "authorization.refused"))
                 .await
                 .unwrap();
-            authorization_request::complete(transaction, "answered", after_seconds(9))
+            authorization_request::complete(transaction, "completed", after_seconds(9))
                 .await
                 .unwrap();
-            delete_incomplete_requests_before(transaction, after_seconds(601))
+            authorization_request::attach_session(transaction, "answered", "session")
                 .await
                 .unwrap();
-            assert_eq!(ids_on_record(transaction).await, ["answered", "refused"]);
+        })
+        .await;
+        delete_batch(&store, Kind::UnansweredRequest, after_seconds(601))
+            .await
+            .unwrap();
+        committed(&store, async |transaction| {
+            assert_eq!(
+                ids_on_record(transaction).await,
+                ["answered", "completed", "refused"],
+                "what a card answered has a history, and its beginning stays"
+            );
+            let answered = authorization_request::find(transaction, "answered").await;
+            assert_eq!(answered.unwrap(), None, "nobody took the answer");
         })
         .await;
     })
@@ -268,15 +282,81 @@ async fn refusals_of_nobody_are_forgotten_and_what_concerns_a_person_or_an_opera
             for other in &others {
                 append(transaction, other).await.unwrap();
             }
-            for (before, rows) in [(0, 0), (1, 8), (1, 0)] {
-                let deleted =
-                    delete_refusals_of_nobody_before(transaction, after_seconds(before)).await;
-                assert_eq!(deleted.unwrap(), rows);
-            }
+        })
+        .await;
+        for (before, rows) in [(0, 0), (1, 8), (1, 0)] {
+            let deleted = delete_batch(&store, Kind::RefusalOfNobody, after_seconds(before)).await;
+            assert_eq!(deleted.unwrap(), rows);
+        }
+        committed(&store, async |transaction| {
             let kept = ids_on_record(transaction).await;
             assert_eq!(kept, ["hers", "operator", "ours"]);
         })
         .await;
+    })
+    .await;
+}
+
+async fn flood(store: &Store, logins: usize) {
+    committed(store, async |transaction| {
+        for number in 0..logins {
+            begin(transaction, &format!("flood-{number:04}"), 600).await;
+        }
+    })
+    .await;
+}
+
+/// Begins a login that does not expire, and says how many others it sees.
+async fn begin_beside(store: &Store, id: &str) -> i64 {
+    committed(store, async |transaction| {
+        begin(transaction, id, 100_000).await;
+        let waiting = authorization_request::count_unanswered(transaction).await;
+        let mine = id.trim_start_matches("login-").parse::<i64>().unwrap() + 1;
+        waiting.unwrap() - mine
+    })
+    .await
+}
+
+/// Attack H9: a batch has an end, and lets go of the writer there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_goes_batch_by_batch_and_a_login_begins_after_each() {
+    on_both(async |store| {
+        flood(&store, 1_200).await;
+        let mut number = 0;
+        // Each request with its challenge and its event.
+        for (rows, left) in [(1_500, 700), (1_500, 200), (600, 0), (0, 0)] {
+            let deleted = delete_batch(&store, Kind::UnansweredRequest, after_seconds(601)).await;
+            assert_eq!(deleted.unwrap(), rows);
+            assert_eq!(begin_beside(&store, &format!("login-{number}")).await, left);
+            number += 1;
+        }
+    })
+    .await;
+}
+
+/// Attack H9: whoever waits for the writer has it before the next batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_comes_between_two_batches_of_a_sweep_that_goes_on() {
+    on_both(async |store| {
+        flood(&store, 3_000).await;
+        let sweeper = store.clone();
+        let sweep = tokio::spawn(async move {
+            let before = after_seconds(601);
+            let batch = async || delete_batch(&sweeper, Kind::UnansweredRequest, before).await;
+            while batch().await.unwrap() > 0 {}
+        });
+        let mut seen = std::collections::BTreeSet::new();
+        for number in 0.. {
+            let left = begin_beside(&store, &format!("login-{number}")).await;
+            seen.insert(left);
+            if left == 0 {
+                break;
+            }
+        }
+        sweep.await.unwrap();
+        assert!(seen.iter().all(|left| left % 500 == 0), "{seen:?}");
+        let between = seen.iter().filter(|&&left| left > 0 && left < 3_000);
+        assert!(between.count() >= 3, "{seen:?}");
     })
     .await;
 }

@@ -5,10 +5,15 @@ use time::Duration;
 use super::*;
 
 #[tokio::test]
-async fn unanswered_challenges_of_a_client_are_bounded_and_make_room_by_themselves() {
+async fn challenges_of_a_client_are_bounded_answered_or_not_and_make_room_by_themselves() {
     let world = world().await;
-    for _ in 0..2_000 {
-        world.grant_challenge(SOFTWARE).await;
+    for number in 0..4_500 {
+        let challenge = world.grant_challenge(SOFTWARE).await;
+        if number % 100 == 0 {
+            let mut junk = world.grant_for(&challenge);
+            junk.claims.nonce = "junk".to_owned();
+            world.accept_as(SOFTWARE, &junk).await.unwrap_err();
+        }
     }
     let asked = TokenParameters::default();
     let error = world
@@ -19,11 +24,21 @@ async fn unanswered_challenges_of_a_client_are_bounded_and_make_room_by_themselv
     assert_eq!(error.oauth_error().as_str(), "temporarily_unavailable");
     // Another client's software is not kept from its card.
     world.grant_challenge(OTHER).await;
-    world.pass(Duration::seconds(180));
+    world.pass(Duration::seconds(119));
     let asked = TokenParameters::default();
     assert!(world.grant_challenge_for(SOFTWARE, asked).await.is_err());
     world.pass(Duration::seconds(1));
     world.grant_challenge(SOFTWARE).await;
+    // Five minutes later they are gone, those that were answered too.
+    let (mut rows, mut calls) = (0, 0);
+    world.pass(Duration::minutes(5));
+    assert_eq!(world.provider.forget_ended().await.unwrap(), 0);
+    world.pass(Duration::SECOND);
+    while rows < 4_501 {
+        rows += world.provider.forget_ended().await.unwrap();
+        calls += 1;
+    }
+    assert_eq!((rows, calls), (4_501, 10));
 }
 
 #[tokio::test]
