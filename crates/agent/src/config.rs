@@ -214,6 +214,10 @@ fn business_software(raw: raw::BusinessSoftware, path: &Path) -> Result<Business
             addresses,
         });
     }
+    if raw.enabled && clients.is_empty() {
+        let reason = "is missing: name each client that programs may sign in to, in a table each";
+        return Err(invalid(path, "business_software.client", reason));
+    }
     Ok(BusinessSoftware {
         enabled: raw.enabled,
         clients,

@@ -9,7 +9,7 @@ use crate::Error;
 pub struct BusinessSoftware {
     /// Whether programs get tokens at all.
     pub enabled: bool,
-    /// The clients that may be named; empty: each one that the issuer lets use the card grant.
+    /// The clients that may be named: these and no others.
     pub clients: Vec<AllowedClient>,
 }
 
@@ -32,7 +32,7 @@ impl BusinessSoftware {
         if !self.enabled {
             return Err(Error::BusinessSoftwareDisabled);
         }
-        if self.clients.is_empty() || self.find(client_id).is_some() {
+        if self.find(client_id).is_some() {
             Ok(())
         } else {
             Err(Error::ClientNotAllowed)
@@ -105,7 +105,7 @@ mod tests {
         };
         assert_eq!(code(&allowed, "a"), Err("agent.business_software_disabled"));
         allowed.enabled = true;
-        assert_eq!(code(&allowed, "a"), Ok(()));
+        assert_eq!(code(&allowed, "a"), Err("agent.client_not_allowed"));
         allowed.clients.push(AllowedClient {
             client_id: "b".to_owned(),
             addresses: Vec::new(),

@@ -228,6 +228,7 @@ fn business_software_is_off_and_its_clients_are_checked() {
         "https://api.example/v1/"
     );
     let cases = [
+        ("enabled = true\n".to_owned(), "business_software.client"),
         (
             format!("{client}{client}"),
             "business_software.client.client_id",

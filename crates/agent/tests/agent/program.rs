@@ -195,7 +195,10 @@ async fn a_sign_in_that_fails_is_one_document_or_one_sentence_with_its_code() {
         assert!(told.contains(part), "{part} is not in {told}");
     }
 
-    let enabled = format!("{more}[business_software]\nenabled = true\n");
+    let enabled = format!(
+        "{more}[business_software]\nenabled = true\n\
+         [[business_software.client]]\nclient_id = \"officine\"\n"
+    );
     let enabled = config(folder.path(), 0, &enabled);
     let output = sign_in(&enabled, "https://other.example", &["--json", "--once"]);
     assert_eq!(code_of(&output), "agent.issuer_unknown");
