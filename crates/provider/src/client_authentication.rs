@@ -96,6 +96,27 @@ impl std::fmt::Debug for Proof {
 }
 
 impl Provider {
+    /// Whether the request carries the proof of a client with a secret or a key, as far as that
+    /// can be seen without the database: an assertion may have been used before.
+    #[must_use]
+    pub fn carries_proof(&self, credentials: &ClientCredentials) -> bool {
+        let now = self.now();
+        let Some(client) = self.clients.find(&credentials.client_id) else {
+            refuse_unknown(credentials, now);
+            return false;
+        };
+        match (&client.authentication, &credentials.proof) {
+            (ClientAuthentication::SecretBasic(registered), Proof::Basic(secret))
+            | (ClientAuthentication::SecretPost(registered), Proof::Post(secret)) => {
+                registered.accepts(&SecretDigest::of(secret), now)
+            }
+            (ClientAuthentication::PrivateKeyJwt, Proof::Assertion(assertion)) => {
+                self.verify_assertion(&client, assertion, now).is_ok()
+            }
+            _ => false,
+        }
+    }
+
     /// Decides whether a client is who it says, by the one method that it registered. An unknown
     /// client and a wrong secret are one refusal, after the same work (attack F5).
     ///

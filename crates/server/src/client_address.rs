@@ -33,6 +33,18 @@ pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The site that an IPv6 address is counted with besides: a /48, the most that one subscriber is
+/// given (RFC 6177), with 65 536 networks in it.
+pub(crate) fn site_of(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            Some(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into())
+        }
+    }
+}
+
 fn forwarded_address(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers
         .get_all("x-forwarded-for")
@@ -47,7 +59,7 @@ fn forwarded_address(headers: &HeaderMap) -> Option<IpAddr> {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
 
-    use super::{client_address, network_of};
+    use super::{client_address, network_of, site_of};
     use crate::config::ClientAddress;
 
     #[test]
@@ -71,5 +83,9 @@ mod tests {
         // As a listener on [::] sees IPv4.
         assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
         assert_ne!(network("::ffff:192.0.2.1"), network("::ffff:192.0.2.2"));
+        let site = |text: &str| site_of(text.parse().unwrap());
+        assert_eq!(site("2001:db8::1"), site("2001:db8:0:1::1"));
+        assert_ne!(site("2001:db8::1"), site("2001:db8:1::1"));
+        assert_eq!(site("::ffff:192.0.2.1"), None);
     }
 }

@@ -1,13 +1,18 @@
 //! Pages that are a client themselves may read the token endpoint's answers (Fetch, CORS protocol).
 //!
 //! Exact origins of registered public clients, or none; never with cookies (attack H13). The
-//! metadata and keys are readable by any page, as their handlers say.
+//! metadata and keys are readable by any page, as their handlers say. What any other page sends is
+//! refused before it is counted (attack H9).
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cardea_oauth2_types::ErrorCode;
 
+use crate::problem::Problem;
+use crate::refusal::{Form, Refusal};
+use crate::same_origin::is_of_foreign_page;
 use crate::state::AppState;
 
 /// What a client in a browser calls from its own page.
@@ -44,6 +49,26 @@ pub(crate) async fn allow_pages_of_clients(
         );
     }
     response
+}
+
+/// Middleware that refuses what the pages of others have their visitors send to the endpoints for
+/// clients: it would use up what all behind their address may send.
+pub(crate) async fn refuse_foreign_pages(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers();
+    if is_of_foreign_page(headers) && permitted_origin(&state, headers).is_none() {
+        let problem = Problem::OriginRefused;
+        let form = Form::OAuth {
+            error: ErrorCode::InvalidRequest,
+            status: problem.status(),
+        };
+        let code = problem.code();
+        return Refusal { form, code }.into_response();
+    }
+    next.run(request).await
 }
 
 fn permitted_origin(state: &AppState, headers: &HeaderMap) -> Option<HeaderValue> {

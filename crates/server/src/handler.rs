@@ -1,5 +1,6 @@
 //! One file an endpoint: parse, ask the provider, answer. Nothing is decided here.
 
+mod admission;
 mod authorization_response;
 pub(crate) mod authorize;
 pub(crate) mod card_grant;

@@ -2,27 +2,33 @@
 //!
 //! What is counted costs the server a record, and with it a write to the disk, or at least a look
 //! at the database, before anybody has shown a card: login starts, challenges, and refusals. It is
-//! counted before the database is asked, so that what is refused here makes nobody wait. Counts
-//! live in memory and are bounded; addresses beyond the bound share one count. A whole practice
-//! behind one address stays far below the limits, a robot does not.
+//! counted before the database is asked, so that what is refused here makes nobody wait. A whole
+//! practice behind one address stays far below the limits, a robot does not.
+//!
+//! Counts live in memory and are bounded, those of IPv4 and IPv6 apart: where there are too many,
+//! those that were asked least recently are forgotten, and a newcomer is never refused for the
+//! number of others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::client_address::network_of;
+use crate::client_address::{network_of, site_of};
 use crate::config::LimitsConfig;
 
-/// Addresses with a count of their own.
-const ADDRESSES_MAX: usize = 50_000;
+/// Counts that are kept for certain, of each version of the protocol; as many again may be.
+const COUNTS_MAX: usize = 50_000;
+/// How many times the limit of an address all addresses of its IPv6 site have together: what has a
+/// /48 has 65 536 networks to ask from.
+const SITE_FACTOR: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Counts events an address and minute.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     limits: LimitsConfig,
-    counts: Mutex<HashMap<Key, Count>>,
+    counts: Mutex<Counts>,
 }
 
 /// What is counted. Refusals are counted apart for each endpoint, so that an address which is
@@ -61,20 +67,41 @@ pub(crate) enum Counted {
 #[must_use = "what succeeds is given back"]
 pub(crate) struct Charge<'a> {
     limiter: &'a RateLimiter,
-    key: Key,
-    since: Instant,
+    network: (Key, Instant),
+    site: Option<(Key, Instant)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     counted: Counted,
-    network: Option<IpAddr>,
+    address: IpAddr,
+    extent: Extent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Extent {
+    Network,
+    Site,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Count {
     since: Instant,
     events: u32,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    v4: Recent,
+    v6: Recent,
+}
+
+/// The counts that were asked most recently.
+#[derive(Debug, Default)]
+struct Recent {
+    newer: HashMap<Key, Count>,
+    /// Forgotten as a whole once the newer ones are too many: no search for what may go.
+    older: HashMap<Key, Count>,
 }
 
 impl RateLimiter {
@@ -91,33 +118,30 @@ impl RateLimiter {
     }
 
     fn charge_at(&self, counted: Counted, address: IpAddr, now: Instant) -> Option<Charge<'_>> {
-        let mut counts = self.lock();
-        let mut key = Key {
+        let limit = self.limit_of(counted);
+        let key = |address, extent| Key {
             counted,
-            network: Some(network_of(address)),
+            address,
+            extent,
         };
-        if counts.len() >= ADDRESSES_MAX && !counts.contains_key(&key) {
-            counts.retain(|_, count| now.saturating_duration_since(count.since) < WINDOW);
-            if counts.len() >= ADDRESSES_MAX {
-                key.network = None;
-            }
-        }
-        let fresh = Count {
-            since: now,
-            events: 0,
-        };
-        let count = counts.entry(key).or_insert(fresh);
-        if now.saturating_duration_since(count.since) >= WINDOW {
-            *count = fresh;
-        }
-        if count.events >= self.limit_of(counted) {
+        let network = key(network_of(address), Extent::Network);
+        let site = site_of(address).map(|site| key(site, Extent::Site));
+        let mut counts = self.lock();
+        // The site comes first: beyond its limit it makes no counts of networks.
+        if let Some(site) = site
+            && counts.at(site, now).events >= limit.saturating_mul(SITE_FACTOR)
+        {
             return None;
         }
-        count.events = count.events.saturating_add(1);
+        let count = counts.at(network, now);
+        if count.events >= limit {
+            return None;
+        }
+        let since = count.add();
         Some(Charge {
             limiter: self,
-            key,
-            since: count.since,
+            network: (network, since),
+            site: site.map(|site| (site, counts.at(site, now).add())),
         })
     }
 
@@ -139,7 +163,7 @@ impl RateLimiter {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Count>> {
+    fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,10 +172,58 @@ impl Charge<'_> {
     /// Takes the event out of the count: nothing was refused.
     pub(crate) fn give_back(self) {
         let mut counts = self.limiter.lock();
-        if let Some(count) = counts.get_mut(&self.key)
-            && count.since == self.since
-        {
-            count.events = count.events.saturating_sub(1);
+        for (key, since) in [Some(self.network), self.site].into_iter().flatten() {
+            if let Some(count) = counts.of_version(key.address).find(&key)
+                && count.since == since
+            {
+                count.events = count.events.saturating_sub(1);
+            }
+        }
+    }
+}
+
+impl Counts {
+    /// The count of the minute that `now` lies in.
+    fn at(&mut self, key: Key, now: Instant) -> &mut Count {
+        let fresh = Count {
+            since: now,
+            events: 0,
+        };
+        let count = self.of_version(key.address).touch(key, fresh);
+        if now.saturating_duration_since(count.since) >= WINDOW {
+            *count = fresh;
+        }
+        count
+    }
+
+    fn of_version(&mut self, address: IpAddr) -> &mut Recent {
+        match address {
+            IpAddr::V4(_) => &mut self.v4,
+            IpAddr::V6(_) => &mut self.v6,
+        }
+    }
+}
+
+impl Count {
+    fn add(&mut self) -> Instant {
+        self.events = self.events.saturating_add(1);
+        self.since
+    }
+}
+
+impl Recent {
+    fn touch(&mut self, key: Key, fresh: Count) -> &mut Count {
+        if self.newer.len() >= COUNTS_MAX && !self.newer.contains_key(&key) {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        let known = self.older.remove(&key).unwrap_or(fresh);
+        self.newer.entry(key).or_insert(known)
+    }
+
+    fn find(&mut self, key: &Key) -> Option<&mut Count> {
+        match self.newer.get_mut(key) {
+            None => self.older.get_mut(key),
+            found => found,
         }
     }
 }
@@ -161,7 +233,7 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Instant;
 
-    use super::{Counted, RateLimiter, WINDOW};
+    use super::{COUNTS_MAX, Counted, RateLimiter, WINDOW};
     use crate::config::LimitsConfig;
 
     fn limiter(per_minute: u32) -> RateLimiter {
@@ -220,5 +292,42 @@ mod tests {
         older.give_back();
         assert!(charge(now + WINDOW + WINDOW).is_none());
         drop(present);
+    }
+
+    #[test]
+    fn h9_an_ipv6_site_is_bounded_as_well_as_its_networks() {
+        let limiter = limiter(2);
+        let now = Instant::now();
+        let charge = |text: &str| limiter.charge_at(Counted::LoginStart, address(text), now);
+        let networks = 0..100;
+        let admitted = networks.filter(|it| charge(&format!("2001:db8:0:{it:x}::1")).is_some());
+        assert_eq!(admitted.count(), 20);
+        assert!(charge("2001:db8:1::1").is_some());
+        // What is given back is given back to the site too.
+        let given_back = charge("2001:db8:2::1").unwrap();
+        given_back.give_back();
+        let more = (0..20).filter(|it| charge(&format!("2001:db8:2:{it:x}::1")).is_some());
+        assert_eq!(more.count(), 20);
+    }
+
+    #[test]
+    fn h9_many_networks_shut_no_newcomer_out_and_fill_no_memory() {
+        let limiter = limiter(1);
+        let now = Instant::now();
+        let charge = |text: &str| limiter.charge_at(Counted::LoginStart, address(text), now);
+        assert!(charge("192.0.2.1").is_some());
+        for number in 0..150_000_u32 {
+            let (site, network) = (number / 8, number % 8);
+            let (high, low) = (site >> 16, site & 0xffff);
+            let from = format!("2001:{high:x}:{low:x}:{network:x}::1");
+            assert!(charge(&from).is_some(), "{from}");
+        }
+        assert!(charge("2001:db8::1").is_some());
+        assert!(charge("2001:db8::1").is_none());
+        // IPv4 has its own counts, and none was forgotten.
+        assert!(charge("192.0.2.1").is_none());
+        assert!(charge("192.0.2.2").is_some());
+        let counts = limiter.lock();
+        assert!(counts.v6.newer.len() + counts.v6.older.len() <= 2 * COUNTS_MAX);
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
-use crate::cross_origin::allow_pages_of_clients;
+use crate::cross_origin::{allow_pages_of_clients, refuse_foreign_pages};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
@@ -109,6 +109,7 @@ fn routes_of_clients(state: &AppState) -> Router<AppState> {
                 .post(userinfo::read_userinfo)
                 .layer(nonces),
         )
+        .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
 }
 
 async fn refuse_address() -> Refusal {

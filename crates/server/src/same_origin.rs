@@ -1,4 +1,5 @@
-//! Requests that only our own pages may make (attacks E17, E20, H2).
+//! Requests that only our own pages may make (attacks E17, E20, H2), or only a browser that goes
+//! there (H9).
 
 use axum::http::{HeaderMap, header};
 
@@ -29,11 +30,47 @@ pub(crate) fn check_same_origin(headers: &HeaderMap, issuer: &str) -> Result<(),
     }
 }
 
+/// Refuses what a page fetches, shows as an image or frames, where only a visit may begin something.
+///
+/// A foreign page could otherwise have its visitors use up what their address may begin in a
+/// minute. Browsers say what a request is for (Fetch Metadata sections 2.1 and 2.2, and
+/// `Sec-Purpose` for a page that nobody has opened yet); other software says nothing.
+pub(crate) fn check_visit(headers: &HeaderMap) -> Result<(), Problem> {
+    const FRAMES: [&[u8]; 5] = [b"iframe", b"frame", b"object", b"embed", b"fencedframe"];
+    let any = |name: &'static str, is_foul: fn(&[u8]) -> bool| {
+        let mut values = headers.get_all(name).iter();
+        values.any(|value| is_foul(value.as_bytes()))
+    };
+    let is_fetched = any("sec-fetch-mode", |mode| mode != b"navigate");
+    let is_framed = any("sec-fetch-dest", |dest| FRAMES.contains(&dest));
+    let is_ahead = any("sec-purpose", |purpose| purpose.starts_with(b"prefetch"));
+    if is_fetched || is_framed || is_ahead {
+        Err(Problem::OriginRefused)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a page of another origin caused a request, as far as its browser says so.
+pub(crate) fn is_of_foreign_page(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    sites.any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::check_same_origin;
+    use super::{check_same_origin, check_visit, is_of_foreign_page};
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            let name = HeaderName::from_static(name);
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        headers
+    }
 
     #[test]
     fn only_our_own_pages_pass() {
@@ -59,18 +96,45 @@ mod tests {
             ("neither", &[], false),
         ];
         for (name, pairs, accepted) in cases {
-            let mut headers = HeaderMap::new();
-            for (key, value) in pairs {
-                headers.append(
-                    HeaderName::from_static(key),
-                    HeaderValue::from_static(value),
-                );
-            }
             assert_eq!(
-                check_same_origin(&headers, OURS).is_ok(),
+                check_same_origin(&headers(pairs), OURS).is_ok(),
                 accepted,
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn h9_only_a_visit_begins_a_login() {
+        type Case = (&'static [(&'static str, &'static str)], bool);
+        const NAVIGATE: (&str, &str) = ("sec-fetch-mode", "navigate");
+        let cases: [Case; 9] = [
+            (&[], true),
+            (&[NAVIGATE], true),
+            (&[NAVIGATE, ("sec-fetch-dest", "document")], true),
+            (&[("sec-fetch-mode", "no-cors")], false),
+            (&[("sec-fetch-mode", "cors")], false),
+            (&[NAVIGATE, ("sec-fetch-mode", "cors")], false),
+            (&[NAVIGATE, ("sec-fetch-dest", "iframe")], false),
+            (&[NAVIGATE, ("sec-fetch-dest", "object")], false),
+            (&[NAVIGATE, ("sec-purpose", "prefetch;prerender")], false),
+        ];
+        for (pairs, accepted) in cases {
+            assert_eq!(check_visit(&headers(pairs)).is_ok(), accepted, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn h9_browsers_tell_foreign_pages_apart() {
+        for (site, foreign) in [
+            ("cross-site", true),
+            ("same-site", true),
+            ("same-origin", false),
+            ("none", false),
+        ] {
+            let headers = headers(&[("sec-fetch-site", site)]);
+            assert_eq!(is_of_foreign_page(&headers), foreign, "{site}");
+        }
+        assert!(!is_of_foreign_page(&HeaderMap::new()));
     }
 }

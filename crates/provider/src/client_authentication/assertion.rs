@@ -1,6 +1,8 @@
 //! `private_key_jwt`: a JWT that the client signed for us, once (RFC 7523 section 2.2, OIDC Core
 //! section 9).
 
+use std::collections::BTreeMap;
+
 use cardea_jose::{Jwk, UnverifiedJws, VerifyingKey, sha256_base64url};
 use cardea_oauth2_types::TokenParameters;
 use cardea_storage::spent_jti::{self, Spending};
@@ -27,6 +29,11 @@ const LIFETIME_MAX: Duration = Duration::HOUR;
 /// libraries name the endpoint that they call.
 const ENDPOINTS: [&str; 4] = ["/token", "/par", "/introspect", "/revoke"];
 
+/// Claims of what the same key may have signed for another purpose, and which must not pass for an
+/// assertion: request objects (RFC 9101 section 10.8), ID tokens, and logout tokens or other
+/// security events.
+const FOREIGN_CLAIMS: [&str; 4] = ["client_id", "response_type", "nonce", "events"];
+
 /// Which `aud` says that a client assertion is meant for us. It is always one string: an assertion
 /// for several servers could be used at the one by the other (attack F4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +54,8 @@ struct Claims {
     iat: Option<i64>,
     nbf: Option<i64>,
     jti: String,
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 /// The assertion of a request.
@@ -83,21 +92,29 @@ impl Provider {
         assertion: &str,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let claims = verify(client, assertion)?;
-        claims.check(client, now)?;
-        check_audience(
-            &claims.aud,
-            &self.issuer,
-            self.proof_rules.assertion_audience,
-        )?;
+        let jti = self.verify_assertion(client, assertion, now)?;
         let owner = &client.client_id;
-        let spent = sha256_base64url(format!("client\n{owner}\n{}", claims.jti).as_bytes());
+        let spent = sha256_base64url(format!("client\n{owner}\n{jti}").as_bytes());
         let expires_at = now + LIFETIME_MAX + SKEW;
         let mut transaction = self.store.begin().await?;
         match spent_jti::spend(&mut transaction, &spent, expires_at).await? {
             Spending::First => Ok(transaction.commit().await?),
             Spending::Repeated => Err(Error::ClientAssertionReplayed),
         }
+    }
+
+    /// Checks everything about an assertion but that it is new, and gives its `jti`.
+    pub(super) fn verify_assertion(
+        &self,
+        client: &Client,
+        assertion: &str,
+        now: OffsetDateTime,
+    ) -> Result<String, Error> {
+        let claims = verify(client, assertion)?;
+        claims.check(client, now)?;
+        let accepted = self.proof_rules.assertion_audience;
+        check_audience(&claims.aud, &self.issuer, accepted)?;
+        Ok(claims.jti)
     }
 }
 
@@ -135,6 +152,13 @@ impl Claims {
         }
         if self.jti.is_empty() || self.jti.len() > JTI_BYTES_MAX {
             let reason = "jti is empty or too long";
+            return Err(Error::ClientAssertionInvalid { reason });
+        }
+        if FOREIGN_CLAIMS
+            .iter()
+            .any(|name| self.others.contains_key(*name))
+        {
+            let reason = "it holds a claim of a request object, an ID token or an event";
             return Err(Error::ClientAssertionInvalid { reason });
         }
         let latest = (now + SKEW).unix_timestamp();

@@ -133,6 +133,12 @@ impl Provider {
         Ok(key.sign_jwt(ACCESS_TOKEN_TYP, &claims)?)
     }
 
+    /// Whether we signed an access token, whatever became of it; the database is not asked.
+    #[must_use]
+    pub fn signed_access_token(&self, token: &str) -> bool {
+        self.read_access_token(token).is_ok()
+    }
+
     /// Reads an access token of ours, whatever its age: signature, type and issuer.
     pub(crate) fn read_access_token(&self, token: &str) -> Result<AccessTokenClaims, Error> {
         let verified = self

@@ -16,6 +16,7 @@ use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
+use crate::same_origin::check_visit;
 use crate::state::AppState;
 
 /// GET: parameters in the query.
@@ -48,6 +49,8 @@ async fn authorize(
     headers: &HeaderMap,
     pairs: Vec<(String, String)>,
 ) -> Result<Response, Refusal> {
+    // Before it is counted: a foreign page has every visitor ask for images.
+    check_visit(headers).map_err(Refusal::page)?;
     let _counted = state
         .charge(Counted::LoginStart, peer, headers)
         .ok_or_else(|| Refusal::page(Problem::TooManyRequests))?;

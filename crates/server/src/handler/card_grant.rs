@@ -12,10 +12,10 @@ use cardea_provider::{ClientCredentials, DpopRequest, Error, TokenError, TokenRe
 use serde::Serialize;
 
 use crate::form::Body;
+use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_token_error,
 };
-use crate::handler::proof::with_bounded_guesses;
 use crate::presence_wait;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
@@ -42,21 +42,25 @@ pub(crate) async fn post_card_grant_challenge(
     let pairs = read_client_form(&uri, &headers, body).map_err(refused)?;
     let parameters =
         TokenParameters::from_pairs(pairs).map_err(|error| refused(refuse_parameters(&error)))?;
+    let read = read_credentials(&headers, &parameters);
     // A public client's challenge makes a row whoever asks for it: it is counted before that.
-    let Some(_counted) = state.charge(Counted::GrantChallenge, peer, &headers) else {
+    let caller = (peer, &headers);
+    let counted = Counted::GrantChallenge;
+    let Some(admission) = admit(&state, counted, caller, read.as_ref().ok()) else {
         return Err(too_many(Problem::TooManyRequests.code()));
     };
-    let issued = match read_credentials(&headers, &parameters) {
+    let issued = match read {
         Ok(credentials) => {
             let issuing = async {
                 let provider = state.provider();
                 let issued = provider.issue_grant_challenge(&credentials, &parameters);
                 issued.await.map_err(TokenError::from)
             };
-            with_bounded_guesses(&state, &credentials, peer, &headers, issuing).await
+            with_bounded_guesses(&state, &credentials, caller, issuing).await
         }
         Err(error) => Err(error.into()),
     };
+    admission.settle(&issued, false);
     let issued = issued.map_err(|error| match error.source {
         Error::CardGrantChallengeLimitReached => too_many(error.code()),
         _ => refused(refuse_token_error(&error)),

@@ -7,13 +7,13 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{TokenLookupParameters, TokenParameters};
-use cardea_provider::{Introspection, TokenError, TokenLookup};
+use cardea_provider::{ClientCredentials, Error, Introspection, TokenError, TokenLookup};
 
 use crate::form::Body;
+use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_problem, refuse_token_error,
 };
-use crate::handler::proof::with_bounded_guesses;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
@@ -28,39 +28,32 @@ pub(crate) async fn post_introspection(
     body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = read_client_form(&uri, &headers, body)?;
-    // A refusal goes on record, and a question about a token that never was is a guess (attack
-    // G13): both are counted before anything is looked up.
-    let Some(charge) = state.charge(Counted::TokenLookupRefusal, peer, &headers) else {
+    let lookup = TokenLookupParameters::from_pairs(pairs.iter().cloned())
+        .map_err(|error| refuse_parameters(&error))?;
+    let parameters =
+        TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
+    let credentials = read_credentials(&headers, &parameters);
+    // A refusal goes on record: it is counted before anything is looked up. What a resource server
+    // that has proven itself asks is not, for strangers send it their junk (attack G13).
+    let caller = (peer, &headers);
+    let counted = Counted::TokenLookupRefusal;
+    let Some(admission) = admit(&state, counted, caller, credentials.as_ref().ok()) else {
         return Err(refuse_problem(Problem::TooManyRequests));
     };
-    let read = TokenLookupParameters::from_pairs(pairs.iter().cloned());
-    let lookup = read.map_err(|error| refuse_parameters(&error))?;
-    let credentials =
-        TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
-    let outcome = introspect(
-        &state,
-        peer,
-        &headers,
-        &credentials,
-        lookup.token.as_deref(),
-    )
-    .await;
+    let outcome = introspect(&state, caller, credentials, lookup.token.as_deref()).await;
+    admission.settle(&outcome, false);
     let answer = outcome.map_err(|error| refuse_token_error(&error))?;
-    if answer.names_our_token() {
-        charge.give_back();
-    }
     Ok(Json(answer).into_response())
 }
 
 async fn introspect(
     state: &AppState,
-    peer: SocketAddr,
-    headers: &HeaderMap,
-    parameters: &TokenParameters,
+    caller: (SocketAddr, &HeaderMap),
+    credentials: Result<ClientCredentials, Error>,
     token: Option<&str>,
 ) -> Result<Introspection, TokenError> {
     let provider = state.provider();
-    let credentials = match read_credentials(headers, parameters) {
+    let credentials = match credentials {
         Ok(credentials) => credentials,
         Err(error) => return Err(provider.refuse_token_lookup(error).await),
     };
@@ -69,5 +62,5 @@ async fn introspect(
         token,
     };
     let looking_up = provider.introspect(lookup);
-    with_bounded_guesses(state, &credentials, peer, headers, looking_up).await
+    with_bounded_guesses(state, &credentials, caller, looking_up).await
 }

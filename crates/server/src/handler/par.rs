@@ -7,14 +7,15 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{AuthorizationParameters, ErrorCode, TokenParameters};
-use cardea_provider::{Error, PushedAuthorization, TokenError};
+use cardea_provider::Error;
 use serde::Serialize;
 
 use crate::form::Body;
+use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_token_error,
 };
-use crate::handler::proof::{endpoint_url, read_dpop, with_bounded_guesses};
+use crate::handler::proof::{endpoint_url, read_dpop};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
@@ -40,44 +41,34 @@ pub(crate) async fn post_par(
     let parameters = parameters.map_err(|error| refuse_parameters(&error))?;
     let credentials =
         TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
+    let url = endpoint_url(&state, "/par");
+    let read = read_credentials(&headers, &credentials)
+        .and_then(|it| Ok((it, read_dpop(&headers, "POST", &url)?)));
     // A refusal may go on record, and a public client's request makes a row whoever sends it:
     // both are counted before anything is written.
-    let Some(charge) = state.charge(Counted::PushedRequest, peer, &headers) else {
+    let caller = (peer, &headers);
+    let named = read.as_ref().ok().map(|(credentials, _)| credentials);
+    let Some(admission) = admit(&state, Counted::PushedRequest, caller, named) else {
         return Err(too_many(Problem::TooManyRequests.code()));
     };
-    let pushed = push(&state, peer, &headers, &credentials, parameters)
-        .await
-        .map_err(|error| match error.source {
-            Error::PushedRequestLimitReached => too_many(error.code()),
-            _ => refuse_token_error(&error),
-        })?;
-    if pushed.from_confidential_client {
-        charge.give_back();
-    }
+    let outcome = match read {
+        Ok((credentials, dpop)) => {
+            let provider = state.provider();
+            let pushing = provider.push_authorization_request(&credentials, parameters, dpop);
+            with_bounded_guesses(&state, &credentials, caller, pushing).await
+        }
+        Err(error) => Err(state.provider().refuse_pushed_request(error).await),
+    };
+    admission.settle(&outcome, false);
+    let pushed = outcome.map_err(|error| match error.source {
+        Error::PushedRequestLimitReached => too_many(error.code()),
+        _ => refuse_token_error(&error),
+    })?;
     let body = PushedResponse {
         request_uri: pushed.request_uri,
         expires_in: pushed.lifetime.whole_seconds(),
     };
     Ok((StatusCode::CREATED, Json(body)).into_response())
-}
-
-async fn push(
-    state: &AppState,
-    peer: SocketAddr,
-    headers: &HeaderMap,
-    credentials: &TokenParameters,
-    parameters: AuthorizationParameters,
-) -> Result<PushedAuthorization, TokenError> {
-    let provider = state.provider();
-    let url = endpoint_url(state, "/par");
-    let read = read_credentials(headers, credentials)
-        .and_then(|it| Ok((it, read_dpop(headers, "POST", &url)?)));
-    let (credentials, dpop) = match read {
-        Ok(read) => read,
-        Err(error) => return Err(provider.refuse_pushed_request(error).await),
-    };
-    let pushing = provider.push_authorization_request(&credentials, parameters, dpop);
-    with_bounded_guesses(state, &credentials, peer, headers, pushing).await
 }
 
 /// RFC 9126 section 2.3; the answer says when to come back.

@@ -1,16 +1,11 @@
-//! The proof that a client holds a key, and bounds on guessing at its secret, for every endpoint
-//! that clients call themselves.
-
-use std::net::{IpAddr, SocketAddr};
+//! The proof that a client holds a key, for every endpoint that clients call themselves.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use cardea_oauth2_types::ErrorCode;
-use cardea_provider::{ClientAuthentication, ClientCredentials, DpopRequest, Error, TokenError};
+use cardea_provider::{DpopRequest, Error};
 
-use crate::client_throttle::ClientAttempt;
 use crate::state::AppState;
 
 /// RFC 9449 section 4.1.
@@ -46,43 +41,6 @@ pub(crate) fn read_dpop<'a>(
 /// The URL of one of our endpoints.
 pub(crate) fn endpoint_url(state: &AppState, path: &str) -> String {
     format!("{}{path}", state.issuer())
-}
-
-/// Carries out a client's request, unless its secret was guessed at too often; counts the request
-/// if the client turns out not to be who it says.
-pub(crate) async fn with_bounded_guesses<T>(
-    state: &AppState,
-    credentials: &ClientCredentials,
-    peer: SocketAddr,
-    headers: &HeaderMap,
-    request: impl Future<Output = Result<T, TokenError>>,
-) -> Result<T, TokenError> {
-    let attempt = attempt(state, credentials, state.address_of(peer, headers));
-    let attempt = attempt.ok_or(Error::ClientAuthenticationThrottled)?;
-    let outcome = request.await;
-    match outcome.as_ref().err().map(|refusal| refusal.error) {
-        Some(ErrorCode::InvalidClient) => drop(attempt),
-        Some(ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable) => attempt.give_back(),
-        // What is refused after the client was accepted is no guess at its secret.
-        _ => attempt.succeed(),
-    }
-    outcome
-}
-
-/// Counts an attempt to authenticate by a secret; none when there were too many failures.
-fn attempt<'a>(
-    state: &'a AppState,
-    credentials: &ClientCredentials,
-    address: IpAddr,
-) -> Option<ClientAttempt<'a>> {
-    let client_id = credentials.unverified_client_id();
-    let client = state.provider().find_client(client_id);
-    match client.as_ref().map(|client| &client.authentication) {
-        Some(ClientAuthentication::SecretBasic(_) | ClientAuthentication::SecretPost(_)) => {
-            state.client_throttle().attempt(client_id, address)
-        }
-        _ => Some(ClientAttempt::UNCOUNTED),
-    }
 }
 
 /// Middleware that gives every answer a fresh nonce, so that a client seldom has to be told to use

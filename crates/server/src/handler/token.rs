@@ -6,15 +6,16 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::{ErrorCode, TokenParameters, TokenResponse};
-use cardea_provider::{ClientCredentials, DpopRequest, TokenError, TokenRequest};
+use cardea_oauth2_types::{TokenParameters, TokenResponse};
+use cardea_provider::{ClientCredentials, DpopRequest, Error, TokenError, TokenRequest};
 
 use crate::form::Body;
+use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::card_grant;
 use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_problem, refuse_token_error,
 };
-use crate::handler::proof::{endpoint_url, read_dpop, with_bounded_guesses};
+use crate::handler::proof::{endpoint_url, read_dpop};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
@@ -31,37 +32,45 @@ pub(crate) async fn post_token(
     let pairs = read_client_form(&uri, &headers, body)?;
     let parameters =
         TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
-    // A refusal may go on record: it is counted before anything is written.
-    let Some(charge) = state.charge(Counted::TokenRefusal, peer, &headers) else {
-        return Err(refuse_problem(Problem::TooManyRequests));
-    };
     let url = endpoint_url(&state, "/token");
     let read = read_credentials(&headers, &parameters)
         .and_then(|credentials| Ok((credentials, read_dpop(&headers, "POST", &url)?)));
+    // A refusal may go on record: it is counted before anything is written.
+    let caller = (peer, &headers);
+    let credentials = read.as_ref().ok().map(|(credentials, _)| credentials);
+    let Some(admission) = admit(&state, Counted::TokenRefusal, caller, credentials) else {
+        return Err(refuse_problem(Problem::TooManyRequests));
+    };
     let outcome = match read {
         Ok((credentials, dpop)) => {
             let issuing = issue(&state, &headers, &credentials, &parameters, dpop);
-            with_bounded_guesses(&state, &credentials, peer, &headers, issuing).await
+            with_bounded_guesses(&state, &credentials, caller, issuing).await
         }
         Err(error) => Err(state.provider().refuse_token_request(error).await),
     };
-    let tokens = match outcome {
-        Ok(tokens) => tokens,
-        Err(error) => {
-            // It leaves no row, and the client comes back at once with the nonce of this answer.
-            if error.error == ErrorCode::UseDpopNonce {
-                charge.give_back();
-            }
-            return Err(refuse_token_error(&error));
-        }
-    };
-    charge.give_back();
+    let harmless = outcome.as_ref().map_or_else(is_harmless, |_| true);
+    admission.settle(&outcome, harmless);
+    let tokens = outcome.map_err(|error| refuse_token_error(&error))?;
     let mut response = Json(tokens).into_response();
     // RFC 6749 section 5.1, for caches older than Cache-Control.
     response
         .headers_mut()
         .insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     Ok(response)
+}
+
+/// Whether a refusal is no stranger's: the client comes back at once with the nonce of the answer,
+/// or it holds a token of ours that died with the card. All workstations of a hospital may have one
+/// address, and their cards are pulled all day long.
+fn is_harmless(refusal: &TokenError) -> bool {
+    matches!(
+        refusal.source,
+        Error::DpopNonceMissing
+            | Error::DpopNonceInvalid
+            | Error::RefreshTokenRevoked
+            | Error::RefreshTokenSessionEnded
+            | Error::RefreshTokenPresenceLost
+    )
 }
 
 async fn issue(

@@ -12,7 +12,7 @@ use cardea_provider::{Error, PresentedToken, TokenScheme, UserinfoAnswer};
 use crate::form::{Body, parse_form, parse_query};
 use crate::handler::proof::{endpoint_url, read_dpop};
 use crate::problem::Problem;
-use crate::rate_limit::Counted;
+use crate::rate_limit::{Charge, Counted};
 use crate::refusal::{Form, Refusal};
 use crate::state::AppState;
 
@@ -28,9 +28,13 @@ pub(crate) async fn read_userinfo(
 ) -> Result<Response, Refusal> {
     let (token, scheme) = token_of(&method, &uri, &headers, body)?;
     // A refusal may go on record: it is counted before anything is written.
-    let Some(charge) = state.charge(Counted::UserinfoRefusal, peer, &headers) else {
+    // A client that asks for its users is one address, and strangers may give it junk: what we
+    // signed is let in whatever the count says.
+    let is_ours = || state.provider().signed_access_token(&token);
+    let charge = state.charge(Counted::UserinfoRefusal, peer, &headers);
+    if charge.is_none() && !is_ours() {
         return Err(refuse_problem(scheme, Problem::TooManyRequests));
-    };
+    }
     let url = endpoint_url(&state, "/userinfo");
     let dpop = read_dpop(&headers, method.as_str(), &url);
     let dpop = dpop.map_err(|error| refuse_error(scheme, &error))?;
@@ -41,7 +45,7 @@ pub(crate) async fn read_userinfo(
     };
     match state.provider().userinfo(presented).await {
         Ok(answer) => {
-            charge.give_back();
+            give_back(charge);
             Ok(match answer {
                 UserinfoAnswer::Claims(claims) => Json(claims).into_response(),
                 UserinfoAnswer::Jwt(jwt) => {
@@ -50,13 +54,31 @@ pub(crate) async fn read_userinfo(
             })
         }
         Err(error) => {
-            // It leaves no row, and the client comes back at once with the nonce of this answer.
-            if error.oauth_error() == ErrorCode::UseDpopNonce {
-                charge.give_back();
+            if is_harmless(&error) {
+                give_back(charge);
             }
             Err(refuse_error(scheme, &error))
         }
     }
+}
+
+fn give_back(charge: Option<Charge<'_>>) {
+    if let Some(charge) = charge {
+        charge.give_back();
+    }
+}
+
+/// Whether a refusal is no stranger's: the client comes back at once with the nonce of the answer,
+/// or it holds a token of ours that died with the card.
+fn is_harmless(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DpopNonceMissing
+            | Error::DpopNonceInvalid
+            | Error::AccessTokenExpired
+            | Error::AccessTokenRevoked
+            | Error::AccessTokenPresenceLost
+    )
 }
 
 /// The access token of a request, and how it was presented; in one way only (RFC 6750 section 2).
