@@ -2,8 +2,9 @@
 //!
 //! A refusal without an effect, to a stranger who named nothing of ours, is only noted in the log.
 //!
-//! Events name people by their `sub` and things by random ids; no name, number, address, token or
-//! cookie ever stands in one.
+//! Events name people by their `sub` and things by random ids; no name, number or address of theirs,
+//! no token, secret or cookie ever stands in one. What an operator does stands there with the account
+//! that did it, and what became of a client with its whole registration.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,9 +15,10 @@ use cardea_storage::Transaction;
 use cardea_storage::client::EndedHoldings;
 use cardea_storage::event::{EventRecord, append};
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::Error;
+use crate::{Error, Operator};
 
 /// Where events go. The tamper-evident log will implement it one day; see [`StoredEvents`].
 #[async_trait]
@@ -83,7 +85,14 @@ pub enum EventKind {
         remembered: bool,
     },
     /// The person refused what the consent page named.
-    ConsentRefused {},
+    ConsentRefused {
+        /// Codes of this client for this person that were taken back.
+        codes_revoked: u64,
+        /// And access tokens.
+        grants_revoked: u64,
+        /// And families of refresh tokens.
+        families_revoked: u64,
+    },
     /// A card assertion was refused.
     LoginRefused {
         /// Stable code: the precise one, which the browser never sees.
@@ -199,14 +208,30 @@ pub enum EventKind {
         code: &'static str,
     },
     /// An operator registered a client by command.
-    ClientAdded {},
+    ClientAdded {
+        /// Who.
+        by: Operator,
+        /// Everything that was registered: addresses, public keys, rights; no secret and no digest
+        /// of one. At most [`crate::REGISTRATION_BYTES_MAX`].
+        registration: Value,
+    },
     /// An operator gave a client another secret.
     ClientSecretRotated {
+        /// Who.
+        by: Operator,
         /// How long the replaced one is accepted yet.
         overlap_seconds: i64,
     },
     /// An operator took a client out.
-    ClientRemoved(HoldingsEnded),
+    ClientRemoved {
+        /// Who.
+        by: Operator,
+        /// What had been registered.
+        registration: Value,
+        /// What ended with it.
+        #[serde(flatten)]
+        ended: HoldingsEnded,
+    },
     /// A running server gave something to a client before it knew that the client was taken out.
     ClientHoldingsEnded(HoldingsEnded),
     /// A client was told that a session is over.
@@ -231,7 +256,7 @@ pub enum EventKind {
         /// Stable code.
         #[serde(skip)]
         code: &'static str,
-        /// Sessions that are silent, or ended for it lately.
+        /// Agents that are silent, or whose session ended for it lately.
         lost: i64,
         /// Of how many.
         live: i64,
@@ -289,6 +314,8 @@ pub struct HoldingsEnded {
     pub grants_revoked: u64,
     /// Refresh tokens that died with it.
     pub refresh_tokens_revoked: u64,
+    /// Sessions that it was in, and is no more.
+    pub sessions_left: u64,
 }
 
 impl From<EndedHoldings> for HoldingsEnded {
@@ -297,6 +324,7 @@ impl From<EndedHoldings> for HoldingsEnded {
             codes_revoked: ended.codes,
             grants_revoked: ended.access_grants,
             refresh_tokens_revoked: ended.refresh_tokens,
+            sessions_left: ended.client_sessions,
         }
     }
 }
@@ -310,7 +338,7 @@ impl EventKind {
             Self::AuthorizationRefused { .. } => "authorization.refused",
             Self::AuthorizationPushed { .. } => "authorization.pushed",
             Self::ConsentGiven { .. } => "consent.given",
-            Self::ConsentRefused {} => "consent.refused",
+            Self::ConsentRefused { .. } => "consent.refused",
             Self::LoginRefused { .. } => "login.refused",
             Self::LoginAccepted { .. } => "login.accepted",
             Self::CardGrantRefused { .. } => "card_grant.refused",
@@ -326,9 +354,9 @@ impl EventKind {
             Self::TokenRevoked { .. } => "token.revoked",
             Self::TokenLookupRefused { .. } => "token_lookup.refused",
             Self::UserinfoRefused { .. } => "userinfo.refused",
-            Self::ClientAdded {} => "client.added",
+            Self::ClientAdded { .. } => "client.added",
             Self::ClientSecretRotated { .. } => "client.secret_rotated",
-            Self::ClientRemoved(_) => "client.removed",
+            Self::ClientRemoved { .. } => "client.removed",
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",
             Self::LogoutDelivered { .. } => "logout.delivered",
             Self::LogoutUndelivered { .. } => "logout.undelivered",

@@ -4,6 +4,7 @@ mod authorization_code;
 mod card_grant;
 mod client_credentials;
 pub(crate) mod code;
+mod held_session;
 mod issue;
 mod narrow;
 mod refresh_token;

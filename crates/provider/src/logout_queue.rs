@@ -40,7 +40,8 @@ pub enum DeliveryOutcome {
 
 impl Provider {
     /// Queues one delivery for a client of a session that ends in this transaction, if the client
-    /// wants to hear.
+    /// wants to hear. One that this node has not read yet may: the node that takes the delivery
+    /// knows what it calls the person.
     pub(crate) async fn queue_logout(
         &self,
         transaction: &mut Transaction,
@@ -48,15 +49,14 @@ impl Provider {
         own: &ClientSession,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let Some(client) = self.clients.find(&own.client_id) else {
-            return Ok(());
+        let client_sub = match self.clients.find(&own.client_id) {
+            Some(client) if client.backchannel_logout_uri.is_none() => return Ok(()),
+            Some(client) => {
+                self.subject_for(transaction, &client, &session.sub, now)
+                    .await?
+            }
+            None => String::new(),
         };
-        if client.backchannel_logout_uri.is_none() {
-            return Ok(());
-        }
-        let client_sub = self
-            .subject_for(transaction, &client, &session.sub, now)
-            .await?;
         let delivery = Stored {
             id: random_base64url(RANDOM_BYTES)?,
             client_id: own.client_id.clone(),
@@ -101,30 +101,51 @@ impl Provider {
             let due =
                 logout_delivery::take_due(&mut transaction, client_id, now, now + LEASE, count_max);
             for stored in due.await? {
-                match self.address_of(&stored.client_id) {
-                    Some(address) => taken.push((address, stored)),
-                    // It is gone, or has no address left; or it is new, and this node has not read
-                    // its registration yet.
-                    None if stored.attempts < ATTEMPTS_UNKNOWN_MAX => {}
-                    None => {
-                        let why = Error::ClientUnknown;
-                        self.give_up(&mut transaction, &stored, &why, now).await?;
-                    }
-                }
+                taken.extend(self.address(&mut transaction, stored, now).await?);
             }
         }
         transaction.commit().await?;
         // Signing takes its time, and the database serves others meanwhile.
-        for ((client, uri), stored) in taken {
+        for (client, uri, stored) in taken {
             deliveries.extend(self.prepare(&client, uri, stored, now));
         }
         Ok(deliveries)
     }
 
-    fn address_of(&self, client_id: &str) -> Option<(Arc<Client>, String)> {
-        let client = self.clients.find(client_id)?;
-        let uri = client.backchannel_logout_uri.clone()?;
-        Some((client, uri))
+    /// Whom a delivery that was taken goes to, if it can go anywhere now.
+    async fn address(
+        &self,
+        transaction: &mut Transaction,
+        mut stored: Stored,
+        now: OffsetDateTime,
+    ) -> Result<Option<(Arc<Client>, String, Stored)>, Error> {
+        let is_blind = stored.client_sub.is_empty();
+        let client = self.clients.find(&stored.client_id);
+        let uri = client
+            .as_ref()
+            .and_then(|it| it.backchannel_logout_uri.clone());
+        match client.zip(uri) {
+            Some((client, uri)) => {
+                if is_blind {
+                    stored.client_sub = self
+                        .subject_for(transaction, &client, &stored.sub, now)
+                        .await?;
+                }
+                return Ok(Some((client, uri, stored)));
+            }
+            // Queued by a node that did not know that it wants to hear nothing.
+            None if is_blind && self.clients.find(&stored.client_id).is_some() => {
+                logout_delivery::delete(transaction, &stored.id).await?;
+            }
+            // It is gone, or has no address left; or it is new, and this node has not read its
+            // registration yet.
+            None if stored.attempts < ATTEMPTS_UNKNOWN_MAX => {}
+            None => {
+                let why = Error::ClientUnknown;
+                self.give_up(transaction, &stored, &why, now).await?;
+            }
+        }
+        Ok(None)
     }
 
     /// Signs the token of one delivery.

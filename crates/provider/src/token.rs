@@ -10,8 +10,8 @@ pub use logout_token::LogoutDelivery;
 pub(crate) use access_token::{AccessTokenClaims, LiveAccessToken};
 
 use cardea_oauth2_types::Acr;
+use cardea_storage::Transaction;
 use cardea_storage::session::{self, Session};
-use cardea_storage::{Transaction, client_session};
 use time::OffsetDateTime;
 
 use crate::session::reached_acr;
@@ -67,8 +67,5 @@ pub(crate) async fn session_of_client(
     transaction: &mut Transaction,
     sid: &str,
 ) -> Result<Option<Session>, Error> {
-    let Some(own) = client_session::find(transaction, sid).await? else {
-        return Ok(None);
-    };
-    Ok(session::find(transaction, &own.session_id).await?)
+    Ok(session::find_by_sid(transaction, sid).await?)
 }

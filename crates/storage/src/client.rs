@@ -1,10 +1,12 @@
 //! Clients that an operator registered by command, and the count of their changes.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
-use crate::{Error, SecretDigest, Transaction, refresh_token, timestamp};
+use crate::{Error, SecretDigest, Transaction, client_session, refresh_token, timestamp};
 
 /// A registration as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub struct EndedHoldings {
     pub access_grants: u64,
     /// Refresh tokens, each family counted once.
     pub refresh_tokens: u64,
+    /// Sessions that it was in.
+    pub client_sessions: u64,
 }
 
 /// Stores a new client; false when its id is taken.
@@ -159,8 +163,8 @@ pub async fn remove(transaction: &mut Transaction, client_id: &str) -> Result<bo
     count_change(transaction, removed.rows_affected() == 1).await
 }
 
-/// Ends what a client holds: its codes and its tokens, the requests that it pushed, and what people
-/// agreed to, which is not for another client that may have its id one day.
+/// Ends what a client holds: its codes and its tokens, its part in sessions, the requests that it
+/// pushed, and what people agreed to. None of it is for another client that may have its id one day.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -182,20 +186,63 @@ pub async fn end_holdings(
     .bind(now.unix_timestamp())
     .execute(transaction.connection())
     .await?;
-    for statement in [
-        "DELETE FROM pushed_authorization_request WHERE client_id = $1",
+    // In the order in which a login takes them: whoever takes the same rows in one order waits.
+    delete_of_client(
+        transaction,
         "DELETE FROM consent WHERE client_id = $1",
-    ] {
-        sqlx::query(statement)
-            .bind(client_id)
-            .execute(transaction.connection())
-            .await?;
-    }
+        client_id,
+    )
+    .await?;
+    let client_sessions = client_session::end_of_client(transaction, client_id, now).await?;
+    delete_of_client(
+        transaction,
+        "DELETE FROM pushed_authorization_request WHERE client_id = $1",
+        client_id,
+    )
+    .await?;
     Ok(EndedHoldings {
         codes: codes.rows_affected(),
         access_grants: access_grants.rows_affected(),
         refresh_tokens,
+        client_sessions,
     })
+}
+
+async fn delete_of_client(
+    transaction: &mut Transaction,
+    statement: &'static str,
+    client_id: &str,
+) -> Result<(), Error> {
+    sqlx::query(statement)
+        .bind(client_id)
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+/// Lists the ids of clients that are in a session or have somebody's consent, whether they are
+/// registered or not. It takes one step in an index for each, however many sessions there are.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn list_holders(transaction: &mut Transaction) -> Result<BTreeSet<String>, Error> {
+    let mut holders = BTreeSet::new();
+    for statement in [
+        "SELECT client_id FROM client_session WHERE ended_at IS NULL AND client_id > $1
+         ORDER BY client_id LIMIT 1",
+        "SELECT client_id FROM consent WHERE client_id > $1 ORDER BY client_id LIMIT 1",
+    ] {
+        let mut last = String::new();
+        while let Some(row) = sqlx::query(statement)
+            .bind(last.as_str())
+            .fetch_optional(transaction.connection())
+            .await?
+        {
+            last = row.try_get("client_id")?;
+            holders.insert(last.clone());
+        }
+    }
+    Ok(holders)
 }
 
 /// How many changes there have been: another number means that the clients are to be read anew.

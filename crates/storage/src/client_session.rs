@@ -17,7 +17,8 @@ pub struct ClientSession {
     pub client_id: String,
 }
 
-/// Returns the client's `sid` in this session, which is `sid_if_new` the first time.
+/// Returns the client's `sid` in this session, which is `sid_if_new` the first time. A client that
+/// was taken out is in the session again.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -31,7 +32,7 @@ pub async fn load_or_create(
     let row = sqlx::query(
         "INSERT INTO client_session (sid, session_id, client_id, created_at)
          VALUES ($1, $2, $3, $4)
-         ON CONFLICT (session_id, client_id) DO UPDATE SET client_id = excluded.client_id
+         ON CONFLICT (session_id, client_id) DO UPDATE SET ended_at = NULL
          RETURNING sid",
     )
     .bind(sid_if_new)
@@ -43,7 +44,7 @@ pub async fn load_or_create(
     Ok(row.try_get("sid")?)
 }
 
-/// Finds a client session by its `sid`.
+/// Finds a client session by its `sid`; none when the client was taken out since.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -51,14 +52,17 @@ pub async fn find(
     transaction: &mut Transaction,
     sid: &str,
 ) -> Result<Option<ClientSession>, Error> {
-    let row = sqlx::query("SELECT sid, session_id, client_id FROM client_session WHERE sid = $1")
-        .bind(sid)
-        .fetch_optional(transaction.connection())
-        .await?;
+    let row = sqlx::query(
+        "SELECT sid, session_id, client_id FROM client_session
+         WHERE sid = $1 AND ended_at IS NULL",
+    )
+    .bind(sid)
+    .fetch_optional(transaction.connection())
+    .await?;
     row.as_ref().map(read).transpose()
 }
 
-/// Lists the clients of a session, in the order in which they joined.
+/// Lists the clients of a session, in the order in which they joined, without those taken out.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -67,8 +71,8 @@ pub async fn list_of_session(
     session_id: &str,
 ) -> Result<Vec<ClientSession>, Error> {
     let rows = sqlx::query(
-        "SELECT sid, session_id, client_id FROM client_session WHERE session_id = $1
-         ORDER BY created_at, sid",
+        "SELECT sid, session_id, client_id FROM client_session
+         WHERE session_id = $1 AND ended_at IS NULL ORDER BY created_at, sid",
     )
     .bind(session_id)
     .fetch_all(transaction.connection())
@@ -77,7 +81,9 @@ pub async fn list_of_session(
 }
 
 /// Moves every client of one session into another, which has none yet: the same person has shown
-/// the same card again, and the clients keep their `sid`.
+/// the same card again, and the clients keep their `sid`. The caller holds the older session, with
+/// [`crate::session::record_use`]: on PostgreSQL this locks the rows against whoever refers to them,
+/// and those who do so hold the session first.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`] when both sessions hold one client.
@@ -88,6 +94,25 @@ pub async fn move_all(transaction: &mut Transaction, from: &str, to: &str) -> Re
         .execute(transaction.connection())
         .await?;
     Ok(moved.rows_affected())
+}
+
+/// Ends a client's part in every session, and says in how many it was.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn end_of_client(
+    transaction: &mut Transaction,
+    client_id: &str,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let ended = sqlx::query(
+        "UPDATE client_session SET ended_at = $2 WHERE client_id = $1 AND ended_at IS NULL",
+    )
+    .bind(client_id)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(ended.rows_affected())
 }
 
 fn read(row: &AnyRow) -> Result<ClientSession, Error> {

@@ -126,6 +126,28 @@ pub async fn find_by_presence_key(
     row.as_ref().map(read).transpose()
 }
 
+/// Finds the session that a client's `sid` belongs to now; none when the client was taken out. It is
+/// one statement, so that a move to another session is seen whole or not at all.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find_by_sid(
+    transaction: &mut Transaction,
+    sid: &str,
+) -> Result<Option<Session>, Error> {
+    let query = sqlx::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE id =
+             (SELECT session_id FROM client_session WHERE sid = $1 AND ended_at IS NULL)",
+    );
+    let row = query
+        .bind(sid)
+        .fetch_optional(transaction.connection())
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Finds a session by the browser's session cookie.
 ///
 /// # Errors
@@ -236,51 +258,56 @@ pub async fn list_silent(
     rows.iter().map(read).collect()
 }
 
-/// Counts the active sessions whose presence key last answered before `cutoff`.
+/// Counts the agents of sessions that fell silent before `silent_before`, or ended for `reason`
+/// since `ended_since`: so many agent instances, and so many people, whichever are fewer. Sessions
+/// are not counted, for one agent opens as many as it likes.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn count_silent(
+pub async fn count_lost_agents(
     transaction: &mut Transaction,
-    cutoff: OffsetDateTime,
+    silent_before: OffsetDateTime,
+    reason: &str,
+    ended_since: OffsetDateTime,
 ) -> Result<i64, Error> {
     let row = sqlx::query(
-        "SELECT COUNT(*) AS sessions FROM session WHERE state = 'active' AND present_at < $1",
+        "SELECT COUNT(DISTINCT instance_jkt) AS instances, COUNT(DISTINCT sub) AS people
+         FROM session
+         WHERE (state = 'active' AND present_at < $1) OR (ended_at >= $3 AND end_reason = $2)",
     )
-    .bind(cutoff.unix_timestamp())
+    .bind(silent_before.unix_timestamp())
+    .bind(reason)
+    .bind(ended_since.unix_timestamp())
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("sessions")?)
+    read_agents(&row)
 }
 
-/// Counts the active sessions.
+/// Counts the agents of sessions that are active, or ended for `reason` since `ended_since`, in the
+/// way of [`count_lost_agents`].
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn count_active(transaction: &mut Transaction) -> Result<i64, Error> {
-    let row = sqlx::query("SELECT COUNT(*) AS sessions FROM session WHERE state = 'active'")
-        .fetch_one(transaction.connection())
-        .await?;
-    Ok(row.try_get("sessions")?)
-}
-
-/// Counts the sessions that ended for a reason since `since`.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub async fn count_ended_since(
+pub async fn count_live_agents(
     transaction: &mut Transaction,
     reason: &str,
-    since: OffsetDateTime,
+    ended_since: OffsetDateTime,
 ) -> Result<i64, Error> {
     let row = sqlx::query(
-        "SELECT COUNT(*) AS sessions FROM session WHERE ended_at >= $2 AND end_reason = $1",
+        "SELECT COUNT(DISTINCT instance_jkt) AS instances, COUNT(DISTINCT sub) AS people
+         FROM session WHERE state = 'active' OR (ended_at >= $2 AND end_reason = $1)",
     )
     .bind(reason)
-    .bind(since.unix_timestamp())
+    .bind(ended_since.unix_timestamp())
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("sessions")?)
+    read_agents(&row)
+}
+
+fn read_agents(row: &AnyRow) -> Result<i64, Error> {
+    let instances: i64 = row.try_get("instances")?;
+    let people: i64 = row.try_get("people")?;
+    Ok(instances.min(people))
 }
 
 /// Why a session ended; none when it is unknown or goes on.

@@ -141,8 +141,10 @@ impl Provider {
             SessionState::Active if self.has_presence_lease(&session, now) => {}
             SessionState::Active | SessionState::Ended => return Err(Error::SessionEnded),
         }
+        let mut parameters = StoredParameters::read(&request)?;
+        parameters.narrow_to(&client)?;
         Ok(Answerable {
-            parameters: StoredParameters::read(&request)?,
+            parameters,
             request,
             client,
             session,
@@ -231,7 +233,11 @@ impl Provider {
                 .await?;
             return Ok(ended.map(EndedInTransaction::announce));
         }
-        if !is_live(&older, &self.lifetimes, now) {
+        // The older session before its clients, as where a token is made: whoever takes the same
+        // rows in one order waits. It may have ended since it was read.
+        if !is_live(&older, &self.lifetimes, now)
+            || !session::record_use(transaction, &older.id, now).await?
+        {
             return Ok(None);
         }
         let clients = client_session::move_all(transaction, &older.id, &newer.id).await?;

@@ -1,7 +1,7 @@
 //! The stored authorization request: what was decided, and the browser it belongs to.
 
 use cardea_jose::{constant_time_eq, random_base64url};
-use cardea_oauth2_types::ResponseMode;
+use cardea_oauth2_types::{ResponseMode, Scope};
 use cardea_storage::authorization_request::{self, AuthorizationRequest};
 use cardea_storage::{SecretDigest, Transaction};
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,24 @@ impl Provider {
 impl StoredParameters {
     pub(crate) fn read(request: &AuthorizationRequest) -> Result<Self, Error> {
         serde_json::from_str(&request.parameters).map_err(Error::StoredValueUnreadable)
+    }
+
+    /// Takes away what the operator has taken from the client's registration since the request was
+    /// checked, so that it is neither shown nor given.
+    pub(super) fn narrow_to(&mut self, client: &Client) -> Result<(), Error> {
+        if !client.redirect_uris.contains(&self.redirect_uri) {
+            return Err(Error::RedirectUriMismatch);
+        }
+        let scope = Scope::parse(&self.scope)?.intersection(&client.scope);
+        self.scope = scope.to_string();
+        let is_for_others = !self.resources.is_empty();
+        self.resources
+            .retain(|resource| client.resources.contains(resource));
+        // A token for nobody would become one for userinfo.
+        if is_for_others && self.resources.is_empty() {
+            return Err(Error::ResourceNotAllowed);
+        }
+        Ok(())
     }
 
     /// Where the answer goes.

@@ -61,6 +61,18 @@ impl Clients {
         self.configured.clone()
     }
 
+    /// Whether the clients of the database were never read.
+    pub(super) fn is_new(&self) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.revision.is_none()
+    }
+
+    /// Clients that were taken out while nobody looked.
+    pub(super) fn add_gone(&self, client_ids: impl IntoIterator<Item = String>) {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.extend(client_ids);
+    }
+
     /// Puts a new set in place; what was in the old one alone is gone.
     pub(super) fn replace(&self, all: ClientsById, revision: i64) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,7 @@
 //! A running provider follows the clients of the database.
 
+use std::collections::BTreeSet;
+
 use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 
 use super::registry::{ClientsById, insert_new};
@@ -27,7 +29,8 @@ impl Provider {
     /// A registration that is unsafe, asks for an algorithm that no key has, or has the id of a
     /// configured client is left out, so that it cannot keep a removed one in. When the database
     /// does not answer, the set stays as it is. What a client holds that is gone ends once more:
-    /// this server may have given it something after the command had looked.
+    /// this server may have given it something after the command had looked. The first call does so
+    /// for every id that holds something and is registered no more.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -44,6 +47,11 @@ impl Provider {
             return Ok(ClientsReload::Unchanged);
         }
         let records = client::list(&mut transaction).await?;
+        // At the start: the operator may have dropped clients from the configuration since.
+        let holders = match self.clients.is_new() {
+            true => client::list_holders(&mut transaction).await?,
+            false => BTreeSet::new(),
+        };
         drop(transaction);
         let mut all = self.clients.configured();
         let mut left_out = Vec::new();
@@ -54,7 +62,16 @@ impl Provider {
             }
         }
         let clients = all.len();
+        // A registration that cannot be used today is one nevertheless.
+        let is_registered = |client_id: &String| {
+            all.contains_key(client_id) || records.iter().any(|it| it.client_id == *client_id)
+        };
+        let unregistered: Vec<_> = holders
+            .into_iter()
+            .filter(|client_id| !is_registered(client_id))
+            .collect();
         self.clients.replace(all, revision);
+        self.clients.add_gone(unregistered);
         self.end_what_the_gone_hold().await?;
         Ok(ClientsReload::Replaced { clients, left_out })
     }

@@ -3,7 +3,7 @@
 use cardea_jose::{constant_time_eq, sha256_base64url};
 use cardea_oauth2_types::{CodeVerifier, Scope, TokenResponse};
 use cardea_storage::authorization_code::{self, AuthorizationCode};
-use cardea_storage::session::{self, Session};
+use cardea_storage::session::Session;
 use cardea_storage::{Redemption, SecretDigest, Transaction};
 use time::OffsetDateTime;
 
@@ -12,8 +12,7 @@ use super::narrow::read_resources;
 use super::refusal::{Refused, of_session_of};
 use super::{ProvenRequest, revoke};
 use crate::event::Event;
-use crate::session::is_live;
-use crate::token::{Login, session_of_client};
+use crate::token::Login;
 use crate::{Error, Provider};
 
 /// A code that passed every check, and what it gives.
@@ -72,7 +71,7 @@ impl Provider {
         &self,
         transaction: &mut Transaction,
         request: &ProvenRequest<'_>,
-        code: AuthorizationCode,
+        mut code: AuthorizationCode,
         now: OffsetDateTime,
     ) -> Result<Redeemed, Error> {
         let parameters = request.parameters;
@@ -93,19 +92,14 @@ impl Provider {
         if code.dpop_jkt.is_some() && code.dpop_jkt.as_deref() != request.dpop_jkt {
             return Err(Error::CodeKeyMismatch);
         }
-        let scope = Scope::parse(&code.scope)?;
+        // What the operator has since taken from the client's registration is granted no more.
+        let scope = Scope::parse(&code.scope)?.intersection(&request.client.scope);
+        code.scope = scope.to_string();
         let granted = read_resources(&code.resources)?;
         let audience =
             self.narrow_resources(request.client, &parameters.resource, granted, &scope)?;
-        let session = session_of_client(transaction, &code.sid).await?;
+        let session = self.hold_session(transaction, &code.sid, now).await?;
         let session = session.ok_or(Error::CodeSessionEnded)?;
-        // The second condition also holds the session until this transaction ends: it cannot end
-        // between this check and the tokens.
-        if !is_live(&session, &self.lifetimes, now)
-            || !session::record_use(transaction, &session.id, now).await?
-        {
-            return Err(Error::CodeSessionEnded);
-        }
         if !self.has_presence_lease(&session, now) {
             return Err(Error::CodePresenceLost);
         }

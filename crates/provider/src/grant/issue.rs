@@ -178,8 +178,10 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<RefreshTokenFamily, Error> {
         // RFC 9449 section 5: a confidential client proves itself anew at every refresh, a public
-        // one has nothing but this key.
-        let dpop_jkt = new.dpop_jkt.filter(|_| !new.client.is_confidential());
+        // one has nothing but this key. A card grant's tokens belong to the presence key, whoever
+        // the client is.
+        let is_bound = !new.client.is_confidential() || new.code.is_none();
+        let dpop_jkt = new.dpop_jkt.filter(|_| is_bound);
         Ok(RefreshTokenFamily {
             id: random_base64url(RANDOM_BYTES)?,
             sid: login.sid.to_owned(),

@@ -3,7 +3,7 @@
 
 use cardea_oauth2_types::{Acr, Scope, TokenResponse};
 use cardea_storage::refresh_token::{self, RefreshTokenFamily};
-use cardea_storage::session::{self, Session};
+use cardea_storage::session::Session;
 use cardea_storage::{Redemption, SecretDigest, Transaction};
 use time::OffsetDateTime;
 
@@ -12,8 +12,7 @@ use super::narrow::{narrow_scope, read_resources};
 use super::refusal::{Refused, of_session_of};
 use super::{ProvenRequest, revoke};
 use crate::event::Event;
-use crate::session::is_live;
-use crate::token::{Authentication, Login, session_of_client};
+use crate::token::{Authentication, Login};
 use crate::{Error, Provider};
 
 /// A refresh that passed every check, and what it gives.
@@ -96,14 +95,11 @@ impl Provider {
             resources,
             &scope,
         )?;
-        let session = session_of_client(transaction, &family.sid).await?;
-        let session = session.ok_or(Error::RefreshTokenSessionEnded)?;
-        if now >= family.expires_at
-            || !is_live(&session, &self.lifetimes, now)
-            || !session::record_use(transaction, &session.id, now).await?
-        {
+        if now >= family.expires_at {
             return Err(Error::RefreshTokenSessionEnded);
         }
+        let session = self.hold_session(transaction, &family.sid, now).await?;
+        let session = session.ok_or(Error::RefreshTokenSessionEnded)?;
         if !self.has_presence_lease(&session, now) {
             return Err(Error::RefreshTokenPresenceLost);
         }

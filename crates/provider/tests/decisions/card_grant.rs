@@ -208,7 +208,15 @@ impl World {
 
     /// The whole way of a grant whose card is there.
     async fn redeem_grant(&self, grant: &Grant) -> Result<TokenResponse, TokenError> {
-        let pending = self.accept_as(SOFTWARE, grant).await?;
+        self.redeem_grant_as(SOFTWARE, grant).await
+    }
+
+    async fn redeem_grant_as(
+        &self,
+        client_id: &str,
+        grant: &Grant,
+    ) -> Result<TokenResponse, TokenError> {
+        let pending = self.accept_as(client_id, grant).await?;
         self.present(&grant.presence_key).await;
         self.provider.complete_card_grant(pending).await
     }

@@ -1,9 +1,10 @@
 //! The end of a login: the code, the new session cookie, and the clients that carry on.
 
+use cardea_oauth2_types::Scope;
 use cardea_provider::BegunAuthorization;
 use time::Duration;
 
-use super::world::{Begun, ISSUER, PORTAL, SECOND, World, parameters, query_value};
+use super::world::{API, Begun, ISSUER, PORTAL, SECOND, Settings, World, parameters, query_value};
 
 async fn complete(world: &World, begun: &Begun, cookie: Option<&str>) -> Result<String, String> {
     let done = world
@@ -182,4 +183,57 @@ async fn another_persons_card_ends_the_browsers_session_and_its_portals_are_told
     let ended = world.event("session.ended").await;
     assert_eq!(ended.code.as_deref(), Some("browser_taken_over"));
     assert_eq!(world.told().await, [PORTAL]);
+}
+
+/// A login of the portal whose card has answered, before the operator changes the registration.
+async fn answered(world: &World) -> Begun {
+    let begun = world
+        .begin_with(|asked| asked.resource = vec![API.to_owned()])
+        .await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    begun
+}
+
+/// Attack E3: the address was good when the login began.
+#[tokio::test]
+async fn e3_a_code_does_not_go_to_an_address_that_was_taken_away_meanwhile() {
+    let world = Settings::refreshing().build().await;
+    let begun = answered(&world).await;
+    let mut settings = Settings::refreshing();
+    settings.client(PORTAL).redirect_uris.remove(0);
+    let refused = complete(&world.restarted_with(settings), &begun, None).await;
+    assert_eq!(refused.unwrap_err(), "provider.redirect_uri_mismatch");
+    // The request itself was left as it was.
+    complete(&world, &begun, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_login_gives_no_more_than_the_client_may_have_when_it_ends() {
+    let world = Settings::refreshing().build().await;
+    let begun = answered(&world).await;
+    let mut settings = Settings::refreshing();
+    settings.client(PORTAL).scope = Scope::parse("openid profile").unwrap();
+    let world = world.restarted_with(settings);
+    let location = complete(&world, &begun, None).await.unwrap();
+    let mut settings = Settings::refreshing();
+    settings.client(PORTAL).scope = Scope::parse("openid").unwrap();
+    let tokens = world.restarted_with(settings).redeem(&location).await;
+    assert_eq!(
+        tokens.unwrap().scope,
+        "openid",
+        "and as the code is redeemed"
+    );
+}
+
+#[tokio::test]
+async fn a_login_for_an_api_that_the_client_may_not_ask_for_any_more_is_refused() {
+    let world = Settings::refreshing().build().await;
+    let begun = answered(&world).await;
+    // Without this a token for an API would become one for userinfo.
+    let mut settings = Settings::refreshing();
+    settings.client(PORTAL).resources = vec!["https://other.example.fr".to_owned()];
+    let refused = complete(&world.restarted_with(settings), &begun, None).await;
+    assert_eq!(refused.unwrap_err(), "provider.resource_not_allowed");
 }

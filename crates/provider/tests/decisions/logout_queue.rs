@@ -174,3 +174,43 @@ async fn a_session_and_its_logouts_are_one_transaction() {
         Some("departed")
     );
 }
+
+/// A node that has not read a client's registration yet ends a session that it is in.
+#[tokio::test]
+async fn a_client_that_this_node_does_not_know_yet_is_told_by_one_that_does() {
+    let world = World::new().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    let mut settings = Settings::baseline();
+    settings
+        .config
+        .clients
+        .retain(|client| client.client_id != PORTAL);
+    let unknowing = world.restarted_with(settings);
+    unknowing.depart(&key).await;
+    assert!(unknowing.deliveries().await.is_empty());
+    world.pass(Duration::minutes(1));
+    let mut deliveries = world.deliveries().await;
+    let delivery = deliveries.remove(0);
+    assert_eq!(delivery.client_id, PORTAL);
+    let told = claims(&delivery);
+    let sub = world.event("session.ended").await.sub;
+    assert_eq!(told["sub"].as_str(), sub.as_deref());
+    assert!(!told["sid"].as_str().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_wants_to_hear_nothing_is_not_told_by_a_node_that_did_not_know() {
+    let mut settings = Settings::baseline();
+    settings.config.clients[0].backchannel_logout_uri = None;
+    let world = settings.build().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    let mut without = Settings::baseline();
+    without.config.clients.remove(0);
+    world.restarted_with(without).depart(&key).await;
+    for _ in 0..4 {
+        assert!(world.deliveries().await.is_empty());
+        world.pass(Duration::minutes(1));
+    }
+    let events = world.events().await;
+    assert!(events.iter().all(|it| it.kind != "logout.undelivered"));
+}

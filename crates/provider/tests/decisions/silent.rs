@@ -5,6 +5,7 @@ use cardea_pki::profile::Profession;
 use cardea_provider::{
     AuthorizationError, BegunAuthorization, ProviderConfig, UserVerificationPolicy,
 };
+use cardea_storage::client::end_holdings;
 use time::Duration;
 
 use super::world::{PORTAL, SECOND, Settings, World, parameters, query_value};
@@ -244,4 +245,54 @@ async fn a_session_whose_agent_is_silent_demands_the_card_before_the_sweep_comes
     assert_eq!(ask(&world, cookie, |_| {}).await, "card");
     world.present(&key).await;
     assert_ne!(ask(&world, cookie, |_| {}).await, "card", "it came back");
+}
+
+/// Attack F3: the id is registered anew, for a client that nobody has shown a card for.
+#[tokio::test]
+async fn who_gets_a_removed_clients_id_is_not_in_the_sessions_that_it_was_in() {
+    let world = World::new().await;
+    let (completed, _) = world.log_in(PORTAL, None).await;
+    let cookie = completed.session_cookie.expose();
+    let mut transaction = world.store.begin().await.unwrap();
+    let ended = end_holdings(&mut transaction, PORTAL, world.now()).await;
+    assert_eq!(ended.unwrap().client_sessions, 1);
+    transaction.commit().await.unwrap();
+    assert_eq!(ask(&world, cookie, |_| {}).await, "card");
+    // Its code was for the one before.
+    let refused = world.redeem(&completed.location).await.unwrap_err();
+    assert_eq!(refused.code(), "provider.code_unknown");
+    // With the card it is in the session like any other.
+    let (again, _) = world.log_in(PORTAL, Some(cookie)).await;
+    world.redeem(&again.location).await.unwrap();
+    let location = ask(&world, again.session_cookie.expose(), |_| {}).await;
+    assert!(query_value(&location, "code").is_some());
+}
+
+#[tokio::test]
+async fn a_client_that_the_operator_dropped_leaves_the_sessions_at_the_next_start() {
+    let world = World::new().await;
+    let (first, _) = world.log_in(PORTAL, None).await;
+    let cookie = first.session_cookie.expose();
+    let (second, _) = world.log_in(SECOND, Some(cookie)).await;
+    let cookie = second.session_cookie.expose();
+    let mut settings = Settings::baseline();
+    settings.config.clients.remove(0);
+    let without = world.restarted_with(settings);
+    let start = async |world: &World| {
+        let reload = world.provider.reload_clients(|_| panic!("none is stored"));
+        reload.await.unwrap();
+    };
+    start(&without).await;
+    let ended = world.event("client.holdings_ended").await;
+    assert_eq!(ended.client_id.as_deref(), Some(PORTAL));
+    let world = world.restarted();
+    start(&world).await;
+    assert_eq!(ask(&world, cookie, |_| {}).await, "card");
+    let location = ask(&world, cookie, |p| *p = parameters(SECOND)).await;
+    assert!(query_value(&location, "code").is_some(), "{location}");
+    let events = world.events().await.into_iter();
+    let count = events
+        .filter(|it| it.kind == "client.holdings_ended")
+        .count();
+    assert_eq!(count, 1, "what has ended is not ended again");
 }

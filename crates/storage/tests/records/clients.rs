@@ -1,8 +1,11 @@
 use cardea_storage::client::{
     ClientRecord, EndedHoldings, PreviousSecret, end_holdings, find, forget_replaced_secrets,
-    insert, list, remove, replace_secret, revision,
+    insert, list, list_holders, remove, replace_secret, revision,
 };
-use cardea_storage::{Redemption, SecretDigest, access_grant, authorization_code};
+use cardea_storage::consent::{self, Consent};
+use cardea_storage::{
+    Redemption, SecretDigest, access_grant, authorization_code, client_session, session,
+};
 
 use super::baseline::{after_seconds, code, grant, start, with_active_session};
 use super::databases::{committed, on_both};
@@ -105,6 +108,7 @@ async fn what_a_client_holds_ends_and_what_others_hold_stays() {
                 .await
                 .unwrap();
             assert_eq!((ended.codes, ended.access_grants), (1, 1));
+            assert_eq!(ended.client_sessions, 1);
             let token = access_grant::find(transaction, "token").await.unwrap();
             assert_eq!(token.unwrap().revoked_at, Some(after_seconds(1)));
             let redeemed = authorization_code::redeem(transaction, &code().code, start())
@@ -115,6 +119,51 @@ async fn what_a_client_holds_ends_and_what_others_hold_stays() {
                 .await
                 .unwrap();
             assert_eq!(again, EndedHoldings::default());
+
+            // It is in no session any more, nor is whoever gets its id; with the card it is again.
+            let find_by_sid = async |transaction: &mut _| {
+                let session = session::find_by_sid(transaction, "sid").await.unwrap();
+                session.map(|session| session.id)
+            };
+            let found = client_session::find(transaction, "sid").await.unwrap();
+            assert_eq!((found, find_by_sid(transaction).await), (None, None));
+            let left = client_session::list_of_session(transaction, "session").await;
+            assert!(left.unwrap().is_empty());
+            let joined =
+                client_session::load_or_create(transaction, "session", "portal", "new", start());
+            assert_eq!(joined.await.unwrap(), "sid");
+            assert_eq!(find_by_sid(transaction).await.as_deref(), Some("session"));
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_hold_something_are_listed_once_each() {
+    on_both(async |store| {
+        let sub = with_active_session(&store).await.sub;
+        committed(&store, async |transaction| {
+            let second =
+                client_session::load_or_create(transaction, "session", "second", "sid-2", start());
+            second.await.unwrap();
+            for (client_id, covered) in [("asked", "name"), ("asked", "card"), ("second", "name")] {
+                let given = Consent {
+                    sub: sub.clone(),
+                    client_id: client_id.to_owned(),
+                    covered: covered.to_owned(),
+                    given_at: start(),
+                    expires_at: after_seconds(60),
+                };
+                consent::remember(transaction, &given).await.unwrap();
+            }
+            let holders = list_holders(transaction).await.unwrap();
+            let holders: Vec<&str> = holders.iter().map(String::as_str).collect();
+            assert_eq!(holders, ["asked", "portal", "second"]);
+            for client_id in holders {
+                end_holdings(transaction, client_id, start()).await.unwrap();
+            }
+            assert!(list_holders(transaction).await.unwrap().is_empty());
         })
         .await;
     })

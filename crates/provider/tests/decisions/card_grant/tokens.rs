@@ -4,7 +4,7 @@ use cardea_provider::PresenceOutcome;
 use cardea_provider::SessionState;
 use time::Duration;
 
-use super::super::world::claims_of;
+use super::super::world::{PORTAL, claims_of};
 use super::*;
 
 #[tokio::test]
@@ -86,6 +86,32 @@ async fn a_refresh_needs_the_presence_key() {
         .issue_with(&thief, &credentials, &parameters)
         .await
         .unwrap_err();
+    assert_eq!(error.code(), "provider.refresh_token_key_mismatch");
+}
+
+/// Attack F9: the same of a client with a secret. The secret alone is no card, and the tokens must
+/// stay with the process that knows when the card leaves.
+#[tokio::test]
+async fn a_refresh_by_a_client_with_a_secret_needs_the_presence_key_too() {
+    let mut settings = settings();
+    let portal = settings.client(PORTAL);
+    portal.grant_types = vec![GrantType::CardGrant, GrantType::RefreshToken];
+    portal.redirect_uris.clear();
+    let world = settings.build().await;
+    let grant = world.grant(PORTAL).await;
+    let tokens = world.redeem_grant_as(PORTAL, &grant).await.unwrap();
+    let (credentials, parameters) = World::refresh_request(PORTAL, &tokens.refresh_token.unwrap());
+    let refreshed = world
+        .issue_with(&grant.presence_key, &credentials, &parameters)
+        .await
+        .unwrap();
+    assert_eq!(refreshed.token_type, "DPoP");
+    let jkt = &claims_of(&refreshed.access_token)["cnf"]["jkt"];
+    assert_eq!(jkt, grant.presence_key.kid());
+
+    let (credentials, parameters) =
+        World::refresh_request(PORTAL, &refreshed.refresh_token.unwrap());
+    let error = world.issue(&credentials, &parameters).await.unwrap_err();
     assert_eq!(error.code(), "provider.refresh_token_key_mismatch");
 }
 
