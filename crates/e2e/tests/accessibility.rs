@@ -22,7 +22,8 @@ const ASKING_CLIENT: &str = "\n[[client]]\nclient_id = \"asking\"\n\
     redirect_uris = [\"http://127.0.0.1:9/callback\"]\n\
     token_endpoint_auth_method = \"none\"\nconsent = \"explicit\"\n\
     id_token_signed_response_alg = \"RS256\"\n\
-    scopes = [\"openid\", \"profile\", \"professional\"]\n";
+    scopes = [\"openid\", \"profile\", \"professional\", \"patients.write\"]\n\
+    resources = [\"https://dossiers-partages.sante.example/api/patients/v2\"]\n";
 
 async fn stage(name: &str) -> Result<Stage> {
     Stage::open_with(name, |options| {
@@ -204,10 +205,12 @@ async fn a_login_with_consent_needs_no_mouse() -> Result<()> {
     let browser = Browser::open_recording().await?;
     browser.reduce_motion().await?;
     for language in LANGUAGES {
-        let scope = "openid profile professional";
+        let scope = "openid profile professional patients.write";
+        let service = "https://dossiers-partages.sante.example/api/patients/v2";
         let asked = [
             ("client_id", "asking"),
             ("scope", scope),
+            ("resource", service),
             ("ui_locales", language),
             ("prompt", "consent"),
         ];

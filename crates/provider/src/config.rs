@@ -45,8 +45,8 @@ pub struct ProofRules {
 /// When silence is taken for a fault of ours, and ends nobody (docs/adr/0014).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MassLossBounds {
-    /// At least so many sessions fall silent together …
-    pub sessions_min: u32,
+    /// At least so many agents fall silent together …
+    pub agents_min: u32,
     /// … and more than this share of the live ones, in percent.
     pub percent: u32,
 }
@@ -54,7 +54,7 @@ pub struct MassLossBounds {
 impl Default for MassLossBounds {
     fn default() -> Self {
         Self {
-            sessions_min: 5,
+            agents_min: 5,
             percent: 25,
         }
     }

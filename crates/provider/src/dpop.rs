@@ -2,6 +2,8 @@
 
 mod nonce;
 
+use std::fmt;
+
 use cardea_jose::{DpopProof, DpopTarget, DpopTolerance, sha256_base64url};
 use cardea_storage::dpop_key::{self, KeyOwner};
 use cardea_storage::spent_jti::{self, Spending};
@@ -28,8 +30,9 @@ const PROOF_REMEMBERED: Duration = Duration::minutes(10);
 const KEY_OF_CONFIDENTIAL_CLIENT_KEPT: Duration = Duration::DAY;
 const KEY_OF_PUBLIC_CLIENT_KEPT: Duration = PROOF_REMEMBERED;
 
-/// The proof that came with a request, and the request that it must be made for.
-#[derive(Clone, Copy, Debug, Default)]
+/// The proof that came with a request, and the request that it must be made for. Its `Debug` hides
+/// the proof.
+#[derive(Clone, Copy, Default)]
 pub struct DpopRequest<'a> {
     /// The `DPoP` header, where there is one; two are refused before.
     pub proof: Option<&'a str>,
@@ -48,8 +51,8 @@ pub enum TokenScheme {
     Dpop,
 }
 
-/// An access token as a request to a protected resource presents it.
-#[derive(Clone, Copy, Debug)]
+/// An access token as a request to a protected resource presents it. Its `Debug` hides the token.
+#[derive(Clone, Copy)]
 pub struct PresentedToken<'a> {
     /// The token.
     pub token: &'a str,
@@ -57,6 +60,27 @@ pub struct PresentedToken<'a> {
     pub scheme: TokenScheme,
     /// With which proof, for which request.
     pub dpop: DpopRequest<'a>,
+}
+
+impl fmt::Debug for DpopRequest<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("DpopRequest")
+            .field("proof", &self.proof.map(|_| "redacted"))
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .finish()
+    }
+}
+
+impl fmt::Debug for PresentedToken<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PresentedToken")
+            .field("scheme", &self.scheme)
+            .field("dpop", &self.dpop)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether proofs must carry a nonce of ours (RFC 9449 sections 8 and 9).
@@ -183,5 +207,27 @@ impl Provider {
             return Err(Error::DpopKeyOfOtherClient);
         }
         Ok(transaction.commit().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_token_nor_proof_is_ever_printed() {
+        let presented = PresentedToken {
+            token: "the token",
+            scheme: TokenScheme::Dpop,
+            dpop: DpopRequest {
+                proof: Some("the proof"),
+                method: "GET",
+                url: "https://id.example.fr/userinfo",
+            },
+        };
+        let printed = format!("{presented:?}");
+        assert!(!printed.contains("the token"), "{printed}");
+        assert!(!printed.contains("the proof"), "{printed}");
+        assert!(printed.contains("/userinfo"), "{printed}");
     }
 }

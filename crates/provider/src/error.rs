@@ -42,9 +42,9 @@ pub enum Error {
     ResponseTypeMissing,
     #[error("the response_type is not code")]
     ResponseTypeUnsupported,
-    #[error("the response_mode is not query")]
+    #[error("the response_mode is neither query nor form_post")]
     ResponseModeUnsupported,
-    #[error("request_uri is not offered")]
+    #[error("request_uri is an address, and nothing is ever fetched")]
     RequestUriUnsupported,
     #[error("the code_challenge is missing")]
     PkceMissing,
@@ -65,6 +65,9 @@ pub enum Error {
 
     #[error("the request object is not a signed JWT")]
     RequestObjectMalformed,
+    /// The subject of a request object is its client, as in a client assertion.
+    #[error("the request object has the client for its subject, as a client assertion has")]
+    RequestObjectIsClientAssertion,
     #[error("request objects must be signed by a key that the client has registered")]
     RequestObjectUnsupported,
     #[error("the request object is not signed by a key of this client with its algorithm")]
@@ -327,6 +330,8 @@ names! {
         Self::IdTokenHintInvalid => "provider.id_token_hint_invalid", InvalidRequest;
         Self::LoginRequired => "provider.login_required", LoginRequired;
         Self::RequestObjectMalformed => "provider.request_object_malformed", InvalidRequestObject;
+        Self::RequestObjectIsClientAssertion =>
+            "provider.request_object_is_client_assertion", InvalidRequestObject;
         Self::RequestObjectUnsupported =>
             "provider.request_object_unsupported", RequestNotSupported;
         Self::RequestObjectUnproven => "provider.request_object_unproven", InvalidRequestObject;

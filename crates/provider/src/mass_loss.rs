@@ -3,7 +3,8 @@
 //!
 //! Whoever is lost at the same moment passes the grace period over a whole proof interval. So
 //! silence is counted from one interval earlier, and what ended for silence lately counts too:
-//! the alarm is there before the first of many would end, not after a part of them has.
+//! the alarm is there before the first of many would end, not after a part of them has. Agents are
+//! counted and not sessions, of which one card holder may open any number.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -65,7 +66,8 @@ impl Meaning {
     }
 }
 
-/// How many are silent, and of how many.
+/// How many agents are silent, and of how many. An agent is an instance and a person: neither many
+/// sessions of one card holder nor many people at one workstation are many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counts {
     lost: i64,
@@ -132,16 +134,14 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<Counts, Error> {
         let reason = EndReason::PresenceLost.as_str();
-        let silent = session::count_silent(transaction, now - quiet_after(&self.lifetimes)).await?;
-        let ended = session::count_ended_since(transaction, reason, now - LOST_LATELY).await?;
-        let lost = silent.saturating_add(ended);
+        let silent_before = now - quiet_after(&self.lifetimes);
+        let since = now - LOST_LATELY;
+        let lost = session::count_lost_agents(transaction, silent_before, reason, since).await?;
         // Most of the time nobody is silent, and the live ones need not be counted.
         let live = if lost == 0 {
             0
         } else {
-            session::count_active(transaction)
-                .await?
-                .saturating_add(ended)
+            session::count_live_agents(transaction, reason, since).await?
         };
         Ok(Counts { lost, live })
     }
@@ -172,7 +172,7 @@ impl Provider {
 
 impl Counts {
     fn is_mass(self, bounds: MassLossBounds) -> bool {
-        self.lost >= i64::from(bounds.sessions_min)
+        self.lost >= i64::from(bounds.agents_min)
             && self.lost.saturating_mul(100) > self.live.saturating_mul(i64::from(bounds.percent))
     }
 }
@@ -200,9 +200,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_means_enough_sessions_and_more_than_the_share() {
+    fn many_means_enough_agents_and_more_than_the_share() {
         let bounds = MassLossBounds {
-            sessions_min: 5,
+            agents_min: 5,
             percent: 25,
         };
         for (lost, live, is_mass) in [

@@ -131,8 +131,8 @@ pub struct PresenceConfig {
     pub grace_seconds: u32,
     /// Seconds that a login waits for the first proof.
     pub wait_seconds: u32,
-    /// Silent sessions at once from which on the fault is ours and nobody is ended …
-    pub mass_loss_sessions: u32,
+    /// Silent agents at once from which on the fault is ours and nobody is ended …
+    pub mass_loss_agents: u32,
     /// … if they are more than this share of the live ones, in percent.
     pub mass_loss_percent: u32,
     /// Seconds that silent agents then have to come back.
@@ -212,8 +212,8 @@ impl Default for PresenceConfig {
         Self {
             interval_seconds: 10,
             grace_seconds: 30,
-            wait_seconds: 10,
-            mass_loss_sessions: 5,
+            wait_seconds: 15,
+            mass_loss_agents: 5,
             mass_loss_percent: 25,
             mass_loss_grace_seconds: 15 * 60,
             connections_max: 20_000,

@@ -58,7 +58,7 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
             waiting_logins_max: config.limits.waiting_logins_max,
         },
         mass_loss: MassLossBounds {
-            sessions_min: config.presence.mass_loss_sessions,
+            agents_min: config.presence.mass_loss_agents,
             percent: config.presence.mass_loss_percent,
         },
         sandbox: config.sandbox,

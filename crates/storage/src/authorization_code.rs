@@ -118,6 +118,28 @@ pub async fn revoke_of_session(
     Ok(deleted.rows_affected())
 }
 
+/// Deletes the codes that a client has of a person, in any session, and has not redeemed; says how
+/// many there were.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revoke_of_person(
+    transaction: &mut Transaction,
+    sub: &str,
+    client_id: &str,
+) -> Result<u64, Error> {
+    let deleted = sqlx::query(
+        "DELETE FROM authorization_code WHERE client_id = $2 AND redeemed_at IS NULL
+         AND sid IN (SELECT own.sid FROM client_session AS own
+                     JOIN session ON session.id = own.session_id WHERE session.sub = $1)",
+    )
+    .bind(sub)
+    .bind(client_id)
+    .execute(transaction.connection())
+    .await?;
+    Ok(deleted.rows_affected())
+}
+
 fn read(row: &AnyRow) -> Result<AuthorizationCode, Error> {
     let challenge: String = row.try_get("code_challenge")?;
     Ok(AuthorizationCode {

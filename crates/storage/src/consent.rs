@@ -12,7 +12,7 @@ pub struct Consent {
     pub sub: String,
     /// With whom.
     pub client_id: String,
-    /// To what: sorted claim names, parted by spaces; the caller owns their meaning.
+    /// To what: names parted by spaces, in one order; the caller owns their meaning.
     pub covered: String,
     /// When, last.
     pub given_at: OffsetDateTime,

@@ -233,6 +233,30 @@ pub async fn revoke_of_session(
     Ok(revoked.rows_affected())
 }
 
+/// Takes back every family that a client has of a person, in any session, and says how many.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revoke_of_person(
+    transaction: &mut Transaction,
+    sub: &str,
+    client_id: &str,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let revoked = sqlx::query(
+        "UPDATE refresh_token_family SET revoked_at = $3
+         WHERE client_id = $2 AND revoked_at IS NULL
+         AND sid IN (SELECT own.sid FROM client_session AS own
+                     JOIN session ON session.id = own.session_id WHERE session.sub = $1)",
+    )
+    .bind(sub)
+    .bind(client_id)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(revoked.rows_affected())
+}
+
 /// Takes back every family of a client that is registered no more, and says how many.
 ///
 /// # Errors

@@ -6,9 +6,12 @@
 //! (attack E20).
 
 use cardea_jose::{constant_time_eq, sha256_base64url};
-use cardea_oauth2_types::Scope;
+use cardea_oauth2_types::{Scope, scope};
 use cardea_storage::consent::Consent;
-use cardea_storage::{Transaction, authorization_request, client_session, consent, session};
+use cardea_storage::{
+    Transaction, access_grant, authorization_code, authorization_request, client_session, consent,
+    refresh_token, session,
+};
 use time::OffsetDateTime;
 
 use crate::authorization::complete::{Answerable, CompletedAuthorization};
@@ -46,6 +49,10 @@ pub struct ConsentPage {
     pub client_name: String,
     /// What will go to it.
     pub data: Vec<Datum>,
+    /// The rights at services that its tokens will carry, as their scope values say it.
+    pub scope: Vec<String>,
+    /// The services that it may act at in the person's name, by their addresses.
+    pub resources: Vec<String>,
     /// Stands for all of this; the answer must bring it back.
     pub shown: String,
     /// The languages that the client asked for, space-separated.
@@ -98,6 +105,8 @@ impl Provider {
             client_name: answerable.client.name.clone(),
             shown: shown(&answerable, login_cookie, &data),
             data,
+            scope: rights_of(&answerable.parameters)?,
+            resources: answerable.parameters.resources,
             ui_locales: answerable.parameters.ui_locales,
             form_action: form_action(&answerable.parameters.redirect_uri),
         })
@@ -197,8 +206,8 @@ impl Provider {
         self.record(transaction, event).await
     }
 
-    /// A no takes back every yes to this client. A session that serves no other client ends: the
-    /// person did not want to be here.
+    /// A no takes back every yes to this client, and what it got of this person in any of her
+    /// sessions. A session that serves no other client ends: the person did not want to be here.
     async fn refuse(
         &self,
         mut transaction: Transaction,
@@ -215,8 +224,23 @@ impl Provider {
             return Err(Error::AuthorizationRequestCompleted);
         }
         spend_pushed(&mut transaction, parameters, now).await?;
-        consent::forget(&mut transaction, &session.sub, &client.client_id).await?;
-        let event = Event::new(EventKind::ConsentRefused {}, now)
+        let (sub, client_id) = (session.sub.as_str(), client.client_id.as_str());
+        consent::forget(&mut transaction, sub, client_id).await?;
+        // In the order of the end of a session, so that neither locks the other out.
+        let kind = EventKind::ConsentRefused {
+            codes_revoked: authorization_code::revoke_of_person(&mut transaction, sub, client_id)
+                .await?,
+            families_revoked: refresh_token::revoke_of_person(
+                &mut transaction,
+                sub,
+                client_id,
+                now,
+            )
+            .await?,
+            grants_revoked: access_grant::revoke_of_person(&mut transaction, sub, client_id, now)
+                .await?,
+        };
+        let event = Event::new(kind, now)
             .of_request(&request.id)
             .of_session(&session.id, &session.sub)
             .of_client(&client.client_id);
@@ -238,11 +262,25 @@ impl Provider {
     }
 }
 
-/// The claims that an answer is about, sorted: scope values and claims that come to the same are
-/// the same question.
+/// What an answer is about: the claims, sorted, then the rights and the services (none of them
+/// holds a space). Scope values and claims that come to the same are the same question.
 fn covered(parameters: &StoredParameters) -> Result<String, Error> {
-    let names: Vec<&str> = claims_of(parameters)?.into_iter().collect();
-    Ok(names.join(" "))
+    let claims = claims_of(parameters)?.into_iter().map(str::to_owned);
+    let rights = rights_of(parameters)?;
+    let rights = rights.iter().map(|value| format!("scope:{value}"));
+    let mut resources = parameters.resources.clone();
+    resources.sort_unstable();
+    let services = resources.iter().map(|uri| format!("resource:{uri}"));
+    let all: Vec<String> = claims.chain(rights).chain(services).collect();
+    Ok(all.join(" "))
+}
+
+/// The scope values that stand for no data about the person.
+fn rights_of(parameters: &StoredParameters) -> Result<Vec<String>, Error> {
+    let data = [scope::OPENID, scope::PROFILE, scope::PROFESSIONAL];
+    let scope = Scope::parse(&parameters.scope)?;
+    let rights = scope.iter().filter(|value| !data.contains(value));
+    Ok(rights.map(str::to_owned).collect())
 }
 
 fn claims_of(
@@ -283,7 +321,7 @@ fn shown(answerable: &Answerable, login_cookie: &str, data: &[Datum]) -> String 
         session,
     } = answerable;
     let text = serde_json::json!([
-        "cardea-consent-1",
+        "cardea-consent-2",
         login_cookie,
         request.id,
         session.id,
@@ -292,6 +330,7 @@ fn shown(answerable: &Answerable, login_cookie: &str, data: &[Datum]) -> String 
         parameters.redirect_uri,
         parameters.scope,
         parameters.claims,
+        parameters.resources,
         format!("{data:?}"),
     ]);
     sha256_base64url(text.to_string().as_bytes())

@@ -65,6 +65,10 @@ impl Provider {
         if claims.find("iss").and_then(Value::as_str) != Some(&client.client_id) {
             return Err(Error::RequestObjectIssuerMismatch);
         }
+        // RFC 9101 section 10.8: no request object may pass for an assertion of its client.
+        if claims.find("sub").and_then(Value::as_str) == Some(&client.client_id) {
+            return Err(Error::RequestObjectIsClientAssertion);
+        }
         let is_us = |value: &Value| value.as_str() == Some(self.issuer.as_str());
         let for_us = match claims.find("aud") {
             Some(Value::Array(several)) => several.iter().any(is_us),

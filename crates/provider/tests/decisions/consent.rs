@@ -1,18 +1,27 @@
 //! Consent: asked where the client is registered for it or says so, answered once (attack E20).
 
-use cardea_oauth2_types::AuthorizationParameters;
+use cardea_oauth2_types::{AuthorizationParameters, Scope};
 use cardea_provider::{
-    AuthorizationError, BegunAuthorization, ConsentAnswer, ConsentPolicy, ConsentedAuthorization,
-    Datum,
+    AuthorizationError, BegunAuthorization, CompletedAuthorization, ConsentAnswer, ConsentPolicy,
+    ConsentedAuthorization, Datum,
 };
 use cardea_storage::consent;
 use time::Duration;
 
-use super::world::{Begun, PORTAL, Settings, World, parameters, query_value};
+use super::world::{API, Begun, PORTAL, SECOND, Settings, World, parameters, query_value};
 
 async fn explicit_world() -> World {
     let mut settings = Settings::baseline();
     settings.config.clients[0].consent = ConsentPolicy::Explicit;
+    settings.build().await
+}
+
+/// A portal that asks, refreshes, and may act at services.
+async fn acting_world() -> World {
+    let mut settings = Settings::refreshing();
+    let portal = settings.client(PORTAL);
+    portal.consent = ConsentPolicy::Explicit;
+    portal.scope = Scope::parse("openid profile patients.write").unwrap();
     settings.build().await
 }
 
@@ -59,14 +68,31 @@ async fn answer(
 
 /// Agrees, and returns the session cookie.
 async fn allow(world: &World, begun: &Begun) -> String {
+    allowed(world, begun)
+        .await
+        .session_cookie
+        .expose()
+        .to_owned()
+}
+
+async fn allowed(world: &World, begun: &Begun) -> CompletedAuthorization {
     let shown = shown(world, begun).await;
     match answer(world, begun, &shown, ConsentAnswer::Allow).await {
         Ok(ConsentedAuthorization::Allowed(completed)) => {
             assert!(query_value(&completed.response.location(), "code").is_some());
-            completed.session_cookie.expose().to_owned()
+            completed
         }
         other => panic!("{other:?}"),
     }
+}
+
+async fn refuse(world: &World, begun: &Begun) {
+    let shown = shown(world, begun).await;
+    let answered = answer(world, begun, &shown, ConsentAnswer::Refuse).await;
+    assert!(matches!(
+        answered,
+        Ok(ConsentedAuthorization::Refused { .. })
+    ));
 }
 
 async fn silently(
@@ -187,6 +213,96 @@ async fn a_no_takes_every_earlier_yes_back() {
         .unwrap();
     let (_, completed) = with_card(&world, |_| {}).await;
     assert_eq!(completed, Err(REQUIRED));
+}
+
+/// Attack E20: a yes covers the rights and the services that were shown, and no others.
+#[tokio::test]
+async fn e20_a_yes_covers_no_right_and_no_service_that_was_not_shown() {
+    let world = acting_world().await;
+    let asking = |scope: &str, resources: &[&str]| {
+        let scope = scope.to_owned();
+        let resources: Vec<String> = resources.iter().map(|&uri| uri.to_owned()).collect();
+        move |p: &mut AuthorizationParameters| (p.scope, p.resource) = (Some(scope), resources)
+    };
+    let (begun, _) = with_card(&world, asking("openid", &[])).await;
+    let cookie = allow(&world, &begun).await;
+    let acting = "openid patients.write";
+    let other = "https://other.example.fr";
+    for (scope, resources) in [
+        (acting, [API].as_slice()),
+        (acting, &[]),
+        ("openid", &[API]),
+    ] {
+        let silent = silently(&world, &cookie, |p| {
+            asking(scope, resources)(p);
+            p.prompt = Some("none".to_owned());
+        });
+        let refused = silent.await.unwrap_err();
+        assert_eq!(refused.code(), REQUIRED, "{scope} {resources:?}");
+    }
+    let asked = silently(&world, &cookie, asking(acting, &[API])).await;
+    let Ok(BegunAuthorization::Consent {
+        request_id,
+        login_cookie,
+        ..
+    }) = asked
+    else {
+        panic!("{asked:?}")
+    };
+    let begun = Begun {
+        request_id,
+        login_cookie,
+    };
+    let described = world
+        .provider
+        .describe_consent(&begun.request_id, begun.cookie())
+        .await
+        .unwrap();
+    assert_eq!(described.data, [Datum::SignIn]);
+    assert_eq!(described.scope, ["patients.write"]);
+    assert_eq!(described.resources, [API]);
+    let cookie = allow(&world, &begun).await;
+    for (resources, agreed) in [
+        ([API].as_slice(), true),
+        (&[other], false),
+        (&[API, other], false),
+    ] {
+        let silent = silently(&world, &cookie, asking(acting, resources)).await;
+        let completed = matches!(silent, Ok(BegunAuthorization::Completed { .. }));
+        assert_eq!(completed, agreed, "{resources:?}");
+    }
+}
+
+/// A no ends what the yes before had given: that portal's tokens, and no other's.
+#[tokio::test]
+async fn a_no_takes_back_the_client_s_codes_and_tokens() {
+    let world = acting_world().await;
+    let (begun, _) = with_card(&world, |_| {}).await;
+    let completed = allowed(&world, &begun).await;
+    let cookie = Some(completed.session_cookie.expose());
+    let tokens = world.redeem(&completed.response.location()).await.unwrap();
+    let unredeemed = world.silently(PORTAL, cookie).await;
+    let (second, _) = world.log_in(SECOND, None).await;
+    let of_second = world.redeem_as(SECOND, &second.location).await.unwrap();
+
+    let (begun, _) = with_card(&world, |p| p.prompt = Some("consent".to_owned())).await;
+    refuse(&world, &begun).await;
+    let refresh_token = tokens.refresh_token.unwrap();
+    let refused = world.refresh(PORTAL, &refresh_token).await.unwrap_err();
+    assert_eq!(refused.error.as_str(), "invalid_grant");
+    let refused = world.userinfo(&tokens.access_token).await.unwrap_err();
+    assert_eq!(refused.code(), "provider.access_token_revoked");
+    let refused = world.redeem(&unredeemed).await.unwrap_err();
+    assert_eq!(refused.error.as_str(), "invalid_grant");
+    let event = world.event("consent.refused").await;
+    assert_eq!(
+        event.details,
+        r#"{"codes_revoked":1,"grants_revoked":1,"families_revoked":1}"#
+    );
+
+    assert!(world.userinfo(&of_second.access_token).await.is_ok());
+    let refresh_token = of_second.refresh_token.unwrap();
+    assert!(world.refresh(SECOND, &refresh_token).await.is_ok());
 }
 
 /// Attack E20: submitted twice, replayed for another scope, for another request, or by another

@@ -8,7 +8,8 @@ use cardea_provider::Client;
 
 use super::load::invalid;
 use super::{
-    ClientConfig, Config, LimitsConfig, PresenceConfig, TestCardsConfig, TrustAnchorConfig,
+    ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, TestCardsConfig,
+    TrustAnchorConfig,
 };
 use crate::client_registration::client_of;
 use crate::error::Error;
@@ -99,6 +100,7 @@ fn check_sandbox(file: &Path, config: &Config) -> Result<(), Error> {
 
 fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
     check_presence(file, &config.presence)?;
+    check_wait(file, config)?;
     let session = &config.session;
     let bounds = [
         ("idle_seconds", session.idle_seconds, 60, 30 * 60),
@@ -128,7 +130,7 @@ fn check_presence(file: &Path, presence: &PresenceConfig) -> Result<(), Error> {
         ("interval_seconds", presence.interval_seconds, 1, 300),
         ("grace_seconds", presence.grace_seconds, 2, 3600),
         ("wait_seconds", presence.wait_seconds, 1, 60),
-        ("mass_loss_sessions", presence.mass_loss_sessions, 2, MANY),
+        ("mass_loss_agents", presence.mass_loss_agents, 2, MANY),
         ("mass_loss_percent", presence.mass_loss_percent, 1, 99),
         (
             "mass_loss_grace_seconds",
@@ -151,6 +153,19 @@ fn check_presence(file: &Path, presence: &PresenceConfig) -> Result<(), Error> {
     if presence.grace_seconds <= presence.interval_seconds {
         let reason = "must be longer than presence.interval_seconds";
         return Err(invalid(file, None, "presence.grace_seconds", reason));
+    }
+    Ok(())
+}
+
+/// Nodes that share a database are told apart by nobody: a login at one may have its agent at another,
+/// which asks it no sooner than at the next interval.
+fn check_wait(file: &Path, config: &Config) -> Result<(), Error> {
+    let presence = &config.presence;
+    let may_have_nodes = matches!(config.database.url, DatabaseUrl::Postgres(_));
+    if may_have_nodes && presence.wait_seconds <= presence.interval_seconds {
+        let reason = "must be longer than presence.interval_seconds, because several nodes may \
+                      share this database";
+        return Err(invalid(file, None, "presence.wait_seconds", reason));
     }
     Ok(())
 }

@@ -43,6 +43,26 @@ fn paths_are_relative_to_the_file() {
     }
 }
 
+/// An agent at another node is asked at the next interval, and no sooner.
+#[test]
+fn with_several_nodes_a_login_waits_longer_than_an_interval() {
+    let shared = "url = \"postgres://cardea@db.test/cardea\"";
+    let wait = |database: &str, seconds: &str| {
+        let text = EXAMPLE
+            .replace("url = \"sqlite://cardea.sqlite\"", database)
+            .replace("wait_seconds = 15", &format!("wait_seconds = {seconds}"));
+        load(&text).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(wait(shared, "11"), Ok(()));
+    let refused = wait(shared, "10").unwrap_err();
+    assert!(refused.contains("presence.wait_seconds"), "{refused}");
+    assert_eq!(
+        wait("url = \"sqlite://cardea.sqlite\"", "2"),
+        Ok(()),
+        "one node"
+    );
+}
+
 /// Keys of the example that have a default.
 const OPTIONAL: &[&str] = &[
     "sandbox",
@@ -53,7 +73,7 @@ const OPTIONAL: &[&str] = &[
     "interval_seconds",
     "grace_seconds",
     "wait_seconds",
-    "mass_loss_sessions",
+    "mass_loss_agents",
     "mass_loss_percent",
     "mass_loss_grace_seconds",
     "recheck_seconds",
@@ -107,7 +127,7 @@ fn what_may_be_left_out_has_the_documented_default() {
     assert_eq!(config.session.absolute_seconds, 14_400);
     assert_eq!(config.session.recheck_seconds, 900);
     assert_eq!(config.session.logout_retry_seconds, 86_400);
-    assert_eq!(config.presence.mass_loss_sessions, 5);
+    assert_eq!(config.presence.mass_loss_agents, 5);
     assert_eq!(config.presence.mass_loss_percent, 25);
     assert_eq!(config.presence.mass_loss_grace_seconds, 900);
     assert_eq!(
@@ -163,7 +183,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "range",
-        "wait_seconds = 10",
+        "wait_seconds = 15",
         "wait_seconds = 0",
         "presence.wait_seconds",
     ),
@@ -181,9 +201,9 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "a loss of one is none of many",
-        "mass_loss_sessions = 5",
-        "mass_loss_sessions = 1",
-        "presence.mass_loss_sessions",
+        "mass_loss_agents = 5",
+        "mass_loss_agents = 1",
+        "presence.mass_loss_agents",
     ),
     (
         "a card that is never looked at again",

@@ -1,4 +1,4 @@
-//! The consent page: the portal, what it will receive, and two buttons.
+//! The consent page: the portal, what it will receive, where it may act, and two buttons.
 
 use askama::Template;
 use cardea_provider::{ConsentPage as Described, Datum};
@@ -12,6 +12,8 @@ pub(crate) struct ConsentPage<'a> {
     language: Language,
     client_name: &'a str,
     data: &'a [Datum],
+    scope: &'a [String],
+    resources: &'a [String],
     shown: &'a str,
     action: &'a str,
     switch_href: String,
@@ -25,6 +27,9 @@ struct Texts {
     switch: &'static str,
     question: &'static str,
     receives: &'static str,
+    acts: &'static str,
+    service: &'static str,
+    right: &'static str,
     allow: &'static str,
     refuse: &'static str,
     afterwards: &'static str,
@@ -39,6 +44,9 @@ impl<'a> ConsentPage<'a> {
             switch: SWITCH.in_language(language),
             question: QUESTION.in_language(language),
             receives: RECEIVES.in_language(language),
+            acts: ACTS.in_language(language),
+            service: SERVICE.in_language(language),
+            right: RIGHT.in_language(language),
             allow: ALLOW.in_language(language),
             refuse: REFUSE.in_language(language),
             afterwards: AFTERWARDS.in_language(language),
@@ -47,6 +55,8 @@ impl<'a> ConsentPage<'a> {
             language,
             client_name: &described.client_name,
             data: &described.data,
+            scope: &described.scope,
+            resources: &described.resources,
             shown: &described.shown,
             action: path,
             switch_href: format!("{path}?lang={}", language.other().tag()),
@@ -73,8 +83,8 @@ fn words_of(datum: Datum) -> Text {
             "votre numéro dans le répertoire professionnel",
         ),
         Datum::Profession => Text::new(
-            "your title and profession",
-            "votre civilité et votre profession",
+            "your profession and its title",
+            "votre profession et son intitulé",
         ),
         Datum::Structure => Text::new(
             "the organisation that you work for",
@@ -88,6 +98,7 @@ fn words_of(datum: Datum) -> Text {
             "whether your card is a test card",
             "s’il s’agit d’une carte de test",
         ),
+        Datum::CardFamily => Text::new("the kind of your card", "le type de votre carte"),
         // Whatever has no words yet is at least named as something.
         _ => Text::new(
             "further data on your card",
@@ -104,11 +115,19 @@ const RECEIVES: Text = Text::new(
     "This portal will receive, from your card:",
     "Ce portail recevra, depuis votre carte :",
 );
+const ACTS: Text = Text::new(
+    "It may act in your name, while your card is in its reader:",
+    "Il pourra agir en votre nom, tant que votre carte est dans son lecteur :",
+);
+const SERVICE: Text = Text::new("at the service", "auprès du service");
+const RIGHT: Text = Text::new("with the right", "avec le droit");
 const ALLOW: Text = Text::new("Allow", "Autoriser");
 const REFUSE: Text = Text::new("Refuse", "Refuser");
 const AFTERWARDS: Text = Text::new(
-    "If you refuse, the portal receives none of this and you are not signed in to it.",
-    "Si vous refusez, le portail ne reçoit rien de tout cela et vous n’y êtes pas connecté.",
+    "If you refuse, the portal gets none of this, loses what you had allowed it before, and you are \
+     not signed in to it.",
+    "Si vous refusez, le portail n’obtient rien de tout cela, perd ce que vous lui aviez autorisé \
+     auparavant, et vous n’y êtes pas connecté.",
 );
 
 #[cfg(test)]
@@ -120,13 +139,24 @@ mod tests {
     use crate::language::Language;
 
     fn page(language: Language, data: Vec<Datum>) -> String {
-        let described = Described {
+        described(language, data, |_| {})
+    }
+
+    fn described(
+        language: Language,
+        data: Vec<Datum>,
+        change: impl FnOnce(&mut Described),
+    ) -> String {
+        let mut described = Described {
             client_name: "<b>Portail</b>".to_owned(),
             data,
+            scope: Vec::new(),
+            resources: Vec::new(),
             shown: "digest".to_owned(),
             ui_locales: None,
             form_action: "https://portal.example.test".to_owned(),
         };
+        change(&mut described);
         ConsentPage::new(language, "/consent/abc", &described)
             .render()
             .unwrap()
@@ -138,8 +168,32 @@ mod tests {
         assert!(french.contains("vos nom et prénom"), "{french}");
         assert!(!french.contains("votre profession"), "{french}");
         let english = page(Language::English, vec![Datum::SignIn, Datum::Profession]);
-        assert!(english.contains("your title and profession"), "{english}");
+        assert!(english.contains("your profession and its title"), "{english}");
         assert!(!english.contains("last name"), "{english}");
+    }
+
+    /// Attack E20: what a token lets the portal do is said as well as what it tells.
+    #[test]
+    fn e20_each_right_and_each_service_is_named_in_both_languages() {
+        for (language, words) in [
+            (Language::English, "It may act in your name"),
+            (Language::French, "Il pourra agir en votre nom"),
+        ] {
+            let silent = page(language, vec![Datum::SignIn]);
+            assert!(!silent.contains(words), "{silent}");
+            let html = described(language, vec![Datum::SignIn], |described| {
+                described.scope = vec!["patients.write".to_owned(), "a<b".to_owned()];
+                described.resources = vec!["https://api.example.test/v1".to_owned()];
+            });
+            for part in [
+                words,
+                "<code>patients.write</code>",
+                "<code>a&#60;b</code>",
+                "<code>https://api.example.test/v1</code>",
+            ] {
+                assert!(html.contains(part), "{part} is not in {html}");
+            }
+        }
     }
 
     #[test]

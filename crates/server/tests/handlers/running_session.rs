@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cardea_test_pki::{CardProfile, KeyKind, PersonIdentifier};
 use serde_json::{Value, json};
 
 use crate::card::Card;
@@ -47,12 +48,15 @@ async fn a_card_revoked_during_its_session_ends_it_and_tells_the_portal() {
 async fn many_agents_silent_at_once_show_in_the_health_of_the_server_and_end_nobody() {
     let changes = Changes::replacing(
         "wait_seconds = 2",
-        "wait_seconds = 2\ninterval_seconds = 1\ngrace_seconds = 3\nmass_loss_sessions = 2",
+        "wait_seconds = 2\ninterval_seconds = 1\ngrace_seconds = 3\nmass_loss_agents = 2",
     );
     let app = TestApp::start_with(changes).await;
     let mut silent = Vec::new();
-    for _ in 0..3 {
-        let card = Card::pharmacist(&app);
+    for number in ["10000000001", "10000000002", "10000000003"] {
+        let profile = CardProfile::pharmacist()
+            .with_key(KeyKind::P256)
+            .with_identifier(PersonIdentifier::Rpps(number.to_owned()));
+        let card = Card::new(&app, &profile);
         silent.push((sign_in(&app, &Request::new(), &card).await, card));
     }
     assert_eq!(health(&app).await, json!({ "status": "ok" }));

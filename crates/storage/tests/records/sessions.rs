@@ -1,4 +1,5 @@
 use cardea_storage::session::{Cutoffs, Session, SessionState};
+use cardea_storage::subject::{self, PersonId};
 use cardea_storage::{SecretDigest, Store, client_session, session};
 
 use super::baseline::{after_seconds, pending_session, start, with_active_session};
@@ -198,7 +199,7 @@ async fn each_cutoff_finds_its_sessions_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn silent_sessions_are_listed_longest_first_and_counted() {
+async fn silent_sessions_are_listed_longest_first() {
     on_both(async |store| {
         let sub = with_active_session(&store).await.sub;
         committed(&store, async |transaction| {
@@ -228,9 +229,6 @@ async fn silent_sessions_are_listed_longest_first_and_counted() {
                 let found: Vec<&str> = found.iter().map(|session| session.id.as_str()).collect();
                 assert_eq!(found, wanted);
             }
-            let silent = session::count_silent(transaction, after_seconds(11)).await;
-            assert_eq!(silent.unwrap(), 2);
-            assert_eq!(session::count_active(transaction).await.unwrap(), 3);
             let all = session::list_of_person(transaction, &sub).await.unwrap();
             let all: Vec<&str> = all.iter().map(|session| session.id.as_str()).collect();
             assert_eq!(all, ["later", "pending", "session", "sooner"]);
@@ -248,17 +246,80 @@ async fn silent_sessions_are_listed_longest_first_and_counted() {
                     .await
                     .unwrap()
             );
-            for (since, count) in [(40, 1), (41, 0)] {
-                let since = after_seconds(since);
-                let ended = session::count_ended_since(transaction, reason, since).await;
-                assert_eq!(ended.unwrap(), count);
-            }
             let of = async |transaction: &mut _, id| {
                 session::find_end_reason(transaction, id).await.unwrap()
             };
             assert_eq!(of(transaction, "sooner").await.as_deref(), Some("idle"));
             assert_eq!(of(transaction, "session").await, None);
             assert_eq!(of(transaction, "unknown").await, None);
+        })
+        .await;
+    })
+    .await;
+}
+
+/// Many sessions of one person, and many people at one workstation, are one agent; a session that
+/// ended lately counts with those that are silent, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_are_counted_by_instances_and_people() {
+    on_both(async |store| {
+        // The first session is of its own person, at its own workstation, and silent from the start.
+        let first = with_active_session(&store).await.sub;
+        committed(&store, async |transaction| {
+            let mut sessions = Vec::new();
+            for (person, workstation) in [
+                ("busy", "desk"),
+                ("busy", "desk"),
+                ("busy", "ward"),
+                ("nurse", "kiosk"),
+                ("doctor", "kiosk"),
+            ] {
+                let id = PersonId {
+                    scheme: "rpps",
+                    value: person,
+                };
+                let sub = subject::load_or_create(transaction, id, person, start()).await;
+                let mut session = pending_session(&sub.unwrap());
+                session.id = format!("session {}", sessions.len());
+                session.presence_jkt.clone_from(&session.id);
+                workstation.clone_into(&mut session.instance_jkt);
+                session::insert(transaction, &session).await.unwrap();
+                let at = after_seconds(10);
+                assert!(
+                    session::activate(transaction, &session.id, at)
+                        .await
+                        .unwrap()
+                );
+                sessions.push(session);
+            }
+            let count = async |transaction: &mut _, cutoff: i64, since: i64| {
+                let (cutoff, since) = (after_seconds(cutoff), after_seconds(since));
+                let reason = "presence_lost";
+                let lost = session::count_lost_agents(transaction, cutoff, reason, since).await;
+                let live = session::count_live_agents(transaction, reason, since).await;
+                (lost.unwrap(), live.unwrap())
+            };
+            assert_eq!(count(transaction, 0, 60).await, (0, 4), "nobody is silent");
+            assert_eq!(count(transaction, 1, 60).await, (1, 4), "one is");
+            assert_eq!(count(transaction, 11, 60).await, (4, 4), "all are");
+            for (index, reason, at) in [
+                (0, "presence_lost", 40),
+                (1, "presence_lost", 41),
+                (3, "idle", 40),
+                (4, "presence_lost", 40),
+            ] {
+                let (id, at) = (&sessions[index].id, after_seconds(at));
+                assert!(session::end(transaction, id, reason, at).await.unwrap());
+            }
+            // Left: the first one, and the busy person at the ward.
+            assert_eq!(
+                count(transaction, 1, 40).await,
+                (3, 3),
+                "desk and kiosk too"
+            );
+            assert_eq!(count(transaction, 1, 41).await, (2, 2), "the desk too");
+            assert_eq!(count(transaction, 1, 42).await, (1, 2));
+            assert_ne!(sessions[0].sub, first);
         })
         .await;
     })

@@ -65,6 +65,13 @@ async fn f4_claims_that_break_one_rule_are_refused() {
         ("jti", json!("x".repeat(256)), "accepted"),
         ("jti", json!("x".repeat(257)), INVALID),
         ("jti", json!(1), INVALID),
+        // What the client signed for another purpose: a request object, an ID token, a logout
+        // token.
+        ("client_id", json!(SERVICE), INVALID),
+        ("response_type", json!("code"), INVALID),
+        ("nonce", json!("n"), INVALID),
+        ("events", json!({}), INVALID),
+        ("software", json!("9.1"), "accepted"),
     ] {
         let mut changed = claims(&world, SERVICE);
         changed[name] = value.clone();

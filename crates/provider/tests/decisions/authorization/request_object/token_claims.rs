@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::super::world::{ISSUER, SECOND};
+use super::super::super::world::{ISSUER, PORTAL, SECOND};
 use super::Signing;
 
 #[tokio::test]
@@ -10,7 +10,7 @@ async fn claims_that_do_not_fit_are_refused_each_with_its_code() {
     let signing = Signing::new().await;
     let now = signing.world.now().unix_timestamp();
     let endpoint = format!("{ISSUER}/authorize");
-    let cases: [(&str, &str, Value, &str); 16] = [
+    let cases: [(&str, &str, Value, &str); 17] = [
         ("no iss", "iss", Value::Null, "issuer_mismatch"),
         ("other iss", "iss", json!(SECOND), "issuer_mismatch"),
         (
@@ -35,6 +35,8 @@ async fn claims_that_do_not_fit_are_refused_each_with_its_code() {
         ("not yet", "nbf", json!(now + 9), "out_of_time"),
         ("exp as text", "exp", json!("1800000000"), "malformed"),
         ("exp beyond all", "exp", json!(1e300), "malformed"),
+        // RFC 9101 section 10.8: it would pass for a client assertion.
+        ("the client", "sub", json!(PORTAL), "is_client_assertion"),
         ("an object inside", "request", json!("a.b.c"), "malformed"),
         ("a reference", "request_uri", json!("urn:x"), "malformed"),
     ];
