@@ -10,8 +10,8 @@ pub(crate) fn retry_after(status: StatusCode, code: &str) -> Option<HeaderValue>
     let seconds = match (status, code) {
         // A pushed request waits so long for its browser.
         (StatusCode::TOO_MANY_REQUESTS, "provider.pushed_request_limit_reached") => "90",
-        // A challenge that nobody answers is kept so long.
-        (StatusCode::TOO_MANY_REQUESTS, "provider.card_grant_challenge_limit_reached") => "180",
+        // A challenge lives so long.
+        (StatusCode::TOO_MANY_REQUESTS, "provider.card_grant_challenge_limit_reached") => "120",
         // Everything else is counted by the minute.
         (StatusCode::TOO_MANY_REQUESTS, _) => "60",
         // A login that waits gives way after so long.
