@@ -85,7 +85,9 @@ async fn openid_client_signs_in_and_its_session_leaves_with_the_card() -> Result
     assert_eq!(portal.sign_in().await?, "Camille DURAND");
     let facts = portal.facts().await?;
     assert_eq!(facts["claims"]["acr"], "urn:cardea:acr:card-pin");
-    assert_eq!(facts["person"]["profession"]["code"], "21");
+    // A code says nothing without its system.
+    let profession = serde_json::json!({ "code": "21", "system": "TRE_G15" });
+    assert_eq!(facts["person"]["profession"], profession);
     assert_eq!(facts["claims"]["sub"], facts["person"]["sub"]);
     portal.stage.system().card().remove()?;
     portal.wait_for_home("#sign-in").await?;
@@ -129,6 +131,59 @@ async fn openid_client_refreshes_while_the_card_is_there_and_steps_up() -> Resul
     portal.browser.close().await
 }
 
+/// Whoever can make a browser follow a link ends no session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_of_no_attempt_and_a_refused_step_up_leave_the_session_as_it_is() -> Result<()> {
+    let portal = Portal::open("node-foreign", Scheme::Http).await?;
+    portal.sign_in().await?;
+    for path in [
+        "/callback",
+        "/callback?error=access_denied&state=x",
+        "/callback?code=x&state=x",
+    ] {
+        portal.go(path).await?;
+        portal.browser.wait_for("#error").await?;
+        portal.go("/").await?;
+        portal.browser.wait_for("#greeting").await?;
+    }
+    // What the demanded level cannot give is refused at the server, and nothing is lost here.
+    portal.go("/login?acr=urn:cardea:acr:unknown").await?;
+    assert_eq!(
+        portal.browser.wait_for("#error").await?,
+        "unmet_authentication_requirements"
+    );
+    portal.go("/").await?;
+    portal.browser.wait_for("#greeting").await?;
+    assert_eq!(portal.prompts(), 1);
+    portal.browser.close().await
+}
+
+/// A form of another site, with the browser's own cookies or without, does nothing here.
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_other_sites_sign_nobody_in_and_link_nothing() -> Result<()> {
+    let portal = Portal::open("node-forms", Scheme::Http).await?;
+    let http = reqwest::Client::new();
+    let fields = [("user", "cdurand"), ("password", "old password")];
+    let send = |path: &str, origin: Option<String>| {
+        let mut request = http.post(format!("{}{path}", portal.url)).form(&fields);
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        request.send()
+    };
+    for origin in [None, Some("null".into()), Some("https://evil.test".into())] {
+        for path in ["/password", "/link", "/logout"] {
+            let answer = send(path, origin.clone()).await?;
+            assert_eq!(answer.status(), 403, "{path} from {origin:?}");
+            assert!(answer.headers().get("set-cookie").is_none());
+        }
+    }
+    let answer = send("/password", Some(portal.url.clone())).await?;
+    assert_eq!(answer.status(), 200);
+    assert!(answer.headers().get("set-cookie").is_some());
+    portal.browser.close().await
+}
+
 /// Attacks G5 and H3, from the portal's side.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_receiver_on_jose_refuses_what_is_no_logout_token() -> Result<()> {
@@ -162,6 +217,35 @@ async fn an_account_with_a_password_becomes_the_cards_and_loses_its_password() -
         .run(&password("cdurand", "old password"))
         .await?;
     portal.browser.click("#link").await?;
+    // Whose card and whose account is said first; whoever says no has linked nothing.
+    let question = portal.browser.wait_for("#question").await?;
+    assert!(question.contains("Camille DURAND"), "{question}");
+    assert!(question.contains("Cabinet Durand"), "{question}");
+    portal.browser.click("#decline").await?;
+    assert_eq!(portal.browser.wait_for("#account").await?, "no account");
+    portal.browser.click("#sign-out").await?;
+    portal.browser.wait_for("#sign-in").await?;
+    portal
+        .browser
+        .run(&password("cdurand", "old password"))
+        .await?;
+    portal.browser.click("#link").await?;
+    portal.browser.wait_for("#question").await?;
+    // A form that does not come from this very question links nothing either.
+    let guessed = "document.querySelector('[name=confirmation]').value = 'x'; \
+                   document.querySelector('#confirm').click()";
+    portal.browser.run(guessed).await?;
+    portal.browser.wait_for("#error").await?;
+    portal.go("/").await?;
+    assert_eq!(portal.browser.wait_for("#account").await?, "no account");
+    portal.browser.click("#sign-out").await?;
+    portal.browser.wait_for("#sign-in").await?;
+    portal
+        .browser
+        .run(&password("cdurand", "old password"))
+        .await?;
+    portal.browser.click("#link").await?;
+    portal.browser.click("#confirm").await?;
     assert_eq!(portal.browser.wait_for("#account").await?, "Cabinet Durand");
     portal.browser.click("#sign-out").await?;
     portal.browser.wait_for("#sign-in").await?;

@@ -37,7 +37,21 @@ async fn authlib_signs_in_over_tls_and_its_session_leaves_with_the_card() -> Res
     assert_eq!(browser.wait_for("#greeting").await?, "Camille DURAND");
     let facts: Value = serde_json::from_str(&browser.wait_for("#facts").await?)?;
     assert_eq!(facts["claims"]["acr"], "urn:cardea:acr:card-pin");
-    assert_eq!(facts["person"]["profession"]["code"], "21");
+    let profession = serde_json::json!({ "code": "21", "system": "TRE_G15" });
+    assert_eq!(facts["person"]["profession"], profession);
+    browser.goto(&format!("{url}/pharmacy")).await?;
+    browser.wait_for("#pharmacy").await?;
+    // What comes back from elsewhere ends no session.
+    for query in ["", "?error=access_denied&state=x", "?code=x&state=x"] {
+        browser.goto(&format!("{url}/callback{query}")).await?;
+        let from_provider = format!(
+            "{url}/callback?iss={}&state=x",
+            stage.system().addresses().issuer()
+        );
+        browser.goto(&from_provider).await?;
+        browser.goto(&url).await?;
+        browser.wait_for("#greeting").await?;
+    }
 
     browser.goto(&format!("{url}/refresh")).await?;
     assert!(browser.text("body").await?.contains("true"));

@@ -1,10 +1,10 @@
 // Accounts that had passwords before there were cards.
-import { scryptSync, timingSafeEqual } from 'node:crypto'
-
-const salt = 'a salt of the example'
-const hash = (password) => scryptSync(password, salt, 32)
 
 // snippet:begin accounts
+import { scryptSync, timingSafeEqual } from 'node:crypto'
+
+// Yours are in a database, each password with a salt of its own.
+const hash = (password) => scryptSync(password, 'a salt of the example', 32)
 const accounts = [{ name: 'Cabinet Durand', user: 'cdurand', password: hash('old password'), card: null }]
 
 export function accountFor(iss, sub) {

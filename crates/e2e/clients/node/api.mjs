@@ -1,5 +1,7 @@
 // A portal's API (a resource server): it takes access tokens that were made for it, and nothing else.
 import { createServer } from 'node:http'
+
+// snippet:begin api
 import { importJWK } from 'jose'
 import * as client from 'openid-client'
 import * as oauth from 'oauth4webapi'
@@ -15,7 +17,6 @@ const config = await client.discovery(
   { execute: insecure ? [client.allowInsecureRequests] : [] },
 )
 
-// snippet:begin api
 async function allow(request, { acr, maxAge } = {}) {
   // Signature, issuer, type, expiry, and that this API is the audience; for DPoP tokens the proof too.
   const claims = await oauth.validateJwtAccessToken(config.serverMetadata(), request, process.env.API_AUDIENCE, {

@@ -1,10 +1,15 @@
 // A portal on openid-client. It has a page that only people with a card see, and it ends their
 // sessions when their card leaves the reader. Its settings are environment variables.
-import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
+import { form, listen } from './web.mjs'
+import { receiveLogout } from './logout.mjs'
+import { sizeOfAccounts } from './accounts.mjs'
 
 // snippet:begin discovery
+import { randomBytes } from 'node:crypto'
 import * as client from 'openid-client'
+// Pages and redirects are your framework's.
+import { escape, page, redirect } from './web.mjs'
 
 const issuer = new URL(process.env.ISSUER)
 const portal = process.env.PORTAL_URL
@@ -21,11 +26,21 @@ const config = await client.discovery(
 )
 // snippet:end discovery
 
-const { listen, page, redirect, form, escape } = await import('./web.mjs')
-const { receiveLogout } = await import('./logout.mjs')
-const { accountFor, linkAccount, passwordLogin, sizeOfAccounts } = await import('./accounts.mjs')
-
+// snippet:begin sessions
+// Your framework's too: what is known of each browser, under a name that only its cookie has.
 const sessions = new Map()
+
+function newSession(answer, content) {
+  const id = randomBytes(32).toString('base64url')
+  // A login takes minutes; a session ends when the server's does at the latest.
+  const seconds = content.sub ? 4 * 3600 : 600
+  const session = { id, ends: Date.now() + seconds * 1000, ...content }
+  sessions.set(id, session)
+  const secure = portal.startsWith('https:') ? '; Secure' : ''
+  answer.setHeader('Set-Cookie', `portal=${id}; HttpOnly; SameSite=Lax; Path=/${secure}`)
+  return session
+}
+// snippet:end sessions
 
 // snippet:begin login
 async function login(request, answer, session, more = {}) {
@@ -48,10 +63,14 @@ async function login(request, answer, session, more = {}) {
 }
 
 async function callback(request, answer, session) {
+  const address = new URL(request.url, portal)
   const attempt = session.attempt
+  // Anybody can link to this address. Without the state of this attempt, nothing is touched.
+  if (!attempt || address.searchParams.get('state') !== attempt.state) {
+    throw new Error('this login was not begun in this browser')
+  }
   delete session.attempt
-  if (!attempt) throw new Error('this login was not begun in this browser')
-  const tokens = await client.authorizationCodeGrant(config, new URL(request.url, portal), {
+  const tokens = await client.authorizationCodeGrant(config, address, {
     pkceCodeVerifier: attempt.verifier,
     expectedState: attempt.state,
     expectedNonce: attempt.nonce,
@@ -59,6 +78,8 @@ async function callback(request, answer, session) {
   })
   const claims = tokens.claims()
   const person = await client.fetchUserInfo(config, tokens.access_token, claims.sub)
+  // Only now does the new session take the place of the one that this browser had.
+  sessions.delete(session.id)
   // The account is the issuer's name together with the subject; nothing else is.
   return newSession(answer, { iss: claims.iss, sub: claims.sub, sid: claims.sid, claims, person, tokens })
 }
@@ -109,15 +130,48 @@ async function prescribe(request, answer, session, freshSeconds) {
 }
 // snippet:end step-up
 
-function newSession(answer, content) {
-  const id = randomBytes(32).toString('base64url')
-  // A login takes minutes; a session ends when the server's does at the latest.
-  const seconds = content.sub ? 4 * 3600 : 600
-  const session = { id, ends: Date.now() + seconds * 1000, ...content }
-  sessions.set(id, session)
-  answer.setHeader('Set-Cookie', `portal=${id}; HttpOnly; SameSite=Lax; Path=/`)
-  return session
+// snippet:begin profession
+// A code says nothing without its system: 21 in TRE_G16 is a student of pharmacy.
+const isPharmacist = ({ profession }) => profession?.system === 'TRE_G15' && profession.code === '21'
+// snippet:end profession
+
+// snippet:begin linking
+import { accountFor, linkAccount, passwordLogin } from './accounts.mjs'
+
+// Every form that a browser sends: one of another site must not sign this browser in, or out, or link anything.
+const isOurForm = (request) => request.headers.origin === new URL(portal).origin
+
+function signInWithPassword(answer, fields) {
+  const account = passwordLogin(fields.get('user'), fields.get('password'))
+  if (!account) return page(answer, 403, '<p id="error">No such user and password.</p>')
+  // Ten minutes, in this browser, to sign in with the card.
+  newSession(answer, { linking: { account, ends: Date.now() + 600_000 } })
+  page(answer, 200, '<a id="link" href="/login">Link my card; my password ends with it</a>')
 }
+
+// Shown once the card has signed in: whose card, whose account, and nothing happens by itself.
+function askToLink(answer, session) {
+  session.confirmation ??= randomBytes(32).toString('base64url')
+  page(answer, 200, `<p id="question">Shall the card of ${escape(session.person.name)} open the account
+    ${escape(session.linking.account.name)} from now on, instead of its password?</p>
+    <form method="post" action="/link"><input type="hidden" name="confirmation" value="${session.confirmation}">
+    <button id="confirm" name="choice" value="yes">Yes, link my card</button>
+    <button id="decline" name="choice" value="no">No</button></form>`)
+}
+
+function link(answer, session, fields) {
+  const { linking, confirmation } = session
+  delete session.linking
+  delete session.confirmation
+  if (!linking || linking.ends < Date.now() || !confirmation || fields.get('confirmation') !== confirmation) {
+    return page(answer, 403, '<p id="error">Nothing was linked: begin again.</p>')
+  }
+  if (fields.get('choice') === 'yes' && !linkAccount(linking.account, session.iss, session.sub)) {
+    return page(answer, 409, '<p id="error">Nothing was linked: this card or this account is linked already.</p>')
+  }
+  redirect(answer, '/')
+}
+// snippet:end linking
 
 function home(answer, session) {
   if (!session?.sub) {
@@ -126,6 +180,7 @@ function home(answer, session) {
       <form method="post" action="/password"><input name="user"><input name="password" type="password">
       <button>Sign in with my old password</button></form>`)
   }
+  if (session.linking) return askToLink(answer, session)
   const account = accountFor(session.iss, session.sub)
   const facts = { claims: session.claims, person: session.person, account, sizeOfAccounts: sizeOfAccounts() }
   page(answer, 200, `<p id="greeting">${escape(session.person.name)}</p>
@@ -134,42 +189,58 @@ function home(answer, session) {
     <form method="post" action="/logout"><button id="sign-out">Sign out</button></form>`)
 }
 
+// A level that the address demands: what a page does that takes nothing less.
+function levelOf(address) {
+  const acr = address.searchParams.get('acr')
+  const claims = { id_token: { acr: { essential: true, values: [acr] } } }
+  return acr ? { claims: JSON.stringify(claims), prompt: 'none' } : {}
+}
+
 const routes = {
   'GET /': (request, answer, session) => home(answer, session),
-  'GET /login': (request, answer, session) => login(request, answer, session ?? newSession(answer, {})),
+  'GET /login': (request, answer, session) =>
+    login(request, answer, session ?? newSession(answer, {}), levelOf(new URL(request.url, portal))),
   'GET /silent': (request, answer, session) => silent(request, answer, session ?? newSession(answer, {})),
   'GET /callback': (request, answer, session) => finish(request, answer, session ?? {}),
   'GET /refresh': async (request, answer, session) =>
     page(answer, 200, `<p id="refreshed">${session?.tokens ? await stillHere(session) : false}</p>`),
   'GET /prescribe': (request, answer, session) =>
     session?.sub ? prescribe(request, answer, session, request.url.endsWith('?now') ? 0 : 60) : redirect(answer, '/'),
+  'GET /pharmacy': (request, answer, session) =>
+    session?.sub && isPharmacist(session.person)
+      ? page(answer, 200, '<p id="pharmacy">For pharmacists.</p>')
+      : page(answer, 403, '<p id="error">For pharmacists alone.</p>'),
   'POST /logout': (request, answer, session) => (session?.sub ? logout(answer, session) : redirect(answer, '/')),
   'POST /backchannel-logout': async (request, answer) => receiveLogout(config, sessions, await form(request), answer),
-  'POST /password': async (request, answer) => {
-    const { user, password } = Object.fromEntries(await form(request))
-    const account = passwordLogin(user, password)
-    if (!account) return page(answer, 403, '<p id="error">No such user and password.</p>')
-    newSession(answer, { linking: account })
-    page(answer, 200, '<a id="link" href="/login">Link my card; my password ends with it</a>')
-  },
+  'POST /password': async (request, answer) => signInWithPassword(answer, await form(request)),
+  'POST /link': async (request, answer, session) =>
+    session?.sub ? link(answer, session, await form(request)) : redirect(answer, '/'),
 }
 
 // snippet:begin errors
 async function finish(request, answer, session) {
-  sessions.delete(session.id)
   try {
     const opened = await callback(request, answer, session)
-    if (session.linking) linkAccount(session.linking, opened.iss, opened.sub)
+    // Not linked yet: the person is asked first (section 11).
+    if (session.linking) opened.linking = session.linking
     redirect(answer, '/')
   } catch (error) {
+    // A session that was there is there still: nothing that comes back refused may end it.
     // OAuth's word is for the program. The description is for the log, and so is the address of a
     // page that says what happened and who can mend it; they are absent where the answer was not the provider's.
     const { error: word = 'unexpected', error_description: description = error.message } = error
     const about = error.cause?.get?.('error_uri') ?? error.cause?.error_uri ?? ''
     console.error(word, description, about)
-    page(answer, 403, `<p id="error">${escape(word)}</p><a id="about" href="${escape(about)}">More</a>`)
+    page(answer, 403, `<p id="error">${escape(word)}</p><a id="about" href="${escape(about)}">More</a> <a id="home" href="/">Back</a>`)
   }
 }
 // snippet:end errors
+
+// The provider's logout token is the one form that no browser sends.
+for (const [name, route] of Object.entries(routes)) {
+  if (!name.startsWith('POST ') || name === 'POST /backchannel-logout') continue
+  routes[name] = (request, answer, session) =>
+    isOurForm(request) ? route(request, answer, session) : page(answer, 403, '<p id="error">not our form</p>')
+}
 
 listen(createServer, routes, sessions)

@@ -1,7 +1,6 @@
 // A service without a person: it gets a token of its own, has it looked up, and gives it back.
-import { importJWK } from 'jose'
-
 // snippet:begin service
+import { importJWK } from 'jose'
 import * as client from 'openid-client'
 
 const issuer = new URL(process.env.ISSUER)

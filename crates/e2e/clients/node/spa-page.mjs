@@ -22,7 +22,6 @@ if (new URLSearchParams(location.search).has('state')) {
   history.replaceState(null, '', '/')
   show(user.profile.name)
 }
-// snippet:end spa
 
 function show(text) {
   const greeting = document.createElement('p')
@@ -30,3 +29,4 @@ function show(text) {
   greeting.textContent = text
   document.body.append(greeting)
 }
+// snippet:end spa

@@ -3,8 +3,10 @@
 //
 // It does one login. It writes the address for the browser to stdout, waits for the browser at its
 // redirect URI, and writes what it got as one JSON document.
+// snippet:begin strict-setup
 import { importJWK } from 'jose'
 import * as oauth from 'oauth4webapi'
+// Waits until the browser is at the redirect URI; your framework has its own way.
 import { comeBack } from './web.mjs'
 
 const issuer = new URL(process.env.ISSUER)
@@ -18,13 +20,6 @@ const as = await oauth
   .discoveryRequest(issuer, options)
   .then((response) => oauth.processDiscoveryResponse(issuer, response))
 
-// snippet:begin strict-keys
-const jwk = JSON.parse(process.env.CLIENT_KEY)
-const clientAuth = oauth.PrivateKeyJwt({ key: await importJWK(jwk, jwk.alg), kid: jwk.kid })
-// A fresh key for each login; it never leaves this program.
-const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
-// snippet:end strict-keys
-
 // The server may ask for a nonce in the proof; the library then has it, and the second try passes.
 async function withNonce(attempt) {
   try {
@@ -34,13 +29,21 @@ async function withNonce(attempt) {
     return attempt()
   }
 }
+// snippet:end strict-setup
 
+// snippet:begin strict-keys
+const jwk = JSON.parse(process.env.CLIENT_KEY)
+const clientAuth = oauth.PrivateKeyJwt({ key: await importJWK(jwk, jwk.alg), kid: jwk.kid })
+// A fresh key for each login; it never leaves this program.
+const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
+// snippet:end strict-keys
+
+// snippet:begin strict-push
 const verifier = oauth.generateRandomCodeVerifier()
 const challenge = await oauth.calculatePKCECodeChallenge(verifier)
 const state = oauth.generateRandomState()
 const nonce = oauth.generateRandomNonce()
 
-// snippet:begin strict-push
 const pushed = await withNonce(() =>
   oauth
     .pushedAuthorizationRequest(as, client, clientAuth, {
@@ -59,10 +62,10 @@ const pushed = await withNonce(() =>
 const address = new URL(as.authorization_endpoint)
 address.searchParams.set('client_id', client.client_id)
 address.searchParams.set('request_uri', pushed.request_uri)
-// snippet:end strict-push
-
+// The browser goes there, and comes back with the answer.
 console.log(JSON.stringify({ address: address.href }))
 const answer = await comeBack(portal)
+// snippet:end strict-push
 
 // snippet:begin strict-tokens
 const parameters = oauth.validateAuthResponse(as, client, new URLSearchParams(answer.body ?? answer.url.search), state)

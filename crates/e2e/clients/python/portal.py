@@ -1,10 +1,12 @@
 """A portal on Flask and Authlib. Its settings are environment variables."""
 
-import os
-
 # snippet:begin setup
+import os
+from html import escape
+from json import dumps
+
 from authlib.integrations.flask_client import OAuth, OAuthError
-from flask import Flask, redirect, session, url_for
+from flask import Flask, redirect, request, session, url_for
 
 app = Flask(__name__)
 app.secret_key = os.environ["COOKIE_KEY"]
@@ -23,14 +25,8 @@ cardea = oauth.register(
         "token_endpoint_auth_method": "client_secret_basic",
     },
 )
-# snippet:end setup
-
-from flask import jsonify, request  # noqa: E402
-
-from logout import LogoutMemory, read_logout_token  # noqa: E402
-
 live = {}  # the provider's session -> the person; a table of the portal's database
-memory = LogoutMemory()
+# snippet:end setup
 
 
 # snippet:begin login
@@ -51,6 +47,8 @@ def callback():
     person = cardea.userinfo(token=tokens)
     if person["sub"] != claims["sub"]:
         return "the two answers are about different people", 403
+    # Only now does the new session take the place of the one that this browser had.
+    live.pop(session.get("sid"), None)
     session.clear()
     session["sid"] = claims["sid"]
     live[claims["sid"]] = {
@@ -77,13 +75,9 @@ def home():
     if here is None:
         return '<a id="sign-in" href="/login">Sign in with my card</a>'
     return greet(here)
-# snippet:end page
 
 
 def greet(here):
-    from html import escape
-    from json import dumps
-
     facts = dumps({"claims": here["claims"], "person": here["person"]})
     return (
         f'<p id="greeting">{escape(here["person"]["name"])}</p>'
@@ -92,10 +86,26 @@ def greet(here):
     )
 
 
-# snippet:begin refresh
+@app.get("/pharmacy")
+def pharmacy():
+    here = live.get(session.get("sid"))
+    if here is None or not is_pharmacist(here["person"]):
+        return '<p id="error">For pharmacists alone.</p>', 403
+    return '<p id="pharmacy">For pharmacists.</p>'
+
+
+def is_pharmacist(person):
+    # A code says nothing without its system: 21 in TRE_G16 is a student of pharmacy.
+    profession = person.get("profession", {})
+    return (profession.get("system"), profession.get("code")) == ("TRE_G15", "21")
+# snippet:end page
+
+
 @app.get("/refresh")
 def refresh():
     here = live.get(session.get("sid"))
+    if here is None:
+        return {"refreshed": False}
     try:
         here["tokens"] = cardea.fetch_access_token(
             grant_type="refresh_token", refresh_token=here["tokens"]["refresh_token"]
@@ -104,14 +114,19 @@ def refresh():
         if error.error != "invalid_grant":
             raise
         live.pop(session.pop("sid", None), None)
-        return jsonify(refreshed=False)
-    return jsonify(refreshed=True)
-# snippet:end refresh
+        return {"refreshed": False}
+    return {"refreshed": True}
 
 
 # snippet:begin logout
+from logout import LogoutMemory, read_logout_token  # noqa: E402
+
+memory = LogoutMemory()
+
+
 @app.post("/logout")
 def logout():
+    # SameSite=Lax keeps the cookie from forms of other sites, which so end no session.
     here = live.pop(session.pop("sid", None), None)
     hint = here["tokens"]["id_token"] if here else None
     return cardea.logout_redirect(url_for("home", _external=True), id_token_hint=hint)
