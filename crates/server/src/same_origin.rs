@@ -7,8 +7,10 @@ use crate::problem::Problem;
 
 /// Refuses a request that another site's page may have caused.
 ///
-/// Browsers set `Origin` on every POST, and no page can change it. Where it is absent,
-/// `Sec-Fetch-Site` (Fetch Metadata) must say so; a request with neither is refused.
+/// Browsers set `Origin` on every POST, and no page can change it. Where it is absent, or `null` as
+/// from the forms of our own pages, whose policy is `no-referrer` (Fetch, "append a request
+/// `Origin` header"), `Sec-Fetch-Site` (Fetch Metadata) must say so; a request with neither is
+/// refused.
 pub(crate) fn check_same_origin(headers: &HeaderMap, issuer: &str) -> Result<(), Problem> {
     let one = |name| {
         let mut values = headers.get_all(name).iter();
@@ -16,7 +18,9 @@ pub(crate) fn check_same_origin(headers: &HeaderMap, issuer: &str) -> Result<(),
     };
     let (origin, origin_twice) = one(header::ORIGIN);
     let (site, site_twice) = one(header::HeaderName::from_static("sec-fetch-site"));
-    let origin_fits = origin.map(|origin| origin.as_bytes() == issuer.as_bytes());
+    let origin_fits = origin
+        .filter(|origin| origin.as_bytes() != b"null")
+        .map(|origin| origin.as_bytes() == issuer.as_bytes());
     let site_fits = site.map(|site| site.as_bytes() == b"same-origin");
     let fits = match (origin_fits, site_fits) {
         (Some(origin), Some(site)) => origin && site,
@@ -76,8 +80,18 @@ mod tests {
     fn only_our_own_pages_pass() {
         const OURS: &str = "https://login.example.test";
         type Case = (&'static str, &'static [(&'static str, &'static str)], bool);
-        let cases: [Case; 9] = [
+        let cases: [Case; 11] = [
             ("origin", &[("origin", OURS)], true),
+            (
+                "a form under no-referrer",
+                &[("origin", "null"), ("sec-fetch-site", "same-origin")],
+                true,
+            ),
+            (
+                "a sandboxed frame",
+                &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+                false,
+            ),
             (
                 "both",
                 &[("origin", OURS), ("sec-fetch-site", "same-origin")],

@@ -163,8 +163,5 @@ fn render(
     if let Ok(policy) = HeaderValue::from_str(&consent_page_policy(&described.form_action)) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    // Under `no-referrer` the page's own form would come with `Origin: null`, and be nobody's.
-    let policy = HeaderValue::from_static("same-origin");
-    headers.insert(header::REFERRER_POLICY, policy);
     response
 }

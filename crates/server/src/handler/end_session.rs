@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use cardea_provider::{Error, LogoutDecision, LogoutParameters};
 
@@ -145,16 +145,10 @@ fn finished<T>(outcome: Option<Result<T, Error>>) -> Result<T, Refusal> {
         .map_err(|error| Refusal::page(Problem::Unavailable).because(error.code()))
 }
 
-/// The page that asks. Under `no-referrer`, which other pages have, its form would come with
-/// `Origin: null` (Fetch, "append a request `Origin` header"), and be nobody's.
+/// The page that asks.
 fn question(state: &AppState, language: Language, client_name: Option<&str>) -> Response {
     let page = LogoutPage::new(language, client_name);
-    let mut response = page::render(state, StatusCode::OK, language, &page);
-    let policy = HeaderValue::from_static("same-origin");
-    response
-        .headers_mut()
-        .insert(header::REFERRER_POLICY, policy);
-    response
+    page::render(state, StatusCode::OK, language, &page)
 }
 
 fn signed_out(state: &AppState, language: Language) -> Response {

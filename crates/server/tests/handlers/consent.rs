@@ -61,7 +61,7 @@ async fn the_page_names_portal_and_data_and_its_yes_leads_back_with_a_code() {
     let (login, path, _connection) = asked(&app, &request, &card).await;
     let response = page(&app, &format!("{path}?lang=en"), &login.cookie).await;
     assert_eq!(response.status(), 200);
-    assert_eq!(header(&response, "referrer-policy"), "same-origin");
+    assert_eq!(header(&response, "referrer-policy"), "no-referrer");
     let policy = header(&response, "content-security-policy");
     assert!(
         policy.contains("form-action 'self' https://portal.example.test;"),
@@ -71,7 +71,7 @@ async fn the_page_names_portal_and_data_and_its_yes_leads_back_with_a_code() {
     let html = response.text().await.unwrap();
     assert!(html.contains("Portail d’essai &#60;&#38;&#62;"), "{html}");
     assert!(html.contains("your first and last name"), "{html}");
-    assert!(!html.contains("your title and profession"), "{html}");
+    assert!(!html.contains("your profession and its title"), "{html}");
 
     let answered = post(&app, &login, &shown(&html), "allow").await;
     assert_eq!(answered.status(), 303, "E22");
