@@ -21,6 +21,7 @@ pub use assertion::AssertionAudience;
 pub struct ClientCredentials {
     client_id: String,
     proof: Proof,
+    source: Option<String>,
 }
 
 enum Proof {
@@ -52,12 +53,14 @@ impl ClientCredentials {
             Self {
                 client_id,
                 proof: Proof::Basic(secret),
+                source: None,
             }
         } else if assertion_used {
             let assertion = assertion::read(parameters)?;
             Self {
                 client_id: assertion::unverified_subject(assertion)?,
                 proof: Proof::Assertion(Zeroizing::new(assertion.to_owned())),
+                source: None,
             }
         } else {
             let client_id = parameters.client_id.clone();
@@ -65,6 +68,7 @@ impl ClientCredentials {
             Self {
                 client_id: client_id.ok_or(Error::ClientAuthenticationMissing)?,
                 proof: secret.map_or(Proof::None, Proof::Post),
+                source: None,
             }
         };
         // RFC 6749 section 3.2.1, RFC 7521 section 4.2: a client_id beside the proof is allowed,
@@ -75,6 +79,19 @@ impl ClientCredentials {
             }
             _ => Ok(credentials),
         }
+    }
+
+    /// Adds where the request comes from: any name that one network has and others have not.
+    /// What strangers may do in the name of a public client is shared out among networks.
+    #[must_use]
+    pub fn sent_from(mut self, source: String) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Where the request comes from, if that is known.
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 
     /// The client that the request names; nothing is proven by it.

@@ -1,5 +1,6 @@
 //! The server put together from its configuration.
 
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use axum::Router;
@@ -78,6 +79,7 @@ impl App {
             rate_limiter: RateLimiter::new(config.limits),
             client_throttle: ClientThrottle::default(),
             client_address: config.limits.client_address.unwrap_or_default(),
+            source_names: RandomState::new(),
             stopping: watch::Sender::new(false),
         });
         Ok(Self { state, store })

@@ -1,5 +1,6 @@
 //! What every handler and task of the running server shares.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use cardea_provider::{EndedSession, Provider};
 use tokio::sync::watch;
 
 use crate::backchannel_logout::LogoutSender;
-use crate::client_address::client_address;
+use crate::client_address::{client_address, network_of, site_of};
 use crate::client_throttle::ClientThrottle;
 use crate::config::{ClientAddress, PresenceConfig};
 use crate::cookie::Cookies;
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) client_throttle: ClientThrottle,
     pub(crate) client_address: ClientAddress,
+    /// Names networks in the database, until this process ends.
+    pub(crate) source_names: RandomState,
     /// True once the server is to stop: presence connections then close.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -98,6 +101,14 @@ impl AppState {
     /// The address that a request is counted by.
     pub(crate) fn address_of(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         client_address(self.0.client_address, peer, headers)
+    }
+
+    /// What the database calls the network that a request comes from: a keyed hash, whose key
+    /// nobody has once this process is gone.
+    pub(crate) fn source_of(&self, peer: SocketAddr, headers: &HeaderMap) -> String {
+        let address = self.address_of(peer, headers);
+        let network = site_of(address).unwrap_or_else(|| network_of(address));
+        format!("{:016x}", self.0.source_names.hash_one(network))
     }
 
     pub(crate) fn client_throttle(&self) -> &ClientThrottle {

@@ -18,6 +18,9 @@ pub struct PushedAuthorizationRequest {
     pub parameters: String,
     /// Whether they came in a signed request object.
     pub signed: bool,
+    /// Where it came from, in a name that tells nobody's address; empty for clients that have
+    /// proven themselves.
+    pub source: Option<String>,
     /// When it was pushed.
     pub created_at: OffsetDateTime,
     /// Until when a browser may open it.
@@ -38,8 +41,9 @@ pub async fn insert(
 ) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO pushed_authorization_request
-             (id, request_uri_sha256, client_id, parameters, signed, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             (id, request_uri_sha256, client_id, parameters, signed, created_at, expires_at,
+              source)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(request.id.as_str())
     .bind(request.request_uri.as_str())
@@ -48,6 +52,7 @@ pub async fn insert(
     .bind(i64::from(request.signed))
     .bind(request.created_at.unix_timestamp())
     .bind(request.expires_at.unix_timestamp())
+    .bind(request.source.as_deref())
     .execute(transaction.connection())
     .await?;
     Ok(())
@@ -67,7 +72,7 @@ pub async fn open(
         "UPDATE pushed_authorization_request SET opened = opened + 1
          WHERE request_uri_sha256 = $1 AND client_id = $2
          RETURNING id, request_uri_sha256, client_id, parameters, signed, created_at, expires_at,
-                   opened, spent_at",
+                   opened, spent_at, source",
     )
     .bind(request_uri.as_str())
     .bind(client_id)
@@ -83,6 +88,7 @@ pub async fn open(
         client_id: row.try_get("client_id")?,
         parameters: row.try_get("parameters")?,
         signed: signed != 0,
+        source: row.try_get("source")?,
         created_at: timestamp::required(&row, "created_at")?,
         expires_at: timestamp::required(&row, "expires_at")?,
         opened: row.try_get("opened")?,
@@ -129,4 +135,38 @@ pub async fn count_waiting(
     .fetch_one(transaction.connection())
     .await?;
     Ok(row.try_get("waiting")?)
+}
+
+/// Deletes the oldest waiting request of the source that has most of a client's, opened ones last,
+/// if that source has more than `source` itself. False when nothing made room.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn make_room(
+    transaction: &mut Transaction,
+    client_id: &str,
+    source: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let deleted = sqlx::query(
+        "DELETE FROM pushed_authorization_request WHERE id IN
+             (SELECT id FROM pushed_authorization_request
+              WHERE client_id = $1 AND expires_at > $2 AND spent_at IS NULL AND source =
+                  (SELECT source FROM pushed_authorization_request
+                   WHERE client_id = $1 AND expires_at > $2 AND spent_at IS NULL
+                       AND source IS NOT NULL
+                   GROUP BY source
+                   HAVING COUNT(*) >
+                       (SELECT COUNT(*) FROM pushed_authorization_request
+                        WHERE client_id = $1 AND expires_at > $2 AND spent_at IS NULL
+                            AND source = $3)
+                   ORDER BY COUNT(*) DESC, source LIMIT 1)
+              ORDER BY CASE WHEN opened = 0 THEN 0 ELSE 1 END, created_at, id LIMIT 1)",
+    )
+    .bind(client_id)
+    .bind(now.unix_timestamp())
+    .bind(source)
+    .execute(transaction.connection())
+    .await?;
+    Ok(deleted.rows_affected() == 1)
 }

@@ -50,19 +50,24 @@ impl Provider {
             Ok(client) => client,
             Err(error) => return Err(self.refuse_push(None, error, now).await),
         };
-        match self.push(&client, parameters, dpop, now).await {
+        let source = credentials.source();
+        let pushing = async {
+            let asked = self.check_push(&client, parameters, dpop, now).await?;
+            self.store_pushed(&client, &asked, source, now).await
+        };
+        match pushing.await {
             Ok(pushed) => Ok(pushed),
             Err(error) => Err(self.refuse_push(Some(&client), error, now).await),
         }
     }
 
-    async fn push(
+    async fn check_push(
         &self,
         client: &Client,
         parameters: AuthorizationParameters,
         dpop: DpopRequest<'_>,
         now: OffsetDateTime,
-    ) -> Result<PushedAuthorization, Error> {
+    ) -> Result<Asked, Error> {
         if parameters.request_uri.is_some() {
             return Err(Error::RequestUriPushed);
         }
@@ -91,15 +96,18 @@ impl Provider {
         // It may be somebody's address, and nothing here depends on it.
         asked.parameters.login_hint = None;
         asked.parameters.ui_locales = languages::asked_languages(&asked.parameters);
-        self.store_pushed(client, &asked, now).await
+        Ok(asked)
     }
 
     async fn store_pushed(
         &self,
         client: &Client,
         asked: &Asked,
+        source: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<PushedAuthorization, Error> {
+        // Who speaks for a public client may be a stranger; a proven one has its places to itself.
+        let source = source.filter(|_| !client.is_confidential());
         let secret = random_base64url(RANDOM_BYTES)?;
         let request_uri = format!("{PREFIX}{secret}");
         let lifetime = self.lifetimes.pushed_authorization_request;
@@ -110,6 +118,7 @@ impl Provider {
             parameters: serde_json::to_string(&asked.parameters.to_pairs())
                 .map_err(Error::StoredValueUnreadable)?,
             signed: asked.signed,
+            source: source.map(str::to_owned),
             created_at: now,
             expires_at: now + lifetime,
             opened: 0,
@@ -120,7 +129,14 @@ impl Provider {
             pushed_authorization_request::count_waiting(&mut transaction, &client.client_id, now)
                 .await?;
         if waiting >= i64::from(self.authorization_rules.pushed_requests_of_client_max) {
-            return Err(Error::PushedRequestLimitReached);
+            // A few networks that fill all places give way to those that have fewer.
+            let (client_id, from) = (&client.client_id, source.unwrap_or_default());
+            let made_room = source.is_some()
+                && pushed_authorization_request::make_room(&mut transaction, client_id, from, now)
+                    .await?;
+            if !made_room {
+                return Err(Error::PushedRequestLimitReached);
+            }
         }
         pushed_authorization_request::insert(&mut transaction, &record).await?;
         let kind = EventKind::AuthorizationPushed {

@@ -53,6 +53,7 @@ pub(crate) async fn post_par(
     };
     let outcome = match read {
         Ok((credentials, dpop)) => {
+            let credentials = credentials.sent_from(state.source_of(peer, &headers));
             let provider = state.provider();
             let pushing = provider.push_authorization_request(&credentials, parameters, dpop);
             with_bounded_guesses(&state, &credentials, caller, pushing).await

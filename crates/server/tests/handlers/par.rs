@@ -132,6 +132,39 @@ async fn one_address_cannot_fill_a_public_client_s_places() {
     }
 }
 
+/// Attack H9.
+#[tokio::test]
+async fn a_few_addresses_cannot_fill_a_public_client_s_places() {
+    let limits = "pushed_requests_per_client = 6\nclient_address = \"x_forwarded_for\"";
+    let app = TestApp::start_with(Changes::limiting(limits)).await;
+    let request = Request::new()
+        .with("client_id", PUBLIC_CLIENT_ID)
+        .with("scope", "openid");
+    let push = async |from: &str| {
+        let sent = app.post("/par").header("x-forwarded-for", from);
+        let sent = sent.form(&request.parameters).send().await.unwrap();
+        (sent.status().as_u16(), sent.json::<Value>().await.unwrap())
+    };
+    for from in ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1"] {
+        for _ in 0..3 {
+            push(from).await;
+        }
+    }
+    let (status, _) = push("192.0.2.1").await;
+    assert_eq!(status, 429, "whoever has most gets no more");
+    let (status, pushed) = push("198.51.100.1").await;
+    assert_eq!(status, 201);
+    // What a practice has pushed stays while others go on.
+    for from in ["192.0.2.1", "192.0.2.2", "2001:db8:0:2::1"] {
+        for _ in 0..3 {
+            push(from).await;
+        }
+    }
+    let carried = reference(&request, pushed["request_uri"].as_str().unwrap());
+    let carried = carried.with("client_id", PUBLIC_CLIENT_ID).send(&app).await;
+    assert!(header(&carried, "location").starts_with("/login/"));
+}
+
 /// Attack E14, and what the metadata says of it.
 #[tokio::test]
 async fn where_everybody_must_push_the_metadata_says_so() {

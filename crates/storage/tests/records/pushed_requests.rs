@@ -1,5 +1,5 @@
 use cardea_storage::pushed_authorization_request::{
-    self as pushed, PushedAuthorizationRequest, count_waiting, open, spend,
+    self as pushed, PushedAuthorizationRequest, count_waiting, make_room, open, spend,
 };
 use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::{Error, SecretDigest, Store};
@@ -16,6 +16,7 @@ fn a_push(id: &str, uri: &str) -> PushedAuthorizationRequest {
         client_id: "portal".to_owned(),
         parameters: r#"[["state","s"]]"#.to_owned(),
         signed: true,
+        source: None,
         created_at: start(),
         expires_at: after_seconds(90),
         opened: 0,
@@ -100,6 +101,49 @@ async fn only_what_waits_is_counted() {
             assert_eq!(waiting(transaction, "portal", 90).await, 0);
             spend(transaction, "push", start()).await.unwrap();
             assert_eq!(waiting(transaction, "portal", 89).await, 1);
+        })
+        .await;
+    })
+    .await;
+}
+
+/// Attack H9.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_most_crowded_source_makes_room_with_its_oldest_unopened_request() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            for (id, source, seconds) in [
+                ("flood-1", Some("flood"), 0),
+                ("flood-2", Some("flood"), 1),
+                ("flood-3", Some("flood"), 2),
+                ("practice", Some("practice"), 0),
+                ("proven-1", None, 0),
+                ("proven-2", None, 0),
+                ("proven-3", None, 0),
+                ("proven-4", None, 0),
+            ] {
+                let request = PushedAuthorizationRequest {
+                    source: source.map(str::to_owned),
+                    created_at: after_seconds(seconds),
+                    ..a_push(id, id)
+                };
+                pushed::insert(transaction, &request).await.unwrap();
+            }
+            let first = SecretDigest::of("flood-1");
+            open(transaction, &first, "portal").await.unwrap();
+            let room = async |transaction: &mut _, client: &str, source: &str| {
+                let made = make_room(transaction, client, source, start());
+                made.await.unwrap()
+            };
+            assert!(!room(transaction, "portal", "flood").await);
+            assert!(!room(transaction, "other", "newcomer").await);
+            for gone in ["flood-2", "flood-3"] {
+                assert!(room(transaction, "portal", "practice").await);
+                let digest = SecretDigest::of(gone);
+                assert_eq!(open(transaction, &digest, "portal").await.unwrap(), None);
+            }
+            assert!(!room(transaction, "portal", "practice").await);
+            assert!(room(transaction, "portal", "newcomer").await);
         })
         .await;
     })
