@@ -8,6 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::client::SubjectType;
 use crate::{Client, Error};
 
 /// Claims of the scope `profile`.
@@ -22,6 +23,9 @@ pub(crate) const PROFESSIONAL_CLAIMS: &[&str] = &[
     "card",
     "test",
 ];
+/// Claims that say the same of a person to every client: a pairwise client never gets them, by no
+/// scope and no name (attack G14). Of `card` and `structure` it gets a part.
+const COMMON_CLAIMS: &[&str] = &["subject_id", "subject_id_type"];
 /// Claims about the login, which every client gets.
 const LOGIN_CLAIMS: &[&str] = &["sub", "acr", "amr", "auth_time", "revocation_age"];
 /// More claims than there are by far.
@@ -123,8 +127,9 @@ impl RequestedClaims {
     /// registered for. The rest is left out, as scope values are (OIDC Core section 5.5.1).
     pub(crate) fn allowed_to(mut self, client: &Client) -> Self {
         let allowed = |name: &String, _: &mut ClaimRequest| {
+            let of_scope = scope_of(name).is_some_and(|scope| client.scope.contains(scope));
             LOGIN_CLAIMS.contains(&name.as_str())
-                || scope_of(name).is_some_and(|scope| client.scope.contains(scope))
+                || of_scope && may_be_told(name, client.subject_type)
         };
         self.userinfo.retain(allowed);
         self.id_token.retain(allowed);
@@ -157,14 +162,25 @@ fn scope_of(claim: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a client with subjects of this type may ever be told a claim.
+pub(crate) fn may_be_told(claim: &str, subject_type: SubjectType) -> bool {
+    subject_type == SubjectType::Public || !COMMON_CLAIMS.contains(&claim)
+}
+
 /// The claims about the person that go to a client at userinfo or in an ID token, by scope and by
 /// name. What a card does not say is absent all the same.
-pub(crate) fn released(granted: &Scope, requested: &RequestedClaims) -> BTreeSet<&'static str> {
+pub(crate) fn released(
+    granted: &Scope,
+    requested: &RequestedClaims,
+    subject_type: SubjectType,
+) -> BTreeSet<&'static str> {
     let all = PROFILE_CLAIMS.iter().chain(PROFESSIONAL_CLAIMS).copied();
     let by_scope = |name: &str| scope_of(name).is_some_and(|scope| granted.contains(scope));
     let by_name =
         |name: &str| requested.userinfo.contains_key(name) || requested.id_token.contains_key(name);
-    all.filter(|name| by_scope(name) || by_name(name)).collect()
+    all.filter(|name| by_scope(name) || by_name(name))
+        .filter(|name| may_be_told(name, subject_type))
+        .collect()
 }
 
 /// Whether objects stand where objects must: serde takes an array for a struct as well.
@@ -335,7 +351,35 @@ mod tests {
         assert_eq!(asked.userinfo.keys().collect::<Vec<_>>(), ["name"]);
         assert_eq!(asked.id_token.keys().collect::<Vec<_>>(), ["acr"]);
         let granted = Scope::parse("openid").unwrap();
-        let names: Vec<_> = released(&granted, &asked).into_iter().collect();
-        assert_eq!(names, ["name"]);
+        let names = released(&granted, &asked, client.subject_type);
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["name"]);
+    }
+
+    /// Attack G14.
+    #[test]
+    fn a_pairwise_client_gets_no_number_of_the_person_by_scope_or_name() {
+        let mut client = Client::new("portal", "Portail", ClientAuthentication::None);
+        client.scope = Scope::parse("openid professional").unwrap();
+        let text = r#"{"userinfo":{"subject_id":null,"card":null},
+                       "id_token":{"subject_id_type":{"essential":true}}}"#;
+        for (subject_type, asked_for, told) in [
+            (
+                SubjectType::Public,
+                3,
+                "card profession structure subject_id subject_id_type test title",
+            ),
+            (
+                SubjectType::Pairwise,
+                1,
+                "card profession structure test title",
+            ),
+        ] {
+            client.subject_type = subject_type;
+            let asked = RequestedClaims::parse(text).unwrap();
+            let allowed = asked.clone().allowed_to(&client);
+            assert_eq!(allowed.userinfo.len() + allowed.id_token.len(), asked_for);
+            let names = released(&client.scope, &asked, subject_type);
+            assert_eq!(names.into_iter().collect::<Vec<_>>().join(" "), told);
+        }
     }
 }

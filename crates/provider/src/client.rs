@@ -2,6 +2,7 @@
 
 mod check;
 mod page_origin;
+mod operator;
 mod registration;
 mod registry;
 mod reload;
@@ -12,7 +13,10 @@ use cardea_jose::{Algorithm, JwkSet};
 use cardea_oauth2_types::{GrantType, Scope};
 use cardea_pki::profile::Profession;
 
-pub use registration::{ClientRegistrations, NewClient, RotatedSecret, SECRET_OVERLAP_MAX};
+pub use operator::Operator;
+pub use registration::{
+    ClientRegistrations, NewClient, REGISTRATION_BYTES_MAX, RotatedSecret, SECRET_OVERLAP_MAX,
+};
 pub(crate) use registry::Clients;
 pub use reload::ClientsReload;
 pub use secret::{ClientSecret, RetiringSecret};

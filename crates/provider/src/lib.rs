@@ -82,8 +82,8 @@ pub use cardea_storage::session::SessionState;
 pub use claims::{ClaimRequest, RequestedClaims};
 pub use client::{
     CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret, ClientsReload,
-    ConsentPolicy, Demand, NewClient, RetiringSecret, RotatedSecret, SECRET_OVERLAP_MAX,
-    SubjectType, check_redirect_uri,
+    ConsentPolicy, Demand, NewClient, Operator, REGISTRATION_BYTES_MAX, RetiringSecret,
+    RotatedSecret, SECRET_OVERLAP_MAX, SubjectType, check_redirect_uri,
 };
 pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use clock::Clock;

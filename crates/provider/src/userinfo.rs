@@ -112,7 +112,7 @@ impl Provider {
         let session = session.ok_or(Error::AccessTokenScopeInsufficient)?;
         let requested = RequestedClaims::read_stored(live.grant.claims.as_deref())?;
         let requested = requested.allowed_to(&live.client).userinfo;
-        let card = CardClaims::of(session)?;
+        let card = CardClaims::of(session, &live.client)?;
         let mut claims = Map::new();
         if scope.contains(scope::PROFILE) {
             card.copy(&mut claims, PROFILE_CLAIMS.iter().copied());

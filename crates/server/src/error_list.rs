@@ -109,6 +109,31 @@ mod tests {
         }
     }
 
+    /// A translation says what the original says: the same words between backticks and the same
+    /// numbers. Addresses with a scheme hold words of the language.
+    #[test]
+    fn a_translation_has_the_words_and_numbers_of_its_original() {
+        let facts = |row: &Entry| {
+            let mut facts = BTreeSet::new();
+            for (index, part) in format!("{} {}", row.meaning, row.advice)
+                .split('`')
+                .enumerate()
+            {
+                if index % 2 == 0 {
+                    let numbers = part.split(|it: char| !it.is_ascii_digit());
+                    facts.extend(numbers.filter(|it| !it.is_empty()).map(str::to_owned));
+                } else if !part.contains("://") {
+                    facts.insert(format!("`{part}`"));
+                }
+            }
+            facts
+        };
+        for row in rows(FRENCH) {
+            let english = find(row.code).unwrap();
+            assert_eq!(facts(&row), facts(&english), "{}", row.code);
+        }
+    }
+
     #[test]
     fn a_translation_says_which_language_it_has() {
         let (french, language) = find_translated("card.no_card", Language::French).unwrap();

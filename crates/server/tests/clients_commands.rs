@@ -16,6 +16,7 @@ use cardea_storage::event::{EventRecord, list_newest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+const CARD_GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const REDIRECT_URI: &str = "https://portal.example.fr/cb";
 
 /// A folder with the example's configuration, whose only client is `demo-portal`.
@@ -114,6 +115,29 @@ fn a_secret_is_shown_once_and_kept_as_its_hash() {
     }
     let file = fs::read(operator.folder.path().join("cardea.sqlite")).unwrap();
     assert!(!file.windows(secret.len()).any(|it| it == secret.as_bytes()));
+}
+
+/// A registration that nobody could read is not put on record either.
+#[test]
+fn a_registration_without_end_is_refused() {
+    let operator = Operator::new();
+    let long = "x".repeat(1200);
+    let uris: Vec<String> = (0..60)
+        .map(|number| format!("{REDIRECT_URI}/{number}/{long}"))
+        .collect();
+    let table = json!({ "client_id": "portal", "name": "P", "redirect_uris": uris });
+    let mut text = "[[client]]\n".to_owned();
+    for (key, value) in table.as_object().unwrap() {
+        text.push_str(&format!("{key} = {value}\n"));
+    }
+    operator.write("clients.toml", &text);
+    let (exit, error) = operator.json(&["add", "--file", "clients.toml"]);
+    assert_eq!(
+        (exit, error["code"].as_str()),
+        (2, Some("provider.client_invalid")),
+        "{error}"
+    );
+    assert!(operator.events().is_empty());
 }
 
 /// Every option of a registration.
@@ -361,7 +385,26 @@ fn clients_of_the_configuration_are_listed_and_not_touched() {
         "{text}"
     );
     let text = String::from_utf8(operator.run(&["show", "portal"]).stdout).unwrap();
-    assert!(text.contains("pkce: required\n"), "{text}");
+    assert!(
+        text.contains("pkce: required\n") && text.contains("cards: all\n"),
+        "{text}"
+    );
+    let software = [
+        "add",
+        "--client-id",
+        "software",
+        "--name",
+        "L",
+        "--grant-type",
+        CARD_GRANT,
+        "--card-family",
+        "cps",
+    ];
+    assert_eq!(operator.json(&software).0, 0);
+    let text = String::from_utf8(operator.run(&["show", "software"]).stdout).unwrap();
+    assert!(text.contains("cards: {\"families\":[\"cps\"]"), "{text}");
+    let text = String::from_utf8(operator.run(&["list"]).stdout).unwrap();
+    assert!(text.contains(CARD_GRANT), "{text}");
 }
 
 /// Attack F3: the secret of an old rotation.
@@ -388,7 +431,7 @@ fn a_rotation_gives_another_secret_and_keeps_the_old_one_as_long_as_stated() {
     let (exit, error) = operator.json(&["rotate-secret", "portal", "--overlap", "31d"]);
     assert_eq!(
         (exit, error["code"].as_str()),
-        (1, Some("provider.secret_overlap_too_long"))
+        (2, Some("provider.secret_overlap_too_long"))
     );
     let native = [
         "add",
@@ -428,7 +471,25 @@ fn each_change_is_an_event() {
             .iter()
             .all(|event| event.client_id.as_deref() == Some("portal"))
     );
-    assert_eq!(events[1].details, r#"{"overlap_seconds":90}"#);
+    let details: Vec<Value> = events
+        .iter()
+        .map(|event| serde_json::from_str(&event.details).unwrap())
+        .collect();
+    assert_eq!(details[1]["overlap_seconds"], 90);
+    // Who it was, and where codes could be sent meanwhile.
+    let own = rustix::process::geteuid().as_raw();
+    assert!(
+        details.iter().all(|it| it["by"]["uid"] == own),
+        "{details:?}"
+    );
+    for kept in [&details[0], &details[2]] {
+        let registration = &kept["registration"];
+        assert_eq!(registration["redirect_uris"], json!([REDIRECT_URI]));
+        assert_eq!(registration["pkce"], "required");
+        let method = "token_endpoint_auth_method";
+        assert_eq!(registration[method], "client_secret_basic");
+    }
+    assert_eq!(details[2]["codes_revoked"], 0);
     let (exit, error) = operator.json(&["show", "portal"]);
     assert_eq!(
         (exit, error["code"].as_str()),

@@ -50,7 +50,7 @@ fn a_deck_has_a_card_of_every_profession_and_says_what_each_comes_to() {
     let professions: Value =
         serde_json::from_str(&succeed(folder, &["professions", "--json"])).unwrap();
     for profession in professions.as_array().unwrap() {
-        let code = profession["code"].to_string();
+        let code = profession["code"].as_str().unwrap();
         let known = cards.iter().any(|card| {
             card["profession"]["code"] == code
                 && card["profession"]["system"] == profession["system"]

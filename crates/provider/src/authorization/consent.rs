@@ -18,6 +18,7 @@ use crate::authorization::complete::{Answerable, CompletedAuthorization};
 use crate::authorization::respond::form_action;
 use crate::authorization::{AuthorizationResponse, StoredParameters, spend_pushed};
 use crate::claims::{RequestedClaims, released};
+use crate::client::SubjectType;
 use crate::event::{Event, EventKind};
 use crate::session::{EndReason, EndedInTransaction};
 use crate::{Client, ConsentPolicy, EndedSession, Error, Provider};
@@ -38,6 +39,8 @@ pub enum Datum {
     Structure,
     /// Family and number of the card.
     Card,
+    /// The family of the card, and not its number.
+    CardFamily,
     /// Whether the card is one for tests.
     TestCard,
 }
@@ -100,7 +103,7 @@ impl Provider {
         let answerable = self
             .load_answerable(&mut transaction, request_id, login_cookie, now)
             .await?;
-        let data = data_of(&answerable.parameters)?;
+        let data = data_of(&answerable.client, &answerable.parameters)?;
         Ok(ConsentPage {
             client_name: answerable.client.name.clone(),
             shown: shown(&answerable, login_cookie, &data),
@@ -130,7 +133,7 @@ impl Provider {
         let answerable = self
             .load_answerable(&mut transaction, request_id, login_cookie, now)
             .await?;
-        let data = data_of(&answerable.parameters)?;
+        let data = data_of(&answerable.client, &answerable.parameters)?;
         let shown_now = shown(&answerable, login_cookie, &data);
         if !constant_time_eq(shown_before.as_bytes(), shown_now.as_bytes()) {
             let error = Error::ConsentMismatch;
@@ -164,7 +167,7 @@ impl Provider {
         if client.consent == ConsentPolicy::Implicit {
             return Ok(false);
         }
-        let covered = covered(parameters)?;
+        let covered = covered(client, parameters)?;
         let remembered = consent::find(transaction, sub, &client.client_id, &covered).await?;
         Ok(remembered.is_none_or(|consent| now >= consent.expires_at))
     }
@@ -184,7 +187,7 @@ impl Provider {
             session,
         } = answerable;
         let remembered = client.consent == ConsentPolicy::Explicit;
-        let covered = covered(parameters)?;
+        let covered = covered(client, parameters)?;
         if remembered {
             let given = Consent {
                 sub: session.sub.clone(),
@@ -263,9 +266,13 @@ impl Provider {
 }
 
 /// What an answer is about: the claims, sorted, then the rights and the services (none of them
-/// holds a space). Scope values and claims that come to the same are the same question.
-fn covered(parameters: &StoredParameters) -> Result<String, Error> {
-    let claims = claims_of(parameters)?.into_iter().map(str::to_owned);
+/// holds a space). Scope values and claims that come to the same are the same question; a client
+/// that is told less of each claim, because its names are its own, asks another one.
+fn covered(client: &Client, parameters: &StoredParameters) -> Result<String, Error> {
+    let pairwise = client.subject_type == SubjectType::Pairwise;
+    let names = pairwise.then(|| "pairwise".to_owned()).into_iter();
+    let claims = claims_of(client, parameters)?.into_iter();
+    let claims = names.chain(claims.map(str::to_owned));
     let rights = rights_of(parameters)?;
     let rights = rights.iter().map(|value| format!("scope:{value}"));
     let mut resources = parameters.resources.clone();
@@ -284,21 +291,24 @@ fn rights_of(parameters: &StoredParameters) -> Result<Vec<String>, Error> {
 }
 
 fn claims_of(
+    client: &Client,
     parameters: &StoredParameters,
 ) -> Result<std::collections::BTreeSet<&'static str>, Error> {
     let scope = Scope::parse(&parameters.scope)?;
     let requested = RequestedClaims::read_stored(parameters.claims.as_deref())?;
-    Ok(released(&scope, &requested))
+    Ok(released(&scope, &requested, client.subject_type))
 }
 
-fn data_of(parameters: &StoredParameters) -> Result<Vec<Datum>, Error> {
-    let mut data: Vec<Datum> = claims_of(parameters)?
+fn data_of(client: &Client, parameters: &StoredParameters) -> Result<Vec<Datum>, Error> {
+    let pairwise = client.subject_type == SubjectType::Pairwise;
+    let mut data: Vec<Datum> = claims_of(client, parameters)?
         .into_iter()
         .map(|claim| match claim {
             "name" | "given_name" | "family_name" => Datum::Name,
             "subject_id" | "subject_id_type" => Datum::ProfessionalNumber,
             "title" | "profession" => Datum::Profession,
             "structure" => Datum::Structure,
+            "card" if pairwise => Datum::CardFamily,
             "card" => Datum::Card,
             "test" => Datum::TestCard,
             // A claim that nobody has put into words yet must not go unnamed.

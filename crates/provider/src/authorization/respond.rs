@@ -39,7 +39,7 @@ impl ReturnAddress<'_> {
         let code = error.code();
         self.answer(vec![
             ("error", error.oauth_error().as_str().to_owned()),
-            ("error_description", format!("{error} ({code})")),
+            ("error_description", format!("{code}: {error}")),
             ("error_uri", format!("{}/errors/{code}", self.issuer)),
         ])
     }

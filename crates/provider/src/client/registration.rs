@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use cardea_jose::sha256_base64url;
 use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 use cardea_storage::{SecretDigest, Store, Transaction};
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
+use super::Operator;
 use crate::event::{Event, EventKind, EventLog};
 use crate::secret::Secret;
 use crate::{Client, ClientAuthentication, Clock, Error};
 
 /// Longest time that a replaced secret may be accepted yet.
 pub const SECRET_OVERLAP_MAX: Duration = Duration::days(30);
+/// Longest registration, as it is stored and put on record.
+pub const REGISTRATION_BYTES_MAX: usize = 64 * 1024;
 
 /// The clients of the database, without the rest of a provider: an operator's command needs no key
 /// and no trust anchor. Every change is an event in its own transaction.
@@ -19,6 +24,7 @@ pub struct ClientRegistrations {
     store: Store,
     event_log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
+    operator: Operator,
 }
 
 /// A registration on its way into the database.
@@ -40,13 +46,19 @@ pub struct RotatedSecret {
 }
 
 impl ClientRegistrations {
-    /// Looks after the clients of a database.
+    /// Looks after the clients of a database in an operator's name.
     #[must_use]
-    pub fn new(store: Store, event_log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        store: Store,
+        event_log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        operator: Operator,
+    ) -> Self {
         Self {
             store,
             event_log,
             clock,
+            operator,
         }
     }
 
@@ -67,7 +79,7 @@ impl ClientRegistrations {
         let now = self.clock.now();
         let mut transaction = self.store.begin().await?;
         for new in clients {
-            new.client.check()?;
+            new.check()?;
             let client_id = new.client.client_id.as_str();
             let record = ClientRecord {
                 client_id: client_id.to_owned(),
@@ -81,8 +93,11 @@ impl ClientRegistrations {
                 let client_id = client_id.to_owned();
                 return Err(Error::ClientExists { client_id });
             }
-            self.record(&mut transaction, client_id, EventKind::ClientAdded {})
-                .await?;
+            let kind = EventKind::ClientAdded {
+                by: self.operator.clone(),
+                registration: on_record(&record.registration),
+            };
+            self.record(&mut transaction, client_id, kind).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -116,6 +131,7 @@ impl ClientRegistrations {
             });
         }
         let kind = EventKind::ClientSecretRotated {
+            by: self.operator.clone(),
             overlap_seconds: overlap.whole_seconds().max(0),
         };
         self.record(&mut transaction, client_id, kind).await?;
@@ -134,11 +150,17 @@ impl ClientRegistrations {
     pub async fn remove(&self, client_id: &str) -> Result<EndedHoldings, Error> {
         let now = self.clock.now();
         let mut transaction = self.store.begin().await?;
+        let registered = client::find(&mut transaction, client_id).await?;
+        let registered = registered.ok_or(Error::ClientUnknown)?;
         let ended = client::end_holdings(&mut transaction, client_id, now).await?;
         if !client::remove(&mut transaction, client_id).await? {
             return Err(Error::ClientUnknown);
         }
-        let kind = EventKind::ClientRemoved(ended.into());
+        let kind = EventKind::ClientRemoved {
+            by: self.operator.clone(),
+            registration: on_record(&registered.registration),
+            ended: ended.into(),
+        };
         self.record(&mut transaction, client_id, kind).await?;
         transaction.commit().await?;
         Ok(ended)
@@ -153,6 +175,33 @@ impl ClientRegistrations {
         let event = Event::new(kind, self.clock.now()).of_client(client_id);
         self.event_log.append(transaction, &event).await
     }
+}
+
+impl NewClient {
+    fn check(&self) -> Result<(), Error> {
+        self.client.check()?;
+        if self.registration.len() <= REGISTRATION_BYTES_MAX {
+            return Ok(());
+        }
+        Err(Error::ClientInvalid {
+            client_id: self.client.client_id.clone(),
+            key: "registration",
+            reason: "must have 65536 bytes at most, as JSON",
+        })
+    }
+}
+
+/// A registration as an event tells it. One that something else than the command wrote may be no
+/// JSON, or without end.
+fn on_record(registration: &str) -> Value {
+    let digest = || {
+        let digest = sha256_base64url(registration.as_bytes());
+        json!({ "unreadable_sha256": digest })
+    };
+    if registration.len() > REGISTRATION_BYTES_MAX {
+        return digest();
+    }
+    serde_json::from_str(registration).unwrap_or_else(|_| digest())
 }
 
 impl std::fmt::Debug for ClientRegistrations {

@@ -94,7 +94,7 @@ impl Provider {
         let requested = requested.allowed_to(new.client);
         let mut person = Map::new();
         if !requested.id_token.is_empty() {
-            let card = CardClaims::of(login.session)?;
+            let card = CardClaims::of(login.session, new.client)?;
             card.copy(&mut person, requested.id_token.keys().map(String::as_str));
         }
         if let Some(test) = test {

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cardea_jose::UnverifiedJws;
+use cardea_jose::{SigningKey, UnverifiedJws};
 use cardea_oauth2_types::Scope;
 use cardea_provider::{
     BegunAuthorization, Client, ClientAuthentication, ClientCredentials, ClientSecret, DpopRequest,
-    SubjectType, TokenLookup, TokenRequest,
+    Secret, SubjectType, TokenLookup, TokenRequest,
 };
 use cardea_storage::SecretDigest;
 use cardea_test_pki::{CardProfile, KeyKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::world::{PORTAL, SECOND, Settings, World, parameters};
 
@@ -23,7 +23,9 @@ const COUSIN: &str = "cousin";
 /// What two clients of different sectors may both be told: who we are, how and when the person
 /// proved herself, what the client itself asked for, and how long things last. The moment of the
 /// login is among them: many logins of a morning share a second, and every provider tells it.
-const LISTED: [&str; 13] = [
+/// And what the card says in words, or of many people at once: who wants nobody to be recognised by
+/// her name leaves the scope `profile` out (docs/claims.md).
+const LISTED: [&str; 23] = [
     "iss",
     "acr",
     "amr",
@@ -38,14 +40,36 @@ const LISTED: [&str; 13] = [
     // The access token's audience is our own userinfo endpoint.
     "aud",
     "test",
+    "name",
+    "given_name",
+    "family_name",
+    "title",
+    "profession.code",
+    "profession.system",
+    "structure.id",
+    "structure.id_type",
+    "structure.name",
+    "card.family",
 ];
+
+/// What a client may ask for whose registration does not say it.
+const DEFAULT_SCOPE: &str = "openid profile professional";
+
+/// Every member that a card can fill, asked for by name as well.
+const EVERY_CLAIM: &str = r#"{
+    "userinfo": {"subject_id": {"essential": true}, "subject_id_type": null, "card": null,
+        "structure": null, "name": null, "title": null, "acr": null, "auth_time": null},
+    "id_token": {"subject_id": {"essential": true}, "subject_id_type": null, "card": null,
+        "structure": null, "profession": null, "title": null, "name": null, "given_name": null,
+        "family_name": null, "test": null}
+}"#;
 
 /// Every client pairwise and with a secret, so that it may ask for introspection.
 async fn pairwise_world() -> World {
     let mut settings = Settings::baseline();
     for client in &mut settings.config.clients {
         client.subject_type = SubjectType::Pairwise;
-        client.scope = Scope::parse("openid").unwrap();
+        client.scope = Scope::parse(DEFAULT_SCOPE).unwrap();
         let secret = secret_of(&client.client_id);
         client.authentication = ClientAuthentication::SecretBasic(secret);
     }
@@ -70,6 +94,30 @@ fn credentials(client_id: &str) -> ClientCredentials {
     let header = STANDARD.encode(format!("{client_id}:{client_id}+secret"));
     let header = format!("Basic {header}");
     ClientCredentials::read(Some(&header), &Default::default()).unwrap()
+}
+
+/// A login of a client that asks for all it can, by scope and by name.
+async fn ask_for_everything(
+    world: &World,
+    client_id: &str,
+    session_cookie: Option<&str>,
+) -> (String, Secret, SigningKey) {
+    let begun = world.begin_with(|asked| {
+        *asked = parameters(client_id);
+        asked.scope = Some(DEFAULT_SCOPE.to_owned());
+        asked.claims = Some(EVERY_CLAIM.to_owned());
+    });
+    let begun = begun.await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let completed = world
+        .provider
+        .complete_authorization(&begun.request_id, begun.cookie(), session_cookie)
+        .await
+        .unwrap();
+    let location = completed.response.location();
+    (location, completed.session_cookie, answer.presence_key)
 }
 
 /// What a client is told in one login: ID token, access token, userinfo, introspection.
@@ -119,12 +167,16 @@ fn only_sub(documents: &[Value]) -> String {
     subs.into_iter().next().unwrap().to_owned()
 }
 
-/// Every value of a document with the name of the member that it stands in.
+/// Every value of a document with the path of the member that it stands in.
 fn values(name: &str, document: &Value, found: &mut BTreeSet<(String, String)>) {
     match document {
         Value::Object(members) => {
-            for (name, value) in members {
-                values(name, value, found);
+            for (member, value) in members {
+                let path = match name {
+                    "" => member.clone(),
+                    _ => format!("{name}.{member}"),
+                };
+                values(&path, value, found);
             }
         }
         Value::Array(items) => items.iter().for_each(|item| values(name, item, found)),
@@ -136,13 +188,16 @@ fn values(name: &str, document: &Value, found: &mut BTreeSet<(String, String)>) 
 
 #[tokio::test]
 async fn nothing_that_two_sectors_are_told_leads_from_one_to_the_other() {
-    let world = pairwise_world().await;
-    let (first, _) = world.log_in(PORTAL, None).await;
-    let (mut of_portal, _) = told(&world, PORTAL, &first.location).await;
+    let mut world = pairwise_world().await;
+    let mut profile = CardProfile::pharmacist().with_key(KeyKind::P256);
+    profile.structure = CardProfile::secretary().structure;
+    world.card = world.pki.issue_card(&profile).unwrap().authentication;
+    let (location, cookie, _) = ask_for_everything(&world, PORTAL, None).await;
+    let (mut of_portal, _) = told(&world, PORTAL, &location).await;
     // The same browser, the same card, within the same second.
-    let cookie = Some(first.session_cookie.expose());
-    let (second, key) = world.log_in(SECOND, cookie).await;
-    let (mut of_second, _) = told(&world, SECOND, &second.location).await;
+    let cookie = Some(cookie.expose());
+    let (location, _, key) = ask_for_everything(&world, SECOND, cookie).await;
+    let (mut of_second, _) = told(&world, SECOND, &location).await;
     world.depart(&key).await;
     for delivery in world.deliveries().await {
         let token = claims(&delivery.logout_token);
@@ -153,6 +208,13 @@ async fn nothing_that_two_sectors_are_told_leads_from_one_to_the_other() {
     }
     assert_eq!((of_portal.len(), of_second.len()), (5, 5));
     assert_ne!(only_sub(&of_portal), only_sub(&of_second));
+    // What it may have it has, in the ID token and at userinfo.
+    for document in [&of_portal[0], &of_portal[2]] {
+        for name in ["name", "title", "profession", "structure", "test"] {
+            assert!(!document[name].is_null(), "{name}: {document}");
+        }
+        assert_eq!(document["card"], json!({ "family": "cps" }), "{document}");
+    }
 
     let listed = |name: &str| LISTED.contains(&name);
     let (mut seen_by_portal, mut seen_by_second) = (BTreeSet::new(), BTreeSet::new());

@@ -5,6 +5,7 @@
 mod add;
 mod complaint;
 mod list;
+mod operator;
 mod registration_arguments;
 mod registry;
 mod remove;

@@ -19,6 +19,8 @@ pub(crate) fn list(as_json: bool) -> anyhow::Result<()> {
             Profession::InTraining(_) => "cpf",
         };
         if as_json {
+            // A code is text, as in a token's claims.
+            let code = code.to_string();
             rows.push(json!({"profile": profile, "code": code, "system": system, "title": title}));
         } else {
             say(&format!("{profile}  {code}  {system}  {title}"))?;

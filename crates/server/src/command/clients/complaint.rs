@@ -54,7 +54,7 @@ impl Complaint {
     pub(super) fn exit(&self) -> u8 {
         match self {
             Self::Unusable(_) => 2,
-            Self::Refused(error) if error.is_internal() => 2,
+            Self::Refused(error) if error.is_internal() || is_wrong_input(error) => 2,
             Self::Refused(_) | Self::Configured(_) => 1,
         }
     }
@@ -70,6 +70,15 @@ impl From<cardea_provider::Error> for Complaint {
     fn from(error: cardea_provider::Error) -> Self {
         Self::Refused(error)
     }
+}
+
+/// Whether the command could not be carried out on any client, as it was given.
+fn is_wrong_input(error: &cardea_provider::Error) -> bool {
+    use cardea_provider::Error;
+    matches!(
+        error,
+        Error::SecretOverlapTooLong { .. } | Error::ClientInvalid { .. }
+    )
 }
 
 /// The error with what caused it, in one line.

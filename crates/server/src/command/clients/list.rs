@@ -86,7 +86,7 @@ impl Answer for Listed {
 
 fn cells(registration: &Registration) -> [String; 3] {
     let method = registration.token_endpoint_auth_method;
-    let grants = registration.grant_types.iter().map(|grant| short(*grant));
+    let grants = registration.grant_types.iter().map(|grant| grant.as_str());
     [
         registration.name.clone(),
         method
@@ -95,12 +95,4 @@ fn cells(registration: &Registration) -> [String; 3] {
             .to_owned(),
         grants.collect::<Vec<_>>().join(" "),
     ]
-}
-
-/// A name that leaves room for the others.
-fn short(grant: GrantType) -> &'static str {
-    match grant {
-        GrantType::CardGrant => "card_grant",
-        _ => grant.as_str(),
-    }
 }

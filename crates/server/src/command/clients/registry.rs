@@ -10,7 +10,7 @@ use cardea_storage::client::ClientRecord;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::Complaint;
+use super::{Complaint, operator};
 use crate::app::open_store;
 use crate::client_registration::config_of_record;
 use crate::clock::SystemClock;
@@ -62,8 +62,12 @@ impl Registry {
     pub(super) async fn open(config: &Path) -> Result<Self, Complaint> {
         let config = Config::load(config)?;
         let store = open_store(&config.database.url).await?;
-        let registrations =
-            ClientRegistrations::new(store.clone(), Arc::new(StoredEvents), Arc::new(SystemClock));
+        let registrations = ClientRegistrations::new(
+            store.clone(),
+            Arc::new(StoredEvents),
+            Arc::new(SystemClock),
+            operator::find(),
+        );
         Ok(Self {
             config,
             registrations,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::registry::Source;
 use super::{Answer, Complaint, One, Registry};
 use crate::command::terminal_text::shown;
-use crate::config::ClientConfig;
+use crate::config::{CardsConfig, ClientConfig};
 
 /// Everything that is registered of one client; no secret and no digest of one.
 #[derive(Debug, Serialize)]
@@ -49,6 +49,9 @@ impl Answer for Shown {
             for (key, value) in members {
                 let text = match value {
                     serde_json::Value::String(text) => text,
+                    _ if key == "cards" && lets_in_all(&self.registration.cards) => {
+                        "all".to_owned()
+                    }
                     other => other.to_string(),
                 };
                 writeln!(output, "{key}: {}", shown(&text))?;
@@ -56,4 +59,9 @@ impl Answer for Shown {
         }
         Ok(())
     }
+}
+
+/// Empty lists let in every card, which reads as if they let in none.
+fn lets_in_all(cards: &CardsConfig) -> bool {
+    cards.families.is_empty() && cards.professions.is_empty()
 }
