@@ -164,7 +164,8 @@ pub async fn remove(transaction: &mut Transaction, client_id: &str) -> Result<bo
 }
 
 /// Ends what a client holds: its codes and its tokens, its part in sessions, the requests that it
-/// pushed, and what people agreed to. None of it is for another client that may have its id one day.
+/// pushed, and what people agreed to. None of it is for another client that may have its id one
+/// day.
 ///
 /// # Errors
 /// [`Error::Unavailable`].

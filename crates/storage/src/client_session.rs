@@ -82,8 +82,8 @@ pub async fn list_of_session(
 
 /// Moves every client of one session into another, which has none yet: the same person has shown
 /// the same card again, and the clients keep their `sid`. The caller holds the older session, with
-/// [`crate::session::record_use`]: on PostgreSQL this locks the rows against whoever refers to them,
-/// and those who do so hold the session first.
+/// [`crate::session::record_use`]: on PostgreSQL this locks the rows against whoever refers to
+/// them, and those who do so hold the session first.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`] when both sessions hold one client.

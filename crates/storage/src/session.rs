@@ -126,8 +126,8 @@ pub async fn find_by_presence_key(
     row.as_ref().map(read).transpose()
 }
 
-/// Finds the session that a client's `sid` belongs to now; none when the client was taken out. It is
-/// one statement, so that a move to another session is seen whole or not at all.
+/// Finds the session that a client's `sid` belongs to now; none when the client was taken out. It
+/// is one statement, so that a move to another session is seen whole or not at all.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].

@@ -9,8 +9,8 @@ use crate::token::session_of_client;
 use crate::{Error, Provider};
 
 impl Provider {
-    /// Finds the session of a client's `sid` and holds it until this transaction ends: it cannot end
-    /// between this check and the tokens. None when it is over.
+    /// Finds the session of a client's `sid` and holds it until this transaction ends: it cannot
+    /// end between this check and the tokens. None when it is over.
     ///
     /// A login in the same browser may move the client to its own session while this waits for the
     /// older one. The client is still signed in, so that its session is looked up once more.

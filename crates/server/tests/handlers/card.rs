@@ -60,6 +60,14 @@ impl Card {
         }
     }
 
+    /// The same card in the same reader, for another login.
+    pub(crate) fn shown_again(&self) -> Self {
+        Self {
+            instance_key: self.instance_key.clone(),
+            ..self.at_another_workstation()
+        }
+    }
+
     /// The body that the login page posts for `challenge`.
     pub(crate) fn answer(&self, app: &TestApp, challenge: &str) -> Value {
         self.answer_with(app, challenge, |_| {})

@@ -131,11 +131,7 @@ async fn without_the_presence_key_the_answer_is_invalid_grant_after_a_bounded_wa
 /// Attack H19: the agent at one node and the software at the other, and the same grant at both.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_is_redeemed_once_on_two_nodes_wherever_its_agent_is() {
-    // The node that does not have the connection learns of the answer at the next interval.
-    let mut changes = registered();
-    let often = "wait_seconds = 20\ninterval_seconds = 1".to_owned();
-    changes.replace.push(("wait_seconds = 2", often));
-    let (one, _) = on_postgres(changes).await;
+    let (one, _) = on_postgres(registered()).await;
     let other = one.another_node().await;
     let card = Card::pharmacist(&one);
     let signed = sign(&one, &card, &challenge(&one).await);

@@ -1,11 +1,13 @@
 //! Refresh tokens over HTTP (attacks F6 and H5).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::future::join_all;
 use reqwest::Response;
 use serde_json::Value;
 
 use crate::card::Card;
-use crate::relying_party::{Request, SignedIn, sign_in};
+use crate::relying_party::{Request, SignedIn, sign_in, sign_in_again};
 use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp, header};
 use crate::two_nodes::on_postgres;
 
@@ -101,6 +103,38 @@ async fn f6_h19_of_many_refreshes_on_two_nodes_one_is_served() {
     signed_in.connection.next().await;
     let late = refresh(&other, &tokens["refresh_token"]).await;
     assert_eq!(refusal(late).await, invalid_grant());
+}
+
+/// Attack H19: the person shows the card again while her portal refreshes. The portal moves to the
+/// new session and stays signed in, and nobody waits for anybody in circles.
+#[tokio::test(flavor = "multi_thread")]
+async fn h19_a_portal_refreshes_beside_logins_in_the_same_browser() {
+    let (app, _) = on_postgres(refreshing()).await;
+    let card = Card::pharmacist(&app);
+    let (tokens, mut signed_in) = first_tokens(&app, &card).await;
+    let mut token = tokens["refresh_token"].clone();
+    for _ in 0..20 {
+        let shown_again = card.shown_again();
+        let finished = AtomicBool::new(false);
+        let logging_in = async {
+            let cookie = &signed_in.session_cookie;
+            let again = sign_in_again(&app, &Request::new(), &shown_again, cookie).await;
+            finished.store(true, Ordering::SeqCst);
+            again
+        };
+        let refreshing = async {
+            let mut token = token.clone();
+            while !finished.load(Ordering::SeqCst) {
+                let answer = refresh(&app, &token).await;
+                let status = answer.status();
+                let body: Value = answer.json().await.unwrap();
+                assert_eq!(status, 200, "{body}");
+                token = body["refresh_token"].clone();
+            }
+            token
+        };
+        (signed_in, token) = tokio::join!(logging_in, refreshing);
+    }
 }
 
 #[tokio::test]

@@ -138,7 +138,22 @@ impl Login {
 
 /// The whole login, with the agent's connection opened before the assertion is posted.
 pub(crate) async fn sign_in(app: &TestApp, request: &Request, card: &Card) -> SignedIn {
-    let login = request.begin(app).await;
+    finish(app, request.begin(app).await, card).await
+}
+
+/// The same in a browser that has a session already.
+pub(crate) async fn sign_in_again(
+    app: &TestApp,
+    request: &Request,
+    card: &Card,
+    session_cookie: &str,
+) -> SignedIn {
+    let mut login = request.begin(app).await;
+    login.cookie = format!("{}; {session_cookie}", login.cookie);
+    finish(app, login, card).await
+}
+
+async fn finish(app: &TestApp, login: Login, card: &Card) -> SignedIn {
     let challenge = login.challenge(app).await;
     let body = card.answer(app, &challenge);
     let mut connection = card.connect(app).await;

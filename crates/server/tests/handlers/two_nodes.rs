@@ -27,6 +27,9 @@ pub(crate) async fn on_postgres(mut changes: Changes) -> (TestApp, String) {
     let url = format!("postgres://postgres@localhost/{name}?host={folder}");
     let database = format!("[database]\nurl = \"{url}\"\n[keys]");
     changes.replace.push(("[keys]", database));
+    // The node that does not have the agent's connection learns of its answer at the next interval.
+    let presence = "wait_seconds = 20\ninterval_seconds = 1".to_owned();
+    changes.replace.push(("wait_seconds = 2", presence));
     (TestApp::start_with(changes).await, url)
 }
 

@@ -10,11 +10,6 @@ use crate::relying_party::{Request, sign_in};
 use crate::test_app::{Changes, TestApp};
 use crate::two_nodes::on_postgres;
 
-/// Agents prove themselves every second, so that a test need not wait ten.
-fn every_second() -> Changes {
-    Changes::replacing("wait_seconds = 2", "wait_seconds = 2\ninterval_seconds = 1")
-}
-
 /// Answers nonces until the session is over, and says why.
 async fn reason(connection: &mut PresenceConnection, app: &TestApp, card: &Card) -> String {
     loop {
@@ -30,7 +25,7 @@ async fn reason(connection: &mut PresenceConnection, app: &TestApp, card: &Card)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_learns_at_its_node_that_the_session_ended_at_the_other() {
-    let (one, _) = on_postgres(every_second()).await;
+    let (one, _) = on_postgres(Changes::default()).await;
     let other = one.another_node().await;
     let card = Card::pharmacist(&one);
     let request = Request::new();
@@ -50,7 +45,7 @@ async fn an_agent_learns_at_its_node_that_the_session_ended_at_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_card_at_another_workstation_and_node_ends_the_older_session() {
-    let (one, _) = on_postgres(every_second()).await;
+    let (one, _) = on_postgres(Changes::default()).await;
     let other = one.another_node().await;
     let card = Card::pharmacist(&one);
     let mut older = sign_in(&one, &Request::new(), &card).await;
