@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, bail};
+use cardea_e2e::business_software::nonce;
 use cardea_e2e::{AuthorizationRequest, PageScript, Stage, register};
-use cardea_jose::parse_base64url;
+use cardea_jose::{Algorithm, DpopTarget, SigningKey, parse_base64url, sign_dpop_proof};
+use cardea_xtask::system::CardRequest;
 use cardea_xtask::workspace;
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -18,6 +21,8 @@ const SECRET: &str = "a-secret-of-the-claims-test";
 struct Section {
     name: &'static str,
     rows: Vec<(String, bool)>,
+    /// What the logins so far were given.
+    given: BTreeSet<String>,
 }
 
 impl Section {
@@ -40,11 +45,16 @@ impl Section {
         if rows.is_empty() {
             bail!("docs/claims.md has no table for {name}");
         }
-        Ok(Self { name, rows })
+        Ok(Self {
+            name,
+            rows,
+            given: BTreeSet::new(),
+        })
     }
 
     /// Every member has a row, and every row that says "always" has a member.
-    fn check(&self, given: &Map<String, Value>) {
+    fn check(&mut self, given: &Map<String, Value>) {
+        self.given.extend(given.keys().cloned());
         for claim in given.keys() {
             let listed = self.rows.iter().any(|(name, _)| name == claim);
             assert!(listed, "docs/claims.md, {}: no row for {claim}", self.name);
@@ -59,11 +69,145 @@ impl Section {
         }
     }
 
+    /// Every row was given in one login or another.
+    fn check_complete(&self) {
+        let given = self.given.iter().map(String::as_str).collect();
+        let missing: Vec<&str> = self.claims().difference(&given).copied().collect();
+        assert!(
+            missing.is_empty(),
+            "docs/claims.md, {}: nobody was given {missing:?}",
+            self.name
+        );
+    }
+
     fn claims(&self) -> BTreeSet<&str> {
         self.rows.iter().map(|(claim, _)| claim.as_str()).collect()
     }
 }
 
+/// The tables of the document, as far as logins have filled them.
+struct Document {
+    userinfo: Section,
+    id_token: Section,
+    access_token: Section,
+    introspection: Section,
+    logout_token: Section,
+}
+
+impl Document {
+    fn read() -> Result<Self> {
+        Ok(Self {
+            userinfo: Section::read("userinfo")?,
+            id_token: Section::read("ID token")?,
+            access_token: Section::read("access token")?,
+            introspection: Section::read("introspection")?,
+            logout_token: Section::read("logout token")?,
+        })
+    }
+
+    fn check_complete(&self) {
+        for section in [
+            &self.userinfo,
+            &self.id_token,
+            &self.access_token,
+            &self.introspection,
+            &self.logout_token,
+        ] {
+            section.check_complete();
+        }
+    }
+
+    /// One login with the card in the reader, bound to a key or not.
+    async fn log_in(&mut self, portal: &Portal<'_>, key: Option<&SigningKey>) -> Result<()> {
+        let system = portal.stage.system();
+        let issuer = system.addresses().issuer();
+        let request = AuthorizationRequest::new()?
+            .with("client_id", Some("node-portal"))
+            .with("redirect_uri", Some(&portal.redirect_uri))
+            .with("claims", Some(BY_NAME))
+            .with("scope", Some("openid profile professional"));
+        let page = PageScript::open(system, &request).await?;
+        let code = page.code(system).await?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", &portal.redirect_uri),
+            ("code_verifier", request.verifier()),
+        ];
+        let token_url = format!("{issuer}/token");
+        let post = portal.post("/token").form(&form);
+        let post = portal.prove(post, key, "POST", &token_url, None).await?;
+        let tokens: Value = post.send().await?.json().await?;
+        let token = |name: &str| tokens[name].as_str().with_context(|| format!("{tokens}"));
+
+        let id_token = payload(token("id_token")?)?;
+        assert_eq!(id_token.get("nonce"), Some(&"a-nonce".into()));
+        self.id_token.check(&id_token);
+        let access_token = token("access_token")?;
+        self.access_token.check(&payload(access_token)?);
+        let url = format!("{issuer}/userinfo");
+        let scheme = if key.is_some() { "DPoP" } else { "Bearer" };
+        let userinfo = portal.http.get(&url);
+        let userinfo = userinfo.header("authorization", format!("{scheme} {access_token}"));
+        let userinfo = portal.prove(userinfo, key, "GET", &url, Some(access_token));
+        let userinfo = userinfo.await?.send().await?.json().await?;
+        self.userinfo.check(&userinfo);
+        let introspection = portal.post("/introspect").form(&[("token", access_token)]);
+        let introspection: Map<String, Value> = introspection.send().await?.json().await?;
+        assert_eq!(introspection["active"], true);
+        assert_eq!(introspection["token_type"], scheme);
+        self.introspection.check(&introspection);
+        Ok(())
+    }
+}
+
+/// What userinfo says only to who asks by name.
+const BY_NAME: &str = r#"{"userinfo": {"acr": null, "amr": null, "auth_time": null}}"#;
+
+/// A registered portal and its surroundings.
+struct Portal<'a> {
+    stage: &'a Stage,
+    http: Client,
+    redirect_uri: String,
+}
+
+impl Portal<'_> {
+    fn post(&self, path: &str) -> RequestBuilder {
+        let issuer = self.stage.system().addresses().issuer();
+        let request = self.http.post(format!("{issuer}{path}"));
+        request.basic_auth("node-portal", Some(SECRET))
+    }
+
+    /// The request with a proof by the key, if there is one.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server under test goes by the machine's clock"
+    )]
+    async fn prove(
+        &self,
+        request: RequestBuilder,
+        key: Option<&SigningKey>,
+        method: &str,
+        url: &str,
+        access_token: Option<&str>,
+    ) -> Result<RequestBuilder> {
+        let Some(key) = key else {
+            return Ok(request);
+        };
+        let target = DpopTarget {
+            method,
+            url,
+            access_token,
+        };
+        let nonce = nonce(&self.http, self.stage.system()).await?;
+        let now = time::OffsetDateTime::now_utc().unix_timestamp();
+        let proof = sign_dpop_proof(key, &target, now, Some(&nonce))?;
+        Ok(request.header("dpop", proof))
+    }
+}
+
+/// Three cards: a professional's, a student's, and one of an establishment's staff, which has what
+/// the others have not. The last login is bound to a key.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_claim_is_documented_and_every_documented_claim_is_given() -> Result<()> {
     let receiver = TcpListener::bind("127.0.0.1:0").await?;
@@ -74,43 +218,39 @@ async fn every_claim_is_documented_and_every_documented_claim_is_given() -> Resu
     });
     let stage = stage.await?;
     registered?;
-    let issuer = stage.system().addresses().issuer();
-    let redirect_uri = format!("{url}/callback");
-    let request = AuthorizationRequest::new()?
-        .with("client_id", Some("node-portal"))
-        .with("redirect_uri", Some(&redirect_uri))
-        .with("scope", Some("openid profile professional"));
-    let page = PageScript::open(stage.system(), &request).await?;
-    let code = page.code(stage.system()).await?;
-    let http = PageScript::http()?;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", &redirect_uri),
-        ("code_verifier", request.verifier()),
-    ];
-    let post = |path: &str| {
-        http.post(format!("{issuer}{path}"))
-            .basic_auth("node-portal", Some(SECRET))
+    let mut document = Document::read()?;
+    let portal = Portal {
+        stage: &stage,
+        http: PageScript::http()?,
+        redirect_uri: format!("{url}/callback"),
     };
-    let tokens: Value = post("/token").form(&form).send().await?.json().await?;
-    let token = |name: &str| tokens[name].as_str().with_context(|| format!("{tokens}"));
-
-    Section::read("ID token")?.check(&payload(token("id_token")?)?);
-    let access_token = token("access_token")?;
-    Section::read("access token")?.check(&payload(access_token)?);
-    let userinfo = http
-        .get(format!("{issuer}/userinfo"))
-        .bearer_auth(access_token);
-    Section::read("userinfo")?.check(&userinfo.send().await?.json().await?);
-    let introspection = post("/introspect").form(&[("token", access_token)]);
-    let introspection: Map<String, Value> = introspection.send().await?.json().await?;
-    assert_eq!(introspection["active"], true);
-    Section::read("introspection")?.check(&introspection);
-
-    stage.system().card().remove()?;
+    let key = SigningKey::generate(Algorithm::Es256)?;
+    let pharmacist = stage.system().card();
+    document.log_in(&portal, None).await?;
+    pharmacist.remove()?;
     let logout_token = receive_logout_token(&receiver).await?;
-    Section::read("logout token")?.check(&payload(&logout_token)?);
+    document.logout_token.check(&payload(&logout_token)?);
+
+    for (name, profile, profession, key) in [
+        ("student", "cpf", "10", None),
+        ("secretary", "cpe", "", Some(&key)),
+    ] {
+        let card = pharmacist.beside(name);
+        card.issue(&CardRequest {
+            profile: profile.into(),
+            profession: profession.into(),
+            name: "Alex MARTIN".into(),
+            rpps: format!("8997000000{:02}", name.len()),
+            key: "p256".into(),
+            ..CardRequest::default()
+        })?;
+        card.insert()?;
+        document.log_in(&portal, key).await?;
+        card.remove()?;
+        let logout_token = receive_logout_token(&receiver).await?;
+        document.logout_token.check(&payload(&logout_token)?);
+    }
+    document.check_complete();
     Ok(())
 }
 
