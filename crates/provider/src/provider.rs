@@ -166,6 +166,19 @@ impl Provider {
         Ok(transaction.commit().await?)
     }
 
+    /// Puts a refusal on record in its transaction, where there is room.
+    pub(crate) async fn record_if_room(
+        &self,
+        transaction: &mut Transaction,
+        event: Event,
+    ) -> Result<(), Error> {
+        if self.may_record(&event) {
+            return self.record(transaction, event).await;
+        }
+        self.note(&event);
+        Ok(())
+    }
+
     /// Whether there is room on record for what a stranger can bring about.
     pub(crate) fn may_record(&self, event: &Event) -> bool {
         self.refusals_on_record.admits(event, self.now())

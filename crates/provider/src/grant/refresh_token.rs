@@ -57,7 +57,7 @@ impl Provider {
                 let event =
                     Event::new(revoked.refusal(&error), now).of_client(&request.client.client_id);
                 let event = of_session_of(&mut transaction, event, &family.sid).await?;
-                self.record(&mut transaction, event).await?;
+                self.record_if_room(&mut transaction, event).await?;
                 transaction.commit().await?;
                 Err(Refused::OnRecord(error))
             }
