@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,10 @@ fn one_login_gives_tokens_that_another_library_accepts() -> Result<()> {
 
 #[test]
 fn the_demo_that_stays_up_says_how_to_use_it_and_leaves_nothing_behind() -> Result<()> {
-    let mut child = demo(&["--auto", "--json"])?
+    let clients = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo-clients.toml");
+    std::fs::write(&clients, SOFTWARE)?;
+    let mut child = demo(&["--auto", "--json", "--clients"])?
+        .arg(&clients)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut stdout = BufReader::new(child.stdout.take().context("no stdout")?);
@@ -71,6 +75,7 @@ fn the_demo_that_stays_up_says_how_to_use_it_and_leaves_nothing_behind() -> Resu
             .map_err(|error| anyhow::anyhow!("{error}"))?;
         assert!(answers(address)?, "{address} does not answer");
     }
+    check_business_software(&ready)?;
     shell(text(&ready, "remove_card")?)?;
     shell(text(&ready, "insert_card")?)?;
 
@@ -89,6 +94,36 @@ fn the_demo_that_stays_up_says_how_to_use_it_and_leaves_nothing_behind() -> Resu
     // The bracket keeps the pattern from finding the search itself.
     let left = shell(&format!("pgrep -f '[i]nsert {card}' || true"))?;
     assert_eq!(left.trim(), "", "the card is still plugged in");
+    Ok(())
+}
+
+const SOFTWARE: &str = "[[client]]\nclient_id = \"soft\"\nname = \"Logiciel\"\n\
+    token_endpoint_auth_method = \"none\"\n\
+    grant_types = [\"urn:ietf:params:oauth:grant-type:jwt-bearer\"]\n\
+    resources = [\"https://api.example\"]\nscopes = [\"openid\", \"profile\"]\n";
+
+/// A program of the developer's gets tokens with the demo's own card and agent settings.
+fn check_business_software(ready: &Value) -> Result<()> {
+    let mut command = Command::new(workspace::binary("cardea-agent")?);
+    command
+        .args(["sign-in", "--client", "soft", "--once", "--json"])
+        .args(["--resource", "https://api.example"])
+        .args(["--issuer", text(ready, "issuer")?])
+        .args(["--config", text(ready, "agent_config")?])
+        .env("PCSCLITE_CSOCK_NAME", text(ready, "pcscd_socket")?)
+        .stdin(Stdio::null());
+    let tokens: Value = serde_json::from_str(&process::capture(&mut command)?)?;
+    assert_eq!(tokens["token_type"], "DPoP");
+    Ok(())
+}
+
+#[test]
+fn a_clients_file_that_is_not_there_is_told_before_anything_is_built() -> Result<()> {
+    let output = demo(&["--auto", "--clients", "no/such.toml"])?.output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(said.contains("no/such.toml"), "{said}");
+    assert!(!said.contains("building"), "{said}");
     Ok(())
 }
 

@@ -70,7 +70,8 @@ async fn apache_shows_the_pharmacists_page_to_no_student_of_pharmacy() -> Result
     card.remove()?;
     // A reader looks for cards each 400 ms: a quicker exchange is none to it.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    card.beside("deck/cpf-21-pharmacien-en-formation").insert()?;
+    card.beside("deck/cpf-21-pharmacien-en-formation")
+        .insert()?;
     let browser = Browser::open().await?;
     browser.goto(&url).await?;
     browser.click("#sign-in").await?;

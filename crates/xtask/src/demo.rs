@@ -24,6 +24,7 @@ use crate::{output, process, workspace};
 /// scripted login is refused.
 pub fn run(words: &[&str]) -> Result<ExitCode> {
     let arguments = Arguments::parse(words)?;
+    arguments.check_files()?;
     install::ensure(Purpose::Demo)?;
     output::step("building");
     workspace::build_programs()?;
@@ -57,6 +58,7 @@ fn options(arguments: &Arguments, folder: &StateFolder) -> Options {
         prefer_demo_ports: folder.has_demo_ports(),
         authority_key: "rsa2048".into(),
         clients_file: arguments.clients.clone(),
+        business_software: true,
         trusted_file: arguments.trust.clone(),
         ..Options::new(folder.path())
     }

@@ -6,6 +6,7 @@
 //! whatever way, all its processes end (see `watchdog.rs`).
 
 mod addresses;
+mod business_software;
 mod card;
 mod configuration;
 mod demo_ca;
@@ -51,6 +52,9 @@ pub struct Options {
     pub authority_key: String,
     /// A file with more `[[client]]` tables for the server.
     pub clients_file: Option<PathBuf>,
+    /// Let programs of this user sign in with the card as the clients of that file that are for
+    /// business software.
+    pub business_software: bool,
     /// More certification authorities (PEM) that the server trusts when it calls its clients.
     pub trusted_file: Option<PathBuf>,
     /// Milliseconds that the card takes for each command, to imitate a real card.
@@ -70,6 +74,7 @@ impl Options {
             prefer_demo_ports: false,
             authority_key: "p256".into(),
             clients_file: None,
+            business_software: false,
             trusted_file: None,
             card_delay_milliseconds: 0,
             presence_seconds: (10, 30),

@@ -16,6 +16,8 @@ pub(super) fn document(system: &System) -> Value {
         "card_dir": system.card().folder(),
         "remove_card": system.card().remove_command(),
         "insert_card": system.card().insert_command(),
+        "agent_config": system.agent_settings(),
+        "pcscd_socket": system.pcscd_socket(),
     })
 }
 

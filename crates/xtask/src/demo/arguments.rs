@@ -1,5 +1,6 @@
 //! The options of `cargo xtask demo`.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -48,6 +49,14 @@ impl Arguments {
         Ok(arguments)
     }
 
+    /// Says what is wrong with a file before anything takes its time.
+    pub(super) fn check_files(&self) -> Result<()> {
+        for file in [&self.clients, &self.trust].into_iter().flatten() {
+            File::open(file).with_context(|| format!("can't read {}", file.display()))?;
+        }
+        Ok(())
+    }
+
     /// Whether nobody has to type the PIN.
     pub(super) fn answers_itself(&self) -> bool {
         self.once || self.auto
@@ -66,6 +75,15 @@ mod tests {
         assert_eq!(arguments.clients.unwrap().to_str(), Some("c.toml"));
         let arguments = Arguments::parse(&["--trust", "ca.pem"]).unwrap();
         assert_eq!(arguments.trust.unwrap().to_str(), Some("ca.pem"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let arguments = Arguments::parse(&["--clients", "no/such.toml"]).unwrap();
+        let said = arguments.check_files().unwrap_err().to_string();
+        assert!(said.contains("no/such.toml"), "{said}");
+        let arguments = Arguments::parse(&["--clients", "Cargo.toml"]).unwrap();
+        assert!(arguments.check_files().is_ok());
     }
 
     #[test]

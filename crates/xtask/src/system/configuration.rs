@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::system::addresses::{Addresses, Scheme};
+use crate::system::business_software::section;
 use crate::system::demo_ca::{ca_file, tls_folder};
 use crate::system::keys::keys_folder;
 use crate::system::{Options, PORTAL_CLIENT_ID};
@@ -22,7 +23,8 @@ pub(super) fn write_all(
     let secret = random_hexadecimal()?;
     write(&folder.join("roots.json"), roots)?;
     write(&server_file(folder), &server(options, addresses, &secret)?)?;
-    write(&agent_file(folder), &agent(options, addresses, pin_prompt))?;
+    let agent = agent(options, addresses, pin_prompt) + &business_software(options)?;
+    write(&agent_file(folder), &agent)?;
     write(&portal_file(folder), &portal(options, addresses, &secret))
 }
 
@@ -83,6 +85,17 @@ fn agent(options: &Options, addresses: &Addresses, pin_prompt: &Path) -> String 
         roots = text(&folder.join("roots.json")),
         ca = ca(options),
     )
+}
+
+fn business_software(options: &Options) -> Result<String> {
+    match &options.clients_file {
+        Some(file) if options.business_software => {
+            let clients = fs::read_to_string(file)
+                .with_context(|| format!("can't read {}", file.display()))?;
+            section(&clients).with_context(|| format!("can't use {}", file.display()))
+        }
+        _ => Ok(String::new()),
+    }
 }
 
 fn portal(options: &Options, addresses: &Addresses, secret: &str) -> String {
