@@ -131,6 +131,25 @@ async fn old_cookies_are_dead(ward: &Ward, cookies: &str) -> Result<()> {
     Ok(())
 }
 
+/// Signing out names nobody, and her token signs nobody out.
+async fn signing_out_names_nobody(
+    ward: &Ward,
+    browser: &Browser,
+    her_id_token: &str,
+) -> Result<()> {
+    let logout = format!("{}/logout", ward.issuer());
+    for address in [
+        logout.clone(),
+        format!("{logout}?id_token_hint={her_id_token}"),
+    ] {
+        browser.goto(&address).await?;
+        let text = browser.text("main").await?;
+        assert!(!text.contains("BERTIN"), "{text}");
+        nothing_of_the_nurse(browser, "the logout page").await?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_practitioners_in_turn_never_see_each_other() -> Result<()> {
     let ward = Ward::open("kiosk").await?;
@@ -184,17 +203,7 @@ async fn two_practitioners_in_turn_never_see_each_other() -> Result<()> {
     nothing_of_the_nurse(&browser, "a login that was meant for her").await?;
     old_cookies_are_dead(&ward, &her_cookies).await?;
 
-    // Signing out names nobody, and her token signs nobody out.
-    let logout = format!("{}/logout", ward.issuer());
-    for address in [
-        logout.clone(),
-        format!("{logout}?id_token_hint={her_id_token}"),
-    ] {
-        browser.goto(&address).await?;
-        let text = browser.text("main").await?;
-        assert!(!text.contains("BERTIN"), "{text}");
-        nothing_of_the_nurse(&browser, "the logout page").await?;
-    }
+    signing_out_names_nobody(&ward, &browser, &her_id_token).await?;
     browser.goto(&ward.portal()).await?;
     browser.wait_for("#greeting").await?;
 
