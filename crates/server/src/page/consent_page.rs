@@ -124,8 +124,8 @@ const RIGHT: Text = Text::new("with the right", "avec le droit");
 const ALLOW: Text = Text::new("Allow", "Autoriser");
 const REFUSE: Text = Text::new("Refuse", "Refuser");
 const AFTERWARDS: Text = Text::new(
-    "If you refuse, the portal gets none of this, loses what you had allowed it before, and you are \
-     not signed in to it.",
+    "If you refuse, the portal gets none of this, loses what you had allowed it before, and you \
+     are not signed in to it.",
     "Si vous refusez, le portail n’obtient rien de tout cela, perd ce que vous lui aviez autorisé \
      auparavant, et vous n’y êtes pas connecté.",
 );

@@ -263,7 +263,7 @@ async fn silent_sessions_are_listed_longest_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_are_counted_by_instances_and_people() {
     on_both(async |store| {
-        // The first session is of its own person, at its own workstation, and silent from the start.
+        // The first session has a person and a workstation of its own; it is silent from the start.
         let first = with_active_session(&store).await.sub;
         committed(&store, async |transaction| {
             let mut sessions = Vec::new();
