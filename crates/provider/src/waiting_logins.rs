@@ -103,7 +103,8 @@ impl Provider {
         let gone = retention::delete_oldest_unanswered(transaction, before, wanted).await?;
         let waiting = waiting.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX));
         self.waiting_logins.set(waiting);
-        if waiting < places {
+        // Where there are far too many, each login still takes more away than it adds.
+        if gone > 0 {
             tracing::warn!(
                 gone,
                 code = "provider.waiting_logins_limit_reached",

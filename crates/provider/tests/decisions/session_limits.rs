@@ -178,7 +178,7 @@ async fn a_login_that_nobody_completed_is_forgotten_five_minutes_after_it_expire
     world.pass(Duration::seconds(1));
     let rows = world.provider.forget_ended().await.unwrap();
     assert_eq!(
-        rows, 2,
-        "the request and its challenge; the event is part of what the card did, and the other login stays"
+        rows, 3,
+        "the request, its challenge and its event, not the other login"
     );
 }
