@@ -157,8 +157,8 @@ fn check_presence(file: &Path, presence: &PresenceConfig) -> Result<(), Error> {
     Ok(())
 }
 
-/// A login at one of the nodes that share a database may have its agent at another, which asks it no
-/// sooner than at the next interval.
+/// A login at one of the nodes that share a database may have its agent at another, which asks it
+/// no sooner than at the next interval.
 fn check_wait(file: &Path, config: &Config) -> Result<(), Error> {
     let presence = &config.presence;
     let may_have_nodes = matches!(config.database.url, DatabaseUrl::Postgres(_));
