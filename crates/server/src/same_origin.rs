@@ -34,7 +34,8 @@ pub(crate) fn check_same_origin(headers: &HeaderMap, issuer: &str) -> Result<(),
     }
 }
 
-/// Refuses what a page fetches, shows as an image or frames, where only a visit may begin something.
+/// Refuses what a page fetches, frames or shows as an image, where only a visit may begin
+/// something.
 ///
 /// A foreign page could otherwise have its visitors use up what their address may begin in a
 /// minute. Browsers say what a request is for (Fetch Metadata sections 2.1 and 2.2, and
