@@ -1,4 +1,4 @@
-//! The code in the documents is tested code, whole programs of it, and their configurations load.
+//! The code in the documents is that of tested programs, and their configurations load.
 //!
 //! A document says `<!-- snippet: FILE NAME -->` before a code block; the file has the same lines
 //! between `snippet:begin NAME` and `snippet:end NAME`. With `CARDEA_WRITE_SNIPPETS=1` the test
@@ -39,8 +39,8 @@ fn the_code_in_the_documents_is_the_code_that_is_tested() -> Result<()> {
     Ok(())
 }
 
-/// What a page in a browser has besides: names of the browser, of the library's script, and what the
-/// document says whoever serves the page writes into it.
+/// What a page in a browser has besides: names of the browser, of the library's script, and what
+/// whoever serves the page writes into it.
 const NAMES_IN_A_PAGE: [&str; 5] = ["oidc", "settings", "document", "location", "history"];
 
 /// Whoever copies all blocks of a program has every name that the program uses.
