@@ -3,6 +3,7 @@
 //! [`steps`] reads as a list; each step has a file of its own.
 
 mod asked;
+mod cancel;
 mod check_acr;
 mod check_client;
 mod check_pkce;
@@ -24,6 +25,7 @@ pub(crate) mod respond;
 mod silent;
 mod steps;
 
+pub use cancel::CancelledLogin;
 pub use complete::CompletedAuthorization;
 pub use consent::{ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum};
 pub use push::PushedAuthorization;

@@ -119,6 +119,8 @@ pub enum Error {
     AuthorizationRequestCompleted,
     #[error("the authorization request belongs to another browser")]
     LoginCookieMismatch,
+    #[error("the person went back to the portal without signing in")]
+    LoginCancelled,
     #[error("too many challenges were issued for one authorization request")]
     ChallengeLimitReached,
 
@@ -366,6 +368,7 @@ names! {
         Self::AuthorizationRequestCompleted =>
             "provider.authorization_request_completed", InvalidRequest;
         Self::LoginCookieMismatch => "provider.login_cookie_mismatch", InvalidRequest;
+        Self::LoginCancelled => "provider.login_cancelled", AccessDenied;
         Self::ChallengeLimitReached => "provider.challenge_limit_reached", InvalidRequest;
         Self::AssertionAlgorithmNotAccepted { .. } =>
             "provider.assertion_algorithm_not_accepted", AccessDenied;

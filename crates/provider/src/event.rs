@@ -99,6 +99,8 @@ pub enum EventKind {
         #[serde(skip)]
         code: &'static str,
     },
+    /// The person went back to the portal instead of signing in.
+    LoginCancelled {},
     /// A card assertion was accepted; the session waits for its presence key.
     LoginAccepted {
         /// Level reached.
@@ -340,6 +342,7 @@ impl EventKind {
             Self::ConsentGiven { .. } => "consent.given",
             Self::ConsentRefused { .. } => "consent.refused",
             Self::LoginRefused { .. } => "login.refused",
+            Self::LoginCancelled {} => "login.cancelled",
             Self::LoginAccepted { .. } => "login.accepted",
             Self::CardGrantRefused { .. } => "card_grant.refused",
             Self::CardGrantAccepted { .. } => "card_grant.accepted",

@@ -74,8 +74,9 @@ mod waiting_logins;
 
 pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, PublicRefusal};
 pub use authorization::{
-    AuthorizationError, AuthorizationResponse, BegunAuthorization, CompletedAuthorization,
-    ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum, LoginPage, PushedAuthorization,
+    AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin,
+    CompletedAuthorization, ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum, LoginPage,
+    PushedAuthorization,
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::session::SessionState;

@@ -6,6 +6,7 @@
 mod decisions {
     mod authentication;
     mod authorization;
+    mod cancellation;
     mod card_grant;
     mod card_recheck;
     mod completion;

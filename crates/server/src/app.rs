@@ -23,7 +23,6 @@ use crate::provider_config;
 use crate::rate_limit::RateLimiter;
 use crate::revocation_fetch::RevocationFetcher;
 use crate::router::router;
-use crate::security_headers::login_page_policy;
 use crate::server_keys::ServerKeys;
 use crate::state::{AppState, Inner};
 use crate::sweeper;
@@ -75,7 +74,6 @@ impl App {
                 require_pushed_authorization_requests: config.require_pushed_authorization_requests,
                 ..metadata_of(config.issuer.as_str(), &token_keys, weakest_acr)
             },
-            login_page_policy: login_page_policy(config.agent_url.as_str()),
             rate_limiter: RateLimiter::new(config.limits),
             client_throttle: ClientThrottle::default(),
             client_address: config.limits.client_address.unwrap_or_default(),

@@ -15,6 +15,7 @@ pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod login_answer;
 pub(crate) mod login_assertion;
+pub(crate) mod login_cancel;
 pub(crate) mod login_challenge;
 pub(crate) mod login_page;
 pub(crate) mod par;

@@ -14,7 +14,9 @@ pub(crate) use self::consent_page::ConsentPage;
 pub(crate) use self::error_page::ErrorPage;
 pub(crate) use self::form_post_page::FormPostPage;
 pub(crate) use self::login_page::{LoginPage, Start};
-pub(crate) use self::logout_page::{LogoutPage, SignedOutPage};
+pub(crate) use self::logout_page::{
+    AskedBy, LogoutAnswerPage, LogoutPage, SIGNED_OUT_PATH, STAYED_PATH,
+};
 
 use std::any::Any;
 

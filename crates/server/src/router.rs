@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::Uri;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use cardea_oauth2_types::ErrorCode;
 
 use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
 use crate::cross_origin::{allow_pages_of_clients, refuse_foreign_pages};
@@ -14,17 +16,28 @@ use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
     authorize, card_grant, challenge_keys, consent, discovery, end_session, error_page, health,
-    introspect, jwks, login_answer, login_assertion, login_challenge, login_page, par, presence,
-    revoke, static_file, token, userinfo,
+    introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page,
+    par, presence, revoke, static_file, token, userinfo,
 };
+use crate::page::{SIGNED_OUT_PATH, STAYED_PATH};
 use crate::problem::Problem;
-use crate::refusal::Refusal;
+use crate::refusal::{Form, Refusal};
 use crate::request_log::log_request;
 use crate::security_headers::add_security_headers;
 use crate::state::AppState;
 
 /// Longer than any wait that this server imposes itself: revocation evidence and presence.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// The endpoints that speak OAuth to programs.
+const PATHS_OF_CLIENTS: [&str; 6] = [
+    "/par",
+    "/card-grant/challenge",
+    "/token",
+    "/introspect",
+    "/revoke",
+    "/userinfo",
+];
 
 /// The routes, with what every request and answer passes through.
 pub(crate) fn router(state: AppState) -> Router {
@@ -60,6 +73,7 @@ pub(crate) fn router(state: AppState) -> Router {
             "/login/{id}/assertion",
             post(login_assertion::post_assertion),
         )
+        .route("/login/{id}/cancel", post(login_cancel::post_cancel))
         .route(
             "/login/{id}/answer",
             // HEAD would spend a login without its answer.
@@ -75,6 +89,8 @@ pub(crate) fn router(state: AppState) -> Router {
                 .post(end_session::post_logout)
                 .head(refuse_method),
         )
+        .route(SIGNED_OUT_PATH, get(end_session::get_signed_out))
+        .route(STAYED_PATH, get(end_session::get_stayed))
         .route("/presence", get(presence::open_presence))
         .route("/healthz", get(health::get_health))
         .route("/errors/{code}", get(error_page::get_error_page))
@@ -116,14 +132,27 @@ async fn refuse_address() -> Refusal {
     Refusal::page(Problem::NotFound)
 }
 
-async fn refuse_method() -> Refusal {
-    Refusal::json(Problem::MethodNotAllowed)
+async fn refuse_method(uri: Uri) -> Refusal {
+    refuse_caller(&uri, Problem::MethodNotAllowed)
+}
+
+/// Clients' programs read OAuth errors, in English; browsers' scripts read problem details.
+fn refuse_caller(uri: &Uri, problem: Problem) -> Refusal {
+    let mut refusal = Refusal::json(problem);
+    if PATHS_OF_CLIENTS.contains(&uri.path()) {
+        refusal.form = Form::OAuth {
+            error: ErrorCode::InvalidRequest,
+            status: problem.status(),
+        };
+    }
+    refusal
 }
 
 /// Bounds a request's time, its body's arrival included (attack H10).
 async fn limit_time(request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Refusal::json(Problem::TimedOut).into_response(),
+        Err(_) => refuse_caller(&uri, Problem::TimedOut).into_response(),
     }
 }

@@ -11,11 +11,15 @@ use crate::state::AppState;
 const STRICT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
                              form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The policy of the login page: its script, this server, and the agent on this workstation.
-pub(crate) fn login_page_policy(agent_url: &str) -> String {
+/// The policy of the login page: its script, this server, and the agent on this workstation. Its
+/// form, the way back, comes here; where a redirect to the client follows, browsers hold it to the
+/// same list, which then names that client's origin and no other.
+pub(crate) fn login_page_policy(agent_url: &str, redirect_origin: Option<&str>) -> String {
+    let space = if redirect_origin.is_some() { " " } else { "" };
+    let redirect_origin = redirect_origin.unwrap_or_default();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-         connect-src 'self' {agent_url}; form-action 'none'; base-uri 'none'; \
+         connect-src 'self' {agent_url}; form-action 'self'{space}{redirect_origin}; base-uri 'none'; \
          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 }

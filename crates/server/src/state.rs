@@ -35,7 +35,6 @@ pub(crate) struct Inner {
     pub(crate) logout_sender: Arc<LogoutSender>,
     pub(crate) challenge_list: String,
     pub(crate) metadata: ProviderMetadata,
-    pub(crate) login_page_policy: String,
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) client_throttle: ClientThrottle,
     pub(crate) client_address: ClientAddress,
@@ -92,10 +91,6 @@ impl AppState {
 
     pub(crate) fn metadata(&self) -> &ProviderMetadata {
         &self.0.metadata
-    }
-
-    pub(crate) fn login_page_policy(&self) -> &str {
-        &self.0.login_page_policy
     }
 
     /// The address that a request is counted by.

@@ -9,6 +9,7 @@
   const CARD_WAIT_MS = 75_000;
   const AGENT_POLL_MS = 2_000;
   const AGENT_POLLS_MAX = 150;
+  const BACK_AGAIN_MS = 5_000;
 
   const login = document.getElementById("login");
   const panel = document.getElementById("panel");
@@ -213,6 +214,15 @@
       showRefusal(error instanceof Refusal ? error : new Refusal("server.unavailable"));
     }
   }
+
+  // The way back is a plain form. A second press would take the place of the first, whose answer
+  // leads to the portal.
+  let leaving = false;
+  document.getElementById("back").addEventListener("submit", (event) => {
+    if (leaving) event.preventDefault();
+    leaving = true;
+    setTimeout(() => { leaving = false; }, BACK_AGAIN_MS);
+  });
 
   // The press on the portal's button is the one gesture behind the PIN prompt: where the server
   // saw that a press led here, the page starts by itself. Sent here by a script, or come back to

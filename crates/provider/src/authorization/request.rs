@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use crate::authorization::check_acr::AcrDemand;
-use crate::authorization::respond::ReturnAddress;
+use crate::authorization::respond::{ReturnAddress, form_action};
 use crate::secret::RANDOM_BYTES;
 use crate::{Client, Error, Provider, Secret};
 
@@ -59,6 +59,9 @@ pub struct LoginPage {
     pub response_mode: ResponseMode,
     /// The languages that the client asked for, space-separated.
     pub ui_locales: Option<String>,
+    /// What a policy must allow as the target of a form whose answer leads to the client; see
+    /// [`AuthorizationResponse::form_action`](crate::AuthorizationResponse::form_action).
+    pub form_action: String,
     /// When the page stops working.
     pub expires_at: OffsetDateTime,
 }
@@ -86,6 +89,7 @@ impl Provider {
             client_id: client.client_id.clone(),
             client_name: client.name.clone(),
             response_mode: parameters.response_mode,
+            form_action: form_action(&parameters.redirect_uri),
             ui_locales: parameters.ui_locales,
             expires_at: request.expires_at,
         })

@@ -11,7 +11,7 @@ use crate::error_response::language_of;
 use crate::form::{Body, parse_form, parse_query};
 use crate::handler::authorize::{append_cookie, see_other};
 use crate::language::Language;
-use crate::page::{self, LogoutPage, SignedOutPage};
+use crate::page::{self, AskedBy, LogoutAnswerPage, LogoutPage};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
@@ -73,6 +73,31 @@ pub(crate) async fn post_logout(
     Ok(signed_out(&state, caller.language))
 }
 
+/// The signed-out page in another language. Whoever has a session here is asked instead: no link
+/// may tell people that they are signed out when they are not.
+pub(crate) async fn get_signed_out(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let language = language_of(&uri, &headers);
+    match state.cookies().session(&headers) {
+        None => signed_out(&state, language),
+        Some(_) => question(&state, language, None),
+    }
+}
+
+/// Where the question's no leads: to words alone.
+pub(crate) async fn get_stayed(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let language = language_of(&uri, &headers);
+    let page = LogoutAnswerPage::stayed(language);
+    page::render(&state, StatusCode::OK, language, &page)
+}
+
 async fn decide(
     state: &AppState,
     caller: Caller<'_>,
@@ -91,6 +116,7 @@ async fn decide(
         return Ok(question(state, language, None));
     };
     let cookie = state.cookies().session(caller.headers);
+    let client_id = parameters.client_id.clone();
     match end_hinted(state, parameters, cookie).await? {
         LogoutDecision::Ended { location, .. } => {
             charge.give_back();
@@ -104,7 +130,9 @@ async fn decide(
             }
         }
         LogoutDecision::Confirm { client_name } => {
-            Ok(question(state, language, client_name.as_deref()))
+            let asked_by = client_id.as_deref().zip(client_name.as_deref());
+            let asked_by = asked_by.map(|(client_id, name)| AskedBy { client_id, name });
+            Ok(question(state, language, asked_by))
         }
     }
 }
@@ -146,8 +174,8 @@ fn finished<T>(outcome: Option<Result<T, Error>>) -> Result<T, Refusal> {
 }
 
 /// The page that asks.
-fn question(state: &AppState, language: Language, client_name: Option<&str>) -> Response {
-    let page = LogoutPage::new(language, client_name);
+fn question(state: &AppState, language: Language, asked_by: Option<AskedBy<'_>>) -> Response {
+    let page = LogoutPage::new(language, asked_by);
     page::render(state, StatusCode::OK, language, &page)
 }
 
@@ -156,7 +184,7 @@ fn signed_out(state: &AppState, language: Language) -> Response {
         state,
         StatusCode::OK,
         language,
-        &SignedOutPage::new(language),
+        &LogoutAnswerPage::signed_out(language),
     );
     append_cookie(&mut response, state.cookies().clear_session());
     response

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
+use cardea_oauth2_types::ResponseMode;
 
 use crate::error_response::language_of;
 use crate::login_error::problem_of;
@@ -12,6 +13,7 @@ use crate::page::{self, LoginPage, Start};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
+use crate::security_headers::login_page_policy;
 use crate::state::AppState;
 
 /// Shows the page to the browser that began the login.
@@ -44,7 +46,11 @@ pub(crate) async fn get_login_page(
     let start = start_of(&headers);
     let login_page = LoginPage::new(language, start, &login_path, &described.client_name, host);
     let mut response = page::render(&state, StatusCode::OK, language, &login_page);
-    if let Ok(policy) = HeaderValue::from_str(state.login_page_policy()) {
+    // An answer by form is a page of ours, with a policy of its own.
+    let is_redirect = described.response_mode != ResponseMode::FormPost;
+    let redirect_origin = is_redirect.then_some(described.form_action.as_str());
+    let policy = login_page_policy(state.agent_url(), redirect_origin);
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
         response
             .headers_mut()
             .insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -25,6 +25,11 @@ impl ErrorPage<'_> {
         EXPLAIN.in_language(self.language)
     }
 
+    /// The request itself may not be safe to repeat: the other language explains its code.
+    fn switch(&self) -> &'static str {
+        super::SWITCH.in_language(self.language)
+    }
+
     fn reference_label(&self) -> &'static str {
         REFERENCE.in_language(self.language)
     }

@@ -16,6 +16,7 @@ pub(crate) struct LoginPage<'a> {
     switch_href: String,
     challenge_path: String,
     assertion_path: String,
+    cancel_path: String,
     say: Texts,
 }
 
@@ -32,6 +33,7 @@ pub(crate) enum Start {
 struct Texts {
     title: &'static str,
     portal: &'static str,
+    back: &'static str,
     reference: &'static str,
     switch: &'static str,
     no_script: &'static str,
@@ -51,6 +53,7 @@ impl<'a> LoginPage<'a> {
         let say = Texts {
             title: TITLE.in_language(language),
             portal: PORTAL.in_language(language),
+            back: BACK.in_language(language),
             reference: REFERENCE.in_language(language),
             switch: super::SWITCH.in_language(language),
             no_script: NO_SCRIPT.in_language(language),
@@ -66,6 +69,7 @@ impl<'a> LoginPage<'a> {
             switch_href: format!("{login_path}?lang={}", language.other().tag()),
             challenge_path: format!("{login_path}/challenge"),
             assertion_path: format!("{login_path}/assertion"),
+            cancel_path: format!("{login_path}/cancel?lang={}", language.tag()),
             say,
         }
     }
@@ -89,6 +93,7 @@ impl<'a> LoginPage<'a> {
 
 const TITLE: Text = Text::new("Sign in with your card", "Connexion avec votre carte");
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
+const BACK: Text = Text::new("Back to the portal", "Retour au portail");
 const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");
 const NO_SCRIPT: Text = Text::new(
     "This page needs JavaScript to reach your card reader. Allow JavaScript for this site in your \

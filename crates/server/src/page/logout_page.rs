@@ -1,6 +1,7 @@
-//! Signing out: the question, and the answer.
+//! Signing out: the question, and what either answer leads to.
 
 use askama::Template;
+use url::form_urlencoded::Serializer;
 
 use crate::language::{Language, Text};
 
@@ -10,21 +11,44 @@ use crate::language::{Language, Text};
 pub(crate) struct LogoutPage<'a> {
     language: Language,
     client_name: Option<&'a str>,
+    switch_href: String,
 }
 
-/// Says that the session is over.
+/// Says how the question was answered.
 #[derive(Template)]
-#[template(path = "signed_out.html")]
-pub(crate) struct SignedOutPage {
+#[template(path = "logout_answer.html")]
+pub(crate) struct LogoutAnswerPage {
     language: Language,
+    tone: &'static str,
+    heading: Text,
+    detail: Text,
+    path: &'static str,
+}
+
+/// Where the answered question stands in other languages.
+pub(crate) const SIGNED_OUT_PATH: &str = "/logout/done";
+pub(crate) const STAYED_PATH: &str = "/logout/stay";
+
+/// The portal that asks, where it is known.
+#[derive(Clone, Copy)]
+pub(crate) struct AskedBy<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl<'a> LogoutPage<'a> {
-    /// `client_name` is the portal that asks, where it is known.
-    pub(crate) fn new(language: Language, client_name: Option<&'a str>) -> Self {
+    /// The other language asks anew, with the portal alone: no hint at a person is repeated, and
+    /// nothing else of the request matters to whoever is asked.
+    pub(crate) fn new(language: Language, asked_by: Option<AskedBy<'a>>) -> Self {
+        let mut query = Serializer::new(String::new());
+        query.append_pair("lang", language.other().tag());
+        if let Some(asked_by) = asked_by {
+            query.append_pair("client_id", asked_by.client_id);
+        }
         Self {
             language,
-            client_name,
+            client_name: asked_by.map(|asked_by| asked_by.name),
+            switch_href: format!("/logout?{}", query.finish()),
         }
     }
 
@@ -43,31 +67,71 @@ impl<'a> LogoutPage<'a> {
     fn button(&self) -> &'static str {
         SIGN_OUT.in_language(self.language)
     }
+
+    fn stay(&self) -> &'static str {
+        STAY.in_language(self.language)
+    }
+
+    fn stay_path(&self) -> &'static str {
+        STAYED_PATH
+    }
+
+    fn switch(&self) -> &'static str {
+        super::SWITCH.in_language(self.language)
+    }
 }
 
-impl SignedOutPage {
-    pub(crate) fn new(language: Language) -> Self {
-        Self { language }
+impl LogoutAnswerPage {
+    /// The session is over.
+    pub(crate) fn signed_out(language: Language) -> Self {
+        Self {
+            language,
+            tone: "success",
+            heading: DONE_HEADING,
+            detail: DONE_DETAIL,
+            path: SIGNED_OUT_PATH,
+        }
+    }
+
+    /// The person said no.
+    pub(crate) fn stayed(language: Language) -> Self {
+        Self {
+            language,
+            tone: "card",
+            heading: STAYED_HEADING,
+            detail: STAYED_DETAIL,
+            path: STAYED_PATH,
+        }
     }
 
     fn heading(&self) -> &'static str {
-        DONE_HEADING.in_language(self.language)
+        self.heading.in_language(self.language)
     }
 
     fn detail(&self) -> &'static str {
-        DONE_DETAIL.in_language(self.language)
+        self.detail.in_language(self.language)
+    }
+
+    fn switch(&self) -> &'static str {
+        super::SWITCH.in_language(self.language)
     }
 }
 
-const ASK_HEADING: Text = Text::new("Sign out?", "Vous déconnecter ?");
+const ASK_HEADING: Text = Text::new("Sign out?", "Vous déconnecter\u{a0}?");
 const ASK_DETAIL: Text = Text::new(
     "This ends your session on every portal that you opened with this card.",
     "Votre session prendra fin sur tous les portails ouverts avec cette carte.",
 );
-const ASKED_BY: Text = Text::new("Asked by:", "À la demande de :");
+const ASKED_BY: Text = Text::new("Asked by:", "À la demande de\u{a0}:");
 const SIGN_OUT: Text = Text::new("Sign out", "Me déconnecter");
+const STAY: Text = Text::new("Stay signed in", "Rester connecté");
 const DONE_HEADING: Text = Text::new("You are signed out", "Déconnexion effectuée");
 const DONE_DETAIL: Text = Text::new(
     "You can take your card out of the reader.",
     "Vous pouvez retirer votre carte du lecteur.",
+);
+const STAYED_HEADING: Text = Text::new("Nothing was changed", "Rien n’a été changé");
+const STAYED_DETAIL: Text = Text::new(
+    "Whatever you were signed in to, you still are. You can close this page.",
+    "Vos sessions ouvertes le restent. Vous pouvez fermer cette page.",
 );

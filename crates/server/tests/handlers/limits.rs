@@ -50,6 +50,38 @@ async fn addresses_take_their_methods_alone() {
     assert_eq!(header(&response, "allow"), "POST");
 }
 
+/// Clients' libraries read RFC 6749 section 5.2 from these endpoints, whatever went wrong.
+#[tokio::test]
+async fn a_wrong_method_at_an_oauth_endpoint_is_an_oauth_error_in_english() {
+    let app = TestApp::start().await;
+    for path in [
+        "/par",
+        "/token",
+        "/introspect",
+        "/revoke",
+        "/card-grant/challenge",
+    ] {
+        let request = app.get(path).header("Accept-Language", "fr");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 405, "{path}");
+        assert_eq!(header(&response, "allow"), "POST", "{path}");
+        assert_eq!(header(&response, "content-type"), "application/json");
+        let body: serde_json::Value = response.json().await.unwrap();
+        assert_eq!(body["error"], "invalid_request", "{path}");
+        let description = body["error_description"].as_str().unwrap();
+        assert!(
+            description.starts_with("server.method_not_allowed: the address takes another method"),
+            "{description}"
+        );
+    }
+    let page = app.get("/login/x/assertion").send().await.unwrap();
+    assert_eq!(
+        header(&page, "content-type"),
+        "application/problem+json",
+        "scripts read problem details"
+    );
+}
+
 #[tokio::test]
 async fn foreign_pages_get_no_cors_permission() {
     let app = TestApp::start().await;
