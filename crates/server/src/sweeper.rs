@@ -77,8 +77,8 @@ async fn follow(state: AppState) {
     follow_clients(state.provider()).await;
 }
 
-/// Deletes batch after batch, and rests as long as each took: however much is over, at least half of
-/// the database's time is left to people.
+/// Deletes batch after batch, and rests as long as each took: however much is over, at least half
+/// of the database's time is left to people.
 async fn forget(state: AppState) {
     let mut stopped = pin!(state.stopped());
     let mut total = 0;

@@ -48,14 +48,6 @@ pub enum Kind {
     Session,
 }
 
-/// The statements of one kind.
-struct Statements {
-    /// Finds the keys of rows that ended before `$1`, at most `$2`.
-    due: &'static str,
-    /// Delete by those keys, which stand where `(keys)` does; children first. `$1` is the moment.
-    deletes: &'static [&'static str],
-}
-
 impl Kind {
     #[cfg(test)]
     const ALL: [Self; 13] = [
@@ -81,88 +73,93 @@ impl Kind {
         }
     }
 
-    /// Each statement finds its rows by an index, however many others there are.
-    const fn statements(self) -> Statements {
-        let (due, deletes): (_, &[_]) = match self {
-            Self::UnansweredRequest => (
+    /// Finds the keys of rows that ended before `$1`, at most `$2`; by an index, however many others
+    /// there are.
+    const fn due(self) -> &'static str {
+        match self {
+            Self::UnansweredRequest => {
                 "SELECT id AS key FROM authorization_request
-                 WHERE completed_at IS NULL AND expires_at < $1 LIMIT $2",
-                UNANSWERED_REQUEST,
-            ),
-            Self::PushedRequest => (
-                "SELECT id AS key FROM pushed_authorization_request WHERE expires_at < $1 LIMIT $2",
-                &["DELETE FROM pushed_authorization_request WHERE id IN (keys)"],
-            ),
-            Self::GrantChallenge => (
-                "SELECT jti AS key FROM grant_challenge WHERE expires_at < $1 LIMIT $2",
-                &["DELETE FROM grant_challenge WHERE jti IN (keys)"],
-            ),
-            Self::SpentProof => (
-                "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2",
-                &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
-            ),
-            // A key may be used again meanwhile.
-            Self::DpopKey => (
-                "SELECT jkt AS key FROM dpop_key WHERE expires_at < $1 LIMIT $2",
-                &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],
-            ),
-            Self::RefusalOfNobody => (
+                 WHERE completed_at IS NULL AND expires_at < $1 LIMIT $2"
+            }
+            Self::PushedRequest => {
+                "SELECT id AS key FROM pushed_authorization_request
+                 WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::GrantChallenge => {
+                "SELECT jti AS key FROM grant_challenge WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::SpentProof => {
+                "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::DpopKey => "SELECT jkt AS key FROM dpop_key WHERE expires_at < $1 LIMIT $2",
+            Self::RefusalOfNobody => {
                 "SELECT id AS key FROM event
                  WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
                  AND kind IN ('authorization.refused', 'authorization.pushed', 'login.refused',
                               'card_grant.refused', 'token.refused', 'token_lookup.refused',
-                              'userinfo.refused', 'logout.unconfirmed') LIMIT $2",
-                &["DELETE FROM event WHERE id IN (keys)"],
-            ),
-            Self::AccessGrant => (
-                "SELECT jti AS key FROM access_grant WHERE expires_at < $1 LIMIT $2",
-                &["DELETE FROM access_grant WHERE jti IN (keys)"],
-            ),
-            Self::RefreshTokenFamily => (
-                "SELECT id AS key FROM refresh_token_family WHERE expires_at < $1 LIMIT $2",
-                &[
-                    "DELETE FROM refresh_token WHERE token_sha256 IN
-                         (SELECT token_sha256 FROM refresh_token WHERE family_id IN (keys)
-                          LIMIT 2000)",
-                    "DELETE FROM refresh_token_family WHERE id IN (keys)",
-                ],
-            ),
-            Self::AuthorizationCode => (
-                "SELECT code_sha256 AS key FROM authorization_code WHERE expires_at < $1 LIMIT $2",
-                &["DELETE FROM authorization_code WHERE code_sha256 IN (keys)"],
-            ),
-            Self::Consent => (
-                "SELECT sub AS key FROM consent WHERE expires_at < $1 LIMIT $2",
-                &["DELETE FROM consent WHERE expires_at < $1 AND sub IN (keys)"],
-            ),
-            Self::AuthorizationRequest => (
-                "SELECT id AS key FROM authorization_request WHERE expires_at < $1 LIMIT $2",
-                &[
-                    "DELETE FROM challenge WHERE authorization_request_id IN (keys)",
-                    "DELETE FROM authorization_request WHERE id IN (keys)",
-                ],
-            ),
-            Self::ClientSession => (
+                              'userinfo.refused', 'logout.unconfirmed') LIMIT $2"
+            }
+            Self::AccessGrant => {
+                "SELECT jti AS key FROM access_grant WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::RefreshTokenFamily => {
+                "SELECT id AS key FROM refresh_token_family WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::AuthorizationCode => {
+                "SELECT code_sha256 AS key FROM authorization_code WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::Consent => "SELECT sub AS key FROM consent WHERE expires_at < $1 LIMIT $2",
+            Self::AuthorizationRequest => {
+                "SELECT id AS key FROM authorization_request WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::ClientSession => {
                 "SELECT part.sid AS key FROM session
                  JOIN client_session AS part ON part.session_id = session.id
                  WHERE session.ended_at < $1
                  AND NOT EXISTS (SELECT 1 FROM access_grant WHERE sid = part.sid)
                  AND NOT EXISTS (SELECT 1 FROM refresh_token_family WHERE sid = part.sid)
-                 AND NOT EXISTS (SELECT 1 FROM authorization_code WHERE sid = part.sid) LIMIT $2",
-                &["DELETE FROM client_session WHERE sid IN (keys)"],
-            ),
-            Self::Session => (
+                 AND NOT EXISTS (SELECT 1 FROM authorization_code WHERE sid = part.sid) LIMIT $2"
+            }
+            Self::Session => {
                 "SELECT id AS key FROM session WHERE ended_at < $1
                  AND NOT EXISTS (SELECT 1 FROM client_session WHERE session_id = session.id)
                  AND NOT EXISTS (SELECT 1 FROM authorization_request
-                                 WHERE session_id = session.id) LIMIT $2",
-                &[
-                    "DELETE FROM session_card WHERE session_id IN (keys)",
-                    "DELETE FROM session WHERE id IN (keys)",
-                ],
-            ),
-        };
-        Statements { due, deletes }
+                                 WHERE session_id = session.id) LIMIT $2"
+            }
+        }
+    }
+
+    /// Delete by those keys, which stand where `(keys)` does; children first. `$1` is the moment,
+    /// for what may be used again meanwhile, and where a key has several rows.
+    const fn deletes(self) -> &'static [&'static str] {
+        match self {
+            Self::UnansweredRequest => UNANSWERED_REQUEST,
+            Self::PushedRequest => &["DELETE FROM pushed_authorization_request WHERE id IN (keys)"],
+            Self::GrantChallenge => &["DELETE FROM grant_challenge WHERE jti IN (keys)"],
+            Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
+            Self::DpopKey => &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],
+            Self::RefusalOfNobody => &["DELETE FROM event WHERE id IN (keys)"],
+            Self::AccessGrant => &["DELETE FROM access_grant WHERE jti IN (keys)"],
+            Self::RefreshTokenFamily => &[
+                "DELETE FROM refresh_token WHERE token_sha256 IN
+                     (SELECT token_sha256 FROM refresh_token WHERE family_id IN (keys)
+                      LIMIT 2000)",
+                "DELETE FROM refresh_token_family WHERE id IN (keys)",
+            ],
+            Self::AuthorizationCode => {
+                &["DELETE FROM authorization_code WHERE code_sha256 IN (keys)"]
+            }
+            Self::Consent => &["DELETE FROM consent WHERE expires_at < $1 AND sub IN (keys)"],
+            Self::AuthorizationRequest => &[
+                "DELETE FROM challenge WHERE authorization_request_id IN (keys)",
+                "DELETE FROM authorization_request WHERE id IN (keys)",
+            ],
+            Self::ClientSession => &["DELETE FROM client_session WHERE sid IN (keys)"],
+            Self::Session => &[
+                "DELETE FROM session_card WHERE session_id IN (keys)",
+                "DELETE FROM session WHERE id IN (keys)",
+            ],
+        }
     }
 }
 
@@ -184,16 +181,15 @@ const UNANSWERED_REQUEST: &[&str] = &[
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn delete_batch(store: &Store, kind: Kind, before: OffsetDateTime) -> Result<u64, Error> {
-    let Statements { due, deletes } = kind.statements();
     let mut reading = store.begin_read().await?;
-    let keys = find_due(&mut reading, due, before, kind.batch()).await?;
+    let keys = find_due(&mut reading, kind.due(), before, kind.batch()).await?;
     drop(reading);
     if keys.is_empty() {
         return Ok(0);
     }
     let mut transaction = store.begin().await?;
     let mut rows = 0;
-    for &delete in deletes {
+    for &delete in kind.deletes() {
         let gone = delete_by_keys(&mut transaction, delete, before, &keys).await?;
         rows += gone;
         if kind == Kind::RefreshTokenFamily && gone == TOKENS_MAX {

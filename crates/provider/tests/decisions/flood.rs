@@ -63,6 +63,24 @@ async fn h9_the_oldest_login_that_nobody_answers_gives_way_after_two_minutes() {
     );
 }
 
+/// One transaction deletes no more than a batch, and nobody is refused for what is left.
+#[tokio::test]
+async fn h9_far_too_many_logins_become_fewer_with_each_that_begins() {
+    let world = world_with_places(1_000).await;
+    for _ in 0..700 {
+        begin(&world).await.unwrap();
+    }
+    world.pass(Duration::seconds(121));
+    let mut settings = Settings::baseline();
+    settings.config.authorization_rules.waiting_logins_max = 50;
+    let strict = world.restarted_with(settings);
+    strict.provider.sweep().await.unwrap();
+    for left in [201, 50, 50] {
+        begin(&strict).await.unwrap();
+        assert_eq!(waiting(&world).await, left);
+    }
+}
+
 #[tokio::test]
 async fn h9_a_sweep_counts_what_waits_on_every_node() {
     let world = world_with_places(2).await;

@@ -1,6 +1,6 @@
 use sqlx::Row as _;
 
-use super::{Kind, OLDEST_UNANSWERED, UNANSWERED_REQUEST, with_places};
+use super::{Kind, OLDEST_UNANSWERED, with_places};
 use crate::{Store, Transaction};
 
 async fn plan(transaction: &mut Transaction, statement: String) -> Vec<String> {
@@ -20,9 +20,8 @@ async fn nothing_that_is_forgotten_is_looked_for_in_a_whole_table() {
     let mut transaction = store.begin().await.unwrap();
     let mut statements = vec![OLDEST_UNANSWERED.to_owned()];
     for kind in Kind::ALL {
-        let of_kind = kind.statements();
-        statements.push(of_kind.due.to_owned());
-        for &delete in of_kind.deletes.iter().chain(UNANSWERED_REQUEST) {
+        statements.push(kind.due().to_owned());
+        for &delete in kind.deletes() {
             statements.push(with_places(delete, 3).0);
         }
     }

@@ -322,13 +322,12 @@ async fn begin_beside(store: &Store, id: &str) -> i64 {
 async fn a_flood_goes_batch_by_batch_and_a_login_begins_after_each() {
     on_both(async |store| {
         flood(&store, 1_200).await;
-        let mut number = 0;
         // Each request with its challenge and its event.
-        for (rows, left) in [(1_500, 700), (1_500, 200), (600, 0), (0, 0)] {
+        let batches = [(1_500, 700), (1_500, 200), (600, 0), (0, 0)];
+        for (number, (rows, left)) in batches.into_iter().enumerate() {
             let deleted = delete_batch(&store, Kind::UnansweredRequest, after_seconds(601)).await;
             assert_eq!(deleted.unwrap(), rows);
             assert_eq!(begin_beside(&store, &format!("login-{number}")).await, left);
-            number += 1;
         }
     })
     .await;
