@@ -328,7 +328,7 @@ async fn sign_in_once(program: &mut ForeignClient) -> Result<Value> {
     let browser = Browser::open().await?;
     browser.goto(address).await?;
     browser.press_start_if_asked().await?;
-    browser.wait_for("#back").await?;
+    browser.wait_for("#answered").await?;
     browser.close().await?;
     program.wait_for_document("claims").await
 }

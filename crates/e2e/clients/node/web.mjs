@@ -52,7 +52,7 @@ export function comeBack(portal) {
       const url = new URL(request.url, portal)
       if (url.pathname !== '/callback') return answer.writeHead(404).end()
       const body = request.method === 'POST' ? String(await form(request)) : undefined
-      page(answer, 200, '<p id="back">You may close this page.</p>')
+      page(answer, 200, '<p id="answered">You may close this page.</p>')
       waiting.close()
       waiting.closeAllConnections()
       resolve({ url, body })
