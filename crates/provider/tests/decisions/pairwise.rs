@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use cardea_jose::{SigningKey, UnverifiedJws};
 use cardea_oauth2_types::Scope;
 use cardea_provider::{
-    BegunAuthorization, Client, ClientAuthentication, ClientCredentials, ClientSecret, DpopRequest,
-    Secret, SubjectType, TokenLookup, TokenRequest,
+    BegunAuthorization, Client, ClientAuthentication, ClientCredentials, ClientSecret, Datum,
+    DpopRequest, Secret, SubjectType, TokenLookup, TokenRequest,
 };
 use cardea_storage::SecretDigest;
 use cardea_test_pki::{CardProfile, KeyKind};
@@ -289,4 +289,38 @@ async fn a_hint_with_a_pairwise_name_means_the_person_behind_it() {
         .await
         .unwrap_err();
     assert_eq!(refused.code(), "provider.login_required");
+}
+
+/// What the consent page names of a client that asks for everything.
+async fn shown_by_consent(world: &World) -> Vec<Datum> {
+    let begun = world.begin_with(|asked| {
+        *asked = parameters(PORTAL);
+        asked.scope = Some(DEFAULT_SCOPE.to_owned());
+        asked.claims = Some(EVERY_CLAIM.to_owned());
+        asked.prompt = Some("consent".to_owned());
+    });
+    let begun = begun.await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let described = world
+        .provider
+        .describe_consent(&begun.request_id, begun.cookie());
+    described.await.unwrap().data
+}
+
+/// The consent page agrees with what goes out.
+#[tokio::test]
+async fn consent_for_a_pairwise_client_names_no_number() {
+    let world = pairwise_world().await;
+    let card = shown_by_consent(&world).await;
+    assert!(card.contains(&Datum::CardFamily), "{card:?}");
+    for absent in [Datum::Card, Datum::ProfessionalNumber] {
+        assert!(!card.contains(&absent), "{card:?}");
+    }
+    let world = Settings::baseline().build().await;
+    let card = shown_by_consent(&world).await;
+    for present in [Datum::Card, Datum::ProfessionalNumber] {
+        assert!(card.contains(&present), "{card:?}");
+    }
 }

@@ -221,6 +221,12 @@ async fn what_the_client_may_learn_it_learns_at_its_address() {
         let allowed = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
         assert!(description.chars().all(allowed), "{description}");
         let page = parameter(&location, "error_uri").unwrap();
+        // As from the token endpoint: the code, then the words.
+        let code = page.rsplit('/').next().unwrap();
+        assert!(
+            description.starts_with(&format!("{code}: ")),
+            "{description}"
+        );
         let path = page.strip_prefix(app.issuer.as_str()).unwrap();
         let page = app.get(path).send().await.unwrap();
         assert_eq!(page.status(), 200, "{name}: {path}");
