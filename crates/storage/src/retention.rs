@@ -73,8 +73,8 @@ impl Kind {
         }
     }
 
-    /// Finds the keys of rows that ended before `$1`, at most `$2`; by an index, however many others
-    /// there are.
+    /// Finds the keys of rows that ended before `$1`, at most `$2`; by an index, however many
+    /// others there are.
     const fn due(self) -> &'static str {
         match self {
             Self::UnansweredRequest => {
