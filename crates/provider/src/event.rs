@@ -2,9 +2,9 @@
 //!
 //! A refusal without an effect, to a stranger who named nothing of ours, is only noted in the log.
 //!
-//! Events name people by their `sub` and things by random ids; no name, number or address of theirs,
-//! no token, secret or cookie ever stands in one. What an operator does stands there with the account
-//! that did it, and what became of a client with its whole registration.
+//! Events name people by their `sub` and things by random ids; no name, number or address of
+//! theirs, no token, secret or cookie ever stands in one. What an operator does stands there with
+//! the account that did it, and a client that comes or goes with its whole registration.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
