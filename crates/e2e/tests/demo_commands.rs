@@ -113,7 +113,7 @@ fn check_business_software(ready: &Value) -> Result<()> {
         .env("PCSCLITE_CSOCK_NAME", text(ready, "pcscd_socket")?)
         .stdin(Stdio::null());
     let tokens: Value = serde_json::from_str(&process::capture(&mut command)?)?;
-    assert_eq!(tokens["token_type"], "DPoP");
+    assert_eq!(text(&tokens, "token_type")?, "DPoP");
     Ok(())
 }
 
