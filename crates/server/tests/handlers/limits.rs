@@ -66,7 +66,7 @@ async fn a_wrong_method_at_an_oauth_endpoint_is_an_oauth_error_in_english() {
         assert_eq!(response.status(), 405, "{path}");
         assert_eq!(header(&response, "allow"), "POST", "{path}");
         assert_eq!(header(&response, "content-type"), "application/json");
-        let body: serde_json::Value = response.json().await.unwrap();
+        let body: Value = response.json().await.unwrap();
         assert_eq!(body["error"], "invalid_request", "{path}");
         let description = body["error_description"].as_str().unwrap();
         assert!(
