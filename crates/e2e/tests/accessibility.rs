@@ -108,6 +108,10 @@ async fn pages_without_a_login_are_accessible_and_wholly_ours() -> Result<()> {
             ("refused", format!("{unknown_client}&ui_locales={language}")),
             ("not-found", format!("{issuer}/nowhere?lang={language}")),
             (
+                "logout-refused",
+                format!("{issuer}/logout/stay?lang={language}"),
+            ),
+            (
                 "logout-question",
                 format!("{issuer}/logout?ui_locales={language}"),
             ),

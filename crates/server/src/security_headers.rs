@@ -19,8 +19,9 @@ pub(crate) fn login_page_policy(agent_url: &str, redirect_origin: Option<&str>) 
     let redirect_origin = redirect_origin.unwrap_or_default();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-         connect-src 'self' {agent_url}; form-action 'self'{space}{redirect_origin}; base-uri 'none'; \
-         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+         connect-src 'self' {agent_url}; form-action 'self'{space}{redirect_origin}; \
+         base-uri 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
     )
 }
 

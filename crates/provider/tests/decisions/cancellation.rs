@@ -141,6 +141,26 @@ async fn a_card_that_answers_afterwards_opens_no_session() {
     assert!(events.iter().all(|event| event.kind != "login.accepted"));
 }
 
+/// Whom the portal does not let in goes back there.
+#[tokio::test]
+async fn a_person_whose_card_the_portal_does_not_take_goes_back() {
+    let mut settings = Settings::baseline();
+    settings.config.clients[0].cards.families = vec!["cpe".to_owned()];
+    let world = settings.build().await;
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap_err();
+    let refused = world.event("login.refused").await;
+    assert_eq!(
+        refused.code.as_deref(),
+        Some("provider.card_family_not_accepted")
+    );
+    let cancelled = cancel(&world, &begun).await.unwrap();
+    assert!(cancelled.ended.is_none());
+    let location = cancelled.response.location();
+    assert_eq!(query_value(&location, "error").unwrap(), "access_denied");
+}
+
 /// A portal that only wanted to ask for consent loses nothing else.
 #[tokio::test]
 async fn a_session_with_portals_in_it_stays() {

@@ -49,7 +49,8 @@ async fn the_page_loads_nothing_from_elsewhere_and_cannot_be_framed() {
     assert_eq!(
         policy,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-         connect-src 'self' http://127.0.0.1:47110; form-action 'self' https://portal.example.test; base-uri 'none'; \
+         connect-src 'self' http://127.0.0.1:47110; \
+         form-action 'self' https://portal.example.test; base-uri 'none'; \
          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     );
     for (name, value) in [

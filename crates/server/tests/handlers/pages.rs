@@ -55,6 +55,8 @@ async fn pages_without_a_card(app: &TestApp) -> Vec<Page> {
         },
         page("logout question", get("/logout").await),
         page("signed out", confirmed.send().await.unwrap()),
+        page("signed out, by link", get("/logout/done").await),
+        page("stayed signed in", get("/logout/stay").await),
     ]
 }
 
