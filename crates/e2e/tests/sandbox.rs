@@ -15,21 +15,23 @@ async fn outcome(stage: &Stage) -> Result<(String, Option<Value>)> {
     let request = AuthorizationRequest::new()?;
     let page = PageScript::open(system, &request).await?;
     let signed = page.ask_agent(system, &page.challenge().await?).await?;
-    if let Some(code) = signed["code"].as_str() {
+    if let Some(code) = signed.get("code").and_then(Value::as_str) {
         return Ok((code.to_owned(), None));
     }
     let answer = page.post("assertion", &signed_of(&signed)?).await?;
     if !answer.status().is_success() {
         let body: Value = answer.json().await?;
-        let code = body["code"].as_str().context("a refusal without a code")?;
+        let code = body.get("code").and_then(Value::as_str);
+        let code = code.context("a refusal without a code")?;
         return Ok((code.to_owned(), None));
     }
     let body: Value = answer.json().await?;
-    let target = body["redirect_to"].as_str().context("no way back")?;
+    let target = body.get("redirect_to").and_then(Value::as_str);
+    let target = target.context("no way back")?;
     let code = page.code_at(target).await?;
     let answer = request.redeem(page.client(), system, &code).await?;
     let tokens: Value = answer.json().await?;
-    let Some(id_token) = tokens["id_token"].as_str() else {
+    let Some(id_token) = tokens.get("id_token").and_then(Value::as_str) else {
         bail!("no ID token: {tokens}");
     };
     let claims = UnverifiedJws::parse(id_token, 16 * 1024)?.unverified_claims()?;
@@ -44,7 +46,7 @@ async fn wait_for_card(stage: &Stage, wanted: &str) -> Result<()> {
     for _ in 0..500 {
         let asked = http.get(&status).header("origin", addresses.issuer());
         let answer: Value = asked.send().await?.json().await?;
-        if answer["card"] == wanted {
+        if answer.get("card").is_some_and(|card| card == wanted) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

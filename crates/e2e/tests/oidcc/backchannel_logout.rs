@@ -51,7 +51,7 @@ async fn wait_for_card(suite: &Suite, agent: &UserAgent) -> Result<()> {
         let asked = agent.http().get(&status);
         let asked = asked.header("origin", suite.endpoint("issuer")?);
         let answer: Value = asked.send().await?.json().await?;
-        if answer["card"] == "present" {
+        if answer.get("card").is_some_and(|card| card == "present") {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
