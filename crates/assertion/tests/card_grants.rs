@@ -1,10 +1,7 @@
 //! The card grant and its challenge: accepted once as they should be, then refused with exactly one
 //! thing changed.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cardea_assertion::{
     ATTESTATION_TYP, AttestationClaims, CARD_ALGORITHMS, CHALLENGE_TYP, Confirmation, Error,

@@ -1,8 +1,8 @@
 //! Clients as they are registered (OIDC Dynamic Registration section 2 names the metadata).
 
 mod check;
-mod page_origin;
 mod operator;
+mod page_origin;
 mod registration;
 mod registry;
 mod reload;

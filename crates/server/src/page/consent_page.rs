@@ -168,7 +168,10 @@ mod tests {
         assert!(french.contains("vos nom et prénom"), "{french}");
         assert!(!french.contains("votre profession"), "{french}");
         let english = page(Language::English, vec![Datum::SignIn, Datum::Profession]);
-        assert!(english.contains("your profession and its title"), "{english}");
+        assert!(
+            english.contains("your profession and its title"),
+            "{english}"
+        );
         assert!(!english.contains("last name"), "{english}");
     }
 
