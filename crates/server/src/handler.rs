@@ -24,4 +24,5 @@ pub(crate) mod proof;
 pub(crate) mod revoke;
 pub(crate) mod static_file;
 pub(crate) mod token;
+mod token_lookup;
 pub(crate) mod userinfo;
