@@ -45,6 +45,7 @@ mod language;
 mod local_api;
 mod message;
 mod origin_check;
+mod page_request;
 pub mod peer_check;
 mod pin_prompt;
 mod presence;

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::signing_input::UserVerification;
 
 /// `typ` of a login challenge.
 pub const CHALLENGE_TYP: &str = "card-challenge+jwt";
@@ -50,6 +51,11 @@ pub struct LoginChallenge {
     /// The authentication context class asked for, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// The weakest user verification that would do. The issuer decides it for each login, from its
+    /// operator's policy and from what the client asked for; an agent may always do more. A
+    /// challenge that does not say wants the PIN typed for this login.
+    #[serde(default)]
+    pub uv: UserVerification,
     /// SHA-256 of the login cookie, base64url: ties the challenge to one browser.
     pub browser: String,
 }

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::{CardStatement, Error};
 
 /// How the person was verified for this signature, as the agent states it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserVerification {
     /// The PIN was typed for this login.
+    #[default]
     Now,
     /// The PIN was typed earlier, and the card stayed in the reader since.
     Cached,

@@ -359,6 +359,7 @@ fn a_login_challenge_is_no_grant_challenge_and_the_other_way_round() {
         client_name: grant.client_name.clone(),
         scope: grant.scope.clone(),
         acr: None,
+        uv: UserVerification::Now,
         browser: sha256_base64url(b"cookie"),
     };
     let as_login = |text: &str| {

@@ -28,6 +28,7 @@ fn challenge() -> LoginChallenge {
         client_name: "Portail de démonstration".to_owned(),
         scope: "openid".to_owned(),
         acr: None,
+        uv: UserVerification::Now,
         browser: sha256_base64url(b"cookie"),
     }
 }

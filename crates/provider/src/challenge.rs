@@ -1,6 +1,6 @@
 //! Login challenges: what the card will be asked to sign (design, life of a login, step 2).
 
-use cardea_assertion::{LoginChallenge, Purpose};
+use cardea_assertion::{LoginChallenge, Purpose, UserVerification};
 use cardea_jose::{random_base64url, sha256_base64url};
 use cardea_storage::SecretDigest;
 use cardea_storage::challenge::{Challenge, count_of_request, insert};
@@ -51,6 +51,7 @@ impl Provider {
             client_name: client.name.clone(),
             scope: parameters.scope,
             acr: parameters.acr.weakest.map(|acr| acr.as_str().to_owned()),
+            uv: UserVerification::Now,
             browser: SecretDigest::of(login_cookie).as_str().to_owned(),
         };
         let compact = challenge.sign(&self.keys.challenge_key)?;

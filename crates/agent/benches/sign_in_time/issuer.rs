@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
-use cardea_assertion::{ChallengeKeyList, LoginChallenge, Purpose};
+use cardea_assertion::{ChallengeKeyList, LoginChallenge, Purpose, UserVerification};
 use cardea_jose::{Algorithm, JwkSet, SigningKey, random_base64url};
 use serde_json::json;
 
@@ -70,6 +70,7 @@ impl Issuer {
             client_name: "Portail de démonstration".to_owned(),
             scope: "openid profile professional".to_owned(),
             acr: None,
+            uv: UserVerification::Now,
             browser: random_base64url(32)?,
         };
         Ok(challenge.sign(&self.challenge_key)?)

@@ -11,14 +11,11 @@ use axum::response::{IntoResponse as _, Response};
 use cardea_assertion::Origin;
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tracing::Instrument as _;
 
 use super::router::PageOrigin;
 use crate::agent::Agent;
-use crate::challenge_check::accept_challenge;
-use crate::progress::{Line, Progress};
-use crate::sign_in::SignIn;
-use crate::{Error, problem};
+use crate::progress::Line;
+use crate::{Error, page_request, problem};
 
 /// Longest request body, in bytes: a challenge of 4 KiB in JSON.
 const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -47,20 +44,7 @@ async fn begin(agent: Arc<Agent>, origin: Origin, request: Request) -> Result<Re
     let arrived = Instant::now();
     check_content_type(request.headers())?;
     let challenge = read_challenge(request.into_body()).await?;
-    agent.rate_limit.check(&origin, arrived)?;
-    // Before the challenge is looked at: a second request learns at once that it has to wait.
-    let (progress, lines) = Progress::channel();
-    let place = agent.prompt_slot.take(&progress).await?;
-    let issuers = &agent.issuers;
-    let accepted = accept_challenge(&challenge, origin.clone(), issuers, arrived).await?;
-    agent.redeemed_challenges.redeem(&accepted, arrived)?;
-    let span = tracing::info_span!(
-        "sign_in",
-        challenge = accepted.wanted.hash().get(..8).unwrap_or_default(),
-        origin = origin.as_str(),
-    );
-    let sign_in = SignIn::new(agent, accepted, progress, place);
-    tokio::spawn(sign_in.run().instrument(span));
+    let lines = page_request::begin(agent, origin, &challenge, arrived).await?;
     Ok(stream(lines))
 }
 

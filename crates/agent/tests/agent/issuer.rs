@@ -9,7 +9,8 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::{get, post};
 use cardea_assertion::{
-    ChallengeKeyList, LoginChallenge, PresenceState, Purpose, VerifiedPresence, verify_presence,
+    ChallengeKeyList, LoginChallenge, PresenceState, Purpose, UserVerification, VerifiedPresence,
+    verify_presence,
 };
 use cardea_jose::{Algorithm, JwkSet, SigningKey, random_base64url};
 use serde_json::{Value, json};
@@ -120,6 +121,7 @@ impl Issuer {
             client_name: "Portail de démonstration".to_owned(),
             scope: "openid".to_owned(),
             acr: None,
+            uv: UserVerification::Now,
             browser: random_base64url(32).unwrap(),
         }
     }
