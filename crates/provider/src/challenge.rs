@@ -2,6 +2,7 @@
 
 use cardea_assertion::{LoginChallenge, Purpose, UserVerification};
 use cardea_jose::{random_base64url, sha256_base64url};
+use cardea_oauth2_types::Acr;
 use cardea_storage::SecretDigest;
 use cardea_storage::challenge::{Challenge, count_of_request, insert};
 
@@ -39,6 +40,7 @@ impl Provider {
         if parameters.silent {
             return Err(Error::AuthorizationRequestUnknown);
         }
+        let uv = self.weakest_verification(&parameters);
         let expires_at = now + self.lifetimes.challenge;
         let challenge = LoginChallenge {
             iss: self.issuer.as_str().to_owned(),
@@ -51,7 +53,7 @@ impl Provider {
             client_name: client.name.clone(),
             scope: parameters.scope,
             acr: parameters.acr.weakest.map(|acr| acr.as_str().to_owned()),
-            uv: UserVerification::Now,
+            uv,
             browser: SecretDigest::of(login_cookie).as_str().to_owned(),
         };
         let compact = challenge.sign(&self.keys.challenge_key)?;
@@ -66,5 +68,23 @@ impl Provider {
         insert(&mut transaction, &record).await?;
         transaction.commit().await?;
         Ok(compact)
+    }
+
+    /// The weakest user verification that would do for a login: the operator's policy, raised by
+    /// what the client asked for. An agent that could do less than the whole of it would only waste
+    /// the person's time, so the challenge says it; what was reached is judged all the same.
+    fn weakest_verification(&self, parameters: &StoredParameters) -> UserVerification {
+        let weakest = self.user_verification.weakest_acr();
+        let enough = |acr: &Acr| {
+            acr.satisfies(weakest)
+                && parameters.is_fresh_enough(*acr)
+                && parameters.acr.is_met_by(*acr)
+        };
+        // Strongest first, so the last one is the weakest.
+        match Acr::ALL.into_iter().rfind(enough) {
+            Some(Acr::Card) => UserVerification::None,
+            Some(Acr::CardPinCached) => UserVerification::Cached,
+            _ => UserVerification::Now,
+        }
     }
 }

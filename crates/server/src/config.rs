@@ -65,6 +65,9 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Keys that sign tokens and challenges.
     pub keys: KeysConfig,
+    /// What a login asks of the person beside her card.
+    #[serde(default)]
+    pub card: CardConfig,
     /// How a card's presence is followed.
     #[serde(default)]
     pub presence: PresenceConfig,
@@ -118,6 +121,30 @@ pub struct KeysConfig {
     pub challenge_key: PathBuf,
     /// The challenge-key list that an offline root has signed (compact JWS).
     pub challenge_list: PathBuf,
+}
+
+/// `[card]`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct CardConfig {
+    /// The weakest user verification that a login may rest on.
+    pub pin_policy: PinPolicy,
+}
+
+/// `pin_policy`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PinPolicy {
+    /// The PIN at each login.
+    #[default]
+    Strict,
+    /// A PIN typed earlier counts while the card stays in the reader, where the workstation's own
+    /// policy allows it too.
+    Pharmacy,
+    /// The card alone counts as well, such as a contactless one: a single factor.
+    CardAlone,
 }
 
 /// `[presence]`

@@ -17,7 +17,7 @@ use time::Duration;
 
 use crate::client_registration::client_of;
 use crate::config::{
-    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, TestCardsConfig,
+    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, PinPolicy, TestCardsConfig,
     TrustAnchorConfig, load_profile,
 };
 use crate::error::Error;
@@ -48,7 +48,11 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
         clients,
         card_rules,
         lifetimes: lifetimes_of(config),
-        user_verification: UserVerificationPolicy::default(),
+        user_verification: match config.card.pin_policy {
+            PinPolicy::Strict => UserVerificationPolicy::PinNow,
+            PinPolicy::Pharmacy => UserVerificationPolicy::PinCached,
+            PinPolicy::CardAlone => UserVerificationPolicy::CardAlone,
+        },
         authorization_rules: AuthorizationRules {
             pushed_authorization_requests: match config.require_pushed_authorization_requests {
                 true => Demand::Required,

@@ -8,6 +8,7 @@
 //! evidence of the step before, so none can be left out or moved.
 
 use cardea_assertion::{AssertionClaims, Error as AssertionError, GrantClaims};
+use cardea_oauth2_types::Acr;
 use time::OffsetDateTime;
 
 use crate::authentication::check_addressee::check_addressee;
@@ -59,6 +60,12 @@ pub(super) async fn judge_login(
     let authenticated = judge_card(provider, signatures, &client_id, revocation_source, now)
         .await
         .map_err(proven)?;
+    if !challenge
+        .parameters
+        .is_fresh_enough(authenticated.policy.acr)
+    {
+        return Err(proven(Error::UserVerificationInsufficient));
+    }
     if !challenge.parameters.acr.is_met_by(authenticated.policy.acr) {
         return Err(proven(Error::AcrUnmet));
     }
@@ -85,9 +92,14 @@ pub(super) async fn judge_grant(
     let addressed =
         check_addressee(provider, &challenge, attempt.dpop_jkt, shaped, now).map_err(unproven)?;
     let signatures = verify_signatures(provider, addressed).map_err(unproven)?;
+    let proven = |error| Stop::proven(error).for_client(client_id);
     let authenticated = judge_card(provider, signatures, client_id, revocation_source, now)
         .await
-        .map_err(|error| Stop::proven(error).for_client(client_id))?;
+        .map_err(proven)?;
+    // A grant's challenge asks for nothing weaker under any policy: any program can begin one.
+    if authenticated.policy.acr != Acr::CardPin {
+        return Err(proven(Error::UserVerificationInsufficient));
+    }
     Ok((challenge, authenticated))
 }
 

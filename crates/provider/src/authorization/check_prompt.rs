@@ -30,6 +30,8 @@ pub(super) struct Prompt {
     pub(super) interaction: Interaction,
     /// `consent`: ask, whatever was answered before.
     pub(super) consent: bool,
+    /// `login` or `max_age`: the person is to prove anew that it is she, by her PIN.
+    pub(super) pin: bool,
 }
 
 pub(super) fn check_prompt(parameters: &AuthorizationParameters) -> Result<Prompt, Error> {
@@ -60,6 +62,7 @@ pub(super) fn check_prompt(parameters: &AuthorizationParameters) -> Result<Promp
     Ok(Prompt {
         interaction,
         consent: prompts.contains(&"consent"),
+        pin: prompts.contains(&"login") || age_max.is_some(),
     })
 }
 

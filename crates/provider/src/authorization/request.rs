@@ -1,7 +1,7 @@
 //! The stored authorization request: what was decided, and the browser it belongs to.
 
 use cardea_jose::{constant_time_eq, random_base64url};
-use cardea_oauth2_types::{ResponseMode, Scope};
+use cardea_oauth2_types::{Acr, ResponseMode, Scope};
 use cardea_storage::authorization_request::{self, AuthorizationRequest};
 use cardea_storage::{SecretDigest, Transaction};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ pub(crate) struct StoredParameters {
     /// `prompt=consent`: ask, whatever was answered before.
     #[serde(default)]
     pub(crate) ask_consent: bool,
+    /// `prompt=login` or `max_age`: a PIN typed earlier is no proof that she is there now.
+    #[serde(default)]
+    pub(crate) ask_pin: bool,
     /// The request began with a session, and waits for the person's consent alone.
     #[serde(default)]
     pub(crate) silent: bool,
@@ -117,6 +120,11 @@ impl StoredParameters {
             return Err(Error::ResourceNotAllowed);
         }
         Ok(())
+    }
+
+    /// Whether a level says that the person proved herself as freshly as the client wants it.
+    pub(crate) fn is_fresh_enough(&self, reached: Acr) -> bool {
+        !self.ask_pin || reached == Acr::CardPin
     }
 
     /// Where the answer goes.

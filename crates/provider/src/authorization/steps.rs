@@ -132,6 +132,7 @@ impl Provider {
         let Prompt {
             interaction,
             consent: ask_consent,
+            pin: ask_pin,
         } = check_prompt::check_prompt(parameters)?;
         check_sizes(parameters)?;
         let expected_sub = self.find_expected(client, parameters, &claims).await?;
@@ -149,6 +150,7 @@ impl Provider {
             expected_sub,
             ui_locales: languages::asked_languages(parameters),
             ask_consent,
+            ask_pin,
             silent: false,
             pushed_id: asked.pushed_id.clone(),
         };

@@ -70,6 +70,7 @@ const OPTIONAL: &[&str] = &[
     "clients_file",
     "url",
     "dir",
+    "pin_policy",
     "interval_seconds",
     "grace_seconds",
     "wait_seconds",
@@ -210,6 +211,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "recheck_seconds = 900",
         "recheck_seconds = 14401",
         "session.recheck_seconds",
+    ),
+    (
+        "a policy that does not exist",
+        "pin_policy = \"strict\"",
+        "pin_policy = \"none\"",
+        "card.pin_policy",
     ),
     (
         "database",

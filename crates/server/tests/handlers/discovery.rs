@@ -140,6 +140,24 @@ async fn metadata_names_the_configured_issuer_whatever_host_is_asked() {
     );
 }
 
+/// The document promises what the operator's `pin_policy` lets a login end in.
+#[tokio::test]
+async fn levels_in_metadata_follow_the_pin_policy() {
+    let pin = "urn:cardea:acr:card-pin";
+    let cached = "urn:cardea:acr:card-pin-cached";
+    for (policy, levels) in [
+        ("strict", json!([pin])),
+        ("pharmacy", json!([pin, cached])),
+        ("card_alone", json!([pin, cached, "urn:cardea:acr:card"])),
+    ] {
+        let section = format!("[card]\npin_policy = \"{policy}\"\n\n[presence]");
+        let app = TestApp::start_with(Changes::replacing("[presence]", &section)).await;
+        let metadata = app.get("/.well-known/openid-configuration").send().await;
+        let metadata: Value = metadata.unwrap().json().await.unwrap();
+        assert_eq!(metadata["acr_values_supported"], levels, "{policy}");
+    }
+}
+
 /// Attack G8.
 #[tokio::test]
 async fn keys_are_public_halves_with_ids() {

@@ -1,4 +1,6 @@
 use cardea_assertion::UserVerification;
+use cardea_jose::UnverifiedJws;
+use cardea_oauth2_types::AuthorizationParameters;
 use cardea_pki::profile::Profession;
 use cardea_provider::{CardAcceptance, UserVerificationPolicy};
 use cardea_test_pki::{CardProfile, KeyKind};
@@ -101,6 +103,87 @@ async fn a_level_below_the_one_asked_for_is_an_error_and_never_a_claim() {
             posted.err().map(|error| error.code()),
             unmet.then_some("provider.acr_unmet")
         );
+    }
+}
+
+/// What the challenge of a login says would do.
+async fn challenge_uv(
+    policy: UserVerificationPolicy,
+    change: impl FnOnce(&mut AuthorizationParameters),
+) -> String {
+    let mut settings = Settings::baseline();
+    settings.config.user_verification = policy;
+    let world = settings.build().await;
+    let begun = world.begin_with(change).await;
+    let issued = world
+        .provider
+        .issue_challenge(&begun.request_id, begun.cookie());
+    let challenge = issued.await.unwrap();
+    let jws = UnverifiedJws::parse(&challenge, 4096).unwrap();
+    let claims: serde_json::Value = jws.unverified_claims().unwrap();
+    claims["uv"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_challenge_asks_for_the_policys_verification_or_the_clients_where_that_is_more() {
+    use UserVerificationPolicy::{CardAlone, PinCached, PinNow};
+    type Change = fn(&mut AuthorizationParameters);
+    let plain: Change = |_| {};
+    let login: Change = |p| p.prompt = Some("login".to_owned());
+    let consent: Change = |p| p.prompt = Some("consent".to_owned());
+    let aged: Change = |p| p.max_age = Some("3600".to_owned());
+    let pin: Change = |p| p.acr_values = Some("urn:cardea:acr:card-pin".to_owned());
+    let cached: Change = |p| {
+        p.acr_values = Some("urn:cardea:acr:card-pin urn:cardea:acr:card-pin-cached".to_owned());
+    };
+    let foreign: Change = |p| p.acr_values = Some("eidas1".to_owned());
+    let exactly_cached: Change = |p| {
+        let level = "urn:cardea:acr:card-pin-cached";
+        let claims = format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{level}"}}}}}}"#);
+        p.claims = Some(claims);
+    };
+    for (name, change, [strict, pharmacy, alone]) in [
+        ("plain", plain, ["now", "cached", "none"]),
+        ("prompt=login", login, ["now", "now", "now"]),
+        ("prompt=consent", consent, ["now", "cached", "none"]),
+        ("max_age", aged, ["now", "now", "now"]),
+        ("acr card-pin", pin, ["now", "now", "now"]),
+        ("acr card-pin-cached", cached, ["now", "cached", "cached"]),
+        ("acr of others", foreign, ["now", "cached", "none"]),
+        ("essential acr", exactly_cached, ["now", "cached", "cached"]),
+    ] {
+        assert_eq!(challenge_uv(PinNow, change).await, strict, "{name}");
+        assert_eq!(challenge_uv(PinCached, change).await, pharmacy, "{name}");
+        assert_eq!(challenge_uv(CardAlone, change).await, alone, "{name}");
+    }
+}
+
+/// Attack D14: an agent that does less than its challenge asked for is not believed to have done
+/// enough.
+#[tokio::test]
+async fn a_client_that_wants_the_person_now_never_gets_an_earlier_pin() {
+    type Change = fn(&mut AuthorizationParameters);
+    let changes: [(&str, Change); 2] = [
+        ("login", |p| p.prompt = Some("login".to_owned())),
+        ("max_age", |p| p.max_age = Some("3600".to_owned())),
+    ];
+    let mut settings = Settings::baseline();
+    settings.config.user_verification = UserVerificationPolicy::CardAlone;
+    let world = settings.build().await;
+    for (name, change) in changes {
+        for (uv, accepted) in [
+            (UserVerification::Now, true),
+            (UserVerification::Cached, false),
+            (UserVerification::None, false),
+        ] {
+            let begun = world.begin_with(change).await;
+            let mut answer = world.answer(&begun).await;
+            answer.claims.uv = uv;
+            let refusal = world.post(&begun, &answer).await.err();
+            let code = "provider.user_verification_insufficient";
+            let expected = (!accepted).then_some(code);
+            assert_eq!(refusal.map(|e| e.code()), expected, "{name} {uv:?}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One thing wrong with a card grant at a time (attacks C1 to C5, F7, F9).
 
 use cardea_assertion::UserVerification;
+use cardea_provider::UserVerificationPolicy;
 use cardea_test_pki::CardProfile;
 use time::Duration;
 
@@ -201,6 +202,21 @@ async fn a_revoked_card_and_an_untyped_pin_are_named() {
     assert_eq!(refused, ("invalid_grant", "login.card_revoked", code));
     let event = world.event("card_grant.refused").await;
     assert_eq!(event.code.as_deref(), Some(code));
+}
+
+/// Any program can begin a grant, so the operator's softer policy for logins is not one for it.
+#[tokio::test]
+async fn no_policy_lets_a_grant_rest_on_less_than_the_pin() {
+    let mut settings = settings();
+    settings.config.user_verification = UserVerificationPolicy::CardAlone;
+    let world = settings.build().await;
+    for uv in [UserVerification::Cached, UserVerification::None] {
+        let refused = world.grant_refusal(|g| g.claims.uv = uv).await;
+        let code = "provider.user_verification_insufficient";
+        assert_eq!(refused, ("invalid_grant", "login.card_not_accepted", code));
+    }
+    let grant = world.grant(SOFTWARE).await;
+    assert!(world.accept_as(SOFTWARE, &grant).await.is_ok());
 }
 
 /// Attack F7: a client that is not registered for the grant gets neither challenge nor tokens.
