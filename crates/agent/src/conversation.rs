@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cardea_assertion::SigningInput;
+use cardea_assertion::{SigningInput, UserVerification};
 use cardea_card::{Abandonment, LastTry, Pin, Signature};
 use cardea_jose::{Algorithm, SigningKey};
 
@@ -59,7 +59,10 @@ impl Conversation<'_> {
         } = statement;
         let statement = input.into_assertion(signature.jws_bytes());
         let instance_key = &self.agent.instance_key;
-        let attestation = self.accepted.wanted.attest(&statement, instance_key)?;
+        let attestation =
+            self.accepted
+                .wanted
+                .attest(&statement, instance_key, UserVerification::Now)?;
         Ok(Signed {
             statement,
             attestation,
@@ -222,7 +225,13 @@ impl Conversation<'_> {
             wanted, lifetime, ..
         } = self.accepted;
         let instance_key = &self.agent.instance_key;
-        let input = wanted.statement(facts, *lifetime, &presence_key, instance_key)?;
+        let input = wanted.statement(
+            facts,
+            *lifetime,
+            &presence_key,
+            instance_key,
+            UserVerification::Now,
+        )?;
         Ok(Statement {
             input,
             presence_key,

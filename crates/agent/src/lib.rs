@@ -26,6 +26,7 @@
 //! ```
 
 mod agent;
+mod boot_clock;
 pub mod business_software;
 mod card_access;
 mod card_session;
@@ -47,6 +48,7 @@ mod message;
 mod origin_check;
 mod page_request;
 pub mod peer_check;
+pub mod pin_policy;
 mod pin_prompt;
 mod presence;
 mod problem;
@@ -56,8 +58,10 @@ mod prompt_text;
 mod prompt_window;
 mod protected_file;
 mod rate_limit;
+mod reader_held;
 mod reader_watch;
 mod redeemed_challenges;
+pub mod several_users;
 mod sign_in;
 pub mod sign_in_command;
 pub mod status_command;

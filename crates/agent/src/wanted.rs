@@ -64,6 +64,23 @@ impl Wanted {
         }
     }
 
+    /// The weakest verification of the person that would do. A grant always wants the PIN: the
+    /// program that asks is not verified, and there is no page that the PIN was typed for before.
+    pub(crate) fn allowed(&self) -> UserVerification {
+        match self {
+            Self::Login { challenge, .. } => challenge.claims().uv,
+            Self::Grant { .. } => UserVerification::Now,
+        }
+    }
+
+    /// The page that asks, if one does.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Login { origin, .. } => Some(origin),
+            Self::Grant { .. } => None,
+        }
+    }
+
     /// Who asks, as the prompt says it.
     pub(crate) fn caller(&self) -> Caller {
         match self {
@@ -79,6 +96,7 @@ impl Wanted {
         lifetime: ChallengeLifetime,
         presence_key: &SigningKey,
         instance_key: &SigningKey,
+        uv: UserVerification,
     ) -> Result<SigningInput, Error> {
         const FAILED: Error = Error::Internal {
             reason: "the statement could not be laid out",
@@ -89,7 +107,7 @@ impl Wanted {
         };
         let certificate = facts.certificate.der();
         let iat = lifetime.issuer_now();
-        let (card_serial, uv) = (facts.serial.clone(), UserVerification::Now);
+        let card_serial = facts.serial.clone();
         let cnf = Confirmation {
             jkt: presence_key.kid().to_owned(),
         };
@@ -136,13 +154,13 @@ impl Wanted {
         input.map_err(|_| FAILED)
     }
 
-    /// The agent's countersignature of what the card signed.
+    /// The agent's countersignature of what the card signed, with how the person was verified.
     pub(crate) fn attest(
         &self,
         statement: &str,
         instance_key: &SigningKey,
+        uv: UserVerification,
     ) -> Result<String, Error> {
-        let uv = UserVerification::Now;
         let signed = match self {
             Self::Login { origin, .. } => {
                 AttestationClaims::new(statement, origin.as_str(), uv).sign(instance_key)

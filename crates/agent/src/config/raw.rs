@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use cardea_jose::Jwk;
 use serde::Deserialize;
 
-use super::{Backend, invalid};
+use super::{Backend, LoopbackChoice, invalid};
 use crate::Error;
 use crate::language::LanguageChoice;
 
@@ -15,6 +15,8 @@ pub(super) struct Config {
     #[serde(default = "default_port")]
     pub(super) port: u16,
     #[serde(default)]
+    pub(super) loopback: LoopbackChoice,
+    #[serde(default)]
     pub(super) language: LanguageChoice,
     #[serde(default = "default_pinentry")]
     pub(super) pinentry: PathBuf,
@@ -23,12 +25,27 @@ pub(super) struct Config {
     pub(super) backend: Backend,
     #[serde(default = "default_prompt_timeout_seconds")]
     pub(super) prompt_timeout_seconds: u32,
+    #[serde(default)]
+    pub(super) pin_policy: PinPolicy,
+    pub(super) pin_kept_max_minutes: Option<u32>,
+    #[serde(default = "default_browser")]
+    pub(super) browser: PathBuf,
     #[serde(default = "default_requests_per_minute")]
     pub(super) requests_per_minute: u32,
+    #[serde(default = "default_end_at_screen_lock")]
+    pub(super) end_at_screen_lock: bool,
     #[serde(default)]
     pub(super) issuer: Vec<Issuer>,
     #[serde(default)]
     pub(super) business_software: BusinessSoftware,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PinPolicy {
+    #[default]
+    Strict,
+    Pharmacy,
 }
 
 #[derive(Default, Deserialize)]
@@ -98,12 +115,20 @@ fn default_pinentry() -> PathBuf {
     PathBuf::from("pinentry")
 }
 
+fn default_browser() -> PathBuf {
+    PathBuf::from("xdg-open")
+}
+
 fn default_backend() -> Backend {
     Backend::Pcsc
 }
 
 fn default_prompt_timeout_seconds() -> u32 {
     90
+}
+
+fn default_end_at_screen_lock() -> bool {
+    true
 }
 
 fn default_requests_per_minute() -> u32 {

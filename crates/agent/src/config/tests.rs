@@ -106,6 +106,7 @@ fn each_mistake_is_reported_at_its_key() {
         ("nonsense", "line 1, nonsense"),
         (&*with("listen = \"0.0.0.0\""), "line 1, listen"),
         (&*with("port = 70000"), "line 1, port"),
+        (&*with("loopback = \"maybe\""), "line 1, loopback"),
         (&*with("language = \"de\""), "line 1, language"),
         (&*with("backend = \"usb\""), "line 1, backend"),
         (
@@ -206,6 +207,7 @@ fn the_example_parses() {
         .collect();
     let spelled_out = parse(&spelled_out).unwrap();
     assert_eq!(spelled_out.port, config.port);
+    assert_eq!(spelled_out.loopback, config.loopback);
     assert_eq!(spelled_out.pinentry, config.pinentry);
     assert_eq!(spelled_out.prompt_timeout, config.prompt_timeout);
     assert_eq!(spelled_out.requests_per_minute, config.requests_per_minute);
@@ -249,4 +251,31 @@ fn business_software_is_off_and_its_clients_are_checked() {
     for (more, key) in cases {
         assert_eq!(key_of(&of(&more).unwrap_err()), key, "{more}");
     }
+}
+
+#[test]
+fn the_pin_policy_is_strict_unless_the_file_says_otherwise() {
+    let policy = |lines: &str| parse(&format!("{lines}\n{}", minimal())).map(|it| it.pin_policy);
+    assert_eq!(policy("").unwrap(), PinPolicy::Strict);
+    assert_eq!(
+        policy("pin_policy = \"strict\"").unwrap(),
+        PinPolicy::Strict
+    );
+    let minutes = |minutes| PinPolicy::Pharmacy {
+        kept_max: Duration::from_secs(60 * minutes),
+    };
+    let pharmacy = "pin_policy = \"pharmacy\"";
+    assert_eq!(policy(pharmacy).unwrap(), minutes(240));
+    let shorter = format!("{pharmacy}\npin_kept_max_minutes = 60");
+    assert_eq!(policy(&shorter).unwrap(), minutes(60));
+
+    for lines in [
+        format!("{pharmacy}\npin_kept_max_minutes = 241"),
+        format!("{pharmacy}\npin_kept_max_minutes = 0"),
+        "pin_kept_max_minutes = 60".to_owned(),
+    ] {
+        let error = policy(&lines).unwrap_err();
+        assert_eq!(key_of(&error), "pin_kept_max_minutes", "{lines}");
+    }
+    assert!(key_of(&policy("pin_policy = \"lax\"").unwrap_err()).contains("pin_policy"));
 }
