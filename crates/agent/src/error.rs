@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::display_text::for_display;
+
 /// A refusal or failure of the agent. Failures of the card keep the card crate's own codes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -137,6 +139,12 @@ pub enum Error {
     /// The card in the reader is no longer the one that the sign-in began with.
     #[error("the card was changed during the sign-in")]
     CardChanged,
+    /// Another program keeps the card to itself, or holds it in a transaction without end.
+    #[error("the reader is held by {}", names(programs))]
+    ReaderHeld {
+        /// The other programs that are connected to the smart-card service, where the system tells.
+        programs: Vec<cardea_card::ProgramAtReader>,
+    },
     /// The page closed the request; nothing is signed.
     #[error("the page has gone")]
     PageGone,
@@ -226,6 +234,7 @@ impl Error {
         "agent.last_try_declined",
         "agent.too_many_entries",
         "agent.card_changed",
+        "agent.reader_held",
         "agent.page_gone",
         "agent.departure_undelivered",
         "agent.business_software_disabled",
@@ -271,6 +280,7 @@ impl Error {
             Self::LastTryDeclined => "agent.last_try_declined",
             Self::TooManyEntries => "agent.too_many_entries",
             Self::CardChanged => "agent.card_changed",
+            Self::ReaderHeld { .. } => "agent.reader_held",
             Self::PageGone => "agent.page_gone",
             Self::DepartureUndelivered => "agent.departure_undelivered",
             Self::BusinessSoftwareDisabled => "agent.business_software_disabled",
@@ -295,6 +305,18 @@ impl Error {
             Self::Card(cardea_card::Error::PinBlocked) => Some(0),
             _ => None,
         }
+    }
+}
+
+/// The programs' names, for the log.
+fn names(programs: &[cardea_card::ProgramAtReader]) -> String {
+    let names: Vec<_> = programs
+        .iter()
+        .map(|program| program.name.as_deref().map_or("?".to_owned(), for_display))
+        .collect();
+    match names.as_slice() {
+        [] => "another program".to_owned(),
+        names => names.join(", "),
     }
 }
 

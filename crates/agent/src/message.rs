@@ -1,5 +1,7 @@
 //! The title that goes with each code that a page or a person may see, in both languages.
 
+use std::borrow::Cow;
+
 use crate::Error;
 use crate::language::Language;
 
@@ -16,9 +18,12 @@ impl Error {
 
     /// What the person can do, where there is more to say than the title does.
     #[must_use]
-    pub fn advice(&self, language: Language) -> Option<&'static str> {
-        matches!(self, Self::Card(cardea_card::Error::PinBlocked))
-            .then(|| language.blocked_advice())
+    pub fn advice(&self, language: Language) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Card(cardea_card::Error::PinBlocked) => Some(language.blocked_advice().into()),
+            Self::ReaderHeld { programs } => Some(language.reader_held_advice(programs).into()),
+            _ => None,
+        }
     }
 }
 
@@ -61,6 +66,10 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "Too many entries; please start again.",
         ),
         "agent.card_changed" => CARD_GONE,
+        "agent.reader_held" => (
+            "Le lecteur est occupé par un autre logiciel.",
+            "The reader is held by another program.",
+        ),
         "agent.challenge_keys_unreachable" => (
             "Le service de connexion ne répond pas à l’agent.",
             "The sign-in service does not answer the agent.",

@@ -76,6 +76,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::LastTryDeclined
         | Error::TooManyEntries
         | Error::CardChanged
+        | Error::ReaderHeld { .. }
         | Error::PageGone
         | Error::DepartureUndelivered
         | Error::BusinessSoftwareDisabled

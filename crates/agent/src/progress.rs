@@ -1,5 +1,7 @@
 //! The stream of states that a page follows while a person is asked: one JSON document a line.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -36,7 +38,7 @@ pub(crate) enum Line {
         title: &'static str,
         /// What the person can do.
         #[serde(skip_serializing_if = "Option::is_none")]
-        advice: Option<&'static str>,
+        advice: Option<Cow<'static, str>>,
         /// Tries that the card has left, where it tells.
         #[serde(skip_serializing_if = "Option::is_none")]
         tries_left: Option<u8>,
@@ -49,6 +51,8 @@ pub(crate) enum Line {
 pub(crate) enum State {
     /// No card is in a reader: the person is to insert one.
     InsertCard,
+    /// Another program holds the reader; the agent waits for it a moment longer.
+    ReaderBusy,
     /// A card was found and read.
     CardFound,
     /// The PIN is being asked.
@@ -66,6 +70,7 @@ impl State {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::InsertCard => "insert_card",
+            Self::ReaderBusy => "reader_busy",
             Self::CardFound => "card_found",
             Self::PinAsked => "pin_asked",
             Self::PinIncorrect => "pin_incorrect",

@@ -128,6 +128,10 @@ impl Language {
     fn sign_in_state(self, state: &str) -> Option<&'static str> {
         let (french, english) = match state {
             "insert_card" => ("Insérez votre carte.", "Insert your card."),
+            "reader_busy" => (
+                "Un autre logiciel occupe le lecteur ; un instant…",
+                "Another program holds the reader; one moment…",
+            ),
             "pin_asked" => (
                 "Saisissez le code de la carte dans la fenêtre qui s’ouvre.",
                 "Type the card's PIN in the window that opens.",

@@ -61,7 +61,7 @@ pub use certificate::{CardCertificate, CardFamily, CardHolder, authentication_ce
 pub use error::Error;
 pub use key_reference::{KeyAlgorithm, KeyReference, PivSlot, SignatureAlgorithm};
 #[cfg(feature = "pcsc")]
-pub use pcsc::PcscTransport;
+pub use pcsc::{PcscTransport, ProgramAtReader, programs_at_reader_service};
 pub use pin::{LastTry, Pin, PinStatus};
 pub use piv::PivCard;
 #[cfg(feature = "pkcs11")]

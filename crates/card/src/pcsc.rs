@@ -16,9 +16,11 @@ use crate::{ApduChannel, CardTransport, Error, Insertion};
 
 mod fault;
 mod monitor;
+mod programs;
 
 use fault::from_pcsc;
 pub(crate) use monitor::PcscMonitor;
+pub use programs::{ProgramAtReader, programs_at_reader_service};
 
 /// A card in a PC/SC reader.
 pub struct PcscTransport {
