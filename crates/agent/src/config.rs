@@ -17,6 +17,7 @@ use crate::protected_file::{self, Protection};
 mod backend;
 mod loopback;
 mod raw;
+mod socket;
 
 pub use backend::Backend;
 pub use loopback::{Loopback, LoopbackChoice, LoopbackReason, LoopbackState};
@@ -28,6 +29,10 @@ pub struct Config {
     pub file: PathBuf,
     /// The port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
+    /// The socket for programs of this user.
+    pub socket: PathBuf,
+    /// Ids of browser extensions that may come through the native host, besides Cardea's own.
+    pub browser_extensions: Vec<String>,
     /// Whether the loopback API is open.
     pub loopback: LoopbackChoice,
     /// The language of prompts and messages.
@@ -61,6 +66,8 @@ pub struct Config {
 pub struct Environment {
     /// The locale, such as `fr_FR.UTF-8`.
     pub locale: Option<String>,
+    /// The user's folder for sockets while they are logged on, such as `/run/user/1000`.
+    pub runtime_dir: Option<PathBuf>,
     /// The user's folder for state, such as `~/.local/state`.
     pub state_home: Option<PathBuf>,
     /// The terminal for textual prompts, as gpg-agent(1) has it in `GPG_TTY`.
@@ -78,6 +85,9 @@ impl Environment {
                 .find_map(variable),
             // It becomes part of a line that the pinentry crate bounds.
             terminal: variable("GPG_TTY").filter(|terminal| terminal.len() <= 128),
+            runtime_dir: variable("XDG_RUNTIME_DIR")
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute()),
             state_home: variable("XDG_STATE_HOME")
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute())
@@ -126,6 +136,8 @@ impl Config {
         Ok(Self {
             file: path.to_owned(),
             port: raw.port,
+            socket: socket::path(raw.socket, folder, environment, &state_dir),
+            browser_extensions: socket::extensions(raw.browser_extensions, path)?,
             loopback: raw.loopback,
             language: raw.language.resolve(environment.locale.as_deref()),
             pinentry: program(raw.pinentry, folder),

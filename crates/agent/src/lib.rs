@@ -26,6 +26,7 @@
 //! ```
 
 mod agent;
+pub mod agent_socket;
 mod boot_clock;
 pub mod business_software;
 mod card_access;
@@ -68,9 +69,10 @@ pub mod status_command;
 mod wanted;
 
 pub use agent::Agent;
+pub use agent_socket::AgentSocket;
 pub use card_access::CardAccess;
 pub use enrolment::{Enrolment, IssuerUrl};
 pub use error::Error;
 pub use language::Language;
-pub use local_api::LocalApi;
+pub use local_api::{LocalApi, LoopbackDoor};
 pub use pin_prompt::{Choice, Confirmation, PinPrompt, PinQuestion, Pinentry};

@@ -12,10 +12,12 @@ use crate::peer_check::PeerOwner;
 
 mod assertion;
 mod gate;
+mod opening;
 mod own_user_listener;
 mod router;
 mod status;
 
+pub use opening::LoopbackDoor;
 use own_user_listener::OwnUserListener;
 pub(crate) use status::Status;
 

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::{
-    Agent, Error, Language, LocalApi, Pinentry, peer_check, sign_in_command, status_command,
+    Agent, Error, Language, LoopbackDoor, Pinentry, peer_check, sign_in_command, status_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -120,13 +120,13 @@ fn run(config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let prompt = Pinentry::find(&config)?;
-    let api = LocalApi::bind(config.port).await?;
+    let loopback = LoopbackDoor::of(&config);
     let cards = cardea_card::Backend::from(&config.backend);
-    let issuers = config.enrolments.len();
+    tracing::info!(issuers = config.enrolments.len(), "starting");
     let agent = Agent::new(config, cards, prompt)?;
-    tracing::info!(address = %api.address(), issuers, "listening");
     let stop = stop_signal()?;
-    api.serve(agent.clone(), peer_check::of_this_platform(), stop)
+    loopback
+        .serve(agent.clone(), peer_check::of_this_platform(), stop)
         .await?;
     tracing::info!("stopping");
     agent.depart(DEPARTURE_LIMIT).await;

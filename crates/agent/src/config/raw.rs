@@ -14,6 +14,9 @@ use crate::language::LanguageChoice;
 pub(super) struct Config {
     #[serde(default = "default_port")]
     pub(super) port: u16,
+    pub(super) socket: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) browser_extensions: Vec<String>,
     #[serde(default)]
     pub(super) loopback: LoopbackChoice,
     #[serde(default)]

@@ -7,6 +7,7 @@ use super::*;
 fn environment() -> Environment {
     Environment {
         locale: Some("en_GB.UTF-8".to_owned()),
+        runtime_dir: None,
         state_home: Some("/home/a/state".into()),
         terminal: None,
     }
@@ -107,6 +108,11 @@ fn each_mistake_is_reported_at_its_key() {
         (&*with("listen = \"0.0.0.0\""), "line 1, listen"),
         (&*with("port = 70000"), "line 1, port"),
         (&*with("loopback = \"maybe\""), "line 1, loopback"),
+        (&*with("socket = 4"), "line 1, socket"),
+        (
+            &*with("browser_extensions = [\"*\"]"),
+            "browser_extensions",
+        ),
         (&*with("language = \"de\""), "line 1, language"),
         (&*with("backend = \"usb\""), "line 1, backend"),
         (

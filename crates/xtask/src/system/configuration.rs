@@ -74,7 +74,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
 fn agent(options: &Options, addresses: &Addresses, pin_prompt: &Path) -> String {
     let folder = &options.folder;
     format!(
-        "port = {port}\npinentry = {pinentry}\nstate_dir = {state}\nbackend = \"pcsc\"\n\
+        "port = {port}\nloopback = \"on\"\npinentry = {pinentry}\nstate_dir = {state}\nbackend = \"pcsc\"\n\
          requests_per_minute = 600\n\n\
          [[issuer]]\nissuer = \"{issuer}\"\nname = \"Cardea (démonstration)\"\n\
          roots_file = {roots}\n{ca}",

@@ -1,0 +1,133 @@
+//! Whether the loopback API is open.
+
+use serde::{Deserialize, Serialize};
+
+use crate::several_users::{self, SeveralUsers};
+
+/// The key `loopback` of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoopbackChoice {
+    /// Open where only one user can log on, shut elsewhere.
+    #[default]
+    Auto,
+    /// Open, whoever can log on.
+    On,
+    /// Shut.
+    Off,
+}
+
+/// Whether the API is to be open, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Loopback {
+    /// Whether it is to be open.
+    pub(crate) state: LoopbackState,
+    /// What decided.
+    pub(crate) reason: LoopbackReason,
+}
+
+/// Open or shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoopbackState {
+    /// Open.
+    On,
+    /// Shut.
+    Off,
+}
+
+/// What decided whether the API is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoopbackReason {
+    /// The configuration.
+    Configured,
+    /// Nobody else can log on.
+    OneUser,
+    /// Others can log on, or it is not known.
+    SeveralUsers,
+    /// Another program has the port.
+    AddressUnavailable,
+}
+
+impl LoopbackChoice {
+    /// Decides, for this machine as it is now.
+    #[must_use]
+    pub fn decide(self) -> Loopback {
+        self.decide_with(several_users::find)
+    }
+
+    fn decide_with(self, several: impl FnOnce() -> Option<SeveralUsers>) -> Loopback {
+        let (state, reason) = match self {
+            Self::On => (LoopbackState::On, LoopbackReason::Configured),
+            Self::Off => (LoopbackState::Off, LoopbackReason::Configured),
+            Self::Auto => match several() {
+                None => (LoopbackState::On, LoopbackReason::OneUser),
+                Some(why) => {
+                    tracing::debug!("the loopback API is shut: {why}");
+                    (LoopbackState::Off, LoopbackReason::SeveralUsers)
+                }
+            },
+        };
+        Loopback { state, reason }
+    }
+}
+
+impl Loopback {
+    /// Whether the API is to be open.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self.state == LoopbackState::On
+    }
+}
+
+impl LoopbackReason {
+    /// For the log and the status, in words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Configured => "agent.toml says so",
+            Self::OneUser => "nobody else can log on to this machine",
+            Self::SeveralUsers => "several users can log on to this machine",
+            Self::AddressUnavailable => "another program has the port",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_users_shut_it_unless_the_configuration_says_otherwise() {
+        let several = || Some(SeveralUsers::Accounts);
+        let cases = [
+            (LoopbackChoice::Auto, false, true, LoopbackReason::OneUser),
+            (
+                LoopbackChoice::Auto,
+                true,
+                false,
+                LoopbackReason::SeveralUsers,
+            ),
+            (LoopbackChoice::On, true, true, LoopbackReason::Configured),
+            (
+                LoopbackChoice::Off,
+                false,
+                false,
+                LoopbackReason::Configured,
+            ),
+        ];
+        for (choice, are_several, is_on, reason) in cases {
+            let decided = if are_several {
+                choice.decide_with(several)
+            } else {
+                choice.decide_with(|| None)
+            };
+            assert_eq!(
+                (decided.is_on(), decided.reason),
+                (is_on, reason),
+                "{choice:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Whether several users can log on to this machine at once.
+//!
+//! A loopback port belongs to whoever takes it first, and a browser cannot tell whose program
+//! answers there. Where a second person could be logged on, the agent therefore leaves its port
+//! shut (attack D6), and no kept PIN serves. Whatever cannot be found out counts as a yes.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Whether anybody but the agent's own user can be logged on here too.
+#[must_use]
+pub fn several_users_can_log_on() -> bool {
+    find().is_some()
+}
+
+/// Why more than one person can be logged on here; none where only the own user can.
+pub(crate) fn find() -> Option<SeveralUsers> {
+    #[cfg(target_os = "linux")]
+    {
+        Machine::default().find()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        Some(SeveralUsers::Unknown)
+    }
+}
+
+/// What speaks for several users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeveralUsers {
+    /// Another account of a person has a login shell.
+    Accounts,
+    /// Accounts also come from a directory, whose people may all log on.
+    Directory,
+    /// Another person is logged on now.
+    LoggedOn,
+    /// It cannot be found out.
+    Unknown,
+}
+
+impl fmt::Display for SeveralUsers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Accounts => "another account of this machine can log on",
+            Self::Directory => "the users of a directory can log on",
+            Self::LoggedOn => "another user is logged on",
+            Self::Unknown => "whether other users can log on is not known",
+        })
+    }
+}
+
+/// The first and last user id of people where login.defs(5) does not say.
+const PEOPLE: (u32, u32) = (1000, 60_000);
+/// Sources of accounts in nsswitch.conf(5) that hold no directory's people.
+const LOCAL_SOURCES: [&str; 4] = ["files", "compat", "systemd", "db"];
+/// Programs in the place of a shell that let nobody in.
+const NO_SHELLS: [&str; 4] = ["nologin", "false", "true", "sync"];
+
+/// Where a Linux machine says who can log on.
+struct Machine {
+    /// `/`, but for tests.
+    root: PathBuf,
+    own_uid: u32,
+}
+
+#[cfg(target_os = "linux")]
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            root: "/".into(),
+            own_uid: rustix::process::geteuid().as_raw(),
+        }
+    }
+}
+
+impl Machine {
+    fn find(&self) -> Option<SeveralUsers> {
+        let Some(accounts) = self.read("etc/passwd") else {
+            return Some(SeveralUsers::Unknown);
+        };
+        let people = self.people();
+        let mut own_account_is_listed = false;
+        for (uid, shell) in accounts.lines().filter_map(account) {
+            if uid == self.own_uid {
+                own_account_is_listed = true;
+            } else if people.contains(&uid) && lets_in(shell) {
+                return Some(SeveralUsers::Accounts);
+            }
+        }
+        // Accounts of systemd-homed stand in files of their own; one of them may be this user's.
+        let own_home = usize::from(!own_account_is_listed);
+        if self.names("var/lib/systemd/home", ".identity").len() > own_home {
+            return Some(SeveralUsers::Accounts);
+        }
+        if self.has_directory() {
+            return Some(SeveralUsers::Directory);
+        }
+        // systemd-logind keeps a file for each user that is logged on, named by the user id.
+        let logged_on = self.names("run/systemd/users", "");
+        let mut logged_on = logged_on.iter().filter_map(|name| name.parse().ok());
+        logged_on
+            .any(|uid: u32| uid != self.own_uid && uid >= *people.start())
+            .then_some(SeveralUsers::LoggedOn)
+    }
+
+    /// The range of user ids that people have (login.defs(5)).
+    fn people(&self) -> std::ops::RangeInclusive<u32> {
+        let definitions = self.read("etc/login.defs").unwrap_or_default();
+        let value = |key: &str| {
+            let mut lines = definitions.lines().map(str::split_ascii_whitespace);
+            lines.find_map(|mut words| {
+                (words.next() == Some(key)).then(|| words.next()?.parse().ok())?
+            })
+        };
+        value("UID_MIN").unwrap_or(PEOPLE.0)..=value("UID_MAX").unwrap_or(PEOPLE.1)
+    }
+
+    /// Whether nsswitch.conf(5) names a source of accounts beside this machine's own files.
+    fn has_directory(&self) -> bool {
+        let switch = self.read("etc/nsswitch.conf").unwrap_or_default();
+        let sources = switch
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("passwd:"));
+        let sources = sources
+            .unwrap_or_default()
+            .split('#')
+            .next()
+            .unwrap_or_default();
+        // `[NOTFOUND=return]` says what to do after the source before it.
+        let mut names = sources.split_ascii_whitespace();
+        names.any(|name| !name.starts_with('[') && !LOCAL_SOURCES.contains(&name))
+    }
+
+    fn read(&self, file: impl AsRef<Path>) -> Option<String> {
+        std::fs::read_to_string(self.root.join(file)).ok()
+    }
+
+    /// The names in a folder that end so; a folder that is not there has none.
+    fn names(&self, folder: &str, end: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.join(folder))
+            .into_iter()
+            .flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter(|name| name.ends_with(end)).collect()
+    }
+}
+
+/// User id and shell of a line of passwd(5).
+fn account(line: &str) -> Option<(u32, &str)> {
+    let mut fields = line.split(':').skip(2);
+    let uid = fields.next()?.parse().ok()?;
+    Some((uid, fields.nth(3)?.trim()))
+}
+
+/// Whether a shell lets its user log on. An empty one stands for `/bin/sh` (passwd(5)).
+fn lets_in(shell: &str) -> bool {
+    let program = shell.rsplit('/').next().unwrap_or(shell);
+    !NO_SHELLS.contains(&program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALICE: &str = "alice:x:1000:1000:Alice,,,:/home/alice:/bin/bash\n";
+    const BOB: &str = "bob:x:1001:1001::/home/bob:/bin/sh\n";
+    const ROOT: &str = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/sh\n";
+
+    /// What Alice's agent finds on a machine with these files.
+    fn found(files: &[(&str, &str)]) -> Option<SeveralUsers> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        let (root, own_uid) = (folder.path().to_owned(), 1000);
+        Machine { root, own_uid }.find()
+    }
+
+    #[test]
+    fn a_machine_of_one_person_is_told_from_one_of_several() {
+        let passwd = "etc/passwd";
+        let one = format!("{ROOT}{ALICE}");
+        let two = format!("{one}{BOB}");
+        let shell = |shell: &str| two.replace("bob:/bin/sh", &format!("bob:{shell}"));
+        let uid = |uid: &str| two.replace("1001:1001", uid);
+        let (no_shell, empty, system) = (shell("/usr/sbin/nologin"), shell(""), uid("998:998"));
+        let (narrow, identity) = ("UID_MIN 1000\nUID_MAX 1000\n", "var/lib/systemd/home");
+        let (own_home, other_home) = (
+            format!("{identity}/alice.identity"),
+            format!("{identity}/bob.identity"),
+        );
+        let local = "passwd:  files systemd [NOTFOUND=return] # sss\ngroup: files sss\n";
+        let directory = "passwd: files sss\n";
+        let switch = "etc/nsswitch.conf";
+        type Files<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(&str, Files<'_>, Option<SeveralUsers>); 16] = [
+            ("one account", &[(passwd, &one)], None),
+            (
+                "two accounts",
+                &[(passwd, &two)],
+                Some(SeveralUsers::Accounts),
+            ),
+            ("no shell", &[(passwd, &no_shell)], None),
+            (
+                "an empty shell",
+                &[(passwd, &empty)],
+                Some(SeveralUsers::Accounts),
+            ),
+            ("an account of a program", &[(passwd, &system)], None),
+            (
+                "another range",
+                &[(passwd, &two), ("etc/login.defs", narrow)],
+                None,
+            ),
+            ("nothing to read", &[], Some(SeveralUsers::Unknown)),
+            (
+                "own home account",
+                &[(passwd, ROOT), (&own_home, "{}")],
+                None,
+            ),
+            (
+                "another's home account",
+                &[(passwd, &one), (&other_home, "{}")],
+                Some(SeveralUsers::Accounts),
+            ),
+            (
+                "two home accounts",
+                &[(passwd, ROOT), (&own_home, "{}"), (&other_home, "{}")],
+                Some(SeveralUsers::Accounts),
+            ),
+            ("local sources", &[(passwd, &one), (switch, local)], None),
+            (
+                "a directory",
+                &[(passwd, &one), (switch, directory)],
+                Some(SeveralUsers::Directory),
+            ),
+            (
+                "own log-on",
+                &[(passwd, &one), ("run/systemd/users/1000", "")],
+                None,
+            ),
+            (
+                "the greeter",
+                &[(passwd, &one), ("run/systemd/users/120", "")],
+                None,
+            ),
+            (
+                "another's log-on",
+                &[(passwd, &one), ("run/systemd/users/1002", "")],
+                Some(SeveralUsers::LoggedOn),
+            ),
+            (
+                "lines that are none",
+                &[(passwd, "\n::\n# x\nalice:x:1000\n")],
+                None,
+            ),
+        ];
+        for (name, files, expected) in cases {
+            assert_eq!(found(files), expected, "{name}");
+        }
+    }
+}
