@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cardea_card::{
     Abandonment, Card, CardCertificate, CardThread, Insertion, LastTry, Pin, PinStatus,
-    SignRequest, Signature, authentication_certificate,
+    SignRequest, Signature, authentication_certificate, programs_at_reader_service,
 };
 
 use crate::Error;
@@ -143,22 +143,52 @@ impl CardSession {
         .await
     }
 
+    /// One call on the card's own thread. Dropped, it gives itself up: nothing that needs a PIN is
+    /// done late, and no other program is waited for.
+    ///
+    /// # Errors
+    /// [`Error::Card`]; [`Error::ReaderHeld`] when the limit went by waiting for another program.
     async fn call<R: Send + 'static>(
         &self,
         abandonment: Abandonment,
         work: impl FnOnce(&mut dyn Card) -> Result<R, cardea_card::Error> + Send + 'static,
     ) -> Result<R, Error> {
+        let _given_up_with_this = GiveUpOnDrop(abandonment.clone());
         let thread = Arc::clone(&self.thread);
+        let begun = Instant::now();
         let called = tokio::task::spawn_blocking(move || {
             let mut thread = thread.lock().unwrap_or_else(PoisonError::into_inner);
-            let result = thread.call(CALL_LIMIT, &abandonment, work);
+            // An earlier call may have held the thread until its own limit.
+            let limit = CALL_LIMIT.saturating_sub(begun.elapsed());
+            let result = thread.call(limit, &abandonment, work);
             // A connection that stays open would keep other programs from exclusive use.
             thread.close();
-            result
+            result.map_err(held_or_failed)
         });
-        let result = called.await.map_err(|_| Error::Internal {
+        called.await.map_err(|_| Error::Internal {
             reason: "a card call panicked",
-        })?;
-        Ok(result?)
+        })?
+    }
+}
+
+/// A wait that went by because of another program names that program. Where nobody else uses the
+/// readers, it is the card that did not answer.
+fn held_or_failed(error: cardea_card::Error) -> Error {
+    let programs = match error {
+        cardea_card::Error::Busy => programs_at_reader_service(),
+        cardea_card::Error::TimedOut { .. } => match programs_at_reader_service() {
+            nobody if nobody.is_empty() => return error.into(),
+            programs => programs,
+        },
+        error => return error.into(),
+    };
+    Error::ReaderHeld { programs }
+}
+
+struct GiveUpOnDrop(Abandonment);
+
+impl Drop for GiveUpOnDrop {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }

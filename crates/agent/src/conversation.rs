@@ -17,6 +17,7 @@ use crate::consent::Consent;
 use crate::pin_prompt::Choice;
 use crate::progress::{Progress, State};
 use crate::prompt_text::{Remark, Subject};
+use crate::reader_patience::{announced, patiently};
 
 /// Prompts of one conversation, mistyped ones included.
 const ENTRIES_MAX: usize = 8;
@@ -130,7 +131,7 @@ impl Conversation<'_> {
     }
 
     async fn subject(&self, session: &CardSession) -> Result<Subject, Error> {
-        let facts = session.facts().await?;
+        let facts = patiently(self.progress, session.facts()).await?;
         let issuer_name = &self.accepted.issuer.enrolment.name;
         Ok(Subject::new(
             &self.accepted.wanted,
@@ -148,7 +149,7 @@ impl Conversation<'_> {
         subject: &Subject,
     ) -> Result<(Statement, Signature), Error> {
         let consent = self.consent(session);
-        let status = session.pin_status().await?;
+        let status = patiently(self.progress, session.pin_status()).await?;
         let mut tries_left = status.tries_left;
         let (mut remark, mut last_try) = (None, LastTry::Refused);
         if status.blocked {
@@ -202,6 +203,7 @@ impl Conversation<'_> {
         let message = statement.input.as_bytes().to_vec();
         let abandonment = Abandonment::default();
         let signing = session.sign(pin, last_try, message, abandonment.clone());
+        let signing = announced(self.progress, signing);
         tokio::pin!(signing);
         tokio::select! {
             biased;

@@ -5,7 +5,7 @@
 //! late result is thrown away, and [`Abandonment`] keeps it from using a PIN late.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use crate::{Abandonment, Card, Error};
 
 /// Most threads left behind that still hang. More means that the reader is not coming back.
 const STUCK_MAX: usize = 4;
+/// Pause between two tries to open a card that another program keeps to itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(200);
 
 type OpenCard = dyn Fn() -> Result<Box<dyn Card>, Error> + Send + Sync;
 type Job = Box<dyn FnOnce(&mut OpenedCard) + Send>;
@@ -51,12 +53,15 @@ impl CardThread {
 
     /// Runs `work` on the card's thread and waits at most `limit` for it.
     ///
+    /// A card that another program keeps to itself is tried again and again within the limit.
+    ///
     /// Hand a clone of `abandonment` into a [`crate::SignRequest`] made by `work`, and it will not
     /// use the PIN after the limit.
     ///
     /// # Errors
-    /// What `work` or the opening returned; [`Error::TimedOut`]; [`Error::Busy`] when too many
-    /// earlier calls still hang; [`Error::ThreadUnavailable`].
+    /// What `work` or the opening returned; [`Error::TimedOut`]; [`Error::Busy`] when another program
+    /// kept the card to itself until the limit, or too many earlier calls still hang;
+    /// [`Error::ThreadUnavailable`].
     pub fn call<R: Send + 'static>(
         &mut self,
         limit: Duration,
@@ -65,8 +70,12 @@ impl CardThread {
     ) -> Result<R, Error> {
         let (answer, answers) = mpsc::sync_channel(1);
         let unwanted = abandonment.clone();
+        let was_busy = Arc::new(AtomicBool::new(false));
+        let busy = Arc::clone(&was_busy);
         let job: Job = Box::new(move |card| {
-            let result = unwanted.check().and_then(|()| card.with(work));
+            let result = unwanted
+                .check()
+                .and_then(|()| card.with(&unwanted, &busy, work));
             // Nobody listens any more after a time-out.
             let _ = answer.send(result);
         });
@@ -80,6 +89,9 @@ impl CardThread {
             Err(RecvTimeoutError::Timeout) => {
                 abandonment.abandon();
                 self.leave_behind();
+                if was_busy.load(Ordering::SeqCst) {
+                    return Err(Error::Busy);
+                }
                 let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
                 Err(Error::TimedOut { limit_ms })
             }
@@ -163,17 +175,37 @@ struct OpenedCard {
 impl OpenedCard {
     fn with<R>(
         &mut self,
+        abandonment: &Abandonment,
+        was_busy: &AtomicBool,
         work: impl FnOnce(&mut dyn Card) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let card = match self.card.take() {
             Some(card) => self.card.insert(card),
-            None => self.card.insert((self.open)()?),
+            None => self
+                .card
+                .insert(self.open_when_free(abandonment, was_busy)?),
         };
         let result = work(card.as_mut());
         if result.as_ref().is_err_and(ends_the_connection) {
             self.card = None;
         }
         result
+    }
+
+    /// Opens the card as soon as no other program keeps it to itself; gives up when the call does.
+    fn open_when_free(
+        &self,
+        abandonment: &Abandonment,
+        was_busy: &AtomicBool,
+    ) -> Result<Box<dyn Card>, Error> {
+        loop {
+            match (self.open)() {
+                Err(Error::Busy) => was_busy.store(true, Ordering::SeqCst),
+                opened => return opened,
+            }
+            thread::sleep(BUSY_PAUSE);
+            abandonment.check()?;
+        }
     }
 }
 

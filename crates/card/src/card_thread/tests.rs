@@ -1,5 +1,4 @@
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender};
 
 use super::*;
@@ -205,5 +204,28 @@ fn a_card_that_cannot_be_opened_is_tried_again_at_the_next_call() {
     for _ in 0..2 {
         let call = thread.call(LONG, &Abandonment::default(), |card| card.pin_status());
         assert_eq!(call.unwrap_err().code(), "card.no_card");
+    }
+}
+
+#[test]
+fn a_card_that_another_program_keeps_is_opened_when_it_comes_free() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&tries);
+    let mut thread = CardThread::new(move || match count.fetch_add(1, Ordering::SeqCst) {
+        0..2 => Err(Error::Busy),
+        _ => Err(Error::NoCard),
+    });
+    let call = thread.call(LONG, &Abandonment::default(), |card| card.pin_status());
+    assert_eq!(call.unwrap_err().code(), "card.no_card");
+    assert_eq!(tries.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn a_card_that_another_program_never_lets_go_is_busy_and_leaves_no_thread_behind() {
+    let mut thread = CardThread::new(|| Err(Error::Busy));
+    for _ in 0..2 * STUCK_MAX {
+        let call = thread.call(SHORT, &Abandonment::default(), |card| card.pin_status());
+        assert_eq!(call.unwrap_err().code(), "card.busy");
+        wait_until(|| thread.stuck() == 0);
     }
 }
