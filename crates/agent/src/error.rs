@@ -51,6 +51,23 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The socket for programs of this user cannot be listened on: most often another agent does.
+    #[error("cannot listen on {}", path.display())]
+    SocketUnavailable {
+        /// The socket.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A frame on the socket or from a browser breaks the form.
+    #[error("the frame is not valid: {reason}")]
+    FrameInvalid {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A browser extension that is not listed started the native host.
+    #[error("the browser extension is not one that may use this agent")]
+    ExtensionRefused,
     /// No agent answers at the configured port.
     #[error("no agent answers")]
     NotRunning,
@@ -151,6 +168,12 @@ pub enum Error {
     /// The departure of a card could not be told to the server in time.
     #[error("the departure of the card could not be delivered")]
     DepartureUndelivered,
+    /// Nothing tells when the person's screen is locked.
+    #[error("nothing tells when the screen is locked: {reason}")]
+    ScreenLockUnwatched {
+        /// What the bus says.
+        reason: String,
+    },
     /// The configuration does not let programs have tokens.
     #[error(
         "this workstation gives no tokens to programs; its administrator can set `enabled` under \
@@ -211,6 +234,9 @@ impl Error {
         "agent.config_invalid",
         "agent.state_unusable",
         "agent.address_unavailable",
+        "agent.socket_unavailable",
+        "agent.frame_invalid",
+        "agent.extension_refused",
         "agent.not_running",
         "agent.peer_refused",
         "agent.host_refused",
@@ -237,6 +263,7 @@ impl Error {
         "agent.reader_held",
         "agent.page_gone",
         "agent.departure_undelivered",
+        "agent.screen_lock_unwatched",
         "agent.business_software_disabled",
         "agent.client_not_allowed",
         "agent.issuer_unknown",
@@ -257,6 +284,9 @@ impl Error {
             Self::ConfigInvalid { .. } => "agent.config_invalid",
             Self::StateUnusable { .. } => "agent.state_unusable",
             Self::AddressUnavailable { .. } => "agent.address_unavailable",
+            Self::SocketUnavailable { .. } => "agent.socket_unavailable",
+            Self::FrameInvalid { .. } => "agent.frame_invalid",
+            Self::ExtensionRefused => "agent.extension_refused",
             Self::NotRunning => "agent.not_running",
             Self::PeerRefused => "agent.peer_refused",
             Self::HostRefused => "agent.host_refused",
@@ -283,6 +313,7 @@ impl Error {
             Self::ReaderHeld { .. } => "agent.reader_held",
             Self::PageGone => "agent.page_gone",
             Self::DepartureUndelivered => "agent.departure_undelivered",
+            Self::ScreenLockUnwatched { .. } => "agent.screen_lock_unwatched",
             Self::BusinessSoftwareDisabled => "agent.business_software_disabled",
             Self::ClientNotAllowed => "agent.client_not_allowed",
             Self::IssuerUnknown => "agent.issuer_unknown",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
+use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
     Agent, Error, Language, LoopbackDoor, Pinentry, peer_check, sign_in_command, status_command,
 };
@@ -125,6 +126,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(issuers = config.enrolments.len(), "starting");
     let agent = Agent::new(config, cards, prompt)?;
     let stop = stop_signal()?;
+    tokio::spawn(ScreenLock::of_this_session().watch(agent.clone()));
     loopback
         .serve(agent.clone(), peer_check::of_this_platform(), stop)
         .await?;
@@ -157,6 +159,7 @@ fn sign_in(
         let stop = stop_signal().map_err(|_| Error::Internal {
             reason: "signals cannot be waited for",
         })?;
+        tokio::spawn(ScreenLock::of_this_session().watch(agent.clone()));
         let outcome = sign_in_command::run(&agent, request, options, stop).await;
         agent.depart(DEPARTURE_LIMIT).await;
         outcome

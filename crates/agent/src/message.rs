@@ -91,6 +91,7 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
         "agent.not_found"
         | "agent.method_not_allowed"
         | "agent.content_type_refused"
+        | "agent.frame_invalid"
         | "agent.request_invalid" => ("La demande n’est pas valable.", "The request is not valid."),
         _ => program_texts(code),
     }

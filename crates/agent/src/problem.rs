@@ -69,6 +69,9 @@ fn status(error: &Error) -> StatusCode {
         | Error::ConfigInvalid { .. }
         | Error::StateUnusable { .. }
         | Error::AddressUnavailable { .. }
+        | Error::SocketUnavailable { .. }
+        | Error::FrameInvalid { .. }
+        | Error::ExtensionRefused
         | Error::NotRunning
         | Error::PromptCancelled
         | Error::PromptTimedOut
@@ -79,6 +82,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::ReaderHeld { .. }
         | Error::PageGone
         | Error::DepartureUndelivered
+        | Error::ScreenLockUnwatched { .. }
         | Error::BusinessSoftwareDisabled
         | Error::ClientNotAllowed
         | Error::IssuerUnknown

@@ -19,15 +19,22 @@ pub(crate) struct Status {
     pub(crate) card: String,
 }
 
+impl Status {
+    /// How the agent is now.
+    pub(crate) fn of(agent: &Agent) -> Self {
+        let state = if agent.prompt_slot.is_taken() {
+            "busy"
+        } else {
+            "ready"
+        };
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: state.to_owned(),
+            card: agent.cards.watch().now().summary().to_owned(),
+        }
+    }
+}
+
 pub(super) async fn show(State(agent): State<Arc<Agent>>) -> Json<Status> {
-    let state = if agent.prompt_slot.is_taken() {
-        "busy"
-    } else {
-        "ready"
-    };
-    Json(Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        state: state.to_owned(),
-        card: agent.cards.watch().now().summary().to_owned(),
-    })
+    Json(Status::of(&agent))
 }

@@ -1,0 +1,60 @@
+//! The other end: how a program of this user reaches its agent, and no other one's.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+
+use super::frame::{self, Frames};
+use super::message::{Answer, Request};
+use super::place::Place;
+use super::{check_peer, unavailable};
+use crate::Error;
+use crate::local_api::Status;
+
+/// How long the agent may take to say how it is.
+const STATUS_LIMIT: Duration = Duration::from_secs(2);
+
+/// Connects to the agent of this user.
+///
+/// # Errors
+/// [`Error::NotRunning`]; [`Error::FileUnsafe`] and [`Error::PeerRefused`] when the folder or the
+/// program that listens is another user's.
+pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
+    let place = Place::find(path)?;
+    let stream = match UnixStream::connect(place.address()).await {
+        Ok(stream) => stream,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Err(Error::NotRunning);
+        }
+        Err(error) => return Err(unavailable(path, error)),
+    };
+    check_peer(&stream, rustix::process::geteuid().as_raw())?;
+    Ok(stream)
+}
+
+/// Asks the agent of this user for its state.
+///
+/// # Errors
+/// As [`connect`]; [`Error::NotRunning`] also when it does not answer properly.
+pub(crate) async fn ask_status(path: &Path) -> Result<Status, Error> {
+    let mut stream = connect(path).await?;
+    let asked = serde_json::to_vec(&Request::Status {}).map_err(|_| Error::RequestInvalid)?;
+    let answer = tokio::time::timeout(STATUS_LIMIT, async {
+        frame::write(&mut stream, &asked).await?;
+        Frames::default().read(&mut stream).await
+    });
+    let Ok(Ok(Some(text))) = answer.await else {
+        return Err(Error::NotRunning);
+    };
+    match serde_json::from_slice(&text) {
+        Ok(Answer::Status(status)) => Ok(status),
+        _ => Err(Error::NotRunning),
+    }
+}

@@ -1,0 +1,109 @@
+//! One connection: one request, its answers, the end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cardea_assertion::Origin;
+use serde::Serialize;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use super::frame::{self, Frames};
+use super::message::{Answer, Request};
+use crate::agent::Agent;
+use crate::local_api::Status;
+use crate::progress::Line;
+use crate::{Error, page_request};
+
+/// How long the request may take to come in.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+/// How long an answer may take to be read.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Serves it to its end. Whatever the other side does wrong ends it.
+pub(super) async fn serve(mut stream: UnixStream, agent: Arc<Agent>) {
+    let mut frames = Frames::default();
+    let request = tokio::time::timeout(REQUEST_LIMIT, frames.read(&mut stream)).await;
+    let arrived = Instant::now();
+    let request = match request {
+        Ok(Ok(Some(text))) => Request::parse(&text),
+        Ok(Err(error)) => Err(error),
+        // Whoever says nothing gets no answer.
+        Ok(Ok(None)) | Err(_) => return,
+    };
+    let outcome = match request {
+        Ok(Request::Assertion { origin, challenge }) => {
+            match begin(&agent, &origin, &challenge, arrived).await {
+                Ok(lines) => return follow(stream, frames, lines).await,
+                Err(error) => Err(error),
+            }
+        }
+        Ok(Request::Origins {}) => Ok(origins(&agent)),
+        Ok(Request::Status {}) => Ok(Answer::Status(Status::of(&agent))),
+        Ok(Request::Abort {}) => return,
+        Err(error) => Err(error),
+    };
+    let _ = match outcome {
+        Ok(answer) => send(&mut stream, &answer).await,
+        Err(error) => {
+            tracing::warn!(code = error.code(), "request refused: {error}");
+            send(&mut stream, &Line::error(&error, agent.language)).await
+        }
+    };
+}
+
+async fn begin(
+    agent: &Arc<Agent>,
+    origin: &str,
+    challenge: &str,
+    arrived: Instant,
+) -> Result<mpsc::Receiver<Line>, Error> {
+    let origin = enrolled_origin(agent, origin)?;
+    page_request::begin(Arc::clone(agent), origin, challenge, arrived).await
+}
+
+/// The one enrolled origin that equals `text` byte for byte.
+fn enrolled_origin(agent: &Agent, text: &str) -> Result<Origin, Error> {
+    let mut enrolled = agent
+        .issuers
+        .iter()
+        .flat_map(|issuer| &issuer.enrolment.origins);
+    enrolled
+        .find(|origin| origin.as_str() == text)
+        .cloned()
+        .ok_or(Error::OriginRefused)
+}
+
+fn origins(agent: &Agent) -> Answer {
+    let mut origins: Vec<_> = agent
+        .issuers
+        .iter()
+        .flat_map(|issuer| &issuer.enrolment.origins)
+        .map(|origin| origin.as_str().to_owned())
+        .collect();
+    origins.sort();
+    origins.dedup();
+    Answer::Origins { origins }
+}
+
+/// Passes the lines of a sign-in on. When the other side closes, aborts or says anything else, the
+/// lines are dropped: its page has gone, and the prompt is taken away.
+async fn follow(mut stream: UnixStream, mut frames: Frames, mut lines: mpsc::Receiver<Line>) {
+    loop {
+        tokio::select! {
+            line = lines.recv() => match line {
+                Some(line) if send(&mut stream, &line).await.is_ok() => {}
+                _ => return,
+            },
+            _ = frames.read(&mut stream) => return,
+        }
+    }
+}
+
+async fn send(stream: &mut UnixStream, answer: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_vec(answer).map_err(|_| Error::Internal {
+        reason: "an answer is no JSON",
+    })?;
+    let written = tokio::time::timeout(ANSWER_LIMIT, frame::write(stream, &text)).await;
+    written.unwrap_or(Err(Error::PageGone))
+}

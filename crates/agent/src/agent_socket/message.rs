@@ -1,0 +1,84 @@
+//! What may be asked through the socket, and what is answered beside the lines of a sign-in.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::local_api::Status;
+
+/// One request. A connection begins with one; only `abort` may follow.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// A sign-in for a page of this origin, as the browser attests it.
+    Assertion {
+        /// The page's origin.
+        origin: String,
+        /// The issuer's challenge, which the page brought.
+        challenge: String,
+    },
+    /// The origins that this workstation is enrolled with.
+    Origins {},
+    /// What `cardea-agent status` shows.
+    Status {},
+    /// The page does not want an answer any more.
+    Abort {},
+}
+
+impl Request {
+    /// Reads a frame's text.
+    ///
+    /// # Errors
+    /// [`Error::RequestInvalid`] for anything but one of these objects.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(text).map_err(|_| Error::RequestInvalid)
+    }
+}
+
+/// An answer that is no line of a sign-in.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// The enrolled origins.
+    Origins {
+        /// Each as browsers write it.
+        origins: Vec<String>,
+    },
+    /// The agent's state.
+    Status(Status),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_four_requests_are_understood_and_to_the_letter() {
+        let challenge = r#"{"type":"assertion","origin":"https://a.test","challenge":"c"}"#;
+        let understood = [
+            challenge,
+            r#"{"type":"origins"}"#,
+            r#"{"type":"status"}"#,
+            r#"{"type":"abort"}"#,
+        ];
+        for text in understood {
+            assert!(Request::parse(text.as_bytes()).is_ok(), "{text}");
+        }
+        let refused = [
+            "",
+            "[]",
+            "\"origins\"",
+            "{}",
+            r#"{"type":"sign","hash":"00"}"#,
+            r#"{"type":"origins","more":1}"#,
+            r#"{"type":"assertion","challenge":"c"}"#,
+            r#"{"type":"assertion","origin":"https://a.test"}"#,
+            r#"{"type":"assertion","origin":["https://a.test"],"challenge":"c"}"#,
+            r#"{"type":"assertion","origin":"https://a.test","challenge":"c","pin":"1234"}"#,
+            "{\"type\":\"origins\"}{}",
+        ];
+        for text in refused {
+            let code = Request::parse(text.as_bytes()).unwrap_err().code();
+            assert_eq!(code, "agent.request_invalid", "{text}");
+        }
+    }
+}
