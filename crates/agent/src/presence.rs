@@ -3,9 +3,10 @@
 //! One connection for each login. The presence key lives in memory only; when the card leaves, it
 //! signs the departure as the last thing and is wiped.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cardea_assertion::DepartureReason;
 use cardea_card::Insertion;
 use cardea_jose::SigningKey;
 use tokio::sync::{oneshot, watch};
@@ -27,11 +28,18 @@ const SESSIONS_MAX: usize = 32;
 
 /// Every login of this agent whose card is still there.
 #[derive(Debug, Default)]
-pub(crate) struct PresenceSessions(Mutex<Vec<Running>>);
+pub(crate) struct PresenceSessions(Mutex<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    running: Vec<Running>,
+    /// Why no session may stand at present: nobody can be in front of the screen.
+    withheld: Option<DepartureReason>,
+}
 
 #[derive(Debug)]
 struct Running {
-    depart: watch::Sender<bool>,
+    depart: watch::Sender<Option<DepartureReason>>,
     task: JoinHandle<()>,
 }
 
@@ -45,32 +53,34 @@ impl PresenceSessions {
         insertion: Insertion,
         readers: watch::Receiver<ReaderState>,
     ) -> oneshot::Receiver<()> {
-        let (depart, departing) = watch::channel(false);
+        let mut shared = self.lock();
+        // A screen that was locked since the card signed: the session departs at once.
+        let (depart, departing) = watch::channel(shared.withheld);
         let session = PresenceSession::new(issuer, key, insertion, readers, departing);
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|session| !session.task.is_finished());
-        if running.len() >= SESSIONS_MAX
-            && let Some(oldest) = running.first()
+        shared.running.retain(|session| !session.task.is_finished());
+        if shared.running.len() >= SESSIONS_MAX
+            && let Some(oldest) = shared.running.first()
         {
-            let _ = oldest.depart.send(true);
+            oldest.depart(DepartureReason::AgentStopped);
         }
         let (lasts, over) = oneshot::channel();
         let running_session = async move {
             session.run().await;
             drop(lasts);
         };
-        running.push(Running {
+        shared.running.push(Running {
             depart,
             task: tokio::spawn(running_session.in_current_span()),
         });
         over
     }
 
-    /// Ends all sessions and waits until their departures are told, at most for `limit`.
-    pub(crate) async fn depart(&self, limit: Duration) {
-        let running = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Ends all sessions and waits until their departures are told, at most for `limit`. Those that
+    /// take longer go on telling.
+    pub(crate) async fn depart(&self, reason: DepartureReason, limit: Duration) {
+        let running = std::mem::take(&mut self.lock().running);
         for session in &running {
-            let _ = session.depart.send(true);
+            session.depart(reason);
         }
         let all = async {
             for session in running {
@@ -78,5 +88,25 @@ impl PresenceSessions {
             }
         };
         let _ = tokio::time::timeout(limit, all).await;
+    }
+
+    /// From now on sessions depart as soon as they begin, until this is taken back by `None`.
+    pub(crate) fn withhold(&self, reason: Option<DepartureReason>) {
+        self.lock().withheld = reason;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// Has the session depart; the first reason counts.
+    fn depart(&self, reason: DepartureReason) {
+        self.depart.send_if_modified(|departing| {
+            let first = departing.is_none();
+            departing.get_or_insert(reason);
+            first
+        });
     }
 }

@@ -53,8 +53,8 @@ pub use error::Error;
 pub use grant_challenge::{GRANT_CHALLENGE_TYP, GrantChallenge};
 pub use origin::Origin;
 pub use presence::{
-    PRESENCE_BYTES_MAX, PRESENCE_TYP, PresenceState, VerifiedPresence, sign_departed, sign_present,
-    verify_presence,
+    DepartureReason, PRESENCE_BYTES_MAX, PRESENCE_TYP, PresenceState, VerifiedPresence,
+    sign_departed, sign_present, verify_presence,
 };
 pub use signing_input::{AssertionClaims, Confirmation, SigningInput, UserVerification};
 pub use unverified::{

@@ -20,12 +20,32 @@ pub enum PresenceState {
     Departed,
 }
 
+/// Why the agent took presence back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DepartureReason {
+    /// The card left its reader.
+    CardRemoved,
+    /// The person's screen was locked, or another session took the screen.
+    ScreenLocked,
+    /// The workstation goes to sleep.
+    Sleep,
+    /// The agent stops, or makes room for another session.
+    AgentStopped,
+    /// One that a later version of the agent knows: a departure all the same.
+    #[serde(other)]
+    Other,
+}
+
 #[derive(Serialize, Deserialize)]
 struct PresenceClaims {
     aud: String,
     state: PresenceState,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<DepartureReason>,
     jti: String,
 }
 
@@ -35,6 +55,7 @@ pub struct VerifiedPresence {
     jkt: String,
     state: PresenceState,
     nonce: Option<String>,
+    reason: Option<DepartureReason>,
 }
 
 impl VerifiedPresence {
@@ -55,6 +76,12 @@ impl VerifiedPresence {
     pub fn nonce(&self) -> Option<&str> {
         self.nonce.as_deref()
     }
+
+    /// Why the agent took presence back; none where it did not say.
+    #[must_use]
+    pub fn reason(&self) -> Option<DepartureReason> {
+        self.reason
+    }
 }
 
 /// States that the card is present, over a fresh nonce of the server.
@@ -62,27 +89,30 @@ impl VerifiedPresence {
 /// # Errors
 /// As [`SigningKey::sign_jwt_with_jwk`].
 pub fn sign_present(key: &SigningKey, issuer: &str, nonce: &str) -> Result<String, Error> {
-    sign(key, issuer, PresenceState::Present, Some(nonce.to_owned()))
+    let claims = PresenceClaims {
+        aud: issuer.to_owned(),
+        state: PresenceState::Present,
+        nonce: Some(nonce.to_owned()),
+        reason: None,
+        jti: random_base64url(16)?,
+    };
+    Ok(key.sign_jwt_with_jwk(PRESENCE_TYP, &claims)?)
 }
 
-/// States that the card has left.
+/// States that the card has left, or that the agent vouches for it no more.
 ///
 /// # Errors
 /// As [`SigningKey::sign_jwt_with_jwk`].
-pub fn sign_departed(key: &SigningKey, issuer: &str) -> Result<String, Error> {
-    sign(key, issuer, PresenceState::Departed, None)
-}
-
-fn sign(
+pub fn sign_departed(
     key: &SigningKey,
     issuer: &str,
-    state: PresenceState,
-    nonce: Option<String>,
+    reason: DepartureReason,
 ) -> Result<String, Error> {
     let claims = PresenceClaims {
         aud: issuer.to_owned(),
-        state,
-        nonce,
+        state: PresenceState::Departed,
+        nonce: None,
+        reason: Some(reason),
         jti: random_base64url(16)?,
     };
     Ok(key.sign_jwt_with_jwk(PRESENCE_TYP, &claims)?)
@@ -92,7 +122,7 @@ fn sign(
 ///
 /// # Errors
 /// [`Error::SignatureInvalid`], [`Error::AudienceMismatch`], [`Error::Malformed`] when a
-/// statement of presence lacks its nonce, [`Error::Jose`].
+/// statement of presence lacks its nonce or gives a reason for a departure, [`Error::Jose`].
 pub fn verify_presence(compact: &str, issuer: &str) -> Result<VerifiedPresence, Error> {
     let jws = UnverifiedJws::parse(compact, PRESENCE_BYTES_MAX)?;
     let key = jws
@@ -113,9 +143,15 @@ pub fn verify_presence(compact: &str, issuer: &str) -> Result<VerifiedPresence, 
             reason: "a statement of presence needs its nonce",
         });
     }
+    if claims.state == PresenceState::Present && claims.reason.is_some() {
+        return Err(Error::Malformed {
+            reason: "only a departure has a reason",
+        });
+    }
     Ok(VerifiedPresence {
         jkt: key.thumbprint(),
         state: claims.state,
         nonce: claims.nonce,
+        reason: claims.reason,
     })
 }

@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cardea_assertion::{
-    AssertionClaims, AttestationClaims, CARD_ALGORITHMS, ChallengeKeyList, Confirmation, Error,
-    LoginChallenge, PresenceState, Purpose, SigningInput, UnverifiedAssertion, UnverifiedChallenge,
-    UserVerification, VerifiedAssertion, sign_departed, sign_present, verify_attestation,
-    verify_challenge_keys, verify_presence,
+    AssertionClaims, AttestationClaims, CARD_ALGORITHMS, ChallengeKeyList, Confirmation,
+    DepartureReason, Error, LoginChallenge, PresenceState, Purpose, SigningInput,
+    UnverifiedAssertion, UnverifiedChallenge, UserVerification, VerifiedAssertion, sign_departed,
+    sign_present, verify_attestation, verify_challenge_keys, verify_presence,
 };
 use cardea_jose::{Algorithm, JwkSet, SigningKey, VerifyingKey, sha256_base64url};
 
@@ -228,9 +228,12 @@ fn presence_is_proven_by_its_own_key_for_its_own_issuer() {
         (verified.jkt(), verified.nonce()),
         (presence_key.kid(), Some("nonce"))
     );
-    let departed = sign_departed(&presence_key, ISSUER).unwrap();
-    let state = verify_presence(&departed, ISSUER).unwrap().state();
-    assert_eq!(state, PresenceState::Departed);
+    let departed = sign_departed(&presence_key, ISSUER, DepartureReason::ScreenLocked).unwrap();
+    let departed = verify_presence(&departed, ISSUER).unwrap();
+    assert_eq!(
+        (departed.state(), departed.reason()),
+        (PresenceState::Departed, Some(DepartureReason::ScreenLocked))
+    );
 
     let elsewhere = verify_presence(&present, "https://other.example.fr").unwrap_err();
     assert_eq!(elsewhere.code(), "assertion.audience_mismatch");
@@ -251,6 +254,33 @@ fn presence_is_proven_by_its_own_key_for_its_own_issuer() {
     assert_eq!(
         verify_presence(&typ, ISSUER).unwrap_err().code(),
         "jose.type_mismatch"
+    );
+}
+
+#[test]
+fn a_departure_may_give_a_reason_and_a_presence_none() {
+    let presence_key = key();
+    let stated = |state: &str, reason: &str| {
+        let claims = serde_json::json!({
+            "aud": ISSUER, "state": state, "nonce": "nonce", "reason": reason, "jti": "j",
+        });
+        presence_key
+            .sign_jwt_with_jwk("card-presence+jwt", &claims)
+            .unwrap()
+    };
+    // A later agent knows more reasons, and its departure must not be lost for them.
+    let later = verify_presence(&stated("departed", "of a later version"), ISSUER).unwrap();
+    assert_eq!(later.reason(), Some(DepartureReason::Other));
+    let present = verify_presence(&stated("present", "sleep"), ISSUER).unwrap_err();
+    assert_eq!(present.code(), "assertion.malformed");
+    let claims = serde_json::json!({"aud": ISSUER, "state": "departed", "jti": "j"});
+    let earlier = presence_key
+        .sign_jwt_with_jwk("card-presence+jwt", &claims)
+        .unwrap();
+    let earlier = verify_presence(&earlier, ISSUER).unwrap();
+    assert_eq!(
+        (earlier.state(), earlier.reason()),
+        (PresenceState::Departed, None)
     );
 }
 

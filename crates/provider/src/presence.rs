@@ -1,6 +1,6 @@
 //! Presence: the agent proves with the presence key that it is alive and the card in the reader.
 
-use cardea_assertion::{PresenceState, verify_presence};
+use cardea_assertion::{DepartureReason, PresenceState, verify_presence};
 use cardea_jose::{constant_time_eq, random_base64url};
 use cardea_storage::session::{Session, SessionState};
 use cardea_storage::{Transaction, session};
@@ -83,7 +83,10 @@ impl Provider {
         let presence = verify_presence(statement, self.issuer.as_str())?;
         let now = self.now();
         match presence.state() {
-            PresenceState::Departed => self.accept_departure(presence.jkt(), now).await,
+            PresenceState::Departed => {
+                let reason = end_reason(presence.reason());
+                self.accept_departure(presence.jkt(), reason, now).await
+            }
             PresenceState::Present => {
                 let answered = presence.nonce().unwrap_or_default();
                 let fresh = nonce
@@ -183,6 +186,7 @@ impl Provider {
     async fn accept_departure(
         &self,
         jkt: &str,
+        reason: EndReason,
         now: OffsetDateTime,
     ) -> Result<PresenceOutcome, Error> {
         let jkt = jkt.to_owned();
@@ -191,9 +195,7 @@ impl Provider {
         let Some(session) = found else {
             return Ok(PresenceOutcome::Unclaimed { jkt });
         };
-        let ended = self
-            .end_in(&mut transaction, &session, EndReason::Departed, now)
-            .await?;
+        let ended = self.end_in(&mut transaction, &session, reason, now).await?;
         let reason = match &ended {
             Some(ended) => Some(ended.reason),
             None => why_ended(&mut transaction, &session.id).await?,
@@ -201,6 +203,16 @@ impl Provider {
         transaction.commit().await?;
         let ended = ended.map(EndedInTransaction::announce);
         Ok(PresenceOutcome::Ended { jkt, ended, reason })
+    }
+}
+
+/// What the agent's reason for a departure means for the session.
+fn end_reason(reason: Option<DepartureReason>) -> EndReason {
+    match reason {
+        Some(DepartureReason::ScreenLocked) => EndReason::ScreenLocked,
+        Some(DepartureReason::Sleep) => EndReason::WorkstationAsleep,
+        // A removed card, an agent that stops, and whatever a later agent may say.
+        Some(_) | None => EndReason::Departed,
     }
 }
 

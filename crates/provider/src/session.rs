@@ -17,6 +17,10 @@ use crate::{Error, Provider};
 pub enum EndReason {
     /// The card left the reader, or the agent took presence back.
     Departed,
+    /// The person's screen was locked.
+    ScreenLocked,
+    /// The person's workstation went to sleep.
+    WorkstationAsleep,
     /// The agent was silent past the grace period while we could be reached.
     PresenceLost,
     /// Nobody used the session for too long.
@@ -44,8 +48,10 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Departed,
+        Self::ScreenLocked,
+        Self::WorkstationAsleep,
         Self::PresenceLost,
         Self::Idle,
         Self::AbsoluteLimit,
@@ -70,6 +76,8 @@ impl EndReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Departed => "departed",
+            Self::ScreenLocked => "screen_locked",
+            Self::WorkstationAsleep => "workstation_asleep",
             Self::PresenceLost => "presence_lost",
             Self::Idle => "idle",
             Self::AbsoluteLimit => "absolute_limit",

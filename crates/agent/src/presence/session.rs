@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardea_assertion::{sign_departed, sign_present};
+use cardea_assertion::{DepartureReason, sign_departed, sign_present};
 use cardea_card::Insertion;
 use cardea_jose::SigningKey;
 use tokio::sync::watch;
@@ -49,7 +49,7 @@ pub(super) struct PresenceSession {
     key: SigningKey,
     insertion: Insertion,
     readers: watch::Receiver<ReaderState>,
-    departing: watch::Receiver<bool>,
+    departing: watch::Receiver<Option<DepartureReason>>,
     limits: Limits,
     begun: Instant,
     /// Whether a login named this key: the server has said that the session is active.
@@ -60,8 +60,8 @@ pub(super) struct PresenceSession {
 enum Ending {
     /// The server said so, or nobody claimed it: nothing is left to tell.
     Over,
-    /// The card left, or the agent is stopping: the departure is to be told.
-    Departing(Option<Box<Connection>>),
+    /// The card left, or the agent takes presence back: the departure is to be told.
+    Departing(DepartureReason, Option<Box<Connection>>),
 }
 
 impl PresenceSession {
@@ -70,7 +70,7 @@ impl PresenceSession {
         key: SigningKey,
         insertion: Insertion,
         readers: watch::Receiver<ReaderState>,
-        departing: watch::Receiver<bool>,
+        departing: watch::Receiver<Option<DepartureReason>>,
     ) -> Self {
         Self {
             issuer,
@@ -87,11 +87,11 @@ impl PresenceSession {
     pub(super) async fn run(mut self) {
         let session = short_name(self.key.kid());
         tracing::info!(session, "presence begun");
-        let Ending::Departing(connection) = self.stay_present().await else {
+        let Ending::Departing(reason, connection) = self.stay_present().await else {
             tracing::info!(session, "presence over");
             return;
         };
-        let departure = sign_departed(&self.key, self.issuer.enrolment.issuer.as_str());
+        let departure = sign_departed(&self.key, self.issuer.enrolment.issuer.as_str(), reason);
         let Self {
             issuer,
             key,
@@ -101,7 +101,7 @@ impl PresenceSession {
         } = self;
         // The departure is the last thing that the key signs.
         drop(key);
-        tracing::info!(session, "departed");
+        tracing::info!(session, ?reason, "departed");
         let Ok(departure) = departure else {
             // The server notices the silence instead.
             tracing::error!(
@@ -137,19 +137,21 @@ impl PresenceSession {
         loop {
             let opened = tokio::select! {
                 biased;
-                () = &mut left => return Ending::Departing(None),
+                reason = &mut left => return Ending::Departing(reason, None),
                 opened = Connection::open(&self.issuer) => opened,
             };
             if let Ok(mut connection) = opened {
                 let conversed = tokio::select! {
                     biased;
-                    () = &mut left => None,
-                    lost = self.converse(&mut connection, &mut back_off) => Some(lost),
+                    reason = &mut left => Err(reason),
+                    lost = self.converse(&mut connection, &mut back_off) => Ok(lost),
                 };
                 match conversed {
-                    None => return Ending::Departing(Some(Box::new(connection))),
-                    Some(Conversation::Ended) => return Ending::Over,
-                    Some(Conversation::Lost(lost)) => {
+                    Err(reason) => {
+                        return Ending::Departing(reason, Some(Box::new(connection)));
+                    }
+                    Ok(Conversation::Ended) => return Ending::Over,
+                    Ok(Conversation::Lost(lost)) => {
                         tracing::debug!(?lost, "presence connection lost");
                         if let Lost::Closed { spread } = lost {
                             back_off.spread(spread);
@@ -162,7 +164,7 @@ impl PresenceSession {
             }
             tokio::select! {
                 biased;
-                () = &mut left => return Ending::Departing(None),
+                reason = &mut left => return Ending::Departing(reason, None),
                 () = tokio::time::sleep(back_off.next_wait()) => {}
             }
         }
@@ -266,13 +268,16 @@ async fn confirmation(connection: &mut Connection) -> bool {
 /// Resolves when the card has left, or the agent is to end the session itself.
 async fn left(
     readers: watch::Receiver<ReaderState>,
-    mut departing: watch::Receiver<bool>,
+    mut departing: watch::Receiver<Option<DepartureReason>>,
     insertion: &Insertion,
-) {
+) -> DepartureReason {
     tokio::select! {
-        () = reader_watch::ended(readers, insertion) => {}
-        // A dropped sender means that the agent is gone.
-        _ = departing.wait_for(|departing| *departing) => {}
+        () = reader_watch::ended(readers, insertion) => DepartureReason::CardRemoved,
+        taken_back = departing.wait_for(Option::is_some) => match taken_back {
+            Ok(reason) => reason.unwrap_or(DepartureReason::AgentStopped),
+            // A dropped sender means that the agent is gone.
+            Err(_) => DepartureReason::AgentStopped,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Presence: activation, renewal, departure, and the same card elsewhere.
 
-use cardea_assertion::{sign_departed, sign_present};
+use cardea_assertion::{DepartureReason, sign_departed, sign_present};
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws};
 use cardea_provider::{EndReason, PresenceOutcome, SessionState};
 
@@ -113,11 +113,32 @@ async fn a_departure_ends_the_session_at_once_and_tells_the_client() {
 }
 
 #[tokio::test]
+async fn a_departure_says_why() {
+    for (stated, reason) in [
+        (DepartureReason::CardRemoved, EndReason::Departed),
+        (DepartureReason::ScreenLocked, EndReason::ScreenLocked),
+        (DepartureReason::Sleep, EndReason::WorkstationAsleep),
+        (DepartureReason::AgentStopped, EndReason::Departed),
+    ] {
+        let world = World::new().await;
+        let (_, key) = world.log_in(PORTAL, None).await;
+        let statement = sign_departed(&key, ISSUER, stated).unwrap();
+        let outcome = world.provider.accept_presence(&statement, None).await;
+        let Ok(PresenceOutcome::Ended { ended, .. }) = outcome else {
+            panic!("the session ends")
+        };
+        assert_eq!(ended.unwrap().reason, reason, "{stated:?}");
+        let event = world.event("session.ended").await;
+        assert_eq!(event.code.as_deref(), Some(reason.as_str()));
+    }
+}
+
+#[tokio::test]
 async fn a_departure_needs_the_presence_key_itself() {
     let world = World::new().await;
     let (_, key) = world.log_in(PORTAL, None).await;
     let other = SigningKey::generate(Algorithm::Es256).unwrap();
-    let statement = sign_departed(&other, ISSUER).unwrap();
+    let statement = sign_departed(&other, ISSUER, DepartureReason::CardRemoved).unwrap();
     let outcome = world
         .provider
         .accept_presence(&statement, None)

@@ -1,8 +1,8 @@
 //! A card and an agent, reduced to the statements that the server sees.
 
 use cardea_assertion::{
-    AssertionClaims, AttestationClaims, Confirmation, LoginChallenge, SigningInput,
-    UserVerification, sign_departed, sign_present,
+    AssertionClaims, AttestationClaims, Confirmation, DepartureReason, LoginChallenge,
+    SigningInput, UserVerification, sign_departed, sign_present,
 };
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, sha256_base64url};
 use cardea_test_pki::IssuedCertificate;
@@ -113,7 +113,11 @@ impl PresenceConnection {
 
     /// Pulls the card, and waits until the server has ended the session.
     pub(crate) async fn depart(mut self, answer: &Answer) -> Result<(), Failure> {
-        let departed = sign_departed(&answer.presence_key, &answer.issuer)?;
+        let departed = sign_departed(
+            &answer.presence_key,
+            &answer.issuer,
+            DepartureReason::CardRemoved,
+        )?;
         self.send(&departed).await?;
         while self.next().await?.is_some() {}
         Ok(())

@@ -1,8 +1,8 @@
 //! A card and its agent, reduced to what the server sees of them.
 
 use cardea_assertion::{
-    AssertionClaims, AttestationClaims, Confirmation, LoginChallenge, SigningInput,
-    UserVerification, sign_departed, sign_present,
+    AssertionClaims, AttestationClaims, Confirmation, DepartureReason, LoginChallenge,
+    SigningInput, UserVerification, sign_departed, sign_present,
 };
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, sha256_base64url};
 use cardea_test_pki::{CardProfile, IssuedCard, IssuedCertificate, KeyKind};
@@ -126,7 +126,12 @@ impl Card {
     }
 
     pub(crate) fn departed(&self, app: &TestApp) -> String {
-        sign_departed(&self.presence_key, &app.issuer).unwrap()
+        sign_departed(
+            &self.presence_key,
+            &app.issuer,
+            DepartureReason::CardRemoved,
+        )
+        .unwrap()
     }
 
     /// Keeps a presence connection alive in the background until the card is pulled.

@@ -31,7 +31,7 @@ const LONG: Limits = Limits {
 struct Course {
     statements: mpsc::UnboundedReceiver<PresenceState>,
     readers: watch::Sender<ReaderState>,
-    _depart: watch::Sender<bool>,
+    depart: watch::Sender<Option<DepartureReason>>,
     running: JoinHandle<()>,
     _state_dir: tempfile::TempDir,
 }
@@ -53,7 +53,7 @@ impl Course {
         };
         let insertion = reader.insertion().unwrap();
         let (readers, watched) = watch::channel(ReaderState::Readers(vec![reader]));
-        let (depart, departing) = watch::channel(false);
+        let (depart, departing) = watch::channel(None);
         let key = SigningKey::generate(Algorithm::Es256).unwrap();
         let enrolled = enrolled(&issuer, &state_dir);
         let session = PresenceSession {
@@ -63,7 +63,7 @@ impl Course {
         Self {
             statements,
             readers,
-            _depart: depart,
+            depart,
             running: tokio::spawn(session.run()),
             _state_dir: state_dir,
         }

@@ -1,8 +1,8 @@
 //! What card and agent answer to a challenge: a valid answer, of which cases change one part.
 
 use cardea_assertion::{
-    AssertionClaims, AttestationClaims, Confirmation, SigningInput, UserVerification,
-    sign_departed, sign_present,
+    AssertionClaims, AttestationClaims, Confirmation, DepartureReason, SigningInput,
+    UserVerification, sign_departed, sign_present,
 };
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, sha256_base64url};
 use cardea_provider::{
@@ -140,7 +140,7 @@ impl World {
 
     /// The card leaves the reader.
     pub(crate) async fn depart(&self, key: &SigningKey) -> PresenceOutcome {
-        let statement = sign_departed(key, ISSUER).unwrap();
+        let statement = sign_departed(key, ISSUER, DepartureReason::CardRemoved).unwrap();
         self.provider
             .accept_presence(&statement, None)
             .await
