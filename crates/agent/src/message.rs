@@ -45,6 +45,18 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "Trop de demandes ; réessayez dans un moment.",
             "Too many requests; try again in a moment.",
         ),
+        "agent.site_blocked" => (
+            "Vous avez bloqué ce site sur ce poste pour une heure.",
+            "You blocked this site on this workstation for an hour.",
+        ),
+        "agent.card_expired" => (
+            "Votre carte a expiré ; utilisez la nouvelle carte ou demandez-la à l’émetteur.",
+            "Your card has expired; use the new card, or ask its issuer for one.",
+        ),
+        "agent.pin_wanted_contactless" => (
+            "Cette connexion demande le code ; insérez la carte dans un lecteur à contact.",
+            "This sign-in wants the PIN; insert the card into a contact reader.",
+        ),
         "agent.challenge_expired" => (
             "Le temps imparti est écoulé ; recommencez.",
             "Time is up; please start again.",
@@ -154,6 +166,18 @@ fn card_texts(code: &str) -> (&'static str, &'static str) {
             "The card is in use by another program; try again.",
         ),
         "card.pin_incorrect" => ("Le code est incorrect.", "The PIN is incorrect."),
+        "card.pin_not_verified" => (
+            "La carte demande de nouveau son code.",
+            "The card wants its PIN again.",
+        ),
+        "card.pin_entry_timed_out" => (
+            "Le code n’a pas été saisi à temps sur le lecteur.",
+            "The PIN was not typed on the reader in time.",
+        ),
+        "card.pin_entry_cancelled" => (
+            "La saisie du code a été annulée sur le lecteur.",
+            "The PIN entry was cancelled on the reader.",
+        ),
         "card.pin_last_try" => ("Il ne reste qu’un essai.", "One try is left."),
         "card.pin_blocked" => ("La carte est bloquée.", "The card is blocked."),
         "card.no_authentication_certificate"

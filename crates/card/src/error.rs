@@ -96,6 +96,18 @@ pub enum Error {
     /// Another session of this program is logged in, so the module would not check the PIN.
     #[error("the module would not check the PIN, because the token is already logged in")]
     PinNotDemanded,
+    /// The card wants a PIN, and the request gave none: what was verified earlier is so no more.
+    #[error("the PIN is not verified, and the card wants it")]
+    PinNotVerified,
+    /// Nobody typed the PIN on the reader in time.
+    #[error("no PIN was typed on the reader in time")]
+    PinEntryTimedOut,
+    /// The person pressed the reader's cancel key.
+    #[error("the PIN entry was cancelled on the reader")]
+    PinEntryCancelled,
+    /// The reader has no keys of its own, or does not offer them.
+    #[error("the reader has no PIN pad")]
+    PinPadMissing,
     /// No certificate on the card is for authentication.
     #[error("the card has no authentication certificate")]
     NoAuthenticationCertificate,
@@ -174,6 +186,10 @@ impl Error {
         "card.pin_last_try",
         "card.pin_blocked",
         "card.pin_not_demanded",
+        "card.pin_not_verified",
+        "card.pin_entry_timed_out",
+        "card.pin_entry_cancelled",
+        "card.pin_pad_missing",
         "card.no_authentication_certificate",
         "card.authentication_certificate_ambiguous",
         "card.certificate_malformed",
@@ -209,6 +225,10 @@ impl Error {
             Self::PinLastTry => "card.pin_last_try",
             Self::PinBlocked => "card.pin_blocked",
             Self::PinNotDemanded => "card.pin_not_demanded",
+            Self::PinNotVerified => "card.pin_not_verified",
+            Self::PinEntryTimedOut => "card.pin_entry_timed_out",
+            Self::PinEntryCancelled => "card.pin_entry_cancelled",
+            Self::PinPadMissing => "card.pin_pad_missing",
             Self::NoAuthenticationCertificate => "card.no_authentication_certificate",
             Self::AuthenticationCertificateAmbiguous => "card.authentication_certificate_ambiguous",
             Self::CertificateMalformed { .. } => "card.certificate_malformed",

@@ -67,6 +67,8 @@ pub use piv::PivCard;
 #[cfg(feature = "pkcs11")]
 pub use pkcs11::{Pkcs11Card, Pkcs11Module};
 pub use reader::{CancelHandle, CardPresence, Insertion, Reader, ReaderMonitor, WaitOutcome};
-pub use signer::{Abandonment, Card, PinAfter, SignRequest, Signature};
+pub use signer::{
+    Abandonment, Card, PinAfter, PinAfterwards, PinEntry, PinMeans, SignRequest, Signature,
+};
 pub use status_word::StatusWord;
 pub use transport::{ApduChannel, ApduCounter, CardTransport, CountingTransport};

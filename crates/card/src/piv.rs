@@ -9,8 +9,9 @@ use tracing::warn;
 use crate::apdu::{Command, Response};
 use crate::transport::in_transaction;
 use crate::{
-    ApduChannel, Card, CardCertificate, CardTransport, Error, KeyAlgorithm, KeyReference, PinAfter,
-    PinStatus, PivSlot, SignRequest, Signature, StatusWord, atr, signing,
+    ApduChannel, Card, CardCertificate, CardTransport, Error, KeyAlgorithm, KeyReference, Pin,
+    PinAfter, PinAfterwards, PinEntry, PinMeans, PinStatus, PivSlot, SignRequest, Signature,
+    StatusWord, atr, signing,
 };
 
 mod data_object;
@@ -48,12 +49,6 @@ impl<T: CardTransport> PivCard<T> {
             length,
             serial: None,
         }
-    }
-
-    /// Clears the PIN state that a PKCS#11 module left behind.
-    #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
-    pub(crate) fn clear_pin_state(&mut self) -> Result<PinAfter, Error> {
-        self.in_application(|exchange| Ok(verified_pin::clear(exchange)))
     }
 
     /// Runs `work` in one transaction with the PIV application selected: another program may have
@@ -115,6 +110,14 @@ impl<T: CardTransport> Card for PivCard<T> {
 
     fn pin_status(&mut self) -> Result<PinStatus, Error> {
         self.in_application(read_pin_status)
+    }
+
+    fn pin_means(&mut self) -> Result<PinMeans, Error> {
+        Ok(PinMeans::Keyboard)
+    }
+
+    fn clear_pin(&mut self) -> Result<PinAfter, Error> {
+        self.in_application(|exchange| Ok(verified_pin::clear(exchange)))
     }
 
     fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error> {
@@ -186,9 +189,24 @@ fn sign_in_transaction(
     request: &SignRequest<'_>,
 ) -> Result<(Vec<u8>, PinAfter), Error> {
     let before = read_pin_status(exchange)?;
+    let pin = match request.pin {
+        PinEntry::Typed(pin) => pin,
+        PinEntry::OnReader => return Err(Error::PinPadMissing),
+        PinEntry::Verified | PinEntry::NotAsked => {
+            if !before.verified {
+                return Err(Error::PinNotVerified);
+            }
+            let raw = authenticate(exchange, command, request)?;
+            return Ok((raw, PinAfter::Kept));
+        }
+    };
     before.check_may_try(request.last_try)?;
     request.abandonment.check()?;
-    verify_pin(exchange, request)?;
+    verify_pin(exchange, pin)?;
+    if request.afterwards == PinAfterwards::Keep {
+        let raw = authenticate(exchange, command, request)?;
+        return Ok((raw, PinAfter::Kept));
+    }
     if before.verified {
         let raw = authenticate(exchange, command, request)?;
         return Ok((raw, PinAfter::KeptForOther));
@@ -199,9 +217,9 @@ fn sign_in_transaction(
     Ok((raw, verified.clear()))
 }
 
-fn verify_pin(exchange: &mut Exchange<'_>, request: &SignRequest<'_>) -> Result<(), Error> {
+fn verify_pin(exchange: &mut Exchange<'_>, pin: &Pin) -> Result<(), Error> {
     let command = Command::new("VERIFY", INS_VERIFY, 0x00, PIN_REFERENCE)
-        .with_data(request.pin.padded().as_slice());
+        .with_data(pin.padded().as_slice());
     let Response { status, .. } = exchange.send(&command)?;
     match (status, status.tries_left()) {
         (StatusWord::SUCCESS, _) => Ok(()),

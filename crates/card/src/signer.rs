@@ -33,14 +33,71 @@ pub trait Card: Send {
     /// [`Error::CardRemoved`] and the other failures of talking to a card.
     fn pin_status(&mut self) -> Result<PinStatus, Error>;
 
-    /// Signs one message in one transaction. The PIN is always sent, once, whatever the card's PIN
-    /// state was; afterwards the state is as it was before.
+    /// How this card, in this reader, gets its PIN.
+    ///
+    /// # Errors
+    /// [`Error::CardRemoved`] and the other failures of talking to a card.
+    fn pin_means(&mut self) -> Result<PinMeans, Error>;
+
+    /// Signs one message in one transaction. A PIN that was given is always sent, once, whatever
+    /// the card's PIN state was; afterwards the state is as it was before, unless the request keeps
+    /// the PIN verified.
     ///
     /// # Errors
     /// [`Error::PinIncorrect`], [`Error::PinLastTry`] (nothing was sent), [`Error::PinBlocked`],
+    /// [`Error::PinNotVerified`] when the request gives no PIN and the card wants one,
     /// [`Error::SignatureInvalid`] when the card is not the one of the certificate,
     /// [`Error::CardRemoved`] and the other failures of talking to a card.
     fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error>;
+
+    /// Ends what [`PinAfterwards::Keep`] kept: the card's PIN is not verified any more.
+    ///
+    /// # Errors
+    /// [`Error::CardRemoved`] and the other failures of talking to a card.
+    fn clear_pin(&mut self) -> Result<PinAfter, Error>;
+}
+
+/// How the card gets the PIN for one signature.
+#[derive(Debug, Clone, Copy)]
+pub enum PinEntry<'a> {
+    /// Typed on the keyboard.
+    Typed(&'a Pin),
+    /// To be typed on the reader's own keys (PC/SC part 10, FEATURE_VERIFY_PIN_DIRECT). The
+    /// transaction is open meanwhile, because the entry *is* a command to the card; the reader's
+    /// own time-out bounds it.
+    OnReader,
+    /// Verified earlier through this opened card and kept by [`PinAfterwards::Keep`].
+    Verified,
+    /// None, because the interface asks for none (contactless).
+    NotAsked,
+}
+
+impl<'a> From<&'a Pin> for PinEntry<'a> {
+    fn from(pin: &'a Pin) -> Self {
+        Self::Typed(pin)
+    }
+}
+
+/// Where a card's PIN is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinMeans {
+    /// On the keyboard, in a prompt.
+    Keyboard,
+    /// On the reader's own keys: the PIN never passes through the computer.
+    Reader,
+    /// Nowhere: the card is on a contactless interface, where it takes no PIN.
+    None,
+}
+
+/// What becomes of the verified PIN after a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PinAfterwards {
+    /// The card forgets that it was verified.
+    #[default]
+    Clear,
+    /// It stays verified until [`Card::clear_pin`], and at most as long as this [`Card`] stays
+    /// open. On a card with logical channels no other program can use it.
+    Keep,
 }
 
 /// What to sign, with which key, and the PIN that allows it.
@@ -49,27 +106,41 @@ pub struct SignRequest<'a> {
     /// The certificate whose key signs; it also fixes the algorithm, and the signature is checked
     /// with it.
     pub certificate: &'a CardCertificate,
-    /// The PIN as typed for this signature.
-    pub pin: &'a Pin,
+    /// How the card gets the PIN.
+    pub pin: PinEntry<'a>,
     /// The message, before hashing.
     pub message: &'a [u8],
     /// Whether the last try may be used.
     pub last_try: LastTry,
     /// Tells that nobody waits for the signature any more.
     pub abandonment: Abandonment,
+    /// What becomes of the verified PIN.
+    pub afterwards: PinAfterwards,
 }
 
 impl<'a> SignRequest<'a> {
-    /// A request that does not use the last try.
-    pub fn new(certificate: &'a CardCertificate, pin: &'a Pin, message: &'a [u8]) -> Self {
+    /// A request that does not use the last try and keeps no PIN.
+    pub fn new(
+        certificate: &'a CardCertificate,
+        pin: impl Into<PinEntry<'a>>,
+        message: &'a [u8],
+    ) -> Self {
         let abandonment = Abandonment::default();
         Self {
             certificate,
-            pin,
+            pin: pin.into(),
             message,
             last_try: LastTry::Refused,
             abandonment,
+            afterwards: PinAfterwards::Clear,
         }
+    }
+
+    /// Sets what becomes of the verified PIN.
+    #[must_use]
+    pub fn with_afterwards(mut self, afterwards: PinAfterwards) -> Self {
+        self.afterwards = afterwards;
+        self
     }
 
     /// Sets whether the last try may be used.
@@ -158,6 +229,8 @@ pub enum PinAfter {
     Cleared,
     /// Another program had verified the PIN before, and keeps that.
     KeptForOther,
+    /// It stays verified, as the request wanted.
+    Kept,
     /// A PKCS#11 module was told to log out. Whether it told the card, too, is not known.
     LoggedOut,
     /// The card refused to clear its PIN state: other programs can use its keys until the card is

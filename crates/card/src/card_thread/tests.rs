@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender};
 
 use super::*;
-use crate::{CardCertificate, PinStatus, SignRequest, Signature};
+use crate::{CardCertificate, PinAfter, PinMeans, PinStatus, SignRequest, Signature};
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(20);
@@ -35,6 +35,14 @@ impl Card for WaitingCard {
             verified: false,
             blocked: false,
         })
+    }
+
+    fn pin_means(&mut self) -> Result<PinMeans, Error> {
+        Ok(PinMeans::Keyboard)
+    }
+
+    fn clear_pin(&mut self) -> Result<PinAfter, Error> {
+        Ok(PinAfter::Cleared)
     }
 
     fn sign(&mut self, _: &SignRequest<'_>) -> Result<Signature, Error> {

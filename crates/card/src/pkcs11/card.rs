@@ -12,7 +12,7 @@ use super::card_state::CardState;
 use super::fault::from_pkcs11;
 use crate::{
     Card, CardCertificate, Error, KeyAlgorithm, KeyReference, Pin, PinAfter, PinStatus,
-    SignRequest, Signature, signing,
+    PinAfterwards, PinEntry, PinMeans, SignRequest, Signature, signing,
 };
 
 /// Most certificates that are read from one token.
@@ -204,6 +204,15 @@ impl Card for Pkcs11Card {
         Ok(pin_status_of(&self.token_info()?, self.is_logged_in()?))
     }
 
+    fn pin_means(&mut self) -> Result<PinMeans, Error> {
+        Ok(PinMeans::Keyboard)
+    }
+
+    fn clear_pin(&mut self) -> Result<PinAfter, Error> {
+        // Nothing is ever kept through a module.
+        Ok(PinAfter::LoggedOut)
+    }
+
     fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error> {
         let KeyReference::Pkcs11(id) = request.certificate.key() else {
             return Err(Error::KeyMissing);
@@ -214,10 +223,18 @@ impl Card for Pkcs11Card {
             // C_Login would answer "already logged in" and not look at the PIN.
             return Err(Error::PinNotDemanded);
         }
+        let PinEntry::Typed(pin) = request.pin else {
+            return Err(Error::PinNotVerified);
+        };
+        if request.afterwards == PinAfterwards::Keep {
+            return Err(Error::Unsupported {
+                missing: "a PIN that stays verified",
+            });
+        }
         before.check_may_try(request.last_try)?;
         request.abandonment.check()?;
         let card_state = CardState::read(&self.slot_description);
-        self.log_in(request.pin)?;
+        self.log_in(pin)?;
         // From here on every way out logs out.
         let login = Login {
             card: self,

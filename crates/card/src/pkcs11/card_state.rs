@@ -59,7 +59,7 @@ mod piv {
 
     pub(super) fn clear(reader: &str) -> PinAfter {
         connect(reader)
-            .and_then(|mut card| card.clear_pin_state())
+            .and_then(|mut card| card.clear_pin())
             .unwrap_or(PinAfter::NotCleared)
     }
 }
