@@ -7,6 +7,7 @@ use cardea_assertion::DepartureReason;
 use cardea_jose::SigningKey;
 
 use crate::Error;
+use crate::blocked_sites::BlockedSites;
 use crate::business_software::{BusinessSoftware, Cancellations};
 use crate::card_access::CardAccess;
 use crate::card_session::CardDesk;
@@ -32,6 +33,7 @@ pub struct Agent {
     pub(crate) presence: PresenceSessions,
     pub(crate) end_at_screen_lock: bool,
     pub(crate) rate_limit: RateLimit,
+    pub(crate) blocked_sites: BlockedSites,
     pub(crate) prompt_slot: PromptSlot,
     pub(crate) redeemed_challenges: RedeemedChallenges,
     pub(crate) business_software: BusinessSoftware,
@@ -86,6 +88,7 @@ impl Agent {
             presence: PresenceSessions::default(),
             end_at_screen_lock: config.end_at_screen_lock,
             rate_limit: RateLimit::new(config.requests_per_minute),
+            blocked_sites: BlockedSites::new(&config.state_dir),
             prompt_slot: PromptSlot::new(&config.state_dir),
             redeemed_challenges: RedeemedChallenges::default(),
             business_software: config.business_software,

@@ -20,6 +20,11 @@ impl SinceBoot {
         Self(passed)
     }
 
+    /// How long ago the machine had started.
+    pub(crate) fn passed(self) -> Duration {
+        self.0
+    }
+
     /// The time that passed since an earlier moment.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)

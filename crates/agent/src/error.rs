@@ -102,6 +102,12 @@ pub enum Error {
         /// When a next try makes sense, in seconds.
         retry_after_seconds: u64,
     },
+    /// The person blocked this site for a while.
+    #[error("the person blocked this site")]
+    SiteBlocked {
+        /// When a next try makes sense, in seconds.
+        retry_after_seconds: u64,
+    },
     /// The challenge is malformed, of another type or purpose, or not signed by a listed key.
     #[error("the challenge is not valid: {reason}")]
     ChallengeInvalid {
@@ -153,6 +159,15 @@ pub enum Error {
     /// What was typed was never a PIN, or was wrong too often in one sign-in.
     #[error("too many PIN entries in one sign-in")]
     TooManyEntries,
+    /// The card's certificate has expired, by the issuer's time.
+    #[error("the card expired {days_ago} days ago")]
+    CardExpired {
+        /// Whole days since then.
+        days_ago: i64,
+    },
+    /// The card takes no PIN where it lies (contactless), and this login wants one.
+    #[error("a card on a contactless reader takes no PIN, and this login wants one")]
+    PinWantedContactless,
     /// The card in the reader is no longer the one that the sign-in began with.
     #[error("the card was changed during the sign-in")]
     CardChanged,
@@ -247,6 +262,7 @@ impl Error {
         "agent.request_invalid",
         "agent.busy",
         "agent.rate_limited",
+        "agent.site_blocked",
         "agent.challenge_invalid",
         "agent.challenge_repeated",
         "agent.enrolment_mismatch",
@@ -259,6 +275,8 @@ impl Error {
         "agent.prompt_unavailable",
         "agent.last_try_declined",
         "agent.too_many_entries",
+        "agent.card_expired",
+        "agent.pin_wanted_contactless",
         "agent.card_changed",
         "agent.reader_held",
         "agent.page_gone",
@@ -297,6 +315,7 @@ impl Error {
             Self::RequestInvalid => "agent.request_invalid",
             Self::Busy => "agent.busy",
             Self::RateLimited { .. } => "agent.rate_limited",
+            Self::SiteBlocked { .. } => "agent.site_blocked",
             Self::ChallengeInvalid { .. } => "agent.challenge_invalid",
             Self::ChallengeRepeated => "agent.challenge_repeated",
             Self::EnrolmentMismatch => "agent.enrolment_mismatch",
@@ -309,6 +328,8 @@ impl Error {
             Self::PromptUnavailable { .. } => "agent.prompt_unavailable",
             Self::LastTryDeclined => "agent.last_try_declined",
             Self::TooManyEntries => "agent.too_many_entries",
+            Self::CardExpired { .. } => "agent.card_expired",
+            Self::PinWantedContactless => "agent.pin_wanted_contactless",
             Self::CardChanged => "agent.card_changed",
             Self::ReaderHeld { .. } => "agent.reader_held",
             Self::PageGone => "agent.page_gone",

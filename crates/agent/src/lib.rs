@@ -27,6 +27,7 @@
 
 mod agent;
 pub mod agent_socket;
+mod blocked_sites;
 mod boot_clock;
 pub mod business_software;
 mod card_access;
@@ -68,6 +69,7 @@ mod sign_in;
 pub mod screen_lock;
 pub mod sign_in_command;
 pub mod status_command;
+pub mod unblock_command;
 mod wanted;
 
 pub use agent::Agent;

@@ -10,7 +10,7 @@ use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
-    Agent, Error, Language, LoopbackDoor, Pinentry, peer_check, sign_in_command, status_command,
+    Agent, Error, Language, LoopbackDoor, Pinentry, peer_check, sign_in_command, status_command, unblock_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,6 +42,15 @@ enum Command {
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
+    },
+    /// Lets a site ask for the card again that you have blocked.
+    Unblock {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The site, such as https://login.example. Default: all.
+        #[arg(value_name = "ORIGIN")]
+        origin: Option<String>,
     },
     /// Gets tokens by the card's signature, for business software without a browser.
     ///
@@ -84,6 +93,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Run { config } => run(config),
         Command::Status { config, json } => status(config, json),
+        Command::Unblock { config, origin } => unblock(config, origin.as_deref()),
         Command::SignIn {
             config,
             issuer,
@@ -219,6 +229,11 @@ fn status(config: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn unblock(config: Option<PathBuf>, origin: Option<&str>) -> anyhow::Result<ExitCode> {
+    print(&unblock_command::run(&load(config)?, origin)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn load(config: Option<PathBuf>) -> anyhow::Result<Config> {

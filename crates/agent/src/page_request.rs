@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use crate::Error;
 use crate::agent::Agent;
+use crate::boot_clock::SinceBoot;
 use crate::challenge_check::accept_challenge;
 use crate::progress::{Line, Progress};
 use crate::sign_in::SignIn;
@@ -20,7 +21,7 @@ use crate::sign_in::SignIn;
 /// has gone: the prompt is taken away then, and nothing is signed.
 ///
 /// # Errors
-/// [`Error::RateLimited`], [`Error::Busy`], and all reasons why the challenge is not shown to the
+/// [`Error::SiteBlocked`], [`Error::RateLimited`], [`Error::Busy`], and all reasons why the challenge is not shown to the
 /// person.
 pub(crate) async fn begin(
     agent: Arc<Agent>,
@@ -28,6 +29,7 @@ pub(crate) async fn begin(
     challenge: &str,
     arrived: Instant,
 ) -> Result<mpsc::Receiver<Line>, Error> {
+    agent.blocked_sites.check(&origin, SinceBoot::now())?;
     agent.rate_limit.check(&origin, arrived)?;
     // Before the challenge is looked at: a second request learns at once that it has to wait.
     let (progress, lines) = Progress::channel();

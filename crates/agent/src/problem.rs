@@ -38,6 +38,9 @@ pub(crate) fn response(error: &Error, language: Language) -> Response {
     );
     if let Error::RateLimited {
         retry_after_seconds,
+    }
+    | Error::SiteBlocked {
+        retry_after_seconds,
     } = error
     {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
@@ -58,7 +61,7 @@ fn status(error: &Error) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Error::Busy | Error::ChallengeRepeated => StatusCode::CONFLICT,
-        Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::RateLimited { .. } | Error::SiteBlocked { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::ChallengeKeysInvalid { .. } | Error::ChallengeKeysRolledBack { .. } => {
             StatusCode::BAD_GATEWAY
         }
@@ -78,6 +81,8 @@ fn status(error: &Error) -> StatusCode {
         | Error::PromptUnavailable { .. }
         | Error::LastTryDeclined
         | Error::TooManyEntries
+        | Error::CardExpired { .. }
+        | Error::PinWantedContactless
         | Error::CardChanged
         | Error::ReaderHeld { .. }
         | Error::PageGone

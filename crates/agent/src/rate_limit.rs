@@ -78,18 +78,22 @@ impl RateLimit {
         Ok(())
     }
 
-    /// Notes how the person answered a prompt of this origin.
-    pub(crate) fn note_answer(&self, origin: &Origin, answer: Answer, now: Instant) {
-        if let Some(allowance) = lock(&self.origins).get_mut(origin) {
-            match answer {
-                Answer::Given => allowance.cancelled_in_a_row = 0,
-                Answer::Cancelled => allowance.cancelled_in_a_row += 1,
-            }
-            if allowance.cancelled_in_a_row >= CANCELLED_IN_A_ROW_MAX {
-                allowance.cancelled_in_a_row = 0;
-                allowance.paused_until = Some(now + PAUSE);
-            }
+    /// Notes how the person answered a prompt of this origin; whether that begins a pause.
+    pub(crate) fn note_answer(&self, origin: &Origin, answer: Answer, now: Instant) -> bool {
+        let mut origins = lock(&self.origins);
+        let Some(allowance) = origins.get_mut(origin) else {
+            return false;
+        };
+        match answer {
+            Answer::Given => allowance.cancelled_in_a_row = 0,
+            Answer::Cancelled => allowance.cancelled_in_a_row += 1,
         }
+        let pauses = allowance.cancelled_in_a_row >= CANCELLED_IN_A_ROW_MAX;
+        if pauses {
+            allowance.cancelled_in_a_row = 0;
+            allowance.paused_until = Some(now + PAUSE);
+        }
+        pauses
     }
 }
 
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_requests_at_once_are_cut_to_the_burst() {
+    fn d7_a_hundred_requests_at_once_are_cut_to_the_burst() {
         let (limit, now) = (RateLimit::new(30), Instant::now());
         let page = origin("https://a.example");
         let accepted = (0..100).filter(|_| limit.check(&page, now).is_ok()).count();
