@@ -1,7 +1,8 @@
 #!/bin/sh
 # A pinentry for tests. Tests link to it from a folder of theirs, where it finds the file "answers":
 # one line for each GETPIN, CONFIRM or MESSAGE (the last line repeats), one of
-#   pin DIGITS | slow pin DIGITS | ok | cancel | decline | timeout | error | broken TEXT | wait
+#   pin DIGITS | slow pin DIGITS | when told pin DIGITS | ok | cancel | decline | timeout | error
+#   | broken TEXT | wait
 # It appends what it is told to "log" there.
 here=$(dirname "$0")
 echo 'OK ready'
@@ -17,6 +18,10 @@ while read -r line; do
             case "$answer" in
                 pin*) printf 'D %s\nOK\n' "${answer#pin }" ;;
                 slow*) sleep 1 && printf 'D %s\nOK\n' "${answer#slow pin }" ;;
+                when*)
+                    until [ -e "$here/told" ]; do sleep 0.05; done
+                    printf 'D %s\nOK\n' "${answer#when told pin }"
+                    ;;
                 ok) echo OK ;;
                 cancel) echo 'ERR 83886179 Operation cancelled' ;;
                 decline) echo 'ERR 83886194 Not confirmed' ;;

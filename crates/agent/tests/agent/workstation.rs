@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::peer_check::{self, PeerOwner};
-use cardea_agent::{Agent, LocalApi, Pinentry};
+use cardea_agent::{Agent, CardAccess, LocalApi, Pinentry};
 
 use crate::issuer::Issuer;
 use crate::page::Page;
@@ -50,6 +50,11 @@ impl Workstation {
     }
 
     pub(crate) async fn start_with(readers: &Readers, answers: &[&str], setup: Setup) -> Self {
+        Self::start_on(readers.clone(), answers, setup).await
+    }
+
+    /// On cards of any kind.
+    pub(crate) async fn start_on(cards: impl CardAccess, answers: &[&str], setup: Setup) -> Self {
         let issuer = Issuer::start().await;
         let folder = tempfile::tempdir().unwrap();
         let person = Person::new(folder.path(), answers);
@@ -66,7 +71,7 @@ impl Workstation {
         let api = LocalApi::bind(config.port).await.unwrap();
         let address = api.address();
         let prompt = Pinentry::new(config.pinentry.clone(), config.language);
-        let agent = Agent::new(config, readers.clone(), prompt).unwrap();
+        let agent = Agent::new(config, cards, prompt).unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = api.serve(Arc::clone(&agent), setup.peers, async {
             let _ = stopped.await;
@@ -135,6 +140,11 @@ impl Person {
             format!("{}\n", answers.join("\n")),
         )
         .unwrap();
+    }
+
+    /// Lets a prompt that waits with `when told` be answered.
+    pub(crate) fn goes_on(&self) {
+        std::fs::write(self.folder.join("told"), "").unwrap();
     }
 
     /// Every line that the prompt program was told.

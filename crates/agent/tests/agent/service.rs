@@ -1,0 +1,103 @@
+//! A process with a pcscd of its own, which it can end and start again, and cards to plug in.
+//!
+//! libpcsclite takes its socket from the environment, so each test runs again in a process of its
+//! own. The socket that is named there is a link to that of whichever pcscd runs at the moment.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use cardea_card::{Card as _, PinStatus, PivCard};
+use cardea_virtual_card::VirtualCard;
+use cardea_virtual_card::private_pcscd::PrivatePcscd;
+use cardea_virtual_card::vpcd::PluggedCard;
+
+const FOLDER: &str = "CARDEA_TEST_SERVICE_FOLDER";
+/// Nothing here takes long; a loaded machine does.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// The smart-card service of this process.
+pub(crate) struct Service {
+    link: PathBuf,
+    pcscd: Option<PrivatePcscd>,
+}
+
+/// Runs the named test once more in a process that talks to a new pcscd.
+pub(crate) fn run_in_own_process<F: Future>(name: &str, test: impl FnOnce(Service) -> F) {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let mut service = Service {
+            link: Path::new(&folder).join("service"),
+            pcscd: None,
+        };
+        service.start();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(test(service));
+        runtime.shutdown_background();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = this_program()
+        .env(FOLDER, folder.path())
+        .env("PCSCLITE_CSOCK_NAME", folder.path().join("service"))
+        .args(["--exact", name, "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    assert!(
+        text.contains("1 passed"),
+        "the test's name is not {name}: {text}"
+    );
+}
+
+pub(crate) fn this_program() -> Command {
+    Command::new(std::env::current_exe().unwrap())
+}
+
+impl Service {
+    pub(crate) fn start(&mut self) {
+        let pcscd = PrivatePcscd::start().unwrap();
+        let _ = std::fs::remove_file(&self.link);
+        std::os::unix::fs::symlink(pcscd.socket(), &self.link).unwrap();
+        self.pcscd = Some(pcscd);
+    }
+
+    /// The service ends, with all readers.
+    pub(crate) fn stop(&mut self) {
+        self.pcscd = None;
+    }
+
+    pub(crate) fn reader(&self) -> String {
+        self.pcscd.as_ref().unwrap().reader_name()
+    }
+
+    /// Puts a card into the reader's first slot. The value pulls it when dropped.
+    pub(crate) fn plug(&self, card: &VirtualCard) -> PluggedCard {
+        plug_at(&self.pcscd.as_ref().unwrap().vpcd_address(), card)
+    }
+
+    /// Puts a card into the reader's second slot.
+    pub(crate) fn plug_second(&self, card: &VirtualCard) -> PluggedCard {
+        plug_at(&self.pcscd.as_ref().unwrap().second_vpcd_address(), card)
+    }
+}
+
+fn plug_at(address: &str, card: &VirtualCard) -> PluggedCard {
+    card.reinsert();
+    PluggedCard::plug(address, card.connect()).unwrap()
+}
+
+/// What the card says of its PIN, asked behind everybody's back.
+pub(crate) fn pin_status(card: &VirtualCard) -> PinStatus {
+    PivCard::new(card.connect()).pin_status().unwrap()
+}
+
+/// Waits until something is true.
+pub(crate) async fn wait_until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !is_true().await {
+        assert!(began.elapsed() < LIMIT, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
