@@ -103,6 +103,8 @@ impl CardImage {
     /// Identifier of the other application; F marks proprietary ones (ISO/IEC 7816-4 section
     /// 8.2.1).
     pub const OTHER_AID: &'static [u8] = b"\xf0CARDEA-BILL";
+    /// The other application's own PIN (key reference 01), as VERIFY carries it.
+    pub const OTHER_PIN: &'static [u8] = b"8642";
 
     /// A card with 9A for authentication and 9C for signature.
     ///

@@ -19,6 +19,8 @@ const CHAIN_BYTES_MAX: usize = 4096;
 const SHORT_RESPONSE_BYTES_MAX: usize = 256;
 const KEY_REFERENCE_PIN: u8 = 0x80;
 const KEY_REFERENCE_PUK: u8 = 0x81;
+/// The other application's own PIN.
+const KEY_REFERENCE_OTHER_PIN: u8 = 0x01;
 const SLOT_SIGNATURE: u8 = 0x9c;
 const SLOT_CARD_AUTHENTICATION: u8 = 0x9e;
 /// What yubico-piv-tool is told, so that it asks for nothing newer.
@@ -35,6 +37,8 @@ pub struct Applet {
     memory: Box<dyn MemoryStore>,
     selected: Option<Application>,
     other_file_selected: bool,
+    /// Whether the other application has had its own PIN since it was selected.
+    other_pin_verified: bool,
     security: SecurityState,
     chain: Option<Chain>,
     /// What GET RESPONSE still has to hand out.
@@ -56,6 +60,7 @@ impl Applet {
             memory,
             selected: None,
             other_file_selected: false,
+            other_pin_verified: false,
             security: SecurityState::default(),
             chain: None,
             remainder: Vec::new(),
@@ -72,6 +77,7 @@ impl Applet {
     pub fn reset(&mut self) {
         self.selected = None;
         self.other_file_selected = false;
+        self.other_pin_verified = false;
         self.security.clear();
         self.chain = None;
         self.remainder = Vec::new();
@@ -153,6 +159,7 @@ impl Applet {
             (0xb0, Some(Application::Other)) => self.read_binary(command),
             (0xcb, Some(Application::Piv)) => self.get_data(command),
             (0x20, Some(Application::Piv)) => self.verify(command),
+            (0x20, Some(Application::Other)) => self.verify_other(command),
             (0x24, Some(Application::Piv)) => self.change_reference_data(command),
             (0x2c, Some(Application::Piv)) => self.reset_retry_counter(command),
             (0x87, Some(Application::Piv)) => self.general_authenticate(command),
@@ -175,6 +182,7 @@ impl Applet {
                 if self.selected != Some(application) {
                     self.security.clear();
                     self.other_file_selected = false;
+                    self.other_pin_verified = false;
                 }
                 self.selected = Some(application);
                 Ok(self.files.select_response(application))
@@ -203,6 +211,22 @@ impl Applet {
         let mut data = rest.ok_or(StatusWord(0x6b00))?.to_vec();
         data.truncate(command.expected_bytes_max.unwrap_or(data.len()));
         Ok(data)
+    }
+
+    /// VERIFY of the other application's own PIN, which has no counter: its state lasts until
+    /// another application is selected in its place.
+    fn verify_other(&mut self, command: &Command) -> Answer {
+        if (command.p1, command.p2) != (0x00, KEY_REFERENCE_OTHER_PIN) {
+            return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
+        }
+        if !command.data.is_empty() {
+            self.other_pin_verified = command.data.as_slice() == CardImage::OTHER_PIN;
+        }
+        if self.other_pin_verified {
+            Ok(Vec::new())
+        } else {
+            Err(StatusWord::SECURITY_STATUS_NOT_SATISFIED)
+        }
     }
 
     /// GET DATA (part 2 section 3.1.2): `5C` names the object.

@@ -339,6 +339,22 @@ fn other_programs_file_is_selected_and_read() {
 }
 
 #[test]
+fn other_programs_pin_state_lasts_until_another_application_takes_its_place() {
+    let mut card = card();
+    let state = [0, 0x20, 0, 1];
+    let own = [&state[..], &[4], CardImage::OTHER_PIN].concat();
+    assert_eq!(status(&mut card, SELECT_OTHER), 0x9000);
+    assert_eq!(status(&mut card, &state), 0x6982);
+    assert_eq!(status(&mut card, &[0, 0x20, 0, 1, 4, 1, 2, 3, 4]), 0x6982);
+    assert_eq!(status(&mut card, &own), 0x9000);
+    assert_eq!(status(&mut card, SELECT_OTHER), 0x9000);
+    assert_eq!(status(&mut card, &state), 0x9000);
+    assert_eq!(status(&mut card, SELECT_PIV), 0x9000);
+    assert_eq!(status(&mut card, SELECT_OTHER), 0x9000);
+    assert_eq!(status(&mut card, &state), 0x6982);
+}
+
+#[test]
 fn change_reference_data_wants_the_old_value() {
     let mut card = card();
     let change = |old: &[u8], new: &[u8]| command(0x24, 0, 0x80, &[old, new].concat());
