@@ -30,9 +30,27 @@ impl Stage {
     /// # Errors
     /// When a part does not start.
     pub async fn open_with(name: &str, change: impl FnOnce(&mut Options)) -> Result<Self> {
+        Self::open_prepared(name, change, |_| Ok(())).await
+    }
+
+    /// Starts a system after `change` has been made to its options, and `prepare` to its files.
+    ///
+    /// # Errors
+    /// When the files can't be changed, or a part does not start.
+    pub async fn open_prepared(
+        name: &str,
+        change: impl FnOnce(&mut Options),
+        prepare: impl FnOnce(&System) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
         let options = Self::options(name, change)?;
         let folder = options.folder.clone();
-        let system = tokio::task::spawn_blocking(move || System::start(options))
+        let start = move || {
+            let mut system = System::prepare(options)?;
+            prepare(&system)?;
+            system.start_parts()?;
+            anyhow::Ok(system)
+        };
+        let system = tokio::task::spawn_blocking(start)
             .await
             .context("the start was interrupted")??;
         Ok(Self {

@@ -106,11 +106,19 @@ impl System {
     /// holds the last lines of that part's log.
     pub fn start(options: Options) -> Result<Self> {
         let mut system = Self::prepare(options)?;
-        for part in Part::ALL {
-            system.start_part(part)?;
-        }
-        system.card.insert()?;
+        system.start_parts()?;
         Ok(system)
+    }
+
+    /// Starts every part of a prepared system and inserts the card.
+    ///
+    /// # Errors
+    /// As for [`System::start`].
+    pub fn start_parts(&mut self) -> Result<()> {
+        for part in Part::ALL {
+            self.start_part(part)?;
+        }
+        self.card.insert()
     }
 
     /// Makes keys, card and settings, and starts nothing yet.
@@ -188,6 +196,12 @@ impl System {
             self.watchdog.forget(running.id())?;
         }
         Ok(())
+    }
+
+    /// The process of a part that runs.
+    pub fn process_of(&self, part: Part) -> Option<u32> {
+        let running = self.parts.iter().find(|running| running.part == part);
+        running.map(RunningPart::id)
     }
 
     /// Says which part has ended although nobody stopped it.
