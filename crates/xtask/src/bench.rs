@@ -19,7 +19,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
@@ -36,6 +36,12 @@ const BENCHES: [Bench; 5] = [
         name: "flood",
         package: "cardea-server",
         purpose: "how long a login waits for the server at rest and while one address floods it",
+        has_peers: false,
+    },
+    Bench {
+        name: "presence",
+        package: "cardea-server",
+        purpose: "how soon a pulled card is felt, and what 10 000 watched sessions cost the server",
         has_peers: false,
     },
     Bench {

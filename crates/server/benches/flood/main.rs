@@ -48,7 +48,7 @@ fn main() -> Result<(), Failure> {
 
 async fn measure(measuring: bool) -> Result<String, Failure> {
     let host = RevocationHost::start(measuring).await?;
-    let program = Program::start_limiting(&host, LIMITS).await?;
+    let program = Program::start_limiting(&host, LIMITS, "").await?;
     let visitors = Visitors::new(&program)?;
     let person = Workstation::new(host.issue(KeyKind::Rsa2048, 0)?)?;
     let (warm_up, logins, turns) = match measuring {

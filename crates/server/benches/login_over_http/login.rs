@@ -17,6 +17,15 @@ pub(crate) struct Visitors<'a> {
     http: Client,
 }
 
+/// A session with its card in the reader.
+pub(crate) struct SignedIn {
+    pub(crate) answer: Answer,
+    pub(crate) connection: PresenceConnection,
+    pub(crate) tokens: Value,
+    /// How long somebody waited for the server.
+    pub(crate) waited: Duration,
+}
+
 /// A login page in the browser.
 struct Page {
     id: String,
@@ -32,9 +41,19 @@ impl<'a> Visitors<'a> {
         Ok(Self { program, http })
     }
 
-    /// A whole login. The time is that in which somebody waited for the server; what card and
-    /// agent compute meanwhile is not in it. The card stays in the reader until the last line.
+    /// A whole login, and the card pulled. The time is that in which somebody waited for the server; what card and
+    /// agent compute meanwhile is not in it.
     pub(crate) async fn log_in(&self, workstation: &Workstation) -> Result<Duration, Failure> {
+        let signed_in = self.sign_in(workstation).await?;
+        let begun = Instant::now();
+        self.read_claims(&signed_in.tokens).await?;
+        let waited = signed_in.waited + begun.elapsed();
+        signed_in.connection.depart(&signed_in.answer).await?;
+        Ok(waited)
+    }
+
+    /// A login up to the tokens. The card stays in the reader.
+    pub(crate) async fn sign_in(&self, workstation: &Workstation) -> Result<SignedIn, Failure> {
         let verifier = random_base64url(32)?;
         let begun = Instant::now();
         let page = self.open_page(&verifier).await?;
@@ -50,11 +69,14 @@ impl<'a> Visitors<'a> {
             connection.prove(&answer)
         );
         proven?;
-        self.collect(&code?, &verifier).await?;
+        let tokens = self.collect(&code?, &verifier).await?;
         waited += begun.elapsed();
-
-        connection.depart(&answer).await?;
-        Ok(waited)
+        Ok(SignedIn {
+            answer,
+            connection,
+            tokens,
+            waited,
+        })
     }
 
     fn url(&self, path: &str) -> String {
@@ -108,7 +130,8 @@ impl<'a> Visitors<'a> {
         Ok(expect_success(request).await?.json().await?)
     }
 
-    async fn collect(&self, code: &str, verifier: &str) -> Result<(), Failure> {
+    /// Gives the token response.
+    async fn collect(&self, code: &str, verifier: &str) -> Result<Value, Failure> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -117,9 +140,12 @@ impl<'a> Visitors<'a> {
         ];
         let request = self.http.post(self.url("/token")).form(&form);
         let request = request.basic_auth(CLIENT_ID, Some(CLIENT_SECRET));
-        let tokens: Value = expect_success(request).await?.json().await?;
+        Ok(expect_success(request).await?.json().await?)
+    }
+
+    async fn read_claims(&self, tokens: &Value) -> Result<(), Failure> {
         let request = self.http.get(self.url("/userinfo"));
-        let request = request.bearer_auth(text(&tokens, "access_token")?);
+        let request = request.bearer_auth(text(tokens, "access_token")?);
         let claims: Value = expect_success(request).await?.json().await?;
         text(&claims, "family_name").map(|_| ())
     }

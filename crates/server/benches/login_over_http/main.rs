@@ -49,7 +49,7 @@ async fn measure_all(measuring: bool) -> Result<String, Failure> {
          |---|---:|---:|\n"
     );
     for (key, name) in [(KeyKind::Rsa2048, "RSA 2048"), (KeyKind::P256, "P-256")] {
-        let program = Program::start_limiting(&host, LIMITS).await?;
+        let program = Program::start_limiting(&host, LIMITS, "").await?;
         let visitors = Visitors::new(&program)?;
         let people = (0..PEOPLE)
             .map(|number| Workstation::new(host.issue(key, number)?))

@@ -34,15 +34,17 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it with a new SQLite file, its log going to a file, and these `[limits]`.
+    /// Starts it with a new SQLite file, its log going to a file, these `[limits]`, and more about
+    /// its client.
     pub(crate) async fn start_limiting(
         host: &RevocationHost,
         limits: &str,
+        more_of_client: &str,
     ) -> Result<Self, Failure> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let issuer = format!("http://{address}");
-        write_configuration(folder.path(), &issuer, limits, host)?;
+        write_configuration(folder.path(), &issuer, (limits, more_of_client), host)?;
         let log = fs::File::create(folder.path().join(LOG))?;
         let child = Command::new(env!("CARGO_BIN_EXE_cardea"))
             .args(["serve", "--config"])
@@ -77,9 +79,13 @@ impl Program {
         Err("cardea did not get ready within ten seconds".into())
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// CPU time of all its threads so far, to a hundredth of a second.
     pub(crate) fn cpu_time(&self) -> Result<Duration, Failure> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process_id()))?;
         let (_, fields) = stat.rsplit_once(") ").ok_or("/proc/PID/stat has no name")?;
         let fields: Vec<&str> = fields.split(' ').collect();
         let mut ticks = 0_u64;
@@ -100,7 +106,7 @@ impl Drop for Program {
 fn write_configuration(
     folder: &Path,
     issuer: &str,
-    limits: &str,
+    (limits, more_of_client): (&str, &str),
     host: &RevocationHost,
 ) -> Result<(), Failure> {
     let write_key = |name: &str| -> Result<_, Failure> {
@@ -143,6 +149,7 @@ name = "Portail de démonstration"
 redirect_uris = ["{REDIRECT_URI}"]
 secret = "{CLIENT_SECRET}"
 id_token_signed_response_alg = "RS256"
+{more_of_client}
 "#
     );
     Ok(fs::write(folder.join("cardea.toml"), text)?)

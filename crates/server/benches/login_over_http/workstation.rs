@@ -30,8 +30,8 @@ pub(crate) struct Workstation {
 /// What a page posts, and the key that proves presence for it.
 pub(crate) struct Answer {
     pub(crate) body: Value,
-    presence_key: SigningKey,
-    issuer: String,
+    pub(crate) presence_key: SigningKey,
+    pub(crate) issuer: String,
 }
 
 impl Workstation {
@@ -123,12 +123,13 @@ impl PresenceConnection {
         Ok(())
     }
 
-    async fn send(&mut self, statement: &str) -> Result<(), Failure> {
+    pub(crate) async fn send(&mut self, statement: &str) -> Result<(), Failure> {
         let frame = json!({ "type": "presence", "statement": statement });
         Ok(self.0.send(Message::text(frame.to_string())).await?)
     }
 
-    async fn next(&mut self) -> Result<Option<Value>, Failure> {
+    /// The next frame; none when the connection is closed. Nothing is lost when this is dropped.
+    pub(crate) async fn next(&mut self) -> Result<Option<Value>, Failure> {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(Some(serde_json::from_str(&text)?)),
