@@ -1,5 +1,7 @@
 //! The seam between the agent and the cards: real backends, or cards in the same process in tests.
 
+use std::time::Duration;
+
 use cardea_card::{Card, Error, Insertion, ReaderMonitor};
 
 use crate::config::Backend;
@@ -17,6 +19,11 @@ pub trait CardAccess: Send + Sync + 'static {
     /// # Errors
     /// As [`cardea_card::Backend::open_insertion`].
     fn open_insertion(&self, insertion: &Insertion) -> Result<Box<dyn Card>, Error>;
+
+    /// How long one conversation with a card may take: a slow card, and a busy reader before it.
+    fn call_limit(&self) -> Duration {
+        Duration::from_secs(15)
+    }
 }
 
 impl CardAccess for cardea_card::Backend {
