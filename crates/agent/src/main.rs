@@ -10,7 +10,7 @@ use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
-    Agent, Error, Language, LoopbackDoor, Pinentry, peer_check, sign_in_command, status_command, unblock_command,
+    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, browser_setup_command, native_host, peer_check, sign_in_command, status_command, unblock_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,6 +51,24 @@ enum Command {
         /// The site, such as https://login.example. Default: all.
         #[arg(value_name = "ORIGIN")]
         origin: Option<String>,
+    },
+    /// Tells this user's browsers where Cardea's extension finds the agent.
+    BrowserSetup {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        options: browser_setup_command::Options,
+    },
+    /// What browsers start to reach the agent; not for people.
+    #[command(hide = true)]
+    NativeHost {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// What the browser adds: which extension calls.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        caller: Vec<String>,
     },
     /// Gets tokens by the card's signature, for business software without a browser.
     ///
@@ -94,6 +112,15 @@ fn main() -> ExitCode {
         Command::Run { config } => run(config),
         Command::Status { config, json } => status(config, json),
         Command::Unblock { config, origin } => unblock(config, origin.as_deref()),
+        Command::BrowserSetup { config, options } => load(config).and_then(|config| {
+            print(&browser_setup_command::report(&config, &options)?)?;
+            Ok(ExitCode::SUCCESS)
+        }),
+        Command::NativeHost { config, caller } => {
+            native_host::run(load_as_error(config), &caller)
+                .map(|()| ExitCode::SUCCESS)
+                .map_err(anyhow::Error::from)
+        }
         Command::SignIn {
             config,
             issuer,
@@ -132,15 +159,19 @@ fn run(config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let prompt = Pinentry::find(&config)?;
     let loopback = LoopbackDoor::of(&config);
+    let socket = AgentSocket::bind(&config.socket)?;
     let cards = cardea_card::Backend::from(&config.backend);
     tracing::info!(issuers = config.enrolments.len(), "starting");
     let agent = Agent::new(config, cards, prompt)?;
+    tracing::info!(socket = %socket.path().display(), "listening");
+    let socket = tokio::spawn(socket.serve(agent.clone()));
     let stop = stop_signal()?;
     tokio::spawn(ScreenLock::of_this_session().watch(agent.clone()));
     loopback
         .serve(agent.clone(), peer_check::of_this_platform(), stop)
         .await?;
     tracing::info!("stopping");
+    socket.abort();
     agent.depart(DEPARTURE_LIMIT).await;
     Ok(())
 }

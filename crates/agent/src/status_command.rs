@@ -1,23 +1,21 @@
-//! `cardea-agent status`: asks the running agent as a page of the first enrolled origin would.
-
-use std::time::Duration;
+//! `cardea-agent status`: asks the running agent through its socket.
 
 use serde::Serialize;
 
 use crate::Error;
+use crate::agent_socket::ask_status;
 use crate::config::Config;
 use crate::local_api::Status;
-
-/// How long the agent may take to answer.
-const LIMIT: Duration = Duration::from_secs(2);
 
 /// What the command prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatusReport {
     /// Whether an agent of this user answers.
     pub running: bool,
-    /// Where it was looked for.
+    /// Where login pages find it without an extension.
     pub address: String,
+    /// The socket where it was looked for.
+    pub socket: String,
     /// The issuers of the configuration.
     pub issuers: Vec<String>,
     /// Its version, state and card.
@@ -28,46 +26,24 @@ pub struct StatusReport {
     pub code: Option<&'static str>,
 }
 
-/// Asks the agent at the configured port.
+/// Asks the agent of this user through its socket.
 ///
 /// # Errors
-/// [`Error::Internal`] when no HTTP client can be made. An agent that does not answer is a report.
+/// None so far: an agent that does not answer is a report.
 pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
-    let address = format!("127.0.0.1:{}", config.port);
-    let origin = config
-        .enrolments
-        .first()
-        .and_then(|enrolment| enrolment.origins.first());
-    let client = reqwest::Client::builder()
-        .timeout(LIMIT)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|_| Error::Internal {
-            reason: "no HTTP client",
-        })?;
-    let mut request = client.get(format!("http://{address}/v1/status"));
-    if let Some(origin) = origin {
-        request = request.header(reqwest::header::ORIGIN, origin.as_str());
-    }
-    let status = match request.send().await {
-        Ok(response) if response.status() == reqwest::StatusCode::OK => {
-            response.json::<Status>().await.ok()
-        }
-        _ => None,
-    };
+    let status = ask_status(&config.socket).await;
     let issuers = config
         .enrolments
         .iter()
         .map(|enrolment| enrolment.issuer.as_str().to_owned())
         .collect();
-    let code = status.is_none().then(|| Error::NotRunning.code());
     Ok(StatusReport {
-        running: status.is_some(),
-        address,
+        running: status.is_ok(),
+        address: format!("127.0.0.1:{}", config.port),
+        socket: config.socket.display().to_string(),
         issuers,
-        status,
-        code,
+        code: status.as_ref().err().map(Error::code),
+        status: status.ok(),
     })
 }
 
@@ -82,11 +58,11 @@ impl std::fmt::Display for StatusReport {
                 writeln!(
                     formatter,
                     "cardea-agent {version} answers at {}",
-                    self.address
+                    self.socket
                 )?;
                 writeln!(formatter, "state: {state}\ncard: {card}")?;
             }
-            None => writeln!(formatter, "no agent answers at {}", self.address)?,
+            None => writeln!(formatter, "no agent answers at {}", self.socket)?,
         }
         for issuer in &self.issuers {
             writeln!(formatter, "enrolled: {issuer}")?;
