@@ -37,6 +37,10 @@ pub(crate) async fn begin(
     let issuers = &agent.issuers;
     let accepted = accept_challenge(challenge, origin.clone(), issuers, arrived).await?;
     agent.redeemed_challenges.redeem(&accepted, arrived)?;
+    progress.send(Line::Accepted {
+        issuer: accepted.issuer.enrolment.issuer.as_str().to_owned(),
+        challenge: accepted.wanted.hash().to_owned(),
+    })?;
     let span = tracing::info_span!(
         "sign_in",
         challenge = accepted.wanted.hash().get(..8).unwrap_or_default(),

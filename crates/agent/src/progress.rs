@@ -15,6 +15,14 @@ const LINES_WAITING_MAX: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Line {
+    /// The first line: the challenge is this agent's to answer. It names the enrolment and the
+    /// challenge, so that a page sees when another program answers at the agent's place.
+    Accepted {
+        /// The enrolled issuer.
+        issuer: String,
+        /// SHA-256 of the challenge, base64url.
+        challenge: String,
+    },
     /// Where the sign-in stands.
     State {
         /// The state's name.
@@ -57,6 +65,8 @@ pub(crate) enum State {
     CardFound,
     /// The PIN is being asked.
     PinAsked,
+    /// No PIN is asked: the person confirms by a click.
+    ConfirmAsked,
     /// The PIN was wrong; it is asked again.
     PinIncorrect,
     /// One try is left; the person is asked whether to use it.
@@ -73,6 +83,7 @@ impl State {
             Self::ReaderBusy => "reader_busy",
             Self::CardFound => "card_found",
             Self::PinAsked => "pin_asked",
+            Self::ConfirmAsked => "confirm_asked",
             Self::PinIncorrect => "pin_incorrect",
             Self::PinLastTry => "pin_last_try",
             Self::Signing => "signing",
@@ -159,6 +170,14 @@ mod tests {
     #[test]
     fn lines_are_as_the_page_expects_them() {
         let json = |line: &Line| serde_json::to_string(line).unwrap();
+        let accepted = Line::Accepted {
+            issuer: "https://login.example".to_owned(),
+            challenge: "h".to_owned(),
+        };
+        assert_eq!(
+            json(&accepted),
+            r#"{"type":"accepted","issuer":"https://login.example","challenge":"h"}"#
+        );
         let asked = Line::State {
             state: State::PinAsked,
             tries_left: Some(3),

@@ -24,6 +24,19 @@ async fn the_last_line_and_the_end_of_the_stream_do_not_wait_for_the_presence_co
     assert!(signing.elapsed() < PROMPT, "{:?}", signing.elapsed());
 }
 
+/// Attack D6: by this line a page tells an agent from a program that took its port.
+#[tokio::test]
+async fn the_first_line_names_the_enrolment_and_the_challenge() {
+    let workstation = Workstation::start(&Readers::holding(&pharmacist()), &["pin 1234"]).await;
+    let challenge = workstation.issuer.challenge();
+    let answer = workstation.page().ask(&challenge).await;
+    let first: serde_json::Value = serde_json::from_str(answer.body.lines().next().unwrap()).unwrap();
+    let hash = cardea_jose::sha256_base64url(challenge.as_bytes());
+    let issuer = &workstation.issuer.url;
+    let expected = serde_json::json!({"type": "accepted", "issuer": issuer, "challenge": hash});
+    assert_eq!(first, expected);
+}
+
 #[tokio::test]
 async fn each_line_reaches_the_page_when_it_is_true() {
     let workstation = Workstation::start(&Readers::holding(&pharmacist()), &["wait"]).await;

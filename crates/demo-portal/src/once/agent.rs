@@ -31,6 +31,9 @@ enum Line {
     Error {
         code: String,
     },
+    /// What this login has no use for.
+    #[serde(other)]
+    Another,
 }
 
 /// Hands the challenge to the agent as the login page does, and waits for the person and the card.
@@ -90,6 +93,7 @@ fn read_line(line: &[u8]) -> Result<Option<SignedLogin>, Error> {
             attestation,
         })),
         Line::Error { code } => Err(Error::Agent { code }),
+        Line::Another => Ok(None),
     }
 }
 
@@ -102,6 +106,8 @@ mod tests {
         let line = br#"{"type":"state","state":"pin_asked","tries_left":3}"#;
         assert!(read_line(line).unwrap().is_none());
         assert!(read_line(b"\n").unwrap().is_none());
+        let line = br#"{"type":"accepted","issuer":"https://a.test","challenge":"h"}"#;
+        assert!(read_line(line).unwrap().is_none());
     }
 
     #[test]

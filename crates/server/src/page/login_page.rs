@@ -39,7 +39,6 @@ struct Texts {
     no_script: &'static str,
     origin: &'static str,
     no_password: &'static str,
-    tries: &'static str,
 }
 
 impl<'a> LoginPage<'a> {
@@ -59,7 +58,6 @@ impl<'a> LoginPage<'a> {
             no_script: NO_SCRIPT.in_language(language),
             origin: ORIGIN.in_language(language),
             no_password: NO_PASSWORD.in_language(language),
-            tries: "{tries}",
         };
         Self {
             language,
@@ -82,14 +80,20 @@ impl<'a> LoginPage<'a> {
         panel::all()
     }
 
-    /// The text before and after the place where the script writes the number of tries left.
-    fn around_tries(&self, line: &'static str) -> (&'static str, &'static str, bool) {
-        match line.split_once(self.say.tries) {
-            Some((before, after)) => (before, after, true),
-            None => (line, "", false),
+    /// The text before and after the place where the script writes what it learns, and which that
+    /// is: the number of tries left, or the agent's own advice.
+    fn around_place(&self, line: &'static str) -> (&'static str, &'static str, &'static str) {
+        for (written, attribute) in PLACES {
+            if let Some((before, after)) = line.split_once(written) {
+                return (before, attribute, after);
+            }
         }
+        (line, "", "")
     }
 }
+
+/// How a place is written in a text, and the attribute by which the script finds it.
+const PLACES: [(&str, &str); 2] = [("{tries}", "data-tries"), ("{advice}", "data-advice")];
 
 const TITLE: Text = Text::new("Sign in with your card", "Connexion avec votre carte");
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");

@@ -4,6 +4,7 @@
 //! the agent or of this server, and an unknown code gets the panel of `login.refused`.
 
 mod progress;
+mod reach;
 mod refusal;
 mod workstation;
 
@@ -81,6 +82,7 @@ pub(crate) const RETRY: Text = Text::new("Try again", "Réessayer");
 pub(crate) fn all() -> impl Iterator<Item = &'static Panel> {
     progress::PROGRESS
         .iter()
+        .chain(reach::REACH)
         .chain(workstation::WORKSTATION)
         .chain(refusal::REFUSALS)
 }
@@ -127,12 +129,76 @@ mod tests {
         }
     }
 
+    /// States that the page's script comes to by itself.
+    #[test]
+    fn every_state_of_the_script_has_a_panel() {
+        let scripts = [
+            include_str!("../../static/login/panels.js"),
+            include_str!("../../static/login/agent_answer.js"),
+            include_str!("../../static/login/network_access.js"),
+            include_str!("../../static/login/loopback.js"),
+            include_str!("../../static/login/start.js"),
+        ];
+        let mut states = HashSet::new();
+        for script in scripts {
+            for before in ["showState(\"", "Standstill(\"", "return \""] {
+                let after = script.split(before).skip(1);
+                states.extend(after.filter_map(|rest| rest.split('"').next()));
+            }
+        }
+        assert!(states.contains("network_denied") && states.contains("other_program"));
+        for state in states {
+            assert!(all().any(|panel| panel.state == state), "{state}");
+        }
+    }
+
+    /// Codes that can end a page's sign-in on the workstation, by the list of all codes.
+    #[test]
+    fn every_code_of_the_workstation_has_a_panel() {
+        // These end a sign-in of a program without a browser, or no sign-in at all.
+        let others = [
+            "agent.address_unavailable",
+            "agent.business_software_disabled",
+            "agent.client_not_allowed",
+            "agent.config_invalid",
+            "agent.departure_undelivered",
+            "agent.file_unsafe",
+            "agent.grant_refused",
+            "agent.interrupted",
+            "agent.issuer_answer_invalid",
+            "agent.issuer_unknown",
+            "agent.issuer_unreachable",
+            "agent.not_running",
+            "agent.proof_refused",
+            "agent.screen_lock_unwatched",
+        ];
+        let list = include_str!("../../../../docs/errors.md");
+        let codes = list
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let known: HashSet<_> = all()
+            .flat_map(|panel| panel.codes.split_whitespace())
+            .collect();
+        for code in codes {
+            let ends_logins = ["agent.", "card.", "extension."]
+                .iter()
+                .any(|part| code.starts_with(part));
+            if ends_logins && !others.contains(&code) {
+                assert!(known.contains(code), "{code} has no panel");
+            }
+        }
+    }
+
     #[test]
     fn every_agent_state_of_the_protocol_has_a_panel() {
         for state in [
             "insert_card",
+            "choose_card",
+            "reader_busy",
             "card_found",
             "pin_asked",
+            "pin_on_reader",
+            "confirm_asked",
             "pin_incorrect",
             "pin_last_try",
             "signing",

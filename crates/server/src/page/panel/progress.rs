@@ -8,6 +8,11 @@ const NEVER_IN_A_PAGE: Text = Text::new(
     "Saisissez votre code dans la fenêtre de l’agent Cardea, jamais dans une page web.",
 );
 
+const WINDOW_HIDDEN: Text = Text::new(
+    "No such window? Look behind your browser or in the task bar.",
+    "Vous ne voyez pas cette fenêtre ? Cherchez derrière le navigateur ou dans la barre des tâches.",
+);
+
 /// Panels while a login goes its way.
 pub(super) const PROGRESS: &[Panel] = &[
     Panel {
@@ -30,10 +35,8 @@ pub(super) const PROGRESS: &[Panel] = &[
             "Recherche de votre lecteur de carte…",
         ),
         lines: &[Text::new(
-            "If your browser asks whether this site may reach devices on this computer or the \
-             local network, allow it.",
-            "Si votre navigateur demande d’autoriser ce site à accéder à cet ordinateur ou au \
-             réseau local, acceptez.",
+            "Your browser is calling the Cardea agent of this computer.",
+            "Votre navigateur appelle l’agent Cardea de cet ordinateur.",
         )],
         action: Action::Nothing,
     },
@@ -48,6 +51,32 @@ pub(super) const PROGRESS: &[Panel] = &[
         lines: &[Text::new(
             "Signing in goes on by itself as soon as the card is in.",
             "La connexion continue d’elle-même dès que la carte est insérée.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "choose_card",
+        codes: "",
+        tone: Tone::Card,
+        heading: Text::new("Which card is yours?", "Quelle carte est la vôtre ?"),
+        lines: &[Text::new(
+            "Several cards are in. Choose yours in the window of the Cardea agent.",
+            "Plusieurs cartes sont insérées. Choisissez la vôtre dans la fenêtre de l’agent Cardea.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "reader_busy",
+        codes: "",
+        tone: Tone::Busy,
+        heading: Text::new(
+            "Another program is using your card…",
+            "Un autre logiciel utilise votre carte…",
+        ),
+        lines: &[Text::new(
+            "Signing in goes on by itself as soon as it has finished. Leave the card in the reader.",
+            "La connexion continue d’elle-même dès qu’il a terminé. Laissez la carte dans le \
+             lecteur.",
         )],
         action: Action::Nothing,
     },
@@ -74,6 +103,39 @@ pub(super) const PROGRESS: &[Panel] = &[
                 "Vous ne voyez pas cette fenêtre ? Cherchez derrière le navigateur ou dans la \
                  barre des tâches.",
             ),
+        ],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "pin_on_reader",
+        codes: "",
+        tone: Tone::Pin,
+        heading: Text::new(
+            "Type your PIN on the reader's own keys",
+            "Saisissez votre code sur le clavier du lecteur",
+        ),
+        lines: &[Text::new(
+            "Not on this computer's keyboard. Confirm with the reader's green key.",
+            "Et non sur celui de l’ordinateur. Validez avec la touche verte du lecteur.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "confirm_asked",
+        codes: "",
+        tone: Tone::Pin,
+        heading: Text::new(
+            "Confirm that you are signing in",
+            "Confirmez votre connexion",
+        ),
+        lines: &[
+            Text::new(
+                "The window of the Cardea agent names this portal. No PIN is needed: your card has \
+                 stayed in since you typed it.",
+                "La fenêtre de l’agent Cardea nomme ce portail. Aucun code n’est demandé : votre \
+                 carte est restée en place depuis sa saisie.",
+            ),
+            WINDOW_HIDDEN,
         ],
         action: Action::Nothing,
     },

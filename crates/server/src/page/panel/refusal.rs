@@ -31,7 +31,7 @@ pub(super) const REFUSALS: &[Panel] = &[
     },
     Panel {
         state: "card_expired",
-        codes: "login.card_expired",
+        codes: "login.card_expired agent.card_expired",
         tone: Tone::Refused,
         heading: Text::new("Your card has expired", "Votre carte est expirée"),
         lines: &[Text::new(

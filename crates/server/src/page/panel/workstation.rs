@@ -6,28 +6,6 @@ use crate::language::Text;
 /// Panels when something on the workstation stands in the way.
 pub(super) const WORKSTATION: &[Panel] = &[
     Panel {
-        state: "agent_missing",
-        codes: "agent.origin_refused agent.host_refused",
-        tone: Tone::Warning,
-        heading: Text::new(
-            "The Cardea agent does not answer",
-            "L’agent Cardea ne répond pas",
-        ),
-        lines: &[
-            Text::new(
-                "Start the Cardea agent on this computer: signing in then goes on by itself.",
-                "Démarrez l’agent Cardea sur cet ordinateur : la connexion continuera d’elle-même.",
-            ),
-            Text::new(
-                "If it is running, your browser may be blocking it, or this site is not registered \
-                 in it: ask your support.",
-                "S’il est démarré, votre navigateur le bloque peut-être, ou ce site n’y est pas \
-                 enregistré : contactez votre assistance.",
-            ),
-        ],
-        action: Action::Retry,
-    },
-    Panel {
         state: "no_reader",
         codes: "card.no_reader card.reader_service_unavailable card.reader_fault \
                 card.module_missing card.module_fault",
@@ -41,12 +19,46 @@ pub(super) const WORKSTATION: &[Panel] = &[
     },
     Panel {
         state: "card_removed",
-        codes: "card.removed card.no_card card.reset card.unresponsive agent.card_changed",
+        codes: "card.removed card.no_card card.reset agent.card_changed",
         tone: Tone::Warning,
         heading: Text::new("The card was taken out", "La carte a été retirée"),
         lines: &[Text::new(
             "Put your card back in and leave it in until you are signed in.",
             "Remettez votre carte et laissez-la en place jusqu’à la fin de la connexion.",
+        )],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "card_unresponsive",
+        codes: "card.unresponsive card.response_malformed card.response_too_long \
+                card.unexpected_status card.command_too_long",
+        tone: Tone::Warning,
+        heading: Text::new("Your card does not respond", "Votre carte ne répond pas"),
+        lines: &[
+            Text::new(
+                "Take it out and put it back in, chip first and facing the right way, then try \
+                 again.",
+                "Retirez-la et remettez-la, puce en avant et dans le bon sens, puis réessayez.",
+            ),
+            Text::new(
+                "If it happens again, wipe the chip with a dry cloth, or try another reader.",
+                "Si cela se reproduit, essuyez la puce avec un chiffon sec ou essayez un autre \
+                 lecteur.",
+            ),
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "contact_wanted",
+        codes: "agent.pin_wanted_contactless",
+        tone: Tone::Card,
+        heading: Text::new(
+            "Insert your card instead of holding it near",
+            "Insérez votre carte au lieu de l’approcher",
+        ),
+        lines: &[Text::new(
+            "This portal wants the PIN, which a card asks for only when it is inserted.",
+            "Ce portail demande le code, que la carte ne vérifie qu’une fois insérée.",
         )],
         action: Action::Retry,
     },
@@ -73,7 +85,8 @@ pub(super) const WORKSTATION: &[Panel] = &[
     },
     Panel {
         state: "cancelled",
-        codes: "agent.prompt_cancelled agent.last_try_declined agent.page_gone",
+        codes: "agent.prompt_cancelled agent.last_try_declined agent.page_gone \
+                card.pin_entry_cancelled",
         tone: Tone::Card,
         heading: Text::new(
             "You stopped signing in",
@@ -97,6 +110,41 @@ pub(super) const WORKSTATION: &[Panel] = &[
         action: Action::Retry,
     },
     Panel {
+        state: "reader_held",
+        codes: "agent.reader_held",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "Another program keeps your card busy",
+            "Un autre logiciel occupe votre carte",
+        ),
+        lines: &[
+            Text::new("The agent says: {advice}", "L’agent indique : {advice}"),
+            Text::new(
+                "Finish or close what is under way there, then try again. If it goes on, take the \
+                 card out and put it back in.",
+                "Terminez ou fermez ce qui y est en cours, puis réessayez. Si cela persiste, retirez \
+                 la carte et remettez-la.",
+            ),
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "site_blocked",
+        codes: "agent.site_blocked",
+        tone: Tone::Refused,
+        heading: Text::new(
+            "You blocked this site on this computer",
+            "Vous avez bloqué ce site sur cet ordinateur",
+        ),
+        lines: &[Text::new(
+            "You did so in the window of the Cardea agent, for one hour. If it was not meant, \
+             restart the agent, or wait.",
+            "Vous l’avez fait dans la fenêtre de l’agent Cardea, pour une heure. Si c’était une \
+             erreur, redémarrez l’agent ou patientez.",
+        )],
+        action: Action::Retry,
+    },
+    Panel {
         state: "too_many",
         codes: "agent.rate_limited agent.too_many_entries server.too_many_requests",
         tone: Tone::Warning,
@@ -109,12 +157,13 @@ pub(super) const WORKSTATION: &[Panel] = &[
     },
     Panel {
         state: "timed_out",
-        codes: "card.timed_out agent.prompt_timed_out agent.challenge_expired",
+        codes: "card.timed_out agent.prompt_timed_out agent.challenge_expired \
+                card.pin_entry_timed_out agent.challenge_repeated",
         tone: Tone::Warning,
         heading: Text::new("That took too long", "Le délai est dépassé"),
         lines: &[Text::new(
-            "Take the card out, put it back in, then try again.",
-            "Retirez la carte, remettez-la, puis réessayez.",
+            "Nothing was sent. Have your PIN ready, then try again.",
+            "Rien n’a été transmis. Préparez votre code, puis réessayez.",
         )],
         action: Action::Retry,
     },
@@ -123,7 +172,7 @@ pub(super) const WORKSTATION: &[Panel] = &[
         codes: "card.unsupported card.no_authentication_certificate \
                 card.authentication_certificate_ambiguous card.certificate_malformed \
                 card.certificate_compressed card.key_unsupported card.key_missing \
-                card.signature_invalid card.pin_not_demanded",
+                card.signature_invalid card.pin_not_demanded card.pin_pad_missing",
         tone: Tone::Refused,
         heading: Text::new("This card cannot be used", "Cette carte ne convient pas"),
         lines: &[Text::new(
@@ -137,7 +186,9 @@ pub(super) const WORKSTATION: &[Panel] = &[
     Panel {
         state: "agent_fault",
         codes: "agent.internal agent.prompt_unavailable agent.state_unusable agent.file_unreadable \
-                card.thread_unavailable",
+                card.thread_unavailable card.pin_not_verified card.pin_malformed \
+                agent.not_found agent.method_not_allowed agent.content_type_refused \
+                agent.request_invalid agent.peer_refused",
         tone: Tone::Warning,
         heading: Text::new(
             "The Cardea agent has a problem",

@@ -1,0 +1,162 @@
+//! Panels about the way from the page to the agent: the browser, its extension, the port.
+
+use super::{Action, Panel, Tone};
+use crate::language::Text;
+
+/// Panels about the way from the page to the agent.
+pub(super) const REACH: &[Panel] = &[
+    Panel {
+        state: "network_prompt",
+        codes: "",
+        tone: Tone::Busy,
+        heading: Text::new(
+            "Your browser may ask you a question",
+            "Votre navigateur peut vous poser une question",
+        ),
+        lines: &[
+            Text::new(
+                "“Access other apps and services on this device”: press “Allow”.",
+                "« Accéder à d’autres applis et services sur cet appareil » : appuyez sur \
+                 « Autoriser ».",
+            ),
+            Text::new(
+                "This page then reaches the Cardea agent, the program of this computer that reads \
+                 your card. It reaches nothing else.",
+                "Cette page joint ainsi l’agent Cardea, le programme de cet ordinateur qui lit votre \
+                 carte. Elle n’accède à rien d’autre.",
+            ),
+        ],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "network_denied",
+        codes: "",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "Your browser blocks the card reader",
+            "Votre navigateur bloque l’accès au lecteur",
+        ),
+        lines: &[
+            Text::new(
+                "This site was not allowed to “access other apps and services on this device”.",
+                "Ce site n’a pas été autorisé à « accéder à d’autres applis et services sur cet \
+                 appareil ».",
+            ),
+            Text::new(
+                "Press the symbol to the left of this page's address, at the top of the window, and \
+                 switch on access to this device's apps (or to the local network). Signing in then \
+                 goes on by itself; if it does not, reload the page.",
+                "Cliquez sur le symbole à gauche de l’adresse de cette page, en haut de la fenêtre, \
+                 et activez l’accès aux applis de cet appareil (ou au réseau local). La connexion \
+                 continuera d’elle-même ; sinon, rechargez la page.",
+            ),
+            Text::new(
+                "Cannot be changed? Your support can allow it for every workstation, or install \
+                 the Cardea extension, which does not need it.",
+                "Réglage verrouillé ? Votre assistance peut l’autoriser pour tous les postes, ou \
+                 installer l’extension Cardea, qui s’en passe.",
+            ),
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "insecure_page",
+        codes: "",
+        tone: Tone::Refused,
+        heading: Text::new(
+            "This page is not protected",
+            "Cette page n’est pas protégée",
+        ),
+        lines: &[Text::new(
+            "Its address does not begin with https, so your browser does not let it reach your \
+             card. Do not go on; tell your support.",
+            "Son adresse ne commence pas par https : votre navigateur ne la laisse pas joindre \
+             votre carte. N’allez pas plus loin et prévenez votre assistance.",
+        )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "agent_missing",
+        codes: "extension.agent_not_running",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "The Cardea agent does not answer",
+            "L’agent Cardea ne répond pas",
+        ),
+        lines: &[
+            Text::new(
+                "Start the Cardea agent on this computer: signing in then goes on by itself.",
+                "Démarrez l’agent Cardea sur cet ordinateur : la connexion continuera d’elle-même.",
+            ),
+            Text::new(
+                "If it is running, the Cardea extension may be missing from this browser: ask your \
+                 support.",
+                "S’il est démarré, l’extension Cardea manque peut-être dans ce navigateur : \
+                 contactez votre assistance.",
+            ),
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "host_missing",
+        codes: "extension.host_missing extension.host_failed agent.extension_refused \
+                agent.socket_unavailable agent.frame_invalid",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "The Cardea extension does not find the agent",
+            "L’extension Cardea ne trouve pas l’agent",
+        ),
+        lines: &[Text::new(
+            "The extension is there, but the agent is not installed for this browser, or not in \
+             the same version. Ask your support to install the Cardea agent again.",
+            "L’extension est présente, mais l’agent n’est pas installé pour ce navigateur, ou pas \
+             dans la même version. Demandez à votre assistance de réinstaller l’agent Cardea.",
+        )],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "not_for_this_site",
+        codes: "agent.origin_refused agent.host_refused",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "The agent does not know this site",
+            "L’agent ne connaît pas ce site",
+        ),
+        lines: &[
+            Text::new(
+                "Check the address of this page. If it is right, ask your support to register this \
+                 site in the Cardea agent.",
+                "Vérifiez l’adresse de cette page. Si elle est correcte, demandez à votre assistance \
+                 d’enregistrer ce site dans l’agent Cardea.",
+            ),
+            Text::new(
+                "If it is registered, another program may be answering at the agent's place.",
+                "S’il est enregistré, un autre programme répond peut-être à la place de l’agent.",
+            ),
+        ],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "other_program",
+        codes: "",
+        tone: Tone::Refused,
+        heading: Text::new(
+            "Another program answers at the agent's place",
+            "Un autre programme répond à la place de l’agent",
+        ),
+        lines: &[
+            Text::new(
+                "What answers on this computer is not the Cardea agent. Nobody was signed in.",
+                "Ce qui répond sur cet ordinateur n’est pas l’agent Cardea. Personne n’a été \
+                 connecté.",
+            ),
+            Text::new(
+                "Type your PIN nowhere. Restart this computer; if it happens again, tell your \
+                 support.",
+                "Ne saisissez votre code nulle part. Redémarrez cet ordinateur ; si cela se \
+                 reproduit, prévenez votre assistance.",
+            ),
+        ],
+        action: Action::Retry,
+    },
+];
