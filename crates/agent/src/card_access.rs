@@ -39,6 +39,9 @@ impl CardAccess for cardea_card::Backend {
 impl From<&Backend> for cardea_card::Backend {
     fn from(backend: &Backend) -> Self {
         match backend {
+            Backend::Automatic => Self::Automatic {
+                modules: cardea_card::known_modules(),
+            },
             Backend::Pcsc => Self::Pcsc,
             Backend::Pkcs11 { module } => Self::Pkcs11 {
                 module: module.clone(),

@@ -4,20 +4,22 @@
 //! Between two calls the reader is left to other programs altogether, also while a person types.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cardea_card::{
-    Abandonment, Card, CardCertificate, CardThread, Insertion, LastTry, Pin, PinStatus,
-    SignRequest, Signature, authentication_certificate, programs_at_reader_service,
+    Abandonment, Card, CardCertificate, CardThread, Insertion, LastTry, Pin, PinAfter,
+    PinAfterwards, PinEntry, PinMeans, PinStatus, SignRequest, Signature,
+    authentication_certificate, programs_at_reader_service,
 };
 
 use crate::Error;
 use crate::card_access::CardAccess;
 use crate::reader_watch::{ReaderState, ReaderWatch};
 
-/// How long one conversation with a card may take: a slow card, and a busy reader before it.
-const CALL_LIMIT: Duration = Duration::from_secs(15);
+/// How long a person may take at the reader's own keys, beside that: no reader waits longer.
+const PIN_PAD_LIMIT: Duration = Duration::from_secs(60);
 
 /// All cards in all readers.
 pub(crate) struct CardDesk {
@@ -31,7 +33,46 @@ pub(crate) struct CardDesk {
 pub(crate) struct CardSession {
     insertion: Insertion,
     thread: Arc<Mutex<CardThread>>,
+    call_limit: Duration,
     facts: tokio::sync::OnceCell<CardFacts>,
+    /// Whether the connection outlasts a call, because the card keeps a verified PIN on it.
+    stays_open: Arc<AtomicBool>,
+}
+
+/// How the card gets its PIN for one signature.
+pub(crate) enum PinGiven {
+    /// Typed on the keyboard.
+    Typed(Pin),
+    /// To be typed on the reader's own keys.
+    OnReader,
+    /// Verified earlier on this insertion, and kept.
+    Verified,
+    /// None: the interface asks for none.
+    NotAsked,
+}
+
+impl PinGiven {
+    fn entry(&self) -> PinEntry<'_> {
+        match self {
+            Self::Typed(pin) => PinEntry::Typed(pin),
+            Self::OnReader => PinEntry::OnReader,
+            Self::Verified => PinEntry::Verified,
+            Self::NotAsked => PinEntry::NotAsked,
+        }
+    }
+}
+
+/// One signature that the card is to make.
+pub(crate) struct SignOrder {
+    pub(crate) pin: PinGiven,
+    /// Whether the person accepted to use the last try.
+    pub(crate) last_try: LastTry,
+    /// What becomes of the verified PIN.
+    pub(crate) afterwards: PinAfterwards,
+    /// What is signed.
+    pub(crate) message: Vec<u8>,
+    /// Given up, the order uses no PIN any more.
+    pub(crate) abandonment: Abandonment,
 }
 
 /// What was read from a card.
@@ -80,12 +121,14 @@ impl CardDesk {
 
 impl CardSession {
     fn new(access: Arc<dyn CardAccess>, insertion: &Insertion) -> Self {
-        let opened = insertion.clone();
+        let (opened, call_limit) = (insertion.clone(), access.call_limit());
         let thread = CardThread::new(move || access.open_insertion(&opened));
         Self {
             insertion: insertion.clone(),
             thread: Arc::new(Mutex::new(thread)),
+            call_limit,
             facts: tokio::sync::OnceCell::new(),
+            stays_open: Arc::default(),
         }
     }
 
@@ -122,25 +165,57 @@ impl CardSession {
             .await
     }
 
-    /// Signs with the PIN that the person has just typed. The PIN is wiped when this returns.
+    /// How the card gets its PIN: on the keyboard, on the reader's own keys, or not at all.
     ///
     /// # Errors
-    /// [`Error::Card`].
-    pub(crate) async fn sign(
-        &self,
-        pin: Pin,
-        last_try: LastTry,
-        message: Vec<u8>,
-        abandonment: Abandonment,
-    ) -> Result<Signature, Error> {
+    /// [`Error::Card`], [`Error::ReaderHeld`].
+    pub(crate) async fn pin_means(&self) -> Result<PinMeans, Error> {
+        self.call(Abandonment::default(), |card| card.pin_means())
+            .await
+    }
+
+    /// Has the card sign. A PIN that was typed is wiped when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Card`], [`Error::ReaderHeld`].
+    pub(crate) async fn sign(&self, order: SignOrder) -> Result<Signature, Error> {
         let certificate = self.facts().await?.certificate.clone();
-        self.call(abandonment.clone(), move |card| {
-            let request = SignRequest::new(&certificate, &pin, &message)
-                .with_last_try(last_try)
-                .with_abandonment(abandonment);
-            card.sign(&request)
+        let stays_open = Arc::clone(&self.stays_open);
+        let limit = match order.pin {
+            PinGiven::OnReader => self.call_limit + PIN_PAD_LIMIT,
+            PinGiven::Typed(_) | PinGiven::Verified | PinGiven::NotAsked => self.call_limit,
+        };
+        self.call_within(limit, order.abandonment.clone(), move |card| {
+            let request = SignRequest::new(&certificate, order.pin.entry(), &order.message)
+                .with_last_try(order.last_try)
+                .with_afterwards(order.afterwards)
+                .with_abandonment(order.abandonment.clone());
+            let signature = card.sign(&request)?;
+            stays_open.store(signature.pin_after() == PinAfter::Kept, Ordering::SeqCst);
+            Ok(signature)
         })
         .await
+    }
+
+    /// Has the card forget a PIN that an earlier signature kept. Without one nothing is done.
+    ///
+    /// # Errors
+    /// [`Error::Card`], [`Error::ReaderHeld`].
+    pub(crate) async fn clear_pin(&self) -> Result<(), Error> {
+        if !self.stays_open.swap(false, Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.call(Abandonment::default(), |card| card.clear_pin())
+            .await?;
+        Ok(())
+    }
+
+    async fn call<R: Send + 'static>(
+        &self,
+        abandonment: Abandonment,
+        work: impl FnOnce(&mut dyn Card) -> Result<R, cardea_card::Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        self.call_within(self.call_limit, abandonment, work).await
     }
 
     /// One call on the card's own thread. Dropped, it gives itself up: nothing that needs a PIN is
@@ -148,21 +223,26 @@ impl CardSession {
     ///
     /// # Errors
     /// [`Error::Card`]; [`Error::ReaderHeld`] when the limit went by waiting for another program.
-    async fn call<R: Send + 'static>(
+    async fn call_within<R: Send + 'static>(
         &self,
+        limit: Duration,
         abandonment: Abandonment,
         work: impl FnOnce(&mut dyn Card) -> Result<R, cardea_card::Error> + Send + 'static,
     ) -> Result<R, Error> {
         let _given_up_with_this = GiveUpOnDrop(abandonment.clone());
         let thread = Arc::clone(&self.thread);
+        let stays_open = Arc::clone(&self.stays_open);
         let begun = Instant::now();
         let called = tokio::task::spawn_blocking(move || {
             let mut thread = thread.lock().unwrap_or_else(PoisonError::into_inner);
             // An earlier call may have held the thread until its own limit.
-            let limit = CALL_LIMIT.saturating_sub(begun.elapsed());
+            let limit = limit.saturating_sub(begun.elapsed());
             let result = thread.call(limit, &abandonment, work);
-            // A connection that stays open would keep other programs from exclusive use.
-            thread.close();
+            // A connection that stays open keeps other programs from exclusive use, so only a PIN
+            // that the operator wants kept is worth one.
+            if !stays_open.load(Ordering::SeqCst) {
+                thread.close();
+            }
             result.map_err(held_or_failed)
         });
         called.await.map_err(|_| Error::Internal {

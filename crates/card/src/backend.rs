@@ -5,6 +5,12 @@ use std::path::PathBuf;
 
 use crate::{Card, Error, Insertion, ReaderMonitor};
 
+#[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+mod automatic;
+
+#[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+pub use automatic::known_modules;
+
 /// How cards are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,6 +24,13 @@ pub enum Backend {
         /// The module's shared library.
         module: PathBuf,
     },
+    /// PIV cards through the PC/SC service, and any other card in a PC/SC reader through the first
+    /// of these modules that knows it.
+    #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+    Automatic {
+        /// The modules' shared libraries; [`known_modules`] finds the usual ones.
+        modules: Vec<PathBuf>,
+    },
 }
 
 impl Backend {
@@ -29,6 +42,8 @@ impl Backend {
         match self {
             #[cfg(feature = "pcsc")]
             Self::Pcsc => Ok(Box::new(crate::pcsc::PcscMonitor::new())),
+            #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+            Self::Automatic { .. } => Ok(Box::new(crate::pcsc::PcscMonitor::new())),
             #[cfg(feature = "pkcs11")]
             Self::Pkcs11 { module } => {
                 let module = crate::Pkcs11Module::load(module)?;
@@ -53,6 +68,11 @@ impl Backend {
             Self::Pkcs11 { module } => {
                 Ok(Box::new(crate::Pkcs11Module::load(module)?.open(reader)?))
             }
+            #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+            Self::Automatic { .. } => {
+                let insertion = crate::pcsc::insertion_in(reader)?;
+                self.open_insertion(&insertion)
+            }
         }
     }
 
@@ -72,6 +92,10 @@ impl Backend {
             Self::Pkcs11 { module } => Ok(Box::new(
                 crate::Pkcs11Module::load(module)?.open_insertion(insertion)?,
             )),
+            #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+            Self::Automatic { modules } => Ok(Box::new(automatic::AutomaticCard::open(
+                insertion, modules,
+            )?)),
         }
     }
 }

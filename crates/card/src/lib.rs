@@ -55,6 +55,8 @@ mod transport;
 
 #[cfg(any(feature = "pcsc", feature = "pkcs11"))]
 pub use backend::Backend;
+#[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+pub use backend::known_modules;
 pub use card_thread::CardThread;
 
 pub use certificate::{CardCertificate, CardFamily, CardHolder, authentication_certificate};

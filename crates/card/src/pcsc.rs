@@ -20,7 +20,20 @@ mod programs;
 
 use fault::from_pcsc;
 pub(crate) use monitor::PcscMonitor;
+#[cfg(feature = "pkcs11")]
+pub(crate) use monitor::event_counts;
 pub use programs::{ProgramAtReader, programs_at_reader_service};
+
+/// The insertion in a reader now.
+///
+/// # Errors
+/// [`Error::NoReader`], [`Error::NoCard`], [`Error::ReaderServiceUnavailable`].
+#[cfg(feature = "pkcs11")]
+pub(crate) fn insertion_in(reader: &str) -> Result<Insertion, Error> {
+    let context = Context::establish(Scope::User).map_err(from_pcsc)?;
+    let now = monitor::look_at(&context, reader)?;
+    now.insertion().ok_or(Error::NoCard)
+}
 
 /// A card in a PC/SC reader.
 pub struct PcscTransport {

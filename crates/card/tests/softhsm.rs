@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use cardea_card::{
     Abandonment, Backend, Card, CardPresence, Error, KeyReference, LastTry, Pin, PinAfter,
-    Pkcs11Module, Reader, SignRequest, SignatureAlgorithm, WaitOutcome, authentication_certificate,
+    PinEntry, PinMeans, Pkcs11Module, Reader, SignRequest, SignatureAlgorithm, WaitOutcome,
+    authentication_certificate,
 };
 
 #[path = "softhsm/token.rs"]
@@ -252,4 +253,28 @@ fn a_missing_module_is_told_with_the_package_to_install() {
         .err()
         .unwrap();
     assert!(!error.to_string().contains("apt-get"));
+}
+
+#[test]
+fn a_token_without_keys_of_its_reader_is_never_asked_to_have_the_pin_typed_there() {
+    run_in_own_process(
+        "a_token_without_keys_of_its_reader_is_never_asked_to_have_the_pin_typed_there",
+        || {
+            let token = Token::new();
+            token.add_p256(&[0x20], Purpose::Authentication);
+            let mut card = open();
+            assert_eq!(card.pin_means().unwrap(), PinMeans::Keyboard);
+            let certificates = card.certificates().unwrap();
+            let certificate = authentication_certificate(&certificates).unwrap();
+            for (entry, code) in [
+                (PinEntry::OnReader, "card.pin_pad_missing"),
+                (PinEntry::Verified, "card.pin_not_verified"),
+                (PinEntry::NotAsked, "card.pin_not_verified"),
+            ] {
+                let request = SignRequest::new(certificate, entry, MESSAGE);
+                assert_eq!(card.sign(&request).unwrap_err().code(), code);
+            }
+            assert!(!card.pin_status().unwrap().verified);
+        },
+    );
 }

@@ -13,7 +13,9 @@ const PKCS11_FORM: &str = "`pkcs11` needs one key, `module`, the path of the ven
 /// How cards are reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// The PC/SC service.
+    /// The PC/SC service for PIV cards, and an installed Cryptolib CPS for what is no PIV card.
+    Automatic,
+    /// The PC/SC service, for PIV cards only.
     Pcsc,
     /// A vendor's PKCS#11 module.
     Pkcs11 {
@@ -49,14 +51,15 @@ impl<'de> Visitor<'de> for Written {
     type Value = Backend;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("\"pcsc\" or a table for pkcs11")
+        formatter.write_str("\"auto\", \"pcsc\" or a table for pkcs11")
     }
 
     fn visit_str<E: Error>(self, word: &str) -> Result<Backend, E> {
         match word {
+            "auto" => Ok(Backend::Automatic),
             "pcsc" => Ok(Backend::Pcsc),
             "pkcs11" => Err(E::custom(PKCS11_FORM)),
-            other => Err(E::unknown_variant(other, &["pcsc", "pkcs11"])),
+            other => Err(E::unknown_variant(other, &["auto", "pcsc", "pkcs11"])),
         }
     }
 

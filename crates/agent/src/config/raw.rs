@@ -123,7 +123,7 @@ fn default_browser() -> PathBuf {
 }
 
 fn default_backend() -> Backend {
-    Backend::Pcsc
+    Backend::Automatic
 }
 
 fn default_prompt_timeout_seconds() -> u32 {

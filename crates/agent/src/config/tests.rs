@@ -49,7 +49,7 @@ fn an_issuer_with_a_root_is_enough() {
     assert_eq!(config.language, Language::English);
     assert_eq!(config.pinentry, Path::new("pinentry"));
     assert_eq!(config.state_dir, Path::new("/home/a/state/cardea-agent"));
-    assert_eq!(config.backend, Backend::Pcsc);
+    assert_eq!(config.backend, Backend::Automatic);
     let enrolment = &config.enrolments[0];
     assert_eq!(enrolment.name, "login.example");
     assert_eq!(enrolment.origins[0].as_str(), "https://login.example");

@@ -32,6 +32,17 @@ pub(super) fn look_at(context: &Context, reader: &str) -> Result<Reader, Error> 
     Ok(Seen::of(&state).reader(reader))
 }
 
+/// Insertions and removals that each reader has seen, by its name. Empty where the service cannot
+/// be reached.
+#[cfg(feature = "pkcs11")]
+pub(crate) fn event_counts() -> BTreeMap<String, u32> {
+    let readers = PcscMonitor::new().readers().unwrap_or_default();
+    readers
+        .into_iter()
+        .map(|reader| (reader.name, reader.event_count))
+        .collect()
+}
+
 /// Watches every PC/SC reader.
 pub(crate) struct PcscMonitor {
     shared: Arc<Shared>,
@@ -97,6 +108,12 @@ impl PcscMonitor {
             context: None,
             seen: BTreeMap::new(),
         }
+    }
+
+    /// The readers as the last call found them.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) fn last_seen(&self) -> Vec<Reader> {
+        self.snapshot()
     }
 
     fn snapshot(&self) -> Vec<Reader> {

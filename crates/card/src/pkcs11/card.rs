@@ -11,8 +11,8 @@ use tracing::warn;
 use super::card_state::CardState;
 use super::fault::from_pkcs11;
 use crate::{
-    Card, CardCertificate, Error, KeyAlgorithm, KeyReference, Pin, PinAfter, PinStatus,
-    PinAfterwards, PinEntry, PinMeans, SignRequest, Signature, signing,
+    Card, CardCertificate, Error, KeyAlgorithm, KeyReference, Pin, PinAfter, PinAfterwards,
+    PinEntry, PinMeans, PinStatus, SignRequest, Signature, signing,
 };
 
 /// Most certificates that are read from one token.
@@ -60,14 +60,17 @@ impl Pkcs11Card {
         })
     }
 
-    /// C_Login. The PIN goes to the module once, whatever it answers.
-    fn log_in(&self, pin: &Pin) -> Result<(), Error> {
-        let pin = SecretBox::new(Box::new(pin.digits().to_vec()));
-        let outcome = self
-            .session
-            .login_with_raw(UserType::User, &pin)
-            .map_err(from_pkcs11);
-        match outcome {
+    /// C_Login. The PIN goes to the module once, whatever it answers; without one, the module has it
+    /// typed on the reader (PKCS #11 2.40 section 5.6, C_Login).
+    fn log_in(&self, pin: Option<&Pin>) -> Result<(), Error> {
+        let outcome = match pin {
+            Some(pin) => {
+                let pin = SecretBox::new(Box::new(pin.digits().to_vec()));
+                self.session.login_with_raw(UserType::User, &pin)
+            }
+            None => self.session.login(UserType::User, None),
+        };
+        match outcome.map_err(from_pkcs11) {
             Err(Error::PinIncorrect { .. }) => {
                 let status = pin_status_of(&self.token_info()?, false);
                 if status.blocked {
@@ -205,7 +208,11 @@ impl Card for Pkcs11Card {
     }
 
     fn pin_means(&mut self) -> Result<PinMeans, Error> {
-        Ok(PinMeans::Keyboard)
+        Ok(if self.token_info()?.protected_authentication_path() {
+            PinMeans::Reader
+        } else {
+            PinMeans::Keyboard
+        })
     }
 
     fn clear_pin(&mut self) -> Result<PinAfter, Error> {
@@ -223,8 +230,11 @@ impl Card for Pkcs11Card {
             // C_Login would answer "already logged in" and not look at the PIN.
             return Err(Error::PinNotDemanded);
         }
-        let PinEntry::Typed(pin) = request.pin else {
-            return Err(Error::PinNotVerified);
+        let pin = match request.pin {
+            PinEntry::Typed(pin) => Some(pin),
+            PinEntry::OnReader if self.pin_means()? == PinMeans::Reader => None,
+            PinEntry::OnReader => return Err(Error::PinPadMissing),
+            PinEntry::Verified | PinEntry::NotAsked => return Err(Error::PinNotVerified),
         };
         if request.afterwards == PinAfterwards::Keep {
             return Err(Error::Unsupported {

@@ -19,6 +19,8 @@ pub(super) fn from_pkcs11(error: Pkcs11Error) -> Error {
         RvError::TokenNotRecognized => Error::Unsupported {
             missing: "a known card application",
         },
+        // The person pressed the reader's cancel key.
+        RvError::FunctionCanceled => Error::PinEntryCancelled,
         RvError::PinLocked => Error::PinBlocked,
         RvError::PinIncorrect => Error::PinIncorrect { tries_left: None },
         // The module refused the PIN without asking the card.

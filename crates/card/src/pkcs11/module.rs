@@ -10,6 +10,8 @@ use cryptoki::slot::{Slot, TokenInfo};
 
 use super::Pkcs11Card;
 use super::fault::from_pkcs11;
+#[cfg(feature = "pcsc")]
+use crate::pcsc::event_counts;
 use crate::{CardPresence, Error, Insertion, Reader};
 
 /// Every module that this process has loaded. A module stays loaded and initialised until the
@@ -53,11 +55,26 @@ impl Pkcs11Module {
     /// # Errors
     /// [`Error::ModuleFault`].
     pub fn readers(&self) -> Result<Vec<Reader>, Error> {
-        Ok(self
-            .slots()?
+        let slots = self.slots()?;
+        let event_counts = event_counts();
+        Ok(slots
             .into_iter()
-            .map(|slot| slot.reader())
+            .map(|slot| {
+                let event_count = event_counts.get(&slot.description).copied();
+                slot.reader(event_count)
+            })
             .collect())
+    }
+
+    /// What the module calls its slots. Most modules give the name of the PC/SC reader.
+    pub(super) fn slot_descriptions(&self) -> Vec<String> {
+        let slots = self.context.get_all_slots().unwrap_or_default();
+        slots
+            .into_iter()
+            .take(SLOTS_MAX)
+            .filter_map(|slot| self.context.get_slot_info(slot).ok())
+            .map(|slot| slot.slot_description().trim().to_owned())
+            .collect()
     }
 
     /// Opens the token in a slot by the slot's name.
@@ -66,6 +83,21 @@ impl Pkcs11Module {
     /// [`Error::NoReader`], [`Error::NoCard`], [`Error::ModuleFault`].
     pub fn open(&self, reader: &str) -> Result<Pkcs11Card, Error> {
         let slot = self.slots()?.into_iter().find(|slot| slot.name == reader);
+        let slot = slot.ok_or(Error::NoReader)?;
+        let token = slot.token.ok_or(Error::NoCard)?;
+        Pkcs11Card::open(self.context.clone(), slot.slot, slot.description, &token)
+    }
+
+    /// Opens the token in the slot that is this PC/SC reader.
+    ///
+    /// # Errors
+    /// As for [`Pkcs11Module::open`].
+    #[cfg(feature = "pcsc")]
+    pub(crate) fn open_in_reader(&self, reader: &str) -> Result<Pkcs11Card, Error> {
+        let slots = self.slots()?.into_iter();
+        let slot = slots
+            .filter(|slot| is_reader(&slot.description, reader))
+            .max_by_key(|slot| slot.token.is_some());
         let slot = slot.ok_or(Error::NoReader)?;
         let token = slot.token.ok_or(Error::NoCard)?;
         Pkcs11Card::open(self.context.clone(), slot.slot, slot.description, &token)
@@ -127,8 +159,9 @@ struct NamedSlot {
 }
 
 impl NamedSlot {
-    fn reader(self) -> Reader {
-        let event_count = self.token.as_ref().map_or(0, fingerprint);
+    fn reader(self, event_count: Option<u32>) -> Reader {
+        let token = self.token.as_ref();
+        let event_count = token.map_or(0, |token| fingerprint(token, event_count));
         let card = match self.token {
             Some(_) => CardPresence::Present {
                 atr: Vec::new(),
@@ -144,18 +177,34 @@ impl NamedSlot {
     }
 }
 
-/// PKCS#11 has no event counter. A number made of the token's names tells one token from another,
-/// though not a token from itself after it was pulled and put back between two looks; the session
-/// is then dead, and says so.
-fn fingerprint(token: &TokenInfo) -> u32 {
+/// Whether a slot of this description is the PC/SC reader of this name. Descriptions end at 64 bytes
+/// (PKCS #11 2.40 section 3.2), and a reader's name may be longer.
+#[cfg(feature = "pcsc")]
+fn is_reader(description: &str, reader: &str) -> bool {
+    const DESCRIPTION_BYTES: usize = 64;
+    description == reader.trim()
+        || (description.len() >= DESCRIPTION_BYTES - 1 && reader.starts_with(description))
+}
+
+/// PKCS#11 has no event counter. A number made of the token's names tells one token from another;
+/// where the slot is a PC/SC reader, that reader's counter in it tells a token that was pulled and
+/// put back from one that stayed. Elsewhere the session is dead then, and says so.
+fn fingerprint(token: &TokenInfo, event_count: Option<u32>) -> u32 {
     let names = [
         token.label(),
         token.serial_number(),
         token.manufacturer_id(),
         token.model(),
     ];
-    let [a, b, c, d, ..] = openssl::sha::sha256(names.join("\0").as_bytes());
+    let counted = event_count.map(|count| count.to_string());
+    let text = [&names.join("\0"), counted.as_deref().unwrap_or_default()].join("\0");
+    let [a, b, c, d, ..] = openssl::sha::sha256(text.as_bytes());
     u32::from_be_bytes([a, b, c, d])
+}
+
+#[cfg(not(feature = "pcsc"))]
+fn event_counts() -> BTreeMap<String, u32> {
+    BTreeMap::new()
 }
 
 fn missing(path: &Path, error: &Pkcs11Error) -> Error {
