@@ -1,7 +1,7 @@
 // Carries one page's request to the native messaging host and the answers back.
 
 const ORIGIN = /^(https:\/\/[a-z0-9.-]+(:[0-9]{1,5})?|http:\/\/(localhost|127\.0\.0\.1)(:[0-9]{1,5})?)$/;
-const LINES = new Set(["state", "assertion", "error", "unavailable"]);
+const LAST = new Set(["assertion", "error", "unavailable"]);
 
 /**
  * The origin of the page behind a port, as the browser attests it; null for whatever is no page of
@@ -21,8 +21,6 @@ export function requestOf(message, origin) {
   const { challenge } = message;
   return typeof challenge === "string" ? { type: "assertion", origin, challenge } : null;
 }
-
-const isLast = (line) => line.type !== "state";
 
 export class Courier {
   #connectHost;
@@ -58,7 +56,7 @@ export class Courier {
     const host = this.#connectHost();
     let ended = false;
     const tell = (line) => {
-      ended = isLast(line);
+      ended = LAST.has(line.type);
       try {
         page.postMessage(line);
       } catch {
@@ -68,7 +66,7 @@ export class Courier {
       if (ended) host.disconnect();
     };
     host.onMessage.addListener((line) => {
-      if (!ended && line && LINES.has(line.type)) tell(line);
+      if (!ended && line && typeof line.type === "string") tell(line);
     });
     host.onDisconnect.addListener((port) => {
       const code = this.#whyGone(this.#lastError(port || host));

@@ -6,6 +6,7 @@
 //! whatever way, all its processes end (see `watchdog.rs`).
 
 mod addresses;
+mod browser;
 mod business_software;
 mod card;
 mod configuration;
@@ -24,6 +25,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub use self::addresses::{Addresses, Scheme};
+pub use self::browser::{extension_folder, set_up_firefox};
+pub(crate) use self::card::quoted;
 pub use self::card::{Card, CardRequest};
 pub use self::part::Part;
 pub use self::pin_prompt::{Answer, PinPrompt};
@@ -59,6 +62,8 @@ pub struct Options {
     pub trusted_file: Option<PathBuf>,
     /// Milliseconds that the card takes for each command, to imitate a real card.
     pub card_delay_milliseconds: u32,
+    /// Whether the agent listens on its port for login pages; its socket is there in any case.
+    pub agent_loopback: bool,
     /// How often the agent proves the card's presence, and how long it may be silent, in seconds.
     pub presence_seconds: (u32, u32),
 }
@@ -77,6 +82,7 @@ impl Options {
             business_software: false,
             trusted_file: None,
             card_delay_milliseconds: 0,
+            agent_loopback: true,
             presence_seconds: (10, 30),
         }
     }
@@ -140,6 +146,7 @@ impl System {
         }
         let prompt = options.pin_prompt.install(folder)?;
         configuration::write_all(&options, &addresses, &roots, &prompt)?;
+        browser::set_up(folder)?;
         watchdog.run_at_the_end(&card.remove_command())?;
         let pcscd_socket = pcscd::socket_path(folder);
         Ok(Self {
@@ -180,7 +187,12 @@ impl System {
         };
         self.watchdog.watch(child.id())?;
         let mut running = RunningPart::new(part, child);
-        let outcome = running.wait_until_ready(&self.addresses, folder);
+        let (ports, socket) = match part {
+            Part::Agent if !self.options.agent_loopback => (Vec::new(), true),
+            _ => (part.ports(&self.addresses), part == Part::Agent),
+        };
+        let socket = socket.then(|| configuration::agent_socket(folder));
+        let outcome = running.wait_until_ready(ports, socket.as_deref(), folder);
         self.parts.push(running);
         outcome
     }
@@ -271,6 +283,16 @@ impl System {
     /// The settings of the agent.
     pub fn agent_settings(&self) -> PathBuf {
         configuration::agent_file(self.folder())
+    }
+
+    /// A profile of Chromium's whose browser finds the agent through its extension.
+    pub fn browser_profile(&self) -> PathBuf {
+        browser::profile_folder(self.folder())
+    }
+
+    /// The socket on which the agent serves programs of its user.
+    pub fn agent_socket(&self) -> PathBuf {
+        configuration::agent_socket(self.folder())
     }
 
     /// The socket of the private pcscd (`PCSCLITE_CSOCK_NAME`).

@@ -59,13 +59,14 @@ test("lines go to the page until the last one, which ends the host", () => {
   page.says({ type: "assertion", challenge: "c" });
   const [host] = hosts;
   assert.deepEqual(host.sent, [{ type: "assertion", origin: "https://login.example", challenge: "c" }]);
+  host.says({ type: "accepted", issuer: "https://login.example", challenge: "h" });
   host.says({ type: "state", state: "pin_asked" });
-  host.says({ type: "origins", origins: [] });
+  host.says("no line");
   host.says({ type: "assertion", assertion: "a", attestation: "b" });
-  assert.deepEqual(page.sent.map((line) => line.type), ["state", "assertion"]);
+  assert.deepEqual(page.sent.map((line) => line.type), ["accepted", "state", "assertion"]);
   assert.equal(host.open, false);
   host.goes();
-  assert.equal(page.sent.length, 2, "an end after the last line is none to tell of");
+  assert.equal(page.sent.length, 3, "an end after the last line is none to tell of");
 });
 
 test("a page that goes ends its host, and with it the prompt", () => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::system::{DEFAULT_PIN, System};
+use crate::system::{DEFAULT_PIN, System, extension_folder, quoted};
 
 /// The JSON document of `--json`.
 pub(super) fn document(system: &System) -> Value {
@@ -19,6 +19,17 @@ pub(super) fn document(system: &System) -> Value {
         "agent_config": system.agent_settings(),
         "pcscd_socket": system.pcscd_socket(),
     })
+}
+
+/// The shell command for a Chromium with the extension, in a profile of its own.
+fn browser_command(system: &System) -> String {
+    let (profile, extension) = (system.browser_profile(), extension_folder());
+    format!(
+        "chromium --user-data-dir={} --load-extension={} {}/",
+        quoted(&profile),
+        quoted(&extension),
+        system.addresses().portal_url()
+    )
 }
 
 /// The same for a person.
@@ -39,6 +50,12 @@ pub(super) fn text(system: &System, answers_itself: bool, prompt_is_possible: bo
     lines.extend([
         format!("  4. Pull the card {}", system.card().remove_command()),
         format!("     put it back   {}", system.card().insert_command()),
+        String::new(),
+    ]);
+    lines.extend([
+        "The page reaches the agent by its port. To try the main way, the browser extension:"
+            .into(),
+        format!("  {}", browser_command(system)),
         String::new(),
     ]);
     if let Some(ca) = system.ca_file() {

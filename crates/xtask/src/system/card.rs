@@ -219,7 +219,7 @@ pub(super) fn make_pki(folder: &Path, addresses: &Addresses, key: &str) -> Resul
 }
 
 /// A path as one word of a shell command.
-pub(super) fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     if text.chars().all(plain) {

@@ -74,11 +74,13 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
 fn agent(options: &Options, addresses: &Addresses, pin_prompt: &Path) -> String {
     let folder = &options.folder;
     format!(
-        "port = {port}\nloopback = \"on\"\npinentry = {pinentry}\nstate_dir = {state}\nbackend = \"pcsc\"\n\
-         requests_per_minute = 600\n\n\
+        "port = {port}\nloopback = \"{loopback}\"\nsocket = {socket}\npinentry = {pinentry}\n\
+         state_dir = {state}\nbackend = \"pcsc\"\nrequests_per_minute = 600\n\n\
          [[issuer]]\nissuer = \"{issuer}\"\nname = \"Cardea (démonstration)\"\n\
          roots_file = {roots}\n{ca}",
         port = addresses.agent_port(),
+        loopback = if options.agent_loopback { "on" } else { "off" },
+        socket = text(&agent_socket(folder)),
         pinentry = text(pin_prompt),
         state = text(&folder.join("agent")),
         issuer = addresses.issuer(),
@@ -158,6 +160,10 @@ pub(super) fn server_file(folder: &Path) -> PathBuf {
 
 pub(super) fn agent_file(folder: &Path) -> PathBuf {
     folder.join("agent.toml")
+}
+
+pub(super) fn agent_socket(folder: &Path) -> PathBuf {
+    folder.join("agent/agent.sock")
 }
 
 pub(super) fn portal_file(folder: &Path) -> PathBuf {

@@ -80,7 +80,7 @@ impl Part {
         Ok(command)
     }
 
-    fn ports(self, addresses: &Addresses) -> Vec<u16> {
+    pub(super) fn ports(self, addresses: &Addresses) -> Vec<u16> {
         match self {
             Self::Pki => vec![addresses.pki_port(), addresses.ocsp_port()],
             Self::Reader => vec![addresses.vpcd_port()],
@@ -113,14 +113,18 @@ impl RunningPart {
             .context("can't ask the system about a process")
     }
 
-    /// Waits until the part listens on its ports.
-    pub(super) fn wait_until_ready(&mut self, addresses: &Addresses, folder: &Path) -> Result<()> {
+    /// Waits until the part listens on its ports, and on its socket, if it has one.
+    pub(super) fn wait_until_ready(
+        &mut self,
+        mut missing: Vec<u16>,
+        socket: Option<&Path>,
+        folder: &Path,
+    ) -> Result<()> {
         let name = self.part.name();
         let started = Instant::now();
-        let mut missing = self.part.ports(addresses);
         loop {
             missing.retain(|port| !port::is_listened_on(*port));
-            if missing.is_empty() {
+            if missing.is_empty() && socket.is_none_or(Path::exists) {
                 return Ok(());
             }
             if let Some(status) = self.exit_status()? {
@@ -129,7 +133,10 @@ impl RunningPart {
             }
             if started.elapsed() > READY_TIMEOUT {
                 let log = process_log::tail(folder, name);
-                bail!("{name} does not listen on port {missing:?}. The end of its log:\n{log}");
+                let place = socket.map(Path::display);
+                bail!(
+                    "{name} does not listen on {missing:?} {place:?}. The end of its log:\n{log}"
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
