@@ -1,5 +1,6 @@
 //! The agent as a whole: what its parts share while it runs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use crate::card_session::CardDesk;
 use crate::challenge_keys::ChallengeKeys;
 use crate::config::Config;
 use crate::enrolment::Enrolment;
+use crate::kept_pins::KeptPins;
 use crate::language::Language;
+use crate::pin_policy::PinPolicy;
 use crate::pin_prompt::PinPrompt;
 use crate::presence::PresenceSessions;
 use crate::prompt_slot::PromptSlot;
@@ -34,6 +37,11 @@ pub struct Agent {
     pub(crate) end_at_screen_lock: bool,
     pub(crate) rate_limit: RateLimit,
     pub(crate) blocked_sites: BlockedSites,
+    pub(crate) pin_policy: PinPolicy,
+    pub(crate) kept_pins: Arc<KeptPins>,
+    /// Whether several users can log on to this machine.
+    pub(crate) several_users: fn() -> bool,
+    pub(crate) browser: PathBuf,
     pub(crate) prompt_slot: PromptSlot,
     pub(crate) redeemed_challenges: RedeemedChallenges,
     pub(crate) business_software: BusinessSoftware,
@@ -89,6 +97,10 @@ impl Agent {
             end_at_screen_lock: config.end_at_screen_lock,
             rate_limit: RateLimit::new(config.requests_per_minute),
             blocked_sites: BlockedSites::new(&config.state_dir),
+            pin_policy: config.pin_policy,
+            kept_pins: Arc::default(),
+            several_users: config.several_users,
+            browser: config.browser,
             prompt_slot: PromptSlot::new(&config.state_dir),
             redeemed_challenges: RedeemedChallenges::default(),
             business_software: config.business_software,
@@ -98,13 +110,15 @@ impl Agent {
 
     /// Makes every card ask for its PIN again: the screen was locked, or the agent ends. Cards whose
     /// PIN another program verified keep that.
-    #[expect(clippy::unused_async, reason = "it talks to the cards")]
-    pub async fn lock_cards(&self) {}
+    pub async fn lock_cards(&self) {
+        self.kept_pins.clear_all().await;
+    }
 
     /// Ends every session: departures are signed and told, keys wiped. For a stopping agent.
     pub async fn depart(&self, limit: Duration) {
-        self.presence
-            .depart(DepartureReason::AgentStopped, limit)
-            .await;
+        let departing = self.presence.depart(DepartureReason::AgentStopped, limit);
+        // A reader that another program holds must not keep a stopping agent.
+        let locking = tokio::time::timeout(limit, self.lock_cards());
+        let ((), _) = tokio::join!(departing, locking);
     }
 }

@@ -17,7 +17,7 @@ use url::Url;
 use crate::agent::{Agent, EnrolledIssuer};
 use crate::challenge_check::accept_grant_challenge;
 use crate::clock::ChallengeLifetime;
-use crate::conversation::{Conversation, Signed};
+use crate::conversation::{Conversation, Signed, Unfinished};
 use crate::progress::{Line, Progress};
 use crate::{Error, consent, reader_watch};
 
@@ -105,17 +105,21 @@ impl Agent {
         let accepted =
             accept_grant_challenge(&challenge, &request.client_id, Arc::clone(&issuer), arrived)
                 .await?;
+        let unfinished = Unfinished::default();
         let conversation = Conversation {
             agent: self,
             accepted: &accepted,
             progress,
+            unfinished: &unfinished,
         };
+        let signed = conversation.run().await;
+        unfinished.over().await;
         let Signed {
             statement,
             attestation,
             presence_key,
             session,
-        } = conversation.run().await?;
+        } = signed?;
         let insertion = session.insertion().clone();
         let prover = self.prover(&issuer, request, presence_key.clone(), accepted.lifetime);
         // The server waits for the presence key as soon as it has the grant.

@@ -12,6 +12,7 @@ use crate::business_software::{AllowedClient, BusinessSoftware};
 use crate::enrolment::{Enrolment, IssuerUrl, parse_address, parse_origin};
 use crate::language::Language;
 use crate::pin_policy::PinPolicy;
+use crate::several_users::several_users_can_log_on;
 use crate::protected_file::{self, Protection};
 
 mod backend;
@@ -49,6 +50,8 @@ pub struct Config {
     pub prompt_timeout: Duration,
     /// Whether a PIN typed earlier may count for another login.
     pub pin_policy: PinPolicy,
+    /// Tells whether several users can log on to this machine: no PIN is kept then.
+    pub several_users: fn() -> bool,
     /// The program that opens a page of the agent's own in the person's browser.
     pub browser: PathBuf,
     /// Requests for an assertion that one origin may make in a minute.
@@ -151,6 +154,7 @@ impl Config {
                 "prompt_timeout_seconds",
             )?)),
             pin_policy: pin_policy(raw.pin_policy, raw.pin_kept_max_minutes, path)?,
+            several_users: several_users_can_log_on,
             browser: program(raw.browser, folder),
             requests_per_minute: bounded(
                 raw.requests_per_minute,

@@ -2,9 +2,11 @@
 //! the PIN. It never uses a try by itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cardea_card::{Insertion, Pin};
+use tokio::sync::oneshot;
 
 use crate::Error;
 use crate::clock::ChallengeLifetime;
@@ -58,12 +60,71 @@ impl Consent<'_> {
     /// # Errors
     /// [`Error::LastTryDeclined`], and as for [`Consent::ask_pin`].
     pub(crate) async fn accept_last_try(&self, subject: &Subject) -> Result<(), Error> {
-        match self
-            .confirm(self.language.last_try_question(subject), None)
-            .await?
-        {
+        let text = self.language.last_try_question(subject);
+        match self.confirm(text, self.language.go_on(), None).await? {
             Choice::GoOn => Ok(()),
             Choice::Next | Choice::GiveUp => Err(Error::LastTryDeclined),
+        }
+    }
+
+    /// Whether to sign in with the PIN that was typed before.
+    ///
+    /// # Errors
+    /// [`Error::PromptCancelled`], and as for [`Consent::ask_pin`].
+    pub(crate) async fn use_kept_pin(&self, subject: &Subject) -> Result<(), Error> {
+        self.agree(self.language.kept_pin_question(subject)).await
+    }
+
+    /// Whether to sign in without a PIN, as the card's interface takes none.
+    ///
+    /// # Errors
+    /// As for [`Consent::use_kept_pin`].
+    pub(crate) async fn use_contactless(&self, subject: &Subject) -> Result<(), Error> {
+        self.agree(self.language.contactless_question(subject))
+            .await
+    }
+
+    async fn agree(&self, text: String) -> Result<(), Error> {
+        match self.confirm(text, self.language.sign_in(), None).await? {
+            Choice::GoOn => Ok(()),
+            Choice::Next | Choice::GiveUp => Err(Error::PromptCancelled),
+        }
+    }
+
+    /// Shows what the PIN is for while it is typed on the reader's own keys, until `done` resolves.
+    ///
+    /// # Errors
+    /// [`Error::PromptCancelled`] when the person gave up in the window; as for
+    /// [`Consent::ask_pin`].
+    pub(crate) async fn while_on_reader(
+        &self,
+        subject: &Subject,
+        tries_left: Option<u8>,
+        remark: Option<Remark>,
+        done: oneshot::Receiver<()>,
+    ) -> Result<(), Error> {
+        let limit = self.limit()?;
+        let remark = remark.map(|remark| self.language.remark(remark));
+        let text = self
+            .language
+            .on_reader_notice(subject, tries_left, remark.as_deref());
+        let (prompt, reader_is_done) = (Arc::clone(self.prompt), AtomicBool::new(false));
+        let called_off = async {
+            tokio::select! {
+                biased;
+                _ = done => {
+                    reader_is_done.store(true, Ordering::SeqCst);
+                    Error::PromptCancelled
+                }
+                reason = self.called_off() => reason,
+            }
+        };
+        self.check_card()?;
+        let wait = move || prompt.wait_for_giving_up(&text, limit);
+        match prompt_window::show(wait, called_off, limit + GRACE).await {
+            Ok(()) => Err(Error::PromptCancelled),
+            Err(_) if reader_is_done.load(Ordering::SeqCst) => Ok(()),
+            Err(reason) => Err(reason),
         }
     }
 
@@ -74,13 +135,20 @@ impl Consent<'_> {
     pub(crate) async fn use_this_card(&self, subject: &Subject) -> Result<Choice, Error> {
         let reader = self.insertion.reader();
         let question = self.language.which_card_question(subject, reader);
-        self.confirm(question, Some(self.language.other_card()))
-            .await
+        let next = Some(self.language.other_card());
+        self.confirm(question, self.language.go_on(), next).await
     }
 
-    async fn confirm(&self, text: String, next: Option<&'static str>) -> Result<Choice, Error> {
+    async fn confirm(
+        &self,
+        text: String,
+        go_on: &'static str,
+        next: Option<&'static str>,
+    ) -> Result<Choice, Error> {
         let question = Confirmation {
             text,
+            go_on,
+            give_up: self.language.cancel(),
             next,
             limit: self.limit()?,
         };
@@ -137,4 +205,23 @@ pub(crate) async fn advise_about_blocked_card(prompt: &Arc<dyn PinPrompt>, langu
     let (prompt, text) = (Arc::clone(prompt), language.blocked_advice());
     let tell = move || prompt.tell(text, ADVICE_LIMIT);
     let _ = prompt_window::show(tell, std::future::pending(), ADVICE_LIMIT + GRACE).await;
+}
+
+/// Whether the person wants to be left alone by this site for a while. No answer is a no.
+pub(crate) async fn offer_to_block(
+    prompt: &Arc<dyn PinPrompt>,
+    language: Language,
+    origin: &str,
+) -> bool {
+    let question = Confirmation {
+        text: language.block_question(origin),
+        go_on: language.block(),
+        give_up: language.do_not_block(),
+        next: None,
+        limit: ADVICE_LIMIT,
+    };
+    let prompt = Arc::clone(prompt);
+    let ask = move || prompt.confirm(&question);
+    let answer = prompt_window::show(ask, std::future::pending(), ADVICE_LIMIT + GRACE).await;
+    matches!(answer, Ok(Choice::GoOn))
 }

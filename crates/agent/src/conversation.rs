@@ -6,27 +6,31 @@
 use std::sync::Arc;
 
 use cardea_assertion::{SigningInput, UserVerification};
-use cardea_card::{Abandonment, LastTry, Pin, Signature};
+use cardea_card::{Abandonment, LastTry, PinAfterwards, Signature};
 use cardea_jose::{Algorithm, SigningKey};
 
 use crate::Error;
 use crate::agent::Agent;
-use crate::card_session::CardSession;
+use crate::card_session::{CardSession, PinGiven, SignOrder};
 use crate::challenge_check::AcceptedChallenge;
 use crate::consent::Consent;
-use crate::pin_prompt::Choice;
 use crate::progress::{Progress, State};
-use crate::prompt_text::{Remark, Subject};
+use crate::prompt_text::{Subject, days_until};
 use crate::reader_patience::{announced, patiently};
 
-/// Prompts of one conversation, mistyped ones included.
-const ENTRIES_MAX: usize = 8;
+mod choice_of_card;
+mod on_reader;
+mod verification;
+
+pub(crate) use on_reader::Unfinished;
 
 /// One conversation under way. Its caller holds the only place in front of the person.
 pub(crate) struct Conversation<'a> {
     pub(crate) agent: &'a Agent,
     pub(crate) accepted: &'a AcceptedChallenge,
     pub(crate) progress: &'a Progress,
+    /// What may still go on when this has ended.
+    pub(crate) unfinished: &'a Unfinished,
 }
 
 /// What the card signed, and the key that tells of its presence from now on.
@@ -41,7 +45,19 @@ pub(crate) struct Signed {
 struct Statement {
     input: SigningInput,
     presence_key: SigningKey,
+    uv: UserVerification,
 }
+
+/// How the person is verified for one signature, and what is left of it.
+struct Verification {
+    pin: PinGiven,
+    last_try: LastTry,
+    afterwards: PinAfterwards,
+    uv: UserVerification,
+}
+
+/// The statement, and the card's signature of it.
+type SignedStatement = (Statement, Signature);
 
 impl Conversation<'_> {
     /// Goes all the way to both signatures.
@@ -49,7 +65,7 @@ impl Conversation<'_> {
         let session = self.find_card().await?;
         let subject = self.subject(&session).await?;
         self.progress.state(State::CardFound, None)?;
-        let (statement, signature) = self.sign_with_pin(&session, &subject).await?;
+        let (statement, signature) = self.verify_and_sign(&session, &subject).await?;
         if !self.agent.cards.watch().now().holds(session.insertion()) {
             return Err(Error::CardChanged);
         }
@@ -57,13 +73,11 @@ impl Conversation<'_> {
         let Statement {
             input,
             presence_key,
+            uv,
         } = statement;
         let statement = input.into_assertion(signature.jws_bytes());
         let instance_key = &self.agent.instance_key;
-        let attestation =
-            self.accepted
-                .wanted
-                .attest(&statement, instance_key, UserVerification::Now)?;
+        let attestation = self.accepted.wanted.attest(&statement, instance_key, uv)?;
         Ok(Signed {
             statement,
             attestation,
@@ -105,105 +119,37 @@ impl Conversation<'_> {
         }
     }
 
-    /// Never picks one of several cards silently. Cards that cannot log in are left out.
-    async fn choose(&self, sessions: &[Arc<CardSession>]) -> Result<Arc<CardSession>, Error> {
-        let mut usable = Vec::new();
-        let mut refusal = Error::Card(cardea_card::Error::NoAuthenticationCertificate);
-        for session in sessions {
-            match self.subject(session).await {
-                Ok(subject) => usable.push((session, subject)),
-                Err(error) => refusal = error,
-            }
-        }
-        match usable.as_slice() {
-            [] => return Err(refusal),
-            [(session, _)] => return Ok(Arc::clone(session)),
-            _ => {}
-        }
-        for (session, subject) in &usable {
-            match self.consent(session).use_this_card(subject).await? {
-                Choice::GoOn => return Ok(Arc::clone(session)),
-                Choice::Next => {}
-                Choice::GiveUp => return Err(Error::PromptCancelled),
-            }
-        }
-        Err(Error::PromptCancelled)
-    }
-
+    /// What a prompt about this card says. Nothing is asked about an expired card, by the time of
+    /// the issuer, who would refuse it.
     async fn subject(&self, session: &CardSession) -> Result<Subject, Error> {
         let facts = patiently(self.progress, session.facts()).await?;
+        let now = self.accepted.lifetime.issuer_now();
+        let days = days_until(facts.certificate.not_after(), now);
+        if days < 0 {
+            return Err(Error::CardExpired {
+                days_ago: days.saturating_neg(),
+            });
+        }
         let issuer_name = &self.accepted.issuer.enrolment.name;
         Ok(Subject::new(
             &self.accepted.wanted,
             issuer_name,
             &facts.certificate,
             &facts.name,
+            now,
         ))
-    }
-
-    /// Asks for the PIN until the card signs. A wrong PIN is asked again with the tries left; the
-    /// last try is used only after the person accepted it.
-    async fn sign_with_pin(
-        &self,
-        session: &CardSession,
-        subject: &Subject,
-    ) -> Result<(Statement, Signature), Error> {
-        let consent = self.consent(session);
-        let status = patiently(self.progress, session.pin_status()).await?;
-        let mut tries_left = status.tries_left;
-        let (mut remark, mut last_try) = (None, LastTry::Refused);
-        if status.blocked {
-            return Err(cardea_card::Error::PinBlocked.into());
-        }
-        for _ in 0..ENTRIES_MAX {
-            if tries_left == Some(1) && last_try == LastTry::Refused {
-                self.progress.state(State::PinLastTry, tries_left)?;
-                consent.accept_last_try(subject).await?;
-                last_try = LastTry::Accepted;
-            }
-            self.progress.state(State::PinAsked, tries_left)?;
-            let pin = match consent.ask_pin(subject, tries_left, remark).await {
-                Err(Error::Card(cardea_card::Error::PinMalformed)) => {
-                    remark = Some(Remark::Malformed);
-                    continue;
-                }
-                answer => answer?,
-            };
-            self.progress.state(State::Signing, None)?;
-            match self.sign(session, pin, last_try).await {
-                Err(Error::Card(cardea_card::Error::PinIncorrect { tries_left: left }))
-                    if left != Some(0) =>
-                {
-                    // One consent is for one try.
-                    (tries_left, last_try) = (left, LastTry::Refused);
-                    remark = Some(Remark::Incorrect { tries_left });
-                    self.progress.state(State::PinIncorrect, tries_left)?;
-                }
-                // Another program used tries meanwhile; nothing was sent to the card.
-                Err(Error::Card(cardea_card::Error::PinLastTry)) => tries_left = Some(1),
-                Err(Error::Card(cardea_card::Error::PinIncorrect { .. })) => {
-                    return Err(cardea_card::Error::PinBlocked.into());
-                }
-                signed => return signed,
-            }
-        }
-        Err(Error::TooManyEntries)
     }
 
     async fn sign(
         &self,
         session: &CardSession,
-        pin: Pin,
-        last_try: LastTry,
-    ) -> Result<(Statement, Signature), Error> {
-        if self.accepted.lifetime.remaining().is_zero() {
-            return Err(Error::ChallengeExpired);
-        }
-        let statement = self.statement(session).await?;
-        let message = statement.input.as_bytes().to_vec();
+        verification: Verification,
+    ) -> Result<SignedStatement, Error> {
         let abandonment = Abandonment::default();
-        let signing = session.sign(pin, last_try, message, abandonment.clone());
-        let signing = announced(self.progress, signing);
+        let (statement, order) = self
+            .order(session, verification, abandonment.clone())
+            .await?;
+        let signing = announced(self.progress, session.sign(order));
         tokio::pin!(signing);
         tokio::select! {
             biased;
@@ -218,7 +164,37 @@ impl Conversation<'_> {
         }
     }
 
-    async fn statement(&self, session: &CardSession) -> Result<Statement, Error> {
+    async fn order(
+        &self,
+        session: &CardSession,
+        verification: Verification,
+        abandonment: Abandonment,
+    ) -> Result<(Statement, SignOrder), Error> {
+        if self.accepted.lifetime.remaining().is_zero() {
+            return Err(Error::ChallengeExpired);
+        }
+        let Verification {
+            pin,
+            last_try,
+            afterwards,
+            uv,
+        } = verification;
+        let statement = self.statement(session, uv).await?;
+        let order = SignOrder {
+            pin,
+            last_try,
+            afterwards,
+            message: statement.input.as_bytes().to_vec(),
+            abandonment,
+        };
+        Ok((statement, order))
+    }
+
+    async fn statement(
+        &self,
+        session: &CardSession,
+        uv: UserVerification,
+    ) -> Result<Statement, Error> {
         let facts = session.facts().await?;
         let presence_key = SigningKey::generate(Algorithm::Es256).map_err(|_| Error::Internal {
             reason: "the presence key could not be made",
@@ -227,16 +203,11 @@ impl Conversation<'_> {
             wanted, lifetime, ..
         } = self.accepted;
         let instance_key = &self.agent.instance_key;
-        let input = wanted.statement(
-            facts,
-            *lifetime,
-            &presence_key,
-            instance_key,
-            UserVerification::Now,
-        )?;
+        let input = wanted.statement(facts, *lifetime, &presence_key, instance_key, uv)?;
         Ok(Statement {
             input,
             presence_key,
+            uv,
         })
     }
 

@@ -18,7 +18,7 @@ mod router;
 mod status;
 
 pub use opening::LoopbackDoor;
-use own_user_listener::OwnUserListener;
+pub(crate) use own_user_listener::OwnUserListener;
 pub(crate) use status::Status;
 
 /// The API, listening on 127.0.0.1 and nowhere else.

@@ -36,6 +36,13 @@ pub trait PinPrompt: Send + Sync + 'static {
     /// # Errors
     /// As for [`PinPrompt::confirm`].
     fn tell(&self, text: &str, limit: Duration) -> Result<(), Error>;
+
+    /// Shows a text with one button to give up, while something goes on elsewhere; returns when it
+    /// was pressed.
+    ///
+    /// # Errors
+    /// As for [`PinPrompt::confirm`].
+    fn wait_for_giving_up(&self, text: &str, limit: Duration) -> Result<(), Error>;
 }
 
 /// The PIN prompt's content.
@@ -54,6 +61,10 @@ pub struct PinQuestion {
 pub struct Confirmation {
     /// The question.
     pub text: String,
+    /// The button that goes on.
+    pub go_on: &'static str,
+    /// The button that gives up.
+    pub give_up: &'static str,
     /// The button for the next choice, if there is one.
     pub next: Option<&'static str>,
     /// How long to wait.
@@ -141,8 +152,8 @@ impl PinPrompt for Pinentry {
     fn confirm(&self, question: &Confirmation) -> Result<Choice, Error> {
         let mut dialog = ConfirmationDialog::with_binary(&self.program).ok_or(MISSING)?;
         dialog
-            .with_ok(self.language.go_on())
-            .with_cancel(self.language.cancel())
+            .with_ok(question.go_on)
+            .with_cancel(question.give_up)
             .with_timeout(seconds(question.limit))
             .with_unix_options(self.platform_options());
         if let Some(next) = question.next {
@@ -158,9 +169,19 @@ impl PinPrompt for Pinentry {
     }
 
     fn tell(&self, text: &str, limit: Duration) -> Result<(), Error> {
+        self.message(text, self.language.close(), limit)
+    }
+
+    fn wait_for_giving_up(&self, text: &str, limit: Duration) -> Result<(), Error> {
+        self.message(text, self.language.cancel(), limit)
+    }
+}
+
+impl Pinentry {
+    fn message(&self, text: &str, button: &str, limit: Duration) -> Result<(), Error> {
         let mut dialog = MessageDialog::with_binary(&self.program).ok_or(MISSING)?;
         dialog
-            .with_ok(self.language.close())
+            .with_ok(button)
             .with_timeout(seconds(limit))
             .with_unix_options(self.platform_options());
         match dialog.show_message(text) {

@@ -8,6 +8,10 @@ use crate::display_text::for_display;
 use crate::language::Language;
 use crate::wanted::Wanted;
 
+mod questions;
+
+pub(crate) use questions::{NearExpiry, days_until};
+
 /// Who asks for the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -26,17 +30,19 @@ pub struct Subject {
     issuer: String,
     person: String,
     card: String,
+    expiry: Option<NearExpiry>,
 }
 
 impl Subject {
     /// The names that a prompt shows: the client's from the verified challenge, the issuer's from
-    /// the enrolment, the person's and the card's kind from the card.
+    /// the enrolment, the person's and the card's kind from the card. `now` is the issuer's time.
     #[must_use]
     pub(crate) fn new(
         wanted: &Wanted,
         issuer_name: &str,
         certificate: &CardCertificate,
         card_name: &str,
+        now: i64,
     ) -> Self {
         let holder = certificate.holder();
         let client = for_display(wanted.client_name());
@@ -53,6 +59,7 @@ impl Subject {
                 Some(family) => family.as_str().to_owned(),
                 None => for_display(card_name),
             },
+            expiry: NearExpiry::of(certificate.not_after(), now),
         }
     }
 
@@ -60,6 +67,21 @@ impl Subject {
     #[must_use]
     pub fn person(&self) -> &str {
         &self.person
+    }
+
+    /// The card's kind as shown.
+    pub(crate) fn card(&self) -> &str {
+        &self.card
+    }
+
+    /// The client's name as shown.
+    pub(crate) fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// The issuer's name as shown.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
     }
 }
 
@@ -112,26 +134,33 @@ impl Language {
     /// Above the PIN field: which portal or software, whose card, how many tries.
     #[must_use]
     pub fn pin_description(self, subject: &Subject, tries_left: Option<u8>) -> String {
-        let Subject { person, card, .. } = subject;
-        let request = self.request(subject);
-        let (card, tries) = match self {
-            Self::French => (
-                format!("Carte {card} : {person}"),
-                tries_left.map(|tries| format!("\nEssais restants : {tries}")),
-            ),
-            Self::English => (
-                format!("Card {card}: {person}"),
-                tries_left.map(|tries| format!("\nTries left: {tries}")),
-            ),
-        };
+        let (request, card) = (self.request(subject), self.card_line(subject));
+        let (tries, expiry) = (self.tries_line(tries_left), self.expiry_notice(subject));
         let advice = match self {
             Self::French => {
                 "\n\nSaisissez le code uniquement si vous venez de demander cette connexion."
             }
             Self::English => "\n\nType the PIN only if you have just asked for this sign-in.",
         };
-        let tries = tries.unwrap_or_default();
-        format!("{request}\n\n{card}{tries}{advice}")
+        format!("{request}\n\n{card}{tries}{expiry}{advice}")
+    }
+
+    /// Whose card it is.
+    fn card_line(self, subject: &Subject) -> String {
+        let Subject { person, card, .. } = subject;
+        match self {
+            Self::French => format!("Carte {card} : {person}"),
+            Self::English => format!("Card {card}: {person}"),
+        }
+    }
+
+    /// How many tries are left, where the card tells: a line of its own, or nothing.
+    fn tries_line(self, tries_left: Option<u8>) -> String {
+        match (self, tries_left) {
+            (_, None) => String::new(),
+            (Self::French, Some(tries)) => format!("\nEssais restants : {tries}"),
+            (Self::English, Some(tries)) => format!("\nTries left: {tries}"),
+        }
     }
 
     /// What is asked for. The server vouches for the client's name; that the program which asks is
@@ -333,6 +362,17 @@ mod tests {
         }
     }
 
+    pub(super) fn subject() -> Subject {
+        Subject {
+            caller: Caller::Page,
+            client: "Officine".to_owned(),
+            issuer: "Émetteur".to_owned(),
+            person: "Camille DURAND".to_owned(),
+            card: "CPS".to_owned(),
+            expiry: None,
+        }
+    }
+
     #[test]
     fn the_person_is_named_by_name_and_title() {
         assert_eq!(person(&holder()), "Camille DURAND, Pharmacien");
@@ -355,10 +395,7 @@ mod tests {
     fn a_program_is_called_unverified_and_a_page_is_not() {
         let subject = |caller| Subject {
             caller,
-            client: "Officine".to_owned(),
-            issuer: "Émetteur".to_owned(),
-            person: "Camille DURAND".to_owned(),
-            card: "CPS".to_owned(),
+            ..subject()
         };
         for (language, warning) in [
             (Language::French, "PAS VÉRIFIÉ"),
@@ -386,6 +423,12 @@ mod tests {
             issuer: widest.clone(),
             person: widest.clone(),
             card: widest.clone(),
+            expiry: NearExpiry::of(time::macros::datetime!(2026-09-30 12:00 UTC), 1_788_200_000),
+        };
+        let remark = |language: Language| {
+            language.remark(Remark::Incorrect {
+                tries_left: Some(2),
+            })
         };
         let cases = [Language::French, Language::English]
             .into_iter()
@@ -396,6 +439,10 @@ mod tests {
                 language.pin_description(&subject, Some(3)),
                 language.last_try_question(&subject),
                 language.which_card_question(&subject, &widest),
+                language.kept_pin_question(&subject),
+                language.contactless_question(&subject),
+                language.on_reader_notice(&subject, Some(3), Some(&remark(language))),
+                language.block_question(&widest),
                 language.blocked_advice().to_owned(),
             ] {
                 let encoded = text.replace('%', "%25").replace('\n', "%0A");

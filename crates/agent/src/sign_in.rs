@@ -4,15 +4,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use cardea_assertion::Origin;
+
 use crate::Error;
 use crate::agent::Agent;
+use crate::boot_clock::SinceBoot;
 use crate::challenge_check::AcceptedChallenge;
 use crate::consent;
-use crate::conversation::{Conversation, Signed};
+use crate::conversation::{Conversation, Signed, Unfinished};
 use crate::progress::{Line, Progress};
 use crate::prompt_slot::PromptPlace;
 use crate::rate_limit::Answer;
-use crate::wanted::Wanted;
 
 /// One sign-in under way. It holds the only place in front of the person.
 pub(crate) struct SignIn {
@@ -41,9 +43,10 @@ impl SignIn {
     /// Runs to the end and sends the last line.
     pub(crate) async fn run(self) {
         let begun = Instant::now();
-        let outcome = self.sign_in().await;
+        let unfinished = Unfinished::default();
+        let outcome = self.sign_in(&unfinished).await;
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.note_answer(outcome.as_ref().err());
+        let pause = self.note_answer(outcome.as_ref().err());
         let blocked = matches!(outcome, Err(Error::Card(cardea_card::Error::PinBlocked)));
         let line = match outcome {
             Ok(line) => {
@@ -57,24 +60,30 @@ impl SignIn {
         };
         // A page that has gone needs no last line.
         let _ = self.progress.send(line);
+        // The page has its answer; what comes now is for the person alone, and nobody else is asked
+        // meanwhile.
+        let Self {
+            agent,
+            accepted,
+            progress,
+            _place,
+        } = self;
+        drop(progress);
+        unfinished.over().await;
         if blocked {
-            // The page has its answer; the window with the advice is for the person alone.
-            let Self {
-                agent,
-                progress,
-                _place,
-                ..
-            } = self;
-            drop(progress);
             consent::advise_about_blocked_card(&agent.prompt, agent.language).await;
+        }
+        if pause && let Some(origin) = accepted.wanted.origin() {
+            offer_to_block(&agent, origin).await;
         }
     }
 
-    async fn sign_in(&self) -> Result<Line, Error> {
+    async fn sign_in(&self, unfinished: &Unfinished) -> Result<Line, Error> {
         let conversation = Conversation {
             agent: &self.agent,
             accepted: &self.accepted,
             progress: &self.progress,
+            unfinished,
         };
         let Signed {
             statement,
@@ -95,17 +104,30 @@ impl SignIn {
         })
     }
 
-    fn note_answer(&self, error: Option<&Error>) {
+    /// Notes how the person answered; whether that begins a pause for the page's origin.
+    fn note_answer(&self, error: Option<&Error>) -> bool {
         let answer = match error {
             None => Answer::Given,
             Some(Error::PromptCancelled | Error::LastTryDeclined) => Answer::Cancelled,
-            Some(_) => return,
+            Some(_) => return false,
         };
-        let Wanted::Login { origin, .. } = &self.accepted.wanted else {
-            return;
+        let Some(origin) = self.accepted.wanted.origin() else {
+            return false;
         };
-        self.agent
-            .rate_limit
-            .note_answer(origin, answer, Instant::now());
+        let rate_limit = &self.agent.rate_limit;
+        rate_limit.note_answer(origin, answer, Instant::now())
+    }
+}
+
+/// A person who keeps cancelling may have peace from this site for longer than the pause.
+async fn offer_to_block(agent: &Agent, origin: &Origin) {
+    if !consent::offer_to_block(&agent.prompt, agent.language, origin.as_str()).await {
+        return;
+    }
+    match agent.blocked_sites.block(origin, SinceBoot::now()) {
+        Ok(()) => tracing::info!("the person blocked this site"),
+        Err(error) => {
+            tracing::warn!(code = error.code(), %error, "the site could not be blocked");
+        }
     }
 }

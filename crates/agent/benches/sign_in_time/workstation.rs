@@ -92,4 +92,9 @@ impl PinPrompt for QuickPerson {
     fn tell(&self, _: &str, _: Duration) -> Result<(), Error> {
         Ok(())
     }
+
+    fn wait_for_giving_up(&self, _: &str, limit: Duration) -> Result<(), Error> {
+        std::thread::sleep(limit);
+        Ok(())
+    }
 }

@@ -9,14 +9,14 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::Error;
 use crate::peer_check::PeerOwner;
 
-pub(super) struct OwnUserListener {
+pub(crate) struct OwnUserListener {
     listener: TcpListener,
     peers: Arc<dyn PeerOwner>,
     address: SocketAddr,
 }
 
 impl OwnUserListener {
-    pub(super) fn new(
+    pub(crate) fn new(
         listener: TcpListener,
         peers: Box<dyn PeerOwner>,
         address: SocketAddr,
