@@ -20,8 +20,10 @@ cargo xtask COMMAND
     (more words are handed to `cargo test`)
   check        format, lints, documentation, repository rules, licences
   tidy         the repository rules alone
-  soak [NAME…]   fuzzes what reads other people's bytes, ten minutes a target, and fails on a crash
-    --seconds N   so long for each target
+  soak [NAME…]   fuzzes what reads other people's bytes, ten minutes a target, and fails on a crash;
+                 `agent`: logins beside other programs, then 5000 alone, after which the agent
+                 holds no more than before
+    --seconds N   so long for each
     --keep        adds what was found to the kept corpus
     --suites      starts from public test suites as well; nothing of them is kept
   bench [NAME…]   measurements as Markdown tables, in release mode (docs/performance.md)

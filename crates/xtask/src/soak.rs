@@ -5,7 +5,10 @@
 //! and from the kept corpus beside it (`crates/*/fuzz/corpus`); what it finds stays in
 //! `target/soak` until `--keep` adds it to the kept corpus. A crash, a time-out or a broken
 //! invariant leaves its input in `target/soak/crash` and fails the command.
+//!
+//! `agent` is no fuzz target but the agent's own long run (`agent_run.rs`).
 
+mod agent_run;
 mod arguments;
 mod report;
 mod target;
@@ -26,6 +29,17 @@ use crate::{cargo_tool, output, process};
 /// When a name is unknown, something can't be built, or a target crashed.
 pub fn run(words: &[&str]) -> Result<()> {
     let arguments = Arguments::parse(words)?;
+    if !arguments.targets.is_empty() {
+        fuzz_all(&arguments)?;
+    }
+    if arguments.agent {
+        agent_run::run(arguments.seconds)?;
+    }
+    Ok(())
+}
+
+/// Builds and runs the fuzz targets one after the other.
+fn fuzz_all(arguments: &Arguments) -> Result<()> {
     cargo_tool::ensure("cargo-fuzz")?;
     let mut folders: Vec<&str> = arguments
         .targets
@@ -45,7 +59,7 @@ pub fn run(words: &[&str]) -> Result<()> {
             "{} for {seconds} s: {}",
             target.name, target.purpose
         ));
-        let report = fuzz(target, &arguments)?;
+        let report = fuzz(target, arguments)?;
         rows.push(report.row(target.name));
         if let Some(failure) = &report.failure {
             output::note(&format!("{} failed: {failure}", target.name));

@@ -6,11 +6,15 @@ use crate::soak::target::{TARGETS, Target};
 
 /// Ten minutes: new coverage has become rare by then.
 const SECONDS: u32 = 600;
+/// The agent's long run.
+const AGENT: &str = "agent";
 
 /// What was asked for.
 pub(super) struct Arguments {
     pub(super) targets: Vec<&'static Target>,
-    /// How long each target runs.
+    /// Whether the agent's long run is wanted.
+    pub(super) agent: bool,
+    /// How long each target, and the agent beside other programs, runs.
     pub(super) seconds: u32,
     /// Whether what is found goes into the kept corpus.
     pub(super) keep: bool,
@@ -22,6 +26,7 @@ impl Arguments {
     pub(super) fn parse(words: &[&str]) -> Result<Self> {
         let mut arguments = Self {
             targets: Vec::new(),
+            agent: false,
             seconds: SECONDS,
             keep: false,
             suites: false,
@@ -39,14 +44,16 @@ impl Arguments {
                 option if option.starts_with('-') => {
                     bail!("soak has no option `{option}`; see `cargo xtask help`")
                 }
+                AGENT => arguments.agent = true,
                 name => arguments.targets.push(find(name)?),
             }
         }
         if arguments.keep && arguments.suites {
             bail!("`--suites` starts from other people's files, of which nothing is kept");
         }
-        if arguments.targets.is_empty() {
+        if arguments.targets.is_empty() && !arguments.agent {
             arguments.targets = TARGETS.iter().collect();
+            arguments.agent = true;
         }
         Ok(arguments)
     }
@@ -55,7 +62,8 @@ impl Arguments {
 fn find(name: &str) -> Result<&'static Target> {
     let found = TARGETS.iter().find(|target| target.name == name);
     found.with_context(|| {
-        let known: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+        let known = TARGETS.iter().map(|target| target.name);
+        let known: Vec<&str> = known.chain([AGENT]).collect();
         format!("no such target: `{name}`; there are {}", known.join(", "))
     })
 }
@@ -76,6 +84,17 @@ mod tests {
             parse(&["crl", "--seconds", "5", "--keep"]),
             Ok((1, 5, true))
         );
+    }
+
+    #[test]
+    fn the_agents_run_comes_alone_when_it_is_named_and_with_all_the_rest() {
+        let agent = |words: &[&str]| {
+            let parsed = Arguments::parse(words).unwrap();
+            (parsed.targets.len(), parsed.agent)
+        };
+        assert_eq!(agent(&["agent"]), (0, true));
+        assert_eq!(agent(&["crl"]), (1, false));
+        assert_eq!(agent(&[]), (TARGETS.len(), true));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) struct Target {
     suites: Option<&'static str>,
 }
 
-pub(super) const TARGETS: [Target; 5] = [
+pub(super) const TARGETS: [Target; 6] = [
     Target {
         name: "certificate",
         folder: "crates/pki/fuzz",
@@ -61,6 +61,12 @@ pub(super) const TARGETS: [Target; 5] = [
         purpose: "any bytes as a card assertion, and any assertion of a card",
         suites: None,
     },
+    Target {
+        name: "apdu_responses",
+        folder: "crates/card/fuzz",
+        purpose: "any answers of a card, from its certificates to its signature",
+        suites: None,
+    },
 ];
 
 /// Logs, crashes and grown corpora.
@@ -76,7 +82,7 @@ pub(super) fn build(folder: &str) -> Command {
 
 fn cargo_fuzz(action: &str, folder: &str) -> Command {
     let mut command = workspace::cargo();
-    // Both workspaces share a folder: most of what they build is the same.
+    // The workspaces share a folder: most of what they build is the same.
     command.args([
         "fuzz",
         action,
