@@ -10,6 +10,8 @@ use crate::{CardStatement, Error, VerifiedStatement};
 pub const ATTESTATION_TYP: &str = "card-attestation+jwt";
 /// Longest attestation, in bytes.
 pub const ATTESTATION_BYTES_MAX: usize = 2048;
+/// Longest name of a workstation, in bytes.
+pub const INSTANCE_NAME_BYTES_MAX: usize = 64;
 
 /// What the agent vouches for with its instance key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,9 @@ pub struct AttestationClaims {
     pub origin: String,
     /// How the person was verified.
     pub uv: UserVerification,
+    /// What the workstation calls itself, so that its person recognises it. It proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_name: Option<String>,
 }
 
 impl AttestationClaims {
@@ -31,6 +36,16 @@ impl AttestationClaims {
             assertion,
             origin: origin.to_owned(),
             uv,
+            instance_name: None,
+        }
+    }
+
+    /// The same, naming the workstation.
+    #[must_use]
+    pub fn named(self, instance_name: Option<String>) -> Self {
+        Self {
+            instance_name,
+            ..self
         }
     }
 
@@ -45,13 +60,22 @@ impl AttestationClaims {
 
 /// The RFC 7638 thumbprint of an agent instance that countersigned a card's statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstanceThumbprint(String);
+pub struct InstanceThumbprint {
+    jkt: String,
+    name: Option<String>,
+}
 
 impl InstanceThumbprint {
     /// The thumbprint, base64url.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.jkt
+    }
+
+    /// What the instance calls itself: short, without control characters, and proving nothing.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 }
 
@@ -77,8 +101,21 @@ pub fn verify_attestation<C: CardStatement>(
         .map_err(Error::from_verification)?
         .claims()?;
     if C::is_attested_by(statement, &attestation) {
-        Ok(InstanceThumbprint(thumbprint))
+        let name = C::instance_name(&attestation);
+        Ok(InstanceThumbprint {
+            jkt: thumbprint,
+            name: name.filter(|name| is_presentable(name)).map(str::to_owned),
+        })
     } else {
         Err(Error::AttestationMismatch)
     }
+}
+
+/// Whether a workstation's name may be put before a person: one short line that runs one way.
+fn is_presentable(name: &str) -> bool {
+    let is_unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    !name.trim().is_empty() && name.len() <= INSTANCE_NAME_BYTES_MAX && !name.contains(is_unseen)
 }

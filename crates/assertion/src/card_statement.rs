@@ -33,6 +33,10 @@ pub trait CardStatement: Serialize + DeserializeOwned + sealed::Sealed {
     /// Whether a countersignature speaks of this very statement.
     fn is_attested_by(statement: &VerifiedStatement<Self>, attestation: &Self::Attestation)
     -> bool;
+    /// What the agent instance calls itself in its countersignature.
+    fn instance_name(_attestation: &Self::Attestation) -> Option<&str> {
+        None
+    }
 }
 
 impl CardStatement for AssertionClaims {
@@ -63,6 +67,10 @@ impl CardStatement for AssertionClaims {
         statement.has_hash(&attestation.assertion)
             && attestation.origin == statement.claims().origin
             && attestation.uv == statement.claims().uv
+    }
+
+    fn instance_name(attestation: &AttestationClaims) -> Option<&str> {
+        attestation.instance_name.as_deref()
     }
 }
 

@@ -34,8 +34,8 @@ mod signing_input;
 mod unverified;
 
 pub use attestation::{
-    ATTESTATION_BYTES_MAX, ATTESTATION_TYP, AttestationClaims, InstanceThumbprint,
-    verify_attestation,
+    ATTESTATION_BYTES_MAX, ATTESTATION_TYP, AttestationClaims, INSTANCE_NAME_BYTES_MAX,
+    InstanceThumbprint, verify_attestation,
 };
 pub use card_grant::{
     GRANT_ATTESTATION_TYP, GRANT_TYP, GrantAttestationClaims, GrantClaims, UnverifiedGrant,

@@ -110,6 +110,10 @@ pub enum Error {
     ConsentRefused,
     #[error("the answer is to another question than the one that stands")]
     ConsentMismatch,
+    #[error("there is a workstation that was never shown to the person")]
+    NewWorkstationsUnshown,
+    #[error("the answer is about other workstations than those that are new")]
+    NewWorkstationsMismatch,
 
     #[error("the authorization request is unknown")]
     AuthorizationRequestUnknown,
@@ -361,6 +365,9 @@ names! {
         Self::ConsentRequired => "provider.consent_required", ConsentRequired;
         Self::ConsentRefused => "provider.consent_refused", AccessDenied;
         Self::ConsentMismatch => "provider.consent_mismatch", InvalidRequest;
+        Self::NewWorkstationsUnshown =>
+            "provider.new_workstations_unshown", InteractionRequired;
+        Self::NewWorkstationsMismatch => "provider.new_workstations_mismatch", InvalidRequest;
         Self::AuthorizationRequestUnknown =>
             "provider.authorization_request_unknown", InvalidRequest;
         Self::AuthorizationRequestExpired =>

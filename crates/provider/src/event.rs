@@ -136,6 +136,13 @@ pub enum EventKind {
         /// The agent instance's key thumbprint.
         instance_jkt: String,
     },
+    /// A person said that an agent instance is hers.
+    AgentInstanceAcknowledged {
+        /// The agent instance's key thumbprint.
+        instance_jkt: String,
+        /// Whether she said so where she is known; at the new instance itself it counts there alone.
+        for_good: bool,
+    },
     /// A login relied on stale revocation evidence within the operator's grace.
     RevocationGraceUsed(GraceUsed),
     /// The presence key has answered.
@@ -347,6 +354,7 @@ impl EventKind {
             Self::CardGrantRefused { .. } => "card_grant.refused",
             Self::CardGrantAccepted { .. } => "card_grant.accepted",
             Self::AgentInstanceFirstUsed { .. } => "agent_instance.first_used",
+            Self::AgentInstanceAcknowledged { .. } => "agent_instance.acknowledged",
             Self::RevocationGraceUsed(_) => "revocation.grace_used",
             Self::SessionActivated {} => "session.activated",
             Self::SessionContinued { .. } => "session.continued",

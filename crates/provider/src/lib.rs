@@ -76,7 +76,7 @@ pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, Publ
 pub use authorization::{
     AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin,
     CompletedAuthorization, ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum, LoginPage,
-    PushedAuthorization,
+    NewWorkstation, NewWorkstations, PushedAuthorization,
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::session::SessionState;

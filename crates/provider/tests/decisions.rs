@@ -15,6 +15,7 @@ mod decisions {
     mod logout;
     mod logout_queue;
     mod mass_loss;
+    mod new_workstation;
     mod pairwise;
     mod presence;
     mod proof;

@@ -18,6 +18,7 @@ pub(crate) mod login_assertion;
 pub(crate) mod login_cancel;
 pub(crate) mod login_challenge;
 pub(crate) mod login_page;
+pub(crate) mod new_workstations;
 pub(crate) mod par;
 pub(crate) mod presence;
 pub(crate) mod proof;

@@ -44,6 +44,7 @@ mod language;
 mod ldap_client;
 mod log_format;
 mod login_error;
+mod moment;
 mod page;
 mod presence;
 mod presence_wait;

@@ -8,6 +8,7 @@ use crate::problem::Problem;
 pub(crate) fn problem_of(error: &Error) -> Problem {
     match error {
         Error::ConsentMismatch
+        | Error::NewWorkstationsMismatch
         | Error::RequestUriReused
         | Error::AuthorizationRequestUnknown
         | Error::AuthorizationRequestExpired

@@ -7,6 +7,7 @@ mod error_page;
 mod form_post_page;
 mod login_page;
 mod logout_page;
+mod new_workstations_page;
 pub(crate) mod panel;
 
 pub(crate) use self::code_page::CodePage;
@@ -17,6 +18,8 @@ pub(crate) use self::login_page::{LoginPage, Start};
 pub(crate) use self::logout_page::{
     AskedBy, LogoutAnswerPage, LogoutPage, SIGNED_OUT_PATH, STAYED_PATH,
 };
+
+pub(crate) use self::new_workstations_page::NewWorkstationsPage;
 
 use std::any::Any;
 

@@ -17,7 +17,7 @@ use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
     authorize, card_grant, challenge_keys, consent, discovery, end_session, error_page, health,
     introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page,
-    par, presence, revoke, static_file, token, userinfo,
+    new_workstations, par, presence, revoke, static_file, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH};
 use crate::problem::Problem;
@@ -82,6 +82,11 @@ pub(crate) fn router(state: AppState) -> Router {
         .route(
             "/consent/{id}",
             get(consent::get_consent).post(consent::post_consent),
+        )
+        .route(
+            "/new-workstations/{id}",
+            get(new_workstations::get_new_workstations)
+                .post(new_workstations::post_new_workstations),
         )
         .route(
             "/logout",

@@ -1,8 +1,14 @@
-//! Which agent instances (workstations) a person has signed in from.
+//! Which agent instances (workstations) a person has signed in from, and which of them she has
+//! said to be hers.
 
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
-use crate::{Error, Transaction};
+use crate::{Error, Transaction, timestamp};
+
+/// Instances that one notice shows at most: one after the other would take a person's morning.
+const UNACKNOWLEDGED_MAX: i64 = 20;
 
 /// Whether a person has used an agent instance before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,33 +19,152 @@ pub enum InstanceUse {
     Known,
 }
 
-/// Notes that `sub` used the instance with the key thumbprint `instance_jkt`.
+/// An agent instance that a person has used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentInstance {
+    /// The thumbprint of its key.
+    pub instance_jkt: String,
+    /// What it calls itself.
+    pub name: Option<String>,
+    /// The person's first use of it.
+    pub first_seen_at: OffsetDateTime,
+    /// When it became one that she knows of.
+    pub acknowledged_at: Option<OffsetDateTime>,
+    /// When she said at the instance itself that it is hers.
+    pub confirmed_here_at: Option<OffsetDateTime>,
+}
+
+/// Notes that `sub` used the instance with the key thumbprint `instance_jkt`, which calls itself
+/// `name`. The very first one of a person is no news to her.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn record_use(
     transaction: &mut Transaction,
     sub: &str,
-    instance_jkt: &str,
+    (instance_jkt, name): (&str, Option<&str>),
     now: OffsetDateTime,
 ) -> Result<InstanceUse, Error> {
     let inserted = sqlx::query(
-        "INSERT INTO agent_instance (sub, instance_jkt, first_seen_at, last_seen_at)
-         VALUES ($1, $2, $3, $3) ON CONFLICT (sub, instance_jkt) DO NOTHING",
+        "INSERT INTO agent_instance
+             (sub, instance_jkt, first_seen_at, last_seen_at, instance_name, acknowledged_at)
+         VALUES ($1, $2, $3, $3, $4,
+                 CASE WHEN EXISTS (SELECT 1 FROM agent_instance WHERE sub = $1)
+                      THEN NULL ELSE CAST($3 AS BIGINT) END)
+         ON CONFLICT (sub, instance_jkt) DO NOTHING",
+    )
+    .bind(sub)
+    .bind(instance_jkt)
+    .bind(now.unix_timestamp())
+    .bind(name)
+    .execute(transaction.connection())
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(InstanceUse::First);
+    }
+    sqlx::query(
+        "UPDATE agent_instance SET last_seen_at = $3, instance_name = $4
+         WHERE sub = $1 AND instance_jkt = $2",
+    )
+    .bind(sub)
+    .bind(instance_jkt)
+    .bind(now.unix_timestamp())
+    .bind(name)
+    .execute(transaction.connection())
+    .await?;
+    Ok(InstanceUse::Known)
+}
+
+/// Finds one instance of a person.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find(
+    transaction: &mut Transaction,
+    sub: &str,
+    instance_jkt: &str,
+) -> Result<Option<AgentInstance>, Error> {
+    let row = sqlx::query(
+        "SELECT instance_jkt, instance_name, first_seen_at, acknowledged_at, confirmed_here_at
+         FROM agent_instance WHERE sub = $1 AND instance_jkt = $2",
+    )
+    .bind(sub)
+    .bind(instance_jkt)
+    .fetch_optional(transaction.connection())
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The person's instances that she has not acknowledged yet, the oldest first.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_unacknowledged(
+    transaction: &mut Transaction,
+    sub: &str,
+) -> Result<Vec<AgentInstance>, Error> {
+    let rows = sqlx::query(
+        "SELECT instance_jkt, instance_name, first_seen_at, acknowledged_at, confirmed_here_at
+         FROM agent_instance WHERE sub = $1 AND acknowledged_at IS NULL
+         ORDER BY first_seen_at, instance_jkt LIMIT $2",
+    )
+    .bind(sub)
+    .bind(UNACKNOWLEDGED_MAX)
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Notes that the person knows of an instance, for good.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn acknowledge(
+    transaction: &mut Transaction,
+    sub: &str,
+    instance_jkt: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE agent_instance SET acknowledged_at = $3
+         WHERE sub = $1 AND instance_jkt = $2 AND acknowledged_at IS NULL",
     )
     .bind(sub)
     .bind(instance_jkt)
     .bind(now.unix_timestamp())
     .execute(transaction.connection())
     .await?;
-    if inserted.rows_affected() == 1 {
-        return Ok(InstanceUse::First);
-    }
-    sqlx::query("UPDATE agent_instance SET last_seen_at = $3 WHERE sub = $1 AND instance_jkt = $2")
-        .bind(sub)
-        .bind(instance_jkt)
-        .bind(now.unix_timestamp())
-        .execute(transaction.connection())
-        .await?;
-    Ok(InstanceUse::Known)
+    Ok(())
+}
+
+/// Notes that whoever uses the instance said there that it is the person's.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn confirm_here(
+    transaction: &mut Transaction,
+    sub: &str,
+    instance_jkt: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE agent_instance SET confirmed_here_at = $3
+         WHERE sub = $1 AND instance_jkt = $2 AND confirmed_here_at IS NULL",
+    )
+    .bind(sub)
+    .bind(instance_jkt)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(())
+}
+
+fn read(row: &AnyRow) -> Result<AgentInstance, Error> {
+    Ok(AgentInstance {
+        instance_jkt: row.try_get("instance_jkt")?,
+        name: row.try_get("instance_name")?,
+        first_seen_at: timestamp::required(row, "first_seen_at")?,
+        acknowledged_at: timestamp::optional(row, "acknowledged_at")?,
+        confirmed_here_at: timestamp::optional(row, "confirmed_here_at")?,
+    })
 }

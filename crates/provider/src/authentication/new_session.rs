@@ -107,7 +107,9 @@ pub(super) async fn record_accepted(
         let grace = EventKind::RevocationGraceUsed(grace);
         provider.record(transaction, event(grace)).await?;
     }
-    let instance_use = record_use(transaction, &session.sub, &session.instance_jkt, now).await?;
+    let name = authenticated.signatures.instance.name();
+    let instance = (session.instance_jkt.as_str(), name);
+    let instance_use = record_use(transaction, &session.sub, instance, now).await?;
     if instance_use == InstanceUse::First {
         let instance_jkt = session.instance_jkt.clone();
         let first = EventKind::AgentInstanceFirstUsed { instance_jkt };

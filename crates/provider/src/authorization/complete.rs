@@ -40,7 +40,8 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::PresencePending`] until the presence key has answered, [`Error::SessionEnded`]
-    /// when the card left meanwhile, [`Error::ConsentRequired`] when the person must be asked
+    /// when the card left meanwhile, [`Error::NewWorkstationsUnshown`] when the person must be told
+    /// first (see [`Provider::acknowledge_workstations`]), [`Error::ConsentRequired`] when the person must be asked
     /// first (see [`Provider::answer_consent`]), and those of a request that is unknown, foreign,
     /// expired or answered.
     pub async fn complete_authorization(
@@ -60,6 +61,9 @@ impl Provider {
             session,
             ..
         } = &answerable;
+        if self.has_news(&mut transaction, session, now).await? {
+            return Err(Error::NewWorkstationsUnshown);
+        }
         if self
             .needs_consent(&mut transaction, client, parameters, &session.sub, now)
             .await?

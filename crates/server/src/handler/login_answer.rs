@@ -8,7 +8,7 @@ use axum::response::Response;
 use cardea_provider::Error;
 
 use crate::error_response::language_of;
-use crate::handler::authorization_response;
+use crate::handler::{authorization_response, new_workstations};
 use crate::handler::authorize::{append_cookie, see_other};
 use crate::login_error::problem_of;
 use crate::problem::Problem;
@@ -37,6 +37,10 @@ pub(crate) async fn get_answer(
         .await;
     let completed = match completed {
         Ok(completed) => completed,
+        Err(Error::NewWorkstationsUnshown) => {
+            charge.give_back();
+            return Ok(see_other(&new_workstations::address(&request_id)));
+        }
         // The id is base64url, so that it needs no escaping in an address.
         Err(Error::ConsentRequired) => {
             charge.give_back();

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form::{Body, parse_json};
 use crate::handler::authorize::append_cookie;
+use crate::handler::new_workstations;
 use crate::login_error::{problem_of, problem_of_card};
 use crate::presence_wait;
 use crate::problem::Problem;
@@ -95,6 +96,9 @@ async fn answer(
         .await;
     let completed = match completed {
         Ok(completed) => completed,
+        Err(Error::NewWorkstationsUnshown) => {
+            return Ok(go_on(new_workstations::address(request_id)));
+        }
         Err(Error::ConsentRequired) => return Ok(go_on(format!("/consent/{request_id}"))),
         Err(error) => return Err(refuse(error)),
     };

@@ -35,6 +35,7 @@ mod login;
 mod login_cancel;
 mod login_page;
 mod logout_pages;
+mod new_workstations;
 mod nothing_fetched;
 mod on_the_wire;
 mod pages;

@@ -1,4 +1,6 @@
-use cardea_storage::agent_instance::{InstanceUse, record_use};
+use cardea_storage::agent_instance::{
+    InstanceUse, acknowledge, confirm_here, find, list_unacknowledged, record_use,
+};
 use cardea_storage::subject::{PersonId, load_or_create};
 
 use super::baseline::{after_seconds, start};
@@ -87,11 +89,49 @@ async fn the_first_use_of_an_instance_is_told_from_the_next() {
                 ("one", "another", InstanceUse::First),
                 ("two", "instance", InstanceUse::First),
             ] {
-                let found = record_use(transaction, sub, instance, start())
+                let found = record_use(transaction, sub, (instance, None), start())
                     .await
                     .unwrap();
                 assert_eq!(found, wanted, "{sub} at {instance}");
             }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_instance_is_no_news_and_another_is_until_it_is_acknowledged() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            let person = PersonId {
+                scheme: "rpps",
+                value: "1",
+            };
+            load_or_create(transaction, person, "one", start())
+                .await
+                .unwrap();
+            for (instance, name) in [("first", None), ("second", Some("Comptoir 2"))] {
+                let used = (instance, name);
+                record_use(transaction, "one", used, start()).await.unwrap();
+            }
+            let news = list_unacknowledged(transaction, "one").await.unwrap();
+            assert_eq!(news.len(), 1);
+            assert_eq!(news[0].instance_jkt, "second");
+            assert_eq!(news[0].name.as_deref(), Some("Comptoir 2"));
+            let later = after_seconds(9);
+            confirm_here(transaction, "one", "second", later)
+                .await
+                .unwrap();
+            let news = list_unacknowledged(transaction, "one").await.unwrap();
+            assert_eq!(news[0].confirmed_here_at, Some(later));
+            acknowledge(transaction, "one", "second", later)
+                .await
+                .unwrap();
+            let news = list_unacknowledged(transaction, "one").await.unwrap();
+            assert_eq!(news, []);
+            let first = find(transaction, "one", "first").await.unwrap().unwrap();
+            assert_eq!(first.acknowledged_at, Some(start()));
         })
         .await;
     })

@@ -1,14 +1,12 @@
 //! The text for people.
 
-mod moment;
-
 use std::io::{self, Write};
 
 use super::reading::{Certified, Reading, Validity};
 use super::words;
 use crate::command::terminal_text::{shown, shown_within};
 use crate::language::{Language, Text};
-use moment::{days_between, written};
+use crate::moment::{days_between, written};
 
 /// Width of the column of labels.
 const LABEL_CHARACTERS: usize = 22;

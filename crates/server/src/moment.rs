@@ -34,7 +34,7 @@ const MONTHS_EN: [&str; 12] = [
 ];
 
 /// Day, month in words, year and time, in UTC.
-pub(super) fn written(moment: OffsetDateTime, language: Language) -> String {
+pub(crate) fn written(moment: OffsetDateTime, language: Language) -> String {
     let moment = moment.to_offset(UtcOffset::UTC);
     let (months, at) = match language {
         Language::French => (MONTHS_FR, " à"),
@@ -51,7 +51,7 @@ pub(super) fn written(moment: OffsetDateTime, language: Language) -> String {
 }
 
 /// Whole days from one moment to a later one.
-pub(super) fn days_between(from: OffsetDateTime, to: OffsetDateTime) -> i64 {
+pub(crate) fn days_between(from: OffsetDateTime, to: OffsetDateTime) -> i64 {
     Duration::whole_days(to - from).max(0)
 }
 

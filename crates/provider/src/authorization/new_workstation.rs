@@ -1,0 +1,189 @@
+//! A workstation that a person's card was never used at before is shown to her at her next logins,
+//! on a page before she goes on to the portal, until she says that it is hers.
+//!
+//! Whoever signs in at a new workstation with her card and PIN could say so as well. So what is
+//! said at a workstation that is new itself quiets the page there and nowhere else: those that she
+//! knew before still tell her.
+
+use cardea_jose::{constant_time_eq, sha256_base64url};
+use cardea_storage::agent_instance::{
+    AgentInstance, acknowledge, confirm_here, find, list_unacknowledged,
+};
+use cardea_storage::session::Session;
+use cardea_storage::{SecretDigest, Transaction};
+use time::{Duration, OffsetDateTime};
+
+use crate::event::{Event, EventKind};
+use crate::{Error, Provider};
+
+/// From this age on a workstation counts as known, acknowledged or not: the ones from before may
+/// be long gone, and somebody has to be told of the next.
+const KNOWN_AFTER: Duration = Duration::days(30);
+
+/// What the notice shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWorkstations {
+    /// The workstations that are news, the oldest first.
+    pub workstations: Vec<NewWorkstation>,
+    /// The client's display name.
+    pub client_name: String,
+    /// Stands for all of this; the answer must bring it back.
+    pub shown: String,
+    /// The languages that the client asked for, space-separated.
+    pub ui_locales: Option<String>,
+    /// What a policy must allow as the target of the page's form, beside ourselves; see
+    /// [`AuthorizationResponse::form_action`](crate::AuthorizationResponse::form_action).
+    pub form_action: String,
+}
+
+/// A workstation that is news to the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWorkstation {
+    /// What its agent calls itself, which proves nothing.
+    pub name: Option<String>,
+    /// When her card was first used there.
+    pub first_seen_at: OffsetDateTime,
+    /// Whether it is the one that she sits at.
+    pub is_this_one: bool,
+}
+
+impl Provider {
+    /// Says what the notice shows, to the browser that began the login alone.
+    ///
+    /// # Errors
+    /// As [`Provider::complete_authorization`].
+    pub async fn describe_new_workstations(
+        &self,
+        request_id: &str,
+        login_cookie: &str,
+    ) -> Result<NewWorkstations, Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin_read().await?;
+        let answerable = self
+            .load_answerable(&mut transaction, request_id, login_cookie, now)
+            .await?;
+        let session = &answerable.session;
+        let news = find_news(&mut transaction, session, now).await?;
+        let workstations = news.iter().map(|instance| NewWorkstation {
+            name: instance.name.clone(),
+            first_seen_at: instance.first_seen_at,
+            is_this_one: instance.instance_jkt == session.instance_jkt,
+        });
+        Ok(NewWorkstations {
+            workstations: workstations.collect(),
+            client_name: answerable.client.name.clone(),
+            shown: shown(&news, login_cookie),
+            form_action: super::respond::form_action(&answerable.parameters.redirect_uri),
+            ui_locales: answerable.parameters.ui_locales,
+        })
+    }
+
+    /// Takes her word that the workstations are hers. `shown_before` is what
+    /// [`Provider::describe_new_workstations`] gave: one that came meanwhile is not among them.
+    ///
+    /// # Errors
+    /// [`Error::NewWorkstationsMismatch`] for another answer, and those of
+    /// [`Provider::complete_authorization`].
+    pub async fn acknowledge_workstations(
+        &self,
+        request_id: &str,
+        login_cookie: &str,
+        shown_before: &str,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        let answerable = self
+            .load_answerable(&mut transaction, request_id, login_cookie, now)
+            .await?;
+        let session = &answerable.session;
+        let news = find_news(&mut transaction, session, now).await?;
+        if !constant_time_eq(
+            shown_before.as_bytes(),
+            shown(&news, login_cookie).as_bytes(),
+        ) {
+            return Err(Error::NewWorkstationsMismatch);
+        }
+        let is_known = is_known(&mut transaction, session, now).await?;
+        for instance in news {
+            let jkt = instance.instance_jkt;
+            confirm_if_here(&mut transaction, session, &jkt, now).await?;
+            if is_known {
+                acknowledge(&mut transaction, &session.sub, &jkt, now).await?;
+            }
+            let kind = EventKind::AgentInstanceAcknowledged {
+                instance_jkt: jkt,
+                for_good: is_known,
+            };
+            let event = Event::new(kind, now)
+                .of_request(&answerable.request.id)
+                .of_session(&session.id, &session.sub);
+            self.record(&mut transaction, event).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Whether the person has to be shown something before the client gets its answer.
+    pub(super) async fn has_news(
+        &self,
+        transaction: &mut Transaction,
+        session: &Session,
+        now: OffsetDateTime,
+    ) -> Result<bool, Error> {
+        Ok(!find_news(transaction, session, now).await?.is_empty())
+    }
+}
+
+/// What is news to the person at the workstation of this session.
+async fn find_news(
+    transaction: &mut Transaction,
+    session: &Session,
+    now: OffsetDateTime,
+) -> Result<Vec<AgentInstance>, Error> {
+    let unacknowledged = list_unacknowledged(transaction, &session.sub).await?;
+    if unacknowledged.is_empty() {
+        return Ok(unacknowledged);
+    }
+    let is_known = is_known(transaction, session, now).await?;
+    let is_news = |instance: &AgentInstance| {
+        if instance.instance_jkt != session.instance_jkt {
+            return is_known;
+        }
+        // The login that made it new does not announce itself.
+        instance.confirmed_here_at.is_none() && instance.first_seen_at < session.authenticated_at
+    };
+    Ok(unacknowledged.into_iter().filter(is_news).collect())
+}
+
+/// Whether the workstation of this session may speak for the person about others.
+async fn is_known(
+    transaction: &mut Transaction,
+    session: &Session,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let own = find(transaction, &session.sub, &session.instance_jkt).await?;
+    Ok(own
+        .is_some_and(|own| own.acknowledged_at.is_some() || own.first_seen_at + KNOWN_AFTER <= now))
+}
+
+async fn confirm_if_here(
+    transaction: &mut Transaction,
+    session: &Session,
+    instance_jkt: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    if instance_jkt == session.instance_jkt {
+        confirm_here(transaction, &session.sub, instance_jkt, now).await?;
+    }
+    Ok(())
+}
+
+/// Stands for the instances that were shown, in this browser's login.
+fn shown(news: &[AgentInstance], login_cookie: &str) -> String {
+    let mut text = SecretDigest::of(login_cookie).as_str().to_owned();
+    for instance in news {
+        text.push('\n');
+        text.push_str(&instance.instance_jkt);
+    }
+    sha256_base64url(text.as_bytes())
+}

@@ -1,0 +1,167 @@
+//! A workstation that is new to a person is shown to her at her next logins until she says so.
+
+use cardea_provider::{Error, LoginAttempt, NewWorkstation, PresenceOutcome};
+use cardea_storage::agent_instance::record_use;
+use time::Duration;
+
+use super::world::{Begun, Instance, PORTAL, World};
+
+/// A login up to the point where the browser would go on to the portal.
+async fn arrive(world: &mut World, instance: &Instance) -> Begun {
+    world.pass(Duration::seconds(1));
+    world.instance = instance.clone();
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    let (assertion, attestation) = answer.sign();
+    let attempt = LoginAttempt {
+        request_id: &begun.request_id,
+        login_cookie: begun.cookie(),
+        assertion: &assertion,
+        attestation: &attestation,
+    };
+    let evidence = &world.evidence;
+    world
+        .provider
+        .authenticate(attempt, evidence)
+        .await
+        .unwrap();
+    let outcome = world.present(&answer.presence_key).await;
+    assert!(matches!(outcome, PresenceOutcome::Activated { .. }));
+    begun
+}
+
+async fn complete(world: &World, begun: &Begun) -> Result<String, &'static str> {
+    let completed = world
+        .provider
+        .complete_authorization(&begun.request_id, begun.cookie(), None)
+        .await;
+    match completed {
+        Ok(completed) => Ok(completed.response.location()),
+        Err(error) => Err(error.code()),
+    }
+}
+
+async fn shown(world: &World, begun: &Begun) -> (Vec<NewWorkstation>, String) {
+    let described = world
+        .provider
+        .describe_new_workstations(&begun.request_id, begun.cookie())
+        .await
+        .unwrap();
+    (described.workstations, described.shown)
+}
+
+async fn acknowledge(world: &World, begun: &Begun, shown: &str) -> Result<(), Error> {
+    world
+        .provider
+        .acknowledge_workstations(&begun.request_id, begun.cookie(), shown)
+        .await
+}
+
+/// A login without news.
+async fn log_in(world: &mut World, instance: &Instance) {
+    let begun = arrive(world, instance).await;
+    assert!(complete(world, &begun).await.is_ok());
+}
+
+const UNSHOWN: &str = "provider.new_workstations_unshown";
+
+#[tokio::test]
+async fn a_new_workstation_is_shown_at_the_next_login_until_it_is_acknowledged() {
+    let mut world = World::new().await;
+    let (own, new) = (Instance::new(), Instance::new());
+    log_in(&mut world, &own).await;
+    log_in(&mut world, &own).await;
+    // The login that makes a workstation new shows nothing: it would tell whoever did it.
+    log_in(&mut world, &new).await;
+    let first_seen_at = world.now();
+    for _ in 0..2 {
+        let begun = arrive(&mut world, &own).await;
+        assert_eq!(complete(&world, &begun).await, Err(UNSHOWN));
+        let (news, _) = shown(&world, &begun).await;
+        let expected = NewWorkstation {
+            name: None,
+            first_seen_at,
+            is_this_one: false,
+        };
+        assert_eq!(news, [expected]);
+    }
+    let begun = arrive(&mut world, &own).await;
+    let (_, digest) = shown(&world, &begun).await;
+    acknowledge(&world, &begun, &digest).await.unwrap();
+    assert!(complete(&world, &begun).await.is_ok());
+    let event = world.event("agent_instance.acknowledged").await;
+    assert!(event.details.contains(new.key.kid()), "{}", event.details);
+    assert!(event.details.contains("\"for_good\":true"));
+    for instance in [&own, &new, &own] {
+        log_in(&mut world, instance).await;
+    }
+}
+
+/// Whoever has card and PIN can also press the button, at the workstation of their own.
+#[tokio::test]
+async fn what_is_said_at_the_new_workstation_counts_there_alone() {
+    let mut world = World::new().await;
+    let (own, new, third) = (Instance::new(), Instance::new(), Instance::new());
+    log_in(&mut world, &own).await;
+    log_in(&mut world, &new).await;
+    let begun = arrive(&mut world, &new).await;
+    assert_eq!(complete(&world, &begun).await, Err(UNSHOWN));
+    let (news, digest) = shown(&world, &begun).await;
+    assert!(news[0].is_this_one);
+    acknowledge(&world, &begun, &digest).await.unwrap();
+    assert!(complete(&world, &begun).await.is_ok());
+    let event = world.event("agent_instance.acknowledged").await;
+    assert!(event.details.contains("\"for_good\":false"));
+    log_in(&mut world, &new).await;
+    // Nor does it speak for another new one.
+    log_in(&mut world, &third).await;
+    log_in(&mut world, &new).await;
+    let begun = arrive(&mut world, &own).await;
+    assert_eq!(complete(&world, &begun).await, Err(UNSHOWN));
+    assert_eq!(shown(&world, &begun).await.0.len(), 2);
+}
+
+/// The workstations from before may be gone: somebody has to be told of the next one.
+#[tokio::test]
+async fn a_workstation_of_a_month_ago_is_a_known_one() {
+    for (days, wanted) in [(29, 0), (30, 1)] {
+        let mut world = World::new().await;
+        let (own, older, next) = (Instance::new(), Instance::new(), Instance::new());
+        log_in(&mut world, &own).await;
+        let sub = world.event("login.accepted").await.sub.unwrap();
+        let since = world.now() - Duration::days(days);
+        let mut transaction = world.store.begin().await.unwrap();
+        record_use(&mut transaction, &sub, (older.key.kid(), None), since)
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+        log_in(&mut world, &next).await;
+        let begun = arrive(&mut world, &older).await;
+        let (news, _) = shown(&world, &begun).await;
+        let others = news.iter().filter(|news| !news.is_this_one).count();
+        assert_eq!(others, wanted, "{days} days");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_about_what_was_shown_to_this_browser_and_nothing_else() {
+    let mut world = World::new().await;
+    let (own, new) = (Instance::new(), Instance::new());
+    log_in(&mut world, &own).await;
+    log_in(&mut world, &new).await;
+    let begun = arrive(&mut world, &own).await;
+    let (_, digest) = shown(&world, &begun).await;
+    let error = acknowledge(&world, &begun, "").await.unwrap_err();
+    assert_eq!(error.code(), "provider.new_workstations_mismatch");
+    let other = arrive(&mut world, &own).await;
+    let error = acknowledge(&world, &other, &digest).await.unwrap_err();
+    assert_eq!(error.code(), "provider.new_workstations_mismatch");
+    let (_, digest) = shown(&world, &other).await;
+    let foreign = world
+        .provider
+        .acknowledge_workstations(&other.request_id, "another cookie", &digest)
+        .await
+        .unwrap_err();
+    assert_eq!(foreign.code(), "provider.login_cookie_mismatch");
+    acknowledge(&world, &other, &digest).await.unwrap();
+}

@@ -1,0 +1,159 @@
+//! The notice of workstations that a person's card was never used at before, and one button.
+
+use askama::Template;
+use cardea_provider::NewWorkstations;
+
+use crate::language::{Language, Text};
+use crate::moment::written;
+
+/// Everything that the page shows.
+#[derive(Template)]
+#[template(path = "new_workstations.html")]
+pub(crate) struct NewWorkstationsPage<'a> {
+    language: Language,
+    client_name: &'a str,
+    workstations: Vec<Line<'a>>,
+    shown: &'a str,
+    action: &'a str,
+    switch_href: String,
+    say: Texts,
+}
+
+/// One workstation in words.
+struct Line<'a> {
+    since: String,
+    name: Option<&'a str>,
+    here: Option<&'static str>,
+}
+
+/// Fixed words of the page in one language.
+struct Texts {
+    title: &'static str,
+    portal: &'static str,
+    switch: &'static str,
+    question: &'static str,
+    told: &'static str,
+    since: &'static str,
+    named: &'static str,
+    confirm: &'static str,
+    otherwise: &'static str,
+}
+
+impl<'a> NewWorkstationsPage<'a> {
+    /// `path` is the page's own address, where its form goes too.
+    pub(crate) fn new(language: Language, path: &'a str, described: &'a NewWorkstations) -> Self {
+        let say = Texts {
+            title: TITLE.in_language(language),
+            portal: PORTAL.in_language(language),
+            switch: super::SWITCH.in_language(language),
+            question: QUESTION.in_language(language),
+            told: TOLD.in_language(language),
+            since: SINCE.in_language(language),
+            named: NAMED.in_language(language),
+            confirm: CONFIRM.in_language(language),
+            otherwise: OTHERWISE.in_language(language),
+        };
+        let workstations = described.workstations.iter().map(|workstation| Line {
+            since: written(workstation.first_seen_at, language),
+            name: workstation.name.as_deref(),
+            here: workstation.is_this_one.then(|| HERE.in_language(language)),
+        });
+        Self {
+            language,
+            client_name: &described.client_name,
+            workstations: workstations.collect(),
+            shown: &described.shown,
+            action: path,
+            switch_href: format!("{path}?lang={}", language.other().tag()),
+            say,
+        }
+    }
+}
+
+const TITLE: Text = Text::new("A new workstation", "Un nouveau poste de travail");
+const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
+const QUESTION: Text = Text::new("Was it you?", "Était-ce vous ?");
+const TOLD: Text = Text::new(
+    "Your card was used, with its PIN, at a workstation where it had not been used before:",
+    "Votre carte a été utilisée, avec son code, sur un poste où elle ne l’avait jamais été :",
+);
+const SINCE: Text = Text::new("for the first time on", "pour la première fois le");
+const NAMED: Text = Text::new("which calls itself", "qui se nomme");
+const HERE: Text = Text::new("this very workstation", "ce poste-ci");
+const CONFIRM: Text = Text::new("It was me – continue", "C’était moi – continuer");
+const OTHERWISE: Text = Text::new(
+    "If it was not you, do not continue: take your card out, change its PIN, and tell the support \
+     of this service at once. Until you confirm, you are asked again at each sign-in.",
+    "Si ce n’était pas vous, ne continuez pas : retirez votre carte, changez son code et prévenez \
+     aussitôt l’assistance de ce service. Tant que vous ne confirmez pas, la question revient à \
+     chaque connexion.",
+);
+
+#[cfg(test)]
+mod tests {
+    use askama::Template;
+    use cardea_provider::{NewWorkstation, NewWorkstations};
+    use time::macros::datetime;
+
+    use super::NewWorkstationsPage;
+    use crate::language::Language;
+
+    fn page(language: Language) -> String {
+        let workstation = |name: Option<&str>, is_this_one| NewWorkstation {
+            name: name.map(str::to_owned),
+            first_seen_at: datetime!(2026-11-29 18:04 UTC),
+            is_this_one,
+        };
+        let described = NewWorkstations {
+            workstations: vec![
+                workstation(Some("<b>Comptoir</b>"), false),
+                workstation(None, true),
+            ],
+            client_name: "<b>Portail</b>".to_owned(),
+            shown: "digest".to_owned(),
+            ui_locales: None,
+            form_action: "https://portal.example.test".to_owned(),
+        };
+        NewWorkstationsPage::new(language, "/new-workstations/abc", &described)
+            .render()
+            .unwrap()
+    }
+
+    #[test]
+    fn each_workstation_is_told_with_its_day_in_both_languages() {
+        for (language, words) in [
+            (
+                Language::French,
+                [
+                    "29 novembre 2026 à 18:04 UTC",
+                    "qui se nomme",
+                    "ce poste-ci",
+                    "C’était moi – continuer",
+                ],
+            ),
+            (
+                Language::English,
+                [
+                    "29 November 2026, 18:04 UTC",
+                    "which calls itself",
+                    "this very workstation",
+                    "It was me – continue",
+                ],
+            ),
+        ] {
+            let html = page(language);
+            for part in words {
+                assert!(html.contains(part), "{part} is not in {html}");
+            }
+            assert!(html.contains(r#"name="shown" value="digest""#));
+        }
+    }
+
+    #[test]
+    fn names_are_escaped_and_no_script_is_needed() {
+        let html = page(Language::French);
+        assert!(!html.contains("<b>"), "{html}");
+        assert!(html.contains("&#60;b&#62;Comptoir"), "{html}");
+        assert!(!html.contains("<script"), "{html}");
+    }
+}
