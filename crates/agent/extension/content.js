@@ -30,6 +30,8 @@
     constructor(page) {
       this.#page = page;
       page.onmessage = ({ data }) => this.#hear(requestOf(data));
+      // Where the browser tells of it: the page has closed its end without a word.
+      page.onclose = () => this.#end();
       page.postMessage({ type: "hello", version: VERSION });
     }
 

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use cardea_xtask::system::{System, extension_folder};
 use cardea_xtask::{install, process, workspace};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -42,7 +43,15 @@ impl Browser {
     /// # Errors
     /// When one of them is not installed (the message says how to install it) or does not start.
     pub async fn open() -> Result<Self> {
-        Self::open_with(json!({})).await
+        Self::open_with(json!({}), &[]).await
+    }
+
+    /// The same, with more arguments for Chromium.
+    ///
+    /// # Errors
+    /// As for [`Browser::open`].
+    pub async fn open_with_arguments(more: &[&str]) -> Result<Self> {
+        Self::open_with(json!({}), more).await
     }
 
     /// The same, with every request written down for [`Browser::requested_origins`].
@@ -50,10 +59,33 @@ impl Browser {
     /// # Errors
     /// As for [`Browser::open`].
     pub async fn open_recording() -> Result<Self> {
-        Self::open_with(json!({ "performance": "ALL" })).await
+        Self::open_with(json!({ "performance": "ALL" }), &[]).await
     }
 
-    async fn open_with(logs: Value) -> Result<Self> {
+    /// With Cardea's extension, in the system's own profile, where it finds the agent.
+    ///
+    /// # Errors
+    /// As for [`Browser::open`].
+    pub async fn open_with_extension(system: &System) -> Result<Self> {
+        Self::open_with_extension_at(&extension_folder(), &system.browser_profile()).await
+    }
+
+    /// With the extension of a folder, in the given profile.
+    ///
+    /// # Errors
+    /// As for [`Browser::open`].
+    pub async fn open_with_extension_at(extension: &Path, profile: &Path) -> Result<Self> {
+        let extension = extension.display();
+        let more = [
+            format!("--user-data-dir={}", profile.display()),
+            format!("--load-extension={extension}"),
+            format!("--disable-extensions-except={extension}"),
+        ];
+        let more: Vec<_> = more.iter().map(String::as_str).collect();
+        Self::open_with(json!({}), &more).await
+    }
+
+    async fn open_with(logs: Value, more: &[&str]) -> Result<Self> {
         let driver = process::find_program("chromedriver");
         let driver = driver.with_context(|| install::hint("chromedriver"))?;
         let chromium = ["chromium", "chromium-browser", "google-chrome"]
@@ -63,6 +95,7 @@ impl Browser {
         let (driver, port) = start_driver(&driver).await?;
         let mut arguments: Vec<&str> = CHROMIUM.to_vec();
         arguments.extend(["--window-size=1100,820", "--lang=fr"]);
+        arguments.extend(more);
         let capabilities = json!({
             "browserName": "chrome",
             // For the tests on TLS: their CA is the demo's own.

@@ -114,7 +114,7 @@ impl Addresses {
         self.portal_port
     }
 
-    pub(super) fn agent_port(&self) -> u16 {
+    pub fn agent_port(&self) -> u16 {
         self.agent_port
     }
 
