@@ -11,6 +11,21 @@ const EXTENDED_DATA_BYTES_MAX: usize = 65_535;
 /// Bit 5 of the class byte: more blocks of the same command follow.
 const CLASS_CHAINING: u8 = 0x10;
 
+/// The last of the logical channels that the first form of the class byte names.
+const FIRST_FORM_CHANNEL_MAX: u8 = 3;
+/// Bit 7 of the class byte: the further form, for channels 4 to 19.
+const CLASS_FURTHER_FORM: u8 = 0x40;
+/// The last logical channel there is.
+pub(crate) const CHANNEL_MAX: u8 = 19;
+
+/// The class byte of interindustry commands on a logical channel (ISO/IEC 7816-4 section 5.4.1).
+pub(crate) fn class_of_channel(channel: u8) -> u8 {
+    match channel.checked_sub(FIRST_FORM_CHANNEL_MAX + 1) {
+        None => channel,
+        Some(further) => CLASS_FURTHER_FORM | further,
+    }
+}
+
 /// Most bytes that one response may have, status word included.
 ///
 /// The longest object that a login reads is a certificate of about 2.3 kB; nothing a card has to
@@ -52,6 +67,14 @@ impl Command {
     pub fn with_data(mut self, data: &[u8]) -> Self {
         self.data = Zeroizing::new(data.to_vec());
         self
+    }
+
+    /// The same command on a logical channel.
+    #[must_use]
+    pub(crate) fn on_channel(&self, channel: u8) -> Self {
+        let mut command = self.clone();
+        command.class |= class_of_channel(channel);
+        command
     }
 
     /// Asks for as many response bytes as there are (Le = 00).
@@ -169,6 +192,15 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn class_bytes_name_channels_in_two_forms() {
+        let classes = [0, 1, 3, 4, 5, 19].map(class_of_channel);
+        assert_eq!(classes, [0x00, 0x01, 0x03, 0x40, 0x41, 0x4F]);
+        let command = Command::new("X", 0x87, 7, 0x9A).with_data(&[5; 266]);
+        let blocks = blocks(&command.on_channel(4));
+        assert_eq!((blocks[0][0], blocks[1][0]), (0x50, 0x40));
+    }
 
     fn blocks(command: &Command) -> Vec<Vec<u8>> {
         command

@@ -2,6 +2,9 @@
 
 /// Bit 7 of the third card-capabilities byte: extended Lc and Le fields.
 const EXTENDED_LENGTH: u8 = 0x40;
+/// Bits 5 and 4 of the same byte: logical channel numbers are assigned by the interface device, by
+/// the card.
+const CHANNEL_ASSIGNMENT: u8 = 0x18;
 
 /// Whether the historical bytes announce extended Lc and Le fields. Then an RSA signature takes one
 /// command instead of two and a GET RESPONSE. Anything unclear counts as "no".
@@ -10,6 +13,23 @@ pub(crate) fn announces_extended_length(atr: &[u8]) -> bool {
         .and_then(card_capabilities)
         .and_then(|capabilities| capabilities.get(2))
         .is_some_and(|third| third & EXTENDED_LENGTH != 0)
+}
+
+/// Whether the historical bytes rule out logical channels (the same byte of ISO/IEC 7816-4 table
+/// 88): bits 5 and 4 say who assigns their numbers, and neither means that there are none. Silence
+/// rules nothing out.
+pub(crate) fn rules_out_logical_channels(atr: &[u8]) -> bool {
+    historical_bytes(atr)
+        .and_then(card_capabilities)
+        .and_then(|capabilities| capabilities.get(2))
+        .is_some_and(|third| third & CHANNEL_ASSIGNMENT == 0)
+}
+
+/// Whether this may be the ATR that readers make up for a contactless card, which has none: 3B 8n
+/// 80 01 (PC/SC part 3 section 3.1.3.2.3). Cards with contacts may have the same form, so only
+/// "no" is certain.
+pub(crate) fn may_be_contactless(atr: &[u8]) -> bool {
+    matches!(atr, [0x3B, format, 0x80, 0x01, ..] if format & 0xF0 == 0x80)
 }
 
 fn historical_bytes(atr: &[u8]) -> Option<&[u8]> {
@@ -81,6 +101,25 @@ mod tests {
         ] {
             assert!(!announces_extended_length(odd), "{odd:?}");
         }
+    }
+
+    #[test]
+    fn channels_are_ruled_out_only_by_a_card_that_says_so() {
+        let says_none = [0x3B, 0x85, 0x80, 0x01, 0x80, 0x73, 0xC0, 0x01, 0xC0, 0xF6];
+        assert!(rules_out_logical_channels(&says_none));
+        let mut assigns = says_none;
+        assigns[8] = 0xCB;
+        assert!(!rules_out_logical_channels(&assigns));
+        assert!(!rules_out_logical_channels(&[0x3B, 0x80, 0x80, 0x01, 0x01]));
+    }
+
+    #[test]
+    fn made_up_atrs_of_contactless_cards_have_a_form_of_their_own() {
+        assert!(may_be_contactless(&[0x3B, 0x80, 0x80, 0x01, 0x01]));
+        assert!(may_be_contactless(&[0x3B, 0x8B, 0x80, 0x01, 0x80]));
+        let with_contacts = [0x3B, 0xAC, 0x00, 0x40, 0x2A, 0x00];
+        assert!(!may_be_contactless(&with_contacts));
+        assert!(!may_be_contactless(&[0x3B, 0x80, 0x80]));
     }
 
     #[test]

@@ -119,8 +119,8 @@ impl fmt::Debug for CardCertificate {
 
 /// Chooses the certificate to log in with: by key usage and extended key usage, never by order.
 ///
-/// The contactless key of a PIV card (slot 9E) is never chosen, because it signs without a PIN.
-/// When a card carries the certificates of two periods of one person, the one that begins last
+/// The contactless key of a PIV card (slot 9E), which signs without a PIN, is chosen only where no
+/// other certificate can be read: without contact. When a card carries the certificates of two periods of one person, the one that begins last
 /// wins.
 ///
 /// # Errors
@@ -130,9 +130,10 @@ pub fn authentication_certificate(
     certificates: &[CardCertificate],
 ) -> Result<&CardCertificate, Error> {
     let contactless = KeyReference::Piv(PivSlot::CardAuthentication);
+    let is_contactless = certificates.iter().all(|one| one.key == contactless);
     let mut chosen: Option<&CardCertificate> = None;
     for candidate in certificates {
-        if !candidate.for_authentication || candidate.key == contactless {
+        if !candidate.for_authentication || (candidate.key == contactless && !is_contactless) {
             continue;
         }
         match chosen {

@@ -41,6 +41,7 @@ mod key_reference;
 #[cfg(feature = "pcsc")]
 mod pcsc;
 mod pin;
+mod pin_pad;
 mod piv;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
@@ -65,6 +66,7 @@ pub use key_reference::{KeyAlgorithm, KeyReference, PivSlot, SignatureAlgorithm}
 #[cfg(feature = "pcsc")]
 pub use pcsc::{PcscTransport, ProgramAtReader, programs_at_reader_service};
 pub use pin::{LastTry, Pin, PinStatus};
+pub use pin_pad::PIN_PAD_TIME_LIMIT;
 pub use piv::PivCard;
 #[cfg(feature = "pkcs11")]
 pub use pkcs11::{Pkcs11Card, Pkcs11Module};

@@ -14,14 +14,19 @@ use zeroize::Zeroizing;
 use crate::apdu::RESPONSE_BYTES_MAX;
 use crate::{ApduChannel, CardTransport, Error, Insertion};
 
+mod company;
+mod epoch;
 mod fault;
 mod monitor;
+mod pin_pad;
 mod programs;
 
+use company::Company;
 use fault::from_pcsc;
 pub(crate) use monitor::PcscMonitor;
 #[cfg(feature = "pkcs11")]
 pub(crate) use monitor::event_counts;
+use pin_pad::PinPad;
 pub use programs::{ProgramAtReader, programs_at_reader_service};
 
 /// The insertion in a reader now.
@@ -40,6 +45,9 @@ pub struct PcscTransport {
     connection: Connection,
     atr: Vec<u8>,
     protocol: Protocol,
+    company: Company,
+    /// Looked for once: it is the same reader as long as this connection stands.
+    pin_pad: Option<Option<PinPad>>,
 }
 
 impl PcscTransport {
@@ -73,6 +81,7 @@ impl PcscTransport {
 
     fn connect_in(context: &Context, reader: &str) -> Result<Self, Error> {
         let reader = CString::new(reader).map_err(|_| Error::NoReader)?;
+        let company = Company::look(context, &reader);
         let card = context
             .connect(&reader, ShareMode::Shared, Protocols::ANY)
             .map_err(from_pcsc)?;
@@ -85,7 +94,19 @@ impl PcscTransport {
             atr: status.atr().to_vec(),
             protocol,
             connection,
+            company,
+            pin_pad: None,
         })
+    }
+
+    fn pin_pad(&mut self) -> Result<Option<PinPad>, Error> {
+        match self.pin_pad {
+            Some(known) => Ok(known),
+            None => {
+                let found = PinPad::find(self.connection.card()?);
+                Ok(*self.pin_pad.insert(found))
+            }
+        }
     }
 }
 
@@ -99,12 +120,15 @@ impl CardTransport for PcscTransport {
         work: &mut dyn FnMut(&mut dyn ApduChannel) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let protocol = self.protocol;
+        let pin_pad = self.pin_pad.flatten();
+        let mut was_reset = false;
         let card = self.connection.card()?;
         let transaction = match card.transaction2() {
             Ok(transaction) => transaction,
             // Another program reset the card: it is the same card still, and every transaction
             // begins with SELECT and asks the PIN state anew.
             Err((card, pcsc::Error::ResetCard)) => {
+                was_reset = true;
                 card.reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard)
                     .map_err(from_pcsc)?;
                 card.transaction().map_err(from_pcsc)?
@@ -115,6 +139,10 @@ impl CardTransport for PcscTransport {
             card: &transaction,
             protocol,
             buffer: response_buffer(),
+            pin_pad,
+            // Asked only now that nobody else can begin anything.
+            has_company: self.company.may_be_there(),
+            was_reset,
         };
         let outcome = work(&mut channel);
         drop(channel);
@@ -123,6 +151,10 @@ impl CardTransport for PcscTransport {
             Ok(()) => outcome,
             Err((_, error)) => outcome.and(Err(from_pcsc(error))),
         }
+    }
+
+    fn has_pin_pad(&mut self) -> bool {
+        self.pin_pad().is_ok_and(|found| found.is_some())
     }
 }
 
@@ -154,6 +186,9 @@ struct PcscChannel<'a> {
     card: &'a pcsc::Card,
     protocol: Protocol,
     buffer: Zeroizing<Vec<u8>>,
+    pin_pad: Option<PinPad>,
+    has_company: bool,
+    was_reset: bool,
 }
 
 impl ApduChannel for PcscChannel<'_> {
@@ -170,6 +205,20 @@ impl ApduChannel for PcscChannel<'_> {
             return Err(Error::CardRemoved);
         }
         Ok(response.to_vec())
+    }
+
+    fn verify_on_reader(&mut self, structure: &[u8]) -> Result<Vec<u8>, Error> {
+        let found = self.pin_pad.or_else(|| PinPad::find(self.card));
+        let pin_pad = found.ok_or(Error::PinPadMissing)?;
+        pin_pad.verify(self.card, structure)
+    }
+
+    fn has_company(&self) -> bool {
+        self.has_company
+    }
+
+    fn was_reset(&self) -> bool {
+        self.was_reset
     }
 }
 

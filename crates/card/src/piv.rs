@@ -2,38 +2,40 @@
 //!
 //! The commands of one login, in one transaction: SELECT, PIN state, VERIFY, GENERAL AUTHENTICATE,
 //! clear the PIN state. That is five blocks for P-256 and for RSA with extended length; a card
-//! that takes only short commands needs two blocks and a GET RESPONSE for RSA, seven in all.
+//! that takes only short commands needs two blocks and a GET RESPONSE for RSA, seven in all. When
+//! another program is at the card, two more open and close a logical channel of our own, where the
+//! card has them, so that nothing of the other's is touched (docs/adr/0018).
 
-use tracing::warn;
-
-use crate::apdu::{Command, Response};
 use crate::transport::in_transaction;
 use crate::{
-    ApduChannel, Card, CardCertificate, CardTransport, Error, KeyAlgorithm, KeyReference, Pin,
-    PinAfter, PinAfterwards, PinEntry, PinMeans, PinStatus, PivSlot, SignRequest, Signature,
-    StatusWord, atr, signing,
+    Card, CardCertificate, CardTransport, Error, KeyAlgorithm, KeyReference, PinAfter,
+    PinAfterwards, PinEntry, PinMeans, PinStatus, PivSlot, SignRequest, Signature, StatusWord, atr,
+    signing,
 };
 
 mod data_object;
 mod exchange;
+mod logical_channel;
+mod session;
+mod signature;
 mod verified_pin;
 
+use crate::apdu::Command;
 use exchange::{CommandLength, Exchange};
-use verified_pin::VerifiedPin;
+use session::{Channels, Place, Session};
 
-/// The PIV card application without its version (SP 800-73-4 part 1 section 2.2).
-const PIV_APPLICATION: [u8; 9] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00];
 /// Key reference of the PIV card application PIN (SP 800-73-4 part 1 table 4a).
 const PIN_REFERENCE: u8 = 0x80;
 const INS_VERIFY: u8 = 0x20;
 const INS_SELECT: u8 = 0xA4;
-const INS_GENERAL_AUTHENTICATE: u8 = 0x87;
 
 /// A card with the PIV application.
-pub struct PivCard<T> {
+pub struct PivCard<T: CardTransport> {
     transport: T,
-    length: CommandLength,
+    session: Session,
+    place: Place,
     serial: Option<String>,
+    is_contactless: Option<bool>,
 }
 
 impl<T: CardTransport> PivCard<T> {
@@ -44,27 +46,75 @@ impl<T: CardTransport> PivCard<T> {
         } else {
             CommandLength::Short
         };
+        let channels = if atr::rules_out_logical_channels(transport.atr()) {
+            Channels::None
+        } else {
+            Channels::Possible
+        };
         Self {
             transport,
-            length,
+            session: Session::new(length, channels),
+            place: Place::Anywhere,
             serial: None,
+            is_contactless: None,
         }
+    }
+
+    /// Stays on the basic channel, where a PKCS#11 module leaves its PIN state behind.
+    #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+    pub(crate) fn on_basic_channel(mut self) -> Self {
+        self.place = Place::Basic;
+        self
+    }
+
+    /// Clears the PIN state of the basic channel, whoever left it.
+    #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
+    pub(crate) fn clear_basic_channel(&mut self) -> Result<PinAfter, Error> {
+        self.in_application(Place::Basic, |exchange| Ok(verified_pin::clear(exchange)))
     }
 
     /// Runs `work` in one transaction with the PIV application selected: another program may have
     /// selected its own since.
     fn in_application<R>(
         &mut self,
+        place: Place,
         mut work: impl FnMut(&mut Exchange<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let length = &mut self.length;
-        in_transaction(&mut self.transport, |channel: &mut dyn ApduChannel| {
-            let mut exchange = Exchange::new(channel, length);
-            select(&mut exchange)?;
-            work(&mut exchange)
+        let session = &mut self.session;
+        in_transaction(&mut self.transport, |channel| {
+            session.converse(channel, place, &mut work)
         })
     }
+
+    /// The certificate of one slot, in a transaction of its own: all of them together would keep
+    /// other programs waiting for a second.
+    fn certificate(&mut self, slot: PivSlot) -> Result<Option<CardCertificate>, Error> {
+        self.in_application(self.place, |exchange| {
+            data_object::read_certificate(exchange, slot)
+        })
+    }
+
+    /// Whether the card is reached without contact: the certificate of slot 9A is readable through
+    /// contacts only, that of 9E always (SP 800-73-4 part 1 table 2).
+    fn note_interface(&mut self, authentication: &Read, certificates: &[CardCertificate]) {
+        let contactless = KeyReference::Piv(PivSlot::CardAuthentication);
+        let is_contactless = match authentication {
+            Err(Error::UnexpectedStatus { status, .. }) => {
+                *status == StatusWord::SECURITY_STATUS_NOT_SATISFIED
+            }
+            // Cards of older editions say "not found" there, as one whose slot is empty does.
+            Ok(None) => {
+                let has_key = |certificate: &CardCertificate| *certificate.key() == contactless;
+                atr::may_be_contactless(self.transport.atr()) && certificates.iter().all(has_key)
+            }
+            Ok(Some(_)) | Err(_) => false,
+        };
+        self.is_contactless = Some(is_contactless && !certificates.is_empty());
+    }
 }
+
+/// What came of reading one certificate.
+type Read = Result<Option<CardCertificate>, Error>;
 
 impl<T: CardTransport> Card for PivCard<T> {
     fn card_name(&self) -> String {
@@ -76,58 +126,99 @@ impl<T: CardTransport> Card for PivCard<T> {
         if let Some(serial) = &self.serial {
             return Ok(serial.clone());
         }
-        let serial = self.in_application(data_object::read_serial)?;
+        let serial = self.in_application(self.place, data_object::read_serial)?;
         self.serial = Some(serial.clone());
         Ok(serial)
     }
 
     fn certificates(&mut self) -> Result<Vec<CardCertificate>, Error> {
-        self.in_application(|exchange| {
-            let mut certificates = Vec::new();
-            let mut unreadable = None;
-            for slot in PivSlot::ALL {
-                match data_object::read_certificate(exchange, slot) {
-                    Ok(Some(certificate)) => certificates.push(certificate),
-                    Ok(None) => {}
-                    Err(error) if is_about_this_object(&error) => {
-                        let code = error.code();
-                        warn!(slot = ?slot, code, "a certificate on the card is unreadable");
-                        unreadable.get_or_insert(error);
+        let mut certificates = Vec::new();
+        let mut authentication: Read = Ok(None);
+        let mut unreadable = None;
+        for slot in PivSlot::ALL {
+            let read = self.certificate(slot);
+            let error = match read {
+                Ok(certificate) => {
+                    if slot == PivSlot::Authentication {
+                        authentication = Ok(certificate.clone());
                     }
-                    Err(error) => return Err(error),
+                    certificates.extend(certificate);
+                    continue;
                 }
+                Err(error) => error,
+            };
+            if !data_object::is_about_this_object(&error) {
+                return Err(error);
             }
-            // An unreadable certificate only matters when it may be the one that is needed.
-            let usable = certificates
-                .iter()
-                .any(CardCertificate::is_for_authentication);
-            match unreadable {
-                Some(error) if !usable => Err(error),
-                _ => Ok(certificates),
+            data_object::note_unreadable(slot, &error);
+            if slot == PivSlot::Authentication {
+                authentication = Err(error);
+            } else {
+                unreadable.get_or_insert(error);
             }
-        })
+        }
+        self.note_interface(&authentication, &certificates);
+        // An unreadable certificate only matters when it may be the one that is needed, and the
+        // contactless one never stands in for it.
+        let contactless = KeyReference::Piv(PivSlot::CardAuthentication);
+        let is_contactless = self.is_contactless == Some(true);
+        let usable = certificates.iter().any(|certificate| {
+            certificate.is_for_authentication()
+                && (is_contactless || *certificate.key() != contactless)
+        });
+        match authentication.err().or(unreadable) {
+            Some(error) if !usable => Err(error),
+            _ => Ok(certificates),
+        }
     }
 
     fn pin_status(&mut self) -> Result<PinStatus, Error> {
-        self.in_application(read_pin_status)
+        self.in_application(self.place, signature::read_pin_status)
     }
 
     fn pin_means(&mut self) -> Result<PinMeans, Error> {
-        Ok(PinMeans::Keyboard)
-    }
-
-    fn clear_pin(&mut self) -> Result<PinAfter, Error> {
-        self.in_application(|exchange| Ok(verified_pin::clear(exchange)))
+        if self.is_contactless.is_none() {
+            self.certificates()?;
+        }
+        if self.is_contactless == Some(true) {
+            return Ok(PinMeans::None);
+        }
+        Ok(if self.transport.has_pin_pad() {
+            PinMeans::Reader
+        } else {
+            PinMeans::Keyboard
+        })
     }
 
     fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error> {
         let KeyReference::Piv(slot) = *request.certificate.key() else {
             return Err(Error::KeyMissing);
         };
+        let takes_pin = !matches!(request.pin, PinEntry::NotAsked);
+        if slot == PivSlot::CardAuthentication && takes_pin {
+            // That key signs without a PIN: whoever says that one was given says too much.
+            return Err(Error::Unsupported {
+                missing: "a PIN for its contactless key",
+            });
+        }
+        let place = match request.pin {
+            PinEntry::Verified if !self.session.keeps_pin() => return Err(Error::PinNotVerified),
+            PinEntry::Verified | PinEntry::NotAsked => Place::Anywhere,
+            PinEntry::Typed(_) | PinEntry::OnReader => {
+                if self.session.keeps_pin() {
+                    self.clear_pin()?;
+                }
+                match request.afterwards {
+                    PinAfterwards::Keep => Place::OwnChannel,
+                    PinAfterwards::Clear => Place::Anywhere,
+                }
+            }
+        };
         let algorithm = request.certificate.key_algorithm()?;
-        let command = general_authenticate(algorithm, slot, request.message)?;
-        let (raw, pin_after) =
-            self.in_application(|exchange| sign_in_transaction(exchange, &command, request))?;
+        let command = signature::general_authenticate(algorithm, slot, request.message)?;
+        let (raw, pin_after) = self.in_application(place, |exchange| {
+            signature::sign(exchange, &command, request)
+        })?;
         // The card is free again: the rest is arithmetic.
         let jws_bytes = match algorithm {
             KeyAlgorithm::Rsa2048 => raw,
@@ -140,130 +231,22 @@ impl<T: CardTransport> Card for PivCard<T> {
             pin_after,
         ))
     }
-}
 
-/// SELECT (SP 800-73-4 part 2 section 3.1.1). Selecting an application that is selected already
-/// keeps its PIN state, so another program's verified PIN survives.
-fn select(exchange: &mut Exchange<'_>) -> Result<(), Error> {
-    let command = Command::new("SELECT", INS_SELECT, 0x04, 0x00)
-        .with_data(&PIV_APPLICATION)
-        .expecting_response();
-    let response = exchange.send(&command)?;
-    match response.status {
-        StatusWord::SUCCESS => Ok(()),
-        StatusWord::NOT_FOUND | StatusWord::FUNCTION_NOT_SUPPORTED => Err(Error::Unsupported {
-            missing: "the PIV application",
-        }),
-        status => Err(unexpected(&command, status)),
-    }
-}
-
-/// VERIFY without data asks for the PIN state and uses no try (SP 800-73-4 part 2 section 3.2.1).
-fn read_pin_status(exchange: &mut Exchange<'_>) -> Result<PinStatus, Error> {
-    let command = Command::new("VERIFY", INS_VERIFY, 0x00, PIN_REFERENCE);
-    let Response { status, .. } = exchange.send(&command)?;
-    match (status, status.tries_left()) {
-        (StatusWord::SUCCESS, _) => Ok(PinStatus {
-            tries_left: None,
-            verified: true,
-            blocked: false,
-        }),
-        (StatusWord::AUTHENTICATION_METHOD_BLOCKED, _) | (_, Some(0)) => Ok(PinStatus {
-            tries_left: Some(0),
-            verified: false,
-            blocked: true,
-        }),
-        (_, Some(tries)) => Ok(PinStatus {
-            tries_left: Some(tries),
-            verified: false,
-            blocked: false,
-        }),
-        // A card whose retry counter cannot be read never gets a PIN.
-        (_, None) => Err(unexpected(&command, status)),
-    }
-}
-
-fn sign_in_transaction(
-    exchange: &mut Exchange<'_>,
-    command: &Command,
-    request: &SignRequest<'_>,
-) -> Result<(Vec<u8>, PinAfter), Error> {
-    let before = read_pin_status(exchange)?;
-    let pin = match request.pin {
-        PinEntry::Typed(pin) => pin,
-        PinEntry::OnReader => return Err(Error::PinPadMissing),
-        PinEntry::Verified | PinEntry::NotAsked => {
-            if !before.verified {
-                return Err(Error::PinNotVerified);
-            }
-            let raw = authenticate(exchange, command, request)?;
-            return Ok((raw, PinAfter::Kept));
+    fn clear_pin(&mut self) -> Result<PinAfter, Error> {
+        if !self.session.keeps_pin() {
+            return Ok(PinAfter::Cleared);
         }
-    };
-    before.check_may_try(request.last_try)?;
-    request.abandonment.check()?;
-    verify_pin(exchange, pin)?;
-    if request.afterwards == PinAfterwards::Keep {
-        let raw = authenticate(exchange, command, request)?;
-        return Ok((raw, PinAfter::Kept));
-    }
-    if before.verified {
-        let raw = authenticate(exchange, command, request)?;
-        return Ok((raw, PinAfter::KeptForOther));
-    }
-    // From here on every way out clears the PIN state.
-    let mut verified = VerifiedPin::new(exchange);
-    let raw = authenticate(verified.exchange(), command, request)?;
-    Ok((raw, verified.clear()))
-}
-
-fn verify_pin(exchange: &mut Exchange<'_>, pin: &Pin) -> Result<(), Error> {
-    let command = Command::new("VERIFY", INS_VERIFY, 0x00, PIN_REFERENCE)
-        .with_data(pin.padded().as_slice());
-    let Response { status, .. } = exchange.send(&command)?;
-    match (status, status.tries_left()) {
-        (StatusWord::SUCCESS, _) => Ok(()),
-        (StatusWord::AUTHENTICATION_METHOD_BLOCKED, _) | (_, Some(0)) => Err(Error::PinBlocked),
-        (_, tries_left @ Some(_)) => Err(Error::PinIncorrect { tries_left }),
-        (_, None) => Err(unexpected(&command, status)),
+        let session = &mut self.session;
+        in_transaction(&mut self.transport, |channel| session.clear_kept(channel))
     }
 }
 
-/// GENERAL AUTHENTICATE as a signature (SP 800-73-4 part 2 section 3.2.4 and appendix A).
-fn authenticate(
-    exchange: &mut Exchange<'_>,
-    command: &Command,
-    request: &SignRequest<'_>,
-) -> Result<Vec<u8>, Error> {
-    request.abandonment.check()?;
-    let response = exchange.send(command)?;
-    match response.status {
-        StatusWord::SUCCESS => data_object::signature_in(&response.data),
-        StatusWord::NOT_FOUND | StatusWord::REFERENCED_DATA_NOT_FOUND => Err(Error::KeyMissing),
-        status => Err(unexpected(command, status)),
+impl<T: CardTransport> Drop for PivCard<T> {
+    /// What was kept ends with the connection.
+    fn drop(&mut self) {
+        // A card that is gone has forgotten it by itself.
+        let _ = self.clear_pin();
     }
-}
-
-fn general_authenticate(
-    algorithm: KeyAlgorithm,
-    slot: PivSlot,
-    message: &[u8],
-) -> Result<Command, Error> {
-    // Algorithm identifiers of SP 800-78-4 table 6-2. The card signs a raw block: the host pads.
-    let (identifier, block) = match algorithm {
-        KeyAlgorithm::Rsa2048 => (0x07, signing::rsa_2048_block(message).to_vec()),
-        KeyAlgorithm::P256 => (0x11, signing::sha256(message).to_vec()),
-    };
-    let template = data_object::signature_template(&block)?;
-    let name = "GENERAL AUTHENTICATE";
-    Ok(Command::new(
-        name,
-        INS_GENERAL_AUTHENTICATE,
-        identifier,
-        slot.key_reference(),
-    )
-    .with_data(&template)
-    .expecting_response())
 }
 
 fn unexpected(command: &Command, status: StatusWord) -> Error {
@@ -271,17 +254,6 @@ fn unexpected(command: &Command, status: StatusWord) -> Error {
         command: command.name(),
         status,
     }
-}
-
-/// Whether an error says something about one data object only, and the next may well be fine.
-fn is_about_this_object(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::CertificateMalformed { .. }
-            | Error::CertificateCompressed
-            | Error::ResponseMalformed { .. }
-            | Error::UnexpectedStatus { .. }
-    )
 }
 
 #[cfg(test)]

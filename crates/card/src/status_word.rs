@@ -11,6 +11,8 @@ impl StatusWord {
     pub const SUCCESS: Self = Self(0x9000);
     /// Wrong length (Lc or Le).
     pub const WRONG_LENGTH: Self = Self(0x6700);
+    /// Logical channel not supported, or not open.
+    pub const LOGICAL_CHANNEL_NOT_SUPPORTED: Self = Self(0x6881);
     /// Security status not satisfied: the key wants a verified PIN.
     pub const SECURITY_STATUS_NOT_SATISFIED: Self = Self(0x6982);
     /// Authentication method blocked: no tries are left.

@@ -26,6 +26,12 @@ pub trait CardTransport: Send {
         &mut self,
         work: &mut dyn FnMut(&mut dyn ApduChannel) -> Result<(), Error>,
     ) -> Result<(), Error>;
+
+    /// Whether the reader has keys of its own and offers them
+    /// ([`ApduChannel::verify_on_reader`]).
+    fn has_pin_pad(&mut self) -> bool {
+        false
+    }
 }
 
 /// The way to the card while a transaction is held.
@@ -36,6 +42,28 @@ pub trait ApduChannel {
     /// [`Error::CardRemoved`] when the card is gone; a response under two bytes means the same and
     /// may be returned as such or passed on as it is.
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error>;
+
+    /// Has the reader take the PIN on its own keys and send it to the card: the structure is
+    /// PIN_VERIFY of PC/SC part 10. Returns the status word, the card's or the reader's.
+    ///
+    /// # Errors
+    /// [`Error::PinPadMissing`] when the reader does not offer that; else as for
+    /// [`ApduChannel::transmit`].
+    fn verify_on_reader(&mut self, structure: &[u8]) -> Result<Vec<u8>, Error> {
+        let _ = structure;
+        Err(Error::PinPadMissing)
+    }
+
+    /// Whether another program may be connected to the card, and have selected something on it.
+    fn has_company(&self) -> bool {
+        true
+    }
+
+    /// Whether the card was reset since the transaction before this one: what it remembered is
+    /// gone.
+    fn was_reset(&self) -> bool {
+        false
+    }
 }
 
 impl<T: CardTransport + ?Sized> CardTransport for Box<T> {
@@ -48,6 +76,10 @@ impl<T: CardTransport + ?Sized> CardTransport for Box<T> {
         work: &mut dyn FnMut(&mut dyn ApduChannel) -> Result<(), Error>,
     ) -> Result<(), Error> {
         (**self).transaction(work)
+    }
+
+    fn has_pin_pad(&mut self) -> bool {
+        (**self).has_pin_pad()
     }
 }
 
@@ -118,6 +150,10 @@ impl<T: CardTransport> CardTransport for CountingTransport<T> {
             })
         })
     }
+
+    fn has_pin_pad(&mut self) -> bool {
+        self.inner.has_pin_pad()
+    }
 }
 
 struct CountingChannel<'a> {
@@ -129,5 +165,18 @@ impl ApduChannel for CountingChannel<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
         self.counter.0.fetch_add(1, Ordering::Relaxed);
         self.inner.transmit(command)
+    }
+
+    fn verify_on_reader(&mut self, structure: &[u8]) -> Result<Vec<u8>, Error> {
+        self.counter.0.fetch_add(1, Ordering::Relaxed);
+        self.inner.verify_on_reader(structure)
+    }
+
+    fn has_company(&self) -> bool {
+        self.inner.has_company()
+    }
+
+    fn was_reset(&self) -> bool {
+        self.inner.was_reset()
     }
 }

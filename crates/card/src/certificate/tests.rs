@@ -121,10 +121,14 @@ fn the_authentication_certificate_is_chosen_by_usage_not_by_order() {
 }
 
 #[test]
-fn the_contactless_key_is_never_chosen() {
-    let certificate = Recipe::new(p256_key()).certificate(PivSlot::CardAuthentication);
-    let error = authentication_certificate(&[certificate]).unwrap_err();
+fn the_contactless_key_is_chosen_only_where_nothing_else_can_be_read() {
+    let contactless = Recipe::new(p256_key()).certificate(PivSlot::CardAuthentication);
+    let beside = Recipe::for_signing(p256_key()).certificate(PivSlot::Signature);
+    let error = authentication_certificate(&[beside, contactless.clone()]).unwrap_err();
     assert_eq!(error.code(), "card.no_authentication_certificate");
+    let alone = [contactless];
+    let chosen = authentication_certificate(&alone).unwrap();
+    assert_eq!(chosen.der(), alone[0].der());
 }
 
 #[test]

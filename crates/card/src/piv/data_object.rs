@@ -1,5 +1,7 @@
 //! Data objects of the PIV application (SP 800-73-4 part 1 section 3 and appendix A).
 
+use tracing::warn;
+
 use super::exchange::Exchange;
 use super::unexpected;
 use crate::apdu::Command;
@@ -100,4 +102,20 @@ pub(super) fn signature_in(response: &[u8]) -> Result<Vec<u8>, Error> {
         .ok_or(Error::ResponseMalformed {
             reason: "it has no signature",
         })
+}
+
+/// Whether an error says something about one data object only, and the next may well be fine.
+pub(super) fn is_about_this_object(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::CertificateMalformed { .. }
+            | Error::CertificateCompressed
+            | Error::ResponseMalformed { .. }
+            | Error::UnexpectedStatus { .. }
+    )
+}
+
+/// Leaves a trace of a certificate that could not be read; nothing of its content.
+pub(super) fn note_unreadable(slot: PivSlot, error: &Error) {
+    warn!(slot = ?slot, code = error.code(), "a certificate on the card is unreadable");
 }

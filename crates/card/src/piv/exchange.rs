@@ -1,6 +1,6 @@
 //! One command and its whole response: chaining, GET RESPONSE, extended length, all bounded.
 
-use crate::apdu::{Command, RESPONSE_BYTES_MAX, Response};
+use crate::apdu::{Command, RESPONSE_BYTES_MAX, Response, class_of_channel};
 use crate::{ApduChannel, Error, StatusWord};
 
 /// Most GET RESPONSE commands for one answer: enough for [`RESPONSE_BYTES_MAX`] in full blocks.
@@ -20,11 +20,43 @@ pub(super) enum CommandLength {
 pub(super) struct Exchange<'a> {
     channel: &'a mut dyn ApduChannel,
     length: &'a mut CommandLength,
+    /// The logical channel that commands go to; 0 is the basic one, which all programs share.
+    logical_channel: u8,
+    /// Whether the PIN stays verified after this conversation.
+    pub(super) keeps_pin: Option<KeptPin>,
+}
+
+/// A PIN that stays verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeptPin {
+    /// We verified it, and clear it one day.
+    Ours,
+    /// Another program had verified it before us on the same channel: it is not ours to clear.
+    AlsoOthers,
 }
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(channel: &'a mut dyn ApduChannel, length: &'a mut CommandLength) -> Self {
-        Self { channel, length }
+        Self {
+            channel,
+            length,
+            logical_channel: 0,
+            keeps_pin: None,
+        }
+    }
+
+    pub(super) fn logical_channel(&self) -> u8 {
+        self.logical_channel
+    }
+
+    /// Sends what follows to another logical channel, which must be open.
+    pub(super) fn use_logical_channel(&mut self, number: u8) {
+        self.logical_channel = number;
+    }
+
+    /// Has the reader take the PIN and send it; counts as a VERIFY. Sent once, whatever comes.
+    pub(super) fn verify_on_reader(&mut self, structure: &[u8]) -> Result<Response, Error> {
+        Response::parse(self.channel.verify_on_reader(structure)?)
     }
 
     /// Sends a command and collects its whole response.
@@ -32,6 +64,7 @@ impl<'a> Exchange<'a> {
     /// Nothing with a PIN in it is ever sent twice: extended length, which may have to be given up
     /// for short blocks, is tried only for commands that expect a response, and VERIFY does not.
     pub(super) fn send(&mut self, command: &Command) -> Result<Response, Error> {
+        let command = &command.on_channel(self.logical_channel);
         if *self.length == CommandLength::Extended && command.expects_response() {
             match self.send_extended(command) {
                 Ok(response) if response.status != StatusWord::WRONG_LENGTH => return Ok(response),
@@ -79,7 +112,12 @@ impl<'a> Exchange<'a> {
         first: Response,
     ) -> Result<Response, Error> {
         let mut response = first;
-        if let (Some(length), true) = (response.status.exact_length(), command.expects_response()) {
+        if !command.expects_response() {
+            // Bytes that wait for GET RESPONSE are no answer to it; above all, what follows them
+            // must not be taken for "verified".
+            return Ok(response);
+        }
+        if let Some(length) = response.status.exact_length() {
             let mut again = block.to_vec();
             if let Some(le) = again.last_mut() {
                 *le = length;
@@ -90,7 +128,8 @@ impl<'a> Exchange<'a> {
             let Some(remaining) = response.status.bytes_remaining() else {
                 return Ok(response);
             };
-            let more = self.transmit(&[0x00, INS_GET_RESPONSE, 0x00, 0x00, remaining])?;
+            let class = class_of_channel(self.logical_channel);
+            let more = self.transmit(&[class, INS_GET_RESPONSE, 0x00, 0x00, remaining])?;
             if more.data.is_empty() && more.status.bytes_remaining().is_some() {
                 return Err(Error::ResponseMalformed {
                     reason: "the card promises bytes it lacks",
@@ -107,7 +146,8 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    fn transmit(&mut self, block: &[u8]) -> Result<Response, Error> {
+    /// Sends one block as it is, and takes its answer as it is.
+    pub(super) fn transmit(&mut self, block: &[u8]) -> Result<Response, Error> {
         Response::parse(self.channel.transmit(block)?)
     }
 }

@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, KeptPin};
 use super::{INS_SELECT, INS_VERIFY, PIN_REFERENCE};
 use crate::PinAfter;
 use crate::apdu::Command;
@@ -26,6 +26,13 @@ impl<'exchange, 'channel> VerifiedPin<'exchange, 'channel> {
 
     pub(super) fn exchange(&mut self) -> &mut Exchange<'channel> {
         self.exchange
+    }
+
+    /// Leaves the PIN verified.
+    pub(super) fn keep(mut self) -> PinAfter {
+        self.is_cleared = true;
+        self.exchange.keeps_pin = Some(KeptPin::Ours);
+        PinAfter::Kept
     }
 
     /// Clears the PIN state now and tells whether the card did.

@@ -47,7 +47,7 @@ mod piv {
     use crate::{Card, Error, PcscTransport, PinAfter, PivCard};
 
     fn connect(reader: &str) -> Result<PivCard<PcscTransport>, Error> {
-        PcscTransport::connect(reader).map(PivCard::new)
+        PcscTransport::connect(reader).map(|transport| PivCard::new(transport).on_basic_channel())
     }
 
     pub(super) fn is_verified(reader: &str) -> Option<bool> {
@@ -59,7 +59,7 @@ mod piv {
 
     pub(super) fn clear(reader: &str) -> PinAfter {
         connect(reader)
-            .and_then(|mut card| card.clear_pin())
+            .and_then(|mut card| card.clear_basic_channel())
             .unwrap_or(PinAfter::NotCleared)
     }
 }

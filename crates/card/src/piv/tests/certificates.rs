@@ -36,7 +36,7 @@ fn slots(card: FakeCard) -> Result<Vec<KeyReference>, &'static str> {
 }
 
 #[test]
-fn all_four_slots_are_read_in_one_transaction() {
+fn all_four_slots_are_read_each_in_a_transaction_of_its_own() {
     let objects = PivSlot::ALL
         .map(|slot| {
             (
@@ -49,7 +49,7 @@ fn all_four_slots_are_read_in_one_transaction() {
     let log = card.log.clone();
     let keys = slots(card).unwrap();
     assert_eq!(keys, PivSlot::ALL.map(KeyReference::Piv));
-    assert_eq!(log.transactions(), (1, 1));
+    assert_eq!(log.transactions(), (4, 4));
     assert_eq!(log.pins_sent(), 0);
 }
 

@@ -25,8 +25,39 @@ pub(super) struct FakeCard {
     pub(super) objects: Vec<([u8; 3], Vec<u8>)>,
     pub(super) fault: Fault,
     pub(super) log: Log,
+    /// Whether MANAGE CHANNEL opens channel 1.
+    pub(super) has_channel: bool,
+    /// Whether PIV can be selected on one channel only, and is selected on the basic one.
+    pub(super) selects_once: bool,
+    /// Whether all channels share one PIN state.
+    pub(super) shares_pin_state: bool,
+    /// Whether another program is connected.
+    pub(super) has_company: bool,
+    /// Whether the next transaction finds the card reset.
+    pub(super) was_reset: bool,
+    /// Whether certificates of slots with a PIN, and the PIN itself, are refused.
+    pub(super) is_contactless: bool,
+    /// What the person does on the reader's keys.
+    pub(super) keypad: Option<Keypad>,
+    own: Option<OwnChannel>,
     chained: Vec<u8>,
     pending: Vec<u8>,
+}
+
+/// What a person does on a reader's keys.
+#[derive(Clone, Copy)]
+pub(super) enum Keypad {
+    /// Types these digits and confirms.
+    Types(&'static [u8]),
+    /// The reader answers this by itself.
+    Answers([u8; 2]),
+}
+
+/// Channel 1 while it is open.
+#[derive(Default)]
+struct OwnChannel {
+    is_selected: bool,
+    verified: bool,
 }
 
 /// What happened to the card, readable after it has moved.
@@ -73,7 +104,9 @@ impl Log {
 }
 
 fn step(command: &[u8]) -> &'static str {
-    match (command[0], command[1], command[2], command.len()) {
+    match (command[0] & 0x10, command[1], command[2], command.len()) {
+        (_, 0x70, 0x00, _) => "open",
+        (_, 0x70, ..) => "close",
         (_, 0xA4, ..) => "select",
         (_, 0x20, 0xFF, _) => "clear",
         (_, 0x20, _, 4) => "status",
@@ -100,9 +133,24 @@ impl FakeCard {
             objects: Vec::new(),
             fault: Box::new(|_, _| None),
             log: Log::default(),
+            has_channel: false,
+            selects_once: false,
+            shares_pin_state: false,
+            has_company: false,
+            was_reset: false,
+            is_contactless: false,
+            keypad: None,
+            own: None,
             chained: Vec::new(),
             pending: Vec::new(),
         }
+    }
+
+    /// Has logical channels, and another program beside us.
+    pub(super) fn with_channel(mut self) -> Self {
+        self.has_channel = true;
+        self.has_company = true;
+        self
     }
 
     /// Announces and takes extended length.
@@ -113,6 +161,45 @@ impl FakeCard {
     }
 
     fn answer(&mut self, command: &[u8]) -> Vec<u8> {
+        match (command[0] & 0x0F, &self.own) {
+            (0, _) => self.answer_on_channel(command),
+            (1, Some(own)) if own.is_selected || command[1] == 0xA4 => {
+                // The state of this channel takes the place of the basic one's for a while.
+                let basic = std::mem::replace(&mut self.verified, own.verified);
+                let answer = self.answer_on_channel(command);
+                let own = std::mem::replace(&mut self.verified, basic);
+                if let Some(channel) = &mut self.own {
+                    channel.verified = own;
+                }
+                if self.shares_pin_state {
+                    self.verified = own;
+                }
+                answer
+            }
+            (1, Some(_)) => vec![0x69, 0x85],
+            _ => vec![0x68, 0x81],
+        }
+    }
+
+    fn manage_channel(&mut self, command: &[u8]) -> Vec<u8> {
+        match (command[2], command[3], &self.own) {
+            (0x00, 0, None) if self.has_channel => {
+                let verified = self.shares_pin_state && self.verified;
+                self.own = Some(OwnChannel {
+                    is_selected: false,
+                    verified,
+                });
+                vec![0x01, 0x90, 0x00]
+            }
+            (0x80, 1, Some(_)) => {
+                self.own = None;
+                vec![0x90, 0x00]
+            }
+            _ => vec![0x68, 0x81],
+        }
+    }
+
+    fn answer_on_channel(&mut self, command: &[u8]) -> Vec<u8> {
         let is_extended = command.len() > 7 && command[4] == 0;
         if is_extended && !self.takes_extended {
             return vec![0x67, 0x00];
@@ -125,7 +212,19 @@ impl FakeCard {
             _ => &command[5..5 + usize::from(command[4])],
         };
         match step(command) {
-            "select" => self.select(data),
+            "open" | "close" => self.manage_channel(command),
+            "select" if command[0] & 0x0F == 1 && self.selects_once => vec![0x69, 0x85],
+            "select" => {
+                let answer = self.select(data);
+                if let (Some(own), 1) = (&mut self.own, command[0] & 0x0F) {
+                    own.is_selected = true;
+                }
+                answer
+            }
+            "status" | "verify" | "clear" if self.is_contactless => vec![0x69, 0x82],
+            "get-data" if self.is_contactless && !data.ends_with(&[0xC1, 0x01]) => {
+                vec![0x69, 0x82]
+            }
             "status" => self.pin_state(),
             "clear" if !self.knows_reset => vec![0x6A, 0x86],
             "clear" => {
@@ -137,7 +236,10 @@ impl FakeCard {
                 self.chained.extend_from_slice(data);
                 vec![0x90, 0x00]
             }
-            "sign" => self.sign(command[2], data, is_extended),
+            "sign" => {
+                let needs_pin = command[3] != 0x9E;
+                self.sign(command[2], data, is_extended, needs_pin)
+            }
             "get-data" => self.get_data(data, is_extended),
             "get-response" => self.next_part(false),
             _ => vec![0x6D, 0x00],
@@ -176,10 +278,10 @@ impl FakeCard {
         }
     }
 
-    fn sign(&mut self, algorithm: u8, data: &[u8], is_extended: bool) -> Vec<u8> {
+    fn sign(&mut self, algorithm: u8, data: &[u8], is_extended: bool, needs_pin: bool) -> Vec<u8> {
         let mut template = std::mem::take(&mut self.chained);
         template.extend_from_slice(data);
-        if !self.verified {
+        if needs_pin && !self.verified {
             return vec![0x69, 0x82];
         }
         let Ok(Some(block)) = find(&template, &[0x7C, 0x81]) else {
@@ -248,7 +350,16 @@ impl CardTransport for FakeCard {
         }
         self.log.0.lock().unwrap().transactions_begun += 1;
         let _ending = Ending(self.log.clone());
-        work(self)
+        if self.was_reset {
+            (self.verified, self.own) = (false, None);
+        }
+        let outcome = work(self);
+        self.was_reset = false;
+        outcome
+    }
+
+    fn has_pin_pad(&mut self) -> bool {
+        self.keypad.is_some()
     }
 }
 
@@ -261,7 +372,28 @@ impl ApduChannel for FakeCard {
         };
         let scripted = (self.fault)(number, command);
         let answer = scripted.unwrap_or_else(|| Ok(self.answer(command)));
-        self.log.0.lock().unwrap().verified = self.verified;
+        let own_is_verified = self.own.as_ref().is_some_and(|own| own.verified);
+        self.log.0.lock().unwrap().verified = self.verified || own_is_verified;
         answer
+    }
+
+    /// The reader puts the digits where PIN_VERIFY says, and sends the command.
+    fn verify_on_reader(&mut self, structure: &[u8]) -> Result<Vec<u8>, Error> {
+        match self.keypad.ok_or(Error::PinPadMissing)? {
+            Keypad::Answers(status) => Ok(status.to_vec()),
+            Keypad::Types(digits) => {
+                let mut command = structure[19..].to_vec();
+                command[5..5 + digits.len()].copy_from_slice(digits);
+                self.transmit(&command)
+            }
+        }
+    }
+
+    fn has_company(&self) -> bool {
+        self.has_company
+    }
+
+    fn was_reset(&self) -> bool {
+        self.was_reset
     }
 }
