@@ -21,6 +21,14 @@ pub const ATR_PIV: [u8; 16] = [
 pub const ATR_EXTENDED_LENGTH: [u8; 10] =
     [0x3b, 0x85, 0x80, 0x01, 0x80, 0x73, 0xc0, 0x01, 0xc0, 0xf6];
 
+/// The same, announcing logical channels, too: the card assigns their numbers, and has four.
+pub const ATR_EXTENDED_LENGTH_AND_CHANNELS: [u8; 10] =
+    [0x3b, 0x85, 0x80, 0x01, 0x80, 0x73, 0xc0, 0x01, 0xcb, 0xfd];
+
+/// The answer to reset that a reader makes up for a contactless card without historical bytes
+/// (PC/SC part 3 section 3.1.3.2.3).
+pub const ATR_CONTACTLESS: [u8; 5] = [0x3b, 0x80, 0x80, 0x01, 0x01];
+
 /// What the other program's file holds, see [`CardImage::other_file`].
 const OTHER_FILE: &[u8] = b"CARDEA-VCARD billing data of an invented practice";
 
@@ -83,6 +91,10 @@ pub struct CardImage {
     /// A file of another application (AID [`CardImage::OTHER_AID`], file 0101): what a billing
     /// program would read, so that tests can show that it stays selectable.
     pub other_file: Vec<u8>,
+    /// Whether MANAGE CHANNEL opens logical channels.
+    pub logical_channels: bool,
+    /// Whether the card lies on a contactless reader.
+    pub contactless: bool,
 }
 
 impl std::fmt::Debug for CardImage {
@@ -133,6 +145,8 @@ impl CardImage {
             guid,
             slots: BTreeMap::new(),
             other_file: OTHER_FILE.to_vec(),
+            logical_channels: true,
+            contactless: false,
         })
     }
 
@@ -143,10 +157,32 @@ impl CardImage {
         self
     }
 
-    /// The same card, announcing extended Lc and Le fields in its answer to reset.
+    /// The same card, announcing extended Lc and Le fields in its answer to reset, and its logical
+    /// channels where it has them.
     #[must_use]
     pub fn announcing_extended_length(mut self) -> Self {
-        self.atr = ATR_EXTENDED_LENGTH.to_vec();
+        self.atr = match self.logical_channels {
+            true => ATR_EXTENDED_LENGTH_AND_CHANNELS.to_vec(),
+            false => ATR_EXTENDED_LENGTH.to_vec(),
+        };
+        self
+    }
+
+    /// The same card with the basic channel only, as many cards in the field.
+    #[must_use]
+    pub fn without_logical_channels(mut self) -> Self {
+        self.logical_channels = false;
+        if self.atr == ATR_EXTENDED_LENGTH_AND_CHANNELS {
+            self.atr = ATR_EXTENDED_LENGTH.to_vec();
+        }
+        self
+    }
+
+    /// The same card on a contactless reader: no PIN, and only the key that needs none.
+    #[must_use]
+    pub fn on_contactless_interface(mut self) -> Self {
+        self.atr = ATR_CONTACTLESS.to_vec();
+        self.contactless = true;
         self
     }
 }

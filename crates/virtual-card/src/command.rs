@@ -6,9 +6,16 @@ use zeroize::Zeroizing;
 /// Bit 5 of the class byte: more blocks of the same command follow (section 5.3.3).
 const CLASS_CHAINING: u8 = 0x10;
 
+/// Bit 7: the further form of the class byte, for channels 4 to 19 (section 5.4.1).
+const CLASS_FURTHER_FORM: u8 = 0x40;
+/// The channel number of the first form.
+const CLASS_CHANNEL: u8 = 0x03;
+
 /// A command that was read. The data field may hold a PIN and is wiped on drop.
 pub(crate) struct Command {
     pub(crate) chained: bool,
+    /// The logical channel that it was sent on.
+    pub(crate) channel: u8,
     pub(crate) instruction: u8,
     pub(crate) p1: u8,
     pub(crate) p2: u8,
@@ -23,12 +30,17 @@ impl Command {
         let wrong = StatusWord::WRONG_LENGTH;
         let (header, body) = bytes.split_first_chunk::<4>().ok_or(wrong)?;
         let [class, instruction, p1, p2] = *header;
-        if class & !CLASS_CHAINING != 0 {
+        // This card's channels all have numbers of the first form.
+        if class & CLASS_FURTHER_FORM != 0 && class & 0xa0 == 0 {
+            return Err(StatusWord::LOGICAL_CHANNEL_NOT_SUPPORTED);
+        }
+        if class & !(CLASS_CHAINING | CLASS_CHANNEL) != 0 {
             return Err(StatusWord::CLASS_NOT_SUPPORTED);
         }
         let (data, expected_bytes_max) = body_parts(body).ok_or(wrong)?;
         Ok(Self {
             chained: class & CLASS_CHAINING != 0,
+            channel: class & CLASS_CHANNEL,
             instruction,
             p1,
             p2,
@@ -122,10 +134,14 @@ mod tests {
 
     #[test]
     fn secure_messaging_and_other_classes_are_refused() {
-        for class in [0x0c, 0x80, 0x84, 0x01, 0xff] {
+        for class in [0x0c, 0x80, 0x84, 0x60, 0xff] {
             let error = Command::parse(&[class, 0x20, 0, 0x80]).err();
             assert_eq!(error, Some(StatusWord::CLASS_NOT_SUPPORTED));
         }
+        let further = Command::parse(&[0x41, 0x20, 0, 0x80]).err();
+        assert_eq!(further, Some(StatusWord::LOGICAL_CHANNEL_NOT_SUPPORTED));
+        let on_two = Command::parse(&[0x12, 0x87, 7, 0x9a, 1, 1]).expect("channel 2");
+        assert_eq!((on_two.chained, on_two.channel), (true, 2));
         assert!(
             Command::parse(&[0x10, 0x87, 7, 0x9a, 1, 1])
                 .expect("chained")

@@ -1,16 +1,16 @@
 //! The applet: takes command APDUs and answers them (NIST SP 800-73-4 part 2).
 
-use cardea_card::StatusWord;
+use cardea_card::{PivSlot, StatusWord};
 use zeroize::Zeroizing;
 
 use crate::card_image::CardImage;
 use crate::command::Command;
 use crate::file_system::{Application, FileSystem};
 use crate::key_use;
+use crate::logical_channel::{Chain, LogicalChannel, LogicalChannels};
 use crate::reference_data::{
     MEMORY_FAILURE, MemoryStore, REFERENCE_DATA_BYTES, Reference, ReferenceData, compare, replace,
 };
-use crate::security_state::SecurityState;
 use crate::tlv::read;
 
 /// Most bytes of a chained command.
@@ -21,6 +21,7 @@ const KEY_REFERENCE_PIN: u8 = 0x80;
 const KEY_REFERENCE_PUK: u8 = 0x81;
 /// The other application's own PIN.
 const KEY_REFERENCE_OTHER_PIN: u8 = 0x01;
+const CARD_HOLDER_UNIQUE_IDENTIFIER: [u8; 3] = [0x5f, 0xc1, 0x02];
 const SLOT_SIGNATURE: u8 = 0x9c;
 const SLOT_CARD_AUTHENTICATION: u8 = 0x9e;
 /// What yubico-piv-tool is told, so that it asks for nothing newer.
@@ -35,20 +36,9 @@ type Answer = Result<Vec<u8>, StatusWord>;
 pub struct Applet {
     files: FileSystem,
     memory: Box<dyn MemoryStore>,
-    selected: Option<Application>,
-    other_file_selected: bool,
-    /// Whether the other application has had its own PIN since it was selected.
-    other_pin_verified: bool,
-    security: SecurityState,
-    chain: Option<Chain>,
-    /// What GET RESPONSE still has to hand out.
-    remainder: Vec<u8>,
-}
-
-/// The blocks of a chained command so far.
-struct Chain {
-    header: [u8; 3],
-    data: Zeroizing<Vec<u8>>,
+    channels: LogicalChannels,
+    /// The channel of the command that is being executed.
+    at: LogicalChannel,
 }
 
 impl Applet {
@@ -56,14 +46,10 @@ impl Applet {
     #[must_use]
     pub fn new(image: CardImage, memory: Box<dyn MemoryStore>) -> Self {
         Self {
+            channels: LogicalChannels::new(image.logical_channels),
             files: FileSystem::new(image),
             memory,
-            selected: None,
-            other_file_selected: false,
-            other_pin_verified: false,
-            security: SecurityState::default(),
-            chain: None,
-            remainder: Vec::new(),
+            at: LogicalChannel::default(),
         }
     }
 
@@ -75,18 +61,14 @@ impl Applet {
 
     /// Forgets everything that lives in powered memory: selection, PIN state, chains.
     pub fn reset(&mut self) {
-        self.selected = None;
-        self.other_file_selected = false;
-        self.other_pin_verified = false;
-        self.security.clear();
-        self.chain = None;
-        self.remainder = Vec::new();
+        self.channels.reset();
+        self.at = LogicalChannel::default();
     }
 
     /// Answers one command with its data and status word.
     pub fn process(&mut self, bytes: &[u8]) -> Vec<u8> {
         let (data, status) = match Command::parse(bytes) {
-            Ok(command) => self.answer(command),
+            Ok(command) => self.answer_on_channel(command),
             Err(status) => (Vec::new(), status),
         };
         let mut response = data;
@@ -94,12 +76,36 @@ impl Applet {
         response
     }
 
+    /// Answers with the selection and the PIN state of the command's channel at hand.
+    fn answer_on_channel(&mut self, command: Command) -> (Vec<u8>, StatusWord) {
+        let number = command.channel;
+        if command.instruction == 0x70 {
+            let taken = self.channels.take(number);
+            let managed = taken.and_then(|channel| {
+                self.channels.give_back(number, channel);
+                self.channels.manage(number, command.p1, command.p2)
+            });
+            return match managed {
+                Ok(data) => (data, StatusWord::SUCCESS),
+                Err(status) => (Vec::new(), status),
+            };
+        }
+        match self.channels.take(number) {
+            Ok(channel) => self.at = channel,
+            Err(status) => return (Vec::new(), status),
+        }
+        let answer = self.answer(command);
+        let channel = std::mem::take(&mut self.at);
+        self.channels.give_back(number, channel);
+        answer
+    }
+
     fn answer(&mut self, command: Command) -> (Vec<u8>, StatusWord) {
         let expected = command.expected_bytes_max;
         let answer = if command.instruction == 0xc0 {
             self.get_response()
         } else {
-            self.remainder = Vec::new();
+            self.at.remainder = Vec::new();
             self.collect_chain(command).and_then(|whole| match whole {
                 Some(command) => self.execute(&command),
                 None => Ok(Vec::new()),
@@ -114,7 +120,7 @@ impl Applet {
     /// Puts the blocks of a chained command together; `None` until the last one is there.
     fn collect_chain(&mut self, mut command: Command) -> Result<Option<Command>, StatusWord> {
         let header = [command.instruction, command.p1, command.p2];
-        let mut data = match self.chain.take() {
+        let mut data = match self.at.chain.take() {
             Some(chain) if chain.header == header => chain.data,
             Some(_) => return Err(LAST_COMMAND_OF_CHAIN_EXPECTED),
             None => Zeroizing::new(Vec::new()),
@@ -124,7 +130,7 @@ impl Applet {
         }
         data.extend_from_slice(&command.data);
         if command.chained {
-            self.chain = Some(Chain { header, data });
+            self.at.chain = Some(Chain { header, data });
             return Ok(None);
         }
         command.data = data;
@@ -142,22 +148,26 @@ impl Applet {
         }
         // 00 stands for 256 or more.
         let remaining = u8::try_from(rest.len()).unwrap_or(0);
-        self.remainder = rest;
+        self.at.remainder = rest;
         (data, StatusWord::from_bytes(0x61, remaining))
     }
 
     fn get_response(&mut self) -> Answer {
-        if self.remainder.is_empty() {
+        if self.at.remainder.is_empty() {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
         }
-        Ok(std::mem::take(&mut self.remainder))
+        Ok(std::mem::take(&mut self.at.remainder))
     }
 
     fn execute(&mut self, command: &Command) -> Answer {
-        match (command.instruction, self.selected) {
+        match (command.instruction, self.at.selected) {
             (0xa4, _) => self.select(command),
             (0xb0, Some(Application::Other)) => self.read_binary(command),
             (0xcb, Some(Application::Piv)) => self.get_data(command),
+            // The PIN never travels through the air.
+            (0x20 | 0x24 | 0x2c, Some(Application::Piv)) if self.files.image().contactless => {
+                Err(StatusWord::SECURITY_STATUS_NOT_SATISFIED)
+            }
             (0x20, Some(Application::Piv)) => self.verify(command),
             (0x20, Some(Application::Other)) => self.verify_other(command),
             (0x24, Some(Application::Piv)) => self.change_reference_data(command),
@@ -179,17 +189,17 @@ impl Applet {
             (0x04, 0x00 | 0x0c) => {
                 let found = self.files.find_application(&command.data);
                 let application = found.ok_or(StatusWord::NOT_FOUND)?;
-                if self.selected != Some(application) {
-                    self.security.clear();
-                    self.other_file_selected = false;
-                    self.other_pin_verified = false;
+                if self.at.selected != Some(application) {
+                    self.at.security.clear();
+                    self.at.other_file_selected = false;
+                    self.at.other_pin_verified = false;
                 }
-                self.selected = Some(application);
+                self.at.selected = Some(application);
                 Ok(self.files.select_response(application))
             }
-            (0x00 | 0x02, _) if self.selected == Some(Application::Other) => {
-                self.other_file_selected = self.files.has_other_file(&command.data);
-                if self.other_file_selected {
+            (0x00 | 0x02, _) if self.at.selected == Some(Application::Other) => {
+                self.at.other_file_selected = self.files.has_other_file(&command.data);
+                if self.at.other_file_selected {
                     Ok(Vec::new())
                 } else {
                     Err(StatusWord::NOT_FOUND)
@@ -201,7 +211,7 @@ impl Applet {
 
     /// READ BINARY in the other application's file; P1-P2 is the offset.
     fn read_binary(&mut self, command: &Command) -> Answer {
-        if !self.other_file_selected {
+        if !self.at.other_file_selected {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
         }
         let offset = usize::from(u16::from_be_bytes([command.p1, command.p2]));
@@ -220,9 +230,9 @@ impl Applet {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
         }
         if !command.data.is_empty() {
-            self.other_pin_verified = command.data.as_slice() == CardImage::OTHER_PIN;
+            self.at.other_pin_verified = command.data.as_slice() == CardImage::OTHER_PIN;
         }
-        if self.other_pin_verified {
+        if self.at.other_pin_verified {
             Ok(Vec::new())
         } else {
             Err(StatusWord::SECURITY_STATUS_NOT_SATISFIED)
@@ -235,9 +245,23 @@ impl Applet {
             return Err(StatusWord::INCORRECT_P1_P2);
         }
         match read(&command.data) {
+            Some((0x5c, tag, [])) if self.is_out_of_reach(tag) => {
+                Err(StatusWord::SECURITY_STATUS_NOT_SATISFIED)
+            }
             Some((0x5c, tag, [])) => self.files.data_object(tag).ok_or(StatusWord::NOT_FOUND),
             _ => Err(StatusWord::INCORRECT_DATA),
         }
+    }
+
+    /// Without contact and without a secure session, most objects are closed (part 1 table 2).
+    fn is_out_of_reach(&self, tag: &[u8]) -> bool {
+        let discovery = [0x7e];
+        let open = [
+            &discovery[..],
+            &CARD_HOLDER_UNIQUE_IDENTIFIER,
+            &PivSlot::CardAuthentication.certificate_tag(),
+        ];
+        self.files.image().contactless && !open.contains(&tag)
     }
 
     /// VERIFY (part 2 section 3.2.1): compare, ask for the state (no data), or clear it (P1 = FF).
@@ -247,7 +271,7 @@ impl Applet {
         }
         match (command.p1, command.data.is_empty()) {
             (0xff, true) => {
-                self.security.clear();
+                self.at.security.clear();
                 Ok(Vec::new())
             }
             (0x00, true) => self.verification_state(),
@@ -255,9 +279,9 @@ impl Applet {
                 // A malformed PIN is no try and changes nothing.
                 let entered = ReferenceData::from_padded(&command.data);
                 let entered = entered.ok_or(StatusWord::INCORRECT_DATA)?;
-                self.security.clear();
+                self.at.security.clear();
                 compare(self.memory.as_mut(), Reference::Pin, &entered)?;
-                self.security.set_verified();
+                self.at.security.set_verified();
                 Ok(Vec::new())
             }
             _ => Err(StatusWord::INCORRECT_P1_P2),
@@ -265,7 +289,7 @@ impl Applet {
     }
 
     fn verification_state(&mut self) -> Answer {
-        if self.security.is_verified() {
+        if self.at.security.is_verified() {
             return Ok(Vec::new());
         }
         let memory = self.memory.load().map_err(|_| MEMORY_FAILURE)?;
@@ -285,12 +309,12 @@ impl Applet {
         };
         let (old, new) = two_values(&command.data)?;
         if reference == Reference::Pin {
-            self.security.clear();
+            self.at.security.clear();
         }
         compare(self.memory.as_mut(), reference, &old)?;
         replace(self.memory.as_mut(), reference, new)?;
         if reference == Reference::Pin {
-            self.security.set_verified();
+            self.at.security.set_verified();
         }
         Ok(Vec::new())
     }
@@ -310,13 +334,13 @@ impl Applet {
 
     fn general_authenticate(&mut self, command: &Command) -> Answer {
         // Whatever comes of it, the next signature with 9C wants the PIN again.
-        let fresh = self.security.take_fresh();
+        let fresh = self.at.security.take_fresh();
         let slot = self.files.image().slots.get(&command.p2);
         let slot = slot.ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let allowed = match command.p2 {
             SLOT_CARD_AUTHENTICATION => true,
             SLOT_SIGNATURE => fresh,
-            _ => self.security.is_verified(),
+            _ => self.at.security.is_verified(),
         };
         if !allowed {
             return Err(StatusWord::SECURITY_STATUS_NOT_SATISFIED);

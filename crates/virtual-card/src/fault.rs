@@ -52,6 +52,8 @@ pub enum Trigger {
     NextCommand,
     /// After this many more commands.
     AfterCommands(u32),
+    /// The next MANAGE CHANNEL.
+    ManageChannel,
     /// The next SELECT.
     Select,
     /// The next GET DATA.
@@ -84,7 +86,8 @@ impl Trigger {
             (Self::GetData, Some(([_, 0xcb, ..], _))) => true,
             (Self::Verify, Some(([_, 0x20, ..], bare))) => !bare,
             (Self::VerifyState, Some(([_, 0x20, 0x00, _], bare))) => bare,
-            (Self::GeneralAuthenticate, Some(([0x00, 0x87, ..], _))) => true,
+            (Self::GeneralAuthenticate, Some(([class, 0x87, ..], _))) => class & 0x10 == 0,
+            (Self::ManageChannel, Some(([_, 0x70, ..], _))) => true,
             _ => false,
         }
     }

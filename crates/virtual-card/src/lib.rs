@@ -23,6 +23,7 @@ mod folder_file;
 mod in_process;
 mod index;
 mod key_use;
+mod logical_channel;
 mod pki_directory;
 pub mod pki_server;
 pub mod private_pcscd;
@@ -32,7 +33,10 @@ mod tlv;
 pub mod vpcd;
 
 pub use card_directory::{CardDescription, CardDirectory};
-pub use card_image::{ATR_EXTENDED_LENGTH, ATR_PIV, CardImage, KeySlot};
+pub use card_image::{
+    ATR_CONTACTLESS, ATR_EXTENDED_LENGTH, ATR_EXTENDED_LENGTH_AND_CHANNELS, ATR_PIV, CardImage,
+    KeySlot,
+};
 pub use condition::{Condition, Outcome};
 pub use deck::{DeckCard, deck};
 pub use dispatch::Applet;
