@@ -1,11 +1,10 @@
 //! The agent as a whole: what its parts share while it runs.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cardea_assertion::DepartureReason;
-use cardea_jose::SigningKey;
 
 use crate::Error;
 use crate::blocked_sites::BlockedSites;
@@ -13,8 +12,9 @@ use crate::business_software::{BusinessSoftware, Cancellations};
 use crate::card_access::CardAccess;
 use crate::card_session::CardDesk;
 use crate::challenge_keys::ChallengeKeys;
-use crate::config::Config;
+use crate::config::{Config, Loopback};
 use crate::enrolment::Enrolment;
+use crate::instance_key::InstanceKey;
 use crate::kept_pins::KeptPins;
 use crate::language::Language;
 use crate::pin_policy::PinPolicy;
@@ -23,7 +23,7 @@ use crate::presence::PresenceSessions;
 use crate::prompt_slot::PromptSlot;
 use crate::rate_limit::RateLimit;
 use crate::redeemed_challenges::RedeemedChallenges;
-use crate::{instance_key, issuer_tls, protected_file};
+use crate::{issuer_tls, protected_file};
 
 /// One running agent.
 pub struct Agent {
@@ -32,7 +32,7 @@ pub struct Agent {
     pub(crate) prompt: Arc<dyn PinPrompt>,
     pub(crate) prompt_timeout: Duration,
     pub(crate) language: Language,
-    pub(crate) instance_key: SigningKey,
+    pub(crate) instance_key: InstanceKey,
     pub(crate) presence: PresenceSessions,
     pub(crate) end_at_screen_lock: bool,
     pub(crate) rate_limit: RateLimit,
@@ -42,6 +42,8 @@ pub struct Agent {
     /// Whether several users can log on to this machine.
     pub(crate) several_users: fn() -> bool,
     pub(crate) browser: PathBuf,
+    /// Whether pages can come by the port; told by whoever opens it.
+    pub(crate) loopback: Mutex<Option<Loopback>>,
     pub(crate) prompt_slot: PromptSlot,
     pub(crate) redeemed_challenges: RedeemedChallenges,
     pub(crate) business_software: BusinessSoftware,
@@ -67,7 +69,8 @@ impl Agent {
         prompt: impl PinPrompt,
     ) -> Result<Arc<Self>, Error> {
         protected_file::prepare_private_folder(&config.state_dir)?;
-        let instance_key = instance_key::load_or_create(&config.state_dir)?;
+        let name = config.instance_name.clone();
+        let instance_key = InstanceKey::open(&config.instance_key, &config.state_dir, name)?;
         let issuers = config
             .enrolments
             .into_iter()
@@ -101,6 +104,7 @@ impl Agent {
             kept_pins: Arc::default(),
             several_users: config.several_users,
             browser: config.browser,
+            loopback: Mutex::default(),
             prompt_slot: PromptSlot::new(&config.state_dir),
             redeemed_challenges: RedeemedChallenges::default(),
             business_software: config.business_software,

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cardea_assertion::INSTANCE_NAME_BYTES_MAX;
 use cardea_jose::{Jwk, JwkSet};
 
 use crate::Error;
@@ -16,11 +17,14 @@ use crate::several_users::several_users_can_log_on;
 use crate::protected_file::{self, Protection};
 
 mod backend;
+mod instance_key_place;
+pub(crate) mod issuer_files;
 mod loopback;
 mod raw;
 mod socket;
 
 pub use backend::Backend;
+pub use instance_key_place::{InstanceKeyPlace, TokenName, TokenPlace};
 pub use loopback::{Loopback, LoopbackChoice, LoopbackReason, LoopbackState};
 
 /// The configuration, checked.
@@ -42,6 +46,10 @@ pub struct Config {
     pub pinentry: PathBuf,
     /// Where the instance key and the key list versions are kept.
     pub state_dir: PathBuf,
+    /// Where the instance key lives.
+    pub instance_key: InstanceKeyPlace,
+    /// What this workstation calls itself to the people who use it.
+    pub instance_name: Option<String>,
     /// How cards are reached.
     pub backend: Backend,
     /// The terminal that a textual prompt uses.
@@ -109,7 +117,8 @@ impl Config {
         let content = protected_file::read(path, Protection::WrittenByOwner)?;
         let text = String::from_utf8(content)
             .map_err(|_| invalid(path, "(file)", "it is not UTF-8 text"))?;
-        Self::parse(&text, path, environment)
+        let issuers = issuer_files::read(path)?;
+        Self::parse_with(&text, path, environment, issuers)
     }
 
     /// Checks the text of a configuration; `path` names it in errors and anchors relative paths.
@@ -117,12 +126,23 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Self, Error> {
-        let raw = raw::Config::parse(text, path)?;
+        Self::parse_with(text, path, environment, Vec::new())
+    }
+
+    fn parse_with(
+        text: &str,
+        path: &Path,
+        environment: &Environment,
+        enrolled: Vec<(PathBuf, raw::Issuer)>,
+    ) -> Result<Self, Error> {
+        let raw: raw::Config = raw::parse(text, path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let enrolments = raw
-            .issuer
-            .into_iter()
-            .map(|issuer| Self::enrolment(issuer, path, folder))
+        let written = raw.issuer.into_iter().map(|issuer| (path.to_owned(), issuer));
+        let enrolments = written
+            .chain(enrolled)
+            .map(|(file, issuer)| {
+                Self::enrolment(issuer, &file, file.parent().unwrap_or(Path::new(".")))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         check_enrolments(&enrolments, path)?;
         let state_dir = match (raw.state_dir, &environment.state_home) {
@@ -145,6 +165,8 @@ impl Config {
             language: raw.language.resolve(environment.locale.as_deref()),
             pinentry: program(raw.pinentry, folder),
             state_dir,
+            instance_key: raw.instance_key.within(folder),
+            instance_name: instance_name(raw.instance_name, path)?,
             terminal: environment.terminal.clone(),
             backend: raw.backend,
             prompt_timeout: Duration::from_secs(u64::from(bounded(
@@ -278,6 +300,18 @@ fn business_software(raw: raw::BusinessSoftware, path: &Path) -> Result<Business
         enabled: raw.enabled,
         clients,
     })
+}
+
+fn instance_name(raw: Option<String>, path: &Path) -> Result<Option<String>, Error> {
+    let Some(name) = raw else { return Ok(None) };
+    if name.trim().is_empty()
+        || name.len() > INSTANCE_NAME_BYTES_MAX
+        || name.contains(|c: char| c.is_control())
+    {
+        let reason = format!("must be one line of 1 to {INSTANCE_NAME_BYTES_MAX} bytes");
+        return Err(invalid(path, "instance_name", reason));
+    }
+    Ok(Some(name))
 }
 
 fn read_roots(file: &Path, config: &Path) -> Result<Vec<Jwk>, Error> {

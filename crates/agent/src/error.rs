@@ -43,6 +43,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// What holds the instance key, such as a TPM, does not answer for it.
+    #[error("the instance key is not available: {reason}")]
+    InstanceKeyUnavailable {
+        /// What its holder says.
+        reason: String,
+    },
     /// The port is taken: by another agent, or by a program that wants to pass for one.
     #[error("cannot listen on {address}")]
     AddressUnavailable {
@@ -248,6 +254,7 @@ impl Error {
         "agent.file_unsafe",
         "agent.config_invalid",
         "agent.state_unusable",
+        "agent.instance_key_unavailable",
         "agent.address_unavailable",
         "agent.socket_unavailable",
         "agent.frame_invalid",
@@ -301,6 +308,7 @@ impl Error {
             Self::FileUnsafe { .. } => "agent.file_unsafe",
             Self::ConfigInvalid { .. } => "agent.config_invalid",
             Self::StateUnusable { .. } => "agent.state_unusable",
+            Self::InstanceKeyUnavailable { .. } => "agent.instance_key_unavailable",
             Self::AddressUnavailable { .. } => "agent.address_unavailable",
             Self::SocketUnavailable { .. } => "agent.socket_unavailable",
             Self::FrameInvalid { .. } => "agent.frame_invalid",

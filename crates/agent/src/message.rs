@@ -77,6 +77,10 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "Trop de saisies incorrectes ; recommencez.",
             "Too many entries; please start again.",
         ),
+        "agent.instance_key_unavailable" => (
+            "La clé de ce poste n’est pas disponible ; prévenez l’assistance.",
+            "The key of this workstation is not available; please tell the support.",
+        ),
         "agent.card_changed" => CARD_GONE,
         "agent.reader_held" => (
             "Le lecteur est occupé par un autre logiciel.",

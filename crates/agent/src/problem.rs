@@ -68,6 +68,7 @@ fn status(error: &Error) -> StatusCode {
         Error::ChallengeKeysUnreachable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         // These come up while a sign-in streams, or before the agent listens at all.
         Error::FileUnreadable { .. }
+        | Error::InstanceKeyUnavailable { .. }
         | Error::FileUnsafe { .. }
         | Error::ConfigInvalid { .. }
         | Error::StateUnusable { .. }

@@ -81,6 +81,31 @@ pub(crate) fn prepare_private_folder(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Checks that nobody but its owner, this user or root, can put files into a folder.
+///
+/// # Errors
+/// [`Error::FileUnreadable`], [`Error::FileUnsafe`].
+pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
+    let metadata = std::fs::metadata(path).map_err(|source| Error::FileUnreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    if !metadata.is_dir() {
+        return Err(unsafe_file(path, "it is not a folder"));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    if metadata.uid() != own && metadata.uid() != 0 {
+        return Err(unsafe_file(path, "it belongs to another user"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(unsafe_file(
+            path,
+            "others can write to it; take away their write permission",
+        ));
+    }
+    Ok(())
+}
+
 /// Replaces a file in one step, so that a crash leaves the old content or the new one.
 ///
 /// # Errors

@@ -5,11 +5,12 @@ use cardea_assertion::{
     GrantClaims, Origin, SigningInput, UserVerification, VerifiedChallenge, certificate_name,
 };
 use cardea_card::SignatureAlgorithm;
-use cardea_jose::{Algorithm, SigningKey};
+use cardea_jose::{Algorithm, JwtSigner as _, SigningKey};
 
 use crate::Error;
 use crate::card_session::CardFacts;
 use crate::clock::ChallengeLifetime;
+use crate::instance_key::InstanceKey;
 use crate::prompt_text::Caller;
 
 /// The one thing that a conversation with the person is about.
@@ -95,7 +96,7 @@ impl Wanted {
         facts: &CardFacts,
         lifetime: ChallengeLifetime,
         presence_key: &SigningKey,
-        instance_key: &SigningKey,
+        instance_key: &InstanceKey,
         uv: UserVerification,
     ) -> Result<SigningInput, Error> {
         const FAILED: Error = Error::Internal {
@@ -158,17 +159,19 @@ impl Wanted {
     pub(crate) fn attest(
         &self,
         statement: &str,
-        instance_key: &SigningKey,
+        instance_key: &InstanceKey,
         uv: UserVerification,
     ) -> Result<String, Error> {
         let signed = match self {
             Self::Login { origin, .. } => {
-                AttestationClaims::new(statement, origin.as_str(), uv).sign(instance_key)
+                AttestationClaims::new(statement, origin.as_str(), uv)
+                    .named(instance_key.name().map(str::to_owned))
+                    .sign(instance_key)
             }
             Self::Grant { .. } => GrantAttestationClaims::new(statement, uv).sign(instance_key),
         };
-        signed.map_err(|_| Error::Internal {
-            reason: "the attestation could not be signed",
+        signed.map_err(|error| Error::InstanceKeyUnavailable {
+            reason: error.to_string(),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! The agent's countersignature: origin, PIN entry and presence are its statements.
 
-use cardea_jose::{SigningKey, UnverifiedJws, VerifyingKey, constant_time_eq, sha256_base64url};
+use cardea_jose::{
+    JwtSigner, UnverifiedJws, VerifyingKey, constant_time_eq, sha256_base64url, sign_jwt_with_jwk,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::signing_input::UserVerification;
@@ -52,9 +54,9 @@ impl AttestationClaims {
     /// Countersigns with the agent's instance key.
     ///
     /// # Errors
-    /// As [`SigningKey::sign_jwt_with_jwk`].
-    pub fn sign(&self, instance_key: &SigningKey) -> Result<String, Error> {
-        Ok(instance_key.sign_jwt_with_jwk(ATTESTATION_TYP, self)?)
+    /// As [`sign_jwt_with_jwk`].
+    pub fn sign(&self, instance_key: &dyn JwtSigner) -> Result<String, Error> {
+        Ok(sign_jwt_with_jwk(instance_key, ATTESTATION_TYP, self)?)
     }
 }
 

@@ -19,7 +19,7 @@
 //! `{"grant":<SHA-256 of the compact grant>,"uv":…}` under `typ` `card-grant-attestation+jwt` with
 //! the instance key's `jwk` in the header.
 
-use cardea_jose::{SigningKey, sha256_base64url};
+use cardea_jose::{JwtSigner, sha256_base64url, sign_jwt_with_jwk};
 use serde::{Deserialize, Serialize};
 
 use crate::signing_input::{Confirmation, UserVerification};
@@ -129,8 +129,8 @@ impl GrantAttestationClaims {
     /// Countersigns with the agent's instance key.
     ///
     /// # Errors
-    /// As [`SigningKey::sign_jwt_with_jwk`].
-    pub fn sign(&self, instance_key: &SigningKey) -> Result<String, Error> {
-        Ok(instance_key.sign_jwt_with_jwk(GRANT_ATTESTATION_TYP, self)?)
+    /// As [`sign_jwt_with_jwk`].
+    pub fn sign(&self, instance_key: &dyn JwtSigner) -> Result<String, Error> {
+        Ok(sign_jwt_with_jwk(instance_key, GRANT_ATTESTATION_TYP, self)?)
     }
 }

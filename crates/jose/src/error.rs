@@ -66,6 +66,9 @@ pub enum Error {
     /// A DPoP proof's `ath` is absent or another token's.
     #[error("the DPoP proof is for another access token")]
     DpopAccessTokenMismatch,
+    /// What holds a key (a TPM, a token) does not sign with it now.
+    #[error("the key's holder does not sign")]
+    SignerUnavailable,
     /// OpenSSL failed on its own account (memory, random source).
     #[error("the cryptographic library failed")]
     CryptoFailed(#[from] openssl::error::ErrorStack),
@@ -87,6 +90,7 @@ impl Error {
         "jose.dpop_time_invalid",
         "jose.dpop_id_invalid",
         "jose.dpop_access_token_mismatch",
+        "jose.signer_unavailable",
         "jose.crypto_failed",
     ];
 
@@ -107,6 +111,7 @@ impl Error {
             Self::DpopTimeInvalid { .. } => "jose.dpop_time_invalid",
             Self::DpopIdInvalid => "jose.dpop_id_invalid",
             Self::DpopAccessTokenMismatch => "jose.dpop_access_token_mismatch",
+            Self::SignerUnavailable => "jose.signer_unavailable",
             Self::CryptoFailed(_) => "jose.crypto_failed",
         }
     }

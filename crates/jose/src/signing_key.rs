@@ -118,6 +118,10 @@ impl SigningKey {
         &self.public_jwk
     }
 
+    pub(crate) fn private_key(&self) -> &PKey<Private> {
+        &self.key
+    }
+
     /// Signs claims as a JWT whose header names this key by `kid`.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use cardea_jose::Jwk;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::{Backend, LoopbackChoice, invalid};
+use super::{Backend, InstanceKeyPlace, LoopbackChoice, invalid};
 use crate::Error;
 use crate::language::LanguageChoice;
 
@@ -24,6 +25,9 @@ pub(super) struct Config {
     #[serde(default = "default_pinentry")]
     pub(super) pinentry: PathBuf,
     pub(super) state_dir: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) instance_key: InstanceKeyPlace,
+    pub(super) instance_name: Option<String>,
     #[serde(default = "default_backend")]
     pub(super) backend: Backend,
     #[serde(default = "default_prompt_timeout_seconds")]
@@ -79,18 +83,16 @@ pub(super) struct Issuer {
     pub(super) ca_file: Option<PathBuf>,
 }
 
-impl Config {
-    /// Reads the text; an error names the line's key as well as the reason.
-    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| line_at(text, span.start));
-            let key = match line {
-                Some((number, key)) => format!("line {number}, {key}"),
-                None => "(file)".to_owned(),
-            };
-            invalid(path, &key, error.message())
-        })
-    }
+/// Reads the text; an error names the line's key as well as the reason.
+pub(super) fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, Error> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| line_at(text, span.start));
+        let key = match line {
+            Some((number, key)) => format!("line {number}, {key}"),
+            None => "(file)".to_owned(),
+        };
+        invalid(path, &key, error.message())
+    })
 }
 
 /// The line's number, from 1, and the key or table that begins it.
