@@ -21,7 +21,8 @@ function whyGone(error) {
 const connectHost = () => chrome.runtime.connectNative(HOST);
 const lastError = (port) => port.error || chrome.runtime.lastError;
 const courier = new Courier({ connectHost, lastError, whyGone, ownId: chrome.runtime.id });
-const origins = new Origins({ connectHost, lastError, scripting: chrome.scripting });
+const ports = !chrome.runtime.getURL("").startsWith("moz-extension:");
+const origins = new Origins({ connectHost, lastError, scripting: chrome.scripting, ports });
 
 // While no agent answers, it is looked for each minute; else the enrolled origins are read again
 // twice an hour, when the browser starts, and when the person presses the button.

@@ -3,7 +3,10 @@
 const SCRIPT = "login-page";
 const ORIGIN = /^https?:\/\/[^/?#*\s]+$/;
 
-/** Match patterns of the origins; with `ports` as Chromium has them, without as Firefox does. */
+/**
+ * Match patterns of the origins. Firefox takes patterns with ports and then matches no page by them:
+ * there the host's name stands alone, and the agent refuses pages of its other ports.
+ */
 export function patternsOf(origins, ports) {
   const valid = origins.filter((origin) => typeof origin === "string" && ORIGIN.test(origin));
   const patterns = valid.map((origin) => {
@@ -17,22 +20,20 @@ export class Origins {
   #connectHost;
   #lastError;
   #scripting;
+  #ports;
 
-  constructor({ connectHost, lastError, scripting }) {
+  constructor({ connectHost, lastError, scripting, ports }) {
     this.#connectHost = connectHost;
     this.#lastError = lastError;
     this.#scripting = scripting;
+    this.#ports = ports;
   }
 
   /** Asks the agent, and registers the script anew. False when no agent answered. */
   async refresh() {
     const origins = await this.#ask();
     if (origins === null) return false;
-    try {
-      await this.#register(patternsOf(origins, true));
-    } catch {
-      await this.#register(patternsOf(origins, false));
-    }
+    await this.#register(patternsOf(origins, this.#ports));
     return true;
   }
 

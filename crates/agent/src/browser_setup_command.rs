@@ -69,16 +69,22 @@ impl Homes {
         })
     }
 
-    /// The folder that shows that the browser was run, and the one for manifests inside.
-    fn folders(&self, browser: Browser) -> (PathBuf, PathBuf) {
-        let (folder, hosts) = match browser {
-            Browser::Chromium => (self.config.join("chromium"), CHROMIUM_HOSTS),
-            Browser::Chrome => (self.config.join("google-chrome"), CHROMIUM_HOSTS),
-            Browser::Edge => (self.config.join("microsoft-edge"), CHROMIUM_HOSTS),
-            Browser::Firefox => (self.home.join(".mozilla"), "native-messaging-hosts"),
-        };
-        let hosts = folder.join(hosts);
-        (folder, hosts)
+    /// The folder where the browser looks for manifests.
+    fn hosts(&self, browser: Browser) -> PathBuf {
+        match browser {
+            Browser::Chromium => self.config.join("chromium").join(CHROMIUM_HOSTS),
+            Browser::Chrome => self.config.join("google-chrome").join(CHROMIUM_HOSTS),
+            Browser::Edge => self.config.join("microsoft-edge").join(CHROMIUM_HOSTS),
+            // Also where its profiles stand in the folder for settings, as from version 147 on.
+            Browser::Firefox => self.home.join(".mozilla/native-messaging-hosts"),
+        }
+    }
+
+    /// Whether this user has run the browser: it has left a folder of its own.
+    fn was_run(&self, browser: Browser) -> bool {
+        let own = self.hosts(browser);
+        own.parent().is_some_and(Path::is_dir)
+            || (browser == Browser::Firefox && self.config.join("mozilla").is_dir())
     }
 }
 
@@ -96,7 +102,7 @@ const ALL: [Browser; 4] = [
 /// [`Error::StateUnusable`] when a file cannot be written.
 pub fn run(config: &Config, options: &Options, homes: &Homes) -> Result<Vec<PathBuf>, Error> {
     let asked = |browser: &Browser| match options.browsers.as_slice() {
-        [] => options.profiles.is_empty() && homes.folders(*browser).0.is_dir(),
+        [] => options.profiles.is_empty() && homes.was_run(*browser),
         browsers => browsers.contains(browser),
     };
     let of_browsers = ALL.into_iter().filter(asked).map(|browser| {
@@ -104,7 +110,7 @@ pub fn run(config: &Config, options: &Options, homes: &Homes) -> Result<Vec<Path
             Browser::Firefox => Format::Gecko,
             Browser::Chromium | Browser::Chrome | Browser::Edge => Format::Chromium,
         };
-        (format, homes.folders(browser).1)
+        (format, homes.hosts(browser))
     });
     let profiles = options.profiles.iter();
     let of_profiles = profiles.map(|folder| (Format::Chromium, folder.join(CHROMIUM_HOSTS)));
@@ -112,9 +118,10 @@ pub fn run(config: &Config, options: &Options, homes: &Homes) -> Result<Vec<Path
         .chain(of_profiles)
         .map(|(format, folder)| (format, folder.join(format!("{HOST_NAME}.json"))))
         .collect();
-    let script = config.state_dir.join("native-host");
+    let state_dir = absolute(&config.state_dir)?;
+    let script = state_dir.join("native-host");
     if !options.remove && !places.is_empty() {
-        protected_file::prepare_private_folder(&config.state_dir)?;
+        protected_file::prepare_private_folder(&state_dir)?;
         write(&script, &launcher(&homes.program, &config.file)?, 0o700)?;
     }
     for (format, path) in &places {
@@ -148,12 +155,16 @@ pub fn report(config: &Config, options: &Options) -> Result<String, Error> {
 
 /// The script that a browser starts.
 fn launcher(program: &Path, config: &Path) -> Result<String, Error> {
-    let config = std::path::absolute(config).map_err(|error| unusable(config, &error))?;
+    let config = absolute(config)?;
     Ok(format!(
         "#!/bin/sh\nexec {} native-host --config {} -- \"$@\"\n",
         quoted(program),
         quoted(&config)
     ))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| unusable(path, &error))
 }
 
 /// A path as one word of a shell command.

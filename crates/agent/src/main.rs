@@ -163,7 +163,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let cards = cardea_card::Backend::from(&config.backend);
     tracing::info!(issuers = config.enrolments.len(), "starting");
     let agent = Agent::new(config, cards, prompt)?;
-    tracing::info!(socket = %socket.path().display(), "listening");
+    tracing::info!(socket = %socket.path().display(), "serving programs of this user");
     let socket = tokio::spawn(socket.serve(agent.clone()));
     let stop = stop_signal()?;
     tokio::spawn(ScreenLock::of_this_session().watch(agent.clone()));

@@ -82,7 +82,9 @@ fn without_a_choice_the_browsers_that_were_run_are_set_up() {
     let options = Options::default();
     assert!(run(&desk.config, &options, &desk.homes).unwrap().is_empty());
     std::fs::create_dir_all(desk.homes.config.join("chromium")).unwrap();
+    std::fs::create_dir_all(desk.homes.config.join("mozilla")).unwrap();
     let written = run(&desk.config, &options, &desk.homes).unwrap();
-    assert_eq!(written.len(), 1);
+    assert_eq!(written.len(), 2);
     assert!(written[0].starts_with(desk.homes.config.join("chromium")));
+    assert!(written[1].starts_with(desk.homes.home.join(".mozilla")));
 }

@@ -10,16 +10,26 @@
 )]
 
 mod business_software;
+mod card_faults;
 mod challenge;
+mod faulty_readers;
 mod gate;
+mod hostile_input;
 mod issuer;
+mod native_host;
+mod kept_pin;
 mod page;
 mod pin;
 mod presence;
 mod program;
+mod prompts;
 mod reader_held;
+mod reader_service;
 mod readers;
 mod service;
+mod several_cards;
+mod screen_lock;
 mod sign_in;
+mod socket;
 mod stream;
 mod workstation;

@@ -17,6 +17,7 @@ fn program(folder: &Path) -> Command {
     command
         .env("HOME", folder)
         .env_remove("XDG_STATE_HOME")
+        .env_remove("XDG_RUNTIME_DIR")
         .env_remove("XDG_CONFIG_HOME");
     command
 }
@@ -85,14 +86,13 @@ async fn it_runs_without_a_reader_tells_its_state_and_stops_on_a_signal() {
     assert_eq!(status["card"], "no_reader");
     assert_eq!(status["issuers"][0], issuer.url);
 
-    // A second agent finds its port taken and says so.
+    // A second agent of this user finds the first one's socket and says so.
     let output = run(folder.path(), &["run", "--config", &path]);
     assert!(!output.status.success());
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        told.contains(&format!("cannot listen on 127.0.0.1:{port}")),
-        "{told}"
-    );
+    let socket = folder.path().join("state/agent.sock");
+    let socket = socket.display();
+    assert!(told.contains(&format!("cannot listen on {socket}")), "{told}");
 
     let pid = rustix::process::Pid::from_child(&agent.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -101,7 +101,7 @@ async fn it_runs_without_a_reader_tells_its_state_and_stops_on_a_signal() {
     assert!(!output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
-        text.starts_with(&format!("no agent answers at 127.0.0.1:{port}")),
+        text.starts_with(&format!("no agent answers at {socket}")),
         "{text}"
     );
 }

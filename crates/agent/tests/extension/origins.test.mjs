@@ -6,19 +6,16 @@ import { Port } from "./port.mjs";
 
 class Scripting {
   registered = [];
-  ports = true;
-  #check(script) {
-    if (!this.ports && /:[0-9]/.test(script.matches.join())) throw new Error("Invalid url pattern");
-  }
   async getRegisteredContentScripts() { return this.registered; }
-  async registerContentScripts([script]) { this.#check(script); this.registered = [script]; }
-  async updateContentScripts([script]) { this.#check(script); this.registered = [script]; }
+  async registerContentScripts([script]) { this.registered = [script]; }
+  async updateContentScripts([script]) { this.registered = [script]; }
   async unregisterContentScripts() { this.registered = []; }
 }
 
-async function refreshed(scripting, answer) {
+async function refreshed(scripting, answer, ports = true) {
   const host = new Port();
-  const origins = new Origins({ connectHost: () => host, lastError: () => undefined, scripting });
+  const connectHost = () => host;
+  const origins = new Origins({ connectHost, lastError: () => undefined, scripting, ports });
   const known = origins.refresh();
   assert.deepEqual(host.sent, [{ type: "origins" }]);
   if (answer) host.says(answer);
@@ -64,7 +61,6 @@ test("without an answer what was known stays", async () => {
 
 test("where patterns have no ports the host's name stands alone", async () => {
   const scripting = new Scripting();
-  scripting.ports = false;
-  await refreshed(scripting, { type: "origins", origins: ["https://b.example:8443"] });
+  await refreshed(scripting, { type: "origins", origins: ["https://b.example:8443"] }, false);
   assert.deepEqual(scripting.registered[0].matches, ["https://b.example/*"]);
 });
