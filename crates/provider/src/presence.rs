@@ -113,6 +113,34 @@ impl Provider {
         self.activate_or_renew(transaction, session, now).await
     }
 
+    /// Renews the presence of sessions whose agents answered on connections that their presence
+    /// keys have proven before. Gives those that are over, with why.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn renew_presences(
+        &self,
+        session_ids: &[String],
+    ) -> Result<Vec<(String, Option<EndReason>)>, Error> {
+        let now = self.now();
+        let mut over = Vec::new();
+        for ids in session_ids.chunks(session::PRESENCES_MAX) {
+            let mut transaction = self.store.begin().await?;
+            let renewed = session::record_presences(&mut transaction, ids, now).await?;
+            if usize::try_from(renewed).unwrap_or(usize::MAX) < ids.len() {
+                for id in ids {
+                    let found = session::find(&mut transaction, id).await?;
+                    if found.is_none_or(|session| session.state != SessionState::Active) {
+                        let reason = why_ended(&mut transaction, id).await?;
+                        over.push((id.clone(), reason));
+                    }
+                }
+            }
+            transaction.commit().await?;
+        }
+        Ok(over)
+    }
+
     /// `session` is what was read of it: it may have been activated or ended since, so that only
     /// the statements that change it decide.
     async fn activate_or_renew(

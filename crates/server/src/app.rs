@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::event_log::LoggedEvents;
 use crate::handler::discovery::metadata_of;
 use crate::http_client::HttpClient;
-use crate::presence::{Places, PresenceRegistry};
+use crate::presence::{Leases, Places, PresenceRegistry};
 use crate::provider_config;
 use crate::rate_limit::RateLimiter;
 use crate::revocation_fetch::RevocationFetcher;
@@ -61,6 +61,7 @@ impl App {
             agent_url: config.agent_url.as_str().to_owned(),
             presence_config: config.presence,
             presence: PresenceRegistry::default(),
+            presence_leases: Leases::default(),
             presence_places: Places::new(&config.presence),
             revocation: RevocationFetcher::new(
                 http.clone(),

@@ -2,10 +2,12 @@
 
 mod connection;
 mod frame;
+mod leases;
 mod place;
 mod registry;
 
 pub(crate) use self::connection::serve_connection;
 pub(crate) use self::frame::FRAME_BYTES_MAX;
+pub(crate) use self::leases::Leases;
 pub(crate) use self::place::Places;
 pub(crate) use self::registry::PresenceRegistry;

@@ -14,7 +14,7 @@ use crate::client_address::{client_address, network_of, site_of};
 use crate::client_throttle::ClientThrottle;
 use crate::config::{ClientAddress, PresenceConfig};
 use crate::cookie::Cookies;
-use crate::presence::{Places, PresenceRegistry};
+use crate::presence::{Leases, Places, PresenceRegistry};
 use crate::problem::Problem;
 use crate::rate_limit::{Charge, Counted, RateLimiter};
 use crate::refusal::Refusal;
@@ -30,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) agent_url: String,
     pub(crate) presence_config: PresenceConfig,
     pub(crate) presence: PresenceRegistry,
+    pub(crate) presence_leases: Leases,
     pub(crate) presence_places: Places,
     pub(crate) revocation: RevocationFetcher,
     pub(crate) logout_sender: Arc<LogoutSender>,
@@ -75,6 +76,10 @@ impl AppState {
 
     pub(crate) fn presence(&self) -> &PresenceRegistry {
         &self.0.presence
+    }
+
+    pub(crate) fn presence_leases(&self) -> &Leases {
+        &self.0.presence_leases
     }
 
     pub(crate) fn presence_places(&self) -> &Places {

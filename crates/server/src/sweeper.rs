@@ -13,6 +13,8 @@ use crate::state::AppState;
 
 /// A session ends at most this much after its limit.
 const SWEEP: Duration = Duration::from_secs(2);
+/// Agents' answers wait at most this long for the database.
+const RENEW: Duration = Duration::from_secs(1);
 /// A client that was registered or taken out by command is known to every node after this.
 const FOLLOW_CLIENTS: Duration = Duration::from_secs(1);
 const FORGET: Duration = Duration::from_secs(60);
@@ -23,6 +25,7 @@ const ROUNDS_MAX: usize = 50;
 /// Starts the tasks; they end when the state stops.
 pub(crate) fn start(state: &AppState) {
     spawn(state, SWEEP, sweep);
+    spawn(state, RENEW, renew_presences);
     spawn(state, FOLLOW_CLIENTS, follow);
     spawn(state, FORGET, forget);
     spawn(state, card_recheck::LOOK, recheck_cards);
@@ -69,6 +72,26 @@ async fn sweep(state: AppState) {
                 );
                 return;
             }
+        }
+    }
+}
+
+/// Writes down which agents have answered. What fails is lost: the agents answer again before the
+/// grace period is over, and a database that was away longer ends nobody's session.
+async fn renew_presences(state: AppState) {
+    let answered = state.presence_leases().take();
+    let sessions: Vec<String> = answered.keys().cloned().collect();
+    match state.provider().renew_presences(&sessions).await {
+        Ok(over) => {
+            for (session, reason) in over {
+                let reason = reason.map_or("ended", |reason| reason.as_str());
+                if let Some(jkt) = answered.get(&session) {
+                    state.presence().end(jkt, reason);
+                }
+            }
+        }
+        Err(error) => {
+            tracing::error!(code = error.code(), "agents' answers are not on record");
         }
     }
 }

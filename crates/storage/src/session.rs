@@ -366,6 +366,36 @@ pub async fn record_presence(
     Ok(updated.rows_affected() == 1)
 }
 
+/// Sessions whose presence one statement notes.
+pub const PRESENCES_MAX: usize = 64;
+
+/// Notes that the presence keys of up to [`PRESENCES_MAX`] active sessions have answered. Gives how
+/// many of them are active.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn record_presences(
+    transaction: &mut Transaction,
+    ids: &[String],
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let mut query = sqlx::query(
+        "UPDATE session SET present_at = $1 WHERE state = 'active' AND id IN (
+             $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,
+             $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50,
+             $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65)",
+    )
+    .bind(now.unix_timestamp());
+    // The text is one for any number; no session has an empty id.
+    let padded = ids.iter().map(String::as_str).chain(std::iter::repeat(""));
+    for id in padded.take(PRESENCES_MAX) {
+        query = query.bind(id);
+    }
+    let updated = query.execute(transaction.connection()).await?;
+    Ok(updated.rows_affected())
+}
+
 /// Notes that the person did something through a client. False when the session is not active.
 ///
 /// # Errors

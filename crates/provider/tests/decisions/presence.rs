@@ -3,6 +3,8 @@
 use cardea_assertion::{DepartureReason, sign_departed, sign_present};
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws};
 use cardea_provider::{EndReason, PresenceOutcome, SessionState};
+use cardea_storage::session::PRESENCES_MAX;
+use time::Duration;
 
 use super::world::{ISSUER, Instance, PORTAL, World};
 
@@ -131,6 +133,59 @@ async fn a_departure_says_why() {
         let event = world.event("session.ended").await;
         assert_eq!(event.code.as_deref(), Some(reason.as_str()));
     }
+}
+
+#[tokio::test]
+async fn answers_that_are_noted_together_renew_each_live_session_and_name_those_that_are_over() {
+    let world = World::new().await;
+    let (_, key) = world.log_in(PORTAL, None).await;
+    let PresenceOutcome::Renewed { session_id, .. } = world.present(&key).await else {
+        panic!("the session is active")
+    };
+    for _ in 0..4 {
+        let silent = world.pass_sweeping(Duration::seconds(20)).await;
+        assert!(silent.is_empty());
+        // More than one statement notes, and one that nobody knows.
+        let mut ids = vec!["nobody's".to_owned(); PRESENCES_MAX];
+        ids.push(session_id.clone());
+        let over = world.provider.renew_presences(&ids).await.unwrap();
+        assert_eq!(over.len(), PRESENCES_MAX);
+        assert!(
+            over.iter()
+                .all(|(id, reason)| id == "nobody's" && reason.is_none())
+        );
+    }
+    world.depart(&key).await;
+    let over = world.provider.renew_presences(&[session_id.clone()]).await;
+    assert_eq!(over.unwrap(), [(session_id, Some(EndReason::Departed))]);
+    assert!(
+        world
+            .provider
+            .renew_presences(&[])
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// The agent could not connect before the card was pulled: its first word is the departure.
+#[tokio::test]
+async fn a_card_pulled_before_its_presence_was_proven_ends_the_pending_session() {
+    let world = World::new().await;
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    let early = world.depart(&answer.presence_key).await;
+    assert!(
+        matches!(early, PresenceOutcome::Unclaimed { .. }),
+        "{early:?}"
+    );
+    let pending = world.post(&begun, &answer).await.unwrap();
+    let PresenceOutcome::Ended { ended, .. } = world.depart(&answer.presence_key).await else {
+        panic!("the session ends")
+    };
+    assert_eq!(ended.unwrap().session_id, pending.session_id);
+    let again = world.present(&answer.presence_key).await;
+    assert!(matches!(again, PresenceOutcome::Ended { .. }), "{again:?}");
 }
 
 #[tokio::test]

@@ -173,7 +173,7 @@ impl Crowd<'_> {
     async fn sign_in(&self, numbers: std::ops::Range<usize>) -> Result<Vec<Watched>, Failure> {
         let mut people = Vec::new();
         for number in numbers.clone().step_by(SESSIONS_OF_PERSON) {
-            let card = self.host.issue(KeyKind::P256, number)?;
+            let card = self.host.issue(KeyKind::P256, number / SESSIONS_OF_PERSON)?;
             people.push(Arc::new(Workstation::new(card)?));
         }
         let turns = people.iter().cycle().take(numbers.len());

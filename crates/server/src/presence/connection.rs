@@ -25,6 +25,9 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTIONS_A_SECOND: usize = 200;
 /// The longest wait of an agent; half of the default grace period.
 const SPREAD_SECONDS_MAX: usize = 15;
+/// How long a proof by the presence key serves for its connection: between two, an echo shows that
+/// the agent is there. The connection is the one that the key spoke on, and its end is seen at once.
+const PROOF_SERVES: Duration = Duration::from_secs(300);
 /// Statements between two nonces: an honest agent sends one, and a departure.
 const STATEMENTS_PER_NONCE_MAX: u32 = 4;
 
@@ -49,6 +52,12 @@ struct Connection<'a> {
     socket: WebSocket,
     nonce: Option<String>,
     statements: u32,
+    /// The session of this connection's key, once there is one.
+    session_id: Option<String>,
+    /// Until when an echo is enough, as the key has proven itself.
+    proven_until: Option<Instant>,
+    /// What the agent is to echo.
+    echo: Option<String>,
     claimed: bool,
     place: Place,
     registered: Option<(Registration<'a>, mpsc::Receiver<Message>)>,
@@ -62,6 +71,9 @@ pub(crate) async fn serve_connection(state: AppState, socket: WebSocket, place: 
         socket,
         nonce: None,
         statements: 0,
+        session_id: None,
+        proven_until: None,
+        echo: None,
         claimed: false,
         place,
         registered: None,
@@ -89,7 +101,7 @@ impl Connection<'_> {
         let displaced = self.place.displaced();
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.ask().await?,
+                _ = ticks.tick() => self.look().await?,
                 () = sleep_until(silent_until), if self.jkt.is_none() => {
                     return Err(Close::Unclaimed);
                 }
@@ -106,8 +118,9 @@ impl Connection<'_> {
                 },
                 received = self.socket.recv() => match received {
                     Some(Ok(WsMessage::Text(text))) => self.accept(text.as_str()).await?,
+                    Some(Ok(WsMessage::Pong(echo))) => self.hear_echo(&echo),
                     // Pings are answered by the library.
-                    Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => {}
+                    Some(Ok(WsMessage::Ping(_))) => {}
                     Some(Ok(WsMessage::Binary(_))) => {
                         return Err(Close::Refused("server.request_malformed"));
                     }
@@ -117,12 +130,43 @@ impl Connection<'_> {
         }
     }
 
+    /// Looks whether the agent is there: by a proof of its key now and then, else by an echo, which
+    /// costs neither side a signature (docs/adr/0019).
+    async fn look(&mut self) -> Result<(), Close> {
+        match self.proven_until {
+            Some(until) if Instant::now() < until => {}
+            _ => return self.ask().await,
+        }
+        let echo = self.random()?;
+        let ping = WsMessage::Ping(echo.clone().into());
+        self.echo = Some(echo);
+        match timeout(SEND_TIMEOUT, self.socket.send(ping)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Close::Gone),
+        }
+    }
+
+    /// An echo counts once, and only of what was sent last.
+    fn hear_echo(&mut self, heard: &[u8]) {
+        let fresh = self.echo.take_if(|echo| echo.as_bytes() == heard).is_some();
+        if let (true, Some(session_id), Some(jkt)) = (fresh, &self.session_id, &self.jkt) {
+            self.state.presence_leases().note(session_id, jkt);
+        }
+    }
+
+    fn random(&self) -> Result<String, Close> {
+        let nonce = self.state.provider().new_presence_nonce();
+        nonce.map_err(|error| Close::Unavailable(error.code()))
+    }
+
+    /// The session of this connection's key goes on from a proof made now.
+    fn proven(&mut self, session_id: String) {
+        self.session_id = Some(session_id);
+        self.proven_until = Some(Instant::now() + PROOF_SERVES);
+    }
+
     async fn ask(&mut self) -> Result<(), Close> {
-        let nonce = self
-            .state
-            .provider()
-            .new_presence_nonce()
-            .map_err(|error| Close::Unavailable(error.code()))?;
+        let nonce = self.random()?;
         self.statements = 0;
         let sent = self.send(&ServerFrame::Nonce { nonce: &nonce }).await;
         self.nonce = Some(nonce);
@@ -176,6 +220,7 @@ impl Connection<'_> {
                     session = short_login_id(&session_id),
                     "a card's presence is proven"
                 );
+                self.proven(session_id);
                 self.send(&ServerFrame::Session {
                     state: "active",
                     reason: None,
@@ -184,9 +229,10 @@ impl Connection<'_> {
             }
             PresenceOutcome::Renewed { jkt, session_id } => {
                 self.enter(&jkt)?;
+                let session = short_login_id(&session_id).to_owned();
+                self.proven(session_id);
                 if !self.claimed {
                     self.claim()?;
-                    let session = short_login_id(&session_id);
                     tracing::info!(session, "an agent came back");
                     // The login may wait on this node while another one activated the session.
                     self.state.presence().activated(&jkt);

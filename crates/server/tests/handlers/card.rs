@@ -156,6 +156,12 @@ impl PresenceConnection {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
+    /// Echoes what nobody said, or said before.
+    pub(crate) async fn echo(&mut self, text: &str) {
+        let echo = Message::Pong(text.as_bytes().to_vec().into());
+        self.socket.send(echo).await.unwrap();
+    }
+
     /// The next frame, or none when the connection is closed.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         let wait = std::time::Duration::from_secs(15);

@@ -1,5 +1,8 @@
 //! Presence connections: a card pulled out ends everything, a foreign statement ends nothing.
 
+use std::time::{Duration, Instant};
+
+use cardea_test_pki::{CardProfile, KeyKind, PersonIdentifier};
 use serde_json::Value;
 
 use crate::card::{Card, PresenceConnection};
@@ -162,4 +165,34 @@ async fn a_stopping_server_closes_connections_and_keeps_sessions() {
     app.stop();
     assert_eq!(signed_in.connection.next().await, None);
     assert_eq!(request.redeem(&app, &signed_in.code).await.status(), 200);
+}
+
+/// Between two proofs an echo shows that the agent is there: no signature, and no other word, does.
+#[tokio::test]
+async fn an_agent_that_echoes_keeps_its_session_and_one_that_does_not_loses_it() {
+    let often = "wait_seconds = 2\ninterval_seconds = 1\ngrace_seconds = 8";
+    let app = TestApp::start_with(Changes::replacing("wait_seconds = 2", often)).await;
+    let request = Request::new();
+    let mut people = Vec::new();
+    for number in ["10000000001", "10000000002", "10000000003"] {
+        let profile = CardProfile::pharmacist()
+            .with_key(KeyKind::P256)
+            .with_identifier(PersonIdentifier::Rpps(number.to_owned()));
+        people.push(sign_in(&app, &request, &Card::new(&app, &profile)).await);
+    }
+    let [echoing, mute, inventing] = &mut people[..] else {
+        panic!("three people")
+    };
+    let begun = Instant::now();
+    while app.count_events("session.ended").await < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        // The library echoes while it reads. The others read nothing.
+        let frame = tokio::time::timeout(Duration::from_millis(200), echoing.connection.next());
+        assert!(frame.await.is_err(), "asked for a proof");
+        inventing.connection.echo("invented").await;
+    }
+    assert_eq!(request.redeem(&app, &echoing.code).await.status(), 200);
+    for silent in [mute, inventing] {
+        assert_eq!(request.redeem(&app, &silent.code).await.status(), 400);
+    }
 }

@@ -26,6 +26,9 @@ async fn a_session_goes_from_pending_to_active_to_ended_and_never_back() {
                     .await
                     .unwrap()
             );
+            let together = ["session".to_owned(), "nobody's".to_owned()];
+            let noted = session::record_presences(transaction, &together, at).await;
+            assert_eq!(noted.unwrap(), 1);
             assert!(
                 session::record_use(transaction, "session", at)
                     .await
@@ -47,6 +50,8 @@ async fn a_session_goes_from_pending_to_active_to_ended_and_never_back() {
                     .await
                     .unwrap()
             );
+            let noted = session::record_presences(transaction, &together, at).await;
+            assert_eq!(noted.unwrap(), 0);
             assert!(
                 !session::record_use(transaction, "session", at)
                     .await
