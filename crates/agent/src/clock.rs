@@ -1,12 +1,25 @@
 //! Time as the agent may use it: only as it passes, never as the workstation's clock tells it.
 //!
-//! Workstation clocks are wrong, so nothing is ever compared with the wall clock: the issuer's own
+//! Workstation clocks are wrong, so nothing that is decided is ever compared with the wall clock: the issuer's own
 //! `iat` plus the time that went by here since the challenge came in is "now" for the issuer.
 
 use std::time::{Duration, Instant};
 
 /// Longest lifetime of a challenge that the agent goes along with.
 pub(crate) const CHALLENGE_LIFETIME_MAX: Duration = Duration::from_secs(600);
+
+/// This workstation's own time, in unix seconds. It may be wrong by years: only for what is shown to
+/// its user, never for a decision.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the only use of the workstation's clock"
+)]
+pub(crate) fn workstation_seconds() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}
 
 /// The lifetime of one challenge, measured from its arrival by the monotonic clock.
 #[derive(Clone, Copy, Debug)]

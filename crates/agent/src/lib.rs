@@ -44,6 +44,8 @@ mod display_text;
 mod enrolment;
 mod error;
 mod host_check;
+#[doc(hidden)]
+pub mod hostile_input;
 mod instance_key;
 mod issuer_tls;
 mod kept_pins;
@@ -52,6 +54,7 @@ mod local_api;
 mod message;
 pub mod native_host;
 mod origin_check;
+mod own_status;
 mod page_request;
 pub mod peer_check;
 pub mod pin_policy;

@@ -78,6 +78,14 @@ impl RateLimit {
         Ok(())
     }
 
+    /// Ends the pause of an origin that the person has blocked instead: who unblocks it has changed
+    /// her mind about the pause, too.
+    pub(crate) fn end_pause(&self, origin: &Origin) {
+        if let Some(allowance) = lock(&self.origins).get_mut(origin) {
+            allowance.paused_until = None;
+        }
+    }
+
     /// Notes how the person answered a prompt of this origin; whether that begins a pause.
     pub(crate) fn note_answer(&self, origin: &Origin, answer: Answer, now: Instant) -> bool {
         let mut origins = lock(&self.origins);

@@ -125,7 +125,10 @@ async fn offer_to_block(agent: &Agent, origin: &Origin) {
         return;
     }
     match agent.blocked_sites.block(origin, SinceBoot::now()) {
-        Ok(()) => tracing::info!("the person blocked this site"),
+        Ok(()) => {
+            agent.rate_limit.end_pause(origin);
+            tracing::info!("the person blocked this site");
+        }
         Err(error) => {
             tracing::warn!(code = error.code(), %error, "the site could not be blocked");
         }

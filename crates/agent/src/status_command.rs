@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::agent_socket::ask_status;
-use crate::config::Config;
+use crate::config::{Config, Loopback};
 use crate::local_api::Status;
+use crate::own_status::OwnStatus;
 
 /// What the command prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,13 +15,15 @@ pub struct StatusReport {
     pub running: bool,
     /// Where login pages find it without an extension.
     pub address: String,
+    /// Whether login pages may come by that address, and why.
+    pub loopback: Loopback,
     /// The socket where it was looked for.
     pub socket: String,
     /// The issuers of the configuration.
     pub issuers: Vec<String>,
     /// Its version, state and card.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
+    status: Option<OwnStatus>,
     /// Why there is no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
@@ -31,7 +34,11 @@ pub struct StatusReport {
 /// # Errors
 /// None so far: an agent that does not answer is a report.
 pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
-    let status = ask_status(&config.socket).await;
+    let mut status = ask_status(&config.socket).await;
+    let noted = status
+        .as_mut()
+        .ok()
+        .and_then(|status| status.loopback.take());
     let issuers = config
         .enrolments
         .iter()
@@ -40,6 +47,7 @@ pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
     Ok(StatusReport {
         running: status.is_ok(),
         address: format!("127.0.0.1:{}", config.port),
+        loopback: noted.unwrap_or_else(|| config.loopback.decide()),
         socket: config.socket.display().to_string(),
         issuers,
         code: status.as_ref().err().map(Error::code),
@@ -50,20 +58,31 @@ pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
 impl std::fmt::Display for StatusReport {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.status {
-            Some(Status {
-                version,
-                state,
-                card,
+            Some(OwnStatus {
+                status,
+                pin_policy,
+                cards,
+                ..
             }) => {
+                let Status {
+                    version,
+                    state,
+                    card,
+                } = status;
                 writeln!(
                     formatter,
                     "cardea-agent {version} answers at {}",
                     self.socket
                 )?;
                 writeln!(formatter, "state: {state}\ncard: {card}")?;
+                writeln!(formatter, "PIN policy: {pin_policy}")?;
+                for card in cards {
+                    writeln!(formatter, "{card}")?;
+                }
             }
             None => writeln!(formatter, "no agent answers at {}", self.socket)?,
         }
+        writeln!(formatter, "pages by {}: {}", self.address, self.loopback)?;
         for issuer in &self.issuers {
             writeln!(formatter, "enrolled: {issuer}")?;
         }

@@ -11,7 +11,7 @@ use super::message::{Answer, Request};
 use super::place::Place;
 use super::{check_peer, unavailable};
 use crate::Error;
-use crate::local_api::Status;
+use crate::own_status::OwnStatus;
 
 /// How long the agent may take to say how it is.
 const STATUS_LIMIT: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
 ///
 /// # Errors
 /// As [`connect`]; [`Error::NotRunning`] also when it does not answer properly.
-pub(crate) async fn ask_status(path: &Path) -> Result<Status, Error> {
+pub(crate) async fn ask_status(path: &Path) -> Result<OwnStatus, Error> {
     let mut stream = connect(path).await?;
     let asked = serde_json::to_vec(&Request::Status {}).map_err(|_| Error::RequestInvalid)?;
     let answer = tokio::time::timeout(STATUS_LIMIT, async {

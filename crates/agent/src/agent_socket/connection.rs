@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::frame::{self, Frames};
 use super::message::{Answer, Request};
 use crate::agent::Agent;
-use crate::local_api::Status;
+use crate::own_status::OwnStatus;
 use crate::progress::Line;
 use crate::{Error, page_request};
 
@@ -39,7 +39,7 @@ pub(super) async fn serve(mut stream: UnixStream, agent: Arc<Agent>) {
             }
         }
         Ok(Request::Origins {}) => Ok(origins(&agent)),
-        Ok(Request::Status {}) => Ok(Answer::Status(Status::of(&agent))),
+        Ok(Request::Status {}) => Ok(Answer::Status(OwnStatus::of(&agent).await)),
         Ok(Request::Abort {}) => return,
         Err(error) => Err(error),
     };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::local_api::Status;
+use crate::own_status::OwnStatus;
 
 /// One request. A connection begins with one; only `abort` may follow.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub(crate) enum Answer {
         origins: Vec<String>,
     },
     /// The agent's state.
-    Status(Status),
+    Status(OwnStatus),
 }
 
 #[cfg(test)]

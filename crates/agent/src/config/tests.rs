@@ -109,10 +109,7 @@ fn each_mistake_is_reported_at_its_key() {
         (&*with("port = 70000"), "line 1, port"),
         (&*with("loopback = \"maybe\""), "line 1, loopback"),
         (&*with("socket = 4"), "line 1, socket"),
-        (
-            &*with("browser_extensions = [\"*\"]"),
-            "browser_extensions",
-        ),
+        (&*with("browser_extensions = [\"*\"]"), "browser_extensions"),
         (&*with("language = \"de\""), "line 1, language"),
         (&*with("backend = \"usb\""), "line 1, backend"),
         (
@@ -267,7 +264,7 @@ fn the_pin_policy_is_strict_unless_the_file_says_otherwise() {
         policy("pin_policy = \"strict\"").unwrap(),
         PinPolicy::Strict
     );
-    let minutes = |minutes| PinPolicy::Pharmacy {
+    let minutes = |minutes: u64| PinPolicy::Pharmacy {
         kept_max: Duration::from_secs(60 * minutes),
     };
     let pharmacy = "pin_policy = \"pharmacy\"";

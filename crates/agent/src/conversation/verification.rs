@@ -253,10 +253,16 @@ impl Conversation<'_> {
                 note: Some((kept_for, kept_max)),
             },
             // This login wants the PIN; what was noted before goes on for others as it was.
-            Some((Err(PinNeeded::ChallengeWantsIt), Ok(()), _)) => Keeping {
-                afterwards: PinAfterwards::Keep,
-                note: None,
-            },
+            Some((Err(PinNeeded::ChallengeWantsIt), Ok(()), _)) => {
+                // Our own verified state, taken for another program's, would never be cleared.
+                if let Err(error) = session.clear_pin().await {
+                    tracing::warn!(code = error.code(), %error, "the PIN state was not cleared");
+                }
+                Keeping {
+                    afterwards: PinAfterwards::Keep,
+                    note: None,
+                }
+            }
             _ => {
                 self.agent.kept_pins.clear(session.insertion()).await;
                 Keeping {

@@ -81,6 +81,8 @@ fn questions_have_two_or_three_answers() {
     for (answer, next, choice) in cases {
         let folder = tempfile::tempdir().unwrap();
         let question = Confirmation {
+            go_on: "Go on",
+            give_up: "Give up",
             text: "Go on?".to_owned(),
             next,
             limit: LIMIT,

@@ -18,6 +18,16 @@ use crate::workstation::{Setup, Workstation};
 /// Checks assertion and attestation as a server would, and returns the thumbprint of the presence
 /// key.
 pub(crate) fn verify(last_line: &Value, workstation: &Workstation, challenge: &str) -> String {
+    verify_as(UserVerification::Now, last_line, workstation, challenge)
+}
+
+/// As [`verify`], for a person who was verified in this way.
+pub(crate) fn verify_as(
+    uv: UserVerification,
+    last_line: &Value,
+    workstation: &Workstation,
+    challenge: &str,
+) -> String {
     let member = |name: &str| {
         last_line[name]
             .as_str()
@@ -34,7 +44,7 @@ pub(crate) fn verify(last_line: &Value, workstation: &Workstation, challenge: &s
     assert_eq!(claims.origin, workstation.issuer.url);
     assert_eq!(claims.client_id, "portal");
     assert_eq!(claims.challenge, sha256_base64url(challenge.as_bytes()));
-    assert_eq!(claims.uv, UserVerification::Now);
+    assert_eq!(claims.uv, uv);
     assert!(
         (1_000_000..1_000_060).contains(&claims.iat),
         "{}",

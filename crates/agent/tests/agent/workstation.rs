@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::peer_check::{self, PeerOwner};
+use cardea_agent::pin_policy::PinPolicy;
 use cardea_agent::{Agent, CardAccess, LocalApi, Pinentry};
 
 use crate::issuer::Issuer;
@@ -28,7 +29,14 @@ pub(crate) struct Setup {
     pub(crate) language: &'static str,
     pub(crate) requests_per_minute: u32,
     pub(crate) peers: Box<dyn PeerOwner>,
-    /// More of the configuration file.
+    pub(crate) pin_policy: PinPolicy,
+    /// Whether several users can log on to the workstation.
+    pub(crate) several_users: fn() -> bool,
+    /// What opens the agent's own page, found in the workstation's folder.
+    pub(crate) browser: &'static str,
+    /// More keys of the configuration file's top level.
+    pub(crate) before: String,
+    /// More of the configuration file; `ISSUER` stands for the issuer's address.
     pub(crate) more: String,
 }
 
@@ -38,6 +46,10 @@ impl Default for Setup {
             language: "fr",
             requests_per_minute: 600,
             peers: peer_check::of_this_platform(),
+            pin_policy: PinPolicy::Strict,
+            several_users: || false,
+            browser: "no-browser",
+            before: String::new(),
             more: String::new(),
         }
     }
@@ -49,7 +61,11 @@ impl Workstation {
         Self::start_with(readers, answers, Setup::default()).await
     }
 
-    pub(crate) async fn start_with(readers: &Readers, answers: &[&str], setup: Setup) -> Self {
+    pub(crate) async fn start_with(
+        readers: &(impl CardAccess + Clone),
+        answers: &[&str],
+        setup: Setup,
+    ) -> Self {
         Self::start_on(readers.clone(), answers, setup).await
     }
 
@@ -61,13 +77,18 @@ impl Workstation {
         let path = folder.path().join("agent.toml");
         let text = format!(
             "port = 0\nlanguage = \"{}\"\npinentry = \"./pinentry\"\nstate_dir = \"state\"\n\
-             requests_per_minute = {}\n{}\n{}",
+             requests_per_minute = {}\n{}\n{}\n{}",
             setup.language,
             setup.requests_per_minute,
+            setup.before,
             enrolment(&issuer),
-            setup.more
+            setup.more.replace("ISSUER", &issuer.url)
         );
-        let config = Config::parse(&text, &path, &Environment::default()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+        let mut config = Config::parse(&text, &path, &Environment::default()).unwrap();
+        config.pin_policy = setup.pin_policy;
+        config.several_users = setup.several_users;
+        config.browser = folder.path().join(setup.browser);
         let api = LocalApi::bind(config.port).await.unwrap();
         let address = api.address();
         let prompt = Pinentry::new(config.pinentry.clone(), config.language);
@@ -85,6 +106,11 @@ impl Workstation {
             folder,
             stop: Some(stop),
         }
+    }
+
+    /// The configuration file, for the programs beside the agent.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.folder.path().join("agent.toml")
     }
 
     /// The issuer's login page.

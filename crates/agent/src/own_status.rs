@@ -1,0 +1,118 @@
+//! What `cardea-agent status` learns beyond what a page may know: by the agent's own socket alone.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Agent;
+use crate::card_session::CardSession;
+use crate::clock::workstation_seconds;
+use crate::config::Loopback;
+use crate::local_api::Status;
+use crate::prompt_text::days_until;
+
+/// How long a card that was not read yet may take. The command waits little longer.
+const READ_LIMIT: Duration = Duration::from_millis(1_500);
+
+/// The agent's state for its own user. No person's name and no serial number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OwnStatus {
+    #[serde(flatten)]
+    pub(crate) status: Status,
+    /// Whether pages can come by the port, and why, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) loopback: Option<Loopback>,
+    /// `strict` or `pharmacy`.
+    pub(crate) pin_policy: String,
+    /// Each card at hand.
+    pub(crate) cards: Vec<CardStatus>,
+}
+
+/// One card at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CardStatus {
+    /// The reader that it is in.
+    pub(crate) reader: String,
+    /// The card's kind, once it was read.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<String>,
+    /// Days until its certificate expires, by this workstation's clock; negative when it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_in_days: Option<i64>,
+}
+
+impl OwnStatus {
+    /// How the agent is now. A card that was not read yet is read, if its reader is free.
+    pub(crate) async fn of(agent: &Agent) -> Self {
+        let sessions = agent.cards.sessions(&agent.cards.watch().now());
+        let cards = sessions.iter().map(|session| CardStatus::of(session));
+        Self {
+            status: Status::of(agent),
+            loopback: agent.loopback.lock().ok().and_then(|noted| *noted),
+            pin_policy: agent.pin_policy.as_str().to_owned(),
+            cards: futures_util::future::join_all(cards).await,
+        }
+    }
+}
+
+impl CardStatus {
+    async fn of(session: &CardSession) -> Self {
+        let facts = tokio::time::timeout(READ_LIMIT, session.facts()).await;
+        let facts = facts.ok().and_then(Result::ok);
+        Self {
+            reader: session.insertion().reader().to_owned(),
+            kind: facts.map(|facts| match facts.certificate.holder().card_family {
+                Some(family) => family.as_str().to_owned(),
+                None => facts.name.clone(),
+            }),
+            expires_in_days: facts
+                .map(|facts| days_until(facts.certificate.not_after(), workstation_seconds())),
+        }
+    }
+}
+
+impl std::fmt::Display for CardStatus {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            reader,
+            kind,
+            expires_in_days,
+        } = self;
+        let kind = kind.as_deref().unwrap_or("not read");
+        write!(formatter, "card in {reader}: {kind}")?;
+        match expires_in_days {
+            Some(days @ ..=-1) => write!(formatter, ", expired {} days ago", days.saturating_neg()),
+            Some(days @ 0..=30) => write!(formatter, ", EXPIRES IN {days} DAYS: ask for a new one"),
+            Some(days) => write!(formatter, ", expires in {days} days"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cards_end_is_told_in_days() {
+        let told = |expires_in_days| {
+            let card = CardStatus {
+                reader: "Reader A".to_owned(),
+                kind: Some("CPS".to_owned()),
+                expires_in_days,
+            };
+            card.to_string()
+        };
+        assert_eq!(
+            told(Some(400)),
+            "card in Reader A: CPS, expires in 400 days"
+        );
+        let near = told(Some(30));
+        assert_eq!(
+            near,
+            "card in Reader A: CPS, EXPIRES IN 30 DAYS: ask for a new one"
+        );
+        assert_eq!(told(Some(-3)), "card in Reader A: CPS, expired 3 days ago");
+        assert_eq!(told(None), "card in Reader A: CPS");
+    }
+}
