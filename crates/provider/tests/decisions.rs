@@ -9,6 +9,7 @@ mod decisions {
     mod cancellation;
     mod card_grant;
     mod card_recheck;
+    mod challenge_randomness;
     mod completion;
     mod consent;
     mod flood;
