@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cardea_card::PivSlot;
-use cardea_test_pki::{AuthorityName, CardProfile, IssuedCard};
+use cardea_test_pki::{AuthorityName, CardProfile, IssuedCard, IssuedCertificate};
+use openssl::x509::X509;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -20,6 +21,8 @@ use crate::reference_data::{CardMemory, Counted, MemoryStore, ReferenceData};
 const DESCRIPTION_FILE: &str = "card.json";
 const MEMORY_FILE: &str = "memory.json";
 const PROCESS_ID_FILE: &str = "inserted.pid";
+/// Name of the files of the contactless key.
+const CONTACTLESS: &str = "contactless";
 const FORMAT: u32 = 1;
 
 /// What a card's folder says about it. Every holder is invented.
@@ -191,7 +194,38 @@ impl CardDirectory {
             let key = read_key(&self.path.join(format!("{name}.key")))?;
             image = image.with_slot(slot, KeySlot::new(certificate, key)?);
         }
+        if self.has_contactless_key() {
+            let certificate = read_certificate(&self.file(CONTACTLESS, "pem"))?;
+            let key = read_key(&self.file(CONTACTLESS, "key"))?;
+            let slot = KeySlot::new(certificate, key)?;
+            image = image.with_slot(PivSlot::CardAuthentication, slot);
+        }
         Ok(image)
+    }
+
+    /// Adds a key that signs without a PIN, with its certificate, for slot 9E.
+    ///
+    /// # Errors
+    /// [`Error::FileInaccessible`].
+    pub fn add_contactless_key(&self, certificate: &IssuedCertificate) -> Result<(), Error> {
+        replace_key(&self.file(CONTACTLESS, "key"), &certificate.key)?;
+        // Last, because its presence says that the key is there.
+        let pem = certificate.pem();
+        replace(
+            &self.file(CONTACTLESS, "pem"),
+            pem.as_bytes(),
+            Access::Public,
+        )
+    }
+
+    /// Whether the card has a key that signs without a PIN.
+    #[must_use]
+    pub fn has_contactless_key(&self) -> bool {
+        self.file(CONTACTLESS, "pem").exists()
+    }
+
+    fn file(&self, name: &str, extension: &str) -> PathBuf {
+        self.path.join(format!("{name}.{extension}"))
     }
 
     /// The card's memory: PIN, PUK and their counters, kept in the folder.
@@ -200,14 +234,21 @@ impl CardDirectory {
         DirectoryMemory::new(&self.path)
     }
 
-    /// Revokes both certificates at their issuer.
+    /// Revokes every certificate at its issuer.
     ///
     /// # Errors
     /// [`Error::FileMalformed`] when the PKI did not issue the card.
     pub fn revoke(&self, pki: &PkiDirectory, at: OffsetDateTime) -> Result<(), Error> {
         let issuer = self.issuer()?;
         pki.revoke(issuer, &self.description.authentication_serial, at)?;
-        pki.revoke(issuer, &self.description.signature_serial, at)
+        pki.revoke(issuer, &self.description.signature_serial, at)?;
+        if self.has_contactless_key() {
+            let file = self.file(CONTACTLESS, "pem");
+            let certificate = X509::from_der(&read_certificate(&file)?)?;
+            let serial = certificate.serial_number().to_bn()?.to_vec();
+            pki.revoke(issuer, &hexadecimal(&serial), at)?;
+        }
+        Ok(())
     }
 
     /// The file that names the process which has the card inserted.

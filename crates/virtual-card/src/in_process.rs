@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use cardea_card::{ApduChannel, CardTransport, Error as CardError};
+use zeroize::Zeroizing;
 
 use crate::card_image::CardImage;
 use crate::dispatch::Applet;
@@ -57,10 +58,25 @@ struct Reader {
     state: Mutex<State>,
 }
 
+/// What a person does on the keys of the reader, where it has some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keypad {
+    /// Types these digits and confirms.
+    Types(String),
+    /// Lets the reader's time run out (PC/SC part 10: 6400).
+    WaitsTooLong,
+    /// Presses the cancel key (6401).
+    Cancels,
+    /// Confirms too few digits (6403).
+    TypesTooFew,
+}
+
 struct State {
     applet: Applet,
     faults: FaultPlan,
     delay: Duration,
+    keypad: Option<Keypad>,
+    has_company: bool,
     present: bool,
     insertion: u64,
     commands: Vec<[u8; 4]>,
@@ -98,6 +114,8 @@ impl VirtualCard {
             applet: Applet::new(image, memory),
             faults: FaultPlan::default(),
             delay: Duration::ZERO,
+            keypad: None,
+            has_company: true,
             present: true,
             insertion: 0,
             commands: Vec::new(),
@@ -143,6 +161,16 @@ impl VirtualCard {
     /// Makes every command take this long, as a real card's would.
     pub fn set_delay(&self, delay: Duration) {
         self.state().delay = delay;
+    }
+
+    /// Gives the reader keys of its own, and a person who uses them; `None` takes them away.
+    pub fn set_keypad(&self, keypad: Option<Keypad>) {
+        self.state().keypad = keypad;
+    }
+
+    /// Says whether other programs may be at the card; without a word, they may.
+    pub fn set_company(&self, has_company: bool) {
+        self.state().has_company = has_company;
     }
 
     /// Pulls the card. Every connection made so far is lost for good, as in PC/SC.
@@ -237,6 +265,10 @@ impl CardTransport for VirtualCard {
         }
         work(&mut Channel { card: self })
     }
+
+    fn has_pin_pad(&mut self) -> bool {
+        self.state().keypad.is_some()
+    }
 }
 
 struct Channel<'a> {
@@ -266,6 +298,44 @@ impl ApduChannel for Channel<'_> {
         }
         state.execute(command, fault)
     }
+
+    fn verify_on_reader(&mut self, structure: &[u8]) -> Result<Vec<u8>, CardError> {
+        let keypad = self.card.state().keypad.clone();
+        match keypad.ok_or(CardError::PinPadMissing)? {
+            Keypad::Types(digits) => {
+                // 6B80: the reader does not understand the structure.
+                match with_digits(structure, digits.as_bytes()) {
+                    Some(command) => self.transmit(&command),
+                    None => Ok(vec![0x6b, 0x80]),
+                }
+            }
+            Keypad::WaitsTooLong => Ok(vec![0x64, 0x00]),
+            Keypad::Cancels => Ok(vec![0x64, 0x01]),
+            Keypad::TypesTooFew => Ok(vec![0x64, 0x03]),
+        }
+    }
+
+    fn has_company(&self) -> bool {
+        self.card.state().has_company
+    }
+}
+
+/// What a reader makes of PIN_VERIFY (PC/SC part 10 section 2.5.2): the digits in ASCII at the
+/// beginning of the data field. Only the structure that a PIV card needs is understood.
+fn with_digits(structure: &[u8], digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    const HEADER_BYTES: usize = 19;
+    let (header, command) = structure.split_at_checked(HEADER_BYTES)?;
+    let length = u32::from_le_bytes(*header.last_chunk()?);
+    let format = header.get(2..5)?;
+    if usize::try_from(length).ok()? != command.len() || format != [0x82, 0x08, 0x00] {
+        return None;
+    }
+    let mut command = Zeroizing::new(command.to_vec());
+    let data = command.get_mut(5..)?;
+    for (place, digit) in data.iter_mut().zip(digits) {
+        *place = *digit;
+    }
+    Some(command)
 }
 
 impl State {

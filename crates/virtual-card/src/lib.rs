@@ -42,7 +42,7 @@ pub use deck::{DeckCard, deck};
 pub use dispatch::Applet;
 pub use error::Error;
 pub use fault::{Fault, FaultPlan, Trigger};
-pub use in_process::{DEFAULT_PIN, DEFAULT_PUK, VirtualCard};
+pub use in_process::{DEFAULT_PIN, DEFAULT_PUK, Keypad, VirtualCard};
 pub use pki_directory::{PkiDirectory, settings_for};
 pub use reference_data::{
     CardMemory, Counted, MemoryStore, ReferenceData, TRIES_MAX, VolatileMemory,

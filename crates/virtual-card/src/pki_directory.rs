@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use cardea_test_pki::{
-    Authority, AuthorityName, CardProfile, CertificateSpec, CrlSpec, IssuedCard, KeyKind,
-    PkiSettings, PublicationPoints, PublicationSettings, RevokedEntry, TestPki,
+    Authority, AuthorityName, CardProfile, CertificateSpec, CrlSpec, IssuedCard, IssuedCertificate,
+    KeyKind, PkiSettings, PublicationPoints, PublicationSettings, RevokedEntry, TestPki,
 };
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -159,8 +159,33 @@ impl PkiDirectory {
         change: impl Fn(&mut CertificateSpec),
     ) -> Result<IssuedCard, Error> {
         let card = self.pki.issue_card_with(profile, at, change)?;
+        self.note_issued(&[&card.authentication, &card.signature])?;
+        Ok(card)
+    }
+
+    /// Issues the certificate of a card's contactless key: it names the same holder and purpose as
+    /// the authentication certificate, which is all that a login asks of it.
+    ///
+    /// # Errors
+    /// As for [`PkiDirectory::issue_card`].
+    pub fn issue_contactless(
+        &self,
+        profile: &CardProfile,
+        card_number: &str,
+        at: OffsetDateTime,
+    ) -> Result<IssuedCertificate, Error> {
+        let spec = profile
+            .clone()
+            .with_card_number(card_number)
+            .authentication(at)?;
+        let certificate = self.pki.issue(&spec)?;
+        self.note_issued(&[&certificate])?;
+        Ok(certificate)
+    }
+
+    fn note_issued(&self, certificates: &[&IssuedCertificate]) -> Result<(), Error> {
         let _locked = self.lock()?;
-        for certificate in [&card.authentication, &card.signature] {
+        for certificate in certificates {
             let spec = &certificate.spec;
             let mut index = self.load_index(spec.issuer)?;
             index.push(IndexEntry::valid(
@@ -170,7 +195,7 @@ impl PkiDirectory {
             ));
             self.save_index(spec.issuer, &index)?;
         }
-        Ok(card)
+        Ok(())
     }
 
     /// Revokes a certificate by its serial number in hexadecimal and publishes a new CRL. Revoking

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use cardea_card::{
     Abandonment, ApduChannel, ApduCounter, Card, CardFamily, CardThread, CardTransport,
-    CountingTransport, Error, KeyReference, LastTry, Pin, PinAfter, PivCard, PivSlot, SignRequest,
-    Signature, SignatureAlgorithm, StatusWord, authentication_certificate,
+    CountingTransport, Error, KeyReference, LastTry, Pin, PinAfter, PinAfterwards, PinEntry,
+    PinMeans, PivCard, PivSlot, SignRequest, Signature, SignatureAlgorithm, StatusWord,
+    authentication_certificate,
 };
 use cardea_test_pki::{CardProfile, KeyKind, TestPki};
-use cardea_virtual_card::{CardImage, DEFAULT_PIN, Fault, Trigger, VirtualCard};
+use cardea_virtual_card::{CardImage, DEFAULT_PIN, Fault, KeySlot, Keypad, Trigger, VirtualCard};
 
 const MESSAGE: &[u8] = b"the exact bytes that the card signs";
 
@@ -59,30 +60,167 @@ fn pin_state(program: &mut VirtualCard) -> StatusWord {
 }
 
 #[test]
-fn a_login_takes_five_commands_or_seven_short_ones_for_rsa() {
+fn a_login_takes_five_commands_and_two_more_beside_another_program() {
+    let (rsa, p256) = (KeyKind::Rsa2048, KeyKind::P256);
+    let extended = image(rsa).announcing_extended_length();
+    let silent = image(p256).without_logical_channels();
+    let says_none = extended.clone().without_logical_channels();
+    let (es256, rs256) = (SignatureAlgorithm::Es256, SignatureAlgorithm::Rs256);
+    // Commands alone at the card, and beside another program.
     let cases = [
-        (image(KeyKind::P256), 5, SignatureAlgorithm::Es256),
-        (image(KeyKind::Rsa2048), 7, SignatureAlgorithm::Rs256),
-        (
-            image(KeyKind::Rsa2048).announcing_extended_length(),
-            5,
-            SignatureAlgorithm::Rs256,
-        ),
+        (image(p256), 5, 7, es256),
+        (image(rsa), 7, 9, rs256),
+        (extended, 5, 7, rs256),
+        // It has to be asked, once a connection.
+        (silent, 5, 6, es256),
+        (says_none, 5, 5, rs256),
     ];
-    for (image, commands, algorithm) in cases {
-        let reader = VirtualCard::insert(image).unwrap();
-        let (mut card, counter) = counted(&reader);
-        let certificates = card.certificates().unwrap();
-        let certificate = authentication_certificate(&certificates).unwrap();
-        counter.take();
-        let pin = Pin::parse(DEFAULT_PIN).unwrap();
-        let signature = card
-            .sign(&SignRequest::new(certificate, &pin, MESSAGE))
-            .unwrap();
-        assert_eq!(signature.algorithm(), algorithm);
-        assert_eq!(signature.pin_after(), PinAfter::Cleared);
-        assert_eq!(counter.take(), commands, "{algorithm}");
+    for (image, alone, in_company, algorithm) in cases {
+        for (has_company, commands) in [(false, alone), (true, in_company)] {
+            let reader = VirtualCard::insert(image.clone()).unwrap();
+            reader.set_company(has_company);
+            let certificates = PivCard::new(reader.connect()).certificates().unwrap();
+            let certificate = authentication_certificate(&certificates).unwrap();
+            let (mut card, counter) = counted(&reader);
+            let pin = Pin::parse(DEFAULT_PIN).unwrap();
+            let signature = card
+                .sign(&SignRequest::new(certificate, &pin, MESSAGE))
+                .unwrap();
+            assert_eq!(signature.algorithm(), algorithm);
+            assert_eq!(signature.pin_after(), PinAfter::Cleared);
+            assert_eq!(counter.take(), commands, "{algorithm}, {has_company}");
+        }
     }
+}
+
+#[test]
+fn a_login_with_a_kept_pin_takes_two_commands() {
+    let reader = insert(KeyKind::P256);
+    let (mut card, counter) = counted(&reader);
+    let certificates = card.certificates().unwrap();
+    let certificate = authentication_certificate(&certificates).unwrap();
+    let pin = Pin::parse(DEFAULT_PIN).unwrap();
+    counter.take();
+    for (entry, commands) in [(PinEntry::Typed(&pin), 5), (PinEntry::Verified, 2)] {
+        let request = SignRequest::new(certificate, entry, MESSAGE);
+        let request = request.with_afterwards(PinAfterwards::Keep);
+        assert_eq!(card.sign(&request).unwrap().pin_after(), PinAfter::Kept);
+        assert_eq!(counter.take(), commands);
+    }
+    let mut other = reader.connect();
+    select_piv(&mut other);
+    assert_eq!(
+        pin_state(&mut other),
+        StatusWord(0x63C3),
+        "nobody else has it"
+    );
+    assert_eq!(card.clear_pin().unwrap(), PinAfter::Cleared);
+    let request = SignRequest::new(certificate, PinEntry::Verified, MESSAGE);
+    let refused = card.sign(&request).unwrap_err();
+    assert_eq!(refused.code(), "card.pin_not_verified");
+}
+
+#[test]
+fn a_kept_pin_is_gone_when_the_card_was_reset() {
+    let reader = insert(KeyKind::P256);
+    let mut card = PivCard::new(reader.connect());
+    let certificates = card.certificates().unwrap();
+    let certificate = authentication_certificate(&certificates).unwrap();
+    let pin = Pin::parse(DEFAULT_PIN).unwrap();
+    let request = SignRequest::new(certificate, &pin, MESSAGE);
+    card.sign(&request.with_afterwards(PinAfterwards::Keep))
+        .unwrap();
+    reader.power_cycle();
+    let request = SignRequest::new(certificate, PinEntry::Verified, MESSAGE);
+    let refused = card.sign(&request).unwrap_err();
+    assert_eq!(refused.code(), "card.pin_not_verified");
+    sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap();
+}
+
+#[test]
+fn a_file_selected_by_another_program_stays_selected() {
+    let reader = insert(KeyKind::P256);
+    let mut other = reader.connect();
+    let application = [&[0, 0xA4, 4, 0, 12], CardImage::OTHER_AID, &[0]].concat();
+    assert!(send(&mut other, &application).1.is_success());
+    assert!(send(&mut other, &[0, 0xA4, 0, 0, 2, 1, 1]).1.is_success());
+    assert!(send(&mut other, b"\x00\x20\x00\x01\x048642").1.is_success());
+    let mut card = PivCard::new(reader.connect());
+    for _ in 0..3 {
+        sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap();
+        let (file, status) = send(&mut other, &[0, 0xB0, 0, 0, 0]);
+        assert!(status.is_success() && !file.is_empty());
+        let own_pin = send(&mut other, &[0, 0x20, 0, 1]).1;
+        assert!(own_pin.is_success(), "its own PIN stays verified");
+    }
+    // The channels were all given back.
+    for number in 1..=3 {
+        let (data, status) = send(&mut other, &[0, 0x70, 0, 0, 1]);
+        assert!(status.is_success());
+        assert_eq!(data, [number]);
+    }
+    // None is left: the basic channel is the way that remains.
+    sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap();
+}
+
+#[test]
+fn the_pin_is_typed_on_the_readers_keys() {
+    let reader = insert(KeyKind::P256);
+    let certificates = PivCard::new(reader.connect()).certificates().unwrap();
+    let certificate = authentication_certificate(&certificates).unwrap();
+    let attempt = |keypad| {
+        reader.set_keypad(keypad);
+        let mut card = PivCard::new(reader.connect());
+        let means = card.pin_means().unwrap();
+        let request = SignRequest::new(certificate, PinEntry::OnReader, MESSAGE);
+        let signed = card.sign(&request);
+        let code = signed.map_or_else(|error| error.code(), |_| "signed");
+        (means, code)
+    };
+    let types = |digits: &str| Some(Keypad::Types(digits.to_owned()));
+    let on_reader = PinMeans::Reader;
+    assert_eq!(attempt(types(DEFAULT_PIN)), (on_reader, "signed"));
+    let expired = attempt(Some(Keypad::WaitsTooLong));
+    assert_eq!(expired, (on_reader, "card.pin_entry_timed_out"));
+    let cancelled = attempt(Some(Keypad::Cancels));
+    assert_eq!(cancelled, (on_reader, "card.pin_entry_cancelled"));
+    let short = attempt(Some(Keypad::TypesTooFew));
+    assert_eq!(short, (on_reader, "card.pin_malformed"));
+    let missing = attempt(None);
+    assert_eq!(missing, (PinMeans::Keyboard, "card.pin_pad_missing"));
+    // None of that used a try; wrong digits do.
+    for code in [
+        "card.pin_incorrect",
+        "card.pin_incorrect",
+        "card.pin_last_try",
+    ] {
+        assert_eq!(attempt(types("9999")), (on_reader, code));
+    }
+}
+
+#[test]
+fn a_card_without_contact_signs_with_its_own_key_and_no_pin() {
+    let pki = TestPki::shared().unwrap();
+    let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
+    let issued = pki.issue_card(&profile).unwrap();
+    let card_number = &issued.card_number;
+    let spec = profile.with_card_number(card_number);
+    let contactless = pki.issue(&spec.authentication(pki.at()).unwrap()).unwrap();
+    let slot = KeySlot::from_issued(&contactless).unwrap();
+    let image = CardImage::from_issued(&issued)
+        .unwrap()
+        .with_slot(PivSlot::CardAuthentication, slot)
+        .on_contactless_interface();
+    let reader = VirtualCard::insert(image).unwrap();
+    let mut card = PivCard::new(reader.connect());
+    let certificates = card.certificates().unwrap();
+    let certificate = authentication_certificate(&certificates).unwrap();
+    assert_eq!(certificate.der(), contactless.der);
+    assert_eq!(card.pin_means().unwrap(), PinMeans::None);
+    let request = SignRequest::new(certificate, PinEntry::NotAsked, MESSAGE);
+    card.sign(&request).unwrap();
+    let headers = reader.command_headers();
+    assert!(headers.iter().all(|header| header[1] != 0x20), "no VERIFY");
 }
 
 #[test]
@@ -117,18 +255,21 @@ fn a_second_program_finds_the_pin_not_verified_and_its_own_file_still_selectable
 
 #[test]
 fn a_program_that_had_verified_its_pin_keeps_it() {
-    let reader = insert(KeyKind::P256);
-    let mut other = reader.connect();
-    select_piv(&mut other);
-    assert!(
-        send(&mut other, b"\x00\x20\x00\x80\x081234\xFF\xFF\xFF\xFF")
-            .1
-            .is_success()
-    );
-    let mut card = PivCard::new(reader.connect());
-    let signature = sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap();
-    assert_eq!(signature.pin_after(), PinAfter::KeptForOther);
-    assert!(pin_state(&mut other).is_success());
+    let one_channel = image(KeyKind::P256).without_logical_channels();
+    for (image, pin_after) in [
+        (image(KeyKind::P256), PinAfter::Cleared),
+        (one_channel, PinAfter::KeptForOther),
+    ] {
+        let reader = VirtualCard::insert(image).unwrap();
+        let mut other = reader.connect();
+        select_piv(&mut other);
+        let verify = b"\x00\x20\x00\x80\x081234\xFF\xFF\xFF\xFF";
+        assert!(send(&mut other, verify).1.is_success());
+        let mut card = PivCard::new(reader.connect());
+        let signature = sign(&mut card, DEFAULT_PIN, LastTry::Refused).unwrap();
+        assert_eq!(signature.pin_after(), pin_after);
+        assert!(pin_state(&mut other).is_success());
+    }
 }
 
 #[test]

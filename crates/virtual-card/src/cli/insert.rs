@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use cardea_virtual_card::vpcd::PluggedCard;
-use cardea_virtual_card::{CardDirectory, Error, VirtualCard};
+use cardea_virtual_card::{CardDirectory, CardImage, Error, VirtualCard};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,6 +34,13 @@ pub(crate) struct InsertArguments {
     /// Milliseconds that each command takes, to imitate a real card (20 is close).
     #[arg(long, default_value_t = 0)]
     delay_ms: u64,
+    /// Lay the card on a contactless reader: no PIN, and only the key of a card that was issued with
+    /// `--contactless`.
+    #[arg(long)]
+    contactless: bool,
+    /// Imitate a card that has no logical channels but the basic one.
+    #[arg(long)]
+    without_channels: bool,
     /// Return as soon as the reader has seen the card, and leave it there.
     #[arg(long)]
     detach: bool,
@@ -49,7 +56,10 @@ pub(crate) fn insert(arguments: &InsertArguments) -> anyhow::Result<()> {
     if arguments.detach {
         return insert_detached(arguments, &directory);
     }
-    let card = VirtualCard::insert_with_memory(directory.image()?, Box::new(directory.memory()));
+    let card = VirtualCard::insert_with_memory(
+        image(arguments, &directory)?,
+        Box::new(directory.memory()),
+    );
     card.set_delay(Duration::from_millis(arguments.delay_ms));
     let plugged = PluggedCard::plug(&arguments.vpcd, card)?;
     if !plugged.wait_until_seen(SEEN_LIMIT) && plugged.is_gone() {
@@ -67,6 +77,20 @@ pub(crate) fn insert(arguments: &InsertArguments) -> anyhow::Result<()> {
     result
 }
 
+fn image(arguments: &InsertArguments, directory: &CardDirectory) -> anyhow::Result<CardImage> {
+    let mut image = directory.image()?;
+    if arguments.without_channels {
+        image = image.without_logical_channels();
+    }
+    if arguments.contactless {
+        if !directory.has_contactless_key() {
+            bail!("the card has no contactless key: issue one with --contactless");
+        }
+        image = image.on_contactless_interface();
+    }
+    Ok(image)
+}
+
 /// Starts this program again in the background and waits until the card is in.
 fn insert_detached(arguments: &InsertArguments, directory: &CardDirectory) -> anyhow::Result<()> {
     // Left behind by a process that was killed; it must not be mistaken for the new one's.
@@ -80,6 +104,8 @@ fn insert_detached(arguments: &InsertArguments, directory: &CardDirectory) -> an
         .arg(&arguments.card)
         .args(["--vpcd", &arguments.vpcd])
         .args(["--delay-ms", &arguments.delay_ms.to_string()])
+        .args(arguments.contactless.then_some("--contactless"))
+        .args(arguments.without_channels.then_some("--without-channels"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

@@ -87,6 +87,9 @@ pub(crate) struct IssueArguments {
     card_number: Option<String>,
     #[command(flatten)]
     condition: ConditionArguments,
+    /// Give the card a further key that signs without a PIN, for `insert --contactless`.
+    #[arg(long)]
+    contactless: bool,
     /// Folder of the PKI; made when it does not exist [default: `pki` beside the card's folder].
     #[arg(long)]
     pki: Option<PathBuf>,
@@ -159,6 +162,10 @@ pub(crate) fn issue(arguments: &IssueArguments) -> anyhow::Result<()> {
     let condition = arguments.condition.condition();
     let directory = condition.issue(&pki, &arguments.out, &profile, (pin, puk), at)?;
     let description = directory.description();
+    if arguments.contactless {
+        let certificate = pki.issue_contactless(&profile, &description.card_number, at)?;
+        directory.add_contactless_key(&certificate)?;
+    }
     if arguments.json {
         let mut document = serde_json::to_value(description)?;
         if let Some(members) = document.as_object_mut() {
