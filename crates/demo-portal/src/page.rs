@@ -43,8 +43,10 @@ pub(crate) struct Problem {
     pub(crate) text: &'static Text,
     pub(crate) language: &'static str,
     pub(crate) other: &'static str,
+    pub(crate) title: &'static str,
     pub(crate) explanation: &'static str,
-    pub(crate) code: String,
+    /// For the help desk, where there is something to help with.
+    pub(crate) code: Option<&'static str>,
 }
 
 /// The tag of the language that the page's switch leads to.

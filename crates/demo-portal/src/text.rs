@@ -23,6 +23,8 @@ pub(crate) struct Text {
     pub(crate) ended_title: &'static str,
     pub(crate) ended_lead: &'static str,
     pub(crate) ended_again: &'static str,
+    pub(crate) cancelled_title: &'static str,
+    pub(crate) cancelled: &'static str,
     pub(crate) problem_title: &'static str,
     pub(crate) problem_code: &'static str,
     pub(crate) problem_refused: &'static str,
@@ -79,9 +81,11 @@ static FRENCH: Text = Text {
     ended_lead: "Votre carte n’est plus dans le lecteur, ou votre session a été fermée ailleurs. \
                  Rien ne reste affiché sur ce poste.",
     ended_again: "Pour reprendre, remettez votre carte dans le lecteur et connectez-vous.",
+    cancelled_title: "Connexion annulée",
+    cancelled: "Personne n’a été connecté. Vous pouvez recommencer quand vous le souhaitez.",
     problem_title: "La connexion n’a pas abouti",
     problem_code: "Code à donner à l’assistance :",
-    problem_refused: "La connexion a été refusée ou abandonnée. Vous pouvez recommencer.",
+    problem_refused: "La connexion a été refusée. Vous pouvez recommencer.",
     problem_overtaken: "Votre carte a quitté le lecteur, ou votre session a été fermée ailleurs, \
                         avant la fin de la connexion. Remettez votre carte et recommencez.",
     problem_unknown: "Cette connexion n’a pas été commencée dans ce navigateur, ou il y a trop \
@@ -125,9 +129,11 @@ static ENGLISH: Text = Text {
     ended_lead: "Your card is no longer in the reader, or your session was closed elsewhere. \
                  Nothing stays on this screen.",
     ended_again: "To go on, put your card back into the reader and sign in.",
+    cancelled_title: "Sign-in cancelled",
+    cancelled: "Nobody was signed in. You can start again whenever you like.",
     problem_title: "You are not signed in",
     problem_code: "Code for the help desk:",
-    problem_refused: "The sign-in was refused or given up. You can start again.",
+    problem_refused: "The sign-in was refused. You can start again.",
     problem_overtaken: "Your card left the reader, or your session was closed elsewhere, before \
                         the sign-in was finished. Put your card back and start again.",
     problem_unknown: "This sign-in was not begun in this browser, or too long ago. Start again \

@@ -18,7 +18,7 @@ pub enum LoopbackChoice {
 }
 
 /// Whether the API is to be open, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loopback {
     /// Whether it is to be open.
     pub(crate) state: LoopbackState,
@@ -27,7 +27,7 @@ pub struct Loopback {
 }
 
 /// Open or shut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoopbackState {
     /// Open.
@@ -37,7 +37,7 @@ pub enum LoopbackState {
 }
 
 /// What decided whether the API is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoopbackReason {
     /// The configuration.
@@ -74,10 +74,23 @@ impl LoopbackChoice {
 }
 
 impl Loopback {
+    /// Shut, because another program has the port.
+    pub(crate) const TAKEN: Self = Self {
+        state: LoopbackState::Off,
+        reason: LoopbackReason::AddressUnavailable,
+    };
+
     /// Whether the API is to be open.
     #[must_use]
     pub fn is_on(self) -> bool {
         self.state == LoopbackState::On
+    }
+}
+
+impl std::fmt::Display for Loopback {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = if self.is_on() { "on" } else { "off" };
+        write!(formatter, "{state} ({})", self.reason.words())
     }
 }
 

@@ -44,6 +44,7 @@ impl LoopbackDoor {
         if !self.decided.is_on() {
             let why = self.decided.reason.words();
             tracing::info!(why, "the loopback API stays shut");
+            note(&agent, self.decided);
             stop.await;
             return Ok(());
         }
@@ -51,15 +52,16 @@ impl LoopbackDoor {
         let api = tokio::select! {
             biased;
             () = &mut stop => return Ok(()),
-            api = open(self.port) => api,
+            api = open(self.port, &agent) => api,
         };
+        note(&agent, self.decided);
         tracing::info!(address = %api.address(), "listening");
         api.serve(agent, peers, stop).await
     }
 }
 
 /// Takes the port as soon as it is to be had.
-async fn open(port: u16) -> LocalApi {
+async fn open(port: u16, agent: &Agent) -> LocalApi {
     let (mut pause, longest) = PAUSE;
     let mut told = false;
     loop {
@@ -71,10 +73,18 @@ async fn open(port: u16) -> LocalApi {
                     "another program has the port; pages can come by the extension alone: {error}"
                 );
                 told = true;
+                note(agent, Loopback::TAKEN);
             }
             Err(_) => {}
         }
         tokio::time::sleep(pause).await;
         pause = longest.min(pause * 2);
+    }
+}
+
+/// Keeps for the agent's status whether the API is open, and why.
+fn note(agent: &Agent, loopback: Loopback) {
+    if let Ok(mut noted) = agent.loopback.lock() {
+        *noted = Some(loopback);
     }
 }

@@ -15,7 +15,10 @@ pub(super) fn respond(error: &Error, language: Language, issuer: &str) -> Respon
         "a login did not work"
     );
     let text = Text::of(language);
+    // What the person did on purpose is no problem (RFC 6749, 4.1.2.1).
+    let cancelled = matches!(error, Error::LoginRefused { error } if error == "access_denied");
     let (status, explanation) = match error {
+        Error::LoginRefused { .. } if cancelled => (StatusCode::OK, text.cancelled),
         Error::LoginRefused { .. } => (StatusCode::OK, text.problem_refused),
         Error::LoginOvertaken => (StatusCode::OK, text.problem_overtaken),
         Error::LoginUnknown => (StatusCode::BAD_REQUEST, text.problem_unknown),
@@ -25,8 +28,13 @@ pub(super) fn respond(error: &Error, language: Language, issuer: &str) -> Respon
         text,
         language: language.tag(),
         other: page::other(language),
+        title: if cancelled {
+            text.cancelled_title
+        } else {
+            text.problem_title
+        },
         explanation,
-        code: error.code().to_owned(),
+        code: (!cancelled).then(|| error.code()),
     };
     page::render(status, &problem, issuer)
 }

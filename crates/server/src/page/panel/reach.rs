@@ -34,27 +34,24 @@ pub(super) const REACH: &[Panel] = &[
         tone: Tone::Warning,
         heading: Text::new(
             "Your browser blocks the card reader",
-            "Votre navigateur bloque l’accès au lecteur",
+            "Votre navigateur bloque le lecteur de carte",
         ),
         lines: &[
             Text::new(
-                "This site was not allowed to “access other apps and services on this device”.",
-                "Ce site n’a pas été autorisé à « accéder à d’autres applis et services sur cet \
-                 appareil ».",
+                "Press the symbol to the left of this page's address and allow this site to access \
+                 other apps and services on this device (or the local network).",
+                "Cliquez sur le symbole à gauche de l’adresse de cette page et autorisez ce site à \
+                 accéder à d’autres applis et services sur cet appareil (ou au réseau local).",
             ),
             Text::new(
-                "Press the symbol to the left of this page's address, at the top of the window, and \
-                 switch on access to this device's apps (or to the local network). Signing in then \
-                 goes on by itself; if it does not, reload the page.",
-                "Cliquez sur le symbole à gauche de l’adresse de cette page, en haut de la fenêtre, \
-                 et activez l’accès aux applis de cet appareil (ou au réseau local). La connexion \
-                 continuera d’elle-même ; sinon, rechargez la page.",
+                "Signing in then goes on by itself. If it does not, reload the page.",
+                "La connexion continue alors d’elle-même. Sinon, rechargez la page.",
             ),
             Text::new(
-                "Cannot be changed? Your support can allow it for every workstation, or install \
-                 the Cardea extension, which does not need it.",
-                "Réglage verrouillé ? Votre assistance peut l’autoriser pour tous les postes, ou \
-                 installer l’extension Cardea, qui s’en passe.",
+                "Is that setting locked? Ask your support for the Cardea extension: it needs no \
+                 such permission.",
+                "Réglage verrouillé ? Demandez à votre assistance l’extension Cardea : elle n’a \
+                 pas besoin de cette autorisation.",
             ),
         ],
         action: Action::Retry,
