@@ -16,7 +16,7 @@ use cardea_card::{
 
 use crate::Error;
 use crate::card_access::CardAccess;
-use crate::reader_watch::{ReaderState, ReaderWatch};
+use crate::reader_watch::{Published, ReaderState, ReaderWatch};
 
 /// How long a person may take at the reader's own keys, beside that: no reader waits longer.
 const PIN_PAD_LIMIT: Duration = Duration::from_secs(60);
@@ -35,6 +35,7 @@ pub(crate) struct CardSession {
     thread: Arc<Mutex<CardThread>>,
     call_limit: Duration,
     facts: tokio::sync::OnceCell<CardFacts>,
+    readers: Arc<Published>,
     /// Whether the connection outlasts a call, because the card keeps a verified PIN on it.
     stays_open: Arc<AtomicBool>,
 }
@@ -112,7 +113,7 @@ impl CardDesk {
         insertions
             .into_iter()
             .map(|insertion| {
-                let new = || Arc::new(CardSession::new(Arc::clone(&self.access), &insertion));
+                let new = || Arc::new(CardSession::new(self, &insertion));
                 Arc::clone(sessions.entry(insertion.clone()).or_insert_with(new))
             })
             .collect()
@@ -120,7 +121,8 @@ impl CardDesk {
 }
 
 impl CardSession {
-    fn new(access: Arc<dyn CardAccess>, insertion: &Insertion) -> Self {
+    fn new(desk: &CardDesk, insertion: &Insertion) -> Self {
+        let access = Arc::clone(&desk.access);
         let (opened, call_limit) = (insertion.clone(), access.call_limit());
         let thread = CardThread::new(move || access.open_insertion(&opened));
         Self {
@@ -128,6 +130,7 @@ impl CardSession {
             thread: Arc::new(Mutex::new(thread)),
             call_limit,
             facts: tokio::sync::OnceCell::new(),
+            readers: desk.watch.published(),
             stays_open: Arc::default(),
         }
     }
@@ -245,9 +248,13 @@ impl CardSession {
             }
             result.map_err(held_or_failed)
         });
-        called.await.map_err(|_| Error::Internal {
+        let result = called.await.map_err(|_| Error::Internal {
             reason: "a card call panicked",
-        })?
+        })?;
+        if let Err(Error::Card(cardea_card::Error::CardRemoved)) = result {
+            self.readers.lose(&self.insertion);
+        }
+        result
     }
 }
 

@@ -50,7 +50,7 @@ async fn others_use_readers() -> bool {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_page_that_goes_ends_the_wait_and_a_call_in_time_says_nothing() {
         let (progress, mut lines) = Progress::channel();
         let quick = patiently(&progress, async { Ok(1) }).await;

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cardea_card::{CancelHandle, Error, Insertion, Reader, ReaderMonitor, WaitOutcome};
+use cardea_card::{
+    CancelHandle, CardPresence, Error, Insertion, Reader, ReaderMonitor, WaitOutcome,
+};
 use tokio::sync::watch;
 
 use crate::card_access::CardAccess;
@@ -51,6 +53,7 @@ impl ReaderState {
 /// Watches the readers on a thread of its own until it is dropped.
 #[derive(Debug)]
 pub(crate) struct ReaderWatch {
+    published: Arc<Published>,
     states: watch::Receiver<ReaderState>,
     stopping: Arc<Mutex<Stopping>>,
 }
@@ -66,17 +69,30 @@ impl ReaderWatch {
     pub(crate) fn start(access: Arc<dyn CardAccess>) -> Result<Self, Error> {
         // Nothing is known yet, and nothing that is not known to be there is present.
         let (sender, states) = watch::channel(ReaderState::Readers(Vec::new()));
+        let published = Arc::new(Published {
+            sender,
+            lost: Mutex::default(),
+        });
         let stopping = Arc::new(Mutex::new(Stopping::default()));
         let watcher = Watcher {
             access,
-            sender,
+            published: Arc::clone(&published),
             stopping: Arc::clone(&stopping),
         };
         std::thread::Builder::new()
             .name("readers".to_owned())
             .spawn(move || watcher.run())
             .map_err(|_| Error::ThreadUnavailable)?;
-        Ok(Self { states, stopping })
+        Ok(Self {
+            published,
+            states,
+            stopping,
+        })
+    }
+
+    /// What can tell that a card was found gone.
+    pub(crate) fn published(&self) -> Arc<Published> {
+        Arc::clone(&self.published)
     }
 
     /// A receiver of every state from now on.
@@ -106,9 +122,57 @@ pub(crate) async fn ended(mut states: watch::Receiver<ReaderState>, insertion: &
     let _ = states.wait_for(|state| !state.holds(insertion)).await;
 }
 
+/// The readers' state for everyone who waits for it.
+#[derive(Debug)]
+pub(crate) struct Published {
+    sender: watch::Sender<ReaderState>,
+    /// Insertions whose card was found gone although their reader has not said so (yet).
+    lost: Mutex<Vec<Insertion>>,
+}
+
+impl Published {
+    /// Counts a card as gone from now on, because a conversation with it ended that way. A service
+    /// that looks at its readers now and then can miss a quick exchange of cards; whatever is in the
+    /// reader then is not what this insertion was.
+    pub(crate) fn lose(&self, insertion: &Insertion) {
+        self.lock().push(insertion.clone());
+        let state = self.sender.borrow().clone();
+        self.publish(state);
+    }
+
+    fn publish(&self, mut state: ReaderState) {
+        self.forget_lost(&mut state);
+        self.sender.send_if_modified(|current| {
+            let changed = *current != state;
+            if changed {
+                tracing::debug!(card = state.summary(), "readers changed");
+                *current = state;
+            }
+            changed
+        });
+    }
+
+    /// Empties the readers of lost cards. What a reader does not show any more needs no memory.
+    fn forget_lost(&self, state: &mut ReaderState) {
+        let mut lost = self.lock();
+        if let ReaderState::Readers(readers) = state {
+            lost.retain(|lost| readers.iter().any(|reader| reader.is_of(lost)));
+            for reader in readers {
+                if reader.insertion().is_some_and(|held| lost.contains(&held)) {
+                    reader.card = CardPresence::Absent;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Insertion>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 struct Watcher {
     access: Arc<dyn CardAccess>,
-    sender: watch::Sender<ReaderState>,
+    published: Arc<Published>,
     stopping: Arc<Mutex<Stopping>>,
 }
 
@@ -123,7 +187,7 @@ impl Watcher {
                 Err(_) if !failed_before => failed_before = true,
                 Err(error) => {
                     let state = ReaderState::Unavailable(error.code());
-                    if *self.sender.borrow() != state {
+                    if *self.published.sender.borrow() != state {
                         tracing::warn!(code = error.code(), %error, "readers cannot be watched");
                     }
                     self.publish(state);
@@ -173,14 +237,7 @@ impl Watcher {
     }
 
     fn publish(&self, state: ReaderState) {
-        self.sender.send_if_modified(|current| {
-            let changed = *current != state;
-            if changed {
-                tracing::debug!(card = state.summary(), "readers changed");
-                *current = state;
-            }
-            changed
-        });
+        self.published.publish(state);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Stopping> {

@@ -23,6 +23,11 @@ impl Reader {
         matches!(self.card, CardPresence::Present { .. })
     }
 
+    /// Whether this insertion is the latest of this reader, whether or not its card is there still.
+    pub fn is_of(&self, insertion: &Insertion) -> bool {
+        (self.name.as_str(), self.event_count) == (insertion.reader(), insertion.event_count)
+    }
+
     /// The identity of this insertion: what may be remembered about the card is remembered under
     /// this, and forgotten when it changes.
     pub fn insertion(&self) -> Option<Insertion> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pcsc::{Context, ReaderState, Scope, State};
 
+use super::epoch::{Asleep, Epoch};
 use super::from_pcsc;
 use crate::{CancelHandle, CardPresence, Error, Reader, ReaderMonitor, WaitOutcome};
 
@@ -47,6 +48,9 @@ pub(crate) fn event_counts() -> BTreeMap<String, u32> {
 pub(crate) struct PcscMonitor {
     shared: Arc<Shared>,
     context: Option<Context>,
+    /// When the context was made, and until when the machine had slept then.
+    epoch: Epoch,
+    asleep: Asleep,
     /// What each reader looked like last, by name.
     seen: BTreeMap<CString, Seen>,
 }
@@ -70,10 +74,10 @@ struct Seen {
 
 impl Seen {
     fn of(state: &ReaderState) -> Self {
-        let event_count = state.event_count();
+        let event_count = Epoch::now().count(state.event_count());
         let mut bits = state.event_state();
         bits.remove(State::CHANGED);
-        let counter = State::from_bits_retain((event_count << 16).into());
+        let counter = State::from_bits_retain((state.event_count() << 16).into());
         Self {
             state: bits | counter,
             event_count,
@@ -106,6 +110,8 @@ impl PcscMonitor {
         Self {
             shared: Arc::default(),
             context: None,
+            epoch: Epoch::now(),
+            asleep: Asleep::now(),
             seen: BTreeMap::new(),
         }
     }
@@ -130,11 +136,17 @@ impl PcscMonitor {
         }
         let context = Context::establish(Scope::User).map_err(from_pcsc)?;
         self.context = Some(context.clone());
+        self.epoch = Epoch::now();
         *lock(&self.shared) = Some(context.clone());
         Ok(context)
     }
 
-    fn forget_context(&mut self) {
+    /// After a failure the next call begins anew. A reader that vanished is no failure of the
+    /// service; anything else may be its end, and then its counters prove nothing any more.
+    fn forget_context(&mut self, error: &Error) {
+        if self.context.is_some() && !matches!(error, Error::NoReader) {
+            self.epoch.end();
+        }
         self.context = None;
         *lock(&self.shared) = None;
     }
@@ -194,6 +206,10 @@ impl PcscMonitor {
             if self.shared.cancelled.load(Ordering::SeqCst) {
                 return Ok(WaitOutcome::Cancelled);
             }
+            if self.asleep.has_slept() {
+                self.epoch.end();
+                self.epoch = Epoch::now();
+            }
             self.refresh()?;
             let now = self.snapshot();
             // Other programs coming and going change state bits that are nobody's business here.
@@ -213,9 +229,8 @@ impl PcscMonitor {
 
 impl ReaderMonitor for PcscMonitor {
     fn readers(&mut self) -> Result<Vec<Reader>, Error> {
-        let refreshed = self.refresh();
-        if let Err(error) = refreshed {
-            self.forget_context();
+        if let Err(error) = self.refresh() {
+            self.forget_context(&error);
             return Err(error);
         }
         Ok(self.snapshot())
@@ -223,8 +238,8 @@ impl ReaderMonitor for PcscMonitor {
 
     fn wait_for_change(&mut self, limit: Option<Duration>) -> Result<WaitOutcome, Error> {
         let outcome = self.wait(limit);
-        if outcome.is_err() {
-            self.forget_context();
+        if let Err(error) = &outcome {
+            self.forget_context(error);
         }
         outcome
     }
