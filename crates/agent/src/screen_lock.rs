@@ -61,13 +61,13 @@ impl ScreenLock {
         }
         let (told, news) = mpsc::channel(TOLD_MAX);
         tokio::join!(
-            self.follow_logind(told.clone()),
+            self.follow_logind(told.clone(), RETRY_AFTER),
             self.follow_screen_savers(told),
             act(&agent, news),
         );
     }
 
-    async fn follow_logind(&self, told: mpsc::Sender<Told>) {
+    async fn follow_logind(&self, told: mpsc::Sender<Told>, retry_after: Duration) {
         let mut warned = false;
         loop {
             let failed = match bus(self.system_bus.as_deref(), Bus::System).await {
@@ -83,7 +83,7 @@ impl ScreenLock {
                 };
                 tracing::warn!(code = error.code(), %error, "sessions outlast a locked screen");
             }
-            sleep(RETRY_AFTER).await;
+            sleep(retry_after).await;
         }
     }
 
@@ -152,3 +152,6 @@ async fn act(agent: &Agent, mut news: mpsc::Receiver<Told>) {
         drop(delay);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,47 @@ mod tests {
         assert!(back_off.next_wait() <= FIRST_MAX);
     }
 
+    /// How many of so many agents come back in each tenth of the longest wait.
+    fn tenths(agents: usize, longest: Duration, wait: impl Fn() -> Duration) -> [usize; 10] {
+        let mut tenths = [0; 10];
+        for _ in 0..agents {
+            let share = wait().as_secs_f64() / longest.as_secs_f64();
+            let tenth = (0..9).find(|tenth| share < f64::from(tenth + 1) / 10.0);
+            tenths[usize::try_from(tenth.unwrap_or(9)).unwrap()] += 1;
+        }
+        tenths
+    }
+
+    /// A restart loses all agents in one moment: they come back evenly, not in waves. A tenth of
+    /// 10 000 is 1 000 with a standard deviation of 30; beyond seven of them is no chance.
+    #[test]
+    fn ten_thousand_agents_come_back_evenly_over_the_time_that_the_server_asks_for() {
+        const AGENTS: usize = 10_000;
+        let even = |tenths: [usize; 10]| {
+            assert!(
+                tenths.iter().all(|tenth| (790..=1_210).contains(tenth)),
+                "{tenths:?}"
+            );
+        };
+        // The server said so as it stopped.
+        even(tenths(AGENTS, WAIT_MAX, || {
+            let mut back_off = BackOff::default();
+            back_off.spread(Duration::from_secs(15));
+            back_off.next_wait()
+        }));
+        // It was killed and said nothing, and the first tries failed.
+        for failures in 0..8 {
+            let longest = FIRST_MAX.saturating_mul(1 << failures).min(WAIT_MAX);
+            even(tenths(AGENTS, longest, || {
+                let mut back_off = BackOff {
+                    failures,
+                    ..BackOff::default()
+                };
+                back_off.next_wait()
+            }));
+        }
+    }
+
     #[test]
     fn a_server_that_asks_for_it_has_its_agents_spread_once_and_within_the_limit() {
         let first_wait = |seconds| {

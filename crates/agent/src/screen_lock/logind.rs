@@ -63,8 +63,8 @@ pub(super) async fn follow(
         told,
         delay: None,
     };
-    logind.delay_sleep().await;
     logind.find_session().await;
+    logind.delay_sleep().await;
     loop {
         tokio::select! {
             signal = signals.next() => match signal {

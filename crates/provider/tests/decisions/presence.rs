@@ -156,8 +156,9 @@ async fn answers_that_are_noted_together_renew_each_live_session_and_name_those_
         );
     }
     world.depart(&key).await;
-    let over = world.provider.renew_presences(&[session_id.clone()]).await;
-    assert_eq!(over.unwrap(), [(session_id, Some(EndReason::Departed))]);
+    let ids = std::slice::from_ref(&session_id);
+    let over = world.provider.renew_presences(ids).await.unwrap();
+    assert_eq!(over, [(session_id, Some(EndReason::Departed))]);
     assert!(
         world
             .provider

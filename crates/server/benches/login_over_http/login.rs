@@ -161,7 +161,8 @@ async fn expect_success(request: RequestBuilder) -> Result<Response, Failure> {
 }
 
 fn header(answer: &Response, name: &str) -> Result<String, Failure> {
-    let value = answer.headers().get(name).ok_or("a header is absent")?;
+    let value = answer.headers().get(name);
+    let value = value.ok_or_else(|| format!("no {name} in an answer {}", answer.status()))?;
     Ok(value.to_str()?.to_owned())
 }
 

@@ -25,7 +25,7 @@ use cardea_test_pki::KeyKind;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::login::Visitors;
+use crate::login::{SignedIn, Visitors};
 use crate::portal::Portal;
 use crate::program::Program;
 use crate::revocation_host::RevocationHost;
@@ -45,6 +45,7 @@ unclaimed_per_address_max = 4000";
 const AT_A_TIME: usize = 8;
 /// Sessions of one person and card, at as many portals or in as many windows.
 const SESSIONS_OF_PERSON: usize = 10;
+const TRIES_MAX: usize = 5;
 /// Sockets beside those of the agents: the portal's, the browsers', files.
 const OTHER_FILES: usize = 500;
 
@@ -173,17 +174,31 @@ impl Crowd<'_> {
     async fn sign_in(&self, numbers: std::ops::Range<usize>) -> Result<Vec<Watched>, Failure> {
         let mut people = Vec::new();
         for number in numbers.clone().step_by(SESSIONS_OF_PERSON) {
-            let card = self.host.issue(KeyKind::P256, number / SESSIONS_OF_PERSON)?;
+            let card = self
+                .host
+                .issue(KeyKind::P256, number / SESSIONS_OF_PERSON)?;
             people.push(Arc::new(Workstation::new(card)?));
         }
         let turns = people.iter().cycle().take(numbers.len());
         stream::iter(turns.cloned().map(|person| async move {
-            let signed_in = self.visitors.sign_in(&person).await?;
+            let signed_in = self.sign_in_somehow(&person).await?;
             Ok(Watched::begin(signed_in, Arc::clone(self.counts)))
         }))
         .buffer_unordered(AT_A_TIME)
         .try_collect()
         .await
+    }
+
+    /// A server that is overloaded turns people away, who come again.
+    async fn sign_in_somehow(&self, person: &Workstation) -> Result<SignedIn, Failure> {
+        let mut tries = 0;
+        loop {
+            match self.visitors.sign_in(person).await {
+                Err(_) if tries < TRIES_MAX => tries += 1,
+                outcome => return outcome,
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 }
 

@@ -38,6 +38,15 @@ struct Course {
 
 impl Course {
     async fn begin(server_says: &'static str, limits: Limits) -> Self {
+        Self::begin_with(server_says, limits, |reader| vec![reader]).await
+    }
+
+    /// With these readers since the card has signed in one of them.
+    async fn begin_with(
+        server_says: &'static str,
+        limits: Limits,
+        since: impl FnOnce(Reader) -> Vec<Reader>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let (sender, statements) = mpsc::unbounded_channel();
@@ -52,7 +61,7 @@ impl Course {
             event_count: 1,
         };
         let insertion = reader.insertion().unwrap();
-        let (readers, watched) = watch::channel(ReaderState::Readers(vec![reader]));
+        let (readers, watched) = watch::channel(ReaderState::Readers(since(reader)));
         let (depart, departing) = watch::channel(None);
         let key = SigningKey::generate(Algorithm::Es256).unwrap();
         let enrolled = enrolled(&issuer, &state_dir);
@@ -152,6 +161,38 @@ async fn a_session_that_is_only_ever_pending_is_given_up() {
     while let Ok(state) = course.statements.try_recv() {
         assert_eq!(state, PresenceState::Present);
     }
+}
+
+/// The card was pulled, or pulled and put back, while the agent still connected.
+#[tokio::test]
+async fn a_card_that_left_before_the_connection_stood_departs_and_is_never_present() {
+    let put_back = |reader: Reader| {
+        vec![Reader {
+            event_count: reader.event_count + 2,
+            ..reader
+        }]
+    };
+    let since: [fn(Reader) -> Vec<Reader>; 2] = [|_| Vec::new(), put_back];
+    for since in since {
+        let mut course = Course::begin_with("ended", LONG, since).await;
+        assert_eq!(course.statement().await, PresenceState::Departed);
+        assert!(course.ends_within(PATIENCE).await);
+        assert!(
+            course.statements.try_recv().is_err(),
+            "nothing else was said"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_departs_when_it_is_told_to_while_the_card_stays() {
+    let mut course = Course::begin("active", LONG).await;
+    course.hears_the_state().await;
+    course
+        .depart
+        .send(Some(DepartureReason::ScreenLocked))
+        .unwrap();
+    assert_eq!(course.statement().await, PresenceState::Departed);
 }
 
 #[tokio::test]
