@@ -84,6 +84,28 @@ impl Browser {
             .map(drop)
     }
 
+    /// Answers for the person whether pages of an origin may do something: `granted`, `denied` or
+    /// `prompt`, which asks again.
+    ///
+    /// # Errors
+    /// When the browser does not know the permission.
+    pub async fn set_permission(&self, name: &str, setting: &str, origin: &str) -> Result<()> {
+        let permission = json!({ "name": name });
+        let parameters = json!({ "permission": permission, "setting": setting, "origin": origin });
+        let command = "Browser.setPermission";
+        self.devtools(command, parameters).await.map(drop)
+    }
+
+    /// Runs a script in each page before the page's own.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn run_in_each_page(&self, script: &str) -> Result<()> {
+        let command = "Page.addScriptToEvaluateOnNewDocument";
+        let parameters = json!({ "source": script });
+        self.devtools(command, parameters).await.map(drop)
+    }
+
     /// Every cookie of the browser, of whatever host, as one `Cookie` header.
     ///
     /// # Errors
