@@ -18,6 +18,10 @@ use crate::Error;
 use crate::card_access::CardAccess;
 use crate::reader_watch::{Published, ReaderState, ReaderWatch};
 
+mod known_pin;
+
+use known_pin::KnownPin;
+
 /// How long a person may take at the reader's own keys, beside that: no reader waits longer.
 const PIN_PAD_LIMIT: Duration = Duration::from_secs(60);
 
@@ -38,6 +42,8 @@ pub(crate) struct CardSession {
     readers: Arc<Published>,
     /// Whether the connection outlasts a call, because the card keeps a verified PIN on it.
     stays_open: Arc<AtomicBool>,
+    /// What is known of its PIN without asking.
+    known_pin: Arc<KnownPin>,
 }
 
 /// How the card gets its PIN for one signature.
@@ -84,6 +90,8 @@ pub(crate) struct CardFacts {
     pub(crate) name: String,
     /// The certificate that logs in.
     pub(crate) certificate: CardCertificate,
+    /// How the card gets its PIN.
+    pin_means: PinMeans,
 }
 
 impl CardDesk {
@@ -132,6 +140,7 @@ impl CardSession {
             facts: tokio::sync::OnceCell::new(),
             readers: desk.watch.published(),
             stays_open: Arc::default(),
+            known_pin: Arc::default(),
         }
     }
 
@@ -147,16 +156,36 @@ impl CardSession {
     pub(crate) async fn facts(&self) -> Result<&CardFacts, Error> {
         self.facts
             .get_or_try_init(|| {
-                self.call(Abandonment::default(), |card| {
+                let known_pin = Arc::clone(&self.known_pin);
+                self.call(Abandonment::default(), move |card| {
                     let certificates = card.certificates()?;
+                    let certificate = authentication_certificate(&certificates)?.clone();
+                    let pin_means = card.pin_means()?;
+                    if pin_means != PinMeans::None {
+                        known_pin.saw(card.pin_status()?);
+                    }
                     Ok(CardFacts {
                         serial: card.serial()?,
                         name: card.card_name(),
-                        certificate: authentication_certificate(&certificates)?.clone(),
+                        certificate,
+                        pin_means,
                     })
                 })
             })
             .await
+    }
+
+    /// The state of the card's PIN as far as it is known; only what is not known is asked.
+    ///
+    /// # Errors
+    /// [`Error::Card`], [`Error::ReaderHeld`].
+    pub(crate) async fn known_pin_status(&self) -> Result<PinStatus, Error> {
+        self.facts().await?;
+        match self.known_pin.status() {
+            Some(status) if !status.blocked => Ok(status),
+            // It may have been unblocked.
+            _ => self.pin_status().await,
+        }
     }
 
     /// The state of the card's PIN, asked anew.
@@ -164,8 +193,13 @@ impl CardSession {
     /// # Errors
     /// [`Error::Card`].
     pub(crate) async fn pin_status(&self) -> Result<PinStatus, Error> {
-        self.call(Abandonment::default(), |card| card.pin_status())
-            .await
+        let known_pin = Arc::clone(&self.known_pin);
+        self.call(Abandonment::default(), move |card| {
+            let status = card.pin_status()?;
+            known_pin.saw(status);
+            Ok(status)
+        })
+        .await
     }
 
     /// How the card gets its PIN: on the keyboard, on the reader's own keys, or not at all.
@@ -173,8 +207,7 @@ impl CardSession {
     /// # Errors
     /// [`Error::Card`], [`Error::ReaderHeld`].
     pub(crate) async fn pin_means(&self) -> Result<PinMeans, Error> {
-        self.call(Abandonment::default(), |card| card.pin_means())
-            .await
+        Ok(self.facts().await?.pin_means)
     }
 
     /// Has the card sign. A PIN that was typed is wiped when this returns.
@@ -184,6 +217,7 @@ impl CardSession {
     pub(crate) async fn sign(&self, order: SignOrder) -> Result<Signature, Error> {
         let certificate = self.facts().await?.certificate.clone();
         let stays_open = Arc::clone(&self.stays_open);
+        let known_pin = Arc::clone(&self.known_pin);
         let limit = match order.pin {
             PinGiven::OnReader => self.call_limit + PIN_PAD_LIMIT,
             PinGiven::Typed(_) | PinGiven::Verified | PinGiven::NotAsked => self.call_limit,
@@ -193,7 +227,11 @@ impl CardSession {
                 .with_last_try(order.last_try)
                 .with_afterwards(order.afterwards)
                 .with_abandonment(order.abandonment.clone());
-            let signature = card.sign(&request)?;
+            let signature = card.sign(&request);
+            if matches!(order.pin, PinGiven::Typed(_) | PinGiven::OnReader) {
+                known_pin.tried(&signature);
+            }
+            let signature = signature?;
             stays_open.store(signature.pin_after() == PinAfter::Kept, Ordering::SeqCst);
             Ok(signature)
         })

@@ -171,7 +171,7 @@ impl Conversation<'_> {
         subject: &Subject,
         means: PinMeans,
     ) -> Result<SignedStatement, Error> {
-        let status = patiently(self.progress, session.pin_status()).await?;
+        let status = patiently(self.progress, session.known_pin_status()).await?;
         if status.blocked {
             return Err(cardea_card::Error::PinBlocked.into());
         }
