@@ -47,7 +47,7 @@ pub trait Card: Send {
     /// [`Error::PinIncorrect`], [`Error::PinLastTry`] (nothing was sent), [`Error::PinBlocked`],
     /// [`Error::PinNotVerified`] when the request gives no PIN and the card wants one,
     /// [`Error::SignatureInvalid`] when the card is not the one of the certificate,
-    /// [`Error::CardRemoved`] and the other failures of talking to a card.
+    /// [`Error::CardRemoved`] also when another serial number was wanted (nothing was sent), and the other failures of talking to a card.
     fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error>;
 
     /// Ends what [`PinAfterwards::Keep`] kept: the card's PIN is not verified any more.
@@ -110,6 +110,9 @@ pub struct SignRequest<'a> {
     pub pin: PinEntry<'a>,
     /// The message, before hashing.
     pub message: &'a [u8],
+    /// The serial number that the card must have before it gets a PIN. A reader can miss that cards
+    /// were exchanged.
+    pub card_serial: Option<&'a str>,
     /// Whether the last try may be used.
     pub last_try: LastTry,
     /// Tells that nobody waits for the signature any more.
@@ -130,6 +133,7 @@ impl<'a> SignRequest<'a> {
             certificate,
             pin: pin.into(),
             message,
+            card_serial: None,
             last_try: LastTry::Refused,
             abandonment,
             afterwards: PinAfterwards::Clear,
@@ -140,6 +144,13 @@ impl<'a> SignRequest<'a> {
     #[must_use]
     pub fn with_afterwards(mut self, afterwards: PinAfterwards) -> Self {
         self.afterwards = afterwards;
+        self
+    }
+
+    /// Sets the serial number without which the card gets no PIN: it costs one command.
+    #[must_use]
+    pub fn with_card_serial(mut self, serial: &'a str) -> Self {
+        self.card_serial = Some(serial);
         self
     }
 

@@ -5,7 +5,7 @@ use crate::{ApduChannel, Error, StatusWord};
 
 /// Most GET RESPONSE commands for one answer: enough for [`RESPONSE_BYTES_MAX`] in full blocks.
 const GET_RESPONSE_MAX: usize = 64;
-const INS_GET_RESPONSE: u8 = 0xC0;
+pub(super) const INS_GET_RESPONSE: u8 = 0xC0;
 
 /// Which length fields a card takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

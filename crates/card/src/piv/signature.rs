@@ -33,6 +33,9 @@ fn sign_with_pin(
     command: &Command,
     request: &SignRequest<'_>,
 ) -> Result<(Vec<u8>, PinAfter), Error> {
+    if let Some(serial) = request.card_serial {
+        data_object::check_serial(exchange, serial)?;
+    }
     let before = read_pin_status(exchange)?;
     before.check_may_try(request.last_try)?;
     request.abandonment.check()?;

@@ -241,6 +241,12 @@ impl Card for Pkcs11Card {
                 missing: "a PIN that stays verified",
             });
         }
+        if request
+            .card_serial
+            .is_some_and(|serial| serial != self.serial)
+        {
+            return Err(Error::CardRemoved);
+        }
         before.check_may_try(request.last_try)?;
         request.abandonment.check()?;
         let card_state = CardState::read(&self.slot_description);
