@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cardea_e2e::{AuthorizationRequest, Browser, REDIRECT_URI, SCREENS, Stage};
-use cardea_xtask::system::Part;
+use cardea_xtask::system::{Answer, Part};
 use url::Url;
 
 const LANGUAGES: [(&str, &str); 2] = [("fr", "Retour au portail"), ("en", "Back to the portal")];
@@ -51,6 +51,37 @@ async fn arrive(browser: &Browser) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     anyhow::bail!("the portal was not reached: {}", browser.address().await?)
+}
+
+/// "Cancel" in the agent's window is heard by the portal, without a press on the page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_in_the_agents_window_leads_back_by_itself() -> Result<()> {
+    let mut stage = Stage::open("way-back-cancel").await?;
+    stage.system().script_pin_prompt(&[Answer::Cancel])?;
+    let browser = Browser::open().await?;
+    for (language, _) in LANGUAGES {
+        open(&browser, &stage, language).await?;
+        arrive(&browser).await?;
+    }
+    // A site whose prompts are cancelled again and again has to wait; a new agent has seen none.
+    stage.system_mut().stop_part(Part::Agent)?;
+    stage.system_mut().start_part(Part::Agent)?;
+    let portal = stage.system().addresses().portal_url();
+    for (language, title) in [("fr", "Connexion annulée"), ("en", "Sign-in cancelled")] {
+        browser.press_sign_in(&portal, language).await?;
+        assert_eq!(browser.wait_for("#problem").await?, title);
+        browser
+            .screenshot(&format!("portal-cancelled-{language}"))
+            .await?;
+    }
+    // Who is not sure of the PIN and declines the last try has not given up signing in.
+    let wrong = || Answer::Pin("9999".to_owned());
+    let answers = [wrong(), wrong(), Answer::Decline];
+    stage.system().script_pin_prompt(&answers)?;
+    open(&browser, &stage, "fr").await?;
+    browser.wait_for_login_state("cancelled").await?;
+    browser.screenshot("last-try-declined-fr").await?;
+    browser.close().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
