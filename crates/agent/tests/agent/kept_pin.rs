@@ -100,7 +100,7 @@ async fn a_further_portal_takes_one_click_that_names_it() {
         .iter()
         .rfind(|line| line.starts_with("SETDESC"))
         .unwrap();
-    for name in ["Portail de démonstration", "Émetteur de test", "Camille"] {
+    for name in ["Portail de démonstration", "Émetteur de test", "LEFEVRE"] {
         assert!(question.contains(name), "{name}: {question}");
     }
     assert!(person.saw("SETOK Sign in") && person.saw("SETCANCEL Cancel"));

@@ -28,8 +28,9 @@ async fn sign_in(answers: &[&str]) -> (Vec<String>, Workstation, VirtualCard) {
     (course(&lines), workstation, card)
 }
 
+/// Attack D9.
 #[tokio::test]
-async fn a_wrong_pin_is_asked_again_with_the_tries_left() {
+async fn d9_a_wrong_pin_is_asked_again_with_the_tries_left() {
     let (course, workstation, card) = sign_in(&["pin 9999", "pin 1234"]).await;
     let expected = [
         "card_found",
@@ -50,8 +51,9 @@ async fn a_wrong_pin_is_asked_again_with_the_tries_left() {
     assert_eq!(tries_left(&card), Some(3));
 }
 
+/// Attack D9.
 #[tokio::test]
-async fn the_last_try_is_used_only_after_the_person_accepted_it() {
+async fn d9_the_last_try_is_used_only_after_the_person_accepted_it() {
     let (course, workstation, card) = sign_in(&["pin 9999", "pin 9998", "ok", "pin 1234"]).await;
     let end = &course[course.len() - 5..];
     assert_eq!(
@@ -68,8 +70,9 @@ async fn the_last_try_is_used_only_after_the_person_accepted_it() {
     assert_eq!(tries_left(&card), Some(3));
 }
 
+/// Attack D9.
 #[tokio::test]
-async fn the_last_try_stays_on_the_card_when_the_person_declines() {
+async fn d9_the_last_try_stays_on_the_card_when_the_person_declines() {
     for answer in ["decline", "cancel", "timeout"] {
         let (course, workstation, card) = sign_in(&["pin 9999", "pin 9998", answer]).await;
         let code = if answer == "timeout" {
@@ -110,8 +113,9 @@ async fn the_question_about_the_last_try_goes_with_the_card() {
     assert_eq!(tries_left(&card), Some(1));
 }
 
+/// Attack D11.
 #[tokio::test]
-async fn a_card_that_blocks_comes_with_advice_and_is_not_tried_again() {
+async fn d11_a_card_that_blocks_comes_with_advice_and_is_not_tried_again() {
     let answers = ["pin 9999", "pin 9998", "ok", "pin 9997", "ok"];
     let (course, workstation, card) = sign_in(&answers).await;
     assert_eq!(course.last().unwrap(), "card.pin_blocked 0");

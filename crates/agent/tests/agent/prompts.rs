@@ -137,7 +137,7 @@ async fn d8_the_prompt_names_the_portal_that_the_server_knows_escaped_and_cut() 
     let mut claims = workstation.issuer.claims();
     claims.client_name = format!(
         "Ban\u{202E}que » ”\nthrough “Ameli\n<b>{}",
-        "x".repeat(1_500)
+        "x".repeat(150)
     );
     let challenge = claims.sign(&workstation.issuer.challenge_key).unwrap();
     let lines = workstation.page().sign_in(&challenge).await;

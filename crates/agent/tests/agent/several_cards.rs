@@ -109,7 +109,7 @@ async fn d13_up_to_three_cards_are_asked_about_one_by_one() {
             "{reader}"
         );
     }
-    assert!(workstation.person.saw("Carte CPS : Camille"));
+    assert!(workstation.person.saw("Carte CPS : Dominique"));
     // The choice was for that login alone.
     workstation.person.will_answer(&["cancel"]);
     let lines = workstation
@@ -143,7 +143,7 @@ async fn d13_four_cards_are_shown_on_a_page_of_the_agents_own() {
     assert!(!page.body.contains("<script") && !page.body.contains("<D>"));
     for text in [
         "lang=\"fr\"",
-        "Camille",
+        "LEFEVRE",
         "Carte CPS",
         "Reader ‹D›",
         "Portail de démonstration",

@@ -244,7 +244,7 @@ async fn faults_of_the_card_have_their_codes() {
             "card.removed",
         ),
         (Trigger::Verify, Fault::RemovedBefore, "card.removed"),
-        (Trigger::Transaction, Fault::Busy, "card.busy"),
+        (Trigger::Transaction, Fault::Busy, "agent.reader_held"),
         (Trigger::GetData, Fault::Garbage, "card.response_malformed"),
     ];
     for (trigger, fault, code) in cases {
