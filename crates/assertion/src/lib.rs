@@ -1,9 +1,10 @@
 //! The statements of a card login and of a card grant, and the exact bytes that get signed.
 //!
-//! Eight JWTs with a `typ` of their own each, so that none passes for another: the server's login
+//! Nine JWTs with a `typ` of their own each, so that none passes for another: the server's login
 //! challenge, the card's assertion and the agent's attestation of it; the same three of a grant for
 //! business software ([`GrantChallenge`], [`GrantClaims`], [`GrantAttestationClaims`]); the agent's
-//! presence statements; and the list of challenge keys under the issuer's root keys. The crate
+//! presence statements; the list of challenge keys under the issuer's root keys, and the
+//! document that introduces an issuer to a workstation. The crate
 //! checks forms, signatures and what two statements must agree on; it keeps no state, asks no
 //! clock, and does not judge certificates. Formats: docs/architecture.md, "Card login"; of the
 //! grant: `card_grant.rs` and `grant_challenge.rs`, byte for byte, and docs/adr/0016.
@@ -26,6 +27,7 @@ mod card_grant;
 mod card_statement;
 mod challenge;
 mod challenge_keys;
+mod enrolment;
 mod error;
 mod grant_challenge;
 mod origin;
@@ -48,6 +50,9 @@ pub use challenge::{
 };
 pub use challenge_keys::{
     CHALLENGE_KEYS_BYTES_MAX, CHALLENGE_KEYS_TYP, ChallengeKeyList, verify_challenge_keys,
+};
+pub use enrolment::{
+    ENROLMENT_BYTES_MAX, ENROLMENT_TYP, EnrolmentDocument, UncomparedEnrolment, root_fingerprint,
 };
 pub use error::Error;
 pub use grant_challenge::{GRANT_CHALLENGE_TYP, GrantChallenge};

@@ -219,6 +219,28 @@ fn an_attestation_fits_one_assertion_and_one_instance() {
     }
 }
 
+/// What a workstation calls itself is shown to a person: one short line that runs one way.
+#[test]
+fn the_name_of_a_workstation_is_told_only_where_it_can_be_shown() {
+    let login = Login::new();
+    let text = login.assertion();
+    let verified = login.verify(&text).unwrap();
+    for (name, told) in [
+        ("Comptoir 2", true),
+        ("", false),
+        ("  ", false),
+        ("a\nb", false),
+        ("\u{202e}riotpmoC", false),
+        (&"x".repeat(64), true),
+        (&"x".repeat(65), false),
+    ] {
+        let claims = AttestationClaims::new(&text, ISSUER, UserVerification::Now);
+        let signed = claims.named(Some(name.to_owned())).sign(&login.instance);
+        let instance = verify_attestation(&signed.unwrap(), &verified).unwrap();
+        assert_eq!(instance.name(), told.then_some(name));
+    }
+}
+
 #[test]
 fn presence_is_proven_by_its_own_key_for_its_own_issuer() {
     let presence_key = key();

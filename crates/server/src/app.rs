@@ -71,6 +71,7 @@ impl App {
             ),
             logout_sender: LogoutSender::new(http),
             challenge_list: keys.challenge_list,
+            enrolment: keys.enrolment,
             metadata: ProviderMetadata {
                 require_pushed_authorization_requests: config.require_pushed_authorization_requests,
                 ..metadata_of(config.issuer.as_str(), &token_keys, weakest_acr)

@@ -1,6 +1,7 @@
 //! The command line of `cardea`.
 
 mod clients;
+pub mod enrolment;
 pub mod keys;
 mod mistake;
 mod pki;
@@ -94,6 +95,32 @@ enum KeysCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Sign the document that workstations enrol by, and print the fingerprints of the root keys.
+    SignEnrolment {
+        /// The root key that signs, one of the two that workstations pin.
+        #[arg(long)]
+        root: PathBuf,
+        /// The public half of the other root key, as `cardea keys new-root` printed it.
+        #[arg(long, value_name = "JWK_FILE")]
+        second_root: Option<PathBuf>,
+        /// The issuer, as in the configuration.
+        #[arg(long, value_parser = parse_issuer)]
+        issuer: Issuer,
+        /// The name that prompts show.
+        #[arg(long)]
+        name: String,
+        /// An origin of its login pages; may stand several times. Default: the issuer's own.
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<String>,
+        /// The document's file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Print what an enrolment document says, and the fingerprints to be compared.
+    ShowEnrolment {
+        /// The document's file.
+        file: PathBuf,
+    },
 }
 
 /// Runs what the command line asks for, and gives the program's exit status.
@@ -129,6 +156,22 @@ fn run_keys(command: KeysCommand) -> anyhow::Result<()> {
             };
             Ok(keys::sign_challenge_list(&request)?)
         }
+        KeysCommand::SignEnrolment {
+            root,
+            second_root,
+            issuer,
+            name,
+            origins,
+            out,
+        } => enrolment::sign(&enrolment::Introduction {
+            root,
+            second_root,
+            issuer,
+            name,
+            origins,
+            out,
+        }),
+        KeysCommand::ShowEnrolment { file } => enrolment::show(&file),
     }
 }
 

@@ -121,6 +121,8 @@ pub struct KeysConfig {
     pub challenge_key: PathBuf,
     /// The challenge-key list that an offline root has signed (compact JWS).
     pub challenge_list: PathBuf,
+    /// The document that workstations enrol by, signed by an offline root (compact JWS).
+    pub enrolment: Option<PathBuf>,
 }
 
 /// `[card]`

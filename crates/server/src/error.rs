@@ -82,6 +82,18 @@ pub enum Error {
         /// The command that makes it.
         command: String,
     },
+    /// The enrolment document does not fit, and workstations would refuse it.
+    #[error(
+        "{}: the enrolment document is not usable: {reason}; make it anew with `cardea keys \
+         sign-enrolment`",
+        file.display()
+    )]
+    EnrolmentUnusable {
+        /// The file.
+        file: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// No certificate profile has this name.
     #[error(
         "there is no profile {name:?}: it must be one of {known}, or a file that ends in .toml"
@@ -170,6 +182,7 @@ impl Error {
         "server.key_not_private",
         "server.key_unusable",
         "server.challenge_list_unusable",
+        "server.enrolment_unusable",
         "server.profile_unknown",
         "server.trust_anchor_unusable",
         "server.tls_unusable",
@@ -204,6 +217,7 @@ impl Error {
             Self::KeyNotPrivate { .. } => "server.key_not_private",
             Self::KeyUnusable { .. } => "server.key_unusable",
             Self::ChallengeListUnusable { .. } => "server.challenge_list_unusable",
+            Self::EnrolmentUnusable { .. } => "server.enrolment_unusable",
             Self::ProfileUnknown { .. } => "server.profile_unknown",
             Self::TrustAnchorUnusable { .. } => "server.trust_anchor_unusable",
             Self::TlsUnusable { .. } => "server.tls_unusable",

@@ -9,6 +9,7 @@ mod client_form;
 pub(crate) mod consent;
 pub(crate) mod discovery;
 pub(crate) mod end_session;
+pub(crate) mod enrolment;
 pub(crate) mod error_page;
 pub(crate) mod health;
 pub(crate) mod introspect;

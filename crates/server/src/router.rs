@@ -15,7 +15,8 @@ use crate::cross_origin::{allow_pages_of_clients, refuse_foreign_pages};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    authorize, card_grant, challenge_keys, consent, discovery, end_session, error_page, health,
+    authorize, card_grant, challenge_keys, consent, discovery, end_session, enrolment,
+    error_page, health,
     introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page,
     new_workstations, par, presence, revoke, static_file, token, userinfo,
 };
@@ -55,6 +56,10 @@ pub(crate) fn router(state: AppState) -> Router {
         .route(
             "/.well-known/cardea-challenge-keys",
             get(challenge_keys::get_challenge_keys),
+        )
+        .route(
+            "/.well-known/cardea-enrolment",
+            get(enrolment::get_enrolment),
         )
         .route("/jwks", get(jwks::get_jwks))
         .route(

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cardea_assertion::{CHALLENGE_KEYS_BYTES_MAX, ChallengeKeyList};
+use cardea_assertion::{
+    CHALLENGE_KEYS_BYTES_MAX, ChallengeKeyList, UncomparedEnrolment, verify_challenge_keys,
+};
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws};
 use cardea_provider::ProviderKeys;
 
@@ -18,6 +20,8 @@ pub(crate) struct ServerKeys {
     pub(crate) provider_keys: ProviderKeys,
     /// The signed challenge-key list as agents fetch it.
     pub(crate) challenge_list: String,
+    /// The signed enrolment document, if this server gives one out.
+    pub(crate) enrolment: Option<String>,
 }
 
 /// Token keys and the files they live in. Older keys, kept so that their tokens still verify,
@@ -45,12 +49,17 @@ impl ServerKeys {
         check_distinct(&token_keys, &config.dir)?;
         let challenge_key = load_challenge_key(&config.challenge_key)?;
         let challenge_list = load_challenge_list(config, issuer, &challenge_key)?;
+        let enrolment = config.enrolment.as_ref();
+        let enrolment = enrolment
+            .map(|file| load_enrolment(file, issuer, &challenge_list))
+            .transpose()?;
         Ok(Self {
             provider_keys: ProviderKeys {
                 token_keys,
                 challenge_key,
             },
             challenge_list,
+            enrolment,
         })
     }
 }
@@ -169,6 +178,27 @@ fn load_challenge_list(
     Ok(compact.to_owned())
 }
 
+/// What workstations would refuse, or could not follow later, is not given out.
+fn load_enrolment(file: &Path, issuer: &Issuer, challenge_list: &str) -> Result<String, Error> {
+    let unfit = |reason: String| Error::EnrolmentUnusable {
+        file: file.to_owned(),
+        reason,
+    };
+    let text = fs::read_to_string(file)
+        .map_err(|source| unusable(file, "the enrolment document cannot be read", source))?;
+    let read = UncomparedEnrolment::read(&text).map_err(|error| unfit(error.to_string()))?;
+    let document = read.unconfirmed();
+    if document.iss != issuer.as_str() {
+        return Err(unfit("it is made for another issuer".to_owned()));
+    }
+    let roots = &document.roots.keys;
+    if verify_challenge_keys(challenge_list, roots, issuer.as_str(), 0).is_err() {
+        let reason = "none of its root keys has signed the challenge-key list";
+        return Err(unfit(reason.to_owned()));
+    }
+    Ok(text.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -176,6 +206,7 @@ mod tests {
     use cardea_jose::Algorithm;
 
     use super::ServerKeys;
+    use crate::command::enrolment::{self, Introduction};
     use crate::command::keys::{ChallengeListRequest, sign_challenge_list};
     use crate::config::{Issuer, KeysConfig};
     use crate::error::Error;
@@ -262,6 +293,36 @@ mod tests {
         }
         std::fs::copy(keys.join("token-rs256.pem"), keys.join("retired-ps256.pem")).unwrap();
         assert_eq!(all().unwrap_err().code(), "server.key_unusable");
+    }
+
+    #[test]
+    fn an_enrolment_document_must_be_ours_and_of_the_root_that_signed_the_list() {
+        const OURS: &str = "https://login.example.test";
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        create_key(&at("challenge.pem"), Algorithm::Es256).unwrap();
+        create_key(&at("other.pem"), Algorithm::Es256).unwrap();
+        sign(folder.path(), "challenge.pem");
+        let code = |root: &str, issuer: &str| {
+            let introduction = Introduction {
+                root: at(root),
+                second_root: None,
+                issuer: Issuer::try_from(issuer.to_owned()).unwrap(),
+                name: "Portail".to_owned(),
+                origins: Vec::new(),
+                out: at("enrolment.jws"),
+            };
+            enrolment::sign(&introduction).unwrap();
+            let mut config = config(folder.path());
+            config.enrolment = Some(at("enrolment.jws"));
+            let issuer = Issuer::try_from(OURS.to_owned()).unwrap();
+            let loaded = ServerKeys::load(&config, &issuer);
+            loaded.err().map(|error| error.code())
+        };
+        let unusable = Some("server.enrolment_unusable");
+        assert_eq!(code("root.pem", OURS), None);
+        assert_eq!(code("other.pem", OURS), unusable);
+        assert_eq!(code("root.pem", "https://other.example.test"), unusable);
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) revocation: RevocationFetcher,
     pub(crate) logout_sender: Arc<LogoutSender>,
     pub(crate) challenge_list: String,
+    pub(crate) enrolment: Option<String>,
     pub(crate) metadata: ProviderMetadata,
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) client_throttle: ClientThrottle,
@@ -92,6 +93,11 @@ impl AppState {
 
     pub(crate) fn challenge_list(&self) -> &str {
         &self.0.challenge_list
+    }
+
+    /// The signed enrolment document, if this server gives one out.
+    pub(crate) fn enrolment(&self) -> Option<&str> {
+        self.0.enrolment.as_deref()
     }
 
     pub(crate) fn metadata(&self) -> &ProviderMetadata {

@@ -80,3 +80,35 @@ fn keys_are_made_printed_and_never_overwritten() {
     assert_eq!(list.trim().split('.').count(), 3);
     assert!(refused(&sign("http://login.example.test")).contains("must use https"));
 }
+
+#[test]
+fn an_enrolment_document_is_signed_and_shown_with_the_fingerprints_to_compare() {
+    let folder = tempfile::tempdir().unwrap();
+    for (root, public) in [("root-1.pem", "root-1.jwk"), ("root-2.pem", "root-2.jwk")] {
+        let output = cardea(folder.path(), &["keys", "new-root", "--out", root]);
+        std::fs::write(folder.path().join(public), output.stdout).unwrap();
+    }
+    let sign = |name: &str, origin: &str| {
+        let issuer = "https://login.example.test";
+        let mut arguments = vec!["keys", "sign-enrolment", "--root", "root-1.pem"];
+        arguments.extend(["--second-root", "root-2.jwk", "--issuer", issuer]);
+        arguments.extend(["--name", name, "--origin", origin, "--out", "enrolment.jws"]);
+        cardea(folder.path(), &arguments)
+    };
+    let signed = sign("Portail santé", "https://login.example.test");
+    assert!(signed.status.success(), "{signed:?}");
+    let shown = cardea(folder.path(), &["keys", "show-enrolment", "enrolment.jws"]);
+    assert!(shown.status.success());
+    assert_eq!(shown.stdout, signed.stdout);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("Portail santé"), "{text}");
+    let fingerprints = text.lines().filter(|line| line.starts_with("root key "));
+    assert_eq!(fingerprints.count(), 2, "{text}");
+    refused(&sign("", "https://login.example.test"));
+    refused(&sign("Portail", "https://login.example.test/path"));
+    std::fs::write(folder.path().join("enrolment.jws"), "x.y.z").unwrap();
+    refused(&cardea(
+        folder.path(),
+        &["keys", "show-enrolment", "enrolment.jws"],
+    ));
+}

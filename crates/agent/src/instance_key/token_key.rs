@@ -37,11 +37,13 @@ pub(super) enum Absent<'a> {
     Refuse { kid: &'a str },
 }
 
-/// An instance key in a token.
+/// An instance key in a token. Nothing is kept open between signatures: a TPM has room for three
+/// keys at a time, which others of this machine need as well.
 pub(super) struct TokenKey {
     place: TokenPlace,
     public_jwk: Jwk,
-    opened: Mutex<Option<Opened>>,
+    /// The login state of a token belongs to the whole process: one signature at a time.
+    signing: Mutex<()>,
 }
 
 struct Opened {
@@ -59,25 +61,19 @@ impl TokenKey {
         let opened = Opened::new(&place, absent)?;
         Ok(Self {
             place,
-            public_jwk: opened.public_jwk.clone(),
-            opened: Mutex::new(Some(opened)),
+            public_jwk: opened.public_jwk,
+            signing: Mutex::new(()),
         })
     }
 
-    fn sign_once(&self, hash: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = match opened.take() {
-            Some(current) => current,
-            None => Opened::new(&self.place, Absent::Refuse { kid: self.kid() })?,
-        };
+    fn sign(&self, hash: &[u8]) -> Result<Vec<u8>, Error> {
+        let _alone = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = Opened::new(&self.place, Absent::Refuse { kid: self.kid() })?;
         // CKM_ECDSA answers r‖s, which is the form of JWS.
-        let signature = current
+        opened
             .session
-            .sign(&Mechanism::Ecdsa, current.key, hash)
-            .map_err(|error| unavailable(format!("it does not sign: {error}")))?;
-        // A session that failed is not used again.
-        *opened = Some(current);
-        Ok(signature)
+            .sign(&Mechanism::Ecdsa, opened.key, hash)
+            .map_err(|error| unavailable(format!("it does not sign: {error}")))
     }
 }
 
@@ -92,9 +88,8 @@ impl JwtSigner for TokenKey {
 
     fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>, cardea_jose::Error> {
         let hash = openssl::sha::sha256(message);
-        // A TPM takes a good part of a second. A session may have died with a reset of the token:
-        // a fresh one is tried, once.
-        let signed = off_the_runtime(|| self.sign_once(&hash).or_else(|_| self.sign_once(&hash)));
+        // A TPM takes a good part of a second.
+        let signed = off_the_runtime(|| self.sign(&hash));
         signed.map_err(|error| {
             tracing::error!(code = error.code(), %error, "the instance key does not sign");
             cardea_jose::Error::SignerUnavailable

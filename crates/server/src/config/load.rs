@@ -136,6 +136,9 @@ fn make_paths_absolute(config: &mut Config, folder: &Path) {
     absolute(&mut config.revocation.dir);
     absolute(&mut config.keys.challenge_key);
     absolute(&mut config.keys.challenge_list);
+    if let Some(enrolment) = &mut config.keys.enrolment {
+        absolute(enrolment);
+    }
     if let Some(tls) = &mut config.tls {
         absolute(&mut tls.certificate);
         absolute(&mut tls.key);

@@ -192,6 +192,13 @@ async fn challenge_keys_are_given_as_signed() {
 }
 
 #[tokio::test]
+async fn there_is_no_enrolment_document_until_an_operator_has_one_signed() {
+    let app = TestApp::start().await;
+    let path = "/.well-known/cardea-enrolment";
+    assert_eq!(app.get(path).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
 async fn health_asks_the_database() {
     let app = TestApp::start().await;
     let health: Value = app
