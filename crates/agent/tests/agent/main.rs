@@ -20,6 +20,7 @@ mod native_host;
 mod kept_pin;
 mod page;
 mod pin;
+mod pkcs11_modules;
 mod presence;
 mod program;
 mod prompts;

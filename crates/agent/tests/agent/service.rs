@@ -36,8 +36,18 @@ pub(crate) fn run_in_own_process<F: Future>(name: &str, test: impl FnOnce(Servic
         return;
     }
     let folder = tempfile::tempdir().unwrap();
+    // SoftHSM2's tokens, for tests that make one.
+    let tokens = folder.path().join("tokens");
+    std::fs::create_dir(&tokens).unwrap();
+    let configuration = folder.path().join("softhsm2.conf");
+    let text = format!(
+        "directories.tokendir = {}\nobjectstore.backend = file\n",
+        tokens.display()
+    );
+    std::fs::write(&configuration, text).unwrap();
     let output = this_program()
         .env(FOLDER, folder.path())
+        .env("SOFTHSM2_CONF", configuration)
         .env("PCSCLITE_CSOCK_NAME", folder.path().join("service"))
         .args(["--exact", name, "--nocapture"])
         .output()
@@ -68,6 +78,22 @@ impl Service {
         self.pcscd = None;
     }
 
+    /// Starts another service, puts the card in there, and only then ends the one before. Who
+    /// looks again finds the same card in the same reader at once.
+    pub(crate) fn replace_with_card(&mut self, card: &VirtualCard) -> PluggedCard {
+        let before = self.pcscd.take();
+        self.start();
+        let plugged = self.plug(card);
+        assert!(plugged.wait_until_seen(LIMIT));
+        drop(before);
+        plugged
+    }
+
+    /// A folder of this process's own.
+    pub(crate) fn folder(&self) -> &Path {
+        self.link.parent().unwrap()
+    }
+
     pub(crate) fn reader(&self) -> String {
         self.pcscd.as_ref().unwrap().reader_name()
     }
@@ -75,11 +101,6 @@ impl Service {
     /// Puts a card into the reader's first slot. The value pulls it when dropped.
     pub(crate) fn plug(&self, card: &VirtualCard) -> PluggedCard {
         plug_at(&self.pcscd.as_ref().unwrap().vpcd_address(), card)
-    }
-
-    /// Puts a card into the reader's second slot.
-    pub(crate) fn plug_second(&self, card: &VirtualCard) -> PluggedCard {
-        plug_at(&self.pcscd.as_ref().unwrap().second_vpcd_address(), card)
     }
 }
 
