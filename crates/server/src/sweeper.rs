@@ -14,7 +14,7 @@ use crate::state::AppState;
 /// A session ends at most this much after its limit.
 const SWEEP: Duration = Duration::from_secs(2);
 /// Agents' answers wait at most this long for the database.
-const RENEW: Duration = Duration::from_secs(1);
+const RENEW: Duration = Duration::from_secs(2);
 /// A client that was registered or taken out by command is known to every node after this.
 const FOLLOW_CLIENTS: Duration = Duration::from_secs(1);
 const FORGET: Duration = Duration::from_secs(60);

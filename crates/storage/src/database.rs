@@ -178,7 +178,8 @@ impl fmt::Debug for Transaction {
 
 /// Pragmas are set a connection: SQLite forgets all but `journal_mode` when a connection closes.
 /// `secure_delete` overwrites what is forgotten, such as the person's name when a session ends;
-/// the write-ahead log keeps older pages until the next checkpoint.
+/// the write-ahead log keeps older pages until the next checkpoint. The cache (KiB, as minus) holds
+/// the sessions of a large site, each of which is noted as present every few seconds.
 fn sqlite_pool(connections_max: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .min_connections(1)
@@ -195,7 +196,8 @@ fn sqlite_pool(connections_max: u32) -> AnyPoolOptions {
                     .execute(
                         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
                          PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                         PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;",
+                         PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON; \
+                         PRAGMA cache_size = -16000;",
                     )
                     .await?;
                 Ok(())

@@ -223,7 +223,8 @@ pub async fn list_overdue(
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session
          WHERE (state = 'pending' AND authenticated_at < $1)
-            OR (state = 'active' AND (used_at < $2 OR authenticated_at < $3))
+            OR (state = 'active' AND used_at < $2)
+            OR (state = 'active' AND authenticated_at < $3)
          ORDER BY authenticated_at LIMIT $4",
     )
     .bind(cutoffs.pending_since.unix_timestamp())

@@ -3,7 +3,7 @@
 //! All sessions come about as in life: a login over HTTP with a certificate of the test PKI, a
 //! presence connection, statements signed by the presence key. First 1 000 sessions stand, and cards
 //! are pulled one by one: the time from the departure's first byte to a refused refresh and to the
-//! logout token at the portal. Then 10 000 sessions are watched for a minute. The agents, the portal
+//! logout token at the portal. Then 10 000 sessions, or `WATCHED`, are watched for a minute. The agents, the portal
 //! and the server share the machine; CPU time is that of the server's process alone.
 
 #[path = "../login_over_http/login.rs"]
@@ -77,7 +77,10 @@ const TRIED: Extent = Extent {
 fn main() -> Result<(), Failure> {
     // Cargo says `--bench` when it measures; else a few sessions show that the bench works.
     let measuring = std::env::args().any(|argument| argument == "--bench");
-    let extent = if measuring { MEASURED } else { TRIED };
+    let mut extent = if measuring { MEASURED } else { TRIED };
+    if let Ok(watched) = std::env::var("WATCHED") {
+        extent.watched = watched.parse()?;
+    }
     raise_file_limit(extent.watched + OTHER_FILES)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
