@@ -62,7 +62,20 @@ impl BusinessSoftware {
     /// # Errors
     /// When there are none: what the program says instead.
     pub fn sign_in(system: &System, more: &[&str]) -> Result<(Self, Value)> {
+        Self::sign_in_within(system, more, &[])
+    }
+
+    /// The same in an environment with these variables.
+    ///
+    /// # Errors
+    /// As [`BusinessSoftware::sign_in`].
+    pub fn sign_in_within(
+        system: &System,
+        more: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<(Self, Value)> {
         let mut child = command(system, true, &[&["--json", "--proofs"], more].concat())?
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -108,9 +121,39 @@ impl BusinessSoftware {
     /// # Errors
     /// When there is no `kill`.
     pub fn terminate(&self) -> Result<()> {
+        self.signal("-TERM")
+    }
+
+    /// Sends a signal, named as kill(1) has it.
+    ///
+    /// # Errors
+    /// When there is no `kill`.
+    pub fn signal(&self, name: &str) -> Result<()> {
         let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status()?;
+        Command::new("kill").args([name, &id]).status()?;
         Ok(())
+    }
+
+    /// Refreshes, with a proof by the key of the tokens.
+    ///
+    /// # Errors
+    /// When there is no proof, or no answer.
+    pub async fn refresh(
+        &mut self,
+        http: &Client,
+        system: &System,
+        refresh_token: &str,
+    ) -> Result<Response> {
+        let url = format!("{}/token", system.addresses().issuer());
+        let nonce = nonce(http, system).await?;
+        let proof = self.proof(&json!({"htm": "POST", "htu": url, "nonce": nonce}))?;
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", SOFTWARE_CLIENT),
+            ("refresh_token", refresh_token),
+        ];
+        let request = http.post(&url).header("dpop", proof).form(&form);
+        Ok(request.send().await?)
     }
 
     /// Waits until the program has ended.

@@ -88,6 +88,17 @@ pub fn vpcd_driver() -> Option<&'static str> {
         .find(|path| std::path::Path::new(path).exists())
 }
 
+/// The library that lies to a program about the time.
+///
+/// # Errors
+/// When it is not there; the message says how to install it.
+pub fn faketime_library() -> Result<&'static str> {
+    requirement::FAKETIME_LIBRARIES
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists())
+        .with_context(|| hint("libfaketime"))
+}
+
 fn missing(purpose: Purpose) -> Vec<Requirement> {
     requirement::all(purpose)
         .into_iter()

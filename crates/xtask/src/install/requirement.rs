@@ -174,6 +174,14 @@ pub(super) const VPCD_DRIVERS: [&str; 2] = [
     "/usr/lib64/pcsc/drivers/serial/libifdvpcd.so",
 ];
 
+/// Where Debian, Fedora and Arch put the library that lies about the time.
+pub(super) const FAKETIME_LIBRARIES: [&str; 4] = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib64/faketime/libfaketime.so.1",
+    "/usr/lib/faketime/libfaketime.so.1",
+];
+
 /// Where Debian, Fedora and Arch put the modules of Apache's web server.
 pub(super) const APACHE_MODULES: [&str; 3] = [
     "/usr/lib/apache2/modules",
@@ -213,7 +221,7 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
     ),
 ];
 
-const TEST: [Requirement; 10] = [
+const TEST: [Requirement; 14] = [
     needed(
         "OpenSC",
         Probe::Program(&["pkcs11-tool"]),
@@ -245,6 +253,11 @@ const TEST: [Requirement; 10] = [
         ["chromium-driver", "chromedriver", "chromium"],
     ),
     needed(
+        "Firefox",
+        Probe::Program(&["firefox-esr", "firefox"]),
+        ["firefox-esr", "firefox", "firefox"],
+    ),
+    needed(
         "a font for the screenshots",
         Probe::File(&["/usr/share/fonts/truetype", "/usr/share/fonts"]),
         ["fonts-dejavu-core", "dejavu-sans-fonts", "ttf-dejavu"],
@@ -266,5 +279,24 @@ const TEST: [Requirement; 10] = [
         "OpenLDAP's slapd",
         Probe::Program(&["slapd"]),
         ["slapd", "openldap-servers", "openldap"],
+    ),
+    needed(
+        "a D-Bus daemon",
+        Probe::Program(&["dbus-daemon"]),
+        ["dbus-daemon", "dbus-daemon", "dbus"],
+    ),
+    needed(
+        "python3-dbusmock, which speaks as logind",
+        Probe::File(&[
+            "/usr/lib/python3/dist-packages/dbusmock",
+            "/usr/lib/python3.13/site-packages/dbusmock",
+            "/usr/lib/python3.14/site-packages/dbusmock",
+        ]),
+        ["python3-dbusmock", "python3-dbusmock", "python-dbusmock"],
+    ),
+    needed(
+        "libfaketime",
+        Probe::File(&FAKETIME_LIBRARIES),
+        ["faketime", "libfaketime", "libfaketime"],
     ),
 ];
