@@ -72,6 +72,13 @@ pub struct Config {
     pub business_software: BusinessSoftware,
 }
 
+/// An enrolled issuer, and the file that pins it.
+#[derive(Debug)]
+pub(crate) struct Enrolled {
+    pub(crate) file: PathBuf,
+    pub(crate) enrolment: Enrolment,
+}
+
 /// What the configuration takes from the environment where a key is absent.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
@@ -119,6 +126,29 @@ impl Config {
             .map_err(|_| invalid(path, "(file)", "it is not UTF-8 text"))?;
         let issuers = issuer_files::read(path)?;
         Self::parse_with(&text, path, environment, issuers)
+    }
+
+    /// The issuers that are enrolled, each with its file, whether or not the rest of the
+    /// configuration is there yet.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub(crate) fn enrolled(path: &Path) -> Result<Vec<Enrolled>, Error> {
+        let mut written = Vec::new();
+        if path.try_exists().unwrap_or(true) {
+            let content = protected_file::read(path, Protection::WrittenByOwner)?;
+            let text = String::from_utf8(content)
+                .map_err(|_| invalid(path, "(file)", "it is not UTF-8 text"))?;
+            let raw: raw::Config = raw::parse(&text, path)?;
+            written.extend(raw.issuer.into_iter().map(|it| (path.to_owned(), it)));
+        }
+        written.extend(issuer_files::read(path)?);
+        let enrolled = written.into_iter().map(|(file, issuer)| {
+            let folder = file.parent().unwrap_or(Path::new("."));
+            let enrolment = Self::enrolment(issuer, &file, folder)?;
+            Ok(Enrolled { file, enrolment })
+        });
+        enrolled.collect()
     }
 
     /// Checks the text of a configuration; `path` names it in errors and anchors relative paths.

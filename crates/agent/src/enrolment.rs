@@ -86,6 +86,12 @@ impl IssuerUrl {
         format!("{}/.well-known/cardea-challenge-keys", self.text)
     }
 
+    /// The address of the signed enrolment document.
+    #[must_use]
+    pub fn enrolment_url(&self) -> String {
+        format!("{}/.well-known/cardea-enrolment", self.text)
+    }
+
     /// The address where business software gets the challenge of a card grant.
     #[must_use]
     pub fn grant_challenge_url(&self) -> String {

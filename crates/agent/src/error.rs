@@ -144,6 +144,47 @@ pub enum Error {
         /// The highest version seen so far.
         version_min: u64,
     },
+    /// What was given is no address that an issuer can have.
+    #[error("the address {reason}")]
+    EnrolmentAddressInvalid {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The issuer's TLS certificate leads to no authority that is trusted here.
+    #[error("the issuer's TLS certificate is not trusted; --ca-file names a private authority")]
+    IssuerCertificateUntrusted,
+    /// The enrolment document is none, or disagrees with itself.
+    #[error("the enrolment document is not valid: {reason}")]
+    EnrolmentInvalid {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The document at an issuer's address is another issuer's.
+    #[error("the document is that of another issuer, {}", for_display(named))]
+    EnrolmentForeignIssuer {
+        /// Whom it names.
+        named: String,
+    },
+    /// The issuer would pass for another one.
+    #[error("the issuer would pass for another: {reason}")]
+    EnrolmentDeceptive {
+        /// By what.
+        reason: String,
+    },
+    /// The issuer is enrolled already, otherwise.
+    #[error("{issuer} is enrolled already: {reason}")]
+    EnrolmentConflict {
+        /// The issuer.
+        issuer: String,
+        /// What is different, and what to do.
+        reason: String,
+    },
+    /// Nobody has compared the root keys.
+    #[error("nothing was enrolled: {reason}")]
+    EnrolmentUnconfirmed {
+        /// What is missing.
+        reason: &'static str,
+    },
     /// The challenge's lifetime ended before the card had signed.
     #[error("the challenge's lifetime has ended")]
     ChallengeExpired,
@@ -276,6 +317,13 @@ impl Error {
         "agent.challenge_keys_unreachable",
         "agent.challenge_keys_invalid",
         "agent.challenge_keys_rolled_back",
+        "agent.enrolment_address_invalid",
+        "agent.issuer_certificate_untrusted",
+        "agent.enrolment_invalid",
+        "agent.enrolment_foreign_issuer",
+        "agent.enrolment_deceptive",
+        "agent.enrolment_conflict",
+        "agent.enrolment_unconfirmed",
         "agent.challenge_expired",
         "agent.prompt_cancelled",
         "agent.prompt_timed_out",
@@ -330,6 +378,13 @@ impl Error {
             Self::ChallengeKeysUnreachable { .. } => "agent.challenge_keys_unreachable",
             Self::ChallengeKeysInvalid { .. } => "agent.challenge_keys_invalid",
             Self::ChallengeKeysRolledBack { .. } => "agent.challenge_keys_rolled_back",
+            Self::EnrolmentAddressInvalid { .. } => "agent.enrolment_address_invalid",
+            Self::IssuerCertificateUntrusted => "agent.issuer_certificate_untrusted",
+            Self::EnrolmentInvalid { .. } => "agent.enrolment_invalid",
+            Self::EnrolmentForeignIssuer { .. } => "agent.enrolment_foreign_issuer",
+            Self::EnrolmentDeceptive { .. } => "agent.enrolment_deceptive",
+            Self::EnrolmentConflict { .. } => "agent.enrolment_conflict",
+            Self::EnrolmentUnconfirmed { .. } => "agent.enrolment_unconfirmed",
             Self::ChallengeExpired => "agent.challenge_expired",
             Self::PromptCancelled => "agent.prompt_cancelled",
             Self::PromptTimedOut => "agent.prompt_timed_out",

@@ -41,6 +41,7 @@ pub mod config;
 mod consent;
 mod conversation;
 mod display_text;
+pub mod enrol_command;
 mod enrolment;
 mod error;
 mod host_check;

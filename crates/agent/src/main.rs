@@ -10,7 +10,7 @@ use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
-    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, browser_setup_command, native_host, peer_check, sign_in_command, status_command, unblock_command,
+    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, browser_setup_command, enrol_command, native_host, peer_check, sign_in_command, status_command, unblock_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,6 +51,15 @@ enum Command {
         /// The site, such as https://login.example. Default: all.
         #[arg(value_name = "ORIGIN")]
         origin: Option<String>,
+    },
+    /// Enrols an issuer: shows who it is and its root keys' fingerprints, and pins them once you
+    /// say that they match.
+    Enrol {
+        /// The configuration file, beside which issuers are kept.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        options: enrol_command::Options,
     },
     /// Tells this user's browsers where Cardea's extension finds the agent.
     BrowserSetup {
@@ -112,6 +121,7 @@ fn main() -> ExitCode {
         Command::Run { config } => run(config),
         Command::Status { config, json } => status(config, json),
         Command::Unblock { config, origin } => unblock(config, origin.as_deref()),
+        Command::Enrol { config, options } => enrol(config, &options),
         Command::BrowserSetup { config, options } => load(config).and_then(|config| {
             print(&browser_setup_command::report(&config, &options)?)?;
             Ok(ExitCode::SUCCESS)
@@ -174,6 +184,25 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     socket.abort();
     agent.depart(DEPARTURE_LIMIT).await;
     Ok(())
+}
+
+/// Enrols an issuer, shows those that are enrolled, or takes one away.
+fn enrol(config: Option<PathBuf>, options: &enrol_command::Options) -> anyhow::Result<ExitCode> {
+    let path = config
+        .or_else(default_config)
+        .context("HOME is not set: name a file with --config")?;
+    let desk = enrol_command::Desk {
+        config: &path,
+        environment: &Environment::read(),
+        input: &mut std::io::stdin().lock(),
+        output: &mut std::io::stdout(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(enrol_command::run(options, desk));
+    done.map_err(|error| anyhow::anyhow!("{error} ({})", error.code()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A sign-in for a program: its own process, with the state and the readers of the agent.

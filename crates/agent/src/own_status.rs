@@ -24,6 +24,8 @@ pub(crate) struct OwnStatus {
     pub(crate) loopback: Option<Loopback>,
     /// `strict` or `pharmacy`.
     pub(crate) pin_policy: String,
+    /// `file` or `pkcs11`: where the key lives that tells this agent from every other.
+    pub(crate) instance_key: String,
     /// Each card at hand.
     pub(crate) cards: Vec<CardStatus>,
 }
@@ -50,6 +52,7 @@ impl OwnStatus {
             status: Status::of(agent),
             loopback: agent.loopback.lock().ok().and_then(|noted| *noted),
             pin_policy: agent.pin_policy.as_str().to_owned(),
+            instance_key: agent.instance_key.place().to_owned(),
             cards: futures_util::future::join_all(cards).await,
         }
     }

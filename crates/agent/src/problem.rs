@@ -69,6 +69,13 @@ fn status(error: &Error) -> StatusCode {
         // These come up while a sign-in streams, or before the agent listens at all.
         Error::FileUnreadable { .. }
         | Error::InstanceKeyUnavailable { .. }
+        | Error::EnrolmentAddressInvalid { .. }
+        | Error::IssuerCertificateUntrusted
+        | Error::EnrolmentInvalid { .. }
+        | Error::EnrolmentForeignIssuer { .. }
+        | Error::EnrolmentDeceptive { .. }
+        | Error::EnrolmentConflict { .. }
+        | Error::EnrolmentUnconfirmed { .. }
         | Error::FileUnsafe { .. }
         | Error::ConfigInvalid { .. }
         | Error::StateUnusable { .. }
