@@ -1,10 +1,10 @@
 //! A PIV card (NIST SP 800-73-4) over any transport.
 //!
-//! The commands of one login, in one transaction: SELECT, PIN state, VERIFY, GENERAL AUTHENTICATE,
-//! clear the PIN state. That is five blocks for P-256 and for RSA with extended length; a card
-//! that takes only short commands needs two blocks and a GET RESPONSE for RSA, seven in all. When
-//! another program is at the card, two more open and close a logical channel of our own, where the
-//! card has them, so that nothing of the other's is touched (docs/adr/0018).
+//! The commands of one login, in one transaction: SELECT, serial number, PIN state, VERIFY, GENERAL
+//! AUTHENTICATE, clear the PIN state. That is six blocks for P-256 and for RSA with extended
+//! length; a card that takes only short commands needs two blocks and a GET RESPONSE for RSA, eight
+//! in all. When another program is at the card, two more open and close a logical channel of our
+//! own, where the card has them, so that nothing of the other's is touched (docs/adr/0018).
 
 use crate::transport::in_transaction;
 use crate::{

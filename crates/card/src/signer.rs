@@ -47,7 +47,8 @@ pub trait Card: Send {
     /// [`Error::PinIncorrect`], [`Error::PinLastTry`] (nothing was sent), [`Error::PinBlocked`],
     /// [`Error::PinNotVerified`] when the request gives no PIN and the card wants one,
     /// [`Error::SignatureInvalid`] when the card is not the one of the certificate,
-    /// [`Error::CardRemoved`] also when another serial number was wanted (nothing was sent), and the other failures of talking to a card.
+    /// [`Error::CardRemoved`], also when another serial number was wanted (nothing was sent), and
+    /// the other failures of talking to a card.
     fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error>;
 
     /// Ends what [`PinAfterwards::Keep`] kept: the card's PIN is not verified any more.

@@ -419,3 +419,87 @@ fn a_transaction_ends_on_a_panic() {
     )
     .unwrap();
 }
+
+/// A card with the protocol T=0: data and Le never go together, and answers are announced with
+/// 61xx (ISO/IEC 7816-3 section 12.2.1).
+struct T0 {
+    card: VirtualCard,
+    waiting: Vec<u8>,
+}
+
+struct T0Channel<'a> {
+    channel: &'a mut dyn ApduChannel,
+    waiting: &'a mut Vec<u8>,
+}
+
+impl CardTransport for T0 {
+    fn atr(&self) -> &[u8] {
+        self.card.atr()
+    }
+
+    fn transaction(
+        &mut self,
+        work: &mut dyn FnMut(&mut dyn ApduChannel) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let waiting = &mut self.waiting;
+        self.card
+            .transaction(&mut |channel| work(&mut T0Channel { channel, waiting }))
+    }
+}
+
+impl ApduChannel for T0Channel<'_> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
+        let (mut data, status) = match (command[1], command.len()) {
+            (0xC0, _) => (std::mem::take(self.waiting), vec![0x90, 0x00]),
+            // Five header bytes are a command without data, and P3 is its Le.
+            (_, 4 | 5) => return self.channel.transmit(command),
+            _ => {
+                let length = 5 + usize::from(command[4]);
+                let mut answer = self.channel.transmit(&command[..length])?;
+                let mut status = answer.split_off(answer.len() - 2);
+                // What the card itself still has comes after what waits here.
+                while status[0] == 0x61 {
+                    let get_response = [command[0] & 0x0F, 0xC0, 0, 0, status[1]];
+                    let more = self.channel.transmit(&get_response)?;
+                    let (data, next) = more.split_at(more.len() - 2);
+                    answer.extend(data);
+                    status = next.to_vec();
+                }
+                if answer.is_empty() {
+                    return Ok(status);
+                }
+                *self.waiting = answer;
+                (Vec::new(), Vec::new())
+            }
+        };
+        let taken = command.get(4).map_or(256, |le| match *le {
+            0 => 256,
+            le => usize::from(le),
+        });
+        if data.len() > taken {
+            *self.waiting = data.split_off(taken);
+        }
+        if self.waiting.is_empty() {
+            return Ok([data, status].concat());
+        }
+        let remaining = u8::try_from(self.waiting.len()).unwrap_or(0);
+        Ok([data, vec![0x61, remaining]].concat())
+    }
+}
+
+#[test]
+fn a_card_with_the_protocol_t0_signs_with_and_without_channels() {
+    for key in [KeyKind::Rsa2048, KeyKind::P256] {
+        for image in [image(key), image(key).without_logical_channels()] {
+            let card = VirtualCard::insert(image).unwrap();
+            let waiting = Vec::new();
+            let mut card = PivCard::new(T0 { card, waiting });
+            let serial = card.serial().unwrap();
+            let certificates = card.certificates().unwrap();
+            let certificate = authentication_certificate(&certificates).unwrap();
+            let pin = Pin::parse(DEFAULT_PIN).unwrap();
+            let request = SignRequest::new(certificate, &pin, MESSAGE);
+            card.sign(&request.with_card_serial(&serial)).unwrap();
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cardea_virtual_card::VirtualCard;
+use cardea_card::{CardTransport as _, PcscTransport};
 
 use crate::Failure;
 
@@ -11,6 +11,7 @@ const INS_GENERAL_AUTHENTICATE: u8 = 0x87;
 const INS_SELECT: u8 = 0xa4;
 const INS_GET_RESPONSE: u8 = 0xc0;
 const INS_GET_DATA: u8 = 0xcb;
+const INS_MANAGE_CHANNEL: u8 = 0x70;
 /// Bytes of a command without data: CLA INS P1 P2.
 const HEADER_BYTES: usize = 4;
 
@@ -26,23 +27,18 @@ impl Conversation {
         self.0.len()
     }
 
-    /// The least that a signature with a PIN needs: SELECT, VERIFY with the PIN, GENERAL
-    /// AUTHENTICATE with what belongs to it; of the last transaction.
-    pub(crate) fn bare_signature(&self) -> Self {
-        let is_select = |block: &Vec<u8>| instruction(block) == INS_SELECT;
-        let begin = self.0.iter().rposition(is_select).unwrap_or_default();
-        let asks_state =
-            |block: &&Vec<u8>| instruction(block) == INS_VERIFY && block.len() <= HEADER_BYTES;
-        let blocks = self.0.iter().skip(begin);
-        Self(blocks.filter(|block| !asks_state(block)).cloned().collect())
-    }
-
-    /// Sends all of it to a card and tells how long that took.
-    pub(crate) fn send(&self, card: &mut VirtualCard) -> Result<Duration, Failure> {
+    /// Sends all of it to the card in one transaction, as the barest program would, and tells how
+    /// long that took from connecting to disconnecting.
+    pub(crate) fn send(&self, reader: &str) -> Result<Duration, Failure> {
         let begun = Instant::now();
-        for block in &self.0 {
-            card.transmit(block)?;
-        }
+        let mut transport = PcscTransport::connect(reader)?;
+        transport.transaction(&mut |channel| {
+            for block in &self.0 {
+                channel.transmit(block)?;
+            }
+            Ok(())
+        })?;
+        drop(transport);
         Ok(begun.elapsed())
     }
 
@@ -73,6 +69,7 @@ fn name(block: &[u8]) -> &'static str {
     match (instruction(block), block.get(2)) {
         (INS_SELECT, _) => "SELECT",
         (INS_GET_DATA, _) => "GET DATA",
+        (INS_MANAGE_CHANNEL, _) => "MANAGE CHANNEL",
         (INS_GET_RESPONSE, _) => "GET RESPONSE",
         (INS_GENERAL_AUTHENTICATE, _) => "GENERAL AUTHENTICATE",
         (INS_VERIFY, Some(0xff)) => "VERIFY (clear)",

@@ -1,116 +1,126 @@
-//! One reader with one virtual card in it, and everything that is sent to that card.
+//! A real reader service with one virtual card in its reader, and everything that is sent to it.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use cardea_agent::CardAccess;
 use cardea_card::{
-    ApduChannel, CancelHandle, Card, CardPresence, CardTransport, Error, Insertion, PivCard,
-    Reader, ReaderMonitor, WaitOutcome,
+    ApduChannel, Backend, Card, CardTransport, Error, Insertion, PcscTransport, PivCard,
+    ReaderMonitor,
 };
-use cardea_virtual_card::VirtualCard;
+use cardea_virtual_card::vpcd::PluggedCard;
+use cardea_virtual_card::{CardImage, VirtualCard};
 
-const READER: &str = "Reader";
+use crate::Failure;
+use crate::surroundings::Surroundings;
+
+const SEEN_LIMIT: Duration = Duration::from_secs(20);
 
 /// A desk with a card in a reader that nobody pulls out.
-#[derive(Clone)]
 pub(crate) struct Desk {
-    card: Arc<VirtualCard>,
+    pub(crate) reader: String,
+    pub(crate) card: VirtualCard,
     sent: Sent,
-    stopping: Arc<(Mutex<bool>, Condvar)>,
+    _plugged: PluggedCard,
 }
 
-/// Command blocks in the order in which the card got them.
+/// What went to the card: command blocks in order, and how long each transaction took.
 #[derive(Clone, Default)]
-pub(crate) struct Sent(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(crate) struct Sent(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    blocks: Vec<Vec<u8>>,
+    longest_transaction: Duration,
+}
 
 impl Sent {
     /// The blocks since the last call.
     pub(crate) fn take(&self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut *self.lock())
+        std::mem::take(&mut self.lock().blocks)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+    /// The longest transaction since the last call.
+    pub(crate) fn take_longest_transaction(&self) -> Duration {
+        std::mem::take(&mut self.lock().longest_transaction)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Desk {
-    pub(crate) fn new(card: VirtualCard) -> Self {
-        Self {
-            card: Arc::new(card),
+    /// Puts a card into the reader and waits until the service shows it.
+    pub(crate) fn with_card(
+        surroundings: &Surroundings,
+        image: CardImage,
+        delay: Duration,
+    ) -> Result<Self, Failure> {
+        // The card of the case before is gone once the service has noticed.
+        wait_until(&surroundings.reader, false)?;
+        let card = VirtualCard::insert(image)?;
+        card.set_delay(delay);
+        let plugged = PluggedCard::plug(&surroundings.vpcd, card.connect())?;
+        wait_until(&surroundings.reader, true)?;
+        Ok(Self {
+            reader: surroundings.reader.clone(),
+            card,
             sent: Sent::default(),
-            stopping: Arc::default(),
-        }
+            _plugged: plugged,
+        })
     }
 
     pub(crate) fn sent(&self) -> &Sent {
         &self.sent
     }
 
-    fn reader() -> Reader {
-        Reader {
-            name: READER.to_owned(),
-            card: CardPresence::Present {
-                atr: Vec::new(),
-                exclusive: false,
-            },
-            event_count: 1,
+    /// How the agent reaches the reader: as it always does, with everything written down.
+    pub(crate) fn access(&self) -> RecordedAccess {
+        RecordedAccess {
+            sent: self.sent.clone(),
         }
     }
 }
 
-impl CardAccess for Desk {
+/// Waits until the service shows a card in the reader, or none.
+fn wait_until(reader: &str, has_card: bool) -> Result<(), Failure> {
+    let mut monitor = Backend::Pcsc.monitor()?;
+    let begun = Instant::now();
+    loop {
+        let readers = monitor.readers()?;
+        let mut ours = readers.iter().filter(|one| one.name == reader);
+        if ours.any(|one| one.has_card() == has_card) {
+            return Ok(());
+        }
+        if begun.elapsed() > SEEN_LIMIT {
+            return Err("pcscd does not notice the card".into());
+        }
+        monitor.wait_for_change(Some(SEEN_LIMIT))?;
+    }
+}
+
+/// The readers of the PC/SC service.
+pub(crate) struct RecordedAccess {
+    sent: Sent,
+}
+
+impl CardAccess for RecordedAccess {
     fn monitor(&self) -> Result<Box<dyn ReaderMonitor>, Error> {
-        Ok(Box::new(Monitor {
-            stopping: Arc::clone(&self.stopping),
-        }))
+        Backend::Pcsc.monitor()
     }
 
-    fn open_insertion(&self, _: &Insertion) -> Result<Box<dyn Card>, Error> {
+    fn open_insertion(&self, insertion: &Insertion) -> Result<Box<dyn Card>, Error> {
         Ok(Box::new(PivCard::new(Recorder {
-            inner: self.card.connect(),
+            inner: PcscTransport::connect_to_insertion(insertion)?,
             sent: self.sent.clone(),
         })))
     }
 }
 
-/// Sees the one reader, and waits until it is told to stop.
-struct Monitor {
-    stopping: Arc<(Mutex<bool>, Condvar)>,
-}
-
-impl ReaderMonitor for Monitor {
-    fn readers(&mut self) -> Result<Vec<Reader>, Error> {
-        Ok(vec![Desk::reader()])
-    }
-
-    fn wait_for_change(&mut self, limit: Option<Duration>) -> Result<WaitOutcome, Error> {
-        let (stopping, changed) = &*self.stopping;
-        let limit = limit.unwrap_or(Duration::from_secs(60));
-        let waiting = stopping.lock().unwrap_or_else(PoisonError::into_inner);
-        let (stopping, _) = changed
-            .wait_timeout_while(waiting, limit, |stopping| !*stopping)
-            .unwrap_or_else(PoisonError::into_inner);
-        Ok(match *stopping {
-            true => WaitOutcome::Cancelled,
-            false => WaitOutcome::TimedOut,
-        })
-    }
-
-    fn cancel_handle(&self) -> CancelHandle {
-        let shared = Arc::clone(&self.stopping);
-        CancelHandle::new(move || {
-            let (stopping, changed) = &*shared;
-            *stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
-            changed.notify_all();
-        })
-    }
-}
-
 /// Writes down what goes to the card.
 struct Recorder {
-    inner: VirtualCard,
+    inner: PcscTransport,
     sent: Sent,
 }
 
@@ -124,8 +134,17 @@ impl CardTransport for Recorder {
         work: &mut dyn FnMut(&mut dyn ApduChannel) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let sent = &self.sent;
-        self.inner
-            .transaction(&mut |channel| work(&mut RecordingChannel { channel, sent }))
+        self.inner.transaction(&mut |channel| {
+            let begun = Instant::now();
+            let outcome = work(&mut RecordingChannel { channel, sent });
+            let mut seen = sent.lock();
+            seen.longest_transaction = seen.longest_transaction.max(begun.elapsed());
+            outcome
+        })
+    }
+
+    fn has_pin_pad(&mut self) -> bool {
+        self.inner.has_pin_pad()
     }
 }
 
@@ -136,7 +155,15 @@ struct RecordingChannel<'a> {
 
 impl ApduChannel for RecordingChannel<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
-        self.sent.lock().push(command.to_vec());
+        self.sent.lock().blocks.push(command.to_vec());
         self.channel.transmit(command)
+    }
+
+    fn has_company(&self) -> bool {
+        self.channel.has_company()
+    }
+
+    fn was_reset(&self) -> bool {
+        self.channel.was_reset()
     }
 }

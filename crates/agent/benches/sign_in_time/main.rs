@@ -1,24 +1,28 @@
 //! How long the agent takes from the page's request to the card's assertion, beside the time that
-//! the card alone takes for the same commands; and how many commands that is.
+//! the card alone takes for the same commands and beside OpenSC; and how many commands that is.
 //!
 //! The whole agent runs in this process: HTTP on loopback, peer check, challenge signature, prompt
-//! (answered at once), card thread, countersignature. The card is a virtual one that waits a given
-//! time before each answer, as a real card and its reader do.
+//! (answered at once), card thread, countersignature. The card is a virtual one in the reader of a
+//! real pcscd, and waits a given time before each answer, as a real card and its reader do.
 
 mod conversation;
 mod desk;
 mod issuer;
+mod opensc;
+mod surroundings;
 mod workstation;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use cardea_card::PcscTransport;
 use cardea_test_pki::{CardProfile, KeyKind, TestPki};
-use cardea_virtual_card::{CardImage, VirtualCard};
+use cardea_virtual_card::CardImage;
 
 use crate::conversation::Conversation;
 use crate::desk::Desk;
+use crate::surroundings::Surroundings;
 use crate::workstation::Workstation;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -26,48 +30,64 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// What one command costs on a card with contacts at 9600 to 115200 baud, roughly.
 const REAL_DELAY: Duration = Duration::from_millis(20);
 
-/// A card, and how often a person signs in with it.
+/// Which card is in the reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CardKind {
+    P256,
+    Rsa,
+    /// RSA with extended Lc and Le fields.
+    RsaExtended,
+}
+
+/// A card, who else is at it, and how often a person signs in with it.
 struct Case {
-    key: KeyKind,
+    card: CardKind,
+    has_company: bool,
     delay: Duration,
     sign_ins: usize,
 }
 
-/// Median times of one case.
-struct Times {
+/// Median times of one case, and the commands of a login.
+struct Measured {
     first: Duration,
     agent: Duration,
-    commands: Duration,
-    signature: Duration,
+    bare: Duration,
+    opensc: Duration,
+    longest_transaction: Duration,
+    first_commands: Conversation,
+    commands: Conversation,
+    opensc_commands: usize,
 }
 
 fn main() -> Result<(), Failure> {
+    let Some(surroundings) = Surroundings::of_this_process() else {
+        return surroundings::run_again_with_pcscd();
+    };
     // Cargo says `--bench` when it measures; else one sign-in shows that the bench works.
     let measuring = std::env::args().any(|argument| argument == "--bench");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
     let mut times = String::from(
-        "| card | delay a command | agent, later sign-ins | its commands sent bare | agent's own | \
-         bare signature | first sign-in |\n|---|---:|---:|---:|---:|---:|---:|\n",
+        "| card | at the reader | delay a command | agent, later sign-ins | the same commands bare \
+         | **agent's own** | `pkcs11-tool --login --sign` | first sign-in | longest transaction |\n\
+         |---|---|---:|---:|---:|---:|---:|---:|---:|\n",
     );
-    let mut commands = String::from("| card | when | commands | which |\n|---|---|---:|---|\n");
-    for key in [KeyKind::Rsa2048, KeyKind::P256] {
-        for (delay, sign_ins) in [(Duration::ZERO, 100), (REAL_DELAY, 20)] {
-            let sign_ins = if measuring { sign_ins } else { 1 };
-            let case = Case {
-                key,
-                delay,
-                sign_ins,
-            };
-            let (first, later, measured) = runtime.block_on(measure(&case))?;
-            measured.write_row(&case, &mut times)?;
-            if delay.is_zero() {
-                write_commands(key, "first sign-in", &first, &mut commands)?;
-                write_commands(key, "later sign-ins", &later, &mut commands)?;
-                let bare = later.bare_signature();
-                write_commands(key, "bare signature", &bare, &mut commands)?;
+    let mut commands = String::from(
+        "| card | at the reader | a login | OpenSC | the first | which (a login) |\n\
+         |---|---|---:|---:|---:|---|\n",
+    );
+    for card in [CardKind::P256, CardKind::RsaExtended, CardKind::Rsa] {
+        for has_company in [false, true] {
+            for (delay, sign_ins) in [(Duration::ZERO, 60), (REAL_DELAY, 20)] {
+                let case = Case {
+                    card,
+                    has_company,
+                    delay,
+                    sign_ins: if measuring { sign_ins } else { 1 },
+                };
+                let measured = measure(&surroundings, &case)?;
+                measured.write_times(&case, &mut times)?;
+                if !delay.is_zero() {
+                    measured.write_commands(&case, &mut commands)?;
+                }
             }
         }
     }
@@ -77,36 +97,50 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Signs in once and then again and again; after each sign-in its commands are sent bare, so that
-/// both meet the same machine.
-async fn measure(case: &Case) -> Result<(Conversation, Conversation, Times), Failure> {
-    let pki = TestPki::shared()?;
-    let issued = pki.issue_card(&CardProfile::pharmacist().with_key(case.key))?;
-    let card = VirtualCard::insert(CardImage::from_issued(&issued)?)?;
-    card.set_delay(case.delay);
-    let mut bare = card.connect();
-    let desk = Desk::new(card);
-    let workstation = Workstation::start(&desk).await?;
+/// Signs in once and then again and again; after each sign-in its commands are sent bare, and
+/// OpenSC signs, so that all meet the same machine.
+fn measure(surroundings: &Surroundings, case: &Case) -> Result<Measured, Failure> {
+    // One agent after the other, none left over to look at the next one's card.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let desk = Desk::with_card(surroundings, image(case.card)?, case.delay)?;
+    let other = match case.has_company {
+        true => Some(PcscTransport::connect(&desk.reader)?),
+        false => None,
+    };
+    let measured = runtime.block_on(measure_at(&desk, case));
+    drop(other);
+    measured
+}
 
+async fn measure_at(desk: &Desk, case: &Case) -> Result<Measured, Failure> {
+    let workstation = Workstation::start(desk).await?;
     let first = sign_in(&workstation).await?;
     let first_commands = Conversation::new(desk.sent().take());
-    let (mut agent, mut commands, mut signature) = (Vec::new(), Vec::new(), Vec::new());
-    let mut later = None;
+    let (mut agent, mut bare, mut opensc) = (Vec::new(), Vec::new(), Vec::new());
+    let mut last = None;
+    let mut opensc_commands = 0;
     for _ in 0..case.sign_ins {
         agent.push(sign_in(&workstation).await?);
         let sent = Conversation::new(desk.sent().take());
-        commands.push(sent.send(&mut bare)?);
-        signature.push(sent.bare_signature().send(&mut bare)?);
-        bare.power_cycle();
-        later = Some(sent);
+        bare.push(sent.send(&desk.reader)?);
+        let (took, commands) = opensc::sign(desk, key(case.card))?;
+        opensc.push(took);
+        opensc_commands = commands;
+        last = Some(sent);
     }
-    let times = Times {
+    Ok(Measured {
         first,
         agent: median(agent),
-        commands: median(commands),
-        signature: median(signature),
-    };
-    Ok((first_commands, later.ok_or("nobody signed in")?, times))
+        bare: median(bare),
+        opensc: median(opensc),
+        longest_transaction: desk.sent().take_longest_transaction(),
+        first_commands,
+        commands: last.ok_or("nobody signed in")?,
+        opensc_commands,
+    })
 }
 
 async fn sign_in(workstation: &Workstation) -> Result<Duration, Failure> {
@@ -116,43 +150,75 @@ async fn sign_in(workstation: &Workstation) -> Result<Duration, Failure> {
     Ok(begun.elapsed())
 }
 
+fn image(card: CardKind) -> Result<CardImage, Failure> {
+    let profile = CardProfile::pharmacist().with_key(key(card));
+    let issued = TestPki::shared()?.issue_card(&profile)?;
+    let image = CardImage::from_issued(&issued)?;
+    Ok(match card {
+        CardKind::RsaExtended => image.announcing_extended_length(),
+        CardKind::P256 | CardKind::Rsa => image,
+    })
+}
+
+fn key(card: CardKind) -> KeyKind {
+    match card {
+        CardKind::P256 => KeyKind::P256,
+        CardKind::Rsa | CardKind::RsaExtended => KeyKind::Rsa2048,
+    }
+}
+
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-impl Times {
-    fn write_row(&self, case: &Case, table: &mut String) -> std::fmt::Result {
+impl Measured {
+    fn write_times(&self, case: &Case, table: &mut String) -> std::fmt::Result {
         let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
         writeln!(
             table,
-            "| {} | {} ms | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} |",
-            card_name(case.key),
+            "| {} | {} | {} ms | {:.1} | {:.1} | **{:.1}** | {:.1} | {:.1} | {:.0} |",
+            case.card.name(),
+            case.company(),
             case.delay.as_millis(),
             milliseconds(self.agent),
-            milliseconds(self.commands),
-            milliseconds(self.agent.saturating_sub(self.commands)),
-            milliseconds(self.signature),
+            milliseconds(self.bare),
+            milliseconds(self.agent.saturating_sub(self.bare)),
+            milliseconds(self.opensc),
             milliseconds(self.first),
+            milliseconds(self.longest_transaction),
+        )
+    }
+
+    fn write_commands(&self, case: &Case, table: &mut String) -> std::fmt::Result {
+        writeln!(
+            table,
+            "| {} | {} | **{}** | {} | {} | {} |",
+            case.card.name(),
+            case.company(),
+            self.commands.len(),
+            self.opensc_commands,
+            self.first_commands.len(),
+            self.commands.names()
         )
     }
 }
 
-fn write_commands(
-    key: KeyKind,
-    when: &str,
-    commands: &Conversation,
-    table: &mut String,
-) -> std::fmt::Result {
-    let (count, names) = (commands.len(), commands.names());
-    writeln!(table, "| {} | {when} | {count} | {names} |", card_name(key))
+impl Case {
+    fn company(&self) -> &'static str {
+        match self.has_company {
+            true => "another program",
+            false => "nobody else",
+        }
+    }
 }
 
-fn card_name(key: KeyKind) -> &'static str {
-    match key {
-        KeyKind::P256 => "P-256",
-        KeyKind::BrainpoolP256r1 => "brainpoolP256r1",
-        KeyKind::Rsa2048 => "RSA 2048",
-        KeyKind::Rsa4096 => "RSA 4096",
+impl CardKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::Rsa => "RSA 2048, short commands",
+            Self::RsaExtended => "RSA 2048, extended length",
+        }
     }
 }

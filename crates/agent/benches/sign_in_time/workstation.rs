@@ -35,7 +35,7 @@ impl Workstation {
         let config = Config::parse(&text, &file, &Environment::default())?;
         let api = LocalApi::bind(config.port).await?;
         let address = api.address();
-        let agent = Agent::new(config, desk.clone(), QuickPerson)?;
+        let agent = Agent::new(config, desk.access(), QuickPerson)?;
         let serving = api.serve(
             agent,
             peer_check::of_this_platform(),

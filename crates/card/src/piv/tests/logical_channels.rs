@@ -260,3 +260,38 @@ fn a_kept_pin_does_not_outlive_a_reset_or_a_lost_channel() {
     assert_eq!(refused, Err("card.pin_not_verified"));
     assert!(!desk.log.is_verified());
 }
+
+/// D15: whatever comes in answer to whichever command, the channel is given back, no PIN stays
+/// verified and none is sent twice.
+#[test]
+fn d15_wrong_short_and_endless_answers_at_every_command_end_well() {
+    for (name, answer) in [
+        ("nothing", vec![]),
+        ("one byte", vec![0x90]),
+        ("64 KiB", vec![0x90; 65_538]),
+        ("no channel", vec![0x68, 0x81]),
+        ("general failure", vec![0x6F, 0x00]),
+        ("not satisfied", vec![0x69, 0x82]),
+        ("success without data", vec![0x90, 0x00]),
+        ("endless", [vec![7; 256], vec![0x61, 0x00]].concat()),
+        ("another length", vec![0x6C, 0x10]),
+    ] {
+        for place in 0..=6 {
+            let answer = answer.clone();
+            let attempt = attempt(|card| {
+                // From here on, so that whatever is sent afterwards meets it once more.
+                card.fault = Box::new(move |number, _| {
+                    (place..place + 2)
+                        .contains(&number)
+                        .then(|| Ok(answer.clone()))
+                });
+            });
+            assert_eq!(attempt.log.transactions(), (1, 1), "{name} at {place}");
+            assert!(attempt.log.commands().len() < 80, "{name} at {place}");
+            if place < 4 {
+                // The commands that clear and close were not hit.
+                assert!(!attempt.log.is_verified(), "{name} at {place}");
+            }
+        }
+    }
+}

@@ -101,3 +101,23 @@ fn the_means_follow_the_reader() {
     assert_eq!(means(None), PinMeans::Keyboard);
     assert_eq!(means(Some(Keypad::Types(b"1"))), PinMeans::Reader);
 }
+
+/// D15: the entry on the reader is never repeated, whatever comes of it.
+#[test]
+fn d15_wrong_and_short_answers_to_the_entry_are_errors() {
+    for (answer, expected) in [
+        (vec![], "card.removed"),
+        (vec![0x90], "card.removed"),
+        (vec![0x6F, 0x00], "card.unexpected_status"),
+        (vec![0x61, 0x10], "card.unexpected_status"),
+        (vec![0x90; 65_538], "card.response_too_long"),
+    ] {
+        let (result, log) = attempt(|card| {
+            card.keypad = Some(Keypad::Types(b"1234"));
+            card.fault = Box::new(move |number, _| (number == 2).then(|| Ok(answer.clone())));
+        });
+        assert_eq!(result.unwrap_err().code(), expected);
+        assert_eq!(log.pins_sent(), 1);
+        assert!(!log.is_verified());
+    }
+}
