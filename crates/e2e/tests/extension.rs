@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use cardea_e2e::{Browser, Stage};
-use serde_json::Value;
+use cardea_e2e::{Browser, Firefox, FramingSite, Stage};
+use cardea_xtask::install;
+use cardea_xtask::system::Options;
+use serde_json::{Value, json};
 
 /// How long the extension may take to learn the enrolled origins; a loaded machine is slow.
 const REGISTRATION: Duration = Duration::from_secs(60);
@@ -14,6 +16,14 @@ const GREET: &str = "const done = arguments[arguments.length - 1];
     const { port1, port2 } = new MessageChannel();
     setTimeout(() => done(null), 1000);
     port1.onmessage = ({ data }) => done(data);
+    window.postMessage({ cardea: 'connect', version: 1 }, location.origin, [port2]);";
+
+/// Greets it, asks for an assertion, and gives the answer.
+const ASK: &str = "const done = arguments[arguments.length - 1];
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => data.type === 'hello'
+        ? port1.postMessage({ type: 'assertion', challenge: 'none' })
+        : done(data);
     window.postMessage({ cardea: 'connect', version: 1 }, location.origin, [port2]);";
 
 async fn stage(name: &str) -> Result<Stage> {
@@ -49,9 +59,147 @@ async fn the_whole_login_goes_over_the_extension_without_a_port() -> Result<()> 
     browser.press_sign_in(&portal, "fr").await?;
     let greeting = browser.wait_for("#greeting").await?;
     assert_eq!(greeting, "Bonjour Camille DURAND, pharmacien");
+    // The portal's own page is of another origin: nothing listens there.
+    assert_eq!(browser.run_async(GREET).await?, Value::Null);
     let prompts = stage.system().pin_prompt_log();
     assert_eq!(prompts.matches("GETPIN").count(), 1);
     stage.system().card().remove()?;
     browser.wait_for("#ended").await?;
     browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn firefox_signs_in_over_the_extension_as_well() -> Result<()> {
+    let stage = stage("extension-firefox").await?;
+    let addresses = stage.system().addresses();
+    let (portal, issuer) = (addresses.portal_url(), addresses.issuer());
+    let mut firefox = Firefox::open_with_extension(stage.system()).await?;
+    let begun = Instant::now();
+    loop {
+        firefox.goto(&format!("{issuer}/errors/agent.busy")).await?;
+        if firefox.run_async(GREET).await?["type"] == "hello" {
+            break;
+        }
+        anyhow::ensure!(begun.elapsed() < REGISTRATION, "the extension stays silent");
+    }
+    firefox.goto(&format!("{portal}/language/en")).await?;
+    firefox.click("#sign-in").await?;
+    let greeting = firefox.wait_for("#greeting").await?;
+    assert_eq!(greeting, "Hello Camille DURAND, pharmacist");
+    // Firefox matches no ports: the script runs in the portal's page, too, and the agent refuses.
+    let told = firefox.run_async(ASK).await?;
+    assert_eq!(told["code"], "agent.origin_refused", "{told}");
+    firefox.close().await
+}
+
+/// Attacks D1 and D3: whoever is no page of an enrolled origin in a tab's own window gets nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_sandboxes_and_other_origins_get_nothing_d1_d3() -> Result<()> {
+    let site = FramingSite::start().await?;
+    let origin = site.origin();
+    let without_port = |options: &mut Options| options.agent_loopback = false;
+    let stage = Stage::open_prepared("extension-frames", without_port, move |system| {
+        let settings = std::fs::read_to_string(system.agent_settings())?;
+        let issuer = system.addresses().issuer();
+        let origins = format!("[[issuer]]\norigins = [\"{issuer}\", \"{origin}\"]\n");
+        let settings = settings.replacen("[[issuer]]\n", &origins, 1);
+        Ok(std::fs::write(system.agent_settings(), settings)?)
+    })
+    .await?;
+    let browser = Browser::open_with_extension(stage.system()).await?;
+    wait_for_extension(&browser, &stage.system().addresses().issuer()).await?;
+
+    let heard = "return [window, ...Array.from(frames)]
+        .map((view) => view.document.documentElement.dataset.heard ?? null);";
+    browser.goto(&format!("{}/frame", site.origin())).await?;
+    browser.wait_for("html[data-heard]").await?;
+    assert_eq!(browser.run(heard).await?, json!(["hello", null]));
+    let sandboxed = format!("{}/sandbox", site.origin());
+    for page in [sandboxed, site.other_origin()] {
+        browser.goto(&page).await?;
+        assert_eq!(browser.run_async(GREET).await?, Value::Null, "{page}");
+    }
+    assert_eq!(stage.system().pin_prompt_log(), "");
+    browser.close().await
+}
+
+/// Attack D6: an extension that is not Cardea's spawns the host, even with a manifest of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_extension_is_refused_by_browser_and_host_d6() -> Result<()> {
+    let stage = stage("extension-foreign").await?;
+    let system = stage.system();
+    let folder = system.folder().join("foreign");
+    std::fs::create_dir_all(&folder)?;
+    let manifest = json!({
+        "manifest_version": 3,
+        "name": "Foreign",
+        "version": "1",
+        "key": FOREIGN_KEY,
+        "background": { "service_worker": "background.js" },
+        "permissions": ["nativeMessaging"],
+        "content_scripts": [{ "matches": ["http://127.0.0.1/*"], "js": ["content.js"] }],
+    });
+    for (name, content) in [
+        ("manifest.json", &*manifest.to_string()),
+        ("background.js", FOREIGN_BACKGROUND),
+        ("content.js", FOREIGN_CONTENT),
+    ] {
+        std::fs::write(folder.join(name), content)?;
+    }
+    let browser = Browser::open_with_extension_at(&folder, &system.browser_profile()).await?;
+    let page = format!("{}/errors/agent.busy", system.addresses().issuer());
+    browser.goto(&page).await?;
+    browser.wait_for("html[data-answer]").await?;
+    let answer = "return document.documentElement.dataset.answer";
+    let told = browser.run(answer).await?.to_string();
+    assert!(told.contains("forbidden"), "{told}");
+
+    let manifest = system
+        .browser_profile()
+        .join("NativeMessagingHosts/cardea.agent.json");
+    let text = std::fs::read_to_string(&manifest)?;
+    let mut document: Value = serde_json::from_str(&text)?;
+    document["allowed_origins"] = json!([format!("chrome-extension://{FOREIGN_ID}/")]);
+    std::fs::write(&manifest, document.to_string())?;
+    browser.goto(&page).await?;
+    browser.wait_for("html[data-answer]").await?;
+    let told = browser.run(answer).await?;
+    let told: Value = serde_json::from_str(told.as_str().context("no answer")?)?;
+    let refused = json!({ "type": "unavailable", "code": "agent.extension_refused" });
+    assert_eq!(told, refused);
+    browser.close().await
+}
+
+/// What `key` in the manifest below makes of it.
+const FOREIGN_ID: &str = "fcffifacgfcjhnfpoclombpkjbhbcldp";
+const FOREIGN_KEY: &str = concat!(
+    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA0AV+vWPnVw9nUSXa2aeL4qrca8LasF8oNYLVraSTVglz",
+    "GxxgntIznUpOQkscpo0FG5qNGXBmvb/J8iOSVJV6GFGFnnErXEk6DyFPDUzgWJwSH8wmnYGS1FAb17o31Gl1Dkx9",
+    "SCKeGEjoRoJNd3/sxFTeYxHqbQj5FEFlaHaCEJrLmyPBrBF3ts/wK5H4oL9B1PSgCTbj6XHMyYhxcIcHdgQ3mRBH",
+    "tS5Y3rCObG2oQb5OgmjuNEWOkP6xH4ezhZtxcuVKMdAt2MTWuitzVQJneJJr/vlTyQL88zTT7VqGQWbg+QdXBn1U",
+    "WBnxk2Lyd6HDrQgKRuQogAjhZ1Ds9s4O3QIDAQAB"
+);
+const FOREIGN_BACKGROUND: &str =
+    "chrome.runtime.onMessage.addListener((message, sender, answer) => {
+    const host = chrome.runtime.connectNative('cardea.agent');
+    host.onMessage.addListener((line) => answer(JSON.stringify(line)));
+    host.onDisconnect.addListener(() => answer(chrome.runtime.lastError.message));
+    host.postMessage({ type: 'origins' });
+    return true;
+});";
+const FOREIGN_CONTENT: &str = "chrome.runtime.sendMessage('ask').then((answer) => {
+    document.documentElement.dataset.answer = answer;
+});";
+
+#[test]
+fn the_extensions_scripts_pass_their_own_tests() -> Result<()> {
+    let tests = cardea_xtask::workspace::root().join("crates/agent/tests/extension");
+    let mut command = std::process::Command::new(install::node_program()?);
+    command.arg("--test").current_dir(tests);
+    let output = command.output().context("can't start Node.js")?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(output.status.success(), "{told}");
+    // Without a test it would succeed as well.
+    anyhow::ensure!(told.contains("pass 17"), "{told}");
+    Ok(())
 }
