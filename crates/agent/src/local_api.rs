@@ -21,6 +21,11 @@ pub use opening::LoopbackDoor;
 pub(crate) use own_user_listener::OwnUserListener;
 pub(crate) use status::Status;
 
+/// All routes behind their gate, for requests whose `Host` is `port` on loopback.
+pub(crate) fn routes(agent: Arc<Agent>, port: u16) -> Router {
+    router::router(agent, port)
+}
+
 /// The API, listening on 127.0.0.1 and nowhere else.
 #[derive(Debug)]
 pub struct LocalApi {
@@ -59,7 +64,7 @@ impl LocalApi {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
         let Self { listener, address } = self;
-        let router: Router = router::router(agent, address.port());
+        let router = routes(agent, address.port());
         let listener = OwnUserListener::new(listener, peers, address);
         let failed = |source| Error::AddressUnavailable { address, source };
         let serving = axum::serve(listener, router).into_future();

@@ -1,0 +1,15 @@
+#![no_main]
+
+mod guided;
+
+use cardea_agent_fuzz::{message_frame, mutation, seed};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    guided::mutate(data, size, max_size, seed, mutation::mutate)
+});
+
+fuzz_target!(
+    init: seed::write_where_asked(seed::frames),
+    |data: &[u8]| message_frame::check(data)
+);
