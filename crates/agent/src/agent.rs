@@ -112,8 +112,8 @@ impl Agent {
         }))
     }
 
-    /// Makes every card ask for its PIN again: the screen was locked, or the agent ends. Cards whose
-    /// PIN another program verified keep that.
+    /// Makes every card ask for its PIN again: the screen was locked, or the agent ends. Cards
+    /// whose PIN another program verified keep that.
     pub async fn lock_cards(&self) {
         self.kept_pins.clear_all().await;
     }

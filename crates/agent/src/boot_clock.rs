@@ -16,6 +16,7 @@ impl SinceBoot {
     }
 
     /// The moment that long after the machine started.
+    #[cfg(test)]
     pub(crate) fn at(passed: Duration) -> Self {
         Self(passed)
     }

@@ -1,15 +1,16 @@
 //! Time as the agent may use it: only as it passes, never as the workstation's clock tells it.
 //!
-//! Workstation clocks are wrong, so nothing that is decided is ever compared with the wall clock: the issuer's own
-//! `iat` plus the time that went by here since the challenge came in is "now" for the issuer.
+//! Workstation clocks are wrong, so nothing that is decided is ever compared with the wall clock:
+//! the issuer's own `iat` plus the time that went by here since the challenge came in is "now" for
+//! the issuer.
 
 use std::time::{Duration, Instant};
 
 /// Longest lifetime of a challenge that the agent goes along with.
 pub(crate) const CHALLENGE_LIFETIME_MAX: Duration = Duration::from_secs(600);
 
-/// This workstation's own time, in unix seconds. It may be wrong by years: only for what is shown to
-/// its user, never for a decision.
+/// This workstation's own time, in unix seconds. It may be wrong by years: only for what is shown
+/// to its user, never for a decision.
 #[expect(
     clippy::disallowed_methods,
     reason = "the only use of the workstation's clock"

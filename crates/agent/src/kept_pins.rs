@@ -1,8 +1,8 @@
 //! The PINs that count for more than one login, each as a note about a card that stays verified.
 //!
 //! A note ends, and the card forgets that its PIN was verified, at the policy's limit, when the
-//! screen is locked, when the policy does not apply any more, and when the agent ends. When the card
-//! leaves, the note is all that is left to end.
+//! screen is locked, when the policy does not apply any more, and when the agent ends. When the
+//! card leaves, the note is all that is left to end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -61,8 +61,8 @@ impl KeptPins {
             .map(|note| note.verified.clone())
     }
 
-    /// Notes a PIN that this agent has just verified, and that the card keeps verified, in the place
-    /// of an earlier one. When the cards were locked while the person typed, it ends at once.
+    /// Notes a PIN that this agent has just verified, and that the card keeps verified, in the
+    /// place of an earlier one. When the cards were locked while the person typed, it ends at once.
     pub(crate) async fn note(
         self: &Arc<Self>,
         verified: VerifiedPin,

@@ -45,41 +45,9 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
             "Trop de demandes ; réessayez dans un moment.",
             "Too many requests; try again in a moment.",
         ),
-        "agent.site_blocked" => (
-            "Vous avez bloqué ce site sur ce poste pour une heure.",
-            "You blocked this site on this workstation for an hour.",
-        ),
-        "agent.card_expired" => (
-            "Votre carte a expiré ; utilisez la nouvelle carte ou demandez-la à l’émetteur.",
-            "Your card has expired; use the new card, or ask its issuer for one.",
-        ),
-        "agent.pin_wanted_contactless" => (
-            "Cette connexion demande le code ; insérez la carte dans un lecteur à contact.",
-            "This sign-in wants the PIN; insert the card into a contact reader.",
-        ),
         "agent.challenge_expired" => (
             "Le temps imparti est écoulé ; recommencez.",
             "Time is up; please start again.",
-        ),
-        "agent.prompt_cancelled" | "agent.last_try_declined" => (
-            "Vous avez annulé la connexion.",
-            "You cancelled the sign-in.",
-        ),
-        "agent.prompt_timed_out" => (
-            "Le code n’a pas été saisi à temps ; recommencez.",
-            "The PIN was not entered in time; please start again.",
-        ),
-        "agent.prompt_unavailable" => (
-            "La fenêtre de saisie du code ne peut pas s’afficher sur ce poste.",
-            "The PIN prompt cannot be shown on this workstation.",
-        ),
-        "agent.too_many_entries" => (
-            "Trop de saisies incorrectes ; recommencez.",
-            "Too many entries; please start again.",
-        ),
-        "agent.instance_key_unavailable" => (
-            "La clé de ce poste n’est pas disponible ; prévenez l’assistance.",
-            "The key of this workstation is not available; please tell the support.",
         ),
         "agent.card_changed" => CARD_GONE,
         "agent.reader_held" => (
@@ -109,6 +77,45 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
         | "agent.content_type_refused"
         | "agent.frame_invalid"
         | "agent.request_invalid" => ("La demande n’est pas valable.", "The request is not valid."),
+        _ => prompt_texts(code),
+    }
+}
+
+/// About a prompt and its answer.
+fn prompt_texts(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "agent.site_blocked" => (
+            "Vous avez bloqué ce site sur ce poste pour une heure.",
+            "You blocked this site on this workstation for an hour.",
+        ),
+        "agent.card_expired" => (
+            "Votre carte a expiré ; utilisez la nouvelle carte ou demandez-la à l’émetteur.",
+            "Your card has expired; use the new card, or ask its issuer for one.",
+        ),
+        "agent.pin_wanted_contactless" => (
+            "Cette connexion demande le code ; insérez la carte dans un lecteur à contact.",
+            "This sign-in wants the PIN; insert the card into a contact reader.",
+        ),
+        "agent.prompt_cancelled" | "agent.last_try_declined" => (
+            "Vous avez annulé la connexion.",
+            "You cancelled the sign-in.",
+        ),
+        "agent.prompt_timed_out" => (
+            "Le code n’a pas été saisi à temps ; recommencez.",
+            "The PIN was not entered in time; please start again.",
+        ),
+        "agent.prompt_unavailable" => (
+            "La fenêtre de saisie du code ne peut pas s’afficher sur ce poste.",
+            "The PIN prompt cannot be shown on this workstation.",
+        ),
+        "agent.too_many_entries" => (
+            "Trop de saisies incorrectes ; recommencez.",
+            "Too many entries; please start again.",
+        ),
+        "agent.instance_key_unavailable" => (
+            "La clé de ce poste n’est pas disponible ; prévenez l’assistance.",
+            "The key of this workstation is not available; please tell the support.",
+        ),
         _ => program_texts(code),
     }
 }

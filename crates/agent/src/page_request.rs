@@ -21,8 +21,8 @@ use crate::sign_in::SignIn;
 /// has gone: the prompt is taken away then, and nothing is signed.
 ///
 /// # Errors
-/// [`Error::SiteBlocked`], [`Error::RateLimited`], [`Error::Busy`], and all reasons why the challenge is not shown to the
-/// person.
+/// [`Error::SiteBlocked`], [`Error::RateLimited`], [`Error::Busy`], and all reasons why the
+/// challenge is not shown to the person.
 pub(crate) async fn begin(
     agent: Arc<Agent>,
     origin: Origin,

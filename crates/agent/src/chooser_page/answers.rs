@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN, REFERRER_POLICY,
@@ -165,7 +164,7 @@ async fn serve(State(choosing): State<Arc<Choosing>>, request: Request) -> Respo
         Method::GET if choosing.is_over() => choosing.over(),
         Method::GET => choosing.respond(StatusCode::OK, |nonce| choosing.page.cards(nonce)),
         Method::POST => match axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await {
-            Ok(form) => choosing.answer(&Bytes::from(form)),
+            Ok(form) => choosing.answer(&form),
             Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         },
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),

@@ -56,8 +56,8 @@ const FRENCH: Words = Words {
     through: "par",
     card: "Carte",
     reader: "Lecteur",
-    advice: "Plusieurs cartes sont insérées. Votre choix ne vaut que pour cette connexion ; le code \
-             sera demandé ensuite dans une autre fenêtre, jamais sur une page.",
+    advice: "Plusieurs cartes sont insérées. Votre choix ne vaut que pour cette connexion ; le \
+             code sera demandé ensuite dans une autre fenêtre, jamais sur une page.",
     cancel: "Annuler la connexion",
     late: "Le temps imparti est écoulé. Fermez cet onglet et recommencez depuis le portail.",
     chosen: "C’est noté : la suite se passe dans la fenêtre de saisie du code.",
@@ -72,8 +72,8 @@ const ENGLISH: Words = Words {
     through: "through",
     card: "Card",
     reader: "Reader",
-    advice: "Several cards are inserted. Your choice counts for this sign-in alone; the PIN is asked \
-             afterwards in another window, never on a page.",
+    advice: "Several cards are inserted. Your choice counts for this sign-in alone; the PIN is \
+             asked afterwards in another window, never on a page.",
     cancel: "Cancel the sign-in",
     late: "Time is up. Close this tab and start again from the portal.",
     chosen: "Done: please go on in the PIN window.",
@@ -123,8 +123,8 @@ impl Page {
         (index < self.cards.len()).then_some(Answer::Card(index))
     }
 
-    /// The cards, a button each. Without a script, the style sheet alone takes the buttons away when
-    /// nobody waits for an answer any more.
+    /// The cards, a button each. Without a script, the style sheet alone takes the buttons away
+    /// when nobody waits for an answer any more.
     pub(super) fn cards(&self, nonce: &str) -> String {
         let words = self.words();
         let left = self

@@ -56,7 +56,7 @@ impl Language {
                 };
                 format!(
                     "\n\nAttention : la carte expire le {day:02}/{month:02}/{year} ({when}). \
-                     Demandez la nouvelle."
+                     Demandez une nouvelle carte."
                 )
             }
             Self::English => {
@@ -68,7 +68,7 @@ impl Language {
                 let month = date.month();
                 format!(
                     "\n\nNote: the card expires on {day} {month} {year} ({when}). \
-                     Ask for the new one."
+                     Ask for a new one."
                 )
             }
         }
@@ -78,18 +78,17 @@ impl Language {
     pub(crate) fn kept_pin_question(self, subject: &Subject) -> String {
         let (request, card) = (self.request(subject), self.card_line(subject));
         let expiry = self.expiry_notice(subject);
-        match self {
-            Self::French => format!(
-                "{request}\n\n{card}\n\nLe code que vous avez déjà saisi suffit : un clic sur \
-                 « Se connecter ».{expiry}\n\n\
-                 Annulez si vous ne venez pas de demander cette connexion."
+        let (click, doubt) = match self {
+            Self::French => (
+                "Code déjà saisi : cliquez sur « Se\u{a0}connecter ».",
+                "Annulez si vous ne venez pas de demander cette connexion.",
             ),
-            Self::English => format!(
-                "{request}\n\n{card}\n\nThe PIN that you typed before will do: one click on \
-                 “Sign in”.{expiry}\n\n\
-                 Cancel if you have not just asked for this sign-in."
+            Self::English => (
+                "The PIN that you typed before will do: click “Sign in”.",
+                "Cancel if you have not just asked for this sign-in.",
             ),
-        }
+        };
+        format!("{request}\n\n{card}\n\n{click}{expiry}\n\n{doubt}")
     }
 
     /// One click where the card takes no PIN.
@@ -98,7 +97,8 @@ impl Language {
         let expiry = self.expiry_notice(subject);
         match self {
             Self::French => format!(
-                "{request}\n\n{card}\n\nLecture sans contact : aucun code n’est demandé.{expiry}\n\n\
+                "{request}\n\n{card}\n\nLecture sans contact : aucun code n’est demandé.{expiry}\n\
+                 \n\
                  Annulez si vous ne venez pas de demander cette connexion."
             ),
             Self::English => format!(

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::time::Duration;
 
 use cardea_virtual_card::VirtualCard;
@@ -116,7 +117,7 @@ async fn d13_up_to_three_cards_are_asked_about_one_by_one() {
         .page()
         .sign_in(&workstation.issuer.challenge())
         .await;
-    assert_eq!(course(&lines), ["agent.prompt_cancelled"]);
+    assert_eq!(course(&lines), ["choose_card", "agent.prompt_cancelled"]);
 }
 
 #[tokio::test]
@@ -163,7 +164,28 @@ async fn d13_four_cards_are_shown_on_a_page_of_the_agents_own() {
     assert_eq!(chooser.get().await.status, 410);
 }
 
-#[tokio::test]
+/// What a program of another user gets from the page's port.
+async fn another_user_gets(chooser: &Chooser) -> String {
+    const NOBODY: u32 = 65_534;
+    let Chooser { address, path } = chooser;
+    let request = format!("GET {path} HTTP/1.1\\r\\nHost: {address}\\r\\n\\r\\n");
+    let script = format!(
+        "exec 3<>/dev/tcp/{}/{} && printf '{request}' >&3 && cat <&3",
+        address.ip(),
+        address.port()
+    );
+    let command = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .uid(NOBODY)
+        .output();
+    match command {
+        Ok(ran) => String::from_utf8(ran.stdout).unwrap(),
+        // Only root can become somebody else.
+        Err(_) => String::new(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_choosers_page_answers_nobody_else() {
     let (readers, cards) = cards(4);
     let workstation = workstation(&readers, &["pin 1234"]).await;
@@ -190,6 +212,7 @@ async fn the_choosers_page_answers_nobody_else() {
         assert_eq!(chooser.post_from(origin, "card=0").await.status, 403);
     }
     assert_eq!(chooser.post(&"card=0".repeat(20)).await.status, 413);
+    assert_eq!(another_user_gets(&chooser).await, "");
     assert_eq!(chooser.post("cancel=1").await.status, 200);
     stream.wait_for("agent.prompt_cancelled").await;
     assert!(!cards.iter().any(has_signed));
