@@ -28,7 +28,9 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
 
 fn config(folder: &Path, port: u16, more: &str) -> String {
     let path = folder.join("agent.toml");
-    let text = format!("port = {port}\nlanguage = \"en\"\nstate_dir = \"state\"\n{more}");
+    let text = format!(
+        "port = {port}\nloopback = \"on\"\nlanguage = \"en\"\nstate_dir = \"state\"\n{more}"
+    );
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
@@ -92,7 +94,10 @@ async fn it_runs_without_a_reader_tells_its_state_and_stops_on_a_signal() {
     let told = String::from_utf8(output.stderr).unwrap();
     let socket = folder.path().join("state/agent.sock");
     let socket = socket.display();
-    assert!(told.contains(&format!("cannot listen on {socket}")), "{told}");
+    assert!(
+        told.contains(&format!("cannot listen on {socket}")),
+        "{told}"
+    );
 
     let pid = rustix::process::Pid::from_child(&agent.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -113,7 +118,7 @@ fn a_wrong_configuration_is_told_with_file_key_and_reason() {
     let output = run(folder.path(), &["run", "--config", &path]);
     assert!(!output.status.success());
     let told = String::from_utf8(output.stderr).unwrap();
-    for part in [&*path, "line 4, listen", "unknown field `listen`"] {
+    for part in [&*path, "line 5, listen", "unknown field `listen`"] {
         assert!(told.contains(part), "{part} is not in {told}");
     }
 }
