@@ -122,8 +122,8 @@ fn wanted(
             if is_used || !pin_file.try_exists().unwrap_or(true) {
                 return None;
             }
-            let module = TPM_MODULES.iter().map(PathBuf::from);
-            let module = module.filter(|path| path.exists()).next();
+            let mut modules = TPM_MODULES.iter().map(PathBuf::from);
+            let module = modules.find(|path| path.exists());
             module.map(|module| TokenPlace {
                 module,
                 token: TokenName::Label(TOKEN_LABEL.to_owned()),

@@ -53,6 +53,10 @@ impl Issuer {
     }
 
     fn agent(&self) -> Result<ChallengeKeys, Error> {
+        self.agent_in(self.state_dir.path())
+    }
+
+    fn agent_in(&self, state_dir: &Path) -> Result<ChallengeKeys, Error> {
         let enrolment = Arc::new(Enrolment {
             issuer: IssuerUrl::parse(&self.url).unwrap(),
             name: "Test".to_owned(),
@@ -61,7 +65,7 @@ impl Issuer {
             ca_pem: None,
         });
         let client = issuer_tls::http_client(&enrolment)?;
-        ChallengeKeys::new(enrolment, client, self.state_dir.path())
+        ChallengeKeys::new(enrolment, client, state_dir)
     }
 }
 
@@ -123,6 +127,52 @@ async fn an_older_list_is_refused_also_after_a_restart() {
     issuer.publish(&issuer.list(7, &[&key]).sign(&issuer.root).unwrap());
     later(&restarted, Duration::ZERO).await;
     assert_eq!(code(&restarted, key.kid()).await, None);
+}
+
+/// A key that was taken out of the list may be in a thief's hands: from the moment on that a newer
+/// list is known, nothing that it signs is believed, however young the older list was.
+#[tokio::test]
+async fn a_key_that_a_newer_list_leaves_out_is_refused_at_once() {
+    let (issuer, withdrawn, fresh) = (Issuer::start().await, key(), key());
+    let sign = |version, keys: &[&SigningKey]| issuer.list(version, keys).sign(&issuer.root);
+    issuer.publish(&sign(1, &[&withdrawn]).unwrap());
+    let keys = issuer.agent().unwrap();
+    assert_eq!(code(&keys, withdrawn.kid()).await, None);
+    issuer.publish(&sign(2, &[&fresh]).unwrap());
+    later(&keys, Duration::ZERO).await;
+    // A challenge under the new key makes the newer list known.
+    assert_eq!(code(&keys, fresh.kid()).await, None);
+    let refused = Some("agent.challenge_invalid");
+    assert_eq!(code(&keys, withdrawn.kid()).await, refused);
+    // The old list does not come back: not now, not after a restart, not while nobody answers.
+    issuer.publish(&sign(1, &[&withdrawn]).unwrap());
+    later(&keys, Duration::ZERO).await;
+    let rolled_back = Some("agent.challenge_keys_rolled_back");
+    assert_eq!(code(&keys, withdrawn.kid()).await, rolled_back);
+    let restarted = issuer.agent().unwrap();
+    assert_eq!(code(&restarted, withdrawn.kid()).await, rolled_back);
+    *issuer.body.lock().unwrap() = (503, String::new());
+    later(&keys, FRESH + Duration::from_secs(1)).await;
+    let unreachable = Some("agent.challenge_keys_unreachable");
+    assert_eq!(code(&keys, withdrawn.kid()).await, unreachable);
+}
+
+#[tokio::test]
+async fn each_issuer_has_a_version_of_its_own() {
+    let (first, second) = (Issuer::start().await, Issuer::start().await);
+    // Both in the state folder of one workstation.
+    let (shared, key) = (first.state_dir.path(), key());
+    first.publish(&first.list(9, &[&key]).sign(&first.root).unwrap());
+    second.publish(&second.list(1, &[&key]).sign(&second.root).unwrap());
+    let of_first = first.agent_in(shared).unwrap();
+    let of_second = second.agent_in(shared).unwrap();
+    assert_eq!(code(&of_first, key.kid()).await, None);
+    assert_eq!(code(&of_second, key.kid()).await, None);
+    // What is remembered of one says nothing of the other, and does not pass for it.
+    assert_ne!(of_first.version_file, of_second.version_file);
+    std::fs::copy(&of_second.version_file, &of_first.version_file).unwrap();
+    let swapped = first.agent_in(shared).err().unwrap();
+    assert_eq!(swapped.code(), "agent.state_unusable");
 }
 
 #[tokio::test]

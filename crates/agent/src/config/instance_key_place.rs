@@ -95,3 +95,54 @@ impl<'de> Deserialize<'de> for InstanceKeyPlace {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Written {
+        instance_key: InstanceKeyPlace,
+    }
+
+    fn read(value: &str) -> Result<InstanceKeyPlace, String> {
+        let written: Result<Written, _> = toml::from_str(&format!("instance_key = {value}"));
+        match written {
+            Ok(written) => Ok(written.instance_key.within(Path::new("/etc/cardea"))),
+            Err(error) => Err(error.message().to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_place_is_a_word_or_a_token_and_paths_start_at_the_configuration() {
+        assert_eq!(read("\"auto\""), Ok(InstanceKeyPlace::Automatic));
+        assert_eq!(read("\"file\""), Ok(InstanceKeyPlace::File));
+        for (naming, token) in [
+            ("token_label = \"t\"", TokenName::Label("t".to_owned())),
+            ("slot = 3", TokenName::Slot(3)),
+        ] {
+            let value =
+                format!("{{ pkcs11 = {{ module = \"/m.so\", {naming}, pin_file = \"pin\" }} }}");
+            let expected = InstanceKeyPlace::Pkcs11(TokenPlace {
+                module: "/m.so".into(),
+                token,
+                pin_file: "/etc/cardea/pin".into(),
+            });
+            assert_eq!(read(&value), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_answered_with_the_form() {
+        for value in [
+            "\"tpm\"",
+            "true",
+            "{ pkcs11 = { module = \"/m.so\", pin_file = \"pin\" } }",
+            "{ pkcs11 = { module = \"/m.so\", token_label = \"t\", slot = 1, pin_file = \"pin\" } }",
+            "{ pkcs11 = { module = \"/m.so\", token_label = \"t\", pin = \"1234\" } }",
+        ] {
+            let refused = read(value).unwrap_err();
+            assert!(refused.contains("pin_file ="), "{value}: {refused}");
+        }
+    }
+}

@@ -221,7 +221,7 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
     ),
 ];
 
-const TEST: [Requirement; 14] = [
+const TEST: [Requirement; 17] = [
     needed(
         "OpenSC",
         Probe::Program(&["pkcs11-tool"]),
@@ -293,6 +293,31 @@ const TEST: [Requirement; 14] = [
             "/usr/lib/python3.14/site-packages/dbusmock",
         ]),
         ["python3-dbusmock", "python3-dbusmock", "python-dbusmock"],
+    ),
+    needed(
+        "a TPM in software (swtpm)",
+        Probe::Program(&["swtpm"]),
+        ["swtpm", "swtpm", "swtpm"],
+    ),
+    needed(
+        "the PKCS#11 module for TPMs",
+        Probe::File(&[
+            "/usr/lib/x86_64-linux-gnu/pkcs11/libtpm2_pkcs11.so",
+            "/usr/lib/aarch64-linux-gnu/pkcs11/libtpm2_pkcs11.so",
+            "/usr/lib64/pkcs11/libtpm2_pkcs11.so",
+            "/usr/lib/pkcs11/libtpm2_pkcs11.so",
+        ]),
+        ["libtpm2-pkcs11-1", "tpm2-pkcs11", "tpm2-pkcs11"],
+    ),
+    needed(
+        "the way from that module to swtpm",
+        Probe::File(&[
+            "/usr/lib/x86_64-linux-gnu/libtss2-tcti-swtpm.so.0",
+            "/usr/lib/aarch64-linux-gnu/libtss2-tcti-swtpm.so.0",
+            "/usr/lib64/libtss2-tcti-swtpm.so.0",
+            "/usr/lib/libtss2-tcti-swtpm.so.0",
+        ]),
+        ["libtss2-tcti-swtpm0", "tpm2-tss", "tpm2-tss"],
     ),
     needed(
         "libfaketime",

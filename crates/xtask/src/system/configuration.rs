@@ -46,7 +46,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
          sandbox = {sandbox}\n{clients_file}\n\
          [database]\nurl = \"sqlite://cardea.sqlite\"\n\n{tls}\
          [keys]\ndir = {keys}\nchallenge_key = {challenge_key}\n\
-         challenge_list = {challenge_list}\n\n\
+         challenge_list = {challenge_list}\nenrolment = {enrolment}\n\n\
          [presence]\ninterval_seconds = {interval}\ngrace_seconds = {grace}\n\n\
          [[trust_anchor]]\nname = \"test-cards\"\nanchors = {anchors}\n\
          intermediates = {intermediates}\nprofile = \"cps\"\ntest_cards = \"require\"\n\n\
@@ -64,6 +64,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
         keys = text(&keys_folder(folder).join("tokens")),
         challenge_key = text(&keys_folder(folder).join("challenge-key.pem")),
         challenge_list = text(&keys_folder(folder).join("challenge-keys.jws")),
+        enrolment = text(&keys_folder(folder).join("enrolment.jws")),
         anchors = text(&pki_folder(folder).join("card-anchors.pem")),
         intermediates = text(&pki_folder(folder).join("intermediates.pem")),
         pki = addresses.pki_listen(),

@@ -39,6 +39,20 @@ pub(super) fn make_keys(folder: &Path, addresses: &Addresses) -> Result<String> 
         "--out",
         "challenge-keys.jws",
     ])?;
+    fs::write(keys.join("root-2.jwk"), &second).context("can't write the second root's key")?;
+    run(&[
+        "sign-enrolment",
+        "--root",
+        "root-1.pem",
+        "--second-root",
+        "root-2.jwk",
+        "--issuer",
+        &issuer,
+        "--name",
+        "Cardea (démonstration)",
+        "--out",
+        "enrolment.jws",
+    ])?;
     Ok(format!(
         "{{\"keys\":[{},{}]}}\n",
         first.trim(),
