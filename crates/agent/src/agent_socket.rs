@@ -91,6 +91,12 @@ impl AgentSocket {
     }
 }
 
+impl Drop for AgentSocket {
+    fn drop(&mut self) {
+        let _ = self.place.remove();
+    }
+}
+
 /// Whether the other end belongs to the user: for a server the one who connected, for a client the
 /// one who listens.
 fn check_peer(stream: &UnixStream, own_uid: u32) -> Result<(), Error> {

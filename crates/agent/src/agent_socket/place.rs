@@ -118,7 +118,8 @@ impl LockedPlace {
         &self.place.path
     }
 
-    fn remove(&self) -> std::io::Result<()> {
+    /// Takes the socket away that this process put there, or found dead.
+    pub(super) fn remove(&self) -> std::io::Result<()> {
         let Place { folder, name, .. } = &self.place;
         Ok(rustix::fs::unlinkat(folder, name, AtFlags::empty())?)
     }
@@ -126,7 +127,6 @@ impl LockedPlace {
 
 impl Drop for LockedPlace {
     fn drop(&mut self) {
-        let _ = self.remove();
         // Not by closing alone: a program that is being started may hold a copy for a moment.
         let _ = self.lock.unlock();
     }

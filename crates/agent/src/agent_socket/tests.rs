@@ -80,6 +80,7 @@ async fn what_a_dead_agent_left_is_replaced_and_nothing_else() {
 
     std::fs::write(&path, "somebody's file").unwrap();
     assert_eq!(code_of(&path), "agent.file_unsafe", "a file");
+    assert!(path.exists(), "what is refused stays");
     std::fs::remove_file(&path).unwrap();
     symlink("/nowhere", &path).unwrap();
     assert_eq!(code_of(&path), "agent.file_unsafe", "a link");

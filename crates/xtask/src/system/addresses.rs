@@ -114,6 +114,7 @@ impl Addresses {
         self.portal_port
     }
 
+    /// The agent's port on 127.0.0.1.
     pub fn agent_port(&self) -> u16 {
         self.agent_port
     }
