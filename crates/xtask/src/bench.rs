@@ -19,7 +19,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
@@ -48,6 +48,12 @@ const BENCHES: [Bench; 6] = [
         name: "sign_in_time",
         package: "cardea-agent",
         purpose: "time of the agent beside that of the bare card, and the commands to the card",
+        has_peers: false,
+    },
+    Bench {
+        name: "agent_idle",
+        package: "cardea-agent",
+        purpose: "processor time, wake-ups and memory of the agent while nobody signs in",
         has_peers: false,
     },
     Bench {

@@ -106,3 +106,33 @@ fn each_of_two_failures_far_apart_is_forgiven() {
 fn a_monitor_that_fails_right_after_another_ends_the_watch() {
     assert_eq!(published(&[&[], &[]]), ["seen", "seen", "unavailable"]);
 }
+
+fn reader(event_count: u32) -> Reader {
+    Reader {
+        name: "Reader A".to_owned(),
+        card: CardPresence::Present {
+            atr: Vec::new(),
+            exclusive: false,
+        },
+        event_count,
+    }
+}
+
+#[test]
+fn a_card_found_gone_is_gone_until_its_reader_shows_another_insertion() {
+    let (sender, states) = watch::channel(ReaderState::Readers(vec![reader(1)]));
+    let lost = Mutex::default();
+    let published = Published { sender, lost };
+    let [first, second] = [1, 2].map(|count| Insertion::new("Reader A", count));
+    assert!(states.borrow().holds(&first));
+    published.lose(&first);
+    // The service has noticed nothing, and goes on showing it.
+    published.publish(ReaderState::Readers(vec![reader(1)]));
+    assert!(!states.borrow().holds(&first));
+    assert_eq!(states.borrow().summary(), "absent");
+    published.publish(ReaderState::Readers(vec![reader(2)]));
+    assert!(states.borrow().holds(&second));
+    // A loss that is told late is about the insertion before.
+    published.lose(&first);
+    assert!(states.borrow().holds(&second));
+}

@@ -161,8 +161,9 @@ fn a_card_that_comes_free_in_time_signs() {
     run_in_own_process(name, async |service| {
         let card = pharmacist();
         let _plugged = service.plug(&card);
-        let workstation = start(&["pin 1234"]).await;
         for how in ["exclusive", "transaction"] {
+            // A new agent has not read the card yet.
+            let workstation = start(&["pin 1234"]).await;
             let other = OtherProgram::holding(&service.reader(), how);
             let challenge = workstation.issuer.challenge();
             let mut stream = workstation.page().begin(&challenge).await;
