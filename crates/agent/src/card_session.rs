@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cardea_card::{
-    Abandonment, Card, CardCertificate, CardThread, Insertion, LastTry, Pin, PinAfter,
-    PinAfterwards, PinEntry, PinMeans, PinStatus, SignRequest, Signature,
+    Abandonment, Card, CardCertificate, CardThread, Insertion, LastTry, PIN_PAD_TIME_LIMIT, Pin,
+    PinAfter, PinAfterwards, PinEntry, PinMeans, PinStatus, SignRequest, Signature,
     authentication_certificate, programs_at_reader_service,
 };
 
@@ -21,9 +21,6 @@ use crate::reader_watch::{Published, ReaderState, ReaderWatch};
 mod known_pin;
 
 use known_pin::KnownPin;
-
-/// How long a person may take at the reader's own keys, beside that: no reader waits longer.
-const PIN_PAD_LIMIT: Duration = Duration::from_secs(60);
 
 /// All cards in all readers.
 pub(crate) struct CardDesk {
@@ -215,15 +212,17 @@ impl CardSession {
     /// # Errors
     /// [`Error::Card`], [`Error::ReaderHeld`].
     pub(crate) async fn sign(&self, order: SignOrder) -> Result<Signature, Error> {
-        let certificate = self.facts().await?.certificate.clone();
+        let facts = self.facts().await?;
+        let (certificate, serial) = (facts.certificate.clone(), facts.serial.clone());
         let stays_open = Arc::clone(&self.stays_open);
         let known_pin = Arc::clone(&self.known_pin);
         let limit = match order.pin {
-            PinGiven::OnReader => self.call_limit + PIN_PAD_LIMIT,
+            PinGiven::OnReader => self.call_limit + PIN_PAD_TIME_LIMIT,
             PinGiven::Typed(_) | PinGiven::Verified | PinGiven::NotAsked => self.call_limit,
         };
         self.call_within(limit, order.abandonment.clone(), move |card| {
             let request = SignRequest::new(&certificate, order.pin.entry(), &order.message)
+                .with_card_serial(&serial)
                 .with_last_try(order.last_try)
                 .with_afterwards(order.afterwards)
                 .with_abandonment(order.abandonment.clone());

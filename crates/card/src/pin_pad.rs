@@ -8,12 +8,12 @@ use std::time::Duration;
 use crate::apdu::class_of_channel;
 use crate::{Error, StatusWord};
 
-/// How long the reader waits for the first key, and from key to key.
+/// How long the reader waits for the first key, and after it for the last one.
 const TIME_LIMIT_SECONDS: u8 = 30;
 
-/// How long one PIN entry on a reader may keep a call busy: the reader gives up after 30 s without
-/// a key, and nobody needs longer than this for eight of them.
-pub const PIN_PAD_TIME_LIMIT: Duration = Duration::from_secs(90);
+/// How long one PIN entry on a reader may keep a call busy: 30 s for the first key, and as long
+/// again for the others.
+pub const PIN_PAD_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// GET_FEATURE_REQUEST's function code (section 2.2).
 #[cfg(feature = "pcsc")]

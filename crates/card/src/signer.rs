@@ -97,7 +97,7 @@ pub enum PinAfterwards {
     #[default]
     Clear,
     /// It stays verified until [`Card::clear_pin`], and at most as long as this [`Card`] stays
-    /// open. On a card with logical channels no other program can use it.
+    /// open. On a card with logical channels no other program comes upon it.
     Keep,
 }
 

@@ -336,6 +336,27 @@ fn remove_ends_no_process_but_the_one_that_holds_this_card() {
 }
 
 #[test]
+fn a_card_lies_on_a_contactless_reader_if_it_was_issued_for_one() {
+    let workshop = Workshop::new();
+    workshop.issue("doctor");
+    let pcscd = PrivatePcscd::start().unwrap_or_else(|error| panic!("{error}"));
+    let vpcd = pcscd.vpcd_address();
+    let lay = |card| ["insert", card, "--vpcd", &vpcd, "--contactless", "--detach"];
+    assert!(workshop.fail(&lay("doctor")).contains("no contactless key"));
+    let issue = "issue --profile cps --profession 21 --key p256 --rpps 899700000011 --contactless";
+    let mut issue: Vec<&str> = issue.split(' ').collect();
+    issue.extend(["--name", "Camille DURAND", "--out", "nurse"]);
+    workshop.succeed(&issue);
+    workshop.succeed(&lay("nurse"));
+    let mut tool = pcscd.client("opensc-tool");
+    let tool = tool.args(["-s", "00:A4:04:00:05:A0:00:00:03:08", "-s", "00:20:00:80"]);
+    let text = said(&tool.output().unwrap());
+    assert!(text.contains("SW1=0x69, SW2=0x82"), "no PIN: {text}");
+    workshop.succeed(&["revoke", "nurse"]);
+    workshop.succeed(&["remove", "nurse"]);
+}
+
+#[test]
 fn wrong_pins_are_remembered_by_the_folder() {
     let workshop = Workshop::new();
     workshop.issue("doctor");

@@ -58,7 +58,7 @@ impl Running {
         let config = folder.join("agent.toml");
         // A loopback port that is asked for by number is nobody's: 0 takes a free one.
         let text = format!(
-            "port = 0\nlanguage = \"fr\"\npinentry = \"./prompt\"\nstate_dir = \"state\"\n{}",
+            "port = 0\nloopback = \"on\"\npinentry = \"./prompt\"\nstate_dir = \"state\"\n{}",
             enrolment()?
         );
         std::fs::write(&config, text)?;
