@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use cardea_agent::CardAccess;
+use cardea_agent::pin_policy::{KEPT_MAX, PinPolicy};
 use cardea_assertion::UserVerification;
 use cardea_card::{
     Card, CardCertificate, Error, Insertion, PinAfter, PinEntry, PinMeans, PinStatus, PivCard,
@@ -188,6 +189,40 @@ async fn a_card_near_its_end_says_so_and_an_expired_one_is_refused_before_its_pi
     let asked = workstation.person.was_asked("GETPIN");
     assert_eq!(login_at(end + 5).await, ["agent.card_expired"]);
     assert_eq!(workstation.person.was_asked("GETPIN"), asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_tells_its_user_the_policy_and_each_cards_days_and_no_name() {
+    let setup = Setup {
+        pin_policy: PinPolicy::Pharmacy { kept_max: KEPT_MAX },
+        ..Setup::default()
+    };
+    let readers = Readers::holding(&pharmacist());
+    let workstation = Workstation::start_with(&readers, &[], setup).await;
+    crate::socket::open(&workstation);
+    while workstation.page().status().await["card"] != "present" {}
+    let config = workstation.config_file();
+    let ran = tokio::process::Command::new(env!("CARGO_BIN_EXE_cardea-agent"))
+        .args(["status", "--json", "--config"])
+        .arg(&config)
+        // The socket's place follows from it where there is one.
+        .env_remove("XDG_RUNTIME_DIR")
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8(ran.stdout).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(status["pin_policy"], "pharmacy");
+    let card = &status["cards"][0];
+    assert_eq!(card["reader"], "Reader A");
+    assert_eq!(card["type"], "CPS");
+    assert!(card["expires_in_days"].is_i64(), "{text}");
+    assert!(!text.contains("LEFEVRE"), "{text}");
+    // A page learns none of it.
+    assert_eq!(
+        workstation.page().status().await.as_object().unwrap().len(),
+        3
+    );
 }
 
 /// Cards behind another interface than the usual: a reader with keys, or a contactless one.
