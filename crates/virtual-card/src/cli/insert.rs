@@ -34,8 +34,8 @@ pub(crate) struct InsertArguments {
     /// Milliseconds that each command takes, to imitate a real card (20 is close).
     #[arg(long, default_value_t = 0)]
     delay_ms: u64,
-    /// Lay the card on a contactless reader: no PIN, and only the key of a card that was issued with
-    /// `--contactless`.
+    /// Lay the card on a contactless reader: no PIN, and only the key of a card that was issued
+    /// with `--contactless`.
     #[arg(long)]
     contactless: bool,
     /// Imitate a card that has no logical channels but the basic one.

@@ -11,6 +11,8 @@ use super::Applet;
 use crate::card_image::{CardImage, KeySlot};
 use crate::reference_data::{CardMemory, Counted, ReferenceData, VolatileMemory};
 
+mod other_application;
+
 const SELECT_PIV: &[u8] = &[0, 0xa4, 4, 0, 5, 0xa0, 0, 0, 3, 8, 0];
 const SELECT_OTHER: &[u8] = b"\x00\xa4\x04\x00\x0c\xf0CARDEA-BILL\x00";
 const PIN: &[u8; 8] = b"1234\xff\xff\xff\xff";
@@ -309,49 +311,6 @@ fn verification_survives_reselecting_piv_but_no_other_application_and_no_reset()
     card.reset();
     status(&mut card, SELECT_PIV);
     assert_eq!(verification_state(&mut card), 0x63c3);
-}
-
-#[test]
-fn other_programs_file_is_selected_and_read() {
-    let mut card = card();
-    assert_eq!(status(&mut card, SELECT_OTHER), 0x9000);
-    assert_eq!(
-        status(&mut card, &[0, 0xb0, 0, 0, 0]),
-        0x6985,
-        "no file is selected yet"
-    );
-    assert_eq!(status(&mut card, &[0, 0xa4, 2, 0x0c, 2, 9, 9]), 0x6a82);
-    assert_eq!(status(&mut card, &[0, 0xa4, 2, 0x0c, 2, 1, 1]), 0x9000);
-    assert!(
-        card.process(&[0, 0xb0, 0, 0, 12])
-            .starts_with(b"CARDEA-VCARD\x90\x00")
-    );
-    assert!(
-        card.process(&[0, 0xb0, 0, 13, 7])
-            .starts_with(b"billing\x90\x00")
-    );
-    assert_eq!(status(&mut card, &[0, 0xb0, 1, 0, 0]), 0x6b00);
-    assert_eq!(
-        status(&mut card, &verify(PIN)),
-        0x6985,
-        "PIV is not selected"
-    );
-}
-
-#[test]
-fn other_programs_pin_state_lasts_until_another_application_takes_its_place() {
-    let mut card = card();
-    let state = [0, 0x20, 0, 1];
-    let own = [&state[..], &[4], CardImage::OTHER_PIN].concat();
-    assert_eq!(status(&mut card, SELECT_OTHER), 0x9000);
-    assert_eq!(status(&mut card, &state), 0x6982);
-    assert_eq!(status(&mut card, &[0, 0x20, 0, 1, 4, 1, 2, 3, 4]), 0x6982);
-    assert_eq!(status(&mut card, &own), 0x9000);
-    assert_eq!(status(&mut card, SELECT_OTHER), 0x9000);
-    assert_eq!(status(&mut card, &state), 0x9000);
-    assert_eq!(status(&mut card, SELECT_PIV), 0x9000);
-    assert_eq!(status(&mut card, SELECT_OTHER), 0x9000);
-    assert_eq!(status(&mut card, &state), 0x6982);
 }
 
 #[test]
