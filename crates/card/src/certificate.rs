@@ -120,8 +120,8 @@ impl fmt::Debug for CardCertificate {
 /// Chooses the certificate to log in with: by key usage and extended key usage, never by order.
 ///
 /// The contactless key of a PIV card (slot 9E), which signs without a PIN, is chosen only where no
-/// other certificate can be read: without contact. When a card carries the certificates of two periods of one person, the one that begins last
-/// wins.
+/// other certificate can be read: without contact. When a card carries the certificates of two
+/// periods of one person, the one that begins last wins.
 ///
 /// # Errors
 /// [`Error::NoAuthenticationCertificate`]; [`Error::AuthenticationCertificateAmbiguous`] when the
