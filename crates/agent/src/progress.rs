@@ -61,10 +61,14 @@ pub(crate) enum State {
     InsertCard,
     /// Another program holds the reader; the agent waits for it a moment longer.
     ReaderBusy,
+    /// Several cards are in: the person is to choose one.
+    ChooseCard,
     /// A card was found and read.
     CardFound,
     /// The PIN is being asked.
     PinAsked,
+    /// The PIN is being asked by the reader, which has keys of its own.
+    PinOnReader,
     /// No PIN is asked: the person confirms by a click.
     ConfirmAsked,
     /// The PIN was wrong; it is asked again.
@@ -81,8 +85,10 @@ impl State {
         match self {
             Self::InsertCard => "insert_card",
             Self::ReaderBusy => "reader_busy",
+            Self::ChooseCard => "choose_card",
             Self::CardFound => "card_found",
             Self::PinAsked => "pin_asked",
+            Self::PinOnReader => "pin_on_reader",
             Self::ConfirmAsked => "confirm_asked",
             Self::PinIncorrect => "pin_incorrect",
             Self::PinLastTry => "pin_last_try",

@@ -247,6 +247,15 @@ impl Browser {
         Ok(self.client.perform_actions(keys).await?)
     }
 
+    /// Looks into a frame of the page from now on.
+    ///
+    /// # Errors
+    /// When there is no such frame.
+    pub async fn enter_frame(&self, selector: &str) -> Result<()> {
+        let frame = self.client.find(Locator::Css(selector)).await?;
+        Ok(frame.enter_frame().await?)
+    }
+
     /// Goes back, as with the browser's button.
     ///
     /// # Errors

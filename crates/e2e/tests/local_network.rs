@@ -175,12 +175,45 @@ async fn a_squatted_port_is_told_from_the_agent() -> Result<()> {
     squatter.answer(Answers::AnotherPage);
     begin(&browser, &stage, "en").await?;
     picture(&browser, "other_program", "en", "Type your PIN nowhere").await?;
+    // States and lines that this page does not know change nothing, and advice is text.
+    squatter.answer(Answers::LaterVersion);
+    begin(&browser, &stage, "fr").await?;
+    picture(&browser, "reader_held", "fr", "Fermez <b>lgpi</b>.").await?;
     // The squatter goes, and the agent has its place again.
     drop(squatter);
     stage.system_mut().start_part(Part::Agent)?;
     let portal = stage.system().addresses().portal_url();
     browser.press_sign_in(&portal, "fr").await?;
     browser.wait_for("#greeting").await?;
+    browser.close().await
+}
+
+/// Attack D17 in a real browser: the login page does not come up in a frame, so that nobody can be
+/// led to press its button through another page.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_login_page_does_not_come_up_in_a_frame() -> Result<()> {
+    let stage = Stage::open("framed-login").await?;
+    let page = ForeignPage::serve(&stage.system().addresses().agent_url()).await?;
+    let browser =
+        Browser::open_with_arguments(&["--host-resolver-rules=MAP evil.test 127.0.0.1"]).await?;
+    let login = AuthorizationRequest::new()?.address(stage.system())?;
+    // By itself it is a login page, in this browser too.
+    browser.goto(login.as_str()).await?;
+    browser.wait_for("#login").await?;
+    browser.goto(&page.address()).await?;
+    let framed = format!(
+        "const done = arguments[arguments.length - 1];
+         const frame = document.createElement('iframe');
+         frame.onload = () => done(true);
+         frame.src = {};
+         document.body.append(frame);",
+        Value::from(login.as_str())
+    );
+    browser.run_async(&framed).await?;
+    browser.enter_frame("iframe").await?;
+    // What the browser shows in the place of a page that it refused to put there.
+    let shown = browser.run("return location.protocol").await?;
+    assert_eq!(shown, "chrome-error:");
     browser.close().await
 }
 

@@ -7,6 +7,7 @@ use crate::Error;
 use crate::card_session::CardSession;
 use crate::chooser_page;
 use crate::pin_prompt::Choice;
+use crate::progress::State;
 use crate::prompt_text::Subject;
 
 /// Most cards that are asked about one after the other. With more, a page shows them all.
@@ -29,6 +30,9 @@ impl Conversation<'_> {
                 Err(Error::PageGone) => return Err(Error::PageGone),
                 Err(error) => refusal = error,
             }
+        }
+        if usable.len() > 1 {
+            self.progress.state(State::ChooseCard, None)?;
         }
         match usable.as_slice() {
             [] => Err(refusal),

@@ -187,7 +187,11 @@ impl Conversation<'_> {
                 self.consent(session).accept_last_try(subject).await?;
                 asked.last_try = LastTry::Accepted;
             }
-            self.progress.state(State::PinAsked, asked.tries_left)?;
+            let asking = match means {
+                PinMeans::Reader => State::PinOnReader,
+                _ => State::PinAsked,
+            };
+            self.progress.state(asking, asked.tries_left)?;
             match self.ask_and_sign(session, subject, means, asked).await {
                 Err(Error::Card(cardea_card::Error::PinMalformed)) => {
                     asked.remark = Some(Remark::Malformed);

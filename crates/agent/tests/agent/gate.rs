@@ -9,6 +9,8 @@ use crate::page::raw;
 use crate::readers::{Readers, pharmacist};
 use crate::workstation::{Setup, Workstation};
 
+/// Attacks D1, D3 and D4: a fetch, its preflight from a public address and whatever `Origin` may
+/// look like the right one. The card hears nothing, and no answer may be read.
 #[tokio::test]
 async fn pages_of_other_origins_are_refused_before_anything_else_happens() {
     let card = pharmacist();
@@ -57,9 +59,11 @@ async fn pages_of_other_origins_are_refused_before_anything_else_happens() {
     assert!(workstation.person.was_told().is_empty());
 }
 
+/// Attacks D1 and D3: what a page can send without an `Origin`, or a program without a browser.
 #[tokio::test]
 async fn requests_without_an_origin_are_refused() {
-    let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
+    let card = pharmacist();
+    let workstation = Workstation::start(&Readers::holding(&card), &["pin 1234"]).await;
     let agent = workstation.address;
     // An image, a form post and a WebSocket of a foreign page, or a program.
     let requests = [
@@ -81,8 +85,11 @@ async fn requests_without_an_origin_are_refused() {
             (403, "agent.origin_refused")
         );
     }
+    assert!(card.command_headers().is_empty());
+    assert!(workstation.person.was_told().is_empty());
 }
 
+/// Attack D2: DNS rebinding.
 #[tokio::test]
 async fn names_that_only_point_here_are_refused_whatever_the_origin_says() {
     let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
@@ -125,6 +132,7 @@ async fn names_that_only_point_here_are_refused_whatever_the_origin_says() {
     assert_eq!(raw(agent, &localhost).await.unwrap().status, 200);
 }
 
+/// The other half of D4: the enrolled origin may come from a public address.
 #[tokio::test]
 async fn the_enrolled_page_gets_its_preflight_and_its_own_origin_back() {
     let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
@@ -235,6 +243,7 @@ async fn what_is_not_the_one_request_is_refused_with_its_code() {
     assert!(workstation.person.was_told().is_empty());
 }
 
+/// Attack D6 at the port; two real users stand in the end-to-end tests.
 #[tokio::test]
 async fn another_users_program_is_turned_away_unread() {
     struct Foreign;
@@ -253,6 +262,7 @@ async fn another_users_program_is_turned_away_unread() {
     assert!(raw(workstation.address, &request).await.is_none());
 }
 
+/// Attacks D5 and D6: 127.0.0.1 and no IPv6, by the kernel's own table, as ss(8) reads it.
 #[tokio::test]
 async fn the_agent_listens_on_loopback_only_and_notices_a_squatted_port() {
     let api = LocalApi::bind(0).await.unwrap();

@@ -22,6 +22,8 @@ pub(crate) enum Answers {
     StatesAtOnce,
     /// An agent's first line, for another challenge.
     AnotherChallenge,
+    /// What an agent of a later version could say, and why it gives up.
+    LaterVersion,
     /// An agent's whole answer, for a page of another origin.
     ForeignOrigin,
 }
@@ -103,6 +105,14 @@ fn body(answers: Answers, issuer: &str, request: &str) -> (&'static str, String)
         ),
         Answers::StatesAtOnce => ("200 OK", format!("{asked}\n")),
         Answers::AnotherChallenge => ("200 OK", format!("{}\n{asked}\n", accepted("AAAA"))),
+        Answers::LaterVersion => {
+            let unknown = json!({"type": "state", "state": "dancing"});
+            let another = json!({"type": "music", "state": "pin_asked"});
+            let held = json!({"type": "error", "code": "agent.reader_held",
+                "title": "t", "advice": "Fermez <b>lgpi</b>."});
+            let lines = [accepted(&hash), unknown, another, held].map(|line| line.to_string());
+            ("200 OK", lines.join("\n"))
+        }
         Answers::ForeignOrigin => {
             // {"aud":…,"origin":"https://evil.test","challenge":…} in no signature at all.
             let claims = json!({"aud": issuer, "origin": "https://evil.test", "challenge": hash});

@@ -65,7 +65,8 @@ function showState(state, triesLeft) {
   const shown = login.dataset.state;
   if (shown === state && !Number.isInteger(triesLeft)) return;
   // The panel about a wrong PIN asks for the PIN too, and says how many tries are left.
-  if (state === "pin_asked" && (shown === "pin_incorrect" || shown === "pin_last_try")) return;
+  const asks = state === "pin_asked" || state === "pin_on_reader";
+  if (asks && (shown === "pin_incorrect" || shown === "pin_last_try")) return;
   const template = templateFor("data-state", String(state));
   if (template) show(template, { triesLeft });
 }

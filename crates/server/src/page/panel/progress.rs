@@ -130,10 +130,10 @@ pub(super) const PROGRESS: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "The window of the Cardea agent names this portal. No PIN is needed: your card has \
-                 stayed in since you typed it.",
-                "La fenêtre de l’agent Cardea nomme ce portail. Aucun code n’est demandé : votre \
-                 carte est restée en place depuis sa saisie.",
+                "Accept in the window of the Cardea agent, which names this portal. Your PIN is not \
+                 needed this time.",
+                "Acceptez dans la fenêtre de l’agent Cardea, qui nomme ce portail. Votre code n’est \
+                 pas nécessaire cette fois.",
             ),
             WINDOW_HIDDEN,
         ],

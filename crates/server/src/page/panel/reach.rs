@@ -10,20 +10,20 @@ pub(super) const REACH: &[Panel] = &[
         codes: "",
         tone: Tone::Busy,
         heading: Text::new(
-            "Your browser may ask you a question",
-            "Votre navigateur peut vous poser une question",
+            "Your browser may ask for your leave",
+            "Votre navigateur peut demander votre accord",
         ),
         lines: &[
             Text::new(
-                "“Access other apps and services on this device”: press “Allow”.",
-                "« Accéder à d’autres applis et services sur cet appareil » : appuyez sur \
-                 « Autoriser ».",
+                "If it asks to “Access other apps and services on this device”, press “Allow”.",
+                "S’il demande à « Accéder à d’autres applis et services sur cet appareil », \
+                 appuyez sur « Autoriser ».",
             ),
             Text::new(
-                "This page then reaches the Cardea agent, the program of this computer that reads \
-                 your card. It reaches nothing else.",
-                "Cette page joint ainsi l’agent Cardea, le programme de cet ordinateur qui lit votre \
-                 carte. Elle n’accède à rien d’autre.",
+                "That is how this page reaches the Cardea agent, the program of this computer that \
+                 reads your card. You are asked only once.",
+                "C’est ainsi que cette page joint l’agent Cardea, le programme de cet ordinateur qui \
+                 lit votre carte. La question n’est posée qu’une fois.",
             ),
         ],
         action: Action::Nothing,
@@ -82,8 +82,10 @@ pub(super) const REACH: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "Start the Cardea agent on this computer: signing in then goes on by itself.",
-                "Démarrez l’agent Cardea sur cet ordinateur : la connexion continuera d’elle-même.",
+                "Start the Cardea agent, or restart this computer: signing in then goes on by \
+                 itself.",
+                "Démarrez l’agent Cardea ou redémarrez cet ordinateur : la connexion continuera \
+                 d’elle-même.",
             ),
             Text::new(
                 "If it is running, the Cardea extension may be missing from this browser: ask your \

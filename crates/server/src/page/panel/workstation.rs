@@ -120,10 +120,8 @@ pub(super) const WORKSTATION: &[Panel] = &[
         lines: &[
             Text::new("The agent says: {advice}", "L’agent indique : {advice}"),
             Text::new(
-                "Finish or close what is under way there, then try again. If it goes on, take the \
-                 card out and put it back in.",
-                "Terminez ou fermez ce qui y est en cours, puis réessayez. Si cela persiste, retirez \
-                 la carte et remettez-la.",
+                "Your card is not at fault.",
+                "Votre carte n’est pas en cause.",
             ),
         ],
         action: Action::Retry,
@@ -137,10 +135,10 @@ pub(super) const WORKSTATION: &[Panel] = &[
             "Vous avez bloqué ce site sur cet ordinateur",
         ),
         lines: &[Text::new(
-            "You did so in the window of the Cardea agent, for one hour. If it was not meant, \
-             restart the agent, or wait.",
+            "You did so in the window of the Cardea agent, for one hour. If it was not meant, ask \
+             your support to unblock it in the agent.",
             "Vous l’avez fait dans la fenêtre de l’agent Cardea, pour une heure. Si c’était une \
-             erreur, redémarrez l’agent ou patientez.",
+             erreur, demandez à votre assistance de le débloquer dans l’agent.",
         )],
         action: Action::Retry,
     },
@@ -185,7 +183,7 @@ pub(super) const WORKSTATION: &[Panel] = &[
     },
     Panel {
         state: "agent_fault",
-        codes: "agent.internal agent.prompt_unavailable agent.state_unusable agent.file_unreadable \
+        codes: "agent.internal agent.instance_key_unavailable agent.prompt_unavailable agent.state_unusable agent.file_unreadable \
                 card.thread_unavailable card.pin_not_verified card.pin_malformed \
                 agent.not_found agent.method_not_allowed agent.content_type_refused \
                 agent.request_invalid agent.peer_refused",
