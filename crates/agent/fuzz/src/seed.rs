@@ -73,7 +73,8 @@ fn claims() -> LoginChallenge {
 pub fn requests() -> Vec<Seed> {
     let request = |line: &str, headers: &str, body: &str| {
         format!(
-            "{line} HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            "{line} HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\n{headers}\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
         .into_bytes()

@@ -13,6 +13,7 @@ mod business_software;
 mod card_faults;
 mod challenge;
 mod faulty_readers;
+mod foreign_files;
 mod gate;
 mod hostile_input;
 mod issuer;

@@ -213,3 +213,24 @@ async fn a_sign_in_that_fails_is_one_document_or_one_sentence_with_its_code() {
     let output = sign_in(&enabled, &issuer.url, &["--once", "--proofs"]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// Attack D10: where a PIN passes through, a crash leaves nothing to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_of_the_agent_leaves_no_core_dump() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let (issuer, folder) = (Issuer::start().await, tempfile::tempdir().unwrap());
+    Person::new(folder.path(), &["cancel"]);
+    let more = format!("pinentry = \"./pinentry\"\n{}", enrolment(&issuer));
+    let path = config(folder.path(), 0, &more);
+    let mut running = Running::start(folder.path(), &path);
+    running.listening_port();
+    let process = running.0.id().to_string();
+    let unlimited = ["--core=unlimited:unlimited", "--pid", &process];
+    // Where the system forbids dumps of everybody, this one is forbidden as well.
+    let _ = Command::new("prlimit").args(unlimited).status();
+    let crashed = Command::new("kill").args(["-ABRT", &process]).status();
+    assert!(crashed.unwrap().success());
+    let status = running.0.wait().unwrap();
+    assert_eq!(status.signal(), Some(6));
+    assert!(!status.core_dumped(), "{status}");
+}
