@@ -64,7 +64,7 @@ const AGENTS_PACE: Duration = Duration::from_millis(101);
 const AGENTS_BURST: Duration = Duration::from_secs(10);
 /// Looks at the agent that the judgement of its growth rests on.
 const LOOKS: u32 = 24;
-/// The allocator keeps what it had at once; a tenth of a KiB for each of some thousand logins shows.
+/// The allocator keeps what it had at once; 0.2 KiB for each of 5000 logins show.
 const ALLOWANCE: Allowance = Allowance {
     memory_kib: 1024,
     handles_or_threads: 4,

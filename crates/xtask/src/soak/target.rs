@@ -30,7 +30,7 @@ pub(super) struct Target {
     suites: Option<&'static str>,
 }
 
-pub(super) const TARGETS: [Target; 6] = [
+pub(super) const TARGETS: [Target; 9] = [
     Target {
         name: "certificate",
         folder: "crates/pki/fuzz",
@@ -65,6 +65,24 @@ pub(super) const TARGETS: [Target; 6] = [
         name: "apdu_responses",
         folder: "crates/card/fuzz",
         purpose: "any answers of a card, from its certificates to its signature",
+        suites: None,
+    },
+    Target {
+        name: "challenge",
+        folder: "crates/agent/fuzz",
+        purpose: "any bytes as a challenge, and any challenge of the issuer",
+        suites: None,
+    },
+    Target {
+        name: "loopback_request",
+        folder: "crates/agent/fuzz",
+        purpose: "any bytes on a connection to the agent's port",
+        suites: None,
+    },
+    Target {
+        name: "message_frame",
+        folder: "crates/agent/fuzz",
+        purpose: "any bytes on the agent's socket or from a browser",
         suites: None,
     },
 ];
