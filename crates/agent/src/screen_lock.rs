@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::{Agent, Error};
 
@@ -146,8 +146,10 @@ async fn act(agent: &Agent, mut news: mpsc::Receiver<Told>) {
         if let Some(reason) = withheld
             && was_withheld != Some(reason)
         {
-            agent.presence.depart(reason, DEPARTURE_LIMIT).await;
-            agent.lock_cards().await;
+            let departing = agent.presence.depart(reason, DEPARTURE_LIMIT);
+            // A reader that another program holds must not delay the machine's sleep.
+            let locking = timeout(DEPARTURE_LIMIT, agent.lock_cards());
+            let ((), _) = tokio::join!(departing, locking);
         }
         drop(delay);
     }

@@ -154,7 +154,7 @@ pub enum PinPolicy {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PresenceConfig {
-    /// Seconds between two proofs.
+    /// Seconds between two looks whether an agent is there.
     pub interval_seconds: u32,
     /// Seconds of silence after which a session ends.
     pub grace_seconds: u32,

@@ -380,8 +380,9 @@ pub async fn record_presences(
     ids: &[String],
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
+    // Not "state = 'active'": SQLite would take the index of states, and read each active session.
     let mut query = sqlx::query(
-        "UPDATE session SET present_at = $1 WHERE state = 'active' AND id IN (
+        "UPDATE session SET present_at = $1 WHERE state NOT IN ('pending', 'ended') AND id IN (
              $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
              $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,
              $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50,

@@ -1,12 +1,13 @@
 //! One presence connection: nonces out, statements in, until card, session or server are gone.
 
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket, close_code};
 use cardea_provider::PresenceOutcome;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
 use super::place::Place;
@@ -28,6 +29,10 @@ const SPREAD_SECONDS_MAX: usize = 15;
 /// How long a proof by the presence key serves for its connection: between two, an echo shows that
 /// the agent is there. The connection is the one that the key spoke on, and its end is seen at once.
 const PROOF_SERVES: Duration = Duration::from_secs(300);
+/// Looks of all connections fall on this grid: one waking of the program serves many of them.
+const GRID: Duration = Duration::from_millis(250);
+/// The grid's first point.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// Statements between two nonces: an honest agent sends one, and a departure.
 const STATEMENTS_PER_NONCE_MAX: u32 = 4;
 
@@ -92,16 +97,18 @@ enum Never {}
 impl Connection<'_> {
     async fn run(&mut self) -> Result<Never, Close> {
         let seconds = self.state.presence_config().interval_seconds;
-        let mut ticks = interval(Duration::from_secs(u64::from(seconds.max(1))));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let every = Duration::from_secs(u64::from(seconds.max(1)));
+        let mut looks = interval_at(first_look(Instant::now(), every), every);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let state = self.state;
         let mut stopped = pin!(state.stopped());
         let silent_until = Instant::now() + FIRST_STATEMENT_MAX;
         let unclaimed_until = Instant::now() + UNCLAIMED_MAX;
         let displaced = self.place.displaced();
+        self.ask().await?;
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.look().await?,
+                _ = looks.tick() => self.look().await?,
                 () = sleep_until(silent_until), if self.jkt.is_none() => {
                     return Err(Close::Unclaimed);
                 }
@@ -343,6 +350,14 @@ async fn next_message(
     }
 }
 
+/// The last point of the grid that is at most `every` away.
+fn first_look(now: Instant, every: Duration) -> Instant {
+    let latest = now.saturating_duration_since(*ORIGIN) + every;
+    let beyond = latest.as_nanos() % GRID.as_nanos();
+    let beyond = u64::try_from(beyond).map_or(Duration::ZERO, Duration::from_nanos);
+    now + every.saturating_sub(beyond)
+}
+
 /// Tells the agents over how many seconds to spread when they come back: all of them are lost at
 /// once, and each has a handshake to make.
 fn spread_of(connections: usize) -> String {
@@ -352,7 +367,24 @@ fn spread_of(connections: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::spread_of;
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{GRID, ORIGIN, first_look, spread_of};
+
+    #[test]
+    fn looks_of_all_connections_fall_together_and_never_late() {
+        let every = Duration::from_secs(10);
+        let begun = Instant::now();
+        for milliseconds in [0, 1, 249, 250, 251, 12_345] {
+            let now = begun + Duration::from_millis(milliseconds);
+            let first = first_look(now, every);
+            assert!(first <= now + every && first + GRID > now + every);
+            let since = first.duration_since(*ORIGIN);
+            assert_eq!(since.as_nanos() % GRID.as_nanos(), 0);
+        }
+    }
 
     #[test]
     fn the_more_agents_are_lost_the_longer_they_spread() {
