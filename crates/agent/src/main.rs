@@ -10,7 +10,8 @@ use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
-    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, browser_setup_command, enrol_command, native_host, peer_check, sign_in_command, status_command, unblock_command,
+    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, browser_setup_command,
+    enrol_command, native_host, peer_check, sign_in_command, status_command, unblock_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -126,11 +127,9 @@ fn main() -> ExitCode {
             print(&browser_setup_command::report(&config, &options)?)?;
             Ok(ExitCode::SUCCESS)
         }),
-        Command::NativeHost { config, caller } => {
-            native_host::run(load_as_error(config), &caller)
-                .map(|()| ExitCode::SUCCESS)
-                .map_err(anyhow::Error::from)
-        }
+        Command::NativeHost { config, caller } => native_host::run(load_as_error(config), &caller)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(anyhow::Error::from),
         Command::SignIn {
             config,
             issuer,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use cardea_e2e::{Browser, Firefox, FramingSite, Stage};
 use cardea_xtask::install;
-use cardea_xtask::system::Options;
+use cardea_xtask::system::{Answer, DEFAULT_PIN, Options, PinPrompt};
 use serde_json::{Value, json};
 
 /// How long the extension may take to learn the enrolled origins; a loaded machine is slow.
@@ -65,6 +65,58 @@ async fn the_whole_login_goes_over_the_extension_without_a_port() -> Result<()> 
     assert_eq!(prompts.matches("GETPIN").count(), 1);
     stage.system().card().remove()?;
     browser.wait_for("#ended").await?;
+    browser.close().await
+}
+
+/// What `cardea-agent status` says of a member, once it is `wanted`.
+async fn wait_for_agent_state(stage: &Stage, wanted: &str) -> Result<()> {
+    let program = cardea_xtask::workspace::binary("cardea-agent")?;
+    let begun = Instant::now();
+    loop {
+        let mut command = std::process::Command::new(&program);
+        command.args(["status", "--json", "--config"]);
+        let output = command.arg(stage.system().agent_settings()).output()?;
+        let status: Value = serde_json::from_slice(&output.stdout)?;
+        if status["state"] == wanted {
+            return Ok(());
+        }
+        anyhow::ensure!(
+            begun.elapsed() < REGISTRATION,
+            "{wanted} does not come: {status}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Attack D7: a tab that goes elsewhere leaves no prompt behind, and a cancelled one leads back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_goes_takes_its_prompt_with_it_d7() -> Result<()> {
+    let stage = Stage::open_with("extension-leave", |options| {
+        options.agent_loopback = false;
+        // Longer than any wait below: only the page's going ends this prompt.
+        let late = Answer::SlowPin(DEFAULT_PIN.into(), 600_000);
+        options.pin_prompt = PinPrompt::Script(vec![late]);
+    })
+    .await?;
+    let (portal, issuer) = {
+        let addresses = stage.system().addresses();
+        (addresses.portal_url(), addresses.issuer())
+    };
+    let browser = Browser::open_with_extension(stage.system()).await?;
+    wait_for_extension(&browser, &issuer).await?;
+    browser.press_sign_in(&portal, "fr").await?;
+    browser.wait_for_login_state("pin_asked").await?;
+    wait_for_agent_state(&stage, "busy").await?;
+    browser.goto(&portal).await?;
+    wait_for_agent_state(&stage, "ready").await?;
+
+    stage.system().script_pin_prompt(&[Answer::Cancel])?;
+    browser.press_sign_in(&portal, "fr").await?;
+    let begun = Instant::now();
+    while !browser.address().await?.contains("access_denied") {
+        anyhow::ensure!(begun.elapsed() < REGISTRATION, "the page stays");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     browser.close().await
 }
 
