@@ -91,11 +91,12 @@ impl Traffic {
         Ok(())
     }
 
-    /// From a PIN to the signature that it is for, the card heard only one program.
+    /// From a PIN to the signature that it is for, the card heard the agent alone. (OpenSC leaves
+    /// the reader to others between its PIN and its signature, on the basic channel.)
     fn check_signatures(&self) -> Result<()> {
         let mut from_pin = None;
         for command in &self.commands {
-            if command.is_pin() {
+            if command.is_pin() && command.channel() != 0 {
                 from_pin = Some(command.channel());
             }
             if let Some(channel) = from_pin {
