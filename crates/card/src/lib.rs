@@ -5,10 +5,10 @@
 //! vendor's PKCS#11 2.40 module. A [`Backend`] lists readers, watches them and opens cards.
 //!
 //! The reader is shared with other programs all day long, so every conversation is one short
-//! transaction that ends by leaving the card as it was found, on a logical channel of its own beside
-//! another program (docs/adr/0018). A transaction is never held while a person types, but on a
-//! reader with keys of its own, where typing is a command to the card. The PIN is demanded for every
-//! signature unless the caller had it kept ([`PinAfterwards::Keep`]) or the card lies on a
+//! transaction that ends by leaving the card as it was found, on a logical channel of its own
+//! beside another program (docs/adr/0018). A transaction is never held while a person types, but on
+//! a reader with keys of its own, where typing is a command to the card. The PIN is demanded for
+//! every signature unless the caller had it kept ([`PinAfterwards::Keep`]) or the card lies on a
 //! contactless reader; it is never tried twice, and is never sent on the last try unless the caller
 //! says that the person accepted it.
 //!
