@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cardea_agent::pin_policy::{KEPT_MAX, PinPolicy};
-use cardea_assertion::UserVerification;
+use cardea_assertion::UserVerification::{self, Cached, Now};
 use cardea_card::{Card as _, PivCard};
 use cardea_virtual_card::VirtualCard;
 use serde_json::Value;
@@ -66,8 +66,8 @@ impl Pharmacy {
         let clicked = course.iter().any(|state| state == "confirm_asked");
         let pin = course.iter().any(|state| state.starts_with("pin_asked"));
         let uv = match (course.last().unwrap().as_str(), pin, clicked) {
-            ("assertion", true, _) => Some(UserVerification::Now),
-            ("assertion", false, true) => Some(UserVerification::Cached),
+            ("assertion", true, _) => Some(Now),
+            ("assertion", false, true) => Some(Cached),
             _ => None,
         };
         (course, uv)
@@ -78,8 +78,6 @@ impl Pharmacy {
         assert_eq!(uv, Some(reached), "{course:?}");
     }
 }
-
-use UserVerification::{Cached, Now};
 
 #[tokio::test]
 async fn a_further_portal_takes_one_click_that_names_it() {
