@@ -1,5 +1,5 @@
 //! A card's presence with the real reader, the real agent program and the real server: over the
-//! server's restarts and outages, beside workstations that fall silent, under clocks that are wrong.
+//! server's restarts and outages, beside silent workstations, under clocks that are wrong.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

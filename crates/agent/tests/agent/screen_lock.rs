@@ -1,5 +1,5 @@
-//! The person's screen: locked, taken by another session, asleep. The bus is a real dbus-daemon, and
-//! python3-dbusmock speaks as logind.
+//! The person's screen: locked, taken by another session, asleep. The bus is a real dbus-daemon,
+//! and python3-dbusmock speaks as logind.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};

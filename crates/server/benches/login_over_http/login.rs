@@ -41,8 +41,8 @@ impl<'a> Visitors<'a> {
         Ok(Self { program, http })
     }
 
-    /// A whole login, and the card pulled. The time is that in which somebody waited for the server; what card and
-    /// agent compute meanwhile is not in it.
+    /// A whole login, and the card pulled. The time is that in which somebody waited for the
+    /// server; what card and agent compute meanwhile is not in it.
     pub(crate) async fn log_in(&self, workstation: &Workstation) -> Result<Duration, Failure> {
         let signed_in = self.sign_in(workstation).await?;
         let begun = Instant::now();

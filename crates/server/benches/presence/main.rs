@@ -1,10 +1,10 @@
 //! What the presence of cards costs the program `cardea`, and how soon a pulled card is felt.
 //!
 //! All sessions come about as in life: a login over HTTP with a certificate of the test PKI, a
-//! presence connection, statements signed by the presence key. First 1 000 sessions stand, and cards
-//! are pulled one by one: the time from the departure's first byte to a refused refresh and to the
-//! logout token at the portal. Then 10 000 sessions, or `WATCHED`, are watched for a minute. The agents, the portal
-//! and the server share the machine; CPU time is that of the server's process alone.
+//! presence connection, statements signed by the presence key. First 1 000 sessions stand, and
+//! cards are pulled one by one: the time from the departure's first byte to a refused refresh and
+//! to the logout token at the portal. Then 10 000 sessions, or `WATCHED`, are watched for a minute.
+//! The agents, the portal and the server share the machine; CPU time is that of the server alone.
 
 #[path = "../login_over_http/login.rs"]
 mod login;

@@ -27,7 +27,7 @@ const CONNECTIONS_A_SECOND: usize = 200;
 /// The longest wait of an agent; half of the default grace period.
 const SPREAD_SECONDS_MAX: usize = 15;
 /// How long a proof by the presence key serves for its connection: between two, an echo shows that
-/// the agent is there. The connection is the one that the key spoke on, and its end is seen at once.
+/// the agent is there. The key spoke on this very connection, whose end is seen at once.
 const PROOF_SERVES: Duration = Duration::from_secs(300);
 /// Looks of all connections fall on this grid: one waking of the program serves many of them.
 const GRID: Duration = Duration::from_millis(250);
