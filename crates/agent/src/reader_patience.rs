@@ -7,11 +7,12 @@ use cardea_card::programs_at_reader_service;
 use crate::Error;
 use crate::progress::{Progress, State};
 
-/// How long a call may take before the page is told that the reader is busy. A slow card takes less.
+/// How long a call may take before the page is told that the reader is busy: a slow card takes
+/// less.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Awaits a call on a card, and ends with [`Error::PageGone`] as soon as the page has gone. Dropped,
-/// the call gives itself up.
+/// Awaits a call on a card, and ends with [`Error::PageGone`] as soon as the page has gone.
+/// Dropped, the call gives itself up.
 ///
 /// # Errors
 /// The call's own, and [`Error::PageGone`].

@@ -131,9 +131,9 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// Counts a card as gone from now on, because a conversation with it ended that way. A service
-    /// that looks at its readers now and then can miss a quick exchange of cards; whatever is in the
-    /// reader then is not what this insertion was.
+    /// Counts a card as gone from now on, because a conversation with it ended that way. A
+    /// service that looks at its readers now and then can miss a quick exchange of cards; whatever
+    /// is in the reader then is not what this insertion was.
     pub(crate) fn lose(&self, insertion: &Insertion) {
         self.lock().push(insertion.clone());
         let state = self.sender.borrow().clone();

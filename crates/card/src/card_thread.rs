@@ -59,8 +59,8 @@ impl CardThread {
     /// use the PIN after the limit.
     ///
     /// # Errors
-    /// What `work` or the opening returned; [`Error::TimedOut`]; [`Error::Busy`] when another program
-    /// kept the card to itself until the limit, or too many earlier calls still hang;
+    /// What `work` or the opening returned; [`Error::TimedOut`]; [`Error::Busy`] when another
+    /// program kept the card to itself until the limit, or too many earlier calls still hang;
     /// [`Error::ThreadUnavailable`].
     pub fn call<R: Send + 'static>(
         &mut self,

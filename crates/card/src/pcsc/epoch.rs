@@ -1,8 +1,8 @@
 //! What event counters cannot tell: that they began anew, or that nobody counted.
 //!
 //! A service that was restarted counts insertions from zero again, so a card that was exchanged
-//! meanwhile could pass for the one before. Nor is anything counted while the machine sleeps. Either
-//! begins a new epoch, which is a part of every insertion: what was learned about a card before is
+//! meanwhile could pass for the one before. Nor is anything counted while the machine sleeps.
+//! Either begins a new epoch, which is a part of every insertion: what was learned about a card before is
 //! then about another insertion, because nobody can prove that it is the same.
 
 use std::sync::atomic::{AtomicU16, Ordering};

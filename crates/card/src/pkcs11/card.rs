@@ -60,8 +60,8 @@ impl Pkcs11Card {
         })
     }
 
-    /// C_Login. The PIN goes to the module once, whatever it answers; without one, the module has it
-    /// typed on the reader (PKCS #11 2.40 section 5.6, C_Login).
+    /// C_Login. The PIN goes to the module once, whatever it answers; without one, the module has
+    /// it typed on the reader (PKCS #11 2.40 section 5.6, C_Login).
     fn log_in(&self, pin: Option<&Pin>) -> Result<(), Error> {
         let outcome = match pin {
             Some(pin) => {

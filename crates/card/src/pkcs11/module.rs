@@ -177,8 +177,8 @@ impl NamedSlot {
     }
 }
 
-/// Whether a slot of this description is the PC/SC reader of this name. Descriptions end at 64 bytes
-/// (PKCS #11 2.40 section 3.2), and a reader's name may be longer.
+/// Whether a slot of this description is the PC/SC reader of this name. Descriptions end at 64
+/// bytes (PKCS #11 2.40 section 3.2), and a reader's name may be longer.
 #[cfg(feature = "pcsc")]
 fn is_reader(description: &str, reader: &str) -> bool {
     const DESCRIPTION_BYTES: usize = 64;
