@@ -117,7 +117,9 @@ pub fn verify_attestation<C: CardStatement>(
 fn is_presentable(name: &str) -> bool {
     let is_unseen = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+            || ('\u{200b}'..='\u{200f}').contains(&c)
+            || ('\u{2028}'..='\u{202e}').contains(&c)
+            || ('\u{2060}'..='\u{206f}').contains(&c)
     };
     !name.trim().is_empty() && name.len() <= INSTANCE_NAME_BYTES_MAX && !name.contains(is_unseen)
 }

@@ -131,6 +131,10 @@ impl GrantAttestationClaims {
     /// # Errors
     /// As [`sign_jwt_with_jwk`].
     pub fn sign(&self, instance_key: &dyn JwtSigner) -> Result<String, Error> {
-        Ok(sign_jwt_with_jwk(instance_key, GRANT_ATTESTATION_TYP, self)?)
+        Ok(sign_jwt_with_jwk(
+            instance_key,
+            GRANT_ATTESTATION_TYP,
+            self,
+        )?)
     }
 }

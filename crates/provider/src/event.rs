@@ -140,7 +140,8 @@ pub enum EventKind {
     AgentInstanceAcknowledged {
         /// The agent instance's key thumbprint.
         instance_jkt: String,
-        /// Whether she said so where she is known; at the new instance itself it counts there alone.
+        /// Whether she said so where she is known; at the new instance itself it counts there
+        /// alone.
         for_good: bool,
     },
     /// A login relied on stale revocation evidence within the operator's grace.

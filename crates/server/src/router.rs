@@ -15,10 +15,9 @@ use crate::cross_origin::{allow_pages_of_clients, refuse_foreign_pages};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    authorize, card_grant, challenge_keys, consent, discovery, end_session, enrolment,
-    error_page, health,
-    introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page,
-    new_workstations, par, presence, revoke, static_file, token, userinfo,
+    authorize, card_grant, challenge_keys, consent, discovery, end_session, enrolment, error_page,
+    health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge,
+    login_page, new_workstations, par, presence, revoke, static_file, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH};
 use crate::problem::Problem;
@@ -44,24 +43,7 @@ const PATHS_OF_CLIENTS: [&str; 6] = [
 pub(crate) fn router(state: AppState) -> Router {
     Router::new()
         .merge(routes_of_clients(&state))
-        .route(
-            "/.well-known/openid-configuration",
-            get(discovery::get_discovery),
-        )
-        .route(
-            // RFC 8414 section 3: the same document for clients that know OAuth alone.
-            "/.well-known/oauth-authorization-server",
-            get(discovery::get_discovery),
-        )
-        .route(
-            "/.well-known/cardea-challenge-keys",
-            get(challenge_keys::get_challenge_keys),
-        )
-        .route(
-            "/.well-known/cardea-enrolment",
-            get(enrolment::get_enrolment),
-        )
-        .route("/jwks", get(jwks::get_jwks))
+        .merge(documents())
         .route(
             "/authorize",
             // HEAD would begin a login that nobody sees.
@@ -115,6 +97,29 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), add_security_headers))
         .layer(from_fn(log_request))
         .with_state(state)
+}
+
+/// What is published, for whoever asks.
+fn documents() -> Router<AppState> {
+    Router::new()
+        .route(
+            "/.well-known/openid-configuration",
+            get(discovery::get_discovery),
+        )
+        .route(
+            // RFC 8414 section 3: the same document for clients that know OAuth alone.
+            "/.well-known/oauth-authorization-server",
+            get(discovery::get_discovery),
+        )
+        .route(
+            "/.well-known/cardea-challenge-keys",
+            get(challenge_keys::get_challenge_keys),
+        )
+        .route(
+            "/.well-known/cardea-enrolment",
+            get(enrolment::get_enrolment),
+        )
+        .route("/jwks", get(jwks::get_jwks))
 }
 
 /// What clients' servers and business software call themselves.

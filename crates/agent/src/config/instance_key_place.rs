@@ -134,14 +134,15 @@ mod tests {
 
     #[test]
     fn anything_else_is_answered_with_the_form() {
+        let token = |rest: &str| format!("{{ pkcs11 = {{ module = \"/m.so\", {rest} }} }}");
         for value in [
-            "\"tpm\"",
-            "true",
-            "{ pkcs11 = { module = \"/m.so\", pin_file = \"pin\" } }",
-            "{ pkcs11 = { module = \"/m.so\", token_label = \"t\", slot = 1, pin_file = \"pin\" } }",
-            "{ pkcs11 = { module = \"/m.so\", token_label = \"t\", pin = \"1234\" } }",
+            "\"tpm\"".to_owned(),
+            "true".to_owned(),
+            token("pin_file = \"pin\""),
+            token("token_label = \"t\", slot = 1, pin_file = \"pin\""),
+            token("token_label = \"t\", pin = \"1234\""),
         ] {
-            let refused = read(value).unwrap_err();
+            let refused = read(&value).unwrap_err();
             assert!(refused.contains("pin_file ="), "{value}: {refused}");
         }
     }

@@ -74,7 +74,8 @@ impl Words {
         match self.language {
             Language::French => {
                 "Comparez chaque empreinte avec celle que l’émetteur vous a donnée par une autre \
-                 voie\n(papier, téléphone), jamais par ce site. Sont-elles identiques ? Tapez oui : "
+                 voie\n(papier, téléphone), jamais par ce site. Sont-elles identiques ? \
+                 Tapez oui : "
             }
             Language::English => {
                 "Compare each fingerprint with the one that the issuer gave you by another way\n\

@@ -41,9 +41,9 @@ impl Provider {
     /// # Errors
     /// [`Error::PresencePending`] until the presence key has answered, [`Error::SessionEnded`]
     /// when the card left meanwhile, [`Error::NewWorkstationsUnshown`] when the person must be told
-    /// first (see [`Provider::acknowledge_workstations`]), [`Error::ConsentRequired`] when the person must be asked
-    /// first (see [`Provider::answer_consent`]), and those of a request that is unknown, foreign,
-    /// expired or answered.
+    /// first (see [`Provider::acknowledge_workstations`]), [`Error::ConsentRequired`] when she must
+    /// be asked first (see [`Provider::answer_consent`]), and those of a request that is unknown,
+    /// foreign, expired or answered.
     pub async fn complete_authorization(
         &self,
         request_id: &str,

@@ -8,8 +8,8 @@ use axum::response::Response;
 use cardea_provider::Error;
 
 use crate::error_response::language_of;
-use crate::handler::{authorization_response, new_workstations};
 use crate::handler::authorize::{append_cookie, see_other};
+use crate::handler::{authorization_response, new_workstations};
 use crate::login_error::problem_of;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
