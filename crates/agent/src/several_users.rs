@@ -178,87 +178,69 @@ mod tests {
         Machine { root, own_uid }.find()
     }
 
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
+    const PASSWD: &str = "etc/passwd";
+    const ACCOUNTS: Option<SeveralUsers> = Some(SeveralUsers::Accounts);
+
+    fn check(cases: &[(&str, Files<'_>, Option<SeveralUsers>)]) {
+        for (name, files, expected) in cases {
+            assert_eq!(found(files), *expected, "{name}");
+        }
+    }
+
     #[test]
-    fn a_machine_of_one_person_is_told_from_one_of_several() {
-        let passwd = "etc/passwd";
+    fn accounts_of_people_are_counted() {
         let one = format!("{ROOT}{ALICE}");
         let two = format!("{one}{BOB}");
         let shell = |shell: &str| two.replace("bob:/bin/sh", &format!("bob:{shell}"));
-        let uid = |uid: &str| two.replace("1001:1001", uid);
-        let (no_shell, empty, system) = (shell("/usr/sbin/nologin"), shell(""), uid("998:998"));
-        let (narrow, identity) = ("UID_MIN 1000\nUID_MAX 1000\n", "var/lib/systemd/home");
-        let (own_home, other_home) = (
-            format!("{identity}/alice.identity"),
-            format!("{identity}/bob.identity"),
-        );
+        let (no_shell, empty) = (shell("/usr/sbin/nologin"), shell(""));
+        let system = two.replace("1001:1001", "998:998");
+        let narrow = "UID_MIN 1000\nUID_MAX 1000\n";
+        let own_home = "var/lib/systemd/home/alice.identity";
+        let other_home = "var/lib/systemd/home/bob.identity";
+        check(&[
+            ("one", &[(PASSWD, &one)], None),
+            ("two", &[(PASSWD, &two)], ACCOUNTS),
+            ("no shell", &[(PASSWD, &no_shell)], None),
+            ("an empty shell", &[(PASSWD, &empty)], ACCOUNTS),
+            ("a program's", &[(PASSWD, &system)], None),
+            ("range", &[(PASSWD, &two), ("etc/login.defs", narrow)], None),
+            ("nothing to read", &[], Some(SeveralUsers::Unknown)),
+            ("own home", &[(PASSWD, ROOT), (own_home, "{}")], None),
+            (
+                "other home",
+                &[(PASSWD, &one), (other_home, "{}")],
+                ACCOUNTS,
+            ),
+            (
+                "two homes",
+                &[(PASSWD, ROOT), (own_home, "{}"), (other_home, "{}")],
+                ACCOUNTS,
+            ),
+            ("no lines", &[(PASSWD, "\n::\n# x\nalice:x:1000\n")], None),
+        ]);
+    }
+
+    #[test]
+    fn directories_and_other_peoples_log_ons_are_seen() {
+        let one = format!("{ROOT}{ALICE}");
         let local = "passwd:  files systemd [NOTFOUND=return] # sss\ngroup: files sss\n";
         let directory = "passwd: files sss\n";
         let switch = "etc/nsswitch.conf";
-        type Files<'a> = &'a [(&'a str, &'a str)];
-        let cases: [(&str, Files<'_>, Option<SeveralUsers>); 16] = [
-            ("one account", &[(passwd, &one)], None),
-            (
-                "two accounts",
-                &[(passwd, &two)],
-                Some(SeveralUsers::Accounts),
-            ),
-            ("no shell", &[(passwd, &no_shell)], None),
-            (
-                "an empty shell",
-                &[(passwd, &empty)],
-                Some(SeveralUsers::Accounts),
-            ),
-            ("an account of a program", &[(passwd, &system)], None),
-            (
-                "another range",
-                &[(passwd, &two), ("etc/login.defs", narrow)],
-                None,
-            ),
-            ("nothing to read", &[], Some(SeveralUsers::Unknown)),
-            (
-                "own home account",
-                &[(passwd, ROOT), (&own_home, "{}")],
-                None,
-            ),
-            (
-                "another's home account",
-                &[(passwd, &one), (&other_home, "{}")],
-                Some(SeveralUsers::Accounts),
-            ),
-            (
-                "two home accounts",
-                &[(passwd, ROOT), (&own_home, "{}"), (&other_home, "{}")],
-                Some(SeveralUsers::Accounts),
-            ),
-            ("local sources", &[(passwd, &one), (switch, local)], None),
-            (
-                "a directory",
-                &[(passwd, &one), (switch, directory)],
-                Some(SeveralUsers::Directory),
-            ),
-            (
-                "own log-on",
-                &[(passwd, &one), ("run/systemd/users/1000", "")],
-                None,
-            ),
-            (
-                "the greeter",
-                &[(passwd, &one), ("run/systemd/users/120", "")],
-                None,
-            ),
-            (
-                "another's log-on",
-                &[(passwd, &one), ("run/systemd/users/1002", "")],
-                Some(SeveralUsers::LoggedOn),
-            ),
-            (
-                "lines that are none",
-                &[(passwd, "\n::\n# x\nalice:x:1000\n")],
-                None,
-            ),
-        ];
-        for (name, files, expected) in cases {
-            assert_eq!(found(files), expected, "{name}");
-        }
+        let logged_on = Some(SeveralUsers::LoggedOn);
+        let several = Some(SeveralUsers::Directory);
+        let (own, greeter, other) = (
+            ("run/systemd/users/1000", ""),
+            ("run/systemd/users/120", ""),
+            ("run/systemd/users/1002", ""),
+        );
+        check(&[
+            ("local", &[(PASSWD, &one), (switch, local)], None),
+            ("directory", &[(PASSWD, &one), (switch, directory)], several),
+            ("own log-on", &[(PASSWD, &one), own], None),
+            ("the greeter", &[(PASSWD, &one), greeter], None),
+            ("another's", &[(PASSWD, &one), other], logged_on),
+        ]);
     }
 }

@@ -1,5 +1,5 @@
-//! The way from the page to the agent over loopback: what the browser allows (Local Network Access),
-//! who else may be at the agent's port, and what pages of other sites get there.
+//! The way from the page to the agent over loopback: what the browser allows (Local Network
+//! Access), who else may be at the agent's port, and what pages of other sites get there.
 
 use std::time::Duration;
 

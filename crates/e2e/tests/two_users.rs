@@ -57,6 +57,18 @@ async fn sign(system: &System, user: &User) -> Result<Value> {
     )?)?)
 }
 
+/// The first answer at a port that an agent is going to take.
+async fn first_answer(user: &User, port: u16, issuer: &str) -> Result<String> {
+    for _ in 0..600 {
+        let answered = user.ask_port(port, issuer)?;
+        if !answered.is_empty() {
+            return Ok(answered);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("nothing answers at the port: {}", user.log())
+}
+
 fn reason(status: &Value) -> Option<&str> {
     status.pointer("/loopback/reason").and_then(Value::as_str)
 }
@@ -124,14 +136,7 @@ async fn one_users_page_and_programs_never_reach_another_users_agent_or_card() -
 
     // When Bob's program has gone, Alice's agent takes its port, and Bob gets nothing there.
     bob.stop_agent();
-    let mut answered = String::new();
-    for _ in 0..600 {
-        answered = alice.ask_port(port, &issuer)?;
-        if !answered.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let answered = first_answer(&alice, port, &issuer).await?;
     assert!(answered.starts_with("HTTP/1.1 200"), "{answered}");
     assert_eq!(bob.ask_port(port, &issuer)?, "");
     assert!(alice.log().contains("agent.peer_refused"));

@@ -30,8 +30,8 @@ impl LoopbackDoor {
         }
     }
 
-    /// Serves pages that come by the port until `stop` resolves. An agent whose port is taken, be it
-    /// by a squatter (attack D6), goes on without it: pages can still come by the extension.
+    /// Serves pages that come by the port until `stop` resolves. An agent whose port is taken, be
+    /// it by a squatter (attack D6), goes on without it: pages can still come by the extension.
     ///
     /// # Errors
     /// [`Error::AddressUnavailable`] when an open socket fails.

@@ -10,7 +10,8 @@ const NEVER_IN_A_PAGE: Text = Text::new(
 
 const WINDOW_HIDDEN: Text = Text::new(
     "No such window? Look behind your browser or in the task bar.",
-    "Vous ne voyez pas cette fenêtre ? Cherchez derrière le navigateur ou dans la barre des tâches.",
+    "Vous ne voyez pas cette fenêtre ? Cherchez derrière le navigateur ou dans la barre des \
+     tâches.",
 );
 
 /// Panels while a login goes its way.
@@ -61,7 +62,8 @@ pub(super) const PROGRESS: &[Panel] = &[
         heading: Text::new("Which card is yours?", "Quelle carte est la vôtre ?"),
         lines: &[Text::new(
             "Several cards are in. Choose yours in the window of the Cardea agent.",
-            "Plusieurs cartes sont insérées. Choisissez la vôtre dans la fenêtre de l’agent Cardea.",
+            "Plusieurs cartes sont insérées. Choisissez la vôtre dans la fenêtre de l’agent \
+             Cardea.",
         )],
         action: Action::Nothing,
     },
@@ -74,7 +76,8 @@ pub(super) const PROGRESS: &[Panel] = &[
             "Un autre logiciel utilise votre carte…",
         ),
         lines: &[Text::new(
-            "Signing in goes on by itself as soon as it has finished. Leave the card in the reader.",
+            "Signing in goes on by itself as soon as it has finished. Leave the card in the \
+             reader.",
             "La connexion continue d’elle-même dès qu’il a terminé. Laissez la carte dans le \
              lecteur.",
         )],
@@ -130,9 +133,11 @@ pub(super) const PROGRESS: &[Panel] = &[
         ),
         lines: &[
             Text::new(
-                "Accept in the window of the Cardea agent, which names this portal. Your PIN is not \
+                "Accept in the window of the Cardea agent, which names this portal. Your PIN is \
+                 not \
                  needed this time.",
-                "Acceptez dans la fenêtre de l’agent Cardea, qui nomme ce portail. Votre code n’est \
+                "Acceptez dans la fenêtre de l’agent Cardea, qui nomme ce portail. Votre code \
+                 n’est \
                  pas nécessaire cette fois.",
             ),
             WINDOW_HIDDEN,

@@ -22,7 +22,8 @@ pub(super) const REACH: &[Panel] = &[
             Text::new(
                 "That is how this page reaches the Cardea agent, the program of this computer that \
                  reads your card. You are asked only once.",
-                "C’est ainsi que cette page joint l’agent Cardea, le programme de cet ordinateur qui \
+                "C’est ainsi que cette page joint l’agent Cardea, le programme de cet ordinateur \
+                 qui \
                  lit votre carte. La question n’est posée qu’une fois.",
             ),
         ],
@@ -125,7 +126,8 @@ pub(super) const REACH: &[Panel] = &[
             Text::new(
                 "Check the address of this page. If it is right, ask your support to register this \
                  site in the Cardea agent.",
-                "Vérifiez l’adresse de cette page. Si elle est correcte, demandez à votre assistance \
+                "Vérifiez l’adresse de cette page. Si elle est correcte, demandez à votre \
+                 assistance \
                  d’enregistrer ce site dans l’agent Cardea.",
             ),
             Text::new(

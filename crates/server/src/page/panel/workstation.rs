@@ -183,7 +183,8 @@ pub(super) const WORKSTATION: &[Panel] = &[
     },
     Panel {
         state: "agent_fault",
-        codes: "agent.internal agent.instance_key_unavailable agent.prompt_unavailable agent.state_unusable agent.file_unreadable \
+        codes: "agent.internal agent.instance_key_unavailable agent.prompt_unavailable \
+                agent.state_unusable agent.file_unreadable \
                 card.thread_unavailable card.pin_not_verified card.pin_malformed \
                 agent.not_found agent.method_not_allowed agent.content_type_refused \
                 agent.request_invalid agent.peer_refused",
