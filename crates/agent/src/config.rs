@@ -13,8 +13,8 @@ use crate::business_software::{AllowedClient, BusinessSoftware};
 use crate::enrolment::{Enrolment, IssuerUrl, parse_address, parse_origin};
 use crate::language::Language;
 use crate::pin_policy::PinPolicy;
-use crate::several_users::several_users_can_log_on;
 use crate::protected_file::{self, Protection};
+use crate::several_users::several_users_can_log_on;
 
 mod backend;
 mod instance_key_place;
@@ -167,7 +167,10 @@ impl Config {
     ) -> Result<Self, Error> {
         let raw: raw::Config = raw::parse(text, path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let written = raw.issuer.into_iter().map(|issuer| (path.to_owned(), issuer));
+        let written = raw
+            .issuer
+            .into_iter()
+            .map(|issuer| (path.to_owned(), issuer));
         let enrolments = written
             .chain(enrolled)
             .map(|(file, issuer)| {

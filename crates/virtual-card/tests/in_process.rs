@@ -199,7 +199,10 @@ fn command_headers_tell_what_was_sent_without_data() {
     let reader = card();
     sign(&reader).unwrap();
     let headers = reader.command_headers();
-    assert!(headers.contains(&[1, 0x20, 0, 0x80]), "on a channel of its own");
+    assert!(
+        headers.contains(&[1, 0x20, 0, 0x80]),
+        "on a channel of its own"
+    );
     assert!(headers.iter().any(|header| header[1] == 0x87));
 }
 

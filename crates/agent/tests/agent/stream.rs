@@ -30,7 +30,8 @@ async fn the_first_line_names_the_enrolment_and_the_challenge() {
     let workstation = Workstation::start(&Readers::holding(&pharmacist()), &["pin 1234"]).await;
     let challenge = workstation.issuer.challenge();
     let answer = workstation.page().ask(&challenge).await;
-    let first: serde_json::Value = serde_json::from_str(answer.body.lines().next().unwrap()).unwrap();
+    let first: serde_json::Value =
+        serde_json::from_str(answer.body.lines().next().unwrap()).unwrap();
     let hash = cardea_jose::sha256_base64url(challenge.as_bytes());
     let issuer = &workstation.issuer.url;
     let expected = serde_json::json!({"type": "accepted", "issuer": issuer, "challenge": hash});
