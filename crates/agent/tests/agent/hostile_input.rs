@@ -1,6 +1,11 @@
 //! What the fuzz targets demand of every challenge, request and frame, on good ones and on some
 //! hundred mutations of each: the seconds of what `cargo xtask soak` does for ten minutes a target.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "the case that fails is in the captured output"
+)]
+
 #[path = "../../fuzz/src/lib.rs"]
 #[expect(
     dead_code,
