@@ -2,8 +2,8 @@
 //!
 //! A service that was restarted counts insertions from zero again, so a card that was exchanged
 //! meanwhile could pass for the one before. Nor is anything counted while the machine sleeps.
-//! Either begins a new epoch, which is a part of every insertion: what was learned about a card before is
-//! then about another insertion, because nobody can prove that it is the same.
+//! Either begins a new epoch, which is a part of every insertion: what was learned about a card
+//! before is then about another insertion, because nobody can prove that it is the same.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
