@@ -108,6 +108,37 @@ pub enum Error {
     /// The reader has no keys of its own, or does not offer them.
     #[error("the reader has no PIN pad")]
     PinPadMissing,
+    /// What was typed cannot be an unblocking code; no try was used.
+    #[error("an unblocking code has 6 to 8 characters")]
+    PukMalformed,
+    /// The unblocking code is wrong.
+    #[error("the unblocking code is incorrect{}", tries_text(*tries_left))]
+    PukIncorrect {
+        /// Tries left, where the card tells.
+        tries_left: Option<u8>,
+    },
+    /// One try of the unblocking code is left, or the card does not tell how many are, and the
+    /// person has not accepted that a wrong one may end the card.
+    #[error("one try of the unblocking code may be left")]
+    PukLastTry,
+    /// The unblocking code was wrong too often: nothing unblocks this card any more.
+    #[error("the unblocking code is blocked")]
+    PukBlocked,
+    /// The card does not take this PIN as its new one; no try was used.
+    #[error("the card refuses the new PIN")]
+    NewPinRefused,
+    /// The card left, or did not answer, while its PIN was being changed.
+    #[error("the card did not say whether its PIN was changed")]
+    PinChangeUncertain,
+    /// A card on a contactless interface takes neither PIN nor unblocking code.
+    #[error("the card's PIN can be changed on a reader with contacts only")]
+    ContactNeeded,
+    /// The reader takes the PIN on its own keys, which is for signatures alone.
+    #[error("the card's PIN cannot be changed on a reader with keys of its own")]
+    NotOnPinPad,
+    /// A PKCS#11 module unblocks by its security officer's code alone.
+    #[error("the card can be unblocked with its issuer's tool only")]
+    UnblockingNotOffered,
     /// No certificate on the card is for authentication.
     #[error("the card has no authentication certificate")]
     NoAuthenticationCertificate,
@@ -190,6 +221,15 @@ impl Error {
         "card.pin_entry_timed_out",
         "card.pin_entry_cancelled",
         "card.pin_pad_missing",
+        "card.puk_malformed",
+        "card.puk_incorrect",
+        "card.puk_last_try",
+        "card.puk_blocked",
+        "card.new_pin_refused",
+        "card.pin_change_uncertain",
+        "card.contact_needed",
+        "card.not_on_pin_pad",
+        "card.unblocking_not_offered",
         "card.no_authentication_certificate",
         "card.authentication_certificate_ambiguous",
         "card.certificate_malformed",
@@ -229,6 +269,15 @@ impl Error {
             Self::PinEntryTimedOut => "card.pin_entry_timed_out",
             Self::PinEntryCancelled => "card.pin_entry_cancelled",
             Self::PinPadMissing => "card.pin_pad_missing",
+            Self::PukMalformed => "card.puk_malformed",
+            Self::PukIncorrect { .. } => "card.puk_incorrect",
+            Self::PukLastTry => "card.puk_last_try",
+            Self::PukBlocked => "card.puk_blocked",
+            Self::NewPinRefused => "card.new_pin_refused",
+            Self::PinChangeUncertain => "card.pin_change_uncertain",
+            Self::ContactNeeded => "card.contact_needed",
+            Self::NotOnPinPad => "card.not_on_pin_pad",
+            Self::UnblockingNotOffered => "card.unblocking_not_offered",
             Self::NoAuthenticationCertificate => "card.no_authentication_certificate",
             Self::AuthenticationCertificateAmbiguous => "card.authentication_certificate_ambiguous",
             Self::CertificateMalformed { .. } => "card.certificate_malformed",

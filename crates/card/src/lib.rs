@@ -37,6 +37,7 @@ pub mod apdu;
 mod atr;
 #[cfg(any(feature = "pcsc", feature = "pkcs11"))]
 mod backend;
+mod card_care;
 mod card_thread;
 mod certificate;
 mod error;
@@ -61,6 +62,7 @@ mod transport;
 pub use backend::Backend;
 #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
 pub use backend::known_modules;
+pub use card_care::{CareTerms, PinChange, PinWeakness, Puk, PukStatus, Unblocking};
 pub use card_thread::CardThread;
 
 pub use certificate::{CardCertificate, CardFamily, CardHolder, authentication_certificate};

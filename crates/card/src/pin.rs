@@ -29,8 +29,7 @@ impl Pin {
         Ok(Self(Zeroizing::new(typed.as_bytes().to_vec())))
     }
 
-    /// The digits as PKCS#11 wants them.
-    #[cfg(feature = "pkcs11")]
+    /// The digits, as PKCS#11 wants them.
     pub(crate) fn digits(&self) -> &[u8] {
         &self.0
     }

@@ -9,10 +9,11 @@
 use crate::transport::in_transaction;
 use crate::{
     Card, CardCertificate, CardTransport, Error, KeyAlgorithm, KeyReference, PinAfter,
-    PinAfterwards, PinEntry, PinMeans, PinStatus, PivSlot, SignRequest, Signature, StatusWord, atr,
-    signing,
+    PinAfterwards, PinChange, PinEntry, PinMeans, PinStatus, PivSlot, PukStatus, SignRequest,
+    Signature, StatusWord, Unblocking, atr, signing,
 };
 
+mod care;
 mod data_object;
 mod exchange;
 mod logical_channel;
@@ -84,6 +85,22 @@ impl<T: CardTransport> PivCard<T> {
         in_transaction(&mut self.transport, |channel| {
             session.converse(channel, place, &mut work)
         })
+    }
+
+    /// One change of the PIN: what a signature kept ends first, and a reader that cannot be the
+    /// place for it is told before anything is sent.
+    fn care(
+        &mut self,
+        work: impl FnMut(&mut Exchange<'_>) -> Result<PinAfter, Error>,
+    ) -> Result<PinAfter, Error> {
+        if self.is_contactless == Some(true) {
+            return Err(Error::ContactNeeded);
+        }
+        if self.transport.has_pin_pad() {
+            return Err(Error::NotOnPinPad);
+        }
+        self.clear_pin()?;
+        self.in_application(self.place, work)
     }
 
     /// The certificate of one slot, in a transaction of its own: all of them together would keep
@@ -238,6 +255,18 @@ impl<T: CardTransport> Card for PivCard<T> {
         }
         let session = &mut self.session;
         in_transaction(&mut self.transport, |channel| session.clear_kept(channel))
+    }
+
+    fn puk_status(&mut self) -> Result<PukStatus, Error> {
+        self.in_application(self.place, care::read_puk_status)
+    }
+
+    fn change_pin(&mut self, change: &PinChange<'_>) -> Result<PinAfter, Error> {
+        self.care(|exchange| care::change_pin(exchange, change))
+    }
+
+    fn unblock(&mut self, unblocking: &Unblocking<'_>) -> Result<PinAfter, Error> {
+        self.care(|exchange| care::unblock(exchange, unblocking))
     }
 }
 

@@ -11,6 +11,7 @@ mod card_state;
 mod fault;
 mod module;
 mod monitor;
+mod pin_change;
 
 pub use card::Pkcs11Card;
 pub use module::Pkcs11Module;

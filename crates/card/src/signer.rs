@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{CardCertificate, Error, LastTry, Pin, PinStatus, SignatureAlgorithm};
+use crate::{
+    CardCertificate, Error, LastTry, Pin, PinChange, PinStatus, PukStatus, SignatureAlgorithm,
+    Unblocking,
+};
 
 /// A card that was opened.
 ///
@@ -56,6 +59,39 @@ pub trait Card: Send {
     /// # Errors
     /// [`Error::CardRemoved`] and the other failures of talking to a card.
     fn clear_pin(&mut self) -> Result<PinAfter, Error>;
+
+    /// What the card says about its unblocking code. Uses no try.
+    ///
+    /// # Errors
+    /// As for [`Card::unblock`], and the failures of talking to a card.
+    fn puk_status(&mut self) -> Result<PukStatus, Error> {
+        Err(Error::UnblockingNotOffered)
+    }
+
+    /// Gives the card another PIN, in one transaction. The old PIN is sent once; afterwards the
+    /// PIN state is as it was before.
+    ///
+    /// # Errors
+    /// As for [`Card::sign`] with a typed PIN; [`Error::NewPinRefused`] (no try was used);
+    /// [`Error::PinChangeUncertain`] when the card left in the middle; [`Error::ContactNeeded`] and
+    /// [`Error::NotOnPinPad`] where this reader is no place for it (nothing was sent).
+    fn change_pin(&mut self, change: &PinChange<'_>) -> Result<PinAfter, Error> {
+        let _ = change;
+        Err(Error::Unsupported {
+            missing: "a way to change its PIN",
+        })
+    }
+
+    /// Gives the card another PIN by its unblocking code, in one transaction. The code is sent
+    /// once.
+    ///
+    /// # Errors
+    /// [`Error::PukIncorrect`], [`Error::PukLastTry`] (nothing was sent), [`Error::PukBlocked`];
+    /// [`Error::UnblockingNotOffered`] through a PKCS#11 module; else as for [`Card::change_pin`].
+    fn unblock(&mut self, unblocking: &Unblocking<'_>) -> Result<PinAfter, Error> {
+        let _ = unblocking;
+        Err(Error::UnblockingNotOffered)
+    }
 }
 
 /// How the card gets the PIN for one signature.

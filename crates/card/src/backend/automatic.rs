@@ -7,8 +7,8 @@ use tracing::debug;
 
 use crate::pkcs11::{Pkcs11Card, Pkcs11Module};
 use crate::{
-    Card, CardCertificate, Error, Insertion, KeyReference, PcscTransport, PinAfter, PinMeans,
-    PinStatus, PivCard, SignRequest, Signature,
+    Card, CardCertificate, Error, Insertion, KeyReference, PcscTransport, PinAfter, PinChange,
+    PinMeans, PinStatus, PivCard, PukStatus, SignRequest, Signature, Unblocking,
 };
 
 /// Where installers put the module of the French health professionals' cards (the Cryptolib CPS of
@@ -146,6 +146,18 @@ impl Card for AutomaticCard {
 
     fn clear_pin(&mut self) -> Result<PinAfter, Error> {
         self.with(|card| card.clear_pin())
+    }
+
+    fn puk_status(&mut self) -> Result<PukStatus, Error> {
+        self.with(|card| card.puk_status())
+    }
+
+    fn change_pin(&mut self, change: &PinChange<'_>) -> Result<PinAfter, Error> {
+        self.with(|card| card.change_pin(change))
+    }
+
+    fn unblock(&mut self, unblocking: &Unblocking<'_>) -> Result<PinAfter, Error> {
+        self.with(|card| card.unblock(unblocking))
     }
 }
 

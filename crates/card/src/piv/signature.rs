@@ -141,7 +141,7 @@ fn verify_on_reader(exchange: &mut Exchange<'_>) -> Result<(), Error> {
     check_verified(&command, status)
 }
 
-fn check_verified(command: &Command, status: StatusWord) -> Result<(), Error> {
+pub(super) fn check_verified(command: &Command, status: StatusWord) -> Result<(), Error> {
     match (status, status.tries_left()) {
         (StatusWord::SUCCESS, _) => Ok(()),
         (StatusWord::AUTHENTICATION_METHOD_BLOCKED, _) | (_, Some(0)) => Err(Error::PinBlocked),

@@ -12,7 +12,7 @@ use super::card_state::CardState;
 use super::fault::from_pkcs11;
 use crate::{
     Card, CardCertificate, Error, KeyAlgorithm, KeyReference, Pin, PinAfter, PinAfterwards,
-    PinEntry, PinMeans, PinStatus, SignRequest, Signature, signing,
+    PinChange, PinEntry, PinMeans, PinStatus, SignRequest, Signature, signing,
 };
 
 /// Most certificates that are read from one token.
@@ -20,12 +20,12 @@ const CERTIFICATES_MAX: usize = 32;
 
 /// A token of a PKCS#11 module.
 pub struct Pkcs11Card {
-    context: Pkcs11,
-    slot: Slot,
-    slot_description: String,
+    pub(super) context: Pkcs11,
+    pub(super) slot: Slot,
+    pub(super) slot_description: String,
     session: Session,
     label: String,
-    serial: String,
+    pub(super) serial: String,
 }
 
 impl Pkcs11Card {
@@ -71,17 +71,21 @@ impl Pkcs11Card {
             None => self.session.login(UserType::User, None),
         };
         match outcome.map_err(from_pkcs11) {
-            Err(Error::PinIncorrect { .. }) => {
-                let status = pin_status_of(&self.token_info()?, false);
-                if status.blocked {
-                    return Err(Error::PinBlocked);
-                }
-                Err(Error::PinIncorrect {
-                    tries_left: status.tries_left,
-                })
-            }
+            Err(Error::PinIncorrect { .. }) => Err(self.incorrect_pin()?),
             other => other,
         }
+    }
+
+    /// What is left after a wrong PIN.
+    pub(super) fn incorrect_pin(&self) -> Result<Error, Error> {
+        let status = pin_status_of(&self.token_info()?, false);
+        Ok(if status.blocked {
+            Error::PinBlocked
+        } else {
+            Error::PinIncorrect {
+                tries_left: status.tries_left,
+            }
+        })
     }
 
     fn private_key(&self, id: &[u8]) -> Result<ObjectHandle, Error> {
@@ -218,6 +222,10 @@ impl Card for Pkcs11Card {
     fn clear_pin(&mut self) -> Result<PinAfter, Error> {
         // Nothing is ever kept through a module.
         Ok(PinAfter::LoggedOut)
+    }
+
+    fn change_pin(&mut self, change: &PinChange<'_>) -> Result<PinAfter, Error> {
+        self.set_pin(change)
     }
 
     fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error> {
