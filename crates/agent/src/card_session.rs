@@ -18,6 +18,7 @@ use crate::Error;
 use crate::card_access::CardAccess;
 use crate::reader_watch::{Published, ReaderState, ReaderWatch};
 
+mod care;
 mod known_pin;
 
 use known_pin::KnownPin;

@@ -48,6 +48,7 @@ impl Consent<'_> {
     ) -> Result<Pin, Error> {
         let question = PinQuestion {
             description: self.language.pin_description(subject, tries_left),
+            label: self.language.pin_label(),
             remark: remark.map(|remark| self.language.remark(remark)),
             limit: self.limit()?,
         };

@@ -224,6 +224,12 @@ pub enum Error {
         /// The other programs that are connected to the smart-card service, where the system tells.
         programs: Vec<cardea_card::ProgramAtReader>,
     },
+    /// Several cards are inserted, and the command does not say which one it is about.
+    #[error("several cards are inserted; --reader names one of: {}", shown_names(readers))]
+    ReaderAmbiguous {
+        /// The readers with a card.
+        readers: Vec<String>,
+    },
     /// The page closed the request; nothing is signed.
     #[error("the page has gone")]
     PageGone,
@@ -334,6 +340,7 @@ impl Error {
         "agent.pin_wanted_contactless",
         "agent.card_changed",
         "agent.reader_held",
+        "agent.reader_ambiguous",
         "agent.page_gone",
         "agent.departure_undelivered",
         "agent.screen_lock_unwatched",
@@ -395,6 +402,7 @@ impl Error {
             Self::PinWantedContactless => "agent.pin_wanted_contactless",
             Self::CardChanged => "agent.card_changed",
             Self::ReaderHeld { .. } => "agent.reader_held",
+            Self::ReaderAmbiguous { .. } => "agent.reader_ambiguous",
             Self::PageGone => "agent.page_gone",
             Self::DepartureUndelivered => "agent.departure_undelivered",
             Self::ScreenLockUnwatched { .. } => "agent.screen_lock_unwatched",
@@ -421,6 +429,12 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The readers' names, fit to be shown.
+fn shown_names(readers: &[String]) -> String {
+    let names: Vec<_> = readers.iter().map(|name| for_display(name)).collect();
+    names.join(", ")
 }
 
 /// The programs' names, for the log.

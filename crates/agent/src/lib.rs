@@ -32,6 +32,7 @@ mod boot_clock;
 pub mod browser_setup_command;
 pub mod business_software;
 mod card_access;
+pub mod card_command;
 mod card_session;
 mod challenge_check;
 mod challenge_keys;

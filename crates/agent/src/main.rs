@@ -11,7 +11,7 @@ use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
     Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, browser_setup_command,
-    enrol_command, native_host, peer_check, sign_in_command, status_command, unblock_command,
+    card_command, enrol_command, native_host, peer_check, sign_in_command, status_command, unblock_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,6 +43,14 @@ enum Command {
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
+    },
+    /// Shows the cards in the readers, changes a card's PIN, or unblocks a card.
+    Card {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        action: card_command::Action,
     },
     /// Lets a site ask for the card again that you have blocked.
     Unblock {
@@ -121,6 +129,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Run { config } => run(config),
         Command::Status { config, json } => status(config, json),
+        Command::Card { config, action } => card(config, &action),
         Command::Unblock { config, origin } => unblock(config, origin.as_deref()),
         Command::Enrol { config, options } => enrol(config, &options),
         Command::BrowserSetup { config, options } => load(config).and_then(|config| {
@@ -240,6 +249,38 @@ fn sign_in(
     };
     let words = sign_in_command::failure(&error, options);
     if json {
+        print(&format!("{words}\n"))?;
+    } else {
+        eprintln!("cardea-agent: {words}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// A card's care: its own process, with the state and the readers of the agent.
+fn card(config: Option<PathBuf>, action: &card_command::Action) -> anyhow::Result<ExitCode> {
+    start_log("warn");
+    let mut language = Language::of_locale(Environment::read().locale.as_deref());
+    let runtime = guarded_runtime()?;
+    let outcome = runtime.block_on(async {
+        let config = load_as_error(config)?;
+        language = config.language;
+        let stop = stop_signal().map_err(|_| Error::Internal {
+            reason: "signals cannot be waited for",
+        })?;
+        let cards = cardea_card::Backend::from(&config.backend);
+        card_command::run(action, &config, cards, || Pinentry::find(&config), stop).await
+    });
+    // A card call or a prompt that hangs must not keep the program alive.
+    runtime.shutdown_background();
+    let error = match outcome {
+        Ok(text) => {
+            print(&text)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => error,
+    };
+    let words = card_command::failure(&error, language, action.json());
+    if action.json() {
         print(&format!("{words}\n"))?;
     } else {
         eprintln!("cardea-agent: {words}");

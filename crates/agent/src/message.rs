@@ -21,8 +21,24 @@ impl Error {
     pub fn advice(&self, language: Language) -> Option<Cow<'static, str>> {
         match self {
             Self::Card(cardea_card::Error::PinBlocked) => Some(language.blocked_advice().into()),
+            Self::Card(cardea_card::Error::TimedOut { .. }) => {
+                Some(timed_out_advice(language).into())
+            }
             Self::ReaderHeld { programs } => Some(language.reader_held_advice(programs).into()),
             _ => None,
+        }
+    }
+}
+
+fn timed_out_advice(language: Language) -> &'static str {
+    match language {
+        Language::French => {
+            "Retirez la carte et remettez-la, puis recommencez. Si cela se reproduit, débranchez et \
+             rebranchez le lecteur."
+        }
+        Language::English => {
+            "Take the card out and put it back in, then start again. If it happens again, unplug \
+             the reader and plug it in again."
         }
     }
 }
@@ -53,6 +69,10 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
         "agent.reader_held" => (
             "Le lecteur est occupé par un autre logiciel.",
             "The reader is held by another program.",
+        ),
+        "agent.reader_ambiguous" => (
+            "Plusieurs cartes sont insérées ; précisez le lecteur.",
+            "Several cards are inserted; name the reader.",
         ),
         "agent.challenge_keys_unreachable" => (
             "Le service de connexion ne répond pas à l’agent.",
@@ -172,9 +192,13 @@ fn card_texts(code: &str) -> (&'static str, &'static str) {
             "La carte ne répond pas ; vérifiez qu’elle est bien insérée.",
             "The card does not respond; check that it is inserted the right way.",
         ),
-        "card.busy" | "card.timed_out" => (
+        "card.busy" => (
             "La carte est occupée par un autre logiciel ; réessayez.",
             "The card is in use by another program; try again.",
+        ),
+        "card.timed_out" => (
+            "La carte ou son lecteur ne répond pas.",
+            "The card or its reader does not answer.",
         ),
         "card.pin_incorrect" => ("Le code est incorrect.", "The PIN is incorrect."),
         "card.pin_not_verified" => (
@@ -197,6 +221,49 @@ fn card_texts(code: &str) -> (&'static str, &'static str) {
         | "card.unsupported" => (
             "Cette carte ne permet pas de se connecter.",
             "This card cannot be used to sign in.",
+        ),
+        _ => care_texts(code),
+    }
+}
+
+/// About a card's PIN being changed.
+fn care_texts(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "card.puk_incorrect" => (
+            "Le code de déblocage est faux.",
+            "The unblocking code is wrong.",
+        ),
+        "card.puk_last_try" => (
+            "Il ne reste peut-être qu’un essai du code de déblocage.",
+            "One try of the unblocking code may be left.",
+        ),
+        "card.puk_blocked" => (
+            "Le code de déblocage est bloqué : demandez une nouvelle carte à l’émetteur.",
+            "The unblocking code is blocked: ask the issuer for a new card.",
+        ),
+        "card.new_pin_refused" => (
+            "La carte n’accepte pas ce nouveau code.",
+            "The card does not take this new PIN.",
+        ),
+        "card.pin_change_uncertain" => (
+            "La carte a été retirée pendant le changement : le nouveau code est peut-être déjà en \
+             place. Essayez-le d’abord, puis l’ancien.",
+            "The card was removed during the change: the new PIN may be in place already. Try it \
+             first, then the old one.",
+        ),
+        "card.contact_needed" => (
+            "Le code ne se change pas sans contact ; insérez la carte dans un lecteur à contact.",
+            "The PIN is not changed without contact; insert the card into a contact reader.",
+        ),
+        "card.not_on_pin_pad" => (
+            "Le code ne se change pas sur un lecteur à touches ; utilisez un autre lecteur ou \
+             l’outil de l’émetteur.",
+            "The PIN is not changed on a reader with keys; use another reader or the issuer's \
+             tool.",
+        ),
+        "card.unblocking_not_offered" => (
+            "Cette carte ne se débloque qu’avec l’outil de son émetteur.",
+            "This card can be unblocked with its issuer's tool only.",
         ),
         _ => (
             "La carte ou le lecteur ne fonctionne pas correctement.",
@@ -235,5 +302,17 @@ mod tests {
                 .contains("code de déblocage")
         );
         assert!(Error::Busy.advice(Language::French).is_none());
+    }
+
+    #[test]
+    fn a_card_that_does_not_answer_is_nobody_elses_doing() {
+        let error = Error::Card(cardea_card::Error::TimedOut { limit_ms: 15_000 });
+        for (language, other, back_in) in [
+            (Language::French, "autre logiciel", "remettez-la"),
+            (Language::English, "another program", "put it back in"),
+        ] {
+            assert!(!error.title(language).contains(other));
+            assert!(error.advice(language).unwrap().contains(back_in));
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cardea_card::Pin;
+use cardea_card::{Pin, Puk};
 use pinentry::{ConfirmationDialog, MessageDialog, PassphraseInput};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Error;
 use crate::config::{self, Config};
@@ -24,6 +24,17 @@ pub trait PinPrompt: Send + Sync + 'static {
     /// [`Error::PromptCancelled`], [`Error::PromptTimedOut`], [`Error::PromptUnavailable`], and the
     /// card crate's `PinMalformed` when what was typed cannot be a PIN.
     fn ask_pin(&self, question: &PinQuestion) -> Result<Pin, Error>;
+
+    /// Asks for the unblocking code: only ever for `cardea-agent card unblock`.
+    ///
+    /// # Errors
+    /// As for [`PinPrompt::ask_pin`], with `PukMalformed`.
+    fn ask_puk(&self, question: &PinQuestion) -> Result<Puk, Error> {
+        let _ = question;
+        Err(Error::PromptUnavailable {
+            reason: "it asks for no unblocking code",
+        })
+    }
 
     /// Asks to go on, to pass on to the next choice where there is one, or to give up.
     ///
@@ -50,6 +61,8 @@ pub trait PinPrompt: Send + Sync + 'static {
 pub struct PinQuestion {
     /// What the PIN is for.
     pub description: String,
+    /// What stands beside the field.
+    pub label: &'static str,
     /// Why it is asked again, shown as an error.
     pub remark: Option<String>,
     /// How long to wait.
@@ -133,20 +146,19 @@ impl Pinentry {
 
 impl PinPrompt for Pinentry {
     fn ask_pin(&self, question: &PinQuestion) -> Result<Pin, Error> {
-        let mut dialog = PassphraseInput::with_binary(&self.program).ok_or(MISSING)?;
-        dialog
-            .with_title(self.language.window_title())
-            .with_description(&question.description)
-            .with_prompt(self.language.pin_label())
-            .with_ok(self.language.go_on())
-            .with_cancel(self.language.cancel())
-            .with_timeout(seconds(question.limit))
-            .with_unix_options(self.platform_options());
-        if let Some(remark) = &question.remark {
-            dialog.with_error(remark);
-        }
-        let typed = dialog.interact().map_err(|error| failure(&error))?;
+        let typed = self.ask(question)?;
         Ok(Pin::parse(typed.expose_secret())?)
+    }
+
+    fn ask_puk(&self, question: &PinQuestion) -> Result<Puk, Error> {
+        match self.ask(question) {
+            Ok(typed) => Ok(Puk::parse(typed.expose_secret())?),
+            // What was typed is no text at all.
+            Err(Error::Card(cardea_card::Error::PinMalformed)) => {
+                Err(cardea_card::Error::PukMalformed.into())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn confirm(&self, question: &Confirmation) -> Result<Choice, Error> {
@@ -178,6 +190,23 @@ impl PinPrompt for Pinentry {
 }
 
 impl Pinentry {
+    /// What was typed, which wipes itself.
+    fn ask(&self, question: &PinQuestion) -> Result<SecretString, Error> {
+        let mut dialog = PassphraseInput::with_binary(&self.program).ok_or(MISSING)?;
+        dialog
+            .with_title(self.language.window_title())
+            .with_description(&question.description)
+            .with_prompt(question.label)
+            .with_ok(self.language.go_on())
+            .with_cancel(self.language.cancel())
+            .with_timeout(seconds(question.limit))
+            .with_unix_options(self.platform_options());
+        if let Some(remark) = &question.remark {
+            dialog.with_error(remark);
+        }
+        dialog.interact().map_err(|error| failure(&error))
+    }
+
     fn message(&self, text: &str, button: &str, limit: Duration) -> Result<(), Error> {
         let mut dialog = MessageDialog::with_binary(&self.program).ok_or(MISSING)?;
         dialog

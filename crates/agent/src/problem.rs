@@ -93,6 +93,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::PinWantedContactless
         | Error::CardChanged
         | Error::ReaderHeld { .. }
+        | Error::ReaderAmbiguous { .. }
         | Error::PageGone
         | Error::DepartureUndelivered
         | Error::ScreenLockUnwatched { .. }

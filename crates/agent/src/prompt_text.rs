@@ -8,8 +8,10 @@ use crate::display_text::for_display;
 use crate::language::Language;
 use crate::wanted::Wanted;
 
+mod care;
 mod questions;
 
+pub(crate) use care::{Care, CareRemark, Entry, ShownCard};
 pub(crate) use questions::{NearExpiry, days_until};
 
 /// Who asks for the card.
@@ -279,15 +281,16 @@ impl Language {
             Self::French => {
                 "Votre carte est bloquée : le code a été saisi trop de fois de façon \
                  incorrecte.\n\n\
-                 Débloquez-la avec le code de déblocage reçu avec la carte et l’outil de \
-                 l’émetteur, ou demandez de l'aide à l’émetteur. Ni ce programme ni le portail ne \
-                 peuvent la débloquer, et personne ne doit vous demander ces codes."
+                 Débloquez-la sur ce poste par la commande « cardea-agent card unblock », avec le \
+                 code de déblocage du courrier de l’émetteur, ou demandez de l’aide à l’émetteur. \
+                 Aucune page et aucun portail ne peut la débloquer, et personne ne doit vous \
+                 demander ces codes."
             }
             Self::English => {
                 "Your card is blocked: the PIN was entered wrongly too many times.\n\n\
-                 Unblock it with the unblocking code that came with the card and the issuer's \
-                 tool, or ask the issuer for help. Neither this program nor the portal can unblock \
-                 it, and nobody should ask you for these codes."
+                 Unblock it on this computer by the command “cardea-agent card unblock”, with the \
+                 unblocking code of the issuer's letter, or ask the issuer for help. No page and no \
+                 portal can unblock it, and nobody should ask you for these codes."
             }
         }
     }

@@ -17,6 +17,7 @@ fn ask(answer: &str) -> (Result<Pin, Error>, String) {
     let folder = tempfile::tempdir().unwrap();
     let question = PinQuestion {
         description: "Sign in to “A”\nCard CPS: 100 %".to_owned(),
+        label: "PIN:",
         remark: Some("Incorrect PIN.".to_owned()),
         limit: LIMIT,
     };

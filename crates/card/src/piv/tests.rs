@@ -1,3 +1,4 @@
+mod care;
 mod certificates;
 mod contactless;
 mod fake_card;

@@ -18,6 +18,9 @@ pub(super) struct FakeCard {
     pub(super) key: PKey<Private>,
     pub(super) pin: [u8; 8],
     pub(super) tries: u8,
+    pub(super) puk_tries: u8,
+    /// Whether VERIFY tells the counter of the unblocking code, too.
+    pub(super) tells_puk_tries: bool,
     pub(super) verified: bool,
     pub(super) takes_extended: bool,
     pub(super) knows_reset: bool,
@@ -109,7 +112,10 @@ fn step(command: &[u8]) -> &'static str {
         (_, 0x70, ..) => "close",
         (_, 0xA4, ..) => "select",
         (_, 0x20, 0xFF, _) => "clear",
+        (_, 0x20, _, 4) if command[3] == 0x81 => "puk-status",
         (_, 0x20, _, 4) => "status",
+        (_, 0x24, ..) => "change",
+        (_, 0x2C, ..) => "unblock",
         (_, 0x20, ..) => "verify",
         (0x10, 0x87, ..) => "sign-part",
         (_, 0x87, ..) => "sign",
@@ -126,6 +132,8 @@ impl FakeCard {
             key,
             pin: *b"1234\xFF\xFF\xFF\xFF",
             tries: 3,
+            puk_tries: 3,
+            tells_puk_tries: false,
             verified: false,
             takes_extended: false,
             knows_reset: true,
@@ -221,11 +229,16 @@ impl FakeCard {
                 }
                 answer
             }
-            "status" | "verify" | "clear" if self.is_contactless => vec![0x69, 0x82],
+            "status" | "verify" | "clear" | "change" | "unblock" if self.is_contactless => {
+                vec![0x69, 0x82]
+            }
             "get-data" if self.is_contactless && !data.ends_with(&[0xC1, 0x01]) => {
                 vec![0x69, 0x82]
             }
             "status" => self.pin_state(),
+            "puk-status" => self.puk_state(),
+            "change" => self.change(data),
+            "unblock" => self.unblock(data),
             "clear" if !self.knows_reset => vec![0x6A, 0x86],
             "clear" => {
                 self.verified = false;
@@ -263,6 +276,48 @@ impl FakeCard {
             (false, 0) => vec![0x69, 0x83],
             (false, tries) => vec![0x63, 0xC0 | tries],
         }
+    }
+
+    fn puk_state(&self) -> Vec<u8> {
+        match (self.tells_puk_tries, self.puk_tries) {
+            (false, _) => vec![0x6A, 0x88],
+            (true, 0) => vec![0x69, 0x83],
+            (true, tries) => vec![0x63, 0xC0 | tries],
+        }
+    }
+
+    fn change(&mut self, data: &[u8]) -> Vec<u8> {
+        let (old, new) = data.split_at(8);
+        if self.refuses(new) {
+            return vec![0x6A, 0x80];
+        }
+        let answer = self.verify(old);
+        if self.verified {
+            self.pin.copy_from_slice(new);
+        }
+        answer
+    }
+
+    fn unblock(&mut self, data: &[u8]) -> Vec<u8> {
+        let (puk, new) = data.split_at(8);
+        match (self.puk_tries, puk == b"12345678") {
+            _ if self.refuses(new) => vec![0x6A, 0x80],
+            (0, _) => vec![0x69, 0x83],
+            (_, true) => {
+                self.pin.copy_from_slice(new);
+                (self.tries, self.puk_tries) = (3, 3);
+                vec![0x90, 0x00]
+            }
+            (_, false) => {
+                self.puk_tries -= 1;
+                vec![0x63, 0xC0 | self.puk_tries]
+            }
+        }
+    }
+
+    /// Its own rule: no PIN begins with 00.
+    fn refuses(&self, new: &[u8]) -> bool {
+        new.starts_with(b"00")
     }
 
     fn verify(&mut self, pin: &[u8]) -> Vec<u8> {
