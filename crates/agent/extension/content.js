@@ -49,15 +49,22 @@
         worker = chrome.runtime.connect({ name: "page" });
       } catch {
         // The extension was updated or switched off since this page was loaded.
-        this.#page.postMessage({ type: "unavailable", code: "extension.host_failed" });
-        return;
+        return this.#tellAbsence();
       }
       this.#worker = worker;
       worker.onMessage.addListener((line) => this.#page.postMessage(line));
+      // The other end went: updated, switched off, or stopped by the browser. A page that already
+      // has its last line has closed its channel and hears no more.
       worker.onDisconnect.addListener(() => {
-        if (this.#worker === worker) this.#worker = null;
+        if (this.#worker !== worker) return;
+        this.#worker = null;
+        this.#tellAbsence();
       });
       worker.postMessage(request);
+    }
+
+    #tellAbsence() {
+      this.#page.postMessage({ type: "unavailable", code: "extension.host_failed" });
     }
 
     // Closing the way ends the sign-in: the agent takes its prompt away.

@@ -105,3 +105,18 @@ test("abort, a new greeting and a page that goes each end the way to the extensi
     assert.equal(workers[0].open, false);
   }
 });
+
+test("a service worker that goes away without a word is told to the page once", () => {
+  const { greet, workers } = scene();
+  const page = greet();
+  page.says({ type: "assertion", challenge: "c" });
+  workers[0].says({ type: "accepted" });
+  workers[0].goes();
+  const told = [{ type: "accepted" }, { type: "unavailable", code: "extension.host_failed" }];
+  assert.deepEqual(plain(page.heard.slice(1)), told);
+  // The page may ask again, and what it ended itself is no absence.
+  page.says({ type: "assertion", challenge: "d" });
+  page.says({ type: "abort" });
+  workers[1].goes();
+  assert.deepEqual(plain(page.heard.slice(1)), told);
+});
