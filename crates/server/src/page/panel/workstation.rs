@@ -30,8 +30,8 @@ pub(super) const WORKSTATION: &[Panel] = &[
     },
     Panel {
         state: "card_unresponsive",
-        codes: "card.unresponsive card.response_malformed card.response_too_long \
-                card.unexpected_status card.command_too_long",
+        codes: "card.unresponsive card.timed_out card.response_malformed \
+                card.response_too_long card.unexpected_status card.command_too_long",
         tone: Tone::Warning,
         heading: Text::new("Your card does not respond", "Votre carte ne répond pas"),
         lines: &[
@@ -155,8 +155,8 @@ pub(super) const WORKSTATION: &[Panel] = &[
     },
     Panel {
         state: "timed_out",
-        codes: "card.timed_out agent.prompt_timed_out agent.challenge_expired \
-                card.pin_entry_timed_out agent.challenge_repeated",
+        codes: "agent.prompt_timed_out agent.challenge_expired card.pin_entry_timed_out \
+                agent.challenge_repeated",
         tone: Tone::Warning,
         heading: Text::new("That took too long", "Le délai est dépassé"),
         lines: &[Text::new(
