@@ -84,6 +84,20 @@ pub(crate) fn language_of(uri: &Uri, headers: &HeaderMap) -> Language {
         .unwrap_or_default()
 }
 
+/// The language of a page within a login: the one chosen on the page before it, else what the
+/// client asked for with its `ui_locales`, else as [`language_of`].
+pub(crate) fn language_of_login(
+    uri: &Uri,
+    headers: &HeaderMap,
+    ui_locales: Option<&str>,
+) -> Language {
+    let chosen = uri.query().is_some_and(|query| query.contains("lang="));
+    match ui_locales.and_then(Language::from_ui_locales) {
+        Some(language) if !chosen => language,
+        _ => language_of(uri, headers),
+    }
+}
+
 fn render(state: &AppState, language: Language, id: &RequestId, refusal: &Refusal) -> Response {
     match &refusal.form {
         Form::Json(problem) => render_json(state, language, id, *problem),

@@ -3,6 +3,7 @@
 use cardea_provider::{Error, PublicRefusal};
 
 use crate::problem::Problem;
+use crate::refusal::Refusal;
 
 /// For the steps around the card: page, challenge, completion.
 pub(crate) fn problem_of(error: &Error) -> Problem {
@@ -21,6 +22,11 @@ pub(crate) fn problem_of(error: &Error) -> Problem {
         error if error.is_internal() => Problem::LoginUnavailable,
         _ => Problem::LoginRefused,
     }
+}
+
+/// The same as a page, with the precise code for the log.
+pub(crate) fn page_refusal(error: &Error) -> Refusal {
+    Refusal::page(problem_of(error)).because(error.code())
 }
 
 /// For the judgement of the card itself: the provider has said what may be shown.

@@ -56,5 +56,20 @@ pub(crate) fn render(
     response
 }
 
+/// Renders a page that needs a content security policy of its own.
+pub(crate) fn render_with_policy(
+    state: &AppState,
+    policy: &str,
+    language: Language,
+    page: &impl Template,
+) -> Response {
+    let mut response = render(state, StatusCode::OK, language, page);
+    if let Ok(policy) = HeaderValue::from_str(policy) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
 /// The link to the other language, in that language.
 const SWITCH: Text = Text::new("Français", "English");

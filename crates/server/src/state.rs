@@ -143,6 +143,17 @@ impl AppState {
             .ok_or_else(|| Refusal::page(Problem::TooManyRequests))
     }
 
+    /// The cookie of the browser that began a login: no other browser goes on with it.
+    pub(crate) fn login_cookie(
+        &self,
+        headers: &HeaderMap,
+        request_id: &str,
+    ) -> Result<String, Refusal> {
+        self.cookies()
+            .login(headers, request_id)
+            .ok_or_else(|| Refusal::page(Problem::OtherBrowser))
+    }
+
     /// Ends once the server is to stop.
     pub(crate) async fn stopped(&self) {
         // The sender lives in this very state, so that the wait only ends by its word.

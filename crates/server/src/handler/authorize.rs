@@ -10,7 +10,7 @@ use cardea_provider::{AuthorizationError, BegunAuthorization, Error};
 
 use crate::error_response::language_of;
 use crate::form::{Body, parse_form, parse_query};
-use crate::handler::authorization_response;
+use crate::handler::{authorization_response, consent};
 use crate::language::Language;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
@@ -94,7 +94,7 @@ fn go_on(state: &AppState, language: Language, begun: BegunAuthorization) -> Res
             login_cookie,
             lifetime,
         } => {
-            let page = format!("/consent/{request_id}");
+            let page = consent::address(&request_id);
             (page, request_id, login_cookie, lifetime)
         }
         BegunAuthorization::Completed { response } => {

@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use cardea_provider::{ConsentAnswer, ConsentPage as Described, ConsentedAuthorization};
 
-use crate::error_response::language_of;
+use crate::error_response::{language_of, language_of_login};
 use crate::form::{Body, parse_form};
 use crate::handler::authorization_response;
 use crate::handler::authorize::append_cookie;
 use crate::language::Language;
-use crate::login_error::problem_of;
+use crate::login_error::page_refusal;
 use crate::page::{self, ConsentPage};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -21,6 +21,12 @@ use crate::same_origin::check_same_origin;
 use crate::security_headers::consent_page_policy;
 use crate::state::AppState;
 use crate::uninterrupted::to_the_end;
+
+/// Where a login goes that wants consent. The id is base64url, so that it needs no escaping in an
+/// address.
+pub(super) fn address(request_id: &str) -> String {
+    format!("/consent/{request_id}")
+}
 
 /// Shows the page to the browser that began the login, once its card is in the reader.
 pub(crate) async fn get_consent(
@@ -31,15 +37,15 @@ pub(crate) async fn get_consent(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
-    let cookie = login_cookie(&state, &headers, &request_id)?;
+    let cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let described = state
         .provider()
         .describe_consent(&request_id, &cookie)
         .await
-        .map_err(|error| Refusal::page(problem_of(&error)).because(error.code()))?;
+        .map_err(|error| page_refusal(&error))?;
     charge.give_back();
-    let language = language_for(&uri, &headers, &described);
+    let language = language_of_login(&uri, &headers, described.ui_locales.as_deref());
     Ok(render(&state, language, &request_id, &described))
 }
 
@@ -56,7 +62,7 @@ pub(crate) async fn post_consent(
     check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
     let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
     let (shown, answer) = read(&pairs).ok_or_else(|| Refusal::page(Problem::RequestMalformed))?;
-    let login_cookie = login_cookie(&state, &headers, &request_id)?;
+    let login_cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let consented = answer_to_the_end(&state, &headers, &request_id, login_cookie, shown, answer);
     let consented = consented.await?;
@@ -109,18 +115,7 @@ async fn answer_to_the_end(
     decided
         .await
         .ok_or_else(|| Refusal::page(Problem::Internal))?
-        .map_err(|error| Refusal::page(problem_of(&error)).because(error.code()))
-}
-
-fn login_cookie(
-    state: &AppState,
-    headers: &HeaderMap,
-    request_id: &str,
-) -> Result<String, Refusal> {
-    state
-        .cookies()
-        .login(headers, request_id)
-        .ok_or_else(|| Refusal::page(Problem::OtherBrowser))
+        .map_err(|error| page_refusal(&error))
 }
 
 /// What the form says: each field once, and one of the two buttons.
@@ -138,30 +133,14 @@ fn read(pairs: &[(String, String)]) -> Option<(String, ConsentAnswer)> {
     Some((one("shown")?.clone(), answer))
 }
 
-fn language_for(uri: &Uri, headers: &HeaderMap, described: &Described) -> Language {
-    let chosen = uri.query().is_some_and(|query| query.contains("lang="));
-    let asked = described
-        .ui_locales
-        .as_deref()
-        .and_then(Language::from_ui_locales);
-    match asked {
-        Some(language) if !chosen => language,
-        _ => language_of(uri, headers),
-    }
-}
-
 fn render(
     state: &AppState,
     language: Language,
     request_id: &str,
     described: &Described,
 ) -> Response {
-    let path = format!("/consent/{request_id}");
+    let path = address(request_id);
     let consent_page = ConsentPage::new(language, &path, described);
-    let mut response = page::render(state, StatusCode::OK, language, &consent_page);
-    let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&consent_page_policy(&described.form_action)) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
+    let policy = consent_page_policy(&described.form_action);
+    page::render_with_policy(state, &policy, language, &consent_page)
 }

@@ -9,12 +9,17 @@ use cardea_provider::Error;
 
 use crate::error_response::language_of;
 use crate::handler::authorize::{append_cookie, see_other};
-use crate::handler::{authorization_response, new_workstations};
-use crate::login_error::problem_of;
-use crate::problem::Problem;
+use crate::handler::{authorization_response, consent, new_workstations};
+use crate::login_error::page_refusal;
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
 use crate::state::AppState;
+
+/// Where a login goes whose answer takes a page. The id is base64url, so that it needs no escaping
+/// in an address.
+pub(super) fn address(request_id: &str) -> String {
+    format!("/login/{request_id}/answer")
+}
 
 /// Completes a login in the browser that began it; the card has answered before.
 pub(crate) async fn get_answer(
@@ -26,9 +31,7 @@ pub(crate) async fn get_answer(
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
     let cookies = state.cookies();
-    let login_cookie = cookies
-        .login(&headers, &request_id)
-        .ok_or_else(|| Refusal::page(Problem::OtherBrowser))?;
+    let login_cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let session_cookie = cookies.session(&headers);
     let completed = state
@@ -41,12 +44,11 @@ pub(crate) async fn get_answer(
             charge.give_back();
             return Ok(see_other(&new_workstations::address(&request_id)));
         }
-        // The id is base64url, so that it needs no escaping in an address.
         Err(Error::ConsentRequired) => {
             charge.give_back();
-            return Ok(see_other(&format!("/consent/{request_id}")));
+            return Ok(see_other(&consent::address(&request_id)));
         }
-        Err(error) => return Err(Refusal::page(problem_of(&error)).because(error.code())),
+        Err(error) => return Err(page_refusal(&error)),
     };
     charge.give_back();
     let language = language_of(&uri, &headers);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form::{Body, parse_json};
 use crate::handler::authorize::append_cookie;
-use crate::handler::new_workstations;
+use crate::handler::{consent, login_answer, new_workstations};
 use crate::login_error::{problem_of, problem_of_card};
 use crate::presence_wait;
 use crate::problem::Problem;
@@ -85,9 +85,8 @@ async fn answer(
         .describe_login(request_id, login_cookie)
         .await
         .map_err(refuse)?;
-    // The id is base64url, so that it needs no escaping in an address.
     if described.response_mode == ResponseMode::FormPost {
-        return Ok(go_on(format!("/login/{request_id}/answer")));
+        return Ok(go_on(login_answer::address(request_id)));
     }
     let cookies = state.cookies();
     let session_cookie = cookies.session(headers);
@@ -99,7 +98,7 @@ async fn answer(
         Err(Error::NewWorkstationsUnshown) => {
             return Ok(go_on(new_workstations::address(request_id)));
         }
-        Err(Error::ConsentRequired) => return Ok(go_on(format!("/consent/{request_id}"))),
+        Err(Error::ConsentRequired) => return Ok(go_on(consent::address(request_id))),
         Err(error) => return Err(refuse(error)),
     };
     state.announce(completed.ended);

@@ -10,7 +10,7 @@ use cardea_provider::{AuthorizationResponse, Error};
 use crate::error_response::language_of;
 use crate::handler::authorization_response;
 use crate::handler::authorize::append_cookie;
-use crate::login_error::problem_of;
+use crate::login_error::page_refusal;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
@@ -29,10 +29,7 @@ pub(crate) async fn post_cancel(
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
     check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
-    let cookie = state
-        .cookies()
-        .login(&headers, &request_id)
-        .ok_or_else(|| Refusal::page(Problem::OtherBrowser))?;
+    let cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let answer = cancel(&state, &request_id, cookie).await?;
     charge.give_back();
@@ -57,5 +54,5 @@ async fn cancel(
     cancelled
         .await
         .ok_or_else(|| Refusal::page(Problem::Internal))?
-        .map_err(|error| Refusal::page(problem_of(&error)).because(error.code()))
+        .map_err(|error| page_refusal(&error))
 }

@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use cardea_oauth2_types::ResponseMode;
 
 use crate::error_response::language_of;
-use crate::login_error::problem_of;
+use crate::login_error::page_refusal;
 use crate::page::{self, LoginPage, Start};
-use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
 use crate::security_headers::login_page_policy;
@@ -25,16 +24,13 @@ pub(crate) async fn get_login_page(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
-    let cookie = state
-        .cookies()
-        .login(&headers, &request_id)
-        .ok_or_else(|| Refusal::page(Problem::OtherBrowser))?;
+    let cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let described = state
         .provider()
         .describe_login(&request_id, &cookie)
         .await
-        .map_err(|error| Refusal::page(problem_of(&error)).because(error.code()))?;
+        .map_err(|error| page_refusal(&error))?;
     charge.give_back();
     let language = language_of(&uri, &headers);
     let host = state
@@ -45,17 +41,16 @@ pub(crate) async fn get_login_page(
     let login_path = format!("/login/{request_id}");
     let start = start_of(&headers);
     let login_page = LoginPage::new(language, start, &login_path, &described.client_name, host);
-    let mut response = page::render(&state, StatusCode::OK, language, &login_page);
     // An answer by form is a page of ours, with a policy of its own.
     let is_redirect = described.response_mode != ResponseMode::FormPost;
     let redirect_origin = is_redirect.then_some(described.form_action.as_str());
     let policy = login_page_policy(state.agent_url(), redirect_origin);
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    Ok(response)
+    Ok(page::render_with_policy(
+        &state,
+        &policy,
+        language,
+        &login_page,
+    ))
 }
 
 /// `Sec-Fetch-User: ?1` (Fetch Metadata section 2.4) says that a person's own press or keystroke

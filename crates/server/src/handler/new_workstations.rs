@@ -3,15 +3,16 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use cardea_provider::{Error, NewWorkstations};
+use cardea_provider::NewWorkstations;
 
-use crate::error_response::language_of;
+use crate::error_response::language_of_login;
 use crate::form::{Body, parse_form};
 use crate::handler::authorize::see_other;
+use crate::handler::login_answer;
 use crate::language::Language;
-use crate::login_error::problem_of;
+use crate::login_error::page_refusal;
 use crate::page::{self, NewWorkstationsPage};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -35,18 +36,18 @@ pub(crate) async fn get_new_workstations(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
-    let cookie = login_cookie(&state, &headers, &request_id)?;
+    let cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let described = state
         .provider()
         .describe_new_workstations(&request_id, &cookie)
         .await
-        .map_err(|error| refuse(&error))?;
+        .map_err(|error| page_refusal(&error))?;
     charge.give_back();
     if described.workstations.is_empty() {
         return Ok(go_on(&request_id));
     }
-    let language = language_for(&uri, &headers, &described);
+    let language = language_of_login(&uri, &headers, described.ui_locales.as_deref());
     Ok(render(&state, language, &request_id, &described))
 }
 
@@ -67,7 +68,7 @@ pub(crate) async fn post_new_workstations(
     if name != "shown" {
         return Err(Refusal::page(Problem::RequestMalformed));
     }
-    let cookie = login_cookie(&state, &headers, &request_id)?;
+    let cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let (provider, id, shown) = (state.clone(), request_id.clone(), shown.clone());
     let acknowledged = to_the_end(async move {
@@ -79,41 +80,14 @@ pub(crate) async fn post_new_workstations(
     acknowledged
         .await
         .ok_or_else(|| Refusal::page(Problem::Internal))?
-        .map_err(|error| refuse(&error))?;
+        .map_err(|error| page_refusal(&error))?;
     charge.give_back();
     Ok(go_on(&request_id))
 }
 
 /// On to the answer, or to consent first.
 fn go_on(request_id: &str) -> Response {
-    see_other(&format!("/login/{request_id}/answer"))
-}
-
-fn refuse(error: &Error) -> Refusal {
-    Refusal::page(problem_of(error)).because(error.code())
-}
-
-fn login_cookie(
-    state: &AppState,
-    headers: &HeaderMap,
-    request_id: &str,
-) -> Result<String, Refusal> {
-    state
-        .cookies()
-        .login(headers, request_id)
-        .ok_or_else(|| Refusal::page(Problem::OtherBrowser))
-}
-
-fn language_for(uri: &Uri, headers: &HeaderMap, described: &NewWorkstations) -> Language {
-    let chosen = uri.query().is_some_and(|query| query.contains("lang="));
-    let asked = described
-        .ui_locales
-        .as_deref()
-        .and_then(Language::from_ui_locales);
-    match asked {
-        Some(language) if !chosen => language,
-        _ => language_of(uri, headers),
-    }
+    see_other(&login_answer::address(request_id))
 }
 
 fn render(
@@ -124,10 +98,6 @@ fn render(
 ) -> Response {
     let path = address(request_id);
     let notice = NewWorkstationsPage::new(language, &path, described);
-    let mut response = page::render(state, StatusCode::OK, language, &notice);
-    let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&consent_page_policy(&described.form_action)) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
+    let policy = consent_page_policy(&described.form_action);
+    page::render_with_policy(state, &policy, language, &notice)
 }
