@@ -237,14 +237,14 @@ impl<T: CardTransport> Card for PivCard<T> {
             signature::sign(exchange, &command, request)
         })?;
         // The card is free again: the rest is arithmetic.
-        let jws_bytes = match algorithm {
-            KeyAlgorithm::Rsa2048 => raw,
-            KeyAlgorithm::P256 => signing::ecdsa_der_to_jws(&raw)?,
-        };
-        signing::check_signature(request.certificate, request.message, &jws_bytes)?;
+        let checked = checked_signature(request, algorithm, raw);
+        if checked.is_err() && self.session.keeps_pin() {
+            // Who gets no signature does not know either that a PIN is kept.
+            let _ = self.clear_pin();
+        }
         Ok(Signature::new(
             algorithm.signature_algorithm(),
-            jws_bytes,
+            checked?,
             pin_after,
         ))
     }
@@ -276,6 +276,20 @@ impl<T: CardTransport> Drop for PivCard<T> {
         // A card that is gone has forgotten it by itself.
         let _ = self.clear_pin();
     }
+}
+
+/// The signature in the form of JWS, if it is one of this certificate's key.
+fn checked_signature(
+    request: &SignRequest<'_>,
+    algorithm: KeyAlgorithm,
+    raw: Vec<u8>,
+) -> Result<Vec<u8>, Error> {
+    let jws_bytes = match algorithm {
+        KeyAlgorithm::Rsa2048 => raw,
+        KeyAlgorithm::P256 => signing::ecdsa_der_to_jws(&raw)?,
+    };
+    signing::check_signature(request.certificate, request.message, &jws_bytes)?;
+    Ok(jws_bytes)
 }
 
 fn unexpected(command: &Command, status: StatusWord) -> Error {

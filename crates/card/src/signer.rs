@@ -133,7 +133,8 @@ pub enum PinAfterwards {
     #[default]
     Clear,
     /// It stays verified until [`Card::clear_pin`], and at most as long as this [`Card`] stays
-    /// open. On a card with logical channels no other program comes upon it.
+    /// open. On a card with logical channels no other program comes upon it. A wish: what came of
+    /// it is in [`Signature::pin_after`], and through a PKCS#11 module nothing is ever kept.
     Keep,
 }
 

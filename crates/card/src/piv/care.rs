@@ -28,12 +28,12 @@ pub(super) fn change_pin(
     let command =
         Command::new(name, INS_CHANGE_REFERENCE_DATA, 0x00, PIN_REFERENCE).with_data(&*data);
     change.terms.abandonment.check()?;
-    let status = send_once(exchange, &command)?;
-    if is_about_new_pin(status) {
-        return Err(Error::NewPinRefused);
-    }
-    check_verified(&command, status)?;
-    Ok(leave_as_before(exchange, before))
+    send_once(exchange, &command, before, |status| {
+        if is_about_new_pin(status) {
+            return Err(Error::NewPinRefused);
+        }
+        check_verified(&command, status)
+    })
 }
 
 /// RESET RETRY COUNTER (section 3.2.3): the unblocking code and the new PIN in one command.
@@ -49,14 +49,15 @@ pub(super) fn unblock(
     let command =
         Command::new(name, INS_RESET_RETRY_COUNTER, 0x00, PIN_REFERENCE).with_data(&*data);
     unblocking.terms.abandonment.check()?;
-    let status = send_once(exchange, &command)?;
-    match (status, status.tries_left()) {
-        (StatusWord::SUCCESS, _) => Ok(leave_as_before(exchange, before)),
-        (StatusWord::AUTHENTICATION_METHOD_BLOCKED, _) | (_, Some(0)) => Err(Error::PukBlocked),
-        (_, tries_left @ Some(_)) => Err(Error::PukIncorrect { tries_left }),
-        (status, None) if is_about_new_pin(status) => Err(Error::NewPinRefused),
-        (status, None) => Err(unexpected(&command, status)),
-    }
+    send_once(exchange, &command, before, |status| {
+        match (status, status.tries_left()) {
+            (StatusWord::SUCCESS, _) => Ok(()),
+            (StatusWord::AUTHENTICATION_METHOD_BLOCKED, _) | (_, Some(0)) => Err(Error::PukBlocked),
+            (_, tries_left @ Some(_)) => Err(Error::PukIncorrect { tries_left }),
+            (status, None) if is_about_new_pin(status) => Err(Error::NewPinRefused),
+            (status, None) => Err(unexpected(&command, status)),
+        }
+    })
 }
 
 /// VERIFY without data uses no try. The specification has it for the PIN alone; cards that know it
@@ -94,12 +95,49 @@ fn pin_status_through_contacts(exchange: &mut Exchange<'_>) -> Result<PinStatus,
     }
 }
 
-/// Sends what changes the PIN. Without an answer, nobody knows whether it did.
-fn send_once(exchange: &mut Exchange<'_>, command: &Command) -> Result<StatusWord, Error> {
+/// Sends what changes the PIN, and leaves the PIN state as it was. Without an answer, nobody knows
+/// whether the PIN was changed; the card may then count it as verified (section 3.2.2), so that the
+/// state is cleared as after a success. What another program had verified stays so.
+fn send_once(
+    exchange: &mut Exchange<'_>,
+    command: &Command,
+    before: PinStatus,
+    meaning: impl FnOnce(StatusWord) -> Result<(), Error>,
+) -> Result<PinAfter, Error> {
+    if before.verified {
+        let status = send(exchange, command)?;
+        return meaning(status).map(|()| PinAfter::KeptForOther);
+    }
+    let mut verified = VerifiedPin::new(exchange);
+    let outcome = send(verified.exchange(), command).and_then(meaning);
+    match outcome {
+        Ok(()) => Ok(verified.clear()),
+        Err(error) => {
+            if is_refusal(&error) {
+                verified.was_refused();
+            }
+            Err(error)
+        }
+    }
+}
+
+fn send(exchange: &mut Exchange<'_>, command: &Command) -> Result<StatusWord, Error> {
     match exchange.send(command) {
         Ok(response) => Ok(response.status),
         Err(_) => Err(Error::PinChangeUncertain),
     }
+}
+
+/// Whether the card says for certain that it verified nothing.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::PinIncorrect { .. }
+            | Error::PinBlocked
+            | Error::PukIncorrect { .. }
+            | Error::PukBlocked
+            | Error::NewPinRefused
+    )
 }
 
 /// The card takes such a PIN by no means: too short for it, or against its own rules. It has not
@@ -111,14 +149,6 @@ fn is_about_new_pin(status: StatusWord) -> bool {
         StatusWord::CONDITIONS_NOT_SATISFIED,
     ]
     .contains(&status)
-}
-
-/// A changed PIN counts as verified (section 3.2.2). What another program had verified stays so.
-fn leave_as_before(exchange: &mut Exchange<'_>, before: PinStatus) -> PinAfter {
-    if before.verified {
-        return PinAfter::KeptForOther;
-    }
-    VerifiedPin::new(exchange).clear()
 }
 
 fn joined(first: &[u8; 8], second: &[u8; 8]) -> Zeroizing<[u8; 16]> {

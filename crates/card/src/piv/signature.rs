@@ -39,12 +39,8 @@ fn sign_with_pin(
     let before = read_pin_status(exchange)?;
     before.check_may_try(request.last_try)?;
     request.abandonment.check()?;
-    match request.pin {
-        PinEntry::Typed(pin) => verify_pin(exchange, pin)?,
-        PinEntry::OnReader => verify_on_reader(exchange)?,
-        PinEntry::Verified | PinEntry::NotAsked => return Err(Error::PinNotVerified),
-    }
     if before.verified {
+        give_pin(exchange, request.pin)?;
         let raw = authenticate(exchange, command, request)?;
         if request.afterwards == PinAfterwards::Keep {
             exchange.keeps_pin = Some(KeptPin::AlsoOthers);
@@ -52,7 +48,40 @@ fn sign_with_pin(
         }
         return Ok((raw, PinAfter::KeptForOther));
     }
-    sign_and_leave(exchange, command, request)
+    // Before the PIN is sent: when the answer is lost, the card may have verified it all the same.
+    let mut verified = VerifiedPin::new(exchange);
+    match give_pin(verified.exchange(), request.pin) {
+        Ok(()) => sign_and_leave(verified, command, request),
+        Err(error) => {
+            if is_refusal(&error) {
+                verified.was_refused();
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The PIN, sent once.
+fn give_pin(exchange: &mut Exchange<'_>, pin: PinEntry<'_>) -> Result<(), Error> {
+    match pin {
+        PinEntry::Typed(pin) => verify_pin(exchange, pin),
+        PinEntry::OnReader => verify_on_reader(exchange),
+        PinEntry::Verified | PinEntry::NotAsked => Err(Error::PinNotVerified),
+    }
+}
+
+/// Whether the card, or the reader instead of it, says for certain that no PIN was verified.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::PinIncorrect { .. }
+            | Error::PinBlocked
+            | Error::PinMalformed
+            | Error::PinEntryTimedOut
+            | Error::PinEntryCancelled
+            | Error::PinPadMissing
+            | Error::PinNotVerified
+    )
 }
 
 /// With a PIN that this card session kept. Whether it is verified still, the card says.
@@ -79,16 +108,15 @@ fn sign_as_verified(
         }
         return Ok((raw, PinAfter::KeptForOther));
     }
-    sign_and_leave(exchange, command, request)
+    sign_and_leave(VerifiedPin::new(exchange), command, request)
 }
 
 /// Signs while our PIN is verified, which every way out but one clears.
 fn sign_and_leave(
-    exchange: &mut Exchange<'_>,
+    mut verified: VerifiedPin<'_, '_>,
     command: &Command,
     request: &SignRequest<'_>,
 ) -> Result<(Vec<u8>, PinAfter), Error> {
-    let mut verified = VerifiedPin::new(exchange);
     let raw = authenticate(verified.exchange(), command, request)?;
     let pin_after = match request.afterwards {
         PinAfterwards::Clear => verified.clear(),

@@ -1,4 +1,4 @@
-//! A PIN that we verified, and that must not stay verified.
+//! A PIN that we verified, or may have, and that must not stay verified.
 
 use tracing::warn;
 
@@ -26,6 +26,11 @@ impl<'exchange, 'channel> VerifiedPin<'exchange, 'channel> {
 
     pub(super) fn exchange(&mut self) -> &mut Exchange<'channel> {
         self.exchange
+    }
+
+    /// Nothing is to be cleared: the PIN was refused.
+    pub(super) fn was_refused(mut self) {
+        self.is_cleared = true;
     }
 
     /// Leaves the PIN verified.

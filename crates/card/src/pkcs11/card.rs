@@ -11,8 +11,8 @@ use tracing::warn;
 use super::card_state::CardState;
 use super::fault::from_pkcs11;
 use crate::{
-    Card, CardCertificate, Error, KeyAlgorithm, KeyReference, Pin, PinAfter, PinAfterwards,
-    PinChange, PinEntry, PinMeans, PinStatus, SignRequest, Signature, signing,
+    Card, CardCertificate, Error, KeyAlgorithm, KeyReference, Pin, PinAfter, PinChange, PinEntry,
+    PinMeans, PinStatus, SignRequest, Signature, signing,
 };
 
 /// Most certificates that are read from one token.
@@ -244,11 +244,6 @@ impl Card for Pkcs11Card {
             PinEntry::OnReader => return Err(Error::PinPadMissing),
             PinEntry::Verified | PinEntry::NotAsked => return Err(Error::PinNotVerified),
         };
-        if request.afterwards == PinAfterwards::Keep {
-            return Err(Error::Unsupported {
-                missing: "a PIN that stays verified",
-            });
-        }
         if request
             .card_serial
             .is_some_and(|serial| serial != self.serial)
@@ -259,7 +254,8 @@ impl Card for Pkcs11Card {
         request.abandonment.check()?;
         let card_state = CardState::read(&self.slot_description);
         self.log_in(pin)?;
-        // From here on every way out logs out.
+        // From here on every way out logs out, also where the PIN was to be kept: through a module
+        // every program of this user could use the key meanwhile.
         let login = Login {
             card: self,
             card_state,

@@ -188,6 +188,15 @@ fn a_card_that_leaves_in_the_middle_leaves_a_doubt_and_gets_nothing_more() {
     assert_eq!(early.log.steps(), ["select", "status"]);
 }
 
+/// A changed PIN counts as verified, whether or not anybody heard of the change.
+#[test]
+fn a_change_whose_answer_was_lost_leaves_no_pin_verified() {
+    let attempt = change(|card| card.lost_answer = Some(2));
+    assert_eq!(attempt.code(), "card.pin_change_uncertain");
+    assert_eq!(attempt.log.steps(), ["select", "status", "change", "clear"]);
+    assert!(!attempt.log.is_verified());
+}
+
 #[test]
 fn readers_that_are_no_place_for_it_are_told_and_nothing_is_sent() {
     let contactless = change(|card| card.is_contactless = true);

@@ -27,6 +27,8 @@ pub(super) struct FakeCard {
     pub(super) knows_card_manager: bool,
     pub(super) objects: Vec<([u8; 3], Vec<u8>)>,
     pub(super) fault: Fault,
+    /// The command that is executed, and whose answer does not arrive.
+    pub(super) lost_answer: Option<usize>,
     pub(super) log: Log,
     /// Whether MANAGE CHANNEL opens channel 1.
     pub(super) has_channel: bool,
@@ -140,6 +142,7 @@ impl FakeCard {
             knows_card_manager: true,
             objects: Vec::new(),
             fault: Box::new(|_, _| None),
+            lost_answer: None,
             log: Log::default(),
             has_channel: false,
             selects_once: false,
@@ -429,6 +432,9 @@ impl ApduChannel for FakeCard {
         let answer = scripted.unwrap_or_else(|| Ok(self.answer(command)));
         let own_is_verified = self.own.as_ref().is_some_and(|own| own.verified);
         self.log.0.lock().unwrap().verified = self.verified || own_is_verified;
+        if self.lost_answer == Some(number) {
+            return Ok(Vec::new());
+        }
         answer
     }
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::fake_card::{FakeCard, Fault, Log};
 use crate::test_card::{Recipe, p256_key, rsa_key};
-use crate::{Card, Error, Pin, PivCard, PivSlot, SignRequest};
+use crate::{Card, Error, Pin, PinAfterwards, PivCard, PivSlot, SignRequest};
 
 /// One kind of fault: its name, what happens instead of the command, its code.
 type Kind = (&'static str, fn() -> Result<Vec<u8>, Error>, &'static str);
@@ -87,6 +87,50 @@ fn a_verified_pin_is_cleared_after_every_fault_of_the_signature() {
         );
         assert!(!log.is_verified(), "{name}");
     }
+}
+
+/// The card verified the PIN, and nobody heard it say so.
+#[test]
+fn a_pin_whose_answer_was_lost_is_cleared_as_a_verified_one() {
+    for knows_reset in [true, false] {
+        let key = p256_key();
+        let mut card = FakeCard::new(key.clone());
+        (card.lost_answer, card.knows_reset) = (Some(2), knows_reset);
+        let log = card.log.clone();
+        let certificate = Recipe::new(key).certificate(PivSlot::Authentication);
+        let pin = Pin::parse("1234").unwrap();
+        let mut card = PivCard::new(card);
+        let refused = card.sign(&SignRequest::new(&certificate, &pin, b"message"));
+        assert_eq!(refused.unwrap_err().code(), "card.removed");
+        assert_eq!(log.pins_sent(), 1);
+        assert!(!log.is_verified(), "{:?}", log.steps());
+    }
+}
+
+#[test]
+fn after_a_refused_pin_nothing_is_sent_any_more() {
+    for refusal in [[0x63, 0xC2], [0x63, 0xC0], [0x69, 0x83]] {
+        let (_, log) = run(
+            &p256_key(),
+            Box::new(move |number, _| (number == 2).then(|| Ok(refusal.to_vec()))),
+        );
+        assert_eq!(log.steps(), ["select", "status", "verify"], "{refusal:?}");
+    }
+}
+
+/// Another card's signature: whoever asked never learns that a PIN is kept.
+#[test]
+fn a_signature_that_fits_nothing_keeps_no_pin() {
+    let certificate = Recipe::new(p256_key()).certificate(PivSlot::Authentication);
+    let other = openssl::ec::EcKey::generate(p256_key().ec_key().unwrap().group()).unwrap();
+    let card = FakeCard::new(openssl::pkey::PKey::from_ec_key(other).unwrap());
+    let log = card.log.clone();
+    let pin = Pin::parse("1234").unwrap();
+    let mut card = PivCard::new(card);
+    let request = SignRequest::new(&certificate, &pin, b"message");
+    let refused = card.sign(&request.with_afterwards(PinAfterwards::Keep));
+    assert_eq!(refused.unwrap_err().code(), "card.signature_invalid");
+    assert!(!log.is_verified(), "{:?}", log.steps());
 }
 
 #[test]
