@@ -81,9 +81,12 @@ impl Provider {
     }
 }
 
-/// Whether a session is of the level and the person that the client asks for.
+/// Whether a session is of the level, the freshness and the person that the client asks for. Its
+/// age counts from the card's signature, which proves the PIN of that moment only where it was
+/// typed for it: to `max_age` a session of a kept PIN, or of none, is never young enough.
 fn suits_request(session: &Session, parameters: &StoredParameters) -> bool {
-    let level = parameters.acr.is_met_by(reached_acr(session));
+    let reached = reached_acr(session);
+    let level = parameters.acr.is_met_by(reached) && parameters.is_fresh_enough(reached);
     let person = parameters
         .expected_sub
         .as_ref()

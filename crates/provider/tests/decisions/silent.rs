@@ -1,9 +1,10 @@
 //! Silent re-authentication: only for a client in the session, only within what it asked for.
 
+use cardea_assertion::UserVerification;
 use cardea_oauth2_types::AuthorizationParameters;
 use cardea_pki::profile::Profession;
 use cardea_provider::{
-    AuthorizationError, BegunAuthorization, ProviderConfig, UserVerificationPolicy,
+    AuthorizationError, BegunAuthorization, ProviderConfig, Secret, UserVerificationPolicy,
 };
 use cardea_storage::client::end_holdings;
 use time::Duration;
@@ -159,21 +160,70 @@ async fn a_hint_at_another_person_is_answered_with_login_required() {
     assert_eq!(error.public.code(), "login.card_not_accepted");
 }
 
-#[tokio::test]
-async fn a_session_below_the_level_asked_for_demands_the_card() {
+/// A session that began as the agent says, where the operator allows it.
+async fn session_of(
+    policy: UserVerificationPolicy,
+    verification: UserVerification,
+) -> (World, Secret) {
     let mut settings = Settings::baseline();
-    settings.config.user_verification = UserVerificationPolicy::PinCached;
+    settings.config.user_verification = policy;
     let world = settings.build().await;
     let begun = world.begin(PORTAL).await;
     let mut answer = world.answer(&begun).await;
-    answer.claims.uv = cardea_assertion::UserVerification::Cached;
+    answer.claims.uv = verification;
     world.post(&begun, &answer).await.unwrap();
     world.present(&answer.presence_key).await;
     let provider = &world.provider;
     let done = provider
         .complete_authorization(&begun.request_id, begun.cookie(), None)
         .await;
-    let cookie = done.unwrap().session_cookie;
+    (world, done.unwrap().session_cookie)
+}
+
+/// Attack E16: a session is not young because a kept PIN, or none, opened it a moment ago.
+#[tokio::test]
+async fn max_age_is_met_silently_only_by_a_pin_that_was_typed() {
+    let cases = [
+        (
+            UserVerificationPolicy::PinCached,
+            UserVerification::Now,
+            true,
+        ),
+        (
+            UserVerificationPolicy::PinCached,
+            UserVerification::Cached,
+            false,
+        ),
+        (
+            UserVerificationPolicy::CardAlone,
+            UserVerification::None,
+            false,
+        ),
+    ];
+    for (policy, verification, silent) in cases {
+        let (world, cookie) = session_of(policy, verification).await;
+        let told = ask(&world, cookie.expose(), |p| set(&mut p.max_age, "300")).await;
+        assert_eq!(told != "card", silent, "{verification:?}: {told}");
+        let told = ask(&world, cookie.expose(), |p| {
+            set(&mut p.max_age, "300");
+            set(&mut p.prompt, "none");
+        })
+        .await;
+        assert_eq!(
+            told != "provider.login_required",
+            silent,
+            "{verification:?}: {told}"
+        );
+        // Who does not ask for it gets on as before.
+        let told = ask(&world, cookie.expose(), |_| {}).await;
+        assert!(told.contains("code="), "{verification:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_below_the_level_asked_for_demands_the_card() {
+    let (world, cookie) =
+        session_of(UserVerificationPolicy::PinCached, UserVerification::Cached).await;
     for (asked, silent) in [
         ("urn:cardea:acr:card-pin", false),
         ("urn:cardea:acr:card-pin-cached", true),
@@ -185,19 +235,8 @@ async fn a_session_below_the_level_asked_for_demands_the_card() {
 
 #[tokio::test]
 async fn a_session_that_the_operator_would_not_let_in_today_demands_the_card() {
-    let mut settings = Settings::baseline();
-    settings.config.user_verification = UserVerificationPolicy::PinCached;
-    let world = settings.build().await;
-    let begun = world.begin(PORTAL).await;
-    let mut answer = world.answer(&begun).await;
-    answer.claims.uv = cardea_assertion::UserVerification::Cached;
-    world.post(&begun, &answer).await.unwrap();
-    world.present(&answer.presence_key).await;
-    let provider = &world.provider;
-    let done = provider
-        .complete_authorization(&begun.request_id, begun.cookie(), None)
-        .await;
-    let cookie = done.unwrap().session_cookie;
+    let (world, cookie) =
+        session_of(UserVerificationPolicy::PinCached, UserVerification::Cached).await;
 
     type Change = fn(&mut ProviderConfig);
     let cases: [(Change, bool); 4] = [
