@@ -61,9 +61,8 @@ impl Provider {
             session,
             ..
         } = &answerable;
-        if self.has_news(&mut transaction, session, now).await? {
-            return Err(Error::NewWorkstationsUnshown);
-        }
+        self.check_news_shown(&mut transaction, session, now)
+            .await?;
         if self
             .needs_consent(&mut transaction, client, parameters, &session.sub, now)
             .await?

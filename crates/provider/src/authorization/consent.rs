@@ -72,7 +72,7 @@ impl Provider {
     /// Says what the consent page shows, to the browser that began the login alone.
     ///
     /// # Errors
-    /// As [`Provider::complete_authorization`].
+    /// As [`Provider::complete_authorization`]: what is new to the person is shown to her first.
     pub async fn describe_consent(
         &self,
         request_id: &str,
@@ -82,6 +82,8 @@ impl Provider {
         let mut transaction = self.store.begin_read().await?;
         let answerable = self
             .load_answerable(&mut transaction, request_id, login_cookie, now)
+            .await?;
+        self.check_news_shown(&mut transaction, &answerable.session, now)
             .await?;
         let data = data_of(&answerable.client, &answerable.parameters)?;
         Ok(ConsentPage {
@@ -99,7 +101,7 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::ConsentMismatch`] for an answer to another question, and those of
-    /// [`Provider::complete_authorization`].
+    /// [`Provider::complete_authorization`]. A no is taken whatever is still to be shown.
     pub async fn answer_consent(
         &self,
         request_id: &str,
@@ -124,6 +126,8 @@ impl Provider {
         }
         match answer {
             ConsentAnswer::Allow => {
+                self.check_news_shown(&mut transaction, &answerable.session, now)
+                    .await?;
                 self.remember(&mut transaction, &answerable, now).await?;
                 let completed = self.answer(transaction, &answerable, session_cookie, now);
                 Ok(ConsentedAuthorization::Allowed(completed.await?))

@@ -123,14 +123,18 @@ impl Provider {
         Ok(())
     }
 
-    /// Whether the person has to be shown something before the client gets its answer.
-    pub(super) async fn has_news(
+    /// Refuses while the person has to be shown something before a client gets its answer: every
+    /// way to a code on which she sees a page asks here.
+    pub(super) async fn check_news_shown(
         &self,
         transaction: &mut Transaction,
         session: &Session,
         now: OffsetDateTime,
-    ) -> Result<bool, Error> {
-        Ok(!find_news(transaction, session, now).await?.is_empty())
+    ) -> Result<(), Error> {
+        if find_news(transaction, session, now).await?.is_empty() {
+            return Ok(());
+        }
+        Err(Error::NewWorkstationsUnshown)
     }
 }
 

@@ -1,10 +1,13 @@
 //! A workstation that is new to a person is shown to her at her next logins until she says so.
 
-use cardea_provider::{Error, LoginAttempt, NewWorkstation, PresenceOutcome};
+use cardea_provider::{
+    ConsentAnswer, ConsentPolicy, ConsentedAuthorization, Error, LoginAttempt, NewWorkstation,
+    PresenceOutcome,
+};
 use cardea_storage::agent_instance::record_use;
 use time::Duration;
 
-use super::world::{Begun, Instance, PORTAL, World};
+use super::world::{Begun, Instance, PORTAL, Settings, World};
 
 /// A login up to the point where the browser would go on to the portal.
 async fn arrive(world: &mut World, instance: &Instance) -> Begun {
@@ -95,6 +98,79 @@ async fn a_new_workstation_is_shown_at_the_next_login_until_it_is_acknowledged()
     for instance in [&own, &new, &own] {
         log_in(&mut world, instance).await;
     }
+}
+
+/// A login whose page of consent stood open when the card was used elsewhere: browser, and what the
+/// page brings back.
+async fn overtaken(world: &mut World) -> (Begun, String) {
+    let begun = arrive(world, &Instance::new()).await;
+    let asked = question(world, &begun).await.unwrap();
+    let sub = world.event("login.accepted").await.sub.unwrap();
+    let mut transaction = world.store.begin().await.unwrap();
+    record_use(&mut transaction, &sub, ("elsewhere", None), world.now())
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    (begun, asked)
+}
+
+async fn asking_world() -> World {
+    let mut settings = Settings::baseline();
+    settings.config.clients[0].consent = ConsentPolicy::Explicit;
+    settings.build().await
+}
+
+async fn question(world: &World, begun: &Begun) -> Result<String, &'static str> {
+    let provider = &world.provider;
+    let described = provider.describe_consent(&begun.request_id, begun.cookie());
+    let described = described.await.map_err(|error| error.code())?;
+    Ok(described.shown)
+}
+
+async fn consent(
+    world: &World,
+    begun: &Begun,
+    question: &str,
+    answer: ConsentAnswer,
+) -> Result<ConsentedAuthorization, &'static str> {
+    world
+        .provider
+        .answer_consent(&begun.request_id, begun.cookie(), None, question, answer)
+        .await
+        .map_err(|error| error.code())
+}
+
+/// The page of consent is no way around the notice: neither opened by its address, nor where it
+/// stood open when the news came.
+#[tokio::test]
+async fn consent_gives_no_code_before_the_notice_is_answered() {
+    let mut world = asking_world().await;
+    let (begun, asked) = overtaken(&mut world).await;
+    let allowed = consent(&world, &begun, &asked, ConsentAnswer::Allow).await;
+    assert_eq!(allowed.unwrap_err(), UNSHOWN);
+    assert_eq!(question(&world, &begun).await, Err(UNSHOWN));
+
+    let (news, digest) = shown(&world, &begun).await;
+    assert_eq!(news.len(), 1);
+    acknowledge(&world, &begun, &digest).await.unwrap();
+    let asked = question(&world, &begun).await.unwrap();
+    let allowed = consent(&world, &begun, &asked, ConsentAnswer::Allow).await;
+    assert!(matches!(allowed, Ok(ConsentedAuthorization::Allowed(_))));
+}
+
+/// Whoever refuses goes no further: what is new is shown at the next login.
+#[tokio::test]
+async fn a_no_is_taken_without_the_notice() {
+    let mut world = asking_world().await;
+    let (begun, asked) = overtaken(&mut world).await;
+    let refused = consent(&world, &begun, &asked, ConsentAnswer::Refuse).await;
+    assert!(matches!(
+        refused,
+        Ok(ConsentedAuthorization::Refused { .. })
+    ));
+    let instance = world.instance.clone();
+    let begun = arrive(&mut world, &instance).await;
+    assert_eq!(complete(&world, &begun).await, Err(UNSHOWN));
 }
 
 /// Whoever has card and PIN can also press the button, at the workstation of their own.

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use cardea_provider::{ConsentAnswer, ConsentPage as Described, ConsentedAuthorization};
+use cardea_provider::{ConsentAnswer, ConsentPage as Described, ConsentedAuthorization, Error};
 
 use crate::error_response::{language_of, language_of_login};
 use crate::form::{Body, parse_form};
-use crate::handler::authorization_response;
-use crate::handler::authorize::append_cookie;
+use crate::handler::authorize::{append_cookie, see_other};
+use crate::handler::{authorization_response, new_workstations};
 use crate::language::Language;
 use crate::login_error::page_refusal;
 use crate::page::{self, ConsentPage};
@@ -42,8 +42,15 @@ pub(crate) async fn get_consent(
     let described = state
         .provider()
         .describe_consent(&request_id, &cookie)
-        .await
-        .map_err(|error| page_refusal(&error))?;
+        .await;
+    let described = match described {
+        Ok(described) => described,
+        Err(Error::NewWorkstationsUnshown) => {
+            charge.give_back();
+            return Ok(see_other(&new_workstations::address(&request_id)));
+        }
+        Err(error) => return Err(page_refusal(&error)),
+    };
     charge.give_back();
     let language = language_of_login(&uri, &headers, described.ui_locales.as_deref());
     Ok(render(&state, language, &request_id, &described))
@@ -65,7 +72,14 @@ pub(crate) async fn post_consent(
     let login_cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let consented = answer_to_the_end(&state, &headers, &request_id, login_cookie, shown, answer);
-    let consented = consented.await?;
+    let consented = match consented.await? {
+        Ok(consented) => consented,
+        Err(Error::NewWorkstationsUnshown) => {
+            charge.give_back();
+            return Ok(see_other(&new_workstations::address(&request_id)));
+        }
+        Err(error) => return Err(page_refusal(&error)),
+    };
     charge.give_back();
     let language = language_of(&uri, &headers);
     let cookies = state.cookies();
@@ -93,7 +107,7 @@ async fn answer_to_the_end(
     login_cookie: String,
     shown: String,
     answer: ConsentAnswer,
-) -> Result<ConsentedAuthorization, Refusal> {
+) -> Result<Result<ConsentedAuthorization, Error>, Refusal> {
     let session_cookie = state.cookies().session(headers);
     let (state, request_id) = (state.clone(), request_id.to_owned());
     let decided = to_the_end(async move {
@@ -110,12 +124,10 @@ async fn answer_to_the_end(
         if let ConsentedAuthorization::Refused { ended, .. } = &mut consented {
             state.announce(ended.take());
         }
-        Ok::<_, cardea_provider::Error>(consented)
+        Ok(consented)
     });
-    decided
-        .await
-        .ok_or_else(|| Refusal::page(Problem::Internal))?
-        .map_err(|error| page_refusal(&error))
+    let decided = decided.await;
+    decided.ok_or_else(|| Refusal::page(Problem::Internal))
 }
 
 /// What the form says: each field once, and one of the two buttons.

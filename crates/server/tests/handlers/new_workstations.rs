@@ -96,6 +96,28 @@ async fn a_login_that_ends_in_a_form_shows_it_too() {
 }
 
 #[tokio::test]
+async fn the_page_of_consent_comes_after_it() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    sign_in(&app, &Request::new(), &card).await;
+    sign_in(&app, &Request::new(), &card.at_another_workstation()).await;
+    let request = Request::new().with("prompt", "consent");
+    let (login, path, _connection) = answered(&app, &request, &card.shown_again()).await;
+    assert_eq!(path, format!("/new-workstations/{}", login.id));
+    let consent = format!("/consent/{}", login.id);
+    let early = page(&app, &consent, &login.cookie).await;
+    assert_eq!(early.status(), 303);
+    assert_eq!(header(&early, "location"), path);
+
+    let notice = page(&app, &path, &login.cookie).await;
+    let html = notice.text().await.unwrap();
+    let confirmed = confirm(&app, &login, &app.issuer, &html).await;
+    let answer = page(&app, &header(&confirmed, "location"), &login.cookie).await;
+    assert_eq!(header(&answer, "location"), consent);
+    assert_eq!(page(&app, &consent, &login.cookie).await.status(), 200);
+}
+
+#[tokio::test]
 async fn an_answer_without_what_was_shown_is_none() {
     let app = TestApp::start().await;
     let card = Card::pharmacist(&app);
