@@ -23,7 +23,7 @@ use crate::presence::PresenceSessions;
 use crate::prompt_slot::PromptSlot;
 use crate::rate_limit::RateLimit;
 use crate::redeemed_challenges::RedeemedChallenges;
-use crate::{issuer_tls, protected_file};
+use crate::{issuer_tls, protected_file, protected_program};
 
 /// One running agent.
 pub struct Agent {
@@ -69,6 +69,8 @@ impl Agent {
         prompt: impl PinPrompt,
     ) -> Result<Arc<Self>, Error> {
         protected_file::prepare_private_folder(&config.state_dir)?;
+        // One that is installed later is looked at when it is needed.
+        protected_program::find(&config.browser)?;
         let name = config.instance_name.clone();
         let instance_key = InstanceKey::open(&config.instance_key, &config.state_dir, name)?;
         let issuers = config
@@ -115,7 +117,7 @@ impl Agent {
     /// Makes every card ask for its PIN again: the screen was locked, or the agent ends. Cards
     /// whose PIN another program verified keep that.
     pub async fn lock_cards(&self) {
-        self.kept_pins.clear_all().await;
+        self.kept_pins.clear_all(self.cards.at_hand()).await;
     }
 
     /// Ends every session: departures are signed and told, keys wiped. For a stopping agent.

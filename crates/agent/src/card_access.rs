@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cardea_card::{Card, Error, Insertion, ReaderMonitor};
 
+use crate::Error as AgentError;
 use crate::config::Backend;
+use crate::protected_program;
 
 /// Watches readers and opens cards.
 pub trait CardAccess: Send + Sync + 'static {
@@ -36,16 +38,29 @@ impl CardAccess for cardea_card::Backend {
     }
 }
 
-impl From<&Backend> for cardea_card::Backend {
-    fn from(backend: &Backend) -> Self {
-        match backend {
-            Backend::Automatic => Self::Automatic {
-                modules: cardea_card::known_modules(),
-            },
-            Backend::Pcsc => Self::Pcsc,
-            Backend::Pkcs11 { module } => Self::Pkcs11 {
-                module: module.clone(),
-            },
-        }
+impl Backend {
+    /// The way to the cards, once it is sure that nobody else could have put a module there that
+    /// runs in the agent and is given the PIN (attack D16).
+    ///
+    /// # Errors
+    /// [`AgentError::FileUnsafe`]; [`AgentError::FileUnreadable`] where a named module is not there.
+    pub fn open(&self) -> Result<cardea_card::Backend, AgentError> {
+        let backend = match self {
+            Self::Automatic => {
+                let modules = cardea_card::known_modules();
+                for module in &modules {
+                    protected_program::check(module)?;
+                }
+                cardea_card::Backend::Automatic { modules }
+            }
+            Self::Pcsc => cardea_card::Backend::Pcsc,
+            Self::Pkcs11 { module } => {
+                protected_program::check(module)?;
+                cardea_card::Backend::Pkcs11 {
+                    module: module.clone(),
+                }
+            }
+        };
+        Ok(backend)
     }
 }

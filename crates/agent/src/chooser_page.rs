@@ -21,6 +21,7 @@ use crate::local_api::OwnUserListener;
 use crate::peer_check;
 use crate::progress::Progress;
 use crate::prompt_text::Subject;
+use crate::protected_program;
 use crate::reader_watch::{ReaderState, ReaderWatch};
 
 mod answers;
@@ -30,6 +31,7 @@ use answers::{Answer, Choosing};
 
 /// How long the page's address still says that the choice is over.
 const LINGER: Duration = Duration::from_secs(60);
+const MISSING_BROWSER: &str = "the program that opens the browser is not there or not executable";
 /// Random bytes in the page's path.
 const PATH_BYTES: usize = 32;
 
@@ -73,11 +75,13 @@ impl Question<'_> {
     /// Opens the page and waits for the person; which card it is.
     ///
     /// # Errors
+    /// [`Error::FileUnsafe`] where another user can change what opens it;
     /// [`Error::PromptUnavailable`] where no browser opens, [`Error::PromptCancelled`],
     /// [`Error::PromptTimedOut`], [`Error::PageGone`]; the card crate's `CardRemoved` when one of
     /// the cards shown has left.
     pub(crate) async fn ask(&self) -> Result<usize, Error> {
         let unavailable = |reason| Error::PromptUnavailable { reason };
+        let browser = protected_program::find(self.browser)?.ok_or(unavailable(MISSING_BROWSER))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .map_err(|_| unavailable("no port for the page that shows the cards"))?;
@@ -102,7 +106,7 @@ impl Question<'_> {
             self.limit + LINGER,
         );
         let url = choosing.url();
-        let opener = open(self.browser, &url);
+        let opener = open(&browser, &url);
         let outcome = tokio::select! {
             biased;
             () = self.progress.page_gone() => Err(Error::PageGone),
@@ -150,7 +154,7 @@ async fn open(browser: &Path, url: &str) -> &'static str {
         .stderr(Stdio::null())
         .spawn();
     let Ok(mut opener) = opened else {
-        return "the program that opens the browser is not there or not executable";
+        return MISSING_BROWSER;
     };
     // Some openers last as long as the browser does: waited for on a thread that nobody waits for.
     let ended = tokio::task::spawn_blocking(move || opener.wait());

@@ -76,6 +76,8 @@ pub struct Config {
 #[derive(Debug)]
 pub(crate) struct Enrolled {
     pub(crate) file: PathBuf,
+    /// When the issuer signed the document that it was enrolled by, unix seconds.
+    pub(crate) signed_at: Option<i64>,
     pub(crate) enrolment: Enrolment,
 }
 
@@ -145,8 +147,13 @@ impl Config {
         written.extend(issuer_files::read(path)?);
         let enrolled = written.into_iter().map(|(file, issuer)| {
             let folder = file.parent().unwrap_or(Path::new("."));
+            let signed_at = issuer.signed_at;
             let enrolment = Self::enrolment(issuer, &file, folder)?;
-            Ok(Enrolled { file, enrolment })
+            Ok(Enrolled {
+                file,
+                signed_at,
+                enrolment,
+            })
         });
         enrolled.collect()
     }
@@ -201,7 +208,7 @@ impl Config {
             instance_key: raw.instance_key.within(folder),
             instance_name: instance_name(raw.instance_name, path)?,
             terminal: environment.terminal.clone(),
-            backend: raw.backend,
+            backend: raw.backend.within(folder),
             prompt_timeout: Duration::from_secs(u64::from(bounded(
                 raw.prompt_timeout_seconds,
                 10..=300,

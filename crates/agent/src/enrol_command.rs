@@ -25,6 +25,10 @@ use crate::enrolment::{Enrolment, IssuerUrl};
 use crate::language::Language;
 use crate::protected_file::{self, Protection};
 
+const FOREIGN_FINGERPRINTS: Error = Error::EnrolmentUnconfirmed {
+    reason: "the fingerprints are not those of its root keys",
+};
+
 /// What the command is to do.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
@@ -95,8 +99,13 @@ impl Command<'_> {
         };
         let source = Source::parse(source)?;
         let read = source.read(ca_pem.as_deref()).await?;
+        // Whatever is pinned here: who gave fingerprints learns first of all if they are others.
+        if !options.fingerprints.is_empty() && !read.has_fingerprints(&options.fingerprints) {
+            return Err(FOREIGN_FINGERPRINTS);
+        }
         let new = enrolment_of(read.unconfirmed(), ca_pem)?;
-        self.check_known(&new)?;
+        let signed_at = read.unconfirmed().iat;
+        self.check_known(&new, signed_at)?;
         let others: Vec<&Enrolment> = self.enrolled.iter().map(|it| &it.enrolment).collect();
         if let Some(reason) = deception(&new, &others) {
             return Err(Error::EnrolmentDeceptive { reason });
@@ -104,11 +113,12 @@ impl Command<'_> {
         let shown = self.words.introduction(&new, &concerns(&new));
         self.say(&shown)?;
         if self.is_unchanged(&new) {
+            self.remember_newer(&new, signed_at)?;
             let already = self.words.already();
             return self.say(already);
         }
         self.confirm(read, &new, options)?;
-        let path = pinned_file::write(self.desk.config, &new)?;
+        let path = pinned_file::write(self.desk.config, &new, signed_at)?;
         let pinned = self.words.pinned(&path);
         self.say(&pinned)?;
         self.tell_running_agent().await
@@ -128,9 +138,9 @@ impl Command<'_> {
                     "there are warnings, which --accept-warnings accepts",
                 ));
             }
-            return read.compared(&options.fingerprints).ok_or(unconfirmed(
-                "the fingerprints are not those of its root keys",
-            ));
+            return read
+                .compared(&options.fingerprints)
+                .ok_or(FOREIGN_FINGERPRINTS);
         }
         let question = self.words.question();
         self.say(question)?;
@@ -146,8 +156,9 @@ impl Command<'_> {
         })
     }
 
-    /// An issuer whose keys have changed is another issuer until a person says otherwise.
-    fn check_known(&self, new: &Enrolment) -> Result<(), Error> {
+    /// An issuer whose keys have changed is another issuer until a person says otherwise, and what
+    /// it has said since is not taken back by a document from before.
+    fn check_known(&self, new: &Enrolment, signed_at: i64) -> Result<(), Error> {
         let Some(known) = self.find(&new.issuer) else {
             return Ok(());
         };
@@ -171,6 +182,9 @@ impl Command<'_> {
             );
             return Err(conflict(reason));
         }
+        if known.signed_at.is_some_and(|known| signed_at < known) {
+            return Err(Error::EnrolmentRolledBack);
+        }
         if known.file == self.desk.config && !self.is_unchanged(new) {
             let file = known.file.display();
             return Err(conflict(format!(
@@ -178,6 +192,16 @@ impl Command<'_> {
             )));
         }
         Ok(())
+    }
+
+    /// A document that says the same anew makes those before it old all the same.
+    fn remember_newer(&self, new: &Enrolment, signed_at: i64) -> Result<(), Error> {
+        match self.find(&new.issuer) {
+            Some(known) if known.file != self.desk.config && known.signed_at != Some(signed_at) => {
+                pinned_file::write(self.desk.config, &known.enrolment, signed_at).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn is_unchanged(&self, new: &Enrolment) -> bool {

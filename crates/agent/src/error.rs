@@ -179,6 +179,9 @@ pub enum Error {
         /// What is different, and what to do.
         reason: String,
     },
+    /// The document is older than the one that the issuer was enrolled by.
+    #[error("the enrolment document is older than the one that this workstation has")]
+    EnrolmentRolledBack,
     /// Nobody has compared the root keys.
     #[error("nothing was enrolled: {reason}")]
     EnrolmentUnconfirmed {
@@ -329,6 +332,7 @@ impl Error {
         "agent.enrolment_foreign_issuer",
         "agent.enrolment_deceptive",
         "agent.enrolment_conflict",
+        "agent.enrolment_rolled_back",
         "agent.enrolment_unconfirmed",
         "agent.challenge_expired",
         "agent.prompt_cancelled",
@@ -391,6 +395,7 @@ impl Error {
             Self::EnrolmentForeignIssuer { .. } => "agent.enrolment_foreign_issuer",
             Self::EnrolmentDeceptive { .. } => "agent.enrolment_deceptive",
             Self::EnrolmentConflict { .. } => "agent.enrolment_conflict",
+            Self::EnrolmentRolledBack => "agent.enrolment_rolled_back",
             Self::EnrolmentUnconfirmed { .. } => "agent.enrolment_unconfirmed",
             Self::ChallengeExpired => "agent.challenge_expired",
             Self::PromptCancelled => "agent.prompt_cancelled",

@@ -18,7 +18,7 @@
 //! # async fn example() -> Result<(), cardea_agent::Error> {
 //! let config = Config::load(Path::new("agent.toml"), &Environment::read())?;
 //! let api = LocalApi::bind(config.port).await?;
-//! let cards = cardea_card::Backend::from(&config.backend);
+//! let cards = config.backend.open()?;
 //! let prompt = Pinentry::find(&config)?;
 //! let agent = Agent::new(config, cards, prompt)?;
 //! api.serve(agent, peer_check::of_this_platform(), std::future::pending()).await
@@ -68,6 +68,7 @@ mod prompt_slot;
 mod prompt_text;
 mod prompt_window;
 mod protected_file;
+mod protected_program;
 mod rate_limit;
 mod reader_held;
 mod reader_patience;

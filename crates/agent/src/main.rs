@@ -178,7 +178,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let prompt = Pinentry::find(&config)?;
     let loopback = LoopbackDoor::of(&config);
     let socket = AgentSocket::bind(&config.socket)?;
-    let cards = cardea_card::Backend::from(&config.backend);
+    let cards = config.backend.open()?;
     tracing::info!(issuers = config.enrolments.len(), "starting");
     let agent = Agent::new(config, cards, prompt)?;
     tracing::info!(socket = %socket.path().display(), "serving programs of this user");
@@ -232,7 +232,7 @@ fn sign_in(
         let config = load_as_error(config)?;
         options.language = config.language;
         let prompt = Pinentry::find(&config)?;
-        let cards = cardea_card::Backend::from(&config.backend);
+        let cards = config.backend.open()?;
         let agent = Agent::new(config, cards, prompt)?;
         let stop = stop_signal().map_err(|_| Error::Internal {
             reason: "signals cannot be waited for",
@@ -267,7 +267,7 @@ fn card(config: Option<PathBuf>, action: &card_command::Action) -> anyhow::Resul
         let stop = stop_signal().map_err(|_| Error::Internal {
             reason: "signals cannot be waited for",
         })?;
-        let cards = cardea_card::Backend::from(&config.backend);
+        let cards = config.backend.open()?;
         card_command::run(action, &config, cards, || Pinentry::find(&config), stop).await
     });
     // A card call or a prompt that hangs must not keep the program alive.

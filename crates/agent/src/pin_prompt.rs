@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::Error;
 use crate::config::{self, Config};
 use crate::language::Language;
+use crate::protected_program;
 
 /// Assuan's "not confirmed" (libgpg-error 114): the answer to CONFIRM when Cancel was pressed.
 const NOT_CONFIRMED: u16 = 114;
@@ -107,15 +108,14 @@ impl Pinentry {
     /// The program that a configuration names, found before the first person needs it.
     ///
     /// # Errors
-    /// [`Error::ConfigInvalid`] when it is not there or cannot be executed.
+    /// [`Error::ConfigInvalid`] when it is not there or cannot be executed; [`Error::FileUnsafe`]
+    /// when somebody else can change or replace it (attack D16).
     pub fn find(config: &Config) -> Result<Self, Error> {
-        let program = &config.pinentry;
-        // The same search as each prompt does.
-        if MessageDialog::with_binary(program).is_none() {
-            let reason = format!("`{}` {MISSING_ADVICE}", program.display());
+        let Some(program) = protected_program::find(&config.pinentry)? else {
+            let reason = format!("`{}` {MISSING_ADVICE}", config.pinentry.display());
             return Err(config::invalid(&config.file, "pinentry", reason));
-        }
-        Ok(Self::new(program.clone(), config.language).with_terminal(config.terminal.clone()))
+        };
+        Ok(Self::new(program, config.language).with_terminal(config.terminal.clone()))
     }
 
     /// A path, or a name to look up in `PATH`.

@@ -75,6 +75,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::EnrolmentForeignIssuer { .. }
         | Error::EnrolmentDeceptive { .. }
         | Error::EnrolmentConflict { .. }
+        | Error::EnrolmentRolledBack
         | Error::EnrolmentUnconfirmed { .. }
         | Error::FileUnsafe { .. }
         | Error::ConfigInvalid { .. }

@@ -193,7 +193,7 @@ fn check(file: &File, path: &Path, protection: Protection) -> Result<(), Error> 
     }
 }
 
-fn unsafe_file(path: &Path, reason: &'static str) -> Error {
+pub(crate) fn unsafe_file(path: &Path, reason: &'static str) -> Error {
     Error::FileUnsafe {
         path: path.to_owned(),
         reason,

@@ -125,16 +125,22 @@ impl UncomparedEnrolment {
             .collect()
     }
 
-    /// The document, if these are the fingerprints of all its root keys and of no others, in any
-    /// order and however they are grouped.
+    /// Whether these are the fingerprints of all its root keys and of no others, in any order and
+    /// however they are grouped.
     #[must_use]
-    pub fn compared(self, fingerprints: &[String]) -> Option<EnrolmentDocument> {
+    pub fn has_fingerprints(&self, fingerprints: &[String]) -> bool {
         let sorted = |fingerprints: &[String]| {
             let mut bare: Vec<_> = fingerprints.iter().map(|text| bare(text)).collect();
             bare.sort();
             bare
         };
-        (sorted(fingerprints) == sorted(&self.fingerprints())).then_some(self.document)
+        sorted(fingerprints) == sorted(&self.fingerprints())
+    }
+
+    /// The document, if these are its root keys' [fingerprints](Self::has_fingerprints).
+    #[must_use]
+    pub fn compared(self, fingerprints: &[String]) -> Option<EnrolmentDocument> {
+        self.has_fingerprints(fingerprints).then_some(self.document)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The `backend` key: a word, or a table for what needs more than a word.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -22,6 +22,19 @@ pub enum Backend {
         /// The module's path.
         module: PathBuf,
     },
+}
+
+impl Backend {
+    /// The same with a path that starts at the configuration's folder.
+    #[must_use]
+    pub(crate) fn within(self, folder: &Path) -> Self {
+        match self {
+            Self::Pkcs11 { module } => Self::Pkcs11 {
+                module: folder.join(module),
+            },
+            other => other,
+        }
+    }
 }
 
 /// The table as it is written; what is wrong inside is told by [`PKCS11_FORM`].

@@ -81,6 +81,7 @@ pub(super) struct Issuer {
     pub(super) roots: Option<Vec<Jwk>>,
     pub(super) roots_file: Option<PathBuf>,
     pub(super) ca_file: Option<PathBuf>,
+    pub(super) signed_at: Option<i64>,
 }
 
 /// Reads the text; an error names the line's key as well as the reason.

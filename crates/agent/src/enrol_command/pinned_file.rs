@@ -20,11 +20,17 @@ struct Content<'a> {
     origins: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ca_file: Option<String>,
+    signed_at: i64,
     roots: &'a [Jwk],
 }
 
-/// Writes the file of an issuer: whole or not at all. Returns where it is.
-pub(super) fn write(config: &Path, enrolment: &Enrolment) -> Result<PathBuf, Error> {
+/// Writes the file of an issuer, by its document of that time: whole or not at all. Returns where it
+/// is.
+pub(super) fn write(
+    config: &Path,
+    enrolment: &Enrolment,
+    signed_at: i64,
+) -> Result<PathBuf, Error> {
     let folder = issuer_files::folder_of(config);
     let unusable = |error: &dyn std::fmt::Display| Error::StateUnusable {
         path: folder.clone(),
@@ -49,6 +55,7 @@ pub(super) fn write(config: &Path, enrolment: &Enrolment) -> Result<PathBuf, Err
             let name = authority.file_name().unwrap_or_default();
             name.to_string_lossy().into_owned()
         }),
+        signed_at,
         roots: &enrolment.roots,
     };
     let table = toml::to_string(&content).map_err(|error| unusable(&error))?;

@@ -247,6 +247,53 @@ async fn an_issuer_whose_keys_have_changed_is_refused_until_it_is_taken_away() {
     assert!(before.contains(&root_fingerprint(&pinned.roots[0])));
 }
 
+/// A script that pins by fingerprint must not take another's keys for the issuer's because somebody
+/// had said yes to them before.
+#[tokio::test]
+async fn given_fingerprints_are_compared_also_where_the_issuer_is_enrolled_already() {
+    let (issuer, workstation) = (Issuer::start().await, Workstation::new());
+    assert_eq!(workstation.enrol(&issuer.url, "yes\n").await.code, None);
+    let given = |fingerprints| Options {
+        fingerprints,
+        accept_warnings: true,
+        ..from(&issuer.url)
+    };
+    let strangers = issuer.with_new_roots().fingerprints();
+    let ran = workstation.run(&given(strangers), "").await;
+    assert_eq!(ran.code, Some("agent.enrolment_unconfirmed"));
+    assert!(!ran.said.contains("already"), "{}", ran.said);
+    let ran = workstation.run(&given(issuer.fingerprints()), "").await;
+    assert_eq!(ran.code, None, "{}", ran.said);
+}
+
+/// An older document brings a login page back that the issuer has withdrawn.
+#[tokio::test]
+async fn an_older_document_is_refused_whatever_is_typed() {
+    let (issuer, workstation) = (Issuer::start().await, Workstation::new());
+    let enrol = async |iat, origins: &[&str]| {
+        let document = issuer.document_of(iat, origins);
+        issuer.answer(Answer::of(200, &document));
+        workstation.enrol(&issuer.url, "yes\n").await.code
+    };
+    let withdrawn = ["https://old.example", &*issuer.url];
+    let present = [&*issuer.url];
+    let older = Some("agent.enrolment_rolled_back");
+    assert_eq!(enrol(10, &withdrawn).await, None);
+    assert_eq!(enrol(20, &present).await, None);
+    assert_eq!(enrol(10, &withdrawn).await, older);
+    assert_eq!(enrol(19, &present).await, older);
+    // The same words signed anew count as well.
+    assert_eq!(enrol(20, &present).await, None);
+    assert_eq!(enrol(30, &present).await, None);
+    assert_eq!(enrol(25, &withdrawn).await, older);
+    let pinned = &workstation.enrolled()[0];
+    assert_eq!(pinned.signed_at, Some(30));
+    assert_eq!(
+        pinned.enrolment.origins,
+        [Origin::of_url(&issuer.url).unwrap()]
+    );
+}
+
 #[tokio::test]
 async fn what_a_person_wrote_into_agent_toml_is_never_changed() {
     let (issuer, workstation) = (Issuer::start().await, Workstation::new());

@@ -117,6 +117,25 @@ mod in_a_tpm {
         assert!(words.contains("another key"), "{words}");
         std::fs::write(&remembered, text).unwrap();
 
+        // A PIN that the token has refused is not given to it again, whatever the file holds then.
+        let wrong = state.path().join("wrong-pin");
+        let InstanceKeyPlace::Pkcs11(token) = place(tpm) else {
+            unreachable!()
+        };
+        let mistaken = InstanceKeyPlace::Pkcs11(TokenPlace {
+            pin_file: wrong.clone(),
+            ..token
+        });
+        std::fs::write(&wrong, "11112222").unwrap();
+        std::fs::set_permissions(&wrong, mode(0o600)).unwrap();
+        let (code, words) = refused(&mistaken);
+        assert_eq!(code, "agent.instance_key_unavailable");
+        assert!(words.contains("refuses its PIN"), "{words}");
+        std::fs::copy(tpm.pin_file(), &wrong).unwrap();
+        let (code, words) = refused(&mistaken);
+        assert_eq!(code, "agent.instance_key_unavailable");
+        assert!(words.contains("restart the agent"), "{words}");
+
         // The TPM goes away while the agent runs: it signs nothing, and makes nothing up.
         let running = open(&place(tpm), state.path()).unwrap();
         tpm.stop();

@@ -1,6 +1,6 @@
 //! A P-256 key in a token of a PKCS#11 module, such as a TPM: it never leaves the token.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cardea_jose::{Algorithm, Jwk, JwtSigner};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -16,7 +16,7 @@ use secrecy::SecretBox;
 
 use crate::Error;
 use crate::config::{TokenName, TokenPlace};
-use crate::protected_file::{self, Protection};
+use crate::protected_program;
 
 /// The key's name inside the token, as `CKA_ID` and `CKA_LABEL`.
 const KEY_NAME: &str = "cardea-agent-instance";
@@ -101,6 +101,7 @@ impl Opened {
     fn new(place: &TokenPlace, absent: Absent<'_>) -> Result<Self, Error> {
         let module = load(place)?;
         let slot = find_slot(&module, &place.token)?;
+        check_tries(&module, slot, place)?;
         let session = module
             .open_rw_session(slot)
             .map_err(|error| unavailable(format!("no session can be opened: {error}")))?;
@@ -127,6 +128,13 @@ impl Opened {
 }
 
 fn load(place: &TokenPlace) -> Result<Pkcs11, Error> {
+    // It runs in the agent itself and is given the token's PIN (attack D16).
+    protected_program::check(&place.module).map_err(|error| match error {
+        Error::FileUnreadable { path, .. } => {
+            unavailable(format!("the module {} is not there", path.display()))
+        }
+        other => other,
+    })?;
     let module = Pkcs11::new(&place.module).map_err(|error| {
         let path = place.module.display();
         unavailable(format!("the module {path} cannot be loaded: {error}"))
@@ -156,15 +164,60 @@ fn find_slot(module: &Pkcs11, token: &TokenName) -> Result<Slot, Error> {
     }
 }
 
+/// Places whose token has refused the PIN of the file: it is not given a second time by a process
+/// that has nobody to ask, so that a wrong file does not use up the token's tries.
+static REFUSED: Mutex<Vec<TokenPlace>> = Mutex::new(Vec::new());
+
+fn refused() -> MutexGuard<'static, Vec<TokenPlace>> {
+    REFUSED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether there is a try to spare. An agent that is started again and again with a wrong file must
+/// leave the last one to a person.
+fn check_tries(module: &Pkcs11, slot: Slot, place: &TokenPlace) -> Result<(), Error> {
+    if refused().contains(place) {
+        return Err(unavailable(format!(
+            "the token has refused the PIN in {}: correct it, then restart the agent",
+            place.pin_file.display()
+        )));
+    }
+    let info = module
+        .get_token_info(slot)
+        .map_err(|error| unavailable(format!("the token does not tell its state: {error}")))?;
+    check_flags(info.user_pin_locked(), info.user_pin_final_try())
+}
+
+fn check_flags(is_locked: bool, is_final_try: bool) -> Result<(), Error> {
+    if is_locked {
+        let reason = "the token's PIN is locked; whoever administers the token can reset it";
+        return Err(unavailable(reason.to_owned()));
+    }
+    if is_final_try {
+        let reason = "the token has one try of its PIN left, which the agent does not use: log in \
+                      to it once with the right PIN by the token's own tool";
+        return Err(unavailable(reason.to_owned()));
+    }
+    Ok(())
+}
+
 fn log_in(session: &Session, place: &TokenPlace) -> Result<(), Error> {
-    let mut pin = protected_file::read(&place.pin_file, Protection::ReadByOwner)?;
+    let mut pin = protected_program::read_secret(&place.pin_file)?;
     let end = pin.trim_ascii_end().len();
     zeroize::Zeroize::zeroize(pin.get_mut(end..).unwrap_or_default());
     pin.truncate(end);
     let pin = SecretBox::new(Box::new(pin));
     match session.login_with_raw(UserType::User, &pin) {
         Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-        Err(error) => Err(unavailable(format!("the token refuses its PIN: {error}"))),
+        Err(error) => {
+            if let Pkcs11Error::Pkcs11(
+                RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange,
+                _,
+            ) = error
+            {
+                refused().push(place.clone());
+            }
+            Err(unavailable(format!("the token refuses its PIN: {error}")))
+        }
     }
 }
 
@@ -249,4 +302,23 @@ fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
 
 fn unavailable(reason: String) -> Error {
     Error::InstanceKeyUnavailable { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_a_locked_pin_nor_the_last_try_is_used() {
+        assert!(check_flags(false, false).is_ok());
+        for (is_locked, is_final_try, words) in [
+            (true, false, "locked"),
+            (true, true, "locked"),
+            (false, true, "one try"),
+        ] {
+            let error = check_flags(is_locked, is_final_try).unwrap_err();
+            assert_eq!(error.code(), "agent.instance_key_unavailable");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
 }

@@ -13,6 +13,8 @@ use crate::readers::Readers;
 
 const ISSUER: &str = "https://login.example";
 const ANOTHER_USER: u32 = 4711;
+/// What is given the PIN or runs in the agent.
+const PROGRAMS: [&str; 3] = ["bin/prompt", "bin/opener", "lib/module.so"];
 
 /// A workstation's files after a first start.
 struct Files {
@@ -30,10 +32,19 @@ impl Files {
         };
         files.write("roots.json", &serde_json::to_string(&roots).unwrap());
         let text = format!(
-            "port = 0\nlanguage = \"en\"\nstate_dir = \"state\"\n[[issuer]]\n\
-             issuer = \"{ISSUER}\"\nroots_file = \"roots.json\"\n"
+            "port = 0\nlanguage = \"en\"\nstate_dir = \"state\"\n\
+             pinentry = \"./bin/prompt\"\nbrowser = \"./bin/opener\"\n\
+             backend = {{ pkcs11 = {{ module = \"lib/module.so\" }} }}\n[[issuer]]\nissuer = \"{ISSUER}\"\nroots_file = \"roots.json\"\n"
         );
         files.write("agent.toml", &text);
+        for folder in ["bin", "lib"] {
+            std::fs::create_dir(files.path(folder)).unwrap();
+            set_mode(&files.path(folder), 0o755);
+        }
+        for program in PROGRAMS {
+            files.write(program, "#!/bin/sh\n");
+            set_mode(&files.path(program), 0o755);
+        }
         assert_eq!(files.start(), None);
         let versions = format!(
             "state/challenge-keys-{}.json",
@@ -61,12 +72,14 @@ impl Files {
             Ok(config) => config,
             Err(error) => return Some(error.code()),
         };
-        let prompt = Pinentry::new(config.pinentry.clone(), config.language);
-        let started = Agent::new(config, Readers::none(), prompt);
+        let started = Pinentry::find(&config).and_then(|prompt| {
+            config.backend.open()?;
+            Agent::new(config, Readers::none(), prompt)
+        });
         started.err().map(|error| error.code())
     }
 
-    /// Everything that the agent has read to start.
+    /// Everything that the agent has read to start, or runs.
     fn all(&self) -> Vec<PathBuf> {
         let names = ["agent.toml", "roots.json", "state"];
         let state = std::fs::read_dir(self.path("state")).unwrap();
@@ -76,9 +89,11 @@ impl Files {
         });
         let kept: Vec<PathBuf> = kept.collect();
         assert_eq!(kept.len(), 2, "{kept:?}");
+        let programs = ["bin", "lib"].into_iter().chain(PROGRAMS);
         names
-            .map(|name| self.path(name))
             .into_iter()
+            .chain(programs)
+            .map(|name| self.path(name))
             .chain(kept)
             .collect()
     }
@@ -124,14 +139,15 @@ async fn a_link_in_the_place_of_a_kept_file_stops_the_agent() {
     let files = Files::new();
     let planted = files.path("planted");
     for path in files.all().into_iter().filter(|path| path.is_file()) {
+        let usual = std::fs::metadata(&path).unwrap().mode() & 0o7777;
         std::fs::rename(&path, &planted).unwrap();
-        set_mode(&planted, 0o666);
+        set_mode(&planted, 0o777);
         std::os::unix::fs::symlink(&planted, &path).unwrap();
         let refused = files.start();
         let codes = [Some("agent.file_unsafe"), Some("agent.file_unreadable")];
         assert!(codes.contains(&refused), "{}: {refused:?}", path.display());
         std::fs::remove_file(&path).unwrap();
-        set_mode(&planted, 0o600);
+        set_mode(&planted, usual);
         std::fs::rename(&planted, &path).unwrap();
         assert_eq!(files.start(), None);
     }

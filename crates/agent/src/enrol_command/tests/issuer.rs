@@ -80,15 +80,23 @@ impl Issuer {
     }
 
     pub(super) fn document(&self) -> String {
+        self.document_of(1, &[&self.url])
+    }
+
+    /// What its roots signed at that time, with login pages of these origins.
+    pub(super) fn document_of(&self, iat: i64, origins: &[&str]) -> String {
         let keys = self.roots.iter().map(|root| root.public_jwk().clone());
         let document = EnrolmentDocument {
             iss: self.url.clone(),
             name: "Portail d’essai".to_owned(),
-            origins: vec![Origin::of_url(&self.url).unwrap()],
+            origins: origins
+                .iter()
+                .map(|it| Origin::of_url(it).unwrap())
+                .collect(),
             roots: JwkSet {
                 keys: keys.collect(),
             },
-            iat: 1,
+            iat,
         };
         document.sign(&self.roots[0]).unwrap()
     }
