@@ -7,6 +7,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
 /// Whether anybody but the agent's own user can be logged on here too.
 #[must_use]
 pub fn several_users_can_log_on() -> bool {
@@ -49,8 +51,18 @@ impl fmt::Display for SeveralUsers {
     }
 }
 
-/// The first and last user id of people where login.defs(5) does not say.
-const PEOPLE: (u32, u32) = (1000, 60_000);
+/// The first user id of people where login.defs(5) does not say. There is no last one: `UID_MAX`
+/// bounds what useradd(8) hands out, not who can log on.
+const PEOPLE: u32 = 1000;
+/// What the kernel shows in the place of an id that it cannot show: nobody.
+const NOBODY: u32 = 65_534;
+/// Where accounts stand as files of JSON (nss-systemd(8)).
+const USER_RECORDS: [&str; 4] = [
+    "etc/userdb",
+    "run/userdb",
+    "run/host/userdb",
+    "usr/lib/userdb",
+];
 /// Sources of accounts in nsswitch.conf(5) that hold no directory's people.
 const LOCAL_SOURCES: [&str; 4] = ["files", "compat", "systemd", "db"];
 /// Programs in the place of a shell that let nobody in.
@@ -78,12 +90,20 @@ impl Machine {
         let Some(accounts) = self.read("etc/passwd") else {
             return Some(SeveralUsers::Unknown);
         };
-        let people = self.people();
+        // `+` brings the accounts of NIS in, whatever the rest of its line says (nss_compat).
+        if accounts.lines().any(|line| line.starts_with('+')) {
+            return Some(SeveralUsers::Directory);
+        }
+        let first = self.first_person();
+        let is_person = |uid| uid >= first && uid != NOBODY;
+        let records = self.user_records();
+        let listed = accounts.lines().filter_map(account);
+        let listed = listed.map(|(uid, shell)| (uid, lets_in(shell)));
         let mut own_account_is_listed = false;
-        for (uid, shell) in accounts.lines().filter_map(account) {
+        for (uid, lets_in) in listed.chain(records) {
             if uid == self.own_uid {
                 own_account_is_listed = true;
-            } else if people.contains(&uid) && lets_in(shell) {
+            } else if is_person(uid) && lets_in {
                 return Some(SeveralUsers::Accounts);
             }
         }
@@ -99,20 +119,38 @@ impl Machine {
         let logged_on = self.names("run/systemd/users", "");
         let mut logged_on = logged_on.iter().filter_map(|name| name.parse().ok());
         logged_on
-            .any(|uid: u32| uid != self.own_uid && uid >= *people.start())
+            .any(|uid: u32| uid != self.own_uid && is_person(uid))
             .then_some(SeveralUsers::LoggedOn)
     }
 
-    /// The range of user ids that people have (login.defs(5)).
-    fn people(&self) -> std::ops::RangeInclusive<u32> {
+    /// The first user id that people have (login.defs(5)).
+    fn first_person(&self) -> u32 {
         let definitions = self.read("etc/login.defs").unwrap_or_default();
-        let value = |key: &str| {
-            let mut lines = definitions.lines().map(str::split_ascii_whitespace);
-            lines.find_map(|mut words| {
-                (words.next() == Some(key)).then(|| words.next()?.parse().ok())?
-            })
+        let mut lines = definitions.lines().map(str::split_ascii_whitespace);
+        let value = lines.find_map(|mut words| {
+            (words.next() == Some("UID_MIN")).then(|| words.next()?.parse().ok())?
+        });
+        value.unwrap_or(PEOPLE)
+    }
+
+    /// User ids of the accounts that stand in files of their own, and whether they let their user
+    /// log on. A file that cannot be read may be anybody's.
+    fn user_records(&self) -> Vec<(u32, bool)> {
+        let files = USER_RECORDS.iter().flat_map(|folder| {
+            let names = self.names(folder, ".user");
+            names
+                .into_iter()
+                .map(move |name| Path::new(folder).join(name))
+        });
+        let record = |file| {
+            let text = self.read(file)?;
+            let record: UserRecord = serde_json::from_str(&text).ok()?;
+            let lets_in = record.shell.as_deref().is_none_or(lets_in);
+            Some((record.uid, lets_in))
         };
-        value("UID_MIN").unwrap_or(PEOPLE.0)..=value("UID_MAX").unwrap_or(PEOPLE.1)
+        files
+            .map(|file| record(file).unwrap_or((u32::MAX, true)))
+            .collect()
     }
 
     /// Whether nsswitch.conf(5) names a source of accounts beside this machine's own files.
@@ -143,6 +181,13 @@ impl Machine {
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         names.filter(|name| name.ends_with(end)).collect()
     }
+}
+
+/// An account as systemd describes one in JSON; it says more than this.
+#[derive(Deserialize)]
+struct UserRecord {
+    uid: u32,
+    shell: Option<String>,
 }
 
 /// User id and shell of a line of passwd(5).
@@ -196,7 +241,14 @@ mod tests {
         let shell = |shell: &str| two.replace("bob:/bin/sh", &format!("bob:{shell}"));
         let (no_shell, empty) = (shell("/usr/sbin/nologin"), shell(""));
         let system = two.replace("1001:1001", "998:998");
-        let narrow = "UID_MIN 1000\nUID_MAX 1000\n";
+        let high = "UID_MIN 2000\nUID_MAX 3000\n";
+        let nis = format!("{one}+::::::\n");
+        let high_uid = two.replace("1001:1001", "70000:70000");
+        let record = "etc/userdb/x.user";
+        let own_record = r#"{"userName":"alice","uid":1000}"#;
+        let other_record = r#"{"userName":"bob","uid":1001,"shell":"/bin/bash"}"#;
+        let no_person = r#"{"userName":"daemon","uid":998}"#;
+        let no_log_on = r#"{"userName":"bob","uid":1001,"shell":"/usr/sbin/nologin"}"#;
         let own_home = "var/lib/systemd/home/alice.identity";
         let other_home = "var/lib/systemd/home/bob.identity";
         check(&[
@@ -205,7 +257,27 @@ mod tests {
             ("no shell", &[(PASSWD, &no_shell)], None),
             ("an empty shell", &[(PASSWD, &empty)], ACCOUNTS),
             ("a program's", &[(PASSWD, &system)], None),
-            ("range", &[(PASSWD, &two), ("etc/login.defs", narrow)], None),
+            ("range", &[(PASSWD, &two), ("etc/login.defs", high)], None),
+            ("NIS", &[(PASSWD, &nis)], Some(SeveralUsers::Directory)),
+            ("a high uid", &[(PASSWD, &high_uid)], ACCOUNTS),
+            ("own record", &[(PASSWD, ROOT), (record, own_record)], None),
+            (
+                "other record",
+                &[(PASSWD, &one), (record, other_record)],
+                ACCOUNTS,
+            ),
+            (
+                "a program's record",
+                &[(PASSWD, &one), (record, no_person)],
+                None,
+            ),
+            ("shut record", &[(PASSWD, &one), (record, no_log_on)], None),
+            ("odd record", &[(PASSWD, &one), (record, "{")], ACCOUNTS),
+            (
+                "own record, other home",
+                &[(PASSWD, ROOT), (record, own_record), (other_home, "{}")],
+                ACCOUNTS,
+            ),
             ("nothing to read", &[], Some(SeveralUsers::Unknown)),
             ("own home", &[(PASSWD, ROOT), (own_home, "{}")], None),
             (
