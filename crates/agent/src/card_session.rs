@@ -16,11 +16,14 @@ use cardea_card::{
 
 use crate::Error;
 use crate::card_access::CardAccess;
+use crate::kept_pins::KeepOrder;
 use crate::reader_watch::{Published, ReaderState, ReaderWatch};
 
 mod care;
+mod connection;
 mod known_pin;
 
+use connection::Connection;
 use known_pin::KnownPin;
 
 /// All cards in all readers.
@@ -34,12 +37,12 @@ pub(crate) struct CardDesk {
 /// One insertion of one card.
 pub(crate) struct CardSession {
     insertion: Insertion,
-    thread: Arc<Mutex<CardThread>>,
+    connection: Arc<Mutex<Connection>>,
     call_limit: Duration,
     facts: tokio::sync::OnceCell<CardFacts>,
     readers: Arc<Published>,
-    /// Whether the connection outlasts a call, because the card keeps a verified PIN on it.
-    stays_open: Arc<AtomicBool>,
+    /// Whether the card keeps a verified PIN, or has an order under way that may end so.
+    may_keep_pin: Arc<AtomicBool>,
     /// What is known of its PIN without asking.
     known_pin: Arc<KnownPin>,
 }
@@ -72,8 +75,8 @@ pub(crate) struct SignOrder {
     pub(crate) pin: PinGiven,
     /// Whether the person accepted to use the last try.
     pub(crate) last_try: LastTry,
-    /// What becomes of the verified PIN.
-    pub(crate) afterwards: PinAfterwards,
+    /// What the card is to keep; without it, the card forgets that its PIN was verified.
+    pub(crate) keep: Option<KeepOrder>,
     /// What is signed.
     pub(crate) message: Vec<u8>,
     /// Given up, the order uses no PIN any more.
@@ -111,6 +114,12 @@ impl CardDesk {
         &self.watch
     }
 
+    /// Every card that was in use and was not seen to leave.
+    pub(crate) fn at_hand(&self) -> Vec<Arc<CardSession>> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.values().cloned().collect()
+    }
+
     /// The cards at hand; what was known about others is forgotten.
     pub(crate) fn sessions(&self, state: &ReaderState) -> Vec<Arc<CardSession>> {
         let insertions = state.insertions();
@@ -133,11 +142,11 @@ impl CardSession {
         let thread = CardThread::new(move || access.open_insertion(&opened));
         Self {
             insertion: insertion.clone(),
-            thread: Arc::new(Mutex::new(thread)),
+            connection: Arc::new(Mutex::new(Connection::new(thread))),
             call_limit,
             facts: tokio::sync::OnceCell::new(),
             readers: desk.watch.published(),
-            stays_open: Arc::default(),
+            may_keep_pin: Arc::default(),
             known_pin: Arc::default(),
         }
     }
@@ -208,47 +217,92 @@ impl CardSession {
         Ok(self.facts().await?.pin_means)
     }
 
-    /// Has the card sign. A PIN that was typed is wiped when this returns.
+    /// Has the card sign. A PIN that was typed is wiped when this returns. What becomes of the PIN
+    /// state is done by the call itself, also when nobody waits for it any more.
     ///
     /// # Errors
     /// [`Error::Card`], [`Error::ReaderHeld`].
     pub(crate) async fn sign(&self, order: SignOrder) -> Result<Signature, Error> {
         let facts = self.facts().await?;
         let (certificate, serial) = (facts.certificate.clone(), facts.serial.clone());
-        let stays_open = Arc::clone(&self.stays_open);
         let known_pin = Arc::clone(&self.known_pin);
-        let limit = match order.pin {
-            PinGiven::OnReader => self.call_limit + PIN_PAD_TIME_LIMIT,
-            PinGiven::Typed(_) | PinGiven::Verified | PinGiven::NotAsked => self.call_limit,
+        let SignOrder {
+            pin,
+            last_try,
+            keep,
+            message,
+            abandonment,
+        } = order;
+        let afterwards = match keep {
+            Some(_) => PinAfterwards::Keep,
+            None => PinAfterwards::Clear,
         };
-        self.call_within(limit, order.abandonment.clone(), move |card| {
-            let request = SignRequest::new(&certificate, order.pin.entry(), &order.message)
+        let clear_limit = self.call_limit;
+        let limit = match pin {
+            PinGiven::OnReader => clear_limit + PIN_PAD_TIME_LIMIT,
+            PinGiven::Typed(_) | PinGiven::Verified | PinGiven::NotAsked => clear_limit,
+        };
+        let without_pin = matches!(pin, PinGiven::Verified);
+        let given_up = abandonment.clone();
+        let work = move |card: &mut dyn Card| {
+            let request = SignRequest::new(&certificate, pin.entry(), &message)
                 .with_card_serial(&serial)
-                .with_last_try(order.last_try)
-                .with_afterwards(order.afterwards)
-                .with_abandonment(order.abandonment.clone());
+                .with_last_try(last_try)
+                .with_afterwards(afterwards)
+                .with_abandonment(given_up);
             let signature = card.sign(&request);
-            if matches!(order.pin, PinGiven::Typed(_) | PinGiven::OnReader) {
+            if matches!(pin, PinGiven::Typed(_) | PinGiven::OnReader) {
                 known_pin.tried(&signature);
             }
-            let signature = signature?;
-            stays_open.store(signature.pin_after() == PinAfter::Kept, Ordering::SeqCst);
-            Ok(signature)
+            signature
+        };
+        if keep.is_some() {
+            self.may_keep_pin.store(true, Ordering::SeqCst);
+        }
+        let may_keep_pin = Arc::clone(&self.may_keep_pin);
+        let unwanted = abandonment.clone();
+        self.on_connection(abandonment, move |connection, begun| {
+            let limit = limit.saturating_sub(begun.elapsed());
+            let signature = connection.call(limit, &unwanted, work);
+            let is_wanted = unwanted.check().is_ok();
+            let stays = match (&signature, keep) {
+                (Ok(signature), Some(keep)) if signature.pin_after() == PinAfter::Kept => {
+                    connection.keeps_pin = true;
+                    keep.done(is_wanted)
+                }
+                // The PIN of before was asked for, and is where it was unless the card says no.
+                (Err(_), Some(keep)) if without_pin => connection.keeps_pin && keep.is_noted(),
+                (_, keep) => {
+                    keep.into_iter().for_each(KeepOrder::failed);
+                    false
+                }
+            };
+            if !stays && let Err(error) = connection.clear_pin(clear_limit) {
+                tracing::warn!(code = error.code(), %error, "the PIN state was not cleared");
+            }
+            may_keep_pin.store(stays, Ordering::SeqCst);
+            signature
         })
         .await
     }
 
-    /// Has the card forget a PIN that an earlier signature kept. Without one nothing is done.
+    /// Has the card forget a PIN that an earlier signature kept, or that one under way is going to
+    /// keep: that one is waited for. Tells whether there was any; without one nothing is done. It
+    /// is done also when nobody waits for it any more.
     ///
     /// # Errors
     /// [`Error::Card`], [`Error::ReaderHeld`].
-    pub(crate) async fn clear_pin(&self) -> Result<(), Error> {
-        if !self.stays_open.swap(false, Ordering::SeqCst) {
-            return Ok(());
+    pub(crate) async fn clear_pin(&self) -> Result<bool, Error> {
+        if !self.may_keep_pin.load(Ordering::SeqCst) {
+            return Ok(false);
         }
-        self.call(Abandonment::default(), |card| card.clear_pin())
-            .await?;
-        Ok(())
+        let (limit, may_keep_pin) = (self.call_limit, Arc::clone(&self.may_keep_pin));
+        self.on_connection(Abandonment::default(), move |connection, _| {
+            let cleared = connection.clear_pin(limit);
+            may_keep_pin.store(false, Ordering::SeqCst);
+            cleared
+        })
+        .await
     }
 
     async fn call<R: Send + 'static>(
@@ -270,20 +324,28 @@ impl CardSession {
         abandonment: Abandonment,
         work: impl FnOnce(&mut dyn Card) -> Result<R, cardea_card::Error> + Send + 'static,
     ) -> Result<R, Error> {
-        let _given_up_with_this = GiveUpOnDrop(abandonment.clone());
-        let thread = Arc::clone(&self.thread);
-        let stays_open = Arc::clone(&self.stays_open);
-        let begun = Instant::now();
-        let called = tokio::task::spawn_blocking(move || {
-            let mut thread = thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let given_up = abandonment.clone();
+        self.on_connection(abandonment, move |connection, begun| {
             // An earlier call may have held the thread until its own limit.
             let limit = limit.saturating_sub(begun.elapsed());
-            let result = thread.call(limit, &abandonment, work);
-            // A connection that stays open keeps other programs from exclusive use, so only a PIN
-            // that the operator wants kept is worth one.
-            if !stays_open.load(Ordering::SeqCst) {
-                thread.close();
-            }
+            connection.call(limit, &given_up, work)
+        })
+        .await
+    }
+
+    /// Runs `work` while nobody else has the connection; it is told since when it was waited for.
+    async fn on_connection<R: Send + 'static>(
+        &self,
+        abandonment: Abandonment,
+        work: impl FnOnce(&mut Connection, Instant) -> Result<R, cardea_card::Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        let _given_up_with_this = GiveUpOnDrop(abandonment);
+        let connection = Arc::clone(&self.connection);
+        let begun = Instant::now();
+        let called = tokio::task::spawn_blocking(move || {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = work(&mut connection, begun);
+            connection.close_if_unused();
             result.map_err(held_or_failed)
         });
         let result = called.await.map_err(|_| Error::Internal {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cardea_assertion::{SigningInput, UserVerification};
-use cardea_card::{Abandonment, LastTry, PinAfterwards, Signature};
+use cardea_card::{Abandonment, LastTry, Signature};
 use cardea_jose::{Algorithm, SigningKey};
 
 use crate::Error;
@@ -14,6 +14,7 @@ use crate::agent::Agent;
 use crate::card_session::{CardSession, PinGiven, SignOrder};
 use crate::challenge_check::AcceptedChallenge;
 use crate::consent::Consent;
+use crate::kept_pins::KeepOrder;
 use crate::progress::{Progress, State};
 use crate::prompt_text::{Subject, days_until};
 use crate::reader_patience::{announced, patiently};
@@ -52,7 +53,7 @@ struct Statement {
 struct Verification {
     pin: PinGiven,
     last_try: LastTry,
-    afterwards: PinAfterwards,
+    keep: Option<KeepOrder>,
     uv: UserVerification,
 }
 
@@ -176,14 +177,14 @@ impl Conversation<'_> {
         let Verification {
             pin,
             last_try,
-            afterwards,
+            keep,
             uv,
         } = verification;
         let statement = self.statement(session, uv).await?;
         let order = SignOrder {
             pin,
             last_try,
-            afterwards,
+            keep,
             message: statement.input.as_bytes().to_vec(),
             abandonment,
         };

@@ -3,14 +3,18 @@
 //! A note ends, and the card forgets that its PIN was verified, at the policy's limit, when the
 //! screen is locked, when the policy does not apply any more, and when the agent ends. When the
 //! card leaves, the note is all that is left to end.
+//!
+//! No card stays verified without a note: what is to be kept is fixed before the order is given to
+//! the card ([`KeepOrder`]), and is noted at the order's end by the call itself, whoever still
+//! waits for it. An order that ends without a note clears the card.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use cardea_card::Insertion;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::boot_clock::SinceBoot;
 use crate::card_session::CardSession;
 use crate::pin_policy::VerifiedPin;
 use crate::reader_watch::{self, ReaderState};
@@ -62,16 +66,19 @@ impl KeptPins {
     }
 
     /// Notes a PIN that this agent has just verified, and that the card keeps verified, in the
-    /// place of an earlier one. When the cards were locked while the person typed, it ends at once.
-    pub(crate) async fn note(
-        self: &Arc<Self>,
-        verified: VerifiedPin,
-        session: Arc<CardSession>,
-        (kept_max, before): (Duration, LockCount),
-        states: watch::Receiver<ReaderState>,
-    ) {
+    /// place of an earlier one; unless its time is over or the cards were locked meanwhile.
+    fn note(self: &Arc<Self>, new: NewNote) {
+        let NewNote {
+            verified,
+            session,
+            end,
+            locked_before,
+            states,
+        } = new;
+        if SinceBoot::now() >= end {
+            return;
+        }
         let insertion = verified.kept_for.insertion.clone();
-        let end = verified.verified_at.after(kept_max);
         let kept = Arc::downgrade(self);
         let limit = tokio::spawn(async move {
             let over = tokio::select! {
@@ -91,21 +98,13 @@ impl KeptPins {
             session,
             limit: limit.abort_handle(),
         };
-        let locked_meanwhile = {
-            let mut notes = self.lock();
+        let mut notes = self.lock();
+        if LockCount(notes.locked) == locked_before {
             let insertion = &note.verified.kept_for.insertion;
             notes
                 .list
                 .retain(|other| other.verified.kept_for.insertion != *insertion);
-            if LockCount(notes.locked) == before {
-                notes.list.push(note);
-                None
-            } else {
-                Some(note)
-            }
-        };
-        if let Some(note) = locked_meanwhile {
-            clear_card(&note.session).await;
+            notes.list.push(note);
         }
     }
 
@@ -121,14 +120,16 @@ impl KeptPins {
         }
     }
 
-    /// Ends every note, and those that are about to be made.
-    pub(crate) async fn clear_all(&self) {
+    /// Ends every note, those that are about to be made, and what these cards keep or are about to
+    /// keep.
+    pub(crate) async fn clear_all(&self, sessions: Vec<Arc<CardSession>>) {
         let ended = {
             let mut notes = self.lock();
             notes.locked += 1;
             std::mem::take(&mut notes.list)
         };
-        let cleared = ended.iter().map(|note| clear_card(&note.session));
+        let noted = ended.iter().map(|note| &note.session);
+        let cleared = noted.chain(&sessions).map(|session| clear_card(session));
         futures_util::future::join_all(cleared).await;
     }
 
@@ -144,12 +145,70 @@ impl KeptPins {
     }
 }
 
+/// What one order to the card is to keep, fixed before the order is given.
+pub(crate) struct KeepOrder {
+    kept_pins: Arc<KeptPins>,
+    insertion: Insertion,
+    new: Option<NewNote>,
+}
+
+/// A note to be made.
+pub(crate) struct NewNote {
+    pub(crate) verified: VerifiedPin,
+    pub(crate) session: Arc<CardSession>,
+    /// When it ends.
+    pub(crate) end: SinceBoot,
+    /// Before the person was asked.
+    pub(crate) locked_before: LockCount,
+    pub(crate) states: watch::Receiver<ReaderState>,
+}
+
+impl KeepOrder {
+    /// A PIN that is typed for this order counts for others from now on.
+    pub(crate) fn with_note(kept_pins: &Arc<KeptPins>, new: NewNote) -> Self {
+        Self {
+            kept_pins: Arc::clone(kept_pins),
+            insertion: new.verified.kept_for.insertion.clone(),
+            new: Some(new),
+        }
+    }
+
+    /// What was noted before goes on as it was.
+    pub(crate) fn as_noted(kept_pins: &Arc<KeptPins>, insertion: &Insertion) -> Self {
+        Self {
+            kept_pins: Arc::clone(kept_pins),
+            insertion: insertion.clone(),
+            new: None,
+        }
+    }
+
+    /// The order is over, and the card keeps its PIN verified. Whether it may: only with a note.
+    ///
+    /// Whoever calls this keeps everybody else from the card until the answer is heeded.
+    pub(crate) fn done(mut self, wanted: bool) -> bool {
+        if let (Some(new), true) = (self.new.take(), wanted) {
+            self.kept_pins.note(new);
+        }
+        self.is_noted()
+    }
+
+    /// Whether there is a note of this card.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.kept_pins.verified(&self.insertion).is_some()
+    }
+
+    /// The order is over, and the card keeps nothing: some cards and modules never do.
+    pub(crate) fn failed(self) {
+        self.kept_pins.forget(&self.insertion);
+    }
+}
+
 /// Makes the card forget that its PIN was verified. A card that cannot be reached for it loses the
 /// connection that kept it.
 async fn clear_card(session: &CardSession) {
     match session.clear_pin().await {
-        Ok(()) => tracing::info!("the card asks for its PIN again"),
-        Err(crate::Error::Card(cardea_card::Error::CardRemoved)) => {}
+        Ok(true) => tracing::info!("the card asks for its PIN again"),
+        Ok(false) | Err(crate::Error::Card(cardea_card::Error::CardRemoved)) => {}
         Err(error) => {
             tracing::warn!(code = error.code(), %error, "the card's PIN state was not cleared");
         }

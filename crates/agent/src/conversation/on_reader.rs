@@ -2,7 +2,7 @@
 //!
 //! The window with the portal's name stands while the reader waits for the PIN, and goes by itself.
 //! No program can make a reader stop waiting: who cancels in the window is done at once, while the
-//! call goes on until the reader is, and whatever it brings is thrown away unsigned.
+//! call goes on until the reader is, and whatever it brings is thrown away unsigned, and leaves no PIN verified.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,8 +40,7 @@ impl Conversation<'_> {
         subject: &Subject,
         asked: Asked,
     ) -> Result<SignedStatement, Error> {
-        let keeping = self.keeping(session).await;
-        let verification = keeping.verification(PinGiven::OnReader, asked.last_try);
+        let verification = self.with_pin(session, PinGiven::OnReader, asked).await;
         let abandonment = Abandonment::default();
         let (statement, order) = self
             .order(session, verification, abandonment.clone())
@@ -81,8 +80,6 @@ impl Conversation<'_> {
                 });
             }
         };
-        let signed = (statement, signature);
-        self.keep(session, keeping, asked, &signed).await;
-        Ok(signed)
+        Ok((statement, signature))
     }
 }

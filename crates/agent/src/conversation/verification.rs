@@ -2,16 +2,15 @@
 //! before, or, on a contactless reader, not at all. The policy decides, never hope.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cardea_assertion::UserVerification;
-use cardea_card::{LastTry, PinAfter, PinAfterwards, PinMeans};
+use cardea_card::{LastTry, PinMeans};
 
 use super::{Conversation, SignedStatement, Verification};
 use crate::Error;
 use crate::boot_clock::SinceBoot;
 use crate::card_session::{CardSession, PinGiven};
-use crate::kept_pins::LockCount;
+use crate::kept_pins::{KeepOrder, LockCount, NewNote};
 use crate::pin_policy::{Circumstances, KeptFor, PinNeeded, PinPolicy, VerifiedPin};
 use crate::progress::State;
 use crate::prompt_text::{Remark, Subject};
@@ -19,24 +18,6 @@ use crate::reader_patience::patiently;
 
 /// Prompts of one conversation, mistyped ones included.
 const ENTRIES_MAX: usize = 8;
-
-/// What becomes of a PIN that is typed for this login.
-pub(super) struct Keeping {
-    afterwards: PinAfterwards,
-    /// The note to make of it, if it may count for other logins, and for how long.
-    note: Option<(KeptFor, Duration)>,
-}
-
-impl Keeping {
-    pub(super) fn verification(&self, pin: PinGiven, last_try: LastTry) -> Verification {
-        Verification {
-            pin,
-            last_try,
-            afterwards: self.afterwards,
-            uv: UserVerification::Now,
-        }
-    }
-}
 
 /// One question for the PIN.
 #[derive(Clone, Copy)]
@@ -130,7 +111,10 @@ impl Conversation<'_> {
         let verification = Verification {
             pin: PinGiven::Verified,
             last_try: LastTry::Refused,
-            afterwards: PinAfterwards::Keep,
+            keep: Some(KeepOrder::as_noted(
+                &self.agent.kept_pins,
+                session.insertion(),
+            )),
             uv: UserVerification::Cached,
         };
         match self.sign(session, verification).await {
@@ -157,7 +141,7 @@ impl Conversation<'_> {
         let verification = Verification {
             pin: PinGiven::NotAsked,
             last_try: LastTry::Refused,
-            afterwards: PinAfterwards::Clear,
+            keep: None,
             uv: UserVerification::None,
         };
         self.sign(session, verification).await
@@ -230,16 +214,33 @@ impl Conversation<'_> {
             .ask_pin(subject, asked.tries_left, asked.remark)
             .await?;
         self.progress.state(State::Signing, None)?;
-        let keeping = self.keeping(session).await;
-        let verification = keeping.verification(PinGiven::Typed(pin), asked.last_try);
-        let signed = self.sign(session, verification).await?;
-        self.keep(session, keeping, asked, &signed).await;
-        Ok(signed)
+        let verification = self.with_pin(session, PinGiven::Typed(pin), asked).await;
+        self.sign(session, verification).await
+    }
+
+    /// The verification by a PIN that the person types now, with what becomes of that PIN.
+    pub(super) async fn with_pin(
+        &self,
+        session: &Arc<CardSession>,
+        pin: PinGiven,
+        asked: Asked,
+    ) -> Verification {
+        Verification {
+            pin,
+            last_try: asked.last_try,
+            keep: self.keeping(session, asked.locked_before).await,
+            uv: UserVerification::Now,
+        }
     }
 
     /// Decides what becomes of a PIN that is typed now. A note that this login does not fit into
     /// ends.
-    pub(super) async fn keeping(&self, session: &CardSession) -> Keeping {
+    async fn keeping(
+        &self,
+        session: &Arc<CardSession>,
+        locked_before: LockCount,
+    ) -> Option<KeepOrder> {
+        let kept_pins = &self.agent.kept_pins;
         let decided = self.circumstances(session, |now| {
             let for_others = Circumstances {
                 allowed: UserVerification::Cached,
@@ -252,53 +253,33 @@ impl Conversation<'_> {
             )
         });
         match decided {
-            Some((Ok(kept_max), _, kept_for)) => Keeping {
-                afterwards: PinAfterwards::Keep,
-                note: Some((kept_for, kept_max)),
-            },
+            Some((Ok(kept_max), _, kept_for)) => {
+                // From before the order: a reader with keys may wait for a minute.
+                let verified_at = SinceBoot::now();
+                let new = NewNote {
+                    verified: VerifiedPin {
+                        kept_for,
+                        verified_at,
+                    },
+                    session: Arc::clone(session),
+                    end: verified_at.after(kept_max),
+                    locked_before,
+                    states: self.agent.cards.watch().subscribe(),
+                };
+                Some(KeepOrder::with_note(kept_pins, new))
+            }
             // This login wants the PIN; what was noted before goes on for others as it was.
             Some((Err(PinNeeded::ChallengeWantsIt), Ok(()), _)) => {
                 // Our own verified state, taken for another program's, would never be cleared.
                 if let Err(error) = session.clear_pin().await {
                     tracing::warn!(code = error.code(), %error, "the PIN state was not cleared");
                 }
-                Keeping {
-                    afterwards: PinAfterwards::Keep,
-                    note: None,
-                }
+                Some(KeepOrder::as_noted(kept_pins, session.insertion()))
             }
             _ => {
-                self.agent.kept_pins.clear(session.insertion()).await;
-                Keeping {
-                    afterwards: PinAfterwards::Clear,
-                    note: None,
-                }
+                kept_pins.clear(session.insertion()).await;
+                None
             }
-        }
-    }
-
-    /// Notes a PIN that the card keeps verified.
-    pub(super) async fn keep(
-        &self,
-        session: &Arc<CardSession>,
-        keeping: Keeping,
-        asked: Asked,
-        (_, signature): &SignedStatement,
-    ) {
-        let kept_pins = &self.agent.kept_pins;
-        match keeping.note {
-            Some((kept_for, kept_max)) if signature.pin_after() == PinAfter::Kept => {
-                let verified = VerifiedPin {
-                    kept_for,
-                    verified_at: SinceBoot::now(),
-                };
-                let states = self.agent.cards.watch().subscribe();
-                let (session, lasts) = (Arc::clone(session), (kept_max, asked.locked_before));
-                kept_pins.note(verified, session, lasts, states).await;
-            }
-            // Some cards and modules keep nothing.
-            Some(_) => kept_pins.forget(session.insertion()),
-            None => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cardea_agent::pin_policy::{KEPT_MAX, PinPolicy};
 use cardea_assertion::UserVerification::{self, Cached, Now};
 use cardea_card::{Card as _, PivCard};
-use cardea_virtual_card::VirtualCard;
+use cardea_virtual_card::{Fault, Keypad, Trigger, VirtualCard};
 use serde_json::Value;
 
 use crate::page::{Page, course};
@@ -71,6 +71,34 @@ impl Pharmacy {
             _ => None,
         };
         (course, uv)
+    }
+
+    /// The next signature takes the card so long that something else comes first.
+    fn sign_slowly(&self) {
+        let slow = Fault::Slow(Duration::from_secs(1));
+        self.card.inject(Trigger::GeneralAuthenticate, slow);
+    }
+
+    /// The card is at the command that takes it so long.
+    async fn is_at_work(&self) {
+        while !self.card.faults_are_spent() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn is_idle(&self) {
+        while self.workstation.page().status().await["state"] == "busy" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// No channel of the card has a verified PIN: what the card itself says.
+    fn keeps_nothing(&self) {
+        for channel in 0..=3 {
+            let asked = [channel, 0x20, 0x00, 0x80];
+            let answer = self.card.connect().transmit(&asked).unwrap();
+            assert_ne!(answer, [0x90, 0x00], "channel {channel}");
+        }
     }
 
     async fn logs_in_by(&self, allowed: UserVerification, reached: UserVerification) {
@@ -256,4 +284,97 @@ async fn an_agent_that_ends_leaves_no_card_verified() {
     pharmacy.workstation.stop().await;
     let status = PivCard::new(pharmacy.card.connect()).pin_status().unwrap();
     assert!(!status.verified, "{status:?}");
+}
+
+/// Attack D14: the page that asked goes away in the moment of the signature, which it can time.
+#[tokio::test]
+async fn d14_a_page_that_goes_while_the_card_signs_leaves_no_pin_verified() {
+    let pharmacy = Pharmacy::open(&["pin 1234"]).await;
+    pharmacy.sign_slowly();
+    let challenge = pharmacy.challenge(Cached);
+    let mut stream = pharmacy.workstation.page().begin(&challenge).await;
+    stream.wait_for("\"signing\"").await;
+    pharmacy.is_at_work().await;
+    drop(stream);
+    pharmacy.is_idle().await;
+    pharmacy.keeps_nothing();
+    pharmacy.logs_in_by(Cached, Now).await;
+}
+
+/// Attack D14: the cards are locked while the order is under way, with and without a note of an
+/// earlier PIN, and for a signature without a PIN.
+#[tokio::test]
+async fn d14_a_lock_while_the_card_signs_leaves_no_pin_verified() {
+    for (noted_before, allowed) in [(false, Cached), (true, Now), (true, Cached)] {
+        let pharmacy = Pharmacy::open(&["pin 1234"]).await;
+        if noted_before {
+            pharmacy.logs_in_by(Cached, Now).await;
+            let answer = if allowed == Now { "pin 1234" } else { "ok" };
+            pharmacy.workstation.person.will_answer(&[answer]);
+        }
+        pharmacy.sign_slowly();
+        let challenge = pharmacy.challenge(allowed);
+        let mut stream = pharmacy.workstation.page().begin(&challenge).await;
+        stream.wait_for("\"signing\"").await;
+        pharmacy.is_at_work().await;
+        // Returns once the order is over and the card has forgotten.
+        pharmacy.workstation.agent.lock_cards().await;
+        pharmacy.keeps_nothing();
+        assert_eq!(stream.last_line().await["type"], "assertion", "{allowed:?}");
+        pharmacy.keeps_nothing();
+        pharmacy.workstation.person.will_answer(&["pin 1234"]);
+        pharmacy.logs_in_by(Cached, Now).await;
+    }
+}
+
+/// Attack D14: the same while the person types on the reader's own keys.
+#[tokio::test]
+async fn d14_a_lock_while_the_pin_is_typed_on_the_reader_leaves_no_pin_verified() {
+    for allowed in [Cached, Now] {
+        let pharmacy = Pharmacy::open(&["wait"]).await;
+        let types = Keypad::Types("1234".to_owned());
+        pharmacy.card.set_keypad(Some(types));
+        if allowed == Now {
+            let (course, _) = pharmacy.login(Cached).await;
+            assert_eq!(course.last().unwrap(), "assertion");
+        }
+        let slow = Fault::Slow(Duration::from_secs(1));
+        pharmacy.card.inject(Trigger::Verify, slow);
+        let challenge = pharmacy.challenge(allowed);
+        let stream = pharmacy.workstation.page().begin(&challenge).await;
+        pharmacy.is_at_work().await;
+        pharmacy.workstation.agent.lock_cards().await;
+        pharmacy.keeps_nothing();
+        assert_eq!(stream.last_line().await["type"], "assertion");
+        pharmacy.keeps_nothing();
+    }
+}
+
+/// Attack D14: who cancels in the window while the reader's PIN is on its way has cancelled.
+#[tokio::test]
+async fn d14_a_signature_that_was_cancelled_on_the_reader_leaves_no_pin_verified() {
+    let pharmacy = Pharmacy::open(&["when told 0"]).await;
+    let types = Keypad::Types("1234".to_owned());
+    pharmacy.card.set_keypad(Some(types));
+    pharmacy.sign_slowly();
+    let challenge = pharmacy.challenge(Cached);
+    let stream = pharmacy.workstation.page().begin(&challenge).await;
+    pharmacy.is_at_work().await;
+    pharmacy.workstation.person.goes_on();
+    assert_eq!(stream.last_line().await["code"], "agent.prompt_cancelled");
+    pharmacy.is_idle().await;
+    pharmacy.keeps_nothing();
+}
+
+/// Attack D14: an agent that is stopped while the card signs.
+#[tokio::test]
+async fn d14_an_agent_that_ends_while_the_card_signs_leaves_no_pin_verified() {
+    let mut pharmacy = Pharmacy::open(&["pin 1234"]).await;
+    pharmacy.sign_slowly();
+    let challenge = pharmacy.challenge(Cached);
+    let mut stream = pharmacy.workstation.page().begin(&challenge).await;
+    stream.wait_for("\"signing\"").await;
+    pharmacy.is_at_work().await;
+    pharmacy.workstation.stop().await;
+    pharmacy.keeps_nothing();
 }
