@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::process_group;
+
 /// How long a page may take to show what a test waits for; a loaded machine is slow.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -307,14 +309,7 @@ impl Browser {
 impl Drop for Browser {
     /// After a failed test nobody has called `close`: Chromium is in chromedriver's process group.
     fn drop(&mut self) {
-        if let Some(pid) = self.driver.id() {
-            let group = format!("-{pid}");
-            let mut kill = std::process::Command::new("kill");
-            let _ = kill
-                .args(["-KILL", "--", &group])
-                .stderr(Stdio::null())
-                .status();
-        }
+        process_group::kill(self.driver.id());
     }
 }
 

@@ -14,6 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use crate::process_group;
+
 /// How long Firefox may take to start, and a page to show what a test waits for.
 const WAIT: Duration = Duration::from_secs(60);
 /// Longest answer that is read, in bytes.
@@ -196,14 +198,7 @@ impl Firefox {
 impl Drop for Firefox {
     /// Its helpers are in its process group and outlast it otherwise.
     fn drop(&mut self) {
-        if let Some(pid) = self.process.id() {
-            let group = format!("-{pid}");
-            let mut kill = std::process::Command::new("kill");
-            let _ = kill
-                .args(["-KILL", "--", &group])
-                .stderr(Stdio::null())
-                .status();
-        }
+        process_group::kill(self.process.id());
     }
 }
 

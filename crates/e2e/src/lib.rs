@@ -30,6 +30,7 @@ mod foreign_client;
 mod framing_site;
 mod logout_forgery;
 mod page_script;
+mod process_group;
 mod second_portal;
 mod stage;
 mod stale_publication;

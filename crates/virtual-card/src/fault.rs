@@ -62,6 +62,10 @@ pub enum Trigger {
     Verify,
     /// The next VERIFY that only asks for the state.
     VerifyState,
+    /// The next CHANGE REFERENCE DATA.
+    ChangeReferenceData,
+    /// The next RESET RETRY COUNTER.
+    ResetRetryCounter,
     /// The next last block of a GENERAL AUTHENTICATE.
     GeneralAuthenticate,
     /// The beginning of the next transaction, for [`Fault::Busy`].
@@ -87,6 +91,8 @@ impl Trigger {
             (Self::Verify, Some(([_, 0x20, ..], bare))) => !bare,
             (Self::VerifyState, Some(([_, 0x20, 0x00, _], bare))) => bare,
             (Self::GeneralAuthenticate, Some(([class, 0x87, ..], _))) => class & 0x10 == 0,
+            (Self::ChangeReferenceData, Some(([_, 0x24, ..], _))) => true,
+            (Self::ResetRetryCounter, Some(([_, 0x2c, ..], _))) => true,
             (Self::ManageChannel, Some(([_, 0x70, ..], _))) => true,
             _ => false,
         }

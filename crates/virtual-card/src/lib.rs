@@ -24,6 +24,7 @@ mod in_process;
 mod index;
 mod key_use;
 mod logical_channel;
+pub mod own_process;
 mod pki_directory;
 pub mod pki_server;
 pub mod private_pcscd;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use cardea_card::{Card as _, CareTerms, LastTry, Pin, PinChange, PivCard, Puk, Unblocking};
 use cardea_test_pki::{CardProfile, IssuedCard, IssuedCertificate, KeyKind, TestPki};
 use cardea_virtual_card::private_pcscd::PrivatePcscd;
 use cardea_virtual_card::vpcd::PluggedCard;
@@ -323,6 +324,48 @@ fn yubico_piv_tool_changes_and_unblocks_the_pin() {
     let (output, success) = yubico(&desk, &unblock);
     assert!(success, "{output}");
     assert!(yubico(&desk, &["-a", "verify-pin", "-P", "222222"]).1);
+}
+
+#[test]
+fn cardea_and_other_programs_agree_about_a_changed_pin_and_an_unblocked_card() {
+    let desk = Desk::with_pin(KeyKind::P256, "123456");
+    let pin = |digits| Pin::parse(digits).unwrap();
+    let cardea_changes = |old, new| {
+        let terms = CareTerms::default();
+        let (old, new) = (&pin(old), &pin(new));
+        let change = PinChange { old, new, terms };
+        PivCard::new(desk.card.connect()).change_pin(&change)
+    };
+    cardea_changes("123456", "864213").unwrap();
+    assert!(yubico(&desk, &["-a", "verify-pin", "-P", "864213"]).1);
+    let change = [
+        "--login",
+        "--pin",
+        "864213",
+        "--change-pin",
+        "--new-pin",
+        "975310",
+    ];
+    let (output, success) = desk.pkcs11_tool(&change);
+    assert!(success, "{output}");
+    cardea_changes("975310", "246813").unwrap();
+    for _ in 0..3 {
+        assert!(!yubico(&desk, &["-a", "verify-pin", "-P", "111111"]).1);
+    }
+    let blocked = cardea_changes("246813", "135792").unwrap_err();
+    assert_eq!(blocked.code(), "card.pin_blocked");
+    let unblocking = Unblocking {
+        puk: &Puk::parse("12345678").unwrap(),
+        new: &pin("314159"),
+        terms: CareTerms {
+            last_try: LastTry::Accepted,
+            ..CareTerms::default()
+        },
+    };
+    let mut card = PivCard::new(desk.card.connect());
+    card.unblock(&unblocking).unwrap();
+    let (output, success) = desk.pkcs11_tool(&["--login", "--pin", "314159", "--list-objects"]);
+    assert!(success, "{output}");
 }
 
 #[test]

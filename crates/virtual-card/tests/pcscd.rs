@@ -6,6 +6,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
@@ -14,10 +15,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use cardea_card::{
-    Abandonment, ApduChannel, Backend, Card, CardPresence, CardThread, CardTransport,
-    CountingTransport, Error, LastTry, PcscTransport, Pin, PinAfter, PinAfterwards, PinEntry,
-    PinMeans, PivCard, Reader, SignRequest, Signature, StatusWord, WaitOutcome,
-    authentication_certificate,
+    Abandonment, ApduChannel, Backend, Card, CardCertificate, CardPresence, CardThread,
+    CardTransport, CareTerms, CountingTransport, Error, LastTry, PcscTransport, Pin, PinAfter,
+    PinAfterwards, PinChange, PinEntry, PinMeans, PivCard, Puk, Reader, SignRequest, Signature,
+    StatusWord, Unblocking, WaitOutcome, authentication_certificate,
 };
 use cardea_test_pki::KeyKind;
 use cardea_virtual_card::{DEFAULT_PIN, Fault, Trigger};
@@ -40,6 +41,13 @@ fn sign(card: &mut dyn Card, typed: &str, last_try: LastTry) -> Result<Signature
     let certificate = authentication_certificate(&certificates)?;
     let pin = Pin::parse(typed)?;
     card.sign(&SignRequest::new(certificate, &pin, MESSAGE).with_last_try(last_try))
+}
+
+/// The authentication certificate, read in a connection of its own.
+fn read_certificate(scene: &Scene) -> CardCertificate {
+    let mut card = Backend::Pcsc.open(&scene.reader).unwrap();
+    let certificates = card.certificates().unwrap();
+    authentication_certificate(&certificates).unwrap().clone()
 }
 
 fn open_and_sign(scene: &Scene, typed: &str) -> Result<Signature, Error> {
@@ -130,12 +138,7 @@ fn a_login_takes_few_commands() {
             (extended, 5),
         ] {
             let inserted = scene.insert_image(image);
-            let certificates = Backend::Pcsc
-                .open(&scene.reader)
-                .unwrap()
-                .certificates()
-                .unwrap();
-            let certificate = authentication_certificate(&certificates).unwrap();
+            let certificate = &read_certificate(scene);
             let count = || {
                 let transport = PcscTransport::connect(&scene.reader).unwrap();
                 let (transport, counter) = CountingTransport::new(transport);
@@ -176,12 +179,7 @@ fn a_kept_pin_is_ours_alone_and_ends_with_the_connection_or_a_reset() {
     let name = "a_kept_pin_is_ours_alone_and_ends_with_the_connection_or_a_reset";
     run_in_own_process(name, |scene| {
         let _card = scene.insert(KeyKind::P256);
-        let certificates = Backend::Pcsc
-            .open(&scene.reader)
-            .unwrap()
-            .certificates()
-            .unwrap();
-        let certificate = authentication_certificate(&certificates).unwrap();
+        let certificate = &read_certificate(scene);
         let pin = Pin::parse(DEFAULT_PIN).unwrap();
         let keep = |card: &mut dyn Card, entry| {
             let request = SignRequest::new(certificate, entry, MESSAGE);
@@ -249,12 +247,7 @@ fn a_wait_for_another_programs_transaction_is_given_up_and_uses_no_pin_later() {
     let name = "a_wait_for_another_programs_transaction_is_given_up_and_uses_no_pin_later";
     run_in_own_process(name, |scene| {
         let card = scene.insert(KeyKind::P256);
-        let certificates = Backend::Pcsc
-            .open(&scene.reader)
-            .unwrap()
-            .certificates()
-            .unwrap();
-        let certificate = authentication_certificate(&certificates).unwrap().clone();
+        let certificate = read_certificate(scene);
         let reader = scene.reader.clone();
         let mut thread = CardThread::new(move || Backend::Pcsc.open(&reader));
         thread
@@ -411,6 +404,35 @@ fn opensc_signs_through_the_pkcs11_backend() {
             drop(card);
             scene.remove(inserted);
         }
+    });
+}
+
+#[test]
+fn opensc_changes_the_pin_through_the_pkcs11_backend_and_unblocks_nothing() {
+    let name = "opensc_changes_the_pin_through_the_pkcs11_backend_and_unblocks_nothing";
+    run_in_own_process(name, |scene| {
+        let _card = scene.insert(KeyKind::P256);
+        let mut card = scene::open_token(&scene::opensc());
+        let new = Pin::parse("8642").unwrap();
+        let mut change = |old| {
+            let (old, terms) = (&Pin::parse(old).unwrap(), CareTerms::default());
+            card.change_pin(&PinChange {
+                old,
+                new: &new,
+                terms,
+            })
+        };
+        let wrong = change(WRONG).unwrap_err();
+        assert_eq!(wrong.code(), "card.pin_incorrect", "{:x?}", _card.command_headers());
+        assert_eq!(change(DEFAULT_PIN).unwrap(), PinAfter::Cleared);
+        sign(card.as_mut(), "8642", LastTry::Refused).unwrap();
+        let unblocking = Unblocking {
+            puk: &Puk::parse("12345678").unwrap(),
+            new: &new,
+            terms: CareTerms::default(),
+        };
+        let error = card.unblock(&unblocking).unwrap_err();
+        assert_eq!(error.code(), "card.unblocking_not_offered");
     });
 }
 

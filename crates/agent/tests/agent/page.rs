@@ -31,6 +31,11 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
+    /// In how many seconds the page may ask again.
+    pub(crate) fn retry_after(&self) -> u64 {
+        self.header("retry-after").unwrap().parse().unwrap()
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }

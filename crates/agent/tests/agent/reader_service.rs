@@ -6,6 +6,7 @@ use cardea_virtual_card::VirtualCard;
 use openssl::x509::X509;
 use serde_json::Value;
 
+use crate::page::Stream;
 use crate::readers::pharmacist;
 use crate::service::{pin_status, run_in_own_process, wait_until};
 use crate::sign_in::verify;
@@ -32,6 +33,15 @@ async fn sign_in(workstation: &Workstation) -> (Value, String) {
     let jkt = verify(&last, workstation, &challenge);
     assert_eq!(workstation.issuer.statement().await.jkt(), jkt);
     (last, jkt)
+}
+
+/// Begins a sign-in, up to the prompt.
+async fn is_asked_for_the_pin(workstation: &Workstation) -> Stream {
+    let challenge = workstation.issuer.challenge();
+    let mut stream = workstation.page().begin(&challenge).await;
+    stream.wait_for("\"pin_asked\"").await;
+    workstation.person.is_asked("GETPIN").await;
+    stream
 }
 
 /// The serial number of the card's certificate in an assertion.
@@ -76,10 +86,7 @@ fn a_service_that_ends_takes_the_prompt_away_and_is_found_again() {
         let card = pharmacist();
         let _plugged = service.plug(&card);
         let workstation = start(&["wait", "pin 1234"]).await;
-        let challenge = workstation.issuer.challenge();
-        let mut stream = workstation.page().begin(&challenge).await;
-        stream.wait_for("\"pin_asked\"").await;
-        workstation.person.is_asked("GETPIN").await;
+        let mut stream = is_asked_for_the_pin(&workstation).await;
         service.stop();
         assert_eq!(stream.last_line().await["code"], "card.removed");
         wait_until("the agent knows of no reader", async || {
@@ -93,6 +100,25 @@ fn a_service_that_ends_takes_the_prompt_away_and_is_found_again() {
     });
 }
 
+/// The page is told at once what is the matter, and goes on by itself when it has changed.
+#[test]
+fn a_service_out_of_reach_is_told_to_the_page_and_waited_for() {
+    let name = "reader_service::a_service_out_of_reach_is_told_to_the_page_and_waited_for";
+    run_in_own_process(name, async |mut service| {
+        service.stop();
+        let card = pharmacist();
+        let setup = Setup::default();
+        let workstation = Workstation::start_on(Backend::Pcsc, &["pin 1234"], setup).await;
+        let challenge = workstation.issuer.challenge();
+        let mut stream = workstation.page().begin(&challenge).await;
+        stream.wait_for("\"reader_service_down\"").await;
+        service.start();
+        stream.wait_for("\"insert_card\"").await;
+        let _plugged = service.plug(&card);
+        verify(&stream.last_line().await, &workstation, &challenge);
+    });
+}
+
 /// D12: the card is exchanged for another one between the prompt and the signature.
 #[test]
 fn d12_cards_exchanged_under_a_prompt_end_it_and_the_other_card_gets_no_pin() {
@@ -102,10 +128,7 @@ fn d12_cards_exchanged_under_a_prompt_end_it_and_the_other_card_gets_no_pin() {
         let (first, second) = (pharmacist(), pharmacist());
         let plugged = service.plug(&first);
         let workstation = start(&["when told pin 1234"]).await;
-        let challenge = workstation.issuer.challenge();
-        let mut stream = workstation.page().begin(&challenge).await;
-        stream.wait_for("\"pin_asked\"").await;
-        workstation.person.is_asked("GETPIN").await;
+        let mut stream = is_asked_for_the_pin(&workstation).await;
         drop(plugged);
         let _plugged = service.plug(&second);
         let last = stream.last_line().await;
@@ -127,10 +150,7 @@ fn d12_an_exchange_that_the_service_misses_costs_no_try_of_the_other_card() {
         let (first, second) = (pharmacist(), pharmacist());
         let plugged = service.plug(&first);
         let workstation = start(&["when told pin 1234"]).await;
-        let challenge = workstation.issuer.challenge();
-        let mut stream = workstation.page().begin(&challenge).await;
-        stream.wait_for("\"pin_asked\"").await;
-        workstation.person.is_asked("GETPIN").await;
+        let mut stream = is_asked_for_the_pin(&workstation).await;
         let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
         let reader = std::ffi::CString::new(service.reader()).unwrap();
         let other = context

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use cardea_card::{Card as _, PinStatus, PivCard};
 use cardea_virtual_card::VirtualCard;
+use cardea_virtual_card::own_process;
 use cardea_virtual_card::private_pcscd::PrivatePcscd;
 use cardea_virtual_card::vpcd::PluggedCard;
 
@@ -45,20 +46,13 @@ pub(crate) fn run_in_own_process<F: Future>(name: &str, test: impl FnOnce(Servic
         tokens.display()
     );
     std::fs::write(&configuration, text).unwrap();
-    let output = this_program()
-        .env(FOLDER, folder.path())
-        .env("SOFTHSM2_CONF", configuration)
-        .env("PCSCLITE_CSOCK_NAME", folder.path().join("service"))
-        .args(["--exact", name, "--nocapture"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}\n{errors}");
-    assert!(
-        text.contains("1 passed"),
-        "the test's name is not {name}: {text}"
-    );
+    let in_this_folder = own_process::run_test(name, |command| {
+        command
+            .env(FOLDER, folder.path())
+            .env("SOFTHSM2_CONF", configuration)
+            .env("PCSCLITE_CSOCK_NAME", folder.path().join("service"));
+    });
+    in_this_folder.unwrap_or_else(|error| panic!("{error}"));
 }
 
 pub(crate) fn this_program() -> Command {

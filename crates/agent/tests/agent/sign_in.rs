@@ -104,6 +104,22 @@ async fn a_card_may_be_inserted_after_the_page_asked() {
 }
 
 #[tokio::test]
+async fn a_missing_reader_is_told_at_once_and_each_change_when_it_comes() {
+    let readers = Readers::none();
+    let workstation = Workstation::start(&readers, &["pin 1234"]).await;
+    let challenge = workstation.issuer.challenge();
+    let mut stream = workstation.page().begin(&challenge).await;
+    stream.wait_for("\"reader_missing\"").await;
+    readers.plug("Reader A");
+    stream.wait_for("\"insert_card\"").await;
+    readers.unplug("Reader A");
+    stream.wait_for("\"reader_missing\"").await;
+    readers.insert("Reader A", &pharmacist());
+    stream.wait_for("card_found").await;
+    verify(&stream.last_line().await, &workstation, &challenge);
+}
+
+#[tokio::test]
 async fn without_a_card_the_wait_ends_with_the_challenge() {
     let readers = Readers::none();
     let workstation = Workstation::start(&readers, &["pin 1234"]).await;
@@ -113,9 +129,14 @@ async fn without_a_card_the_wait_ends_with_the_challenge() {
         let challenge = claims.sign(&workstation.issuer.challenge_key).unwrap();
         course(&workstation.page().sign_in(&challenge).await)
     };
-    assert_eq!(ask().await, ["insert_card", "card.no_reader"]);
+    assert_eq!(ask().await, ["reader_missing", "card.no_reader"]);
     readers.plug("Reader A");
     assert_eq!(ask().await, ["insert_card", "card.no_card"]);
+    readers.break_service();
+    assert_eq!(
+        ask().await,
+        ["reader_service_down", "card.reader_service_unavailable"]
+    );
     assert!(workstation.person.was_told().is_empty());
 }
 
@@ -124,7 +145,7 @@ async fn a_second_request_is_told_at_once_that_the_first_is_under_way() {
     let workstation = Workstation::start(&Readers::none(), &["pin 1234"]).await;
     let page = workstation.page();
     let mut first = page.begin(&workstation.issuer.challenge()).await;
-    first.wait_for("insert_card").await;
+    first.wait_for("reader_missing").await;
     for challenge in [workstation.issuer.challenge(), "nonsense".to_owned()] {
         let answer = page.ask(&challenge).await;
         assert_eq!((answer.status, &*answer.code()), (409, "agent.busy"));
@@ -152,14 +173,7 @@ async fn a_page_that_asks_too_often_has_to_wait() {
         (answer.status, &*answer.code()),
         (429, "agent.rate_limited")
     );
-    assert!(
-        answer
-            .header("retry-after")
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            <= 8
-    );
+    assert!(answer.retry_after() <= 8);
 }
 
 #[tokio::test]

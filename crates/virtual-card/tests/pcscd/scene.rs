@@ -1,10 +1,10 @@
 //! A process with a pcscd of its own and cards to insert.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cardea_card::{Backend, Card, Reader};
 use cardea_test_pki::{CardProfile, KeyKind, TestPki};
+use cardea_virtual_card::own_process;
 use cardea_virtual_card::private_pcscd::PrivatePcscd;
 use cardea_virtual_card::vpcd::PluggedCard;
 use cardea_virtual_card::{CardImage, Fault, Trigger, VirtualCard};
@@ -99,11 +99,13 @@ pub(crate) fn run_in_own_process(name: &str, test: impl FnOnce(&Scene)) {
         return test(&Scene { reader, vpcd });
     }
     let pcscd = PrivatePcscd::start().unwrap();
-    let mut command = pcscd.client(&this_program());
-    command
-        .env(VPCD, pcscd.vpcd_address())
-        .env(READER, pcscd.reader_name());
-    run(name, &mut command);
+    let in_this_service = own_process::run_test(name, |command| {
+        command
+            .env("PCSCLITE_CSOCK_NAME", pcscd.socket())
+            .env(VPCD, pcscd.vpcd_address())
+            .env(READER, pcscd.reader_name());
+    });
+    in_this_service.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Runs the named test once more in a process that finds no pcscd.
@@ -111,33 +113,12 @@ pub(crate) fn run_without_pcscd(name: &str, test: impl FnOnce()) {
     if std::env::var_os(NO_SERVICE).is_some() {
         return test();
     }
-    let mut command = Command::new(this_program());
-    command
-        .env("PCSCLITE_CSOCK_NAME", "/nonexistent/pcscd.comm")
-        .env(NO_SERVICE, "1");
-    run(name, &mut command);
-}
-
-fn this_program() -> String {
-    std::env::current_exe()
-        .unwrap()
-        .into_os_string()
-        .into_string()
-        .unwrap()
-}
-
-fn run(name: &str, command: &mut Command) {
-    let output = command
-        .args(["--exact", name, "--nocapture"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}\n{errors}");
-    assert!(
-        text.contains("1 passed"),
-        "the test's name is not {name}: {text}"
-    );
+    let without = own_process::run_test(name, |command| {
+        command
+            .env("PCSCLITE_CSOCK_NAME", "/nonexistent/pcscd.comm")
+            .env(NO_SERVICE, "1");
+    });
+    without.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// OpenSC's module as backend.
