@@ -125,16 +125,9 @@ pub async fn acknowledge(
     instance_jkt: &str,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE agent_instance SET acknowledged_at = $3
-         WHERE sub = $1 AND instance_jkt = $2 AND acknowledged_at IS NULL",
-    )
-    .bind(sub)
-    .bind(instance_jkt)
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
-    Ok(())
+    let statement = "UPDATE agent_instance SET acknowledged_at = $3
+         WHERE sub = $1 AND instance_jkt = $2 AND acknowledged_at IS NULL";
+    note_once(transaction, statement, (sub, instance_jkt), now).await
 }
 
 /// Notes that whoever uses the instance said there that it is the person's.
@@ -147,15 +140,24 @@ pub async fn confirm_here(
     instance_jkt: &str,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE agent_instance SET confirmed_here_at = $3
-         WHERE sub = $1 AND instance_jkt = $2 AND confirmed_here_at IS NULL",
-    )
-    .bind(sub)
-    .bind(instance_jkt)
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
+    let statement = "UPDATE agent_instance SET confirmed_here_at = $3
+         WHERE sub = $1 AND instance_jkt = $2 AND confirmed_here_at IS NULL";
+    note_once(transaction, statement, (sub, instance_jkt), now).await
+}
+
+/// Notes the time of what happens once, whatever comes later.
+async fn note_once(
+    transaction: &mut Transaction,
+    statement: &'static str,
+    (sub, instance_jkt): (&str, &str),
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query(statement)
+        .bind(sub)
+        .bind(instance_jkt)
+        .bind(now.unix_timestamp())
+        .execute(transaction.connection())
+        .await?;
     Ok(())
 }
 
