@@ -7,8 +7,11 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use cardea_e2e::{AuthorizationRequest, Browser, CLIENTS, SCREENS, Stage};
+use cardea_storage::agent_instance::record_use;
+use cardea_storage::{Store, event};
 use cardea_xtask::system::Part;
 use serde_json::json;
+use time::OffsetDateTime;
 use url::Url;
 
 const LANGUAGES: [&str; 2] = ["fr", "en"];
@@ -241,6 +244,45 @@ async fn a_login_with_consent_needs_no_mouse() -> Result<()> {
     let known = BTreeSet::from([addresses.issuer(), addresses.agent_url()]);
     let requested = browser.requested_origins().await?;
     assert!(requested.is_subset(&known), "{requested:?}");
+    browser.close().await
+}
+
+/// Notes that the card of whoever signed in last was used at a workstation of this name, too.
+async fn use_elsewhere(stage: &Stage, workstation: &str) -> Result<()> {
+    let settings = stage.system().server_settings();
+    let file = settings.with_file_name("cardea.sqlite");
+    let store = Store::open(&format!("sqlite://{}", file.display())).await?;
+    let mut transaction = store.begin().await?;
+    let events = event::list_newest(&mut transaction, 100).await?;
+    let sub = events.into_iter().find_map(|event| event.sub);
+    let sub = sub.context("nobody has signed in")?;
+    let instance = (workstation, Some(workstation));
+    record_use(&mut transaction, &sub, instance, OffsetDateTime::now_utc()).await?;
+    transaction.commit().await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Between the card and the portal: a person in a hurry sees what happened, and one button.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notice_of_new_workstations_is_accessible() -> Result<()> {
+    let stage = stage("new-workstations").await?;
+    let portal = stage.system().addresses().portal_url();
+    let browser = Browser::open().await?;
+    browser.reduce_motion().await?;
+    browser.press_sign_in(&portal, "fr").await?;
+    browser.wait_for("#greeting").await?;
+    use_elsewhere(&stage, "Comptoir 2 – Pharmacie de l’Amandier").await?;
+    for language in LANGUAGES {
+        browser
+            .goto(request(&stage, &[("ui_locales", language)])?.as_str())
+            .await?;
+        browser.press_start_if_asked().await?;
+        let form = "form[action^=\"/new-workstations/\"]";
+        browser.wait_for(form).await?;
+        look_at(&browser, "new-workstations", language).await?;
+        browser.tab_to(&format!("{form} button"), 3).await?;
+    }
     browser.close().await
 }
 

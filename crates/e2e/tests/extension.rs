@@ -5,12 +5,14 @@
     reason = "a member that is not there fails the test"
 )]
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use cardea_e2e::{Browser, Firefox, FramingSite, Stage};
 use cardea_xtask::install;
-use cardea_xtask::system::{Answer, DEFAULT_PIN, Options, PinPrompt};
+use cardea_xtask::system::{Answer, DEFAULT_PIN, Options, Part, PinPrompt};
 use serde_json::{Value, json};
 
 /// How long the extension may take to learn the enrolled origins; a loaded machine is slow.
@@ -148,6 +150,85 @@ async fn firefox_signs_in_over_the_extension_as_well() -> Result<()> {
     assert_eq!(told["code"], "agent.origin_refused", "{told}");
     firefox.close().await
 }
+
+/// Whether somebody has connected to a port where nobody answers.
+fn was_asked(port: &TcpListener) -> Result<bool> {
+    match port.accept() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A squatter at the agent's port.
+fn squat(stage: &Stage) -> Result<TcpListener> {
+    let port = stage.system().addresses().agent_port();
+    let squatter = TcpListener::bind(("127.0.0.1", port))?;
+    squatter.set_nonblocking(true)?;
+    Ok(squatter)
+}
+
+async fn picture(browser: &Browser, state: &str, words: &str) -> Result<()> {
+    browser.wait_for_login_state(state).await?;
+    let text = browser.text("#panel").await?;
+    assert!(text.contains(words), "{state} says: {text}");
+    browser.check_accessible(state).await?;
+    browser.screenshot(&format!("extension-{state}")).await?;
+    Ok(())
+}
+
+/// Attack D6: where the extension is, a squatter is not asked, whatever the extension lacks. With an
+/// agent and a card of his own he could sign this browser in as himself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_squatter_gets_nothing_where_the_extension_has_spoken_d6() -> Result<()> {
+    let mut stage = stage("extension-squatter").await?;
+    let portal = stage.system().addresses().portal_url();
+    let browser = Browser::open_with_extension(stage.system()).await?;
+    browser.reduce_motion().await?;
+    wait_for_extension(&browser, &stage.system().addresses().issuer()).await?;
+    let squatter = squat(&stage)?;
+
+    let manifest = stage.system().browser_profile();
+    let manifest = manifest.join("NativeMessagingHosts/cardea.agent.json");
+    let aside = manifest.with_extension("aside");
+    std::fs::rename(&manifest, &aside)?;
+    browser.press_sign_in(&portal, "fr").await?;
+    picture(&browser, "host_missing", "cardea-agent browser-setup").await?;
+    std::fs::rename(&aside, &manifest)?;
+
+    stage.system_mut().stop_part(Part::Agent)?;
+    browser.press_sign_in(&portal, "fr").await?;
+    picture(&browser, "agent_not_running", "Démarrez l’agent Cardea").await?;
+    // The page that waits finds the agent by the extension, and goes on.
+    stage.system_mut().start_part(Part::Agent)?;
+    browser.wait_for("#greeting").await?;
+    assert!(!was_asked(&squatter)?);
+    browser.close().await
+}
+
+/// Another user can slow a machine down, too: what began at the port ends when the extension speaks.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_extension_that_speaks_late_takes_the_page_from_the_port_d6() -> Result<()> {
+    let mut stage = stage("extension-late").await?;
+    let portal = stage.system().addresses().portal_url();
+    stage.system_mut().stop_part(Part::Agent)?;
+    let squatter = squat(&stage)?;
+    let browser = Browser::open().await?;
+    browser.run_in_each_page(LATE).await?;
+    browser.press_sign_in(&portal, "fr").await?;
+    // The squatter keeps the page waiting: only the extension's word leads on.
+    browser.wait_for_login_state("agent_not_running").await?;
+    assert!(was_asked(&squatter)?);
+    browser.close().await
+}
+
+/// An extension on a slow machine, as the page sees it.
+const LATE: &str = "addEventListener('message', ({ data, ports: [port] }) => {
+    if (data?.cardea !== 'connect') return;
+    const gone = { type: 'unavailable', code: 'extension.agent_not_running' };
+    port.onmessage = ({ data }) => data.type === 'assertion' && port.postMessage(gone);
+    setTimeout(() => port.postMessage({ type: 'hello', version: 1 }), 1500);
+  });";
 
 /// Attacks D1 and D3: whoever is no page of an enrolled origin in a tab's own window gets nothing.
 #[tokio::test(flavor = "multi_thread")]

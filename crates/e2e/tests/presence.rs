@@ -11,6 +11,9 @@ use cardea_xtask::system::{Part, System};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
+#[path = "presence/pulls.rs"]
+mod pulls;
+
 /// Longer than anything here takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// An outage: longer than the grace period below, and than two looks of the server at itself.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cardea_e2e::{Allowance, AuthorizationRequest, Footprint, Growth, PageScript, Passed, Stage};
+use cardea_virtual_card::CardImage;
 use cardea_xtask::system::{CardRequest, Part, System};
 
 #[path = "../../virtual-card/tests/opensc_module/mod.rs"]
@@ -29,9 +30,9 @@ mod tapped_card;
 mod traffic;
 
 use opensc_tools::OpenscTools;
-use second_program::SecondProgram;
+use second_program::{Habit, SecondProgram};
 use tapped_card::TappedCard;
-use traffic::Traffic;
+use traffic::{AgentsChannel, Traffic};
 
 /// How much is done; `cargo xtask soak agent` asks for more.
 struct Size {
@@ -85,12 +86,19 @@ fn logins_leave_other_programs_alone_and_nothing_behind() -> Result<()> {
         let stage = Stage::open_prepared("shared-reader", |_| {}, without_limits).await?;
         let system = stage.system();
         system.card().remove()?;
-        let card = system.card().beside("shared-card");
-        card.issue(&CardRequest {
+        let issued = system.card().beside("shared-card");
+        issued.issue(&CardRequest {
             key: "p256".into(),
             ..CardRequest::default()
         })?;
-        let card = TappedCard::insert(system, card.folder())?;
+        let folder = issued.folder();
+        let card = TappedCard::insert(system, folder, CardImage::without_logical_channels)?;
+        log_in(system).await?;
+        card.take_delay(size.delay_ms);
+        beside_a_program_on_the_one_channel(system, &card, &size, name).await?;
+        drop(card);
+        wait_until_out(system).await?;
+        let card = TappedCard::insert(system, folder, |image| image)?;
         log_in(system).await?;
         card.take_delay(size.delay_ms);
         beside_opensc(system, &card, &size).await?;
@@ -100,13 +108,28 @@ fn logins_leave_other_programs_alone_and_nothing_behind() -> Result<()> {
     })
 }
 
+/// Waits until the agent has seen that the reader is empty.
+async fn wait_until_out(system: &System) -> Result<()> {
+    let address = format!("{}/v1/status", system.addresses().agent_url());
+    let (http, issuer) = (PageScript::http()?, system.addresses().issuer());
+    for _ in 0..600 {
+        let request = http.get(&address).header("origin", &issuer);
+        let status: serde_json::Value = request.send().await?.json().await?;
+        if status.get("card").and_then(serde_json::Value::as_str) != Some("present") {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the agent does not see that the card has gone")
+}
+
 /// OpenSC's tools read the card, log in and sign with a PIN of their own entry.
 async fn beside_opensc(system: &System, card: &TappedCard, size: &Size) -> Result<()> {
     let tools = OpenscTools::start(system)?;
     card.tap().take();
     let elapsed = log_in_many(system, size).await?;
     let runs = tools.stop()?;
-    let traffic = Traffic::read(&card.tap().take())?;
+    let traffic = Traffic::read(&card.tap().take(), AgentsChannel::Own, size.beside)?;
     traffic.check_resets()?;
     report("OpenSC's tools", size.beside, elapsed, runs, &traffic);
     Ok(())
@@ -119,12 +142,12 @@ async fn beside_a_program_with_a_file_of_its_own(
     size: &Size,
     name: &str,
 ) -> Result<()> {
-    let other = SecondProgram::start(system, name)?;
+    let other = SecondProgram::start(system, name, Habit::ReliesOnBoth)?;
     card.tap().take();
     let elapsed = log_in_many(system, size).await?;
     let seen: Vec<Passed> = card.tap().take();
     let (runs, longest_wait) = other.stop()?;
-    let traffic = Traffic::read(&seen)?;
+    let traffic = Traffic::read(&seen, AgentsChannel::Own, size.beside)?;
     traffic.check_power()?;
     traffic.check_markers(runs)?;
     report(
@@ -135,6 +158,32 @@ async fn beside_a_program_with_a_file_of_its_own(
         &traffic,
     );
     println!("the longest that this program waited for the reader: {longest_wait:?}");
+    Ok(())
+}
+
+/// A card with the basic channel alone: the other program begins each of its transactions anew, and
+/// none of its commands comes between the agent's PIN and the agent's signature.
+async fn beside_a_program_on_the_one_channel(
+    system: &System,
+    card: &TappedCard,
+    size: &Size,
+    name: &str,
+) -> Result<()> {
+    let other = SecondProgram::start(system, name, Habit::BeginsAnew)?;
+    card.tap().take();
+    let elapsed = log_in_many(system, size).await?;
+    let seen: Vec<Passed> = card.tap().take();
+    let (runs, _) = other.stop()?;
+    let traffic = Traffic::read(&seen, AgentsChannel::Basic, size.beside)?;
+    traffic.check_power()?;
+    traffic.check_markers(runs)?;
+    report(
+        "a program on the one channel",
+        size.beside,
+        elapsed,
+        runs,
+        &traffic,
+    );
     Ok(())
 }
 

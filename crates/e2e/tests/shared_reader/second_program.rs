@@ -1,5 +1,6 @@
 //! Another program on the same card, in a process of its own, such as billing software: it selects
-//! its file and verifies a PIN once, and relies on both in each of its transactions.
+//! its file and verifies a PIN once, and relies on both in each of its transactions; or, on a card
+//! with one channel for all, selects and verifies anew each time, as careful software does.
 
 use std::ffi::CString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use cardea_xtask::system::System;
 use pcsc::{Card, Context as Reader, Disposition, Protocols, Scope, ShareMode};
 
 const STOP_FILE: &str = "CARDEA_TEST_STOP_FILE";
+const RELIES: &str = "CARDEA_TEST_RELIES_ON_ITS_FILE";
 /// Between two transactions the program does something else, as all do.
 const PAUSE: Duration = Duration::from_millis(5);
 const SUCCESS: [u8; 2] = [0x90, 0x00];
@@ -19,7 +21,18 @@ const SUCCESS: [u8; 2] = [0x90, 0x00];
 pub(crate) const BEGINS: u8 = 0xF0;
 pub(crate) const ENDS: u8 = 0xF2;
 /// VERIFY without a PIN asks for the state of the application's own.
-const OWN_PIN_STATE: [u8; 4] = [0, 0x20, 0, 0x01];
+const OWN_PIN_STATE: [u8; 4] = [0, 0x20, 0, OWN_PIN];
+/// The key reference of the application's own PIN.
+pub(crate) const OWN_PIN: u8 = 0x01;
+
+/// What the program takes for granted when a transaction begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// Its file is selected and its PIN verified, since it did both once.
+    ReliesOnBoth,
+    /// Nothing.
+    BeginsAnew,
+}
 
 /// The running program.
 pub(crate) struct SecondProgram {
@@ -29,12 +42,13 @@ pub(crate) struct SecondProgram {
 
 impl SecondProgram {
     /// Starts this test's binary once more, to be the other program.
-    pub(crate) fn start(system: &System, test: &str) -> Result<Self> {
-        let stop_file = system.folder().join("stop-the-second-program");
+    pub(crate) fn start(system: &System, test: &str, habit: Habit) -> Result<Self> {
+        let stop_file = system.folder().join(format!("stop-{habit:?}"));
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--exact", test, "--nocapture"])
             .env("PCSCLITE_CSOCK_NAME", system.pcscd_socket())
             .env(STOP_FILE, &stop_file)
+            .env(RELIES, (habit == Habit::ReliesOnBoth).to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -76,13 +90,20 @@ impl SecondProgram {
 /// Whether this process is to be the other program.
 pub(crate) fn asked_for() -> Option<OtherProgram> {
     let stop_file = std::env::var_os(STOP_FILE)?;
+    let relies = std::env::var(RELIES).is_ok_and(|value| value == "true");
     Some(OtherProgram {
         stop_file: stop_file.into(),
+        habit: if relies {
+            Habit::ReliesOnBoth
+        } else {
+            Habit::BeginsAnew
+        },
     })
 }
 
 pub(crate) struct OtherProgram {
     stop_file: PathBuf,
+    habit: Habit,
 }
 
 impl OtherProgram {
@@ -91,11 +112,9 @@ impl OtherProgram {
         let mut card = connect(&context)?;
         {
             let transaction = card.transaction()?;
-            let application = [&[0, 0xA4, 4, 0, 12], CardImage::OTHER_AID, &[0]].concat();
-            expect(&transaction, &application)?;
-            expect(&transaction, &[0, 0xA4, 0, 0, 2, 1, 1])?;
-            let pin = [&OWN_PIN_STATE[..], &[4], CardImage::OTHER_PIN].concat();
-            expect(&transaction, &pin)?;
+            mark(&transaction, BEGINS)?;
+            select_and_verify(&transaction)?;
+            mark(&transaction, ENDS)?;
             end(transaction)?;
         }
         std::fs::write(self.stop_file.with_extension("ready"), "")?;
@@ -106,6 +125,9 @@ impl OtherProgram {
             let transaction = card.transaction()?;
             longest_wait = longest_wait.max(asked.elapsed());
             mark(&transaction, BEGINS)?;
+            if self.habit == Habit::BeginsAnew {
+                select_and_verify(&transaction)?;
+            }
             let content = expect(&transaction, &[0, 0xB0, 0, 0, 0])?;
             expect(&transaction, &OWN_PIN_STATE)?;
             mark(&transaction, ENDS)?;
@@ -133,6 +155,15 @@ fn connect(context: &Reader) -> Result<Card> {
     };
     let reader = readers.iter().find(holds).context("no card is there")?;
     Ok(context.connect(reader, ShareMode::Shared, Protocols::ANY)?)
+}
+
+fn select_and_verify(card: &Card) -> Result<()> {
+    let application = [&[0, 0xA4, 4, 0, 12], CardImage::OTHER_AID, &[0]].concat();
+    expect(card, &application)?;
+    expect(card, &[0, 0xA4, 0, 0, 2, 1, 1])?;
+    let pin = [&OWN_PIN_STATE[..], &[4], CardImage::OTHER_PIN].concat();
+    expect(card, &pin)?;
+    Ok(())
 }
 
 fn expect(card: &Card, command: &[u8]) -> Result<Vec<u8>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use cardea_e2e::WireTap;
 use cardea_virtual_card::vpcd::PluggedCard;
-use cardea_virtual_card::{CardDirectory, VirtualCard};
+use cardea_virtual_card::{CardDirectory, CardImage, VirtualCard};
 use cardea_xtask::system::System;
 
 pub(crate) struct TappedCard {
@@ -16,10 +16,15 @@ pub(crate) struct TappedCard {
 }
 
 impl TappedCard {
-    pub(crate) fn insert(system: &System, folder: &Path) -> Result<Self> {
+    /// Puts the card of a folder into the reader, changed in this way.
+    pub(crate) fn insert(
+        system: &System,
+        folder: &Path,
+        change: impl FnOnce(CardImage) -> CardImage,
+    ) -> Result<Self> {
         let directory = CardDirectory::open(folder)?;
         let memory = Box::new(directory.memory());
-        let card = VirtualCard::insert_with_memory(directory.image()?, memory);
+        let card = VirtualCard::insert_with_memory(change(directory.image()?), memory);
         let (view, tap) = (card.connect(), WireTap::open(&system.addresses().vpcd())?);
         let plugged = PluggedCard::plug(tap.address(), card)?;
         let seen = plugged.wait_until_seen(Duration::from_secs(20));

@@ -5,23 +5,40 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use cardea_e2e::{Frame, Passed};
 
-use crate::second_program::{BEGINS, ENDS};
+use crate::second_program::{BEGINS, ENDS, OWN_PIN};
 
 const RESET: u8 = 2;
 const VERIFY: u8 = 0x20;
 const GENERAL_AUTHENTICATE: u8 = 0x87;
 const READ_BINARY: u8 = 0xB0;
+const SELECT: u8 = 0xA4;
+
+/// The PIN of the PIV application (NIST SP 800-73-4 part 1 table 4b); others have PINs of their
+/// own.
+const PIV_PIN: u8 = 0x80;
 
 /// What the card got while others used the reader too.
 pub(crate) struct Traffic {
     commands: Vec<Command>,
     power: Vec<u8>,
+    agent: AgentsChannel,
+}
+
+/// Where the agent speaks to the card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AgentsChannel {
+    /// On a logical channel of its own, on which nobody else is.
+    Own,
+    /// On the basic channel, because the card has no other. The other program marks its
+    /// transactions, and has a PIN of its own.
+    Basic,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Command {
     class: u8,
     instruction: u8,
+    reference: u8,
     has_body: bool,
     at: Duration,
     answered_at: Duration,
@@ -34,7 +51,15 @@ impl Command {
     }
 
     fn is_pin(self) -> bool {
-        self.instruction == VERIFY && self.has_body
+        self.instruction == VERIFY && self.reference == PIV_PIN && self.has_body
+    }
+
+    fn is_signature(self) -> bool {
+        self.instruction == GENERAL_AUTHENTICATE && self.class & 0x10 == 0
+    }
+
+    fn is_mark(self) -> bool {
+        matches!(self.instruction, BEGINS | ENDS)
     }
 }
 
@@ -46,7 +71,8 @@ struct Stretch {
 }
 
 impl Traffic {
-    pub(crate) fn read(passed: &[Passed]) -> Result<Self> {
+    /// Reads what passed during so many logins, each with a PIN of its own.
+    pub(crate) fn read(passed: &[Passed], agent: AgentsChannel, logins: u32) -> Result<Self> {
         let (mut commands, mut power) = (Vec::new(), Vec::new());
         for Passed {
             at,
@@ -57,12 +83,13 @@ impl Traffic {
             match what {
                 Frame::Power(control) => power.push(control),
                 Frame::Command {
-                    header: [class, instruction, ..],
+                    header: [class, instruction, _, reference],
                     body_bytes,
                     ..
                 } => commands.push(Command {
                     class,
                     instruction,
+                    reference,
                     has_body: body_bytes > 0,
                     at,
                     answered_at,
@@ -70,8 +97,22 @@ impl Traffic {
             }
         }
         ensure!(!commands.is_empty(), "the card got no command");
-        let traffic = Self { commands, power };
-        traffic.check_signatures()?;
+        // The other program runs already when the look begins: its transaction under way counts
+        // for nothing.
+        let first_mark = commands
+            .iter()
+            .position(|command: &Command| command.is_mark());
+        if let Some(place) = first_mark
+            && commands.get(place).map(|command| command.instruction) == Some(ENDS)
+        {
+            commands.drain(..=place);
+        }
+        let traffic = Self {
+            commands,
+            power,
+            agent,
+        };
+        traffic.check_signatures(logins)?;
         Ok(traffic)
     }
 
@@ -91,27 +132,38 @@ impl Traffic {
         Ok(())
     }
 
-    /// From a PIN to the signature that it is for, the card heard the agent alone. (OpenSC leaves
-    /// the reader to others between its PIN and its signature, on the basic channel.)
-    fn check_signatures(&self) -> Result<()> {
-        let mut from_pin = None;
+    /// Every login had its PIN and its signature, and from the one to the other the card heard the
+    /// agent alone. (OpenSC leaves the reader to others between its PIN and its signature, on the
+    /// basic channel, where the agent is not beside it.)
+    fn check_signatures(&self, logins: u32) -> Result<()> {
+        let (mut from_pin, mut pins, mut signatures) = (None, 0, 0);
         for command in &self.commands {
-            if command.is_pin() && command.channel() != 0 {
+            if command.is_pin() && self.is_on_agents_channel(*command) {
                 from_pin = Some(command.channel());
+                pins += 1;
             }
-            if let Some(channel) = from_pin {
-                ensure!(
-                    channel == command.channel(),
-                    "a command of channel {} came between a PIN on channel {channel} and the end \
-                     of what it was for: {command:?}",
-                    command.channel()
-                );
-                if command.instruction == GENERAL_AUTHENTICATE && command.class & 0x10 == 0 {
-                    from_pin = None;
-                }
+            let Some(channel) = from_pin else { continue };
+            ensure!(
+                channel == command.channel() && !command.is_mark(),
+                "a foreign command came between a PIN on channel {channel} and the end of what it \
+                 was for: {command:?}"
+            );
+            if command.is_signature() {
+                from_pin = None;
+                signatures += 1;
             }
         }
+        ensure!(
+            (pins, signatures) == (logins, logins),
+            "{logins} logins, but the agent ({:?} channel) sent {pins} PINs, and {signatures} \
+             signatures followed them",
+            self.agent
+        );
         Ok(())
+    }
+
+    fn is_on_agents_channel(&self, command: Command) -> bool {
+        (command.channel() == 0) == (self.agent == AgentsChannel::Basic)
     }
 
     /// Between the marks of the other program are its own commands alone, and they are nowhere
@@ -127,6 +179,8 @@ impl Traffic {
                 }
                 (true, VERIFY) if !command.has_body && command.channel() == 0 => {}
                 (true, READ_BINARY) => {}
+                (true, SELECT) if self.agent == AgentsChannel::Basic => {}
+                (true, VERIFY) if command.reference == OWN_PIN => {}
                 (false, instruction) if instruction != ENDS && instruction != READ_BINARY => {}
                 _ => bail!("{command:?} came into another program's transaction"),
             }
@@ -152,18 +206,15 @@ impl Traffic {
         )
     }
 
-    /// The agent's commands: those on a channel of its own where there is one, else all outside the
-    /// marks.
+    /// The agent's commands: those on a channel of its own, or all outside the marks.
     fn agents_stretches(&self) -> Vec<Stretch> {
-        let has_channel = self.commands.iter().any(|command| command.channel() != 0);
         let (mut stretches, mut is_inside) = (Vec::new(), false);
         let (mut stretch, mut began) = (Stretch::default(), Duration::ZERO);
         for command in &self.commands {
             is_inside = (is_inside || command.instruction == BEGINS) && command.instruction != ENDS;
-            let is_mark = matches!(command.instruction, BEGINS | ENDS);
-            let is_agents = match has_channel {
-                true => command.channel() != 0,
-                false => !is_inside && !is_mark,
+            let is_agents = match self.agent {
+                AgentsChannel::Own => command.channel() != 0,
+                AgentsChannel::Basic => !is_inside && !command.is_mark(),
             };
             if is_agents {
                 if stretch.commands == 0 {

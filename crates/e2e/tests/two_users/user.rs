@@ -3,7 +3,6 @@
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -31,9 +30,12 @@ while read -r line; do
 done
 ";
 
-/// Runs a program as another user, on a machine that has no accounts but those of a file: whether
-/// people have some decides whether a PIN is kept.
-const WITH_ACCOUNTS: &str = "mount --bind \"$1\" /etc/passwd && \
+/// Runs a program as another user, on a machine that shows it no accounts but those of a file, and
+/// nobody who is logged on: either would keep a PIN from being kept.
+const WITH_ACCOUNTS: &str = "set -e; mount --bind \"$1/passwd\" /etc/passwd; \
+    mount --bind \"$1/nsswitch.conf\" /etc/nsswitch.conf; \
+    for people in /run/systemd/users /var/lib/systemd/home /etc/userdb /run/userdb /usr/lib/userdb; \
+    do if [ -d $people ]; then mount --bind \"$1/nobody\" $people; fi; done; \
     exec setpriv --reuid=\"$2\" --regid=\"$2\" --clear-groups \"$3\" \"${@:4}\"";
 
 pub(crate) struct User {
@@ -41,7 +43,7 @@ pub(crate) struct User {
     home: PathBuf,
     program: PathBuf,
     reader_service: PathBuf,
-    accounts: Option<PathBuf>,
+    accounts: PathBuf,
     agent: Option<Child>,
 }
 
@@ -94,20 +96,7 @@ impl User {
 
     /// A program that this user starts.
     fn command(&self, program: &Path) -> Command {
-        let mut command = match &self.accounts {
-            None => {
-                let mut command = Command::new(program);
-                command.uid(self.uid).gid(self.uid);
-                command
-            }
-            Some(accounts) => {
-                let uid = self.uid.to_string();
-                let mut command = Command::new("unshare");
-                command.args(["--mount", "bash", "-c", WITH_ACCOUNTS, "bash"]);
-                command.arg(accounts).arg(uid).arg(program);
-                command
-            }
-        };
+        let mut command = as_user(&self.accounts, self.uid, program);
         command
             .env_clear()
             .env("HOME", &self.home)
@@ -226,15 +215,28 @@ impl User {
     }
 }
 
-/// A list of accounts without people, where this machine lets one be put in the place of its own.
-fn accounts(system: &System) -> Result<Option<PathBuf>> {
-    let file = system.folder().join("passwd");
-    fs::write(&file, "root:x:0:0:root:/root:/bin/bash\n")?;
-    let mut trial = Command::new("unshare");
-    trial.args(["--mount", "bash", "-c", WITH_ACCOUNTS, "bash"]);
-    let trial = trial.arg(&file).args(["0", "true"]).stderr(Stdio::null());
-    let works = trial.status().is_ok_and(|status| status.success());
-    Ok(works.then_some(file))
+/// A folder with what the users' programs see of this machine's accounts.
+fn accounts(system: &System) -> Result<PathBuf> {
+    let folder = system.folder().join("accounts");
+    fs::create_dir_all(folder.join("nobody"))?;
+    fs::write(folder.join("passwd"), "root:x:0:0:root:/root:/bin/bash\n")?;
+    fs::write(folder.join("nsswitch.conf"), "passwd: files\n")?;
+    let trial = as_user(&folder, 0, Path::new("true")).output()?;
+    ensure!(
+        trial.status.success(),
+        "the test hides this machine's accounts from the agents, in a mount namespace of theirs: \
+         run it as root, where unshare(1) and mount(8) may make one (in a container: \
+         --cap-add=SYS_ADMIN): {}",
+        String::from_utf8_lossy(&trial.stderr)
+    );
+    Ok(folder)
+}
+
+fn as_user(accounts: &Path, uid: u32, program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "bash", "-c", WITH_ACCOUNTS, "bash"]);
+    command.arg(accounts).arg(uid.to_string()).arg(program);
+    command
 }
 
 impl Drop for User {
