@@ -19,7 +19,8 @@ while read -r line; do
                 pin*) printf 'D %s\nOK\n' "${answer#pin }" ;;
                 slow*) sleep 1 && printf 'D %s\nOK\n' "${answer#slow pin }" ;;
                 when*)
-                    until [ -e "$here/told" ]; do sleep 0.05; done
+                    # Not for ever: the folder goes with its test.
+                    until [ -e "$here/told" ] || [ ! -d "$here" ]; do sleep 0.05; done
                     printf 'D %s\nOK\n' "${answer#when told pin }"
                     ;;
                 ok) echo OK ;;

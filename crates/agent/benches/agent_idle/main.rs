@@ -1,9 +1,11 @@
 //! What the agent costs while nobody signs in: `cardea-agent run`, a card in the reader of a real
-//! pcscd, no session. Processor time and wake-ups over a minute, and memory, as the kernel counts
-//! them (proc(5)).
+//! pcscd. Processor time and wake-ups over a minute without a session, and memory before and after
+//! sign-ins, with their sessions over and with sessions that live on, as the kernel counts them
+//! (proc(5)).
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,84 +14,166 @@ use cardea_test_pki::{CardProfile, KeyKind, TestPki};
 use cardea_virtual_card::private_pcscd::PrivatePcscd;
 use cardea_virtual_card::vpcd::PluggedCard;
 use cardea_virtual_card::{CardImage, VirtualCard};
+use tokio::runtime::Runtime;
+
+#[path = "../sign_in_time/issuer.rs"]
+mod issuer;
+#[path = "../sign_in_time/login_page.rs"]
+mod login_page;
+
+use issuer::{Issuer, Sessions};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Until everything that a start brings is over.
+/// Until everything that a start or a sign-in brings is over. The last threads that waited for work
+/// end after ten seconds.
 const SETTLING: Duration = Duration::from_secs(15);
 /// How long is measured.
 const WINDOW: Duration = Duration::from_secs(60);
-/// A PIN prompt that is never asked.
-const PROMPT: &str = "#!/bin/sh\necho 'OK'\n";
+/// How often a person signs in before each look but the first.
+const SIGN_INS: [usize; 2] = [10, 60];
+/// A person who has typed the PIN already.
+const PROMPT: &str = r#"#!/bin/sh
+echo OK
+while read -r line; do
+    case "$line" in
+        GETPIN*) printf 'D 1234\nOK\n' ;;
+        BYE*) echo OK && exit ;;
+        *) echo OK ;;
+    esac
+done
+"#;
 
 fn main() -> Result<(), Failure> {
     // `cargo test` runs this too, to see that it compiles.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::new()?;
     let pcscd = PrivatePcscd::start()?;
+    let plugged = plug(&pcscd)?;
+    let at_rest = {
+        let agent = Running::start(&runtime, &pcscd, Sessions::Ended)?;
+        std::thread::sleep(SETTLING);
+        let (before, begun) = (agent.look()?, Instant::now());
+        std::thread::sleep(WINDOW);
+        let (after, seconds) = (agent.look()?, begun.elapsed().as_secs_f64());
+        let ended = agent.after_sign_ins(&runtime)?;
+        (before, after, seconds, ended)
+    };
+    let (before, after, seconds, ended) = at_rest;
+    let agent = Running::start(&runtime, &pcscd, Sessions::Kept)?;
+    std::thread::sleep(SETTLING);
+    let kept = agent.after_sign_ins(&runtime)?;
+    drop(plugged);
+    std::thread::sleep(SETTLING);
+    let pulled = agent.look()?;
+    print(&before, &after, seconds)?;
+    let mut table = String::from(MEMORY_HEAD);
+    row(&mut table, "fresh", &after)?;
+    for (count, look) in &ended {
+        row(
+            &mut table,
+            &format!("{count} sign-ins, sessions over"),
+            look,
+        )?;
+    }
+    for (count, look) in &kept {
+        row(
+            &mut table,
+            &format!("{count} sign-ins, sessions live on (32 at most)"),
+            look,
+        )?;
+    }
+    row(
+        &mut table,
+        "the card pulled then: all sessions over",
+        &pulled,
+    )?;
+    Ok(std::io::stdout().write_all(table.as_bytes())?)
+}
+
+fn plug(pcscd: &PrivatePcscd) -> Result<PluggedCard, Failure> {
     let profile = CardProfile::pharmacist().with_key(KeyKind::P256);
     let issued = TestPki::shared()?.issue_card(&profile)?;
     let card = VirtualCard::insert(CardImage::from_issued(&issued)?)?;
     let plugged = PluggedCard::plug(&pcscd.vpcd_address(), card)?;
-    if !plugged.wait_until_seen(SETTLING) {
-        return Err("the reader does not see the card".into());
+    match plugged.wait_until_seen(SETTLING) {
+        true => Ok(plugged),
+        false => Err("the reader does not see the card".into()),
     }
-    let agent = Running::start(folder.path(), &pcscd)?;
-    std::thread::sleep(SETTLING);
-    let (before, begun) = (agent.look()?, Instant::now());
-    std::thread::sleep(WINDOW);
-    let (after, seconds) = (agent.look()?, begun.elapsed().as_secs_f64());
-    print(&before, &after, seconds)?;
-    drop(plugged);
-    Ok(())
 }
 
 /// The program, ended when dropped.
-struct Running(Child);
+struct Running {
+    child: Child,
+    address: SocketAddr,
+    issuer: Issuer,
+    _folder: tempfile::TempDir,
+}
 
 impl Running {
-    fn start(folder: &Path, pcscd: &PrivatePcscd) -> Result<Self, Failure> {
-        let prompt = folder.join("prompt");
+    fn start(runtime: &Runtime, pcscd: &PrivatePcscd, sessions: Sessions) -> Result<Self, Failure> {
+        let issuer = runtime.block_on(Issuer::start(sessions))?;
+        let folder = tempfile::tempdir()?;
+        let prompt = folder.path().join("prompt");
         std::fs::write(&prompt, PROMPT)?;
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&prompt, executable)?;
-        let config = folder.join("agent.toml");
+        let config = folder.path().join("agent.toml");
         // A loopback port that is asked for by number is nobody's: 0 takes a free one.
         let text = format!(
-            "port = 0\nloopback = \"on\"\npinentry = \"./prompt\"\nstate_dir = \"state\"\n{}",
-            enrolment()?
+            "port = 0\nloopback = \"on\"\npinentry = \"./prompt\"\nstate_dir = \"state\"\n\
+             requests_per_minute = 600\n{}",
+            issuer.enrolment()?
         );
         std::fs::write(&config, text)?;
         let mut child = Command::new(program())
             .args([Path::new("run"), Path::new("--config"), &config])
             .env("PCSCLITE_CSOCK_NAME", pcscd.socket())
-            .env("XDG_RUNTIME_DIR", folder)
-            .env("HOME", folder)
+            .env("XDG_RUNTIME_DIR", folder.path())
+            .env("HOME", folder.path())
             .stderr(Stdio::piped())
             .spawn()?;
         let log = child.stderr.take().ok_or("the program has no log")?;
         let mut lines = BufReader::new(log).lines();
-        let listens = lines.any(|line| line.is_ok_and(|line| line.contains("\"listening\"")));
+        let listens = lines.find_map(|line| address(&line.ok()?));
         // Whatever it says later is read by nobody, and must not fill a pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        if listens {
-            Ok(Self(child))
-        } else {
-            Err("the agent ended".into())
+        Ok(Self {
+            child,
+            address: listens.ok_or("the agent ended")?,
+            issuer,
+            _folder: folder,
+        })
+    }
+
+    /// Its memory after each of [`SIGN_INS`] in all.
+    fn after_sign_ins(&self, runtime: &Runtime) -> Result<Vec<(usize, Look)>, Failure> {
+        let mut done = 0;
+        let mut looks = Vec::new();
+        for count in SIGN_INS {
+            for _ in done..count {
+                let challenge = self.issuer.challenge()?;
+                let page = login_page::sign_in(self.address, &self.issuer.url, &challenge);
+                runtime.block_on(page)?;
+            }
+            done = count;
+            std::thread::sleep(SETTLING);
+            looks.push((count, self.look()?));
         }
+        Ok(looks)
     }
 
     fn look(&self) -> Result<Look, Failure> {
-        Look::at(Path::new(&format!("/proc/{}", self.0.id())))
+        Look::at(Path::new(&format!("/proc/{}", self.child.id())))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -99,15 +183,12 @@ fn program() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_cardea-agent").into(), PathBuf::from)
 }
 
-/// An issuer that is never asked for anything.
-fn enrolment() -> Result<String, Failure> {
-    let root = cardea_jose::SigningKey::generate(cardea_jose::Algorithm::Es256)?;
-    let jwk = serde_json::to_value(root.public_jwk())?;
-    Ok(format!(
-        "[[issuer]]\nissuer = \"http://127.0.0.1:9\"\n\
-         roots = [ {{ kty = \"EC\", crv = \"P-256\", x = {}, y = {} }} ]\n",
-        jwk["x"], jwk["y"]
-    ))
+/// Where the agent says that it listens.
+fn address(line: &str) -> Option<SocketAddr> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    (line.get("message")? == "listening")
+        .then(|| line.get("address")?.as_str()?.parse().ok())
+        .flatten()
 }
 
 /// What the kernel has counted for a process so far.
@@ -155,7 +236,6 @@ fn number(file: &Path, label: &str) -> Result<u64, Failure> {
 fn print(before: &Look, after: &Look, seconds: f64) -> Result<(), Failure> {
     let milliseconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64() * 1000.0;
     let spent = milliseconds(after.processor_ns - before.processor_ns);
-    let mebibytes = |kib: u64| f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0;
     let mut table =
         String::from("### The agent at rest, a card in the reader\n\n| | |\n|---|---:|\n");
     writeln!(
@@ -173,20 +253,22 @@ fn print(before: &Look, after: &Look, seconds: f64) -> Result<(), Failure> {
         after.wake_ups - before.wake_ups
     )?;
     writeln!(table, "| threads | {} |", after.threads)?;
-    writeln!(
-        table,
-        "| resident memory (RSS), MiB | {:.1} |",
-        mebibytes(after.resident_kib)
-    )?;
-    writeln!(
-        table,
-        "| of which its own alone (private), MiB | {:.1} |",
-        mebibytes(after.own_kib)
-    )?;
-    writeln!(
-        table,
-        "| of which anonymous, MiB | {:.1} |",
-        mebibytes(after.anonymous_kib)
-    )?;
+    table.push('\n');
     Ok(std::io::stdout().write_all(table.as_bytes())?)
+}
+
+const MEMORY_HEAD: &str = "### Its memory, MiB\n\n\
+    | | resident (RSS) | of which its own alone (private) | of which anonymous | threads |\n\
+    |---|---:|---:|---:|---:|\n";
+
+fn row(table: &mut String, what: &str, look: &Look) -> std::fmt::Result {
+    let mebibytes = |kib: u64| f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0;
+    writeln!(
+        table,
+        "| {what} | {:.1} | {:.1} | {:.1} | {} |",
+        mebibytes(look.resident_kib),
+        mebibytes(look.own_kib),
+        mebibytes(look.anonymous_kib),
+        look.threads,
+    )
 }

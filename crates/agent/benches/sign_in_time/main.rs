@@ -8,6 +8,7 @@
 mod conversation;
 mod desk;
 mod issuer;
+mod login_page;
 mod opensc;
 mod surroundings;
 mod workstation;

@@ -9,13 +9,11 @@ use cardea_agent::{
 };
 use cardea_card::Pin;
 use cardea_virtual_card::DEFAULT_PIN;
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::Failure;
 use crate::desk::Desk;
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, Sessions};
+use crate::login_page;
 
 pub(crate) struct Workstation {
     agent: SocketAddr,
@@ -25,7 +23,7 @@ pub(crate) struct Workstation {
 
 impl Workstation {
     pub(crate) async fn start(desk: &Desk) -> Result<Self, Failure> {
-        let issuer = Issuer::start().await?;
+        let issuer = Issuer::start(Sessions::Ended).await?;
         let folder = tempfile::tempdir()?;
         let text = format!(
             "port = 0\nlanguage = \"fr\"\nstate_dir = \"state\"\nrequests_per_minute = 600\n{}",
@@ -53,27 +51,9 @@ impl Workstation {
         self.issuer.challenge()
     }
 
-    /// Asks for an assertion as the issuer's login page does, and reads until it is there.
+    /// Asks for an assertion, and waits until it is there.
     pub(crate) async fn sign_in(&self, challenge: &str) -> Result<(), Failure> {
-        let body = json!({ "challenge": challenge }).to_string();
-        let request = format!(
-            "POST /v1/assertion HTTP/1.1\r\nHost: {}\r\nOrigin: {}\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.agent,
-            self.issuer.url,
-            body.len()
-        );
-        let mut stream = TcpStream::connect(self.agent).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
-        let answer = String::from_utf8(answer)?;
-        let last = answer.lines().rfind(|line| line.starts_with('{'));
-        let last: Value = serde_json::from_str(last.ok_or("the agent answered nothing")?)?;
-        match last.get("type").and_then(Value::as_str) {
-            Some("assertion") => Ok(()),
-            _ => Err(format!("the agent did not sign: {last}").into()),
-        }
+        login_page::sign_in(self.agent, &self.issuer.url, challenge).await
     }
 }
 
