@@ -18,6 +18,7 @@ use crate::kept_pins::KeepOrder;
 use crate::progress::{Progress, State};
 use crate::prompt_text::{Subject, days_until};
 use crate::reader_patience::{announced, patiently};
+use crate::reader_watch::ReaderState;
 
 mod choice_of_card;
 mod on_reader;
@@ -90,7 +91,7 @@ impl Conversation<'_> {
     /// Waits for a card as long as the challenge lives; asks which, where there are several.
     async fn find_card(&self) -> Result<Arc<CardSession>, Error> {
         let mut states = self.agent.cards.watch().subscribe();
-        let mut asked_to_insert = false;
+        let mut told = None;
         loop {
             let state = states.borrow_and_update().clone();
             let sessions = self.agent.cards.sessions(&state);
@@ -99,9 +100,12 @@ impl Conversation<'_> {
                 [session] => return Ok(Arc::clone(session)),
                 several => return self.choose(several).await,
             }
-            if !asked_to_insert {
-                self.progress.state(State::InsertCard, None)?;
-                asked_to_insert = true;
+            let wanting = wanting(&state);
+            if let Some(wanting) = wanting
+                && told != Some(wanting)
+            {
+                self.progress.state(wanting, None)?;
+                told = Some(wanting);
             }
             let deadline = tokio::time::Instant::from_std(self.accepted.lifetime.deadline());
             tokio::select! {
@@ -111,9 +115,12 @@ impl Conversation<'_> {
                     changed.map_err(|_| Error::Internal { reason: "nobody watches the readers" })?;
                 }
                 () = tokio::time::sleep_until(deadline) => {
-                    return Err(match state.summary() {
-                        "no_reader" => cardea_card::Error::NoReader.into(),
-                        _ => cardea_card::Error::NoCard.into(),
+                    return Err(match wanting {
+                        Some(State::InsertCard) => cardea_card::Error::NoCard.into(),
+                        Some(State::ReaderServiceDown) => {
+                            cardea_card::Error::ReaderServiceUnavailable.into()
+                        }
+                        _ => cardea_card::Error::NoReader.into(),
                     });
                 }
             }
@@ -222,5 +229,15 @@ impl Conversation<'_> {
             readers: self.agent.cards.watch(),
             insertion: session.insertion(),
         }
+    }
+}
+
+/// What the person is to see to before a card can be read; nothing as long as nobody has looked.
+fn wanting(state: &ReaderState) -> Option<State> {
+    match state {
+        ReaderState::Unseen => None,
+        ReaderState::Unavailable(_) => Some(State::ReaderServiceDown),
+        ReaderState::Readers(readers) if readers.is_empty() => Some(State::ReaderMissing),
+        ReaderState::Readers(_) => Some(State::InsertCard),
     }
 }

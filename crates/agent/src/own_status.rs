@@ -22,6 +22,9 @@ pub(crate) struct OwnStatus {
     /// Whether pages can come by the port, and why, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) loopback: Option<Loopback>,
+    /// Why the readers cannot be seen, as a code; absent while they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) readers_unavailable: Option<String>,
     /// `strict` or `pharmacy`.
     pub(crate) pin_policy: String,
     /// `file` or `pkcs11`: where the key lives that tells this agent from every other.
@@ -46,11 +49,13 @@ pub(crate) struct CardStatus {
 impl OwnStatus {
     /// How the agent is now. A card that was not read yet is read, if its reader is free.
     pub(crate) async fn of(agent: &Agent) -> Self {
-        let sessions = agent.cards.sessions(&agent.cards.watch().now());
+        let readers = agent.cards.watch().now();
+        let sessions = agent.cards.sessions(&readers);
         let cards = sessions.iter().map(|session| CardStatus::of(session));
         Self {
             status: Status::of(agent),
             loopback: agent.loopback.lock().ok().and_then(|noted| *noted),
+            readers_unavailable: readers.trouble().map(str::to_owned),
             pin_policy: agent.pin_policy.as_str().to_owned(),
             instance_key: agent.instance_key.place().to_owned(),
             cards: futures_util::future::join_all(cards).await,

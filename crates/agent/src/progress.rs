@@ -59,6 +59,10 @@ pub(crate) enum Line {
 pub(crate) enum State {
     /// No card is in a reader: the person is to insert one.
     InsertCard,
+    /// No reader is connected: the person is to plug one in.
+    ReaderMissing,
+    /// The readers cannot be seen: the service that talks to them does not answer.
+    ReaderServiceDown,
     /// Another program holds the reader; the agent waits for it a moment longer.
     ReaderBusy,
     /// Several cards are in: the person is to choose one.
@@ -84,6 +88,8 @@ impl State {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::InsertCard => "insert_card",
+            Self::ReaderMissing => "reader_missing",
+            Self::ReaderServiceDown => "reader_service_down",
             Self::ReaderBusy => "reader_busy",
             Self::ChooseCard => "choose_card",
             Self::CardFound => "card_found",

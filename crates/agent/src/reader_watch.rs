@@ -18,6 +18,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The readers as last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ReaderState {
+    /// Nobody has looked yet: nothing that is not known to be there is present.
+    Unseen,
     /// These are connected.
     Readers(Vec<Reader>),
     /// The readers cannot be seen, for the reason of this code. No card counts as present then:
@@ -30,7 +32,7 @@ impl ReaderState {
     pub(crate) fn insertions(&self) -> Vec<Insertion> {
         match self {
             Self::Readers(readers) => readers.iter().filter_map(Reader::insertion).collect(),
-            Self::Unavailable(_) => Vec::new(),
+            Self::Unseen | Self::Unavailable(_) => Vec::new(),
         }
     }
 
@@ -39,11 +41,19 @@ impl ReaderState {
         self.insertions().contains(insertion)
     }
 
+    /// Why the readers cannot be seen, as a code.
+    pub(crate) fn trouble(&self) -> Option<&'static str> {
+        match self {
+            Self::Unavailable(code) => Some(code),
+            Self::Unseen | Self::Readers(_) => None,
+        }
+    }
+
     /// `present`, `absent` or `no_reader`, as the status says it.
     pub(crate) fn summary(&self) -> &'static str {
         match self {
             Self::Readers(readers) if readers.is_empty() => "no_reader",
-            Self::Unavailable(_) => "no_reader",
+            Self::Unseen | Self::Unavailable(_) => "no_reader",
             Self::Readers(readers) if readers.iter().any(Reader::has_card) => "present",
             Self::Readers(_) => "absent",
         }
@@ -67,8 +77,7 @@ struct Stopping {
 impl ReaderWatch {
     /// Starts watching. Readers that come later, and a service that starts later, are noticed.
     pub(crate) fn start(access: Arc<dyn CardAccess>) -> Result<Self, Error> {
-        // Nothing is known yet, and nothing that is not known to be there is present.
-        let (sender, states) = watch::channel(ReaderState::Readers(Vec::new()));
+        let (sender, states) = watch::channel(ReaderState::Unseen);
         let published = Arc::new(Published {
             sender,
             lost: Mutex::default(),

@@ -128,6 +128,11 @@ impl Language {
     fn sign_in_state(self, state: &str) -> Option<&'static str> {
         let (french, english) = match state {
             "insert_card" => ("Insérez votre carte.", "Insert your card."),
+            "reader_missing" => ("Branchez votre lecteur.", "Plug your card reader in."),
+            "reader_service_down" => (
+                "Le service des cartes à puce (pcscd) ne répond pas.",
+                "The smart-card service (pcscd) does not answer.",
+            ),
             "reader_busy" => (
                 "Un autre logiciel occupe le lecteur ; un instant…",
                 "Another program holds the reader; one moment…",

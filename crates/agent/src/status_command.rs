@@ -60,6 +60,7 @@ impl std::fmt::Display for StatusReport {
         match &self.status {
             Some(OwnStatus {
                 status,
+                readers_unavailable,
                 pin_policy,
                 cards,
                 ..
@@ -75,6 +76,9 @@ impl std::fmt::Display for StatusReport {
                     self.socket
                 )?;
                 writeln!(formatter, "state: {state}\ncard: {card}")?;
+                if let Some(code) = readers_unavailable {
+                    writeln!(formatter, "readers: {}", unavailable(code))?;
+                }
                 writeln!(formatter, "PIN policy: {pin_policy}")?;
                 for card in cards {
                     writeln!(formatter, "{card}")?;
@@ -87,5 +91,28 @@ impl std::fmt::Display for StatusReport {
             writeln!(formatter, "enrolled: {issuer}")?;
         }
         Ok(())
+    }
+}
+
+/// Why no reader can be seen, and what to do.
+fn unavailable(code: &str) -> String {
+    match code {
+        "card.reader_service_unavailable" => format!(
+            "the smart-card service is unreachable [{code}]; is pcscd installed and running? \
+             Try: systemctl enable --now pcscd.socket"
+        ),
+        _ => format!("they cannot be watched [{code}]; docs/errors.md says what to do"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_service_out_of_reach_is_called_so() {
+        let service = unavailable("card.reader_service_unavailable");
+        assert!(service.contains("unreachable") && service.contains("pcscd.socket"));
+        assert!(!unavailable("card.module_fault").contains("unreachable"));
     }
 }

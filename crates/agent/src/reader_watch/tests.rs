@@ -84,7 +84,7 @@ fn published(monitors: &[Waits]) -> Vec<&'static str> {
     scripted.states.set(readers.subscribe()).unwrap();
     (0..=monitors.len())
         .map(|_| match asks.recv_timeout(PATIENCE).unwrap() {
-            ReaderState::Readers(_) => "seen",
+            ReaderState::Unseen | ReaderState::Readers(_) => "seen",
             ReaderState::Unavailable(_) => "unavailable",
         })
         .collect()

@@ -79,6 +79,12 @@ impl Readers {
         self.0.changed.notify_all();
     }
 
+    /// Takes the whole reader away.
+    pub(crate) fn unplug(&self, reader: &str) {
+        self.lock().slots.retain(|slot| slot.name != reader);
+        self.0.changed.notify_all();
+    }
+
     /// Pulls the card out.
     pub(crate) fn pull(&self, reader: &str) {
         self.change(reader, None);

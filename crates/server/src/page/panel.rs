@@ -192,6 +192,8 @@ mod tests {
     fn every_agent_state_of_the_protocol_has_a_panel() {
         for state in [
             "insert_card",
+            "reader_missing",
+            "reader_service_down",
             "choose_card",
             "reader_busy",
             "card_found",

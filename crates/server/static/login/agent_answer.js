@@ -5,6 +5,9 @@
 // A challenge lives 120 s: while no card is in, it is renewed well before.
 const CARD_WAIT_MS = 75_000;
 
+// The agent waits: for a card, for a reader, or for the service that reads it.
+const WAITING_STATES = ["insert_card", "reader_missing", "reader_service_down"];
+
 const bytesOf = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
 
 function toBase64Url(bytes) {
@@ -24,6 +27,7 @@ class AgentAnswer {
   #hash;
   #known = false;
   #renewal = null;
+  #begunAt = performance.now();
 
   /** What is signed, once it is. */
   outcome = null;
@@ -49,7 +53,9 @@ class AgentAnswer {
     if (!this.#known) throw new Standstill("other_program");
     if (line?.type === "state") {
       showState(line.state, line.tries_left);
-      if (line.state === "insert_card") this.#renewal = setTimeout(start, CARD_WAIT_MS);
+      // One wait may turn into another, such as when a reader appears: the challenge is no younger.
+      const left = Math.max(0, this.#begunAt + CARD_WAIT_MS - performance.now());
+      if (WAITING_STATES.includes(line.state)) this.#renewal = setTimeout(start, left);
     }
     if (line?.type !== "assertion") return false;
     this.#checkSigned(line);

@@ -14,6 +14,14 @@ const WINDOW_HIDDEN: Text = Text::new(
      tâches.",
 );
 
+/// For whoever looks after the computer.
+pub(super) const SERVICE_FOR_SUPPORT: Text = Text::new(
+    "If that does not help, tell your support: the smart-card service (pcscd) does not answer; \
+     “cardea-agent status” says why.",
+    "Si cela ne suffit pas, dites à votre assistance que le service des cartes à puce (pcscd) ne \
+     répond pas ; « cardea-agent status » indique pourquoi.",
+);
+
 /// Panels while a login goes its way.
 pub(super) const PROGRESS: &[Panel] = &[
     Panel {
@@ -53,6 +61,50 @@ pub(super) const PROGRESS: &[Panel] = &[
             "Signing in goes on by itself as soon as the card is in.",
             "La connexion continue d’elle-même dès que la carte est insérée.",
         )],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "reader_missing",
+        codes: "",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "No card reader is connected",
+            "Aucun lecteur de carte n’est branché",
+        ),
+        lines: &[
+            Text::new(
+                "Plug your card reader into this computer: signing in goes on by itself.",
+                "Branchez votre lecteur de carte sur cet ordinateur : la connexion continue \
+                 d’elle-même.",
+            ),
+            Text::new(
+                "Is it plugged in already? Unplug it, wait a few seconds and plug it into another \
+                 socket. If that does not help, call your support.",
+                "Il est déjà branché ? Débranchez-le, patientez quelques secondes et rebranchez-le \
+                 sur une autre prise. Si cela ne suffit pas, appelez votre assistance.",
+            ),
+        ],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "reader_service_down",
+        codes: "",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "This computer cannot reach its card readers",
+            "Cet ordinateur n’accède pas à ses lecteurs de carte",
+        ),
+        lines: &[
+            Text::new(
+                "Restart this computer and sign in again.",
+                "Redémarrez cet ordinateur, puis connectez-vous de nouveau.",
+            ),
+            SERVICE_FOR_SUPPORT,
+            Text::new(
+                "As soon as it answers, signing in goes on by itself.",
+                "Dès qu’il répond, la connexion continue d’elle-même.",
+            ),
+        ],
         action: Action::Nothing,
     },
     Panel {

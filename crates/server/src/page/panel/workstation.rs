@@ -1,5 +1,6 @@
 //! Panels when something on the workstation stands in the way.
 
+use super::progress::SERVICE_FOR_SUPPORT;
 use super::{Action, Panel, Tone};
 use crate::language::Text;
 
@@ -7,14 +8,30 @@ use crate::language::Text;
 pub(super) const WORKSTATION: &[Panel] = &[
     Panel {
         state: "no_reader",
-        codes: "card.no_reader card.reader_service_unavailable card.reader_fault \
-                card.module_missing card.module_fault",
+        codes: "card.no_reader card.reader_fault",
         tone: Tone::Warning,
         heading: Text::new("No card reader found", "Aucun lecteur de carte trouvé"),
         lines: &[Text::new(
             "Plug your card reader in, wait a few seconds, then try again.",
             "Branchez votre lecteur de carte, patientez quelques secondes, puis réessayez.",
         )],
+        action: Action::Retry,
+    },
+    Panel {
+        state: "no_reader_service",
+        codes: "card.reader_service_unavailable card.module_missing card.module_fault",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "This computer cannot reach its card readers",
+            "Cet ordinateur n’accède pas à ses lecteurs de carte",
+        ),
+        lines: &[
+            Text::new(
+                "Restart this computer and sign in again.",
+                "Redémarrez cet ordinateur, puis connectez-vous de nouveau.",
+            ),
+            SERVICE_FOR_SUPPORT,
+        ],
         action: Action::Retry,
     },
     Panel {
