@@ -10,6 +10,8 @@ use std::path::Path;
 /// A name and the bytes.
 pub type Seed = (&'static str, Vec<u8>);
 
+type Change = fn(&mut LoginChallenge);
+
 /// The environment variable that names the folder for a target's seeds.
 pub const FOLDER_VARIABLE: &str = "CARDEA_SEED_FOLDER";
 
@@ -25,7 +27,7 @@ pub fn write_where_asked(seeds: fn() -> Vec<Seed>) {
 
 /// Challenges of the issuer; their signatures are made again at each use.
 pub fn challenges() -> Vec<Seed> {
-    let changes: [(&str, fn(&mut LoginChallenge)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("good", |_| {}),
         ("acr", |claims| claims.acr = Some("eidas3".to_owned())),
         ("cached", |claims| claims.uv = UserVerification::Cached),

@@ -86,7 +86,7 @@ fn a_service_that_ends_takes_the_prompt_away_and_is_found_again() {
         let card = pharmacist();
         let _plugged = service.plug(&card);
         let workstation = start(&["wait", "pin 1234"]).await;
-        let mut stream = is_asked_for_the_pin(&workstation).await;
+        let stream = is_asked_for_the_pin(&workstation).await;
         service.stop();
         assert_eq!(stream.last_line().await["code"], "card.removed");
         wait_until("the agent knows of no reader", async || {
@@ -128,7 +128,7 @@ fn d12_cards_exchanged_under_a_prompt_end_it_and_the_other_card_gets_no_pin() {
         let (first, second) = (pharmacist(), pharmacist());
         let plugged = service.plug(&first);
         let workstation = start(&["when told pin 1234"]).await;
-        let mut stream = is_asked_for_the_pin(&workstation).await;
+        let stream = is_asked_for_the_pin(&workstation).await;
         drop(plugged);
         let _plugged = service.plug(&second);
         let last = stream.last_line().await;
@@ -150,7 +150,7 @@ fn d12_an_exchange_that_the_service_misses_costs_no_try_of_the_other_card() {
         let (first, second) = (pharmacist(), pharmacist());
         let plugged = service.plug(&first);
         let workstation = start(&["when told pin 1234"]).await;
-        let mut stream = is_asked_for_the_pin(&workstation).await;
+        let stream = is_asked_for_the_pin(&workstation).await;
         let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
         let reader = std::ffi::CString::new(service.reader()).unwrap();
         let other = context
