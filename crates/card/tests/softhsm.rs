@@ -14,9 +14,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use cardea_card::{
-    Abandonment, Backend, Card, CardPresence, Error, KeyReference, LastTry, Pin, PinAfter,
-    PinEntry, PinMeans, Pkcs11Module, Reader, SignRequest, SignatureAlgorithm, WaitOutcome,
-    authentication_certificate,
+    Abandonment, Backend, Card, CardPresence, CareTerms, Error, KeyReference, LastTry, Pin,
+    PinAfter, PinChange, PinEntry, PinMeans, Pkcs11Module, Reader, SignRequest, SignatureAlgorithm,
+    WaitOutcome, authentication_certificate,
 };
 
 #[path = "softhsm/token.rs"]
@@ -97,6 +97,36 @@ fn rsa_and_ec_keys_sign_and_the_token_is_logged_out_after() {
             }
         },
     );
+}
+
+#[test]
+fn a_tokens_pin_is_changed_by_who_knows_it_alone() {
+    run_in_own_process("a_tokens_pin_is_changed_by_who_knows_it_alone", || {
+        let token = Token::new();
+        token.add_rsa(&[0x20], Purpose::Authentication);
+        let mut card = open();
+        let serial = card.serial().unwrap();
+        let new = pin("8642");
+        let mut change = |old: &str, new: &Pin, card_serial| {
+            let terms = CareTerms {
+                card_serial,
+                ..CareTerms::default()
+            };
+            let old = &pin(old);
+            let done = card.change_pin(&PinChange { old, new, terms });
+            done.map_err(|error| error.code())
+        };
+        assert_eq!(change("9999", &new, None), Err("card.pin_incorrect"));
+        // D12
+        assert_eq!(change(PIN, &new, Some("another")), Err("card.removed"));
+        assert!(change(PIN, &new, Some(&serial)).is_ok());
+        assert_eq!(change(PIN, &new, None), Err("card.pin_incorrect"));
+        let certificate = card.certificates().unwrap().remove(0);
+        card.sign(&SignRequest::new(&certificate, &new, MESSAGE))
+            .unwrap();
+        let error = card.puk_status().unwrap_err();
+        assert_eq!(error.code(), "card.unblocking_not_offered");
+    });
 }
 
 #[test]
