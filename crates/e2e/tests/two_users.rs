@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cardea_e2e::{AuthorizationRequest, PageScript, Stage};
-use cardea_xtask::system::{Part, System, unused_port};
+use cardea_xtask::system::{Options, Part, PinPolicy, System, unused_port};
 use cardea_xtask::workspace;
 use serde_json::{Value, json};
 
@@ -23,17 +23,12 @@ const BOB: u32 = 70_002;
 /// A system whose files other users can come to, with a server that lets a kept PIN count.
 async fn stage() -> Result<Stage> {
     let folder = std::env::temp_dir().join(format!("cardea-two-users-{}", std::process::id()));
-    let mut stage =
-        Stage::open_with("two-users", |options| options.folder.clone_from(&folder)).await?;
+    let change = |options: &mut Options| {
+        options.folder.clone_from(&folder);
+        options.pin_policy = PinPolicy::Pharmacy;
+    };
+    let mut stage = Stage::open_with("two-users", change).await?;
     stage.system_mut().stop_part(Part::Agent)?;
-    stage.system_mut().stop_part(Part::Server)?;
-    let settings = folder.join("cardea.toml");
-    let text = fs::read_to_string(&settings)?;
-    fs::write(
-        &settings,
-        format!("{text}\n[card]\npin_policy = \"pharmacy\"\n"),
-    )?;
-    stage.system_mut().start_part(Part::Server)?;
     fs::copy(
         workspace::binary("cardea-agent")?,
         folder.join("cardea-agent"),

@@ -15,6 +15,7 @@ cargo xtask COMMAND
     --json     one JSON document on stdout when ready
     --https    TLS with a demo CA
     --clients FILE   more [[client]] tables for the server
+    --pin-policy pharmacy   a click instead of the PIN while the card stays in the reader
     --trust FILE     more certification authorities for the server's calls to its clients
   test         installs what is missing and runs every test; ends with `N passed, M failed`
     (more words are handed to `cargo test`)

@@ -60,6 +60,7 @@ fn options(arguments: &Arguments, folder: &StateFolder) -> Options {
         clients_file: arguments.clients.clone(),
         business_software: true,
         trusted_file: arguments.trust.clone(),
+        pin_policy: arguments.pin_policy,
         ..Options::new(folder.path())
     }
 }

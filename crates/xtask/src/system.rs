@@ -64,6 +64,8 @@ pub struct Options {
     pub card_delay_milliseconds: u32,
     /// Whether the agent listens on its port for login pages; its socket is there in any case.
     pub agent_loopback: bool,
+    /// How often the PIN is asked, at the server and at the workstation.
+    pub pin_policy: PinPolicy,
     /// How often the agent proves the card's presence, and how long it may be silent, in seconds.
     pub presence_seconds: (u32, u32),
 }
@@ -83,7 +85,33 @@ impl Options {
             trusted_file: None,
             card_delay_milliseconds: 0,
             agent_loopback: true,
+            pin_policy: PinPolicy::Strict,
             presence_seconds: (10, 30),
+        }
+    }
+}
+
+/// How often the PIN is asked (docs/pin-policy.md).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PinPolicy {
+    /// At each login.
+    #[default]
+    Strict,
+    /// Once for an insertion, four hours at most.
+    Pharmacy,
+}
+
+impl PinPolicy {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Strict, Self::Pharmacy]
+            .into_iter()
+            .find(|policy| policy.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Pharmacy => "pharmacy",
         }
     }
 }

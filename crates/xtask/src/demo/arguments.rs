@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::system::PinPolicy;
+
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Arguments {
@@ -20,6 +22,8 @@ pub(super) struct Arguments {
     pub(super) clients: Option<PathBuf>,
     /// More certification authorities that the server trusts when it calls its clients.
     pub(super) trust: Option<PathBuf>,
+    /// How often the PIN is asked.
+    pub(super) pin_policy: PinPolicy,
 }
 
 impl Arguments {
@@ -39,6 +43,11 @@ impl Arguments {
                 "--trust" => {
                     let file = words.next().context("`--trust` needs a file after it")?;
                     arguments.trust = Some(PathBuf::from(file));
+                }
+                "--pin-policy" => {
+                    let name = words.next().copied().unwrap_or_default();
+                    arguments.pin_policy = PinPolicy::named(name)
+                        .context("`--pin-policy` needs `strict` or `pharmacy` after it")?;
                 }
                 other => bail!("demo has no option `{other}`; see `cargo xtask help`"),
             }
@@ -66,6 +75,7 @@ impl Arguments {
 #[cfg(test)]
 mod tests {
     use super::Arguments;
+    use crate::system::PinPolicy;
 
     #[test]
     fn every_option_of_the_contract_is_understood() {
@@ -75,6 +85,9 @@ mod tests {
         assert_eq!(arguments.clients.unwrap().to_str(), Some("c.toml"));
         let arguments = Arguments::parse(&["--trust", "ca.pem"]).unwrap();
         assert_eq!(arguments.trust.unwrap().to_str(), Some("ca.pem"));
+        assert_eq!(arguments.pin_policy, PinPolicy::Strict);
+        let arguments = Arguments::parse(&["--auto", "--pin-policy", "pharmacy"]).unwrap();
+        assert_eq!(arguments.pin_policy, PinPolicy::Pharmacy);
     }
 
     #[test]
@@ -96,6 +109,8 @@ mod tests {
         );
         assert!(Arguments::parse(&["--clients"]).is_err());
         assert!(Arguments::parse(&["--trust"]).is_err());
+        assert!(Arguments::parse(&["--pin-policy"]).is_err());
+        assert!(Arguments::parse(&["--pin-policy", "lax"]).is_err());
         assert!(Arguments::parse(&["--once", "--auto"]).is_err());
     }
 }

@@ -10,7 +10,7 @@ use crate::system::addresses::{Addresses, Scheme};
 use crate::system::business_software::section;
 use crate::system::demo_ca::{ca_file, tls_folder};
 use crate::system::keys::keys_folder;
-use crate::system::{Options, PORTAL_CLIENT_ID};
+use crate::system::{Options, PORTAL_CLIENT_ID, PinPolicy};
 
 /// Writes all settings into the system's folder.
 pub(super) fn write_all(
@@ -47,6 +47,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
          [database]\nurl = \"sqlite://cardea.sqlite\"\n\n{tls}\
          [keys]\ndir = {keys}\nchallenge_key = {challenge_key}\n\
          challenge_list = {challenge_list}\nenrolment = {enrolment}\n\n\
+         [card]\npin_policy = \"{pin_policy}\"\n\n\
          [presence]\ninterval_seconds = {interval}\ngrace_seconds = {grace}\n\n\
          [[trust_anchor]]\nname = \"test-cards\"\nanchors = {anchors}\n\
          intermediates = {intermediates}\nprofile = \"cps\"\ntest_cards = \"require\"\n\n\
@@ -60,6 +61,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
         listen = addresses.server_listen(),
         agent = addresses.agent_url(),
         sandbox = options.sandbox,
+        pin_policy = options.pin_policy.name(),
         tls = tls(options),
         keys = text(&keys_folder(folder).join("tokens")),
         challenge_key = text(&keys_folder(folder).join("challenge-key.pem")),
@@ -76,7 +78,7 @@ fn agent(options: &Options, addresses: &Addresses, pin_prompt: &Path) -> String 
     let folder = &options.folder;
     format!(
         "port = {port}\nloopback = \"{loopback}\"\nsocket = {socket}\npinentry = {pinentry}\n\
-         state_dir = {state}\nbackend = \"pcsc\"\nrequests_per_minute = 600\n\n\
+         state_dir = {state}\nbackend = \"pcsc\"\nrequests_per_minute = 600\n{pin_policy}\n\
          [[issuer]]\nissuer = \"{issuer}\"\nname = \"Cardea (démonstration)\"\n\
          roots_file = {roots}\n{ca}",
         port = addresses.agent_port(),
@@ -87,7 +89,16 @@ fn agent(options: &Options, addresses: &Addresses, pin_prompt: &Path) -> String 
         issuer = addresses.issuer(),
         roots = text(&folder.join("roots.json")),
         ca = ca(options),
+        pin_policy = pin_policy(options.pin_policy),
     )
+}
+
+/// The agent's lines on how often it asks for the PIN.
+fn pin_policy(policy: PinPolicy) -> &'static str {
+    match policy {
+        PinPolicy::Strict => "",
+        PinPolicy::Pharmacy => "pin_policy = \"pharmacy\"\n",
+    }
 }
 
 fn business_software(options: &Options) -> Result<String> {
