@@ -1,4 +1,5 @@
-//! Changing a card's PIN, and unblocking it: what is asked of a [`crate::Card`], and of the new PIN.
+//! Changing a card's PIN, and unblocking it: what is asked of a [`crate::Card`], and of the new
+//! PIN.
 
 use std::fmt;
 
