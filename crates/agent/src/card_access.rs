@@ -43,7 +43,7 @@ impl Backend {
     /// runs in the agent and is given the PIN (attack D16).
     ///
     /// # Errors
-    /// [`AgentError::FileUnsafe`]; [`AgentError::FileUnreadable`] where a named module is not there.
+    /// [`AgentError::FileUnsafe`]; [`AgentError::FileUnreadable`] where a named module is missing.
     pub fn open(&self) -> Result<cardea_card::Backend, AgentError> {
         let backend = match self {
             Self::Automatic => {

@@ -334,11 +334,11 @@ impl CardSession {
     }
 
     /// Runs `work` while nobody else has the connection; it is told since when it was waited for.
-    async fn on_connection<R: Send + 'static>(
-        &self,
-        abandonment: Abandonment,
-        work: impl FnOnce(&mut Connection, Instant) -> Result<R, cardea_card::Error> + Send + 'static,
-    ) -> Result<R, Error> {
+    async fn on_connection<R, W>(&self, abandonment: Abandonment, work: W) -> Result<R, Error>
+    where
+        R: Send + 'static,
+        W: FnOnce(&mut Connection, Instant) -> Result<R, cardea_card::Error> + Send + 'static,
+    {
         let _given_up_with_this = GiveUpOnDrop(abandonment);
         let connection = Arc::clone(&self.connection);
         let begun = Instant::now();

@@ -289,8 +289,8 @@ impl Language {
             Self::English => {
                 "Your card is blocked: the PIN was entered wrongly too many times.\n\n\
                  Unblock it on this computer by the command “cardea-agent card unblock”, with the \
-                 unblocking code of the issuer's letter, or ask the issuer for help. No page and no \
-                 portal can unblock it, and nobody should ask you for these codes."
+                 unblocking code of the issuer's letter, or ask the issuer for help. No page and \
+                 no portal can unblock it, and nobody should ask you for these codes."
             }
         }
     }

@@ -67,8 +67,8 @@ pub(crate) fn check(file: &Path) -> Result<(), Error> {
     walk.check_last_folder()
 }
 
-/// Reads a secret as [`protected_file::read`] does, from folders in which nobody else could have put
-/// another in its place.
+/// Reads a secret as [`protected_file::read`] does, from folders in which nobody else could have
+/// put another in its place.
 ///
 /// # Errors
 /// As [`protected_file::read`].

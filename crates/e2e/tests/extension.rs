@@ -177,8 +177,8 @@ async fn picture(browser: &Browser, state: &str, words: &str) -> Result<()> {
     Ok(())
 }
 
-/// Attack D6: where the extension is, a squatter is not asked, whatever the extension lacks. With an
-/// agent and a card of his own he could sign this browser in as himself.
+/// Attack D6: where the extension is, a squatter is not asked, whatever the extension lacks. With
+/// an agent and a card of his own he could sign this browser in as himself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_squatter_gets_nothing_where_the_extension_has_spoken_d6() -> Result<()> {
     let mut stage = stage("extension-squatter").await?;
@@ -206,7 +206,8 @@ async fn a_squatter_gets_nothing_where_the_extension_has_spoken_d6() -> Result<(
     browser.close().await
 }
 
-/// Another user can slow a machine down, too: what began at the port ends when the extension speaks.
+/// Another user can slow a machine down, too: what began at the port ends when the extension
+/// speaks.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_extension_that_speaks_late_takes_the_page_from_the_port_d6() -> Result<()> {
     let mut stage = stage("extension-late").await?;

@@ -2,7 +2,8 @@
 //!
 //! The window with the portal's name stands while the reader waits for the PIN, and goes by itself.
 //! No program can make a reader stop waiting: who cancels in the window is done at once, while the
-//! call goes on until the reader is, and whatever it brings is thrown away unsigned, and leaves no PIN verified.
+//! call goes on until the reader is, and whatever it brings is thrown away unsigned, and leaves no
+//! PIN verified.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -24,8 +24,8 @@ struct Content<'a> {
     roots: &'a [Jwk],
 }
 
-/// Writes the file of an issuer, by its document of that time: whole or not at all. Returns where it
-/// is.
+/// Writes the file of an issuer, by its document of that time: whole or not at all. Returns its
+/// place.
 pub(super) fn write(
     config: &Path,
     enrolment: &Enrolment,

@@ -34,7 +34,8 @@ impl Files {
         let text = format!(
             "port = 0\nlanguage = \"en\"\nstate_dir = \"state\"\n\
              pinentry = \"./bin/prompt\"\nbrowser = \"./bin/opener\"\n\
-             backend = {{ pkcs11 = {{ module = \"lib/module.so\" }} }}\n[[issuer]]\nissuer = \"{ISSUER}\"\nroots_file = \"roots.json\"\n"
+             backend = {{ pkcs11 = {{ module = \"lib/module.so\" }} }}\n[[issuer]]\n\
+             issuer = \"{ISSUER}\"\nroots_file = \"roots.json\"\n"
         );
         files.write("agent.toml", &text);
         for folder in ["bin", "lib"] {
