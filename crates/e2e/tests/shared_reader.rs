@@ -129,7 +129,11 @@ async fn beside_opensc(system: &System, card: &TappedCard, size: &Size) -> Resul
     card.tap().take();
     let elapsed = log_in_many(system, size).await?;
     let runs = tools.stop()?;
-    let traffic = Traffic::read(&card.tap().take(), AgentsChannel::Own, size.beside)?;
+    let traffic = Traffic::read(
+        &card.tap().take(),
+        AgentsChannel::OwnUnlessAlone,
+        size.beside,
+    )?;
     traffic.check_resets()?;
     report("OpenSC's tools", size.beside, elapsed, runs, &traffic);
     Ok(())

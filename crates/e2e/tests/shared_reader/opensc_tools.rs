@@ -10,6 +10,9 @@ use cardea_xtask::system::{DEFAULT_PIN, System};
 
 use crate::opensc_module;
 
+/// Another key than the agent's, so that the card's log tells their signatures apart.
+const SIGNATURE_KEY: &str = "02";
+
 pub(crate) struct OpenscTools {
     stop: Arc<AtomicBool>,
     worker: JoinHandle<Result<u64>>,
@@ -57,7 +60,7 @@ impl OpenscTools {
                     DEFAULT_PIN,
                     "--sign",
                     "--id",
-                    "01",
+                    SIGNATURE_KEY,
                     "--mechanism",
                     "ECDSA-SHA256",
                     "-i",

@@ -12,6 +12,10 @@ const VERIFY: u8 = 0x20;
 const GENERAL_AUTHENTICATE: u8 = 0x87;
 const READ_BINARY: u8 = 0xB0;
 const SELECT: u8 = 0xA4;
+/// The bit of a class that says that the command goes on (ISO/IEC 7816-4 section 5.4.1).
+const MORE_BLOCKS: u8 = 0x10;
+/// The key that the agent signs with (NIST SP 800-73-4 part 1 table 4b).
+const AUTHENTICATION_KEY: u8 = 0x9A;
 
 /// The PIN of the PIV application (NIST SP 800-73-4 part 1 table 4b); others have PINs of their
 /// own.
@@ -29,6 +33,8 @@ pub(crate) struct Traffic {
 pub(crate) enum AgentsChannel {
     /// On a logical channel of its own, on which nobody else is.
     Own,
+    /// The same, but on the basic channel whenever no other program has the card open.
+    OwnUnlessAlone,
     /// On the basic channel, because the card has no other. The other program marks its
     /// transactions, and has a PIN of its own.
     Basic,
@@ -54,8 +60,8 @@ impl Command {
         self.instruction == VERIFY && self.reference == PIV_PIN && self.has_body
     }
 
-    fn is_signature(self) -> bool {
-        self.instruction == GENERAL_AUTHENTICATE && self.class & 0x10 == 0
+    fn is_block_of_agents_signature(self) -> bool {
+        self.instruction == GENERAL_AUTHENTICATE && self.reference == AUTHENTICATION_KEY
     }
 
     fn is_mark(self) -> bool {
@@ -132,38 +138,41 @@ impl Traffic {
         Ok(())
     }
 
-    /// Every login had its PIN and its signature, and from the one to the other the card heard the
-    /// agent alone. (OpenSC leaves the reader to others between its PIN and its signature, on the
-    /// basic channel, where the agent is not beside it.)
+    /// Every login had its signature, on the channel where the agent should be, and the command
+    /// before it was its PIN: the card heard nobody else in between. (OpenSC leaves the reader to
+    /// others between its PIN and its signature; it signs with another key here.)
     fn check_signatures(&self, logins: u32) -> Result<()> {
-        let (mut from_pin, mut pins, mut signatures) = (None, 0, 0);
-        for command in &self.commands {
-            if command.is_pin() && self.is_on_agents_channel(*command) {
-                from_pin = Some(command.channel());
-                pins += 1;
-            }
-            let Some(channel) = from_pin else { continue };
-            ensure!(
-                channel == command.channel() && !command.is_mark(),
-                "a foreign command came between a PIN on channel {channel} and the end of what it \
-                 was for: {command:?}"
-            );
-            if command.is_signature() {
-                from_pin = None;
-                signatures += 1;
+        let (mut own, mut basic) = (0, 0);
+        let mut before: Option<Command> = None;
+        for command in self.commands.iter().copied() {
+            if command.is_block_of_agents_signature() {
+                if command.class & MORE_BLOCKS == 0 {
+                    match command.channel() {
+                        0 => basic += 1,
+                        _ => own += 1,
+                    }
+                    let pin = before.take();
+                    ensure!(
+                        pin.is_some_and(|it| it.is_pin() && it.channel() == command.channel()),
+                        "between the agent's PIN and its signature ({command:?}) came {pin:?}"
+                    );
+                }
+            } else {
+                before = Some(command);
             }
         }
+        let is_as_it_should_be = match self.agent {
+            AgentsChannel::Own => (own, basic) == (logins, 0),
+            AgentsChannel::Basic => (own, basic) == (0, logins),
+            AgentsChannel::OwnUnlessAlone => own > 0 && own + basic == logins,
+        };
         ensure!(
-            (pins, signatures) == (logins, logins),
-            "{logins} logins, but the agent ({:?} channel) sent {pins} PINs, and {signatures} \
-             signatures followed them",
+            is_as_it_should_be,
+            "{logins} logins, {:?}: the agent signed {own} times on a channel of its own and \
+             {basic} times on the basic one",
             self.agent
         );
         Ok(())
-    }
-
-    fn is_on_agents_channel(&self, command: Command) -> bool {
-        (command.channel() == 0) == (self.agent == AgentsChannel::Basic)
     }
 
     /// Between the marks of the other program are its own commands alone, and they are nowhere
@@ -213,7 +222,7 @@ impl Traffic {
         for command in &self.commands {
             is_inside = (is_inside || command.instruction == BEGINS) && command.instruction != ENDS;
             let is_agents = match self.agent {
-                AgentsChannel::Own => command.channel() != 0,
+                AgentsChannel::Own | AgentsChannel::OwnUnlessAlone => command.channel() != 0,
                 AgentsChannel::Basic => !is_inside && !command.is_mark(),
             };
             if is_agents {
