@@ -93,8 +93,30 @@ pub fn run(names: &[&str]) -> Result<()> {
         } else {
             run_bench(&mut command)?;
         }
+        if bench.name == "presence" {
+            pull_real_cards()?;
+        }
     }
     Ok(())
+}
+
+/// The bench's agents and cards are its own; here a card is pulled at a real reader, with the real
+/// agent, by an end-to-end test. Its programs are not optimised.
+fn pull_real_cards() -> Result<()> {
+    const PULLS: &str = "30";
+    install::ensure(Purpose::Test)?;
+    output::step(&format!("presence: {PULLS} pulls at a real reader"));
+    workspace::build_programs()?;
+    let mut command = workspace::cargo();
+    command.args(["test", "--locked", "--quiet", "--package", "cardea-e2e"]);
+    command.args([
+        "--test",
+        "presence",
+        "--",
+        "--nocapture",
+        "a_card_that_is_pulled",
+    ]);
+    run_bench(command.env("CARDEA_PULLS", PULLS))
 }
 
 /// Runs one measurement, whose tables go straight to our stdout.
