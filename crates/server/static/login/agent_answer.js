@@ -6,7 +6,7 @@
 const CARD_WAIT_MS = 75_000;
 
 // The agent waits: for a card, for a reader, or for the service that reads it.
-const WAITING_STATES = ["insert_card", "reader_missing", "reader_service_down"];
+const CARD_WAITING_STATES = ["insert_card", "reader_missing", "reader_service_down"];
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
 
@@ -55,7 +55,7 @@ class AgentAnswer {
       showState(line.state, line.tries_left);
       // One wait may turn into another, such as when a reader appears: the challenge is no younger.
       const left = Math.max(0, this.#begunAt + CARD_WAIT_MS - performance.now());
-      if (WAITING_STATES.includes(line.state)) this.#renewal = setTimeout(start, left);
+      if (CARD_WAITING_STATES.includes(line.state)) this.#renewal = setTimeout(start, left);
     }
     if (line?.type !== "assertion") return false;
     this.#checkSigned(line);

@@ -1,7 +1,10 @@
-// The fallback way to the agent: HTTP on this computer's loopback address.
+// The way to the agent without the extension: HTTP on this computer's loopback address.
 
 // The agent's answer holds one assertion (24 KiB at most) and its attestation.
 const STREAM_CHARS_MAX = 128 * 1024;
+
+// Whether this page is asking there now.
+let atPort = false;
 
 function parseLine(text) {
   try {
@@ -40,6 +43,16 @@ async function refusalOf(response) {
 
 /** Asks over loopback: what was signed, or why no agent was reached this way. */
 async function askLoopback(agentUrl, challenge, signal) {
+  atPort = true;
+  try {
+    return await askAtPort(agentUrl, challenge, signal);
+  } finally {
+    // An attempt that took this one's place may be there already.
+    if (!signal.aborted) atPort = false;
+  }
+}
+
+async function askAtPort(agentUrl, challenge, signal) {
   const answer = await AgentAnswer.to(challenge);
   let response;
   try {
@@ -62,7 +75,8 @@ async function askLoopback(agentUrl, challenge, signal) {
     return { outcome: answer.end() };
   } catch (error) {
     if (signal.aborted || error instanceof Refusal || error instanceof Standstill) throw error;
-    throw new Refusal("agent.internal");
+    if (!answer.begun) throw new Refusal("agent.internal");
+    return { absence: new Standstill("agent_missing"), spent: true };
   } finally {
     answer.stop();
   }

@@ -6,21 +6,20 @@ const AGENT_POLLS_MAX = 150;
 const BACK_AGAIN_MS = 5_000;
 
 /** States in which an agent may still come, so that the page looks again by itself. */
-const WAITING_STATES = ["agent_missing", "network_denied"];
+const WAITING_STATES = ["agent_missing", "agent_not_running", "network_denied"];
 
 let attempt = null;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Asks the agent by the extension, and over loopback where that leads to none. */
+/** Asks the agent by the extension; over loopback only where no extension has ever spoken. */
 async function askAgent(connecting, { challenge, agent_url: agentUrl }, signal) {
-  const first = await askExtension(connecting, challenge, signal);
-  if (first.outcome) return first;
-  const second = await askLoopback(agentUrl, challenge, signal);
-  if (second.outcome || first.absence === null) return second;
-  // The extension is there and knows better than silence does. What the browser denies would not be
-  // needed by this way at all.
-  return first;
+  const port = await connecting;
+  signal.throwIfAborted();
+  if (port !== null) return askExtension(port, challenge, signal);
+  if (!extensionSpoke) return askLoopback(agentUrl, challenge, signal);
+  // It was switched off or updated since: a page that is loaded again finds out.
+  return { absence: new Refusal("extension.host_failed") };
 }
 
 function showAbsence(absence) {
@@ -39,7 +38,7 @@ async function untilAgentAnswers(connecting, signal) {
       asked = await postToServer(login.dataset.challenge, {}, signal);
       askedAt = performance.now();
       // Said before the browser asks, and not again while the page waits.
-      if (poll === 0 && (await connecting) === null) await announceQuestion();
+      if (poll === 0 && (await connecting) === null && !extensionSpoke) await announceQuestion();
     }
     const { outcome, absence } = await askAgent(connecting, asked, signal);
     if (outcome) return outcome;
@@ -50,7 +49,7 @@ async function untilAgentAnswers(connecting, signal) {
       await pause(AGENT_POLL_MS);
       signal.throwIfAborted();
     } while (document.visibilityState !== "visible");
-    if ((await connecting) !== null) connecting = connectExtension();
+    if (extensionSpoke) connecting = connectExtension();
   }
   return null;
 }
@@ -72,6 +71,7 @@ async function run(signal) {
 /** One attempt at a time: a new one closes the agent's stream, which takes its prompt away. */
 async function start() {
   if (attempt) attempt.abort();
+  atPort = false;
   const current = new AbortController();
   attempt = current;
   delete login.dataset.code;

@@ -75,7 +75,7 @@ pub(super) const REACH: &[Panel] = &[
     },
     Panel {
         state: "agent_missing",
-        codes: "extension.agent_not_running",
+        codes: "",
         tone: Tone::Warning,
         heading: Text::new(
             "The Cardea agent does not answer",
@@ -98,6 +98,28 @@ pub(super) const REACH: &[Panel] = &[
         action: Action::Retry,
     },
     Panel {
+        state: "agent_not_running",
+        codes: "extension.agent_not_running",
+        tone: Tone::Warning,
+        heading: Text::new(
+            "The Cardea agent is not running",
+            "L’agent Cardea n’est pas démarré",
+        ),
+        lines: &[
+            Text::new(
+                "Start the Cardea agent: signing in then goes on by itself.",
+                "Démarrez l’agent Cardea : la connexion reprendra aussitôt.",
+            ),
+            Text::new(
+                "If you do not find it, restart this computer and sign in again. If that does not \
+                 help, call your support.",
+                "Si vous ne le trouvez pas, redémarrez cet ordinateur, puis connectez-vous de \
+                 nouveau. Si cela ne suffit pas, appelez votre assistance.",
+            ),
+        ],
+        action: Action::Retry,
+    },
+    Panel {
         state: "host_missing",
         codes: "extension.host_missing extension.host_failed agent.extension_refused \
                 agent.socket_unavailable agent.frame_invalid",
@@ -106,12 +128,18 @@ pub(super) const REACH: &[Panel] = &[
             "The Cardea extension does not find the agent",
             "L’extension Cardea ne trouve pas l’agent",
         ),
-        lines: &[Text::new(
-            "The extension is there, but the agent is not installed for this browser, or not in \
-             the same version. Ask your support to install the Cardea agent again.",
-            "L’extension est présente, mais l’agent n’est pas installé pour ce navigateur, ou pas \
-             dans la même version. Demandez à votre assistance de réinstaller l’agent Cardea.",
-        )],
+        lines: &[
+            Text::new(
+                "Reload this page (F5) and sign in again.",
+                "Rechargez cette page (F5) et connectez-vous de nouveau.",
+            ),
+            Text::new(
+                "If this stays, call your support: the Cardea agent is to be installed again on \
+                 this computer, and “cardea-agent browser-setup” to be run in your account.",
+                "Si cela persiste, appelez votre assistance : l’agent Cardea est à réinstaller \
+                 sur cet ordinateur, et « cardea-agent browser-setup » à lancer sous votre compte.",
+            ),
+        ],
         action: Action::Retry,
     },
     Panel {
