@@ -97,7 +97,8 @@ fn agent(options: &Options, addresses: &Addresses, pin_prompt: &Path) -> String 
 fn pin_policy(policy: PinPolicy) -> &'static str {
     match policy {
         PinPolicy::Strict => "",
-        PinPolicy::Pharmacy => "pin_policy = \"pharmacy\"\n",
+        // A container has no logind to follow the screen's lock by.
+        PinPolicy::Pharmacy => "pin_policy = \"pharmacy\"\nkeep_pin_without_screen_lock = true\n",
     }
 }
 
