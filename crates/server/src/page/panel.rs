@@ -168,6 +168,7 @@ mod tests {
             "agent.not_running",
             "agent.proof_refused",
             "agent.screen_lock_unwatched",
+            "card.puk_malformed",
         ];
         let list = include_str!("../../../../docs/errors.md");
         let codes = list
