@@ -10,6 +10,7 @@
 )]
 
 mod business_software;
+mod card_care;
 mod card_faults;
 mod challenge;
 mod faulty_readers;
