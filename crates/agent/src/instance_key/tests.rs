@@ -59,9 +59,27 @@ mod in_a_tpm {
 
     fn lives_in(tpm: &SoftwareTpm) {
         let state = tempfile::tempdir().unwrap();
-        let key = open(&place(tpm), state.path()).unwrap();
+        let kid = is_made_there_and_found_again(tpm, state.path());
+        is_found_by_itself_at_a_first_start(tpm, &kid);
+        nothing_else_takes_its_place(tpm, state.path(), &kid);
+        a_refused_pin_is_not_given_again(tpm, state.path());
+        is_missed_when_the_tpm_is_gone(tpm, state.path());
+    }
+
+    /// The code and the words of a refused start.
+    fn refused(place: &InstanceKeyPlace, state_dir: &Path) -> (&'static str, String) {
+        let error = open(place, state_dir).err().unwrap();
+        (error.code(), error.to_string())
+    }
+
+    fn set_mode(file: &Path, mode: u32) {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn is_made_there_and_found_again(tpm: &SoftwareTpm, state_dir: &Path) -> String {
+        let key = open(&place(tpm), state_dir).unwrap();
         assert_eq!(key.place(), "pkcs11");
-        assert!(!state.path().join(FILE_NAME).exists());
+        assert!(!state_dir.join(FILE_NAME).exists());
 
         // It signs, and what it signs verifies under the key that the instance names.
         let claims = serde_json::json!({ "a": 1 });
@@ -78,14 +96,17 @@ mod in_a_tpm {
         let kid = key.kid().to_owned();
         drop(key);
         for again in [place(tpm), InstanceKeyPlace::Automatic] {
-            assert_eq!(open(&again, state.path()).unwrap().kid(), kid);
+            assert_eq!(open(&again, state_dir).unwrap().kid(), kid);
         }
+        kid
+    }
 
-        // Set up as the manual says, a first start finds it by itself.
+    /// Set up as the manual says.
+    fn is_found_by_itself_at_a_first_start(tpm: &SoftwareTpm, kid: &str) {
         let second = tempfile::tempdir().unwrap();
         std::fs::copy(tpm.pin_file(), second.path().join(PIN_FILE_NAME)).unwrap();
         let found = open(&InstanceKeyPlace::Automatic, second.path()).unwrap();
-        assert_eq!((found.place(), found.kid()), ("pkcs11", kid.as_str()));
+        assert_eq!((found.place(), found.kid()), ("pkcs11", kid));
         drop(found);
         // A key in use stays where it is.
         let third = tempfile::tempdir().unwrap();
@@ -93,32 +114,34 @@ mod in_a_tpm {
         std::fs::copy(tpm.pin_file(), third.path().join(PIN_FILE_NAME)).unwrap();
         let same = open(&InstanceKeyPlace::Automatic, third.path()).unwrap();
         assert_eq!((same.place(), same.kid()), ("file", file.kid()));
+    }
 
-        let refused = |place: &InstanceKeyPlace| {
-            let error = open(place, state.path()).err().unwrap();
-            (error.code(), error.to_string())
-        };
-        // Another token, a wrong PIN, a PIN that others can read, another key: no new identity.
+    /// Another token, a PIN that others can read, another key: no new identity.
+    fn nothing_else_takes_its_place(tpm: &SoftwareTpm, state_dir: &Path, kid: &str) {
         let elsewhere = InstanceKeyPlace::Pkcs11(TokenPlace {
             module: tpm.module(),
             token: TokenName::Label("another".to_owned()),
             pin_file: tpm.pin_file(),
         });
-        assert_eq!(refused(&elsewhere).0, "agent.instance_key_unavailable");
-        let mode = |mode| std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(tpm.pin_file(), mode(0o644)).unwrap();
-        assert_eq!(refused(&place(tpm)).0, "agent.file_unsafe");
-        std::fs::set_permissions(tpm.pin_file(), mode(0o600)).unwrap();
-        let remembered = state.path().join(TOKEN_FILE_NAME);
+        assert_eq!(
+            refused(&elsewhere, state_dir).0,
+            "agent.instance_key_unavailable"
+        );
+        set_mode(&tpm.pin_file(), 0o644);
+        assert_eq!(refused(&place(tpm), state_dir).0, "agent.file_unsafe");
+        set_mode(&tpm.pin_file(), 0o600);
+        let remembered = state_dir.join(TOKEN_FILE_NAME);
         let text = std::fs::read_to_string(&remembered).unwrap();
-        std::fs::write(&remembered, text.replace(&kid, "another")).unwrap();
-        let (code, words) = refused(&place(tpm));
+        std::fs::write(&remembered, text.replace(kid, "another")).unwrap();
+        let (code, words) = refused(&place(tpm), state_dir);
         assert_eq!(code, "agent.instance_key_unavailable");
         assert!(words.contains("another key"), "{words}");
         std::fs::write(&remembered, text).unwrap();
+    }
 
-        // A PIN that the token has refused is not given to it again, whatever the file holds then.
-        let wrong = state.path().join("wrong-pin");
+    /// Whatever its file holds then.
+    fn a_refused_pin_is_not_given_again(tpm: &SoftwareTpm, state_dir: &Path) {
+        let wrong = state_dir.join("wrong-pin");
         let InstanceKeyPlace::Pkcs11(token) = place(tpm) else {
             unreachable!()
         };
@@ -127,23 +150,29 @@ mod in_a_tpm {
             ..token
         });
         std::fs::write(&wrong, "11112222").unwrap();
-        std::fs::set_permissions(&wrong, mode(0o600)).unwrap();
-        let (code, words) = refused(&mistaken);
+        set_mode(&wrong, 0o600);
+        let (code, words) = refused(&mistaken, state_dir);
         assert_eq!(code, "agent.instance_key_unavailable");
         assert!(words.contains("refuses its PIN"), "{words}");
         std::fs::copy(tpm.pin_file(), &wrong).unwrap();
-        let (code, words) = refused(&mistaken);
+        let (code, words) = refused(&mistaken, state_dir);
         assert_eq!(code, "agent.instance_key_unavailable");
         assert!(words.contains("restart the agent"), "{words}");
+    }
 
-        // The TPM goes away while the agent runs: it signs nothing, and makes nothing up.
-        let running = open(&place(tpm), state.path()).unwrap();
+    /// While the agent runs: it signs nothing, and makes nothing up.
+    fn is_missed_when_the_tpm_is_gone(tpm: &SoftwareTpm, state_dir: &Path) {
+        let claims = serde_json::json!({ "a": 1 });
+        let running = open(&place(tpm), state_dir).unwrap();
         tpm.stop();
         let error = sign_jwt_with_jwk(&running, "x+jwt", &claims).unwrap_err();
         assert_eq!(error.code(), "jose.signer_unavailable");
         drop(running);
-        assert_eq!(refused(&place(tpm)).0, "agent.instance_key_unavailable");
-        assert!(!state.path().join(FILE_NAME).exists());
+        assert_eq!(
+            refused(&place(tpm), state_dir).0,
+            "agent.instance_key_unavailable"
+        );
+        assert!(!state_dir.join(FILE_NAME).exists());
     }
 }
 
