@@ -355,7 +355,7 @@ async fn a_card_that_goes_in_the_middle_of_the_command_leaves_a_doubt_that_is_to
     desk.card
         .inject(Trigger::ChangeReferenceData, Fault::RemovedMidCommand);
     assert_eq!(desk.code(change_pin()).await, "card.pin_change_uncertain");
-    desk.readers.insert("Reader A", &desk.card);
+    desk.card.reinsert();
     assert!(desk.takes("8642"), "the card had executed it");
 }
 
