@@ -23,6 +23,7 @@ use crate::presence::PresenceSessions;
 use crate::prompt_slot::PromptSlot;
 use crate::rate_limit::RateLimit;
 use crate::redeemed_challenges::RedeemedChallenges;
+use crate::screen_lock::KnownScreen;
 use crate::{issuer_tls, protected_file, protected_program};
 
 /// One running agent.
@@ -35,6 +36,8 @@ pub struct Agent {
     pub(crate) instance_key: InstanceKey,
     pub(crate) presence: PresenceSessions,
     pub(crate) end_at_screen_lock: bool,
+    /// Told by whoever follows the screen.
+    pub(crate) screen: KnownScreen,
     pub(crate) rate_limit: RateLimit,
     pub(crate) blocked_sites: BlockedSites,
     pub(crate) pin_policy: PinPolicy,
@@ -100,6 +103,7 @@ impl Agent {
             instance_key,
             presence: PresenceSessions::default(),
             end_at_screen_lock: config.end_at_screen_lock,
+            screen: KnownScreen::new(config.keep_pin_without_screen_lock),
             rate_limit: RateLimit::new(config.requests_per_minute),
             blocked_sites: BlockedSites::new(&config.state_dir),
             pin_policy: config.pin_policy,

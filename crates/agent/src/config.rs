@@ -58,6 +58,8 @@ pub struct Config {
     pub prompt_timeout: Duration,
     /// Whether a PIN typed earlier may count for another login.
     pub pin_policy: PinPolicy,
+    /// Whether a PIN may count also where no lock of the screen can be noticed.
+    pub keep_pin_without_screen_lock: bool,
     /// Tells whether several users can log on to this machine: no PIN is kept then.
     pub several_users: fn() -> bool,
     /// The program that opens a page of the agent's own in the person's browser.
@@ -216,6 +218,7 @@ impl Config {
                 "prompt_timeout_seconds",
             )?)),
             pin_policy: pin_policy(raw.pin_policy, raw.pin_kept_max_minutes, path)?,
+            keep_pin_without_screen_lock: raw.keep_pin_without_screen_lock,
             several_users: several_users_can_log_on,
             browser: program(raw.browser, folder),
             requests_per_minute: bounded(

@@ -9,6 +9,7 @@ use crate::card_session::CardSession;
 use crate::clock::workstation_seconds;
 use crate::config::Loopback;
 use crate::local_api::Status;
+use crate::pin_policy::PinPolicy;
 use crate::prompt_text::days_until;
 
 /// How long a card that was not read yet may take. The command waits little longer.
@@ -27,6 +28,9 @@ pub(crate) struct OwnStatus {
     pub(crate) readers_unavailable: Option<String>,
     /// `strict` or `pharmacy`.
     pub(crate) pin_policy: String,
+    /// The code that says why a PIN is asked each time although the policy would have it kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) no_pin_kept: Option<String>,
     /// `file` or `pkcs11`: where the key lives that tells this agent from every other.
     pub(crate) instance_key: String,
     /// Each card at hand.
@@ -57,6 +61,8 @@ impl OwnStatus {
             loopback: agent.loopback.lock().ok().and_then(|noted| *noted),
             readers_unavailable: readers.trouble().map(str::to_owned),
             pin_policy: agent.pin_policy.as_str().to_owned(),
+            no_pin_kept: (agent.pin_policy != PinPolicy::Strict && !agent.screen.ends_kept_pins())
+                .then(|| "agent.screen_lock_unwatched".to_owned()),
             instance_key: agent.instance_key.place().to_owned(),
             cards: futures_util::future::join_all(cards).await,
         }

@@ -64,6 +64,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) allowed: UserVerification,
     /// Whether other users can log on to this workstation while the card is in its reader.
     pub(crate) several_users: bool,
+    /// Whether the PIN would outlast a locked screen: none of its locks would be noticed.
+    pub(crate) outlasts_lock: bool,
     /// The PIN that was verified last for this insertion.
     pub(crate) verified: Option<&'a VerifiedPin>,
     /// What this login is for.
@@ -81,6 +83,8 @@ pub(crate) enum PinNeeded {
     ChallengeWantsIt,
     /// Several users can log on here: the card could sign for another than its owner.
     SeveralUsers,
+    /// A lock of the screen, which ends a kept PIN, would not be noticed; or it is locked.
+    ScreenUnwatched,
     /// This agent has verified no PIN.
     NotVerified,
     /// The card was out of the reader since.
@@ -104,6 +108,9 @@ impl Circumstances<'_> {
         }
         if self.several_users {
             return Err(PinNeeded::SeveralUsers);
+        }
+        if self.outlasts_lock {
+            return Err(PinNeeded::ScreenUnwatched);
         }
         Ok(kept_max.min(KEPT_MAX))
     }

@@ -3,7 +3,8 @@
 //!
 //! logind says so on the system bus (org.freedesktop.login1), and many desktops on the session bus
 //! (`ActiveChanged` of their screen saver). Where there is no bus, the agent says so once and goes
-//! on without: the card, the reader and the server's limits still end sessions.
+//! on without: the card, the reader and the server's limits still end sessions. No PIN is kept
+//! there, because its end at the lock is promised ([`KnownScreen`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +12,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::pin_policy::PinPolicy;
 use crate::{Agent, Error};
 
+mod known_screen;
 mod logind;
 mod screen_saver;
 mod state;
 
+pub(crate) use known_screen::KnownScreen;
 use state::{Screen, Told};
 
 /// How long a departure may take before the rest goes on without it: logind lets a machine sleep
@@ -53,10 +57,11 @@ impl ScreenLock {
         }
     }
 
-    /// Ends the agent's sessions whenever the person leaves the screen. Runs until it is dropped;
-    /// returns at once where the configuration does not want it.
+    /// Ends the agent's sessions, unless the configuration wants them to outlast it, and what the
+    /// cards keep whenever the person leaves the screen. Runs until it is dropped; returns at once
+    /// where nothing is to be ended.
     pub async fn watch(self, agent: Arc<Agent>) {
-        if !agent.end_at_screen_lock {
+        if !agent.end_at_screen_lock && agent.pin_policy == PinPolicy::Strict {
             return;
         }
         let (told, news) = mpsc::channel(TOLD_MAX);
@@ -81,7 +86,7 @@ impl ScreenLock {
                 let error = Error::ScreenLockUnwatched {
                     reason: reason.to_string(),
                 };
-                tracing::warn!(code = error.code(), %error, "sessions outlast a locked screen");
+                tracing::warn!(code = error.code(), %error, "a locked screen is not noticed");
             }
             sleep(retry_after).await;
         }
@@ -120,6 +125,7 @@ async fn bus(address: Option<&str>, usual: Bus) -> zbus::Result<zbus::Connection
 async fn act(agent: &Agent, mut news: mpsc::Receiver<Told>) {
     let mut screen = Screen::default();
     let mut settles_at: Option<Instant> = None;
+    let mut warned = agent.pin_policy == PinPolicy::Strict;
     loop {
         let settled = settles_at;
         let told = tokio::select! {
@@ -130,6 +136,7 @@ async fn act(agent: &Agent, mut news: mpsc::Receiver<Told>) {
             () = async { sleep_until(settled.unwrap_or_else(Instant::now)).await },
                 if settled.is_some() => Told::Settled,
         };
+        let is_unseen = matches!(told, Told::LogindGone | Told::NoSession);
         match told {
             Told::Lock => settles_at = Some(Instant::now() + SETTLED_AFTER),
             Told::Settled => settles_at = None,
@@ -142,15 +149,31 @@ async fn act(agent: &Agent, mut news: mpsc::Receiver<Told>) {
         if was_withheld != withheld {
             tracing::info!(?withheld, "the screen changed");
         }
-        agent.presence.withhold(withheld);
-        if let Some(reason) = withheld
-            && was_withheld != Some(reason)
-        {
-            let departing = agent.presence.depart(reason, DEPARTURE_LIMIT);
-            // A reader that another program holds must not delay the machine's sleep.
-            let locking = timeout(DEPARTURE_LIMIT, agent.lock_cards());
-            let ((), _) = tokio::join!(departing, locking);
+        let lost_sight = agent
+            .screen
+            .is_now(screen.is_followed(), withheld.is_some());
+        if is_unseen && !agent.screen.ends_kept_pins() && !std::mem::replace(&mut warned, true) {
+            tracing::warn!(
+                "no PIN is kept, because the lock of the screen cannot be followed; \
+                 see keep_pin_without_screen_lock in agent.example.toml"
+            );
         }
+        let left = withheld.filter(|_| was_withheld != withheld);
+        let departing = async {
+            if agent.end_at_screen_lock {
+                agent.presence.withhold(withheld);
+                if let Some(reason) = left {
+                    agent.presence.depart(reason, DEPARTURE_LIMIT).await;
+                }
+            }
+        };
+        let locking = async {
+            if left.is_some() || lost_sight {
+                // A reader that another program holds must not delay the machine's sleep.
+                let _ = timeout(DEPARTURE_LIMIT, agent.lock_cards()).await;
+            }
+        };
+        tokio::join!(departing, locking);
         drop(delay);
     }
 }

@@ -62,6 +62,7 @@ impl std::fmt::Display for StatusReport {
                 status,
                 readers_unavailable,
                 pin_policy,
+                no_pin_kept,
                 cards,
                 ..
             }) => {
@@ -79,7 +80,11 @@ impl std::fmt::Display for StatusReport {
                 if let Some(code) = readers_unavailable {
                     writeln!(formatter, "readers: {}", unavailable(code))?;
                 }
-                writeln!(formatter, "PIN policy: {pin_policy}")?;
+                write!(formatter, "PIN policy: {pin_policy}")?;
+                if let Some(reason) = no_pin_kept {
+                    write!(formatter, ", but the PIN is asked each time ({reason})")?;
+                }
+                writeln!(formatter)?;
                 for card in cards {
                     writeln!(formatter, "{card}")?;
                 }

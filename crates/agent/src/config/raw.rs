@@ -35,6 +35,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub(super) pin_policy: PinPolicy,
     pub(super) pin_kept_max_minutes: Option<u32>,
+    #[serde(default)]
+    pub(super) keep_pin_without_screen_lock: bool,
     #[serde(default = "default_browser")]
     pub(super) browser: PathBuf,
     #[serde(default = "default_requests_per_minute")]

@@ -282,3 +282,14 @@ fn the_pin_policy_is_strict_unless_the_file_says_otherwise() {
     }
     assert!(key_of(&policy("pin_policy = \"lax\"").unwrap_err()).contains("pin_policy"));
 }
+
+#[test]
+fn a_pin_is_kept_without_a_screen_lock_only_if_the_file_says_so() {
+    let of = |line: &str| {
+        let text = format!("pin_policy = \"pharmacy\"\n{line}\n{}", minimal());
+        parse(&text).map(|it| it.keep_pin_without_screen_lock)
+    };
+    assert!(!of("").unwrap());
+    assert!(of("keep_pin_without_screen_lock = true").unwrap());
+    assert!(of("keep_pin_without_screen_lock = 1").is_err());
+}

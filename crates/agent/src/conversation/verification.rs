@@ -67,6 +67,7 @@ impl Conversation<'_> {
             allowed: self.accepted.wanted.allowed(),
             // Who can log on may have changed since the agent began.
             several_users: agent.pin_policy != PinPolicy::Strict && (agent.several_users)(),
+            outlasts_lock: !agent.screen.lets_pins_be_kept(),
             verified: verified.as_ref(),
             asked: &asked,
             now: SinceBoot::now(),

@@ -136,7 +136,10 @@ impl Logind<'_> {
         }
         match &self.session {
             Some(session) => tracing::debug!(session = session.as_str(), "session found"),
-            None => tracing::debug!("this process has no session of logind's"),
+            None => {
+                tracing::debug!("this process has no session of logind's");
+                self.tell(Told::NoSession).await;
+            }
         }
         self.describe().await;
     }
@@ -158,12 +161,10 @@ impl Logind<'_> {
             let value = self.property(session, SESSION, name).await?;
             bool::try_from(value).ok()
         };
-        let (locked, active) = (flag("LockedHint").await, flag("Active").await);
-        let told = Told::Session {
-            locked: locked.unwrap_or(false),
-            active: active.unwrap_or(true),
-        };
-        self.tell(told).await;
+        // What cannot be read is not "unlocked": what was said last counts.
+        if let (Some(locked), Some(active)) = (flag("LockedHint").await, flag("Active").await) {
+            self.tell(Told::Session { locked, active }).await;
+        }
     }
 
     /// Asks to be heard before the machine sleeps. It may be refused: then the departure races

@@ -22,6 +22,8 @@ pub(super) enum Told {
     },
     /// The session is over; the person logged out.
     SessionOver,
+    /// logind knows no session of this user.
+    NoSession,
     /// logind tells nothing more.
     LogindGone,
     /// Whether the desktop's screen saver covers the screen.
@@ -41,6 +43,10 @@ pub(super) struct Screen {
     over: bool,
     saver: bool,
     asleep: bool,
+    /// logind tells what becomes of the session.
+    is_followed: bool,
+    /// logind went away: what it said last counts until it is back.
+    is_old: bool,
 }
 
 impl Screen {
@@ -49,22 +55,26 @@ impl Screen {
         match told {
             Told::Lock => self.told_to_lock = true,
             Told::Unlock => (self.told_to_lock, self.locked) = (false, false),
+            Told::Settled if self.is_old => {}
             Told::Settled => self.told_to_lock = false,
             Told::Session { locked, active } => {
+                if std::mem::take(&mut self.is_old) {
+                    (self.told_to_lock, self.asleep) = (false, false);
+                }
+                self.is_followed = true;
                 // "Locked" that turns into "not locked" is an unlocking without the signal.
                 if self.locked && !locked {
                     self.told_to_lock = false;
                 }
                 (self.locked, self.inactive, self.over) = (locked, !active, false);
             }
-            Told::SessionOver => self.over = true,
-            Told::LogindGone => {
-                let saver = self.saver;
-                *self = Self {
-                    saver,
-                    ..Self::default()
-                };
+            Told::SessionOver => (self.over, self.is_followed) = (true, false),
+            Told::NoSession => {
+                // What was awake enough to say so does not sleep.
+                self.asleep &= !self.is_old;
+                self.is_followed = false;
             }
+            Told::LogindGone => (self.is_old, self.is_followed) = (true, false),
             Told::SaverActive(active) => self.saver = active,
             Told::FallsAsleep(delay) => {
                 self.asleep = true;
@@ -73,6 +83,11 @@ impl Screen {
             Told::WokeUp => self.asleep = false,
         }
         None
+    }
+
+    /// Whether a lock of the screen would be heard of.
+    pub(super) fn is_followed(&self) -> bool {
+        self.is_followed
     }
 
     /// Why nobody is in front of the screen, if so.
@@ -162,7 +177,44 @@ mod tests {
             (saver(true), LOCKED),
             (Told::LogindGone, LOCKED),
         ]);
-        check(vec![(SHUT, LOCKED), (Told::LogindGone, None)]);
+    }
+
+    #[test]
+    fn logind_that_goes_away_opens_no_screen() {
+        let gone = || (Told::LogindGone, LOCKED);
+        check(vec![(SHUT, LOCKED), gone(), (Told::NoSession, LOCKED)]);
+        check(vec![(SHUT, LOCKED), gone(), (SHUT, LOCKED), (OPEN, None)]);
+        check(vec![(BEHIND, LOCKED), gone(), (OPEN, None)]);
+        let settled = (Told::Settled, LOCKED);
+        check(vec![(Told::Lock, LOCKED), gone(), settled, (OPEN, None)]);
+        check(vec![(OPEN, None), (Told::LogindGone, None)]);
+        // It went while the machine slept, and did not hear it wake.
+        let asleep = Some(DepartureReason::Sleep);
+        for back in [OPEN, Told::NoSession] {
+            check(vec![
+                (Told::FallsAsleep(None), asleep),
+                (Told::LogindGone, asleep),
+                (back, None),
+            ]);
+        }
+    }
+
+    #[test]
+    fn a_lock_is_heard_of_while_logind_tells_of_the_session() {
+        let mut screen = Screen::default();
+        assert!(!screen.is_followed());
+        for (told, followed) in [
+            (Told::SaverActive(false), false),
+            (OPEN, true),
+            (SHUT, true),
+            (Told::LogindGone, false),
+            (OPEN, true),
+            (Told::SessionOver, false),
+            (Told::NoSession, false),
+        ] {
+            screen.take(told);
+            assert_eq!(screen.is_followed(), followed);
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ fn pharmacy(kept_max: Duration) -> Setup {
     Setup {
         language: "en",
         pin_policy: PinPolicy::Pharmacy { kept_max },
+        keep_pin_without_screen_lock: true,
         ..Setup::default()
     }
 }
@@ -207,6 +208,38 @@ async fn d14_where_several_users_can_log_on_no_pin_is_kept() {
     for _ in 0..2 {
         pharmacy.logs_in_by(Cached, Now).await;
     }
+}
+
+/// Attack D14: a kept PIN ends at the screen's lock, so that without one none is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn d14_where_no_lock_of_the_screen_is_noticed_no_pin_is_kept_and_the_status_says_so() {
+    let setup = Setup {
+        keep_pin_without_screen_lock: false,
+        ..pharmacy(KEPT_MAX)
+    };
+    let pharmacy = Pharmacy::open_with(&["pin 1234"], setup).await;
+    crate::socket::open(&pharmacy.workstation);
+    for _ in 0..2 {
+        pharmacy.logs_in_by(Cached, Now).await;
+        pharmacy.keeps_nothing();
+    }
+    let status = async |form: &[&str]| {
+        let ran = tokio::process::Command::new(env!("CARGO_BIN_EXE_cardea-agent"))
+            .arg("status")
+            .args(form)
+            .arg("--config")
+            .arg(pharmacy.workstation.config_file())
+            // The socket's place follows from it where there is one.
+            .env_remove("XDG_RUNTIME_DIR")
+            .output()
+            .await
+            .unwrap();
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let json: Value = serde_json::from_str(&status(&["--json"]).await).unwrap();
+    assert_eq!(json["no_pin_kept"], "agent.screen_lock_unwatched");
+    let text = status(&[]).await;
+    assert!(text.contains("asked each time"), "{text}");
 }
 
 /// Attack D14.

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use cardea_assertion::PresenceState;
+use cardea_agent::pin_policy::{KEPT_MAX, PinPolicy};
+use cardea_assertion::{PresenceState, UserVerification};
 use cardea_card::{Backend, CardPresence, StatusWord};
 use cardea_test_pki::{CardProfile, KeyKind, TestPki};
 use cardea_virtual_card::{Fault, Trigger, VirtualCard};
@@ -46,7 +47,11 @@ fn softhsm() -> PathBuf {
 }
 
 async fn start(backend: Backend, answers: &[&str]) -> Workstation {
-    let workstation = Workstation::start_on(backend, answers, Setup::default()).await;
+    start_with(backend, answers, Setup::default()).await
+}
+
+async fn start_with(backend: Backend, answers: &[&str], setup: Setup) -> Workstation {
+    let workstation = Workstation::start_on(backend, answers, setup).await;
     wait_until("the agent sees the card", async || {
         workstation.page().status().await["card"] == "present"
     })
@@ -144,6 +149,32 @@ fn a_softhsm_token_signs_in_and_a_wrong_pin_is_asked_again() {
             ]
         );
         assert_eq!(sign_in(&workstation).await.last().unwrap(), "assertion");
+    });
+}
+
+/// A module keeps nothing: the pharmacy's policy asks the PIN at each login there.
+#[test]
+fn d14_through_a_module_the_pin_is_asked_each_time_and_the_token_logs_out() {
+    let name =
+        "pkcs11_modules::d14_through_a_module_the_pin_is_asked_each_time_and_the_token_logs_out";
+    run_in_own_process(name, async |service: Service| {
+        softhsm_token(service.folder());
+        let backend = Backend::Pkcs11 { module: softhsm() };
+        let setup = Setup {
+            pin_policy: PinPolicy::Pharmacy { kept_max: KEPT_MAX },
+            keep_pin_without_screen_lock: true,
+            ..Setup::default()
+        };
+        let workstation = start_with(backend, &[RIGHT], setup).await;
+        for _ in 0..2 {
+            let mut claims = workstation.issuer.claims();
+            claims.uv = UserVerification::Cached;
+            let challenge = claims.sign(&workstation.issuer.challenge_key).unwrap();
+            let lines = workstation.page().sign_in(&challenge).await;
+            let expected = ["card_found", "pin_asked", "signing", "assertion"];
+            assert_eq!(course(&lines), expected);
+        }
+        assert_eq!(workstation.person.was_asked("GETPIN"), 2);
     });
 }
 

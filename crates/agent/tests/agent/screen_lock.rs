@@ -6,8 +6,10 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use cardea_agent::pin_policy::{KEPT_MAX, PinPolicy};
 use cardea_agent::screen_lock::ScreenLock;
-use cardea_assertion::{DepartureReason, PresenceState};
+use cardea_assertion::{DepartureReason, PresenceState, UserVerification};
+use cardea_virtual_card::VirtualCard;
 use tokio::task::JoinHandle;
 use zbus::{Connection, DynamicType, Message, Variant};
 
@@ -153,42 +155,100 @@ impl Drop for Bus {
 struct Watched {
     bus: Bus,
     workstation: Workstation,
+    card: VirtualCard,
     watch: JoinHandle<()>,
 }
 
 impl Watched {
     async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    async fn start_with(setup: Setup) -> Self {
         let bus = Bus::start().await;
-        let readers = Readers::holding(&pharmacist());
-        let workstation = Workstation::start(&readers, &["pin 1234"; 4]).await;
+        let card = pharmacist();
+        let readers = Readers::holding(&card);
+        let workstation = Workstation::start_with(&readers, &["pin 1234"; 4], setup).await;
         let watch = tokio::spawn(screen(&bus).watch(workstation.agent.clone()));
         // The last thing that the agent asks for before it listens.
         bus.wait_for_delays(1).await;
         Self {
             bus,
             workstation,
+            card,
             watch,
         }
     }
 
-    /// Signs in; the first statement of the presence key.
-    async fn sign_in(&self) -> PresenceState {
+    /// Signs in; the first statement of the presence key, if the page was heard at all.
+    async fn sign_in(&self) -> Option<PresenceState> {
         let challenge = self.workstation.issuer.challenge();
-        self.workstation.page().sign_in(&challenge).await;
-        self.workstation.issuer.statement().await.state()
+        let answer = self.workstation.page().ask(&challenge).await;
+        if answer.status == 409 {
+            assert_eq!(answer.json()["code"], "agent.screen_locked");
+            return None;
+        }
+        Some(self.workstation.issuer.statement().await.state())
+    }
+
+    /// Behind a locked screen nobody is asked, or what was asked departs at once.
+    async fn cannot_sign_in(&self) {
+        assert_ne!(self.sign_in().await, Some(PresenceState::Present));
+    }
+
+    /// Behind the locked screen no PIN is asked and nothing is signed.
+    async fn asks_nothing(&self) {
+        let asked = self.workstation.person.was_told().len();
+        assert_eq!(self.sign_in().await, None);
+        assert_eq!(self.workstation.person.was_told().len(), asked);
     }
 
     async fn signs_in_and_stays(&self) {
-        assert_eq!(self.sign_in().await, PresenceState::Present);
+        assert_eq!(self.sign_in().await, Some(PresenceState::Present));
     }
 
     /// The screen was opened, which the agent may hear only after it has begun to sign in.
     async fn may_sign_in_again(&self) {
         let begun = std::time::Instant::now();
         self.workstation.person.will_answer(&["pin 1234"]);
-        while self.sign_in().await != PresenceState::Present {
+        while self.sign_in().await != Some(PresenceState::Present) {
             assert!(begun.elapsed() < PATIENCE, "still locked");
             self.workstation.person.will_answer(&["pin 1234"]);
+        }
+    }
+
+    /// Signs in by the PIN, for a challenge that lets it count for others.
+    async fn sign_in_to_keep(&self) {
+        let mut claims = self.workstation.issuer.claims();
+        claims.uv = UserVerification::Cached;
+        let challenge = claims.sign(&self.workstation.issuer.challenge_key).unwrap();
+        self.workstation.person.will_answer(&["pin 1234"]);
+        let answer = self.workstation.page().ask(&challenge).await;
+        assert!([200, 409].contains(&answer.status), "{answer:?}");
+    }
+
+    /// Whether the card's PIN stays verified on some channel.
+    fn keeps_pin(&self) -> bool {
+        (0..=3).any(|channel| {
+            let asked = [channel, 0x20, 0x00, 0x80];
+            self.card.connect().transmit(&asked).unwrap() == [0x90, 0x00]
+        })
+    }
+
+    /// Signs in until the PIN is kept, which it is from when the agent has heard of the session.
+    async fn has_its_pin_kept(&self) {
+        let begun = std::time::Instant::now();
+        while !self.keeps_pin() {
+            assert!(begun.elapsed() < PATIENCE, "no PIN is kept");
+            self.sign_in_to_keep().await;
+        }
+    }
+
+    async fn forgets_its_pin(&self) {
+        let begun = std::time::Instant::now();
+        while self.keeps_pin() {
+            assert!(begun.elapsed() < PATIENCE, "the PIN stays verified");
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -231,8 +291,7 @@ async fn behind_a_locked_screen_no_session_stands() {
     watched.signs_in_and_stays().await;
     watched.bus.set_locked_hint(true).await;
     watched.departs_for(DepartureReason::ScreenLocked).await;
-    // A sign-in that was under way: its key departs at once.
-    assert_eq!(watched.sign_in().await, PresenceState::Departed);
+    watched.asks_nothing().await;
     watched.bus.set_locked_hint(false).await;
     watched.may_sign_in_again().await;
 }
@@ -306,6 +365,75 @@ async fn a_lock_signal_of_another_program_ends_nothing() {
     assert!(quiet.await);
     bus.lock().await;
     watched.departs_for(DepartureReason::ScreenLocked).await;
+}
+
+fn pharmacy(before: &str) -> Setup {
+    Setup {
+        pin_policy: PinPolicy::Pharmacy { kept_max: KEPT_MAX },
+        before: before.to_owned(),
+        ..Setup::default()
+    }
+}
+
+/// Attack D14: the setting is about sessions, never about a card that signs by a click.
+#[tokio::test]
+async fn d14_a_kept_pin_ends_at_the_lock_also_where_sessions_outlast_it() {
+    for setting in ["", "end_at_screen_lock = false"] {
+        let watched = Watched::start_with(pharmacy(setting)).await;
+        watched.has_its_pin_kept().await;
+        while !watched
+            .workstation
+            .issuer
+            .is_quiet(Duration::from_millis(300))
+            .await
+        {}
+        watched.bus.set_locked_hint(true).await;
+        watched.forgets_its_pin().await;
+        if !setting.is_empty() {
+            let quiet = watched
+                .workstation
+                .issuer
+                .is_quiet(Duration::from_millis(300));
+            assert!(quiet.await, "the session goes on");
+        }
+        // Behind the locked screen none is kept, where one is asked at all.
+        if setting.is_empty() {
+            watched.asks_nothing().await;
+        } else {
+            watched.sign_in_to_keep().await;
+        }
+        assert!(!watched.keeps_pin());
+        watched.bus.set_locked_hint(false).await;
+        watched.has_its_pin_kept().await;
+    }
+}
+
+/// Attack D14: what is kept ends, too, when nobody tells of the lock any more.
+#[tokio::test]
+async fn d14_a_kept_pin_ends_when_logind_goes_away() {
+    let mut watched = Watched::start_with(pharmacy("")).await;
+    watched.has_its_pin_kept().await;
+    let logind = &mut watched.bus.processes[0];
+    logind.kill().unwrap();
+    logind.wait().unwrap();
+    watched.forgets_its_pin().await;
+    watched.sign_in_to_keep().await;
+    assert!(!watched.keeps_pin());
+}
+
+#[tokio::test]
+async fn behind_a_locked_screen_no_session_stands_when_logind_goes_away() {
+    let mut watched = Watched::start().await;
+    watched.signs_in_and_stays().await;
+    watched.bus.set_locked_hint(true).await;
+    watched.departs_for(DepartureReason::ScreenLocked).await;
+    let logind = &mut watched.bus.processes[0];
+    logind.kill().unwrap();
+    logind.wait().unwrap();
+    for _ in 0..3 {
+        watched.workstation.person.will_answer(&["pin 1234"]);
+        watched.cannot_sign_in().await;
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) requests_per_minute: u32,
     pub(crate) peers: Box<dyn PeerOwner>,
     pub(crate) pin_policy: PinPolicy,
+    /// Whether a PIN is kept although nobody follows the screen's lock.
+    pub(crate) keep_pin_without_screen_lock: bool,
     /// Whether several users can log on to the workstation.
     pub(crate) several_users: fn() -> bool,
     /// What opens the agent's own page, found in the workstation's folder.
@@ -47,6 +49,7 @@ impl Default for Setup {
             requests_per_minute: 600,
             peers: peer_check::of_this_platform(),
             pin_policy: PinPolicy::Strict,
+            keep_pin_without_screen_lock: false,
             several_users: || false,
             browser: "no-browser",
             before: String::new(),
@@ -87,6 +90,7 @@ impl Workstation {
         std::fs::write(&path, &text).unwrap();
         let mut config = Config::parse(&text, &path, &Environment::default()).unwrap();
         config.pin_policy = setup.pin_policy;
+        config.keep_pin_without_screen_lock = setup.keep_pin_without_screen_lock;
         config.several_users = setup.several_users;
         config.browser = folder.path().join(setup.browser);
         let api = LocalApi::bind(config.port).await.unwrap();
