@@ -20,21 +20,31 @@ const FAILED: Error = Error::Internal {
 /// # Errors
 /// [`Error::Internal`].
 pub(crate) fn http_client(enrolment: &Enrolment) -> Result<reqwest::Client, Error> {
+    http_client_with(enrolment, connector(enrolment)?)
+}
+
+/// The same with TLS that other connections share: the system's authorities are in memory once.
+///
+/// # Errors
+/// [`Error::Internal`].
+pub(crate) fn http_client_with(
+    enrolment: &Enrolment,
+    tls: TlsConnector,
+) -> Result<reqwest::Client, Error> {
     let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .timeout(FETCH_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
+        // Requests are minutes apart: a connection that waits for the next one costs memory alone.
+        .pool_max_idle_per_host(0)
         .user_agent(concat!("cardea-agent/", env!("CARGO_PKG_VERSION")));
     if enrolment.issuer.is_loopback() {
         builder = builder.no_proxy();
     }
-    for der in private_authorities(enrolment)? {
-        let certificate = reqwest::Certificate::from_der(&der).map_err(|_| FAILED)?;
-        builder = builder.add_root_certificate(certificate);
-    }
     builder.build().map_err(|_| FAILED)
 }
 
-/// TLS for the presence connection.
+/// TLS for all connections to this issuer.
 ///
 /// # Errors
 /// [`Error::Internal`].

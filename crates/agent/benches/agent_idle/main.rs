@@ -21,7 +21,7 @@ mod issuer;
 #[path = "../sign_in_time/login_page.rs"]
 mod login_page;
 
-use issuer::{Issuer, Sessions};
+use issuer::Issuer;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -30,6 +30,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const SETTLING: Duration = Duration::from_secs(15);
 /// How long is measured.
 const WINDOW: Duration = Duration::from_secs(60);
+/// Longer than all of it.
+const LASTING: Duration = Duration::from_secs(3600);
 /// How often a person signs in before each look but the first.
 const SIGN_INS: [usize; 2] = [10, 60];
 /// A person who has typed the PIN already.
@@ -53,7 +55,7 @@ fn main() -> Result<(), Failure> {
     let pcscd = PrivatePcscd::start()?;
     let plugged = plug(&pcscd)?;
     let at_rest = {
-        let agent = Running::start(&runtime, &pcscd, Sessions::Ended)?;
+        let agent = Running::start(&runtime, &pcscd, Duration::ZERO)?;
         std::thread::sleep(SETTLING);
         let (before, begun) = (agent.look()?, Instant::now());
         std::thread::sleep(WINDOW);
@@ -62,7 +64,7 @@ fn main() -> Result<(), Failure> {
         (before, after, seconds, ended)
     };
     let (before, after, seconds, ended) = at_rest;
-    let agent = Running::start(&runtime, &pcscd, Sessions::Kept)?;
+    let agent = Running::start(&runtime, &pcscd, LASTING)?;
     std::thread::sleep(SETTLING);
     let kept = agent.after_sign_ins(&runtime)?;
     drop(plugged);
@@ -113,8 +115,12 @@ struct Running {
 }
 
 impl Running {
-    fn start(runtime: &Runtime, pcscd: &PrivatePcscd, sessions: Sessions) -> Result<Self, Failure> {
-        let issuer = runtime.block_on(Issuer::start(sessions))?;
+    fn start(
+        runtime: &Runtime,
+        pcscd: &PrivatePcscd,
+        sessions_last: Duration,
+    ) -> Result<Self, Failure> {
+        let issuer = runtime.block_on(Issuer::start(sessions_last))?;
         let folder = tempfile::tempdir()?;
         let prompt = folder.path().join("prompt");
         std::fs::write(&prompt, PROMPT)?;

@@ -1,5 +1,7 @@
-//! An issuer that signs challenges, publishes its challenge keys, and ends each session as soon as
-//! the agent has proven its presence, so that sessions do not pile up, or else keeps them.
+//! An issuer that signs challenges, publishes its challenge keys, and ends each session a given time
+//! after the agent has proven its presence: at once, where sessions are not to pile up.
+
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -16,13 +18,6 @@ use crate::Failure;
 const ISSUED_AT: i64 = 1_000_000;
 const LIFETIME_SECONDS: i64 = 120;
 
-/// What becomes of a session whose presence was proven.
-#[derive(Clone, Copy)]
-pub(crate) enum Sessions {
-    Ended,
-    Kept,
-}
-
 pub(crate) struct Issuer {
     pub(crate) url: String,
     root: SigningKey,
@@ -30,7 +25,7 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    pub(crate) async fn start(sessions: Sessions) -> Result<Self, Failure> {
+    pub(crate) async fn start(sessions_last: Duration) -> Result<Self, Failure> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let issuer = Self {
             url: format!("http://{}", listener.local_addr()?),
@@ -48,7 +43,7 @@ impl Issuer {
         let router = Router::new()
             .route("/.well-known/cardea-challenge-keys", get(give_key_list))
             .route("/presence", get(presence))
-            .with_state((list.sign(&issuer.root)?, sessions));
+            .with_state((list.sign(&issuer.root)?, sessions_last));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(issuer)
     }
@@ -84,34 +79,37 @@ impl Issuer {
     }
 }
 
-async fn give_key_list(State((list, _)): State<(String, Sessions)>) -> String {
+async fn give_key_list(State((list, _)): State<(String, Duration)>) -> String {
     list
 }
 
 async fn presence(
-    State((_, sessions)): State<(String, Sessions)>,
+    State((_, sessions_last)): State<(String, Duration)>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     upgrade.on_upgrade(move |mut socket| async move {
         // An agent that has gone needs no answer.
-        let _ = attend(&mut socket, sessions).await;
+        let _ = attend(&mut socket, sessions_last).await;
     })
 }
 
-async fn attend(socket: &mut WebSocket, sessions: Sessions) -> Result<(), Failure> {
+async fn attend(socket: &mut WebSocket, lasts: Duration) -> Result<(), Failure> {
     let nonce = json!({ "type": "nonce", "nonce": random_base64url(32)? });
     socket.send(Message::Text(nonce.to_string().into())).await?;
     let _statement = socket.recv().await.ok_or("the agent has gone")??;
-    if let Sessions::Kept = sessions {
+    if !lasts.is_zero() {
         let active = json!({ "type": "session", "state": "active" });
         socket
             .send(Message::Text(active.to_string().into()))
             .await?;
         // The next statement is the departure: the card has left.
-        while !matches!(
-            socket.recv().await.ok_or("the agent has gone")??,
-            Message::Text(_)
-        ) {}
+        let departed = async {
+            while !matches!(
+                socket.recv().await,
+                None | Some(Err(_) | Ok(Message::Text(_)))
+            ) {}
+        };
+        let _ = tokio::time::timeout(lasts, departed).await;
     }
     let ended = json!({ "type": "session", "state": "ended", "reason": "idle" });
     socket.send(Message::Text(ended.to_string().into())).await?;

@@ -12,7 +12,7 @@ use cardea_virtual_card::DEFAULT_PIN;
 
 use crate::Failure;
 use crate::desk::Desk;
-use crate::issuer::{Issuer, Sessions};
+use crate::issuer::Issuer;
 use crate::login_page;
 
 pub(crate) struct Workstation {
@@ -23,7 +23,7 @@ pub(crate) struct Workstation {
 
 impl Workstation {
     pub(crate) async fn start(desk: &Desk) -> Result<Self, Failure> {
-        let issuer = Issuer::start(Sessions::Ended).await?;
+        let issuer = Issuer::start(Duration::ZERO).await?;
         let folder = tempfile::tempdir()?;
         let text = format!(
             "port = 0\nlanguage = \"fr\"\nstate_dir = \"state\"\nrequests_per_minute = 600\n{}",

@@ -13,7 +13,7 @@ use tokio_tungstenite::{
 };
 
 use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
-use crate::agent::EnrolledIssuer;
+use crate::enrolled_issuers::EnrolledIssuer;
 
 /// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -23,6 +23,10 @@ const SEND_LIMIT: Duration = Duration::from_secs(5);
 const PING_AFTER: Duration = Duration::from_secs(15);
 /// After this silence it is not: a connection can die without a word.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// What a connection keeps for reading: a nonce, or the state of a session, is smaller. A longer frame
+/// makes it grow.
+const BUFFER_BYTES: usize = 512;
 
 /// A connection that works as far as anyone knows.
 pub(super) struct Connection {
@@ -51,7 +55,7 @@ pub(super) enum Lost {
 impl Connection {
     /// Connects to the issuer.
     pub(super) async fn open(issuer: &EnrolledIssuer) -> Result<Self, Lost> {
-        let config = WebSocketConfig::default()
+        let config = small_buffers()
             .max_message_size(Some(FRAME_BYTES_MAX))
             .max_frame_size(Some(FRAME_BYTES_MAX));
         let connector = Connector::NativeTls(issuer.presence_tls.clone());
@@ -123,6 +127,13 @@ impl Connection {
         self.heard_at = Instant::now();
         self.pinged = false;
     }
+}
+
+/// The library's own choice is 128 KiB each, which every session would keep for hours.
+fn small_buffers() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(0)
 }
 
 /// Reads the hint of a server that loses all its agents at once: `spread=SECONDS`.
