@@ -1,21 +1,12 @@
-//! What prompts say and when they come (attacks D7 and D8), cards near their end, readers with keys
-//! of their own, contactless readers.
+//! What prompts say and when they come (attacks D7 and D8), and cards near their end.
 
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
-
-use cardea_agent::CardAccess;
 use cardea_agent::pin_policy::{KEPT_MAX, PinPolicy};
-use cardea_assertion::UserVerification;
-use cardea_card::{
-    Card, CardCertificate, Error, Insertion, PinAfter, PinEntry, PinMeans, PinStatus, PivCard,
-    ReaderMonitor, SignRequest, Signature, authentication_certificate,
-};
+use cardea_card::{Card as _, PivCard, authentication_certificate};
 use cardea_virtual_card::VirtualCard;
 
 use crate::page::course;
 use crate::readers::{Readers, pharmacist};
-use crate::sign_in::{verify, verify_as};
+use crate::sign_in::verify;
 use crate::workstation::{Setup, Workstation};
 
 fn english() -> Setup {
@@ -75,7 +66,7 @@ async fn d7_a_person_who_keeps_cancelling_can_block_the_site() {
     workstation.person.is_asked("CONFIRM").await;
     while page.status().await["state"] == "busy" {}
     assert!(workstation.person.saw("Block this site for an hour?"));
-    assert!(workstation.person.saw(&workstation.issuer.url));
+    assert!(workstation.person.saw("“Portail de démonstration”"));
     let answer = page.ask(&workstation.issuer.challenge()).await;
     assert_eq!(
         (answer.status, &*answer.code()),
@@ -83,26 +74,37 @@ async fn d7_a_person_who_keeps_cancelling_can_block_the_site() {
     );
     assert!(answer.retry_after() <= 3_601);
 
-    let unblock = |origin: &str| {
-        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_cardea-agent"))
-            .args(["unblock", "--config"])
-            .arg(workstation.config_file())
-            .arg(origin)
-            .output()
-            .unwrap();
-        assert!(ran.status.success(), "{ran:?}");
-        String::from_utf8(ran.stdout).unwrap()
-    };
     assert_eq!(
-        unblock("https://other.example"),
-        "no such site is blocked\n"
+        unblock(&workstation, &["https://other.example"]),
+        format!(
+            "no such site is blocked or paused; these are:\n  blocked for 60 min: {}\n",
+            portal(&workstation)
+        )
     );
     let url = &workstation.issuer.url;
-    assert_eq!(unblock(url), format!("unblocked: {url}\n"));
+    let freed = format!("unblocked: {}\n", portal(&workstation));
+    assert_eq!(unblock(&workstation, &[url]), freed);
     workstation.person.will_answer(&["pin 1234"]);
     let challenge = workstation.issuer.challenge();
     let lines = page.sign_in(&challenge).await;
     verify(lines.last().unwrap(), &workstation, &challenge);
+}
+
+/// The portal of the test's challenges, as commands name it.
+fn portal(workstation: &Workstation) -> String {
+    let url = &workstation.issuer.url;
+    format!("Portail de démonstration (portal) through {url}")
+}
+
+fn unblock(workstation: &Workstation, site: &[&str]) -> String {
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_cardea-agent"))
+        .args(["unblock", "--config"])
+        .arg(workstation.config_file())
+        .args(site)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    String::from_utf8(ran.stdout).unwrap()
 }
 
 /// Attack D7: who does not want to block has the pause all the same.
@@ -119,6 +121,49 @@ async fn d7_a_person_who_does_not_block_the_site_has_a_pause_from_it() {
     while page.status().await["state"] == "busy" {}
     let answer = page.ask(&workstation.issuer.challenge()).await;
     assert_eq!(answer.code(), "agent.rate_limited");
+    assert!((240..=300).contains(&answer.json()["retry_after_seconds"].as_u64().unwrap()));
+
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_cardea-agent"))
+        .args(["status", "--json", "--config"])
+        .arg(workstation.config_file())
+        .env_remove("XDG_RUNTIME_DIR")
+        .output()
+        .unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let resting = &status["resting"][0];
+    assert_eq!(resting["name"], "Portail de démonstration");
+    assert_eq!(resting["blocked"], false);
+    let freed = format!("pause ended: {}\n", portal(&workstation));
+    assert_eq!(unblock(&workstation, &[]), freed);
+    assert_eq!(unblock(&workstation, &[]), "no site is blocked or paused\n");
+    workstation.person.will_answer(&["pin 1234"]);
+    let challenge = workstation.issuer.challenge();
+    let lines = page.sign_in(&challenge).await;
+    verify(lines.last().unwrap(), &workstation, &challenge);
+}
+
+/// Attack D7: one portal that nags costs the person no other one of the same issuer; and it cannot
+/// take the question away that is about it.
+#[tokio::test]
+async fn d7_a_portal_that_is_paused_pauses_no_other() {
+    let card = pharmacist();
+    let answers = ["cancel", "cancel", "cancel", "wait", "pin 1234"];
+    let workstation = Workstation::start_with(&Readers::holding(&card), &answers, english()).await;
+    let page = workstation.page();
+    for _ in 0..3 {
+        page.sign_in(&workstation.issuer.challenge()).await;
+    }
+    workstation.person.is_asked("CONFIRM").await;
+    let answer = page.ask(&workstation.issuer.challenge()).await;
+    assert_eq!(answer.code(), "agent.rate_limited");
+    assert_eq!(page.ask("nonsense").await.code(), "agent.challenge_invalid");
+    assert_eq!(page.status().await["state"], "busy");
+    let mut claims = workstation.issuer.claims();
+    claims.client_id = "another-portal".to_owned();
+    let challenge = claims.sign(&workstation.issuer.challenge_key).unwrap();
+    // The question about the first one gives way.
+    let lines = page.sign_in(&challenge).await;
+    assert_eq!(course(&lines).last().unwrap(), "assertion");
 }
 
 /// Attack D8: the portal's name comes from the signed challenge, never from the page, and can't
@@ -212,187 +257,4 @@ async fn the_status_tells_its_user_the_policy_and_each_cards_days_and_no_name() 
         workstation.page().status().await.as_object().unwrap().len(),
         3
     );
-}
-
-/// Cards behind another interface than the usual: a reader with keys, or a contactless one.
-#[derive(Clone)]
-struct Interface {
-    readers: Readers,
-    means: PinMeans,
-    pad: Arc<(Mutex<Vec<Typed>>, Condvar)>,
-}
-
-/// What the person does on the reader's keys.
-#[derive(Clone, Copy)]
-enum Typed {
-    Pin(&'static str),
-    Cancel,
-}
-
-impl Interface {
-    fn new(card: &VirtualCard, means: PinMeans, typed: &[Typed]) -> Self {
-        Self {
-            readers: Readers::holding(card),
-            means,
-            pad: Arc::new((Mutex::new(typed.to_vec()), Condvar::new())),
-        }
-    }
-
-    fn will_type(&self, typed: Typed) {
-        self.pad.0.lock().unwrap().push(typed);
-        self.pad.1.notify_all();
-    }
-}
-
-impl CardAccess for Interface {
-    fn monitor(&self) -> Result<Box<dyn ReaderMonitor>, Error> {
-        self.readers.monitor()
-    }
-
-    fn open_insertion(&self, insertion: &Insertion) -> Result<Box<dyn Card>, Error> {
-        Ok(Box::new(OtherInterface {
-            card: self.readers.open_insertion(insertion)?,
-            interface: self.clone(),
-        }))
-    }
-}
-
-struct OtherInterface {
-    card: Box<dyn Card>,
-    interface: Interface,
-}
-
-impl Card for OtherInterface {
-    fn card_name(&self) -> String {
-        self.card.card_name()
-    }
-
-    fn serial(&mut self) -> Result<String, Error> {
-        self.card.serial()
-    }
-
-    fn certificates(&mut self) -> Result<Vec<CardCertificate>, Error> {
-        self.card.certificates()
-    }
-
-    fn pin_status(&mut self) -> Result<PinStatus, Error> {
-        self.card.pin_status()
-    }
-
-    fn pin_means(&mut self) -> Result<PinMeans, Error> {
-        Ok(self.interface.means)
-    }
-
-    fn sign(&mut self, request: &SignRequest<'_>) -> Result<Signature, Error> {
-        let typed = match (self.interface.means, request.pin) {
-            (PinMeans::Reader, PinEntry::OnReader) => {
-                let (typed, changed) = &*self.interface.pad;
-                let nothing = |typed: &mut Vec<Typed>| typed.is_empty();
-                let waiting = changed.wait_while(typed.lock().unwrap(), nothing);
-                waiting.unwrap().remove(0)
-            }
-            // The card of the tests wants a PIN; one on a contactless reader would not.
-            (PinMeans::None, PinEntry::NotAsked) => Typed::Pin("1234"),
-            (means, pin) => panic!("{pin:?} with {means:?}"),
-        };
-        match typed {
-            Typed::Pin(digits) => {
-                let pin = cardea_card::Pin::parse(digits).unwrap();
-                let mut request = request.clone();
-                request.pin = PinEntry::Typed(&pin);
-                self.card.sign(&request)
-            }
-            Typed::Cancel => Err(Error::PinEntryCancelled),
-        }
-    }
-
-    fn clear_pin(&mut self) -> Result<PinAfter, Error> {
-        self.card.clear_pin()
-    }
-}
-
-#[tokio::test]
-async fn a_pin_typed_on_the_reader_has_a_window_that_goes_by_itself() {
-    let card = pharmacist();
-    let typed = [Typed::Pin("9999"), Typed::Pin("1234")];
-    let interface = Interface::new(&card, PinMeans::Reader, &[]);
-    let workstation = Workstation::start_on(interface.clone(), &["wait"], english()).await;
-    let challenge = workstation.issuer.challenge();
-    let mut stream = workstation.page().begin(&challenge).await;
-    stream.wait_for("\"pin_on_reader\",\"tries_left\":3").await;
-    workstation.person.is_asked("MESSAGE").await;
-    interface.will_type(typed[0]);
-    stream.wait_for("\"pin_on_reader\",\"tries_left\":2").await;
-    while workstation.person.was_asked("MESSAGE") < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    interface.will_type(typed[1]);
-    verify(&stream.last_line().await, &workstation, &challenge);
-    assert!(workstation.person.saw("Type the PIN ON THE READER"));
-    assert!(
-        workstation
-            .person
-            .saw("SETDESC Incorrect PIN. 2 tries are left.")
-    );
-    assert!(workstation.person.saw("Portail de démonstration"));
-    assert!(workstation.person.saw("SETOK Cancel"));
-    assert_eq!(workstation.person.was_asked("GETPIN"), 0);
-}
-
-#[tokio::test]
-async fn cancelling_while_the_reader_waits_is_heard_at_once_and_nothing_is_signed() {
-    let card = pharmacist();
-    let interface = Interface::new(&card, PinMeans::Reader, &[]);
-    let workstation = Workstation::start_on(interface.clone(), &["ok"], english()).await;
-    let page = workstation.page();
-    let lines = page.sign_in(&workstation.issuer.challenge()).await;
-    assert_eq!(
-        course(&lines),
-        ["card_found", "pin_on_reader 3", "agent.prompt_cancelled"]
-    );
-    // The reader still waits: nobody else is asked meanwhile.
-    assert_eq!(page.status().await["state"], "busy");
-    interface.will_type(Typed::Pin("1234"));
-    while page.status().await["state"] == "busy" {}
-    assert_eq!(signatures(&card), 0);
-
-    // By the reader's own cancel key.
-    interface.will_type(Typed::Cancel);
-    workstation.person.will_answer(&["wait"]);
-    let lines = page.sign_in(&workstation.issuer.challenge()).await;
-    assert_eq!(course(&lines).last().unwrap(), "agent.prompt_cancelled");
-}
-
-#[tokio::test]
-async fn a_contactless_card_signs_by_a_click_only_where_the_challenge_allows_none() {
-    let card = pharmacist();
-    let interface = Interface::new(&card, PinMeans::None, &[]);
-    let workstation = Workstation::start_on(interface, &["ok"], english()).await;
-    let challenge = |uv| {
-        let mut claims = workstation.issuer.claims();
-        claims.uv = uv;
-        claims.sign(&workstation.issuer.challenge_key).unwrap()
-    };
-    for wanted in [UserVerification::Now, UserVerification::Cached] {
-        let lines = workstation.page().sign_in(&challenge(wanted)).await;
-        assert_eq!(
-            course(&lines),
-            ["card_found", "agent.pin_wanted_contactless"]
-        );
-    }
-    assert!(workstation.person.was_told().is_empty());
-    let allowed = challenge(UserVerification::None);
-    let lines = workstation.page().sign_in(&allowed).await;
-    assert_eq!(
-        course(&lines),
-        ["card_found", "confirm_asked", "signing", "assertion"]
-    );
-    let last = lines.last().unwrap();
-    verify_as(UserVerification::None, last, &workstation, &allowed);
-    assert!(
-        workstation
-            .person
-            .saw("Contactless reading: no PIN is asked.")
-    );
-    assert!(workstation.person.saw("Portail de démonstration"));
 }
