@@ -15,6 +15,8 @@ use tokio::sync::Semaphore;
 
 use crate::Error;
 use crate::agent::Agent;
+use crate::config::Config;
+use crate::protected_file;
 
 mod client;
 mod connection;
@@ -22,7 +24,7 @@ pub mod frame;
 pub(crate) mod message;
 mod place;
 
-pub(crate) use client::{ask_status, connect};
+pub(crate) use client::{ask_status, ask_to_read_issuers, connect};
 use place::{LockedPlace, Place};
 
 /// Connections at once; more are closed unread. There is one prompt, so one sign-in at a time.
@@ -39,7 +41,19 @@ pub struct AgentSocket {
 }
 
 impl AgentSocket {
-    /// Takes the socket's path: makes its folder, and replaces what an agent that died left there.
+    /// Takes the socket that a configuration names, which may stand beside the agent's state.
+    ///
+    /// # Errors
+    /// As [`AgentSocket::bind`], with the file and key that name the socket.
+    pub fn of(config: &Config) -> Result<Self, Error> {
+        if config.socket.parent() == Some(&config.state_dir) {
+            protected_file::prepare_private_folder(&config.state_dir)
+                .map_err(config.blame("state_dir"))?;
+        }
+        Self::bind(&config.socket).map_err(config.blame("socket"))
+    }
+
+    /// Takes the socket's path: makes its folder below one that only this user can enter, and replaces what an agent that died left there.
     ///
     /// # Errors
     /// [`Error::SocketUnavailable`] when another agent of this user runs, or the system refuses;

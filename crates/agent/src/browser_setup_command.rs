@@ -132,25 +132,35 @@ pub fn run(config: &Config, options: &Options, homes: &Homes) -> Result<Vec<Path
             write(path, &format!("{manifest:#}\n"), 0o600)?;
         }
     }
+    // Whoever finds no manifest starts no launcher.
+    let hosts = || ALL.map(|browser| homes.hosts(browser).join(format!("{HOST_NAME}.json")));
+    if options.remove && !hosts().iter().any(|manifest| manifest.exists()) {
+        remove(&script)?;
+    }
     Ok(places.into_iter().map(|(_, path)| path).collect())
 }
 
-/// What the command says: a line a file.
+/// Said where nothing could be done.
+const NO_BROWSER: &str = "no browser of this account is known here: neither Chromium, Chrome, Edge \
+    nor Firefox has left a profile.\n\
+    Start the browser once and run this again, or name it: cardea-agent browser-setup --browser \
+    firefox\n\
+    (or chromium, chrome, edge; --profile FOLDER for a Chromium profile elsewhere).\n";
+
+/// What the command says: a line a file, and whether there was one.
 ///
 /// # Errors
-/// As [`run`]; [`Error::Internal`] when no browser was named and this user has run none.
-pub fn report(config: &Config, options: &Options) -> Result<String, Error> {
+/// As [`run`].
+pub fn report(config: &Config, options: &Options) -> Result<(String, bool), Error> {
     let files = run(config, options, &Homes::read()?)?;
     if files.is_empty() {
-        return Err(Error::Internal {
-            reason: "this user has run no browser that is known here; name one with --browser",
-        });
+        return Ok((NO_BROWSER.to_owned(), false));
     }
     let word = if options.remove { "removed" } else { "written" };
     let lines = files
         .iter()
         .map(|file| format!("{word}: {}\n", file.display()));
-    Ok(lines.collect())
+    Ok((lines.collect(), true))
 }
 
 /// The script that a browser starts.

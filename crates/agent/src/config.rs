@@ -132,6 +132,32 @@ impl Config {
         Self::parse_with(&text, path, environment, issuers)
     }
 
+    /// The same, and where there is no such file, all as by default: an agent can start before
+    /// anything is configured, and get its issuers by `cardea-agent enrol`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_or_default(path: &Path, environment: &Environment) -> Result<Self, Error> {
+        let found = std::fs::symlink_metadata(path);
+        if !found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Self::load(path, environment);
+        }
+        let file = path.display();
+        tracing::info!(%file, "there is no configuration file: all is as by default");
+        Self::parse_with("", path, environment, issuer_files::read(path)?)
+    }
+
+    /// What is enrolled now, for an agent that runs.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub(crate) fn enrolments(path: &Path) -> Result<Vec<Enrolment>, Error> {
+        let enrolled = Self::enrolled(path)?.into_iter();
+        let enrolments: Vec<_> = enrolled.map(|it| it.enrolment).collect();
+        check_enrolments(&enrolments, path)?;
+        Ok(enrolments)
+    }
+
     /// The issuers that are enrolled, each with its file, whether or not the rest of the
     /// configuration is there yet.
     ///
@@ -158,6 +184,16 @@ impl Config {
             })
         });
         enrolled.collect()
+    }
+
+    /// Says of a failure which file and key named what failed.
+    pub fn blame(&self, key: &'static str) -> impl Fn(Error) -> Error + use<> {
+        let path = self.file.clone();
+        move |reason| Error::Configured {
+            path: path.clone(),
+            key,
+            reason: Box::new(reason),
+        }
     }
 
     /// Checks the text of a configuration; `path` names it in errors and anchors relative paths.
@@ -370,9 +406,6 @@ fn read_roots(file: &Path, config: &Path) -> Result<Vec<Jwk>, Error> {
 }
 
 fn check_enrolments(enrolments: &[Enrolment], path: &Path) -> Result<(), Error> {
-    if enrolments.is_empty() {
-        return Err(invalid(path, "issuer", "enrol with at least one issuer"));
-    }
     for (index, enrolment) in enrolments.iter().enumerate() {
         if enrolment.origins.is_empty() {
             return Err(invalid(

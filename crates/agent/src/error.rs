@@ -35,6 +35,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// What the configuration names cannot be used, for the reason of another failure. It has the
+    /// code of that one.
+    #[error("{}: {key}: {}", path.display(), with_sources(reason))]
+    Configured {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key that names it.
+        key: &'static str,
+        /// What is wrong with it.
+        reason: Box<Error>,
+    },
     /// The agent's own state cannot be written or is damaged.
     #[error("the agent's state {} is not usable: {reason}", path.display())]
     StateUnusable {
@@ -239,6 +250,9 @@ pub enum Error {
     /// The departure of a card could not be told to the server in time.
     #[error("the departure of the card could not be delivered")]
     DepartureUndelivered,
+    /// The person's screen is locked, another session's, or about to sleep: nobody can be asked.
+    #[error("the screen is locked, so nobody can be asked")]
+    ScreenLocked,
     /// Nothing tells when the person's screen is locked.
     #[error("nothing tells when the screen is locked: {reason}")]
     ScreenLockUnwatched {
@@ -347,6 +361,7 @@ impl Error {
         "agent.reader_ambiguous",
         "agent.page_gone",
         "agent.departure_undelivered",
+        "agent.screen_locked",
         "agent.screen_lock_unwatched",
         "agent.business_software_disabled",
         "agent.client_not_allowed",
@@ -366,6 +381,7 @@ impl Error {
             Self::FileUnreadable { .. } => "agent.file_unreadable",
             Self::FileUnsafe { .. } => "agent.file_unsafe",
             Self::ConfigInvalid { .. } => "agent.config_invalid",
+            Self::Configured { reason, .. } => reason.code(),
             Self::StateUnusable { .. } => "agent.state_unusable",
             Self::InstanceKeyUnavailable { .. } => "agent.instance_key_unavailable",
             Self::AddressUnavailable { .. } => "agent.address_unavailable",
@@ -410,6 +426,7 @@ impl Error {
             Self::ReaderAmbiguous { .. } => "agent.reader_ambiguous",
             Self::PageGone => "agent.page_gone",
             Self::DepartureUndelivered => "agent.departure_undelivered",
+            Self::ScreenLocked => "agent.screen_locked",
             Self::ScreenLockUnwatched { .. } => "agent.screen_lock_unwatched",
             Self::BusinessSoftwareDisabled => "agent.business_software_disabled",
             Self::ClientNotAllowed => "agent.client_not_allowed",
@@ -434,6 +451,31 @@ impl Error {
             _ => None,
         }
     }
+
+    /// When a next try makes sense, in seconds, where this failure says so.
+    pub(crate) fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited {
+                retry_after_seconds,
+            }
+            | Self::SiteBlocked {
+                retry_after_seconds,
+            } => Some(*retry_after_seconds),
+            _ => None,
+        }
+    }
+}
+
+/// A failure and what caused it, as one text.
+fn with_sources(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 /// The readers' names, fit to be shown.

@@ -16,6 +16,8 @@ struct Problem {
     status: u16,
     code: &'static str,
     detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
 }
 
 /// The response for a refusal.
@@ -27,6 +29,7 @@ pub(crate) fn response(error: &Error, language: Language) -> Response {
         status: status.as_u16(),
         code,
         detail: error.to_string(),
+        retry_after_seconds: error.retry_after_seconds(),
     };
     // The fields are plain strings: they can always be written as JSON.
     let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -36,14 +39,8 @@ pub(crate) fn response(error: &Error, language: Language) -> Response {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    if let Error::RateLimited {
-        retry_after_seconds,
-    }
-    | Error::SiteBlocked {
-        retry_after_seconds,
-    } = error
-    {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+    if let Some(seconds) = error.retry_after_seconds() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -60,7 +57,7 @@ fn status(error: &Error) -> StatusCode {
         Error::RequestInvalid | Error::ChallengeInvalid { .. } | Error::ChallengeExpired => {
             StatusCode::BAD_REQUEST
         }
-        Error::Busy | Error::ChallengeRepeated => StatusCode::CONFLICT,
+        Error::Busy | Error::ChallengeRepeated | Error::ScreenLocked => StatusCode::CONFLICT,
         Error::RateLimited { .. } | Error::SiteBlocked { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::ChallengeKeysInvalid { .. } | Error::ChallengeKeysRolledBack { .. } => {
             StatusCode::BAD_GATEWAY
@@ -79,6 +76,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::EnrolmentUnconfirmed { .. }
         | Error::FileUnsafe { .. }
         | Error::ConfigInvalid { .. }
+        | Error::Configured { .. }
         | Error::StateUnusable { .. }
         | Error::AddressUnavailable { .. }
         | Error::SocketUnavailable { .. }

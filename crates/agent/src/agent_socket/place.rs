@@ -5,13 +5,15 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, OFlags};
 
 use super::unavailable;
-use crate::{Error, protected_file};
+use crate::Error;
 
 /// A socket's folder, checked, and its name there.
 #[derive(Debug)]
@@ -29,10 +31,10 @@ pub(super) struct LockedPlace {
 }
 
 impl Place {
-    /// Makes the folder if need be.
+    /// Makes the folder if need be, where that takes nothing from anybody.
     pub(super) fn prepare(path: &Path) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
-            protected_file::prepare_private_folder(folder)?;
+            make_below_own_folder(folder).map_err(|error| unavailable(path, error))?;
         }
         Self::find(path)
     }
@@ -61,7 +63,8 @@ impl Place {
             return Err(not_safe(parent, "it belongs to another user"));
         }
         if metadata.mode() & 0o077 != 0 {
-            let reason = "others can look into it; set its mode to 0700";
+            // Never that its mode be changed: it may be /tmp.
+            let reason = "others can look into it; choose a folder of its own for the socket";
             return Err(not_safe(parent, reason));
         }
         Ok(Self {
@@ -129,6 +132,34 @@ impl Drop for LockedPlace {
     fn drop(&mut self) {
         // Not by closing alone: a program that is being started may hold a copy for a moment.
         let _ = self.lock.unlock();
+    }
+}
+
+/// Makes a folder that is missing, and nothing above it: only below one that this user alone can
+/// enter, such as `$XDG_RUNTIME_DIR`. Elsewhere it may have been left out on purpose, or be a slip.
+fn make_below_own_folder(folder: &Path) -> std::io::Result<()> {
+    match std::fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        // What it is, and whose, is looked at once it is open.
+        Ok(_) | Err(_) => return Ok(()),
+    }
+    let above = folder.parent().map(std::fs::symlink_metadata);
+    let is_own = above.and_then(Result::ok).is_some_and(|above| {
+        above.is_dir()
+            && above.uid() == rustix::process::geteuid().as_raw()
+            && above.mode() & 0o077 == 0
+    });
+    if !is_own {
+        let advice = format!(
+            "its folder {} is missing, and is made only below one that you alone can enter; make \
+             it with mode 0700, or choose one below $XDG_RUNTIME_DIR",
+            folder.display()
+        );
+        return Err(std::io::Error::new(ErrorKind::NotFound, advice));
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The socket's place, and who may come; what is said over it stands in `tests/agent/socket.rs`.
+//! The socket's place, and who may come (attack D6); what is said over it stands in `tests/agent/socket.rs`.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
@@ -57,6 +57,46 @@ async fn a_folder_that_others_enter_or_own_is_refused_d6() {
             "agent.file_unsafe"
         );
     }
+}
+
+/// Nobody is told to close a folder for all, and no folder is made where it may be a slip.
+#[tokio::test]
+async fn a_folder_is_made_only_below_an_own_one_d6() {
+    let folder = own_folder();
+    let missing = folder.path().join("a/b/agent.sock");
+    let error = AgentSocket::bind(&missing).unwrap_err();
+    assert_eq!(error.code(), "agent.socket_unavailable");
+    assert!(!folder.path().join("a").exists());
+
+    let shared = folder.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    for mode in [0o1777, 0o755] {
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(mode)).unwrap();
+        let below = shared.join("agent/agent.sock");
+        assert_eq!(code_of(&below), "agent.socket_unavailable", "{mode:o}");
+        assert!(!shared.join("agent").exists());
+        let error = AgentSocket::bind(&shared.join("agent.sock")).unwrap_err();
+        let words = error.to_string();
+        assert!(words.contains("a folder of its own"), "{words}");
+        assert!(!words.contains("0700"), "{words}");
+    }
+}
+
+#[test]
+fn a_socket_that_cannot_be_is_told_with_file_and_key() {
+    let folder = own_folder();
+    let file = folder.path().join("agent.toml");
+    let environment = crate::config::Environment::default();
+    let text = "socket = \"a/b/agent.sock\"\nstate_dir = \"state\"\n";
+    let config = Config::parse(text, &file, &environment).unwrap();
+    let error = AgentSocket::of(&config).unwrap_err();
+    assert_eq!(error.code(), "agent.socket_unavailable");
+    let words = error.to_string();
+    let begin = format!("{}: socket: ", file.display());
+    assert!(
+        words.starts_with(&begin) && words.contains("0700"),
+        "{words}"
+    );
 }
 
 #[tokio::test]

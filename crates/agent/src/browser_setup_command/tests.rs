@@ -74,6 +74,25 @@ fn each_browser_finds_the_host_in_its_own_place_and_form() {
     };
     run(&desk.config, &options, &desk.homes).unwrap();
     assert!(places.iter().all(|place| !place.exists()));
+    assert!(!desk.folder.path().join("state/native-host").exists());
+}
+
+/// The browsers that stay need the launcher.
+#[test]
+fn the_launcher_goes_with_the_last_browser() {
+    let desk = desk();
+    let options = |browsers: &[Browser], remove| Options {
+        browsers: browsers.to_vec(),
+        profiles: Vec::new(),
+        remove,
+    };
+    let both = [Browser::Chromium, Browser::Firefox];
+    run(&desk.config, &options(&both, false), &desk.homes).unwrap();
+    let script = desk.folder.path().join("state/native-host");
+    run(&desk.config, &options(&both[..1], true), &desk.homes).unwrap();
+    assert!(script.exists());
+    run(&desk.config, &options(&both[1..], true), &desk.homes).unwrap();
+    assert!(!script.exists());
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! Whether the loopback API is open.
 
-use serde::{Deserialize, Serialize};
-
-use crate::several_users::{self, SeveralUsers};
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The key `loopback` of the configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoopbackChoice {
     /// Open where only one user can log on, shut elsewhere.
     #[default]
@@ -15,6 +13,32 @@ pub enum LoopbackChoice {
     On,
     /// Shut.
     Off,
+}
+
+impl<'de> Deserialize<'de> for LoopbackChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Written)
+    }
+}
+
+/// Whatever was written, such as `true`, the error names the words.
+struct Written;
+
+impl Visitor<'_> for Written {
+    type Value = LoopbackChoice;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("\"auto\", \"on\" or \"off\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<LoopbackChoice, E> {
+        match word {
+            "auto" => Ok(LoopbackChoice::Auto),
+            "on" => Ok(LoopbackChoice::On),
+            "off" => Ok(LoopbackChoice::Off),
+            other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+        }
+    }
 }
 
 /// Whether the API is to be open, and why.
@@ -53,21 +77,12 @@ pub enum LoopbackReason {
 impl LoopbackChoice {
     /// Decides, for this machine as it is now.
     #[must_use]
-    pub fn decide(self) -> Loopback {
-        self.decide_with(several_users::find)
-    }
-
-    fn decide_with(self, several: impl FnOnce() -> Option<SeveralUsers>) -> Loopback {
+    pub fn decide(self, several_users: fn() -> bool) -> Loopback {
         let (state, reason) = match self {
             Self::On => (LoopbackState::On, LoopbackReason::Configured),
             Self::Off => (LoopbackState::Off, LoopbackReason::Configured),
-            Self::Auto => match several() {
-                None => (LoopbackState::On, LoopbackReason::OneUser),
-                Some(why) => {
-                    tracing::debug!("the loopback API is shut: {why}");
-                    (LoopbackState::Off, LoopbackReason::SeveralUsers)
-                }
-            },
+            Self::Auto if several_users() => (LoopbackState::Off, LoopbackReason::SeveralUsers),
+            Self::Auto => (LoopbackState::On, LoopbackReason::OneUser),
         };
         Loopback { state, reason }
     }
@@ -113,7 +128,6 @@ mod tests {
 
     #[test]
     fn several_users_shut_it_unless_the_configuration_says_otherwise() {
-        let several = || Some(SeveralUsers::Accounts);
         let cases = [
             (LoopbackChoice::Auto, false, true, LoopbackReason::OneUser),
             (
@@ -131,11 +145,7 @@ mod tests {
             ),
         ];
         for (choice, are_several, is_on, reason) in cases {
-            let decided = if are_several {
-                choice.decide_with(several)
-            } else {
-                choice.decide_with(|| None)
-            };
+            let decided = choice.decide(if are_several { || true } else { || false });
             assert_eq!(
                 (decided.is_on(), decided.reason),
                 (is_on, reason),

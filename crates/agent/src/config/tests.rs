@@ -97,13 +97,21 @@ fn a_pkcs11_backend_without_its_module_is_told_the_line_to_write() {
 }
 
 #[test]
+fn a_loopback_that_is_no_word_is_told_the_words() {
+    for written in ["true", "\"maybe\""] {
+        let text = format!("loopback = {written}\n{}", minimal());
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains("\"auto\", \"on\" or \"off\""), "{error}");
+    }
+}
+
+#[test]
 fn each_mistake_is_reported_at_its_key() {
     let two = format!("{}{}", minimal(), minimal());
     let issuer = |from: &str, to: &str| minimal().replace(from, to);
     let https = "\"https://login.example\"";
     let with = |line: &str| format!("{line}\n{}", minimal());
     let cases = [
-        ("", "issuer"),
         ("nonsense", "line 1, nonsense"),
         (&*with("listen = \"0.0.0.0\""), "line 1, listen"),
         (&*with("port = 70000"), "line 1, port"),
@@ -163,6 +171,28 @@ fn each_mistake_is_reported_at_its_key() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn without_a_file_all_is_as_by_default_and_without_issuers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.toml");
+    let config = Config::load_or_default(&path, &environment()).unwrap();
+    assert!(config.enrolments.is_empty());
+    assert_eq!((config.port, &config.file), (47_110, &path));
+    let code = Config::load(&path, &environment()).unwrap_err().code();
+    assert_eq!(code, "agent.file_unreadable");
+    // What is there is never passed over.
+    std::fs::write(&path, "port = 47111\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let config = Config::load_or_default(&path, &environment()).unwrap();
+    assert_eq!(config.port, 47_111);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let refused = Config::load_or_default(&path, &environment()).unwrap_err();
+    assert_eq!(refused.code(), "agent.file_unsafe");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    assert!(Config::load_or_default(&path, &environment()).is_err());
 }
 
 #[test]
