@@ -23,7 +23,7 @@ pub(crate) struct NewWorkstationsPage<'a> {
 struct Line<'a> {
     since: String,
     name: Option<&'a str>,
-    here: Option<&'static str>,
+    place: &'static str,
 }
 
 /// Fixed words of the page in one language.
@@ -35,8 +35,10 @@ struct Texts {
     told: &'static str,
     since: &'static str,
     named: &'static str,
+    quoted: (&'static str, &'static str),
     confirm: &'static str,
     otherwise: &'static str,
+    again: &'static str,
 }
 
 impl<'a> NewWorkstationsPage<'a> {
@@ -50,13 +52,23 @@ impl<'a> NewWorkstationsPage<'a> {
             told: TOLD.in_language(language),
             since: SINCE.in_language(language),
             named: NAMED.in_language(language),
+            quoted: match language {
+                Language::French => ("« ", " »"),
+                Language::English => ("“", "”"),
+            },
             confirm: CONFIRM.in_language(language),
             otherwise: OTHERWISE.in_language(language),
+            again: AGAIN.in_language(language),
         };
         let workstations = described.workstations.iter().map(|workstation| Line {
             since: written(workstation.first_seen_at, language),
             name: workstation.name.as_deref(),
-            here: workstation.is_this_one.then(|| HERE.in_language(language)),
+            place: if workstation.is_this_one {
+                HERE
+            } else {
+                ELSEWHERE
+            }
+            .in_language(language),
         });
         Self {
             language,
@@ -79,14 +91,18 @@ const TOLD: Text = Text::new(
 );
 const SINCE: Text = Text::new("for the first time on", "pour la première fois le");
 const NAMED: Text = Text::new("which calls itself", "qui se nomme");
+const ELSEWHERE: Text = Text::new("a workstation", "un poste");
 const HERE: Text = Text::new("this very workstation", "ce poste-ci");
 const CONFIRM: Text = Text::new("It was me – continue", "C’était moi – continuer");
 const OTHERWISE: Text = Text::new(
-    "If it was not you, do not continue: take your card out, change its PIN, and tell the support \
-     of this service at once. Until you confirm, you are asked again at each sign-in.",
-    "Si ce n’était pas vous, ne continuez pas : retirez votre carte, changez son code et prévenez \
-     aussitôt l’assistance de ce service. Tant que vous ne confirmez pas, la question revient à \
-     chaque connexion.",
+    "If it was not you, do not continue: take your card out and call the support of this service \
+     at once, then change your PIN.",
+    "Si ce n’était pas vous, ne continuez pas : retirez votre carte et appelez aussitôt \
+     l’assistance de ce service, puis changez votre code.",
+);
+const AGAIN: Text = Text::new(
+    "Until you confirm, you are asked again at each sign-in.",
+    "Tant que vous ne confirmez pas, la question revient à chaque connexion.",
 );
 
 #[cfg(test)]
@@ -126,8 +142,8 @@ mod tests {
                 Language::French,
                 [
                     "29 novembre 2026 à 18:04 UTC",
-                    "qui se nomme",
-                    "ce poste-ci",
+                    "un poste qui se nomme <strong><bdi>« &#60;b&#62;",
+                    "ce poste-ci, pour la première fois le",
                     "C’était moi – continuer",
                 ],
             ),
@@ -135,8 +151,8 @@ mod tests {
                 Language::English,
                 [
                     "29 November 2026, 18:04 UTC",
-                    "which calls itself",
-                    "this very workstation",
+                    "a workstation which calls itself <strong><bdi>“&#60;b&#62;",
+                    "this very workstation, for the first time on",
                     "It was me – continue",
                 ],
             ),
@@ -154,6 +170,9 @@ mod tests {
         let html = page(Language::French);
         assert!(!html.contains("<b>"), "{html}");
         assert!(html.contains("&#60;b&#62;Comptoir"), "{html}");
+        // What to do if it was not her stands before the button that she may press in a hurry.
+        let otherwise = html.find("Si ce n’était pas vous").unwrap();
+        assert!(otherwise < html.find("<button").unwrap(), "{html}");
         assert!(!html.contains("<script"), "{html}");
     }
 }
