@@ -34,8 +34,8 @@ done
 /// nobody who is logged on: either would keep a PIN from being kept.
 const WITH_ACCOUNTS: &str = "set -e; mount --bind \"$1/passwd\" /etc/passwd; \
     mount --bind \"$1/nsswitch.conf\" /etc/nsswitch.conf; \
-    for people in /run/systemd/users /var/lib/systemd/home /etc/userdb /run/userdb /usr/lib/userdb; \
-    do if [ -d $people ]; then mount --bind \"$1/nobody\" $people; fi; done; \
+    for people in /run/systemd/users /var/lib/systemd/home /etc/userdb /run/userdb \
+    /usr/lib/userdb; do if [ -d $people ]; then mount --bind \"$1/nobody\" $people; fi; done; \
     exec setpriv --reuid=\"$2\" --regid=\"$2\" --clear-groups \"$3\" \"${@:4}\"";
 
 pub(crate) struct User {

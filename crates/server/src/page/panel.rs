@@ -155,7 +155,7 @@ mod tests {
     /// Codes that can end a page's sign-in on the workstation, by the list of all codes.
     #[test]
     fn every_code_of_the_workstation_has_a_panel() {
-        // These end a sign-in of a program without a browser, or no sign-in at all.
+        // These end a sign-in of a program without a browser, the care of a card, or no sign-in.
         let others = [
             "agent.address_unavailable",
             "agent.business_software_disabled",
@@ -167,8 +167,17 @@ mod tests {
             "agent.interrupted",
             "agent.not_running",
             "agent.proof_refused",
+            "agent.reader_ambiguous",
             "agent.screen_lock_unwatched",
+            "card.contact_needed",
+            "card.new_pin_refused",
+            "card.not_on_pin_pad",
+            "card.pin_change_uncertain",
+            "card.puk_blocked",
+            "card.puk_incorrect",
+            "card.puk_last_try",
             "card.puk_malformed",
+            "card.unblocking_not_offered",
         ];
         let list = include_str!("../../../../docs/errors.md");
         let codes = list
