@@ -11,9 +11,8 @@ use crate::blocked_sites::BlockedSites;
 use crate::business_software::{BusinessSoftware, Cancellations};
 use crate::card_access::CardAccess;
 use crate::card_session::CardDesk;
-use crate::challenge_keys::ChallengeKeys;
 use crate::config::{Config, Loopback};
-use crate::enrolment::Enrolment;
+use crate::enrolled_issuers::EnrolledIssuers;
 use crate::instance_key::InstanceKey;
 use crate::kept_pins::KeptPins;
 use crate::language::Language;
@@ -24,11 +23,11 @@ use crate::prompt_slot::PromptSlot;
 use crate::rate_limit::RateLimit;
 use crate::redeemed_challenges::RedeemedChallenges;
 use crate::screen_lock::KnownScreen;
-use crate::{issuer_tls, protected_file, protected_program};
+use crate::{protected_file, protected_program};
 
 /// One running agent.
 pub struct Agent {
-    pub(crate) issuers: Vec<Arc<EnrolledIssuer>>,
+    pub(crate) issuers: EnrolledIssuers,
     pub(crate) cards: CardDesk,
     pub(crate) prompt: Arc<dyn PinPrompt>,
     pub(crate) prompt_timeout: Duration,
@@ -53,14 +52,6 @@ pub struct Agent {
     pub(crate) cancellations: Cancellations,
 }
 
-/// An issuer with what talks to it.
-pub(crate) struct EnrolledIssuer {
-    pub(crate) enrolment: Arc<Enrolment>,
-    pub(crate) challenge_keys: ChallengeKeys,
-    pub(crate) http: reqwest::Client,
-    pub(crate) presence_tls: native_tls::TlsConnector,
-}
-
 impl Agent {
     /// Prepares everything but the listening socket: state folder, instance key, readers.
     ///
@@ -76,24 +67,8 @@ impl Agent {
         protected_program::find(&config.browser)?;
         let name = config.instance_name.clone();
         let instance_key = InstanceKey::open(&config.instance_key, &config.state_dir, name)?;
-        let issuers = config
-            .enrolments
-            .into_iter()
-            .map(|enrolment| {
-                let enrolment = Arc::new(enrolment);
-                let client = issuer_tls::http_client(&enrolment)?;
-                let http = client.clone();
-                let challenge_keys =
-                    ChallengeKeys::new(Arc::clone(&enrolment), client, &config.state_dir)?;
-                let presence_tls = issuer_tls::connector(&enrolment)?;
-                Ok(Arc::new(EnrolledIssuer {
-                    enrolment,
-                    challenge_keys,
-                    http,
-                    presence_tls,
-                }))
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
+        let issuers =
+            EnrolledIssuers::new(config.enrolments, config.file, config.state_dir.clone())?;
         Ok(Arc::new(Self {
             issuers,
             cards: CardDesk::open(Arc::new(cards))?,

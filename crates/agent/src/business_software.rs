@@ -14,10 +14,11 @@ use cardea_jose::SigningKey;
 use tokio::sync::oneshot;
 use url::Url;
 
-use crate::agent::{Agent, EnrolledIssuer};
+use crate::agent::Agent;
 use crate::challenge_check::accept_grant_challenge;
 use crate::clock::ChallengeLifetime;
 use crate::conversation::{Conversation, Signed, Unfinished};
+use crate::enrolled_issuers::EnrolledIssuer;
 use crate::progress::{Line, Progress};
 use crate::{Error, consent, reader_watch};
 
@@ -143,6 +144,7 @@ impl Agent {
     fn find_issuer(&self, issuer: &str) -> Result<Arc<EnrolledIssuer>, Error> {
         self.issuers
             .iter()
+            .now()
             .find(|enrolled| enrolled.enrolment.issuer.as_str() == issuer)
             .cloned()
             .ok_or(Error::IssuerUnknown)

@@ -11,8 +11,8 @@ use cardea_assertion::{Origin, UnverifiedChallenge};
 use cardea_jose::VerifyingKey;
 
 use crate::Error;
-use crate::agent::EnrolledIssuer;
 use crate::clock::ChallengeLifetime;
+use crate::enrolled_issuers::EnrolledIssuer;
 use crate::wanted::Wanted;
 
 /// A challenge that the agent goes along with. Only this module makes one.

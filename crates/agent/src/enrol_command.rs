@@ -19,7 +19,7 @@ use self::introduction::Source;
 use self::look_alike::{concerns, deception};
 use self::words::Words;
 use crate::Error;
-use crate::agent_socket::ask_status;
+use crate::agent_socket::ask_to_read_issuers;
 use crate::config::{Config, Enrolled, Environment};
 use crate::enrolment::{Enrolment, IssuerUrl};
 use crate::language::Language;
@@ -71,7 +71,7 @@ pub struct Desk<'a> {
 /// `agent.enrolment_*`, `agent.issuer_unreachable`, `agent.issuer_certificate_untrusted`,
 /// `agent.issuer_unknown`, and those of files.
 pub async fn run(options: &Options, desk: Desk<'_>) -> Result<(), Error> {
-    let language = Language::of_locale(desk.environment.locale.as_deref());
+    let language = language(desk.config, desk.environment);
     let enrolled = Config::enrolled(desk.config)?;
     let mut command = Command {
         words: Words { language },
@@ -82,6 +82,15 @@ pub async fn run(options: &Options, desk: Desk<'_>) -> Result<(), Error> {
         (Some(source), _) => command.enrol(source, options).await,
         (None, Some(issuer)) => command.remove(issuer).await,
         (None, None) => command.list(),
+    }
+}
+
+/// The language of the configuration, where one can be read, else that of the environment.
+#[must_use]
+pub fn language(config: &Path, environment: &Environment) -> Language {
+    match Config::load_or_default(config, environment) {
+        Ok(config) => config.language,
+        Err(_) => Language::of_locale(environment.locale.as_deref()),
     }
 }
 
@@ -243,16 +252,18 @@ impl Command<'_> {
         self.say(&text)
     }
 
-    /// What runs has read its issuers at its start.
+    /// What runs reads its issuers again.
     async fn tell_running_agent(&mut self) -> Result<(), Error> {
-        let Ok(config) = Config::load(self.desk.config, self.desk.environment) else {
+        let config = Config::load_or_default(self.desk.config, self.desk.environment);
+        let Ok(config) = config else {
             return Ok(());
         };
-        if ask_status(&config.socket).await.is_ok() {
-            let restart = self.words.restart();
-            self.say(restart)?;
-        }
-        Ok(())
+        let said = match ask_to_read_issuers(&config.socket).await {
+            Ok(true) => self.words.taken_up(),
+            Ok(false) => self.words.restart(),
+            Err(_) => return Ok(()),
+        };
+        self.say(said)
     }
 
     fn find(&self, issuer: &IssuerUrl) -> Option<&Enrolled> {

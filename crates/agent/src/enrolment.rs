@@ -8,7 +8,7 @@ use url::{Host, Url};
 ///
 /// A challenge's issuer, the page's origin and the key that signed the challenge must all belong to
 /// one and the same enrolment: otherwise one enrolled issuer could ask in another's name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Enrolment {
     /// The issuer identifier.
     pub issuer: IssuerUrl,

@@ -22,7 +22,7 @@ pub fn loopback_routes(agent: Arc<Agent>, port: u16) -> Router {
 /// As every challenge is refused; [`Error::OriginRefused`] when `origin` is none.
 pub async fn check_challenge(agent: &Agent, origin: &str, compact: &str) -> Result<(), Error> {
     let origin = Origin::parse(origin).map_err(|_| Error::OriginRefused)?;
-    accept_challenge(compact, origin, &agent.issuers, Instant::now())
+    accept_challenge(compact, origin, &agent.issuers.now(), Instant::now())
         .await
         .map(drop)
 }

@@ -43,6 +43,7 @@ mod consent;
 mod conversation;
 mod display_text;
 pub mod enrol_command;
+mod enrolled_issuers;
 mod enrolment;
 mod error;
 mod host_check;

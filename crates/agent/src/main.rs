@@ -197,6 +197,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 /// Enrols an issuer, shows those that are enrolled, or takes one away.
 fn enrol(config: Option<PathBuf>, options: &enrol_command::Options) -> anyhow::Result<ExitCode> {
     let path = config
+    if config.enrolments.is_empty() {
+        tracing::warn!("no issuer is enrolled yet: cardea-agent enrol URL");
+    }
         .or_else(default_config)
         .context("HOME is not set: name a file with --config")?;
     let desk = enrol_command::Desk {
@@ -346,8 +349,12 @@ fn load_as_error(config: Option<PathBuf>) -> Result<Config, Error> {
         key: "(file)".to_owned(),
         reason: "HOME is not set: name a file with --config".to_owned(),
     };
-    let path = config.or_else(default_config).ok_or_else(missing)?;
-    Config::load(&path, &Environment::read())
+    let environment = Environment::read();
+    match config {
+        // A file that somebody names is to be there.
+        Some(path) => Config::load(&path, &environment),
+        None => Config::load_or_default(&default_config().ok_or_else(missing)?, &environment),
+    }
 }
 
 /// `$XDG_CONFIG_HOME/cardea/agent.toml`, else `~/.config/cardea/agent.toml`.

@@ -34,8 +34,8 @@ pub(crate) async fn begin(
     // Before the challenge is looked at: a second request learns at once that it has to wait.
     let (progress, lines) = Progress::channel();
     let place = agent.prompt_slot.take(&progress).await?;
-    let issuers = &agent.issuers;
-    let accepted = accept_challenge(challenge, origin.clone(), issuers, arrived).await?;
+    let issuers = agent.issuers.now();
+    let accepted = accept_challenge(challenge, origin.clone(), &issuers, arrived).await?;
     agent.redeemed_challenges.redeem(&accepted, arrived)?;
     progress.send(Line::Accepted {
         issuer: accepted.issuer.enrolment.issuer.as_str().to_owned(),

@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use crate::agent::EnrolledIssuer;
+use crate::enrolled_issuers::EnrolledIssuer;
 use crate::reader_watch::ReaderState;
 
 mod back_off;

@@ -12,11 +12,15 @@ use serde::Deserialize;
 /// Whether anybody but the agent's own user can be logged on here too.
 #[must_use]
 pub fn several_users_can_log_on() -> bool {
-    find().is_some()
+    let found = find();
+    if let Some(why) = found {
+        tracing::debug!("this machine is several users': {why}");
+    }
+    found.is_some()
 }
 
 /// Why more than one person can be logged on here; none where only the own user can.
-pub(crate) fn find() -> Option<SeveralUsers> {
+fn find() -> Option<SeveralUsers> {
     #[cfg(target_os = "linux")]
     {
         Machine::default().find()
@@ -29,7 +33,7 @@ pub(crate) fn find() -> Option<SeveralUsers> {
 
 /// What speaks for several users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SeveralUsers {
+enum SeveralUsers {
     /// Another account of a person has a login shell.
     Accounts,
     /// Accounts also come from a directory, whose people may all log on.

@@ -47,7 +47,7 @@ pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
     Ok(StatusReport {
         running: status.is_ok(),
         address: format!("127.0.0.1:{}", config.port),
-        loopback: noted.unwrap_or_else(|| config.loopback.decide()),
+        loopback: noted.unwrap_or_else(|| config.loopback.decide(config.several_users)),
         socket: config.socket.display().to_string(),
         issuers,
         code: status.as_ref().err().map(Error::code),

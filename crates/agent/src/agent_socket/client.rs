@@ -13,8 +13,8 @@ use super::{check_peer, unavailable};
 use crate::Error;
 use crate::own_status::OwnStatus;
 
-/// How long the agent may take to say how it is.
-const STATUS_LIMIT: Duration = Duration::from_secs(2);
+/// How long the agent may take to say how it is, or to read its issuers.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Connects to the agent of this user.
 ///
@@ -44,17 +44,31 @@ pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
 /// # Errors
 /// As [`connect`]; [`Error::NotRunning`] also when it does not answer properly.
 pub(crate) async fn ask_status(path: &Path) -> Result<OwnStatus, Error> {
+    match ask(path, &Request::Status {}).await? {
+        Some(Answer::Status(status)) => Ok(status),
+        _ => Err(Error::NotRunning),
+    }
+}
+
+/// Has the agent of this user read its issuers again; `false` where it could not.
+///
+/// # Errors
+/// As [`connect`].
+pub(crate) async fn ask_to_read_issuers(path: &Path) -> Result<bool, Error> {
+    let answer = ask(path, &Request::ReadIssuers {}).await?;
+    Ok(matches!(answer, Some(Answer::Issuers { .. })))
+}
+
+/// The agent's answer; none when it gives no proper one.
+async fn ask(path: &Path, request: &Request) -> Result<Option<Answer>, Error> {
     let mut stream = connect(path).await?;
-    let asked = serde_json::to_vec(&Request::Status {}).map_err(|_| Error::RequestInvalid)?;
-    let answer = tokio::time::timeout(STATUS_LIMIT, async {
+    let asked = serde_json::to_vec(request).map_err(|_| Error::RequestInvalid)?;
+    let answer = tokio::time::timeout(ANSWER_LIMIT, async {
         frame::write(&mut stream, &asked).await?;
         Frames::default().read(&mut stream).await
     });
     let Ok(Ok(Some(text))) = answer.await else {
-        return Err(Error::NotRunning);
+        return Ok(None);
     };
-    match serde_json::from_slice(&text) {
-        Ok(Answer::Status(status)) => Ok(status),
-        _ => Err(Error::NotRunning),
-    }
+    Ok(serde_json::from_slice(&text).ok())
 }

@@ -40,6 +40,7 @@ pub(super) async fn serve(mut stream: UnixStream, agent: Arc<Agent>) {
         }
         Ok(Request::Origins {}) => Ok(origins(&agent)),
         Ok(Request::Status {}) => Ok(Answer::Status(OwnStatus::of(&agent).await)),
+        Ok(Request::ReadIssuers {}) => read_issuers(&agent),
         Ok(Request::Abort {}) => return,
         Err(error) => Err(error),
     };
@@ -64,19 +65,25 @@ async fn begin(
 
 /// The one enrolled origin that equals `text` byte for byte.
 fn enrolled_origin(agent: &Agent, text: &str) -> Result<Origin, Error> {
-    let mut enrolled = agent
-        .issuers
-        .iter()
-        .flat_map(|issuer| &issuer.enrolment.origins);
+    let issuers = agent.issuers.now();
+    let mut enrolled = issuers.iter().flat_map(|issuer| &issuer.enrolment.origins);
     enrolled
         .find(|origin| origin.as_str() == text)
         .cloned()
         .ok_or(Error::OriginRefused)
 }
 
+/// Takes up what `cardea-agent enrol` has changed, from the files that are checked as at the start.
+fn read_issuers(agent: &Agent) -> Result<Answer, Error> {
+    let issuers = agent.issuers.read_again()?;
+    tracing::info!(issuers, "the enrolled issuers were read again");
+    Ok(Answer::Issuers { issuers })
+}
+
 fn origins(agent: &Agent) -> Answer {
     let mut origins: Vec<_> = agent
         .issuers
+        .now()
         .iter()
         .flat_map(|issuer| &issuer.enrolment.origins)
         .map(|origin| origin.as_str().to_owned())

@@ -20,6 +20,8 @@ pub(crate) enum Request {
     Origins {},
     /// What `cardea-agent status` shows.
     Status {},
+    /// Issuers were enrolled or taken away: read them again.
+    ReadIssuers {},
     /// The page does not want an answer any more.
     Abort {},
 }
@@ -43,6 +45,11 @@ pub(crate) enum Answer {
         /// Each as browsers write it.
         origins: Vec<String>,
     },
+    /// The issuers were read again.
+    Issuers {
+        /// How many there are now.
+        issuers: usize,
+    },
     /// The agent's state.
     Status(OwnStatus),
 }
@@ -52,12 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_four_requests_are_understood_and_to_the_letter() {
+    fn only_these_requests_are_understood_and_to_the_letter() {
         let challenge = r#"{"type":"assertion","origin":"https://a.test","challenge":"c"}"#;
         let understood = [
             challenge,
             r#"{"type":"origins"}"#,
             r#"{"type":"status"}"#,
+            r#"{"type":"read_issuers"}"#,
             r#"{"type":"abort"}"#,
         ];
         for text in understood {
@@ -70,6 +78,7 @@ mod tests {
             "{}",
             r#"{"type":"sign","hash":"00"}"#,
             r#"{"type":"origins","more":1}"#,
+            r#"{"type":"read_issuers","file":"/tmp/x"}"#,
             r#"{"type":"assertion","challenge":"c"}"#,
             r#"{"type":"assertion","origin":"https://a.test"}"#,
             r#"{"type":"assertion","origin":["https://a.test"],"challenge":"c"}"#,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::proof_requests::Prover;
 use super::{GrantRequest, REDEEM_LIMIT};
 use crate::Error;
-use crate::agent::EnrolledIssuer;
+use crate::enrolled_issuers::EnrolledIssuer;
 
 /// RFC 7523 section 2.1.
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

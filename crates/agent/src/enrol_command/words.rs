@@ -121,6 +121,13 @@ impl Words {
         }
     }
 
+    pub(super) fn taken_up(&self) -> &'static str {
+        self.choose(
+            "L’agent qui tourne en tient compte.\n",
+            "The running agent has taken this up.\n",
+        )
+    }
+
     pub(super) fn restart(&self) -> &'static str {
         match self.language {
             Language::French => {

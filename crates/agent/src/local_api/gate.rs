@@ -72,11 +72,8 @@ pub(super) async fn pass(
 impl Gate {
     fn check(&self, request: &Request) -> Result<Origin, Error> {
         check_host(request.headers(), request.uri().authority(), self.port)?;
-        let enrolments = self
-            .agent
-            .issuers
-            .iter()
-            .map(|issuer| issuer.enrolment.as_ref());
+        let issuers = self.agent.issuers.now();
+        let enrolments = issuers.iter().map(|issuer| issuer.enrolment.as_ref());
         check_origin(request.headers(), enrolments)
     }
 }

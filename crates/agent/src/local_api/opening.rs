@@ -7,17 +7,23 @@ use std::time::Duration;
 use super::LocalApi;
 use crate::Error;
 use crate::agent::Agent;
-use crate::config::{Config, Loopback};
+use crate::config::{Config, Loopback, LoopbackChoice};
 use crate::peer_check::PeerOwner;
 
 /// How long a taken port is left alone before it is tried again, at first and at last.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
+/// How long an open port stays open once somebody else can log on, at most. A look costs the reading
+/// of a few small files.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The loopback API that is open, or is not, or not yet.
 #[derive(Debug)]
 pub struct LoopbackDoor {
     port: u16,
+    choice: LoopbackChoice,
+    several_users: fn() -> bool,
     decided: Loopback,
+    look_again: Duration,
 }
 
 impl LoopbackDoor {
@@ -26,8 +32,17 @@ impl LoopbackDoor {
     pub fn of(config: &Config) -> Self {
         Self {
             port: config.port,
-            decided: config.loopback.decide(),
+            choice: config.loopback,
+            several_users: config.several_users,
+            decided: config.loopback.decide(config.several_users),
+            look_again: LOOK_AGAIN,
         }
+    }
+
+    /// Looks again after another time than a minute.
+    #[must_use]
+    pub fn look_again_every(self, look_again: Duration) -> Self {
+        Self { look_again, ..self }
     }
 
     /// Serves pages that come by the port until `stop` resolves. An agent whose port is taken, be
@@ -49,14 +64,37 @@ impl LoopbackDoor {
             return Ok(());
         }
         let mut stop = Box::pin(stop);
-        let api = tokio::select! {
+        let serving = async {
+            let api = open(self.port, &agent).await;
+            note(&agent, self.decided);
+            tracing::info!(address = %api.address(), "listening");
+            // It ends with the future.
+            let never = std::future::pending();
+            api.serve(Arc::clone(&agent), peers, never).await
+        };
+        let shut = tokio::select! {
             biased;
             () = &mut stop => return Ok(()),
-            api = open(self.port, &agent) => api,
+            served = serving => return served,
+            shut = self.others_can_log_on() => shut,
         };
-        note(&agent, self.decided);
-        tracing::info!(address = %api.address(), "listening");
-        api.serve(agent, peers, stop).await
+        let why = shut.reason.words();
+        tracing::warn!(why, "the loopback API is shut from now on");
+        note(&agent, shut);
+        stop.await;
+        Ok(())
+    }
+
+    /// Resolves when somebody else can log on, who could not before. Where one user is left alone
+    /// again, the port stays shut until the next start.
+    async fn others_can_log_on(&self) -> Loopback {
+        loop {
+            tokio::time::sleep(self.look_again).await;
+            let decided = self.choice.decide(self.several_users);
+            if !decided.is_on() {
+                return decided;
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::back_off::BackOff;
 use super::connection::{Connection, Lost};
 use super::frame::{ServerFrame, SessionState};
 use crate::Error;
-use crate::agent::EnrolledIssuer;
+use crate::enrolled_issuers::EnrolledIssuer;
 use crate::reader_watch::{self, ReaderState};
 
 /// How long the parts of a session may last.

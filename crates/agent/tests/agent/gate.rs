@@ -1,12 +1,16 @@
 //! Who may talk to the agent at all (attacks D1 to D6).
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use cardea_agent::LocalApi;
+use cardea_agent::config::{Config, Environment};
 use cardea_agent::peer_check::PeerOwner;
+use cardea_agent::{Agent, LocalApi, LoopbackDoor, Pinentry};
 
 use crate::page::raw;
 use crate::readers::{Readers, pharmacist};
+use crate::service::wait_until;
 use crate::workstation::{Setup, Workstation};
 
 /// Attacks D1, D3 and D4: a fetch, its preflight from a public address and whatever `Origin` may
@@ -243,15 +247,18 @@ async fn what_is_not_the_one_request_is_refused_with_its_code() {
     assert!(workstation.person.was_told().is_empty());
 }
 
+/// Takes every connection for another user's.
+struct Foreign;
+
+impl PeerOwner for Foreign {
+    fn is_own_user(&self, _peer: SocketAddr, _local: SocketAddr) -> bool {
+        false
+    }
+}
+
 /// Attack D6 at the port; two real users stand in the end-to-end tests.
 #[tokio::test]
 async fn another_users_program_is_turned_away_unread() {
-    struct Foreign;
-    impl PeerOwner for Foreign {
-        fn is_own_user(&self, _peer: SocketAddr, _local: SocketAddr) -> bool {
-            false
-        }
-    }
     let setup = Setup {
         peers: Box::new(Foreign),
         ..Setup::default()
@@ -282,4 +289,32 @@ async fn the_agent_listens_on_loopback_only_and_notices_a_squatted_port() {
     assert_eq!(listening, [format!("0100007F{port}")]);
     let error = LocalApi::bind(api.address().port()).await.unwrap_err();
     assert_eq!(error.code(), "agent.address_unavailable");
+}
+
+/// Attack D6: an account that is added while the agent runs ends what was decided without it.
+#[tokio::test]
+async fn an_open_port_is_shut_when_somebody_else_can_log_on() {
+    static SEVERAL: AtomicBool = AtomicBool::new(false);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agent.toml");
+    let text = "state_dir = \"state\"\n";
+    let mut config = Config::parse(text, &file, &Environment::default()).unwrap();
+    config.several_users = || SEVERAL.load(Ordering::SeqCst);
+    let free = LocalApi::bind(0).await.unwrap().address();
+    config.port = free.port();
+    let door = LoopbackDoor::of(&config).look_again_every(Duration::from_millis(20));
+    let prompt = Pinentry::new("/nonexistent".into(), config.language);
+    let agent = Agent::new(config, Readers::none(), prompt).unwrap();
+    let peers = Box::new(Foreign);
+    tokio::spawn(door.serve(agent, peers, std::future::pending()));
+    let is_open = async || tokio::net::TcpStream::connect(free).await.is_ok();
+    wait_until("the port is open", async || is_open().await).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(is_open().await);
+    SEVERAL.store(true, Ordering::SeqCst);
+    wait_until("the port is shut", async || !is_open().await).await;
+    // It stays so: who was there once may have left a program behind.
+    SEVERAL.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!is_open().await);
 }

@@ -1,11 +1,16 @@
 //! What is said over the agent's own socket.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardea_agent::AgentSocket;
 use cardea_agent::agent_socket::frame::{Frames, encode};
+use cardea_agent::config::{Config, Environment};
+use cardea_agent::enrol_command::{self, Desk, Options};
+use cardea_agent::{Agent, AgentSocket, Pinentry};
+use cardea_assertion::{EnrolmentDocument, Origin};
+use cardea_jose::{Algorithm, JwkSet, SigningKey};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
@@ -111,6 +116,81 @@ async fn enrolled_origins_are_told_and_no_other_is_served() {
         assert_eq!(lines[0]["code"], "agent.origin_refused", "{origin}");
     }
     assert_eq!(workstation.person.was_asked("GETPIN"), 0);
+}
+
+/// A workstation as its package leaves it: no configuration, nothing enrolled.
+#[tokio::test]
+async fn a_running_agent_takes_up_what_is_enrolled_and_drops_what_is_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agent.toml");
+    let environment = Environment {
+        locale: Some("en_GB.UTF-8".to_owned()),
+        state_home: Some(folder.path().join("state")),
+        ..Environment::default()
+    };
+    let config = Config::load_or_default(&file, &environment).unwrap();
+    let path = config.socket.clone();
+    let prompt = Pinentry::new("/nonexistent".into(), config.language);
+    let agent = Agent::new(config, Readers::none(), prompt).unwrap();
+    let socket = AgentSocket::bind(&path).unwrap();
+    tokio::spawn(socket.serve(agent));
+    let origins = async || {
+        let mut caller = Caller::connect(&path).await;
+        caller.ask(&json!({"type": "origins"})).await;
+        caller.next().await.unwrap()["origins"].clone()
+    };
+    assert_eq!(origins().await, json!([]));
+
+    let issuer = "https://login.example";
+    let root = SigningKey::generate(Algorithm::Es256).unwrap();
+    let document = EnrolmentDocument {
+        iss: issuer.to_owned(),
+        name: "Portail".to_owned(),
+        origins: vec![Origin::parse(issuer).unwrap()],
+        roots: JwkSet {
+            keys: vec![root.public_jwk().clone()],
+        },
+        iat: 1,
+    };
+    let handed_over = folder.path().join("enrolment.jws");
+    std::fs::write(&handed_over, document.sign(&root).unwrap()).unwrap();
+    let run = async |options| {
+        let mut said = Vec::new();
+        let desk = Desk {
+            config: &file,
+            environment: &environment,
+            input: &mut &b"yes\n"[..],
+            output: &mut said,
+        };
+        enrol_command::run(&options, desk).await.unwrap();
+        String::from_utf8(said).unwrap()
+    };
+    let said = run(Options {
+        source: Some(handed_over.to_str().unwrap().to_owned()),
+        ..Options::default()
+    });
+    let said = said.await;
+    assert!(said.contains("running agent has taken"), "{said}");
+    assert_eq!(origins().await, json!([issuer]));
+
+    // One file that others can write to, and all stays as it was.
+    let pinned = folder.path().join("issuers.d/login.example.toml");
+    let set_mode = |mode| {
+        std::fs::set_permissions(&pinned, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode(0o666);
+    let mut caller = Caller::connect(&path).await;
+    caller.ask(&json!({"type": "read_issuers"})).await;
+    assert_eq!(caller.next().await.unwrap()["code"], "agent.file_unsafe");
+    assert_eq!(origins().await, json!([issuer]));
+    set_mode(0o600);
+
+    run(Options {
+        remove: Some(issuer.to_owned()),
+        ..Options::default()
+    })
+    .await;
+    assert_eq!(origins().await, json!([]));
 }
 
 #[tokio::test]
