@@ -15,7 +15,10 @@ const ENTRIES_MAX: usize = 8;
 struct Tries {
     left: Option<u8>,
     remark: Option<CareRemark>,
-    /// The person said yes to a counter that is not known.
+    /// The card does not show its counter: another program may have used tries since the last
+    /// answer, so that each try may be the last.
+    is_hidden: bool,
+    /// The person said yes to this one try on a counter that is not known.
     accepted_unknown: bool,
     /// The person said yes to the last try.
     accepted_last: bool,
@@ -93,6 +96,7 @@ impl Dialog<'_> {
         }
         let mut tries = Tries {
             left: status.tries_left,
+            is_hidden: status.tries_left.is_none(),
             ..Tries::default()
         };
         let (mut puk, mut new) = (None, None);
@@ -112,6 +116,7 @@ impl Dialog<'_> {
             match unblocking.await {
                 Err(Error::Card(CardError::PukIncorrect { tries_left })) => {
                     tries.left = tries_left;
+                    tries.accepted_unknown = false;
                     tries.remark = Some(CareRemark::PukIncorrect { tries_left });
                     new = Some(new_pin);
                 }
@@ -156,12 +161,13 @@ impl Dialog<'_> {
     async fn unblocking_code(&self, tries: &mut Tries) -> Result<Puk, Error> {
         for _ in 0..ENTRIES_MAX {
             let accepted = match tries.left {
-                None => Some(&mut tries.accepted_unknown),
                 Some(1) => Some(&mut tries.accepted_last),
-                Some(_) => None,
+                _ if tries.is_hidden => Some(&mut tries.accepted_unknown),
+                _ => None,
             };
             if let Some(accepted) = accepted.filter(|accepted| !**accepted) {
-                let question = self.language.puk_last_try(&self.card, tries.left);
+                let known = tries.left.filter(|left| *left == 1);
+                let question = self.language.puk_last_try(&self.card, known);
                 self.accept_last_try(question).await?;
                 *accepted = true;
             }
