@@ -1,4 +1,5 @@
-//! The socket's place, and who may come (attack D6); what is said over it stands in `tests/agent/socket.rs`.
+//! The socket's place, and who may come (attack D6); what is said over it stands in
+//! `tests/agent/socket.rs`.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
