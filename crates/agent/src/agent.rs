@@ -62,11 +62,13 @@ impl Agent {
         cards: impl CardAccess,
         prompt: impl PinPrompt,
     ) -> Result<Arc<Self>, Error> {
-        protected_file::prepare_private_folder(&config.state_dir)?;
+        protected_file::prepare_private_folder(&config.state_dir)
+            .map_err(config.blame("state_dir"))?;
         // One that is installed later is looked at when it is needed.
-        protected_program::find(&config.browser)?;
+        protected_program::find(&config.browser).map_err(config.blame("browser"))?;
         let name = config.instance_name.clone();
-        let instance_key = InstanceKey::open(&config.instance_key, &config.state_dir, name)?;
+        let instance_key = InstanceKey::open(&config.instance_key, &config.state_dir, name)
+            .map_err(config.blame("instance_key"))?;
         let issuers =
             EnrolledIssuers::new(config.enrolments, config.file, config.state_dir.clone())?;
         Ok(Arc::new(Self {
@@ -101,6 +103,8 @@ impl Agent {
 
     /// Ends every session: departures are signed and told, keys wiped. For a stopping agent.
     pub async fn depart(&self, limit: Duration) {
+        // First: nobody should type a PIN for an agent that ends.
+        self.prompt.stop();
         let departing = self.presence.depart(DepartureReason::AgentStopped, limit);
         // A reader that another program holds must not keep a stopping agent.
         let locking = tokio::time::timeout(limit, self.lock_cards());

@@ -1,118 +1,215 @@
-//! Sites that the person does not want to be asked by for a while (attack D7).
+//! Sites that may not ask the person for a while (attack D7).
 //!
-//! A page that keeps asking is paused by the rate limit already; who is asked whether to block it
-//! and says yes has an hour of rest, or less by `cardea-agent unblock`. It lasts when the agent is
-//! started anew, so it stands in the state folder; times count from the machine's start, since
-//! workstation clocks are wrong.
+//! A portal whose prompts are cancelled again and again is paused; who is asked whether to block it
+//! and says yes has an hour of rest, or less by `cardea-agent unblock`, which ends pauses too. Both
+//! last when the agent is started anew, so they stand in the state folder; times count from the
+//! machine's start, since workstation clocks are wrong.
+//!
+//! A site is an origin with a client: all portals of one issuer come by the same login page, and
+//! one that nags must not cost the person the others. The client stands in the signed challenge.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cardea_assertion::Origin;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::boot_clock::SinceBoot;
 use crate::protected_file::{self, Protection};
+use crate::wanted::Wanted;
 
 /// The file's name in the state folder.
 const FILE_NAME: &str = "blocked-sites.json";
 /// How long a site stays blocked.
 const BLOCKED_FOR: Duration = Duration::from_secs(60 * 60);
+/// How long one is paused.
+const PAUSED_FOR: Duration = Duration::from_secs(300);
 
-/// What the person has blocked.
+/// What may not ask now.
 #[derive(Debug)]
 pub(crate) struct BlockedSites {
     file: PathBuf,
-    /// One writer at a time in this process.
-    writing: Mutex<()>,
+    /// One writer at a time in this process; and what could not be written, which counts all the
+    /// same.
+    unwritten: Mutex<Vec<Resting>>,
 }
 
+/// A portal at an origin.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Site {
+    /// The login page's.
+    pub(crate) origin: String,
+    /// The portal's identifier at the issuer.
+    pub(crate) client_id: String,
+}
+
+/// Why a site rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Rest {
+    /// Its prompts were cancelled in a row.
+    Paused,
+    /// The person said so.
+    Blocked,
+}
+
+/// A site that rests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Blocked {
-    origin: String,
+pub(crate) struct Resting {
+    #[serde(flatten)]
+    pub(crate) site: Site,
+    /// The portal's name, as the issuer vouched for it.
+    pub(crate) name: String,
+    pub(crate) rest: Rest,
     /// Seconds since the machine started.
     until: u64,
+}
+
+impl Site {
+    /// The page and the portal that a login is for; a program's sign-in has no page.
+    pub(crate) fn of(wanted: &Wanted) -> Option<Self> {
+        Some(Self {
+            origin: wanted.origin()?.as_str().to_owned(),
+            client_id: wanted.client_id().to_owned(),
+        })
+    }
+}
+
+impl Resting {
+    /// For how long it rests still.
+    pub(crate) fn seconds_left(&self, now: SinceBoot) -> u64 {
+        let left = Duration::from_secs(self.until).saturating_sub(now.passed());
+        left.as_secs() + 1
+    }
+
+    /// Whether this is what a person means by `word`.
+    fn is_named(&self, word: &str) -> bool {
+        [&self.site.origin, &self.site.client_id, &self.name]
+            .into_iter()
+            .any(|name| name == word)
+    }
 }
 
 impl BlockedSites {
     pub(crate) fn new(state_dir: &Path) -> Self {
         Self {
             file: state_dir.join(FILE_NAME),
-            writing: Mutex::default(),
+            unwritten: Mutex::default(),
         }
     }
 
-    /// Whether this origin may ask now.
+    /// Whether this site may ask now.
     ///
     /// # Errors
-    /// [`Error::SiteBlocked`].
-    pub(crate) fn check(&self, origin: &Origin, now: SinceBoot) -> Result<(), Error> {
-        let blocked = self.read(now);
-        match blocked.iter().find(|site| site.origin == origin.as_str()) {
-            Some(site) => Err(Error::SiteBlocked {
-                retry_after_seconds: Duration::from_secs(site.until)
-                    .saturating_sub(now.passed())
-                    .as_secs()
-                    + 1,
-            }),
-            None => Ok(()),
+    /// [`Error::SiteBlocked`], [`Error::RateLimited`].
+    pub(crate) fn check(&self, site: &Site, now: SinceBoot) -> Result<(), Error> {
+        let resting = self.list(now);
+        let Some(found) = resting.iter().find(|resting| resting.site == *site) else {
+            return Ok(());
+        };
+        let retry_after_seconds = found.seconds_left(now);
+        Err(match found.rest {
+            Rest::Blocked => Error::SiteBlocked {
+                retry_after_seconds,
+            },
+            Rest::Paused => Error::RateLimited {
+                retry_after_seconds,
+            },
+        })
+    }
+
+    /// Has a site rest from now on. It does so even where that cannot be written.
+    ///
+    /// # Errors
+    /// [`Error::StateUnusable`]: it ends with this process.
+    pub(crate) fn put_to_rest(
+        &self,
+        site: Site,
+        name: &str,
+        rest: Rest,
+        now: SinceBoot,
+    ) -> Result<(), Error> {
+        let lasts = match rest {
+            Rest::Paused => PAUSED_FOR,
+            Rest::Blocked => BLOCKED_FOR,
+        };
+        let resting = Resting {
+            site,
+            name: name.to_owned(),
+            rest,
+            until: now.after(lasts).passed().as_secs(),
+        };
+        let mut unwritten = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.read(now);
+        all.append(&mut unwritten);
+        all.retain(|other| other.site != resting.site);
+        all.push(resting);
+        let written = self.write(&all);
+        if written.is_err() {
+            *unwritten = all;
         }
+        written
     }
 
-    /// Blocks an origin from now on.
-    ///
-    /// # Errors
-    /// [`Error::StateUnusable`].
-    pub(crate) fn block(&self, origin: &Origin, now: SinceBoot) -> Result<(), Error> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut blocked = self.read(now);
-        blocked.retain(|site| site.origin != origin.as_str());
-        blocked.push(Blocked {
-            origin: origin.as_str().to_owned(),
-            until: now.after(BLOCKED_FOR).passed().as_secs(),
-        });
-        self.write(&blocked)
-    }
-
-    /// Lets an origin ask again, or all; which ones those were.
+    /// Lets sites ask again, those that `word` names by origin, client or name, or all; which ones
+    /// those were.
     ///
     /// # Errors
     /// [`Error::StateUnusable`].
     pub(crate) fn unblock(
         &self,
-        origin: Option<&str>,
+        word: Option<&str>,
         now: SinceBoot,
-    ) -> Result<Vec<String>, Error> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<Vec<Resting>, Error> {
+        let _writing = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let (freed, kept): (Vec<_>, Vec<_>) = self
             .read(now)
             .into_iter()
-            .partition(|site| origin.is_none_or(|origin| origin == site.origin));
+            .partition(|site| word.is_none_or(|word| site.is_named(word)));
         if !freed.is_empty() {
             self.write(&kept)?;
         }
-        Ok(freed.into_iter().map(|site| site.origin).collect())
+        Ok(freed)
     }
 
-    /// A block that would last longer than one can was noted before the machine started anew.
-    fn read(&self, now: SinceBoot) -> Vec<Blocked> {
+    /// Everything that rests now.
+    pub(crate) fn list(&self, now: SinceBoot) -> Vec<Resting> {
+        let unwritten = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.read(now);
+        all.extend(unwritten.iter().filter(|site| lasts(site, now)).cloned());
+        all
+    }
+
+    fn read(&self, now: SinceBoot) -> Vec<Resting> {
         let content = protected_file::read(&self.file, Protection::ReadByOwner).ok();
-        let blocked: Vec<Blocked> = content
+        let all: Vec<Resting> = content
             .and_then(|content| serde_json::from_slice(&content).ok())
             .unwrap_or_default();
-        let possible = now.passed().as_secs()..=now.after(BLOCKED_FOR).passed().as_secs();
-        let lasts =
-            |site: &Blocked| site.until > *possible.start() && possible.contains(&site.until);
-        blocked.into_iter().filter(lasts).collect()
+        all.into_iter().filter(|site| lasts(site, now)).collect()
     }
 
-    fn write(&self, blocked: &[Blocked]) -> Result<(), Error> {
-        let content = serde_json::to_vec(blocked).unwrap_or_default();
+    fn write(&self, all: &[Resting]) -> Result<(), Error> {
+        let content = serde_json::to_vec(all).unwrap_or_default();
         protected_file::replace(&self.file, &content)
     }
+}
+
+/// A rest that would last longer than one can was noted before the machine started anew.
+fn lasts(site: &Resting, now: SinceBoot) -> bool {
+    let latest = now.after(BLOCKED_FOR).passed().as_secs();
+    now.passed().as_secs() < site.until && site.until <= latest
 }
 
 #[cfg(test)]
@@ -123,43 +220,81 @@ mod tests {
         SinceBoot::at(Duration::from_secs(seconds))
     }
 
+    fn site(origin: &str, client_id: &str) -> Site {
+        Site {
+            origin: origin.to_owned(),
+            client_id: client_id.to_owned(),
+        }
+    }
+
     #[test]
     fn d7_a_blocked_site_rests_for_an_hour_and_others_do_not() {
         let folder = tempfile::tempdir().unwrap();
         let sites = BlockedSites::new(folder.path());
-        let page = Origin::parse("https://a.example").unwrap();
-        let other = Origin::parse("https://b.example").unwrap();
-        assert!(sites.check(&page, at(100)).is_ok());
-        sites.block(&page, at(100)).unwrap();
-        let error = sites.check(&page, at(101)).unwrap_err();
+        let portal = site("https://a.example", "nagging");
+        assert!(sites.check(&portal, at(100)).is_ok());
+        let block = sites.put_to_rest(portal.clone(), "Nagging", Rest::Blocked, at(100));
+        block.unwrap();
+        let error = sites.check(&portal, at(101)).unwrap_err();
         assert_eq!(error.code(), "agent.site_blocked");
-        assert!(sites.check(&other, at(101)).is_ok());
+        // Another portal comes by the same login page.
+        for other in [
+            site("https://a.example", "quiet"),
+            site("https://b.example", "nagging"),
+        ] {
+            assert!(sites.check(&other, at(101)).is_ok());
+        }
         // The agent was started anew.
         let sites = BlockedSites::new(folder.path());
-        assert!(sites.check(&page, at(3_699)).is_err());
-        assert!(sites.check(&page, at(3_700)).is_ok());
+        assert!(sites.check(&portal, at(3_699)).is_err());
+        assert!(sites.check(&portal, at(3_700)).is_ok());
         // The machine was: time since its start begins again.
-        assert!(sites.check(&page, at(10)).is_ok());
+        assert!(sites.check(&portal, at(10)).is_ok());
     }
 
     #[test]
-    fn a_site_is_unblocked_by_name_or_with_all_others() {
+    fn d7_a_paused_site_rests_for_five_minutes_even_where_nothing_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let portal = site("https://a.example", "nagging");
+        for state_dir in [folder.path(), Path::new("/nowhere")] {
+            let sites = BlockedSites::new(state_dir);
+            let paused = sites.put_to_rest(portal.clone(), "Nagging", Rest::Paused, at(100));
+            assert_eq!(paused.is_ok(), state_dir == folder.path());
+            let Err(Error::RateLimited {
+                retry_after_seconds,
+            }) = sites.check(&portal, at(101))
+            else {
+                panic!("it may ask");
+            };
+            assert_eq!(retry_after_seconds, 300);
+            assert!(sites.check(&portal, at(400)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_site_is_let_ask_again_by_any_of_its_names_or_with_all_others() {
         let folder = tempfile::tempdir().unwrap();
         let sites = BlockedSites::new(folder.path());
-        let pages = [
-            "https://a.example",
-            "https://b.example",
-            "https://c.example",
-        ];
-        let pages = pages.map(|page| Origin::parse(page).unwrap());
-        for page in &pages {
-            sites.block(page, at(5)).unwrap();
+        let portals = ["one", "two", "three"].map(|client| site("https://a.example", client));
+        let rest_all = || {
+            for portal in &portals {
+                let name = format!("Portal {}", portal.client_id);
+                sites
+                    .put_to_rest(portal.clone(), &name, Rest::Paused, at(5))
+                    .unwrap();
+            }
+        };
+        for (word, freed) in [
+            (Some("two"), 1),
+            (Some("Portal two"), 1),
+            (Some("https://a.example"), 3),
+            (Some("https://b.example"), 0),
+            (None, 3),
+        ] {
+            rest_all();
+            assert_eq!(sites.unblock(word, at(6)).unwrap().len(), freed, "{word:?}");
         }
-        let freed = sites.unblock(Some("https://b.example"), at(6)).unwrap();
-        assert_eq!(freed, ["https://b.example"]);
-        assert!(sites.check(&pages[1], at(6)).is_ok() && sites.check(&pages[0], at(6)).is_err());
-        assert_eq!(sites.unblock(None, at(7)).unwrap().len(), 2);
         assert!(sites.unblock(None, at(8)).unwrap().is_empty());
-        assert!(pages.iter().all(|page| sites.check(page, at(8)).is_ok()));
+        assert!(portals.iter().all(|site| sites.check(site, at(8)).is_ok()));
     }
 }

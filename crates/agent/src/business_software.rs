@@ -81,9 +81,10 @@ impl Agent {
         });
         let place = self.prompt_slot.take(&progress).await?;
         self.cancellations.check()?;
+        self.presence.check_screen()?;
         let granted = self.grant_from(issuer, request, &progress).await;
         if matches!(granted, Err(Error::Card(cardea_card::Error::PinBlocked))) {
-            consent::advise_about_blocked_card(&self.prompt, self.language).await;
+            consent::advise_about_blocked_card(self).await;
         }
         match &granted {
             Ok(_) => self.cancellations.note(false),
@@ -143,8 +144,8 @@ impl Agent {
 
     fn find_issuer(&self, issuer: &str) -> Result<Arc<EnrolledIssuer>, Error> {
         self.issuers
-            .iter()
             .now()
+            .iter()
             .find(|enrolled| enrolled.enrolment.issuer.as_str() == issuer)
             .cloned()
             .ok_or(Error::IssuerUnknown)

@@ -9,6 +9,7 @@ use cardea_card::{Insertion, Pin};
 use tokio::sync::oneshot;
 
 use crate::Error;
+use crate::agent::Agent;
 use crate::clock::ChallengeLifetime;
 use crate::language::Language;
 use crate::pin_prompt::{Choice, Confirmation, PinPrompt, PinQuestion};
@@ -200,29 +201,47 @@ impl Consent<'_> {
     }
 }
 
-/// Tells what to do about a blocked card. Failing to show it changes nothing: the page has the same
-/// text.
-pub(crate) async fn advise_about_blocked_card(prompt: &Arc<dyn PinPrompt>, language: Language) {
-    let (prompt, text) = (Arc::clone(prompt), language.blocked_advice());
+/// Tells what to do about a blocked card, while it is there. Failing to show it changes nothing: the
+/// page has the same text.
+pub(crate) async fn advise_about_blocked_card(agent: &Agent) {
+    let (prompt, text) = (Arc::clone(&agent.prompt), agent.language.blocked_advice());
     let tell = move || prompt.tell(text, ADVICE_LIMIT);
-    let _ = prompt_window::show(tell, std::future::pending(), ADVICE_LIMIT + GRACE).await;
+    let readers = agent.cards.watch();
+    let cards = agent.cards.sessions(&readers.now());
+    let leaving = cards
+        .iter()
+        .map(|card| Box::pin(reader_watch::ended(readers.subscribe(), card.insertion())));
+    // Without a card there is nothing to advise about.
+    let leaving: Vec<_> = leaving.collect();
+    if leaving.is_empty() {
+        return;
+    }
+    let called_off = async {
+        tokio::select! {
+            _ = futures_util::future::select_all(leaving) => cardea_card::Error::CardRemoved.into(),
+            () = agent.prompt_slot.wanted() => Error::Busy,
+        }
+    };
+    let _ = prompt_window::show(tell, called_off, ADVICE_LIMIT + GRACE).await;
 }
 
-/// Whether the person wants to be left alone by this site for a while. No answer is a no.
-pub(crate) async fn offer_to_block(
-    prompt: &Arc<dyn PinPrompt>,
-    language: Language,
-    origin: &str,
-) -> bool {
+/// Whether the person wants to be left alone by this site for a while. No answer is a no, and so is
+/// another site's request, which takes the question's place.
+pub(crate) async fn offer_to_block(agent: &Agent, name: &str, origin: &str) -> bool {
+    let language = agent.language;
     let question = Confirmation {
-        text: language.block_question(origin),
+        text: language.block_question(name, origin),
         go_on: language.block(),
         give_up: language.do_not_block(),
         next: None,
         limit: ADVICE_LIMIT,
     };
-    let prompt = Arc::clone(prompt);
+    let prompt = Arc::clone(&agent.prompt);
     let ask = move || prompt.confirm(&question);
-    let answer = prompt_window::show(ask, std::future::pending(), ADVICE_LIMIT + GRACE).await;
+    let called_off = async {
+        agent.prompt_slot.wanted().await;
+        Error::Busy
+    };
+    let answer = prompt_window::show(ask, called_off, ADVICE_LIMIT + GRACE).await;
     matches!(answer, Ok(Choice::GoOn))
 }

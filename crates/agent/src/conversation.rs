@@ -181,6 +181,8 @@ impl Conversation<'_> {
         if self.accepted.lifetime.remaining().is_zero() {
             return Err(Error::ChallengeExpired);
         }
+        // It may have been locked since the PIN was asked.
+        self.agent.presence.check_screen()?;
         let Verification {
             pin,
             last_try,

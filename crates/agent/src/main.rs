@@ -1,6 +1,7 @@
 //! `cardea-agent`: runs the agent of this workstation's user, shows its state, or signs a program
 //! in.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,8 +11,9 @@ use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
-    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, browser_setup_command,
-    card_command, enrol_command, native_host, peer_check, sign_in_command, status_command, unblock_command,
+    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, become_prompt,
+    browser_setup_command, card_command, enrol_command, memory, native_host, peer_check,
+    sign_in_command, status_command, unblock_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,14 +54,15 @@ enum Command {
         #[command(subcommand)]
         action: card_command::Action,
     },
-    /// Lets a site ask for the card again that you have blocked.
+    /// Lets a site ask for the card again that you have blocked, or whose requests you cancelled.
     Unblock {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// The site, such as https://login.example. Default: all.
-        #[arg(value_name = "ORIGIN")]
-        origin: Option<String>,
+        /// The site: its name or identifier as `status` shows them, or the login page's origin,
+        /// such as https://login.example. Default: all.
+        #[arg(value_name = "SITE")]
+        site: Option<String>,
     },
     /// Enrols an issuer: shows who it is and its root keys' fingerprints, and pins them once you
     /// say that they match.
@@ -87,6 +90,14 @@ enum Command {
         /// What the browser adds: which extension calls.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         caller: Vec<String>,
+    },
+    /// Becomes the prompt program, bound to the agent that starts this; not for people.
+    #[command(hide = true)]
+    Prompt {
+        /// The process that starts this.
+        agent: u32,
+        /// The prompt program.
+        program: OsString,
     },
     /// Gets tokens by the card's signature, for business software without a browser.
     ///
@@ -130,15 +141,20 @@ fn main() -> ExitCode {
         Command::Run { config } => run(config),
         Command::Status { config, json } => status(config, json),
         Command::Card { config, action } => card(config, &action),
-        Command::Unblock { config, origin } => unblock(config, origin.as_deref()),
+        Command::Unblock { config, site } => unblock(config, site.as_deref()),
         Command::Enrol { config, options } => enrol(config, &options),
         Command::BrowserSetup { config, options } => load(config).and_then(|config| {
-            print(&browser_setup_command::report(&config, &options)?)?;
-            Ok(ExitCode::SUCCESS)
+            let (text, is_done) = browser_setup_command::report(&config, &options)?;
+            print(&text)?;
+            Ok(match is_done {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            })
         }),
         Command::NativeHost { config, caller } => native_host::run(load_as_error(config), &caller)
             .map(|()| ExitCode::SUCCESS)
             .map_err(anyhow::Error::from),
+        Command::Prompt { agent, program } => Err(become_prompt(agent, &program).into()),
         Command::SignIn {
             config,
             issuer,
@@ -159,7 +175,11 @@ fn main() -> ExitCode {
         }
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("cardea-agent: {error:#}");
+        let code = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<Error>());
+        let code = code.map_or_else(String::new, |error| format!(" ({})", error.code()));
+        eprintln!("cardea-agent: {error:#}{code}");
         ExitCode::FAILURE
     })
 }
@@ -175,11 +195,14 @@ fn run(config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    let prompt = Pinentry::find(&config)?;
+    let prompt = prompt(&config)?;
     let loopback = LoopbackDoor::of(&config);
-    let socket = AgentSocket::bind(&config.socket)?;
-    let cards = config.backend.open()?;
+    let socket = AgentSocket::of(&config)?;
+    let cards = config.backend.open().map_err(config.blame("backend"))?;
     tracing::info!(issuers = config.enrolments.len(), "starting");
+    if config.enrolments.is_empty() {
+        tracing::warn!("no issuer is enrolled yet: cardea-agent enrol URL");
+    }
     let agent = Agent::new(config, cards, prompt)?;
     tracing::info!(socket = %socket.path().display(), "serving programs of this user");
     let socket = tokio::spawn(socket.serve(agent.clone()));
@@ -194,17 +217,21 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The prompt program, which goes with this one.
+fn prompt(config: &Config) -> Result<Pinentry, Error> {
+    Pinentry::find(config).map(Pinentry::ending_with_this_program)
+}
+
 /// Enrols an issuer, shows those that are enrolled, or takes one away.
 fn enrol(config: Option<PathBuf>, options: &enrol_command::Options) -> anyhow::Result<ExitCode> {
     let path = config
-    if config.enrolments.is_empty() {
-        tracing::warn!("no issuer is enrolled yet: cardea-agent enrol URL");
-    }
         .or_else(default_config)
         .context("HOME is not set: name a file with --config")?;
+    let environment = Environment::read();
+    let language = enrol_command::language(&path, &environment);
     let desk = enrol_command::Desk {
         config: &path,
-        environment: &Environment::read(),
+        environment: &environment,
         input: &mut std::io::stdin().lock(),
         output: &mut std::io::stdout(),
     };
@@ -212,7 +239,10 @@ fn enrol(config: Option<PathBuf>, options: &enrol_command::Options) -> anyhow::R
         .enable_all()
         .build()?;
     let done = runtime.block_on(enrol_command::run(options, desk));
-    done.map_err(|error| anyhow::anyhow!("{error} ({})", error.code()))?;
+    done.map_err(|error| {
+        let title = error.title(language);
+        anyhow::anyhow!("{title} ({error}) ({})", error.code())
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -234,8 +264,8 @@ fn sign_in(
     let outcome = runtime.block_on(async {
         let config = load_as_error(config)?;
         options.language = config.language;
-        let prompt = Pinentry::find(&config)?;
-        let cards = config.backend.open()?;
+        let prompt = prompt(&config)?;
+        let cards = config.backend.open().map_err(config.blame("backend"))?;
         let agent = Agent::new(config, cards, prompt)?;
         let stop = stop_signal().map_err(|_| Error::Internal {
             reason: "signals cannot be waited for",
@@ -270,8 +300,8 @@ fn card(config: Option<PathBuf>, action: &card_command::Action) -> anyhow::Resul
         let stop = stop_signal().map_err(|_| Error::Internal {
             reason: "signals cannot be waited for",
         })?;
-        let cards = config.backend.open()?;
-        card_command::run(action, &config, cards, || Pinentry::find(&config), stop).await
+        let cards = config.backend.open().map_err(config.blame("backend"))?;
+        card_command::run(action, &config, cards, || prompt(&config), stop).await
     });
     // A card call or a prompt that hangs must not keep the program alive.
     runtime.shutdown_background();
@@ -293,6 +323,7 @@ fn card(config: Option<PathBuf>, action: &card_command::Action) -> anyhow::Resul
 
 /// A runtime in a process whose memory nobody may look at.
 fn guarded_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    memory::keep_small();
     // No core dump, and no debugger of the same user, may see a PIN that passes through.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
         .context("core dumps cannot be switched off")?;
@@ -334,8 +365,8 @@ fn status(config: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn unblock(config: Option<PathBuf>, origin: Option<&str>) -> anyhow::Result<ExitCode> {
-    print(&unblock_command::run(&load(config)?, origin)?)?;
+fn unblock(config: Option<PathBuf>, site: Option<&str>) -> anyhow::Result<ExitCode> {
+    print(&unblock_command::run(&load(config)?, site)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -369,16 +400,11 @@ fn default_config() -> Option<PathBuf> {
 fn start_log(default: &str) {
     use tracing_subscriber::EnvFilter;
     let level = EnvFilter::try_from_env("CARDEA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    // The pinentry crate logs parts of its conversation: what a person types stays far from a log.
-    let filter = match "pinentry=off".parse() {
-        Ok(silent) => level.add_directive(silent),
-        Err(_) => EnvFilter::new("off"),
-    };
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_span_list(false)
-        .with_env_filter(filter)
+        .with_env_filter(level)
         .with_writer(std::io::stderr)
         .init();
 }

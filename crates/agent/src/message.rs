@@ -33,8 +33,8 @@ impl Error {
 fn timed_out_advice(language: Language) -> &'static str {
     match language {
         Language::French => {
-            "Retirez la carte et remettez-la, puis recommencez. Si cela se reproduit, débranchez et \
-             rebranchez le lecteur."
+            "Retirez la carte et remettez-la, puis recommencez. Si cela se reproduit, débranchez \
+             et rebranchez le lecteur."
         }
         Language::English => {
             "Take the card out and put it back in, then start again. If it happens again, unplug \
@@ -127,6 +127,10 @@ fn prompt_texts(code: &str) -> (&'static str, &'static str) {
         "agent.prompt_unavailable" => (
             "La fenêtre de saisie du code ne peut pas s’afficher sur ce poste.",
             "The PIN prompt cannot be shown on this workstation.",
+        ),
+        "agent.screen_locked" => (
+            "L’écran est verrouillé ; déverrouillez-le, puis recommencez.",
+            "The screen is locked; unlock it, then start again.",
         ),
         "agent.too_many_entries" => (
             "Trop de saisies incorrectes ; recommencez.",

@@ -8,7 +8,7 @@
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
@@ -55,10 +55,13 @@ pub async fn serve(
     mut output: impl AsyncWrite + Unpin,
 ) -> Result<(), Error> {
     let mut frames = Frames::default();
-    let opened = open(config, arguments, &mut frames, &mut input).await;
-    match opened {
+    let outcome = match open(config, arguments, &mut frames, &mut input).await {
         Ok(None) => Ok(()),
-        Ok(Some(agent)) => relay(agent, frames, input, output).await,
+        Ok(Some(agent)) => relay(agent, frames, input, &mut output).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => Ok(()),
         Err(error) => {
             let answer = Unavailable {
                 r#type: "unavailable",
@@ -127,22 +130,40 @@ async fn open(
 }
 
 /// Copies the agent's answers. Whatever the browser says now ends the request, as its end does.
+///
+/// # Errors
+/// [`Error::NotRunning`] when the agent goes before its last answer: it was stopped or killed.
 async fn relay(
     mut agent: UnixStream,
     mut from_browser: Frames,
     mut input: impl AsyncRead + Unpin,
-    mut output: impl AsyncWrite + Unpin,
+    output: &mut (impl AsyncWrite + Unpin),
 ) -> Result<(), Error> {
     let mut from_agent = Frames::default();
+    let mut answered = false;
     loop {
         tokio::select! {
-            text = from_agent.read(&mut agent) => match text? {
-                Some(text) => write(&mut output, &text).await?,
-                None => return Ok(()),
+            text = from_agent.read(&mut agent) => match text {
+                Ok(Some(text)) => {
+                    answered = is_last(&text);
+                    write(output, &text).await?;
+                }
+                Ok(None) if answered => return Ok(()),
+                Ok(None) | Err(_) => return Err(Error::NotRunning),
             },
             _ = from_browser.read(&mut input) => return Ok(()),
         }
     }
+}
+
+/// Whether the agent's answer is one after which none comes.
+fn is_last(text: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Answer {
+        r#type: String,
+    }
+    let answer: Option<Answer> = serde_json::from_slice(text).ok();
+    answer.is_some_and(|answer| ["assertion", "error", "origins"].contains(&&*answer.r#type))
 }
 
 async fn write(stream: &mut (impl AsyncWrite + Unpin), text: &[u8]) -> Result<(), Error> {

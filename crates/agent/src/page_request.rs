@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use crate::Error;
 use crate::agent::Agent;
+use crate::blocked_sites::Site;
 use crate::boot_clock::SinceBoot;
 use crate::challenge_check::accept_challenge;
 use crate::progress::{Line, Progress};
@@ -21,21 +22,26 @@ use crate::sign_in::SignIn;
 /// has gone: the prompt is taken away then, and nothing is signed.
 ///
 /// # Errors
-/// [`Error::SiteBlocked`], [`Error::RateLimited`], [`Error::Busy`], and all reasons why the
-/// challenge is not shown to the person.
+/// [`Error::RateLimited`], [`Error::ScreenLocked`], [`Error::Busy`], [`Error::SiteBlocked`], and all
+/// reasons why the challenge is not shown to the person.
 pub(crate) async fn begin(
     agent: Arc<Agent>,
     origin: Origin,
     challenge: &str,
     arrived: Instant,
 ) -> Result<mpsc::Receiver<Line>, Error> {
-    agent.blocked_sites.check(&origin, SinceBoot::now())?;
     agent.rate_limit.check(&origin, arrived)?;
+    agent.presence.check_screen()?;
     // Before the challenge is looked at: a second request learns at once that it has to wait.
-    let (progress, lines) = Progress::channel();
-    let place = agent.prompt_slot.take(&progress).await?;
+    agent.prompt_slot.check()?;
     let issuers = agent.issuers.now();
     let accepted = accept_challenge(challenge, origin.clone(), &issuers, arrived).await?;
+    if let Some(site) = Site::of(&accepted.wanted) {
+        agent.blocked_sites.check(&site, SinceBoot::now())?;
+    }
+    // Only now: a request that is refused must not take a question to the person away.
+    let (progress, lines) = Progress::channel();
+    let place = agent.prompt_slot.take(&progress).await?;
     agent.redeemed_challenges.redeem(&accepted, arrived)?;
     progress.send(Line::Accepted {
         issuer: accepted.issuer.enrolment.issuer.as_str().to_owned(),

@@ -4,16 +4,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cardea_card::{Pin, Puk};
-use pinentry::{ConfirmationDialog, MessageDialog, PassphraseInput};
-use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::config::{self, Config};
 use crate::language::Language;
 use crate::protected_program;
 
-/// Assuan's "not confirmed" (libgpg-error 114): the answer to CONFIRM when Cancel was pressed.
-const NOT_CONFIRMED: u16 = 114;
+mod assuan;
+mod running;
+mod start;
+
+use assuan::{Dialog, Refused};
+use running::RunningPrompts;
+use start::PromptCommand;
+pub use start::become_prompt;
 
 /// Asks a person. Methods block until they are answered; the caller gives them a thread.
 ///
@@ -55,6 +60,9 @@ pub trait PinPrompt: Send + Sync + 'static {
     /// # Errors
     /// As for [`PinPrompt::confirm`].
     fn wait_for_giving_up(&self, text: &str, limit: Duration) -> Result<(), Error>;
+
+    /// Takes what is on the screen away, and shows nothing any more: the agent ends.
+    fn stop(&self) {}
 }
 
 /// The PIN prompt's content.
@@ -102,6 +110,8 @@ pub struct Pinentry {
     program: PathBuf,
     language: Language,
     terminal: Option<String>,
+    ends_with_this_program: bool,
+    running: RunningPrompts,
 }
 
 impl Pinentry {
@@ -111,20 +121,24 @@ impl Pinentry {
     /// [`Error::ConfigInvalid`] when it is not there or cannot be executed; [`Error::FileUnsafe`]
     /// when somebody else can change or replace it (attack D16).
     pub fn find(config: &Config) -> Result<Self, Error> {
-        let Some(program) = protected_program::find(&config.pinentry)? else {
+        let Some(program) =
+            protected_program::find(&config.pinentry).map_err(config.blame("pinentry"))?
+        else {
             let reason = format!("`{}` {MISSING_ADVICE}", config.pinentry.display());
             return Err(config::invalid(&config.file, "pinentry", reason));
         };
         Ok(Self::new(program, config.language).with_terminal(config.terminal.clone()))
     }
 
-    /// A path, or a name to look up in `PATH`.
+    /// The program's path.
     #[must_use]
     pub fn new(program: PathBuf, language: Language) -> Self {
         Self {
             program,
             language,
             terminal: None,
+            ends_with_this_program: false,
+            running: RunningPrompts::default(),
         }
     }
 
@@ -135,24 +149,24 @@ impl Pinentry {
         self
     }
 
-    fn platform_options(&self) -> pinentry::unix::Options<'_> {
-        let options = pinentry::unix::Options::builder();
-        match &self.terminal {
-            Some(terminal) => options.tty_name(terminal).build(),
-            None => options.build(),
-        }
+    /// Has the system end the prompt when this program ends, even if it is killed. For the program
+    /// `cardea-agent` alone, which starts itself for it.
+    #[must_use]
+    pub fn ending_with_this_program(mut self) -> Self {
+        self.ends_with_this_program = true;
+        self
     }
 }
 
 impl PinPrompt for Pinentry {
     fn ask_pin(&self, question: &PinQuestion) -> Result<Pin, Error> {
         let typed = self.ask(question)?;
-        Ok(Pin::parse(typed.expose_secret())?)
+        Ok(Pin::parse(&typed)?)
     }
 
     fn ask_puk(&self, question: &PinQuestion) -> Result<Puk, Error> {
         match self.ask(question) {
-            Ok(typed) => Ok(Puk::parse(typed.expose_secret())?),
+            Ok(typed) => Ok(Puk::parse(&typed)?),
             // What was typed is no text at all.
             Err(Error::Card(cardea_card::Error::PinMalformed)) => {
                 Err(cardea_card::Error::PukMalformed.into())
@@ -162,21 +176,17 @@ impl PinPrompt for Pinentry {
     }
 
     fn confirm(&self, question: &Confirmation) -> Result<Choice, Error> {
-        let mut dialog = ConfirmationDialog::with_binary(&self.program).ok_or(MISSING)?;
-        dialog
-            .with_ok(question.go_on)
-            .with_cancel(question.give_up)
-            .with_timeout(seconds(question.limit))
-            .with_unix_options(self.platform_options());
-        if let Some(next) = question.next {
-            dialog.with_not_ok(next);
-        }
-        match dialog.confirm(&question.text) {
-            Ok(true) => Ok(Choice::GoOn),
-            Ok(false) if question.next.is_some() => Ok(Choice::Next),
-            Ok(false) | Err(pinentry::Error::Cancelled) => Ok(Choice::GiveUp),
-            Err(pinentry::Error::Gpg(error)) if error.code() == NOT_CONFIRMED => Ok(Choice::GiveUp),
-            Err(error) => Err(failure(&error)),
+        let mut settings = vec![
+            ("SETDESC", question.text.as_str()),
+            ("SETOK", question.go_on),
+            ("SETCANCEL", question.give_up),
+        ];
+        settings.extend(question.next.map(|next| ("SETNOTOK", next)));
+        match self.show(&settings, question.limit, "CONFIRM") {
+            Ok(_) => Ok(Choice::GoOn),
+            Err(Refused::NotConfirmed) if question.next.is_some() => Ok(Choice::Next),
+            Err(Refused::NotConfirmed | Refused::Cancelled) => Ok(Choice::GiveUp),
+            Err(refused) => Err(failure(refused)),
         }
     }
 
@@ -187,57 +197,82 @@ impl PinPrompt for Pinentry {
     fn wait_for_giving_up(&self, text: &str, limit: Duration) -> Result<(), Error> {
         self.message(text, self.language.cancel(), limit)
     }
+
+    fn stop(&self) {
+        self.running.stop();
+    }
 }
 
 impl Pinentry {
     /// What was typed, which wipes itself.
-    fn ask(&self, question: &PinQuestion) -> Result<SecretString, Error> {
-        let mut dialog = PassphraseInput::with_binary(&self.program).ok_or(MISSING)?;
-        dialog
-            .with_title(self.language.window_title())
-            .with_description(&question.description)
-            .with_prompt(question.label)
-            .with_ok(self.language.go_on())
-            .with_cancel(self.language.cancel())
-            .with_timeout(seconds(question.limit))
-            .with_unix_options(self.platform_options());
-        if let Some(remark) = &question.remark {
-            dialog.with_error(remark);
-        }
-        dialog.interact().map_err(|error| failure(&error))
+    fn ask(&self, question: &PinQuestion) -> Result<Zeroizing<String>, Error> {
+        let mut settings = vec![
+            ("SETDESC", question.description.as_str()),
+            ("SETPROMPT", question.label),
+            ("SETOK", self.language.go_on()),
+            ("SETCANCEL", self.language.cancel()),
+        ];
+        settings.extend(
+            question
+                .remark
+                .as_deref()
+                .map(|remark| ("SETERROR", remark)),
+        );
+        self.show(&settings, question.limit, "GETPIN")
+            .map_err(failure)
     }
 
     fn message(&self, text: &str, button: &str, limit: Duration) -> Result<(), Error> {
-        let mut dialog = MessageDialog::with_binary(&self.program).ok_or(MISSING)?;
-        dialog
-            .with_ok(button)
-            .with_timeout(seconds(limit))
-            .with_unix_options(self.platform_options());
-        match dialog.show_message(text) {
+        let settings = [("SETDESC", text), ("SETOK", button)];
+        match self.show(&settings, limit, "MESSAGE") {
             // Closing the window is an answer, too.
-            Ok(()) | Err(pinentry::Error::Cancelled) => Ok(()),
-            Err(error) => Err(failure(&error)),
+            Ok(_) | Err(Refused::Cancelled) => Ok(()),
+            Err(refused) => Err(failure(refused)),
         }
     }
-}
 
-const MISSING: Error = Error::PromptUnavailable {
-    reason: "the pinentry program is not there or not executable",
-};
+    /// Starts the program, tells it what to show, and waits for the answer.
+    fn show(
+        &self,
+        settings: &[(&str, &str)],
+        limit: Duration,
+        question: &str,
+    ) -> Result<Zeroizing<String>, Refused> {
+        let command = if self.ends_with_this_program {
+            PromptCommand::ending_with_this_program(&self.program)
+        } else {
+            PromptCommand::plain(&self.program)
+        };
+        let mut dialog = Dialog::open(command, &self.running)?;
+        let terminal = self.terminal.as_deref().unwrap_or("/dev/tty");
+        let kind = std::env::var("TERM").unwrap_or_else(|_| "xterm-256color".to_owned());
+        for option in [format!("ttyname={terminal}"), format!("ttytype={kind}")] {
+            dialog.ask("OPTION", Some(&option))?;
+        }
+        let title = [("SETTITLE", self.language.window_title())];
+        for (setting, value) in title.iter().chain(settings) {
+            dialog.ask(setting, Some(value))?;
+        }
+        dialog.ask("SETTIMEOUT", Some(&seconds(limit).to_string()))?;
+        dialog.ask(question, None)
+    }
+}
 
 /// Names of Debian's packages, which most other systems share.
 const MISSING_ADVICE: &str = "is not there or not executable; install a PIN prompt (pinentry-gtk2, \
     pinentry-gnome3 or pinentry-qt; without a desktop pinentry-curses or pinentry-tty), and give \
     its path or a name found in PATH";
 
-/// The crate's own text is dropped on purpose: on a broken protocol it can contain what was typed.
-fn failure(error: &pinentry::Error) -> Error {
-    let reason = match error {
-        pinentry::Error::Cancelled => return Error::PromptCancelled,
-        pinentry::Error::Timeout => return Error::PromptTimedOut,
-        pinentry::Error::Encoding(_) => return cardea_card::Error::PinMalformed.into(),
-        pinentry::Error::Io(_) => "the pinentry program ended or broke the protocol",
-        pinentry::Error::Gpg(_) => "the pinentry program reported an error",
+/// The program's own text is dropped on purpose: nobody promises what is in it.
+fn failure(refused: Refused) -> Error {
+    let reason = match refused {
+        Refused::Cancelled | Refused::NotConfirmed => return Error::PromptCancelled,
+        Refused::TimedOut => return Error::PromptTimedOut,
+        Refused::NotText => return cardea_card::Error::PinMalformed.into(),
+        Refused::Stopped => return Error::Interrupted,
+        Refused::KeyboardTaken => "another window has the keyboard or the mouse for itself",
+        Refused::Broken => "the pinentry program is missing, ended or broke the protocol",
+        Refused::Reported => "the pinentry program reported an error",
     };
     Error::PromptUnavailable { reason }
 }

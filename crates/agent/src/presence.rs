@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
+use crate::Error;
 use crate::enrolled_issuers::EnrolledIssuer;
 use crate::reader_watch::ReaderState;
 
@@ -93,6 +94,18 @@ impl PresenceSessions {
     /// From now on sessions depart as soon as they begin, until this is taken back by `None`.
     pub(crate) fn withhold(&self, reason: Option<DepartureReason>) {
         self.lock().withheld = reason;
+    }
+
+    /// Whether somebody can be in front of the screen, as far as is known: a card is put to no use
+    /// when not.
+    ///
+    /// # Errors
+    /// [`Error::ScreenLocked`].
+    pub(crate) fn check_screen(&self) -> Result<(), Error> {
+        match self.lock().withheld {
+            Some(_) => Err(Error::ScreenLocked),
+            None => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

@@ -50,6 +50,9 @@ pub(crate) enum Line {
         /// Tries that the card has left, where it tells.
         #[serde(skip_serializing_if = "Option::is_none")]
         tries_left: Option<u8>,
+        /// When a next try makes sense, where the agent told somebody to wait.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_seconds: Option<u64>,
     },
 }
 
@@ -110,6 +113,7 @@ impl Line {
             title: error.title(language),
             advice: error.advice(language),
             tries_left: error.tries_left(),
+            retry_after_seconds: error.retry_after_seconds(),
         }
     }
 }

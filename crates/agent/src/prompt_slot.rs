@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::Error;
 use crate::progress::{Progress, ProgressWatch};
@@ -28,6 +28,24 @@ pub(crate) struct PromptSlot {
     place: Arc<Semaphore>,
     holder: Mutex<Option<ProgressWatch>>,
     lock_file: PathBuf,
+    /// How many wait for a place that is still taken by something that can give way.
+    waiting: watch::Sender<usize>,
+}
+
+/// Somebody who waits, until it is dropped.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a watch::Sender<usize>) -> Self {
+        waiting.send_modify(|count| *count += 1);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
 }
 
 /// The place, until it is dropped.
@@ -53,6 +71,7 @@ impl PromptSlot {
             place: Arc::new(Semaphore::new(1)),
             holder: Mutex::default(),
             lock_file: state_dir.join(FILE_NAME),
+            waiting: watch::Sender::new(0),
         }
     }
 
@@ -65,6 +84,7 @@ impl PromptSlot {
         let permit = match Arc::clone(&self.place).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) if self.holder_has_gone() => {
+                let _waiting = Waiting::begin(&self.waiting);
                 let clearing = Arc::clone(&self.place).acquire_owned();
                 tokio::time::timeout(CLEARING_LIMIT, clearing)
                     .await
@@ -79,6 +99,24 @@ impl PromptSlot {
             lock,
             _permit: permit,
         })
+    }
+
+    /// Refuses at once what [`PromptSlot::take`] would refuse after more work.
+    ///
+    /// # Errors
+    /// [`Error::Busy`].
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.is_taken() && !self.holder_has_gone() {
+            return Err(Error::Busy);
+        }
+        Ok(())
+    }
+
+    /// Resolves when somebody waits for the place. What is shown when a sign-in is over, and is not
+    /// part of it, gives way.
+    pub(crate) async fn wanted(&self) {
+        // The sender is this value's own: there is always one.
+        let _ = self.waiting.subscribe().wait_for(|count| *count > 0).await;
     }
 
     /// The system gives the lock back when its process ends, however it ends.

@@ -445,11 +445,11 @@ mod tests {
                 language.kept_pin_question(&subject),
                 language.contactless_question(&subject),
                 language.on_reader_notice(&subject, Some(3), Some(&remark(language))),
-                language.block_question(&widest),
+                language.block_question(&widest, &widest),
                 language.blocked_advice().to_owned(),
             ] {
                 let encoded = text.replace('%', "%25").replace('\n', "%0A");
-                // "SETDESC " and the line's end come on top; the pinentry crate panics past 1000.
+                // "SETDESC " and the line's end come on top; a request past 1000 is cut.
                 assert!(encoded.len() <= 980, "{}: {text}", encoded.len());
             }
         }

@@ -1,7 +1,8 @@
-//! How often one origin may ask for a sign-in.
+//! How often one origin may ask for a sign-in, and how often the person said no to one site.
 //!
-//! Two limits: a steady rate, and a pause for an origin whose prompts the person keeps cancelling.
-//! The second is the way to silence a page that asks again and again: press Cancel three times.
+//! The steady rate is the origin's: whatever a page varies, no more prompts come. The count of
+//! cancelled prompts is the site's, an origin with the client of the signed challenge; three in a
+//! row, and it has to pause. That is the way to silence a page that asks again and again.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,11 +11,12 @@ use std::time::{Duration, Instant};
 use cardea_assertion::Origin;
 
 use crate::Error;
+use crate::blocked_sites::Site;
 
-/// Prompts cancelled one after the other before the origin has to pause.
+/// Prompts cancelled one after the other before the site has to pause.
 const CANCELLED_IN_A_ROW_MAX: u32 = 3;
-/// How long it has to pause.
-const PAUSE: Duration = Duration::from_secs(300);
+/// Sites whose cancelled prompts are counted at a time.
+const SITES_COUNTED_MAX: usize = 256;
 
 /// The limits of every enrolled origin. Only enrolled origins get here, so the map stays small.
 #[derive(Debug)]
@@ -22,14 +24,13 @@ pub(crate) struct RateLimit {
     per_second: f64,
     burst: f64,
     origins: Mutex<HashMap<Origin, Allowance>>,
+    cancelled_in_a_row: Mutex<HashMap<Site, u32>>,
 }
 
 #[derive(Debug)]
 struct Allowance {
     tokens: f64,
     counted_at: Instant,
-    cancelled_in_a_row: u32,
-    paused_until: Option<Instant>,
 }
 
 impl RateLimit {
@@ -40,6 +41,7 @@ impl RateLimit {
             per_second: per_minute / 60.0,
             burst: (per_minute / 3.0).max(3.0),
             origins: Mutex::default(),
+            cancelled_in_a_row: Mutex::default(),
         }
     }
 
@@ -52,17 +54,7 @@ impl RateLimit {
         let allowance = origins.entry(origin.clone()).or_insert_with(|| Allowance {
             tokens: self.burst,
             counted_at: now,
-            cancelled_in_a_row: 0,
-            paused_until: None,
         });
-        if let Some(left) = allowance
-            .paused_until
-            .and_then(|until| until.checked_duration_since(now))
-        {
-            return Err(Error::RateLimited {
-                retry_after_seconds: left.as_secs() + 1,
-            });
-        }
         let passed = now
             .saturating_duration_since(allowance.counted_at)
             .as_secs_f64();
@@ -78,30 +70,22 @@ impl RateLimit {
         Ok(())
     }
 
-    /// Ends the pause of an origin that the person has blocked instead: who unblocks it has changed
-    /// her mind about the pause, too.
-    pub(crate) fn end_pause(&self, origin: &Origin) {
-        if let Some(allowance) = lock(&self.origins).get_mut(origin) {
-            allowance.paused_until = None;
-        }
-    }
-
-    /// Notes how the person answered a prompt of this origin; whether that begins a pause.
-    pub(crate) fn note_answer(&self, origin: &Origin, answer: Answer, now: Instant) -> bool {
-        let mut origins = lock(&self.origins);
-        let Some(allowance) = origins.get_mut(origin) else {
-            return false;
+    /// Notes how the person answered a prompt of this site; whether that begins a pause.
+    pub(crate) fn note_answer(&self, site: &Site, answer: Answer) -> bool {
+        let mut counts = lock(&self.cancelled_in_a_row);
+        let before = counts.remove(site).unwrap_or_default();
+        let count = match answer {
+            Answer::Given => return false,
+            Answer::Cancelled => before + 1,
         };
-        match answer {
-            Answer::Given => allowance.cancelled_in_a_row = 0,
-            Answer::Cancelled => allowance.cancelled_in_a_row += 1,
+        if count >= CANCELLED_IN_A_ROW_MAX {
+            return true;
         }
-        let pauses = allowance.cancelled_in_a_row >= CANCELLED_IN_A_ROW_MAX;
-        if pauses {
-            allowance.cancelled_in_a_row = 0;
-            allowance.paused_until = Some(now + PAUSE);
+        if counts.len() >= SITES_COUNTED_MAX {
+            counts.clear();
         }
-        pauses
+        counts.insert(site.clone(), count);
+        false
     }
 }
 
@@ -163,17 +147,28 @@ mod tests {
     }
 
     #[test]
-    fn three_cancelled_prompts_in_a_row_silence_an_origin_for_five_minutes() {
-        let (limit, now) = (RateLimit::new(600), Instant::now());
-        let page = origin("https://a.example");
-        let ask = |answer| {
-            let checked = limit.check(&page, now);
-            limit.note_answer(&page, answer, now);
-            checked.is_ok()
+    fn three_cancelled_prompts_of_one_site_in_a_row_begin_a_pause() {
+        let limit = RateLimit::new(600);
+        let site = |client_id: &str| Site {
+            origin: "https://a.example".to_owned(),
+            client_id: client_id.to_owned(),
         };
-        assert!(ask(Answer::Cancelled) && ask(Answer::Cancelled) && ask(Answer::Given));
-        assert!(ask(Answer::Cancelled) && ask(Answer::Cancelled) && ask(Answer::Cancelled));
-        assert!(limit.check(&page, now + Duration::from_secs(299)).is_err());
-        assert!(limit.check(&page, now + Duration::from_secs(301)).is_ok());
+        let note = |client_id, answer| limit.note_answer(&site(client_id), answer);
+        use Answer::{Cancelled, Given};
+        let answers = [
+            ("one", Cancelled, false),
+            ("one", Cancelled, false),
+            ("one", Given, false),
+            ("one", Cancelled, false),
+            ("two", Cancelled, false),
+            ("one", Cancelled, false),
+            ("two", Cancelled, false),
+            ("one", Cancelled, true),
+            ("one", Cancelled, false),
+            ("two", Cancelled, true),
+        ];
+        for (at, (client_id, answer, pauses)) in answers.into_iter().enumerate() {
+            assert_eq!(note(client_id, answer), pauses, "{at}");
+        }
     }
 }

@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cardea_assertion::Origin;
-
 use crate::Error;
 use crate::agent::Agent;
+use crate::blocked_sites::{Rest, Site};
 use crate::boot_clock::SinceBoot;
 use crate::challenge_check::AcceptedChallenge;
 use crate::consent;
@@ -46,7 +45,7 @@ impl SignIn {
         let unfinished = Unfinished::default();
         let outcome = self.sign_in(&unfinished).await;
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let pause = self.note_answer(outcome.as_ref().err());
+        let paused = self.note_answer(outcome.as_ref().err());
         let blocked = matches!(outcome, Err(Error::Card(cardea_card::Error::PinBlocked)));
         let line = match outcome {
             Ok(line) => {
@@ -71,10 +70,10 @@ impl SignIn {
         drop(progress);
         unfinished.over().await;
         if blocked {
-            consent::advise_about_blocked_card(&agent.prompt, agent.language).await;
+            consent::advise_about_blocked_card(&agent).await;
         }
-        if pause && let Some(origin) = accepted.wanted.origin() {
-            offer_to_block(&agent, origin).await;
+        if let Some(site) = paused {
+            offer_to_block(&agent, site, accepted.wanted.client_name()).await;
         }
     }
 
@@ -104,33 +103,43 @@ impl SignIn {
         })
     }
 
-    /// Notes how the person answered; whether that begins a pause for the page's origin.
-    fn note_answer(&self, error: Option<&Error>) -> bool {
+    /// Notes how the person answered; the site, if that begins a pause for it.
+    fn note_answer(&self, error: Option<&Error>) -> Option<Site> {
         let answer = match error {
             None => Answer::Given,
             Some(Error::PromptCancelled | Error::LastTryDeclined) => Answer::Cancelled,
-            Some(_) => return false,
+            Some(_) => return None,
         };
-        let Some(origin) = self.accepted.wanted.origin() else {
-            return false;
-        };
-        let rate_limit = &self.agent.rate_limit;
-        rate_limit.note_answer(origin, answer, Instant::now())
+        let wanted = &self.accepted.wanted;
+        let site = Site::of(wanted)?;
+        if !self.agent.rate_limit.note_answer(&site, answer) {
+            return None;
+        }
+        put_to_rest(
+            &self.agent,
+            site.clone(),
+            wanted.client_name(),
+            Rest::Paused,
+        );
+        Some(site)
     }
 }
 
 /// A person who keeps cancelling may have peace from this site for longer than the pause.
-async fn offer_to_block(agent: &Agent, origin: &Origin) {
-    if !consent::offer_to_block(&agent.prompt, agent.language, origin.as_str()).await {
-        return;
+async fn offer_to_block(agent: &Agent, site: Site, name: &str) {
+    if consent::offer_to_block(agent, name, &site.origin).await {
+        put_to_rest(agent, site, name, Rest::Blocked);
     }
-    match agent.blocked_sites.block(origin, SinceBoot::now()) {
-        Ok(()) => {
-            agent.rate_limit.end_pause(origin);
-            tracing::info!("the person blocked this site");
-        }
+}
+
+fn put_to_rest(agent: &Agent, site: Site, name: &str, rest: Rest) {
+    match agent
+        .blocked_sites
+        .put_to_rest(site, name, rest, SinceBoot::now())
+    {
+        Ok(()) => tracing::info!(?rest, "the site may not ask for a while"),
         Err(error) => {
-            tracing::warn!(code = error.code(), %error, "the site could not be blocked");
+            tracing::warn!(code = error.code(), %error, "the site's rest ends with this process");
         }
     }
 }

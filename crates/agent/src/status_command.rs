@@ -4,9 +4,12 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::agent_socket::ask_status;
+use crate::blocked_sites::{BlockedSites, Rest, Resting};
+use crate::boot_clock::SinceBoot;
 use crate::config::{Config, Loopback};
 use crate::local_api::Status;
 use crate::own_status::OwnStatus;
+use crate::unblock_command;
 
 /// What the command prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,12 +24,45 @@ pub struct StatusReport {
     pub socket: String,
     /// The issuers of the configuration.
     pub issuers: Vec<String>,
+    /// Sites that may not ask now, since the person cancelled their prompts or blocked them.
+    pub resting: Vec<RestingSite>,
     /// Its version, state and card.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     status: Option<OwnStatus>,
     /// Why there is no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
+}
+
+/// A site that may not ask for the card now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RestingSite {
+    /// The portal's name.
+    pub name: String,
+    /// Its identifier at the issuer.
+    pub client_id: String,
+    /// The login page's origin.
+    pub origin: String,
+    /// Whether the person blocked it; else it is paused.
+    pub blocked: bool,
+    /// For how long still.
+    pub seconds_left: u64,
+    /// As a line of text.
+    #[serde(skip)]
+    line: String,
+}
+
+impl RestingSite {
+    fn of(resting: Resting, now: SinceBoot) -> Self {
+        Self {
+            line: unblock_command::described(&resting, now),
+            seconds_left: resting.seconds_left(now),
+            blocked: resting.rest == Rest::Blocked,
+            name: resting.name,
+            client_id: resting.site.client_id,
+            origin: resting.site.origin,
+        }
+    }
 }
 
 /// Asks the agent of this user through its socket.
@@ -44,12 +80,18 @@ pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
         .iter()
         .map(|enrolment| enrolment.issuer.as_str().to_owned())
         .collect();
+    let now = SinceBoot::now();
     Ok(StatusReport {
         running: status.is_ok(),
         address: format!("127.0.0.1:{}", config.port),
         loopback: noted.unwrap_or_else(|| config.loopback.decide(config.several_users)),
         socket: config.socket.display().to_string(),
         issuers,
+        resting: BlockedSites::new(&config.state_dir)
+            .list(now)
+            .into_iter()
+            .map(|site| RestingSite::of(site, now))
+            .collect(),
         code: status.as_ref().err().map(Error::code),
         status: status.ok(),
     })
@@ -92,6 +134,9 @@ impl std::fmt::Display for StatusReport {
             None => writeln!(formatter, "no agent answers at {}", self.socket)?,
         }
         writeln!(formatter, "pages by {}: {}", self.address, self.loopback)?;
+        for site in &self.resting {
+            writeln!(formatter, "{}; “cardea-agent unblock” ends it", site.line)?;
+        }
         for issuer in &self.issuers {
             writeln!(formatter, "enrolled: {issuer}")?;
         }

@@ -2,7 +2,7 @@
 # A pinentry for tests. Tests link to it from a folder of theirs, where it finds the file "answers":
 # one line for each GETPIN, CONFIRM or MESSAGE (the last line repeats), one of
 #   pin DIGITS | slow pin DIGITS | when told pin DIGITS | ok | cancel | decline | timeout | error
-#   | broken TEXT | wait
+#   | broken TEXT | no keyboard | wait
 # It appends what it is told to "log" there.
 here=$(dirname "$0")
 echo 'OK ready'
@@ -26,6 +26,10 @@ while read -r line; do
                 ok) echo OK ;;
                 cancel) echo 'ERR 83886179 Operation cancelled' ;;
                 decline) echo 'ERR 83886194 Not confirmed' ;;
+                'no keyboard')
+                    echo '** CRITICAL **: could not grab keyboard: already grabbed (1)' >&2
+                    echo 'ERR 83886179 Operation cancelled'
+                    ;;
                 timeout) echo 'ERR 83886142 Timeout' ;;
                 error) echo 'ERR 83886185 Unknown IPC command' ;;
                 broken*) printf 'D %s' "${answer#broken }" && exit 1 ;;

@@ -127,6 +127,62 @@ async fn a_page_that_goes_takes_its_prompt_with_it_d7() -> Result<()> {
     browser.close().await
 }
 
+/// The programs that some process started, as `ps` names them.
+fn children_of(process: u32) -> Result<Vec<String>> {
+    let parent = process.to_string();
+    let output = std::process::Command::new("ps")
+        .args(["-o", "pid=", "--ppid", &parent])
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    Ok(text.split_whitespace().map(str::to_owned).collect())
+}
+
+/// A stopped or killed agent takes its prompt along, and the page goes on with the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_waits_for_an_agent_that_ends_while_it_asks() -> Result<()> {
+    let late = || Answer::SlowPin(DEFAULT_PIN.into(), 600_000);
+    let mut stage = Stage::open_with("extension-agent-ends", |options| {
+        options.agent_loopback = false;
+        options.pin_prompt = PinPrompt::Script(vec![late()]);
+    })
+    .await?;
+    let addresses = stage.system().addresses();
+    let (portal, issuer) = (addresses.portal_url(), addresses.issuer());
+    let browser = Browser::open_with_extension(stage.system()).await?;
+    wait_for_extension(&browser, &issuer).await?;
+    browser.press_sign_in(&portal, "fr").await?;
+    for signal in ["-TERM", "-KILL"] {
+        browser.wait_for_login_state("pin_asked").await?;
+        let agent = stage.system().process_of(Part::Agent).context("no agent")?;
+        let begun = Instant::now();
+        let prompts = loop {
+            let prompts = children_of(agent)?;
+            if !prompts.is_empty() {
+                break prompts;
+            }
+            anyhow::ensure!(begun.elapsed() < REGISTRATION, "no prompt comes");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        let process = agent.to_string();
+        let mut kill = std::process::Command::new("kill");
+        anyhow::ensure!(kill.args([signal, &process]).status()?.success());
+        stage.system_mut().stop_part(Part::Agent)?;
+        browser.wait_for_login_state("agent_not_running").await?;
+        let remain = |pid: &String| std::path::Path::new("/proc").join(pid).join("exe").exists();
+        while prompts.iter().any(remain) {
+            anyhow::ensure!(begun.elapsed() < REGISTRATION, "a prompt lives on");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if signal == "-KILL" {
+            let pin = Answer::Pin(DEFAULT_PIN.into());
+            stage.system().script_pin_prompt(&[pin])?;
+        }
+        stage.system_mut().start_part(Part::Agent)?;
+    }
+    browser.wait_for("#greeting").await?;
+    browser.close().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn firefox_signs_in_over_the_extension_as_well() -> Result<()> {
     let stage = stage("extension-firefox").await?;

@@ -62,6 +62,20 @@ impl Cancellations {
         }
     }
 
+    /// For how long programs may not ask still.
+    pub(crate) fn seconds_left(&self) -> Option<u64> {
+        self.check().err()?.retry_after_seconds()
+    }
+
+    /// Ends the pause.
+    ///
+    /// # Errors
+    /// [`Error::StateUnusable`].
+    pub(crate) fn forget(&self) -> Result<(), Error> {
+        let none = serde_json::to_vec(&Count::default()).unwrap_or_default();
+        protected_file::replace(&self.file, &none)
+    }
+
     /// Remembers what the person answered. Failing to is no reason to fail a sign-in.
     pub(crate) fn note(&self, cancelled: bool) {
         self.note_at(cancelled, seconds_since_start());

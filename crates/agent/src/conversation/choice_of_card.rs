@@ -42,8 +42,10 @@ impl Conversation<'_> {
         }
     }
 
+    /// Goes round until the person decides: "another card" on the last one means the first again.
+    /// The challenge's lifetime ends it.
     async fn ask_one_by_one(&self, cards: &[Usable<'_>]) -> Result<Arc<CardSession>, Error> {
-        for (session, subject) in cards {
+        for (session, subject) in cards.iter().cycle() {
             match self.consent(session).use_this_card(subject).await? {
                 Choice::GoOn => return Ok(Arc::clone(session)),
                 Choice::Next => {}

@@ -34,7 +34,7 @@ fn the_prompt_says_what_it_is_for() {
         "SETTITLE Cardea – professional card",
         "SETDESC Sign in to “A”%0ACard CPS: 100 %25",
         "SETERROR Incorrect PIN.",
-        "SETPROMPT Card PIN:",
+        "SETPROMPT PIN:",
         "SETTIMEOUT 5",
     ] {
         assert!(
@@ -48,6 +48,8 @@ fn the_prompt_says_what_it_is_for() {
 fn each_way_out_has_its_code() {
     let cases = [
         ("cancel", "agent.prompt_cancelled"),
+        // pinentry-gtk-2 answers as for a Cancel where another window has the keyboard.
+        ("no keyboard", "agent.prompt_unavailable"),
         ("timeout", "agent.prompt_timed_out"),
         ("error", "agent.prompt_unavailable"),
         ("pin 12ab", "card.pin_malformed"),
@@ -91,4 +93,29 @@ fn questions_have_two_or_three_answers() {
         let found = pinentry(folder.path(), answer).confirm(&question).unwrap();
         assert_eq!(found, choice, "{answer} {next:?}");
     }
+}
+
+#[test]
+fn a_window_goes_with_its_agent_and_none_comes_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let prompt = pinentry(folder.path(), "wait");
+    let asking = {
+        let prompt = prompt.clone();
+        std::thread::spawn(move || prompt.tell("x", Duration::from_secs(60)))
+    };
+    let was_asked = || {
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        log.matches("MESSAGE").count()
+    };
+    while was_asked() == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    prompt.stop();
+    let code = asking.join().unwrap().unwrap_err().code();
+    assert_eq!(code, "agent.interrupted");
+    assert_eq!(
+        prompt.tell("x", LIMIT).unwrap_err().code(),
+        "agent.interrupted"
+    );
+    assert_eq!(was_asked(), 1);
 }

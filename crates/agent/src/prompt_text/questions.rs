@@ -133,17 +133,19 @@ impl Language {
     }
 
     /// Offered to a person who keeps cancelling a site's prompts.
-    pub(crate) fn block_question(self, origin: &str) -> String {
-        let origin = for_display(origin);
+    pub(crate) fn block_question(self, name: &str, origin: &str) -> String {
+        let (name, origin) = (for_display(name), for_display(origin));
         match self {
             Self::French => format!(
-                "Vous avez annulé plusieurs demandes de\n« {origin} ».\n\n\
-                 Bloquer ce site pendant une heure ? Il ne pourra plus demander votre carte.\n\
+                "Vous avez annulé plusieurs demandes de\n« {name} »\n(par {origin}).\n\n\
+                 Bloquer ce site pendant une heure ? Il ne pourra plus demander votre carte ; les \
+                 autres sites le pourront.\n\
                  Pour le débloquer avant : cardea-agent unblock"
             ),
             Self::English => format!(
-                "You have cancelled several requests of\n“{origin}”.\n\n\
-                 Block this site for an hour? It will not be able to ask for your card.\n\
+                "You have cancelled several requests of\n“{name}”\n(through {origin}).\n\n\
+                 Block this site for an hour? It will not be able to ask for your card; other \
+                 sites will.\n\
                  To unblock it before then: cardea-agent unblock"
             ),
         }

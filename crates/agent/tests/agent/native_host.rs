@@ -134,6 +134,35 @@ async fn an_agent_that_does_not_run_is_told_apart() {
     assert!(!success);
 }
 
+/// The agent is stopped or killed while it asks: the page learns that it may come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_goes_while_it_asks_is_told_as_one_that_does_not_run() {
+    let workstation = Workstation::start(&Readers::none(), &[]).await;
+    let config = config(&workstation, "");
+    let state = workstation.folder.path().join("state");
+    let listener = tokio::net::UnixListener::bind(state.join("agent.sock")).unwrap();
+    let line = json!({"type": "state", "state": "pin_asked"});
+    for sent in [
+        encode(line.to_string().as_bytes()).unwrap(),
+        // In the middle of a line.
+        vec![9, 0, 0, 0, b'{'],
+    ] {
+        let request = json!({"type": "assertion", "origin": "https://a.test", "challenge": "c"});
+        let own = own();
+        let asking = ask(host(&config, &[&own]), &request);
+        let goes = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0_u8; 16];
+            stream.read_exact(&mut request).await.unwrap();
+            stream.write_all(&sent).await.unwrap();
+        };
+        let ((answers, success), ()) = tokio::join!(asking, goes);
+        let last = answers.last().unwrap();
+        assert_eq!(last["code"], "extension.agent_not_running", "{answers:?}");
+        assert!(!success);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_ends_with_the_browser() {
     let workstation = Workstation::start(&Readers::holding(&pharmacist()), &["wait"]).await;

@@ -234,3 +234,64 @@ async fn a_crash_of_the_agent_leaves_no_core_dump() {
     assert_eq!(status.signal(), Some(6));
     assert!(!status.core_dumped(), "{status}");
 }
+
+/// A shell stands for the agent: it starts a prompt as the agent does, and is killed.
+#[test]
+fn a_killed_agent_leaves_no_prompt_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    Person::new(folder.path(), &["wait"]);
+    let own = env!("CARGO_BIN_EXE_cardea-agent");
+    // What is asked stays open, as on a screen.
+    let script = format!(
+        "mkfifo requests; sleep 60 >requests & echo $!
+         '{own}' prompt $$ ./pinentry <requests >answers.log & echo $!
+         wait"
+    );
+    let mut agent = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(agent.stdout.take().unwrap()).lines();
+    let (keeper, prompt) = (
+        lines.next().unwrap().unwrap(),
+        lines.next().unwrap().unwrap(),
+    );
+    let runs = |pid: &str| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status
+            .lines()
+            .any(|line| line.starts_with("State:") && !line.contains('Z'))
+    };
+    let is_ready = || {
+        let said = std::fs::read_to_string(folder.path().join("answers.log")).unwrap_or_default();
+        said.contains("OK ready")
+    };
+    while !is_ready() {
+        assert!(runs(&prompt), "the prompt ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    while runs(&prompt) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(runs(&keeper), "its other children live on");
+    let keeper: i32 = keeper.parse().unwrap();
+    let keeper = rustix::process::Pid::from_raw(keeper).unwrap();
+    let _ = rustix::process::kill_process(keeper, rustix::process::Signal::TERM);
+}
+
+#[test]
+fn a_prompt_for_an_agent_that_has_ended_does_not_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    Person::new(folder.path(), &["ok"]);
+    let output = run(folder.path(), &["prompt", "1", "./pinentry"]);
+    assert!(!output.status.success());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("the agent that wanted it has ended"),
+        "{told}"
+    );
+}

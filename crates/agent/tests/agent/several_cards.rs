@@ -111,6 +111,13 @@ async fn d13_up_to_three_cards_are_asked_about_one_by_one() {
         );
     }
     assert!(workstation.person.saw("Carte CPS : Dominique"));
+    // "Another card" on the last one is no Cancel: the first is asked about again.
+    let round = ["decline", "decline", "decline", "ok", "pin 1234"];
+    workstation.person.will_answer(&round);
+    let challenge = workstation.issuer.challenge();
+    let lines = workstation.page().sign_in(&challenge).await;
+    verify(lines.last().unwrap(), &workstation, &challenge);
+    assert!(has_signed(&cards[0]));
     // The choice was for that login alone.
     workstation.person.will_answer(&["cancel"]);
     let lines = workstation

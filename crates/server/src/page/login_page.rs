@@ -81,7 +81,7 @@ impl<'a> LoginPage<'a> {
     }
 
     /// The text before and after the place where the script writes what it learns, and which that
-    /// is: the number of tries left, or the agent's own advice.
+    /// is: the number of tries left, the agent's own advice, or the minutes to wait.
     fn around_place(&self, line: &'static str) -> (&'static str, &'static str, &'static str) {
         for (written, attribute) in PLACES {
             if let Some((before, after)) = line.split_once(written) {
@@ -93,7 +93,11 @@ impl<'a> LoginPage<'a> {
 }
 
 /// How a place is written in a text, and the attribute by which the script finds it.
-const PLACES: [(&str, &str); 2] = [("{tries}", "data-tries"), ("{advice}", "data-advice")];
+const PLACES: [(&str, &str); 3] = [
+    ("{tries}", "data-tries"),
+    ("{advice}", "data-advice"),
+    ("{minutes}", "data-minutes"),
+];
 
 const TITLE: Text = Text::new("Sign in with your card", "Connexion avec votre carte");
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");

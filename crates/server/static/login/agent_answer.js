@@ -8,6 +8,9 @@ const CARD_WAIT_MS = 75_000;
 // The agent waits: for a card, for a reader, or for the service that reads it.
 const CARD_WAITING_STATES = ["insert_card", "reader_missing", "reader_service_down"];
 
+// What an agent says that is stopped while it asks.
+const AGENT_STOPS = "agent.interrupted";
+
 const bytesOf = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
 
 function toBase64Url(bytes) {
@@ -48,7 +51,7 @@ class AgentAnswer {
   /** Takes a line, and says whether it was the last. */
   take(line) {
     clearTimeout(this.#renewal);
-    if (line?.type === "error") throw new Refusal(String(line.code), { advice: line.advice });
+    if (line?.type === "error") throw this.#refusal(line);
     if (line?.type === "accepted") this.#check(line.issuer, line.challenge);
     if (!this.#known) throw new Standstill("other_program");
     if (line?.type === "state") {
@@ -67,11 +70,16 @@ class AgentAnswer {
   end() {
     clearTimeout(this.#renewal);
     if (this.outcome !== null) return this.outcome;
-    throw this.#known ? new Refusal("agent.internal") : new Standstill("other_program");
+    throw this.#known ? new AgentGone() : new Standstill("other_program");
   }
 
   stop() {
     clearTimeout(this.#renewal);
+  }
+
+  #refusal({ code, advice, retry_after_seconds: retryAfterSeconds }) {
+    if (this.#known && code === AGENT_STOPS) return new AgentGone();
+    return new Refusal(String(code), { advice, retryAfterSeconds });
   }
 
   #check(issuer, challenge) {

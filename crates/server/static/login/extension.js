@@ -4,6 +4,9 @@
 const EXTENSION_HELLO_MS = 250;
 const EXTENSION_HELLO_AGAIN_MS = 5_000;
 
+// The extension works, and finds no agent, or no longer.
+const AGENT_NOT_RUNNING = "extension.agent_not_running";
+
 // Whether the extension has spoken on this page. From then on the port is no way any more, whatever
 // the extension says later: with an agent and a card of his own, another user of this computer who
 // sits there could sign this browser in as himself.
@@ -40,13 +43,14 @@ async function askExtension(port, challenge, signal) {
           if (data?.type === "hello") return;
           if (data?.type === "unavailable") {
             const absence = new Refusal(String(data.code));
-            if (answer.begun) throw absence;
-            resolve({ absence });
+            if (answer.begun && absence.code !== AGENT_NOT_RUNNING) throw absence;
+            resolve({ absence, spent: answer.begun });
           } else if (answer.take(data)) {
             resolve({ outcome: answer.end() });
           }
         } catch (error) {
-          reject(error);
+          if (!(error instanceof AgentGone)) return reject(error);
+          resolve({ absence: new Refusal(AGENT_NOT_RUNNING), spent: true });
         }
       };
       port.postMessage({ type: "assertion", challenge });

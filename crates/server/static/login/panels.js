@@ -10,13 +10,17 @@ const ADVICE_CHARS_MAX = 300;
 
 /** Why signing in does not go on: a code of the agent, the extension or the server. */
 class Refusal extends Error {
-  constructor(code, { correlation, advice } = {}) {
+  constructor(code, { correlation, advice, retryAfterSeconds } = {}) {
     super(code);
     this.code = code;
     this.correlation = correlation;
     this.advice = advice;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** An agent that had answered is gone: it may come back, and is asked anew then. */
+class AgentGone extends Error {}
 
 /** Why signing in does not go on, where the page itself saw it: a state of its own. */
 class Standstill extends Error {
@@ -34,7 +38,12 @@ function templateFor(attribute, word) {
 }
 
 /** Writes what was learned into the places that the texts have for it; a line without it goes. */
-function fill(content, { triesLeft, advice }) {
+function fill(content, { triesLeft, advice, retryAfterSeconds }) {
+  for (const place of content.querySelectorAll("[data-minutes]")) {
+    const minutes = Math.ceil(retryAfterSeconds / 60);
+    if (minutes > 0) place.textContent = String(minutes);
+    else place.parentElement.remove();
+  }
   for (const place of content.querySelectorAll("[data-tries]")) {
     if (Number.isInteger(triesLeft)) place.textContent = String(triesLeft);
     else place.parentElement.remove();
@@ -71,9 +80,9 @@ function showState(state, triesLeft) {
   if (template) show(template, { triesLeft });
 }
 
-function showRefusal({ code, correlation, advice }) {
+function showRefusal({ code, correlation, advice, retryAfterSeconds }) {
   const template = templateFor("data-codes", code) || templateFor("data-state", "refused");
-  if (login.dataset.state !== template.dataset.state) show(template, { advice });
+  if (login.dataset.state !== template.dataset.state) show(template, { advice, retryAfterSeconds });
   login.dataset.code = code;
   reference.querySelector("code").textContent = correlation || code;
   reference.hidden = "quiet" in template.dataset;

@@ -9,7 +9,11 @@ async function problemOf(response) {
   }
   const unknown = response.status >= 500 ? "server.unavailable" : "login.refused";
   const code = typeof problem.code === "string" ? problem.code : unknown;
-  return new Refusal(code, { correlation: problem.correlation_id, advice: problem.advice });
+  return new Refusal(code, {
+    correlation: problem.correlation_id,
+    advice: problem.advice,
+    retryAfterSeconds: problem.retry_after_seconds,
+  });
 }
 
 async function postToServer(path, body, signal) {

@@ -8,6 +8,9 @@ const BACK_AGAIN_MS = 5_000;
 /** States in which an agent may still come, so that the page looks again by itself. */
 const WAITING_STATES = ["agent_missing", "agent_not_running", "network_denied"];
 
+/** What the person said no by in the agent's window. */
+const CANCELS = ["agent.prompt_cancelled", "agent.last_try_declined"];
+
 let attempt = null;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -40,10 +43,12 @@ async function untilAgentAnswers(connecting, signal) {
       // Said before the browser asks, and not again while the page waits.
       if (poll === 0 && (await connecting) === null && !extensionSpoke) await announceQuestion();
     }
-    const { outcome, absence } = await askAgent(connecting, asked, signal);
+    const { outcome, absence, spent } = await askAgent(connecting, asked, signal);
     if (outcome) return outcome;
     signal.throwIfAborted();
     showAbsence(absence);
+    // An agent that has begun with a challenge takes it only once.
+    if (spent) asked = null;
     if (!WAITING_STATES.includes(login.dataset.state)) break;
     do {
       await pause(AGENT_POLL_MS);
@@ -83,7 +88,7 @@ async function start() {
     if (error instanceof Standstill) showState(error.state);
     else showRefusal(error instanceof Refusal ? error : new Refusal("server.unavailable"));
     // "Cancel" in the agent's window is the same answer as the button of this page.
-    if (error.code === "agent.prompt_cancelled") back.requestSubmit();
+    if (CANCELS.includes(error.code)) back.requestSubmit();
   }
 }
 

@@ -120,10 +120,17 @@ pub(super) const WORKSTATION: &[Panel] = &[
         codes: "agent.busy card.busy card.abandoned",
         tone: Tone::Warning,
         heading: Text::new("Your card is in use", "Votre carte est utilisée"),
-        lines: &[Text::new(
-            "Another program or another page is using the card. Finish there, then try again.",
-            "Un autre logiciel ou une autre page utilise la carte. Terminez-y, puis réessayez.",
-        )],
+        lines: &[
+            Text::new(
+                "Another program or another page is using the card. Finish there, then try again.",
+                "Un autre logiciel ou une autre page utilise la carte. Terminez-y, puis réessayez.",
+            ),
+            Text::new(
+                "A window of the Cardea agent may still be open: answer or close it.",
+                "Une fenêtre de l’agent Cardea est peut-être encore ouverte : répondez-y ou \
+                 fermez-la.",
+            ),
+        ],
         action: Action::Retry,
     },
     Panel {
@@ -144,6 +151,17 @@ pub(super) const WORKSTATION: &[Panel] = &[
         action: Action::Retry,
     },
     Panel {
+        state: "screen_locked",
+        codes: "agent.screen_locked",
+        tone: Tone::Warning,
+        heading: Text::new("Your screen is locked", "Votre écran est verrouillé"),
+        lines: &[Text::new(
+            "Nothing was asked of your card. Unlock the screen, then try again.",
+            "Rien n’a été demandé à votre carte. Déverrouillez l’écran, puis réessayez.",
+        )],
+        action: Action::Retry,
+    },
+    Panel {
         state: "site_blocked",
         codes: "agent.site_blocked",
         tone: Tone::Refused,
@@ -151,12 +169,22 @@ pub(super) const WORKSTATION: &[Panel] = &[
             "You blocked this site on this computer",
             "Vous avez bloqué ce site sur cet ordinateur",
         ),
-        lines: &[Text::new(
-            "You did so in the window of the Cardea agent, for one hour. If it was not meant, ask \
-             your support to unblock it in the agent.",
-            "Vous l’avez fait dans la fenêtre de l’agent Cardea, pour une heure. Si c’était une \
-             erreur, demandez à votre assistance de le débloquer dans l’agent.",
-        )],
+        lines: &[
+            Text::new(
+                "You did so in the window of the Cardea agent, for one hour.",
+                "Vous l’avez fait dans la fenêtre de l’agent Cardea, pour une heure.",
+            ),
+            Text::new(
+                "It ends in {minutes} min.",
+                "Ce blocage prend fin dans {minutes} min.",
+            ),
+            Text::new(
+                "If it was not meant, “cardea-agent unblock” on this computer ends it at once; \
+                 your support can help.",
+                "Si c’était une erreur, « cardea-agent unblock » sur cet ordinateur y met fin \
+                 aussitôt ; votre assistance peut vous aider.",
+            ),
+        ],
         action: Action::Retry,
     },
     Panel {
@@ -164,10 +192,22 @@ pub(super) const WORKSTATION: &[Panel] = &[
         codes: "agent.rate_limited agent.too_many_entries server.too_many_requests",
         tone: Tone::Warning,
         heading: Text::new("Too many attempts", "Trop de tentatives"),
-        lines: &[Text::new(
-            "Wait one minute, then try again.",
-            "Patientez une minute, puis réessayez.",
-        )],
+        lines: &[
+            Text::new(
+                "Wait a little, then try again.",
+                "Patientez un peu, puis réessayez.",
+            ),
+            Text::new(
+                "It works again in {minutes} min.",
+                "Ce sera de nouveau possible dans {minutes} min.",
+            ),
+            Text::new(
+                "A portal whose requests you cancel three times has to pause. If you want to go \
+                 on before: “cardea-agent unblock” on this computer.",
+                "Un portail dont vous annulez trois fois les demandes doit patienter. Pour \
+                 continuer avant : « cardea-agent unblock » sur cet ordinateur.",
+            ),
+        ],
         action: Action::Retry,
     },
     Panel {
