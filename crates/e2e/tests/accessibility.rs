@@ -248,6 +248,10 @@ async fn a_login_with_consent_needs_no_mouse() -> Result<()> {
 }
 
 /// Notes that the card of whoever signed in last was used at a workstation of this name, too.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the running system has the machine's clock too"
+)]
 async fn use_elsewhere(stage: &Stage, workstation: &str) -> Result<()> {
     let settings = stage.system().server_settings();
     let file = settings.with_file_name("cardea.sqlite");
