@@ -118,6 +118,21 @@ async fn enrolled_origins_are_told_and_no_other_is_served() {
     assert_eq!(workstation.person.was_asked("GETPIN"), 0);
 }
 
+/// What an issuer hands over.
+fn enrolment_document(issuer: &str) -> String {
+    let root = SigningKey::generate(Algorithm::Es256).unwrap();
+    let document = EnrolmentDocument {
+        iss: issuer.to_owned(),
+        name: "Portail".to_owned(),
+        origins: vec![Origin::parse(issuer).unwrap()],
+        roots: JwkSet {
+            keys: vec![root.public_jwk().clone()],
+        },
+        iat: 1,
+    };
+    document.sign(&root).unwrap()
+}
+
 /// A workstation as its package leaves it: no configuration, nothing enrolled.
 #[tokio::test]
 async fn a_running_agent_takes_up_what_is_enrolled_and_drops_what_is_taken_away() {
@@ -142,18 +157,8 @@ async fn a_running_agent_takes_up_what_is_enrolled_and_drops_what_is_taken_away(
     assert_eq!(origins().await, json!([]));
 
     let issuer = "https://login.example";
-    let root = SigningKey::generate(Algorithm::Es256).unwrap();
-    let document = EnrolmentDocument {
-        iss: issuer.to_owned(),
-        name: "Portail".to_owned(),
-        origins: vec![Origin::parse(issuer).unwrap()],
-        roots: JwkSet {
-            keys: vec![root.public_jwk().clone()],
-        },
-        iat: 1,
-    };
     let handed_over = folder.path().join("enrolment.jws");
-    std::fs::write(&handed_over, document.sign(&root).unwrap()).unwrap();
+    std::fs::write(&handed_over, enrolment_document(issuer)).unwrap();
     let run = async |options| {
         let mut said = Vec::new();
         let desk = Desk {
