@@ -53,7 +53,8 @@ impl AgentSocket {
         Self::bind(&config.socket).map_err(config.blame("socket"))
     }
 
-    /// Takes the socket's path: makes its folder below one that only this user can enter, and replaces what an agent that died left there.
+    /// Takes the socket's path: makes its folder below one that only this user can enter, and
+    /// replaces what an agent that died left there.
     ///
     /// # Errors
     /// [`Error::SocketUnavailable`] when another agent of this user runs, or the system refuses;

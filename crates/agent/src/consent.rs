@@ -201,8 +201,8 @@ impl Consent<'_> {
     }
 }
 
-/// Tells what to do about a blocked card, while it is there. Failing to show it changes nothing: the
-/// page has the same text.
+/// Tells what to do about a blocked card, while it is there. Failing to show it changes nothing:
+/// the page has the same text.
 pub(crate) async fn advise_about_blocked_card(agent: &Agent) {
     let (prompt, text) = (Arc::clone(&agent.prompt), agent.language.blocked_advice());
     let tell = move || prompt.tell(text, ADVICE_LIMIT);

@@ -22,8 +22,8 @@ use crate::sign_in::SignIn;
 /// has gone: the prompt is taken away then, and nothing is signed.
 ///
 /// # Errors
-/// [`Error::RateLimited`], [`Error::ScreenLocked`], [`Error::Busy`], [`Error::SiteBlocked`], and all
-/// reasons why the challenge is not shown to the person.
+/// [`Error::RateLimited`], [`Error::ScreenLocked`], [`Error::Busy`], [`Error::SiteBlocked`], and
+/// all reasons why the challenge is not shown to the person.
 pub(crate) async fn begin(
     agent: Arc<Agent>,
     origin: Origin,

@@ -24,8 +24,8 @@ const PING_AFTER: Duration = Duration::from_secs(15);
 /// After this silence it is not: a connection can die without a word.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// What a connection keeps for reading: a nonce, or the state of a session, is smaller. A longer frame
-/// makes it grow.
+/// What a connection keeps for reading: a nonce, or the state of a session, is smaller. A longer
+/// frame makes it grow.
 const BUFFER_BYTES: usize = 512;
 
 /// A connection that works as far as anyone knows.

@@ -327,8 +327,8 @@ async fn no_transaction_keeps_the_reader_long() {
     }
 }
 
-/// The same by the clock, with a card that takes these 20 ms. A loaded machine adds to them, so only
-/// many times as much is a failure; what it took is printed.
+/// The same by the clock, with a card that takes these 20 ms. A loaded machine adds to them, so
+/// only many times as much is a failure; what it took is printed.
 #[tokio::test]
 async fn no_transaction_of_a_slow_card_keeps_the_reader_long() {
     const BOUND: Duration = Duration::from_millis(TRANSACTION_MS_MAX * 10);
