@@ -4,7 +4,8 @@
 //! processor, and keeps what is freed in there. Card calls, prompts and file checks run on threads
 //! that come and go, so after some sign-ins several pools hold memory that nobody uses. The agent
 //! has no work that many threads would allocate for at once: one pool will do. `mallopt`
-//! (mallopt(3)) has no binding without `unsafe`; variables of the environment would reach a service alone.
+//! (mallopt(3)) has no binding without `unsafe`; variables of the environment would reach a service
+//! alone.
 #![cfg_attr(
     all(target_os = "linux", target_env = "gnu"),
     expect(unsafe_code, reason = "glibc's settings have no other interface")
