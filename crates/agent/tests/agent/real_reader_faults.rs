@@ -13,7 +13,6 @@ use cardea_virtual_card::{Fault, Trigger, VirtualCard};
 use crate::card_faults::assert_is_clear;
 use crate::readers::pharmacist;
 use crate::service::{LIMIT, Service, pin_status, run_in_own_process, wait_until};
-use crate::sign_in::verify;
 use crate::workstation::{Setup, Workstation};
 
 /// How long the agent waits for a card here.
