@@ -65,6 +65,11 @@ async fn show_workstation_states(
     stage.system().card().block()?;
     stage.system_mut().start_part(Part::Agent)?;
     picture(&browser, "insert_card", language, insert).await?;
+    // The smart-card service goes, and comes back.
+    stage.system_mut().stop_part(Part::Reader)?;
+    picture(&browser, "reader_service_down", language, "pcscd").await?;
+    stage.system_mut().start_part(Part::Reader)?;
+    picture(&browser, "insert_card", language, insert).await?;
     // And that a card has been inserted: this one is blocked.
     stage.system().card().insert()?;
     picture(&browser, "card_blocked", language, blocked).await?;

@@ -31,6 +31,7 @@ mod reader_held;
 mod reader_service;
 mod readers;
 mod real_reader_faults;
+mod refused_starts;
 mod screen_lock;
 mod service;
 mod several_cards;

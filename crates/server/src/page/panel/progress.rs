@@ -19,7 +19,7 @@ pub(super) const SERVICE_FOR_SUPPORT: Text = Text::new(
     "If that does not help, tell your support: the smart-card service (pcscd) does not answer; \
      “cardea-agent status” says why.",
     "Si cela ne suffit pas, dites à votre assistance que le service des cartes à puce (pcscd) ne \
-     répond pas ; « cardea-agent status » indique pourquoi.",
+     répond pas ; « cardea-agent status » indique pourquoi.",
 );
 
 /// Panels while a login goes its way.
@@ -74,13 +74,13 @@ pub(super) const PROGRESS: &[Panel] = &[
         lines: &[
             Text::new(
                 "Plug your card reader into this computer: signing in goes on by itself.",
-                "Branchez votre lecteur de carte sur cet ordinateur : la connexion continue \
+                "Branchez votre lecteur de carte sur cet ordinateur : la connexion continue \
                  d’elle-même.",
             ),
             Text::new(
                 "Is it plugged in already? Unplug it, wait a few seconds and plug it into another \
                  socket. If that does not help, call your support.",
-                "Il est déjà branché ? Débranchez-le, patientez quelques secondes et rebranchez-le \
+                "Il est déjà branché ? Débranchez-le, patientez quelques secondes et rebranchez-le \
                  sur une autre prise. Si cela ne suffit pas, appelez votre assistance.",
             ),
         ],
