@@ -92,7 +92,11 @@ fn check_folder(root: &Path, folder: &Path, complaints: &mut Vec<Complaint>) -> 
         let entry = entry.context("can't read a folder")?;
         let path = entry.path();
         if path.is_dir() {
-            if entry.file_name() != "node_modules" && entry.file_name() != "target" {
+            // What others wrote, what was built, and what a fuzzer found is not ours to format.
+            let is_ours = ["node_modules", "target", "corpus"]
+                .iter()
+                .all(|foreign| entry.file_name() != *foreign);
+            if is_ours {
                 check_folder(root, &path, complaints)?;
             }
             continue;

@@ -1,5 +1,5 @@
-//! An issuer that signs challenges, publishes its challenge keys, and ends each session a given time
-//! after the agent has proven its presence: at once, where sessions are not to pile up.
+//! An issuer that signs challenges, publishes its challenge keys, and ends each session a given
+//! time after the agent has proven its presence: at once, where sessions are not to pile up.
 
 use std::time::Duration;
 

@@ -12,8 +12,8 @@ use crate::peer_check::PeerOwner;
 
 /// How long a taken port is left alone before it is tried again, at first and at last.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
-/// How long an open port stays open once somebody else can log on, at most. A look costs the reading
-/// of a few small files.
+/// How long an open port stays open once somebody else can log on, at most. A look costs the
+/// reading of a few small files.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The loopback API that is open, or is not, or not yet.
