@@ -122,6 +122,9 @@ impl Running {
     ) -> Result<Self, Failure> {
         let issuer = runtime.block_on(Issuer::start(sessions_last))?;
         let folder = tempfile::tempdir()?;
+        // As the folder for sockets of a user is.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(folder.path(), private)?;
         let prompt = folder.path().join("prompt");
         std::fs::write(&prompt, PROMPT)?;
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);

@@ -353,3 +353,17 @@ async fn a_folder_or_file_that_others_can_write_to_stops_the_agent() {
     }
     assert_eq!(workstation.enrolled().len(), 1);
 }
+
+#[test]
+fn the_language_is_the_configurations_where_one_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agent.toml");
+    let environment = Environment {
+        locale: Some("en_GB.UTF-8".to_owned()),
+        state_home: Some(folder.path().to_owned()),
+        ..Environment::default()
+    };
+    assert_eq!(language(&file, &environment), Language::English);
+    std::fs::write(&file, "language = \"fr\"\n").unwrap();
+    assert_eq!(language(&file, &environment), Language::French);
+}

@@ -149,6 +149,13 @@ fn spread_of(reason: &str) -> Duration {
 mod tests {
     use super::*;
 
+    /// Up to 32 connections live for hours, and each keeps its buffers.
+    #[test]
+    fn a_connection_keeps_little_memory() {
+        let config = small_buffers();
+        assert!(config.read_buffer_size <= 4096 && config.write_buffer_size <= 4096);
+    }
+
     #[test]
     fn only_a_hint_of_seconds_is_one() {
         for (reason, seconds) in [

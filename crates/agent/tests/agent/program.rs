@@ -87,6 +87,22 @@ async fn it_runs_without_a_reader_tells_its_state_and_stops_on_a_signal() {
     assert_eq!(status["state"], "ready");
     assert_eq!(status["card"], "no_reader");
     assert_eq!(status["issuers"][0], issuer.url);
+    // Why no reader is seen is known as soon as the service was looked for.
+    let words = loop {
+        let output = run(folder.path(), &["status", "--config", &path]);
+        let words = String::from_utf8(output.stdout).unwrap();
+        if words.contains("readers: ") {
+            break words;
+        }
+    };
+    assert!(
+        words.contains("the smart-card service is unreachable"),
+        "{words}"
+    );
+    let output = run(folder.path(), &["status", "--json", "--config", &path]);
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let code = "card.reader_service_unavailable";
+    assert_eq!(status["readers_unavailable"], code);
 
     // A second agent of this user finds the first one's socket and says so.
     let output = run(folder.path(), &["run", "--config", &path]);
