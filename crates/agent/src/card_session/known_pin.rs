@@ -29,8 +29,15 @@ impl KnownPin {
     pub(super) fn saw(&self, status: PinStatus) {
         let mut seen = self.lock();
         seen.tries_max = seen.tries_max.max(status.tries_left);
-        // A card does not tell its counter while a PIN is verified.
-        seen.status = (!status.verified).then_some(status);
+        // A card does not tell its counter while a PIN is verified; but a right PIN gave all back.
+        seen.status = match (status.verified, seen.tries_max) {
+            (false, _) => Some(status),
+            (true, None | Some(0 | 1)) => None,
+            (true, tries_left) => Some(PinStatus {
+                tries_left,
+                ..status
+            }),
+        };
     }
 
     /// A signature was tried with a PIN.
@@ -86,6 +93,8 @@ mod tests {
         assert_eq!(tries(&known), Some(Some(2)));
         known.tried(&Ok(()));
         assert_eq!(tries(&known), Some(Some(3)), "a right PIN gives all back");
+        known.saw(status(None, true));
+        assert_eq!(tries(&known), Some(Some(3)), "and so it is while verified");
         known.tried::<()>(&Err(Error::PinLastTry));
         assert_eq!(tries(&known), Some(Some(1)), "another program used some");
         known.tried::<()>(&Err(Error::PinBlocked));
