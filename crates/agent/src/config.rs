@@ -105,7 +105,7 @@ impl Environment {
             locale: ["LC_ALL", "LC_MESSAGES", "LANG"]
                 .into_iter()
                 .find_map(variable),
-            // It becomes part of a line that the pinentry crate bounds.
+            // It becomes part of a line that the prompt's protocol bounds.
             terminal: variable("GPG_TTY").filter(|terminal| terminal.len() <= 128),
             runtime_dir: variable("XDG_RUNTIME_DIR")
                 .map(PathBuf::from)
