@@ -69,7 +69,6 @@ impl User {
                 "port = {port}\nloopback = \"{loopback}\"\nsocket = \"{socket}\"\n\
                  pinentry = \"./pinentry\"\nstate_dir = \"state\"\npin_policy = \"pharmacy\"\n\
                  keep_pin_without_screen_lock = true\n\
-                 keep_pin_without_screen_lock = true\n\
                  [[issuer]]\nissuer = \"{issuer}\"\nroots_file = \"roots.json\"\n"
             )
         };
