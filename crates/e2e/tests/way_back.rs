@@ -74,13 +74,12 @@ async fn a_cancel_in_the_agents_window_leads_back_by_itself() -> Result<()> {
             .screenshot(&format!("portal-cancelled-{language}"))
             .await?;
     }
-    // Who is not sure of the PIN and declines the last try has not given up signing in.
+    // Who is not sure of the PIN and declines the last try has said no in the same window.
     let wrong = || Answer::Pin("9999".to_owned());
     let answers = [wrong(), wrong(), Answer::Decline];
     stage.system().script_pin_prompt(&answers)?;
     open(&browser, &stage, "fr").await?;
-    browser.wait_for_login_state("cancelled").await?;
-    browser.screenshot("last-try-declined-fr").await?;
+    arrive(&browser).await?;
     browser.close().await
 }
 
