@@ -72,8 +72,9 @@ impl User {
                  [[issuer]]\nissuer = \"{issuer}\"\nroots_file = \"roots.json\"\n"
             )
         };
-        user.write("agent.toml", &settings("run/agent.sock", "on"), 0o600)?;
-        user.write("auto.toml", &settings("run/none.sock", "auto"), 0o600)?;
+        let own = |name: &str| user.home.join("run").join(name).display().to_string();
+        user.write("agent.toml", &settings(&own("agent.sock"), "on"), 0o600)?;
+        user.write("auto.toml", &settings(&own("none.sock"), "auto"), 0o600)?;
         // Settings of a program that looks for the other user's agent.
         let others = ["alice", "bob"].map(|other| {
             let socket = system.folder().join(other).join("run/agent.sock");
