@@ -2,6 +2,7 @@
 //! a real pcscd.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cardea_agent::pin_policy::{KEPT_MAX, PinPolicy};
 use cardea_assertion::{PresenceState, UserVerification};
@@ -219,6 +220,9 @@ fn a_card_behind_opensc_that_was_pulled_and_put_back_has_left() {
         let plugged = service.plug(&inserted);
         let workstation = start(Backend::Pkcs11 { module: opensc() }, &[RIGHT]).await;
         assert_eq!(sign_in(&workstation).await.last().unwrap(), "assertion");
+        // A command that meets the pulled card would have vpcd take the next one for the same
+        // insertion: the looks at the slots after a change, which last three seconds, go first.
+        tokio::time::sleep(Duration::from_secs(4)).await;
         drop(plugged);
         let _plugged = service.plug(&inserted);
         workstation.issuer.departure().await;
