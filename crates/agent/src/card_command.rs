@@ -285,7 +285,10 @@ mod tests {
             reader("M", CardPresence::Mute),
         );
         assert_eq!(chosen(&[], None), Err("card.no_reader"));
-        assert_eq!(chosen(&[empty.clone()], None), Err("card.no_card"));
+        assert_eq!(
+            chosen(std::slice::from_ref(&empty), None),
+            Err("card.no_card")
+        );
         assert_eq!(
             chosen(&[mute, empty.clone()], None),
             Err("card.unresponsive")

@@ -239,7 +239,10 @@ pub enum Error {
         programs: Vec<cardea_card::ProgramAtReader>,
     },
     /// Several cards are inserted, and the command does not say which one it is about.
-    #[error("several cards are inserted; --reader names one of: {}", shown_names(readers))]
+    #[error(
+        "several cards are inserted; --reader names one of: {}",
+        shown_names(readers)
+    )]
     ReaderAmbiguous {
         /// The readers with a card.
         readers: Vec<String>,

@@ -143,7 +143,11 @@ fn make_below_own_folder(folder: &Path) -> std::io::Result<()> {
         // What it is, and whose, is looked at once it is open.
         Ok(_) | Err(_) => return Ok(()),
     }
-    let above = folder.parent().map(std::fs::symlink_metadata);
+    let above = folder.parent().map(|above| {
+        // What lies above a single name is the folder that the agent was started in.
+        let here = above.as_os_str().is_empty();
+        std::fs::symlink_metadata(if here { Path::new(".") } else { above })
+    });
     let is_own = above.and_then(Result::ok).is_some_and(|above| {
         above.is_dir()
             && above.uid() == rustix::process::geteuid().as_raw()
