@@ -4,7 +4,7 @@
 //! logind says so on the system bus (org.freedesktop.login1), and many desktops on the session bus
 //! (`ActiveChanged` of their screen saver). Where there is no bus, the agent says so once and goes
 //! on without: the card, the reader and the server's limits still end sessions. No PIN is kept
-//! there, because its end at the lock is promised ([`KnownScreen`]).
+//! there, because its end at the lock is promised (`KnownScreen`).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,7 +17,9 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 /** Asks the agent by the extension; over loopback only where no extension has ever spoken. */
 async function askAgent(connecting, { challenge, agent_url: agentUrl }, signal) {
-  const port = await connecting;
+  let port = await connecting;
+  // The hello came a moment late, after its channel was given up and before the port was asked.
+  if (port === null && extensionSpoke) port = await connectExtension();
   signal.throwIfAborted();
   if (port !== null) return askExtension(port, challenge, signal);
   if (!extensionSpoke) return askLoopback(agentUrl, challenge, signal);
@@ -105,7 +107,11 @@ back.addEventListener("submit", (event) => {
 // The press on the portal's button is the one gesture behind the PIN prompt: where the server saw
 // that a press led here, the page starts by itself. Sent here by a script, or come back to through
 // the browser's history, it waits for a press of its own.
-addEventListener("pagehide", () => attempt && attempt.abort());
+addEventListener("pagehide", () => {
+  if (attempt) attempt.abort();
+  // A late hello starts nothing on a page that is come back to.
+  atPort = false;
+});
 addEventListener("pageshow", (event) => {
   const [navigation] = performance.getEntriesByType("navigation");
   const returned = event.persisted || (navigation && navigation.type === "back_forward");
