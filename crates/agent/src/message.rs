@@ -250,10 +250,10 @@ fn care_texts(code: &str) -> (&'static str, &'static str) {
             "The card does not take this new PIN.",
         ),
         "card.pin_change_uncertain" => (
-            "La carte a été retirée pendant le changement : le nouveau code est peut-être déjà en \
-             place. Essayez-le d’abord, puis l’ancien.",
-            "The card was removed during the change: the new PIN may be in place already. Try it \
-             first, then the old one.",
+            "La carte a été retirée ou n’a pas répondu pendant le changement : le nouveau code est \
+             peut-être déjà en place. Essayez-le d’abord, puis l’ancien.",
+            "The card was removed or did not answer during the change: the new PIN may be in place \
+             already. Try it first, then the old one.",
         ),
         "card.contact_needed" => (
             "Le code ne se change pas sans contact ; insérez la carte dans un lecteur à contact.",

@@ -2,6 +2,8 @@
 //! PIN.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
@@ -79,6 +81,31 @@ pub struct CareTerms<'a> {
     pub card_serial: Option<&'a str>,
     /// Tells that nobody waits any more.
     pub abandonment: Abandonment,
+    /// Tells whether the card may have got the command.
+    pub sent: CommandSent,
+}
+
+impl CareTerms<'_> {
+    /// The last look before the command goes out. Marked first, so that whoever gives up and sees
+    /// no mark knows that nothing will be sent.
+    pub(crate) fn begin_sending(&self) -> Result<(), Error> {
+        self.sent.0.store(true, Ordering::SeqCst);
+        self.abandonment
+            .check()
+            .inspect_err(|_| self.sent.0.store(false, Ordering::SeqCst))
+    }
+}
+
+/// Whether the one command that changes the PIN went out, readable while its answer is waited for.
+/// Clones share one state.
+#[derive(Debug, Clone, Default)]
+pub struct CommandSent(Arc<AtomicBool>);
+
+impl CommandSent {
+    /// Whether the card may have executed it. Read it after the call was abandoned.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// A change of the PIN by who knows it.

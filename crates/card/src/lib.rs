@@ -62,7 +62,7 @@ mod transport;
 pub use backend::Backend;
 #[cfg(all(feature = "pcsc", feature = "pkcs11"))]
 pub use backend::known_modules;
-pub use card_care::{CareTerms, PinChange, PinWeakness, Puk, PukStatus, Unblocking};
+pub use card_care::{CareTerms, CommandSent, PinChange, PinWeakness, Puk, PukStatus, Unblocking};
 pub use card_thread::CardThread;
 
 pub use certificate::{CardCertificate, CardFamily, CardHolder, authentication_certificate};

@@ -2,7 +2,7 @@
 //! here.
 
 use cardea_card::{Abandonment, CareTerms, LastTry, Pin, PinAfter, PinChange, Puk, PukStatus};
-use cardea_card::{Card, Unblocking};
+use cardea_card::{Card, CommandSent, Unblocking};
 
 use super::CardSession;
 use crate::Error;
@@ -61,17 +61,22 @@ impl CardSession {
         let serial = self.facts().await?.serial.clone();
         let abandonment = Abandonment::default();
         let given_up = abandonment.clone();
+        let sent = CommandSent::default();
+        let mark = sent.clone();
         let done = self.call(abandonment, move |card| {
             let terms = CareTerms {
                 last_try,
                 card_serial: Some(&serial),
                 abandonment: given_up,
+                sent: mark,
             };
             work(card, terms)
         });
         match done.await {
-            // Nobody else was in the way: the card has the command, and has not answered.
-            Err(Error::Card(cardea_card::Error::TimedOut { .. })) => {
+            // Whoever else is at the readers: the card has the command, and has not answered.
+            Err(Error::Card(cardea_card::Error::TimedOut { .. }) | Error::ReaderHeld { .. })
+                if sent.is_set() =>
+            {
                 Err(cardea_card::Error::PinChangeUncertain.into())
             }
             done => done,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cardea_agent::card_command::{self, Action, Which};
 use cardea_agent::config::{Config, Environment};
-use cardea_agent::{Error, Pinentry};
-use cardea_card::StatusWord;
+use cardea_agent::{CardAccess, Error, Pinentry};
+use cardea_card::{Card, Insertion, ReaderMonitor, StatusWord};
 use cardea_virtual_card::{Fault, Keypad, Trigger, VirtualCard};
 use serde_json::{Value, json};
 
@@ -358,6 +358,42 @@ async fn a_card_that_goes_in_the_middle_of_the_command_leaves_a_doubt_that_is_to
     assert_eq!(desk.code(change_pin()).await, "card.pin_change_uncertain");
     desk.card.reinsert();
     assert!(desk.takes("8642"), "the card had executed it");
+}
+
+/// An access that waits for a card less long.
+struct Hasty(Readers);
+
+const HASTE: Duration = Duration::from_secs(3);
+
+impl CardAccess for Hasty {
+    fn monitor(&self) -> Result<Box<dyn ReaderMonitor>, cardea_card::Error> {
+        self.0.monitor()
+    }
+
+    fn open_insertion(&self, insertion: &Insertion) -> Result<Box<dyn Card>, cardea_card::Error> {
+        self.0.open_insertion(insertion)
+    }
+
+    fn call_limit(&self) -> Duration {
+        HASTE
+    }
+}
+
+/// Whoever else is connected to the readers: the old PIN must not be asked as if nothing happened.
+#[tokio::test]
+async fn a_card_that_does_not_answer_the_command_leaves_a_doubt_that_is_told() {
+    let desk = Desk::new(&["pin 1234", "pin 8642", "pin 8642"]);
+    desk.card
+        .inject(Trigger::ChangeReferenceData, Fault::Slow(2 * HASTE));
+    let (action, config) = (change_pin(), desk.config());
+    let done = card_command::run(
+        &action,
+        &config,
+        Hasty(desk.readers.clone()),
+        || Ok(Pinentry::new(config.pinentry.clone(), config.language)),
+        std::future::pending(),
+    );
+    assert_eq!(done.await.unwrap_err().code(), "card.pin_change_uncertain");
 }
 
 #[tokio::test]

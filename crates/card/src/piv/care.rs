@@ -27,7 +27,7 @@ pub(super) fn change_pin(
     let name = "CHANGE REFERENCE DATA";
     let command =
         Command::new(name, INS_CHANGE_REFERENCE_DATA, 0x00, PIN_REFERENCE).with_data(&*data);
-    change.terms.abandonment.check()?;
+    change.terms.begin_sending()?;
     send_once(exchange, &command, before, |status| {
         if is_about_new_pin(status) {
             return Err(Error::NewPinRefused);
@@ -48,7 +48,7 @@ pub(super) fn unblock(
     let name = "RESET RETRY COUNTER";
     let command =
         Command::new(name, INS_RESET_RETRY_COUNTER, 0x00, PIN_REFERENCE).with_data(&*data);
-    unblocking.terms.abandonment.check()?;
+    unblocking.terms.begin_sending()?;
     send_once(exchange, &command, before, |status| {
         match (status, status.tries_left()) {
             (StatusWord::SUCCESS, _) => Ok(()),

@@ -1,5 +1,6 @@
 //! C_SetPIN: the user's own change of the PIN (PKCS #11 2.40 section 5.5).
 
+use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::types::AuthPin;
 
 use super::Pkcs11Card;
@@ -30,13 +31,17 @@ impl Pkcs11Card {
         let session = self.context.open_rw_session(self.slot);
         let session = session.map_err(from_pkcs11)?;
         let card_state = CardState::read(&self.slot_description);
-        terms.abandonment.check()?;
-        let outcome = session.set_pin(&auth_pin(change.old)?, &auth_pin(change.new)?);
+        let (old, new) = (auth_pin(change.old)?, auth_pin(change.new)?);
+        terms.begin_sending()?;
+        let outcome = session.set_pin(&old, &new);
         drop(session);
         let pin_after = card_state.restore(&self.slot_description);
-        match outcome.map_err(from_pkcs11) {
+        match outcome.map_err(from_set_pin) {
             Ok(()) => Ok(pin_after),
-            Err(Error::PinIncorrect { .. }) => Err(self.incorrect_pin()?),
+            // The counter is worth less than the news that the PIN was wrong.
+            Err(Error::PinIncorrect { tries_left }) => Err(self
+                .incorrect_pin()
+                .unwrap_or(Error::PinIncorrect { tries_left })),
             // Of the two the old one was a PIN once.
             Err(Error::PinMalformed) => Err(Error::NewPinRefused),
             Err(Error::CardRemoved | Error::NoCard) => Err(Error::PinChangeUncertain),
@@ -45,8 +50,40 @@ impl Pkcs11Card {
     }
 }
 
+/// Modules say one of these three when the card's answer did not reach them.
+fn from_set_pin(error: Pkcs11Error) -> Error {
+    match error {
+        Pkcs11Error::Pkcs11(
+            RvError::DeviceError | RvError::GeneralError | RvError::FunctionFailed,
+            _,
+        ) => Error::PinChangeUncertain,
+        error => from_pkcs11(error),
+    }
+}
+
 /// The digits as cryptoki takes them; it wipes them.
 fn auth_pin(pin: &Pin) -> Result<AuthPin, Error> {
     let digits = std::str::from_utf8(pin.digits()).map_err(|_| Error::PinMalformed)?;
     Ok(AuthPin::from(digits))
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptoki::context::Function;
+
+    use super::*;
+
+    #[test]
+    fn a_module_that_lost_the_answer_leaves_a_doubt() {
+        let code = |value| from_set_pin(Pkcs11Error::Pkcs11(value, Function::SetPIN)).code();
+        for lost in [
+            RvError::DeviceError,
+            RvError::GeneralError,
+            RvError::FunctionFailed,
+        ] {
+            assert_eq!(code(lost), "card.pin_change_uncertain");
+        }
+        assert_eq!(code(RvError::PinIncorrect), "card.pin_incorrect");
+        assert_eq!(code(RvError::PinLocked), "card.pin_blocked");
+    }
 }
