@@ -91,7 +91,7 @@ impl<T: CardTransport> PivCard<T> {
     /// place for it is told before anything is sent.
     fn care(
         &mut self,
-        work: impl FnMut(&mut Exchange<'_>) -> Result<PinAfter, Error>,
+        mut work: impl FnMut(&mut Exchange<'_>) -> Result<PinAfter, Error>,
     ) -> Result<PinAfter, Error> {
         if self.is_contactless == Some(true) {
             return Err(Error::ContactNeeded);
@@ -100,7 +100,14 @@ impl<T: CardTransport> PivCard<T> {
             return Err(Error::NotOnPinPad);
         }
         self.clear_pin()?;
-        self.in_application(self.place, work)
+        let mut done = None;
+        let outcome = self.in_application(self.place, |exchange| {
+            let pin_after = work(exchange)?;
+            done = Some(pin_after);
+            Ok(pin_after)
+        });
+        // What fails after the card's yes, such as the transaction's end, takes nothing back.
+        outcome.or_else(|error| done.ok_or(error))
     }
 
     /// The certificate of one slot, in a transaction of its own: all of them together would keep

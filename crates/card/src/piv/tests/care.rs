@@ -198,6 +198,34 @@ fn a_change_whose_answer_was_lost_leaves_no_pin_verified() {
 }
 
 #[test]
+fn a_transaction_that_ends_badly_takes_no_change_back() {
+    assert_eq!(change(|card| card.ends_badly = true).code(), "done");
+    let wrong = change_with("9999", "8642", CareTerms::default(), |card| {
+        card.ends_badly = true;
+    });
+    assert_eq!(wrong.code(), "card.pin_incorrect");
+}
+
+#[test]
+fn whoever_waits_can_tell_whether_the_command_went_out() {
+    let waiting = CareTerms::default();
+    assert_eq!(
+        change_with("1234", "8642", waiting.clone(), |_| {}).code(),
+        "done"
+    );
+    assert!(waiting.sent.is_set());
+    let early = CareTerms::default();
+    let refused = change_with("1234", "8642", early.clone(), |card| card.tries = 0);
+    assert_eq!(refused.code(), "card.pin_blocked");
+    assert!(!early.sent.is_set());
+    let abandoned = CareTerms::default();
+    abandoned.abandonment.abandon();
+    let refused = change_with("1234", "8642", abandoned.clone(), |_| {});
+    assert_eq!(refused.code(), "card.abandoned");
+    assert!(!abandoned.sent.is_set());
+}
+
+#[test]
 fn readers_that_are_no_place_for_it_are_told_and_nothing_is_sent() {
     let contactless = change(|card| card.is_contactless = true);
     assert_eq!(contactless.code(), "card.contact_needed");

@@ -29,6 +29,8 @@ pub(super) struct FakeCard {
     pub(super) fault: Fault,
     /// The command that is executed, and whose answer does not arrive.
     pub(super) lost_answer: Option<usize>,
+    /// Whether transactions end with an error.
+    pub(super) ends_badly: bool,
     pub(super) log: Log,
     /// Whether MANAGE CHANNEL opens channel 1.
     pub(super) has_channel: bool,
@@ -143,6 +145,7 @@ impl FakeCard {
             objects: Vec::new(),
             fault: Box::new(|_, _| None),
             lost_answer: None,
+            ends_badly: false,
             log: Log::default(),
             has_channel: false,
             selects_once: false,
@@ -413,6 +416,9 @@ impl CardTransport for FakeCard {
         }
         let outcome = work(self);
         self.was_reset = false;
+        if self.ends_badly {
+            return outcome.and(Err(Error::CardRemoved));
+        }
         outcome
     }
 
