@@ -67,6 +67,8 @@ impl Dialog<'_> {
             match change.await {
                 Err(Error::Card(CardError::PinIncorrect { tries_left })) => {
                     tries.left = tries_left;
+                    // A yes is for one try: another program may have reset the counter.
+                    tries.accepted_last = false;
                     tries.remark = Some(CareRemark::Pin(Remark::Incorrect { tries_left }));
                     new = Some(new_pin);
                 }
@@ -116,7 +118,7 @@ impl Dialog<'_> {
             match unblocking.await {
                 Err(Error::Card(CardError::PukIncorrect { tries_left })) => {
                     tries.left = tries_left;
-                    tries.accepted_unknown = false;
+                    (tries.accepted_unknown, tries.accepted_last) = (false, false);
                     tries.remark = Some(CareRemark::PukIncorrect { tries_left });
                     new = Some(new_pin);
                 }
