@@ -182,11 +182,16 @@ impl KeepOrder {
         }
     }
 
-    /// The order is over, and the card keeps its PIN verified. Whether it may: only with a note.
+    /// The order is over, and the card keeps its PIN verified. Whether it may: only with a note,
+    /// and never for an order that nobody waited for any more.
     ///
     /// Whoever calls this keeps everybody else from the card until the answer is heeded.
     pub(crate) fn done(mut self, wanted: bool) -> bool {
-        if let (Some(new), true) = (self.new.take(), wanted) {
+        if !wanted {
+            self.kept_pins.forget(&self.insertion);
+            return false;
+        }
+        if let Some(new) = self.new.take() {
             self.kept_pins.note(new);
         }
         self.is_noted()
