@@ -39,6 +39,7 @@ pub(crate) async fn begin(
     if let Some(site) = Site::of(&accepted.wanted) {
         agent.blocked_sites.check(&site, SinceBoot::now())?;
     }
+    agent.redeemed_challenges.check(&accepted, arrived)?;
     // Only now: a request that is refused must not take a question to the person away.
     let (progress, lines) = Progress::channel();
     let place = agent.prompt_slot.take(&progress).await?;

@@ -26,17 +26,26 @@ struct ChallengeName {
 }
 
 impl RedeemedChallenges {
+    /// Whether a challenge could be used up now; it is not.
+    ///
+    /// # Errors
+    /// As for [`RedeemedChallenges::redeem`].
+    pub(crate) fn check(&self, accepted: &AcceptedChallenge, now: Instant) -> Result<(), Error> {
+        let mut redeemed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        check_room(&mut redeemed, &ChallengeName::of(accepted), now)
+    }
+
     /// Uses a challenge up.
     ///
     /// # Errors
     /// [`Error::ChallengeRepeated`] when it has been used; [`Error::RateLimited`] when so many live
     /// that one more could not be remembered.
     pub(crate) fn redeem(&self, accepted: &AcceptedChallenge, now: Instant) -> Result<(), Error> {
-        let name = ChallengeName {
-            issuer: accepted.wanted.issuer().to_owned(),
-            jti: accepted.wanted.jti().to_owned(),
-        };
-        self.redeem_until(name, accepted.lifetime.deadline(), now)
+        self.redeem_until(
+            ChallengeName::of(accepted),
+            accepted.lifetime.deadline(),
+            now,
+        )
     }
 
     fn redeem_until(
@@ -46,19 +55,37 @@ impl RedeemedChallenges {
         now: Instant,
     ) -> Result<(), Error> {
         let mut redeemed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        redeemed.retain(|_, deadline| *deadline > now);
-        if redeemed.contains_key(&name) {
-            return Err(Error::ChallengeRepeated);
-        }
-        if redeemed.len() >= CHALLENGES_MAX {
-            let next = redeemed.values().min().copied().unwrap_or(now);
-            return Err(Error::RateLimited {
-                retry_after_seconds: next.duration_since(now).as_secs() + 1,
-            });
-        }
+        check_room(&mut redeemed, &name, now)?;
         redeemed.insert(name, deadline);
         Ok(())
     }
+}
+
+impl ChallengeName {
+    fn of(accepted: &AcceptedChallenge) -> Self {
+        Self {
+            issuer: accepted.wanted.issuer().to_owned(),
+            jti: accepted.wanted.jti().to_owned(),
+        }
+    }
+}
+
+fn check_room(
+    redeemed: &mut HashMap<ChallengeName, Instant>,
+    name: &ChallengeName,
+    now: Instant,
+) -> Result<(), Error> {
+    redeemed.retain(|_, deadline| *deadline > now);
+    if redeemed.contains_key(name) {
+        return Err(Error::ChallengeRepeated);
+    }
+    if redeemed.len() >= CHALLENGES_MAX {
+        let next = redeemed.values().min().copied().unwrap_or(now);
+        return Err(Error::RateLimited {
+            retry_after_seconds: next.duration_since(now).as_secs() + 1,
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -82,9 +109,16 @@ mod tests {
             let outcome = redeemed.redeem_until(name(issuer, 1), deadline, now);
             outcome.map_err(|error| error.code())
         };
+        let check = |issuer| {
+            let outcome = check_room(&mut redeemed.0.lock().unwrap(), &name(issuer, 1), now);
+            outcome.map_err(|error| error.code())
+        };
         let repeated = Err("agent.challenge_repeated");
+        // A look uses nothing up.
+        assert_eq!((check("a"), check("a")), (Ok(()), Ok(())));
         assert_eq!(redeem("a", now), Ok(()));
         assert_eq!(redeem("a", now), repeated);
+        assert_eq!(check("a"), repeated);
         // Another issuer may choose the same jti.
         assert_eq!(redeem("b", now), Ok(()));
         assert_eq!(redeem("a", deadline - Duration::from_secs(1)), repeated);
