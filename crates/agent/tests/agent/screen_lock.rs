@@ -337,6 +337,23 @@ async fn the_desktops_screen_saver_is_heard_as_well() {
     watched.departs_for(DepartureReason::ScreenLocked).await;
 }
 
+#[tokio::test]
+async fn a_screen_saver_that_dies_covers_the_screen_no_more() {
+    let watched = Watched::start().await;
+    watched.signs_in_and_stays().await;
+    let saver = zbus::connection::Builder::address(watched.bus.address.as_str());
+    let saver = saver.build().await.unwrap();
+    let (path, interface) = ("/org/gnome/ScreenSaver", "org.gnome.ScreenSaver");
+    saver
+        .emit_signal(None::<&str>, path, interface, "ActiveChanged", &true)
+        .await
+        .unwrap();
+    watched.departs_for(DepartureReason::ScreenLocked).await;
+    watched.cannot_sign_in().await;
+    saver.close().await.unwrap();
+    watched.may_sign_in_again().await;
+}
+
 /// Any user of a machine may send a signal to any connection of the system bus.
 #[tokio::test]
 async fn a_lock_signal_of_another_program_ends_nothing() {
