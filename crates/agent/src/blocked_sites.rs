@@ -188,6 +188,8 @@ impl BlockedSites {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut all = self.read(now);
+        // What could not be written is the newer.
+        all.retain(|older| unwritten.iter().all(|newer| newer.site != older.site));
         all.extend(unwritten.iter().filter(|site| lasts(site, now)).cloned());
         all
     }
@@ -269,6 +271,24 @@ mod tests {
             assert_eq!(retry_after_seconds, 300);
             assert!(sites.check(&portal, at(400)).is_ok());
         }
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_told_instead_of_what_the_file_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let sites = BlockedSites::new(folder.path());
+        let portal = site("https://a.example", "nagging");
+        let pause = sites.put_to_rest(portal.clone(), "Nagging", Rest::Paused, at(100));
+        pause.unwrap();
+        sites.unwritten.lock().unwrap().push(Resting {
+            site: portal.clone(),
+            name: "Nagging".to_owned(),
+            rest: Rest::Blocked,
+            until: 3_700,
+        });
+        let error = sites.check(&portal, at(101)).unwrap_err();
+        assert_eq!(error.code(), "agent.site_blocked");
+        assert_eq!(sites.list(at(101)).len(), 1);
     }
 
     #[test]
