@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use cardea_agent::card_command::{self, Action, Which};
 use cardea_agent::config::{Config, Environment};
-use cardea_agent::{CardAccess, Error, Pinentry};
-use cardea_card::{Card, Insertion, ReaderMonitor, StatusWord};
+use cardea_agent::{Error, Pinentry};
+use cardea_card::StatusWord;
 use cardea_virtual_card::{Fault, Keypad, Trigger, VirtualCard};
 use serde_json::{Value, json};
 
+use crate::reader_held::OtherProgram;
 use crate::readers::{Readers, pharmacist};
-use crate::service::pin_status;
+use crate::real_reader_faults::{AGENTS_LIMIT, ImpatientReaders};
+use crate::service::{LIMIT, pin_status, run_in_own_process};
 use crate::workstation::{Person, Setup, Workstation};
 
 mod only_way;
@@ -360,40 +362,27 @@ async fn a_card_that_goes_in_the_middle_of_the_command_leaves_a_doubt_that_is_to
     assert!(desk.takes("8642"), "the card had executed it");
 }
 
-/// An access that waits for a card less long.
-struct Hasty(Readers);
-
-const HASTE: Duration = Duration::from_secs(3);
-
-impl CardAccess for Hasty {
-    fn monitor(&self) -> Result<Box<dyn ReaderMonitor>, cardea_card::Error> {
-        self.0.monitor()
-    }
-
-    fn open_insertion(&self, insertion: &Insertion) -> Result<Box<dyn Card>, cardea_card::Error> {
-        self.0.open_insertion(insertion)
-    }
-
-    fn call_limit(&self) -> Duration {
-        HASTE
-    }
-}
-
-/// Whoever else is connected to the readers: the old PIN must not be asked as if nothing happened.
-#[tokio::test]
-async fn a_card_that_does_not_answer_the_command_leaves_a_doubt_that_is_told() {
-    let desk = Desk::new(&["pin 1234", "pin 8642", "pin 8642"]);
-    desk.card
-        .inject(Trigger::ChangeReferenceData, Fault::Slow(2 * HASTE));
-    let (action, config) = (change_pin(), desk.config());
-    let done = card_command::run(
-        &action,
-        &config,
-        Hasty(desk.readers.clone()),
-        || Ok(Pinentry::new(config.pinentry.clone(), config.language)),
-        std::future::pending(),
-    );
-    assert_eq!(done.await.unwrap_err().code(), "card.pin_change_uncertain");
+/// The old PIN must not be asked again as if another program had merely been in the way.
+#[test]
+fn a_card_that_does_not_answer_leaves_a_doubt_also_beside_another_program() {
+    let name = "card_care::a_card_that_does_not_answer_leaves_a_doubt_also_beside_another_program";
+    run_in_own_process(name, async |service| {
+        let desk = Desk::new(&["pin 1234", "pin 8642", "pin 8642"]);
+        let plugged = service.plug(&desk.card);
+        assert!(plugged.wait_until_seen(LIMIT));
+        let _other = OtherProgram::holding(&service.reader(), "connection");
+        desk.card
+            .inject(Trigger::ChangeReferenceData, Fault::Slow(2 * AGENTS_LIMIT));
+        let (action, config) = (change_pin(), desk.config());
+        let done = card_command::run(
+            &action,
+            &config,
+            ImpatientReaders,
+            || Ok(Pinentry::new(config.pinentry.clone(), config.language)),
+            std::future::pending(),
+        );
+        assert_eq!(done.await.unwrap_err().code(), "card.pin_change_uncertain");
+    });
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ const NAME: &str = "facturation";
 const HELD: &str = "the card is held";
 
 /// A program like a billing software's, in a process of its own, that holds the card.
-struct OtherProgram {
+pub(crate) struct OtherProgram {
     child: Child,
     _input: ChildStdin,
     _output: BufReader<ChildStdout>,
@@ -29,8 +29,9 @@ struct OtherProgram {
 }
 
 impl OtherProgram {
-    /// Starts it and waits until it holds the card, `"exclusive"` or in a `"transaction"`.
-    fn holding(reader: &str, how: &str) -> Self {
+    /// Starts it and waits until it holds the card, `"exclusive"`, in a `"transaction"`, or
+    /// by no more than a `"connection"`.
+    pub(crate) fn holding(reader: &str, how: &str) -> Self {
         // The system calls a process by the name it was started by.
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join(NAME);

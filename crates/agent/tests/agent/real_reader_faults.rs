@@ -16,11 +16,11 @@ use crate::service::{LIMIT, Service, pin_status, run_in_own_process, wait_until}
 use crate::workstation::{Setup, Workstation};
 
 /// How long the agent waits for a card here.
-const AGENTS_LIMIT: Duration = Duration::from_millis(2500);
+pub(crate) const AGENTS_LIMIT: Duration = Duration::from_millis(2500);
 const TRIES: u8 = 3;
 
 /// The real readers, with a card that is given up sooner than in life.
-struct ImpatientReaders;
+pub(crate) struct ImpatientReaders;
 
 impl CardAccess for ImpatientReaders {
     fn monitor(&self) -> Result<Box<dyn ReaderMonitor>, Error> {
