@@ -244,6 +244,17 @@ async fn d9_the_last_try_needs_a_yes_and_a_blocked_card_is_asked_nothing() {
     assert_eq!((desk.got(CHANGE), desk.person.was_told().len()), (1, asked));
 }
 
+/// D9: one yes is for one try, also where another program gave the counter its tries back.
+#[tokio::test]
+async fn d9_a_second_last_try_needs_a_yes_of_its_own() {
+    let answers = ["ok", "pin 9999", "pin 8642", "pin 8642", "decline"];
+    let desk = Desk::with_tries(1, &answers);
+    desk.card
+        .inject(Trigger::ChangeReferenceData, Fault::wrong_pin(1));
+    assert_eq!(desk.code(change_pin()).await, "agent.last_try_declined");
+    assert_eq!((desk.got(CHANGE), desk.person.was_asked("CONFIRM")), (1, 2));
+}
+
 /// D11: by the person at the keyboard, with the issuer's letter before her.
 #[tokio::test]
 async fn d11_a_blocked_card_is_unblocked_by_its_code_and_a_new_pin() {
