@@ -90,7 +90,7 @@ async fn every_card_of_the_deck_comes_to_what_its_list_says() -> Result<()> {
     }
     assert!(outcomes["signed_in"] >= 28, "{outcomes:?}");
     for code in [
-        "login.card_expired",
+        "agent.card_expired",
         "login.card_revoked",
         "login.card_not_accepted",
         "card.pin_blocked",

@@ -48,7 +48,7 @@ impl Condition {
     pub fn outcome(self) -> Outcome {
         match self {
             Self::Good | Self::ExpiresIn { .. } => Outcome::SignedIn,
-            Self::Expired => Outcome::RefusedByServer("login.card_expired"),
+            Self::Expired => Outcome::RefusedByCard("agent.card_expired"),
             Self::NotYetValid => Outcome::RefusedByServer("login.card_not_accepted"),
             Self::Revoked => Outcome::RefusedByServer("login.card_revoked"),
             Self::BlockedPin => Outcome::RefusedByCard("card.pin_blocked"),

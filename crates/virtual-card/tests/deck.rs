@@ -73,7 +73,7 @@ fn a_deck_has_a_card_of_every_profession_and_says_what_each_comes_to() {
     assert_eq!(outcomes("good")["outcome"], "signed_in");
     assert_eq!(outcomes("expires_soon")["outcome"], "signed_in");
     assert_eq!(outcomes("revoked")["code"], "login.card_revoked");
-    assert_eq!(outcomes("expired")["code"], "login.card_expired");
+    assert_eq!(outcomes("expired")["code"], "agent.card_expired");
     assert_eq!(outcomes("not_yet_valid")["code"], "login.card_not_accepted");
     assert_eq!(outcomes("blocked_pin")["code"], "card.pin_blocked");
     let readme = std::fs::read_to_string(folder.join("cards/README.md")).unwrap();

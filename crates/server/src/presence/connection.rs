@@ -369,14 +369,12 @@ fn spread_of(connections: usize) -> String {
 mod tests {
     use std::time::Duration;
 
-    use tokio::time::Instant;
-
     use super::{GRID, ORIGIN, first_look, spread_of};
 
     #[test]
     fn looks_of_all_connections_fall_together_and_never_late() {
         let every = Duration::from_secs(10);
-        let begun = Instant::now();
+        let begun = *ORIGIN + Duration::from_micros(1_234);
         for milliseconds in [0, 1, 249, 250, 251, 12_345] {
             let now = begun + Duration::from_millis(milliseconds);
             let first = first_look(now, every);
