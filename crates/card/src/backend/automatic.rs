@@ -33,7 +33,7 @@ const REMEMBERED_MAX: usize = 16;
 /// with the same card does not ask for the PIV application again.
 static THROUGH_MODULE: Mutex<Vec<Insertion>> = Mutex::new(Vec::new());
 
-/// The modules of [`KNOWN_MODULES`] that are installed here.
+/// The modules of `KNOWN_MODULES` that are installed here.
 #[must_use]
 pub fn known_modules() -> Vec<PathBuf> {
     KNOWN_MODULES
