@@ -87,13 +87,7 @@ impl Session {
                 None => self.channels = Channels::None,
             }
         }
-        select(&mut exchange)?;
-        let result = work(&mut exchange);
-        self.kept = exchange.keeps_pin.map(|pin| Kept {
-            logical_channel: 0,
-            pin,
-        });
-        result
+        finish_on_basic(exchange, &mut self.kept, work)
     }
 
     /// On the channel of the kept PIN, where our application is selected still.
@@ -110,13 +104,7 @@ impl Session {
             exchange.use_logical_channel(kept.logical_channel);
             return finish(OwnChannel::of_open(&mut exchange), &mut self.kept, work);
         }
-        select(&mut exchange)?;
-        let result = work(&mut exchange);
-        self.kept = exchange.keeps_pin.map(|pin| Kept {
-            logical_channel: 0,
-            pin,
-        });
-        result
+        finish_on_basic(exchange, &mut self.kept, work)
     }
 
     /// Ends what is kept. Without anything kept, nothing is sent.
@@ -133,6 +121,21 @@ impl Session {
             })
         })
     }
+}
+
+/// Selects our application on the basic channel and runs `work`: there is nothing to close.
+fn finish_on_basic<R>(
+    mut exchange: Exchange<'_>,
+    kept: &mut Option<Kept>,
+    work: &mut dyn FnMut(&mut Exchange<'_>) -> Result<R, Error>,
+) -> Result<R, Error> {
+    select(&mut exchange)?;
+    let result = work(&mut exchange);
+    *kept = exchange.keeps_pin.map(|pin| Kept {
+        logical_channel: 0,
+        pin,
+    });
+    result
 }
 
 /// Runs `work` on an own channel, and closes it unless a PIN stays verified there.
