@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::{
     CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules,
-    Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
+    ProtocolProfile, Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
 };
 
 struct StoppedClock;
@@ -51,6 +51,7 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
         mass_loss: MassLossBounds::default(),
         sandbox: false,
         proof_rules: ProofRules::default(),
+        profile: ProtocolProfile::default(),
     };
     let keys = ProviderKeys {
         token_keys: algorithms

@@ -14,6 +14,8 @@ use crate::{Client, Demand, Issuer};
 pub struct ProviderConfig {
     /// Who we are.
     pub issuer: Issuer,
+    /// Which rules of the field all clients are held to.
+    pub profile: ProtocolProfile,
     /// Who may ask us.
     pub clients: Vec<Client>,
     /// Which cards we believe, one entry a family of trust anchors; the first that accepts wins.
@@ -31,6 +33,19 @@ pub struct ProviderConfig {
     pub sandbox: bool,
     /// How clients prove themselves and their keys.
     pub proof_rules: ProofRules,
+}
+
+/// The set of rules that a server follows as a whole; each is a choice of the operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolProfile {
+    /// OpenID Connect Core 1.0 with the rules of RFC 9700: each client chooses within them.
+    #[default]
+    Oidc,
+    /// FAPI 2.0 Security Profile (final), for every client.
+    Fapi2,
+    /// What portals expect that were written for Pro Santé Connect.
+    Psc,
 }
 
 /// What is asked of client assertions and DPoP proofs.

@@ -89,8 +89,8 @@ pub use client::{
 pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use clock::Clock;
 pub use config::{
-    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig,
-    UserVerificationPolicy,
+    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
+    ProviderConfig, UserVerificationPolicy,
 };
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
 pub use error::Error;

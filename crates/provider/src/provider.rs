@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 
 use crate::client::Clients;
 use crate::config::{
-    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, UserVerificationPolicy,
+    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
+    UserVerificationPolicy,
 };
 use crate::dpop::DpopNonces;
 use crate::event::{Event, EventLog};
@@ -26,6 +27,7 @@ const KNOWN_CARDS_MAX: usize = 4096;
 /// An OpenID provider without HTTP. Its methods are spread over the files that decide them.
 pub struct Provider {
     pub(crate) issuer: Issuer,
+    pub(crate) profile: ProtocolProfile,
     pub(crate) clients: Clients,
     pub(crate) card_rules: Vec<CardRules>,
     /// The certification paths of cards seen before, one entry for each of the card rules.
@@ -77,6 +79,7 @@ impl Provider {
         let reachability = Reachability::since_start(clock.now());
         Ok(Self {
             issuer: config.issuer,
+            profile: config.profile,
             clients,
             card_algorithms: card_algorithms(&config.card_rules),
             known_paths: config
@@ -107,6 +110,12 @@ impl Provider {
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
+    }
+
+    /// Which rules this provider follows.
+    #[must_use]
+    pub fn profile(&self) -> ProtocolProfile {
+        self.profile
     }
 
     /// Whether this is a sandbox, which has no real person in it.

@@ -45,6 +45,9 @@ pub struct Config {
     pub issuer: Issuer,
     /// Where the server listens.
     pub listen: SocketAddr,
+    /// Which rules of the field all clients are held to.
+    #[serde(default)]
+    pub profile: ProfileConfig,
     /// A service for trying things out: every trust anchor must take test cards alone, tokens say
     /// `test`, pages say that nobody here is real.
     #[serde(default)]
@@ -86,6 +89,20 @@ pub struct Config {
     /// The portals.
     #[serde(default)]
     pub client: Vec<ClientConfig>,
+}
+
+/// `profile`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ProfileConfig {
+    /// OpenID Connect; each client chooses within its rules.
+    #[default]
+    Oidc,
+    /// FAPI 2.0 Security Profile, for every client.
+    Fapi2,
+    /// What portals expect that were written for Pro Santé Connect.
+    Psc,
 }
 
 /// `[database]`

@@ -10,15 +10,15 @@ use cardea_pki::{
     PathPolicy, RevocationPolicy, TrustStore,
 };
 use cardea_provider::{
-    AuthorizationRules, CardRules, Demand, Lifetimes, MassLossBounds, ProofRules, ProviderConfig,
-    UserVerificationPolicy,
+    AuthorizationRules, CardRules, Demand, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
+    ProviderConfig, UserVerificationPolicy,
 };
 use time::Duration;
 
 use crate::client_registration::client_of;
 use crate::config::{
-    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, PinPolicy, TestCardsConfig,
-    TrustAnchorConfig, load_profile,
+    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, PinPolicy, ProfileConfig,
+    TestCardsConfig, TrustAnchorConfig, load_profile,
 };
 use crate::error::Error;
 use crate::key_file::unusable;
@@ -45,6 +45,11 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
     }
     let provider_config = ProviderConfig {
         issuer,
+        profile: match config.profile {
+            ProfileConfig::Oidc => ProtocolProfile::Oidc,
+            ProfileConfig::Fapi2 => ProtocolProfile::Fapi2,
+            ProfileConfig::Psc => ProtocolProfile::Psc,
+        },
         clients,
         card_rules,
         lifetimes: lifetimes_of(config),

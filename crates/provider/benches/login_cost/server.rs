@@ -13,7 +13,7 @@ use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
     CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules,
-    Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
+    ProtocolProfile, Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
 };
 use cardea_storage::{SecretDigest, Store};
 use cardea_test_pki::{KeyKind, TestPki};
@@ -126,6 +126,7 @@ fn config(pki: &TestPki) -> Result<ProviderConfig, Failure> {
         mass_loss: MassLossBounds::default(),
         sandbox: false,
         proof_rules: ProofRules::default(),
+        profile: ProtocolProfile::default(),
     })
 }
 

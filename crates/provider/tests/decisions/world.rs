@@ -15,7 +15,7 @@ use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
     AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, MassLossBounds,
-    ProofRules, Provider, ProviderConfig, ProviderKeys, UserVerificationPolicy,
+    ProofRules, ProtocolProfile, Provider, ProviderConfig, ProviderKeys, UserVerificationPolicy,
 };
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
@@ -88,6 +88,7 @@ impl Settings {
             mass_loss: MassLossBounds::default(),
             sandbox: false,
             proof_rules: ProofRules::default(),
+            profile: ProtocolProfile::default(),
         };
         Self { config }
     }
