@@ -41,6 +41,7 @@ mod authorization;
 #[cfg(test)]
 mod bare_provider;
 mod card_grant;
+mod card_trust;
 mod challenge;
 mod claims;
 mod client;

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use cardea_jose::{Algorithm, JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
-use cardea_pki::KnownPaths;
-use cardea_pki::profile::TestCards;
+use cardea_jose::{JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
 use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
+use crate::card_trust::CardTrustInForce;
 use crate::client::Clients;
 use crate::config::{
-    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
+    AuthorizationRules, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
     UserVerificationPolicy,
 };
 use crate::dpop::DpopNonces;
@@ -21,19 +20,12 @@ use crate::refusals_on_record::RefusalsOnRecord;
 use crate::waiting_logins::WaitingLogins;
 use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
 
-/// Most cards whose path is remembered, for each of the card rules: some 50 MB.
-const KNOWN_CARDS_MAX: usize = 4096;
-
 /// An OpenID provider without HTTP. Its methods are spread over the files that decide them.
 pub struct Provider {
     pub(crate) issuer: Issuer,
     pub(crate) profile: ProtocolProfile,
     pub(crate) clients: Clients,
-    pub(crate) card_rules: Vec<CardRules>,
-    /// The certification paths of cards seen before, one entry for each of the card rules.
-    pub(crate) known_paths: Vec<KnownPaths>,
-    /// What cards of any of the rules sign with.
-    pub(crate) card_algorithms: Vec<Algorithm>,
+    pub(crate) card_trust: CardTrustInForce,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) mass_loss: MassLossBounds,
     pub(crate) silence: Silence,
@@ -70,24 +62,13 @@ impl Provider {
         for client in clients.all().values() {
             keys.check_client(client)?;
         }
-        if config.card_rules.is_empty() {
-            return Err(Error::CardRulesMissing);
-        }
-        if config.sandbox {
-            check_sandbox(&config.card_rules)?;
-        }
+        let card_trust = CardTrustInForce::new(config.card_rules, config.sandbox)?;
         let reachability = Reachability::since_start(clock.now());
         Ok(Self {
             issuer: config.issuer,
             profile: config.profile,
             clients,
-            card_algorithms: card_algorithms(&config.card_rules),
-            known_paths: config
-                .card_rules
-                .iter()
-                .map(|_| KnownPaths::new(KNOWN_CARDS_MAX))
-                .collect(),
-            card_rules: config.card_rules,
+            card_trust,
             lifetimes: config.lifetimes,
             mass_loss: config.mass_loss,
             silence: Silence::default(),
@@ -213,19 +194,6 @@ impl Provider {
     }
 }
 
-/// A real card in a sandbox would bring a real person into it.
-fn check_sandbox(card_rules: &[CardRules]) -> Result<(), Error> {
-    let real = card_rules
-        .iter()
-        .find(|rules| rules.profile_policy.test_cards != TestCards::Require);
-    match real {
-        None => Ok(()),
-        Some(rules) => Err(Error::SandboxTakesRealCards {
-            rules: rules.name.clone(),
-        }),
-    }
-}
-
 impl std::fmt::Debug for Provider {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
@@ -233,14 +201,4 @@ impl std::fmt::Debug for Provider {
             .field("issuer", &self.issuer)
             .finish_non_exhaustive()
     }
-}
-
-fn card_algorithms(rules: &[CardRules]) -> Vec<Algorithm> {
-    let names = rules
-        .iter()
-        .flat_map(|rules| rules.profile.signature_algorithms());
-    // A profile lists names of this list alone.
-    names
-        .filter_map(|name| Algorithm::named_by_card(name).ok())
-        .collect()
 }

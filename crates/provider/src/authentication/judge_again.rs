@@ -27,7 +27,8 @@ pub(crate) async fn judge_again(
     source: &dyn RevocationSource,
     now: OffsetDateTime,
 ) -> JudgedAgain {
-    let path = match validate_path(provider, certificate, extra, now) {
+    let trust = provider.card_trust();
+    let path = match validate_path(&trust, certificate, extra, now) {
         Ok(path) => path,
         Err(error) => return JudgedAgain::PathRefused(error),
     };

@@ -7,6 +7,8 @@
 //! certificates, certificates before anything fetched from outside, policy last. A step takes the
 //! evidence of the step before, so none can be left out or moved.
 
+use std::sync::Arc;
+
 use cardea_assertion::{AssertionClaims, Error as AssertionError, GrantClaims};
 use cardea_oauth2_types::Acr;
 use time::OffsetDateTime;
@@ -111,7 +113,8 @@ async fn judge_card(
     revocation_source: &dyn RevocationSource,
     now: OffsetDateTime,
 ) -> Result<Authenticated, Error> {
-    let path = validate_path(provider, &signatures.certificate, &signatures.extra, now)?;
+    let trust = Arc::clone(&signatures.trust);
+    let path = validate_path(&trust, &signatures.certificate, &signatures.extra, now)?;
     check_algorithm(&signatures, &path)?;
     let (path, revocation) =
         check_revocation(&signatures.extra, path, revocation_source, now).await?;

@@ -3,8 +3,9 @@
 use cardea_pki::{Certificate, Error as PkiError, KnownPaths, ValidatedPath};
 use time::OffsetDateTime;
 
+use crate::Error;
+use crate::card_trust::{CardTrust, TrustedRules};
 use crate::config::CardRules;
-use crate::{Error, Provider};
 
 /// A path, and the rules whose anchors it leads to: the later steps use the same rules.
 #[derive(Debug)]
@@ -16,13 +17,13 @@ pub(super) struct PathValidated<'a> {
 
 /// A card seen before costs a look-up, as long as nothing that its path rests on has changed.
 pub(super) fn validate_path<'a>(
-    provider: &'a Provider,
+    trust: &'a CardTrust,
     certificate: &Certificate,
     extra: &[Certificate],
     now: OffsetDateTime,
 ) -> Result<PathValidated<'a>, Error> {
     let mut refused = None;
-    for (rules, known_paths) in provider.card_rules.iter().zip(&provider.known_paths) {
+    for TrustedRules { rules, known_paths } in trust.rules() {
         let validated = known_paths.validate_certificate(
             certificate,
             extra,

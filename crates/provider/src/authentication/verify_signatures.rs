@@ -2,11 +2,14 @@
 //!
 //! Whose key the card's is, nobody knows before the next step.
 
+use std::sync::Arc;
+
 use cardea_assertion::{CardStatement, InstanceThumbprint, UserVerification, verify_attestation};
 use cardea_jose::Algorithm;
 use cardea_pki::Certificate;
 
 use crate::authentication::check_origin::Addressed;
+use crate::card_trust::CardTrust;
 use crate::{Error, Provider};
 
 /// Both signatures hold. What the later steps need is the same for a login and a grant.
@@ -18,6 +21,8 @@ pub(super) struct SignaturesVerified {
     pub(super) certificate: Certificate,
     /// What the signer sent along: candidates for the path, never trusted.
     pub(super) extra: Vec<Certificate>,
+    /// The card rules by which this statement is judged to the end.
+    pub(super) trust: Arc<CardTrust>,
 }
 
 pub(super) fn verify_signatures<C: CardStatement>(
@@ -31,7 +36,8 @@ pub(super) fn verify_signatures<C: CardStatement>(
         .map(|der| Certificate::parse(der))
         .collect::<Result<Vec<_>, _>>()?;
     let key = certificate.public_key().clone();
-    let statement = shaped.statement.verify(key, &provider.card_algorithms)?;
+    let trust = provider.card_trust();
+    let statement = shaped.statement.verify(key, trust.algorithms())?;
     let instance = verify_attestation(shaped.attestation, &statement)?;
     Ok(SignaturesVerified {
         algorithm: statement.algorithm(),
@@ -40,5 +46,6 @@ pub(super) fn verify_signatures<C: CardStatement>(
         instance,
         certificate,
         extra,
+        trust,
     })
 }
