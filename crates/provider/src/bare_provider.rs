@@ -53,12 +53,8 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
         proof_rules: ProofRules::default(),
         profile: ProtocolProfile::default(),
     };
-    let keys = ProviderKeys {
-        token_keys: algorithms
-            .map(|algorithm| SigningKey::generate(algorithm).unwrap())
-            .to_vec(),
-        challenge_key: SigningKey::generate(Algorithm::Es256).unwrap(),
-    };
+    let key = |algorithm| SigningKey::generate(algorithm).unwrap();
+    let keys = ProviderKeys::new(algorithms.map(key), key(Algorithm::Es256)).unwrap();
     let store = Store::open_in_memory().await.unwrap();
     let (events, clock) = (Arc::new(StoredEvents), Arc::new(StoppedClock));
     let provider = Provider::new(config, keys, store.clone(), events, clock).unwrap();

@@ -56,7 +56,7 @@ impl Provider {
             uv,
             browser: SecretDigest::of(login_cookie).as_str().to_owned(),
         };
-        let compact = challenge.sign(&self.keys.challenge_key)?;
+        let compact = challenge.sign(&self.keys().challenge_key)?;
         let record = Challenge {
             jti: challenge.jti,
             authorization_request_id: request.id,

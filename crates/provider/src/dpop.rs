@@ -154,7 +154,7 @@ impl Provider {
     /// # Errors
     /// [`Error::Jose`] when OpenSSL fails.
     pub fn dpop_nonce(&self) -> Result<String, Error> {
-        Ok(self.dpop_nonces.issue(self.now())?)
+        Ok(self.keys().dpop_nonces.issue(self.now())?)
     }
 
     /// Everything about a proof but whether it was used before.
@@ -172,7 +172,7 @@ impl Provider {
         };
         let proof = DpopProof::verify(compact, &target).map_err(Error::DpopProofInvalid)?;
         let tolerance = match (proof.nonce(), self.proof_rules.dpop_nonce) {
-            (Some(nonce), _) if self.dpop_nonces.is_current(nonce, now)? => WITH_NONCE,
+            (Some(nonce), _) if self.keys().dpop_nonces.is_current(nonce, now)? => WITH_NONCE,
             (Some(_), _) => return Err(Error::DpopNonceInvalid),
             (None, DpopNonceUse::Required) => return Err(Error::DpopNonceMissing),
             (None, DpopNonceUse::Optional) => WITHOUT_NONCE,

@@ -1,26 +1,143 @@
 //! The keys that this provider signs with.
 
-use cardea_jose::{Algorithm, JwkSet, SigningKey};
+pub mod rotation;
 
-use crate::{Client, Error};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use cardea_jose::{Algorithm, JwkSet, SigningKey};
+use time::{Duration, OffsetDateTime};
+
+use crate::dpop::DpopNonces;
+use crate::{Client, Error, Provider};
+
+/// How far the clocks of nodes may lie apart: a token of a key that another node signs with already
+/// is good here as well.
+pub(crate) const CLOCKS_APART: Duration = Duration::seconds(30);
+
+/// A token key, and when it does what.
+#[derive(Clone, Debug)]
+pub struct TokenKey {
+    /// The key.
+    pub key: SigningKey,
+    /// Its times.
+    pub window: KeyWindow,
+}
+
+/// When a token key signs and verifies. It is published as long as it is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyWindow {
+    /// The place in the order of the keys of its algorithm; the highest that may sign does.
+    pub generation: i64,
+    /// From then on it signs; none: since ever.
+    pub signs_from: Option<OffsetDateTime>,
+    /// From then on its successor signs.
+    pub signs_until: Option<OffsetDateTime>,
+    /// Until then its tokens verify; none: as long as it is there.
+    pub verifies_until: Option<OffsetDateTime>,
+}
+
+impl KeyWindow {
+    fn may_sign(&self, now: OffsetDateTime) -> bool {
+        self.signs_from.is_none_or(|from| from <= now)
+            && self.signs_until.is_none_or(|until| now < until)
+    }
+
+    /// A key that is not to sign yet verifies nothing either (attack G3).
+    fn may_verify(&self, now: OffsetDateTime) -> bool {
+        self.signs_from
+            .is_none_or(|from| from.saturating_sub(CLOCKS_APART) <= now)
+            && !self.is_over(now)
+    }
+
+    fn is_over(&self, now: OffsetDateTime) -> bool {
+        self.verifies_until.is_some_and(|until| until <= now)
+    }
+}
+
+impl From<SigningKey> for TokenKey {
+    /// A key that signs and verifies as long as it is there.
+    fn from(key: SigningKey) -> Self {
+        let window = KeyWindow::default();
+        Self { key, window }
+    }
+}
 
 /// Token keys and the challenge key. They are different keys on purpose: agents pin the challenge
 /// key's roots, and a leaked token key must not be able to make a card sign.
 #[derive(Debug)]
 pub struct ProviderKeys {
-    /// Keys for tokens. The first of each algorithm signs; all are published, so that tokens of a
-    /// retiring key still verify.
-    pub token_keys: Vec<SigningKey>,
-    /// Key for login challenges, listed in the signed challenge-key list.
-    pub challenge_key: SigningKey,
+    token_keys: Vec<TokenKey>,
+    pub(crate) challenge_key: SigningKey,
+    pub(crate) dpop_nonces: DpopNonces,
 }
 
 impl ProviderKeys {
+    /// Keys for tokens, all of which are published, and the one for challenges, which the signed
+    /// challenge-key list names. Of keys of one algorithm and generation the first signs.
+    ///
+    /// # Errors
+    /// [`Error::Jose`] where OpenSSL fails.
+    pub fn new(
+        token_keys: impl IntoIterator<Item = impl Into<TokenKey>>,
+        challenge_key: SigningKey,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            token_keys: token_keys.into_iter().map(Into::into).collect(),
+            dpop_nonces: DpopNonces::new(&challenge_key)?,
+            challenge_key,
+        })
+    }
+
+    /// The same, with the challenge keys that other nodes sign with, before and after this one: what
+    /// nodes make with theirs is known here as well.
+    ///
+    /// # Errors
+    /// [`Error::Jose`] where OpenSSL fails.
+    pub fn and_challenge_keys<'a>(
+        mut self,
+        others: impl IntoIterator<Item = &'a SigningKey>,
+    ) -> Result<Self, Error> {
+        for key in others {
+            self.dpop_nonces.add(key)?;
+        }
+        Ok(self)
+    }
+
+    /// The same challenge keys with other token keys.
+    #[must_use]
+    pub fn with_token_keys(&self, token_keys: Vec<TokenKey>) -> Self {
+        Self {
+            token_keys,
+            challenge_key: self.challenge_key.clone(),
+            dpop_nonces: self.dpop_nonces.clone(),
+        }
+    }
+
+    /// The token keys.
+    #[must_use]
+    pub fn token_keys(&self) -> &[TokenKey] {
+        &self.token_keys
+    }
+
     /// The key that signs with an algorithm.
-    pub(crate) fn signing(&self, algorithm: Algorithm) -> Result<&SigningKey, Error> {
-        self.token_keys
-            .iter()
-            .find(|key| key.algorithm() == algorithm)
+    pub(crate) fn signing(
+        &self,
+        algorithm: Algorithm,
+        now: OffsetDateTime,
+    ) -> Result<&SigningKey, Error> {
+        let fitting = || {
+            let all = self.token_keys.iter();
+            all.filter(move |it| it.key.algorithm() == algorithm)
+        };
+        let generation = |it: &&TokenKey| it.window.generation;
+        // `rev`, as the last of several maxima would be taken.
+        let signs = fitting().filter(|it| it.window.may_sign(now));
+        let signs = signs.rev().max_by_key(generation);
+        // By a clock that was set back the oldest goes on: its successors are published no longer
+        // than it is.
+        signs
+            .or_else(|| fitting().min_by_key(generation))
+            .map(|it| &it.key)
             .ok_or(Error::KeyMissing {
                 algorithm: algorithm.as_str(),
             })
@@ -31,105 +148,72 @@ impl ProviderKeys {
     /// # Errors
     /// [`Error::KeyMissing`].
     pub(crate) fn check_client(&self, client: &Client) -> Result<(), Error> {
-        self.signing(client.id_token_signed_response_alg)?;
-        if let Some(algorithm) = client.userinfo_signed_response_alg {
-            self.signing(algorithm)?;
+        let asked_for = [
+            Some(client.id_token_signed_response_alg),
+            client.userinfo_signed_response_alg,
+            client.authorization_signed_response_alg,
+            client.introspection_signed_response_alg,
+        ];
+        for algorithm in asked_for.into_iter().flatten() {
+            let mut all = self.token_keys.iter();
+            if !all.any(|it| it.key.algorithm() == algorithm) {
+                return Err(Error::KeyMissing {
+                    algorithm: algorithm.as_str(),
+                });
+            }
         }
         Ok(())
     }
 
-    /// The token key with an id; the lookup is in memory only, whatever the id says.
-    pub(crate) fn find(&self, kid: &str) -> Option<&SigningKey> {
-        self.token_keys.iter().find(|key| key.kid() == kid)
+    /// The token key with an id, if its tokens are good now; the lookup is in memory only, whatever
+    /// the id says.
+    pub(crate) fn find(&self, kid: &str, now: OffsetDateTime) -> Option<&SigningKey> {
+        let mut all = self.token_keys.iter();
+        all.find(|it| it.key.kid() == kid && it.window.may_verify(now))
+            .map(|it| &it.key)
     }
 
-    /// The public halves of the token keys.
-    pub(crate) fn jwks(&self) -> JwkSet {
+    /// The public halves of the token keys: those to come, those that sign, and those whose tokens
+    /// are not all over.
+    pub(crate) fn jwks(&self, now: OffsetDateTime) -> JwkSet {
+        let published = self.token_keys.iter().filter(|it| !it.window.is_over(now));
         JwkSet {
-            keys: self
-                .token_keys
-                .iter()
-                .map(|key| key.public_jwk().clone())
-                .collect(),
+            keys: published.map(|it| it.key.public_jwk().clone()).collect(),
         }
+    }
+}
+
+/// The keys in use. A decision takes them once, and others may take their place meanwhile.
+#[derive(Debug)]
+pub(crate) struct KeysInUse(RwLock<Arc<ProviderKeys>>);
+
+impl KeysInUse {
+    pub(crate) fn new(keys: ProviderKeys) -> Self {
+        Self(RwLock::new(Arc::new(keys)))
+    }
+}
+
+impl Provider {
+    /// The keys, as they are now: to be taken once a decision.
+    #[must_use]
+    pub fn keys(&self) -> Arc<ProviderKeys> {
+        let keys = self.keys.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&keys)
+    }
+
+    /// Puts other keys in the place of the present ones.
+    ///
+    /// # Errors
+    /// [`Error::KeyMissing`] where a client would be left without a key; then nothing changes.
+    pub fn replace_keys(&self, keys: ProviderKeys) -> Result<(), Error> {
+        for client in self.clients.all().values() {
+            keys.check_client(client)?;
+        }
+        let mut current = self.keys.0.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(keys);
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::ProviderKeys;
-    use crate::{Client, ClientAuthentication};
-    use cardea_jose::{Algorithm, SigningKey};
-
-    fn key() -> SigningKey {
-        SigningKey::generate(Algorithm::Es256).unwrap()
-    }
-
-    fn keys(token_keys: Vec<SigningKey>) -> ProviderKeys {
-        ProviderKeys {
-            token_keys,
-            challenge_key: key(),
-        }
-    }
-
-    /// Attack G9: within the overlap the old key is found and the new one signs; then it is gone.
-    #[test]
-    fn a_key_that_is_retiring_verifies_and_does_not_sign() {
-        let (old, new) = (key(), key());
-        let (old_kid, new_kid) = (old.kid().to_owned(), new.kid().to_owned());
-        let both = keys(vec![new, old]);
-        assert_eq!(both.signing(Algorithm::Es256).unwrap().kid(), new_kid);
-        assert!(both.find(&old_kid).is_some());
-        assert_eq!(both.jwks().keys.len(), 2);
-        let [new, _] = <[SigningKey; 2]>::try_from(both.token_keys).unwrap();
-        let after = keys(vec![new]);
-        assert!(after.find(&old_kid).is_none());
-        assert!(after.jwks().find(&old_kid).is_none());
-    }
-
-    /// Attack G3: whatever the `kid` says, it is compared and never followed.
-    #[test]
-    fn a_key_id_is_looked_up_in_memory_alone() {
-        let keys = keys(vec![key()]);
-        let not_yet = key();
-        let long = "x".repeat(10 * 1024);
-        for kid in [
-            "",
-            "../../../../etc/passwd",
-            "/proc/self/environ",
-            "' OR '1'='1",
-            "https://evil.test/jwks",
-            long.as_str(),
-            not_yet.kid(),
-            keys.challenge_key.kid(),
-        ] {
-            assert!(keys.find(kid).is_none(), "{kid}");
-        }
-    }
-
-    /// Attack G8: what is published verifies, and no more.
-    #[test]
-    fn what_is_published_has_ids_and_no_private_member() {
-        let keys = keys(vec![key()]);
-        let text = serde_json::to_value(keys.jwks()).unwrap();
-        let members = text["keys"][0].as_object().unwrap();
-        let mut names: Vec<_> = members.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
-        let challenge_kid = keys.challenge_key.kid();
-        assert!(keys.jwks().find(challenge_kid).is_none());
-    }
-
-    #[test]
-    fn a_client_cannot_ask_for_an_algorithm_without_a_key() {
-        let keys = keys(vec![key()]);
-        let mut client = Client {
-            id_token_signed_response_alg: Algorithm::Es256,
-            ..Client::new("portal", "Portail", ClientAuthentication::None)
-        };
-        assert!(keys.check_client(&client).is_ok());
-        client.userinfo_signed_response_alg = Some(Algorithm::Ps256);
-        let error = keys.check_client(&client).unwrap_err();
-        assert_eq!(error.code(), "provider.key_missing");
-    }
-}
+mod tests;

@@ -49,6 +49,7 @@ mod client_authentication;
 mod clock;
 mod config;
 mod dpop;
+mod endpoint;
 mod error;
 pub mod event;
 mod grant;
@@ -59,6 +60,7 @@ mod logout;
 mod logout_queue;
 mod mass_loss;
 mod presence;
+mod protocol_profile;
 mod provider;
 mod reachability;
 mod recheck;
@@ -90,19 +92,21 @@ pub use client::{
 pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use clock::Clock;
 pub use config::{
-    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
-    ProviderConfig, UserVerificationPolicy,
+    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig,
+    UserVerificationPolicy,
 };
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
+pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::{PendingCardGrant, TokenError, TokenRequest};
 pub use introspection::{Introspection, TokenLookup};
 pub use issuer::Issuer;
-pub use keys::ProviderKeys;
+pub use keys::{KeyWindow, ProviderKeys, TokenKey, rotation};
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use logout_queue::DeliveryOutcome;
 pub use presence::PresenceOutcome;
+pub use protocol_profile::{ClientProof, ProfileRules, ProtocolProfile, RefreshTokenRotation};
 pub use provider::Provider;
 pub use recheck::DueCard;
 pub use revocation_source::{EvidenceRequest, RevocationSource};

@@ -9,12 +9,12 @@ use time::OffsetDateTime;
 use crate::card_trust::CardTrustInForce;
 use crate::client::Clients;
 use crate::config::{
-    AuthorizationRules, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
-    UserVerificationPolicy,
+    AuthorizationRules, Lifetimes, MassLossBounds, ProofRules, UserVerificationPolicy,
 };
-use crate::dpop::DpopNonces;
 use crate::event::{Event, EventLog};
+use crate::keys::KeysInUse;
 use crate::mass_loss::Silence;
+use crate::protocol_profile::{ProfileRules, ProtocolProfile};
 use crate::reachability::Reachability;
 use crate::refusals_on_record::RefusalsOnRecord;
 use crate::waiting_logins::WaitingLogins;
@@ -23,7 +23,7 @@ use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
 /// An OpenID provider without HTTP. Its methods are spread over the files that decide them.
 pub struct Provider {
     pub(crate) issuer: Issuer,
-    pub(crate) profile: ProtocolProfile,
+    pub(crate) rules: ProfileRules,
     pub(crate) clients: Clients,
     pub(crate) card_trust: CardTrustInForce,
     pub(crate) lifetimes: Lifetimes,
@@ -34,8 +34,7 @@ pub struct Provider {
     /// Whether every token says `test`.
     pub(crate) sandbox: bool,
     pub(crate) proof_rules: ProofRules,
-    pub(crate) dpop_nonces: DpopNonces,
-    pub(crate) keys: ProviderKeys,
+    pub(crate) keys: KeysInUse,
     pub(crate) store: Store,
     pub(crate) waiting_logins: WaitingLogins,
     refusals_on_record: RefusalsOnRecord,
@@ -58,7 +57,9 @@ impl Provider {
         event_log: Arc<dyn EventLog>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        let clients = Clients::new(config.clients)?;
+        let rules = config.profile.rules();
+        let rules = rules.with(&config.authorization_rules, &config.proof_rules);
+        let clients = Clients::new(config.clients, rules)?;
         for client in clients.all().values() {
             keys.check_client(client)?;
         }
@@ -66,18 +67,17 @@ impl Provider {
         let reachability = Reachability::since_start(clock.now());
         Ok(Self {
             issuer: config.issuer,
-            profile: config.profile,
+            lifetimes: rules.bounded(config.lifetimes),
+            rules,
             clients,
             card_trust,
-            lifetimes: config.lifetimes,
             mass_loss: config.mass_loss,
             silence: Silence::default(),
             user_verification: config.user_verification,
             authorization_rules: config.authorization_rules,
             sandbox: config.sandbox,
             proof_rules: config.proof_rules,
-            dpop_nonces: DpopNonces::new(&keys.challenge_key)?,
-            keys,
+            keys: KeysInUse::new(keys),
             store,
             waiting_logins: WaitingLogins::default(),
             refusals_on_record: RefusalsOnRecord::default(),
@@ -96,7 +96,13 @@ impl Provider {
     /// Which rules this provider follows.
     #[must_use]
     pub fn profile(&self) -> ProtocolProfile {
-        self.profile
+        self.rules.profile
+    }
+
+    /// What every client is held to here.
+    #[must_use]
+    pub fn rules(&self) -> &ProfileRules {
+        &self.rules
     }
 
     /// Whether this is a sandbox, which has no real person in it.
@@ -114,7 +120,7 @@ impl Provider {
     /// The public token keys, for the `jwks_uri` document.
     #[must_use]
     pub fn jwks(&self) -> JwkSet {
-        self.keys.jwks()
+        self.keys().jwks(self.now())
     }
 
     /// The registration of a client.
@@ -187,7 +193,8 @@ impl Provider {
     ) -> Result<VerifiedJws, cardea_jose::Error> {
         const TOKEN_BYTES_MAX: usize = 4096;
         let unverified = UnverifiedJws::parse(token, TOKEN_BYTES_MAX)?;
-        let key = unverified.kid().and_then(|kid| self.keys.find(kid));
+        let (keys, now) = (self.keys(), self.now());
+        let key = unverified.kid().and_then(|kid| keys.find(kid, now));
         let key = key.ok_or(cardea_jose::Error::SignatureInvalid)?;
         let key = VerifyingKey::from_jwk(key.public_jwk())?;
         unverified.verify(&key, typ)

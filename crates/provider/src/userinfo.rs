@@ -98,7 +98,8 @@ impl Provider {
             aud: &live.client.client_id,
             claims: &claims,
         };
-        let key = self.keys.signing(algorithm)?;
+        let keys = self.keys();
+        let key = keys.signing(algorithm, now)?;
         Ok(UserinfoAnswer::Jwt(key.sign_jwt(USERINFO_TYP, &signed)?))
     }
 

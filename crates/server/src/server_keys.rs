@@ -54,10 +54,8 @@ impl ServerKeys {
             .map(|file| load_enrolment(file, issuer, &challenge_list))
             .transpose()?;
         Ok(Self {
-            provider_keys: ProviderKeys {
-                token_keys,
-                challenge_key,
-            },
+            provider_keys: ProviderKeys::new(token_keys, challenge_key)
+                .map_err(|source| Error::ProviderRefused { source })?,
             challenge_list,
             enrolment,
         })
@@ -247,9 +245,9 @@ mod tests {
         create_key(&folder.path().join("challenge.pem"), Algorithm::Es256).unwrap();
         sign(folder.path(), "challenge.pem");
         let kids = |keys: ServerKeys| {
-            let keys = keys.provider_keys.token_keys;
+            let keys = keys.provider_keys.token_keys();
             keys.iter()
-                .map(|key| key.kid().to_owned())
+                .map(|it| it.key.kid().to_owned())
                 .collect::<Vec<_>>()
         };
         let first = kids(load(folder.path(), "https://login.example.test").unwrap());
@@ -268,10 +266,10 @@ mod tests {
         let keys = folder.path().join("keys");
         let all = || {
             let loaded = load(folder.path(), "https://login.example.test")?;
-            let keys = loaded.provider_keys.token_keys;
+            let keys = loaded.provider_keys.token_keys();
             let kids = keys
                 .iter()
-                .map(|key| (key.algorithm(), key.kid().to_owned()));
+                .map(|it| (it.key.algorithm(), it.key.kid().to_owned()));
             Ok::<_, Error>(kids.collect::<Vec<_>>())
         };
         let before = all().unwrap();

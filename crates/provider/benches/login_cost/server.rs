@@ -67,13 +67,9 @@ impl Server {
             challenge: KeyKind::P256.generate()?,
             token: KeyKind::Rsa2048.generate()?,
         };
-        let provider_keys = ProviderKeys {
-            token_keys: vec![SigningKey::from_private_key(
-                Algorithm::Rs256,
-                keys.token.clone(),
-            )?],
-            challenge_key: SigningKey::from_private_key(Algorithm::Es256, keys.challenge.clone())?,
-        };
+        let token_key = SigningKey::from_private_key(Algorithm::Rs256, keys.token.clone())?;
+        let challenge_key = SigningKey::from_private_key(Algorithm::Es256, keys.challenge.clone())?;
+        let provider_keys = ProviderKeys::new([token_key], challenge_key)?;
         let provider = Provider::new(
             config(pki)?,
             provider_keys,

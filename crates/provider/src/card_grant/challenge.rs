@@ -72,7 +72,7 @@ impl Provider {
             scope: scope.to_string(),
             resource: resources,
         };
-        let compact = challenge.sign(&self.keys.challenge_key)?;
+        let compact = challenge.sign(&self.keys().challenge_key)?;
         let record = grant_challenge::GrantChallenge {
             jti: challenge.jti,
             client_id: challenge.client_id,

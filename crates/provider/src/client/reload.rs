@@ -77,8 +77,8 @@ impl Provider {
     }
 
     fn take_in(&self, all: &mut ClientsById, client: Client) -> Result<(), Error> {
-        client.check()?;
-        self.keys.check_client(&client)?;
+        self.rules.check_client(&client)?;
+        self.keys().check_client(&client)?;
         insert_new(all, client)
     }
 

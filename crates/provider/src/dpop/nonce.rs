@@ -14,16 +14,31 @@ const STEP_BYTES: usize = 8;
 const TAG_BYTES: usize = 16;
 
 /// Makes nonces and knows them again; every node with the same challenge key makes the same ones.
-#[derive(Debug)]
-pub(crate) struct DpopNonces(MacKey);
+#[derive(Clone, Debug)]
+pub(crate) struct DpopNonces {
+    own: MacKey,
+    /// Of the challenge keys before and after this one, which other nodes may sign with.
+    others: Vec<MacKey>,
+}
+
+const LABEL: &str = "cardea DPoP nonce 1";
 
 impl DpopNonces {
     pub(crate) fn new(key: &SigningKey) -> Result<Self, Error> {
-        Ok(Self(key.derive_mac_key("cardea DPoP nonce 1")?))
+        Ok(Self {
+            own: key.derive_mac_key(LABEL)?,
+            others: Vec::new(),
+        })
+    }
+
+    /// Knows the nonces of another challenge key as well, and makes none with it.
+    pub(crate) fn add(&mut self, key: &SigningKey) -> Result<(), Error> {
+        self.others.push(key.derive_mac_key(LABEL)?);
+        Ok(())
     }
 
     pub(super) fn issue(&self, now: OffsetDateTime) -> Result<String, Error> {
-        self.of_step(step_of(now))
+        of_step(&self.own, step_of(now))
     }
 
     /// Whether a nonce is ours and of the last five minutes.
@@ -32,17 +47,24 @@ impl DpopNonces {
             return Ok(false);
         };
         let age = step_of(now).saturating_sub(step);
-        let is_ours = constant_time_eq(self.of_step(step)?.as_bytes(), nonce.as_bytes());
-        Ok(is_ours && (-STEPS_AHEAD_MAX..=STEPS_MAX).contains(&age))
+        if !(-STEPS_AHEAD_MAX..=STEPS_MAX).contains(&age) {
+            return Ok(false);
+        }
+        for key in std::iter::once(&self.own).chain(&self.others) {
+            if constant_time_eq(of_step(key, step)?.as_bytes(), nonce.as_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
+}
 
-    fn of_step(&self, step: i64) -> Result<String, Error> {
-        let step = step.to_be_bytes();
-        let tag = self.0.tag(&step)?;
-        let mut bytes = step.to_vec();
-        bytes.extend(tag.iter().take(TAG_BYTES));
-        Ok(base64url(&bytes))
-    }
+fn of_step(key: &MacKey, step: i64) -> Result<String, Error> {
+    let step = step.to_be_bytes();
+    let tag = key.tag(&step)?;
+    let mut bytes = step.to_vec();
+    bytes.extend(tag.iter().take(TAG_BYTES));
+    Ok(base64url(&bytes))
 }
 
 fn step_of(now: OffsetDateTime) -> i64 {
@@ -99,6 +121,21 @@ mod tests {
         assert!(other.is_current(&nonce, at(10)).unwrap());
         let stranger = DpopNonces::new(&key()).unwrap();
         assert!(!stranger.is_current(&nonce, at(10)).unwrap());
+    }
+
+    /// While the challenge key is changed on one node after the other.
+    #[test]
+    fn nodes_with_the_keys_before_and_after_know_each_others_nonces() {
+        let (old, new) = (key(), key());
+        let mut before = DpopNonces::new(&old).unwrap();
+        before.add(&new).unwrap();
+        let mut after = DpopNonces::new(&new).unwrap();
+        after.add(&old).unwrap();
+        for (one, other) in [(&before, &after), (&after, &before)] {
+            let nonce = one.issue(at(0)).unwrap();
+            assert!(other.is_current(&nonce, at(10)).unwrap());
+            assert!(!other.is_current(&nonce, at(330)).unwrap());
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
+use cardea_jose::{Algorithm, SigningKey};
 use cardea_storage::client_session::load_or_create;
 use time::Duration;
 
+use crate::ProviderKeys;
 use crate::bare_provider::{bare_provider, now, with_active_session};
+use crate::keys::KeysInUse;
 
 #[tokio::test]
 async fn a_client_without_a_signing_key_keeps_nobody_else_from_being_told() {
@@ -22,10 +25,9 @@ async fn a_client_without_a_signing_key_keeps_nobody_else_from_being_told() {
         }
         transaction.commit().await.unwrap();
     }
-    provider
-        .keys
-        .token_keys
-        .retain(|key| key.algorithm().as_str() == "EdDSA");
+    let key = |algorithm| SigningKey::generate(algorithm).unwrap();
+    let left = ProviderKeys::new([key(Algorithm::EdDsa)], key(Algorithm::Es256)).unwrap();
+    provider.keys = KeysInUse::new(left);
 
     let mut ended: Vec<String> = provider
         .sweep()

@@ -126,9 +126,10 @@ impl Provider {
             }),
             test: self.test_claim(),
         };
-        let key = match self.keys.signing(Algorithm::Rs256) {
+        let keys = self.keys();
+        let key = match keys.signing(Algorithm::Rs256, now) {
             Ok(key) => key,
-            Err(_) => self.keys.signing(new.client.id_token_signed_response_alg)?,
+            Err(_) => keys.signing(new.client.id_token_signed_response_alg, now)?,
         };
         Ok(key.sign_jwt(ACCESS_TOKEN_TYP, &claims)?)
     }

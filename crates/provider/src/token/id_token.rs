@@ -76,8 +76,8 @@ impl Provider {
             person: self.person_of_id_token(new, login, requested)?,
         };
         Ok(self
-            .keys
-            .signing(algorithm)?
+            .keys()
+            .signing(algorithm, now)?
             .sign_jwt(ID_TOKEN_TYP, &claims)?)
     }
 

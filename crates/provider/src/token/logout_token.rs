@@ -74,7 +74,8 @@ impl Provider {
             sid,
             events: Events::default(),
         };
-        let key = self.keys.signing(client.id_token_signed_response_alg)?;
+        let keys = self.keys();
+        let key = keys.signing(client.id_token_signed_response_alg, now)?;
         Ok(key.sign_jwt(LOGOUT_TOKEN_TYP, &claims)?)
     }
 }

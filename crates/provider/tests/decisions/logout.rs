@@ -8,7 +8,7 @@ use cardea_provider::{
 use cardea_test_pki::{CardProfile, KeyKind};
 use time::Duration;
 
-use super::world::{PORTAL, SECOND, Settings, World, keys};
+use super::world::{PORTAL, SECOND, Settings, World, token_keys};
 
 fn hinted(id_token: &str) -> LogoutParameters {
     LogoutParameters {
@@ -293,7 +293,7 @@ async fn a_hint_of_a_retiring_key_is_proven_and_one_of_a_retired_key_asks() {
     let (completed, _) = world.log_in(PORTAL, None).await;
     let tokens = world.redeem(&completed.location).await.unwrap();
     let hint = hinted(tokens.id_token.as_deref().unwrap());
-    let old = keys().token_keys;
+    let old = token_keys();
     let mut new = old.clone();
     // The first of each algorithm signs; the portal's ID tokens are RS256.
     let place = new

@@ -124,12 +124,12 @@ fn provider(
     clock: &Arc<TurnedClock>,
 ) -> Result<Provider, Error> {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    Provider::new(config, keys(), store.clone(), Arc::clone(noted) as _, clock)
+    Provider::new(config, keys(token_keys()), store.clone(), Arc::clone(noted) as _, clock)
 }
 
 /// One key of each algorithm that a client may choose; RSA keys take long to make, so all tests
 /// share them.
-pub(crate) fn keys() -> ProviderKeys {
+pub(crate) fn token_keys() -> Vec<SigningKey> {
     use std::sync::OnceLock;
     static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
     let token_keys = KEYS.get_or_init(|| {
@@ -143,16 +143,18 @@ pub(crate) fn keys() -> ProviderKeys {
             .map(|algorithm| SigningKey::generate(algorithm).unwrap())
             .to_vec()
     });
+    token_keys.clone()
+}
+
+/// Token keys, and a challenge key of its own.
+pub(crate) fn keys(token_keys: Vec<SigningKey>) -> ProviderKeys {
     let challenge_key = SigningKey::generate(Algorithm::Es256).unwrap();
-    ProviderKeys {
-        token_keys: token_keys.clone(),
-        challenge_key,
-    }
+    ProviderKeys::new(token_keys, challenge_key).unwrap()
 }
 
 /// The key that the provider signs tokens of an algorithm with.
 pub(crate) fn token_key(algorithm: Algorithm) -> SigningKey {
-    let mut token_keys = keys().token_keys.into_iter();
+    let mut token_keys = token_keys().into_iter();
     let found = token_keys.find(|key| key.algorithm() == algorithm);
     found.unwrap()
 }
@@ -174,10 +176,7 @@ impl World {
 
     /// The same, after the operator changed the token keys.
     pub(crate) fn restarted_with_keys(&self, token_keys: Vec<SigningKey>) -> Self {
-        let keys = ProviderKeys {
-            token_keys,
-            ..keys()
-        };
+        let keys = keys(token_keys);
         let config = Settings::baseline().config;
         let (events, clock) = (Arc::clone(&self.noted), Arc::clone(&self.clock));
         let started = Provider::new(config, keys, self.store.clone(), events as _, clock as _);

@@ -1,0 +1,1 @@
+//! When token keys are made, change and go.

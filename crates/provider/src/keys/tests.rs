@@ -1,0 +1,121 @@
+use cardea_jose::{Algorithm, SigningKey};
+use time::{Duration, OffsetDateTime};
+
+use super::{KeyWindow, ProviderKeys, TokenKey};
+use crate::bare_provider::now;
+use crate::{Client, ClientAuthentication};
+
+fn key() -> SigningKey {
+    SigningKey::generate(Algorithm::Es256).unwrap()
+}
+
+fn keys(token_keys: Vec<TokenKey>) -> ProviderKeys {
+    ProviderKeys::new(token_keys, key()).unwrap()
+}
+
+fn at(seconds: i64) -> OffsetDateTime {
+    now() + Duration::seconds(seconds)
+}
+
+/// An old key whose successor signs from second 100, and whose tokens are over at second 1 000.
+fn rotating() -> (ProviderKeys, String, String) {
+    let (old, new) = (key(), key());
+    let kids = (old.kid().to_owned(), new.kid().to_owned());
+    let old = TokenKey {
+        key: old,
+        window: KeyWindow {
+            generation: 1,
+            signs_from: Some(at(-1000)),
+            signs_until: Some(at(100)),
+            verifies_until: Some(at(1000)),
+        },
+    };
+    let new = TokenKey {
+        key: new,
+        window: KeyWindow {
+            generation: 2,
+            signs_from: Some(at(100)),
+            ..KeyWindow::default()
+        },
+    };
+    (keys(vec![old, new]), kids.0, kids.1)
+}
+
+/// Attacks G9 and G3: a key signs in its time alone; before it, it verifies nothing; after it, it
+/// verifies until its tokens are over.
+#[test]
+fn a_key_signs_and_verifies_in_its_time() {
+    let (keys, old, new) = rotating();
+    // (second, who signs, whether the old and the new one verify and are published)
+    for (second, signs, old_verifies, new_verifies, published) in [
+        (0, &old, true, false, 2),
+        (69, &old, true, false, 2),
+        // Another node's clock may be ahead.
+        (70, &old, true, true, 2),
+        (99, &old, true, true, 2),
+        (100, &new, true, true, 2),
+        (999, &new, true, true, 2),
+        (1000, &new, false, true, 1),
+    ] {
+        let moment = at(second);
+        let signing = keys.signing(Algorithm::Es256, moment).unwrap();
+        assert_eq!(signing.kid(), signs, "{second}");
+        assert_eq!(keys.find(&old, moment).is_some(), old_verifies, "{second}");
+        assert_eq!(keys.find(&new, moment).is_some(), new_verifies, "{second}");
+        assert_eq!(keys.jwks(moment).keys.len(), published, "{second}");
+    }
+}
+
+/// Attack H15: a clock that was set back brings no key to sign before its time.
+#[test]
+fn by_a_clock_set_back_the_oldest_key_signs() {
+    let (keys, old, _) = rotating();
+    let signing = keys.signing(Algorithm::Es256, at(-86_400)).unwrap();
+    assert_eq!(signing.kid(), old);
+}
+
+/// Attack G3: whatever the `kid` says, it is compared and never followed.
+#[test]
+fn a_key_id_is_looked_up_in_memory_alone() {
+    let keys = keys(vec![key().into()]);
+    let not_ours = key();
+    let long = "x".repeat(10 * 1024);
+    for kid in [
+        "",
+        "../../../../etc/passwd",
+        "/proc/self/environ",
+        "' OR '1'='1",
+        "https://evil.test/jwks",
+        long.as_str(),
+        not_ours.kid(),
+        keys.challenge_key.kid(),
+    ] {
+        assert!(keys.find(kid, now()).is_none(), "{kid}");
+    }
+}
+
+/// Attack G8: what is published verifies, and no more.
+#[test]
+fn what_is_published_has_ids_and_no_private_member() {
+    let keys = keys(vec![key().into()]);
+    let text = serde_json::to_value(keys.jwks(now())).unwrap();
+    let members = text["keys"][0].as_object().unwrap();
+    let mut names: Vec<_> = members.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+    let challenge_kid = keys.challenge_key.kid();
+    assert!(keys.jwks(now()).find(challenge_kid).is_none());
+}
+
+#[test]
+fn a_client_cannot_ask_for_an_algorithm_without_a_key() {
+    let keys = keys(vec![key().into()]);
+    let mut client = Client {
+        id_token_signed_response_alg: Algorithm::Es256,
+        ..Client::new("portal", "Portail", ClientAuthentication::None)
+    };
+    assert!(keys.check_client(&client).is_ok());
+    client.userinfo_signed_response_alg = Some(Algorithm::Ps256);
+    let error = keys.check_client(&client).unwrap_err();
+    assert_eq!(error.code(), "provider.key_missing");
+}
