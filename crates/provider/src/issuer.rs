@@ -49,6 +49,13 @@ impl Issuer {
         &self.text
     }
 
+    /// What stands behind the origin: empty, or a path such as `/auth/realms/esante-wallet`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let path = self.text.strip_prefix(self.origin.as_str());
+        path.unwrap_or_default()
+    }
+
     /// The origin of the login page: what a card assertion must name.
     #[must_use]
     pub fn origin(&self) -> &Origin {

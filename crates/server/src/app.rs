@@ -10,6 +10,7 @@ use cardea_storage::Store;
 use tokio::sync::watch;
 
 use crate::backchannel_logout::{self, LogoutSender};
+use crate::certificate_reload::{ListenerCertificates, ListenerKind};
 use crate::client_reload::load_clients;
 use crate::client_throttle::ClientThrottle;
 use crate::clock::SystemClock;
@@ -18,6 +19,7 @@ use crate::error::Error;
 use crate::event_log::LoggedEvents;
 use crate::handler::discovery::metadata_of;
 use crate::http_client::HttpClient;
+use crate::listener::Listener;
 use crate::presence::{Leases, Places, PresenceRegistry};
 use crate::provider_config;
 use crate::rate_limit::RateLimiter;
@@ -54,7 +56,10 @@ impl App {
         )
         .map_err(|source| Error::ProviderRefused { source })?;
         load_clients(&provider, &config.client).await?;
-        let token_keys = provider.jwks();
+        let metadata = ProviderMetadata {
+            require_pushed_authorization_requests: config.require_pushed_authorization_requests,
+            ..metadata_of(&provider, weakest_acr)
+        };
         let state = AppState::new(Inner {
             provider,
             https: config.issuer.is_https(),
@@ -72,14 +77,12 @@ impl App {
             logout_sender: LogoutSender::new(http),
             challenge_list: keys.challenge_list,
             enrolment: keys.enrolment,
-            metadata: ProviderMetadata {
-                require_pushed_authorization_requests: config.require_pushed_authorization_requests,
-                ..metadata_of(config.issuer.as_str(), &token_keys, weakest_acr)
-            },
+            metadata,
             rate_limiter: RateLimiter::new(config.limits),
             client_throttle: ClientThrottle::default(),
             client_address: config.limits.client_address.unwrap_or_default(),
             source_names: RandomState::new(),
+            certificates: ListenerCertificates::load(config)?,
             stopping: watch::Sender::new(false),
         });
         Ok(Self { state, store })
@@ -88,6 +91,16 @@ impl App {
     /// The routes.
     pub fn router(&self) -> Router {
         router(self.state.clone())
+    }
+
+    /// Opens the configured listeners; nothing is accepted before they are served.
+    ///
+    /// # Errors
+    /// [`Error::ListenFailed`].
+    pub(crate) fn listen(&self, config: &Config) -> Result<Vec<Listener>, Error> {
+        let certificates = self.state.certificates();
+        let main = certificates.of(ListenerKind::Main);
+        Ok(vec![Listener::bind(config.listen, main, self.router())?])
     }
 
     /// Starts the tasks that end what the clock ends.

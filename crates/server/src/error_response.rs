@@ -220,5 +220,5 @@ fn description(code: &str) -> String {
 }
 
 fn error_uri(state: &AppState, code: &str) -> String {
-    format!("{}/errors/{code}", state.issuer())
+    format!("{}/errors/{code}", state.origin())
 }

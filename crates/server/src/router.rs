@@ -5,13 +5,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::Uri;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cardea_oauth2_types::ErrorCode;
 
 use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
 use crate::cross_origin::{allow_pages_of_clients, refuse_foreign_pages};
+use crate::endpoint::{DISCOVERY, OAUTH_METADATA};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
@@ -41,6 +42,19 @@ const PATHS_OF_CLIENTS: [&str; 6] = [
 
 /// The routes, with what every request and answer passes through.
 pub(crate) fn router(state: AppState) -> Router {
+    let endpoints = state.endpoints();
+    let routes = routes(state);
+    if !endpoints.lead_anywhere() {
+        return routes;
+    }
+    // In front of the routes: a middleware of theirs would come after the choice of one.
+    let lead = move |request: Request| std::future::ready(endpoints.lead(request));
+    Router::new()
+        .fallback_service(routes)
+        .layer(map_request(lead))
+}
+
+fn routes(state: AppState) -> Router {
     Router::new()
         .merge(routes_of_clients(&state))
         .merge(documents())
@@ -102,13 +116,10 @@ pub(crate) fn router(state: AppState) -> Router {
 /// What is published, for whoever asks.
 fn documents() -> Router<AppState> {
     Router::new()
-        .route(
-            "/.well-known/openid-configuration",
-            get(discovery::get_discovery),
-        )
+        .route(DISCOVERY, get(discovery::get_discovery))
         .route(
             // RFC 8414 section 3: the same document for clients that know OAuth alone.
-            "/.well-known/oauth-authorization-server",
+            OAUTH_METADATA,
             get(discovery::get_discovery),
         )
         .route(

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 /// from the forms of our own pages, whose policy is `no-referrer` (Fetch, "append a request
 /// `Origin` header"), `Sec-Fetch-Site` (Fetch Metadata) must say so; a request with neither is
 /// refused.
-pub(crate) fn check_same_origin(headers: &HeaderMap, issuer: &str) -> Result<(), Problem> {
+pub(crate) fn check_same_origin(headers: &HeaderMap, ours: &str) -> Result<(), Problem> {
     let one = |name| {
         let mut values = headers.get_all(name).iter();
         (values.next(), values.next().is_some())
@@ -20,7 +20,7 @@ pub(crate) fn check_same_origin(headers: &HeaderMap, issuer: &str) -> Result<(),
     let (site, site_twice) = one(header::HeaderName::from_static("sec-fetch-site"));
     let origin_fits = origin
         .filter(|origin| origin.as_bytes() != b"null")
-        .map(|origin| origin.as_bytes() == issuer.as_bytes());
+        .map(|origin| origin.as_bytes() == ours.as_bytes());
     let site_fits = site.map(|site| site.as_bytes() == b"same-origin");
     let fits = match (origin_fits, site_fits) {
         (Some(origin), Some(site)) => origin && site,

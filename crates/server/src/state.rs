@@ -10,10 +10,12 @@ use cardea_provider::{EndedSession, Provider};
 use tokio::sync::watch;
 
 use crate::backchannel_logout::LogoutSender;
+use crate::certificate_reload::ListenerCertificates;
 use crate::client_address::{client_address, network_of, site_of};
 use crate::client_throttle::ClientThrottle;
 use crate::config::{ClientAddress, PresenceConfig};
 use crate::cookie::Cookies;
+use crate::endpoint::Endpoints;
 use crate::presence::{Leases, Places, PresenceRegistry};
 use crate::problem::Problem;
 use crate::rate_limit::{Charge, Counted, RateLimiter};
@@ -40,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) client_throttle: ClientThrottle,
     pub(crate) client_address: ClientAddress,
+    pub(crate) certificates: ListenerCertificates,
     /// Names networks in the database, until this process ends.
     pub(crate) source_names: RandomState,
     /// True once the server is to stop: presence connections then close.
@@ -55,8 +58,14 @@ impl AppState {
         &self.0.provider
     }
 
-    pub(crate) fn issuer(&self) -> &str {
-        self.0.provider.issuer().as_str()
+    /// The origin of our pages, as browsers send it.
+    pub(crate) fn origin(&self) -> &str {
+        self.0.provider.issuer().origin().as_str()
+    }
+
+    /// Where this issuer's endpoints are.
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        Endpoints::new(self.0.provider.issuer(), self.0.provider.profile())
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -181,6 +190,11 @@ impl AppState {
         if any {
             self.0.logout_sender.wake();
         }
+    }
+
+    /// The certificates that this server shows, which can be exchanged.
+    pub(crate) fn certificates(&self) -> &ListenerCertificates {
+        &self.0.certificates
     }
 
     pub(crate) fn logout_sender(&self) -> &LogoutSender {

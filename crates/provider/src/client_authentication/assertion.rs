@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use crate::{Client, Error, Issuer, Provider};
+use crate::{Client, Endpoint, Error, Issuer, ProtocolProfile, Provider};
 
 /// The only kind of assertion (RFC 7523 section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -25,9 +25,6 @@ const SKEW: Duration = Duration::seconds(60);
 /// How far ahead `exp` may lie: an hour is what Authlib writes unless told otherwise. An assertion
 /// is good once whatever its age.
 const LIFETIME_MAX: Duration = Duration::HOUR;
-/// The endpoints that clients authenticate at. RFC 9126 section 2 asks for the first two, and
-/// libraries name the endpoint that they call.
-const ENDPOINTS: [&str; 4] = ["/token", "/par", "/introspect", "/revoke"];
 
 /// Claims of what the same key may have signed for another purpose, and which must not pass for an
 /// assertion: request objects (RFC 9101 section 10.8), ID tokens, and logout tokens or other
@@ -113,7 +110,7 @@ impl Provider {
         let claims = verify(client, assertion)?;
         claims.check(client, now)?;
         let accepted = self.proof_rules.assertion_audience;
-        check_audience(&claims.aud, &self.issuer, accepted)?;
+        check_audience(&claims.aud, &self.issuer, self.profile(), accepted)?;
         Ok(claims.jti)
     }
 }
@@ -175,15 +172,17 @@ impl Claims {
     }
 }
 
-fn check_audience(aud: &Value, issuer: &Issuer, accepted: AssertionAudience) -> Result<(), Error> {
+fn check_audience(
+    aud: &Value,
+    issuer: &Issuer,
+    profile: ProtocolProfile,
+    accepted: AssertionAudience,
+) -> Result<(), Error> {
     let mismatch = Error::ClientAssertionAudienceMismatch;
     let Some(aud) = aud.as_str() else {
         return Err(mismatch);
     };
-    let is_endpoint = || {
-        let path = aud.strip_prefix(issuer.as_str());
-        path.is_some_and(|path| ENDPOINTS.contains(&path))
-    };
+    let is_endpoint = || Endpoint::is_authenticated_url(aud, issuer, profile);
     let is_ours = aud == issuer.as_str()
         || (accepted == AssertionAudience::IssuerOrEndpoint && is_endpoint());
     if is_ours { Ok(()) } else { Err(mismatch) }
@@ -220,7 +219,7 @@ mod tests {
             (json!(""), false, false),
         ] {
             for (rule, accepted) in [(IssuerOrEndpoint, by_default), (IssuerAlone, strictly)] {
-                let outcome = check_audience(&aud, &issuer, rule);
+                let outcome = check_audience(&aud, &issuer, ProtocolProfile::Oidc, rule);
                 assert_eq!(outcome.is_ok(), accepted, "{aud} {rule:?}");
             }
         }

@@ -7,9 +7,10 @@ use std::path::Path;
 use cardea_provider::Client;
 
 use super::load::invalid;
+use super::operations::check_operations;
 use super::{
-    ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, TestCardsConfig,
-    TrustAnchorConfig,
+    ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, ProfileConfig,
+    TestCardsConfig, TrustAnchorConfig,
 };
 use crate::client_registration::client_of;
 use crate::error::Error;
@@ -49,6 +50,12 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     if config.tls.is_some() && !config.issuer.is_https() {
         return wrong("issuer", "must use https because there is a [tls]");
     }
+    if config.issuer.has_path() && config.profile != ProfileConfig::Psc {
+        return wrong(
+            "issuer",
+            "must be scheme, host and port alone, unless profile = \"psc\"",
+        );
+    }
     if config.issuer.is_https() && config.tls.is_none() && config.limits.client_address.is_none() {
         return wrong(
             "limits.client_address",
@@ -62,6 +69,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     check_sandbox(file, config)?;
     check_durations(file, config)?;
     check_limits(file, &config.limits)?;
+    check_operations(file, &config.operations, &config.telemetry)?;
     check_revocation(file, config)?;
     let mut seen = HashSet::new();
     for client in &config.client {
@@ -216,7 +224,7 @@ fn check_revocation(file: &Path, config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_range(
+pub(super) fn check_range(
     file: &Path,
     key: &str,
     value: u32,

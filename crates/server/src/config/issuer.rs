@@ -6,8 +6,23 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use url::{Host, Url};
 
+const PATH_BYTES_MAX: usize = 128;
+
+/// What stays at the root of the host, whatever the issuer's path is.
+const PAGES: [&str; 8] = [
+    "login",
+    "consent",
+    "new-workstations",
+    "logout",
+    "static",
+    "errors",
+    "healthz",
+    "readyz",
+];
+
 /// The issuer identifier: a bare origin, because every cookie and page of the provider lives
-/// directly under it and a path would widen nothing but the ways of writing it (attack G11).
+/// directly under it and a path would widen nothing but the ways of writing it (attack G11); or
+/// with a path, where a profile's clients have one in their configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Issuer(Url);
@@ -28,6 +43,12 @@ impl Issuer {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.0
+    }
+
+    /// Whether something stands behind the origin, such as `/auth/realms/esante-wallet`.
+    #[must_use]
+    pub fn has_path(&self) -> bool {
+        self.0.path() != "/"
     }
 
     /// True when browsers reach the provider through TLS.
@@ -65,7 +86,7 @@ impl TryFrom<String> for Issuer {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let url = parse_origin(&text)?;
+        let url = parse_issuer(&text)?;
         match url.scheme() {
             "https" => Ok(Self(url)),
             "http" if is_loopback(&url) => Ok(Self(url)),
@@ -101,6 +122,32 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Segments of an issuer's path: letters, digits and what no proxy or client writes in two ways.
+fn parse_issuer(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    let origin = url.origin().ascii_serialization();
+    let path = text.strip_prefix(&origin).unwrap_or_default();
+    let Some(path) = path.strip_prefix('/').filter(|path| !path.is_empty()) else {
+        return parse_origin(text);
+    };
+    let is_plain = |segment: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !segment.is_empty() && segment.bytes().all(allowed)
+    };
+    if path.len() > PATH_BYTES_MAX || !path.split('/').all(is_plain) {
+        let reason = "its path may have letters, digits, - and _ between slashes, no slash at its \
+                      end, and 128 bytes at most";
+        return Err(reason.to_owned());
+    }
+    let first = path.split('/').next().unwrap_or_default();
+    if PAGES.contains(&first) {
+        return Err(format!(
+            "its path must not begin with /{first}: our pages are there"
+        ));
+    }
+    Ok(url)
+}
+
 fn parse_origin(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
     // The text must already be in normal form: tokens compare the issuer byte by byte
@@ -126,7 +173,7 @@ mod tests {
     use super::{AgentUrl, Issuer};
 
     #[test]
-    fn issuers_are_bare_origins_over_https_or_loopback() {
+    fn issuers_are_canonical_and_over_https_or_loopback() {
         let cases = [
             ("https", "https://login.example.test", true),
             ("https with a port", "https://login.example.test:8443", true),
@@ -140,7 +187,27 @@ mod tests {
                 false,
             ),
             ("trailing slash", "https://login.example.test/", false),
-            ("path", "https://login.example.test/realm", false),
+            ("path", "https://login.example.test/auth/realms/r-1", true),
+            (
+                "slash behind a path",
+                "https://login.example.test/realm/",
+                false,
+            ),
+            ("empty segment", "https://login.example.test/a//b", false),
+            ("dots", "https://login.example.test/a/../b", false),
+            ("a dot", "https://login.example.test/a.b", false),
+            ("encoded", "https://login.example.test/a%2fb", false),
+            (
+                "a path of our pages",
+                "https://login.example.test/login",
+                false,
+            ),
+            (
+                "query behind a path",
+                "https://login.example.test/a?x=1",
+                false,
+            ),
+            ("user and path", "https://me@login.example.test/a", false),
             ("query", "https://login.example.test?x=1", false),
             ("fragment", "https://login.example.test#x", false),
             ("user", "https://me@login.example.test", false),

@@ -66,7 +66,7 @@ pub(crate) async fn post_consent(
     body: Body,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
-    check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
+    check_same_origin(&headers, state.origin()).map_err(Refusal::page)?;
     let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
     let (shown, answer) = read(&pairs).ok_or_else(|| Refusal::page(Problem::RequestMalformed))?;
     let login_cookie = state.login_cookie(&headers, &request_id)?;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use cardea_jose::{Algorithm, JwkSet};
 use cardea_oauth2_types::{Acr, GrantType, ProviderMetadata, ResponseMode, scope};
+use cardea_provider::{Endpoint, Provider};
 
 use crate::handler::jwks::public_headers;
 use crate::state::AppState;
@@ -17,21 +18,21 @@ pub(crate) async fn get_discovery(
     (public_headers(), Json(state.metadata().clone()))
 }
 
-/// The document for an issuer that signs with `token_keys`.
-pub(crate) fn metadata_of(issuer: &str, token_keys: &JwkSet, weakest_acr: Acr) -> ProviderMetadata {
-    let signed = signing_algorithms(token_keys);
-    let at = |path: &str| format!("{issuer}{path}");
+/// The document of a provider that lets in nothing weaker than `weakest_acr`.
+pub(crate) fn metadata_of(provider: &Provider, weakest_acr: Acr) -> ProviderMetadata {
+    let signed = signing_algorithms(&provider.jwks());
+    let at = |endpoint| provider.endpoint_url(endpoint);
     ProviderMetadata {
-        issuer: issuer.to_owned(),
-        authorization_endpoint: at("/authorize"),
-        pushed_authorization_request_endpoint: at("/par"),
+        issuer: provider.issuer().as_str().to_owned(),
+        authorization_endpoint: at(Endpoint::Authorization),
+        pushed_authorization_request_endpoint: at(Endpoint::PushedAuthorizationRequest),
         require_pushed_authorization_requests: false,
-        token_endpoint: at("/token"),
-        userinfo_endpoint: at("/userinfo"),
-        introspection_endpoint: at("/introspect"),
-        revocation_endpoint: at("/revoke"),
-        jwks_uri: at("/jwks"),
-        end_session_endpoint: at("/logout"),
+        token_endpoint: at(Endpoint::Token),
+        userinfo_endpoint: at(Endpoint::Userinfo),
+        introspection_endpoint: at(Endpoint::Introspection),
+        revocation_endpoint: at(Endpoint::Revocation),
+        jwks_uri: at(Endpoint::Jwks),
+        end_session_endpoint: at(Endpoint::EndSession),
         // `profile` is answered, and not listed: whoever finds it here may expect every claim of
         // OIDC Core section 5.4, of which a card fills three.
         scopes_supported: vec![scope::OPENID, scope::PROFESSIONAL],

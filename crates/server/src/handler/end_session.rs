@@ -63,7 +63,7 @@ pub(crate) async fn post_logout(
         return decide(&state, caller, pairs).await;
     }
     // Only our own page may say that the person has confirmed (attack H2).
-    check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
+    check_same_origin(&headers, state.origin()).map_err(Refusal::page)?;
     let charge = state
         .charge(Counted::LogoutConfirmation, peer, &headers)
         .ok_or_else(|| Refusal::page(Problem::TooManyRequests))?;

@@ -44,7 +44,7 @@ pub(crate) async fn post_assertion(
     body: Body,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
-    check_same_origin(&headers, state.issuer()).map_err(Refusal::json)?;
+    check_same_origin(&headers, state.origin()).map_err(Refusal::json)?;
     let signed: AssertionRequest = parse_json(&headers, body).map_err(Refusal::json)?;
     let cookies = state.cookies();
     // Without its cookie a browser is another browser: the provider refuses, and spends the

@@ -28,7 +28,7 @@ pub(crate) async fn post_cancel(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
-    check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
+    check_same_origin(&headers, state.origin()).map_err(Refusal::page)?;
     let cookie = state.login_cookie(&headers, &request_id)?;
     let charge = state.charge_page(peer, &headers)?;
     let answer = cancel(&state, &request_id, cookie).await?;

@@ -36,7 +36,7 @@ pub(crate) async fn post_challenge(
     body: Body,
 ) -> Result<Json<ChallengeResponse>, Refusal> {
     record_login(&request_id);
-    check_same_origin(&headers, state.issuer()).map_err(Refusal::json)?;
+    check_same_origin(&headers, state.origin()).map_err(Refusal::json)?;
     let ChallengeRequest {} = parse_json(&headers, body).map_err(Refusal::json)?;
     let cookie = state
         .cookies()

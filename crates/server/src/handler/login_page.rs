@@ -34,9 +34,9 @@ pub(crate) async fn get_login_page(
     charge.give_back();
     let language = language_of(&uri, &headers);
     let host = state
-        .issuer()
+        .origin()
         .split_once("://")
-        .map_or(state.issuer(), |(_, host)| host);
+        .map_or(state.origin(), |(_, host)| host);
     // The id is base64url, so that it needs no escaping in an address.
     let login_path = format!("/login/{request_id}");
     let start = start_of(&headers);

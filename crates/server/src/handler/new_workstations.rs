@@ -60,7 +60,7 @@ pub(crate) async fn post_new_workstations(
     body: Body,
 ) -> Result<Response, Refusal> {
     record_login(&request_id);
-    check_same_origin(&headers, state.issuer()).map_err(Refusal::page)?;
+    check_same_origin(&headers, state.origin()).map_err(Refusal::page)?;
     let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
     let [(name, shown)] = pairs.as_slice() else {
         return Err(Refusal::page(Problem::RequestMalformed));

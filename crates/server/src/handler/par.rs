@@ -10,12 +10,13 @@ use cardea_oauth2_types::{AuthorizationParameters, ErrorCode, TokenParameters};
 use cardea_provider::Error;
 use serde::Serialize;
 
+use crate::endpoint::RequestedUrl;
 use crate::form::Body;
 use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_token_error,
 };
-use crate::handler::proof::{endpoint_url, read_dpop};
+use crate::handler::proof::read_dpop;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
@@ -32,6 +33,7 @@ struct PushedResponse {
 pub(crate) async fn post_par(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    RequestedUrl(url): RequestedUrl,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -41,7 +43,6 @@ pub(crate) async fn post_par(
     let parameters = parameters.map_err(|error| refuse_parameters(&error))?;
     let credentials =
         TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
-    let url = endpoint_url(&state, "/par");
     let read = read_credentials(&headers, &credentials)
         .and_then(|it| Ok((it, read_dpop(&headers, "POST", &url)?)));
     // A refusal may go on record, and a public client's request makes a row whoever sends it:

@@ -38,11 +38,6 @@ pub(crate) fn read_dpop<'a>(
     })
 }
 
-/// The URL of one of our endpoints.
-pub(crate) fn endpoint_url(state: &AppState, path: &str) -> String {
-    format!("{}{path}", state.issuer())
-}
-
 /// Middleware that gives every answer a fresh nonce, so that a client seldom has to be told to use
 /// one (RFC 9449 section 8.2).
 pub(crate) async fn add_dpop_nonce(

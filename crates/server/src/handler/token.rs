@@ -9,13 +9,14 @@ use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{TokenParameters, TokenResponse};
 use cardea_provider::{ClientCredentials, DpopRequest, Error, TokenError, TokenRequest};
 
+use crate::endpoint::RequestedUrl;
 use crate::form::Body;
 use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::card_grant;
 use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_problem, refuse_token_error,
 };
-use crate::handler::proof::{endpoint_url, read_dpop};
+use crate::handler::proof::read_dpop;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
@@ -25,6 +26,7 @@ use crate::state::AppState;
 pub(crate) async fn post_token(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    RequestedUrl(url): RequestedUrl,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -32,7 +34,6 @@ pub(crate) async fn post_token(
     let pairs = read_client_form(&uri, &headers, body)?;
     let parameters =
         TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
-    let url = endpoint_url(&state, "/token");
     let read = read_credentials(&headers, &parameters)
         .and_then(|credentials| Ok((credentials, read_dpop(&headers, "POST", &url)?)));
     // A refusal may go on record: it is counted before anything is written.

@@ -9,8 +9,9 @@ use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::ErrorCode;
 use cardea_provider::{Error, PresentedToken, TokenScheme, UserinfoAnswer};
 
+use crate::endpoint::RequestedUrl;
 use crate::form::{Body, parse_form, parse_query};
-use crate::handler::proof::{endpoint_url, read_dpop};
+use crate::handler::proof::read_dpop;
 use crate::problem::Problem;
 use crate::rate_limit::{Charge, Counted};
 use crate::refusal::{Form, Refusal};
@@ -22,6 +23,7 @@ pub(crate) async fn read_userinfo(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     method: Method,
+    RequestedUrl(url): RequestedUrl,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -35,7 +37,6 @@ pub(crate) async fn read_userinfo(
     if charge.is_none() && !is_ours() {
         return Err(refuse_problem(scheme, Problem::TooManyRequests));
     }
-    let url = endpoint_url(&state, "/userinfo");
     let dpop = read_dpop(&headers, method.as_str(), &url);
     let dpop = dpop.map_err(|error| refuse_error(scheme, &error))?;
     let presented = PresentedToken {
