@@ -23,6 +23,21 @@ pub struct ClientRecord {
     pub created_at: OffsetDateTime,
     /// When it was changed last.
     pub changed_at: OffsetDateTime,
+    /// How it registered itself; none where an operator registered it.
+    pub self_registration: Option<SelfRegistration>,
+}
+
+/// What belongs to a client that registered itself (RFC 7591, RFC 7592).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelfRegistration {
+    /// The initial access token that let it.
+    pub initial_access_token_id: String,
+    /// What that token allowed; the caller owns the form.
+    pub limits: String,
+    /// SHA-256 of the token that manages the registration.
+    pub token: SecretDigest,
+    /// What its name looks like, for others to be compared with.
+    pub name_key: String,
 }
 
 /// A secret that a rotation replaced.
@@ -53,10 +68,14 @@ pub struct EndedHoldings {
 /// [`Error::Unavailable`].
 pub async fn insert(transaction: &mut Transaction, client: &ClientRecord) -> Result<bool, Error> {
     let previous = client.previous_secret.as_ref();
+    let own = client.self_registration.as_ref();
     let inserted = sqlx::query(
         "INSERT INTO client (client_id, registration, secret_sha256, previous_secret_sha256,
-                             previous_secret_until, created_at, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id) DO NOTHING",
+                             previous_secret_until, created_at, changed_at,
+                             initial_access_token_id, registration_limits,
+                             registration_token_sha256, name_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (client_id) DO NOTHING",
     )
     .bind(client.client_id.as_str())
     .bind(client.registration.as_str())
@@ -65,9 +84,70 @@ pub async fn insert(transaction: &mut Transaction, client: &ClientRecord) -> Res
     .bind(previous.map(|previous| previous.until.unix_timestamp()))
     .bind(client.created_at.unix_timestamp())
     .bind(client.changed_at.unix_timestamp())
+    .bind(own.map(|own| own.initial_access_token_id.as_str()))
+    .bind(own.map(|own| own.limits.as_str()))
+    .bind(own.map(|own| own.token.as_str()))
+    .bind(own.map(|own| own.name_key.as_str()))
     .execute(transaction.connection())
     .await?;
     count_change(transaction, inserted.rows_affected() == 1).await
+}
+
+/// Puts a registration in place of the one that a client has; when it was made, and by whom, stays.
+/// False when the client is unknown.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn update(transaction: &mut Transaction, client: &ClientRecord) -> Result<bool, Error> {
+    let previous = client.previous_secret.as_ref();
+    let own = client.self_registration.as_ref();
+    let updated = sqlx::query(
+        "UPDATE client
+         SET registration = $2, secret_sha256 = $3, previous_secret_sha256 = $4,
+             previous_secret_until = $5, changed_at = $6, registration_token_sha256 = $7,
+             name_key = $8
+         WHERE client_id = $1",
+    )
+    .bind(client.client_id.as_str())
+    .bind(client.registration.as_str())
+    .bind(client.secret.as_ref().map(SecretDigest::as_str))
+    .bind(previous.map(|previous| previous.digest.as_str()))
+    .bind(previous.map(|previous| previous.until.unix_timestamp()))
+    .bind(client.changed_at.unix_timestamp())
+    .bind(own.map(|own| own.token.as_str()))
+    .bind(own.map(|own| own.name_key.as_str()))
+    .execute(transaction.connection())
+    .await?;
+    count_change(transaction, updated.rows_affected() == 1).await
+}
+
+/// Counts the clients that registered themselves.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_self_registered(transaction: &mut Transaction) -> Result<i64, Error> {
+    let row = sqlx::query("SELECT COUNT(*) AS clients FROM client WHERE name_key IS NOT NULL")
+        .fetch_one(transaction.connection())
+        .await?;
+    Ok(row.try_get("clients")?)
+}
+
+/// Whether a client other than `client_id` registered itself with a name that looks so.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn is_name_taken(
+    transaction: &mut Transaction,
+    name_key: &str,
+    client_id: &str,
+) -> Result<bool, Error> {
+    let row =
+        sqlx::query("SELECT client_id FROM client WHERE name_key = $1 AND client_id <> $2 LIMIT 1")
+            .bind(name_key)
+            .bind(client_id)
+            .fetch_optional(transaction.connection())
+            .await?;
+    Ok(row.is_some())
 }
 
 /// Finds a client.
@@ -80,7 +160,8 @@ pub async fn find(
 ) -> Result<Option<ClientRecord>, Error> {
     let row = sqlx::query(
         "SELECT client_id, registration, secret_sha256, previous_secret_sha256,
-                previous_secret_until, created_at, changed_at
+                previous_secret_until, created_at, changed_at, initial_access_token_id,
+                registration_limits, registration_token_sha256, name_key
          FROM client WHERE client_id = $1",
     )
     .bind(client_id)
@@ -96,7 +177,8 @@ pub async fn find(
 pub async fn list(transaction: &mut Transaction) -> Result<Vec<ClientRecord>, Error> {
     let rows = sqlx::query(
         "SELECT client_id, registration, secret_sha256, previous_secret_sha256,
-                previous_secret_until, created_at, changed_at
+                previous_secret_until, created_at, changed_at, initial_access_token_id,
+                registration_limits, registration_token_sha256, name_key
          FROM client ORDER BY client_id",
     )
     .fetch_all(transaction.connection())
@@ -280,5 +362,22 @@ fn read(row: &AnyRow) -> Result<ClientRecord, Error> {
         }),
         created_at: timestamp::required(row, "created_at")?,
         changed_at: timestamp::required(row, "changed_at")?,
+        self_registration: read_self_registration(row)?,
     })
+}
+
+fn read_self_registration(row: &AnyRow) -> Result<Option<SelfRegistration>, Error> {
+    let initial_access_token_id: Option<String> = row.try_get("initial_access_token_id")?;
+    let limits: Option<String> = row.try_get("registration_limits")?;
+    let token: Option<String> = row.try_get("registration_token_sha256")?;
+    let name_key: Option<String> = row.try_get("name_key")?;
+    let whole = initial_access_token_id.zip(limits).zip(token.zip(name_key));
+    Ok(whole.map(
+        |((initial_access_token_id, limits), (token, name_key))| SelfRegistration {
+            initial_access_token_id,
+            limits,
+            token: SecretDigest::from_stored(token),
+            name_key,
+        },
+    ))
 }

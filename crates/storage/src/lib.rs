@@ -31,6 +31,7 @@
 
 pub mod access_grant;
 pub mod agent_instance;
+pub mod agentless_code;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod challenge;
@@ -42,6 +43,7 @@ pub mod dpop_key;
 mod error;
 pub mod event;
 pub mod grant_challenge;
+pub mod initial_access_token;
 pub mod logout_delivery;
 pub mod mass_loss;
 mod migrate;
@@ -56,6 +58,7 @@ pub mod session_card;
 pub mod spent_jti;
 pub mod subject;
 mod timestamp;
+pub mod trust_anchor;
 
 pub use database::{Store, Transaction};
 pub use error::Error;

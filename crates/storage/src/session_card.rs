@@ -95,6 +95,18 @@ pub async fn put_off(
     Ok(())
 }
 
+/// Makes every card due now, as after a change of the anchors that they lead to.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn make_all_due(transaction: &mut Transaction, now: OffsetDateTime) -> Result<(), Error> {
+    sqlx::query("UPDATE session_card SET recheck_at = $1 WHERE recheck_at > $1")
+        .bind(now.unix_timestamp())
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
+}
+
 /// Forgets the card of a session.
 ///
 /// # Errors

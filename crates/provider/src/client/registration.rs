@@ -88,6 +88,7 @@ impl ClientRegistrations {
                 previous_secret: None,
                 created_at: now,
                 changed_at: now,
+                self_registration: None,
             };
             if !client::insert(&mut transaction, &record).await? {
                 let client_id = client_id.to_owned();

@@ -172,6 +172,7 @@ async fn an_unsafe_registration_in_the_database_is_left_out() {
                 previous_secret: None,
                 created_at: OffsetDateTime::UNIX_EPOCH,
                 changed_at: OffsetDateTime::UNIX_EPOCH,
+                self_registration: None,
             };
             assert!(insert(transaction, &record).await.unwrap());
         }

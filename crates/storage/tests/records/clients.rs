@@ -18,6 +18,7 @@ fn record(client_id: &str) -> ClientRecord {
         previous_secret: None,
         created_at: start(),
         changed_at: start(),
+        self_registration: None,
     }
 }
 
