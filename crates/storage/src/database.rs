@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::{Any, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, Executor as _};
+use sqlx::{AnyConnection, AnyPool, Executor as _, Row as _};
 
+use crate::health::{PoolUse, note_commit};
 use crate::{Error, migrate};
 
 /// How long a caller waits for a free connection before the database counts as unavailable.
@@ -123,6 +124,54 @@ impl Store {
         Ok(())
     }
 
+    /// How the connections are used.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolUse> {
+        let use_of = |name, pool: &AnyPool| PoolUse {
+            name,
+            open: pool.size(),
+            idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+        };
+        match self.engine {
+            Engine::Sqlite => vec![
+                use_of("writer", &self.writer),
+                use_of("reader", &self.reader),
+            ],
+            Engine::Postgres => vec![use_of("shared", &self.writer)],
+        }
+    }
+
+    /// What kind of database this is: `sqlite` or `postgresql`.
+    #[must_use]
+    pub fn engine_name(&self) -> &'static str {
+        match self.engine {
+            Engine::Sqlite => "sqlite",
+            Engine::Postgres => "postgresql",
+        }
+    }
+
+    /// The database's own clock, in milliseconds; none where it runs in this process. The one
+    /// statement that only PostgreSQL knows: SQLite has no clock but the machine's.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn clock_millis(&self) -> Result<Option<i64>, Error> {
+        if self.engine == Engine::Sqlite {
+            return Ok(None);
+        }
+        let mut connection = self.reader.acquire().await?;
+        let statement =
+            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS millis";
+        let row = sqlx::query(statement).fetch_one(&mut *connection).await?;
+        Ok(Some(row.try_get("millis")?))
+    }
+
+    /// The highest migration that this program carries.
+    #[must_use]
+    pub fn schema_version() -> i64 {
+        migrate::newest_version()
+    }
+
     /// Closes all connections after the running statements; SQLite then folds its log into the
     /// database file.
     pub async fn close(&self) {
@@ -156,7 +205,9 @@ impl Transaction {
     /// # Errors
     /// [`Error::Unavailable`]: whether the statements took effect is then unknown.
     pub async fn commit(self) -> Result<(), Error> {
+        let begun = Instant::now();
         self.inner.commit().await?;
+        note_commit(begun.elapsed());
         for work in self.after_commit {
             work();
         }

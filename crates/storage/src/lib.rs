@@ -43,6 +43,7 @@ pub mod dpop_key;
 mod error;
 pub mod event;
 pub mod grant_challenge;
+pub mod health;
 pub mod initial_access_token;
 pub mod logout_delivery;
 pub mod mass_loss;
@@ -62,5 +63,6 @@ pub mod trust_anchor;
 
 pub use database::{Store, Transaction};
 pub use error::Error;
+pub use health::observe_commits;
 pub use redemption::Redemption;
 pub use secret_digest::SecretDigest;

@@ -9,6 +9,11 @@ use crate::Error;
 
 include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
+/// The version of the last file.
+pub(crate) fn newest_version() -> i64 {
+    EMBEDDED.last().map_or(0, |&(version, _, _)| version)
+}
+
 /// Runs what is missing, in order, each file in a transaction of its own.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ mod records {
     mod databases;
     mod events;
     mod grant_challenges;
+    mod health;
     mod logout_deliveries;
     mod mass_losses;
     mod pairwise_subjects;
