@@ -1,9 +1,8 @@
 //! Access tokens that were given out, so that they can be taken back before they expire.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, SecretDigest, Transaction, timestamp};
 
 /// One access token, by its `jti`.
@@ -27,6 +26,8 @@ pub struct AccessGrant {
     pub claims: Option<String>,
     /// Thumbprint of the DPoP key that it is bound to (RFC 9449 section 6).
     pub dpop_jkt: Option<String>,
+    /// SHA-256 of the certificate that it is bound to (RFC 8705 section 3), base64url.
+    pub x5t_s256: Option<String>,
     /// When it was made.
     pub issued_at: OffsetDateTime,
     /// When it ends by itself.
@@ -40,11 +41,11 @@ pub struct AccessGrant {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`].
 pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO access_grant
              (jti, code_sha256, sid, client_id, scope, issued_at, expires_at, audience, claims,
-              dpop_jkt, family_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+              dpop_jkt, x5t_s256, family_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(grant.jti.as_str())
     .bind(grant.code.as_ref().map(SecretDigest::as_str))
@@ -56,6 +57,7 @@ pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Resul
     .bind(grant.audience.as_str())
     .bind(grant.claims.as_deref())
     .bind(grant.dpop_jkt.as_deref())
+    .bind(grant.x5t_s256.as_deref())
     .bind(grant.family.as_deref())
     .execute(transaction.connection())
     .await?;
@@ -67,9 +69,9 @@ pub async fn insert(transaction: &mut Transaction, grant: &AccessGrant) -> Resul
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn find(transaction: &mut Transaction, jti: &str) -> Result<Option<AccessGrant>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT jti, code_sha256, family_id, sid, client_id, scope, audience, claims, dpop_jkt,
-                issued_at, expires_at, revoked_at
+                x5t_s256, issued_at, expires_at, revoked_at
          FROM access_grant WHERE jti = $1",
     )
     .bind(jti)
@@ -87,7 +89,7 @@ pub async fn revoke_of_code(
     code: &SecretDigest,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE access_grant SET revoked_at = $2 WHERE code_sha256 = $1 AND revoked_at IS NULL",
     )
     .bind(code.as_str())
@@ -106,7 +108,7 @@ pub async fn revoke_of_family(
     family_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE access_grant SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL",
     )
     .bind(family_id)
@@ -125,7 +127,7 @@ pub async fn revoke(
     jti: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE access_grant SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL",
     )
     .bind(jti)
@@ -144,7 +146,7 @@ pub async fn revoke_of_session(
     session_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE access_grant SET revoked_at = $2 WHERE revoked_at IS NULL
          AND sid IN (SELECT sid FROM client_session WHERE session_id = $1)",
     )
@@ -165,7 +167,7 @@ pub async fn revoke_of_person(
     client_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE access_grant SET revoked_at = $3 WHERE client_id = $2 AND revoked_at IS NULL
          AND sid IN (SELECT own.sid FROM client_session AS own
                      JOIN session ON session.id = own.session_id WHERE session.sub = $1)",
@@ -178,7 +180,7 @@ pub async fn revoke_of_person(
     Ok(revoked.rows_affected())
 }
 
-fn read(row: &AnyRow) -> Result<AccessGrant, Error> {
+fn read(row: &Row) -> Result<AccessGrant, Error> {
     let code: Option<String> = row.try_get("code_sha256")?;
     Ok(AccessGrant {
         jti: row.try_get("jti")?,
@@ -190,6 +192,7 @@ fn read(row: &AnyRow) -> Result<AccessGrant, Error> {
         audience: row.try_get("audience")?,
         claims: row.try_get("claims")?,
         dpop_jkt: row.try_get("dpop_jkt")?,
+        x5t_s256: row.try_get("x5t_s256")?,
         issued_at: timestamp::required(row, "issued_at")?,
         expires_at: timestamp::required(row, "expires_at")?,
         revoked_at: timestamp::optional(row, "revoked_at")?,

@@ -1,10 +1,9 @@
 //! Which agent instances (workstations) a person has signed in from, and which of them she has
 //! said to be hers.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Transaction, timestamp};
 
 /// Instances that one notice shows at most: one after the other would take a person's morning.
@@ -45,7 +44,7 @@ pub async fn record_use(
     (instance_jkt, name): (&str, Option<&str>),
     now: OffsetDateTime,
 ) -> Result<InstanceUse, Error> {
-    let inserted = sqlx::query(
+    let inserted = sql::query(
         "INSERT INTO agent_instance
              (sub, instance_jkt, first_seen_at, last_seen_at, instance_name, acknowledged_at)
          VALUES ($1, $2, $3, $3, $4,
@@ -62,7 +61,7 @@ pub async fn record_use(
     if inserted.rows_affected() == 1 {
         return Ok(InstanceUse::First);
     }
-    sqlx::query(
+    sql::query(
         "UPDATE agent_instance SET last_seen_at = $3, instance_name = $4
          WHERE sub = $1 AND instance_jkt = $2",
     )
@@ -84,7 +83,7 @@ pub async fn find(
     sub: &str,
     instance_jkt: &str,
 ) -> Result<Option<AgentInstance>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT instance_jkt, instance_name, first_seen_at, acknowledged_at, confirmed_here_at
          FROM agent_instance WHERE sub = $1 AND instance_jkt = $2",
     )
@@ -103,7 +102,7 @@ pub async fn list_unacknowledged(
     transaction: &mut Transaction,
     sub: &str,
 ) -> Result<Vec<AgentInstance>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT instance_jkt, instance_name, first_seen_at, acknowledged_at, confirmed_here_at
          FROM agent_instance WHERE sub = $1 AND acknowledged_at IS NULL
          ORDER BY first_seen_at, instance_jkt LIMIT $2",
@@ -152,7 +151,7 @@ async fn note_once(
     (sub, instance_jkt): (&str, &str),
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query(statement)
+    sql::query(statement)
         .bind(sub)
         .bind(instance_jkt)
         .bind(now.unix_timestamp())
@@ -161,7 +160,7 @@ async fn note_once(
     Ok(())
 }
 
-fn read(row: &AnyRow) -> Result<AgentInstance, Error> {
+fn read(row: &Row) -> Result<AgentInstance, Error> {
     Ok(AgentInstance {
         instance_jkt: row.try_get("instance_jkt")?,
         name: row.try_get("instance_name")?,

@@ -1,9 +1,8 @@
 //! Authorization codes: given out once, redeemed once (RFC 6749 section 4.1.2).
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Redemption, SecretDigest, Transaction, timestamp};
 
 /// A code and everything that its redemption is checked against.
@@ -40,7 +39,7 @@ pub struct AuthorizationCode {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`].
 pub async fn insert(transaction: &mut Transaction, code: &AuthorizationCode) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO authorization_code
              (code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce, issued_at,
               expires_at, claims, resources, dpop_jkt)
@@ -73,7 +72,7 @@ pub async fn redeem(
     code: &SecretDigest,
     now: OffsetDateTime,
 ) -> Result<Redemption<AuthorizationCode>, Error> {
-    let taken = sqlx::query(
+    let taken = sql::query(
         "UPDATE authorization_code SET redeemed_at = $2
          WHERE code_sha256 = $1 AND redeemed_at IS NULL
          RETURNING code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce,
@@ -86,7 +85,7 @@ pub async fn redeem(
     if let Some(row) = taken {
         return Ok(Redemption::Redeemed(read(&row)?));
     }
-    let spent = sqlx::query(
+    let spent = sql::query(
         "SELECT code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce, issued_at,
                 expires_at, claims, resources, dpop_jkt
          FROM authorization_code WHERE code_sha256 = $1",
@@ -100,6 +99,24 @@ pub async fn redeem(
     }
 }
 
+/// The nonce of the login that a code was made for, as long as the code is remembered.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_nonce(
+    transaction: &mut Transaction,
+    code: &SecretDigest,
+) -> Result<Option<String>, Error> {
+    let row = sql::query("SELECT nonce FROM authorization_code WHERE code_sha256 = $1")
+        .bind(code.as_str())
+        .fetch_optional(transaction.connection())
+        .await?;
+    match row {
+        Some(row) => Ok(row.try_get("nonce")?),
+        None => Ok(None),
+    }
+}
+
 /// Deletes the codes of a session that were not redeemed yet, and says how many there were.
 ///
 /// # Errors
@@ -108,7 +125,7 @@ pub async fn revoke_of_session(
     transaction: &mut Transaction,
     session_id: &str,
 ) -> Result<u64, Error> {
-    let deleted = sqlx::query(
+    let deleted = sql::query(
         "DELETE FROM authorization_code WHERE redeemed_at IS NULL
          AND sid IN (SELECT sid FROM client_session WHERE session_id = $1)",
     )
@@ -128,7 +145,7 @@ pub async fn revoke_of_person(
     sub: &str,
     client_id: &str,
 ) -> Result<u64, Error> {
-    let deleted = sqlx::query(
+    let deleted = sql::query(
         "DELETE FROM authorization_code WHERE client_id = $2 AND redeemed_at IS NULL
          AND sid IN (SELECT own.sid FROM client_session AS own
                      JOIN session ON session.id = own.session_id WHERE session.sub = $1)",
@@ -140,7 +157,7 @@ pub async fn revoke_of_person(
     Ok(deleted.rows_affected())
 }
 
-fn read(row: &AnyRow) -> Result<AuthorizationCode, Error> {
+fn read(row: &Row) -> Result<AuthorizationCode, Error> {
     let challenge: String = row.try_get("code_challenge")?;
     Ok(AuthorizationCode {
         code: SecretDigest::from_stored(row.try_get("code_sha256")?),

@@ -1,9 +1,8 @@
 //! What a client asked for, waiting for a card.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, SecretDigest, Transaction, timestamp};
 
 /// A stored authorization request (RFC 6749 section 4.1.1).
@@ -35,7 +34,7 @@ pub async fn insert(
     transaction: &mut Transaction,
     request: &AuthorizationRequest,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO authorization_request
              (id, cookie_sha256, client_id, parameters, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -59,7 +58,7 @@ pub async fn find(
     transaction: &mut Transaction,
     id: &str,
 ) -> Result<Option<AuthorizationRequest>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT id, cookie_sha256, client_id, parameters, session_id, created_at, expires_at,
                 completed_at
          FROM authorization_request WHERE id = $1",
@@ -80,7 +79,7 @@ pub async fn hold_incomplete(
     id: &str,
 ) -> Result<Option<AuthorizationRequest>, Error> {
     // The update changes nothing; it takes the row, and sees it as the last transaction left it.
-    let row = sqlx::query(
+    let row = sql::query(
         "UPDATE authorization_request SET session_id = session_id
          WHERE id = $1 AND completed_at IS NULL
          RETURNING id, cookie_sha256, client_id, parameters, session_id, created_at, expires_at,
@@ -102,7 +101,7 @@ pub async fn attach_session(
     id: &str,
     session_id: &str,
 ) -> Result<bool, Error> {
-    let updated = sqlx::query(
+    let updated = sql::query(
         "UPDATE authorization_request SET session_id = $2
          WHERE id = $1 AND completed_at IS NULL",
     )
@@ -122,7 +121,7 @@ pub async fn complete(
     id: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let updated = sqlx::query(
+    let updated = sql::query(
         "UPDATE authorization_request SET completed_at = $2
          WHERE id = $1 AND completed_at IS NULL",
     )
@@ -138,7 +137,7 @@ pub async fn complete(
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn count_unanswered(transaction: &mut Transaction) -> Result<i64, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT COUNT(*) AS unanswered FROM authorization_request WHERE completed_at IS NULL",
     )
     .fetch_one(transaction.connection())
@@ -146,7 +145,7 @@ pub async fn count_unanswered(transaction: &mut Transaction) -> Result<i64, Erro
     Ok(row.try_get("unanswered")?)
 }
 
-fn read(row: &AnyRow) -> Result<AuthorizationRequest, Error> {
+fn read(row: &Row) -> Result<AuthorizationRequest, Error> {
     Ok(AuthorizationRequest {
         id: row.try_get("id")?,
         cookie: SecretDigest::from_stored(row.try_get("cookie_sha256")?),

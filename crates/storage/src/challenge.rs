@@ -1,9 +1,8 @@
 //! Login challenges: each is answered once, by the browser it was made for.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Redemption, Transaction, timestamp};
 
 /// A challenge that was given out.
@@ -28,7 +27,7 @@ pub struct Challenge {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`].
 pub async fn insert(transaction: &mut Transaction, challenge: &Challenge) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO challenge
              (jti, authorization_request_id, challenge_sha256, nonce, issued_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -53,7 +52,7 @@ pub async fn count_of_request(
     authorization_request_id: &str,
 ) -> Result<i64, Error> {
     let row =
-        sqlx::query("SELECT COUNT(*) AS issued FROM challenge WHERE authorization_request_id = $1")
+        sql::query("SELECT COUNT(*) AS issued FROM challenge WHERE authorization_request_id = $1")
             .bind(authorization_request_id)
             .fetch_one(transaction.connection())
             .await?;
@@ -71,7 +70,7 @@ pub async fn redeem(
     jti: &str,
     now: OffsetDateTime,
 ) -> Result<Redemption<Challenge>, Error> {
-    let taken = sqlx::query(
+    let taken = sql::query(
         "UPDATE challenge SET redeemed_at = $2 WHERE jti = $1 AND redeemed_at IS NULL
          RETURNING jti, authorization_request_id, challenge_sha256, nonce, issued_at, expires_at",
     )
@@ -82,7 +81,7 @@ pub async fn redeem(
     if let Some(row) = taken {
         return Ok(Redemption::Redeemed(read(&row)?));
     }
-    let spent = sqlx::query(
+    let spent = sql::query(
         "SELECT jti, authorization_request_id, challenge_sha256, nonce, issued_at, expires_at
          FROM challenge WHERE jti = $1",
     )
@@ -95,7 +94,7 @@ pub async fn redeem(
     }
 }
 
-fn read(row: &AnyRow) -> Result<Challenge, Error> {
+fn read(row: &Row) -> Result<Challenge, Error> {
     Ok(Challenge {
         jti: row.try_get("jti")?,
         authorization_request_id: row.try_get("authorization_request_id")?,

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, SecretDigest, Transaction, client_session, refresh_token, timestamp};
 
 /// A registration as it is stored.
@@ -69,7 +68,7 @@ pub struct EndedHoldings {
 pub async fn insert(transaction: &mut Transaction, client: &ClientRecord) -> Result<bool, Error> {
     let previous = client.previous_secret.as_ref();
     let own = client.self_registration.as_ref();
-    let inserted = sqlx::query(
+    let inserted = sql::query(
         "INSERT INTO client (client_id, registration, secret_sha256, previous_secret_sha256,
                              previous_secret_until, created_at, changed_at,
                              initial_access_token_id, registration_limits,
@@ -101,7 +100,7 @@ pub async fn insert(transaction: &mut Transaction, client: &ClientRecord) -> Res
 pub async fn update(transaction: &mut Transaction, client: &ClientRecord) -> Result<bool, Error> {
     let previous = client.previous_secret.as_ref();
     let own = client.self_registration.as_ref();
-    let updated = sqlx::query(
+    let updated = sql::query(
         "UPDATE client
          SET registration = $2, secret_sha256 = $3, previous_secret_sha256 = $4,
              previous_secret_until = $5, changed_at = $6, registration_token_sha256 = $7,
@@ -126,7 +125,7 @@ pub async fn update(transaction: &mut Transaction, client: &ClientRecord) -> Res
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn count_self_registered(transaction: &mut Transaction) -> Result<i64, Error> {
-    let row = sqlx::query("SELECT COUNT(*) AS clients FROM client WHERE name_key IS NOT NULL")
+    let row = sql::query("SELECT COUNT(*) AS clients FROM client WHERE name_key IS NOT NULL")
         .fetch_one(transaction.connection())
         .await?;
     Ok(row.try_get("clients")?)
@@ -142,7 +141,7 @@ pub async fn is_name_taken(
     client_id: &str,
 ) -> Result<bool, Error> {
     let row =
-        sqlx::query("SELECT client_id FROM client WHERE name_key = $1 AND client_id <> $2 LIMIT 1")
+        sql::query("SELECT client_id FROM client WHERE name_key = $1 AND client_id <> $2 LIMIT 1")
             .bind(name_key)
             .bind(client_id)
             .fetch_optional(transaction.connection())
@@ -158,7 +157,7 @@ pub async fn find(
     transaction: &mut Transaction,
     client_id: &str,
 ) -> Result<Option<ClientRecord>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT client_id, registration, secret_sha256, previous_secret_sha256,
                 previous_secret_until, created_at, changed_at, initial_access_token_id,
                 registration_limits, registration_token_sha256, name_key
@@ -175,7 +174,7 @@ pub async fn find(
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn list(transaction: &mut Transaction) -> Result<Vec<ClientRecord>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT client_id, registration, secret_sha256, previous_secret_sha256,
                 previous_secret_until, created_at, changed_at, initial_access_token_id,
                 registration_limits, registration_token_sha256, name_key
@@ -199,7 +198,7 @@ pub async fn replace_secret(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     // On the right of an assignment a column has its old value.
-    let replaced = sqlx::query(
+    let replaced = sql::query(
         "UPDATE client
          SET previous_secret_sha256 = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL
                                            ELSE secret_sha256 END,
@@ -223,7 +222,7 @@ pub async fn forget_replaced_secrets(
     transaction: &mut Transaction,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let forgotten = sqlx::query(
+    let forgotten = sql::query(
         "UPDATE client SET previous_secret_sha256 = NULL, previous_secret_until = NULL
          WHERE previous_secret_until <= $1",
     )
@@ -238,7 +237,7 @@ pub async fn forget_replaced_secrets(
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn remove(transaction: &mut Transaction, client_id: &str) -> Result<bool, Error> {
-    let removed = sqlx::query("DELETE FROM client WHERE client_id = $1")
+    let removed = sql::query("DELETE FROM client WHERE client_id = $1")
         .bind(client_id)
         .execute(transaction.connection())
         .await?;
@@ -257,12 +256,12 @@ pub async fn end_holdings(
     now: OffsetDateTime,
 ) -> Result<EndedHoldings, Error> {
     let codes =
-        sqlx::query("DELETE FROM authorization_code WHERE client_id = $1 AND redeemed_at IS NULL")
+        sql::query("DELETE FROM authorization_code WHERE client_id = $1 AND redeemed_at IS NULL")
             .bind(client_id)
             .execute(transaction.connection())
             .await?;
     let refresh_tokens = refresh_token::revoke_of_client(transaction, client_id, now).await?;
-    let access_grants = sqlx::query(
+    let access_grants = sql::query(
         "UPDATE access_grant SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
     )
     .bind(client_id)
@@ -296,7 +295,7 @@ async fn delete_of_client(
     statement: &'static str,
     client_id: &str,
 ) -> Result<(), Error> {
-    sqlx::query(statement)
+    sql::query(statement)
         .bind(client_id)
         .execute(transaction.connection())
         .await?;
@@ -316,7 +315,7 @@ pub async fn list_holders(transaction: &mut Transaction) -> Result<BTreeSet<Stri
         "SELECT client_id FROM consent WHERE client_id > $1 ORDER BY client_id LIMIT 1",
     ] {
         let mut last = String::new();
-        while let Some(row) = sqlx::query(statement)
+        while let Some(row) = sql::query(statement)
             .bind(last.as_str())
             .fetch_optional(transaction.connection())
             .await?
@@ -333,7 +332,7 @@ pub async fn list_holders(transaction: &mut Transaction) -> Result<BTreeSet<Stri
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn revision(transaction: &mut Transaction) -> Result<i64, Error> {
-    let row = sqlx::query("SELECT revision FROM client_revision WHERE id = 1")
+    let row = sql::query("SELECT revision FROM client_revision WHERE id = 1")
         .fetch_one(transaction.connection())
         .await?;
     Ok(row.try_get("revision")?)
@@ -341,14 +340,14 @@ pub async fn revision(transaction: &mut Transaction) -> Result<i64, Error> {
 
 async fn count_change(transaction: &mut Transaction, changed: bool) -> Result<bool, Error> {
     if changed {
-        sqlx::query("UPDATE client_revision SET revision = revision + 1 WHERE id = 1")
+        sql::query("UPDATE client_revision SET revision = revision + 1 WHERE id = 1")
             .execute(transaction.connection())
             .await?;
     }
     Ok(changed)
 }
 
-fn read(row: &AnyRow) -> Result<ClientRecord, Error> {
+fn read(row: &Row) -> Result<ClientRecord, Error> {
     let secret: Option<String> = row.try_get("secret_sha256")?;
     let previous: Option<String> = row.try_get("previous_secret_sha256")?;
     let until = timestamp::optional(row, "previous_secret_until")?;
@@ -366,7 +365,7 @@ fn read(row: &AnyRow) -> Result<ClientRecord, Error> {
     })
 }
 
-fn read_self_registration(row: &AnyRow) -> Result<Option<SelfRegistration>, Error> {
+fn read_self_registration(row: &Row) -> Result<Option<SelfRegistration>, Error> {
     let initial_access_token_id: Option<String> = row.try_get("initial_access_token_id")?;
     let limits: Option<String> = row.try_get("registration_limits")?;
     let token: Option<String> = row.try_get("registration_token_sha256")?;

@@ -1,9 +1,8 @@
 //! A client's part in a session, with a `sid` that no other client knows.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Transaction};
 
 /// One client in one session.
@@ -29,7 +28,7 @@ pub async fn load_or_create(
     sid_if_new: &str,
     now: OffsetDateTime,
 ) -> Result<String, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "INSERT INTO client_session (sid, session_id, client_id, created_at)
          VALUES ($1, $2, $3, $4)
          ON CONFLICT (session_id, client_id) DO UPDATE SET ended_at = NULL
@@ -52,7 +51,7 @@ pub async fn find(
     transaction: &mut Transaction,
     sid: &str,
 ) -> Result<Option<ClientSession>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT sid, session_id, client_id FROM client_session
          WHERE sid = $1 AND ended_at IS NULL",
     )
@@ -70,7 +69,7 @@ pub async fn list_of_session(
     transaction: &mut Transaction,
     session_id: &str,
 ) -> Result<Vec<ClientSession>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT sid, session_id, client_id FROM client_session
          WHERE session_id = $1 AND ended_at IS NULL ORDER BY created_at, sid",
     )
@@ -88,7 +87,7 @@ pub async fn list_of_session(
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`] when both sessions hold one client.
 pub async fn move_all(transaction: &mut Transaction, from: &str, to: &str) -> Result<u64, Error> {
-    let moved = sqlx::query("UPDATE client_session SET session_id = $2 WHERE session_id = $1")
+    let moved = sql::query("UPDATE client_session SET session_id = $2 WHERE session_id = $1")
         .bind(from)
         .bind(to)
         .execute(transaction.connection())
@@ -105,7 +104,7 @@ pub(crate) async fn end_of_client(
     client_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let ended = sqlx::query(
+    let ended = sql::query(
         "UPDATE client_session SET ended_at = $2 WHERE client_id = $1 AND ended_at IS NULL",
     )
     .bind(client_id)
@@ -115,7 +114,7 @@ pub(crate) async fn end_of_client(
     Ok(ended.rows_affected())
 }
 
-fn read(row: &AnyRow) -> Result<ClientSession, Error> {
+fn read(row: &Row) -> Result<ClientSession, Error> {
     Ok(ClientSession {
         sid: row.try_get("sid")?,
         session_id: row.try_get("session_id")?,

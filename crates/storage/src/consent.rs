@@ -1,8 +1,8 @@
 //! What people have agreed to, so that they are asked once.
 
-use sqlx::Row as _;
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Transaction, timestamp};
 
 /// One person's yes to one client.
@@ -25,7 +25,7 @@ pub struct Consent {
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn remember(transaction: &mut Transaction, consent: &Consent) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO consent (sub, client_id, covered, given_at, expires_at)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (sub, client_id, covered)
@@ -51,7 +51,7 @@ pub async fn find(
     client_id: &str,
     covered: &str,
 ) -> Result<Option<Consent>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT sub, client_id, covered, given_at, expires_at FROM consent
          WHERE sub = $1 AND client_id = $2 AND covered = $3",
     )
@@ -81,7 +81,7 @@ pub async fn forget(
     sub: &str,
     client_id: &str,
 ) -> Result<u64, Error> {
-    let deleted = sqlx::query("DELETE FROM consent WHERE sub = $1 AND client_id = $2")
+    let deleted = sql::query("DELETE FROM consent WHERE sub = $1 AND client_id = $2")
         .bind(sub)
         .bind(client_id)
         .execute(transaction.connection())
@@ -94,7 +94,7 @@ pub async fn forget(
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn forget_person(transaction: &mut Transaction, sub: &str) -> Result<u64, Error> {
-    let deleted = sqlx::query("DELETE FROM consent WHERE sub = $1")
+    let deleted = sql::query("DELETE FROM consent WHERE sub = $1")
         .bind(sub)
         .execute(transaction.connection())
         .await?;

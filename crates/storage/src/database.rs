@@ -2,37 +2,38 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use sqlx::any::{Any, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, Executor as _, Row as _};
+use sqlx::AnyPool;
+use sqlx::any::AnyPoolOptions;
 
+use crate::flush::Place;
 use crate::health::{PoolUse, note_commit};
+use crate::sql::{self, Connection};
+use crate::sqlite::Sqlite;
 use crate::{Error, migrate};
 
 /// How long a caller waits for a free connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-const READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
 
 static DRIVERS: Once = Once::new();
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Engine {
-    Sqlite,
-    Postgres,
-}
 
 /// An open database with the current schema; cheap to clone.
 ///
 /// SQLite has one writing connection, so writers queue here instead of meeting `SQLITE_BUSY`, and a
 /// few readers that never wait for it (write-ahead log). On PostgreSQL both share one pool.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     engine: Engine,
-    writer: AnyPool,
-    reader: AnyPool,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(AnyPool),
 }
 
 impl Store {
@@ -44,34 +45,23 @@ impl Store {
     /// [`Error::MigrationFailed`].
     pub async fn open(url: &str) -> Result<Self, Error> {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
-        let store = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let pool = AnyPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS_MAX)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .connect(url)
                 .await?;
-            Self {
-                engine: Engine::Postgres,
-                writer: pool.clone(),
-                reader: pool,
-            }
-        } else {
-            let file = sqlite_file(url)?;
-            create_private_file(&file)?;
-            let url = format!(
-                "sqlite://{}?mode=rw",
-                file.to_str().ok_or(Error::UrlInvalid)?
-            );
-            let writer = sqlite_pool(1).connect(&url).await?;
-            let reader = sqlite_pool(READERS_MAX).connect(&url).await?;
-            Self {
-                engine: Engine::Sqlite,
-                writer,
-                reader,
-            }
-        };
-        migrate::migrate(&store.writer).await?;
-        Ok(store)
+            migrate::migrate(&pool).await?;
+            let engine = Engine::Postgres(pool);
+            return Ok(Self { engine });
+        }
+        let file = sqlite_file(url)?;
+        create_private_file(&file)?;
+        let path = file.to_str().ok_or(Error::UrlInvalid)?;
+        let sqlite = Sqlite::open(&file)?;
+        migrate_sqlite(&format!("sqlite://{path}?mode=rw")).await?;
+        let engine = Engine::Sqlite(Arc::new(sqlite));
+        Ok(Self { engine })
     }
 
     /// An empty SQLite database that vanishes with the last clone; for tests.
@@ -81,14 +71,13 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::MigrationFailed`].
     pub async fn open_in_memory() -> Result<Self, Error> {
+        static OPENED: AtomicU64 = AtomicU64::new(0);
         DRIVERS.call_once(sqlx::any::install_default_drivers);
-        let pool = sqlite_pool(1).connect("sqlite::memory:").await?;
-        migrate::migrate(&pool).await?;
-        Ok(Self {
-            engine: Engine::Sqlite,
-            writer: pool.clone(),
-            reader: pool,
-        })
+        let name = format!("file:cardea-{}", OPENED.fetch_add(1, Ordering::Relaxed));
+        let sqlite = Sqlite::open_in_memory(&name)?;
+        migrate_sqlite(&format!("sqlite:{name}?mode=memory&cache=shared")).await?;
+        let engine = Engine::Sqlite(Arc::new(sqlite));
+        Ok(Self { engine })
     }
 
     /// Begins a transaction that may write.
@@ -99,11 +88,10 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn begin(&self) -> Result<Transaction, Error> {
-        let statement = match self.engine {
-            Engine::Sqlite => "BEGIN IMMEDIATE",
-            Engine::Postgres => "BEGIN",
-        };
-        Ok(Transaction::new(self.writer.begin_with(statement).await?))
+        Ok(Transaction::new(match &self.engine {
+            Engine::Sqlite(sqlite) => Connection::Sqlite(sqlite.begin().await?),
+            Engine::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        }))
     }
 
     /// Begins a transaction that only reads, and never waits for a writer.
@@ -111,7 +99,22 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn begin_read(&self) -> Result<Transaction, Error> {
-        Ok(Transaction::new(self.reader.begin().await?))
+        Ok(Transaction::new(match &self.engine {
+            Engine::Sqlite(sqlite) => Connection::Sqlite(sqlite.begin_read().await?),
+            Engine::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        }))
+    }
+
+    /// Waits until everything that was committed before is durable, for who tells of something
+    /// that a transaction has seen and then did not commit.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn settle(&self) -> Result<(), Error> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.settle().await,
+            Engine::Postgres(_) => Ok(()),
+        }
     }
 
     /// Asks the database for an answer, for the health check.
@@ -119,25 +122,22 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn ping(&self) -> Result<(), Error> {
-        let mut connection = self.reader.acquire().await?;
-        sqlx::query("SELECT 1").execute(&mut *connection).await?;
+        let mut transaction = self.begin_read().await?;
+        let connection = transaction.connection();
+        sql::query("SELECT 1 AS one").fetch_one(connection).await?;
         Ok(())
     }
 
     /// How the connections are used.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolUse> {
-        let use_of = |name, pool: &AnyPool| PoolUse {
-            name,
-            open: pool.size(),
-            idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
-        };
-        match self.engine {
-            Engine::Sqlite => vec![
-                use_of("writer", &self.writer),
-                use_of("reader", &self.reader),
-            ],
-            Engine::Postgres => vec![use_of("shared", &self.writer)],
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.pools(),
+            Engine::Postgres(pool) => vec![PoolUse {
+                name: "shared",
+                open: pool.size(),
+                idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+            }],
         }
     }
 
@@ -145,8 +145,8 @@ impl Store {
     #[must_use]
     pub fn engine_name(&self) -> &'static str {
         match self.engine {
-            Engine::Sqlite => "sqlite",
-            Engine::Postgres => "postgresql",
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgresql",
         }
     }
 
@@ -156,13 +156,14 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn clock_millis(&self) -> Result<Option<i64>, Error> {
-        if self.engine == Engine::Sqlite {
+        if matches!(self.engine, Engine::Sqlite(_)) {
             return Ok(None);
         }
-        let mut connection = self.reader.acquire().await?;
+        let mut transaction = self.begin_read().await?;
         let statement =
             "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS millis";
-        let row = sqlx::query(statement).fetch_one(&mut *connection).await?;
+        let connection = transaction.connection();
+        let row = sql::query(statement).fetch_one(connection).await?;
         Ok(Some(row.try_get("millis")?))
     }
 
@@ -175,21 +176,23 @@ impl Store {
     /// Closes all connections after the running statements; SQLite then folds its log into the
     /// database file.
     pub async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(pool) => pool.close().await,
+        }
     }
 }
 
 /// A running transaction: [`commit`](Self::commit) keeps its statements, dropping it undoes them.
 pub struct Transaction {
-    inner: sqlx::Transaction<'static, Any>,
+    connection: Connection,
     after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Transaction {
-    fn new(inner: sqlx::Transaction<'static, Any>) -> Self {
+    fn new(connection: Connection) -> Self {
         Self {
-            inner,
+            connection,
             after_commit: Vec::new(),
         }
     }
@@ -206,7 +209,10 @@ impl Transaction {
     /// [`Error::Unavailable`]: whether the statements took effect is then unknown.
     pub async fn commit(self) -> Result<(), Error> {
         let begun = Instant::now();
-        self.inner.commit().await?;
+        match self.connection {
+            Connection::Sqlite(sqlite) => sqlite.commit(Place::BeforeItIsSeen)?.wait().await?,
+            Connection::Postgres(postgres) => postgres.commit().await?,
+        }
         note_commit(begun.elapsed());
         for work in self.after_commit {
             work();
@@ -214,8 +220,34 @@ impl Transaction {
         Ok(())
     }
 
-    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
-        &mut self.inner
+    /// Makes the statements visible, and durable with the next commit that asks for it: a power cut
+    /// may take them back until then, with all that came after them. On PostgreSQL they are durable
+    /// at once.
+    ///
+    /// Only for what may be lost without harm to anybody, or what nobody is told before a later
+    /// [`commit`](Self::commit); the caller says why.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: whether the statements took effect is then unknown.
+    pub async fn commit_with_the_next(self) -> Result<(), Error> {
+        match self.connection {
+            Connection::Sqlite(sqlite) => drop(sqlite.commit(Place::WithTheNext)?),
+            Connection::Postgres(postgres) => postgres.commit().await?,
+        }
+        for work in self.after_commit {
+            work();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Store").finish_non_exhaustive()
     }
 }
 
@@ -227,33 +259,16 @@ impl fmt::Debug for Transaction {
     }
 }
 
-/// Pragmas are set a connection: SQLite forgets all but `journal_mode` when a connection closes.
-/// `secure_delete` overwrites what is forgotten, such as the person's name when a session ends;
-/// the write-ahead log keeps older pages until the next checkpoint. The cache (KiB, as minus) holds
-/// the sessions of a large site, each of which is noted as present every few seconds.
-fn sqlite_pool(connections_max: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .min_connections(1)
-        .max_connections(connections_max)
+/// The migrations run on a connection of their own, beside those that stay open.
+async fn migrate_sqlite(url: &str) -> Result<(), Error> {
+    let pool = AnyPoolOptions::new()
+        .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        // A file does not hang up. What a transaction left behind is rolled back and tested when
-        // its connection is given back, not when it is taken.
-        .test_before_acquire(false)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                connection
-                    .execute(
-                        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
-                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                         PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON; \
-                         PRAGMA cache_size = -16000;",
-                    )
-                    .await?;
-                Ok(())
-            })
-        })
+        .connect(url)
+        .await?;
+    let outcome = migrate::migrate(&pool).await;
+    pool.close().await;
+    outcome
 }
 
 /// The path of `sqlite:///path`, `sqlite://path` or `sqlite:path`; parameters are refused, because

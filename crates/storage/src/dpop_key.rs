@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Transaction};
 
 /// Whether a key may be used by a client.
@@ -24,7 +25,7 @@ pub async fn record_use(
     expires_at: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<KeyOwner, Error> {
-    let written = sqlx::query(
+    let written = sql::query(
         "INSERT INTO dpop_key (jkt, client_id, expires_at) VALUES ($1, $2, $3)
          ON CONFLICT (jkt) DO UPDATE
              SET client_id = excluded.client_id, expires_at = excluded.expires_at

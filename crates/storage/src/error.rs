@@ -26,7 +26,7 @@ pub enum Error {
     Unavailable {
         /// What the driver said.
         #[source]
-        source: Box<sqlx::Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A row with the same key is there already; with random keys this is a fault, never chance.
     #[error("a record with this key exists already")]
@@ -60,6 +60,27 @@ impl Error {
             Self::Unavailable { .. } => "storage.unavailable",
             Self::Conflict => "storage.conflict",
             Self::Corrupt { .. } => "storage.corrupt",
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn unavailable(reason: &'static str) -> Self {
+        Self::Unavailable {
+            source: reason.into(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(source: rusqlite::Error) -> Self {
+        const UNIQUE: i32 = rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
+        const PRIMARY_KEY: i32 = rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY;
+        match source.sqlite_error().map(|error| error.extended_code) {
+            Some(UNIQUE | PRIMARY_KEY) => Self::Conflict,
+            _ => Self::Unavailable {
+                source: Box::new(source),
+            },
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Decisions on record, written in the transaction of what they tell of.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Transaction, timestamp};
 
 /// One event. It names people by their `sub` and things by their random ids, never by name.
@@ -34,7 +33,7 @@ pub struct EventRecord {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`].
 pub async fn append(transaction: &mut Transaction, event: &EventRecord) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO event
              (id, kind, occurred_at, authorization_request_id, session_id, sub, client_id, code,
               details)
@@ -62,7 +61,7 @@ pub async fn list_newest(
     transaction: &mut Transaction,
     count_max: u32,
 ) -> Result<Vec<EventRecord>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, kind, occurred_at, authorization_request_id, session_id, sub, client_id, code,
                 details
          FROM event ORDER BY id DESC LIMIT $1",
@@ -73,7 +72,7 @@ pub async fn list_newest(
     rows.iter().rev().map(read).collect()
 }
 
-fn read(row: &AnyRow) -> Result<EventRecord, Error> {
+fn read(row: &Row) -> Result<EventRecord, Error> {
     Ok(EventRecord {
         id: row.try_get("id")?,
         kind: row.try_get("kind")?,

@@ -1,9 +1,8 @@
 //! Challenges of card grants: each is answered once, by the client that asked for it.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Redemption, Transaction, timestamp};
 
 /// A challenge that was given to a client.
@@ -35,7 +34,7 @@ pub async fn insert(
     transaction: &mut Transaction,
     challenge: &GrantChallenge,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO grant_challenge
              (jti, client_id, challenge_sha256, nonce, scope, resources, issued_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -63,7 +62,7 @@ pub async fn count_open_of_client(
     client_id: &str,
     now: OffsetDateTime,
 ) -> Result<i64, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT COUNT(*) AS open FROM grant_challenge WHERE client_id = $1 AND expires_at > $2",
     )
     .bind(client_id)
@@ -85,7 +84,7 @@ pub async fn redeem(
     jti: &str,
     now: OffsetDateTime,
 ) -> Result<Redemption<GrantChallenge>, Error> {
-    let taken = sqlx::query(
+    let taken = sql::query(
         "UPDATE grant_challenge SET redeemed_at = $2 WHERE jti = $1 AND redeemed_at IS NULL
          RETURNING jti, client_id, challenge_sha256, nonce, scope, resources, issued_at,
                    expires_at",
@@ -97,7 +96,7 @@ pub async fn redeem(
     if let Some(row) = taken {
         return Ok(Redemption::Redeemed(read(&row)?));
     }
-    let spent = sqlx::query(
+    let spent = sql::query(
         "SELECT jti, client_id, challenge_sha256, nonce, scope, resources, issued_at, expires_at
          FROM grant_challenge WHERE jti = $1",
     )
@@ -110,7 +109,7 @@ pub async fn redeem(
     }
 }
 
-fn read(row: &AnyRow) -> Result<GrantChallenge, Error> {
+fn read(row: &Row) -> Result<GrantChallenge, Error> {
     Ok(GrantChallenge {
         jti: row.try_get("jti")?,
         client_id: row.try_get("client_id")?,

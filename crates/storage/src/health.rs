@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sqlx::Row as _;
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Transaction};
 
 /// What is told of the time that a commit took.
@@ -51,7 +51,7 @@ pub(crate) fn note_commit(took: Duration) {
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn write_probe(transaction: &mut Transaction, now: OffsetDateTime) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO write_probe (id, written_at) VALUES (1, $1)
          ON CONFLICT (id) DO UPDATE SET written_at = $1",
     )
@@ -66,7 +66,7 @@ pub async fn write_probe(transaction: &mut Transaction, now: OffsetDateTime) -> 
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn find_schema_version(transaction: &mut Transaction) -> Result<Option<i64>, Error> {
-    let row = sqlx::query("SELECT MAX(version) AS version FROM _sqlx_migrations WHERE success")
+    let row = sql::query("SELECT MAX(version) AS version FROM _sqlx_migrations WHERE success")
         .fetch_one(transaction.connection())
         .await?;
     Ok(row.try_get("version")?)
@@ -77,7 +77,7 @@ pub async fn find_schema_version(transaction: &mut Transaction) -> Result<Option
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn count_amounts(transaction: &mut Transaction) -> Result<Amounts, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT (SELECT COUNT(*) FROM session WHERE state = 'active') AS active,
                 (SELECT COUNT(*) FROM session WHERE state = 'pending') AS pending,
                 (SELECT COUNT(*) FROM logout_delivery) AS logouts",

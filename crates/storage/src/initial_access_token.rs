@@ -1,9 +1,8 @@
 //! Initial access tokens (RFC 7591 section 3): what somebody needs to register a client.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, SecretDigest, Transaction, timestamp};
 
 /// A token as it is stored.
@@ -35,7 +34,7 @@ pub async fn insert(
     transaction: &mut Transaction,
     token: &InitialAccessTokenRecord,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO initial_access_token (id, token_sha256, note, limits, uses_left, created_at,
                                            expires_at, revoked_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -61,7 +60,7 @@ pub async fn find(
     transaction: &mut Transaction,
     token: &SecretDigest,
 ) -> Result<Option<InitialAccessTokenRecord>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT id, token_sha256, note, limits, uses_left, created_at, expires_at, revoked_at
          FROM initial_access_token WHERE token_sha256 = $1",
     )
@@ -81,7 +80,7 @@ pub async fn take_use(
     id: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let taken = sqlx::query(
+    let taken = sql::query(
         "UPDATE initial_access_token SET uses_left = uses_left - 1
          WHERE id = $1 AND uses_left > 0 AND revoked_at IS NULL AND expires_at > $2",
     )
@@ -97,7 +96,7 @@ pub async fn take_use(
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn list(transaction: &mut Transaction) -> Result<Vec<InitialAccessTokenRecord>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, token_sha256, note, limits, uses_left, created_at, expires_at, revoked_at
          FROM initial_access_token ORDER BY created_at DESC, id",
     )
@@ -115,7 +114,7 @@ pub async fn revoke(
     id: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE initial_access_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
     )
     .bind(id)
@@ -133,7 +132,7 @@ pub async fn count_usable(
     transaction: &mut Transaction,
     now: OffsetDateTime,
 ) -> Result<i64, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT COUNT(*) AS usable FROM initial_access_token
          WHERE uses_left > 0 AND revoked_at IS NULL AND expires_at > $1",
     )
@@ -151,14 +150,14 @@ pub async fn forget_expired(
     transaction: &mut Transaction,
     before: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let forgotten = sqlx::query("DELETE FROM initial_access_token WHERE expires_at < $1")
+    let forgotten = sql::query("DELETE FROM initial_access_token WHERE expires_at < $1")
         .bind(before.unix_timestamp())
         .execute(transaction.connection())
         .await?;
     Ok(forgotten.rows_affected())
 }
 
-fn read(row: &AnyRow) -> Result<InitialAccessTokenRecord, Error> {
+fn read(row: &Row) -> Result<InitialAccessTokenRecord, Error> {
     Ok(InitialAccessTokenRecord {
         id: row.try_get("id")?,
         token: SecretDigest::from_stored(row.try_get("token_sha256")?),

@@ -1,9 +1,8 @@
 //! Clients that are still to be told that a session is over.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Transaction, timestamp};
 
 /// One client to tell of one session's end.
@@ -36,7 +35,7 @@ pub struct LogoutDelivery {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`].
 pub async fn insert(transaction: &mut Transaction, delivery: &LogoutDelivery) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO logout_delivery
              (id, client_id, session_id, sub, sid, client_sub, attempts, created_at, due_at,
               expires_at)
@@ -66,7 +65,7 @@ pub async fn list_due_clients(
     transaction: &mut Transaction,
     now: OffsetDateTime,
 ) -> Result<Vec<String>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT client_id FROM logout_delivery WHERE due_at <= $1
          GROUP BY client_id ORDER BY client_id",
     )
@@ -90,7 +89,7 @@ pub async fn take_due(
     lease: OffsetDateTime,
     count_max: u32,
 ) -> Result<Vec<LogoutDelivery>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "UPDATE logout_delivery SET due_at = $3, attempts = attempts + 1
          WHERE due_at <= $2 AND id IN
              (SELECT id FROM logout_delivery WHERE client_id = $1 AND due_at <= $2
@@ -118,7 +117,7 @@ pub async fn put_off(
     due_at: OffsetDateTime,
 ) -> Result<bool, Error> {
     let updated =
-        sqlx::query("UPDATE logout_delivery SET due_at = $3 WHERE id = $1 AND attempts = $2")
+        sql::query("UPDATE logout_delivery SET due_at = $3 WHERE id = $1 AND attempts = $2")
             .bind(id)
             .bind(attempts)
             .bind(due_at.unix_timestamp())
@@ -132,7 +131,7 @@ pub async fn put_off(
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn delete(transaction: &mut Transaction, id: &str) -> Result<bool, Error> {
-    let deleted = sqlx::query("DELETE FROM logout_delivery WHERE id = $1")
+    let deleted = sql::query("DELETE FROM logout_delivery WHERE id = $1")
         .bind(id)
         .execute(transaction.connection())
         .await?;
@@ -150,7 +149,7 @@ pub async fn list_expired(
     long_ago: OffsetDateTime,
     count_max: u32,
 ) -> Result<Vec<LogoutDelivery>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, client_id, session_id, sub, sid, client_sub, attempts, created_at, due_at,
                 expires_at
          FROM logout_delivery
@@ -174,7 +173,7 @@ pub async fn list(
     transaction: &mut Transaction,
     count_max: u32,
 ) -> Result<Vec<LogoutDelivery>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, client_id, session_id, sub, sid, client_sub, attempts, created_at, due_at,
                 expires_at
          FROM logout_delivery ORDER BY created_at, id LIMIT $1",
@@ -185,7 +184,7 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
-fn read(row: &AnyRow) -> Result<LogoutDelivery, Error> {
+fn read(row: &Row) -> Result<LogoutDelivery, Error> {
     Ok(LogoutDelivery {
         id: row.try_get("id")?,
         client_id: row.try_get("client_id")?,

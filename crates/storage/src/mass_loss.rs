@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Transaction, timestamp};
 
 /// A loss that is going on.
@@ -18,7 +19,7 @@ pub struct MassLoss {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn find(transaction: &mut Transaction) -> Result<Option<MassLoss>, Error> {
-    let row = sqlx::query("SELECT began_at, last_seen_at FROM mass_loss WHERE id = 1")
+    let row = sql::query("SELECT began_at, last_seen_at FROM mass_loss WHERE id = 1")
         .fetch_optional(transaction.connection())
         .await?;
     row.map(|row| {
@@ -35,7 +36,7 @@ pub async fn find(transaction: &mut Transaction) -> Result<Option<MassLoss>, Err
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn begin(transaction: &mut Transaction, now: OffsetDateTime) -> Result<bool, Error> {
-    let begun = sqlx::query(
+    let begun = sql::query(
         "INSERT INTO mass_loss (id, began_at, last_seen_at) VALUES (1, $1, $1)
          ON CONFLICT (id) DO NOTHING",
     )
@@ -50,7 +51,7 @@ pub async fn begin(transaction: &mut Transaction, now: OffsetDateTime) -> Result
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn note_seen(transaction: &mut Transaction, now: OffsetDateTime) -> Result<(), Error> {
-    sqlx::query("UPDATE mass_loss SET last_seen_at = $1 WHERE id = 1")
+    sql::query("UPDATE mass_loss SET last_seen_at = $1 WHERE id = 1")
         .bind(now.unix_timestamp())
         .execute(transaction.connection())
         .await?;
@@ -62,7 +63,7 @@ pub async fn note_seen(transaction: &mut Transaction, now: OffsetDateTime) -> Re
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn end(transaction: &mut Transaction) -> Result<bool, Error> {
-    let ended = sqlx::query("DELETE FROM mass_loss WHERE id = 1")
+    let ended = sql::query("DELETE FROM mass_loss WHERE id = 1")
         .execute(transaction.connection())
         .await?;
     Ok(ended.rows_affected() == 1)

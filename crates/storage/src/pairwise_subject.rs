@@ -1,8 +1,8 @@
 //! A person's names in the sectors of pairwise clients (OIDC Core section 8.1).
 
-use sqlx::Row as _;
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Transaction};
 
 /// Returns the person's name in a sector, which is `pairwise_if_new` the first time.
@@ -19,7 +19,7 @@ pub async fn load_or_create(
     if let Some(known) = find_by_person(transaction, sub, sector).await? {
         return Ok(known);
     }
-    let row = sqlx::query(
+    let row = sql::query(
         "INSERT INTO pairwise_subject (pairwise, sub, sector, created_at)
          VALUES ($1, $2, $3, $4)
          ON CONFLICT (sub, sector) DO UPDATE SET sector = excluded.sector
@@ -43,7 +43,7 @@ pub async fn find_by_person(
     sub: &str,
     sector: &str,
 ) -> Result<Option<String>, Error> {
-    let row = sqlx::query("SELECT pairwise FROM pairwise_subject WHERE sub = $1 AND sector = $2")
+    let row = sql::query("SELECT pairwise FROM pairwise_subject WHERE sub = $1 AND sector = $2")
         .bind(sub)
         .bind(sector)
         .fetch_optional(transaction.connection())
@@ -60,7 +60,7 @@ pub async fn find_person(
     pairwise: &str,
     sector: &str,
 ) -> Result<Option<String>, Error> {
-    let row = sqlx::query("SELECT sub FROM pairwise_subject WHERE pairwise = $1 AND sector = $2")
+    let row = sql::query("SELECT sub FROM pairwise_subject WHERE pairwise = $1 AND sector = $2")
         .bind(pairwise)
         .bind(sector)
         .fetch_optional(transaction.connection())

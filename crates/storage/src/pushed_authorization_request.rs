@@ -1,8 +1,8 @@
 //! Requests that clients have handed in before their browsers come (RFC 9126).
 
-use sqlx::Row as _;
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, SecretDigest, Transaction, timestamp};
 
 /// A pushed authorization request.
@@ -39,7 +39,7 @@ pub async fn insert(
     transaction: &mut Transaction,
     request: &PushedAuthorizationRequest,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO pushed_authorization_request
              (id, request_uri_sha256, client_id, parameters, signed, created_at, expires_at,
               source)
@@ -68,7 +68,7 @@ pub async fn open(
     request_uri: &SecretDigest,
     client_id: &str,
 ) -> Result<Option<PushedAuthorizationRequest>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "UPDATE pushed_authorization_request SET opened = opened + 1
          WHERE request_uri_sha256 = $1 AND client_id = $2
          RETURNING id, request_uri_sha256, client_id, parameters, signed, created_at, expires_at,
@@ -106,7 +106,7 @@ pub async fn spend(
     id: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let updated = sqlx::query(
+    let updated = sql::query(
         "UPDATE pushed_authorization_request SET spent_at = $2
          WHERE id = $1 AND spent_at IS NULL",
     )
@@ -126,7 +126,7 @@ pub async fn count_waiting(
     client_id: &str,
     now: OffsetDateTime,
 ) -> Result<i64, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT COUNT(*) AS waiting FROM pushed_authorization_request
          WHERE client_id = $1 AND expires_at > $2 AND spent_at IS NULL",
     )
@@ -148,7 +148,7 @@ pub async fn make_room(
     source: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let deleted = sqlx::query(
+    let deleted = sql::query(
         "DELETE FROM pushed_authorization_request WHERE id IN
              (SELECT id FROM pushed_authorization_request
               WHERE client_id = $1 AND expires_at > $2 AND spent_at IS NULL AND source =

@@ -1,10 +1,9 @@
 //! Refresh tokens: each used once, and all that one code led to in one family (RFC 9700 section
 //! 4.14.2).
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Redemption, SecretDigest, Transaction, timestamp};
 
 /// What every refresh token of a family stands for.
@@ -26,6 +25,8 @@ pub struct RefreshTokenFamily {
     pub claims: Option<String>,
     /// Thumbprint of the DPoP key that alone may refresh (RFC 9449 section 5).
     pub dpop_jkt: Option<String>,
+    /// SHA-256 of the certificate that alone may refresh (RFC 8705 section 4), base64url.
+    pub x5t_s256: Option<String>,
     /// When the person had logged in.
     pub auth_time: OffsetDateTime,
     /// The level that this login had reached.
@@ -59,11 +60,11 @@ pub async fn insert_family(
     transaction: &mut Transaction,
     family: &RefreshTokenFamily,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO refresh_token_family
              (id, sid, client_id, code_sha256, scope, resources, claims, dpop_jkt, auth_time, acr,
-              revocation_age, issued_at, expires_at, used_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)",
+              revocation_age, issued_at, expires_at, used_at, x5t_s256)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12, $14)",
     )
     .bind(family.id.as_str())
     .bind(family.sid.as_str())
@@ -78,6 +79,7 @@ pub async fn insert_family(
     .bind(family.revocation_age)
     .bind(family.issued_at.unix_timestamp())
     .bind(family.expires_at.unix_timestamp())
+    .bind(family.x5t_s256.as_deref())
     .execute(transaction.connection())
     .await?;
     Ok(())
@@ -93,7 +95,7 @@ pub async fn insert(
     family_id: &str,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO refresh_token (token_sha256, family_id, issued_at) VALUES ($1, $2, $3)",
     )
     .bind(token.as_str())
@@ -114,7 +116,7 @@ pub async fn redeem(
     token: &SecretDigest,
     now: OffsetDateTime,
 ) -> Result<Redemption<RefreshTokenFamily>, Error> {
-    let taken = sqlx::query(
+    let taken = sql::query(
         "UPDATE refresh_token SET redeemed_at = $2
          WHERE token_sha256 = $1 AND redeemed_at IS NULL",
     )
@@ -138,10 +140,10 @@ pub async fn find(
     transaction: &mut Transaction,
     token: &SecretDigest,
 ) -> Result<Option<RefreshToken>, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT family.id, family.sid, family.client_id, family.code_sha256, family.scope,
-                family.resources, family.claims, family.dpop_jkt, family.auth_time, family.acr,
-                family.revocation_age, family.issued_at, family.expires_at,
+                family.resources, family.claims, family.dpop_jkt, family.x5t_s256, family.auth_time,
+                family.acr, family.revocation_age, family.issued_at, family.expires_at,
                 family.revoked_at, token.issued_at AS token_issued_at, token.redeemed_at
          FROM refresh_token AS token
          JOIN refresh_token_family AS family ON family.id = token.family_id
@@ -163,7 +165,7 @@ pub async fn record_use(
     family_id: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let updated = sqlx::query(
+    let updated = sql::query(
         "UPDATE refresh_token_family SET used_at = $2 WHERE id = $1 AND revoked_at IS NULL",
     )
     .bind(family_id)
@@ -182,7 +184,7 @@ pub async fn revoke_family(
     family_id: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE refresh_token_family SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
     )
     .bind(family_id)
@@ -202,7 +204,7 @@ pub async fn revoke_of_code(
     code: &SecretDigest,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE refresh_token_family SET revoked_at = $2
          WHERE code_sha256 = $1 AND revoked_at IS NULL",
     )
@@ -222,7 +224,7 @@ pub async fn revoke_of_session(
     session_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE refresh_token_family SET revoked_at = $2 WHERE revoked_at IS NULL
          AND sid IN (SELECT sid FROM client_session WHERE session_id = $1)",
     )
@@ -243,7 +245,7 @@ pub async fn revoke_of_person(
     client_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE refresh_token_family SET revoked_at = $3
          WHERE client_id = $2 AND revoked_at IS NULL
          AND sid IN (SELECT own.sid FROM client_session AS own
@@ -266,7 +268,7 @@ pub async fn revoke_of_client(
     client_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sqlx::query(
+    let revoked = sql::query(
         "UPDATE refresh_token_family SET revoked_at = $2
          WHERE client_id = $1 AND revoked_at IS NULL",
     )
@@ -277,7 +279,7 @@ pub async fn revoke_of_client(
     Ok(revoked.rows_affected())
 }
 
-fn read(row: &AnyRow) -> Result<RefreshToken, Error> {
+fn read(row: &Row) -> Result<RefreshToken, Error> {
     let code: Option<String> = row.try_get("code_sha256")?;
     let family = RefreshTokenFamily {
         id: row.try_get("id")?,
@@ -288,6 +290,7 @@ fn read(row: &AnyRow) -> Result<RefreshToken, Error> {
         resources: row.try_get("resources")?,
         claims: row.try_get("claims")?,
         dpop_jkt: row.try_get("dpop_jkt")?,
+        x5t_s256: row.try_get("x5t_s256")?,
         auth_time: timestamp::required(row, "auth_time")?,
         acr: row.try_get("acr")?,
         revocation_age: row.try_get("revocation_age")?,

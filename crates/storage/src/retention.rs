@@ -4,9 +4,9 @@
 //! A flood leaves more than one transaction may delete: SQLite has one writer, and whoever signs in
 //! waits for it. So a call deletes one batch and lets go of the writer; the caller comes again.
 
-use sqlx::{AssertSqlSafe, Row as _};
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Store, Transaction};
 
 /// The most rows of a kind that one transaction deletes, not counting what hangs on them.
@@ -26,6 +26,8 @@ pub enum Kind {
     PushedRequest,
     /// Challenges of card grants that expired, answered or not: anybody can answer them with junk.
     GrantChallenge,
+    /// Codes of agentless logins that expired, redeemed or not.
+    AgentlessCode,
     /// Marks of proofs and assertions that would be refused for their age by now.
     SpentProof,
     /// DPoP keys that nobody uses any more.
@@ -50,10 +52,11 @@ pub enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::UnansweredRequest,
         Self::PushedRequest,
         Self::GrantChallenge,
+        Self::AgentlessCode,
         Self::SpentProof,
         Self::DpopKey,
         Self::RefusalOfNobody,
@@ -87,6 +90,9 @@ impl Kind {
             }
             Self::GrantChallenge => {
                 "SELECT jti AS key FROM grant_challenge WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::AgentlessCode => {
+                "SELECT code_sha256 AS key FROM agentless_code WHERE expires_at < $1 LIMIT $2"
             }
             Self::SpentProof => {
                 "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2"
@@ -136,6 +142,7 @@ impl Kind {
             Self::UnansweredRequest => UNANSWERED_REQUEST,
             Self::PushedRequest => &["DELETE FROM pushed_authorization_request WHERE id IN (keys)"],
             Self::GrantChallenge => &["DELETE FROM grant_challenge WHERE jti IN (keys)"],
+            Self::AgentlessCode => &["DELETE FROM agentless_code WHERE code_sha256 IN (keys)"],
             Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
             Self::DpopKey => &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],
             Self::RefusalOfNobody => &["DELETE FROM event WHERE id IN (keys)"],
@@ -233,7 +240,7 @@ async fn find_due(
     before: OffsetDateTime,
     count_max: i64,
 ) -> Result<Vec<String>, Error> {
-    let rows = sqlx::query(due)
+    let rows = sql::query(due)
         .bind(before.unix_timestamp())
         .bind(count_max)
         .fetch_all(transaction.connection())
@@ -250,7 +257,7 @@ async fn delete_by_keys(
 ) -> Result<u64, Error> {
     let (text, has_moment) = with_places(delete, keys.len());
     // Not kept prepared: its text depends on the number of keys.
-    let mut query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+    let mut query = sql::query_built(text);
     if has_moment {
         query = query.bind(before.unix_timestamp());
     }

@@ -1,9 +1,8 @@
 //! Sessions: one authentication by card, alive while its card is present.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, SecretDigest, Transaction, session_card, timestamp};
 
 /// Where a session stands.
@@ -65,7 +64,7 @@ pub struct Cutoffs {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`] when its presence key belongs to another session.
 pub async fn insert(transaction: &mut Transaction, session: &Session) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO session
              (id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
               state, cookie_sha256, authenticated_at, present_at, used_at)
@@ -94,7 +93,7 @@ pub async fn insert(transaction: &mut Transaction, session: &Session) -> Result<
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn find(transaction: &mut Transaction, id: &str) -> Result<Option<Session>, Error> {
-    let query = sqlx::query(
+    let query = sql::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE id = $1",
@@ -114,7 +113,7 @@ pub async fn find_by_presence_key(
     transaction: &mut Transaction,
     presence_jkt: &str,
 ) -> Result<Option<Session>, Error> {
-    let query = sqlx::query(
+    let query = sql::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE presence_jkt = $1",
@@ -135,7 +134,7 @@ pub async fn find_by_sid(
     transaction: &mut Transaction,
     sid: &str,
 ) -> Result<Option<Session>, Error> {
-    let query = sqlx::query(
+    let query = sql::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE id =
@@ -156,7 +155,7 @@ pub async fn find_by_cookie(
     transaction: &mut Transaction,
     cookie: &SecretDigest,
 ) -> Result<Option<Session>, Error> {
-    let query = sqlx::query(
+    let query = sql::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE cookie_sha256 = $1",
@@ -177,7 +176,7 @@ pub async fn list_of_card_elsewhere(
     card_sha256: &str,
     instance_jkt: &str,
 ) -> Result<Vec<Session>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE card_sha256 = $1 AND instance_jkt <> $2 AND state <> 'ended'",
@@ -197,7 +196,7 @@ pub async fn list_of_person(
     transaction: &mut Transaction,
     sub: &str,
 ) -> Result<Vec<Session>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE sub = $1 AND state <> 'ended' ORDER BY id",
@@ -218,7 +217,7 @@ pub async fn list_overdue(
     cutoffs: &Cutoffs,
     count_max: u32,
 ) -> Result<Vec<Session>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session
@@ -246,11 +245,34 @@ pub async fn list_silent(
     cutoff: OffsetDateTime,
     count_max: u32,
 ) -> Result<Vec<Session>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
                 state, cookie_sha256, authenticated_at, present_at, used_at
          FROM session WHERE state = 'active' AND present_at < $1
          ORDER BY present_at LIMIT $2",
+    )
+    .bind(cutoff.unix_timestamp())
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Lists up to `count_max` active sessions that no presence key answers for and that were
+/// authenticated before `cutoff`, the oldest first.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_unwatched_overdue(
+    transaction: &mut Transaction,
+    cutoff: OffsetDateTime,
+    count_max: u32,
+) -> Result<Vec<Session>, Error> {
+    let rows = sql::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE state = 'active' AND present_at IS NULL AND authenticated_at < $1
+         ORDER BY authenticated_at LIMIT $2",
     )
     .bind(cutoff.unix_timestamp())
     .bind(i64::from(count_max))
@@ -271,7 +293,7 @@ pub async fn count_lost_agents(
     reason: &str,
     ended_since: OffsetDateTime,
 ) -> Result<i64, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT COUNT(DISTINCT instance_jkt) AS instances, COUNT(DISTINCT sub) AS people
          FROM session
          WHERE (state = 'active' AND present_at < $1) OR (ended_at >= $3 AND end_reason = $2)",
@@ -284,7 +306,7 @@ pub async fn count_lost_agents(
     read_agents(&row)
 }
 
-/// Counts the agents of sessions that are active, or ended for `reason` since `ended_since`, in the
+/// Counts the agents of sessions that are active and watched, or ended for `reason` since `ended_since`, in the
 /// way of [`count_lost_agents`].
 ///
 /// # Errors
@@ -294,9 +316,10 @@ pub async fn count_live_agents(
     reason: &str,
     ended_since: OffsetDateTime,
 ) -> Result<i64, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT COUNT(DISTINCT instance_jkt) AS instances, COUNT(DISTINCT sub) AS people
-         FROM session WHERE state = 'active' OR (ended_at >= $2 AND end_reason = $1)",
+         FROM session WHERE (state = 'active' AND present_at IS NOT NULL)
+                             OR (ended_at >= $2 AND end_reason = $1)",
     )
     .bind(reason)
     .bind(ended_since.unix_timestamp())
@@ -305,7 +328,7 @@ pub async fn count_live_agents(
     read_agents(&row)
 }
 
-fn read_agents(row: &AnyRow) -> Result<i64, Error> {
+fn read_agents(row: &Row) -> Result<i64, Error> {
     let instances: i64 = row.try_get("instances")?;
     let people: i64 = row.try_get("people")?;
     Ok(instances.min(people))
@@ -319,7 +342,7 @@ pub async fn find_end_reason(
     transaction: &mut Transaction,
     id: &str,
 ) -> Result<Option<String>, Error> {
-    let row = sqlx::query("SELECT end_reason FROM session WHERE id = $1")
+    let row = sql::query("SELECT end_reason FROM session WHERE id = $1")
         .bind(id)
         .fetch_optional(transaction.connection())
         .await?;
@@ -338,7 +361,7 @@ pub async fn activate(
     id: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let updated = sqlx::query(
+    let updated = sql::query(
         "UPDATE session SET state = 'active', present_at = $2
          WHERE id = $1 AND state = 'pending'",
     )
@@ -346,6 +369,20 @@ pub async fn activate(
     .bind(now.unix_timestamp())
     .execute(transaction.connection())
     .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Turns a pending session active that no presence key will ever answer for. False when it is not
+/// pending any more.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn activate_unwatched(transaction: &mut Transaction, id: &str) -> Result<bool, Error> {
+    let updated =
+        sql::query("UPDATE session SET state = 'active' WHERE id = $1 AND state = 'pending'")
+            .bind(id)
+            .execute(transaction.connection())
+            .await?;
     Ok(updated.rows_affected() == 1)
 }
 
@@ -359,7 +396,7 @@ pub async fn record_presence(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let updated =
-        sqlx::query("UPDATE session SET present_at = $2 WHERE id = $1 AND state = 'active'")
+        sql::query("UPDATE session SET present_at = $2 WHERE id = $1 AND state = 'active'")
             .bind(id)
             .bind(now.unix_timestamp())
             .execute(transaction.connection())
@@ -381,7 +418,7 @@ pub async fn record_presences(
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
     // Not "state = 'active'": SQLite would take the index of states, and read each active session.
-    let mut query = sqlx::query(
+    let mut query = sql::query(
         "UPDATE session SET present_at = $1 WHERE state NOT IN ('pending', 'ended') AND id IN (
              $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
              $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,
@@ -407,7 +444,7 @@ pub async fn record_use(
     id: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let updated = sqlx::query("UPDATE session SET used_at = $2 WHERE id = $1 AND state = 'active'")
+    let updated = sql::query("UPDATE session SET used_at = $2 WHERE id = $1 AND state = 'active'")
         .bind(id)
         .bind(now.unix_timestamp())
         .execute(transaction.connection())
@@ -425,7 +462,7 @@ pub async fn set_cookie(
     cookie: &SecretDigest,
 ) -> Result<bool, Error> {
     let updated =
-        sqlx::query("UPDATE session SET cookie_sha256 = $2 WHERE id = $1 AND state = 'active'")
+        sql::query("UPDATE session SET cookie_sha256 = $2 WHERE id = $1 AND state = 'active'")
             .bind(id)
             .bind(cookie.as_str())
             .execute(transaction.connection())
@@ -444,7 +481,7 @@ pub async fn end(
     reason: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let updated = sqlx::query(
+    let updated = sql::query(
         "UPDATE session SET state = 'ended', end_reason = $2, ended_at = $3, cookie_sha256 = NULL,
                             identity = '{}'
          WHERE id = $1 AND state <> 'ended'",
@@ -481,7 +518,7 @@ impl SessionState {
     }
 }
 
-fn read(row: &AnyRow) -> Result<Session, Error> {
+fn read(row: &Row) -> Result<Session, Error> {
     let cookie: Option<String> = row.try_get("cookie_sha256")?;
     Ok(Session {
         id: row.try_get("id")?,

@@ -1,8 +1,8 @@
 //! The certificates of the cards of open sessions, and when each is to be looked at again.
 
-use sqlx::Row as _;
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Transaction};
 
 /// A session whose card is due.
@@ -24,7 +24,7 @@ pub async fn insert(
     chain: &str,
     recheck_at: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query("INSERT INTO session_card (session_id, chain, recheck_at) VALUES ($1, $2, $3)")
+    sql::query("INSERT INTO session_card (session_id, chain, recheck_at) VALUES ($1, $2, $3)")
         .bind(session_id)
         .bind(chain)
         .bind(recheck_at.unix_timestamp())
@@ -44,7 +44,7 @@ pub async fn take_due(
     next: OffsetDateTime,
     count_max: u32,
 ) -> Result<Vec<DueCard>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "UPDATE session_card SET recheck_at = $2
          WHERE recheck_at <= $1 AND session_id IN
              (SELECT session_id FROM session_card WHERE recheck_at <= $1
@@ -71,7 +71,7 @@ pub async fn take_due(
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn is_due(transaction: &mut Transaction, now: OffsetDateTime) -> Result<bool, Error> {
-    let row = sqlx::query("SELECT session_id FROM session_card WHERE recheck_at <= $1 LIMIT 1")
+    let row = sql::query("SELECT session_id FROM session_card WHERE recheck_at <= $1 LIMIT 1")
         .bind(now.unix_timestamp())
         .fetch_optional(transaction.connection())
         .await?;
@@ -87,7 +87,7 @@ pub async fn put_off(
     session_id: &str,
     next: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query("UPDATE session_card SET recheck_at = $2 WHERE session_id = $1")
+    sql::query("UPDATE session_card SET recheck_at = $2 WHERE session_id = $1")
         .bind(session_id)
         .bind(next.unix_timestamp())
         .execute(transaction.connection())
@@ -100,7 +100,7 @@ pub async fn put_off(
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn make_all_due(transaction: &mut Transaction, now: OffsetDateTime) -> Result<(), Error> {
-    sqlx::query("UPDATE session_card SET recheck_at = $1 WHERE recheck_at > $1")
+    sql::query("UPDATE session_card SET recheck_at = $1 WHERE recheck_at > $1")
         .bind(now.unix_timestamp())
         .execute(transaction.connection())
         .await?;
@@ -112,7 +112,7 @@ pub async fn make_all_due(transaction: &mut Transaction, now: OffsetDateTime) ->
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn delete(transaction: &mut Transaction, session_id: &str) -> Result<(), Error> {
-    sqlx::query("DELETE FROM session_card WHERE session_id = $1")
+    sql::query("DELETE FROM session_card WHERE session_id = $1")
         .bind(session_id)
         .execute(transaction.connection())
         .await?;

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Transaction};
 
 /// Whether a signed value was used before.
@@ -26,7 +27,7 @@ pub async fn spend(
     jti_sha256: &str,
     expires_at: OffsetDateTime,
 ) -> Result<Spending, Error> {
-    let inserted = sqlx::query(
+    let inserted = sql::query(
         "INSERT INTO spent_jti (jti_sha256, expires_at) VALUES ($1, $2)
          ON CONFLICT (jti_sha256) DO NOTHING",
     )

@@ -1,8 +1,8 @@
 //! Persons and the random `sub` by which clients know them.
 
-use sqlx::Row as _;
 use time::OffsetDateTime;
 
+use crate::sql;
 use crate::{Error, Transaction};
 
 /// What identifies a person for as long as they practise: a register's number, never a card's.
@@ -26,7 +26,7 @@ pub async fn load_or_create(
     sub_if_new: &str,
     now: OffsetDateTime,
 ) -> Result<String, Error> {
-    let row = sqlx::query(
+    let row = sql::query(
         "INSERT INTO subject (sub, person_scheme, person_value, created_at, last_seen_at)
          VALUES ($1, $2, $3, $4, $4)
          ON CONFLICT (person_scheme, person_value)
@@ -40,4 +40,34 @@ pub async fn load_or_create(
     .fetch_one(transaction.connection())
     .await?;
     Ok(row.try_get("sub")?)
+}
+
+/// The number by which a register knows the person of a `sub`.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_value(transaction: &mut Transaction, sub: &str) -> Result<Option<String>, Error> {
+    let row = sql::query("SELECT person_value FROM subject WHERE sub = $1")
+        .bind(sub)
+        .fetch_optional(transaction.connection())
+        .await?;
+    Ok(row.map(|row| row.try_get("person_value")).transpose()?)
+}
+
+/// The `sub` of the one person with a number; none where two registers have it.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_by_value(
+    transaction: &mut Transaction,
+    value: &str,
+) -> Result<Option<String>, Error> {
+    let rows = sql::query("SELECT sub FROM subject WHERE person_value = $1 LIMIT 2")
+        .bind(value)
+        .fetch_all(transaction.connection())
+        .await?;
+    match rows.as_slice() {
+        [row] => Ok(Some(row.try_get("sub")?)),
+        _ => Ok(None),
+    }
 }

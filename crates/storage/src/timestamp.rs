@@ -1,18 +1,17 @@
 //! Times as the database holds them: whole seconds since 1970-01-01T00:00:00Z.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::Row;
 use crate::Error;
 
 /// Reads a time that is always there.
-pub(crate) fn required(row: &AnyRow, column: &str) -> Result<OffsetDateTime, Error> {
+pub(crate) fn required(row: &Row, column: &str) -> Result<OffsetDateTime, Error> {
     from_unix(row.try_get(column)?, column)
 }
 
 /// Reads a time that may be missing.
-pub(crate) fn optional(row: &AnyRow, column: &str) -> Result<Option<OffsetDateTime>, Error> {
+pub(crate) fn optional(row: &Row, column: &str) -> Result<Option<OffsetDateTime>, Error> {
     let seconds: Option<i64> = row.try_get(column)?;
     seconds
         .map(|seconds| from_unix(seconds, column))

@@ -1,9 +1,8 @@
 //! Certificates of trust anchors that were added while servers run, and the count of their changes.
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
+use crate::sql::{self, Row};
 use crate::{Error, Transaction, timestamp};
 
 /// One certificate of one set of card rules.
@@ -31,7 +30,7 @@ pub async fn insert(
     transaction: &mut Transaction,
     anchor: &TrustAnchorRecord,
 ) -> Result<bool, Error> {
-    let inserted = sqlx::query(
+    let inserted = sql::query(
         "INSERT INTO trust_anchor (rules, sha256, role, certificate, added_at, added_by)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (rules, sha256) DO NOTHING",
     )
@@ -55,7 +54,7 @@ pub async fn remove(
     rules: &str,
     sha256: &str,
 ) -> Result<bool, Error> {
-    let removed = sqlx::query("DELETE FROM trust_anchor WHERE rules = $1 AND sha256 = $2")
+    let removed = sql::query("DELETE FROM trust_anchor WHERE rules = $1 AND sha256 = $2")
         .bind(rules)
         .bind(sha256)
         .execute(transaction.connection())
@@ -68,7 +67,7 @@ pub async fn remove(
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn list(transaction: &mut Transaction) -> Result<Vec<TrustAnchorRecord>, Error> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT rules, sha256, role, certificate, added_at, added_by
          FROM trust_anchor ORDER BY rules, sha256",
     )
@@ -82,7 +81,7 @@ pub async fn list(transaction: &mut Transaction) -> Result<Vec<TrustAnchorRecord
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn revision(transaction: &mut Transaction) -> Result<i64, Error> {
-    let row = sqlx::query("SELECT revision FROM trust_anchor_revision WHERE id = 1")
+    let row = sql::query("SELECT revision FROM trust_anchor_revision WHERE id = 1")
         .fetch_one(transaction.connection())
         .await?;
     Ok(row.try_get("revision")?)
@@ -90,14 +89,14 @@ pub async fn revision(transaction: &mut Transaction) -> Result<i64, Error> {
 
 async fn count_change(transaction: &mut Transaction, changed: bool) -> Result<bool, Error> {
     if changed {
-        sqlx::query("UPDATE trust_anchor_revision SET revision = revision + 1 WHERE id = 1")
+        sql::query("UPDATE trust_anchor_revision SET revision = revision + 1 WHERE id = 1")
             .execute(transaction.connection())
             .await?;
     }
     Ok(changed)
 }
 
-fn read(row: &AnyRow) -> Result<TrustAnchorRecord, Error> {
+fn read(row: &Row) -> Result<TrustAnchorRecord, Error> {
     Ok(TrustAnchorRecord {
         rules: row.try_get("rules")?,
         sha256: row.try_get("sha256")?,

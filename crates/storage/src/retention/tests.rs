@@ -1,16 +1,16 @@
-use sqlx::Row as _;
 
 use super::{Kind, OLDEST_UNANSWERED, with_places};
+use crate::sql;
 use crate::{Store, Transaction};
 
 async fn plan(transaction: &mut Transaction, statement: String) -> Vec<String> {
     let explain = format!("EXPLAIN QUERY PLAN {statement}");
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(explain)).persistent(false);
+    let mut query = sql::query_built(explain);
     for _ in 0..statement.matches('$').count() {
         query = query.bind(1_i64);
     }
     let rows = query.fetch_all(transaction.connection()).await.unwrap();
-    rows.iter().map(|row| row.get("detail")).collect()
+    rows.iter().map(|row| row.try_get("detail").unwrap()).collect()
 }
 
 /// Attack H9: a delete that reads a whole table keeps everybody from the writer.
