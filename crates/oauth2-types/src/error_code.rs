@@ -53,6 +53,12 @@ pub enum ErrorCode {
     InsufficientScope,
     /// The login behind the access token is too weak or too old (RFC 9470 section 3).
     InsufficientUserAuthentication,
+    /// A redirect URI cannot be registered (RFC 7591 section 3.2.2).
+    InvalidRedirectUri,
+    /// Metadata of a client cannot be registered (RFC 7591 section 3.2.2).
+    InvalidClientMetadata,
+    /// The software statement is not believed here (RFC 7591 section 3.2.2).
+    UnapprovedSoftwareStatement,
     /// The DPoP proof is absent or wrong (RFC 9449 section 5).
     InvalidDpopProof,
     /// The DPoP proof must carry the nonce that comes with this answer (RFC 9449 section 8).
@@ -86,6 +92,9 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
         }

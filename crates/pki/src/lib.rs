@@ -41,6 +41,7 @@ mod budget;
 mod certificate;
 mod der_check;
 mod error;
+mod expected_subject;
 mod key_usage;
 mod known_paths;
 mod name;
@@ -56,11 +57,15 @@ mod trust_anchor;
 pub use algorithm::{AlgorithmFloor, SignatureAlgorithm};
 pub use certificate::{CERTIFICATE_BYTES_MAX, Certificate};
 pub use error::{Error, Position};
+pub use expected_subject::{ExpectedName, ExpectedSubject};
 pub use key_usage::KeyUsage;
 pub use known_paths::KnownPaths;
 pub use name::{Attribute, DistinguishedName};
 pub use oid::Oid;
-pub use path_validation::{EXTRA_CERTIFICATES_MAX, ValidatedPath, other_path, validate_path};
+pub use path_validation::{
+    EXTRA_CERTIFICATES_MAX, ValidatedPath, check_issuing_authority, check_trust_anchor, other_path,
+    validate_path,
+};
 pub use policy::{
     CertificatePolicies, Conformance, ExplicitPolicy, ExtendedKeyUsageChaining, Inhibit,
     PathPolicy, Purpose,

@@ -287,6 +287,30 @@ pub(crate) fn check_anchor(
     policy.algorithm_floor.check_key(anchor, position)
 }
 
+/// Checks what a certificate must satisfy by itself to be a trust anchor at this moment.
+///
+/// # Errors
+/// That it is no authority, not valid now, or its key too weak.
+pub fn check_trust_anchor(
+    anchor: &Certificate,
+    policy: &PathPolicy,
+    at: OffsetDateTime,
+) -> Result<(), Error> {
+    check_anchor(anchor, policy, Position::Issuer(1), at)
+}
+
+/// Checks what a certificate must satisfy by itself to be an issuing authority at this moment.
+///
+/// # Errors
+/// That it is no authority, not valid now, or its key or its signature too weak.
+pub fn check_issuing_authority(
+    issuer: &Certificate,
+    policy: &PathPolicy,
+    at: OffsetDateTime,
+) -> Result<(), Error> {
+    check_intermediate(issuer, policy, Position::Issuer(1), at)
+}
+
 /// What an authority between the end entity and the anchor must satisfy by itself
 /// (RFC 5280 section 6.1.4 (k), (n), section 6.1.3 (a)(2)).
 pub(crate) fn check_intermediate(

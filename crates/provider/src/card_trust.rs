@@ -1,5 +1,6 @@
 //! Which cards are believed now: replaced as a whole while logins go on.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cardea_jose::Algorithm;
@@ -19,6 +20,8 @@ pub(crate) struct CardTrust {
     rules: Vec<TrustedRules>,
     /// What cards of any of the rules sign with.
     algorithms: Vec<Algorithm>,
+    /// The count of changes of the added anchors that they come from; none before the first.
+    revision: Option<i64>,
 }
 
 /// One of the card rules, and the certification paths of cards that it has seen.
@@ -30,7 +33,12 @@ pub(crate) struct TrustedRules {
 
 impl CardTrust {
     /// Checks card rules; `before` are those that they replace.
-    fn new(rules: Vec<CardRules>, sandbox: bool, before: Option<&Self>) -> Result<Self, Error> {
+    fn new(
+        rules: Vec<CardRules>,
+        revision: Option<i64>,
+        sandbox: bool,
+        before: Option<&Self>,
+    ) -> Result<Self, Error> {
         if rules.is_empty() {
             return Err(Error::CardRulesMissing);
         }
@@ -51,6 +59,7 @@ impl CardTrust {
         Ok(Self {
             rules: rules.collect(),
             algorithms,
+            revision,
         })
     }
 
@@ -60,6 +69,25 @@ impl CardTrust {
 
     pub(crate) fn algorithms(&self) -> &[Algorithm] {
         &self.algorithms
+    }
+
+    pub(crate) fn revision(&self) -> Option<i64> {
+        self.revision
+    }
+
+    /// Whether a certificate is trusted or known here that is not there under the same rules.
+    pub(crate) fn trusts_more_than(&self, other: &Self) -> bool {
+        let certificates = |trust: &Self| -> HashSet<(String, Vec<u8>)> {
+            let all = trust.rules.iter().flat_map(|it| {
+                let store = &it.rules.trust_store;
+                let named = |der: &[u8]| (it.rules.name.clone(), der.to_vec());
+                let both = store.anchors().chain(store.intermediates());
+                both.map(move |certificate| named(certificate.sha256()))
+                    .collect::<Vec<_>>()
+            });
+            all.collect()
+        };
+        !certificates(self).is_subset(&certificates(other))
     }
 }
 
@@ -73,7 +101,7 @@ pub(crate) struct CardTrustInForce(RwLock<Arc<CardTrust>>);
 
 impl CardTrustInForce {
     pub(crate) fn new(rules: Vec<CardRules>, sandbox: bool) -> Result<Self, Error> {
-        let trust = CardTrust::new(rules, sandbox, None)?;
+        let trust = CardTrust::new(rules, None, sandbox, None)?;
         Ok(Self(RwLock::new(Arc::new(trust))))
     }
 }
@@ -85,8 +113,16 @@ impl Provider {
     /// # Errors
     /// [`Error::CardRulesMissing`], [`Error::SandboxTakesRealCards`].
     pub fn replace_card_rules(&self, rules: Vec<CardRules>) -> Result<(), Error> {
+        self.replace_card_rules_at(rules, self.card_trust().revision())
+    }
+
+    pub(crate) fn replace_card_rules_at(
+        &self,
+        rules: Vec<CardRules>,
+        revision: Option<i64>,
+    ) -> Result<(), Error> {
         let before = self.card_trust();
-        let trust = CardTrust::new(rules, self.sandbox, Some(&before))?;
+        let trust = CardTrust::new(rules, revision, self.sandbox, Some(&before))?;
         let in_force = &self.card_trust.0;
         let mut in_force = in_force.write().unwrap_or_else(PoisonError::into_inner);
         *in_force = Arc::new(trust);

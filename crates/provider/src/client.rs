@@ -1,6 +1,8 @@
 //! Clients as they are registered (OIDC Dynamic Registration section 2 names the metadata).
 
+mod author;
 mod check;
+mod name;
 mod operator;
 mod page_origin;
 mod registration;
@@ -11,12 +13,18 @@ mod uri;
 
 use cardea_jose::{Algorithm, JwkSet};
 use cardea_oauth2_types::{GrantType, Scope};
+use cardea_pki::ExpectedSubject;
 use cardea_pki::profile::Profession;
 
+use crate::config::AgentlessLogin;
+
+pub use author::Author;
+pub(crate) use name::check_own_name;
 pub use operator::Operator;
 pub use registration::{
     ClientRegistrations, NewClient, REGISTRATION_BYTES_MAX, RotatedSecret, SECRET_OVERLAP_MAX,
 };
+pub(crate) use registration::{on_record, secret_of};
 pub(crate) use registry::Clients;
 pub use reload::ClientsReload;
 pub use secret::{ClientSecret, RetiringSecret};
@@ -33,6 +41,12 @@ pub enum ClientAuthentication {
     SecretPost(ClientSecret),
     /// `private_key_jwt`: a JWT signed by one of [`Client::jwks`] (RFC 7523 section 2.2).
     PrivateKeyJwt,
+    /// `tls_client_auth`: a certificate with this one name, and a path to an anchor for clients
+    /// (RFC 8705 section 2.1).
+    TlsClientAuth(ExpectedSubject),
+    /// `self_signed_tls_client_auth`: a certificate, or a certificate for a key, of
+    /// [`Client::jwks`] (RFC 8705 section 2.2).
+    SelfSignedTlsClientAuth,
 }
 
 /// Whether a client may leave a protection out or must use it.
@@ -103,10 +117,18 @@ pub struct Client {
     pub request_object_signing_alg: Option<Algorithm>,
     /// DPoP (RFC 9449 section 5.2).
     pub dpop_bound_access_tokens: Demand,
+    /// Access tokens bound to the client's certificate (RFC 8705 section 3.4).
+    pub certificate_bound_access_tokens: Demand,
     /// How its ID tokens and logout tokens are signed.
     pub id_token_signed_response_alg: Algorithm,
     /// How its userinfo answers are signed; none: plain JSON.
     pub userinfo_signed_response_alg: Option<Algorithm>,
+    /// How its authorization responses are signed (JARM); none: only where a request asks for it,
+    /// by the profile's default.
+    pub authorization_signed_response_alg: Option<Algorithm>,
+    /// How introspection answers to it are signed (RFC 9701); none: only where it asks for it, by
+    /// the profile's default.
+    pub introspection_signed_response_alg: Option<Algorithm>,
     /// Whose `sub` it sees.
     pub subject_type: SubjectType,
     /// The sector of pairwise subjects, a host; none: the host of its redirect URIs.
@@ -121,6 +143,8 @@ pub struct Client {
     pub consent: ConsentPolicy,
     /// Which cards it lets in.
     pub cards: CardAcceptance,
+    /// Whether people may log in to it without the agent, where the provider lets that in at all.
+    pub agentless: AgentlessLogin,
 }
 
 impl Client {
@@ -141,8 +165,11 @@ impl Client {
             signed_request_object: Demand::Optional,
             request_object_signing_alg: None,
             dpop_bound_access_tokens: Demand::Optional,
+            certificate_bound_access_tokens: Demand::Optional,
             id_token_signed_response_alg: Algorithm::Rs256,
             userinfo_signed_response_alg: None,
+            authorization_signed_response_alg: None,
+            introspection_signed_response_alg: None,
             subject_type: SubjectType::Public,
             sector_identifier: None,
             scope: Scope::default(),
@@ -150,6 +177,7 @@ impl Client {
             resource_server_of: Vec::new(),
             consent: ConsentPolicy::Implicit,
             cards: CardAcceptance::default(),
+            agentless: AgentlessLogin::Refused,
         }
     }
 

@@ -7,7 +7,7 @@ use time::Duration;
 
 use crate::client_authentication::AssertionAudience;
 use crate::dpop::DpopNonceUse;
-use crate::{Client, Demand, Issuer};
+use crate::{Client, Demand, Issuer, ProtocolProfile};
 
 /// Everything that a provider is built from, apart from keys and storage.
 #[derive(Debug)]
@@ -33,19 +33,19 @@ pub struct ProviderConfig {
     pub sandbox: bool,
     /// How clients prove themselves and their keys.
     pub proof_rules: ProofRules,
+    /// Whether anybody may log in without the agent; each client says so again for itself.
+    pub agentless: AgentlessLogin,
 }
 
-/// The set of rules that a server follows as a whole; each is a choice of the operator.
+/// Whether a login without the agent is let in: the browser reaches the card itself, so that nobody
+/// states where, with which PIN and for how long (docs/adr/0024).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ProtocolProfile {
-    /// OpenID Connect Core 1.0 with the rules of RFC 9700: each client chooses within them.
+pub enum AgentlessLogin {
+    /// The agent or nothing.
     #[default]
-    Oidc,
-    /// FAPI 2.0 Security Profile (final), for every client.
-    Fapi2,
-    /// What portals expect that were written for Pro Santé Connect.
-    Psc,
+    Refused,
+    /// The card's key in a TLS handshake is enough, for little and for a short time.
+    Allowed,
 }
 
 /// What is asked of client assertions and DPoP proofs.
@@ -76,7 +76,7 @@ impl Default for MassLossBounds {
 }
 
 /// How certificates that lead to one set of trust anchors are judged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CardRules {
     /// A name for logs, such as `igc-sante`.
     pub name: String,
@@ -97,6 +97,8 @@ pub struct CardRules {
 pub struct AuthorizationRules {
     /// Whether every client must push its requests (RFC 9126 section 5).
     pub pushed_authorization_requests: Demand,
+    /// Whether every client must sign its requests (RFC 9101 section 10.5).
+    pub signed_request_objects: Demand,
     /// Pushed requests of one client that may wait at a time for their browsers.
     pub pushed_requests_of_client_max: u32,
     /// Logins of all clients that may wait at a time for a card.
@@ -107,6 +109,7 @@ impl Default for AuthorizationRules {
     fn default() -> Self {
         Self {
             pushed_authorization_requests: Demand::Optional,
+            signed_request_objects: Demand::Optional,
             // Fifty logins a second, each waiting its 90 seconds.
             pushed_requests_of_client_max: 4500,
             // Some 160 logins a second that nobody ever answers, and some hundred MB.
@@ -165,6 +168,8 @@ pub struct Lifetimes {
     pub session_idle: Duration,
     /// A session, whatever happens.
     pub session_absolute: Duration,
+    /// A session without an agent, whatever happens: nobody watches its card.
+    pub session_unwatched: Duration,
     /// Between two proofs of an agent.
     pub presence_interval: Duration,
     /// A session whose agent is silent.
@@ -193,6 +198,7 @@ impl Default for Lifetimes {
             session_pending: Duration::seconds(60),
             session_idle: Duration::minutes(30),
             session_absolute: Duration::hours(4),
+            session_unwatched: Duration::minutes(15),
             presence_interval: Duration::seconds(10),
             presence_grace: Duration::seconds(30),
             mass_loss_grace: Duration::minutes(15),

@@ -24,8 +24,59 @@ pub enum Error {
     ClientSecretMissing,
     #[error("the replaced secret would be accepted for longer than {days_max} days")]
     SecretOverlapTooLong { days_max: i64 },
+    #[error("the metadata of the client cannot be registered: {key} {reason}")]
+    ClientMetadataInvalid {
+        key: &'static str,
+        reason: &'static str,
+    },
+    #[error("a redirect_uri cannot be registered: it {reason}")]
+    ClientRedirectUriInvalid { reason: &'static str },
+    #[error("the name looks like that of another client")]
+    ClientNameTaken,
+    #[error("software statements are not believed here")]
+    SoftwareStatementUnapproved,
+    #[error("the initial access token is missing or not one of this server")]
+    InitialAccessTokenInvalid,
+    #[error("the initial access token has expired")]
+    InitialAccessTokenExpired,
+    #[error("the initial access token was used as often as it may be")]
+    InitialAccessTokenUsedUp,
+    #[error("the initial access token was taken back")]
+    InitialAccessTokenRevoked,
+    #[error("there is no such initial access token that could be taken back")]
+    InitialAccessTokenUnknown,
+    #[error("such an initial access token is not made: {reason}")]
+    InitialAccessTokenTermsInvalid { reason: &'static str },
+    #[error("the registration access token is not that of this client")]
+    RegistrationAccessTokenInvalid,
+    #[error("as many clients have registered themselves as this server takes")]
+    RegistrationLimitReached,
+    #[error("the certificate is not an authority's")]
+    AnchorNotAuthority,
+    #[error("the trust anchor has this certificate already")]
+    AnchorExists,
+    #[error("the trust anchor has no such certificate that was added")]
+    AnchorUnknown,
+    #[error("no trust anchor is configured by the name {name}")]
+    AnchorRulesUnknown { name: String },
+    #[error("as many certificates were added as this server takes")]
+    AnchorLimitReached,
+    #[error("the access token is not for the admin API")]
+    AdminAudienceMismatch,
+    #[error("the access token's scope lacks cardea:admin")]
+    AdminScopeMissing,
+    #[error("the access token is bound to no key")]
+    AdminTokenUnbound,
+    #[error("the login is too old, or was not with card and PIN")]
+    AdminAuthenticationInsufficient,
+    #[error("the person is not an operator of this server")]
+    AdminNotOperator,
     #[error("there is no token key for {algorithm}")]
     KeyMissing { algorithm: &'static str },
+    #[error("no token key has this kid")]
+    TokenKeyUnknown,
+    #[error("the next key for {algorithm} is published already; it signs once every cache has it")]
+    KeyRotationPending { algorithm: &'static str },
 
     #[error("no rules say which cards are accepted")]
     CardRulesMissing,
@@ -42,12 +93,16 @@ pub enum Error {
     ResponseTypeMissing,
     #[error("the response_type is not code")]
     ResponseTypeUnsupported,
-    #[error("the response_mode is neither query nor form_post")]
+    #[error("the response_mode is not one that is offered to this client")]
     ResponseModeUnsupported,
     #[error("request_uri is an address, and nothing is ever fetched")]
     RequestUriUnsupported,
     #[error("the code_challenge is missing")]
     PkceMissing,
+    #[error("the state is missing")]
+    StateMissing,
+    #[error("the nonce is missing")]
+    NonceMissing,
     #[error("the code_challenge_method is not S256")]
     PkceMethodUnsupported,
     #[error("the scope lacks openid")]
@@ -78,7 +133,7 @@ pub enum Error {
     RequestObjectAudienceMismatch,
     #[error("the request object is expired, not valid yet, or valid for too long")]
     RequestObjectOutOfTime,
-    #[error("this client must send a signed request object")]
+    #[error("the request is not a signed object, as is demanded here")]
     RequestObjectMissing,
     #[error("request and request_uri came together")]
     RequestGivenTwice,
@@ -228,6 +283,8 @@ pub enum Error {
     RefreshTokenKeyMismatch,
     #[error("the refresh token was revoked")]
     RefreshTokenRevoked,
+    #[error("the refresh token has lain for too long")]
+    RefreshTokenExpired,
     #[error("the session of the refresh token is over")]
     RefreshTokenSessionEnded,
     #[error("the presence of the card is not proven, so nothing is refreshed")]
@@ -241,6 +298,25 @@ pub enum Error {
 
     #[error("the assertion or the attestation of a card grant is missing")]
     CardGrantAssertionMissing,
+    #[error("a login without the agent is not let in here")]
+    AgentlessRefused,
+    #[error("the request asks for more than a login without the agent can show")]
+    AgentlessInsufficient,
+    #[error("the connection brought no certificate")]
+    AgentlessCertificateMissing,
+    #[error("the answer on the confirmation page is not to this login with this certificate")]
+    AgentlessConfirmationMismatch,
+    #[error("the login without the agent has too many answers already")]
+    AgentlessLimitReached,
+    #[error("the code of the login without the agent is unknown")]
+    AgentlessCodeUnknown,
+    #[error("the code of the login without the agent was used before")]
+    AgentlessCodeReplayed,
+    #[error("the code of the login without the agent has expired")]
+    AgentlessCodeExpired,
+    #[error("the code of the login without the agent came with another browser or login")]
+    AgentlessCodeForeignBrowser,
+
     #[error("the card grant confirms another key than the DPoP proof was made by")]
     CardGrantKeyMismatch,
     #[error("the presence key of a card grant did not answer in time")]
@@ -273,6 +349,27 @@ pub enum Error {
     LogoutUndelivered,
     #[error("many agents are silent at once")]
     MassPresenceLoss,
+
+    #[error("the client authenticates by a certificate, and the connection has none")]
+    ClientCertificateMissing,
+    #[error("the client's certificate cannot be read")]
+    ClientCertificateMalformed(#[source] cardea_pki::Error),
+    #[error("the client's certificate does not bear the name that is registered")]
+    ClientCertificateSubjectMismatch,
+    #[error("neither the client's certificate nor its key is registered")]
+    ClientCertificateUnregistered,
+    #[error("the header of the client's certificate is not what the proxy writes")]
+    ClientCertificateHeaderMalformed,
+    #[error(transparent)]
+    ClientCertificateRefused(cardea_pki::Error),
+    #[error("the client's tokens are bound to a certificate, and the connection has none")]
+    CertificateBindingMissing,
+    #[error("the client's tokens are bound to a certificate, and it sent a DPoP proof too")]
+    KeyBindingAmbiguous,
+    #[error("the access token is bound to a certificate, and the connection has none")]
+    AccessTokenCertificateMissing,
+    #[error("the access token is bound to another certificate than the connection's")]
+    AccessTokenCertificateMismatch,
 
     #[error(transparent)]
     CardGrant(crate::card_grant::CardGrantRefusal),
@@ -316,7 +413,38 @@ names! {
         Self::ClientExists { .. } => "provider.client_exists", ServerError;
         Self::ClientSecretMissing => "provider.client_secret_missing", ServerError;
         Self::SecretOverlapTooLong { .. } => "provider.secret_overlap_too_long", ServerError;
+        Self::ClientMetadataInvalid { .. } =>
+            "provider.client_metadata_invalid", InvalidClientMetadata;
+        Self::ClientRedirectUriInvalid { .. } =>
+            "provider.client_redirect_uri_invalid", InvalidRedirectUri;
+        Self::ClientNameTaken => "provider.client_name_taken", InvalidClientMetadata;
+        Self::SoftwareStatementUnapproved =>
+            "provider.software_statement_unapproved", UnapprovedSoftwareStatement;
+        Self::InitialAccessTokenInvalid => "provider.initial_access_token_invalid", InvalidToken;
+        Self::InitialAccessTokenExpired => "provider.initial_access_token_expired", InvalidToken;
+        Self::InitialAccessTokenUsedUp => "provider.initial_access_token_used_up", InvalidToken;
+        Self::InitialAccessTokenRevoked => "provider.initial_access_token_revoked", InvalidToken;
+        Self::InitialAccessTokenUnknown => "provider.initial_access_token_unknown", InvalidRequest;
+        Self::InitialAccessTokenTermsInvalid { .. } =>
+            "provider.initial_access_token_terms_invalid", InvalidRequest;
+        Self::RegistrationAccessTokenInvalid =>
+            "provider.registration_access_token_invalid", InvalidToken;
+        Self::RegistrationLimitReached =>
+            "provider.registration_limit_reached", TemporarilyUnavailable;
+        Self::AnchorNotAuthority => "provider.anchor_not_authority", InvalidRequest;
+        Self::AnchorExists => "provider.anchor_exists", InvalidRequest;
+        Self::AnchorUnknown => "provider.anchor_unknown", InvalidRequest;
+        Self::AnchorRulesUnknown { .. } => "provider.anchor_rules_unknown", InvalidRequest;
+        Self::AnchorLimitReached => "provider.anchor_limit_reached", InvalidRequest;
+        Self::AdminAudienceMismatch => "provider.admin_audience_mismatch", InsufficientScope;
+        Self::AdminScopeMissing => "provider.admin_scope_missing", InsufficientScope;
+        Self::AdminTokenUnbound => "provider.admin_token_unbound", InvalidToken;
+        Self::AdminAuthenticationInsufficient =>
+            "provider.admin_authentication_insufficient", InsufficientUserAuthentication;
+        Self::AdminNotOperator => "provider.admin_not_operator", AccessDenied;
         Self::KeyMissing { .. } => "provider.key_missing", ServerError;
+        Self::TokenKeyUnknown => "provider.token_key_unknown", ServerError;
+        Self::KeyRotationPending { .. } => "provider.key_rotation_pending", ServerError;
         Self::CardRulesMissing => "provider.card_rules_missing", ServerError;
         Self::SandboxTakesRealCards { .. } => "provider.sandbox_takes_real_cards", ServerError;
         Self::ClientUnknown => "provider.client_unknown", InvalidRequest;
@@ -328,6 +456,8 @@ names! {
         Self::ResponseModeUnsupported => "provider.response_mode_unsupported", InvalidRequest;
         Self::RequestUriUnsupported => "provider.request_uri_unsupported", RequestUriNotSupported;
         Self::PkceMissing => "provider.pkce_missing", InvalidRequest;
+        Self::StateMissing => "provider.state_missing", InvalidRequest;
+        Self::NonceMissing => "provider.nonce_missing", InvalidRequest;
         Self::PkceMethodUnsupported => "provider.pkce_method_unsupported", InvalidRequest;
         Self::ScopeOpenidMissing => "provider.scope_openid_missing", InvalidScope;
         Self::ScopeNotAllowed => "provider.scope_not_allowed", InvalidScope;
@@ -403,6 +533,21 @@ names! {
             "provider.client_assertion_audience_mismatch", InvalidClient;
         Self::ClientAssertionTimeInvalid => "provider.client_assertion_time_invalid", InvalidClient;
         Self::ClientAssertionReplayed => "provider.client_assertion_replayed", InvalidClient;
+        Self::ClientCertificateMissing => "provider.client_certificate_missing", InvalidClient;
+        Self::ClientCertificateMalformed(_) =>
+            "provider.client_certificate_malformed", InvalidClient;
+        Self::ClientCertificateSubjectMismatch =>
+            "provider.client_certificate_subject_mismatch", InvalidClient;
+        Self::ClientCertificateUnregistered =>
+            "provider.client_certificate_unregistered", InvalidClient;
+        Self::ClientCertificateHeaderMalformed =>
+            "provider.client_certificate_header_malformed", InvalidRequest;
+        Self::CertificateBindingMissing => "provider.certificate_binding_missing", InvalidRequest;
+        Self::KeyBindingAmbiguous => "provider.key_binding_ambiguous", InvalidRequest;
+        Self::AccessTokenCertificateMissing =>
+            "provider.access_token_certificate_missing", InvalidToken;
+        Self::AccessTokenCertificateMismatch =>
+            "provider.access_token_certificate_mismatch", InvalidToken;
         Self::DpopProofMissing => "provider.dpop_proof_missing", InvalidDpopProof;
         Self::DpopProofRepeated => "provider.dpop_proof_repeated", InvalidDpopProof;
         Self::DpopProofReplayed => "provider.dpop_proof_replayed", InvalidDpopProof;
@@ -432,6 +577,7 @@ names! {
             "provider.refresh_token_client_mismatch", InvalidGrant;
         Self::RefreshTokenKeyMismatch => "provider.refresh_token_key_mismatch", InvalidGrant;
         Self::RefreshTokenRevoked => "provider.refresh_token_revoked", InvalidGrant;
+        Self::RefreshTokenExpired => "provider.refresh_token_expired", InvalidGrant;
         Self::RefreshTokenSessionEnded => "provider.refresh_token_session_ended", InvalidGrant;
         Self::RefreshTokenPresenceLost => "provider.refresh_token_presence_lost", InvalidGrant;
         Self::RefreshTokenNotAdmitted => "provider.refresh_token_not_admitted", InvalidGrant;
@@ -439,6 +585,19 @@ names! {
         Self::WorkAbandoned => "provider.work_abandoned", ServerError;
         Self::CardGrantAssertionMissing =>
             "provider.card_grant_assertion_missing", InvalidRequest;
+        Self::AgentlessRefused => "provider.agentless_refused", AccessDenied;
+        Self::AgentlessInsufficient =>
+            "provider.agentless_insufficient", UnmetAuthenticationRequirements;
+        Self::AgentlessCertificateMissing =>
+            "provider.agentless_certificate_missing", AccessDenied;
+        Self::AgentlessConfirmationMismatch =>
+            "provider.agentless_confirmation_mismatch", InvalidRequest;
+        Self::AgentlessLimitReached => "provider.agentless_limit_reached", InvalidRequest;
+        Self::AgentlessCodeUnknown => "provider.agentless_code_unknown", InvalidRequest;
+        Self::AgentlessCodeReplayed => "provider.agentless_code_replayed", InvalidRequest;
+        Self::AgentlessCodeExpired => "provider.agentless_code_expired", InvalidRequest;
+        Self::AgentlessCodeForeignBrowser =>
+            "provider.agentless_code_foreign_browser", InvalidRequest;
         Self::CardGrantKeyMismatch => "provider.card_grant_key_mismatch", InvalidGrant;
         Self::CardGrantPresenceMissing => "provider.card_grant_presence_missing", InvalidGrant;
         Self::CardGrantChallengeLimitReached =>
@@ -465,6 +624,7 @@ names! {
         Parameters, InvalidRequest;
         Assertion, AccessDenied;
         Pki, AccessDenied;
+        ClientCertificateRefused, InvalidClient;
         DpopProofInvalid, InvalidDpopProof;
         Jose, ServerError;
         Storage, TemporarilyUnavailable;

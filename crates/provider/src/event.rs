@@ -18,7 +18,8 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{Error, Operator};
+use crate::keys::rotation::KeyPlace;
+use crate::{AnchorRole, Author, Error, Operator};
 
 /// Where events go. The tamper-evident log will implement it one day; see [`StoredEvents`].
 #[async_trait]
@@ -107,6 +108,17 @@ pub enum EventKind {
         acr: &'static str,
         /// The agent instance's key thumbprint.
         instance_jkt: String,
+        /// The card rules that accepted it.
+        card_rules: String,
+        /// What says that the card is not revoked.
+        #[serde(flatten)]
+        revocation: EvidenceUsed,
+    },
+    /// A card answered a TLS handshake, and the person said yes; the session waits for the browser
+    /// that began the login.
+    AgentlessLoginAccepted {
+        /// Level reached.
+        acr: &'static str,
         /// The card rules that accepted it.
         card_rules: String,
         /// What says that the card is not revoked.
@@ -217,25 +229,97 @@ pub enum EventKind {
         #[serde(skip)]
         code: &'static str,
     },
-    /// An operator registered a client by command.
+    /// A client was registered: by an operator, or by itself with an initial access token.
     ClientAdded {
         /// Who.
-        by: Operator,
+        by: Author,
         /// Everything that was registered: addresses, public keys, rights; no secret and no digest
         /// of one. At most [`crate::REGISTRATION_BYTES_MAX`].
         registration: Value,
     },
+    /// A client's registration was changed.
+    ClientChanged {
+        /// By whom.
+        by: Author,
+        /// Everything that is registered now, as in [`EventKind::ClientAdded`].
+        registration: Value,
+    },
+    /// A request about a registration was refused (RFC 7591, RFC 7592).
+    RegistrationRefused {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
+    },
+    /// An operator made an initial access token.
+    InitialAccessTokenIssued {
+        /// Who.
+        by: Author,
+        /// The token's public name.
+        id: String,
+        /// For how many clients.
+        uses: u32,
+        /// Until when, in seconds since 1970.
+        expires_at: i64,
+        /// What may be registered with it.
+        limits: Value,
+    },
+    /// An operator took an initial access token back.
+    InitialAccessTokenRevoked {
+        /// Who.
+        by: Author,
+        /// The token's public name.
+        id: String,
+    },
+    /// An operator added a certificate to a trust anchor.
+    TrustAnchorAdded {
+        /// Who.
+        by: Author,
+        /// The name of the trust anchor.
+        rules: String,
+        /// What the certificate is there.
+        role: AnchorRole,
+        /// Its SHA-256, in hexadecimal.
+        sha256: String,
+        /// Its subject: an authority's name.
+        subject: String,
+        /// When it expires, in seconds since 1970.
+        not_after: i64,
+    },
+    /// An operator took an added certificate away.
+    TrustAnchorRemoved {
+        /// Who.
+        by: Author,
+        /// The name of the trust anchor.
+        rules: String,
+        /// Its SHA-256, in hexadecimal.
+        sha256: String,
+    },
+    /// The configuration was read anew.
+    ConfigurationReloaded {
+        /// At whose word.
+        by: Author,
+        /// What was replaced, such as `clients`.
+        replaced: Vec<&'static str>,
+        /// What stays as it was, because the new cannot be used.
+        kept: Vec<&'static str>,
+    },
+    /// A request to the admin API was refused.
+    AdminRefused {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
+    },
     /// An operator gave a client another secret.
     ClientSecretRotated {
         /// Who.
-        by: Operator,
+        by: Author,
         /// How long the replaced one is accepted yet.
         overlap_seconds: i64,
     },
     /// An operator took a client out.
     ClientRemoved {
         /// Who.
-        by: Operator,
+        by: Author,
         /// What had been registered.
         registration: Value,
         /// What ended with it.
@@ -244,6 +328,51 @@ pub enum EventKind {
     },
     /// A running server gave something to a client before it knew that the client was taken out.
     ClientHoldingsEnded(HoldingsEnded),
+    /// A token key was made, or taken in from a file.
+    TokenKeyMade {
+        /// Its id.
+        kid: String,
+        /// What it signs with.
+        algorithm: String,
+        /// Where its private half is.
+        place: KeyPlace,
+        /// Whether it came from a file.
+        #[serde(rename = "imported")]
+        is_imported: bool,
+        /// From when on it signs, unix seconds.
+        signs_from: i64,
+        /// Who, where it was not the schedule.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Operator>,
+    },
+    /// A token key was deleted because all of its tokens are over.
+    TokenKeyDeleted {
+        /// Its id.
+        kid: String,
+    },
+    /// An operator took a token key out at once.
+    TokenKeyWithdrawn {
+        /// Its id.
+        kid: String,
+        /// What it signed with.
+        algorithm: String,
+        /// Who.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Operator>,
+        /// Why, in the operator's words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The token keys of the database were encrypted anew.
+    TokenKeysReencrypted {
+        /// Who.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Operator>,
+        /// How many.
+        keys: u64,
+        /// By which key.
+        encryption_key_id: String,
+    },
     /// A client was told that a session is over.
     LogoutDelivered {
         /// The client's own session id.
@@ -352,6 +481,7 @@ impl EventKind {
             Self::LoginRefused { .. } => "login.refused",
             Self::LoginCancelled {} => "login.cancelled",
             Self::LoginAccepted { .. } => "login.accepted",
+            Self::AgentlessLoginAccepted { .. } => "agentless_login.accepted",
             Self::CardGrantRefused { .. } => "card_grant.refused",
             Self::CardGrantAccepted { .. } => "card_grant.accepted",
             Self::AgentInstanceFirstUsed { .. } => "agent_instance.first_used",
@@ -367,9 +497,21 @@ impl EventKind {
             Self::TokenLookupRefused { .. } => "token_lookup.refused",
             Self::UserinfoRefused { .. } => "userinfo.refused",
             Self::ClientAdded { .. } => "client.added",
+            Self::ClientChanged { .. } => "client.changed",
+            Self::RegistrationRefused { .. } => "registration.refused",
+            Self::InitialAccessTokenIssued { .. } => "initial_access_token.issued",
+            Self::InitialAccessTokenRevoked { .. } => "initial_access_token.revoked",
+            Self::TrustAnchorAdded { .. } => "trust_anchor.added",
+            Self::TrustAnchorRemoved { .. } => "trust_anchor.removed",
+            Self::ConfigurationReloaded { .. } => "configuration.reloaded",
+            Self::AdminRefused { .. } => "admin.refused",
             Self::ClientSecretRotated { .. } => "client.secret_rotated",
             Self::ClientRemoved { .. } => "client.removed",
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",
+            Self::TokenKeyMade { .. } => "token_key.made",
+            Self::TokenKeyDeleted { .. } => "token_key.deleted",
+            Self::TokenKeyWithdrawn { .. } => "token_key.withdrawn",
+            Self::TokenKeysReencrypted { .. } => "token_keys.reencrypted",
             Self::LogoutDelivered { .. } => "logout.delivered",
             Self::LogoutUndelivered { .. } => "logout.undelivered",
             Self::MassLossBegun { .. } => "presence.mass_loss_begun",
@@ -388,6 +530,8 @@ impl EventKind {
             | Self::TokenRefused { code, .. }
             | Self::TokenLookupRefused { code }
             | Self::UserinfoRefused { code }
+            | Self::RegistrationRefused { code }
+            | Self::AdminRefused { code }
             | Self::LogoutUndelivered { code, .. }
             | Self::MassLossBegun { code, .. } => Some(code),
             Self::SessionEnded { reason, .. } => Some(reason),
@@ -400,9 +544,9 @@ impl EventKind {
     #[must_use]
     pub fn revocation(&self) -> Option<EvidenceUsed> {
         match self {
-            Self::LoginAccepted { revocation, .. } | Self::CardGrantAccepted { revocation, .. } => {
-                Some(*revocation)
-            }
+            Self::LoginAccepted { revocation, .. }
+            | Self::AgentlessLoginAccepted { revocation, .. }
+            | Self::CardGrantAccepted { revocation, .. } => Some(*revocation),
             _ => None,
         }
     }

@@ -36,6 +36,9 @@
 //! # }
 //! ```
 
+mod agentless;
+mod admin;
+mod anchors;
 mod authentication;
 mod authorization;
 #[cfg(test)]
@@ -45,6 +48,7 @@ mod card_trust;
 mod challenge;
 mod claims;
 mod client;
+mod client_certificate;
 mod client_authentication;
 mod clock;
 mod config;
@@ -55,6 +59,7 @@ pub mod event;
 mod grant;
 mod introspection;
 mod issuer;
+mod key_binding;
 mod keys;
 mod logout;
 mod logout_queue;
@@ -62,9 +67,11 @@ mod mass_loss;
 mod presence;
 mod protocol_profile;
 mod provider;
+mod psc;
 mod reachability;
 mod recheck;
 mod refusals_on_record;
+mod registration;
 mod revocation;
 mod revocation_source;
 mod secret;
@@ -75,6 +82,12 @@ mod token;
 mod userinfo;
 mod waiting_logins;
 
+pub use agentless::{AgentlessConfirmation, AgentlessOffer, AgentlessPage, AgentlessVisit};
+pub use admin::{ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, OperatorProven};
+pub use anchors::{
+    ADDED_CERTIFICATES_MAX, AddedAnchor, AnchorRegistrations, AnchorRole, CardRulesPlan,
+    EXPIRES_SOON, fingerprint,
+};
 pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, PublicRefusal};
 pub use authorization::{
     AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin,
@@ -85,14 +98,17 @@ pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::session::SessionState;
 pub use claims::{ClaimRequest, RequestedClaims};
 pub use client::{
-    CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret, ClientsReload,
+    Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret, ClientsReload,
     ConsentPolicy, Demand, NewClient, Operator, REGISTRATION_BYTES_MAX, RetiringSecret,
     RotatedSecret, SECRET_OVERLAP_MAX, SubjectType, check_redirect_uri,
 };
 pub use client_authentication::{AssertionAudience, ClientCredentials};
+pub use client_certificate::{
+    ClientCertificateRevocation, ClientCertificateRules, PresentedCertificate,
+};
 pub use clock::Clock;
 pub use config::{
-    AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig,
+    AgentlessLogin, AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig,
     UserVerificationPolicy,
 };
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
@@ -100,15 +116,21 @@ pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::{PendingCardGrant, TokenError, TokenRequest};
-pub use introspection::{Introspection, TokenLookup};
+pub use introspection::{Introspection, IntrospectionAnswer, IntrospectionForm, TokenLookup};
 pub use issuer::Issuer;
+pub use key_binding::KeyBinding;
 pub use keys::{KeyWindow, ProviderKeys, TokenKey, rotation};
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use logout_queue::DeliveryOutcome;
 pub use presence::PresenceOutcome;
-pub use protocol_profile::{ClientProof, ProfileRules, ProtocolProfile, RefreshTokenRotation};
+pub use protocol_profile::{ClientProof, ProfileRules, ProtocolProfile, RefreshTokenRotation, Permission};
 pub use provider::Provider;
+pub use psc::{AcrWords, CLAIM_SET};
 pub use recheck::DueCard;
+pub use registration::{
+    InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken, Registered,
+    RegisteredConsent, RegistrationLimits, RegistrationTerms,
+};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use session::{EndReason, EndedSession};

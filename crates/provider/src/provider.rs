@@ -8,8 +8,9 @@ use time::OffsetDateTime;
 
 use crate::card_trust::CardTrustInForce;
 use crate::client::Clients;
+use crate::client_certificate::ClientCertificateTrust;
 use crate::config::{
-    AuthorizationRules, Lifetimes, MassLossBounds, ProofRules, UserVerificationPolicy,
+    AgentlessLogin, AuthorizationRules, Lifetimes, MassLossBounds, ProofRules, UserVerificationPolicy,
 };
 use crate::event::{Event, EventLog};
 use crate::keys::KeysInUse;
@@ -34,6 +35,7 @@ pub struct Provider {
     /// Whether every token says `test`.
     pub(crate) sandbox: bool,
     pub(crate) proof_rules: ProofRules,
+    pub(crate) agentless: AgentlessLogin,
     pub(crate) keys: KeysInUse,
     pub(crate) store: Store,
     pub(crate) waiting_logins: WaitingLogins,
@@ -41,6 +43,7 @@ pub struct Provider {
     event_log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     pub(crate) reachability: Reachability,
+    pub(crate) client_certificate_trust: ClientCertificateTrust,
 }
 
 impl Provider {
@@ -77,6 +80,7 @@ impl Provider {
             authorization_rules: config.authorization_rules,
             sandbox: config.sandbox,
             proof_rules: config.proof_rules,
+            agentless: config.agentless,
             keys: KeysInUse::new(keys),
             store,
             waiting_logins: WaitingLogins::default(),
@@ -84,6 +88,7 @@ impl Provider {
             event_log,
             clock,
             reachability,
+            client_certificate_trust: ClientCertificateTrust::default(),
         })
     }
 
@@ -135,6 +140,11 @@ impl Provider {
     /// [`Error::Storage`].
     pub async fn check_health(&self) -> Result<(), Error> {
         Ok(self.store.ping().await?)
+    }
+
+    /// What an operator's registrations are put on record with.
+    pub(crate) fn records(&self) -> (Arc<dyn EventLog>, Arc<dyn Clock>) {
+        (Arc::clone(&self.event_log), Arc::clone(&self.clock))
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {
@@ -193,6 +203,9 @@ impl Provider {
     ) -> Result<VerifiedJws, cardea_jose::Error> {
         const TOKEN_BYTES_MAX: usize = 4096;
         let unverified = UnverifiedJws::parse(token, TOKEN_BYTES_MAX)?;
+        if !self.rules.admits(unverified.algorithm()) {
+            return Err(cardea_jose::Error::SignatureInvalid);
+        }
         let (keys, now) = (self.keys(), self.now());
         let key = unverified.kid().and_then(|kid| keys.find(kid, now));
         let key = key.ok_or(cardea_jose::Error::SignatureInvalid)?;

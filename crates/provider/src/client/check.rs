@@ -124,6 +124,15 @@ fn check_authentication(client: &Client) -> Result<(), Fault> {
         let reason = "may be optional for clients with a secret or a key of their own alone";
         return Err(("pkce", reason));
     }
+    if client.certificate_bound_access_tokens == Demand::Required {
+        let key = "tls_client_certificate_bound_access_tokens";
+        if client.dpop_bound_access_tokens == Demand::Required {
+            return Err((key, "must not stand beside dpop_bound_access_tokens"));
+        }
+        if client.may_use(GrantType::CardGrant) {
+            return Err((key, "must not stand beside the card grant, which binds to its own key"));
+        }
+    }
     Ok(())
 }
 
@@ -139,6 +148,10 @@ fn check_keys(client: &Client) -> Result<(), Fault> {
                           signatures";
             return Err(("jwks", reason));
         }
+        if !is_certificate_of(key) {
+            let reason = "has a key whose x5c does not begin with a certificate for it";
+            return Err(("jwks", reason));
+        }
         if let Some(kid) = &key.kid
             && !ids.insert(kid)
         {
@@ -148,6 +161,10 @@ fn check_keys(client: &Client) -> Result<(), Fault> {
     if keys.is_empty() {
         if client.authentication == ClientAuthentication::PrivateKeyJwt {
             return Err(("jwks", "must have a key because of private_key_jwt"));
+        }
+        if client.authentication == ClientAuthentication::SelfSignedTlsClientAuth {
+            let reason = "must have a key because of self_signed_tls_client_auth";
+            return Err(("jwks", reason));
         }
         if client.signed_request_object == Demand::Required {
             let reason = "must have a key because of require_signed_request_object";
@@ -160,6 +177,19 @@ fn check_keys(client: &Client) -> Result<(), Fault> {
             "is an algorithm that no key of jwks fits",
         )),
         _ => Ok(()),
+    }
+}
+
+/// RFC 7517 section 4.7: the first certificate of `x5c`, where there is one, is the key's own.
+fn is_certificate_of(key: &cardea_jose::Jwk) -> bool {
+    match key.certificate() {
+        Ok(None) => true,
+        Ok(Some(der)) => {
+            let certificate = cardea_pki::Certificate::parse(&der);
+            let key = key.public_key();
+            certificate.is_ok_and(|it| key.is_ok_and(|key| key.public_eq(it.public_key())))
+        }
+        Err(_) => false,
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use cardea_jose::sha256_base64url;
-use cardea_storage::client::{self, ClientRecord, EndedHoldings};
+use cardea_storage::client::{self, ClientRecord, EndedHoldings, SelfRegistration};
 use cardea_storage::{SecretDigest, Store, Transaction};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::Operator;
+use super::Author;
+use super::name::name_key;
 use crate::event::{Event, EventKind, EventLog};
 use crate::secret::Secret;
 use crate::{Client, ClientAuthentication, Clock, Error};
@@ -24,7 +25,7 @@ pub struct ClientRegistrations {
     store: Store,
     event_log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
-    operator: Operator,
+    author: Author,
 }
 
 /// A registration on its way into the database.
@@ -46,19 +47,19 @@ pub struct RotatedSecret {
 }
 
 impl ClientRegistrations {
-    /// Looks after the clients of a database in an operator's name.
+    /// Looks after the clients of a database in somebody's name.
     #[must_use]
     pub fn new(
         store: Store,
         event_log: Arc<dyn EventLog>,
         clock: Arc<dyn Clock>,
-        operator: Operator,
+        author: impl Into<Author>,
     ) -> Self {
         Self {
             store,
             event_log,
             clock,
-            operator,
+            author: author.into(),
         }
     }
 
@@ -79,7 +80,8 @@ impl ClientRegistrations {
         let now = self.clock.now();
         let mut transaction = self.store.begin().await?;
         for new in clients {
-            new.check()?;
+            new.check_length()?;
+            new.client.check()?;
             let client_id = new.client.client_id.as_str();
             let record = ClientRecord {
                 client_id: client_id.to_owned(),
@@ -95,12 +97,59 @@ impl ClientRegistrations {
                 return Err(Error::ClientExists { client_id });
             }
             let kind = EventKind::ClientAdded {
-                by: self.operator.clone(),
+                by: self.author.clone(),
                 registration: on_record(&record.registration),
             };
             self.record(&mut transaction, client_id, kind).await?;
         }
         Ok(transaction.commit().await?)
+    }
+
+    /// One client.
+    ///
+    /// # Errors
+    /// [`Error::ClientUnknown`], [`Error::Storage`].
+    pub async fn load(&self, client_id: &str) -> Result<ClientRecord, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        let found = client::find(&mut transaction, client_id).await?;
+        found.ok_or(Error::ClientUnknown)
+    }
+
+    /// Puts another registration in place of a client's. The secret that it has stays as long as
+    /// its method needs one, whatever `changed` holds; one that has none gets that of `changed`.
+    /// What a client that registered itself was allowed stays as well.
+    ///
+    /// # Errors
+    /// [`Error::ClientUnknown`], [`Error::ClientInvalid`], [`Error::Storage`].
+    pub async fn change(&self, changed: &NewClient) -> Result<ClientRecord, Error> {
+        changed.check_length()?;
+        changed.client.check()?;
+        let client_id = changed.client.client_id.as_str();
+        let now = self.clock.now();
+        let mut transaction = self.store.begin().await?;
+        let record = client::find(&mut transaction, client_id).await?;
+        let record = record.ok_or(Error::ClientUnknown)?;
+        let needed = secret_of(&changed.client).cloned();
+        let kept = record.secret.clone().filter(|_| needed.is_some());
+        let changed = ClientRecord {
+            registration: changed.registration.clone(),
+            previous_secret: record.previous_secret.filter(|_| kept.is_some()),
+            secret: kept.or(needed),
+            changed_at: now.truncate_to_second(),
+            self_registration: record.self_registration.map(|own| SelfRegistration {
+                name_key: name_key(&changed.client.name),
+                ..own
+            }),
+            ..record
+        };
+        client::update(&mut transaction, &changed).await?;
+        let kind = EventKind::ClientChanged {
+            by: self.author.clone(),
+            registration: on_record(&changed.registration),
+        };
+        self.record(&mut transaction, client_id, kind).await?;
+        transaction.commit().await?;
+        Ok(changed)
     }
 
     /// Gives a client another secret. The one that it has is accepted for `overlap` yet; one that
@@ -132,7 +181,7 @@ impl ClientRegistrations {
             });
         }
         let kind = EventKind::ClientSecretRotated {
-            by: self.operator.clone(),
+            by: self.author.clone(),
             overlap_seconds: overlap.whole_seconds().max(0),
         };
         self.record(&mut transaction, client_id, kind).await?;
@@ -158,7 +207,7 @@ impl ClientRegistrations {
             return Err(Error::ClientUnknown);
         }
         let kind = EventKind::ClientRemoved {
-            by: self.operator.clone(),
+            by: self.author.clone(),
             registration: on_record(&registered.registration),
             ended: ended.into(),
         };
@@ -179,8 +228,7 @@ impl ClientRegistrations {
 }
 
 impl NewClient {
-    fn check(&self) -> Result<(), Error> {
-        self.client.check()?;
+    pub(crate) fn check_length(&self) -> Result<(), Error> {
         if self.registration.len() <= REGISTRATION_BYTES_MAX {
             return Ok(());
         }
@@ -194,7 +242,7 @@ impl NewClient {
 
 /// A registration as an event tells it. One that something else than the command wrote may be no
 /// JSON, or without end.
-fn on_record(registration: &str) -> Value {
+pub(crate) fn on_record(registration: &str) -> Value {
     let digest = || {
         let digest = sha256_base64url(registration.as_bytes());
         json!({ "unreadable_sha256": digest })
@@ -213,11 +261,14 @@ impl std::fmt::Debug for ClientRegistrations {
     }
 }
 
-fn secret_of(client: &Client) -> Option<&SecretDigest> {
+pub(crate) fn secret_of(client: &Client) -> Option<&SecretDigest> {
     match &client.authentication {
         ClientAuthentication::SecretBasic(secret) | ClientAuthentication::SecretPost(secret) => {
             Some(&secret.current)
         }
-        ClientAuthentication::None | ClientAuthentication::PrivateKeyJwt => None,
+        ClientAuthentication::None
+        | ClientAuthentication::PrivateKeyJwt
+        | ClientAuthentication::TlsClientAuth(_)
+        | ClientAuthentication::SelfSignedTlsClientAuth => None,
     }
 }

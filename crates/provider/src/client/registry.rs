@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::{Client, Error};
+use crate::{Client, Error, ProfileRules};
 
 /// The clients in memory. A look-up never waits for the database; a change replaces the whole set.
 #[derive(Debug)]
 pub(crate) struct Clients {
-    /// Those of the configuration, which stay as long as the process.
-    configured: ClientsById,
+    /// Those of the configuration, which are replaced when it is read anew.
+    configured: RwLock<ClientsById>,
     current: RwLock<Current>,
     /// Clients that were taken out, and may hold something yet.
     gone: Mutex<BTreeSet<String>>,
@@ -25,18 +25,14 @@ struct Current {
 }
 
 impl Clients {
-    pub(crate) fn new(configured: Vec<Client>) -> Result<Self, Error> {
-        let mut by_id = HashMap::with_capacity(configured.len());
-        for client in configured {
-            client.check()?;
-            insert_new(&mut by_id, client)?;
-        }
+    pub(crate) fn new(configured: Vec<Client>, rules: ProfileRules) -> Result<Self, Error> {
+        let by_id = checked(configured, rules)?;
         let current = Current {
             all: Arc::new(by_id.clone()),
             revision: None,
         };
         Ok(Self {
-            configured: by_id,
+            configured: RwLock::new(by_id),
             current: RwLock::new(current),
             gone: Mutex::default(),
         })
@@ -57,8 +53,27 @@ impl Clients {
     }
 
     /// A set to add registrations to, which [`Clients::replace`] takes.
-    pub(super) fn configured(&self) -> ClientsById {
-        self.configured.clone()
+    pub(crate) fn configured(&self) -> ClientsById {
+        let configured = self.configured.read();
+        configured.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn is_configured(&self, client_id: &str) -> bool {
+        let configured = self.configured.read();
+        let configured = configured.unwrap_or_else(PoisonError::into_inner);
+        configured.contains_key(client_id)
+    }
+
+    /// Puts other clients of the configuration in place; the whole set follows at the next reading
+    /// of the database, which looks again for what clients hold that are gone.
+    pub(super) fn replace_configured(&self, configured: ClientsById) {
+        let mut old = self
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *old = configured;
+        current.revision = None;
     }
 
     /// Whether the clients of the database were never read.
@@ -99,6 +114,16 @@ impl Clients {
     }
 }
 
+/// Clients of a configuration, each safe by itself and by the profile.
+pub(super) fn checked(clients: Vec<Client>, rules: ProfileRules) -> Result<ClientsById, Error> {
+    let mut by_id = HashMap::with_capacity(clients.len());
+    for client in clients {
+        rules.check_client(&client)?;
+        insert_new(&mut by_id, client)?;
+    }
+    Ok(by_id)
+}
+
 /// Adds a client, unless its id is taken.
 pub(super) fn insert_new(by_id: &mut ClientsById, client: Client) -> Result<(), Error> {
     let client_id = client.client_id.clone();
@@ -112,7 +137,7 @@ pub(super) fn insert_new(by_id: &mut ClientsById, client: Client) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ClientAuthentication;
+    use crate::{ClientAuthentication, ProtocolProfile};
     use cardea_oauth2_types::Scope;
 
     fn client() -> Client {
@@ -125,13 +150,14 @@ mod tests {
 
     #[test]
     fn two_clients_cannot_share_an_id() {
-        let error = Clients::new(vec![client(), client()]).unwrap_err();
+        let rules = ProtocolProfile::Oidc.rules();
+        let error = Clients::new(vec![client(), client()], rules).unwrap_err();
         assert_eq!(error.code(), "provider.client_exists");
     }
 
     #[test]
     fn what_is_configured_stays_when_the_set_is_replaced() {
-        let clients = Clients::new(vec![client()]).unwrap();
+        let clients = Clients::new(vec![client()], ProtocolProfile::Oidc.rules()).unwrap();
         let other = Client {
             client_id: "other".to_owned(),
             ..client()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 
-use super::registry::{ClientsById, insert_new};
+use super::registry::{ClientsById, checked, insert_new};
 use crate::event::{Event, EventKind};
 use crate::{Client, Error, Provider};
 
@@ -76,6 +76,31 @@ impl Provider {
         Ok(ClientsReload::Replaced { clients, left_out })
     }
 
+    /// Puts other clients in place of those of the configuration: all of them, or none and why. Call
+    /// [`Provider::reload_clients`] right after it.
+    ///
+    /// # Errors
+    /// [`Error::ClientInvalid`], [`Error::KeyMissing`], [`Error::ClientExists`] for one that the
+    /// database has as well, [`Error::Storage`].
+    pub async fn replace_configured_clients(&self, clients: Vec<Client>) -> Result<(), Error> {
+        let configured = checked(clients, self.rules)?;
+        for client in configured.values() {
+            self.keys().check_client(client)?;
+        }
+        let mut transaction = self.store.begin_read().await?;
+        let records = client::list(&mut transaction).await?;
+        drop(transaction);
+        if let Some(twice) = records
+            .iter()
+            .find(|it| configured.contains_key(&it.client_id))
+        {
+            let client_id = twice.client_id.clone();
+            return Err(Error::ClientExists { client_id });
+        }
+        self.clients.replace_configured(configured);
+        Ok(())
+    }
+
     fn take_in(&self, all: &mut ClientsById, client: Client) -> Result<(), Error> {
         self.rules.check_client(&client)?;
         self.keys().check_client(&client)?;
@@ -118,6 +143,7 @@ mod tests {
             previous_secret: None,
             created_at: now(),
             changed_at: now(),
+            self_registration: None,
         };
         let mut transaction = store.begin().await.unwrap();
         assert!(client::insert(&mut transaction, &record).await.unwrap());

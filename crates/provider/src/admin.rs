@@ -1,0 +1,226 @@
+//! Who may use the admin API: an operator, with her own card, now (attack H14).
+//!
+//! An access token for the resource `{issuer}/admin` is not enough by itself. It must be bound to
+//! a key that the request proves, come from a login with card and PIN that is minutes old, of a
+//! session whose card is still there, and of a person whom the configuration names an operator.
+
+use cardea_oauth2_types::{Acr, Scope};
+use cardea_pki::ProfessionalIdentity;
+use cardea_storage::session::Session;
+use time::{Duration, OffsetDateTime};
+
+use crate::dpop::PresentedToken;
+use crate::event::{Event, EventKind};
+use crate::key_binding::KeyBinding;
+use crate::token::LiveAccessToken;
+use crate::{
+    AnchorRegistrations, Author, Client, ClientRegistrations, Error, InitialAccessTokens,
+    NewClient, Provider,
+};
+
+/// The scope value that the admin API asks for.
+pub const ADMIN_SCOPE: &str = "cardea:admin";
+/// Where the admin API is, below the issuer; with the issuer it is the resource of its tokens.
+pub const ADMIN_PATH: &str = "/admin";
+
+/// Who operates this server.
+#[derive(Clone, Debug)]
+pub struct AdminRules {
+    /// The operators.
+    pub operators: Vec<AdminOperator>,
+    /// How old a login may be.
+    pub authentication_age_max: Duration,
+}
+
+/// One operator, as her card names her.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminOperator {
+    /// The identifier on the card.
+    pub subject_id: String,
+    /// Its kind, such as `rpps`.
+    pub subject_id_type: String,
+}
+
+/// Proof that an operator asks, for one request.
+#[derive(Clone, Debug)]
+pub struct OperatorProven {
+    author: Author,
+}
+
+impl OperatorProven {
+    /// Who is on record for what is changed.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
+    }
+}
+
+impl Provider {
+    /// The resource that tokens of the admin API are for.
+    #[must_use]
+    pub fn admin_resource(&self) -> String {
+        format!("{}{ADMIN_PATH}", self.issuer.as_str())
+    }
+
+    /// Whether a request comes from an operator. The refusal's OAuth name tells 401 (come back with
+    /// a better token) from 403 (nobody's token would do).
+    ///
+    /// # Errors
+    /// Those of an access token; [`Error::AdminAudienceMismatch`], [`Error::AdminScopeMissing`],
+    /// [`Error::AdminTokenUnbound`], [`Error::AdminAuthenticationInsufficient`],
+    /// [`Error::AdminNotOperator`], and those of the proof.
+    pub async fn authorize_operator(
+        &self,
+        rules: &AdminRules,
+        presented: PresentedToken<'_>,
+    ) -> Result<OperatorProven, Error> {
+        let now = self.now();
+        let mut about = None;
+        let outcome = self
+            .judge_operator(rules, &presented, &mut about, now)
+            .await;
+        let Err(error) = &outcome else {
+            return outcome;
+        };
+        let mut event = Event::new(EventKind::AdminRefused { code: error.code() }, now);
+        if let Some((session_id, sub)) = &about {
+            event = event.of_session(session_id, sub);
+            self.record_alone(event).await?;
+        } else {
+            self.note(&event);
+        }
+        outcome
+    }
+
+    async fn judge_operator(
+        &self,
+        rules: &AdminRules,
+        presented: &PresentedToken<'_>,
+        about: &mut Option<(String, String)>,
+        now: OffsetDateTime,
+    ) -> Result<OperatorProven, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        let live = self
+            .validate_access_token(&mut transaction, presented.token, now)
+            .await?;
+        drop(transaction);
+        if !live.claims.aud.contains(&self.admin_resource()) {
+            return Err(Error::AdminAudienceMismatch);
+        }
+        if !Scope::parse(&live.claims.scope)?.contains(ADMIN_SCOPE) {
+            return Err(Error::AdminScopeMissing);
+        }
+        self.check_bound(&live, presented, now).await?;
+        // A service's own token has no person behind it.
+        let session = live.session.as_ref().ok_or(Error::AdminNotOperator)?;
+        *about = Some((session.id.clone(), session.sub.clone()));
+        check_authentication(rules, &live, session, now)?;
+        let identity: ProfessionalIdentity =
+            serde_json::from_str(&session.identity).map_err(Error::StoredValueUnreadable)?;
+        let is_she = |operator: &AdminOperator| {
+            operator.subject_id == identity.subject_id
+                && operator.subject_id_type == identity.subject_id_type.as_str()
+        };
+        if !rules.operators.iter().any(is_she) {
+            return Err(Error::AdminNotOperator);
+        }
+        Ok(OperatorProven {
+            author: Author::Person {
+                sub: session.sub.clone(),
+                client_id: live.client.client_id.clone(),
+            },
+        })
+    }
+
+    /// A token that whoever has it can use is refused before its proof is looked at.
+    async fn check_bound(
+        &self,
+        live: &LiveAccessToken,
+        presented: &PresentedToken<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let (dpop_jkt, x5t_s256) = (&live.grant.dpop_jkt, &live.grant.x5t_s256);
+        let bound_to = KeyBinding::of_stored(dpop_jkt.as_deref(), x5t_s256.as_deref());
+        if bound_to.is_none() {
+            return Err(Error::AdminTokenUnbound);
+        }
+        self.check_possession(&live.client, bound_to.as_ref(), presented, now)
+            .await
+    }
+
+    /// The clients of the database, in an operator's name.
+    #[must_use]
+    pub fn client_registrations(&self, operator: &OperatorProven) -> ClientRegistrations {
+        let (event_log, clock) = self.records();
+        ClientRegistrations::new(
+            self.store.clone(),
+            event_log,
+            clock,
+            operator.author.clone(),
+        )
+    }
+
+    /// The initial access tokens of the database, in an operator's name.
+    #[must_use]
+    pub fn initial_access_tokens(&self, operator: &OperatorProven) -> InitialAccessTokens {
+        let (event_log, clock) = self.records();
+        InitialAccessTokens::new(
+            self.store.clone(),
+            event_log,
+            clock,
+            operator.author.clone(),
+        )
+    }
+
+    /// The added trust anchors of the database, in an operator's name.
+    #[must_use]
+    pub fn anchor_registrations(&self, operator: &OperatorProven) -> AnchorRegistrations {
+        let (event_log, clock) = self.records();
+        AnchorRegistrations::new(
+            self.store.clone(),
+            event_log,
+            clock,
+            operator.author.clone(),
+        )
+    }
+
+    /// Refuses a registration that running servers would leave out.
+    ///
+    /// # Errors
+    /// [`Error::ClientInvalid`], [`Error::KeyMissing`], [`Error::ClientExists`] for the id of a
+    /// client of the configuration.
+    pub fn check_new_client(&self, new: &NewClient) -> Result<(), Error> {
+        self.check_registration(new)?;
+        let client_id = &new.client.client_id;
+        if self.clients.is_configured(client_id) {
+            let client_id = client_id.clone();
+            return Err(Error::ClientExists { client_id });
+        }
+        Ok(())
+    }
+
+    /// The clients of the configuration, by their ids.
+    #[must_use]
+    pub fn configured_clients(&self) -> Vec<std::sync::Arc<Client>> {
+        let mut all: Vec<_> = self.clients.configured().into_values().collect();
+        all.sort_by(|one, other| one.client_id.cmp(&other.client_id));
+        all
+    }
+}
+
+/// Card and PIN, now: not a PIN of this morning, nor a card without one.
+fn check_authentication(
+    rules: &AdminRules,
+    live: &LiveAccessToken,
+    session: &Session,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let is_strong = live.claims.acr.as_deref() == Some(Acr::CardPin.as_str())
+        && session.acr == Acr::CardPin.as_str();
+    let is_fresh = now - session.authenticated_at <= rules.authentication_age_max;
+    if is_strong && is_fresh {
+        Ok(())
+    } else {
+        Err(Error::AdminAuthenticationInsufficient)
+    }
+}
