@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::digest::{constant_time_eq, random_base64url, sha256_base64url};
-use crate::{Error, SigningKey, UnverifiedJws, VerifyingKey};
+use crate::{Algorithm, Error, SigningKey, UnverifiedJws, VerifyingKey};
 
 /// The only `typ` of a proof (RFC 9449 section 4.2).
 pub const DPOP_TYP: &str = "dpop+jwt";
@@ -46,6 +46,7 @@ pub struct DpopTolerance {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DpopProof {
     jkt: String,
+    algorithm: Algorithm,
     claims: Claims,
 }
 
@@ -77,15 +78,26 @@ impl DpopProof {
         let jwk = unverified.jwk().ok_or(Error::DpopKeyMissing)?;
         let jkt = jwk.thumbprint();
         let key = VerifyingKey::from_jwk(jwk)?;
+        let algorithm = unverified.algorithm();
         let claims: Claims = unverified.verify(&key, DPOP_TYP)?.claims()?;
         claims.check(target)?;
-        Ok(Self { jkt, claims })
+        Ok(Self {
+            jkt,
+            algorithm,
+            claims,
+        })
     }
 
     /// The RFC 7638 thumbprint of the key.
     #[must_use]
     pub fn jkt(&self) -> &str {
         &self.jkt
+    }
+
+    /// What it is signed with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// What makes the proof unique among those of its key.

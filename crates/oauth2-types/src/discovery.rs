@@ -13,6 +13,8 @@ pub struct ProviderMetadata {
     pub authorization_endpoint: String,
     pub pushed_authorization_request_endpoint: String,
     pub require_pushed_authorization_requests: bool,
+    /// RFC 9101 section 10.5.
+    pub require_signed_request_object: bool,
     pub token_endpoint: String,
     pub userinfo_endpoint: String,
     pub introspection_endpoint: String,
@@ -27,6 +29,10 @@ pub struct ProviderMetadata {
     pub subject_types_supported: Vec<&'static str>,
     pub id_token_signing_alg_values_supported: Vec<&'static str>,
     pub userinfo_signing_alg_values_supported: Vec<&'static str>,
+    /// JARM section 4.
+    pub authorization_signing_alg_values_supported: Vec<&'static str>,
+    /// RFC 9701 section 7.
+    pub introspection_signing_alg_values_supported: Vec<&'static str>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,

@@ -9,6 +9,8 @@ use cardea_storage::dpop_key::{self, KeyOwner};
 use cardea_storage::spent_jti::{self, Spending};
 use time::{Duration, OffsetDateTime};
 
+use crate::client_certificate::PresentedCertificate;
+use crate::key_binding::KeyBinding;
 use crate::{Client, Demand, Error, Provider};
 
 pub(crate) use nonce::DpopNonces;
@@ -60,6 +62,8 @@ pub struct PresentedToken<'a> {
     pub scheme: TokenScheme,
     /// With which proof, for which request.
     pub dpop: DpopRequest<'a>,
+    /// Over a connection with which certificate.
+    pub certificate: Option<&'a PresentedCertificate>,
 }
 
 impl fmt::Debug for DpopRequest<'_> {
@@ -112,7 +116,11 @@ impl Provider {
         access_token: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<Option<DpopKey>, Error> {
-        if request.proof.is_none() && client.dpop_bound_access_tokens == Demand::Optional {
+        let demands = [
+            client.dpop_bound_access_tokens,
+            self.rules.sender_constrained_tokens,
+        ];
+        if request.proof.is_none() && !demands.contains(&Demand::Required) {
             return Ok(None);
         }
         let proof = self.verify_proof(request, access_token, now)?;
@@ -123,25 +131,35 @@ impl Provider {
     }
 
     /// Checks at a protected resource that an access token comes with the proof of the key that it
-    /// is bound to, and one bound to none as a bearer token (RFC 9449 section 7.1, attack F10).
-    /// `bound_to` is the thumbprint in the token's `cnf`.
+    /// is bound to, or over a connection with its certificate, and one bound to none as a bearer
+    /// token (RFC 9449 section 7.1, RFC 8705 section 3, attacks F10 and F11).
     ///
     /// Call this outside any transaction, as [`Provider::check_dpop`].
     pub(crate) async fn check_possession(
         &self,
         client: &Client,
-        bound_to: Option<&str>,
+        bound_to: Option<&KeyBinding>,
         presented: &PresentedToken<'_>,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
         match (bound_to, presented.scheme) {
             (None, TokenScheme::Bearer) => Ok(()),
-            (None, TokenScheme::Dpop) | (Some(_), TokenScheme::Bearer) => {
+            (None | Some(KeyBinding::Certificate(_)), TokenScheme::Dpop)
+            | (Some(KeyBinding::Dpop(_)), TokenScheme::Bearer) => {
                 Err(Error::AccessTokenSchemeMismatch)
             }
-            (Some(jkt), TokenScheme::Dpop) => {
+            (Some(KeyBinding::Certificate(digest)), TokenScheme::Bearer) => {
+                let certificate = presented.certificate;
+                let certificate = certificate.ok_or(Error::AccessTokenCertificateMissing)?;
+                if certificate.x5t_s256() == digest {
+                    Ok(())
+                } else {
+                    Err(Error::AccessTokenCertificateMismatch)
+                }
+            }
+            (Some(KeyBinding::Dpop(jkt)), TokenScheme::Dpop) => {
                 let proof = self.verify_proof(&presented.dpop, Some(presented.token), now)?;
-                if proof.jkt() != jkt {
+                if proof.jkt() != jkt.as_str() {
                     return Err(Error::AccessTokenKeyMismatch);
                 }
                 self.spend_proof(client, &proof, now).await
@@ -171,6 +189,10 @@ impl Provider {
             access_token,
         };
         let proof = DpopProof::verify(compact, &target).map_err(Error::DpopProofInvalid)?;
+        if !self.rules.admits(proof.algorithm()) {
+            let error = cardea_jose::Error::AlgorithmNotAllowed;
+            return Err(Error::DpopProofInvalid(error));
+        }
         let tolerance = match (proof.nonce(), self.proof_rules.dpop_nonce) {
             (Some(nonce), _) if self.keys().dpop_nonces.is_current(nonce, now)? => WITH_NONCE,
             (Some(_), _) => return Err(Error::DpopNonceInvalid),
@@ -224,6 +246,7 @@ mod tests {
                 method: "GET",
                 url: "https://id.example.fr/userinfo",
             },
+            certificate: None,
         };
         let printed = format!("{presented:?}");
         assert!(!printed.contains("the token"), "{printed}");

@@ -87,17 +87,22 @@ impl Asked {
     pub(super) fn check_way(&self, provider: &Provider, client: &Client) -> Result<(), Error> {
         let push_demanded = [
             client.pushed_authorization_requests,
-            provider.authorization_rules.pushed_authorization_requests,
+            provider.rules.pushed_authorization_requests,
         ]
         .contains(&Demand::Required);
         if push_demanded && self.pushed_id.is_none() {
             return Err(Error::PushedRequestMissing);
         }
-        self.check_signed(client)
+        self.check_signed(provider, client)
     }
 
-    pub(super) fn check_signed(&self, client: &Client) -> Result<(), Error> {
-        if client.signed_request_object == Demand::Required && !self.signed {
+    pub(super) fn check_signed(&self, provider: &Provider, client: &Client) -> Result<(), Error> {
+        let demanded = [
+            client.signed_request_object,
+            provider.rules.signed_request_objects,
+        ]
+        .contains(&Demand::Required);
+        if demanded && !self.signed {
             return Err(Error::RequestObjectMissing);
         }
         Ok(())

@@ -61,7 +61,11 @@ impl Provider {
         transaction.commit().await?;
         let address = parameters.return_address(self.issuer.as_str());
         Ok(CancelledLogin {
-            response: address.error(&Error::LoginCancelled),
+            response: self.finish_response(
+                &client,
+                address.error(&Error::LoginCancelled),
+                now,
+            )?,
             ended: ended.map(EndedInTransaction::announce),
         })
     }

@@ -8,8 +8,8 @@
 use cardea_oauth2_types::{Acr, AuthorizationParameters};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::claims::RequestedClaims;
+use crate::{AcrWords, Error};
 
 /// The levels that satisfy a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,10 +32,12 @@ impl AcrDemand {
 pub(super) fn check_acr(
     parameters: &AuthorizationParameters,
     claims: &RequestedClaims,
+    words: AcrWords,
 ) -> Result<AcrDemand, Error> {
     let asked = parameters.acr_values.as_deref().unwrap_or_default();
+    let named = weakest(asked.split(' ').filter_map(|word| words.find(word)));
     let mut demand = AcrDemand {
-        weakest: weakest(asked.split(' ').filter_map(Acr::find)),
+        weakest: named.or(words.floor()),
         exactly: Vec::new(),
     };
     let Some(request) = claims.id_token.get("acr") else {
@@ -44,14 +46,17 @@ pub(super) fn check_acr(
     let named = request.wanted().count();
     let ours: Vec<Acr> = request
         .wanted()
-        .filter_map(|value| Acr::find(value.as_str()?))
+        .filter_map(|value| words.find(value.as_str()?))
         .collect();
     if request.essential && named > 0 {
         // None of these levels can ever be reached here (attack E21).
         if ours.is_empty() {
             return Err(Error::AcrUnmet);
         }
-        demand.exactly = ours;
+        // One word for two levels asks for neither alone.
+        if words == AcrWords::Levels {
+            demand.exactly = ours;
+        }
     } else if demand.weakest.is_none() {
         demand.weakest = weakest(ours.into_iter());
     }
@@ -75,7 +80,11 @@ mod tests {
             acr_values: Some(acr_values.to_owned()),
             ..AuthorizationParameters::default()
         };
-        check_acr(&parameters, &RequestedClaims::parse(claims).unwrap())
+        check_acr(
+            &parameters,
+            &RequestedClaims::parse(claims).unwrap(),
+            AcrWords::Levels,
+        )
     }
 
     #[test]
@@ -84,7 +93,7 @@ mod tests {
         let essential = r#"{"id_token":{"acr":{"essential":true,"values":["urn:cardea:acr:card-pin-cached"]}}}"#;
         let both = "urn:cardea:acr:card-pin urn:cardea:acr:card";
         for (acr_values, claims, accepted) in [
-            ("0", "{}", vec![Acr::CardPin, Acr::CardPinCached, Acr::Card]),
+            ("0", "{}", Acr::ALL.to_vec()),
             (
                 both,
                 "{}",
@@ -101,6 +110,29 @@ mod tests {
                 .collect();
             assert_eq!(met, accepted, "{acr_values} {claims}");
         }
+    }
+
+    #[test]
+    fn one_word_asks_for_a_pin_whatever_else_is_asked() {
+        let demand = |acr_values: &str, claims: &str| {
+            let parameters = AuthorizationParameters {
+                acr_values: Some(acr_values.to_owned()),
+                ..AuthorizationParameters::default()
+            };
+            let claims = RequestedClaims::parse(claims).unwrap();
+            check_acr(&parameters, &claims, AcrWords::Eidas1)
+        };
+        for asked in ["eidas1", "eidas2", "eidas3", "0", ""] {
+            let demand = demand(asked, "{}").unwrap();
+            let met = Acr::ALL.map(|acr| demand.is_met_by(acr));
+            assert_eq!(met, [true, true, false, false], "{asked}");
+        }
+        let essential = |word: &str| {
+            let claims = format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{word}"}}}}}}"#);
+            demand("eidas1", &claims)
+        };
+        assert!(essential("eidas1").unwrap().is_met_by(Acr::CardPin));
+        assert_eq!(essential("eidas2").unwrap_err().code(), "provider.acr_unmet");
     }
 
     #[test]

@@ -3,16 +3,21 @@
 
 use cardea_oauth2_types::{AuthorizationParameters, CodeChallenge};
 
-use crate::{Client, Demand, Error};
+use crate::protocol_profile::ConfidentialClientPkce;
+use crate::{Client, Demand, Error, ProfileRules};
 
 pub(super) fn check_pkce(
     client: &Client,
     parameters: &AuthorizationParameters,
+    rules: &ProfileRules,
 ) -> Result<Option<CodeChallenge>, Error> {
+    let by_profile = rules.confidential_client_pkce == ConfidentialClientPkce::Optional
+        && client.is_confidential();
+    let may_go_without = client.pkce == Demand::Optional || by_profile;
     let method = parameters.code_challenge_method.as_deref();
     match (parameters.code_challenge.as_deref(), method) {
         // A method alone means that the challenge was lost on the way (attack E7).
-        (None, None) if client.pkce == Demand::Optional => Ok(None),
+        (None, None) if may_go_without => Ok(None),
         (None, _) => Err(Error::PkceMissing),
         (Some(challenge), Some("S256")) => Ok(Some(CodeChallenge::parse(challenge)?)),
         // An absent method means `plain` (RFC 7636 section 4.3).

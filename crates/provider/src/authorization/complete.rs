@@ -8,6 +8,7 @@ use cardea_storage::session::{Session, SessionState};
 use cardea_storage::{SecretDigest, Transaction, authorization_request, client_session, session};
 use time::OffsetDateTime;
 
+use crate::authorization::respond::DraftResponse;
 use crate::authorization::{AuthorizationResponse, StoredParameters, load_request};
 use crate::event::{Event, EventKind};
 use crate::grant::code::{NewCode, issue_code};
@@ -24,6 +25,13 @@ pub struct CompletedAuthorization {
     pub session_cookie: Secret,
     /// What another card had in this browser, and which is over.
     pub ended: Option<EndedSession>,
+}
+
+/// An answer whose transaction is not committed yet.
+struct Answered {
+    draft: DraftResponse,
+    session_cookie: Secret,
+    ended: Option<EndedSession>,
 }
 
 /// A request whose card is in the reader, and that waits for its answer.
@@ -93,9 +101,17 @@ impl Provider {
             transaction.commit().await?;
             return Err(error);
         }
-        let completed = answered?;
+        let Answered {
+            draft,
+            session_cookie,
+            ended,
+        } = answered?;
         transaction.commit().await?;
-        Ok(completed)
+        Ok(CompletedAuthorization {
+            response: self.finish_response(&answerable.client, draft, now)?,
+            session_cookie,
+            ended,
+        })
     }
 
     /// Puts on record that a request of ours got no answer, and why.
@@ -160,7 +176,7 @@ impl Provider {
         answerable: &Answerable,
         session_cookie: Option<&str>,
         now: OffsetDateTime,
-    ) -> Result<CompletedAuthorization, Error> {
+    ) -> Result<Answered, Error> {
         let Answerable {
             request,
             parameters,
@@ -200,9 +216,8 @@ impl Provider {
             request_id: Some(&request.id),
             silent: parameters.silent,
         };
-        let response = issue_code(self, transaction, new, now).await?;
-        Ok(CompletedAuthorization {
-            response,
+        Ok(Answered {
+            draft: issue_code(self, transaction, new, now).await?,
             session_cookie: cookie,
             ended,
         })

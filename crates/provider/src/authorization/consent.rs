@@ -243,7 +243,11 @@ impl Provider {
         transaction.commit().await?;
         let address = parameters.return_address(self.issuer.as_str());
         Ok(ConsentedAuthorization::Refused {
-            response: address.error(&Error::ConsentRefused),
+            response: self.finish_response(
+                client,
+                address.error(&Error::ConsentRefused),
+                now,
+            )?,
             ended: ended.map(EndedInTransaction::announce),
         })
     }

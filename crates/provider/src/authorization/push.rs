@@ -81,7 +81,7 @@ impl Provider {
         let mut asked = self
             .open_asked(client, parameters, now)
             .map_err(|(error, _)| error)?;
-        asked.check_signed(client)?;
+        asked.check_signed(self, client)?;
         // A key that the client shows here is the one that the code will be bound to, as if it
         // had been named (RFC 9449 section 10.1). It need not show one yet.
         if dpop.proof.is_some()

@@ -1,10 +1,10 @@
 //! Refusing an authorization request: on a page of ours, or at the client's address.
 
-use cardea_oauth2_types::{AuthorizationParameters, ResponseMode};
+use cardea_oauth2_types::AuthorizationParameters;
 use cardea_storage::{Transaction, pushed_authorization_request};
 use time::OffsetDateTime;
 
-use crate::authorization::check_response_mode::check_response_mode;
+use crate::authorization::check_response_mode::{check_response_mode, default_response_mode};
 use crate::authorization::respond::ReturnAddress;
 use crate::authorization::{AuthorizationError, StoredParameters};
 use crate::event::{Event, EventKind};
@@ -38,17 +38,20 @@ impl Provider {
         {
             return AuthorizationError::Page(unrecorded);
         }
-        let mode = check_response_mode(parameters);
+        let mode = check_response_mode(client, parameters);
         let address = ReturnAddress {
             redirect_uri: parameters.redirect_uri.as_deref().unwrap_or_default(),
-            mode: mode.unwrap_or(ResponseMode::Query),
+            mode: mode.unwrap_or_else(|_| default_response_mode(client)),
             state: parameters.state.as_deref(),
             issuer: self.issuer.as_str(),
         };
-        AuthorizationError::Redirect {
-            response: address.error(&error),
-            error: error.oauth_error(),
-            source: error,
+        match self.finish_response(client, address.error(&error), now) {
+            Ok(response) => AuthorizationError::Redirect {
+                response,
+                error: error.oauth_error(),
+                source: error,
+            },
+            Err(unsigned) => AuthorizationError::Page(unsigned),
         }
     }
 

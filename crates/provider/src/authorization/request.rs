@@ -7,6 +7,7 @@ use cardea_storage::{SecretDigest, Transaction};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use crate::agentless::AgentlessOffer;
 use crate::authorization::check_acr::AcrDemand;
 use crate::authorization::respond::{ReturnAddress, form_action};
 use crate::secret::RANDOM_BYTES;
@@ -67,6 +68,8 @@ pub struct LoginPage {
     pub form_action: String,
     /// When the page stops working.
     pub expires_at: OffsetDateTime,
+    /// Whether this login can go without the agent.
+    pub agentless: AgentlessOffer,
 }
 
 impl Provider {
@@ -91,6 +94,7 @@ impl Provider {
         Ok(LoginPage {
             client_id: client.client_id.clone(),
             client_name: client.name.clone(),
+            agentless: self.agentless_offer(&client, &parameters),
             response_mode: parameters.response_mode,
             form_action: form_action(&parameters.redirect_uri),
             ui_locales: parameters.ui_locales,

@@ -9,15 +9,15 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use crate::{Client, Error, Provider};
+use crate::{Client, Demand, Error, ProfileRules, Provider};
 
 const BYTES_MAX: usize = 16 * 1024;
 /// `typ` of RFC 9101 section 10.8; older clients write `JWT` or nothing.
 const TYPES: [&str; 2] = ["oauth-authz-req+jwt", "JWT"];
 /// A request is made for the moment: what lives longer was made to be kept.
 const LIFETIME_MAX: Duration = Duration::minutes(60);
-/// Clocks of servers differ by seconds.
-const SKEW: Duration = Duration::seconds(8);
+/// Clocks of servers differ by seconds (FAPI 2.0 Security Profile section 5.3.2.1: ten).
+const SKEW: Duration = Duration::seconds(10);
 /// Keys of one client that are tried; a `kid` names one of them.
 const KEYS_MAX: usize = 8;
 /// Claims about the token itself; the rest are parameters.
@@ -35,7 +35,7 @@ impl Provider {
         if client.jwks.keys.is_empty() {
             return Err(Error::RequestObjectUnsupported);
         }
-        let claims: Claims = verify(client, object)?
+        let claims: Claims = verify(client, object, &self.rules)?
             .claims()
             .map_err(|_| Error::RequestObjectMalformed)?;
         self.check_token_claims(client, &claims, now)?;
@@ -78,14 +78,25 @@ impl Provider {
         if !for_us {
             return Err(Error::RequestObjectAudienceMismatch);
         }
-        let now = now.unix_timestamp();
+        self.check_time(claims, now.unix_timestamp())
+    }
+
+    fn check_time(&self, claims: &Claims, now: i64) -> Result<(), Error> {
         let exp = claims.time("exp")?.ok_or(Error::RequestObjectOutOfTime)?;
-        let nbf = claims.time("nbf")?.unwrap_or(now);
+        let not_before = claims.time("nbf")?;
+        // FAPI 2.0 Message Signing section 5.3.1: good from a moment that is said, and an hour from
+        // then at most.
+        let strictly = self.rules.request_object_not_before == Demand::Required;
+        if strictly && not_before.is_none() {
+            return Err(Error::RequestObjectOutOfTime);
+        }
+        let nbf = not_before.unwrap_or(now);
         let lifetime_max = LIFETIME_MAX.whole_seconds();
-        let skew = SKEW.whole_seconds();
+        let counted_from = if strictly { nbf } else { now };
         let in_time = exp > now
             && exp.saturating_sub(now) <= lifetime_max
-            && nbf <= now + skew
+            && exp.saturating_sub(counted_from) <= lifetime_max
+            && nbf <= now + SKEW.whole_seconds()
             && now.saturating_sub(nbf) <= lifetime_max;
         if in_time {
             Ok(())
@@ -97,7 +108,7 @@ impl Provider {
 
 /// Verifies with the client's registered keys alone: what the header brings along is refused or
 /// ignored as a key (attacks E10, G4).
-fn verify(client: &Client, object: &str) -> Result<VerifiedJws, Error> {
+fn verify(client: &Client, object: &str, rules: &ProfileRules) -> Result<VerifiedJws, Error> {
     let unproven = |error| match error {
         // `none` and HS256 are not in the list; `jku` and its kin are refused.
         cardea_jose::Error::AlgorithmNotAllowed
@@ -107,7 +118,8 @@ fn verify(client: &Client, object: &str) -> Result<VerifiedJws, Error> {
     };
     let unverified = UnverifiedJws::parse(object, BYTES_MAX).map_err(unproven)?;
     let registered = client.request_object_signing_alg;
-    if registered.is_some_and(|registered| registered != unverified.algorithm()) {
+    let algorithm = unverified.algorithm();
+    if registered.is_some_and(|registered| registered != algorithm) || !rules.admits(algorithm) {
         return Err(Error::RequestObjectUnproven);
     }
     let kid = unverified.kid();

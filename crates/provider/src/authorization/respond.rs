@@ -1,10 +1,20 @@
-//! The answer that goes back to the client through the browser (RFC 6749 section 4.1.2, RFC 9207).
+//! The answer that goes back to the client through the browser (RFC 6749 section 4.1.2, RFC 9207),
+//! in clear or as one signed JWT (JARM).
 
 use cardea_oauth2_types::ResponseMode;
+use serde_json::{Map, Value};
+use time::{Duration, OffsetDateTime};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::Error;
+use crate::{Client, Error, Provider};
+
+/// `typ` of a signed answer. JARM names none, and client libraries that look at it expect this one;
+/// without `sub` no such answer passes for an ID token (attack G5).
+const SIGNED_RESPONSE_TYP: &str = "JWT";
+/// How long a signed answer is good: JARM section 2.1 has ten minutes at most, and the code in it
+/// lives one.
+const SIGNED_RESPONSE_LIFETIME: Duration = Duration::seconds(120);
 
 /// An answer to an authorization request, a code or an error, and how it travels.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,9 +23,14 @@ pub struct AuthorizationResponse {
     pub redirect_uri: String,
     /// In which form.
     pub mode: ResponseMode,
-    /// What it says, in order: `code` or `error`, then `state` and `iss`.
+    /// What it says, in order: `code` or `error`, then `state` and `iss`; or `response` alone, a
+    /// JWT of all of it.
     pub parameters: Vec<(&'static str, String)>,
 }
+
+/// An answer that is decided and not yet in the form that it travels in.
+#[derive(Debug)]
+pub(crate) struct DraftResponse(AuthorizationResponse);
 
 /// Where answers to a request go, and what they repeat.
 #[derive(Clone, Copy)]
@@ -29,13 +44,13 @@ pub(crate) struct ReturnAddress<'a> {
 
 impl ReturnAddress<'_> {
     /// An answer with a code.
-    pub(crate) fn code(self, code: &str) -> AuthorizationResponse {
+    pub(crate) fn code(self, code: &str) -> DraftResponse {
         self.answer(vec![("code", code.to_owned())])
     }
 
     /// An answer with an error (RFC 6749 section 4.1.2.1), explained to the portal's developer in
     /// the characters that the section allows.
-    pub(crate) fn error(self, error: &Error) -> AuthorizationResponse {
+    pub(crate) fn error(self, error: &Error) -> DraftResponse {
         let code = error.code();
         self.answer(vec![
             ("error", error.oauth_error().as_str().to_owned()),
@@ -44,14 +59,48 @@ impl ReturnAddress<'_> {
         ])
     }
 
-    fn answer(self, mut parameters: Vec<(&'static str, String)>) -> AuthorizationResponse {
+    fn answer(self, mut parameters: Vec<(&'static str, String)>) -> DraftResponse {
         parameters.extend(self.state.map(|state| ("state", state.to_owned())));
         parameters.push(("iss", self.issuer.to_owned()));
-        AuthorizationResponse {
+        DraftResponse(AuthorizationResponse {
             redirect_uri: self.redirect_uri.to_owned(),
             mode: self.mode,
             parameters,
+        })
+    }
+}
+
+impl Provider {
+    /// Puts an answer into the form that it travels in: a signed one in the algorithm that the
+    /// client registered, or in the profile's. Call this outside any transaction, so that nothing
+    /// is signed under the database's write lock.
+    pub(crate) fn finish_response(
+        &self,
+        client: &Client,
+        DraftResponse(answer): DraftResponse,
+        now: OffsetDateTime,
+    ) -> Result<AuthorizationResponse, Error> {
+        if !answer.mode.is_signed() {
+            return Ok(answer);
         }
+        let algorithm = client
+            .authorization_signed_response_alg
+            .unwrap_or(self.rules.default_algorithm);
+        let expires_at = now + SIGNED_RESPONSE_LIFETIME;
+        // JARM section 2.1: who, for whom, how long, and every parameter. `iss` is one of these.
+        let mut claims = Map::new();
+        claims.insert("aud".to_owned(), client.client_id.as_str().into());
+        claims.insert("exp".to_owned(), expires_at.unix_timestamp().into());
+        for (name, value) in answer.parameters {
+            claims.insert(name.to_owned(), Value::from(value));
+        }
+        let keys = self.keys();
+        let key = keys.signing(algorithm, now)?;
+        let signed = key.sign_jwt(SIGNED_RESPONSE_TYP, &claims)?;
+        Ok(AuthorizationResponse {
+            parameters: vec![("response", signed)],
+            ..answer
+        })
     }
 }
 
@@ -115,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_code_goes_back_with_state_and_issuer() {
-        let response = address("https://portal.example.fr/cb", "s 1").code("abc");
+        let DraftResponse(response) = address("https://portal.example.fr/cb", "s 1").code("abc");
         let wanted =
             "https://portal.example.fr/cb?code=abc&state=s+1&iss=https%3A%2F%2Fid.example.fr";
         assert_eq!(response.location(), wanted);
@@ -126,7 +175,8 @@ mod tests {
     fn a_registered_query_is_kept_and_hostile_state_stays_a_value() {
         let state = "\r\nSet-Cookie: a=b&code=evil#<script>";
         let address = address("https://portal.example.fr/cb?tenant=1", state);
-        let location = address.error(&Error::LoginRequired).location();
+        let DraftResponse(refusal) = address.error(&Error::LoginRequired);
+        let location = refusal.location();
         assert!(
             location.starts_with("https://portal.example.fr/cb?tenant=1&error=login_required&")
         );

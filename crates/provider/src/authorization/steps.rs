@@ -16,7 +16,7 @@ use crate::authorization::{
 };
 use crate::claims::RequestedClaims;
 use crate::event::{Event, EventKind};
-use crate::{Client, Error, Provider, Secret};
+use crate::{Client, Demand, Error, ProfileRules, Provider, Secret};
 
 /// Longest `nonce`, in bytes: it comes back inside the ID token, which must stay a short one.
 const NONCE_BYTES_MAX: usize = 1024;
@@ -119,21 +119,22 @@ impl Provider {
     pub(super) async fn decide(&self, client: &Client, asked: &Asked) -> Result<Decided, Error> {
         let parameters = &asked.parameters;
         let redirect_uri = check_redirect_uri::check_redirect_uri(client, parameters)?;
-        let response_mode = check_response_mode::check_response_mode(parameters)?;
+        let response_mode = check_response_mode::check_response_mode(client, parameters)?;
         check_response_type::check_response_type(parameters)?;
-        let code_challenge = check_pkce::check_pkce(client, parameters)?;
+        let code_challenge = check_pkce::check_pkce(client, parameters, &self.rules)?;
         let scope = check_scope::check_scope(client, parameters)?;
         let resources = check_resource::check_resource(client, parameters)?;
         let claims = match &parameters.claims {
             Some(text) => RequestedClaims::parse(text)?.allowed_to(client),
             None => RequestedClaims::default(),
         };
-        let acr = check_acr::check_acr(parameters, &claims)?;
+        let acr = check_acr::check_acr(parameters, &claims, self.rules.acr_words)?;
         let Prompt {
             interaction,
             consent: ask_consent,
             pin: ask_pin,
         } = check_prompt::check_prompt(parameters)?;
+        check_state_and_nonce(parameters, &self.rules)?;
         check_sizes(parameters)?;
         let expected_sub = self.find_expected(client, parameters, &claims).await?;
         let stored = StoredParameters {
@@ -240,6 +241,24 @@ impl Provider {
         self.waiting_logins.add();
         Ok((record.id, login_cookie))
     }
+}
+
+/// Both tie an answer to the browser that asked (RFC 6749 section 10.12, OIDC Core section
+/// 15.5.2).
+fn check_state_and_nonce(
+    parameters: &AuthorizationParameters,
+    rules: &ProfileRules,
+) -> Result<(), Error> {
+    if rules.state_and_nonce == Demand::Optional {
+        return Ok(());
+    }
+    if parameters.state.is_none() {
+        return Err(Error::StateMissing);
+    }
+    if parameters.nonce.is_none() {
+        return Err(Error::NonceMissing);
+    }
+    Ok(())
 }
 
 fn check_sizes(parameters: &AuthorizationParameters) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use crate::{Client, Endpoint, Error, Issuer, ProtocolProfile, Provider};
+use crate::{Client, Endpoint, Error, Issuer, ProfileRules, ProtocolProfile, Provider};
 
 /// The only kind of assertion (RFC 7523 section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -107,9 +107,9 @@ impl Provider {
         assertion: &str,
         now: OffsetDateTime,
     ) -> Result<String, Error> {
-        let claims = verify(client, assertion)?;
+        let claims = verify(client, assertion, &self.rules)?;
         claims.check(client, now)?;
-        let accepted = self.proof_rules.assertion_audience;
+        let accepted = self.rules.assertion_audience;
         check_audience(&claims.aud, &self.issuer, self.profile(), accepted)?;
         Ok(claims.jti)
     }
@@ -117,10 +117,13 @@ impl Provider {
 
 /// The claims that a key of the client signed. The key is one of those registered, whatever the
 /// header says, and the algorithm follows from it (RFC 8725 section 3.1).
-fn verify(client: &Client, assertion: &str) -> Result<Claims, Error> {
+fn verify(client: &Client, assertion: &str, rules: &ProfileRules) -> Result<Claims, Error> {
     let invalid = |reason| Error::ClientAssertionInvalid { reason };
     let unverified = UnverifiedJws::parse(assertion, ASSERTION_BYTES_MAX)
         .map_err(|_| invalid("it is no JWT with an algorithm that we accept"))?;
+    if !rules.admits(unverified.algorithm()) {
+        return Err(invalid("its algorithm is one that the profile does not allow"));
+    }
     let keys: Vec<&Jwk> = match unverified.kid() {
         Some(kid) => client.jwks.find(kid).into_iter().collect(),
         None => client.jwks.keys.iter().collect(),

@@ -5,7 +5,8 @@ use cardea_storage::authorization_code::{AuthorizationCode, insert};
 use cardea_storage::session::Session;
 use time::OffsetDateTime;
 
-use crate::authorization::{AuthorizationResponse, StoredParameters, spend_pushed};
+use crate::authorization::respond::DraftResponse;
+use crate::authorization::{StoredParameters, spend_pushed};
 use crate::event::{Event, EventKind};
 use crate::{Client, Error, Provider, Secret};
 
@@ -19,14 +20,15 @@ pub(crate) struct NewCode<'a> {
     pub(crate) silent: bool,
 }
 
-/// Stores a code and its event in the caller's transaction, and returns the answer with it. A
+/// Stores a code and its event in the caller's transaction, and returns the answer with it, to be finished
+/// when it is committed. A
 /// pushed request is spent with it.
 pub(crate) async fn issue_code(
     provider: &Provider,
     transaction: &mut Transaction,
     new: NewCode<'_>,
     now: OffsetDateTime,
-) -> Result<AuthorizationResponse, Error> {
+) -> Result<DraftResponse, Error> {
     spend_pushed(transaction, new.parameters, now).await?;
     let code = Secret::random()?;
     let record = AuthorizationCode {
