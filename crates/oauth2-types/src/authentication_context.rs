@@ -17,11 +17,20 @@ pub enum Acr {
     /// The card alone: one factor.
     #[serde(rename = "urn:cardea:acr:card")]
     Card,
+    /// The card's key answered a TLS handshake of the browser's own: nobody says whether a PIN was
+    /// typed, which page asked for it, or whether the card is still there.
+    #[serde(rename = "urn:cardea:acr:card-unwatched")]
+    CardUnwatched,
 }
 
 impl Acr {
     /// Every class, strongest first.
-    pub const ALL: [Self; 3] = [Self::CardPin, Self::CardPinCached, Self::Card];
+    pub const ALL: [Self; 4] = [
+        Self::CardPin,
+        Self::CardPinCached,
+        Self::Card,
+        Self::CardUnwatched,
+    ];
 
     /// The value in `acr`.
     #[must_use]
@@ -30,6 +39,7 @@ impl Acr {
             Self::CardPin => "urn:cardea:acr:card-pin",
             Self::CardPinCached => "urn:cardea:acr:card-pin-cached",
             Self::Card => "urn:cardea:acr:card",
+            Self::CardUnwatched => "urn:cardea:acr:card-unwatched",
         }
     }
 
@@ -43,9 +53,10 @@ impl Acr {
     #[must_use]
     pub fn satisfies(self, wanted: Self) -> bool {
         let strength = |acr| match acr {
-            Self::CardPin => 2,
-            Self::CardPinCached => 1,
-            Self::Card => 0,
+            Self::CardPin => 3,
+            Self::CardPinCached => 2,
+            Self::Card => 1,
+            Self::CardUnwatched => 0,
         };
         strength(self) >= strength(wanted)
     }
@@ -55,7 +66,7 @@ impl Acr {
     pub fn amr(self) -> &'static [&'static str] {
         match self {
             Self::CardPin | Self::CardPinCached => &["sc", "pin", "hwk", "mfa"],
-            Self::Card => &["sc", "hwk"],
+            Self::Card | Self::CardUnwatched => &["sc", "hwk"],
         }
     }
 }
@@ -69,6 +80,16 @@ mod tests {
         assert!(!Acr::Card.amr().contains(&"mfa"));
         assert!(!Acr::Card.satisfies(Acr::CardPinCached));
         assert!(Acr::CardPin.satisfies(Acr::Card));
+    }
+
+    #[test]
+    fn a_card_that_nobody_watches_satisfies_nothing_else() {
+        assert_eq!(Acr::CardUnwatched.amr(), ["sc", "hwk"]);
+        for wanted in Acr::ALL {
+            let itself = wanted == Acr::CardUnwatched;
+            assert_eq!(Acr::CardUnwatched.satisfies(wanted), itself);
+            assert!(wanted.satisfies(Acr::CardUnwatched));
+        }
     }
 
     #[test]

@@ -22,9 +22,13 @@ mod validate_path;
 mod verify_signatures;
 
 pub(crate) use check_policy::check_card;
+pub(crate) use check_algorithm::KeyUse;
 pub(crate) use grant::{AuthenticatedGrant, GrantAttempt};
 pub(crate) use judge_again::{JudgedAgain, judge_again};
+pub(crate) use new_session::{NewSession, find_subject, insert_session};
 pub use refusal::{AuthenticationError, PublicRefusal};
+
+pub(crate) use steps::{PresentedCard, judge_certificate, read_certificate};
 
 use cardea_assertion::Error as AssertionError;
 use cardea_storage::authorization_request;
@@ -129,7 +133,7 @@ impl Provider {
 
 /// Whether a text has the form of our own ids; anything else is a stranger's text, which does not
 /// go into the log.
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 43 && cardea_jose::parse_base64url(text).is_ok()
 }
 

@@ -13,7 +13,7 @@ use cardea_storage::{Store, session};
 use time::OffsetDateTime;
 
 use crate::{
-    CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules,
+    AgentlessLogin, CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules,
     ProtocolProfile, Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
 };
 
@@ -51,6 +51,7 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
         mass_loss: MassLossBounds::default(),
         sandbox: false,
         proof_rules: ProofRules::default(),
+        agentless: AgentlessLogin::default(),
         profile: ProtocolProfile::default(),
     };
     let key = |algorithm| SigningKey::generate(algorithm).unwrap();

@@ -5,7 +5,7 @@ use cardea_storage::session::{Session, SessionState};
 use cardea_storage::{
     Transaction, access_grant, authorization_code, client_session, refresh_token, session,
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::config::Lifetimes;
 use crate::event::{Event, EventKind};
@@ -27,7 +27,7 @@ pub enum EndReason {
     Idle,
     /// The session reached its absolute limit.
     AbsoluteLimit,
-    /// The presence key never answered.
+    /// The presence key never answered; without an agent, the browser never came back.
     NeverPresent,
     /// The same card was used at another agent instance.
     CardElsewhere,
@@ -116,7 +116,20 @@ pub(crate) struct EndedInTransaction {
 pub(crate) fn is_live(session: &Session, lifetimes: &Lifetimes, now: OffsetDateTime) -> bool {
     session.state == SessionState::Active
         && now < session.used_at + lifetimes.session_idle
-        && now < session.authenticated_at + lifetimes.session_absolute
+        && now < session.authenticated_at + absolute_limit(session, lifetimes)
+}
+
+/// How long a session lasts, whatever happens in it.
+pub(crate) fn absolute_limit(session: &Session, lifetimes: &Lifetimes) -> Duration {
+    match is_unwatched(session) {
+        true => lifetimes.session_unwatched.min(lifetimes.session_absolute),
+        false => lifetimes.session_absolute,
+    }
+}
+
+/// Whether no agent watches the card of a session.
+pub(crate) fn is_unwatched(session: &Session) -> bool {
+    reached_acr(session) == Acr::CardUnwatched
 }
 
 /// Whether the presence key of an active session has not answered since `cutoff`; see
@@ -130,7 +143,7 @@ pub(crate) fn is_silent(session: &Session, cutoff: Option<OffsetDateTime>) -> bo
 
 /// The level that a session reached. An unreadable one counts as the weakest.
 pub(crate) fn reached_acr(session: &Session) -> Acr {
-    Acr::find(&session.acr).unwrap_or(Acr::Card)
+    Acr::find(&session.acr).unwrap_or(Acr::CardUnwatched)
 }
 
 impl Provider {

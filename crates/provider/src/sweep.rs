@@ -2,7 +2,7 @@
 
 use cardea_storage::client::forget_replaced_secrets;
 use cardea_storage::retention::{Kind, delete_batch};
-use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue, list_silent};
+use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue, list_silent, list_unwatched_overdue};
 use time::{Duration, OffsetDateTime};
 
 use crate::mass_loss::Meaning;
@@ -12,7 +12,7 @@ use crate::{Error, Provider};
 /// Sessions ended in one transaction; more are left to the next call.
 const SESSIONS_OF_SWEEP_MAX: u32 = 100;
 /// How long what anybody can make outlives its expiry: authorization requests that nobody answered,
-/// pushed requests, challenges of card grants. A late answer still learns why it is refused, and a
+/// pushed requests, challenges of card grants, codes of agentless logins. A late answer still learns why it is refused, and a
 /// replay is worth telling from a guess for a while only.
 const UNANSWERED_KEPT: Duration = Duration::minutes(5);
 /// How long a refusal stays on record that concerns no person and no session: long enough to look
@@ -35,6 +35,13 @@ impl Provider {
         let mut ended = Vec::new();
         for session in &list_overdue(&mut transaction, &cutoffs, SESSIONS_OF_SWEEP_MAX).await? {
             let reason = overdue_reason(session, &cutoffs);
+            ended.extend(self.end_in(&mut transaction, session, reason, now).await?);
+        }
+        let unwatched = now - self.lifetimes.session_unwatched;
+        let overdue =
+            list_unwatched_overdue(&mut transaction, unwatched, SESSIONS_OF_SWEEP_MAX).await?;
+        for session in &overdue {
+            let reason = EndReason::AbsoluteLimit;
             ended.extend(self.end_in(&mut transaction, session, reason, now).await?);
         }
         let silent_since = self.reachable_cutoff(now);
@@ -83,6 +90,7 @@ impl Provider {
             (Kind::UnansweredRequest, unanswered),
             (Kind::PushedRequest, unanswered),
             (Kind::GrantChallenge, unanswered),
+            (Kind::AgentlessCode, unanswered),
             (Kind::SpentProof, now),
             (Kind::DpopKey, now),
             (Kind::RefusalOfNobody, now - REFUSAL_OF_NOBODY_KEPT),

@@ -14,7 +14,7 @@ use cardea_storage::Transaction;
 use cardea_storage::session::{self, Session};
 use time::OffsetDateTime;
 
-use crate::session::reached_acr;
+use crate::session::{absolute_limit, reached_acr};
 use crate::{Error, Provider};
 
 /// A client's part in a session, and the login that its tokens speak of.
@@ -53,7 +53,7 @@ impl<'a> Login<'a> {
 impl Provider {
     /// When a session ends at the latest, whatever happens in it.
     pub(crate) fn absolute_end(&self, session: &Session) -> OffsetDateTime {
-        session.authenticated_at + self.lifetimes.session_absolute
+        session.authenticated_at + absolute_limit(session, &self.lifetimes)
     }
 
     /// What every token of a sandbox says.

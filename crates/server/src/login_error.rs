@@ -17,7 +17,14 @@ pub(crate) fn problem_of(error: &Error) -> Problem {
         // Waiting does not help: this login never gets another.
         | Error::ChallengeLimitReached
         | Error::ClientUnknown => Problem::LoginExpired,
-        Error::LoginCookieMismatch => Problem::OtherBrowser,
+        Error::AgentlessConfirmationMismatch
+        | Error::AgentlessLimitReached
+        | Error::AgentlessCodeUnknown
+        | Error::AgentlessCodeReplayed
+        | Error::AgentlessCodeExpired => Problem::LoginExpired,
+        Error::AgentlessRefused => Problem::AgentlessRefused,
+        Error::AgentlessInsufficient => Problem::AgentlessInsufficient,
+        Error::AgentlessCodeForeignBrowser | Error::LoginCookieMismatch => Problem::OtherBrowser,
         Error::PresencePending | Error::SessionEnded => Problem::PresenceMissing,
         error if error.is_internal() => Problem::LoginUnavailable,
         _ => Problem::LoginRefused,
@@ -27,6 +34,16 @@ pub(crate) fn problem_of(error: &Error) -> Problem {
 /// The same as a page, with the precise code for the log.
 pub(crate) fn page_refusal(error: &Error) -> Refusal {
     Refusal::page(problem_of(error)).because(error.code())
+}
+
+/// For a card that answered a TLS handshake: what concerns the login is said as elsewhere, what
+/// concerns the card as after a proven signature.
+pub(crate) fn agentless_refusal(error: &Error) -> Refusal {
+    let problem = match problem_of(error) {
+        Problem::LoginRefused => problem_of_card(PublicRefusal::after_proof(error)),
+        other => other,
+    };
+    Refusal::page(problem).because(error.code())
 }
 
 /// For the judgement of the card itself: the provider has said what may be shown.

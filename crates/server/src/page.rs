@@ -1,5 +1,6 @@
 //! The pages that people see, rendered from askama templates with no script or style inline.
 
+mod agentless_page;
 pub(crate) mod banner;
 mod code_page;
 mod consent_page;
@@ -8,13 +9,15 @@ mod form_post_page;
 mod login_page;
 mod logout_page;
 mod new_workstations_page;
+pub(crate) mod home;
 pub(crate) mod panel;
 
+pub(crate) use self::agentless_page::AgentlessPage;
 pub(crate) use self::code_page::CodePage;
 pub(crate) use self::consent_page::ConsentPage;
 pub(crate) use self::error_page::ErrorPage;
 pub(crate) use self::form_post_page::FormPostPage;
-pub(crate) use self::login_page::{LoginPage, Start};
+pub(crate) use self::login_page::{Agentless, LoginPage, Start};
 pub(crate) use self::logout_page::{
     AskedBy, LogoutAnswerPage, LogoutPage, SIGNED_OUT_PATH, STAYED_PATH,
 };
@@ -37,8 +40,21 @@ pub(crate) fn render(
     language: Language,
     page: &impl Template,
 ) -> Response {
+    render_away(state, "", status, language, page)
+}
+
+/// Renders a page that is shown on another host than the one with styles and explanations; `home`
+/// is that one's origin.
+pub(crate) fn render_away(
+    state: &AppState,
+    home: &str,
+    status: StatusCode,
+    language: Language,
+    page: &impl Template,
+) -> Response {
     let sandbox = state.provider().is_sandbox();
-    let values: (&str, &dyn Any) = (banner::SANDBOX, &sandbox);
+    let home = home.to_owned();
+    let values: [(&str, &dyn Any); 2] = [(banner::SANDBOX, &sandbox), (home::HOME, &home)];
     let Ok(body) = page.render_with_values(&values) else {
         tracing::error!(code = "server.internal", "a page could not be rendered");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

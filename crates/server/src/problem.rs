@@ -32,6 +32,10 @@ pub(crate) enum Problem {
     IdentifierNotAccepted,
     /// The signature is good, the portal does not accept this profession.
     ProfessionNotAccepted,
+    /// Logins without the agent are not let in, here or by this portal.
+    AgentlessRefused,
+    /// The portal asks for more than a login without the agent can show.
+    AgentlessInsufficient,
     /// The card signed, its presence was not proven in time.
     PresenceMissing,
     /// Nothing was decided about the card: the fault is ours.
@@ -44,6 +48,8 @@ pub(crate) enum Problem {
     AuthorizationRefused,
     /// The request came from another site's page.
     OriginRefused,
+    /// The listener serves a proxy alone, and the caller is another.
+    ProxyUnknown,
     /// Too many requests from one address.
     TooManyRequests,
     /// The body is too long.
@@ -79,12 +85,15 @@ impl Problem {
         Self::CardFamilyNotAccepted,
         Self::IdentifierNotAccepted,
         Self::ProfessionNotAccepted,
+        Self::AgentlessRefused,
+        Self::AgentlessInsufficient,
         Self::PresenceMissing,
         Self::LoginUnavailable,
         Self::LoginExpired,
         Self::OtherBrowser,
         Self::AuthorizationRefused,
         Self::OriginRefused,
+        Self::ProxyUnknown,
         Self::TooManyRequests,
         Self::BodyTooLarge,
         Self::AddressTooLong,
@@ -111,12 +120,15 @@ impl Problem {
             Self::CardFamilyNotAccepted => "login.card_family_not_accepted",
             Self::IdentifierNotAccepted => "login.identifier_not_accepted",
             Self::ProfessionNotAccepted => "login.profession_not_accepted",
+            Self::AgentlessRefused => "login.agentless_refused",
+            Self::AgentlessInsufficient => "login.agentless_insufficient",
             Self::PresenceMissing => "login.presence_missing",
             Self::LoginUnavailable => "login.unavailable",
             Self::LoginExpired => "login.expired",
             Self::OtherBrowser => "login.other_browser",
             Self::AuthorizationRefused => "login.authorization_refused",
             Self::OriginRefused => "server.origin_refused",
+            Self::ProxyUnknown => "server.proxy_unknown",
             Self::TooManyRequests => "server.too_many_requests",
             Self::BodyTooLarge => "server.body_too_large",
             Self::AddressTooLong => "server.address_too_long",
@@ -143,8 +155,11 @@ impl Problem {
             | Self::CardFamilyNotAccepted
             | Self::IdentifierNotAccepted
             | Self::ProfessionNotAccepted
+            | Self::AgentlessRefused
+            | Self::AgentlessInsufficient
             | Self::OtherBrowser
-            | Self::OriginRefused => StatusCode::FORBIDDEN,
+            | Self::OriginRefused
+            | Self::ProxyUnknown => StatusCode::FORBIDDEN,
             Self::RevocationUnavailable | Self::LoginUnavailable | Self::Unavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -179,6 +194,14 @@ impl Problem {
             | Self::CardFamilyNotAccepted
             | Self::IdentifierNotAccepted
             | Self::ProfessionNotAccepted => refused_card::title(self),
+            Self::AgentlessRefused => Text::new(
+                "Signing in without the agent is not let in here",
+                "La connexion sans l’agent n’est pas admise ici",
+            ),
+            Self::AgentlessInsufficient => Text::new(
+                "This portal wants your PIN now",
+                "Ce portail exige votre code maintenant",
+            ),
             Self::PresenceMissing => Text::new(
                 "The card's presence was not confirmed",
                 "La présence de la carte n’a pas été confirmée",
@@ -193,6 +216,10 @@ impl Problem {
             Self::AuthorizationRefused => Text::new(
                 "The portal's request cannot be accepted",
                 "La demande du portail ne peut pas être acceptée",
+            ),
+            Self::ProxyUnknown => Text::new(
+                "This address serves a proxy alone",
+                "Cette adresse ne sert qu’un serveur mandataire",
             ),
             Self::OriginRefused => Text::new(
                 "The request came from another site",
@@ -245,6 +272,10 @@ impl Problem {
             | Self::CardFamilyNotAccepted
             | Self::IdentifierNotAccepted
             | Self::ProfessionNotAccepted => refused_card::advice(self),
+            Self::AgentlessRefused | Self::AgentlessInsufficient => Text::new(
+                "Go back to the portal and sign in at a workstation with the agent.",
+                "Retournez sur le portail et connectez-vous depuis un poste qui a l’agent.",
+            ),
             Self::PresenceMissing => Text::new(
                 "Leave the card in the reader, check the network, then try again.",
                 "Laissez la carte dans le lecteur, vérifiez le réseau, puis réessayez.",
@@ -262,6 +293,10 @@ impl Problem {
                 "You have done nothing wrong: give the portal's support the code and reference.",
                 "Vous n’avez commis aucune erreur : donnez le code et la référence à l’assistance \
                  du portail.",
+            ),
+            Self::ProxyUnknown => Text::new(
+                "Nothing can be done here but by the configured proxy.",
+                "Rien ne peut être fait ici que par le serveur mandataire configuré.",
             ),
             Self::OriginRefused => Text::new(
                 "Start again from the portal.",

@@ -41,6 +41,8 @@ pub(crate) enum Counted {
     PushedRequest,
     /// A challenge asked for.
     Challenge,
+    /// A visit of the listener that asks for cards' certificates.
+    Agentless,
     /// A challenge of a card grant asked for.
     GrantChallenge,
     /// A page or an answer of a login that the caller does not have.
@@ -59,6 +61,8 @@ pub(crate) enum Counted {
     LogoutConfirmation,
     /// A look at the server's health, which asks the database.
     Health,
+    /// A look whether the server is ready.
+    Readiness,
 }
 
 /// An event that was counted before its outcome was known. Dropped, it stays counted: also when
@@ -148,7 +152,7 @@ impl RateLimiter {
     fn limit_of(&self, counted: Counted) -> u32 {
         match counted {
             Counted::LoginStart => self.limits.per_address_and_minute,
-            Counted::Challenge | Counted::GrantChallenge => {
+            Counted::Challenge | Counted::GrantChallenge | Counted::Agentless => {
                 self.limits.challenges_per_address_and_minute
             }
             Counted::PushedRequest
@@ -159,7 +163,8 @@ impl RateLimiter {
             | Counted::UserinfoRefusal
             | Counted::LogoutRefusal
             | Counted::LogoutConfirmation
-            | Counted::Health => self.limits.refusals_per_address_and_minute,
+            | Counted::Health
+            | Counted::Readiness => self.limits.refusals_per_address_and_minute,
         }
     }
 

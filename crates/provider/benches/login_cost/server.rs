@@ -122,6 +122,7 @@ fn config(pki: &TestPki) -> Result<ProviderConfig, Failure> {
         mass_loss: MassLossBounds::default(),
         sandbox: false,
         proof_rules: ProofRules::default(),
+        agentless: AgentlessLogin::default(),
         profile: ProtocolProfile::default(),
     })
 }

@@ -13,6 +13,7 @@ use crate::authentication::check_shape::Shaped;
 use crate::authentication::redeem_grant_challenge::GrantChallengeRedeemed;
 use crate::{Error, Provider};
 
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) fn check_addressee<'a>(
     provider: &Provider,
     challenge: &GrantChallengeRedeemed,

@@ -12,6 +12,7 @@ use crate::{Error, Provider};
 /// A statement addressed to this login or grant; who signed it is not known yet.
 pub(super) struct Addressed<'a, C>(pub(super) Shaped<'a, C>);
 
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) fn check_origin<'a>(
     provider: &Provider,
     challenge: &ChallengeRedeemed,

@@ -13,6 +13,7 @@ pub(super) struct PolicyMet {
     pub(super) acr: Acr,
 }
 
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) fn check_policy(
     provider: &Provider,
     client_id: &str,

@@ -17,6 +17,7 @@ pub(super) struct ProfileChecked {
     pub(super) register: String,
 }
 
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) fn check_profile(validated: &PathValidated<'_>) -> Result<ProfileChecked, Error> {
     let rules = validated.rules;
     let identity = rules

@@ -10,16 +10,17 @@ use crate::event::{EvidenceUsed, GraceUsed};
 use crate::{Error, EvidenceRequest, RevocationSource};
 
 /// Proof that nothing on the path is revoked, and what it rests on.
-pub(super) struct RevocationChecked {
+pub(crate) struct RevocationChecked {
     /// The evidence for the card itself.
-    pub(super) card: EvidenceUsed,
+    pub(crate) card: EvidenceUsed,
     /// The oldest evidence of the path that only the operator's grace let pass.
-    pub(super) grace: Option<GraceUsed>,
+    pub(crate) grace: Option<GraceUsed>,
 }
 
 /// Judges the path, and one other when an authority of the first is revoked or of unknown status:
 /// who issued the card may have been certified by another as well. Later steps go by the path that
 /// is returned.
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) async fn check_revocation<'a>(
     extra: &[Certificate],
     validated: PathValidated<'a>,

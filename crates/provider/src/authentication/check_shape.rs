@@ -13,6 +13,7 @@ pub(super) struct Shaped<'a, C> {
     pub(super) attestation: &'a str,
 }
 
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) fn check_shape<'a, C: CardStatement>(
     statement: &'a str,
     attestation: &'a str,

@@ -71,8 +71,9 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<PendingSession, Error> {
         let mut transaction = self.store.begin().await?;
-        let sub = find_subject(&mut transaction, authenticated, now).await?;
-        let session = insert_session(self, &mut transaction, authenticated, sub, now).await?;
+        let sub = find_subject(&mut transaction, &authenticated.card, now).await?;
+        let new = authenticated.new_session();
+        let session = insert_session(self, &mut transaction, new, sub, now).await?;
         let event = |kind| {
             Event::new(kind, now)
                 .of_session(&session.id, &session.sub)

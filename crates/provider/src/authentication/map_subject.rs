@@ -25,12 +25,13 @@ pub(super) async fn open_session(
     let request = authorization_request::hold_incomplete(&mut transaction, request_id)
         .await?
         .ok_or(Error::AuthorizationRequestCompleted)?;
-    let sub = find_subject(&mut transaction, authenticated, now).await?;
+    let sub = find_subject(&mut transaction, &authenticated.card, now).await?;
     let expected = challenge.parameters.expected_sub.as_ref();
     if expected.is_some_and(|expected| *expected != sub) {
         return Err(Error::SubjectNotExpected);
     }
-    let session = insert_session(provider, &mut transaction, authenticated, sub, now).await?;
+    let new = authenticated.new_session();
+    let session = insert_session(provider, &mut transaction, new, sub, now).await?;
     if let Some(earlier) = &request.session_id
         && let Some(earlier) = session::find(&mut transaction, earlier).await?
     {

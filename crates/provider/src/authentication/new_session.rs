@@ -2,13 +2,15 @@
 //! presence key. A login and a card grant do the same here, in a transaction of the caller's.
 
 use cardea_jose::{random_base64url, sha256_base64url};
+use cardea_oauth2_types::Acr;
+use cardea_pki::Certificate;
 use cardea_storage::agent_instance::{InstanceUse, record_use};
 use cardea_storage::session::{Session, SessionState};
 use cardea_storage::subject::{PersonId, load_or_create};
 use cardea_storage::{Transaction, session};
 use time::OffsetDateTime;
 
-use crate::authentication::steps::Authenticated;
+use crate::authentication::steps::{Authenticated, JudgedCard};
 use crate::event::{Event, EventKind, EvidenceUsed};
 use crate::secret::RANDOM_BYTES;
 use crate::{Error, Provider};
@@ -26,47 +28,70 @@ impl Authenticated {
         Accepted {
             acr: self.policy.acr.as_str(),
             instance_jkt: self.signatures.instance.as_str().to_owned(),
-            card_rules: self.card_rules.clone(),
-            revocation: self.revocation.card,
+            card_rules: self.card.card_rules.clone(),
+            revocation: self.card.revocation.card,
         }
     }
 }
 
 /// The person is the number in its register, never the card: a renewed card is the same person.
 /// Test cards live in registers of their own, whatever the operator trusts.
-pub(super) async fn find_subject(
+pub(crate) async fn find_subject(
     transaction: &mut Transaction,
-    authenticated: &Authenticated,
+    card: &JudgedCard,
     now: OffsetDateTime,
 ) -> Result<String, Error> {
     let person = PersonId {
-        scheme: &authenticated.register,
-        value: &authenticated.identity.subject_id,
+        scheme: &card.register,
+        value: &card.identity.subject_id,
     };
     let sub_if_new = random_base64url(RANDOM_BYTES)?;
     Ok(load_or_create(transaction, person, &sub_if_new, now).await?)
 }
 
-/// Stores a session that waits for its presence key, and its card, to be looked at again.
-pub(super) async fn insert_session(
+/// A session to be, and the card that opens it.
+pub(crate) struct NewSession<'a> {
+    pub(crate) certificate: &'a Certificate,
+    pub(crate) extra: &'a [Certificate],
+    pub(crate) card: &'a JudgedCard,
+    pub(crate) acr: Acr,
+    pub(crate) instance_jkt: String,
+    pub(crate) presence_jkt: String,
+}
+
+impl Authenticated {
+    /// The session that waits for its presence key.
+    pub(super) fn new_session(&self) -> NewSession<'_> {
+        NewSession {
+            certificate: &self.signatures.certificate,
+            extra: &self.signatures.extra,
+            card: &self.card,
+            acr: self.policy.acr,
+            instance_jkt: self.signatures.instance.as_str().to_owned(),
+            presence_jkt: self.signatures.presence_jkt.clone(),
+        }
+    }
+}
+
+/// Stores a pending session, and its card, to be looked at again.
+pub(crate) async fn insert_session(
     provider: &Provider,
     transaction: &mut Transaction,
-    authenticated: &Authenticated,
+    new: NewSession<'_>,
     sub: String,
     now: OffsetDateTime,
 ) -> Result<Session, Error> {
-    let signatures = &authenticated.signatures;
     let identity =
-        serde_json::to_string(&authenticated.identity).map_err(Error::StoredValueUnreadable)?;
+        serde_json::to_string(&new.card.identity).map_err(Error::StoredValueUnreadable)?;
     let session = Session {
         id: random_base64url(RANDOM_BYTES)?,
         sub,
         identity,
-        card_sha256: sha256_base64url(signatures.certificate.der()),
-        instance_jkt: signatures.instance.as_str().to_owned(),
-        presence_jkt: signatures.presence_jkt.clone(),
-        acr: authenticated.policy.acr.as_str().to_owned(),
-        revocation_age: Some(authenticated.revocation.card.age_seconds),
+        card_sha256: sha256_base64url(new.certificate.der()),
+        instance_jkt: new.instance_jkt,
+        presence_jkt: new.presence_jkt,
+        acr: new.acr.as_str().to_owned(),
+        revocation_age: Some(new.card.revocation.card.age_seconds),
         state: SessionState::Pending,
         cookie: None,
         authenticated_at: now,
@@ -81,13 +106,7 @@ pub(super) async fn insert_session(
             other => other.into(),
         })?;
     provider
-        .keep_card(
-            transaction,
-            &session.id,
-            &signatures.certificate,
-            &signatures.extra,
-            now,
-        )
+        .keep_card(transaction, &session.id, new.certificate, new.extra, now)
         .await?;
     Ok(session)
 }
@@ -103,7 +122,7 @@ pub(super) async fn record_accepted(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     provider.record(transaction, event(accepted)).await?;
-    if let Some(grace) = authenticated.revocation.grace {
+    if let Some(grace) = authenticated.card.revocation.grace {
         let grace = EventKind::RevocationGraceUsed(grace);
         provider.record(transaction, event(grace)).await?;
     }

@@ -27,6 +27,7 @@ impl ChallengeRedeemed {
     }
 }
 
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) async fn redeem_challenge(
     provider: &Provider,
     attempt: LoginAttempt<'_>,

@@ -25,6 +25,7 @@ pub(crate) struct GrantChallengeRedeemed {
     pub(crate) expires_at: OffsetDateTime,
 }
 
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) async fn redeem_grant_challenge(
     provider: &Provider,
     attempt: GrantAttempt<'_>,

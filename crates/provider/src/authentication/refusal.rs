@@ -116,6 +116,13 @@ impl PublicRefusal {
         }
     }
 
+    /// What may be shown of a refusal of a card whose key was proven before anything was judged, as
+    /// by a TLS handshake.
+    #[must_use]
+    pub fn after_proof(error: &Error) -> Self {
+        Self::of(error, SignatureProof::Given)
+    }
+
     fn of(error: &Error, proof: SignatureProof) -> Self {
         use cardea_pki::Error as Pki;
         if error.is_internal() {

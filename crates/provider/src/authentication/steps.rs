@@ -7,14 +7,13 @@
 //! certificates, certificates before anything fetched from outside, policy last. A step takes the
 //! evidence of the step before, so none can be left out or moved.
 
-use std::sync::Arc;
-
 use cardea_assertion::{AssertionClaims, Error as AssertionError, GrantClaims};
 use cardea_oauth2_types::Acr;
+use cardea_pki::Certificate;
 use time::OffsetDateTime;
 
 use crate::authentication::check_addressee::check_addressee;
-use crate::authentication::check_algorithm::check_algorithm;
+use crate::authentication::check_algorithm::{KeyUse, check_algorithm};
 use crate::authentication::check_origin::check_origin;
 use crate::authentication::check_policy::{PolicyMet, check_policy};
 use crate::authentication::check_profile::{ProfileChecked, check_profile};
@@ -28,16 +27,23 @@ use crate::authentication::refusal::Stop;
 use crate::authentication::validate_path::validate_path;
 use crate::authentication::verify_signatures::{SignaturesVerified, verify_signatures};
 use crate::authentication::{GrantAttempt, LoginAttempt};
+use crate::card_trust::CardTrust;
 use crate::{Error, Provider, RevocationSource};
 
 /// The evidence of every step about the card; only [`judge_card`] builds one.
 pub(crate) struct Authenticated {
     pub(super) signatures: SignaturesVerified,
-    pub(super) card_rules: String,
-    pub(super) revocation: RevocationChecked,
-    pub(super) identity: cardea_pki::ProfessionalIdentity,
-    pub(super) register: String,
+    pub(super) card: JudgedCard,
     pub(super) policy: PolicyMet,
+}
+
+/// A card whose certificate passed every step that concerns the certificate alone; only
+/// [`judge_certificate`] builds one. Who proved the possession of its key, the caller knows.
+pub(crate) struct JudgedCard {
+    pub(crate) card_rules: String,
+    pub(crate) revocation: RevocationChecked,
+    pub(crate) identity: cardea_pki::ProfessionalIdentity,
+    pub(crate) register: String,
 }
 
 /// The judgement of a login.
@@ -113,20 +119,59 @@ async fn judge_card(
     revocation_source: &dyn RevocationSource,
     now: OffsetDateTime,
 ) -> Result<Authenticated, Error> {
-    let trust = Arc::clone(&signatures.trust);
-    let path = validate_path(&trust, &signatures.certificate, &signatures.extra, now)?;
-    check_algorithm(&signatures, &path)?;
-    let (path, revocation) =
-        check_revocation(&signatures.extra, path, revocation_source, now).await?;
-    let ProfileChecked { identity, register } = check_profile(&path)?;
-    let policy = check_policy(provider, client_id, &signatures, &identity)?;
-    let card_rules = path.rules.name.clone();
+    let presented = PresentedCard {
+        trust: &signatures.trust,
+        certificate: &signatures.certificate,
+        extra: &signatures.extra,
+        key_use: KeyUse::Signed(signatures.algorithm),
+    };
+    let card = judge_certificate(presented, revocation_source, now).await?;
+    let policy = check_policy(provider, client_id, &signatures, &card.identity)?;
     Ok(Authenticated {
         signatures,
+        card,
+        policy,
+    })
+}
+
+/// A certificate whose key was proven to be in its holder's hands, and what came along with it.
+#[derive(Clone, Copy)]
+pub(crate) struct PresentedCard<'a> {
+    pub(crate) trust: &'a CardTrust,
+    pub(crate) certificate: &'a Certificate,
+    /// Candidates for the path, never trusted.
+    pub(crate) extra: &'a [Certificate],
+    pub(crate) key_use: KeyUse,
+}
+
+/// The steps about the certificate alone: path → algorithm → revocation → certificate profile.
+pub(crate) async fn judge_certificate(
+    presented: PresentedCard<'_>,
+    revocation_source: &dyn RevocationSource,
+    now: OffsetDateTime,
+) -> Result<JudgedCard, Error> {
+    let PresentedCard { extra, key_use, .. } = presented;
+    let path = validate_path(presented.trust, presented.certificate, extra, now)?;
+    check_algorithm(key_use, presented.certificate, &path)?;
+    let (path, revocation) = check_revocation(extra, path, revocation_source, now).await?;
+    let ProfileChecked { identity, register } = check_profile(&path)?;
+    let card_rules = path.rules.name.clone();
+    Ok(JudgedCard {
         card_rules,
         revocation,
         identity,
         register,
-        policy,
     })
+}
+
+/// Who a certificate stands for, as far as that can be told without asking anybody: the steps of
+/// [`judge_certificate`] without revocation. It is good for showing a name, and for nothing else.
+pub(crate) fn read_certificate(
+    presented: PresentedCard<'_>,
+    now: OffsetDateTime,
+) -> Result<cardea_pki::ProfessionalIdentity, Error> {
+    let PresentedCard { extra, key_use, .. } = presented;
+    let path = validate_path(presented.trust, presented.certificate, extra, now)?;
+    check_algorithm(key_use, presented.certificate, &path)?;
+    Ok(check_profile(&path)?.identity)
 }

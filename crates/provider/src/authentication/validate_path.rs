@@ -16,6 +16,7 @@ pub(super) struct PathValidated<'a> {
 }
 
 /// A card seen before costs a look-up, as long as nothing that its path rests on has changed.
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) fn validate_path<'a>(
     trust: &'a CardTrust,
     certificate: &Certificate,

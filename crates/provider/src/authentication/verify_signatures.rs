@@ -25,6 +25,7 @@ pub(super) struct SignaturesVerified {
     pub(super) trust: Arc<CardTrust>,
 }
 
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) fn verify_signatures<C: CardStatement>(
     provider: &Provider,
     addressed: Addressed<'_, C>,

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use cardea_oauth2_types::ResponseMode;
+
+use cardea_provider::AgentlessOffer;
 
 use crate::error_response::language_of;
 use crate::login_error::page_refusal;
-use crate::page::{self, LoginPage, Start};
+use crate::handler::agentless;
+use crate::page::{self, Agentless, LoginPage, Start};
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
 use crate::security_headers::login_page_policy;
@@ -40,9 +42,17 @@ pub(crate) async fn get_login_page(
     // The id is base64url, so that it needs no escaping in an address.
     let login_path = format!("/login/{request_id}");
     let start = start_of(&headers);
-    let login_page = LoginPage::new(language, start, &login_path, &described.client_name, host);
+    let agentless = match (described.agentless, state.agentless_origin()) {
+        (AgentlessOffer::Offered, Some(origin)) => {
+            Agentless::At(format!("{origin}{}", agentless::path(&request_id)))
+        }
+        (AgentlessOffer::Insufficient, Some(_)) => Agentless::Impossible,
+        _ => Agentless::Absent,
+    };
+    let login_page = LoginPage::new(language, start, &login_path, &described.client_name, host)
+        .with_agentless(agentless);
     // An answer by form is a page of ours, with a policy of its own.
-    let is_redirect = described.response_mode != ResponseMode::FormPost;
+    let is_redirect = !described.response_mode.is_posted();
     let redirect_origin = is_redirect.then_some(described.form_action.as_str());
     let policy = login_page_policy(state.agent_url(), redirect_origin);
     Ok(page::render_with_policy(

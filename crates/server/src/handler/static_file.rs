@@ -1,7 +1,7 @@
 //! The files of the pages, embedded in the program.
 
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -45,6 +45,11 @@ pub(crate) async fn get_static_file(
     };
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    // Public as they are; the listener that asks for cards' certificates shows pages with them.
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("cross-origin"),
+    );
     // Revalidated each hour, so that an update of the server soon reaches every browser.
     headers.insert(
         header::CACHE_CONTROL,

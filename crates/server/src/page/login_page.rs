@@ -17,7 +17,20 @@ pub(crate) struct LoginPage<'a> {
     challenge_path: String,
     assertion_path: String,
     cancel_path: String,
+    agentless: Agentless,
     say: Texts,
+}
+
+/// The way without the agent, as the page shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Agentless {
+    /// Not at all.
+    #[default]
+    Absent,
+    /// In words: this login asks for more.
+    Impossible,
+    /// As a link to the listener that asks for the card's certificate.
+    At(String),
 }
 
 /// Who asks the agent for the card, and with it for the PIN.
@@ -39,6 +52,8 @@ struct Texts {
     no_script: &'static str,
     origin: &'static str,
     no_password: &'static str,
+    agentless: &'static str,
+    agentless_impossible: &'static str,
 }
 
 impl<'a> LoginPage<'a> {
@@ -58,6 +73,8 @@ impl<'a> LoginPage<'a> {
             no_script: NO_SCRIPT.in_language(language),
             origin: ORIGIN.in_language(language),
             no_password: NO_PASSWORD.in_language(language),
+            agentless: AGENTLESS.in_language(language),
+            agentless_impossible: AGENTLESS_IMPOSSIBLE.in_language(language),
         };
         Self {
             language,
@@ -68,8 +85,20 @@ impl<'a> LoginPage<'a> {
             challenge_path: format!("{login_path}/challenge"),
             assertion_path: format!("{login_path}/assertion"),
             cancel_path: format!("{login_path}/cancel?lang={}", language.tag()),
+            agentless: Agentless::Absent,
             say,
         }
+    }
+
+    /// Shows the way without the agent.
+    pub(crate) fn with_agentless(mut self, agentless: Agentless) -> Self {
+        self.agentless = match agentless {
+            Agentless::At(address) => {
+                Agentless::At(format!("{address}?lang={}", self.language.tag()))
+            }
+            other => other,
+        };
+        self
     }
 
     fn starts_by_itself(&self) -> bool {
@@ -110,6 +139,14 @@ const NO_SCRIPT: Text = Text::new(
      pour ce site dans les réglages du navigateur, puis rechargez la page.",
 );
 const ORIGIN: Text = Text::new("This page belongs to", "Cette page appartient à");
+const AGENTLESS: Text = Text::new(
+    "No agent on this workstation? Sign in without the agent",
+    "Pas d’agent sur ce poste ? Se connecter sans l’agent",
+);
+const AGENTLESS_IMPOSSIBLE: Text = Text::new(
+    "This portal wants your PIN now: signing in without the agent is not enough for it.",
+    "Ce portail exige votre code maintenant : la connexion sans l’agent ne lui suffit pas.",
+);
 const NO_PASSWORD: Text = Text::new(
     "No password is ever asked for here.",
     "Aucun mot de passe n’y est jamais demandé.",
