@@ -31,7 +31,7 @@ mod token;
 
 pub use authentication_context::Acr;
 pub use authorization::AuthorizationParameters;
-pub use discovery::ProviderMetadata;
+pub use discovery::{MtlsEndpointAliases, ProviderMetadata};
 pub use error::Error;
 pub use error_code::{ErrorBody, ErrorCode};
 pub use grant_type::GrantType;
@@ -40,4 +40,4 @@ pub use parameters::{PARAMETER_BYTES_MAX, PARAMETERS_MAX};
 pub use pkce::{CodeChallenge, CodeVerifier};
 pub use response_mode::ResponseMode;
 pub use scope::Scope;
-pub use token::{TokenParameters, TokenResponse};
+pub use token::{SessionOfTokens, TokenParameters, TokenResponse};

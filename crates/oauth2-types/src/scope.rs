@@ -9,6 +9,8 @@ use crate::Error;
 pub const OPENID: &str = "openid";
 /// Scope for the person's names (OIDC Core section 5.4).
 pub const PROFILE: &str = "profile";
+/// Scope of Pro Santé Connect's portals: everything that is known of the person.
+pub const SCOPE_ALL: &str = "scope_all";
 /// Scope for what the card says about the profession.
 pub const PROFESSIONAL: &str = "professional";
 

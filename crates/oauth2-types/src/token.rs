@@ -58,6 +58,22 @@ pub struct TokenResponse {
     /// The scope granted, space-separated; none for a service that needs no more than an audience.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub scope: String,
+    /// What portals of Keycloak's realms read beside; none for any other.
+    #[serde(flatten)]
+    pub session: Option<SessionOfTokens>,
+}
+
+/// Members of Keycloak's token response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SessionOfTokens {
+    /// Lifetime of the refresh token in seconds, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_expires_in: Option<i64>,
+    /// Tokens from before this time are no good; always 0, for each is asked about by itself.
+    #[serde(rename = "not-before-policy")]
+    pub not_before_policy: i64,
+    /// The client's session.
+    pub session_state: String,
 }
 
 impl fmt::Debug for TokenResponse {

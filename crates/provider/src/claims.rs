@@ -175,7 +175,10 @@ pub(crate) fn released(
     subject_type: SubjectType,
 ) -> BTreeSet<&'static str> {
     let all = PROFILE_CLAIMS.iter().chain(PROFESSIONAL_CLAIMS).copied();
-    let by_scope = |name: &str| scope_of(name).is_some_and(|scope| granted.contains(scope));
+    // The claim set of `scope_all` says the same under other names (docs/psc.md).
+    let everything = granted.contains(scope::SCOPE_ALL);
+    let by_scope =
+        |name: &str| everything || scope_of(name).is_some_and(|scope| granted.contains(scope));
     let by_name =
         |name: &str| requested.userinfo.contains_key(name) || requested.id_token.contains_key(name);
     all.filter(|name| by_scope(name) || by_name(name))

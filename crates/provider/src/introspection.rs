@@ -248,19 +248,22 @@ impl Provider {
         let person = self.introspected_person(&mut transaction, &session, token);
         let person = person.await?.map(Box::new);
         transaction.commit().await?;
-        Ok(Introspection::active(client, Told::RefreshToken {
-            token_type: "refresh_token",
-            iss: self.issuer.as_str().to_owned(),
-            sub,
-            client_id: family.client_id,
-            scope: family.scope,
-            iat: issued_at.unix_timestamp(),
-            exp: expires_at.unix_timestamp(),
-            auth_time: family.auth_time.unix_timestamp(),
-            acr: self.acr_word_of(&family.acr),
-            test: self.test_claim(),
-            person,
-        }))
+        Ok(Introspection::active(
+            client,
+            Told::RefreshToken {
+                token_type: "refresh_token",
+                iss: self.issuer.as_str().to_owned(),
+                sub,
+                client_id: family.client_id,
+                scope: family.scope,
+                iat: issued_at.unix_timestamp(),
+                exp: expires_at.unix_timestamp(),
+                auth_time: family.auth_time.unix_timestamp(),
+                acr: self.acr_word_of(&family.acr),
+                test: self.test_claim(),
+                person,
+            },
+        ))
     }
 
     async fn person_of_access_token(

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::client::SubjectType;
 use crate::secret::RANDOM_BYTES;
-use crate::{Client, Error, Provider};
+use crate::{Client, Error, ProtocolProfile, Provider};
 
 impl Provider {
     /// What a client calls the person whom we call `sub`. Everything that goes to a client uses
@@ -27,6 +27,9 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<String, Error> {
         match client.subject_type {
+            SubjectType::Public if self.profile() == ProtocolProfile::Psc => {
+                self.federated_name(transaction, sub).await
+            }
             SubjectType::Public => Ok(sub.to_owned()),
             SubjectType::Pairwise => {
                 let if_new = random_base64url(RANDOM_BYTES)?;
@@ -50,6 +53,9 @@ impl Provider {
         name: &str,
     ) -> Result<Option<String>, Error> {
         match client.subject_type {
+            SubjectType::Public if self.profile() == ProtocolProfile::Psc => {
+                self.find_federated(transaction, name).await
+            }
             SubjectType::Public => Ok(Some(name.to_owned())),
             SubjectType::Pairwise => {
                 let sector = sector_of(client);

@@ -14,9 +14,10 @@ pub(crate) use card_claims::CardClaims;
 use crate::claims::{PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, RequestedClaims};
 use crate::dpop::PresentedToken;
 use crate::event::{Event, EventKind};
+use crate::key_binding::KeyBinding;
 use crate::session::reached_acr;
 use crate::token::LiveAccessToken;
-use crate::{Error, Provider};
+use crate::{Error, ProtocolProfile, Provider, psc};
 
 /// `typ` of a signed answer: no other token of ours has it, so that none passes for another.
 const USERINFO_TYP: &str = "userinfo+jwt";
@@ -86,8 +87,9 @@ impl Provider {
         if !live.claims.aud.contains(self.issuer.as_str()) {
             return Err(Error::AccessTokenAudienceMismatch);
         }
-        let bound_to = live.grant.dpop_jkt.as_deref();
-        self.check_possession(&live.client, bound_to, presented, now)
+        let (dpop_jkt, x5t_s256) = (&live.grant.dpop_jkt, &live.grant.x5t_s256);
+        let bound_to = KeyBinding::of_stored(dpop_jkt.as_deref(), x5t_s256.as_deref());
+        self.check_possession(&live.client, bound_to.as_ref(), presented, now)
             .await?;
         let claims = self.claims_for(&live)?;
         let Some(algorithm) = live.client.userinfo_signed_response_alg else {
@@ -132,6 +134,9 @@ impl Provider {
             if let Some(value) = value {
                 claims.insert(name.clone(), value);
             }
+        }
+        if self.profile() == ProtocolProfile::Psc && scope.contains(scope::SCOPE_ALL) {
+            psc::claim_set(session, &mut claims)?;
         }
         if let Some(test) = self.test_claim() {
             claims.insert("test".to_owned(), Value::from(test));

@@ -128,11 +128,15 @@ mod tests {
             assert_eq!(met, [true, true, false, false], "{asked}");
         }
         let essential = |word: &str| {
-            let claims = format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{word}"}}}}}}"#);
+            let claims =
+                format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{word}"}}}}}}"#);
             demand("eidas1", &claims)
         };
         assert!(essential("eidas1").unwrap().is_met_by(Acr::CardPin));
-        assert_eq!(essential("eidas2").unwrap_err().code(), "provider.acr_unmet");
+        assert_eq!(
+            essential("eidas2").unwrap_err().code(),
+            "provider.acr_unmet"
+        );
     }
 
     #[test]

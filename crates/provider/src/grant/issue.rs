@@ -9,6 +9,7 @@ use cardea_storage::{SecretDigest, Transaction};
 use time::OffsetDateTime;
 
 use crate::event::{Event, EventKind};
+use crate::key_binding::KeyBinding;
 use crate::secret::RANDOM_BYTES;
 use crate::token::Login;
 use crate::{Client, Error, Provider, Secret};
@@ -27,8 +28,8 @@ pub(crate) struct NewGrant<'a> {
     pub(crate) claims: Option<&'a str>,
     /// The nonce of the login, for its first ID token alone (OIDC Core section 12.2).
     pub(crate) nonce: Option<&'a str>,
-    /// The key that the tokens are bound to.
-    pub(crate) dpop_jkt: Option<&'a str>,
+    /// What the tokens are bound to.
+    pub(crate) key_binding: Option<&'a KeyBinding>,
     pub(crate) code: Option<&'a SecretDigest>,
     pub(crate) refresh: RefreshTokens<'a>,
 }
@@ -45,6 +46,8 @@ pub(crate) enum RefreshTokens<'a> {
     },
     /// The next of a family.
     Continue(&'a RefreshTokenFamily),
+    /// None: that of the family stays in use.
+    Keep(&'a RefreshTokenFamily),
 }
 
 /// Tokens that are on record and not signed yet.
@@ -58,7 +61,7 @@ impl NewGrant<'_> {
     /// What was turned into these tokens.
     fn grant_type(&self) -> GrantType {
         match (self.refresh, &self.login, self.code) {
-            (RefreshTokens::Continue(_), _, _) => GrantType::RefreshToken,
+            (RefreshTokens::Continue(_) | RefreshTokens::Keep(_), _, _) => GrantType::RefreshToken,
             (_, None, _) => GrantType::ClientCredentials,
             (_, Some(_), Some(_)) => GrantType::AuthorizationCode,
             (_, Some(_), None) => GrantType::CardGrant,
@@ -86,7 +89,8 @@ impl Provider {
             scope: new.scope.to_owned(),
             audience: to_json(new.audience)?,
             claims: new.claims.map(str::to_owned),
-            dpop_jkt: new.dpop_jkt.map(str::to_owned),
+            dpop_jkt: owned(new.key_binding.and_then(KeyBinding::dpop_jkt)),
+            x5t_s256: owned(new.key_binding.and_then(KeyBinding::x5t_s256)),
             issued_at: now,
             expires_at,
             revoked_at: None,
@@ -126,15 +130,12 @@ impl Provider {
         let refresh_token = recorded.refresh_token.as_ref();
         Ok(TokenResponse {
             access_token,
-            token_type: if new.dpop_jkt.is_some() {
-                "DPoP"
-            } else {
-                "Bearer"
-            },
+            token_type: KeyBinding::token_type(new.key_binding),
             expires_in: (recorded.expires_at - now).whole_seconds(),
             id_token,
             refresh_token: refresh_token.map(|token| token.expose().to_owned()),
             scope: new.scope.to_owned(),
+            session: self.session_of_tokens(new.login.as_ref(), refresh_token.is_some(), now),
         })
     }
 
@@ -155,6 +156,7 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<(Option<String>, Option<Secret>), Error> {
         let family_id = match (new.refresh, &new.login) {
+            (RefreshTokens::Keep(family), _) => return Ok((Some(family.id.clone()), None)),
             (RefreshTokens::Continue(family), _) => family.id.clone(),
             (RefreshTokens::Begin { resources }, Some(login))
                 if new.client.may_use(GrantType::RefreshToken) =>
@@ -177,11 +179,11 @@ impl Provider {
         resources: &str,
         now: OffsetDateTime,
     ) -> Result<RefreshTokenFamily, Error> {
-        // RFC 9449 section 5: a confidential client proves itself anew at every refresh, a public
-        // one has nothing but this key. A card grant's tokens belong to the presence key, whoever
+        // RFC 9449 section 5, RFC 8705 section 4: a confidential client proves itself anew at every
+        // refresh, a public one has nothing but this key or certificate. A card grant's tokens belong to the presence key, whoever
         // the client is.
         let is_bound = !new.client.is_confidential() || new.code.is_none();
-        let dpop_jkt = new.dpop_jkt.filter(|_| is_bound);
+        let key_binding = new.key_binding.filter(|_| is_bound);
         Ok(RefreshTokenFamily {
             id: random_base64url(RANDOM_BYTES)?,
             sid: login.sid.to_owned(),
@@ -190,7 +192,8 @@ impl Provider {
             scope: new.scope.to_owned(),
             resources: resources.to_owned(),
             claims: new.claims.map(str::to_owned),
-            dpop_jkt: dpop_jkt.map(str::to_owned),
+            dpop_jkt: owned(key_binding.and_then(KeyBinding::dpop_jkt)),
+            x5t_s256: owned(key_binding.and_then(KeyBinding::x5t_s256)),
             auth_time: login.authentication.at,
             acr: login.authentication.acr.as_str().to_owned(),
             revocation_age: login.authentication.revocation_age,
@@ -199,6 +202,10 @@ impl Provider {
             revoked_at: None,
         })
     }
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
 }
 
 fn to_json(audience: &[String]) -> Result<String, Error> {

@@ -12,8 +12,9 @@ use super::narrow::{narrow_scope, read_resources};
 use super::refusal::{Refused, of_session_of};
 use super::{ProvenRequest, revoke};
 use crate::event::Event;
+use crate::key_binding::KeyBinding;
 use crate::token::{Authentication, Login};
-use crate::{Error, Provider};
+use crate::{Error, Provider, RefreshTokenRotation};
 
 /// A refresh that passed every check, and what it gives.
 struct Refreshed {
@@ -35,7 +36,7 @@ impl Provider {
         let token = request.parameters.refresh_token.as_deref();
         let digest = SecretDigest::of(token.ok_or(Error::RefreshTokenMissing)?);
         let mut transaction = self.store.begin().await?;
-        let redemption = refresh_token::redeem(&mut transaction, &digest, now).await?;
+        let redemption = self.take_refresh_token(&mut transaction, &digest, now).await?;
         let (family, decided) = match redemption {
             Redemption::Unknown => return Err(Error::RefreshTokenUnknown.into()),
             Redemption::AlreadyRedeemed(family) => (family, Err(Error::RefreshTokenReused)),
@@ -47,7 +48,8 @@ impl Provider {
         };
         match decided {
             Ok(refreshed) => {
-                let new = refreshed.grant(request, &family);
+                let rotation = self.rules.refresh_token_rotation;
+                let new = refreshed.grant(request, &family, rotation);
                 let recorded = self.record_grant(&mut transaction, &new, now).await?;
                 transaction.commit().await?;
                 Ok(self.sign_tokens(&new, &recorded, now)?)
@@ -66,6 +68,25 @@ impl Provider {
         }
     }
 
+    /// Takes a token, for good or, where tokens are not replaced, for this once.
+    async fn take_refresh_token(
+        &self,
+        transaction: &mut Transaction,
+        digest: &SecretDigest,
+        now: OffsetDateTime,
+    ) -> Result<Redemption<RefreshTokenFamily>, Error> {
+        if self.rules.refresh_token_rotation == RefreshTokenRotation::EachUse {
+            return Ok(refresh_token::redeem(transaction, digest, now).await?);
+        }
+        Ok(match refresh_token::find(transaction, digest).await? {
+            None => Redemption::Unknown,
+            Some(found) if found.redeemed_at.is_some() => {
+                Redemption::AlreadyRedeemed(found.family)
+            }
+            Some(found) => Redemption::Redeemed(found.family),
+        })
+    }
+
     /// Every condition of a token that was taken. Whose it is comes first: a stranger's other
     /// mistakes must not hide that the token is in a stranger's hands.
     async fn check_refresh(
@@ -78,9 +99,14 @@ impl Provider {
         if family.client_id != request.client.client_id {
             return Err(Error::RefreshTokenClientMismatch);
         }
-        if family.dpop_jkt.is_some() && family.dpop_jkt.as_deref() != request.dpop_jkt {
+        let bound_to =
+            KeyBinding::of_stored(family.dpop_jkt.as_deref(), family.x5t_s256.as_deref());
+        if bound_to.is_some() && bound_to.as_ref() != request.key_binding {
             return Err(Error::RefreshTokenKeyMismatch);
         }
+        let token = request.parameters.refresh_token.as_deref();
+        self.check_refresh_token_age(transaction, token.unwrap_or_default(), now)
+            .await?;
         // This also holds the family until this transaction ends.
         if !refresh_token::record_use(transaction, &family.id, now).await? {
             return Err(Error::RefreshTokenRevoked);
@@ -123,6 +149,7 @@ impl Refreshed {
         &'a self,
         request: &ProvenRequest<'a>,
         family: &'a RefreshTokenFamily,
+        rotation: RefreshTokenRotation,
     ) -> NewGrant<'a> {
         // The login that the family began with, even if the person has shown the card again since
         // (OIDC Core section 12.2: `auth_time` stays).
@@ -143,9 +170,12 @@ impl Refreshed {
             audience: &self.audience,
             claims: family.claims.as_deref(),
             nonce: None,
-            dpop_jkt: request.dpop_jkt,
+            key_binding: request.key_binding,
             code: family.code.as_ref(),
-            refresh: RefreshTokens::Continue(family),
+            refresh: match rotation {
+                RefreshTokenRotation::EachUse => RefreshTokens::Continue(family),
+                RefreshTokenRotation::Never => RefreshTokens::Keep(family),
+            },
         }
     }
 }

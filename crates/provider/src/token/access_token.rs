@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use cardea_jose::Algorithm;
 use cardea_storage::Transaction;
 use cardea_storage::access_grant::{self, AccessGrant};
 use cardea_storage::session::Session;
@@ -11,8 +10,9 @@ use time::OffsetDateTime;
 
 use super::session_of_client;
 use crate::grant::{NewGrant, RecordedGrant};
+use crate::key_binding::{Confirmation, KeyBinding};
 use crate::session::is_live;
-use crate::{Client, Error, Provider};
+use crate::{Client, Demand, Error, Provider};
 
 /// `typ` of an access token (RFC 9068 section 2.1).
 pub(crate) const ACCESS_TOKEN_TYP: &str = "at+jwt";
@@ -42,7 +42,7 @@ pub(crate) struct AccessTokenClaims {
     /// Age at the login of the evidence that the card was not revoked, in seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) revocation_age: Option<i64>,
-    /// The key that the token is bound to (RFC 9449 section 6.1).
+    /// What the token is bound to (RFC 9449 section 6.1, RFC 8705 section 3.1).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) cnf: Option<Confirmation>,
     /// Stands in every token of a sandbox, and in no other.
@@ -56,12 +56,6 @@ pub(crate) struct AccessTokenClaims {
 pub(crate) enum Audience {
     One(String),
     Several(Vec<String>),
-}
-
-/// A proof-of-possession key (RFC 7800).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Confirmation {
-    pub(crate) jkt: String,
 }
 
 /// An access token that is still good, and what stands behind it.
@@ -96,8 +90,9 @@ impl Audience {
 }
 
 impl Provider {
-    /// Signs an access token. RS256, because every resource server must support it (RFC 9068
-    /// section 2.1); without such a key, the client's algorithm.
+    /// Signs an access token by the profile's default: RS256, because every resource server must
+    /// support it (RFC 9068 section 2.1), but for FAPI 2.0, which forbids it. Without such a key, the
+    /// client's algorithm.
     pub(crate) fn sign_access_token(
         &self,
         new: &NewGrant<'_>,
@@ -117,17 +112,15 @@ impl Provider {
             jti: recorded.jti.clone(),
             scope: new.scope.to_owned(),
             auth_time: authentication.map(|it| it.at.unix_timestamp()),
-            acr: authentication.map(|it| it.acr.as_str().to_owned()),
+            acr: authentication.map(|it| self.acr_word(it.acr).to_owned()),
             amr: amr.map(Iterator::collect),
             sid: login.map(|login| login.sid.to_owned()),
             revocation_age: authentication.and_then(|it| it.revocation_age),
-            cnf: new.dpop_jkt.map(|jkt| Confirmation {
-                jkt: jkt.to_owned(),
-            }),
+            cnf: new.key_binding.map(KeyBinding::confirmation),
             test: self.test_claim(),
         };
         let keys = self.keys();
-        let key = match keys.signing(Algorithm::Rs256, now) {
+        let key = match keys.signing(self.rules.default_algorithm, now) {
             Ok(key) => key,
             Err(_) => keys.signing(new.client.id_token_signed_response_alg, now)?,
         };
@@ -169,6 +162,11 @@ impl Provider {
         let grant = access_grant::find(transaction, &claims.jti).await?;
         let grant = grant.filter(|grant| grant.revoked_at.is_none());
         let grant = grant.ok_or(Error::AccessTokenRevoked)?;
+        // One that was given out before the operator chose a profile that knows no such token.
+        let is_bound = grant.dpop_jkt.is_some() || grant.x5t_s256.is_some();
+        if self.rules.sender_constrained_tokens == Demand::Required && !is_bound {
+            return Err(Error::AccessTokenSchemeMismatch);
+        }
         let client = self.clients.find(&grant.client_id);
         let client = client.ok_or(Error::AccessTokenRevoked)?;
         let session = match &grant.sid {

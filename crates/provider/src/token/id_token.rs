@@ -68,7 +68,7 @@ impl Provider {
             iat: now.unix_timestamp(),
             auth_time: authentication.at.unix_timestamp(),
             nonce: new.nonce,
-            acr: authentication.acr.as_str(),
+            acr: self.acr_word(authentication.acr),
             amr: authentication.acr.amr(),
             sid: login.sid,
             at_hash: at_hash(algorithm, access_token)?,

@@ -3,9 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use cardea_jose::{Algorithm, JwkSet};
-use cardea_oauth2_types::{Acr, GrantType, ProviderMetadata, ResponseMode, scope};
-use cardea_provider::{Endpoint, Provider};
+use cardea_jose::JwkSet;
+use cardea_oauth2_types::{
+    Acr, GrantType, MtlsEndpointAliases, ProviderMetadata, ResponseMode, scope,
+};
+use cardea_provider::{
+    CLAIM_SET, ClientProof, Demand, Endpoint, Permission, ProfileRules, ProtocolProfile, Provider,
+};
 
 use crate::handler::jwks::public_headers;
 use crate::state::AppState;
@@ -18,15 +22,30 @@ pub(crate) async fn get_discovery(
     (public_headers(), Json(state.metadata().clone()))
 }
 
+/// The words for the levels that a login can end in; without the agent only where that is on, and
+/// never where a profile asks for more.
+fn acr_words(provider: &Provider, weakest_acr: Acr) -> Vec<&'static str> {
+    let words = provider.rules().acr_words;
+    let mut reachable = words.reachable(weakest_acr);
+    let unwatched = words.word(Acr::CardUnwatched);
+    if provider.offers_agentless() && words.reachable(Acr::CardUnwatched).contains(&unwatched) {
+        reachable.push(unwatched);
+    }
+    reachable
+}
+
 /// The document of a provider that lets in nothing weaker than `weakest_acr`.
 pub(crate) fn metadata_of(provider: &Provider, weakest_acr: Acr) -> ProviderMetadata {
-    let signed = signing_algorithms(&provider.jwks());
+    let rules = provider.rules();
+    let signed = signing_algorithms(&provider.jwks(), rules);
+    let verified = || verified(rules);
     let at = |endpoint| provider.endpoint_url(endpoint);
     ProviderMetadata {
         issuer: provider.issuer().as_str().to_owned(),
         authorization_endpoint: at(Endpoint::Authorization),
         pushed_authorization_request_endpoint: at(Endpoint::PushedAuthorizationRequest),
-        require_pushed_authorization_requests: false,
+        require_pushed_authorization_requests: is_required(rules.pushed_authorization_requests),
+        require_signed_request_object: is_required(rules.signed_request_objects),
         token_endpoint: at(Endpoint::Token),
         userinfo_endpoint: at(Endpoint::Userinfo),
         introspection_endpoint: at(Endpoint::Introspection),
@@ -35,46 +54,26 @@ pub(crate) fn metadata_of(provider: &Provider, weakest_acr: Acr) -> ProviderMeta
         end_session_endpoint: at(Endpoint::EndSession),
         // `profile` is answered, and not listed: whoever finds it here may expect every claim of
         // OIDC Core section 5.4, of which a card fills three.
-        scopes_supported: vec![scope::OPENID, scope::PROFESSIONAL],
+        scopes_supported: scopes(rules),
         response_types_supported: vec!["code"],
-        response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
+        response_modes_supported: ResponseMode::NAMES.to_vec(),
         grant_types_supported: GrantType::ALL.map(GrantType::as_str).to_vec(),
-        acr_values_supported: reachable(weakest_acr),
-        subject_types_supported: vec!["public", "pairwise"],
-        id_token_signing_alg_values_supported: signed.clone(),
-        userinfo_signing_alg_values_supported: signed,
-        token_endpoint_auth_methods_supported: any_client(),
+        acr_values_supported: acr_words(provider, weakest_acr),
+        subject_types_supported: subject_types(rules),
+        id_token_signing_alg_values_supported: id_token_algorithms(&signed, rules),
+        userinfo_signing_alg_values_supported: signed.clone(),
+        authorization_signing_alg_values_supported: signed.clone(),
+        introspection_signing_alg_values_supported: signed,
+        token_endpoint_auth_methods_supported: any_client(rules),
         token_endpoint_auth_signing_alg_values_supported: verified(),
         // A token's worth is told to those who prove who they are (attack G13).
-        introspection_endpoint_auth_methods_supported: CONFIDENTIAL.to_vec(),
+        introspection_endpoint_auth_methods_supported: confidential(rules),
         introspection_endpoint_auth_signing_alg_values_supported: verified(),
-        revocation_endpoint_auth_methods_supported: any_client(),
+        revocation_endpoint_auth_methods_supported: any_client(rules),
         revocation_endpoint_auth_signing_alg_values_supported: verified(),
         dpop_signing_alg_values_supported: verified(),
         claim_types_supported: vec!["normal"],
-        claims_supported: vec![
-            "iss",
-            "sub",
-            "aud",
-            "exp",
-            "iat",
-            "auth_time",
-            "nonce",
-            "acr",
-            "amr",
-            "sid",
-            "revocation_age",
-            "name",
-            "given_name",
-            "family_name",
-            "subject_id",
-            "subject_id_type",
-            "title",
-            "profession",
-            "structure",
-            "card",
-            "test",
-        ],
+        claims_supported: claims(rules),
         code_challenge_methods_supported: vec!["S256"],
         ui_locales_supported: vec!["fr", "en"],
         authorization_response_iss_parameter_supported: true,
@@ -86,31 +85,63 @@ pub(crate) fn metadata_of(provider: &Provider, weakest_acr: Acr) -> ProviderMeta
         request_uri_parameter_supported: false,
         request_object_signing_alg_values_supported: verified(),
         prompt_values_supported: vec!["none", "login", "consent", "select_account"],
+        tls_client_certificate_bound_access_tokens: None,
+        mtls_endpoint_aliases: None,
+    }
+}
+
+/// Adds what is on where there is a listener for clients with certificates (RFC 8705).
+pub(crate) fn with_mtls(
+    mut metadata: ProviderMetadata,
+    aliases: MtlsEndpointAliases,
+) -> ProviderMetadata {
+    for methods in [
+        &mut metadata.token_endpoint_auth_methods_supported,
+        &mut metadata.introspection_endpoint_auth_methods_supported,
+        &mut metadata.revocation_endpoint_auth_methods_supported,
+    ] {
+        methods.extend(["tls_client_auth", "self_signed_tls_client_auth"]);
+    }
+    ProviderMetadata {
+        tls_client_certificate_bound_access_tokens: Some(true),
+        mtls_endpoint_aliases: Some(aliases),
+        ..metadata
     }
 }
 
 /// How a client with a secret or a key of its own proves itself, at every endpoint.
-const CONFIDENTIAL: [&str; 3] = [
-    "client_secret_basic",
-    "client_secret_post",
-    "private_key_jwt",
-];
+fn confidential(rules: &ProfileRules) -> Vec<&'static str> {
+    let by_secret = ["client_secret_basic", "client_secret_post"];
+    let by_key = ["private_key_jwt"];
+    match rules.client_proof {
+        ClientProof::AsRegistered => by_secret.into_iter().chain(by_key).collect(),
+        ClientProof::Key => by_key.to_vec(),
+    }
+}
 
-fn any_client() -> Vec<&'static str> {
-    let mut methods = CONFIDENTIAL.to_vec();
-    methods.push("none");
+fn any_client(rules: &ProfileRules) -> Vec<&'static str> {
+    let mut methods = confidential(rules);
+    if rules.client_proof == ClientProof::AsRegistered {
+        methods.push("none");
+    }
     methods
 }
 
-/// What clients may sign with: the algorithm follows from their key.
-fn verified() -> Vec<&'static str> {
-    Algorithm::GENERAL.map(Algorithm::as_str).to_vec()
+fn is_required(demand: Demand) -> bool {
+    demand == Demand::Required
 }
 
-/// What this server signs with, RS256 first as OIDC Core has it.
-fn signing_algorithms(token_keys: &JwkSet) -> Vec<&'static str> {
+/// What clients may sign with: the algorithm follows from their key.
+fn verified(rules: &ProfileRules) -> Vec<&'static str> {
+    let algorithms = rules.algorithms.iter();
+    algorithms.map(|algorithm| algorithm.as_str()).collect()
+}
+
+/// What this server signs with, RS256 first as OIDC Core has it; a profile may leave it out.
+fn signing_algorithms(token_keys: &JwkSet, rules: &ProfileRules) -> Vec<&'static str> {
     let mut algorithms = Vec::new();
-    for algorithm in token_keys.keys.iter().filter_map(|key| key.alg) {
+    let named = token_keys.keys.iter().filter_map(|key| key.alg);
+    for algorithm in named.filter(|algorithm| rules.admits(*algorithm)) {
         let name = algorithm.as_str();
         if !algorithms.contains(&name) {
             algorithms.push(name);
@@ -119,8 +150,58 @@ fn signing_algorithms(token_keys: &JwkSet) -> Vec<&'static str> {
     algorithms
 }
 
-/// The classes that a login can end in: a weaker one than the policy's is refused.
-fn reachable(weakest: Acr) -> Vec<&'static str> {
-    let reachable = Acr::ALL.into_iter().filter(|acr| acr.satisfies(weakest));
-    reachable.map(Acr::as_str).collect()
+fn subject_types(rules: &ProfileRules) -> Vec<&'static str> {
+    match rules.pairwise_subjects {
+        Permission::Allowed => vec!["public", "pairwise"],
+        Permission::Refused => vec!["public"],
+    }
+}
+
+/// The algorithms of ID tokens: what clients may register, or the profile's one.
+fn id_token_algorithms(signed: &[&'static str], rules: &ProfileRules) -> Vec<&'static str> {
+    match rules.id_token_algorithm {
+        Some(algorithm) => vec![algorithm.as_str()],
+        None => signed.to_vec(),
+    }
+}
+
+fn scopes(rules: &ProfileRules) -> Vec<&'static str> {
+    match rules.profile {
+        ProtocolProfile::Psc => vec![scope::OPENID, scope::SCOPE_ALL],
+        _ => vec![scope::OPENID, scope::PROFESSIONAL],
+    }
+}
+
+/// What the scopes give that are listed here, beside the claims of the login.
+fn claims(rules: &ProfileRules) -> Vec<&'static str> {
+    let of_login = [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "sid",
+        "revocation_age",
+    ];
+    let of_card: &[&str] = &[
+        "name",
+        "given_name",
+        "family_name",
+        "subject_id",
+        "subject_id_type",
+        "title",
+        "profession",
+        "structure",
+        "card",
+        "test",
+    ];
+    let of_person = match rules.profile {
+        ProtocolProfile::Psc => CLAIM_SET,
+        _ => of_card,
+    };
+    of_login.iter().chain(of_person).copied().collect()
 }

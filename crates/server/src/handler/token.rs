@@ -1,9 +1,7 @@
 //! The token endpoint (RFC 6749 section 3.2).
 
-use std::net::SocketAddr;
-
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{TokenParameters, TokenResponse};
@@ -17,6 +15,7 @@ use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_problem, refuse_token_error,
 };
 use crate::handler::proof::read_dpop;
+use crate::mtls::{ClientCertificate, Peer};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
@@ -25,7 +24,7 @@ use crate::state::AppState;
 /// Turns a grant into tokens.
 pub(crate) async fn post_token(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Peer { address: peer, certificate }: Peer,
     RequestedUrl(url): RequestedUrl,
     uri: Uri,
     headers: HeaderMap,
@@ -34,7 +33,7 @@ pub(crate) async fn post_token(
     let pairs = read_client_form(&uri, &headers, body)?;
     let parameters =
         TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
-    let read = read_credentials(&headers, &parameters)
+    let read = read_credentials(&headers, &parameters, &certificate)
         .and_then(|credentials| Ok((credentials, read_dpop(&headers, "POST", &url)?)));
     // A refusal may go on record: it is counted before anything is written.
     let caller = (peer, &headers);
@@ -44,7 +43,7 @@ pub(crate) async fn post_token(
     };
     let outcome = match read {
         Ok((credentials, dpop)) => {
-            let issuing = issue(&state, &headers, &credentials, &parameters, dpop);
+            let issuing = issue(&state, (&headers, &certificate), &credentials, &parameters, dpop);
             with_bounded_guesses(&state, &credentials, caller, issuing).await
         }
         Err(error) => Err(state.provider().refuse_token_request(error).await),
@@ -69,6 +68,7 @@ fn is_harmless(refusal: &TokenError) -> bool {
         Error::DpopNonceMissing
             | Error::DpopNonceInvalid
             | Error::RefreshTokenRevoked
+            | Error::RefreshTokenExpired
             | Error::RefreshTokenSessionEnded
             | Error::RefreshTokenPresenceLost
     )
@@ -76,14 +76,14 @@ fn is_harmless(refusal: &TokenError) -> bool {
 
 async fn issue(
     state: &AppState,
-    headers: &HeaderMap,
+    (headers, certificate): (&HeaderMap, &ClientCertificate),
     credentials: &ClientCredentials,
     parameters: &TokenParameters,
     dpop: DpopRequest<'_>,
 ) -> Result<TokenResponse, TokenError> {
     if card_grant::is_card_grant(parameters) {
         // It waits for the card and goes on without this request: with credentials of its own.
-        let credentials = read_credentials(headers, parameters)?;
+        let credentials = read_credentials(headers, parameters, certificate)?;
         return card_grant::redeem(state, credentials, parameters.clone(), dpop).await;
     }
     let request = TokenRequest {
