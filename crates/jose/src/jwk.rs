@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{base64url, parse_base64url, sha256_base64url};
 use crate::{Algorithm, Error};
 
+/// Longest certificate of `x5c` as text: 16 KiB.
+const CERTIFICATE_CHARACTERS_MAX: usize = 22 * 1024;
+
 /// A public key as a JWK. A JWK with private or symmetric members does not parse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawJwk")]
@@ -27,6 +30,8 @@ pub struct Jwk {
     pub intended_use: Option<String>,
     #[serde(rename = "key_ops", skip_serializing_if = "Option::is_none")]
     key_operations: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x5c: Option<Vec<String>>,
 }
 
 /// The members that RFC 7638 section 3.2 hashes, in its lexicographic order.
@@ -84,6 +89,7 @@ impl Jwk {
             alg: None,
             intended_use: None,
             key_operations: None,
+            x5c: None,
         };
         jwk.kid = Some(jwk.thumbprint());
         Ok(jwk)
@@ -116,6 +122,25 @@ impl Jwk {
 }
 
 impl Jwk {
+    /// The certificate of the key in DER, the first of `x5c` (RFC 7517 section 4.7), unproven;
+    /// none where the key came without.
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`] where there is one that cannot be read.
+    pub fn certificate(&self) -> Result<Option<Vec<u8>>, Error> {
+        let Some(chain) = &self.x5c else {
+            return Ok(None);
+        };
+        // Base64 with padding, not base64url.
+        let first = chain
+            .first()
+            .filter(|first| first.len() <= CERTIFICATE_CHARACTERS_MAX);
+        let der = first.and_then(|first| openssl::base64::decode_block(first).ok());
+        der.map(Some).ok_or(Error::KeyInvalid {
+            reason: "x5c is empty, too long or not base64",
+        })
+    }
+
     /// The key alone, without `kid`, `alg` and `use`: as it stands in a token's `jwk` header.
     pub(crate) fn bare(&self) -> Self {
         Self {
@@ -124,6 +149,7 @@ impl Jwk {
             alg: None,
             intended_use: None,
             key_operations: None,
+            x5c: None,
         }
     }
 
@@ -247,6 +273,7 @@ struct RawJwk {
     #[serde(rename = "use")]
     intended_use: Option<String>,
     key_ops: Option<Vec<String>>,
+    x5c: Option<Vec<String>>,
     d: Option<serde_json::Value>,
     p: Option<serde_json::Value>,
     q: Option<serde_json::Value>,
@@ -289,6 +316,7 @@ impl TryFrom<RawJwk> for Jwk {
             alg: raw.alg,
             intended_use: raw.intended_use,
             key_operations: raw.key_ops,
+            x5c: raw.x5c,
         };
         jwk.public_key()?;
         Ok(jwk)

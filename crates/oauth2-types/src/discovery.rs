@@ -52,4 +52,21 @@ pub struct ProviderMetadata {
     pub request_uri_parameter_supported: bool,
     pub request_object_signing_alg_values_supported: Vec<&'static str>,
     pub prompt_values_supported: Vec<&'static str>,
+    /// RFC 8705 section 3.3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_certificate_bound_access_tokens: Option<bool>,
+    /// RFC 8705 section 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls_endpoint_aliases: Option<MtlsEndpointAliases>,
+}
+
+/// Where clients with certificates call the endpoints (RFC 8705 section 5).
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "each is named as the endpoint that it stands for")]
+pub struct MtlsEndpointAliases {
+    pub token_endpoint: String,
+    pub pushed_authorization_request_endpoint: String,
+    pub introspection_endpoint: String,
+    pub revocation_endpoint: String,
+    pub userinfo_endpoint: String,
 }

@@ -26,7 +26,7 @@ pub use registration::{
 };
 pub(crate) use registration::{on_record, secret_of};
 pub(crate) use registry::Clients;
-pub use reload::ClientsReload;
+pub use reload::{ClientsReload, ConfiguredClientsPlan};
 pub use secret::{ClientSecret, RetiringSecret};
 pub use uri::check_redirect_uri;
 

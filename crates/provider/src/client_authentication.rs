@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::client::{ClientAuthentication, ClientSecret};
+use crate::client_certificate::PresentedCertificate;
 use crate::{Client, Error, Provider};
 
 pub use assertion::AssertionAudience;
@@ -22,6 +23,7 @@ pub struct ClientCredentials {
     client_id: String,
     proof: Proof,
     source: Option<String>,
+    certificate: Option<PresentedCertificate>,
 }
 
 enum Proof {
@@ -54,6 +56,7 @@ impl ClientCredentials {
                 client_id,
                 proof: Proof::Basic(secret),
                 source: None,
+                certificate: None,
             }
         } else if assertion_used {
             let assertion = assertion::read(parameters)?;
@@ -61,6 +64,7 @@ impl ClientCredentials {
                 client_id: assertion::unverified_subject(assertion)?,
                 proof: Proof::Assertion(Zeroizing::new(assertion.to_owned())),
                 source: None,
+                certificate: None,
             }
         } else {
             let client_id = parameters.client_id.clone();
@@ -69,6 +73,7 @@ impl ClientCredentials {
                 client_id: client_id.ok_or(Error::ClientAuthenticationMissing)?,
                 proof: secret.map_or(Proof::None, Proof::Post),
                 source: None,
+                certificate: None,
             }
         };
         // RFC 6749 section 3.2.1, RFC 7521 section 4.2: a client_id beside the proof is allowed,
@@ -87,6 +92,19 @@ impl ClientCredentials {
     pub fn sent_from(mut self, source: String) -> Self {
         self.source = Some(source);
         self
+    }
+
+    /// Adds the certificate of the connection that the request came over (RFC 8705). It is proof
+    /// for a client that registered it as such, and beside another proof what tokens are bound to.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: PresentedCertificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    /// The certificate of the connection.
+    pub(crate) fn certificate(&self) -> Option<&PresentedCertificate> {
+        self.certificate.as_ref()
     }
 
     /// Where the request comes from, if that is known.
@@ -130,6 +148,12 @@ impl Provider {
             (ClientAuthentication::PrivateKeyJwt, Proof::Assertion(assertion)) => {
                 self.verify_assertion(&client, assertion, now).is_ok()
             }
+            (ClientAuthentication::TlsClientAuth(subject), Proof::None) => credentials
+                .certificate()
+                .is_some_and(|certificate| self.names_client(certificate, subject, now)),
+            (ClientAuthentication::SelfSignedTlsClientAuth, Proof::None) => credentials
+                .certificate()
+                .is_some_and(|it| it.check_registered(&client.jwks, now).is_ok()),
             _ => false,
         }
     }
@@ -158,6 +182,19 @@ impl Provider {
             }
             (ClientAuthentication::PrivateKeyJwt, Proof::Assertion(assertion)) => {
                 self.spend_assertion(&client, assertion, now).await?;
+                Ok(client)
+            }
+            (ClientAuthentication::TlsClientAuth(subject), Proof::None) => {
+                let certificate = credentials.certificate();
+                let certificate = certificate.ok_or(Error::ClientCertificateMissing)?;
+                self.check_client_certificate(certificate, subject, now)
+                    .await?;
+                Ok(client)
+            }
+            (ClientAuthentication::SelfSignedTlsClientAuth, Proof::None) => {
+                let certificate = credentials.certificate();
+                let certificate = certificate.ok_or(Error::ClientCertificateMissing)?;
+                certificate.check_registered(&client.jwks, now)?;
                 Ok(client)
             }
             (_, Proof::None) => Err(Error::ClientAuthenticationMissing),

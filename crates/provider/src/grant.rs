@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 
 use crate::client_authentication::ClientCredentials;
 use crate::dpop::DpopRequest;
+use crate::key_binding::KeyBinding;
 use crate::{Client, Error, Provider};
 
 pub use card_grant::PendingCardGrant;
@@ -41,8 +42,8 @@ pub struct TokenRequest<'a> {
 pub(crate) struct ProvenRequest<'a> {
     pub(crate) client: &'a Client,
     pub(crate) parameters: &'a TokenParameters,
-    /// Thumbprint of the key that the tokens will be bound to.
-    pub(crate) dpop_jkt: Option<&'a str>,
+    /// What the tokens will be bound to.
+    pub(crate) key_binding: Option<&'a KeyBinding>,
 }
 
 impl Provider {
@@ -77,11 +78,13 @@ impl Provider {
         let grant_type = grant_type_of(client, request.parameters)?;
         // Before the grant is touched: a proof that must be made anew with our nonce, or that is
         // wrong, leaves the code or the refresh token as it was.
-        let dpop_key = self.check_dpop(client, &request.dpop, None, now).await?;
+        let key_binding = self
+            .check_key_binding(client, request.credentials, &request.dpop, now)
+            .await?;
         let proven = ProvenRequest {
             client,
             parameters: request.parameters,
-            dpop_jkt: dpop_key.as_ref().map(|key| key.jkt.as_str()),
+            key_binding: key_binding.as_ref(),
         };
         match grant_type {
             GrantType::AuthorizationCode => self.redeem_code(&proven, now).await,

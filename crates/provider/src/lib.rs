@@ -99,6 +99,7 @@ pub use cardea_storage::session::SessionState;
 pub use claims::{ClaimRequest, RequestedClaims};
 pub use client::{
     Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret, ClientsReload,
+    ConfiguredClientsPlan,
     ConsentPolicy, Demand, NewClient, Operator, REGISTRATION_BYTES_MAX, RetiringSecret,
     RotatedSecret, SECRET_OVERLAP_MAX, SubjectType, check_redirect_uri,
 };

@@ -1,6 +1,6 @@
 //! The provider: one value that holds what its decisions need.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cardea_jose::{JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
 use cardea_storage::{Store, Transaction};
@@ -44,6 +44,8 @@ pub struct Provider {
     clock: Arc<dyn Clock>,
     pub(crate) reachability: Reachability,
     pub(crate) client_certificate_trust: ClientCertificateTrust,
+    /// Where clients with certificates call our endpoints.
+    pub(crate) alias_origin: OnceLock<String>,
 }
 
 impl Provider {
@@ -89,6 +91,7 @@ impl Provider {
             clock,
             reachability,
             client_certificate_trust: ClientCertificateTrust::default(),
+            alias_origin: OnceLock::new(),
         })
     }
 

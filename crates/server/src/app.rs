@@ -2,13 +2,17 @@
 
 use std::hash::RandomState;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use cardea_oauth2_types::ProviderMetadata;
-use cardea_provider::Provider;
+use cardea_provider::{Provider, RevocationSource};
 use cardea_storage::Store;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
+use crate::agentless;
+use crate::administration::Administration;
+use crate::anchor_reload;
 use crate::backchannel_logout::{self, LogoutSender};
 use crate::certificate_reload::{ListenerCertificates, ListenerKind};
 use crate::client_reload::load_clients;
@@ -17,17 +21,26 @@ use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl};
 use crate::error::Error;
 use crate::event_log::LoggedEvents;
-use crate::handler::discovery::metadata_of;
+use crate::handler::discovery::{metadata_of, with_mtls};
 use crate::http_client::HttpClient;
 use crate::listener::Listener;
+use crate::metrics::{self, Metrics};
+use crate::mtls;
+use crate::operations::{OperationsToken, operations_router};
 use crate::presence::{Leases, Places, PresenceRegistry};
 use crate::provider_config;
 use crate::rate_limit::RateLimiter;
+use crate::readiness::Readiness;
+use crate::reload::{ReloadReport, reload};
 use crate::revocation_fetch::RevocationFetcher;
 use crate::router::router;
 use crate::server_keys::ServerKeys;
 use crate::state::{AppState, Inner};
 use crate::sweeper;
+
+/// How long agents may take to hear that they are to come back.
+const AGENTS_TIME: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A server that is ready to listen.
 #[derive(Debug)]
@@ -43,37 +56,45 @@ impl App {
     /// [`Error`], with the file and what to do about it.
     pub async fn build(config: &Config) -> Result<Self, Error> {
         let keys = ServerKeys::load(&config.keys, &config.issuer)?;
-        let (provider_config, anchors) = provider_config::build(config)?;
+        let (provider_config, mut anchors) = provider_config::build(config)?;
         let weakest_acr = provider_config.user_verification.weakest_acr();
         let http = HttpClient::new().map_err(|source| Error::HttpClientUnusable { source })?;
         let store = open_store(&config.database.url).await?;
+        let metrics = Metrics::default();
         let provider = Provider::new(
             provider_config,
             keys.provider_keys,
             store.clone(),
-            Arc::new(LoggedEvents::default()),
+            Arc::new(LoggedEvents::counted_by(metrics.clone())),
             Arc::new(SystemClock),
         )
         .map_err(|source| Error::ProviderRefused { source })?;
         load_clients(&provider, &config.client).await?;
-        let metadata = ProviderMetadata {
-            require_pushed_authorization_requests: config.require_pushed_authorization_requests,
-            ..metadata_of(&provider, weakest_acr)
-        };
+        let mut metadata = metadata_of(&provider, weakest_acr);
+        if let Some(mtls) = &config.mtls {
+            metadata = with_mtls(metadata, mtls::aliases(&provider, mtls));
+            provider.accept_audiences_at(mtls.url.as_str());
+        }
+        let (client_certificate_rules, client_anchors) = mtls::rules_of(config)?;
+        anchors.extend(client_anchors);
+        let revocation = Arc::new(RevocationFetcher::new(
+            http.clone(),
+            Arc::new(SystemClock),
+            anchors,
+            Some(&config.revocation.dir),
+        ));
+        let source = Arc::clone(&revocation) as Arc<dyn RevocationSource>;
+        provider.replace_client_certificate_rules(client_certificate_rules, source);
         let state = AppState::new(Inner {
             provider,
             https: config.issuer.is_https(),
             agent_url: config.agent_url.as_str().to_owned(),
+            agentless_origin: config.agentless().map(|it| it.origin().to_owned()),
             presence_config: config.presence,
             presence: PresenceRegistry::default(),
             presence_leases: Leases::default(),
             presence_places: Places::new(&config.presence),
-            revocation: RevocationFetcher::new(
-                http.clone(),
-                Arc::new(SystemClock),
-                anchors,
-                Some(&config.revocation.dir),
-            ),
+            revocation,
             logout_sender: LogoutSender::new(http),
             challenge_list: keys.challenge_list,
             enrolment: keys.enrolment,
@@ -83,9 +104,29 @@ impl App {
             client_address: config.limits.client_address.unwrap_or_default(),
             source_names: RandomState::new(),
             certificates: ListenerCertificates::load(config)?,
+            store: store.clone(),
+            metrics,
+            readiness: Readiness::default(),
+            traceparent_from: config.telemetry.traceparent_from.clone(),
+            administration: Administration::new(config, configured),
+            operations_token: OperationsToken::load(&config.operations)?,
             stopping: watch::Sender::new(false),
         });
+        // Before the first request, so that no card of an added anchor is refused.
+        anchor_reload::follow_anchors(&state).await;
         Ok(Self { state, store })
+    }
+
+    /// Reads the configuration anew and puts in force what is good; the log says what was not.
+    ///
+    /// # Errors
+    /// [`Error::ConfigUnreadable`] and [`Error::ConfigInvalid`]: nothing is changed.
+    pub async fn reload(&self) -> Result<ReloadReport, Error> {
+        let file = self.state.administration().config_file();
+        let by = Author::Configuration {
+            file: file.display().to_string(),
+        };
+        reload(&self.state, by).await
     }
 
     /// The routes.
@@ -100,11 +141,42 @@ impl App {
     pub(crate) fn listen(&self, config: &Config) -> Result<Vec<Listener>, Error> {
         let certificates = self.state.certificates();
         let main = certificates.of(ListenerKind::Main);
-        Ok(vec![Listener::bind(config.listen, main, self.router())?])
+        let mut listeners = vec![Listener::bind(config.listen, main, self.router())?];
+        if let Some(mtls) = &config.mtls {
+            let tls = certificates.of(ListenerKind::Mtls);
+            let router = mtls::router(&self.state, mtls);
+            let listener = Listener::bind(mtls.listen, tls, router)?;
+            listeners.push(match mtls.proxy {
+                None => listener.for_callers_themselves(&config.limits),
+                Some(_) => listener,
+            });
+        }
+        if let Some(agentless) = config.agentless() {
+            // Without TLS there would be no certificate: the configuration's checks see to it.
+            let tls = certificates.of(ListenerKind::Agentless);
+            let router = agentless::router(self.state.clone());
+            listeners.push(Listener::bind(agentless.listen, tls, router)?);
+        }
+        Ok(listeners)
+    }
+
+    /// Opens the listener for operators' programs, where one is configured. It stops last.
+    ///
+    /// # Errors
+    /// [`Error::ListenFailed`].
+    pub(crate) fn listen_for_operators(&self, config: &Config) -> Result<Option<Listener>, Error> {
+        let bind = |address| Listener::bind(address, None, operations_router(self.state.clone()));
+        config.operations.listen.map(bind).transpose()
+    }
+
+    /// Not ready from now on: the first part of a stop.
+    pub(crate) fn begin_stop(&self) {
+        self.state.readiness().begin_stop();
     }
 
     /// Starts the tasks that end what the clock ends.
     pub fn start_tasks(&self) {
+        metrics::watch_commits();
         sweeper::start(&self.state);
         backchannel_logout::start(&self.state);
     }
@@ -112,6 +184,18 @@ impl App {
     /// Ends tasks and presence connections; agents come back to the next start.
     pub fn stop(&self) {
         self.state.stop();
+    }
+
+    /// The last part of a stop, when no request runs any more: presence connections close, what is
+    /// in memory alone goes into the database, and that closes.
+    pub(crate) async fn finish(&self) {
+        self.state.stop();
+        let until = Instant::now() + AGENTS_TIME;
+        while self.state.presence().count() > 0 && Instant::now() < until {
+            sleep(LOOK).await;
+        }
+        sweeper::write_rest(&self.state).await;
+        self.store.close().await;
     }
 
     /// Closes the database after its running statements.

@@ -3,9 +3,10 @@
 use cardea_jose::Algorithm;
 use cardea_oauth2_types::Scope;
 use cardea_pki::profile::Profession;
+use cardea_pki::{ExpectedName, ExpectedSubject};
 use cardea_provider::{
-    CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy, Demand, Error,
-    RetiringSecret, SubjectType,
+    AgentlessLogin, CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy, Demand, Error,
+    ProfileRules, RetiringSecret, SubjectType,
 };
 use cardea_storage::SecretDigest;
 use cardea_storage::client::ClientRecord;
@@ -15,22 +16,28 @@ use crate::config::{
     SubjectTypeConfig,
 };
 
+/// Longest name of a client's certificate.
+const SUBJECT_BYTES_MAX: usize = 512;
+
 /// The registration that a table describes.
 ///
 /// # Errors
 /// [`Error::ClientInvalid`] where method and secret do not go together.
-pub(crate) fn client_of(client: &ClientConfig) -> Result<Client, Error> {
+pub(crate) fn client_of(client: &ClientConfig, rules: &ProfileRules) -> Result<Client, Error> {
     let digest = client
         .secret_digest()
         .map(|digest| SecretDigest::from_sha256(&digest));
-    client_with(client, digest.map(ClientSecret::from))
+    client_with(client, digest.map(ClientSecret::from), rules)
 }
 
 /// The registration that the database holds.
 ///
 /// # Errors
 /// [`Error::StoredValueUnreadable`], and as [`client_of`].
-pub(crate) fn client_of_record(record: &ClientRecord) -> Result<Client, Error> {
+pub(crate) fn client_of_record(
+    record: &ClientRecord,
+    rules: &ProfileRules,
+) -> Result<Client, Error> {
     let client = config_of_record(record)?;
     let previous = record.previous_secret.as_ref();
     let secret = record.secret.clone().map(|current| ClientSecret {
@@ -43,7 +50,7 @@ pub(crate) fn client_of_record(record: &ClientRecord) -> Result<Client, Error> {
     if client.client_id != record.client_id {
         return Err(invalid(&client, "client_id", "is not that of its record"));
     }
-    client_with(&client, secret)
+    client_with(&client, secret, rules)
 }
 
 /// The table that the database holds.
@@ -54,7 +61,11 @@ pub(crate) fn config_of_record(record: &ClientRecord) -> Result<ClientConfig, Er
     serde_json::from_str(&record.registration).map_err(Error::StoredValueUnreadable)
 }
 
-fn client_with(client: &ClientConfig, secret: Option<ClientSecret>) -> Result<Client, Error> {
+fn client_with(
+    client: &ClientConfig,
+    secret: Option<ClientSecret>,
+    rules: &ProfileRules,
+) -> Result<Client, Error> {
     let authentication = authentication_of(client, secret)?;
     let scope = Scope::parse(&client.scope_values().join(" ")).map_err(|_| {
         let reason = "must be at most 32 words of visible ASCII characters, without \" and \\";
@@ -74,8 +85,13 @@ fn client_with(client: &ClientConfig, secret: Option<ClientSecret>) -> Result<Cl
         signed_request_object: demand(client.require_signed_request_object),
         request_object_signing_alg: client.request_object_signing_alg.map(algorithm),
         dpop_bound_access_tokens: demand(client.dpop_bound_access_tokens),
-        id_token_signed_response_alg: algorithm(client.id_token_signed_response_alg),
+        certificate_bound_access_tokens: demand(client.tls_client_certificate_bound_access_tokens),
+        id_token_signed_response_alg: client
+            .id_token_signed_response_alg
+            .map_or(rules.default_algorithm, algorithm),
         userinfo_signed_response_alg: client.userinfo_signed_response_alg.map(algorithm),
+        authorization_signed_response_alg: client.authorization_signed_response_alg.map(algorithm),
+        introspection_signed_response_alg: client.introspection_signed_response_alg.map(algorithm),
         subject_type: match client.subject_type {
             SubjectTypeConfig::Public => SubjectType::Public,
             SubjectTypeConfig::Pairwise => SubjectType::Pairwise,
@@ -89,6 +105,10 @@ fn client_with(client: &ClientConfig, secret: Option<ClientSecret>) -> Result<Cl
             ConsentConfig::Explicit => ConsentPolicy::Explicit,
         },
         cards: cards_of(client),
+        agentless: match client.agentless {
+            true => AgentlessLogin::Allowed,
+            false => AgentlessLogin::Refused,
+        },
         ..Client::new(&client.client_id, &client.name, authentication)
     })
 }
@@ -97,6 +117,7 @@ fn authentication_of(
     client: &ClientConfig,
     secret: Option<ClientSecret>,
 ) -> Result<ClientAuthentication, Error> {
+    let subject = expected_subject(client)?;
     match (client.auth_method_with(secret.is_some()), secret) {
         (Some(AuthMethod::ClientSecretBasic), Some(secret)) => {
             Ok(ClientAuthentication::SecretBasic(secret))
@@ -105,6 +126,14 @@ fn authentication_of(
             Ok(ClientAuthentication::SecretPost(secret))
         }
         (Some(AuthMethod::PrivateKeyJwt), None) => Ok(ClientAuthentication::PrivateKeyJwt),
+        (Some(AuthMethod::TlsClientAuth), None) => {
+            let missing = "needs one of the tls_client_auth_… keys beside it";
+            let subject = subject.ok_or(invalid(client, "token_endpoint_auth_method", missing));
+            Ok(ClientAuthentication::TlsClientAuth(subject?))
+        }
+        (Some(AuthMethod::SelfSignedTlsClientAuth), None) => {
+            Ok(ClientAuthentication::SelfSignedTlsClientAuth)
+        }
         (Some(AuthMethod::None), None) => Ok(ClientAuthentication::None),
         _ => Err(invalid(
             client,
@@ -113,6 +142,62 @@ fn authentication_of(
              needs secret_sha256 or secret, any other has neither",
         )),
     }
+}
+
+/// The one name of a client's certificate (RFC 8705 section 2.1.2), and none for a client that
+/// authenticates otherwise.
+fn expected_subject(client: &ClientConfig) -> Result<Option<ExpectedSubject>, Error> {
+    const DN: &str = "tls_client_auth_subject_dn";
+    const DNS: &str = "tls_client_auth_san_dns";
+    const URI: &str = "tls_client_auth_san_uri";
+    const IP: &str = "tls_client_auth_san_ip";
+    const EMAIL: &str = "tls_client_auth_san_email";
+    let said = [
+        (DN, &client.tls_client_auth_subject_dn),
+        (DNS, &client.tls_client_auth_san_dns),
+        (URI, &client.tls_client_auth_san_uri),
+        (IP, &client.tls_client_auth_san_ip),
+        (EMAIL, &client.tls_client_auth_san_email),
+    ];
+    let mut said = said
+        .into_iter()
+        .filter_map(|(key, text)| text.as_deref().map(|text| (key, text)));
+    let Some((key, text)) = said.next() else {
+        return Ok(None);
+    };
+    if let Some((other, _)) = said.next() {
+        let reason = "must be the only one of the tls_client_auth_… keys";
+        return Err(invalid(client, other, reason));
+    }
+    if client.token_endpoint_auth_method != Some(AuthMethod::TlsClientAuth) {
+        let reason = "says nothing without token_endpoint_auth_method = \"tls_client_auth\"";
+        return Err(invalid(client, key, reason));
+    }
+    let is_short = text.len() <= SUBJECT_BYTES_MAX;
+    let subject = match key {
+        DN => ExpectedName::parse(text).map(ExpectedSubject::DistinguishedName),
+        DNS => match url::Host::parse(text) {
+            Ok(url::Host::Domain(name)) if name == text => Ok(ExpectedSubject::Dns(name)),
+            _ => Err("must be a DNS name in lower case, without a wildcard"),
+        },
+        URI => match url::Url::parse(text) {
+            Ok(_) if is_short => Ok(ExpectedSubject::Uri(text.to_owned())),
+            _ => Err("must be an absolute URI"),
+        },
+        IP => match text.parse() {
+            Ok(address) => Ok(ExpectedSubject::Ip(address)),
+            Err(_) => Err("must be an IPv4 or IPv6 address"),
+        },
+        _ => match text.split_once('@') {
+            Some((local, host)) if is_short && !local.is_empty() && !host.is_empty() => {
+                Ok(ExpectedSubject::Email(text.to_owned()))
+            }
+            _ => Err("must be a mail address"),
+        },
+    };
+    subject
+        .map(Some)
+        .map_err(|reason| invalid(client, key, reason))
 }
 
 fn invalid(client: &ClientConfig, key: &'static str, reason: &'static str) -> Error {

@@ -3,12 +3,16 @@
 //! Every mistake is reported with the file, the line, the key and the reason, and stops the
 //! server: a misspelt key must never fall back to a default in silence.
 
+mod agentless;
 mod check;
 mod client;
 mod database;
 mod issuer;
 mod load;
+mod mtls;
+mod operations;
 mod profile;
+mod registration;
 mod revocation;
 #[cfg(test)]
 mod tests;
@@ -17,8 +21,10 @@ mod trust_anchor;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use cardea_provider::{ProfileRules, ProtocolProfile};
 use serde::Deserialize;
 
+pub use self::agentless::AgentlessConfig;
 pub(crate) use self::check::check_client;
 pub use self::client::{
     AuthMethod, CardsConfig, ClientConfig, ClientSecret, ConsentConfig, PkceConfig,
@@ -27,7 +33,12 @@ pub use self::client::{
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
 pub(crate) use self::load::{load_clients, read_keys};
+pub use self::mtls::{
+    CertificateHeader, MtlsConfig, MtlsProxyConfig, MtlsTrustAnchorConfig, MtlsUrl, RevocationCheck,
+};
+pub use self::operations::{OperationsConfig, TelemetryConfig};
 pub use self::profile::load_profile;
+pub use self::registration::{AdminConfig, AdminOperatorConfig, RegistrationConfig};
 pub(crate) use self::revocation::Service;
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
@@ -55,6 +66,9 @@ pub struct Config {
     /// Whether every portal must push its authorization requests (RFC 9126 section 5).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
+    /// Whether every portal must sign its authorization requests (RFC 9101 section 10.5).
+    #[serde(default)]
+    pub require_signed_request_object: bool,
     /// The agent's loopback address as the login page calls it.
     #[serde(default)]
     pub agent_url: AgentUrl,
@@ -66,6 +80,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The server's own TLS; absent behind a reverse proxy on the same machine.
     pub tls: Option<TlsConfig>,
+    /// A listener for clients that show certificates.
+    pub mtls: Option<MtlsConfig>,
     /// Keys that sign tokens and challenges.
     pub keys: KeysConfig,
     /// What a login asks of the person beside her card.
@@ -77,18 +93,35 @@ pub struct Config {
     /// How long a session may live.
     #[serde(default)]
     pub session: SessionConfig,
+    /// Login without the agent.
+    pub agentless: Option<AgentlessConfig>,
     /// Bounds on what one address may ask for.
     #[serde(default)]
     pub limits: LimitsConfig,
     /// Where fetched revocation lists are kept.
     #[serde(default)]
     pub revocation: RevocationStoreConfig,
+    /// What operators' programs are shown, and how the server stops.
+    #[serde(default)]
+    pub operations: OperationsConfig,
+    /// Where traces go.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
     /// The card issuers whose cards are accepted.
     #[serde(default)]
     pub trust_anchor: Vec<TrustAnchorConfig>,
+    /// Clients that register themselves.
+    #[serde(default)]
+    pub registration: RegistrationConfig,
+    /// The API for operators.
+    #[serde(default)]
+    pub admin: AdminConfig,
     /// The portals.
     #[serde(default)]
     pub client: Vec<ClientConfig>,
+    /// The file that all of this was read from.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 /// `profile`
@@ -105,6 +138,24 @@ pub enum ProfileConfig {
     Psc,
 }
 
+impl ProfileConfig {
+    /// What every client is held to.
+    #[must_use]
+    pub fn rules(self) -> ProfileRules {
+        ProtocolProfile::from(self).rules()
+    }
+}
+
+impl From<ProfileConfig> for ProtocolProfile {
+    fn from(profile: ProfileConfig) -> Self {
+        match profile {
+            ProfileConfig::Oidc => Self::Oidc,
+            ProfileConfig::Fapi2 => Self::Fapi2,
+            ProfileConfig::Psc => Self::Psc,
+        }
+    }
+}
+
 /// `[database]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,7 +167,7 @@ pub struct DatabaseConfig {
 }
 
 /// `[tls]`
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TlsConfig {
@@ -124,22 +175,6 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// PEM file of the private key.
     pub key: PathBuf,
-}
-
-/// `[keys]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct KeysConfig {
-    /// Folder of the token keys, made at the first start.
-    #[serde(default = "default_keys_dir")]
-    pub dir: PathBuf,
-    /// PEM file of the key that signs login challenges.
-    pub challenge_key: PathBuf,
-    /// The challenge-key list that an offline root has signed (compact JWS).
-    pub challenge_list: PathBuf,
-    /// The document that workstations enrol by, signed by an offline root (compact JWS).
-    pub enrolment: Option<PathBuf>,
 }
 
 /// `[card]`
@@ -295,6 +330,3 @@ impl Default for SessionConfig {
     }
 }
 
-fn default_keys_dir() -> PathBuf {
-    PathBuf::from("keys")
-}

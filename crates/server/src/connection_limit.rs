@@ -24,14 +24,19 @@ use crate::config::{ClientAddress, LimitsConfig, PresenceConfig};
 /// would keep its place, and the answers in memory, for ever.
 const TAKES_NOTHING_MAX: Duration = Duration::from_secs(15);
 
+/// Connections of operators' programs at once.
+const OPERATORS_MAX: usize = 64;
+
 /// Accepts connections while there are places.
 #[derive(Clone, Debug)]
-pub(crate) struct BoundedAcceptor(Arc<Shared>);
+pub(crate) struct BoundedAcceptor {
+    shared: Arc<Shared>,
+    of_network_max: usize,
+}
 
 #[derive(Debug)]
 struct Shared {
     all_max: usize,
-    of_network_max: usize,
     taken: Mutex<Taken>,
 }
 
@@ -72,18 +77,35 @@ impl BoundedAcceptor {
             // All of them are the proxy's, which has to bound its callers' itself.
             ClientAddress::XForwardedFor => usize::MAX,
         };
-        Self(Arc::new(Shared {
-            all_max: number(connections_max(limits, presence)),
+        Self::with_bounds(number(connections_max(limits, presence)), of_network_max)
+    }
+
+    /// For the listener of operators' programs, which are few.
+    pub(crate) fn for_operators() -> Self {
+        Self::with_bounds(OPERATORS_MAX, OPERATORS_MAX)
+    }
+
+    fn with_bounds(all_max: usize, of_network_max: usize) -> Self {
+        let taken = Mutex::default();
+        Self {
+            shared: Arc::new(Shared { all_max, taken }),
             of_network_max,
-            taken: Mutex::default(),
-        }))
+        }
+    }
+
+    /// The same places, with another bound for each address.
+    pub(crate) fn with_network_max(&self, of_network_max: u32) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            of_network_max: usize::try_from(of_network_max).unwrap_or(usize::MAX),
+        }
     }
 
     fn take(&self, address: IpAddr) -> Option<Place> {
         let network = network_of(address);
-        let mut taken = self.0.lock();
+        let mut taken = self.shared.lock();
         let of_network = taken.of_networks.get(&network).copied().unwrap_or_default();
-        if taken.all >= self.0.all_max || of_network >= self.0.of_network_max {
+        if taken.all >= self.shared.all_max || of_network >= self.of_network_max {
             return None;
         }
         taken.all = taken.all.saturating_add(1);
@@ -91,7 +113,7 @@ impl BoundedAcceptor {
             .of_networks
             .insert(network, of_network.saturating_add(1));
         Some(Place {
-            shared: Arc::clone(&self.0),
+            shared: Arc::clone(&self.shared),
             network,
         })
     }
@@ -249,7 +271,7 @@ mod tests {
         let places = [(); 3].map(|()| acceptor.take(address(1)).unwrap());
         assert!(acceptor.take(address(1)).is_none());
         drop(places);
-        let taken = acceptor.0.lock();
+        let taken = acceptor.shared.lock();
         assert_eq!((taken.all, taken.of_networks.len()), (0, 0));
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Endpoints {
 #[derive(Clone)]
 struct RequestedPath(String);
 
-/// The URL that the caller of an endpoint means: our origin, whatever `Host` says, and the path
+/// The URL that the caller of an endpoint means: the listener's origin, whatever `Host` says, and the path
 /// that it came by. What a DPoP proof must be made for (RFC 9449 section 4.3, check 9).
 pub(crate) struct RequestedUrl(pub(crate) String);
 
@@ -110,7 +110,7 @@ impl FromRequestParts<AppState> for RequestedUrl {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let requested = parts.extensions.get::<RequestedPath>();
         let path = requested.map_or(parts.uri.path(), |it| &it.0);
-        Ok(Self(format!("{}{path}", state.origin())))
+        Ok(Self(format!("{}{path}", state.base_url())))
     }
 }
 

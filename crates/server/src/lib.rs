@@ -17,7 +17,8 @@
 //! # }
 //! ```
 
-pub mod app;
+pub mod agentless;
+mod app;
 mod backchannel_logout;
 mod body_limit;
 mod card_recheck;
@@ -47,14 +48,19 @@ mod ldap_client;
 mod listener;
 mod log_format;
 mod login_error;
+mod metrics;
 mod moment;
+mod mtls;
+mod operations;
 mod page;
 mod presence;
 mod presence_wait;
 mod problem;
 mod provider_config;
 mod rate_limit;
+mod readiness;
 mod refusal;
+pub mod reload;
 mod request_log;
 mod retry_after;
 mod revocation_fetch;
@@ -62,7 +68,10 @@ mod router;
 mod same_origin;
 mod security_headers;
 mod server_keys;
+mod shutdown;
+mod settings;
 mod state;
 mod sweeper;
+mod telemetry;
 mod tls;
 mod uninterrupted;

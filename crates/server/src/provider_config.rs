@@ -10,48 +10,42 @@ use cardea_pki::{
     PathPolicy, RevocationPolicy, TrustStore,
 };
 use cardea_provider::{
-    AuthorizationRules, CardRules, Demand, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
+    AgentlessLogin, AuthorizationRules, CardRules, Demand, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
     ProviderConfig, UserVerificationPolicy,
 };
 use time::Duration;
 
+use crate::anchor_reload::ConfiguredAnchor;
 use crate::client_registration::client_of;
 use crate::config::{
     CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, PinPolicy, ProfileConfig,
-    TestCardsConfig, TrustAnchorConfig, load_profile,
+    RevocationConfig, TestCardsConfig, TrustAnchorConfig, load_profile,
 };
 use crate::error::Error;
 use crate::key_file::unusable;
 use crate::revocation_fetch::AnchorSettings;
 
 /// The provider's configuration, and how the evidence of its trust anchors is fetched.
-pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettings>), Error> {
-    let mut anchors = Vec::new();
-    let mut card_rules = Vec::new();
-    for anchor in &config.trust_anchor {
-        let rules = card_rules_of(anchor)?;
-        anchors.push(AnchorSettings::new(
-            &anchor.name,
-            &anchor.revocation,
-            &rules.trust_store,
-        ));
-        card_rules.push(rules);
-    }
+pub(crate) fn build(
+    config: &Config,
+    anchors: &[ConfiguredAnchor],
+) -> Result<(ProviderConfig, Vec<AnchorSettings>), Error> {
+    let settings = anchors.iter().map(|anchor| {
+        let rules = &anchor.rules;
+        AnchorSettings::new(&rules.name, &anchor.revocation, &rules.trust_store)
+    });
+    let card_rules = anchors.iter().map(|anchor| anchor.rules.clone());
     let refused = |source| Error::ProviderRefused { source };
     let issuer = cardea_provider::Issuer::parse(config.issuer.as_str()).map_err(refused)?;
     let mut clients = Vec::new();
     for client in &config.client {
-        clients.push(client_of(client).map_err(refused)?);
+        clients.push(client_of(client, &config.profile.rules()).map_err(refused)?);
     }
     let provider_config = ProviderConfig {
         issuer,
-        profile: match config.profile {
-            ProfileConfig::Oidc => ProtocolProfile::Oidc,
-            ProfileConfig::Fapi2 => ProtocolProfile::Fapi2,
-            ProfileConfig::Psc => ProtocolProfile::Psc,
-        },
+        profile: config.profile.into(),
         clients,
-        card_rules,
+        card_rules: card_rules.collect(),
         lifetimes: lifetimes_of(config),
         user_verification: match config.card.pin_policy {
             PinPolicy::Strict => UserVerificationPolicy::PinNow,
@@ -60,6 +54,10 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
         },
         authorization_rules: AuthorizationRules {
             pushed_authorization_requests: match config.require_pushed_authorization_requests {
+                true => Demand::Required,
+                false => Demand::Optional,
+            },
+            signed_request_objects: match config.require_signed_request_object {
                 true => Demand::Required,
                 false => Demand::Optional,
             },
@@ -72,13 +70,21 @@ pub(crate) fn build(config: &Config) -> Result<(ProviderConfig, Vec<AnchorSettin
         },
         sandbox: config.sandbox,
         proof_rules: ProofRules::default(),
+        agentless: match config.agentless() {
+            Some(_) => AgentlessLogin::Allowed,
+            None => AgentlessLogin::Refused,
+        },
     };
-    Ok((provider_config, anchors))
+    Ok((provider_config, settings.collect()))
 }
 
 fn lifetimes_of(config: &Config) -> Lifetimes {
     let seconds = |seconds: u32| Duration::seconds(i64::from(seconds));
+    let unwatched = config.agentless.as_ref();
+    let unwatched = unwatched.map(|it| Duration::minutes(i64::from(it.session_minutes)));
+    let default = Lifetimes::default();
     Lifetimes {
+        session_unwatched: unwatched.unwrap_or(default.session_unwatched),
         session_idle: seconds(config.session.idle_seconds),
         session_absolute: seconds(config.session.absolute_seconds),
         presence_interval: seconds(config.presence.interval_seconds),
@@ -86,37 +92,51 @@ fn lifetimes_of(config: &Config) -> Lifetimes {
         mass_loss_grace: seconds(config.presence.mass_loss_grace_seconds),
         session_recheck: seconds(config.session.recheck_seconds),
         logout_retry: seconds(config.session.logout_retry_seconds),
-        ..Lifetimes::default()
+        ..default
     }
 }
 
-fn card_rules_of(anchor: &TrustAnchorConfig) -> Result<CardRules, Error> {
-    let anchors = load_certificates(&anchor.anchors)?;
-    let intermediates = match &anchor.intermediates {
-        Some(file) => load_certificates(file)?,
-        None => Vec::new(),
-    };
-    let revocation = &anchor.revocation;
+/// The rules of a trust anchor, with what its files hold.
+///
+/// # Errors
+/// [`Error::FileUnusable`], [`Error::TrustAnchorUnusable`].
+pub(crate) fn card_rules_of(anchor: &TrustAnchorConfig) -> Result<CardRules, Error> {
+    let intermediates = anchor.intermediates.as_deref();
     Ok(CardRules {
         name: anchor.name.clone(),
-        trust_store: TrustStore::new(anchors, intermediates),
+        trust_store: load_trust_store(&anchor.anchors, intermediates)?,
         path_policy: path_policy_of(anchor),
-        revocation_policy: RevocationPolicy {
-            preference: revocation.order.preference(),
-            crl_age_seconds_max: revocation.crl_age_seconds_max,
-            authority_crl_age_seconds_max: revocation.authority_crl_age_seconds_max,
-            crl_grace_seconds: revocation.stale_crl_grace_seconds,
-            ocsp_age_seconds_max: revocation.ocsp_age_seconds_max,
-            nonce_absent: match revocation.ocsp_nonce {
-                OcspNonce::Optional => NonceAbsent::Accept,
-                OcspNonce::Required => NonceAbsent::Refuse,
-            },
-            ..RevocationPolicy::default()
-        },
+        revocation_policy: revocation_policy_of(&anchor.revocation),
         // The configuration has made the path of a profile file absolute.
         profile: load_profile(&anchor.profile, Path::new(""))?,
         profile_policy: profile_policy_of(anchor),
     })
+}
+
+/// Which evidence of revocation serves.
+pub(crate) fn revocation_policy_of(revocation: &RevocationConfig) -> RevocationPolicy {
+    RevocationPolicy {
+        preference: revocation.order.preference(),
+        crl_age_seconds_max: revocation.crl_age_seconds_max,
+        authority_crl_age_seconds_max: revocation.authority_crl_age_seconds_max,
+        crl_grace_seconds: revocation.stale_crl_grace_seconds,
+        ocsp_age_seconds_max: revocation.ocsp_age_seconds_max,
+        nonce_absent: match revocation.ocsp_nonce {
+            OcspNonce::Optional => NonceAbsent::Accept,
+            OcspNonce::Required => NonceAbsent::Refuse,
+        },
+        ..RevocationPolicy::default()
+    }
+}
+
+/// Reads trust anchors, and the issuing authorities that may help to reach them.
+pub(crate) fn load_trust_store(
+    anchors: &Path,
+    intermediates: Option<&Path>,
+) -> Result<TrustStore, Error> {
+    let anchors = load_certificates(anchors)?;
+    let intermediates = intermediates.map(load_certificates).transpose()?;
+    Ok(TrustStore::new(anchors, intermediates.unwrap_or_default()))
 }
 
 /// What a login asks of every path, and what the operator adds for this issuer.
@@ -185,7 +205,7 @@ fn profile_policy_of(anchor: &TrustAnchorConfig) -> ProfilePolicy {
     }
 }
 
-fn load_certificates(file: &Path) -> Result<Vec<Certificate>, Error> {
+pub(crate) fn load_certificates(file: &Path) -> Result<Vec<Certificate>, Error> {
     let pem = fs::read(file)
         .map_err(|source| unusable(file, "the certificates cannot be read", source))?;
     Certificate::parse_pem_bundle(&pem).map_err(|source| Error::TrustAnchorUnusable {

@@ -16,7 +16,7 @@ use crate::endpoint::{DISCOVERY, OAUTH_METADATA};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    authorize, card_grant, challenge_keys, consent, discovery, end_session, enrolment, error_page,
+    agentless, authorize, card_grant, challenge_keys, consent, discovery, end_session, enrolment, error_page,
     health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge,
     login_page, new_workstations, par, presence, revoke, static_file, token, userinfo,
 };
@@ -42,8 +42,21 @@ const PATHS_OF_CLIENTS: [&str; 6] = [
 
 /// The routes, with what every request and answer passes through.
 pub(crate) fn router(state: AppState) -> Router {
+    led(routes(state.clone()), &state)
+}
+
+/// What clients with certificates call, at a listener of their own (`mtls.rs`).
+pub(crate) fn mtls_router(
+    state: AppState,
+    with_certificates: impl FnOnce(Router<AppState>) -> Router<AppState>,
+) -> Router {
+    let routes = with_certificates(routes_of_clients(&state));
+    led(finished(routes, state.clone()), &state)
+}
+
+/// Has requests reach their routes below the issuer's path and by a profile's own paths.
+fn led(routes: Router, state: &AppState) -> Router {
     let endpoints = state.endpoints();
-    let routes = routes(state);
     if !endpoints.lead_anywhere() {
         return routes;
     }
@@ -55,7 +68,7 @@ pub(crate) fn router(state: AppState) -> Router {
 }
 
 fn routes(state: AppState) -> Router {
-    Router::new()
+    let routes = Router::new()
         .merge(routes_of_clients(&state))
         .merge(documents())
         .route(
@@ -75,6 +88,11 @@ fn routes(state: AppState) -> Router {
             post(login_assertion::post_assertion),
         )
         .route("/login/{id}/cancel", post(login_cancel::post_cancel))
+        .route(
+            "/login/{id}/agentless",
+            // HEAD would spend a code without its answer.
+            get(agentless::get_return).head(refuse_method),
+        )
         .route(
             "/login/{id}/answer",
             // HEAD would spend a login without its answer.
@@ -99,8 +117,15 @@ fn routes(state: AppState) -> Router {
         .route(STAYED_PATH, get(end_session::get_stayed))
         .route("/presence", get(presence::open_presence))
         .route("/healthz", get(health::get_health))
+        .route("/readyz", get(health::get_readiness))
         .route("/errors/{code}", get(error_page::get_error_page))
-        .route("/static/{name}", get(static_file::get_static_file))
+        .route("/static/{name}", get(static_file::get_static_file));
+    finished(routes, state)
+}
+
+/// Routes with what every request and answer passes through.
+fn finished(routes: Router<AppState>, state: AppState) -> Router {
+    routes
         .fallback(refuse_address)
         .method_not_allowed_fallback(refuse_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -109,7 +134,7 @@ fn routes(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), render_refusals))
         .layer(from_fn_with_state(state.clone(), allow_pages_of_clients))
         .layer(from_fn_with_state(state.clone(), add_security_headers))
-        .layer(from_fn(log_request))
+        .layer(from_fn_with_state(state.clone(), log_request))
         .with_state(state)
 }
 
@@ -154,11 +179,11 @@ fn routes_of_clients(state: &AppState) -> Router<AppState> {
         .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
 }
 
-async fn refuse_address() -> Refusal {
+pub(crate) async fn refuse_address() -> Refusal {
     Refusal::page(Problem::NotFound)
 }
 
-async fn refuse_method(uri: Uri) -> Refusal {
+pub(crate) async fn refuse_method(uri: Uri) -> Refusal {
     refuse_caller(&uri, Problem::MethodNotAllowed)
 }
 
@@ -175,7 +200,7 @@ fn refuse_caller(uri: &Uri, problem: Problem) -> Refusal {
 }
 
 /// Bounds a request's time, its body's arrival included (attack H10).
-async fn limit_time(request: Request, next: Next) -> Response {
+pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use cardea_oauth2_types::ProviderMetadata;
 use cardea_provider::{EndedSession, Provider};
+use cardea_storage::Store;
 use tokio::sync::watch;
 
+use crate::administration::Administration;
 use crate::backchannel_logout::LogoutSender;
 use crate::certificate_reload::ListenerCertificates;
 use crate::client_address::{client_address, network_of, site_of};
@@ -16,25 +18,39 @@ use crate::client_throttle::ClientThrottle;
 use crate::config::{ClientAddress, PresenceConfig};
 use crate::cookie::Cookies;
 use crate::endpoint::Endpoints;
+use crate::metrics::Metrics;
+use crate::operations::OperationsToken;
 use crate::presence::{Leases, Places, PresenceRegistry};
 use crate::problem::Problem;
 use crate::rate_limit::{Charge, Counted, RateLimiter};
+use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::revocation_fetch::RevocationFetcher;
 
 /// Shared state; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct AppState(Arc<Inner>);
+pub(crate) struct AppState(Arc<Inner>, Option<Arc<AtListener>>);
+
+/// What is different at a listener beside the main one.
+#[derive(Clone, Debug)]
+pub(crate) struct AtListener {
+    /// The origin by which its callers reach it.
+    pub(crate) base_url: String,
+    /// Where a request's address is read; as at the main listener where absent.
+    pub(crate) client_address: Option<ClientAddress>,
+}
 
 pub(crate) struct Inner {
     pub(crate) provider: Provider,
     pub(crate) https: bool,
     pub(crate) agent_url: String,
+    /// How browsers reach the listener that asks for cards' certificates, where there is one.
+    pub(crate) agentless_origin: Option<String>,
     pub(crate) presence_config: PresenceConfig,
     pub(crate) presence: PresenceRegistry,
     pub(crate) presence_leases: Leases,
     pub(crate) presence_places: Places,
-    pub(crate) revocation: RevocationFetcher,
+    pub(crate) revocation: Arc<RevocationFetcher>,
     pub(crate) logout_sender: Arc<LogoutSender>,
     pub(crate) challenge_list: String,
     pub(crate) enrolment: Option<String>,
@@ -45,13 +61,31 @@ pub(crate) struct Inner {
     pub(crate) certificates: ListenerCertificates,
     /// Names networks in the database, until this process ends.
     pub(crate) source_names: RandomState,
+    pub(crate) store: Store,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
+    /// Proxies whose `traceparent` is believed.
+    pub(crate) traceparent_from: Vec<IpAddr>,
+    pub(crate) administration: Administration,
+    pub(crate) operations_token: Option<OperationsToken>,
     /// True once the server is to stop: presence connections then close.
     pub(crate) stopping: watch::Sender<bool>,
 }
 
 impl AppState {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+        Self(Arc::new(inner), None)
+    }
+
+    /// The same state, as it is seen from another listener.
+    pub(crate) fn at(&self, listener: AtListener) -> Self {
+        Self(Arc::clone(&self.0), Some(Arc::new(listener)))
+    }
+
+    /// The origin that callers of this listener have in front of our paths, whatever `Host` says.
+    pub(crate) fn base_url(&self) -> &str {
+        let own = self.1.as_ref().map(|listener| listener.base_url.as_str());
+        own.unwrap_or_else(|| self.origin())
     }
 
     pub(crate) fn provider(&self) -> &Provider {
@@ -78,6 +112,10 @@ impl AppState {
 
     pub(crate) fn agent_url(&self) -> &str {
         &self.0.agent_url
+    }
+
+    pub(crate) fn agentless_origin(&self) -> Option<&str> {
+        self.0.agentless_origin.as_deref()
     }
 
     pub(crate) fn presence_config(&self) -> PresenceConfig {
@@ -115,7 +153,8 @@ impl AppState {
 
     /// The address that a request is counted by.
     pub(crate) fn address_of(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
-        client_address(self.0.client_address, peer, headers)
+        let own = self.1.as_ref().and_then(|listener| listener.client_address);
+        client_address(own.unwrap_or(self.0.client_address), peer, headers)
     }
 
     /// What the database calls the network that a request comes from: a keyed hash, whose key
@@ -140,6 +179,15 @@ impl AppState {
     ) -> Option<Charge<'_>> {
         let address = self.address_of(peer, headers);
         self.0.rate_limiter.charge(counted, address)
+    }
+
+    /// Counts a visit of the listener that asks for cards' certificates, by the connection's other
+    /// end: TLS ends here, so that no proxy can have written a header.
+    pub(crate) fn charge_agentless(&self, peer: SocketAddr) -> Result<(), Refusal> {
+        let charge = self.0.rate_limiter.charge(Counted::Agentless, peer.ip());
+        charge
+            .map(drop)
+            .ok_or_else(|| Refusal::page(Problem::TooManyRequests))
     }
 
     /// Counts a look at a page of a login, which is given back to whoever has that login.
@@ -195,6 +243,28 @@ impl AppState {
     /// The certificates that this server shows, which can be exchanged.
     pub(crate) fn certificates(&self) -> &ListenerCertificates {
         &self.0.certificates
+    }
+
+    /// The database, for whoever watches the server; decisions go through the provider.
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.0.readiness
+    }
+
+    pub(crate) fn traceparent_from(&self) -> &[IpAddr] {
+        &self.0.traceparent_from
+    }
+
+    /// The token that `/metrics` asks for, if there is one.
+    pub(crate) fn operations_token(&self) -> Option<&OperationsToken> {
+        self.0.operations_token.as_ref()
     }
 
     pub(crate) fn logout_sender(&self) -> &LogoutSender {

@@ -1,10 +1,14 @@
 //! The server's own TLS: 1.2 and 1.3 with Mozilla's intermediate list, no renegotiation
 //! (attack H11).
 
+pub(crate) mod client_certificate;
+
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use axum_server::tls_openssl::OpenSSLConfig;
+use axum_server::tls_openssl::{OpenSSLAcceptor, OpenSSLConfig};
+use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
@@ -16,29 +20,88 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::config::TlsConfig;
+use crate::connection_limit::BoundedAcceptor;
 use crate::error::Error;
 use crate::key_file::unusable;
+use crate::tls::client_certificate::{CertificateAcceptor, ClientCertificates};
 
+/// Time for a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// HTTP/2 first; agents' WebSockets offer HTTP/1.1 alone.
 const PROTOCOLS: &[u8] = b"\x02h2\x08http/1.1";
 
-/// Reads certificate and key.
-pub(crate) fn load(config: &TlsConfig) -> Result<OpenSSLConfig, Error> {
-    let chain = fs::read(&config.certificate).map_err(|source| {
-        unusable(
-            &config.certificate,
-            "the certificate cannot be read",
-            source,
-        )
+/// A listener's TLS: new handshakes take whichever certificate was swapped in last, and connections
+/// that stand go on with theirs.
+#[derive(Clone, Debug)]
+pub(crate) struct ReloadableTls(OpenSSLConfig);
+
+/// A certificate and key that were read and fit together, to be swapped in.
+pub(crate) struct PreparedTls {
+    listener: ReloadableTls,
+    next: Arc<SslAcceptor>,
+}
+
+impl ReloadableTls {
+    /// Reads certificate and key.
+    ///
+    /// # Errors
+    /// [`Error::TlsUnusable`], [`Error::KeyUnusable`].
+    pub(crate) fn load(files: &TlsConfig, clients: &ClientCertificates) -> Result<Self, Error> {
+        let acceptor = Arc::new(read(files, clients)?);
+        Ok(Self(OpenSSLConfig::from_acceptor(acceptor)))
+    }
+
+    /// When the certificate that new handshakes get runs out, in Unix seconds.
+    pub(crate) fn end(&self) -> Option<i64> {
+        let acceptor = self.0.get_inner();
+        let certificate = acceptor.context().certificate()?;
+        let epoch = Asn1Time::from_unix(0).ok()?;
+        let left = epoch.diff(certificate.not_after()).ok()?;
+        Some(i64::from(left.days) * 86_400 + i64::from(left.secs))
+    }
+
+    /// Reads certificate and key anew, and changes nothing yet.
+    ///
+    /// # Errors
+    /// As [`ReloadableTls::load`].
+    pub(crate) fn prepare(
+        &self,
+        files: &TlsConfig,
+        clients: &ClientCertificates,
+    ) -> Result<PreparedTls, Error> {
+        Ok(PreparedTls {
+            listener: self.clone(),
+            next: Arc::new(read(files, clients)?),
+        })
+    }
+
+    /// What accepts the connections of a listener.
+    pub(crate) fn acceptor(&self, bounded: BoundedAcceptor) -> CertificateAcceptor {
+        let tls = OpenSSLAcceptor::new(self.0.clone()).handshake_timeout(HANDSHAKE_TIMEOUT);
+        CertificateAcceptor::new(tls.acceptor(bounded))
+    }
+}
+
+impl PreparedTls {
+    /// Has new handshakes take the certificate that was read.
+    pub(crate) fn swap(self) {
+        self.listener.0.reload_from_acceptor(self.next);
+    }
+}
+
+fn read(files: &TlsConfig, clients: &ClientCertificates) -> Result<SslAcceptor, Error> {
+    let chain = fs::read(&files.certificate).map_err(|source| {
+        unusable(&files.certificate, "the certificate cannot be read", source)
     })?;
     let key = Zeroizing::new(
-        fs::read(&config.key)
-            .map_err(|source| unusable(&config.key, "the key cannot be read", source))?,
+        fs::read(&files.key)
+            .map_err(|source| unusable(&files.key, "the key cannot be read", source))?,
     );
-    let mut builder = new_builder().map_err(at(&config.certificate))?;
-    set_chain(&mut builder, &chain).map_err(at(&config.certificate))?;
-    set_key(&mut builder, &key).map_err(at(&config.key))?;
-    Ok(OpenSSLConfig::from_acceptor(Arc::new(builder.build())))
+    let mut builder = new_builder().map_err(at(&files.certificate))?;
+    set_chain(&mut builder, &chain).map_err(at(&files.certificate))?;
+    set_key(&mut builder, &key).map_err(at(&files.key))?;
+    clients.set(&mut builder).map_err(at(&files.certificate))?;
+    Ok(builder.build())
 }
 
 fn new_builder() -> Result<SslAcceptorBuilder, ErrorStack> {

@@ -153,6 +153,7 @@ async fn collect(
         token: &tokens.access_token,
         scheme: TokenScheme::Bearer,
         dpop: DpopRequest::default(),
+        certificate: None,
     };
     let answer = server.provider.userinfo(request).await?;
     account.add("userinfo", watch.stop());

@@ -110,7 +110,8 @@ impl Provider {
         let claims = verify(client, assertion, &self.rules)?;
         claims.check(client, now)?;
         let accepted = self.rules.assertion_audience;
-        check_audience(&claims.aud, &self.issuer, self.profile(), accepted)?;
+        let aud = self.aud_at_issuer(&claims.aud);
+        check_audience(&aud, &self.issuer, self.profile(), accepted)?;
         Ok(claims.jti)
     }
 }

@@ -12,6 +12,7 @@ use super::narrow::read_resources;
 use super::refusal::{Refused, of_session_of};
 use super::{ProvenRequest, revoke};
 use crate::event::Event;
+use crate::key_binding::KeyBinding;
 use crate::token::Login;
 use crate::{Error, Provider};
 
@@ -89,7 +90,8 @@ impl Provider {
             parameters.code_verifier.as_deref(),
         )?;
         // RFC 9449 section 10: the code was bound to this key when it was asked for.
-        if code.dpop_jkt.is_some() && code.dpop_jkt.as_deref() != request.dpop_jkt {
+        let shown = request.key_binding.and_then(KeyBinding::dpop_jkt);
+        if code.dpop_jkt.is_some() && code.dpop_jkt.as_deref() != shown {
             return Err(Error::CodeKeyMismatch);
         }
         // What the operator has since taken from the client's registration is granted no more.
@@ -125,7 +127,7 @@ impl Redeemed {
             audience: &self.audience,
             claims: self.code.claims.as_deref(),
             nonce: self.code.nonce.as_deref(),
-            dpop_jkt: request.dpop_jkt,
+            key_binding: request.key_binding,
             code: Some(&self.code.code),
             refresh: RefreshTokens::Begin {
                 resources: &self.code.resources,

@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use super::refusal::Refused;
 use super::{NewGrant, RefreshTokens, TokenError, TokenRequest, grant_type_of};
 use crate::authentication::{AuthenticatedGrant, GrantAttempt};
+use crate::key_binding::KeyBinding;
 use crate::secret::RANDOM_BYTES;
 use crate::session::{EndReason, is_live};
 use crate::token::Login;
@@ -158,6 +159,7 @@ impl Provider {
             .await?;
         let resources =
             serde_json::to_string(&grant.resources).map_err(Error::StoredValueUnreadable)?;
+        let key_binding = KeyBinding::Dpop(session.presence_jkt.clone());
         let new = NewGrant {
             client,
             login: Some(Login::new(&session, &sid)),
@@ -166,7 +168,7 @@ impl Provider {
             audience: &grant.resources,
             claims: None,
             nonce: None,
-            dpop_jkt: Some(&session.presence_jkt),
+            key_binding: Some(&key_binding),
             code: None,
             refresh: RefreshTokens::Begin {
                 resources: &resources,

@@ -44,7 +44,7 @@ impl Provider {
             audience: &audience,
             claims: None,
             nonce: None,
-            dpop_jkt: request.dpop_jkt,
+            key_binding: request.key_binding,
             code: None,
             refresh: RefreshTokens::None,
         };

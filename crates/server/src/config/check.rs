@@ -4,34 +4,45 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use cardea_provider::Client;
+use cardea_provider::{Client, ProfileRules};
 
+use super::agentless::check_agentless;
 use super::load::invalid;
+use super::mtls::check_mtls;
 use super::operations::check_operations;
 use super::{
     ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, ProfileConfig,
-    TestCardsConfig, TrustAnchorConfig,
+    RevocationConfig, TestCardsConfig, TrustAnchorConfig,
 };
 use crate::client_registration::client_of;
 use crate::error::Error;
 
 /// Rules on each `[[client]]` of one file.
-pub(super) fn check_clients(file: &Path, clients: &[ClientConfig]) -> Result<(), Error> {
+pub(super) fn check_clients(
+    file: &Path,
+    clients: &[ClientConfig],
+    rules: &ProfileRules,
+) -> Result<(), Error> {
     for (index, client) in clients.iter().enumerate() {
-        check_client(client).map_err(|(key, reason)| {
+        check_client(client, rules).map_err(|(key, reason)| {
             invalid(file, None, &format!("client[{index}].{key}"), reason)
         })?;
     }
     Ok(())
 }
 
-/// The registration that a table describes, if it is safe; else the key that is wrong, and why.
-pub(crate) fn check_client(client: &ClientConfig) -> Result<Client, (&'static str, String)> {
+/// The registration that a table describes, if it is safe and the profile lets it in; else the key
+/// that is wrong, and why.
+pub(crate) fn check_client(
+    client: &ClientConfig,
+    rules: &ProfileRules,
+) -> Result<Client, (&'static str, String)> {
     if client.secret.is_some() && client.secret_sha256.is_some() {
         let reason = "must not stand beside secret_sha256";
         return Err(("secret", reason.to_owned()));
     }
-    let safe = client_of(client).and_then(|client| client.check().map(|()| client));
+    let registered = client_of(client, rules);
+    let safe = registered.and_then(|client| rules.check_client(&client).map(|()| client));
     safe.map_err(|error| match error {
         cardea_provider::Error::ClientInvalid { key, reason, .. } => (key, reason.to_owned()),
         other => ("client_id", other.to_string()),
@@ -67,10 +78,16 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
         return wrong("trust_anchor", "must name at least one card issuer");
     }
     check_sandbox(file, config)?;
+    check_administration(file, config)?;
     check_durations(file, config)?;
+    check_agentless(file, config)?;
     check_limits(file, &config.limits)?;
     check_operations(file, &config.operations, &config.telemetry)?;
-    check_revocation(file, config)?;
+    for (index, anchor) in config.trust_anchor.iter().enumerate() {
+        let key = format!("trust_anchor[{index}].revocation");
+        check_revocation(file, &key, &anchor.revocation)?;
+    }
+    check_mtls(file, config)?;
     let mut seen = HashSet::new();
     for client in &config.client {
         if !seen.insert(client.client_id.as_str()) {
@@ -83,6 +100,27 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
         if !seen.insert(anchor.name.as_str()) {
             let reason = format!("the name {:?} stands twice", anchor.name);
             return Err(invalid(file, None, "trust_anchor", reason));
+        }
+    }
+    Ok(())
+}
+
+/// Who may change what the server goes by.
+fn check_administration(file: &Path, config: &Config) -> Result<(), Error> {
+    let (registration, admin) = (&config.registration, &config.admin);
+    let key = "registration.clients_max";
+    check_range(file, key, registration.clients_max, 1..=100_000)?;
+    let key = "admin.authentication_age_max_seconds";
+    check_range(file, key, admin.authentication_age_max_seconds, 60..=3600)?;
+    if admin.enabled && admin.operator.is_empty() {
+        let reason = "must stand there at least once because admin.enabled = true";
+        return Err(invalid(file, None, "admin.operator", reason));
+    }
+    for (index, operator) in admin.operator.iter().enumerate() {
+        if operator.subject_id.is_empty() || operator.subject_id_type.is_empty() {
+            let key = format!("admin.operator[{index}]");
+            let reason = "must have the subject_id and subject_id_type of a card";
+            return Err(invalid(file, None, &key, reason));
         }
     }
     Ok(())
@@ -204,22 +242,22 @@ fn check_limits(file: &Path, limits: &LimitsConfig) -> Result<(), Error> {
 }
 
 /// A request has 45 seconds in all (`server.timed_out`), and evidence is one part of a login.
-fn check_revocation(file: &Path, config: &Config) -> Result<(), Error> {
-    for (index, anchor) in config.trust_anchor.iter().enumerate() {
-        let revocation = &anchor.revocation;
-        let bounds = [
-            ("time_budget_ms", revocation.time_budget_ms, 100, 20_000),
-            (
-                "crl_refresh_seconds",
-                revocation.crl_refresh_seconds,
-                1,
-                7 * 86_400,
-            ),
-        ];
-        for (key, value, least, most) in bounds {
-            let key = format!("trust_anchor[{index}].revocation.{key}");
-            check_range(file, &key, value, least..=most)?;
-        }
+pub(super) fn check_revocation(
+    file: &Path,
+    key: &str,
+    revocation: &RevocationConfig,
+) -> Result<(), Error> {
+    let bounds = [
+        ("time_budget_ms", revocation.time_budget_ms, 100, 20_000),
+        (
+            "crl_refresh_seconds",
+            revocation.crl_refresh_seconds,
+            1,
+            7 * 86_400,
+        ),
+    ];
+    for (name, value, least, most) in bounds {
+        check_range(file, &format!("{key}.{name}"), value, least..=most)?;
     }
     Ok(())
 }

@@ -62,15 +62,41 @@ pub struct ClientConfig {
     /// Whether access tokens must be bound to a DPoP key (RFC 9449 section 5.2).
     #[serde(default)]
     pub dpop_bound_access_tokens: bool,
+    /// Whether access tokens must be bound to the client's certificate (RFC 8705 section 3.4).
+    #[serde(default)]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// The one name of the certificate of a client with `tls_client_auth`: its whole subject …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_subject_dn: Option<String>,
+    /// … or a DNS name of it …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_dns: Option<String>,
+    /// … or a URI …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_uri: Option<String>,
+    /// … or an address …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_ip: Option<String>,
+    /// … or a mail address (RFC 8705 section 2.1.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_email: Option<String>,
     /// Which cards this client lets in, beyond what the trust anchors say.
     #[serde(default)]
     pub cards: CardsConfig,
-    /// The algorithm of this client's ID tokens.
-    #[serde(default)]
-    pub id_token_signed_response_alg: SigningAlgorithm,
+    /// The algorithm of this client's ID tokens; the profile's default without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_signed_response_alg: Option<SigningAlgorithm>,
     /// The algorithm of this client's userinfo answers; plain JSON without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// The algorithm of this client's authorization responses, which are then always signed
+    /// (JARM); without it they are where a request asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<SigningAlgorithm>,
+    /// The algorithm of introspection answers to this client, which are then always signed
+    /// (RFC 9701); without it they are where a request asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<SigningAlgorithm>,
     /// Whether the client sees everybody's one `sub` or a `sub` of its sector's own.
     #[serde(default)]
     pub subject_type: SubjectTypeConfig,
@@ -86,6 +112,10 @@ pub struct ClientConfig {
     /// Whether a page asks the person before her claims go to the client.
     #[serde(default)]
     pub consent: ConsentConfig,
+    /// Whether people may log in to it without the agent, where `[agentless]` is on: a weaker proof
+    /// (docs/agentless.md).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agentless: bool,
     /// The scopes that this client may ask for, see [`ClientConfig::scope_values`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
@@ -120,6 +150,10 @@ pub enum AuthMethod {
     ClientSecretPost,
     /// A JWT signed by a key of `jwks` (RFC 7523 section 2.2).
     PrivateKeyJwt,
+    /// A certificate of an authority in `[mtls]` (RFC 8705 section 2.1).
+    TlsClientAuth,
+    /// A certificate that `jwks` names, or one for a key of it (RFC 8705 section 2.2).
+    SelfSignedTlsClientAuth,
     /// A public client has no secret; PKCE protects it.
     None,
 }
@@ -182,12 +216,11 @@ pub struct ProfessionConfig {
     pub system: String,
 }
 
-/// The signature algorithms of ID tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+/// The signature algorithms that we sign with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub enum SigningAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256, the default of OpenID Connect.
-    #[default]
     #[serde(rename = "RS256")]
     Rs256,
     /// ECDSA on P-256 with SHA-256.
@@ -218,6 +251,17 @@ impl ClientConfig {
             (None, false) => None,
             (Some(method), false) => (!method.uses_secret()).then_some(method),
         }
+    }
+
+    /// Whether the client shows a certificate, for which there is a listener of its own.
+    #[must_use]
+    pub fn needs_mtls(&self) -> bool {
+        let method = self.token_endpoint_auth_method;
+        self.tls_client_certificate_bound_access_tokens
+            || matches!(
+                method,
+                Some(AuthMethod::TlsClientAuth | AuthMethod::SelfSignedTlsClientAuth)
+            )
     }
 
     /// The scopes that the client may ask for: without a word those of a person, and none for a
@@ -272,6 +316,8 @@ impl AuthMethod {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
             Self::PrivateKeyJwt => "private_key_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
             Self::None => "none",
         }
     }

@@ -26,13 +26,15 @@ struct ClientsFile {
 
 pub(super) fn load(file: &Path) -> Result<Config, Error> {
     let mut config: Config = read_toml(file)?;
+    file.clone_into(&mut config.file);
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     make_paths_absolute(&mut config, folder);
     complete_clients(file, &mut config.client)?;
-    check::check_clients(file, &config.client)?;
+    let rules = config.profile.rules();
+    check::check_clients(file, &config.client, &rules)?;
     for clients_file in &config.clients_file {
         let more = load_clients(clients_file)?;
-        check::check_clients(clients_file, &more)?;
+        check::check_clients(clients_file, &more, &rules)?;
         config.client.extend(more);
     }
     check::check_whole(file, &config)?;
@@ -139,9 +141,17 @@ fn make_paths_absolute(config: &mut Config, folder: &Path) {
     if let Some(enrolment) = &mut config.keys.enrolment {
         absolute(enrolment);
     }
-    if let Some(tls) = &mut config.tls {
+    let agentless = config.agentless.as_mut();
+    let of_agentless = agentless.and_then(|agentless| agentless.tls.as_mut());
+    for tls in config.tls.as_mut().into_iter().chain(of_agentless) {
         absolute(&mut tls.certificate);
         absolute(&mut tls.key);
+    }
+    if let Some(token) = &mut config.operations.bearer_token_file {
+        absolute(token);
+    }
+    if let Some(mtls) = &mut config.mtls {
+        mtls.make_paths_absolute(folder);
     }
     if let DatabaseUrl::Sqlite(path) = &mut config.database.url {
         absolute(path);

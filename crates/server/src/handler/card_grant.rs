@@ -1,10 +1,8 @@
 //! The card grant of business software without a browser: its challenge, and its part of the token
 //! endpoint.
 
-use std::net::SocketAddr;
-
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{ErrorCode, GrantType, TokenParameters, TokenResponse};
@@ -17,6 +15,7 @@ use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_token_error,
 };
 use crate::presence_wait;
+use crate::mtls::Peer;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
@@ -33,7 +32,7 @@ struct ChallengeResponse {
 /// Gives a challenge to a client that may use the card grant.
 pub(crate) async fn post_card_grant_challenge(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Peer { address: peer, certificate }: Peer,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -42,7 +41,7 @@ pub(crate) async fn post_card_grant_challenge(
     let pairs = read_client_form(&uri, &headers, body).map_err(refused)?;
     let parameters =
         TokenParameters::from_pairs(pairs).map_err(|error| refused(refuse_parameters(&error)))?;
-    let read = read_credentials(&headers, &parameters);
+    let read = read_credentials(&headers, &parameters, &certificate);
     // A public client's challenge makes a row whoever asks for it: it is counted before that.
     let caller = (peer, &headers);
     let counted = Counted::GrantChallenge;

@@ -6,6 +6,7 @@ use cardea_oauth2_types::{ErrorCode, TokenParameters};
 use cardea_provider::{ClientCredentials, Error, TokenError};
 
 use crate::form::{Body, parse_form};
+use crate::mtls::ClientCertificate;
 use crate::problem::Problem;
 use crate::refusal::{Form, Refusal};
 
@@ -25,10 +26,12 @@ pub(super) fn read_client_form(
     parse_form(headers, body).map_err(refuse_problem)
 }
 
-/// What a request says about who sends it, in its `Authorization` header and its form.
+/// What a request says about who sends it, in its `Authorization` header and its form, and by the
+/// certificate of its connection.
 pub(super) fn read_credentials(
     headers: &HeaderMap,
     parameters: &TokenParameters,
+    certificate: &ClientCertificate,
 ) -> Result<ClientCredentials, Error> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next();
@@ -37,7 +40,7 @@ pub(super) fn read_credentials(
     }
     let text = value.map(HeaderValue::to_str).transpose();
     let text = text.map_err(|_| Error::ClientAuthenticationFailed)?;
-    ClientCredentials::read(text, parameters)
+    certificate.join(ClientCredentials::read(text, parameters)?)
 }
 
 pub(super) fn refuse_parameters(error: &cardea_oauth2_types::Error) -> Refusal {

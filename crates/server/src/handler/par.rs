@@ -1,9 +1,7 @@
 //! The pushed authorization request endpoint (RFC 9126).
 
-use std::net::SocketAddr;
-
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{AuthorizationParameters, ErrorCode, TokenParameters};
@@ -17,6 +15,7 @@ use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_token_error,
 };
 use crate::handler::proof::read_dpop;
+use crate::mtls::Peer;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
@@ -32,7 +31,7 @@ struct PushedResponse {
 /// Takes an authorization request from a client's own connection.
 pub(crate) async fn post_par(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Peer { address: peer, certificate }: Peer,
     RequestedUrl(url): RequestedUrl,
     uri: Uri,
     headers: HeaderMap,
@@ -43,7 +42,7 @@ pub(crate) async fn post_par(
     let parameters = parameters.map_err(|error| refuse_parameters(&error))?;
     let credentials =
         TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
-    let read = read_credentials(&headers, &credentials)
+    let read = read_credentials(&headers, &credentials, &certificate)
         .and_then(|it| Ok((it, read_dpop(&headers, "POST", &url)?)));
     // A refusal may go on record, and a public client's request makes a row whoever sends it:
     // both are counted before anything is written.

@@ -11,6 +11,7 @@ use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_problem, refuse_token_error,
 };
+use crate::mtls::Peer;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
@@ -20,19 +21,19 @@ use crate::state::AppState;
 /// given back to the count whoever asked.
 pub(super) async fn look_up<T>(
     state: &AppState,
-    caller: (SocketAddr, &HeaderMap),
+    (peer, headers): (&Peer, &HeaderMap),
     uri: &Uri,
     body: Body,
     look: impl AsyncFnOnce(&Provider, TokenLookup<'_>) -> Result<T, TokenError>,
     is_harmless: fn(&T) -> bool,
 ) -> Result<T, Refusal> {
-    let (_, headers) = caller;
+    let caller = (peer.address, headers);
     let pairs = read_client_form(uri, headers, body)?;
     let lookup = TokenLookupParameters::from_pairs(pairs.iter().cloned())
         .map_err(|error| refuse_parameters(&error))?;
     let parameters =
         TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
-    let credentials = read_credentials(headers, &parameters);
+    let credentials = read_credentials(headers, &parameters, &peer.certificate);
     // A refusal goes on record, and a public client's token that never was is a guess: they are
     // counted before anything is looked up. What a client that has proven itself asks is not, for
     // strangers send a resource server their junk (attack G13).

@@ -1,9 +1,7 @@
 //! The userinfo endpoint (OpenID Connect Core 1.0 section 5.3).
 
-use std::net::SocketAddr;
-
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::ErrorCode;
@@ -12,6 +10,7 @@ use cardea_provider::{Error, PresentedToken, TokenScheme, UserinfoAnswer};
 use crate::endpoint::RequestedUrl;
 use crate::form::{Body, parse_form, parse_query};
 use crate::handler::proof::read_dpop;
+use crate::mtls::Peer;
 use crate::problem::Problem;
 use crate::rate_limit::{Charge, Counted};
 use crate::refusal::{Form, Refusal};
@@ -21,7 +20,7 @@ use crate::state::AppState;
 /// query (RFC 9700 section 4.3.2).
 pub(crate) async fn read_userinfo(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Peer { address: peer, certificate }: Peer,
     method: Method,
     RequestedUrl(url): RequestedUrl,
     uri: Uri,
@@ -39,10 +38,13 @@ pub(crate) async fn read_userinfo(
     }
     let dpop = read_dpop(&headers, method.as_str(), &url);
     let dpop = dpop.map_err(|error| refuse_error(scheme, &error))?;
+    let certificate = certificate.read();
+    let certificate = certificate.map_err(|error| refuse_error(scheme, &error))?;
     let presented = PresentedToken {
         token: &token,
         scheme,
         dpop,
+        certificate: certificate.as_ref(),
     };
     match state.provider().userinfo(presented).await {
         Ok(answer) => {

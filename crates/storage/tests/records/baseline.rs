@@ -90,6 +90,7 @@ pub(crate) fn grant() -> AccessGrant {
         audience: "[]".to_owned(),
         claims: None,
         dpop_jkt: None,
+        x5t_s256: Some("x5t".to_owned()),
         client_id: "portal".to_owned(),
         scope: "openid".to_owned(),
         issued_at: start(),

@@ -19,6 +19,7 @@ fn family() -> RefreshTokenFamily {
         resources: "[]".to_owned(),
         claims: Some("{}".to_owned()),
         dpop_jkt: Some("jkt".to_owned()),
+        x5t_s256: Some("x5t".to_owned()),
         auth_time: start(),
         acr: "urn:cardea:acr:card-pin".to_owned(),
         revocation_age: Some(60),

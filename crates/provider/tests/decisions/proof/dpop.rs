@@ -334,6 +334,7 @@ async fn at_userinfo(
         token,
         scheme,
         dpop,
+        certificate: None,
     };
     let answer = world.provider.userinfo(presented).await;
     answer.err().as_ref().map_or("accepted", Error::code)

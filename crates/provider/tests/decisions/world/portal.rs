@@ -169,6 +169,7 @@ impl World {
             token: access_token,
             scheme: TokenScheme::Bearer,
             dpop: DpopRequest::default(),
+            certificate: None,
         };
         match self.provider.userinfo(request).await? {
             UserinfoAnswer::Claims(claims) => Ok(claims),

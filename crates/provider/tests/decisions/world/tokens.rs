@@ -146,6 +146,7 @@ impl World {
             token: access_token,
             scheme: TokenScheme::Bearer,
             dpop: DpopRequest::default(),
+            certificate: None,
         };
         match self.provider.userinfo(presented).await.unwrap() {
             UserinfoAnswer::Jwt(jwt) => jwt,
@@ -174,6 +175,7 @@ impl World {
                 method: "GET",
                 url: &url,
             },
+            certificate: None,
         };
         self.provider.userinfo(presented).await
     }
