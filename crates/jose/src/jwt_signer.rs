@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Algorithm, Error, Jwk, SigningKey, base64url, signature};
+use crate::{Algorithm, Error, Jwk, SigningKey, base64url};
 
 /// A private key that signs JWTs, wherever it is held.
 pub trait JwtSigner: Send + Sync {
@@ -36,7 +36,7 @@ impl JwtSigner for SigningKey {
     }
 
     fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        signature::sign(self.algorithm(), self.private_key(), message)
+        self.sign_bytes(message)
     }
 }
 
@@ -78,5 +78,30 @@ mod tests {
         let verifying = VerifyingKey::from_jwk(jws.jwk().unwrap()).unwrap();
         let read: serde_json::Value = jws.verify(&verifying, "x+jwt").unwrap().claims().unwrap();
         assert_eq!(read, claims);
+    }
+
+    #[test]
+    fn a_key_held_elsewhere_signs_the_same_tokens_and_is_not_given_out() {
+        for algorithm in [
+            Algorithm::Rs256,
+            Algorithm::Ps256,
+            Algorithm::Es256,
+            Algorithm::EdDsa,
+        ] {
+            let held = SigningKey::generate(algorithm).unwrap();
+            let kid = held.kid().to_owned();
+            let key = SigningKey::from_signer(std::sync::Arc::new(held.clone())).unwrap();
+            assert_eq!((key.kid(), key.algorithm()), (kid.as_str(), algorithm));
+            assert_eq!(key.public_jwk(), held.public_jwk());
+            let claims = json!({ "a": 1 });
+            let token = key.sign_jwt("x+jwt", &claims).unwrap();
+            let jws = UnverifiedJws::parse(&token, 4096).unwrap();
+            assert_eq!(jws.kid(), Some(kid.as_str()));
+            let verifying = VerifyingKey::from_jwk(key.public_jwk()).unwrap();
+            assert!(jws.verify(&verifying, "x+jwt").is_ok());
+            for refused in [key.to_pem(), key.to_der()] {
+                assert_eq!(refused.unwrap_err().code(), "jose.key_invalid");
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! Private keys that sign our own tokens.
+//! Private keys that sign our own tokens, held here or in a token such as an HSM.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jsonwebtoken::{EncodingKey, Header};
 use openssl::ec::{EcGroup, EcKey};
@@ -10,17 +11,26 @@ use openssl::rsa::Rsa;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::openssl_provider;
-use crate::{Algorithm, Error, Jwk, MacKey};
+use crate::{Algorithm, Error, Jwk, JwtSigner, MacKey, base64url};
+use crate::{openssl_provider, signature};
 
 /// A private key with the one algorithm that it is used with.
 #[derive(Clone)]
 pub struct SigningKey {
     algorithm: Algorithm,
     named: jsonwebtoken::Algorithm,
-    key: PKey<Private>,
-    encoding_key: EncodingKey,
+    held: Held,
     public_jwk: Jwk,
+}
+
+#[derive(Clone)]
+enum Held {
+    Here {
+        key: PKey<Private>,
+        encoding_key: EncodingKey,
+    },
+    /// Only signatures come out of its holder.
+    Elsewhere(Arc<dyn JwtSigner>),
 }
 
 impl SigningKey {
@@ -76,8 +86,32 @@ impl SigningKey {
         Ok(Self {
             algorithm,
             named,
-            key,
-            encoding_key,
+            held: Held::Here { key, encoding_key },
+            public_jwk,
+        })
+    }
+
+    /// Takes a key that a signer holds elsewhere: what it signs are JWTs of this type's own making.
+    ///
+    /// # Errors
+    /// [`Error::AlgorithmNotAllowed`] when the key does not fit the signer's algorithm,
+    /// [`Error::KeyInvalid`] when its public half is not acceptable.
+    pub fn from_signer(signer: Arc<dyn JwtSigner>) -> Result<Self, Error> {
+        let algorithm = signer.algorithm();
+        let named =
+            openssl_provider::to_jsonwebtoken(algorithm).ok_or(Error::AlgorithmNotAllowed)?;
+        let public_key = signer.public_jwk().public_key()?;
+        if !Algorithm::for_public_key(&public_key).contains(&algorithm) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        let mut public_jwk = Jwk::from_public_key(&public_key)?;
+        public_jwk.alg = Some(algorithm);
+        public_jwk.intended_use = Some("sig".to_owned());
+        openssl_provider::install();
+        Ok(Self {
+            algorithm,
+            named,
+            held: Held::Elsewhere(signer),
             public_jwk,
         })
     }
@@ -85,19 +119,39 @@ impl SigningKey {
     /// The key in PKCS#8 PEM, for a file that only its owner can read.
     ///
     /// # Errors
-    /// [`Error::CryptoFailed`].
+    /// [`Error::CryptoFailed`]; [`Error::KeyInvalid`] for a key that its holder does not give out.
     pub fn to_pem(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
-        Ok(Zeroizing::new(self.key.private_key_to_pem_pkcs8()?))
+        Ok(Zeroizing::new(
+            self.held_here()?.private_key_to_pem_pkcs8()?,
+        ))
+    }
+
+    /// The key in PKCS#8 DER, for a store that encrypts it.
+    ///
+    /// # Errors
+    /// As [`SigningKey::to_pem`].
+    pub fn to_der(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        Ok(Zeroizing::new(self.held_here()?.private_key_to_pkcs8()?))
+    }
+
+    /// Reads a key from PKCS#8 DER.
+    ///
+    /// # Errors
+    /// As [`SigningKey::from_pem`].
+    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, Error> {
+        let key = PKey::private_key_from_pkcs8(der).map_err(|_| Error::KeyInvalid {
+            reason: "not a private key in PKCS#8",
+        })?;
+        Self::from_private_key(algorithm, key)
     }
 
     /// A key for values that every holder of this private key can make and read back, and nobody
     /// else; each use names itself by a label.
     ///
     /// # Errors
-    /// [`Error::CryptoFailed`].
+    /// As [`SigningKey::to_pem`].
     pub fn derive_mac_key(&self, label: &str) -> Result<MacKey, Error> {
-        let secret = Zeroizing::new(self.key.private_key_to_pkcs8()?);
-        MacKey::derive(&secret, label)
+        MacKey::derive(&self.to_der()?, label)
     }
 
     /// The key's id: its RFC 7638 thumbprint.
@@ -118,8 +172,21 @@ impl SigningKey {
         &self.public_jwk
     }
 
-    pub(crate) fn private_key(&self) -> &PKey<Private> {
-        &self.key
+    /// Signs a message, wherever the key is.
+    pub(crate) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        match &self.held {
+            Held::Here { key, .. } => signature::sign(self.algorithm, key, message),
+            Held::Elsewhere(signer) => signer.sign_message(message),
+        }
+    }
+
+    fn held_here(&self) -> Result<&PKey<Private>, Error> {
+        match &self.held {
+            Held::Here { key, .. } => Ok(key),
+            Held::Elsewhere(_) => Err(Error::KeyInvalid {
+                reason: "its holder does not give it out",
+            }),
+        }
     }
 
     /// Signs claims as a JWT whose header names this key by `kid`.
@@ -154,12 +221,24 @@ impl SigningKey {
     }
 
     fn encode(&self, header: &Header, claims: &impl Serialize) -> Result<String, Error> {
-        jsonwebtoken::encode(header, claims, &self.encoding_key).map_err(|error| {
-            match error.kind() {
-                jsonwebtoken::errors::ErrorKind::Json(_) => Error::ClaimsMalformed,
-                _ => Error::CryptoFailed(openssl::error::ErrorStack::get()),
-            }
+        let Held::Here { encoding_key, .. } = &self.held else {
+            return self.encode_elsewhere(header, claims);
+        };
+        jsonwebtoken::encode(header, claims, encoding_key).map_err(|error| match error.kind() {
+            jsonwebtoken::errors::ErrorKind::Json(_) => Error::ClaimsMalformed,
+            _ => Error::CryptoFailed(openssl::error::ErrorStack::get()),
         })
+    }
+
+    fn encode_elsewhere(&self, header: &Header, claims: &impl Serialize) -> Result<String, Error> {
+        let part = |json: Result<Vec<u8>, _>| {
+            json.map(|bytes| base64url(&bytes))
+                .map_err(|_| Error::ClaimsMalformed)
+        };
+        let header = part(serde_json::to_vec(header))?;
+        let input = format!("{header}.{}", part(serde_json::to_vec(claims))?);
+        let signature = self.sign_bytes(input.as_bytes())?;
+        Ok(format!("{input}.{}", base64url(&signature)))
     }
 }
 

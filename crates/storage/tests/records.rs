@@ -23,6 +23,7 @@ mod records {
     mod retention;
     mod session_cards;
     mod sessions;
+    mod signing_keys;
     mod sqlite_file;
     mod subjects;
 }

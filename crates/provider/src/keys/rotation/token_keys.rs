@@ -1,0 +1,432 @@
+//! The token keys of the database, without the rest of a provider: what an operator's command and
+//! each node do to them. Every change is an event in its own transaction.
+
+use std::sync::Arc;
+
+use cardea_jose::{Algorithm, Jwk};
+use cardea_storage::signing_key::{self, SealedKey, SigningKeyRecord};
+use cardea_storage::{Store, Transaction};
+use time::OffsetDateTime;
+
+use super::{KeyPlace, KeyState, Making, RotationRules, newest};
+use crate::event::{Event, EventKind, EventLog};
+use crate::{Clock, Error, Operator};
+
+/// Longest reason that a command may give.
+pub const REASON_CHARACTERS_MAX: usize = 200;
+
+/// The token keys of a database.
+pub struct TokenKeys {
+    store: Store,
+    event_log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+    rules: RotationRules,
+    operator: Option<Operator>,
+}
+
+/// What the database holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredKeys {
+    /// The count of changes.
+    pub revision: i64,
+    /// Every key, those of an algorithm in their order.
+    pub records: Vec<SigningKeyRecord>,
+}
+
+/// A key that was made and is in no database yet.
+#[derive(Clone, Debug)]
+pub struct MadeKey {
+    /// Its public half, with `alg` and `kid`.
+    pub public_jwk: Jwk,
+    /// The encrypted private half; none where a token holds it.
+    pub sealed: Option<SealedKey>,
+}
+
+/// A key that comes from elsewhere, and its times.
+#[derive(Clone, Debug)]
+pub struct ImportedKey {
+    /// The key.
+    pub key: MadeKey,
+    /// Whether it verifies only, because another one signs.
+    pub is_retired: bool,
+}
+
+/// What a change did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Keys that were added.
+    pub added: Vec<String>,
+    /// Keys that were deleted.
+    pub deleted: Vec<String>,
+}
+
+/// Which keys an emergency takes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// They; none named: all there are.
+    pub kids: Vec<String>,
+    /// Why, in an operator's words.
+    pub reason: Option<String>,
+}
+
+impl TokenKeys {
+    /// Looks after the keys of a database; in an operator's name, where one gave a command.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        event_log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        rules: RotationRules,
+        operator: Option<Operator>,
+    ) -> Self {
+        Self {
+            store,
+            event_log,
+            clock,
+            rules,
+            operator,
+        }
+    }
+
+    /// When keys change.
+    #[must_use]
+    pub fn rules(&self) -> &RotationRules {
+        &self.rules
+    }
+
+    /// The moment that decisions are taken by.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// The count of changes alone.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn revision(&self) -> Result<i64, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        Ok(signing_key::revision(&mut transaction).await?)
+    }
+
+    /// Every key.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn read(&self) -> Result<StoredKeys, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        // The count first: a change in between is then seen at the next look.
+        Ok(StoredKeys {
+            revision: signing_key::revision(&mut transaction).await?,
+            records: signing_key::list(&mut transaction).await?,
+        })
+    }
+
+    /// The algorithms that need another key by the clock; none where nothing at all is due.
+    #[must_use]
+    pub fn due(&self, stored: &StoredKeys) -> Option<Vec<Algorithm>> {
+        let plan = self.rules.plan(&stored.records, self.clock.now());
+        let algorithms = plan.make.iter().map(|it| it.algorithm);
+        (!plan.is_empty()).then(|| algorithms.collect())
+    }
+
+    /// Does what is due, with keys made for it. A key that another node was faster with is left out.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn keep_to_schedule(&self, made: &[MadeKey]) -> Result<Rotated, Error> {
+        let now = self.clock.now();
+        let (mut transaction, records) = self.begin_change().await?;
+        let plan = self.rules.plan(&records, now);
+        let mut rotated = Rotated::default();
+        for making in &plan.make {
+            let Some(key) = of_algorithm(made, making.algorithm) else {
+                continue;
+            };
+            self.make(&mut transaction, &records, making, key, now)
+                .await?;
+            rotated.added.push(kid_of(key));
+        }
+        for kid in plan.over {
+            signing_key::delete(&mut transaction, &kid).await?;
+            let kind = EventKind::TokenKeyDeleted { kid: kid.clone() };
+            self.record(&mut transaction, kind, now).await?;
+            rotated.deleted.push(kid);
+        }
+        if rotated != Rotated::default() {
+            transaction.commit().await?;
+        }
+        Ok(rotated)
+    }
+
+    /// Takes in keys that a server held in files, unless there are keys already.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn import(&self, keys: &[ImportedKey]) -> Result<Rotated, Error> {
+        let now = self.clock.now();
+        let (mut transaction, records) = self.begin_change().await?;
+        let mut rotated = Rotated::default();
+        if !records.is_empty() {
+            return Ok(rotated);
+        }
+        for (place, imported) in (0_i64..).zip(keys) {
+            // Older ones have places before the first.
+            let (generation, until) = match imported.is_retired {
+                true => (place.saturating_add(1).saturating_neg(), Some(now)),
+                false => (1, None),
+            };
+            let mut record = self.record_of(&imported.key, generation, now, now);
+            record.signs_until = until;
+            record.verifies_until = until.map(|until| until + self.rules.verify_after);
+            signing_key::insert(&mut transaction, &record).await?;
+            self.record_made(&mut transaction, &record, true, now)
+                .await?;
+            rotated.added.push(record.kid);
+        }
+        transaction.commit().await?;
+        Ok(rotated)
+    }
+
+    /// Begins a rotation at an operator's command, whatever the schedule says.
+    ///
+    /// # Errors
+    /// [`Error::KeyRotationPending`] where a next key is published already; [`Error::Storage`].
+    pub async fn rotate(&self, made: &[MadeKey]) -> Result<Rotated, Error> {
+        let now = self.clock.now();
+        let (mut transaction, records) = self.begin_change().await?;
+        let mut rotated = Rotated::default();
+        for key in made {
+            let Some(algorithm) = key.public_jwk.alg else {
+                continue;
+            };
+            let due = |_: &RotationRules, newest: &SigningKeyRecord, now| newest.signs_from <= now;
+            let making = self.rules.next(&records, algorithm, now, due);
+            let making = making.ok_or(Error::KeyRotationPending {
+                algorithm: algorithm.as_str(),
+            })?;
+            self.make(&mut transaction, &records, &making, key, now)
+                .await?;
+            rotated.added.push(kid_of(key));
+        }
+        transaction.commit().await?;
+        Ok(rotated)
+    }
+
+    /// The algorithms that need another key if these were taken out.
+    ///
+    /// # Errors
+    /// [`Error::TokenKeyUnknown`].
+    pub fn left_without(
+        &self,
+        stored: &StoredKeys,
+        withdrawal: &Withdrawal,
+    ) -> Result<Vec<Algorithm>, Error> {
+        let left = withdrawal.left_of(&stored.records)?;
+        let now = self.clock.now();
+        let algorithms = self.rules.algorithms.iter().copied();
+        let without = |it: &Algorithm| signer_to_be(&left, *it, now).is_none();
+        Ok(algorithms.filter(without).collect())
+    }
+
+    /// Takes keys out at once: they are published no more, verify nothing and sign nothing, on every
+    /// node that follows. A next key takes the place of one that signed; where there is none, one of
+    /// `made` does, at once.
+    ///
+    /// # Errors
+    /// [`Error::TokenKeyUnknown`], [`Error::KeyMissing`] where `made` lacks one,
+    /// [`Error::Storage`].
+    pub async fn withdraw(
+        &self,
+        withdrawal: &Withdrawal,
+        made: &[MadeKey],
+    ) -> Result<Rotated, Error> {
+        let now = self.clock.now();
+        let (mut transaction, records) = self.begin_change().await?;
+        let left = withdrawal.left_of(&records)?;
+        let mut rotated = Rotated::default();
+        for record in records.iter().filter(|it| !left.contains(it)) {
+            signing_key::delete(&mut transaction, &record.kid).await?;
+            let kind = EventKind::TokenKeyWithdrawn {
+                kid: record.kid.clone(),
+                algorithm: record.algorithm.clone(),
+                by: self.operator.clone(),
+                reason: withdrawal.reason.clone(),
+            };
+            self.record(&mut transaction, kind, now).await?;
+            rotated.deleted.push(record.kid.clone());
+        }
+        for algorithm in self.rules.algorithms.iter().copied() {
+            if let Some(signs) = signer_to_be(&left, algorithm, now) {
+                let from = signs.signs_from.min(now);
+                let is_last = newest(&left, algorithm).is_some_and(|it| it.kid == signs.kid);
+                let (until, over) = match is_last {
+                    true => (None, None),
+                    false => (signs.signs_until, signs.verifies_until),
+                };
+                signing_key::set_times(&mut transaction, &signs.kid, from, until, over).await?;
+                continue;
+            }
+            let key = of_algorithm(made, algorithm).ok_or(Error::KeyMissing {
+                algorithm: algorithm.as_str(),
+            })?;
+            let generation = newest(&records, algorithm).map_or(0, |it| it.generation);
+            let generation = generation.max(0).saturating_add(1);
+            let record = self.record_of(key, generation, now, now);
+            signing_key::insert(&mut transaction, &record).await?;
+            self.record_made(&mut transaction, &record, false, now)
+                .await?;
+            rotated.added.push(record.kid);
+        }
+        transaction.commit().await?;
+        Ok(rotated)
+    }
+
+    /// Puts other encryptions of keys in the place of those that were read.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn reencrypt(&self, sealed: &[(String, SealedKey)]) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let (mut transaction, records) = self.begin_change().await?;
+        let mut count = 0_u64;
+        let mut encryption_key_id = String::new();
+        for (kid, sealed) in sealed {
+            if !records.iter().any(|it| it.kid == *kid) {
+                continue;
+            }
+            signing_key::set_sealed(&mut transaction, kid, sealed).await?;
+            encryption_key_id.clone_from(&sealed.encryption_key_id);
+            count = count.saturating_add(1);
+        }
+        if count == 0 {
+            return Ok(0);
+        }
+        let kind = EventKind::TokenKeysReencrypted {
+            by: self.operator.clone(),
+            keys: count,
+            encryption_key_id,
+        };
+        self.record(&mut transaction, kind, now).await?;
+        transaction.commit().await?;
+        Ok(count)
+    }
+
+    async fn begin_change(&self) -> Result<(Transaction, Vec<SigningKeyRecord>), Error> {
+        let mut transaction = self.store.begin().await?;
+        signing_key::begin_change(&mut transaction).await?;
+        let records = signing_key::list(&mut transaction).await?;
+        Ok((transaction, records))
+    }
+
+    async fn make(
+        &self,
+        transaction: &mut Transaction,
+        records: &[SigningKeyRecord],
+        making: &Making,
+        key: &MadeKey,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let record = self.record_of(key, making.generation, making.signs_from, now);
+        signing_key::insert(transaction, &record).await?;
+        let kid = making.predecessor.as_deref();
+        if let Some(old) = records.iter().find(|it| kid == Some(&it.kid)) {
+            let over = making.signs_from + self.rules.verify_after;
+            let until = Some(making.signs_from);
+            // One that a wrong clock made signs until then.
+            let from = old.signs_from.min(now);
+            signing_key::set_times(transaction, &old.kid, from, until, Some(over)).await?;
+        }
+        self.record_made(transaction, &record, false, now).await
+    }
+
+    fn record_of(
+        &self,
+        key: &MadeKey,
+        generation: i64,
+        signs_from: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> SigningKeyRecord {
+        SigningKeyRecord {
+            kid: kid_of(key),
+            algorithm: key.public_jwk.alg.map_or("", Algorithm::as_str).to_owned(),
+            generation,
+            public_jwk: serde_json::to_string(&key.public_jwk).unwrap_or_default(),
+            sealed: key.sealed.clone(),
+            created_at: now.truncate_to_second(),
+            signs_from: signs_from.truncate_to_second(),
+            signs_until: None,
+            verifies_until: None,
+        }
+    }
+
+    async fn record_made(
+        &self,
+        transaction: &mut Transaction,
+        record: &SigningKeyRecord,
+        is_imported: bool,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let kind = EventKind::TokenKeyMade {
+            kid: record.kid.clone(),
+            algorithm: record.algorithm.clone(),
+            place: KeyPlace::of(record),
+            is_imported,
+            signs_from: record.signs_from.unix_timestamp(),
+            by: self.operator.clone(),
+        };
+        self.record(transaction, kind, now).await
+    }
+
+    async fn record(
+        &self,
+        transaction: &mut Transaction,
+        kind: EventKind,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let event = Event::new(kind, now);
+        self.event_log.append(transaction, &event).await
+    }
+}
+
+impl Withdrawal {
+    fn left_of(&self, records: &[SigningKeyRecord]) -> Result<Vec<SigningKeyRecord>, Error> {
+        let is_known = |kid: &&String| records.iter().any(|it| it.kid == **kid);
+        if !self.kids.iter().all(|kid| is_known(&kid)) {
+            return Err(Error::TokenKeyUnknown);
+        }
+        let goes = |it: &&SigningKeyRecord| self.kids.is_empty() || self.kids.contains(&it.kid);
+        Ok(records.iter().filter(|it| !goes(it)).cloned().collect())
+    }
+}
+
+/// Which of the keys that are left signs from now on: the one that does; else the next one.
+fn signer_to_be(
+    left: &[SigningKeyRecord],
+    algorithm: Algorithm,
+    now: OffsetDateTime,
+) -> Option<&SigningKeyRecord> {
+    let of_state = |state| {
+        let all = left.iter().filter(|it| it.algorithm == algorithm.as_str());
+        all.filter(move |it| KeyState::of(it, now) == state)
+            .max_by_key(|it| it.generation)
+    };
+    of_state(KeyState::Current).or_else(|| of_state(KeyState::Next))
+}
+
+fn of_algorithm(made: &[MadeKey], algorithm: Algorithm) -> Option<&MadeKey> {
+    made.iter().find(|it| it.public_jwk.alg == Some(algorithm))
+}
+
+fn kid_of(key: &MadeKey) -> String {
+    key.public_jwk.thumbprint()
+}
+
+impl std::fmt::Debug for TokenKeys {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("TokenKeys")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
