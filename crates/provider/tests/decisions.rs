@@ -4,14 +4,17 @@
 // Marked as test code so that the lints' exceptions for tests hold in shared parts too.
 #[cfg(test)]
 mod decisions {
+    mod agentless;
     mod authentication;
     mod authorization;
     mod cancellation;
     mod card_grant;
     mod card_recheck;
     mod challenge_randomness;
+    mod client_certificate;
     mod completion;
     mod consent;
+    mod fapi2;
     mod flood;
     mod logout;
     mod logout_queue;

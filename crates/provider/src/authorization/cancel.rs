@@ -61,11 +61,7 @@ impl Provider {
         transaction.commit().await?;
         let address = parameters.return_address(self.issuer.as_str());
         Ok(CancelledLogin {
-            response: self.finish_response(
-                &client,
-                address.error(&Error::LoginCancelled),
-                now,
-            )?,
+            response: self.finish_response(&client, address.error(&Error::LoginCancelled), now)?,
             ended: ended.map(EndedInTransaction::announce),
         })
     }

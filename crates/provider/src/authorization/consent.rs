@@ -243,11 +243,7 @@ impl Provider {
         transaction.commit().await?;
         let address = parameters.return_address(self.issuer.as_str());
         Ok(ConsentedAuthorization::Refused {
-            response: self.finish_response(
-                client,
-                address.error(&Error::ConsentRefused),
-                now,
-            )?,
+            response: self.finish_response(client, address.error(&Error::ConsentRefused), now)?,
             ended: ended.map(EndedInTransaction::announce),
         })
     }

@@ -81,8 +81,7 @@ impl Provider {
             true => self.admits_agentless(client),
             false => reached_acr(session).satisfies(self.user_verification.weakest_acr()),
         };
-        level
-            && identity.is_ok_and(|identity| check_card(&client.cards, &identity).is_ok())
+        level && identity.is_ok_and(|identity| check_card(&client.cards, &identity).is_ok())
     }
 }
 
