@@ -278,7 +278,10 @@ mod tests {
     #[test]
     fn one_name_has_many_texts() {
         for (one, other) in [
-            ("CN=portal,O=Example,C=FR", "cn=portal, o=Example ; 2.5.4.6=FR"),
+            (
+                "CN=portal,O=Example,C=FR",
+                "cn=portal, o=Example ; 2.5.4.6=FR",
+            ),
             ("CN=a\\,b", "CN=a\\2Cb"),
             ("CN=Lučić", "CN=Lu\\C4\\8Di\\C4\\87"),
             ("CN=a\\ ", "CN=a\\20"),

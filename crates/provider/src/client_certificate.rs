@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use cardea_jose::{JwkSet, base64url};
 use cardea_pki::revocation::check_revocation;
 use cardea_pki::{
-    Certificate, EXTRA_CERTIFICATES_MAX, Error as PkiError, ExpectedSubject, KnownPaths, PathPolicy,
-    Position, RevocationPolicy, TrustStore, ValidatedPath,
+    Certificate, EXTRA_CERTIFICATES_MAX, Error as PkiError, ExpectedSubject, KnownPaths,
+    PathPolicy, Position, RevocationPolicy, TrustStore, ValidatedPath,
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -197,9 +197,8 @@ impl Provider {
         let path = origin.and_then(|origin| aud.as_str()?.strip_prefix(origin.as_str()));
         let at_issuer = path.map(|path| format!("{}{path}", self.issuer.origin().as_str()));
         // The origin alone is nobody's name.
-        let is_endpoint = |url: &String| {
-            Endpoint::is_authenticated_url(url, &self.issuer, self.profile())
-        };
+        let is_endpoint =
+            |url: &String| Endpoint::is_authenticated_url(url, &self.issuer, self.profile());
         match at_issuer.filter(is_endpoint) {
             Some(url) => Cow::Owned(Value::String(url)),
             None => Cow::Borrowed(aud),

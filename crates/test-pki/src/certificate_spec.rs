@@ -78,6 +78,10 @@ pub enum SubjectAltName {
     Email(String),
     /// `dNSName`.
     DnsName(String),
+    /// `uniformResourceIdentifier`.
+    Uri(String),
+    /// `iPAddress`, 4 or 16 bytes.
+    IpAddress(Vec<u8>),
 }
 
 /// Which pointers to status information a certificate carries.

@@ -157,6 +157,10 @@ fn general_name(name: &SubjectAltName) -> Result<GeneralName, Error> {
         }),
         SubjectAltName::Email(text) => GeneralName::Rfc822Name(Ia5String::new(text)?),
         SubjectAltName::DnsName(text) => GeneralName::DnsName(Ia5String::new(text)?),
+        SubjectAltName::Uri(text) => uri(text)?,
+        SubjectAltName::IpAddress(bytes) => {
+            GeneralName::IpAddress(OctetString::new(bytes.as_slice())?)
+        }
     })
 }
 

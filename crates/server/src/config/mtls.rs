@@ -143,8 +143,10 @@ impl TryFrom<String> for MtlsUrl {
             && url.username().is_empty()
             && url.password().is_none();
         if !is_origin || text.trim_end_matches('/') != url.as_str().trim_end_matches('/') {
-            return Err("must be an origin in its usual form: https, host in lower case, and port \
-                        where it is not 443");
+            return Err(
+                "must be an origin in its usual form: https, host in lower case, and port \
+                        where it is not 443",
+            );
         }
         Ok(Self(url))
     }
@@ -154,7 +156,11 @@ impl TryFrom<String> for MtlsUrl {
 pub(super) fn check_mtls(file: &Path, config: &Config) -> Result<(), Error> {
     let wrong = |key: &str, reason: &str| Err(invalid(file, None, key, reason));
     let Some(mtls) = &config.mtls else {
-        return match config.client.iter().position(super::ClientConfig::needs_mtls) {
+        return match config
+            .client
+            .iter()
+            .position(super::ClientConfig::needs_mtls)
+        {
             Some(index) => {
                 let key = format!("client[{index}]");
                 wrong(&key, "shows certificates, so that there must be an [mtls]")
@@ -163,11 +169,17 @@ pub(super) fn check_mtls(file: &Path, config: &Config) -> Result<(), Error> {
         };
     };
     if mtls.listen == config.listen && mtls.listen.port() != 0 {
-        return wrong("mtls.listen", "must not be that of the pages: browsers would ask for \
-                      certificates");
+        return wrong(
+            "mtls.listen",
+            "must not be that of the pages: browsers would ask for \
+                      certificates",
+        );
     }
     if mtls.url.as_str() == config.issuer.as_str() {
-        return wrong("mtls.url", "must not be the issuer: browsers would ask for certificates");
+        return wrong(
+            "mtls.url",
+            "must not be the issuer: browsers would ask for certificates",
+        );
     }
     match (mtls.tls(config).is_some(), &mtls.proxy) {
         (true, _) => {}
@@ -200,8 +212,9 @@ fn check_anchors(file: &Path, config: &Config, mtls: &MtlsConfig) -> Result<(), 
         let key = format!("mtls.trust_anchor[{index}].revocation");
         super::check::check_revocation(file, &key, &anchor.revocation)?;
     }
-    let by_authority =
-        |client: &super::ClientConfig| client.token_endpoint_auth_method == Some(AuthMethod::TlsClientAuth);
+    let by_authority = |client: &super::ClientConfig| {
+        client.token_endpoint_auth_method == Some(AuthMethod::TlsClientAuth)
+    };
     match config.client.iter().position(by_authority) {
         Some(index) if mtls.trust_anchor.is_empty() => Err(invalid(
             file,
