@@ -21,6 +21,7 @@ pub mod fixtures;
 pub mod install;
 pub mod output;
 pub mod process;
+pub mod sbom;
 pub mod soak;
 pub mod system;
 pub mod test_run;

@@ -30,7 +30,8 @@ pub(super) fn ensure() -> Result<()> {
     if system_node().is_none() {
         ensure_node_modules("node-runtime")?;
     }
-    ensure_python()
+    ensure_python("python")?;
+    ensure_python("schemathesis")
 }
 
 /// The folder that has `node_modules` of the clients on Node.js.
@@ -137,8 +138,8 @@ fn ensure_node_modules(name: &str) -> Result<()> {
 }
 
 /// Wheels alone: nothing is compiled, and no package may run a script.
-fn ensure_python() -> Result<()> {
-    ensure_folder("python", "requirements.txt", |folder| {
+fn ensure_python(name: &str) -> Result<()> {
+    ensure_folder(name, "requirements.txt", |folder| {
         process::run(Command::new("python3").args(["-m", "venv"]).arg(folder))
             .context("can't make a virtual environment for Python")?;
         let mut pip = Command::new(folder.join("bin/python"));
@@ -155,7 +156,7 @@ fn ensure_python() -> Result<()> {
             ":all:",
             "--requirement",
         ]);
-        pip.arg(sources("python").join("requirements.txt"));
+        pip.arg(sources(name).join("requirements.txt"));
         process::run(&mut pip).context("can't install the packages of PyPI")
     })
 }
@@ -200,13 +201,16 @@ mod tests {
             assert_eq!(lock.matches("\"integrity\": \"sha512-").count(), packages);
             assert!(!lock.contains("\"resolved\""), "{name}");
         }
-        let python = std::fs::read_to_string(sources("python").join("requirements.txt")).unwrap();
-        let packages: Vec<&str> = python.lines().filter(|line| line.contains("==")).collect();
-        assert!(!packages.is_empty());
-        assert!(
-            packages.iter().all(|line| line.ends_with(" \\")),
-            "{packages:?}"
-        );
-        assert!(!python.contains("://"));
+        for name in ["python", "schemathesis"] {
+            let file = sources(name).join("requirements.txt");
+            let python = std::fs::read_to_string(file).unwrap();
+            let packages: Vec<&str> = python.lines().filter(|line| line.contains("==")).collect();
+            assert!(!packages.is_empty());
+            assert!(
+                packages.iter().all(|line| line.ends_with(" \\")),
+                "{packages:?}"
+            );
+            assert!(!python.contains("://"));
+        }
     }
 }

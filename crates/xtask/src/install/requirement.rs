@@ -221,7 +221,7 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
     ),
 ];
 
-const TEST: [Requirement; 17] = [
+const TEST: [Requirement; 18] = [
     needed(
         "OpenSC",
         Probe::Program(&["pkcs11-tool"]),
@@ -323,5 +323,10 @@ const TEST: [Requirement; 17] = [
         "libfaketime",
         Probe::File(&FAKETIME_LIBRARIES),
         ["faketime", "libfaketime", "libfaketime"],
+    ),
+    needed(
+        "Prometheus and its promtool",
+        Probe::Program(&["promtool"]),
+        ["prometheus", "golang-github-prometheus", "prometheus"],
     ),
 ];
