@@ -153,8 +153,8 @@ const CASES: &[(&str, Change, &str, &str)] = &[
         "provider.response_type_unsupported",
     ),
     (
-        "signed response mode",
-        |p| set(&mut p.response_mode, "query.jwt"),
+        "signed response mode for scripts",
+        |p| set(&mut p.response_mode, "fragment.jwt"),
         "invalid_request",
         "provider.response_mode_unsupported",
     ),

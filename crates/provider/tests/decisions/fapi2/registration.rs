@@ -1,8 +1,11 @@
 //! Registrations that contradict the profile, each with the key that does.
 
 use cardea_jose::{Algorithm, SigningKey};
-use cardea_provider::{Client, ClientAuthentication, Demand, Error, ProtocolProfile};
+use cardea_provider::{
+    Client, ClientAuthentication, ClientsReload, Demand, Error, ProtocolProfile,
+};
 use cardea_storage::SecretDigest;
+use cardea_storage::client::{ClientRecord, insert};
 
 use super::super::world::{PORTAL, Settings, World};
 use super::{client, key, nameless, settings};
@@ -127,4 +130,46 @@ async fn a_bearer_token_from_before_the_profile_is_worth_nothing() {
     let refused = strict.userinfo(&tokens.access_token).await.unwrap_err();
     // RS256, by which nothing is read any more.
     assert_eq!(refused.code(), "provider.access_token_invalid");
+}
+
+/// A client of the database cannot stop a running server: it is left out until it is corrected.
+#[tokio::test]
+async fn a_client_of_the_database_that_contradicts_the_profile_is_left_out() {
+    let world = settings(&[("insurer", &key())]).build().await;
+    let now = world.now();
+    let mut transaction = world.store.begin().await.unwrap();
+    for client_id in ["good", "public"] {
+        let record = ClientRecord {
+            client_id: client_id.to_owned(),
+            registration: "{}".to_owned(),
+            secret: None,
+            previous_secret: None,
+            created_at: now,
+            changed_at: now,
+            self_registration: None,
+        };
+        insert(&mut transaction, &record).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    let read = |record: &ClientRecord| {
+        let mut client = client(&record.client_id, &key());
+        if record.client_id == "public" {
+            client.authentication = ClientAuthentication::None;
+        }
+        Ok(client)
+    };
+    let reload = world.provider.reload_clients(read).await.unwrap();
+    let ClientsReload::Replaced { clients, left_out } = reload else {
+        panic!("nothing was read")
+    };
+    assert_eq!(clients, 2);
+    let [(client_id, error)] = left_out.as_slice() else {
+        panic!("{left_out:?}")
+    };
+    assert_eq!(
+        (client_id.as_str(), error.code()),
+        ("public", "provider.client_invalid")
+    );
+    assert!(world.provider.find_client("good").is_some());
+    assert!(world.provider.find_client("public").is_none());
 }
