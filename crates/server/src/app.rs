@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use cardea_provider::{Provider, RevocationSource};
+use cardea_provider::{Author, Provider, RevocationSource};
 use cardea_storage::Store;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -15,6 +15,7 @@ use crate::administration::Administration;
 use crate::anchor_reload;
 use crate::backchannel_logout::{self, LogoutSender};
 use crate::certificate_reload::{ListenerCertificates, ListenerKind};
+use crate::challenge_list;
 use crate::client_reload::load_clients;
 use crate::client_throttle::ClientThrottle;
 use crate::clock::SystemClock;
@@ -22,8 +23,10 @@ use crate::config::{Config, DatabaseUrl};
 use crate::error::Error;
 use crate::event_log::LoggedEvents;
 use crate::handler::discovery::{metadata_of, with_mtls};
+use crate::handler::register::REGISTRATION_PATH;
 use crate::http_client::HttpClient;
 use crate::listener::Listener;
+use crate::key_rotation::{self, KeyRotation};
 use crate::metrics::{self, Metrics};
 use crate::mtls;
 use crate::operations::{OperationsToken, operations_router};
@@ -56,27 +59,37 @@ impl App {
     /// [`Error`], with the file and what to do about it.
     pub async fn build(config: &Config) -> Result<Self, Error> {
         let keys = ServerKeys::load(&config.keys, &config.issuer)?;
-        let (provider_config, mut anchors) = provider_config::build(config)?;
+        let configured = anchor_reload::read_configured(&config.trust_anchor)?;
+        let (provider_config, mut anchors) = provider_config::build(config, &configured)?;
         let weakest_acr = provider_config.user_verification.weakest_acr();
         let http = HttpClient::new().map_err(|source| Error::HttpClientUnusable { source })?;
         let store = open_store(&config.database.url).await?;
         let metrics = Metrics::default();
+        let events = Arc::new(LoggedEvents::counted_by(metrics.clone()));
+        let key_rotation =
+            KeyRotation::start(&config.keys, store.clone(), Arc::clone(&events) as _).await?;
         let provider = Provider::new(
             provider_config,
-            keys.provider_keys,
+            keys.provider_keys(key_rotation.current().await?)?,
             store.clone(),
-            Arc::new(LoggedEvents::counted_by(metrics.clone())),
+            events,
             Arc::new(SystemClock),
         )
         .map_err(|source| Error::ProviderRefused { source })?;
         load_clients(&provider, &config.client).await?;
+        let refused = |source| Error::ProviderRefused { source };
+        provider.load_restore_epoch().await.map_err(refused)?;
         let mut metadata = metadata_of(&provider, weakest_acr);
+        if config.registration.enabled {
+            let issuer = provider.issuer().as_str();
+            metadata.registration_endpoint = Some(format!("{issuer}{REGISTRATION_PATH}"));
+        }
         if let Some(mtls) = &config.mtls {
             metadata = with_mtls(metadata, mtls::aliases(&provider, mtls));
             provider.accept_audiences_at(mtls.url.as_str());
         }
         let (client_certificate_rules, client_anchors) = mtls::rules_of(config)?;
-        anchors.extend(client_anchors);
+        anchors.extend(client_anchors.iter().cloned());
         let revocation = Arc::new(RevocationFetcher::new(
             http.clone(),
             Arc::new(SystemClock),
@@ -97,6 +110,7 @@ impl App {
             revocation,
             logout_sender: LogoutSender::new(http),
             challenge_list: keys.challenge_list,
+            key_rotation,
             enrolment: keys.enrolment,
             metadata,
             rate_limiter: RateLimiter::new(config.limits),
@@ -107,8 +121,9 @@ impl App {
             store: store.clone(),
             metrics,
             readiness: Readiness::default(),
+            backup_dir: config.operations.backup_dir.clone(),
             traceparent_from: config.telemetry.traceparent_from.clone(),
-            administration: Administration::new(config, configured),
+            administration: Administration::new(config, configured, client_anchors),
             operations_token: OperationsToken::load(&config.operations)?,
             stopping: watch::Sender::new(false),
         });
@@ -179,6 +194,8 @@ impl App {
         metrics::watch_commits();
         sweeper::start(&self.state);
         backchannel_logout::start(&self.state);
+        key_rotation::start(&self.state);
+        challenge_list::start(&self.state);
     }
 
     /// Ends tasks and presence connections; agents come back to the next start.
@@ -206,11 +223,7 @@ impl App {
 
 /// Opens the database that a configuration names.
 pub(crate) async fn open_store(url: &DatabaseUrl) -> Result<Store, Error> {
-    let url = match url {
-        DatabaseUrl::Sqlite(file) => format!("sqlite://{}", file.display()),
-        DatabaseUrl::Postgres(url) => url.clone(),
-    };
-    Store::open(&url)
+    Store::open(&url.to_url())
         .await
         .map_err(|source| Error::DatabaseUnavailable { source })
 }

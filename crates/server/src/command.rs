@@ -1,10 +1,16 @@
 //! The command line of `cardea`.
 
+mod backup;
+mod anchors;
 mod clients;
+mod config_check;
 pub mod enrolment;
 pub mod keys;
 mod mistake;
+mod openapi;
+mod operator;
 mod pki;
+mod restore;
 pub mod serve;
 mod table;
 mod terminal_text;
@@ -14,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::anchors::AnchorsCommand;
 use self::clients::ClientsCommand;
 use self::pki::PkiCommand;
 use crate::config::Issuer;
@@ -52,19 +59,62 @@ enum Command {
         #[arg(long, default_value = "cardea.toml")]
         config: PathBuf,
     },
+    /// Look over the configuration and the files that it names, and change nothing.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Copy the whole database into one file, beside a running server.
+    Backup {
+        /// The new file.
+        #[arg(long)]
+        out: PathBuf,
+        /// The configuration file.
+        #[arg(long, default_value = "cardea.toml")]
+        config: PathBuf,
+    },
+    /// Replace the database by a backup, and end everything that may have been used since.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The configuration file.
+        #[arg(long, default_value = "cardea.toml")]
+        config: PathBuf,
+        /// What `cardea backup` printed: the file is refused if it is another.
+        #[arg(long, value_name = "DIGEST")]
+        sha256: Option<String>,
+    },
     /// Make the keys that agents pin, and the list that they fetch.
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Register clients in the database, list them and take them out; running servers follow.
     #[command(subcommand)]
     Clients(ClientsCommand),
+    /// Add certificates to the trust anchors, list them and take them away; running servers follow.
+    #[command(subcommand)]
+    Anchors(AnchorsCommand),
+    /// Print the OpenAPI document of what the server speaks beside OAuth and OpenID Connect.
+    Openapi,
     /// Validate certificates, read them aloud, and look after this server's trust anchors.
     #[command(subcommand)]
     Pki(PkiCommand),
 }
 
 #[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say every mistake in it, with file, line, key and reason.
+    Check {
+        /// The configuration file.
+        #[arg(long, default_value = "cardea.toml")]
+        config: PathBuf,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum KeysCommand {
+    #[command(flatten)]
+    OfServer(keys::ServerKeysCommand),
     /// Make an offline root key and print its public half, which agents pin.
     NewRoot {
         /// The new file.
@@ -74,24 +124,6 @@ enum KeysCommand {
     /// Make a key that signs login challenges and print its public half.
     NewChallengeKey {
         /// The new file.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// Sign the list of challenge keys with a root key.
-    SignChallengeList {
-        /// The root key's file.
-        #[arg(long)]
-        root: PathBuf,
-        /// The issuer, as in the configuration.
-        #[arg(long, value_parser = parse_issuer)]
-        issuer: Issuer,
-        /// Higher than that of any list before: agents refuse a lower one.
-        #[arg(long)]
-        version: u64,
-        /// A challenge key's file; may stand several times.
-        #[arg(long = "key", required = true)]
-        keys: Vec<PathBuf>,
-        /// The list's file.
         #[arg(long)]
         out: PathBuf,
     },
@@ -130,32 +162,28 @@ enum KeysCommand {
 pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     match command_line.command {
         Command::Serve { config } => serve::run(&config)?,
-        Command::Keys(command) => run_keys(command)?,
+        Command::Config(ConfigCommand::Check { config, json }) => {
+            return config_check::run(&config, json);
+        }
+        Command::Backup { out, config } => backup::run(&config, &out)?,
+        Command::Restore {
+            file,
+            config,
+            sha256,
+        } => restore::run(&config, &file, sha256.as_deref())?,
+        Command::Keys(command) => return run_keys(command),
         Command::Clients(command) => return clients::run(&command),
+        Command::Anchors(command) => return anchors::run(&command),
+        Command::Openapi => openapi::print()?,
         Command::Pki(command) => return pki::run(command),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_keys(command: KeysCommand) -> anyhow::Result<()> {
+fn run_keys(command: KeysCommand) -> anyhow::Result<ExitCode> {
     match command {
-        KeysCommand::NewRoot { out } | KeysCommand::NewChallengeKey { out } => keys::new_key(&out),
-        KeysCommand::SignChallengeList {
-            root,
-            issuer,
-            version,
-            keys,
-            out,
-        } => {
-            let request = keys::ChallengeListRequest {
-                root,
-                issuer,
-                version,
-                keys,
-                out,
-            };
-            Ok(keys::sign_challenge_list(&request)?)
-        }
+        KeysCommand::OfServer(command) => return keys::run(command),
+        KeysCommand::NewRoot { out } | KeysCommand::NewChallengeKey { out } => keys::new_key(&out)?,
         KeysCommand::SignEnrolment {
             root,
             second_root,
@@ -170,9 +198,10 @@ fn run_keys(command: KeysCommand) -> anyhow::Result<()> {
             name,
             origins,
             out,
-        }),
-        KeysCommand::ShowEnrolment { file } => enrolment::show(&file),
+        })?,
+        KeysCommand::ShowEnrolment { file } => enrolment::show(&file)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn parse_issuer(text: &str) -> Result<Issuer, String> {

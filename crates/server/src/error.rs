@@ -46,6 +46,20 @@ pub enum Error {
         /// The file.
         file: PathBuf,
     },
+    /// A server runs on the database that is to be replaced.
+    #[error("a server listens at {address}: stop all servers of this database first")]
+    ServerRunning {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A backup is not the one that was meant.
+    #[error("{}: this backup is not restored: {reason}", file.display())]
+    BackupRefused {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
     /// A key file is not there yet.
     #[error("{}: the {what} is missing; make it with `{command}`", file.display())]
     KeyMissing {
@@ -71,6 +85,60 @@ pub enum Error {
         file: PathBuf,
         /// Why.
         source: cardea_jose::Error,
+    },
+    /// The key that token keys are encrypted with is not where it should be.
+    #[error("the key-encryption key is missing: {place}; put it back, no other opens the token keys")]
+    KeyEncryptionKeyMissing {
+        /// Where it was looked for.
+        place: String,
+    },
+    /// What should be a key-encryption key is none.
+    #[error("{place}: is not a key-encryption key (32 bytes in base64url)")]
+    KeyEncryptionKeyMalformed {
+        /// Where it is.
+        place: String,
+    },
+    /// The token keys are encrypted with another key.
+    #[error("the token keys are encrypted with the key {wanted}, and the one here is {present}")]
+    KeyEncryptionKeyWrong {
+        /// The id of the one that would open them.
+        wanted: String,
+        /// The id of the one that is there.
+        present: String,
+    },
+    /// A token key of the database does not open.
+    #[error("the token key {kid} cannot be read: its row was changed, or its key is another one")]
+    TokenKeyUnreadable {
+        /// The key.
+        kid: String,
+    },
+    /// A token key cannot be made or encrypted.
+    #[error("the token key {kid} cannot be used")]
+    TokenKeyUnusable {
+        /// The key.
+        kid: String,
+        /// Why.
+        source: cardea_jose::Error,
+    },
+    /// Token keys cannot be read or changed.
+    #[error("the token keys cannot be read or changed ({}): {source}", source.code())]
+    TokenKeysUnavailable {
+        /// Why.
+        source: cardea_provider::Error,
+    },
+    /// The PKCS#11 token does not do what it is asked.
+    #[error("the PKCS#11 token of [keys.pkcs11] does not serve: {reason}")]
+    Pkcs11Unavailable {
+        /// Why.
+        reason: String,
+    },
+    /// A challenge-key list is not published.
+    #[error("{}: is not published: {reason}", file.display())]
+    ChallengeListRefused {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
     },
     /// The signed challenge-key list does not fit the configuration.
     #[error("{}: {reason}; make it anew with `{command}`", file.display())]
@@ -112,6 +180,23 @@ pub enum Error {
         /// Why.
         source: Box<cardea_pki::Error>,
     },
+    /// A certificate for a trust anchor cannot be used.
+    #[error("{}: {reason}", file.display())]
+    AnchorUnusable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A trust anchor's certificate stands in a file.
+    #[error("the certificate stands in {}, and is taken out there", file.display())]
+    AnchorConfigured {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The configuration was not read to its end.
+    #[error("reading the configuration ended in a fault of this program")]
+    ReloadAbandoned,
     /// The TLS certificate or key cannot be used.
     #[error("{}: cannot be used for TLS", file.display())]
     TlsUnusable {
@@ -169,6 +254,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Traces cannot be sent.
+    #[error("[telemetry]: traces cannot be sent")]
+    TelemetryUnusable {
+        /// Why.
+        source: opentelemetry_otlp::ExporterBuildError,
+    },
 }
 
 impl Error {
@@ -181,10 +272,21 @@ impl Error {
         "server.key_missing",
         "server.key_not_private",
         "server.key_unusable",
+        "server.key_encryption_key_missing",
+        "server.key_encryption_key_malformed",
+        "server.key_encryption_key_wrong",
+        "server.token_key_unreadable",
+        "server.token_key_unusable",
+        "server.token_keys_unavailable",
+        "server.pkcs11_unavailable",
+        "server.challenge_list_refused",
         "server.challenge_list_unusable",
         "server.enrolment_unusable",
         "server.profile_unknown",
         "server.trust_anchor_unusable",
+        "server.anchor_unusable",
+        "server.anchor_configured",
+        "server.reload_abandoned",
         "server.tls_unusable",
         "server.database_unavailable",
         "server.client_configured",
@@ -192,6 +294,7 @@ impl Error {
         "server.provider_refused",
         "server.http_client_unusable",
         "server.listen_failed",
+        "server.telemetry_unusable",
     ];
 
     /// Codes that stand in the log alone, where nothing is refused to anybody.
@@ -201,8 +304,14 @@ impl Error {
         "server.clock_set_back",
         "server.file_limit_low",
         "server.list_not_stored",
+        "server.token_keys_not_followed",
+        "server.key_rotation_failed",
         "server.clients_not_read",
         "server.client_left_out",
+        "server.anchors_not_read",
+        "server.anchor_left_out",
+        "server.reload_refused",
+        "server.reload_needs_restart",
     ];
 
     /// The stable code of this failure.
@@ -213,13 +322,26 @@ impl Error {
             Self::ConfigInvalid { .. } => "server.config_invalid",
             Self::FileUnusable { .. } => "server.file_unusable",
             Self::FileExists { .. } => "server.file_exists",
+            Self::ServerRunning { .. } => "server.running",
+            Self::BackupRefused { .. } => "server.backup_refused",
             Self::KeyMissing { .. } => "server.key_missing",
             Self::KeyNotPrivate { .. } => "server.key_not_private",
             Self::KeyUnusable { .. } => "server.key_unusable",
+            Self::KeyEncryptionKeyMissing { .. } => "server.key_encryption_key_missing",
+            Self::KeyEncryptionKeyMalformed { .. } => "server.key_encryption_key_malformed",
+            Self::KeyEncryptionKeyWrong { .. } => "server.key_encryption_key_wrong",
+            Self::TokenKeyUnreadable { .. } => "server.token_key_unreadable",
+            Self::TokenKeyUnusable { .. } => "server.token_key_unusable",
+            Self::TokenKeysUnavailable { .. } => "server.token_keys_unavailable",
+            Self::Pkcs11Unavailable { .. } => "server.pkcs11_unavailable",
+            Self::ChallengeListRefused { .. } => "server.challenge_list_refused",
             Self::ChallengeListUnusable { .. } => "server.challenge_list_unusable",
             Self::EnrolmentUnusable { .. } => "server.enrolment_unusable",
             Self::ProfileUnknown { .. } => "server.profile_unknown",
             Self::TrustAnchorUnusable { .. } => "server.trust_anchor_unusable",
+            Self::AnchorUnusable { .. } => "server.anchor_unusable",
+            Self::AnchorConfigured { .. } => "server.anchor_configured",
+            Self::ReloadAbandoned => "server.reload_abandoned",
             Self::TlsUnusable { .. } => "server.tls_unusable",
             Self::DatabaseUnavailable { .. } => "server.database_unavailable",
             Self::ClientConfigured { .. } => "server.client_configured",
@@ -227,6 +349,7 @@ impl Error {
             Self::ProviderRefused { .. } => "server.provider_refused",
             Self::HttpClientUnusable { .. } => "server.http_client_unusable",
             Self::ListenFailed { .. } => "server.listen_failed",
+            Self::TelemetryUnusable { .. } => "server.telemetry_unusable",
         }
     }
 }

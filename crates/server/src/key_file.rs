@@ -101,7 +101,11 @@ pub(crate) fn write_public(file: &Path, content: &[u8]) -> Result<(), Error> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
-    fs::write(beside, content)
+    File::create(beside)
+        .and_then(|mut opened| {
+            opened.write_all(content)?;
+            opened.sync_all()
+        })
         .and_then(|()| fs::rename(beside, file))
         .map_err(|source| unusable(file, "the file cannot be written", source))
 }

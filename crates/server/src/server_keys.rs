@@ -1,126 +1,67 @@
-//! The keys that the server signs with, and the list that vouches for the challenge key.
+//! The challenge key, and the documents of the offline roots that vouch for it.
 
-use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use cardea_assertion::{
-    CHALLENGE_KEYS_BYTES_MAX, ChallengeKeyList, UncomparedEnrolment, verify_challenge_keys,
-};
-use cardea_jose::{Algorithm, SigningKey, UnverifiedJws};
-use cardea_provider::ProviderKeys;
+use cardea_assertion::UncomparedEnrolment;
+use cardea_jose::{Jwk, SigningKey};
+use cardea_provider::{ProviderKeys, TokenKey};
 
+use crate::challenge_list::{ChallengeList, Expected, read_list};
 use crate::config::{Issuer, KeysConfig};
 use crate::error::Error;
-use crate::key_file::{create_key, load_key, load_key_for, unusable};
+use crate::key_file::{load_key, unusable};
 
-/// What is read from the key files at start.
+/// What is read from files at start.
 #[derive(Debug)]
 pub(crate) struct ServerKeys {
-    pub(crate) provider_keys: ProviderKeys,
+    challenge_key: SigningKey,
+    other_challenge_keys: Vec<SigningKey>,
     /// The signed challenge-key list as agents fetch it.
-    pub(crate) challenge_list: String,
+    pub(crate) challenge_list: ChallengeList,
     /// The signed enrolment document, if this server gives one out.
     pub(crate) enrolment: Option<String>,
 }
 
-/// Token keys and the files they live in. Older keys, kept so that their tokens still verify,
-/// lie beside them as `retired-*.pem`; an RSA key was one for PS256 if its name says so, such as
-/// `retired-token-ps256-2026.pem`.
-const TOKEN_KEYS: [(&str, Algorithm); 4] = [
-    ("token-rs256.pem", Algorithm::Rs256),
-    ("token-es256.pem", Algorithm::Es256),
-    ("token-ps256.pem", Algorithm::Ps256),
-    ("token-eddsa.pem", Algorithm::EdDsa),
-];
-const RETIRED_KEYS_MAX: usize = 8;
-
 impl ServerKeys {
-    /// Reads the keys; makes the token keys that are missing.
+    /// Reads the files.
     pub(crate) fn load(config: &KeysConfig, issuer: &Issuer) -> Result<Self, Error> {
-        create_folder(&config.dir)?;
-        let mut token_keys = Vec::new();
-        for (name, algorithm) in TOKEN_KEYS {
-            token_keys.push(load_or_create(&config.dir.join(name), algorithm)?);
-        }
-        for file in retired_keys(&config.dir)? {
-            token_keys.push(load_key_for(&file, named_algorithm(&file))?);
-        }
-        check_distinct(&token_keys, &config.dir)?;
         let challenge_key = load_challenge_key(&config.challenge_key)?;
-        let challenge_list = load_challenge_list(config, issuer, &challenge_key)?;
-        let enrolment = config.enrolment.as_ref();
-        let enrolment = enrolment
-            .map(|file| load_enrolment(file, issuer, &challenge_list))
-            .transpose()?;
+        let others = config.other_challenge_keys.iter();
+        let other_challenge_keys = others
+            .map(|file| load_key(file))
+            .collect::<Result<_, _>>()?;
+        let mut expected = Expected {
+            issuer: issuer.clone(),
+            challenge_kid: challenge_key.kid().to_owned(),
+            roots: Vec::new(),
+        };
+        let (compact, version) = load_challenge_list(config, &expected)?;
+        let mut enrolment = None;
+        if let Some(file) = &config.enrolment {
+            let (text, roots) = load_enrolment(file, issuer)?;
+            expected.roots = roots;
+            if expected.check(&compact).is_err() {
+                let reason = "none of its root keys has signed the challenge-key list";
+                return Err(unfit(file, reason.to_owned()));
+            }
+            enrolment = Some(text);
+        }
+        let file = &config.challenge_list;
         Ok(Self {
-            provider_keys: ProviderKeys::new(token_keys, challenge_key)
-                .map_err(|source| Error::ProviderRefused { source })?,
-            challenge_list,
+            challenge_list: ChallengeList::new(file, expected, &compact, version),
+            challenge_key,
+            other_challenge_keys,
             enrolment,
         })
     }
-}
 
-fn create_folder(folder: &Path) -> Result<(), Error> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(folder)
-        .map_err(|source| unusable(folder, "the folder cannot be made", source))
-}
-
-fn load_or_create(file: &Path, algorithm: Algorithm) -> Result<SigningKey, Error> {
-    if file.exists() {
-        return load_key_for(file, Some(algorithm));
+    /// The keys of the provider: these challenge keys, and token keys.
+    pub(crate) fn provider_keys(&self, token_keys: Vec<TokenKey>) -> Result<ProviderKeys, Error> {
+        ProviderKeys::new(token_keys, self.challenge_key.clone())
+            .and_then(|keys| keys.and_challenge_keys(&self.other_challenge_keys))
+            .map_err(|source| Error::ProviderRefused { source })
     }
-    let key = create_key(file, algorithm)?;
-    tracing::info!(file = %file.display(), kid = key.kid(), "made a token key");
-    Ok(key)
-}
-
-fn retired_keys(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| unusable(folder, "the folder cannot be read", source);
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if name.starts_with("retired-") && name.ends_with(".pem") && files.len() < RETIRED_KEYS_MAX
-        {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// The algorithm that the name of a file holds as a word.
-fn named_algorithm(file: &Path) -> Option<Algorithm> {
-    let name = file.file_stem()?.to_str()?.to_ascii_lowercase();
-    let mut words = name.split(|character: char| !character.is_ascii_alphanumeric());
-    words.find_map(|word| {
-        let mut known = TOKEN_KEYS.iter().map(|(_, algorithm)| *algorithm);
-        known.find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(word))
-    })
-}
-
-/// One key with two algorithms would be two keys with one id, and nobody could tell which is meant.
-fn check_distinct(keys: &[SigningKey], folder: &Path) -> Result<(), Error> {
-    let mut ids = HashSet::new();
-    if keys.iter().all(|key| ids.insert(key.kid())) {
-        return Ok(());
-    }
-    Err(Error::KeyUnusable {
-        file: folder.to_owned(),
-        source: cardea_jose::Error::KeyInvalid {
-            reason: "the folder holds one token key twice",
-        },
-    })
 }
 
 fn load_challenge_key(file: &Path) -> Result<SigningKey, Error> {
@@ -134,14 +75,11 @@ fn load_challenge_key(file: &Path) -> Result<SigningKey, Error> {
     load_key(file)
 }
 
-fn load_challenge_list(
-    config: &KeysConfig,
-    issuer: &Issuer,
-    challenge_key: &SigningKey,
-) -> Result<String, Error> {
+fn load_challenge_list(config: &KeysConfig, expected: &Expected) -> Result<(String, u64), Error> {
     let file = &config.challenge_list;
+    let issuer = &expected.issuer;
     let command = format!(
-        "cardea keys sign-challenge-list --root ROOT.pem --issuer {issuer} --version N --key {} \
+        "cardea keys challenge-list sign --root ROOT.pem --issuer {issuer} --version N --key {} \
          --out {}",
         config.challenge_key.display(),
         file.display()
@@ -154,47 +92,36 @@ fn load_challenge_list(
             command,
         });
     }
-    let unfit = |reason| Error::ChallengeListUnusable {
-        file: file.to_owned(),
-        reason,
-        command: command.clone(),
-    };
-    let text = fs::read_to_string(file)
-        .map_err(|source| unusable(file, "the list cannot be read", source))?;
-    let compact = text.trim();
     // Agents verify the list against the roots they have pinned. The server has no root key, and
     // only makes sure that it does not hand out a list that agents would refuse.
-    let list: ChallengeKeyList = UnverifiedJws::parse(compact, CHALLENGE_KEYS_BYTES_MAX)
-        .and_then(|jws| jws.unverified_claims())
-        .map_err(|_| unfit("is not a challenge-key list"))?;
-    if list.iss != issuer.as_str() {
-        return Err(unfit("is made for another issuer"));
-    }
-    if list.keys.find(challenge_key.kid()).is_none() {
-        return Err(unfit("does not list the challenge key"));
-    }
-    Ok(compact.to_owned())
-}
-
-/// What workstations would refuse, or could not follow later, is not given out.
-fn load_enrolment(file: &Path, issuer: &Issuer, challenge_list: &str) -> Result<String, Error> {
-    let unfit = |reason: String| Error::EnrolmentUnusable {
+    let compact = read_list(file)?;
+    let list = expected.check(&compact);
+    let list = list.map_err(|reason| Error::ChallengeListUnusable {
         file: file.to_owned(),
         reason,
-    };
+        command,
+    })?;
+    Ok((compact, list.version))
+}
+
+/// The enrolment document and its root keys. What workstations would refuse, or could not follow
+/// later, is not given out.
+pub(crate) fn load_enrolment(file: &Path, issuer: &Issuer) -> Result<(String, Vec<Jwk>), Error> {
     let text = fs::read_to_string(file)
         .map_err(|source| unusable(file, "the enrolment document cannot be read", source))?;
-    let read = UncomparedEnrolment::read(&text).map_err(|error| unfit(error.to_string()))?;
+    let read = UncomparedEnrolment::read(&text).map_err(|error| unfit(file, error.to_string()))?;
     let document = read.unconfirmed();
     if document.iss != issuer.as_str() {
-        return Err(unfit("it is made for another issuer".to_owned()));
+        return Err(unfit(file, "it is made for another issuer".to_owned()));
     }
-    let roots = &document.roots.keys;
-    if verify_challenge_keys(challenge_list, roots, issuer.as_str(), 0).is_err() {
-        let reason = "none of its root keys has signed the challenge-key list";
-        return Err(unfit(reason.to_owned()));
+    Ok((text.trim().to_owned(), document.roots.keys.clone()))
+}
+
+fn unfit(file: &Path, reason: String) -> Error {
+    Error::EnrolmentUnusable {
+        file: file.to_owned(),
+        reason,
     }
-    Ok(text.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -237,60 +164,6 @@ mod tests {
             out: folder.join("list.jws"),
         })
         .unwrap();
-    }
-
-    #[test]
-    fn token_keys_are_made_once() {
-        let folder = tempfile::tempdir().unwrap();
-        create_key(&folder.path().join("challenge.pem"), Algorithm::Es256).unwrap();
-        sign(folder.path(), "challenge.pem");
-        let kids = |keys: ServerKeys| {
-            let keys = keys.provider_keys.token_keys();
-            keys.iter()
-                .map(|it| it.key.kid().to_owned())
-                .collect::<Vec<_>>()
-        };
-        let first = kids(load(folder.path(), "https://login.example.test").unwrap());
-        let second = kids(load(folder.path(), "https://login.example.test").unwrap());
-        assert_eq!(first.len(), 4);
-        assert_eq!(first, second);
-    }
-
-    /// Attack G9: a key that was replaced verifies as long as its file lies there, and signs
-    /// nothing.
-    #[test]
-    fn retired_keys_are_kept_for_verifying_in_the_algorithm_of_their_name() {
-        let folder = tempfile::tempdir().unwrap();
-        create_key(&folder.path().join("challenge.pem"), Algorithm::Es256).unwrap();
-        sign(folder.path(), "challenge.pem");
-        let keys = folder.path().join("keys");
-        let all = || {
-            let loaded = load(folder.path(), "https://login.example.test")?;
-            let keys = loaded.provider_keys.token_keys();
-            let kids = keys
-                .iter()
-                .map(|it| (it.key.algorithm(), it.key.kid().to_owned()));
-            Ok::<_, Error>(kids.collect::<Vec<_>>())
-        };
-        let before = all().unwrap();
-        for (old, retired) in [
-            ("token-ps256.pem", "retired-token-ps256-2026.pem"),
-            ("token-rs256.pem", "retired-2026.pem"),
-        ] {
-            std::fs::rename(keys.join(old), keys.join(retired)).unwrap();
-        }
-        let after = all().unwrap();
-        let position = |kid: &(Algorithm, String)| after.iter().position(|it| it == kid);
-        for kid in &before {
-            assert!(position(kid).is_some(), "{kid:?} is published yet");
-        }
-        // The first key of an algorithm signs.
-        let first = |algorithm| after.iter().find(|it| it.0 == algorithm).unwrap();
-        for algorithm in [Algorithm::Ps256, Algorithm::Rs256] {
-            assert!(!before.contains(first(algorithm)), "a new key signs");
-        }
-        std::fs::copy(keys.join("token-rs256.pem"), keys.join("retired-ps256.pem")).unwrap();
-        assert_eq!(all().unwrap_err().code(), "server.key_unusable");
     }
 
     #[test]
@@ -341,7 +214,7 @@ mod tests {
         check(
             OURS,
             "server.key_missing",
-            "cardea keys sign-challenge-list",
+            "cardea keys challenge-list sign",
         );
         create_key(&folder.path().join("other.pem"), Algorithm::Es256).unwrap();
         sign(folder.path(), "other.pem");

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use crate::administration::Administration;
 use crate::backchannel_logout::LogoutSender;
 use crate::certificate_reload::ListenerCertificates;
+use crate::challenge_list::ChallengeList;
 use crate::client_address::{client_address, network_of, site_of};
 use crate::client_throttle::ClientThrottle;
 use crate::config::{ClientAddress, PresenceConfig};
@@ -20,6 +22,7 @@ use crate::cookie::Cookies;
 use crate::endpoint::Endpoints;
 use crate::metrics::Metrics;
 use crate::operations::OperationsToken;
+use crate::key_rotation::KeyRotation;
 use crate::presence::{Leases, Places, PresenceRegistry};
 use crate::problem::Problem;
 use crate::rate_limit::{Charge, Counted, RateLimiter};
@@ -52,7 +55,8 @@ pub(crate) struct Inner {
     pub(crate) presence_places: Places,
     pub(crate) revocation: Arc<RevocationFetcher>,
     pub(crate) logout_sender: Arc<LogoutSender>,
-    pub(crate) challenge_list: String,
+    pub(crate) challenge_list: ChallengeList,
+    pub(crate) key_rotation: KeyRotation,
     pub(crate) enrolment: Option<String>,
     pub(crate) metadata: ProviderMetadata,
     pub(crate) rate_limiter: RateLimiter,
@@ -64,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
+    pub(crate) backup_dir: Option<PathBuf>,
     /// Proxies whose `traceparent` is believed.
     pub(crate) traceparent_from: Vec<IpAddr>,
     pub(crate) administration: Administration,
@@ -86,6 +91,11 @@ impl AppState {
     pub(crate) fn base_url(&self) -> &str {
         let own = self.1.as_ref().map(|listener| listener.base_url.as_str());
         own.unwrap_or_else(|| self.origin())
+    }
+
+    /// What operators may change without a restart.
+    pub(crate) fn administration(&self) -> &Administration {
+        &self.0.administration
     }
 
     pub(crate) fn provider(&self) -> &Provider {
@@ -138,8 +148,12 @@ impl AppState {
         &self.0.revocation
     }
 
-    pub(crate) fn challenge_list(&self) -> &str {
+    pub(crate) fn challenge_list(&self) -> &ChallengeList {
         &self.0.challenge_list
+    }
+
+    pub(crate) fn key_rotation(&self) -> &KeyRotation {
+        &self.0.key_rotation
     }
 
     /// The signed enrolment document, if this server gives one out.
@@ -256,6 +270,11 @@ impl AppState {
 
     pub(crate) fn readiness(&self) -> &Readiness {
         &self.0.readiness
+    }
+
+    /// Where backups are written to.
+    pub(crate) fn backup_dir(&self) -> Option<&Path> {
+        self.0.backup_dir.as_deref()
     }
 
     pub(crate) fn traceparent_from(&self) -> &[IpAddr] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::Instrument;
 
+use crate::anchor_reload::follow_anchors;
 use crate::card_recheck::{self, recheck_cards};
 use crate::client_reload::follow_clients;
 use crate::clock::SystemClock;
@@ -32,7 +33,13 @@ pub(crate) fn start(state: &AppState) {
     spawn(state, REFRESH_LISTS, refresh_lists);
 }
 
-fn spawn<F, Fut>(state: &AppState, every: Duration, work: F)
+/// Writes down what only memory knows, before the program ends.
+pub(crate) async fn write_rest(state: &AppState) {
+    renew_presences(state.clone()).await;
+}
+
+/// Does some work now and then, until the state stops.
+pub(crate) fn spawn<F, Fut>(state: &AppState, every: Duration, work: F)
 where
     F: Fn(AppState) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send,
@@ -98,6 +105,7 @@ async fn renew_presences(state: AppState) {
 
 async fn follow(state: AppState) {
     follow_clients(state.provider()).await;
+    follow_anchors(&state).await;
 }
 
 /// Deletes batch after batch, and rests as long as each took: however much is over, at least half

@@ -52,6 +52,9 @@ pub(crate) fn check_client(
 /// Rules on the whole configuration.
 pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     let wrong = |key: &str, reason: &str| Err(invalid(file, None, key, reason));
+    if let Some((key, reason)) = config.keys.mistake() {
+        return wrong(key, &reason);
+    }
     if config.tls.is_none() && !config.listen.ip().is_loopback() {
         return wrong(
             "listen",
@@ -89,17 +92,23 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     }
     check_mtls(file, config)?;
     let mut seen = HashSet::new();
-    for client in &config.client {
+    for (index, client) in config.client.iter().enumerate() {
         if !seen.insert(client.client_id.as_str()) {
+            // Those of the same file stand together.
+            let mut before = config.client.iter().take(index);
+            let first = before.position(|it| it.file == client.file).unwrap_or(index);
+            let key = format!("client[{}].client_id", index.saturating_sub(first));
             let reason = format!("the client_id {:?} stands twice", client.client_id);
-            return Err(invalid(file, None, "client", reason));
+            let file = client.file.as_deref().unwrap_or(file);
+            return Err(invalid(file, None, &key, reason));
         }
     }
     let mut seen = HashSet::new();
-    for anchor in &config.trust_anchor {
+    for (index, anchor) in config.trust_anchor.iter().enumerate() {
         if !seen.insert(anchor.name.as_str()) {
             let reason = format!("the name {:?} stands twice", anchor.name);
-            return Err(invalid(file, None, "trust_anchor", reason));
+            let key = format!("trust_anchor[{index}].name");
+            return Err(invalid(file, None, &key, reason));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Reading the files, and saying where a mistake is.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -24,8 +25,16 @@ struct ClientsFile {
     client: Vec<ClientConfig>,
 }
 
+/// Texts that stand in for files.
+pub(super) type Texts = HashMap<PathBuf, String>;
+
 pub(super) fn load(file: &Path) -> Result<Config, Error> {
-    let mut config: Config = read_toml(file)?;
+    load_with(file, &Texts::new())
+}
+
+/// Loads a configuration, with other texts than those of some of its TOML files.
+pub(super) fn load_with(file: &Path, texts: &Texts) -> Result<Config, Error> {
+    let mut config: Config = read_toml(file, texts)?;
     file.clone_into(&mut config.file);
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     make_paths_absolute(&mut config, folder);
@@ -33,7 +42,7 @@ pub(super) fn load(file: &Path) -> Result<Config, Error> {
     let rules = config.profile.rules();
     check::check_clients(file, &config.client, &rules)?;
     for clients_file in &config.clients_file {
-        let more = load_clients(clients_file)?;
+        let more = load_clients_with(clients_file, texts)?;
         check::check_clients(clients_file, &more, &rules)?;
         config.client.extend(more);
     }
@@ -46,7 +55,11 @@ pub(super) fn load(file: &Path) -> Result<Config, Error> {
 
 /// The `[[client]]` tables of a file that has nothing else, before they are checked.
 pub(crate) fn load_clients(file: &Path) -> Result<Vec<ClientConfig>, Error> {
-    let mut clients = read_toml::<ClientsFile>(file)?.client;
+    load_clients_with(file, &Texts::new())
+}
+
+fn load_clients_with(file: &Path, texts: &Texts) -> Result<Vec<ClientConfig>, Error> {
+    let mut clients = read_toml::<ClientsFile>(file, texts)?.client;
     complete_clients(file, &mut clients)?;
     Ok(clients)
 }
@@ -84,7 +97,20 @@ pub(crate) fn read_keys(file: &Path) -> Result<JwkSet, String> {
     serde_json::from_str(&text).map_err(|error| about(&error))
 }
 
-fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {
+fn read_toml<T: DeserializeOwned>(file: &Path, texts: &Texts) -> Result<T, Error> {
+    let text = match texts.get(file) {
+        Some(text) => text.clone(),
+        None => read_text(file)?,
+    };
+    let parser = toml::Deserializer::parse(&text).map_err(|error| at(file, &text, "", &error))?;
+    serde_path_to_error::deserialize(parser).map_err(|error| {
+        let key = error.path().to_string();
+        at(file, &text, &key, error.inner())
+    })
+}
+
+/// The text of a configuration file.
+pub(super) fn read_text(file: &Path) -> Result<String, Error> {
     let unreadable = |source| Error::ConfigUnreadable {
         file: file.to_owned(),
         source,
@@ -98,12 +124,7 @@ fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {
             format!("is larger than {FILE_BYTES_MAX} bytes"),
         ));
     }
-    let text = fs::read_to_string(file).map_err(unreadable)?;
-    let parser = toml::Deserializer::parse(&text).map_err(|error| at(file, &text, "", &error))?;
-    serde_path_to_error::deserialize(parser).map_err(|error| {
-        let key = error.path().to_string();
-        at(file, &text, &key, error.inner())
-    })
+    fs::read_to_string(file).map_err(unreadable)
 }
 
 /// The error's own rendering would quote the line, which may hold a secret; so only its reason
@@ -134,21 +155,17 @@ pub(super) fn invalid(
 fn make_paths_absolute(config: &mut Config, folder: &Path) {
     let absolute = |path: &mut PathBuf| *path = folder.join(&*path);
     config.clients_file.iter_mut().for_each(absolute);
-    absolute(&mut config.keys.dir);
     absolute(&mut config.revocation.dir);
-    absolute(&mut config.keys.challenge_key);
-    absolute(&mut config.keys.challenge_list);
-    if let Some(enrolment) = &mut config.keys.enrolment {
-        absolute(enrolment);
-    }
+    config.keys.make_paths_absolute(folder);
     let agentless = config.agentless.as_mut();
     let of_agentless = agentless.and_then(|agentless| agentless.tls.as_mut());
     for tls in config.tls.as_mut().into_iter().chain(of_agentless) {
         absolute(&mut tls.certificate);
         absolute(&mut tls.key);
     }
-    if let Some(token) = &mut config.operations.bearer_token_file {
-        absolute(token);
+    let operations = &mut config.operations;
+    for path in [&mut operations.bearer_token_file, &mut operations.backup_dir] {
+        path.iter_mut().for_each(absolute);
     }
     if let Some(mtls) = &mut config.mtls {
         mtls.make_paths_absolute(folder);

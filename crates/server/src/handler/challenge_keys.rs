@@ -8,7 +8,7 @@ use crate::state::AppState;
 
 /// Gives the list as the offline root key signed it (RFC 7515 section 9.2.1 media type).
 pub(crate) async fn get_challenge_keys(State(state): State<AppState>) -> Response {
-    let mut response = state.challenge_list().to_owned().into_response();
+    let mut response = state.challenge_list().compact().to_string().into_response();
     let media_type = HeaderValue::from_static("application/jose");
     response
         .headers_mut()

@@ -27,7 +27,8 @@ pub(super) fn make_keys(folder: &Path, addresses: &Addresses) -> Result<String> 
     run(&["new-challenge-key", "--out", "challenge-key.pem"])?;
     let issuer = addresses.issuer();
     run(&[
-        "sign-challenge-list",
+        "challenge-list",
+        "sign",
         "--root",
         "root-1.pem",
         "--issuer",

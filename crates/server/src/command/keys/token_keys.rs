@@ -1,0 +1,355 @@
+//! `cardea keys list|rotate|reencrypt`: the token keys of the database, which running servers
+//! follow within seconds.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use cardea_jose::Algorithm;
+use cardea_provider::event::StoredEvents;
+use cardea_provider::rotation::{
+    KeyPlace, KeyState, REASON_CHARACTERS_MAX, Rotated, StoredKeys, TokenKeys, Withdrawal,
+};
+use cardea_storage::Store;
+use cardea_storage::signing_key::SigningKeyRecord;
+use clap::Args;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::app::open_store;
+use crate::clock::SystemClock;
+use crate::command::operator;
+use crate::command::terminal_text::{shown, write_json};
+use crate::config::Config;
+use crate::environment_secret;
+use crate::error::Error;
+use crate::key_rotation::{KeyRotation, failed};
+use crate::key_vault::KeyVault;
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(in crate::command) struct Common {
+    /// The server's configuration file.
+    #[arg(long, default_value = "cardea.toml")]
+    config: PathBuf,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `rotate`
+#[derive(Debug, Args)]
+pub(in crate::command) struct RotateArguments {
+    #[command(flatten)]
+    common: Common,
+    /// Take keys out at once: their tokens are refused everywhere, and other keys sign.
+    #[arg(long)]
+    emergency: bool,
+    /// Only this key; may stand several times. Default: all.
+    #[arg(long = "kid", value_name = "KID", requires = "emergency")]
+    kids: Vec<String>,
+    /// Why, for the record.
+    #[arg(long, requires = "emergency", value_parser = parse_reason)]
+    reason: Option<String>,
+}
+
+/// One key, as it is shown.
+#[derive(Debug, Serialize)]
+struct Shown {
+    kid: String,
+    alg: String,
+    state: KeyState,
+    place: KeyPlace,
+    generation: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    signs_from: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    signs_until: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    verifies_until: Option<OffsetDateTime>,
+    encryption_key_id: Option<String>,
+}
+
+/// What a command answers.
+#[derive(Debug, Default, Serialize)]
+struct Answer {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    added: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deleted: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reencrypted: Option<u64>,
+    keys: Vec<Shown>,
+}
+
+/// A refusal as a JSON document.
+#[derive(Serialize)]
+struct Refusal {
+    code: &'static str,
+    reason: String,
+}
+
+/// Shows every key.
+///
+/// # Errors
+/// When standard output is closed, or the asynchronous runtime cannot be started.
+pub(in crate::command) fn list(common: &Common) -> anyhow::Result<ExitCode> {
+    run(common, async |config, store| {
+        let keys = TokenKeys::new(
+            store,
+            Arc::new(StoredEvents),
+            Arc::new(SystemClock),
+            config.keys.rotation(),
+            None,
+        );
+        answer(&keys, Rotated::default()).await
+    })
+}
+
+/// Begins a rotation, or takes keys out.
+///
+/// # Errors
+/// As [`list`].
+pub(in crate::command) fn rotate(arguments: &RotateArguments) -> anyhow::Result<ExitCode> {
+    run(&arguments.common, async |config, store| {
+        let rotation = open(config, store).await?;
+        let rotated = match arguments.emergency {
+            true => withdraw(&rotation, arguments).await?,
+            false => rotate_all(&rotation).await?,
+        };
+        answer(rotation.keys(), rotated).await
+    })
+}
+
+/// Encrypts every key of the database by the present key-encryption key.
+///
+/// # Errors
+/// As [`list`].
+pub(in crate::command) fn reencrypt(common: &Common) -> anyhow::Result<ExitCode> {
+    run(common, async |config, store| {
+        let rotation = open(config, store).await?;
+        let stored = read(rotation.keys()).await?;
+        let sealed = seal_anew(rotation.vault(), &stored)?;
+        let count = rotation.keys().reencrypt(&sealed).await.map_err(failed)?;
+        let answered = answer(rotation.keys(), Rotated::default()).await?;
+        Ok(Answer {
+            reencrypted: Some(count),
+            ..answered
+        })
+    })
+}
+
+fn seal_anew(
+    vault: &KeyVault,
+    stored: &StoredKeys,
+) -> Result<Vec<(String, cardea_storage::signing_key::SealedKey)>, Error> {
+    let mut all = Vec::new();
+    for record in &stored.records {
+        if let Some(sealed) = vault.reencrypt(record)? {
+            all.push((record.kid.clone(), sealed));
+        }
+    }
+    Ok(all)
+}
+
+async fn rotate_all(rotation: &KeyRotation) -> Result<Rotated, Error> {
+    let algorithms = rotation.keys().rules().algorithms.clone();
+    let made = rotation.make(algorithms).await?;
+    let rotated = rotation.keys().rotate(&made).await.map_err(failed);
+    rotation.discard(&made, rotated.as_ref().ok()).await;
+    rotated
+}
+
+async fn withdraw(rotation: &KeyRotation, arguments: &RotateArguments) -> Result<Rotated, Error> {
+    let withdrawal = Withdrawal {
+        kids: arguments.kids.clone(),
+        reason: arguments.reason.clone(),
+    };
+    let stored = read(rotation.keys()).await?;
+    let needed: Vec<Algorithm> = rotation
+        .keys()
+        .left_without(&stored, &withdrawal)
+        .map_err(failed)?;
+    let made = rotation.make(needed).await?;
+    let rotated = rotation.keys().withdraw(&withdrawal, &made).await;
+    let rotated = rotated.map_err(failed);
+    rotation.discard(&made, rotated.as_ref().ok()).await;
+    rotated
+}
+
+async fn open(config: &Config, store: Store) -> Result<KeyRotation, Error> {
+    KeyRotation::of_operator(
+        &config.keys,
+        store,
+        Arc::new(StoredEvents),
+        operator::find(),
+    )
+    .await
+}
+
+async fn read(keys: &TokenKeys) -> Result<StoredKeys, Error> {
+    keys.read().await.map_err(failed)
+}
+
+async fn answer(keys: &TokenKeys, rotated: Rotated) -> Result<Answer, Error> {
+    let now = keys.now();
+    let stored = read(keys).await?;
+    let shown = stored.records.iter().map(|record| show(record, now));
+    Ok(Answer {
+        added: rotated.added,
+        deleted: rotated.deleted,
+        reencrypted: None,
+        keys: shown.collect(),
+    })
+}
+
+fn show(record: &SigningKeyRecord, now: OffsetDateTime) -> Shown {
+    let sealed = record.sealed.as_ref();
+    Shown {
+        kid: record.kid.clone(),
+        alg: record.algorithm.clone(),
+        state: KeyState::of(record, now),
+        place: KeyPlace::of(record),
+        generation: record.generation,
+        created_at: record.created_at,
+        signs_from: record.signs_from,
+        signs_until: record.signs_until,
+        verifies_until: record.verifies_until,
+        encryption_key_id: sealed.map(|it| it.encryption_key_id.clone()),
+    }
+}
+
+/// Does a command's work on the database of a configuration, and says what came of it.
+fn run(
+    common: &Common,
+    work: impl AsyncFnOnce(&Config, Store) -> Result<Answer, Error>,
+) -> anyhow::Result<ExitCode> {
+    let outcome = Config::load(&common.config).and_then(|config| {
+        take_secrets(&config);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|source| Error::FileUnusable {
+                file: common.config.clone(),
+                action: "no runtime can be started",
+                source,
+            })?;
+        runtime.block_on(async {
+            let store = open_store(&config.database.url).await?;
+            let outcome = work(&config, store.clone()).await;
+            store.close().await;
+            outcome
+        })
+    });
+    let mut output = io::stdout().lock();
+    let (written, exit) = match outcome {
+        Ok(answer) if common.json => (write_json(&mut output, &answer), 0),
+        Ok(answer) => (answer.write_text(&mut output), 0),
+        Err(error) => (refuse(&error, common.json, &mut output), exit_of(&error)),
+    };
+    written
+        .and_then(|()| output.flush())
+        .context("standard output is closed")?;
+    Ok(ExitCode::from(exit))
+}
+
+/// Takes what came in the environment out of it, before there are threads.
+pub(in crate::command) fn take_secrets(config: &Config) {
+    let previous = config.keys.previous_encryption.as_ref();
+    for from in [Some(&config.keys.encryption), previous] {
+        if let Some(name) = from.and_then(|from| from.environment.as_deref()) {
+            environment_secret::take(name);
+        }
+    }
+}
+
+fn refuse(error: &Error, as_json: bool, output: &mut impl Write) -> io::Result<()> {
+    let code = code_of(error);
+    let mut reason = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        reason = format!("{reason}: {cause}");
+        source = cause.source();
+    }
+    if as_json {
+        return write_json(output, &Refusal { code, reason });
+    }
+    writeln!(io::stderr(), "cardea: {} [{code}]", shown(&reason))
+}
+
+/// The provider's own code, where it said no.
+fn code_of(error: &Error) -> &'static str {
+    match error {
+        Error::TokenKeysUnavailable { source } => source.code(),
+        other => other.code(),
+    }
+}
+
+/// 1 where the answer is no, 2 where there is none.
+fn exit_of(error: &Error) -> u8 {
+    use cardea_provider::Error as Refused;
+    let source = match error {
+        Error::TokenKeysUnavailable { source } => source,
+        _ => return 2,
+    };
+    match source {
+        Refused::KeyRotationPending { .. } | Refused::TokenKeyUnknown => 1,
+        _ => 2,
+    }
+}
+
+impl Answer {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        for kid in &self.added {
+            writeln!(output, "made {kid}")?;
+        }
+        for kid in &self.deleted {
+            writeln!(output, "took out {kid}")?;
+        }
+        if let Some(count) = self.reencrypted {
+            writeln!(output, "encrypted {count} keys anew")?;
+        }
+        for key in &self.keys {
+            writeln!(
+                output,
+                "{:<8} {:<6} {} {} signs from {} until {}, verifies until {}",
+                word(&key.state),
+                key.alg,
+                key.kid,
+                word(&key.place),
+                moment(Some(key.signs_from)),
+                moment(key.signs_until),
+                moment(key.verifies_until),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn word(value: &impl Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
+}
+
+fn moment(at: Option<OffsetDateTime>) -> String {
+    use time::format_description::well_known::Rfc3339;
+    match at {
+        None => "further notice".to_owned(),
+        Some(at) => at.format(&Rfc3339).unwrap_or_default(),
+    }
+}
+
+fn parse_reason(text: &str) -> Result<String, String> {
+    let characters = text.chars().count();
+    if characters > REASON_CHARACTERS_MAX || text.chars().any(char::is_control) {
+        return Err(format!(
+            "must be one line of {REASON_CHARACTERS_MAX} characters at most"
+        ));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,160 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use cardea_jose::{Algorithm, SigningKey};
+use cardea_storage::signing_key::{SealedKey, SigningKeyRecord};
+use time::OffsetDateTime;
+
+use super::{Absent, KeyEncryption};
+use crate::config::EncryptionConfig;
+
+fn record(key: &SigningKey, sealed: SealedKey) -> SigningKeyRecord {
+    SigningKeyRecord {
+        kid: key.kid().to_owned(),
+        algorithm: key.algorithm().as_str().to_owned(),
+        generation: 1,
+        public_jwk: String::new(),
+        sealed: Some(sealed),
+        created_at: OffsetDateTime::UNIX_EPOCH,
+        signs_from: OffsetDateTime::UNIX_EPOCH,
+        signs_until: None,
+        verifies_until: None,
+    }
+}
+
+#[test]
+fn what_was_sealed_opens_and_shows_nothing() {
+    let encryption = KeyEncryption::from_bytes([7; 32]);
+    for algorithm in [
+        Algorithm::Rs256,
+        Algorithm::Ps256,
+        Algorithm::Es256,
+        Algorithm::EdDsa,
+    ] {
+        let key = SigningKey::generate(algorithm).unwrap();
+        let sealed = encryption.seal(&key).unwrap();
+        assert_ne!(sealed, encryption.seal(&key).unwrap(), "the nonce is fresh");
+        let opened = encryption.open(&record(&key, sealed)).unwrap();
+        assert_eq!((opened.kid(), opened.algorithm()), (key.kid(), algorithm));
+    }
+    assert!(!format!("{encryption:?}").contains('7'.to_string().repeat(8).as_str()));
+}
+
+/// Whoever can write to the database gives no key another one's name, algorithm or content.
+#[test]
+fn what_was_changed_does_not_open() {
+    let encryption = KeyEncryption::from_bytes([7; 32]);
+    let [key, other] = [Algorithm::Rs256; 2].map(|it| SigningKey::generate(it).unwrap());
+    let good = record(&key, encryption.seal(&key).unwrap());
+    let sealed = good.sealed.clone().unwrap();
+    let with = |text: String| {
+        let encryption_key_id = sealed.encryption_key_id.clone();
+        Some(SealedKey {
+            sealed: text,
+            encryption_key_id,
+        })
+    };
+    let flipped = |place: usize| {
+        let mut bytes = cardea_jose::parse_base64url(&sealed.sealed).unwrap();
+        bytes[place] ^= 1;
+        with(cardea_jose::base64url(&bytes))
+    };
+    let changes: [(&str, SigningKeyRecord); 7] = [
+        (
+            "kid",
+            SigningKeyRecord {
+                kid: other.kid().to_owned(),
+                ..good.clone()
+            },
+        ),
+        (
+            "algorithm",
+            SigningKeyRecord {
+                algorithm: "PS256".to_owned(),
+                ..good.clone()
+            },
+        ),
+        (
+            "another key's",
+            SigningKeyRecord {
+                sealed: encryption.seal(&other).ok(),
+                ..good.clone()
+            },
+        ),
+        (
+            "nonce",
+            SigningKeyRecord {
+                sealed: flipped(0),
+                ..good.clone()
+            },
+        ),
+        (
+            "text",
+            SigningKeyRecord {
+                sealed: flipped(40),
+                ..good.clone()
+            },
+        ),
+        (
+            "short",
+            SigningKeyRecord {
+                sealed: with("AAAA".to_owned()),
+                ..good.clone()
+            },
+        ),
+        (
+            "none",
+            SigningKeyRecord {
+                sealed: None,
+                ..good.clone()
+            },
+        ),
+    ];
+    for (name, record) in changes {
+        let error = encryption.open(&record).unwrap_err();
+        assert_eq!(error.code(), "server.token_key_unreadable", "{name}");
+    }
+    let stranger = KeyEncryption::from_bytes([8; 32]);
+    let error = stranger.open(&good).unwrap_err();
+    assert_eq!(error.code(), "server.token_key_unreadable");
+    assert!(encryption.open(&good).is_ok());
+}
+
+/// Attack H16: a lost key is not replaced where something is encrypted with it.
+#[test]
+fn the_file_is_made_once_private_and_only_where_nothing_is_encrypted() {
+    let folder = tempfile::tempdir().unwrap();
+    let load =
+        |absent| KeyEncryption::load(&EncryptionConfig::default(), folder.path(), None, absent);
+    let code = |absent| load(absent).err().map(|error| error.code());
+    assert_eq!(
+        code(Absent::Refuse),
+        Some("server.key_encryption_key_missing")
+    );
+    let made = load(Absent::Make).unwrap();
+    assert_eq!(load(Absent::Refuse).unwrap().id(), made.id());
+    let file = folder.path().join("key-encryption.key");
+    let set_mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&file, mode).unwrap();
+    };
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    set_mode(0o640);
+    assert_eq!(code(Absent::Make), Some("server.key_not_private"));
+    set_mode(0o600);
+    for text in [
+        "",
+        "short",
+        &"A".repeat(44),
+        "not base64url at all, of some length",
+    ] {
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(
+            code(Absent::Make),
+            Some("server.key_encryption_key_malformed"),
+            "{text}"
+        );
+    }
+}
