@@ -21,6 +21,9 @@ pub struct ProviderMetadata {
     pub revocation_endpoint: String,
     pub jwks_uri: String,
     pub end_session_endpoint: String,
+    /// RFC 7591.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     pub scopes_supported: Vec<&'static str>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,

@@ -114,7 +114,7 @@ impl Provider {
         // A service's own token has no person behind it.
         let session = live.session.as_ref().ok_or(Error::AdminNotOperator)?;
         *about = Some((session.id.clone(), session.sub.clone()));
-        check_authentication(rules, &live, session, now)?;
+        check_authentication(rules, session, now)?;
         let identity: ProfessionalIdentity =
             serde_json::from_str(&session.identity).map_err(Error::StoredValueUnreadable)?;
         let is_she = |operator: &AdminOperator| {
@@ -211,12 +211,10 @@ impl Provider {
 /// Card and PIN, now: not a PIN of this morning, nor a card without one.
 fn check_authentication(
     rules: &AdminRules,
-    live: &LiveAccessToken,
     session: &Session,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let is_strong = live.claims.acr.as_deref() == Some(Acr::CardPin.as_str())
-        && session.acr == Acr::CardPin.as_str();
+    let is_strong = session.acr == Acr::CardPin.as_str();
     let is_fresh = now - session.authenticated_at <= rules.authentication_age_max;
     if is_strong && is_fresh {
         Ok(())

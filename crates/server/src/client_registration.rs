@@ -6,13 +6,13 @@ use cardea_pki::profile::Profession;
 use cardea_pki::{ExpectedName, ExpectedSubject};
 use cardea_provider::{
     AgentlessLogin, CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy, Demand, Error,
-    ProfileRules, RetiringSecret, SubjectType,
+    ProfileRules, RetiringSecret, Secret, SubjectType,
 };
 use cardea_storage::SecretDigest;
 use cardea_storage::client::ClientRecord;
 
 use crate::config::{
-    AuthMethod, ClientConfig, ConsentConfig, PkceConfig, RedirectUri, SigningAlgorithm,
+    AuthMethod, ClientConfig, ConsentConfig, PkceConfig, RedirectUri, SecretSha256, SigningAlgorithm,
     SubjectTypeConfig,
 };
 
@@ -61,7 +61,33 @@ pub(crate) fn config_of_record(record: &ClientRecord) -> Result<ClientConfig, Er
     serde_json::from_str(&record.registration).map_err(Error::StoredValueUnreadable)
 }
 
-fn client_with(
+/// Makes a secret for a table that needs one and brings no digest along, and gives it.
+///
+/// # Errors
+/// The key that is wrong, and why.
+pub(crate) fn put_secret_into(
+    client: &mut ClientConfig,
+) -> Result<Option<Secret>, (&'static str, String)> {
+    if client.secret.is_some() {
+        let reason = "is made here: leave it out, or give the secret_sha256 of one that exists";
+        return Err(("secret", reason.to_owned()));
+    }
+    let method = *client
+        .token_endpoint_auth_method
+        .get_or_insert(AuthMethod::ClientSecretBasic);
+    if !method.uses_secret() || client.secret_sha256.is_some() {
+        return Ok(None);
+    }
+    let secret = Secret::random().map_err(|error| ("secret", error.to_string()))?;
+    client.secret_sha256 = Some(SecretSha256::of(secret.expose()));
+    Ok(Some(secret))
+}
+
+/// The registration that a table describes, whose secret is kept elsewhere.
+///
+/// # Errors
+/// [`Error::ClientInvalid`] where method and secret do not go together.
+pub(crate) fn client_with(
     client: &ClientConfig,
     secret: Option<ClientSecret>,
     rules: &ProfileRules,

@@ -12,7 +12,9 @@ pub(crate) async fn load_clients(
     provider: &Provider,
     configured: &[ClientConfig],
 ) -> Result<(), Error> {
-    let reload = provider.reload_clients(client_of_record).await;
+    let rules = provider.rules();
+    let reload = provider.reload_clients(|record| client_of_record(record, rules));
+    let reload = reload.await;
     let reload = reload.map_err(|source| Error::ProviderRefused { source })?;
     let ClientsReload::Replaced { left_out, .. } = &reload else {
         return Ok(());
@@ -33,7 +35,9 @@ pub(crate) async fn load_clients(
 
 /// Looks whether they have changed. When the database does not answer, those known before stay.
 pub(crate) async fn follow_clients(provider: &Provider) {
-    match provider.reload_clients(client_of_record).await {
+    let rules = provider.rules();
+    let reload = provider.reload_clients(|record| client_of_record(record, rules));
+    match reload.await {
         Ok(reload) => report(&reload),
         Err(error) => tracing::error!(
             cause = error.code(),

@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use crate::refusal::{Form, Refusal};
 use crate::request_log::RequestId;
 use crate::retry_after::retry_after;
+use crate::security_headers::agentless_page_policy;
 use crate::state::AppState;
 
 /// What DPoP proofs may be signed with (RFC 9449 section 5.1): every algorithm that `jose`
@@ -66,6 +67,39 @@ pub(crate) async fn render_refusals(
     rendered
 }
 
+/// The same on a host without styles and explanations of its own, where only pages are shown.
+pub(crate) async fn render_refusals_away(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let language = language_of(request.uri(), request.headers());
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .cloned()
+        .unwrap_or_default();
+    let mut response = next.run(request).await;
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
+        return response;
+    };
+    let (Form::Page(problem) | Form::Json(problem)) = refusal.form else {
+        return response;
+    };
+    let home = state.origin();
+    let error_page = error_page(language, &id, problem, refusal.code);
+    let mut rendered = page::render_away(&state, home, problem.status(), language, &error_page);
+    if let Ok(policy) = HeaderValue::from_str(&agentless_page_policy(home, "")) {
+        let headers = rendered.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    if let Some(seconds) = retry_after(rendered.status(), refusal.code) {
+        rendered.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    rendered.extensions_mut().insert(refusal);
+    rendered
+}
+
 /// The language of a request without anything better: `lang`, `ui_locales`, Accept-Language.
 pub(crate) fn language_of(uri: &Uri, headers: &HeaderMap) -> Language {
     let query = uri.query().unwrap_or_default().as_bytes();
@@ -103,6 +137,27 @@ fn render(state: &AppState, language: Language, id: &RequestId, refusal: &Refusa
         Form::Json(problem) => render_json(state, language, id, *problem),
         Form::Page(problem) => render_page(state, language, id, *problem, refusal.code),
         Form::OAuth { error, status } => render_oauth(state, *error, *status, refusal.code),
+        Form::OAuthBecause {
+            error,
+            status,
+            reason,
+        } => {
+            let told = allowed(&format!("{}: {reason}", refusal.code));
+            render_oauth_told(state, *error, *status, refusal.code, told)
+        }
+        Form::Api {
+            status,
+            detail,
+            challenge,
+        } => {
+            let mut response = render_api(state, id, *status, refusal.code, detail);
+            let challenge = challenge.as_deref().map(HeaderValue::from_str);
+            if let Some(Ok(challenge)) = challenge {
+                let headers = response.headers_mut();
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            response
+        }
         Form::OAuthAs {
             error,
             status,
@@ -150,9 +205,19 @@ fn token_challenges(
 }
 
 fn render_oauth(state: &AppState, error: ErrorCode, status: StatusCode, code: &str) -> Response {
+    render_oauth_told(state, error, status, code, description(code))
+}
+
+fn render_oauth_told(
+    state: &AppState,
+    error: ErrorCode,
+    status: StatusCode,
+    code: &str,
+    told: String,
+) -> Response {
     let body = ErrorBody {
         error,
-        error_description: Some(description(code)),
+        error_description: Some(told),
         error_uri: Some(error_uri(state, code)),
     };
     let mut response = (status, axum::Json(body)).into_response();
@@ -163,6 +228,33 @@ fn render_oauth(state: &AppState, error: ErrorCode, status: StatusCode, code: &s
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, challenge);
     }
+    response
+}
+
+/// Problem details of any code: its meaning for the title, and what is wrong in particular.
+fn render_api(
+    state: &AppState,
+    id: &RequestId,
+    status: StatusCode,
+    code: &str,
+    detail: &str,
+) -> Response {
+    let entry = error_list::find(code);
+    let title = entry.map_or(code, |entry| entry.meaning);
+    let advice = entry.map_or("", |entry| entry.advice);
+    let details = ProblemDetails {
+        r#type: error_uri(state, code),
+        title,
+        status: status.as_u16(),
+        code,
+        detail: if detail.is_empty() { advice } else { detail },
+        correlation_id: id.as_str(),
+    };
+    let mut response = (status, axum::Json(details)).into_response();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     response
 }
 
@@ -195,14 +287,23 @@ fn render_page(
     problem: Problem,
     code: &'static str,
 ) -> Response {
-    let error_page = ErrorPage {
+    let error_page = error_page(language, id, problem, code);
+    page::render(state, problem.status(), language, &error_page)
+}
+
+fn error_page<'a>(
+    language: Language,
+    id: &'a RequestId,
+    problem: Problem,
+    code: &'static str,
+) -> ErrorPage<'a> {
+    ErrorPage {
         language,
         heading: problem.title().in_language(language),
         detail: problem.advice().in_language(language),
         code,
         reference: id.as_str(),
-    };
-    page::render(state, problem.status(), language, &error_page)
+    }
 }
 
 /// The code with its meaning in docs/errors.md, in the characters that RFC 6749 section 5.2 and
@@ -214,6 +315,10 @@ fn description(code: &str) -> String {
     } else {
         format!("{code}: {meaning}")
     };
+    allowed(&text)
+}
+
+fn allowed(text: &str) -> String {
     let is_allowed =
         |character: &char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
     text.chars().filter(is_allowed).collect()

@@ -1,6 +1,8 @@
 //! One file an endpoint: parse, ask the provider, answer. Nothing is decided here.
 
+pub(crate) mod admin;
 mod admission;
+pub(crate) mod agentless;
 mod authorization_response;
 pub(crate) mod authorize;
 pub(crate) mod card_grant;
@@ -20,9 +22,11 @@ pub(crate) mod login_cancel;
 pub(crate) mod login_challenge;
 pub(crate) mod login_page;
 pub(crate) mod new_workstations;
+pub(crate) mod openapi;
 pub(crate) mod par;
 pub(crate) mod presence;
 pub(crate) mod proof;
+pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod static_file;
 pub(crate) mod token;

@@ -10,7 +10,7 @@ use cardea_pki::{
     PathPolicy, RevocationPolicy, TrustStore,
 };
 use cardea_provider::{
-    AgentlessLogin, AuthorizationRules, CardRules, Demand, Lifetimes, MassLossBounds, ProofRules, ProtocolProfile,
+    AgentlessLogin, AuthorizationRules, CardRules, Demand, Lifetimes, MassLossBounds, ProofRules,
     ProviderConfig, UserVerificationPolicy,
 };
 use time::Duration;
@@ -18,7 +18,7 @@ use time::Duration;
 use crate::anchor_reload::ConfiguredAnchor;
 use crate::client_registration::client_of;
 use crate::config::{
-    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, PinPolicy, ProfileConfig,
+    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, PinPolicy,
     RevocationConfig, TestCardsConfig, TrustAnchorConfig, load_profile,
 };
 use crate::error::Error;

@@ -55,6 +55,10 @@ pub(crate) enum Counted {
     TokenLookupRefusal,
     /// A refused userinfo request.
     UserinfoRefusal,
+    /// A refused request about a registration.
+    RegistrationRefusal,
+    /// A refused request to the admin API.
+    AdminRefusal,
     /// A logout request that proves nothing.
     LogoutRefusal,
     /// A yes to the logout of a session that the caller does not have.
@@ -161,6 +165,8 @@ impl RateLimiter {
             | Counted::TokenRefusal
             | Counted::TokenLookupRefusal
             | Counted::UserinfoRefusal
+            | Counted::RegistrationRefusal
+            | Counted::AdminRefusal
             | Counted::LogoutRefusal
             | Counted::LogoutConfirmation
             | Counted::Health

@@ -36,6 +36,20 @@ pub(crate) enum Form {
         status: StatusCode,
         shown: &'static str,
     },
+    /// The same, with what is wrong in particular: nothing of it is secret or anybody's.
+    OAuthBecause {
+        error: ErrorCode,
+        status: StatusCode,
+        reason: String,
+    },
+    /// RFC 9457 problem details of the admin API, in English, for an operator's program.
+    Api {
+        status: StatusCode,
+        /// What is wrong in particular; empty where the code says all.
+        detail: String,
+        /// How to come back with a better token.
+        challenge: Option<String>,
+    },
     /// RFC 6750 section 3 and RFC 9449 section 7.1, for callers with an access token.
     AccessToken {
         /// The scheme that the caller used, or should have.
@@ -71,6 +85,8 @@ impl Refusal {
             Form::Json(problem) | Form::Page(problem) => problem.status(),
             Form::OAuth { status, .. }
             | Form::OAuthAs { status, .. }
+            | Form::OAuthBecause { status, .. }
+            | Form::Api { status, .. }
             | Form::AccessToken { status, .. } => *status,
         }
     }

@@ -11,11 +11,13 @@
 
 mod address;
 mod allowed_hosts;
+mod anchors_in_use;
 mod breaker;
 mod gathering;
 mod list_store;
 mod lists;
 mod ocsp;
+mod overview;
 #[cfg(test)]
 mod tests;
 mod warm_up;
@@ -32,12 +34,13 @@ use cardea_provider::{Clock, EvidenceRequest, RevocationSource};
 use url::Url;
 
 use self::allowed_hosts::AllowedHosts;
+use self::anchors_in_use::AnchorsInUse;
 use self::gathering::Gathering;
 use self::list_store::ListStore;
 pub(crate) use self::list_store::{StoredList, stored_lists};
 use self::lists::Lists;
 use self::ocsp::Responders;
-use crate::config::RevocationConfig;
+use crate::config::{EvidenceOrder, RevocationConfig};
 use crate::http_client::HttpClient;
 
 /// Hosts that the operator is told of once, when a certificate names them and they are not asked.
@@ -45,7 +48,7 @@ const REFUSED_HOSTS_MAX: usize = 256;
 
 /// Fetches evidence for certification paths.
 pub(crate) struct RevocationFetcher {
-    anchors: Arc<[AnchorSettings]>,
+    anchors: AnchorsInUse,
     lists: Lists,
     responders: Responders,
     /// Responders' certificates, which come with every response.
@@ -65,6 +68,9 @@ pub(crate) struct AnchorSettings {
     refresh: Duration,
     /// The anchors and issuing authorities that are configured.
     authorities: Vec<Certificate>,
+    /// What is asked, and for how long a list serves that has run out.
+    order: EvidenceOrder,
+    grace: time::Duration,
 }
 
 impl AnchorSettings {
@@ -80,6 +86,8 @@ impl AnchorSettings {
                 .chain(store.intermediates())
                 .cloned()
                 .collect(),
+            order: config.order,
+            grace: time::Duration::seconds(config.stale_crl_grace_seconds.into()),
         }
     }
 }
@@ -105,13 +113,13 @@ impl RevocationFetcher {
                 None
             }
         });
-        let anchors: Arc<[AnchorSettings]> = anchors.into();
+        let anchors = AnchorsInUse::new(anchors);
         Self {
             lists: Lists::new(
                 http.clone(),
                 Arc::clone(&clock),
                 store,
-                Arc::clone(&anchors),
+                anchors.clone(),
             ),
             responders: Responders::new(http, clock),
             known_responders: KnownResponders::default(),
@@ -124,10 +132,15 @@ impl RevocationFetcher {
     /// and those that will soon be due, so that no login waits for them.
     pub(crate) async fn refresh_lists(&self) {
         self.lists.load().await;
-        for anchor in self.anchors.iter() {
+        for anchor in self.anchors.get().iter() {
             self.warm_up(anchor);
         }
         self.lists.refresh_due().await;
+    }
+
+    /// Fetches for other anchors from now on. What was fetched for those that stay is kept.
+    pub(crate) fn replace_anchors(&self, anchors: Vec<AnchorSettings>) {
+        self.anchors.replace(anchors);
     }
 
     /// The address, if it may be asked.
@@ -159,7 +172,7 @@ impl RevocationFetcher {
 impl RevocationSource for RevocationFetcher {
     async fn fetch(&self, wanted: EvidenceRequest<'_>) -> Evidence {
         let named = |anchor: &&AnchorSettings| anchor.name == wanted.card_rules;
-        match self.anchors.iter().find(named) {
+        match self.anchors.get().iter().find(named) {
             Some(anchor) => Gathering::new(self, anchor, wanted).gather().await,
             // Nothing is fetched by rules that nobody wrote; without evidence nobody is let in.
             None => Evidence::default(),

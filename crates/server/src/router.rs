@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::Uri;
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use cardea_oauth2_types::ErrorCode;
 
 use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
@@ -16,9 +16,9 @@ use crate::endpoint::{DISCOVERY, OAUTH_METADATA};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    agentless, authorize, card_grant, challenge_keys, consent, discovery, end_session, enrolment, error_page,
+    admin, agentless, authorize, card_grant, challenge_keys, consent, discovery, end_session, enrolment, error_page,
     health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge,
-    login_page, new_workstations, par, presence, revoke, static_file, token, userinfo,
+    login_page, new_workstations, openapi, par, presence, register, revoke, static_file, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH};
 use crate::problem::Problem;
@@ -71,6 +71,8 @@ fn routes(state: AppState) -> Router {
     let routes = Router::new()
         .merge(routes_of_clients(&state))
         .merge(documents())
+        .merge(routes_of_registration(&state))
+        .merge(routes_of_operators(&state))
         .route(
             "/authorize",
             // HEAD would begin a login that nobody sees.
@@ -118,6 +120,7 @@ fn routes(state: AppState) -> Router {
         .route("/presence", get(presence::open_presence))
         .route("/healthz", get(health::get_health))
         .route("/readyz", get(health::get_readiness))
+        .route("/openapi.json", get(openapi::get_openapi))
         .route("/errors/{code}", get(error_page::get_error_page))
         .route("/static/{name}", get(static_file::get_static_file));
     finished(routes, state)
@@ -136,6 +139,64 @@ fn finished(routes: Router<AppState>, state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), add_security_headers))
         .layer(from_fn_with_state(state.clone(), log_request))
         .with_state(state)
+}
+
+/// Clients that register themselves (RFC 7591, RFC 7592), where the operator lets them.
+fn routes_of_registration(state: &AppState) -> Router<AppState> {
+    if !state.administration().registration().enabled {
+        return Router::new();
+    }
+    Router::new()
+        .route("/register", post(register::post_registration))
+        .route(
+            "/register/{client_id}",
+            get(register::get_registration)
+                .put(register::put_registration)
+                .delete(register::delete_registration),
+        )
+        .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
+}
+
+/// The admin API, where there is one.
+fn routes_of_operators(state: &AppState) -> Router<AppState> {
+    if state.administration().admin().is_none() {
+        return Router::new();
+    }
+    Router::new()
+        .route(
+            "/admin/clients",
+            get(admin::clients::list_clients).post(admin::clients::post_client),
+        )
+        .route(
+            "/admin/clients/{client_id}",
+            get(admin::clients::get_client)
+                .put(admin::clients::put_client)
+                .delete(admin::clients::delete_client),
+        )
+        .route(
+            "/admin/clients/{client_id}/secret",
+            post(admin::clients::post_client_secret),
+        )
+        .route(
+            "/admin/anchors",
+            get(admin::anchors::list_anchors).post(admin::anchors::post_anchor),
+        )
+        .route(
+            "/admin/anchors/{trust_anchor}/{sha256}",
+            delete(admin::anchors::delete_anchor),
+        )
+        .route(
+            "/admin/initial-access-tokens",
+            get(admin::initial_access_tokens::list_tokens)
+                .post(admin::initial_access_tokens::post_token),
+        )
+        .route(
+            "/admin/initial-access-tokens/{id}",
+            delete(admin::initial_access_tokens::delete_token),
+        )
+        .route("/admin/reload", post(admin::post_reload))
+        .route_layer(from_fn_with_state(state.clone(), add_dpop_nonce))
+        .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
 }
 
 /// What is published, for whoever asks.

@@ -6,7 +6,7 @@ use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 
 use super::registry::{ClientsById, checked, insert_new};
 use crate::event::{Event, EventKind};
-use crate::{Client, Error, Provider};
+use crate::{Author, Client, Error, Provider};
 
 /// What looking at the database has brought.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub enum ClientsReload {
         left_out: Vec<(String, Error)>,
     },
 }
+
+/// Clients of a configuration, judged and not yet in place.
+#[derive(Debug)]
+pub struct ConfiguredClientsPlan(ClientsById);
 
 impl Provider {
     /// Looks whether the clients of the database have changed, and if so replaces those in memory;
@@ -76,13 +80,15 @@ impl Provider {
         Ok(ClientsReload::Replaced { clients, left_out })
     }
 
-    /// Puts other clients in place of those of the configuration: all of them, or none and why. Call
-    /// [`Provider::reload_clients`] right after it.
+    /// Judges other clients of the configuration: all of them are good, or none is taken.
     ///
     /// # Errors
     /// [`Error::ClientInvalid`], [`Error::KeyMissing`], [`Error::ClientExists`] for one that the
     /// database has as well, [`Error::Storage`].
-    pub async fn replace_configured_clients(&self, clients: Vec<Client>) -> Result<(), Error> {
+    pub async fn plan_configured_clients(
+        &self,
+        clients: Vec<Client>,
+    ) -> Result<ConfiguredClientsPlan, Error> {
         let configured = checked(clients, self.rules)?;
         for client in configured.values() {
             self.keys().check_client(client)?;
@@ -90,15 +96,35 @@ impl Provider {
         let mut transaction = self.store.begin_read().await?;
         let records = client::list(&mut transaction).await?;
         drop(transaction);
-        if let Some(twice) = records
-            .iter()
-            .find(|it| configured.contains_key(&it.client_id))
-        {
-            let client_id = twice.client_id.clone();
+        let mut twice = records.iter().map(|record| &record.client_id);
+        if let Some(client_id) = twice.find(|it| configured.contains_key(*it)) {
+            let client_id = client_id.clone();
             return Err(Error::ClientExists { client_id });
         }
-        self.clients.replace_configured(configured);
-        Ok(())
+        Ok(ConfiguredClientsPlan(configured))
+    }
+
+    /// Puts planned clients in place of those of the configuration. Call
+    /// [`Provider::reload_clients`] right after it.
+    pub fn install_configured_clients(&self, plan: ConfiguredClientsPlan) {
+        self.clients.replace_configured(plan.0);
+    }
+
+    /// Puts on record that the configuration is read anew, before it is so.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn record_reload(
+        &self,
+        by: Author,
+        replaced: Vec<&'static str>,
+        kept: Vec<&'static str>,
+    ) -> Result<(), Error> {
+        let kind = EventKind::ConfigurationReloaded { by, replaced, kept };
+        let mut transaction = self.store.begin().await?;
+        self.record(&mut transaction, Event::new(kind, self.now()))
+            .await?;
+        Ok(transaction.commit().await?)
     }
 
     fn take_in(&self, all: &mut ClientsById, client: Client) -> Result<(), Error> {

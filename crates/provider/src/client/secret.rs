@@ -32,6 +32,12 @@ impl From<SecretDigest> for ClientSecret {
 }
 
 impl ClientSecret {
+    /// Whether a text is the secret in use.
+    #[must_use]
+    pub fn is(&self, secret: &str) -> bool {
+        same(&self.current, &SecretDigest::of(secret))
+    }
+
     /// Whether a presented secret is the client's. Digests are compared, so that their bytes tell
     /// nothing about the secret's prefix, and both of them whichever fits.
     pub(crate) fn accepts(&self, presented: &SecretDigest, now: OffsetDateTime) -> bool {

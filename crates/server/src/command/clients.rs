@@ -4,8 +4,8 @@
 
 mod add;
 mod complaint;
+mod initial_access_token;
 mod list;
-mod operator;
 mod registration_arguments;
 mod registry;
 mod remove;
@@ -13,7 +13,7 @@ mod rotate_secret;
 mod show;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -21,7 +21,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use self::add::AddArguments;
-use self::complaint::Complaint;
+pub(super) use self::complaint::Complaint;
+use self::initial_access_token::{NewTokenArguments, OneToken};
 use self::registry::Registry;
 use self::remove::RemoveArguments;
 use self::rotate_secret::RotateArguments;
@@ -47,6 +48,12 @@ pub(super) enum ClientsCommand {
     RotateSecret(RotateArguments),
     /// Take a client out; its codes and tokens end.
     Remove(RemoveArguments),
+    /// Make a token that lets somebody register clients; it is printed once and kept nowhere.
+    NewInitialAccessToken(NewTokenArguments),
+    /// List the tokens that let somebody register clients, without the tokens themselves.
+    ListInitialAccessTokens(Common),
+    /// Take such a token back; the clients that it let in stay.
+    RevokeInitialAccessToken(OneToken),
 }
 
 /// What every command takes.
@@ -60,6 +67,13 @@ pub(super) struct Common {
     json: bool,
 }
 
+impl Common {
+    /// The server's configuration file.
+    pub(super) fn config(&self) -> &Path {
+        &self.config
+    }
+}
+
 /// One client.
 #[derive(Debug, Args)]
 pub(super) struct One {
@@ -70,7 +84,7 @@ pub(super) struct One {
 }
 
 /// An answer that people and programs read.
-trait Answer: Serialize {
+pub(super) trait Answer: Serialize {
     /// Writes it for people.
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()>;
 }
@@ -90,12 +104,22 @@ pub(super) fn run(command: &ClientsCommand) -> anyhow::Result<ExitCode> {
             ClientsCommand::Show(it) => say(&it.common, show::run(it).await),
             ClientsCommand::RotateSecret(it) => say(&it.one.common, rotate_secret::run(it).await),
             ClientsCommand::Remove(it) => say(&it.one.common, remove::run(it).await),
+            ClientsCommand::NewInitialAccessToken(it) => {
+                say(&it.common, initial_access_token::create(it).await)
+            }
+            ClientsCommand::ListInitialAccessTokens(it) => {
+                say(it, initial_access_token::list(it).await)
+            }
+            ClientsCommand::RevokeInitialAccessToken(it) => {
+                say(&it.common, initial_access_token::revoke(it).await)
+            }
         }
     })?;
     Ok(ExitCode::from(exit))
 }
 
-fn say<T: Answer>(common: &Common, outcome: Result<T, Complaint>) -> anyhow::Result<u8> {
+/// Prints an answer or a complaint, and gives the exit status.
+pub(super) fn say<T: Answer>(common: &Common, outcome: Result<T, Complaint>) -> anyhow::Result<u8> {
     let mut output = io::stdout().lock();
     let (written, exit) = match outcome {
         Ok(answer) if common.json => (write_json(&mut output, &answer), 0),

@@ -52,6 +52,7 @@ pub(crate) fn metadata_of(provider: &Provider, weakest_acr: Acr) -> ProviderMeta
         revocation_endpoint: at(Endpoint::Revocation),
         jwks_uri: at(Endpoint::Jwks),
         end_session_endpoint: at(Endpoint::EndSession),
+        registration_endpoint: None,
         // `profile` is answered, and not listed: whoever finds it here may expect every claim of
         // OIDC Core section 5.4, of which a card fills three.
         scopes_supported: scopes(rules),

@@ -27,8 +27,10 @@ pub(super) use self::flight::jitter;
 use self::held::Held;
 pub(super) use self::slot::Slot;
 use super::AnchorSettings;
+use super::anchors_in_use::AnchorsInUse;
 use super::address::{Address, Kind};
 use super::list_store::{ListStore, StoredBody};
+use super::overview::{HeldOverview, ListOverview};
 use crate::config::Service;
 use crate::http_client::HttpClient;
 
@@ -52,7 +54,7 @@ struct Shared {
     store: Option<ListStore>,
     /// A list may be signed by one configured authority for another of the same anchor, and only
     /// lists of configured authorities outlast a restart.
-    anchors: Arc<[AnchorSettings]>,
+    anchors: AnchorsInUse,
     slots: Mutex<HashMap<Address, Arc<Slot>>>,
     numbers_seen: Mutex<CrlNumbersSeen>,
     hosts: Mutex<HashMap<Service, Arc<Semaphore>>>,
@@ -81,7 +83,7 @@ impl Lists {
         http: HttpClient,
         clock: Arc<dyn Clock>,
         store: Option<ListStore>,
-        anchors: Arc<[AnchorSettings]>,
+        anchors: AnchorsInUse,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -154,6 +156,20 @@ impl Lists {
             // Without the stored lists a login goes on with what it finds.
             let _ = timeout_at(until, self.load()).await;
         }
+    }
+
+    /// Every address that is known, with the list at hand.
+    pub(super) fn overview(&self) -> Vec<ListOverview> {
+        let slots: Vec<_> = lock(&self.shared.slots).values().cloned().collect();
+        let overview = |slot: &Arc<Slot>| {
+            let newest = slot.lock().held.newest().map(|held| HeldOverview {
+                this_update: held.list.this_update(),
+                next_update: held.list.next_update(),
+                fetched_at: held.fetched_at,
+            });
+            ListOverview::new(&slot.address, newest)
+        };
+        slots.iter().map(overview).collect()
     }
 
     /// Fetches every list that will be due within the next half of its refresh time, and waits for
@@ -310,12 +326,15 @@ impl Shared {
 
     /// The anchor that a list is wanted for, if its authority is configured there and the address
     /// allowed.
-    fn anchor_of(&self, address: &Address) -> Option<&AnchorSettings> {
-        self.anchors.iter().find(|anchor| {
+    fn anchor_of(&self, address: &Address) -> Option<AnchorSettings> {
+        let anchors = self.anchors.get();
+        let mut anchors = anchors.iter();
+        let found = anchors.find(|anchor| {
             anchor.name == address.rules()
                 && anchor.authorities.contains(address.issuer())
                 && anchor.hosts.allow(address.url())
-        })
+        });
+        found.cloned()
     }
 
     fn host_places(&self, address: &Address) -> Arc<Semaphore> {

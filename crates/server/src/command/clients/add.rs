@@ -3,14 +3,15 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use cardea_provider::{NewClient, Secret};
+use cardea_provider::{NewClient, ProfileRules};
 use clap::Args;
 use serde::Serialize;
 
 use super::registration_arguments::RegistrationArguments;
 use super::{Answer, Common, Complaint, Registry};
 use crate::command::terminal_text::shown;
-use crate::config::{AuthMethod, ClientConfig, SecretSha256, check_client, load_clients};
+use crate::client_registration::put_secret_into;
+use crate::config::{AuthMethod, ClientConfig, Config, check_client, load_clients};
 use crate::error::Error;
 
 /// Arguments of `add`.
@@ -47,8 +48,11 @@ pub(super) async fn run(arguments: &AddArguments) -> Result<Added, Complaint> {
     let clients = tables(arguments)?;
     let file = arguments.file.clone();
     let file = file.unwrap_or_else(|| PathBuf::from("the command line"));
+    let config = Config::load(&arguments.common.config)?;
+    let rules = config.profile.rules();
     for (index, client) in clients.into_iter().enumerate() {
-        let (done, client) = prepare(client).map_err(|(key, reason)| Error::ConfigInvalid {
+        let prepared = prepare(client, &rules);
+        let (done, client) = prepared.map_err(|(key, reason)| Error::ConfigInvalid {
             file: file.clone(),
             line: None,
             key: match &arguments.file {
@@ -60,7 +64,7 @@ pub(super) async fn run(arguments: &AddArguments) -> Result<Added, Complaint> {
         added.push(done);
         new.push(client);
     }
-    let registry = Registry::open(&arguments.common.config).await?;
+    let registry = Registry::open_with(config).await?;
     let taken = new.iter().find_map(|new| {
         let taken = registry.find_configured(&new.client.client_id)?;
         Some(Complaint::configured(&taken.client_id, taken.file.clone()))
@@ -115,27 +119,20 @@ fn tables(arguments: &AddArguments) -> Result<Vec<ClientConfig>, Error> {
 }
 
 /// Makes the secret where one is needed, and checks the whole.
-fn prepare(mut client: ClientConfig) -> Result<(AddedClient, NewClient), (&'static str, String)> {
-    if client.secret.is_some() {
-        let reason = "is made here: leave it out, or give the secret_sha256 of one that exists";
-        return Err(("secret", reason.to_owned()));
-    }
-    let method = *client
-        .token_endpoint_auth_method
-        .get_or_insert(AuthMethod::ClientSecretBasic);
-    let mut made = None;
-    if method.uses_secret() && client.secret_sha256.is_none() {
-        let secret = Secret::random().map_err(|error| ("secret", error.to_string()))?;
-        client.secret_sha256 = Some(SecretSha256::of(secret.expose()));
-        made = Some(secret.expose().to_owned());
-    }
-    let registered = check_client(&client)?;
+fn prepare(
+    mut client: ClientConfig,
+    rules: &ProfileRules,
+) -> Result<(AddedClient, NewClient), (&'static str, String)> {
+    let made = put_secret_into(&mut client)?;
+    let method = client.token_endpoint_auth_method;
+    let method = method.unwrap_or(AuthMethod::ClientSecretBasic);
+    let registered = check_client(&client, rules)?;
     let registration =
         serde_json::to_string(&client).map_err(|error| ("client_id", error.to_string()))?;
     let added = AddedClient {
         client_id: client.client_id,
         token_endpoint_auth_method: method,
-        secret: made,
+        secret: made.map(|secret| secret.expose().to_owned()),
     };
     let new = NewClient {
         client: registered,

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// A refusal, with the exit status that goes with it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Complaint {
+pub(in crate::command) enum Complaint {
     /// The configuration, the database, a file or a registration cannot be used.
     #[error("{}", with_causes(.0))]
     Unusable(Error),
@@ -77,7 +77,9 @@ fn is_wrong_input(error: &cardea_provider::Error) -> bool {
     use cardea_provider::Error;
     matches!(
         error,
-        Error::SecretOverlapTooLong { .. } | Error::ClientInvalid { .. }
+        Error::SecretOverlapTooLong { .. }
+            | Error::ClientInvalid { .. }
+            | Error::InitialAccessTokenTermsInvalid { .. }
     )
 }
 

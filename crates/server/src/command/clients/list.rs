@@ -76,6 +76,10 @@ impl Answer for Listed {
             };
             let source = match &client.source {
                 Source::Configuration { file } => file.clone(),
+                Source::Database {
+                    self_registered_with: Some(token),
+                    ..
+                } => format!("registered itself ({token})"),
                 Source::Database { .. } => "database".to_owned(),
             };
             table.push([client.client_id.clone(), name, method, grants, source]);

@@ -66,12 +66,18 @@ pub(super) struct RegistrationArguments {
     /// A profession that is let in, as SYSTEM:CODE, such as TRE_G15:21; may stand several times.
     #[arg(long = "card-profession", value_parser = parse_profession)]
     card_professions: Vec<ProfessionConfig>,
-    /// RS256 (the default), ES256, PS256 or EdDSA.
+    /// RS256, ES256, PS256 or EdDSA; without it the profile's default (RS256, in fapi2 ES256).
     #[arg(long, value_parser = word::<SigningAlgorithm>)]
     id_token_signed_response_alg: Option<SigningAlgorithm>,
     /// Sign userinfo answers.
     #[arg(long, value_parser = word::<SigningAlgorithm>)]
     userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// Sign authorization responses (JARM).
+    #[arg(long, value_parser = word::<SigningAlgorithm>)]
+    authorization_signed_response_alg: Option<SigningAlgorithm>,
+    /// Sign introspection answers (RFC 9701).
+    #[arg(long, value_parser = word::<SigningAlgorithm>)]
+    introspection_signed_response_alg: Option<SigningAlgorithm>,
     /// public (the default) or pairwise.
     #[arg(long, value_parser = word::<SubjectTypeConfig>)]
     subject_type: Option<SubjectTypeConfig>,
@@ -157,13 +163,21 @@ impl RegistrationArguments {
             &mut client.request_object_signing_alg,
             self.request_object_signing_alg.as_ref(),
         );
-        put(
+        put_option(
             &mut client.id_token_signed_response_alg,
             self.id_token_signed_response_alg.as_ref(),
         );
         put_option(
             &mut client.userinfo_signed_response_alg,
             self.userinfo_signed_response_alg.as_ref(),
+        );
+        put_option(
+            &mut client.authorization_signed_response_alg,
+            self.authorization_signed_response_alg.as_ref(),
+        );
+        put_option(
+            &mut client.introspection_signed_response_alg,
+            self.introspection_signed_response_alg.as_ref(),
         );
         put(&mut client.subject_type, self.subject_type.as_ref());
         put_option(
@@ -198,7 +212,7 @@ fn put_list<T: Clone>(into: &mut Vec<T>, given: &[T]) {
 }
 
 /// A value as the configuration would read it.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let text: StrDeserializer<'_, ValueError> = text.into_deserializer();
     T::deserialize(text).map_err(|error| error.to_string())
 }

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cardea_provider::ClientRegistrations;
+use cardea_provider::{ClientRegistrations, InitialAccessTokens};
 use cardea_provider::event::StoredEvents;
 use cardea_storage::Store;
 use cardea_storage::client::ClientRecord;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{Complaint, operator};
+use super::Complaint;
 use crate::app::open_store;
+use crate::command::operator;
 use crate::client_registration::config_of_record;
 use crate::clock::SystemClock;
 use crate::config::{ClientConfig, Config};
@@ -42,6 +43,10 @@ pub(super) enum Source {
     },
     /// The database.
     Database {
+        /// The initial access token that it registered itself with; none for one that an operator
+        /// registered.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        self_registered_with: Option<String>,
         /// When it was registered.
         #[serde(with = "time::serde::rfc3339")]
         created_at: OffsetDateTime,
@@ -60,7 +65,11 @@ pub(super) enum Source {
 impl Registry {
     /// Reads the configuration and opens the database that it names.
     pub(super) async fn open(config: &Path) -> Result<Self, Complaint> {
-        let config = Config::load(config)?;
+        Self::open_with(Config::load(config)?).await
+    }
+
+    /// Opens the database that a configuration names.
+    pub(super) async fn open_with(config: Config) -> Result<Self, Complaint> {
         let store = open_store(&config.database.url).await?;
         let registrations = ClientRegistrations::new(
             store.clone(),
@@ -73,6 +82,16 @@ impl Registry {
             registrations,
             store,
         })
+    }
+
+    /// The tokens that let somebody register clients.
+    pub(super) fn initial_access_tokens(&self) -> InitialAccessTokens {
+        InitialAccessTokens::new(
+            self.store.clone(),
+            Arc::new(StoredEvents),
+            Arc::new(SystemClock),
+            operator::find(),
+        )
     }
 
     /// The configuration's client with an id.
@@ -113,7 +132,9 @@ fn configured_in(client: &ClientConfig) -> Source {
 fn kept_since(record: &ClientRecord) -> Source {
     let now = cardea_provider::Clock::now(&SystemClock);
     let previous = record.previous_secret.as_ref();
+    let own = record.self_registration.as_ref();
     Source::Database {
+        self_registered_with: own.map(|own| own.initial_access_token_id.clone()),
         created_at: record.created_at,
         changed_at: record.changed_at,
         previous_secret_accepted_until: previous.map(|it| it.until).filter(|it| now < *it),

@@ -70,7 +70,7 @@ impl Answer for Rotated {
 }
 
 /// A whole number with its unit.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || "must be a whole number with s, m, h or d, such as 24h".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {

@@ -25,8 +25,9 @@ impl Shared {
     ) -> Result<Certificate, Error> {
         check_fits(list, address)?;
         let issuer = address.issuer();
-        let own = self.anchors.iter();
+        let own = self.anchors.get();
         let authorities = own
+            .iter()
             .filter(|anchor| anchor.name == address.rules())
             .flat_map(|anchor| &anchor.authorities);
         let mut refusal = None;

@@ -1,0 +1,317 @@
+//! `cardea anchors …`: the certificates of the trust anchors, and those that are added to the
+//! database, which running servers follow within seconds.
+//!
+//! Those of the configuration's files are listed too, and changed in their files alone.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use cardea_pki::Certificate;
+use cardea_provider::event::StoredEvents;
+use cardea_provider::{AnchorRegistrations, AnchorRole, CardRules};
+use cardea_storage::Store;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use time::format_description::well_known::Rfc3339;
+
+use super::clients::{Answer, Common, Complaint, say};
+use super::operator;
+use super::table::Table;
+use super::terminal_text::shown;
+use crate::admin_api::{AnchorList, AnchorSource, AnchorView};
+use crate::anchor_reload::{ConfiguredAnchor, read_configured};
+use crate::anchor_view::{added_view, configured_views};
+use crate::app::open_store;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::error::Error;
+
+/// A certificate that is longer is none.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+const AFTER_HELP: &str = "\
+Run it as the server's own user, to whom the database belongs.
+
+Exit status: 0 done, 1 refused (no such certificate, one that is there already, one that is no \
+authority's, expired or too weak), 2 the configuration, the database or the input cannot be used.";
+
+/// Commands about trust anchors.
+#[derive(Debug, Subcommand)]
+#[command(after_long_help = AFTER_HELP)]
+pub(super) enum AnchorsCommand {
+    /// Add an authority's certificate to a trust anchor; its fingerprint is printed.
+    Add(AddArguments),
+    /// Take an added certificate away; the sessions of cards that led to it alone end.
+    Remove(RemoveArguments),
+    /// List every certificate with its fingerprint and validity.
+    List(Common),
+}
+
+/// Arguments of `add`.
+#[derive(Debug, Args)]
+pub(super) struct AddArguments {
+    /// The certificate's file, PEM or DER, with this one certificate.
+    file: PathBuf,
+    /// The name of the [[trust_anchor]]; may be left out where there is one alone.
+    #[arg(long = "to", value_name = "NAME")]
+    rules: Option<String>,
+    /// An issuing authority, which helps to find a path and is trusted for nothing.
+    #[arg(long)]
+    intermediate: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Arguments of `remove`.
+#[derive(Debug, Args)]
+pub(super) struct RemoveArguments {
+    /// The certificate's SHA-256, in hexadecimal, with or without colons.
+    sha256: String,
+    /// The name of the [[trust_anchor]]; may be left out where there is one alone.
+    #[arg(long = "from", value_name = "NAME")]
+    rules: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What was added.
+#[derive(Debug, Serialize)]
+struct Added {
+    added: AnchorView,
+}
+
+/// What was taken away.
+#[derive(Debug, Serialize)]
+struct Removed {
+    trust_anchor: String,
+    sha256: String,
+}
+
+/// The anchors of one server.
+struct Anchors {
+    configured: Vec<ConfiguredAnchor>,
+    config: Config,
+    registrations: AnchorRegistrations,
+    store: Store,
+}
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// When standard output is closed, or the asynchronous runtime cannot be started.
+pub(super) fn run(command: &AnchorsCommand) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let exit = runtime.block_on(async {
+        match command {
+            AnchorsCommand::Add(it) => say(&it.common, add(it).await),
+            AnchorsCommand::Remove(it) => say(&it.common, remove(it).await),
+            AnchorsCommand::List(it) => say(it, list(it).await),
+        }
+    })?;
+    Ok(ExitCode::from(exit))
+}
+
+async fn add(arguments: &AddArguments) -> Result<Added, Complaint> {
+    let certificate = read_certificate(&arguments.file)?;
+    let anchors = Anchors::open(arguments.common.config()).await?;
+    let outcome = match anchors.rules(arguments.rules.as_deref()) {
+        Ok(rules) => {
+            let role = match arguments.intermediate {
+                true => AnchorRole::Intermediate,
+                false => AnchorRole::Anchor,
+            };
+            let store = &rules.trust_store;
+            let own: Vec<_> = store.anchors().chain(store.intermediates()).collect();
+            let registrations = &anchors.registrations;
+            let added = registrations.add(&rules.name, role, &certificate, &own);
+            added.await.map_err(Complaint::from)
+        }
+        Err(complaint) => Err(complaint),
+    };
+    anchors.store.close().await;
+    outcome.map(|added| Added {
+        added: added_view(&added),
+    })
+}
+
+async fn remove(arguments: &RemoveArguments) -> Result<Removed, Complaint> {
+    let sha256 = arguments
+        .sha256
+        .replace([':', ' '], "")
+        .to_ascii_lowercase();
+    let anchors = Anchors::open(arguments.common.config()).await?;
+    let outcome = match anchors.rules(arguments.rules.as_deref()) {
+        Ok(rules) => {
+            let removed = anchors.registrations.remove(&rules.name, &sha256).await;
+            removed.map_err(|error| anchors.explain(rules, &sha256, error))
+        }
+        Err(complaint) => Err(complaint),
+    };
+    let rules = anchors.rules(arguments.rules.as_deref());
+    let trust_anchor = rules.map(|rules| rules.name.clone()).unwrap_or_default();
+    anchors.store.close().await;
+    outcome.map(|()| Removed {
+        trust_anchor,
+        sha256,
+    })
+}
+
+async fn list(arguments: &Common) -> Result<AnchorList, Complaint> {
+    let opened = Anchors::open(arguments.config()).await?;
+    let listed = opened.registrations.list().await;
+    opened.store.close().await;
+    let (added, unreadable) = listed?;
+    for (sha256, error) in unreadable {
+        let code = error.code();
+        tracing::error!(sha256, cause = code, "an added certificate cannot be read");
+    }
+    let mut anchors = configured_views(&opened.configured);
+    anchors.extend(added.iter().map(added_view));
+    Ok(AnchorList { anchors })
+}
+
+impl Anchors {
+    async fn open(config: &Path) -> Result<Self, Complaint> {
+        let config = Config::load(config)?;
+        let configured = read_configured(&config.trust_anchor)?;
+        let store = open_store(&config.database.url).await?;
+        let registrations = AnchorRegistrations::new(
+            store.clone(),
+            Arc::new(StoredEvents),
+            Arc::new(SystemClock),
+            operator::find(),
+        );
+        Ok(Self {
+            configured,
+            config,
+            registrations,
+            store,
+        })
+    }
+
+    /// The trust anchor that is meant.
+    fn rules(&self, name: Option<&str>) -> Result<&CardRules, Complaint> {
+        let unknown = |name: &str| cardea_provider::Error::AnchorRulesUnknown {
+            name: name.to_owned(),
+        };
+        let mut all = self.configured.iter().map(|anchor| &anchor.rules);
+        match (name, self.configured.as_slice()) {
+            (None, [only]) => Ok(&only.rules),
+            (None, _) => Err(unknown("(none was given)").into()),
+            (Some(name), _) => all
+                .find(|rules| rules.name == name)
+                .ok_or_else(|| unknown(name).into()),
+        }
+    }
+
+    /// Names the file of a certificate that stands in one.
+    fn explain(&self, rules: &CardRules, sha256: &str, error: cardea_provider::Error) -> Complaint {
+        let is_it = |it: &Certificate| cardea_provider::fingerprint(it) == sha256;
+        let store = &rules.trust_store;
+        let mut tables = self.config.trust_anchor.iter();
+        let table = tables.find(|table| table.name == rules.name);
+        let file = table.and_then(|table| {
+            if store.anchors().any(is_it) {
+                return Some(table.anchors.clone());
+            }
+            let in_file = store.intermediates().any(is_it);
+            table.intermediates.clone().filter(|_| in_file)
+        });
+        match file {
+            Some(file) => Complaint::Configured(Error::AnchorConfigured { file }),
+            None => error.into(),
+        }
+    }
+}
+
+fn read_certificate(file: &Path) -> Result<Certificate, Error> {
+    let unusable = |reason: String| Error::AnchorUnusable {
+        file: file.to_owned(),
+        reason,
+    };
+    let length = std::fs::metadata(file).map_err(|error| unusable(error.to_string()))?;
+    if length.len() > FILE_BYTES_MAX {
+        return Err(unusable("is too long for a certificate".to_owned()));
+    }
+    let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    if !bytes.starts_with(b"-----") && !bytes.windows(10).any(|it| it == b"-----BEGIN") {
+        return Certificate::parse(&bytes).map_err(|error| unusable(error.to_string()));
+    }
+    let all = Certificate::parse_pem_bundle(&bytes).map_err(|error| unusable(error.to_string()))?;
+    match <[Certificate; 1]>::try_from(all) {
+        Ok([certificate]) => Ok(certificate),
+        Err(all) => Err(unusable(format!(
+            "must hold one certificate, and holds {}",
+            all.len()
+        ))),
+    }
+}
+
+impl Answer for Added {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        let added = &self.added;
+        let until = added.not_after.format(&Rfc3339).unwrap_or_default();
+        writeln!(output, "trust anchor: {}", shown(&added.trust_anchor))?;
+        writeln!(output, "subject: {}", shown(&added.subject))?;
+        writeln!(output, "SHA-256: {}", added.sha256)?;
+        writeln!(output, "valid until: {until}")?;
+        if added.expires_soon {
+            writeln!(output, "It expires within 90 days.")?;
+        }
+        writeln!(
+            output,
+            "Compare the fingerprint with what the authority publishes. Running servers know \
+             within two seconds."
+        )
+    }
+}
+
+impl Answer for Removed {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            output,
+            "{} is taken away from {}. Running servers know within two seconds; the sessions of \
+             cards that led to it alone end.",
+            shown(&self.sha256),
+            shown(&self.trust_anchor)
+        )
+    }
+}
+
+impl Answer for AnchorList {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        let header = [
+            "trust anchor",
+            "role",
+            "SHA-256",
+            "subject",
+            "until",
+            "source",
+        ];
+        let mut table = Table::new(header);
+        for anchor in &self.anchors {
+            let role = match anchor.role {
+                AnchorRole::Anchor => "anchor",
+                AnchorRole::Intermediate => "intermediate",
+            };
+            let source = match anchor.source {
+                AnchorSource::File => "file",
+                AnchorSource::Database => "database",
+            };
+            let until = anchor.not_after.date().to_string();
+            let soon = if anchor.expires_soon { " (soon)" } else { "" };
+            table.push([
+                anchor.trust_anchor.clone(),
+                role.to_owned(),
+                anchor.sha256.clone(),
+                anchor.subject.clone(),
+                format!("{until}{soon}"),
+                source.to_owned(),
+            ]);
+        }
+        table.write(output)
+    }
+}

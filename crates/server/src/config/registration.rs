@@ -1,0 +1,60 @@
+//! `[registration]` and `[admin]`: who may change what this server goes by while it runs.
+
+use serde::Deserialize;
+
+/// `[registration]`: clients that register themselves (RFC 7591), with an initial access token.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct RegistrationConfig {
+    /// Whether there is a registration endpoint.
+    pub enabled: bool,
+    /// Clients that may have registered themselves, at a time.
+    pub clients_max: u32,
+}
+
+/// `[admin]`: the API for operators, who sign in with their cards.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct AdminConfig {
+    /// Whether there is an admin API.
+    pub enabled: bool,
+    /// How old an operator's login may be.
+    pub authentication_age_max_seconds: u32,
+    /// Who may use it.
+    pub operator: Vec<AdminOperatorConfig>,
+}
+
+/// `[[admin.operator]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AdminOperatorConfig {
+    /// The person's identifier, as the claim `subject_id` has it.
+    pub subject_id: String,
+    /// Its kind, as the claim `subject_id_type` has it.
+    pub subject_id_type: String,
+    /// Her name, for whoever reads the file.
+    #[serde(default)]
+    pub name: String,
+}
+
+impl Default for RegistrationConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            clients_max: 1000,
+        }
+    }
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            authentication_age_max_seconds: 15 * 60,
+            operator: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `/admin/anchors`: what `cardea anchors` does.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use cardea_pki::Certificate;
+use cardea_provider::Error;
+
+use super::{OperatorRequest, refuse, refuse_problem};
+use crate::admin_api::{AnchorList, AnchorView, NewAnchor};
+use crate::anchor_reload::follow_anchors;
+use crate::anchor_view::{added_view, configured_views};
+use crate::form::{Body, parse_json};
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::state::AppState;
+
+/// Lists every certificate of every trust anchor.
+pub(crate) async fn list_anchors(
+    State(state): State<AppState>,
+    OperatorRequest(operator): OperatorRequest,
+) -> Result<Json<AnchorList>, Refusal> {
+    let registrations = state.provider().anchor_registrations(&operator);
+    let (added, _) = registrations.list().await.map_err(|error| refuse(&error))?;
+    let mut anchors = configured_views(&state.administration().configured_anchors());
+    anchors.extend(added.iter().map(added_view));
+    Ok(Json(AnchorList { anchors }))
+}
+
+/// Adds a certificate.
+pub(crate) async fn post_anchor(
+    State(state): State<AppState>,
+    OperatorRequest(operator): OperatorRequest,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<AnchorView>), Refusal> {
+    let new: NewAnchor = parse_json(&headers, body).map_err(refuse_problem)?;
+    let mut certificates = Certificate::parse_pem_bundle(new.certificate.as_bytes())
+        .map_err(|error| refuse(&Error::Pki(error)))?;
+    let (Some(certificate), true) = (certificates.pop(), certificates.is_empty()) else {
+        return Err(refuse_problem(Problem::RequestMalformed));
+    };
+    let configured = state.administration().configured_anchors();
+    let mut rules = configured.iter().map(|anchor| &anchor.rules);
+    let rules = rules.find(|rules| rules.name == new.trust_anchor);
+    let rules = rules.ok_or_else(|| {
+        let name = new.trust_anchor.clone();
+        refuse(&Error::AnchorRulesUnknown { name })
+    })?;
+    let store = &rules.trust_store;
+    let own: Vec<_> = store.anchors().chain(store.intermediates()).collect();
+    let registrations = state.provider().anchor_registrations(&operator);
+    let added = registrations.add(&rules.name, new.role, &certificate, &own);
+    let added = added.await.map_err(|error| refuse(&error))?;
+    follow_anchors(&state).await;
+    Ok((StatusCode::CREATED, Json(added_view(&added))))
+}
+
+/// Takes an added certificate away.
+pub(crate) async fn delete_anchor(
+    State(state): State<AppState>,
+    OperatorRequest(operator): OperatorRequest,
+    Path((rules, sha256)): Path<(String, String)>,
+) -> Result<StatusCode, Refusal> {
+    let registrations = state.provider().anchor_registrations(&operator);
+    let removed = registrations
+        .remove(&rules, &sha256.to_ascii_lowercase())
+        .await;
+    removed.map_err(|error| refuse(&error))?;
+    follow_anchors(&state).await;
+    Ok(StatusCode::NO_CONTENT)
+}
