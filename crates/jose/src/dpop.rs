@@ -106,6 +106,12 @@ impl DpopProof {
         &self.claims.jti
     }
 
+    /// When its client says that it made it.
+    #[must_use]
+    pub fn iat(&self) -> i64 {
+        self.claims.iat
+    }
+
     /// The server's nonce that the client repeats.
     #[must_use]
     pub fn nonce(&self) -> Option<&str> {

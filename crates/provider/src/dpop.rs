@@ -194,15 +194,29 @@ impl Provider {
             return Err(Error::DpopProofInvalid(error));
         }
         let tolerance = match (proof.nonce(), self.proof_rules.dpop_nonce) {
+            // Of a moment before the restore: the proof may have been used by then.
+            (Some(nonce), _) if self.restore_epoch.is_after(nonce::made_from(nonce)) => {
+                return Err(Error::DpopNonceInvalid);
+            }
             (Some(nonce), _) if self.keys().dpop_nonces.is_current(nonce, now)? => WITH_NONCE,
             (Some(_), _) => return Err(Error::DpopNonceInvalid),
             (None, DpopNonceUse::Required) => return Err(Error::DpopNonceMissing),
+            (None, DpopNonceUse::Optional) if self.may_predate_restore(&proof) => {
+                return Err(Error::DpopNonceMissing);
+            }
             (None, DpopNonceUse::Optional) => WITHOUT_NONCE,
         };
         proof
             .check_time(now.unix_timestamp(), tolerance)
             .map_err(Error::DpopProofInvalid)?;
         Ok(proof)
+    }
+
+    /// Whether a proof may have been used before the database was restored: its client is asked
+    /// for one with a nonce, which is from after it.
+    fn may_predate_restore(&self, proof: &DpopProof) -> bool {
+        let earliest = proof.iat().saturating_sub(WITHOUT_NONCE.future_seconds);
+        self.restore_epoch.is_after(earliest)
     }
 
     /// Takes a proof that must be new on every node, by a key that no other client uses.

@@ -223,6 +223,8 @@ pub enum Error {
     ClientAssertionTimeInvalid,
     #[error("the client's assertion was used before")]
     ClientAssertionReplayed,
+    #[error("the client assertion may be from before the database was restored")]
+    ClientAssertionBeforeRestore,
     #[error("the DPoP proof is missing")]
     DpopProofMissing,
     #[error("the request has two DPoP proofs")]
@@ -532,6 +534,8 @@ names! {
         Self::ClientAssertionAudienceMismatch =>
             "provider.client_assertion_audience_mismatch", InvalidClient;
         Self::ClientAssertionTimeInvalid => "provider.client_assertion_time_invalid", InvalidClient;
+        Self::ClientAssertionBeforeRestore =>
+            "provider.client_assertion_before_restore", InvalidClient;
         Self::ClientAssertionReplayed => "provider.client_assertion_replayed", InvalidClient;
         Self::ClientCertificateMissing => "provider.client_certificate_missing", InvalidClient;
         Self::ClientCertificateMalformed(_) =>

@@ -390,6 +390,26 @@ pub enum EventKind {
         /// How many tries there were.
         attempts: i64,
     },
+    /// An operator has copied the whole database.
+    DatabaseBackedUp {
+        /// Who.
+        by: Operator,
+        /// Which copy.
+        backup_sha256: String,
+        /// How many rows.
+        rows: u64,
+    },
+    /// An operator took the database back to an earlier moment.
+    DatabaseRestored {
+        /// Who.
+        by: Operator,
+        /// From which copy.
+        backup_sha256: String,
+        /// When that was made: events between then and now are not here.
+        backup_made_at: i64,
+        /// How many sessions ended by it.
+        sessions_ended: u64,
+    },
     /// Many agents are silent at once: nobody's session ends for silence.
     MassLossBegun {
         /// Stable code.
@@ -514,6 +534,8 @@ impl EventKind {
             Self::TokenKeysReencrypted { .. } => "token_keys.reencrypted",
             Self::LogoutDelivered { .. } => "logout.delivered",
             Self::LogoutUndelivered { .. } => "logout.undelivered",
+            Self::DatabaseBackedUp { .. } => "database.backed_up",
+            Self::DatabaseRestored { .. } => "database.restored",
             Self::MassLossBegun { .. } => "presence.mass_loss_begun",
             Self::MassLossEnded { .. } => "presence.mass_loss_ended",
             Self::LogoutUnconfirmed { .. } => "logout.unconfirmed",

@@ -72,6 +72,7 @@ mod reachability;
 mod recheck;
 mod refusals_on_record;
 mod registration;
+mod restoration;
 mod revocation;
 mod revocation_source;
 mod secret;
@@ -132,6 +133,7 @@ pub use registration::{
     InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken, Registered,
     RegisteredConsent, RegistrationLimits, RegistrationTerms,
 };
+pub use restoration::Restoration;
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use session::{EndReason, EndedSession};

@@ -18,6 +18,7 @@ use crate::mass_loss::Silence;
 use crate::protocol_profile::{ProfileRules, ProtocolProfile};
 use crate::reachability::Reachability;
 use crate::refusals_on_record::RefusalsOnRecord;
+use crate::restoration::RestoreEpoch;
 use crate::waiting_logins::WaitingLogins;
 use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
 
@@ -42,6 +43,7 @@ pub struct Provider {
     refusals_on_record: RefusalsOnRecord,
     event_log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
+    pub(crate) restore_epoch: RestoreEpoch,
     pub(crate) reachability: Reachability,
     pub(crate) client_certificate_trust: ClientCertificateTrust,
     /// Where clients with certificates call our endpoints.
@@ -90,6 +92,7 @@ impl Provider {
             event_log,
             clock,
             reachability,
+            restore_epoch: RestoreEpoch::never(),
             client_certificate_trust: ClientCertificateTrust::default(),
             alias_origin: OnceLock::new(),
         })

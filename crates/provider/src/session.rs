@@ -45,10 +45,12 @@ pub enum EndReason {
     Logout,
     /// The operator asked for it.
     Operator,
+    /// The database was taken back to an earlier moment.
+    Restored,
 }
 
 impl EndReason {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Departed,
         Self::ScreenLocked,
         Self::WorkstationAsleep,
@@ -64,6 +66,7 @@ impl EndReason {
         Self::CardNotAccepted,
         Self::Logout,
         Self::Operator,
+        Self::Restored,
     ];
 
     /// The reason with a stable word.
@@ -90,6 +93,7 @@ impl EndReason {
             Self::CardNotAccepted => "card_not_accepted",
             Self::Logout => "logout",
             Self::Operator => "operator",
+            Self::Restored => "restored",
         }
     }
 }

@@ -35,7 +35,7 @@ pub use self::client::{
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
 pub use self::keys::{EncryptionConfig, KeyStore, KeysConfig, Pkcs11Config, RotateEvery, Span};
-pub(crate) use self::mistakes::{Mistake, STAND_IN, find_mistakes, line_of};
+pub(crate) use self::mistakes::{Mistake, STAND_IN, STAND_IN_ISSUER, find_mistakes, line_of};
 pub(crate) use self::load::{load_clients, read_keys};
 pub use self::mtls::{
     CertificateHeader, MtlsConfig, MtlsProxyConfig, MtlsTrustAnchorConfig, MtlsUrl, RevocationCheck,

@@ -64,6 +64,29 @@ impl Store {
         Ok(Self { engine })
     }
 
+    /// Opens a database that is there, and brings nothing up to date: for who only reads. What it
+    /// finds may have the schema of another version.
+    ///
+    /// # Errors
+    /// [`Error::UrlInvalid`], [`Error::FileNotPrivate`] where there is no such file, or
+    /// [`Error::Unavailable`].
+    pub async fn open_as_it_is(url: &str) -> Result<Self, Error> {
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = AnyPoolOptions::new()
+                .max_connections(2)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect(url)
+                .await?;
+            let engine = Engine::Postgres(pool);
+            return Ok(Self { engine });
+        }
+        let file = sqlite_file(url)?;
+        std::fs::metadata(&file).map_err(|source| Error::FileNotPrivate { source })?;
+        let engine = Engine::Sqlite(Arc::new(Sqlite::open(&file)?));
+        Ok(Self { engine })
+    }
+
     /// An empty SQLite database that vanishes with the last clone; for tests.
     ///
     /// It has a single connection: a transaction must end before the next one begins.

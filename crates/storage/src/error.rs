@@ -31,6 +31,27 @@ pub enum Error {
     /// A row with the same key is there already; with random keys this is a fault, never chance.
     #[error("a record with this key exists already")]
     Conflict,
+    /// The backup could not be read or written.
+    #[error("the backup cannot be read or written")]
+    BackupFailed {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no backup, or not the one that was written.
+    #[error("the file is no usable backup: {reason}")]
+    BackupInvalid {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Program, database and backup must have one schema.
+    #[error("the schema is {found}, and that of this program {expected}")]
+    BackupOfOtherVersion {
+        /// Of the backup, or of the database.
+        found: i64,
+        /// This program's.
+        expected: i64,
+    },
     /// A stored value does not have the shape that this version writes.
     #[error("the stored value of {column} cannot be read")]
     Corrupt {
@@ -48,6 +69,9 @@ impl Error {
         "storage.unavailable",
         "storage.conflict",
         "storage.corrupt",
+        "storage.backup_failed",
+        "storage.backup_invalid",
+        "storage.backup_of_other_version",
     ];
 
     /// The stable machine code of this error.
@@ -60,6 +84,9 @@ impl Error {
             Self::Unavailable { .. } => "storage.unavailable",
             Self::Conflict => "storage.conflict",
             Self::Corrupt { .. } => "storage.corrupt",
+            Self::BackupFailed { .. } => "storage.backup_failed",
+            Self::BackupInvalid { .. } => "storage.backup_invalid",
+            Self::BackupOfOtherVersion { .. } => "storage.backup_of_other_version",
         }
     }
 }

@@ -34,6 +34,7 @@ pub mod agent_instance;
 pub mod agentless_code;
 pub mod authorization_code;
 pub mod authorization_request;
+pub mod backup;
 pub mod challenge;
 pub mod client;
 pub mod client_session;

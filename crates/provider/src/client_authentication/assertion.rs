@@ -100,6 +100,21 @@ impl Provider {
         }
     }
 
+    /// Refuses what may have been spent before the database was restored, and is not in it. One
+    /// without `iat` may be as old as its `exp` lets it be.
+    fn check_made_since_restore(&self, claims: &Claims) -> Result<(), Error> {
+        let (skew, lifetime) = (SKEW.whole_seconds(), LIFETIME_MAX.whole_seconds());
+        let may_be_from = match claims.iat {
+            Some(iat) => iat.saturating_sub(skew),
+            None => claims.exp.saturating_sub(lifetime + skew),
+        };
+        if self.restore_epoch.is_after(may_be_from) {
+            Err(Error::ClientAssertionBeforeRestore)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Checks everything about an assertion but that it is new, and gives its `jti`.
     pub(super) fn verify_assertion(
         &self,
@@ -109,6 +124,7 @@ impl Provider {
     ) -> Result<String, Error> {
         let claims = verify(client, assertion, &self.rules)?;
         claims.check(client, now)?;
+        self.check_made_since_restore(&claims)?;
         let accepted = self.rules.assertion_audience;
         let aud = self.aud_at_issuer(&claims.aud);
         check_audience(&aud, &self.issuer, self.profile(), accepted)?;

@@ -71,6 +71,11 @@ fn step_of(now: OffsetDateTime) -> i64 {
     now.unix_timestamp().div_euclid(STEP_SECONDS)
 }
 
+/// The moment from which on a nonce was given out; of what is none of ours, the first of all.
+pub(super) fn made_from(nonce: &str) -> i64 {
+    read_step(nonce).map_or(i64::MIN, |step| step.saturating_mul(STEP_SECONDS))
+}
+
 fn read_step(nonce: &str) -> Option<i64> {
     let bytes = parse_base64url(nonce).ok()?;
     if bytes.len() != STEP_BYTES + TAG_BYTES {

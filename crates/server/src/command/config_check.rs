@@ -1,0 +1,90 @@
+//! `cardea config check`: every mistake in the configuration and in the files that it names. It
+//! writes nothing, makes no key, and does not ask the database.
+
+mod named;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::terminal_text::{shown, write_json};
+use crate::config::{Mistake, find_mistakes};
+
+/// Exit status for a configuration that no server starts with.
+const INVALID: u8 = 2;
+
+/// What programs read.
+#[derive(Serialize)]
+struct Report<'a> {
+    valid: bool,
+    mistakes: Vec<Told<'a>>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    key: &'a str,
+    reason: &'a str,
+    code: &'a str,
+}
+
+/// Says every mistake, one a line, or in one JSON document.
+pub(super) fn run(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let (mut mistakes, readable) = find_mistakes(config);
+    if let Some(readable) = &readable {
+        mistakes.extend(named::find_mistakes(readable));
+    }
+    mistakes.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+    let mut output = io::stdout().lock();
+    if json {
+        let report = Report {
+            valid: mistakes.is_empty(),
+            mistakes: mistakes.iter().map(tell).collect(),
+        };
+        write_json(&mut output, &report)?;
+    } else if mistakes.is_empty() {
+        writeln!(output, "{}: no mistake found", config.display())?;
+    } else {
+        for mistake in &mistakes {
+            writeln!(output, "{}", in_a_line(mistake))?;
+        }
+    }
+    Ok(if mistakes.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(INVALID)
+    })
+}
+
+fn tell(mistake: &Mistake) -> Told<'_> {
+    Told {
+        file: mistake.file.display().to_string(),
+        line: mistake.line,
+        key: &mistake.key,
+        reason: &mistake.reason,
+        code: mistake.code,
+    }
+}
+
+/// `FILE:LINE: KEY: REASON (CODE)`.
+fn in_a_line(mistake: &Mistake) -> String {
+    let mut place = mistake.file.display().to_string();
+    if let Some(line) = mistake.line {
+        place = format!("{place}:{line}");
+    }
+    let key = match mistake.key.as_str() {
+        "" => String::new(),
+        key => format!("{}: ", shown(key)),
+    };
+    format!(
+        "{}: {key}{} ({})",
+        shown(&place),
+        shown(&mistake.reason),
+        mistake.code
+    )
+}

@@ -1,0 +1,108 @@
+//! `cardea restore`: the database as it was at a backup, with everything ended that may have been
+//! used since.
+
+use std::fs::File;
+use std::io::{BufReader, Seek as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use cardea_provider::Restoration;
+use cardea_provider::event::StoredEvents;
+use cardea_storage::backup::{self, Ended, FileReference, VerifiedBackup};
+
+use super::{backup::references, operator};
+use crate::app::open_store;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::error::Error;
+use crate::key_file::unusable;
+
+/// Restores the database that the configuration names: all of it or nothing.
+pub(super) fn run(config: &Path, file: &Path, sha256: Option<&str>) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    check_stopped(&config)?;
+    let unreadable = |source| unusable(file, "the backup cannot be read", source);
+    let mut opened = File::open(file).map_err(unreadable)?;
+    let verified = backup::verify(BufReader::new(&opened))?;
+    check_backup(&config, file, &verified, sha256)?;
+    opened.rewind().map_err(unreadable)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(restore(&config, &verified, &opened))?;
+    println!(
+        "{}: {} rows restored; ended: {} sessions, {} codes, challenges and waiting requests, {} \
+         tokens",
+        file.display(),
+        verified.rows(),
+        ended.sessions,
+        ended.waiting,
+        ended.tokens
+    );
+    for missing in differing(&verified.about().files, &references(&config)) {
+        println!("not as it was at the backup: {missing}");
+    }
+    println!(
+        "What operators changed since the backup is undone: rotate client secrets and token keys \
+         again, and take out again the clients and trust anchors that were taken out."
+    );
+    Ok(())
+}
+
+async fn restore(config: &Config, verified: &VerifiedBackup, file: &File) -> anyhow::Result<Ended> {
+    let store = open_store(&config.database.url).await?;
+    let restoration = Restoration::new(
+        store.clone(),
+        Arc::new(StoredEvents),
+        Arc::new(SystemClock),
+        operator::find(),
+    );
+    let ended = restoration.restore(verified, BufReader::new(file)).await?;
+    store.close().await;
+    Ok(ended)
+}
+
+/// A server that runs on would go on with what it holds in memory. Those of other machines are the
+/// operator's to stop.
+fn check_stopped(config: &Config) -> Result<(), Error> {
+    match TcpListener::bind(config.listen) {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(Error::ServerRunning {
+            address: config.listen,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_backup(
+    config: &Config,
+    file: &Path,
+    verified: &VerifiedBackup,
+    sha256: Option<&str>,
+) -> Result<(), Error> {
+    let refused = |reason| Error::BackupRefused {
+        file: file.to_owned(),
+        reason,
+    };
+    if sha256.is_some_and(|expected| expected != verified.sha256()) {
+        return Err(refused("its digest is not the one of --sha256"));
+    }
+    if verified.about().issuer != config.issuer.as_str() {
+        return Err(refused("it is of another issuer"));
+    }
+    Ok(())
+}
+
+/// What was named at the backup and is another file now, or none.
+fn differing(then: &[FileReference], now: &[FileReference]) -> Vec<String> {
+    let is_same = |file: &&FileReference| {
+        let mut found = now.iter();
+        found.any(|it| it.key == file.key && it.path == file.path && it.sha256 == file.sha256)
+    };
+    let gone = then.iter().filter(|file| !is_same(file));
+    gone.map(|file| match file.key.as_str() {
+        "" => file.path.clone(),
+        key => format!("{} ({key})", file.path),
+    })
+    .collect()
+}
