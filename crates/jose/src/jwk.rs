@@ -7,7 +7,8 @@ use openssl::pkey::{HasPublic, Id, PKey, PKeyRef, Public};
 use openssl::rsa::Rsa;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{base64url, parse_base64url, sha256_base64url};
+use crate::digest::{base64url, parse_base64url};
+use crate::remembered::{self, Digest};
 use crate::{Algorithm, Error};
 
 /// Longest certificate of `x5c` as text: 16 KiB.
@@ -100,24 +101,32 @@ impl Jwk {
     /// # Errors
     /// [`Error::KeyInvalid`].
     pub fn public_key(&self) -> Result<PKey<Public>, Error> {
+        let digest = self.material_digest();
+        let known = remembered::keys().find(&digest);
+        if let Some(known) = known {
+            return Ok(known);
+        }
         let key = self.material.public_key()?;
         if Algorithm::for_public_key(&key).is_empty() {
             return Err(Error::KeyInvalid {
                 reason: "no listed algorithm uses such a key",
             });
         }
+        remembered::keys().insert(digest, key.clone());
         Ok(key)
+    }
+
+    /// What the thumbprint is made of: it stands for the key.
+    pub(crate) fn material_digest(&self) -> Digest {
+        // Only strings of base64url and fixed names: a serializer can't fail on them.
+        let material = serde_json::to_string(&self.material).unwrap_or_default();
+        openssl::sha::sha256(material.as_bytes())
     }
 
     /// The SHA-256 thumbprint of RFC 7638, base64url-encoded: the `jkt` of `cnf`.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        // Only strings of base64url and fixed names: a serializer can't fail on them.
-        sha256_base64url(
-            serde_json::to_string(&self.material)
-                .unwrap_or_default()
-                .as_bytes(),
-        )
+        base64url(&self.material_digest())
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::digest::parse_base64url;
+use crate::remembered::{self, Digest};
 use crate::{Algorithm, Error, Jwk, signature};
 
 /// Certificates that `x5c` may hold; a card's path is a leaf and one or two issuing CAs.
@@ -32,6 +33,8 @@ pub struct VerifiedJws {
 pub struct VerifyingKey {
     key: PKey<Public>,
     algorithms: Vec<Algorithm>,
+    /// Stands for the key among signatures that were good; none of a card's key.
+    digest: Option<Digest>,
 }
 
 impl VerifyingKey {
@@ -47,13 +50,16 @@ impl VerifyingKey {
                 reason: "not meant for signatures",
             });
         }
-        match jwk.alg {
-            Some(algorithm) => Self::from_public_key(key, &[algorithm]),
-            None => {
-                let algorithms = Algorithm::for_public_key(&key).to_vec();
-                Ok(Self { key, algorithms })
-            }
-        }
+        let key = match jwk.alg {
+            Some(algorithm) => Self::from_public_key(key, &[algorithm])?,
+            None => Self {
+                algorithms: Algorithm::for_public_key(&key).to_vec(),
+                key,
+                digest: None,
+            },
+        };
+        let digest = Some(jwk.material_digest());
+        Ok(Self { digest, ..key })
     }
 
     /// A public key with the algorithms that the caller allows.
@@ -113,7 +119,38 @@ impl VerifyingKey {
         if algorithms.is_empty() {
             return Err(Error::AlgorithmNotAllowed);
         }
-        Ok(Self { key, algorithms })
+        Ok(Self {
+            key,
+            algorithms,
+            digest: None,
+        })
+    }
+
+    /// Verifies a signature that may have been verified before: the same bytes by the same key.
+    fn verify_once(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        let Some(digest) = &self.digest else {
+            return self.verify_signature(algorithm, message, signature);
+        };
+        let mut of = openssl::sha::Sha256::new();
+        of.update(digest);
+        of.update(algorithm.as_str().as_bytes());
+        // The length of what is of any length, so that nothing can be read in two ways.
+        of.update(&[0]);
+        of.update(&message.len().to_be_bytes());
+        of.update(message);
+        of.update(signature);
+        let of = of.finish();
+        if self.accepts(algorithm) && remembered::signatures().find(&of).is_some() {
+            return Ok(());
+        }
+        self.verify_signature(algorithm, message, signature)?;
+        remembered::signatures().insert(of, ());
+        Ok(())
     }
 }
 
@@ -266,7 +303,7 @@ impl<'a> UnverifiedJws<'a> {
         let message = self.signing_input.as_bytes();
         let mut refusal = Error::AlgorithmNotAllowed;
         for key in keys {
-            match key.verify_signature(self.header.alg, message, &self.signature) {
+            match key.verify_once(self.header.alg, message, &self.signature) {
                 Ok(()) => {
                     return Ok(VerifiedJws {
                         payload: self.payload,
@@ -294,7 +331,7 @@ impl<'a> UnverifiedJws<'a> {
             });
         }
         let message = self.signing_input.as_bytes();
-        key.verify_signature(self.header.alg, message, &self.signature)?;
+        key.verify_once(self.header.alg, message, &self.signature)?;
         Ok(VerifiedJws {
             payload: self.payload,
         })
