@@ -13,7 +13,8 @@ use crate::{output, process, workspace};
 pub fn ensure(name: &str) -> Result<()> {
     let mut ask = Command::new(name);
     let there = ask
-        .arg("--version")
+        // As Cargo calls it: not every one answers by itself.
+        .args([name.trim_start_matches("cargo-"), "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();

@@ -49,6 +49,9 @@ fn make(folder: &Path) -> Result<()> {
         process::run(tool.arg(&manifest))?;
         let text = fs::read_to_string(beside(&manifest))
             .with_context(|| format!("cargo-cyclonedx left nothing beside {crate_name}"))?;
+        // Nobody needs to know where it was built.
+        let here = format!("file://{}", workspace::root().display());
+        let text = text.replace(&here, "file:///cardea");
         let count = check(&text).with_context(|| format!("the document of {program}"))?;
         let document = folder.join(format!("{program}.cdx.json"));
         fs::write(&document, text)
