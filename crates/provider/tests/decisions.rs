@@ -23,6 +23,7 @@ mod decisions {
     mod pairwise;
     mod presence;
     mod proof;
+    mod psc;
     mod sandbox;
     mod session_limits;
     mod silent;

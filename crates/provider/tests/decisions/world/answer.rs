@@ -131,7 +131,7 @@ impl World {
     /// The agent's connection answers a fresh nonce with the presence key.
     pub(crate) async fn present(&self, key: &SigningKey) -> PresenceOutcome {
         let nonce = self.provider.new_presence_nonce().unwrap();
-        let statement = sign_present(key, ISSUER, &nonce).unwrap();
+        let statement = sign_present(key, self.provider.issuer().as_str(), &nonce).unwrap();
         self.provider
             .accept_presence(&statement, Some(&nonce))
             .await
@@ -140,7 +140,7 @@ impl World {
 
     /// The card leaves the reader.
     pub(crate) async fn depart(&self, key: &SigningKey) -> PresenceOutcome {
-        let statement = sign_departed(key, ISSUER, DepartureReason::CardRemoved).unwrap();
+        let statement = sign_departed(key, self.provider.issuer().as_str(), DepartureReason::CardRemoved).unwrap();
         self.provider
             .accept_presence(&statement, None)
             .await
