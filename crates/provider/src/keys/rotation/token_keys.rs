@@ -188,26 +188,32 @@ impl TokenKeys {
         Ok(rotated)
     }
 
-    /// Begins a rotation at an operator's command, whatever the schedule says.
+    /// Begins a rotation at an operator's command, whatever the schedule says; where one of an
+    /// algorithm is under way it goes on.
     ///
     /// # Errors
-    /// [`Error::KeyRotationPending`] where a next key is published already; [`Error::Storage`].
+    /// [`Error::KeyRotationPending`] where it is of all of them; [`Error::Storage`].
     pub async fn rotate(&self, made: &[MadeKey]) -> Result<Rotated, Error> {
         let now = self.clock.now();
         let (mut transaction, records) = self.begin_change().await?;
         let mut rotated = Rotated::default();
+        let mut pending = Ok(());
         for key in made {
             let Some(algorithm) = key.public_jwk.alg else {
                 continue;
             };
             let due = |_: &RotationRules, newest: &SigningKeyRecord, now| newest.signs_from <= now;
-            let making = self.rules.next(&records, algorithm, now, due);
-            let making = making.ok_or(Error::KeyRotationPending {
-                algorithm: algorithm.as_str(),
-            })?;
+            let Some(making) = self.rules.next(&records, algorithm, now, due) else {
+                let algorithm = algorithm.as_str();
+                pending = Err(Error::KeyRotationPending { algorithm });
+                continue;
+            };
             self.make(&mut transaction, &records, &making, key, now)
                 .await?;
             rotated.added.push(kid_of(key));
+        }
+        if rotated.added.is_empty() {
+            pending?;
         }
         transaction.commit().await?;
         Ok(rotated)
@@ -430,3 +436,6 @@ impl std::fmt::Debug for TokenKeys {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
