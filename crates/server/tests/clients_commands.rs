@@ -152,6 +152,7 @@ const EVERY_OPTION: &str = "\
     --request-object-signing-alg ES256 --dpop-bound-access-tokens --card-family cps \
     --card-profession TRE_G15:21 --id-token-signed-response-alg PS256 \
     --userinfo-signed-response-alg EdDSA --subject-type pairwise --sector-identifier example.fr \
+    --authorization-signed-response-alg ES256 --introspection-signed-response-alg PS256 \
     --resource https://api.example.fr --resource-server-of https://own.example.fr \
     --consent explicit --scope openid --scope profile";
 
@@ -191,6 +192,8 @@ fn every_key_of_a_registration_can_be_given_as_an_option() {
             },
             "id_token_signed_response_alg": "PS256",
             "userinfo_signed_response_alg": "EdDSA",
+            "authorization_signed_response_alg": "ES256",
+            "introspection_signed_response_alg": "PS256",
             "subject_type": "pairwise",
             "sector_identifier": "example.fr",
             "resources": ["https://api.example.fr"],
@@ -317,6 +320,64 @@ fn an_unsafe_registration_is_refused_by_key_and_reason() {
         );
     }
     assert!(operator.events().is_empty());
+}
+
+/// What the profile does not allow is refused before anything is stored, and what is left open
+/// follows the profile.
+#[test]
+fn a_registration_that_contradicts_the_profile_is_refused() {
+    let operator = Operator::new();
+    let example = include_str!("../cardea.example.toml");
+    let (settings, _) = example.split_once("[[client]]").unwrap();
+    let strict = settings.replacen("profile = \"oidc\"", "profile = \"fapi2\"", 1);
+    assert_ne!(strict, settings);
+    operator.write("cardea.toml", &strict);
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    operator.write(
+        "jwks.json",
+        &json!({ "keys": [key.public_jwk()] }).to_string(),
+    );
+    let base = [
+        "add",
+        "--client-id",
+        "portal",
+        "--name",
+        "P",
+        "--redirect-uri",
+        REDIRECT_URI,
+    ];
+    let by_key = [
+        "--token-endpoint-auth-method",
+        "private_key_jwt",
+        "--jwks-file",
+        "jwks.json",
+    ];
+    for (more, key) in [
+        (&[][..], "token_endpoint_auth_method"),
+        (
+            &["--token-endpoint-auth-method", "none"],
+            "token_endpoint_auth_method",
+        ),
+        (&[&by_key[..], &["--pkce", "optional"]].concat(), "pkce"),
+        (
+            &[&by_key[..], &["--id-token-signed-response-alg", "RS256"]].concat(),
+            "id_token_signed_response_alg",
+        ),
+    ] {
+        let (exit, error) = operator.json(&[&base, more].concat());
+        assert_eq!(exit, 2, "{error}");
+        assert_eq!(error["code"], "server.config_invalid");
+        let reason = error["reason"].as_str().unwrap();
+        let start = format!("the command line: {key}: ");
+        assert!(reason.starts_with(&start), "{reason}");
+        assert!(reason.contains("profile"), "{reason}");
+    }
+    assert!(operator.events().is_empty());
+    let (exit, added) = operator.json(&[&base[..], &by_key].concat());
+    assert_eq!(exit, 0, "{added}");
+    let (_, shown) = operator.json(&["show", "portal"]);
+    let chosen = shown["registration"].get("id_token_signed_response_alg");
+    assert_eq!(chosen, None, "it follows the profile");
 }
 
 #[test]

@@ -114,8 +114,11 @@ impl ProfileRules {
     }
 
     /// A key that nothing may be signed with is a mistake: its owner would find out at the first
-    /// login.
+    /// login. Keys of certificates sign in TLS, which has rules of its own.
     fn check_keys(&self, client: &Client) -> Result<(), Fault> {
+        if client.authentication == ClientAuthentication::SelfSignedTlsClientAuth {
+            return Ok(());
+        }
         let useless = |jwk: &Jwk| {
             let named = |algorithm: &Algorithm| jwk.alg.is_none_or(|named| named == *algorithm);
             let key = jwk.public_key();

@@ -2,7 +2,6 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::ResponseMode;
 use cardea_provider::AuthorizationResponse;
 
 use crate::handler::authorize::see_other;
@@ -19,9 +18,10 @@ pub(super) fn send(
     language: Language,
     answer: &AuthorizationResponse,
 ) -> Response {
-    match answer.mode {
-        ResponseMode::FormPost => post_form(state, language, answer),
-        _ => see_other(&answer.location()),
+    if answer.mode.is_posted() {
+        post_form(state, language, answer)
+    } else {
+        see_other(&answer.location())
     }
 }
 

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::ResponseMode;
 use cardea_provider::{Error, LoginAttempt, PendingSession, SessionState};
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +84,7 @@ async fn answer(
         .describe_login(request_id, login_cookie)
         .await
         .map_err(refuse)?;
-    if described.response_mode == ResponseMode::FormPost {
+    if described.response_mode.is_posted() {
         return Ok(go_on(login_answer::address(request_id)));
     }
     let cookies = state.cookies();

@@ -70,6 +70,8 @@ async fn algorithms_and_methods_are_those_that_work() {
     for name in [
         "id_token_signing_alg_values_supported",
         "userinfo_signing_alg_values_supported",
+        "authorization_signing_alg_values_supported",
+        "introspection_signing_alg_values_supported",
     ] {
         assert_eq!(metadata[name], json!(signed), "{name}");
     }
@@ -93,7 +95,11 @@ async fn algorithms_and_methods_are_those_that_work() {
     for (name, expected) in [
         ("subject_types_supported", json!(["public", "pairwise"])),
         ("response_types_supported", json!(["code"])),
-        ("response_modes_supported", json!(["query", "form_post"])),
+        (
+            "response_modes_supported",
+            json!(["query", "form_post", "jwt", "query.jwt", "form_post.jwt"]),
+        ),
+        ("require_signed_request_object", json!(false)),
         ("request_uri_parameter_supported", json!(false)),
     ] {
         assert_eq!(metadata[name], expected, "{name}");

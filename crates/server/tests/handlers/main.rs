@@ -8,6 +8,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod admin;
+mod agentless;
+mod anchors;
 mod authorize;
 mod card;
 mod card_grant;
@@ -20,12 +23,15 @@ mod discovery;
 mod dpop;
 mod end_session;
 mod enumeration;
+mod fapi2;
 mod foreign_pages;
 mod forged_tokens;
 mod forgotten_flood;
 mod form_post;
 mod full_disk;
+mod graceful_stop;
 mod https;
+mod interface;
 mod key_client;
 mod killed;
 mod limits;
@@ -35,9 +41,11 @@ mod login;
 mod login_cancel;
 mod login_page;
 mod logout_pages;
+mod mtls;
 mod new_workstations;
 mod nothing_fetched;
 mod on_the_wire;
+mod operations;
 mod pages;
 mod par;
 #[path = "../../../storage/tests/records/postgres_cluster.rs"]
@@ -47,7 +55,10 @@ mod program;
 mod proven_clients;
 mod redirect_uris;
 mod refresh;
+mod register;
+mod reload;
 mod relying_party;
+mod restored;
 mod revocation;
 mod revocation_host;
 mod rp_initiated_logout;
@@ -56,6 +67,7 @@ mod test_app;
 mod token;
 mod token_keys;
 mod token_lookup;
+mod traces;
 mod two_nodes;
 mod two_nodes_sessions;
 mod userinfo;
