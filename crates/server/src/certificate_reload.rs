@@ -112,15 +112,6 @@ impl ListenerCertificates {
         }
         Ok(PreparedCertificates(prepared))
     }
-
-    /// Exchanges the certificates of all listeners, or of none.
-    ///
-    /// # Errors
-    /// As [`ListenerCertificates::prepare`].
-    pub(crate) fn reload(&self, config: &Config) -> Result<(), Error> {
-        self.prepare(config)?.swap();
-        Ok(())
-    }
 }
 
 impl PreparedCertificates {

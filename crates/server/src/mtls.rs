@@ -73,7 +73,11 @@ async fn take_certificate(
 ) -> Result<Response, Refusal> {
     if let Source::Proxy(proxy) = source {
         let address = peer.ip().to_canonical();
-        if !proxy.addresses.iter().any(|it| it.to_canonical() == address) {
+        if !proxy
+            .addresses
+            .iter()
+            .any(|it| it.to_canonical() == address)
+        {
             return Err(refuse_stranger());
         }
         // Whatever the proxy's own handshake with us showed is the proxy's, not the client's.

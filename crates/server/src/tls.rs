@@ -90,9 +90,8 @@ impl PreparedTls {
 }
 
 fn read(files: &TlsConfig, clients: &ClientCertificates) -> Result<SslAcceptor, Error> {
-    let chain = fs::read(&files.certificate).map_err(|source| {
-        unusable(&files.certificate, "the certificate cannot be read", source)
-    })?;
+    let chain = fs::read(&files.certificate)
+        .map_err(|source| unusable(&files.certificate, "the certificate cannot be read", source))?;
     let key = Zeroizing::new(
         fs::read(&files.key)
             .map_err(|source| unusable(&files.key, "the key cannot be read", source))?,

@@ -20,7 +20,8 @@ use axum_server::tls_openssl::OpenSSLAcceptor;
 use cardea_pki::{CERTIFICATE_BYTES_MAX, EXTRA_CERTIFICATES_MAX};
 use openssl::error::ErrorStack;
 use openssl::ssl::{
-    SslAcceptorBuilder, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion,
+    AlpnError, SslAcceptorBuilder, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode,
+    SslVersion, select_next_proto,
 };
 use openssl::x509::X509;
 use tokio::net::TcpStream;
@@ -33,6 +34,7 @@ const CHAIN_DEPTH_MAX: u32 = 8;
 /// What such cards sign a TLS 1.2 handshake with: a browser must not be asked for RSASSA-PSS.
 const SCHEMES_WITHOUT_PSS: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:\
                                    RSA+SHA256:RSA+SHA384:RSA+SHA512";
+const HTTP_1_1: &[u8] = b"\x08http/1.1";
 /// Keeps the sessions of this listener apart, should OpenSSL ever be asked for one.
 const SESSION_CONTEXT: &[u8] = b"cardea client certificates";
 
@@ -44,7 +46,8 @@ pub(crate) enum CertificateDemand {
     None,
     /// Asked for; without one the handshake goes on, and the request may be refused later.
     Optional,
-    /// No handshake without one.
+    /// No handshake without one, and HTTP/1.1 alone: a connection can then be made to end with the
+    /// answer to its one request.
     Required,
 }
 
@@ -99,6 +102,9 @@ impl ClientCertificates {
             CertificateDemand::None => return Ok(()),
             CertificateDemand::Optional => SslVerifyMode::PEER,
             CertificateDemand::Required => {
+                builder.set_alpn_select_callback(|_, offered| {
+                    select_next_proto(HTTP_1_1, offered).ok_or(AlpnError::NOACK)
+                });
                 SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT
             }
         };
@@ -121,7 +127,9 @@ impl PeerCertificates {
     /// Takes certificates, the leaf first; none where there is no leaf, an error beyond the bounds.
     pub(crate) fn new(leaf_first: Vec<Vec<u8>>) -> Result<Option<Self>, CertificatesTooLarge> {
         if leaf_first.len() > EXTRA_CERTIFICATES_MAX.saturating_add(1)
-            || leaf_first.iter().any(|der| der.len() > CERTIFICATE_BYTES_MAX)
+            || leaf_first
+                .iter()
+                .any(|der| der.len() > CERTIFICATE_BYTES_MAX)
         {
             return Err(CertificatesTooLarge);
         }
@@ -177,7 +185,13 @@ impl<S: Send + 'static> Accept<TcpStream, S> for CertificateAcceptor {
         Box::pin(async move {
             let (stream, inner) = accepting.await?;
             let certificates = PeerCertificates::of(stream.ssl())?;
-            Ok((stream, WithCertificates { inner, certificates }))
+            Ok((
+                stream,
+                WithCertificates {
+                    inner,
+                    certificates,
+                },
+            ))
         })
     }
 }
@@ -201,3 +215,6 @@ where
         self.inner.call(request)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ const HOST: &str = "login.example.test";
 /// So that it is the server that refuses, not this machine's policy for clients.
 const EVERY_SUITE: &str = "ALL:NULL:@SECLEVEL=0";
 
-fn certificate(key: &PKey<Private>) -> X509 {
+pub(super) fn certificate(key: &PKey<Private>) -> X509 {
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_text("CN", HOST).unwrap();
     let name = name.build();
@@ -47,7 +47,7 @@ fn rsa() -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()
 }
 
-fn p256() -> PKey<Private> {
+pub(super) fn p256() -> PKey<Private> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }

@@ -9,6 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// How long a start may take on a busy machine.
 const STARTS_MAX: u32 = 600;
+/// How long an end may take on a busy machine.
+const ENDS_MAX: u32 = 1200;
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) struct Program {
@@ -63,6 +65,30 @@ impl Program {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Has it read its configuration anew (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        let process = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &process]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Tells it to stop (SIGTERM).
+    pub(crate) fn terminate(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has ended by itself; whether it did so in good order.
+    pub(crate) async fn ended(&mut self) -> bool {
+        for _ in 0..ENDS_MAX {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            tokio::time::sleep(LOOKS_EVERY).await;
+        }
+        panic!("it does not end: {}", fs::read_to_string(&self.log).unwrap());
     }
 
     /// Everything that it has logged.
