@@ -73,6 +73,8 @@ pub enum Error {
     AdminNotOperator,
     #[error("there is no token key for {algorithm}")]
     KeyMissing { algorithm: &'static str },
+    #[error("what holds the token key does not sign now")]
+    SignerUnavailable,
     #[error("no token key has this kid")]
     TokenKeyUnknown,
     #[error("the next key for {algorithm} is published already; it signs once every cache has it")]
@@ -382,7 +384,7 @@ pub enum Error {
     #[error(transparent)]
     Pki(#[from] cardea_pki::Error),
     #[error(transparent)]
-    Jose(#[from] cardea_jose::Error),
+    Jose(cardea_jose::Error),
     #[error(transparent)]
     Storage(#[from] cardea_storage::Error),
     #[error("a stored value does not have the shape that this version writes")]
@@ -445,6 +447,7 @@ names! {
             "provider.admin_authentication_insufficient", InsufficientUserAuthentication;
         Self::AdminNotOperator => "provider.admin_not_operator", AccessDenied;
         Self::KeyMissing { .. } => "provider.key_missing", ServerError;
+        Self::SignerUnavailable => "provider.signer_unavailable", TemporarilyUnavailable;
         Self::TokenKeyUnknown => "provider.token_key_unknown", ServerError;
         Self::KeyRotationPending { .. } => "provider.key_rotation_pending", ServerError;
         Self::CardRulesMissing => "provider.card_rules_missing", ServerError;
@@ -653,8 +656,20 @@ impl Error {
     pub fn is_internal(&self) -> bool {
         matches!(
             self,
-            Self::Storage(_) | Self::StoredValueUnreadable(_) | Self::KeyMissing { .. }
+            Self::Storage(_)
+                | Self::StoredValueUnreadable(_)
+                | Self::KeyMissing { .. }
+                | Self::SignerUnavailable
         )
+    }
+}
+
+impl From<cardea_jose::Error> for Error {
+    fn from(error: cardea_jose::Error) -> Self {
+        match error {
+            cardea_jose::Error::SignerUnavailable => Self::SignerUnavailable,
+            other => Self::Jose(other),
+        }
     }
 }
 
