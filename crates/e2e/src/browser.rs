@@ -45,7 +45,7 @@ impl Browser {
     /// # Errors
     /// When one of them is not installed (the message says how to install it) or does not start.
     pub async fn open() -> Result<Self> {
-        Self::open_with(json!({}), &[]).await
+        Self::open_with(json!({}), &[], None).await
     }
 
     /// The same, with more arguments for Chromium.
@@ -53,7 +53,7 @@ impl Browser {
     /// # Errors
     /// As for [`Browser::open`].
     pub async fn open_with_arguments(more: &[&str]) -> Result<Self> {
-        Self::open_with(json!({}), more).await
+        Self::open_with(json!({}), more, None).await
     }
 
     /// The same, with every request written down for [`Browser::requested_origins`].
@@ -61,7 +61,7 @@ impl Browser {
     /// # Errors
     /// As for [`Browser::open`].
     pub async fn open_recording() -> Result<Self> {
-        Self::open_with(json!({ "performance": "ALL" }), &[]).await
+        Self::open_with(json!({ "performance": "ALL" }), &[], None).await
     }
 
     /// With Cardea's extension, in the system's own profile, where it finds the agent.
@@ -84,17 +84,27 @@ impl Browser {
             format!("--disable-extensions-except={extension}"),
         ];
         let more: Vec<_> = more.iter().map(String::as_str).collect();
-        Self::open_with(json!({}), &more).await
+        Self::open_with(json!({}), &more, None).await
     }
 
-    async fn open_with(logs: Value, more: &[&str]) -> Result<Self> {
+    /// In a home folder of its own, whose NSS database holds certificates with keys, and with a
+    /// profile that says which of them goes where.
+    ///
+    /// # Errors
+    /// As for [`Browser::open`].
+    pub async fn open_at_home(home: &Path, profile: &Path) -> Result<Self> {
+        let profile = format!("--user-data-dir={}", profile.display());
+        Self::open_with(json!({}), &[&profile], Some(home)).await
+    }
+
+    async fn open_with(logs: Value, more: &[&str], home: Option<&Path>) -> Result<Self> {
         let driver = process::find_program("chromedriver");
         let driver = driver.with_context(|| install::hint("chromedriver"))?;
         let chromium = ["chromium", "chromium-browser", "google-chrome"]
             .iter()
             .find_map(|name| process::find_program(name))
             .with_context(|| install::hint("Chromium"))?;
-        let (driver, port) = start_driver(&driver).await?;
+        let (driver, port) = start_driver(&driver, home).await?;
         let mut arguments: Vec<&str> = CHROMIUM.to_vec();
         arguments.extend(["--window-size=1100,820", "--lang=fr"]);
         arguments.extend(more);
@@ -317,9 +327,9 @@ impl Drop for Browser {
 ///
 /// With `--port=0` it takes a free IPv4 port, then the same IPv6 port, and ends if that one has
 /// been taken meanwhile: then it is started again.
-async fn start_driver(program: &Path) -> Result<(Child, u16)> {
+async fn start_driver(program: &Path, home: Option<&Path>) -> Result<(Child, u16)> {
     for _ in 0..DRIVER_STARTS_MAX {
-        if let Some(started) = try_start_driver(program).await? {
+        if let Some(started) = try_start_driver(program, home).await? {
             return Ok(started);
         }
     }
@@ -327,13 +337,17 @@ async fn start_driver(program: &Path) -> Result<(Child, u16)> {
 }
 
 /// Starts it in a process group of its own and reads its port from its first words.
-async fn try_start_driver(program: &Path) -> Result<Option<(Child, u16)>> {
+async fn try_start_driver(program: &Path, home: Option<&Path>) -> Result<Option<(Child, u16)>> {
     let mut command = std::process::Command::new(program);
     command
         .arg("--port=0")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .process_group(0);
+    if let Some(home) = home {
+        // Chromium inherits it.
+        command.env("HOME", home).env_remove("XDG_DATA_HOME");
+    }
     let mut driver = Command::from(command)
         .kill_on_drop(true)
         .spawn()

@@ -5,9 +5,9 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use cardea_pki::Certificate;
 use openssl::x509::X509;
@@ -41,7 +41,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), render_refusals_away))
         .layer(from_fn_with_state(state.clone(), add_security_headers))
         .layer(from_fn(close_connection))
-        .layer(from_fn(log_request))
+        .layer(from_fn_with_state(state.clone(), log_request))
         .with_state(state)
 }
 
@@ -74,8 +74,12 @@ pub(crate) fn client_certificates(
     })
 }
 
-/// Ends the connection with its answer (RFC 9112 section 9.6).
+/// Ends the connection with its answer (RFC 9112 section 9.6). HTTP/2, which carries many requests
+/// on one handshake, is not offered; whoever speaks it all the same is refused.
 async fn close_connection(request: Request, next: Next) -> Response {
+    if request.version() > Version::HTTP_11 {
+        return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
+    }
     let mut response = next.run(request).await;
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);

@@ -67,7 +67,8 @@ pub(crate) async fn render_refusals(
     rendered
 }
 
-/// The same on a host without styles and explanations of its own, where only pages are shown.
+/// The same on a host without styles and explanations of its own, where only pages are shown, and
+/// only the small set of codes: the precise one is for the log.
 pub(crate) async fn render_refusals_away(
     State(state): State<AppState>,
     request: Request,
@@ -87,7 +88,7 @@ pub(crate) async fn render_refusals_away(
         return response;
     };
     let home = state.origin();
-    let error_page = error_page(language, &id, problem, refusal.code);
+    let error_page = error_page(language, &id, problem, problem.code());
     let mut rendered = page::render_away(&state, home, problem.status(), language, &error_page);
     if let Ok(policy) = HeaderValue::from_str(&agentless_page_policy(home, "")) {
         let headers = rendered.headers_mut();

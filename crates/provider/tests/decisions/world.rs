@@ -14,7 +14,7 @@ use cardea_jose::{Algorithm, SigningKey};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
-    AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, MassLossBounds,
+    AgentlessLogin, AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, MassLossBounds,
     ProofRules, ProtocolProfile, Provider, ProviderConfig, ProviderKeys, UserVerificationPolicy,
 };
 use cardea_storage::Store;
@@ -88,6 +88,7 @@ impl Settings {
             mass_loss: MassLossBounds::default(),
             sandbox: false,
             proof_rules: ProofRules::default(),
+            agentless: AgentlessLogin::default(),
             profile: ProtocolProfile::default(),
         };
         Self { config }

@@ -221,7 +221,27 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
     ),
 ];
 
-const TEST: [Requirement; 18] = [
+const TEST: [Requirement; 21] = [
+    needed(
+        "curl",
+        Probe::Program(&["curl"]),
+        ["curl", "curl", "curl"],
+    ),
+    needed(
+        "OpenSSL's engine for PKCS#11",
+        Probe::File(&[
+            "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so",
+            "/usr/lib/aarch64-linux-gnu/engines-3/pkcs11.so",
+            "/usr/lib64/engines-3/pkcs11.so",
+            "/usr/lib/engines-3/pkcs11.so",
+        ]),
+        ["libengine-pkcs11-openssl", "openssl-pkcs11", "libp11"],
+    ),
+    needed(
+        "NSS's certutil and pk12util",
+        Probe::Program(&["pk12util"]),
+        ["libnss3-tools", "nss-tools", "nss"],
+    ),
     needed(
         "OpenSC",
         Probe::Program(&["pkcs11-tool"]),
