@@ -203,7 +203,9 @@ fn expected_subject(client: &ClientConfig) -> Result<Option<ExpectedSubject>, Er
     let subject = match key {
         DN => ExpectedName::parse(text).map(ExpectedSubject::DistinguishedName),
         DNS => match url::Host::parse(text) {
-            Ok(url::Host::Domain(name)) if name == text => Ok(ExpectedSubject::Dns(name)),
+            Ok(url::Host::Domain(name)) if name == text && !name.contains('*') => {
+                Ok(ExpectedSubject::Dns(name))
+            }
             _ => Err("must be a DNS name in lower case, without a wildcard"),
         },
         URI => match url::Url::parse(text) {

@@ -37,12 +37,16 @@ impl Settings {
             ("limits", &config.limits),
             ("registration", &config.registration),
         ];
-        let more: [(&'static str, &dyn Debug); 5] = [
+        // Its certificate is read anew as that of [tls].
+        let mtls = config.mtls.as_ref();
+        let mtls = mtls.map(|it| (it.listen, &it.url, &it.proxy, &it.trust_anchor));
+        let more: [(&'static str, &dyn Debug); 6] = [
             ("revocation", &config.revocation),
             ("operations", &config.operations),
             ("agentless", &config.agentless),
             ("admin.enabled", &config.admin.enabled),
             ("tls", &config.tls.is_some()),
+            ("mtls", &mtls),
         ];
         let parts = parts.into_iter().chain(more);
         Self(parts.map(|(name, part)| (name, digest(part))).collect())

@@ -227,25 +227,4 @@ fn check_anchors(file: &Path, config: &Config, mtls: &MtlsConfig) -> Result<(), 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::MtlsUrl;
-
-    #[test]
-    fn the_address_is_an_origin_with_tls() {
-        for (text, accepted) in [
-            ("https://mtls.id.example.fr", true),
-            ("https://mtls.id.example.fr/", true),
-            ("https://mtls.id.example.fr:8443", true),
-            ("http://mtls.id.example.fr", false),
-            ("https://mtls.id.example.fr:443", false),
-            ("https://MTLS.id.example.fr", false),
-            ("https://mtls.id.example.fr/path", false),
-            ("https://mtls.id.example.fr/?q", false),
-            ("https://user@mtls.id.example.fr", false),
-            ("mtls.id.example.fr", false),
-        ] {
-            let outcome = MtlsUrl::try_from(text.to_owned());
-            assert_eq!(outcome.is_ok(), accepted, "{text}");
-        }
-    }
-}
+mod tests;
