@@ -1,6 +1,10 @@
 //! The program as an operator runs it.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -111,4 +115,156 @@ fn an_enrolment_document_is_signed_and_shown_with_the_fingerprints_to_compare() 
         folder.path(),
         &["keys", "show-enrolment", "enrolment.jws"],
     ));
+}
+
+/// The mistakes of a configuration, each as line, key and the beginning of its reason.
+fn mistakes_of(folder: &Path) -> Vec<(u64, String, String)> {
+    let output = cardea(folder, &["config", "check", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mistakes = document.get("mistakes").unwrap().as_array().unwrap();
+    let is_valid = document.get("valid").unwrap().as_bool().unwrap();
+    assert_eq!(is_valid, mistakes.is_empty());
+    let expected = if is_valid { 0 } else { 2 };
+    assert_eq!(output.status.code(), Some(expected));
+    let text = |mistake: &serde_json::Value, name: &str| {
+        let value = mistake.get(name).and_then(|it| it.as_str());
+        value.unwrap_or_default().to_owned()
+    };
+    let line = |mistake: &serde_json::Value| {
+        let line = mistake.get("line").and_then(serde_json::Value::as_u64);
+        line.unwrap_or_default()
+    };
+    mistakes
+        .iter()
+        .map(|it| (line(it), text(it, "key"), text(it, "reason")))
+        .collect()
+}
+
+/// A configuration with every file that it names.
+fn sound_configuration(folder: &Path) -> String {
+    for (command, file) in [
+        ("new-root", "root.pem"),
+        ("new-challenge-key", "challenge.pem"),
+    ] {
+        assert!(cardea(folder, &["keys", command, "--out", file]).status.success());
+    }
+    let issuer = "http://127.0.0.1:8080";
+    let signing = ["keys", "challenge-list", "sign", "--root", "root.pem"];
+    let of = ["--issuer", issuer, "--version", "1", "--key", "challenge.pem"];
+    let out = ["--out", "challenge.jws"];
+    let signed = cardea(folder, &[&signing[..], &of, &out].concat());
+    assert!(signed.status.success(), "{signed:?}");
+    let pki = cardea_test_pki::TestPki::shared().unwrap();
+    let certificate = openssl::x509::X509::from_der(&pki.card_anchors_der()[0]).unwrap();
+    std::fs::write(folder.join("anchors.pem"), certificate.to_pem().unwrap()).unwrap();
+    format!(
+        r#"issuer = "{issuer}"
+listen = "127.0.0.1:8080"
+
+[keys]
+challenge_key = "challenge.pem"
+challenge_list = "challenge.jws"
+
+[session]
+idle_seconds = 1800
+
+[[trust_anchor]]
+name = "cards"
+anchors = "anchors.pem"
+profile = "cps"
+
+[[client]]
+client_id = "portal"
+name = "Portail"
+redirect_uris = ["https://portal.example.fr/cb"]
+token_endpoint_auth_method = "none"
+
+[[client]]
+client_id = "second"
+name = "Second"
+redirect_uris = ["https://second.example.fr/cb"]
+token_endpoint_auth_method = "none"
+"#
+    )
+}
+
+#[test]
+fn a_sound_configuration_has_no_mistake_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = sound_configuration(folder.path());
+    std::fs::write(folder.path().join("cardea.toml"), text).unwrap();
+    let names = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    assert_eq!(mistakes_of(folder.path()), []);
+    assert_eq!(names(), before, "nothing is made, no key and no database");
+}
+
+#[test]
+fn every_mistake_is_named_by_line_key_and_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = sound_configuration(folder.path());
+    let text = text
+        .replace("listen = \"127.0.0.1:8080\"", "listen = \"0.0.0.0:8080\"")
+        .replace("idle_seconds = 1800", "idle_seconds = 1\nabsolut_seconds = 5")
+        .replace("name = \"Portail\"\n", "")
+        .replace("\"https://second.example.fr/cb\"", "\"http://second.example.fr/cb\"")
+        .replace("client_id = \"second\"", "client_id = \"portal\"")
+        .replace("profile = \"cps\"", "profile = \"cpz\"")
+        .replace("anchors = \"anchors.pem\"", "anchors = \"challenge.jws\"");
+    std::fs::write(folder.path().join("cardea.toml"), text).unwrap();
+    let found = mistakes_of(folder.path());
+    let places: Vec<_> = found
+        .iter()
+        .map(|(line, key, _)| (*line, key.as_str()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (2, "listen"),
+            (9, "session.idle_seconds"),
+            (10, "session.absolut_seconds"),
+            (14, "trust_anchor[0].anchors"),
+            (15, "trust_anchor[0].profile"),
+            (17, "client[0].name"),
+            (23, "client[1].client_id"),
+            (25, "client[1].redirect_uris[0]"),
+        ],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_text_that_is_no_toml_and_a_file_that_is_not_there_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = sound_configuration(folder.path());
+    let broken = text.replacen("name = \"cards\"", "name = cards", 1);
+    std::fs::write(folder.path().join("cardea.toml"), broken).unwrap();
+    let found = mistakes_of(folder.path());
+    assert_eq!(found.first().unwrap().0, 12, "{found:?}");
+    let missing = format!("clients_file = [\"more.toml\"]\n{text}");
+    let missing = missing.replace("\"challenge.pem\"", "\"no-such.pem\"");
+    std::fs::write(folder.path().join("cardea.toml"), missing).unwrap();
+    let found = mistakes_of(folder.path());
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().any(|(_, key, _)| key == "keys.challenge_key"));
+    std::fs::remove_file(folder.path().join("cardea.toml")).unwrap();
+    assert_eq!(mistakes_of(folder.path()).len(), 1);
+}
+
+/// The certificate's key, and its time.
+#[test]
+fn a_certificate_and_a_key_that_do_not_fit_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = sound_configuration(folder.path()).replace("http://", "https://");
+    let tls = "[tls]\ncertificate = \"anchors.pem\"\nkey = \"root.pem\"\n\n[session]";
+    let text = text.replace("[session]", tls);
+    std::fs::write(folder.path().join("cardea.toml"), text).unwrap();
+    let found = mistakes_of(folder.path());
+    let of_key = found.iter().find(|(_, key, _)| key == "tls.key").unwrap();
+    assert!(of_key.2.contains("is not the key of the certificate"), "{found:?}");
 }

@@ -25,7 +25,7 @@ pub(crate) const STAND_IN: &str = "/stand-in";
 pub(crate) const STAND_IN_ISSUER: &str = "https://stand-in.invalid";
 
 /// Keys that must be there, with what lets the rest be read. In tables of a list the same.
-const REQUIRED: [(&str, &str, &str); 13] = [
+const REQUIRED: [(&str, &str, &str); 14] = [
     ("", "issuer", "\"https://stand-in.invalid\""),
     ("", "listen", "\"127.0.0.1:1\""),
     ("keys", "challenge_key", "\"/stand-in\""),
@@ -39,6 +39,11 @@ const REQUIRED: [(&str, &str, &str); 13] = [
     ("trust_anchor", "test_cards", "\"require\""),
     ("client", "client_id", "\"stand-in-#\""),
     ("client", "name", "\"stand-in\""),
+    (
+        "client",
+        "redirect_uris",
+        "[\"https://stand-in.invalid/callback\"]",
+    ),
 ];
 
 /// A mistake, and where it is.
@@ -113,7 +118,8 @@ impl Search {
         let found = document.line_of(&key);
         mistake.line = found.or_else(|| line.and_then(|line| document.line_in_file(line)));
         let is_mended = document.take_out(&key, stand_in_of(&key));
-        let follows = found.is_none() && self.may_follow(&place, &key);
+        let follows = self.has_lost_a_part(&place, &key)
+            || found.is_none() && self.may_follow(&place, &key);
         let is_new = self.mended.insert((place.clone(), key.clone()));
         if is_new && !follows {
             mistake.key.clone_from(&key);
@@ -129,13 +135,21 @@ impl Search {
         (document.take_out(table, None) && is_new).then_some(())
     }
 
+    /// Whether a part of a value was taken out.
+    fn has_lost_a_part(&self, file: &Path, key: &str) -> bool {
+        let is_part = |other: &str| {
+            let rest = other.strip_prefix(key);
+            rest.is_some_and(|rest| rest.starts_with(['[', '.']))
+        };
+        let mut mended = self.mended.iter();
+        mended.any(|(place, other)| place == file && is_part(other))
+    }
+
     /// Whether something that is missing may be so because of what was taken out beside it.
     fn may_follow(&self, file: &Path, key: &str) -> bool {
         let table = key.rsplit_once('.').map_or("", |(table, _)| table);
         let is_of_table = |other: &str| {
-            other == key
-                || (!table.is_empty() && other.starts_with(table))
-                || other.starts_with(&format!("{key}["))
+            other == key || (!table.is_empty() && other.starts_with(table))
         };
         let mut mended = self.mended.iter();
         mended.any(|(place, other)| place == file && is_of_table(other))
