@@ -186,6 +186,7 @@ fn every_key_of_a_registration_can_be_given_as_an_option() {
             "require_signed_request_object": true,
             "request_object_signing_alg": "ES256",
             "dpop_bound_access_tokens": true,
+            "tls_client_certificate_bound_access_tokens": false,
             "cards": {
                 "families": ["cps"],
                 "professions": [{ "code": "21", "system": "TRE_G15" }],
@@ -328,7 +329,7 @@ fn an_unsafe_registration_is_refused_by_key_and_reason() {
 fn a_registration_that_contradicts_the_profile_is_refused() {
     let operator = Operator::new();
     let example = include_str!("../cardea.example.toml");
-    let (settings, _) = example.split_once("[[client]]").unwrap();
+    let (settings, _) = example.split_once("\n[[client]]\n").unwrap();
     let strict = settings.replacen("profile = \"oidc\"", "profile = \"fapi2\"", 1);
     assert_ne!(strict, settings);
     operator.write("cardea.toml", &strict);
