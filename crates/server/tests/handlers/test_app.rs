@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_server::app::App;
 use cardea_server::command::keys::{ChallengeListRequest, sign_challenge_list};
-use cardea_server::config::{Config, Issuer};
+use cardea_server::reload::ReloadReport;
+use cardea_server::config::{Config, DatabaseUrl, Issuer};
 use cardea_storage::event::{EventRecord, list_newest};
 use cardea_storage::{Store, Transaction};
 use reqwest::{Client, RequestBuilder, Response};
@@ -146,11 +147,21 @@ impl TestApp {
         self.folder.path()
     }
 
+    /// Has the running server read its configuration anew.
+    pub(crate) async fn reload(&self) -> Result<ReloadReport, cardea_server::error::Error> {
+        self.app.reload().await
+    }
+
     /// Runs `cardea clients …` beside the running server, and gives its document.
     pub(crate) async fn operate(&self, arguments: &[&str]) -> Value {
+        self.operate_on("clients", arguments).await
+    }
+
+    /// The same with another command.
+    pub(crate) async fn operate_on(&self, noun: &str, arguments: &[&str]) -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cardea"));
         command
-            .arg("clients")
+            .arg(noun)
             .args(arguments)
             .arg("--config")
             .arg(self.folder.path().join("cardea.toml"))
@@ -179,6 +190,21 @@ impl TestApp {
         let file = self.folder.path().join("cardea.sqlite");
         let store = Store::open(&format!("sqlite://{}", file.display())).await;
         let store = store.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        work(&mut transaction).await;
+        transaction.commit().await.unwrap();
+        store.close().await;
+    }
+
+    /// The same, whichever database the configuration names.
+    pub(crate) async fn in_database_of_its_own(&self, work: impl AsyncFnOnce(&mut Transaction)) {
+        let config = Config::load(&self.folder.path().join("cardea.toml")).unwrap();
+        let url = match &config.database.url {
+            DatabaseUrl::Sqlite(file) => format!("sqlite://{}", file.display()),
+            DatabaseUrl::Postgres(url) => url.clone(),
+            other => panic!("{other:?}"),
+        };
+        let store = Store::open(&url).await.unwrap();
         let mut transaction = store.begin().await.unwrap();
         work(&mut transaction).await;
         transaction.commit().await.unwrap();
@@ -352,7 +378,7 @@ token_endpoint_auth_method = "none"
     );
     for (from, to) in changes.replace {
         assert!(text.contains(from), "the configuration has no {from}");
-        text = text.replace(from, &to);
+        text = text.replace(from, &to.replace("{issuer}", issuer));
     }
     let file = folder.path().join("cardea.toml");
     fs::write(&file, text).unwrap();
