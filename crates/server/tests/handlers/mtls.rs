@@ -3,6 +3,7 @@
 
 mod behind_proxy;
 mod bound_tokens;
+mod haproxy;
 mod reloaded;
 mod stand;
 

@@ -221,7 +221,12 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
     ),
 ];
 
-const TEST: [Requirement; 21] = [
+const TEST: [Requirement; 22] = [
+    needed(
+        "HAProxy",
+        Probe::Program(&["haproxy"]),
+        ["haproxy", "haproxy", "haproxy"],
+    ),
     needed(
         "curl",
         Probe::Program(&["curl"]),

@@ -163,6 +163,17 @@ impl Stand {
         path: &str,
         arguments: &[&str],
     ) -> CurlAnswer {
+        self.curl_at(&self.url, certificate, path, arguments).await
+    }
+
+    /// The same by another origin.
+    pub(super) async fn curl_at(
+        &self,
+        origin: &str,
+        certificate: Option<&str>,
+        path: &str,
+        arguments: &[&str],
+    ) -> CurlAnswer {
         let mut all: Vec<String> = arguments.iter().map(|&it| it.to_owned()).collect();
         if let Some(name) = certificate {
             let files = [
@@ -173,7 +184,7 @@ impl Stand {
             all.extend(["--cert".to_owned(), certificate, "--key".to_owned(), key]);
         }
         all.extend(["--cacert".to_owned(), self.path("anchors.pem")]);
-        curl(all, format!("{}{path}", self.url)).await
+        curl(all, format!("{origin}{path}")).await
     }
 
     /// Calls the main listener.
