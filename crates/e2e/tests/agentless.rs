@@ -31,14 +31,14 @@ async fn a_person_signs_in_without_the_agent_and_out_again() -> Result<()> {
     for (language, question, warning, greeting) in [
         (
             "fr",
-            "Vous connecter à Assurance santé de l’Amandier",
-            "ne vous déconnecte PAS",
+            "Vous vous connectez à",
+            "ne vous déconnectera PAS",
             "Bonjour",
         ),
         (
             "en",
-            "Sign in to Assurance santé de l’Amandier",
-            "does NOT sign you out",
+            "You are signing in to",
+            "will NOT sign you out",
             "Hello",
         ),
     ] {
@@ -50,6 +50,7 @@ async fn a_person_signs_in_without_the_agent_and_out_again() -> Result<()> {
         browser.click("#agentless a").await?;
         let asked = browser.wait_for("h1").await?;
         ensure!(asked.starts_with(question), "{asked}");
+        ensure!(asked.contains("Assurance santé de l’Amandier"), "{asked}");
         let text = browser.text("main").await?;
         ensure!(
             text.contains("Camille DURAND") || text.contains("CAMILLE DURAND"),

@@ -25,10 +25,8 @@ pub(crate) struct AgentlessPage<'a> {
 struct Texts {
     title: &'static str,
     switch: &'static str,
+    portal: &'static str,
     question: &'static str,
-    question_mark: &'static str,
-    you: &'static str,
-    lasts: &'static str,
     minutes_before: &'static str,
     minutes_after: &'static str,
     unwatched: &'static str,
@@ -50,10 +48,8 @@ impl<'a> AgentlessPage<'a> {
         let say = Texts {
             title: TITLE.in_language(language),
             switch: super::SWITCH.in_language(language),
+            portal: PORTAL.in_language(language),
             question: QUESTION.in_language(language),
-            question_mark: QUESTION_MARK.in_language(language),
-            you: YOU.in_language(language),
-            lasts: LASTS.in_language(language),
             minutes_before: MINUTES_BEFORE.in_language(language),
             minutes_after: MINUTES_AFTER.in_language(language),
             unwatched: UNWATCHED.in_language(language),
@@ -79,27 +75,22 @@ impl<'a> AgentlessPage<'a> {
 }
 
 const TITLE: Text = Text::new("Sign in without the agent", "Connexion sans l’agent");
-const QUESTION: Text = Text::new("Sign in to", "Vous connecter à");
-const QUESTION_MARK: Text = Text::new("?", "\u{a0}?");
-const YOU: Text = Text::new(
-    "Your card says that you are",
-    "D’après votre carte, vous êtes",
-);
-const LASTS: Text = Text::new("You stay signed in for", "Vous restez connecté");
-const MINUTES_BEFORE: Text = Text::new("", "");
-const MINUTES_AFTER: Text = Text::new(
-    " minutes at most, then you start again",
-    "\u{a0}minutes au plus, puis il faut recommencer",
-);
+const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
+const QUESTION: Text = Text::new("Is this you?", "Est-ce bien vous\u{a0}?");
 const UNWATCHED: Text = Text::new(
-    "Taking your card out does NOT sign you out: nobody watches the reader. Sign out on the portal \
-     before you leave this workstation.",
-    "Retirer votre carte ne vous déconnecte PAS : personne ne surveille le lecteur. \
-     Déconnectez-vous sur le portail avant de quitter ce poste.",
+    "Taking your card out will NOT sign you out. Sign out on the portal before you leave this \
+     workstation;",
+    "Retirer votre carte ne vous déconnectera PAS. Déconnectez-vous sur le portail avant de quitter \
+     ce poste\u{a0};",
 );
+const MINUTES_BEFORE: Text = Text::new(
+    "at the latest it ends after",
+    "tout se ferme au plus tard après",
+);
+const MINUTES_AFTER: Text = Text::new(" minutes.", "\u{a0}minutes.");
 const UNASKED: Text = Text::new(
-    "Did you not just ask to sign in, or is this not you? Answer no.",
-    "Vous ne venez pas de demander cette connexion, ou ce n’est pas vous ? Répondez non.",
+    "You did not ask to sign in just now? Answer no.",
+    "Vous ne venez pas de demander cette connexion\u{a0}? Répondez non.",
 );
 const YES: Text = Text::new("Yes, sign me in", "Oui, me connecter");
 const NO: Text = Text::new("No", "Non");
@@ -137,11 +128,11 @@ mod tests {
         for (language, words) in [
             (
                 Language::French,
-                "Retirer votre carte ne vous déconnecte PAS",
+                "Retirer votre carte ne vous déconnectera PAS",
             ),
             (
                 Language::English,
-                "Taking your card out does NOT sign you out",
+                "Taking your card out will NOT sign you out",
             ),
         ] {
             let html = page(language);

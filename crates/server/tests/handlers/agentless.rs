@@ -167,7 +167,7 @@ async fn certificates_that_are_no_good_card_are_refused() {
     ] {
         let login = Request::new().begin(&stage.app).await;
         let page = stage.visit(&login.id, Some(&in_files(&stage, card))).await;
-        assert_eq!(page.status, 403, "{code} {}", page.trouble);
+        assert_eq!(page.status, 403, "{code} {} {}", page.trouble, stage.log());
         assert_eq!(shown_code(&page), shown);
         assert_eq!(stage.refused_code(&login.id).await, code);
         assert!(!page.body.contains("name=\"confirmation\""));

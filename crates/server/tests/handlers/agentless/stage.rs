@@ -20,7 +20,7 @@ pub(super) struct Stage {
     /// Where the listener that asks for certificates listens.
     pub(super) address: String,
     folder: TempDir,
-    _program: Program,
+    program: Program,
 }
 
 impl Stage {
@@ -77,8 +77,13 @@ impl Stage {
             card,
             address,
             folder,
-            _program: program,
+            program,
         }
+    }
+
+    /// What the program has logged.
+    pub(super) fn log(&self) -> String {
+        String::from_utf8_lossy(&self.program.log()).into_owned()
     }
 
     pub(super) fn folder(&self) -> &Path {
