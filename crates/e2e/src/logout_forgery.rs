@@ -3,8 +3,10 @@
 //! them must be noticed.
 
 use anyhow::{Context, Result, ensure};
-use cardea_jose::{Algorithm, SigningKey, base64url, random_base64url};
+use cardea_jose::{Algorithm, SigningKey, base64url, parse_base64url, random_base64url};
+use cardea_storage::{Store, signing_key};
 use cardea_xtask::system::System;
+use openssl::symm::{Cipher, decrypt_aead};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -40,11 +42,11 @@ impl<'a> LogoutForgery<'a> {
     /// # Errors
     /// When the portal decides otherwise about one of them, or the login before fails.
     pub async fn check_refused(&self) -> Result<()> {
-        let good = self.provider_key()?.sign_jwt(TYP, &self.claims()?)?;
+        let good = self.provider_key().await?.sign_jwt(TYP, &self.claims()?)?;
         ensure!(self.send(&good).await? == StatusCode::OK, "a good token");
         self.check(&self.other_tokens().await?).await?;
-        self.check(&self.other_claims()?).await?;
-        self.check(&self.other_signatures()?).await
+        self.check(&self.other_claims().await?).await?;
+        self.check(&self.other_signatures().await?).await
     }
 
     /// Sends a good token twice; it is taken once.
@@ -52,7 +54,7 @@ impl<'a> LogoutForgery<'a> {
     /// # Errors
     /// When the portal decides otherwise.
     pub async fn check_taken_once(&self) -> Result<()> {
-        let good = self.provider_key()?.sign_jwt(TYP, &self.claims()?)?;
+        let good = self.provider_key().await?.sign_jwt(TYP, &self.claims()?)?;
         ensure!(self.send(&good).await? == StatusCode::OK, "a good token");
         self.check(&[("a token seen before", good)]).await
     }
@@ -109,8 +111,8 @@ impl<'a> LogoutForgery<'a> {
     }
 
     /// One claim is wrong, or is there and must not be.
-    fn other_claims(&self) -> Result<Vec<(&'static str, String)>> {
-        let key = self.provider_key()?;
+    async fn other_claims(&self) -> Result<Vec<(&'static str, String)>> {
+        let key = self.provider_key().await?;
         let now = self.claims()?.get("iat").and_then(Value::as_i64);
         let now = now.context("no time")?;
         let changes = [
@@ -137,8 +139,8 @@ impl<'a> LogoutForgery<'a> {
     }
 
     /// The claims are good, and what is around them is not.
-    fn other_signatures(&self) -> Result<Vec<(&'static str, String)>> {
-        let (key, claims) = (self.provider_key()?, self.claims()?);
+    async fn other_signatures(&self) -> Result<Vec<(&'static str, String)>> {
+        let (key, claims) = (self.provider_key().await?, self.claims()?);
         let header = base64url(json!({ "alg": "none", "typ": TYP }).to_string().as_bytes());
         let unsigned = format!("{header}.{}.", base64url(claims.to_string().as_bytes()));
         let foreign = SigningKey::generate(Algorithm::Es256)?;
@@ -153,10 +155,32 @@ impl<'a> LogoutForgery<'a> {
         ])
     }
 
-    fn provider_key(&self) -> Result<SigningKey> {
-        let file = self.system.folder().join("keys/tokens/token-es256.pem");
-        let pem = std::fs::read(file).context("no token key")?;
-        Ok(SigningKey::from_pem(Algorithm::Es256, &pem)?)
+    /// The key that signs the portal's tokens, opened as docs/keys.md says.
+    async fn provider_key(&self) -> Result<SigningKey> {
+        let folder = self.system.folder();
+        let settings = self.system.server_settings();
+        let file = settings.with_file_name("cardea.sqlite");
+        let store = Store::open(&format!("sqlite://{}", file.display())).await?;
+        let mut transaction = store.begin_read().await?;
+        let all = signing_key::list(&mut transaction).await?;
+        drop(transaction);
+        store.close().await;
+        let mut es256 = all.into_iter().filter(|key| key.algorithm == "ES256");
+        let record = es256.next().context("no token key")?;
+        let sealed = record.sealed.context("the key is elsewhere")?;
+        let secret = std::fs::read_to_string(folder.join("keys/tokens/key-encryption.key"))?;
+        let secret = parse_base64url(secret.trim())?;
+        let bound = format!(
+            "cardea signing key 1\n{}\nES256\n{}\n",
+            sealed.encryption_key_id, record.kid
+        );
+        let bytes = parse_base64url(&sealed.sealed)?;
+        let (nonce, rest) = bytes.split_at_checked(12).context("no nonce")?;
+        let end = rest.len().checked_sub(16).context("no tag")?;
+        let (text, tag) = rest.split_at(end);
+        let cipher = Cipher::aes_256_gcm();
+        let der = decrypt_aead(cipher, &secret, Some(nonce), bound.as_bytes(), text, tag)?;
+        Ok(SigningKey::from_der(Algorithm::Es256, &der)?)
     }
 
     /// The tokens of a login at the portal's registration.

@@ -419,7 +419,7 @@ fn keys_of_a_token_sign_and_a_token_that_is_away_is_waited_for() {
     let (_, document) = site.keys(&["list"]);
     let in_token = |it: &&Value| it["place"] == "pkcs11" && it["state"] == "next";
     let keys = document["keys"].as_array().unwrap();
-    assert!(keys.iter().filter(in_token).count() >= 3, "{document}");
+    assert_eq!(keys.iter().filter(in_token).count(), 4, "{document}");
     // In an emergency at once.
     let (exit, document) = site.keys(&["rotate", "--emergency"]);
     assert_eq!(exit, 0, "{document}");
