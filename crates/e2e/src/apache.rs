@@ -30,6 +30,19 @@ impl Apache {
     /// # Errors
     /// When it is not installed (the message says how to install it) or does not start.
     pub fn start(system: &System, client_id: &str, secret: &str, port: u16) -> Result<Self> {
+        Self::start_with("portal.conf", system, (client_id, secret), port)
+    }
+
+    /// The same with another file of `clients/apache` in the place of `portal.conf`.
+    ///
+    /// # Errors
+    /// As [`Apache::start`].
+    pub fn start_with(
+        portal: &str,
+        system: &System,
+        (client_id, secret): (&str, &str),
+        port: u16,
+    ) -> Result<Self> {
         let program = process::find_program("apache2").or_else(|| process::find_program("httpd"));
         let program = program.with_context(|| install::hint("Apache's web server"))?;
         let modules = install::apache_modules()?;
@@ -47,7 +60,7 @@ impl Apache {
             .arg(sources.join("server.conf"));
         command
             .env("FOLDER", &folder)
-            .env("SOURCES", &sources)
+            .env("PORTAL", sources.join(portal))
             .env("MODULES", modules)
             .env("APACHE_USER", user)
             .env("APACHE_GROUP", group)

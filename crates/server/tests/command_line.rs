@@ -146,11 +146,22 @@ fn sound_configuration(folder: &Path) -> String {
         ("new-root", "root.pem"),
         ("new-challenge-key", "challenge.pem"),
     ] {
-        assert!(cardea(folder, &["keys", command, "--out", file]).status.success());
+        assert!(
+            cardea(folder, &["keys", command, "--out", file])
+                .status
+                .success()
+        );
     }
     let issuer = "http://127.0.0.1:8080";
     let signing = ["keys", "challenge-list", "sign", "--root", "root.pem"];
-    let of = ["--issuer", issuer, "--version", "1", "--key", "challenge.pem"];
+    let of = [
+        "--issuer",
+        issuer,
+        "--version",
+        "1",
+        "--key",
+        "challenge.pem",
+    ];
     let out = ["--out", "challenge.jws"];
     let signed = cardea(folder, &[&signing[..], &of, &out].concat());
     assert!(signed.status.success(), "{signed:?}");
@@ -210,9 +221,15 @@ fn every_mistake_is_named_by_line_key_and_reason() {
     let text = sound_configuration(folder.path());
     let text = text
         .replace("listen = \"127.0.0.1:8080\"", "listen = \"0.0.0.0:8080\"")
-        .replace("idle_seconds = 1800", "idle_seconds = 1\nabsolut_seconds = 5")
+        .replace(
+            "idle_seconds = 1800",
+            "idle_seconds = 1\nabsolut_seconds = 5",
+        )
         .replace("name = \"Portail\"\n", "")
-        .replace("\"https://second.example.fr/cb\"", "\"http://second.example.fr/cb\"")
+        .replace(
+            "\"https://second.example.fr/cb\"",
+            "\"http://second.example.fr/cb\"",
+        )
         .replace("client_id = \"second\"", "client_id = \"portal\"")
         .replace("profile = \"cps\"", "profile = \"cpz\"")
         .replace("anchors = \"anchors.pem\"", "anchors = \"challenge.jws\"");
@@ -266,5 +283,8 @@ fn a_certificate_and_a_key_that_do_not_fit_are_named() {
     std::fs::write(folder.path().join("cardea.toml"), text).unwrap();
     let found = mistakes_of(folder.path());
     let of_key = found.iter().find(|(_, key, _)| key == "tls.key").unwrap();
-    assert!(of_key.2.contains("is not the key of the certificate"), "{found:?}");
+    assert!(
+        of_key.2.contains("is not the key of the certificate"),
+        "{found:?}"
+    );
 }

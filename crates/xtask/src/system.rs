@@ -44,6 +44,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Plain HTTP on loopback, or TLS from a demo CA.
     pub scheme: Scheme,
+    /// What stands behind the issuer's origin, such as `/auth/realms/esante-wallet`.
+    pub issuer_path: String,
     /// Say in tokens and on pages that nobody here is real, as is true of every card of the demo.
     pub sandbox: bool,
     /// Who answers the PIN prompt.
@@ -76,6 +78,7 @@ impl Options {
         Self {
             folder: folder.into(),
             scheme: Scheme::Http,
+            issuer_path: String::new(),
             sandbox: true,
             pin_prompt: PinPrompt::Script(vec![Answer::Pin(DEFAULT_PIN.into())]),
             prefer_demo_ports: false,
@@ -163,7 +166,11 @@ impl System {
         let folder = &options.folder;
         std::fs::create_dir_all(folder.join("logs"))
             .with_context(|| format!("can't make {}", folder.display()))?;
-        let addresses = Addresses::choose(options.scheme, options.prefer_demo_ports)?;
+        let addresses = Addresses::choose(
+            options.scheme,
+            &options.issuer_path,
+            options.prefer_demo_ports,
+        )?;
         let watchdog = Watchdog::start(folder)?;
         card::make_pki(folder, &addresses, &options.authority_key)?;
         let card = Card::new(folder, &addresses, options.card_delay_milliseconds)?;

@@ -237,7 +237,6 @@ async fn tokens_last_two_minutes_and_half_an_hour() {
     assert_eq!(answer["not-before-policy"], 0);
     let id_token = claims_of(tokens.id_token.as_deref().unwrap());
     assert_eq!(answer["session_state"], id_token["sid"]);
-
 }
 
 /// A session that another token keeps alive revives none that lay for half an hour.
@@ -248,17 +247,18 @@ async fn a_refresh_token_lies_for_half_an_hour_at_most() {
     let answer = world.answer(&begun).await;
     world.post(&begun, &answer).await.unwrap();
     world.present(&answer.presence_key).await;
-    let completing =
-        world
-            .provider
-            .complete_authorization(&begun.request_id, begun.cookie(), None);
+    let completing = world
+        .provider
+        .complete_authorization(&begun.request_id, begun.cookie(), None);
     let completed = completing.await.unwrap();
     let first = redeem(&world, &completed.response.location()).await;
     let first = first.refresh_token.unwrap();
     let cookie = completed.session_cookie;
     let mut again = super::world::parameters(PORTAL);
     asked(&mut again);
-    let silent = world.provider.begin_authorization(again, Some(cookie.expose()));
+    let silent = world
+        .provider
+        .begin_authorization(again, Some(cookie.expose()));
     let BegunAuthorization::Completed { response } = silent.await.unwrap() else {
         panic!("the client is in the session");
     };
@@ -271,7 +271,10 @@ async fn a_refresh_token_lies_for_half_an_hour_at_most() {
     world.present(&answer.presence_key).await;
     let refused = world.refresh(PORTAL, &first).await.unwrap_err();
     assert_eq!(refused.source.code(), "provider.refresh_token_expired");
-    assert_eq!(introspected(&world, &first).await, json!({ "active": false }));
+    assert_eq!(
+        introspected(&world, &first).await,
+        json!({ "active": false })
+    );
     let third = third.refresh_token.unwrap();
     assert!(world.refresh(PORTAL, &third).await.is_ok());
 }

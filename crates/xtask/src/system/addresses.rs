@@ -17,6 +17,7 @@ pub enum Scheme {
 #[derive(Clone, Debug)]
 pub struct Addresses {
     scheme: Scheme,
+    issuer_path: String,
     server_port: u16,
     portal_port: u16,
     agent_port: u16,
@@ -27,7 +28,11 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn choose(scheme: Scheme, prefer_demo_ports: bool) -> Result<Self> {
+    pub(super) fn choose(
+        scheme: Scheme,
+        issuer_path: &str,
+        prefer_demo_ports: bool,
+    ) -> Result<Self> {
         let [server, portal, agent] = if prefer_demo_ports {
             [8080, 8081, 47110]
         } else {
@@ -38,6 +43,7 @@ impl Addresses {
         let vpcd_port = port::free_pair()?;
         Ok(Self {
             scheme,
+            issuer_path: issuer_path.to_owned(),
             server_port,
             portal_port,
             agent_port,
@@ -47,8 +53,13 @@ impl Addresses {
         })
     }
 
-    /// The issuer, which is the server's address.
+    /// The issuer: the server's address, and a path where the options give it one.
     pub fn issuer(&self) -> String {
+        format!("{}{}", self.origin(), self.issuer_path)
+    }
+
+    /// The server's address.
+    pub fn origin(&self) -> String {
         self.public(self.server_port)
     }
 
