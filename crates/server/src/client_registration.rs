@@ -5,15 +5,15 @@ use cardea_oauth2_types::Scope;
 use cardea_pki::profile::Profession;
 use cardea_pki::{ExpectedName, ExpectedSubject};
 use cardea_provider::{
-    AgentlessLogin, CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy, Demand, Error,
-    ProfileRules, RetiringSecret, Secret, SubjectType,
+    AgentlessLogin, CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy,
+    Demand, Error, ProfileRules, RetiringSecret, Secret, SubjectType,
 };
 use cardea_storage::SecretDigest;
 use cardea_storage::client::ClientRecord;
 
 use crate::config::{
-    AuthMethod, ClientConfig, ConsentConfig, PkceConfig, RedirectUri, SecretSha256, SigningAlgorithm,
-    SubjectTypeConfig,
+    AuthMethod, ClientConfig, ConsentConfig, PkceConfig, RedirectUri, SecretSha256,
+    SigningAlgorithm, SubjectTypeConfig,
 };
 
 /// Longest name of a client's certificate.

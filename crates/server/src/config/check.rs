@@ -96,7 +96,9 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
         if !seen.insert(client.client_id.as_str()) {
             // Those of the same file stand together.
             let mut before = config.client.iter().take(index);
-            let first = before.position(|it| it.file == client.file).unwrap_or(index);
+            let first = before
+                .position(|it| it.file == client.file)
+                .unwrap_or(index);
             let key = format!("client[{}].client_id", index.saturating_sub(first));
             let reason = format!("the client_id {:?} stands twice", client.client_id);
             let file = client.file.as_deref().unwrap_or(file);

@@ -100,7 +100,12 @@ impl Keys {
 
     /// What the page learns when the card has answered: where the browser goes. The agent's
     /// connection must be kept, for the session lives by it.
-    async fn sign_in(&self, app: &TestApp, login: &Login, card: &Card) -> (String, PresenceConnection) {
+    async fn sign_in(
+        &self,
+        app: &TestApp,
+        login: &Login,
+        card: &Card,
+    ) -> (String, PresenceConnection) {
         let challenge = login.challenge(app).await;
         let mut connection = card.connect(app).await;
         let body = card.answer(app, &challenge);

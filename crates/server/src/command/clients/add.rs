@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::registration_arguments::RegistrationArguments;
 use super::{Answer, Common, Complaint, Registry};
-use crate::command::terminal_text::shown;
 use crate::client_registration::put_secret_into;
+use crate::command::terminal_text::shown;
 use crate::config::{AuthMethod, ClientConfig, Config, check_client, load_clients};
 use crate::error::Error;
 
