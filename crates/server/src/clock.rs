@@ -6,7 +6,7 @@
 //! and far ahead keeps the program ahead until its next start; what expires early is asked for
 //! again, what expires late is not.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use cardea_provider::Clock;
@@ -45,6 +45,30 @@ impl SystemClock {
     pub(crate) fn newly_behind() -> Option<Duration> {
         let mut time = TIME.lock().unwrap_or_else(PoisonError::into_inner);
         time.newly_behind(wall_clock(), Instant::now())
+    }
+}
+
+/// Where the machine's clock stood against the monotonic one when it was first looked at.
+static START: LazyLock<(OffsetDateTime, Instant)> =
+    LazyLock::new(|| (wall_clock(), Instant::now()));
+
+impl SystemClock {
+    /// How far the machine's clock is behind the time that this program goes by.
+    pub(crate) fn behind() -> Duration {
+        let wall = wall_clock();
+        (Self.now() - wall).max(Duration::ZERO)
+    }
+
+    /// Whether the machine's clock was set back, and has not caught up.
+    pub(crate) fn is_set_back() -> bool {
+        Self::behind() > TOLERANCE
+    }
+
+    /// How far the machine's clock has moved against the monotonic one since the first look: a step
+    /// shows here, in either direction.
+    pub(crate) fn drift() -> Duration {
+        let (wall, at) = *START;
+        (wall_clock() - wall) - at.elapsed()
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use cardea_provider::event::{Event, EventLog, StoredEvents};
 use cardea_storage::Transaction;
 
+use crate::metrics::Metrics;
 use crate::request_log::{record_login, short_login_id};
 
 /// Sessions whose login is remembered; older ones are logged by their session alone.
@@ -20,6 +21,7 @@ const SESSIONS_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct LoggedEvents {
     logins: Mutex<Logins>,
+    metrics: Metrics,
 }
 
 #[derive(Debug, Default)]
@@ -40,9 +42,17 @@ impl EventLog for LoggedEvents {
         if let Some(login_id) = &login_id {
             record_login(login_id);
         }
-        let event = event.clone();
-        transaction.after_commit(move || write_line(&event, login_id.as_deref()));
+        let (event, metrics) = (event.clone(), self.metrics.clone());
+        transaction.after_commit(move || {
+            metrics.count(&event);
+            write_line(&event, login_id.as_deref());
+        });
         Ok(())
+    }
+
+    fn note(&self, event: &Event) {
+        self.metrics.count(event);
+        StoredEvents.note(event);
     }
 }
 
@@ -62,6 +72,14 @@ fn write_line(event: &Event, login_id: Option<&str>) {
 }
 
 impl LoggedEvents {
+    /// Counts what is logged.
+    pub(crate) fn counted_by(metrics: Metrics) -> Self {
+        Self {
+            metrics,
+            ..Self::default()
+        }
+    }
+
     fn login_of(&self, event: &Event) -> Option<String> {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         let login_id = event

@@ -18,20 +18,24 @@ use tracing_subscriber::util::SubscriberInitExt;
 use cardea_provider::Clock as _;
 
 use crate::clock::SystemClock;
+use crate::telemetry::Telemetry;
 
-/// Starts logging; `CARDEA_LOG` sets levels, such as `info,cardea_server=debug`.
-pub(crate) fn start_logging() {
+/// Starts logging, and telling `telemetry` of spans; `CARDEA_LOG` sets levels, such as `info,cardea_server=debug`.
+pub(crate) fn start_logging(telemetry: &Telemetry) {
     let filter = EnvFilter::try_from_env("CARDEA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer()
         .event_format(JsonLines)
         .with_writer(std::io::stderr);
+    let lines = KeepFields.and_then(lines).with_filter(filter);
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry()
-        .with(filter)
-        .with(KeepFields)
         .with(lines)
+        .with(telemetry.layer())
         .try_init();
 }
+
+/// What a span says of itself to traces alone.
+const FOR_TRACES: &str = "otel.";
 
 /// Values of a span or event. serde_json escapes control characters (attack H17).
 #[derive(Clone, Default)]
@@ -88,6 +92,7 @@ where
         if let Some(span) = context.span(id) {
             let mut fields = Fields::default();
             attributes.record(&mut fields);
+            fields.0.retain(|name, _| !name.starts_with(FOR_TRACES));
             span.extensions_mut().replace(fields);
         }
     }

@@ -5,13 +5,17 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use axum_server::ConnectionShutdown;
 use cardea_jose::random_base64url;
 use tracing::{Instrument, Span};
 
 use crate::refusal::Refusal;
+use crate::state::AppState;
+use crate::telemetry::{continue_trace, note_answer};
 
 /// Names one request in the log and in what its caller is shown.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +45,11 @@ pub(crate) fn record_login(request_id: &str) {
 }
 
 /// Middleware that opens the span and writes the line.
-pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
+pub(crate) async fn log_request(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = RequestId(random_base64url(9).unwrap_or_default());
     let route = request
         .extensions()
@@ -49,30 +57,56 @@ pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
         .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!(
         "request",
+        otel.kind = "server",
+        otel.name = %format_args!("{} {route}", request.method()),
         request_id = id.as_str(),
         method = request.method().as_str(),
-        route,
+        route = route.as_str(),
         login_id = tracing::field::Empty,
     );
+    continue_trace(&span, &request, state.traceparent_from());
     request.extensions_mut().insert(id);
+    let (method, version) = (request.method().clone(), request.version());
+    let connection = request.extensions().get::<ConnectionShutdown>().cloned();
     let began = Instant::now();
     async move {
-        let response = next.run(request).await;
+        let mut response = next.run(request).await;
+        let took = began.elapsed();
+        let code = response.extensions().get::<Refusal>().map(|refusal| refusal.code);
+        let metrics = state.metrics();
+        metrics.observe_request(&method, &route, response.status(), code, took);
+        if state.readiness().is_stopping() {
+            close_after(version, connection.as_ref(), &mut response);
+        }
         let status = response.status().as_u16();
-        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match response.extensions().get::<Refusal>() {
-            Some(refusal) if status >= 500 => {
-                tracing::error!(status, milliseconds, code = refusal.code, "failed");
+        note_answer(&Span::current(), status, code);
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        match code {
+            Some(code) if status >= 500 => {
+                tracing::error!(status, milliseconds, code, "failed");
             }
-            Some(refusal) => {
-                tracing::warn!(status, milliseconds, code = refusal.code, "refused");
-            }
+            Some(code) => tracing::warn!(status, milliseconds, code, "refused"),
             None => tracing::info!(status, milliseconds, "answered"),
         }
         response
     }
     .instrument(span)
     .await
+}
+
+/// A server that is to stop ends each connection with the answer at hand, and says so in the answer:
+/// callers then ask elsewhere, and send nothing more that would be lost. HTTP/2 has a frame for it.
+/// A connection that becomes an agent's has an end of its own.
+fn close_after(version: Version, connection: Option<&ConnectionShutdown>, response: &mut Response) {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return;
+    }
+    if version < Version::HTTP_2 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    } else if let Some(connection) = connection {
+        connection.graceful_shutdown();
+    }
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl PresenceRegistry {
     }
 
     /// How many keys have a connection here.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.lock().len()
     }
 

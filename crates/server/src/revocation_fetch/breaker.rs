@@ -68,6 +68,11 @@ impl Breaker {
         })
     }
 
+    /// Whether it is left alone at `now`.
+    pub(super) fn is_paused(&self, now: OffsetDateTime) -> bool {
+        self.lock().paused_until.is_some_and(|until| now < until)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

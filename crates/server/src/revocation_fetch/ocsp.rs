@@ -19,6 +19,7 @@ use url::Url;
 use super::breaker::Breaker;
 use super::lists::jitter;
 use crate::http_client::{Answer, Budget, FetchError, HttpClient};
+use crate::metrics::OcspOutcomes;
 
 /// RFC 9654 section 2.1 asks for 32 octets.
 const NONCE_BYTES: usize = 32;
@@ -34,6 +35,7 @@ pub(super) struct Responders {
     http: HttpClient,
     clock: Arc<dyn Clock>,
     known: Mutex<HashMap<Url, Known>>,
+    outcomes: OcspOutcomes,
 }
 
 struct Known {
@@ -60,10 +62,24 @@ impl Responders {
             http,
             clock,
             known: Mutex::default(),
+            outcomes: OcspOutcomes::default(),
         }
     }
 
+    /// How they have answered.
+    pub(super) fn outcomes(&self) -> &OcspOutcomes {
+        &self.outcomes
+    }
+
+    /// Whether there are some, and all of them are left alone.
+    pub(super) fn are_all_paused(&self, now: OffsetDateTime) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_paused = |known: &Known| known.responder.breaker.is_paused(now);
+        !known.is_empty() && known.values().all(is_paused)
+    }
+
     /// Asks for one certificate's status until `until`; none when there is no response.
+    #[tracing::instrument(name = "ocsp_request", level = "debug", skip_all)]
     pub(super) async fn ask(
         &self,
         url: &Url,
@@ -71,23 +87,39 @@ impl Responders {
         until: Instant,
     ) -> Option<OcspResponse> {
         let responder = self.responder(url);
+        let count = |outcome| {
+            let host = url.host_str().unwrap_or_default();
+            self.outcomes.count(host, outcome);
+        };
         let begun = Instant::now();
         let place = timeout_at(until, responder.places.acquire()).await;
-        let _place = place.ok()?.ok()?;
+        let Ok(Ok(_place)) = place else {
+            count("no_place");
+            return None;
+        };
         let time = until.saturating_duration_since(Instant::now());
         if time < until.saturating_duration_since(begun) / 2 {
             // Too late for an answer, and a responder is not to blame for a queue of ours.
+            count("no_place");
             return None;
         }
-        let permit = responder.breaker.permit(self.clock.now())?;
+        let Some(permit) = responder.breaker.permit(self.clock.now()) else {
+            count("paused");
+            return None;
+        };
         let (reason, is_paused) = match self.exchange(url, source, time).await {
             Ok(response) => {
                 permit.succeeded();
+                count("answered");
                 return Some(response);
             }
-            Err(Failure::Broken(reason)) => (reason, permit.failed(self.clock.now(), jitter())),
+            Err(Failure::Broken(reason)) => {
+                count("failed");
+                (reason, permit.failed(self.clock.now(), jitter()))
+            }
             Err(Failure::NoStatement(reason)) => {
                 permit.said_nothing();
+                count("refused");
                 (reason, false)
             }
         };

@@ -1,0 +1,183 @@
+//! Whether this server can answer logins now, and if not, why: one stable word a reason.
+//!
+//! Being alive is another question (`/healthz`): a server that is not ready is left alone by a load
+//! balancer and not started anew. Not ready is only who answers no login at all; what limits some of
+//! them, or will, is a warning.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cardea_provider::Clock as _;
+use cardea_storage::{Store, health};
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::clock::SystemClock;
+use crate::state::AppState;
+
+/// How long a database that took a write counts as one that does: each look is a wait for the disk.
+const PROBE_SERVES: Duration = Duration::from_secs(5);
+/// How long one that did not is left alone.
+const FAILURE_SERVES: Duration = Duration::from_secs(1);
+/// A database that takes longer than this for one row cannot answer logins.
+const PROBE_TIME: Duration = Duration::from_secs(3);
+
+/// Why no login can be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reason {
+    /// The server was told to stop.
+    Stopping,
+    /// The database does not answer, or takes no write.
+    DatabaseNotWritable,
+    /// The database lacks a migration that this program needs.
+    SchemaTooOld,
+    /// There is no key that signs tokens.
+    KeysMissing,
+    /// No trust anchor has evidence that its policy accepts, nor a responder that may be asked.
+    RevocationEvidenceTooOld,
+    /// The machine's clock was set back; this program goes on without it.
+    ClockSetBack,
+}
+
+/// What is wrong, but keeps nobody out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Warning {
+    /// One trust anchor has no evidence that its policy accepts; others have.
+    RevocationEvidenceTooOld,
+    /// Many agents are silent at once.
+    MassPresenceLoss,
+}
+
+impl Reason {
+    /// Every reason, for the numbers.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Stopping,
+        Self::DatabaseNotWritable,
+        Self::SchemaTooOld,
+        Self::KeysMissing,
+        Self::RevocationEvidenceTooOld,
+        Self::ClockSetBack,
+    ];
+
+    /// The stable word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopping => "stopping",
+            Self::DatabaseNotWritable => "database_not_writable",
+            Self::SchemaTooOld => "schema_too_old",
+            Self::KeysMissing => "keys_missing",
+            Self::RevocationEvidenceTooOld => "revocation_evidence_too_old",
+            Self::ClockSetBack => "clock_set_back",
+        }
+    }
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Report {
+    pub(crate) status: &'static str,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// What is remembered between two looks.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness {
+    stopping: AtomicBool,
+    probed: Mutex<Option<Probe>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    at: Instant,
+    fault: Option<Reason>,
+}
+
+impl Readiness {
+    /// Not ready from now on: the server is to stop.
+    pub(crate) fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the server was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Looks whether logins can be answered. However often it is asked, the database is not asked
+    /// more than once a second.
+    pub(crate) async fn look(&self, state: &AppState) -> Report {
+        let mut reasons = Vec::new();
+        let mut warnings = Vec::new();
+        if self.is_stopping() {
+            reasons.push(Reason::Stopping);
+        }
+        reasons.extend(self.probe(state.store()).await);
+        if state.provider().jwks().keys.is_empty() {
+            reasons.push(Reason::KeysMissing);
+        }
+        let anchors = state.revocation().anchors_without_evidence(SystemClock.now());
+        match (anchors.lacking, anchors.all) {
+            (0, _) => {}
+            (lacking, all) if lacking == all => reasons.push(Reason::RevocationEvidenceTooOld),
+            _ => warnings.push(Warning::RevocationEvidenceTooOld),
+        }
+        if SystemClock::is_set_back() {
+            reasons.push(Reason::ClockSetBack);
+        }
+        if state.provider().is_losing_many() {
+            warnings.push(Warning::MassPresenceLoss);
+        }
+        Report {
+            status: if reasons.is_empty() { "ready" } else { "not_ready" },
+            reasons,
+            warnings,
+        }
+    }
+
+    async fn probe(&self, store: &Store) -> Option<Reason> {
+        let mut probed = self.probed.lock().await;
+        if let Some(last) = *probed {
+            let serves = match last.fault {
+                None => PROBE_SERVES,
+                Some(_) => FAILURE_SERVES,
+            };
+            if last.at.elapsed() < serves {
+                return last.fault;
+            }
+        }
+        let fault = match timeout(PROBE_TIME, write_and_read(store)).await {
+            Ok(Ok(version)) if version >= Some(Store::schema_version()) => None,
+            Ok(Ok(_)) => Some(Reason::SchemaTooOld),
+            Ok(Err(_)) | Err(_) => Some(Reason::DatabaseNotWritable),
+        };
+        let at = Instant::now();
+        *probed = Some(Probe { at, fault });
+        fault
+    }
+}
+
+/// Writes one row for good, and says which schema is there.
+async fn write_and_read(store: &Store) -> Result<Option<i64>, cardea_storage::Error> {
+    let mut transaction = store.begin().await?;
+    let version = health::find_schema_version(&mut transaction).await?;
+    health::write_probe(&mut transaction, SystemClock.now()).await?;
+    transaction.commit().await?;
+    Ok(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    #[test]
+    fn the_word_of_a_reason_is_the_one_in_json() {
+        for reason in Reason::ALL {
+            let json = serde_json::to_value(reason).unwrap();
+            assert_eq!(json, reason.as_str());
+        }
+    }
+}
