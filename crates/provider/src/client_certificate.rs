@@ -184,8 +184,8 @@ impl Provider {
         *trust.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(trusted));
     }
 
-    /// Takes the endpoints of another origin of ours, where clients with certificates call them, for
-    /// audiences of client assertions too. The first call counts.
+    /// Takes the endpoints of another origin of ours, where clients with certificates call them,
+    /// for audiences of client assertions too. The first call counts.
     pub fn accept_audiences_at(&self, origin: &str) {
         let _ = self.alias_origin.set(origin.to_owned());
     }
@@ -207,8 +207,7 @@ impl Provider {
 
     /// `tls_client_auth` (RFC 8705 section 2.1): the one name that was registered, a path to an
     /// anchor for clients, and evidence that nothing of it is revoked. In this order: a certificate
-    /// of somebody else costs no signature check, and a stranger's own no question to a responder. The name is compared first: a stranger with a certificate of another
-    /// client then costs no signature check.
+    /// of somebody else costs no signature check, and a stranger's own no question to a responder.
     pub(crate) async fn check_client_certificate(
         &self,
         presented: &PresentedCertificate,

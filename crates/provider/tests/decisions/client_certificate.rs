@@ -1,5 +1,6 @@
 //! Clients that show certificates (RFC 8705): who is proven by them, and what is bound to them.
 
+mod audience;
 mod authentication;
 mod binding;
 mod self_signed;

@@ -64,97 +64,76 @@ fn a_listener_and_its_clients_are_taken() {
     load(&format!("{LISTEN}\n{URL}\n{proxy}")).unwrap();
 }
 
+fn check(lines: &str, key: &str) {
+    let message = load(lines).err().map(|error| error.to_string());
+    let message = message.unwrap_or_else(|| panic!("accepted: {lines}"));
+    assert!(message.contains(key), "{key}: {message}");
+}
+
 #[test]
-fn each_mistake_names_its_key() {
+fn each_mistake_of_the_listener_names_its_key() {
     let listener = format!("{LISTEN}\n{URL}\n{TLS}");
-    let method = "token_endpoint_auth_method = \"tls_client_auth\"";
-    let with = |lines: &str| format!("{listener}\n{ANCHOR}\n{}", service(lines));
-    let named = |line: &str| with(&format!("{method}\n{line}"));
+    let everywhere = LISTEN.replace("127.0.0.1", "0.0.0.0");
+    let proxy = "[mtls.proxy]\naddresses = [\"127.0.0.1\"]";
+    let budget = "[mtls.trust_anchor.revocation]\ntime_budget_ms = 1";
     for (lines, key) in [
         (format!("{LISTEN}\n{URL}"), "mtls: "),
         (
-            format!("[mtls]\nlisten = \"127.0.0.1:8080\"\n{URL}\n{TLS}"),
+            format!("{}\n{URL}\n{TLS}", LISTEN.replace("8444", "8080")),
             "mtls.listen",
         ),
         (
-            format!("{LISTEN}\nurl = \"http://mtls.example.test\"\n{TLS}"),
+            format!("{LISTEN}\n{}\n{TLS}", URL.replace("https", "http")),
             "mtls.url",
         ),
         (
             format!("{LISTEN}\n{URL}\n[mtls.proxy]\naddresses = []"),
             "mtls.proxy.addresses",
         ),
-        (
-            format!(
-                "[mtls]\nlisten = \"0.0.0.0:8444\"\n{URL}\n[mtls.proxy]\naddresses = [\"127.0.0.1\"]"
-            ),
-            "mtls.listen",
-        ),
+        (format!("{everywhere}\n{URL}\n{proxy}"), "mtls.listen"),
         (
             format!("{listener}\n{ANCHOR}\n{ANCHOR}"),
             "mtls.trust_anchor",
         ),
         (
-            format!("{listener}\n{ANCHOR}\n[mtls.trust_anchor.revocation]\ntime_budget_ms = 1"),
+            format!("{listener}\n{ANCHOR}\n{budget}"),
             "mtls.trust_anchor[0].revocation.time_budget_ms",
         ),
-        (
-            format!(
-                "{listener}\n{}",
-                service(&format!("{method}\ntls_client_auth_san_dns = \"a.test\""))
-            ),
-            "client[1].token_endpoint_auth_method",
-        ),
-        (
-            service(
-                "tls_client_certificate_bound_access_tokens = true\nsecret = \"0123456789abcdef\"",
-            ),
-            "client[1]",
-        ),
-        (with(method), "client[1].token_endpoint_auth_method"),
-        (
-            named("tls_client_auth_san_dns = \"a.test\"\ntls_client_auth_san_ip = \"192.0.2.1\""),
-            "client[1].tls_client_auth_san_ip",
-        ),
-        (
-            with("tls_client_auth_san_dns = \"a.test\"\nsecret = \"0123456789abcdef\""),
-            "client[1].tls_client_auth_san_dns",
-        ),
-        (
-            named("tls_client_auth_subject_dn = \"portal\""),
-            "client[1].tls_client_auth_subject_dn",
-        ),
-        (
-            named("tls_client_auth_san_dns = \"*.a.test\""),
-            "client[1].tls_client_auth_san_dns",
-        ),
-        (
-            named("tls_client_auth_san_dns = \"A.test\""),
-            "client[1].tls_client_auth_san_dns",
-        ),
-        (
-            named("tls_client_auth_san_uri = \"a.test\""),
-            "client[1].tls_client_auth_san_uri",
-        ),
-        (
-            named("tls_client_auth_san_ip = \"192.0.2\""),
-            "client[1].tls_client_auth_san_ip",
-        ),
-        (
-            named("tls_client_auth_san_email = \"a.test\""),
-            "client[1].tls_client_auth_san_email",
-        ),
-        (
-            with("token_endpoint_auth_method = \"self_signed_tls_client_auth\""),
-            "client[1].jwks",
-        ),
-        (
-            named("tls_client_auth_san_dns = \"a.test\"\nsecret = \"0123456789abcdef\""),
-            "client[1].token_endpoint_auth_method",
-        ),
     ] {
-        let message = load(&lines).err().map(|error| error.to_string());
-        let message = message.unwrap_or_else(|| panic!("accepted: {lines}"));
-        assert!(message.contains(key), "{key}: {message}");
+        check(&lines, key);
     }
+}
+
+#[test]
+fn each_mistake_of_a_client_names_its_key() {
+    const METHOD: &str = "token_endpoint_auth_method";
+    let listener = format!("{LISTEN}\n{URL}\n{TLS}");
+    let method = format!("{METHOD} = \"tls_client_auth\"");
+    let dns = "tls_client_auth_san_dns = \"a.test\"";
+    let secret = "secret = \"0123456789abcdef\"";
+    let with = |lines: &str| format!("{listener}\n{ANCHOR}\n{}", service(lines));
+    let of_client = |lines: &str, key: &str| check(&with(lines), &format!("client[1].{key}"));
+    of_client(&method, METHOD);
+    of_client(&format!("{method}\n{dns}\n{secret}"), METHOD);
+    of_client(&format!("{dns}\n{secret}"), "tls_client_auth_san_dns");
+    of_client(
+        &format!("{METHOD} = \"self_signed_tls_client_auth\""),
+        "jwks",
+    );
+    let two = format!("{method}\n{dns}\ntls_client_auth_san_ip = \"192.0.2.1\"");
+    of_client(&two, "tls_client_auth_san_ip");
+    for (key, value) in [
+        ("tls_client_auth_subject_dn", "portal"),
+        ("tls_client_auth_san_dns", "*.a.test"),
+        ("tls_client_auth_san_dns", "A.test"),
+        ("tls_client_auth_san_uri", "a.test"),
+        ("tls_client_auth_san_ip", "192.0.2"),
+        ("tls_client_auth_san_email", "a.test"),
+    ] {
+        of_client(&format!("{method}\n{key} = \"{value}\""), key);
+    }
+    let unvouched = format!("{listener}\n{}", service(&format!("{method}\n{dns}")));
+    check(&unvouched, "client[1].token_endpoint_auth_method");
+    let bound = format!("tls_client_certificate_bound_access_tokens = true\n{secret}");
+    check(&service(&bound), "client[1]");
 }
