@@ -1,6 +1,7 @@
 //! The sweep: what nobody ended by hand ends by the clock.
 
 use cardea_storage::client::forget_replaced_secrets;
+use cardea_storage::initial_access_token;
 use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue, list_silent, list_unwatched_overdue};
 use time::{Duration, OffsetDateTime};
@@ -18,6 +19,8 @@ const UNANSWERED_KEPT: Duration = Duration::minutes(5);
 /// How long a refusal stays on record that concerns no person and no session: long enough to look
 /// into an attack, and no longer, since strangers bring them about.
 const REFUSAL_OF_NOBODY_KEPT: Duration = Duration::days(30);
+/// How long an initial access token is listed after it has expired.
+const INITIAL_ACCESS_TOKEN_KEPT: Duration = Duration::days(30);
 
 impl Provider {
     /// Ends the sessions that are past a limit, up to a bound; call it every few seconds.
@@ -108,6 +111,8 @@ impl Provider {
         }
         let mut transaction = self.store.begin().await?;
         rows += forget_replaced_secrets(&mut transaction, now).await?;
+        let before = now - INITIAL_ACCESS_TOKEN_KEPT;
+        rows += initial_access_token::forget_expired(&mut transaction, before).await?;
         transaction.commit().await?;
         Ok(rows)
     }

@@ -4,7 +4,9 @@
 // Marked as test code so that the lints' exceptions for tests hold in shared parts too.
 #[cfg(test)]
 mod decisions {
+    mod admin;
     mod agentless;
+    mod anchors;
     mod authentication;
     mod authorization;
     mod cancellation;

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod records {
     mod access;
+    mod administration;
     mod baseline;
     mod challenges;
     mod clients;
