@@ -12,7 +12,7 @@ use crate::client_registration::client_with;
 use crate::config::{ClientConfig, ConsentConfig};
 
 /// Members that have the same name and form on both sides.
-const SAME: [&str; 20] = [
+const SAME: [&str; 21] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "backchannel_logout_uri",
@@ -33,13 +33,14 @@ const SAME: [&str; 20] = [
     "tls_client_auth_san_dns",
     "tls_client_auth_san_uri",
     "tls_client_auth_san_email",
+    "tls_client_auth_san_ip",
 ];
 
 /// Members that would have this server fetch something, which it never does (attack H4).
 const FETCHED: [&str; 3] = ["jwks_uri", "sector_identifier_uri", "request_uris"];
 
 /// Members with an effect that is not given here.
-const NOT_OFFERED: [&str; 14] = [
+const NOT_OFFERED: [&str; 13] = [
     "id_token_encrypted_response_alg",
     "id_token_encrypted_response_enc",
     "userinfo_encrypted_response_alg",
@@ -53,7 +54,6 @@ const NOT_OFFERED: [&str; 14] = [
     "frontchannel_logout_uri",
     "default_max_age",
     "default_acr_values",
-    "tls_client_auth_san_ip",
 ];
 
 const TEXTS_MAX: usize = 64;

@@ -3,6 +3,7 @@
 //! Those of the configuration are listed too, and changed in their file alone.
 
 mod add;
+mod certificate_arguments;
 mod complaint;
 mod initial_access_token;
 mod list;

@@ -7,6 +7,7 @@ mod haproxy;
 mod reloaded;
 mod stand;
 
+use cardea_jose::{Algorithm, DpopTarget, SigningKey, sign_dpop_proof};
 use serde_json::json;
 
 use self::stand::{SERVICE, Stand};
@@ -135,4 +136,41 @@ async fn discovery_tells_of_the_listener_exactly_where_there_is_one() {
     let document = document.text().await.unwrap();
     assert!(!document.contains("tls_client"), "{document}");
     assert!(!document.contains("mtls"), "{document}");
+}
+
+/// The address that a proof is made for is the one that the client calls (RFC 9449 section 4.3).
+#[tokio::test]
+async fn f9_a_dpop_proof_names_the_address_of_this_listener() {
+    let stand = Stand::open("").await;
+    let form = [
+        "--data",
+        "grant_type=client_credentials",
+        "--data",
+        "client_id=alone",
+    ];
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let main = stand.main_url.as_str();
+    for (origin, htu, refused) in [
+        (stand.url.as_str(), stand.url.as_str(), None),
+        (stand.url.as_str(), main, Some("jose.dpop_request_mismatch")),
+    ] {
+        let first = stand.curl_at(origin, Some("alone"), "/token", &form).await;
+        let nonce = first.header("dpop-nonce");
+        let target = DpopTarget {
+            method: "POST",
+            url: &format!("{htu}/token"),
+            access_token: None,
+        };
+        let now = now().unix_timestamp();
+        let proof = sign_dpop_proof(&key, &target, now, Some(&nonce)).unwrap();
+        let header = format!("DPoP: {proof}");
+        let arguments = [&form[..], &["--header", &header]].concat();
+        let answer = stand
+            .curl_at(origin, Some("alone"), "/token", &arguments)
+            .await;
+        match refused {
+            None => assert_eq!(answer.body["token_type"], "DPoP", "{answer:?}"),
+            Some(code) => assert_eq!(answer.refusal(), (400, "invalid_dpop_proof", code)),
+        }
+    }
 }

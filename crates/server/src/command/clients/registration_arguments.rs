@@ -8,6 +8,7 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde_json::json;
 
+use super::certificate_arguments::CertificateArguments;
 use crate::config::{
     AuthMethod, ClientConfig, ConsentConfig, PkceConfig, ProfessionConfig, RedirectUri,
     SecretSha256, SigningAlgorithm, SubjectTypeConfig, read_keys,
@@ -32,7 +33,8 @@ pub(super) struct RegistrationArguments {
     /// Where logout tokens are posted.
     #[arg(long, value_parser = word::<RedirectUri>)]
     backchannel_logout_uri: Option<RedirectUri>,
-    /// client_secret_basic (the default), client_secret_post, private_key_jwt or none.
+    /// client_secret_basic (the default), client_secret_post, private_key_jwt, tls_client_auth,
+    /// self_signed_tls_client_auth or none.
     #[arg(long, value_parser = word::<AuthMethod>)]
     token_endpoint_auth_method: Option<AuthMethod>,
     /// SHA-256 of a secret that exists already, in hexadecimal; without it a secret is made.
@@ -60,6 +62,8 @@ pub(super) struct RegistrationArguments {
     /// Bind every access token to a DPoP key.
     #[arg(long)]
     dpop_bound_access_tokens: bool,
+    #[command(flatten)]
+    certificates: CertificateArguments,
     /// A card family that is let in, such as cps; may stand several times.
     #[arg(long = "card-family")]
     card_families: Vec<String>,
@@ -159,6 +163,7 @@ impl RegistrationArguments {
         client.require_pushed_authorization_requests |= self.require_pushed_authorization_requests;
         client.require_signed_request_object |= self.require_signed_request_object;
         client.dpop_bound_access_tokens |= self.dpop_bound_access_tokens;
+        self.certificates.put_into(client);
         put_option(
             &mut client.request_object_signing_alg,
             self.request_object_signing_alg.as_ref(),

@@ -24,7 +24,7 @@ pub(super) struct Stand {
     pub(super) folder: TempDir,
     /// The origin of the listener.
     pub(super) url: String,
-    main_url: String,
+    pub(super) main_url: String,
 }
 
 /// What curl was answered.
@@ -36,6 +36,13 @@ pub(super) struct CurlAnswer {
 }
 
 impl CurlAnswer {
+    /// The value of a header.
+    pub(super) fn header(&self, name: &str) -> String {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.unwrap().1.trim().to_owned()
+    }
+
     /// Status, error and code of an OAuth refusal.
     pub(super) fn refusal(&self) -> (u16, &str, &str) {
         let uri = self.body["error_uri"].as_str().unwrap_or_default();
