@@ -1,7 +1,7 @@
 //! What follows from the profile that the operator chose: one set of rules, which the steps read.
 //!
-//! A profile only ever adds to what the operator has asked for beside it; nothing here makes a
-//! server of another profile weaker.
+//! Of what a profile demands and what the operator asks for beside it, the stricter counts. What is
+//! no demand, such as a word or a lifetime, is the profile's.
 
 mod check_client;
 

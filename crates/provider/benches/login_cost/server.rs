@@ -12,8 +12,9 @@ use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenParameters};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
-    CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules,
-    ProtocolProfile, Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
+    AgentlessLogin, CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes,
+    MassLossBounds, ProofRules, ProtocolProfile, Provider, ProviderConfig, ProviderKeys,
+    StoredEvents, UserVerificationPolicy,
 };
 use cardea_storage::{SecretDigest, Store};
 use cardea_test_pki::{KeyKind, TestPki};
