@@ -5,6 +5,8 @@
 mod records {
     mod access;
     mod administration;
+    mod agentless_codes;
+    mod backups;
     mod baseline;
     mod challenges;
     mod clients;

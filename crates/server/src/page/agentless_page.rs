@@ -78,14 +78,13 @@ const TITLE: Text = Text::new("Sign in without the agent", "Connexion sans l’a
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
 const QUESTION: Text = Text::new("Is this you?", "Est-ce bien vous\u{a0}?");
 const UNWATCHED: Text = Text::new(
-    "Taking your card out will NOT sign you out. Sign out on the portal before you leave this \
-     workstation;",
-    "Retirer votre carte ne vous déconnectera PAS. Déconnectez-vous sur le portail avant de quitter \
-     ce poste\u{a0};",
+    "Taking your card out will NOT sign you out.",
+    "Retirer votre carte ne vous déconnectera PAS.",
 );
 const MINUTES_BEFORE: Text = Text::new(
-    "at the latest it ends after",
-    "tout se ferme au plus tard après",
+    "Sign out on the portal before you leave this workstation; at the latest it ends after",
+    "Déconnectez-vous sur le portail avant de quitter ce poste\u{a0}; tout se ferme au plus tard \
+     après",
 );
 const MINUTES_AFTER: Text = Text::new(" minutes.", "\u{a0}minutes.");
 const UNASKED: Text = Text::new(
