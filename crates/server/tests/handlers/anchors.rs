@@ -2,6 +2,7 @@
 //! operator adds and takes away.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use cardea_test_pki::{AuthorityName, PkiSettings, TestPki};
@@ -151,4 +152,70 @@ async fn another_node_follows_an_added_anchor() {
     until_accepted(&app, &other).await;
     until_accepted(&app, &app).await;
     other.stop();
+}
+
+/// Exit status and code of `cardea anchors …` that is refused.
+async fn command(app: &TestApp, arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardea"));
+    command.arg("anchors").args(arguments);
+    command
+        .arg("--config")
+        .arg(app.folder().join("cardea.toml"));
+    command.arg("--json");
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let output = output.await.unwrap().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let code = document["code"].as_str().unwrap_or_default().to_owned();
+    (output.status.code().unwrap(), code)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_anchor_is_refused_by_command() {
+    let app = TestApp::start().await;
+    let write = |name: &str, content: &[u8]| {
+        let file = app.folder().join(name);
+        fs::write(&file, content).unwrap();
+        file.display().to_string()
+    };
+    let card = write(
+        "card.der",
+        &Card::pharmacist(&app).issued.authentication.der,
+    );
+    let past = now() - time::Duration::days(365 * 45);
+    let old = TestPki::new(&PkiSettings::fast(past)).unwrap();
+    let name = AuthorityName::all().find(|it| it.is_root()).unwrap();
+    let old = write(
+        "old.pem",
+        old.authority(name).unwrap().certificate_pem().as_bytes(),
+    );
+    let nothing = write("nothing.pem", b"nothing");
+    let several = write("several.pem", app.host.anchors_pem().as_bytes());
+    let own = root_files(&app).remove(0);
+    let foreign = write("foreign.pem", foreign_root().as_bytes());
+    for (arguments, exit, code) in [
+        (vec!["add", &card], 1, "pki.issuer_not_authority"),
+        (vec!["add", &old], 1, "pki.certificate_expired"),
+        (vec!["add", &own], 1, "provider.anchor_exists"),
+        (vec!["add", &nothing], 2, "server.anchor_unusable"),
+        (vec!["add", &several], 2, "server.anchor_unusable"),
+        (vec!["add", "/no/such/file"], 2, "server.anchor_unusable"),
+        (
+            vec!["add", &foreign, "--to", "other"],
+            1,
+            "provider.anchor_rules_unknown",
+        ),
+        (vec!["add", &foreign], 0, ""),
+        (vec!["add", &foreign], 1, "provider.anchor_exists"),
+        (vec!["remove", "00:11"], 1, "provider.anchor_unknown"),
+    ] {
+        let told = command(&app, &arguments).await;
+        assert_eq!(told, (exit, code.to_owned()), "{arguments:?}");
+    }
+    // One of a file is named with its file.
+    let listed = app.operate_on("anchors", &["list"]).await;
+    let listed = listed["anchors"].as_array().unwrap();
+    let configured = listed.iter().find(|it| it["source"] == "file").unwrap();
+    let sha256 = configured["sha256"].as_str().unwrap();
+    let told = command(&app, &["remove", sha256]).await;
+    assert_eq!(told, (1, "server.anchor_configured".to_owned()));
 }

@@ -1,5 +1,8 @@
 //! Clients that register themselves (RFC 7591) and look after their registration (RFC 7592).
 
+use std::path::Path;
+use std::process::Command;
+
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -410,4 +413,46 @@ async fn another_node_knows_a_client_that_registered_itself() {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
     other.stop();
+}
+
+/// As the library of a portal that others wrote does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_registers_pushes_a_request_and_leaves() {
+    const HINT: &str = "`cargo xtask install --for test` installs Node.js and openid-client";
+    let app = start().await;
+    let token = token(&app, &[]).await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let clients = root.join("target/clients");
+    // Node.js looks for packages beside the file that imports them.
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("register.mjs");
+    std::fs::copy(root.join("crates/e2e/clients/node/register.mjs"), &script).unwrap();
+    let modules = clients.join("node/node_modules");
+    let modules = std::fs::canonicalize(modules).expect(HINT);
+    std::os::unix::fs::symlink(modules, folder.path().join("node_modules")).unwrap();
+    let installed = clients.join("node-runtime/node_modules/.bin/node");
+    let program = if installed.exists() {
+        installed
+    } else {
+        "node".into()
+    };
+    let mut node = Command::new(program);
+    node.arg(&script)
+        .env("ISSUER", &app.issuer)
+        .env("REDIRECT_URI", REDIRECT_URI)
+        .env("INITIAL_ACCESS_TOKEN", token);
+    let output = tokio::task::spawn_blocking(move || node.output().expect(HINT));
+    let output = output.await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let address = text(&told, "address");
+    assert!(address.contains("request_uri="), "{address}");
+    let client_id = text(&told["registered"], "client_id");
+    assert!(address.contains(&client_id), "{address}");
+    assert_eq!(told["read"]["client_name"], "Portail openid-client");
+    assert_eq!(
+        (&told["removed"], &told["gone"]),
+        (&json!(204), &json!(401))
+    );
 }
