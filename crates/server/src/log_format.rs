@@ -20,7 +20,8 @@ use cardea_provider::Clock as _;
 use crate::clock::SystemClock;
 use crate::telemetry::Telemetry;
 
-/// Starts logging, and telling `telemetry` of spans; `CARDEA_LOG` sets levels, such as `info,cardea_server=debug`.
+/// Starts logging, and telling `telemetry` of spans; `CARDEA_LOG` sets the log's levels, such as
+/// `info,cardea_server=debug`.
 pub(crate) fn start_logging(telemetry: &Telemetry) {
     let filter = EnvFilter::try_from_env("CARDEA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer()

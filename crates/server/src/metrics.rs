@@ -2,8 +2,8 @@
 //!
 //! Decisions are counted from the typed events, once they are durable, so that no decision can be
 //! forgotten here; requests are counted where they are logged. Labels are words of this program:
-//! codes, routes' patterns, kinds of grants. No client, person, address or token ever stands in one,
-//! so that the number of series is bounded by the program and the configuration, not by callers.
+//! codes, routes' patterns, kinds of grants. No client, person, address or token ever stands in
+//! one, so that the number of series is bounded by program and configuration, not by callers.
 
 mod backup;
 mod collected;

@@ -16,7 +16,11 @@ const DOCUMENT: &str = include_str!("../openapi.json");
 pub(crate) fn document(issuer: Option<&str>) -> Result<Value, serde_json::Error> {
     let mut document: Value = serde_json::from_str(DOCUMENT)?;
     let codes: Vec<&str> = Problem::ALL.iter().map(|problem| problem.code()).collect();
-    fill(&mut document, "/info/version", json!(env!("CARGO_PKG_VERSION")));
+    fill(
+        &mut document,
+        "/info/version",
+        json!(env!("CARGO_PKG_VERSION")),
+    );
     fill(
         &mut document,
         "/components/schemas/Problem/properties/code/enum",
@@ -118,7 +122,10 @@ mod tests {
             for member in members(name) {
                 let field = format!(" {member}: ");
                 let raw = format!(" r#{member}: ");
-                assert!(source.contains(&field) || source.contains(&raw), "{name}.{member}");
+                assert!(
+                    source.contains(&field) || source.contains(&raw),
+                    "{name}.{member}"
+                );
             }
         }
     }

@@ -109,7 +109,12 @@ mod tests {
             token.is_in(&headers)
         };
         assert!(is_in("Bearer 0123456789abcdef"));
-        for wrong in ["Bearer 0123456789abcdee", "Bearer ", "Basic 0123456789abcdef", ""] {
+        for wrong in [
+            "Bearer 0123456789abcdee",
+            "Bearer ",
+            "Basic 0123456789abcdef",
+            "",
+        ] {
             assert!(!is_in(wrong), "{wrong}");
         }
         assert!(!token.is_in(&HeaderMap::new()));
@@ -128,6 +133,10 @@ mod tests {
         assert!(OperationsToken::load(&config).is_err());
         std::fs::write(&file, "0123456789abcdef\n").unwrap();
         assert!(OperationsToken::load(&config).unwrap().is_some());
-        assert!(OperationsToken::load(&OperationsConfig::default()).unwrap().is_none());
+        assert!(
+            OperationsToken::load(&OperationsConfig::default())
+                .unwrap()
+                .is_none()
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Whether this server can answer logins now, and if not, why: one stable word a reason.
 //!
 //! Being alive is another question (`/healthz`): a server that is not ready is left alone by a load
-//! balancer and not started anew. Not ready is only who answers no login at all; what limits some of
-//! them, or will, is a warning.
+//! balancer and not started anew. Not ready is only who answers no login at all; what limits some
+//! of them, or will, is a warning.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -119,7 +119,9 @@ impl Readiness {
         if state.provider().jwks().keys.is_empty() {
             reasons.push(Reason::KeysMissing);
         }
-        let anchors = state.revocation().anchors_without_evidence(SystemClock.now());
+        let anchors = state
+            .revocation()
+            .anchors_without_evidence(SystemClock.now());
         match (anchors.lacking, anchors.all) {
             (0, _) => {}
             (lacking, all) if lacking == all => reasons.push(Reason::RevocationEvidenceTooOld),
@@ -132,7 +134,11 @@ impl Readiness {
             warnings.push(Warning::MassPresenceLoss);
         }
         Report {
-            status: if reasons.is_empty() { "ready" } else { "not_ready" },
+            status: if reasons.is_empty() {
+                "ready"
+            } else {
+                "not_ready"
+            },
             reasons,
             warnings,
         }

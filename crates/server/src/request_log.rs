@@ -72,7 +72,10 @@ pub(crate) async fn log_request(
     async move {
         let mut response = next.run(request).await;
         let took = began.elapsed();
-        let code = response.extensions().get::<Refusal>().map(|refusal| refusal.code);
+        let code = response
+            .extensions()
+            .get::<Refusal>()
+            .map(|refusal| refusal.code);
         let metrics = state.metrics();
         metrics.observe_request(&method, &route, response.status(), code, took);
         if state.readiness().is_stopping() {
@@ -94,7 +97,7 @@ pub(crate) async fn log_request(
     .await
 }
 
-/// A server that is to stop ends each connection with the answer at hand, and says so in the answer:
+/// A server that is to stop ends each connection with the answer at hand, and says so in it:
 /// callers then ask elsewhere, and send nothing more that would be lost. HTTP/2 has a frame for it.
 /// A connection that becomes an agent's has an end of its own.
 fn close_after(version: Version, connection: Option<&ConnectionShutdown>, response: &mut Response) {

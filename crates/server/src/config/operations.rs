@@ -18,13 +18,13 @@ pub struct OperationsConfig {
     /// Where `/metrics`, `/readyz` and `/healthz` are served for operators' programs alone; nowhere
     /// when absent.
     pub listen: Option<SocketAddr>,
-    /// A file with the token that `/metrics` asks for (`Authorization: Bearer`); must be given where
-    /// the listener is not on the loopback.
+    /// A file with the token that `/metrics` asks for (`Authorization: Bearer`); must be given
+    /// where the listener is not on the loopback.
     pub bearer_token_file: Option<PathBuf>,
     /// The folder that backups are written to, of which the newest file's time is told.
     pub backup_dir: Option<PathBuf>,
-    /// Seconds between the signal to stop and the end of accepting: `/readyz` answers 503 meanwhile,
-    /// so that a load balancer leads new callers elsewhere.
+    /// Seconds between the signal to stop and the end of accepting: `/readyz` answers 503
+    /// meanwhile, so that a load balancer leads new callers elsewhere.
     pub drain_seconds: u32,
     /// Seconds that running requests then have to end.
     pub stop_seconds: u32,

@@ -11,11 +11,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use time::OffsetDateTime;
 
+use super::backup::newest_backup;
 use super::labels::{
     AlgorithmLabel, BuildLabels, CertificateLabels, ListLabels, PoolLabels, ReasonLabel,
     StateLabel, bounded,
 };
-use super::backup::newest_backup;
 use super::process::Process;
 use crate::clock::SystemClock;
 use crate::state::AppState;
@@ -46,7 +46,11 @@ async fn collect_readiness(registry: &mut Registry, state: &AppState) {
     for reason in crate::readiness::Reason::ALL {
         let is_given = report.reasons.contains(&reason);
         let reason = reason.as_str();
-        set(&reasons, &ReasonLabel { reason }, f64::from(u8::from(is_given)));
+        set(
+            &reasons,
+            &ReasonLabel { reason },
+            f64::from(u8::from(is_given)),
+        );
     }
     let help = "1 for each reason why no login can be answered";
     registry.register("not_ready", help, reasons);
@@ -79,13 +83,21 @@ async fn collect_database(registry: &mut Registry, state: &AppState) {
         return;
     };
     let sessions = Family::<StateLabel, Number>::default();
-    let counts = [("active", amounts.sessions_active), ("pending", amounts.sessions_pending)];
+    let counts = [
+        ("active", amounts.sessions_active),
+        ("pending", amounts.sessions_pending),
+    ];
     for (state, count) in counts {
         set(&sessions, &StateLabel { state }, to_f64(count));
     }
     registry.register("sessions", "Sessions, of all nodes", sessions);
     let help = "Portals that are still to be told that a session is over, of all nodes";
-    register(registry, "logout_deliveries_waiting", help, to_f64(amounts.logouts_waiting));
+    register(
+        registry,
+        "logout_deliveries_waiting",
+        help,
+        to_f64(amounts.logouts_waiting),
+    );
 }
 
 async fn amounts(state: &AppState) -> Option<Amounts> {
@@ -134,10 +146,17 @@ fn collect_lists(registry: &mut Registry, state: &AppState) {
 fn collect_keys(registry: &mut Registry, state: &AppState) {
     let now = SystemClock.now();
     let keys = state.provider().keys();
-    let (since, until) = (Family::<AlgorithmLabel, Number>::default(), Family::default());
+    let (since, until) = (
+        Family::<AlgorithmLabel, Number>::default(),
+        Family::default(),
+    );
     let counts = Family::<StateLabel, Number>::default();
     for (state, is_so) in KEY_STATES {
-        let count = keys.token_keys().iter().filter(|key| is_so(key, now)).count();
+        let count = keys
+            .token_keys()
+            .iter()
+            .filter(|key| is_so(key, now))
+            .count();
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         set(&counts, &StateLabel { state }, f64::from(count));
     }
@@ -161,9 +180,13 @@ fn collect_keys(registry: &mut Registry, state: &AppState) {
 type KeyState = (&'static str, fn(&TokenKey, OffsetDateTime) -> bool);
 
 const KEY_STATES: [KeyState; 3] = [
-    ("next", |key, now| key.window.signs_from.is_some_and(|from| now < from)),
+    ("next", |key, now| {
+        key.window.signs_from.is_some_and(|from| now < from)
+    }),
     ("signing", signs),
-    ("retired", |key, now| key.window.signs_until.is_some_and(|until| until <= now)),
+    ("retired", |key, now| {
+        key.window.signs_until.is_some_and(|until| until <= now)
+    }),
 ];
 
 fn signs(key: &TokenKey, now: OffsetDateTime) -> bool {
@@ -197,15 +220,28 @@ fn collect_backup(registry: &mut Registry, state: &AppState) {
         return;
     };
     let help = "When the newest file of the backups' folder was written";
-    register(registry, "backup_last_timestamp_seconds", help, unix(newest));
+    register(
+        registry,
+        "backup_last_timestamp_seconds",
+        help,
+        unix(newest),
+    );
 }
 
 fn collect_process(registry: &mut Registry) {
     let look = Process::look();
     let numbers = [
-        ("resident_memory_bytes", "Memory in use", look.resident_bytes),
+        (
+            "resident_memory_bytes",
+            "Memory in use",
+            look.resident_bytes,
+        ),
         ("open_fds", "Open files and sockets", look.open_fds),
-        ("max_fds", "Files and sockets that may be open", look.max_fds),
+        (
+            "max_fds",
+            "Files and sockets that may be open",
+            look.max_fds,
+        ),
         ("threads", "Threads", look.threads),
     ];
     for (name, help, number) in numbers {

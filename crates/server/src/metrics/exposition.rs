@@ -18,7 +18,11 @@ pub(crate) async fn expose(state: &AppState) -> Result<String, std::fmt::Error> 
     let mut registry = Registry::with_prefix("cardea");
     state.metrics().register(&mut registry);
     let help = "How responders answered, by host";
-    registry.register("ocsp_requests", help, state.revocation().ocsp_outcomes().0.clone());
+    registry.register(
+        "ocsp_requests",
+        help,
+        state.revocation().ocsp_outcomes().0.clone(),
+    );
     collect(&mut registry, state).await;
     let mut text = String::new();
     encode(&mut text, &registry)?;

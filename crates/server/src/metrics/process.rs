@@ -18,7 +18,8 @@ impl Process {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let fds = fs::read_dir("/proc/self/fd").map(Iterator::count);
         Self {
-            resident_bytes: field(&status, "VmRSS:").map(|kibibytes| kibibytes.saturating_mul(1024)),
+            resident_bytes: field(&status, "VmRSS:")
+                .map(|kibibytes| kibibytes.saturating_mul(1024)),
             max_fds: getrlimit(Resource::Nofile).current,
             threads: field(&status, "Threads:"),
             // One of them is the look itself.

@@ -55,7 +55,13 @@ fn requests_are_told_apart_by_what_the_program_knows() {
     let metrics = Metrics::default();
     let invented = Method::from_bytes(b"INVENTED").unwrap();
     let took = Duration::from_millis(3);
-    metrics.observe_request(&invented, "unknown", StatusCode::NOT_FOUND, Some("server.not_found"), took);
+    metrics.observe_request(
+        &invented,
+        "unknown",
+        StatusCode::NOT_FOUND,
+        Some("server.not_found"),
+        took,
+    );
     metrics.observe_request(&Method::GET, "/login/{id}", StatusCode::OK, None, took);
     let text = text_of(&metrics);
     for line in [

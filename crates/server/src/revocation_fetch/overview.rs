@@ -61,7 +61,7 @@ impl RevocationFetcher {
         self.lists.overview()
     }
 
-    /// When the certificate of each configured authority runs out, under the rules' and its own name.
+    /// When the certificate of each configured authority runs out, by the rules' and its own name.
     pub(crate) fn authority_ends(&self) -> Vec<(String, OffsetDateTime)> {
         let of_anchor = |anchor: &AnchorSettings| {
             let end = |authority: &Certificate| {

@@ -78,7 +78,11 @@ async fn what_was_accepted_is_answered_while_the_server_stops() {
         }
         let public = watched.app.get("/readyz").send().await.unwrap();
         assert_eq!(public.status(), 503);
-        other.connect(&watched.app).await.prove(&watched.app, &other).await;
+        other
+            .connect(&watched.app)
+            .await
+            .prove(&watched.app, &other)
+            .await;
     };
     let (response, ()) = tokio::join!(login.post_assertion(&watched.app, &body), agent);
     assert_eq!(response.status(), 200);

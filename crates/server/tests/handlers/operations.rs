@@ -17,6 +17,7 @@ use crate::test_app::{CLIENT_ID, Changes, TestApp, header};
 use crate::two_nodes::on_postgres;
 
 const TOKEN: &str = "0123456789abcdef-operations";
+const CERTIFICATES: &str = "cardea_certificate_end_timestamp_seconds";
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/alerts.yml");
 const RUNBOOKS: &str = include_str!("../../../../docs/operations.md");
 
@@ -97,7 +98,14 @@ async fn operators_see_numbers_that_name_nobody_and_every_alert_has_its_own() {
     let signed_in = sign_in(app, &request, &card).await;
     assert_eq!(request.redeem(app, &signed_in.code).await.status(), 200);
     assert_eq!(request.redeem(app, &signed_in.code).await.status(), 400);
-    assert_eq!(app.get("/a-name-of-a-stranger").send().await.unwrap().status(), 404);
+    assert_eq!(
+        app.get("/a-name-of-a-stranger")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        404
+    );
 
     let (status, text) = watched.ask("/metrics").await;
     assert_eq!(status, 200);
@@ -119,10 +127,25 @@ async fn operators_see_numbers_that_name_nobody_and_every_alert_has_its_own() {
         assert!(!text.contains(secret), "{secret}");
     }
     assert!(!text.contains(&format!("\"{CLIENT_ID}\"")));
+    // What has not happened yet is not there: the card leaves, and its portal is told.
+    let mut connection = signed_in.connection;
+    connection.send(&card.departed(app)).await;
+    let mut text = text;
+    for _ in 0..200 {
+        if text.contains("cardea_logout_deliveries_total{outcome=\"delivered\"} 1") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        text = watched.ask("/metrics").await.1;
+    }
     let rules = std::fs::read_to_string(RULES).unwrap();
     for name in named_in_rules(&rules) {
-        assert!(text.contains(&format!("# TYPE {name} ")), "{name} in {text}");
+        // Only a server with TLS has a certificate.
+        let is_there = text.contains(&format!("# TYPE {name} "));
+        assert!(is_there || name == CERTIFICATES, "{name} in {text}");
     }
+    let source = include_str!("../../src/metrics/collected.rs");
+    assert!(source.contains(CERTIFICATES.trim_start_matches("cardea_")));
 
     // Nobody without the token, nobody at the listener of the others.
     let url = format!("http://{}/metrics", watched.operators);
@@ -132,7 +155,14 @@ async fn operators_see_numbers_that_name_nobody_and_every_alert_has_its_own() {
     assert_eq!(app.get("/metrics").send().await.unwrap().status(), 404);
     let ready = json!({ "status": "ready", "reasons": [], "warnings": [] });
     assert_eq!(watched.ready().await, (200, ready));
-    let public: Value = app.get("/readyz").send().await.unwrap().json().await.unwrap();
+    let public: Value = app
+        .get("/readyz")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(public, json!({ "status": "ready" }));
     scraped_by_prometheus(&watched).await;
 }
@@ -161,14 +191,20 @@ async fn scraped_by_prometheus(watched: &Watched) {
         let rules = ask("rules").await.unwrap_or_default();
         let rules = rules["data"]["groups"][0]["rules"].as_array().cloned();
         let rules = rules.unwrap_or_default();
-        let ill: Vec<_> = rules.iter().filter(|rule| rule["health"] == "err").collect();
+        let ill: Vec<_> = rules
+            .iter()
+            .filter(|rule| rule["health"] == "err")
+            .collect();
         assert!(ill.is_empty(), "{ill:?}");
         if is_up && rules.len() > 15 && rules.iter().all(|rule| rule["health"] == "ok") {
             return;
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    panic!("Prometheus does not see the server: {:?}", ask("targets").await);
+    panic!(
+        "Prometheus does not see the server: {:?}",
+        ask("targets").await
+    );
 }
 
 struct Prometheus(Child);
@@ -178,8 +214,14 @@ impl Prometheus {
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--web.listen-address={address}"))
-            .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg(format!(
+                "--config.file={}",
+                folder.join("prometheus.yml").display()
+            ))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.join("data").display()
+            ))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let hint = "Prometheus is not installed; `cargo xtask install --for test` installs it";
@@ -196,13 +238,19 @@ impl Drop for Prometheus {
 
 #[test]
 fn the_rules_are_rules_and_each_has_its_runbook() {
-    let checked = Command::new("promtool").args(["check", "rules", RULES]).output();
+    let checked = Command::new("promtool")
+        .args(["check", "rules", RULES])
+        .output();
     let hint = "promtool is not installed; `cargo xtask install --for test` installs it";
     let checked = checked.expect(hint);
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
     let anchor = |title: &str| {
-        let kept = |character: &char| character.is_ascii_alphanumeric() || " -".contains(*character);
-        let text: String = title.chars().filter(kept).collect();
+        let is_kept = |it: &char| it.is_ascii_alphanumeric() || " -".contains(*it);
+        let text: String = title.chars().filter(is_kept).collect();
         text.to_lowercase().replace(' ', "-")
     };
     let titles: BTreeSet<String> = RUNBOOKS

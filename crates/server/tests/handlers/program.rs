@@ -88,7 +88,10 @@ impl Program {
             }
             tokio::time::sleep(LOOKS_EVERY).await;
         }
-        panic!("it does not end: {}", fs::read_to_string(&self.log).unwrap());
+        panic!(
+            "it does not end: {}",
+            fs::read_to_string(&self.log).unwrap()
+        );
     }
 
     /// Everything that it has logged.

@@ -55,9 +55,8 @@ fn find<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_is_one_trace_of_steps_that_names_nobody() {
     let (endpoint, received) = collector().await;
-    let telemetry = format!(
-        "[telemetry]\notlp_endpoint = \"{endpoint}\"\ntraceparent_from = [\"127.0.0.1\"]"
-    );
+    let telemetry =
+        format!("[telemetry]\notlp_endpoint = \"{endpoint}\"\ntraceparent_from = [\"127.0.0.1\"]");
     let mut watched = Watched::start("", &telemetry).await;
     let card = Card::pharmacist(&watched.app);
     let signed_in = sign_in(&watched.app, &Request::new(), &card).await;
@@ -74,7 +73,9 @@ async fn a_login_is_one_trace_of_steps_that_names_nobody() {
     let requests: Vec<_> = bodies.iter().map(decode).collect();
     let resource = format!("{:?}", requests[0].resource_spans[0].resource);
     assert!(resource.contains("service.name") && resource.contains("cardea"));
-    let resources = requests.into_iter().flat_map(|request| request.resource_spans);
+    let resources = requests
+        .into_iter()
+        .flat_map(|request| request.resource_spans);
     let scopes = resources.flat_map(|resource| resource.scope_spans);
     let spans: Vec<Span> = scopes.flat_map(|scope| scope.spans).collect();
 
@@ -93,7 +94,11 @@ async fn a_login_is_one_trace_of_steps_that_names_nobody() {
         assert_eq!(step.trace_id, judged.trace_id, "{}", step.name);
     }
     let known = find(&spans, "GET /jwks");
-    let hex: String = known.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = known
+        .trace_id
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     assert_eq!(hex, "0af7651916cd43dd8448eb211c80319c");
 
     let used = spans.iter().flat_map(|span| &span.attributes);
