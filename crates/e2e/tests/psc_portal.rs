@@ -14,7 +14,7 @@ const SECRET: &str = "a-secret-of-the-portal-that-moves";
 /// Of the national provider, with another host before it.
 const REALM: &str = "/auth/realms/esante-wallet";
 /// The national identifier of the card in the reader, with its type's digit.
-const NUMBER: &str = "899700000001";
+const NUMBER: &str = "899700000017";
 
 /// What the operator of this server registers for the portal.
 fn registration(url: &str) -> String {

@@ -1,5 +1,5 @@
-//! A database that was taken back to a backup: what was used since stays used (attacks F3, F6, F8
-//! and H19), on both databases.
+//! A database that was taken back to a backup: what was used since stays used (attacks C1,
+//! E13, F1, F4, F6, F9 and H19), on both databases.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -45,14 +45,14 @@ async fn refresh(app: &TestApp, token: &Value) -> Told {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f3_f6_f8_what_was_used_since_the_backup_stays_used_on_sqlite() {
+async fn c1_e13_f1_f4_f6_f9_what_was_used_since_the_backup_stays_used_on_sqlite() {
     let service = KeyClient::new();
     let app = TestApp::start_with(changes(&service)).await;
     replay_after_restore(app, service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f3_f6_f8_h19_what_was_used_since_the_backup_stays_used_on_postgresql() {
+async fn c1_e13_f1_f4_f6_f9_h19_what_was_used_since_the_backup_stays_used_on_postgresql() {
     let service = KeyClient::new();
     let (app, _) = on_postgres(changes(&service)).await;
     replay_after_restore(app, service).await;
