@@ -3,6 +3,7 @@
 
 mod behind_proxy;
 mod bound_tokens;
+mod fapi2;
 mod haproxy;
 mod reloaded;
 mod stand;

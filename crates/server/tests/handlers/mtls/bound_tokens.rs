@@ -11,7 +11,7 @@ use crate::relying_party::{Request, sign_in};
 use crate::test_app::{CLIENT_ID, CLIENT_SECRET, header};
 
 /// reqwest with a client certificate of the stand's.
-fn library(stand: &Stand, certificate: Option<&str>) -> Client {
+pub(super) fn library(stand: &Stand, certificate: Option<&str>) -> Client {
     let read = |name: String| fs::read(stand.path(&name)).unwrap();
     let mut builder = Client::builder().no_proxy();
     for authority in Certificate::from_pem_bundle(&read("anchors.pem".to_owned())).unwrap() {

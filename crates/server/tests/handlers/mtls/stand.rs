@@ -58,6 +58,17 @@ impl CurlAnswer {
 impl Stand {
     /// A listener with TLS of its own, or with `proxy`'s lines behind one.
     pub(super) async fn open(proxy: &str) -> Self {
+        let portal = "name = \"Portail d’essai <&>\"";
+        let bound = format!("{portal}\ntls_client_certificate_bound_access_tokens = true");
+        Self::open_with("", proxy, vec![(portal, bound)]).await
+    }
+
+    /// The same with more lines at the head of the configuration, and other clients.
+    pub(super) async fn open_with(
+        head: &str,
+        proxy: &str,
+        clients: Vec<(&'static str, String)>,
+    ) -> Self {
         let host = RevocationHost::start().await;
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
@@ -85,7 +96,7 @@ impl Stand {
         };
         // The space keeps the program's own address out of this line.
         let lines = format!(
-            "[mtls]\n listen = \"{address}\"\nurl = \"https://localhost:{port}\"\n{tls}\n\
+            "{head}[mtls]\n listen = \"{address}\"\nurl = \"https://localhost:{port}\"\n{tls}\n\
              [[mtls.trust_anchor]]\nname = \"services\"\nanchors = \"{}\"\n\
              intermediates = \"{}\"\n\
              [[client]]\nclient_id = \"service\"\nname = \"Service\"\n\
@@ -100,10 +111,10 @@ impl Stand {
             path("intermediates.pem"),
             path("alone.jwks"),
         );
-        let portal = "name = \"Portail d’essai <&>\"";
-        let bound = format!("{portal}\ntls_client_certificate_bound_access_tokens = true");
+        let mut replace = vec![("[keys]", lines)];
+        replace.extend(clients);
         let changes = Changes {
-            replace: vec![("[keys]", lines), (portal, bound)],
+            replace,
             issuer: None,
         };
         let app = TestApp::start_with(changes).await;
