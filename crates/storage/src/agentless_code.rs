@@ -54,7 +54,7 @@ pub async fn count_of_request(
     .bind(authorization_request_id)
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("issued")?)
+    row.try_get("issued")
 }
 
 /// Takes a code. One statement decides, so of parallel attempts exactly one redeems it.
