@@ -2,6 +2,7 @@
 
 mod extensions;
 mod fields;
+mod known;
 mod name_forms;
 
 use crate::algorithm::KeyForm;
@@ -75,6 +76,24 @@ impl Certificate {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// As [`Certificate::parse`], for what is presented again and again, such as the certificate of
+    /// a person's card: the last thousand stay parsed.
+    ///
+    /// # Errors
+    /// As [`Certificate::parse`].
+    pub fn parse_again(der: &[u8]) -> Result<Self, Error> {
+        if der.len() > CERTIFICATE_BYTES_MAX {
+            return Self::parse(der);
+        }
+        let digest = openssl::sha::sha256(der);
+        if let Some(known) = known::find(&digest) {
+            return Ok(known);
+        }
+        let certificate = Self::parse(der)?;
+        known::remember(digest, &certificate);
+        Ok(certificate)
     }
 
     /// Parses a file of PEM certificates, such as an operator's `anchors.pem`.

@@ -162,7 +162,8 @@ impl Provider {
                 if proof.jkt() != jkt.as_str() {
                     return Err(Error::AccessTokenKeyMismatch);
                 }
-                self.spend_proof(client, &proof, now).await
+                self.spend_proof(client, &proof, now).await?;
+                self.settle().await
             }
         }
     }
@@ -242,7 +243,8 @@ impl Provider {
         if owner == KeyOwner::Another {
             return Err(Error::DpopKeyOfOtherClient);
         }
-        Ok(transaction.commit().await?)
+        // What the client is told comes after a later commit, or after all is settled.
+        Ok(transaction.commit_with_the_next().await?)
     }
 }
 

@@ -291,7 +291,11 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<Arc<Client>, TokenError> {
         match self.authenticate_client(credentials, now).await {
-            Ok(client) => Ok(client),
+            // The assertion that it spent must stay spent, whatever is told of the token.
+            Ok(client) => match self.settle().await {
+                Ok(()) => Ok(client),
+                Err(error) => Err(self.refuse_lookup(Some(&client), error, now).await),
+            },
             Err(error) => Err(self.refuse_lookup(None, error, now).await),
         }
     }

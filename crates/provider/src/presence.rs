@@ -19,7 +19,8 @@ pub enum PresenceOutcome {
         /// The presence key's thumbprint.
         jkt: String,
     },
-    /// The pending session of this key is active now.
+    /// The pending session of this key is active now. Who tells the agent waits for
+    /// [`Provider::settle_soon`] first; the login that waits for it may go on at once.
     Activated {
         /// The presence key's thumbprint.
         jkt: String,
@@ -136,7 +137,12 @@ impl Provider {
                     }
                 }
             }
-            transaction.commit().await?;
+            if over.is_empty() {
+                // A presence that is lost with a power cut is one that the agent shows again.
+                transaction.commit_with_the_next().await?;
+            } else {
+                transaction.commit().await?;
+            }
         }
         Ok(over)
     }
@@ -153,7 +159,13 @@ impl Provider {
             && session::activate(&mut transaction, &session.id, now).await?
         {
             let ended = self.end_elsewhere(&mut transaction, &session, now).await?;
-            transaction.commit().await?;
+            if ended.is_empty() {
+                // The browser's code is a later commit, and the agent is told once all is settled
+                // (see `PresenceOutcome::Activated`).
+                transaction.commit_with_the_next().await?;
+            } else {
+                transaction.commit().await?;
+            }
             let ended = ended
                 .into_iter()
                 .map(EndedInTransaction::announce)

@@ -153,6 +153,22 @@ impl Provider {
         (Arc::clone(&self.event_log), Arc::clone(&self.clock))
     }
 
+    /// Waits until everything that was decided before is durable; see [`Store::settle`].
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn settle(&self) -> Result<(), Error> {
+        Ok(self.store.settle().await?)
+    }
+
+    /// The same for who has a few milliseconds; see [`Store::settle_soon`].
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn settle_soon(&self) -> Result<(), Error> {
+        Ok(self.store.settle_soon().await?)
+    }
+
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.clock.now()
     }

@@ -84,6 +84,7 @@ mod security_headers;
 mod server_keys;
 mod shutdown;
 mod settings;
+mod settled_answers;
 mod state;
 mod sweeper;
 mod telemetry;

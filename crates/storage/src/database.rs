@@ -128,14 +128,26 @@ impl Store {
         }))
     }
 
-    /// Waits until everything that was committed before is durable, for who tells of something
-    /// that a transaction has seen and then did not commit.
+    /// Waits until everything that was committed before is durable: for who tells of something that
+    /// a transaction has seen and did not commit, or that was committed with the next.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn settle(&self) -> Result<(), Error> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.settle().await,
+            Engine::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// As [`Store::settle`], for who has a few milliseconds: a flush that somebody else needs
+    /// serves this caller as well.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn settle_soon(&self) -> Result<(), Error> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.settle_soon().await,
             Engine::Postgres(_) => Ok(()),
         }
     }

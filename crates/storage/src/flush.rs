@@ -119,10 +119,14 @@ impl Flushes {
         self.shared.over.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn is_durable(&self, at: u64) -> bool {
+        self.shared.durable.load(Ordering::SeqCst) >= at
+    }
+
     /// Waits until the commit at `at` is durable.
     pub(crate) async fn wait(&self, at: u64) -> Result<(), Error> {
         let failed = || Error::unavailable("the write-ahead log could not be flushed");
-        if self.shared.durable.load(Ordering::SeqCst) >= at {
+        if self.is_durable(at) {
             return Ok(());
         }
         let (tell, told) = oneshot::channel();

@@ -24,6 +24,8 @@ use crate::sql::Value;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A read ends in the thread that began it, unless it waits for a flush.
 const READERS_MAX: usize = 4;
+/// How long who is in no hurry waits for the flush of another.
+const PATIENCE: Duration = Duration::from_millis(5);
 /// Statements that one connection keeps prepared: more than there are.
 const STATEMENTS_MAX: usize = 256;
 
@@ -152,12 +154,24 @@ impl Sqlite {
         })
     }
 
-    /// Waits until what others may have seen of this database cannot be lost any more.
+    /// Waits until nothing that was committed before can be lost any more.
     pub(crate) async fn settle(&self) -> Result<(), Error> {
         match &self.flushes {
-            Some(flushes) => flushes.wait(flushes.visible()).await,
+            Some(flushes) => flushes.wait(flushes.commits()).await,
             None => Ok(()),
         }
+    }
+
+    /// The same, but lets another caller's flush come first.
+    pub(crate) async fn settle_soon(&self) -> Result<(), Error> {
+        let Some(flushes) = &self.flushes else {
+            return Ok(());
+        };
+        let commits = flushes.commits();
+        if !flushes.is_durable(commits) {
+            tokio::time::sleep(PATIENCE).await;
+        }
+        flushes.wait(commits).await
     }
 
     /// How the connections are used; a transaction holds one.

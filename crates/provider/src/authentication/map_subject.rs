@@ -70,7 +70,8 @@ pub(super) async fn open_session(
         now,
     )
     .await?;
-    transaction.commit().await?;
+    // A pending session gives nothing to anybody. What it leads to is told after a later commit.
+    transaction.commit_with_the_next().await?;
     Ok(PendingSession {
         session_id: session.id,
         presence_jkt: session.presence_jkt,

@@ -38,7 +38,10 @@ pub(super) async fn redeem_challenge(
     let mut transaction = provider.store.begin().await?;
     let redemption = redeem(&mut transaction, &claims.jti, now).await?;
     let judged = judge(&mut transaction, attempt, claims, redemption, now).await;
-    transaction.commit().await?;
+    // Nobody hears of the outcome before a later commit: a session's activation or a refusal on
+    // record; or before all is settled, as every refused answer waits for that. Commits become
+    // durable in their order, so the challenge is spent for good by then.
+    transaction.commit_with_the_next().await?;
     judged
 }
 

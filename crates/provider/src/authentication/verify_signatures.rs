@@ -31,7 +31,7 @@ pub(super) fn verify_signatures<C: CardStatement>(
     addressed: Addressed<'_, C>,
 ) -> Result<SignaturesVerified, Error> {
     let Addressed(shaped) = addressed;
-    let certificate = Certificate::parse(shaped.statement.leaf_certificate_der())?;
+    let certificate = Certificate::parse_again(shaped.statement.leaf_certificate_der())?;
     let extra = shaped.statement.chain_der().iter();
     let extra = extra
         .map(|der| Certificate::parse(der))

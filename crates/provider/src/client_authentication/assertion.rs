@@ -95,7 +95,8 @@ impl Provider {
         let expires_at = now + LIFETIME_MAX + SKEW;
         let mut transaction = self.store.begin().await?;
         match spent_jti::spend(&mut transaction, &spent, expires_at).await? {
-            Spending::First => Ok(transaction.commit().await?),
+            // What the client is told comes after a later commit, or after all is settled.
+            Spending::First => Ok(transaction.commit_with_the_next().await?),
             Spending::Repeated => Err(Error::ClientAssertionReplayed),
         }
     }

@@ -228,6 +228,9 @@ impl Connection<'_> {
                     "a card's presence is proven"
                 );
                 self.proven(session_id);
+                // The browser's code goes out by a commit of its own; the agent has time.
+                let settled = self.state.provider().settle_soon().await;
+                settled.map_err(|error| Close::Unavailable(error.code()))?;
                 self.send(&ServerFrame::Session {
                     state: "active",
                     reason: None,
