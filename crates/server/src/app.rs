@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use cardea_oauth2_types::ProviderMetadata;
 use cardea_provider::{Author, Provider, RevocationSource};
 use cardea_storage::Store;
 use tokio::sync::watch;
@@ -79,15 +80,7 @@ impl App {
         load_clients(&provider, &config.client).await?;
         let refused = |source| Error::ProviderRefused { source };
         provider.load_restore_epoch().await.map_err(refused)?;
-        let mut metadata = metadata_of(&provider, weakest_acr);
-        if config.registration.enabled {
-            let issuer = provider.issuer().as_str();
-            metadata.registration_endpoint = Some(format!("{issuer}{REGISTRATION_PATH}"));
-        }
-        if let Some(mtls) = &config.mtls {
-            metadata = with_mtls(metadata, mtls::aliases(&provider, mtls));
-            provider.accept_audiences_at(mtls.url.as_str());
-        }
+        let metadata = announced(config, metadata_of(&provider, weakest_acr), &provider);
         let (client_certificate_rules, client_anchors) = mtls::rules_of(config)?;
         anchors.extend(client_anchors.iter().cloned());
         let revocation = Arc::new(RevocationFetcher::new(
@@ -219,6 +212,23 @@ impl App {
     pub async fn close(self) {
         self.store.close().await;
     }
+}
+
+/// The discovery document with what the configuration has on beside the provider.
+fn announced(
+    config: &Config,
+    mut metadata: ProviderMetadata,
+    provider: &Provider,
+) -> ProviderMetadata {
+    if config.registration.enabled {
+        let issuer = provider.issuer().as_str();
+        metadata.registration_endpoint = Some(format!("{issuer}{REGISTRATION_PATH}"));
+    }
+    let Some(mtls) = &config.mtls else {
+        return metadata;
+    };
+    provider.accept_audiences_at(mtls.url.as_str());
+    with_mtls(metadata, mtls::aliases(provider, mtls))
 }
 
 /// Opens the database that a configuration names.

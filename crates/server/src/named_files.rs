@@ -52,6 +52,14 @@ pub(crate) fn named_files(config: &Config) -> Vec<NamedFile> {
             add(key, Path::new(&anchor.profile));
         }
     }
+    let of_clients = config.mtls.iter().flat_map(|mtls| &mtls.trust_anchor);
+    for (index, anchor) in of_clients.enumerate() {
+        let key = format!("mtls.trust_anchor[{index}]");
+        add(format!("{key}.anchors"), &anchor.anchors);
+        if let Some(file) = &anchor.intermediates {
+            add(format!("{key}.intermediates"), file);
+        }
+    }
     files
 }
 
