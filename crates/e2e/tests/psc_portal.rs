@@ -105,7 +105,7 @@ async fn a_portal_of_the_national_provider_moves_by_changing_its_issuer() -> Res
     assert_eq!(browser.wait_for("#subject").await?, NUMBER);
     assert_ne!(browser.text("#access-token").await?, access_token);
 
-    // The wallet's own address of the login, and what is no issuer of ours.
+    // The wallet's own address of the login, and what is no issuer of ours (attack G11).
     let query = [
         ("client_id", CLIENT_ID),
         ("redirect_uri", &format!("{url}/psc/redirect")),

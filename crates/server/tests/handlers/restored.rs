@@ -4,14 +4,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use cardea_jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
 use crate::card::Card;
 use crate::key_client::{KeyClient, Told, nonce, now, proof, refusal, success, told};
-use crate::relying_party::{Request, sign_in};
-use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp};
+use crate::relying_party::{Login, Request, SignedIn, sign_in};
+use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp, header};
 use crate::two_nodes::on_postgres;
 
 /// A portal that refreshes, and a service with a key.
@@ -59,95 +60,137 @@ async fn c1_e13_f1_f4_f6_f9_h19_what_was_used_since_the_backup_stays_used_on_pos
 }
 
 async fn replay_after_restore(app: TestApp, service: KeyClient) {
-    // Before the backup: a code, a refresh token, a challenge and a pushed request wait.
-    let card = Card::pharmacist(&app);
-    let request = Request::new();
-    let signed_in = sign_in(&app, &request, &card).await;
-    let second = Card::pharmacist(&app);
-    let second_request = Request::new();
-    let second_in = sign_in(&app, &second_request, &second).await;
-    let tokens = second_request.redeem(&app, &second_in.code).await;
-    let tokens: Value = tokens.json().await.unwrap();
-    let login = Request::new().begin(&app).await;
-    let challenge = login.challenge(&app).await;
-    let answer = Card::pharmacist(&app).answer(&app, &challenge);
-    let pushing = app.post("/par").form(&Request::new().parameters);
-    let pushing = pushing.basic_auth(CLIENT_ID, Some(CLIENT_SECRET)).send();
-    let pushed: Value = pushing.await.unwrap().json().await.unwrap();
-    let pushed = pushed["request_uri"].as_str().unwrap().to_owned();
-
+    let waiting = Waiting::begin(&app).await;
     let made = run(&app, &["backup", "--out", "whole.backup"]).await;
     assert!(made.status.success(), "{made:?}");
     let mode = fs::metadata(app.folder().join("whole.backup")).unwrap();
     assert_eq!(mode.permissions().mode() & 0o777, 0o600);
     let again = run(&app, &["backup", "--out", "whole.backup"]).await;
     assert!(!again.status.success(), "no backup is overwritten");
-
-    // Since then: all of it is used, and an assertion and a proof that nobody had made before.
-    assert_eq!(request.redeem(&app, &signed_in.code).await.status(), 200);
-    assert_eq!(refresh(&app, &tokens["refresh_token"]).await, success());
-    let assertion = service.assertion(&app);
-    let by_assertion = async |app: &TestApp, assertion: &str| {
-        told(service.ask_with(app, assertion).send().await.unwrap()).await
-    };
-    assert_eq!(by_assertion(&app, &assertion).await, success());
-    let without_iat = {
-        let mut claims = service.claims(&app);
-        claims.as_object_mut().unwrap().remove("iat");
-        service.key.sign_jwt("JWT", &claims).unwrap()
-    };
-    assert_eq!(by_assertion(&app, &without_iat).await, success());
-    let key = SigningKey::generate(Algorithm::Es256).unwrap();
-    let bound = proof(
-        &app,
-        &key,
-        ("POST", "/token"),
-        None,
-        Some(&nonce(&app).await),
-    );
-    let by_proof = async |app: &TestApp, proof: &str| {
-        let mut claims = service.claims(app);
-        // As of a client whose clock is a minute ahead: nothing else is taken so soon.
-        claims["iat"] = json!(now() + 60);
-        claims["exp"] = json!(now() + 120);
-        let assertion = service.key.sign_jwt("JWT", &claims).unwrap();
-        let asking = service.ask_with(app, &assertion).header("DPoP", proof);
-        told(asking.send().await.unwrap()).await
-    };
-    assert_eq!(by_proof(&app, &bound).await, success());
+    waiting.use_up(&app).await;
+    let signed = Signed::used_up(&app, &service).await;
 
     let app = restored(app).await;
-
-    let spent = request.redeem(&app, &signed_in.code).await;
-    let reused = refusal(400, "invalid_grant", "provider.code_reused");
-    assert_eq!(told(spent).await, reused);
-    let revoked = refusal(400, "invalid_grant", "provider.refresh_token_revoked");
-    assert_eq!(refresh(&app, &tokens["refresh_token"]).await, revoked);
-    let access_token = tokens["access_token"].as_str().unwrap();
-    let userinfo = app.get("/userinfo").bearer_auth(access_token).send();
-    assert_eq!(userinfo.await.unwrap().status(), 401);
-    assert_eq!(login.post_assertion(&app, &answer).await.status(), 403);
-    let query = [("client_id", CLIENT_ID), ("request_uri", pushed.as_str())];
-    let opened = app.get("/authorize").query(&query).send().await.unwrap();
-    let location = crate::test_app::header(&opened, "location");
-    assert!(!location.contains("/login/"), "{location}");
-
-    let before = refusal(
-        401,
-        "invalid_client",
-        "provider.client_assertion_before_restore",
-    );
-    assert_eq!(by_assertion(&app, &assertion).await, before);
-    assert_eq!(by_assertion(&app, &without_iat).await, before);
-    // The clock has to pass the second of the restore.
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    let renewed = refusal(400, "use_dpop_nonce", "provider.dpop_nonce_invalid");
-    assert_eq!(by_proof(&app, &bound).await, renewed);
-
+    waiting.check_refused(&app).await;
+    signed.check_refused(&app, &service).await;
     // A new login goes as ever.
     let request = Request::new();
     let signed_in = sign_in(&app, &request, &Card::pharmacist(&app)).await;
     assert_eq!(request.redeem(&app, &signed_in.code).await.status(), 200);
+}
+
+/// What waits to be used when the backup is made.
+struct Waiting {
+    request: Request,
+    code: String,
+    tokens: Value,
+    login: Login,
+    answer: Value,
+    pushed: String,
+    /// The agents' connections stay open.
+    _signed_in: [SignedIn; 2],
+}
+
+impl Waiting {
+    async fn begin(app: &TestApp) -> Self {
+        let request = Request::new();
+        let first = sign_in(app, &request, &Card::pharmacist(app)).await;
+        let other_request = Request::new();
+        let second = sign_in(app, &other_request, &Card::pharmacist(app)).await;
+        let tokens = other_request.redeem(app, &second.code).await;
+        let login = Request::new().begin(app).await;
+        let challenge = login.challenge(app).await;
+        let pushing = app.post("/par").form(&Request::new().parameters);
+        let pushing = pushing.basic_auth(CLIENT_ID, Some(CLIENT_SECRET)).send();
+        let pushed: Value = pushing.await.unwrap().json().await.unwrap();
+        Self {
+            request,
+            code: first.code.clone(),
+            tokens: tokens.json().await.unwrap(),
+            answer: Card::pharmacist(app).answer(app, &challenge),
+            login,
+            pushed: pushed["request_uri"].as_str().unwrap().to_owned(),
+            _signed_in: [first, second],
+        }
+    }
+
+    async fn use_up(&self, app: &TestApp) {
+        assert_eq!(self.request.redeem(app, &self.code).await.status(), 200);
+        assert_eq!(refresh(app, &self.tokens["refresh_token"]).await, success());
+    }
+
+    async fn check_refused(&self, app: &TestApp) {
+        let spent = self.request.redeem(app, &self.code).await;
+        let reused = refusal(400, "invalid_grant", "provider.code_reused");
+        assert_eq!(told(spent).await, reused);
+        let revoked = refusal(400, "invalid_grant", "provider.refresh_token_revoked");
+        assert_eq!(refresh(app, &self.tokens["refresh_token"]).await, revoked);
+        let access_token = self.tokens["access_token"].as_str().unwrap();
+        let userinfo = app.get("/userinfo").bearer_auth(access_token).send();
+        assert_eq!(userinfo.await.unwrap().status(), 401);
+        let answered = self.login.post_assertion(app, &self.answer).await;
+        assert_eq!(answered.status(), 403);
+        let pushed = self.pushed.as_str();
+        let query = [("client_id", CLIENT_ID), ("request_uri", pushed)];
+        let opened = app.get("/authorize").query(&query).send().await.unwrap();
+        let location = header(&opened, "location");
+        assert!(!location.contains("/login/"), "{location}");
+    }
+}
+
+/// What clients signed since the backup, and used.
+struct Signed {
+    assertion: String,
+    without_iat: String,
+    proof: String,
+}
+
+impl Signed {
+    async fn used_up(app: &TestApp, service: &KeyClient) -> Self {
+        let mut claims = service.claims(app);
+        claims.as_object_mut().unwrap().remove("iat");
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let n = nonce(app).await;
+        let signed = Self {
+            assertion: service.assertion(app),
+            without_iat: service.key.sign_jwt("JWT", &claims).unwrap(),
+            proof: proof(app, &key, ("POST", "/token"), None, Some(&n)),
+        };
+        for assertion in [&signed.assertion, &signed.without_iat] {
+            assert_eq!(by_assertion(app, service, assertion).await, success());
+        }
+        assert_eq!(by_proof(app, service, &signed.proof).await, success());
+        signed
+    }
+
+    async fn check_refused(&self, app: &TestApp, service: &KeyClient) {
+        let code = "provider.client_assertion_before_restore";
+        let before = refusal(401, "invalid_client", code);
+        for assertion in [&self.assertion, &self.without_iat] {
+            assert_eq!(by_assertion(app, service, assertion).await, before);
+        }
+        // The clock has to pass the second of the restore.
+        let restored = now();
+        while now() <= restored {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let renewed = refusal(400, "use_dpop_nonce", "provider.dpop_nonce_invalid");
+        assert_eq!(by_proof(app, service, &self.proof).await, renewed);
+    }
+}
+
+async fn by_assertion(app: &TestApp, service: &KeyClient, assertion: &str) -> Told {
+    told(service.ask_with(app, assertion).send().await.unwrap()).await
+}
+
+/// With an assertion of a client whose clock is a minute ahead: nothing else is taken so soon.
+async fn by_proof(app: &TestApp, service: &KeyClient, proof: &str) -> Told {
+    let mut claims = service.claims(app);
+    claims["iat"] = json!(now() + 60);
+    claims["exp"] = json!(now() + 120);
+    let assertion = service.key.sign_jwt("JWT", &claims).unwrap();
+    let asking = service.ask_with(app, &assertion).header("DPoP", proof);
+    told(asking.send().await.unwrap()).await
 }
 
 /// Stops the server, takes its database back, and starts it again.

@@ -140,7 +140,12 @@ impl World {
 
     /// The card leaves the reader.
     pub(crate) async fn depart(&self, key: &SigningKey) -> PresenceOutcome {
-        let statement = sign_departed(key, self.provider.issuer().as_str(), DepartureReason::CardRemoved).unwrap();
+        let statement = sign_departed(
+            key,
+            self.provider.issuer().as_str(),
+            DepartureReason::CardRemoved,
+        )
+        .unwrap();
         self.provider
             .accept_presence(&statement, None)
             .await
