@@ -128,7 +128,7 @@ pub async fn count_self_registered(transaction: &mut Transaction) -> Result<i64,
     let row = sql::query("SELECT COUNT(*) AS clients FROM client WHERE name_key IS NOT NULL")
         .fetch_one(transaction.connection())
         .await?;
-    Ok(row.try_get("clients")?)
+    row.try_get("clients")
 }
 
 /// Whether a client other than `client_id` registered itself with a name that looks so.
@@ -335,7 +335,7 @@ pub async fn revision(transaction: &mut Transaction) -> Result<i64, Error> {
     let row = sql::query("SELECT revision FROM client_revision WHERE id = 1")
         .fetch_one(transaction.connection())
         .await?;
-    Ok(row.try_get("revision")?)
+    row.try_get("revision")
 }
 
 async fn count_change(transaction: &mut Transaction, changed: bool) -> Result<bool, Error> {

@@ -84,7 +84,7 @@ pub async fn revision(transaction: &mut Transaction) -> Result<i64, Error> {
     let row = sql::query("SELECT revision FROM trust_anchor_revision WHERE id = 1")
         .fetch_one(transaction.connection())
         .await?;
-    Ok(row.try_get("revision")?)
+    row.try_get("revision")
 }
 
 async fn count_change(transaction: &mut Transaction, changed: bool) -> Result<bool, Error> {

@@ -131,30 +131,7 @@ async fn a_client_registers_itself_changes_and_leaves() {
         "only its digest is kept"
     );
 
-    let changed = json!({
-        "client_id": registered["client_id"],
-        "client_secret": secret,
-        "client_name": "Laboratoire de la Gare",
-        "redirect_uris": [REDIRECT_URI, "https://portal.example.test/other"],
-        "grant_types": ["authorization_code", "refresh_token"],
-    });
-    let put = manage(&app, &registered, (Method::PUT, &manager), Some(&changed)).await;
-    assert_eq!(put.status(), 200);
-    let put: Value = put.json().await.unwrap();
-    assert_eq!(put["client_name"], "Laboratoire de la Gare");
-    assert!(
-        put.get("client_secret").is_none(),
-        "it keeps the one that it has"
-    );
-    assert_eq!(
-        token_error(&app, &registered, &secret).await,
-        "invalid_grant"
-    );
-    // The replaced token is worth nothing.
-    let old = manage(&app, &registered, (Method::GET, &manager), None).await;
-    assert_eq!(old.status(), 401);
-    let manager = text(&put, "registration_access_token");
-
+    let manager = change(&app, &registered, (&manager, &secret)).await;
     let listed = app.operate(&["list"]).await;
     let lines = listed["clients"].as_array().unwrap();
     let mine = lines
@@ -170,6 +147,35 @@ async fn a_client_registers_itself_changes_and_leaves() {
     );
     let gone = manage(&app, &registered, (Method::GET, &manager), None).await;
     assert_eq!(gone.status(), 401);
+    assert_on_record(&app, &[&secret, &initial, &manager]).await;
+}
+
+/// Changes the registration, and gives the token that manages it from then on.
+async fn change(app: &TestApp, registered: &Value, (manager, secret): (&str, &str)) -> String {
+    let changed = json!({
+        "client_id": registered["client_id"],
+        "client_secret": secret,
+        "client_name": "Laboratoire de la Gare",
+        "redirect_uris": [REDIRECT_URI, "https://portal.example.test/other"],
+        "grant_types": ["authorization_code", "refresh_token"],
+    });
+    let put = manage(app, registered, (Method::PUT, manager), Some(&changed)).await;
+    assert_eq!(put.status(), 200);
+    let put: Value = put.json().await.unwrap();
+    assert_eq!(put["client_name"], "Laboratoire de la Gare");
+    assert!(
+        put.get("client_secret").is_none(),
+        "it keeps the one that it has"
+    );
+    assert_eq!(token_error(app, registered, secret).await, "invalid_grant");
+    // The replaced token is worth nothing.
+    let old = manage(app, registered, (Method::GET, manager), None).await;
+    assert_eq!(old.status(), 401);
+    text(&put, "registration_access_token")
+}
+
+/// What happened stands there with who did it, and without a secret.
+async fn assert_on_record(app: &TestApp, secrets: &[&String]) {
     let events = app.events().await;
     for (kind, by) in [
         ("initial_access_token.issued", "\"uid\":"),
@@ -179,7 +185,7 @@ async fn a_client_registers_itself_changes_and_leaves() {
     ] {
         let event = events.iter().find(|event| event.kind == kind).unwrap();
         assert!(event.details.contains(by), "{kind}: {}", event.details);
-        for secret in [&secret, &initial, &manager] {
+        for secret in secrets {
             assert!(!event.details.contains(secret.as_str()), "{kind}");
         }
     }
@@ -232,93 +238,97 @@ async fn nobody_registers_without_a_good_initial_access_token() {
     assert!(!format!("{listed:?}").contains(&once));
 }
 
-/// Attacks E4, H4 and D8 by a client that registers itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_offered_is_refused_with_its_reason_and_spends_nothing() {
-    let app = start().await;
-    let token = token(&app, &["--uses", "1"]).await;
-    let metadata_invalid = "provider.client_metadata_invalid";
-    let uri_invalid = "provider.client_redirect_uri_invalid";
-    for (member, value, code) in [
-        ("redirect_uris", json!(["javascript:alert(1)"]), uri_invalid),
+const METADATA: &str = "provider.client_metadata_invalid";
+const ADDRESS: &str = "provider.client_redirect_uri_invalid";
+
+/// Members that lead somewhere unsafe, or deceive people.
+fn unsafe_addresses_and_names() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
+        ("redirect_uris", json!(["javascript:alert(1)"]), ADDRESS),
         (
             "redirect_uris",
             json!(["http://portal.example.test/cb"]),
-            uri_invalid,
+            ADDRESS,
         ),
-        ("redirect_uris", json!(["https://a.test/cb#x"]), uri_invalid),
-        ("redirect_uris", json!([1]), uri_invalid),
-        ("redirect_uris", json!([]), uri_invalid),
-        ("client_name", json!(null), metadata_invalid),
-        ("client_name", json!("x".repeat(81)), metadata_invalid),
-        ("client_name", json!("La\u{202e}bo"), metadata_invalid),
-        ("client_name", json!("L\u{430}bo"), metadata_invalid),
+        ("redirect_uris", json!(["https://a.test/cb#x"]), ADDRESS),
+        ("redirect_uris", json!([1]), ADDRESS),
+        ("redirect_uris", json!([]), ADDRESS),
+        ("client_name", json!(null), METADATA),
+        ("client_name", json!("x".repeat(81)), METADATA),
+        ("client_name", json!("La\u{202e}bo"), METADATA),
+        ("client_name", json!("L\u{430}bo"), METADATA),
         ("client_name", json!("NATIVE"), "provider.client_name_taken"),
-        ("grant_types", json!(["implicit"]), metadata_invalid),
-        ("grant_types", json!(["client_credentials"]), uri_invalid),
-        ("response_types", json!(["code id_token"]), metadata_invalid),
+    ]
+}
+
+/// Members of what is not spoken here, or would be fetched.
+fn other_protocols() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
+        ("grant_types", json!(["implicit"]), METADATA),
+        ("grant_types", json!(["client_credentials"]), ADDRESS),
+        ("response_types", json!(["code id_token"]), METADATA),
         (
             "token_endpoint_auth_method",
             json!("client_secret_jwt"),
-            metadata_invalid,
+            METADATA,
         ),
         (
             "token_endpoint_auth_method",
             json!("private_key_jwt"),
-            metadata_invalid,
+            METADATA,
         ),
-        (
-            "token_endpoint_auth_signing_alg",
-            json!("HS256"),
-            metadata_invalid,
-        ),
-        (
-            "jwks_uri",
-            json!("http://169.254.169.254/"),
-            metadata_invalid,
-        ),
-        (
-            "sector_identifier_uri",
-            json!("https://a.test/"),
-            metadata_invalid,
-        ),
-        ("request_uris", json!(["https://a.test/"]), metadata_invalid),
+        ("token_endpoint_auth_signing_alg", json!("HS256"), METADATA),
+        ("jwks_uri", json!("http://169.254.169.254/"), METADATA),
+        ("sector_identifier_uri", json!("https://a.test/"), METADATA),
+        ("request_uris", json!(["https://a.test/"]), METADATA),
         (
             "backchannel_logout_uri",
             json!("https://169.254.169.254/"),
-            metadata_invalid,
+            METADATA,
         ),
         (
             "frontchannel_logout_uri",
             json!("https://a.test/"),
-            metadata_invalid,
+            METADATA,
         ),
+    ]
+}
+
+/// Members of answers that are not given here, or not to this client.
+fn other_answers() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
         (
             "id_token_encrypted_response_alg",
             json!("RSA-OAEP"),
-            metadata_invalid,
+            METADATA,
         ),
-        (
-            "id_token_signed_response_alg",
-            json!("none"),
-            metadata_invalid,
-        ),
-        ("scope", json!("openid cardea:admin"), metadata_invalid),
-        ("scope", json!("openid offline_access"), metadata_invalid),
-        ("default_max_age", json!(60), metadata_invalid),
-        ("application_type", json!("desktop"), metadata_invalid),
-        ("subject_type", json!("secret"), metadata_invalid),
+        ("id_token_signed_response_alg", json!("none"), METADATA),
+        ("scope", json!("openid cardea:admin"), METADATA),
+        ("scope", json!("openid offline_access"), METADATA),
+        ("default_max_age", json!(60), METADATA),
+        ("application_type", json!("desktop"), METADATA),
+        ("subject_type", json!("secret"), METADATA),
         (
             "jwks",
             json!({ "keys": [{ "kty": "oct", "k": "AA" }] }),
-            metadata_invalid,
+            METADATA,
         ),
         (
             "software_statement",
             json!("eyJhbGciOiJub25lIn0.e30."),
             "provider.software_statement_unapproved",
         ),
-    ] {
+    ]
+}
+
+/// Attacks E4, H4 and D8 by a client that registers itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_offered_is_refused_with_its_reason_and_spends_nothing() {
+    let app = start().await;
+    let token = token(&app, &["--uses", "1"]).await;
+    let refusals = unsafe_addresses_and_names();
+    let refusals = refusals.into_iter().chain(other_protocols());
+    for (member, value, code) in refusals.chain(other_answers()) {
         let mut sent = metadata();
         sent[member] = value.clone();
         let (status, error, told) = refused(register(&app, &token, &sent).await).await;

@@ -93,8 +93,9 @@ async fn a_hangup_takes_a_good_file_and_leaves_a_bad_one_while_a_login_goes_on()
     assert!(line.contains("presence"), "{line}");
 }
 
+/// Attack H14: a change by file is on record as well.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_the_file_loses_what_it_holds() {
+async fn h14_a_client_that_leaves_the_file_loses_what_it_holds_on_record() {
     let changes = Changes::replacing("[presence]", "[presence]");
     let app = TestApp::start_with(changes).await;
     let request = Request::new();
