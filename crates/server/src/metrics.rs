@@ -103,6 +103,9 @@ impl Metrics {
             EventKind::CardGrantAccepted { acr, .. } => {
                 self.count_login("card_grant", "accepted", acr);
             }
+            EventKind::AgentlessLoginAccepted { acr, .. } => {
+                self.count_login("agentless", "accepted", acr);
+            }
             EventKind::LoginRefused { .. } => self.count_login("login", "refused", ""),
             EventKind::CardGrantRefused { .. } => self.count_login("card_grant", "refused", ""),
             EventKind::LoginCancelled {} => self.count_login("login", "cancelled", ""),

@@ -105,11 +105,10 @@ async fn stop_on_signal(app: Arc<App>, shutdown: Shutdown, times: StopTimes) {
     tracing::info!("stopping");
     app.begin_stop();
     let in_order = shutdown.stop_in_order(times);
-    let ended = tokio::select! {
+    tokio::select! {
         () = in_order => signalled().await,
         () = signalled() => {}
-    };
+    }
     tracing::warn!("stopping at once");
     shutdown.stop_at_once();
-    ended
 }
