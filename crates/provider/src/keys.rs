@@ -88,8 +88,8 @@ impl ProviderKeys {
         })
     }
 
-    /// The same, with the challenge keys that other nodes sign with, before and after this one: what
-    /// nodes make with theirs is known here as well.
+    /// The same, with the challenge keys that other nodes sign with, before and after this one:
+    /// what nodes make with theirs is known here as well.
     ///
     /// # Errors
     /// [`Error::Jose`] where OpenSSL fails.

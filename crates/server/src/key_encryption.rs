@@ -96,7 +96,8 @@ impl KeyEncryption {
                 return Err(missing(format!("file {}", file.display())));
             }
             create(&file)?;
-            tracing::info!(file = %file.display(), "made the key-encryption key: keep a copy of it");
+            let shown = file.display();
+            tracing::info!(file = %shown, "made the key-encryption key: keep a copy of it");
         }
         let content = read_private(&file)?;
         let place = format!("file {}", file.display());

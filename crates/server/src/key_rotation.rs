@@ -81,17 +81,20 @@ impl KeyRotation {
         Ok(rotation)
     }
 
-    /// For an operator's command: what there is, and nothing made.
+    /// The same for an operator's command, which makes nothing by itself.
     ///
     /// # Errors
-    /// As [`KeyRotation::start`]; `server.token_keys_unavailable` where no server has made keys yet.
+    /// As [`KeyRotation::start`].
     pub(crate) async fn of_operator(
         config: &KeysConfig,
         store: Store,
         event_log: Arc<dyn EventLog>,
         operator: Operator,
     ) -> Result<Self, Error> {
-        let (rotation, _) = Self::open(config, store, event_log, Some(operator)).await?;
+        let (rotation, files) = Self::open(config, store, event_log, Some(operator)).await?;
+        if !files.is_empty() {
+            rotation.import(files).await?;
+        }
         Ok(rotation)
     }
 

@@ -22,8 +22,8 @@ pub(crate) struct KeyVault {
 }
 
 impl KeyVault {
-    /// Takes the key-encryption key and opens the token, as the configuration says; `stored` is what
-    /// it will have to open, `imports` whether keys come from files.
+    /// Takes the key-encryption key and opens the token, as the configuration says; `stored` is
+    /// what it will have to open, `imports` whether keys come from files.
     ///
     /// # Errors
     /// Those of the key-encryption key and of the token; `server.key_encryption_key_wrong`.
@@ -155,7 +155,7 @@ impl KeyVault {
         }
     }
 
-    /// Forgets a key that a token holds; whoever has only its public half loses nothing by a failure.
+    /// Forgets a key that a token holds. Where that fails the key stays there, of use to nobody.
     pub(crate) fn discard(&self, kid: &str) {
         let Some(token) = &self.token else { return };
         if let Err(error) = KeyInToken::destroy(token, kid) {

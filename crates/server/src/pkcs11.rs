@@ -2,7 +2,7 @@
 //!
 //! Calls into a module block. They are made off the asynchronous threads, a bounded number at once,
 //! each in a session of its own from a pool. A session that fails is thrown away and the call made
-//! once more in a new one; where that fails too the module is started anew, so that a token that was
+//! once more in a new one; where that fails too the module is started anew. So a token that was
 //! away serves again when it is back, without a restart of the server.
 
 mod key;
@@ -156,7 +156,10 @@ impl Token {
             let key = open.encryption_key(label)?;
             let mut nonce = nonce.to_vec();
             let parameters = GcmParams::new(&mut nonce, bound, TAG_BITS.into())?;
-            match open.session.decrypt(&Mechanism::AesGcm(parameters), key, text) {
+            match open
+                .session
+                .decrypt(&Mechanism::AesGcm(parameters), key, text)
+            {
                 Ok(text) => Ok(Some(text)),
                 Err(error) if module::is_of_the_text(&error) => Ok(None),
                 Err(error) => Err(error.into()),
@@ -165,10 +168,7 @@ impl Token {
     }
 
     /// Makes a call in a session of the token, off the asynchronous threads.
-    fn call<T>(
-        &self,
-        work: impl Fn(&mut OpenSession) -> Result<T, Fault>,
-    ) -> Result<T, Error> {
+    fn call<T>(&self, work: impl Fn(&mut OpenSession) -> Result<T, Fault>) -> Result<T, Error> {
         off_the_runtime(|| {
             let _turn = self.take_turn()?;
             if let Some(open) = self.idle() {
@@ -177,10 +177,12 @@ impl Token {
                     outcome => return outcome.map_err(Error::from),
                 }
             }
-            let first = self.open_session().and_then(|open| self.attempt(open, &work));
+            let first = self
+                .open_session()
+                .and_then(|open| self.attempt(open, &work));
             match first {
                 Err(Fault::Session(reason)) => {
-                    tracing::warn!(reason, "the PKCS#11 module is started anew");
+                    tracing::warn!(reason, "the PKCS#11 token does not serve: tried anew");
                     self.forget_idle();
                     self.module.restart()?;
                     let again = self.open_session()?;
@@ -196,15 +198,14 @@ impl Token {
         mut open: OpenSession,
         work: &impl Fn(&mut OpenSession) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let outcome = self.module.while_running(|| {
+        self.module.while_running(|| {
             let outcome = work(&mut open);
             match &outcome {
                 Err(Fault::Session(_)) => drop(open),
                 _ => self.pool().idle.push(open),
             }
             outcome
-        });
-        outcome
+        })
     }
 
     fn open_session(&self) -> Result<OpenSession, Fault> {

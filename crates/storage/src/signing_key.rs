@@ -45,7 +45,7 @@ pub async fn revision(transaction: &mut Transaction) -> Result<i64, Error> {
     let row = sql::query("SELECT revision FROM signing_key_revision WHERE id = 1")
         .fetch_one(transaction.connection())
         .await?;
-    Ok(row.try_get("revision")?)
+    row.try_get("revision")
 }
 
 /// Begins a change: it is counted, and any other waits until this transaction is over. To be called
@@ -78,7 +78,7 @@ pub async fn list(transaction: &mut Transaction) -> Result<Vec<SigningKeyRecord>
 /// Stores a new key.
 ///
 /// # Errors
-/// [`Error::Unavailable`]; [`Error::Conflict`] when it, or its place in the order, is there already.
+/// [`Error::Unavailable`]; [`Error::Conflict`] when it, or its place in the order, is taken.
 pub async fn insert(transaction: &mut Transaction, key: &SigningKeyRecord) -> Result<(), Error> {
     sql::query(
         "INSERT INTO signing_key (kid, algorithm, generation, public_jwk, sealed,

@@ -58,56 +58,21 @@ fn what_was_changed_does_not_open() {
         bytes[place] ^= 1;
         with(cardea_jose::base64url(&bytes))
     };
-    let changes: [(&str, SigningKeyRecord); 7] = [
-        (
-            "kid",
-            SigningKeyRecord {
-                kid: other.kid().to_owned(),
-                ..good.clone()
-            },
-        ),
-        (
-            "algorithm",
-            SigningKeyRecord {
-                algorithm: "PS256".to_owned(),
-                ..good.clone()
-            },
-        ),
-        (
-            "another key's",
-            SigningKeyRecord {
-                sealed: encryption.seal(&other).ok(),
-                ..good.clone()
-            },
-        ),
-        (
-            "nonce",
-            SigningKeyRecord {
-                sealed: flipped(0),
-                ..good.clone()
-            },
-        ),
-        (
-            "text",
-            SigningKeyRecord {
-                sealed: flipped(40),
-                ..good.clone()
-            },
-        ),
-        (
-            "short",
-            SigningKeyRecord {
-                sealed: with("AAAA".to_owned()),
-                ..good.clone()
-            },
-        ),
-        (
-            "none",
-            SigningKeyRecord {
-                sealed: None,
-                ..good.clone()
-            },
-        ),
+    let resealed = |sealed| SigningKeyRecord {
+        sealed,
+        ..good.clone()
+    };
+    let (mut renamed, mut other_algorithm) = (good.clone(), good.clone());
+    renamed.kid = other.kid().to_owned();
+    other_algorithm.algorithm = "PS256".to_owned();
+    let changes = [
+        ("kid", renamed),
+        ("algorithm", other_algorithm),
+        ("another key's", resealed(encryption.seal(&other).ok())),
+        ("nonce", resealed(flipped(0))),
+        ("text", resealed(flipped(40))),
+        ("short", resealed(with("AAAA".to_owned()))),
+        ("none", resealed(None)),
     ];
     for (name, record) in changes {
         let error = encryption.open(&record).unwrap_err();

@@ -83,7 +83,7 @@ impl KeyInToken {
                 Attribute::Id(kid.clone()),
             ];
             let key = open.find(kid.clone(), &template)?;
-            Ok(sign(&open.session, key, self.algorithm, message)?)
+            sign(&open.session, key, self.algorithm, message)
         })
     }
 }

@@ -1,7 +1,8 @@
 //! The module: loaded once a process, whoever uses it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
@@ -16,6 +17,8 @@ use crate::error::Error;
 use crate::key_encryption::read_credential;
 use crate::key_file::read_private;
 
+/// A module is not started anew more often: that ends every session of the process.
+const RESTART_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Most slots that are looked at.
 const SLOTS_MAX: usize = 64;
 
@@ -27,6 +30,7 @@ static RUNNING: RwLock<()> = RwLock::new(());
 pub(super) struct Module {
     config: Pkcs11Config,
     module: RwLock<Pkcs11>,
+    restarted: Mutex<Option<Instant>>,
     /// The token has refused the PIN: it is not given again, so that its tries are not used up.
     pin_refused: AtomicBool,
 }
@@ -39,6 +43,7 @@ impl Module {
         Ok(Self {
             config: config.clone(),
             module: RwLock::new(module),
+            restarted: Mutex::new(None),
             pin_refused: AtomicBool::new(false),
         })
     }
@@ -70,9 +75,18 @@ impl Module {
         })
     }
 
-    /// Ends the module and starts it again: it looks for its tokens anew.
+    /// Ends the module and starts it again: it looks for its tokens anew. Not so soon after it was.
     pub(super) fn restart(&self) -> Result<(), Error> {
         let _alone = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+        let mut restarted = self
+            .restarted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if restarted.is_some_and(|at| at.elapsed() < RESTART_INTERVAL_MIN) {
+            return Ok(());
+        }
+        *restarted = Some(Instant::now());
+        drop(restarted);
         let mut module = self.module.write().unwrap_or_else(PoisonError::into_inner);
         // One that has ended by itself cannot be ended, and is started all the same.
         let _ = module.clone().finalize();

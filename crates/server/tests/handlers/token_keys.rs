@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cardea_jose::{Algorithm, SigningKey};
+use cardea_provider::rotation::JWKS_MAX_AGE;
 use cardea_storage::Transaction;
 use cardea_storage::signing_key::{begin_change, set_times};
 use serde_json::{Value, json};
@@ -49,6 +50,9 @@ async fn userinfo(app: &TestApp, token: &str) -> u16 {
 #[tokio::test]
 async fn g3_a_key_id_leads_nowhere() {
     let app = TestApp::start().await;
+    let cached = header(&app.get("/jwks").send().await.unwrap(), "cache-control");
+    let age = JWKS_MAX_AGE.whole_seconds();
+    assert_eq!(cached, format!("public, max-age={age}"));
     let card = Card::pharmacist(&app);
     let token = access_token(&app, &card).await;
     assert_eq!(userinfo(&app, &token).await, 200);

@@ -130,7 +130,7 @@ impl TokenKeys {
         (!plan.is_empty()).then(|| algorithms.collect())
     }
 
-    /// Does what is due, with keys made for it. A key that another node was faster with is left out.
+    /// Does what is due, with keys made for it. Where another node was faster, they are left out.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -235,9 +235,9 @@ impl TokenKeys {
         Ok(algorithms.filter(without).collect())
     }
 
-    /// Takes keys out at once: they are published no more, verify nothing and sign nothing, on every
-    /// node that follows. A next key takes the place of one that signed; where there is none, one of
-    /// `made` does, at once.
+    /// Takes keys out at once: they are published no more, verify nothing and sign nothing, on
+    /// every node that follows. A next key takes the place of one that signed; where there is none,
+    /// one of `made` does, at once.
     ///
     /// # Errors
     /// [`Error::TokenKeyUnknown`], [`Error::KeyMissing`] where `made` lacks one,

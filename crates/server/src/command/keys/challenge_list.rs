@@ -57,8 +57,8 @@ pub(in crate::command) struct PublishArguments {
     /// The server's configuration file.
     #[arg(long, default_value = "cardea.toml")]
     config: PathBuf,
-    /// The public half of a root key that workstations pin, as `cardea keys new-root` printed it; may
-    /// stand twice. Default: those of the enrolment document.
+    /// The public half of a root key that workstations pin, as `cardea keys new-root` printed it;
+    /// may stand twice. Default: those of the enrolment document.
     #[arg(long = "root", value_name = "JWK_FILE")]
     roots: Vec<PathBuf>,
 }
@@ -159,7 +159,7 @@ fn publish(arguments: &PublishArguments) -> Result<ChallengeKeyList, Error> {
     let list = expected.check(&compact).map_err(refused)?;
     let published = &config.keys.challenge_list;
     if published.exists() {
-        // Whatever is wrong with the one before, its version is the least that agents may have seen.
+        // Whatever is wrong with the one before, agents may have seen its version.
         let before = read_list(published)?;
         let version = version_of(&before);
         if version.is_none_or(|before| list.version <= before) {

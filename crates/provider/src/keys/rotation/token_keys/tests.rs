@@ -166,7 +166,7 @@ async fn an_emergency_leaves_nothing_of_what_it_takes_out() {
     // The one that signs, alone: another signs at once.
     let [old] = world.es256().await.try_into().unwrap();
     let rotated = world.withdraw(&[&old.kid]).await.unwrap();
-    assert_eq!(rotated.deleted, [old.kid.clone()]);
+    assert_eq!(rotated.deleted, std::slice::from_ref(&old.kid));
     assert_eq!(rotated.added.len(), 1);
     let [new] = world.es256().await.try_into().unwrap();
     assert_eq!(
