@@ -1,8 +1,10 @@
 //! The authorization code: whose it is, how long, and how often (attacks F1, F2 and E7).
 
+use cardea_provider::{Demand, PresentedCertificate};
+use cardea_test_pki::{CertificateSpec, KeyKind, TestPki};
 use time::Duration;
 
-use super::super::world::World;
+use super::super::world::{World, claims_of};
 use super::{CLINIC, Fapi, INSURER, TOKEN_URL, names};
 
 #[tokio::test]
@@ -120,4 +122,29 @@ async fn fapi2_security_profile_final_ensure_holder_of_key_required() {
     fapi.issue(&fapi.credentials(), &parameters, Some(&proof))
         .await
         .unwrap();
+}
+
+/// RFC 8705 binds as well as RFC 9449 does: with its certificate a client needs no proof.
+#[tokio::test]
+async fn a_certificate_is_as_good_as_a_proof() {
+    let pki = TestPki::shared().unwrap();
+    let issued = pki.issue(&CertificateSpec {
+        key: KeyKind::P256,
+        ..CertificateSpec::tls_server("insurer.example.fr", pki.at())
+    });
+    let certificate = PresentedCertificate::read(&[issued.unwrap().der]).unwrap();
+    let fapi = Fapi::with(|settings| {
+        settings.client(INSURER).certificate_bound_access_tokens = Demand::Required;
+    })
+    .await;
+    let location = fapi.log_in().await;
+    let (_, mut parameters) = World::token_request(INSURER, &location);
+    parameters.client_id = None;
+    let bare = fapi.issue(&fapi.credentials(), &parameters, None).await;
+    let missing = "provider.certificate_binding_missing";
+    assert_eq!(bare.unwrap_err().code(), missing);
+    let shown = fapi.credentials().with_certificate(certificate.clone());
+    let tokens = fapi.issue(&shown, &parameters, None).await.unwrap();
+    let confirmation = &claims_of(&tokens.access_token)["cnf"];
+    assert_eq!(confirmation["x5t#S256"], certificate.x5t_s256());
 }
