@@ -10,7 +10,7 @@ use cardea_storage::session::Session;
 use time::{Duration, OffsetDateTime};
 
 use crate::dpop::PresentedToken;
-use crate::event::{Event, EventKind};
+use crate::event::{AdministrationEvent, Event};
 use crate::key_binding::KeyBinding;
 use crate::token::LiveAccessToken;
 use crate::{
@@ -82,7 +82,10 @@ impl Provider {
         let Err(error) = &outcome else {
             return outcome;
         };
-        let mut event = Event::new(EventKind::AdminRefused { code: error.code() }, now);
+        let mut event = Event::new(
+            AdministrationEvent::AdminRefused { code: error.code() },
+            now,
+        );
         if let Some((session_id, sub)) = &about {
             event = event.of_session(session_id, sub);
             self.record_alone(event).await?;

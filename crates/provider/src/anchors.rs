@@ -13,7 +13,7 @@ use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
 use cardea_storage::{Store, session_card};
 use time::{Duration, OffsetDateTime};
 
-use crate::event::{Event, EventKind, EventLog};
+use crate::event::{AdministrationEvent, Event, EventLog};
 use crate::{Author, CardRules, Clock, Error, Provider};
 
 /// Certificates that may be added in all.
@@ -115,7 +115,7 @@ impl AnchorRegistrations {
         if !trust_anchor::insert(&mut transaction, &added.to_record()).await? {
             return Err(Error::AnchorExists);
         }
-        let kind = EventKind::TrustAnchorAdded {
+        let kind = AdministrationEvent::TrustAnchorAdded {
             by: self.author.clone(),
             rules: rules.to_owned(),
             role,
@@ -140,7 +140,7 @@ impl AnchorRegistrations {
         if !trust_anchor::remove(&mut transaction, rules, sha256).await? {
             return Err(Error::AnchorUnknown);
         }
-        let kind = EventKind::TrustAnchorRemoved {
+        let kind = AdministrationEvent::TrustAnchorRemoved {
             by: self.author.clone(),
             rules: rules.to_owned(),
             sha256: sha256.to_owned(),

@@ -6,6 +6,8 @@
 //! theirs, no token, secret or cookie ever stands in one. What an operator does stands there with
 //! the account that did it, and a client that comes or goes with its whole registration.
 
+mod administration;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -15,11 +17,12 @@ use cardea_storage::Transaction;
 use cardea_storage::client::EndedHoldings;
 use cardea_storage::event::{EventRecord, append};
 use serde::Serialize;
-use serde_json::Value;
 use time::OffsetDateTime;
 
+pub use administration::AdministrationEvent;
+
 use crate::keys::rotation::KeyPlace;
-use crate::{AnchorRole, Author, Error, Operator};
+use crate::{Error, Operator};
 
 /// Where events go. The tamper-evident log will implement it one day; see [`StoredEvents`].
 #[async_trait]
@@ -229,103 +232,8 @@ pub enum EventKind {
         #[serde(skip)]
         code: &'static str,
     },
-    /// A client was registered: by an operator, or by itself with an initial access token.
-    ClientAdded {
-        /// Who.
-        by: Author,
-        /// Everything that was registered: addresses, public keys, rights; no secret and no digest
-        /// of one. At most [`crate::REGISTRATION_BYTES_MAX`].
-        registration: Value,
-    },
-    /// A client's registration was changed.
-    ClientChanged {
-        /// By whom.
-        by: Author,
-        /// Everything that is registered now, as in [`EventKind::ClientAdded`].
-        registration: Value,
-    },
-    /// A request about a registration was refused (RFC 7591, RFC 7592).
-    RegistrationRefused {
-        /// Stable code.
-        #[serde(skip)]
-        code: &'static str,
-    },
-    /// An operator made an initial access token.
-    InitialAccessTokenIssued {
-        /// Who.
-        by: Author,
-        /// The token's public name.
-        id: String,
-        /// For how many clients.
-        uses: u32,
-        /// Until when, in seconds since 1970.
-        expires_at: i64,
-        /// What may be registered with it.
-        limits: Value,
-    },
-    /// An operator took an initial access token back.
-    InitialAccessTokenRevoked {
-        /// Who.
-        by: Author,
-        /// The token's public name.
-        id: String,
-    },
-    /// An operator added a certificate to a trust anchor.
-    TrustAnchorAdded {
-        /// Who.
-        by: Author,
-        /// The name of the trust anchor.
-        rules: String,
-        /// What the certificate is there.
-        role: AnchorRole,
-        /// Its SHA-256, in hexadecimal.
-        sha256: String,
-        /// Its subject: an authority's name.
-        subject: String,
-        /// When it expires, in seconds since 1970.
-        not_after: i64,
-    },
-    /// An operator took an added certificate away.
-    TrustAnchorRemoved {
-        /// Who.
-        by: Author,
-        /// The name of the trust anchor.
-        rules: String,
-        /// Its SHA-256, in hexadecimal.
-        sha256: String,
-    },
-    /// The configuration was read anew.
-    ConfigurationReloaded {
-        /// At whose word.
-        by: Author,
-        /// What was replaced, such as `clients`.
-        replaced: Vec<&'static str>,
-        /// What stays as it was, because the new cannot be used.
-        kept: Vec<&'static str>,
-    },
-    /// A request to the admin API was refused.
-    AdminRefused {
-        /// Stable code.
-        #[serde(skip)]
-        code: &'static str,
-    },
-    /// An operator gave a client another secret.
-    ClientSecretRotated {
-        /// Who.
-        by: Author,
-        /// How long the replaced one is accepted yet.
-        overlap_seconds: i64,
-    },
-    /// An operator took a client out.
-    ClientRemoved {
-        /// Who.
-        by: Author,
-        /// What had been registered.
-        registration: Value,
-        /// What ended with it.
-        #[serde(flatten)]
-        ended: HoldingsEnded,
-    },
+    /// What servers go by was changed, or somebody who may not tried to.
+    Administration(AdministrationEvent),
     /// A running server gave something to a client before it knew that the client was taken out.
     ClientHoldingsEnded(HoldingsEnded),
     /// A token key was made, or taken in from a file.
@@ -516,17 +424,7 @@ impl EventKind {
             Self::TokenRevoked { .. } => "token.revoked",
             Self::TokenLookupRefused { .. } => "token_lookup.refused",
             Self::UserinfoRefused { .. } => "userinfo.refused",
-            Self::ClientAdded { .. } => "client.added",
-            Self::ClientChanged { .. } => "client.changed",
-            Self::RegistrationRefused { .. } => "registration.refused",
-            Self::InitialAccessTokenIssued { .. } => "initial_access_token.issued",
-            Self::InitialAccessTokenRevoked { .. } => "initial_access_token.revoked",
-            Self::TrustAnchorAdded { .. } => "trust_anchor.added",
-            Self::TrustAnchorRemoved { .. } => "trust_anchor.removed",
-            Self::ConfigurationReloaded { .. } => "configuration.reloaded",
-            Self::AdminRefused { .. } => "admin.refused",
-            Self::ClientSecretRotated { .. } => "client.secret_rotated",
-            Self::ClientRemoved { .. } => "client.removed",
+            Self::Administration(event) => event.name(),
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",
             Self::TokenKeyMade { .. } => "token_key.made",
             Self::TokenKeyDeleted { .. } => "token_key.deleted",
@@ -552,10 +450,9 @@ impl EventKind {
             | Self::TokenRefused { code, .. }
             | Self::TokenLookupRefused { code }
             | Self::UserinfoRefused { code }
-            | Self::RegistrationRefused { code }
-            | Self::AdminRefused { code }
             | Self::LogoutUndelivered { code, .. }
             | Self::MassLossBegun { code, .. } => Some(code),
+            Self::Administration(event) => event.code(),
             Self::SessionEnded { reason, .. } => Some(reason),
             Self::LogoutUnconfirmed { code } => *code,
             _ => None,
@@ -577,14 +474,14 @@ impl EventKind {
 impl Event {
     /// An event about nobody yet.
     #[must_use]
-    pub fn new(kind: EventKind, occurred_at: OffsetDateTime) -> Self {
+    pub fn new(kind: impl Into<EventKind>, occurred_at: OffsetDateTime) -> Self {
         Self {
             occurred_at,
             authorization_request_id: None,
             session_id: None,
             sub: None,
             client_id: None,
-            kind,
+            kind: kind.into(),
         }
     }
 

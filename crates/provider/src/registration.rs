@@ -18,7 +18,7 @@ pub use initial_access_token::{
 pub use limits::{RegisteredConsent, RegistrationLimits};
 
 use crate::client::{check_own_name, on_record, secret_of};
-use crate::event::{Event, EventKind};
+use crate::event::{AdministrationEvent, Event};
 use crate::secret::Secret;
 use crate::{Author, Client, ClientSecret, Error, NewClient, Provider, RetiringSecret};
 
@@ -120,7 +120,7 @@ impl Provider {
         if !client::insert(&mut transaction, &record).await? {
             return Err(Error::ClientExists { client_id });
         }
-        let kind = EventKind::ClientAdded {
+        let kind = AdministrationEvent::ClientAdded {
             by: Author::InitialAccessToken {
                 initial_access_token: token.id,
             },
@@ -150,7 +150,8 @@ impl Provider {
         let found = find_managed(&mut transaction, client_id, registration_access_token).await;
         drop(transaction);
         let outcome = found.map(|(record, _)| record);
-        self.record_registration_refusal(outcome, Some(client_id), now).await
+        self.record_registration_refusal(outcome, Some(client_id), now)
+            .await
     }
 
     /// Puts other metadata in place of a client's (RFC 7592 section 2.2), and gives it another
@@ -169,7 +170,8 @@ impl Provider {
         let outcome = self
             .change_with(client_id, registration_access_token, read, now)
             .await;
-        self.record_registration_refusal(outcome, Some(client_id), now).await
+        self.record_registration_refusal(outcome, Some(client_id), now)
+            .await
     }
 
     async fn change_with(
@@ -208,7 +210,7 @@ impl Provider {
             ..record
         };
         client::update(&mut transaction, &changed).await?;
-        let kind = EventKind::ClientChanged {
+        let kind = AdministrationEvent::ClientChanged {
             by: by_itself(client_id),
             registration: on_record(&changed.registration),
         };
@@ -235,7 +237,8 @@ impl Provider {
         let outcome = self
             .remove_with(client_id, registration_access_token, now)
             .await;
-        self.record_registration_refusal(outcome, Some(client_id), now).await
+        self.record_registration_refusal(outcome, Some(client_id), now)
+            .await
     }
 
     async fn remove_with(
@@ -248,7 +251,7 @@ impl Provider {
         let (record, _) = find_managed(&mut transaction, client_id, presented).await?;
         let ended = client::end_holdings(&mut transaction, client_id, now).await?;
         client::remove(&mut transaction, client_id).await?;
-        let kind = EventKind::ClientRemoved {
+        let kind = AdministrationEvent::ClientRemoved {
             by: by_itself(client_id),
             registration: on_record(&record.registration),
             ended: ended.into(),
@@ -296,7 +299,10 @@ impl Provider {
         let Err(error) = &outcome else {
             return outcome;
         };
-        let mut event = Event::new(EventKind::RegistrationRefused { code: error.code() }, now);
+        let mut event = Event::new(
+            AdministrationEvent::RegistrationRefused { code: error.code() },
+            now,
+        );
         if let Some(client_id) = client_id.filter(|id| self.clients.find(id).is_some()) {
             event = event.of_client(client_id);
         }

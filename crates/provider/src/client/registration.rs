@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Author;
 use super::name::name_key;
-use crate::event::{Event, EventKind, EventLog};
+use crate::event::{AdministrationEvent, Event, EventLog};
 use crate::secret::Secret;
 use crate::{Client, ClientAuthentication, Clock, Error};
 
@@ -96,7 +96,7 @@ impl ClientRegistrations {
                 let client_id = client_id.to_owned();
                 return Err(Error::ClientExists { client_id });
             }
-            let kind = EventKind::ClientAdded {
+            let kind = AdministrationEvent::ClientAdded {
                 by: self.author.clone(),
                 registration: on_record(&record.registration),
             };
@@ -143,7 +143,7 @@ impl ClientRegistrations {
             ..record
         };
         client::update(&mut transaction, &changed).await?;
-        let kind = EventKind::ClientChanged {
+        let kind = AdministrationEvent::ClientChanged {
             by: self.author.clone(),
             registration: on_record(&changed.registration),
         };
@@ -180,7 +180,7 @@ impl ClientRegistrations {
                 None => Error::ClientUnknown,
             });
         }
-        let kind = EventKind::ClientSecretRotated {
+        let kind = AdministrationEvent::ClientSecretRotated {
             by: self.author.clone(),
             overlap_seconds: overlap.whole_seconds().max(0),
         };
@@ -206,7 +206,7 @@ impl ClientRegistrations {
         if !client::remove(&mut transaction, client_id).await? {
             return Err(Error::ClientUnknown);
         }
-        let kind = EventKind::ClientRemoved {
+        let kind = AdministrationEvent::ClientRemoved {
             by: self.author.clone(),
             registration: on_record(&registered.registration),
             ended: ended.into(),
@@ -220,7 +220,7 @@ impl ClientRegistrations {
         &self,
         transaction: &mut Transaction,
         client_id: &str,
-        kind: EventKind,
+        kind: AdministrationEvent,
     ) -> Result<(), Error> {
         let event = Event::new(kind, self.clock.now()).of_client(client_id);
         self.event_log.append(transaction, &event).await

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 
 use super::registry::{ClientsById, checked, insert_new};
-use crate::event::{Event, EventKind};
+use crate::event::{AdministrationEvent, Event, EventKind};
 use crate::{Author, Client, Error, Provider};
 
 /// What looking at the database has brought.
@@ -120,7 +120,7 @@ impl Provider {
         replaced: Vec<&'static str>,
         kept: Vec<&'static str>,
     ) -> Result<(), Error> {
-        let kind = EventKind::ConfigurationReloaded { by, replaced, kept };
+        let kind = AdministrationEvent::ConfigurationReloaded { by, replaced, kept };
         let mut transaction = self.store.begin().await?;
         self.record(&mut transaction, Event::new(kind, self.now()))
             .await?;

@@ -8,7 +8,7 @@ use cardea_storage::initial_access_token::{self as tokens, InitialAccessTokenRec
 use time::{Duration, OffsetDateTime};
 
 use super::RegistrationLimits;
-use crate::event::{Event, EventKind, EventLog};
+use crate::event::{AdministrationEvent, Event, EventLog};
 use crate::secret::Secret;
 use crate::{Author, Clock, Error};
 
@@ -97,7 +97,7 @@ impl InitialAccessTokens {
         }
         tokens::insert(&mut transaction, &record).await?;
         let limits = serde_json::to_value(&new.limits).map_err(Error::StoredValueUnreadable)?;
-        let kind = EventKind::InitialAccessTokenIssued {
+        let kind = AdministrationEvent::InitialAccessTokenIssued {
             by: self.author.clone(),
             id: record.id.clone(),
             uses: new.uses,
@@ -133,7 +133,7 @@ impl InitialAccessTokens {
         if !tokens::revoke(&mut transaction, id, now).await? {
             return Err(Error::InitialAccessTokenUnknown);
         }
-        let kind = EventKind::InitialAccessTokenRevoked {
+        let kind = AdministrationEvent::InitialAccessTokenRevoked {
             by: self.author.clone(),
             id: id.to_owned(),
         };
