@@ -1,6 +1,6 @@
 -- What a card's answer to a TLS handshake led to, on its way through the browser from the host that
--- took the card's certificate to the issuer's. The row outlives its redemption, so that a second use
--- is told from a guess. It refers to its login and session by their ids alone: it is forgotten
+-- took the card's certificate to the issuer's. The row outlives its redemption, so that a second
+-- use is told from a guess. It refers to its login and session by their ids alone: it is forgotten
 -- before them. One text for SQLite and PostgreSQL.
 CREATE TABLE agentless_code (
     code_sha256              TEXT   NOT NULL PRIMARY KEY,

@@ -95,8 +95,8 @@ fn allow_agentless(system: &System, port: u16) -> Result<()> {
     Ok(std::fs::write(file, text + &agentless)?)
 }
 
-/// A home folder whose NSS database holds the card's certificate and key, as a card's PKCS#11 module
-/// in it would.
+/// A home folder whose NSS database holds the card's certificate and key, as a card's PKCS#11
+/// module in it would.
 fn make_home(system: &System, home: &Path) -> Result<()> {
     let database = home.join(".pki/nssdb");
     std::fs::create_dir_all(&database)?;

@@ -13,8 +13,9 @@ use cardea_storage::{Store, session};
 use time::OffsetDateTime;
 
 use crate::{
-    AgentlessLogin, CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes, MassLossBounds, ProofRules,
-    ProtocolProfile, Provider, ProviderConfig, ProviderKeys, StoredEvents, UserVerificationPolicy,
+    AgentlessLogin, CardRules, Client, ClientAuthentication, Clock, Issuer, Lifetimes,
+    MassLossBounds, ProofRules, ProtocolProfile, Provider, ProviderConfig, ProviderKeys,
+    StoredEvents, UserVerificationPolicy,
 };
 
 struct StoppedClock;

@@ -110,8 +110,8 @@ pub use client_certificate::{
 };
 pub use clock::Clock;
 pub use config::{
-    AgentlessLogin, AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules, ProviderConfig,
-    UserVerificationPolicy,
+    AgentlessLogin, AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules,
+    ProviderConfig, UserVerificationPolicy,
 };
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
 pub use endpoint::Endpoint;

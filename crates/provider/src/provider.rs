@@ -10,7 +10,8 @@ use crate::card_trust::CardTrustInForce;
 use crate::client::Clients;
 use crate::client_certificate::ClientCertificateTrust;
 use crate::config::{
-    AgentlessLogin, AuthorizationRules, Lifetimes, MassLossBounds, ProofRules, UserVerificationPolicy,
+    AgentlessLogin, AuthorizationRules, Lifetimes, MassLossBounds, ProofRules,
+    UserVerificationPolicy,
 };
 use crate::event::{Event, EventLog};
 use crate::keys::KeysInUse;

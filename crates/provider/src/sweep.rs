@@ -3,7 +3,9 @@
 use cardea_storage::client::forget_replaced_secrets;
 use cardea_storage::initial_access_token;
 use cardea_storage::retention::{Kind, delete_batch};
-use cardea_storage::session::{Cutoffs, Session, SessionState, list_overdue, list_silent, list_unwatched_overdue};
+use cardea_storage::session::{
+    Cutoffs, Session, SessionState, list_overdue, list_silent, list_unwatched_overdue,
+};
 use time::{Duration, OffsetDateTime};
 
 use crate::mass_loss::Meaning;

@@ -3,6 +3,7 @@
 //! The set is small on purpose: until a card's signature is proven every refusal is
 //! `login.refused`, whatever the cause, and the precise code goes to the log alone.
 
+mod agentless;
 mod refused_card;
 
 use axum::http::StatusCode;
@@ -194,14 +195,8 @@ impl Problem {
             | Self::CardFamilyNotAccepted
             | Self::IdentifierNotAccepted
             | Self::ProfessionNotAccepted => refused_card::title(self),
-            Self::AgentlessRefused => Text::new(
-                "Signing in without the agent is not let in here",
-                "La connexion sans l’agent n’est pas admise ici",
-            ),
-            Self::AgentlessInsufficient => Text::new(
-                "This portal wants your PIN now",
-                "Ce portail exige votre code maintenant",
-            ),
+            Self::AgentlessRefused => agentless::REFUSED,
+            Self::AgentlessInsufficient => agentless::INSUFFICIENT,
             Self::PresenceMissing => Text::new(
                 "The card's presence was not confirmed",
                 "La présence de la carte n’a pas été confirmée",
@@ -272,10 +267,7 @@ impl Problem {
             | Self::CardFamilyNotAccepted
             | Self::IdentifierNotAccepted
             | Self::ProfessionNotAccepted => refused_card::advice(self),
-            Self::AgentlessRefused | Self::AgentlessInsufficient => Text::new(
-                "Go back to the portal and sign in at a workstation with the agent.",
-                "Retournez sur le portail et connectez-vous depuis un poste qui a l’agent.",
-            ),
+            Self::AgentlessRefused | Self::AgentlessInsufficient => agentless::ADVICE,
             Self::PresenceMissing => Text::new(
                 "Leave the card in the reader, check the network, then try again.",
                 "Laissez la carte dans le lecteur, vérifiez le réseau, puis réessayez.",

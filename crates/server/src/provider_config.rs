@@ -18,8 +18,8 @@ use time::Duration;
 use crate::anchor_reload::ConfiguredAnchor;
 use crate::client_registration::client_of;
 use crate::config::{
-    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, PinPolicy,
-    RevocationConfig, TestCardsConfig, TrustAnchorConfig, load_profile,
+    CardRuleConfig, Config, ExtendedKeyUsageChainingConfig, OcspNonce, PinPolicy, RevocationConfig,
+    TestCardsConfig, TrustAnchorConfig, load_profile,
 };
 use crate::error::Error;
 use crate::key_file::unusable;

@@ -16,9 +16,10 @@ use crate::endpoint::{DISCOVERY, OAUTH_METADATA};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    admin, agentless, authorize, card_grant, challenge_keys, consent, discovery, end_session, enrolment, error_page,
-    health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge,
-    login_page, new_workstations, openapi, par, presence, register, revoke, static_file, token, userinfo,
+    admin, agentless, authorize, card_grant, challenge_keys, consent, discovery, end_session,
+    enrolment, error_page, health, introspect, jwks, login_answer, login_assertion, login_cancel,
+    login_challenge, login_page, new_workstations, openapi, par, presence, register, revoke,
+    static_file, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH};
 use crate::problem::Problem;

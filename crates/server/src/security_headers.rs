@@ -44,9 +44,9 @@ pub(crate) fn consent_page_policy(redirect_origin: &str) -> String {
     )
 }
 
-/// The policy of the page that confirms a login without the agent. It is on a host of its own, where
-/// each file would be a handshake with the card: styles come from the issuer's. Its form comes back
-/// here, and browsers hold the redirects that follow to the same list.
+/// The policy of the page that confirms a login without the agent. It is on a host of its own,
+/// where each file would be a handshake with the card: styles come from the issuer's. Its form
+/// comes back here, and browsers hold the redirects that follow to the same list.
 pub(crate) fn agentless_page_policy(home: &str, redirect_origin: &str) -> String {
     format!(
         "default-src 'none'; style-src {home}; img-src {home}; \

@@ -14,8 +14,9 @@ use cardea_jose::{Algorithm, SigningKey};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::{
-    AgentlessLogin, AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes, MassLossBounds,
-    ProofRules, ProtocolProfile, Provider, ProviderConfig, ProviderKeys, UserVerificationPolicy,
+    AgentlessLogin, AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes,
+    MassLossBounds, ProofRules, ProtocolProfile, Provider, ProviderConfig, ProviderKeys,
+    UserVerificationPolicy,
 };
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
@@ -125,7 +126,13 @@ fn provider(
     clock: &Arc<TurnedClock>,
 ) -> Result<Provider, Error> {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    Provider::new(config, keys(token_keys()), store.clone(), Arc::clone(noted) as _, clock)
+    Provider::new(
+        config,
+        keys(token_keys()),
+        store.clone(),
+        Arc::clone(noted) as _,
+        clock,
+    )
 }
 
 /// One key of each algorithm that a client may choose; RSA keys take long to make, so all tests

@@ -9,8 +9,8 @@ use axum::response::Response;
 use cardea_provider::AgentlessOffer;
 
 use crate::error_response::language_of;
-use crate::login_error::page_refusal;
 use crate::handler::agentless;
+use crate::login_error::page_refusal;
 use crate::page::{self, Agentless, LoginPage, Start};
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
