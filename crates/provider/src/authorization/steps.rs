@@ -237,8 +237,8 @@ impl Provider {
             .of_request(&record.id)
             .of_client(&client.client_id);
         self.record(&mut transaction, event).await?;
-        // Nothing is decided yet: a power cut that takes this takes the login that began with it, and
-        // whoever began it begins again.
+        // Nothing is decided yet: a power cut that takes this takes the login that began with it,
+        // and whoever began it begins again.
         transaction.commit_with_the_next().await?;
         self.waiting_logins.add();
         Ok((record.id, login_cookie))
