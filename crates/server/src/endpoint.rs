@@ -41,8 +41,8 @@ pub(crate) struct Endpoints {
 #[derive(Clone)]
 struct RequestedPath(String);
 
-/// The URL that the caller of an endpoint means: the listener's origin, whatever `Host` says, and the path
-/// that it came by. What a DPoP proof must be made for (RFC 9449 section 4.3, check 9).
+/// The URL that the caller of an endpoint means: the listener's origin, whatever `Host` says, and
+/// the path that it came by. What a DPoP proof must be made for (RFC 9449 section 4.3, check 9).
 pub(crate) struct RequestedUrl(pub(crate) String);
 
 impl Endpoints {

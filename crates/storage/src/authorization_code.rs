@@ -112,7 +112,7 @@ pub async fn find_nonce(
         .fetch_optional(transaction.connection())
         .await?;
     match row {
-        Some(row) => Ok(row.try_get("nonce")?),
+        Some(row) => row.try_get("nonce"),
         None => Ok(None),
     }
 }

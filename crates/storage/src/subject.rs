@@ -39,7 +39,7 @@ pub async fn load_or_create(
     .bind(now.unix_timestamp())
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("sub")?)
+    row.try_get("sub")
 }
 
 /// The number by which a register knows the person of a `sub`.
@@ -51,7 +51,7 @@ pub async fn find_value(transaction: &mut Transaction, sub: &str) -> Result<Opti
         .bind(sub)
         .fetch_optional(transaction.connection())
         .await?;
-    Ok(row.map(|row| row.try_get("person_value")).transpose()?)
+    row.map(|row| row.try_get("person_value")).transpose()
 }
 
 /// The `sub` of the one person with a number; none where two registers have it.

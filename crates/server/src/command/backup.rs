@@ -1,7 +1,7 @@
 //! `cardea backup`: the whole database in one file, beside a running server.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,12 +30,14 @@ pub(super) fn run(config: &Path, out: &Path) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let written = runtime.block_on(back_up(&config, out))?;
-    println!("{}: {} rows", out.display(), written.rows);
-    println!("sha256 {}", written.sha256);
-    println!(
+    let mut output = io::stdout().lock();
+    writeln!(output, "{}: {} rows", out.display(), written.rows)?;
+    writeln!(output, "sha256 {}", written.sha256)?;
+    writeln!(
+        output,
         "Not in it: the configuration and the files that it names, whose digests it has. \
          Keep them, and the key that encrypts the token keys, elsewhere."
-    );
+    )?;
     Ok(())
 }
 

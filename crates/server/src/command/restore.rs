@@ -2,7 +2,7 @@
 //! used since.
 
 use std::fs::File;
-use std::io::{BufReader, Seek as _};
+use std::io::{self, BufReader, Seek as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +31,9 @@ pub(super) fn run(config: &Path, file: &Path, sha256: Option<&str>) -> anyhow::R
         .enable_all()
         .build()?;
     let ended = runtime.block_on(restore(&config, &verified, &opened))?;
-    println!(
+    let mut output = io::stdout().lock();
+    writeln!(
+        output,
         "{}: {} rows restored; ended: {} sessions, {} codes, challenges and waiting requests, {} \
          tokens",
         file.display(),
@@ -39,14 +41,15 @@ pub(super) fn run(config: &Path, file: &Path, sha256: Option<&str>) -> anyhow::R
         ended.sessions,
         ended.waiting,
         ended.tokens
-    );
+    )?;
     for missing in differing(&verified.about().files, &references(&config)) {
-        println!("not as it was at the backup: {missing}");
+        writeln!(output, "not as it was at the backup: {missing}")?;
     }
-    println!(
+    writeln!(
+        output,
         "What operators changed since the backup is undone: rotate client secrets and token keys \
          again, and take out again the clients and trust anchors that were taken out."
-    );
+    )?;
     Ok(())
 }
 
