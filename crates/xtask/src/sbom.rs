@@ -3,8 +3,8 @@
 //! `cargo-cyclonedx` reads the resolved dependencies and writes a document beside each crate; those
 //! of the programs that people install go to `target/sbom`, and the others away again. Each is read
 //! back: a component without a version or a licence fails, so that no document is made that
-//! answers nobody's question. The build server does not run this, since the tool takes minutes to build
-//! there; that licences and sources are allowed, `cargo xtask check` says each time.
+//! answers nobody's question. The build server does not run this, since the tool takes minutes to
+//! build there; that licences and sources are allowed, `cargo xtask check` says each time.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -37,7 +37,8 @@ pub(super) struct GrantLabel {
     pub(super) grant_type: &'static str,
 }
 
-/// `way`: a login by the agent, one without it, or a grant of business software; `acr` is empty where none was reached.
+/// `way`: a login by the agent, one without it, or a grant of business software; `acr` is empty
+/// where none was reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct LoginLabels {
     pub(super) way: &'static str,

@@ -127,10 +127,16 @@ async fn operators_see_numbers_that_name_nobody_and_every_alert_has_its_own() {
         assert!(!text.contains(secret), "{secret}");
     }
     assert!(!text.contains(&format!("\"{CLIENT_ID}\"")));
-    // What has not happened yet is not there: the card leaves, and its portal is told.
     let mut connection = signed_in.connection;
     connection.send(&card.departed(app)).await;
-    let mut text = text;
+    every_alert_has_its_numbers(&watched).await;
+    nobody_else_is_shown_them(&watched).await;
+    scraped_by_prometheus(&watched).await;
+}
+
+/// What has not happened yet is not there: the card has left, and its portal is told.
+async fn every_alert_has_its_numbers(watched: &Watched) {
+    let mut text = String::new();
     for _ in 0..200 {
         if text.contains("cardea_logout_deliveries_total{outcome=\"delivered\"} 1") {
             break;
@@ -146,8 +152,10 @@ async fn operators_see_numbers_that_name_nobody_and_every_alert_has_its_own() {
     }
     let source = include_str!("../../src/metrics/collected.rs");
     assert!(source.contains(CERTIFICATES.trim_start_matches("cardea_")));
+}
 
-    // Nobody without the token, nobody at the listener of the others.
+async fn nobody_else_is_shown_them(watched: &Watched) {
+    let app = &watched.app;
     let url = format!("http://{}/metrics", watched.operators);
     let unknown = watched.client.get(url).send().await.unwrap();
     assert_eq!(unknown.status(), 401);
@@ -164,7 +172,6 @@ async fn operators_see_numbers_that_name_nobody_and_every_alert_has_its_own() {
         .await
         .unwrap();
     assert_eq!(public, json!({ "status": "ready" }));
-    scraped_by_prometheus(&watched).await;
 }
 
 /// A real Prometheus reads the numbers and evaluates every rule.
