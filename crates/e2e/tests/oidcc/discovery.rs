@@ -31,11 +31,12 @@ const LISTS: [(&str, &str); 14] = [
 ];
 
 /// The members that the suite knows among those that a server of ours may have; it warns at others.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 40] = [
     "issuer",
     "authorization_endpoint",
     "pushed_authorization_request_endpoint",
     "require_pushed_authorization_requests",
+    "require_signed_request_object",
     "token_endpoint",
     "userinfo_endpoint",
     "introspection_endpoint",
@@ -50,6 +51,8 @@ const KNOWN: [&str; 37] = [
     "subject_types_supported",
     "id_token_signing_alg_values_supported",
     "userinfo_signing_alg_values_supported",
+    "authorization_signing_alg_values_supported",
+    "introspection_signing_alg_values_supported",
     "token_endpoint_auth_methods_supported",
     "token_endpoint_auth_signing_alg_values_supported",
     "introspection_endpoint_auth_methods_supported",
