@@ -70,7 +70,7 @@ async fn restore(config: &Config, verified: &VerifiedBackup, file: &File) -> any
 /// operator's to stop.
 fn check_stopped(config: &Config) -> Result<(), Error> {
     match TcpListener::bind(config.listen) {
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(Error::ServerRunning {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Error::ServerRunning {
             address: config.listen,
         }),
         _ => Ok(()),
