@@ -4,7 +4,7 @@ use std::fmt;
 
 use openssl::hash::MessageDigest;
 use openssl::md::Md;
-use openssl::pkey::{Id, PKey};
+use openssl::pkey::{Id, PKey, Private};
 use openssl::pkey_ctx::PkeyCtx;
 use openssl::sign::Signer;
 use zeroize::Zeroizing;
@@ -12,21 +12,16 @@ use zeroize::Zeroizing;
 use crate::Error;
 
 /// A key for HMAC-SHA-256.
+///
+/// OpenSSL overwrites it when the last clone goes.
 #[derive(Clone)]
-pub struct MacKey(Zeroizing<[u8; 32]>);
+pub struct MacKey(PKey<Private>);
 
 impl MacKey {
     /// Derives a key by HKDF-SHA-256 (RFC 5869); each use has a label of its own, and none tells
     /// anything about another or about `secret`.
     pub(crate) fn derive(secret: &[u8], label: &str) -> Result<Self, Error> {
-        let mut context = PkeyCtx::new_id(Id::HKDF)?;
-        context.derive_init()?;
-        context.set_hkdf_md(Md::sha256())?;
-        context.set_hkdf_key(secret)?;
-        context.add_hkdf_info(label.as_bytes())?;
-        let mut key = Zeroizing::new([0; 32]);
-        context.derive(Some(key.as_mut_slice()))?;
-        Ok(Self(key))
+        Ok(Self(PKey::hmac(derive_bytes(secret, label)?.as_slice())?))
     }
 
     /// The HMAC-SHA-256 of `message`.
@@ -34,13 +29,23 @@ impl MacKey {
     /// # Errors
     /// [`Error::CryptoFailed`].
     pub fn tag(&self, message: &[u8]) -> Result<[u8; 32], Error> {
-        let key = PKey::hmac(self.0.as_slice())?;
         let mut tag = [0; 32];
         let written =
-            Signer::new(MessageDigest::sha256(), &key)?.sign_oneshot(&mut tag, message)?;
+            Signer::new(MessageDigest::sha256(), &self.0)?.sign_oneshot(&mut tag, message)?;
         debug_assert_eq!(written, tag.len());
         Ok(tag)
     }
+}
+
+fn derive_bytes(secret: &[u8], label: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
+    let mut context = PkeyCtx::new_id(Id::HKDF)?;
+    context.derive_init()?;
+    context.set_hkdf_md(Md::sha256())?;
+    context.set_hkdf_key(secret)?;
+    context.add_hkdf_info(label.as_bytes())?;
+    let mut key = Zeroizing::new([0; 32]);
+    context.derive(Some(key.as_mut_slice()))?;
+    Ok(key)
 }
 
 impl fmt::Debug for MacKey {
@@ -51,19 +56,19 @@ impl fmt::Debug for MacKey {
 
 #[cfg(test)]
 mod tests {
-    use super::MacKey;
+    use super::{MacKey, derive_bytes};
     use crate::base64url;
 
     /// RFC 5869 appendix A.3: no salt, no info. The first 32 of its 42 bytes.
     #[test]
     fn derivation_matches_rfc_5869() {
-        let key = MacKey::derive(&[0x0b; 22], "").unwrap();
+        let key = derive_bytes(&[0x0b; 22], "").unwrap();
         let expected = [
             0x8d, 0xa4, 0xe7, 0x75, 0xa5, 0x63, 0xc1, 0x8f, 0x71, 0x5f, 0x80, 0x2a, 0x06, 0x3c,
             0x5a, 0x31, 0xb8, 0xa1, 0x1f, 0x5c, 0x5e, 0xe1, 0x87, 0x9e, 0xc3, 0x45, 0x4e, 0x5f,
             0x3c, 0x73, 0x8d, 0x2d,
         ];
-        assert_eq!(key.0.as_slice(), expected);
+        assert_eq!(key.as_slice(), expected);
     }
 
     #[test]

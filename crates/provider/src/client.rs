@@ -123,6 +123,8 @@ pub struct Client {
     pub id_token_signed_response_alg: Algorithm,
     /// How its userinfo answers are signed; none: plain JSON.
     pub userinfo_signed_response_alg: Option<Algorithm>,
+    /// The algorithm of the access tokens that it gets; the profile's default without it.
+    pub access_token_signed_response_alg: Option<Algorithm>,
     /// How its authorization responses are signed (JARM); none: only where a request asks for it,
     /// by the profile's default.
     pub authorization_signed_response_alg: Option<Algorithm>,
@@ -168,6 +170,7 @@ impl Client {
             certificate_bound_access_tokens: Demand::Optional,
             id_token_signed_response_alg: Algorithm::Rs256,
             userinfo_signed_response_alg: None,
+            access_token_signed_response_alg: None,
             authorization_signed_response_alg: None,
             introspection_signed_response_alg: None,
             subject_type: SubjectType::Public,

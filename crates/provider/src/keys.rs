@@ -151,6 +151,7 @@ impl ProviderKeys {
         let asked_for = [
             Some(client.id_token_signed_response_alg),
             client.userinfo_signed_response_alg,
+            client.access_token_signed_response_alg,
             client.authorization_signed_response_alg,
             client.introspection_signed_response_alg,
         ];

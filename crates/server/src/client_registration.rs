@@ -116,6 +116,7 @@ pub(crate) fn client_with(
             .id_token_signed_response_alg
             .map_or(rules.default_algorithm, algorithm),
         userinfo_signed_response_alg: client.userinfo_signed_response_alg.map(algorithm),
+        access_token_signed_response_alg: client.access_token_signed_response_alg.map(algorithm),
         authorization_signed_response_alg: client.authorization_signed_response_alg.map(algorithm),
         introspection_signed_response_alg: client.introspection_signed_response_alg.map(algorithm),
         subject_type: match client.subject_type {

@@ -27,6 +27,7 @@ mod records {
     mod session_cards;
     mod sessions;
     mod signing_keys;
+    mod shared_flushes;
     mod sqlite_file;
     mod subjects;
 }

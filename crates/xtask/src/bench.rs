@@ -19,7 +19,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
@@ -30,6 +30,12 @@ const BENCHES: [Bench; 7] = [
         name: "login_over_http",
         package: "cardea-server",
         purpose: "CPU time of the whole server program a login",
+        has_peers: false,
+    },
+    Bench {
+        name: "op",
+        package: "cardea-server",
+        purpose: "operations a CPU second beside npm's oidc-provider, memory, flushes",
         has_peers: false,
     },
     Bench {
@@ -71,6 +77,14 @@ const BENCHES: [Bench; 7] = [
 pub fn run(names: &[&str]) -> Result<()> {
     let chosen = choose(names)?;
     install::ensure(Purpose::Demo)?;
+    if chosen.iter().any(|bench| bench.name == "op") {
+        install::ensure(Purpose::Test)?;
+        for program in ["strace", "taskset"] {
+            process::find_program(program).with_context(|| {
+                format!("`op` needs {program}: apt-get install strace util-linux")
+            })?;
+        }
+    }
     output::step("building the benches (release without optimisation across crates)");
     let mut build = workspace::cargo();
     build.args(["bench", "--locked", "--no-run"]);
@@ -88,7 +102,11 @@ pub fn run(names: &[&str]) -> Result<()> {
         let mut command = workspace::cargo();
         command.args(["bench", "--locked", "--quiet"]);
         command.args(["--package", bench.package, "--bench", bench.name]);
-        if bench.has_peers {
+        if bench.name == "op" {
+            command.env("CARDEA_BENCH_PEER", install::ensure_oidc_provider()?);
+            command.env("CARDEA_BENCH_NODE", install::node_program()?);
+            run_bench(&mut command)?;
+        } else if bench.has_peers {
             peers::run(&mut command)?;
         } else {
             run_bench(&mut command)?;

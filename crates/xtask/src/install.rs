@@ -17,7 +17,7 @@ use crate::install::requirement::Requirement;
 use crate::{output, process};
 
 pub use crate::install::foreign_clients::{
-    apache_modules, node_clients, node_program, python_program,
+    apache_modules, ensure_oidc_provider, node_clients, node_program, python_program,
 };
 
 /// What the packages are for.

@@ -90,6 +90,10 @@ impl ProfileRules {
                 Some(client.id_token_signed_response_alg),
             ),
             (
+                "access_token_signed_response_alg",
+                client.access_token_signed_response_alg,
+            ),
+            (
                 "userinfo_signed_response_alg",
                 client.userinfo_signed_response_alg,
             ),

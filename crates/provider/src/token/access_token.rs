@@ -90,7 +90,7 @@ impl Audience {
 }
 
 impl Provider {
-    /// Signs an access token by the profile's default: RS256, because every resource server must
+    /// Signs an access token as its client is registered, or by the profile's default: RS256, because every resource server must
     /// support it (RFC 9068 section 2.1), but for FAPI 2.0, which forbids it. Without such a key, the
     /// client's algorithm.
     pub(crate) fn sign_access_token(
@@ -120,7 +120,9 @@ impl Provider {
             test: self.test_claim(),
         };
         let keys = self.keys();
-        let key = match keys.signing(self.rules.default_algorithm, now) {
+        let registered = new.client.access_token_signed_response_alg;
+        let algorithm = registered.unwrap_or(self.rules.default_algorithm);
+        let key = match keys.signing(algorithm, now) {
             Ok(key) => key,
             Err(_) => keys.signing(new.client.id_token_signed_response_alg, now)?,
         };

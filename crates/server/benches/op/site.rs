@@ -230,6 +230,7 @@ grant_types = ["authorization_code", "refresh_token", "client_credentials"]
 scopes = ["openid", "profile", "professional", "read"]
 resources = ["{RESOURCE}"]
 id_token_signed_response_alg = "{algorithm}"
+access_token_signed_response_alg = "{algorithm}"
 {more}
 "#,
             more = std::env::var("OP_CLIENT").unwrap_or_default()

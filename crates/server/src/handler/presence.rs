@@ -16,10 +16,11 @@ use crate::refusal::Refusal;
 use crate::state::AppState;
 
 /// Frames are small, and so are the buffers: most connections are idle most of the time.
-const BUFFER_BYTES: usize = 4096;
+/// An agent's statement has some 700 bytes; a longer frame makes its own room.
+const BUFFER_BYTES: usize = 512;
 
 /// What may wait for an agent that does not read: a full buffer and a few frames.
-const WRITE_BYTES_MAX: usize = 4 * BUFFER_BYTES;
+const WRITE_BYTES_MAX: usize = 16 * 1024;
 
 /// Opens a connection, within the bounds on their number.
 pub(crate) async fn open_presence(

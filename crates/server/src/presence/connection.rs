@@ -124,7 +124,10 @@ impl Connection<'_> {
                     Message::Ended(reason) => return Err(Close::Ended(reason)),
                 },
                 received = self.socket.recv() => match received {
-                    Some(Ok(WsMessage::Text(text))) => self.accept(text.as_str()).await?,
+                    // Boxed: a connection waits nearly all the time, without the room for it.
+                    Some(Ok(WsMessage::Text(text))) => {
+                        Box::pin(self.accept(text.as_str())).await?;
+                    }
                     Some(Ok(WsMessage::Pong(echo))) => self.hear_echo(&echo),
                     // Pings are answered by the library.
                     Some(Ok(WsMessage::Ping(_))) => {}

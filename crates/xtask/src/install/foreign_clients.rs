@@ -42,6 +42,20 @@ pub fn node_clients() -> Result<PathBuf> {
     installed("node", "package-lock.json", "openid-client (npm)")
 }
 
+/// Installs the provider that others wrote, for the bench that compares speeds, and gives its
+/// folder; what it needs of the tests' installation is made sure of as well.
+///
+/// # Errors
+/// When it can't be installed.
+pub fn ensure_oidc_provider() -> Result<PathBuf> {
+    ensure()?;
+    ensure_node_modules("oidc-provider")?;
+    let program = sources("oidc-provider").join("provider.mjs");
+    let folder = installed("oidc-provider", "package-lock.json", "oidc-provider (npm)")?;
+    fs::copy(program, folder.join("provider.mjs")).context("can't copy provider.mjs")?;
+    Ok(folder)
+}
+
 /// A Node.js that is new enough.
 ///
 /// # Errors
@@ -194,7 +208,7 @@ mod tests {
 
     #[test]
     fn every_package_is_locked_with_its_digest_and_without_an_address() {
-        for name in ["node", "node-runtime"] {
+        for name in ["node", "node-runtime", "oidc-provider"] {
             let lock = std::fs::read_to_string(sources(name).join("package-lock.json")).unwrap();
             let packages = lock.matches("\"node_modules/").count();
             assert!(packages > 0);
