@@ -33,6 +33,8 @@ pub(crate) enum Reason {
     DatabaseNotWritable,
     /// The database lacks a migration that this program needs.
     SchemaTooOld,
+    /// A newer program changed the database so that this one cannot work with it any more.
+    SchemaTooNew,
     /// There is no key that signs tokens.
     KeysMissing,
     /// No trust anchor has evidence that its policy accepts, nor a responder that may be asked.
@@ -53,10 +55,11 @@ pub(crate) enum Warning {
 
 impl Reason {
     /// Every reason, for the numbers.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Stopping,
         Self::DatabaseNotWritable,
         Self::SchemaTooOld,
+        Self::SchemaTooNew,
         Self::KeysMissing,
         Self::RevocationEvidenceTooOld,
         Self::ClockSetBack,
@@ -68,6 +71,7 @@ impl Reason {
             Self::Stopping => "stopping",
             Self::DatabaseNotWritable => "database_not_writable",
             Self::SchemaTooOld => "schema_too_old",
+            Self::SchemaTooNew => "schema_too_new",
             Self::KeysMissing => "keys_missing",
             Self::RevocationEvidenceTooOld => "revocation_evidence_too_old",
             Self::ClockSetBack => "clock_set_back",
@@ -156,8 +160,11 @@ impl Readiness {
             }
         }
         let fault = match timeout(PROBE_TIME, write_and_read(store)).await {
-            Ok(Ok(version)) if version >= Some(Store::schema_version()) => None,
-            Ok(Ok(_)) => Some(Reason::SchemaTooOld),
+            Ok(Ok((version, _))) if version < Some(Store::schema_version()) => {
+                Some(Reason::SchemaTooOld)
+            }
+            Ok(Ok((_, floor))) if floor > Store::schema_version() => Some(Reason::SchemaTooNew),
+            Ok(Ok(_)) => None,
             Ok(Err(_)) | Err(_) => Some(Reason::DatabaseNotWritable),
         };
         let at = Instant::now();
@@ -166,13 +173,14 @@ impl Readiness {
     }
 }
 
-/// Writes one row for good, and says which schema is there.
-async fn write_and_read(store: &Store) -> Result<Option<i64>, cardea_storage::Error> {
+/// Writes one row for good, and says which schema is there, and which must be known.
+async fn write_and_read(store: &Store) -> Result<(Option<i64>, i64), cardea_storage::Error> {
     let mut transaction = store.begin().await?;
     let version = health::find_schema_version(&mut transaction).await?;
+    let floor = health::find_schema_floor(&mut transaction).await?;
     health::write_probe(&mut transaction, SystemClock.now()).await?;
     transaction.commit().await?;
-    Ok(version)
+    Ok((version, floor))
 }
 
 #[cfg(test)]

@@ -41,8 +41,8 @@ impl Store {
     /// `postgres://…`, and runs the migrations that are missing.
     ///
     /// # Errors
-    /// [`Error::UrlInvalid`], [`Error::FileNotPrivate`], [`Error::Unavailable`] or
-    /// [`Error::MigrationFailed`].
+    /// [`Error::UrlInvalid`], [`Error::FileNotPrivate`], [`Error::Unavailable`],
+    /// [`Error::MigrationFailed`], or [`Error::SchemaTooNew`] where a newer program was at work.
     pub async fn open(url: &str) -> Result<Self, Error> {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {

@@ -14,12 +14,28 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A migration failed, or the database was written by a newer version.
+    /// A migration failed, or the database has one that belongs to no newer version either.
     #[error("the database schema could not be brought up to date")]
     MigrationFailed {
         /// What the migrator said.
         #[source]
         source: Box<sqlx::migrate::MigrateError>,
+    },
+    /// A newer program has changed the database in a way that this one cannot work with.
+    #[error(
+        "the database needs Cardea {program} or later, which knows its schema {needed}; it is at \
+         {found}, and this program, Cardea {own}, knows {known}: going back takes a backup",
+        own = env!("CARGO_PKG_VERSION")
+    )]
+    SchemaTooNew {
+        /// The newest migration that was run.
+        found: i64,
+        /// The one that a program must know.
+        needed: i64,
+        /// The newest that this program knows.
+        known: i64,
+        /// The version of the program that asked for it.
+        program: String,
     },
     /// No connection, no room on the disk, or no answer in time.
     #[error("the database did not carry out the statement")]
@@ -66,6 +82,7 @@ impl Error {
         "storage.url_invalid",
         "storage.file_not_private",
         "storage.migration_failed",
+        "storage.schema_too_new",
         "storage.unavailable",
         "storage.conflict",
         "storage.corrupt",
@@ -81,6 +98,7 @@ impl Error {
             Self::UrlInvalid => "storage.url_invalid",
             Self::FileNotPrivate { .. } => "storage.file_not_private",
             Self::MigrationFailed { .. } => "storage.migration_failed",
+            Self::SchemaTooNew { .. } => "storage.schema_too_new",
             Self::Unavailable { .. } => "storage.unavailable",
             Self::Conflict => "storage.conflict",
             Self::Corrupt { .. } => "storage.corrupt",

@@ -72,6 +72,17 @@ pub async fn find_schema_version(transaction: &mut Transaction) -> Result<Option
     row.try_get("version")
 }
 
+/// The oldest schema that a program must know to work with this database.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_schema_floor(transaction: &mut Transaction) -> Result<i64, Error> {
+    let row = sql::query("SELECT version FROM _schema_floor WHERE id = 1")
+        .fetch_one(transaction.connection())
+        .await?;
+    row.try_get("version")
+}
+
 /// Counts what waits or lives.
 ///
 /// # Errors

@@ -24,6 +24,7 @@ mod records {
     mod refresh_tokens;
     mod requests;
     mod retention;
+    mod rolling_upgrade;
     mod session_cards;
     mod sessions;
     mod signing_keys;

@@ -28,6 +28,12 @@ pub(crate) async fn sqlite(folder: &tempfile::TempDir) -> Store {
 }
 
 async fn postgres() -> Store {
+    let url = empty_postgres().await;
+    Store::open(&url).await.expect("PostgreSQL opens")
+}
+
+/// The address of a database with nothing in it.
+pub(crate) async fn empty_postgres() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let folder = postgres_cluster::socket_folder();
     let name = format!("case_{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -41,7 +47,7 @@ async fn postgres() -> Store {
         .await
         .expect("an empty database");
     admin.close().await.expect("the connection closes");
-    Store::open(&url(&name)).await.expect("PostgreSQL opens")
+    url(&name)
 }
 
 /// Runs statements in one committed transaction.
