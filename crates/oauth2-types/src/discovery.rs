@@ -65,7 +65,10 @@ pub struct ProviderMetadata {
 
 /// Where clients with certificates call the endpoints (RFC 8705 section 5).
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "each is named as the endpoint that it stands for")]
+#[expect(
+    missing_docs,
+    reason = "each is named as the endpoint that it stands for"
+)]
 pub struct MtlsEndpointAliases {
     pub token_endpoint: String,
     pub pushed_authorization_request_endpoint: String,

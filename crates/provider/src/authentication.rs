@@ -21,8 +21,8 @@ mod steps;
 mod validate_path;
 mod verify_signatures;
 
-pub(crate) use check_policy::check_card;
 pub(crate) use check_algorithm::KeyUse;
+pub(crate) use check_policy::check_card;
 pub(crate) use grant::{AuthenticatedGrant, GrantAttempt};
 pub(crate) use judge_again::{JudgedAgain, judge_again};
 pub(crate) use new_session::{NewSession, find_subject, insert_session};

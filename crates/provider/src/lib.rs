@@ -36,8 +36,8 @@
 //! # }
 //! ```
 
-mod agentless;
 mod admin;
+mod agentless;
 mod anchors;
 mod authentication;
 mod authorization;
@@ -48,8 +48,8 @@ mod card_trust;
 mod challenge;
 mod claims;
 mod client;
-mod client_certificate;
 mod client_authentication;
+mod client_certificate;
 mod clock;
 mod config;
 mod dpop;
@@ -83,8 +83,8 @@ mod token;
 mod userinfo;
 mod waiting_logins;
 
-pub use agentless::{AgentlessConfirmation, AgentlessOffer, AgentlessPage, AgentlessVisit};
 pub use admin::{ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, OperatorProven};
+pub use agentless::{AgentlessConfirmation, AgentlessOffer, AgentlessPage, AgentlessVisit};
 pub use anchors::{
     ADDED_CERTIFICATES_MAX, AddedAnchor, AnchorRegistrations, AnchorRole, CardRulesPlan,
     EXPIRES_SOON, fingerprint,
@@ -99,10 +99,10 @@ pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::session::SessionState;
 pub use claims::{ClaimRequest, RequestedClaims};
 pub use client::{
-    Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret, ClientsReload,
-    ConfiguredClientsPlan,
-    ConsentPolicy, Demand, NewClient, Operator, REGISTRATION_BYTES_MAX, RetiringSecret,
-    RotatedSecret, SECRET_OVERLAP_MAX, SubjectType, check_redirect_uri,
+    Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret,
+    ClientsReload, ConfiguredClientsPlan, ConsentPolicy, Demand, NewClient, Operator,
+    REGISTRATION_BYTES_MAX, RetiringSecret, RotatedSecret, SECRET_OVERLAP_MAX, SubjectType,
+    check_redirect_uri,
 };
 pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use client_certificate::{
@@ -125,7 +125,9 @@ pub use keys::{KeyWindow, ProviderKeys, TokenKey, rotation};
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use logout_queue::DeliveryOutcome;
 pub use presence::PresenceOutcome;
-pub use protocol_profile::{ClientProof, ProfileRules, ProtocolProfile, RefreshTokenRotation, Permission};
+pub use protocol_profile::{
+    ClientProof, Permission, ProfileRules, ProtocolProfile, RefreshTokenRotation,
+};
 pub use provider::Provider;
 pub use psc::{AcrWords, CLAIM_SET};
 pub use recheck::DueCard;

@@ -1,7 +1,7 @@
 //! The command line of `cardea`.
 
-mod backup;
 mod anchors;
+mod backup;
 mod clients;
 mod config_check;
 pub mod enrolment;

@@ -35,8 +35,8 @@ pub use self::client::{
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
 pub use self::keys::{EncryptionConfig, KeyStore, KeysConfig, Pkcs11Config, RotateEvery, Span};
-pub(crate) use self::mistakes::{Mistake, STAND_IN, STAND_IN_ISSUER, find_mistakes, line_of};
 pub(crate) use self::load::{load_clients, read_keys};
+pub(crate) use self::mistakes::{Mistake, STAND_IN, STAND_IN_ISSUER, find_mistakes, line_of};
 pub use self::mtls::{
     CertificateHeader, MtlsConfig, MtlsProxyConfig, MtlsTrustAnchorConfig, MtlsUrl, RevocationCheck,
 };
@@ -333,4 +333,3 @@ impl Default for SessionConfig {
         }
     }
 }
-

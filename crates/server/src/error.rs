@@ -87,7 +87,9 @@ pub enum Error {
         source: cardea_jose::Error,
     },
     /// The key that token keys are encrypted with is not where it should be.
-    #[error("the key-encryption key is missing: {place}; put it back, no other opens the token keys")]
+    #[error(
+        "the key-encryption key is missing: {place}; put it back, no other opens the token keys"
+    )]
     KeyEncryptionKeyMissing {
         /// Where it was looked for.
         place: String,

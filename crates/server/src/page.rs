@@ -6,10 +6,10 @@ mod code_page;
 mod consent_page;
 mod error_page;
 mod form_post_page;
+pub(crate) mod home;
 mod login_page;
 mod logout_page;
 mod new_workstations_page;
-pub(crate) mod home;
 pub(crate) mod panel;
 
 pub(crate) use self::agentless_page::AgentlessPage;

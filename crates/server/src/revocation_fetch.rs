@@ -115,12 +115,7 @@ impl RevocationFetcher {
         });
         let anchors = AnchorsInUse::new(anchors);
         Self {
-            lists: Lists::new(
-                http.clone(),
-                Arc::clone(&clock),
-                store,
-                anchors.clone(),
-            ),
+            lists: Lists::new(http.clone(), Arc::clone(&clock), store, anchors.clone()),
             responders: Responders::new(http, clock),
             known_responders: KnownResponders::default(),
             anchors,

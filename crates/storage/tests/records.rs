@@ -27,8 +27,8 @@ mod records {
     mod rolling_upgrade;
     mod session_cards;
     mod sessions;
-    mod signing_keys;
     mod shared_flushes;
+    mod signing_keys;
     mod sqlite_file;
     mod subjects;
 }

@@ -33,7 +33,9 @@ pub(super) fn check_algorithm(
         KeyUse::Signed(algorithm) => (is_listed(&algorithm), algorithm.as_str()),
         KeyUse::Handshake => (
             fitting.iter().any(is_listed),
-            fitting.first().map_or("none", |algorithm| algorithm.as_str()),
+            fitting
+                .first()
+                .map_or("none", |algorithm| algorithm.as_str()),
         ),
     };
     match is_accepted {

@@ -130,7 +130,10 @@ fn check_authentication(client: &Client) -> Result<(), Fault> {
             return Err((key, "must not stand beside dpop_bound_access_tokens"));
         }
         if client.may_use(GrantType::CardGrant) {
-            return Err((key, "must not stand beside the card grant, which binds to its own key"));
+            return Err((
+                key,
+                "must not stand beside the card grant, which binds to its own key",
+            ));
         }
     }
     Ok(())

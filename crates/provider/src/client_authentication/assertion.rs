@@ -140,7 +140,9 @@ fn verify(client: &Client, assertion: &str, rules: &ProfileRules) -> Result<Clai
     let unverified = UnverifiedJws::parse(assertion, ASSERTION_BYTES_MAX)
         .map_err(|_| invalid("it is no JWT with an algorithm that we accept"))?;
     if !rules.admits(unverified.algorithm()) {
-        return Err(invalid("its algorithm is one that the profile does not allow"));
+        return Err(invalid(
+            "its algorithm is one that the profile does not allow",
+        ));
     }
     let keys: Vec<&Jwk> = match unverified.kid() {
         Some(kid) => client.jwks.find(kid).into_iter().collect(),

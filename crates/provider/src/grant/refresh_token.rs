@@ -36,7 +36,9 @@ impl Provider {
         let token = request.parameters.refresh_token.as_deref();
         let digest = SecretDigest::of(token.ok_or(Error::RefreshTokenMissing)?);
         let mut transaction = self.store.begin().await?;
-        let redemption = self.take_refresh_token(&mut transaction, &digest, now).await?;
+        let redemption = self
+            .take_refresh_token(&mut transaction, &digest, now)
+            .await?;
         let (family, decided) = match redemption {
             Redemption::Unknown => return Err(Error::RefreshTokenUnknown.into()),
             Redemption::AlreadyRedeemed(family) => (family, Err(Error::RefreshTokenReused)),
@@ -80,9 +82,7 @@ impl Provider {
         }
         Ok(match refresh_token::find(transaction, digest).await? {
             None => Redemption::Unknown,
-            Some(found) if found.redeemed_at.is_some() => {
-                Redemption::AlreadyRedeemed(found.family)
-            }
+            Some(found) if found.redeemed_at.is_some() => Redemption::AlreadyRedeemed(found.family),
             Some(found) => Redemption::Redeemed(found.family),
         })
     }

@@ -164,7 +164,10 @@ fn make_paths_absolute(config: &mut Config, folder: &Path) {
         absolute(&mut tls.key);
     }
     let operations = &mut config.operations;
-    for path in [&mut operations.bearer_token_file, &mut operations.backup_dir] {
+    for path in [
+        &mut operations.bearer_token_file,
+        &mut operations.backup_dir,
+    ] {
         path.iter_mut().for_each(absolute);
     }
     if let Some(mtls) = &mut config.mtls {

@@ -118,8 +118,8 @@ impl Search {
         let found = document.line_of(&key);
         mistake.line = found.or_else(|| line.and_then(|line| document.line_in_file(line)));
         let is_mended = document.take_out(&key, stand_in_of(&key));
-        let follows = self.has_lost_a_part(&place, &key)
-            || found.is_none() && self.may_follow(&place, &key);
+        let follows =
+            self.has_lost_a_part(&place, &key) || found.is_none() && self.may_follow(&place, &key);
         let is_new = self.mended.insert((place.clone(), key.clone()));
         if is_new && !follows {
             mistake.key.clone_from(&key);
@@ -148,9 +148,8 @@ impl Search {
     /// Whether something that is missing may be so because of what was taken out beside it.
     fn may_follow(&self, file: &Path, key: &str) -> bool {
         let table = key.rsplit_once('.').map_or("", |(table, _)| table);
-        let is_of_table = |other: &str| {
-            other == key || (!table.is_empty() && other.starts_with(table))
-        };
+        let is_of_table =
+            |other: &str| other == key || (!table.is_empty() && other.starts_with(table));
         let mut mended = self.mended.iter();
         mended.any(|(place, other)| place == file && is_of_table(other))
     }

@@ -14,8 +14,8 @@ use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::client_form::{
     read_client_form, read_credentials, refuse_parameters, refuse_token_error,
 };
-use crate::presence_wait;
 use crate::mtls::Peer;
+use crate::presence_wait;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
@@ -32,7 +32,10 @@ struct ChallengeResponse {
 /// Gives a challenge to a client that may use the card grant.
 pub(crate) async fn post_card_grant_challenge(
     State(state): State<AppState>,
-    Peer { address: peer, certificate }: Peer,
+    Peer {
+        address: peer,
+        certificate,
+    }: Peer,
     uri: Uri,
     headers: HeaderMap,
     body: Body,

@@ -31,7 +31,10 @@ struct PushedResponse {
 /// Takes an authorization request from a client's own connection.
 pub(crate) async fn post_par(
     State(state): State<AppState>,
-    Peer { address: peer, certificate }: Peer,
+    Peer {
+        address: peer,
+        certificate,
+    }: Peer,
     RequestedUrl(url): RequestedUrl,
     uri: Uri,
     headers: HeaderMap,

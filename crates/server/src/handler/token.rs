@@ -24,7 +24,10 @@ use crate::state::AppState;
 /// Turns a grant into tokens.
 pub(crate) async fn post_token(
     State(state): State<AppState>,
-    Peer { address: peer, certificate }: Peer,
+    Peer {
+        address: peer,
+        certificate,
+    }: Peer,
     RequestedUrl(url): RequestedUrl,
     uri: Uri,
     headers: HeaderMap,
@@ -43,7 +46,13 @@ pub(crate) async fn post_token(
     };
     let outcome = match read {
         Ok((credentials, dpop)) => {
-            let issuing = issue(&state, (&headers, &certificate), &credentials, &parameters, dpop);
+            let issuing = issue(
+                &state,
+                (&headers, &certificate),
+                &credentials,
+                &parameters,
+                dpop,
+            );
             with_bounded_guesses(&state, &credentials, caller, issuing).await
         }
         Err(error) => Err(state.provider().refuse_token_request(error).await),

@@ -20,7 +20,10 @@ use crate::state::AppState;
 /// query (RFC 9700 section 4.3.2).
 pub(crate) async fn read_userinfo(
     State(state): State<AppState>,
-    Peer { address: peer, certificate }: Peer,
+    Peer {
+        address: peer,
+        certificate,
+    }: Peer,
     method: Method,
     RequestedUrl(url): RequestedUrl,
     uri: Uri,

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cardea_provider::{ClientRegistrations, InitialAccessTokens};
 use cardea_provider::event::StoredEvents;
+use cardea_provider::{ClientRegistrations, InitialAccessTokens};
 use cardea_storage::Store;
 use cardea_storage::client::ClientRecord;
 use serde::Serialize;
@@ -12,9 +12,9 @@ use time::OffsetDateTime;
 
 use super::Complaint;
 use crate::app::open_store;
-use crate::command::operator;
 use crate::client_registration::config_of_record;
 use crate::clock::SystemClock;
+use crate::command::operator;
 use crate::config::{ClientConfig, Config};
 
 /// What the commands work on.
