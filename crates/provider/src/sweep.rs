@@ -15,8 +15,8 @@ use crate::{Error, Provider};
 /// Sessions ended in one transaction; more are left to the next call.
 const SESSIONS_OF_SWEEP_MAX: u32 = 100;
 /// How long what anybody can make outlives its expiry: authorization requests that nobody answered,
-/// pushed requests, challenges of card grants, codes of agentless logins. A late answer still learns why it is refused, and a
-/// replay is worth telling from a guess for a while only.
+/// pushed requests, challenges of card grants, codes of agentless logins. A late answer still
+/// learns why it is refused, and a replay is worth telling from a guess for a while only.
 const UNANSWERED_KEPT: Duration = Duration::minutes(5);
 /// How long a refusal stays on record that concerns no person and no session: long enough to look
 /// into an attack, and no longer, since strangers bring them about.

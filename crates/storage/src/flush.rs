@@ -13,8 +13,8 @@
 //!   begins again is flushed by SQLite before a frame follows it.
 //! - The log keeps its inode as long as a connection is open, which this module's owner has. If it
 //!   was taken away all the same, the flush fails rather than to flush something else.
-//! - After a flush that failed, nobody knows what the system still has in memory: from then on every
-//!   commit fails, until the server starts again and reads what is really there.
+//! - After a flush that failed, nobody knows what the system still has in memory: from then on
+//!   every commit fails, until the server starts again and reads what is really there.
 //!
 //! What differs is that others in this process can read a commit before it is durable. So reads
 //! wait too: [`Flushes::visible`] is the last commit that somebody could have seen, and what was

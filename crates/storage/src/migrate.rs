@@ -1,8 +1,8 @@
 //! Brings the schema up to date at start; the SQL files are part of the program.
 //!
-//! A database may be ahead of the program, as in a rolling upgrade: older programs go on, and start,
-//! over migrations that only add. One that they would mind raises the floor (`_schema_floor`), and
-//! who does not know the schema at the floor does not start.
+//! A database may be ahead of the program, as in a rolling upgrade: older programs go on, and
+//! start, over migrations that only add. One that they would mind raises the floor
+//! (`_schema_floor`), and who does not know the schema at the floor does not start.
 
 use std::borrow::Cow;
 

@@ -306,8 +306,8 @@ pub async fn count_lost_agents(
     read_agents(&row)
 }
 
-/// Counts the agents of sessions that are active and watched, or ended for `reason` since `ended_since`, in the
-/// way of [`count_lost_agents`].
+/// Counts the agents of sessions that are active and watched, or ended for `reason` since
+/// `ended_since`, in the way of [`count_lost_agents`].
 ///
 /// # Errors
 /// [`Error::Unavailable`].

@@ -20,9 +20,8 @@ pub(crate) struct NewCode<'a> {
     pub(crate) silent: bool,
 }
 
-/// Stores a code and its event in the caller's transaction, and returns the answer with it, to be finished
-/// when it is committed. A
-/// pushed request is spent with it.
+/// Stores a code and its event in the caller's transaction, and returns the answer with it, to be
+/// finished when it is committed. A pushed request is spent with it.
 pub(crate) async fn issue_code(
     provider: &Provider,
     transaction: &mut Transaction,

@@ -180,8 +180,8 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<RefreshTokenFamily, Error> {
         // RFC 9449 section 5, RFC 8705 section 4: a confidential client proves itself anew at every
-        // refresh, a public one has nothing but this key or certificate. A card grant's tokens belong to the presence key, whoever
-        // the client is.
+        // refresh, a public one has nothing but this key or certificate. A card grant's tokens
+        // belong to the presence key, whoever the client is.
         let is_bound = !new.client.is_confidential() || new.code.is_none();
         let key_binding = new.key_binding.filter(|_| is_bound);
         Ok(RefreshTokenFamily {

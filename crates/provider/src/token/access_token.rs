@@ -90,9 +90,9 @@ impl Audience {
 }
 
 impl Provider {
-    /// Signs an access token as its client is registered, or by the profile's default: RS256, because every resource server must
-    /// support it (RFC 9068 section 2.1), but for FAPI 2.0, which forbids it. Without such a key, the
-    /// client's algorithm.
+    /// Signs an access token as its client is registered, or by the profile's default: RS256,
+    /// because every resource server must support it (RFC 9068 section 2.1), but for FAPI 2.0,
+    /// which forbids it. Without such a key, the client's algorithm.
     pub(crate) fn sign_access_token(
         &self,
         new: &NewGrant<'_>,
