@@ -111,6 +111,9 @@ fn run_verification(
         (Err(_), result) if result != X509VerifyResult::OK => false,
         (verified, _) => verified?,
     };
+    // A refused path leaves a note on this thread, which OpenSSL would find where it looks whether
+    // a read of some TLS connection has failed: that connection would be closed.
+    drop(ErrorStack::get());
     // Guards against a failed verification that left no error behind.
     let result = match (verified, context.error()) {
         (false, X509VerifyResult::OK) => X509VerifyResult::APPLICATION_VERIFICATION,
