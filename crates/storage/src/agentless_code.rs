@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::sql::{self, Row};
-use crate::{Error, Redemption, SecretDigest, Transaction, timestamp};
+use crate::{Error, Redemption, SecretDigest, Transaction, redemption, timestamp};
 
 /// A code that was given to a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,28 +69,18 @@ pub async fn redeem(
     code: &SecretDigest,
     now: OffsetDateTime,
 ) -> Result<Redemption<AgentlessCode>, Error> {
-    let taken = sql::query(
+    let taking = sql::query(
         "UPDATE agentless_code SET redeemed_at = $2 WHERE code_sha256 = $1 AND redeemed_at IS NULL
          RETURNING code_sha256, authorization_request_id, session_id, issued_at, expires_at",
     )
     .bind(code.as_str())
-    .bind(now.unix_timestamp())
-    .fetch_optional(transaction.connection())
-    .await?;
-    if let Some(row) = taken {
-        return Ok(Redemption::Redeemed(read(&row)?));
-    }
-    let spent = sql::query(
+    .bind(now.unix_timestamp());
+    let finding = sql::query(
         "SELECT code_sha256, authorization_request_id, session_id, issued_at, expires_at
          FROM agentless_code WHERE code_sha256 = $1",
     )
-    .bind(code.as_str())
-    .fetch_optional(transaction.connection())
-    .await?;
-    match spent {
-        Some(row) => Ok(Redemption::AlreadyRedeemed(read(&row)?)),
-        None => Ok(Redemption::Unknown),
-    }
+    .bind(code.as_str());
+    redemption::redeem(transaction, taking, finding, read).await
 }
 
 fn read(row: &Row) -> Result<AgentlessCode, Error> {

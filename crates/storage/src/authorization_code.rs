@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::sql::{self, Row};
-use crate::{Error, Redemption, SecretDigest, Transaction, timestamp};
+use crate::{Error, Redemption, SecretDigest, Transaction, redemption, timestamp};
 
 /// A code and everything that its redemption is checked against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,31 +72,21 @@ pub async fn redeem(
     code: &SecretDigest,
     now: OffsetDateTime,
 ) -> Result<Redemption<AuthorizationCode>, Error> {
-    let taken = sql::query(
+    let taking = sql::query(
         "UPDATE authorization_code SET redeemed_at = $2
          WHERE code_sha256 = $1 AND redeemed_at IS NULL
          RETURNING code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce,
                    issued_at, expires_at, claims, resources, dpop_jkt",
     )
     .bind(code.as_str())
-    .bind(now.unix_timestamp())
-    .fetch_optional(transaction.connection())
-    .await?;
-    if let Some(row) = taken {
-        return Ok(Redemption::Redeemed(read(&row)?));
-    }
-    let spent = sql::query(
+    .bind(now.unix_timestamp());
+    let finding = sql::query(
         "SELECT code_sha256, sid, client_id, redirect_uri, code_challenge, scope, nonce, issued_at,
                 expires_at, claims, resources, dpop_jkt
          FROM authorization_code WHERE code_sha256 = $1",
     )
-    .bind(code.as_str())
-    .fetch_optional(transaction.connection())
-    .await?;
-    match spent {
-        Some(row) => Ok(Redemption::AlreadyRedeemed(read(&row)?)),
-        None => Ok(Redemption::Unknown),
-    }
+    .bind(code.as_str());
+    redemption::redeem(transaction, taking, finding, read).await
 }
 
 /// The nonce of the login that a code was made for, as long as the code is remembered.

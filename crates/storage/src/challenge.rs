@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::sql::{self, Row};
-use crate::{Error, Redemption, Transaction, timestamp};
+use crate::{Error, Redemption, Transaction, redemption, timestamp};
 
 /// A challenge that was given out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub async fn count_of_request(
             .bind(authorization_request_id)
             .fetch_one(transaction.connection())
             .await?;
-    Ok(row.try_get("issued")?)
+    row.try_get("issued")
 }
 
 /// Takes a challenge. One statement decides, so of parallel attempts exactly one redeems it.
@@ -70,28 +70,18 @@ pub async fn redeem(
     jti: &str,
     now: OffsetDateTime,
 ) -> Result<Redemption<Challenge>, Error> {
-    let taken = sql::query(
+    let taking = sql::query(
         "UPDATE challenge SET redeemed_at = $2 WHERE jti = $1 AND redeemed_at IS NULL
          RETURNING jti, authorization_request_id, challenge_sha256, nonce, issued_at, expires_at",
     )
     .bind(jti)
-    .bind(now.unix_timestamp())
-    .fetch_optional(transaction.connection())
-    .await?;
-    if let Some(row) = taken {
-        return Ok(Redemption::Redeemed(read(&row)?));
-    }
-    let spent = sql::query(
+    .bind(now.unix_timestamp());
+    let finding = sql::query(
         "SELECT jti, authorization_request_id, challenge_sha256, nonce, issued_at, expires_at
          FROM challenge WHERE jti = $1",
     )
-    .bind(jti)
-    .fetch_optional(transaction.connection())
-    .await?;
-    match spent {
-        Some(row) => Ok(Redemption::AlreadyRedeemed(read(&row)?)),
-        None => Ok(Redemption::Unknown),
-    }
+    .bind(jti);
+    redemption::redeem(transaction, taking, finding, read).await
 }
 
 fn read(row: &Row) -> Result<Challenge, Error> {

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::sql::{self, Row};
-use crate::{Error, Redemption, Transaction, timestamp};
+use crate::{Error, Redemption, Transaction, redemption, timestamp};
 
 /// A challenge that was given to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub async fn count_open_of_client(
     .bind(now.unix_timestamp())
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("open")?)
+    row.try_get("open")
 }
 
 /// Takes a challenge. One statement decides, so of parallel attempts exactly one redeems it.
@@ -84,29 +84,19 @@ pub async fn redeem(
     jti: &str,
     now: OffsetDateTime,
 ) -> Result<Redemption<GrantChallenge>, Error> {
-    let taken = sql::query(
+    let taking = sql::query(
         "UPDATE grant_challenge SET redeemed_at = $2 WHERE jti = $1 AND redeemed_at IS NULL
          RETURNING jti, client_id, challenge_sha256, nonce, scope, resources, issued_at,
                    expires_at",
     )
     .bind(jti)
-    .bind(now.unix_timestamp())
-    .fetch_optional(transaction.connection())
-    .await?;
-    if let Some(row) = taken {
-        return Ok(Redemption::Redeemed(read(&row)?));
-    }
-    let spent = sql::query(
+    .bind(now.unix_timestamp());
+    let finding = sql::query(
         "SELECT jti, client_id, challenge_sha256, nonce, scope, resources, issued_at, expires_at
          FROM grant_challenge WHERE jti = $1",
     )
-    .bind(jti)
-    .fetch_optional(transaction.connection())
-    .await?;
-    match spent {
-        Some(row) => Ok(Redemption::AlreadyRedeemed(read(&row)?)),
-        None => Ok(Redemption::Unknown),
-    }
+    .bind(jti);
+    redemption::redeem(transaction, taking, finding, read).await
 }
 
 fn read(row: &Row) -> Result<GrantChallenge, Error> {
