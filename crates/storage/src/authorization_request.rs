@@ -142,7 +142,7 @@ pub async fn count_unanswered(transaction: &mut Transaction) -> Result<i64, Erro
     )
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("unanswered")?)
+    row.try_get("unanswered")
 }
 
 fn read(row: &Row) -> Result<AuthorizationRequest, Error> {

@@ -40,7 +40,7 @@ pub async fn load_or_create(
     .bind(now.unix_timestamp())
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("sid")?)
+    row.try_get("sid")
 }
 
 /// Finds a client session by its `sid`; none when the client was taken out since.

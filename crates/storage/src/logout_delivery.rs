@@ -72,9 +72,7 @@ pub async fn list_due_clients(
     .bind(now.unix_timestamp())
     .fetch_all(transaction.connection())
     .await?;
-    rows.iter()
-        .map(|row| Ok(row.try_get("client_id")?))
-        .collect()
+    rows.iter().map(|row| row.try_get("client_id")).collect()
 }
 
 /// Takes up to `count_max` due deliveries of a client until `lease`: of two nodes that ask at once,

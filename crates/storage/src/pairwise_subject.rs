@@ -31,7 +31,7 @@ pub async fn load_or_create(
     .bind(now.unix_timestamp())
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("pairwise")?)
+    row.try_get("pairwise")
 }
 
 /// Finds the person's name in a sector, if she has one.
@@ -48,7 +48,7 @@ pub async fn find_by_person(
         .bind(sector)
         .fetch_optional(transaction.connection())
         .await?;
-    Ok(row.map(|row| row.try_get("pairwise")).transpose()?)
+    row.map(|row| row.try_get("pairwise")).transpose()
 }
 
 /// Finds the person behind a sector's name; another sector's name is nobody's here.
@@ -65,5 +65,5 @@ pub async fn find_person(
         .bind(sector)
         .fetch_optional(transaction.connection())
         .await?;
-    Ok(row.map(|row| row.try_get("sub")).transpose()?)
+    row.map(|row| row.try_get("sub")).transpose()
 }

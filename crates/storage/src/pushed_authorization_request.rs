@@ -134,7 +134,7 @@ pub async fn count_waiting(
     .bind(now.unix_timestamp())
     .fetch_one(transaction.connection())
     .await?;
-    Ok(row.try_get("waiting")?)
+    row.try_get("waiting")
 }
 
 /// Deletes the oldest waiting request of the source that has most of a client's, opened ones last,

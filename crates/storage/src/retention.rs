@@ -32,7 +32,8 @@ pub enum Kind {
     SpentProof,
     /// DPoP keys that nobody uses any more.
     DpopKey,
-    /// Refusals on record that concern no person and no session. Every other event stays.
+    /// Refusals on record that concern no person and no session, and logins that were cancelled
+    /// without a card. Every other event stays. `provider` has a test that knows every kind.
     RefusalOfNobody,
     /// Access tokens that expired.
     AccessGrant,
@@ -42,7 +43,8 @@ pub enum Kind {
     AuthorizationCode,
     /// Consents that expired.
     Consent,
-    /// Authorization requests that expired, answered or not, with their challenges.
+    /// Authorization requests that expired, answered or not, with their challenges, and with the
+    /// events that they began where no card answered.
     AuthorizationRequest,
     /// Clients' parts in ended sessions, once no token names them.
     ClientSession,
@@ -102,8 +104,9 @@ impl Kind {
                 "SELECT id AS key FROM event
                  WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
                  AND kind IN ('authorization.refused', 'authorization.pushed', 'login.refused',
-                              'card_grant.refused', 'token.refused', 'token_lookup.refused',
-                              'userinfo.refused', 'logout.unconfirmed') LIMIT $2"
+                              'login.cancelled', 'card_grant.refused', 'token.refused',
+                              'token_lookup.refused', 'userinfo.refused', 'logout.unconfirmed',
+                              'registration.refused') LIMIT $2"
             }
             Self::AccessGrant => {
                 "SELECT jti AS key FROM access_grant WHERE expires_at < $1 LIMIT $2"
@@ -139,7 +142,7 @@ impl Kind {
     /// for what may be used again meanwhile, and where a key has several rows.
     const fn deletes(self) -> &'static [&'static str] {
         match self {
-            Self::UnansweredRequest => UNANSWERED_REQUEST,
+            Self::UnansweredRequest | Self::AuthorizationRequest => REQUEST,
             Self::PushedRequest => &["DELETE FROM pushed_authorization_request WHERE id IN (keys)"],
             Self::GrantChallenge => &["DELETE FROM grant_challenge WHERE jti IN (keys)"],
             Self::AgentlessCode => &["DELETE FROM agentless_code WHERE code_sha256 IN (keys)"],
@@ -157,10 +160,6 @@ impl Kind {
                 &["DELETE FROM authorization_code WHERE code_sha256 IN (keys)"]
             }
             Self::Consent => &["DELETE FROM consent WHERE expires_at < $1 AND sub IN (keys)"],
-            Self::AuthorizationRequest => &[
-                "DELETE FROM challenge WHERE authorization_request_id IN (keys)",
-                "DELETE FROM authorization_request WHERE id IN (keys)",
-            ],
             Self::ClientSession => &["DELETE FROM client_session WHERE sid IN (keys)"],
             Self::Session => &[
                 "DELETE FROM session_card WHERE session_id IN (keys)",
@@ -171,7 +170,7 @@ impl Kind {
 }
 
 /// A login that a card answered has a history of its own; its beginning stays with it.
-const UNANSWERED_REQUEST: &[&str] = &[
+const REQUEST: &[&str] = &[
     "DELETE FROM event WHERE kind = 'authorization.begun' AND authorization_request_id IN
          (SELECT id FROM authorization_request WHERE session_id IS NULL AND id IN (keys))",
     "DELETE FROM challenge WHERE authorization_request_id IN (keys)",
@@ -223,7 +222,7 @@ pub async fn delete_oldest_unanswered(
         return Ok(0);
     }
     let mut rows = 0;
-    for &delete in UNANSWERED_REQUEST {
+    for &delete in REQUEST {
         // The last statement's are the requests.
         rows = delete_by_keys(transaction, delete, before, &keys).await?;
     }
@@ -246,7 +245,7 @@ async fn find_due(
         .fetch_all(transaction.connection())
         .await?;
     let keys = rows.iter().map(|row| row.try_get("key"));
-    Ok(keys.collect::<Result<_, _>>()?)
+    keys.collect()
 }
 
 async fn delete_by_keys(
