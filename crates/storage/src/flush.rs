@@ -32,9 +32,12 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 
-/// The time between the beginnings of two flushes while several wait: more commits share one. A
-/// commit that comes alone is flushed at once.
+/// The time between the beginnings of two flushes while several wait: more commits share one.
 const PACE: Duration = Duration::from_millis(3);
+/// How long the first to wait waits for a second.
+const COMPANY: Duration = Duration::from_millis(8);
+/// When nobody came, so many flushes do not wait for company.
+const ALONE: u32 = 32;
 
 /// When a commit must be durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,8 +158,17 @@ impl Shared {
     }
 
     fn flush_until_stopped(&self, log: &File) {
-        let mut last = None;
+        let (mut last, mut alone) = (None, ALONE);
         while let Some(waiters) = self.wait_for_callers() {
+            let waiters = match waiters {
+                1 if alone == 0 => self.wait_for_company(),
+                _ => waiters,
+            };
+            alone = match waiters {
+                1 if alone == 0 => ALONE,
+                1 => alone.saturating_sub(1),
+                _ => 0,
+            };
             pace(last, waiters);
             last = Some(Instant::now());
             // Commits that are over before the flush begins are durable with it.
@@ -179,6 +191,15 @@ impl Shared {
                 let _ = tell.send(());
             }
         }
+    }
+
+    /// How many wait after a while in which a second one may have come.
+    fn wait_for_company(&self) -> usize {
+        let waiting = self.waiting();
+        let is_alone = |waiting: &mut Waiting| waiting.callers.len() < 2 && !waiting.is_stopped;
+        let waited = self.wake.wait_timeout_while(waiting, COMPANY, is_alone);
+        let (waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        waiting.callers.len()
     }
 
     /// How many wait; none when there will be no more.

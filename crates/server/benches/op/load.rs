@@ -211,7 +211,13 @@ impl Load {
         let mut codes = Vec::new();
         match work {
             Work::Code => {
-                for _ in 0..(640 / concurrency) {
+                // The peer forgets what it was not asked for lately: its memory has a thousand places.
+                let codes_max = if self.site.kind == Kind::Peer {
+                    128
+                } else {
+                    640
+                };
+                for _ in 0..(codes_max / concurrency) {
                     let mut code = visitor.get_code(true).await?;
                     stay(code.agent.take());
                     codes.push(code);
