@@ -46,6 +46,7 @@ mod key_usage;
 mod known_paths;
 mod name;
 mod oid;
+mod openssl_errors;
 mod path_builder;
 mod path_edges;
 mod path_validation;

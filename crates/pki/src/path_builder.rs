@@ -9,7 +9,7 @@
 use crate::budget::Budget;
 use crate::path_validation::{check_anchor, check_intermediate};
 use crate::policy::PathPolicy;
-use crate::{Certificate, Error, Position, TrustStore, name};
+use crate::{Certificate, Error, Position, TrustStore, name, openssl_errors};
 use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 
@@ -271,7 +271,9 @@ impl<T> Walk<'_, '_, T> {
         let signed = subject.signature_algorithm().fits(key.id()) && {
             self.budget.spend(issuer.check_cost())?;
             // An algorithm that OpenSSL cannot check with this key is a failed check, not a fault.
-            subject.openssl().verify(key).unwrap_or(false)
+            let verified = subject.openssl().verify(key).unwrap_or(false);
+            openssl_errors::forget();
+            verified
         };
         if !signed {
             self.refusals.same_name_issuers += 1;

@@ -3,9 +3,6 @@
 //! Every answer closes its connection, and no session is resumed: so each request has a handshake
 //! of its own, which the card's key has answered just now.
 
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, Version, header};
@@ -13,7 +10,6 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use cardea_pki::Certificate;
-use openssl::error::ErrorStack;
 use openssl::x509::X509;
 
 use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
@@ -84,15 +80,7 @@ async fn close_connection(request: Request, next: Next) -> Response {
     if request.version() > Version::HTTP_11 {
         return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
     }
-    // Whatever judges certificates may leave a note of OpenSSL's on this thread, which would be found
-    // where it looks whether a read of the waiting connection has failed: it is taken away.
-    let mut running = pin!(next.run(request));
-    let mut response = poll_fn(|context| {
-        let polled = running.as_mut().poll(context);
-        drop(ErrorStack::get());
-        polled
-    })
-    .await;
+    let mut response = next.run(request).await;
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response

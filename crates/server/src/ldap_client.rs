@@ -21,6 +21,7 @@ use url::Url;
 
 use self::search_request::{Scheme, SearchRequest};
 use crate::http_client::Budget;
+use crate::tls::own_errors::OwnErrors;
 
 /// Answers that are no value and no fault of the far side's form.
 const RESULT_SUCCESS: u32 = 0;
@@ -127,7 +128,7 @@ async fn exchange(
                 .connect(&request.host, socket)
                 .await
                 .map_err(LdapError::TlsFailed)?;
-            search(tls, request, bytes_max).await?
+            search(OwnErrors::new(tls), request, bytes_max).await?
         }
     };
     if value.len() > bytes_max {

@@ -2,6 +2,7 @@
 //! (attack H11).
 
 pub(crate) mod client_certificate;
+pub(crate) mod own_errors;
 
 use std::fs;
 use std::path::Path;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::plan::{PLAN, Plan};
-use crate::vectors::{Tally, Verdict, read};
+use crate::vectors::{Tally, Verdict, assert_openssl_forgot, read};
 
 const BYTES_MAX: usize = 16 * 1024;
 
@@ -69,6 +69,7 @@ fn run(wanted: Plan, accepts: impl Fn(&Value, &str) -> bool) -> usize {
         let key = group.public.as_ref().or(group.private.as_ref()).unwrap();
         for vector in &group.tests {
             let accepted = accepts(key, &vector.received());
+            assert_openssl_forgot(file);
             tally.judge(vector.tc_id, vector.result, accepted, &vector.comment);
         }
     }

@@ -113,12 +113,19 @@ pub(crate) fn run(wanted: Plan, accepts: impl Fn(&Group, &Vector) -> bool) {
         for group in &suite.test_groups {
             for vector in &group.tests {
                 let accepted = accepts(group, vector);
+                assert_openssl_forgot(file);
                 tally.judge(vector.tc_id, vector.result, accepted, &vector.comment);
             }
         }
         tally.finish(vectors);
     }
     assert!(files > 0, "no file has the plan {wanted:?}");
+}
+
+/// What stayed on OpenSSL's list would close the next connection that is read on a server's thread.
+pub(crate) fn assert_openssl_forgot(file: &str) {
+    let left = openssl::error::ErrorStack::get();
+    assert!(left.errors().is_empty(), "{file}: {left:?}");
 }
 
 /// Compares verdicts one by one, and counts them.

@@ -3,7 +3,7 @@
 use super::{AnchorStores, self_issued};
 use crate::path_edges::{self, PathEdges};
 use crate::policy::{Conformance, ExplicitPolicy, Inhibit, PathPolicy};
-use crate::{Certificate, Error, Oid, Position, accepted_policies, name};
+use crate::{Certificate, Error, Oid, Position, accepted_policies, name, openssl_errors};
 use openssl::error::ErrorStack;
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
@@ -111,9 +111,7 @@ fn run_verification(
         (Err(_), result) if result != X509VerifyResult::OK => false,
         (verified, _) => verified?,
     };
-    // A refused path leaves a note on this thread, which OpenSSL would find where it looks whether
-    // a read of some TLS connection has failed: that connection would be closed.
-    drop(ErrorStack::get());
+    openssl_errors::forget();
     // Guards against a failed verification that left no error behind.
     let result = match (verified, context.error()) {
         (false, X509VerifyResult::OK) => X509VerifyResult::APPLICATION_VERIFICATION,

@@ -3,6 +3,7 @@
 use crate::authority::{
     Authority, Draft, EXTENDED_KEY_USAGE, NOW, extension, key_usage, oid, p256, policies,
 };
+use crate::openssl_errors::assert_none;
 use cardea_pki::{Certificate, Error, PathPolicy, TrustStore, ValidatedPath, validate_path};
 use openssl::pkey::{PKey, Private};
 use std::sync::OnceLock;
@@ -69,7 +70,9 @@ impl Baseline {
 
     pub(crate) fn validate_with(&self, policy: &PathPolicy) -> Result<ValidatedPath, Error> {
         let card = Certificate::parse(&self.card.der())?;
-        validate_path(&card, &[], &self.store(), policy, NOW)
+        let outcome = validate_path(&card, &[], &self.store(), policy, NOW);
+        assert_none();
+        outcome
     }
 
     pub(crate) fn path(&self) -> ValidatedPath {

@@ -3,6 +3,7 @@
 use crate::authority::NOW;
 use crate::card::{Baseline, CRL_URL, OCSP_URL, ROOT_CRL_URL};
 use crate::list::ListDraft;
+use crate::openssl_errors::assert_none;
 use crate::response::ResponseDraft;
 use cardea_pki::revocation::{
     Crl, Evidence, RevocationGood, RevocationPolicy, SourceKind, SourcePreference, UnknownStatus,
@@ -28,7 +29,9 @@ pub(crate) fn check_with(
     evidence: &Evidence,
     policy: &RevocationPolicy,
 ) -> Result<RevocationGood, Error> {
-    check_revocation(&baseline.path(), evidence, policy, NOW)
+    let outcome = check_revocation(&baseline.path(), evidence, policy, NOW);
+    assert_none();
+    outcome
 }
 
 #[test]

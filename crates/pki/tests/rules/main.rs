@@ -38,6 +38,8 @@ mod ocsp;
 #[cfg(test)]
 mod ocsp_responder;
 #[cfg(test)]
+mod openssl_errors;
+#[cfg(test)]
 mod other_path;
 #[cfg(test)]
 mod path;

@@ -6,6 +6,7 @@ use crate::authority::{
     subject_key_identifier,
 };
 use crate::card::{Baseline, doctor};
+use crate::openssl_errors::assert_none;
 use crate::path_names::directory_constraints;
 use cardea_pki::{Certificate, PathPolicy, TrustStore, validate_path};
 use std::time::Instant;
@@ -19,7 +20,9 @@ fn path_of(
     intermediates: Vec<Certificate>,
 ) -> Result<Vec<String>, &'static str> {
     let store = TrustStore::new(anchors, intermediates);
-    validate_path(card, &[], &store, &PathPolicy::login(), NOW)
+    let outcome = validate_path(card, &[], &store, &PathPolicy::login(), NOW);
+    assert_none();
+    outcome
         .map(|path| {
             path.certificates()
                 .iter()

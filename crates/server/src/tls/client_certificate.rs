@@ -28,6 +28,7 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use crate::connection_limit::BoundedAcceptor;
+use crate::tls::own_errors::OwnErrors;
 
 /// Longest chain above the leaf that OpenSSL looks at while it takes a certificate.
 const CHAIN_DEPTH_MAX: u32 = 8;
@@ -76,7 +77,7 @@ pub(crate) struct ClientCertificates {
 pub(crate) struct PeerCertificates(Arc<[Vec<u8>]>);
 
 /// Accepts TLS connections, and puts [`PeerCertificates`] into the extensions of their requests
-/// where the peer showed any.
+/// where the peer showed any. A connection fails by its own errors alone ([`OwnErrors`]).
 #[derive(Clone, Debug)]
 pub(crate) struct CertificateAcceptor(OpenSSLAcceptor<BoundedAcceptor>);
 
@@ -109,8 +110,7 @@ impl ClientCertificates {
             }
         };
         // Any chain will do here; that the key is the peer's is checked whatever this says.
-        // OpenSSL notes on this thread why it would not have believed a chain, and would find that
-        // note where it looks whether a read of any connection has failed: it is taken away.
+        // Why OpenSSL would not have believed it is on the thread's list, and nobody's business.
         builder.set_verify_callback(mode, |_, _| {
             drop(ErrorStack::get());
             true
@@ -181,7 +181,7 @@ impl CertificateAcceptor {
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for CertificateAcceptor {
-    type Stream = TlsStream<S>;
+    type Stream = OwnErrors<TlsStream<S>>;
     type Service = WithCertificates<TlsService<S>>;
     type Future = Accepted<(Self::Stream, Self::Service)>;
 
@@ -191,7 +191,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for CertificateAcceptor {
             let (stream, inner) = accepting.await?;
             let certificates = PeerCertificates::of(stream.ssl())?;
             Ok((
-                stream,
+                OwnErrors::new(stream),
                 WithCertificates {
                     inner,
                     certificates,
