@@ -81,24 +81,19 @@ fn remove_others() -> Result<()> {
 /// Whether every component says what it is; gives their number.
 fn check(text: &str) -> Result<usize> {
     let document: Value = serde_json::from_str(text).context("is no JSON")?;
-    if document["bomFormat"] != "CycloneDX" {
+    if text_of(&document, "bomFormat") != "CycloneDX" {
         bail!("is no CycloneDX document");
     }
-    let Some(components) = document["components"].as_array() else {
+    let Some(components) = document.get("components").and_then(Value::as_array) else {
         bail!("has no components");
     };
     for component in components {
-        let name = component["name"].as_str().unwrap_or_default();
+        let name = text_of(component, "name");
+        let lacks = |member| text_of(component, member).is_empty();
+        let licences = component.get("licenses").and_then(Value::as_array);
+        let has_licence = licences.is_some_and(|all| !all.is_empty());
         let is_own = name.starts_with(OWN);
-        let has = |member: &str| {
-            component[member]
-                .as_str()
-                .is_some_and(|text| !text.is_empty())
-        };
-        let has_licence = component["licenses"]
-            .as_array()
-            .is_some_and(|all| !all.is_empty());
-        if !has("name") || !has("version") || !has("purl") || !(has_licence || is_own) {
+        if lacks("name") || lacks("version") || lacks("purl") || !(has_licence || is_own) {
             bail!("the component {name:?} lacks its version, address or licence");
         }
     }
@@ -106,6 +101,12 @@ fn check(text: &str) -> Result<usize> {
         bail!("has no components");
     }
     Ok(components.len())
+}
+
+/// A member's text; empty where it has none.
+fn text_of<'a>(object: &'a Value, member: &str) -> &'a str {
+    let text = object.get(member).and_then(Value::as_str);
+    text.unwrap_or_default()
 }
 
 #[cfg(test)]
