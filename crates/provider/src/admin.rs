@@ -154,37 +154,19 @@ impl Provider {
     /// The clients of the database, in an operator's name.
     #[must_use]
     pub fn client_registrations(&self, operator: &OperatorProven) -> ClientRegistrations {
-        let (event_log, clock) = self.records();
-        ClientRegistrations::new(
-            self.store.clone(),
-            event_log,
-            clock,
-            operator.author.clone(),
-        )
+        ClientRegistrations::new(self.records(&operator.author))
     }
 
     /// The initial access tokens of the database, in an operator's name.
     #[must_use]
     pub fn initial_access_tokens(&self, operator: &OperatorProven) -> InitialAccessTokens {
-        let (event_log, clock) = self.records();
-        InitialAccessTokens::new(
-            self.store.clone(),
-            event_log,
-            clock,
-            operator.author.clone(),
-        )
+        InitialAccessTokens::new(self.records(&operator.author))
     }
 
     /// The added trust anchors of the database, in an operator's name.
     #[must_use]
     pub fn anchor_registrations(&self, operator: &OperatorProven) -> AnchorRegistrations {
-        let (event_log, clock) = self.records();
-        AnchorRegistrations::new(
-            self.store.clone(),
-            event_log,
-            clock,
-            operator.author.clone(),
-        )
+        AnchorRegistrations::new(self.records(&operator.author))
     }
 
     /// Refuses a registration that running servers would leave out.

@@ -3,18 +3,16 @@
 //! They stand beside the certificates of the files that a `[[trust_anchor]]` names, under its name
 //! and its rules. Running servers follow within seconds, see [`crate::Provider::plan_card_rules`].
 
-use std::sync::Arc;
-
 use cardea_jose::{base64url, parse_base64url};
 use cardea_pki::{
     Certificate, PathPolicy, TrustStore, check_issuing_authority, check_trust_anchor,
 };
+use cardea_storage::session_card;
 use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
-use cardea_storage::{Store, session_card};
 use time::{Duration, OffsetDateTime};
 
-use crate::event::{AdministrationEvent, Event, EventLog};
-use crate::{Author, CardRules, Clock, Error, Provider};
+use crate::event::{AdministrationEvent, Event};
+use crate::{CardRules, Error, Provider, Records};
 
 /// Certificates that may be added in all.
 pub const ADDED_CERTIFICATES_MAX: usize = 256;
@@ -46,30 +44,17 @@ pub struct AddedAnchor {
     pub added_by: String,
 }
 
-/// The added trust anchors of a database, without the rest of a provider. Every change is an event
-/// in its own transaction.
+/// The added trust anchors of a database. Every change is an event in its own transaction.
+#[derive(Debug)]
 pub struct AnchorRegistrations {
-    store: Store,
-    event_log: Arc<dyn EventLog>,
-    clock: Arc<dyn Clock>,
-    author: Author,
+    records: Records,
 }
 
 impl AnchorRegistrations {
     /// Looks after the anchors of a database in somebody's name.
     #[must_use]
-    pub fn new(
-        store: Store,
-        event_log: Arc<dyn EventLog>,
-        clock: Arc<dyn Clock>,
-        author: impl Into<Author>,
-    ) -> Self {
-        Self {
-            store,
-            event_log,
-            clock,
-            author: author.into(),
-        }
+    pub fn new(records: Records) -> Self {
+        Self { records }
     }
 
     /// Every added certificate, by the name of its rules; with those that cannot be read, each with
@@ -78,7 +63,7 @@ impl AnchorRegistrations {
     /// # Errors
     /// [`Error::Storage`].
     pub async fn list(&self) -> Result<(Vec<AddedAnchor>, Vec<(String, Error)>), Error> {
-        let mut transaction = self.store.begin_read().await?;
+        let mut transaction = self.records.store.begin_read().await?;
         let records = trust_anchor::list(&mut transaction).await?;
         Ok(read_all(records))
     }
@@ -95,7 +80,7 @@ impl AnchorRegistrations {
         certificate: &Certificate,
         configured: &[&Certificate],
     ) -> Result<AddedAnchor, Error> {
-        let now = self.clock.now();
+        let now = self.records.now();
         check(role, certificate, now)?;
         if configured.iter().any(|it| it.der() == certificate.der()) {
             return Err(Error::AnchorExists);
@@ -105,9 +90,10 @@ impl AnchorRegistrations {
             role,
             certificate: certificate.clone(),
             added_at: now.truncate_to_second(),
-            added_by: serde_json::to_string(&self.author).map_err(Error::StoredValueUnreadable)?,
+            added_by: serde_json::to_string(&self.records.author)
+                .map_err(Error::StoredValueUnreadable)?,
         };
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.records.store.begin().await?;
         let there = trust_anchor::list(&mut transaction).await?;
         if there.len() >= ADDED_CERTIFICATES_MAX {
             return Err(Error::AnchorLimitReached);
@@ -116,7 +102,7 @@ impl AnchorRegistrations {
             return Err(Error::AnchorExists);
         }
         let kind = AdministrationEvent::TrustAnchorAdded {
-            by: self.author.clone(),
+            by: self.records.author.clone(),
             rules: rules.to_owned(),
             role,
             sha256: fingerprint(certificate),
@@ -124,7 +110,7 @@ impl AnchorRegistrations {
             not_after: certificate.not_after().unix_timestamp(),
         };
         let event = Event::new(kind, now);
-        self.event_log.append(&mut transaction, &event).await?;
+        self.records.append(&mut transaction, &event).await?;
         transaction.commit().await?;
         Ok(added)
     }
@@ -135,18 +121,18 @@ impl AnchorRegistrations {
     /// # Errors
     /// [`Error::AnchorUnknown`], [`Error::Storage`].
     pub async fn remove(&self, rules: &str, sha256: &str) -> Result<(), Error> {
-        let now = self.clock.now();
-        let mut transaction = self.store.begin().await?;
+        let now = self.records.now();
+        let mut transaction = self.records.store.begin().await?;
         if !trust_anchor::remove(&mut transaction, rules, sha256).await? {
             return Err(Error::AnchorUnknown);
         }
         let kind = AdministrationEvent::TrustAnchorRemoved {
-            by: self.author.clone(),
+            by: self.records.author.clone(),
             rules: rules.to_owned(),
             sha256: sha256.to_owned(),
         };
         let event = Event::new(kind, now);
-        self.event_log.append(&mut transaction, &event).await?;
+        self.records.append(&mut transaction, &event).await?;
         Ok(transaction.commit().await?)
     }
 }
@@ -345,13 +331,5 @@ impl AddedAnchor {
             added_at: record.added_at,
             added_by: record.added_by,
         })
-    }
-}
-
-impl std::fmt::Debug for AnchorRegistrations {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("AnchorRegistrations")
-            .finish_non_exhaustive()
     }
 }

@@ -70,6 +70,7 @@ mod provider;
 mod psc;
 mod reachability;
 mod recheck;
+mod records;
 mod refusals_on_record;
 mod registration;
 mod restoration;
@@ -131,6 +132,7 @@ pub use protocol_profile::{
 pub use provider::Provider;
 pub use psc::{AcrWords, CLAIM_SET};
 pub use recheck::DueCard;
+pub use records::Records;
 pub use registration::{
     InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken, Registered,
     RegisteredConsent, RegistrationLimits, RegistrationTerms,

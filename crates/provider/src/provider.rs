@@ -21,7 +21,7 @@ use crate::reachability::Reachability;
 use crate::refusals_on_record::RefusalsOnRecord;
 use crate::restoration::RestoreEpoch;
 use crate::waiting_logins::WaitingLogins;
-use crate::{Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys};
+use crate::{Author, Client, Clock, Error, Issuer, ProviderConfig, ProviderKeys, Records};
 
 /// An OpenID provider without HTTP. Its methods are spread over the files that decide them.
 pub struct Provider {
@@ -149,9 +149,10 @@ impl Provider {
         Ok(self.store.ping().await?)
     }
 
-    /// What an operator's registrations are put on record with.
-    pub(crate) fn records(&self) -> (Arc<dyn EventLog>, Arc<dyn Clock>) {
-        (Arc::clone(&self.event_log), Arc::clone(&self.clock))
+    /// The database, for what an operator changes in it.
+    pub(crate) fn records(&self, author: &Author) -> Records {
+        let (event_log, clock) = (Arc::clone(&self.event_log), Arc::clone(&self.clock));
+        Records::new(self.store.clone(), event_log, clock, author.clone())
     }
 
     /// Waits until everything that was decided before is durable; see [`Store::settle`].

@@ -1,31 +1,25 @@
 //! What an operator does to the clients of the database.
 
-use std::sync::Arc;
-
 use cardea_jose::sha256_base64url;
 use cardea_storage::client::{self, ClientRecord, EndedHoldings, SelfRegistration};
-use cardea_storage::{SecretDigest, Store, Transaction};
+use cardea_storage::{SecretDigest, Transaction};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::Author;
 use super::name::name_key;
-use crate::event::{AdministrationEvent, Event, EventLog};
+use crate::event::{AdministrationEvent, Event};
 use crate::secret::Secret;
-use crate::{Client, ClientAuthentication, Clock, Error};
+use crate::{Client, ClientAuthentication, Error, Records};
 
 /// Longest time that a replaced secret may be accepted yet.
 pub const SECRET_OVERLAP_MAX: Duration = Duration::days(30);
 /// Longest registration, as it is stored and put on record.
 pub const REGISTRATION_BYTES_MAX: usize = 64 * 1024;
 
-/// The clients of the database, without the rest of a provider: an operator's command needs no key
-/// and no trust anchor. Every change is an event in its own transaction.
+/// The clients of the database. Every change is an event in its own transaction.
+#[derive(Debug)]
 pub struct ClientRegistrations {
-    store: Store,
-    event_log: Arc<dyn EventLog>,
-    clock: Arc<dyn Clock>,
-    author: Author,
+    records: Records,
 }
 
 /// A registration on its way into the database.
@@ -49,18 +43,8 @@ pub struct RotatedSecret {
 impl ClientRegistrations {
     /// Looks after the clients of a database in somebody's name.
     #[must_use]
-    pub fn new(
-        store: Store,
-        event_log: Arc<dyn EventLog>,
-        clock: Arc<dyn Clock>,
-        author: impl Into<Author>,
-    ) -> Self {
-        Self {
-            store,
-            event_log,
-            clock,
-            author: author.into(),
-        }
+    pub fn new(records: Records) -> Self {
+        Self { records }
     }
 
     /// Every client, by its id.
@@ -68,7 +52,7 @@ impl ClientRegistrations {
     /// # Errors
     /// [`Error::Storage`].
     pub async fn list(&self) -> Result<Vec<ClientRecord>, Error> {
-        let mut transaction = self.store.begin_read().await?;
+        let mut transaction = self.records.store.begin_read().await?;
         Ok(client::list(&mut transaction).await?)
     }
 
@@ -77,8 +61,8 @@ impl ClientRegistrations {
     /// # Errors
     /// [`Error::ClientInvalid`], [`Error::ClientExists`], [`Error::Storage`].
     pub async fn add(&self, clients: &[NewClient]) -> Result<(), Error> {
-        let now = self.clock.now();
-        let mut transaction = self.store.begin().await?;
+        let now = self.records.now();
+        let mut transaction = self.records.store.begin().await?;
         for new in clients {
             new.check_length()?;
             new.client.check()?;
@@ -97,7 +81,7 @@ impl ClientRegistrations {
                 return Err(Error::ClientExists { client_id });
             }
             let kind = AdministrationEvent::ClientAdded {
-                by: self.author.clone(),
+                by: self.records.author.clone(),
                 registration: on_record(&record.registration),
             };
             self.record(&mut transaction, client_id, kind).await?;
@@ -110,7 +94,7 @@ impl ClientRegistrations {
     /// # Errors
     /// [`Error::ClientUnknown`], [`Error::Storage`].
     pub async fn load(&self, client_id: &str) -> Result<ClientRecord, Error> {
-        let mut transaction = self.store.begin_read().await?;
+        let mut transaction = self.records.store.begin_read().await?;
         let found = client::find(&mut transaction, client_id).await?;
         found.ok_or(Error::ClientUnknown)
     }
@@ -125,8 +109,8 @@ impl ClientRegistrations {
         changed.check_length()?;
         changed.client.check()?;
         let client_id = changed.client.client_id.as_str();
-        let now = self.clock.now();
-        let mut transaction = self.store.begin().await?;
+        let now = self.records.now();
+        let mut transaction = self.records.store.begin().await?;
         let record = client::find(&mut transaction, client_id).await?;
         let record = record.ok_or(Error::ClientUnknown)?;
         let needed = secret_of(&changed.client).cloned();
@@ -144,7 +128,7 @@ impl ClientRegistrations {
         };
         client::update(&mut transaction, &changed).await?;
         let kind = AdministrationEvent::ClientChanged {
-            by: self.author.clone(),
+            by: self.records.author.clone(),
             registration: on_record(&changed.registration),
         };
         self.record(&mut transaction, client_id, kind).await?;
@@ -167,12 +151,12 @@ impl ClientRegistrations {
             let days_max = SECRET_OVERLAP_MAX.whole_days();
             return Err(Error::SecretOverlapTooLong { days_max });
         }
-        let now = self.clock.now();
+        let now = self.records.now();
         let secret = Secret::random()?;
         // The database holds whole seconds.
         let until = (now + overlap).truncate_to_second();
         let until = overlap.is_positive().then_some(until);
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.records.store.begin().await?;
         let digest = secret.digest();
         if !client::replace_secret(&mut transaction, client_id, &digest, until, now).await? {
             return Err(match client::find(&mut transaction, client_id).await? {
@@ -181,7 +165,7 @@ impl ClientRegistrations {
             });
         }
         let kind = AdministrationEvent::ClientSecretRotated {
-            by: self.author.clone(),
+            by: self.records.author.clone(),
             overlap_seconds: overlap.whole_seconds().max(0),
         };
         self.record(&mut transaction, client_id, kind).await?;
@@ -198,8 +182,8 @@ impl ClientRegistrations {
     /// # Errors
     /// [`Error::ClientUnknown`], [`Error::Storage`].
     pub async fn remove(&self, client_id: &str) -> Result<EndedHoldings, Error> {
-        let now = self.clock.now();
-        let mut transaction = self.store.begin().await?;
+        let now = self.records.now();
+        let mut transaction = self.records.store.begin().await?;
         let registered = client::find(&mut transaction, client_id).await?;
         let registered = registered.ok_or(Error::ClientUnknown)?;
         let ended = client::end_holdings(&mut transaction, client_id, now).await?;
@@ -207,7 +191,7 @@ impl ClientRegistrations {
             return Err(Error::ClientUnknown);
         }
         let kind = AdministrationEvent::ClientRemoved {
-            by: self.author.clone(),
+            by: self.records.author.clone(),
             registration: on_record(&registered.registration),
             ended: ended.into(),
         };
@@ -222,8 +206,8 @@ impl ClientRegistrations {
         client_id: &str,
         kind: AdministrationEvent,
     ) -> Result<(), Error> {
-        let event = Event::new(kind, self.clock.now()).of_client(client_id);
-        self.event_log.append(transaction, &event).await
+        let event = Event::new(kind, self.records.now()).of_client(client_id);
+        self.records.append(transaction, &event).await
     }
 }
 
@@ -251,14 +235,6 @@ pub(crate) fn on_record(registration: &str) -> Value {
         return digest();
     }
     serde_json::from_str(registration).unwrap_or_else(|_| digest())
-}
-
-impl std::fmt::Debug for ClientRegistrations {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("ClientRegistrations")
-            .finish_non_exhaustive()
-    }
 }
 
 pub(crate) fn secret_of(client: &Client) -> Option<&SecretDigest> {

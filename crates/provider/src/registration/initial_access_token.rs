@@ -1,16 +1,13 @@
 //! What an operator does about initial access tokens (RFC 7591 section 3).
 
-use std::sync::Arc;
-
 use cardea_jose::random_base64url;
-use cardea_storage::Store;
 use cardea_storage::initial_access_token::{self as tokens, InitialAccessTokenRecord};
 use time::{Duration, OffsetDateTime};
 
 use super::RegistrationLimits;
-use crate::event::{AdministrationEvent, Event, EventLog};
+use crate::event::{AdministrationEvent, Event};
 use crate::secret::Secret;
-use crate::{Author, Clock, Error};
+use crate::{Error, Records};
 
 const USES_MAX: u32 = 1000;
 const LIFETIME_MAX: Duration = Duration::days(90);
@@ -19,13 +16,10 @@ const USABLE_MAX: i64 = 1000;
 const NOTE_CHARACTERS_MAX: usize = 200;
 const ID_BYTES: usize = 9;
 
-/// The initial access tokens of a database, without the rest of a provider. Every change is an
-/// event in its own transaction.
+/// The initial access tokens of a database. Every change is an event in its own transaction.
+#[derive(Debug)]
 pub struct InitialAccessTokens {
-    store: Store,
-    event_log: Arc<dyn EventLog>,
-    clock: Arc<dyn Clock>,
-    author: Author,
+    records: Records,
 }
 
 /// What an operator decides about a token.
@@ -55,18 +49,8 @@ pub struct IssuedInitialAccessToken {
 impl InitialAccessTokens {
     /// Looks after the tokens of a database in somebody's name.
     #[must_use]
-    pub fn new(
-        store: Store,
-        event_log: Arc<dyn EventLog>,
-        clock: Arc<dyn Clock>,
-        author: impl Into<Author>,
-    ) -> Self {
-        Self {
-            store,
-            event_log,
-            clock,
-            author: author.into(),
-        }
+    pub fn new(records: Records) -> Self {
+        Self { records }
     }
 
     /// Makes a token.
@@ -78,7 +62,7 @@ impl InitialAccessTokens {
         new: &NewInitialAccessToken,
     ) -> Result<IssuedInitialAccessToken, Error> {
         check_terms(new)?;
-        let now = self.clock.now();
+        let now = self.records.now();
         let token = Secret::random()?;
         let record = InitialAccessTokenRecord {
             id: format!("iat-{}", random_base64url(ID_BYTES)?),
@@ -90,7 +74,7 @@ impl InitialAccessTokens {
             expires_at: (now + new.lifetime).truncate_to_second(),
             revoked_at: None,
         };
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.records.store.begin().await?;
         if tokens::count_usable(&mut transaction, now).await? >= USABLE_MAX {
             let reason = "1000 tokens can be used already: revoke some";
             return Err(Error::InitialAccessTokenTermsInvalid { reason });
@@ -98,14 +82,14 @@ impl InitialAccessTokens {
         tokens::insert(&mut transaction, &record).await?;
         let limits = serde_json::to_value(&new.limits).map_err(Error::StoredValueUnreadable)?;
         let kind = AdministrationEvent::InitialAccessTokenIssued {
-            by: self.author.clone(),
+            by: self.records.author.clone(),
             id: record.id.clone(),
             uses: new.uses,
             expires_at: record.expires_at.unix_timestamp(),
             limits,
         };
         let event = Event::new(kind, now);
-        self.event_log.append(&mut transaction, &event).await?;
+        self.records.append(&mut transaction, &event).await?;
         transaction.commit().await?;
         Ok(IssuedInitialAccessToken {
             id: record.id,
@@ -119,7 +103,7 @@ impl InitialAccessTokens {
     /// # Errors
     /// [`Error::Storage`].
     pub async fn list(&self) -> Result<Vec<InitialAccessTokenRecord>, Error> {
-        let mut transaction = self.store.begin_read().await?;
+        let mut transaction = self.records.store.begin_read().await?;
         Ok(tokens::list(&mut transaction).await?)
     }
 
@@ -128,17 +112,17 @@ impl InitialAccessTokens {
     /// # Errors
     /// [`Error::InitialAccessTokenUnknown`], [`Error::Storage`].
     pub async fn revoke(&self, id: &str) -> Result<(), Error> {
-        let now = self.clock.now();
-        let mut transaction = self.store.begin().await?;
+        let now = self.records.now();
+        let mut transaction = self.records.store.begin().await?;
         if !tokens::revoke(&mut transaction, id, now).await? {
             return Err(Error::InitialAccessTokenUnknown);
         }
         let kind = AdministrationEvent::InitialAccessTokenRevoked {
-            by: self.author.clone(),
+            by: self.records.author.clone(),
             id: id.to_owned(),
         };
         let event = Event::new(kind, now);
-        self.event_log.append(&mut transaction, &event).await?;
+        self.records.append(&mut transaction, &event).await?;
         Ok(transaction.commit().await?)
     }
 }
@@ -155,12 +139,4 @@ fn check_terms(new: &NewInitialAccessToken) -> Result<(), Error> {
         return wrong("the note must have at most 200 characters, and no control characters");
     }
     new.limits.check_terms()
-}
-
-impl std::fmt::Debug for InitialAccessTokens {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("InitialAccessTokens")
-            .finish_non_exhaustive()
-    }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use cardea_pki::{Certificate, TrustStore};
 use cardea_provider::event::StoredEvents;
-use cardea_provider::{AnchorRegistrations, AnchorRole, CardRules, Clock, EndReason, Operator};
+use cardea_provider::{
+    AnchorRegistrations, AnchorRole, CardRules, Clock, EndReason, Operator, Records,
+};
 use cardea_test_pki::{AuthorityName, PkiSettings, TestPki};
 use time::Duration;
 
@@ -18,7 +20,8 @@ fn registrations(world: &World) -> AnchorRegistrations {
         login_uid: None,
         login_user: None,
     };
-    AnchorRegistrations::new(world.store.clone(), Arc::new(StoredEvents), clock, operator)
+    let records = Records::new(world.store.clone(), Arc::new(StoredEvents), clock, operator);
+    AnchorRegistrations::new(records)
 }
 
 /// The baseline's rules, with no root in their file.

@@ -6,10 +6,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use cardea_pki::Certificate;
-use cardea_provider::event::StoredEvents;
 use cardea_provider::{AnchorRegistrations, AnchorRole, CardRules};
 use cardea_storage::Store;
 use clap::{Args, Subcommand};
@@ -24,7 +22,6 @@ use crate::admin_api::{AnchorList, AnchorSource, AnchorView};
 use crate::anchor_reload::{ConfiguredAnchor, read_configured};
 use crate::anchor_view::{added_view, configured_views};
 use crate::app::open_store;
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::error::Error;
 
@@ -178,12 +175,7 @@ impl Anchors {
         let config = Config::load(config)?;
         let configured = read_configured(&config.trust_anchor)?;
         let store = open_store(&config.database.url).await?;
-        let registrations = AnchorRegistrations::new(
-            store.clone(),
-            Arc::new(StoredEvents),
-            Arc::new(SystemClock),
-            operator::find(),
-        );
+        let registrations = AnchorRegistrations::new(operator::records(&store));
         Ok(Self {
             configured,
             config,

@@ -1,8 +1,13 @@
 //! Who runs the command, for the event log.
 
 use std::fs;
+use std::sync::Arc;
 
-use cardea_provider::Operator;
+use cardea_provider::event::StoredEvents;
+use cardea_provider::{Operator, Records};
+use cardea_storage::Store;
+
+use crate::clock::SystemClock;
 
 /// Names that are longer are cut from the record, not from the system.
 const NAME_CHARACTERS_MAX: usize = 64;
@@ -20,6 +25,12 @@ pub(super) fn find() -> Operator {
         login_uid,
         login_user: login_uid.and_then(|uid| name_of(&accounts, uid)),
     }
+}
+
+/// A database's records, in the name of this process's account.
+pub(super) fn records(store: &Store) -> Records {
+    let (event_log, clock) = (Arc::new(StoredEvents), Arc::new(SystemClock));
+    Records::new(store.clone(), event_log, clock, find())
 }
 
 /// Linux writes all ones where nobody has logged in.

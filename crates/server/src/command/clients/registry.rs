@@ -1,9 +1,7 @@
 //! The clients of one server: the configuration's and the database's.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use cardea_provider::event::StoredEvents;
 use cardea_provider::{ClientRegistrations, InitialAccessTokens};
 use cardea_storage::Store;
 use cardea_storage::client::ClientRecord;
@@ -71,12 +69,7 @@ impl Registry {
     /// Opens the database that a configuration names.
     pub(super) async fn open_with(config: Config) -> Result<Self, Complaint> {
         let store = open_store(&config.database.url).await?;
-        let registrations = ClientRegistrations::new(
-            store.clone(),
-            Arc::new(StoredEvents),
-            Arc::new(SystemClock),
-            operator::find(),
-        );
+        let registrations = ClientRegistrations::new(operator::records(&store));
         Ok(Self {
             config,
             registrations,
@@ -86,12 +79,7 @@ impl Registry {
 
     /// The tokens that let somebody register clients.
     pub(super) fn initial_access_tokens(&self) -> InitialAccessTokens {
-        InitialAccessTokens::new(
-            self.store.clone(),
-            Arc::new(StoredEvents),
-            Arc::new(SystemClock),
-            operator::find(),
-        )
+        InitialAccessTokens::new(operator::records(&self.store))
     }
 
     /// The configuration's client with an id.
