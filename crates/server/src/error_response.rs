@@ -44,27 +44,10 @@ pub(crate) async fn render_refusals(
     request: Request,
     next: Next,
 ) -> Response {
-    let language = language_of(request.uri(), request.headers());
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .cloned()
-        .unwrap_or_default();
-    let mut response = next.run(request).await;
-    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
-        return response;
-    };
-    let mut rendered = render(&state, language, &id, &refusal);
-    for (name, value) in response.headers() {
-        if KEPT_HEADERS.contains(name) {
-            rendered.headers_mut().append(name, value.clone());
-        }
-    }
-    if let Some(seconds) = retry_after(rendered.status(), refusal.code) {
-        rendered.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    rendered.extensions_mut().insert(refusal);
-    rendered
+    fill_in(request, next, |language, id, refusal| {
+        Some(render(&state, language, id, refusal))
+    })
+    .await
 }
 
 /// The same on a host without styles and explanations of its own, where only pages are shown, and
@@ -73,6 +56,28 @@ pub(crate) async fn render_refusals_away(
     State(state): State<AppState>,
     request: Request,
     next: Next,
+) -> Response {
+    fill_in(request, next, |language, id, refusal| {
+        let (Form::Page(problem) | Form::Json(problem)) = refusal.form else {
+            return None;
+        };
+        let home = state.origin();
+        let error_page = error_page(language, id, problem, problem.code());
+        let mut rendered = page::render_away(&state, home, problem.status(), language, &error_page);
+        if let Ok(policy) = HeaderValue::from_str(&agentless_page_policy(home, "")) {
+            let headers = rendered.headers_mut();
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        Some(rendered)
+    })
+    .await
+}
+
+/// Puts what `render` makes of a refusal in its place; without that, its bare status stays.
+async fn fill_in(
+    request: Request,
+    next: Next,
+    render: impl FnOnce(Language, &RequestId, &Refusal) -> Option<Response>,
 ) -> Response {
     let language = language_of(request.uri(), request.headers());
     let id = request
@@ -84,15 +89,13 @@ pub(crate) async fn render_refusals_away(
     let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
         return response;
     };
-    let (Form::Page(problem) | Form::Json(problem)) = refusal.form else {
+    let Some(mut rendered) = render(language, &id, &refusal) else {
         return response;
     };
-    let home = state.origin();
-    let error_page = error_page(language, &id, problem, problem.code());
-    let mut rendered = page::render_away(&state, home, problem.status(), language, &error_page);
-    if let Ok(policy) = HeaderValue::from_str(&agentless_page_policy(home, "")) {
-        let headers = rendered.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    for (name, value) in response.headers() {
+        if KEPT_HEADERS.contains(name) {
+            rendered.headers_mut().append(name, value.clone());
+        }
     }
     if let Some(seconds) = retry_after(rendered.status(), refusal.code) {
         rendered.headers_mut().insert(header::RETRY_AFTER, seconds);
