@@ -12,9 +12,9 @@ use crate::client::SubjectType;
 use crate::{Client, Error};
 
 /// Claims of the scope `profile`.
-pub(crate) const PROFILE_CLAIMS: &[&str] = &["name", "given_name", "family_name"];
+pub const PROFILE_CLAIMS: &[&str] = &["name", "given_name", "family_name"];
 /// Claims of the scope `professional`.
-pub(crate) const PROFESSIONAL_CLAIMS: &[&str] = &[
+pub const PROFESSIONAL_CLAIMS: &[&str] = &[
     "subject_id",
     "subject_id_type",
     "title",

@@ -98,7 +98,7 @@ pub use authorization::{
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::session::SessionState;
-pub use claims::{ClaimRequest, RequestedClaims};
+pub use claims::{ClaimRequest, PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, RequestedClaims};
 pub use client::{
     Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret,
     ClientsReload, ConfiguredClientsPlan, ConsentPolicy, Demand, NewClient, Operator,

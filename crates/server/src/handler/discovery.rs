@@ -8,7 +8,8 @@ use cardea_oauth2_types::{
     Acr, GrantType, MtlsEndpointAliases, ProviderMetadata, ResponseMode, scope,
 };
 use cardea_provider::{
-    CLAIM_SET, ClientProof, Demand, Endpoint, Permission, ProfileRules, ProtocolProfile, Provider,
+    CLAIM_SET, ClientProof, Demand, Endpoint, PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, Permission,
+    ProfileRules, ProtocolProfile, Provider,
 };
 
 use crate::handler::jwks::public_headers;
@@ -188,21 +189,9 @@ fn claims(rules: &ProfileRules) -> Vec<&'static str> {
         "sid",
         "revocation_age",
     ];
-    let of_card: &[&str] = &[
-        "name",
-        "given_name",
-        "family_name",
-        "subject_id",
-        "subject_id_type",
-        "title",
-        "profession",
-        "structure",
-        "card",
-        "test",
-    ];
     let of_person = match rules.profile {
-        ProtocolProfile::Psc => CLAIM_SET,
-        _ => of_card,
+        ProtocolProfile::Psc => CLAIM_SET.to_vec(),
+        _ => [PROFILE_CLAIMS, PROFESSIONAL_CLAIMS].concat(),
     };
-    of_login.iter().chain(of_person).copied().collect()
+    of_login.into_iter().chain(of_person).collect()
 }
