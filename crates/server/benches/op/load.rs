@@ -189,7 +189,8 @@ impl Load {
             _ => "–".to_owned(),
         };
         Ok(format!(
-            "| {} | {} | {concurrency} | {done} | **{:.0}** | {database} | {:.3} | {:.1} | {:.1} | {:.1} | {} |",
+            "| {} | {} | {concurrency} | {done} | **{:.0}** | {database} | {:.3} | {:.1} | {:.1} \
+             | {:.1} | {} |",
             self.site.kind.name(),
             work.name(),
             done / cpu,
@@ -211,7 +212,7 @@ impl Load {
         let mut codes = Vec::new();
         match work {
             Work::Code => {
-                // The peer forgets what it was not asked for lately: its memory has a thousand places.
+                // The peer forgets what was not asked for lately.
                 let codes_max = if self.site.kind == Kind::Peer {
                     128
                 } else {
