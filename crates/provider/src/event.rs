@@ -7,6 +7,8 @@
 //! the account that did it, and a client that comes or goes with its whole registration.
 
 mod administration;
+#[cfg(test)]
+mod kept;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

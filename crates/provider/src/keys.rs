@@ -67,6 +67,8 @@ impl From<SigningKey> for TokenKey {
 #[derive(Debug)]
 pub struct ProviderKeys {
     token_keys: Vec<TokenKey>,
+    /// The algorithms that there are keys for, or were since the start.
+    algorithms: Vec<Algorithm>,
     pub(crate) challenge_key: SigningKey,
     pub(crate) dpop_nonces: DpopNonces,
 }
@@ -81,8 +83,10 @@ impl ProviderKeys {
         token_keys: impl IntoIterator<Item = impl Into<TokenKey>>,
         challenge_key: SigningKey,
     ) -> Result<Self, Error> {
+        let token_keys: Vec<TokenKey> = token_keys.into_iter().map(Into::into).collect();
         Ok(Self {
-            token_keys: token_keys.into_iter().map(Into::into).collect(),
+            algorithms: token_keys.iter().map(|it| it.key.algorithm()).collect(),
+            token_keys,
             dpop_nonces: DpopNonces::new(&challenge_key)?,
             challenge_key,
         })
@@ -106,8 +110,15 @@ impl ProviderKeys {
     /// The same challenge keys with other token keys.
     #[must_use]
     pub fn with_token_keys(&self, token_keys: Vec<TokenKey>) -> Self {
+        let mut algorithms = self.algorithms.clone();
+        for algorithm in token_keys.iter().map(|it| it.key.algorithm()) {
+            if !algorithms.contains(&algorithm) {
+                algorithms.push(algorithm);
+            }
+        }
         Self {
             token_keys,
+            algorithms,
             challenge_key: self.challenge_key.clone(),
             dpop_nonces: self.dpop_nonces.clone(),
         }
@@ -120,6 +131,9 @@ impl ProviderKeys {
     }
 
     /// The key that signs with an algorithm.
+    ///
+    /// # Errors
+    /// [`Error::SignerUnavailable`] while there is none: all were taken out, and none could be made.
     pub(crate) fn signing(
         &self,
         algorithm: Algorithm,
@@ -134,16 +148,16 @@ impl ProviderKeys {
         let signs = fitting().filter(|it| it.window.may_sign(now));
         let signs = signs.rev().max_by_key(generation);
         // By a clock that was set back the oldest goes on: its successors are published no longer
-        // than it is.
+        // than it is. One that is retired does not, where its successor was taken out.
+        let waits = fitting().filter(|it| it.window.signs_until.is_none_or(|until| now < until));
         signs
-            .or_else(|| fitting().min_by_key(generation))
+            .or_else(|| waits.min_by_key(generation))
             .map(|it| &it.key)
-            .ok_or(Error::KeyMissing {
-                algorithm: algorithm.as_str(),
-            })
+            .ok_or(Error::SignerUnavailable)
     }
 
-    /// Whether there is a key for every algorithm that a client asks for.
+    /// Whether there is a key for every algorithm that a client asks for, or was: where an
+    /// emergency has taken the last one out, its clients wait for the next.
     ///
     /// # Errors
     /// [`Error::KeyMissing`].
@@ -156,8 +170,7 @@ impl ProviderKeys {
             client.introspection_signed_response_alg,
         ];
         for algorithm in asked_for.into_iter().flatten() {
-            let mut all = self.token_keys.iter();
-            if !all.any(|it| it.key.algorithm() == algorithm) {
+            if !self.algorithms.contains(&algorithm) {
                 return Err(Error::KeyMissing {
                     algorithm: algorithm.as_str(),
                 });

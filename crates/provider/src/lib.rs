@@ -137,7 +137,7 @@ pub use registration::{
     InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken, Registered,
     RegisteredConsent, RegistrationLimits, RegistrationTerms,
 };
-pub use restoration::Restoration;
+pub use restoration::{Restoration, Restored};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use session::{EndReason, EndedSession};

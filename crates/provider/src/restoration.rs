@@ -3,20 +3,33 @@
 //! A backup is of an earlier moment: codes, challenges and refresh tokens that waited then may have
 //! been used since, and proofs may have been made since that the restored database has not heard
 //! of. So all that waited ends in the transaction of the restore, and a signed value that may be
-//! from before that moment is refused by its own time.
+//! from before that moment is refused by its own time. Token keys may have been taken out since:
+//! all of the backup's are, and the next start makes new ones, as after an emergency.
 
 use std::io::BufRead;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use cardea_storage::Store;
 use cardea_storage::backup::{self, Ended, VerifiedBackup};
+use cardea_storage::{Store, Transaction, signing_key};
 use time::OffsetDateTime;
 
 use crate::config::Lifetimes;
 use crate::event::{Event, EventKind, EventLog};
 use crate::session::EndReason;
 use crate::{Clock, Error, Operator, Provider};
+
+/// Why the record says that token keys were taken out.
+const REASON: &str = "a restore";
+
+/// What a restore ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// What was waiting to be used, or in use.
+    pub ended: Ended,
+    /// Token keys of the backup, which are taken out.
+    pub token_keys: u64,
+}
 
 /// Restores a database in an operator's name; no server may run on it meanwhile.
 pub struct Restoration {
@@ -52,7 +65,7 @@ impl Restoration {
         &self,
         verified: &VerifiedBackup,
         input: impl BufRead,
-    ) -> Result<Ended, Error> {
+    ) -> Result<Restored, Error> {
         let mut transaction = self.store.begin().await?;
         backup::restore(&self.store, &mut transaction, verified, input).await?;
         let now = self.clock.now();
@@ -60,6 +73,7 @@ impl Restoration {
         let reason = EndReason::Restored.as_str();
         let ending = backup::end_everything(&mut transaction, reason, now, told_until);
         let ended = ending.await?;
+        let token_keys = self.withdraw_token_keys(&mut transaction, now).await?;
         let kind = EventKind::DatabaseRestored {
             by: self.operator.clone(),
             backup_sha256: verified.sha256().to_owned(),
@@ -70,7 +84,32 @@ impl Restoration {
             .append(&mut transaction, &Event::new(kind, now))
             .await?;
         transaction.commit().await?;
-        Ok(ended)
+        Ok(Restored { ended, token_keys })
+    }
+
+    /// Takes out every token key. One that a PKCS#11 token holds stays in there, of use to nobody:
+    /// it may be the very token that another database works with.
+    async fn withdraw_token_keys(
+        &self,
+        transaction: &mut Transaction,
+        now: OffsetDateTime,
+    ) -> Result<u64, Error> {
+        signing_key::begin_change(transaction).await?;
+        let mut count = 0_u64;
+        for record in signing_key::list(transaction).await? {
+            signing_key::delete(transaction, &record.kid).await?;
+            let kind = EventKind::TokenKeyWithdrawn {
+                kid: record.kid,
+                algorithm: record.algorithm,
+                by: Some(self.operator.clone()),
+                reason: Some(REASON.to_owned()),
+            };
+            self.event_log
+                .append(transaction, &Event::new(kind, now))
+                .await?;
+            count = count.saturating_add(1);
+        }
+        Ok(count)
     }
 
     /// Puts on record that somebody has taken a copy of everything.

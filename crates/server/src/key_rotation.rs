@@ -114,7 +114,7 @@ impl KeyRotation {
         let stored = keys_by(rules.clone(), None).read().await.map_err(failed)?;
         let config = config.clone();
         let (vault, algorithms, files) = blocking(move || {
-            let files = match stored.records.is_empty() {
+            let files = match stored.takes_files() {
                 true => token_key_files::read(&config.dir)?,
                 false => Vec::new(),
             };

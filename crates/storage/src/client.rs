@@ -120,6 +120,17 @@ pub async fn update(transaction: &mut Transaction, client: &ClientRecord) -> Res
     count_change(transaction, updated.rows_affected() == 1).await
 }
 
+/// Every client's id.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn ids(transaction: &mut Transaction) -> Result<Vec<String>, Error> {
+    let rows = sql::query("SELECT client_id FROM client ORDER BY client_id")
+        .fetch_all(transaction.connection())
+        .await?;
+    rows.iter().map(|row| row.try_get("client_id")).collect()
+}
+
 /// Counts the clients that registered themselves.
 ///
 /// # Errors

@@ -164,11 +164,15 @@ impl RotationRules {
                 predecessor: None,
             });
         };
+        let is_alone = is_alone_and_retired(newest, now);
         due(self, newest, now).then(|| Making {
             algorithm,
-            generation: newest.generation.saturating_add(1),
-            signs_from: now + self.publish_before,
-            predecessor: Some(newest.kid.clone()),
+            generation: newest.generation.max(0).saturating_add(1),
+            signs_from: match is_alone {
+                true => now,
+                false => now + self.publish_before,
+            },
+            predecessor: (!is_alone).then(|| newest.kid.clone()),
         })
     }
 
@@ -180,11 +184,20 @@ impl RotationRules {
         if newest.signs_from > now {
             return false;
         }
+        // Its successor was taken out before it could be replaced.
+        if is_alone_and_retired(newest, now) {
+            return true;
+        }
         let old = self
             .rotate_every
             .is_some_and(|every| newest.signs_from + every - self.publish_before <= now);
         old || KeyPlace::of(newest) != self.place
     }
+}
+
+/// Whether the newest key signs no more, and nothing else does.
+fn is_alone_and_retired(newest: &SigningKeyRecord, now: OffsetDateTime) -> bool {
+    newest.signs_until.is_some_and(|until| until <= now)
 }
 
 /// The newest key of an algorithm.

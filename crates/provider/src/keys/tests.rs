@@ -107,6 +107,35 @@ fn what_is_published_has_ids_and_no_private_member() {
     assert!(keys.jwks(now()).find(challenge_kid).is_none());
 }
 
+/// Where a key was taken out and no other could be made, nothing signs: the one before it is
+/// retired. Clients that asked for its algorithm stay.
+#[test]
+fn nothing_signs_in_the_place_of_a_key_that_was_taken_out() {
+    let (keys, old, _) = rotating();
+    let is_old = |it: &&TokenKey| it.key.kid() == old;
+    let left: Vec<_> = keys.token_keys().iter().filter(is_old).cloned().collect();
+    let keys = keys.with_token_keys(left);
+    assert!(keys.signing(Algorithm::Es256, at(99)).is_ok());
+    let refused = keys.signing(Algorithm::Es256, at(100)).unwrap_err();
+    assert_eq!(refused.code(), "provider.signer_unavailable");
+    assert!(keys.find(&old, at(100)).is_some());
+    let keys = keys.with_token_keys(Vec::new());
+    let refused = keys.signing(Algorithm::Es256, at(0)).unwrap_err();
+    assert_eq!(refused.code(), "provider.signer_unavailable");
+    assert!(keys.find(&old, at(0)).is_none());
+    let client = Client {
+        id_token_signed_response_alg: Algorithm::Es256,
+        ..Client::new("portal", "Portail", ClientAuthentication::None)
+    };
+    assert!(keys.check_client(&client).is_ok());
+    let client = Client {
+        id_token_signed_response_alg: Algorithm::Ps256,
+        ..client
+    };
+    let error = keys.check_client(&client).unwrap_err();
+    assert_eq!(error.code(), "provider.key_missing");
+}
+
 #[test]
 fn a_client_cannot_ask_for_an_algorithm_without_a_key() {
     let keys = keys(vec![key().into()]);

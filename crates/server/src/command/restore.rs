@@ -7,9 +7,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
-use cardea_provider::Restoration;
 use cardea_provider::event::StoredEvents;
-use cardea_storage::backup::{self, Ended, FileReference, VerifiedBackup};
+use cardea_provider::{Restoration, Restored};
+use cardea_storage::backup::{self, FileReference, VerifiedBackup};
 
 use super::{backup::references, operator};
 use crate::app::open_store;
@@ -30,7 +30,7 @@ pub(super) fn run(config: &Path, file: &Path, sha256: Option<&str>) -> anyhow::R
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(restore(&config, &verified, &opened))?;
+    let Restored { ended, token_keys } = runtime.block_on(restore(&config, &verified, &opened))?;
     let mut output = io::stdout().lock();
     writeln!(
         output,
@@ -47,13 +47,19 @@ pub(super) fn run(config: &Path, file: &Path, sha256: Option<&str>) -> anyhow::R
     }
     writeln!(
         output,
-        "What operators changed since the backup is undone: rotate client secrets and token keys \
-         again, and take out again the clients and trust anchors that were taken out."
+        "{token_keys} token keys taken out: the next start makes new ones. Clients that registered \
+         themselves go on, and cannot change their registration: they register anew, or you change \
+         it. What else operators changed since the backup is undone: rotate client secrets again, \
+         and take out again the clients and trust anchors that were taken out."
     )?;
     Ok(())
 }
 
-async fn restore(config: &Config, verified: &VerifiedBackup, file: &File) -> anyhow::Result<Ended> {
+async fn restore(
+    config: &Config,
+    verified: &VerifiedBackup,
+    file: &File,
+) -> anyhow::Result<Restored> {
     let store = open_store(&config.database.url).await?;
     let restoration = Restoration::new(
         store.clone(),
@@ -61,9 +67,9 @@ async fn restore(config: &Config, verified: &VerifiedBackup, file: &File) -> any
         Arc::new(SystemClock),
         operator::find(),
     );
-    let ended = restoration.restore(verified, BufReader::new(file)).await?;
+    let restored = restoration.restore(verified, BufReader::new(file)).await?;
     store.close().await;
-    Ok(ended)
+    Ok(restored)
 }
 
 /// A server that runs on would go on with what it holds in memory. Those of other machines are the

@@ -6,7 +6,7 @@ use crate::sql;
 use crate::{Error, Transaction};
 
 /// Statements that spend what was waiting; `$1` is the moment of the restore.
-const ENDINGS: [(&str, Kind); 9] = [
+const ENDINGS: [(&str, Kind); 10] = [
     (
         "UPDATE authorization_code SET redeemed_at = $1 WHERE redeemed_at IS NULL",
         Kind::Waiting,
@@ -35,6 +35,13 @@ const ENDINGS: [(&str, Kind); 9] = [
         "UPDATE initial_access_token SET revoked_at = $1 WHERE revoked_at IS NULL",
         Kind::Token,
     ),
+    // Which of them was replaced since, nobody knows. No secret has this digest; the registration
+    // and its limits stay.
+    (
+        "UPDATE client SET registration_token_sha256 = 'ended by a restore', changed_at = $1
+         WHERE registration_token_sha256 IS NOT NULL",
+        Kind::Token,
+    ),
     (
         "UPDATE refresh_token_family SET revoked_at = $1 WHERE revoked_at IS NULL",
         Kind::Token,
@@ -58,7 +65,8 @@ pub struct Ended {
     pub sessions: u64,
     /// Codes, challenges, and requests that waited.
     pub waiting: u64,
-    /// Refresh tokens, access tokens, and tokens for registration.
+    /// Refresh tokens, access tokens, and tokens for registrations: initial ones, and those that
+    /// manage one.
     pub tokens: u64,
 }
 

@@ -216,6 +216,14 @@ async fn a_login_that_nobody_answered_takes_its_event_along() {
             assert_eq!(answered.unwrap(), None, "nobody took the answer");
         })
         .await;
+        delete_batch(&store, Kind::AuthorizationRequest, after_seconds(601))
+            .await
+            .unwrap();
+        committed(&store, async |transaction| {
+            let left = ids_on_record(transaction).await;
+            assert_eq!(left, ["answered", "refused"], "ended without a card");
+        })
+        .await;
     })
     .await;
 }
@@ -266,6 +274,8 @@ async fn refusals_of_nobody_are_forgotten_and_what_concerns_a_person_or_an_opera
                 "token_lookup.refused",
                 "userinfo.refused",
                 "logout.unconfirmed",
+                "login.cancelled",
+                "registration.refused",
             ];
             for (number, kind) in of_nobody.into_iter().enumerate() {
                 let id = format!("nobody-{number}");
@@ -284,7 +294,7 @@ async fn refusals_of_nobody_are_forgotten_and_what_concerns_a_person_or_an_opera
             }
         })
         .await;
-        for (before, rows) in [(0, 0), (1, 8), (1, 0)] {
+        for (before, rows) in [(0, 0), (1, 10), (1, 0)] {
             let deleted = delete_batch(&store, Kind::RefusalOfNobody, after_seconds(before)).await;
             assert_eq!(deleted.unwrap(), rows);
         }

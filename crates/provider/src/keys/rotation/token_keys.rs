@@ -15,6 +15,9 @@ use crate::{Clock, Error, Operator};
 /// Longest reason that a command may give.
 pub const REASON_CHARACTERS_MAX: usize = 200;
 
+/// The count of changes of a database that never had a token key.
+const NEVER_CHANGED: i64 = 0;
+
 /// The token keys of a database.
 pub struct TokenKeys {
     store: Store,
@@ -31,6 +34,14 @@ pub struct StoredKeys {
     pub revision: i64,
     /// Every key, those of an algorithm in their order.
     pub records: Vec<SigningKeyRecord>,
+}
+
+impl StoredKeys {
+    /// Whether keys may be taken in from files.
+    #[must_use]
+    pub fn takes_files(&self) -> bool {
+        self.revision == NEVER_CHANGED
+    }
 }
 
 /// A key that was made and is in no database yet.
@@ -58,6 +69,8 @@ pub struct Rotated {
     pub added: Vec<String>,
     /// Keys that were deleted.
     pub deleted: Vec<String>,
+    /// Algorithms that nothing signs with until a key can be made.
+    pub without: Vec<Algorithm>,
 }
 
 /// Which keys an emergency takes out.
@@ -159,15 +172,18 @@ impl TokenKeys {
         Ok(rotated)
     }
 
-    /// Takes in keys that a server held in files, unless there are keys already.
+    /// Takes in keys that a server held in files, unless there are keys already, or were once: those
+    /// of the files may be among them that were taken out since.
     ///
     /// # Errors
     /// [`Error::Storage`].
     pub async fn import(&self, keys: &[ImportedKey]) -> Result<Rotated, Error> {
         let now = self.clock.now();
-        let (mut transaction, records) = self.begin_change().await?;
         let mut rotated = Rotated::default();
-        if !records.is_empty() {
+        let mut transaction = self.store.begin().await?;
+        // The change first: two nodes that start at once wait for one another.
+        signing_key::begin_change(&mut transaction).await?;
+        if signing_key::revision(&mut transaction).await? != NEVER_CHANGED + 1 {
             return Ok(rotated);
         }
         for (place, imported) in (0_i64..).zip(keys) {
@@ -237,11 +253,12 @@ impl TokenKeys {
 
     /// Takes keys out at once: they are published no more, verify nothing and sign nothing, on
     /// every node that follows. A next key takes the place of one that signed; where there is none,
-    /// one of `made` does, at once.
+    /// one of `made` does, at once. Where that is missing too nothing signs with the algorithm
+    /// until the schedule has made one: better nobody signs in than with a key that is not ours
+    /// alone.
     ///
     /// # Errors
-    /// [`Error::TokenKeyUnknown`], [`Error::KeyMissing`] where `made` lacks one,
-    /// [`Error::Storage`].
+    /// [`Error::TokenKeyUnknown`], [`Error::Storage`].
     pub async fn withdraw(
         &self,
         withdrawal: &Withdrawal,
@@ -273,9 +290,10 @@ impl TokenKeys {
                 signing_key::set_times(&mut transaction, &signs.kid, from, until, over).await?;
                 continue;
             }
-            let key = of_algorithm(made, algorithm).ok_or(Error::KeyMissing {
-                algorithm: algorithm.as_str(),
-            })?;
+            let Some(key) = of_algorithm(made, algorithm) else {
+                rotated.without.push(algorithm);
+                continue;
+            };
             let generation = newest(&records, algorithm).map_or(0, |it| it.generation);
             let generation = generation.max(0).saturating_add(1);
             let record = self.record_of(key, generation, now, now);

@@ -233,3 +233,47 @@ async fn keys_of_files_are_taken_in_once() {
     assert_eq!(world.keep().await.deleted.len(), 2);
     assert_eq!(world.states().await, [KeyState::Current]);
 }
+
+/// The token is away, and no key can be made: what is compromised goes all the same, and the
+/// schedule makes another one at once when it can.
+#[tokio::test]
+async fn an_emergency_without_another_key_leaves_nothing_that_signs() {
+    use KeyState::{Current, Retired};
+    let world = World::new().await;
+    world.keep().await;
+    world.keys.rotate(&made(&ALGORITHMS)).await.unwrap();
+    world.turn(Duration::hours(1));
+    assert_eq!(world.states().await, [Retired, Current]);
+    let all = world.es256().await;
+    let one = Withdrawal {
+        kids: vec![all[1].kid.clone()],
+        reason: None,
+    };
+    let rotated = world.keys.withdraw(&one, &[]).await.unwrap();
+    assert_eq!(rotated.deleted, one.kids);
+    assert_eq!(rotated.without, [Algorithm::Es256]);
+    assert_eq!(world.states().await, [Retired]);
+    // Not after ninety days: now, and without a time in which it is only published.
+    let made_now = world.keep().await;
+    assert_eq!(made_now.added.len(), 1);
+    assert_eq!(world.states().await, [Retired, Current]);
+    let [retired, current] = world.es256().await.try_into().unwrap();
+    assert_eq!(retired, all[0], "its time stays");
+    assert!(current.generation > retired.generation);
+
+    let every = Withdrawal {
+        kids: Vec::new(),
+        reason: None,
+    };
+    let rotated = world.keys.withdraw(&every, &[]).await.unwrap();
+    assert_eq!(rotated.without, ALGORITHMS);
+    assert!(world.keys.read().await.unwrap().records.is_empty());
+    // Nor do files that were taken in once bring anything back.
+    let file = ImportedKey {
+        key: made(&[Algorithm::Es256]).remove(0),
+        is_retired: false,
+    };
+    assert!(world.keys.import(&[file]).await.unwrap().added.is_empty());
+    world.keep().await;
+    assert_eq!(world.states().await, [Current]);
+}

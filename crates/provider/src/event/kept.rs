@@ -1,0 +1,179 @@
+//! Which events go by themselves. Every kind stands here once, and the compiler asks for a new one:
+//! what strangers bring about must not stay for ever (attack H9).
+
+use cardea_oauth2_types::GrantType;
+use cardea_storage::Store;
+use cardea_storage::event::list_newest;
+use cardea_storage::retention::{Kind, delete_batch};
+use serde_json::Value;
+use time::Duration;
+
+use super::{
+    AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, HoldingsEnded,
+    StoredEvents,
+};
+use crate::bare_provider::now;
+use crate::keys::rotation::KeyPlace;
+use crate::{AnchorRole, Author, Operator};
+
+/// What becomes of an event that concerns no person and no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// A stranger can bring it about: it goes after a while.
+    Forgotten,
+    /// It goes with the login that it began.
+    WithItsLogin,
+    /// A person's card, an operator, or this server was needed for it, or a client that had proven
+    /// itself and got something.
+    Kept,
+}
+
+use Fate::{Forgotten, Kept, WithItsLogin};
+
+/// One line a kind: its pattern, its fate and an example.
+macro_rules! kinds {
+    ($($pattern:pat => $fate:expr, $example:expr;)*) => {
+        fn fate(kind: &EventKind) -> Fate {
+            match kind {
+                $($pattern => $fate,)*
+            }
+        }
+
+        fn examples() -> Vec<EventKind> {
+            vec![$($example.into(),)*]
+        }
+    };
+}
+
+use AdministrationEvent as A;
+use EventKind as E;
+
+const CODE: &str = "provider.code";
+
+kinds! {
+    E::AuthorizationBegun {} => WithItsLogin, E::AuthorizationBegun {};
+    E::AuthorizationRefused { .. } => Forgotten, E::AuthorizationRefused { code: CODE };
+    E::AuthorizationPushed { .. } => Forgotten, E::AuthorizationPushed { signed: false };
+    E::ConsentGiven { .. } => Kept, E::ConsentGiven { covered: text(), remembered: true };
+    E::ConsentRefused { .. } => Kept,
+        E::ConsentRefused { codes_revoked: 0, grants_revoked: 0, families_revoked: 0 };
+    E::LoginRefused { .. } => Forgotten, E::LoginRefused { code: CODE };
+    E::LoginCancelled {} => Forgotten, E::LoginCancelled {};
+    E::LoginAccepted { .. } => Kept, E::LoginAccepted {
+        acr: "acr", instance_jkt: text(), card_rules: text(), revocation: EVIDENCE };
+    E::AgentlessLoginAccepted { .. } => Kept, E::AgentlessLoginAccepted {
+        acr: "acr", card_rules: text(), revocation: EVIDENCE };
+    E::CardGrantRefused { .. } => Forgotten, E::CardGrantRefused { code: CODE };
+    E::CardGrantAccepted { .. } => Kept, E::CardGrantAccepted {
+        acr: "acr", instance_jkt: text(), card_rules: text(), revocation: EVIDENCE };
+    E::AgentInstanceFirstUsed { .. } => Kept, E::AgentInstanceFirstUsed { instance_jkt: text() };
+    E::AgentInstanceAcknowledged { .. } => Kept,
+        E::AgentInstanceAcknowledged { instance_jkt: text(), for_good: true };
+    E::RevocationGraceUsed(_) => Kept,
+        E::RevocationGraceUsed(GraceUsed { age_seconds: 1, stale_by_seconds: 1 });
+    E::SessionActivated {} => Kept, E::SessionActivated {};
+    E::SessionContinued { .. } => Kept, E::SessionContinued { clients: 1 };
+    E::SessionEnded { .. } => Kept, E::SessionEnded {
+        reason: "logout", codes_revoked: 0, grants_revoked: 0, families_revoked: 0 };
+    E::CodeIssued { .. } => Kept, E::CodeIssued { sid: text(), silent: false };
+    E::TokensIssued { .. } => Kept, E::TokensIssued {
+        grant_type: GrantType::ClientCredentials, sid: None, jti: text(), scope: text() };
+    E::TokenRevoked { .. } => Kept, E::TokenRevoked {
+        token: "access_token", grants_revoked: 1, families_revoked: 0 };
+    E::TokenLookupRefused { .. } => Forgotten, E::TokenLookupRefused { code: CODE };
+    E::TokenRefused { .. } => Forgotten,
+        E::TokenRefused { code: CODE, grants_revoked: 0, families_revoked: 0 };
+    E::UserinfoRefused { .. } => Forgotten, E::UserinfoRefused { code: CODE };
+    E::Administration(A::ClientAdded { .. }) => Kept,
+        A::ClientAdded { by: author(), registration: Value::Null };
+    E::Administration(A::ClientChanged { .. }) => Kept,
+        A::ClientChanged { by: author(), registration: Value::Null };
+    E::Administration(A::RegistrationRefused { .. }) => Forgotten,
+        A::RegistrationRefused { code: CODE };
+    E::Administration(A::InitialAccessTokenIssued { .. }) => Kept, A::InitialAccessTokenIssued {
+        by: author(), id: text(), uses: 1, expires_at: 1, limits: Value::Null };
+    E::Administration(A::InitialAccessTokenRevoked { .. }) => Kept,
+        A::InitialAccessTokenRevoked { by: author(), id: text() };
+    E::Administration(A::TrustAnchorAdded { .. }) => Kept, A::TrustAnchorAdded {
+        by: author(), rules: text(), role: AnchorRole::Anchor, sha256: text(), subject: text(),
+        not_after: 1 };
+    E::Administration(A::TrustAnchorRemoved { .. }) => Kept,
+        A::TrustAnchorRemoved { by: author(), rules: text(), sha256: text() };
+    E::Administration(A::ConfigurationReloaded { .. }) => Kept,
+        A::ConfigurationReloaded { by: author(), replaced: Vec::new(), kept: Vec::new() };
+    // On record with the person alone: who shows no token of one stands in the log.
+    E::Administration(A::AdminRefused { .. }) => Kept, A::AdminRefused { code: CODE };
+    E::Administration(A::ClientSecretRotated { .. }) => Kept,
+        A::ClientSecretRotated { by: author(), overlap_seconds: 1 };
+    E::Administration(A::ClientRemoved { .. }) => Kept,
+        A::ClientRemoved { by: author(), registration: Value::Null, ended: ENDED };
+    E::ClientHoldingsEnded(_) => Kept, E::ClientHoldingsEnded(ENDED);
+    E::TokenKeyMade { .. } => Kept, E::TokenKeyMade {
+        kid: text(), algorithm: text(), place: KeyPlace::Database, is_imported: false,
+        signs_from: 1, by: None };
+    E::TokenKeyDeleted { .. } => Kept, E::TokenKeyDeleted { kid: text() };
+    E::TokenKeyWithdrawn { .. } => Kept,
+        E::TokenKeyWithdrawn { kid: text(), algorithm: text(), by: None, reason: None };
+    E::TokenKeysReencrypted { .. } => Kept,
+        E::TokenKeysReencrypted { by: None, keys: 1, encryption_key_id: text() };
+    E::LogoutDelivered { .. } => Kept, E::LogoutDelivered { sid: text(), attempts: 1 };
+    E::LogoutUndelivered { .. } => Kept,
+        E::LogoutUndelivered { code: CODE, sid: text(), attempts: 1 };
+    E::DatabaseBackedUp { .. } => Kept,
+        E::DatabaseBackedUp { by: operator(), backup_sha256: text(), rows: 1 };
+    E::DatabaseRestored { .. } => Kept, E::DatabaseRestored {
+        by: operator(), backup_sha256: text(), backup_made_at: 1, sessions_ended: 1 };
+    E::MassLossBegun { .. } => Kept, E::MassLossBegun { code: CODE, lost: 1, live: 1 };
+    E::MassLossEnded { .. } => Kept, E::MassLossEnded { lasted_seconds: 1 };
+    E::LogoutUnconfirmed { .. } => Forgotten, E::LogoutUnconfirmed { code: None };
+}
+
+const EVIDENCE: EvidenceUsed = EvidenceUsed {
+    source: "crl",
+    age_seconds: 1,
+    stale_by_seconds: 0,
+};
+const ENDED: HoldingsEnded = HoldingsEnded {
+    codes_revoked: 0,
+    grants_revoked: 0,
+    refresh_tokens_revoked: 0,
+    sessions_left: 0,
+};
+
+fn text() -> String {
+    "text".to_owned()
+}
+
+fn operator() -> Operator {
+    Operator {
+        uid: 0,
+        user: None,
+        login_uid: None,
+        login_user: None,
+    }
+}
+
+fn author() -> Author {
+    Author::Account(operator())
+}
+
+#[tokio::test]
+async fn h9_whatever_a_stranger_brings_about_is_forgotten_and_nothing_else_is() {
+    let store = Store::open_in_memory().await.unwrap();
+    let mut transaction = store.begin().await.unwrap();
+    for kind in examples() {
+        let event = Event::new(kind, now());
+        StoredEvents.append(&mut transaction, &event).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    let later = now() + Duration::seconds(1);
+    delete_batch(&store, Kind::RefusalOfNobody, later)
+        .await
+        .unwrap();
+    let mut reading = store.begin_read().await.unwrap();
+    let left = list_newest(&mut reading, 1_000).await.unwrap();
+    for kind in examples() {
+        let is_kept = left.iter().any(|it| it.kind == kind.name());
+        assert_eq!(is_kept, fate(&kind) != Forgotten, "{}", kind.name());
+    }
+}
