@@ -92,7 +92,8 @@ async fn columns(pool: &AnyPool, url: &str) -> Columns {
     let statement = match url.starts_with("sqlite:") {
         true => {
             "SELECT m.name AS t, p.name AS c, lower(p.type) AS kind,
-                    CASE WHEN p.\"notnull\" = 0 OR p.dflt_value IS NOT NULL THEN 1 ELSE 0 END AS free
+                    CASE WHEN p.\"notnull\" = 0 OR p.dflt_value IS NOT NULL
+                         THEN 1 ELSE 0 END AS free
              FROM sqlite_master AS m, pragma_table_info(m.name) AS p WHERE m.type = 'table'"
         }
         false => {
