@@ -26,7 +26,7 @@ pub(crate) const NONCE_BYTES: usize = 12;
 pub(crate) const TAG_BYTES: usize = 16;
 /// Characters of a key's id: enough to tell one from another, and nothing that helps to find it.
 const ID_CHARACTERS: usize = 22;
-const FILE_NAME: &str = "key-encryption.key";
+pub(crate) const FILE_NAME: &str = "key-encryption.key";
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 const CREDENTIAL_BYTES_MAX: u64 = 4096;
 
@@ -205,6 +205,14 @@ impl KeyEncryption {
     fn bound_to(&self, kid: &str, algorithm: &str) -> Vec<u8> {
         format!("cardea signing key 1\n{}\n{algorithm}\n{kid}\n", self.id).into_bytes()
     }
+}
+
+/// Whether a text holds a key-encryption key.
+///
+/// # Errors
+/// `server.key_encryption_key_malformed`.
+pub(crate) fn check_text(text: &str, place: &str) -> Result<(), Error> {
+    KeyEncryption::from_text(text, place).map(drop)
 }
 
 /// The algorithm of a record's key.

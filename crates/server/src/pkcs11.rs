@@ -4,11 +4,16 @@
 //! each in a session of its own from a pool. A session that fails is thrown away and the call made
 //! once more in a new one; where that fails too the module is started anew. So a token that was
 //! away serves again when it is back, without a restart of the server.
+//!
+//! Nothing can end a call that hangs in the module. So each is made on a thread of its own, and who
+//! waits for it waits for so long and no longer; the thread goes on until the module lets go of it.
+//! Calls that hang leave their places to others, but for so many: then all are refused at once.
 
 mod key;
 mod module;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +36,12 @@ pub(crate) use self::key::{KeyInToken, mechanisms};
 const CALLS_MAX: usize = 8;
 /// How long a call waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
+/// How long a call may take.
+const CALL: Duration = Duration::from_secs(5);
+/// How long one may take that makes a key: small tokens look for primes for a while.
+const MAKING: Duration = Duration::from_secs(60);
+/// Calls that hang, beside those that do not.
+const HANGING_MAX: usize = 16;
 /// Length of the AES key, in bytes.
 const ENCRYPTION_KEY_BYTES: u64 = 32;
 const TAG_BITS: u64 = 128;
@@ -39,6 +50,8 @@ const TAG_BITS: u64 = 128;
 #[derive(Debug)]
 pub(crate) struct Token {
     module: Module,
+    /// How long a call may take that makes nothing.
+    patience: Duration,
     pool: Mutex<Pool>,
     free: Condvar,
 }
@@ -46,7 +59,11 @@ pub(crate) struct Token {
 #[derive(Debug, Default)]
 struct Pool {
     idle: Vec<OpenSession>,
-    calls: usize,
+    /// Calls that somebody waits for.
+    calls: HashSet<u64>,
+    /// Calls that nobody waits for any more.
+    hanging: HashSet<u64>,
+    next: u64,
 }
 
 /// A session, and the keys that were found in it.
@@ -77,36 +94,46 @@ impl Token {
     /// # Errors
     /// `server.pkcs11_unavailable`, and those of the PIN's file.
     pub(crate) fn open(config: &Pkcs11Config) -> Result<Arc<Self>, Error> {
-        let token = Self {
-            module: Module::load(config)?,
+        Self::open_within(config, CALL)
+    }
+
+    fn open_within(config: &Pkcs11Config, patience: Duration) -> Result<Arc<Self>, Error> {
+        let config = config.clone();
+        let token = Arc::new(Self {
+            module: within(patience, move || Module::load(&config))?,
+            patience,
             pool: Mutex::default(),
             free: Condvar::new(),
-        };
+        });
         token.call(|_| Ok(()))?;
-        Ok(Arc::new(token))
+        Ok(token)
     }
 
     /// Whether the token can do what a mechanism is for.
     ///
     /// # Errors
     /// `server.pkcs11_unavailable`.
-    pub(crate) fn has_mechanism(&self, mechanism: MechanismType) -> Result<bool, Error> {
-        Ok(self.module.mechanisms()?.contains(&mechanism))
+    pub(crate) fn has_mechanism(self: &Arc<Self>, mechanism: MechanismType) -> Result<bool, Error> {
+        let token = Arc::clone(self);
+        let mechanisms = within(self.patience, move || token.module.mechanisms())?;
+        Ok(mechanisms.contains(&mechanism))
     }
 
-    pub(crate) fn has_encryption_key(&self, label: &str) -> Result<bool, Error> {
-        self.call(|open| {
-            let keys = open.session.find_objects(&encryption_key(label))?;
+    pub(crate) fn has_encryption_key(self: &Arc<Self>, label: &str) -> Result<bool, Error> {
+        let label = label.to_owned();
+        self.call(move |open| {
+            let keys = open.session.find_objects(&encryption_key(&label))?;
             Ok(!keys.is_empty())
         })
     }
 
     /// Makes an AES key that encrypts, and that the token never gives out.
-    pub(crate) fn make_encryption_key(&self, label: &str) -> Result<(), Error> {
+    pub(crate) fn make_encryption_key(self: &Arc<Self>, label: &str) -> Result<(), Error> {
         let mut id = [0; 16];
         rand_bytes(&mut id)
             .map_err(|_| unavailable("the system gives no random bytes".to_owned()))?;
-        self.call(|open| {
+        let label = label.as_bytes().to_vec();
+        self.call_within(MAKING, move |open| {
             let template = [
                 Attribute::Token(true),
                 Attribute::Private(true),
@@ -115,7 +142,7 @@ impl Token {
                 Attribute::Encrypt(true),
                 Attribute::Decrypt(true),
                 Attribute::ValueLen(ENCRYPTION_KEY_BYTES.into()),
-                Attribute::Label(label.as_bytes().to_vec()),
+                Attribute::Label(label.clone()),
                 Attribute::Id(id.to_vec()),
             ];
             open.session
@@ -126,24 +153,26 @@ impl Token {
 
     /// Encrypts by the AES key with a label; the tag follows the text.
     pub(crate) fn encrypt(
-        &self,
+        self: &Arc<Self>,
         label: &str,
         nonce: &[u8],
         bound: &[u8],
         text: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        self.call(|open| {
-            let key = open.encryption_key(label)?;
-            let mut nonce = nonce.to_vec();
-            let parameters = GcmParams::new(&mut nonce, bound, TAG_BITS.into())?;
+        let (label, nonce, bound) = (label.to_owned(), nonce.to_vec(), bound.to_vec());
+        let text = Zeroizing::new(text.to_vec());
+        self.call(move |open| {
+            let key = open.encryption_key(&label)?;
+            let mut nonce = nonce.clone();
+            let parameters = GcmParams::new(&mut nonce, &bound, TAG_BITS.into())?;
             let mechanism = Mechanism::AesGcm(parameters);
-            Ok(open.session.encrypt(&mechanism, key, text)?)
+            Ok(open.session.encrypt(&mechanism, key, &text)?)
         })
     }
 
     /// Decrypts; none where it is not what was encrypted.
     pub(crate) fn decrypt(
-        &self,
+        self: &Arc<Self>,
         label: &str,
         nonce: &[u8],
         bound: &[u8],
@@ -152,13 +181,15 @@ impl Token {
         if text.len() < TAG_BYTES {
             return Ok(None);
         }
-        self.call(|open| {
-            let key = open.encryption_key(label)?;
-            let mut nonce = nonce.to_vec();
-            let parameters = GcmParams::new(&mut nonce, bound, TAG_BITS.into())?;
+        let (label, nonce, bound) = (label.to_owned(), nonce.to_vec(), bound.to_vec());
+        let text = text.to_vec();
+        self.call(move |open| {
+            let key = open.encryption_key(&label)?;
+            let mut nonce = nonce.clone();
+            let parameters = GcmParams::new(&mut nonce, &bound, TAG_BITS.into())?;
             match open
                 .session
-                .decrypt(&Mechanism::AesGcm(parameters), key, text)
+                .decrypt(&Mechanism::AesGcm(parameters), key, &text)
             {
                 Ok(text) => Ok(Some(text)),
                 Err(error) if module::is_of_the_text(&error) => Ok(None),
@@ -168,29 +199,56 @@ impl Token {
     }
 
     /// Makes a call in a session of the token, off the asynchronous threads.
-    fn call<T>(&self, work: impl Fn(&mut OpenSession) -> Result<T, Fault>) -> Result<T, Error> {
+    fn call<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl Fn(&mut OpenSession) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.call_within(self.patience, work)
+    }
+
+    fn call_within<T: Send + 'static>(
+        self: &Arc<Self>,
+        limit: Duration,
+        work: impl Fn(&mut OpenSession) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
         off_the_runtime(|| {
-            let _turn = self.take_turn()?;
-            if let Some(open) = self.idle() {
-                match self.attempt(open, &work) {
-                    Err(Fault::Session(_)) => self.forget_idle(),
-                    outcome => return outcome.map_err(Error::from),
-                }
-            }
-            let first = self
-                .open_session()
-                .and_then(|open| self.attempt(open, &work));
-            match first {
-                Err(Fault::Session(reason)) => {
-                    tracing::warn!(reason, "the PKCS#11 token does not serve: tried anew");
-                    self.forget_idle();
-                    self.module.restart()?;
-                    let again = self.open_session()?;
-                    Ok(self.attempt(again, &work)?)
-                }
-                outcome => outcome.map_err(Error::from),
-            }
+            let turn = Turn::take(self)?;
+            let (token, number) = (Arc::clone(self), turn.number);
+            let outcome = wait_for(limit, move || {
+                let outcome = token.call_here(&work);
+                drop(turn);
+                outcome
+            });
+            outcome.unwrap_or_else(|| {
+                self.let_go(number);
+                Err(hangs(limit))
+            })
         })
+    }
+
+    fn call_here<T>(
+        &self,
+        work: &impl Fn(&mut OpenSession) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        if let Some(open) = self.idle() {
+            match self.attempt(open, work) {
+                Err(Fault::Session(_)) => self.forget_idle(),
+                outcome => return outcome.map_err(Error::from),
+            }
+        }
+        let first = self
+            .open_session()
+            .and_then(|open| self.attempt(open, work));
+        match first {
+            Err(Fault::Session(reason)) => {
+                tracing::warn!(reason, "the PKCS#11 token does not serve: tried anew");
+                self.forget_idle();
+                self.module.restart()?;
+                let again = self.open_session()?;
+                Ok(self.attempt(again, work)?)
+            }
+            outcome => outcome.map_err(Error::from),
+        }
     }
 
     fn attempt<T>(
@@ -215,15 +273,13 @@ impl Token {
         })
     }
 
-    fn take_turn(&self) -> Result<Turn<'_>, Error> {
-        let is_full = |pool: &mut Pool| pool.calls >= CALLS_MAX;
-        let waited = self.free.wait_timeout_while(self.pool(), TURN, is_full);
-        let (mut pool, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        if waited.timed_out() {
-            return Err(unavailable("it is too busy".to_owned()));
+    /// Nobody waits for this call any more: its place is another's.
+    fn let_go(&self, number: u64) {
+        let mut pool = self.pool();
+        if pool.calls.remove(&number) {
+            pool.hanging.insert(number);
         }
-        pool.calls = pool.calls.saturating_add(1);
-        Ok(Turn(self))
+        self.free.notify_one();
     }
 
     fn idle(&self) -> Option<OpenSession> {
@@ -241,14 +297,67 @@ impl Token {
 }
 
 /// One of the calls at once.
-struct Turn<'a>(&'a Token);
+struct Turn {
+    token: Arc<Token>,
+    number: u64,
+}
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut pool = self.0.pool();
-        pool.calls = pool.calls.saturating_sub(1);
-        self.0.free.notify_one();
+impl Turn {
+    fn take(token: &Arc<Token>) -> Result<Self, Error> {
+        let is_stuck = |pool: &Pool| pool.hanging.len() >= HANGING_MAX;
+        let must_wait = |pool: &mut Pool| !is_stuck(pool) && pool.calls.len() >= CALLS_MAX;
+        let waited = token.free.wait_timeout_while(token.pool(), TURN, must_wait);
+        let (mut pool, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if is_stuck(&pool) {
+            return Err(unavailable("its calls hang".to_owned()));
+        }
+        if waited.timed_out() {
+            return Err(unavailable("it is too busy".to_owned()));
+        }
+        let number = pool.next;
+        pool.next = number.wrapping_add(1);
+        pool.calls.insert(number);
+        Ok(Self {
+            token: Arc::clone(token),
+            number,
+        })
     }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut pool = self.token.pool();
+        if !pool.calls.remove(&self.number) {
+            pool.hanging.remove(&self.number);
+        }
+        self.token.free.notify_one();
+    }
+}
+
+/// Does what calls the module, and gives up waiting for it after a while.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    off_the_runtime(|| wait_for(limit, work).unwrap_or_else(|| Err(hangs(limit))))
+}
+
+/// None where it is not done in time. The thread ends with the work, and with the process.
+fn wait_for<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (sender, receiver) = sync_channel(1);
+    let thread = std::thread::Builder::new().name("pkcs11".to_owned());
+    // Whoever waited may be gone.
+    let started = thread.spawn(move || drop(sender.send(work())));
+    started.ok()?;
+    receiver.recv_timeout(limit).ok()
+}
+
+fn hangs(limit: Duration) -> Error {
+    let seconds = limit.as_secs();
+    unavailable(format!("it has not answered within {seconds} seconds"))
 }
 
 impl OpenSession {

@@ -119,7 +119,11 @@ fn an_enrolment_document_is_signed_and_shown_with_the_fingerprints_to_compare() 
 
 /// The mistakes of a configuration, each as line, key and the beginning of its reason.
 fn mistakes_of(folder: &Path) -> Vec<(u64, String, String)> {
-    let output = cardea(folder, &["config", "check", "--json"]);
+    mistakes_told(folder, &["config", "check", "--json"])
+}
+
+fn mistakes_told(folder: &Path, arguments: &[&str]) -> Vec<(u64, String, String)> {
+    let output = cardea(folder, arguments);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let mistakes = document.get("mistakes").unwrap().as_array().unwrap();
     let is_valid = document.get("valid").unwrap().as_bool().unwrap();
@@ -285,6 +289,184 @@ fn a_certificate_and_a_key_that_do_not_fit_are_named() {
     let of_key = found.iter().find(|(_, key, _)| key == "tls.key").unwrap();
     assert!(
         of_key.2.contains("is not the key of the certificate"),
+        "{found:?}"
+    );
+}
+
+/// Writes a secret as its owner would.
+fn secret(folder: &Path, name: &str, content: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(folder.join(name), content).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(folder.join(name), mode).unwrap();
+}
+
+#[test]
+fn files_of_keys_operations_and_clients_authorities_are_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = sound_configuration(folder.path());
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    secret(folder.path(), "kek", key);
+    secret(folder.path(), "pin", "1234");
+    secret(folder.path(), "token", "sixteen-bytes-and-more");
+    secret(folder.path(), "short", "x");
+    std::fs::write(folder.path().join("open"), key).unwrap();
+    std::fs::create_dir(folder.path().join("backups")).unwrap();
+    let module = folder.path().join("pin").display().to_string();
+    let with = |kek: &str,
+                previous: &str,
+                (module, pin): (&str, &str),
+                (token, backups, anchors): (&str, &str, &str)| {
+        let keys = format!(
+            "challenge_list = \"challenge.jws\"\nencryption = {{ file = \"{kek}\" }}\n\
+             previous_encryption = {{ file = \"{previous}\" }}\n\
+             [keys.pkcs11]\nmodule = \"{module}\"\ntoken = \"t\"\npin_file = \"{pin}\"\n\
+             [operations]\nbearer_token_file = \"{token}\"\nbackup_dir = \"{backups}\"\n\
+             [mtls]\nlisten = \"127.0.0.1:8443\"\nurl = \"https://mtls.example.fr\"\n\
+             proxy = {{ addresses = [\"127.0.0.1\"] }}\n\
+             [[mtls.trust_anchor]]\nname = \"clients\"\nanchors = \"{anchors}\"\n\
+             revocation_check = \"off\"\n"
+        );
+        let text = sound.replace("challenge_list = \"challenge.jws\"\n", &keys);
+        std::fs::write(folder.path().join("cardea.toml"), text).unwrap();
+        let found = mistakes_of(folder.path());
+        let keys = found.into_iter().map(|(line, key, _)| (line > 0, key));
+        keys.collect::<Vec<_>>()
+    };
+    let good = ("token", "backups", "anchors.pem");
+    assert_eq!(with("kek", "kek", (&module, "pin"), good), []);
+    // The start makes the present one, and no previous one.
+    assert_eq!(with("new", "kek", (&module, "pin"), good), []);
+    let bad = ("short", "no-such", "challenge.jws");
+    let found = with("open", "new", ("/no/such.so", "pin"), bad);
+    let expected = [
+        "keys.encryption.file",
+        "keys.previous_encryption.file",
+        "keys.pkcs11.module",
+        "operations.bearer_token_file",
+        "operations.backup_dir",
+        "mtls.trust_anchor[0].anchors",
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|key| (true, (*key).to_owned()))
+        .collect();
+    assert_eq!(found, expected);
+    let found = with("pin", "kek", (&module, "open"), good);
+    let keys: Vec<_> = found.iter().map(|(_, key)| key.as_str()).collect();
+    assert_eq!(keys, ["keys.encryption.file", "keys.pkcs11.pin_file"]);
+    assert_eq!(
+        with("no-such-folder/kek", "kek", (&module, "pin"), good),
+        [(true, "keys.encryption.file".to_owned())]
+    );
+}
+
+/// A listener on a host of its own shows a certificate for that host.
+#[test]
+fn a_certificate_for_another_host_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = folder.path().join("host.pem");
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+        ])
+        .args(["-nodes", "-subj", "/CN=host", "-days", "2"])
+        .args([
+            "-addext",
+            "subjectAltName=DNS:id.example.fr,DNS:*.cards.example.fr",
+        ])
+        .arg("-keyout")
+        .arg(folder.path().join("host.key"))
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    secret(
+        folder.path(),
+        "host.key",
+        &std::fs::read_to_string(folder.path().join("host.key")).unwrap(),
+    );
+    let sound = sound_configuration(folder.path());
+    let mut keys = Vec::new();
+    for host in [
+        "one.cards.example.fr",
+        "cards.example.fr",
+        "a.b.cards.example.fr",
+    ] {
+        let tables = format!(
+            "[tls]\ncertificate = \"host.pem\"\nkey = \"host.key\"\n\
+             [agentless]\nlisten = \"127.0.0.1:8444\"\nurl = \"https://{host}\"\n[session]"
+        );
+        let text = sound
+            .replace("[session]", &tables)
+            .replace("http://127.0.0.1:8080", "https://id.example.fr");
+        std::fs::write(folder.path().join("cardea.toml"), text).unwrap();
+        let found = mistakes_of(folder.path());
+        // The list of challenge keys is another issuer's.
+        let others = found.into_iter().map(|(_, key, _)| key);
+        let others = others.filter(|key| !key.starts_with("keys."));
+        keys.push(others.collect::<Vec<_>>());
+    }
+    let wrong = vec!["agentless.url".to_owned()];
+    assert_eq!(keys, [Vec::new(), wrong.clone(), wrong]);
+}
+
+/// Where it is told to, the check reads the database, and leaves it as it is.
+#[test]
+fn a_client_of_the_database_and_of_a_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = sound_configuration(folder.path());
+    let of_file = text.replace(
+        "[[client]]\nclient_id = \"second\"",
+        "[[client]]\nclient_id = \"third\"",
+    );
+    std::fs::write(folder.path().join("cardea.toml"), &of_file).unwrap();
+    let with_database = ["config", "check", "--json", "--database"];
+    assert_eq!(mistakes_told(folder.path(), &with_database), []);
+    assert!(!folder.path().join("cardea.sqlite").exists());
+    let mut add = vec![
+        "clients",
+        "add",
+        "--client-id",
+        "second",
+        "--name",
+        "Second",
+    ];
+    add.extend([
+        "--redirect-uri",
+        "https://second.example.fr/cb",
+        "--token-endpoint-auth-method",
+        "none",
+    ]);
+    let added = cardea(folder.path(), &add);
+    assert!(added.status.success(), "{added:?}");
+    assert_eq!(mistakes_told(folder.path(), &with_database), []);
+    std::fs::write(folder.path().join("cardea.toml"), &text).unwrap();
+    assert_eq!(mistakes_of(folder.path()), []);
+    let found = mistakes_told(folder.path(), &with_database);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].0, found[0].1.as_str()),
+        (23, "client[1].client_id")
+    );
+    // In a file of clients.
+    let (own, second) = text.split_at(text.rfind("[[client]]").unwrap());
+    let own = format!("clients_file = [\"more.toml\"]\n{own}");
+    std::fs::write(folder.path().join("cardea.toml"), own).unwrap();
+    std::fs::write(folder.path().join("more.toml"), second).unwrap();
+    let found = mistakes_told(folder.path(), &with_database);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, 2, "{found:?}");
+    std::fs::write(folder.path().join("cardea.sqlite"), "no database").unwrap();
+    let found = mistakes_told(folder.path(), &with_database);
+    assert!(
+        found.iter().any(|(_, key, _)| key == "database.url"),
         "{found:?}"
     );
 }

@@ -450,6 +450,44 @@ fn keys_of_a_token_sign_and_a_token_that_is_away_is_waited_for() {
     assert!(words.contains("refuses its PIN"), "{words}");
 }
 
+/// Attack H16: the token is away when its keys are in wrong hands. They go at once; nothing signs
+/// until the token is back, and then by itself.
+#[test]
+fn h16_an_emergency_does_not_wait_for_a_token_that_is_away() {
+    let mut site = Site::new("");
+    site.softhsm();
+    site.configure(&format!("store = \"pkcs11\"\n{}", token_config()));
+    let server = site.start();
+    let token = server.token();
+    assert!(server.takes(&token));
+    let before = site.kids();
+
+    fs::rename(site.at("tokens"), site.at("away")).unwrap();
+    fs::create_dir(site.at("tokens")).unwrap();
+    let (exit, document) = site.keys(&["rotate", "--emergency", "--kid", "unknown"]);
+    assert_eq!(exit, 2, "{document}");
+    let (exit, document) = site.keys(&["rotate", "--emergency", "--reason", "stolen"]);
+    assert_eq!(exit, 3, "{document}");
+    assert_eq!(document["cause"]["code"], "server.pkcs11_unavailable");
+    let count = |member: &str| document[member].as_array().unwrap().len();
+    assert_eq!(count("deleted"), before.len());
+    assert_eq!(count("without"), before.len());
+    assert!(site.kids().is_empty());
+    until("the emergency", || !server.takes(&token));
+    let (status, body) = server.ask();
+    let uri = body["error_uri"].as_str().unwrap_or_default();
+    assert_eq!(status, 503, "{body}");
+    assert!(uri.ends_with("/provider.signer_unavailable"), "{body}");
+    assert_eq!(server.jwks(), 0);
+
+    fs::remove_dir(site.at("tokens")).unwrap();
+    fs::rename(site.at("away"), site.at("tokens")).unwrap();
+    until("another key", || server.ask().0 == 200);
+    assert!(!server.takes(&token), "what was taken out stays out");
+    let after = site.kids();
+    assert!(!after.iter().any(|kid| before.contains(kid)));
+}
+
 /// What is on the machine without network, and the command on the server.
 struct Ceremony<'a>(&'a Site);
 

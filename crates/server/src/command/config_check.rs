@@ -1,7 +1,10 @@
 //! `cardea config check`: every mistake in the configuration and in the files that it names. It
-//! writes nothing, makes no key, and does not ask the database.
+//! writes nothing, makes no key, calls no PKCS#11 module, and reads the database where it is told
+//! to.
 
+mod database;
 mod named;
+mod secret;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -34,10 +37,14 @@ struct Told<'a> {
 }
 
 /// Says every mistake, one a line, or in one JSON document.
-pub(super) fn run(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Result<ExitCode> {
     let (mut mistakes, readable) = find_mistakes(config);
     if let Some(readable) = &readable {
         mistakes.extend(named::find_mistakes(readable));
+        mistakes.extend(secret::find_mistakes(readable));
+        if with_database {
+            mistakes.extend(database::find_mistakes(readable)?);
+        }
     }
     mistakes.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
     let mut output = io::stdout().lock();

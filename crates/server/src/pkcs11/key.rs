@@ -15,7 +15,7 @@ use openssl::pkey::{Id, PKey, Public};
 use openssl::rand::rand_bytes;
 use openssl::rsa::Rsa;
 
-use super::{Fault, OpenSession, Token, unavailable};
+use super::{Fault, MAKING, OpenSession, Token, unavailable};
 use crate::error::Error;
 
 /// What the keys are called in the token.
@@ -52,7 +52,7 @@ impl KeyInToken {
     /// # Errors
     /// `server.pkcs11_unavailable`.
     pub(crate) fn make(token: &Arc<Token>, algorithm: Algorithm) -> Result<Self, Error> {
-        let public_jwk = token.call(|open| make(&open.session, algorithm))?;
+        let public_jwk = token.call_within(MAKING, move |open| make(&open.session, algorithm))?;
         Ok(Self::new(Arc::clone(token), algorithm, public_jwk))
     }
 
@@ -64,8 +64,9 @@ impl KeyInToken {
     ///
     /// # Errors
     /// `server.pkcs11_unavailable`.
-    pub(crate) fn destroy(token: &Token, kid: &str) -> Result<(), Error> {
-        token.call(|open| {
+    pub(crate) fn destroy(token: &Arc<Token>, kid: &str) -> Result<(), Error> {
+        let kid = kid.to_owned();
+        token.call(move |open| {
             open.found.remove(kid.as_bytes());
             let template = [Attribute::Id(kid.as_bytes().to_vec())];
             for object in open.session.find_objects(&template)? {
@@ -77,13 +78,14 @@ impl KeyInToken {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let kid = self.kid().as_bytes().to_vec();
-        self.token.call(|open: &mut OpenSession| {
+        let (algorithm, message) = (self.algorithm, message.to_vec());
+        self.token.call(move |open: &mut OpenSession| {
             let template = [
                 Attribute::Class(ObjectClass::PRIVATE_KEY),
                 Attribute::Id(kid.clone()),
             ];
             let key = open.find(kid.clone(), &template)?;
-            sign(&open.session, key, self.algorithm, message)
+            sign(&open.session, key, algorithm, &message)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The module: loaded once a process, whoever uses it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -19,6 +19,9 @@ use crate::key_file::read_private;
 
 /// A module is not started anew more often: that ends every session of the process.
 const RESTART_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// How long a new start waits for calls to end: one that hangs never does.
+const RESTART_WAIT: Duration = Duration::from_secs(2);
+const RESTART_LOOK: Duration = Duration::from_millis(5);
 /// Most slots that are looked at.
 const SLOTS_MAX: usize = 64;
 
@@ -77,7 +80,7 @@ impl Module {
 
     /// Ends the module and starts it again: it looks for its tokens anew. Not so soon after it was.
     pub(super) fn restart(&self) -> Result<(), Error> {
-        let _alone = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone()?;
         let mut restarted = self
             .restarted
             .lock()
@@ -172,6 +175,25 @@ pub(super) fn is_of_the_text(error: &Pkcs11Error) -> bool {
             _
         )
     )
+}
+
+/// Waits for the calls that are under way. Nobody queues behind a call that hangs: those that come
+/// meanwhile go on.
+fn alone() -> Result<RwLockWriteGuard<'static, ()>, Error> {
+    let begun = Instant::now();
+    loop {
+        match RUNNING.try_write() {
+            Ok(alone) => return Ok(alone),
+            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < RESTART_WAIT => {
+                std::thread::sleep(RESTART_LOOK);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let reason = "it cannot be started anew while a call hangs in its module";
+                return Err(unavailable(reason.to_owned()));
+            }
+        }
+    }
 }
 
 fn start(config: &Pkcs11Config) -> Result<Pkcs11, Error> {

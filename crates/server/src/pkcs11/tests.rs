@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, VerifyingKey};
 use cardea_storage::signing_key::SigningKeyRecord;
@@ -92,7 +93,7 @@ fn until_it_signs(key: &SigningKey) {
         if key.sign_jwt("x+jwt", &serde_json::json!({})).is_ok() {
             return verifies(key);
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     panic!("it does not come back");
 }
@@ -139,9 +140,9 @@ fn keys_are_made_in_the_token_sign_and_never_come_out() {
     });
 }
 
-fn objects(token: &Token) -> Vec<Vec<Attribute>> {
+fn objects(token: &Arc<Token>) -> Vec<Vec<Attribute>> {
     let wanted = [AttributeType::Sensitive, AttributeType::Extractable];
-    let all = token.call(|open| {
+    let all = token.call(move |open| {
         let template = [Attribute::Class(ObjectClass::PRIVATE_KEY)];
         let found = open.session.find_objects(&template)?;
         let read = found
@@ -152,7 +153,7 @@ fn objects(token: &Token) -> Vec<Vec<Attribute>> {
     all.unwrap()
 }
 
-fn nothing_comes_out(token: &Token) {
+fn nothing_comes_out(token: &Arc<Token>) {
     let expected = vec![Attribute::Sensitive(true), Attribute::Extractable(false)];
     let all = objects(token);
     assert!(all.len() >= 3);
@@ -259,5 +260,100 @@ fn many_signatures_at_once() {
             }
         });
         assert!(token.pool().idle.len() <= super::CALLS_MAX);
+    });
+}
+
+/// A token whose module does not come back: whoever opens one of its files to read waits for a
+/// writer that there is not.
+struct Hanging<'a> {
+    folder: &'a Path,
+    pipes: Vec<PathBuf>,
+}
+
+impl<'a> Hanging<'a> {
+    fn begin(folder: &'a Path) -> Self {
+        let tokens = std::fs::read_dir(folder.join("tokens")).unwrap();
+        let inside = tokens.map(|it| it.unwrap().path());
+        let files = inside.flat_map(|it| std::fs::read_dir(it).unwrap());
+        let files: Vec<_> = files.map(|it| it.unwrap().path()).collect();
+        let mut pipes = Vec::new();
+        for file in files.into_iter().filter(|it| it.is_file()) {
+            std::fs::rename(&file, put_by(&file)).unwrap();
+            let made = Command::new("mkfifo").arg(&file).status().unwrap();
+            assert!(made.success());
+            pipes.push(file);
+        }
+        assert!(!pipes.is_empty());
+        Self { folder, pipes }
+    }
+
+    /// The files are back, and whoever waits goes on.
+    fn end(self, token: &Token) {
+        let gone = self.folder.join("pipes");
+        std::fs::create_dir(&gone).unwrap();
+        let mut pipes = Vec::new();
+        for (number, pipe) in self.pipes.into_iter().enumerate() {
+            let put_by = put_by(&pipe);
+            let elsewhere = gone.join(number.to_string());
+            std::fs::rename(&pipe, &elsewhere).unwrap();
+            std::fs::rename(put_by, pipe).unwrap();
+            pipes.push(elsewhere);
+        }
+        for _ in 0..600 {
+            for pipe in &pipes {
+                let both = std::fs::OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .open(pipe);
+                drop(both.unwrap());
+            }
+            if token.pool().hanging.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("calls hang for ever");
+    }
+}
+
+fn put_by(file: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.put-by", file.display()))
+}
+
+/// Attack H16: a call that hangs in the module holds nobody for ever, and not all that there is;
+/// when the module lets go, the token serves again.
+#[test]
+fn h16_a_call_that_hangs_is_given_up() {
+    let name = "pkcs11::tests::h16_a_call_that_hangs_is_given_up";
+    in_own_process(name, |folder| {
+        let patience = Duration::from_secs(2);
+        let token = Token::open_within(&config(folder, PIN), patience).unwrap();
+        let key = key(&token, Algorithm::Es256);
+        verifies(&key);
+        let hanging = Hanging::begin(folder);
+        let refused = || {
+            let begun = Instant::now();
+            let signed = key.sign_jwt("x+jwt", &serde_json::json!({}));
+            assert_eq!(signed.unwrap_err().code(), "jose.signer_unavailable");
+            begun.elapsed()
+        };
+        let took = refused();
+        assert!(took >= patience, "{took:?}");
+        std::thread::scope(|scope| {
+            for _ in 0..24 {
+                scope.spawn(refused);
+            }
+        });
+        let hangs = token.pool().hanging.len();
+        let bounds = super::HANGING_MAX..super::HANGING_MAX + super::CALLS_MAX;
+        assert!(bounds.contains(&hangs), "{hangs}");
+        let took = refused();
+        assert!(took < patience, "so many hang: {took:?}");
+        let error = token.has_encryption_key("kek").unwrap_err();
+        assert_eq!(error.code(), "server.pkcs11_unavailable");
+        assert!(error.to_string().contains("its calls hang"), "{error}");
+        hanging.end(&token);
+        until_it_signs(&key);
+        assert!(token.pool().calls.is_empty());
     });
 }

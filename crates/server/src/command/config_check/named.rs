@@ -1,18 +1,22 @@
 //! The files that a configuration names: whether each is what the server needs.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use openssl::asn1::Asn1Time;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
+use url::Url;
 
 use crate::anchor_reload::read_configured;
 use crate::config::{
-    Config, Mistake, STAND_IN, STAND_IN_ISSUER, TlsConfig, TrustAnchorConfig, line_of,
+    Config, Mistake, MtlsTrustAnchorConfig, STAND_IN, STAND_IN_ISSUER, TlsConfig,
+    TrustAnchorConfig, line_of,
 };
 use crate::error::Error;
 use crate::key_file::read_private;
 use crate::named_files::listeners;
+use crate::provider_config::load_trust_store;
 use crate::server_keys::ServerKeys;
 
 /// Checks every file by itself, and those that belong together against each other.
@@ -24,11 +28,16 @@ pub(super) fn find_mistakes(config: &Config) -> Vec<Mistake> {
     for (index, anchor) in config.trust_anchor.iter().enumerate() {
         found.extend(check_anchor(config, index, anchor));
     }
+    let of_clients = config.mtls.iter().flat_map(|mtls| &mtls.trust_anchor);
+    for (index, anchor) in of_clients.enumerate() {
+        found.extend(check_client_anchor(config, index, anchor));
+    }
+    found.extend(check_hosts(config));
     found.extend(check_keys(config));
     found
 }
 
-fn mistake(config: &Config, key: &str, error: &Error) -> Mistake {
+pub(super) fn mistake(config: &Config, key: &str, error: &Error) -> Mistake {
     Mistake {
         file: config.file.clone(),
         line: line_of(&config.file, key),
@@ -128,6 +137,69 @@ fn check_anchor(config: &Config, index: usize, anchor: &TrustAnchorConfig) -> Op
     };
     let key = format!("trust_anchor[{index}].{key}");
     Some(mistake(config, &key, &error))
+}
+
+/// The authorities that vouch for clients.
+fn check_client_anchor(
+    config: &Config,
+    index: usize,
+    anchor: &MtlsTrustAnchorConfig,
+) -> Option<Mistake> {
+    let roots = load_trust_store(&anchor.anchors, None).err();
+    let error = roots.map(|error| ("anchors", error)).or_else(|| {
+        let file = anchor.intermediates.as_deref()?;
+        let both = load_trust_store(&anchor.anchors, Some(file)).err()?;
+        Some(("intermediates", both))
+    });
+    let (key, error) = error?;
+    let key = format!("mtls.trust_anchor[{index}].{key}");
+    Some(mistake(config, &key, &error))
+}
+
+/// Listeners of hosts of their own: whether the certificate that they show is for that host.
+fn check_hosts(config: &Config) -> Vec<Mistake> {
+    let agentless = config.agentless.as_ref();
+    let mtls = config.mtls.as_ref().filter(|mtls| mtls.proxy.is_none());
+    let listeners = [
+        agentless.map(|it| ("agentless.url", it.origin(), it.tls.as_ref())),
+        mtls.map(|it| ("mtls.url", it.url.as_str(), it.tls.as_ref())),
+    ];
+    let mut found = Vec::new();
+    for (key, origin, own) in listeners.into_iter().flatten() {
+        let tls = own.or(config.tls.as_ref());
+        let host = Url::parse(origin).ok();
+        let host = host.as_ref().and_then(Url::host_str);
+        let (Some(tls), Some(host)) = (tls, host) else {
+            continue;
+        };
+        // One that cannot be read is a mistake of its own.
+        if read_certificate(&tls.certificate).is_ok_and(|shown| !is_for(&shown, host)) {
+            let error = unfit(&tls.certificate, "is for another host than this one");
+            found.push(mistake(config, key, &error));
+        }
+    }
+    found
+}
+
+/// Whether a certificate names a host (RFC 9525): as it is, or by a star for its first label.
+fn is_for(certificate: &X509, host: &str) -> bool {
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    let bytes = address.map(|address| match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    });
+    let rest = host.split_once('.').map(|(_, rest)| rest);
+    let names = certificate.subject_alt_names();
+    names.into_iter().flatten().any(|name| match &bytes {
+        Some(bytes) => name.ipaddress() == Some(bytes.as_slice()),
+        None => name.dnsname().is_some_and(|name| {
+            let star = name.strip_prefix("*.");
+            name.eq_ignore_ascii_case(host)
+                || star
+                    .zip(rest)
+                    .is_some_and(|(star, rest)| star.eq_ignore_ascii_case(rest))
+        }),
+    })
 }
 
 /// The challenge key, and the documents of the offline roots that must fit it.

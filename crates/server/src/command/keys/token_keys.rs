@@ -10,7 +10,7 @@ use anyhow::Context;
 use cardea_jose::Algorithm;
 use cardea_provider::event::StoredEvents;
 use cardea_provider::rotation::{
-    KeyPlace, KeyState, REASON_CHARACTERS_MAX, Rotated, StoredKeys, TokenKeys, Withdrawal,
+    KeyPlace, KeyState, MadeKey, REASON_CHARACTERS_MAX, Rotated, StoredKeys, TokenKeys, Withdrawal,
 };
 use cardea_storage::Store;
 use cardea_storage::signing_key::SigningKeyRecord;
@@ -27,6 +27,9 @@ use crate::environment_secret;
 use crate::error::Error;
 use crate::key_rotation::{KeyRotation, failed};
 use crate::key_vault::KeyVault;
+
+/// Exit status of an emergency that took keys out and could make no others.
+const NOTHING_SIGNS: u8 = 3;
 
 /// What every command takes.
 #[derive(Debug, Args)]
@@ -81,13 +84,19 @@ struct Answer {
     added: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deleted: Vec<String>,
+    /// Algorithms that nothing signs with now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    without: Vec<&'static str>,
+    /// Why no key could be made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Refusal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reencrypted: Option<u64>,
     keys: Vec<Shown>,
 }
 
 /// A refusal as a JSON document.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Refusal {
     code: &'static str,
     reason: String,
@@ -116,11 +125,11 @@ pub(in crate::command) fn list(common: &Common) -> anyhow::Result<ExitCode> {
 /// As [`list`].
 pub(in crate::command) fn rotate(arguments: &RotateArguments) -> anyhow::Result<ExitCode> {
     run(&arguments.common, async |config, store| {
+        if arguments.emergency {
+            return withdraw(config, store, arguments).await;
+        }
         let rotation = open(config, store).await?;
-        let rotated = match arguments.emergency {
-            true => withdraw(&rotation, arguments).await?,
-            false => rotate_all(&rotation).await?,
-        };
+        let rotated = rotate_all(&rotation).await?;
         answer(rotation.keys(), rotated).await
     })
 }
@@ -164,21 +173,57 @@ async fn rotate_all(rotation: &KeyRotation) -> Result<Rotated, Error> {
     rotated
 }
 
-async fn withdraw(rotation: &KeyRotation, arguments: &RotateArguments) -> Result<Rotated, Error> {
+/// Takes keys out whatever happens: where no other can be made, nothing signs.
+async fn withdraw(
+    config: &Config,
+    store: Store,
+    arguments: &RotateArguments,
+) -> Result<Answer, Error> {
     let withdrawal = Withdrawal {
         kids: arguments.kids.clone(),
         reason: arguments.reason.clone(),
     };
+    let prepared = prepare(config, store.clone(), &withdrawal).await;
+    let cause = match prepared {
+        Ok((rotation, made)) => {
+            let rotated = rotation.keys().withdraw(&withdrawal, &made).await;
+            let rotated = rotated.map_err(failed);
+            rotation.discard(&made, rotated.as_ref().ok()).await;
+            return answer(rotation.keys(), rotated?).await;
+        }
+        // The database's word.
+        Err(error @ Error::TokenKeysUnavailable { .. }) => return Err(error),
+        Err(error) => error,
+    };
+    let keys = TokenKeys::new(
+        store,
+        Arc::new(StoredEvents),
+        Arc::new(SystemClock),
+        config.keys.rotation(),
+        Some(operator::find()),
+    );
+    let rotated = keys.withdraw(&withdrawal, &[]).await.map_err(failed)?;
+    let answered = answer(&keys, rotated).await?;
+    Ok(Answer {
+        cause: Some(Refusal::of(&cause)),
+        ..answered
+    })
+}
+
+/// Makes the keys that will be missing.
+async fn prepare(
+    config: &Config,
+    store: Store,
+    withdrawal: &Withdrawal,
+) -> Result<(KeyRotation, Vec<MadeKey>), Error> {
+    let rotation = open(config, store).await?;
     let stored = read(rotation.keys()).await?;
     let needed: Vec<Algorithm> = rotation
         .keys()
-        .left_without(&stored, &withdrawal)
+        .left_without(&stored, withdrawal)
         .map_err(failed)?;
     let made = rotation.make(needed).await?;
-    let rotated = rotation.keys().withdraw(&withdrawal, &made).await;
-    let rotated = rotated.map_err(failed);
-    rotation.discard(&made, rotated.as_ref().ok()).await;
-    rotated
+    Ok((rotation, made))
 }
 
 async fn open(config: &Config, store: Store) -> Result<KeyRotation, Error> {
@@ -202,6 +247,8 @@ async fn answer(keys: &TokenKeys, rotated: Rotated) -> Result<Answer, Error> {
     Ok(Answer {
         added: rotated.added,
         deleted: rotated.deleted,
+        without: rotated.without.iter().map(|it| it.as_str()).collect(),
+        cause: None,
         reencrypted: None,
         keys: shown.collect(),
     })
@@ -248,8 +295,8 @@ fn run(
     });
     let mut output = io::stdout().lock();
     let (written, exit) = match outcome {
-        Ok(answer) if common.json => (write_json(&mut output, &answer), 0),
-        Ok(answer) => (answer.write_text(&mut output), 0),
+        Ok(answer) if common.json => (write_json(&mut output, &answer), answer.exit()),
+        Ok(answer) => (answer.write_text(&mut output), answer.exit()),
         Err(error) => (refuse(&error, common.json, &mut output), exit_of(&error)),
     };
     written
@@ -269,17 +316,27 @@ pub(in crate::command) fn take_secrets(config: &Config) {
 }
 
 fn refuse(error: &Error, as_json: bool, output: &mut impl Write) -> io::Result<()> {
-    let code = code_of(error);
-    let mut reason = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        reason = format!("{reason}: {cause}");
-        source = cause.source();
-    }
+    let refusal = Refusal::of(error);
     if as_json {
-        return write_json(output, &Refusal { code, reason });
+        return write_json(output, &refusal);
     }
+    let Refusal { code, reason } = refusal;
     writeln!(io::stderr(), "cardea: {} [{code}]", shown(&reason))
+}
+
+impl Refusal {
+    fn of(error: &Error) -> Self {
+        let mut reason = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            reason = format!("{reason}: {cause}");
+            source = cause.source();
+        }
+        Self {
+            code: code_of(error),
+            reason,
+        }
+    }
 }
 
 /// The provider's own code, where it said no.
@@ -304,12 +361,34 @@ fn exit_of(error: &Error) -> u8 {
 }
 
 impl Answer {
+    /// Everything was done, or nothing signs with some algorithm.
+    fn exit(&self) -> u8 {
+        match self.without.as_slice() {
+            [] => 0,
+            _ => NOTHING_SIGNS,
+        }
+    }
+
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
         for kid in &self.added {
             writeln!(output, "made {kid}")?;
         }
         for kid in &self.deleted {
             writeln!(output, "took out {kid}")?;
+        }
+        if !self.without.is_empty() {
+            let algorithms = self.without.join(", ");
+            writeln!(
+                output,
+                "nothing signs with {algorithms} until a running server can make a key"
+            )?;
+        }
+        if let Some(Refusal { code, reason }) = &self.cause {
+            writeln!(
+                output,
+                "no key could be made or destroyed: {} [{code}]",
+                shown(reason)
+            )?;
         }
         if let Some(count) = self.reencrypted {
             writeln!(output, "encrypted {count} keys anew")?;
