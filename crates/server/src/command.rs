@@ -105,6 +105,9 @@ enum ConfigCommand {
         /// The configuration file.
         #[arg(long, default_value = "cardea.toml")]
         config: PathBuf,
+        /// Read the database as well: clients that stand in both.
+        #[arg(long)]
+        database: bool,
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
@@ -162,8 +165,12 @@ enum KeysCommand {
 pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     match command_line.command {
         Command::Serve { config } => serve::run(&config)?,
-        Command::Config(ConfigCommand::Check { config, json }) => {
-            return config_check::run(&config, json);
+        Command::Config(ConfigCommand::Check {
+            config,
+            database,
+            json,
+        }) => {
+            return config_check::run(&config, database, json);
         }
         Command::Backup { out, config } => backup::run(&config, &out)?,
         Command::Restore {
