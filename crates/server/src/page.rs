@@ -19,7 +19,7 @@ pub(crate) use self::error_page::ErrorPage;
 pub(crate) use self::form_post_page::FormPostPage;
 pub(crate) use self::login_page::{Agentless, LoginPage, Start};
 pub(crate) use self::logout_page::{
-    AskedBy, LogoutAnswerPage, LogoutPage, SIGNED_OUT_PATH, STAYED_PATH,
+    AgentlessLogins, AskedBy, LogoutAnswerPage, LogoutPage, SIGNED_OUT_PATH, STAYED_PATH,
 };
 
 pub(crate) use self::new_workstations_page::NewWorkstationsPage;

@@ -90,3 +90,6 @@ pub(super) fn check_agentless(file: &Path, config: &Config) -> Result<(), Error>
 fn host_of(url: &Url) -> Option<&str> {
     url.host_str()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::error_response::language_of;
 use crate::form::{Body, parse_form, parse_query};
 use crate::handler::authorize::{append_cookie, see_other};
 use crate::language::Language;
-use crate::page::{self, AskedBy, LogoutAnswerPage, LogoutPage};
+use crate::page::{self, AgentlessLogins, AskedBy, LogoutAnswerPage, LogoutPage};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
@@ -180,12 +180,12 @@ fn question(state: &AppState, language: Language, asked_by: Option<AskedBy<'_>>)
 }
 
 fn signed_out(state: &AppState, language: Language) -> Response {
-    let mut response = page::render(
-        state,
-        StatusCode::OK,
-        language,
-        &LogoutAnswerPage::signed_out(language),
-    );
+    let agentless = match state.agentless_origin() {
+        Some(_) => AgentlessLogins::On,
+        None => AgentlessLogins::Off,
+    };
+    let page = LogoutAnswerPage::signed_out(language, agentless);
+    let mut response = page::render(state, StatusCode::OK, language, &page);
     append_cookie(&mut response, state.cookies().clear_session());
     response
 }

@@ -22,7 +22,18 @@ pub(crate) struct LogoutAnswerPage {
     tone: &'static str,
     heading: Text,
     detail: Text,
+    /// What else there is to do.
+    hint: Option<Text>,
     path: &'static str,
+}
+
+/// Whether people may have signed in here without the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AgentlessLogins {
+    /// Then their browser keeps the certificate that they chose, until it is closed.
+    On,
+    /// Nobody has.
+    Off,
 }
 
 /// Where the answered question stands in other languages.
@@ -83,12 +94,13 @@ impl<'a> LogoutPage<'a> {
 
 impl LogoutAnswerPage {
     /// The session is over.
-    pub(crate) fn signed_out(language: Language) -> Self {
+    pub(crate) fn signed_out(language: Language, agentless: AgentlessLogins) -> Self {
         Self {
             language,
             tone: "success",
             heading: DONE_HEADING,
             detail: DONE_DETAIL,
+            hint: (agentless == AgentlessLogins::On).then_some(DONE_WITHOUT_AGENT),
             path: SIGNED_OUT_PATH,
         }
     }
@@ -100,6 +112,7 @@ impl LogoutAnswerPage {
             tone: "card",
             heading: STAYED_HEADING,
             detail: STAYED_DETAIL,
+            hint: None,
             path: STAYED_PATH,
         }
     }
@@ -110,6 +123,10 @@ impl LogoutAnswerPage {
 
     fn detail(&self) -> &'static str {
         self.detail.in_language(self.language)
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        self.hint.map(|hint| hint.in_language(self.language))
     }
 
     fn switch(&self) -> &'static str {
@@ -130,8 +147,34 @@ const DONE_DETAIL: Text = Text::new(
     "You can take your card out of the reader.",
     "Vous pouvez retirer votre carte du lecteur.",
 );
+const DONE_WITHOUT_AGENT: Text = Text::new(
+    "If you signed in without the agent, close all windows of this browser too: it keeps your \
+     card’s certificate for whoever comes next.",
+    "Si vous vous êtes connecté sans l’agent, fermez aussi toutes les fenêtres de ce navigateur\u{a0}: \
+     il garde le certificat de votre carte pour la personne suivante.",
+);
 const STAYED_HEADING: Text = Text::new("Nothing was changed", "Rien n’a été changé");
 const STAYED_DETAIL: Text = Text::new(
     "Whatever you were signed in to, you still are. You can close this page.",
     "Vos sessions ouvertes le restent. Vous pouvez fermer cette page.",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A browser goes on to show the certificate that was chosen once.
+    #[test]
+    fn who_signed_in_without_the_agent_is_told_to_close_the_browser() {
+        let page = |language, agentless| {
+            let page = LogoutAnswerPage::signed_out(language, agentless);
+            page.render().unwrap()
+        };
+        let english = page(Language::English, AgentlessLogins::On);
+        assert!(english.contains("close all windows"), "{english}");
+        let french = page(Language::French, AgentlessLogins::On);
+        assert!(french.contains("fermez aussi"), "{french}");
+        let off = page(Language::English, AgentlessLogins::Off);
+        assert!(!off.contains("close all windows"), "{off}");
+    }
+}
