@@ -13,7 +13,10 @@ use cardea_pki::{
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{Endpoint, Error, EvidenceRequest, Provider, RevocationSource};
+use crate::{
+    Client, ClientAuthentication, Demand, Endpoint, Error, EvidenceRequest, Provider,
+    RevocationSource,
+};
 
 /// Most clients' certificates whose path is remembered, for each of the rules.
 const KNOWN_CERTIFICATES_MAX: usize = 1024;
@@ -185,9 +188,30 @@ impl Provider {
     }
 
     /// Takes the endpoints of another origin of ours, where clients with certificates call them,
-    /// for audiences of client assertions too. The first call counts.
+    /// for audiences of client assertions too. The first call counts; without one there is nowhere
+    /// that certificates are shown.
     pub fn accept_audiences_at(&self, origin: &str) {
         let _ = self.alias_origin.set(origin.to_owned());
+    }
+
+    /// Refuses a registration that certificates are needed for, while none are asked for anywhere:
+    /// such a client could never prove itself, or never be given a token.
+    pub(crate) fn check_certificates_are_taken(&self, client: &Client) -> Result<(), Error> {
+        let by_certificate = matches!(
+            client.authentication,
+            ClientAuthentication::TlsClientAuth(_) | ClientAuthentication::SelfSignedTlsClientAuth
+        );
+        let key = match client.certificate_bound_access_tokens {
+            _ if self.alias_origin.get().is_some() => return Ok(()),
+            _ if by_certificate => "token_endpoint_auth_method",
+            Demand::Required => "tls_client_certificate_bound_access_tokens",
+            Demand::Optional => return Ok(()),
+        };
+        Err(Error::ClientInvalid {
+            client_id: client.client_id.clone(),
+            key,
+            reason: "needs certificates of clients, and this server asks for none",
+        })
     }
 
     /// The `aud` of an assertion, or where it names an endpoint by the origin for clients with

@@ -287,6 +287,7 @@ impl Provider {
     pub(crate) fn check_registration(&self, new: &NewClient) -> Result<(), Error> {
         new.check_length()?;
         self.rules.check_client(&new.client)?;
+        self.check_certificates_are_taken(&new.client)?;
         self.keys().check_client(&new.client)
     }
 

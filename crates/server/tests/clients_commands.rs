@@ -381,6 +381,49 @@ fn a_registration_that_contradicts_the_profile_is_refused() {
     assert_eq!(chosen, None, "it follows the profile");
 }
 
+/// Nobody could ever show a certificate to a server without [mtls].
+#[test]
+fn certificates_are_registered_only_where_they_are_asked_for() {
+    let operator = Operator::new();
+    let base = [
+        "add",
+        "--client-id",
+        "portal",
+        "--name",
+        "P",
+        "--redirect-uri",
+        REDIRECT_URI,
+    ];
+    let by_name = [
+        "--token-endpoint-auth-method",
+        "tls_client_auth",
+        "--tls-client-auth-san-dns",
+        "portal.example.fr",
+    ];
+    let bound = ["--tls-client-certificate-bound-access-tokens"];
+    for (more, key) in [
+        (&by_name[..], "token_endpoint_auth_method"),
+        (&bound, "tls_client_certificate_bound_access_tokens"),
+    ] {
+        let (exit, error) = operator.json(&[&base, more].concat());
+        assert_eq!((exit, &error["code"]), (2, &json!("server.config_invalid")));
+        let reason = error["reason"].as_str().unwrap();
+        let start = format!("the command line: {key}: ");
+        assert!(reason.starts_with(&start), "{reason}");
+        assert!(reason.contains("[mtls]"), "{reason}");
+    }
+    assert!(operator.events().is_empty());
+    let example = include_str!("../cardea.example.toml");
+    let mtls = "[mtls]\nlisten = \"127.0.0.1:8444\"\nurl = \"https://mtls.example.fr:8444\"\n\
+                [mtls.proxy]\naddresses = [\"127.0.0.1\"]\n\n[[client]]\n";
+    operator.write(
+        "cardea.toml",
+        &example.replacen("\n[[client]]\n", &format!("\n{mtls}"), 1),
+    );
+    let (exit, added) = operator.json(&[&base[..], &by_name].concat());
+    assert_eq!(exit, 0, "{added}");
+}
+
 #[test]
 fn a_private_key_is_not_registered() {
     let operator = Operator::new();

@@ -214,6 +214,17 @@ async fn an_operator_looks_after_clients_and_each_change_names_her() {
         .told(Method::POST, "/admin/clients", Some(unsafe_one))
         .await;
     assert_eq!(status, 400);
+    // There is no listener that asks for certificates.
+    let bound = json!({
+        "client_id": "x", "name": "X", "redirect_uris": [REDIRECT_URI],
+        "tls_client_certificate_bound_access_tokens": true,
+    });
+    let (status, refused) = operator
+        .told(Method::POST, "/admin/clients", Some(bound))
+        .await;
+    let code = json!("provider.client_invalid");
+    assert_eq!((status, &refused["code"]), (400, &code), "{refused}");
+    assert!(refused.to_string().contains("asks for none"), "{refused}");
     let configured =
         json!({ "client_id": CLIENT_ID, "name": "X", "redirect_uris": [REDIRECT_URI] });
     let (status, refused) = operator

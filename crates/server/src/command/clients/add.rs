@@ -50,8 +50,9 @@ pub(super) async fn run(arguments: &AddArguments) -> Result<Added, Complaint> {
     let file = file.unwrap_or_else(|| PathBuf::from("the command line"));
     let config = Config::load(&arguments.common.config)?;
     let rules = config.profile.rules();
+    let takes_certificates = config.mtls.is_some();
     for (index, client) in clients.into_iter().enumerate() {
-        let prepared = prepare(client, &rules);
+        let prepared = prepare(client, &rules, takes_certificates);
         let (done, client) = prepared.map_err(|(key, reason)| Error::ConfigInvalid {
             file: file.clone(),
             line: None,
@@ -122,11 +123,21 @@ fn tables(arguments: &AddArguments) -> Result<Vec<ClientConfig>, Error> {
 fn prepare(
     mut client: ClientConfig,
     rules: &ProfileRules,
+    takes_certificates: bool,
 ) -> Result<(AddedClient, NewClient), (&'static str, String)> {
     let made = put_secret_into(&mut client)?;
     let method = client.token_endpoint_auth_method;
     let method = method.unwrap_or(AuthMethod::ClientSecretBasic);
     let registered = check_client(&client, rules)?;
+    if client.needs_mtls() && !takes_certificates {
+        let key = match client.tls_client_certificate_bound_access_tokens {
+            true => "tls_client_certificate_bound_access_tokens",
+            false => "token_endpoint_auth_method",
+        };
+        let reason = "needs certificates of clients, so that there must be an [mtls] in the \
+                      configuration";
+        return Err((key, reason.to_owned()));
+    }
     let registration =
         serde_json::to_string(&client).map_err(|error| ("client_id", error.to_string()))?;
     let added = AddedClient {
