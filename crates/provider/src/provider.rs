@@ -72,10 +72,11 @@ impl Provider {
             keys.check_client(client)?;
         }
         let card_trust = CardTrustInForce::new(config.card_rules, config.sandbox)?;
-        let reachability = Reachability::since_start(clock.now());
+        let lifetimes = rules.bounded(config.lifetimes);
+        let reachability = Reachability::since_start(clock.now(), lifetimes.presence_grace);
         Ok(Self {
             issuer: config.issuer,
-            lifetimes: rules.bounded(config.lifetimes),
+            lifetimes,
             rules,
             clients,
             card_trust,
