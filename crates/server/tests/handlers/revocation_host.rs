@@ -49,6 +49,8 @@ pub(crate) struct Behaviour {
     pub(crate) crl: Answer,
     pub(crate) ocsp: Answer,
     pub(crate) crl_requests: usize,
+    /// How long a list holds, where it is not as long as usual.
+    pub(crate) crl_lifetime: Option<Duration>,
     pub(crate) logout_status: Option<u16>,
     card: Option<IssuedCertificate>,
 }
@@ -162,10 +164,14 @@ async fn faulty(answer: Answer) -> Option<Response> {
 }
 
 async fn give_crl(State(host): State<RevocationHost>, Path(file): Path<String>) -> Response {
-    let (answer, card) = {
+    let (answer, card, lifetime) = {
         let mut behaviour = host.shared.behaviour.lock().unwrap();
         behaviour.crl_requests += 1;
-        (behaviour.crl, behaviour.card.clone())
+        (
+            behaviour.crl,
+            behaviour.card.clone(),
+            behaviour.crl_lifetime,
+        )
     };
     if let Some(response) = faulty(answer).await {
         return response;
@@ -177,6 +183,9 @@ async fn give_crl(State(host): State<RevocationHost>, Path(file): Path<String>) 
         at -= time::Duration::days(60);
     }
     let mut list = CrlSpec::new(name, at);
+    if let Some(lifetime) = lifetime {
+        list.next_update = Some(at + lifetime);
+    }
     if let Some(card) = card.filter(|card| answer == Answer::Revoked && card.spec.issuer == name) {
         list = list.revoke(&card, at);
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_server::app::App;
@@ -33,8 +33,8 @@ pub(crate) struct TestApp {
     base_url: String,
     pub(crate) client: Client,
     pub(crate) host: RevocationHost,
-    app: App,
-    folder: TempDir,
+    app: Arc<App>,
+    folder: Arc<TempDir>,
 }
 
 /// What a test changes about the configuration.
@@ -94,8 +94,8 @@ impl TestApp {
             base_url,
             client,
             host,
-            app,
-            folder,
+            app: Arc::new(app),
+            folder: Arc::new(folder),
         }
     }
 
@@ -231,8 +231,8 @@ impl TestApp {
             client: self.client.clone(),
             // Neither is used: the configuration names those of the first.
             host: RevocationHost::start().await,
-            folder: tempfile::tempdir().unwrap(),
-            app,
+            folder: Arc::new(tempfile::tempdir().unwrap()),
+            app: Arc::new(app),
         }
     }
 
@@ -242,16 +242,29 @@ impl TestApp {
         Self { base_url, ..self }
     }
 
+    /// The same, asked at another address: that of one node, or of what leads to several.
+    pub(crate) fn at(&self, base_url: String) -> Self {
+        Self {
+            issuer: self.issuer.clone(),
+            base_url,
+            client: self.client.clone(),
+            host: self.host.clone(),
+            app: Arc::clone(&self.app),
+            folder: Arc::clone(&self.folder),
+        }
+    }
+
     /// Stops this server and starts another over its folder, at another port: the issuer then leads
     /// there as through a proxy.
     pub(crate) async fn restart(self) -> Self {
         self.app.stop();
-        self.app.close().await;
+        let app = Arc::into_inner(self.app);
+        app.expect("nobody else asks it").close().await;
         let config = Config::load(&self.folder.path().join("cardea.toml")).unwrap();
         let (app, base_url) = serve(&config).await;
         Self {
             base_url,
-            app,
+            app: Arc::new(app),
             ..self
         }
     }

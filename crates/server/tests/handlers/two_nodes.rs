@@ -2,19 +2,23 @@
 
 use cardea_storage::Store;
 use cardea_storage::event::list_newest;
-use reqwest::Response;
 use serde_json::Value;
 
 use crate::card::Card;
 use crate::key_client::{KeyClient, nonce, proof, refusal, success, told};
+use crate::nodes::Nodes;
 use crate::postgres_cluster;
 use crate::relying_party::{Request, sign_in};
-use crate::test_app::{Changes, TestApp};
+use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp};
 
 /// A server on a database of its own; [`TestApp::another_node`] adds the second.
-pub(crate) async fn on_postgres(mut changes: Changes) -> (TestApp, String) {
+pub(crate) async fn on_postgres(changes: Changes) -> (TestApp, String) {
     let folder = tokio::task::spawn_blocking(postgres_cluster::socket_folder);
-    let folder = folder.await.unwrap();
+    on_cluster(folder.await.unwrap(), changes).await
+}
+
+/// The same, in a cluster whose socket is in this folder.
+pub(crate) async fn on_cluster(folder: &str, mut changes: Changes) -> (TestApp, String) {
     let name = format!(
         "nodes_{}",
         cardea_jose::random_base64url(8).unwrap().to_lowercase()
@@ -33,34 +37,46 @@ pub(crate) async fn on_postgres(mut changes: Changes) -> (TestApp, String) {
     (TestApp::start_with(changes).await, url)
 }
 
+/// What was accepted by one program is refused by the other, behind the proxy of the documents.
 #[tokio::test(flavor = "multi_thread")]
-async fn h19_assertions_and_proofs_are_spent_on_both() {
+async fn h19_what_is_spent_on_one_node_is_spent_on_both() {
     let service = KeyClient::new();
-    let (one, _) = on_postgres(service.registered()).await;
-    let other = one.another_node().await;
-    let assertion = service.assertion(&one);
+    let mut changes = service.registered();
+    let from = "id_token_signed_response_alg = \"ES256\"";
+    let to = "grant_types = [\"authorization_code\", \"refresh_token\"]".to_owned();
+    changes.replace.push((from, to));
+    let nodes = Nodes::start(changes).await;
+    assertions_and_proofs(&nodes, &service).await;
+    codes(&nodes).await;
+    refresh_tokens(&nodes).await;
+    challenges(&nodes).await;
+}
+
+async fn assertions_and_proofs(nodes: &Nodes, service: &KeyClient) {
+    let (one, other) = (&nodes.one, &nodes.other);
+    let assertion = service.assertion(one);
     let ask = async |app: &TestApp| told(service.ask_with(app, &assertion).send().await.unwrap());
-    assert_eq!(ask(&one).await.await, success());
+    assert_eq!(ask(one).await.await, success());
     let replayed = refusal(401, "invalid_client", "provider.client_assertion_replayed");
-    assert_eq!(ask(&other).await.await, replayed);
+    assert_eq!(ask(other).await.await, replayed);
 
     // A nonce of one is good on the other; a proof only once.
     let key = cardea_jose::SigningKey::generate(cardea_jose::Algorithm::Es256).unwrap();
-    let n = nonce(&one).await;
-    let sent = proof(&one, &key, ("POST", "/token"), None, Some(&n));
+    let n = nonce(one).await;
+    let sent = proof(one, &key, ("POST", "/token"), None, Some(&n));
     let ask = async |app: &TestApp| {
         let request = service.ask(app).header("DPoP", &sent);
         told(request.send().await.unwrap()).await
     };
-    assert_eq!(ask(&other).await, success());
+    assert_eq!(ask(other).await, success());
     let replayed = refusal(400, "invalid_dpop_proof", "provider.dpop_proof_replayed");
-    assert_eq!(ask(&one).await, replayed);
+    assert_eq!(ask(one).await, replayed);
 
     // Of many at once on both, one is served.
-    let assertion = service.assertion(&one);
+    let assertion = service.assertion(one);
     let requests: Vec<_> = (0..20)
         .map(|number| {
-            let app = if number % 2 == 0 { &one } else { &other };
+            let app = if number % 2 == 0 { one } else { other };
             tokio::spawn(service.ask_with(app, &assertion).send())
         })
         .collect();
@@ -73,40 +89,66 @@ async fn h19_assertions_and_proofs_are_spent_on_both() {
     assert_eq!(served, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn h19_codes_and_challenges_are_spent_on_both() {
-    let (one, database) = on_postgres(Changes::default()).await;
-    let other = one.another_node().await;
-    let card = Card::pharmacist(&one);
-    let request = Request::new();
-    let signed_in = sign_in(&one, &request, &card).await;
-    let tokens: Response = request.redeem(&one, &signed_in.code).await;
-    let tokens: Value = tokens.json().await.unwrap();
+async fn userinfo(app: &TestApp, tokens: &Value) -> u16 {
     let token = tokens["access_token"].as_str().unwrap();
-    let userinfo = async || {
-        let response = other.get("/userinfo").bearer_auth(token).send().await;
-        response.unwrap().status().as_u16()
-    };
-    assert_eq!(userinfo().await, 200);
-    let again = request.redeem(&other, &signed_in.code).await;
+    let response = app.get("/userinfo").bearer_auth(token).send().await;
+    response.unwrap().status().as_u16()
+}
+
+async fn codes(nodes: &Nodes) {
+    let card = Card::pharmacist(&nodes.app);
+    let request = Request::new();
+    let signed_in = sign_in(&nodes.app, &request, &card).await;
+    let tokens = request.redeem(&nodes.one, &signed_in.code).await;
+    let tokens: Value = tokens.json().await.unwrap();
+    assert_eq!(userinfo(&nodes.other, &tokens).await, 200);
+    let again = request.redeem(&nodes.other, &signed_in.code).await;
     let reused = refusal(400, "invalid_grant", "provider.code_reused");
     assert_eq!(told(again).await, reused);
-    assert_eq!(userinfo().await, 401, "the second use takes back the first");
+    let status = userinfo(&nodes.other, &tokens).await;
+    assert_eq!(status, 401, "the second use takes back the first");
+}
 
-    // The same answer of the card to the same challenge, on the other node.
-    let card = Card::pharmacist(&one);
-    let login = Request::new().begin(&one).await;
-    let challenge = login.challenge(&one).await;
-    let body = card.answer(&one, &challenge);
-    let mut connection = card.connect(&one).await;
+async fn refresh_tokens(nodes: &Nodes) {
+    let card = Card::pharmacist(&nodes.app);
+    let request = Request::new();
+    let signed_in = sign_in(&nodes.app, &request, &card).await;
+    let tokens = request.redeem(&nodes.one, &signed_in.code).await;
+    let tokens: Value = tokens.json().await.unwrap();
+    let refresh = async |app: &TestApp, tokens: &Value| {
+        let token = tokens["refresh_token"].as_str().unwrap();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        let request = app.post("/token").form(&form);
+        let request = request.basic_auth(CLIENT_ID, Some(CLIENT_SECRET));
+        request.send().await.unwrap()
+    };
+    let newer = refresh(&nodes.one, &tokens).await;
+    let newer: Value = newer.json().await.unwrap();
+    let again = told(refresh(&nodes.other, &tokens).await).await;
+    let reused = refusal(400, "invalid_grant", "provider.refresh_token_reused");
+    assert_eq!(again, reused);
+    let family = told(refresh(&nodes.one, &newer).await).await;
+    let revoked = refusal(400, "invalid_grant", "provider.refresh_token_revoked");
+    assert_eq!(family, revoked);
+    assert_eq!(userinfo(&nodes.one, &newer).await, 401);
+}
+
+/// The same answer of the card to the same challenge, on the other node.
+async fn challenges(nodes: &Nodes) {
+    let (one, other) = (&nodes.one, &nodes.other);
+    let card = Card::pharmacist(one);
+    let login = Request::new().begin(one).await;
+    let challenge = login.challenge(one).await;
+    let body = card.answer(one, &challenge);
+    let mut connection = card.connect(one).await;
     let (first, ()) = tokio::join!(
-        login.post_assertion(&one, &body),
-        connection.prove(&one, &card)
+        login.post_assertion(one, &body),
+        connection.prove(one, &card)
     );
     assert_eq!(first.status(), 200);
-    let replayed = login.post_assertion(&other, &body).await;
+    let replayed = login.post_assertion(other, &body).await;
     assert_eq!(replayed.status(), 403);
-    let store = Store::open(&database).await.unwrap();
+    let store = Store::open(&nodes.database).await.unwrap();
     let mut transaction = store.begin_read().await.unwrap();
     let events = list_newest(&mut transaction, 100).await.unwrap();
     let refused = events.iter().find(|event| event.kind == "login.refused");

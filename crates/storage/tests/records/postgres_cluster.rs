@@ -66,7 +66,7 @@ fn start() -> Cluster {
     }
 }
 
-fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -80,7 +80,7 @@ fn programs() -> PathBuf {
 }
 
 /// PostgreSQL refuses to run as root.
-fn unprivileged_shell() -> Command {
+pub(crate) fn unprivileged_shell() -> Command {
     let user_id = |arguments: &[&str]| -> Option<String> {
         let output = Command::new("id").args(arguments).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;

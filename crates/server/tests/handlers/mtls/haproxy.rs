@@ -1,24 +1,12 @@
 //! The way through a real HAProxy, configured as docs/mtls.md says (attack F11).
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-use tokio::net::TcpStream;
+use std::path::Path;
 
 use super::FORM;
 use super::stand::{SERVICE, Stand};
+use crate::haproxy::Haproxy;
 use crate::program::Program;
-
-/// Ended when dropped.
-struct Haproxy(Child);
-
-impl Drop for Haproxy {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The lines of the document, with this test's places in them.
 fn configuration(stand: &Stand, address: &str) -> String {
@@ -43,21 +31,9 @@ async fn start(stand: &Stand) -> (Haproxy, String) {
     fs::write(stand.path("haproxy.pem"), chain + &key).unwrap();
     let address = Program::unused_address().await;
     let file = stand.path("haproxy.cfg");
-    fs::write(&file, configuration(stand, &address)).unwrap();
-    let child = Command::new("/usr/sbin/haproxy")
-        .args(["-db", "-q", "-f", &file])
-        .stdin(Stdio::null())
-        .spawn()
-        .expect("haproxy is not here: cargo xtask test installs it (Debian: haproxy)");
-    let haproxy = Haproxy(child);
-    for _ in 0..600 {
-        if TcpStream::connect(&address).await.is_ok() {
-            let port = address.rsplit(':').next().unwrap();
-            return (haproxy, format!("https://localhost:{port}"));
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("HAProxy does not listen");
+    let haproxy = Haproxy::start(Path::new(&file), &configuration(stand, &address), &address).await;
+    let port = address.rsplit(':').next().unwrap();
+    (haproxy, format!("https://localhost:{port}"))
 }
 
 #[tokio::test]
