@@ -192,6 +192,22 @@ async fn an_operators_token_dies_with_the_card_and_serves_with_its_key_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_bound_to_certificates_is_refused_where_no_listener_asks_for_them() {
+    let app = TestApp::start_with(changes()).await;
+    let operator = Operator::sign_in(&app).await;
+    let bound = json!({
+        "client_id": "x", "name": "X", "redirect_uris": [REDIRECT_URI],
+        "tls_client_certificate_bound_access_tokens": true,
+    });
+    let (status, refused) = operator
+        .told(Method::POST, "/admin/clients", Some(bound))
+        .await;
+    let code = json!("provider.client_invalid");
+    assert_eq!((status, &refused["code"]), (400, &code), "{refused}");
+    assert!(refused.to_string().contains("asks for none"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_looks_after_clients_and_each_change_names_her() {
     let app = TestApp::start_with(changes()).await;
     let operator = Operator::sign_in(&app).await;
@@ -214,17 +230,6 @@ async fn an_operator_looks_after_clients_and_each_change_names_her() {
         .told(Method::POST, "/admin/clients", Some(unsafe_one))
         .await;
     assert_eq!(status, 400);
-    // There is no listener that asks for certificates.
-    let bound = json!({
-        "client_id": "x", "name": "X", "redirect_uris": [REDIRECT_URI],
-        "tls_client_certificate_bound_access_tokens": true,
-    });
-    let (status, refused) = operator
-        .told(Method::POST, "/admin/clients", Some(bound))
-        .await;
-    let code = json!("provider.client_invalid");
-    assert_eq!((status, &refused["code"]), (400, &code), "{refused}");
-    assert!(refused.to_string().contains("asks for none"), "{refused}");
     let configured =
         json!({ "client_id": CLIENT_ID, "name": "X", "redirect_uris": [REDIRECT_URI] });
     let (status, refused) = operator
