@@ -13,11 +13,13 @@ pub(crate) async fn fill(file: &Path, count: u64) -> Result<(), Failure> {
     let mut database = SqliteConnection::connect_with(&options).await?;
     let now = crate::client::now();
     let numbers = format!(
-        "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count})"
+        "WITH RECURSIVE number(n) AS
+         (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count})"
     );
     for statement in [
         format!(
-            "{numbers} INSERT INTO subject (sub, person_scheme, person_value, created_at, last_seen_at)
+            "{numbers} INSERT INTO subject
+                 (sub, person_scheme, person_value, created_at, last_seen_at)
              SELECT 'sub-' || n, 'rpps', 'other-' || n, {now}, {now} FROM number"
         ),
         format!(
@@ -37,7 +39,9 @@ pub(crate) async fn fill(file: &Path, count: u64) -> Result<(), Failure> {
              SELECT id, 'session.activated', {now}, id, sub, 'portal', '{{}}' FROM session"
         ),
     ] {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut database).await?;
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut database)
+            .await?;
     }
     Ok(database.close().await?)
 }

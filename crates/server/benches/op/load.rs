@@ -18,8 +18,8 @@ use crate::workstation::{Answer, PresenceConnection, Workstation};
 use crate::{Failure, mib};
 
 pub(crate) const HEADER: &str = "\
-| server | work | at once | done | a CPU second | with its database | CPU ms each | p50 ms | p99 ms | \
-longest ms | failed |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|";
+| server | work | at once | done | a CPU second | with its database | CPU ms each | p50 ms \
+| p99 ms | longest ms | failed |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|";
 const WARM_UP: Duration = Duration::from_millis(700);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,12 +176,6 @@ impl Load {
         }
         let mut times = shared.times.borrow().clone();
         times.sort_unstable();
-        let at = |part: usize| {
-            let index = (times.len() * part / 1000).min(times.len().saturating_sub(1));
-            times
-                .get(index)
-                .map_or(0.0, |time| time.as_secs_f64() * 1e3)
-        };
         let done = f64::from(u32::try_from(done)?);
         let cpu = cpu.as_secs_f64().max(0.001);
         let database = match self.site.kind {
@@ -195,9 +189,9 @@ impl Load {
             work.name(),
             done / cpu,
             cpu * 1e3 / done.max(1.0),
-            at(500),
-            at(990),
-            at(1000),
+            millis_at(&times, 500),
+            millis_at(&times, 990),
+            millis_at(&times, 1000),
             failed.len()
         ))
     }
@@ -304,6 +298,13 @@ impl Load {
             used * 100.0
         ))
     }
+}
+
+/// So many of a thousand were done in this time; the times are sorted.
+fn millis_at(times: &[Duration], per_thousand: usize) -> f64 {
+    let index = times.len() * per_thousand / 1000;
+    let time = times.get(index.min(times.len().saturating_sub(1)));
+    time.map_or(0.0, |time| time.as_secs_f64() * 1e3)
 }
 
 async fn work_on(mut visitor: Visitor, work: Work, codes: Vec<Code>, shared: Rc<Shared>) {

@@ -1,8 +1,9 @@
-//! What the program `cardea` does in a second of CPU time, beside npm's `oidc-provider`, in one run.
+//! What the program `cardea` does in a second of CPU time, beside npm's `oidc-provider`, in one
+//! run.
 //!
-//! Each server has a core of its own and the driver the other. Cards and agents are in this process,
-//! so that a server's work is complete: each login brings a certificate of the test PKI, an
-//! assertion and an attestation, and a presence key that answers on a connection of its own. The
+//! Each server has a core of its own and the driver the other. Cards and agents are in this
+//! process, so that a server's work is complete: each login brings a certificate of the test PKI,
+//! an assertion and an attestation, and a presence key that answers on a connection of its own. The
 //! peer has no card: whoever comes is logged in. Both take private_key_jwt and DPoP with nonces.
 //!
 //! `OP_SITES`, `OP_WORK`, `OP_CONCURRENCY`, `OP_SECONDS`, `OP_PARTS` narrow a run down.
@@ -94,30 +95,7 @@ async fn measure(measuring: bool) -> Result<(), Failure> {
             {
                 continue;
             }
-            let load = start(kind, 0).await?;
-            let site = load.site();
-            let (ready, idle) = (site.ready_after, site.memory()?);
-            for work in Work::ALL {
-                if !chosen("OP_WORK", work.name())
-                    .iter()
-                    .any(|it| it == work.name())
-                {
-                    continue;
-                }
-                for concurrency in CONCURRENCY {
-                    let text = concurrency.to_string();
-                    if chosen("OP_CONCURRENCY", "1,16,64").contains(&text) {
-                        say(&load.measure(work, concurrency).await?)?;
-                    }
-                }
-            }
-            say(&format!(
-                "| {} | first answer {:.0} ms after the start | {:.1} MiB then | {:.1} MiB now |",
-                kind.name(),
-                ready.as_secs_f64() * 1e3,
-                mib(idle),
-                mib(site.memory()?)
-            ))?;
+            say_speed(kind, &start(kind, 0).await?).await?;
         }
     }
     if has("flushes") {
@@ -144,6 +122,33 @@ async fn measure(measuring: bool) -> Result<(), Failure> {
             .await?;
     }
     Ok(())
+}
+
+/// A row for each work and each number at once, then what the server needed.
+async fn say_speed(kind: Kind, load: &Load) -> Result<(), Failure> {
+    let site = load.site();
+    let (ready, idle) = (site.ready_after, site.memory()?);
+    for work in Work::ALL {
+        if !chosen("OP_WORK", work.name())
+            .iter()
+            .any(|it| it == work.name())
+        {
+            continue;
+        }
+        for concurrency in CONCURRENCY {
+            let text = concurrency.to_string();
+            if chosen("OP_CONCURRENCY", "1,16,64").contains(&text) {
+                say(&load.measure(work, concurrency).await?)?;
+            }
+        }
+    }
+    say(&format!(
+        "| {} | first answer {:.0} ms after the start | {:.1} MiB then | {:.1} MiB now |",
+        kind.name(),
+        ready.as_secs_f64() * 1e3,
+        mib(idle),
+        mib(site.memory()?)
+    ))
 }
 
 fn mib(kib: u64) -> f64 {

@@ -65,7 +65,10 @@ impl Postgres {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@localhost/postgres?host={}", self.folder)
+        format!(
+            "postgres://postgres@localhost/postgres?host={}",
+            self.folder
+        )
     }
 
     /// CPU time of the postmaster and of all that it started and that still run.
