@@ -150,8 +150,8 @@ const DONE_DETAIL: Text = Text::new(
 const DONE_WITHOUT_AGENT: Text = Text::new(
     "If you signed in without the agent, close all windows of this browser too: it keeps your \
      card’s certificate for whoever comes next.",
-    "Si vous vous êtes connecté sans l’agent, fermez aussi toutes les fenêtres de ce navigateur\u{a0}: \
-     il garde le certificat de votre carte pour la personne suivante.",
+    "Si vous vous êtes connecté sans l’agent, fermez aussi toutes les fenêtres de ce \
+     navigateur\u{a0}: il garde le certificat de votre carte pour la personne suivante.",
 );
 const STAYED_HEADING: Text = Text::new("Nothing was changed", "Rien n’a été changé");
 const STAYED_DETAIL: Text = Text::new(
