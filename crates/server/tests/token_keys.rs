@@ -378,7 +378,7 @@ fn h16_a_rotation_that_is_killed_leaves_whole_keys() {
     let mut whole = 0;
     for milliseconds in [3, 10, 30, 60, 120, 200, 300, 500, 900] {
         let before = site.kids();
-        let mut rotation = site.command(&["keys", "rotate", "--emergency"]);
+        let mut rotation = site.command(&["keys", "rotate", "--emergency", "--yes"]);
         let mut rotation = rotation.stdout(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
         rotation.kill().unwrap();
@@ -422,7 +422,7 @@ fn keys_of_a_token_sign_and_a_token_that_is_away_is_waited_for() {
     let keys = document["keys"].as_array().unwrap();
     assert_eq!(keys.iter().filter(in_token).count(), 4, "{document}");
     // In an emergency at once.
-    let (exit, document) = site.keys(&["rotate", "--emergency"]);
+    let (exit, document) = site.keys(&["rotate", "--emergency", "--yes"]);
     assert_eq!(exit, 0, "{document}");
     until("the emergency", || !server.takes(&token));
     let token = server.token();
@@ -464,9 +464,9 @@ fn h16_an_emergency_does_not_wait_for_a_token_that_is_away() {
 
     fs::rename(site.at("tokens"), site.at("away")).unwrap();
     fs::create_dir(site.at("tokens")).unwrap();
-    let (exit, document) = site.keys(&["rotate", "--emergency", "--kid", "unknown"]);
-    assert_eq!(exit, 2, "{document}");
-    let (exit, document) = site.keys(&["rotate", "--emergency", "--reason", "stolen"]);
+    let (exit, document) = site.keys(&["rotate", "--emergency", "--yes", "--kid", "unknown"]);
+    assert_eq!(exit, 1, "{document}");
+    let (exit, document) = site.keys(&["rotate", "--emergency", "--yes", "--reason", "stolen"]);
     assert_eq!(exit, 3, "{document}");
     assert_eq!(document["cause"]["code"], "server.pkcs11_unavailable");
     let count = |member: &str| document[member].as_array().unwrap().len();

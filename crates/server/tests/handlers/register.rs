@@ -10,7 +10,7 @@ use crate::test_app::{Changes, REDIRECT_URI, TestApp, header};
 
 const REGISTRATION: &str = "[registration]\nenabled = true\n[presence]";
 
-async fn start() -> TestApp {
+pub(crate) async fn start() -> TestApp {
     TestApp::start_with(Changes::replacing("[presence]", REGISTRATION)).await
 }
 
@@ -20,7 +20,7 @@ async fn initial_access_token(app: &TestApp, arguments: &[&str]) -> Value {
     app.operate(&command).await
 }
 
-async fn token(app: &TestApp, arguments: &[&str]) -> String {
+pub(crate) async fn token(app: &TestApp, arguments: &[&str]) -> String {
     let made = initial_access_token(app, arguments).await;
     text(&made, "initial_access_token")
 }
@@ -29,7 +29,7 @@ fn text(document: &Value, member: &str) -> String {
     document[member].as_str().unwrap().to_owned()
 }
 
-fn metadata() -> Value {
+pub(crate) fn metadata() -> Value {
     json!({
         "client_name": "Laboratoire du Port",
         "redirect_uris": [REDIRECT_URI],
@@ -38,13 +38,20 @@ fn metadata() -> Value {
     })
 }
 
-async fn register(app: &TestApp, token: &str, metadata: &Value) -> Response {
+pub(crate) async fn register(app: &TestApp, token: &str, metadata: &Value) -> Response {
     let post = app.post("/register").bearer_auth(token).json(metadata);
     post.send().await.unwrap()
 }
 
+/// A client that has registered itself.
+pub(crate) async fn registered(app: &TestApp, token: &str) -> Value {
+    let response = register(app, token, &metadata()).await;
+    assert_eq!(response.status(), 201);
+    response.json().await.unwrap()
+}
+
 /// A request to the registration's own address.
-async fn manage(
+pub(crate) async fn manage(
     app: &TestApp,
     registered: &Value,
     (method, token): (Method, &str),
@@ -62,7 +69,7 @@ async fn manage(
 }
 
 /// Status, OAuth name and our code of a refusal in JSON.
-async fn refused(response: Response) -> (u16, String, String) {
+pub(crate) async fn refused(response: Response) -> (u16, String, String) {
     let status = response.status().as_u16();
     let body: Value = response.json().await.unwrap();
     assert!(status >= 400, "accepted: {body}");
@@ -74,7 +81,7 @@ async fn refused(response: Response) -> (u16, String, String) {
 }
 
 /// What the token endpoint says to the client, whose code is none.
-async fn token_error(app: &TestApp, registered: &Value, secret: &str) -> String {
+pub(crate) async fn token_error(app: &TestApp, registered: &Value, secret: &str) -> String {
     let form = [
         ("grant_type", "authorization_code"),
         ("code", "none"),
@@ -275,6 +282,16 @@ fn other_protocols() -> Vec<(&'static str, Value, &'static str)> {
         (
             "token_endpoint_auth_method",
             json!("private_key_jwt"),
+            METADATA,
+        ),
+        (
+            "token_endpoint_auth_method",
+            json!("self_signed_tls_client_auth"),
+            METADATA,
+        ),
+        (
+            "tls_client_certificate_bound_access_tokens",
+            json!(true),
             METADATA,
         ),
         ("token_endpoint_auth_signing_alg", json!("HS256"), METADATA),
