@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cardea_provider::{AdminOperator, AdminRules};
+use cardea_provider::{AdminOperator, AdminRules, OperatorsChanged};
 use time::Duration;
 use tokio::sync::MutexGuard;
 
@@ -19,8 +19,8 @@ pub(crate) struct Administration {
     registration: RegistrationConfig,
     admin: RwLock<Option<Arc<AdminRules>>>,
     configured_anchors: Mutex<Vec<ConfiguredAnchor>>,
-    /// Where evidence for clients' own certificates is fetched, which only a start changes.
-    client_anchors: Vec<AnchorSettings>,
+    /// Where evidence for clients' own certificates is fetched.
+    client_anchors: Mutex<Vec<AnchorSettings>>,
     /// The settings of the start, which last as long as the process.
     settings: Settings,
     changing: tokio::sync::Mutex<()>,
@@ -37,7 +37,7 @@ impl Administration {
             registration: config.registration,
             admin: RwLock::new(rules_of(&config.admin)),
             configured_anchors: Mutex::new(configured_anchors),
-            client_anchors,
+            client_anchors: Mutex::new(client_anchors),
             settings: Settings::of(config),
             changing: tokio::sync::Mutex::default(),
         }
@@ -59,6 +59,14 @@ impl Administration {
         admin.clone()
     }
 
+    /// What [`Administration::replace_admin`] would change about operators; none where nothing.
+    pub(crate) fn operators_changed(&self, config: &AdminConfig) -> Option<OperatorsChanged> {
+        let old = self.admin()?;
+        let new = rules_of(config).unwrap_or_default();
+        let changed = || OperatorsChanged::between(&old.operators, &new.operators);
+        (old != new).then(changed)
+    }
+
     pub(crate) fn replace_admin(&self, config: &AdminConfig) {
         let mut admin = self.admin.write().unwrap_or_else(PoisonError::into_inner);
         // What was off at the start has no routes.
@@ -74,15 +82,23 @@ impl Administration {
     }
 
     pub(crate) fn replace_configured_anchors(&self, anchors: Vec<ConfiguredAnchor>) {
-        let mut old = self.configured_anchors.lock();
-        let old = old.as_deref_mut();
-        if let Ok(old) = old {
-            *old = anchors;
-        }
+        let old = self.configured_anchors.lock();
+        *old.unwrap_or_else(PoisonError::into_inner) = anchors;
     }
 
-    pub(crate) fn client_anchors(&self) -> &[AnchorSettings] {
-        &self.client_anchors
+    pub(crate) fn client_anchors(&self) -> Vec<AnchorSettings> {
+        let anchors = self.client_anchors.lock();
+        anchors.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives those that are replaced.
+    pub(crate) fn replace_client_anchors(
+        &self,
+        anchors: Vec<AnchorSettings>,
+    ) -> Vec<AnchorSettings> {
+        let old = self.client_anchors.lock();
+        let mut old = old.unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *old, anchors)
     }
 
     pub(crate) fn settings(&self) -> &Settings {

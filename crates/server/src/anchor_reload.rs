@@ -3,6 +3,8 @@
 
 use cardea_provider::{CardRules, CardRulesPlan, Provider};
 
+use tracing::Instrument as _;
+
 use crate::config::{RevocationConfig, TrustAnchorConfig};
 use crate::error::Error;
 use crate::provider_config::card_rules_of;
@@ -35,7 +37,7 @@ pub(crate) fn read_configured(
 /// What would be in force with the database's certificates among those of the files.
 ///
 /// # Errors
-/// [`cardea_provider::Error::Storage`].
+/// Those of [`Provider::plan_card_rules`].
 pub(crate) async fn plan(
     provider: &Provider,
     configured: &[ConfiguredAnchor],
@@ -44,15 +46,9 @@ pub(crate) async fn plan(
     provider.plan_card_rules(rules.collect()).await
 }
 
-/// Puts a plan in force. Evidence is fetched for the new anchors before anybody is let in by them.
-///
-/// # Errors
-/// Those of [`Provider::install_card_rules`].
-pub(crate) async fn install(
-    state: &AppState,
-    configured: &[ConfiguredAnchor],
-    plan: CardRulesPlan,
-) -> Result<(), cardea_provider::Error> {
+/// Puts a plan in force, at once. Evidence can be fetched for the new anchors before anybody is let
+/// in by them; without it their cards are refused.
+pub(crate) fn install(state: &AppState, configured: &[ConfiguredAnchor], plan: CardRulesPlan) {
     for (sha256, error) in plan.left_out() {
         tracing::error!(
             sha256,
@@ -62,27 +58,53 @@ pub(crate) async fn install(
             "a certificate of the database cannot be used"
         );
     }
-    let settings = plan.rules().iter().zip(configured).map(|(rules, anchor)| {
+    let settings = plan.rules().zip(configured).map(|(rules, anchor)| {
         AnchorSettings::new(&rules.name, &anchor.revocation, &rules.trust_store)
     });
-    let others = state.administration().client_anchors().iter().cloned();
+    let others = state.administration().client_anchors();
     let settings = settings.chain(others).collect();
     state.revocation().replace_anchors(settings);
-    state.provider().install_card_rules(plan).await?;
+    state.provider().install_card_rules(plan);
     tracing::info!("the trust anchors are read anew");
-    Ok(())
+}
+
+/// Fetches lists of revoked certificates for anchors that are new, while everything else goes on:
+/// their hosts may take minutes to answer, or never do.
+pub(crate) fn fetch_lists(state: &AppState) {
+    let state = state.clone();
+    let fetch = async move {
+        tokio::select! {
+            () = state.revocation().refresh_lists() => {}
+            () = state.stopped() => {}
+        }
+    };
+    tokio::spawn(fetch.in_current_span());
+}
+
+/// Has sessions' cards looked at again where fewer may be let in. What the database does not take
+/// is tried again at the next look for changes.
+pub(crate) async fn look_at_cards_again(state: &AppState) {
+    if let Err(error) = state.provider().look_at_cards_again().await {
+        not_followed(&error);
+    }
 }
 
 /// Looks whether the added anchors have changed. When the database does not answer, those known
 /// before stay.
 pub(crate) async fn follow_anchors(state: &AppState) {
     if let Err(error) = try_to_follow(state).await {
-        tracing::error!(
-            cause = error.code(),
-            code = "server.anchors_not_read",
-            "the trust anchors stay as they were"
-        );
+        not_followed(&error);
     }
+    // Also what earlier replacements are owed.
+    look_at_cards_again(state).await;
+}
+
+fn not_followed(error: &cardea_provider::Error) {
+    tracing::error!(
+        cause = error.code(),
+        code = "server.anchors_not_read",
+        "the trust anchors, or the sessions of replaced ones, stay as they were for now"
+    );
 }
 
 async fn try_to_follow(state: &AppState) -> Result<(), cardea_provider::Error> {
@@ -94,7 +116,7 @@ async fn try_to_follow(state: &AppState) -> Result<(), cardea_provider::Error> {
     let _alone = state.administration().alone().await;
     let configured = state.administration().configured_anchors();
     let plan = plan(provider, &configured).await?;
-    install(state, &configured, plan).await?;
-    state.revocation().refresh_lists().await;
+    install(state, &configured, plan);
+    fetch_lists(state);
     Ok(())
 }

@@ -1,11 +1,14 @@
-//! The configuration read anew, at SIGHUP or an operator's word: clients, trust anchors, operators
-//! and TLS certificates.
+//! The configuration read anew, at SIGHUP or an operator's word: clients, trust anchors (those
+//! that vouch for clients too), operators and TLS certificates.
 //!
 //! Of each kind all is taken or nothing: where the new cannot be used, the old stays, and the log
 //! says why. A file that cannot be read as a whole changes nothing at all. What only a start can
-//! change is named. Logins go on meanwhile, each by what it began with.
+//! change is named. Logins go on meanwhile, each by what it began with. Nobody waits for lists of
+//! revoked certificates: they are fetched afterwards.
 
-use cardea_provider::{Author, CardRulesPlan, ConfiguredClientsPlan};
+use cardea_provider::{
+    Author, CardRulesPlan, ClientCertificateRules, ConfiguredClientsPlan, OperatorsChanged,
+};
 use serde::Serialize;
 
 use crate::anchor_reload::{self, ConfiguredAnchor};
@@ -14,11 +17,15 @@ use crate::client_registration::client_of;
 use crate::client_reload::follow_clients;
 use crate::config::Config;
 use crate::error::Error;
+use crate::mtls;
+use crate::revocation_fetch::AnchorSettings;
 use crate::settings::Settings;
 use crate::state::AppState;
 
+const OPERATORS: &str = "operators";
 const CLIENTS: &str = "clients";
 const TRUST_ANCHORS: &str = "trust_anchors";
+const CLIENT_TRUST_ANCHORS: &str = "client_trust_anchors";
 const CERTIFICATES: &str = "tls_certificates";
 
 /// What a reload has brought about.
@@ -35,7 +42,8 @@ pub struct ReloadReport {
 /// Something that stays as it was, because the new cannot be used.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeptKind {
-    /// `clients`, `trust_anchors`, `tls_certificates`, or `configuration` for all of them.
+    /// `clients`, `trust_anchors`, `client_trust_anchors`, `tls_certificates`, or
+    /// `configuration` for all of them.
     pub kind: &'static str,
     /// Stable code.
     pub code: &'static str,
@@ -43,10 +51,15 @@ pub struct KeptKind {
     pub reason: String,
 }
 
+/// Who vouches for clients, and where evidence about their certificates is fetched.
+type ClientAnchors = (Vec<ClientCertificateRules>, Vec<AnchorSettings>);
+
 /// Everything that was read and judged, before anything is changed.
 struct Prepared {
+    operators: OperatorsChanged,
     clients: Option<ConfiguredClientsPlan>,
     anchors: Option<(Vec<ConfiguredAnchor>, CardRulesPlan)>,
+    client_anchors: Option<ClientAnchors>,
     certificates: Option<PreparedCertificates>,
     report: ReloadReport,
 }
@@ -56,6 +69,23 @@ struct Prepared {
 /// # Errors
 /// [`Error::ConfigUnreadable`] and [`Error::ConfigInvalid`]: nothing is changed.
 pub(crate) async fn reload(state: &AppState, by: Author) -> Result<ReloadReport, Error> {
+    let report = replace(state, by).await?;
+    follow_clients(state.provider()).await;
+    anchor_reload::look_at_cards_again(state).await;
+    anchor_reload::fetch_lists(state);
+    if !report.needs_restart.is_empty() {
+        tracing::warn!(
+            settings = report.needs_restart.join(" "),
+            code = "server.reload_needs_restart",
+            "settings have changed that only the next start can take"
+        );
+    }
+    tracing::info!(replaced = report.replaced.join(" "), "read anew");
+    Ok(report)
+}
+
+/// Reads, judges, puts on record and replaces, alone.
+async fn replace(state: &AppState, by: Author) -> Result<ReloadReport, Error> {
     let administration = state.administration();
     let _alone = administration.alone().await;
     let file = administration.config_file().to_owned();
@@ -69,21 +99,15 @@ pub(crate) async fn reload(state: &AppState, by: Author) -> Result<ReloadReport,
         }
     };
     let prepared = prepare(state, &config).await;
-    let mut report = prepared.report.clone();
+    let report = prepared.report.clone();
     // On record before it is so: nothing changes without its event.
     let kept = report.kept.iter().map(|kept| kept.kind).collect();
     let replaced = report.replaced.clone();
-    let recorded = state.provider().record_reload(by, replaced, kept).await;
+    let operators = prepared.operators.clone();
+    let provider = state.provider();
+    let recorded = provider.record_reload(by, replaced, kept, operators).await;
     recorded.map_err(|source| Error::ProviderRefused { source })?;
-    install(state, &config, prepared, &mut report).await;
-    if !report.needs_restart.is_empty() {
-        tracing::warn!(
-            settings = report.needs_restart.join(" "),
-            code = "server.reload_needs_restart",
-            "settings have changed that only the next start can take"
-        );
-    }
-    tracing::info!(replaced = report.replaced.join(" "), "read anew");
+    swap(state, &config, prepared);
     Ok(report)
 }
 
@@ -95,15 +119,24 @@ async fn prepare(state: &AppState, config: &Config) -> Prepared {
             .differing(&Settings::of(config)),
         ..ReloadReport::default()
     };
+    let operators = state.administration().operators_changed(&config.admin);
+    if operators.is_some() {
+        report.replaced.push(OPERATORS);
+    }
     let clients = prepare_clients(state, config).await;
     let clients = report.take(CLIENTS, clients);
     let anchors = prepare_anchors(state, config).await;
     let anchors = report.take(TRUST_ANCHORS, anchors);
+    // Without its table there is nobody to vouch for anybody: only the next start takes it away.
+    let client_anchors = config.mtls.as_ref().map(|_| mtls::rules_of(config));
+    let client_anchors = client_anchors.and_then(|read| report.take(CLIENT_TRUST_ANCHORS, read));
     let certificates = state.certificates().prepare(config);
     let certificates = report.take(CERTIFICATES, certificates);
     Prepared {
+        operators: operators.unwrap_or_default(),
         clients,
         anchors,
+        client_anchors,
         certificates,
         report,
     }
@@ -133,28 +166,27 @@ async fn prepare_anchors(
     Ok((configured, plan))
 }
 
-async fn install(state: &AppState, config: &Config, prepared: Prepared, report: &mut ReloadReport) {
-    let provider = state.provider();
-    if let Some(plan) = prepared.clients {
-        provider.install_configured_clients(plan);
-        follow_clients(provider).await;
-    }
-    if let Some((configured, plan)) = prepared.anchors {
-        match anchor_reload::install(state, &configured, plan).await {
-            Ok(()) => state
-                .administration()
-                .replace_configured_anchors(configured),
-            Err(source) => {
-                report.replaced.retain(|kind| *kind != TRUST_ANCHORS);
-                report.keep(TRUST_ANCHORS, &Error::ProviderRefused { source });
-            }
-        }
-        state.revocation().refresh_lists().await;
-    }
+/// All that was prepared takes its place. Nothing here waits or fails, so that it is done whole or
+/// not at all. For an anchor evidence is fetched before anybody is let in by it: what can be
+/// fetched comes first, and a card without evidence is refused.
+fn swap(state: &AppState, config: &Config, prepared: Prepared) {
+    let (provider, administration) = (state.provider(), state.administration());
+    administration.replace_admin(&config.admin);
     if let Some(certificates) = prepared.certificates {
         certificates.swap();
     }
-    state.administration().replace_admin(&config.admin);
+    if let Some((rules, anchors)) = prepared.client_anchors {
+        let old = administration.replace_client_anchors(anchors.clone());
+        state.revocation().exchange_anchors(&old, anchors);
+        provider.replace_client_certificate_rules(rules, state.revocation_source());
+    }
+    if let Some((configured, plan)) = prepared.anchors {
+        anchor_reload::install(state, &configured, plan);
+        administration.replace_configured_anchors(configured);
+    }
+    if let Some(plan) = prepared.clients {
+        provider.install_configured_clients(plan);
+    }
 }
 
 impl ReloadReport {

@@ -37,9 +37,9 @@ impl Settings {
             ("limits", &config.limits),
             ("registration", &config.registration),
         ];
-        // Its certificate is read anew as that of [tls].
+        // Its certificate is read anew as that of [tls], and so are its anchors.
         let mtls = config.mtls.as_ref();
-        let mtls = mtls.map(|it| (it.listen, &it.url, &it.proxy, &it.trust_anchor));
+        let mtls = mtls.map(|it| (it.listen, &it.url, &it.proxy));
         let more: [(&'static str, &dyn Debug); 6] = [
             ("revocation", &config.revocation),
             ("operations", &config.operations),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use cardea_oauth2_types::ProviderMetadata;
-use cardea_provider::{EndedSession, Provider};
+use cardea_provider::{EndedSession, Provider, RevocationSource};
 use cardea_storage::Store;
 use tokio::sync::watch;
 
@@ -29,6 +29,7 @@ use crate::rate_limit::{Charge, Counted, RateLimiter};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::revocation_fetch::RevocationFetcher;
+use crate::uninterrupted::Running;
 
 /// Shared state; cheap to clone.
 #[derive(Clone)]
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
+    pub(crate) running: Running,
     pub(crate) backup_dir: Option<PathBuf>,
     /// Proxies whose `traceparent` is believed.
     pub(crate) traceparent_from: Vec<IpAddr>,
@@ -146,6 +148,11 @@ impl AppState {
 
     pub(crate) fn revocation(&self) -> &RevocationFetcher {
         &self.0.revocation
+    }
+
+    /// The same, as the provider asks for it.
+    pub(crate) fn revocation_source(&self) -> Arc<dyn RevocationSource> {
+        Arc::clone(&self.0.revocation) as Arc<dyn RevocationSource>
     }
 
     pub(crate) fn challenge_list(&self) -> &ChallengeList {
@@ -266,6 +273,10 @@ impl AppState {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        &self.0.running
     }
 
     pub(crate) fn readiness(&self) -> &Readiness {
