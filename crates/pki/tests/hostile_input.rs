@@ -96,6 +96,15 @@ fn any_bytes_are_an_answer_or_refused_and_only_good_ones_let_a_card_pass() {
 }
 
 #[test]
+fn any_text_is_a_name_or_refused() {
+    replay_alone(
+        "expected_name",
+        fuzz::expected_name::names(),
+        fuzz::expected_name::check,
+    );
+}
+
+#[test]
 fn any_certificate_is_a_professional_or_refused_by_each_profile() {
     replay_alone("profile", seed::certificates(), fuzz::profile::check);
 }

@@ -11,6 +11,7 @@
 
 pub mod certificate;
 pub mod crl;
+pub mod expected_name;
 pub mod mutation;
 pub mod ocsp_response;
 pub mod profile;

@@ -30,7 +30,7 @@ pub(super) struct Target {
     suites: Option<&'static str>,
 }
 
-pub(super) const TARGETS: [Target; 9] = [
+pub(super) const TARGETS: [Target; 10] = [
     Target {
         name: "certificate",
         folder: "crates/pki/fuzz",
@@ -53,6 +53,12 @@ pub(super) const TARGETS: [Target; 9] = [
         name: "profile",
         folder: "crates/pki/fuzz",
         purpose: "any certificate of an authority, read by each profile",
+        suites: None,
+    },
+    Target {
+        name: "expected_name",
+        folder: "crates/pki/fuzz",
+        purpose: "any text as the name of a client's certificate",
         suites: None,
     },
     Target {
