@@ -203,7 +203,7 @@ async fn a_client_bound_to_certificates_is_refused_where_no_listener_asks_for_th
         .told(Method::POST, "/admin/clients", Some(bound))
         .await;
     let code = json!("provider.client_invalid");
-    assert_eq!((status, &refused["code"]), (400, &code), "{refused}");
+    assert_eq!((status, &refused["code"]), (422, &code), "{refused}");
     assert!(refused.to_string().contains("asks for none"), "{refused}");
 }
 
