@@ -28,7 +28,7 @@ pub(crate) struct Checkpointer {
 
 impl Checkpointer {
     pub(crate) fn start(
-        connection: rusqlite::Connection,
+        database: Database,
         writer: Arc<Mutex<Option<Database>>>,
         flushes: Arc<Flushes>,
     ) -> Result<Self, Error> {
@@ -38,7 +38,7 @@ impl Checkpointer {
         let writer = Arc::downgrade(&writer);
         let thread = std::thread::Builder::new()
             .name("checkpoint".to_owned())
-            .spawn(move || fold_until_stopped(&connection, &writer, &flushes, &stopped))
+            .spawn(move || fold_until_stopped(&database, &writer, &flushes, &stopped))
             .map_err(|_| Error::unavailable("no thread for checkpoints"))?;
         Ok(Self {
             is_stopped,
@@ -77,7 +77,7 @@ impl Drop for Checkpointer {
 }
 
 fn fold_until_stopped(
-    connection: &rusqlite::Connection,
+    database: &Database,
     writer: &Weak<Mutex<Option<Database>>>,
     flushes: &Flushes,
     is_stopped: &AtomicBool,
@@ -88,6 +88,10 @@ fn fold_until_stopped(
         if is_stopped.load(Ordering::SeqCst) {
             return;
         }
+        // What a failed flush has left must not be copied over what was good.
+        if flushes.have_failed() {
+            return;
+        }
         let commits = flushes.commits();
         looks += 1;
         if commits == folded || (commits < folded + COMMITS && looks < LOOKS) {
@@ -95,16 +99,14 @@ fn fold_until_stopped(
         }
         (folded, looks) = (commits, 0);
         // What fails is tried again; who writes notices a full disk by itself.
-        let _ = fold(connection);
+        let _ = database.fold();
         let Some(writer) = writer.upgrade() else {
             return;
         };
         let turn = writer.blocking_lock();
-        let _ = fold(connection);
+        if !flushes.have_failed() {
+            let _ = database.fold();
+        }
         drop(turn);
     }
-}
-
-fn fold(connection: &rusqlite::Connection) -> Result<(), rusqlite::Error> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

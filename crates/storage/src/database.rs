@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use sqlx::{Any, AnyPool, Connection as _};
 
 use crate::flush::Place;
 use crate::health::{PoolUse, note_commit};
+use crate::hooks::Hooks;
 use crate::sql::{self, Connection};
 use crate::sqlite::Sqlite;
-use crate::{Error, migrate};
+use crate::{Error, migrate, opening};
 
 /// How long a caller waits for a free connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,6 +57,8 @@ impl Store {
             return Ok(Self { engine });
         }
         let file = sqlite_file(url)?;
+        // A file that is new is made and filled by one program at a time.
+        let _turn = opening::turn(&file).await?;
         create_private_file(&file)?;
         let path = file.to_str().ok_or(Error::UrlInvalid)?;
         let sqlite = Sqlite::open(&file)?;
@@ -73,6 +76,8 @@ impl Store {
     pub async fn open_as_it_is(url: &str) -> Result<Self, Error> {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            // A pool tries until its time is over, and then does not say what was wrong.
+            sqlx::AnyConnection::connect(url).await?.close().await?;
             let pool = AnyPoolOptions::new()
                 .max_connections(2)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -126,6 +131,57 @@ impl Store {
             Engine::Sqlite(sqlite) => Connection::Sqlite(sqlite.begin_read().await?),
             Engine::Postgres(pool) => Connection::Postgres(pool.begin().await?),
         }))
+    }
+
+    /// Begins a transaction that reads one moment, and only what is durable by then. It may keep
+    /// others from reading for as long as it takes.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, Error> {
+        let sqlite = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.begin_snapshot().await?,
+            Engine::Postgres(_) => {
+                let mut transaction = self.begin_read().await?;
+                // Else each statement would see a moment of its own.
+                sql::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .execute(transaction.connection())
+                    .await?;
+                return Ok(transaction);
+            }
+        };
+        Ok(Transaction::new(Connection::Sqlite(sqlite)))
+    }
+
+    /// Runs `work` and gives its outcome once all that it has read is durable: for who answers a
+    /// request, and tells nobody before. What `work` has read elsewhere waits after each statement.
+    ///
+    /// # Errors
+    /// [`Error::FlushFailed`], [`Error::Unavailable`].
+    pub async fn settled<F: Future>(&self, work: F) -> Result<F::Output, Error> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.settled(work).await,
+            Engine::Postgres(_) => Ok(work.await),
+        }
+    }
+
+    /// Waits for the failure after which nothing is read or written any more and only a new start
+    /// helps: the log of SQLite could not be flushed.
+    pub async fn failure(&self) -> Error {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.failure().await,
+            Engine::Postgres(_) => std::future::pending().await,
+        }
+        Error::FlushFailed
+    }
+
+    /// Whether that has happened.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.has_failed(),
+            Engine::Postgres(_) => false,
+        }
     }
 
     /// Waits until everything that was committed before is durable: for who tells of something that
@@ -221,58 +277,63 @@ impl Store {
 /// A running transaction: [`commit`](Self::commit) keeps its statements, dropping it undoes them.
 pub struct Transaction {
     connection: Connection,
-    after_commit: Vec<Box<dyn FnOnce() + Send>>,
+    after_commit: Hooks,
 }
 
 impl Transaction {
     fn new(connection: Connection) -> Self {
         Self {
             connection,
-            after_commit: Vec::new(),
+            after_commit: Hooks::default(),
         }
     }
 
     /// Has `work` done once the statements are durable, and never otherwise: what tells others of
-    /// a decision must not run ahead of it.
+    /// a decision must not run ahead of it. It is done whatever becomes of who commits, in their
+    /// task or in another, and must not wait.
     pub fn after_commit(&mut self, work: impl FnOnce() + Send + 'static) {
-        self.after_commit.push(Box::new(work));
+        self.after_commit.push(work);
     }
 
     /// Makes the statements durable.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: whether the statements took effect is then unknown.
+    /// [`Error::Unavailable`], [`Error::FlushFailed`]: whether the statements took effect is then
+    /// unknown.
     pub async fn commit(self) -> Result<(), Error> {
         let begun = Instant::now();
         match self.connection {
-            Connection::Sqlite(sqlite) => sqlite.commit(Place::BeforeItIsSeen)?.wait().await?,
-            Connection::Postgres(postgres) => postgres.commit().await?,
+            Connection::Sqlite(sqlite) => {
+                let pending = sqlite.commit(Place::BeforeItIsSeen)?;
+                pending.wait(self.after_commit).await?;
+            }
+            Connection::Postgres(postgres) => {
+                commit_to_the_end(postgres, self.after_commit).await?;
+            }
         }
         note_commit(begun.elapsed());
-        for work in self.after_commit {
-            work();
-        }
         Ok(())
     }
 
     /// Makes the statements visible, and durable with the next commit that asks for it: a power cut
     /// may take them back until then, with all that came after them. On PostgreSQL they are durable
-    /// at once.
+    /// at once. What [`after_commit`](Self::after_commit) was given is done when they are, a moment
+    /// later at most.
     ///
     /// Only for what may be lost without harm to anybody, or what nobody is told before a later
     /// [`commit`](Self::commit); the caller says why.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: whether the statements took effect is then unknown.
+    /// [`Error::Unavailable`], [`Error::FlushFailed`]: whether the statements took effect is then
+    /// unknown.
     pub async fn commit_with_the_next(self) -> Result<(), Error> {
         match self.connection {
-            Connection::Sqlite(sqlite) => drop(sqlite.commit(Place::WithTheNext)?),
-            Connection::Postgres(postgres) => postgres.commit().await?,
+            Connection::Sqlite(sqlite) => {
+                let pending = sqlite.commit(Place::WithTheNext)?;
+                pending.leave(self.after_commit)
+            }
+            Connection::Postgres(postgres) => commit_to_the_end(postgres, self.after_commit).await,
         }
-        for work in self.after_commit {
-            work();
-        }
-        Ok(())
     }
 
     pub(crate) fn connection(&mut self) -> &mut Connection {
@@ -294,6 +355,21 @@ impl fmt::Debug for Transaction {
     }
 }
 
+/// Commits in a task of its own where something is to follow: a caller that is dropped while it
+/// waits would otherwise take that with it.
+async fn commit_to_the_end(
+    postgres: sqlx::Transaction<'static, Any>,
+    hooks: Hooks,
+) -> Result<(), Error> {
+    if hooks.is_empty() {
+        return Ok(postgres.commit().await?);
+    }
+    let task = tokio::spawn(async move { postgres.commit().await.map(|()| hooks.due()) });
+    let due = task.await;
+    drop(due.map_err(|_| Error::unavailable("the commit ended in a panic"))??);
+    Ok(())
+}
+
 /// The migrations run on a connection of their own, beside those that stay open.
 async fn migrate_sqlite(url: &str) -> Result<(), Error> {
     let pool = AnyPoolOptions::new()
@@ -308,7 +384,7 @@ async fn migrate_sqlite(url: &str) -> Result<(), Error> {
 
 /// The path of `sqlite:///path`, `sqlite://path` or `sqlite:path`; parameters are refused, because
 /// every setting that matters is fixed here.
-fn sqlite_file(url: &str) -> Result<PathBuf, Error> {
+pub(crate) fn sqlite_file(url: &str) -> Result<PathBuf, Error> {
     let rest = url.strip_prefix("sqlite:").ok_or(Error::UrlInvalid)?;
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() || path == ":memory:" || path.contains(['?', '#', '%']) {

@@ -44,6 +44,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What was committed last may be lost; only a new start reads what is really there.
+    #[error("the database's log could not be flushed to the disk")]
+    FlushFailed,
     /// A row with the same key is there already; with random keys this is a fault, never chance.
     #[error("a record with this key exists already")]
     Conflict,
@@ -89,6 +92,7 @@ impl Error {
         "storage.backup_failed",
         "storage.backup_invalid",
         "storage.backup_of_other_version",
+        "storage.flush_failed",
     ];
 
     /// The stable machine code of this error.
@@ -105,6 +109,7 @@ impl Error {
             Self::BackupFailed { .. } => "storage.backup_failed",
             Self::BackupInvalid { .. } => "storage.backup_invalid",
             Self::BackupOfOtherVersion { .. } => "storage.backup_of_other_version",
+            Self::FlushFailed => "storage.flush_failed",
         }
     }
 }

@@ -12,32 +12,38 @@
 //!   commit is then in the file, whatever this module still has to flush; the header of a log that
 //!   begins again is flushed by SQLite before a frame follows it.
 //! - The log keeps its inode as long as a connection is open, which this module's owner has. If it
-//!   was taken away all the same, the flush fails rather than to flush something else.
+//!   was taken away or replaced all the same, the flush fails rather than to flush something else.
 //! - After a flush that failed, nobody knows what the system still has in memory: from then on
-//!   every commit fails, until the server starts again and reads what is really there.
+//!   nothing is read, written or folded into the file, until the server starts again and reads what
+//!   is really there.
 //!
 //! What differs is that others in this process can read a commit before it is durable. So reads
 //! wait too: [`Flushes::visible`] is the last commit that somebody could have seen, and what was
-//! read is given to nobody before that is flushed. Commits whose loss harms nobody do not count
+//! read is told to nobody before that is flushed. Commits whose loss harms nobody do not count
 //! ([`Place::WithTheNext`]); the next flush takes them along.
+//!
+//! What is to be done after a commit ([`Hooks`]) is done here when nobody waits any more.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::Error;
+use crate::hooks::{Due, Hooks};
 
 /// The time between the beginnings of two flushes while several wait: more commits share one.
 const PACE: Duration = Duration::from_millis(3);
-/// How long the first to wait waits for a second.
+/// How long the first to wait waits for a second, while commits come side by side.
 const COMPANY: Duration = Duration::from_millis(8);
-/// When nobody came, so many flushes do not wait for company.
-const ALONE: u32 = 32;
+/// How long after two commits shared a flush the next is expected to have company.
+const RECENTLY: Duration = Duration::from_millis(100);
+/// How long what follows a commit that nobody waits for is left undone.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// When a commit must be durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +52,19 @@ pub(crate) enum Place {
     BeforeItIsSeen,
     /// With the next flush, whoever asks for it.
     WithTheNext,
+}
+
+/// Who waits for a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// Who has committed.
+    Commit,
+    /// Who tells what others have committed.
+    Answer,
+    /// Who leaves it to others to ask for one.
+    Patient,
+    /// Nobody, but there is something to do afterwards.
+    Noted,
 }
 
 /// The thread that flushes one write-ahead log, and who waits for it.
@@ -62,13 +81,30 @@ struct Shared {
     begun: AtomicU64,
     over: AtomicU64,
     durable: AtomicU64,
+    failed: watch::Sender<bool>,
+    #[cfg(test)]
+    flushed: AtomicU64,
 }
 
 #[derive(Default)]
 struct Waiting {
-    callers: Vec<(u64, oneshot::Sender<()>)>,
-    is_failed: bool,
+    callers: Vec<Caller>,
     is_stopped: bool,
+}
+
+struct Caller {
+    at: u64,
+    haste: Haste,
+    since: Instant,
+    hooks: Hooks,
+    tell: Option<oneshot::Sender<Due>>,
+}
+
+/// How many wait for a flush that is to begin now.
+#[derive(Clone, Copy, Default)]
+struct Urgent {
+    commits: usize,
+    all: usize,
 }
 
 impl Flushes {
@@ -88,11 +124,18 @@ impl Flushes {
             begun: AtomicU64::new(0),
             over: AtomicU64::new(0),
             durable: AtomicU64::new(0),
+            failed: watch::Sender::new(false),
+            #[cfg(test)]
+            flushed: AtomicU64::new(0),
         });
         let own = Arc::clone(&shared);
+        let log = Log {
+            file,
+            path: log.to_owned(),
+        };
         std::thread::Builder::new()
             .name("flush".to_owned())
-            .spawn(move || own.flush_until_stopped(&file))
+            .spawn(move || own.flush_until_stopped(&log))
             .map_err(|_| Error::unavailable("no thread for flushes"))?;
         Ok(Self { shared })
     }
@@ -126,25 +169,82 @@ impl Flushes {
         self.shared.durable.load(Ordering::SeqCst) >= at
     }
 
-    /// Waits until the commit at `at` is durable.
-    pub(crate) async fn wait(&self, at: u64) -> Result<(), Error> {
-        let failed = || Error::unavailable("the write-ahead log could not be flushed");
+    /// Whether a flush has failed: then nothing is durable any more.
+    pub(crate) fn have_failed(&self) -> bool {
+        *self.shared.failed.borrow()
+    }
+
+    /// Says that a flush has failed, when one has.
+    pub(crate) async fn failure(&self) {
+        // It cannot end otherwise: the sender is held here.
+        let _ = self.shared.failed.subscribe().wait_for(|it| *it).await;
+    }
+
+    /// # Errors
+    /// [`Error::FlushFailed`].
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.have_failed() {
+            true => Err(Error::FlushFailed),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits until the commit at `at` is durable. `hooks` are run then, also when this future has
+    /// been dropped after it was first polled.
+    pub(crate) async fn wait(&self, at: u64, haste: Haste, hooks: Hooks) -> Result<(), Error> {
         if self.is_durable(at) {
+            drop(hooks.due());
             return Ok(());
         }
         let (tell, told) = oneshot::channel();
-        {
-            let mut waiting = self.shared.waiting();
-            if waiting.is_failed || waiting.is_stopped {
-                return Err(failed());
+        self.enlist(at, haste, hooks, Some(tell))?;
+        match told.await {
+            Ok(due) => {
+                drop(due);
+                Ok(())
             }
-            waiting.callers.push((at, tell));
+            Err(_) => Err(self.lost()),
         }
-        self.shared.wake.notify_one();
-        told.await.map_err(|_| failed())
     }
 
-    /// Ends the thread. Who waits still is told that it failed.
+    /// Has `hooks` run once the commit at `at` is durable; nobody waits for it.
+    pub(crate) fn note(&self, at: u64, hooks: Hooks) -> Result<(), Error> {
+        match hooks.is_empty() {
+            true => Ok(()),
+            false => self.enlist(at, Haste::Noted, hooks, None),
+        }
+    }
+
+    fn enlist(
+        &self,
+        at: u64,
+        haste: Haste,
+        hooks: Hooks,
+        tell: Option<oneshot::Sender<Due>>,
+    ) -> Result<(), Error> {
+        let mut waiting = self.shared.waiting();
+        if waiting.is_stopped || self.have_failed() {
+            return Err(self.lost());
+        }
+        waiting.callers.push(Caller {
+            at,
+            haste,
+            since: Instant::now(),
+            hooks,
+            tell,
+        });
+        drop(waiting);
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+
+    fn lost(&self) -> Error {
+        self.check()
+            .err()
+            .unwrap_or_else(|| Error::unavailable("the database is closed"))
+    }
+
+    /// Ends the thread after a last flush for who waits still.
     pub(crate) fn stop(&self) {
         self.shared.waiting().is_stopped = true;
         self.shared.wake.notify_one();
@@ -157,65 +257,123 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn flush_until_stopped(&self, log: &File) {
-        let (mut last, mut alone) = (None, ALONE);
-        while let Some(waiters) = self.wait_for_callers() {
-            let waiters = match waiters {
-                1 if alone == 0 => self.wait_for_company(),
-                _ => waiters,
-            };
-            alone = match waiters {
-                1 if alone == 0 => ALONE,
-                1 => alone.saturating_sub(1),
-                _ => 0,
-            };
-            pace(last, waiters);
+    fn flush_until_stopped(&self, log: &Log) {
+        let (mut last, mut together) = (None, None::<Instant>);
+        while let Some(mut urgent) = self.wait_for_callers() {
+            if urgent.all == 1 && together.is_some_and(|at| at.elapsed() < RECENTLY) {
+                urgent = self.wait_for_company();
+                if urgent.all == 1 {
+                    together = None;
+                }
+            }
+            if urgent.commits > 1 {
+                together = Some(Instant::now());
+            }
+            pace(last, urgent.all);
             last = Some(Instant::now());
-            // Commits that are over before the flush begins are durable with it.
-            let reached = self.over.load(Ordering::SeqCst);
-            let outcome = flush(log);
-            let mut waiting = self.waiting();
-            if outcome.is_err() {
-                waiting.is_failed = true;
-                waiting.callers.clear();
+            if !self.flush(log) {
                 return;
             }
-            self.durable.store(reached, Ordering::SeqCst);
-            let callers = std::mem::take(&mut waiting.callers);
-            let (served, early): (Vec<_>, Vec<_>) =
-                callers.into_iter().partition(|(at, _)| *at <= reached);
-            waiting.callers = early;
+        }
+        // Whoever stopped it has not seen that nobody waits.
+        if !self.waiting().callers.is_empty() {
+            self.flush(log);
+        }
+        self.waiting().callers.clear();
+    }
+
+    /// One flush, and what follows from it; whether there can be another.
+    fn flush(&self, log: &Log) -> bool {
+        // Commits that are over before the flush begins are durable with it.
+        let reached = self.over.load(Ordering::SeqCst);
+        let outcome = log.flush();
+        #[cfg(test)]
+        self.flushed.fetch_add(1, Ordering::SeqCst);
+        let mut waiting = self.waiting();
+        if outcome.is_err() {
+            // A log that is closed may be gone: nobody asks for it.
+            if !waiting.is_stopped {
+                self.failed.send_replace(true);
+            }
+            let lost = std::mem::take(&mut waiting.callers);
             drop(waiting);
-            for (_, tell) in served {
-                // Who has gone away needs no answer.
-                let _ = tell.send(());
+            drop(lost);
+            return false;
+        }
+        self.durable.store(reached, Ordering::SeqCst);
+        let callers = std::mem::take(&mut waiting.callers);
+        let (served, early): (Vec<_>, Vec<_>) =
+            callers.into_iter().partition(|it| it.at <= reached);
+        waiting.callers = early;
+        drop(waiting);
+        for caller in served {
+            let due = caller.hooks.due();
+            // Who has gone away needs no answer; what is due is then done here.
+            match caller.tell {
+                Some(tell) => drop(tell.send(due)),
+                None => drop(due),
             }
         }
+        true
     }
 
     /// How many wait after a while in which a second one may have come.
-    fn wait_for_company(&self) -> usize {
+    fn wait_for_company(&self) -> Urgent {
         let waiting = self.waiting();
-        let is_alone = |waiting: &mut Waiting| waiting.callers.len() < 2 && !waiting.is_stopped;
+        let is_alone = |waiting: &mut Waiting| waiting.urgent().all < 2 && !waiting.is_stopped;
         let waited = self.wake.wait_timeout_while(waiting, COMPANY, is_alone);
         let (waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        waiting.callers.len()
+        waiting.urgent()
     }
 
-    /// How many wait; none when there will be no more.
-    fn wait_for_callers(&self) -> Option<usize> {
+    /// Waits until a flush is to begin; none when there will be no more.
+    fn wait_for_callers(&self) -> Option<Urgent> {
         let mut waiting = self.waiting();
         loop {
             if waiting.is_stopped {
-                waiting.callers.clear();
                 return None;
             }
-            if !waiting.callers.is_empty() {
-                return Some(waiting.callers.len());
+            let urgent = waiting.urgent();
+            if urgent.all > 0 {
+                return Some(urgent);
             }
-            let woken = self.wake.wait(waiting);
-            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+            let left = waiting.lingers();
+            waiting = match left {
+                Some(Duration::ZERO) => return Some(urgent),
+                Some(left) => {
+                    let woken = self.wake.wait_timeout(waiting, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let woken = self.wake.wait(waiting);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
         }
+    }
+}
+
+impl Waiting {
+    fn urgent(&self) -> Urgent {
+        let mut urgent = Urgent::default();
+        for caller in &self.callers {
+            match caller.haste {
+                Haste::Commit => {
+                    urgent.commits += 1;
+                    urgent.all += 1;
+                }
+                Haste::Answer => urgent.all += 1,
+                Haste::Patient | Haste::Noted => {}
+            }
+        }
+        urgent
+    }
+
+    /// How long what is to be done after a commit may still wait for somebody's flush.
+    fn lingers(&self) -> Option<Duration> {
+        let noted = self.callers.iter().filter(|it| it.haste == Haste::Noted);
+        let first = noted.map(|it| it.since).min()?;
+        Some(LINGER.saturating_sub(first.elapsed()))
     }
 }
 
@@ -229,11 +387,20 @@ fn pace(last: Option<Instant>, waiters: usize) {
     }
 }
 
-fn flush(log: &File) -> std::io::Result<()> {
-    if log.metadata()?.nlink() == 0 {
-        return Err(std::io::Error::other("the write-ahead log is gone"));
+/// The open log, and where it must be found.
+struct Log {
+    file: File,
+    path: PathBuf,
+}
+
+impl Log {
+    fn flush(&self) -> std::io::Result<()> {
+        let (open, named) = (self.file.metadata()?, std::fs::metadata(&self.path)?);
+        if (open.dev(), open.ino()) != (named.dev(), named.ino()) {
+            return Err(std::io::Error::other("the write-ahead log was replaced"));
+        }
+        self.file.sync_data()
     }
-    log.sync_data()
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@
 pub mod access_grant;
 pub mod agent_instance;
 pub mod agentless_code;
+mod ahead;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod backup;
@@ -48,10 +49,12 @@ mod flush;
 pub mod grant_challenge;
 pub mod health;
 pub mod initial_access_token;
+mod hooks;
 pub mod logout_delivery;
 pub mod mass_loss;
 mod migrate;
 pub mod pairwise_subject;
+mod opening;
 pub mod pushed_authorization_request;
 mod redemption;
 pub mod refresh_token;
@@ -68,6 +71,7 @@ mod timestamp;
 pub mod trust_anchor;
 
 pub use database::{Store, Transaction};
+pub use ahead::for_this_request;
 pub use error::Error;
 pub use health::observe_commits;
 pub use redemption::Redemption;

@@ -65,7 +65,7 @@ impl<'q> Query<'q> {
 
     pub(crate) async fn execute(self, connection: &mut Connection) -> Result<Done, Error> {
         let rows_affected = match connection {
-            Connection::Sqlite(sqlite) => sqlite.execute(&self.text, &self.values)?,
+            Connection::Sqlite(sqlite) => sqlite.execute(&self.text, &self.values).await?,
             Connection::Postgres(postgres) => {
                 let done = self.for_postgres().execute(&mut **postgres).await?;
                 done.rows_affected()
@@ -77,8 +77,7 @@ impl<'q> Query<'q> {
     pub(crate) async fn fetch_all(self, connection: &mut Connection) -> Result<Vec<Row>, Error> {
         match connection {
             Connection::Sqlite(sqlite) => {
-                let rows = sqlite.fetch(&self.text, &self.values, usize::MAX)?;
-                sqlite.seen().wait().await?;
+                let rows = sqlite.fetch(&self.text, &self.values, usize::MAX).await?;
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
             Connection::Postgres(postgres) => {
@@ -94,9 +93,8 @@ impl<'q> Query<'q> {
     ) -> Result<Option<Row>, Error> {
         match connection {
             Connection::Sqlite(sqlite) => {
-                let row = sqlite.fetch(&self.text, &self.values, 1)?.pop();
-                sqlite.seen().wait().await?;
-                Ok(row.map(Row::Sqlite))
+                let mut rows = sqlite.fetch(&self.text, &self.values, 1).await?;
+                Ok(rows.pop().map(Row::Sqlite))
             }
             Connection::Postgres(postgres) => {
                 let row = self.for_postgres().fetch_optional(&mut **postgres).await?;

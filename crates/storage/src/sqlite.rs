@@ -4,54 +4,33 @@
 //! lets go of it before the commit is durable, so that the flushes of several fall together
 //! ([`crate::flush`]).
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+mod connection;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as BlockingMutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{OpenFlags, Statement};
+use rusqlite::OpenFlags;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::Error;
 use crate::checkpoint::Checkpointer;
-use crate::flush::{Flushes, Place};
+use crate::flush::{Flushes, Haste, Place};
 use crate::health::PoolUse;
+use crate::hooks::Hooks;
 use crate::sql::Value;
+pub(crate) use crate::sqlite::connection::{Cell, Database, SqliteRow};
+use crate::sqlite::connection::{READER_CACHE, Text, WRITER_CACHE};
+use crate::{Error, ahead};
 
 /// How long a caller waits for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A read ends in the thread that began it, unless it waits for a flush.
+/// How often who meets another process's lock looks again. Not in SQLite: it would hold the thread.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// A read ends in the thread that began it: who waits for a flush gives the connection back first.
 const READERS_MAX: usize = 4;
 /// How long who is in no hurry waits for the flush of another.
 const PATIENCE: Duration = Duration::from_millis(5);
-/// Statements that one connection keeps prepared: more than there are.
-const STATEMENTS_MAX: usize = 256;
-
-/// What every connection sets: SQLite forgets all but `journal_mode` when a connection closes.
-///
-/// `synchronous = NORMAL` because the flush is ours, after the commit and shared. A checkpoint
-/// still flushes the log before and the file afterwards, and the header of a log that begins again.
-/// `secure_delete` overwrites what is forgotten, such as the person's name when a session ends;
-/// the write-ahead log keeps older pages until the next checkpoint.
-const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
-     PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
-     PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0;";
-/// Page caches in KiB, as minus. The writer's holds the sessions of a large site, each of which is
-/// noted as present every few seconds; what readers miss, the system's own cache has.
-const WRITER_CACHE: &str = "PRAGMA cache_size = -12000;";
-const READER_CACHE: &str = "PRAGMA cache_size = -1000;";
-
-/// A statement's text: one that is static is kept prepared.
-type Text = Cow<'static, str>;
-
-/// One connection, and the names of the columns of its statements.
-pub(crate) struct Database {
-    connection: rusqlite::Connection,
-    columns: HashMap<(usize, usize), Arc<[Box<str>]>>,
-}
-
 /// An open file, or a database in memory.
 pub(crate) struct Sqlite {
     writer: Arc<Mutex<Option<Database>>>,
@@ -70,18 +49,19 @@ struct Readers {
 impl Sqlite {
     /// Opens a file that is there.
     pub(crate) fn open(file: &Path) -> Result<Self, Error> {
-        let writer = Database::open(file, WRITER_CACHE)?;
+        let mut writer = Database::open(file, WRITER_CACHE, None)?;
         // The write-ahead log is there from the first read on.
         writer.check()?;
         let log = log_of(file);
         let flushes = Arc::new(Flushes::start(&log)?);
+        writer.flushes = Some(Arc::clone(&flushes));
         let mut idle = Vec::new();
         for _ in 0..READERS_MAX {
-            idle.push(Database::open(file, READER_CACHE)?);
+            idle.push(Database::open(file, READER_CACHE, Some(&flushes))?);
         }
         let writer = Arc::new(Mutex::new(Some(writer)));
         let checkpointer = Checkpointer::start(
-            Database::open(file, READER_CACHE)?.connection,
+            Database::open(file, READER_CACHE, Some(&flushes))?,
             Arc::clone(&writer),
             Arc::clone(&flushes),
         )?;
@@ -107,7 +87,7 @@ impl Sqlite {
                 | OpenFlags::SQLITE_OPEN_URI
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
-        let writer = Database::prepare(connection, WRITER_CACHE)?;
+        let writer = Database::prepare(connection, WRITER_CACHE, None)?;
         Ok(Self {
             writer: Arc::new(Mutex::new(Some(writer))),
             readers: None,
@@ -119,47 +99,77 @@ impl Sqlite {
     /// Takes the write lock at once: a transaction that reads first and writes later could
     /// otherwise fail half-way because another process wrote in between.
     pub(crate) async fn begin(&self) -> Result<SqliteTransaction, Error> {
-        let lock = self.writer.clone().lock_owned();
-        let guard = tokio::time::timeout(ACQUIRE_TIMEOUT, lock).await;
+        self.check()?;
+        let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+        let guard = timeout_at(deadline, self.writer.clone().lock_owned()).await;
         let guard = guard.map_err(|_| Error::unavailable("no turn to write in time"))?;
         let mut lease = Lease::Writer(guard);
-        lease.database()?.run("BEGIN IMMEDIATE")?;
-        Ok(SqliteTransaction {
-            lease,
-            flushes: self.flushes.clone(),
-            is_over: false,
-        })
+        while let Err(error) = lease.database()?.run("BEGIN IMMEDIATE") {
+            if !is_busy(&error) || Instant::now() >= deadline {
+                return Err(error);
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        self.check()?;
+        Ok(self.transaction(lease, None))
     }
 
+    /// Begins to read. What is read between two statements may change, as in PostgreSQL.
     pub(crate) async fn begin_read(&self) -> Result<SqliteTransaction, Error> {
+        self.check()?;
         let Some(readers) = &self.readers else {
             return self.begin().await;
         };
-        let permit = Arc::clone(&readers.permits).acquire_owned();
-        let permit = tokio::time::timeout(ACQUIRE_TIMEOUT, permit).await;
-        let permit = permit.map_err(|_| Error::unavailable("no turn to read in time"))?;
-        let permit = permit.map_err(|_| Error::unavailable("the database is closed"))?;
-        let database = readers.take();
-        let database = database.ok_or(Error::unavailable("the database is closed"))?;
-        let mut lease = Lease::Reader {
-            database: Some(database),
-            readers: Arc::clone(readers),
-            _permit: permit,
-        };
-        lease.database()?.run("BEGIN")?;
-        Ok(SqliteTransaction {
-            lease,
+        let lease = Readers::lend(readers).await?;
+        Ok(self.transaction(lease, Some(Arc::clone(readers))))
+    }
+
+    /// Begins to read what is there and durable now, however long it takes.
+    pub(crate) async fn begin_snapshot(&self) -> Result<SqliteTransaction, Error> {
+        let mut transaction = self.begin_read().await?;
+        if transaction.readers.take().is_some() {
+            let schema = Text::Borrowed("SELECT COUNT(*) AS count FROM sqlite_schema");
+            transaction.rows(&schema, &[], 1).await?;
+            if let Some(flushes) = &self.flushes {
+                let seen = flushes.visible();
+                flushes.wait(seen, Haste::Answer, Hooks::default()).await?;
+            }
+        }
+        Ok(transaction)
+    }
+
+    fn transaction(&self, lease: Lease, readers: Option<Arc<Readers>>) -> SqliteTransaction {
+        SqliteTransaction {
+            lease: Some(lease),
+            readers,
             flushes: self.flushes.clone(),
-            is_over: false,
-        })
+        }
+    }
+
+    /// After a flush that failed, nothing that is read or written can be told to anybody.
+    fn check(&self) -> Result<(), Error> {
+        self.flushes.as_ref().map_or(Ok(()), |it| it.check())
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.flushes.as_ref().is_some_and(|it| it.have_failed())
+    }
+
+    /// Says that a flush has failed, when one has.
+    pub(crate) async fn failure(&self) {
+        match &self.flushes {
+            Some(flushes) => flushes.failure().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Waits until nothing that was committed before can be lost any more.
     pub(crate) async fn settle(&self) -> Result<(), Error> {
-        match &self.flushes {
-            Some(flushes) => flushes.wait(flushes.commits()).await,
-            None => Ok(()),
-        }
+        let Some(flushes) = &self.flushes else {
+            return Ok(());
+        };
+        let commits = flushes.commits();
+        flushes.wait(commits, Haste::Answer, Hooks::default()).await
     }
 
     /// The same, but lets another caller's flush come first.
@@ -168,10 +178,19 @@ impl Sqlite {
             return Ok(());
         };
         let commits = flushes.commits();
-        if !flushes.is_durable(commits) {
-            tokio::time::sleep(PATIENCE).await;
+        let patient = flushes.wait(commits, Haste::Patient, Hooks::default());
+        match timeout(PATIENCE, patient).await {
+            Ok(outcome) => outcome,
+            Err(_) => flushes.wait(commits, Haste::Answer, Hooks::default()).await,
         }
-        flushes.wait(commits).await
+    }
+
+    /// Runs `work`, and gives its outcome once all that it has read is durable.
+    pub(crate) async fn settled<F: Future>(&self, work: F) -> Result<F::Output, Error> {
+        match &self.flushes {
+            Some(flushes) => ahead::settled(flushes, work).await,
+            None => Ok(work.await),
+        }
     }
 
     /// How the connections are used; a transaction holds one.
@@ -220,8 +239,21 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Database> {
-        self.idle().pop()
+    /// A connection with a transaction that reads.
+    async fn lend(readers: &Arc<Self>) -> Result<Lease, Error> {
+        let permit = Arc::clone(&readers.permits).acquire_owned();
+        let permit = timeout(ACQUIRE_TIMEOUT, permit).await;
+        let permit = permit.map_err(|_| Error::unavailable("no turn to read in time"))?;
+        let permit = permit.map_err(|_| Error::unavailable("the database is closed"))?;
+        let database = readers.idle().pop();
+        let database = database.ok_or(Error::unavailable("the database is closed"))?;
+        let mut lease = Lease::Reader {
+            database: Some(database),
+            readers: Arc::clone(readers),
+            _permit: permit,
+        };
+        lease.database()?.run("BEGIN")?;
+        Ok(lease)
     }
 
     fn give_back(&self, database: Database) {
@@ -260,6 +292,12 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if let Ok(database) = self.database()
+            && database.is_in_transaction()
+        {
+            // What cannot be undone now keeps the next transaction from beginning.
+            let _ = database.run("ROLLBACK");
+        }
         if let Self::Reader {
             database, readers, ..
         } = self
@@ -272,242 +310,136 @@ impl Drop for Lease {
 
 /// A running transaction; dropping it undoes its statements.
 pub(crate) struct SqliteTransaction {
-    lease: Lease,
+    /// None of one that reads and has waited for a flush after its last statement.
+    lease: Option<Lease>,
+    /// Those that lend to one that reads.
+    readers: Option<Arc<Readers>>,
     flushes: Option<Arc<Flushes>>,
-    is_over: bool,
 }
 
 impl SqliteTransaction {
-    pub(crate) fn execute(&mut self, text: &Text, values: &[Value<'_>]) -> Result<u64, Error> {
-        self.lease.database()?.execute(text, values)
+    pub(crate) async fn execute(
+        &mut self,
+        text: &Text,
+        values: &[Value<'_>],
+    ) -> Result<u64, Error> {
+        self.lease().await?.database()?.execute(text, values)
     }
 
-    pub(crate) fn fetch(
+    /// Rows that can be told to anybody: by now, or by the end of the request that they are read
+    /// for. One that writes waits for the same in its commit.
+    pub(crate) async fn fetch(
         &mut self,
         text: &Text,
         values: &[Value<'_>],
         rows_max: usize,
     ) -> Result<Vec<SqliteRow>, Error> {
-        self.lease.database()?.fetch(text, values, rows_max)
+        let rows = self.rows(text, values, rows_max).await?;
+        if self.readers.is_some()
+            && let Some(flushes) = self.flushes.clone()
+        {
+            let seen = flushes.visible();
+            if !flushes.is_durable(seen) && !ahead::note(&flushes, seen) {
+                // Others read meanwhile.
+                self.lease = None;
+                flushes.wait(seen, Haste::Answer, Hooks::default()).await?;
+            }
+        }
+        Ok(rows)
     }
 
-    /// What a transaction that only reads has seen may be told to anybody, so it must not be lost
-    /// any more. One that writes waits for the same in its commit.
-    pub(crate) fn seen(&self) -> Pending {
-        let flushes = match self.lease {
-            Lease::Reader { .. } => self.flushes.clone(),
-            Lease::Writer(_) => None,
-        };
-        let at = flushes.as_ref().map_or(0, |flushes| flushes.visible());
-        Pending { flushes, at }
+    /// Reads again where another process keeps the file to itself for a moment.
+    async fn rows(
+        &mut self,
+        text: &Text,
+        values: &[Value<'_>],
+        rows_max: usize,
+    ) -> Result<Vec<SqliteRow>, Error> {
+        let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+        loop {
+            let database = self.lease().await?.database()?;
+            match database.fetch(text, values, rows_max) {
+                Err(error) if is_busy(&error) && Instant::now() < deadline => {}
+                outcome => return outcome,
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn lease(&mut self) -> Result<&mut Lease, Error> {
+        if self.lease.is_none()
+            && let Some(readers) = &self.readers
+        {
+            self.lease = Some(Readers::lend(readers).await?);
+        }
+        let lease = self.lease.as_mut();
+        lease.ok_or_else(|| Error::unavailable("the database is closed"))
     }
 
     /// Commits, lets the next writer begin, and gives the place in the log up to which it must be
     /// flushed before anybody may see what happened.
     pub(crate) fn commit(mut self, place: Place) -> Result<Pending, Error> {
-        let flushes = self.flushes.clone();
-        let is_writer = matches!(self.lease, Lease::Writer(_));
-        let flushes = flushes.filter(|_| is_writer);
-        let database = self.lease.database()?;
-        let at = match &flushes {
-            Some(flushes) => {
-                let at = flushes.begin_commit(place);
-                let outcome = database.run("COMMIT");
-                flushes.end_commit(at);
-                outcome?;
-                at
-            }
-            None => {
-                database.run("COMMIT")?;
-                0
-            }
+        let flushes = self.flushes.take();
+        let Some(mut lease) = self.lease.take() else {
+            return Ok(Pending::default());
         };
-        self.is_over = true;
+        let is_writer = matches!(lease, Lease::Writer(_));
+        let database = lease.database()?;
+        let Some(flushes) = flushes.filter(|_| is_writer) else {
+            database.run("COMMIT")?;
+            return Ok(Pending::default());
+        };
+        flushes.check()?;
+        let at = flushes.begin_commit(place);
+        let outcome = database.run("COMMIT");
+        flushes.end_commit(at);
+        outcome?;
+        let flushes = Some(flushes);
         Ok(Pending { flushes, at })
     }
 }
 
-impl Drop for SqliteTransaction {
-    fn drop(&mut self) {
-        if !self.is_over
-            && let Ok(database) = self.lease.database()
-            && !database.connection.is_autocommit()
-        {
-            // What cannot be undone now keeps the next transaction from beginning.
-            let _ = database.run("ROLLBACK");
-        }
-    }
-}
-
 /// A commit that others see and that a power cut could still take back.
+#[derive(Default)]
 pub(crate) struct Pending {
     flushes: Option<Arc<Flushes>>,
     at: u64,
 }
 
 impl Pending {
-    /// Waits for a flush that began after the commit.
-    pub(crate) async fn wait(self) -> Result<(), Error> {
+    /// Waits for a flush that began after the commit; `hooks` are run then, whether this future
+    /// still waits or not.
+    pub(crate) async fn wait(self, hooks: Hooks) -> Result<(), Error> {
         match self.flushes {
-            Some(flushes) => flushes.wait(self.at).await,
-            None => Ok(()),
-        }
-    }
-}
-
-impl Database {
-    fn open(file: &Path, cache: &str) -> Result<Self, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = rusqlite::Connection::open_with_flags(file, flags)?;
-        Self::prepare(connection, cache)
-    }
-
-    fn prepare(connection: rusqlite::Connection, cache: &str) -> Result<Self, Error> {
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        connection.execute_batch(PRAGMAS)?;
-        connection.execute_batch(cache)?;
-        Ok(Self {
-            connection,
-            columns: HashMap::new(),
-        })
-    }
-
-    /// Reads something.
-    fn check(&self) -> Result<(), Error> {
-        self.connection
-            .query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Ok(())
-    }
-
-    fn run(&self, text: &str) -> Result<(), Error> {
-        let mut statement = self.connection.prepare_cached(text)?;
-        statement.raw_execute()?;
-        Ok(())
-    }
-
-    fn execute(&mut self, text: &Text, values: &[Value<'_>]) -> Result<u64, Error> {
-        match text {
-            Text::Borrowed(text) => {
-                let mut statement = self.connection.prepare_cached(text)?;
-                run_to_its_end(&mut statement, values)?;
-            }
-            Text::Owned(text) => {
-                let mut statement = self.connection.prepare(text)?;
-                run_to_its_end(&mut statement, values)?;
+            Some(flushes) => flushes.wait(self.at, Haste::Commit, hooks).await,
+            None => {
+                drop(hooks.due());
+                Ok(())
             }
         }
-        Ok(self.connection.changes())
     }
 
-    fn fetch(
-        &mut self,
-        text: &Text,
-        values: &[Value<'_>],
-        rows_max: usize,
-    ) -> Result<Vec<SqliteRow>, Error> {
-        match text {
-            Text::Borrowed(text) => {
-                let mut statement = self.connection.prepare_cached(text)?;
-                let columns = self.columns.entry((text.as_ptr().addr(), text.len()));
-                let columns = columns.or_insert_with(|| names_of(&statement));
-                read_rows(&mut statement, columns, values, rows_max)
-            }
-            Text::Owned(text) => {
-                let mut statement = self.connection.prepare(text)?;
-                let columns = names_of(&statement);
-                read_rows(&mut statement, &columns, values, rows_max)
+    /// Leaves the flush to the next who asks for one; `hooks` are run after it.
+    pub(crate) fn leave(self, hooks: Hooks) -> Result<(), Error> {
+        match self.flushes {
+            Some(flushes) => flushes.note(self.at, hooks),
+            None => {
+                drop(hooks.due());
+                Ok(())
             }
         }
     }
 }
 
-fn run_to_its_end(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<(), Error> {
-    bind(statement, values)?;
-    let mut rows = statement.raw_query();
-    while rows.next()?.is_some() {}
-    Ok(())
+/// Whether another process holds the lock that a statement needs.
+fn is_busy(error: &Error) -> bool {
+    let Error::Unavailable { source } = error else {
+        return false;
+    };
+    let error = source.downcast_ref::<rusqlite::Error>();
+    let code = error.and_then(rusqlite::Error::sqlite_error_code);
+    code == Some(rusqlite::ErrorCode::DatabaseBusy)
 }
 
-fn read_rows(
-    statement: &mut Statement<'_>,
-    columns: &Arc<[Box<str>]>,
-    values: &[Value<'_>],
-    rows_max: usize,
-) -> Result<Vec<SqliteRow>, Error> {
-    bind(statement, values)?;
-    let mut rows = statement.raw_query();
-    let mut found = Vec::new();
-    while found.len() < rows_max
-        && let Some(row) = rows.next()?
-    {
-        let cells = (0..columns.len()).map(|column| Ok(Cell::of(row.get_ref(column)?)));
-        found.push(SqliteRow {
-            cells: cells.collect::<Result<_, Error>>()?,
-            columns: Arc::clone(columns),
-        });
-    }
-    Ok(found)
-}
-
-fn names_of(statement: &Statement<'_>) -> Arc<[Box<str>]> {
-    let names = statement.column_names();
-    names.into_iter().map(Box::from).collect()
-}
-
-/// `$3` is the third value, wherever it stands: to SQLite it is a name.
-fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<(), Error> {
-    for place in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(place);
-        let number = name.and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
-        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
-        let value = value.ok_or_else(|| Error::unavailable("a place has no value"))?;
-        statement.raw_bind_parameter(place, value)?;
-    }
-    Ok(())
-}
-
-impl rusqlite::ToSql for Value<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let value = match self {
-            Self::Integer(Some(value)) => ValueRef::Integer(*value),
-            Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
-            Self::Integer(None) | Self::Text(None) => ValueRef::Null,
-        };
-        Ok(ToSqlOutput::Borrowed(value))
-    }
-}
-
-/// A row, out of SQLite's hands.
-pub(crate) struct SqliteRow {
-    cells: Vec<Cell>,
-    columns: Arc<[Box<str>]>,
-}
-
-impl SqliteRow {
-    pub(crate) fn find(&self, column: &str) -> Option<&Cell> {
-        let at = self.columns.iter().position(|name| **name == *column)?;
-        self.cells.get(at)
-    }
-}
-
-pub(crate) enum Cell {
-    Null,
-    Integer(i64),
-    Text(String),
-    /// What no column of ours holds.
-    Foreign,
-}
-
-impl Cell {
-    fn of(value: ValueRef<'_>) -> Self {
-        match value {
-            ValueRef::Null => Self::Null,
-            ValueRef::Integer(value) => Self::Integer(value),
-            ValueRef::Text(text) => match std::str::from_utf8(text) {
-                Ok(text) => Self::Text(text.to_owned()),
-                Err(_) => Self::Foreign,
-            },
-            ValueRef::Real(_) | ValueRef::Blob(_) => Self::Foreign,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

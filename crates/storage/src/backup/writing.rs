@@ -29,13 +29,7 @@ pub struct Written {
 /// # Errors
 /// [`Error::BackupOfOtherVersion`], [`Error::BackupFailed`], [`Error::Unavailable`].
 pub async fn write(store: &Store, about: About, out: impl Write) -> Result<Written, Error> {
-    let mut transaction = store.begin_read().await?;
-    if store.engine_name() == "postgresql" {
-        // Else each statement would see a moment of its own. SQLite's readers have one anyway.
-        sql::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            .execute(transaction.connection())
-            .await?;
-    }
+    let mut transaction = store.begin_snapshot().await?;
     check_schema(&mut transaction).await?;
     let tables = tables(store, &mut transaction).await?;
     let mut file = Digested::new(out);

@@ -78,3 +78,22 @@ async fn other_urls_and_parameters_are_refused() {
         assert_eq!(error.code(), "storage.url_invalid", "{url}");
     }
 }
+
+/// Each is a process of its own to SQLite: its locks are on the open file.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_that_start_first_on_one_file_all_start() {
+    for _ in 0..4 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cardea.sqlite");
+        let url = format!("sqlite://{}", path.display());
+        let starting: Vec<_> = (0..4)
+            .map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move { Store::open(&url).await.map(drop) })
+            })
+            .collect();
+        for started in starting {
+            started.await.unwrap().unwrap();
+        }
+    }
+}

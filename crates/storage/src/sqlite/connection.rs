@@ -1,0 +1,231 @@
+//! One connection to SQLite, and what it reads.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{OpenFlags, Statement};
+
+use crate::Error;
+use crate::flush::Flushes;
+use crate::sql::Value;
+
+/// Statements that one connection keeps prepared: more than there are.
+const STATEMENTS_MAX: usize = 256;
+
+/// What every connection sets: SQLite forgets all but `journal_mode` when a connection closes.
+///
+/// `synchronous = NORMAL` because the flush is ours, after the commit and shared. A checkpoint
+/// still flushes the log before and the file afterwards, and the header of a log that begins again.
+/// `secure_delete` overwrites what is forgotten, such as the person's name when a session ends;
+/// the write-ahead log keeps older pages until the next checkpoint. The timeout serves who opens
+/// the file; afterwards nobody waits inside SQLite.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
+     PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+     PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0;";
+/// Page caches in KiB, as minus. The writer's holds the sessions of a large site, each of which is
+/// noted as present every few seconds; what readers miss, the system's own cache has.
+pub(super) const WRITER_CACHE: &str = "PRAGMA cache_size = -12000;";
+pub(super) const READER_CACHE: &str = "PRAGMA cache_size = -1000;";
+
+/// A statement's text: one that is static is kept prepared.
+pub(super) type Text = Cow<'static, str>;
+
+/// One connection, and the names of the columns of its statements.
+pub(crate) struct Database {
+    connection: rusqlite::Connection,
+    columns: HashMap<(usize, usize), Arc<[Box<str>]>>,
+    /// None of a database in memory.
+    pub(super) flushes: Option<Arc<Flushes>>,
+}
+
+impl Database {
+    pub(super) fn open(
+        file: &Path,
+        cache: &str,
+        flushes: Option<&Arc<Flushes>>,
+    ) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(file, flags)?;
+        Self::prepare(connection, cache, flushes)
+    }
+
+    pub(super) fn prepare(
+        connection: rusqlite::Connection,
+        cache: &str,
+        flushes: Option<&Arc<Flushes>>,
+    ) -> Result<Self, Error> {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.execute_batch(PRAGMAS)?;
+        connection.execute_batch(cache)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        Ok(Self {
+            connection,
+            columns: HashMap::new(),
+            flushes: flushes.cloned(),
+        })
+    }
+
+    /// Copies the log into the file, as far as nobody reads older pages.
+    pub(crate) fn fold(&self) -> Result<(), Error> {
+        let statement = "PRAGMA wal_checkpoint(PASSIVE)";
+        Ok(self.connection.query_row(statement, [], |_| Ok(()))?)
+    }
+
+    /// Reads something.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.connection
+            .query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    pub(super) fn is_in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    pub(super) fn run(&self, text: &str) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(text)?;
+        statement.raw_execute()?;
+        Ok(())
+    }
+
+    pub(super) fn execute(&mut self, text: &Text, values: &[Value<'_>]) -> Result<u64, Error> {
+        match text {
+            Text::Borrowed(text) => {
+                let mut statement = self.connection.prepare_cached(text)?;
+                run_to_its_end(&mut statement, values)?;
+            }
+            Text::Owned(text) => {
+                let mut statement = self.connection.prepare(text)?;
+                run_to_its_end(&mut statement, values)?;
+            }
+        }
+        Ok(self.connection.changes())
+    }
+
+    pub(super) fn fetch(
+        &mut self,
+        text: &Text,
+        values: &[Value<'_>],
+        rows_max: usize,
+    ) -> Result<Vec<SqliteRow>, Error> {
+        match text {
+            Text::Borrowed(text) => {
+                let mut statement = self.connection.prepare_cached(text)?;
+                let columns = self.columns.entry((text.as_ptr().addr(), text.len()));
+                let columns = columns.or_insert_with(|| names_of(&statement));
+                read_rows(&mut statement, columns, values, rows_max)
+            }
+            Text::Owned(text) => {
+                let mut statement = self.connection.prepare(text)?;
+                let columns = names_of(&statement);
+                read_rows(&mut statement, &columns, values, rows_max)
+            }
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.flushes.as_ref().is_some_and(|it| it.have_failed()) {
+            // The last connection to close would copy what the failed flush has left.
+            let without = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let _ = self.connection.set_db_config(without, true);
+        }
+    }
+}
+
+fn run_to_its_end(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<(), Error> {
+    bind(statement, values)?;
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+fn read_rows(
+    statement: &mut Statement<'_>,
+    columns: &Arc<[Box<str>]>,
+    values: &[Value<'_>],
+    rows_max: usize,
+) -> Result<Vec<SqliteRow>, Error> {
+    bind(statement, values)?;
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while found.len() < rows_max
+        && let Some(row) = rows.next()?
+    {
+        let cells = (0..columns.len()).map(|column| Ok(Cell::of(row.get_ref(column)?)));
+        found.push(SqliteRow {
+            cells: cells.collect::<Result<_, Error>>()?,
+            columns: Arc::clone(columns),
+        });
+    }
+    Ok(found)
+}
+
+fn names_of(statement: &Statement<'_>) -> Arc<[Box<str>]> {
+    let names = statement.column_names();
+    names.into_iter().map(Box::from).collect()
+}
+
+/// `$3` is the third value, wherever it stands: to SQLite it is a name.
+fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<(), Error> {
+    for place in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(place);
+        let number = name.and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
+        let value = value.ok_or_else(|| Error::unavailable("a place has no value"))?;
+        statement.raw_bind_parameter(place, value)?;
+    }
+    Ok(())
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self {
+            Self::Integer(Some(value)) => ValueRef::Integer(*value),
+            Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Self::Integer(None) | Self::Text(None) => ValueRef::Null,
+        };
+        Ok(ToSqlOutput::Borrowed(value))
+    }
+}
+
+/// A row, out of SQLite's hands.
+pub(crate) struct SqliteRow {
+    cells: Vec<Cell>,
+    columns: Arc<[Box<str>]>,
+}
+
+impl SqliteRow {
+    pub(crate) fn find(&self, column: &str) -> Option<&Cell> {
+        let at = self.columns.iter().position(|name| **name == *column)?;
+        self.cells.get(at)
+    }
+}
+
+pub(crate) enum Cell {
+    Null,
+    Integer(i64),
+    Text(String),
+    /// What no column of ours holds.
+    Foreign,
+}
+
+impl Cell {
+    fn of(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(value) => Self::Integer(value),
+            ValueRef::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => Self::Text(text.to_owned()),
+                Err(_) => Self::Foreign,
+            },
+            ValueRef::Real(_) | ValueRef::Blob(_) => Self::Foreign,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::{READERS_MAX, Sqlite, Text};
+use crate::Error;
+use crate::flush::{Flushes, Place};
+
+/// Longer than a reader or a writer waits for its turn.
+const LONG: Duration = Duration::from_secs(30);
+
+fn opened() -> (tempfile::TempDir, Arc<Sqlite>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cardea.sqlite");
+    std::fs::write(&file, "").unwrap();
+    let sqlite = Sqlite::open(&file).unwrap();
+    (folder, Arc::new(sqlite))
+}
+
+fn flushes(sqlite: &Sqlite) -> &Flushes {
+    sqlite.flushes.as_ref().unwrap()
+}
+
+fn idle(sqlite: &Sqlite) -> usize {
+    sqlite.readers.as_ref().unwrap().idle().len()
+}
+
+async fn read(sqlite: &Sqlite) -> Result<usize, Error> {
+    let mut transaction = sqlite.begin_read().await?;
+    let statement = Text::Borrowed("SELECT 1 AS one");
+    let mut found = 0;
+    for _ in 0..3 {
+        found += transaction.fetch(&statement, &[], 1).await?.len();
+    }
+    Ok(found)
+}
+
+#[tokio::test]
+async fn who_waits_for_a_flush_keeps_no_connection_from_others() {
+    let (_folder, sqlite) = opened();
+    // A commit that others see, and that no flush makes durable before it is over.
+    let at = flushes(&sqlite).begin_commit(Place::BeforeItIsSeen);
+    let mut reading = JoinSet::new();
+    for _ in 0..4 * READERS_MAX {
+        let sqlite = Arc::clone(&sqlite);
+        reading.spawn(async move { read(&sqlite).await });
+    }
+    for _ in 0..20 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(idle(&sqlite), READERS_MAX);
+    assert!(reading.try_join_next().is_none(), "nobody is told");
+    flushes(&sqlite).end_commit(at);
+    while let Some(found) = timeout(LONG, reading.join_next()).await.unwrap() {
+        assert_eq!(found.unwrap().unwrap(), 3);
+    }
+}
+
+#[tokio::test]
+async fn who_answers_a_request_waits_once_for_all_that_it_has_read() {
+    let (_folder, sqlite) = opened();
+    let at = flushes(&sqlite).begin_commit(Place::BeforeItIsSeen);
+    let (all_read, was_read) = tokio::sync::oneshot::channel();
+    let own = Arc::clone(&sqlite);
+    let answer = tokio::spawn(async move {
+        let work = async {
+            // A task that works for the request reads on its behalf.
+            let sqlite = Arc::clone(&own);
+            let task = tokio::spawn(crate::for_this_request(async move { read(&sqlite).await }));
+            let found = task.await.unwrap().unwrap();
+            all_read.send(()).unwrap();
+            found
+        };
+        own.settled(work).await
+    });
+    timeout(LONG, was_read).await.unwrap().unwrap();
+    assert_eq!(idle(&sqlite), READERS_MAX);
+    assert!(!answer.is_finished(), "nobody is told");
+    flushes(&sqlite).end_commit(at);
+    assert_eq!(timeout(LONG, answer).await.unwrap().unwrap().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_snapshot_reads_one_moment() {
+    let (_folder, sqlite) = opened();
+    let make = Text::Borrowed("CREATE TABLE note (text TEXT)");
+    let mut writing = sqlite.begin().await.unwrap();
+    writing.execute(&make, &[]).await.unwrap();
+    writing.commit(Place::BeforeItIsSeen).unwrap();
+    let mut reading = sqlite.begin_snapshot().await.unwrap();
+    let insert = Text::Borrowed("INSERT INTO note (text) VALUES ('later')");
+    let mut writing = sqlite.begin().await.unwrap();
+    writing.execute(&insert, &[]).await.unwrap();
+    writing.commit(Place::BeforeItIsSeen).unwrap();
+    let select = Text::Borrowed("SELECT text FROM note");
+    assert_eq!(reading.fetch(&select, &[], 9).await.unwrap().len(), 0);
+}
+
+/// The one thread of this runtime goes on while another process has the write lock.
+#[tokio::test]
+async fn who_waits_for_another_process_holds_no_thread() {
+    let (folder, sqlite) = opened();
+    let other = rusqlite::Connection::open(folder.path().join("cardea.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (begun, ()) = tokio::join!(sqlite.begin(), async {
+        for _ in 0..20 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        other.execute_batch("ROLLBACK").unwrap();
+    });
+    begun.unwrap().commit(Place::BeforeItIsSeen).unwrap();
+}
+
+#[tokio::test]
+async fn after_a_failed_flush_nothing_is_read_or_written_or_folded() {
+    let (folder, sqlite) = opened();
+    let mut writing = sqlite.begin().await.unwrap();
+    let make = Text::Borrowed("CREATE TABLE note (text TEXT)");
+    writing.execute(&make, &[]).await.unwrap();
+    let mut late = sqlite.begin_read().await.unwrap();
+    std::fs::remove_file(folder.path().join("cardea.sqlite-wal")).unwrap();
+    let pending = writing.commit(Place::BeforeItIsSeen).unwrap();
+    let refused = pending.wait(crate::hooks::Hooks::default()).await;
+    assert_eq!(refused.unwrap_err().code(), "storage.flush_failed");
+    timeout(LONG, sqlite.failure()).await.unwrap();
+    let code = |refused: Result<_, Error>| refused.err().unwrap().code();
+    assert_eq!(code(sqlite.begin().await), "storage.flush_failed");
+    assert_eq!(code(sqlite.begin_read().await), "storage.flush_failed");
+    let select = Text::Borrowed("SELECT text FROM note");
+    let unsettled = late.fetch(&select, &[], 1).await;
+    assert_eq!(unsettled.err().unwrap().code(), "storage.flush_failed");
+    drop(late);
+    let before = std::fs::read(folder.path().join("cardea.sqlite")).unwrap();
+    timeout(LONG, sqlite.close()).await.unwrap();
+    let after = std::fs::read(folder.path().join("cardea.sqlite")).unwrap();
+    assert_eq!(before, after, "nothing was copied into the file");
+}
+
+#[tokio::test]
+async fn a_relaxed_commit_fails_too_after_a_failed_flush() {
+    let (folder, sqlite) = opened();
+    let writing = sqlite.begin().await.unwrap();
+    std::fs::remove_file(folder.path().join("cardea.sqlite-wal")).unwrap();
+    let at = flushes(&sqlite).begin_commit(Place::WithTheNext);
+    flushes(&sqlite).end_commit(at);
+    assert!(sqlite.settle().await.is_err());
+    let refused = writing.commit(Place::WithTheNext);
+    assert_eq!(refused.err().unwrap().code(), "storage.flush_failed");
+}
