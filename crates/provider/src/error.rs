@@ -90,6 +90,12 @@ pub enum Error {
     #[error("the client is not registered")]
     ClientUnknown,
     #[error("the request names no redirect_uri")]
+    #[error("there are as many keys for {algorithm} as there may be")]
+    TokenKeysTooMany { algorithm: &'static str },
+    #[error("other token keys were changed meanwhile")]
+    TokenKeysChanged,
+    #[error("this machine's clock and the one it is compared with are {seconds} s apart")]
+    ClockApart { seconds: i64 },
     RedirectUriMissing,
     #[error("the redirect_uri is not registered for this client")]
     RedirectUriMismatch,

@@ -2,17 +2,15 @@
 
 pub mod rotation;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cardea_jose::{Algorithm, JwkSet, SigningKey};
 use time::{Duration, OffsetDateTime};
 
+use crate::clock::CLOCKS_APART;
 use crate::dpop::DpopNonces;
 use crate::{Client, Error, Provider};
-
-/// How far the clocks of nodes may lie apart: a token of a key that another node signs with already
-/// is good here as well.
-pub(crate) const CLOCKS_APART: Duration = Duration::seconds(30);
 
 /// A token key, and when it does what.
 #[derive(Clone, Debug)]
@@ -69,6 +67,8 @@ pub struct ProviderKeys {
     token_keys: Vec<TokenKey>,
     /// The algorithms that there are keys for, or were since the start.
     algorithms: Vec<Algorithm>,
+    /// How far our clock is ahead of the one that the keys' times are by, in milliseconds.
+    ahead: Arc<AtomicI64>,
     pub(crate) challenge_key: SigningKey,
     pub(crate) dpop_nonces: DpopNonces,
 }
@@ -87,6 +87,7 @@ impl ProviderKeys {
         Ok(Self {
             algorithms: token_keys.iter().map(|it| it.key.algorithm()).collect(),
             token_keys,
+            ahead: Arc::default(),
             dpop_nonces: DpopNonces::new(&challenge_key)?,
             challenge_key,
         })
@@ -119,6 +120,7 @@ impl ProviderKeys {
         Self {
             token_keys,
             algorithms,
+            ahead: Arc::clone(&self.ahead),
             challenge_key: self.challenge_key.clone(),
             dpop_nonces: self.dpop_nonces.clone(),
         }
@@ -130,15 +132,28 @@ impl ProviderKeys {
         &self.token_keys
     }
 
-    /// The key that signs with an algorithm.
+    /// Has the keys' times go by a clock that ours is ahead of: the one of all nodes. Those who
+    /// hold these keys, or others that came of them, follow.
+    pub fn set_ahead(&self, ahead: Duration) {
+        let millis = i64::try_from(ahead.whole_milliseconds()).unwrap_or_default();
+        self.ahead.store(millis, Ordering::Relaxed);
+    }
+
+    fn shared(&self, now: OffsetDateTime) -> OffsetDateTime {
+        now.saturating_sub(Duration::milliseconds(self.ahead.load(Ordering::Relaxed)))
+    }
+
+    /// The key that signs with an algorithm; never one that [`find`](Self::find) refuses.
     ///
     /// # Errors
-    /// [`Error::SignerUnavailable`] while there is none: all were taken out, and none could be made.
+    /// [`Error::SignerUnavailable`] while there is none: all were taken out, and no other could be
+    /// made.
     pub(crate) fn signing(
         &self,
         algorithm: Algorithm,
         now: OffsetDateTime,
     ) -> Result<&SigningKey, Error> {
+        let now = self.shared(now);
         let fitting = || {
             let all = self.token_keys.iter();
             all.filter(move |it| it.key.algorithm() == algorithm)
@@ -147,9 +162,11 @@ impl ProviderKeys {
         // `rev`, as the last of several maxima would be taken.
         let signs = fitting().filter(|it| it.window.may_sign(now));
         let signs = signs.rev().max_by_key(generation);
-        // By a clock that was set back the oldest goes on: its successors are published no longer
-        // than it is. One that is retired does not, where its successor was taken out.
-        let waits = fitting().filter(|it| it.window.signs_until.is_none_or(|until| now < until));
+        // Where its time is a moment away, and there is none before it. One that is retired does
+        // not go on, where its successor was taken out.
+        let waits = fitting().filter(|it| {
+            it.window.may_verify(now) && it.window.signs_until.is_none_or(|until| now < until)
+        });
         signs
             .or_else(|| waits.min_by_key(generation))
             .map(|it| &it.key)
@@ -182,6 +199,7 @@ impl ProviderKeys {
     /// The token key with an id, if its tokens are good now; the lookup is in memory only, whatever
     /// the id says.
     pub(crate) fn find(&self, kid: &str, now: OffsetDateTime) -> Option<&SigningKey> {
+        let now = self.shared(now);
         let mut all = self.token_keys.iter();
         all.find(|it| it.key.kid() == kid && it.window.may_verify(now))
             .map(|it| &it.key)
@@ -190,6 +208,7 @@ impl ProviderKeys {
     /// The public halves of the token keys: those to come, those that sign, and those whose tokens
     /// are not all over.
     pub(crate) fn jwks(&self, now: OffsetDateTime) -> JwkSet {
+        let now = self.shared(now);
         let published = self.token_keys.iter().filter(|it| !it.window.is_over(now));
         JwkSet {
             keys: published.map(|it| it.key.public_jwk().clone()).collect(),

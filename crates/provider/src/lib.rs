@@ -109,7 +109,7 @@ pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use client_certificate::{
     ClientCertificateRevocation, ClientCertificateRules, PresentedCertificate,
 };
-pub use clock::Clock;
+pub use clock::{Clock, SharedTime};
 pub use config::{
     AgentlessLogin, AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules,
     ProviderConfig, UserVerificationPolicy,

@@ -43,7 +43,7 @@ pub struct Provider {
     pub(crate) waiting_logins: WaitingLogins,
     refusals_on_record: RefusalsOnRecord,
     event_log: Arc<dyn EventLog>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) restore_epoch: RestoreEpoch,
     pub(crate) reachability: Reachability,
     pub(crate) client_certificate_trust: ClientCertificateTrust,

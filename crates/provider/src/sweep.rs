@@ -8,6 +8,7 @@ use cardea_storage::session::{
 };
 use time::{Duration, OffsetDateTime};
 
+use crate::clock::SharedTime;
 use crate::mass_loss::Meaning;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
 use crate::{Error, Provider};
@@ -18,6 +19,9 @@ const SESSIONS_OF_SWEEP_MAX: u32 = 100;
 /// pushed requests, challenges of card grants, codes of agentless logins. A late answer still
 /// learns why it is refused, and a replay is worth telling from a guess for a while only.
 const UNANSWERED_KEPT: Duration = Duration::minutes(5);
+/// How long the mark of a proof or an assertion outlives it: should a clock be wrong after all,
+/// whoever puts it right is quick.
+const SPENT_KEPT: Duration = Duration::days(1);
 /// How long a refusal stays on record that concerns no person and no session: long enough to look
 /// into an attack, and no longer, since strangers bring them about.
 const REFUSAL_OF_NOBODY_KEPT: Duration = Duration::days(30);
@@ -85,9 +89,12 @@ impl Provider {
     /// whoever signs in has a turn in between (attack H9).
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// What this node forgets all nodes forget, so it goes by the time of all of them (attack H19).
+    ///
+    /// [`Error::ClockApart`]: nothing is forgotten; [`Error::Storage`].
     pub async fn forget_ended(&self) -> Result<u64, Error> {
-        let now = self.now();
+        let time = SharedTime::ask(&self.store, self.clock.as_ref()).await?;
+        let now = time.agreed()?;
         self.give_up_expired(now).await?;
         let kept = now - self.lifetimes.retention;
         let unanswered = now - self.lifetimes.retention.min(UNANSWERED_KEPT);
@@ -96,7 +103,7 @@ impl Provider {
             (Kind::PushedRequest, unanswered),
             (Kind::GrantChallenge, unanswered),
             (Kind::AgentlessCode, unanswered),
-            (Kind::SpentProof, now),
+            (Kind::SpentProof, now - SPENT_KEPT),
             (Kind::DpopKey, now),
             (Kind::RefusalOfNobody, now - REFUSAL_OF_NOBODY_KEPT),
             (Kind::AccessGrant, kept),

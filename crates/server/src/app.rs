@@ -68,10 +68,14 @@ impl App {
         let metrics = Metrics::default();
         let events = Arc::new(LoggedEvents::counted_by(metrics.clone()));
         let key_rotation =
+        keys.challenge_list.remember_in(&store).await?;
             KeyRotation::start(&config.keys, store.clone(), Arc::clone(&events) as _).await?;
         let provider = Provider::new(
             provider_config,
-            keys.provider_keys(key_rotation.current().await?)?,
+            provider_keys,
+        let (token_keys, ahead) = key_rotation.current().await?;
+        let provider_keys = keys.provider_keys(token_keys)?;
+        provider_keys.set_ahead(ahead);
             store.clone(),
             events,
             Arc::new(SystemClock),

@@ -5,11 +5,13 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use cardea_assertion::{CHALLENGE_KEYS_BYTES_MAX, ChallengeKeyList, verify_challenge_keys};
 use cardea_jose::{Jwk, UnverifiedJws};
+use cardea_storage::{Store, challenge_list_version};
 
 use crate::config::Issuer;
 use crate::error::Error;
@@ -28,6 +30,8 @@ pub(crate) struct ChallengeList {
     served: RwLock<Served>,
     /// Of the file that was looked at last.
     seen: Mutex<Option<Stamp>>,
+    /// The version that the database is known to know.
+    on_record: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +61,9 @@ struct Stamp {
 pub(crate) fn start(state: &AppState) {
     sweeper::spawn(state, FOLLOW, |state| async move {
         state.challenge_list().follow();
+        if let Err(error) = state.challenge_list().remember_in(state.store()).await {
+            tracing::error!(code = error.code(), reason = %error, "a version is not on record");
+        }
     });
 }
 
@@ -94,7 +101,35 @@ impl ChallengeList {
                 version,
             }),
             seen: Mutex::new(None),
+            on_record: AtomicU64::new(0),
         }
+    }
+
+    /// Has the database know the version that is given out: agents that have seen it refuse an
+    /// older one for ever, whichever node gives it out.
+    ///
+    /// # Errors
+    /// `server.challenge_list_older` where a later one was given out; `server.database_unavailable`.
+    pub(crate) async fn remember_in(&self, store: &Store) -> Result<(), Error> {
+        let version = self.served().version;
+        if self.on_record.load(Ordering::Relaxed) == version {
+            return Ok(());
+        }
+        let unavailable = |source| Error::DatabaseUnavailable { source };
+        let mut transaction = store.begin().await.map_err(unavailable)?;
+        let given = i64::try_from(version).unwrap_or(i64::MAX);
+        let highest = challenge_list_version::raise(&mut transaction, given).await;
+        let highest = highest.map_err(unavailable)?;
+        transaction.commit().await.map_err(unavailable)?;
+        if highest > given {
+            return Err(Error::ChallengeListOlder {
+                file: self.file.clone(),
+                version,
+                highest,
+            });
+        }
+        self.on_record.store(version, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The list.

@@ -12,6 +12,10 @@ use std::time::Instant;
 use cardea_provider::Clock;
 use time::{Duration, OffsetDateTime};
 
+/// How far the machine's clock may move against the monotonic one: not by itself.
+const SET: Duration = Duration::seconds(30);
+/// A clock that was set and stays so for this long is believed: somebody would have put it right.
+const BELIEVED_AFTER: Duration = Duration::days(1);
 /// How far the machine's clock may be behind before an operator is told.
 const TOLERANCE: Duration = Duration::seconds(2);
 
@@ -19,6 +23,12 @@ const TOLERANCE: Duration = Duration::seconds(2);
 static TIME: Mutex<ForwardTime> = Mutex::new(ForwardTime {
     highest: None,
     is_behind: false,
+});
+
+/// What is known of settings of the clock.
+static SETTINGS: Mutex<Settings> = Mutex::new(Settings {
+    believed: None,
+    doubted: None,
 });
 
 /// The machine's clock, in UTC, never going back while the program runs.
@@ -38,6 +48,58 @@ impl Clock for SystemClock {
         let mut time = TIME.lock().unwrap_or_else(PoisonError::into_inner);
         time.advance(wall_clock(), Instant::now())
     }
+
+    fn was_set_by(&self) -> Duration {
+        let behind = Self::behind();
+        if behind > TOLERANCE {
+            return -behind;
+        }
+        let mut settings = SETTINGS.lock().unwrap_or_else(PoisonError::into_inner);
+        settings.was_set_by(wall_clock(), since_boot())
+    }
+}
+
+/// When the machine was started by its clock: that moves where the clock is set, and not while the
+/// machine sleeps.
+#[derive(Debug)]
+struct Settings {
+    /// The moment that is taken for the right one.
+    believed: Option<OffsetDateTime>,
+    /// Another one, and how long the machine ran when it was seen first.
+    doubted: Option<(OffsetDateTime, Duration)>,
+}
+
+impl Settings {
+    fn was_set_by(&mut self, wall: OffsetDateTime, since_boot: Duration) -> Duration {
+        let started = wall - since_boot;
+        let believed = *self.believed.get_or_insert(started);
+        let by = started - believed;
+        if by.abs() <= SET {
+            self.doubted = None;
+            return by;
+        }
+        match self.doubted {
+            Some((doubted, since)) if (started - doubted).abs() <= SET => {
+                if since_boot - since < BELIEVED_AFTER {
+                    return by;
+                }
+                self.believed = Some(started);
+                self.doubted = None;
+                Duration::ZERO
+            }
+            _ => {
+                self.doubted = Some((started, since_boot));
+                by
+            }
+        }
+    }
+}
+
+/// How long the machine has been running, asleep or not.
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let nanos = i32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(time.tv_sec, nanos)
 }
 
 impl SystemClock {
@@ -108,7 +170,7 @@ mod tests {
     use time::OffsetDateTime;
     use time::ext::NumericalDuration;
 
-    use super::ForwardTime;
+    use super::{ForwardTime, Settings};
 
     const NOON: OffsetDateTime = time::macros::datetime!(2026-03-02 12:00 UTC);
 
@@ -161,6 +223,39 @@ mod tests {
             last = given;
         }
         assert_eq!(last, ahead + 10.seconds());
+    }
+
+    /// Attacks H15 and H19: what was set is doubted for a day, and sleep is no setting.
+    #[test]
+    fn a_clock_that_was_set_is_believed_after_a_day() {
+        let mut settings = Settings {
+            believed: None,
+            doubted: None,
+        };
+        for (seconds, machine, expected) in [
+            (0, 100, 0),
+            (3_600, 3_700, 0),
+            // Slowly put right.
+            (3_620, 3_710, 10),
+            // Three hours ahead, and back.
+            (14_420, 3_720, 10_800),
+            (14_421, 3_721, 10_800),
+            (3_622, 3_722, 0),
+            // Set back for good.
+            (0, 3_723, -3_623),
+            (86_398, 90_121, -3_623),
+            (86_400, 90_123, 0),
+            (86_401, 90_124, 0),
+            // Doubted anew where it was set once more meanwhile.
+            (90_000, 90_124, 3_599),
+            (172_800, 172_924, 3_599),
+            (186_400, 172_925, 17_198),
+            (186_400 + 86_399, 172_925 + 86_399, 17_198),
+            (186_400 + 86_400, 172_925 + 86_400, 0),
+        ] {
+            let given = settings.was_set_by(NOON + seconds.seconds(), machine.seconds());
+            assert_eq!(given.whole_seconds(), expected, "{seconds}");
+        }
     }
 
     #[test]

@@ -159,6 +159,19 @@ pub enum Error {
         file.display()
     )]
     EnrolmentUnusable {
+    /// A later challenge-key list was given out before.
+    #[error(
+        "{}: is version {version}, and version {highest} was given out: agents refuse an older one",
+        file.display()
+    )]
+    ChallengeListOlder {
+        /// The file.
+        file: PathBuf,
+        /// Its version.
+        version: u64,
+        /// The highest version that was given out.
+        highest: i64,
+    },
         /// The file.
         file: PathBuf,
         /// What does not fit.
@@ -313,6 +326,7 @@ impl Error {
         "server.anchors_not_read",
         "server.anchor_left_out",
         "server.reload_refused",
+        "server.challenge_list_older",
         "server.reload_needs_restart",
     ];
 
@@ -372,6 +386,7 @@ fn key_and_colon(key: &str) -> String {
 }
 
 #[cfg(test)]
+            Self::ChallengeListOlder { .. } => "server.challenge_list_older",
 mod tests {
     use super::Error;
     use crate::problem::Problem;

@@ -37,8 +37,12 @@ pub(crate) struct KeyEncryption {
 }
 
 enum Held {
-    Here(Zeroizing<[u8; KEY_BYTES]>),
-    InToken { token: Arc<Token>, label: String },
+    /// Off the stack, where moves would leave copies.
+    Here(Box<Zeroizing<[u8; KEY_BYTES]>>),
+    InToken {
+        token: Arc<Token>,
+        label: String,
+    },
 }
 
 /// What is to be done where the key is not there.
@@ -108,17 +112,24 @@ impl KeyEncryption {
     }
 
     fn from_text(text: &str, place: &str) -> Result<Self, Error> {
-        let bytes = parse_base64url(text.trim()).map(Zeroizing::new).ok();
-        let key: Option<[u8; KEY_BYTES]> = bytes.and_then(|it| it.as_slice().try_into().ok());
-        let key = key.ok_or_else(|| Error::KeyEncryptionKeyMalformed {
+        // `basenc --base64url` writes padding.
+        let text = text.trim();
+        let bytes = parse_base64url(text.strip_suffix('=').unwrap_or(text));
+        let bytes = bytes.map(Zeroizing::new).ok();
+        let bytes = bytes.filter(|it| it.len() == KEY_BYTES);
+        let bytes = bytes.ok_or_else(|| Error::KeyEncryptionKeyMalformed {
             place: place.to_owned(),
         })?;
-        Ok(Self::from_bytes(key))
+        let mut key = Box::new(Zeroizing::new([0; KEY_BYTES]));
+        key.copy_from_slice(&bytes);
+        Ok(Self::from_key(key))
     }
 
-    fn from_bytes(key: [u8; KEY_BYTES]) -> Self {
-        let key = Zeroizing::new(key);
-        let mut named = Zeroizing::new(b"cardea key-encryption key 1".to_vec());
+    fn from_key(key: Box<Zeroizing<[u8; KEY_BYTES]>>) -> Self {
+        const PREFIX: &[u8] = b"cardea key-encryption key 1";
+        // Full size at once: growing would leave a copy behind.
+        let mut named = Zeroizing::new(Vec::with_capacity(PREFIX.len() + KEY_BYTES));
+        named.extend_from_slice(PREFIX);
         named.extend_from_slice(key.as_slice());
         let mut id = sha256_base64url(&named);
         id.truncate(ID_CHARACTERS);

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use cardea_jose::{Algorithm, SigningKey};
+use cardea_jose::{Algorithm, SigningKey, random_base64url};
 use openssl::pkey::PKey;
 use zeroize::Zeroizing;
 
@@ -93,21 +93,50 @@ pub(crate) fn create_key(file: &Path, algorithm: Algorithm) -> Result<SigningKey
     Ok(key)
 }
 
+/// Refuses a place that has a file already.
+///
+/// # Errors
+/// `server.file_exists`.
+pub(crate) fn check_absent(file: &Path) -> Result<(), Error> {
+    if fs::symlink_metadata(file).is_ok() {
+        let file = file.to_owned();
+        return Err(Error::FileExists { file });
+    }
+    Ok(())
+}
+
 /// Writes a public file in one step: readers see the old one or the new one.
 ///
 /// # Errors
 /// `server.file_unusable`.
 pub(crate) fn write_public(file: &Path, content: &[u8]) -> Result<(), Error> {
+    let failed = |source| unusable(file, "the file cannot be written", source);
+    // Nobody can have put a file or a link there.
+    let random = random_base64url(12).map_err(|_| failed(io::Error::other("no random bytes")))?;
     let mut beside = file.as_os_str().to_owned();
-    beside.push(".new");
+    beside.push(format!(".new-{random}"));
     let beside = Path::new(&beside);
-    File::create(beside)
-        .and_then(|mut opened| {
-            opened.write_all(content)?;
-            opened.sync_all()
-        })
-        .and_then(|()| fs::rename(beside, file))
-        .map_err(|source| unusable(file, "the file cannot be written", source))
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o644);
+    let written = options.open(beside).and_then(|mut opened| {
+        opened.write_all(content)?;
+        opened.sync_all()?;
+        fs::rename(beside, file)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(beside);
+    }
+    written
+        .and_then(|()| File::open(folder_of(file))?.sync_all())
+        .map_err(failed)
+}
+
+/// Where a file is.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 pub(crate) fn unusable(file: &Path, action: &'static str, source: io::Error) -> Error {
@@ -148,7 +177,28 @@ fn privacy_fault(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
 mod tests {
     use cardea_jose::Algorithm;
 
-    use super::{create_key, load_key, privacy_fault};
+    use super::{create_key, load_key, privacy_fault, write_public};
+
+    /// Whoever may write into the folder cannot have another file written in the place of ours.
+    #[test]
+    fn a_public_file_is_replaced_by_way_of_a_name_that_nobody_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("victim"), "untouched").unwrap();
+        std::os::unix::fs::symlink(at("victim"), at("list.jws.new")).unwrap();
+        std::fs::write(at("list.jws"), "before").unwrap();
+        write_public(&at("list.jws"), b"after").unwrap();
+        assert_eq!(std::fs::read(at("list.jws")).unwrap(), b"after");
+        assert_eq!(std::fs::read(at("victim")).unwrap(), b"untouched");
+        assert!(!at("list.jws").is_symlink());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+        let error = write_public(&at("none/list.jws"), b"after").unwrap_err();
+        assert_eq!(error.code(), "server.file_unusable");
+        // Nothing is left of one that cannot be put in its place.
+        std::fs::create_dir(at("folder")).unwrap();
+        assert!(write_public(&at("folder"), b"after").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
 
     #[test]
     fn a_key_is_made_once_and_read_back() {

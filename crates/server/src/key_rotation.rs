@@ -2,7 +2,9 @@
 //! and commands have changed.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cardea_jose::{Algorithm, SigningKey};
@@ -10,7 +12,7 @@ use cardea_provider::event::EventLog;
 use cardea_provider::rotation::{
     ImportedKey, MadeKey, Rotated, RotationRules, StoredKeys, TokenKeys,
 };
-use cardea_provider::{KeyWindow, Operator, Provider, TokenKey};
+use cardea_provider::{KeyWindow, Operator, Provider, SharedTime, TokenKey};
 use cardea_storage::Store;
 use cardea_storage::signing_key::SigningKeyRecord;
 use tokio::sync::Mutex;
@@ -33,6 +35,10 @@ pub(crate) struct KeyRotation {
     vault: Arc<KeyVault>,
     keys: TokenKeys,
     followed: Mutex<Followed>,
+    /// Whether this node's clock and that of all nodes are apart.
+    clock_apart: AtomicBool,
+    /// Whether some key only verifies here.
+    has_unopened: AtomicBool,
 }
 
 #[derive(Default)]
@@ -51,7 +57,9 @@ pub(crate) fn start(state: &AppState) {
     });
     sweeper::spawn(state, SCHEDULE, |state| async move {
         let kept = state.key_rotation().keep_to_schedule().await;
-        if let Err(error) = kept {
+        if let Err(error) = kept
+            && !is_clock_apart(&error)
+        {
             tracing::error!(
                 cause = error.code(),
                 reason = %error,
@@ -74,11 +82,14 @@ impl KeyRotation {
         event_log: Arc<dyn EventLog>,
     ) -> Result<Self, Error> {
         let (rotation, files) = Self::open(config, store, event_log, None).await?;
-        if !files.is_empty() {
-            rotation.import(files).await?;
+        match files.is_empty() {
+            true => rotation.put_files_by(&config.dir).await?,
+            false => rotation.import(files, &config.dir).await?,
         }
-        rotation.keep_to_schedule().await?;
-        Ok(rotation)
+        match rotation.keep_to_schedule().await {
+            Err(error) if !is_clock_apart(&error) || rotation.has_no_keys().await? => Err(error),
+            _ => Ok(rotation),
+        }
     }
 
     /// The same for an operator's command, which makes nothing by itself.
@@ -93,7 +104,7 @@ impl KeyRotation {
     ) -> Result<Self, Error> {
         let (rotation, files) = Self::open(config, store, event_log, Some(operator)).await?;
         if !files.is_empty() {
-            rotation.import(files).await?;
+            rotation.import(files, &config.dir).await?;
         }
         Ok(rotation)
     }
@@ -111,7 +122,13 @@ impl KeyRotation {
             TokenKeys::new(store, event_log, clock, rules, operator)
         };
         let rules = config.rotation();
-        let stored = keys_by(rules.clone(), None).read().await.map_err(failed)?;
+        let keys = keys_by(rules.clone(), None);
+        let stored = keys.read().await.map_err(failed)?;
+        // Of nodes that start at once one makes the key in the token, and the others find it.
+        let alone = match config.encryption.pkcs11_key {
+            Some(_) => Some(keys.hold_changes().await.map_err(failed)?),
+            None => None,
+        };
         let config = config.clone();
         let (vault, algorithms, files) = blocking(move || {
             let files = match stored.takes_files() {
@@ -124,6 +141,7 @@ impl KeyRotation {
             Ok((vault, algorithms, files))
         })
         .await?;
+        drop(alone);
         let rules = RotationRules {
             algorithms,
             ..rules
@@ -132,6 +150,8 @@ impl KeyRotation {
             vault: Arc::new(vault),
             keys: keys_by(rules, operator),
             followed: Mutex::default(),
+            clock_apart: AtomicBool::new(false),
+            has_unopened: AtomicBool::new(false),
         };
         Ok((rotation, files))
     }
@@ -146,7 +166,18 @@ impl KeyRotation {
         &self.vault
     }
 
-    async fn import(&self, files: Vec<KeyOfFile>) -> Result<(), Error> {
+    /// Renames the files of keys that the database has, or had: another database would take them in
+    /// once more, and with them those that were taken out.
+    async fn put_files_by(&self, folder: &Path) -> Result<(), Error> {
+        let folder = folder.to_owned();
+        blocking(move || {
+            token_key_files::put_by(&folder);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn import(&self, files: Vec<KeyOfFile>, folder: &Path) -> Result<(), Error> {
         let vault = Arc::clone(&self.vault);
         let keys = blocking(move || {
             let sealed = files.iter().map(|it| {
@@ -164,22 +195,57 @@ impl KeyRotation {
             "token keys were taken from their files into the database; the files are no longer \
              read: keep a copy of the key-encryption key, and delete them"
         );
-        Ok(())
+        self.put_files_by(folder).await
     }
 
-    /// Does what is due by the clock.
+    async fn has_no_keys(&self) -> Result<bool, Error> {
+        let stored = self.keys.read().await.map_err(failed)?;
+        Ok(stored.records.is_empty())
+    }
+
+    /// Does what is due by the clock of all nodes, unless this node's own is apart from that.
     ///
     /// # Errors
     /// Those of the vault, `server.token_keys_unavailable`.
     pub(crate) async fn keep_to_schedule(&self) -> Result<(), Error> {
         let stored = self.keys.read().await.map_err(failed)?;
+        self.note_clock(&stored.time)?;
         let Some(algorithms) = self.keys.due(&stored) else {
             return Ok(());
         };
         let made = self.make(algorithms).await?;
         let rotated = self.keys.keep_to_schedule(&made).await.map_err(failed);
         self.discard(&made, rotated.as_ref().ok()).await;
-        rotated.map(|_| ())
+        for kid in rotated?.promoted {
+            tracing::warn!(kid, "a token key signs before its time: no other one did");
+        }
+        Ok(())
+    }
+
+    /// Tells an operator once each time that the clocks are apart.
+    fn note_clock(&self, time: &SharedTime) -> Result<(), Error> {
+        let agreed = time.agreed();
+        let was_apart = self.clock_apart.swap(agreed.is_err(), Ordering::Relaxed);
+        if let Err(error) = &agreed
+            && !was_apart
+        {
+            tracing::error!(
+                code = error.code(),
+                reason = %error,
+                "this node changes no keys and forgets nothing until the clocks agree"
+            );
+        }
+        agreed.map(drop).map_err(failed)
+    }
+
+    /// Whether this node's clock was wrong at the last look.
+    pub(crate) fn is_clock_apart(&self) -> bool {
+        self.clock_apart.load(Ordering::Relaxed)
+    }
+
+    /// Whether this node cannot sign with a key that it should be able to sign with.
+    pub(crate) fn has_unopened(&self) -> bool {
+        self.has_unopened.load(Ordering::Relaxed)
     }
 
     /// Makes keys, off the asynchronous threads.
@@ -212,11 +278,12 @@ impl KeyRotation {
         let _ = blocking(work).await;
     }
 
-    /// The keys as they stand now.
+    /// The keys as they stand now, and how far this node's clock is ahead of the one that their
+    /// times are by.
     ///
     /// # Errors
     /// Those of the vault, `server.token_keys_unavailable`.
-    pub(crate) async fn current(&self) -> Result<Vec<TokenKey>, Error> {
+    pub(crate) async fn current(&self) -> Result<(Vec<TokenKey>, time::Duration), Error> {
         let mut followed = self.followed.lock().await;
         let stored = self.keys.read().await.map_err(failed)?;
         let (keys, failure) = self.open_all(&mut followed, &stored).await?;
@@ -224,7 +291,7 @@ impl KeyRotation {
             return Err(error);
         }
         followed.revision = Some(stored.revision);
-        Ok(keys)
+        Ok((keys, stored.time.ahead))
     }
 
     /// Looks whether keys have changed. When the database does not answer, those known before stay;
@@ -256,6 +323,8 @@ impl KeyRotation {
         provider: &Provider,
     ) -> Result<(), (i64, Error)> {
         let unknown = |error| (-1, failed(error));
+        let time = self.keys.time().await.map_err(unknown)?;
+        provider.keys().set_ahead(time.ahead);
         let revision = self.keys.revision().await.map_err(unknown)?;
         if followed.revision == Some(revision) {
             return Ok(());
@@ -283,7 +352,8 @@ impl KeyRotation {
         let mut opened = std::mem::take(&mut followed.opened);
         let vault = Arc::clone(&self.vault);
         let records = stored.records.clone();
-        let (opened, failure) = blocking(move || {
+        let (opened, verifying, failure) = blocking(move || {
+            let mut verifying = HashMap::new();
             opened.retain(|kid, _| records.iter().any(|it| it.kid == *kid));
             let mut failure = None;
             for record in &records {
@@ -294,13 +364,20 @@ impl KeyRotation {
                     Ok(key) => {
                         opened.insert(record.kid.clone(), key);
                     }
-                    Err(error) => failure = Some(error),
+                    Err(error) => {
+                        let public = vault.load_public_half(record, &error);
+                        let public = public.map(|key| (record.kid.clone(), key));
+                        verifying.extend(public);
+                        failure = Some(error);
+                    }
                 }
             }
-            Ok((opened, failure))
+            Ok((opened, verifying, failure))
         })
         .await?;
         followed.opened = opened;
+        self.has_unopened
+            .store(failure.is_some(), Ordering::Relaxed);
         let place = |it: &&SigningKeyRecord| {
             let mut order = self.keys.rules().algorithms.iter();
             order.position(|algorithm| algorithm.as_str() == it.algorithm)
@@ -308,7 +385,8 @@ impl KeyRotation {
         let mut records: Vec<_> = stored.records.iter().collect();
         records.sort_by_key(|it| (place(it).unwrap_or(usize::MAX), it.generation));
         let keys = records.into_iter().filter_map(|record| {
-            let key = followed.opened.get(&record.kid)?.clone();
+            let opened = followed.opened.get(&record.kid);
+            let key = opened.or_else(|| verifying.get(&record.kid))?.clone();
             let window = KeyWindow {
                 generation: record.generation,
                 signs_from: Some(record.signs_from),
@@ -330,12 +408,22 @@ async fn blocking<T: Send + 'static>(
     })?
 }
 
+fn is_clock_apart(error: &Error) -> bool {
+    use cardea_provider::Error::ClockApart;
+    matches!(
+        error,
+        Error::TokenKeysUnavailable {
+            source: ClockApart { .. }
+        }
+    )
+}
+
 /// A refusal or failure of the provider, as this program's own.
 pub(crate) fn failed(source: cardea_provider::Error) -> Error {
     Error::TokenKeysUnavailable { source }
 }
 
-fn create_folder(folder: &std::path::Path) -> Result<(), Error> {
+fn create_folder(folder: &Path) -> Result<(), Error> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cardea_jose::{Algorithm, Jwk, SigningKey};
+use cardea_jose::{Algorithm, Jwk, JwtSigner, SigningKey};
 use cardea_provider::rotation::{KeyPlace, MadeKey};
 use cardea_storage::signing_key::{SealedKey, SigningKeyRecord};
 
@@ -139,6 +139,26 @@ impl KeyVault {
             .open(record)
     }
 
+    /// The public half of a key that cannot be opened here, because this node lacks what opens it:
+    /// what other nodes sign with it is good here too. It signs nothing. None where what opens it
+    /// is here, and it does not: somebody has changed the record.
+    pub(crate) fn load_public_half(
+        &self,
+        record: &SigningKeyRecord,
+        error: &Error,
+    ) -> Option<SigningKey> {
+        if matches!(error, Error::TokenKeyUnreadable { .. }) {
+            return None;
+        }
+        let jwk: Jwk = serde_json::from_str(&record.public_jwk).ok()?;
+        let half = PublicHalf {
+            algorithm: algorithm_of(record)?,
+            public_jwk: with_kid(jwk),
+        };
+        let key = SigningKey::from_signer(Arc::new(half)).ok()?;
+        (key.kid() == record.kid).then_some(key)
+    }
+
     /// Encrypts what a record holds anew, where another key than the present one did.
     ///
     /// # Errors
@@ -192,6 +212,27 @@ impl KeyVault {
         self.token.as_ref().ok_or_else(|| Error::Pkcs11Unavailable {
             reason: "keys are in a token, and [keys.pkcs11] names none".to_owned(),
         })
+    }
+}
+
+/// A key that other nodes sign with.
+#[derive(Debug)]
+struct PublicHalf {
+    algorithm: Algorithm,
+    public_jwk: Jwk,
+}
+
+impl JwtSigner for PublicHalf {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    fn public_jwk(&self) -> &Jwk {
+        &self.public_jwk
+    }
+
+    fn sign_message(&self, _: &[u8]) -> Result<Vec<u8>, cardea_jose::Error> {
+        Err(cardea_jose::Error::SignerUnavailable)
     }
 }
 

@@ -69,6 +69,7 @@ mod page;
 mod pkcs11;
 mod presence;
 mod presence_wait;
+mod private_memory;
 mod problem;
 mod provider_config;
 mod rate_limit;

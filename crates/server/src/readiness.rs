@@ -37,6 +37,8 @@ pub(crate) enum Reason {
     SchemaTooNew,
     /// There is no key that signs tokens.
     KeysMissing,
+    /// A token key of the database does not open here: what this server has is not what opens it.
+    TokenKeyNotOpen,
     /// No trust anchor has evidence that its policy accepts, nor a responder that may be asked.
     RevocationEvidenceTooOld,
     /// The machine's clock was set back; this program goes on without it.
@@ -51,16 +53,20 @@ pub(crate) enum Warning {
     RevocationEvidenceTooOld,
     /// Many agents are silent at once.
     MassPresenceLoss,
+    /// The machine's clock and the database's are apart, or the machine's was set: this server
+    /// changes no keys and forgets nothing.
+    ClockApart,
 }
 
 impl Reason {
     /// Every reason, for the numbers.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Stopping,
         Self::DatabaseNotWritable,
         Self::SchemaTooOld,
         Self::SchemaTooNew,
         Self::KeysMissing,
+        Self::TokenKeyNotOpen,
         Self::RevocationEvidenceTooOld,
         Self::ClockSetBack,
     ];
@@ -73,6 +79,7 @@ impl Reason {
             Self::SchemaTooOld => "schema_too_old",
             Self::SchemaTooNew => "schema_too_new",
             Self::KeysMissing => "keys_missing",
+            Self::TokenKeyNotOpen => "token_key_not_open",
             Self::RevocationEvidenceTooOld => "revocation_evidence_too_old",
             Self::ClockSetBack => "clock_set_back",
         }
@@ -123,6 +130,9 @@ impl Readiness {
         if state.provider().jwks().keys.is_empty() {
             reasons.push(Reason::KeysMissing);
         }
+        if state.key_rotation().has_unopened() {
+            reasons.push(Reason::TokenKeyNotOpen);
+        }
         let anchors = state
             .revocation()
             .anchors_without_evidence(SystemClock.now());
@@ -137,6 +147,9 @@ impl Readiness {
         if state.provider().is_losing_many() {
             warnings.push(Warning::MassPresenceLoss);
         }
+        if state.key_rotation().is_clock_apart() {
+            warnings.push(Warning::ClockApart);
+        }
         Report {
             status: if reasons.is_empty() {
                 "ready"
@@ -149,6 +162,9 @@ impl Readiness {
     }
 
     async fn probe(&self, store: &Store) -> Option<Reason> {
+        if store.has_failed() {
+            return Some(Reason::DatabaseNotWritable);
+        }
         let mut probed = self.probed.lock().await;
         if let Some(last) = *probed {
             let serves = match last.fault {

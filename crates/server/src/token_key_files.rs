@@ -55,6 +55,37 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<KeyOfFile>, Error> {
     Ok(keys)
 }
 
+/// Renames what [`read`] reads, so that nobody does again. Where that fails the log says so.
+pub(crate) fn put_by(folder: &Path) {
+    let named = TOKEN_KEYS.iter().map(|(name, _)| folder.join(name));
+    let retired = retired_keys(folder).unwrap_or_default();
+    let mut renamed = 0_usize;
+    for file in named.filter(|file| file.exists()).chain(retired) {
+        let mut by = file.as_os_str().to_owned();
+        by.push(".imported");
+        match fs::rename(&file, &by) {
+            Ok(()) => renamed += 1,
+            Err(error) => tracing::error!(
+                file = %file.display(),
+                reason = %error,
+                code = "server.file_unusable",
+                "the file of an old token key stays: another database would take it in again"
+            ),
+        }
+    }
+    if renamed == 0 {
+        return;
+    }
+    let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    tracing::warn!(
+        files = renamed,
+        folder = %folder.display(),
+        is_durable = synced.is_ok(),
+        "files of old token keys are called .imported now, and no database takes them in again; \
+         delete them"
+    );
+}
+
 fn retired_keys(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let unreadable = |source| unusable(folder, "the folder cannot be read", source);
     let mut files = Vec::new();

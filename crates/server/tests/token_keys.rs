@@ -22,6 +22,9 @@ use cardea_server::config::Issuer;
 use cardea_test_pki::{PkiSettings, TestPki};
 use serde_json::Value;
 use tempfile::TempDir;
+#[path = "token_keys/lasting.rs"]
+mod lasting;
+
 
 const SECRET: &str = "a-secret-of-a-test-service-that-nobody-guesses";
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";

@@ -67,6 +67,9 @@ names! {
         Self::SandboxTakesRealCards { .. } => "provider.sandbox_takes_real_cards", ServerError;
         Self::ClientUnknown => "provider.client_unknown", InvalidRequest;
         Self::RedirectUriMissing => "provider.redirect_uri_missing", InvalidRequest;
+        Self::TokenKeysTooMany { .. } => "provider.token_keys_too_many", ServerError;
+        Self::TokenKeysChanged => "provider.token_keys_changed", ServerError;
+        Self::ClockApart { .. } => "provider.clock_apart", ServerError;
         Self::RedirectUriMismatch => "provider.redirect_uri_mismatch", InvalidRequest;
         Self::ResponseTypeMissing => "provider.response_type_missing", InvalidRequest;
         Self::ResponseTypeUnsupported =>

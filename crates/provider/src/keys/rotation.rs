@@ -21,6 +21,9 @@ pub const PUBLISH_BEFORE_MIN: Duration = Duration::minutes(10);
 pub const VERIFY_AFTER_MIN: Duration = Duration::minutes(15);
 /// Shortest time that a key signs.
 pub const ROTATE_EVERY_MIN: Duration = Duration::hours(24);
+/// The most keys of an algorithm: those that verify still, one that signs and one to come, however
+/// often a command rotates.
+pub const KEYS_MAX: usize = 16;
 /// A key that is made so far in the future was made by a clock that was wrong.
 const CLOCK_WRONG: Duration = Duration::hours(1);
 
@@ -110,8 +113,12 @@ impl KeyState {
 /// What is due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
+    /// Keys that are to sign at once, since none of their algorithm does.
+    pub(crate) promote: Vec<String>,
     /// Keys to be made.
     pub(crate) make: Vec<Making>,
+    /// An algorithm that has too many keys for another one that is due.
+    pub(crate) full: Option<Algorithm>,
     /// Keys to be deleted.
     pub(crate) over: Vec<String>,
 }
@@ -128,7 +135,7 @@ pub(crate) struct Making {
 
 impl Plan {
     pub(crate) fn is_empty(&self) -> bool {
-        self.make.is_empty() && self.over.is_empty()
+        *self == Self::default()
     }
 }
 
@@ -137,8 +144,15 @@ impl RotationRules {
     pub(crate) fn plan(&self, records: &[SigningKeyRecord], now: OffsetDateTime) -> Plan {
         let is_over = |it: &&SigningKeyRecord| KeyState::of(it, now) == KeyState::Over;
         let due = |algorithm: &Algorithm| self.next(records, *algorithm, now, Self::is_due);
+        let due = self.algorithms.iter().filter_map(due);
+        let (full, make): (Vec<_>, Vec<_>) =
+            due.partition(|making| is_full(records, making.algorithm, now));
+        let promoted = self.algorithms.iter();
+        let promoted = promoted.filter_map(|it| to_promote(records, *it, now));
         Plan {
-            make: self.algorithms.iter().filter_map(due).collect(),
+            promote: promoted.map(|it| it.kid.clone()).collect(),
+            make,
+            full: full.first().map(|making| making.algorithm),
             over: records
                 .iter()
                 .filter(is_over)
@@ -193,6 +207,36 @@ impl RotationRules {
             .is_some_and(|every| newest.signs_from + every - self.publish_before <= now);
         old || KeyPlace::of(newest) != self.place
     }
+}
+
+/// Whether an algorithm has so many keys that no other is made.
+pub(crate) fn is_full(
+    records: &[SigningKeyRecord],
+    algorithm: Algorithm,
+    now: OffsetDateTime,
+) -> bool {
+    let all = records
+        .iter()
+        .filter(|it| it.algorithm == algorithm.as_str());
+    let lives = all.filter(|it| KeyState::of(it, now) != KeyState::Over);
+    lives.count() >= KEYS_MAX
+}
+
+/// The first of the keys to come, where none signs: a clock that is right again is behind one that
+/// made it.
+fn to_promote(
+    records: &[SigningKeyRecord],
+    algorithm: Algorithm,
+    now: OffsetDateTime,
+) -> Option<&SigningKeyRecord> {
+    let of_state = |state| {
+        let all = records
+            .iter()
+            .filter(|it| it.algorithm == algorithm.as_str());
+        all.filter(move |it| KeyState::of(it, now) == state)
+    };
+    let next = of_state(KeyState::Next).min_by_key(|it| it.generation);
+    next.filter(|_| of_state(KeyState::Current).next().is_none())
 }
 
 /// Whether the newest key signs no more, and nothing else does.

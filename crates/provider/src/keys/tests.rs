@@ -66,12 +66,49 @@ fn a_key_signs_and_verifies_in_its_time() {
     }
 }
 
-/// Attack H15: a clock that was set back brings no key to sign before its time.
+/// Attack H15: a clock that was set back brings no key to sign before its time, and none that this
+/// server would refuse itself.
 #[test]
-fn by_a_clock_set_back_the_oldest_key_signs() {
-    let (keys, old, _) = rotating();
-    let signing = keys.signing(Algorithm::Es256, at(-86_400)).unwrap();
-    assert_eq!(signing.kid(), old);
+fn what_signs_is_what_verifies() {
+    let (keys, old, new) = rotating();
+    for second in (-86_400..2_000).step_by(7) {
+        let moment = at(second);
+        match keys.signing(Algorithm::Es256, moment) {
+            Ok(key) => assert!(keys.find(key.kid(), moment).is_some(), "{second}"),
+            Err(error) => {
+                assert_eq!(error.code(), "provider.signer_unavailable");
+                assert!(keys.find(&old, moment).is_none(), "{second}");
+            }
+        }
+    }
+    let refused = keys.signing(Algorithm::Es256, at(-1031)).unwrap_err();
+    assert_eq!(refused.code(), "provider.signer_unavailable");
+    let early = keys.signing(Algorithm::Es256, at(-1030)).unwrap();
+    assert_eq!(early.kid(), old);
+    // Alone, the next one waits as well.
+    let is_new = |it: &&TokenKey| it.key.kid() == new;
+    let left: Vec<_> = keys.token_keys().iter().filter(is_new).cloned().collect();
+    let keys = keys.with_token_keys(left);
+    assert!(keys.signing(Algorithm::Es256, at(69)).is_err());
+    assert!(keys.signing(Algorithm::Es256, at(70)).is_ok());
+}
+
+/// Attack H19: a node whose clock is wrong takes the keys by the clock of all nodes.
+#[test]
+fn h19_keys_go_by_the_clock_of_all_nodes() {
+    let (keys, old, new) = rotating();
+    for ahead in [Duration::hours(3), -Duration::hours(3)] {
+        keys.set_ahead(ahead);
+        let later = keys.with_token_keys(keys.token_keys().to_vec());
+        for (second, signs) in [(99, &old), (100, &new)] {
+            let moment = at(second) + ahead;
+            let signing = later.signing(Algorithm::Es256, moment).unwrap();
+            assert_eq!(signing.kid(), signs, "{second}");
+            assert!(later.find(signs, moment).is_some());
+        }
+        assert_eq!(later.jwks(at(999) + ahead).keys.len(), 2);
+        assert_eq!(later.jwks(at(1000) + ahead).keys.len(), 1);
+    }
 }
 
 /// Attack G3: whatever the `kid` says, it is compared and never followed.

@@ -32,11 +32,22 @@ pub(crate) use tokens::{API, claims_of};
 pub(crate) const ISSUER: &str = "https://id.example.fr";
 
 /// The clock of a test.
-pub(crate) struct TurnedClock(AtomicI64);
+pub(crate) struct TurnedClock(AtomicI64, AtomicI64);
+
+impl TurnedClock {
+    /// Says that it was set, or that it was not.
+    pub(crate) fn set_by(&self, by: Duration) {
+        self.1.store(by.whole_seconds(), Ordering::SeqCst);
+    }
+}
 
 impl Clock for TurnedClock {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+
+    fn was_set_by(&self) -> Duration {
+        Duration::seconds(self.1.load(Ordering::SeqCst))
     }
 }
 
@@ -101,7 +112,8 @@ impl Settings {
 
     pub(crate) async fn try_build(self) -> Result<World, Error> {
         let pki = TestPki::shared().unwrap();
-        let clock = Arc::new(TurnedClock(AtomicI64::new(pki.at().unix_timestamp())));
+        let at = AtomicI64::new(pki.at().unix_timestamp());
+        let clock = Arc::new(TurnedClock(at, AtomicI64::new(0)));
         let store = Store::open_in_memory().await.unwrap();
         let noted = Arc::default();
         let provider = provider(self.config, &store, &noted, &clock)?;

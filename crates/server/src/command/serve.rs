@@ -14,6 +14,7 @@ use crate::listener::serve_all;
 use crate::log_format::start_logging;
 use crate::shutdown::{Shutdown, StopTimes};
 use crate::telemetry::Telemetry;
+use crate::private_memory::keep_memory_private;
 
 /// Runs the server until it is told to stop.
 ///
@@ -28,6 +29,7 @@ pub(super) fn run(config_file: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    keep_memory_private()?;
     let outcome = runtime.block_on(serve(&config));
     telemetry.finish();
     outcome

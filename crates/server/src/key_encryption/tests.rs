@@ -3,8 +3,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_storage::signing_key::{SealedKey, SigningKeyRecord};
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
-use super::{Absent, KeyEncryption};
+use super::{Absent, KEY_BYTES, KeyEncryption};
 use crate::config::EncryptionConfig;
 
 fn record(key: &SigningKey, sealed: SealedKey) -> SigningKeyRecord {
@@ -21,9 +22,13 @@ fn record(key: &SigningKey, sealed: SealedKey) -> SigningKeyRecord {
     }
 }
 
+fn encryption_by(key: [u8; KEY_BYTES]) -> KeyEncryption {
+    KeyEncryption::from_key(Box::new(Zeroizing::new(key)))
+}
+
 #[test]
 fn what_was_sealed_opens_and_shows_nothing() {
-    let encryption = KeyEncryption::from_bytes([7; 32]);
+    let encryption = encryption_by([7; 32]);
     for algorithm in [
         Algorithm::Rs256,
         Algorithm::Ps256,
@@ -42,7 +47,7 @@ fn what_was_sealed_opens_and_shows_nothing() {
 /// Whoever can write to the database gives no key another one's name, algorithm or content.
 #[test]
 fn what_was_changed_does_not_open() {
-    let encryption = KeyEncryption::from_bytes([7; 32]);
+    let encryption = encryption_by([7; 32]);
     let [key, other] = [Algorithm::Rs256; 2].map(|it| SigningKey::generate(it).unwrap());
     let good = record(&key, encryption.seal(&key).unwrap());
     let sealed = good.sealed.clone().unwrap();
@@ -78,7 +83,7 @@ fn what_was_changed_does_not_open() {
         let error = encryption.open(&record).unwrap_err();
         assert_eq!(error.code(), "server.token_key_unreadable", "{name}");
     }
-    let stranger = KeyEncryption::from_bytes([8; 32]);
+    let stranger = encryption_by([8; 32]);
     let error = stranger.open(&good).unwrap_err();
     assert_eq!(error.code(), "server.token_key_unreadable");
     assert!(encryption.open(&good).is_ok());
@@ -109,10 +114,22 @@ fn the_file_is_made_once_private_and_only_where_nothing_is_encrypted() {
     set_mode(0o640);
     assert_eq!(code(Absent::Make), Some("server.key_not_private"));
     set_mode(0o600);
+    // As the command of docs/keys.md writes it, with padding.
+    let written = std::process::Command::new("sh")
+        .args(["-c", "openssl rand 32 | basenc --base64url"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(written.stdout).unwrap();
+    assert!(text.ends_with("=\n"), "{text}");
+    std::fs::write(&file, &text).unwrap();
+    let padded = load(Absent::Refuse).unwrap();
+    std::fs::write(&file, text.trim_end_matches(['=', '\n'])).unwrap();
+    assert_eq!(load(Absent::Refuse).unwrap().id(), padded.id());
     for text in [
         "",
         "short",
         &"A".repeat(44),
+        &format!("{}==", "A".repeat(43)),
         "not base64url at all, of some length",
     ] {
         std::fs::write(&file, text).unwrap();

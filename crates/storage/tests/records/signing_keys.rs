@@ -77,3 +77,17 @@ async fn a_place_in_the_order_is_taken_once() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_version_of_the_challenge_list_never_goes_back() {
+    on_both(async |store| {
+        for (given, highest) in [(3, 3), (2, 3), (3, 3), (i64::MAX, i64::MAX), (1, i64::MAX)] {
+            committed(&store, async |transaction| {
+                let raised = cardea_storage::challenge_list_version::raise(transaction, given);
+                assert_eq!(raised.await.unwrap(), highest);
+            })
+            .await;
+        }
+    })
+    .await;
+}

@@ -102,3 +102,42 @@ fn a_key_is_deleted_once_its_tokens_are_over() {
         );
     }
 }
+
+/// Attack H15: where a clock that is right again is behind one that made the only key, that key
+/// signs now, and a later one takes its place.
+#[test]
+fn the_lowest_next_key_is_promoted_where_none_signs() {
+    let ahead = [
+        key("first", 7, now() + Duration::days(100)),
+        key("second", 8, now() + Duration::days(101)),
+    ];
+    let plan = rules().plan(&ahead, now());
+    assert_eq!(plan.promote, ["first"]);
+    assert_eq!(plan.make[0].generation, 9);
+    let mut current = key("current", 6, now());
+    current.signs_until = Some(now() + Duration::days(100));
+    let [first, second] = ahead;
+    let plan = rules().plan(&[current, first, second], now());
+    assert!(plan.promote.is_empty());
+}
+
+/// Attack H19: whatever makes keys be due again and again, there is an end to it.
+#[test]
+fn h19_an_algorithm_has_so_many_keys_and_no_more() {
+    let ahead = |count: i64| -> Vec<_> {
+        let from = now() + Duration::days(100);
+        (1..=count)
+            .map(|it| key(&it.to_string(), it, from))
+            .collect()
+    };
+    let bound = i64::try_from(super::KEYS_MAX).unwrap();
+    let plan = rules().plan(&ahead(bound - 1), now());
+    assert_eq!((plan.make.len(), plan.full), (1, None));
+    let plan = rules().plan(&ahead(bound), now());
+    assert_eq!((plan.make.len(), plan.full), (0, Some(Algorithm::Es256)));
+    // Those that are to be deleted do not count.
+    let mut all = ahead(bound);
+    all[0].verifies_until = Some(now());
+    let plan = rules().plan(&all, now());
+    assert_eq!((plan.make.len(), plan.over.len()), (1, 1));
+}

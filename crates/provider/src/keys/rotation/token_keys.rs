@@ -8,9 +8,9 @@ use cardea_storage::signing_key::{self, SealedKey, SigningKeyRecord};
 use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
-use super::{KeyPlace, KeyState, Making, RotationRules, newest};
+use super::{KeyPlace, KeyState, Making, RotationRules, is_full, newest};
 use crate::event::{Event, EventKind, EventLog};
-use crate::{Clock, Error, Operator};
+use crate::{Clock, Error, Operator, SharedTime};
 
 /// Longest reason that a command may give.
 pub const REASON_CHARACTERS_MAX: usize = 200;
@@ -34,6 +34,8 @@ pub struct StoredKeys {
     pub revision: i64,
     /// Every key, those of an algorithm in their order.
     pub records: Vec<SigningKeyRecord>,
+    /// When that was.
+    pub time: SharedTime,
 }
 
 impl StoredKeys {
@@ -69,6 +71,8 @@ pub struct Rotated {
     pub added: Vec<String>,
     /// Keys that were deleted.
     pub deleted: Vec<String>,
+    /// Keys that sign before their time, since nothing else did.
+    pub promoted: Vec<String>,
     /// Algorithms that nothing signs with until a key can be made.
     pub without: Vec<Algorithm>,
 }
@@ -107,10 +111,12 @@ impl TokenKeys {
         &self.rules
     }
 
-    /// The moment that decisions are taken by.
-    #[must_use]
-    pub fn now(&self) -> OffsetDateTime {
-        self.clock.now()
+    /// The time that the keys of all nodes go by.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn time(&self) -> Result<SharedTime, Error> {
+        SharedTime::ask(&self.store, self.clock.as_ref()).await
     }
 
     /// The count of changes alone.
@@ -127,18 +133,20 @@ impl TokenKeys {
     /// # Errors
     /// [`Error::Storage`].
     pub async fn read(&self) -> Result<StoredKeys, Error> {
+        let time = self.time().await?;
         let mut transaction = self.store.begin_read().await?;
         // The count first: a change in between is then seen at the next look.
         Ok(StoredKeys {
             revision: signing_key::revision(&mut transaction).await?,
             records: signing_key::list(&mut transaction).await?,
+            time,
         })
     }
 
     /// The algorithms that need another key by the clock; none where nothing at all is due.
     #[must_use]
     pub fn due(&self, stored: &StoredKeys) -> Option<Vec<Algorithm>> {
-        let plan = self.rules.plan(&stored.records, self.clock.now());
+        let plan = self.rules.plan(&stored.records, stored.time.now);
         let algorithms = plan.make.iter().map(|it| it.algorithm);
         (!plan.is_empty()).then(|| algorithms.collect())
     }
@@ -146,12 +154,20 @@ impl TokenKeys {
     /// Does what is due, with keys made for it. Where another node was faster, they are left out.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`Error::ClockApart`]; [`Error::TokenKeysTooMany`] where another one is due; the rest is done
+    /// then; [`Error::Storage`].
     pub async fn keep_to_schedule(&self, made: &[MadeKey]) -> Result<Rotated, Error> {
-        let now = self.clock.now();
-        let (mut transaction, records) = self.begin_change().await?;
+        let now = self.time().await?.agreed()?;
+        let (mut transaction, mut records) = self.begin_change().await?;
         let plan = self.rules.plan(&records, now);
         let mut rotated = Rotated::default();
+        for kid in &plan.promote {
+            for record in records.iter_mut().filter(|it| it.kid == *kid) {
+                record.signs_from = now.truncate_to_second();
+                set_times(&mut transaction, record).await?;
+            }
+            rotated.promoted.push(kid.clone());
+        }
         for making in &plan.make {
             let Some(key) = of_algorithm(made, making.algorithm) else {
                 continue;
@@ -169,7 +185,10 @@ impl TokenKeys {
         if rotated != Rotated::default() {
             transaction.commit().await?;
         }
-        Ok(rotated)
+        match plan.full {
+            Some(algorithm) if rotated == Rotated::default() => Err(too_many(algorithm)),
+            _ => Ok(rotated),
+        }
     }
 
     /// Takes in keys that a server held in files, unless there are keys already, or were once: those
@@ -178,7 +197,7 @@ impl TokenKeys {
     /// # Errors
     /// [`Error::Storage`].
     pub async fn import(&self, keys: &[ImportedKey]) -> Result<Rotated, Error> {
-        let now = self.clock.now();
+        let now = self.time().await?.agreed()?;
         let mut rotated = Rotated::default();
         let mut transaction = self.store.begin().await?;
         // The change first: two nodes that start at once wait for one another.
@@ -208,9 +227,10 @@ impl TokenKeys {
     /// algorithm is under way it goes on.
     ///
     /// # Errors
-    /// [`Error::KeyRotationPending`] where it is of all of them; [`Error::Storage`].
+    /// [`Error::KeyRotationPending`] or [`Error::TokenKeysTooMany`] where it is of all of them;
+    /// [`Error::ClockApart`], [`Error::Storage`].
     pub async fn rotate(&self, made: &[MadeKey]) -> Result<Rotated, Error> {
-        let now = self.clock.now();
+        let now = self.time().await?.agreed()?;
         let (mut transaction, records) = self.begin_change().await?;
         let mut rotated = Rotated::default();
         let mut pending = Ok(());
@@ -224,6 +244,10 @@ impl TokenKeys {
                 pending = Err(Error::KeyRotationPending { algorithm });
                 continue;
             };
+            if is_full(&records, algorithm, now) {
+                pending = Err(too_many(algorithm));
+                continue;
+            }
             self.make(&mut transaction, &records, &making, key, now)
                 .await?;
             rotated.added.push(kid_of(key));
@@ -245,7 +269,7 @@ impl TokenKeys {
         withdrawal: &Withdrawal,
     ) -> Result<Vec<Algorithm>, Error> {
         let left = withdrawal.left_of(&stored.records)?;
-        let now = self.clock.now();
+        let now = stored.time.now;
         let algorithms = self.rules.algorithms.iter().copied();
         let without = |it: &Algorithm| signer_to_be(&left, *it, now).is_none();
         Ok(algorithms.filter(without).collect())
@@ -257,15 +281,24 @@ impl TokenKeys {
     /// until the schedule has made one: better nobody signs in than with a key that is not ours
     /// alone.
     ///
+    /// `made_for` is the count of changes that `made` was made for, where it is to be enough.
+    ///
     /// # Errors
-    /// [`Error::TokenKeyUnknown`], [`Error::Storage`].
+    /// [`Error::TokenKeyUnknown`]; [`Error::TokenKeysChanged`] where something else was changed
+    /// since, and nothing was taken out; [`Error::Storage`].
     pub async fn withdraw(
         &self,
         withdrawal: &Withdrawal,
         made: &[MadeKey],
+        made_for: Option<i64>,
     ) -> Result<Rotated, Error> {
-        let now = self.clock.now();
+        // Whatever the clocks say of one another: a key in wrong hands goes.
+        let now = self.time().await?.now;
         let (mut transaction, records) = self.begin_change().await?;
+        let revision = signing_key::revision(&mut transaction).await?;
+        if made_for.is_some_and(|made_for| made_for.saturating_add(1) != revision) {
+            return Err(Error::TokenKeysChanged);
+        }
         let left = withdrawal.left_of(&records)?;
         let mut rotated = Rotated::default();
         for record in records.iter().filter(|it| !left.contains(it)) {
@@ -311,7 +344,7 @@ impl TokenKeys {
     /// # Errors
     /// [`Error::Storage`].
     pub async fn reencrypt(&self, sealed: &[(String, SealedKey)]) -> Result<u64, Error> {
-        let now = self.clock.now();
+        let now = self.time().await?.now;
         let (mut transaction, records) = self.begin_change().await?;
         let mut count = 0_u64;
         let mut encryption_key_id = String::new();
@@ -336,6 +369,16 @@ impl TokenKeys {
         Ok(count)
     }
 
+    /// Keeps every other change waiting until what is given back is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn hold_changes(&self) -> Result<Transaction, Error> {
+        let mut transaction = self.store.begin().await?;
+        signing_key::begin_change(&mut transaction).await?;
+        Ok(transaction)
+    }
+
     async fn begin_change(&self) -> Result<(Transaction, Vec<SigningKeyRecord>), Error> {
         let mut transaction = self.store.begin().await?;
         signing_key::begin_change(&mut transaction).await?;
@@ -353,13 +396,20 @@ impl TokenKeys {
     ) -> Result<(), Error> {
         let record = self.record_of(key, making.generation, making.signs_from, now);
         signing_key::insert(transaction, &record).await?;
-        let kid = making.predecessor.as_deref();
-        if let Some(old) = records.iter().find(|it| kid == Some(&it.kid)) {
-            let over = making.signs_from + self.rules.verify_after;
-            let until = Some(making.signs_from);
-            // One that a wrong clock made signs until then.
-            let from = old.signs_from.min(now);
-            signing_key::set_times(transaction, &old.kid, from, until, Some(over)).await?;
+        let until = making.signs_from;
+        let over = until + self.rules.verify_after;
+        let all = records.iter();
+        for old in all.filter(|it| it.algorithm == making.algorithm.as_str()) {
+            let kid = Some(&old.kid);
+            let clipped = SigningKeyRecord {
+                // A wrong clock may have let others sign and verify for years.
+                signs_until: earlier(old.signs_until, until, kid == making.predecessor.as_ref()),
+                verifies_until: earlier(old.verifies_until, over, true),
+                ..old.clone()
+            };
+            if clipped != *old {
+                set_times(transaction, &clipped).await?;
+            }
         }
         self.record_made(transaction, &record, false, now).await
     }
@@ -436,6 +486,30 @@ fn signer_to_be(
             .max_by_key(|it| it.generation)
     };
     of_state(KeyState::Current).or_else(|| of_state(KeyState::Next))
+}
+
+/// The earlier of two moments; of one that is none, the other where it `begins`.
+fn earlier(
+    old: Option<OffsetDateTime>,
+    new: OffsetDateTime,
+    begins: bool,
+) -> Option<OffsetDateTime> {
+    match old {
+        Some(old) => Some(old.min(new)),
+        None => begins.then_some(new),
+    }
+}
+
+async fn set_times(transaction: &mut Transaction, key: &SigningKeyRecord) -> Result<(), Error> {
+    let (until, over) = (key.signs_until, key.verifies_until);
+    signing_key::set_times(transaction, &key.kid, key.signs_from, until, over).await?;
+    Ok(())
+}
+
+fn too_many(algorithm: Algorithm) -> Error {
+    Error::TokenKeysTooMany {
+        algorithm: algorithm.as_str(),
+    }
 }
 
 fn of_algorithm(made: &[MadeKey], algorithm: Algorithm) -> Option<&MadeKey> {

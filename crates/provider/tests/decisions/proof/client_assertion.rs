@@ -212,6 +212,9 @@ async fn spent_assertions_are_swept_when_they_would_have_expired() {
     world.provider.forget_ended().await.unwrap();
     let replayed = "provider.client_assertion_replayed";
     assert_eq!(outcome(&world, &assertion).await, replayed);
+    // A day longer than it would be taken.
+    world.pass(time::Duration::hours(24));
+    assert_eq!(world.provider.forget_ended().await.unwrap(), 0);
     world.pass(time::Duration::hours(2));
     assert_eq!(world.provider.forget_ended().await.unwrap(), 1);
     assert_eq!(outcome(&world, &assertion).await, TIME);

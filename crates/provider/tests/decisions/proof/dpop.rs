@@ -226,11 +226,32 @@ async fn proofs_and_keys_are_swept() {
     assert_eq!(services.refusal(SERVICE, &proof).await, accepted());
     let world = &services.world;
     assert_eq!(world.provider.forget_ended().await.unwrap(), 0);
-    // The proof and, later, the assertion; the key stays the service's for a day.
-    world.pass(Duration::minutes(11));
-    assert_eq!(world.provider.forget_ended().await.unwrap(), 1);
+    // The proof and the assertion, a day after they would be refused for their age; the key stays
+    // the service's for a day.
+    world.pass(Duration::hours(23));
+    assert_eq!(world.provider.forget_ended().await.unwrap(), 0);
     world.pass(Duration::days(2));
-    assert!(world.provider.forget_ended().await.unwrap() >= 2);
+    assert!(world.provider.forget_ended().await.unwrap() >= 3);
+}
+
+/// Attacks H19, F4 and F10: a clock that was set forgets nothing, and a wrong one that nobody has
+/// noticed forgets no proof for a day.
+#[tokio::test]
+async fn h19_a_clock_that_is_wrong_forgets_no_proof() {
+    let services = Services::new(|_| {}).await;
+    let proof = services.proof(&key());
+    assert_eq!(services.refusal(SERVICE, &proof).await, accepted());
+    let world = &services.world;
+    world.pass(Duration::days(100));
+    world.clock.set_by(Duration::days(100));
+    let refused = world.provider.forget_ended().await.unwrap_err();
+    assert_eq!(refused.code(), "provider.clock_apart");
+    world.clock.set_by(Duration::ZERO);
+    world.pass(Duration::hours(-100 * 24 + 2));
+    assert_eq!(world.provider.forget_ended().await.unwrap(), 0);
+    world.pass(Duration::hours(-2));
+    let replayed = services.refusal(SERVICE, &proof).await;
+    assert_eq!(replayed, ("invalid_dpop_proof", "provider.dpop_proof_replayed"));
 }
 
 /// A public client's key is remembered no longer than its proofs: anybody can send them.
@@ -248,7 +269,9 @@ async fn a_key_in_the_name_of_a_public_client_is_soon_forgotten() {
     let error = world.provider.issue_tokens(request).await.unwrap_err();
     assert_eq!(error.code(), "provider.code_unknown");
     world.pass(Duration::minutes(11));
-    assert_eq!(world.provider.forget_ended().await.unwrap(), 2);
+    assert_eq!(world.provider.forget_ended().await.unwrap(), 1);
+    world.pass(Duration::days(1));
+    assert_eq!(world.provider.forget_ended().await.unwrap(), 1);
 }
 
 /// A login at the portal whose code is bound to a key.

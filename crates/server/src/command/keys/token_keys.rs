@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use cardea_jose::Algorithm;
 use cardea_provider::event::StoredEvents;
 use cardea_provider::rotation::{
-    KeyPlace, KeyState, MadeKey, REASON_CHARACTERS_MAX, Rotated, StoredKeys, TokenKeys, Withdrawal,
+    KeyPlace, KeyState, REASON_CHARACTERS_MAX, Rotated, StoredKeys, TokenKeys, Withdrawal,
 };
 use cardea_storage::Store;
 use cardea_storage::signing_key::SigningKeyRecord;
@@ -30,6 +29,8 @@ use crate::key_vault::KeyVault;
 
 /// Exit status of an emergency that took keys out and could make no others.
 const NOTHING_SIGNS: u8 = 3;
+/// How often an emergency waits for the keys to stay as they are; after that it acts.
+const TRIES_MAX: u32 = 5;
 
 /// What every command takes.
 #[derive(Debug, Args)]
@@ -183,14 +184,8 @@ async fn withdraw(
         kids: arguments.kids.clone(),
         reason: arguments.reason.clone(),
     };
-    let prepared = prepare(config, store.clone(), &withdrawal).await;
-    let cause = match prepared {
-        Ok((rotation, made)) => {
-            let rotated = rotation.keys().withdraw(&withdrawal, &made).await;
-            let rotated = rotated.map_err(failed);
-            rotation.discard(&made, rotated.as_ref().ok()).await;
-            return answer(rotation.keys(), rotated?).await;
-        }
+    let cause = match withdraw_and_replace(config, &store, &withdrawal).await {
+        Ok(answer) => return Ok(answer),
         // The database's word.
         Err(error @ Error::TokenKeysUnavailable { .. }) => return Err(error),
         Err(error) => error,
@@ -202,7 +197,10 @@ async fn withdraw(
         config.keys.rotation(),
         Some(operator::find()),
     );
-    let rotated = keys.withdraw(&withdrawal, &[]).await.map_err(failed)?;
+    let rotated = keys
+        .withdraw(&withdrawal, &[], None)
+        .await
+        .map_err(failed)?;
     let answered = answer(&keys, rotated).await?;
     Ok(Answer {
         cause: Some(Refusal::of(&cause)),
@@ -210,20 +208,29 @@ async fn withdraw(
     })
 }
 
-/// Makes the keys that will be missing.
-async fn prepare(
+/// Takes keys out, and puts others in their places. Should more be missing by then, because
+/// something else was changed meanwhile, it begins anew.
+async fn withdraw_and_replace(
     config: &Config,
-    store: Store,
+    store: &Store,
     withdrawal: &Withdrawal,
-) -> Result<(KeyRotation, Vec<MadeKey>), Error> {
-    let rotation = open(config, store).await?;
-    let stored = read(rotation.keys()).await?;
-    let needed: Vec<Algorithm> = rotation
-        .keys()
-        .left_without(&stored, withdrawal)
-        .map_err(failed)?;
-    let made = rotation.make(needed).await?;
-    Ok((rotation, made))
+) -> Result<Answer, Error> {
+    let rotation = open(config, store.clone()).await?;
+    let keys = rotation.keys();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let stored = read(keys).await?;
+        let needed = keys.left_without(&stored, withdrawal).map_err(failed)?;
+        let made = rotation.make(needed).await?;
+        let made_for = (tries < TRIES_MAX).then_some(stored.revision);
+        let rotated = keys.withdraw(withdrawal, &made, made_for).await;
+        rotation.discard(&made, rotated.as_ref().ok()).await;
+        match rotated {
+            Err(cardea_provider::Error::TokenKeysChanged) => {}
+            other => return answer(keys, other.map_err(failed)?).await,
+        }
+    }
 }
 
 async fn open(config: &Config, store: Store) -> Result<KeyRotation, Error> {
@@ -241,7 +248,6 @@ async fn read(keys: &TokenKeys) -> Result<StoredKeys, Error> {
 }
 
 async fn answer(keys: &TokenKeys, rotated: Rotated) -> Result<Answer, Error> {
-    let now = keys.now();
     let stored = read(keys).await?;
     let shown = stored.records.iter().map(|record| show(record, now));
     Ok(Answer {
@@ -273,6 +279,7 @@ fn show(record: &SigningKeyRecord, now: OffsetDateTime) -> Shown {
 /// Does a command's work on the database of a configuration, and says what came of it.
 fn run(
     common: &Common,
+    let now = stored.time.now;
     work: impl AsyncFnOnce(&Config, Store) -> Result<Answer, Error>,
 ) -> anyhow::Result<ExitCode> {
     let outcome = Config::load(&common.config).and_then(|config| {
@@ -355,7 +362,10 @@ fn exit_of(error: &Error) -> u8 {
         _ => return 2,
     };
     match source {
-        Refused::KeyRotationPending { .. } | Refused::TokenKeyUnknown => 1,
+        Refused::KeyRotationPending { .. }
+        | Refused::TokenKeyUnknown
+        | Refused::TokenKeysTooMany { .. }
+        | Refused::ClockApart { .. } => 1,
         _ => 2,
     }
 }

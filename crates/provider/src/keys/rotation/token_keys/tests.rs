@@ -7,11 +7,16 @@ use time::Duration;
 use super::*;
 use crate::StoredEvents;
 
-struct TurnedClock(AtomicI64);
+#[derive(Default)]
+struct TurnedClock(AtomicI64, AtomicI64);
 
 impl Clock for TurnedClock {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+
+    fn was_set_by(&self) -> Duration {
+        Duration::seconds(self.1.load(Ordering::Relaxed))
     }
 }
 
@@ -26,7 +31,10 @@ const ALGORITHMS: [Algorithm; 2] = [Algorithm::Es256, Algorithm::EdDsa];
 impl World {
     async fn new() -> Self {
         let store = Store::open_in_memory().await.unwrap();
-        let clock = Arc::new(TurnedClock(AtomicI64::new(1_800_000_000)));
+        let clock = Arc::new(TurnedClock(
+            AtomicI64::new(1_800_000_000),
+            AtomicI64::new(0),
+        ));
         let rules = RotationRules {
             algorithms: ALGORITHMS.to_vec(),
             ..RotationRules::default()
@@ -51,7 +59,7 @@ impl World {
     /// What each ES256 key does now, in their order.
     async fn states(&self) -> Vec<KeyState> {
         let all = self.es256().await;
-        let now = self.keys.now();
+        let now = self.clock.now();
         all.iter().map(|it| KeyState::of(it, now)).collect()
     }
 
@@ -74,7 +82,7 @@ impl World {
         };
         let stored = self.keys.read().await?;
         let made = made(&self.keys.left_without(&stored, &withdrawal)?);
-        self.keys.withdraw(&withdrawal, &made).await
+        self.keys.withdraw(&withdrawal, &made, None).await
     }
 }
 
@@ -170,7 +178,7 @@ async fn an_emergency_leaves_nothing_of_what_it_takes_out() {
     assert_eq!(rotated.added.len(), 1);
     let [new] = world.es256().await.try_into().unwrap();
     assert_eq!(
-        (new.generation, KeyState::of(&new, world.keys.now())),
+        (new.generation, KeyState::of(&new, world.clock.now())),
         (2, Current)
     );
 
@@ -249,7 +257,7 @@ async fn an_emergency_without_another_key_leaves_nothing_that_signs() {
         kids: vec![all[1].kid.clone()],
         reason: None,
     };
-    let rotated = world.keys.withdraw(&one, &[]).await.unwrap();
+    let rotated = world.keys.withdraw(&one, &[], None).await.unwrap();
     assert_eq!(rotated.deleted, one.kids);
     assert_eq!(rotated.without, [Algorithm::Es256]);
     assert_eq!(world.states().await, [Retired]);
@@ -265,7 +273,7 @@ async fn an_emergency_without_another_key_leaves_nothing_that_signs() {
         kids: Vec::new(),
         reason: None,
     };
-    let rotated = world.keys.withdraw(&every, &[]).await.unwrap();
+    let rotated = world.keys.withdraw(&every, &[], None).await.unwrap();
     assert_eq!(rotated.without, ALGORITHMS);
     assert!(world.keys.read().await.unwrap().records.is_empty());
     // Nor do files that were taken in once bring anything back.
@@ -276,4 +284,135 @@ async fn an_emergency_without_another_key_leaves_nothing_that_signs() {
     assert!(world.keys.import(&[file]).await.unwrap().added.is_empty());
     world.keep().await;
     assert_eq!(world.states().await, [Current]);
+}
+
+/// Attacks H15 and H19: what a clock far ahead has made sits in the database. The right clock lets
+/// the key that is there sign on, and nothing keeps the times of the wrong one.
+#[tokio::test]
+async fn h19_what_a_clock_far_ahead_has_made_is_healed() {
+    use KeyState::{Current, Next, Retired};
+    let world = World::new().await;
+    world.keep().await;
+    let [first] = world.es256().await.try_into().unwrap();
+    // It signs, and a node a hundred days ahead makes its successor.
+    world.turn(Duration::days(100));
+    world.keep().await;
+    world.turn(Duration::days(-100));
+    assert_eq!(world.states().await, [Current, Next]);
+    let [_, ahead] = world.es256().await.try_into().unwrap();
+    let far = world.clock.now() + Duration::days(99);
+    assert!(ahead.signs_from > far);
+    world.keep().await;
+    let healed = world.es256().await;
+    let after = world.clock.now() + Duration::hours(1);
+    assert_eq!(healed[0].kid, first.kid);
+    for old in &healed[..2] {
+        assert!(
+            old.signs_until.is_some_and(|until| until <= after),
+            "{old:?}"
+        );
+        let over = after + Duration::hours(1);
+        assert!(
+            old.verifies_until.is_some_and(|until| until <= over),
+            "{old:?}"
+        );
+    }
+    assert_eq!(healed[2].signs_from, after);
+    assert_eq!(world.states().await, [Current, Next, Next]);
+    world.turn(Duration::hours(1));
+    assert_eq!(world.states().await, [Retired, Retired, Current]);
+    world.turn(Duration::hours(1));
+    world.keep().await;
+    assert_eq!(world.states().await, [Current]);
+
+    // It has deleted all others as well: its own key signs at once.
+    let signs = world.es256().await.remove(0);
+    world.turn(Duration::days(200));
+    world.keys.rotate(&made(&ALGORITHMS)).await.unwrap();
+    world.withdraw(&[&signs.kid]).await.unwrap();
+    world.turn(Duration::days(-200));
+    let rotated = world.keep().await;
+    assert_eq!(rotated.promoted.len(), 1);
+    assert_eq!(world.states().await, [Current, Next]);
+    assert_eq!(world.keep().await, Rotated::default());
+}
+
+/// Attack H19: a clock that was set just now changes no key; an emergency does not ask.
+#[tokio::test]
+async fn h19_no_key_is_changed_by_a_clock_that_was_set() {
+    let world = World::new().await;
+    world.keep().await;
+    let before = world.keys.read().await.unwrap().records;
+    for seconds in [31, -31, 10_800, 8_640_000] {
+        world.clock.1.store(seconds, Ordering::Relaxed);
+        world.turn(Duration::seconds(seconds));
+        let made = made(&ALGORITHMS);
+        let refused = world.keys.keep_to_schedule(&made).await.unwrap_err();
+        assert_eq!(refused.code(), "provider.clock_apart");
+        let refused = world.keys.rotate(&made).await.unwrap_err();
+        assert_eq!(refused.code(), "provider.clock_apart");
+        assert_eq!(world.keys.read().await.unwrap().records, before);
+        world.turn(Duration::seconds(-seconds));
+    }
+    let kids: Vec<&str> = before.iter().map(|it| it.kid.as_str()).collect();
+    let withdrawn = world.withdraw(&kids).await.unwrap();
+    assert_eq!(withdrawn.deleted.len(), kids.len());
+    world.clock.1.store(30, Ordering::Relaxed);
+    assert_eq!(world.keep().await, Rotated::default());
+}
+
+#[tokio::test]
+async fn commands_do_not_make_keys_without_end() {
+    let world = World::new().await;
+    world.keep().await;
+    let far = RotationRules {
+        verify_after: Duration::days(80),
+        ..world.keys.rules().clone()
+    };
+    let (store, events) = (world.store.clone(), Arc::new(StoredEvents));
+    let keys = TokenKeys::new(store, events, world.clock.clone(), far, None);
+    for _ in 1..super::super::KEYS_MAX {
+        keys.rotate(&made(&ALGORITHMS)).await.unwrap();
+        world.turn(Duration::hours(1));
+    }
+    let refused = keys.rotate(&made(&ALGORITHMS)).await.unwrap_err();
+    assert_eq!(refused.code(), "provider.token_keys_too_many");
+    world.turn(Duration::days(90));
+    let refused = keys.keep_to_schedule(&[]).await.unwrap();
+    assert!(!refused.deleted.is_empty());
+    assert_eq!(
+        keys.keep_to_schedule(&made(&ALGORITHMS))
+            .await
+            .unwrap()
+            .added
+            .len(),
+        2
+    );
+}
+
+/// What was made for an emergency may be too little by the time that it takes effect.
+#[tokio::test]
+async fn an_emergency_begins_anew_where_keys_were_changed_meanwhile() {
+    let world = World::new().await;
+    world.keep().await;
+    world.keys.rotate(&made(&ALGORITHMS)).await.unwrap();
+    let [current, next] = world.es256().await.try_into().unwrap();
+    let withdrawal = Withdrawal {
+        kids: vec![current.kid.clone()],
+        reason: None,
+    };
+    let stored = world.keys.read().await.unwrap();
+    let needed = world.keys.left_without(&stored, &withdrawal).unwrap();
+    assert!(needed.is_empty(), "the next one takes the place");
+    world.withdraw(&[&next.kid]).await.unwrap();
+    let made_for = Some(stored.revision);
+    let refused = world.keys.withdraw(&withdrawal, &[], made_for).await;
+    assert_eq!(refused.unwrap_err().code(), "provider.token_keys_changed");
+    assert_eq!(world.es256().await.len(), 1, "nothing was taken out");
+    let stored = world.keys.read().await.unwrap();
+    let made = made(&world.keys.left_without(&stored, &withdrawal).unwrap());
+    let made_for = Some(stored.revision);
+    let rotated = world.keys.withdraw(&withdrawal, &made, made_for).await;
+    assert!(rotated.unwrap().without.is_empty());
+    assert_eq!(world.states().await, [KeyState::Current]);
 }
