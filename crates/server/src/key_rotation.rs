@@ -125,9 +125,11 @@ impl KeyRotation {
         let keys = keys_by(rules.clone(), None);
         let stored = keys.read().await.map_err(failed)?;
         // Of nodes that start at once one makes the key in the token, and the others find it.
-        let alone = match config.encryption.pkcs11_key {
-            Some(_) => Some(keys.hold_changes().await.map_err(failed)?),
-            None => None,
+        let is_needed = stored.records.iter().any(|it| it.sealed.is_some());
+        let may_make = !is_needed || config.previous_encryption.is_some();
+        let alone = match &config.encryption.pkcs11_key {
+            Some(_) if may_make => Some(keys.hold_changes().await.map_err(failed)?),
+            _ => None,
         };
         let config = config.clone();
         let (vault, algorithms, files) = blocking(move || {
