@@ -7,10 +7,10 @@ use cardea_jose::{base64url, parse_base64url};
 use cardea_pki::{
     Certificate, PathPolicy, TrustStore, check_issuing_authority, check_trust_anchor,
 };
-use cardea_storage::session_card;
 use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
 use time::{Duration, OffsetDateTime};
 
+use crate::card_trust::CardTrust;
 use crate::event::{AdministrationEvent, Event};
 use crate::{CardRules, Error, Provider, Records};
 
@@ -140,16 +140,14 @@ impl AnchorRegistrations {
 /// Card rules as they would be in force, for whoever else has to know them before they are.
 #[derive(Debug)]
 pub struct CardRulesPlan {
-    rules: Vec<CardRules>,
-    revision: i64,
+    trust: CardTrust,
     left_out: Vec<(String, Error)>,
 }
 
 impl CardRulesPlan {
     /// The rules, the added certificates among their own.
-    #[must_use]
-    pub fn rules(&self) -> &[CardRules] {
-        &self.rules
+    pub fn rules(&self) -> impl Iterator<Item = &CardRules> {
+        self.trust.rules().iter().map(|it| &it.rules)
     }
 
     /// Certificates that were left out, each with its digest and why.
@@ -175,7 +173,7 @@ impl Provider {
     /// configured any more.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`Error::CardRulesMissing`], [`Error::SandboxTakesRealCards`], [`Error::Storage`].
     pub async fn plan_card_rules(
         &self,
         configured: Vec<CardRules>,
@@ -196,27 +194,14 @@ impl Provider {
         let rules = configured
             .into_iter()
             .map(|rules| with_added(rules, &added));
-        Ok(CardRulesPlan {
-            rules: rules.collect(),
-            revision,
-            left_out,
-        })
+        let before = self.card_trust();
+        let trust = CardTrust::new(rules.collect(), Some(revision), self.sandbox, Some(&before))?;
+        Ok(CardRulesPlan { trust, left_out })
     }
 
-    /// Puts planned rules in force. Where something was trusted that no longer is, every open
-    /// session's card is looked at again at once: a login with it would be refused.
-    ///
-    /// # Errors
-    /// [`Error::CardRulesMissing`], [`Error::SandboxTakesRealCards`], [`Error::Storage`].
-    pub async fn install_card_rules(&self, plan: CardRulesPlan) -> Result<(), Error> {
-        let before = self.card_trust();
-        self.replace_card_rules_at(plan.rules, Some(plan.revision))?;
-        if before.trusts_more_than(&self.card_trust()) {
-            let mut transaction = self.store.begin().await?;
-            session_card::make_all_due(&mut transaction, self.now()).await?;
-            transaction.commit().await?;
-        }
-        Ok(())
+    /// Puts planned rules in force, at once. Call [`Provider::look_at_cards_again`] right after it.
+    pub fn install_card_rules(&self, plan: CardRulesPlan) {
+        self.replace_card_trust(plan.trust);
     }
 }
 

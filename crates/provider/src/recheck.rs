@@ -4,6 +4,8 @@
 //! The judgement is that of a login. *Revoked* and *expired* end the session; what could not be
 //! found out ends nobody's (design, "Revocation and outages").
 
+use std::sync::Arc;
+
 use cardea_jose::{base64url, parse_base64url};
 use cardea_pki::{Certificate, Error as PkiError};
 use cardea_storage::session::SessionState;
@@ -11,6 +13,7 @@ use cardea_storage::{Transaction, session, session_card};
 use time::{Duration, OffsetDateTime};
 
 use crate::authentication::{JudgedAgain, judge_again};
+use crate::card_trust::CardTrust;
 use crate::event::{Event, EventKind};
 use crate::secret::random_share;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
@@ -23,13 +26,15 @@ pub struct DueCard {
 }
 
 impl Provider {
-    /// Keeps what a session's card sent, for as long as the session lasts.
+    /// Keeps what a session's card sent, for as long as the session lasts. It was judged by
+    /// `trust`.
     pub(crate) async fn keep_card(
         &self,
         transaction: &mut Transaction,
         session_id: &str,
         certificate: &Certificate,
         extra: &[Certificate],
+        trust: &Arc<CardTrust>,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
         let chain: Vec<String> = std::iter::once(certificate)
@@ -37,7 +42,7 @@ impl Provider {
             .map(|certificate| base64url(certificate.der()))
             .collect();
         let chain = serde_json::to_string(&chain).map_err(Error::StoredValueUnreadable)?;
-        let next = self.next_recheck(certificate, now)?;
+        let next = self.next_recheck(certificate, trust, now)?;
         Ok(session_card::insert(transaction, session_id, &chain, next).await?)
     }
 
@@ -83,10 +88,12 @@ impl Provider {
         let Some((certificate, extra)) = chain.split_first() else {
             return Ok(None);
         };
-        let judged = judge_again(self, certificate, extra, source, self.now()).await;
+        // Held to the end of the transaction, see `Provider::look_at_cards_again`.
+        let trust = self.card_trust();
+        let judged = judge_again(&trust, certificate, extra, source, self.now()).await;
         let now = self.now();
         let reason = reason_to_end(&judged);
-        if let (None, JudgedAgain::PathRefused(error) | JudgedAgain::StatusRefused(error)) =
+        if let (None, JudgedAgain::CertificateRefused(error) | JudgedAgain::StatusRefused(error)) =
             (reason, &judged)
         {
             tracing::warn!(
@@ -104,7 +111,7 @@ impl Provider {
         let ended = match reason {
             Some(reason) => self.end_in(&mut transaction, &session, reason, now).await?,
             None => {
-                let next = self.next_recheck(certificate, now)?;
+                let next = self.next_recheck(certificate, &trust, now)?;
                 session_card::put_off(&mut transaction, &session.id, next).await?;
                 None
             }
@@ -120,12 +127,17 @@ impl Provider {
     }
 
     /// After the interval, up to a quarter of it sooner, so that the logins of a morning are not
-    /// looked at in one moment again; and as soon as the certificate has expired.
+    /// looked at in one moment again; and as soon as the certificate has expired. At once where it
+    /// was judged by rules that have been replaced meanwhile.
     fn next_recheck(
         &self,
         certificate: &Certificate,
+        trust: &Arc<CardTrust>,
         now: OffsetDateTime,
     ) -> Result<OffsetDateTime, Error> {
+        if !self.is_in_force(trust) {
+            return Ok(now);
+        }
         let interval = self.lifetimes.session_recheck;
         let sooner: Duration = (interval / 4) * random_share()?;
         let next = now + interval - sooner;
@@ -140,15 +152,15 @@ fn reason_to_end(judged: &JudgedAgain) -> Option<EndReason> {
         JudgedAgain::StatusRefused(Error::Pki(PkiError::CertificateRevoked { .. })) => {
             Some(EndReason::CardRevoked)
         }
-        JudgedAgain::PathRefused(Error::Pki(PkiError::CertificateExpired { .. })) => {
+        JudgedAgain::CertificateRefused(Error::Pki(PkiError::CertificateExpired { .. })) => {
             Some(EndReason::CardExpired)
         }
         // A failure of the library says nothing about the card.
-        JudgedAgain::PathRefused(Error::Pki(PkiError::Cryptography(_)))
+        JudgedAgain::CertificateRefused(Error::Pki(PkiError::Cryptography(_)))
         | JudgedAgain::Good(_)
         | JudgedAgain::StatusRefused(_) => None,
-        // The operator trusts other anchors, or other algorithms, than at the login.
-        JudgedAgain::PathRefused(_) => Some(EndReason::CardNotAccepted),
+        // The operator trusts other anchors or algorithms, or accepts other cards, than at the login.
+        JudgedAgain::CertificateRefused(_) => Some(EndReason::CardNotAccepted),
     }
 }
 

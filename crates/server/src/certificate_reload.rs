@@ -76,7 +76,7 @@ impl ListenerCertificates {
     /// Reads the certificates of all listeners.
     ///
     /// # Errors
-    /// [`Error::TlsUnusable`], [`Error::KeyUnusable`].
+    /// [`Error::TlsUnusable`], [`Error::FileUnusable`], [`Error::KeyNotPrivate`].
     pub(crate) fn load(config: &Config) -> Result<Self, Error> {
         let mut loaded = BTreeMap::new();
         for kind in ListenerKind::ALL {

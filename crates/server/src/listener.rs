@@ -76,6 +76,13 @@ impl Listener {
         self
     }
 
+    /// Says that a proxy stands here, whose connections are all one address's: it has to bound its
+    /// callers' itself.
+    pub(crate) fn for_a_proxy(mut self) -> Self {
+        self.of_network_max = Some(u32::MAX);
+        self
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address

@@ -51,7 +51,7 @@ pub(crate) fn router(state: &AppState, mtls: &MtlsConfig) -> Router {
         base_url: mtls.url.as_str().to_owned(),
         // Without a proxy, whoever connects is the caller, whatever it writes into a header.
         client_address: match mtls.proxy {
-            Some(_) => None,
+            Some(ref proxy) => proxy.client_address,
             None => Some(ClientAddress::Peer),
         },
     });
@@ -175,7 +175,7 @@ pub(crate) fn rules_of(
     let mut rules = Vec::new();
     let mut anchors = Vec::new();
     for anchor in config.mtls.iter().flat_map(|mtls| &mtls.trust_anchor) {
-        let name = rules_name(anchor);
+        let name = rules_name(&anchor.name);
         let intermediates = anchor.intermediates.as_deref();
         let trust_store: TrustStore = load_trust_store(&anchor.anchors, intermediates)?;
         if anchor.revocation_check == RevocationCheck::Required {
@@ -198,6 +198,6 @@ pub(crate) fn rules_of(
 }
 
 /// Cards' rules have other names, whatever the operator calls both.
-fn rules_name(anchor: &MtlsTrustAnchorConfig) -> String {
-    format!("mtls:{}", anchor.name)
+pub(crate) fn rules_name(trust_anchor: &str) -> String {
+    format!("mtls:{trust_anchor}")
 }

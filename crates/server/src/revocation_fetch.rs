@@ -138,6 +138,14 @@ impl RevocationFetcher {
         self.anchors.replace(anchors);
     }
 
+    /// Fetches for `new` in place of `old`, and as before for all others.
+    pub(crate) fn exchange_anchors(&self, old: &[AnchorSettings], new: Vec<AnchorSettings>) {
+        let is_old = |it: &&AnchorSettings| old.iter().any(|old| old.name == it.name);
+        let in_use = self.anchors.get();
+        let others = in_use.iter().filter(|it| !is_old(it)).cloned();
+        self.anchors.replace(others.chain(new).collect());
+    }
+
     /// The address, if it may be asked.
     fn allowed(&self, anchor: &AnchorSettings, text: &str) -> Option<Url> {
         let url = Url::parse(text).ok()?;

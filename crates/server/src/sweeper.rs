@@ -16,8 +16,8 @@ use crate::state::AppState;
 const SWEEP: Duration = Duration::from_secs(2);
 /// Agents' answers wait at most this long for the database.
 const RENEW: Duration = Duration::from_secs(2);
-/// A client that was registered or taken out by command is known to every node after this.
-const FOLLOW_CLIENTS: Duration = Duration::from_secs(1);
+/// A client or an anchor that was added or taken out by command is known to every node after this.
+const FOLLOW: Duration = Duration::from_secs(1);
 const FORGET: Duration = Duration::from_secs(60);
 const REFRESH_LISTS: Duration = Duration::from_secs(60);
 /// Rounds of one sweep; each ends a bounded number of sessions.
@@ -27,7 +27,11 @@ const ROUNDS_MAX: usize = 50;
 pub(crate) fn start(state: &AppState) {
     spawn(state, SWEEP, sweep);
     spawn(state, RENEW, renew_presences);
-    spawn(state, FOLLOW_CLIENTS, follow);
+    // One by one: neither waits for what keeps the other.
+    spawn(state, FOLLOW, async |state| {
+        follow_clients(state.provider()).await;
+    });
+    spawn(state, FOLLOW, async |state| follow_anchors(&state).await);
     spawn(state, FORGET, forget);
     spawn(state, card_recheck::LOOK, recheck_cards);
     spawn(state, REFRESH_LISTS, refresh_lists);
@@ -101,11 +105,6 @@ async fn renew_presences(state: AppState) {
             tracing::error!(code = error.code(), "agents' answers are not on record");
         }
     }
-}
-
-async fn follow(state: AppState) {
-    follow_clients(state.provider()).await;
-    follow_anchors(&state).await;
 }
 
 /// Deletes batch after batch, and rests as long as each took: however much is over, at least half

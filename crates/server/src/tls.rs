@@ -18,12 +18,11 @@ use openssl::ssl::{
 };
 use openssl::x509::X509;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 use crate::config::TlsConfig;
 use crate::connection_limit::BoundedAcceptor;
 use crate::error::Error;
-use crate::key_file::unusable;
+use crate::key_file::{read_private, unusable};
 use crate::tls::client_certificate::{CertificateAcceptor, ClientCertificates};
 
 /// Time for a TLS handshake.
@@ -46,7 +45,7 @@ impl ReloadableTls {
     /// Reads certificate and key.
     ///
     /// # Errors
-    /// [`Error::TlsUnusable`], [`Error::KeyUnusable`].
+    /// [`Error::TlsUnusable`], [`Error::FileUnusable`], [`Error::KeyNotPrivate`].
     pub(crate) fn load(files: &TlsConfig, clients: &ClientCertificates) -> Result<Self, Error> {
         let acceptor = Arc::new(read(files, clients)?);
         Ok(Self(OpenSSLConfig::from_acceptor(acceptor)))
@@ -93,10 +92,7 @@ impl PreparedTls {
 fn read(files: &TlsConfig, clients: &ClientCertificates) -> Result<SslAcceptor, Error> {
     let chain = fs::read(&files.certificate)
         .map_err(|source| unusable(&files.certificate, "the certificate cannot be read", source))?;
-    let key = Zeroizing::new(
-        fs::read(&files.key)
-            .map_err(|source| unusable(&files.key, "the key cannot be read", source))?,
-    );
+    let key = read_private(&files.key)?;
     let mut builder = new_builder().map_err(at(&files.certificate))?;
     set_chain(&mut builder, &chain).map_err(at(&files.certificate))?;
     set_key(&mut builder, &key).map_err(at(&files.key))?;

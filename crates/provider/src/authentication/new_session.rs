@@ -106,7 +106,14 @@ pub(crate) async fn insert_session(
             other => other.into(),
         })?;
     provider
-        .keep_card(transaction, &session.id, new.certificate, new.extra, now)
+        .keep_card(
+            transaction,
+            &session.id,
+            new.certificate,
+            new.extra,
+            &new.card.trust,
+            now,
+        )
         .await?;
     Ok(session)
 }

@@ -7,6 +7,8 @@
 //! certificates, certificates before anything fetched from outside, policy last. A step takes the
 //! evidence of the step before, so none can be left out or moved.
 
+use std::sync::Arc;
+
 use cardea_assertion::{AssertionClaims, Error as AssertionError, GrantClaims};
 use cardea_oauth2_types::Acr;
 use cardea_pki::Certificate;
@@ -44,6 +46,9 @@ pub(crate) struct JudgedCard {
     pub(crate) revocation: RevocationChecked,
     pub(crate) identity: cardea_pki::ProfessionalIdentity,
     pub(crate) register: String,
+    /// By which it was judged. Whoever opens a session holds them until it is committed, see
+    /// [`Provider::look_at_cards_again`].
+    pub(crate) trust: Arc<CardTrust>,
 }
 
 /// The judgement of a login.
@@ -137,7 +142,7 @@ async fn judge_card(
 /// A certificate whose key was proven to be in its holder's hands, and what came along with it.
 #[derive(Clone, Copy)]
 pub(crate) struct PresentedCard<'a> {
-    pub(crate) trust: &'a CardTrust,
+    pub(crate) trust: &'a Arc<CardTrust>,
     pub(crate) certificate: &'a Certificate,
     /// Candidates for the path, never trusted.
     pub(crate) extra: &'a [Certificate],
@@ -161,6 +166,7 @@ pub(crate) async fn judge_certificate(
         revocation,
         identity,
         register,
+        trust: Arc::clone(presented.trust),
     })
 }
 

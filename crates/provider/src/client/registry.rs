@@ -1,6 +1,7 @@
 //! Every registered client by its id, as it stands now.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::{Client, Error, ProfileRules};
@@ -11,6 +12,8 @@ pub(crate) struct Clients {
     /// Those of the configuration, which are replaced when it is read anew.
     configured: RwLock<ClientsById>,
     current: RwLock<Current>,
+    /// How often the database has been read.
+    readings: AtomicU64,
     /// Clients that were taken out, and may hold something yet.
     gone: Mutex<BTreeSet<String>>,
 }
@@ -22,6 +25,19 @@ struct Current {
     all: Arc<ClientsById>,
     /// The count of changes in the database that `all` comes from; none before the first reading.
     revision: Option<i64>,
+    /// The reading that `all` comes from: what was read before it is older.
+    reading: u64,
+    /// The count of changes of the configuration.
+    generation: u64,
+}
+
+/// The clients of the configuration as they were once: what is built upon them is worth nothing
+/// once they are replaced.
+#[derive(Debug)]
+pub(super) struct Basis {
+    pub(super) all: ClientsById,
+    reading: u64,
+    generation: u64,
 }
 
 impl Clients {
@@ -30,10 +46,13 @@ impl Clients {
         let current = Current {
             all: Arc::new(by_id.clone()),
             revision: None,
+            reading: 0,
+            generation: 0,
         };
         Ok(Self {
             configured: RwLock::new(by_id),
             current: RwLock::new(current),
+            readings: AtomicU64::default(),
             gone: Mutex::default(),
         })
     }
@@ -52,7 +71,24 @@ impl Clients {
         current.revision == Some(revision)
     }
 
-    /// A set to add registrations to, which [`Clients::replace`] takes.
+    /// The number of a reading of the database that begins now.
+    pub(super) fn begin_reading(&self) -> u64 {
+        self.readings.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A set to add registrations of a reading to, which [`Clients::replace`] takes.
+    pub(super) fn basis(&self, reading: u64) -> Basis {
+        let configured = self.configured.read();
+        let configured = configured.unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Basis {
+            all: configured.clone(),
+            reading,
+            generation: current.generation,
+        }
+    }
+
+    /// Those of the configuration.
     pub(crate) fn configured(&self) -> ClientsById {
         let configured = self.configured.read();
         configured.unwrap_or_else(PoisonError::into_inner).clone()
@@ -74,6 +110,7 @@ impl Clients {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *old = configured;
         current.revision = None;
+        current.generation = current.generation.wrapping_add(1);
     }
 
     /// Whether the clients of the database were never read.
@@ -88,9 +125,20 @@ impl Clients {
         gone.extend(client_ids);
     }
 
-    /// Puts a new set in place; what was in the old one alone is gone.
-    pub(super) fn replace(&self, all: ClientsById, revision: i64) {
+    /// Puts a new set in place; what was in the old one alone is gone. Nothing is done, and false
+    /// given, where the clients of the configuration have been replaced meanwhile, or the database
+    /// was read later and that is in place.
+    #[must_use]
+    pub(super) fn replace(&self, new: Basis, revision: i64) -> bool {
+        let Basis {
+            all,
+            reading,
+            generation,
+        } = new;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.generation != generation || current.reading > reading {
+            return false;
+        }
         let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
         let left = current.all.keys().filter(|id| !all.contains_key(*id));
         gone.extend(left.cloned());
@@ -98,7 +146,10 @@ impl Clients {
         *current = Current {
             all: Arc::new(all),
             revision: Some(revision),
+            reading,
+            generation,
         };
+        true
     }
 
     /// The clients that are gone and whose holdings have not been ended here yet.
@@ -162,15 +213,28 @@ mod tests {
             client_id: "other".to_owned(),
             ..client()
         };
-        let mut set = clients.configured();
-        insert_new(&mut set, other).unwrap();
-        clients.replace(set, 1);
+        let mut set = clients.basis(1);
+        insert_new(&mut set.all, other).unwrap();
+        assert!(clients.replace(set, 1));
         assert!(clients.find("other").is_some() && clients.is_at(1));
         assert!(clients.gone().is_empty());
-        clients.replace(clients.configured(), 2);
+        assert!(clients.replace(clients.basis(2), 2));
+        assert!(!clients.replace(clients.basis(1), 1), "read before it");
         assert_eq!(clients.gone(), ["other"]);
         assert!(clients.find("portal").is_some() && clients.find("other").is_none());
         clients.forget("other");
         assert!(clients.gone().is_empty());
+    }
+
+    #[test]
+    fn what_was_built_upon_replaced_clients_is_not_taken() {
+        let clients = Clients::new(vec![client()], ProtocolProfile::Oidc.rules()).unwrap();
+        let old = clients.basis(1);
+        clients.replace_configured(ClientsById::new());
+        assert!(!clients.replace(old, 1));
+        assert!(!clients.is_at(1), "it is read again");
+        assert!(clients.replace(clients.basis(2), 1));
+        assert!(clients.find("portal").is_none() && clients.is_at(1));
+        assert_eq!(clients.gone(), ["portal"]);
     }
 }

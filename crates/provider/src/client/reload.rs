@@ -6,7 +6,7 @@ use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 
 use super::registry::{ClientsById, checked, insert_new};
 use crate::event::{AdministrationEvent, Event, EventKind};
-use crate::{Author, Client, Error, Provider};
+use crate::{Author, Client, Error, OperatorsChanged, Provider};
 
 /// What looking at the database has brought.
 #[derive(Debug)]
@@ -42,13 +42,27 @@ impl Provider {
         &self,
         read: impl Fn(&ClientRecord) -> Result<Client, Error>,
     ) -> Result<ClientsReload, Error> {
+        // Where something newer is in place meanwhile, all is read once more.
+        let reload = loop {
+            if let Some(reload) = self.try_to_reload_clients(&read).await? {
+                break reload;
+            }
+        };
+        self.end_what_the_gone_hold().await?;
+        Ok(reload)
+    }
+
+    /// None where something newer was put in place while the database was read.
+    async fn try_to_reload_clients(
+        &self,
+        read: impl Fn(&ClientRecord) -> Result<Client, Error>,
+    ) -> Result<Option<ClientsReload>, Error> {
+        let reading = self.clients.begin_reading();
         let mut transaction = self.store.begin_read().await?;
         // The count comes first: a change in between is then seen once more, and never missed.
         let revision = client::revision(&mut transaction).await?;
         if self.clients.is_at(revision) {
-            drop(transaction);
-            self.end_what_the_gone_hold().await?;
-            return Ok(ClientsReload::Unchanged);
+            return Ok(Some(ClientsReload::Unchanged));
         }
         let records = client::list(&mut transaction).await?;
         // At the start: the operator may have dropped clients from the configuration since.
@@ -57,10 +71,11 @@ impl Provider {
             false => BTreeSet::new(),
         };
         drop(transaction);
-        let mut all = self.clients.configured();
+        let mut basis = self.clients.basis(reading);
+        let all = &mut basis.all;
         let mut left_out = Vec::new();
         for record in &records {
-            let taken = read(record).and_then(|client| self.take_in(&mut all, client));
+            let taken = read(record).and_then(|client| self.take_in(all, client));
             if let Err(error) = taken {
                 left_out.push((record.client_id.clone(), error));
             }
@@ -74,10 +89,11 @@ impl Provider {
             .into_iter()
             .filter(|client_id| !is_registered(client_id))
             .collect();
-        self.clients.replace(all, revision);
+        if !self.clients.replace(basis, revision) {
+            return Ok(None);
+        }
         self.clients.add_gone(unregistered);
-        self.end_what_the_gone_hold().await?;
-        Ok(ClientsReload::Replaced { clients, left_out })
+        Ok(Some(ClientsReload::Replaced { clients, left_out }))
     }
 
     /// Judges other clients of the configuration: all of them are good, or none is taken.
@@ -119,8 +135,14 @@ impl Provider {
         by: Author,
         replaced: Vec<&'static str>,
         kept: Vec<&'static str>,
+        operators: OperatorsChanged,
     ) -> Result<(), Error> {
-        let kind = AdministrationEvent::ConfigurationReloaded { by, replaced, kept };
+        let kind = AdministrationEvent::ConfigurationReloaded {
+            by,
+            replaced,
+            kept,
+            operators,
+        };
         let mut transaction = self.store.begin().await?;
         self.record(&mut transaction, Event::new(kind, self.now()))
             .await?;
@@ -243,5 +265,34 @@ mod tests {
         provider.reload_clients(read).await.unwrap();
         assert!(provider.find_client("added").is_none());
         assert!(provider.find_client("ES256").is_some());
+    }
+
+    /// The follower reads the database while a reload puts other clients in place.
+    #[tokio::test]
+    async fn clients_of_the_configuration_replaced_while_the_database_is_read_are_not_lost() {
+        let (provider, store) = bare_provider().await;
+        store_client(&store, "added").await;
+        let record = |client_id: &str| ClientRecord {
+            client_id: client_id.to_owned(),
+            registration: "{}".to_owned(),
+            secret: None,
+            previous_secret: None,
+            created_at: now(),
+            changed_at: now(),
+            self_registration: None,
+        };
+        let new = read(&record("new")).unwrap();
+        let plan = provider.plan_configured_clients(vec![new]).await.unwrap();
+        let plan = std::sync::Mutex::new(Some(plan));
+        let read_and_replace = |record: &ClientRecord| {
+            if let Some(plan) = plan.lock().unwrap().take() {
+                provider.install_configured_clients(plan);
+            }
+            read(record)
+        };
+        provider.reload_clients(read_and_replace).await.unwrap();
+        assert!(provider.find_client("ES256").is_none(), "it has left");
+        assert!(provider.find_client("new").is_some());
+        assert!(provider.find_client("added").is_some());
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{EventKind, HoldingsEnded};
-use crate::{AnchorRole, Author};
+use crate::{AnchorRole, Author, OperatorsChanged};
 
 /// A change, with who made it; or a refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -84,6 +84,9 @@ pub enum AdministrationEvent {
         replaced: Vec<&'static str>,
         /// What stays as it was, because the new cannot be used.
         kept: Vec<&'static str>,
+        /// Who may use the admin API from now on, or no more.
+        #[serde(flatten)]
+        operators: OperatorsChanged,
     },
     /// A request to the admin API was refused.
     AdminRefused {

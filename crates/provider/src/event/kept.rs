@@ -14,7 +14,7 @@ use super::{
 };
 use crate::bare_provider::now;
 use crate::keys::rotation::KeyPlace;
-use crate::{AnchorRole, Author, Operator};
+use crate::{AnchorRole, Author, Operator, OperatorsChanged};
 
 /// What becomes of an event that concerns no person and no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,8 @@ kinds! {
     E::Administration(A::TrustAnchorRemoved { .. }) => Kept,
         A::TrustAnchorRemoved { by: author(), rules: text(), sha256: text() };
     E::Administration(A::ConfigurationReloaded { .. }) => Kept,
-        A::ConfigurationReloaded { by: author(), replaced: Vec::new(), kept: Vec::new() };
+        A::ConfigurationReloaded { by: author(), replaced: Vec::new(), kept: Vec::new(),
+            operators: OperatorsChanged::default() };
     // On record with the person alone: who shows no token of one stands in the log.
     E::Administration(A::AdminRefused { .. }) => Kept, A::AdminRefused { code: CODE };
     E::Administration(A::ClientSecretRotated { .. }) => Kept,

@@ -24,7 +24,7 @@ use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind, TestPki};
 use time::{Duration, OffsetDateTime};
 
 pub(crate) use answer::{Answer, Instance, algorithm_of, sign_by_card};
-pub(crate) use evidence::HeldEvidence;
+pub(crate) use evidence::{Gate, HeldEvidence};
 pub(crate) use noted_events::NotedEvents;
 pub(crate) use portal::{Begun, PORTAL, SECOND, parameters, query_value};
 pub(crate) use tokens::{API, claims_of};

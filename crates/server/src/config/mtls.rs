@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::load::invalid;
-use super::{AuthMethod, Config, RevocationConfig, TlsConfig};
+use super::{AuthMethod, ClientAddress, Config, RevocationConfig, TlsConfig};
 use crate::error::Error;
 
 /// Most addresses of proxies.
@@ -42,6 +42,8 @@ pub struct MtlsProxyConfig {
     /// How it says which certificate it saw.
     #[serde(default)]
     pub header: CertificateHeader,
+    /// The address that its requests are counted by; that of `[limits]` where absent.
+    pub client_address: Option<ClientAddress>,
 }
 
 /// `header`
@@ -199,6 +201,18 @@ pub(super) fn check_mtls(file: &Path, config: &Config) -> Result<(), Error> {
     {
         return wrong("mtls.proxy.addresses", "must name 1 to 64 addresses");
     }
+    // Without a [tls] of this server's the one in [limits] is asked for anyway.
+    if let Some(proxy) = &mtls.proxy
+        && proxy.client_address.is_none()
+        && config.tls.is_some()
+        && config.limits.client_address.is_none()
+    {
+        return wrong(
+            "mtls.proxy.client_address",
+            "must be given because the pages' own TLS ends here: \"x_forwarded_for\" if the proxy \
+             writes the header, else all its requests count as those of one address (\"peer\")",
+        );
+    }
     check_anchors(file, config, mtls)
 }
 
@@ -215,6 +229,14 @@ fn check_anchors(file: &Path, config: &Config, mtls: &MtlsConfig) -> Result<(), 
     let by_authority = |client: &super::ClientConfig| {
         client.token_endpoint_auth_method == Some(AuthMethod::TlsClientAuth)
     };
+    for (index, client) in config.client.iter().enumerate() {
+        let named = client.tls_client_auth_trust_anchor.as_ref();
+        if named.is_some_and(|name| !mtls.trust_anchor.iter().any(|it| it.name == *name)) {
+            let key = format!("client[{index}].tls_client_auth_trust_anchor");
+            let reason = "is the name of no [[mtls.trust_anchor]]";
+            return Err(invalid(file, None, &key, reason));
+        }
+    }
     match config.client.iter().position(by_authority) {
         Some(index) if mtls.trust_anchor.is_empty() => Err(invalid(
             file,

@@ -12,7 +12,7 @@ use crate::relying_party::{Request, sign_in};
 use crate::test_app::{Changes, REDIRECT_URI, TestApp};
 
 const WITHIN: Duration = Duration::from_secs(30);
-const ADDED: &str = "added";
+pub(crate) const ADDED: &str = "added";
 
 /// A further client at the end of a configuration.
 fn with_client(text: &str, redirect_uri: &str) -> String {
@@ -28,7 +28,7 @@ async fn is_known(app: &TestApp) -> bool {
     request.send(app).await.status() == 303
 }
 
-async fn until_known(app: &TestApp, known: bool) {
+pub(crate) async fn until_known(app: &TestApp, known: bool) {
     let begun = Instant::now();
     while is_known(app).await != known {
         assert!(begun.elapsed() < WITHIN, "not {known} in time");

@@ -323,7 +323,7 @@ fn rsa_key_pem() -> &'static [u8] {
     })
 }
 
-fn write_private(file: &Path, content: &[u8]) {
+pub(crate) fn write_private(file: &Path, content: &[u8]) {
     fs::write(file, content).unwrap();
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
 }

@@ -1,10 +1,13 @@
 //! Revocation evidence held in memory.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use cardea_pki::{Evidence, revocation::sources};
 use cardea_provider::{EvidenceRequest, RevocationSource};
 use cardea_test_pki::{AuthorityName, CrlSpec, IssuedCertificate, TestPki};
 use time::Duration;
+use tokio::sync::Semaphore;
 
 /// What every source answers.
 pub(crate) enum HeldEvidence {
@@ -14,6 +17,33 @@ pub(crate) enum HeldEvidence {
     Unreachable,
     /// Sources answer with nothing that speaks of the card.
     Nothing,
+    /// What the first gives, once it is let go.
+    Gated(Box<HeldEvidence>, Arc<Gate>),
+}
+
+/// Where a question for evidence waits.
+pub(crate) struct Gate {
+    asked: Semaphore,
+    go: Semaphore,
+}
+
+impl Gate {
+    pub(crate) fn shut() -> Arc<Self> {
+        Arc::new(Self {
+            asked: Semaphore::new(0),
+            go: Semaphore::new(0),
+        })
+    }
+
+    /// Waits for the first question.
+    pub(crate) async fn asked(&self) {
+        self.asked.acquire().await.unwrap().forget();
+    }
+
+    /// Lets all questions go.
+    pub(crate) fn open(&self) {
+        self.go.add_permits(1000);
+    }
 }
 
 impl HeldEvidence {
@@ -46,6 +76,11 @@ impl HeldEvidence {
 #[async_trait]
 impl RevocationSource for HeldEvidence {
     async fn fetch(&self, wanted: EvidenceRequest<'_>) -> Evidence {
+        if let Self::Gated(inner, gate) = self {
+            gate.asked.add_permits(1);
+            gate.go.acquire().await.unwrap().forget();
+            return inner.fetch(wanted).await;
+        }
         let mut evidence = Evidence::default();
         for source in &sources(wanted.path) {
             match self {
@@ -61,7 +96,7 @@ impl RevocationSource for HeldEvidence {
                         evidence.note_unreachable(source, url);
                     }
                 }
-                Self::Nothing => {}
+                Self::Nothing | Self::Gated(..) => {}
             }
         }
         evidence

@@ -64,6 +64,32 @@ fn a_listener_and_its_clients_are_taken() {
     load(&format!("{LISTEN}\n{URL}\n{proxy}")).unwrap();
 }
 
+/// All requests at the listener are the proxy's, and none at that of the pages.
+#[test]
+fn beside_own_tls_a_proxy_says_whose_address_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cardea.toml");
+    let load = |client_address: &str| {
+        let example = include_str!("../../../cardea.example.toml");
+        let own_tls = "[tls]\ncertificate = \"a\"\nkey = \"b\"\n[keys]";
+        let text = example
+            .replacen("http://127.0.0.1:8080", "https://id.example.test", 1)
+            .replacen("\nclient_address = \"peer\"\n", "\n", 1)
+            .replacen("\n[keys]", &format!("\n{own_tls}"), 1);
+        let proxy = format!("[mtls.proxy]\naddresses = [\"127.0.0.1\"]\n{client_address}");
+        fs::write(&file, format!("{text}\n{LISTEN}\n{URL}\n{proxy}")).unwrap();
+        Config::load(&file)
+    };
+    let message = load("").unwrap_err().to_string();
+    assert!(message.contains("mtls.proxy.client_address"), "{message}");
+    for value in ["peer", "x_forwarded_for"] {
+        let config = load(&format!("client_address = \"{value}\"")).unwrap();
+        assert_eq!(config.limits.client_address, None);
+        let proxy = config.mtls.unwrap().proxy.unwrap();
+        assert!(proxy.client_address.is_some());
+    }
+}
+
 fn check(lines: &str, key: &str) {
     let message = load(lines).err().map(|error| error.to_string());
     let message = message.unwrap_or_else(|| panic!("accepted: {lines}"));

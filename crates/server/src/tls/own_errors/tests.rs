@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 
 use axum::Router;
 use axum::routing::get;
@@ -28,7 +29,26 @@ fn files() -> (tempfile::TempDir, TlsConfig) {
     };
     std::fs::write(&files.certificate, certificate(&key).to_pem().unwrap()).unwrap();
     std::fs::write(&files.key, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    set_mode(&files, 0o600);
     (folder, files)
+}
+
+fn set_mode(files: &TlsConfig, mode: u32) {
+    let mode = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(&files.key, mode).unwrap();
+}
+
+#[test]
+fn a_key_that_others_may_read_is_refused_at_the_start_and_at_a_reload() {
+    let (_folder, files) = files();
+    let clients = ClientCertificates::default();
+    let listener = ReloadableTls::load(&files, &clients).unwrap();
+    assert!(listener.prepare(&files, &clients).is_ok());
+    set_mode(&files, 0o644);
+    let reloaded = listener.prepare(&files, &clients).err().unwrap();
+    assert_eq!(reloaded.code(), "server.key_not_private");
+    let started = ReloadableTls::load(&files, &clients).unwrap_err();
+    assert_eq!(started.code(), "server.key_not_private");
 }
 
 /// A handler that refuses something and tidies nothing up.

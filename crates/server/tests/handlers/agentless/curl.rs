@@ -9,6 +9,7 @@ use cardea_test_pki::{IssuedCertificate, TestPki};
 use openssl::x509::X509;
 
 use super::stage::write;
+use crate::test_app::write_private;
 
 const ENGINES: [&str; 2] = [
     "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so",
@@ -126,7 +127,7 @@ pub(super) fn write_certificate(
     let certificate = folder.join(format!("{name}.pem"));
     fs::write(&certificate, pem).unwrap();
     let key = folder.join(format!("{name}.key"));
-    fs::write(&key, issued.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    write_private(&key, &issued.key.private_key_to_pem_pkcs8().unwrap());
     (certificate, key)
 }
 

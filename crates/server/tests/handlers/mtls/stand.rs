@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::program::Program;
 use crate::revocation_host::{RevocationHost, now};
-use crate::test_app::{Changes, TestApp};
+use crate::test_app::{Changes, TestApp, write_private};
 
 pub(super) const SERVICE: &str = "service.example.fr";
 
@@ -219,7 +219,7 @@ fn spec(host: &str) -> CertificateSpec {
     }
 }
 
-fn pem_of(der: &[u8]) -> String {
+pub(super) fn pem_of(der: &[u8]) -> String {
     let pem = X509::from_der(der).unwrap().to_pem().unwrap();
     String::from_utf8(pem).unwrap()
 }

@@ -13,6 +13,7 @@ use openssl::x509::{X509Builder, X509NameBuilder};
 use tokio::task::spawn_blocking;
 
 use super::*;
+use crate::test_app::write_private;
 
 fn write_certificate(folder: &Path) {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
@@ -33,7 +34,7 @@ fn write_certificate(folder: &Path) {
     let certificate = builder.build().to_pem().unwrap();
     std::fs::write(folder.join("tls.pem"), certificate).unwrap();
     let key = key.private_key_to_pem_pkcs8().unwrap();
-    std::fs::write(folder.join("tls.key"), key).unwrap();
+    write_private(&folder.join("tls.key"), &key);
     let config = folder.join("cardea.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     let tls = "[tls]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n";
