@@ -78,9 +78,13 @@ enum Command {
         /// The configuration file.
         #[arg(long, default_value = "cardea.toml")]
         config: PathBuf,
-        /// What `cardea backup` printed: the file is refused if it is another.
-        #[arg(long, value_name = "DIGEST")]
+        /// The file's SHA-256, as `cardea backup` and `sha256sum` print it: the file is refused if
+        /// it is another.
+        #[arg(long, value_name = "DIGEST", value_parser = restore::parse_digest)]
         sha256: Option<String>,
+        /// Replace a database that has something in it.
+        #[arg(long)]
+        replace: bool,
     },
     /// Make the keys that agents pin, and the list that they fetch.
     #[command(subcommand)]
@@ -123,12 +127,26 @@ enum KeysCommand {
         /// The new file.
         #[arg(long)]
         out: PathBuf,
+        /// A new file for the public half. Default: standard output.
+        #[arg(long, value_name = "JWK_FILE")]
+        public_out: Option<PathBuf>,
     },
     /// Make a key that signs login challenges and print its public half.
     NewChallengeKey {
         /// The new file.
         #[arg(long)]
         out: PathBuf,
+        /// A new file for the public half. Default: standard output.
+        #[arg(long, value_name = "JWK_FILE")]
+        public_out: Option<PathBuf>,
+    },
+    /// Print the public half of a root key or a challenge key.
+    Public {
+        /// The private key's file.
+        file: PathBuf,
+        /// A new file for the public half. Default: standard output.
+        #[arg(long, value_name = "JWK_FILE")]
+        public_out: Option<PathBuf>,
     },
     /// Sign the document that workstations enrol by, and print the fingerprints of the root keys.
     SignEnrolment {
@@ -177,7 +195,8 @@ pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
             file,
             config,
             sha256,
-        } => restore::run(&config, &file, sha256.as_deref())?,
+            replace,
+        } => restore::run(&config, &file, sha256.as_deref(), replace)?,
         Command::Keys(command) => return run_keys(command),
         Command::Clients(command) => return clients::run(&command),
         Command::Anchors(command) => return anchors::run(&command),
@@ -190,7 +209,13 @@ pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
 fn run_keys(command: KeysCommand) -> anyhow::Result<ExitCode> {
     match command {
         KeysCommand::OfServer(command) => return keys::run(command),
-        KeysCommand::NewRoot { out } | KeysCommand::NewChallengeKey { out } => keys::new_key(&out)?,
+        KeysCommand::NewRoot { out, public_out }
+        | KeysCommand::NewChallengeKey { out, public_out } => {
+            keys::new_key(&out, public_out.as_deref())?;
+        }
+        KeysCommand::Public { file, public_out } => {
+            keys::show_public(&file, public_out.as_deref())?;
+        }
         KeysCommand::SignEnrolment {
             root,
             second_root,
@@ -209,6 +234,19 @@ fn run_keys(command: KeysCommand) -> anyhow::Result<ExitCode> {
         KeysCommand::ShowEnrolment { file } => enrolment::show(&file)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The stable code of what a command could not do, where it has one.
+#[must_use]
+pub fn code_of(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(|cause| {
+        let own = cause.downcast_ref::<crate::error::Error>();
+        let storage = cause.downcast_ref::<cardea_storage::Error>();
+        let provider = cause.downcast_ref::<cardea_provider::Error>();
+        own.map(crate::error::Error::code)
+            .or_else(|| storage.map(cardea_storage::Error::code))
+            .or_else(|| provider.map(cardea_provider::Error::code))
+    })
 }
 
 fn parse_issuer(text: &str) -> Result<Issuer, String> {

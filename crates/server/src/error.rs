@@ -60,6 +60,23 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// What cannot be taken back needs a word more.
+    #[error("{what}: say {flag} to go on; nothing was changed")]
+    ConfirmationMissing {
+        /// What would be done.
+        what: String,
+        /// The option that says so.
+        flag: &'static str,
+    },
+    /// The database has tables of another program.
+    #[error("the database has tables of another program, and is left as it is")]
+    DatabaseForeign,
+    /// A command was stopped by a signal.
+    #[error("{}: stopped by a signal, and nothing is left of it", file.display())]
+    Stopped {
+        /// The file that was being written.
+        file: PathBuf,
+    },
     /// A key file is not there yet.
     #[error("{}: the {what} is missing; make it with `{command}`", file.display())]
     KeyMissing {
@@ -142,6 +159,19 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A later challenge-key list was given out before.
+    #[error(
+        "{}: is version {version}, and version {highest} was given out: agents refuse an older one",
+        file.display()
+    )]
+    ChallengeListOlder {
+        /// The file.
+        file: PathBuf,
+        /// Its version.
+        version: u64,
+        /// The highest version that was given out.
+        highest: i64,
+    },
     /// The signed challenge-key list does not fit the configuration.
     #[error("{}: {reason}; make it anew with `{command}`", file.display())]
     ChallengeListUnusable {
@@ -159,19 +189,6 @@ pub enum Error {
         file.display()
     )]
     EnrolmentUnusable {
-    /// A later challenge-key list was given out before.
-    #[error(
-        "{}: is version {version}, and version {highest} was given out: agents refuse an older one",
-        file.display()
-    )]
-    ChallengeListOlder {
-        /// The file.
-        file: PathBuf,
-        /// Its version.
-        version: u64,
-        /// The highest version that was given out.
-        highest: i64,
-    },
         /// The file.
         file: PathBuf,
         /// What does not fit.
@@ -202,6 +219,17 @@ pub enum Error {
         file: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// A certificate is not the one whose fingerprint was given.
+    #[error(
+        "{}: has the SHA-256 {is}, and not the given one; nothing was changed",
+        file.display()
+    )]
+    AnchorFingerprintMismatch {
+        /// The file.
+        file: PathBuf,
+        /// Its certificate's SHA-256.
+        is: String,
     },
     /// A trust anchor's certificate stands in a file.
     #[error("the certificate stands in {}, and is taken out there", file.display())]
@@ -284,6 +312,9 @@ impl Error {
         "server.config_invalid",
         "server.file_unusable",
         "server.file_exists",
+        "server.confirmation_missing",
+        "server.database_foreign",
+        "server.stopped",
         "server.key_missing",
         "server.key_not_private",
         "server.key_unusable",
@@ -295,11 +326,13 @@ impl Error {
         "server.token_keys_unavailable",
         "server.pkcs11_unavailable",
         "server.challenge_list_refused",
+        "server.challenge_list_older",
         "server.challenge_list_unusable",
         "server.enrolment_unusable",
         "server.profile_unknown",
         "server.trust_anchor_unusable",
         "server.anchor_unusable",
+        "server.anchor_fingerprint_mismatch",
         "server.anchor_configured",
         "server.reload_abandoned",
         "server.tls_unusable",
@@ -326,7 +359,6 @@ impl Error {
         "server.anchors_not_read",
         "server.anchor_left_out",
         "server.reload_refused",
-        "server.challenge_list_older",
         "server.reload_needs_restart",
     ];
 
@@ -340,6 +372,9 @@ impl Error {
             Self::FileExists { .. } => "server.file_exists",
             Self::ServerRunning { .. } => "server.running",
             Self::BackupRefused { .. } => "server.backup_refused",
+            Self::ConfirmationMissing { .. } => "server.confirmation_missing",
+            Self::DatabaseForeign => "server.database_foreign",
+            Self::Stopped { .. } => "server.stopped",
             Self::KeyMissing { .. } => "server.key_missing",
             Self::KeyNotPrivate { .. } => "server.key_not_private",
             Self::KeyUnusable { .. } => "server.key_unusable",
@@ -351,11 +386,13 @@ impl Error {
             Self::TokenKeysUnavailable { .. } => "server.token_keys_unavailable",
             Self::Pkcs11Unavailable { .. } => "server.pkcs11_unavailable",
             Self::ChallengeListRefused { .. } => "server.challenge_list_refused",
+            Self::ChallengeListOlder { .. } => "server.challenge_list_older",
             Self::ChallengeListUnusable { .. } => "server.challenge_list_unusable",
             Self::EnrolmentUnusable { .. } => "server.enrolment_unusable",
             Self::ProfileUnknown { .. } => "server.profile_unknown",
             Self::TrustAnchorUnusable { .. } => "server.trust_anchor_unusable",
             Self::AnchorUnusable { .. } => "server.anchor_unusable",
+            Self::AnchorFingerprintMismatch { .. } => "server.anchor_fingerprint_mismatch",
             Self::AnchorConfigured { .. } => "server.anchor_configured",
             Self::ReloadAbandoned => "server.reload_abandoned",
             Self::TlsUnusable { .. } => "server.tls_unusable",
@@ -386,7 +423,6 @@ fn key_and_colon(key: &str) -> String {
 }
 
 #[cfg(test)]
-            Self::ChallengeListOlder { .. } => "server.challenge_list_older",
 mod tests {
     use super::Error;
     use crate::problem::Problem;

@@ -13,7 +13,10 @@ fn main() -> ExitCode {
         Ok(exit) => exit,
         Err(error) => {
             // The whole chain of causes, in one line.
-            eprintln!("cardea: {error:#}");
+            match command::code_of(&error) {
+                Some(code) => eprintln!("cardea: {error:#} [{code}]"),
+                None => eprintln!("cardea: {error:#}"),
+            }
             ExitCode::FAILURE
         }
     }

@@ -79,10 +79,10 @@ fn load_challenge_list(config: &KeysConfig, expected: &Expected) -> Result<(Stri
     let file = &config.challenge_list;
     let issuer = &expected.issuer;
     let command = format!(
-        "cardea keys challenge-list sign --root ROOT.pem --issuer {issuer} --version N --key {} \
-         --out {}",
-        config.challenge_key.display(),
-        file.display()
+        "cardea keys challenge-list sign --root ROOT.pem --issuer {issuer} --version N --key \
+         CHALLENGE.jwk --out NEW.jws` where the root key is, with what `cardea keys public {}` \
+         prints, and `cardea keys challenge-list publish NEW.jws",
+        config.challenge_key.display()
     );
     if !file.exists() {
         let what = "signed challenge-key list";

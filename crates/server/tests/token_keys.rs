@@ -15,16 +15,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use cardea_assertion::verify_challenge_keys;
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_server::command::keys::{ChallengeListRequest, sign_challenge_list};
 use cardea_server::config::Issuer;
 use cardea_test_pki::{PkiSettings, TestPki};
 use serde_json::Value;
 use tempfile::TempDir;
+
+#[path = "token_keys/challenge_keys.rs"]
+mod challenge_keys;
 #[path = "token_keys/lasting.rs"]
 mod lasting;
-
 
 const SECRET: &str = "a-secret-of-a-test-service-that-nobody-guesses";
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -489,92 +490,6 @@ fn h16_an_emergency_does_not_wait_for_a_token_that_is_away() {
     assert!(!server.takes(&token), "what was taken out stays out");
     let after = site.kids();
     assert!(!after.iter().any(|kid| before.contains(kid)));
-}
-
-/// What is on the machine without network, and the command on the server.
-struct Ceremony<'a>(&'a Site);
-
-impl Ceremony<'_> {
-    fn prepare(&self) {
-        for name in ["second", "stranger", "next"] {
-            let file = format!("{name}.pem");
-            let output = self.0.run(&["keys", "new-root", "--out", &file]);
-            let public = String::from_utf8_lossy(&output.stdout).into_owned();
-            self.0.write(&format!("{name}.jwk"), &public);
-        }
-        for name in ["challenge-key", "root"] {
-            let pem = fs::read(self.0.at(&format!("{name}.pem"))).unwrap();
-            let key = SigningKey::from_pem(Algorithm::Es256, &pem).unwrap();
-            let public = serde_json::to_string(key.public_jwk()).unwrap();
-            self.0.write(&format!("{name}.jwk"), &public);
-        }
-    }
-
-    fn sign(&self, root: &str, version: &str, issuer: &str, keys: &[&str]) {
-        let mut arguments = vec!["keys", "challenge-list", "sign", "--root", root];
-        arguments.extend(["--version", version, "--issuer", issuer, "--out", "new.jws"]);
-        keys.iter().for_each(|key| arguments.extend(["--key", key]));
-        let output = self.0.run(&arguments);
-        assert!(output.status.success(), "{output:?}");
-    }
-
-    /// Whether it was published, and what was said.
-    fn publish(&self, roots: &[&str]) -> (bool, String) {
-        let mut arguments = vec!["keys", "challenge-list", "publish", "new.jws"];
-        roots.iter().for_each(|it| arguments.extend(["--root", it]));
-        let output = self.0.run(&arguments);
-        let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.success(), words)
-    }
-
-    /// As an agent that has seen a version and pins both roots.
-    fn agent_takes(&self, compact: &str, version_seen: u64) -> usize {
-        let root = |name: &str| {
-            serde_json::from_str(&fs::read_to_string(self.0.at(name)).unwrap()).unwrap()
-        };
-        let roots = [root("root.jwk"), root("second.jwk")];
-        let list = verify_challenge_keys(compact, &roots, &self.0.issuer, version_seen);
-        list.unwrap().keys.keys.len()
-    }
-}
-
-/// The ceremony of the challenge keys: what agents would refuse is not published; what is published
-/// a running server gives out without a restart.
-#[test]
-fn a_challenge_list_is_published_as_agents_will_take_it() {
-    const OTHER: &str = "https://other.example.fr";
-    let site = Site::new("");
-    let ceremony = Ceremony(&site);
-    ceremony.prepare();
-    let server = site.start();
-    let given = || server.get("/.well-known/cardea-challenge-keys").unwrap().1;
-    let first = given();
-    assert_eq!(ceremony.agent_takes(&first, 0), 1);
-    let (both, ours) = (["root.jwk", "second.jwk"], site.issuer.as_str());
-    let (current, next) = ("challenge-key.jwk", "next.jwk");
-    for (root, version, issuer, key, roots, reason) in [
-        ("root.pem", "1", ours, current, &both[..], "not higher"),
-        ("root.pem", "2", OTHER, current, &both, "another issuer"),
-        ("root.pem", "2", ours, next, &both, "does not list"),
-        ("stranger.pem", "2", ours, current, &both, "enrolled root"),
-        ("root.pem", "2", ours, current, &[], "--root"),
-    ] {
-        ceremony.sign(root, version, issuer, &[key]);
-        let (published, words) = ceremony.publish(roots);
-        assert!(!published && words.contains(reason), "{reason}: {words}");
-    }
-    assert_eq!(given(), first);
-    ceremony.sign("second.pem", "2", ours, &[current, next]);
-    assert_eq!(ceremony.publish(&both), (true, String::new()));
-    let second = fs::read_to_string(site.at("new.jws")).unwrap();
-    until("the new list", || given() == second.trim());
-    assert_eq!(ceremony.agent_takes(&given(), 1), 2);
-    // Not back, by whatever way.
-    fs::write(site.at("list.jws"), &first).unwrap();
-    until("the refusal", || {
-        site.log().contains("server.challenge_list_refused")
-    });
-    assert_eq!(given(), second.trim());
 }
 
 #[expect(

@@ -2,25 +2,28 @@
 //!
 //! The form is our own, so that one file restores either database: a line of JSON says what it is,
 //! a line a row follows, the last line has the count and the SHA-256 of everything before. It is
-//! read in one transaction, beside a running server.
+//! read in one transaction, beside a running server. What operators compare is the SHA-256 of the
+//! whole file in hexadecimal digits, as `sha256sum` prints it.
 //!
 //! A restore takes the database back to an earlier moment, and must not make anything usable again
 //! that was used since: [`end_everything`] ends it all in the transaction of the restore.
 
 mod catalogue;
 mod ending;
+mod occupied;
 mod reading;
 mod writing;
 
 pub use catalogue::{Column, Table};
 pub use ending::{Ended, end_everything, restored_at};
+pub use occupied::{Occupied, occupied};
 pub use reading::{VerifiedBackup, restore, verify};
 pub use writing::{Written, write};
 
 use serde::{Deserialize, Serialize};
 
 /// The form of the file.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// The longest line that is read: a row of an event or of a pushed request is far shorter.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -44,7 +47,10 @@ pub struct FileReference {
     pub key: String,
     /// Its path.
     pub path: String,
-    /// SHA-256 of its content, in base64url; none where it could not be read.
+    /// Whether it was there.
+    pub found: bool,
+    /// SHA-256 of its content in hexadecimal digits; only of a file that holds no secret, for a
+    /// digest lets whoever has it try out a short one.
     pub sha256: Option<String>,
 }
 

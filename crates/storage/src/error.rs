@@ -64,8 +64,13 @@ pub enum Error {
         reason: &'static str,
     },
     /// Program, database and backup must have one schema.
-    #[error("the schema is {found}, and that of this program {expected}")]
+    #[error(
+        "the schema of {of} is {found}, and that of this program, Cardea {own}, is {expected}",
+        own = env!("CARGO_PKG_VERSION")
+    )]
     BackupOfOtherVersion {
+        /// `the database`, or the backup with the program that made it.
+        of: String,
         /// Of the backup, or of the database.
         found: i64,
         /// This program's.
@@ -87,12 +92,12 @@ impl Error {
         "storage.migration_failed",
         "storage.schema_too_new",
         "storage.unavailable",
+        "storage.flush_failed",
         "storage.conflict",
         "storage.corrupt",
         "storage.backup_failed",
         "storage.backup_invalid",
         "storage.backup_of_other_version",
-        "storage.flush_failed",
     ];
 
     /// The stable machine code of this error.
@@ -104,12 +109,12 @@ impl Error {
             Self::MigrationFailed { .. } => "storage.migration_failed",
             Self::SchemaTooNew { .. } => "storage.schema_too_new",
             Self::Unavailable { .. } => "storage.unavailable",
+            Self::FlushFailed => "storage.flush_failed",
             Self::Conflict => "storage.conflict",
             Self::Corrupt { .. } => "storage.corrupt",
             Self::BackupFailed { .. } => "storage.backup_failed",
             Self::BackupInvalid { .. } => "storage.backup_invalid",
             Self::BackupOfOtherVersion { .. } => "storage.backup_of_other_version",
-            Self::FlushFailed => "storage.flush_failed",
         }
     }
 }

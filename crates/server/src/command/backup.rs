@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use cardea_jose::sha256_base64url;
 use cardea_provider::event::StoredEvents;
 use cardea_provider::{Clock as _, Restoration};
 use cardea_storage::Store;
 use cardea_storage::backup::{self, About, FileReference, Written};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::operator;
 use crate::clock::SystemClock;
@@ -20,7 +21,7 @@ use crate::error::Error;
 use crate::key_file::unusable;
 use crate::named_files::named_files;
 
-/// Files that are read for their digest are keys, certificates and settings.
+/// Files that are read for their digest are certificates and signed documents.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Makes the file, which is there whole or not at all.
@@ -31,12 +32,13 @@ pub(super) fn run(config: &Path, out: &Path) -> anyhow::Result<()> {
         .build()?;
     let written = runtime.block_on(back_up(&config, out))?;
     let mut output = io::stdout().lock();
-    writeln!(output, "{}: {} rows", out.display(), written.rows)?;
-    writeln!(output, "sha256 {}", written.sha256)?;
+    // As `sha256sum` prints it, and takes it again with `--check`.
+    writeln!(output, "{}  {}", written.sha256, out.display())?;
+    writeln!(output, "{} rows", written.rows)?;
     writeln!(
         output,
-        "Not in it: the configuration and the files that it names, whose digests it has. \
-         Keep them, and the key that encrypts the token keys, elsewhere."
+        "Not in it: the configuration and the files that it names. Keep them, and the key that \
+         encrypts the token keys, elsewhere."
     )?;
     Ok(())
 }
@@ -51,9 +53,16 @@ async fn back_up(config: &Config, out: &Path) -> anyhow::Result<Written> {
         made_at: SystemClock.now().unix_timestamp(),
         files: references(config),
     };
+    let mut stops = Stops::listen().context("signals cannot be waited for")?;
     let partial = Partial::create(out)?;
     let writing = backup::write(&store, about, BufWriter::new(&partial.file));
-    let written = writing.await?;
+    let written = tokio::select! {
+        written = writing => written?,
+        () = stops.wait() => {
+            let file = out.to_owned();
+            return Err(Error::Stopped { file }.into());
+        }
+    };
     partial.keep(out)?;
     let restoration = Restoration::new(
         store.clone(),
@@ -69,12 +78,38 @@ async fn back_up(config: &Config, out: &Path) -> anyhow::Result<Written> {
     Ok(written)
 }
 
-/// What the configuration names, with digests, so that a restore can say what is not there.
+/// Signals that end a program, which wait to be looked at from now on.
+struct Stops {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Stops {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}
+
+/// What the configuration names, with digests of what holds no secret, so that a restore can say what is not there.
 pub(super) fn references(config: &Config) -> Vec<FileReference> {
     let files = named_files(config).into_iter();
     files
         .map(|file| FileReference {
-            sha256: digest_of(&file.path),
+            found: file.path.exists(),
+            sha256: file.is_public.then(|| digest_of(&file.path)).flatten(),
             path: file.path.display().to_string(),
             key: file.key,
         })
@@ -86,8 +121,23 @@ fn digest_of(file: &Path) -> Option<String> {
     if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
         return None;
     }
-    let content = zeroize::Zeroizing::new(fs::read(file).ok()?);
-    Some(sha256_base64url(&content))
+    let digest = openssl::sha::sha256(&fs::read(file).ok()?);
+    Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Takes away what a backup has left that was killed. Who still writes holds a lock on it; a file of
+/// somebody else's is not written to.
+fn remove_stale(path: &Path) {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    if let Ok(file) = options.open(path)
+        && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    {
+        // Where it stays, the new one cannot be made, and that says why.
+        let _ = fs::remove_file(path);
+    }
 }
 
 /// A file beside the one that is to be, until it is whole.
@@ -105,6 +155,7 @@ impl Partial {
         let mut path = out.as_os_str().to_owned();
         path.push(".partial");
         let path = PathBuf::from(path);
+        remove_stale(&path);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         let opened = options.open(&path);
@@ -112,6 +163,8 @@ impl Partial {
             io::ErrorKind::AlreadyExists => Error::FileExists { file: path.clone() },
             _ => unusable(&path, "the backup cannot be written", source),
         })?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| unusable(&path, "the backup cannot be written", error.into()))?;
         Ok(Self { file, path })
     }
 

@@ -23,6 +23,9 @@ const INVALID: u8 = 2;
 struct Report<'a> {
     valid: bool,
     mistakes: Vec<Told<'a>>,
+    /// Keys of what only the server is given.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    not_looked_at: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -39,6 +42,7 @@ struct Told<'a> {
 /// Says every mistake, one a line, or in one JSON document.
 pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Result<ExitCode> {
     let (mut mistakes, readable) = find_mistakes(config);
+    let not_seen = readable.as_ref().map(secret::not_seen).unwrap_or_default();
     if let Some(readable) = &readable {
         mistakes.extend(named::find_mistakes(readable));
         mistakes.extend(secret::find_mistakes(readable));
@@ -52,6 +56,7 @@ pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Res
         let report = Report {
             valid: mistakes.is_empty(),
             mistakes: mistakes.iter().map(tell).collect(),
+            not_looked_at: &not_seen,
         };
         write_json(&mut output, &report)?;
     } else if mistakes.is_empty() {
@@ -60,6 +65,13 @@ pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Res
         for mistake in &mistakes {
             writeln!(output, "{}", in_a_line(mistake))?;
         }
+    }
+    for key in not_seen.iter().filter(|_| !json) {
+        writeln!(
+            output,
+            "{}: {key}: is not looked at: only the server is given it",
+            config.display()
+        )?;
     }
     Ok(if mistakes.is_empty() {
         ExitCode::SUCCESS

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use cardea_jose::Algorithm;
+use cardea_jose::{Algorithm, SigningKey};
 use clap::Subcommand;
 
-use crate::key_file::create_key;
+use crate::key_file::{check_absent, create_key, load_key, write_public};
 
 use self::challenge_list::{ChallengeListCommand, SignArguments};
 use self::token_keys::{Common, RotateArguments};
@@ -61,9 +61,23 @@ pub(super) fn run(command: ServerKeysCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes a P-256 key and prints its public half as a JWK.
-pub(super) fn new_key(out: &Path) -> anyhow::Result<()> {
+/// Makes a P-256 key and gives its public half as a JWK, on standard output or in a file.
+pub(super) fn new_key(out: &Path, public_out: Option<&Path>) -> anyhow::Result<()> {
+    public_out.map_or(Ok(()), check_absent)?;
     let key = create_key(out, Algorithm::Es256)?;
+    give_public(&key, public_out)
+}
+
+/// Gives the public half of a key again.
+pub(super) fn show_public(file: &Path, public_out: Option<&Path>) -> anyhow::Result<()> {
+    public_out.map_or(Ok(()), check_absent)?;
+    give_public(&load_key(file)?, public_out)
+}
+
+fn give_public(key: &SigningKey, public_out: Option<&Path>) -> anyhow::Result<()> {
     let jwk = serde_json::to_string(key.public_jwk())?;
-    writeln!(std::io::stdout(), "{jwk}").context("the public key could not be printed")
+    match public_out {
+        Some(file) => Ok(write_public(file, format!("{jwk}\n").as_bytes())?),
+        None => writeln!(std::io::stdout(), "{jwk}").context("the public key could not be printed"),
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cardea_provider::event::StoredEvents;
 use cardea_provider::{Restoration, Restored};
-use cardea_storage::backup::{self, FileReference, VerifiedBackup};
+use cardea_storage::backup::{self, FileReference, Occupied, VerifiedBackup};
 
 use super::{backup::references, operator};
 use crate::app::open_store;
@@ -19,7 +19,12 @@ use crate::error::Error;
 use crate::key_file::unusable;
 
 /// Restores the database that the configuration names: all of it or nothing.
-pub(super) fn run(config: &Path, file: &Path, sha256: Option<&str>) -> anyhow::Result<()> {
+pub(super) fn run(
+    config: &Path,
+    file: &Path,
+    sha256: Option<&str>,
+    replaces: bool,
+) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     check_stopped(&config)?;
     let unreadable = |source| unusable(file, "the backup cannot be read", source);
@@ -30,6 +35,7 @@ pub(super) fn run(config: &Path, file: &Path, sha256: Option<&str>) -> anyhow::R
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    runtime.block_on(check_database(&config, replaces))?;
     let Restored { ended, token_keys } = runtime.block_on(restore(&config, &verified, &opened))?;
     let mut output = io::stdout().lock();
     writeln!(
@@ -53,6 +59,30 @@ pub(super) fn run(config: &Path, file: &Path, sha256: Option<&str>) -> anyhow::R
          and take out again the clients and trust anchors that were taken out."
     )?;
     Ok(())
+}
+
+/// Looks before anything is changed, the schema included.
+async fn check_database(config: &Config, replaces: bool) -> Result<(), Error> {
+    let found = backup::occupied(&config.database.url.to_url()).await;
+    match found.map_err(|source| Error::DatabaseUnavailable { source })? {
+        Occupied::ByOthers => Err(Error::DatabaseForeign),
+        Occupied::ByCardea if !replaces => Err(Error::ConfirmationMissing {
+            what: format!(
+                "everything in the database of {} is replaced",
+                config.issuer
+            ),
+            flag: "--replace",
+        }),
+        Occupied::ByCardea | Occupied::No => Ok(()),
+    }
+}
+
+/// A digest as `sha256sum` prints it.
+pub(super) fn parse_digest(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("must be 64 hexadecimal digits, as `sha256sum` prints them".to_owned())
 }
 
 async fn restore(
@@ -102,11 +132,16 @@ fn check_backup(
     Ok(())
 }
 
+/// As far as the backup knows.
+fn has_same_content(one: &FileReference, other: &FileReference) -> bool {
+    one.found == other.found && one.sha256 == other.sha256
+}
+
 /// What was named at the backup and is another file now, or none.
 fn differing(then: &[FileReference], now: &[FileReference]) -> Vec<String> {
     let is_same = |file: &&FileReference| {
         let mut found = now.iter();
-        found.any(|it| it.key == file.key && it.path == file.path && it.sha256 == file.sha256)
+        found.any(|it| it.key == file.key && it.path == file.path && has_same_content(it, file))
     };
     let gone = then.iter().filter(|file| !is_same(file));
     gone.map(|file| match file.key.as_str() {

@@ -1,6 +1,7 @@
 //! Rules that span more than one key.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -91,6 +92,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
         check_revocation(file, &key, &anchor.revocation)?;
     }
     check_mtls(file, config)?;
+    check_listeners(file, config)?;
     let mut seen = HashSet::new();
     for (index, client) in config.client.iter().enumerate() {
         if !seen.insert(client.client_id.as_str()) {
@@ -116,6 +118,33 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
+/// Two listeners at one address cannot both be opened.
+fn check_listeners(file: &Path, config: &Config) -> Result<(), Error> {
+    let agentless = config.agentless.as_ref().filter(|it| it.enabled);
+    let all = [
+        ("listen", Some(config.listen)),
+        ("operations.listen", config.operations.listen),
+        ("mtls.listen", config.mtls.as_ref().map(|it| it.listen)),
+        ("agentless.listen", agentless.map(|it| it.listen)),
+    ];
+    let all: Vec<(&str, SocketAddr)> = all
+        .into_iter()
+        .filter_map(|(key, address)| Some((key, address?)))
+        .collect();
+    let meet = |one: SocketAddr, other: SocketAddr| {
+        let either = one.ip().is_unspecified() || other.ip().is_unspecified();
+        one.port() != 0 && one.port() == other.port() && (either || one.ip() == other.ip())
+    };
+    for (index, (key, address)) in all.iter().enumerate() {
+        let mut before = all.iter().take(index);
+        if let Some((other, _)) = before.find(|(_, it)| meet(*it, *address)) {
+            let reason = format!("must be another address and port than {other}");
+            return Err(invalid(file, None, key, reason));
+        }
+    }
+    Ok(())
+}
+
 /// Who may change what the server goes by.
 fn check_administration(file: &Path, config: &Config) -> Result<(), Error> {
     let (registration, admin) = (&config.registration, &config.admin);
@@ -132,6 +161,19 @@ fn check_administration(file: &Path, config: &Config) -> Result<(), Error> {
             let key = format!("admin.operator[{index}]");
             let reason = "must have the subject_id and subject_id_type of a card";
             return Err(invalid(file, None, &key, reason));
+        }
+        let key = format!("admin.operator[{index}].trust_anchor");
+        match &operator.trust_anchor {
+            Some(name) if !config.trust_anchor.iter().any(|it| it.name == *name) => {
+                let reason = "is the name of no [[trust_anchor]]";
+                return Err(invalid(file, None, &key, reason));
+            }
+            // Who could be anybody's card is nobody to operate with.
+            None if admin.enabled && config.trust_anchor.len() > 1 => {
+                let reason = "must say which of the trust anchors the card leads to";
+                return Err(invalid(file, None, &key, reason));
+            }
+            _ => {}
         }
     }
     Ok(())

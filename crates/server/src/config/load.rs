@@ -50,6 +50,7 @@ pub(super) fn load_with(file: &Path, texts: &Texts) -> Result<Config, Error> {
     for (index, anchor) in config.trust_anchor.iter().enumerate() {
         profile::check_profile(file, index, anchor)?;
     }
+    profile::check_operators(file, &config)?;
     Ok(config)
 }
 
@@ -115,8 +116,14 @@ pub(super) fn read_text(file: &Path) -> Result<String, Error> {
         file: file.to_owned(),
         source,
     };
-    let length = fs::metadata(file).map_err(unreadable)?.len();
-    if length > FILE_BYTES_MAX {
+    // What a device gives has no end.
+    let opened = fs::File::open(file).map_err(unreadable)?;
+    let mut text = String::new();
+    opened
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > FILE_BYTES_MAX) {
         return Err(invalid(
             file,
             None,
@@ -124,7 +131,7 @@ pub(super) fn read_text(file: &Path) -> Result<String, Error> {
             format!("is larger than {FILE_BYTES_MAX} bytes"),
         ));
     }
-    fs::read_to_string(file).map_err(unreadable)
+    Ok(text)
 }
 
 /// The error's own rendering would quote the line, which may hold a secret; so only its reason

@@ -77,7 +77,10 @@ pub(crate) fn find_mistakes(file: &Path) -> (Vec<Mistake>, Option<Config>) {
 
 /// The line of a key in a file, as it stands.
 pub(crate) fn line_of(file: &Path, key: &str) -> Option<usize> {
-    Document::new(read_text(file).ok()?).line_of(key)
+    let document = Document::new(read_text(file).ok()?);
+    document
+        .line_of(key)
+        .or_else(|| document.line_of_table(key))
 }
 
 #[derive(Default)]
@@ -99,6 +102,16 @@ impl Search {
     /// Notes an error, and takes its cause out; none where the rest cannot be read.
     fn note_and_mend(&mut self, file: &Path, error: &Error) -> Option<()> {
         let (mut mistake, line) = mistake_of(file, error);
+        if mistake.key.is_empty()
+            && mistake.file != file
+            && !mistake.file.exists()
+            && let Some(key) = self.key_naming(file, &mistake.file)
+        {
+            // What is wrong is the key that names it.
+            mistake.reason = format!("{}: {}", mistake.file.display(), mistake.reason);
+            file.clone_into(&mut mistake.file);
+            mistake.key = key;
+        }
         let place = mistake.file.clone();
         let Ok(document) = self.document(&place) else {
             // A file that is not there has nothing in it.
@@ -116,7 +129,9 @@ impl Search {
         }
         let key = key_meant(&mistake.key, &mistake.reason);
         let found = document.line_of(&key);
-        mistake.line = found.or_else(|| line.and_then(|line| document.line_in_file(line)));
+        mistake.line = found
+            .or_else(|| line.and_then(|line| document.line_in_file(line)))
+            .or_else(|| document.line_of_table(&key));
         let is_mended = document.take_out(&key, stand_in_of(&key));
         let follows =
             self.has_lost_a_part(&place, &key) || found.is_none() && self.may_follow(&place, &key);
@@ -152,6 +167,13 @@ impl Search {
             |other: &str| other == key || (!table.is_empty() && other.starts_with(table));
         let mut mended = self.mended.iter();
         mended.any(|(place, other)| place == file && is_of_table(other))
+    }
+
+    /// The key of a configuration that names a file.
+    fn key_naming(&mut self, config: &Path, file: &Path) -> Option<String> {
+        let folder = config.parent().unwrap_or_else(|| Path::new(""));
+        let document = self.document(config).ok()?;
+        document.key_of_text(|text| folder.join(text) == file)
     }
 
     fn document(&mut self, file: &Path) -> Result<&mut Document, Error> {

@@ -1,13 +1,14 @@
 //! Which certificate profile reads a trust anchor's cards: one of this program's, or a file.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use cardea_pki::profile::{PROFILE_BYTES_MAX, Profile};
 
-use super::TrustAnchorConfig;
 use super::load::invalid;
+use super::{Config, TrustAnchorConfig};
 use crate::error::Error;
 
 /// Finds a profile: `cps`, `piv`, `hba`, or the path of a profile file, which ends in `.toml` and
@@ -84,6 +85,31 @@ pub(super) fn check_profile(
                 kinds.join(", ")
             );
             return wrong(&format!("identifiers[{place}]"), reason);
+        }
+    }
+    Ok(())
+}
+
+/// Operators are known by what their cards say: a kind of identifier that no profile reads is
+/// nobody's.
+pub(super) fn check_operators(config_file: &Path, config: &Config) -> Result<(), Error> {
+    if config.admin.operator.is_empty() {
+        return Ok(());
+    }
+    let mut kinds = BTreeSet::new();
+    for anchor in &config.trust_anchor {
+        let profile = load_profile(&anchor.profile, Path::new(""))?;
+        kinds.extend(profile.identifier_types().map(|it| it.as_str().to_owned()));
+    }
+    for (index, operator) in config.admin.operator.iter().enumerate() {
+        if !kinds.contains(&operator.subject_id_type) {
+            let known: Vec<&str> = kinds.iter().map(String::as_str).collect();
+            let key = format!("admin.operator[{index}].subject_id_type");
+            let reason = format!(
+                "must be a kind of identifier that the cards of a trust anchor have: {}",
+                known.join(", ")
+            );
+            return Err(invalid(config_file, None, &key, reason));
         }
     }
     Ok(())

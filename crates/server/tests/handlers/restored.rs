@@ -10,6 +10,8 @@ use cardea_jose::{Algorithm, SigningKey};
 use cardea_storage::event::{EventRecord, list_newest};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::card::Card;
 use crate::key_client::{KeyClient, Told, nonce, now, proof, refusal, success, told};
@@ -91,6 +93,125 @@ async fn replay_after_restore(app: TestApp, service: KeyClient) {
     let request = Request::new();
     let signed_in = sign_in(&app, &request, &Card::pharmacist(&app)).await;
     assert_eq!(request.redeem(&app, &signed_in.code).await.status(), 200);
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whoever has a backup, which is not encrypted, cannot try out what a short secret is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_has_no_digest_of_a_secret() {
+    let app = TestApp::start().await;
+    let keys = app.folder().join("keys");
+    fs::create_dir_all(&keys).unwrap();
+    fs::write(keys.join("token.pin"), "4711\n").unwrap();
+    let made = run(&app, &["backup", "--out", "whole.backup"]).await;
+    assert!(made.status.success(), "{made:?}");
+    let backup = fs::read_to_string(app.folder().join("whole.backup")).unwrap();
+    let (header, _) = backup.split_once('\n').unwrap();
+    let header: Value = serde_json::from_str(header).unwrap();
+    let files = header["about"]["files"].as_array().unwrap();
+    let mut public = 0;
+    for file in files {
+        let path = file["path"].as_str().unwrap();
+        let digest = fs::read(path).map(|it| hexadecimal(&openssl::sha::sha256(&it)));
+        assert!(!path.ends_with("token.pin"), "{path}");
+        if file["sha256"].is_null() {
+            continue;
+        }
+        public += 1;
+        assert_eq!(file["sha256"], digest.unwrap(), "{path}");
+        let key = file["key"].as_str().unwrap();
+        let is_public = key == "keys.challenge_list" || key.ends_with("anchors");
+        assert!(is_public, "{key}");
+    }
+    assert!(public >= 2, "{files:?}");
+    // As `sha256sum` says it, which takes the line to check the file.
+    let words = String::from_utf8(made.stdout).unwrap();
+    let line = words.lines().next().unwrap();
+    assert_eq!(
+        line,
+        format!("{}  whole.backup", digest_of(backup.as_bytes()))
+    );
+}
+
+fn digest_of(content: &[u8]) -> String {
+    hexadecimal(&openssl::sha::sha256(content))
+}
+
+/// A copy that was stopped at any moment is whole or not there, and is in nobody's way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_stopped_leaves_nothing() {
+    let app = TestApp::start().await;
+    let [out, partial] = ["x.backup", "x.backup.partial"].map(|name| app.folder().join(name));
+    let mut stopped = 0;
+    for milliseconds in [5, 10, 20, 30, 40, 60, 80, 120, 200] {
+        for signal in ["-INT", "-TERM", "-KILL"] {
+            let _ = fs::remove_file(&out);
+            let mut backup = Command::new(env!("CARGO_BIN_EXE_cardea"));
+            backup.current_dir(app.folder());
+            let mut backup = backup
+                .args(["backup", "--out", "x.backup"])
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+            let process = backup.id().to_string();
+            let _ = Command::new("kill").args([signal, &process]).status();
+            let ended = tokio::task::block_in_place(|| backup.wait()).unwrap();
+            stopped += usize::from(!ended.success());
+            assert!(!ended.success() || out.exists());
+            assert!(signal == "-KILL" || !partial.exists(), "{milliseconds}");
+        }
+    }
+    assert!(stopped > 0, "none was stopped before its end");
+    // What a killed one has left is replaced.
+    let _ = fs::remove_file(&out);
+    fs::write(&partial, "left").unwrap();
+    let made = run(&app, &["backup", "--out", "x.backup"]).await;
+    assert!(made.status.success() && !partial.exists(), "{made:?}");
+}
+
+/// What is not ours stays as it is, its schema too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_leaves_the_database_of_another_program_alone() {
+    let app = TestApp::start().await;
+    let made = run(&app, &["backup", "--out", "whole.backup"]).await;
+    assert!(made.status.success(), "{made:?}");
+    let text = fs::read_to_string(app.folder().join("cardea.toml")).unwrap();
+    let line = |line: &str| match line {
+        _ if line.starts_with("listen = ") => "listen = \"127.0.0.1:0\"\n".to_owned(),
+        _ if line == "[keys]" => "[database]\nurl = \"sqlite://other.sqlite\"\n[keys]\n".to_owned(),
+        _ => format!("{line}\n"),
+    };
+    let text: String = text.lines().map(line).collect();
+    assert!(text.contains("other.sqlite"), "{text}");
+    fs::write(app.folder().join("other.toml"), text).unwrap();
+    let other = app.folder().join("other.sqlite");
+    let options = SqliteConnectOptions::new().filename(&other);
+    let database = SqlitePool::connect_with(options.create_if_missing(true)).await;
+    let database = database.unwrap();
+    let statement = "CREATE TABLE accounts (id INTEGER)";
+    sqlx::query(statement).execute(&database).await.unwrap();
+    database.close().await;
+    let before = fs::read(&other).unwrap();
+    let arguments = [
+        "restore",
+        "whole.backup",
+        "--config",
+        "other.toml",
+        "--replace",
+    ];
+    let refused = tokio::task::block_in_place(|| cardea(&app, &arguments));
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("[server.database_foreign]"), "{words}");
+    assert_eq!(fs::read(&other).unwrap(), before);
+    // An empty one needs no word more.
+    fs::remove_file(&other).unwrap();
+    let done = tokio::task::block_in_place(|| cardea(&app, &arguments[..4]));
+    assert!(done.status.success(), "{done:?}");
 }
 
 async fn token_keys(app: &TestApp) -> Vec<String> {
@@ -264,25 +385,35 @@ async fn restored(app: TestApp) -> TestApp {
     let changed = backup.replacen("\"cardea_backup\":", "\"cardea_backup\": ", 1);
     assert_ne!(changed, backup);
     fs::write(app.folder().join("changed.backup"), changed).unwrap();
+    let restore = |file: &str, more: &[&str]| {
+        let arguments = ["restore", file, "--config", "stopped.toml"];
+        let output = tokio::task::block_in_place(|| cardea(&app, &[&arguments, more].concat()));
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), words)
+    };
     for name in ["cut.backup", "changed.backup", "cardea.toml"] {
-        let refused = cardea(&app, &["restore", name, "--config", "stopped.toml"]);
-        assert!(!refused.status.success(), "{name}");
+        let (done, words) = restore(name, &["--replace"]);
+        assert!(
+            !done && words.contains("[storage.backup_invalid]"),
+            "{words}"
+        );
     }
-    let other = [
-        "restore",
-        "whole.backup",
-        "--config",
-        "stopped.toml",
-        "--sha256",
-        "x",
-    ];
-    assert!(!cardea(&app, &other).status.success());
-
-    let done = run(
-        &app,
-        &["restore", "whole.backup", "--config", "stopped.toml"],
-    )
-    .await;
-    assert!(done.status.success(), "{done:?}");
+    // The digest is the one that others compute too.
+    let content = fs::read(app.folder().join("whole.backup")).unwrap();
+    let digest = hexadecimal(&openssl::sha::sha256(&content));
+    let other = "0".repeat(64);
+    for (more, reason) in [
+        (&["--sha256", "x", "--replace"][..], "64 hexadecimal digits"),
+        (
+            &["--sha256", &other, "--replace"],
+            "[server.backup_refused]",
+        ),
+        (&["--sha256", &digest], "[server.confirmation_missing]"),
+    ] {
+        let (done, words) = restore("whole.backup", more);
+        assert!(!done && words.contains(reason), "{reason}: {words}");
+    }
+    let (done, words) = restore("whole.backup", &["--sha256", &digest, "--replace"]);
+    assert!(done, "{words}");
     app.restart().await
 }

@@ -244,7 +244,7 @@ async fn g9_an_emergency_takes_keys_out_on_every_node_at_once() {
     let card = Card::pharmacist(&one);
     let persons = access_token(&one, &card).await;
     assert_eq!(userinfo(&other, &persons).await, 200);
-    let (exit, refused) = keys(&one, &["rotate", "--emergency", "--kid", "unknown"]).await;
+    let (exit, refused) = keys(&one, &["rotate", "--emergency", "--yes", "--kid", "unknown"]).await;
     assert_eq!(
         (exit, &refused["code"]),
         (1, &json!("provider.token_key_unknown"))
@@ -252,6 +252,7 @@ async fn g9_an_emergency_takes_keys_out_on_every_node_at_once() {
     let arguments = [
         "rotate",
         "--emergency",
+        "--yes",
         "--kid",
         &old,
         "--reason",
@@ -272,7 +273,7 @@ async fn g9_an_emergency_takes_keys_out_on_every_node_at_once() {
     assert_eq!(userinfo(&other, &persons).await, 401);
     // All at once.
     let (fresh, _) = service_token(&service, &one).await;
-    let (exit, document) = keys(&one, &["rotate", "--emergency"]).await;
+    let (exit, document) = keys(&one, &["rotate", "--emergency", "--yes"]).await;
     assert_eq!(
         (exit, document["deleted"].as_array().unwrap().len()),
         (0, 4)

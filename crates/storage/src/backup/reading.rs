@@ -8,7 +8,7 @@ use openssl::sha::Sha256;
 use serde::de::DeserializeOwned;
 
 use super::catalogue::{Table, quoted, tables};
-use super::writing::bound;
+use super::writing::{bound, hexadecimal};
 use super::{About, FORM, Header, LINE_BYTES_MAX, Row, Trailer, Value};
 use crate::sql;
 use crate::{Error, Store, Transaction};
@@ -18,6 +18,8 @@ use crate::{Error, Store, Transaction};
 pub struct VerifiedBackup {
     header: Header,
     rows: u64,
+    /// Of everything but the last line, in base64url.
+    of_rows: String,
     sha256: String,
 }
 
@@ -34,7 +36,7 @@ impl VerifiedBackup {
         self.rows
     }
 
-    /// SHA-256 of everything but the last line, in base64url.
+    /// SHA-256 of the whole file, in hexadecimal digits.
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.sha256
@@ -55,6 +57,7 @@ pub fn verify(mut input: impl BufRead) -> Result<VerifiedBackup, Error> {
     }
     if header.schema != Store::schema_version() {
         return Err(Error::BackupOfOtherVersion {
+            of: format!("the backup, which {} made,", header.about.program),
             found: header.schema,
             expected: Store::schema_version(),
         });
@@ -64,8 +67,9 @@ pub fn verify(mut input: impl BufRead) -> Result<VerifiedBackup, Error> {
         let line = next_line(&mut input)?.ok_or(invalid("its end is missing"))?;
         if line.first() == Some(&b'{') {
             let trailer: Trailer = parse(&line)?;
-            let sha256 = URL_SAFE_NO_PAD.encode(digest.finish());
-            if trailer.sha256 != sha256 || trailer.rows != rows {
+            let of_rows = URL_SAFE_NO_PAD.encode(digest.clone().finish());
+            digest.update(&line);
+            if trailer.sha256 != of_rows || trailer.rows != rows {
                 return Err(invalid("its digest or its count of rows is another"));
             }
             if next_line(&mut input)?.is_some() {
@@ -74,7 +78,8 @@ pub fn verify(mut input: impl BufRead) -> Result<VerifiedBackup, Error> {
             return Ok(VerifiedBackup {
                 header,
                 rows,
-                sha256,
+                of_rows,
+                sha256: hexadecimal(&digest.finish()),
             });
         }
         digest.update(&line);
@@ -118,7 +123,7 @@ pub async fn restore(
         insert(transaction, table, &row.1).await?;
     }
     let sha256 = URL_SAFE_NO_PAD.encode(digest.finish());
-    if sha256 == backup.sha256 {
+    if sha256 == backup.of_rows {
         Ok(())
     } else {
         Err(changed())

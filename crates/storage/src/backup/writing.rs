@@ -19,7 +19,7 @@ const PAGE: i64 = 500;
 pub struct Written {
     /// Rows of all tables.
     pub rows: u64,
-    /// SHA-256 of everything but the last line, in base64url.
+    /// SHA-256 of the whole file, in hexadecimal digits.
     pub sha256: String,
 }
 
@@ -57,6 +57,7 @@ async fn check_schema(transaction: &mut Transaction) -> Result<(), Error> {
     match found {
         Some(version) if version == Store::schema_version() => Ok(()),
         found => Err(Error::BackupOfOtherVersion {
+            of: "the database".to_owned(),
             found: found.unwrap_or_default(),
             expected: Store::schema_version(),
         }),
@@ -130,6 +131,11 @@ pub(super) fn bound<'q>(query: Query<'q>, value: &'q Value) -> Query<'q> {
     }
 }
 
+/// A digest as `sha256sum` prints it.
+pub(super) fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A file whose lines are counted into its digest.
 struct Digested<W> {
     out: W,
@@ -154,13 +160,11 @@ impl<W: Write> Digested<W> {
 
     fn finish(mut self, rows: u64) -> Result<Written, Error> {
         let sha256 = URL_SAFE_NO_PAD.encode(self.digest.clone().finish());
-        self.line(&Trailer {
-            rows,
-            sha256: sha256.clone(),
-        })?;
+        self.line(&Trailer { rows, sha256 })?;
         self.out
             .flush()
             .map_err(|source| Error::BackupFailed { source })?;
+        let sha256 = hexadecimal(&self.digest.finish());
         Ok(Written { rows, sha256 })
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::Cursor;
 
-use cardea_storage::backup::{About, restore, verify, write};
+use cardea_storage::backup::{About, Occupied, occupied, restore, verify, write};
 use cardea_storage::{Error, Store, authorization_code, spent_jti};
 
 use super::baseline::{after_seconds, code, with_active_session};
-use super::databases::{committed, on_both, sqlite};
+use super::databases::{committed, empty_postgres, on_both, sqlite};
 
 fn about() -> About {
     About {
@@ -39,7 +39,13 @@ async fn fill(store: &Store) {
 
 async fn written(store: &Store) -> Vec<u8> {
     let mut file = Vec::new();
-    write(store, about(), &mut file).await.unwrap();
+    let told = write(store, about(), &mut file).await.unwrap();
+    // As `sha256sum` says it.
+    let digest = openssl::sha::sha256(&file);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(told.sha256, digest);
+    let verified = verify(Cursor::new(&file)).unwrap();
+    assert_eq!(verified.sha256(), digest);
     file
 }
 
@@ -121,7 +127,7 @@ async fn a_file_that_is_not_what_was_written_changes_nothing() {
         ),
         (
             "another form",
-            text.replacen("\"cardea_backup\":1", "\"cardea_backup\":2", 1),
+            text.replacen("\"cardea_backup\":2", "\"cardea_backup\":3", 1),
             "storage.backup_invalid",
         ),
         (
@@ -141,4 +147,47 @@ async fn a_file_that_is_not_what_was_written_changes_nothing() {
     assert_eq!(outcome.unwrap_err().code(), "storage.backup_invalid");
     drop(transaction);
     assert_eq!(rows(&written(&store).await), rows(&file));
+}
+
+/// Whoever is about to replace a database looks first, and changes nothing by it.
+#[tokio::test]
+async fn what_is_in_a_database_is_seen_before_it_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("cardea.sqlite").display());
+    for url in [url, empty_postgres().await] {
+        assert_eq!(occupied(&url).await.unwrap(), Occupied::No);
+        let store = Store::open(&url).await.unwrap();
+        assert_eq!(occupied(&url).await.unwrap(), Occupied::No);
+        with_active_session(&store).await;
+        assert_eq!(occupied(&url).await.unwrap(), Occupied::ByCardea);
+        store.close().await;
+        assert_eq!(occupied(&url).await.unwrap(), Occupied::ByCardea);
+    }
+    let file = folder.path().join("other.sqlite");
+    let url = format!("sqlite://{}", file.display());
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other
+        .execute_batch("CREATE TABLE session (id INTEGER)")
+        .unwrap();
+    drop(other);
+    let before = std::fs::read(&file).unwrap();
+    assert_eq!(occupied(&url).await.unwrap(), Occupied::ByOthers);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    std::fs::write(&file, "no database at all, whatever it is").unwrap();
+    assert_eq!(
+        occupied(&url).await.unwrap_err().code(),
+        "storage.unavailable"
+    );
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder).await;
+    fill(&store).await;
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let refused = write(&store, about(), full.unwrap()).await.unwrap_err();
+    assert_eq!(refused.code(), "storage.backup_failed");
+    let cause = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(cause.contains("No space left"), "{cause}");
 }

@@ -3,9 +3,10 @@
 //! What the service manager hands to the server (a credential, a variable of the environment) is
 //! looked at where it is there: a check from a shell does not have it.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::config::{Config, EncryptionConfig, Mistake, Pkcs11Config};
+use crate::config::{Config, DatabaseUrl, EncryptionConfig, Mistake, Pkcs11Config};
 use crate::error::Error;
 use crate::key_encryption::{check_text, read_credential};
 use crate::key_file::{read_private, unusable};
@@ -34,6 +35,11 @@ pub(super) fn find_mistakes(config: &Config) -> Vec<Mistake> {
     }
     if let Err(error) = OperationsToken::load(&config.operations) {
         found.push(mistake(config, "operations.bearer_token_file", &error));
+    }
+    if let DatabaseUrl::Sqlite(file) = &config.database.url
+        && let Err(error) = check_database_file(file)
+    {
+        found.push(mistake(config, "database.url", &error));
     }
     let backups = config.operations.backup_dir.as_deref();
     if let Some(Err(error)) = backups.map(check_folder) {
@@ -109,6 +115,51 @@ fn in_credentials(name: &str, check: impl Fn(&str) -> Result<(), Error>) -> Resu
         Some(_) => check(&read_credential(name)?),
         None => Ok(()),
     }
+}
+
+/// The file may be missing, for the start makes it; its folder not. Nobody else may read it.
+fn check_database_file(file: &Path) -> Result<(), Error> {
+    match std::fs::metadata(file) {
+        Ok(metadata) if metadata.mode() & 0o077 == 0 => Ok(()),
+        Ok(_) => {
+            let reason = "other users can read it; run `chmod 600` on it";
+            let source = std::io::Error::other(reason);
+            Err(unusable(file, "the database is not a private file", source))
+        }
+        Err(_) => match file.parent() {
+            None => Ok(()),
+            Some(folder) if folder == Path::new("") => Ok(()),
+            Some(folder) => check_folder(folder),
+        },
+    }
+}
+
+/// What the service manager hands to the server alone, and is not there where this runs: told, and
+/// no mistake.
+pub(super) fn not_seen(config: &Config) -> Vec<String> {
+    let keys = &config.keys;
+    let mut names = Vec::new();
+    let previous = keys.previous_encryption.as_ref();
+    let tables = [
+        ("keys.encryption", Some(&keys.encryption)),
+        ("keys.previous_encryption", previous),
+    ];
+    let has_credentials = std::env::var_os(CREDENTIALS).is_some();
+    for (table, source) in tables {
+        let Some(source) = source else { continue };
+        if source.credential.is_some() && !has_credentials {
+            names.push(format!("{table}.credential"));
+        }
+        let variable = source.environment.as_deref();
+        if variable.is_some_and(|name| std::env::var_os(name).is_none()) {
+            names.push(format!("{table}.environment"));
+        }
+    }
+    let pin = keys.pkcs11.as_ref().map(|it| it.pin_credential.is_some());
+    if pin == Some(true) && !has_credentials {
+        names.push("keys.pkcs11.pin_credential".to_owned());
+    }
+    names
 }
 
 fn check_folder(folder: &Path) -> Result<(), Error> {

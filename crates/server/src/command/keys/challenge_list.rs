@@ -14,10 +14,15 @@ use crate::challenge_list::{Expected, read_list};
 use crate::clock::SystemClock;
 use crate::config::{Config, Issuer};
 use crate::error::Error;
-use crate::key_file::{load_key, unusable, write_public};
+use crate::key_file::{check_absent, load_key, unusable, write_public};
 use crate::server_keys::load_enrolment;
 
 const JWK_BYTES_MAX: u64 = 16 * 1024;
+/// How far a list's number may lie above the one before. Agents refuse a lower one for ever, so that
+/// a slip of the pen would leave no numbers for the lists to come.
+const JUMP_MAX: u64 = 1000;
+/// What every reader of JSON takes as a whole number (RFC 8259 section 6).
+const VERSION_MAX: u64 = (1 << 53) - 1;
 
 /// Commands about the list.
 #[derive(Debug, Subcommand)]
@@ -38,8 +43,14 @@ pub(in crate::command) struct SignArguments {
     #[arg(long, value_parser = crate::command::parse_issuer)]
     issuer: Issuer,
     /// Higher than that of any list before: agents refuse a lower one.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=VERSION_MAX))]
     version: u64,
+    /// The list before, whose version this one follows.
+    #[arg(long, value_name = "LIST")]
+    previous: Option<PathBuf>,
+    /// Let the version lie more than 1000 above the one before (0 without `--previous`).
+    #[arg(long)]
+    allow_jump: bool,
     /// A challenge key: its public half as `cardea keys new-challenge-key` printed it, or its own
     /// file; may stand several times.
     #[arg(long = "key", required = true)]
@@ -61,6 +72,15 @@ pub(in crate::command) struct PublishArguments {
     /// may stand twice. Default: those of the enrolment document.
     #[arg(long = "root", value_name = "JWK_FILE")]
     roots: Vec<PathBuf>,
+    /// Let the version lie more than 1000 above the published one.
+    #[arg(long)]
+    allow_jump: bool,
+}
+
+/// A list that was published, and the version of the one before.
+struct Published {
+    list: ChallengeKeyList,
+    before: Option<u64>,
 }
 
 /// What a new challenge-key list holds.
@@ -84,17 +104,75 @@ pub struct ChallengeListRequest {
 /// As [`sign`] and [`publish`]; when standard output is closed.
 pub(in crate::command) fn run(command: ChallengeListCommand) -> anyhow::Result<()> {
     match command {
-        ChallengeListCommand::Sign(arguments) => Ok(sign(&arguments.into())?),
+        ChallengeListCommand::Sign(arguments) => {
+            let (version, before) = (arguments.version, check_arguments(&arguments)?);
+            sign(&arguments.into())?;
+            say("signed", version, before, None)
+        }
         ChallengeListCommand::Publish(arguments) => {
-            let list = publish(&arguments)?;
-            let (version, count) = (list.version, list.keys.keys.len());
-            writeln!(
-                std::io::stdout(),
-                "published version {version} with {count} keys"
+            let Published { list, before } = publish(&arguments)?;
+            say(
+                "published",
+                list.version,
+                before,
+                Some(list.keys.keys.len()),
             )
-            .context("standard output is closed")
         }
     }
+}
+
+fn say(done: &str, version: u64, before: Option<u64>, keys: Option<usize>) -> anyhow::Result<()> {
+    let keys = keys.map_or_else(String::new, |count| format!(" with {count} keys"));
+    let before = match before {
+        Some(before) => format!("the one before is version {before}"),
+        None => "the one before is not known".to_owned(),
+    };
+    writeln!(
+        std::io::stdout(),
+        "{done} version {version}{keys}; {before}"
+    )
+    .context("standard output is closed")
+}
+
+/// What would be regretted, on the machine that knows only the list before; gives its version.
+fn check_arguments(arguments: &SignArguments) -> Result<Option<u64>, Error> {
+    check_absent(&arguments.out)?;
+    let refused = |reason: String| Error::ChallengeListRefused {
+        file: arguments.out.clone(),
+        reason,
+    };
+    let before = match &arguments.previous {
+        None => None,
+        Some(file) => {
+            let previous = read_claims(&read_list(file)?);
+            let previous = previous
+                .filter(|list| list.iss == arguments.issuer.as_str())
+                .ok_or_else(|| refused("--previous is no list of this issuer".to_owned()))?;
+            Some(previous.version)
+        }
+    };
+    if before.is_some_and(|before| arguments.version <= before) {
+        let reason = "its version is not higher than that of the list before";
+        return Err(refused(reason.to_owned()));
+    }
+    check_jump(arguments.version, before, arguments.allow_jump).map_err(refused)?;
+    Ok(before)
+}
+
+fn check_jump(version: u64, before: Option<u64>, is_allowed: bool) -> Result<(), String> {
+    let before = before.unwrap_or(0);
+    if version > VERSION_MAX {
+        return Err(format!(
+            "its version {version} leaves none for the lists to come"
+        ));
+    }
+    if !is_allowed && version.saturating_sub(before) > JUMP_MAX {
+        return Err(format!(
+            "its version {version} lies more than {JUMP_MAX} above {before}, and agents take no \
+             lower one ever after: say --allow-jump if it is meant"
+        ));
+    }
+    Ok(())
 }
 
 /// Signs and writes the list.
@@ -110,6 +188,13 @@ pub fn sign(request: &ChallengeListRequest) -> Result<(), Error> {
     let mut keys: Vec<Jwk> = Vec::new();
     for file in &request.keys {
         let key = read_public(file)?;
+        if key.thumbprint() == root.kid() {
+            let reason = "it is the root key, which signs lists and no challenges";
+            return Err(unusable_key(
+                file,
+                cardea_jose::Error::KeyInvalid { reason },
+            ));
+        }
         if keys.iter().any(|it| it.thumbprint() == key.thumbprint()) {
             let reason = "the list would hold one key twice";
             return Err(unusable_key(
@@ -139,12 +224,17 @@ pub fn sign(request: &ChallengeListRequest) -> Result<(), Error> {
 ///
 /// # Errors
 /// `server.challenge_list_refused`, and those of the configuration and its files.
-fn publish(arguments: &PublishArguments) -> Result<ChallengeKeyList, Error> {
+fn publish(arguments: &PublishArguments) -> Result<Published, Error> {
     let refused = |reason: &str| Error::ChallengeListRefused {
         file: arguments.file.clone(),
         reason: reason.to_owned(),
     };
     let config = Config::load(&arguments.config)?;
+    if !arguments.roots.is_empty() && config.keys.enrolment.is_some() {
+        return Err(refused(
+            "the enrolment document of keys.enrolment says which root keys count: leave --root out",
+        ));
+    }
     let expected = Expected {
         issuer: config.issuer.clone(),
         challenge_kid: load_key(&config.keys.challenge_key)?.kid().to_owned(),
@@ -158,26 +248,38 @@ fn publish(arguments: &PublishArguments) -> Result<ChallengeKeyList, Error> {
     let compact = read_list(&arguments.file)?;
     let list = expected.check(&compact).map_err(refused)?;
     let published = &config.keys.challenge_list;
+    let mut before = None;
     if published.exists() {
         // Whatever is wrong with the one before, agents may have seen its version.
-        let before = read_list(published)?;
-        let version = version_of(&before);
-        if version.is_none_or(|before| list.version <= before) {
-            return Err(refused(match version {
-                Some(_) => "its version is not higher than that of the published list",
-                None => "the published list cannot be read, so that nobody knows its version",
-            }));
+        let found = read_claims(&read_list(published)?).ok_or_else(|| {
+            refused("the published list cannot be read, so that nobody knows its version")
+        })?;
+        if found.iss != config.issuer.as_str() {
+            return Err(refused(&format!(
+                "the published list {} is that of another issuer, {}: move it away if this \
+                 configuration is the right one",
+                published.display(),
+                found.iss
+            )));
         }
+        if list.version <= found.version {
+            return Err(refused(&format!(
+                "its version {} is not higher than that of the published list, {}",
+                list.version, found.version
+            )));
+        }
+        before = Some(found.version);
     }
+    check_jump(list.version, before, arguments.allow_jump).map_err(|reason| refused(&reason))?;
     write_public(published, format!("{compact}\n").as_bytes())?;
-    Ok(list)
+    Ok(Published { list, before })
 }
 
-fn version_of(compact: &str) -> Option<u64> {
+/// What a list says, whoever signed it.
+fn read_claims(compact: &str) -> Option<ChallengeKeyList> {
     let bytes_max = cardea_assertion::CHALLENGE_KEYS_BYTES_MAX;
     let jws = cardea_jose::UnverifiedJws::parse(compact, bytes_max).ok()?;
-    let list: ChallengeKeyList = jws.unverified_claims().ok()?;
-    Some(list.version)
+    jws.unverified_claims().ok()
 }
 
 fn enrolled_roots(arguments: &PublishArguments, config: &Config) -> Result<Vec<Jwk>, Error> {

@@ -1,7 +1,7 @@
 //! `cardea keys list|rotate|reencrypt`: the token keys of the database, which running servers
 //! follow within seconds.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -57,6 +57,9 @@ pub(in crate::command) struct RotateArguments {
     /// Why, for the record.
     #[arg(long, requires = "emergency", value_parser = parse_reason)]
     reason: Option<String>,
+    /// Do not ask: take the keys out.
+    #[arg(long, requires = "emergency")]
+    yes: bool,
 }
 
 /// One key, as it is shown.
@@ -127,6 +130,7 @@ pub(in crate::command) fn list(common: &Common) -> anyhow::Result<ExitCode> {
 pub(in crate::command) fn rotate(arguments: &RotateArguments) -> anyhow::Result<ExitCode> {
     run(&arguments.common, async |config, store| {
         if arguments.emergency {
+            confirm(arguments)?;
             return withdraw(config, store, arguments).await;
         }
         let rotation = open(config, store).await?;
@@ -151,6 +155,32 @@ pub(in crate::command) fn reencrypt(common: &Common) -> anyhow::Result<ExitCode>
             ..answered
         })
     })
+}
+
+/// Asks whoever sits there: every token of the keys is refused afterwards.
+fn confirm(arguments: &RotateArguments) -> Result<(), Error> {
+    let which = match arguments.kids.as_slice() {
+        [] => "all token keys are".to_owned(),
+        [kid] => format!("the token key {kid} is"),
+        kids => format!("{} token keys are", kids.len()),
+    };
+    let what = format!("{which} taken out, and what was signed with them is refused at once");
+    if arguments.yes || (io::stdin().is_terminal() && is_confirmed(&what)) {
+        return Ok(());
+    }
+    let flag = "--yes";
+    Err(Error::ConfirmationMissing { what, flag })
+}
+
+/// Says what would be done, and asks.
+pub(in crate::command) fn is_confirmed(what: &str) -> bool {
+    let mut error = io::stderr().lock();
+    let asked = writeln!(error, "{}.", shown(what))
+        .and_then(|()| write!(error, "Type yes to go on: "))
+        .and_then(|()| error.flush());
+    let mut answer = String::new();
+    let read = io::stdin().lock().take(16).read_line(&mut answer);
+    asked.is_ok() && read.is_ok() && answer.trim() == "yes"
 }
 
 fn seal_anew(
@@ -249,6 +279,7 @@ async fn read(keys: &TokenKeys) -> Result<StoredKeys, Error> {
 
 async fn answer(keys: &TokenKeys, rotated: Rotated) -> Result<Answer, Error> {
     let stored = read(keys).await?;
+    let now = stored.time.now;
     let shown = stored.records.iter().map(|record| show(record, now));
     Ok(Answer {
         added: rotated.added,
@@ -279,7 +310,6 @@ fn show(record: &SigningKeyRecord, now: OffsetDateTime) -> Shown {
 /// Does a command's work on the database of a configuration, and says what came of it.
 fn run(
     common: &Common,
-    let now = stored.time.now;
     work: impl AsyncFnOnce(&Config, Store) -> Result<Answer, Error>,
 ) -> anyhow::Result<ExitCode> {
     let outcome = Config::load(&common.config).and_then(|config| {
@@ -359,6 +389,7 @@ fn exit_of(error: &Error) -> u8 {
     use cardea_provider::Error as Refused;
     let source = match error {
         Error::TokenKeysUnavailable { source } => source,
+        Error::ConfirmationMissing { .. } => return 1,
         _ => return 2,
     };
     match source {

@@ -53,6 +53,41 @@ impl Document {
         self.line_in_file(line_at(&self.text, place.key.start))
     }
 
+    /// The line of the innermost table around a key that is not there.
+    pub(super) fn line_of_table(&self, key: &str) -> Option<usize> {
+        let mut outer = key;
+        while let Some((table, _)) = outer.rsplit_once(['.', '[']) {
+            if let Some(line) = self.line_of(table) {
+                return Some(line);
+            }
+            outer = table;
+        }
+        None
+    }
+
+    /// The key of the first text among `clients_file` and the trust anchors' profiles that is meant.
+    pub(super) fn key_of_text(&self, is_meant: impl Fn(&str) -> bool) -> Option<String> {
+        let table = DeTable::parse(&self.text).ok()?;
+        let list = |name: &str| {
+            let found = table.get_ref().get(name)?;
+            found.get_ref().as_array()
+        };
+        let files = list("clients_file").into_iter().flatten().enumerate();
+        let files = files.map(|(index, value)| (format!("clients_file[{index}]"), Some(value)));
+        let anchors = list("trust_anchor").into_iter().flatten().enumerate();
+        let profiles = anchors.map(|(index, value)| {
+            let anchor = value.get_ref().as_table();
+            let profile = anchor.and_then(|anchor| anchor.get("profile"));
+            (format!("trust_anchor[{index}].profile"), profile)
+        });
+        let mut all = files.chain(profiles);
+        let found = all.find(|(_, value)| {
+            let text = value.and_then(|value| value.get_ref().as_str());
+            text.is_some_and(&is_meant)
+        });
+        found.map(|(key, _)| key)
+    }
+
     /// The line in the file of a line here; none for one that was put in.
     pub(super) fn line_in_file(&self, line: usize) -> Option<usize> {
         if self.added.contains(&line) {
