@@ -287,7 +287,8 @@ async fn g9_an_emergency_takes_keys_out_on_every_node_at_once() {
 async fn keys_of_files_are_taken_into_the_database() {
     let service = KeyClient::new();
     let app = TestApp::start_with(service.registered()).await;
-    let file = app.folder().join("keys/token-rs256.pem");
+    assert!(!app.folder().join("keys/token-rs256.pem").exists());
+    let file = app.folder().join("keys/token-rs256.pem.imported");
     let pem = fs::read(&file).unwrap();
     let kid = SigningKey::from_pem(Algorithm::Rs256, &pem).unwrap();
     assert_eq!(service_token(&service, &app).await.1, kid.kid());
