@@ -20,7 +20,7 @@ use crate::challenge_list;
 use crate::client_reload::load_clients;
 use crate::client_throttle::ClientThrottle;
 use crate::clock::SystemClock;
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{ClientAddress, Config, DatabaseUrl};
 use crate::error::Error;
 use crate::event_log::LoggedEvents;
 use crate::handler::discovery::{metadata_of, with_mtls};
@@ -41,9 +41,12 @@ use crate::router::router;
 use crate::server_keys::ServerKeys;
 use crate::state::{AppState, Inner};
 use crate::sweeper;
+use crate::uninterrupted::Running;
 
 /// How long agents may take to hear that they are to come back.
 const AGENTS_TIME: Duration = Duration::from_secs(3);
+/// How long requests may take that nobody waits for any more.
+const REQUESTS_TIME: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// A server that is ready to listen.
@@ -65,17 +68,17 @@ impl App {
         let weakest_acr = provider_config.user_verification.weakest_acr();
         let http = HttpClient::new().map_err(|source| Error::HttpClientUnusable { source })?;
         let store = open_store(&config.database.url).await?;
+        keys.challenge_list.remember_in(&store).await?;
         let metrics = Metrics::default();
         let events = Arc::new(LoggedEvents::counted_by(metrics.clone()));
         let key_rotation =
-        keys.challenge_list.remember_in(&store).await?;
             KeyRotation::start(&config.keys, store.clone(), Arc::clone(&events) as _).await?;
-        let provider = Provider::new(
-            provider_config,
-            provider_keys,
         let (token_keys, ahead) = key_rotation.current().await?;
         let provider_keys = keys.provider_keys(token_keys)?;
         provider_keys.set_ahead(ahead);
+        let provider = Provider::new(
+            provider_config,
+            provider_keys,
             store.clone(),
             events,
             Arc::new(SystemClock),
@@ -118,6 +121,7 @@ impl App {
             store: store.clone(),
             metrics,
             readiness: Readiness::default(),
+            running: Running::default(),
             backup_dir: config.operations.backup_dir.clone(),
             traceparent_from: config.telemetry.traceparent_from.clone(),
             administration: Administration::new(config, configured, client_anchors),
@@ -158,9 +162,14 @@ impl App {
             let tls = certificates.of(ListenerKind::Mtls);
             let router = mtls::router(&self.state, mtls);
             let listener = Listener::bind(mtls.listen, tls, router)?;
-            listeners.push(match mtls.proxy {
-                None => listener.for_callers_themselves(&config.limits),
-                Some(_) => listener,
+            let counted_by = match &mtls.proxy {
+                None => Some(ClientAddress::Peer),
+                Some(proxy) => proxy.client_address,
+            };
+            listeners.push(match counted_by {
+                Some(ClientAddress::Peer) => listener.for_callers_themselves(&config.limits),
+                Some(ClientAddress::XForwardedFor) => listener.for_a_proxy(),
+                None => listener,
             });
         }
         if let Some(agentless) = config.agentless() {
@@ -208,8 +217,20 @@ impl App {
         while self.state.presence().count() > 0 && Instant::now() < until {
             sleep(LOOK).await;
         }
+        self.state.running().end(REQUESTS_TIME).await;
         sweeper::write_rest(&self.state).await;
         self.store.close().await;
+    }
+
+    /// Waits for a failure of the database that only a new start can mend.
+    pub(crate) async fn failure(&self) -> Error {
+        let source = self.store.failure().await;
+        Error::DatabaseUnavailable { source }
+    }
+
+    /// Whether there was one.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.store.has_failed()
     }
 
     /// Closes the database after its running statements.

@@ -14,14 +14,17 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use cardea_oauth2_types::{Acr, ErrorCode};
 use cardea_provider::{Error, OperatorProven, PresentedToken, TokenScheme};
+use serde::de::DeserializeOwned;
 
 use crate::endpoint::RequestedUrl;
+use crate::form::{Body, parse_json_naming};
 use crate::handler::proof::read_dpop;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::{Form, Refusal};
 use crate::reload::{ReloadReport, reload};
 use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
 
 /// A request that an operator makes.
 pub(crate) struct OperatorRequest(pub(crate) OperatorProven);
@@ -31,7 +34,10 @@ pub(crate) async fn post_reload(
     State(state): State<AppState>,
     OperatorRequest(operator): OperatorRequest,
 ) -> Result<Json<ReloadReport>, Refusal> {
-    let report = reload(&state, operator.author().clone()).await;
+    // A reload that is on record is done, whoever waits for the answer.
+    let by = operator.author().clone();
+    let report = to_the_end(async move { reload(&state, by).await }).await;
+    let report = report.unwrap_or(Err(crate::error::Error::ReloadAbandoned));
     report.map(Json).map_err(|error| Refusal {
         form: Form::Api {
             status: StatusCode::CONFLICT,
@@ -156,6 +162,18 @@ fn challenge(error: ErrorCode) -> String {
         }
         _ => challenge,
     }
+}
+
+/// Reads what an operator sends; the refusal names the member that is wrong.
+fn read_body<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
+    parse_json_naming(headers, body).map_err(|(problem, detail)| Refusal {
+        form: Form::Api {
+            status: problem.status(),
+            detail: detail.unwrap_or_default(),
+            challenge: None,
+        },
+        code: problem.code(),
+    })
 }
 
 fn refuse_problem(problem: Problem) -> Refusal {

@@ -13,7 +13,7 @@ use crate::test_app::{
 };
 
 /// A server with an admin API, whose operator is the pharmacist; the portal may ask for its tokens.
-fn changes() -> Changes {
+pub(crate) fn changes() -> Changes {
     let admin = "[admin]\nenabled = true\n[[admin.operator]]\nsubject_id = \"899700000029\"\n\
                  subject_id_type = \"rpps\"\nname = \"Dominique\"\n[presence]";
     let portal = "name = \"Portail\"\nresources = [\"{issuer}/admin\"]\n\
@@ -81,7 +81,12 @@ impl<'a> Operator<'a> {
         request.send().await.unwrap()
     }
 
-    async fn told(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn told(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let response = self.ask(method, path, body).await;
         let status = response.status().as_u16();
         let text = response.text().await.unwrap();

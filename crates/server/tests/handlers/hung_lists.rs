@@ -112,7 +112,10 @@ async fn a_reload_waits_for_no_list_and_without_one_its_cards_are_refused() {
         presence_key: SigningKey::generate(Algorithm::Es256).unwrap(),
     };
     let code = refused(&app, &card).await;
-    assert_eq!(code.as_deref(), Some("pki.revocation_unreachable"));
+    assert_eq!(code.as_deref(), Some("login.revocation_unavailable"));
+    let events = app.events().await;
+    let mut refusals = events.iter().filter(|it| it.kind == "login.refused");
+    assert!(refusals.any(|it| it.code.as_deref() == Some("pki.revocation_unreachable")));
     sign_in(&app, &Request::new(), &Card::pharmacist(&app)).await;
 }
 

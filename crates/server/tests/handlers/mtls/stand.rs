@@ -230,7 +230,7 @@ pub(super) fn write(folder: &TempDir, name: &str, issued: &IssuedCertificate) {
     let chain = pem_of(&issued.der) + &above.collect::<String>();
     fs::write(folder.path().join(format!("{name}.pem")), chain).unwrap();
     let key = issued.key.private_key_to_pem_pkcs8().unwrap();
-    fs::write(folder.path().join(format!("{name}.key")), key).unwrap();
+    write_private(&folder.path().join(format!("{name}.key")), &key);
 }
 
 async fn curl(arguments: Vec<String>, url: String) -> CurlAnswer {
