@@ -32,7 +32,7 @@ pub(crate) enum Told {
 
 pub(crate) struct Agent {
     told: watch::Receiver<Told>,
-    _has_network: watch::Sender<bool>,
+    has_network: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -46,16 +46,21 @@ impl Agent {
     /// Connects to where `app` is asked.
     pub(crate) fn start(app: &TestApp, card: &Card) -> Self {
         let url = app.url("/presence").replacen("http", "ws", 1);
-        let (_has_network, network) = watch::channel(true);
+        let (has_network, network) = watch::channel(true);
         let (tell, told) = watch::channel(Told::Nothing);
         let key = card.presence_key.clone();
         let issuer = app.issuer.clone();
         let task = tokio::spawn(run(url, issuer, key, network, tell));
         Self {
             told,
-            _has_network,
+            has_network,
             task,
         }
+    }
+
+    /// Takes its network away, or gives it back.
+    pub(crate) fn set_network(&self, is_there: bool) {
+        self.has_network.send_replace(is_there);
     }
 
     pub(crate) fn told(&self) -> Told {

@@ -11,6 +11,7 @@ use crate::test_app::{CLIENT_ID, CLIENT_SECRET, TestApp, header};
 
 /// Somebody who is logged in, with an agent that comes back by itself.
 pub(crate) struct LoggedIn {
+    pub(crate) card: Card,
     pub(crate) agent: Agent,
     pub(crate) tokens: Value,
 }
@@ -53,7 +54,11 @@ pub(crate) async fn log_in(app: &TestApp, card: Card) -> Result<LoggedIn, Cut> {
     let redeem = app.post("/token").form(&request.token_form(&code));
     let redeem = redeem.basic_auth(CLIENT_ID, Some(CLIENT_SECRET));
     let tokens = read(answered(redeem, 200, "the code").await?).await?;
-    Ok(LoggedIn { agent, tokens })
+    Ok(LoggedIn {
+        card,
+        agent,
+        tokens,
+    })
 }
 
 /// A refusal is no cut: it fails the test.
@@ -85,5 +90,22 @@ impl LoggedIn {
         let token = self.tokens["access_token"].as_str().unwrap();
         let response = app.get("/userinfo").bearer_auth(token).send().await;
         response.unwrap().status().as_u16()
+    }
+
+    /// The portal goes on with her: it refreshes, and asks with what it gets.
+    pub(crate) async fn stays_in(&mut self, app: &TestApp) -> Result<(), String> {
+        let token = self.tokens["refresh_token"].as_str().unwrap();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        let request = app.post("/token").form(&form);
+        let request = request.basic_auth(CLIENT_ID, Some(CLIENT_SECRET));
+        let response = request.send().await.unwrap();
+        if response.status() != 200 {
+            return Err(response.text().await.unwrap());
+        }
+        self.tokens = response.json().await.unwrap();
+        match self.userinfo(app).await {
+            200 => Ok(()),
+            status => Err(format!("userinfo: {status}")),
+        }
     }
 }

@@ -53,6 +53,7 @@ mod nodes;
 mod nothing_fetched;
 mod on_the_wire;
 mod operations;
+mod outage;
 mod pages;
 mod par;
 #[path = "../../../storage/tests/records/postgres_cluster.rs"]
@@ -65,6 +66,7 @@ mod refresh;
 mod register;
 mod reload;
 mod relying_party;
+mod restartable_postgres;
 mod restored;
 mod revocation;
 mod revocation_host;
