@@ -32,15 +32,17 @@ impl Provider {
     /// Ends the sessions that are past a limit, up to a bound; call it every few seconds.
     ///
     /// An agent counts as silent only while it could have reached us: for one grace period after
-    /// our own start, and after more than ten seconds without a sweep that succeeded, nobody is
-    /// ended for silence. Nor while many are silent at once (docs/adr/0014-mass-loss.md).
+    /// our own start, and after more than ten seconds (a third of a short grace period, four at the
+    /// least) without a sweep that succeeded, nobody is ended for silence. Nor while many are
+    /// silent at once (docs/adr/0014-mass-loss.md).
     ///
     /// # Errors
     /// [`Error::Storage`].
     pub async fn sweep(&self) -> Result<Vec<EndedSession>, Error> {
+        let mut transaction = self.store.begin().await?;
+        // Taken once the database is there: to wait for it may be an outage.
         let now = self.now();
         let cutoffs = self.cutoffs(now);
-        let mut transaction = self.store.begin().await?;
         let mut ended = Vec::new();
         for session in &list_overdue(&mut transaction, &cutoffs, SESSIONS_OF_SWEEP_MAX).await? {
             let reason = overdue_reason(session, &cutoffs);
@@ -88,9 +90,9 @@ impl Provider {
     /// A call deletes one batch of each kind, each in a short transaction of its own, so that
     /// whoever signs in has a turn in between (attack H9).
     ///
-    /// # Errors
     /// What this node forgets all nodes forget, so it goes by the time of all of them (attack H19).
     ///
+    /// # Errors
     /// [`Error::ClockApart`]: nothing is forgotten; [`Error::Storage`].
     pub async fn forget_ended(&self) -> Result<u64, Error> {
         let time = SharedTime::ask(&self.store, self.clock.as_ref()).await?;
