@@ -56,6 +56,15 @@ impl ResponseMode {
         Self::ALL.into_iter().find(|mode| mode.as_str() == value)
     }
 
+    /// The mode of the same way back whose answer is signed.
+    #[must_use]
+    pub fn signed(self) -> Self {
+        match self {
+            Self::Query | Self::QueryJwt => Self::QueryJwt,
+            Self::FormPost | Self::FormPostJwt => Self::FormPostJwt,
+        }
+    }
+
     /// Whether the answer is one signed JWT.
     #[must_use]
     pub fn is_signed(self) -> bool {

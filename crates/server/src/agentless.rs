@@ -21,8 +21,10 @@ use crate::provider_config::load_certificates;
 use crate::request_log::log_request;
 use crate::router::{limit_time, refuse_address, refuse_method};
 use crate::security_headers::add_security_headers;
+use crate::settled_answers::settle_answers;
 use crate::state::AppState;
 use crate::tls::client_certificate::{CertificateDemand, ClientCertificates, TlsVersions};
+use crate::uninterrupted::answer_to_the_end;
 
 /// The routes, with what every request and answer passes through.
 pub(crate) fn router(state: AppState) -> Router {
@@ -37,11 +39,13 @@ pub(crate) fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(refuse_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(limit_body_and_address))
+        .layer(from_fn_with_state(state.clone(), settle_answers))
         .layer(from_fn(limit_time))
         .layer(from_fn_with_state(state.clone(), render_refusals_away))
         .layer(from_fn_with_state(state.clone(), add_security_headers))
         .layer(from_fn(close_connection))
         .layer(from_fn_with_state(state.clone(), log_request))
+        .layer(from_fn_with_state(state.clone(), answer_to_the_end))
         .with_state(state)
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use cardea_provider::event::{Event, EventLog, StoredEvents};
 use cardea_storage::Transaction;
+use tracing::Span;
 
 use crate::metrics::Metrics;
 use crate::request_log::{record_login, short_login_id};
@@ -43,9 +44,11 @@ impl EventLog for LoggedEvents {
             record_login(login_id);
         }
         let (event, metrics) = (event.clone(), self.metrics.clone());
+        // Where the caller is gone, the line is written elsewhere.
+        let request = Span::current();
         transaction.after_commit(move || {
             metrics.count(&event);
-            write_line(&event, login_id.as_deref());
+            request.in_scope(|| write_line(&event, login_id.as_deref()));
         });
         Ok(())
     }

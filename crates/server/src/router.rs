@@ -26,8 +26,9 @@ use crate::problem::Problem;
 use crate::refusal::{Form, Refusal};
 use crate::request_log::log_request;
 use crate::security_headers::add_security_headers;
-use crate::settled_answers::settle_refusals;
+use crate::settled_answers::settle_answers;
 use crate::state::AppState;
+use crate::uninterrupted::answer_to_the_end;
 
 /// Longer than any wait that this server imposes itself: revocation evidence and presence.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
@@ -135,12 +136,13 @@ fn finished(routes: Router<AppState>, state: AppState) -> Router {
         .method_not_allowed_fallback(refuse_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(limit_body_and_address))
-        .layer(from_fn_with_state(state.clone(), settle_refusals))
+        .layer(from_fn_with_state(state.clone(), settle_answers))
         .layer(from_fn(limit_time))
         .layer(from_fn_with_state(state.clone(), render_refusals))
         .layer(from_fn_with_state(state.clone(), allow_pages_of_clients))
         .layer(from_fn_with_state(state.clone(), add_security_headers))
         .layer(from_fn_with_state(state.clone(), log_request))
+        .layer(from_fn_with_state(state.clone(), answer_to_the_end))
         .with_state(state)
 }
 

@@ -1,8 +1,7 @@
-//! A refusal may rest on what another request has just decided and is not durable yet, or on what
-//! this one has spent: it goes out once all of that is durable.
+//! What was read or refused may rest on what another request has just decided and is not durable
+//! yet, or on what this one has spent: the answer goes out once all of that is durable.
 
 use axum::extract::{Request, State};
-use axum::http::header::LOCATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -10,36 +9,45 @@ use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
-/// Middleware that lets refusals wait. Other answers follow a commit that has waited.
-pub(crate) async fn settle_refusals(
+/// What tells how this server is must answer above all when nothing becomes durable any more.
+const OF_OPERATORS: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Marks an answer that refuses something and whose status does not say so: a redirect or a page
+/// that brings the client an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TellsRefusal;
+
+/// Middleware that lets answers wait for what they have read, and refusals for all that was decided
+/// before. Other answers follow a commit that has waited.
+pub(crate) async fn settle_answers(
     State(state): State<AppState>,
     request: Request,
     next: Next,
 ) -> Response {
-    let answer = next.run(request).await;
-    if !refuses(&answer) {
-        return answer;
+    if OF_OPERATORS.contains(&request.uri().path()) {
+        return next.run(request).await;
     }
-    match state.provider().settle().await {
-        Ok(()) => answer,
-        Err(error) => {
-            tracing::error!(code = error.code(), "a refusal could not be made durable");
-            Refusal::json(Problem::Internal).into_response()
+    let answered = async {
+        let answer = state.store().settled(next.run(request)).await?;
+        if refuses(&answer) {
+            state.store().settle().await?;
         }
+        Ok::<_, cardea_storage::Error>(answer)
+    };
+    match answered.await {
+        Ok(answer) => answer,
+        // The request's own line has the code.
+        Err(error) => Refusal::json(Problem::Unavailable)
+            .because(error.code())
+            .into_response(),
     }
 }
 
-/// By its status, or by the `error` that a redirect tells the client.
+/// By its status, or by its mark.
 fn refuses(answer: &Response) -> bool {
     let status = answer.status();
-    let location = answer.headers().get(LOCATION);
-    let tells_error = || {
-        location.is_some_and(|location| {
-            let location = location.as_bytes();
-            location.windows(6).any(|window| window == b"error=")
-        })
-    };
-    status.is_client_error() || status.is_server_error() || status.is_redirection() && tells_error()
+    let is_marked = answer.extensions().get::<TellsRefusal>().is_some();
+    status.is_client_error() || status.is_server_error() || is_marked
 }
 
 #[cfg(test)]
@@ -47,29 +55,27 @@ mod tests {
     use axum::body::Body;
     use axum::response::Response;
 
-    use super::refuses;
+    use super::{TellsRefusal, refuses};
 
     #[test]
-    fn refusals_are_known_by_status_or_by_what_a_redirect_tells() {
-        for (status, location, expected) in [
-            (200, "", false),
-            (303, "/login/x", false),
-            (
-                303,
-                "https://portal.example.test/cb?error=login_required&state=s",
-                true,
-            ),
-            (303, "https://portal.example.test/cb?code=c&iss=i", false),
-            (400, "", true),
-            (401, "", true),
-            (503, "", true),
+    fn refusals_are_known_by_their_status_or_by_their_mark() {
+        for (status, is_marked, expected) in [
+            (200, false, false),
+            (200, true, true),
+            (303, false, false),
+            (303, true, true),
+            (400, false, true),
+            (401, false, true),
+            (503, false, true),
         ] {
-            let answer = Response::builder()
+            let mut answer = Response::builder()
                 .status(status)
-                .header("location", location)
                 .body(Body::empty())
                 .unwrap();
-            assert_eq!(refuses(&answer), expected, "{status} {location}");
+            if is_marked {
+                answer.extensions_mut().insert(TellsRefusal);
+            }
+            assert_eq!(refuses(&answer), expected, "{status} {is_marked}");
         }
     }
 }

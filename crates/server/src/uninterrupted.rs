@@ -3,16 +3,68 @@
 //! A handler is dropped wherever it waits as soon as its connection is gone. What has an effect
 //! and puts it on record must not stop between the two because somebody closed a window.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use cardea_storage::for_this_request;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tracing::Instrument;
 
-/// Runs `work` to its end; none when it panicked.
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::state::AppState;
+
+/// Requests that are answered at once, waited for or not: more than connections that stand still.
+/// A caller that takes requests back as fast as it sends them cannot have more of them run.
+const RUNNING_MAX: u32 = 4_096;
+
+/// The requests that are being answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Running(Arc<Semaphore>);
+
+impl Default for Running {
+    fn default() -> Self {
+        let places = usize::try_from(RUNNING_MAX).unwrap_or(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(places)))
+    }
+}
+
+impl Running {
+    /// Waits until none is left, for at most so long.
+    pub(crate) async fn end(&self, within: Duration) {
+        let _ = timeout(within, self.0.acquire_many(RUNNING_MAX)).await;
+    }
+}
+
+/// Middleware that answers a request to its end, its line in the log included, once it has begun.
+pub(crate) async fn answer_to_the_end(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // Whoever hangs up while it waits here has begun nothing.
+    let place = Arc::clone(&state.running().0).acquire_owned().await;
+    let answered = to_the_end(async move {
+        let answer = next.run(request).await;
+        drop(place);
+        answer
+    });
+    let broken = || Refusal::json(Problem::Internal).into_response();
+    answered.await.unwrap_or_else(broken)
+}
+
+/// Runs `work` to its end; none when it panicked. Its outcome is told to the running request alone.
 pub(crate) async fn to_the_end<F>(work: F) -> Option<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     // Never aborted: a dropped handle leaves the task running.
-    let task = tokio::spawn(work.in_current_span());
+    let task = tokio::spawn(for_this_request(work).in_current_span());
     match task.await {
         Ok(output) => Some(output),
         Err(_) => {

@@ -26,6 +26,7 @@ pub struct AuthorizationResponse {
     /// What it says, in order: `code` or `error`, then `state` and `iss`; or `response` alone, a
     /// JWT of all of it.
     pub parameters: Vec<(&'static str, String)>,
+    is_refusal: bool,
 }
 
 /// An answer that is decided and not yet in the form that it travels in.
@@ -65,6 +66,7 @@ impl ReturnAddress<'_> {
         DraftResponse(AuthorizationResponse {
             redirect_uri: self.redirect_uri.to_owned(),
             mode: self.mode,
+            is_refusal: parameters.iter().any(|(name, _)| *name == "error"),
             parameters,
         })
     }
@@ -72,14 +74,18 @@ impl ReturnAddress<'_> {
 
 impl Provider {
     /// Puts an answer into the form that it travels in: a signed one in the algorithm that the
-    /// client registered, or in the profile's. Call this outside any transaction, so that nothing
-    /// is signed under the database's write lock.
+    /// client registered, or in the profile's. A client that has registered one since the login
+    /// began gets no answer in clear any more. Call this outside any transaction, so that nothing is
+    /// signed under the database's write lock.
     pub(crate) fn finish_response(
         &self,
         client: &Client,
-        DraftResponse(answer): DraftResponse,
+        DraftResponse(mut answer): DraftResponse,
         now: OffsetDateTime,
     ) -> Result<AuthorizationResponse, Error> {
+        if client.authorization_signed_response_alg.is_some() {
+            answer.mode = answer.mode.signed();
+        }
         if !answer.mode.is_signed() {
             return Ok(answer);
         }
@@ -105,6 +111,12 @@ impl Provider {
 }
 
 impl AuthorizationResponse {
+    /// Whether it tells the client an error, in clear or signed.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.is_refusal
+    }
+
     /// The redirect URI with the answer in its query. The registered URI is kept letter for
     /// letter, its own query included; values are form-encoded, so that no character of `state`
     /// can end the header or start another parameter.

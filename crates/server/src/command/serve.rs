@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 
 use crate::app::App;
 use crate::command::keys::token_keys::take_secrets;
@@ -12,15 +14,24 @@ use crate::connection_limit::BoundedAcceptor;
 use crate::file_limit::raise_file_limit;
 use crate::listener::serve_all;
 use crate::log_format::start_logging;
+use crate::memory;
+use crate::private_memory::keep_memory_private;
 use crate::shutdown::{Shutdown, StopTimes};
 use crate::telemetry::Telemetry;
-use crate::private_memory::keep_memory_private;
+
+/// How long callers are told of a database that failed: nothing else can be answered any more.
+const AFTER_FAILURE: StopTimes = StopTimes {
+    drain: Duration::from_secs(1),
+    finish: Duration::from_secs(1),
+};
 
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// Anything that keeps it from starting.
 pub(super) fn run(config_file: &Path) -> anyhow::Result<()> {
+    keep_memory_private()?;
+    memory::keep_small();
     let config = Config::load(config_file)?;
     take_secrets(&config);
     let telemetry = Telemetry::start(&config.telemetry)?;
@@ -29,17 +40,16 @@ pub(super) fn run(config_file: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    keep_memory_private()?;
-    let outcome = runtime.block_on(serve(&config));
-    telemetry.finish();
+    let shutdown = Shutdown::new();
+    let outcome = runtime.block_on(serve(&config, shutdown.clone()));
+    runtime.block_on(telemetry.finish(shutdown.told_to_stop_at_once()));
     outcome
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn serve(config: &Config, shutdown: Shutdown) -> anyhow::Result<()> {
     let app = App::build(config).await?;
     let listeners = app.listen(config)?;
     let operators = app.listen_for_operators(config)?;
-    let shutdown = Shutdown::new();
     let app = Arc::new(app);
     tokio::spawn(stop_on_signal(
         Arc::clone(&app),
@@ -47,6 +57,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         StopTimes::of(&config.operations),
     ));
     tokio::spawn(reload_on_signal(Arc::clone(&app)));
+    tokio::spawn(stop_on_failure(Arc::clone(&app), shutdown.clone()));
     app.start_tasks();
     for listener in &listeners {
         tracing::info!(
@@ -70,8 +81,24 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     app.finish().await;
     to_operators.stop_at_once();
     let _ = for_operators.await;
+    outcome?;
+    if app.has_failed() {
+        return Err(app.failure().await.into());
+    }
     tracing::info!("stopped");
-    Ok(outcome?)
+    Ok(())
+}
+
+/// Ends a server whose database cannot be relied on before its next start, with an error: whoever
+/// watches over it starts it again.
+async fn stop_on_failure(app: Arc<App>, shutdown: Shutdown) {
+    let error = app.failure().await;
+    let code = error.code();
+    tracing::error!(code, "the database's log could not be flushed: stopping");
+    app.begin_stop();
+    shutdown.stop_in_order(AFTER_FAILURE).await;
+    sleep(AFTER_FAILURE.finish).await;
+    shutdown.stop_at_once();
 }
 
 /// Reads the configuration anew at each hangup signal, as `systemctl reload` sends it; the log says

@@ -10,6 +10,7 @@ use crate::page::{self, FormPostPage};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::security_headers::form_post_policy;
+use crate::settled_answers::TellsRefusal;
 use crate::state::AppState;
 
 /// Gives a code or an error to the browser, in the mode that the client asked for.
@@ -18,11 +19,15 @@ pub(super) fn send(
     language: Language,
     answer: &AuthorizationResponse,
 ) -> Response {
-    if answer.mode.is_posted() {
+    let mut response = if answer.mode.is_posted() {
         post_form(state, language, answer)
     } else {
         see_other(&answer.location())
+    };
+    if answer.is_refusal() {
+        response.extensions_mut().insert(TellsRefusal);
     }
+    response
 }
 
 fn post_form(state: &AppState, language: Language, answer: &AuthorizationResponse) -> Response {

@@ -6,7 +6,7 @@ use cardea_provider::{AuthorizationError, AuthorizationResponse};
 use serde_json::{Value, json};
 
 use super::super::world::{ISSUER, PORTAL, Settings, World, parameters, query_value, token_key};
-use super::{Fapi, INSURER};
+use super::{CLINIC, Fapi, INSURER, client};
 
 /// What the JWT of an answer says, with its signature checked; the answer is nothing else.
 fn read(answer: &AuthorizationResponse, algorithm: Algorithm) -> Value {
@@ -87,6 +87,7 @@ async fn refusals_are_signed_as_well() {
     let cancelled = provider.cancel_login(&begun.request_id, begun.cookie());
     let response = cancelled.await.unwrap().response;
     assert_eq!(response.mode, ResponseMode::FormPostJwt);
+    assert!(response.is_refusal(), "signed as it is");
     let claims = read(&response, Algorithm::Es256);
     assert_eq!(claims["error"], "access_denied");
 }
@@ -108,6 +109,34 @@ async fn a_client_that_registered_an_algorithm_gets_signed_answers_alone() {
             .await;
         let expected = ("invalid_request", "provider.response_mode_unsupported");
         assert_eq!(refused, expected, "{asked}");
+    }
+}
+
+/// The operator's change holds for logins that had begun before it.
+#[tokio::test]
+async fn a_client_that_has_just_registered_an_algorithm_gets_no_answer_in_clear_any_more() {
+    for (asked, mode) in [
+        ("query", ResponseMode::QueryJwt),
+        ("form_post", ResponseMode::FormPostJwt),
+    ] {
+        let fapi = Fapi::new().await;
+        let request_uri = fapi
+            .push(|it| it.response_mode = Some(asked.to_owned()))
+            .await
+            .unwrap();
+        let begun = fapi.begin(&request_uri).await;
+        let mut changed = client(INSURER, &fapi.key);
+        changed.authorization_signed_response_alg = Some(Algorithm::Es256);
+        let clients = vec![changed, client(CLINIC, &fapi.other_key)];
+        let provider = &fapi.world.provider;
+        let plan = provider.plan_configured_clients(clients).await.unwrap();
+        provider.install_configured_clients(plan);
+        let answer = fapi.complete(&begun).await.unwrap();
+        assert_eq!(answer.mode, mode);
+        assert!(!answer.is_refusal());
+        let claims = read(&answer, Algorithm::Es256);
+        assert_eq!(claims["aud"], INSURER);
+        assert!(claims["code"].is_string(), "{claims}");
     }
 }
 
