@@ -103,7 +103,8 @@ impl Stops {
     }
 }
 
-/// What the configuration names, with digests of what holds no secret, so that a restore can say what is not there.
+/// What the configuration names, with digests of what holds no secret, so that a restore can say
+/// what is not there.
 pub(super) fn references(config: &Config) -> Vec<FileReference> {
     let files = named_files(config).into_iter();
     files
@@ -125,8 +126,8 @@ fn digest_of(file: &Path) -> Option<String> {
     Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Takes away what a backup has left that was killed. Who still writes holds a lock on it; a file of
-/// somebody else's is not written to.
+/// Takes away what a backup has left that was killed. Who still writes holds a lock on it; a file
+/// of somebody else's is not written to.
 fn remove_stale(path: &Path) {
     let mut options = OpenOptions::new();
     options

@@ -119,8 +119,8 @@ fn a_challenge_list_is_published_as_agents_will_take_it() {
     assert_eq!(given(), second.trim());
 }
 
-/// The steps of an emergency as docs/keys.md has them: the key goes without a moment at which a node
-/// would not start.
+/// The steps of an emergency as docs/keys.md has them: the key goes without a moment at which a
+/// node would not start.
 #[test]
 fn in_an_emergency_the_old_challenge_key_goes_in_one_step() {
     let site = Site::new("");

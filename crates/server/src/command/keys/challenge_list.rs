@@ -18,8 +18,8 @@ use crate::key_file::{check_absent, load_key, unusable, write_public};
 use crate::server_keys::load_enrolment;
 
 const JWK_BYTES_MAX: u64 = 16 * 1024;
-/// How far a list's number may lie above the one before. Agents refuse a lower one for ever, so that
-/// a slip of the pen would leave no numbers for the lists to come.
+/// How far a list's number may lie above the one before. Agents refuse a lower one for ever, so
+/// that a slip of the pen would leave no numbers for the lists to come.
 const JUMP_MAX: u64 = 1000;
 /// What every reader of JSON takes as a whole number (RFC 8259 section 6).
 const VERSION_MAX: u64 = (1 << 53) - 1;
