@@ -244,7 +244,11 @@ async fn g9_an_emergency_takes_keys_out_on_every_node_at_once() {
     let card = Card::pharmacist(&one);
     let persons = access_token(&one, &card).await;
     assert_eq!(userinfo(&other, &persons).await, 200);
-    let (exit, refused) = keys(&one, &["rotate", "--emergency", "--yes", "--kid", "unknown"]).await;
+    let (exit, refused) = keys(
+        &one,
+        &["rotate", "--emergency", "--yes", "--kid", "unknown"],
+    )
+    .await;
     assert_eq!(
         (exit, &refused["code"]),
         (1, &json!("provider.token_key_unknown"))
