@@ -25,6 +25,8 @@ pub(crate) struct Space {
     pub(crate) language: &'static str,
     pub(crate) other: &'static str,
     pub(crate) greeting: String,
+    /// What ends the session.
+    pub(crate) presence: &'static str,
 }
 
 /// The page after a session has ended elsewhere.

@@ -91,6 +91,7 @@ pub(crate) struct FinishedLogin {
     pub(crate) access_token: AccessToken,
     pub(crate) subject: String,
     pub(crate) sid: Option<String>,
+    pub(crate) acr: Option<String>,
     pub(crate) userinfo: Map<String, Value>,
 }
 
@@ -192,6 +193,7 @@ impl RelyingParty {
             access_token: tokens.access_token().clone(),
             subject: claims.subject().to_string(),
             sid: claims.additional_claims().sid.clone(),
+            acr: claims.auth_context_ref().map(|acr| acr.to_string()),
             userinfo,
         })
     }

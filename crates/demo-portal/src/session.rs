@@ -32,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) id_token: PortalIdToken,
     pub(crate) subject: String,
     pub(crate) sid: Option<String>,
+    /// Whether the session ends when the card leaves its reader.
+    pub(crate) watched: bool,
 }
 
 struct OpenSession {
@@ -169,6 +171,7 @@ mod tests {
             id_token: PortalIdToken::from_str(token).unwrap(),
             subject: subject.into(),
             sid: Some(sid.into()),
+            watched: true,
         }
     }
 

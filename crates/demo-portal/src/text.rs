@@ -17,6 +17,7 @@ pub(crate) struct Text {
     pub(crate) why: &'static str,
     pub(crate) hello: &'static str,
     pub(crate) presence: &'static str,
+    pub(crate) unwatched: &'static str,
     pub(crate) sign_out: &'static str,
     pub(crate) services_title: &'static str,
     pub(crate) services: [(&'static str, &'static str); 4],
@@ -63,6 +64,8 @@ static FRENCH: Text = Text {
           voler. Retirez votre carte et votre session se ferme aussitôt.",
     hello: "Bonjour",
     presence: "Votre session reste ouverte tant que votre carte est dans le lecteur.",
+    unwatched: "Connexion sans l’agent : retirer votre carte ne ferme pas votre session. \
+                Déconnectez-vous avant de partir.",
     sign_out: "Me déconnecter",
     services_title: "Vos services",
     services: [
@@ -114,6 +117,8 @@ static ENGLISH: Text = Text {
           card out and your session closes at once.",
     hello: "Hello",
     presence: "Your session stays open as long as your card is in the reader.",
+    unwatched: "You came in without the agent: taking your card out does not end your session. \
+                Sign out before you leave.",
     sign_out: "Sign out",
     services_title: "Your services",
     services: [

@@ -28,18 +28,20 @@ async fn a_person_signs_in_without_the_agent_and_out_again() -> Result<()> {
     make_profile(&profile, port)?;
     let browser = Browser::open_at_home(&home, &profile).await?;
     let portal = stage.system().addresses().portal_url();
-    for (language, question, warning, greeting) in [
+    for (language, question, warning, greeting, stays) in [
         (
             "fr",
             "Vous vous connectez à",
             "ne vous déconnectera PAS",
             "Bonjour",
+            "retirer votre carte ne ferme pas votre session",
         ),
         (
             "en",
             "You are signing in to",
             "will NOT sign you out",
             "Hello",
+            "taking your card out does not end your session",
         ),
     ] {
         browser.press_sign_in(&portal, language).await?;
@@ -66,6 +68,8 @@ async fn a_person_signs_in_without_the_agent_and_out_again() -> Result<()> {
         browser.click("button[value=yes]").await?;
         let greeted = browser.wait_for("#greeting").await?;
         ensure!(greeted.starts_with(greeting), "{greeted}");
+        let said = browser.text("main").await?;
+        ensure!(said.contains(stays), "{said}");
         browser
             .screenshot(&format!("agentless-signed-in-{language}"))
             .await?;

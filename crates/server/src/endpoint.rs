@@ -115,7 +115,7 @@ impl FromRequestParts<AppState> for RequestedUrl {
 }
 
 /// `/logout` is a page too, whose form comes back to it at the root.
-fn is_below_the_issuer(path: &str) -> bool {
+pub(crate) fn is_below_the_issuer(path: &str) -> bool {
     let is_at = |it: &Endpoint| *it != Endpoint::EndSession && it.path() == path;
     Endpoint::ALL.iter().any(is_at) || BELOW_THE_ISSUER.iter().any(|it| path.starts_with(it))
 }

@@ -15,10 +15,13 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+use cardea_pki::revocation::SourceKind;
 use cardea_provider::event::{Event, EventKind};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
+
+use crate::problem::Problem;
 
 pub(crate) use self::exposition::{CONTENT_TYPE, expose};
 use self::labels::{
@@ -59,8 +62,10 @@ pub(crate) struct Metrics {
 pub(crate) struct OcspOutcomes(Family<ResponderLabels, Counter>);
 
 impl Default for Metrics {
+    /// Whatever a rule of docs/alerts.yml looks at is there from the start: of a series that begins
+    /// with its first event, `increase` and `rate` do not see that event.
     fn default() -> Self {
-        Self {
+        let metrics = Self {
             events: Family::default(),
             refusals: Family::default(),
             answers_refused: Family::default(),
@@ -70,7 +75,9 @@ impl Default for Metrics {
             logouts: Family::default(),
             evidence: Family::default(),
             requests: Family::new_with_constructor(request_times),
-        }
+        };
+        metrics.begin_at_zero();
+        metrics
     }
 }
 
@@ -139,6 +146,26 @@ impl Metrics {
         }
     }
 
+    fn begin_at_zero(&self) {
+        for outcome in ["delivered", "undelivered"] {
+            begin(&self.logouts, &OutcomeLabel { outcome });
+        }
+        for source in [SourceKind::Crl, SourceKind::Ocsp] {
+            let source = source.as_str();
+            for state in ["current", "grace"] {
+                begin(&self.evidence, &EvidenceLabels { source, state });
+            }
+        }
+        for way in ["login", "card_grant"] {
+            let (outcome, acr) = ("refused", "");
+            begin(&self.logins, &LoginLabels { way, outcome, acr });
+        }
+        for problem in Problem::ALL {
+            let code = problem.code();
+            begin(&self.answers_refused, &CodeLabel { code });
+        }
+    }
+
     fn count_logout(&self, outcome: &'static str) {
         increase(&self.logouts, &OutcomeLabel { outcome });
     }
@@ -150,6 +177,17 @@ impl Metrics {
 }
 
 impl OcspOutcomes {
+    /// What may come of asking one.
+    const ALL: [&str; 5] = ["answered", "failed", "no_place", "paused", "refused"];
+
+    /// A responder that will be asked, with nothing come of it yet.
+    pub(crate) fn begin(&self, host: &str) {
+        for outcome in Self::ALL {
+            let host = host.to_owned();
+            begin(&self.0, &ResponderLabels { host, outcome });
+        }
+    }
+
     /// Counts how a responder at one of the configured hosts answered.
     pub(crate) fn count(&self, host: &str, outcome: &'static str) {
         let host = host.to_owned();
@@ -162,6 +200,13 @@ where
     L: Clone + std::hash::Hash + Eq,
 {
     family.get_or_create(labels).inc();
+}
+
+fn begin<L>(family: &Family<L, Counter>, labels: &L)
+where
+    L: Clone + std::hash::Hash + Eq,
+{
+    let _ = family.get_or_create(labels);
 }
 
 #[cfg(test)]

@@ -3,17 +3,19 @@
 //! The document is a file beside this crate; what follows from types is filled in here, and a test
 //! compares its addresses with the routes.
 
+use cardea_provider::Issuer;
 use serde_json::{Value, json};
 
+use crate::endpoint::is_below_the_issuer;
 use crate::problem::Problem;
 
 const DOCUMENT: &str = include_str!("../openapi.json");
 
-/// The document of the server at `issuer`; of any server without one.
+/// The document of the server with this issuer; of any server without one.
 ///
 /// # Errors
 /// Never: the file is part of the program, and a test reads it.
-pub(crate) fn document(issuer: Option<&str>) -> Result<Value, serde_json::Error> {
+pub(crate) fn document(issuer: Option<&Issuer>) -> Result<Value, serde_json::Error> {
     let mut document: Value = serde_json::from_str(DOCUMENT)?;
     let codes: Vec<&str> = Problem::ALL.iter().map(|problem| problem.code()).collect();
     fill(
@@ -27,9 +29,24 @@ pub(crate) fn document(issuer: Option<&str>) -> Result<Value, serde_json::Error>
         json!(codes),
     );
     if let Some(issuer) = issuer {
-        fill(&mut document, "/servers/0/url", json!(issuer));
+        let origin = issuer.origin().as_str();
+        fill(&mut document, "/servers/0/url", json!(origin));
+        if !issuer.path().is_empty() {
+            move_below(&mut document, issuer);
+        }
     }
     Ok(document)
+}
+
+/// Says where the routes are that an issuer with a path has below it (`endpoint.rs`).
+fn move_below(document: &mut Value, issuer: &Issuer) {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    for (path, item) in paths.into_iter().flatten() {
+        if let (true, Some(item)) = (is_below_the_issuer(path), item.as_object_mut()) {
+            let servers = json!([{ "url": issuer.as_str() }]);
+            item.insert("servers".to_owned(), servers);
+        }
+    }
 }
 
 fn fill(document: &mut Value, pointer: &str, value: Value) {
@@ -95,12 +112,30 @@ mod tests {
 
     #[test]
     fn what_follows_from_types_is_filled_in() {
-        let document = document(Some("https://login.example.test")).unwrap();
+        let issuer = Issuer::parse("https://login.example.test").unwrap();
+        let document = document(Some(&issuer)).unwrap();
         assert_eq!(document["servers"][0]["url"], "https://login.example.test");
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
         let problem = &document["components"]["schemas"]["Problem"];
         let codes = problem["properties"]["code"]["enum"].as_array().unwrap();
         assert!(codes.contains(&"login.refused".into()));
+    }
+
+    /// As `endpoint.rs` leads requests: pages are at the host's root whatever the issuer's path.
+    #[test]
+    fn what_is_below_an_issuers_path_says_so() {
+        let issuer = Issuer::parse("https://login.example.test/auth/realms/a").unwrap();
+        let document = document(Some(&issuer)).unwrap();
+        assert_eq!(document["servers"][0]["url"], "https://login.example.test");
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let is_below = path.starts_with("/.well-known/") || path == "/presence";
+            let expected = match is_below {
+                true => serde_json::json!([{ "url": issuer.as_str() }]),
+                false => serde_json::Value::Null,
+            };
+            let servers = item.get("servers").cloned().unwrap_or_default();
+            assert_eq!(servers, expected, "{path}");
+        }
     }
 
     /// The names of members that requests and answers have, against the types that read and write

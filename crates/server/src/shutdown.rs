@@ -32,6 +32,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(crate) struct Shutdown {
     control: Control,
     accepting: watch::Sender<bool>,
+    at_once: watch::Sender<bool>,
 }
 
 /// How long each part of a stop may take.
@@ -70,6 +71,7 @@ impl Shutdown {
         Self {
             control: Control::new(),
             accepting: watch::Sender::new(true),
+            at_once: watch::Sender::new(false),
         }
     }
 
@@ -106,7 +108,15 @@ impl Shutdown {
     /// Ends all connections where they are.
     pub(crate) fn stop_at_once(&self) {
         self.accepting.send_replace(false);
+        self.at_once.send_replace(true);
         self.control.shutdown();
+    }
+
+    /// Waits until everything is to end at once; what is only polite is left then.
+    pub(crate) async fn told_to_stop_at_once(&self) {
+        let mut at_once = self.at_once.subscribe();
+        // This keeps the sender.
+        let _ = at_once.wait_for(|at_once| *at_once).await;
     }
 }
 

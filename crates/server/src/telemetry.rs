@@ -7,6 +7,7 @@
 //! costs spans and never a login.
 
 use std::net::{IpAddr, SocketAddr};
+use std::thread;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
@@ -17,6 +18,7 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
+use tokio::sync::oneshot;
 use tracing::{Metadata, Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
 use tracing_subscriber::Layer;
@@ -103,12 +105,21 @@ impl Telemetry {
         Some(layer.with_filter(filter_fn(is_followed)))
     }
 
-    /// Sends what waits yet, for a short while. To be called outside of the runtime.
-    pub(crate) fn finish(self) {
-        if let Some(provider) = self.0
-            && let Err(error) = provider.shutdown_with_timeout(LAST_TIME)
-        {
-            tracing::warn!(%error, "the last traces may be lost");
+    /// Sends what waits yet, for a short while, or until `at_once`. The exporter waits in a thread
+    /// that nobody waits for at the program's end.
+    pub(crate) async fn finish(self, at_once: impl Future<Output = ()>) {
+        let Some(provider) = self.0 else { return };
+        let (done, finished) = oneshot::channel();
+        thread::spawn(move || {
+            if let Err(error) = provider.shutdown_with_timeout(LAST_TIME) {
+                tracing::warn!(%error, "the last traces may be lost");
+            }
+            let _ = done.send(());
+        });
+        tokio::select! {
+            biased;
+            () = at_once => {}
+            _ = finished => {}
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::person::Person;
 use crate::session::{PendingLogin, Session};
 use crate::{clock, router};
 
+/// The level of a login without the agent: nobody sees whether the card is still there.
+const UNWATCHED: &str = "urn:cardea:acr:card-unwatched";
+
 /// The provider's answer (RFC 6749, 4.1.2 and RFC 9207).
 #[derive(Deserialize)]
 pub(crate) struct Answer {
@@ -66,6 +69,7 @@ async fn finish(
         id_token: login.id_token,
         subject: login.subject,
         sid: login.sid,
+        watched: login.acr.as_deref() != Some(UNWATCHED),
     };
     tracing::info!("a professional signed in");
     state.sessions.open(session, clock::unix_seconds())

@@ -38,6 +38,10 @@ pub(crate) async fn show_home(
                 language: language.tag(),
                 other,
                 greeting,
+                presence: match session.watched {
+                    true => text.presence,
+                    false => text.unwatched,
+                },
             };
             page::render(StatusCode::OK, &space, issuer)
         }

@@ -3,7 +3,7 @@
 //!
 //! Those of the configuration's files are listed too, and changed in their files alone.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
 use super::clients::{Answer, Common, Complaint, say};
+use super::keys::token_keys::is_confirmed;
 use super::operator;
 use super::table::Table;
 use super::terminal_text::shown;
@@ -27,17 +28,19 @@ use crate::error::Error;
 
 /// A certificate that is longer is none.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Characters of a name in a table's cell, with one to spare.
+const SUBJECT_CHARACTERS_MAX: usize = 63;
 const AFTER_HELP: &str = "\
 Run it as the server's own user, to whom the database belongs.
 
-Exit status: 0 done, 1 refused (no such certificate, one that is there already, one that is no \
-authority's, expired or too weak), 2 the configuration, the database or the input cannot be used.";
+Exit status: 0 done, 1 refused (no such certificate, one that is there already or is not the one \
+whose fingerprint was given, one that nobody has said yes to, one that is no authority's, expired or too weak), 2 the configuration, the database or the input cannot be used.";
 
 /// Commands about trust anchors.
 #[derive(Debug, Subcommand)]
 #[command(after_long_help = AFTER_HELP)]
 pub(super) enum AnchorsCommand {
-    /// Add an authority's certificate to a trust anchor; its fingerprint is printed.
+    /// Add an authority's certificate to a trust anchor, once its fingerprint has been compared.
     Add(AddArguments),
     /// Take an added certificate away; the sessions of cards that led to it alone end.
     Remove(RemoveArguments),
@@ -56,6 +59,13 @@ pub(super) struct AddArguments {
     /// An issuing authority, which helps to find a path and is trusted for nothing.
     #[arg(long)]
     intermediate: bool,
+    /// The certificate's SHA-256 as its authority publishes it, in hexadecimal, with or without
+    /// colons; another certificate is not added.
+    #[arg(long, value_name = "FINGERPRINT")]
+    sha256: Option<String>,
+    /// Add it whichever it is, without a question.
+    #[arg(long, conflicts_with = "sha256")]
+    yes: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -113,6 +123,7 @@ pub(super) fn run(command: &AnchorsCommand) -> anyhow::Result<ExitCode> {
 
 async fn add(arguments: &AddArguments) -> Result<Added, Complaint> {
     let certificate = read_certificate(&arguments.file)?;
+    compare(arguments, &certificate).map_err(Complaint::Configured)?;
     let anchors = Anchors::open(arguments.common.config()).await?;
     let outcome = match anchors.rules(arguments.rules.as_deref()) {
         Ok(rules) => {
@@ -135,10 +146,7 @@ async fn add(arguments: &AddArguments) -> Result<Added, Complaint> {
 }
 
 async fn remove(arguments: &RemoveArguments) -> Result<Removed, Complaint> {
-    let sha256 = arguments
-        .sha256
-        .replace([':', ' '], "")
-        .to_ascii_lowercase();
+    let sha256 = canonical(&arguments.sha256);
     let anchors = Anchors::open(arguments.common.config()).await?;
     let outcome = match anchors.rules(arguments.rules.as_deref()) {
         Ok(rules) => {
@@ -219,6 +227,42 @@ impl Anchors {
     }
 }
 
+/// Has the certificate's fingerprint compared with what its authority publishes, before anybody is
+/// let in by it.
+fn compare(arguments: &AddArguments, certificate: &Certificate) -> Result<(), Error> {
+    let is = cardea_provider::fingerprint(certificate);
+    if let Some(wanted) = &arguments.sha256 {
+        let file = arguments.file.clone();
+        let is_it = canonical(wanted) == is;
+        return match is_it {
+            true => Ok(()),
+            false => Err(Error::AnchorFingerprintMismatch { file, is }),
+        };
+    }
+    let what = format!(
+        "{} has the SHA-256 {is}, which must be the one that the authority publishes",
+        certificate.subject()
+    );
+    if arguments.yes || (io::stdin().is_terminal() && is_confirmed(&what)) {
+        return Ok(());
+    }
+    let flag = "--sha256 or --yes";
+    Err(Error::ConfirmationMissing { what, flag })
+}
+
+/// A fingerprint as it is stored: tools write it in capitals and with colons, too.
+fn canonical(sha256: &str) -> String {
+    sha256.replace([':', ' '], "").to_ascii_lowercase()
+}
+
+/// The end of a long name, where authorities of one organisation differ.
+fn telling_end(subject: &str) -> String {
+    match subject.char_indices().rev().nth(SUBJECT_CHARACTERS_MAX - 1) {
+        Some((at, _)) if at > 0 => format!("…{}", subject.get(at..).unwrap_or_default()),
+        _ => subject.to_owned(),
+    }
+}
+
 fn read_certificate(file: &Path) -> Result<Certificate, Error> {
     let unusable = |reason: String| Error::AnchorUnusable {
         file: file.to_owned(),
@@ -253,11 +297,7 @@ impl Answer for Added {
         if added.expires_soon {
             writeln!(output, "It expires within 90 days.")?;
         }
-        writeln!(
-            output,
-            "Compare the fingerprint with what the authority publishes. Running servers know \
-             within two seconds."
-        )
+        writeln!(output, "Running servers know within two seconds.")
     }
 }
 
@@ -299,11 +339,34 @@ impl Answer for AnchorList {
                 anchor.trust_anchor.clone(),
                 role.to_owned(),
                 anchor.sha256.clone(),
-                anchor.subject.clone(),
+                telling_end(&anchor.subject),
                 format!("{until}{soon}"),
                 source.to_owned(),
             ]);
         }
         table.write(output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{canonical, telling_end};
+
+    #[test]
+    fn a_long_name_keeps_its_end() {
+        assert_eq!(telling_end("C=FR, CN=a"), "C=FR, CN=a");
+        assert_eq!(telling_end(&"é".repeat(63)), "é".repeat(63));
+        let long = format!("C=FR, O={}, CN=AC ÉLÉMENTS", "x".repeat(80));
+        let end = telling_end(&long);
+        assert!(
+            end.starts_with("…x") && end.ends_with("CN=AC ÉLÉMENTS"),
+            "{end}"
+        );
+        assert_eq!(end.chars().count(), 64);
+    }
+
+    #[test]
+    fn a_fingerprint_is_taken_as_tools_write_it() {
+        assert_eq!(canonical("AB:CD:0f"), "abcd0f");
     }
 }

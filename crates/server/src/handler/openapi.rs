@@ -16,7 +16,7 @@ use crate::state::AppState;
 pub(crate) async fn get_openapi(
     State(state): State<AppState>,
 ) -> Result<(HeaderMap, Json<Value>), Refusal> {
-    let document = document(Some(state.origin()));
+    let document = document(Some(state.provider().issuer()));
     let mut document = document.map_err(|_| Refusal::json(Problem::Internal))?;
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     // What is off has no address.

@@ -13,12 +13,15 @@ use time::OffsetDateTime;
 
 use super::backup::newest_backup;
 use super::labels::{
-    AlgorithmLabel, BuildLabels, CertificateLabels, ListLabels, PoolLabels, ReasonLabel,
-    StateLabel, bounded,
+    AlgorithmLabel, AuthorityLabels, BuildLabels, CertificateLabels, ListLabels, PoolLabels,
+    ReasonLabel, StateLabel, bounded,
 };
 use super::process::Process;
 use crate::clock::SystemClock;
 use crate::state::AppState;
+
+/// As `cardea pki status` shows them.
+const FINGERPRINT_CHARACTERS: usize = 16;
 
 type Number = Gauge<f64, AtomicU64>;
 
@@ -202,10 +205,11 @@ fn collect_certificates(registry: &mut Registry, state: &AppState) {
         };
         set(&ends, &labels, to_f64(end));
     }
-    let authorities = Family::<CertificateLabels, Number>::default();
-    for (name, end) in state.revocation().authority_ends() {
-        let labels = CertificateLabels {
+    let authorities = Family::<AuthorityLabels, Number>::default();
+    for (name, sha256, end) in state.revocation().authority_ends() {
+        let labels = AuthorityLabels {
             name: bounded(&name),
+            sha256: sha256.chars().take(FINGERPRINT_CHARACTERS).collect(),
         };
         set(&authorities, &labels, unix(end));
     }
@@ -216,10 +220,12 @@ fn collect_certificates(registry: &mut Registry, state: &AppState) {
 }
 
 fn collect_backup(registry: &mut Registry, state: &AppState) {
-    let Some(newest) = state.backup_dir().and_then(newest_backup) else {
+    let Some(folder) = state.backup_dir() else {
         return;
     };
-    let help = "When the newest file of the backups' folder was written";
+    // A number that is absent would raise no alarm.
+    let newest = newest_backup(folder).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let help = "When the newest file of the backups' folder was written; 0 where there is none";
     register(
         registry,
         "backup_last_timestamp_seconds",

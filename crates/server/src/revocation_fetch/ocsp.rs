@@ -167,12 +167,15 @@ impl Responders {
                 known.remove(&longest_ago);
             }
         }
-        let entry = known.entry(url.clone()).or_insert_with(|| Known {
-            responder: Arc::new(Responder {
-                breaker: Breaker::new(FAILURES_MAX),
-                places: Semaphore::new(REQUESTS_MAX),
-            }),
-            asked_at: now,
+        let entry = known.entry(url.clone()).or_insert_with(|| {
+            self.outcomes.begin(url.host_str().unwrap_or_default());
+            Known {
+                responder: Arc::new(Responder {
+                    breaker: Breaker::new(FAILURES_MAX),
+                    places: Semaphore::new(REQUESTS_MAX),
+                }),
+                asked_at: now,
+            }
         });
         entry.asked_at = now;
         Arc::clone(&entry.responder)

@@ -1,6 +1,7 @@
 //! What is at hand of revocation evidence, for whoever watches the server.
 
 use cardea_pki::Certificate;
+use cardea_provider::fingerprint;
 use time::{Duration, OffsetDateTime};
 
 use super::address::{Address, Kind};
@@ -61,12 +62,13 @@ impl RevocationFetcher {
         self.lists.overview()
     }
 
-    /// When the certificate of each configured authority runs out, by the rules' and its own name.
-    pub(crate) fn authority_ends(&self) -> Vec<(String, OffsetDateTime)> {
+    /// When the certificate of each authority runs out, by the rules' and its own name and by its
+    /// SHA-256: an authority's certificates of several years have one name.
+    pub(crate) fn authority_ends(&self) -> Vec<(String, String, OffsetDateTime)> {
         let of_anchor = |anchor: &AnchorSettings| {
             let end = |authority: &Certificate| {
                 let name = format!("{}: {}", anchor.name, common_name(authority));
-                (name, authority.not_after())
+                (name, fingerprint(authority), authority.not_after())
             };
             anchor.authorities.iter().map(end).collect::<Vec<_>>()
         };

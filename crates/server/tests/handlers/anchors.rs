@@ -49,7 +49,7 @@ fn root_files(app: &TestApp) -> Vec<String> {
 }
 
 /// What a login with the card is told: nothing where it is let in.
-async fn refused(app: &TestApp, card: &Card) -> Option<String> {
+pub(crate) async fn refused(app: &TestApp, card: &Card) -> Option<String> {
     let login = Request::new().begin(app).await;
     let challenge = login.challenge(app).await;
     let body = card.answer(app, &challenge);
@@ -82,7 +82,7 @@ async fn an_added_anchor_lets_its_cards_in_and_its_removal_ends_their_sessions()
     assert!(refused(&app, &Card::pharmacist(&app)).await.is_some());
     let mut fingerprints = Vec::new();
     for file in root_files(&app) {
-        let added = app.operate_on("anchors", &["add", &file]).await;
+        let added = app.operate_on("anchors", &["add", &file, "--yes"]).await;
         let added = &added["added"];
         assert_eq!(added["trust_anchor"], "test-cards");
         assert_eq!(added["source"], "database");
@@ -147,11 +147,21 @@ async fn another_node_follows_an_added_anchor() {
     let app = trusting_nobody().await;
     let other = app.another_node().await;
     for file in root_files(&app) {
-        app.operate_on("anchors", &["add", &file]).await;
+        app.operate_on("anchors", &["add", &file, "--yes"]).await;
     }
     until_accepted(&app, &other).await;
     until_accepted(&app, &app).await;
     other.stop();
+}
+
+/// As people see it: in capitals, with colons.
+fn openssl_fingerprint(file: &str) -> String {
+    let mut command = Command::new("openssl");
+    command.args(["x509", "-noout", "-fingerprint", "-sha256", "-in", file]);
+    let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let (_, fingerprint) = output.trim().split_once('=').unwrap();
+    assert_eq!(fingerprint.len(), 95, "{output}");
+    fingerprint.to_owned()
 }
 
 /// Exit status and code of `cardea anchors …` that is refused.
@@ -192,20 +202,33 @@ async fn what_is_no_anchor_is_refused_by_command() {
     let several = write("several.pem", app.host.anchors_pem().as_bytes());
     let own = root_files(&app).remove(0);
     let foreign = write("foreign.pem", foreign_root().as_bytes());
+    let (of_own, of_foreign) = (openssl_fingerprint(&own), openssl_fingerprint(&foreign));
     for (arguments, exit, code) in [
-        (vec!["add", &card], 1, "pki.issuer_not_authority"),
-        (vec!["add", &old], 1, "pki.certificate_expired"),
-        (vec!["add", &own], 1, "provider.anchor_exists"),
-        (vec!["add", &nothing], 2, "server.anchor_unusable"),
-        (vec!["add", &several], 2, "server.anchor_unusable"),
-        (vec!["add", "/no/such/file"], 2, "server.anchor_unusable"),
+        (vec!["add", &card, "--yes"], 1, "pki.issuer_not_authority"),
+        (vec!["add", &old, "--yes"], 1, "pki.certificate_expired"),
+        (vec!["add", &own, "--yes"], 1, "provider.anchor_exists"),
+        (vec!["add", &nothing, "--yes"], 2, "server.anchor_unusable"),
+        (vec!["add", &several, "--yes"], 2, "server.anchor_unusable"),
         (
-            vec!["add", &foreign, "--to", "other"],
+            vec!["add", "/no/such/file", "--yes"],
+            2,
+            "server.anchor_unusable",
+        ),
+        (
+            vec!["add", &foreign, "--yes", "--to", "other"],
             1,
             "provider.anchor_rules_unknown",
         ),
-        (vec!["add", &foreign], 0, ""),
-        (vec!["add", &foreign], 1, "provider.anchor_exists"),
+        // Nobody has looked whose it is, or it is another one's.
+        (vec!["add", &foreign], 1, "server.confirmation_missing"),
+        (
+            vec!["add", &foreign, "--sha256", &of_own],
+            1,
+            "server.anchor_fingerprint_mismatch",
+        ),
+        (vec!["add", &foreign, "--sha256", &of_foreign], 0, ""),
+        (vec!["add", &foreign, "--yes"], 1, "provider.anchor_exists"),
+        (vec!["remove", &of_foreign], 0, ""),
         (vec!["remove", "00:11"], 1, "provider.anchor_unknown"),
     ] {
         let told = command(&app, &arguments).await;

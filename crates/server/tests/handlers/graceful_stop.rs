@@ -1,5 +1,6 @@
 //! A server that is told to stop loses no request that it has accepted.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -107,7 +108,11 @@ async fn what_was_accepted_is_answered_while_the_server_stops() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_at_once() {
-    let mut watched = Watched::start("drain_seconds = 600", "").await;
+    // A collector that takes connections and says nothing.
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = collector.local_addr().unwrap();
+    let telemetry = format!("[telemetry]\notlp_endpoint = \"http://{address}\"");
+    let mut watched = Watched::start("drain_seconds = 600", &telemetry).await;
     let begun = Instant::now();
     watched.program.terminate();
     while watched.ready().await.0 != 503 {}
@@ -115,4 +120,8 @@ async fn a_second_signal_ends_at_once() {
     watched.program.terminate();
     watched.program.ended().await;
     assert!(begun.elapsed() < Duration::from_secs(60));
+    // Whoever had waited for it would say so.
+    let log = String::from_utf8(watched.program.log()).unwrap();
+    assert!(log.contains("stopping at once"), "{log}");
+    assert!(!log.contains("traces may be lost"), "{log}");
 }

@@ -19,6 +19,10 @@ use crate::two_nodes::on_postgres;
 const TOKEN: &str = "0123456789abcdef-operations";
 const CERTIFICATES: &str = "cardea_certificate_end_timestamp_seconds";
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/alerts.yml");
+const CASES: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/handlers/alerts.test.yml"
+);
 const RUNBOOKS: &str = include_str!("../../../../docs/operations.md");
 
 /// The program over a test's folder, with a listener for operators.
@@ -115,6 +119,9 @@ async fn operators_see_numbers_that_name_nobody_and_every_alert_has_its_own() {
         "cardea_refusals_total{event=\"token.refused\",code=\"provider.code_reused\"} 1",
         "cardea_answers_refused_total{code=\"server.not_found\"} 1",
         "cardea_revocation_evidence_total{source=\"ocsp\",state=\"current\"} 1",
+        "cardea_revocation_evidence_total{source=\"crl\",state=\"grace\"} 0",
+        "cardea_logout_deliveries_total{outcome=\"undelivered\"} 0",
+        "cardea_answers_refused_total{code=\"server.too_many_requests\"} 0",
         "route=\"/login/{id}/assertion\",status=\"2xx\"",
         "cardea_ready 1",
         "cardea_mass_presence_loss 0",
@@ -245,16 +252,14 @@ impl Drop for Prometheus {
 
 #[test]
 fn the_rules_are_rules_and_each_has_its_runbook() {
-    let checked = Command::new("promtool")
-        .args(["check", "rules", RULES])
-        .output();
-    let hint = "promtool is not installed; `cargo xtask install --for test` installs it";
-    let checked = checked.expect(hint);
-    assert!(
-        checked.status.success(),
-        "{}",
-        String::from_utf8_lossy(&checked.stderr)
-    );
+    for arguments in [["check", "rules", RULES], ["test", "rules", CASES]] {
+        let checked = Command::new("promtool").args(arguments).output();
+        let hint = "promtool is not installed; `cargo xtask install --for test` installs it";
+        let checked = checked.expect(hint);
+        let said = [checked.stdout, checked.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(checked.status.success(), "{arguments:?}: {said}");
+    }
     let anchor = |title: &str| {
         let is_kept = |it: &char| it.is_ascii_alphanumeric() || " -".contains(*it);
         let text: String = title.chars().filter(is_kept).collect();

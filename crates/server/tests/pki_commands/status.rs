@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::Command;
 
 use cardea_test_pki::{AuthorityName, CrlSpec, PkiSettings, PublicationSettings, TestPki};
 use serde_json::{Value, json};
@@ -78,6 +79,40 @@ fn a_good_server_needs_no_attention() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+/// What operators added counts for running servers as what the files have.
+#[test]
+fn certificates_of_the_database_are_shown_with_where_they_come_from() {
+    let (folder, _) = server(datetime!(2026-01-15 12:00 UTC), "127.0.0.1:9");
+    let other = TestPki::shared().unwrap();
+    let root = AuthorityName::FORT_PERSONNES.root();
+    let root = other.authority(root).unwrap();
+    folder.write("added.pem", root.certificate_pem().as_bytes());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardea"));
+    command.current_dir(folder.path());
+    let added = command.args(["anchors", "add", "added.pem", "--yes"]);
+    assert!(added.output().unwrap().status.success());
+    let (exit, answer) = status(&folder, "");
+    assert_eq!(exit, Some(0), "{answer}");
+    let certificates = answer["trust_anchors"][0]["certificates"].as_array();
+    let from = |it: &Value| it["source"].as_str().unwrap().to_owned();
+    let sources: Vec<String> = certificates.unwrap().iter().map(from).collect();
+    let of = |end: &str| sources.iter().filter(|it| it.ends_with(end)).count();
+    let counts = (of("pki/anchors.pem"), of("pki/intermediates.pem"));
+    assert_eq!((counts, of("database")), ((2, 4), 1), "{sources:?}");
+    let text = stdout(&folder.pki("status"));
+    assert!(
+        text.contains("database") && text.contains("anchors.pem"),
+        "{text}"
+    );
+
+    // A database that is none.
+    folder.write("cardea.sqlite", b"nothing");
+    let (exit, answer) = status(&folder, "");
+    assert_eq!(exit, Some(1), "{answer}");
+    let attention = answer["attention"][0].as_str().unwrap();
+    assert!(attention.contains("database cannot be read"), "{attention}");
 }
 
 #[test]

@@ -15,7 +15,8 @@ pub(in crate::command) enum Complaint {
     /// The provider says no.
     #[error("{0}")]
     Refused(cardea_provider::Error),
-    /// The client is one of the configuration's.
+    /// This program says no: the client or certificate is one of the configuration's, or it is not
+    /// the certificate that is meant.
     #[error("{0}")]
     Configured(Error),
 }

@@ -1,8 +1,10 @@
 //! `cardea pki status`: how this server's trust anchors, stored lists and responders are doing.
 //!
-//! It reads the configuration and the store's folder, and asks nobody unless told to. It says what
+//! It reads the configuration, the certificates that operators added to the database, and the
+//! store's folder; it writes nothing, and asks no address unless told to. It says what
 //! is there; whether a list's signature is good is the server's to judge.
 
+mod added;
 mod authority;
 mod list;
 mod page;
@@ -17,6 +19,7 @@ use cardea_provider::Clock as _;
 use clap::Args;
 use serde::Serialize;
 
+use self::added::Added;
 use self::survey::Survey;
 use super::{EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE};
 use crate::clock::SystemClock;
@@ -26,7 +29,7 @@ use crate::error::Error;
 
 const AFTER_HELP: &str = "\
 Needs attention: a certificate that cannot be read, is expired, not yet valid or within 30 days of \
-its end; a stored list past its nextUpdate or beyond the configured age; a store that cannot be \
+its end; a database that cannot be read; a stored list past its nextUpdate or beyond the configured age; a store that cannot be \
 read; with --probe, an address that gives no usable answer. A list that is missing does not: the \
 server fetches it when a card first needs it.
 
@@ -65,11 +68,12 @@ pub(super) fn run(arguments: &StatusArguments) -> anyhow::Result<u8> {
         Ok(config) => config,
         Err(error) => return complain(&error, arguments.json),
     };
-    let mut survey = Survey::take(&config, SystemClock.now());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let added = runtime.block_on(Added::read(&config));
+    let mut survey = Survey::take(&config, added, SystemClock.now());
     if arguments.probe {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         let probed = runtime.block_on(probe::ask_all(&mut survey));
         if let Err(source) = probed {
             return complain(&Error::HttpClientUnusable { source }, arguments.json);

@@ -28,7 +28,10 @@ pub(super) enum Lifetime {
     NotYetValid,
 }
 
-/// One configured certificate.
+/// What [`Authority::source`] says of a certificate that operators added.
+pub(super) const DATABASE: &str = "database";
+
+/// One certificate of a trust anchor.
 #[derive(Serialize)]
 pub(super) struct Authority {
     pub(super) role: Role,
@@ -38,12 +41,19 @@ pub(super) struct Authority {
     pub(super) days_left: i64,
     pub(super) sha256: String,
     pub(super) state: Lifetime,
+    /// The file that it stands in, or `database`.
+    pub(super) source: String,
     #[serde(skip)]
     pub(super) certificate: Certificate,
 }
 
 impl Authority {
-    pub(super) fn of(role: Role, certificate: Certificate, now: OffsetDateTime) -> Self {
+    pub(super) fn of(
+        role: Role,
+        certificate: Certificate,
+        source: &str,
+        now: OffsetDateTime,
+    ) -> Self {
         let left = certificate.not_after() - now;
         Self {
             role,
@@ -64,6 +74,7 @@ impl Authority {
             } else {
                 Lifetime::Current
             },
+            source: source.to_owned(),
             certificate,
         }
     }

@@ -1,6 +1,7 @@
 //! The text for operators.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -39,7 +40,9 @@ pub(super) fn write(output: &mut impl Write, survey: &Survey) -> io::Result<()> 
 fn write_anchor(output: &mut impl Write, anchor: &TrustAnchor) -> io::Result<()> {
     let (name, profile) = (shown(&anchor.name), shown(&anchor.profile));
     writeln!(output, "Trust anchor {name} (profile {profile})")?;
-    let mut certificates = Table::new(["role", "subject", "expires", "left", "sha256", "state"]);
+    let mut certificates = Table::new([
+        "role", "subject", "expires", "left", "sha256", "state", "source",
+    ]);
     for it in &anchor.certificates {
         certificates.push([
             word(&it.role),
@@ -48,6 +51,7 @@ fn write_anchor(output: &mut impl Write, anchor: &TrustAnchor) -> io::Result<()>
             days(it.days_left),
             it.sha256.chars().take(FINGERPRINT_CHARACTERS).collect(),
             word(&it.state),
+            short_source(&it.source),
         ]);
     }
     certificates.write(output)?;
@@ -114,6 +118,12 @@ fn short_subject(subject: &str) -> String {
         .split(", ")
         .find_map(|part| part.strip_prefix("CN="));
     name.unwrap_or(subject).to_owned()
+}
+
+/// A file's name without its folders; JSON has them.
+fn short_source(source: &str) -> String {
+    let name = Path::new(source).file_name();
+    name.map_or_else(|| source.to_owned(), |it| it.to_string_lossy().into_owned())
 }
 
 /// The word that JSON uses, with spaces.

@@ -6,6 +6,7 @@ use cardea_pki::Certificate;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::added::Added;
 use super::authority::{Authority, Lifetime, Role, read};
 use super::list::{Limits, List, ListState};
 use super::probe::Answer;
@@ -69,13 +70,14 @@ pub(super) struct Address {
 }
 
 impl Survey {
-    /// Reads certificates and store.
-    pub(super) fn take(config: &Config, now: OffsetDateTime) -> Self {
-        Self::with_lists(config, stored_lists(&config.revocation.dir), now)
+    /// Reads certificates and store; `added` is what the database has.
+    pub(super) fn take(config: &Config, added: Added, now: OffsetDateTime) -> Self {
+        Self::with_lists(config, added, stored_lists(&config.revocation.dir), now)
     }
 
     fn with_lists(
         config: &Config,
+        mut added: Added,
         stored: io::Result<Vec<StoredList>>,
         now: OffsetDateTime,
     ) -> Self {
@@ -85,7 +87,7 @@ impl Survey {
             trust_anchors: Vec::new(),
             store: config.revocation.dir.display().to_string(),
             lists: Vec::new(),
-            problems: Vec::new(),
+            problems: std::mem::take(&mut added.problems),
         };
         let stored = stored.unwrap_or_else(|error| {
             let store = &survey.store;
@@ -95,8 +97,10 @@ impl Survey {
         });
         let mut is_used = vec![false; stored.len()];
         for anchor in &config.trust_anchor {
-            survey.add_anchor(anchor, &stored, &mut is_used);
+            let certificates = added.take_of(&anchor.name, now);
+            survey.add_anchor(anchor, certificates, &stored, &mut is_used);
         }
+        survey.problems.extend(added.of_nobody());
         let defaults = Limits::of(&RevocationConfig::default(), Role::Intermediate);
         for (list, is_used) in stored.iter().zip(is_used) {
             if !is_used {
@@ -109,6 +113,7 @@ impl Survey {
     fn add_anchor(
         &mut self,
         config: &TrustAnchorConfig,
+        added: Vec<Authority>,
         stored: &[StoredList],
         is_used: &mut [bool],
     ) {
@@ -118,13 +123,15 @@ impl Survey {
         let files = intermediates.map(|file| (Role::Intermediate, file));
         for (role, file) in anchors.into_iter().chain(files) {
             match read(file) {
-                Ok(read) => certificates.extend(
-                    read.into_iter()
-                        .map(|certificate| Authority::of(role, certificate, self.at)),
-                ),
+                Ok(read) => {
+                    let source = file.display().to_string();
+                    let of = |it| Authority::of(role, it, &source, self.at);
+                    certificates.extend(read.into_iter().map(of));
+                }
                 Err(problem) => self.problems.push(problem),
             }
         }
+        certificates.extend(added);
         for authority in &certificates {
             let limits = Limits::of(&config.revocation, authority.role);
             let mut found_complete = false;
@@ -223,7 +230,7 @@ mod tests {
     use cardea_test_pki::{AuthorityName, TestPki};
     use time::{Duration, OffsetDateTime};
 
-    use super::{ListState, Survey};
+    use super::{Added, ListState, Survey};
     use crate::config::Config;
     use crate::revocation_fetch::StoredList;
 
@@ -259,7 +266,7 @@ mod tests {
         let example = include_str!("../../../../cardea.example.toml");
         write("cardea.toml", example.as_bytes());
         let config = Config::load(&folder.path().join("cardea.toml")).unwrap();
-        let mut survey = Survey::with_lists(&config, lists, NOW);
+        let mut survey = Survey::with_lists(&config, Added::default(), lists, NOW);
         survey.count_attention();
         survey
     }
