@@ -4,9 +4,14 @@
 //! a key that the request proves, come from a login with card and PIN that is minutes old, of a
 //! session whose card is still there, and of a person whom the configuration names an operator.
 
+mod operator_card;
+
+use cardea_jose::sha256_base64url;
 use cardea_oauth2_types::{Acr, Scope};
 use cardea_pki::ProfessionalIdentity;
 use cardea_storage::session::Session;
+use cardea_storage::{session_card, trust_anchor};
+use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::dpop::PresentedToken;
@@ -15,7 +20,7 @@ use crate::key_binding::KeyBinding;
 use crate::token::LiveAccessToken;
 use crate::{
     AnchorRegistrations, Author, Client, ClientRegistrations, Error, InitialAccessTokens,
-    NewClient, Provider,
+    NewClient, Permission, Provider,
 };
 
 /// The scope value that the admin API asks for.
@@ -24,12 +29,14 @@ pub const ADMIN_SCOPE: &str = "cardea:admin";
 pub const ADMIN_PATH: &str = "/admin";
 
 /// Who operates this server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdminRules {
     /// The operators.
     pub operators: Vec<AdminOperator>,
     /// How old a login may be.
     pub authentication_age_max: Duration,
+    /// Whether operators may add trust anchors, and take added ones away.
+    pub anchors: Permission,
 }
 
 /// One operator, as her card names her.
@@ -39,6 +46,48 @@ pub struct AdminOperator {
     pub subject_id: String,
     /// Its kind, such as `rpps`.
     pub subject_id_type: String,
+    /// The card rules that her card leads to; none: any of the configuration's.
+    pub trust_anchor: Option<String>,
+}
+
+/// Who has become an operator and who is one no more, as the record has it: no number of a card is
+/// in it, but whoever knows one finds it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OperatorsChanged {
+    /// [`AdminOperator::digest`] of each new one.
+    #[serde(rename = "operators_added", skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+    /// The same of each that was taken out.
+    #[serde(rename = "operators_removed", skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+}
+
+impl AdminOperator {
+    /// The base64url of the SHA-256 of `{subject_id_type}:{subject_id}`.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let Self {
+            subject_id,
+            subject_id_type,
+            ..
+        } = self;
+        sha256_base64url(format!("{subject_id_type}:{subject_id}").as_bytes())
+    }
+}
+
+impl OperatorsChanged {
+    /// What differs between two sets of operators.
+    #[must_use]
+    pub fn between(old: &[AdminOperator], new: &[AdminOperator]) -> Self {
+        let without = |these: &[AdminOperator], those: &[AdminOperator]| {
+            let missing = these.iter().filter(|it| !those.contains(it));
+            missing.map(AdminOperator::digest).collect()
+        };
+        Self {
+            added: without(new, old),
+            removed: without(old, new),
+        }
+    }
 }
 
 /// Proof that an operator asks, for one request.
@@ -68,7 +117,7 @@ impl Provider {
     /// # Errors
     /// Those of an access token; [`Error::AdminAudienceMismatch`], [`Error::AdminScopeMissing`],
     /// [`Error::AdminTokenUnbound`], [`Error::AdminAuthenticationInsufficient`],
-    /// [`Error::AdminNotOperator`], and those of the proof.
+    /// [`Error::AdminNotOperator`], [`Error::AdminAnchorAdded`], and those of the proof.
     pub async fn authorize_operator(
         &self,
         rules: &AdminRules,
@@ -106,6 +155,11 @@ impl Provider {
         let live = self
             .validate_access_token(&mut transaction, presented.token, now)
             .await?;
+        let card = match &live.session {
+            Some(session) => session_card::find(&mut transaction, &session.id).await?,
+            None => None,
+        };
+        let added = trust_anchor::list(&mut transaction).await?;
         drop(transaction);
         if !live.claims.aud.contains(&self.admin_resource()) {
             return Err(Error::AdminAudienceMismatch);
@@ -124,7 +178,19 @@ impl Provider {
             operator.subject_id == identity.subject_id
                 && operator.subject_id_type == identity.subject_id_type.as_str()
         };
-        if !rules.operators.iter().any(is_she) {
+        let mut named = rules.operators.iter().filter(|it| is_she(it)).peekable();
+        if named.peek().is_none() {
+            return Err(Error::AdminNotOperator);
+        }
+        // No card is known of a session that has ended meanwhile.
+        let card = card.ok_or(Error::AdminNotOperator)?;
+        let trust = self.card_trust();
+        let led_to = operator_card::rules_of(&trust, &card, &added, now)?;
+        let is_hers = |operator: &AdminOperator| {
+            let trust_anchor = operator.trust_anchor.as_ref();
+            trust_anchor.is_none_or(|name| *name == led_to)
+        };
+        if !named.any(is_hers) {
             return Err(Error::AdminNotOperator);
         }
         Ok(OperatorProven {
@@ -176,9 +242,16 @@ impl Provider {
     /// client of the configuration.
     pub fn check_new_client(&self, new: &NewClient) -> Result<(), Error> {
         self.check_registration(new)?;
-        let client_id = &new.client.client_id;
+        self.check_not_configured(&new.client.client_id)
+    }
+
+    /// Refuses a client of the configuration, which is changed there.
+    ///
+    /// # Errors
+    /// [`Error::ClientExists`].
+    pub fn check_not_configured(&self, client_id: &str) -> Result<(), Error> {
         if self.clients.is_configured(client_id) {
-            let client_id = client_id.clone();
+            let client_id = client_id.to_owned();
             return Err(Error::ClientExists { client_id });
         }
         Ok(())

@@ -29,6 +29,7 @@ pub(crate) use new_session::{NewSession, find_subject, insert_session};
 pub use refusal::{AuthenticationError, PublicRefusal};
 
 pub(crate) use steps::{PresentedCard, judge_certificate, read_certificate};
+pub(crate) use validate_path::validate_path;
 
 use cardea_assertion::Error as AssertionError;
 use cardea_storage::authorization_request;

@@ -19,7 +19,7 @@ use cardea_pki::profile::Profession;
 use crate::config::AgentlessLogin;
 
 pub use author::Author;
-pub(crate) use name::check_own_name;
+pub(crate) use name::{NameKeys, check_own_name};
 pub use operator::Operator;
 pub use registration::{
     ClientRegistrations, NewClient, REGISTRATION_BYTES_MAX, RotatedSecret, SECRET_OVERLAP_MAX,
@@ -28,7 +28,8 @@ pub(crate) use registration::{on_record, secret_of};
 pub(crate) use registry::Clients;
 pub use reload::{ClientsReload, ConfiguredClientsPlan};
 pub use secret::{ClientSecret, RetiringSecret};
-pub use uri::check_redirect_uri;
+pub use uri::{check_redirect_uri, is_public_address};
+pub(crate) use uri::{check_resource_uri, host_of};
 
 /// How a client proves itself at the token endpoint (`token_endpoint_auth_method`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +148,20 @@ pub struct Client {
     pub cards: CardAcceptance,
     /// Whether people may log in to it without the agent, where the provider lets that in at all.
     pub agentless: AgentlessLogin,
+    /// The one of the authorities for clients that vouches for it; none: any of them.
+    pub certificate_authority: Option<String>,
+    /// Who says all this.
+    pub registered_by: RegisteredBy,
+}
+
+/// Who registered a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RegisteredBy {
+    /// An operator, who has looked at it.
+    #[default]
+    Operator,
+    /// It did so itself (RFC 7591), whatever an operator has changed since.
+    Itself,
 }
 
 impl Client {
@@ -181,6 +196,8 @@ impl Client {
             consent: ConsentPolicy::Implicit,
             cards: CardAcceptance::default(),
             agentless: AgentlessLogin::Refused,
+            certificate_authority: None,
+            registered_by: RegisteredBy::Operator,
         }
     }
 

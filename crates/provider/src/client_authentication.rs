@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::client::{ClientAuthentication, ClientSecret};
 use crate::client_certificate::PresentedCertificate;
+use crate::protocol_profile::SecretTransport;
 use crate::{Client, Error, Provider};
 
 pub use assertion::AssertionAudience;
@@ -141,16 +142,26 @@ impl Provider {
             return false;
         };
         match (&client.authentication, &credentials.proof) {
-            (ClientAuthentication::SecretBasic(registered), Proof::Basic(secret))
-            | (ClientAuthentication::SecretPost(registered), Proof::Post(secret)) => {
+            (
+                ClientAuthentication::SecretBasic(registered)
+                | ClientAuthentication::SecretPost(registered),
+                Proof::Basic(secret) | Proof::Post(secret),
+            ) if self.takes_transport(&client, &credentials.proof) => {
                 registered.accepts(&SecretDigest::of(secret), now)
             }
             (ClientAuthentication::PrivateKeyJwt, Proof::Assertion(assertion)) => {
                 self.verify_assertion(&client, assertion, now).is_ok()
             }
-            (ClientAuthentication::TlsClientAuth(subject), Proof::None) => credentials
-                .certificate()
-                .is_some_and(|certificate| self.names_client(certificate, subject, now)),
+            (ClientAuthentication::TlsClientAuth(subject), Proof::None) => {
+                credentials.certificate().is_some_and(|certificate| {
+                    self.names_client(
+                        certificate,
+                        subject,
+                        client.certificate_authority.as_deref(),
+                        now,
+                    )
+                })
+            }
             (ClientAuthentication::SelfSignedTlsClientAuth, Proof::None) => credentials
                 .certificate()
                 .is_some_and(|it| it.check_registered(&client.jwks, now).is_ok()),
@@ -172,8 +183,11 @@ impl Provider {
         };
         match (&client.authentication, &credentials.proof) {
             (ClientAuthentication::None, Proof::None) => Ok(client),
-            (ClientAuthentication::SecretBasic(registered), Proof::Basic(secret))
-            | (ClientAuthentication::SecretPost(registered), Proof::Post(secret)) => {
+            (
+                ClientAuthentication::SecretBasic(registered)
+                | ClientAuthentication::SecretPost(registered),
+                Proof::Basic(secret) | Proof::Post(secret),
+            ) if self.takes_transport(&client, &credentials.proof) => {
                 if registered.accepts(&SecretDigest::of(secret), now) {
                     Ok(client)
                 } else {
@@ -187,7 +201,8 @@ impl Provider {
             (ClientAuthentication::TlsClientAuth(subject), Proof::None) => {
                 let certificate = credentials.certificate();
                 let certificate = certificate.ok_or(Error::ClientCertificateMissing)?;
-                self.check_client_certificate(certificate, subject, now)
+                let authority = client.certificate_authority.as_deref();
+                self.check_client_certificate(certificate, subject, authority, now)
                     .await?;
                 Ok(client)
             }
@@ -200,6 +215,18 @@ impl Provider {
             (_, Proof::None) => Err(Error::ClientAuthenticationMissing),
             (_, _) => Err(Error::ClientAuthenticationMethodMismatch),
         }
+    }
+}
+
+impl Provider {
+    /// Whether a client with a secret may send it so.
+    fn takes_transport(&self, client: &Client, proof: &Proof) -> bool {
+        self.rules.secret_transport == SecretTransport::HeaderOrForm
+            || matches!(
+                (&client.authentication, proof),
+                (ClientAuthentication::SecretBasic(_), Proof::Basic(_))
+                    | (ClientAuthentication::SecretPost(_), Proof::Post(_))
+            )
     }
 }
 

@@ -135,16 +135,20 @@ fn check_validity(certificate: &Certificate, at: OffsetDateTime) -> Result<(), P
 }
 
 impl Trusted {
-    /// The first rules whose anchors the certificate leads to.
+    /// The first rules whose anchors the certificate leads to, of those that the client may be
+    /// vouched for by.
     fn validate(
         &self,
         presented: &PresentedCertificate,
+        authority: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<(&ClientCertificateRules, ValidatedPath), PkiError> {
         let mut refused = PkiError::UntrustedAnchor {
             same_name_issuers: 0,
         };
-        for (rules, known_paths) in &self.rules {
+        let is_wanted =
+            |rules: &ClientCertificateRules| authority.is_none_or(|it| it == rules.name);
+        for (rules, known_paths) in self.rules.iter().filter(|(rules, _)| is_wanted(rules)) {
             let validated = known_paths.validate_certificate(
                 &presented.leaf,
                 &presented.extra,
@@ -236,6 +240,7 @@ impl Provider {
         &self,
         presented: &PresentedCertificate,
         subject: &ExpectedSubject,
+        authority: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
         let refused = Error::ClientCertificateRefused;
@@ -248,7 +253,9 @@ impl Provider {
         if !subject.is_named_by(&presented.leaf) {
             return Err(Error::ClientCertificateSubjectMismatch);
         }
-        let (rules, path) = trusted.validate(presented, now).map_err(refused)?;
+        let (rules, path) = trusted
+            .validate(presented, authority, now)
+            .map_err(refused)?;
         let ClientCertificateRevocation::Checked(policy) = &rules.revocation else {
             return Ok(());
         };
@@ -268,12 +275,13 @@ impl Provider {
         &self,
         presented: &PresentedCertificate,
         subject: &ExpectedSubject,
+        authority: Option<&str>,
         now: OffsetDateTime,
     ) -> bool {
         subject.is_named_by(&presented.leaf)
             && self
                 .client_certificate_trust
                 .current()
-                .is_some_and(|trusted| trusted.validate(presented, now).is_ok())
+                .is_some_and(|trusted| trusted.validate(presented, authority, now).is_ok())
     }
 }

@@ -53,6 +53,9 @@ pub enum Error {
     RegistrationAccessTokenInvalid,
     #[error("as many clients have registered themselves as this server takes")]
     RegistrationLimitReached,
+    /// A client changes its registration too often.
+    #[error("the client has changed its registration 20 times within the hour")]
+    RegistrationChangesTooMany,
     #[error("the certificate is not an authority's")]
     AnchorNotAuthority,
     #[error("the trust anchor has this certificate already")]
@@ -73,6 +76,12 @@ pub enum Error {
     AdminAuthenticationInsufficient,
     #[error("the person is not an operator of this server")]
     AdminNotOperator,
+    /// An operator's card leads to a certificate that was added while servers ran.
+    #[error("the card of the login leads to a certificate that is in no file of the configuration")]
+    AdminAnchorAdded,
+    /// Trust anchors are not for the admin API to change.
+    #[error("trust anchors are not changed through the admin API here")]
+    AdminAnchorsOff,
     #[error("there is no token key for {algorithm}")]
     KeyMissing { algorithm: &'static str },
     #[error("what holds the token key does not sign now")]
@@ -81,6 +90,12 @@ pub enum Error {
     TokenKeyUnknown,
     #[error("the next key for {algorithm} is published already; it signs once every cache has it")]
     KeyRotationPending { algorithm: &'static str },
+    #[error("there are as many keys for {algorithm} as there may be")]
+    TokenKeysTooMany { algorithm: &'static str },
+    #[error("other token keys were changed meanwhile")]
+    TokenKeysChanged,
+    #[error("this machine's clock and the one it is compared with are {seconds} s apart")]
+    ClockApart { seconds: i64 },
 
     #[error("no rules say which cards are accepted")]
     CardRulesMissing,
@@ -90,12 +105,6 @@ pub enum Error {
     #[error("the client is not registered")]
     ClientUnknown,
     #[error("the request names no redirect_uri")]
-    #[error("there are as many keys for {algorithm} as there may be")]
-    TokenKeysTooMany { algorithm: &'static str },
-    #[error("other token keys were changed meanwhile")]
-    TokenKeysChanged,
-    #[error("this machine's clock and the one it is compared with are {seconds} s apart")]
-    ClockApart { seconds: i64 },
     RedirectUriMissing,
     #[error("the redirect_uri is not registered for this client")]
     RedirectUriMismatch,

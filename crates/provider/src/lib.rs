@@ -84,7 +84,9 @@ mod token;
 mod userinfo;
 mod waiting_logins;
 
-pub use admin::{ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, OperatorProven};
+pub use admin::{
+    ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, OperatorProven, OperatorsChanged,
+};
 pub use agentless::{AgentlessConfirmation, AgentlessOffer, AgentlessPage, AgentlessVisit};
 pub use anchors::{
     ADDED_CERTIFICATES_MAX, AddedAnchor, AnchorRegistrations, AnchorRole, CardRulesPlan,
@@ -102,8 +104,8 @@ pub use claims::{ClaimRequest, PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, RequestedCla
 pub use client::{
     Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret,
     ClientsReload, ConfiguredClientsPlan, ConsentPolicy, Demand, NewClient, Operator,
-    REGISTRATION_BYTES_MAX, RetiringSecret, RotatedSecret, SECRET_OVERLAP_MAX, SubjectType,
-    check_redirect_uri,
+    REGISTRATION_BYTES_MAX, RegisteredBy, RetiringSecret, RotatedSecret, SECRET_OVERLAP_MAX,
+    SubjectType, check_redirect_uri, is_public_address,
 };
 pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use client_certificate::{
@@ -135,7 +137,8 @@ pub use recheck::DueCard;
 pub use records::Records;
 pub use registration::{
     InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken, Registered,
-    RegisteredConsent, RegistrationLimits, RegistrationTerms,
+    RegisteredConsent, RegisteredNames, RegistrationDemands, RegistrationLimits,
+    RegistrationTerms,
 };
 pub use restoration::{Restoration, Restored};
 pub use revocation_source::{EvidenceRequest, RevocationSource};

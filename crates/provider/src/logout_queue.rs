@@ -160,6 +160,7 @@ impl Provider {
             Ok(logout_token) => Some(LogoutDelivery {
                 client_id: stored.client_id.clone(),
                 uri,
+                registered_by: client.registered_by,
                 logout_token,
                 stored,
             }),

@@ -54,6 +54,15 @@ pub enum ConfidentialClientPkce {
     Optional,
 }
 
+/// How a client with a secret may send it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretTransport {
+    /// As it registered, and in no other way.
+    AsRegistered,
+    /// In the header or in the form, as Keycloak takes it.
+    HeaderOrForm,
+}
+
 /// What every client of a server is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -91,6 +100,10 @@ pub struct ProfileRules {
     pub state_and_nonce: Demand,
     /// Whether a confidential client may go without PKCE.
     pub confidential_client_pkce: ConfidentialClientPkce,
+    /// How a client with a secret may send it.
+    pub secret_transport: SecretTransport,
+    /// Scope values of a client of people that names none.
+    pub default_scope: &'static [&'static str],
     /// How long one refresh token serves; none: as long as its family.
     pub refresh_token_lifetime: Option<Duration>,
     /// The one algorithm of ID tokens; none: as the client registers.
@@ -99,12 +112,13 @@ pub struct ProfileRules {
     pub pairwise_subjects: Permission,
 }
 
-/// Whether something may be registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether something may be registered, or done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Permission {
     /// It may.
     Allowed,
     /// It may not.
+    #[default]
     Refused,
 }
 
@@ -143,6 +157,8 @@ impl ProtocolProfile {
             acr_words: AcrWords::Levels,
             state_and_nonce: Demand::Optional,
             confidential_client_pkce: ConfidentialClientPkce::AsRegistered,
+            secret_transport: SecretTransport::AsRegistered,
+            default_scope: &["openid", "profile", "professional"],
             refresh_token_lifetime: None,
             id_token_algorithm: None,
             pairwise_subjects: Permission::Allowed,
@@ -154,6 +170,8 @@ impl ProtocolProfile {
                 acr_words: AcrWords::Eidas1,
                 state_and_nonce: Demand::Required,
                 confidential_client_pkce: ConfidentialClientPkce::Optional,
+                secret_transport: SecretTransport::HeaderOrForm,
+                default_scope: &["openid", "scope_all"],
                 refresh_token_lifetime: Some(Duration::minutes(30)),
                 id_token_algorithm: Some(Algorithm::Rs256),
                 pairwise_subjects: Permission::Refused,

@@ -6,6 +6,7 @@
 
 mod acr_words;
 mod introspection;
+mod logout;
 mod session_of_tokens;
 mod subject;
 mod userinfo;

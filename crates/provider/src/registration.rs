@@ -10,22 +10,28 @@ mod limits;
 use cardea_jose::{constant_time_eq, random_base64url};
 use cardea_storage::client::{self, ClientRecord, EndedHoldings, SelfRegistration};
 use cardea_storage::{SecretDigest, Transaction, initial_access_token as tokens};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 pub use initial_access_token::{
     InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken,
 };
-pub use limits::{RegisteredConsent, RegistrationLimits};
+pub use limits::{RegisteredConsent, RegisteredNames, RegistrationDemands, RegistrationLimits};
 
-use crate::client::{check_own_name, on_record, secret_of};
+use crate::client::{NameKeys, check_own_name, on_record, secret_of};
 use crate::event::{AdministrationEvent, Event};
 use crate::secret::Secret;
-use crate::{Author, Client, ClientSecret, Error, NewClient, Provider, RetiringSecret};
+use crate::{
+    Author, Client, ClientAuthentication, ClientSecret, Demand, Error, NewClient, Provider,
+    RetiringSecret,
+};
 
 /// Bytes of a client's random identifier.
 const CLIENT_ID_BYTES: usize = 16;
 /// A token that is longer is none of ours.
 const TOKEN_BYTES_MAX: usize = 256;
+/// Changes of one client by itself, in an hour.
+const CHANGES_MAX: u32 = 20;
+const CHANGES_WINDOW: Duration = Duration::hours(1);
 
 /// What the metadata of a request is read with.
 #[derive(Debug)]
@@ -80,6 +86,10 @@ impl Provider {
         let presented = presented_digest(presented).ok_or(Error::InitialAccessTokenInvalid)?;
         let mut transaction = self.store.begin().await?;
         let token = tokens::find(&mut transaction, &presented).await?;
+        // Strangers wait for nobody; whoever has a token counts and compares alone.
+        if token.is_some() {
+            client::change_alone(&mut transaction).await?;
+        }
         let token = token.ok_or(Error::InitialAccessTokenInvalid)?;
         if !tokens::take_use(&mut transaction, &token.id, now).await? {
             return Err(match (token.revoked_at, token.expires_at) {
@@ -98,7 +108,8 @@ impl Provider {
             client_id: &client_id,
             limits: &limits,
             secret: secret.digest().into(),
-        })?;
+        })
+        .map_err(in_metadata)?;
         let name_key = self
             .check_own_registration(&mut transaction, &new, &limits)
             .await?;
@@ -159,7 +170,8 @@ impl Provider {
     /// one.
     ///
     /// # Errors
-    /// As [`Provider::register_client`], and [`Error::RegistrationAccessTokenInvalid`].
+    /// As [`Provider::register_client`], [`Error::RegistrationAccessTokenInvalid`], and
+    /// [`Error::RegistrationChangesTooMany`].
     pub async fn change_registration(
         &self,
         client_id: &str,
@@ -182,7 +194,14 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<Registered, Error> {
         let mut transaction = self.store.begin().await?;
+        find_managed(&mut transaction, client_id, presented).await?;
+        // Of two requests with one token, the second finds another one.
+        client::change_alone(&mut transaction).await?;
         let (record, own) = find_managed(&mut transaction, client_id, presented).await?;
+        let since = now - CHANGES_WINDOW;
+        if !client::take_change(&mut transaction, client_id, since, now, CHANGES_MAX).await? {
+            return Err(Error::RegistrationChangesTooMany);
+        }
         let limits = RegistrationLimits::read_stored(&own.limits)?;
         let new_secret = Secret::random()?;
         let kept = secret_of_record(&record);
@@ -190,13 +209,25 @@ impl Provider {
             client_id,
             limits: &limits,
             secret: kept.clone().unwrap_or_else(|| new_secret.digest().into()),
-        })?;
+        })
+        .map_err(in_metadata)?;
         let name_key = self
             .check_own_registration(&mut transaction, &new, &limits)
             .await?;
         let access_token = Secret::random()?;
         let secret = secret_of(&new.client).cloned();
         let gets_secret = secret.is_some() && kept.is_none();
+        // Nothing to put on record, and nothing for servers to read anew.
+        if new.registration == record.registration && secret == record.secret {
+            let token = access_token.digest();
+            client::replace_registration_token(&mut transaction, client_id, &token).await?;
+            transaction.commit().await?;
+            return Ok(Registered {
+                record,
+                secret: None,
+                registration_access_token: access_token,
+            });
+        }
         let changed = ClientRecord {
             registration: new.registration.clone(),
             previous_secret: record.previous_secret.filter(|_| secret.is_some()),
@@ -270,17 +301,28 @@ impl Provider {
         new: &NewClient,
         limits: &RegistrationLimits,
     ) -> Result<String, Error> {
+        if new.client.authentication == ClientAuthentication::None
+            && !new.client.jwks.keys.is_empty()
+            && new.client.signed_request_object == Demand::Optional
+        {
+            return Err(Error::ClientMetadataInvalid {
+                key: "jwks",
+                reason: "says nothing beside the method none, unless request objects are signed",
+            });
+        }
         self.check_registration(new).map_err(in_metadata)?;
         limits.check(&new.client)?;
         let known = self.clients.all();
         let others = known.values().map(AsRef::<Client>::as_ref);
-        let name_key = check_own_name(&new.client, others)?;
+        let keys: NameKeys = check_own_name(&new.client, limits.names, others)?;
         let client_id = &new.client.client_id;
         // One that registered at another node a moment ago is not in memory here yet.
-        if client::is_name_taken(transaction, &name_key, client_id).await? {
+        let stored = client::name_keys(transaction).await?;
+        let mut others = stored.iter().filter(|(id, _)| id != client_id);
+        if others.any(|(_, stored)| keys.pass_for_stored(stored)) {
             return Err(Error::ClientNameTaken);
         }
-        Ok(name_key)
+        Ok(keys.to_stored())
     }
 
     /// Whether servers would take a client in.

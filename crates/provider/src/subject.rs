@@ -7,9 +7,8 @@
 use cardea_jose::random_base64url;
 use cardea_storage::{Transaction, pairwise_subject};
 use time::OffsetDateTime;
-use url::Url;
 
-use crate::client::SubjectType;
+use crate::client::{SubjectType, host_of};
 use crate::secret::RANDOM_BYTES;
 use crate::{Client, Error, ProtocolProfile, Provider};
 
@@ -71,11 +70,7 @@ fn sector_of(client: &Client) -> String {
     if let Some(sector) = &client.sector_identifier {
         return sector.to_ascii_lowercase();
     }
-    let host = client
-        .redirect_uris
-        .first()
-        .and_then(|uri| Url::parse(uri).ok())
-        .and_then(|url| url.host_str().map(str::to_owned));
+    let host = client.redirect_uris.first().and_then(|uri| host_of(uri));
     // A client id never looks like a host: no host holds a colon outside brackets.
     host.unwrap_or_else(|| format!("client:{}", client.client_id))
 }
@@ -91,6 +86,8 @@ mod tests {
         assert_eq!(sector_of(&client), "client:portal");
         client.redirect_uris = vec!["https://Portal.example.fr/cb".to_owned()];
         assert_eq!(sector_of(&client), "portal.example.fr");
+        client.redirect_uris = vec!["evil.app://portal.example.fr/cb".to_owned()];
+        assert_eq!(sector_of(&client), "client:portal");
         client.sector_identifier = Some("Sector.example.fr".to_owned());
         assert_eq!(sector_of(&client), "sector.example.fr");
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cardea_provider::{AdminOperator, AdminRules, OperatorsChanged};
+use cardea_provider::{AdminOperator, AdminRules, OperatorsChanged, Permission};
 use time::Duration;
 use tokio::sync::MutexGuard;
 
@@ -118,9 +118,14 @@ fn rules_of(config: &AdminConfig) -> Option<Arc<AdminRules>> {
     let operators = config.operator.iter().map(|operator| AdminOperator {
         subject_id: operator.subject_id.clone(),
         subject_id_type: operator.subject_id_type.clone(),
+        trust_anchor: operator.trust_anchor.clone(),
     });
     Some(Arc::new(AdminRules {
         operators: operators.collect(),
+        anchors: match config.anchors {
+            true => Permission::Allowed,
+            false => Permission::Refused,
+        },
         authentication_age_max: Duration::seconds(i64::from(config.authentication_age_max_seconds)),
     }))
 }

@@ -10,14 +10,14 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cardea_provider::{DeliveryOutcome, LogoutDelivery};
+use cardea_provider::{DeliveryOutcome, LogoutDelivery, RegisteredBy};
 use reqwest::StatusCode;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::Instrument;
 use url::{Url, form_urlencoded};
 
-use crate::http_client::HttpClient;
+use crate::http_client::{HttpClient, Reach};
 use crate::state::AppState;
 
 /// How long a client may take to answer.
@@ -89,9 +89,13 @@ impl LogoutSender {
             .append_pair("logout_token", &delivery.logout_token)
             .finish();
         let media_type = "application/x-www-form-urlencoded";
+        let reach = match delivery.registered_by {
+            RegisteredBy::Operator => Reach::Anywhere,
+            RegisteredBy::Itself => Reach::Public,
+        };
         let answer = self
             .http
-            .post_for_status(url, media_type, body.into_bytes(), ANSWER_TIME)
+            .post_for_status(url, media_type, body.into_bytes(), ANSWER_TIME, reach)
             .await;
         match answer {
             Ok(status) => {

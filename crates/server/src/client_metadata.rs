@@ -5,7 +5,9 @@
 //! an effect that this server does not give, is refused: a client must not believe that it has it.
 
 use cardea_oauth2_types::{GrantType, Scope};
-use cardea_provider::{ConsentPolicy, Error, NewClient, ProfileRules, RegistrationTerms};
+use cardea_provider::{
+    Client, ConsentPolicy, Error, NewClient, ProfileRules, RegisteredBy, RegistrationTerms,
+};
 use serde_json::{Map, Value, json};
 
 use crate::client_registration::client_with;
@@ -108,7 +110,10 @@ pub(crate) fn read(
     let secret = needs_secret.then_some(terms.secret);
     let registration = serde_json::to_string(&client).map_err(Error::StoredValueUnreadable)?;
     Ok(NewClient {
-        client: client_with(&client, secret, rules)?,
+        client: Client {
+            registered_by: RegisteredBy::Itself,
+            ..client_with(&client, secret, rules)?
+        },
         registration,
     })
 }
@@ -223,11 +228,7 @@ fn scopes(
 ) -> Result<Value, Error> {
     let of_people = [GrantType::AuthorizationCode, GrantType::CardGrant];
     let has_people = of_people.iter().any(|grant| grant_types.contains(grant));
-    let default = if has_people {
-        terms.limits.scope.as_str()
-    } else {
-        ""
-    };
+    let default = if has_people { terms.limits.scope() } else { "" };
     let scope = text(metadata, "scope")?.unwrap_or(default);
     let wrong = |_| invalid("scope", "must be at most 32 words, without \" and \\");
     let scope = Scope::parse(scope).map_err(wrong)?;

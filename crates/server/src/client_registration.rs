@@ -6,7 +6,7 @@ use cardea_pki::profile::Profession;
 use cardea_pki::{ExpectedName, ExpectedSubject};
 use cardea_provider::{
     AgentlessLogin, CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy,
-    Demand, Error, ProfileRules, RetiringSecret, Secret, SubjectType,
+    Demand, Error, ProfileRules, RegisteredBy, RetiringSecret, Secret, SubjectType,
 };
 use cardea_storage::SecretDigest;
 use cardea_storage::client::ClientRecord;
@@ -15,6 +15,7 @@ use crate::config::{
     AuthMethod, ClientConfig, ConsentConfig, PkceConfig, RedirectUri, SecretSha256,
     SigningAlgorithm, SubjectTypeConfig,
 };
+use crate::mtls::rules_name;
 
 /// Longest name of a client's certificate.
 const SUBJECT_BYTES_MAX: usize = 512;
@@ -50,7 +51,14 @@ pub(crate) fn client_of_record(
     if client.client_id != record.client_id {
         return Err(invalid(&client, "client_id", "is not that of its record"));
     }
-    client_with(&client, secret, rules)
+    let registered_by = match record.self_registration {
+        Some(_) => RegisteredBy::Itself,
+        None => RegisteredBy::Operator,
+    };
+    Ok(Client {
+        registered_by,
+        ..client_with(&client, secret, rules)?
+    })
 }
 
 /// The table that the database holds.
@@ -93,7 +101,7 @@ pub(crate) fn client_with(
     rules: &ProfileRules,
 ) -> Result<Client, Error> {
     let authentication = authentication_of(client, secret)?;
-    let scope = Scope::parse(&client.scope_values().join(" ")).map_err(|_| {
+    let scope = Scope::parse(&client.scope_values(rules).join(" ")).map_err(|_| {
         let reason = "must be at most 32 words of visible ASCII characters, without \" and \\";
         invalid(client, "scopes", reason)
     })?;
@@ -127,6 +135,7 @@ pub(crate) fn client_with(
         scope,
         resources: client.resources.clone(),
         resource_server_of: client.resource_server_of.clone(),
+        certificate_authority: certificate_authority_of(client)?,
         consent: match client.consent {
             ConsentConfig::Implicit => ConsentPolicy::Implicit,
             ConsentConfig::Explicit => ConsentPolicy::Explicit,
@@ -138,6 +147,17 @@ pub(crate) fn client_with(
         },
         ..Client::new(&client.client_id, &client.name, authentication)
     })
+}
+
+/// The authority that alone vouches for a client with `tls_client_auth`.
+fn certificate_authority_of(client: &ClientConfig) -> Result<Option<String>, Error> {
+    match &client.tls_client_auth_trust_anchor {
+        Some(_) if client.token_endpoint_auth_method != Some(AuthMethod::TlsClientAuth) => {
+            let reason = "says nothing without token_endpoint_auth_method = \"tls_client_auth\"";
+            Err(invalid(client, "tls_client_auth_trust_anchor", reason))
+        }
+        name => Ok(name.as_deref().map(rules_name)),
+    }
 }
 
 fn authentication_of(

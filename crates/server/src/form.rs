@@ -38,6 +38,41 @@ pub(crate) fn parse_json<T: DeserializeOwned>(
     serde_json::from_slice(&read(body)?).map_err(|_| Problem::RequestMalformed)
 }
 
+/// As [`parse_json`], and names what is wrong: a member that is not known, or the place of a value
+/// that is not taken. No value is repeated, for it may be a secret.
+pub(crate) fn parse_json_naming<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, (Problem, Option<String>)> {
+    check_media_type(headers, "application/json").map_err(|problem| (problem, None))?;
+    let bytes = read(body).map_err(|problem| (problem, None))?;
+    let mut json = serde_json::Deserializer::from_slice(&bytes);
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let told = error.inner().to_string();
+        let unknown = told.strip_prefix("unknown field `");
+        let unknown = unknown.and_then(|rest| rest.split('`').next());
+        // Where the JSON itself is broken there is no place.
+        let named = match unknown {
+            Some(member) => format!("{} is not known", shortened(member)),
+            None if path == "." => return (Problem::RequestMalformed, None),
+            None => format!("{} has a value that is not taken", shortened(&path)),
+        };
+        (Problem::RequestMalformed, Some(named))
+    })?;
+    match json.end() {
+        Ok(()) => Ok(read),
+        Err(_) => Err((Problem::RequestMalformed, None)),
+    }
+}
+
+fn shortened(name: &str) -> String {
+    name.chars()
+        .filter(|it| !it.is_control())
+        .take(100)
+        .collect()
+}
+
 fn read(body: Body) -> Result<Bytes, Problem> {
     body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {

@@ -3,14 +3,19 @@
 //! A redirect would let the far side choose where this server's requests go (attacks A20, H4),
 //! so an answer that is one is an answer like any other.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use cardea_provider::is_public_address;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{
     CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     LAST_MODIFIED,
 };
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
+use url::Host;
 
 /// Time to reach the far side.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,6 +24,34 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug)]
 pub(crate) struct HttpClient {
     client: Client,
+    /// The same, for addresses that strangers chose: names have their public addresses alone.
+    to_public: Client,
+}
+
+/// Where a request may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Wherever its URL says: an operator has chosen it.
+    Anywhere,
+    /// To the public Internet (attack H4), which is looked at when the connection is made.
+    Public,
+}
+
+/// Finds the public addresses of a name.
+#[derive(Debug)]
+struct PublicAddresses;
+
+impl Resolve for PublicAddresses {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<_> = found.filter(|it| is_public_address(it.ip())).collect();
+            if public.is_empty() {
+                return Err("the name has no public address".into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
 }
 
 /// What a request may cost.
@@ -72,6 +105,9 @@ pub(crate) enum FetchError {
         /// The budget.
         bytes_max: usize,
     },
+    /// The URL leads to an address that is none of the public Internet.
+    #[error("the address is not public")]
+    NotPublic,
     /// The connection failed.
     #[error("the exchange failed")]
     Failed(#[source] reqwest::Error),
@@ -83,14 +119,18 @@ impl HttpClient {
     /// # Errors
     /// The TLS library cannot be set up.
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            // The environment must not be able to send this traffic elsewhere.
-            .no_proxy()
-            .user_agent(concat!("cardea/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client })
+        let bounded = || {
+            Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                // The environment must not be able to send this traffic elsewhere.
+                .no_proxy()
+                .user_agent(concat!("cardea/", env!("CARGO_PKG_VERSION")))
+        };
+        Ok(Self {
+            client: bounded().build()?,
+            to_public: bounded().dns_resolver(Arc::new(PublicAddresses)).build()?,
+        })
     }
 
     /// Fetches `url`, unless the far side has the version of `known` still: it then answers with
@@ -152,9 +192,18 @@ impl HttpClient {
         content_type: &'static str,
         body: Vec<u8>,
         time: Duration,
+        reach: Reach,
     ) -> Result<StatusCode, FetchError> {
         let content_type = HeaderValue::from_static(content_type);
-        let request = self.client.post(url).header(CONTENT_TYPE, content_type);
+        // A number is not looked up.
+        if reach == Reach::Public && number_of(&url).is_some_and(|it| !is_public_address(it)) {
+            return Err(FetchError::NotPublic);
+        }
+        let client = match reach {
+            Reach::Anywhere => &self.client,
+            Reach::Public => &self.to_public,
+        };
+        let request = client.post(url).header(CONTENT_TYPE, content_type);
         match tokio::time::timeout(time, request.body(body).send()).await {
             Ok(Ok(response)) => Ok(response.status()),
             Ok(Err(error)) => Err(without_url(error)),
@@ -175,6 +224,14 @@ impl Validators {
             etag: text(ETAG),
             last_modified: text(LAST_MODIFIED),
         }
+    }
+}
+
+fn number_of(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(_) => None,
     }
 }
 
@@ -216,4 +273,38 @@ async fn read_bounded(mut response: Response, bytes_max: usize) -> Result<Answer
 /// URLs may carry values that do not belong into logs.
 fn without_url(error: reqwest::Error) -> FetchError {
     FetchError::Failed(error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{FetchError, HttpClient, Reach};
+
+    async fn refused(url: &str, reach: Reach) -> FetchError {
+        let url = url.parse().unwrap();
+        let http = HttpClient::new().unwrap();
+        let time = Duration::from_secs(5);
+        let posted = http.post_for_status(url, "text/plain", Vec::new(), time, reach);
+        posted.await.unwrap_err()
+    }
+
+    /// Attack H4: nobody listens at port 1, and whether that was found out is what differs.
+    #[tokio::test]
+    async fn h4_what_strangers_chose_never_leads_to_this_machine() {
+        for url in [
+            "https://127.0.0.1:1/",
+            "https://[::1]:1/",
+            "https://10.0.0.1/",
+        ] {
+            let error = refused(url, Reach::Public).await;
+            assert!(matches!(error, FetchError::NotPublic), "{url}: {error:?}");
+        }
+        // The name is looked up, and has no address to connect to.
+        for (reach, is_stopped) in [(Reach::Public, true), (Reach::Anywhere, false)] {
+            let error = refused("https://localhost:1/", reach).await;
+            let told = format!("{error:?}");
+            assert_eq!(told.contains("no public address"), is_stopped, "{told}");
+        }
+    }
 }

@@ -26,7 +26,7 @@ use cardea_provider::{
 };
 
 use crate::config::{
-    ClientAddress, Config, MtlsConfig, MtlsProxyConfig, MtlsTrustAnchorConfig, RevocationCheck,
+    ClientAddress, Config, MtlsConfig, MtlsProxyConfig, RevocationCheck,
 };
 use crate::problem::Problem;
 use crate::provider_config::{load_trust_store, revocation_policy_of};

@@ -142,22 +142,76 @@ pub async fn count_self_registered(transaction: &mut Transaction) -> Result<i64,
     row.try_get("clients")
 }
 
-/// Whether a client other than `client_id` registered itself with a name that looks so.
+/// The ids of the clients that registered themselves, each with what its name looks like.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn is_name_taken(
+pub async fn name_keys(transaction: &mut Transaction) -> Result<Vec<(String, String)>, Error> {
+    let rows = sql::query("SELECT client_id, name_key FROM client WHERE name_key IS NOT NULL")
+        .fetch_all(transaction.connection())
+        .await?;
+    let of_row = |row: &Row| Ok((row.try_get("client_id")?, row.try_get("name_key")?));
+    rows.iter().map(of_row).collect()
+}
+
+/// Waits until nobody else changes clients that registered themselves, and keeps everybody else
+/// waiting to the end of the transaction: what is counted and compared in between is so when it
+/// commits.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn change_alone(transaction: &mut Transaction) -> Result<(), Error> {
+    sql::query("UPDATE client_revision SET revision = revision WHERE id = 1")
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+/// Counts a change of a client by itself; false when there were `changes_max` after `since`. No
+/// server has anything to read anew for it.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn take_change(
     transaction: &mut Transaction,
-    name_key: &str,
     client_id: &str,
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+    changes_max: u32,
 ) -> Result<bool, Error> {
-    let row =
-        sql::query("SELECT client_id FROM client WHERE name_key = $1 AND client_id <> $2 LIMIT 1")
-            .bind(name_key)
-            .bind(client_id)
-            .fetch_optional(transaction.connection())
-            .await?;
-    Ok(row.is_some())
+    // On the right of an assignment a column has its old value.
+    let taken = sql::query(
+        "UPDATE client
+         SET own_changes = CASE WHEN own_changes_since > $2 THEN own_changes + 1 ELSE 1 END,
+             own_changes_since = CASE WHEN own_changes_since > $2 THEN own_changes_since
+                                      ELSE $3 END
+         WHERE client_id = $1 AND (own_changes_since <= $2 OR own_changes < $4)",
+    )
+    .bind(client_id)
+    .bind(since.unix_timestamp())
+    .bind(now.unix_timestamp())
+    .bind(i64::from(changes_max))
+    .execute(transaction.connection())
+    .await?;
+    Ok(taken.rows_affected() == 1)
+}
+
+/// Replaces the token that manages a registration, and nothing else: no server has anything to
+/// read anew.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn replace_registration_token(
+    transaction: &mut Transaction,
+    client_id: &str,
+    token: &SecretDigest,
+) -> Result<(), Error> {
+    sql::query("UPDATE client SET registration_token_sha256 = $2 WHERE client_id = $1")
+        .bind(client_id)
+        .bind(token.as_str())
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
 }
 
 /// Finds a client.

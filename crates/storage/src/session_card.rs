@@ -78,6 +78,21 @@ pub async fn is_due(transaction: &mut Transaction, now: OffsetDateTime) -> Resul
     Ok(row.is_some())
 }
 
+/// The certificates that a session's card sent.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find(
+    transaction: &mut Transaction,
+    session_id: &str,
+) -> Result<Option<String>, Error> {
+    let row = sql::query("SELECT chain FROM session_card WHERE session_id = $1")
+        .bind(session_id)
+        .fetch_optional(transaction.connection())
+        .await?;
+    row.map(|row| row.try_get("chain")).transpose()
+}
+
 /// Sets when a session's card is next due.
 ///
 /// # Errors

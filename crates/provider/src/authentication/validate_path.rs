@@ -9,15 +9,15 @@ use crate::config::CardRules;
 
 /// A path, and the rules whose anchors it leads to: the later steps use the same rules.
 #[derive(Debug)]
-pub(super) struct PathValidated<'a> {
-    pub(super) path: ValidatedPath,
-    pub(super) rules: &'a CardRules,
-    pub(super) known_paths: &'a KnownPaths,
+pub(crate) struct PathValidated<'a> {
+    pub(crate) path: ValidatedPath,
+    pub(crate) rules: &'a CardRules,
+    pub(crate) known_paths: &'a KnownPaths,
 }
 
 /// A card seen before costs a look-up, as long as nothing that its path rests on has changed.
 #[tracing::instrument(level = "debug", skip_all)]
-pub(super) fn validate_path<'a>(
+pub(crate) fn validate_path<'a>(
     trust: &'a CardTrust,
     certificate: &Certificate,
     extra: &[Certificate],

@@ -3,6 +3,7 @@
 
 use cardea_oauth2_types::{AuthorizationParameters, CodeChallenge};
 
+use crate::client::RegisteredBy;
 use crate::protocol_profile::ConfidentialClientPkce;
 use crate::{Client, Demand, Error, ProfileRules};
 
@@ -12,6 +13,8 @@ pub(super) fn check_pkce(
     rules: &ProfileRules,
 ) -> Result<Option<CodeChallenge>, Error> {
     let by_profile = rules.confidential_client_pkce == ConfidentialClientPkce::Optional
+        // One that registered itself has said that it does.
+        && client.registered_by == RegisteredBy::Operator
         && client.is_confidential();
     let may_go_without = client.pkce == Demand::Optional || by_profile;
     let method = parameters.code_challenge_method.as_deref();

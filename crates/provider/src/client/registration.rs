@@ -6,7 +6,7 @@ use cardea_storage::{SecretDigest, Transaction};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::name::name_key;
+use super::name::NameKeys;
 use crate::event::{AdministrationEvent, Event};
 use crate::secret::Secret;
 use crate::{Client, ClientAuthentication, Error, Records};
@@ -101,7 +101,8 @@ impl ClientRegistrations {
 
     /// Puts another registration in place of a client's. The secret that it has stays as long as
     /// its method needs one, whatever `changed` holds; one that has none gets that of `changed`.
-    /// What a client that registered itself was allowed stays as well.
+    /// A client that registered itself does not look after its registration any more: its
+    /// registration access token is refused from now on.
     ///
     /// # Errors
     /// [`Error::ClientUnknown`], [`Error::ClientInvalid`], [`Error::Storage`].
@@ -110,7 +111,9 @@ impl ClientRegistrations {
         changed.client.check()?;
         let client_id = changed.client.client_id.as_str();
         let now = self.records.now();
+        let unknown = Secret::random()?.digest();
         let mut transaction = self.records.store.begin().await?;
+        client::change_alone(&mut transaction).await?;
         let record = client::find(&mut transaction, client_id).await?;
         let record = record.ok_or(Error::ClientUnknown)?;
         let needed = secret_of(&changed.client).cloned();
@@ -121,7 +124,9 @@ impl ClientRegistrations {
             secret: kept.or(needed),
             changed_at: now.truncate_to_second(),
             self_registration: record.self_registration.map(|own| SelfRegistration {
-                name_key: name_key(&changed.client.name),
+                name_key: NameKeys::of(&changed.client.name).to_stored(),
+                // Nobody has this one: the client could undo what its operator has decided.
+                token: unknown,
                 ..own
             }),
             ..record

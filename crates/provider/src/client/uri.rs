@@ -1,6 +1,6 @@
 //! Which URIs may be registered (RFC 6749 section 3.1.2, RFC 8252, RFC 9700 section 4.1).
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
@@ -38,6 +38,10 @@ pub(super) fn check_browser_uri(
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
         "http" => Err("must use https: plain http is accepted for a loopback address only"),
+        // What follows `//` would look like a host, and nobody's is there (RFC 8252 section 7.1).
+        scheme if scheme.contains('.') && url.has_authority() => {
+            Err("must have one slash after a scheme of one's own (RFC 8252 section 7.1)")
+        }
         // A reversed domain name; `javascript`, `data` and `file` have no dot.
         scheme if scheme.contains('.') => match private_use {
             PrivateUseScheme::Allowed => Ok(()),
@@ -75,7 +79,7 @@ pub(super) fn check_backchannel_uri(uri: &str) -> Result<(), &'static str> {
 
 /// Refuses what RFC 8707 section 2 does not call a resource: a relative URI, or one with a
 /// fragment.
-pub(super) fn check_resource_uri(uri: &str) -> Result<(), &'static str> {
+pub(crate) fn check_resource_uri(uri: &str) -> Result<(), &'static str> {
     if uri.len() > URI_BYTES_MAX {
         return Err("must not be longer than 2000 bytes");
     }
@@ -90,8 +94,10 @@ pub(super) fn check_resource_uri(uri: &str) -> Result<(), &'static str> {
 }
 
 /// The host that a redirect URI leads to; a private-use scheme has none.
-pub(super) fn host_of(uri: &str) -> Option<String> {
-    Url::parse(uri).ok()?.host_str().map(str::to_owned)
+pub(crate) fn host_of(uri: &str) -> Option<String> {
+    let url = Url::parse(uri).ok()?;
+    let is_web = matches!(url.scheme(), "https" | "http");
+    url.host_str().filter(|_| is_web).map(str::to_owned)
 }
 
 fn parse(uri: &str) -> Result<Url, &'static str> {
@@ -149,6 +155,41 @@ fn is_public_or_loopback_v6(address: Ipv6Addr) -> bool {
             || address.is_multicast())
 }
 
+/// Whether an address is one of the public Internet: none of this machine, of a private or
+/// link-local network, or of a carrier's own, and none that stands for such a one.
+#[must_use]
+pub fn is_public_address(address: IpAddr) -> bool {
+    let v4 = match address {
+        IpAddr::V4(v4) => Some(v4),
+        IpAddr::V6(v6) => v4_within(v6),
+    };
+    match (v4, address) {
+        (Some(v4), _) => {
+            // RFC 6598, and RFC 1122 section 3.2.1.3.
+            let is_shared = matches!(v4.octets(), [100, second, ..] if second & 0xc0 == 64);
+            let is_this_network = matches!(v4.octets(), [0, ..]);
+            is_public_or_loopback_v4(v4) && !v4.is_loopback() && !is_shared && !is_this_network
+        }
+        (None, IpAddr::V6(v6)) => is_public_or_loopback_v6(v6) && !v6.is_loopback(),
+        (None, IpAddr::V4(_)) => false,
+    }
+}
+
+/// The IPv4 address that an IPv6 address leads to: mapped, translated (RFC 6052) or by 6to4.
+fn v4_within(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let of = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    };
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(of(high, low))
+        }
+        [0x2002, high, low, ..] => Some(of(high, low)),
+        _ => None,
+    }
+}
+
 /// Names by which clouds serve their machines' credentials.
 fn is_metadata_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
@@ -159,7 +200,7 @@ fn is_metadata_name(name: &str) -> bool {
 mod tests {
     use super::{
         PrivateUseScheme, check_backchannel_uri, check_browser_uri, check_redirect_uri,
-        check_resource_uri,
+        check_resource_uri, host_of, is_public_address,
     };
 
     #[test]
@@ -199,6 +240,9 @@ mod tests {
             "https://portal.example.fr/cb/%2e%2E/open",
             "https://portal.example.fr/ cb",
             "https://portal.example.fr/cb\n",
+            // A host that is none (RFC 8252 section 7.1).
+            "evil.app://portal.example.fr/cb",
+            "evil.app:///cb",
             "/callback",
             "//portal.example.fr/cb",
             "",
@@ -207,6 +251,14 @@ mod tests {
         }
         let long = format!("https://portal.example.fr/{}", "x".repeat(2000));
         assert!(check_redirect_uri(&long).is_err());
+    }
+
+    #[test]
+    fn a_scheme_of_ones_own_has_no_host() {
+        let of_web = Some("portal.example.fr".to_owned());
+        assert_eq!(host_of("https://portal.example.fr/cb"), of_web);
+        assert_eq!(host_of("evil.app://portal.example.fr/cb"), None);
+        assert_eq!(host_of("evil.app:/cb"), None);
     }
 
     #[test]
@@ -240,6 +292,33 @@ mod tests {
             ("https://metadata.google.internal./", false),
         ] {
             assert_eq!(check_backchannel_uri(uri).is_ok(), accepted, "{uri}");
+        }
+    }
+
+    /// Attack H4.
+    #[test]
+    fn an_address_within_some_network_is_not_public() {
+        for (address, is_public) in [
+            ("93.184.216.34", true),
+            ("2606:2800:21f::1", true),
+            ("64:ff9b::5db8:d822", true),
+            ("127.0.0.1", false),
+            ("0.0.0.0", false),
+            ("10.1.2.3", false),
+            ("172.31.0.1", false),
+            ("192.168.0.1", false),
+            ("169.254.169.254", false),
+            ("100.64.0.1", false),
+            ("::1", false),
+            ("::", false),
+            ("fe80::1", false),
+            ("fd00:ec2::254", false),
+            ("::ffff:127.0.0.1", false),
+            ("64:ff9b::a00:1", false),
+            ("2002:7f00:1::", false),
+        ] {
+            let parsed = address.parse().unwrap();
+            assert_eq!(is_public_address(parsed), is_public, "{address}");
         }
     }
 

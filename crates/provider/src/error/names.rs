@@ -48,6 +48,8 @@ names! {
             "provider.registration_access_token_invalid", InvalidToken;
         Self::RegistrationLimitReached =>
             "provider.registration_limit_reached", TemporarilyUnavailable;
+        Self::RegistrationChangesTooMany =>
+            "provider.registration_changes_too_many", TemporarilyUnavailable;
         Self::AnchorNotAuthority => "provider.anchor_not_authority", InvalidRequest;
         Self::AnchorExists => "provider.anchor_exists", InvalidRequest;
         Self::AnchorUnknown => "provider.anchor_unknown", InvalidRequest;
@@ -59,17 +61,19 @@ names! {
         Self::AdminAuthenticationInsufficient =>
             "provider.admin_authentication_insufficient", InsufficientUserAuthentication;
         Self::AdminNotOperator => "provider.admin_not_operator", AccessDenied;
+        Self::AdminAnchorAdded => "provider.admin_anchor_added", AccessDenied;
+        Self::AdminAnchorsOff => "provider.admin_anchors_off", AccessDenied;
         Self::KeyMissing { .. } => "provider.key_missing", ServerError;
         Self::SignerUnavailable => "provider.signer_unavailable", TemporarilyUnavailable;
         Self::TokenKeyUnknown => "provider.token_key_unknown", ServerError;
         Self::KeyRotationPending { .. } => "provider.key_rotation_pending", ServerError;
+        Self::TokenKeysTooMany { .. } => "provider.token_keys_too_many", ServerError;
+        Self::TokenKeysChanged => "provider.token_keys_changed", ServerError;
+        Self::ClockApart { .. } => "provider.clock_apart", ServerError;
         Self::CardRulesMissing => "provider.card_rules_missing", ServerError;
         Self::SandboxTakesRealCards { .. } => "provider.sandbox_takes_real_cards", ServerError;
         Self::ClientUnknown => "provider.client_unknown", InvalidRequest;
         Self::RedirectUriMissing => "provider.redirect_uri_missing", InvalidRequest;
-        Self::TokenKeysTooMany { .. } => "provider.token_keys_too_many", ServerError;
-        Self::TokenKeysChanged => "provider.token_keys_changed", ServerError;
-        Self::ClockApart { .. } => "provider.clock_apart", ServerError;
         Self::RedirectUriMismatch => "provider.redirect_uri_mismatch", InvalidRequest;
         Self::ResponseTypeMissing => "provider.response_type_missing", InvalidRequest;
         Self::ResponseTypeUnsupported =>

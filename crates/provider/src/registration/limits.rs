@@ -2,9 +2,10 @@
 
 use cardea_oauth2_types::{GrantType, Scope};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use crate::{Client, ConsentPolicy, Error};
+use crate::client::{check_resource_uri, host_of};
+use crate::issuer::is_loopback;
+use crate::{Client, ConsentPolicy, Demand, Error, ProfileRules, SubjectType};
 
 const HOSTS_MAX: usize = 32;
 const RESOURCES_MAX: usize = 32;
@@ -15,8 +16,9 @@ const USUAL_SCOPE: &str = "openid profile professional";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegistrationLimits {
-    /// The scope values that may be asked for, parted by spaces.
-    pub scope: String,
+    /// The scope values that may be asked for, parted by spaces; without a word those that the
+    /// profile has for clients of people.
+    pub scope: Option<String>,
     /// The grants.
     pub grant_types: Vec<GrantType>,
     /// The hosts that addresses of the client may lead to; any when empty.
@@ -26,6 +28,31 @@ pub struct RegistrationLimits {
     /// Whether people are asked on a page of ours, or their PIN for the portal's name is enough: no
     /// operator has looked at a portal that registers itself.
     pub consent: RegisteredConsent,
+    /// The letters of its name.
+    pub names: RegisteredNames,
+    /// What its clients must be beside.
+    pub demands: RegistrationDemands,
+}
+
+/// The letters that names of clients may have that register themselves (attack D8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegisteredNames {
+    /// Latin letters, which people here read.
+    #[default]
+    Latin,
+    /// Those of any script, one script a word.
+    AnyScript,
+}
+
+/// Metadata that must be registered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrationDemands {
+    /// `subject_type` is `pairwise`.
+    pub pairwise: bool,
+    /// `dpop_bound_access_tokens` is true.
+    pub dpop: bool,
 }
 
 /// `consent` of clients that register themselves.
@@ -42,16 +69,34 @@ pub enum RegisteredConsent {
 impl Default for RegistrationLimits {
     fn default() -> Self {
         Self {
-            scope: USUAL_SCOPE.to_owned(),
+            scope: None,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             hosts: Vec::new(),
             resources: Vec::new(),
             consent: RegisteredConsent::Explicit,
+            names: RegisteredNames::Latin,
+            demands: RegistrationDemands::default(),
         }
     }
 }
 
 impl RegistrationLimits {
+    /// The same with the scope values of the profile where none are named.
+    #[must_use]
+    pub fn by_profile(self, rules: &ProfileRules) -> Self {
+        let scope = self.scope.unwrap_or_else(|| rules.default_scope.join(" "));
+        Self {
+            scope: Some(scope),
+            ..self
+        }
+    }
+
+    /// The scope values that may be asked for.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        self.scope.as_deref().unwrap_or(USUAL_SCOPE)
+    }
+
     pub(super) fn read_stored(text: &str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(Error::StoredValueUnreadable)
     }
@@ -70,14 +115,21 @@ impl RegistrationLimits {
     /// Refuses limits that cannot be what the operator meant.
     pub(super) fn check_terms(&self) -> Result<(), Error> {
         let wrong = |reason| Err(Error::InitialAccessTokenTermsInvalid { reason });
-        if Scope::parse(&self.scope).is_err() {
+        let Ok(scope) = Scope::parse(self.scope()) else {
             return wrong("the scope must be at most 32 words of visible ASCII characters");
+        };
+        if scope.contains("offline_access") {
+            return wrong("offline_access is refused: nothing outlives the card's presence");
         }
         if self.grant_types.is_empty() {
             return wrong("at least one grant must be allowed");
         }
         if self.hosts.len() > HOSTS_MAX || self.resources.len() > RESOURCES_MAX {
             return wrong("more than 32 hosts or resources");
+        }
+        let mut resources = self.resources.iter();
+        if !resources.all(|it| check_resource_uri(it).is_ok()) {
+            return wrong("a resource must be an absolute URI without a fragment (RFC 8707)");
         }
         let is_host =
             |host: &String| url::Host::parse(host).is_ok_and(|it| it.to_string() == *host);
@@ -99,7 +151,7 @@ impl RegistrationLimits {
                 reason: BEYOND,
             })
         };
-        let scope = Scope::parse(&self.scope)?;
+        let scope = Scope::parse(self.scope())?;
         if client.scope.intersection(&scope) != client.scope {
             return beyond("scope");
         }
@@ -115,27 +167,65 @@ impl RegistrationLimits {
         if !client.resource_server_of.is_empty() {
             return beyond("resource_server_of");
         }
+        if self.demands.pairwise && client.subject_type != SubjectType::Pairwise {
+            return demanded(
+                "subject_type",
+                "must be pairwise, by the initial access token",
+            );
+        }
+        if self.demands.dpop && client.dpop_bound_access_tokens != Demand::Required {
+            let reason = "must be true, by the initial access token";
+            return demanded("dpop_bound_access_tokens", reason);
+        }
+        self.check_logout_address(client)?;
         if self.hosts.is_empty() {
             return Ok(());
         }
         let addresses = client
             .redirect_uris
             .iter()
-            .chain(&client.post_logout_redirect_uris)
-            .chain(&client.backchannel_logout_uri);
+            .chain(&client.post_logout_redirect_uris);
         for address in addresses {
-            if !self.allows_host_of(address) {
+            if !host_of(address).is_some_and(|host| self.hosts.contains(&host)) {
                 return Err(Error::ClientRedirectUriInvalid { reason: OTHER_HOST });
             }
         }
         Ok(())
     }
 
-    fn allows_host_of(&self, address: &str) -> bool {
-        let url = Url::parse(address).ok();
-        let host = url.as_ref().and_then(Url::host_str);
-        host.is_some_and(|host| self.hosts.iter().any(|allowed| allowed == host))
+    /// This server posts to the address by itself, so that whoever registers must not have it look
+    /// around in its own network (attack H4): it is on a host that the operator allowed, else on
+    /// one that people are sent to, and not on this machine. Which addresses the host's name has is
+    /// looked at when the connection is made.
+    fn check_logout_address(&self, client: &Client) -> Result<(), Error> {
+        let Some(address) = &client.backchannel_logout_uri else {
+            return Ok(());
+        };
+        if is_own_machine(address) {
+            return demanded(
+                "backchannel_logout_uri",
+                "must not lead to a loopback address",
+            );
+        }
+        let host = host_of(address);
+        let is_allowed = match self.hosts.as_slice() {
+            [] => client.redirect_uris.iter().any(|uri| host_of(uri) == host),
+            hosts => host.as_ref().is_some_and(|host| hosts.contains(host)),
+        };
+        if host.is_some() && is_allowed {
+            return Ok(());
+        }
+        let reason = "must be on a host of the initial access token, else of a redirect URI";
+        demanded("backchannel_logout_uri", reason)
     }
+}
+
+fn is_own_machine(address: &str) -> bool {
+    url::Url::parse(address).map_or(true, |url| url.scheme() != "https" || is_loopback(&url))
+}
+
+fn demanded(key: &'static str, reason: &'static str) -> Result<(), Error> {
+    Err(Error::ClientMetadataInvalid { key, reason })
 }
 
 const BEYOND: &str = "goes beyond what the initial access token allows";

@@ -6,7 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::secret::RANDOM_BYTES;
-use crate::{Client, Error, Provider};
+use crate::{Client, Error, Provider, RegisteredBy};
 
 const LOGOUT_TOKEN_TYP: &str = "logout+jwt";
 
@@ -17,6 +17,9 @@ pub struct LogoutDelivery {
     pub client_id: String,
     /// Its `backchannel_logout_uri`.
     pub uri: String,
+    /// Whether it may lead into networks of the operator's: whoever registers itself does not choose
+    /// what this server reaches there (attack H4).
+    pub registered_by: RegisteredBy,
     /// The value of the form parameter `logout_token`.
     pub logout_token: String,
     /// What is queued.

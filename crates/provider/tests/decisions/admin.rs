@@ -4,10 +4,11 @@ use cardea_assertion::UserVerification;
 use cardea_jose::{Algorithm, DpopTarget, SigningKey};
 use cardea_oauth2_types::Scope;
 use cardea_provider::{
-    ADMIN_SCOPE, AdminOperator, AdminRules, Author, DpopRequest, Error, OperatorProven,
-    PresentedToken, TokenScheme, UserVerificationPolicy,
+    ADMIN_SCOPE, AdminOperator, AdminRules, Author, DpopRequest, Error, OperatorProven, Permission,
+    PresentedToken, TokenScheme, UserVerificationPolicy, fingerprint,
 };
-use time::Duration;
+use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
+use time::{Duration, OffsetDateTime};
 
 use super::world::{ISSUER, PORTAL, Settings, World};
 
@@ -18,8 +19,10 @@ fn rules() -> AdminRules {
         operators: vec![AdminOperator {
             subject_id: "899700000029".to_owned(),
             subject_id_type: "rpps".to_owned(),
+            trust_anchor: None,
         }],
         authentication_age_max: Duration::minutes(1),
+        anchors: Permission::Refused,
     }
 }
 
@@ -128,12 +131,48 @@ async fn h14_another_persons_card_is_nobodys_to_operate_with() {
         rules.operators[0] = AdminOperator {
             subject_id: subject_id.to_owned(),
             subject_id_type: subject_id_type.to_owned(),
+            trust_anchor: None,
         };
         assert_eq!(code(&world, &rules, &token).await, not_operator);
     }
     let mut nobody = rules();
     nobody.operators.clear();
     assert_eq!(code(&world, &nobody, &token).await, not_operator);
+}
+
+/// An operator who may add a root could make a card that says her colleague's number.
+#[tokio::test]
+async fn h14_the_number_counts_by_the_trust_anchor_of_the_operator_alone() {
+    let settings = settings();
+    let card_rules = settings.config.card_rules[0].clone();
+    let name = card_rules.name;
+    let world = settings.build().await;
+    let token = token(&world, UserVerification::Now).await;
+    for (trust_anchor, outcome) in [
+        (name.as_str(), "accepted"),
+        ("another", "provider.admin_not_operator"),
+    ] {
+        let mut rules = rules();
+        rules.operators[0].trust_anchor = Some(trust_anchor.to_owned());
+        assert_eq!(code(&world, &rules, &token).await, outcome);
+    }
+    // Its root is one that was added while servers ran.
+    for anchor in card_rules.trust_store.anchors() {
+        let record = TrustAnchorRecord {
+            rules: name.clone(),
+            sha256: fingerprint(anchor),
+            role: "anchor".to_owned(),
+            certificate: cardea_jose::base64url(anchor.der()),
+            added_at: OffsetDateTime::UNIX_EPOCH,
+            added_by: "{}".to_owned(),
+        };
+        let mut transaction = world.store.begin().await.unwrap();
+        let inserted = trust_anchor::insert(&mut transaction, &record).await;
+        assert!(inserted.unwrap());
+        transaction.commit().await.unwrap();
+    }
+    let refused = code(&world, &rules(), &token).await;
+    assert_eq!(refused, "provider.admin_anchor_added");
 }
 
 #[tokio::test]

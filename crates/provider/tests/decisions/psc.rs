@@ -3,10 +3,11 @@
 
 use cardea_assertion::UserVerification;
 use cardea_jose::Algorithm;
-use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenResponse};
+use cardea_oauth2_types::{AuthorizationParameters, Scope, TokenParameters, TokenResponse};
 use cardea_provider::{
-    AssertionAudience, BegunAuthorization, Error, Issuer, LogoutDecision, LogoutParameters,
-    ProtocolProfile, SubjectType, TokenLookup, UserVerificationPolicy,
+    AssertionAudience, BegunAuthorization, ClientCredentials, Error, Issuer, LogoutDecision,
+    LogoutParameters, ProtocolProfile, RegisteredBy, SubjectType, TokenLookup,
+    UserVerificationPolicy,
 };
 use cardea_test_pki::{CardProfile, KeyKind};
 use serde_json::{Value, json};
@@ -317,4 +318,45 @@ async fn a_registration_that_the_profile_contradicts_stops_the_start() {
         ProtocolProfile::Psc.rules().assertion_audience,
         AssertionAudience::IssuerOrEndpoint
     );
+}
+
+/// The secret is taken in the header and in the form alike, and a browserless logout ends all.
+#[tokio::test]
+async fn a_portal_logs_out_with_its_refresh_token_and_sends_its_secret_as_it_likes() {
+    let world = settings().build().await;
+    let tokens = tokens(&world).await;
+    let refresh_token = tokens.refresh_token.as_deref().unwrap();
+    let secret_in_form = TokenParameters {
+        client_id: Some(PORTAL.to_owned()),
+        client_secret: Some("portal secret".to_owned()),
+        ..TokenParameters::default()
+    };
+    let credentials = ClientCredentials::read(None, &secret_in_form).unwrap();
+    let lookup = |token| TokenLookup {
+        credentials: &credentials,
+        token,
+    };
+    let unknown = world.provider.logout_by_refresh_token(lookup(Some("none")));
+    let unknown = unknown.await.unwrap_err();
+    assert_eq!(unknown.code(), "provider.refresh_token_unknown");
+    let ended = world
+        .provider
+        .logout_by_refresh_token(lookup(Some(refresh_token)));
+    assert_eq!(ended.await.unwrap().unwrap().reason.as_str(), "logout");
+    let active = introspected(&world, &tokens.access_token).await["active"].clone();
+    assert_eq!(active, false);
+    let again = world
+        .provider
+        .logout_by_refresh_token(lookup(Some(refresh_token)));
+    assert!(again.await.unwrap().is_none());
+}
+
+/// Its operator has not looked at it: PKCE is as its registration says.
+#[tokio::test]
+async fn a_portal_that_registered_itself_needs_pkce() {
+    let mut settings = settings();
+    settings.client(PORTAL).registered_by = RegisteredBy::Itself;
+    let world = settings.build().await;
+    let refused = world.authorize(asked).await.unwrap_err();
+    assert_eq!(refused.source().code(), "provider.pkce_missing");
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use cardea_jose::JwkSet;
 use cardea_oauth2_types::GrantType;
+use cardea_provider::ProfileRules;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -80,6 +81,9 @@ pub struct ClientConfig {
     /// … or a mail address (RFC 8705 section 2.1.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_client_auth_san_email: Option<String>,
+    /// The name of the `[[mtls.trust_anchor]]` that vouches for it; any of them without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_trust_anchor: Option<String>,
     /// Which cards this client lets in, beyond what the trust anchors say.
     #[serde(default)]
     pub cards: CardsConfig,
@@ -268,10 +272,10 @@ impl ClientConfig {
             )
     }
 
-    /// The scopes that the client may ask for: without a word those of a person, and none for a
-    /// client that nobody signs in to.
+    /// The scopes that the client may ask for: without a word those of a person, by the profile,
+    /// and none for a client that nobody signs in to.
     #[must_use]
-    pub fn scope_values(&self) -> Vec<String> {
+    pub fn scope_values(&self, rules: &ProfileRules) -> Vec<String> {
         if let Some(scopes) = &self.scopes {
             return scopes.clone();
         }
@@ -280,7 +284,7 @@ impl ClientConfig {
             .iter()
             .any(|grant| self.grant_types.contains(grant));
         let scopes: &[&str] = if has_people {
-            &["openid", "profile", "professional"]
+            rules.default_scope
         } else {
             &[]
         };

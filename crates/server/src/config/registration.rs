@@ -22,6 +22,8 @@ pub struct AdminConfig {
     pub enabled: bool,
     /// How old an operator's login may be.
     pub authentication_age_max_seconds: u32,
+    /// Whether operators may change trust anchors over HTTP as well.
+    pub anchors: bool,
     /// Who may use it.
     pub operator: Vec<AdminOperatorConfig>,
 }
@@ -35,6 +37,10 @@ pub struct AdminOperatorConfig {
     pub subject_id: String,
     /// Its kind, as the claim `subject_id_type` has it.
     pub subject_id_type: String,
+    /// The name of the `[[trust_anchor]]` that her card leads to; it may be left out where there is
+    /// one alone.
+    #[serde(default)]
+    pub trust_anchor: Option<String>,
     /// Her name, for whoever reads the file.
     #[serde(default)]
     pub name: String,
@@ -54,6 +60,7 @@ impl Default for AdminConfig {
         Self {
             enabled: false,
             authentication_age_max_seconds: 15 * 60,
+            anchors: false,
             operator: Vec::new(),
         }
     }

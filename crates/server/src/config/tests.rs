@@ -136,7 +136,7 @@ fn what_may_be_left_out_has_the_documented_default() {
         Some(AuthMethod::ClientSecretBasic)
     );
     assert_eq!(
-        config.client[0].scope_values(),
+        config.client[0].scope_values(&config.profile.rules()),
         ["openid", "profile", "professional"]
     );
 }

@@ -4,13 +4,17 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::Response;
-use cardea_provider::{Error, LogoutDecision, LogoutParameters};
+use axum::response::{IntoResponse as _, Response};
+use cardea_provider::{
+    Error, LogoutDecision, LogoutParameters, ProtocolProfile, Provider, TokenLookup,
+};
 
 use crate::error_response::language_of;
 use crate::form::{Body, parse_form, parse_query};
 use crate::handler::authorize::{append_cookie, see_other};
+use crate::handler::token_lookup::look_up_pairs;
 use crate::language::Language;
+use crate::mtls::Peer;
 use crate::page::{self, AgentlessLogins, AskedBy, LogoutAnswerPage, LogoutPage};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
@@ -21,6 +25,8 @@ use crate::uninterrupted::to_the_end;
 
 /// The field that our own question adds.
 const CONFIRMED: &str = "confirmed";
+/// What a client shows that asks without a browser.
+const REFRESH_TOKEN: &str = "refresh_token";
 
 /// Where a logout request came from.
 struct Caller<'a> {
@@ -48,12 +54,17 @@ pub(crate) async fn get_logout(
 /// POST: a client's form, or the answer to our own question.
 pub(crate) async fn post_logout(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    from: Peer,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
+    let peer = from.address;
     let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
+    let is_psc = state.provider().profile() == ProtocolProfile::Psc;
+    if is_psc && pairs.iter().any(|(name, _)| name == REFRESH_TOKEN) {
+        return end_without_browser(&state, (&from, &headers), pairs).await;
+    }
     let caller = Caller {
         peer,
         headers: &headers,
@@ -71,6 +82,28 @@ pub(crate) async fn post_logout(
         charge.give_back();
     }
     Ok(signed_out(&state, caller.language))
+}
+
+/// A portal's server with its own proof and its refresh token, as Keycloak takes it: there is no
+/// browser to ask or to send anywhere.
+async fn end_without_browser(
+    state: &AppState,
+    from: (&Peer, &HeaderMap),
+    mut pairs: Vec<(String, String)>,
+) -> Result<Response, Refusal> {
+    pairs.retain(|(name, _)| name != "token");
+    for (name, _) in &mut pairs {
+        if name == REFRESH_TOKEN {
+            "token".clone_into(name);
+        }
+    }
+    let look = async |provider: &Provider, lookup: TokenLookup<'_>| {
+        let ended = provider.logout_by_refresh_token(lookup).await?;
+        state.announce(ended);
+        Ok(())
+    };
+    look_up_pairs(state, from, pairs, look, |()| true).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// The signed-out page in another language. Whoever has a session here is asked instead: no link

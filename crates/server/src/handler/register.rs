@@ -202,6 +202,7 @@ fn refuse(error: &Error) -> Refusal {
     let code = error.code();
     let name = error.oauth_error();
     let status = match name {
+        _ if matches!(error, Error::RegistrationChangesTooMany) => StatusCode::TOO_MANY_REQUESTS,
         // RFC 6750 section 3.1: both tokens of these endpoints are bearer tokens.
         ErrorCode::InvalidToken => {
             let form = Form::AccessToken {

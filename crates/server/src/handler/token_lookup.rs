@@ -27,8 +27,19 @@ pub(super) async fn look_up<T>(
     look: impl AsyncFnOnce(&Provider, TokenLookup<'_>) -> Result<T, TokenError>,
     is_harmless: fn(&T) -> bool,
 ) -> Result<T, Refusal> {
-    let caller = (peer.address, headers);
     let pairs = read_client_form(uri, headers, body)?;
+    look_up_pairs(state, (peer, headers), pairs, look, is_harmless).await
+}
+
+/// As [`look_up`], of a form that is read.
+pub(super) async fn look_up_pairs<T>(
+    state: &AppState,
+    (peer, headers): (&Peer, &HeaderMap),
+    pairs: Vec<(String, String)>,
+    look: impl AsyncFnOnce(&Provider, TokenLookup<'_>) -> Result<T, TokenError>,
+    is_harmless: fn(&T) -> bool,
+) -> Result<T, Refusal> {
+    let caller = (peer.address, headers);
     let lookup = TokenLookupParameters::from_pairs(pairs.iter().cloned())
         .map_err(|error| refuse_parameters(&error))?;
     let parameters =

@@ -38,14 +38,19 @@ async fn a_client_that_registered_itself_is_counted_changed_and_told_by_its_name
             assert!(client::insert(transaction, &by_operator).await.unwrap());
             let count = client::count_self_registered(transaction).await.unwrap();
             assert_eq!(count, 1);
-            for (name, client_id, taken) in [
-                ("portail", "a", false),
-                ("portail", "c", true),
-                ("autre", "c", false),
-            ] {
-                let found = client::is_name_taken(transaction, name, client_id);
-                assert_eq!(found.await.unwrap(), taken, "{name} {client_id}");
+            let names = client::name_keys(transaction).await.unwrap();
+            assert_eq!(names, [("a".to_owned(), "portail".to_owned())]);
+            client::change_alone(transaction).await.unwrap();
+            for (seconds, taken) in [(0, true), (1, true), (2, false), (60, true), (61, true)] {
+                let (since, now) = (after_seconds(seconds - 60), after_seconds(seconds));
+                let change = client::take_change(transaction, "a", since, now, 2);
+                assert_eq!(change.await.unwrap(), taken, "{seconds}");
             }
+            let other = cardea_storage::SecretDigest::of("other");
+            let replaced = client::replace_registration_token(transaction, "a", &other);
+            replaced.await.unwrap();
+            let found = client::find(transaction, "a").await.unwrap().unwrap();
+            assert_eq!(found.self_registration.unwrap().token, other);
             assert_eq!(client::revision(transaction).await.unwrap(), 2);
             let changed = ClientRecord {
                 registration: r#"{"name":"Autre"}"#.to_owned(),

@@ -25,6 +25,9 @@ pub(super) struct CertificateArguments {
     /// A mail address of the certificate.
     #[arg(long)]
     tls_client_auth_san_email: Option<String>,
+    /// The one `[[mtls.trust_anchor]]` that vouches for it; any of them without.
+    #[arg(long)]
+    tls_client_auth_trust_anchor: Option<String>,
 }
 
 impl CertificateArguments {
@@ -52,6 +55,10 @@ impl CertificateArguments {
             (
                 &mut client.tls_client_auth_san_email,
                 &self.tls_client_auth_san_email,
+            ),
+            (
+                &mut client.tls_client_auth_trust_anchor,
+                &self.tls_client_auth_trust_anchor,
             ),
         ] {
             if given.is_some() {

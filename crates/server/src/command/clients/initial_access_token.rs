@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 
 use cardea_oauth2_types::GrantType;
-use cardea_provider::{NewInitialAccessToken, RegisteredConsent, RegistrationLimits};
+use cardea_provider::{
+    NewInitialAccessToken, RegisteredConsent, RegisteredNames, RegistrationDemands,
+    RegistrationLimits,
+};
 use clap::Args;
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
@@ -46,6 +49,15 @@ pub(in crate::command) struct NewTokenArguments {
     /// that you register yourself.
     #[arg(long)]
     implicit_consent: bool,
+    /// Let names have letters of any script, not Latin ones alone.
+    #[arg(long)]
+    any_script: bool,
+    /// Register only clients that know people by pairwise subjects.
+    #[arg(long)]
+    demand_pairwise: bool,
+    /// Register only clients whose access tokens are bound to a key (DPoP).
+    #[arg(long)]
+    demand_dpop: bool,
 }
 
 /// One token.
@@ -64,7 +76,7 @@ pub(super) async fn create(arguments: &NewTokenArguments) -> Result<IssuedToken,
         ..RegistrationLimits::default()
     };
     if let Some(scope) = &arguments.scope {
-        limits.scope.clone_from(scope);
+        limits.scope = Some(scope.clone());
     }
     if !arguments.grant_types.is_empty() {
         limits.grant_types.clone_from(&arguments.grant_types);
@@ -72,6 +84,13 @@ pub(super) async fn create(arguments: &NewTokenArguments) -> Result<IssuedToken,
     if arguments.implicit_consent {
         limits.consent = RegisteredConsent::Implicit;
     }
+    if arguments.any_script {
+        limits.names = RegisteredNames::AnyScript;
+    }
+    limits.demands = RegistrationDemands {
+        pairwise: arguments.demand_pairwise,
+        dpop: arguments.demand_dpop,
+    };
     let new = NewInitialAccessToken {
         note: arguments.note.clone(),
         uses: arguments.uses,
@@ -79,6 +98,11 @@ pub(super) async fn create(arguments: &NewTokenArguments) -> Result<IssuedToken,
         limits,
     };
     let registry = Registry::open(&arguments.common.config).await?;
+    let rules = registry.config.profile.rules();
+    let new = NewInitialAccessToken {
+        limits: new.limits.by_profile(&rules),
+        ..new
+    };
     let issued = registry.initial_access_tokens().issue(&new).await;
     registry.close().await;
     let issued = issued?;

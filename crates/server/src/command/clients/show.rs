@@ -19,6 +19,7 @@ pub(super) struct Shown {
 
 pub(super) async fn run(arguments: &One) -> Result<Shown, Complaint> {
     let registry = Registry::open(&arguments.common.config).await?;
+    let rules = registry.config.profile.rules();
     let all = registry.all().await;
     registry.close().await;
     let mut all = all?.into_iter();
@@ -30,7 +31,7 @@ pub(super) async fn run(arguments: &One) -> Result<Shown, Complaint> {
     registration.token_endpoint_auth_method = registration
         .token_endpoint_auth_method
         .or(registration.auth_method());
-    registration.scopes = Some(registration.scope_values());
+    registration.scopes = Some(registration.scope_values(&rules));
     Ok(Shown {
         source: entry.source,
         registration,

@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use cardea_pki::Certificate;
-use cardea_provider::Error;
+use cardea_provider::{Error, Permission};
 
-use super::{OperatorRequest, refuse, refuse_problem};
+use super::{OperatorRequest, read_body, refuse, refuse_problem};
 use crate::admin_api::{AnchorList, AnchorView, NewAnchor};
 use crate::anchor_reload::follow_anchors;
 use crate::anchor_view::{added_view, configured_views};
-use crate::form::{Body, parse_json};
+use crate::form::Body;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::AppState;
@@ -34,7 +34,8 @@ pub(crate) async fn post_anchor(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<AnchorView>), Refusal> {
-    let new: NewAnchor = parse_json(&headers, body).map_err(refuse_problem)?;
+    check_switch(&state)?;
+    let new: NewAnchor = read_body(&headers, body)?;
     let mut certificates = Certificate::parse_pem_bundle(new.certificate.as_bytes())
         .map_err(|error| refuse(&Error::Pki(error)))?;
     let (Some(certificate), true) = (certificates.pop(), certificates.is_empty()) else {
@@ -62,6 +63,7 @@ pub(crate) async fn delete_anchor(
     OperatorRequest(operator): OperatorRequest,
     Path((rules, sha256)): Path<(String, String)>,
 ) -> Result<StatusCode, Refusal> {
+    check_switch(&state)?;
     let registrations = state.provider().anchor_registrations(&operator);
     let removed = registrations
         .remove(&rules, &sha256.to_ascii_lowercase())
@@ -69,4 +71,13 @@ pub(crate) async fn delete_anchor(
     removed.map_err(|error| refuse(&error))?;
     follow_anchors(&state).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who adds a trust anchor decides whose cards are believed, which is more than other operators do.
+fn check_switch(state: &AppState) -> Result<(), Refusal> {
+    let rules = state.administration().admin();
+    match rules.is_some_and(|rules| rules.anchors == Permission::Allowed) {
+        true => Ok(()),
+        false => Err(refuse(&Error::AdminAnchorsOff)),
+    }
 }

@@ -7,14 +7,14 @@ use cardea_provider::{Error, NewClient, Secret};
 use cardea_storage::client::ClientRecord;
 use time::Duration;
 
-use super::{OperatorRequest, refuse, refuse_problem};
+use super::{OperatorRequest, read_body, refuse};
 use crate::admin_api::{
     ChangedClient, ClientList, ClientSource, ClientView, NewSecret, SecretRotation,
 };
 use crate::client_registration::{config_of_record, put_secret_into};
 use crate::client_reload::follow_clients;
 use crate::config::{ClientConfig, check_client};
-use crate::form::{Body, parse_json};
+use crate::form::Body;
 use crate::refusal::{Form, Refusal};
 use crate::state::AppState;
 
@@ -58,7 +58,7 @@ pub(crate) async fn post_client(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<ChangedClient>), Refusal> {
-    let table: ClientConfig = parse_json(&headers, body).map_err(refuse_problem)?;
+    let table: ClientConfig = read_body(&headers, body)?;
     let (new, secret) = prepare(&state, table)?;
     let provider = state.provider();
     provider
@@ -83,7 +83,7 @@ pub(crate) async fn put_client(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ChangedClient>, Refusal> {
-    let table: ClientConfig = parse_json(&headers, body).map_err(refuse_problem)?;
+    let table: ClientConfig = read_body(&headers, body)?;
     if table.client_id != client_id {
         let reason = "must be that of the address";
         return Err(refuse_table("client_id", reason));
@@ -110,6 +110,8 @@ pub(crate) async fn delete_client(
     OperatorRequest(operator): OperatorRequest,
     Path(client_id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
+    let configured = state.provider().check_not_configured(&client_id);
+    configured.map_err(|error| refuse(&error))?;
     let registrations = state.provider().client_registrations(&operator);
     let removed = registrations.remove(&client_id).await;
     removed.map_err(|error| refuse(&error))?;
@@ -125,7 +127,9 @@ pub(crate) async fn post_client_secret(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<NewSecret>, Refusal> {
-    let rotation: SecretRotation = parse_json(&headers, body).map_err(refuse_problem)?;
+    let rotation: SecretRotation = read_body(&headers, body)?;
+    let configured = state.provider().check_not_configured(&client_id);
+    configured.map_err(|error| refuse(&error))?;
     let overlap = Duration::seconds(i64::from(rotation.overlap_seconds));
     let registrations = state.provider().client_registrations(&operator);
     let rotated = registrations.rotate_secret(&client_id, overlap).await;

@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, StatusCode};
 use cardea_provider::NewInitialAccessToken;
 use time::Duration;
 
-use super::{OperatorRequest, refuse, refuse_problem};
+use super::{OperatorRequest, read_body, refuse};
 use crate::admin_api::{IssuedToken, NewToken, TokenList, TokenView};
-use crate::form::{Body, parse_json};
+use crate::form::Body;
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
@@ -19,12 +19,12 @@ pub(crate) async fn post_token(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<IssuedToken>), Refusal> {
-    let new: NewToken = parse_json(&headers, body).map_err(refuse_problem)?;
+    let new: NewToken = read_body(&headers, body)?;
     let new = NewInitialAccessToken {
         note: new.note,
         uses: new.uses,
         lifetime: Duration::seconds(i64::from(new.lifetime_seconds)),
-        limits: new.limits,
+        limits: new.limits.by_profile(state.provider().rules()),
     };
     let tokens = state.provider().initial_access_tokens(&operator);
     let issued = tokens.issue(&new).await.map_err(|error| refuse(&error))?;
