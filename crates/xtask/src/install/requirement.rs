@@ -227,11 +227,7 @@ const TEST: [Requirement; 22] = [
         Probe::Program(&["haproxy"]),
         ["haproxy", "haproxy", "haproxy"],
     ),
-    needed(
-        "curl",
-        Probe::Program(&["curl"]),
-        ["curl", "curl", "curl"],
-    ),
+    needed("curl", Probe::Program(&["curl"]), ["curl", "curl", "curl"]),
     needed(
         "OpenSSL's engine for PKCS#11",
         Probe::File(&[
