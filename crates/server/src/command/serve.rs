@@ -14,7 +14,6 @@ use crate::connection_limit::BoundedAcceptor;
 use crate::file_limit::raise_file_limit;
 use crate::listener::serve_all;
 use crate::log_format::start_logging;
-use crate::memory;
 use crate::private_memory::keep_memory_private;
 use crate::shutdown::{Shutdown, StopTimes};
 use crate::telemetry::Telemetry;
@@ -31,7 +30,6 @@ const AFTER_FAILURE: StopTimes = StopTimes {
 /// Anything that keeps it from starting.
 pub(super) fn run(config_file: &Path) -> anyhow::Result<()> {
     keep_memory_private()?;
-    memory::keep_small();
     let config = Config::load(config_file)?;
     take_secrets(&config);
     let telemetry = Telemetry::start(&config.telemetry)?;
