@@ -6,7 +6,8 @@
 //! an assertion and an attestation, and a presence key that answers on a connection of its own. The
 //! peer has no card: whoever comes is logged in. Both take private_key_jwt and DPoP with nonces.
 //!
-//! `OP_SITES`, `OP_WORK`, `OP_CONCURRENCY`, `OP_SECONDS`, `OP_PARTS` narrow a run down.
+//! `OP_SITES`, `OP_WORK`, `OP_CONCURRENCY`, `OP_SECONDS`, `OP_PEOPLE`, `OP_PARTS` narrow a run
+//! down.
 
 #![expect(
     clippy::indexing_slicing,
@@ -76,8 +77,9 @@ fn say(line: &str) -> Result<(), Failure> {
 async fn measure(measuring: bool) -> Result<(), Failure> {
     let host = RevocationHost::start(measuring).await?;
     let client_key = SigningKey::generate(Algorithm::Es256)?;
-    let rsa = People::new(&host, KeyKind::Rsa2048, 64)?;
-    let p256 = People::new(&host, KeyKind::P256, 64)?;
+    let people = chosen("OP_PEOPLE", "64").concat().parse()?;
+    let rsa = People::new(&host, KeyKind::Rsa2048, people)?;
+    let p256 = People::new(&host, KeyKind::P256, people)?;
     let parts = chosen("OP_PARTS", "speed,memory,stored,flushes");
     let has = |part: &str| parts.iter().any(|it| it == part);
     let seconds: u64 = chosen("OP_SECONDS", "3").concat().parse()?;
