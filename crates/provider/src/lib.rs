@@ -137,8 +137,7 @@ pub use recheck::DueCard;
 pub use records::Records;
 pub use registration::{
     InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken, Registered,
-    RegisteredConsent, RegisteredNames, RegistrationDemands, RegistrationLimits,
-    RegistrationTerms,
+    RegisteredConsent, RegisteredNames, RegistrationDemands, RegistrationLimits, RegistrationTerms,
 };
 pub use restoration::{Restoration, Restored};
 pub use revocation_source::{EvidenceRequest, RevocationSource};

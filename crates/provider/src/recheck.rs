@@ -159,7 +159,8 @@ fn reason_to_end(judged: &JudgedAgain) -> Option<EndReason> {
         JudgedAgain::CertificateRefused(Error::Pki(PkiError::Cryptography(_)))
         | JudgedAgain::Good(_)
         | JudgedAgain::StatusRefused(_) => None,
-        // The operator trusts other anchors or algorithms, or accepts other cards, than at the login.
+        // The operator trusts other anchors or algorithms than at the login, or accepts other
+        // cards.
         JudgedAgain::CertificateRefused(_) => Some(EndReason::CardNotAccepted),
     }
 }

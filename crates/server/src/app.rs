@@ -84,9 +84,7 @@ impl App {
             Arc::new(SystemClock),
         )
         .map_err(|source| Error::ProviderRefused { source })?;
-        load_clients(&provider, &config.client).await?;
-        let refused = |source| Error::ProviderRefused { source };
-        provider.load_restore_epoch().await.map_err(refused)?;
+        read_database(&provider, config).await?;
         let metadata = announced(config, metadata_of(&provider, weakest_acr), &provider);
         let (client_certificate_rules, client_anchors) = mtls::rules_of(config)?;
         anchors.extend(client_anchors.iter().cloned());
@@ -254,6 +252,14 @@ fn announced(
     };
     provider.accept_audiences_at(mtls.url.as_str());
     with_mtls(metadata, mtls::aliases(provider, mtls))
+}
+
+/// Reads what stands in the database before the first request: its clients, and whether it was
+/// restored.
+async fn read_database(provider: &Provider, config: &Config) -> Result<(), Error> {
+    load_clients(provider, &config.client).await?;
+    let refused = |source| Error::ProviderRefused { source };
+    provider.load_restore_epoch().await.map_err(refused)
 }
 
 /// Opens the database that a configuration names.

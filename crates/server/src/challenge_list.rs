@@ -109,7 +109,8 @@ impl ChallengeList {
     /// older one for ever, whichever node gives it out.
     ///
     /// # Errors
-    /// `server.challenge_list_older` where a later one was given out; `server.database_unavailable`.
+    /// `server.challenge_list_older` where a later one was given out;
+    /// `server.database_unavailable`.
     pub(crate) async fn remember_in(&self, store: &Store) -> Result<(), Error> {
         let version = self.served().version;
         if self.on_record.load(Ordering::Relaxed) == version {

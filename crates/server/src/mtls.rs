@@ -25,9 +25,7 @@ use cardea_provider::{
     PresentedCertificate, Provider,
 };
 
-use crate::config::{
-    ClientAddress, Config, MtlsConfig, MtlsProxyConfig, RevocationCheck,
-};
+use crate::config::{ClientAddress, Config, MtlsConfig, MtlsProxyConfig, RevocationCheck};
 use crate::problem::Problem;
 use crate::provider_config::{load_trust_store, revocation_policy_of};
 use crate::refusal::{Form, Refusal};

@@ -59,6 +59,8 @@ fn fill(document: &mut Value, pointer: &str, value: Value) {
 mod tests {
     use std::collections::BTreeSet;
 
+    use cardea_provider::Issuer;
+
     use super::document;
 
     /// What the specifications of OAuth and OpenID Connect describe, and pages for people that no

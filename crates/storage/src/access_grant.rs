@@ -127,13 +127,12 @@ pub async fn revoke(
     jti: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let revoked = sql::query(
-        "UPDATE access_grant SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL",
-    )
-    .bind(jti)
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
+    let revoked =
+        sql::query("UPDATE access_grant SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL")
+            .bind(jti)
+            .bind(now.unix_timestamp())
+            .execute(transaction.connection())
+            .await?;
     Ok(revoked.rows_affected() == 1)
 }
 

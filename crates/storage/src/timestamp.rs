@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
-use crate::sql::Row;
 use crate::Error;
+use crate::sql::Row;
 
 /// Reads a time that is always there.
 pub(crate) fn required(row: &Row, column: &str) -> Result<OffsetDateTime, Error> {

@@ -1,5 +1,5 @@
-//! Which card rules an operator's card leads to, by the files of the configuration alone: whoever may
-//! add trust anchors could else make a card of her own that says another operator's number.
+//! Which card rules an operator's card leads to, by the files of the configuration alone: whoever
+//! may add trust anchors could else make a card of her own that says another operator's number.
 
 use cardea_jose::parse_base64url;
 use cardea_pki::{Certificate, KnownPaths, TrustStore};

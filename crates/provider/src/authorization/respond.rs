@@ -75,8 +75,8 @@ impl ReturnAddress<'_> {
 impl Provider {
     /// Puts an answer into the form that it travels in: a signed one in the algorithm that the
     /// client registered, or in the profile's. A client that has registered one since the login
-    /// began gets no answer in clear any more. Call this outside any transaction, so that nothing is
-    /// signed under the database's write lock.
+    /// began gets no answer in clear any more. Call this outside any transaction, so that nothing
+    /// is signed under the database's write lock.
     pub(crate) fn finish_response(
         &self,
         client: &Client,

@@ -17,8 +17,8 @@ pub struct LogoutDelivery {
     pub client_id: String,
     /// Its `backchannel_logout_uri`.
     pub uri: String,
-    /// Whether it may lead into networks of the operator's: whoever registers itself does not choose
-    /// what this server reaches there (attack H4).
+    /// Whether it may lead into networks of the operator's: whoever registers itself does not
+    /// choose what this server reaches there (attack H4).
     pub registered_by: RegisteredBy,
     /// The value of the form parameter `logout_token`.
     pub logout_token: String,

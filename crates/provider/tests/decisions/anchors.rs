@@ -250,7 +250,8 @@ async fn tighten(world: &World, change: impl FnOnce(&mut CardRules)) {
 
 #[tokio::test]
 async fn tightened_rules_about_cards_end_the_sessions_that_they_refuse() {
-    let tightenings: [(&str, fn(&mut CardRules)); 3] = [
+    type Tightening = fn(&mut CardRules);
+    let tightenings: [(&str, Tightening); 3] = [
         ("cards", |rules| {
             rules.profile_policy.cards = Some(Vec::new())
         }),

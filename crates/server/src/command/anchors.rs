@@ -34,7 +34,8 @@ const AFTER_HELP: &str = "\
 Run it as the server's own user, to whom the database belongs.
 
 Exit status: 0 done, 1 refused (no such certificate, one that is there already or is not the one \
-whose fingerprint was given, one that nobody has said yes to, one that is no authority's, expired or too weak), 2 the configuration, the database or the input cannot be used.";
+whose fingerprint was given, one that nobody has said yes to, one that is no authority's, expired \
+or too weak), 2 the configuration, the database or the input cannot be used.";
 
 /// Commands about trust anchors.
 #[derive(Debug, Subcommand)]

@@ -283,11 +283,7 @@ impl ClientConfig {
         let has_people = of_people
             .iter()
             .any(|grant| self.grant_types.contains(grant));
-        let scopes: &[&str] = if has_people {
-            rules.default_scope
-        } else {
-            &[]
-        };
+        let scopes: &[&str] = if has_people { rules.default_scope } else { &[] };
         scopes.iter().map(|&scope| scope.to_owned()).collect()
     }
 

@@ -16,6 +16,24 @@ fn folders_modes_and_addresses_are_looked_at_too() {
         let places = found.into_iter().map(|(line, key, _)| (line > 0, key));
         places.collect::<Vec<_>>()
     };
+    std::fs::write(folder.path().join("open.sqlite"), "").unwrap();
+    let mode = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(folder.path().join("open.sqlite"), mode).unwrap();
+    secret(folder.path(), "private.sqlite", "");
+    for (text, expected) in machine_cases(&sound) {
+        assert_eq!(mistakes(&text), expected, "{text}");
+    }
+    // What only the server is given is told as such.
+    let output = cardea(folder.path(), &["config", "check"]);
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        words.contains("keys.encryption.environment: is not looked at"),
+        "{words}"
+    );
+}
+
+/// Configurations, each with the keys that are to be named and whether a line is.
+fn machine_cases(sound: &str) -> Vec<(String, Vec<(bool, String)>)> {
     let named = |key: &str| vec![(true, key.to_owned())];
     let with = |table: &str| sound.replacen("[keys]", &format!("{table}\n[keys]"), 1);
     let operator = |kind: &str| {
@@ -28,11 +46,7 @@ fn folders_modes_and_addresses_are_looked_at_too() {
         let key = format!("[keys]\nencryption = {{ environment = \"{name}\" }}");
         sound.replacen("[keys]", &key, 1)
     };
-    std::fs::write(folder.path().join("open.sqlite"), "").unwrap();
-    let mode = std::fs::Permissions::from_mode(0o644);
-    std::fs::set_permissions(folder.path().join("open.sqlite"), mode).unwrap();
-    secret(folder.path(), "private.sqlite", "");
-    for (text, expected) in [
+    vec![
         (
             with("[operations]\nlisten = \"127.0.0.1:8080\""),
             named("operations.listen"),
@@ -84,16 +98,7 @@ fn folders_modes_and_addresses_are_looked_at_too() {
             named("trust_anchor[0].profile"),
         ),
         (variable("CARDEA_NO_SUCH_VARIABLE"), vec![]),
-    ] {
-        assert_eq!(mistakes(&text), expected, "{text}");
-    }
-    // What only the server is given is told as such.
-    let output = cardea(folder.path(), &["config", "check"]);
-    let words = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        words.contains("keys.encryption.environment: is not looked at"),
-        "{words}"
-    );
+    ]
 }
 
 #[test]

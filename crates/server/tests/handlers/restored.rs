@@ -160,7 +160,7 @@ async fn a_backup_that_is_stopped_leaves_nothing() {
                 .stderr(std::process::Stdio::null())
                 .spawn()
                 .unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+            std::thread::sleep(Duration::from_millis(milliseconds));
             let process = backup.id().to_string();
             let _ = Command::new("kill").args([signal, &process]).status();
             let ended = tokio::task::block_in_place(|| backup.wait()).unwrap();

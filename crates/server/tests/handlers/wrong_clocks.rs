@@ -24,8 +24,7 @@ struct WrongClock(Duration);
 
 impl Clock for WrongClock {
     fn now(&self) -> OffsetDateTime {
-        let now = std::time::SystemTime::now();
-        OffsetDateTime::from(now) + self.0
+        OffsetDateTime::now_utc() + self.0
     }
 
     fn was_set_by(&self) -> Duration {

@@ -1,4 +1,3 @@
-
 use super::{Kind, OLDEST_UNANSWERED, with_places};
 use crate::sql;
 use crate::{Store, Transaction};
@@ -10,7 +9,9 @@ async fn plan(transaction: &mut Transaction, statement: String) -> Vec<String> {
         query = query.bind(1_i64);
     }
     let rows = query.fetch_all(transaction.connection()).await.unwrap();
-    rows.iter().map(|row| row.try_get("detail").unwrap()).collect()
+    rows.iter()
+        .map(|row| row.try_get("detail").unwrap())
+        .collect()
 }
 
 /// Attack H9: a delete that reads a whole table keeps everybody from the writer.

@@ -46,7 +46,7 @@ async fn a_client_that_registered_itself_is_counted_changed_and_told_by_its_name
                 let change = client::take_change(transaction, "a", since, now, 2);
                 assert_eq!(change.await.unwrap(), taken, "{seconds}");
             }
-            let other = cardea_storage::SecretDigest::of("other");
+            let other = SecretDigest::of("other");
             let replaced = client::replace_registration_token(transaction, "a", &other);
             replaced.await.unwrap();
             let found = client::find(transaction, "a").await.unwrap().unwrap();

@@ -154,8 +154,8 @@ impl TokenKeys {
     /// Does what is due, with keys made for it. Where another node was faster, they are left out.
     ///
     /// # Errors
-    /// [`Error::ClockApart`]; [`Error::TokenKeysTooMany`] where another one is due; the rest is done
-    /// then; [`Error::Storage`].
+    /// [`Error::ClockApart`]; [`Error::TokenKeysTooMany`] where another one is due; the rest is
+    /// done then; [`Error::Storage`].
     pub async fn keep_to_schedule(&self, made: &[MadeKey]) -> Result<Rotated, Error> {
         let now = self.time().await?.agreed()?;
         let (mut transaction, mut records) = self.begin_change().await?;
@@ -191,8 +191,8 @@ impl TokenKeys {
         }
     }
 
-    /// Takes in keys that a server held in files, unless there are keys already, or were once: those
-    /// of the files may be among them that were taken out since.
+    /// Takes in keys that a server held in files, unless there are keys already, or were once:
+    /// those of the files may be among them that were taken out since.
     ///
     /// # Errors
     /// [`Error::Storage`].

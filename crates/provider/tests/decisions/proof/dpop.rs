@@ -251,7 +251,10 @@ async fn h19_a_clock_that_is_wrong_forgets_no_proof() {
     assert_eq!(world.provider.forget_ended().await.unwrap(), 0);
     world.pass(Duration::hours(-2));
     let replayed = services.refusal(SERVICE, &proof).await;
-    assert_eq!(replayed, ("invalid_dpop_proof", "provider.dpop_proof_replayed"));
+    assert_eq!(
+        replayed,
+        ("invalid_dpop_proof", "provider.dpop_proof_replayed")
+    );
 }
 
 /// A public client's key is remembered no longer than its proofs: anybody can send them.

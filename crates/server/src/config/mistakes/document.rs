@@ -65,7 +65,8 @@ impl Document {
         None
     }
 
-    /// The key of the first text among `clients_file` and the trust anchors' profiles that is meant.
+    /// The key of the first text that is meant, among `clients_file` and the trust anchors'
+    /// profiles.
     pub(super) fn key_of_text(&self, is_meant: impl Fn(&str) -> bool) -> Option<String> {
         let table = DeTable::parse(&self.text).ok()?;
         let list = |name: &str| {
