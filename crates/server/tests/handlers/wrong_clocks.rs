@@ -24,7 +24,7 @@ struct WrongClock(Duration);
 
 impl Clock for WrongClock {
     fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::now_utc() + self.0
+        crate::revocation_host::now() + self.0
     }
 
     fn was_set_by(&self) -> Duration {

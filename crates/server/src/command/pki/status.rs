@@ -30,8 +30,8 @@ use crate::error::Error;
 const AFTER_HELP: &str = "\
 Needs attention: a certificate that cannot be read, is expired, not yet valid or within 30 days of \
 its end; a database that cannot be read; a stored list past its nextUpdate or beyond the \
-configured age; a store that cannot be read; with --probe, an address that gives no usable answer. A list that is missing does not: the \
-server fetches it when a card first needs it.
+configured age; a store that cannot be read; with --probe, an address that gives no usable \
+answer. A list that is missing does not: the server fetches it when a card first needs it.
 
 Run it as the server's own user, whose folder the store is.
 
