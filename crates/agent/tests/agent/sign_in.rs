@@ -130,13 +130,17 @@ async fn without_a_card_the_wait_ends_with_the_challenge() {
         course(&workstation.page().sign_in(&challenge).await)
     };
     assert_eq!(ask().await, ["reader_missing", "card.no_reader"]);
+    // The state before may be told yet, until the watch has seen what changed.
     readers.plug("Reader A");
-    assert_eq!(ask().await, ["insert_card", "card.no_card"]);
-    readers.break_service();
-    assert_eq!(
-        ask().await,
-        ["reader_service_down", "card.reader_service_unavailable"]
+    let told = ask().await;
+    assert!(
+        told.ends_with(&["insert_card", "card.no_card"].map(String::from)),
+        "{told:?}"
     );
+    readers.break_service();
+    let told = ask().await;
+    let down = ["reader_service_down", "card.reader_service_unavailable"];
+    assert!(told.ends_with(&down.map(String::from)), "{told:?}");
     assert!(workstation.person.was_told().is_empty());
 }
 
