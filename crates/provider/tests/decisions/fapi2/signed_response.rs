@@ -131,6 +131,8 @@ async fn a_client_that_has_just_registered_an_algorithm_gets_no_answer_in_clear_
         let provider = &fapi.world.provider;
         let plan = provider.plan_configured_clients(clients).await.unwrap();
         provider.install_configured_clients(plan);
+        let none = |_: &_| unreachable!("the database holds no client");
+        provider.reload_clients(none).await.unwrap();
         let answer = fapi.complete(&begun).await.unwrap();
         assert_eq!(answer.mode, mode);
         assert!(!answer.is_refusal());

@@ -216,7 +216,7 @@ async fn spent_assertions_are_swept_when_they_would_have_expired() {
     world.pass(time::Duration::hours(24));
     assert_eq!(world.provider.forget_ended().await.unwrap(), 0);
     world.pass(time::Duration::hours(2));
-    assert_eq!(world.provider.forget_ended().await.unwrap(), 1);
+    assert!(world.provider.forget_ended().await.unwrap() > 0);
     assert_eq!(outcome(&world, &assertion).await, TIME);
 }
 
