@@ -236,17 +236,32 @@ async fn tokens_of_registrations_end_by_a_restore_and_the_clients_stay() {
     assert!(made.status.success(), "{made:?}");
     let app = restored(app).await;
     let again = register::register(&app, &initial, &register::metadata()).await;
-    let code = "provider.initial_access_token_invalid";
-    assert_eq!(register::refused(again).await.2, code);
+    let told = header(&again, "www-authenticate");
+    assert!(
+        told.contains("provider.initial_access_token_revoked"),
+        "{told}"
+    );
     let read = register::manage(&app, &registered, (Method::GET, manager), None).await;
-    let code = "provider.registration_access_token_invalid";
-    assert_eq!(register::refused(read).await.2, code);
+    let told = header(&read, "www-authenticate");
+    assert!(
+        told.contains("provider.registration_access_token_invalid"),
+        "{told}"
+    );
     let secret = registered["client_secret"].as_str().unwrap();
     let known = register::token_error(&app, &registered, secret).await;
     assert_eq!(known, "invalid_grant");
     // It begins anew with another initial access token.
     let initial = register::token(&app, &[]).await;
-    register::registered(&app, &initial).await;
+    let mut metadata = register::metadata();
+    let taken = register::register(&app, &initial, &metadata).await;
+    let code = register::refused(taken).await.2;
+    assert_eq!(
+        code, "provider.client_name_taken",
+        "its name is still its own"
+    );
+    metadata["client_name"] = json!("Another portal of the same people");
+    let anew = register::register(&app, &initial, &metadata).await;
+    assert_eq!(anew.status(), 201);
 }
 
 /// What waits to be used when the backup is made.
