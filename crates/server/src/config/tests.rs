@@ -440,20 +440,20 @@ fn a_profile_of_ones_own_is_relative_to_the_configuration() {
 #[test]
 fn where_tls_ends_elsewhere_the_source_of_addresses_must_be_given() {
     let behind_proxy = EXAMPLE.replacen("http://127.0.0.1:8080", "https://id.example.test", 1);
-    let silent = behind_proxy.replacen("client_address = \"peer\"", "", 1);
+    let silent = behind_proxy.replacen("\nclient_address = \"peer\"", "\n", 1);
     let error = load(&silent).unwrap_err();
     let Error::ConfigInvalid { key, .. } = &error else {
         panic!("{error}")
     };
     assert_eq!(key, "limits.client_address");
     for address in ["peer", "x_forwarded_for"] {
-        let line = format!("client_address = \"{address}\"");
-        let given = behind_proxy.replacen("client_address = \"peer\"", &line, 1);
+        let line = format!("\nclient_address = \"{address}\"");
+        let given = behind_proxy.replacen("\nclient_address = \"peer\"", &line, 1);
         assert!(load(&given).unwrap().limits.client_address.is_some());
     }
     let own_tls = "[tls]\ncertificate = \"a\"\nkey = \"b\"\n[keys]";
     assert!(load(&silent.replacen("[keys]", own_tls, 1)).is_ok());
-    let loopback = EXAMPLE.replacen("client_address = \"peer\"", "", 1);
+    let loopback = EXAMPLE.replacen("\nclient_address = \"peer\"", "\n", 1);
     assert!(load(&loopback).is_ok());
 }
 
