@@ -3,6 +3,8 @@
 //! the machine, so what the flood itself computes is in the slowdown.
 
 mod attack;
+#[path = "../login_over_http/keys.rs"]
+mod keys;
 #[path = "../login_over_http/login.rs"]
 mod login;
 #[path = "../login_over_http/program.rs"]

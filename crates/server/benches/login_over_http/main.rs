@@ -2,6 +2,7 @@
 //! connection, OCSP over HTTP and SQLite beside the decisions. CPU time is that of the program's
 //! process, so nothing of the browser, the portal, the agent or the OCSP responder is in it.
 
+mod keys;
 mod login;
 mod program;
 mod revocation_host;

@@ -2,17 +2,14 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use cardea_jose::{Algorithm, SigningKey};
-use cardea_server::command::keys::{ChallengeListRequest, sign_challenge_list};
-use cardea_server::config::Issuer;
 use tempfile::TempDir;
 
 use crate::Failure;
+use crate::keys::write_keys;
 use crate::revocation_host::RevocationHost;
 
 pub(crate) const CLIENT_ID: &str = "portal";
@@ -109,20 +106,7 @@ fn write_configuration(
     (limits, more_of_client): (&str, &str),
     host: &RevocationHost,
 ) -> Result<(), Failure> {
-    let write_key = |name: &str| -> Result<_, Failure> {
-        let file = folder.join(name);
-        let key = SigningKey::generate(Algorithm::Es256)?;
-        fs::write(&file, &*key.to_pem()?)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
-        Ok(file)
-    };
-    sign_challenge_list(&ChallengeListRequest {
-        root: write_key("root.pem")?,
-        issuer: Issuer::try_from(issuer.to_owned())?,
-        version: 1,
-        keys: vec![write_key("challenge-key.pem")?],
-        out: folder.join("challenge-keys.jws"),
-    })?;
+    write_keys(folder, issuer)?;
     fs::write(folder.join("anchors.pem"), host.anchors_pem()?)?;
     fs::write(folder.join("intermediates.pem"), host.intermediates_pem()?)?;
     let listen = issuer.trim_start_matches("http://");

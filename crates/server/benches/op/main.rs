@@ -17,6 +17,7 @@
 mod client;
 mod fill;
 mod http;
+#[path = "../login_over_http/keys.rs"]
 mod keys;
 mod load;
 mod postgres;

@@ -6,6 +6,8 @@
 //! to the logout token at the portal. Then 10 000 sessions, or `WATCHED`, are watched for a minute.
 //! The agents, the portal and the server share the machine; CPU time is that of the server alone.
 
+#[path = "../login_over_http/keys.rs"]
+mod keys;
 #[path = "../login_over_http/login.rs"]
 mod login;
 mod portal;
