@@ -183,8 +183,8 @@ mod tests {
     use crate::bare_provider::{bare_provider, now};
     use crate::{Client, ClientAuthentication, Error};
 
-    async fn store_client(store: &Store, client_id: &str) {
-        let record = ClientRecord {
+    fn record(client_id: &str) -> ClientRecord {
+        ClientRecord {
             client_id: client_id.to_owned(),
             registration: "{}".to_owned(),
             secret: None,
@@ -192,7 +192,11 @@ mod tests {
             created_at: now(),
             changed_at: now(),
             self_registration: None,
-        };
+        }
+    }
+
+    async fn store_client(store: &Store, client_id: &str) {
+        let record = record(client_id);
         let mut transaction = store.begin().await.unwrap();
         assert!(client::insert(&mut transaction, &record).await.unwrap());
         transaction.commit().await.unwrap();
@@ -272,15 +276,6 @@ mod tests {
     async fn clients_of_the_configuration_replaced_while_the_database_is_read_are_not_lost() {
         let (provider, store) = bare_provider().await;
         store_client(&store, "added").await;
-        let record = |client_id: &str| ClientRecord {
-            client_id: client_id.to_owned(),
-            registration: "{}".to_owned(),
-            secret: None,
-            previous_secret: None,
-            created_at: now(),
-            changed_at: now(),
-            self_registration: None,
-        };
         let new = read(&record("new")).unwrap();
         let plan = provider.plan_configured_clients(vec![new]).await.unwrap();
         let plan = std::sync::Mutex::new(Some(plan));
