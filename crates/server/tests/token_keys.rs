@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use cardea_jose::{Algorithm, SigningKey};
+use cardea_jose::{Algorithm, SigningKey, UnverifiedJws};
 use cardea_server::command::keys::{ChallengeListRequest, sign_challenge_list};
 use cardea_server::config::Issuer;
 use cardea_test_pki::{PkiSettings, TestPki};
@@ -401,7 +401,22 @@ fn h16_a_rotation_that_is_killed_leaves_whole_keys() {
     }
     assert!(whole > 0, "none was killed before its end");
     let last = site.kids();
-    let token = server.token();
+    // The running server follows the last rotation within seconds.
+    let mut token = server.token();
+    let is_of_last = |token: &str| {
+        let header = UnverifiedJws::parse(token, 8192)
+            .unwrap()
+            .kid()
+            .map(str::to_owned);
+        header.is_some_and(|kid| last.contains(&kid))
+    };
+    for _ in 0..600 {
+        if is_of_last(&token) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        token = server.token();
+    }
     server.kill();
     let server = site.start();
     assert_eq!(server.jwks(), 4);
