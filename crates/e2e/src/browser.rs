@@ -201,6 +201,7 @@ impl Browser {
                 .map(String::from)
                 .unwrap_or_default();
             let text = self.text("body").await.unwrap_or_default();
+            crate::stage::note_failure();
             anyhow::bail!("{selector} did not come within {limit:?} on {address}:\n{text}");
         }
         self.text(selector).await

@@ -1,12 +1,25 @@
 //! One whole system for one test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use cardea_xtask::system::{Options, System};
 use cardea_xtask::workspace;
 
 use crate::authorization::CLIENTS;
+
+/// Lines of each log that a failed test shows at most.
+const SHOWN_MAX: usize = 40;
+
+/// Whether something that a test of this program waited for did not come: a test that ends with an
+/// error instead of a panic is told apart from a good one by nothing else.
+static WAITED_IN_VAIN: AtomicBool = AtomicBool::new(false);
+
+/// Has the systems of this program keep and show their logs.
+pub(crate) fn note_failure() {
+    WAITED_IN_VAIN.store(true, Ordering::Relaxed);
+}
 
 /// A running system in a folder of its own, which is kept when the test fails.
 pub struct Stage {
@@ -88,10 +101,25 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.system = None;
-        if std::thread::panicking() {
+        if std::thread::panicking() || WAITED_IN_VAIN.load(Ordering::Relaxed) {
+            show_warnings(&self.folder.join("logs"));
             eprintln!("the system's logs are kept in {}", self.folder.display());
         } else {
             let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Whoever reads the run later may have no more than what it printed.
+fn show_warnings(logs: &Path) {
+    for entry in std::fs::read_dir(logs).into_iter().flatten().flatten() {
+        let log = std::fs::read(entry.path()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let warnings = log
+            .lines()
+            .filter(|line| line.contains("WARN") || line.contains("ERROR"));
+        for line in warnings.take(SHOWN_MAX) {
+            eprintln!("{}: {line}", entry.file_name().to_string_lossy());
         }
     }
 }
