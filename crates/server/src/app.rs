@@ -221,9 +221,8 @@ impl App {
     }
 
     /// Waits for a failure of the database that only a new start can mend.
-    pub(crate) async fn failure(&self) -> Error {
-        let source = self.store.failure().await;
-        Error::DatabaseUnavailable { source }
+    pub(crate) async fn failure(&self) -> cardea_storage::Error {
+        self.store.failure().await
     }
 
     /// Whether there was one.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::{bench, check, demo, fixtures, install, output, sbom, soak, test_run, tidy};
+use crate::{bench, check, demo, fixtures, install, output, package, sbom, soak, test_run, tidy};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -21,6 +21,9 @@ cargo xtask COMMAND
     (more words are handed to `cargo test`)
   check        format, lints, documentation, repository rules, licences
   tidy         the repository rules alone
+  package      Debian packages of the server and the agent, into target/packages
+    --out DIR     into another folder
+    --check-reproducible   builds and packs twice from nothing and compares, which takes long
   sbom         what the programs are made of (CycloneDX), into target/sbom
   soak [NAME…]   fuzzes what reads other people's bytes, ten minutes a target, and fails on a crash;
                  `agent`: logins beside other programs, then 5000 alone, after which the agent
@@ -54,6 +57,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
         ["fixtures"] => done(fixtures::run(fixtures::Mode::Write)),
         ["fixtures", "--check"] => done(fixtures::run(fixtures::Mode::Check)),
         ["sbom"] => done(sbom::run()),
+        ["package", rest @ ..] => done(package::run(rest)),
         ["soak", rest @ ..] => done(soak::run(rest)),
         ["bench", names @ ..] => done(bench::run(names)),
         ["install"] => done(install::ensure(install::Purpose::Demo)),
@@ -72,8 +76,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
 
 /// Whether one of the commands is asked for its help rather than run.
 fn is_help_asked(command: &str, words: &[&str]) -> bool {
-    const COMMANDS: [&str; 8] = [
-        "demo", "check", "tidy", "sbom", "soak", "bench", "fixtures", "install",
+    const COMMANDS: [&str; 9] = [
+        "demo", "check", "tidy", "package", "sbom", "soak", "bench", "fixtures", "install",
     ];
     COMMANDS.contains(&command) && words.iter().any(|word| matches!(*word, "--help" | "-h"))
 }

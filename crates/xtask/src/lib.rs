@@ -20,6 +20,7 @@ pub mod demo;
 pub mod fixtures;
 pub mod install;
 pub mod output;
+pub mod package;
 pub mod process;
 pub mod sbom;
 pub mod soak;

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::command::keys::token_keys::take_secrets;
 use crate::config::Config;
 use crate::connection_limit::BoundedAcceptor;
+use crate::error::Error;
 use crate::file_limit::raise_file_limit;
 use crate::listener::serve_all;
 use crate::log_format::start_logging;
@@ -81,7 +82,8 @@ async fn serve(config: &Config, shutdown: Shutdown) -> anyhow::Result<()> {
     let _ = for_operators.await;
     outcome?;
     if app.has_failed() {
-        return Err(app.failure().await.into());
+        let source = app.failure().await;
+        return Err(Error::DatabaseUnavailable { source }.into());
     }
     tracing::info!("stopped");
     Ok(())
@@ -90,8 +92,7 @@ async fn serve(config: &Config, shutdown: Shutdown) -> anyhow::Result<()> {
 /// Ends a server whose database cannot be relied on before its next start, with an error: whoever
 /// watches over it starts it again.
 async fn stop_on_failure(app: Arc<App>, shutdown: Shutdown) {
-    let error = app.failure().await;
-    let code = error.code();
+    let code = app.failure().await.code();
     tracing::error!(code, "the database's log could not be flushed: stopping");
     app.begin_stop();
     shutdown.stop_in_order(AFTER_FAILURE).await;

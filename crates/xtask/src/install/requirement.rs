@@ -221,11 +221,16 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
     ),
 ];
 
-const TEST: [Requirement; 22] = [
+const TEST: &[Requirement] = &[
     needed(
         "HAProxy",
         Probe::Program(&["haproxy"]),
         ["haproxy", "haproxy", "haproxy"],
+    ),
+    needed(
+        "nginx",
+        Probe::Program(&["nginx"]),
+        ["nginx-light", "nginx", "nginx"],
     ),
     needed("curl", Probe::Program(&["curl"]), ["curl", "curl", "curl"]),
     needed(

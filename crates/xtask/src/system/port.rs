@@ -12,20 +12,17 @@ const PAIRS: std::ops::Range<u16> = 20_000..32_000;
 /// How many pairs this program has given out.
 static PAIRS_GIVEN: AtomicU32 = AtomicU32::new(0);
 
-/// Free loopback ports. Zero asks the kernel for any; another number is taken if it is free.
+/// Free loopback ports. Zero asks for any; another number is taken if it is free.
+///
+/// Their owners listen only later. A port that the kernel chose would be chosen again for somebody
+/// else meanwhile, also in the same program: any is one below the range that it chooses from.
 pub(super) fn free<const N: usize>(wanted: [u16; N]) -> Result<[u16; N]> {
-    // All listeners are held until all ports are known, so that no port is given out twice.
-    let mut held = Vec::with_capacity(N);
     let mut ports = [0; N];
     for (port, wish) in ports.iter_mut().zip(wanted) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wish))
-            .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .context("the system has no free port")?;
-        *port = listener
-            .local_addr()
-            .context("a listener has no address")?
-            .port();
-        held.push(listener);
+        *port = match wish != 0 && is_free(wish) {
+            true => wish,
+            false => free_pair()?,
+        };
     }
     Ok(ports)
 }
@@ -89,6 +86,7 @@ mod tests {
         let [first, second] = free([0, 0]).unwrap();
         assert_ne!(first, second);
         assert!(TcpListener::bind(("127.0.0.1", first)).is_ok());
+        assert!(first.max(second) < 32_000, "the kernel gives none of these");
     }
 
     #[test]
