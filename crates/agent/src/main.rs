@@ -2,7 +2,7 @@
 //! in.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
     Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, become_prompt,
-    browser_setup_command, card_command, enrol_command, memory, native_host, peer_check,
-    sign_in_command, status_command, unblock_command,
+    browser_policies_command, browser_setup_command, card_command, config_place, enrol_command,
+    memory, native_host, peer_check, sign_in_command, status_command, unblock_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -80,6 +80,15 @@ enum Command {
         config: Option<PathBuf>,
         #[command(flatten)]
         options: browser_setup_command::Options,
+    },
+    /// Lets the workstation's browsers reach the agent on the enrolled issuers' login pages; for
+    /// administrators.
+    BrowserPolicies {
+        /// The configuration file. Default: the workstation's.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        options: browser_policies_command::Options,
     },
     /// What browsers start to reach the agent; not for people.
     #[command(hide = true)]
@@ -151,6 +160,9 @@ fn main() -> ExitCode {
                 false => ExitCode::FAILURE,
             })
         }),
+        Command::BrowserPolicies { config, options } => {
+            browser_policies(config.as_deref(), &options)
+        }
         Command::NativeHost { config, caller } => native_host::run(load_as_error(config), &caller)
             .map(|()| ExitCode::SUCCESS)
             .map_err(anyhow::Error::from),
@@ -225,7 +237,7 @@ fn prompt(config: &Config) -> Result<Pinentry, Error> {
 /// Enrols an issuer, shows those that are enrolled, or takes one away.
 fn enrol(config: Option<PathBuf>, options: &enrol_command::Options) -> anyhow::Result<ExitCode> {
     let path = config
-        .or_else(default_config)
+        .or_else(config_place::default_config_to_enrol_in)
         .context("HOME is not set: name a file with --config")?;
     let environment = Environment::read();
     let language = enrol_command::language(&path, &environment);
@@ -243,6 +255,19 @@ fn enrol(config: Option<PathBuf>, options: &enrol_command::Options) -> anyhow::R
         let title = error.title(language);
         anyhow::anyhow!("{title} ({error}) ({})", error.code())
     })?;
+    // The browsers' policies follow what everybody at the workstation is enrolled with.
+    if path == Path::new(config_place::OF_WORKSTATION) && !options.list {
+        let policies = browser_policies_command::Options::default();
+        return browser_policies(Some(&path), &policies);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn browser_policies(
+    config: Option<&Path>,
+    options: &browser_policies_command::Options,
+) -> anyhow::Result<ExitCode> {
+    print(&browser_policies_command::run(config, options)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -384,16 +409,11 @@ fn load_as_error(config: Option<PathBuf>) -> Result<Config, Error> {
     match config {
         // A file that somebody names is to be there.
         Some(path) => Config::load(&path, &environment),
-        None => Config::load_or_default(&default_config().ok_or_else(missing)?, &environment),
+        None => Config::load_or_default(
+            &config_place::default_config().ok_or_else(missing)?,
+            &environment,
+        ),
     }
-}
-
-/// `$XDG_CONFIG_HOME/cardea/agent.toml`, else `~/.config/cardea/agent.toml`.
-fn default_config() -> Option<PathBuf> {
-    let home = std::env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))?;
-    Some(home.join("cardea/agent.toml"))
 }
 
 /// One JSON document a line on standard error; `CARDEA_LOG` sets the level.

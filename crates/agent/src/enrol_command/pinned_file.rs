@@ -1,7 +1,7 @@
 //! The file of one enrolled issuer, beside the configuration: the command writes it whole and
 //! takes it away whole, and never touches what a person wrote.
 
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cardea_assertion::root_fingerprint;
@@ -46,6 +46,7 @@ pub(super) fn write(
     let authority = path.with_extension("ca.pem");
     if let Some(pem) = &enrolment.ca_pem {
         protected_file::replace(&authority, pem)?;
+        open_like_folder(&authority, &folder)?;
     }
     let content = Content {
         issuer: enrolment.issuer.as_str(),
@@ -66,7 +67,21 @@ pub(super) fn write(
     }
     text.push_str(&table);
     protected_file::replace(&path, text.as_bytes())?;
+    open_like_folder(&path, &folder)?;
     Ok(path)
+}
+
+/// Whoever may read the folder may read the file: an administrator enrols for everybody who works
+/// at the workstation, and nothing in it is secret.
+fn open_like_folder(path: &Path, folder: &Path) -> Result<(), Error> {
+    let change = || {
+        let readers = std::fs::metadata(folder)?.permissions().mode() & 0o044;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600 | readers))
+    };
+    change().map_err(|error| Error::StateUnusable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// Takes the file of an issuer away.

@@ -1,0 +1,140 @@
+//! `cargo xtask package`: Debian packages of the programs that people install.
+//!
+//! Each is described by the section `[package.metadata.deb]` of its crate and by the crate's folder
+//! `debian/`; `cargo-deb` packs it. One more package is one more entry of [`PACKAGES`] and one more
+//! section. The same source, packed twice, gives the same bytes: no path of the machine gets into
+//! a program, and every time is that of the source's last commit.
+
+mod arguments;
+mod build;
+mod reproducible;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use self::arguments::Arguments;
+use crate::{cargo_tool, install, output, process, workspace};
+
+pub use self::build::stage;
+
+/// A program with a package of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Package {
+    /// The package's name, which its program has too.
+    pub name: &'static str,
+    /// The crate that describes it.
+    pub crate_name: &'static str,
+}
+
+/// Every package.
+pub const PACKAGES: [Package; 2] = [
+    Package {
+        name: "cardea",
+        crate_name: "cardea-server",
+    },
+    Package {
+        name: "cardea-agent",
+        crate_name: "cardea-agent",
+    },
+];
+
+/// How programs that are built are packed.
+#[derive(Clone, Debug)]
+pub struct Packing<'a> {
+    /// The root of the source.
+    pub source: &'a Path,
+    /// Cargo's folder for what it builds; the programs are in its `release`.
+    pub target: &'a Path,
+    /// Where the packages go.
+    pub out: &'a Path,
+    /// Another version than that of the crates.
+    pub version: Option<&'a str>,
+    /// Compress fast rather than well.
+    pub fast: bool,
+}
+
+/// Builds and packs, or packs twice and compares.
+///
+/// # Errors
+/// When a tool is missing, a program can't be built or packed, or two packages differ.
+pub fn run(words: &[&str]) -> Result<()> {
+    let arguments = Arguments::parse(words)?;
+    install::ensure(install::Purpose::Demo)?;
+    if arguments.check_reproducible {
+        return reproducible::check();
+    }
+    let (source, target) = (workspace::root(), workspace::root().join("target/package"));
+    build::build(&source, &target)?;
+    let packing = Packing {
+        source: &source,
+        target: &target,
+        out: &arguments.out,
+        version: None,
+        fast: false,
+    };
+    for file in pack(&packing)? {
+        output::result(&file.display().to_string());
+    }
+    Ok(())
+}
+
+/// Packs programs that are built, and gives the packages in the order of [`PACKAGES`].
+///
+/// # Errors
+/// When `cargo-deb` can't be installed or fails.
+pub fn pack(packing: &Packing<'_>) -> Result<Vec<PathBuf>> {
+    cargo_tool::ensure("cargo-deb")?;
+    std::fs::create_dir_all(packing.out)
+        .with_context(|| format!("can't make {}", packing.out.display()))?;
+    PACKAGES
+        .into_iter()
+        .map(|package| pack_one(package, packing))
+        .collect()
+}
+
+fn pack_one(package: Package, packing: &Packing<'_>) -> Result<PathBuf> {
+    let program = packing.target.join("release").join(package.name);
+    if !program.is_file() {
+        bail!("{} is not built", program.display());
+    }
+    let mut tool = workspace::cargo();
+    tool.current_dir(packing.source)
+        .args(["deb", "--no-build", "--strip", "--locked", "--quiet"])
+        .args(["--package", package.crate_name, "--output"])
+        .arg(packing.out.join(""))
+        .env("CARGO_TARGET_DIR", packing.target)
+        .env("SOURCE_DATE_EPOCH", source_date(packing.source)?);
+    if let Some(version) = packing.version {
+        tool.args(["--deb-version", version]);
+    }
+    if packing.fast {
+        tool.args(["--fast", "--compress-type", "gz"]);
+    }
+    // It prints the package's path.
+    let printed = process::capture(&mut tool)?;
+    let path = printed.lines().last().unwrap_or_default().trim();
+    if !path.ends_with(".deb") {
+        bail!(
+            "cargo-deb does not say where the package of {} is",
+            package.name
+        );
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// The time of the source's last commit, in seconds; what was packed yesterday and today from the
+/// same source is the same.
+fn source_date(source: &Path) -> Result<String> {
+    if let Some(given) = std::env::var_os("SOURCE_DATE_EPOCH") {
+        return Ok(given.to_string_lossy().into_owned());
+    }
+    let mut git = Command::new("git");
+    git.arg("-C").arg(source);
+    let said = process::capture(git.args(["log", "-1", "--format=%ct"]));
+    Ok(said
+        .context("without git, SOURCE_DATE_EPOCH is to say the source's date")?
+        .trim()
+        .to_owned())
+}
