@@ -49,6 +49,8 @@ pub struct Agent {
     pub(crate) prompt_slot: PromptSlot,
     pub(crate) redeemed_challenges: RedeemedChallenges,
     pub(crate) business_software: BusinessSoftware,
+    /// Sign-ins that all programs together may ask for in a minute.
+    pub(crate) program_sign_ins_per_minute: u32,
     pub(crate) cancellations: Cancellations,
 }
 
@@ -91,6 +93,7 @@ impl Agent {
             prompt_slot: PromptSlot::new(&config.state_dir),
             redeemed_challenges: RedeemedChallenges::default(),
             business_software: config.business_software,
+            program_sign_ins_per_minute: config.requests_per_minute,
             cancellations: Cancellations::new(&config.state_dir),
         }))
     }

@@ -13,6 +13,7 @@ use cardea_jose::VerifyingKey;
 use crate::Error;
 use crate::clock::ChallengeLifetime;
 use crate::enrolled_issuers::EnrolledIssuer;
+use crate::program_api::CallingProgram;
 use crate::wanted::Wanted;
 
 /// A challenge that the agent goes along with. Only this module makes one.
@@ -50,13 +51,14 @@ pub(crate) async fn accept_challenge(
     })
 }
 
-/// Checks a challenge that this issuer gave out for business software of `client_id`.
+/// Checks a challenge that this issuer gave out for business software of this client, which this
+/// program asks for.
 ///
 /// # Errors
 /// As [`accept_challenge`].
 pub(crate) async fn accept_grant_challenge(
     compact: &str,
-    client_id: &str,
+    (client_id, caller): (&str, &CallingProgram),
     issuer: Arc<EnrolledIssuer>,
     arrived: Instant,
 ) -> Result<AcceptedChallenge, Error> {
@@ -71,7 +73,10 @@ pub(crate) async fn accept_grant_challenge(
     let lifetime = lifetime(arrived, challenge.claims().iat, challenge.claims().exp)?;
     Ok(AcceptedChallenge {
         issuer,
-        wanted: Wanted::Grant { challenge },
+        wanted: Wanted::Grant {
+            challenge,
+            caller: caller.clone(),
+        },
         lifetime,
     })
 }

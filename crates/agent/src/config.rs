@@ -147,6 +147,12 @@ impl Config {
         Self::parse_with("", path, environment, issuer_files::read(path)?)
     }
 
+    /// The socket for programs that sign in: beside the agent's own.
+    #[must_use]
+    pub fn programs_socket(&self) -> PathBuf {
+        self.socket.with_file_name("programs.sock")
+    }
+
     /// What is enrolled now, for an agent that runs.
     ///
     /// # Errors

@@ -7,8 +7,8 @@
 /// Most characters of one shown name.
 const CHARS_MAX: usize = 80;
 /// Most bytes of one shown name as the pinentry protocol carries it. Its lines end at 1000 bytes,
-/// and a description holds four names.
-const ENCODED_BYTES_MAX: usize = 160;
+/// and a description holds four names and the path of a program.
+const ENCODED_BYTES_MAX: usize = 128;
 /// Combining marks that may follow one letter; more of them cover the neighbouring lines.
 const COMBINING_IN_A_ROW_MAX: usize = 2;
 
@@ -138,7 +138,7 @@ mod tests {
                 shown.chars().count()
             );
             assert!(
-                shown.replace('%', "%25").len() <= 160,
+                shown.replace('%', "%25").len() <= 128,
                 "{letter}: {}",
                 shown.len()
             );

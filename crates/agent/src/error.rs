@@ -300,6 +300,19 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
+    /// A program said something else than the local API's messages.
+    #[error("the program's request is not valid: {reason}")]
+    ProgramRequestInvalid {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// More programs are connected than the local API serves at once.
+    #[error("too many programs are connected")]
+    TooManyPrograms,
+    /// The session of a program was ended, by the issuer or by the agent, with its card still
+    /// there.
+    #[error("the session is over")]
+    SessionOver,
     /// A signal ended a sign-in under way.
     #[error("the sign-in was stopped")]
     Interrupted,
@@ -373,6 +386,9 @@ impl Error {
         "agent.issuer_answer_invalid",
         "agent.grant_refused",
         "agent.proof_refused",
+        "agent.program_request_invalid",
+        "agent.too_many_programs",
+        "agent.session_over",
         "agent.interrupted",
         "agent.internal",
     ];
@@ -438,6 +454,9 @@ impl Error {
             Self::IssuerAnswerInvalid { .. } => "agent.issuer_answer_invalid",
             Self::GrantRefused { .. } => "agent.grant_refused",
             Self::ProofRefused { .. } => "agent.proof_refused",
+            Self::ProgramRequestInvalid { .. } => "agent.program_request_invalid",
+            Self::TooManyPrograms => "agent.too_many_programs",
+            Self::SessionOver => "agent.session_over",
             Self::Interrupted => "agent.interrupted",
             Self::Internal { .. } => "agent.internal",
             Self::Card(error) => error.code(),

@@ -96,6 +96,7 @@ fn agent_texts(code: &str) -> (&'static str, &'static str) {
         | "agent.method_not_allowed"
         | "agent.content_type_refused"
         | "agent.frame_invalid"
+        | "agent.program_request_invalid"
         | "agent.request_invalid" => ("La demande n’est pas valable.", "The request is not valid."),
         _ => prompt_texts(code),
     }
@@ -170,6 +171,14 @@ fn program_texts(code: &str) -> (&'static str, &'static str) {
         "agent.proof_refused" => (
             "Cette adresse n’est pas autorisée pour ce logiciel.",
             "This address is not allowed for this program.",
+        ),
+        "agent.too_many_programs" => (
+            "Trop de logiciels sont reliés à l’agent ; fermez-en un, puis réessayez.",
+            "Too many programs are connected to the agent; close one, then try again.",
+        ),
+        "agent.session_over" => (
+            "La connexion a pris fin ; reconnectez-vous.",
+            "The session is over; sign in again.",
         ),
         "agent.interrupted" => (
             "La connexion a été interrompue.",

@@ -46,14 +46,14 @@ struct Running {
 
 impl PresenceSessions {
     /// Begins a session: connects at once, and lasts until the card leaves or the server ends it.
-    /// What is returned ends with the session; nobody has to wait for it.
+    /// Nobody has to keep what is returned.
     pub(crate) fn begin(
         &self,
         issuer: Arc<EnrolledIssuer>,
         key: SigningKey,
         insertion: Insertion,
         readers: watch::Receiver<ReaderState>,
-    ) -> oneshot::Receiver<()> {
+    ) -> BegunPresence {
         let mut shared = self.lock();
         // A screen that was locked since the card signed: the session departs at once.
         let (depart, departing) = watch::channel(shared.withheld);
@@ -70,10 +70,10 @@ impl PresenceSessions {
             drop(lasts);
         };
         shared.running.push(Running {
-            depart,
+            depart: depart.clone(),
             task: tokio::spawn(running_session.in_current_span()),
         });
-        over
+        BegunPresence { depart, over }
     }
 
     /// Ends all sessions and waits until their departures are told, at most for `limit`. Those that
@@ -114,12 +114,65 @@ impl PresenceSessions {
 }
 
 impl Running {
-    /// Has the session depart; the first reason counts.
     fn depart(&self, reason: DepartureReason) {
-        self.depart.send_if_modified(|departing| {
-            let first = departing.is_none();
-            departing.get_or_insert(reason);
-            first
-        });
+        depart(&self.depart, reason);
+    }
+}
+
+/// Has a session depart; the first reason counts.
+fn depart(departing: &watch::Sender<Option<DepartureReason>>, reason: DepartureReason) {
+    departing.send_if_modified(|departing| {
+        let first = departing.is_none();
+        departing.get_or_insert(reason);
+        first
+    });
+}
+
+/// A session that has begun, and goes on whether or not anybody keeps this.
+#[derive(Debug)]
+pub(crate) struct BegunPresence {
+    depart: watch::Sender<Option<DepartureReason>>,
+    over: oneshot::Receiver<()>,
+}
+
+impl BegunPresence {
+    /// The same session as one that ends when this is dropped.
+    pub(crate) fn owned(
+        self,
+        insertion: Insertion,
+        readers: watch::Receiver<ReaderState>,
+    ) -> OwnedPresence {
+        OwnedPresence {
+            begun: self,
+            insertion,
+            readers,
+        }
+    }
+}
+
+/// A session that ends with its owner.
+#[derive(Debug)]
+pub(crate) struct OwnedPresence {
+    begun: BegunPresence,
+    insertion: Insertion,
+    readers: watch::Receiver<ReaderState>,
+}
+
+impl OwnedPresence {
+    /// Resolves when the session is over.
+    pub(crate) async fn over(&mut self) {
+        let _ = (&mut self.begun.over).await;
+    }
+}
+
+impl Drop for OwnedPresence {
+    fn drop(&mut self) {
+        // Most owners end because the card left, and that is to be told then.
+        let reason = if self.readers.borrow().holds(&self.insertion) {
+            DepartureReason::AgentStopped
+        } else {
+            DepartureReason::CardRemoved
+        };
+        depart(&self.begun.depart, reason);
     }
 }

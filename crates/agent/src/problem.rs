@@ -1,6 +1,8 @@
 //! Refusals before a stream begins, as RFC 9457 problem details. The one place where the agent's
 //! errors become HTTP.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -10,26 +12,44 @@ use crate::language::Language;
 
 /// RFC 9457 section 3, with our stable code as an extension member.
 #[derive(Debug, Serialize)]
-struct Problem {
+pub(crate) struct Problem {
     r#type: String,
     title: &'static str,
-    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
     code: &'static str,
     detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tries_left: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u64>,
 }
 
+impl Problem {
+    /// A refusal that is told in a line, not in an HTTP response.
+    pub(crate) fn in_line(error: &Error, language: Language) -> Self {
+        let code = error.code();
+        Self {
+            r#type: format!("urn:cardea:error:{code}"),
+            title: error.title(language),
+            status: None,
+            code,
+            detail: error.to_string(),
+            advice: error.advice(language),
+            tries_left: error.tries_left(),
+            retry_after_seconds: error.retry_after_seconds(),
+        }
+    }
+}
+
 /// The response for a refusal.
 pub(crate) fn response(error: &Error, language: Language) -> Response {
-    let (status, code) = (status(error), error.code());
+    let status = status(error);
     let problem = Problem {
-        r#type: format!("urn:cardea:error:{code}"),
-        title: error.title(language),
-        status: status.as_u16(),
-        code,
-        detail: error.to_string(),
-        retry_after_seconds: error.retry_after_seconds(),
+        status: Some(status.as_u16()),
+        ..Problem::in_line(error, language)
     };
     // The fields are plain strings: they can always be written as JSON.
     let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -103,6 +123,9 @@ fn status(error: &Error) -> StatusCode {
         | Error::IssuerAnswerInvalid { .. }
         | Error::GrantRefused { .. }
         | Error::ProofRefused { .. }
+        | Error::ProgramRequestInvalid { .. }
+        | Error::TooManyPrograms
+        | Error::SessionOver
         | Error::Interrupted
         | Error::Internal { .. }
         | Error::Card(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -6,6 +6,7 @@ use cardea_card::{CardCertificate, CardHolder};
 
 use crate::display_text::for_display;
 use crate::language::Language;
+use crate::program_api::CallingProgram;
 use crate::wanted::Wanted;
 
 mod care;
@@ -15,13 +16,13 @@ pub(crate) use care::{Care, CareRemark, Entry, ShownCard};
 pub(crate) use questions::{NearExpiry, days_until};
 
 /// Who asks for the card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// A login page, whose origin the browser told.
     Page,
     /// A program on this workstation. Nobody can say which: any program of this user can name any
-    /// client.
-    Program,
+    /// client. What the system tells of it is shown.
+    Program(CallingProgram),
 }
 
 /// What a prompt is about: names fit to be shown.
@@ -181,13 +182,15 @@ impl Language {
             (Self::English, Caller::Page) => {
                 format!("Sign in to “{client}”\nthrough “{issuer}”")
             }
-            (Self::French, Caller::Program) => format!(
-                "Un logiciel de ce poste demande l’accès de « {client} »\npar « {issuer} »\n\
-                 Attention : ce logiciel n’est PAS VÉRIFIÉ."
+            (Self::French, Caller::Program(program)) => format!(
+                "Un logiciel de ce poste demande l’accès de « {client} »\npar « {issuer} »\n\n\
+                 Ce logiciel n’est PAS VÉRIFIÉ :\n{}",
+                program.shown(self)
             ),
-            (Self::English, Caller::Program) => format!(
+            (Self::English, Caller::Program(program)) => format!(
                 "A program on this computer asks for the access of “{client}”\n\
-                 through “{issuer}”\nWarning: this program is NOT VERIFIED."
+                 through “{issuer}”\n\nThis program is NOT VERIFIED:\n{}",
+                program.shown(self)
             ),
         }
     }
@@ -195,11 +198,11 @@ impl Language {
     /// The client's name in a question, with the warning where a program asks.
     fn asker(self, subject: &Subject) -> String {
         let client = &subject.client;
-        match (self, subject.caller) {
+        match (self, &subject.caller) {
             (Self::French, Caller::Page) => format!("« {client} »"),
             (Self::English, Caller::Page) => format!("“{client}”"),
-            (Self::French, Caller::Program) => format!("« {client} » (logiciel non vérifié)"),
-            (Self::English, Caller::Program) => format!("“{client}” (unverified program)"),
+            (Self::French, Caller::Program(_)) => format!("« {client} » (logiciel non vérifié)"),
+            (Self::English, Caller::Program(_)) => format!("“{client}” (unverified program)"),
         }
     }
 
@@ -353,6 +356,7 @@ impl Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program_api::calling_program;
 
     fn holder() -> CardHolder {
         CardHolder {
@@ -404,11 +408,11 @@ mod tests {
             (Language::French, "PAS VÉRIFIÉ"),
             (Language::English, "NOT VERIFIED"),
         ] {
-            let text = language.pin_description(&subject(Caller::Program), Some(3));
-            assert!(
-                text.contains(warning) && text.contains("Officine"),
-                "{text}"
-            );
+            let program = calling_program("/opt/logiciel", true);
+            let text = language.pin_description(&subject(Caller::Program(program)), Some(3));
+            let after_warning = text.split(warning).nth(1).unwrap_or_default();
+            assert!(after_warning.contains("/opt/logiciel"), "{text}");
+            assert!(text.contains("Officine"), "{text}");
             let text = language.pin_description(&subject(Caller::Page), Some(3));
             assert!(
                 !text.contains(warning) && text.contains("Officine"),
@@ -435,7 +439,10 @@ mod tests {
         };
         let cases = [Language::French, Language::English]
             .into_iter()
-            .flat_map(|language| [Caller::Page, Caller::Program].map(|caller| (language, caller)));
+            .flat_map(|language| {
+                let program = Caller::Program(calling_program(&"%".repeat(500), false));
+                [Caller::Page, program].map(|caller| (language, caller))
+            });
         for (language, caller) in cases {
             let subject = subject(caller);
             for text in [

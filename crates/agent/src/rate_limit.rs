@@ -21,25 +21,57 @@ const SITES_COUNTED_MAX: usize = 256;
 /// The limits of every enrolled origin. Only enrolled origins get here, so the map stays small.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
-    per_second: f64,
-    burst: f64,
+    requests_per_minute: u32,
     origins: Mutex<HashMap<Origin, Allowance>>,
     cancelled_in_a_row: Mutex<HashMap<Site, u32>>,
 }
 
+/// A steady rate, of which a part may come at once.
 #[derive(Debug)]
-struct Allowance {
+pub(crate) struct Allowance {
+    per_second: f64,
+    burst: f64,
     tokens: f64,
     counted_at: Instant,
 }
 
-impl RateLimit {
+impl Allowance {
     /// A steady rate; a third of a minute's requests, at least three, may come at once.
-    pub(crate) fn new(requests_per_minute: u32) -> Self {
+    pub(crate) fn new(requests_per_minute: u32, now: Instant) -> Self {
         let per_minute = f64::from(requests_per_minute);
+        let burst = (per_minute / 3.0).max(3.0);
         Self {
             per_second: per_minute / 60.0,
-            burst: (per_minute / 3.0).max(3.0),
+            burst,
+            tokens: burst,
+            counted_at: now,
+        }
+    }
+
+    /// Takes one request off.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Error> {
+        let passed = now.saturating_duration_since(self.counted_at).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.per_second).min(self.burst);
+        self.counted_at = now;
+        if self.tokens < 1.0 {
+            let wait = Duration::from_secs_f64((1.0 - self.tokens) / self.per_second);
+            return Err(Error::RateLimited {
+                retry_after_seconds: wait.as_secs() + 1,
+            });
+        }
+        self.tokens -= 1.0;
+        Ok(())
+    }
+}
+
+impl RateLimit {
+    /// The same steady rate for each origin.
+    pub(crate) fn new(requests_per_minute: u32) -> Self {
+        Self {
+            requests_per_minute,
             origins: Mutex::default(),
             cancelled_in_a_row: Mutex::default(),
         }
@@ -51,23 +83,10 @@ impl RateLimit {
     /// [`Error::RateLimited`].
     pub(crate) fn check(&self, origin: &Origin, now: Instant) -> Result<(), Error> {
         let mut origins = lock(&self.origins);
-        let allowance = origins.entry(origin.clone()).or_insert_with(|| Allowance {
-            tokens: self.burst,
-            counted_at: now,
-        });
-        let passed = now
-            .saturating_duration_since(allowance.counted_at)
-            .as_secs_f64();
-        allowance.tokens = (allowance.tokens + passed * self.per_second).min(self.burst);
-        allowance.counted_at = now;
-        if allowance.tokens < 1.0 {
-            let wait = Duration::from_secs_f64((1.0 - allowance.tokens) / self.per_second);
-            return Err(Error::RateLimited {
-                retry_after_seconds: wait.as_secs() + 1,
-            });
-        }
-        allowance.tokens -= 1.0;
-        Ok(())
+        let allowance = origins
+            .entry(origin.clone())
+            .or_insert_with(|| Allowance::new(self.requests_per_minute, now));
+        allowance.take(now)
     }
 
     /// Notes how the person answered a prompt of this site; whether that begins a pause.

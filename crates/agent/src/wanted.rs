@@ -11,6 +11,7 @@ use crate::Error;
 use crate::card_session::CardFacts;
 use crate::clock::ChallengeLifetime;
 use crate::instance_key::InstanceKey;
+use crate::program_api::CallingProgram;
 use crate::prompt_text::Caller;
 
 /// The one thing that a conversation with the person is about.
@@ -25,6 +26,8 @@ pub(crate) enum Wanted {
     /// Tokens for a program on this workstation, which nobody vouches for.
     Grant {
         challenge: VerifiedChallenge<GrantChallenge>,
+        /// The program, as far as the system tells.
+        caller: CallingProgram,
     },
 }
 
@@ -32,28 +35,28 @@ impl Wanted {
     pub(crate) fn issuer(&self) -> &str {
         match self {
             Self::Login { challenge, .. } => &challenge.claims().iss,
-            Self::Grant { challenge } => &challenge.claims().iss,
+            Self::Grant { challenge, .. } => &challenge.claims().iss,
         }
     }
 
     pub(crate) fn jti(&self) -> &str {
         match self {
             Self::Login { challenge, .. } => &challenge.claims().jti,
-            Self::Grant { challenge } => &challenge.claims().jti,
+            Self::Grant { challenge, .. } => &challenge.claims().jti,
         }
     }
 
     pub(crate) fn client_id(&self) -> &str {
         match self {
             Self::Login { challenge, .. } => &challenge.claims().client_id,
-            Self::Grant { challenge } => &challenge.claims().client_id,
+            Self::Grant { challenge, .. } => &challenge.claims().client_id,
         }
     }
 
     pub(crate) fn client_name(&self) -> &str {
         match self {
             Self::Login { challenge, .. } => &challenge.claims().client_name,
-            Self::Grant { challenge } => &challenge.claims().client_name,
+            Self::Grant { challenge, .. } => &challenge.claims().client_name,
         }
     }
 
@@ -61,7 +64,7 @@ impl Wanted {
     pub(crate) fn hash(&self) -> &str {
         match self {
             Self::Login { challenge, .. } => challenge.hash(),
-            Self::Grant { challenge } => challenge.hash(),
+            Self::Grant { challenge, .. } => challenge.hash(),
         }
     }
 
@@ -86,7 +89,7 @@ impl Wanted {
     pub(crate) fn caller(&self) -> Caller {
         match self {
             Self::Login { .. } => Caller::Page,
-            Self::Grant { .. } => Caller::Program,
+            Self::Grant { caller, .. } => Caller::Program(caller.clone()),
         }
     }
 
@@ -131,7 +134,7 @@ impl Wanted {
                 };
                 SigningInput::new(algorithm, &[certificate], &claims)
             }
-            Self::Grant { challenge } => {
+            Self::Grant { challenge, .. } => {
                 let asked = challenge.claims();
                 let card = certificate_name(certificate);
                 let claims = GrantClaims {

@@ -150,7 +150,7 @@ async fn each_end_looks_whose_the_other_is_d6() {
     let own = rustix::process::geteuid().as_raw();
     let stream = connect(&path).await.unwrap();
     assert!(check_peer(&stream, own).is_ok());
-    let (accepted, _) = socket.listener.accept().await.unwrap();
+    let (accepted, _) = socket.0.listener.accept().await.unwrap();
     for end in [&stream, &accepted] {
         let refused = check_peer(end, own + 1).unwrap_err();
         assert_eq!(refused.code(), "agent.peer_refused");

@@ -8,13 +8,12 @@
 use std::fmt;
 
 use cardea_jose::{DpopTarget, SigningKey, sign_dpop_proof};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use url::Url;
 
 use super::allowed::is_registered;
 use crate::Error;
 use crate::clock::ChallengeLifetime;
-use crate::language::Language;
 
 /// Longest line of the software, in bytes: an access token and an address.
 pub const PROOF_REQUEST_BYTES_MAX: usize = 16 * 1024;
@@ -37,10 +36,10 @@ impl fmt::Debug for Prover {
     }
 }
 
-/// One line of the software.
-#[derive(Deserialize)]
+/// What the software is about to send.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ProofRequest {
+pub struct ProofRequest {
     htm: String,
     htu: String,
     #[serde(default)]
@@ -49,14 +48,16 @@ struct ProofRequest {
     access_token: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum ProofAnswer {
-    Dpop(String),
-    Error {
-        code: &'static str,
-        title: &'static str,
-    },
+impl ProofRequest {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// [`Error::ProofRefused`].
+    pub(super) fn parse(line: &str) -> Result<Self, Error> {
+        serde_json::from_str(line).map_err(|_| Error::ProofRefused {
+            reason: "the line is not {\"htm\", \"htu\"}",
+        })
+    }
 }
 
 impl Prover {
@@ -101,25 +102,10 @@ impl Prover {
         })
     }
 
-    pub(super) fn answer(&self, line: &str, card_is_there: bool, language: Language) -> String {
-        let proven = match serde_json::from_str::<ProofRequest>(line) {
-            Ok(_) if !card_is_there => Err(cardea_card::Error::CardRemoved.into()),
-            Ok(asked) => {
-                let (token, nonce) = (asked.access_token.as_deref(), asked.nonce.as_deref());
-                self.prove(&asked.htm, &asked.htu, token, nonce)
-            }
-            Err(_) => Err(Error::ProofRefused {
-                reason: "the line is not {\"htm\", \"htu\"}",
-            }),
-        };
-        let answer = match proven {
-            Ok(proof) => ProofAnswer::Dpop(proof),
-            Err(error) => ProofAnswer::Error {
-                code: error.code(),
-                title: error.title(language),
-            },
-        };
-        serde_json::to_string(&answer).unwrap_or_default()
+    /// As [`Prover::prove`], for what the software asks.
+    pub(super) fn prove_as_asked(&self, asked: &ProofRequest) -> Result<String, Error> {
+        let (token, nonce) = (asked.access_token.as_deref(), asked.nonce.as_deref());
+        self.prove(&asked.htm, &asked.htu, token, nonce)
     }
 }
 
@@ -128,7 +114,6 @@ mod tests {
     use std::time::Instant;
 
     use cardea_jose::{Algorithm, DpopProof};
-    use serde_json::Value;
 
     use super::*;
 
@@ -142,8 +127,8 @@ mod tests {
         )
     }
 
-    fn answer(prover: &Prover, line: &str, card_is_there: bool) -> Value {
-        serde_json::from_str(&prover.answer(line, card_is_there, Language::English)).unwrap()
+    fn prove(prover: &Prover, line: &str) -> Result<String, Error> {
+        ProofRequest::parse(line).and_then(|asked| prover.prove_as_asked(&asked))
     }
 
     #[test]
@@ -151,46 +136,28 @@ mod tests {
         let prover = prover();
         let line =
             r#"{"htm":"GET","htu":"https://api.example/v1/me?x=1","nonce":"n","access_token":"t"}"#;
-        let answer = answer(&prover, line, true);
         let target = DpopTarget {
             method: "GET",
             url: "https://api.example/v1/me",
             access_token: Some("t"),
         };
-        let proof = DpopProof::verify(answer["dpop"].as_str().unwrap(), &target).unwrap();
+        let proof = DpopProof::verify(&prove(&prover, line).unwrap(), &target).unwrap();
         assert_eq!(proof.jkt(), prover.key.kid());
         assert_eq!(proof.nonce(), Some("n"));
     }
 
     #[test]
-    fn other_addresses_other_lines_and_an_absent_card_get_no_proof() {
+    fn other_addresses_and_other_lines_get_no_proof() {
         let prover = prover();
-        let good = r#"{"htm":"GET","htu":"https://api.example/v1/me"}"#;
         let cases = [
-            (good, false, "card.removed"),
-            (
-                r#"{"htm":"GET","htu":"https://other.example/v1/me"}"#,
-                true,
-                "agent.proof_refused",
-            ),
-            (
-                r#"{"htm":"get","htu":"https://api.example/v1/me"}"#,
-                true,
-                "agent.proof_refused",
-            ),
-            (
-                r#"{"htm":"GET","htu":"https://api.example/v1/me","typ":"card-presence+jwt"}"#,
-                true,
-                "agent.proof_refused",
-            ),
-            ("nonsense", true, "agent.proof_refused"),
+            r#"{"htm":"GET","htu":"https://other.example/v1/me"}"#,
+            r#"{"htm":"get","htu":"https://api.example/v1/me"}"#,
+            r#"{"htm":"GET","htu":"https://api.example/v1/me","typ":"card-presence+jwt"}"#,
+            "nonsense",
         ];
-        for (line, card_is_there, code) in cases {
-            assert_eq!(
-                answer(&prover, line, card_is_there)["error"]["code"],
-                code,
-                "{line}"
-            );
+        for line in cases {
+            let code = prove(&prover, line).unwrap_err().code();
+            assert_eq!(code, "agent.proof_refused", "{line}");
         }
     }
 }
