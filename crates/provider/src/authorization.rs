@@ -4,15 +4,16 @@
 
 mod asked;
 mod cancel;
-mod check_acr;
+mod card_news;
+pub(crate) mod check_acr;
 mod check_client;
 mod check_pkce;
-mod check_prompt;
+pub(crate) mod check_prompt;
 mod check_redirect_uri;
-mod check_resource;
+pub(crate) mod check_resource;
 mod check_response_mode;
 mod check_response_type;
-mod check_scope;
+pub(crate) mod check_scope;
 mod complete;
 mod consent;
 mod expected_person;
@@ -27,6 +28,7 @@ mod silent;
 mod steps;
 
 pub use cancel::CancelledLogin;
+pub use card_news::{CardNews, CardNewsAnswer, SuspendedCard};
 pub use complete::CompletedAuthorization;
 pub use consent::{ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum};
 pub use new_workstation::{NewWorkstation, NewWorkstations};
@@ -35,8 +37,11 @@ pub use request::LoginPage;
 pub use respond::AuthorizationResponse;
 pub use steps::BegunAuthorization;
 
+pub(crate) use check_acr::AcrDemand;
+pub(crate) use languages::asked_languages;
 pub(crate) use refuse::spend_pushed;
 pub(crate) use request::{StoredParameters, is_browser_of, load_request};
+pub(crate) use steps::check_sizes;
 
 use crate::Error;
 use cardea_oauth2_types::ErrorCode;

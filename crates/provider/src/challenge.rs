@@ -28,8 +28,7 @@ impl Provider {
         let mut transaction = self.store.begin().await?;
         let request = load_request(&mut transaction, request_id, login_cookie, now).await?;
         let client = self
-            .clients
-            .find(&request.client_id)
+            .client_of_login(&request.client_id)
             .ok_or(Error::ClientUnknown)?;
         if count_of_request(&mut transaction, request_id).await? >= CHALLENGES_OF_REQUEST_MAX {
             return Err(Error::ChallengeLimitReached);
@@ -51,7 +50,8 @@ impl Provider {
             exp: expires_at.unix_timestamp(),
             client_id: client.client_id.clone(),
             client_name: client.name.clone(),
-            scope: parameters.scope,
+            scope: parameters.scope.clone(),
+            device: self.address_of_device(&mut transaction, &parameters).await?,
             acr: parameters.acr.weakest.map(|acr| acr.as_str().to_owned()),
             uv,
             browser: SecretDigest::of(login_cookie).as_str().to_owned(),

@@ -7,6 +7,7 @@
 //! the account that did it, and a client that comes or goes with its whole registration.
 
 mod administration;
+mod suspension;
 #[cfg(test)]
 mod kept;
 
@@ -22,6 +23,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 pub use administration::AdministrationEvent;
+pub use suspension::SuspensionEvent;
 
 use crate::keys::rotation::KeyPlace;
 use crate::{Error, Operator};
@@ -107,6 +109,14 @@ pub enum EventKind {
     },
     /// The person went back to the portal instead of signing in.
     LoginCancelled {},
+    /// A device has asked for a person's answer (RFC 8628).
+    DeviceAsked {},
+    /// A person has typed the code that the device shows.
+    DeviceCodeTyped {},
+    /// The person says that the device is none of hers, or does not sign in to it.
+    DeviceRefused {},
+    /// A card has answered for the device.
+    DeviceApproved {},
     /// A card assertion was accepted; the session waits for its presence key.
     LoginAccepted {
         /// Level reached.
@@ -161,6 +171,14 @@ pub enum EventKind {
         /// alone.
         for_good: bool,
     },
+    /// A code of the account page opened nothing.
+    AccountRefused {
+        /// Stable code.
+        #[serde(skip)]
+        code: &'static str,
+    },
+    /// A person has opened the page of her own account, with her card and PIN.
+    AccountOpened {},
     /// A login relied on stale revocation evidence within the operator's grace.
     RevocationGraceUsed(GraceUsed),
     /// The presence key has answered.
@@ -236,6 +254,8 @@ pub enum EventKind {
     },
     /// What servers go by was changed, or somebody who may not tried to.
     Administration(AdministrationEvent),
+    /// Something happened about a card that is lost, or the code for it.
+    Suspension(SuspensionEvent),
     /// A running server gave something to a client before it knew that the client was taken out.
     ClientHoldingsEnded(HoldingsEnded),
     /// A token key was made, or taken in from a file.
@@ -410,12 +430,18 @@ impl EventKind {
             Self::ConsentRefused { .. } => "consent.refused",
             Self::LoginRefused { .. } => "login.refused",
             Self::LoginCancelled {} => "login.cancelled",
+            Self::DeviceAsked {} => "device.asked",
+            Self::DeviceCodeTyped {} => "device.code_typed",
+            Self::DeviceRefused {} => "device.refused",
+            Self::DeviceApproved {} => "device.approved",
             Self::LoginAccepted { .. } => "login.accepted",
             Self::AgentlessLoginAccepted { .. } => "agentless_login.accepted",
             Self::CardGrantRefused { .. } => "card_grant.refused",
             Self::CardGrantAccepted { .. } => "card_grant.accepted",
             Self::AgentInstanceFirstUsed { .. } => "agent_instance.first_used",
             Self::AgentInstanceAcknowledged { .. } => "agent_instance.acknowledged",
+            Self::AccountRefused { .. } => "account.refused",
+            Self::AccountOpened {} => "account.opened",
             Self::RevocationGraceUsed(_) => "revocation.grace_used",
             Self::SessionActivated {} => "session.activated",
             Self::SessionContinued { .. } => "session.continued",
@@ -427,6 +453,7 @@ impl EventKind {
             Self::TokenLookupRefused { .. } => "token_lookup.refused",
             Self::UserinfoRefused { .. } => "userinfo.refused",
             Self::Administration(event) => event.name(),
+            Self::Suspension(event) => event.name(),
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",
             Self::TokenKeyMade { .. } => "token_key.made",
             Self::TokenKeyDeleted { .. } => "token_key.deleted",
@@ -447,6 +474,7 @@ impl EventKind {
     pub fn code(&self) -> Option<&'static str> {
         match self {
             Self::AuthorizationRefused { code }
+            | Self::AccountRefused { code }
             | Self::LoginRefused { code }
             | Self::CardGrantRefused { code }
             | Self::TokenRefused { code, .. }
@@ -455,6 +483,7 @@ impl EventKind {
             | Self::LogoutUndelivered { code, .. }
             | Self::MassLossBegun { code, .. } => Some(code),
             Self::Administration(event) => event.code(),
+            Self::Suspension(event) => event.code(),
             Self::SessionEnded { reason, .. } => Some(reason),
             Self::LogoutUnconfirmed { code } => *code,
             _ => None,
@@ -498,6 +527,13 @@ impl Event {
     #[must_use]
     pub fn of_session(mut self, session_id: &str, sub: &str) -> Self {
         self.session_id = Some(session_id.to_owned());
+        self.sub = Some(sub.to_owned());
+        self
+    }
+
+    /// Ties the event to a person.
+    #[must_use]
+    pub fn of_person(mut self, sub: &str) -> Self {
         self.sub = Some(sub.to_owned());
         self
     }

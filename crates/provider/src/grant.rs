@@ -21,6 +21,7 @@ use crate::dpop::DpopRequest;
 use crate::key_binding::KeyBinding;
 use crate::{Client, Error, Provider};
 
+pub(crate) use authorization_code::check_verifier;
 pub use card_grant::PendingCardGrant;
 pub(crate) use issue::{NewGrant, RecordedGrant, RefreshTokens};
 pub(crate) use narrow::{narrow_scope, read_resources};
@@ -90,6 +91,7 @@ impl Provider {
             GrantType::AuthorizationCode => self.redeem_code(&proven, now).await,
             GrantType::RefreshToken => self.redeem_refresh_token(&proven, now).await,
             GrantType::ClientCredentials => self.redeem_client_credentials(&proven, now).await,
+            GrantType::DeviceCode => self.redeem_device_code(&proven, now).await,
             // The card grant waits for a key and asks for evidence: see `accept_card_grant`.
             _ => Err(Error::GrantTypeUnsupported.into()),
         }

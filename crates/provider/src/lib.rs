@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+mod account;
 mod admin;
 mod agentless;
 mod anchors;
@@ -52,6 +53,7 @@ mod client_authentication;
 mod client_certificate;
 mod clock;
 mod config;
+mod device;
 mod dpop;
 mod endpoint;
 mod error;
@@ -79,11 +81,15 @@ mod revocation_source;
 mod secret;
 mod session;
 mod subject;
+mod suspension;
 mod sweep;
 mod token;
 mod userinfo;
 mod waiting_logins;
 
+pub use account::{
+    ACCOUNT_CALLBACK_PATH, ACCOUNT_CLIENT_ID, ACCOUNT_PATH, AccountLogin, AccountSession,
+};
 pub use admin::{
     ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, OperatorProven, OperatorsChanged,
 };
@@ -94,9 +100,9 @@ pub use anchors::{
 };
 pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, PublicRefusal};
 pub use authorization::{
-    AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin,
-    CompletedAuthorization, ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum, LoginPage,
-    NewWorkstation, NewWorkstations, PushedAuthorization,
+    AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin, CardNews,
+    CardNewsAnswer, CompletedAuthorization, ConsentAnswer, ConsentPage, ConsentedAuthorization,
+    Datum, LoginPage, NewWorkstation, NewWorkstations, PushedAuthorization, SuspendedCard,
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::session::SessionState;
@@ -116,6 +122,7 @@ pub use config::{
     AgentlessLogin, AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules,
     ProviderConfig, UserVerificationPolicy,
 };
+pub use device::{ClaimedDevice, DeviceAuthorization, DevicePage};
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
 pub use endpoint::Endpoint;
 pub use error::Error;
@@ -143,5 +150,9 @@ pub use restoration::{Restoration, Restored};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use session::{EndReason, EndedSession};
+pub use suspension::{
+    CardSuspension, CardSuspensions, CodeAccepted, ListedCard, OwnCard,
+    SUSPENSION_REASON_BYTES_MAX, SuspendCode, SuspendCodeOffer, SuspendedBy, SuspendedByCode,
+};
 pub use token::LogoutDelivery;
 pub use userinfo::UserinfoAnswer;

@@ -49,7 +49,7 @@ impl Provider {
         own: &ClientSession,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let client_sub = match self.clients.find(&own.client_id) {
+        let client_sub = match self.client_of_login(&own.client_id) {
             Some(client) if client.backchannel_logout_uri.is_none() => return Ok(()),
             Some(client) => {
                 self.subject_for(transaction, &client, &session.sub, now)

@@ -6,6 +6,7 @@ use cardea_jose::{JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
 use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
+use crate::account::account_client;
 use crate::card_trust::CardTrustInForce;
 use crate::client::Clients;
 use crate::client_certificate::ClientCertificateTrust;
@@ -28,6 +29,8 @@ pub struct Provider {
     pub(crate) issuer: Issuer,
     pub(crate) rules: ProfileRules,
     pub(crate) clients: Clients,
+    /// The page of this server where people look after their own account.
+    pub(crate) account_client: Arc<Client>,
     pub(crate) card_trust: CardTrustInForce,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) mass_loss: MassLossBounds,
@@ -75,6 +78,7 @@ impl Provider {
         let lifetimes = rules.bounded(config.lifetimes);
         let reachability = Reachability::since_start(clock.now(), lifetimes.presence_grace);
         Ok(Self {
+            account_client: account_client(&config.issuer),
             issuer: config.issuer,
             lifetimes,
             rules,

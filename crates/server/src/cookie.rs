@@ -29,6 +29,42 @@ impl Cookies {
         format!("{}cardea-session", self.prefix())
     }
 
+    fn account_name(self) -> String {
+        format!("{}cardea-account", self.prefix())
+    }
+
+    fn account_login_name(self) -> String {
+        format!("{}cardea-account-login", self.prefix())
+    }
+
+    /// The cookie of the account page that is open in this browser, if there is exactly one.
+    pub(crate) fn account(self, headers: &HeaderMap) -> Option<String> {
+        find(headers, &self.account_name())
+    }
+
+    /// What a login to the account page is tied to this browser by.
+    pub(crate) fn account_login(self, headers: &HeaderMap) -> Option<String> {
+        find(headers, &self.account_login_name())
+    }
+
+    /// The account page is open as long as the browser, if the server does not close it before.
+    pub(crate) fn set_account(self, value: &str) -> Option<HeaderValue> {
+        self.set(&self.account_name(), value, "")
+    }
+
+    pub(crate) fn clear_account(self) -> Option<HeaderValue> {
+        self.set(&self.account_name(), "", "Max-Age=0")
+    }
+
+    pub(crate) fn set_account_login(self, value: &str, lifetime: Duration) -> Option<HeaderValue> {
+        let attributes = format!("Max-Age={}", lifetime.whole_seconds());
+        self.set(&self.account_login_name(), value, &attributes)
+    }
+
+    pub(crate) fn clear_account_login(self) -> Option<HeaderValue> {
+        self.set(&self.account_login_name(), "", "Max-Age=0")
+    }
+
     /// The login cookie of this browser, if the request carries exactly one.
     pub(crate) fn login(self, headers: &HeaderMap, request_id: &str) -> Option<String> {
         find(headers, &self.login_name(request_id))

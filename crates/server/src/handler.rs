@@ -1,5 +1,6 @@
 //! One file an endpoint: parse, ask the provider, answer. Nothing is decided here.
 
+pub(crate) mod account;
 pub(crate) mod admin;
 mod admission;
 pub(crate) mod agentless;
@@ -9,6 +10,8 @@ pub(crate) mod card_grant;
 pub(crate) mod challenge_keys;
 mod client_form;
 pub(crate) mod consent;
+pub(crate) mod device;
+pub(crate) mod device_authorization;
 pub(crate) mod discovery;
 pub(crate) mod end_session;
 pub(crate) mod enrolment;

@@ -17,7 +17,8 @@
 //! # }
 //! ```
 
-pub mod admin_api;
+pub mod account;
+mod admin_api;
 mod administration;
 mod agentless;
 mod anchor_reload;

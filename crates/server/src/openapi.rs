@@ -65,7 +65,9 @@ mod tests {
 
     /// What the specifications of OAuth and OpenID Connect describe, and pages for people that no
     /// program calls.
-    const ELSEWHERE: [&str; 15] = [
+    const ELSEWHERE: [&str; 17] = [
+        "/account/close",
+        "/account/closed",
         "/authorize",
         "/card-grant/challenge",
         "/consent/{id}",

@@ -1,9 +1,11 @@
 //! The pages that people see, rendered from askama templates with no script or style inline.
 
+mod account_page;
 mod agentless_page;
 pub(crate) mod banner;
 mod code_page;
 mod consent_page;
+mod device_page;
 mod error_page;
 mod form_post_page;
 pub(crate) mod home;
@@ -12,9 +14,11 @@ mod logout_page;
 mod new_workstations_page;
 pub(crate) mod panel;
 
+pub(crate) use self::account_page::{AccountClosedPage, AccountPage};
 pub(crate) use self::agentless_page::AgentlessPage;
 pub(crate) use self::code_page::CodePage;
 pub(crate) use self::consent_page::ConsentPage;
+pub(crate) use self::device_page::{DeviceAnswerPage, DeviceCodePage, DeviceConfirmationPage, Typed};
 pub(crate) use self::error_page::ErrorPage;
 pub(crate) use self::form_post_page::FormPostPage;
 pub(crate) use self::login_page::{Agentless, LoginPage, Start};

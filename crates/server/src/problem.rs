@@ -19,6 +19,8 @@ pub(crate) enum Problem {
     CardExpired,
     /// The signature is good, the card's certificate is revoked.
     CardRevoked,
+    /// The signature is good, the card is suspended at this server.
+    CardSuspended,
     /// The signature is good, no revocation evidence can be had.
     RevocationUnavailable,
     /// The signature is good, a policy does not accept this card.
@@ -45,6 +47,8 @@ pub(crate) enum Problem {
     LoginExpired,
     /// The login was begun by another browser, or cookies are off.
     OtherBrowser,
+    /// The account page is not open in this browser, or not any more.
+    AccountClosed,
     /// The authorization request cannot be answered by a redirect.
     AuthorizationRefused,
     /// The request came from another site's page.
@@ -79,6 +83,7 @@ impl Problem {
         Self::LoginRefused,
         Self::CardExpired,
         Self::CardRevoked,
+        Self::CardSuspended,
         Self::RevocationUnavailable,
         Self::CardNotAccepted,
         Self::NotACard,
@@ -92,6 +97,7 @@ impl Problem {
         Self::LoginUnavailable,
         Self::LoginExpired,
         Self::OtherBrowser,
+        Self::AccountClosed,
         Self::AuthorizationRefused,
         Self::OriginRefused,
         Self::ProxyUnknown,
@@ -114,6 +120,7 @@ impl Problem {
             Self::LoginRefused => "login.refused",
             Self::CardExpired => "login.card_expired",
             Self::CardRevoked => "login.card_revoked",
+            Self::CardSuspended => "login.card_suspended",
             Self::RevocationUnavailable => "login.revocation_unavailable",
             Self::CardNotAccepted => "login.card_not_accepted",
             Self::NotACard => "login.not_a_card",
@@ -127,6 +134,7 @@ impl Problem {
             Self::LoginUnavailable => "login.unavailable",
             Self::LoginExpired => "login.expired",
             Self::OtherBrowser => "login.other_browser",
+            Self::AccountClosed => "login.account_closed",
             Self::AuthorizationRefused => "login.authorization_refused",
             Self::OriginRefused => "server.origin_refused",
             Self::ProxyUnknown => "server.proxy_unknown",
@@ -150,6 +158,7 @@ impl Problem {
             Self::LoginRefused
             | Self::CardExpired
             | Self::CardRevoked
+            | Self::CardSuspended
             | Self::CardNotAccepted
             | Self::NotACard
             | Self::CardOfOtherEnvironment
@@ -159,6 +168,7 @@ impl Problem {
             | Self::AgentlessRefused
             | Self::AgentlessInsufficient
             | Self::OtherBrowser
+            | Self::AccountClosed
             | Self::OriginRefused
             | Self::ProxyUnknown => StatusCode::FORBIDDEN,
             Self::RevocationUnavailable | Self::LoginUnavailable | Self::Unavailable => {
@@ -185,6 +195,7 @@ impl Problem {
             Self::LoginRefused => Text::new("Signing in was refused", "La connexion a été refusée"),
             Self::CardExpired => Text::new("The card has expired", "La carte est expirée"),
             Self::CardRevoked => Text::new("The card is revoked", "La carte est révoquée"),
+            Self::CardSuspended => refused_card::SUSPENDED,
             Self::RevocationUnavailable => Text::new(
                 "The card cannot be checked for now",
                 "La carte ne peut pas être vérifiée pour l’instant",
@@ -207,6 +218,10 @@ impl Problem {
             Self::OtherBrowser => Text::new(
                 "This sign-in was begun elsewhere",
                 "Cette connexion a été commencée ailleurs",
+            ),
+            Self::AccountClosed => Text::new(
+                "Your account page is closed",
+                "Votre compte est fermé",
             ),
             Self::AuthorizationRefused => Text::new(
                 "The portal's request cannot be accepted",
@@ -254,6 +269,7 @@ impl Problem {
                 "Use your new card, or ask the card's issuer for one.",
                 "Utilisez votre nouvelle carte, ou demandez-en une à l’émetteur.",
             ),
+            Self::CardSuspended => refused_card::SUSPENDED_ADVICE,
             Self::RevocationUnavailable
             | Self::LoginUnavailable
             | Self::Unavailable
@@ -280,6 +296,10 @@ impl Problem {
                 "Allow cookies for this site, then start again from the portal in one browser.",
                 "Autorisez les cookies pour ce site, puis recommencez depuis le portail dans un \
                  seul navigateur.",
+            ),
+            Self::AccountClosed => Text::new(
+                "Nothing was changed. Open it again with your card: /account",
+                "Rien n’a été modifié. Ouvrez-le à nouveau avec votre carte : /account",
             ),
             Self::AuthorizationRefused => Text::new(
                 "You have done nothing wrong: give the portal's support the code and reference.",

@@ -9,6 +9,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use cardea_oauth2_types::ErrorCode;
+use cardea_provider::{ACCOUNT_CALLBACK_PATH, ACCOUNT_PATH};
 
 use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
 use crate::cross_origin::{allow_pages_of_clients, refuse_foreign_pages};
@@ -16,10 +17,7 @@ use crate::endpoint::{DISCOVERY, OAUTH_METADATA};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    admin, agentless, authorize, card_grant, challenge_keys, consent, discovery, end_session,
-    enrolment, error_page, health, introspect, jwks, login_answer, login_assertion, login_cancel,
-    login_challenge, login_page, new_workstations, openapi, par, presence, register, revoke,
-    static_file, token, userinfo,
+    account, admin, agentless, authorize, card_grant, challenge_keys, consent, device, device_authorization, discovery, end_session, enrolment, error_page, health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page, new_workstations, openapi, par, presence, register, revoke, static_file, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH};
 use crate::problem::Problem;
@@ -34,8 +32,9 @@ use crate::uninterrupted::answer_to_the_end;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The endpoints that speak OAuth to programs.
-const PATHS_OF_CLIENTS: [&str; 6] = [
+const PATHS_OF_CLIENTS: [&str; 7] = [
     "/par",
+    "/device_authorization",
     "/card-grant/challenge",
     "/token",
     "/introspect",
@@ -118,8 +117,10 @@ fn routes(state: AppState) -> Router {
                 .post(end_session::post_logout)
                 .head(refuse_method),
         )
+        .merge(routes_of_the_account())
         .route(SIGNED_OUT_PATH, get(end_session::get_signed_out))
         .route(STAYED_PATH, get(end_session::get_stayed))
+        .merge(routes_of_devices(&state))
         .route("/presence", get(presence::open_presence))
         .route("/healthz", get(health::get_health))
         .route("/readyz", get(health::get_readiness))
@@ -160,6 +161,21 @@ fn routes_of_registration(state: &AppState) -> Router<AppState> {
                 .delete(register::delete_registration),
         )
         .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
+}
+
+/// The pages where a person answers for a device (RFC 8628), where devices may ask.
+fn routes_of_devices(state: &AppState) -> Router<AppState> {
+    if !state.provider().offers_device_grant() {
+        return Router::new();
+    }
+    Router::new()
+        .route(
+            "/device",
+            get(device::get_device).post(device::post_user_code),
+        )
+        .route("/device/approved", get(device::get_approved))
+        .route("/device/refused", get(device::get_refused))
+        .route("/device/{id}", get(device::get_confirmation))
 }
 
 /// The admin API, where there is one.
@@ -204,6 +220,23 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
         .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
 }
 
+/// The page where people look after what is their own here.
+fn routes_of_the_account() -> Router<AppState> {
+    Router::new()
+        .route(
+            ACCOUNT_PATH,
+            // HEAD would begin a login that nobody sees.
+            get(account::get_account).head(refuse_method),
+        )
+        .route(
+            ACCOUNT_CALLBACK_PATH,
+            // HEAD would spend a code without its answer.
+            get(account::get_callback).head(refuse_method),
+        )
+        .route("/account/close", post(account::post_close))
+        .route("/account/closed", get(account::get_closed))
+}
+
 /// What is published, for whoever asks.
 fn documents() -> Router<AppState> {
     Router::new()
@@ -227,12 +260,19 @@ fn documents() -> Router<AppState> {
 /// What clients' servers and business software call themselves.
 fn routes_of_clients(state: &AppState) -> Router<AppState> {
     let nonces = from_fn_with_state(state.clone(), add_dpop_nonce);
+    let device_routes = if state.provider().offers_device_grant() {
+        let endpoint = post(device_authorization::post_device_authorization);
+        Router::new().route("/device_authorization", endpoint.layer(nonces.clone()))
+    } else {
+        Router::new()
+    };
     Router::new()
         .route("/par", post(par::post_par).layer(nonces.clone()))
         .route(
             "/card-grant/challenge",
             post(card_grant::post_card_grant_challenge).layer(nonces.clone()),
         )
+        .merge(device_routes)
         .route("/token", post(token::post_token).layer(nonces.clone()))
         .route("/introspect", post(introspect::post_introspection))
         .route("/revoke", post(revoke::post_revocation))

@@ -30,12 +30,14 @@
 //! ```
 
 pub mod access_grant;
+pub mod account_cookie;
 pub mod agent_instance;
 pub mod agentless_code;
 mod ahead;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod backup;
+pub mod card;
 pub mod challenge;
 pub mod challenge_list_version;
 mod checkpoint;
@@ -43,6 +45,7 @@ pub mod client;
 pub mod client_session;
 pub mod consent;
 mod database;
+pub mod device_authorization;
 pub mod dpop_key;
 mod error;
 pub mod event;

@@ -28,6 +28,8 @@ pub enum Kind {
     GrantChallenge,
     /// Codes of agentless logins that expired, redeemed or not.
     AgentlessCode,
+    /// Device authorizations that expired, answered or not.
+    DeviceAuthorization,
     /// Marks of proofs and assertions that would be refused for their age by now.
     SpentProof,
     /// DPoP keys that nobody uses any more.
@@ -54,11 +56,12 @@ pub enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::UnansweredRequest,
         Self::PushedRequest,
         Self::GrantChallenge,
         Self::AgentlessCode,
+        Self::DeviceAuthorization,
         Self::SpentProof,
         Self::DpopKey,
         Self::RefusalOfNobody,
@@ -96,6 +99,9 @@ impl Kind {
             Self::AgentlessCode => {
                 "SELECT code_sha256 AS key FROM agentless_code WHERE expires_at < $1 LIMIT $2"
             }
+            Self::DeviceAuthorization => {
+                "SELECT id AS key FROM device_authorization WHERE expires_at < $1 LIMIT $2"
+            }
             Self::SpentProof => {
                 "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2"
             }
@@ -103,10 +109,11 @@ impl Kind {
             Self::RefusalOfNobody => {
                 "SELECT id AS key FROM event
                  WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
-                 AND kind IN ('authorization.refused', 'authorization.pushed', 'login.refused',
+                 AND kind IN ('device.asked', 'device.code_typed', 'device.refused',
+                              'authorization.refused', 'authorization.pushed', 'login.refused',
                               'login.cancelled', 'card_grant.refused', 'token.refused',
                               'token_lookup.refused', 'userinfo.refused', 'logout.unconfirmed',
-                              'registration.refused') LIMIT $2"
+                              'registration.refused', 'account.refused', 'suspend_code.refused') LIMIT $2"
             }
             Self::AccessGrant => {
                 "SELECT jti AS key FROM access_grant WHERE expires_at < $1 LIMIT $2"
@@ -146,6 +153,9 @@ impl Kind {
             Self::PushedRequest => &["DELETE FROM pushed_authorization_request WHERE id IN (keys)"],
             Self::GrantChallenge => &["DELETE FROM grant_challenge WHERE jti IN (keys)"],
             Self::AgentlessCode => &["DELETE FROM agentless_code WHERE code_sha256 IN (keys)"],
+            Self::DeviceAuthorization => {
+                &["DELETE FROM device_authorization WHERE id IN (keys)"]
+            }
             Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
             Self::DpopKey => &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],
             Self::RefusalOfNobody => &["DELETE FROM event WHERE id IN (keys)"],

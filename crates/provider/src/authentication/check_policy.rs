@@ -25,8 +25,7 @@ pub(super) fn check_policy(
         return Err(Error::UserVerificationInsufficient);
     }
     let client = provider
-        .clients
-        .find(client_id)
+        .client_of_login(client_id)
         .ok_or(Error::ClientUnknown)?;
     check_card(&client.cards, identity)?;
     Ok(PolicyMet { acr })

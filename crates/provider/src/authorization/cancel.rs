@@ -6,6 +6,7 @@ use cardea_storage::{Transaction, authorization_request, client_session, session
 use time::OffsetDateTime;
 
 use crate::authorization::{AuthorizationResponse, StoredParameters, load_request, spend_pushed};
+use crate::device::refuse_device;
 use crate::event::{Event, EventKind};
 use crate::session::{EndReason, EndedInTransaction};
 use crate::{EndedSession, Error, Provider};
@@ -39,17 +40,16 @@ impl Provider {
             .await?
             .ok_or(Error::AuthorizationRequestCompleted)?;
         let client = self
-            .clients
-            .find(&request.client_id)
+            .client_of_login(&request.client_id)
             .ok_or(Error::ClientUnknown)?;
         let parameters = StoredParameters::read(&request)?;
-        if !client.redirect_uris.contains(&parameters.redirect_uri) {
-            return Err(Error::RedirectUriMismatch);
-        }
+        parameters.check_redirect_uri(&client)?;
         if !authorization_request::complete(&mut transaction, &request.id, now).await? {
             return Err(Error::AuthorizationRequestCompleted);
         }
         spend_pushed(&mut transaction, &parameters, now).await?;
+        let of_login = (request.id.as_str(), client.client_id.as_str());
+        refuse_device(self, &mut transaction, &parameters, of_login, now).await?;
         let event = Event::new(EventKind::LoginCancelled {}, now)
             .of_request(&request.id)
             .of_client(&client.client_id);

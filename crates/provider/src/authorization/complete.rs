@@ -48,8 +48,9 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::PresencePending`] until the presence key has answered, [`Error::SessionEnded`]
-    /// when the card left meanwhile, [`Error::NewWorkstationsUnshown`] when the person must be told
-    /// first (see [`Provider::acknowledge_workstations`]), [`Error::ConsentRequired`] when she must
+    /// when the card left meanwhile, [`Error::NewWorkstationsUnshown`] and [`Error::CardNewsUnshown`]
+    /// when the person must be told first (see [`Provider::acknowledge_workstations`] and
+    /// [`Provider::answer_card_news`]), [`Error::ConsentRequired`] when she must
     /// be asked first (see [`Provider::answer_consent`]), and those of a request that is unknown,
     /// foreign, expired or answered.
     pub async fn complete_authorization(
@@ -70,6 +71,8 @@ impl Provider {
             ..
         } = &answerable;
         self.check_news_shown(&mut transaction, session, now)
+            .await?;
+        self.check_card_news_shown(&mut transaction, session)
             .await?;
         if self
             .needs_consent(&mut transaction, client, parameters, &session.sub, now)
@@ -146,8 +149,7 @@ impl Provider {
     ) -> Result<Answerable, Error> {
         let request = load_request(transaction, request_id, login_cookie, now).await?;
         let client = self
-            .clients
-            .find(&request.client_id)
+            .client_of_login(&request.client_id)
             .ok_or(Error::ClientUnknown)?;
         let session_id = request
             .session_id

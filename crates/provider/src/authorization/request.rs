@@ -1,7 +1,7 @@
 //! The stored authorization request: what was decided, and the browser it belongs to.
 
 use cardea_jose::{constant_time_eq, random_base64url};
-use cardea_oauth2_types::{Acr, ResponseMode, Scope};
+use cardea_oauth2_types::{Acr, GrantType, ResponseMode, Scope};
 use cardea_storage::authorization_request::{self, AuthorizationRequest};
 use cardea_storage::{SecretDigest, Transaction};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub(crate) struct StoredParameters {
     /// The pushed request that this one came from: it is spent by the answer.
     #[serde(default)]
     pub(crate) pushed_id: Option<String>,
+    /// The device that asks: the answer is for it, and the browser learns none.
+    #[serde(default)]
+    pub(crate) device_id: Option<String>,
 }
 
 /// What the login page shows about a request.
@@ -87,8 +90,7 @@ impl Provider {
         let mut transaction = self.store.begin_read().await?;
         let request = load_request(&mut transaction, request_id, login_cookie, self.now()).await?;
         let client = self
-            .clients
-            .find(&request.client_id)
+            .client_of_login(&request.client_id)
             .ok_or(Error::ClientUnknown)?;
         let parameters = StoredParameters::read(&request)?;
         Ok(LoginPage {
@@ -111,9 +113,7 @@ impl StoredParameters {
     /// Takes away what the operator has taken from the client's registration since the request was
     /// checked, so that it is neither shown nor given.
     pub(super) fn narrow_to(&mut self, client: &Client) -> Result<(), Error> {
-        if !client.redirect_uris.contains(&self.redirect_uri) {
-            return Err(Error::RedirectUriMismatch);
-        }
+        self.check_redirect_uri(client)?;
         let scope = Scope::parse(&self.scope)?.intersection(&client.scope);
         self.scope = scope.to_string();
         let is_for_others = !self.resources.is_empty();
@@ -124,6 +124,23 @@ impl StoredParameters {
             return Err(Error::ResourceNotAllowed);
         }
         Ok(())
+    }
+
+    /// Whether the answer may still go where it was to go: to an address that the client has, or
+    /// to a device that it may still ask by.
+    pub(super) fn check_redirect_uri(&self, client: &Client) -> Result<(), Error> {
+        if self.device_id.is_some() {
+            return if client.may_use(GrantType::DeviceCode) {
+                Ok(())
+            } else {
+                Err(Error::GrantTypeNotAllowed)
+            };
+        }
+        if client.redirect_uris.contains(&self.redirect_uri) {
+            Ok(())
+        } else {
+            Err(Error::RedirectUriMismatch)
+        }
     }
 
     /// Whether a level says that the person proved herself as freshly as the client wants it.
@@ -138,6 +155,7 @@ impl StoredParameters {
             mode: self.response_mode,
             state: self.state.as_deref(),
             issuer,
+            for_device: self.device_id.is_some(),
         }
     }
 }

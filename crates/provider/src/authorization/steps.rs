@@ -154,6 +154,7 @@ impl Provider {
             ask_pin,
             silent: false,
             pushed_id: asked.pushed_id.clone(),
+            device_id: None,
         };
         Ok(Decided {
             stored,
@@ -216,7 +217,7 @@ impl Provider {
     }
 
     /// Stores the request for one browser; with a session where it only waits for consent.
-    async fn store_request(
+    pub(crate) async fn store_request(
         &self,
         client: &Client,
         stored: &StoredParameters,
@@ -263,7 +264,7 @@ fn check_state_and_nonce(
     Ok(())
 }
 
-fn check_sizes(parameters: &AuthorizationParameters) -> Result<(), Error> {
+pub(crate) fn check_sizes(parameters: &AuthorizationParameters) -> Result<(), Error> {
     if parameters
         .nonce
         .as_ref()

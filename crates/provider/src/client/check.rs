@@ -10,7 +10,7 @@ use super::uri::{
     PrivateUseScheme, check_backchannel_uri, check_browser_uri, check_resource_uri, host_of,
 };
 use super::{Client, ClientAuthentication, ConsentPolicy, Demand, SubjectType};
-use crate::Error;
+use crate::{ACCOUNT_CLIENT_ID, Error};
 
 const CLIENT_ID_BYTES_MAX: usize = 128;
 const NAME_CHARACTERS_MAX: usize = 80;
@@ -50,13 +50,21 @@ impl Client {
 
     /// Whether people sign in to it: the other grants are a service's own.
     fn has_people(&self) -> bool {
-        self.may_use(GrantType::AuthorizationCode) || self.may_use(GrantType::CardGrant)
+        let of_people = [
+            GrantType::AuthorizationCode,
+            GrantType::CardGrant,
+            GrantType::DeviceCode,
+        ];
+        of_people.into_iter().any(|grant| self.may_use(grant))
     }
 }
 
 fn check_names(client: &Client) -> Result<(), Fault> {
     if client.client_id.is_empty() || client.client_id.len() > CLIENT_ID_BYTES_MAX {
         return Err(("client_id", "must have 1 to 128 characters"));
+    }
+    if client.client_id == ACCOUNT_CLIENT_ID {
+        return Err(("client_id", "is the one of this server's own page"));
     }
     // RFC 6749 appendix A.1, without the space.
     if !client.client_id.bytes().all(|it| it.is_ascii_graphic()) {
@@ -84,7 +92,7 @@ fn check_grants(client: &Client) -> Result<(), Fault> {
         return wrong("must not name a grant twice");
     }
     if client.may_use(GrantType::RefreshToken) && !client.has_people() {
-        return wrong("refresh_token needs authorization_code or the card grant beside it");
+        return wrong("refresh_token needs a grant of people beside it");
     }
     if client.may_use(GrantType::ClientCredentials) && !client.is_confidential() {
         return wrong("client_credentials is for clients with a secret or a key of their own");
@@ -111,7 +119,10 @@ fn check_grants(client: &Client) -> Result<(), Fault> {
             "require_signed_request_object",
             client.signed_request_object == Demand::Required,
         ),
-        ("consent", client.consent == ConsentPolicy::Explicit),
+        (
+            "consent",
+            client.consent == ConsentPolicy::Explicit && !client.may_use(GrantType::DeviceCode),
+        ),
     ];
     match only_of_code.into_iter().find(|(_, said)| *said) {
         Some((key, _)) => Err((key, reason)),

@@ -6,7 +6,7 @@ use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 
 use super::registry::{ClientsById, checked, insert_new};
 use crate::event::{AdministrationEvent, Event, EventKind};
-use crate::{Author, Client, Error, OperatorsChanged, Provider};
+use crate::{ACCOUNT_CLIENT_ID, Author, Client, Error, OperatorsChanged, Provider};
 
 /// What looking at the database has brought.
 #[derive(Debug)]
@@ -83,7 +83,9 @@ impl Provider {
         let clients = all.len();
         // A registration that cannot be used today is one nevertheless.
         let is_registered = |client_id: &String| {
-            all.contains_key(client_id) || records.iter().any(|it| it.client_id == *client_id)
+            client_id == ACCOUNT_CLIENT_ID
+                || all.contains_key(client_id)
+                || records.iter().any(|it| it.client_id == *client_id)
         };
         let unregistered: Vec<_> = holders
             .into_iter()

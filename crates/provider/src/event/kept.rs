@@ -10,7 +10,7 @@ use time::Duration;
 
 use super::{
     AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, HoldingsEnded,
-    StoredEvents,
+    StoredEvents, SuspensionEvent,
 };
 use crate::bare_provider::now;
 use crate::keys::rotation::KeyPlace;
@@ -46,6 +46,7 @@ macro_rules! kinds {
 }
 
 use AdministrationEvent as A;
+use SuspensionEvent as S;
 use EventKind as E;
 
 const CODE: &str = "provider.code";
@@ -59,6 +60,10 @@ kinds! {
         E::ConsentRefused { codes_revoked: 0, grants_revoked: 0, families_revoked: 0 };
     E::LoginRefused { .. } => Forgotten, E::LoginRefused { code: CODE };
     E::LoginCancelled {} => Forgotten, E::LoginCancelled {};
+    E::DeviceAsked {} => Forgotten, E::DeviceAsked {};
+    E::DeviceCodeTyped {} => Forgotten, E::DeviceCodeTyped {};
+    E::DeviceRefused {} => Forgotten, E::DeviceRefused {};
+    E::DeviceApproved {} => Kept, E::DeviceApproved {};
     E::LoginAccepted { .. } => Kept, E::LoginAccepted {
         acr: "acr", instance_jkt: text(), card_rules: text(), revocation: EVIDENCE };
     E::AgentlessLoginAccepted { .. } => Kept, E::AgentlessLoginAccepted {
@@ -69,6 +74,8 @@ kinds! {
     E::AgentInstanceFirstUsed { .. } => Kept, E::AgentInstanceFirstUsed { instance_jkt: text() };
     E::AgentInstanceAcknowledged { .. } => Kept,
         E::AgentInstanceAcknowledged { instance_jkt: text(), for_good: true };
+    E::AccountRefused { .. } => Forgotten, E::AccountRefused { code: CODE };
+    E::AccountOpened {} => Kept, E::AccountOpened {};
     E::RevocationGraceUsed(_) => Kept,
         E::RevocationGraceUsed(GraceUsed { age_seconds: 1, stale_by_seconds: 1 });
     E::SessionActivated {} => Kept, E::SessionActivated {};
@@ -108,6 +115,13 @@ kinds! {
         A::ClientSecretRotated { by: author(), overlap_seconds: 1 };
     E::Administration(A::ClientRemoved { .. }) => Kept,
         A::ClientRemoved { by: author(), registration: Value::Null, ended: ENDED };
+    E::Suspension(S::CodeMade { .. }) => Kept, S::CodeMade { card: text() };
+    E::Suspension(S::CodeRefused { .. }) => Forgotten, S::CodeRefused { code: CODE };
+    E::Suspension(S::CardSuspended { .. }) => Kept, S::CardSuspended {
+        card: text(), by: None, reason: None, sessions_ended: 1 };
+    E::Suspension(S::CardResumed { .. }) => Kept,
+        S::CardResumed { card: text(), by: author(), reason: text() };
+    E::Suspension(S::SuspensionSeen { .. }) => Kept, S::SuspensionSeen { card: text() };
     E::ClientHoldingsEnded(_) => Kept, E::ClientHoldingsEnded(ENDED);
     E::TokenKeyMade { .. } => Kept, E::TokenKeyMade {
         kid: text(), algorithm: text(), place: KeyPlace::Database, is_imported: false,

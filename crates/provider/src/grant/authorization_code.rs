@@ -1,7 +1,7 @@
 //! Redeeming an authorization code (RFC 6749 section 4.1.3, OIDC Core section 3.1.3).
 
 use cardea_jose::{constant_time_eq, sha256_base64url};
-use cardea_oauth2_types::{CodeVerifier, Scope, TokenResponse};
+use cardea_oauth2_types::{CodeVerifier, GrantType, Scope, TokenResponse};
 use cardea_storage::authorization_code::{self, AuthorizationCode};
 use cardea_storage::session::Session;
 use cardea_storage::{Redemption, SecretDigest, Transaction};
@@ -34,9 +34,24 @@ impl Provider {
     ) -> Result<TokenResponse, Refused> {
         let code = request.parameters.code.as_deref();
         let digest = SecretDigest::of(code.ok_or(Error::CodeMissing)?);
-        let mut transaction = self.store.begin().await?;
-        let redemption = authorization_code::redeem(&mut transaction, &digest, now).await?;
+        let transaction = self.store.begin().await?;
+        self.redeem_digest(transaction, request, &digest, now).await
+    }
+
+    /// The same for a code by its digest, which is all that is left of a device's own.
+    pub(crate) async fn redeem_digest(
+        &self,
+        mut transaction: Transaction,
+        request: &ProvenRequest<'_>,
+        digest: &SecretDigest,
+        now: OffsetDateTime,
+    ) -> Result<TokenResponse, Refused> {
+        let redemption = authorization_code::redeem(&mut transaction, digest, now).await?;
         let (sid, decided) = match redemption {
+            // A device's code was there: it died with its session.
+            Redemption::Unknown if is_of_device(request) => {
+                return Err(Error::CodeSessionEnded.into());
+            }
             Redemption::Unknown => return Err(Error::CodeUnknown.into()),
             Redemption::AlreadyRedeemed(code) => (code.sid, Err(Error::CodeReused)),
             Redemption::Redeemed(code) => {
@@ -56,7 +71,7 @@ impl Provider {
             Err(error) if error.is_internal() => Err(error.into()),
             // The code stays taken, and what it gave is taken back (RFC 6749 section 4.1.2).
             Err(error) => {
-                let revoked = revoke::of_code(&mut transaction, &digest, now).await?;
+                let revoked = revoke::of_code(&mut transaction, digest, now).await?;
                 let event =
                     Event::new(revoked.refusal(&error), now).of_client(&request.client.client_id);
                 let event = of_session_of(&mut transaction, event, &sid).await?;
@@ -82,13 +97,16 @@ impl Provider {
         if now >= code.expires_at {
             return Err(Error::CodeExpired);
         }
-        if parameters.redirect_uri.as_deref() != Some(code.redirect_uri.as_str()) {
-            return Err(Error::CodeRedirectUriMismatch);
+        // A device's code was in no browser and in no address.
+        if !is_of_device(request) {
+            if parameters.redirect_uri.as_deref() != Some(code.redirect_uri.as_str()) {
+                return Err(Error::CodeRedirectUriMismatch);
+            }
+            check_verifier(
+                code.code_challenge.as_deref(),
+                parameters.code_verifier.as_deref(),
+            )?;
         }
-        check_verifier(
-            code.code_challenge.as_deref(),
-            parameters.code_verifier.as_deref(),
-        )?;
         // RFC 9449 section 10: the code was bound to this key when it was asked for.
         let shown = request.key_binding.and_then(KeyBinding::dpop_jkt);
         if code.dpop_jkt.is_some() && code.dpop_jkt.as_deref() != shown {
@@ -129,6 +147,11 @@ impl Redeemed {
             nonce: self.code.nonce.as_deref(),
             key_binding: request.key_binding,
             code: Some(&self.code.code),
+            grant_type: if is_of_device(request) {
+                GrantType::DeviceCode
+            } else {
+                GrantType::AuthorizationCode
+            },
             refresh: RefreshTokens::Begin {
                 resources: &self.code.resources,
             },
@@ -136,9 +159,13 @@ impl Redeemed {
     }
 }
 
+fn is_of_device(request: &ProvenRequest<'_>) -> bool {
+    request.parameters.grant_type.as_deref() == Some(GrantType::DeviceCode.as_str())
+}
+
 /// RFC 7636 section 4.6. A verifier where the request had no challenge is refused too: the
 /// challenge may have been stripped on the way (RFC 9700 section 4.8, attack E7).
-fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Error> {
+pub(crate) fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Error> {
     let (challenge, verifier) = match (challenge, verifier) {
         (None, None) => return Ok(()),
         (None, Some(_)) => return Err(Error::CodeVerifierMismatch),

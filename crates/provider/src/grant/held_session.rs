@@ -14,7 +14,7 @@ impl Provider {
     ///
     /// A login in the same browser may move the client to its own session while this waits for the
     /// older one. The client is still signed in, so that its session is looked up once more.
-    pub(super) async fn hold_session(
+    pub(crate) async fn hold_session(
         &self,
         transaction: &mut Transaction,
         sid: &str,
