@@ -24,6 +24,11 @@ pub enum Browser {
     Firefox,
 }
 
+impl Browser {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Chromium, Self::Chrome, Self::Edge, Self::Firefox];
+}
+
 /// What is to be done.
 #[derive(Debug, Default, clap::Args)]
 pub struct Options {
@@ -70,7 +75,7 @@ impl Homes {
     }
 
     /// The folder where the browser looks for manifests.
-    fn hosts(&self, browser: Browser) -> PathBuf {
+    pub(crate) fn hosts(&self, browser: Browser) -> PathBuf {
         match browser {
             Browser::Chromium => self.config.join("chromium").join(CHROMIUM_HOSTS),
             Browser::Chrome => self.config.join("google-chrome").join(CHROMIUM_HOSTS),
@@ -81,7 +86,7 @@ impl Homes {
     }
 
     /// Whether this user has run the browser: it has left a folder of its own.
-    fn was_run(&self, browser: Browser) -> bool {
+    pub(crate) fn was_run(&self, browser: Browser) -> bool {
         let own = self.hosts(browser);
         own.parent().is_some_and(Path::is_dir)
             || (browser == Browser::Firefox && self.config.join("mozilla").is_dir())
@@ -89,12 +94,7 @@ impl Homes {
 }
 
 const CHROMIUM_HOSTS: &str = "NativeMessagingHosts";
-const ALL: [Browser; 4] = [
-    Browser::Chromium,
-    Browser::Chrome,
-    Browser::Edge,
-    Browser::Firefox,
-];
+const ALL: [Browser; 4] = Browser::ALL;
 
 /// Writes the manifests, or takes them away, and gives the files.
 ///

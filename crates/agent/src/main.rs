@@ -11,9 +11,10 @@ use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
-    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, become_prompt,
-    browser_policies_command, browser_setup_command, card_command, config_place, enrol_command,
-    memory, native_host, peer_check, sign_in_command, status_command, unblock_command,
+    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, ProgramApi, become_prompt,
+    browser_policies_command, browser_setup_command, card_command, config_place, doctor,
+    enrol_command, memory, native_host, peer_check, sign_in_command, status_command,
+    unblock_command,
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,6 +46,17 @@ enum Command {
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
+    },
+    /// Finds what keeps a card from signing in, says it in words, and offers the fix.
+    ///
+    /// Exit status 0 when all is well, 1 when something is to be mended, 2 when nothing could be
+    /// looked at or said.
+    Doctor {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        options: doctor::Options,
     },
     /// Shows the cards in the readers, changes a card's PIN, or unblocks a card.
     Card {
@@ -149,6 +161,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Run { config } => run(config),
         Command::Status { config, json } => status(config, json),
+        Command::Doctor { config, options } => return examine(config, options),
         Command::Card { config, action } => card(config, &action),
         Command::Unblock { config, site } => unblock(config, site.as_deref()),
         Command::Enrol { config, options } => enrol(config, &options),
@@ -210,6 +223,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let prompt = prompt(&config)?;
     let loopback = LoopbackDoor::of(&config);
     let socket = AgentSocket::of(&config)?;
+    let programs = ProgramApi::of(&config)?;
     let cards = config.backend.open().map_err(config.blame("backend"))?;
     tracing::info!(issuers = config.enrolments.len(), "starting");
     if config.enrolments.is_empty() {
@@ -218,6 +232,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let agent = Agent::new(config, cards, prompt)?;
     tracing::info!(socket = %socket.path().display(), "serving programs of this user");
     let socket = tokio::spawn(socket.serve(agent.clone()));
+    let programs = programs.map(|programs| {
+        let socket = programs.path().display();
+        tracing::info!(%socket, "serving programs that sign in with the card");
+        tokio::spawn(programs.serve(agent.clone()))
+    });
     let stop = stop_signal()?;
     tokio::spawn(ScreenLock::of_this_session().watch(agent.clone()));
     loopback
@@ -225,6 +244,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .await?;
     tracing::info!("stopping");
     socket.abort();
+    if let Some(programs) = programs {
+        programs.abort();
+    }
     agent.depart(DEPARTURE_LIMIT).await;
     Ok(())
 }
@@ -388,6 +410,29 @@ fn status(config: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn examine(config: Option<PathBuf>, options: doctor::Options) -> ExitCode {
+    const UNUSABLE: u8 = 2;
+    start_log("error");
+    let surroundings =
+        doctor::Surroundings::of_this_machine(config, config_place::default_config());
+    let Ok(runtime) = guarded_runtime() else {
+        return UNUSABLE.into();
+    };
+    let report = runtime.block_on(doctor::run(options, &surroundings));
+    // A call of the smart-card service that hangs must not keep the program alive.
+    runtime.shutdown_background();
+    let said = match options.json {
+        true => format!("{}\n", report.json()),
+        false => report.text(),
+    };
+    match (print(&said), report.is_sound()) {
+        (Err(_), _) => UNUSABLE.into(),
+        (Ok(()), _) if !report.is_examined() => UNUSABLE.into(),
+        (Ok(()), true) => ExitCode::SUCCESS,
+        (Ok(()), false) => ExitCode::FAILURE,
+    }
 }
 
 fn unblock(config: Option<PathBuf>, site: Option<&str>) -> anyhow::Result<ExitCode> {
