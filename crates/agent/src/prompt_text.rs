@@ -29,6 +29,8 @@ pub(crate) enum Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     caller: Caller,
+    /// Where another device asks from, if it does.
+    device: Option<String>,
     client: String,
     issuer: String,
     person: String,
@@ -51,6 +53,7 @@ impl Subject {
         let client = for_display(wanted.client_name());
         Self {
             caller: wanted.caller(),
+            device: wanted.device().map(for_display),
             client: if client.is_empty() {
                 for_display(wanted.client_id())
             } else {
@@ -175,6 +178,9 @@ impl Language {
             issuer,
             ..
         } = subject;
+        if let Some(device) = &subject.device {
+            return self.request_of_device(client, issuer, device);
+        }
         match (self, caller) {
             (Self::French, Caller::Page) => {
                 format!("Connexion à « {client} »\npar « {issuer} »")
@@ -191,6 +197,23 @@ impl Language {
                 "A program on this computer asks for the access of “{client}”\n\
                  through “{issuer}”\n\nThis program is NOT VERIFIED:\n{}",
                 program.shown(self)
+            ),
+        }
+    }
+
+    /// The same for another device, which is nowhere near: the one thing that the person can
+    /// compare is whether she began it herself.
+    fn request_of_device(self, client: &str, issuer: &str, device: &str) -> String {
+        match self {
+            Self::French => format!(
+                "Connexion à « {client} »\npar « {issuer} »\n\n\
+                 Pour un AUTRE APPAREIL, à l’adresse {device} :\n\
+                 c’est lui qui sera connecté sous votre nom, pas ce poste."
+            ),
+            Self::English => format!(
+                "Sign in to “{client}”\nthrough “{issuer}”\n\n\
+                 For ANOTHER DEVICE, at the address {device}:\n\
+                 that device will be signed in under your name, not this workstation."
             ),
         }
     }
@@ -372,6 +395,7 @@ mod tests {
     pub(super) fn subject() -> Subject {
         Subject {
             caller: Caller::Page,
+            device: None,
             client: "Officine".to_owned(),
             issuer: "Émetteur".to_owned(),
             person: "Camille DURAND".to_owned(),
@@ -421,11 +445,28 @@ mod tests {
         }
     }
 
+    /// The person must know that what she signs in to is not before her.
+    #[test]
+    fn another_device_is_named_as_one() {
+        let subject = Subject {
+            device: Some("192.0.2.7".to_owned()),
+            ..subject()
+        };
+        for (language, words) in [
+            (Language::French, "AUTRE APPAREIL, à l’adresse 192.0.2.7"),
+            (Language::English, "ANOTHER DEVICE, at the address 192.0.2.7"),
+        ] {
+            let text = language.pin_description(&subject, Some(3));
+            assert!(text.contains(words) && text.contains("Officine"), "{text}");
+        }
+    }
+
     #[test]
     fn the_longest_prompt_fits_a_line_of_the_protocol() {
         let widest = for_display(&"%".repeat(500));
         let subject = |caller| Subject {
             caller,
+            device: None,
             client: widest.clone(),
             issuer: widest.clone(),
             person: widest.clone(),

@@ -60,6 +60,14 @@ impl Wanted {
         }
     }
 
+    /// Where another device asks from, if the login is for one.
+    pub(crate) fn device(&self) -> Option<&str> {
+        match self {
+            Self::Login { challenge, .. } => challenge.claims().device.as_deref(),
+            Self::Grant { .. } => None,
+        }
+    }
+
     /// The challenge's hash: its name in the log.
     pub(crate) fn hash(&self) -> &str {
         match self {

@@ -15,6 +15,8 @@ pub const CHALLENGE_BYTES_MAX: usize = 4096;
 const LIFETIME_SECONDS_MAX: i64 = 600;
 /// Longest single text of a challenge, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
+/// Longest address of another device: IPv6 in words has 45 characters.
+const DEVICE_BYTES_MAX: usize = 64;
 
 /// What a challenge may be answered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,9 @@ pub struct LoginChallenge {
     pub client_name: String,
     /// The scope asked for, space-separated.
     pub scope: String,
+    /// Where another device asked from, if the login is for one (RFC 8628): the prompt says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// The authentication context class asked for, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
@@ -152,6 +157,11 @@ impl LoginChallenge {
         if self.purpose != Purpose::Login {
             return Err(Error::Malformed {
                 reason: "the challenge is for another purpose",
+            });
+        }
+        if self.device.as_ref().is_some_and(|it| it.len() > DEVICE_BYTES_MAX) {
+            return Err(Error::Malformed {
+                reason: "a text is too long",
             });
         }
         check_bounds(&Bounded {

@@ -349,6 +349,7 @@ fn a_login_challenge_is_no_grant_challenge_and_the_other_way_round() {
     let issuer_key = key();
     let grant = challenge();
     let login = LoginChallenge {
+        device: None,
         iss: grant.iss.clone(),
         purpose: Purpose::Login,
         nonce: grant.nonce.clone(),

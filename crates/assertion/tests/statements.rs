@@ -18,6 +18,7 @@ fn key() -> SigningKey {
 
 fn challenge() -> LoginChallenge {
     LoginChallenge {
+        device: None,
         iss: ISSUER.to_owned(),
         purpose: Purpose::Login,
         nonce: "n".repeat(43),

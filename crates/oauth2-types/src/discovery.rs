@@ -21,6 +21,9 @@ pub struct ProviderMetadata {
     pub revocation_endpoint: String,
     pub jwks_uri: String,
     pub end_session_endpoint: String,
+    /// RFC 8628 section 4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     /// RFC 7591.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registration_endpoint: Option<String>,
@@ -71,6 +74,8 @@ pub struct ProviderMetadata {
 )]
 pub struct MtlsEndpointAliases {
     pub token_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     pub pushed_authorization_request_endpoint: String,
     pub introspection_endpoint: String,
     pub revocation_endpoint: String,

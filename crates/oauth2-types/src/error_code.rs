@@ -63,6 +63,12 @@ pub enum ErrorCode {
     InvalidDpopProof,
     /// The DPoP proof must carry the nonce that comes with this answer (RFC 9449 section 8).
     UseDpopNonce,
+    /// The person has not answered the device's request yet (RFC 8628 section 3.5).
+    AuthorizationPending,
+    /// The same, and the device asks too often (RFC 8628 section 3.5).
+    SlowDown,
+    /// The device code has expired (RFC 8628 section 3.5).
+    ExpiredToken,
 }
 
 impl ErrorCode {
@@ -97,6 +103,9 @@ impl ErrorCode {
             Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
         }
     }
 }

@@ -16,15 +16,19 @@ pub enum GrantType {
     /// A card grant of business software without a browser (RFC 7523 section 2.1).
     #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
     CardGrant,
+    /// What a person answered for a device without a browser (RFC 8628 section 3.4).
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
 }
 
 impl GrantType {
     /// Every grant.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::CardGrant,
+        Self::DeviceCode,
     ];
 
     /// The value of `grant_type`.
@@ -35,6 +39,7 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
             Self::CardGrant => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
         }
     }
 

@@ -26,6 +26,8 @@ parameters! {
         client_assertion_type,
         /// `private_key_jwt`: the assertion.
         client_assertion,
+        /// The device code (RFC 8628 section 3.4).
+        device_code,
         /// A scope narrower than the one granted.
         scope,
         /// The refresh token.

@@ -9,6 +9,7 @@ use crate::{Issuer, Provider};
 pub enum Endpoint {
     Authorization,
     PushedAuthorizationRequest,
+    DeviceAuthorization,
     Token,
     Userinfo,
     Introspection,
@@ -19,9 +20,10 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Authorization,
         Self::PushedAuthorizationRequest,
+        Self::DeviceAuthorization,
         Self::Token,
         Self::Userinfo,
         Self::Introspection,
@@ -32,8 +34,9 @@ impl Endpoint {
 
     /// Those where a client proves who it is. RFC 9126 section 2 asks for the first two as
     /// audiences of a client's assertion, and libraries name the endpoint that they call.
-    const AUTHENTICATED: [Self; 4] = [
+    const AUTHENTICATED: [Self; 5] = [
         Self::Token,
+        Self::DeviceAuthorization,
         Self::PushedAuthorizationRequest,
         Self::Introspection,
         Self::Revocation,
@@ -45,6 +48,7 @@ impl Endpoint {
         match self {
             Self::Authorization => "/authorize",
             Self::PushedAuthorizationRequest => "/par",
+            Self::DeviceAuthorization => "/device_authorization",
             Self::Token => "/token",
             Self::Userinfo => "/userinfo",
             Self::Introspection => "/introspect",
@@ -64,6 +68,7 @@ impl Endpoint {
         match self {
             Self::Authorization => "/protocol/openid-connect/auth",
             Self::PushedAuthorizationRequest => "/protocol/openid-connect/ext/par/request",
+            Self::DeviceAuthorization => "/protocol/openid-connect/auth/device",
             Self::Token => "/protocol/openid-connect/token",
             Self::Userinfo => "/protocol/openid-connect/userinfo",
             Self::Introspection => "/protocol/openid-connect/token/introspect",

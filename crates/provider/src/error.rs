@@ -184,6 +184,10 @@ pub enum Error {
     ConsentRefused,
     #[error("the answer is to another question than the one that stands")]
     ConsentMismatch,
+    #[error("there is something about her cards that was never shown to the person")]
+    CardNewsUnshown,
+    #[error("the answer is about other news of her cards than there are")]
+    CardNewsMismatch,
     #[error("there is a workstation that was never shown to the person")]
     NewWorkstationsUnshown,
     #[error("the answer is about other workstations than those that are new")]
@@ -214,6 +218,26 @@ pub enum Error {
     ProfessionNotAccepted,
     #[error("the card belongs to another person than the client asked for")]
     SubjectNotExpected,
+    #[error("the card is suspended")]
+    CardSuspended {
+        card_id: String,
+        sub: String,
+        since: time::OffsetDateTime,
+    },
+    #[error("the code that suspends a card has a typing mistake")]
+    SuspendCodeMistyped,
+    #[error("no card has this code")]
+    SuspendCodeUnknown,
+    #[error("the yes to a suspension is unknown, used or too old")]
+    SuspendTicketUnknown,
+    #[error("there is no such card")]
+    CardUnknown,
+    #[error("the card is suspended already")]
+    CardSuspendedAlready,
+    #[error("the card is not suspended")]
+    CardNotSuspended,
+    #[error("the reason must be 1 to 500 bytes of printable text")]
+    SuspensionReasonInvalid,
     #[error("the presence key was used for another session")]
     PresenceKeyReused,
 
@@ -344,6 +368,27 @@ pub enum Error {
     CardGrantPresenceMissing,
     #[error("the client has too many challenges that nobody has answered")]
     CardGrantChallengeLimitReached,
+
+    #[error("no device that waits shows this code")]
+    DeviceUserCodeUnknown,
+    #[error("the client has too many devices that wait for an answer")]
+    DeviceAuthorizationLimitReached,
+    #[error("the device's request was answered, has expired, or went to another browser")]
+    DeviceAuthorizationOver,
+    #[error("the device_code is missing")]
+    DeviceCodeMissing,
+    #[error("the device code is unknown")]
+    DeviceCodeUnknown,
+    #[error("the device code was given to another client")]
+    DeviceCodeClientMismatch,
+    #[error("the person has not answered yet")]
+    DeviceCodePending,
+    #[error("the person has not answered yet, and the device asks too often")]
+    DeviceCodePolledTooOften,
+    #[error("the device code has expired")]
+    DeviceCodeExpired,
+    #[error("the person refused the device")]
+    DeviceCodeRefused,
 
     #[error("the access token is not a valid one of this issuer")]
     AccessTokenInvalid,

@@ -110,6 +110,8 @@ pub struct ProfileRules {
     pub id_token_algorithm: Option<Algorithm>,
     /// By which names persons may be known to clients.
     pub pairwise_subjects: Permission,
+    /// Whether devices without a browser may ask (RFC 8628).
+    pub device_grant: Permission,
 }
 
 /// Whether something may be registered, or done.
@@ -162,6 +164,7 @@ impl ProtocolProfile {
             refresh_token_lifetime: None,
             id_token_algorithm: None,
             pairwise_subjects: Permission::Allowed,
+            device_grant: Permission::Allowed,
         };
         match self {
             Self::Oidc => open,
@@ -175,6 +178,8 @@ impl ProtocolProfile {
                 refresh_token_lifetime: Some(Duration::minutes(30)),
                 id_token_algorithm: Some(Algorithm::Rs256),
                 pairwise_subjects: Permission::Refused,
+                // Pro Santé Connect has none, and what its portals send here is for a browser.
+                device_grant: Permission::Refused,
                 ..open
             },
             // Sections 5.3.2.1 and 5.3.2.2 of the FAPI 2.0 Security Profile.
@@ -191,6 +196,8 @@ impl ProtocolProfile {
                 authorization_code_lifetime_max: Duration::seconds(60),
                 // "less than 600 seconds".
                 pushed_request_lifetime_max: Duration::seconds(599),
+                // Its analysis is of logins whose answer reaches the browser that began them.
+                device_grant: Permission::Refused,
                 ..open
             },
         }

@@ -105,6 +105,7 @@ impl Provider {
             (Kind::PushedRequest, unanswered),
             (Kind::GrantChallenge, unanswered),
             (Kind::AgentlessCode, unanswered),
+            (Kind::DeviceAuthorization, unanswered),
             (Kind::SpentProof, now - SPENT_KEPT),
             (Kind::DpopKey, now),
             (Kind::RefusalOfNobody, now - REFUSAL_OF_NOBODY_KEPT),

@@ -226,7 +226,11 @@ fn scopes(
     terms: &RegistrationTerms<'_>,
     grant_types: &[GrantType],
 ) -> Result<Value, Error> {
-    let of_people = [GrantType::AuthorizationCode, GrantType::CardGrant];
+    let of_people = [
+        GrantType::AuthorizationCode,
+        GrantType::CardGrant,
+        GrantType::DeviceCode,
+    ];
     let has_people = of_people.iter().any(|grant| grant_types.contains(grant));
     let default = if has_people { terms.limits.scope() } else { "" };
     let scope = text(metadata, "scope")?.unwrap_or(default);

@@ -10,12 +10,14 @@ pub(crate) fn problem_of(error: &Error) -> Problem {
     match error {
         Error::ConsentMismatch
         | Error::NewWorkstationsMismatch
+        | Error::CardNewsMismatch
         | Error::RequestUriReused
         | Error::AuthorizationRequestUnknown
         | Error::AuthorizationRequestExpired
         | Error::AuthorizationRequestCompleted
         // Waiting does not help: this login never gets another.
         | Error::ChallengeLimitReached
+        | Error::DeviceAuthorizationOver
         | Error::ClientUnknown => Problem::LoginExpired,
         Error::AgentlessConfirmationMismatch
         | Error::AgentlessLimitReached
@@ -52,6 +54,7 @@ pub(crate) fn problem_of_card(public: PublicRefusal) -> Problem {
         PublicRefusal::Refused => Problem::LoginRefused,
         PublicRefusal::CardExpired => Problem::CardExpired,
         PublicRefusal::CardRevoked => Problem::CardRevoked,
+        PublicRefusal::CardSuspended => Problem::CardSuspended,
         PublicRefusal::RevocationUnavailable => Problem::RevocationUnavailable,
         PublicRefusal::CardNotAccepted => Problem::CardNotAccepted,
         PublicRefusal::NotACard => Problem::NotACard,
@@ -75,6 +78,7 @@ mod tests {
             PublicRefusal::Refused,
             PublicRefusal::CardExpired,
             PublicRefusal::CardRevoked,
+            PublicRefusal::CardSuspended,
             PublicRefusal::RevocationUnavailable,
             PublicRefusal::CardNotAccepted,
             PublicRefusal::NotACard,

@@ -159,6 +159,9 @@ pub(crate) fn aliases(provider: &Provider, mtls: &MtlsConfig) -> MtlsEndpointAli
     };
     MtlsEndpointAliases {
         token_endpoint: at(Endpoint::Token),
+        device_authorization_endpoint: provider
+            .offers_device_grant()
+            .then(|| at(Endpoint::DeviceAuthorization)),
         pushed_authorization_request_endpoint: at(Endpoint::PushedAuthorizationRequest),
         introspection_endpoint: at(Endpoint::Introspection),
         revocation_endpoint: at(Endpoint::Revocation),

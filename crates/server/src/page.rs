@@ -3,6 +3,8 @@
 mod account_page;
 mod agentless_page;
 pub(crate) mod banner;
+mod card_news_page;
+pub(crate) mod card_words;
 mod code_page;
 mod consent_page;
 mod device_page;
@@ -13,9 +15,11 @@ mod login_page;
 mod logout_page;
 mod new_workstations_page;
 pub(crate) mod panel;
+mod suspend_page;
 
 pub(crate) use self::account_page::{AccountClosedPage, AccountPage};
 pub(crate) use self::agentless_page::AgentlessPage;
+pub(crate) use self::card_news_page::{CardNewsPage, SuspendCodePage};
 pub(crate) use self::code_page::CodePage;
 pub(crate) use self::consent_page::ConsentPage;
 pub(crate) use self::device_page::{DeviceAnswerPage, DeviceCodePage, DeviceConfirmationPage, Typed};
@@ -27,6 +31,7 @@ pub(crate) use self::logout_page::{
 };
 
 pub(crate) use self::new_workstations_page::NewWorkstationsPage;
+pub(crate) use self::suspend_page::{Mistake, SUSPEND_PATH, Step, SuspendPage};
 
 use std::any::Any;
 

@@ -22,6 +22,11 @@ const COUNTS_MAX: usize = 50_000;
 /// How many times the limit of an address all addresses of its IPv6 site have together: what has a
 /// /48 has 65 536 networks to ask from.
 const SITE_FACTOR: u32 = 10;
+/// Wrong user codes of an address in a minute, whatever else is configured: a person mistypes twice,
+/// and a practice has few hosts (RFC 8628 section 5.1).
+const DEVICE_CODE_GUESSES_MAX: u32 = 10;
+/// Wrong codes of one address: nobody has so many cards to lose.
+const SUSPEND_CODES_MAX: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Counts events an address and minute.
@@ -39,6 +44,10 @@ pub(crate) enum Counted {
     LoginStart,
     /// A pushed authorization request that is refused, or that anybody can send.
     PushedRequest,
+    /// A device's request that is refused, or that anybody can send.
+    DeviceRequest,
+    /// A user code that no device shows.
+    DeviceCodeGuess,
     /// A challenge asked for.
     Challenge,
     /// A visit of the listener that asks for cards' certificates.
@@ -61,6 +70,8 @@ pub(crate) enum Counted {
     AdminRefusal,
     /// A logout request that proves nothing.
     LogoutRefusal,
+    /// A code that suspends no card, or a yes to no suspension.
+    SuspendCode,
     /// A yes to the logout of a session that the caller does not have.
     LogoutConfirmation,
     /// A look at the server's health, which asks the database.
@@ -159,7 +170,9 @@ impl RateLimiter {
             Counted::Challenge | Counted::GrantChallenge | Counted::Agentless => {
                 self.limits.challenges_per_address_and_minute
             }
+            Counted::DeviceCodeGuess => DEVICE_CODE_GUESSES_MAX,
             Counted::PushedRequest
+            | Counted::DeviceRequest
             | Counted::LoginPageRefusal
             | Counted::LoginRefusal
             | Counted::TokenRefusal

@@ -17,9 +17,9 @@ use crate::endpoint::{DISCOVERY, OAUTH_METADATA};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    account, admin, agentless, authorize, card_grant, challenge_keys, consent, device, device_authorization, discovery, end_session, enrolment, error_page, health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page, new_workstations, openapi, par, presence, register, revoke, static_file, token, userinfo,
+    account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, device, device_authorization, discovery, end_session, enrolment, error_page, health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page, new_workstations, openapi, par, presence, register, revoke, static_file, suspend, token, userinfo,
 };
-use crate::page::{SIGNED_OUT_PATH, STAYED_PATH};
+use crate::page::{SIGNED_OUT_PATH, STAYED_PATH, SUSPEND_PATH};
 use crate::problem::Problem;
 use crate::refusal::{Form, Refusal};
 use crate::request_log::log_request;
@@ -106,6 +106,15 @@ fn routes(state: AppState) -> Router {
             "/consent/{id}",
             get(consent::get_consent).post(consent::post_consent),
         )
+        .route(
+            "/card-news/{id}",
+            get(card_news::get_card_news).post(card_news::post_card_news),
+        )
+        .route(
+            SUSPEND_PATH,
+            get(suspend::get_suspend).post(suspend::post_suspend),
+        )
+        .route("/suspend/confirm", post(suspend::post_confirmation))
         .route(
             "/new-workstations/{id}",
             get(new_workstations::get_new_workstations)

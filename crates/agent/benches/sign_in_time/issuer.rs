@@ -62,6 +62,7 @@ impl Issuer {
 
     pub(crate) fn challenge(&self) -> Result<String, Failure> {
         let challenge = LoginChallenge {
+            device: None,
             iss: self.url.clone(),
             purpose: Purpose::Login,
             nonce: random_base64url(32)?,

@@ -56,6 +56,7 @@ pub fn challenges() -> Vec<Seed> {
 
 fn claims() -> LoginChallenge {
     LoginChallenge {
+        device: None,
         iss: ISSUER.to_owned(),
         purpose: Purpose::Login,
         nonce: "n".repeat(43),

@@ -131,6 +131,7 @@ async fn issuer_key_and_origin_must_belong_to_one_enrolment() {
     assert_eq!(ask(&issuer.url, &stranger.challenge()).await, mismatch);
     // One issuer's name under the other's key.
     let crossed = LoginChallenge {
+        device: None,
         iss: issuer.url.clone(),
         ..other.claims()
     };

@@ -111,6 +111,7 @@ impl Issuer {
     /// Good claims for a challenge; tests change one and sign.
     pub(crate) fn claims(&self) -> LoginChallenge {
         LoginChallenge {
+            device: None,
             iss: self.url.clone(),
             purpose: Purpose::Login,
             nonce: random_base64url(32).unwrap(),

@@ -29,7 +29,7 @@ impl AcrDemand {
     }
 }
 
-pub(super) fn check_acr(
+pub(crate) fn check_acr(
     parameters: &AuthorizationParameters,
     claims: &RequestedClaims,
     words: AcrWords,

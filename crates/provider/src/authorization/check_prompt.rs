@@ -10,7 +10,7 @@ const MAX_AGE_SECONDS_MAX: i64 = 10 * 365 * 24 * 3600;
 
 /// What the client lets us do with the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Interaction {
+pub(crate) enum Interaction {
     /// Use a running session if it is young enough, else ask for the card.
     Allowed {
         /// The oldest authentication that the client accepts.
@@ -26,15 +26,15 @@ pub(super) enum Interaction {
 }
 
 /// What the client lets us do, and whether it wants the person asked in any case.
-pub(super) struct Prompt {
-    pub(super) interaction: Interaction,
+pub(crate) struct Prompt {
+    pub(crate) interaction: Interaction,
     /// `consent`: ask, whatever was answered before.
-    pub(super) consent: bool,
+    pub(crate) consent: bool,
     /// `login` or `max_age`: the person is to prove anew that it is she, by her PIN.
-    pub(super) pin: bool,
+    pub(crate) pin: bool,
 }
 
-pub(super) fn check_prompt(parameters: &AuthorizationParameters) -> Result<Prompt, Error> {
+pub(crate) fn check_prompt(parameters: &AuthorizationParameters) -> Result<Prompt, Error> {
     let age_max = match parameters.max_age.as_deref() {
         None => None,
         Some(text) => Some(parse_max_age(text)?),

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::{Client, Error};
 
-pub(super) fn check_resource(
+pub(crate) fn check_resource(
     client: &Client,
     parameters: &AuthorizationParameters,
 ) -> Result<Vec<String>, Error> {

@@ -6,7 +6,7 @@ use cardea_oauth2_types::{AuthorizationParameters, Scope, scope};
 
 use crate::{Client, Error};
 
-pub(super) fn check_scope(
+pub(crate) fn check_scope(
     client: &Client,
     parameters: &AuthorizationParameters,
 ) -> Result<Scope, Error> {

@@ -19,6 +19,7 @@ use self::question::{covered, data_of, rights_of, shown};
 use crate::authorization::complete::{Answerable, CompletedAuthorization};
 use crate::authorization::respond::form_action;
 use crate::authorization::{AuthorizationResponse, StoredParameters, spend_pushed};
+use crate::device::refuse_device;
 use crate::event::{Event, EventKind};
 use crate::session::{EndReason, EndedInTransaction};
 use crate::{Client, ConsentPolicy, EndedSession, Error, Provider};
@@ -85,6 +86,8 @@ impl Provider {
             .await?;
         self.check_news_shown(&mut transaction, &answerable.session, now)
             .await?;
+        self.check_card_news_shown(&mut transaction, &answerable.session)
+            .await?;
         let data = data_of(&answerable.client, &answerable.parameters)?;
         Ok(ConsentPage {
             client_name: answerable.client.name.clone(),
@@ -127,6 +130,8 @@ impl Provider {
         match answer {
             ConsentAnswer::Allow => {
                 self.check_news_shown(&mut transaction, &answerable.session, now)
+                    .await?;
+                self.check_card_news_shown(&mut transaction, &answerable.session)
                     .await?;
                 self.remember(&mut transaction, &answerable, now).await?;
                 let completed = self.answer(transaction, &answerable, session_cookie, now);
@@ -211,6 +216,8 @@ impl Provider {
             return Err(Error::AuthorizationRequestCompleted);
         }
         spend_pushed(&mut transaction, parameters, now).await?;
+        let of_login = (request.id.as_str(), client.client_id.as_str());
+        refuse_device(self, &mut transaction, parameters, of_login, now).await?;
         let (sub, client_id) = (session.sub.as_str(), client.client_id.as_str());
         consent::forget(&mut transaction, sub, client_id).await?;
         // In the order of the end of a session, so that neither locks the other out.

@@ -8,7 +8,7 @@ use crate::{Client, Error, Provider};
 
 impl Provider {
     /// The one person whom the client wants: by an ID token that it had, or by her `sub`.
-    pub(super) async fn find_expected(
+    pub(crate) async fn find_expected(
         &self,
         client: &Client,
         parameters: &AuthorizationParameters,

@@ -9,7 +9,7 @@ const LANGUAGES_MAX: usize = 16;
 const LETTERS_MAX: usize = 8;
 
 /// The languages in order of preference, without their regions; none when no tag is one.
-pub(super) fn asked_languages(parameters: &AuthorizationParameters) -> Option<String> {
+pub(crate) fn asked_languages(parameters: &AuthorizationParameters) -> Option<String> {
     let mut languages: Vec<&str> = Vec::new();
     for tag in parameters.ui_locales.as_deref()?.split(' ') {
         let language = tag.split('-').next().unwrap_or(tag);

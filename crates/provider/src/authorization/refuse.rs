@@ -44,6 +44,7 @@ impl Provider {
             mode: mode.unwrap_or_else(|_| default_response_mode(client)),
             state: parameters.state.as_deref(),
             issuer: self.issuer.as_str(),
+            for_device: false,
         };
         match self.finish_response(client, address.error(&error), now) {
             Ok(response) => AuthorizationError::Redirect {

@@ -15,6 +15,9 @@ const SIGNED_RESPONSE_TYP: &str = "JWT";
 /// How long a signed answer is good: JARM section 2.1 has ten minutes at most, and the code in it
 /// lives one.
 const SIGNED_RESPONSE_LIFETIME: Duration = Duration::seconds(120);
+/// Where the browser is led once a device has its answer, below the address of the user code.
+const APPROVED: &str = "/approved";
+const REFUSED: &str = "/refused";
 
 /// An answer to an authorization request, a code or an error, and how it travels.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,23 +44,41 @@ pub(crate) struct ReturnAddress<'a> {
     pub(crate) state: Option<&'a str>,
     /// `iss` lets the client notice an answer of another provider (attack E19).
     pub(crate) issuer: &'a str,
+    /// The answer is for a device: the browser is told that there is one, and not which.
+    pub(crate) for_device: bool,
 }
 
 impl ReturnAddress<'_> {
     /// An answer with a code.
     pub(crate) fn code(self, code: &str) -> DraftResponse {
+        if self.for_device {
+            return self.own_page(APPROVED, false);
+        }
         self.answer(vec![("code", code.to_owned())])
     }
 
     /// An answer with an error (RFC 6749 section 4.1.2.1), explained to the portal's developer in
     /// the characters that the section allows.
     pub(crate) fn error(self, error: &Error) -> DraftResponse {
+        if self.for_device {
+            return self.own_page(REFUSED, true);
+        }
         let code = error.code();
         self.answer(vec![
             ("error", error.oauth_error().as_str().to_owned()),
             ("error_description", format!("{code}: {error}")),
             ("error_uri", format!("{}/errors/{code}", self.issuer)),
         ])
+    }
+
+    /// A page of ours that says how it ended, and carries nothing.
+    fn own_page(self, page: &str, is_refusal: bool) -> DraftResponse {
+        DraftResponse(AuthorizationResponse {
+            redirect_uri: format!("{}{page}", self.redirect_uri),
+            mode: ResponseMode::Query,
+            parameters: Vec::new(),
+            is_refusal,
+        })
     }
 
     fn answer(self, mut parameters: Vec<(&'static str, String)>) -> DraftResponse {
@@ -83,6 +104,10 @@ impl Provider {
         DraftResponse(mut answer): DraftResponse,
         now: OffsetDateTime,
     ) -> Result<AuthorizationResponse, Error> {
+        // A page of ours, which no client reads.
+        if answer.parameters.is_empty() {
+            return Ok(answer);
+        }
         if client.authorization_signed_response_alg.is_some() {
             answer.mode = answer.mode.signed();
         }
@@ -122,6 +147,9 @@ impl AuthorizationResponse {
     /// can end the header or start another parameter.
     #[must_use]
     pub fn location(&self) -> String {
+        if self.parameters.is_empty() {
+            return self.redirect_uri.clone();
+        }
         let mut query = Serializer::new(String::new());
         query.extend_pairs(&self.parameters);
         with_query(&self.redirect_uri, &query.finish())
@@ -171,6 +199,7 @@ mod tests {
             mode: ResponseMode::Query,
             state: Some(state),
             issuer: "https://id.example.fr",
+            for_device: false,
         }
     }
 
@@ -181,6 +210,19 @@ mod tests {
             "https://portal.example.fr/cb?code=abc&state=s+1&iss=https%3A%2F%2Fid.example.fr";
         assert_eq!(response.location(), wanted);
         assert!(!format!("{response:?}").contains("abc"));
+    }
+
+    #[test]
+    fn the_browser_of_a_device_s_person_learns_no_code() {
+        let of_device = || ReturnAddress {
+            for_device: true,
+            ..address("https://id.example.fr/device", "s")
+        };
+        let DraftResponse(response) = of_device().code("abc");
+        assert_eq!(response.location(), "https://id.example.fr/device/approved");
+        let DraftResponse(refusal) = of_device().error(&Error::LoginCancelled);
+        assert_eq!(refusal.location(), "https://id.example.fr/device/refused");
+        assert!(refusal.is_refusal() && !response.is_refusal());
     }
 
     #[test]

@@ -120,6 +120,8 @@ names! {
         Self::ConsentRequired => "provider.consent_required", ConsentRequired;
         Self::ConsentRefused => "provider.consent_refused", AccessDenied;
         Self::ConsentMismatch => "provider.consent_mismatch", InvalidRequest;
+        Self::CardNewsUnshown => "provider.card_news_unshown", InteractionRequired;
+        Self::CardNewsMismatch => "provider.card_news_mismatch", InvalidRequest;
         Self::NewWorkstationsUnshown =>
             "provider.new_workstations_unshown", InteractionRequired;
         Self::NewWorkstationsMismatch => "provider.new_workstations_mismatch", InvalidRequest;
@@ -140,6 +142,15 @@ names! {
         Self::CardFamilyNotAccepted => "provider.card_family_not_accepted", AccessDenied;
         Self::ProfessionNotAccepted => "provider.profession_not_accepted", AccessDenied;
         Self::SubjectNotExpected => "provider.subject_not_expected", LoginRequired;
+        Self::CardSuspended { .. } => "provider.card_suspended", AccessDenied;
+        Self::SuspendCodeMistyped => "provider.suspend_code_mistyped", InvalidRequest;
+        Self::SuspendCodeUnknown => "provider.suspend_code_unknown", InvalidRequest;
+        Self::SuspendTicketUnknown => "provider.suspend_ticket_unknown", InvalidRequest;
+        Self::CardUnknown => "provider.card_unknown", InvalidRequest;
+        Self::CardSuspendedAlready => "provider.card_suspended_already", InvalidRequest;
+        Self::CardNotSuspended => "provider.card_not_suspended", InvalidRequest;
+        Self::SuspensionReasonInvalid =>
+            "provider.suspension_reason_invalid", InvalidRequest;
         Self::PresenceKeyReused => "provider.presence_key_reused", AccessDenied;
         Self::PresencePending => "provider.presence_pending", InteractionRequired;
         Self::PresenceNonceMismatch => "provider.presence_nonce_mismatch", AccessDenied;
@@ -229,6 +240,19 @@ names! {
         Self::CardGrantPresenceMissing => "provider.card_grant_presence_missing", InvalidGrant;
         Self::CardGrantChallengeLimitReached =>
             "provider.card_grant_challenge_limit_reached", TemporarilyUnavailable;
+        Self::DeviceUserCodeUnknown => "provider.device_user_code_unknown", InvalidRequest;
+        Self::DeviceAuthorizationLimitReached =>
+            "provider.device_authorization_limit_reached", TemporarilyUnavailable;
+        Self::DeviceAuthorizationOver => "provider.device_authorization_over", InvalidRequest;
+        Self::DeviceCodeMissing => "provider.device_code_missing", InvalidRequest;
+        Self::DeviceCodeUnknown => "provider.device_code_unknown", InvalidGrant;
+        Self::DeviceCodeClientMismatch =>
+            "provider.device_code_client_mismatch", InvalidGrant;
+        Self::DeviceCodePending => "provider.device_code_pending", AuthorizationPending;
+        Self::DeviceCodePolledTooOften =>
+            "provider.device_code_polled_too_often", SlowDown;
+        Self::DeviceCodeExpired => "provider.device_code_expired", ExpiredToken;
+        Self::DeviceCodeRefused => "provider.device_code_refused", AccessDenied;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;
         Self::AccessTokenRevoked => "provider.access_token_revoked", InvalidToken;

@@ -170,6 +170,7 @@ impl Provider {
             nonce: None,
             key_binding: Some(&key_binding),
             code: None,
+            grant_type: GrantType::CardGrant,
             refresh: RefreshTokens::Begin {
                 resources: &resources,
             },

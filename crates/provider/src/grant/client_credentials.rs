@@ -1,6 +1,6 @@
 //! A service speaks for itself (RFC 6749 section 4.4): no person, no session, no card.
 
-use cardea_oauth2_types::{Scope, TokenResponse, scope};
+use cardea_oauth2_types::{GrantType, Scope, TokenResponse, scope};
 use time::OffsetDateTime;
 
 use super::issue::{NewGrant, RefreshTokens};
@@ -46,6 +46,7 @@ impl Provider {
             nonce: None,
             key_binding: request.key_binding,
             code: None,
+            grant_type: GrantType::ClientCredentials,
             refresh: RefreshTokens::None,
         };
         let mut transaction = self.store.begin().await?;

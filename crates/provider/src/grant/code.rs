@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use crate::authorization::respond::DraftResponse;
 use crate::authorization::{StoredParameters, spend_pushed};
 use crate::event::{Event, EventKind};
-use crate::{Client, Error, Provider, Secret};
+use crate::{Client, Error, Provider, Secret, device};
 
 /// Everything that a code stands for.
 pub(crate) struct NewCode<'a> {
@@ -46,6 +46,9 @@ pub(crate) async fn issue_code(
         expires_at: now + provider.lifetimes.authorization_code,
     };
     insert(transaction, &record).await?;
+    if let (Some(id), Some(request_id)) = (&new.parameters.device_id, new.request_id) {
+        device::approve(transaction, id, request_id, &code, now).await?;
+    }
     let kind = EventKind::CodeIssued {
         sid: new.sid.to_owned(),
         silent: new.silent,
@@ -57,6 +60,13 @@ pub(crate) async fn issue_code(
         event = event.of_request(request_id);
     }
     provider.record(transaction, event).await?;
+    if let (Some(_), Some(request_id)) = (&new.parameters.device_id, new.request_id) {
+        let event = Event::new(EventKind::DeviceApproved {}, now)
+            .of_request(request_id)
+            .of_session(&new.session.id, &new.session.sub)
+            .of_client(&new.client.client_id);
+        provider.record(transaction, event).await?;
+    }
     let address = new.parameters.return_address(provider.issuer.as_str());
     Ok(address.code(code.expose()))
 }

@@ -31,6 +31,8 @@ pub(crate) struct NewGrant<'a> {
     /// What the tokens are bound to.
     pub(crate) key_binding: Option<&'a KeyBinding>,
     pub(crate) code: Option<&'a SecretDigest>,
+    /// The grant that is turned into these tokens.
+    pub(crate) grant_type: GrantType,
     pub(crate) refresh: RefreshTokens<'a>,
 }
 
@@ -55,18 +57,6 @@ pub(crate) struct RecordedGrant {
     pub(crate) jti: String,
     pub(crate) expires_at: OffsetDateTime,
     refresh_token: Option<Secret>,
-}
-
-impl NewGrant<'_> {
-    /// What was turned into these tokens.
-    fn grant_type(&self) -> GrantType {
-        match (self.refresh, &self.login, self.code) {
-            (RefreshTokens::Continue(_) | RefreshTokens::Keep(_), _, _) => GrantType::RefreshToken,
-            (_, None, _) => GrantType::ClientCredentials,
-            (_, Some(_), Some(_)) => GrantType::AuthorizationCode,
-            (_, Some(_), None) => GrantType::CardGrant,
-        }
-    }
 }
 
 impl Provider {
@@ -97,7 +87,7 @@ impl Provider {
         };
         access_grant::insert(transaction, &grant).await?;
         let kind = EventKind::TokensIssued {
-            grant_type: new.grant_type(),
+            grant_type: new.grant_type,
             sid: grant.sid,
             jti: jti.clone(),
             scope: grant.scope,

@@ -1,7 +1,7 @@
 //! Redeeming a refresh token (RFC 6749 section 6, RFC 9700 section 4.14.2): once, and for as long
 //! as the card is there.
 
-use cardea_oauth2_types::{Acr, Scope, TokenResponse};
+use cardea_oauth2_types::{Acr, GrantType, Scope, TokenResponse};
 use cardea_storage::refresh_token::{self, RefreshTokenFamily};
 use cardea_storage::session::Session;
 use cardea_storage::{Redemption, SecretDigest, Transaction};
@@ -172,6 +172,7 @@ impl Refreshed {
             nonce: None,
             key_binding: request.key_binding,
             code: family.code.as_ref(),
+            grant_type: GrantType::RefreshToken,
             refresh: match rotation {
                 RefreshTokenRotation::EachUse => RefreshTokens::Continue(family),
                 RefreshTokenRotation::Never => RefreshTokens::Keep(family),

@@ -105,6 +105,9 @@ fn names_nothing_of_ours(error: &Error) -> bool {
             | Error::CardGrantAssertionMissing
             | Error::CodeMissing
             | Error::CodeUnknown
+            | Error::DeviceCodeMissing
+            | Error::DeviceCodeUnknown
+            | Error::DeviceCodeExpired
             | Error::RefreshTokenMissing
             | Error::RefreshTokenUnknown
             | Error::DpopProofMissing

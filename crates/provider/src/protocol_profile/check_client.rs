@@ -1,6 +1,7 @@
 //! Whether a registration is safe, and one that the profile lets in.
 
 use cardea_jose::{Algorithm, Jwk};
+use cardea_oauth2_types::GrantType;
 
 use super::{ClientProof, Permission, ProfileRules};
 use crate::{Client, ClientAuthentication, Demand, Error, SubjectType};
@@ -18,6 +19,7 @@ impl ProfileRules {
     pub fn check_client(&self, client: &Client) -> Result<(), Error> {
         client.check()?;
         let checks = [
+            Self::check_grants,
             Self::check_proof,
             Self::check_pkce,
             Self::check_chosen_algorithms,
@@ -50,6 +52,16 @@ impl ProfileRules {
                  because of the profile",
             )),
             ClientProof::Key | ClientProof::AsRegistered => Ok(()),
+        }
+    }
+
+    fn check_grants(&self, client: &Client) -> Result<(), Fault> {
+        match self.device_grant {
+            Permission::Refused if client.may_use(GrantType::DeviceCode) => Err((
+                "grant_types",
+                "must not hold the device grant because of the profile",
+            )),
+            _ => Ok(()),
         }
     }
 

@@ -279,7 +279,11 @@ impl ClientConfig {
         if let Some(scopes) = &self.scopes {
             return scopes.clone();
         }
-        let of_people = [GrantType::AuthorizationCode, GrantType::CardGrant];
+        let of_people = [
+            GrantType::AuthorizationCode,
+            GrantType::CardGrant,
+            GrantType::DeviceCode,
+        ];
         let has_people = of_people
             .iter()
             .any(|grant| self.grant_types.contains(grant));

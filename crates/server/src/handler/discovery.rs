@@ -53,13 +53,16 @@ pub(crate) fn metadata_of(provider: &Provider, weakest_acr: Acr) -> ProviderMeta
         revocation_endpoint: at(Endpoint::Revocation),
         jwks_uri: at(Endpoint::Jwks),
         end_session_endpoint: at(Endpoint::EndSession),
+        device_authorization_endpoint: provider
+            .offers_device_grant()
+            .then(|| at(Endpoint::DeviceAuthorization)),
         registration_endpoint: None,
         // `profile` is answered, and not listed: whoever finds it here may expect every claim of
         // OIDC Core section 5.4, of which a card fills three.
         scopes_supported: scopes(rules),
         response_types_supported: vec!["code"],
         response_modes_supported: ResponseMode::NAMES.to_vec(),
-        grant_types_supported: GrantType::ALL.map(GrantType::as_str).to_vec(),
+        grant_types_supported: grant_types(provider),
         acr_values_supported: acr_words(provider, weakest_acr),
         subject_types_supported: subject_types(rules),
         id_token_signing_alg_values_supported: id_token_algorithms(&signed, rules),
@@ -90,6 +93,13 @@ pub(crate) fn metadata_of(provider: &Provider, weakest_acr: Acr) -> ProviderMeta
         tls_client_certificate_bound_access_tokens: None,
         mtls_endpoint_aliases: None,
     }
+}
+
+fn grant_types(provider: &Provider) -> Vec<&'static str> {
+    let is_offered =
+        |grant: &GrantType| *grant != GrantType::DeviceCode || provider.offers_device_grant();
+    let offered = GrantType::ALL.into_iter().filter(is_offered);
+    offered.map(GrantType::as_str).collect()
 }
 
 /// Adds what is on where there is a listener for clients with certificates (RFC 8705).

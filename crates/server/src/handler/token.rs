@@ -76,6 +76,7 @@ fn is_harmless(refusal: &TokenError) -> bool {
         refusal.source,
         Error::DpopNonceMissing
             | Error::DpopNonceInvalid
+            | Error::DeviceCodePending
             | Error::RefreshTokenRevoked
             | Error::RefreshTokenExpired
             | Error::RefreshTokenSessionEnded

@@ -6,7 +6,7 @@ use crate::sql;
 use crate::{Error, Transaction};
 
 /// Statements that spend what was waiting; `$1` is the moment of the restore.
-const ENDINGS: [(&str, Kind); 10] = [
+const ENDINGS: [(&str, Kind); 11] = [
     (
         "UPDATE authorization_code SET redeemed_at = $1 WHERE redeemed_at IS NULL",
         Kind::Waiting,
@@ -21,6 +21,11 @@ const ENDINGS: [(&str, Kind); 10] = [
     ),
     (
         "UPDATE agentless_code SET redeemed_at = $1 WHERE redeemed_at IS NULL",
+        Kind::Waiting,
+    ),
+    (
+        "UPDATE device_authorization SET refused_at = $1
+         WHERE refused_at IS NULL AND code_sha256 IS NULL",
         Kind::Waiting,
     ),
     (

@@ -1,0 +1,130 @@
+//! The pages where a person answers for a device (RFC 8628 section 3.3): she types the code that it
+//! shows, sees who asks, and goes on to an ordinary login.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use cardea_provider::Error;
+
+use crate::error_response::language_of;
+use crate::form::{Body, parse_form};
+use crate::handler::authorize::{append_cookie, see_other};
+use crate::login_error::page_refusal;
+use crate::page::{self, DeviceAnswerPage, DeviceCodePage, DeviceConfirmationPage, Typed};
+use crate::problem::Problem;
+use crate::rate_limit::Counted;
+use crate::refusal::Refusal;
+use crate::request_log::record_login;
+use crate::same_origin::check_same_origin;
+use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
+
+/// Asks for the code. A code in the address is not taken: whoever sends a link could have made it,
+/// and only the person's eyes know which device stands before her.
+pub(crate) async fn get_device(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let language = language_of(&uri, &headers);
+    let page = DeviceCodePage::new(language, Typed::Nothing);
+    page::render(&state, StatusCode::OK, language, &page)
+}
+
+/// Takes the code, which only our own page may bring. A wrong one is counted by address before it
+/// is looked up (section 5.1).
+pub(crate) async fn post_user_code(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    check_same_origin(&headers, state.origin()).map_err(Refusal::page)?;
+    let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
+    let [(name, typed)] = pairs.as_slice() else {
+        return Err(Refusal::page(Problem::RequestMalformed));
+    };
+    if name != "user_code" {
+        return Err(Refusal::page(Problem::RequestMalformed));
+    }
+    let too_many = || Refusal::page(Problem::TooManyRequests);
+    // A right code begins a login, of which an address has so many.
+    let _login = state
+        .charge(Counted::LoginStart, peer, &headers)
+        .ok_or_else(too_many)?;
+    let guess = state
+        .charge(Counted::DeviceCodeGuess, peer, &headers)
+        .ok_or_else(too_many)?;
+    let language = language_of(&uri, &headers);
+    let (claiming, typed) = (state.clone(), typed.clone());
+    let claimed = to_the_end(async move { claiming.provider().claim_device(&typed).await }).await;
+    match claimed.ok_or_else(|| Refusal::page(Problem::Internal))? {
+        Ok(claimed) => {
+            guess.give_back();
+            let id = claimed.request_id;
+            record_login(&id);
+            let address = format!("/device/{id}?lang={}", language.tag());
+            let mut response = see_other(&address);
+            let cookie =
+                state
+                    .cookies()
+                    .set_login(&id, claimed.login_cookie.expose(), claimed.lifetime);
+            append_cookie(&mut response, cookie);
+            Ok(response)
+        }
+        Err(error @ Error::DeviceUserCodeUnknown) => {
+            tracing::info!(code = error.code(), "no device shows this code");
+            let page = DeviceCodePage::new(language, Typed::Unknown);
+            Ok(page::render(&state, StatusCode::NOT_FOUND, language, &page))
+        }
+        Err(error) => Err(page_refusal(&error)),
+    }
+}
+
+/// Shows who asks, to the browser in which the code was typed. Its two buttons are those of every
+/// login: on to the card, or no.
+pub(crate) async fn get_confirmation(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(request_id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    record_login(&request_id);
+    let cookie = state.login_cookie(&headers, &request_id)?;
+    let charge = state.charge_page(peer, &headers)?;
+    let described = state
+        .provider()
+        .describe_device(&request_id, &cookie)
+        .await
+        .map_err(|error| page_refusal(&error))?;
+    charge.give_back();
+    let language = language_of(&uri, &headers);
+    let page = DeviceConfirmationPage::new(language, &request_id, &described);
+    Ok(page::render(&state, StatusCode::OK, language, &page))
+}
+
+/// Says that the device may go on.
+pub(crate) async fn get_approved(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let language = language_of(&uri, &headers);
+    let page = DeviceAnswerPage::approved(language);
+    page::render(&state, StatusCode::OK, language, &page)
+}
+
+/// Says that the device learns the no.
+pub(crate) async fn get_refused(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let language = language_of(&uri, &headers);
+    let page = DeviceAnswerPage::refused(language);
+    page::render(&state, StatusCode::OK, language, &page)
+}

@@ -1,0 +1,91 @@
+//! The device authorization endpoint (RFC 8628 section 3.1).
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use cardea_oauth2_types::{AuthorizationParameters, ErrorCode, TokenParameters};
+use cardea_provider::Error;
+use serde::Serialize;
+
+use crate::endpoint::RequestedUrl;
+use crate::form::Body;
+use crate::handler::admission::{admit, with_bounded_guesses};
+use crate::handler::client_form::{
+    read_client_form, read_credentials, refuse_parameters, refuse_token_error,
+};
+use crate::handler::proof::read_dpop;
+use crate::mtls::Peer;
+use crate::problem::Problem;
+use crate::rate_limit::Counted;
+use crate::refusal::{Form, Refusal};
+use crate::state::AppState;
+
+/// RFC 8628 section 3.2. There is no `verification_uri_complete`: whoever lets a person follow a
+/// link takes the comparison of the two screens away from her (section 5.4, docs/adr/0032).
+#[derive(Serialize)]
+struct DeviceResponse<'a> {
+    device_code: &'a str,
+    user_code: String,
+    verification_uri: String,
+    expires_in: i64,
+    interval: i64,
+}
+
+/// Takes the request of a host without a browser.
+pub(crate) async fn post_device_authorization(
+    State(state): State<AppState>,
+    Peer {
+        address: peer,
+        certificate,
+    }: Peer,
+    RequestedUrl(url): RequestedUrl,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let pairs = read_client_form(&uri, &headers, body)?;
+    let parameters = AuthorizationParameters::from_pairs(pairs.clone());
+    let parameters = parameters.map_err(|error| refuse_parameters(&error))?;
+    let credentials =
+        TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
+    let read = read_credentials(&headers, &credentials, &certificate)
+        .and_then(|it| Ok((it, read_dpop(&headers, "POST", &url)?)));
+    // As at `/par`: a public client's request makes a row whoever sends it.
+    let caller = (peer, &headers);
+    let named = read.as_ref().ok().map(|(credentials, _)| credentials);
+    let Some(admission) = admit(&state, Counted::DeviceRequest, caller, named) else {
+        return Err(too_many(Problem::TooManyRequests.code()));
+    };
+    let outcome = match read {
+        Ok((credentials, dpop)) => {
+            let provider = state.provider();
+            let address = state.address_of(peer, &headers);
+            let asking = provider.authorize_device(&credentials, &parameters, dpop, address);
+            with_bounded_guesses(&state, &credentials, caller, asking).await
+        }
+        Err(error) => Err(state.provider().refuse_device_request(error).await),
+    };
+    admission.settle(&outcome, false);
+    let begun = outcome.map_err(|error| match error.source {
+        Error::DeviceAuthorizationLimitReached => too_many(error.code()),
+        _ => refuse_token_error(&error),
+    })?;
+    let body = DeviceResponse {
+        device_code: begun.device_code.expose(),
+        user_code: begun.user_code,
+        verification_uri: begun.verification_uri,
+        expires_in: begun.lifetime.whole_seconds(),
+        interval: begun.interval.whole_seconds(),
+    };
+    Ok(Json(body).into_response())
+}
+
+/// 429; the answer says when to come back.
+fn too_many(code: &'static str) -> Refusal {
+    let form = Form::OAuth {
+        error: ErrorCode::TemporarilyUnavailable,
+        status: StatusCode::TOO_MANY_REQUESTS,
+    };
+    Refusal { form, code }
+}

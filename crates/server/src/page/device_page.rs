@@ -1,0 +1,247 @@
+//! The pages where a person answers for a device: the code, who asks, and how it ended.
+
+use askama::Template;
+use cardea_provider::DevicePage;
+
+use crate::language::{Language, Text};
+use crate::moment::written;
+
+/// Asks for the code that the device shows.
+#[derive(Template)]
+#[template(path = "device_code.html")]
+pub(crate) struct DeviceCodePage {
+    language: Language,
+    typed: Typed,
+}
+
+/// What was typed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Typed {
+    /// Nothing yet.
+    Nothing,
+    /// Something that no device shows.
+    Unknown,
+}
+
+/// Shows who asks, before the card.
+#[derive(Template)]
+#[template(path = "device_confirmation.html")]
+pub(crate) struct DeviceConfirmationPage<'a> {
+    language: Language,
+    described: &'a DevicePage,
+    asked_at: String,
+    ago: String,
+    login_path: String,
+    switch_href: String,
+}
+
+/// How it ended.
+#[derive(Template)]
+#[template(path = "device_answer.html")]
+pub(crate) struct DeviceAnswerPage {
+    language: Language,
+    tone: &'static str,
+    heading: Text,
+    detail: Text,
+    path: &'static str,
+}
+
+impl DeviceCodePage {
+    pub(crate) fn new(language: Language, typed: Typed) -> Self {
+        Self { language, typed }
+    }
+
+    fn is_wrong(&self) -> bool {
+        self.typed == Typed::Unknown
+    }
+
+    fn say(&self, text: Text) -> &'static str {
+        text.in_language(self.language)
+    }
+}
+
+impl<'a> DeviceConfirmationPage<'a> {
+    pub(crate) fn new(language: Language, request_id: &str, described: &'a DevicePage) -> Self {
+        Self {
+            language,
+            described,
+            asked_at: written(described.asked_at, language),
+            ago: ago(described.age.whole_seconds(), language),
+            // The id is base64url, so that it needs no escaping in an address.
+            login_path: format!("/login/{request_id}"),
+            switch_href: format!("/device/{request_id}?lang={}", language.other().tag()),
+        }
+    }
+
+    fn say(&self, text: Text) -> &'static str {
+        text.in_language(self.language)
+    }
+}
+
+impl DeviceAnswerPage {
+    /// The device may go on.
+    pub(crate) fn approved(language: Language) -> Self {
+        Self {
+            language,
+            tone: "success",
+            heading: APPROVED_HEADING,
+            detail: APPROVED_DETAIL,
+            path: "/device/approved",
+        }
+    }
+
+    /// The device learns the no.
+    pub(crate) fn refused(language: Language) -> Self {
+        Self {
+            language,
+            tone: "warning",
+            heading: REFUSED_HEADING,
+            detail: REFUSED_DETAIL,
+            path: "/device/refused",
+        }
+    }
+
+    fn heading(&self) -> &'static str {
+        self.heading.in_language(self.language)
+    }
+
+    fn detail(&self) -> &'static str {
+        self.detail.in_language(self.language)
+    }
+
+    fn say(&self, text: Text) -> &'static str {
+        text.in_language(self.language)
+    }
+}
+
+/// How long ago, in the words of a person who has just asked.
+fn ago(seconds: i64, language: Language) -> String {
+    let minutes = seconds / 60;
+    match (language, minutes) {
+        (Language::French, ..1) => "il y a moins d’une minute".to_owned(),
+        (Language::French, 1) => "il y a une minute".to_owned(),
+        (Language::French, _) => format!("il y a {minutes} minutes"),
+        (Language::English, ..1) => "less than a minute ago".to_owned(),
+        (Language::English, 1) => "a minute ago".to_owned(),
+        (Language::English, _) => format!("{minutes} minutes ago"),
+    }
+}
+
+const CODE_HEADING: Text = Text::new(
+    "Sign in on another device",
+    "Se connecter sur un autre appareil",
+);
+const CODE_DETAIL: Text = Text::new(
+    "Type the code that the other screen shows. It has eight letters, such as WDJB-MJHT.",
+    "Tapez le code que l’autre écran affiche. Il a huit lettres, comme WDJB-MJHT.",
+);
+const CODE_LABEL: Text = Text::new("Code", "Code");
+const CODE_BUTTON: Text = Text::new("Continue", "Continuer");
+const CODE_UNKNOWN: Text = Text::new(
+    "No device that waits shows this code. Look at the other screen again; after ten minutes it \
+     needs a new one.",
+    "Aucun appareil en attente n’affiche ce code. Regardez de nouveau l’autre écran ; au bout de \
+     dix minutes, il en faut un autre.",
+);
+const CODE_WARNING: Text = Text::new(
+    "Never type a code that came by mail, by telephone or in a message: with it, somebody else \
+     would be signed in under your name.",
+    "Ne tapez jamais un code reçu par courriel, par téléphone ou par message : quelqu’un d’autre \
+     serait alors connecté sous votre nom.",
+);
+const ASKED: Text = Text::new(
+    "Another device asks for your card:",
+    "Un autre appareil demande votre carte :",
+);
+const CLIENT: Text = Text::new("Sign-in to", "Connexion à");
+const FROM: Text = Text::new("asked from the address", "demandée depuis l’adresse");
+const SINCE: Text = Text::new("on", "le");
+const QUESTION: Text = Text::new(
+    "Did you start this yourself, just now, and does it say so on the screen before you?",
+    "L’avez-vous lancée vous-même, à l’instant, sur un écran que vous avez devant vous ?",
+);
+const YES: Text = Text::new("It is me – use my card", "C’est moi – utiliser ma carte");
+const NO: Text = Text::new("This is not me – refuse", "Ce n’est pas moi – refuser");
+const AFTERWARDS: Text = Text::new(
+    "Your PIN is asked for by the workstation, never by this page. The sign-in ends with your card.",
+    "Votre code est demandé par le poste, jamais par cette page. La connexion prend fin avec votre \
+     carte.",
+);
+const APPROVED_HEADING: Text = Text::new("The other device goes on", "L’autre appareil continue");
+const APPROVED_DETAIL: Text = Text::new(
+    "You can close this page. Leave your card in the reader until the other device has signed you \
+     in.",
+    "Vous pouvez fermer cette page. Laissez votre carte dans le lecteur jusqu’à ce que l’autre \
+     appareil vous ait connecté.",
+);
+const REFUSED_HEADING: Text = Text::new("Refused", "Refusé");
+const REFUSED_DETAIL: Text = Text::new(
+    "The other device was not let in. If it was not you who began this, tell your support: \
+     somebody tries to be signed in under your name.",
+    "L’autre appareil n’a pas été admis. Si vous n’êtes pas à l’origine de la demande, \
+     prévenez votre assistance : quelqu’un cherche à se connecter sous votre nom.",
+);
+
+#[cfg(test)]
+mod tests {
+    use askama::Template as _;
+    use cardea_provider::DevicePage;
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::{DeviceCodePage, DeviceConfirmationPage, Typed};
+    use crate::language::Language;
+
+    #[test]
+    fn who_asks_from_where_and_since_when_is_said_in_both_languages() {
+        let described = DevicePage {
+            client_name: "<b>Serveur db01</b>".to_owned(),
+            address: "192.0.2.7".to_owned(),
+            asked_at: datetime!(2026-11-30 04:20 UTC),
+            age: Duration::seconds(130),
+        };
+        for (language, parts) in [
+            (
+                Language::French,
+                [
+                    "192.0.2.7",
+                    "il y a 2 minutes",
+                    "30 novembre 2026",
+                    "Ce n’est pas moi",
+                ],
+            ),
+            (
+                Language::English,
+                [
+                    "192.0.2.7",
+                    "2 minutes ago",
+                    "30 November 2026",
+                    "This is not me",
+                ],
+            ),
+        ] {
+            let html = DeviceConfirmationPage::new(language, "abc", &described)
+                .render()
+                .unwrap();
+            for part in parts {
+                assert!(html.contains(part), "{part} is not in {html}");
+            }
+            assert!(html.contains("&#60;b&#62;Serveur db01") && !html.contains("<b>"));
+            assert!(!html.contains("<script"), "{html}");
+            // The way out is no harder to find than the way on.
+            assert!(html.contains("action=\"/login/abc/cancel"), "{html}");
+        }
+    }
+
+    #[test]
+    fn the_field_is_empty_and_the_warning_is_there() {
+        for typed in [Typed::Nothing, Typed::Unknown] {
+            let html = DeviceCodePage::new(Language::French, typed)
+                .render()
+                .unwrap();
+            assert!(!html.contains("value="), "{html}");
+            assert!(html.contains("Ne tapez jamais un code reçu"));
+            assert_eq!(html.contains("Aucun appareil"), typed == Typed::Unknown);
+        }
+    }
+}
