@@ -1,14 +1,17 @@
 //! Public keys as JSON (RFC 7517) and their thumbprints (RFC 7638).
 
+use std::sync::LazyLock;
+
 use openssl::bn::{BigNum, BigNumContext};
-use openssl::ec::{EcGroup, EcKey};
+use openssl::ec::{EcGroup, EcGroupRef, EcKey, EcPoint};
+use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{HasPublic, Id, PKey, PKeyRef, Public};
 use openssl::rsa::Rsa;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{base64url, parse_base64url};
-use crate::remembered::{self, Digest};
+use crate::digest::{base64url, parse_base64url, sha256};
+use crate::remembered::{self, Digest, KnownKey};
 use crate::{Algorithm, Error};
 
 /// Longest certificate of `x5c` as text: 16 KiB.
@@ -20,6 +23,9 @@ const CERTIFICATE_CHARACTERS_MAX: usize = 22 * 1024;
 pub struct Jwk {
     #[serde(flatten)]
     material: Material,
+    /// Of the material, which never changes.
+    #[serde(skip)]
+    digest: Digest,
     /// Key id; our own keys use their thumbprint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
@@ -84,14 +90,7 @@ impl Jwk {
     /// # Errors
     /// [`Error::KeyInvalid`] for a key that no listed algorithm may use.
     pub fn from_public_key<T: HasPublic>(key: &PKeyRef<T>) -> Result<Self, Error> {
-        let mut jwk = Self {
-            material: Material::read(key)?,
-            kid: None,
-            alg: None,
-            intended_use: None,
-            key_operations: None,
-            x5c: None,
-        };
+        let mut jwk = Self::of_material(Material::read(key)?);
         jwk.kid = Some(jwk.thumbprint());
         Ok(jwk)
     }
@@ -101,32 +100,50 @@ impl Jwk {
     /// # Errors
     /// [`Error::KeyInvalid`].
     pub fn public_key(&self) -> Result<PKey<Public>, Error> {
-        let digest = self.material_digest();
-        let known = remembered::keys().find(&digest);
+        Ok(self.known_key()?.key)
+    }
+
+    /// The same, with the algorithms that it may be used with.
+    pub(crate) fn known_key(&self) -> Result<KnownKey, Error> {
+        let known = remembered::keys().find(&self.digest);
         if let Some(known) = known {
             return Ok(known);
         }
         let key = self.material.public_key()?;
-        if Algorithm::for_public_key(&key).is_empty() {
+        let algorithms = Algorithm::for_public_key(&key);
+        if algorithms.is_empty() {
             return Err(Error::KeyInvalid {
                 reason: "no listed algorithm uses such a key",
             });
         }
-        remembered::keys().insert(digest, key.clone());
-        Ok(key)
+        let known = KnownKey { key, algorithms };
+        remembered::keys().insert(self.digest, known.clone());
+        Ok(known)
     }
 
     /// What the thumbprint is made of: it stands for the key.
     pub(crate) fn material_digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn of_material(material: Material) -> Self {
         // Only strings of base64url and fixed names: a serializer can't fail on them.
-        let material = serde_json::to_string(&self.material).unwrap_or_default();
-        openssl::sha::sha256(material.as_bytes())
+        let text = serde_json::to_string(&material).unwrap_or_default();
+        Self {
+            material,
+            digest: sha256(text.as_bytes()),
+            kid: None,
+            alg: None,
+            intended_use: None,
+            key_operations: None,
+            x5c: None,
+        }
     }
 
     /// The SHA-256 thumbprint of RFC 7638, base64url-encoded: the `jkt` of `cnf`.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        base64url(&self.material_digest())
+        base64url(&self.digest)
     }
 }
 
@@ -154,6 +171,7 @@ impl Jwk {
     pub(crate) fn bare(&self) -> Self {
         Self {
             material: self.material.clone(),
+            digest: self.digest,
             kid: None,
             alg: None,
             intended_use: None,
@@ -228,15 +246,7 @@ impl Material {
                         });
                     }
                 };
-                let (x, y) = (exact(x, bytes)?, exact(y, bytes)?);
-                let group = EcGroup::from_curve_name(curve)?;
-                let (x, y) = (BigNum::from_slice(&x)?, BigNum::from_slice(&y)?);
-                let key =
-                    EcKey::from_public_key_affine_coordinates(&group, &x, &y).map_err(|_| {
-                        Error::KeyInvalid {
-                            reason: "the point is not on the curve",
-                        }
-                    })?;
+                let key = on_curve(group(curve)?, &exact(x, bytes)?, &exact(y, bytes)?)?;
                 Ok(PKey::from_ec_key(key)?)
             }
             Self::Okp { x, .. } => Ok(PKey::public_key_from_raw_bytes(
@@ -244,6 +254,39 @@ impl Material {
                 Id::ED25519,
             )?),
         }
+    }
+}
+
+/// The key of a point, which is on the curve, with coordinates below the field's prime.
+///
+/// That makes it one of the group's points: P-256 and P-384 have no others (cofactor 1; NIST
+/// SP 800-56A, section 5.6.2.3.4). OpenSSL's function for coordinates multiplies the point by the
+/// group's order as well, which takes as long as a signature's verification.
+fn on_curve(group: &EcGroupRef, x: &[u8], y: &[u8]) -> Result<EcKey<Public>, Error> {
+    const UNCOMPRESSED: u8 = 4;
+    let mut octets = vec![UNCOMPRESSED];
+    octets.extend_from_slice(x);
+    octets.extend_from_slice(y);
+    let mut context = BigNumContext::new()?;
+    let point =
+        EcPoint::from_bytes(group, &octets, &mut context).map_err(|_| Error::KeyInvalid {
+            reason: "the point is not on the curve",
+        })?;
+    Ok(EcKey::from_public_key(group, &point)?)
+}
+
+/// A curve, whose making takes as long as a signature.
+fn group(curve: Nid) -> Result<&'static EcGroupRef, Error> {
+    type Group = LazyLock<Result<EcGroup, ErrorStack>>;
+    static P256: Group = LazyLock::new(|| EcGroup::from_curve_name(Nid::X9_62_PRIME256V1));
+    static P384: Group = LazyLock::new(|| EcGroup::from_curve_name(Nid::SECP384R1));
+    let group = match curve {
+        Nid::SECP384R1 => &*P384,
+        _ => &*P256,
+    };
+    match group {
+        Ok(group) => Ok(group),
+        Err(failed) => Err(Error::CryptoFailed(failed.clone())),
     }
 }
 
@@ -320,12 +363,12 @@ impl TryFrom<RawJwk> for Jwk {
             }
         };
         let jwk = Self {
-            material,
             kid: raw.kid,
             alg: raw.alg,
             intended_use: raw.intended_use,
             key_operations: raw.key_ops,
             x5c: raw.x5c,
+            ..Self::of_material(material)
         };
         jwk.public_key()?;
         Ok(jwk)
@@ -391,6 +434,56 @@ mod tests {
         assert_eq!(set.find(kid), Some(key.public_jwk()));
         set.keys.push(same_name);
         assert_eq!(set.find(kid), None);
+    }
+
+    /// Attack C6: the same point by coordinates that are not below the field's prime would be a
+    /// second name of the same key.
+    #[test]
+    fn c6_a_point_has_one_encoding() {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let mut context = BigNumContext::new().unwrap();
+        let [mut prime, mut a, mut b, mut x, mut y] = [(); 5].map(|()| BigNum::new().unwrap());
+        group
+            .components_gfp(&mut prime, &mut a, &mut b, &mut context)
+            .unwrap();
+        // Small enough for the sum with the prime to have 32 octets as well.
+        let point = (0..=u8::MAX).find_map(|small| {
+            let mut compressed = [0; 33];
+            (compressed[0], compressed[32]) = (2, small);
+            EcPoint::from_bytes(&group, &compressed, &mut context).ok()
+        });
+        let point = point.unwrap();
+        point
+            .affine_coordinates(&group, &mut x, &mut y, &mut context)
+            .unwrap();
+        let mut beyond = BigNum::new().unwrap();
+        beyond.checked_add(&x, &prime).unwrap();
+        let jwk = |x: &BigNum| {
+            let [x, y] = [x, &y].map(|number| base64url(&number.to_vec_padded(32).unwrap()));
+            let text = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
+            serde_json::from_str::<Jwk>(&text)
+        };
+        assert!(jwk(&x).is_ok());
+        assert!(jwk(&beyond).is_err());
+    }
+
+    #[test]
+    fn a_key_with_one_changed_character_is_another_key() {
+        let key = crate::SigningKey::generate(Algorithm::Rs256).unwrap();
+        let text = serde_json::to_string(&key.public_jwk().bare()).unwrap();
+        let known: Jwk = serde_json::from_str(&text).unwrap();
+        let place = text.find("\"n\":\"").unwrap() + 20;
+        let mut other = text.clone();
+        let changed = if &text[place..=place] == "A" {
+            "B"
+        } else {
+            "A"
+        };
+        other.replace_range(place..=place, changed);
+        let other: Jwk = serde_json::from_str(&other).unwrap();
+        assert_ne!(known.thumbprint(), other.thumbprint());
+        let modulus = |jwk: &Jwk| jwk.public_key().unwrap().rsa().unwrap().n().to_vec();
+        assert_ne!(modulus(&known), modulus(&other));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Reading a compact JWS (RFC 7515): parsed first, trusted only after [`UnverifiedJws::verify`].
 
+use std::fmt;
+
 use openssl::pkey::{PKey, Public};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::digest::parse_base64url;
-use crate::remembered::{self, Digest};
+use crate::remembered::{self, Digest, KnownKey};
 use crate::{Algorithm, Error, Jwk, signature};
 
 /// Certificates that `x5c` may hold; a card's path is a leaf and one or two issuing CAs.
@@ -44,16 +46,16 @@ impl VerifyingKey {
     /// [`Error::KeyInvalid`], also for a key whose `use` or `key_ops` is not for signatures, or
     /// [`Error::AlgorithmNotAllowed`] when `alg` does not fit the key.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
-        let key = jwk.public_key()?;
+        let KnownKey { key, algorithms } = jwk.known_key()?;
         if !jwk.is_for_signatures() {
             return Err(Error::KeyInvalid {
                 reason: "not meant for signatures",
             });
         }
         let key = match jwk.alg {
-            Some(algorithm) => Self::from_public_key(key, &[algorithm])?,
+            Some(algorithm) => Self::with_fitting(key, algorithms, &[algorithm])?,
             None => Self {
-                algorithms: Algorithm::for_public_key(&key).to_vec(),
+                algorithms: algorithms.to_vec(),
                 key,
                 digest: None,
             },
@@ -381,8 +383,59 @@ impl Header {
 fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let text = std::str::from_utf8(bytes).ok()?;
     // Members that `T` does not name are skipped at any depth; this reading stops at 128 levels.
-    serde_json::from_str::<serde_json::Value>(text).ok()?;
+    serde_json::from_str::<AnyJson>(text).ok()?;
     serde_json::from_str(text).ok()
+}
+
+/// JSON of any form, read as [`serde_json::Value`] is, and not kept.
+struct AnyJson;
+
+impl<'de> Deserialize<'de> for AnyJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for AnyJson {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self, A::Error> {
+        while values.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        while members.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 #[cfg(test)]

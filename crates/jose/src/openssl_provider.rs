@@ -9,6 +9,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use openssl::pkey::{PKey, Private};
 use signature::Signer;
 
+use crate::digest::sha256;
 use crate::{Algorithm, signature as openssl_signature};
 
 /// Parsed keys kept by the hash of their DER: parsing costs more than an ECDSA signature.
@@ -65,7 +66,7 @@ fn no_verifier(_: &jsonwebtoken::Algorithm, _: &DecodingKey) -> Result<Box<dyn J
 
 fn parsed(der: &[u8]) -> Result<PKey<Private>> {
     static PARSED: RwLock<Option<HashMap<[u8; 32], PKey<Private>>>> = RwLock::new(None);
-    let name = openssl::sha::sha256(der);
+    let name = sha256(der);
     let known = PARSED.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(key) = known.as_ref().and_then(|keys| keys.get(&name)) {
         return Ok(key.clone());

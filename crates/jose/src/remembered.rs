@@ -10,6 +10,8 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use openssl::pkey::{PKey, Public};
 
+use crate::Algorithm;
+
 /// SHA-256 of what was computed with.
 pub(crate) type Digest = [u8; 32];
 
@@ -18,12 +20,20 @@ pub(crate) type Digest = [u8; 32];
 const KEYS_MAX: usize = 1024;
 const SIGNATURES_MAX: usize = 4096;
 
-static KEYS: LazyLock<Mutex<Remembered<PKey<Public>>>> =
+/// A key that is accepted, and what for.
+#[derive(Clone)]
+pub(crate) struct KnownKey {
+    pub(crate) key: PKey<Public>,
+    /// Of these there is at least one.
+    pub(crate) algorithms: &'static [Algorithm],
+}
+
+static KEYS: LazyLock<Mutex<Remembered<KnownKey>>> =
     LazyLock::new(|| Mutex::new(Remembered::new(KEYS_MAX)));
 static SIGNATURES: LazyLock<Mutex<Remembered<()>>> =
     LazyLock::new(|| Mutex::new(Remembered::new(SIGNATURES_MAX)));
 
-pub(crate) fn keys() -> MutexGuard<'static, Remembered<PKey<Public>>> {
+pub(crate) fn keys() -> MutexGuard<'static, Remembered<KnownKey>> {
     // Each change is one step.
     KEYS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! The closed list of signature algorithms, and the floor under algorithms and keys.
 
-mod roca;
+pub(crate) mod roca;
 
 use crate::{Certificate, Error, Oid, Position};
 use openssl::asn1::Asn1Object;
@@ -161,7 +161,7 @@ impl AlgorithmFloor {
         match (key.id(), certificate.key_form()) {
             (Id::RSA | Id::RSA_PSS, KeyForm::Rsa { exponent }) => {
                 self.check_rsa(key.bits(), *exponent, position)?;
-                match roca::has_fingerprint(certificate.public_key_bits()) {
+                match certificate.has_roca_fingerprint() {
                     false => Ok(()),
                     true => Err(Error::KeyRefused {
                         position,

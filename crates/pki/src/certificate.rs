@@ -5,7 +5,8 @@ mod fields;
 mod known;
 mod name_forms;
 
-use crate::algorithm::KeyForm;
+use crate::algorithm::{KeyForm, roca};
+use crate::digest::sha256;
 use crate::{DistinguishedName, Error, KeyUsage, Oid, SignatureAlgorithm};
 use extensions::Extensions;
 use fields::Fields;
@@ -41,6 +42,7 @@ struct Inner {
     fields: Fields,
     extensions: Extensions,
     issuer_name_hash: OnceLock<u32>,
+    has_roca_fingerprint: OnceLock<bool>,
 }
 
 impl Certificate {
@@ -72,6 +74,7 @@ impl Certificate {
             fields,
             extensions,
             issuer_name_hash: OnceLock::new(),
+            has_roca_fingerprint: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -87,7 +90,7 @@ impl Certificate {
         if der.len() > CERTIFICATE_BYTES_MAX {
             return Self::parse(der);
         }
-        let digest = openssl::sha::sha256(der);
+        let digest = sha256(der);
         if let Some(known) = known::find(&digest) {
             return Ok(known);
         }
@@ -129,7 +132,7 @@ impl Certificate {
     /// SHA-256 of the certificate's bytes.
     #[must_use]
     pub fn sha256(&self) -> &[u8] {
-        let digest = || openssl::sha::sha256(&self.inner.der);
+        let digest = || sha256(&self.inner.der);
         self.inner.sha256.get_or_init(digest)
     }
 
@@ -194,6 +197,13 @@ impl Certificate {
     /// without encoding it again.
     pub(crate) fn public_key_info(&self) -> &[u8] {
         &self.inner.fields.public_key_info
+    }
+
+    /// Whether its key is an RSA key of the chips of CVE-2017-15361; an authority's is asked about
+    /// at every use of its lists.
+    pub(crate) fn has_roca_fingerprint(&self) -> bool {
+        let count = || roca::has_fingerprint(self.public_key_bits());
+        *self.inner.has_roca_fingerprint.get_or_init(count)
     }
 
     /// The contents of the CRL distribution points extension (RFC 5280 section 4.2.1.13).

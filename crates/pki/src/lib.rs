@@ -40,6 +40,7 @@ mod algorithm;
 mod budget;
 mod certificate;
 mod der_check;
+mod digest;
 mod error;
 mod expected_subject;
 mod key_usage;

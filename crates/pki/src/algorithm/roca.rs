@@ -13,7 +13,7 @@ const PRIMES: [u64; 17] = [
 /// Their primes have the form `k * M + (65537 ^ a mod M)`, so that the modulus is a power of
 /// 65537 modulo every small prime (Nemec and others, CCS 2017, section 3.1). Of honest keys less
 /// than one in 2^27 is.
-pub(super) fn has_fingerprint(rsa_public_key: &[u8]) -> bool {
+pub(crate) fn has_fingerprint(rsa_public_key: &[u8]) -> bool {
     RSAPublicKey::from_der(rsa_public_key).is_ok_and(|(_, key)| {
         PRIMES
             .into_iter()
@@ -22,8 +22,14 @@ pub(super) fn has_fingerprint(rsa_public_key: &[u8]) -> bool {
 }
 
 fn residue(number: &[u8], prime: u64) -> u64 {
-    let digits = number.iter().map(|byte| u64::from(*byte));
-    digits.fold(0, |residue, digit| (residue * 256 + digit) % prime)
+    // Four octets at a time: a residue is below 2^8, and with them below 2^40.
+    let (head, digits) = number.as_rchunks::<4>();
+    let head = head
+        .iter()
+        .fold(0, |value, byte| value << 8 | u64::from(*byte));
+    digits.iter().fold(head % prime, |residue, digit| {
+        (residue << 32 | u64::from(u32::from_be_bytes(*digit))) % prime
+    })
 }
 
 fn is_power_of_65537(residue: u64, prime: u64) -> bool {
@@ -31,4 +37,22 @@ fn is_power_of_65537(residue: u64, prime: u64) -> bool {
     (0..prime)
         .zip(powers)
         .any(|(_, power): (u64, u64)| power == residue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PRIMES, residue};
+
+    #[test]
+    fn a_residue_is_that_of_the_whole_number() {
+        let number: Vec<u8> = (1_u8..=23).map(|byte| byte.wrapping_mul(91)).collect();
+        for begin in 0..=number.len() {
+            let number = number.get(begin..).unwrap();
+            for prime in PRIMES {
+                let digits = number.iter();
+                let slow = digits.fold(0, |sum, byte| (sum * 256 + u64::from(*byte)) % prime);
+                assert_eq!(residue(number, prime), slow, "{number:?} {prime}");
+            }
+        }
+    }
 }

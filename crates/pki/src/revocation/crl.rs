@@ -13,7 +13,7 @@ use super::status_policy::Window;
 use crate::{AlgorithmFloor, Certificate, DistinguishedName, Error, Position, name};
 use entries::Entries;
 use extensions::Extensions;
-use openssl::hash::{Hasher, MessageDigest};
+use openssl::sha::Sha256;
 use openssl::x509::{X509Name, X509NameRef};
 use signature::ListSignature;
 use std::fmt;
@@ -237,14 +237,11 @@ impl Crl {
     /// numbers (RFC 5280 section 5.2.3), but a complete list is published less often than its
     /// deltas, so it is not older for having a lower number than they.
     pub(super) fn scope_key(&self, issuer: &Certificate) -> Vec<u8> {
-        let digest = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
-            let mut hasher = Hasher::new(MessageDigest::sha256())?;
-            hasher.update(issuer.public_key_info())?;
-            hasher.update(self.inner.extensions.scope.der())?;
-            hasher.update(if self.is_delta() { b"delta" } else { b"" })?;
-            Ok(hasher.finish()?.to_vec())
-        };
-        digest().unwrap_or_default()
+        let mut of = Sha256::new();
+        of.update(issuer.public_key_info());
+        of.update(self.inner.extensions.scope.der());
+        of.update(if self.is_delta() { b"delta" } else { b"" });
+        of.finish().to_vec()
     }
 }
 

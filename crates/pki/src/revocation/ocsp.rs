@@ -4,6 +4,7 @@
 //! not used, because they look at the ambient clock.
 
 mod certificate_id;
+mod embedded;
 mod known_responders;
 mod request;
 mod responder;
@@ -11,16 +12,18 @@ mod responder;
 use super::reason::RevocationReason;
 use super::status_policy::{NonceAbsent, Window};
 use crate::{Certificate, Error, SignatureAlgorithm};
+use embedded::Split;
 use openssl::memcmp;
 use openssl::ocsp as openssl_ocsp;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
-use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extensions;
 use x509_ocsp::{
-    BasicOcspResponse, CertStatus, OcspGeneralizedTime, OcspResponseStatus, SingleResponse,
+    BasicOcspResponse, CertStatus, OcspGeneralizedTime, OcspResponseStatus, ResponseBytes,
+    SingleResponse,
 };
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::AlgorithmIdentifier;
@@ -31,6 +34,9 @@ pub(super) use responder::Appointment;
 
 /// Most bytes of one response; real ones have some 2 kB with a responder certificate.
 pub const OCSP_RESPONSE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most certificates in a response that are looked at.
+const EMBEDDED_CERTIFICATES_MAX: usize = 4;
 
 const ID_PKIX_OCSP_BASIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.1");
 const ID_PKIX_OCSP_NONCE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.2");
@@ -49,9 +55,13 @@ struct Inner {
 }
 
 struct Basic {
+    /// Without its certificates, where these were read before.
     parsed: BasicOcspResponse,
     openssl: openssl_ocsp::OcspBasicResponse,
     signature_algorithm: SignatureAlgorithm,
+    known_certificates: Option<Vec<Vec<u8>>>,
+    /// The public key that is known to have signed the response.
+    signed_by: OnceLock<Vec<u8>>,
 }
 
 /// What a response says about one certificate.
@@ -89,7 +99,7 @@ impl OcspResponse {
         let response = x509_ocsp::OcspResponse::from_der(der)
             .map_err(|_| Error::OcspResponseMalformed("it is not one strict DER response"))?;
         let basic = match response.response_status {
-            OcspResponseStatus::Successful => Some(Basic::parse(der, &response)?),
+            OcspResponseStatus::Successful => Some(Basic::parse(der, response)?),
             _ => None,
         };
         Ok(Self {
@@ -110,17 +120,12 @@ impl OcspResponse {
         &self,
         certificate: &Certificate,
         issuer: &Certificate,
-    ) -> Result<Vec<&SingleResponse>, Error> {
-        let mut found = Vec::new();
-        let Some(basic) = &self.inner.basic else {
-            return Ok(found);
-        };
-        for single in &basic.parsed.tbs_response_data.responses {
-            if certificate_id::identifies(&single.cert_id, certificate, issuer)? {
-                found.push(single);
-            }
-        }
-        Ok(found)
+    ) -> Vec<&SingleResponse> {
+        let basic = self.inner.basic.iter();
+        let singles = basic.flat_map(|basic| &basic.parsed.tbs_response_data.responses);
+        singles
+            .filter(|single| certificate_id::identifies(&single.cert_id, certificate, issuer))
+            .collect()
     }
 
     /// What the response says about `certificate`, once its signature, its responder's right to
@@ -135,7 +140,7 @@ impl OcspResponse {
         let Some(basic) = &self.inner.basic else {
             return Ok(Vec::new());
         };
-        let singles = self.answers_about(certificate, appointment.issuer)?;
+        let singles = self.answers_about(certificate, appointment.issuer);
         if singles.is_empty()
             || basic.has_unknown_critical_extension(&singles)
             || !self.nonce_fits(nonce_absent)
@@ -159,16 +164,36 @@ impl OcspResponse {
 }
 
 impl Basic {
-    fn parse(der: &[u8], response: &x509_ocsp::OcspResponse) -> Result<Self, Error> {
-        let malformed = Error::OcspResponseMalformed;
+    fn parse(der: &[u8], response: x509_ocsp::OcspResponse) -> Result<Self, Error> {
         let bytes = response
             .response_bytes
-            .as_ref()
             .filter(|bytes| bytes.response_type == ID_PKIX_OCSP_BASIC)
-            .ok_or(malformed("it has no basic response"))?;
-        let parsed = BasicOcspResponse::from_der(bytes.response.as_bytes())
+            .ok_or(Error::OcspResponseMalformed("it has no basic response"))?;
+        let basic = bytes.response.as_bytes();
+        if let Some(Split { rest, certificates }) = embedded::split_known(basic) {
+            let malformed = |_| Error::OcspResponseMalformed("it is not readable in parts");
+            let short = x509_ocsp::OcspResponse {
+                response_status: OcspResponseStatus::Successful,
+                response_bytes: Some(ResponseBytes {
+                    response_type: ID_PKIX_OCSP_BASIC,
+                    response: OctetString::new(rest.as_slice()).map_err(malformed)?,
+                }),
+            };
+            let short = short.to_der().map_err(malformed)?;
+            return Self::read(&short, &rest, Some(certificates));
+        }
+        Self::read(der, basic, None)
+    }
+
+    fn read(
+        response: &[u8],
+        basic: &[u8],
+        known_certificates: Option<Vec<Vec<u8>>>,
+    ) -> Result<Self, Error> {
+        let malformed = Error::OcspResponseMalformed;
+        let parsed = BasicOcspResponse::from_der(basic)
             .map_err(|_| malformed("its basic response is not strict DER"))?;
-        let openssl = openssl_ocsp::OcspResponse::from_der(der)
+        let openssl = openssl_ocsp::OcspResponse::from_der(response)
             .and_then(|response| response.basic())
             .map_err(|_| malformed("OpenSSL does not read it"))?;
         let algorithm = parsed
@@ -182,7 +207,27 @@ impl Basic {
             parsed,
             openssl,
             signature_algorithm,
+            known_certificates,
+            signed_by: OnceLock::new(),
         })
+    }
+
+    /// The certificates that came with the response, in DER, as far as they are looked at.
+    fn certificates(&self) -> Vec<Vec<u8>> {
+        match &self.known_certificates {
+            Some(known) => known
+                .iter()
+                .take(EMBEDDED_CERTIFICATES_MAX)
+                .cloned()
+                .collect(),
+            None => {
+                let embedded = self.parsed.certs.iter().flatten();
+                embedded
+                    .take(EMBEDDED_CERTIFICATES_MAX)
+                    .filter_map(|certificate| certificate.to_der().ok())
+                    .collect()
+            }
+        }
     }
 
     /// The returned nonce's octets; some responders leave out the OCTET STRING around them.

@@ -6,7 +6,7 @@ use crate::evidence::check_with;
 use crate::list::{ListDraft, scope};
 use crate::response::{ResponseDraft, key_hash};
 use cardea_pki::revocation::{
-    Evidence, KnownResponders, ResponderStatusAbsent, RevocationPolicy, SourceKind,
+    Evidence, KnownResponders, OcspResponse, ResponderStatusAbsent, RevocationPolicy, SourceKind,
     check_revocation,
 };
 use openssl::pkey::{PKey, Private};
@@ -311,6 +311,54 @@ fn a_known_responder_is_asked_everything_else_each_time() {
     revoking.window(NOW - Duration::DAY * 2, Some(NOW - Duration::DAY));
     let revoked = judge_at(&response, Some(&revoking), NOW);
     assert_eq!(revoked, Err("pki.revocation_stale"), "revoked since");
+}
+
+/// Attack B9: a response whose certificates were read before is read without them, and is judged
+/// as it was; one changed octet anywhere makes it another response.
+#[test]
+fn a_response_with_known_certificates_is_judged_as_the_first_one() {
+    let baseline = Baseline::new();
+    let key = p256();
+    let draft = delegate(&baseline.issuing, &key);
+    let response = signed_by(&baseline, &draft, &key);
+    let (path, policy) = (baseline.path(), RevocationPolicy::default());
+    let judge_bytes = |der: &[u8]| {
+        let evidence = Evidence {
+            crls: vec![ListDraft::of(&baseline.root).crl()],
+            ocsp: vec![OcspResponse::parse(der, None).map_err(|error| error.code())?],
+            ..Evidence::default()
+        };
+        check_revocation(&path, &evidence, &policy, NOW)
+            .map(|_| ())
+            .map_err(|error| error.code())
+    };
+    let good = response.der();
+    for time in ["unknown", "known", "known again"] {
+        assert_eq!(judge_bytes(&good), Ok(()), "{time}");
+    }
+    for place in 0..good.len() {
+        let mut changed = good.clone();
+        changed[place] ^= 1;
+        assert!(judge_bytes(&changed).is_err(), "octet {place}");
+    }
+    for end in 0..good.len() {
+        assert!(judge_bytes(&good[..end]).is_err(), "{end} octets");
+    }
+    let mut of_another = response.clone();
+    of_another.key = p256();
+    let refused = Err("pki.revocation_unknown");
+    assert_eq!(judge_bytes(&of_another.der()), refused);
+    let mut without = response.clone();
+    without.certs = None;
+    assert_eq!(
+        judge_bytes(&without.der()),
+        refused,
+        "nobody is brought along"
+    );
+    let mut revoked = response;
+    revoked.single().cert_status = crate::response::revoked(None);
+    let refused = Err("pki.certificate_revoked");
+    assert_eq!(judge_bytes(&revoked.der()), refused);
 }
 
 /// A path judged earlier does not keep an expired issuer's responder alive.

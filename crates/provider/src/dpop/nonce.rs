@@ -1,5 +1,8 @@
 //! Nonces for DPoP proofs: a time and a tag over it, so that no node needs to remember any.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use cardea_jose::{Error, MacKey, SigningKey, base64url, constant_time_eq, parse_base64url};
 use time::OffsetDateTime;
 
@@ -16,29 +19,39 @@ const TAG_BYTES: usize = 16;
 /// Makes nonces and knows them again; every node with the same challenge key makes the same ones.
 #[derive(Clone, Debug)]
 pub(crate) struct DpopNonces {
-    own: MacKey,
+    own: NonceKey,
     /// Of the challenge keys before and after this one, which other nodes may sign with.
-    others: Vec<MacKey>,
+    others: Vec<NonceKey>,
 }
+
+/// Makes the nonce of a step once: all requests of half a minute are given the same one.
+#[derive(Clone, Debug)]
+struct NonceKey {
+    key: MacKey,
+    made: Arc<Mutex<VecDeque<(i64, String)>>>,
+}
+
+/// Nonces that are kept; no more steps than that are asked for at one time.
+const MADE_MAX: usize = 16;
 
 const LABEL: &str = "cardea DPoP nonce 1";
 
 impl DpopNonces {
     pub(crate) fn new(key: &SigningKey) -> Result<Self, Error> {
         Ok(Self {
-            own: key.derive_mac_key(LABEL)?,
+            own: NonceKey::new(key)?,
             others: Vec::new(),
         })
     }
 
     /// Knows the nonces of another challenge key as well, and makes none with it.
     pub(crate) fn add(&mut self, key: &SigningKey) -> Result<(), Error> {
-        self.others.push(key.derive_mac_key(LABEL)?);
+        self.others.push(NonceKey::new(key)?);
         Ok(())
     }
 
     pub(super) fn issue(&self, now: OffsetDateTime) -> Result<String, Error> {
-        of_step(&self.own, step_of(now))
+        self.own.of_step(step_of(now))
     }
 
     /// Whether a nonce is ours and of the last five minutes.
@@ -51,7 +64,7 @@ impl DpopNonces {
             return Ok(false);
         }
         for key in std::iter::once(&self.own).chain(&self.others) {
-            if constant_time_eq(of_step(key, step)?.as_bytes(), nonce.as_bytes()) {
+            if constant_time_eq(key.of_step(step)?.as_bytes(), nonce.as_bytes()) {
                 return Ok(true);
             }
         }
@@ -59,12 +72,35 @@ impl DpopNonces {
     }
 }
 
-fn of_step(key: &MacKey, step: i64) -> Result<String, Error> {
-    let step = step.to_be_bytes();
-    let tag = key.tag(&step)?;
-    let mut bytes = step.to_vec();
-    bytes.extend(tag.iter().take(TAG_BYTES));
-    Ok(base64url(&bytes))
+impl NonceKey {
+    fn new(key: &SigningKey) -> Result<Self, Error> {
+        Ok(Self {
+            key: key.derive_mac_key(LABEL)?,
+            made: Arc::default(),
+        })
+    }
+
+    fn of_step(&self, step: i64) -> Result<String, Error> {
+        // Each change is one step.
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, nonce)) = made.iter().find(|(of, _)| *of == step) {
+            return Ok(nonce.clone());
+        }
+        let nonce = self.make(step)?;
+        if made.len() >= MADE_MAX {
+            made.pop_front();
+        }
+        made.push_back((step, nonce.clone()));
+        Ok(nonce)
+    }
+
+    fn make(&self, step: i64) -> Result<String, Error> {
+        let step = step.to_be_bytes();
+        let tag = self.key.tag(&step)?;
+        let mut bytes = step.to_vec();
+        bytes.extend(tag.iter().take(TAG_BYTES));
+        Ok(base64url(&bytes))
+    }
 }
 
 fn step_of(now: OffsetDateTime) -> i64 {
@@ -140,6 +176,16 @@ mod tests {
             let nonce = one.issue(at(0)).unwrap();
             assert!(other.is_current(&nonce, at(10)).unwrap());
             assert!(!other.is_current(&nonce, at(330)).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_nonce_that_is_kept_is_the_one_that_would_be_made_and_few_are_kept() {
+        let nonces = DpopNonces::new(&key()).unwrap();
+        for seconds in 0..2000 {
+            let nonce = nonces.issue(at(seconds)).unwrap();
+            assert_eq!(nonce, nonces.own.make(step_of(at(seconds))).unwrap());
+            assert!(nonces.own.made.lock().unwrap().len() <= MADE_MAX);
         }
     }
 

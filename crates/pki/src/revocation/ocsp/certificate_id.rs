@@ -1,7 +1,7 @@
 //! The identification of a certificate in OCSP (RFC 6960 section 4.1.1).
 
+use crate::digest::{sha1, sha256, sha384, sha512};
 use crate::{Certificate, Error};
-use openssl::hash::{MessageDigest, hash};
 use openssl::memcmp;
 use x509_cert::der::asn1::{Any, Null, ObjectIdentifier, OctetString};
 use x509_cert::serial_number::SerialNumber;
@@ -9,6 +9,9 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_ocsp::CertId;
 
 const ID_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
+const ID_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+const ID_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+const ID_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
 
 /// Builds the identification for a request, with SHA-1.
 ///
@@ -16,10 +19,7 @@ const ID_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 /// it: the hash only names an issuer, whose key then verifies the answer.
 pub(super) fn of(certificate: &Certificate, issuer: &Certificate) -> Result<CertId, Error> {
     let malformed = |_| Error::CertificateMalformed("OCSP cannot identify it");
-    let digest = MessageDigest::sha1();
-    let octets = |bytes: &[u8]| -> Result<OctetString, Error> {
-        OctetString::new(hash(digest, bytes)?.to_vec()).map_err(malformed)
-    };
+    let octets = |bytes: &[u8]| OctetString::new(sha1(bytes)).map_err(malformed);
     Ok(CertId {
         hash_algorithm: AlgorithmIdentifierOwned {
             oid: ID_SHA1,
@@ -32,24 +32,19 @@ pub(super) fn of(certificate: &Certificate, issuer: &Certificate) -> Result<Cert
 }
 
 /// Whether `id` means `certificate` as issued by `issuer`: name, key and serial number all agree.
-pub(super) fn identifies(
-    id: &CertId,
-    certificate: &Certificate,
-    issuer: &Certificate,
-) -> Result<bool, Error> {
-    let digest = match id.hash_algorithm.oid.to_string().as_str() {
-        "1.3.14.3.2.26" => MessageDigest::sha1(),
-        "2.16.840.1.101.3.4.2.1" => MessageDigest::sha256(),
-        "2.16.840.1.101.3.4.2.2" => MessageDigest::sha384(),
-        "2.16.840.1.101.3.4.2.3" => MessageDigest::sha512(),
-        _ => return Ok(false),
-    };
-    let agrees = |bytes: &[u8], expected: &OctetString| -> Result<bool, Error> {
-        let actual = hash(digest, bytes)?;
+pub(super) fn identifies(id: &CertId, certificate: &Certificate, issuer: &Certificate) -> bool {
+    let is_digest = |actual: &[u8], expected: &OctetString| {
         let expected = expected.as_bytes();
-        Ok(actual.len() == expected.len() && memcmp::eq(&actual, expected))
+        actual.len() == expected.len() && memcmp::eq(actual, expected)
     };
-    Ok(id.serial_number.as_bytes() == certificate.serial()
-        && agrees(certificate.issuer().der(), &id.issuer_name_hash)?
-        && agrees(issuer.public_key_bits(), &id.issuer_key_hash)?)
+    let agrees = |bytes: &[u8], expected: &OctetString| match id.hash_algorithm.oid {
+        ID_SHA1 => is_digest(&sha1(bytes), expected),
+        ID_SHA256 => is_digest(&sha256(bytes), expected),
+        ID_SHA384 => is_digest(&sha384(bytes), expected),
+        ID_SHA512 => is_digest(&sha512(bytes), expected),
+        _ => false,
+    };
+    id.serial_number.as_bytes() == certificate.serial()
+        && agrees(certificate.issuer().der(), &id.issuer_name_hash)
+        && agrees(issuer.public_key_bits(), &id.issuer_key_hash)
 }

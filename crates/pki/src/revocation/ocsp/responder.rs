@@ -1,9 +1,9 @@
 //! Who signed an OCSP response, and whether they may (RFC 6960 section 4.2.2.2).
 
-use super::{Basic, KnownResponders};
+use super::{Basic, KnownResponders, embedded};
+use crate::digest::sha1;
 use crate::path_validation::verify_delegate;
 use crate::{AlgorithmFloor, Certificate, Error, Position, key_usage, name};
-use openssl::hash::{MessageDigest, hash};
 use openssl::ocsp::OcspFlag;
 use openssl::stack::Stack;
 use openssl::x509::X509Name;
@@ -11,9 +11,6 @@ use openssl::x509::store::X509StoreBuilder;
 use time::OffsetDateTime;
 use x509_cert::der::Encode;
 use x509_ocsp::ResponderId;
-
-/// Most certificates in a response that are looked at.
-const EMBEDDED_CERTIFICATES_MAX: usize = 4;
 
 /// Whom a response may be signed by, and what is asked of them.
 pub(in crate::revocation) struct Appointment<'a> {
@@ -40,17 +37,15 @@ pub(super) fn is_authentic(basic: &Basic, appointment: &Appointment<'_>) -> Resu
     if names(responder_id, issuer)? && is_signed_by(basic, issuer)? {
         return Ok(true);
     }
-    let embedded = basic
-        .parsed
-        .certs
-        .iter()
-        .flatten()
-        .take(EMBEDDED_CERTIFICATES_MAX);
-    for der in embedded.filter_map(|certificate| certificate.to_der().ok()) {
-        let Some(delegate) = appointment.delegate(&der, responder_id)? else {
+    let certificates = basic.certificates();
+    for der in &certificates {
+        let Some(delegate) = appointment.delegate(der, responder_id)? else {
             continue;
         };
         if is_signed_by(basic, &delegate)? {
+            if basic.known_certificates.is_none() {
+                embedded::remember(certificates.iter());
+            }
             return (appointment.stands)(&delegate);
         }
     }
@@ -96,8 +91,7 @@ fn names(responder_id: &ResponderId, certificate: &Certificate) -> Result<bool, 
             name::names_match(&responder_name, certificate.openssl().subject_name())
         }
         ResponderId::ByKey(key_hash) => {
-            let actual = hash(MessageDigest::sha1(), certificate.public_key_bits())?;
-            Ok(*actual == *key_hash.as_bytes())
+            Ok(sha1(certificate.public_key_bits()) == *key_hash.as_bytes())
         }
     }
 }
@@ -129,13 +123,21 @@ fn may_answer(
 /// Verifies the response's signature with exactly this certificate's key. Whether the
 /// certificate may sign is decided above, at the given time, so OpenSSL's own look at its path
 /// and at the clock is switched off.
+///
+/// A login asks more than once about the same response: whose key made the signature is kept with
+/// it.
 fn is_signed_by(basic: &Basic, signer: &Certificate) -> Result<bool, Error> {
+    if let Some(known) = basic.signed_by.get() {
+        return Ok(known == signer.public_key_info());
+    }
     let mut signers = Stack::new()?;
     signers.push(signer.to_openssl())?;
     let nothing_trusted = X509StoreBuilder::new()?.build();
     let flags = OcspFlag::NO_INTERN | OcspFlag::NO_VERIFY;
-    Ok(basic
-        .openssl
-        .verify(&signers, &nothing_trusted, flags)
-        .is_ok())
+    let verified = basic.openssl.verify(&signers, &nothing_trusted, flags);
+    if verified.is_ok() {
+        // Another thread may have been faster; it found the same key.
+        let _ = basic.signed_by.set(signer.public_key_info().to_vec());
+    }
+    Ok(verified.is_ok())
 }
