@@ -149,7 +149,10 @@ impl Provider {
             Ok(Some(client_id)) => {
                 let event = event.of_request(request_id).of_client(&client_id);
                 // A refusal that cannot be put on record is our own fault, and says so.
-                self.record_alone(event).await.err().unwrap_or(error)
+                match self.tie_suspended_use(event, &error).await {
+                    Ok(event) => self.record_alone(event).await.err().unwrap_or(error),
+                    Err(unrecorded) => unrecorded,
+                }
             }
             Ok(None) => {
                 self.note(&event);

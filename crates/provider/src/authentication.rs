@@ -28,7 +28,7 @@ pub(crate) use judge_again::{JudgedAgain, judge_again};
 pub(crate) use new_session::{NewSession, find_subject, insert_session};
 pub use refusal::{AuthenticationError, PublicRefusal};
 
-pub(crate) use steps::{PresentedCard, judge_certificate, read_certificate};
+pub(crate) use steps::{JudgedCard, PresentedCard, judge_certificate, read_certificate};
 pub(crate) use validate_path::validate_path;
 
 use cardea_assertion::Error as AssertionError;
@@ -108,6 +108,7 @@ impl Provider {
         if let Some(client_id) = &stop.client_id {
             event = event.of_client(client_id);
         }
+        event = self.tie_suspended_use(event, &stop.error).await?;
         if self.is_login(attempt.request_id).await? {
             self.record_alone(event.of_request(attempt.request_id))
                 .await

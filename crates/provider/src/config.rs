@@ -7,6 +7,7 @@ use time::Duration;
 
 use crate::client_authentication::AssertionAudience;
 use crate::dpop::DpopNonceUse;
+use crate::suspension::SuspendCodeOffer;
 use crate::{Client, Demand, Issuer, ProtocolProfile};
 
 /// Everything that a provider is built from, apart from keys and storage.
@@ -103,6 +104,8 @@ pub struct AuthorizationRules {
     pub pushed_requests_of_client_max: u32,
     /// Logins of all clients that may wait at a time for a card.
     pub waiting_logins_max: u32,
+    /// Where a person is offered the code that suspends her card.
+    pub suspend_code_offer: SuspendCodeOffer,
 }
 
 impl Default for AuthorizationRules {
@@ -114,6 +117,7 @@ impl Default for AuthorizationRules {
             pushed_requests_of_client_max: 4500,
             // Some 160 logins a second that nobody ever answers, and some hundred MB.
             waiting_logins_max: 100_000,
+            suspend_code_offer: SuspendCodeOffer::default(),
         }
     }
 }

@@ -236,6 +236,8 @@ pub enum Error {
     CardSuspendedAlready,
     #[error("the card is not suspended")]
     CardNotSuspended,
+    #[error("an operator does not lift the suspension of a card of her own")]
+    CardOwn,
     #[error("the reason must be 1 to 500 bytes of printable text")]
     SuspensionReasonInvalid,
     #[error("the presence key was used for another session")]

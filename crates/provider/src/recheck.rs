@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cardea_jose::{base64url, parse_base64url};
 use cardea_pki::{Certificate, Error as PkiError};
 use cardea_storage::session::SessionState;
-use cardea_storage::{Transaction, session, session_card};
+use cardea_storage::{Transaction, card, session, session_card};
 use time::{Duration, OffsetDateTime};
 
 use crate::authentication::{JudgedAgain, judge_again};
@@ -31,7 +31,7 @@ impl Provider {
     pub(crate) async fn keep_card(
         &self,
         transaction: &mut Transaction,
-        session_id: &str,
+        (session_id, card_id): (&str, &str),
         certificate: &Certificate,
         extra: &[Certificate],
         trust: &Arc<CardTrust>,
@@ -43,7 +43,7 @@ impl Provider {
             .collect();
         let chain = serde_json::to_string(&chain).map_err(Error::StoredValueUnreadable)?;
         let next = self.next_recheck(certificate, trust, now)?;
-        Ok(session_card::insert(transaction, session_id, &chain, next).await?)
+        Ok(session_card::insert(transaction, session_id, (card_id, &chain), next).await?)
     }
 
     /// Takes up to `count_max` cards that are due; no other node gets them meanwhile.
@@ -108,6 +108,10 @@ impl Provider {
         if session.state == SessionState::Ended {
             return Ok(None);
         }
+        // It ended with the suspension; whoever suspends in another way than ours is followed, too.
+        let suspended = card::find_of_session(&mut transaction, &session.id).await?;
+        let is_suspended = suspended.is_some_and(|card| card.suspension.is_some());
+        let reason = reason.or(is_suspended.then_some(EndReason::CardSuspended));
         let ended = match reason {
             Some(reason) => self.end_in(&mut transaction, &session, reason, now).await?,
             None => {

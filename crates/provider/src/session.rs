@@ -1,6 +1,9 @@
 //! Sessions: when they live, how they end, and whom to tell.
 
+use cardea_jose::random_base64url;
 use cardea_oauth2_types::Acr;
+use cardea_storage::client_session::ClientSession;
+use cardea_storage::logout_delivery::{self, LogoutDelivery};
 use cardea_storage::session::{Session, SessionState};
 use cardea_storage::{
     Transaction, access_grant, authorization_code, client_session, refresh_token, session,
@@ -9,6 +12,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::config::Lifetimes;
 use crate::event::{Event, EventKind};
+use crate::secret::RANDOM_BYTES;
 use crate::{Error, Provider};
 
 /// Why a session ended.
@@ -41,6 +45,8 @@ pub enum EndReason {
     CardExpired,
     /// The card leads to no trust anchor of ours any more.
     CardNotAccepted,
+    /// The card was suspended: by its code, or by an operator.
+    CardSuspended,
     /// A client or the person asked for it.
     Logout,
     /// The operator asked for it.
@@ -50,7 +56,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Departed,
         Self::ScreenLocked,
         Self::WorkstationAsleep,
@@ -64,6 +70,7 @@ impl EndReason {
         Self::CardRevoked,
         Self::CardExpired,
         Self::CardNotAccepted,
+        Self::CardSuspended,
         Self::Logout,
         Self::Operator,
         Self::Restored,
@@ -91,6 +98,7 @@ impl EndReason {
             Self::CardRevoked => "card_revoked",
             Self::CardExpired => "card_expired",
             Self::CardNotAccepted => "card_not_accepted",
+            Self::CardSuspended => "card_suspended",
             Self::Logout => "logout",
             Self::Operator => "operator",
             Self::Restored => "restored",
@@ -210,30 +218,81 @@ impl Provider {
         reason: EndReason,
         now: OffsetDateTime,
     ) -> Result<Option<EndedInTransaction>, Error> {
-        // Codes before the session, as where a code is redeemed: transactions that take the same
-        // rows in the same order wait for each other instead of locking each other out.
-        let codes_revoked = authorization_code::revoke_of_session(transaction, &session.id).await?;
-        let families_revoked =
-            refresh_token::revoke_of_session(transaction, &session.id, now).await?;
-        let grants_revoked = access_grant::revoke_of_session(transaction, &session.id, now).await?;
-        if !session::end(transaction, &session.id, reason.as_str(), now).await? {
+        let Some(EndedRows { event, clients, .. }) =
+            end_rows(transaction, session, reason, now).await?
+        else {
             return Ok(None);
-        }
-        let kind = EventKind::SessionEnded {
-            reason: reason.as_str(),
-            codes_revoked,
-            grants_revoked,
-            families_revoked,
         };
-        let event = Event::new(kind, now).of_session(&session.id, &session.sub);
         self.record(transaction, event).await?;
-        for own in &client_session::list_of_session(transaction, &session.id).await? {
+        for own in &clients {
             self.queue_logout(transaction, session, own, now).await?;
         }
         Ok(Some(EndedInTransaction {
             session: session.clone(),
             reason,
         }))
+    }
+}
+
+/// What ended with a session, before it is on record.
+pub(crate) struct EndedRows<'a> {
+    pub(crate) event: Event,
+    pub(crate) clients: Vec<ClientSession>,
+    session: &'a Session,
+}
+
+/// Ends the rows of a session: its codes and tokens die with it. None when it was over already.
+pub(crate) async fn end_rows<'a>(
+    transaction: &mut Transaction,
+    session: &'a Session,
+    reason: EndReason,
+    now: OffsetDateTime,
+) -> Result<Option<EndedRows<'a>>, Error> {
+    // Codes before the session, as where a code is redeemed: transactions that take the same
+    // rows in the same order wait for each other instead of locking each other out.
+    let codes_revoked = authorization_code::revoke_of_session(transaction, &session.id).await?;
+    let families_revoked = refresh_token::revoke_of_session(transaction, &session.id, now).await?;
+    let grants_revoked = access_grant::revoke_of_session(transaction, &session.id, now).await?;
+    if !session::end(transaction, &session.id, reason.as_str(), now).await? {
+        return Ok(None);
+    }
+    let kind = EventKind::SessionEnded {
+        reason: reason.as_str(),
+        codes_revoked,
+        grants_revoked,
+        families_revoked,
+    };
+    Ok(Some(EndedRows {
+        event: Event::new(kind, now).of_session(&session.id, &session.sub),
+        clients: client_session::list_of_session(transaction, &session.id).await?,
+        session,
+    }))
+}
+
+impl EndedRows<'_> {
+    /// Queues the session's clients to be told, where nobody knows the registrations: the node that
+    /// takes a delivery finds out what the client calls the person, and whether it wants to hear.
+    pub(crate) async fn queue_blindly(
+        &self,
+        transaction: &mut Transaction,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        for own in &self.clients {
+            let delivery = LogoutDelivery {
+                id: random_base64url(RANDOM_BYTES)?,
+                client_id: own.client_id.clone(),
+                session_id: self.session.id.clone(),
+                sub: self.session.sub.clone(),
+                sid: own.sid.clone(),
+                client_sub: String::new(),
+                attempts: 0,
+                created_at: now,
+                due_at: now,
+                expires_at: now + Lifetimes::default().logout_retry,
+            };
+            logout_delivery::insert(transaction, &delivery).await?;
+        }
+        Ok(())
     }
 }
 

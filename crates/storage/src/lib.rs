@@ -54,6 +54,7 @@ pub mod grant_challenge;
 pub mod health;
 mod hooks;
 pub mod initial_access_token;
+pub mod instance_standing;
 pub mod logout_delivery;
 pub mod mass_loss;
 mod migrate;

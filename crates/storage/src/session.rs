@@ -207,6 +207,52 @@ pub async fn list_of_person(
     rows.iter().map(read).collect()
 }
 
+/// Lists the sessions of a card that are not over; and those of its owner of which nobody has noted
+/// by which card they were opened.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_of_card(
+    transaction: &mut Transaction,
+    card_id: &str,
+    sub: &str,
+) -> Result<Vec<Session>, Error> {
+    let rows = sql::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session
+         WHERE sub = $2 AND state <> 'ended'
+         AND NOT EXISTS (SELECT 1 FROM session_card WHERE session_card.session_id = session.id
+                         AND session_card.card_id IS NOT NULL AND session_card.card_id <> $1)
+         ORDER BY id",
+    )
+    .bind(card_id)
+    .bind(sub)
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Lists the sessions that are not over at an agent instance.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_of_instance(
+    transaction: &mut Transaction,
+    instance_jkt: &str,
+) -> Result<Vec<Session>, Error> {
+    // By the index of states: an operator asks, and ended sessions are many more.
+    let rows = sql::query(
+        "SELECT id, sub, identity, card_sha256, instance_jkt, presence_jkt, acr, revocation_age,
+                state, cookie_sha256, authenticated_at, present_at, used_at
+         FROM session WHERE state IN ('pending', 'active') AND instance_jkt = $1 ORDER BY id",
+    )
+    .bind(instance_jkt)
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Lists up to `count_max` sessions that are over by one of the cut-offs but not ended yet; those
 /// that fell silent are listed by [`list_silent`].
 ///

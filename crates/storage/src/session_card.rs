@@ -14,22 +14,26 @@ pub struct DueCard {
     pub chain: String,
 }
 
-/// Keeps the certificates of a session's card.
+/// Keeps the certificates of a session's card, and which card it is.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`].
 pub async fn insert(
     transaction: &mut Transaction,
     session_id: &str,
-    chain: &str,
+    (card_id, chain): (&str, &str),
     recheck_at: OffsetDateTime,
 ) -> Result<(), Error> {
-    sql::query("INSERT INTO session_card (session_id, chain, recheck_at) VALUES ($1, $2, $3)")
-        .bind(session_id)
-        .bind(chain)
-        .bind(recheck_at.unix_timestamp())
-        .execute(transaction.connection())
-        .await?;
+    sql::query(
+        "INSERT INTO session_card (session_id, chain, recheck_at, card_id)
+         VALUES ($1, $2, $3, $4)",
+    )
+    .bind(session_id)
+    .bind(chain)
+    .bind(recheck_at.unix_timestamp())
+    .bind(card_id)
+    .execute(transaction.connection())
+    .await?;
     Ok(())
 }
 

@@ -107,6 +107,7 @@ impl Provider {
         if let Some(client_id) = &stop.client_id {
             event = event.of_client(client_id);
         }
+        event = self.tie_suspended_use(event, &stop.error).await?;
         if stop.spent {
             self.record_alone(event).await
         } else {

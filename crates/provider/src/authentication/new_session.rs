@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use crate::authentication::steps::{Authenticated, JudgedCard};
 use crate::event::{Event, EventKind, EvidenceUsed};
 use crate::secret::RANDOM_BYTES;
+use crate::suspension::record_card;
 use crate::{Error, Provider};
 
 /// What an accepted statement of a card puts on record.
@@ -73,7 +74,8 @@ impl Authenticated {
     }
 }
 
-/// Stores a pending session, and its card, to be looked at again.
+/// Stores a pending session, and its card, to be looked at again. No session begins with a card that
+/// is suspended: whoever opens one comes by here.
 pub(crate) async fn insert_session(
     provider: &Provider,
     transaction: &mut Transaction,
@@ -81,6 +83,7 @@ pub(crate) async fn insert_session(
     sub: String,
     now: OffsetDateTime,
 ) -> Result<Session, Error> {
+    let card_id = record_card(transaction, new.card, &sub, now).await?;
     let identity =
         serde_json::to_string(&new.card.identity).map_err(Error::StoredValueUnreadable)?;
     let session = Session {
@@ -108,7 +111,7 @@ pub(crate) async fn insert_session(
     provider
         .keep_card(
             transaction,
-            &session.id,
+            (&session.id, &card_id),
             new.certificate,
             new.extra,
             &new.card.trust,

@@ -64,6 +64,8 @@ pub enum PublicRefusal {
     CardExpired,
     /// The card was revoked.
     CardRevoked,
+    /// The card is suspended at this server.
+    CardSuspended,
     /// Whether the card was revoked cannot be found out now.
     RevocationUnavailable,
     /// The card is genuine, but not let in here.
@@ -88,6 +90,7 @@ impl PublicRefusal {
         "login.refused",
         "login.card_expired",
         "login.card_revoked",
+        "login.card_suspended",
         "login.revocation_unavailable",
         "login.card_not_accepted",
         "login.not_a_card",
@@ -105,6 +108,7 @@ impl PublicRefusal {
             Self::Refused => "login.refused",
             Self::CardExpired => "login.card_expired",
             Self::CardRevoked => "login.card_revoked",
+            Self::CardSuspended => "login.card_suspended",
             Self::RevocationUnavailable => "login.revocation_unavailable",
             Self::CardNotAccepted => "login.card_not_accepted",
             Self::NotACard => "login.not_a_card",
@@ -135,6 +139,7 @@ impl PublicRefusal {
             }
             (_, Error::Pki(Pki::CertificateExpired { .. })) => Self::CardExpired,
             (_, Error::Pki(Pki::CertificateRevoked { .. })) => Self::CardRevoked,
+            (_, Error::CardSuspended { .. }) => Self::CardSuspended,
             (
                 _,
                 Error::Pki(

@@ -149,6 +149,7 @@ names! {
         Self::CardUnknown => "provider.card_unknown", InvalidRequest;
         Self::CardSuspendedAlready => "provider.card_suspended_already", InvalidRequest;
         Self::CardNotSuspended => "provider.card_not_suspended", InvalidRequest;
+        Self::CardOwn => "provider.card_own", AccessDenied;
         Self::SuspensionReasonInvalid =>
             "provider.suspension_reason_invalid", InvalidRequest;
         Self::PresenceKeyReused => "provider.presence_key_reused", AccessDenied;

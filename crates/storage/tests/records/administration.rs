@@ -170,7 +170,7 @@ async fn every_card_is_made_due_at_once() {
         with_active_session(&store).await;
         committed(&store, async |transaction| {
             let later = after_seconds(900);
-            let kept = session_card::insert(transaction, "session", "[]", later);
+            let kept = session_card::insert(transaction, "session", ("card", "[]"), later);
             kept.await.unwrap();
             assert!(!session_card::is_due(transaction, start()).await.unwrap());
             session_card::make_all_due(transaction, start())

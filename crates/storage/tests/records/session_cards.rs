@@ -17,7 +17,8 @@ async fn a_card_is_taken_once_when_it_is_due_and_forgotten_with_its_session() {
         with_active_session(&store).await;
         committed(&store, async |transaction| {
             let due = after_seconds(60);
-            insert(transaction, "session", "[]", due).await.unwrap();
+            let card = ("card", "[]");
+            insert(transaction, "session", card, due).await.unwrap();
             assert!(!is_due(transaction, after_seconds(59)).await.unwrap());
             assert!(taken(transaction, after_seconds(59)).await.is_empty());
             assert!(is_due(transaction, due).await.unwrap());
