@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
-use crate::Error;
+use crate::{Error, random};
 
 /// Encodes bytes as base64url without padding (RFC 7515 section 2).
 #[must_use]
@@ -44,8 +45,8 @@ pub fn sha256_base64url(bytes: &[u8]) -> String {
 /// # Errors
 /// [`Error::CryptoFailed`] when the generator fails; no weaker source is tried.
 pub fn random_base64url(bytes: usize) -> Result<String, Error> {
-    let mut buffer = vec![0; bytes];
-    openssl::rand::rand_bytes(&mut buffer)?;
+    let mut buffer = Zeroizing::new(vec![0; bytes]);
+    random::fill(&mut buffer)?;
     Ok(base64url(&buffer))
 }
 

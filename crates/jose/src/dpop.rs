@@ -195,6 +195,9 @@ pub fn sign_dpop_proof(
 /// Compares URLs after the normalisation of RFC 3986 sections 6.2.2 and 6.2.3, query and fragment
 /// left out (RFC 9449 section 4.3, check 9).
 fn is_same_url(one: &str, other: &str) -> bool {
+    if one == other {
+        return Place::of(one).is_some();
+    }
     match (Place::of(one), Place::of(other)) {
         (Some(one), Some(other)) => one == other,
         _ => false,

@@ -30,6 +30,7 @@ mod jwt_signer;
 mod key_floor;
 mod mac_key;
 mod openssl_provider;
+mod random;
 mod remembered;
 mod signature;
 mod signing_key;

@@ -296,6 +296,8 @@ fn urls_are_compared_after_normalisation() {
         "urn:x:token",
     ] {
         assert!(!is_same_url(other, URL), "{other}");
+        let is_url = Place::of(other).is_some();
+        assert_eq!(is_same_url(other, other), is_url, "{other}");
     }
     assert!(is_same_url("https://a.test/x%2fy", "https://a.test/x%2Fy"));
     assert!(!is_same_url("https://a.test/x%2fy", "https://a.test/x/y"));
