@@ -109,6 +109,10 @@ impl Provider {
             event = event.of_client(client_id);
         }
         event = self.tie_suspended_use(event, &stop.error).await?;
+        let request_id = Some(attempt.request_id);
+        event = self
+            .tie_refused_instance(event, request_id, &stop.error)
+            .await?;
         if self.is_login(attempt.request_id).await? {
             self.record_alone(event.of_request(attempt.request_id))
                 .await

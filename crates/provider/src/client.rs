@@ -17,6 +17,7 @@ use cardea_pki::ExpectedSubject;
 use cardea_pki::profile::Profession;
 
 use crate::config::AgentlessLogin;
+use crate::instances::InstancePolicy;
 
 pub use author::Author;
 pub(crate) use name::{NameKeys, check_own_name};
@@ -148,6 +149,8 @@ pub struct Client {
     pub cards: CardAcceptance,
     /// Whether people may log in to it without the agent, where the provider lets that in at all.
     pub agentless: AgentlessLogin,
+    /// Which workstations people may sign in to it from.
+    pub instances: InstancePolicy,
     /// The one of the authorities for clients that vouches for it; none: any of them.
     pub certificate_authority: Option<String>,
     /// Who says all this.
@@ -196,6 +199,7 @@ impl Client {
             consent: ConsentPolicy::Implicit,
             cards: CardAcceptance::default(),
             agentless: AgentlessLogin::Refused,
+            instances: InstancePolicy::Any,
             certificate_authority: None,
             registered_by: RegisteredBy::Operator,
         }

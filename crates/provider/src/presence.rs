@@ -158,6 +158,18 @@ impl Provider {
         if session.state == SessionState::Pending
             && session::activate(&mut transaction, &session.id, now).await?
         {
+            if self.is_revoked_for_all(&mut transaction, &session).await? {
+                let reason = EndReason::WorkstationRevoked;
+                let ended = self
+                    .end_in(&mut transaction, &session, reason, now)
+                    .await?;
+                transaction.commit().await?;
+                return Ok(PresenceOutcome::Ended {
+                    jkt: session.presence_jkt,
+                    ended: ended.map(EndedInTransaction::announce),
+                    reason: Some(reason),
+                });
+            }
             let ended = self.end_elsewhere(&mut transaction, &session, now).await?;
             if ended.is_empty() {
                 // The browser's code is a later commit, and the agent is told once all is settled

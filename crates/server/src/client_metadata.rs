@@ -104,6 +104,7 @@ pub(crate) fn read(
         ConsentPolicy::Explicit => ConsentConfig::Explicit,
         ConsentPolicy::Implicit => ConsentConfig::Implicit,
     };
+    client.instances = terms.limits.instances;
     let needs_secret = client
         .token_endpoint_auth_method
         .is_some_and(|method| method.uses_secret());

@@ -141,6 +141,7 @@ pub(crate) fn client_with(
             ConsentConfig::Explicit => ConsentPolicy::Explicit,
         },
         cards: cards_of(client),
+        instances: client.instances,
         agentless: match client.agentless {
             true => AgentlessLogin::Allowed,
             false => AgentlessLogin::Refused,

@@ -62,6 +62,9 @@ pub(crate) fn problem_of_card(public: PublicRefusal) -> Problem {
         PublicRefusal::CardFamilyNotAccepted => Problem::CardFamilyNotAccepted,
         PublicRefusal::IdentifierNotAccepted => Problem::IdentifierNotAccepted,
         PublicRefusal::ProfessionNotAccepted => Problem::ProfessionNotAccepted,
+        PublicRefusal::WorkstationNotKnown => Problem::WorkstationNotKnown,
+        PublicRefusal::WorkstationNotManaged => Problem::WorkstationNotManaged,
+        PublicRefusal::WorkstationRevoked => Problem::WorkstationRevoked,
         PublicRefusal::Unavailable => Problem::LoginUnavailable,
     }
 }
@@ -86,6 +89,9 @@ mod tests {
             PublicRefusal::CardFamilyNotAccepted,
             PublicRefusal::IdentifierNotAccepted,
             PublicRefusal::ProfessionNotAccepted,
+            PublicRefusal::WorkstationNotKnown,
+            PublicRefusal::WorkstationNotManaged,
+            PublicRefusal::WorkstationRevoked,
             PublicRefusal::Unavailable,
         ] {
             assert_eq!(problem_of_card(public).code(), public.code());

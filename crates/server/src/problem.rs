@@ -5,6 +5,7 @@
 
 mod agentless;
 mod refused_card;
+pub(crate) mod workstation;
 
 use axum::http::StatusCode;
 
@@ -47,6 +48,14 @@ pub(crate) enum Problem {
     LoginExpired,
     /// The login was begun by another browser, or cookies are off.
     OtherBrowser,
+    /// The portal asks for a workstation that the person is known to use.
+    WorkstationNotKnown,
+    /// The portal asks for a workstation that its operator manages.
+    WorkstationNotManaged,
+    /// The workstation was revoked.
+    WorkstationRevoked,
+    /// The person cannot decide about this workstation from where she sits.
+    WorkstationNotEntitled,
     /// The account page is not open in this browser, or not any more.
     AccountClosed,
     /// The authorization request cannot be answered by a redirect.
@@ -97,6 +106,10 @@ impl Problem {
         Self::LoginUnavailable,
         Self::LoginExpired,
         Self::OtherBrowser,
+        Self::WorkstationNotKnown,
+        Self::WorkstationNotManaged,
+        Self::WorkstationRevoked,
+        Self::WorkstationNotEntitled,
         Self::AccountClosed,
         Self::AuthorizationRefused,
         Self::OriginRefused,
@@ -134,6 +147,10 @@ impl Problem {
             Self::LoginUnavailable => "login.unavailable",
             Self::LoginExpired => "login.expired",
             Self::OtherBrowser => "login.other_browser",
+            Self::WorkstationNotKnown => "login.workstation_not_known",
+            Self::WorkstationNotManaged => "login.workstation_not_managed",
+            Self::WorkstationRevoked => "login.workstation_revoked",
+            Self::WorkstationNotEntitled => "login.workstation_not_entitled",
             Self::AccountClosed => "login.account_closed",
             Self::AuthorizationRefused => "login.authorization_refused",
             Self::OriginRefused => "server.origin_refused",
@@ -169,6 +186,10 @@ impl Problem {
             | Self::AgentlessInsufficient
             | Self::OtherBrowser
             | Self::AccountClosed
+            | Self::WorkstationNotKnown
+            | Self::WorkstationNotManaged
+            | Self::WorkstationRevoked
+            | Self::WorkstationNotEntitled
             | Self::OriginRefused
             | Self::ProxyUnknown => StatusCode::FORBIDDEN,
             Self::RevocationUnavailable | Self::LoginUnavailable | Self::Unavailable => {
@@ -219,6 +240,10 @@ impl Problem {
                 "This sign-in was begun elsewhere",
                 "Cette connexion a été commencée ailleurs",
             ),
+            Self::WorkstationNotKnown => workstation::NOT_KNOWN,
+            Self::WorkstationNotManaged => workstation::NOT_MANAGED,
+            Self::WorkstationRevoked => workstation::REVOKED,
+            Self::WorkstationNotEntitled => workstation::NOT_ENTITLED,
             Self::AccountClosed => Text::new(
                 "Your account page is closed",
                 "Votre compte est fermé",
@@ -297,6 +322,10 @@ impl Problem {
                 "Autorisez les cookies pour ce site, puis recommencez depuis le portail dans un \
                  seul navigateur.",
             ),
+            Self::WorkstationNotKnown => workstation::NOT_KNOWN_ADVICE,
+            Self::WorkstationNotManaged => workstation::NOT_MANAGED_ADVICE,
+            Self::WorkstationRevoked => workstation::REVOKED_ADVICE,
+            Self::WorkstationNotEntitled => workstation::NOT_ENTITLED_ADVICE,
             Self::AccountClosed => Text::new(
                 "Nothing was changed. Open it again with your card: /account",
                 "Rien n’a été modifié. Ouvrez-le à nouveau avec votre carte : /account",

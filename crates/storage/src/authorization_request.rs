@@ -132,6 +132,25 @@ pub async fn complete(
     Ok(updated.rows_affected() == 1)
 }
 
+/// Puts other parameters in the place of a request's, which waits for an answer.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn replace_parameters(
+    transaction: &mut Transaction,
+    id: &str,
+    parameters: &str,
+) -> Result<(), Error> {
+    sql::query(
+        "UPDATE authorization_request SET parameters = $2 WHERE id = $1 AND completed_at IS NULL",
+    )
+    .bind(id)
+    .bind(parameters)
+    .execute(transaction.connection())
+    .await?;
+    Ok(())
+}
+
 /// How many requests have no answer, expired ones included.
 ///
 /// # Errors

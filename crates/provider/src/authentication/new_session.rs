@@ -4,7 +4,7 @@
 use cardea_jose::{random_base64url, sha256_base64url};
 use cardea_oauth2_types::Acr;
 use cardea_pki::Certificate;
-use cardea_storage::agent_instance::{InstanceUse, record_use};
+use cardea_storage::agent_instance::InstanceUse;
 use cardea_storage::session::{Session, SessionState};
 use cardea_storage::subject::{PersonId, load_or_create};
 use cardea_storage::{Transaction, session};
@@ -122,7 +122,8 @@ pub(crate) async fn insert_session(
 }
 
 /// Puts the acceptance on record, with what it rests on and whether the workstation is new to the
-/// person. `event` ties each to its login or client.
+/// person, or refuses the workstation (step "policy", once the person is known). `event` ties each
+/// to its login or client.
 pub(super) async fn record_accepted(
     provider: &Provider,
     transaction: &mut Transaction,
@@ -131,14 +132,18 @@ pub(super) async fn record_accepted(
     (accepted, event): (EventKind, impl Fn(EventKind) -> Event),
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    provider.record(transaction, event(accepted)).await?;
+    let accepted = event(accepted);
+    let client_id = accepted.client_id.clone().unwrap_or_default();
+    let name = authenticated.signatures.instance.name();
+    let instance = (session.instance_jkt.as_str(), name);
+    let instance_use = provider
+        .admit_instance(transaction, &client_id, &session.sub, instance, now)
+        .await?;
+    provider.record(transaction, accepted).await?;
     if let Some(grace) = authenticated.card.revocation.grace {
         let grace = EventKind::RevocationGraceUsed(grace);
         provider.record(transaction, event(grace)).await?;
     }
-    let name = authenticated.signatures.instance.name();
-    let instance = (session.instance_jkt.as_str(), name);
-    let instance_use = record_use(transaction, &session.sub, instance, now).await?;
     if instance_use == InstanceUse::First {
         let instance_jkt = session.instance_jkt.clone();
         let first = EventKind::AgentInstanceFirstUsed { instance_jkt };

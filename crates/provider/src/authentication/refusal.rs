@@ -1,6 +1,6 @@
 //! What a refused login tells whom: the precise code to the log, a small named set to the browser.
 
-use crate::Error;
+use crate::{Error, InstanceRefusal};
 
 /// Whether the card's signature was proven before the refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,12 @@ pub enum PublicRefusal {
     IdentifierNotAccepted,
     /// This profession is not let in.
     ProfessionNotAccepted,
+    /// The client asks for a workstation that the person knows.
+    WorkstationNotKnown,
+    /// The client asks for a workstation that the operator manages.
+    WorkstationNotManaged,
+    /// The workstation was revoked.
+    WorkstationRevoked,
     /// We failed: nothing was decided about the card.
     Unavailable,
 }
@@ -98,6 +104,9 @@ impl PublicRefusal {
         "login.card_family_not_accepted",
         "login.identifier_not_accepted",
         "login.profession_not_accepted",
+        "login.workstation_not_known",
+        "login.workstation_not_managed",
+        "login.workstation_revoked",
         "login.unavailable",
     ];
 
@@ -116,6 +125,9 @@ impl PublicRefusal {
             Self::CardFamilyNotAccepted => "login.card_family_not_accepted",
             Self::IdentifierNotAccepted => "login.identifier_not_accepted",
             Self::ProfessionNotAccepted => "login.profession_not_accepted",
+            Self::WorkstationNotKnown => "login.workstation_not_known",
+            Self::WorkstationNotManaged => "login.workstation_not_managed",
+            Self::WorkstationRevoked => "login.workstation_revoked",
             Self::Unavailable => "login.unavailable",
         }
     }
@@ -158,6 +170,13 @@ impl PublicRefusal {
             ) => Self::CardFamilyNotAccepted,
             (_, Error::Pki(Pki::IdentifierTypeRefused { .. })) => Self::IdentifierNotAccepted,
             (_, Error::ProfessionNotAccepted) => Self::ProfessionNotAccepted,
+            (_, Error::InstanceRefused { reason, .. }) => match reason {
+                InstanceRefusal::NotKnown => Self::WorkstationNotKnown,
+                InstanceRefusal::NotManaged => Self::WorkstationNotManaged,
+                InstanceRefusal::Revoked | InstanceRefusal::RevokedByOwner => {
+                    Self::WorkstationRevoked
+                }
+            },
             (SignatureProof::Given, _) => Self::CardNotAccepted,
         }
     }

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use crate::authorization::{AuthorizationResponse, StoredParameters, load_request, spend_pushed};
 use crate::device::refuse_device;
 use crate::event::{Event, EventKind};
+use crate::instances::refused_earlier;
 use crate::session::{EndReason, EndedInTransaction};
 use crate::{EndedSession, Error, Provider};
 
@@ -59,9 +60,11 @@ impl Provider {
             None => None,
         };
         transaction.commit().await?;
+        // She had no choice: the portal learns what it asked for.
+        let why = refused_earlier(parameters.refusal.as_deref()).unwrap_or(Error::LoginCancelled);
         let address = parameters.return_address(self.issuer.as_str());
         Ok(CancelledLogin {
-            response: self.finish_response(&client, address.error(&Error::LoginCancelled), now)?,
+            response: self.finish_response(&client, address.error(&why), now)?,
             ended: ended.map(EndedInTransaction::announce),
         })
     }

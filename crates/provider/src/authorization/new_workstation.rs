@@ -11,14 +11,10 @@ use cardea_storage::agent_instance::{
 };
 use cardea_storage::session::Session;
 use cardea_storage::{SecretDigest, Transaction};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::event::{Event, EventKind};
 use crate::{Error, Provider};
-
-/// From this age on a workstation counts as known, acknowledged or not: the ones from before may
-/// be long gone, and somebody has to be told of the next.
-const KNOWN_AFTER: Duration = Duration::days(30);
 
 /// What the notice shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,8 +162,7 @@ async fn is_known(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let own = find(transaction, &session.sub, &session.instance_jkt).await?;
-    Ok(own
-        .is_some_and(|own| own.acknowledged_at.is_some() || own.first_seen_at + KNOWN_AFTER <= now))
+    Ok(own.is_some_and(|own| crate::instances::is_known(&own, now)))
 }
 
 async fn confirm_if_here(

@@ -44,6 +44,10 @@ impl Provider {
         let age = now - session.authenticated_at;
         let too_old = age_max.is_some_and(|age_max| age >= age_max);
         let suits = suits_request(&session, parameters) && self.still_admits(client, &session);
+        let suits = suits
+            && self
+                .still_admits_instance(&mut transaction, client, &session, now)
+                .await?;
         if too_old || !suits || !self.has_presence_lease(&session, now) {
             return Ok(Silent::Unsuited);
         }

@@ -10,7 +10,7 @@ use super::uri::{
     PrivateUseScheme, check_backchannel_uri, check_browser_uri, check_resource_uri, host_of,
 };
 use super::{Client, ClientAuthentication, ConsentPolicy, Demand, SubjectType};
-use crate::{ACCOUNT_CLIENT_ID, Error};
+use crate::{ACCOUNT_CLIENT_ID, AgentlessLogin, Error};
 
 const CLIENT_ID_BYTES_MAX: usize = 128;
 const NAME_CHARACTERS_MAX: usize = 80;
@@ -31,6 +31,7 @@ impl Client {
         let rules = [
             check_names,
             check_grants,
+            check_instances,
             check_authentication,
             check_keys,
             check_addresses,
@@ -127,6 +128,21 @@ fn check_grants(client: &Client) -> Result<(), Fault> {
     match only_of_code.into_iter().find(|(_, said)| *said) {
         Some((key, _)) => Err((key, reason)),
         None => Ok(()),
+    }
+}
+
+fn check_instances(client: &Client) -> Result<(), Fault> {
+    if client.instances.is_any() {
+        return Ok(());
+    }
+    if client.agentless == AgentlessLogin::Allowed {
+        let reason = "must be any beside agentless: without the agent nobody knows the workstation";
+        return Err(("instances", reason));
+    }
+    if client.has_people() {
+        Ok(())
+    } else {
+        Err(("instances", "says nothing for a client that nobody signs in to"))
     }
 }
 

@@ -129,7 +129,11 @@ impl Provider {
         if !self.has_presence_lease(&session, now) {
             return Err(Error::RefreshTokenPresenceLost);
         }
-        if !self.still_admits(request.client, &session) {
+        if !self.still_admits(request.client, &session)
+            || !self
+                .still_admits_instance(transaction, request.client, &session, now)
+                .await?
+        {
             return Err(Error::RefreshTokenNotAdmitted);
         }
         let sub = &session.sub;

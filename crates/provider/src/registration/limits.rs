@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{check_resource_uri, host_of};
 use crate::issuer::is_loopback;
-use crate::{Client, ConsentPolicy, Demand, Error, ProfileRules, SubjectType};
+use crate::{
+    Client, ConsentPolicy, Demand, Error, InstancePolicy, ProfileRules, SubjectType,
+};
 
 const HOSTS_MAX: usize = 32;
 const RESOURCES_MAX: usize = 32;
@@ -28,6 +30,10 @@ pub struct RegistrationLimits {
     /// Whether people are asked on a page of ours, or their PIN for the portal's name is enough: no
     /// operator has looked at a portal that registers itself.
     pub consent: RegisteredConsent,
+    /// Which workstations people sign in to it from: the client itself has no word in it, so that
+    /// it can never loosen what the operator asks for.
+    #[serde(skip_serializing_if = "InstancePolicy::is_any")]
+    pub instances: InstancePolicy,
     /// The letters of its name.
     pub names: RegisteredNames,
     /// What its clients must be beside.
@@ -74,6 +80,7 @@ impl Default for RegistrationLimits {
             hosts: Vec::new(),
             resources: Vec::new(),
             consent: RegisteredConsent::Explicit,
+            instances: InstancePolicy::Any,
             names: RegisteredNames::Latin,
             demands: RegistrationDemands::default(),
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cardea_jose::JwkSet;
 use cardea_oauth2_types::GrantType;
-use cardea_provider::ProfileRules;
+use cardea_provider::{InstancePolicy, ProfileRules};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -124,6 +124,10 @@ pub struct ClientConfig {
     /// (docs/agentless.md).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub agentless: bool,
+    /// Which workstations people may sign in to it from: any, those that they are known to use, or
+    /// those that the operator manages (docs/instances.md).
+    #[serde(default, skip_serializing_if = "InstancePolicy::is_any")]
+    pub instances: InstancePolicy,
     /// The scopes that this client may ask for, see [`ClientConfig::scope_values`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,

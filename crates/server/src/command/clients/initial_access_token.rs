@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use cardea_oauth2_types::GrantType;
 use cardea_provider::{
-    NewInitialAccessToken, RegisteredConsent, RegisteredNames, RegistrationDemands,
+    InstancePolicy, NewInitialAccessToken, RegisteredConsent, RegisteredNames, RegistrationDemands,
     RegistrationLimits,
 };
 use clap::Args;
@@ -49,6 +49,10 @@ pub(in crate::command) struct NewTokenArguments {
     /// that you register yourself.
     #[arg(long)]
     implicit_consent: bool,
+    /// Which workstations people sign in to these clients from: any (the default), known or
+    /// managed. The clients have no word in it.
+    #[arg(long, value_parser = word::<InstancePolicy>)]
+    instances: Option<InstancePolicy>,
     /// Let names have letters of any script, not Latin ones alone.
     #[arg(long)]
     any_script: bool,
@@ -84,6 +88,7 @@ pub(super) async fn create(arguments: &NewTokenArguments) -> Result<IssuedToken,
     if arguments.implicit_consent {
         limits.consent = RegisteredConsent::Implicit;
     }
+    limits.instances = arguments.instances.unwrap_or_default();
     if arguments.any_script {
         limits.names = RegisteredNames::AnyScript;
     }

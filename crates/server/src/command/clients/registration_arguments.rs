@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use cardea_oauth2_types::GrantType;
+use cardea_provider::InstancePolicy;
 use clap::Args;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
@@ -97,6 +98,9 @@ pub(super) struct RegistrationArguments {
     /// implicit (the default) or explicit.
     #[arg(long, value_parser = word::<ConsentConfig>)]
     consent: Option<ConsentConfig>,
+    /// Which workstations people may sign in from: any (the default), known or managed.
+    #[arg(long, value_parser = word::<InstancePolicy>)]
+    instances: Option<InstancePolicy>,
     /// A scope that may be asked for; may stand several times.
     #[arg(long = "scope")]
     scopes: Vec<String>,
@@ -190,6 +194,7 @@ impl RegistrationArguments {
             self.sector_identifier.as_ref(),
         );
         put(&mut client.consent, self.consent.as_ref());
+        put(&mut client.instances, self.instances.as_ref());
     }
 }
 

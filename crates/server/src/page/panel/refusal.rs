@@ -2,6 +2,7 @@
 
 use super::{Action, Panel, Tone};
 use crate::language::Text;
+use crate::problem::workstation;
 
 const ASK_SUPPORT: Text = Text::new(
     "If it happens again, give your support the reference below.",
@@ -55,6 +56,51 @@ pub(super) const REFUSALS: &[Panel] = &[
              votre nouvelle carte ou appelez l’émetteur de la carte.",
         )],
         action: Action::Retry,
+    },
+    Panel {
+        state: "card_suspended",
+        codes: "login.card_suspended",
+        tone: Tone::Refused,
+        heading: Text::new("This card is suspended", "Cette carte est suspendue"),
+        lines: &[
+            Text::new(
+                "It was reported lost or stolen at this service, and signs nobody in here. If you \
+                 have another card, use it.",
+                "Elle a été signalée perdue ou volée auprès de ce service et n’y connecte plus \
+                 personne. Si vous avez une autre carte, utilisez-la.",
+            ),
+            Text::new(
+                "Only the support of this service can lift the suspension, once it has checked who \
+                 you are. If you have not reported your card, call it at once.",
+                "Seule l’assistance de ce service peut lever la suspension, après avoir vérifié \
+                 votre identité. Si vous n’avez pas signalé votre carte, appelez-la aussitôt.",
+            ),
+        ],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "workstation_not_known",
+        codes: "login.workstation_not_known",
+        tone: Tone::Warning,
+        heading: workstation::NOT_KNOWN,
+        lines: &[workstation::NOT_KNOWN_ADVICE],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "workstation_not_managed",
+        codes: "login.workstation_not_managed",
+        tone: Tone::Warning,
+        heading: workstation::NOT_MANAGED,
+        lines: &[workstation::NOT_MANAGED_ADVICE],
+        action: Action::Nothing,
+    },
+    Panel {
+        state: "workstation_revoked",
+        codes: "login.workstation_revoked",
+        tone: Tone::Refused,
+        heading: workstation::REVOKED,
+        lines: &[workstation::REVOKED_ADVICE],
+        action: Action::Nothing,
     },
     Panel {
         state: "revocation_unavailable",
