@@ -61,21 +61,37 @@ impl PrivatePcscd {
     /// # Errors
     /// As for [`PrivatePcscd::start`].
     pub fn start_with_reader(reader_name: &str) -> Result<Self, Error> {
+        let mut started = Self::prepare(reader_name, true)?;
+        started.wait_until_listening()?;
+        Ok(started)
+    }
+
+    /// Starts a pcscd without any reader. It takes connections from the start.
+    ///
+    /// # Errors
+    /// As for [`PrivatePcscd::start`].
+    pub fn start_without_reader() -> Result<Self, Error> {
+        Self::prepare("", false)
+    }
+
+    fn prepare(reader_name: &str, has_reader: bool) -> Result<Self, Error> {
         require(PCSCD, "pcscd", "pcscd")?;
         require(DRIVER, "the vpcd driver of pcscd", "vsmartcard-vpcd")?;
         let temporary = std::env::temp_dir();
         let folder = TempDir::with_prefix("pcscd-").map_err(inaccessible(&temporary))?;
         let ports = PortPair::take()?;
-        write_reader_file(folder.path(), reader_name, ports.first)?;
+        let readers = readers_folder(folder.path());
+        fs::create_dir(&readers).map_err(inaccessible(&readers))?;
+        if has_reader {
+            write_reader_file(&readers, reader_name, ports.first)?;
+        }
         let child = spawn(folder.path())?;
-        let mut started = Self {
+        Ok(Self {
             folder,
             child,
             ports,
             reader_name: reader_name.to_owned(),
-        };
-        started.wait_until_listening()?;
-        Ok(started)
+        })
     }
 
     /// The socket that clients must name in `PCSCLITE_CSOCK_NAME`.
@@ -227,10 +243,12 @@ fn log_path(folder: &Path) -> PathBuf {
     folder.join("pcscd.log")
 }
 
-fn write_reader_file(folder: &Path, reader_name: &str, port: u16) -> Result<(), Error> {
-    let configuration = folder.join("readers");
-    fs::create_dir(&configuration).map_err(inaccessible(&configuration))?;
-    let file = configuration.join("vpcd");
+fn readers_folder(folder: &Path) -> PathBuf {
+    folder.join("readers")
+}
+
+fn write_reader_file(readers: &Path, reader_name: &str, port: u16) -> Result<(), Error> {
+    let file = readers.join("vpcd");
     let text = format!(
         "FRIENDLYNAME \"{reader_name}\"\nDEVICENAME   /dev/null:0x{port:04X}\n\
          LIBPATH      {DRIVER}\nCHANNELID    0x{port:04X}\n"
@@ -250,7 +268,7 @@ fn spawn(folder: &Path) -> Result<Child, Error> {
                   exec \"$0\" --foreground --config \"$1\" --error";
     Command::new("sh")
         .args(["-c", script, PCSCD])
-        .arg(folder.join("readers"))
+        .arg(readers_folder(folder))
         .stdin(Stdio::from(OwnedFd::from(listener)))
         .stdout(Stdio::from(log))
         .stderr(Stdio::from(log_again))

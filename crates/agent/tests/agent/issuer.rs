@@ -96,11 +96,20 @@ impl Issuer {
 
     /// Publishes the challenge key in a list of this version, signed by this root.
     pub(crate) fn publish_keys(&self, version: u64, root: &SigningKey) {
+        self.publish(&self.url, version, root);
+    }
+
+    /// Publishes its list for an address that it is reached by through somebody else.
+    pub(crate) fn publish_keys_as(&self, address: &str) {
+        self.publish(address, 1, &self.root);
+    }
+
+    fn publish(&self, address: &str, version: u64, root: &SigningKey) {
         let keys = JwkSet {
             keys: vec![self.challenge_key.public_jwk().clone()],
         };
         let list = ChallengeKeyList {
-            iss: self.url.clone(),
+            iss: address.to_owned(),
             version,
             iat: 0,
             keys,

@@ -36,10 +36,10 @@ fn config(folder: &Path, port: u16, more: &str) -> String {
 }
 
 /// A running agent, ended when dropped.
-struct Running(Child, BufReader<ChildStderr>);
+pub(crate) struct Running(Child, BufReader<ChildStderr>);
 
 impl Running {
-    fn start(folder: &Path, config: &str) -> Self {
+    pub(crate) fn start(folder: &Path, config: &str) -> Self {
         let mut child = program(folder)
             .args(["run", "--config", config])
             .stderr(Stdio::piped())
@@ -50,13 +50,19 @@ impl Running {
     }
 
     fn listening_port(&mut self) -> u16 {
+        let line = self.logged("listening");
+        let address = line["address"].as_str().unwrap();
+        address.strip_prefix("127.0.0.1:").unwrap().parse().unwrap()
+    }
+
+    /// Waits until the agent's log has this message.
+    pub(crate) fn logged(&mut self, message: &str) -> Value {
         loop {
             let mut line = String::new();
             assert_ne!(self.1.read_line(&mut line).unwrap(), 0, "the agent ended");
             let line: Value = serde_json::from_str(&line).unwrap();
-            if line["message"] == "listening" {
-                let address = line["address"].as_str().unwrap();
-                return address.strip_prefix("127.0.0.1:").unwrap().parse().unwrap();
+            if line["message"] == message {
+                return line;
             }
         }
     }

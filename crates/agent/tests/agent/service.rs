@@ -92,6 +92,11 @@ impl Service {
         self.pcscd.as_ref().unwrap().reader_name()
     }
 
+    /// Where a card plugs itself in.
+    pub(crate) fn vpcd_address(&self) -> String {
+        self.pcscd.as_ref().unwrap().vpcd_address()
+    }
+
     /// Puts a card into the reader's first slot. The value pulls it when dropped.
     pub(crate) fn plug(&self, card: &VirtualCard) -> PluggedCard {
         plug_at(&self.pcscd.as_ref().unwrap().vpcd_address(), card)
