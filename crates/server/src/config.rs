@@ -16,6 +16,7 @@ mod operations;
 mod profile;
 mod registration;
 mod revocation;
+mod suspension;
 #[cfg(test)]
 mod tests;
 mod trust_anchor;
@@ -47,6 +48,7 @@ pub(crate) use self::revocation::Service;
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
 };
+pub use self::suspension::{OfferCode, SuspensionConfig};
 pub use self::trust_anchor::{
     CardRuleConfig, ExtendedKeyUsageChainingConfig, PolicyOid, TestCardsConfig, TrustAnchorConfig,
 };
@@ -97,6 +99,9 @@ pub struct Config {
     /// How long a session may live.
     #[serde(default)]
     pub session: SessionConfig,
+    /// Lost cards.
+    #[serde(default)]
+    pub suspension: SuspensionConfig,
     /// Login without the agent.
     pub agentless: Option<AgentlessConfig>,
     /// Bounds on what one address may ask for.
@@ -239,6 +244,8 @@ pub struct SessionConfig {
     pub idle_seconds: u32,
     /// Seconds after which a session ends whatever happens.
     pub absolute_seconds: u32,
+    /// Seconds that an access token lives; clients get the next by their refresh token.
+    pub access_token_seconds: u32,
     /// Seconds between two looks at the card of an open session.
     pub recheck_seconds: u32,
     /// Seconds for which a portal is tried that cannot be told that a session is over.
@@ -328,6 +335,7 @@ impl Default for SessionConfig {
         Self {
             idle_seconds: 30 * 60,
             absolute_seconds: 4 * 60 * 60,
+            access_token_seconds: 120,
             recheck_seconds: 15 * 60,
             logout_retry_seconds: 24 * 60 * 60,
         }

@@ -63,6 +63,7 @@ pub(crate) fn build(
             },
             pushed_requests_of_client_max: config.limits.pushed_requests_per_client,
             waiting_logins_max: config.limits.waiting_logins_max,
+            suspend_code_offer: config.suspension.offer_code.into(),
         },
         mass_loss: MassLossBounds {
             agents_min: config.presence.mass_loss_agents,
@@ -87,6 +88,7 @@ fn lifetimes_of(config: &Config) -> Lifetimes {
         session_unwatched: unwatched.unwrap_or(default.session_unwatched),
         session_idle: seconds(config.session.idle_seconds),
         session_absolute: seconds(config.session.absolute_seconds),
+        access_token: seconds(config.session.access_token_seconds),
         presence_interval: seconds(config.presence.interval_seconds),
         presence_grace: seconds(config.presence.grace_seconds),
         mass_loss_grace: seconds(config.presence.mass_loss_grace_seconds),

@@ -209,6 +209,7 @@ fn check_durations(file: &Path, config: &Config) -> Result<(), Error> {
             60,
             4 * 60 * 60,
         ),
+        ("access_token_seconds", session.access_token_seconds, 5, 120),
         ("recheck_seconds", session.recheck_seconds, 1, 4 * 60 * 60),
         (
             "logout_retry_seconds",

@@ -84,6 +84,7 @@ const OPTIONAL: &[&str] = &[
     "unclaimed_per_address_max",
     "idle_seconds",
     "absolute_seconds",
+    "access_token_seconds",
     "hosts",
     "stale_crl_grace_seconds",
     "order",
@@ -126,6 +127,7 @@ fn what_may_be_left_out_has_the_documented_default() {
     assert_eq!(config.limits.other_connections_max, 4_000);
     assert!(!config.require_pushed_authorization_requests);
     assert_eq!(config.session.absolute_seconds, 14_400);
+    assert_eq!(config.session.access_token_seconds, 120);
     assert_eq!(config.session.recheck_seconds, 900);
     assert_eq!(config.session.logout_retry_seconds, 86_400);
     assert_eq!(config.presence.mass_loss_agents, 5);
@@ -199,6 +201,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "absolute_seconds = 14400",
         "absolute_seconds = 14401",
         "session.absolute_seconds",
+    ),
+    (
+        "tokens that outlive their card",
+        "access_token_seconds = 120",
+        "access_token_seconds = 121",
+        "session.access_token_seconds",
     ),
     (
         "a loss of one is none of many",
