@@ -4,6 +4,8 @@ mod names;
 
 use cardea_oauth2_types::ErrorCode;
 
+use crate::instances::{InstanceRefusal, RefusedInstance};
+
 /// Every refusal of the provider.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -218,6 +220,23 @@ pub enum Error {
     ProfessionNotAccepted,
     #[error("the card belongs to another person than the client asked for")]
     SubjectNotExpected,
+    #[error("{reason}")]
+    InstanceRefused {
+        reason: InstanceRefusal,
+        about: Option<Box<RefusedInstance>>,
+    },
+    #[error("the thumbprint of the workstation's key is not one")]
+    InstanceThumbprintMalformed,
+    #[error("the name or the note of the workstation is empty, too long or not plain text")]
+    InstanceTextInvalid,
+    #[error("operators have decided about as many workstations as there may be")]
+    InstanceLimitReached,
+    #[error("no operator has decided about this workstation")]
+    InstanceUndecided,
+    #[error("the person has never used this workstation")]
+    WorkstationUnknown,
+    #[error("the person cannot decide about this workstation from the one that she sits at")]
+    WorkstationNotEntitled,
     #[error("the card is suspended")]
     CardSuspended {
         card_id: String,

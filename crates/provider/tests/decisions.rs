@@ -29,6 +29,7 @@ mod decisions {
     mod sandbox;
     mod session_limits;
     mod silent;
+    mod suspension;
     mod token;
     mod userinfo;
     mod world;

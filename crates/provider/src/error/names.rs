@@ -3,6 +3,7 @@
 use cardea_oauth2_types::ErrorCode;
 
 use super::Error;
+use crate::instances::InstanceRefusal;
 
 /// Writes the codes once: the list of all of them and the names of each error follow from it. The
 /// match is complete, so an error without a code does not compile.
@@ -142,6 +143,21 @@ names! {
         Self::CardFamilyNotAccepted => "provider.card_family_not_accepted", AccessDenied;
         Self::ProfessionNotAccepted => "provider.profession_not_accepted", AccessDenied;
         Self::SubjectNotExpected => "provider.subject_not_expected", LoginRequired;
+        Self::InstanceRefused { reason: InstanceRefusal::NotKnown, .. } =>
+            "provider.instance_not_known", AccessDenied;
+        Self::InstanceRefused { reason: InstanceRefusal::NotManaged, .. } =>
+            "provider.instance_not_managed", AccessDenied;
+        Self::InstanceRefused { reason: InstanceRefusal::Revoked, .. } =>
+            "provider.instance_revoked", AccessDenied;
+        Self::InstanceRefused { reason: InstanceRefusal::RevokedByOwner, .. } =>
+            "provider.instance_revoked_by_owner", AccessDenied;
+        Self::InstanceThumbprintMalformed =>
+            "provider.instance_thumbprint_malformed", InvalidRequest;
+        Self::InstanceTextInvalid => "provider.instance_text_invalid", InvalidRequest;
+        Self::InstanceLimitReached => "provider.instance_limit_reached", InvalidRequest;
+        Self::InstanceUndecided => "provider.instance_undecided", InvalidRequest;
+        Self::WorkstationUnknown => "provider.workstation_unknown", InvalidRequest;
+        Self::WorkstationNotEntitled => "provider.workstation_not_entitled", AccessDenied;
         Self::CardSuspended { .. } => "provider.card_suspended", AccessDenied;
         Self::SuspendCodeMistyped => "provider.suspend_code_mistyped", InvalidRequest;
         Self::SuspendCodeUnknown => "provider.suspend_code_unknown", InvalidRequest;

@@ -109,3 +109,14 @@ async fn log_in_with(
 async fn log_in(world: &World) -> (String, Secret) {
     log_in_with(world, None, |asked| *asked = parameters(PORTAL)).await
 }
+
+/// The code of the refusal of a yes in a world that was changed before.
+pub(super) async fn refused_yes(change: impl AsyncFnOnce(&World)) -> &'static str {
+    let world = world().await;
+    change(&world).await;
+    let begun = world.begin(PORTAL).await;
+    let chain = chain(&world.card);
+    let page = visit(&world, &begun, &chain).await.unwrap();
+    let refused = confirm(&world, &begun, &chain, &page.confirmation).await;
+    refused.unwrap_err().code()
+}

@@ -247,3 +247,13 @@ fn unproven(code: &'static str) -> (&'static str, &'static str, &'static str) {
 async fn shared_world() -> Arc<World> {
     Arc::new(world().await)
 }
+
+/// The refusal of a grant in a world that was changed before: its precise code, and the client's.
+pub(super) async fn refused_grant(
+    change: impl AsyncFnOnce(&World),
+) -> (&'static str, &'static str) {
+    let world = world().await;
+    change(&world).await;
+    let (_, public, precise) = world.grant_refusal(|_| {}).await;
+    (precise, public)
+}
