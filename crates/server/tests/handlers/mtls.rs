@@ -5,6 +5,7 @@ mod behind_proxy;
 mod bound_tokens;
 mod fapi2;
 mod haproxy;
+mod nginx;
 mod reloaded;
 mod stand;
 
