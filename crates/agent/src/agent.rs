@@ -104,6 +104,17 @@ impl Agent {
         self.kept_pins.clear_all(self.cards.at_hand()).await;
     }
 
+    /// Ends every session because its person wants it; how many there were. The cards ask for
+    /// their PIN again. What begins afterwards is not touched.
+    pub async fn end_sessions(&self, limit: Duration) -> usize {
+        let sessions = self.presence.list().len();
+        let departing = self.presence.depart(DepartureReason::PersonEnded, limit);
+        let locking = tokio::time::timeout(limit, self.lock_cards());
+        let ((), _) = tokio::join!(departing, locking);
+        tracing::info!(sessions, "the person ended all sessions");
+        sessions
+    }
+
     /// Ends every session: departures are signed and told, keys wiped. For a stopping agent.
     pub async fn depart(&self, limit: Duration) {
         // First: nobody should type a PIN for an agent that ends.

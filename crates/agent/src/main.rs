@@ -403,7 +403,7 @@ fn status(config: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         print(&format!("{}\n", serde_json::to_string(&report)?))?;
     } else {
-        print(&report.to_string())?;
+        print(&report.words(config.language))?;
     }
     Ok(if report.running {
         ExitCode::SUCCESS

@@ -10,6 +10,7 @@ use crate::clock::workstation_seconds;
 use crate::config::Loopback;
 use crate::local_api::Status;
 use crate::pin_policy::PinPolicy;
+use crate::presence::SessionStatus;
 use crate::prompt_text::days_until;
 
 /// How long a card that was not read yet may take. The command waits little longer.
@@ -33,6 +34,9 @@ pub(crate) struct OwnStatus {
     pub(crate) no_pin_kept: Option<String>,
     /// `file` or `pkcs11`: where the key lives that tells this agent from every other.
     pub(crate) instance_key: String,
+    /// Each session of this agent that lasts.
+    #[serde(default)]
+    pub(crate) sessions: Vec<SessionStatus>,
     /// Each card at hand.
     pub(crate) cards: Vec<CardStatus>,
 }
@@ -64,6 +68,7 @@ impl OwnStatus {
             no_pin_kept: (agent.pin_policy != PinPolicy::Strict && !agent.screen.ends_kept_pins())
                 .then(|| "agent.screen_lock_unwatched".to_owned()),
             instance_key: agent.instance_key.place().to_owned(),
+            sessions: agent.presence.list(),
             cards: futures_util::future::join_all(cards).await,
         }
     }

@@ -4,16 +4,18 @@
 //! signs the departure as the last thing and is wiped.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cardea_assertion::DepartureReason;
 use cardea_card::Insertion;
 use cardea_jose::SigningKey;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::Error;
+use crate::display_text::for_display;
 use crate::enrolled_issuers::EnrolledIssuer;
 use crate::reader_watch::ReaderState;
 
@@ -38,8 +40,19 @@ struct Shared {
     withheld: Option<DepartureReason>,
 }
 
+/// One session as its person may see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionStatus {
+    /// The issuer, as enrolment named it.
+    pub(crate) issuer: String,
+    /// For how long it has lasted.
+    pub(crate) seconds: u64,
+}
+
 #[derive(Debug)]
 struct Running {
+    issuer: String,
+    begun: Instant,
     depart: watch::Sender<Option<DepartureReason>>,
     task: JoinHandle<()>,
 }
@@ -57,6 +70,7 @@ impl PresenceSessions {
         let mut shared = self.lock();
         // A screen that was locked since the card signed: the session departs at once.
         let (depart, departing) = watch::channel(shared.withheld);
+        let issuer_name = issuer.enrolment.name.clone();
         let session = PresenceSession::new(issuer, key, insertion, readers, departing);
         shared.running.retain(|session| !session.task.is_finished());
         if shared.running.len() >= SESSIONS_MAX
@@ -70,6 +84,8 @@ impl PresenceSessions {
             drop(lasts);
         };
         shared.running.push(Running {
+            issuer: issuer_name,
+            begun: Instant::now(),
             depart: depart.clone(),
             task: tokio::spawn(running_session.in_current_span()),
         });
@@ -89,6 +105,18 @@ impl PresenceSessions {
             }
         };
         let _ = tokio::time::timeout(limit, all).await;
+    }
+
+    /// Those that last, the oldest first.
+    pub(crate) fn list(&self) -> Vec<SessionStatus> {
+        let shared = self.lock();
+        let lasts = |it: &&Running| !it.task.is_finished() && it.depart.borrow().is_none();
+        let lasting = shared.running.iter().filter(lasts);
+        let status = |it: &Running| SessionStatus {
+            issuer: for_display(&it.issuer),
+            seconds: it.begun.elapsed().as_secs(),
+        };
+        lasting.map(status).collect()
     }
 
     /// From now on sessions depart as soon as they begin, until this is taken back by `None`.

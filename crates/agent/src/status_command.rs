@@ -7,9 +7,10 @@ use crate::agent_socket::ask_status;
 use crate::blocked_sites::{BlockedSites, Rest, Resting};
 use crate::boot_clock::SinceBoot;
 use crate::config::{Config, Loopback};
-use crate::local_api::Status;
 use crate::own_status::OwnStatus;
 use crate::unblock_command;
+
+pub(crate) mod words;
 
 /// What the command prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,7 +29,7 @@ pub struct StatusReport {
     pub resting: Vec<RestingSite>,
     /// Its version, state and card.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    status: Option<OwnStatus>,
+    pub(crate) status: Option<OwnStatus>,
     /// Why there is no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
@@ -95,74 +96,4 @@ pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
         code: status.as_ref().err().map(Error::code),
         status: status.ok(),
     })
-}
-
-impl std::fmt::Display for StatusReport {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.status {
-            Some(OwnStatus {
-                status,
-                readers_unavailable,
-                pin_policy,
-                no_pin_kept,
-                cards,
-                ..
-            }) => {
-                let Status {
-                    version,
-                    state,
-                    card,
-                } = status;
-                writeln!(
-                    formatter,
-                    "cardea-agent {version} answers at {}",
-                    self.socket
-                )?;
-                writeln!(formatter, "state: {state}\ncard: {card}")?;
-                if let Some(code) = readers_unavailable {
-                    writeln!(formatter, "readers: {}", unavailable(code))?;
-                }
-                write!(formatter, "PIN policy: {pin_policy}")?;
-                if let Some(reason) = no_pin_kept {
-                    write!(formatter, ", but the PIN is asked each time ({reason})")?;
-                }
-                writeln!(formatter)?;
-                for card in cards {
-                    writeln!(formatter, "{card}")?;
-                }
-            }
-            None => writeln!(formatter, "no agent answers at {}", self.socket)?,
-        }
-        writeln!(formatter, "pages by {}: {}", self.address, self.loopback)?;
-        for site in &self.resting {
-            writeln!(formatter, "{}; “cardea-agent unblock” ends it", site.line)?;
-        }
-        for issuer in &self.issuers {
-            writeln!(formatter, "enrolled: {issuer}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Why no reader can be seen, and what to do.
-fn unavailable(code: &str) -> String {
-    match code {
-        "card.reader_service_unavailable" => format!(
-            "the smart-card service is unreachable [{code}]; is pcscd installed and running? \
-             Try: systemctl enable --now pcscd.socket"
-        ),
-        _ => format!("they cannot be watched [{code}]; docs/errors.md says what to do"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_service_out_of_reach_is_called_so() {
-        let service = unavailable("card.reader_service_unavailable");
-        assert!(service.contains("unreachable") && service.contains("pcscd.socket"));
-        assert!(!unavailable("card.module_fault").contains("unreachable"));
-    }
 }

@@ -33,6 +33,8 @@ pub enum DepartureReason {
     Sleep,
     /// The agent stops, or makes room for another session.
     AgentStopped,
+    /// The person ended all sessions of this workstation.
+    PersonEnded,
     /// One that a later version of the agent knows: a departure all the same.
     #[serde(other)]
     Other,

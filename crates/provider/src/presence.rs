@@ -64,7 +64,7 @@ impl Provider {
         &self,
         session_id: &str,
     ) -> Result<Option<SessionState>, Error> {
-        let mut transaction = self.store.begin_read().await?;
+        let mut transaction = self.store.begin_brief_read().await?;
         Ok(session::find(&mut transaction, session_id)
             .await?
             .map(|session| session.state))
@@ -263,6 +263,7 @@ fn end_reason(reason: Option<DepartureReason>) -> EndReason {
     match reason {
         Some(DepartureReason::ScreenLocked) => EndReason::ScreenLocked,
         Some(DepartureReason::Sleep) => EndReason::WorkstationAsleep,
+        Some(DepartureReason::PersonEnded) => EndReason::Logout,
         // A removed card, an agent that stops, and whatever a later agent may say.
         Some(_) | None => EndReason::Departed,
     }

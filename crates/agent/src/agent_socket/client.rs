@@ -15,6 +15,8 @@ use crate::own_status::OwnStatus;
 
 /// How long the agent may take to say how it is, or to read its issuers.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// The same for the end of all sessions, which issuers are told of.
+const ENDING_LIMIT: Duration = Duration::from_secs(10);
 
 /// Connects to the agent of this user.
 ///
@@ -59,11 +61,30 @@ pub(crate) async fn ask_to_read_issuers(path: &Path) -> Result<bool, Error> {
     Ok(matches!(answer, Some(Answer::Issuers { .. })))
 }
 
+/// Has the agent of this user end all its sessions; how many there were.
+///
+/// # Errors
+/// As [`connect`]; [`Error::NotRunning`] also when it does not answer properly.
+pub(crate) async fn ask_to_end_sessions(path: &Path) -> Result<usize, Error> {
+    match ask_within(path, &Request::EndSessions {}, ENDING_LIMIT).await? {
+        Some(Answer::Ended { sessions }) => Ok(sessions),
+        _ => Err(Error::NotRunning),
+    }
+}
+
 /// The agent's answer; none when it gives no proper one.
 async fn ask(path: &Path, request: &Request) -> Result<Option<Answer>, Error> {
+    ask_within(path, request, ANSWER_LIMIT).await
+}
+
+async fn ask_within(
+    path: &Path,
+    request: &Request,
+    limit: Duration,
+) -> Result<Option<Answer>, Error> {
     let mut stream = connect(path).await?;
     let asked = serde_json::to_vec(request).map_err(|_| Error::RequestInvalid)?;
-    let answer = tokio::time::timeout(ANSWER_LIMIT, async {
+    let answer = tokio::time::timeout(limit, async {
         frame::write(&mut stream, &asked).await?;
         Frames::default().read(&mut stream).await
     });

@@ -17,6 +17,8 @@ use crate::{Error, page_request};
 
 /// How long the request may take to come in.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+/// How long the departures of sessions that a person ends may take; they go on being told.
+const DEPARTURE_LIMIT: Duration = Duration::from_secs(3);
 /// How long an answer may take to be read.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -41,6 +43,9 @@ pub(super) async fn serve(mut stream: UnixStream, agent: Arc<Agent>) {
         Ok(Request::Origins {}) => Ok(origins(&agent)),
         Ok(Request::Status {}) => Ok(Answer::Status(OwnStatus::of(&agent).await)),
         Ok(Request::ReadIssuers {}) => read_issuers(&agent),
+        Ok(Request::EndSessions {}) => Ok(Answer::Ended {
+            sessions: agent.end_sessions(DEPARTURE_LIMIT).await,
+        }),
         Ok(Request::Abort {}) => return,
         Err(error) => Err(error),
     };

@@ -22,6 +22,8 @@ pub(crate) enum Request {
     Status {},
     /// Issuers were enrolled or taken away: read them again.
     ReadIssuers {},
+    /// The person ends all sessions of this agent.
+    EndSessions {},
     /// The page does not want an answer any more.
     Abort {},
 }
@@ -50,6 +52,11 @@ pub(crate) enum Answer {
         /// How many there are now.
         issuers: usize,
     },
+    /// All sessions have ended.
+    Ended {
+        /// How many there were.
+        sessions: usize,
+    },
     /// The agent's state.
     Status(OwnStatus),
 }
@@ -66,6 +73,7 @@ mod tests {
             r#"{"type":"origins"}"#,
             r#"{"type":"status"}"#,
             r#"{"type":"read_issuers"}"#,
+            r#"{"type":"end_sessions"}"#,
             r#"{"type":"abort"}"#,
         ];
         for text in understood {

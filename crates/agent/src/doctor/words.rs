@@ -40,3 +40,48 @@ pub(super) fn command(cause: Cause) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_tables_have_each_cause_in_order_and_in_its_words() {
+        let document = include_str!("../../../../docs/doctor.md");
+        for (language, section) in [(Language::English, 1), (Language::French, 2)] {
+            let section = document.split("\n## ").nth(section).unwrap();
+            let rows: Vec<_> = section
+                .lines()
+                .filter(|line| line.starts_with("| `"))
+                .collect();
+            assert_eq!(rows.len(), Cause::ALL.len());
+            for (row, cause) in rows.iter().zip(Cause::ALL) {
+                let begin = format!("| `{}` | {} | ", cause.code(), of(*cause, language).title);
+                assert!(row.starts_with(&begin), "{row}\nis not\n{begin}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_languages_name_the_same_facts() {
+        let names = |text: &str| {
+            let parts = text
+                .split('{')
+                .skip(1)
+                .filter_map(|part| part.split('}').next());
+            let mut names: Vec<_> = parts.map(str::to_owned).collect();
+            names.sort();
+            names
+        };
+        for cause in Cause::ALL {
+            let (french, english) = (of(*cause, Language::French), of(*cause, Language::English));
+            assert_eq!(names(french.detail), names(english.detail), "{cause:?}");
+            assert_eq!(names(french.fix), names(english.fix), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn causes_are_listed_in_the_order_of_mending() {
+        assert!(Cause::ALL.is_sorted());
+    }
+}

@@ -121,6 +121,7 @@ async fn a_departure_says_why() {
         (DepartureReason::ScreenLocked, EndReason::ScreenLocked),
         (DepartureReason::Sleep, EndReason::WorkstationAsleep),
         (DepartureReason::AgentStopped, EndReason::Departed),
+        (DepartureReason::PersonEnded, EndReason::Logout),
     ] {
         let world = World::new().await;
         let (_, key) = world.log_in(PORTAL, None).await;

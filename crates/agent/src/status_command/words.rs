@@ -1,0 +1,190 @@
+//! What `cardea-agent status` tells people, in their language.
+
+use std::fmt::Write as _;
+
+use super::StatusReport;
+use crate::config::{Loopback, LoopbackReason};
+use crate::language::Language;
+use crate::own_status::{CardStatus, OwnStatus};
+use crate::presence::SessionStatus;
+
+impl StatusReport {
+    /// For people, a line each.
+    #[must_use]
+    pub fn words(&self, language: Language) -> String {
+        let say = |french: String, english: String| match language {
+            Language::French => french,
+            Language::English => english,
+        };
+        let mut text = String::new();
+        let mut line = |line: String| {
+            let _ = writeln!(text, "{line}");
+        };
+        let socket = &self.socket;
+        match &self.status {
+            Some(own) => {
+                let version = &own.status.version;
+                line(say(
+                    format!("cardea-agent {version} répond sur {socket}"),
+                    format!("cardea-agent {version} answers at {socket}"),
+                ));
+                for part in of_agent(own, language) {
+                    line(part);
+                }
+            }
+            None => line(say(
+                format!("aucun agent ne répond sur {socket}"),
+                format!("no agent answers at {socket}"),
+            )),
+        }
+        let (address, loopback) = (&self.address, loopback(self.loopback, language));
+        line(say(
+            format!("pages par {address} : {loopback}"),
+            format!("pages by {address}: {loopback}"),
+        ));
+        for site in &self.resting {
+            line(say(
+                format!("{} ; « cardea-agent unblock » y met fin", site.line),
+                format!("{}; “cardea-agent unblock” ends it", site.line),
+            ));
+        }
+        for issuer in &self.issuers {
+            line(say(
+                format!("enregistré auprès de : {issuer}"),
+                format!("enrolled: {issuer}"),
+            ));
+        }
+        text
+    }
+}
+
+fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
+    let say = |french: &str, english: &str| match language {
+        Language::French => french.to_owned(),
+        Language::English => english.to_owned(),
+    };
+    let mut lines = match language {
+        Language::English => vec![
+            format!("state: {}", own.status.state),
+            format!("card: {}", own.status.card),
+        ],
+        Language::French => vec![
+            match own.status.state.as_str() {
+                "busy" => "état : une demande est à l’écran".to_owned(),
+                _ => "état : prêt".to_owned(),
+            },
+            format!("carte : {}", card_word(&own.status.card, language)),
+        ],
+    };
+    if let Some(code) = &own.readers_unavailable {
+        lines.push(unavailable(code, language));
+    }
+    let mut policy = say("code de la carte : règle ", "PIN policy: ");
+    policy.push_str(&own.pin_policy);
+    if let Some(reason) = &own.no_pin_kept {
+        policy.push_str(&say(
+            ", mais demandé à chaque fois (",
+            ", but the PIN is asked each time (",
+        ));
+        policy.push_str(reason);
+        policy.push(')');
+    }
+    lines.push(policy);
+    lines.extend(own.cards.iter().map(|card| card.words(language)));
+    lines.extend(own.sessions.iter().map(|session| session.words(language)));
+    lines
+}
+
+/// Whether a card is there, as the agent's state says it.
+pub(crate) fn card_word(state: &str, language: Language) -> &'static str {
+    match (state, language) {
+        ("present", Language::French) => "insérée",
+        ("absent", Language::French) => "aucune carte insérée",
+        (_, Language::French) => "aucun lecteur",
+        ("present", Language::English) => "inserted",
+        ("absent", Language::English) => "no card is inserted",
+        (_, Language::English) => "no reader",
+    }
+}
+
+fn loopback(loopback: Loopback, language: Language) -> String {
+    if language == Language::English {
+        return loopback.to_string();
+    }
+    let state = if loopback.is_on() { "ouvert" } else { "fermé" };
+    let reason = match loopback.reason {
+        LoopbackReason::Configured => "agent.toml le dit",
+        LoopbackReason::OneUser => "personne d’autre ne peut ouvrir de session sur ce poste",
+        LoopbackReason::SeveralUsers => "plusieurs personnes peuvent ouvrir une session ici",
+        LoopbackReason::AddressUnavailable => "un autre programme occupe le port",
+    };
+    format!("{state} ({reason})")
+}
+
+/// Why no reader can be seen, and what to do.
+fn unavailable(code: &str, language: Language) -> String {
+    match (code, language) {
+        ("card.reader_service_unavailable", Language::English) => format!(
+            "readers: the smart-card service is unreachable [{code}]; is pcscd installed and \
+             running? Try: systemctl enable --now pcscd.socket, or cardea-agent doctor"
+        ),
+        ("card.reader_service_unavailable", Language::French) => format!(
+            "lecteurs : le service des lecteurs est injoignable [{code}] ; pcscd est-il installé et \
+             démarré ? Essayez : systemctl enable --now pcscd.socket, ou cardea-agent doctor"
+        ),
+        (_, Language::English) => format!(
+            "readers: they cannot be watched [{code}]; cardea-agent doctor says what to do"
+        ),
+        (_, Language::French) => format!(
+            "lecteurs : ils ne peuvent pas être suivis [{code}] ; cardea-agent doctor dit que faire"
+        ),
+    }
+}
+
+impl CardStatus {
+    /// One card, a line.
+    pub(crate) fn words(&self, language: Language) -> String {
+        if language == Language::English {
+            return self.to_string();
+        }
+        let Self {
+            reader,
+            kind,
+            expires_in_days,
+        } = self;
+        let kind = kind.as_deref().unwrap_or("non lue");
+        let end = match expires_in_days {
+            Some(days @ ..=-1) => format!(", expirée depuis {} jours", days.saturating_neg()),
+            Some(days @ 0..=30) => {
+                format!(", EXPIRE DANS {days} JOURS : demandez une nouvelle carte")
+            }
+            Some(days) => format!(", valable encore {days} jours"),
+            None => String::new(),
+        };
+        format!("carte dans {reader} : {kind}{end}")
+    }
+}
+
+impl SessionStatus {
+    /// One session, a line.
+    pub(crate) fn words(&self, language: Language) -> String {
+        let (issuer, minutes) = (&self.issuer, self.seconds / 60);
+        match language {
+            Language::French => format!("session ouverte par {issuer}, depuis {minutes} min"),
+            Language::English => format!("session through {issuer}, for {minutes} min"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_service_out_of_reach_is_called_so() {
+        let english = |code| unavailable(code, Language::English);
+        let service = english("card.reader_service_unavailable");
+        assert!(service.contains("unreachable") && service.contains("pcscd.socket"));
+        assert!(!english("card.module_fault").contains("unreachable"));
+    }
+}
