@@ -16,6 +16,7 @@ mod decisions {
     mod client_certificate;
     mod completion;
     mod consent;
+    mod device;
     mod fapi2;
     mod flood;
     mod logout;

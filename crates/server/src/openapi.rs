@@ -65,17 +65,26 @@ mod tests {
 
     /// What the specifications of OAuth and OpenID Connect describe, and pages for people that no
     /// program calls.
-    const ELSEWHERE: [&str; 17] = [
+    const ELSEWHERE: [&str; 23] = [
         "/account/close",
         "/account/closed",
+        "/account/workstations",
         "/authorize",
         "/card-grant/challenge",
         "/consent/{id}",
+        "/device",
+        "/device/approved",
+        "/device/refused",
+        "/device/{id}",
+        "/device_authorization",
         "/introspect",
         "/jwks",
         "/login/{id}/agentless",
         "/logout",
         "/new-workstations/{id}",
+        "/card-news/{id}",
+        "/suspend/confirm",
+        "/account/suspend-code",
         "/par",
         "/register",
         "/register/{client_id}",

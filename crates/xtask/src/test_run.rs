@@ -20,6 +20,7 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode> {
     install::ensure(Purpose::Test)?;
     output::step("building the programs");
     workspace::build_programs()?;
+    workspace::build_host_login()?;
     output::step("running the tests");
     let summary = run_cargo_test(arguments)?;
     for name in &summary.failed_names {

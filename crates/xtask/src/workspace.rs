@@ -62,6 +62,16 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Builds what Linux hosts ask for the card with: the helper and its PAM module.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_host_login() -> Result<()> {
+    let mut command = cargo();
+    let packages = ["-p", "cardea-host-login", "-p", "cardea-pam"];
+    process::run(command.args(["build", "--locked"]).args(packages))
+}
+
 /// Builds [`PROGRAMS`].
 ///
 /// # Errors

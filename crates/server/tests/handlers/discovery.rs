@@ -22,6 +22,7 @@ async fn each_endpoint_of_the_document_is_one_that_answers() {
         .collect();
     let known = [
         ("authorization_endpoint", "GET", 400),
+        ("device_authorization_endpoint", "POST", 401),
         ("end_session_endpoint", "GET", 200),
         ("introspection_endpoint", "POST", 401),
         ("jwks_uri", "GET", 200),
@@ -137,7 +138,8 @@ async fn metadata_names_the_configured_issuer_whatever_host_is_asked() {
             "authorization_code",
             "refresh_token",
             "client_credentials",
-            "urn:ietf:params:oauth:grant-type:jwt-bearer"
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:device_code"
         ])
     );
     assert_eq!(

@@ -223,6 +223,47 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
 
 const TEST: &[Requirement] = &[
     needed(
+        "OpenSSH's server",
+        Probe::Program(&["sshd"]),
+        ["openssh-server", "openssh-server", "openssh"],
+    ),
+    needed(
+        "OpenSSH's client",
+        Probe::Program(&["ssh"]),
+        ["openssh-client", "openssh-clients", "openssh"],
+    ),
+    needed(
+        "pamtester",
+        Probe::Program(&["pamtester"]),
+        ["pamtester", "pamtester", "pamtester"],
+    ),
+    needed("sudo", Probe::Program(&["sudo"]), ["sudo", "sudo", "sudo"]),
+    needed(
+        "debootstrap, which makes a bare system for packages",
+        Probe::Program(&["debootstrap"]),
+        ["debootstrap", "debootstrap", "debootstrap"],
+    ),
+    needed(
+        "dpkg-shlibdeps, which names the libraries of a package",
+        Probe::Program(&["dpkg-shlibdeps"]),
+        ["dpkg-dev", "dpkg-dev", "dpkg"],
+    ),
+    needed(
+        "systemd-analyze",
+        Probe::Program(&["systemd-analyze"]),
+        ["systemd", "systemd", "systemd"],
+    ),
+    needed(
+        "man",
+        Probe::Program(&["man"]),
+        ["man-db", "man-db", "man-db"],
+    ),
+    needed(
+        "mandoc",
+        Probe::Program(&["mandoc"]),
+        ["mandoc", "mandoc", "mandoc"],
+    ),
+    needed(
         "HAProxy",
         Probe::Program(&["haproxy"]),
         ["haproxy", "haproxy", "haproxy"],

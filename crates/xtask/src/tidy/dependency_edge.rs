@@ -10,7 +10,7 @@ use crate::tidy::Complaint;
 const PREFIX: &str = "cardea-";
 
 /// Crate, what it may depend on, and what its tests may use besides (docs/adr/0006).
-const ALLOWED: [(&str, &[&str], &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 20] = [
     ("pki", &[], &["test-pki"]),
     ("jose", &[], &[]),
     ("oauth2-types", &[], &[]),
@@ -39,6 +39,8 @@ const ALLOWED: [(&str, &[&str], &[&str]); 18] = [
         &["card", "assertion", "jose", "oauth2-types", "transparency"],
         &["test-pki", "virtual-card"],
     ),
+    ("host-login", &["jose", "oauth2-types"], &[]),
+    ("pam", &[], &[]),
     ("witness", &["transparency"], &[]),
     (
         "server",
