@@ -40,7 +40,7 @@ use crate::authentication::is_id;
 use crate::authorization::StoredParameters;
 use crate::config::AgentlessLogin;
 use crate::event::{Event, EventKind};
-use crate::{Client, Error, Provider};
+use crate::{Client, Error, InstancePolicy, Provider};
 
 /// What stands where an agent's instance key would: there is none. It is no thumbprint.
 const NO_INSTANCE: &str = "agentless";
@@ -81,7 +81,10 @@ impl Provider {
 
     /// Whether the provider and a client let in a login without the agent.
     pub(crate) fn admits_agentless(&self, client: &Client) -> bool {
-        self.offers_agentless() && client.agentless == AgentlessLogin::Allowed
+        // Without an agent there is no workstation that a client could know.
+        self.offers_agentless()
+            && client.agentless == AgentlessLogin::Allowed
+            && client.instances == InstancePolicy::Any
     }
 
     /// What the login page may say about going without the agent.

@@ -131,7 +131,7 @@ impl Provider {
         if !is_id(request_id) {
             return Ok(false);
         }
-        let mut transaction = self.store.begin_read().await?;
+        let mut transaction = self.store.begin_brief_read().await?;
         let found = authorization_request::find(&mut transaction, request_id).await?;
         Ok(found.is_some())
     }

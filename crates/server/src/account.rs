@@ -6,6 +6,7 @@
 //! [`SignedIn::read_form`] read it, which refuses what another page sent. A new section is a file
 //! in `account/`, one line in [`sections`] and a template of its own.
 
+pub(crate) mod cards;
 pub(crate) mod workstations;
 
 use std::convert::Infallible;
@@ -43,6 +44,7 @@ pub(crate) async fn sections(
 ) -> Result<Vec<Section>, Refusal> {
     Ok(vec![
         workstations::section(state, session, language).await?,
+        cards::section(state, session, language).await?,
     ])
 }
 

@@ -40,6 +40,7 @@ use crate::revocation_fetch::RevocationFetcher;
 use crate::router::router;
 use crate::server_keys::ServerKeys;
 use crate::state::{AppState, Inner};
+use crate::suspend_throttle::SuspendThrottle;
 use crate::sweeper;
 use crate::uninterrupted::Running;
 
@@ -113,6 +114,7 @@ impl App {
             metadata,
             rate_limiter: RateLimiter::new(config.limits),
             client_throttle: ClientThrottle::default(),
+            suspend_throttle: SuspendThrottle::default(),
             client_address: config.limits.client_address.unwrap_or_default(),
             source_names: RandomState::new(),
             certificates: ListenerCertificates::load(config)?,

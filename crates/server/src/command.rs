@@ -2,9 +2,11 @@
 
 mod anchors;
 mod backup;
+mod cards;
 mod clients;
 mod config_check;
 pub mod enrolment;
+mod instances;
 pub mod keys;
 mod mistake;
 mod openapi;
@@ -21,7 +23,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::anchors::AnchorsCommand;
+use self::cards::CardsCommand;
 use self::clients::ClientsCommand;
+use self::instances::InstancesCommand;
 use self::pki::PkiCommand;
 use crate::config::Issuer;
 
@@ -95,6 +99,12 @@ enum Command {
     /// Add certificates to the trust anchors, list them and take them away; running servers follow.
     #[command(subcommand)]
     Anchors(AnchorsCommand),
+    /// List cards, suspend a lost one, and let one in again.
+    #[command(subcommand)]
+    Cards(CardsCommand),
+    /// List workstations, trust one, and take one out.
+    #[command(subcommand)]
+    Instances(InstancesCommand),
     /// Print the OpenAPI document of what the server speaks beside OAuth and OpenID Connect.
     Openapi,
     /// Validate certificates, read them aloud, and look after this server's trust anchors.
@@ -200,6 +210,8 @@ pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => return run_keys(command),
         Command::Clients(command) => return clients::run(&command),
         Command::Anchors(command) => return anchors::run(&command),
+        Command::Cards(command) => return cards::run(&command),
+        Command::Instances(command) => return instances::run(&command),
         Command::Openapi => openapi::print()?,
         Command::Pki(command) => return pki::run(command),
     }

@@ -17,8 +17,8 @@
 //! # }
 //! ```
 
-pub mod account;
-mod admin_api;
+mod account;
+pub mod admin_api;
 mod administration;
 mod agentless;
 mod anchor_reload;
@@ -28,6 +28,7 @@ mod backchannel_logout;
 mod bearer;
 mod body_limit;
 mod card_recheck;
+mod card_view;
 mod certificate_reload;
 mod challenge_list;
 mod client_address;
@@ -51,6 +52,7 @@ mod file_limit;
 mod form;
 mod handler;
 mod http_client;
+mod instance_view;
 mod key_encryption;
 mod key_file;
 mod key_rotation;
@@ -88,6 +90,7 @@ mod settings;
 mod settled_answers;
 mod shutdown;
 mod state;
+mod suspend_throttle;
 mod sweeper;
 mod telemetry;
 mod tls;

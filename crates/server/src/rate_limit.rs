@@ -171,6 +171,7 @@ impl RateLimiter {
                 self.limits.challenges_per_address_and_minute
             }
             Counted::DeviceCodeGuess => DEVICE_CODE_GUESSES_MAX,
+            Counted::SuspendCode => SUSPEND_CODES_MAX,
             Counted::PushedRequest
             | Counted::DeviceRequest
             | Counted::LoginPageRefusal

@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::Uri;
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use cardea_oauth2_types::ErrorCode;
 use cardea_provider::{ACCOUNT_CALLBACK_PATH, ACCOUNT_PATH};
 
@@ -224,6 +224,24 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
             "/admin/initial-access-tokens/{id}",
             delete(admin::initial_access_tokens::delete_token),
         )
+        .route("/admin/cards", get(admin::cards::list_cards))
+        .route("/admin/cards/search", post(admin::cards::post_search))
+        .route(
+            "/admin/cards/{id}/suspend",
+            post(admin::cards::post_suspension),
+        )
+        .route(
+            "/admin/cards/{id}/resume",
+            post(admin::cards::post_resumption),
+        )
+        .route(
+            "/admin/instances",
+            get(admin::instances::list_instances),
+        )
+        .route(
+            "/admin/instances/{instance_jkt}",
+            put(admin::instances::put_instance).delete(admin::instances::delete_instance),
+        )
         .route("/admin/reload", post(admin::post_reload))
         .route_layer(from_fn_with_state(state.clone(), add_dpop_nonce))
         .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
@@ -242,7 +260,15 @@ fn routes_of_the_account() -> Router<AppState> {
             // HEAD would spend a code without its answer.
             get(account::get_callback).head(refuse_method),
         )
+        .route(
+            "/account/workstations",
+            post(crate::account::workstations::post_workstation),
+        )
         .route("/account/close", post(account::post_close))
+        .route(
+            "/account/suspend-code",
+            post(crate::account::cards::post_suspend_code),
+        )
         .route("/account/closed", get(account::get_closed))
 }
 

@@ -29,6 +29,7 @@ use crate::rate_limit::{Charge, Counted, RateLimiter};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::revocation_fetch::RevocationFetcher;
+use crate::suspend_throttle::SuspendThrottle;
 use crate::uninterrupted::Running;
 
 /// Shared state; cheap to clone.
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     pub(crate) metadata: ProviderMetadata,
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) client_throttle: ClientThrottle,
+    pub(crate) suspend_throttle: SuspendThrottle,
     pub(crate) client_address: ClientAddress,
     pub(crate) certificates: ListenerCertificates,
     /// Names networks in the database, until this process ends.
@@ -188,6 +190,10 @@ impl AppState {
 
     pub(crate) fn client_throttle(&self) -> &ClientThrottle {
         &self.0.client_throttle
+    }
+
+    pub(crate) fn suspend_throttle(&self) -> &SuspendThrottle {
+        &self.0.suspend_throttle
     }
 
     /// Counts an event of the request's address, before anything is written for it; none when

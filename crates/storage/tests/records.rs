@@ -8,6 +8,7 @@ mod records {
     mod agentless_codes;
     mod backups;
     mod baseline;
+    mod cards;
     mod challenges;
     mod clients;
     mod consents;

@@ -46,7 +46,7 @@ impl Provider {
         let mut reading = self.store.begin_read().await?;
         let found = card::find_by_code(&mut reading, code.lookup()).await?;
         drop(reading);
-        // Worked out whether or not there is anything to compare it with (attack M2).
+        // Worked out whether or not there is anything to compare it with (attack L2).
         let digest = code.digest()?;
         let is_right = |kept: &str| constant_time_eq(kept.as_bytes(), digest.as_str().as_bytes());
         let card = found.filter(|card| {

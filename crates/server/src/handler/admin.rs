@@ -3,8 +3,10 @@
 //! Every request proves anew who asks ([`OperatorRequest`]); nothing here can be reached without.
 
 pub(crate) mod anchors;
+pub(crate) mod cards;
 pub(crate) mod clients;
 pub(crate) mod initial_access_tokens;
+pub(crate) mod instances;
 
 use std::net::SocketAddr;
 
@@ -115,9 +117,14 @@ fn refuse(error: &Error) -> Refusal {
     let status = match error {
         Error::ClientUnknown
         | Error::AnchorUnknown
+        | Error::CardUnknown
+        | Error::InstanceUndecided
         | Error::AnchorRulesUnknown { .. }
         | Error::InitialAccessTokenUnknown => StatusCode::NOT_FOUND,
-        Error::ClientExists { .. } | Error::AnchorExists => StatusCode::CONFLICT,
+        Error::ClientExists { .. }
+        | Error::AnchorExists
+        | Error::CardSuspendedAlready
+        | Error::CardNotSuspended => StatusCode::CONFLICT,
         // What is wrong is the certificate of the request.
         Error::Pki(_) => StatusCode::UNPROCESSABLE_ENTITY,
         _ => status,

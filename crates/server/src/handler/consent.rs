@@ -10,7 +10,7 @@ use cardea_provider::{ConsentAnswer, ConsentPage as Described, ConsentedAuthoriz
 use crate::error_response::{language_of, language_of_login};
 use crate::form::{Body, parse_form};
 use crate::handler::authorize::{append_cookie, see_other};
-use crate::handler::{authorization_response, new_workstations};
+use crate::handler::{authorization_response, card_news, new_workstations};
 use crate::language::Language;
 use crate::login_error::page_refusal;
 use crate::page::{self, ConsentPage};
@@ -49,6 +49,10 @@ pub(crate) async fn get_consent(
             charge.give_back();
             return Ok(see_other(&new_workstations::address(&request_id)));
         }
+        Err(Error::CardNewsUnshown) => {
+            charge.give_back();
+            return Ok(see_other(&card_news::address(&request_id)));
+        }
         Err(error) => return Err(page_refusal(&error)),
     };
     charge.give_back();
@@ -77,6 +81,10 @@ pub(crate) async fn post_consent(
         Err(Error::NewWorkstationsUnshown) => {
             charge.give_back();
             return Ok(see_other(&new_workstations::address(&request_id)));
+        }
+        Err(Error::CardNewsUnshown) => {
+            charge.give_back();
+            return Ok(see_other(&card_news::address(&request_id)));
         }
         Err(error) => return Err(page_refusal(&error)),
     };

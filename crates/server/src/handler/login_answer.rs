@@ -9,7 +9,7 @@ use cardea_provider::Error;
 
 use crate::error_response::language_of;
 use crate::handler::authorize::{append_cookie, see_other};
-use crate::handler::{authorization_response, consent, new_workstations};
+use crate::handler::{authorization_response, card_news, consent, new_workstations};
 use crate::login_error::page_refusal;
 use crate::refusal::Refusal;
 use crate::request_log::record_login;
@@ -43,6 +43,10 @@ pub(crate) async fn get_answer(
         Err(Error::NewWorkstationsUnshown) => {
             charge.give_back();
             return Ok(see_other(&new_workstations::address(&request_id)));
+        }
+        Err(Error::CardNewsUnshown) => {
+            charge.give_back();
+            return Ok(see_other(&card_news::address(&request_id)));
         }
         Err(Error::ConsentRequired) => {
             charge.give_back();

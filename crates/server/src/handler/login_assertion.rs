@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form::{Body, parse_json};
 use crate::handler::authorize::append_cookie;
-use crate::handler::{consent, login_answer, new_workstations};
+use crate::handler::{card_news, consent, login_answer, new_workstations};
 use crate::login_error::{problem_of, problem_of_card};
 use crate::presence_wait;
 use crate::problem::Problem;
@@ -96,6 +96,9 @@ async fn answer(
         Ok(completed) => completed,
         Err(Error::NewWorkstationsUnshown) => {
             return Ok(go_on(new_workstations::address(request_id)));
+        }
+        Err(Error::CardNewsUnshown) => {
+            return Ok(go_on(card_news::address(request_id)));
         }
         Err(Error::ConsentRequired) => return Ok(go_on(consent::address(request_id))),
         Err(error) => return Err(refuse(error)),

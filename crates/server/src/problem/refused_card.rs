@@ -3,6 +3,17 @@
 use super::Problem;
 use crate::language::Text;
 
+/// What happened to a card that is suspended at this server.
+pub(super) const SUSPENDED: Text = Text::new("This card is suspended", "Cette carte est suspendue");
+
+/// What to do about it.
+pub(super) const SUSPENDED_ADVICE: Text = Text::new(
+    "It was reported lost or stolen at this service. Use another card of yours. Only the support \
+     of this service can lift the suspension, once it has checked who you are.",
+    "Elle a été signalée perdue ou volée auprès de ce service. Utilisez une autre de vos cartes. \
+     Seule l’assistance de ce service peut lever la suspension, après avoir vérifié votre identité.",
+);
+
 /// What happened.
 pub(super) const fn title(problem: Problem) -> Text {
     match problem {

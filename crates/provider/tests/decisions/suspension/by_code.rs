@@ -58,9 +58,9 @@ async fn the_code_suspends_its_card_and_ends_its_sessions_in_one_go() {
     assert_eq!(again.suspended_since, Some(world.now()));
 }
 
-/// Attack M2: what is wrong about a code, nobody learns.
+/// Attack L2: what is wrong about a code, nobody learns.
 #[tokio::test]
-async fn m2_codes_that_are_wrong_replaced_or_never_were_are_told_apart_by_nobody() {
+async fn l2_codes_that_are_wrong_replaced_or_never_were_are_told_apart_by_nobody() {
     let world = World::new().await;
     let replaced = code_after_login(&world).await;
     let session = session_of(&world).await;
@@ -95,9 +95,9 @@ async fn m2_codes_that_are_wrong_replaced_or_never_were_are_told_apart_by_nobody
     assert!(world.provider.read_suspend_code(&right).await.is_ok());
 }
 
-/// Attack M3: the code opens nothing, and neither does what the page gives for it.
+/// Attack L3: the code opens nothing, and neither does what the page gives for it.
 #[tokio::test]
-async fn m3_neither_code_nor_ticket_signs_anybody_in() {
+async fn l3_neither_code_nor_ticket_signs_anybody_in() {
     let world = World::new().await;
     let code = code_after_login(&world).await;
     let accepted = world.provider.read_suspend_code(&code).await.unwrap();

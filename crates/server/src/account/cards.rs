@@ -1,0 +1,134 @@
+//! "My cards": with which cards she signs in, and the code that suspends the one in the reader.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use cardea_provider::{ACCOUNT_PATH, AccountSession, Error, OwnCard, SuspendedBy};
+
+use super::{Section, SignedIn, unavailable};
+use crate::error_response::language_of;
+use crate::form::Body;
+use crate::handler::card_news::show_code;
+use crate::language::{Language, Text};
+use crate::moment::written;
+use crate::page::card_words::kind;
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
+
+#[derive(Template)]
+#[template(path = "account_cards.html")]
+struct Cards<'a> {
+    language: Language,
+    form_token: &'a str,
+    cards: &'a [OwnCard],
+}
+
+/// The section.
+pub(crate) async fn section(
+    state: &AppState,
+    session: &AccountSession,
+    language: Language,
+) -> Result<Section, Refusal> {
+    let cards = state
+        .provider()
+        .list_own_cards(&session.sub, &session.session_id);
+    let cards = cards.await.map_err(|error| unavailable(&error))?;
+    Section::render(&Cards {
+        language,
+        form_token: &session.form_token,
+        cards: &cards,
+    })
+}
+
+/// Makes a new code for the card in the reader, and shows it once.
+pub(crate) async fn post_suspend_code(
+    State(state): State<AppState>,
+    signed_in: SignedIn,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    signed_in.read_form(&state, &headers, body)?;
+    let (all, session_id) = (state.clone(), signed_in.0.session_id.clone());
+    let made = to_the_end(async move { all.provider().make_suspend_code(&session_id).await });
+    let made = made.await.ok_or_else(|| Refusal::page(Problem::Internal))?;
+    let code = made.map_err(|error: Error| unavailable(&error))?;
+    let language = language_of(&uri, &headers);
+    let onward = format!("{ACCOUNT_PATH}?lang={}", language.tag());
+    Ok(show_code(&state, language, &code, &onward))
+}
+
+impl Cards<'_> {
+    fn say(&self, text: Text) -> &'static str {
+        text.in_language(self.language)
+    }
+
+    fn name(&self, card: &OwnCard) -> String {
+        format!("{} {}", kind(&card.family, self.language), card.number)
+    }
+
+    fn is_used_now(&self) -> bool {
+        self.cards.iter().any(|card| card.is_this_one)
+    }
+
+    fn line(&self, card: &OwnCard) -> String {
+        let moment = |moment| written(moment, self.language);
+        let say = |text: Text| text.in_language(self.language);
+        let mut parts = Vec::new();
+        match &card.suspension {
+            Some(suspension) => {
+                let by = match suspension.by {
+                    SuspendedBy::Code => BY_CODE,
+                    SuspendedBy::Operator => BY_OPERATOR,
+                };
+                let since = moment(suspension.since);
+                parts.push(format!("{} {since}, {}", say(SUSPENDED), say(by)));
+                if let Some(at) = card.refused_at {
+                    parts.push(format!("{} {}", say(TRIED), moment(at)));
+                }
+            }
+            None if card.is_this_one => parts.push(say(THIS_ONE).to_owned()),
+            None => parts.push(format!("{} {}", say(LAST_USED), moment(card.last_seen_at))),
+        }
+        if card.suspension.is_none() {
+            parts.push(match card.code_made_at {
+                Some(at) => format!("{} {}", say(HAS_CODE), moment(at)),
+                None => say(HAS_NO_CODE).to_owned(),
+            });
+        }
+        format!("{}.", parts.join(" ; "))
+    }
+}
+
+const HEADING: Text = Text::new("My cards", "Mes cartes");
+const SUSPENDED: Text = Text::new("suspended on", "suspendue le");
+const BY_CODE: Text = Text::new("with its suspension code", "avec son code de suspension");
+const BY_OPERATOR: Text = Text::new(
+    "by the support of this service, which alone can lift it",
+    "par l’assistance de ce service, qui seule peut lever la suspension",
+);
+const TRIED: Text = Text::new(
+    "somebody last tried to sign in with it on",
+    "dernière tentative de connexion avec elle le",
+);
+const THIS_ONE: Text = Text::new("the card in the reader", "la carte dans le lecteur");
+const LAST_USED: Text = Text::new("last used on", "utilisée pour la dernière fois le");
+const HAS_CODE: Text = Text::new("suspension code made on", "code de suspension créé le");
+const HAS_NO_CODE: Text = Text::new("no suspension code yet", "pas encore de code de suspension");
+const TOLD: Text = Text::new(
+    "With its suspension code a lost card is refused here at once, from any telephone. Nobody signs \
+     in with the code. Keep it away from the card.",
+    "Avec son code de suspension, une carte perdue est refusée ici aussitôt, depuis n’importe quel \
+     téléphone. Personne ne se connecte avec ce code. Gardez-le loin de la carte.",
+);
+const MAKE: Text = Text::new(
+    "New suspension code for this card",
+    "Nouveau code de suspension pour cette carte",
+);
+const MAKE_TOLD: Text = Text::new(
+    "It is shown once; an earlier one is worth nothing any more.",
+    "Il n’est affiché qu’une fois ; un code plus ancien ne vaut plus rien.",
+);

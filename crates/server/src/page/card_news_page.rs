@@ -1,0 +1,262 @@
+//! Between a login and the portal: a card of hers was suspended; and, once for each card, the code
+//! that would suspend it.
+
+use askama::Template;
+use cardea_provider::{CardNews, SuspendedBy, SuspendedCard};
+
+use super::card_words::kind;
+use crate::language::{Language, Text};
+use crate::moment::written;
+
+/// Everything that the page shows.
+#[derive(Template)]
+#[template(path = "card_news.html")]
+pub(crate) struct CardNewsPage<'a> {
+    language: Language,
+    news: &'a CardNews,
+    action: &'a str,
+}
+
+impl<'a> CardNewsPage<'a> {
+    /// `path` is the page's own address, where its form goes too.
+    pub(crate) fn new(language: Language, path: &'a str, news: &'a CardNews) -> Self {
+        Self {
+            language,
+            news,
+            action: path,
+        }
+    }
+
+    fn say(&self, text: Text) -> &'static str {
+        text.in_language(self.language)
+    }
+
+    fn switch(&self) -> &'static str {
+        self.say(super::SWITCH)
+    }
+
+    fn title(&self) -> &'static str {
+        self.say(match self.news.suspended.is_empty() {
+            true => OFFER_HEADING,
+            false => SUSPENDED_HEADING,
+        })
+    }
+
+    fn tone(&self) -> &'static str {
+        match self.news.suspended.is_empty() {
+            true => "card",
+            false => "warning",
+        }
+    }
+
+    fn line(&self, card: &SuspendedCard) -> String {
+        suspension(self.language, card)
+    }
+}
+
+/// What a suspended card's owner is told of it.
+fn suspension(language: Language, card: &SuspendedCard) -> String {
+    let by = match card.suspension.by {
+        SuspendedBy::Code => BY_CODE,
+        SuspendedBy::Operator => BY_OPERATOR,
+    };
+    let mut line = format!(
+        "{} {}, {} {}, {}.",
+        kind(&card.family, language),
+        card.number,
+        ON.in_language(language),
+        written(card.suspension.since, language),
+        by.in_language(language)
+    );
+    if let Some(refused_at) = card.refused_at {
+        line.push(' ');
+        line.push_str(TRIED.in_language(language));
+        line.push(' ');
+        line.push_str(&written(refused_at, language));
+        line.push('.');
+    }
+    line
+}
+
+/// The code itself, which is shown once.
+#[derive(Template)]
+#[template(path = "suspend_code.html")]
+pub(crate) struct SuspendCodePage<'a> {
+    language: Language,
+    code: &'a str,
+    suspend_url: &'a str,
+    onward: &'a str,
+}
+
+impl<'a> SuspendCodePage<'a> {
+    /// `suspend_url` is where the code is typed, `onward` where the page leads.
+    pub(crate) fn new(
+        language: Language,
+        code: &'a str,
+        suspend_url: &'a str,
+        onward: &'a str,
+    ) -> Self {
+        Self {
+            language,
+            code,
+            suspend_url,
+            onward,
+        }
+    }
+
+    fn say(&self, text: Text) -> &'static str {
+        text.in_language(self.language)
+    }
+}
+
+const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
+const SUSPENDED_HEADING: Text = Text::new(
+    "A card of yours is suspended",
+    "Une de vos cartes est suspendue",
+);
+const ON: Text = Text::new("suspended on", "suspendue le");
+const BY_CODE: Text = Text::new(
+    "with the suspension code that you were given for it",
+    "avec le code de suspension reçu pour cette carte",
+);
+const BY_OPERATOR: Text = Text::new(
+    "by the support of this service",
+    "par l’assistance de ce service",
+);
+const TRIED: Text = Text::new(
+    "Somebody last tried to sign in with it on",
+    "Quelqu’un a tenté de se connecter avec elle pour la dernière fois le",
+);
+const NOT_YOU: Text = Text::new(
+    "If you did not ask for this, call the support of this service: somebody has your code. The \
+     card you are using now is not affected.",
+    "Si vous ne l’avez pas demandé, appelez l’assistance de ce service : quelqu’un détient votre \
+     code. La carte que vous utilisez n’est pas concernée.",
+);
+const OFFER_HEADING: Text = Text::new(
+    "If you lose this card one day",
+    "Si vous perdez un jour cette carte",
+);
+const OFFER: Text = Text::new(
+    "A suspension code lets you have it refused at once, even on a Saturday, from any telephone. \
+     Print it and keep it away from the card. It can do nothing else: nobody signs in with it.",
+    "Un code de suspension vous permet de la faire refuser aussitôt, même un samedi, depuis \
+     n’importe quel téléphone. Imprimez-le et gardez-le loin de la carte. Il ne permet rien \
+     d’autre : personne ne se connecte avec lui.",
+);
+const MAKE: Text = Text::new("Show my code", "Afficher mon code");
+const LATER: Text = Text::new("Not now – continue", "Plus tard – continuer");
+const SEEN: Text = Text::new("I have seen it – continue", "J’en prends note – continuer");
+const LATER_WHERE: Text = Text::new(
+    "You are asked once. The code is always to be had on your account page.",
+    "La question n’est posée qu’une fois. Le code reste disponible sur la page « Mon compte ».",
+);
+const CODE_HEADING: Text = Text::new(
+    "The suspension code of your card",
+    "Le code de suspension de votre carte",
+);
+const CODE_ONCE: Text = Text::new(
+    "It is shown this once. Print this page or write the code down, and keep it away from the card.",
+    "Il n’est affiché que cette fois. Imprimez cette page ou notez le code, et gardez-le loin de \
+     la carte.",
+);
+const CODE_HOW: Text = Text::new(
+    "Card lost or stolen? Type it at this address, or read it to the support of this service:",
+    "Carte perdue ou volée ? Saisissez-le à cette adresse, ou lisez-le à l’assistance de ce \
+     service :",
+);
+const CODE_ONLY: Text = Text::new(
+    "Whoever has it can suspend this card, and do nothing else. A new code makes this one useless.",
+    "Quiconque le détient peut suspendre cette carte, et rien d’autre. Un nouveau code rend \
+     celui-ci inutilisable.",
+);
+const ONWARD: Text = Text::new("I have kept it – continue", "Je l’ai conservé – continuer");
+
+#[cfg(test)]
+mod tests {
+    use askama::Template;
+    use cardea_provider::{CardNews, CardSuspension, SuspendedBy, SuspendedCard};
+    use time::macros::datetime;
+
+    use super::{CardNewsPage, SuspendCodePage};
+    use crate::language::Language;
+
+    fn news(offered: bool) -> CardNews {
+        CardNews {
+            suspended: vec![SuspendedCard {
+                family: "cps".to_owned(),
+                number: "8000/<i>1".to_owned(),
+                suspension: CardSuspension {
+                    since: datetime!(2026-11-28 18:04 UTC),
+                    by: SuspendedBy::Code,
+                },
+                refused_at: Some(datetime!(2026-11-29 02:11 UTC)),
+            }],
+            offered_for: offered.then(|| "cpe".to_owned()),
+            client_name: "<b>Portail</b>".to_owned(),
+            shown: "digest".to_owned(),
+            ui_locales: None,
+            form_action: "https://portal.example.test".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_suspension_is_told_with_its_day_and_what_was_tried_since() {
+        for (language, words) in [
+            (
+                Language::French,
+                [
+                    "28 novembre 2026 à 18:04 UTC",
+                    "29 novembre 2026 à 02:11 UTC",
+                    "J’en prends note",
+                ],
+            ),
+            (
+                Language::English,
+                [
+                    "28 November 2026, 18:04 UTC",
+                    "29 November 2026, 02:11 UTC",
+                    "I have seen it",
+                ],
+            ),
+        ] {
+            let news = news(false);
+            let html = CardNewsPage::new(language, "/card-news/abc", &news);
+            let html = html.render().unwrap();
+            for part in words {
+                assert!(html.contains(part), "{part} is not in {html}");
+            }
+            assert!(!html.contains("<i>") && !html.contains("<b>"), "{html}");
+            assert!(!html.contains("make_code"), "{html}");
+        }
+    }
+
+    #[test]
+    fn an_offer_can_be_declined() {
+        let mut offer = news(true);
+        offer.suspended.clear();
+        let html = CardNewsPage::new(Language::French, "/card-news/abc", &offer);
+        let html = html.render().unwrap();
+        for part in [
+            "Afficher mon code",
+            "Plus tard – continuer",
+            "make_code",
+            "go_on",
+        ] {
+            assert!(html.contains(part), "{part} is not in {html}");
+        }
+        let code = "ABCD-EFGH-JKLM-NPQR";
+        let url = "https://id.example.test/suspend";
+        let html = SuspendCodePage::new(Language::French, code, url, "/login/abc/answer");
+        let html = html.render().unwrap();
+        for part in [
+            code,
+            url,
+            "n’est affiché que cette fois",
+            "/login/abc/answer",
+        ] {
+            assert!(html.contains(part), "{part} is not in {html}");
+        }
+        assert!(!html.contains("<script"), "{html}");
+    }
+}
