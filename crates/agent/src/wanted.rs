@@ -177,7 +177,9 @@ impl Wanted {
             Self::Login { origin, .. } => AttestationClaims::new(statement, origin.as_str(), uv)
                 .named(instance_key.name().map(str::to_owned))
                 .sign(instance_key),
-            Self::Grant { .. } => GrantAttestationClaims::new(statement, uv).sign(instance_key),
+            Self::Grant { .. } => GrantAttestationClaims::new(statement, uv)
+                .named(instance_key.name().map(str::to_owned))
+                .sign(instance_key),
         };
         signed.map_err(|error| Error::InstanceKeyUnavailable {
             reason: error.to_string(),

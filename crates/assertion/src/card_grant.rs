@@ -16,8 +16,9 @@
 //! Every member is required and no other is allowed: there is no `origin`, because no browser told
 //! one. `iss` and `sub` name the card by its certificate (RFC 6920), which is what speaks; whose it
 //! is, the certificate says. The countersignature of the agent's instance key is
-//! `{"grant":<SHA-256 of the compact grant>,"uv":…}` under `typ` `card-grant-attestation+jwt` with
-//! the instance key's `jwk` in the header.
+//! `{"grant":<SHA-256 of the compact grant>,"uv":…,"instance_name":…}` under `typ`
+//! `card-grant-attestation+jwt` with the instance key's `jwk` in the header; the name may be
+//! absent, and proves nothing.
 
 use cardea_jose::{JwtSigner, sha256_base64url, sign_jwt_with_jwk};
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,9 @@ pub struct GrantAttestationClaims {
     pub grant: String,
     /// How the person was verified.
     pub uv: UserVerification,
+    /// What the workstation calls itself, so that its person recognises it. It proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_name: Option<String>,
 }
 
 impl GrantAttestationClaims {
@@ -123,6 +127,16 @@ impl GrantAttestationClaims {
         Self {
             grant: sha256_base64url(compact_grant.as_bytes()),
             uv,
+            instance_name: None,
+        }
+    }
+
+    /// The same, naming the workstation.
+    #[must_use]
+    pub fn named(self, instance_name: Option<String>) -> Self {
+        Self {
+            instance_name,
+            ..self
         }
     }
 

@@ -34,9 +34,7 @@ pub trait CardStatement: Serialize + DeserializeOwned + sealed::Sealed {
     fn is_attested_by(statement: &VerifiedStatement<Self>, attestation: &Self::Attestation)
     -> bool;
     /// What the agent instance calls itself in its countersignature.
-    fn instance_name(_attestation: &Self::Attestation) -> Option<&str> {
-        None
-    }
+    fn instance_name(attestation: &Self::Attestation) -> Option<&str>;
 }
 
 impl CardStatement for AssertionClaims {
@@ -100,6 +98,10 @@ impl CardStatement for GrantClaims {
         attestation: &GrantAttestationClaims,
     ) -> bool {
         statement.has_hash(&attestation.grant) && attestation.uv == statement.claims().uv
+    }
+
+    fn instance_name(attestation: &GrantAttestationClaims) -> Option<&str> {
+        attestation.instance_name.as_deref()
     }
 }
 

@@ -120,6 +120,7 @@ impl Provider {
             silent: false,
             pushed_id: None,
             device_id: None,
+            refusal: None,
         };
         let (request_id, login_cookie) = self
             .store_request(&self.account_client, &stored, None, self.now())

@@ -7,6 +7,7 @@
 //! the account that did it, and a client that comes or goes with its whole registration.
 
 mod administration;
+mod instance;
 mod suspension;
 #[cfg(test)]
 mod kept;
@@ -23,6 +24,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 pub use administration::AdministrationEvent;
+pub use instance::InstanceEvent;
 pub use suspension::SuspensionEvent;
 
 use crate::keys::rotation::KeyPlace;
@@ -171,6 +173,8 @@ pub enum EventKind {
         /// alone.
         for_good: bool,
     },
+    /// A workstation was trusted, taken out or refused.
+    Instance(InstanceEvent),
     /// A code of the account page opened nothing.
     AccountRefused {
         /// Stable code.
@@ -440,6 +444,7 @@ impl EventKind {
             Self::CardGrantAccepted { .. } => "card_grant.accepted",
             Self::AgentInstanceFirstUsed { .. } => "agent_instance.first_used",
             Self::AgentInstanceAcknowledged { .. } => "agent_instance.acknowledged",
+            Self::Instance(event) => event.name(),
             Self::AccountRefused { .. } => "account.refused",
             Self::AccountOpened {} => "account.opened",
             Self::RevocationGraceUsed(_) => "revocation.grace_used",
@@ -483,6 +488,7 @@ impl EventKind {
             | Self::LogoutUndelivered { code, .. }
             | Self::MassLossBegun { code, .. } => Some(code),
             Self::Administration(event) => event.code(),
+            Self::Instance(event) => event.code(),
             Self::Suspension(event) => event.code(),
             Self::SessionEnded { reason, .. } => Some(reason),
             Self::LogoutUnconfirmed { code } => *code,

@@ -160,7 +160,7 @@ impl Provider {
             return Err(self.refuse_lookup(Some(&client), error, now).await);
         }
         let token = lookup.token.ok_or(Error::TokenMissing)?;
-        let mut transaction = self.store.begin_read().await.map_err(Error::from)?;
+        let mut transaction = self.store.begin_brief_read().await.map_err(Error::from)?;
         let found = match self
             .validate_access_token(&mut transaction, token, now)
             .await

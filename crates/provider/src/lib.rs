@@ -59,6 +59,7 @@ mod endpoint;
 mod error;
 pub mod event;
 mod grant;
+mod instances;
 mod introspection;
 mod issuer;
 mod key_binding;
@@ -105,6 +106,7 @@ pub use authorization::{
     Datum, LoginPage, NewWorkstation, NewWorkstations, PushedAuthorization, SuspendedCard,
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
+pub use cardea_storage::instance_standing::DecidedStanding;
 pub use cardea_storage::session::SessionState;
 pub use claims::{ClaimRequest, PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, RequestedClaims};
 pub use client::{
@@ -128,6 +130,11 @@ pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::{PendingCardGrant, TokenError, TokenRequest};
+pub use instances::{
+    INSTANCE_NOTE_BYTES_MAX, INSTANCES_MAX, InstancePolicy, InstanceRefusal, InstanceReport,
+    InstanceStanding, OperatorDecision, OwnWorkstation, RefusedInstance, TrustedInstances,
+    WorkstationChange,
+};
 pub use introspection::{Introspection, IntrospectionAnswer, IntrospectionForm, TokenLookup};
 pub use issuer::Issuer;
 pub use key_binding::KeyBinding;

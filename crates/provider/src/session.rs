@@ -47,6 +47,8 @@ pub enum EndReason {
     CardNotAccepted,
     /// The card was suspended: by its code, or by an operator.
     CardSuspended,
+    /// The workstation was revoked: by an operator, or by the person.
+    WorkstationRevoked,
     /// A client or the person asked for it.
     Logout,
     /// The operator asked for it.
@@ -56,7 +58,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Departed,
         Self::ScreenLocked,
         Self::WorkstationAsleep,
@@ -71,6 +73,7 @@ impl EndReason {
         Self::CardExpired,
         Self::CardNotAccepted,
         Self::CardSuspended,
+        Self::WorkstationRevoked,
         Self::Logout,
         Self::Operator,
         Self::Restored,
@@ -99,6 +102,7 @@ impl EndReason {
             Self::CardExpired => "card_expired",
             Self::CardNotAccepted => "card_not_accepted",
             Self::CardSuspended => "card_suspended",
+            Self::WorkstationRevoked => "workstation_revoked",
             Self::Logout => "logout",
             Self::Operator => "operator",
             Self::Restored => "restored",

@@ -79,7 +79,7 @@ impl Provider {
         presented: &PresentedToken<'_>,
         now: OffsetDateTime,
     ) -> Result<UserinfoAnswer, Error> {
-        let mut transaction = self.store.begin_read().await?;
+        let mut transaction = self.store.begin_brief_read().await?;
         let live = self
             .validate_access_token(&mut transaction, presented.token, now)
             .await?;

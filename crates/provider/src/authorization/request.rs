@@ -53,6 +53,10 @@ pub(crate) struct StoredParameters {
     /// The device that asks: the answer is for it, and the browser learns none.
     #[serde(default)]
     pub(crate) device_id: Option<String>,
+    /// Why the person was last refused because of her workstation: its portal is told if she gives
+    /// up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refusal: Option<String>,
 }
 
 /// What the login page shows about a request.
@@ -87,7 +91,7 @@ impl Provider {
         request_id: &str,
         login_cookie: &str,
     ) -> Result<LoginPage, Error> {
-        let mut transaction = self.store.begin_read().await?;
+        let mut transaction = self.store.begin_brief_read().await?;
         let request = load_request(&mut transaction, request_id, login_cookie, self.now()).await?;
         let client = self
             .client_of_login(&request.client_id)
@@ -108,6 +112,10 @@ impl Provider {
 impl StoredParameters {
     pub(crate) fn read(request: &AuthorizationRequest) -> Result<Self, Error> {
         serde_json::from_str(&request.parameters).map_err(Error::StoredValueUnreadable)
+    }
+
+    pub(crate) fn to_stored(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(Error::StoredValueUnreadable)
     }
 
     /// Takes away what the operator has taken from the client's registration since the request was
@@ -171,7 +179,7 @@ pub(super) fn new_record(
         id: random_base64url(RANDOM_BYTES)?,
         cookie: login_cookie.digest(),
         client_id: client.client_id.clone(),
-        parameters: serde_json::to_string(parameters).map_err(Error::StoredValueUnreadable)?,
+        parameters: parameters.to_stored()?,
         session_id: None,
         created_at: now,
         expires_at: now + lifetime,

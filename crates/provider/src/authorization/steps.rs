@@ -155,6 +155,7 @@ impl Provider {
             silent: false,
             pushed_id: asked.pushed_id.clone(),
             device_id: None,
+            refusal: None,
         };
         Ok(Decided {
             stored,

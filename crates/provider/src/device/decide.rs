@@ -59,6 +59,7 @@ impl Provider {
             silent: false,
             pushed_id: None,
             device_id: Some(id.to_owned()),
+            refusal: None,
         })
     }
 }

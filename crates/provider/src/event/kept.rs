@@ -9,7 +9,7 @@ use serde_json::Value;
 use time::Duration;
 
 use super::{
-    AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, HoldingsEnded,
+    AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, HoldingsEnded, InstanceEvent,
     StoredEvents, SuspensionEvent,
 };
 use crate::bare_provider::now;
@@ -46,6 +46,7 @@ macro_rules! kinds {
 }
 
 use AdministrationEvent as A;
+use InstanceEvent as I;
 use SuspensionEvent as S;
 use EventKind as E;
 
@@ -74,6 +75,16 @@ kinds! {
     E::AgentInstanceFirstUsed { .. } => Kept, E::AgentInstanceFirstUsed { instance_jkt: text() };
     E::AgentInstanceAcknowledged { .. } => Kept,
         E::AgentInstanceAcknowledged { instance_jkt: text(), for_good: true };
+    E::Instance(I::Trusted { .. }) => Kept,
+        I::Trusted { instance_jkt: text(), by: author(), name: text() };
+    E::Instance(I::RevokedByOperator { .. }) => Kept,
+        I::RevokedByOperator { instance_jkt: text(), by: author(), sessions_ended: 1 };
+    E::Instance(I::Forgotten { .. }) => Kept, I::Forgotten { instance_jkt: text(), by: author() };
+    E::Instance(I::RevokedByOwner { .. }) => Kept,
+        I::RevokedByOwner { instance_jkt: text(), sessions_ended: 1 };
+    E::Instance(I::AllowedByOwner { .. }) => Kept, I::AllowedByOwner { instance_jkt: text() };
+    // On record with the person alone, whose card and PIN were needed for it.
+    E::Instance(I::Refused { .. }) => Kept, I::Refused { code: CODE, instance_jkt: text() };
     E::AccountRefused { .. } => Forgotten, E::AccountRefused { code: CODE };
     E::AccountOpened {} => Kept, E::AccountOpened {};
     E::RevocationGraceUsed(_) => Kept,

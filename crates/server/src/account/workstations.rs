@@ -1,28 +1,255 @@
-//! "My workstations": where a person has signed in.
+//! "My workstations": where she has signed in, what each is to her, and what she can do about it.
 
 use askama::Template;
-use cardea_provider::AccountSession;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use cardea_provider::{
+    AccountSession, Error, InstanceStanding, OwnWorkstation, WorkstationChange,
+};
 
-use super::Section;
+use super::{Section, SignedIn, unavailable};
+use crate::error_response::language_of;
+use crate::form::Body;
+use crate::handler::account::{closed, show};
 use crate::language::{Language, Text};
+use crate::moment::written;
+use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
 
 #[derive(Template)]
 #[template(path = "account_workstations.html")]
-struct Workstations {
-    heading: &'static str,
+struct Workstations<'a> {
+    language: Language,
+    form_token: &'a str,
+    workstations: &'a [OwnWorkstation],
 }
 
 /// The section.
 pub(crate) async fn section(
-    _state: &AppState,
-    _session: &AccountSession,
+    state: &AppState,
+    session: &AccountSession,
     language: Language,
 ) -> Result<Section, Refusal> {
+    let workstations = state.provider().list_own_workstations(session).await;
+    let workstations = workstations.map_err(|error| unavailable(&error))?;
     Section::render(&Workstations {
-        heading: HEADING.in_language(language),
+        language,
+        form_token: &session.form_token,
+        workstations: &workstations,
     })
 }
 
+/// Does what a button of the section says.
+pub(crate) async fn post_workstation(
+    State(state): State<AppState>,
+    signed_in: SignedIn,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let pairs = signed_in.read_form(&state, &headers, body)?;
+    let malformed = || Refusal::page(Problem::RequestMalformed);
+    let [(first, instance), (second, word)] = pairs.as_slice() else {
+        return Err(malformed());
+    };
+    let change = change_of(word).filter(|_| first == "workstation" && second == "change");
+    let (change, done) = change.ok_or_else(malformed)?;
+    let ends_here = change == WorkstationChange::EndSessions
+        && *instance == signed_in.0.instance_jkt;
+    let (all, account, jkt) = (state.clone(), signed_in.0.clone(), instance.clone());
+    let changed = to_the_end(async move {
+        let provider = all.provider();
+        let ended = provider
+            .change_own_workstation(&account, &jkt, change)
+            .await?;
+        all.announce(ended);
+        Ok::<_, Error>(())
+    });
+    let changed = changed
+        .await
+        .ok_or_else(|| Refusal::page(Problem::Internal))?;
+    changed.map_err(|error| refuse(&error))?;
+    let language = language_of(&uri, &headers);
+    if ends_here {
+        return Ok(closed(&state, language));
+    }
+    show(&state, &signed_in, language, Some(done)).await
+}
+
+fn refuse(error: &Error) -> Refusal {
+    match error {
+        Error::WorkstationNotEntitled => {
+            Refusal::page(Problem::WorkstationNotEntitled).because(error.code())
+        }
+        Error::WorkstationUnknown => {
+            Refusal::page(Problem::RequestMalformed).because(error.code())
+        }
+        error => unavailable(error),
+    }
+}
+
+fn change_of(word: &str) -> Option<(WorkstationChange, Text)> {
+    match word {
+        "revoke" => Some((WorkstationChange::Revoke, REVOKED)),
+        "allow" => Some((WorkstationChange::Allow, ALLOWED)),
+        "end" => Some((WorkstationChange::EndSessions, ENDED)),
+        _ => None,
+    }
+}
+
+impl Workstations<'_> {
+    fn say(&self, text: Text) -> &'static str {
+        text.in_language(self.language)
+    }
+
+    fn name<'a>(&self, workstation: &'a OwnWorkstation) -> &'a str {
+        let name = workstation.name.as_deref();
+        name.unwrap_or_else(|| NAMELESS.in_language(self.language))
+    }
+
+    fn used(&self, workstation: &OwnWorkstation) -> String {
+        let (first, last) = (workstation.first_seen_at, workstation.last_seen_at);
+        format!(
+            "{} {} ; {} {}",
+            self.say(FIRST_USED),
+            written(first, self.language),
+            self.say(LAST_USED),
+            written(last, self.language),
+        )
+    }
+
+    fn standing(&self, workstation: &OwnWorkstation) -> &'static str {
+        self.say(match workstation.standing {
+            InstanceStanding::Revoked if workstation.is_revoked_by_owner => IS_REVOKED,
+            InstanceStanding::Revoked => IS_REVOKED_BY_OPERATOR,
+            InstanceStanding::Managed => IS_MANAGED,
+            InstanceStanding::Known => IS_KNOWN,
+            InstanceStanding::Unknown => IS_UNKNOWN,
+        })
+    }
+
+    fn can_revoke(&self, workstation: &OwnWorkstation) -> bool {
+        workstation.may_change && !workstation.is_revoked_by_owner
+    }
+
+    fn can_allow(&self, workstation: &OwnWorkstation) -> bool {
+        workstation.may_change && workstation.is_revoked_by_owner
+    }
+
+    /// Whether she has to be told why there is no button.
+    fn is_bound(&self) -> bool {
+        let others = || self.workstations.iter().filter(|it| !it.is_this_one);
+        others().count() > 0 && others().all(|it| !it.may_change)
+    }
+}
+
 const HEADING: Text = Text::new("My workstations", "Mes postes de travail");
+const TOLD: Text = Text::new(
+    "These are the computers where your card was used here. Take out one that is not yours, or no \
+     longer: your card then signs nobody in there.",
+    "Voici les ordinateurs sur lesquels votre carte a été utilisée ici. Retirez celui qui n’est \
+     pas ou plus le vôtre : votre carte n’y connectera plus personne.",
+);
+const BOUND: Text = Text::new(
+    "To take one out, open this page at a workstation that you have confirmed.",
+    "Pour en retirer un, ouvrez cette page sur un poste que vous avez confirmé.",
+);
+const NAMELESS: Text = Text::new("Workstation without a name", "Poste sans nom");
+const HERE: Text = Text::new("you are here", "vous êtes ici");
+const FIRST_USED: Text = Text::new("First used on", "Première utilisation le");
+const LAST_USED: Text = Text::new("last on", "dernière le");
+const IS_KNOWN: Text = Text::new("Confirmed as yours", "Confirmé comme le vôtre");
+const IS_UNKNOWN: Text = Text::new(
+    "New: you have not confirmed it at another workstation yet",
+    "Nouveau : vous ne l’avez pas encore confirmé depuis un autre poste",
+);
+const IS_MANAGED: Text = Text::new(
+    "Managed by the computer support",
+    "Géré par le service informatique",
+);
+const IS_REVOKED: Text = Text::new("Taken out by you", "Retiré par vous");
+const IS_REVOKED_BY_OPERATOR: Text = Text::new(
+    "Taken out by the support of this service",
+    "Retiré par l’assistance de ce service",
+);
+const OPEN: Text = Text::new("signed in there now", "connecté en ce moment");
+const REVOKE: Text = Text::new("Take out", "Retirer");
+const ALLOW: Text = Text::new("Let in again", "Autoriser à nouveau");
+const END: Text = Text::new("End my sessions there", "Y fermer mes sessions");
+const REVOKED: Text = Text::new(
+    "The workstation is taken out, and your sessions there are over.",
+    "Le poste est retiré, et vos sessions y sont fermées.",
+);
+const ALLOWED: Text = Text::new(
+    "The workstation is let in again.",
+    "Le poste est à nouveau autorisé.",
+);
+const ENDED: Text = Text::new(
+    "Your sessions there are over.",
+    "Vos sessions y sont fermées.",
+);
+
+#[cfg(test)]
+mod tests {
+    use askama::Template;
+    use cardea_provider::{InstanceStanding, OwnWorkstation};
+    use time::macros::datetime;
+
+    use super::Workstations;
+    use crate::language::Language;
+
+    fn workstation(name: &str) -> OwnWorkstation {
+        OwnWorkstation {
+            instance_jkt: "jkt".to_owned(),
+            name: Some(name.to_owned()),
+            first_seen_at: datetime!(2026-11-01 08:00 UTC),
+            last_seen_at: datetime!(2026-11-29 18:04 UTC),
+            standing: InstanceStanding::Known,
+            is_revoked_by_owner: false,
+            sessions: 1,
+            is_this_one: false,
+            may_change: true,
+        }
+    }
+
+    fn html(language: Language, workstations: &[OwnWorkstation]) -> String {
+        let section = Workstations {
+            language,
+            form_token: "token",
+            workstations,
+        };
+        section.render().unwrap()
+    }
+
+    #[test]
+    fn names_are_escaped_and_each_has_its_buttons() {
+        let shown = html(Language::French, &[workstation("<b>Comptoir</b>")]);
+        assert!(!shown.contains("<b>"), "{shown}");
+        for part in ["&#60;b&#62;Comptoir", "29 novembre 2026", "Retirer", "Y fermer"] {
+            assert!(shown.contains(part), "{part} is not in {shown}");
+        }
+        assert!(!shown.contains("Autoriser à nouveau"), "{shown}");
+        let revoked = OwnWorkstation {
+            standing: InstanceStanding::Revoked,
+            is_revoked_by_owner: true,
+            sessions: 0,
+            ..workstation("Comptoir")
+        };
+        let shown = html(Language::English, &[revoked]);
+        assert!(shown.contains("Let in again") && !shown.contains("Take out<"), "{shown}");
+    }
+
+    #[test]
+    fn where_she_is_not_known_she_is_told_why_nothing_can_be_taken_out() {
+        let other = OwnWorkstation {
+            may_change: false,
+            ..workstation("Comptoir")
+        };
+        let shown = html(Language::English, &[other]);
+        assert!(shown.contains("that you have confirmed"), "{shown}");
+        assert!(!shown.contains("Take out<"), "{shown}");
+    }
+}

@@ -146,10 +146,14 @@ pub(crate) async fn post_close(
             .ok_or_else(|| Refusal::page(Problem::Internal))?
             .map_err(|error| unavailable(&error))?;
     }
-    let language = language_of(&uri, &headers);
+    Ok(closed(&state, language_of(&uri, &headers)))
+}
+
+/// Leads to the page that says that the account is closed.
+pub(crate) fn closed(state: &AppState, language: Language) -> Response {
     let mut response = see_other(&format!("{CLOSED_PATH}?lang={}", language.tag()));
-    append_cookie(&mut response, cookies.clear_account());
-    Ok(response)
+    append_cookie(&mut response, state.cookies().clear_account());
+    response
 }
 
 /// Words alone.
