@@ -133,6 +133,21 @@ impl Store {
         }))
     }
 
+    /// Begins a transaction that only reads, for a few statements with nothing between them that
+    /// waits, and no other transaction beside it: on SQLite it may keep others from writing.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn begin_brief_read(&self) -> Result<Transaction, Error> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => {
+                let transaction = sqlite.begin_brief_read().await?;
+                Ok(Transaction::new(Connection::Sqlite(transaction)))
+            }
+            Engine::Postgres(_) => self.begin_read().await,
+        }
+    }
+
     /// Begins a transaction that reads one moment, and only what is durable by then. It may keep
     /// others from reading for as long as it takes.
     ///

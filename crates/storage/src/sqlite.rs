@@ -124,6 +124,20 @@ impl Sqlite {
         Ok(self.transaction(lease, Some(Arc::clone(readers))))
     }
 
+    /// The same for a moment: on the connection that writes where nobody has it. Its pages are what
+    /// was written last, while a reader's are those of its last time, and each commit makes it read
+    /// them again.
+    pub(crate) async fn begin_brief_read(&self) -> Result<SqliteTransaction, Error> {
+        self.check()?;
+        let (Some(readers), Ok(writer)) = (&self.readers, self.writer.clone().try_lock_owned())
+        else {
+            return self.begin_read().await;
+        };
+        let mut lease = Lease::Writer(writer);
+        lease.database()?.run("BEGIN")?;
+        Ok(self.transaction(lease, Some(Arc::clone(readers))))
+    }
+
     /// Begins to read what is there and durable now, however long it takes.
     pub(crate) async fn begin_snapshot(&self) -> Result<SqliteTransaction, Error> {
         let mut transaction = self.begin_read().await?;
@@ -383,7 +397,8 @@ impl SqliteTransaction {
         let Some(mut lease) = self.lease.take() else {
             return Ok(Pending::default());
         };
-        let is_writer = matches!(lease, Lease::Writer(_));
+        // One that reads may have the connection that writes.
+        let is_writer = self.readers.is_none() && matches!(lease, Lease::Writer(_));
         let database = lease.database()?;
         let Some(flushes) = flushes.filter(|_| is_writer) else {
             database.run("COMMIT")?;

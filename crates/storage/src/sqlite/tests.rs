@@ -82,6 +82,39 @@ async fn who_answers_a_request_waits_once_for_all_that_it_has_read() {
     assert_eq!(timeout(LONG, answer).await.unwrap().unwrap().unwrap(), 3);
 }
 
+/// A moment's read has the connection that writes where it is free, waits for no writer, is no
+/// commit, and tells nobody what is not durable.
+#[tokio::test]
+async fn a_brief_read_has_the_connection_that_writes_where_nobody_does() {
+    let (_folder, sqlite) = opened();
+    let statement = Text::Borrowed("SELECT 1 AS one");
+    let mut reading = sqlite.begin_brief_read().await.unwrap();
+    assert_eq!(idle(&sqlite), READERS_MAX, "it is no reader's");
+    let mut beside = sqlite.begin_brief_read().await.unwrap();
+    assert_eq!(idle(&sqlite), READERS_MAX - 1);
+    for transaction in [&mut reading, &mut beside] {
+        let found = transaction.fetch(&statement, &[], 1).await.unwrap();
+        assert_eq!(found.len(), 1);
+    }
+    drop(beside);
+    reading.commit(Place::BeforeItIsSeen).unwrap();
+    assert_eq!(flushes(&sqlite).commits(), 0);
+    // A commit that others see, and that is not over.
+    let at = flushes(&sqlite).begin_commit(Place::BeforeItIsSeen);
+    let own = Arc::clone(&sqlite);
+    let reading = tokio::spawn(async move {
+        let mut transaction = own.begin_brief_read().await?;
+        let found = transaction.fetch(&statement, &[], 1).await?;
+        Ok::<_, Error>(found.len())
+    });
+    sleep(Duration::from_millis(50)).await;
+    assert!(!reading.is_finished(), "nobody is told");
+    let writing = timeout(LONG, sqlite.begin()).await.unwrap().unwrap();
+    drop(writing);
+    flushes(&sqlite).end_commit(at);
+    assert_eq!(timeout(LONG, reading).await.unwrap().unwrap().unwrap(), 1);
+}
+
 #[tokio::test]
 async fn a_snapshot_reads_one_moment() {
     let (_folder, sqlite) = opened();

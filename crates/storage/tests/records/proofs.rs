@@ -61,8 +61,36 @@ async fn a_key_belongs_to_one_client_until_it_expires() {
             assert_eq!(used(transaction, "other", 0).await, KeyOwner::Another);
             assert_eq!(used(transaction, "portal", 50).await, KeyOwner::Client);
             assert_eq!(used(transaction, "other", 149).await, KeyOwner::Another);
-            assert_eq!(used(transaction, "other", 150).await, KeyOwner::Client);
-            assert_eq!(used(transaction, "portal", 151).await, KeyOwner::Another);
+            assert_eq!(used(transaction, "other", 161).await, KeyOwner::Another);
+            assert_eq!(used(transaction, "other", 162).await, KeyOwner::Client);
+            assert_eq!(used(transaction, "portal", 163).await, KeyOwner::Another);
+        })
+        .await;
+    })
+    .await;
+}
+
+/// A use is noted for an eighth longer than it asks for; one that is covered by that changes
+/// nothing, and each is good for all of its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_use_soon_after_another_is_covered_by_it() {
+    async fn used(transaction: &mut Transaction, client_id: &str, seconds: i64) -> KeyOwner {
+        let until = after_seconds(seconds + 80);
+        record_use(transaction, "jkt", client_id, until, after_seconds(seconds))
+            .await
+            .unwrap()
+    }
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            assert_eq!(used(transaction, "portal", 0).await, KeyOwner::Client);
+            assert_eq!(used(transaction, "portal", 10).await, KeyOwner::Client);
+            // All of the second one's time, and no more than the first has noted.
+            assert_eq!(used(transaction, "other", 89).await, KeyOwner::Another);
+            assert_eq!(used(transaction, "other", 90).await, KeyOwner::Client);
+            // The one after that is written.
+            assert_eq!(used(transaction, "other", 101).await, KeyOwner::Client);
+            assert_eq!(used(transaction, "portal", 190).await, KeyOwner::Another);
+            assert_eq!(used(transaction, "portal", 191).await, KeyOwner::Client);
         })
         .await;
     })
@@ -79,7 +107,8 @@ async fn uses_and_keys_are_forgotten_when_they_expire() {
             spend(transaction, "late", after_seconds(120))
                 .await
                 .unwrap();
-            let (until, now) = (after_seconds(60), after_seconds(0));
+            // Nothing is left of its time, and so it is noted for no longer.
+            let (until, now) = (after_seconds(60), after_seconds(60));
             record_use(transaction, "jkt", "portal", until, now)
                 .await
                 .unwrap();
