@@ -14,7 +14,10 @@ impl SecretDigest {
     /// Hashes `secret`.
     #[must_use]
     pub fn of(secret: &str) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(openssl::sha::sha256(secret.as_bytes())))
+        // OpenSSL's one-shot function would look the algorithm up by its name each time.
+        let mut of = openssl::sha::Sha256::new();
+        of.update(secret.as_bytes());
+        Self(URL_SAFE_NO_PAD.encode(of.finish()))
     }
 
     /// Takes a SHA-256 that was computed elsewhere, such as a client secret's in a configuration.

@@ -15,6 +15,7 @@ use crate::{Certificate, Error, SignatureAlgorithm};
 use embedded::Split;
 use openssl::memcmp;
 use openssl::ocsp as openssl_ocsp;
+use openssl::x509::{X509Name, X509NameRef};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
@@ -22,8 +23,8 @@ use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extensions;
 use x509_ocsp::{
-    BasicOcspResponse, CertStatus, OcspGeneralizedTime, OcspResponseStatus, ResponseBytes,
-    SingleResponse,
+    BasicOcspResponse, CertStatus, OcspGeneralizedTime, OcspResponseStatus, ResponderId,
+    ResponseBytes, SingleResponse,
 };
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::AlgorithmIdentifier;
@@ -62,6 +63,8 @@ struct Basic {
     known_certificates: Option<Vec<Vec<u8>>>,
     /// The public key that is known to have signed the response.
     signed_by: OnceLock<Vec<u8>>,
+    /// The name that the response gives its responder, as OpenSSL reads it.
+    responder_name: OnceLock<Option<X509Name>>,
 }
 
 /// What a response says about one certificate.
@@ -209,7 +212,18 @@ impl Basic {
             signature_algorithm,
             known_certificates,
             signed_by: OnceLock::new(),
+            responder_name: OnceLock::new(),
         })
+    }
+
+    /// The name of the responder; none where it is identified by its key, or not readable.
+    fn responder_name(&self) -> Option<&X509NameRef> {
+        let read = || match &self.parsed.tbs_response_data.responder_id {
+            ResponderId::ByName(name) => X509Name::from_der(&name.to_der().ok()?).ok(),
+            ResponderId::ByKey(_) => None,
+        };
+        let name = self.responder_name.get_or_init(read).as_ref();
+        name.map(AsRef::as_ref)
     }
 
     /// The certificates that came with the response, in DER, as far as they are looked at.

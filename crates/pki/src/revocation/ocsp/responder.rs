@@ -6,10 +6,8 @@ use crate::path_validation::verify_delegate;
 use crate::{AlgorithmFloor, Certificate, Error, Position, key_usage, name};
 use openssl::ocsp::OcspFlag;
 use openssl::stack::Stack;
-use openssl::x509::X509Name;
 use openssl::x509::store::X509StoreBuilder;
 use time::OffsetDateTime;
-use x509_cert::der::Encode;
 use x509_ocsp::ResponderId;
 
 /// Whom a response may be signed by, and what is asked of them.
@@ -33,13 +31,12 @@ pub(super) fn is_authentic(basic: &Basic, appointment: &Appointment<'_>) -> Resu
     {
         return Ok(false);
     }
-    let responder_id = &basic.parsed.tbs_response_data.responder_id;
-    if names(responder_id, issuer)? && is_signed_by(basic, issuer)? {
+    if names(basic, issuer)? && is_signed_by(basic, issuer)? {
         return Ok(true);
     }
     let certificates = basic.certificates();
     for der in &certificates {
-        let Some(delegate) = appointment.delegate(der, responder_id)? else {
+        let Some(delegate) = appointment.delegate(der, basic)? else {
             continue;
         };
         if is_signed_by(basic, &delegate)? {
@@ -55,22 +52,18 @@ pub(super) fn is_authentic(basic: &Basic, appointment: &Appointment<'_>) -> Resu
 impl Appointment<'_> {
     /// The certificate with these bytes, when it is the one that the response names and the
     /// issuer made it a responder.
-    fn delegate(
-        &self,
-        der: &[u8],
-        responder_id: &ResponderId,
-    ) -> Result<Option<Certificate>, Error> {
+    fn delegate(&self, der: &[u8], basic: &Basic) -> Result<Option<Certificate>, Error> {
         let Self {
             issuer, floor, at, ..
         } = *self;
         if let Some(known) = self.known.find(der, issuer, floor, at) {
-            return Ok(names(responder_id, &known)?.then_some(known));
+            return Ok(names(basic, &known)?.then_some(known));
         }
         // A certificate that does not parse cannot be the responder's; another one may be.
         let Ok(delegate) = Certificate::parse(der) else {
             return Ok(None);
         };
-        if !names(responder_id, &delegate)? || !may_answer(&delegate, issuer, floor, at)? {
+        if !names(basic, &delegate)? || !may_answer(&delegate, issuer, floor, at)? {
             return Ok(None);
         }
         self.known.remember(&delegate, issuer, floor);
@@ -79,17 +72,14 @@ impl Appointment<'_> {
 }
 
 /// Whether the responder's identification, by name or by key, means `certificate`.
-fn names(responder_id: &ResponderId, certificate: &Certificate) -> Result<bool, Error> {
-    match responder_id {
-        ResponderId::ByName(responder_name) => {
-            let Ok(der) = responder_name.to_der() else {
-                return Ok(false);
-            };
-            let Ok(responder_name) = X509Name::from_der(&der) else {
-                return Ok(false);
-            };
-            name::names_match(&responder_name, certificate.openssl().subject_name())
-        }
+fn names(basic: &Basic, certificate: &Certificate) -> Result<bool, Error> {
+    match &basic.parsed.tbs_response_data.responder_id {
+        ResponderId::ByName(_) => match basic.responder_name() {
+            Some(responder_name) => {
+                name::names_match(responder_name, certificate.openssl().subject_name())
+            }
+            None => Ok(false),
+        },
         ResponderId::ByKey(key_hash) => {
             Ok(sha1(certificate.public_key_bits()) == *key_hash.as_bytes())
         }
