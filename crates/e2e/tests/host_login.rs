@@ -9,10 +9,10 @@ mod host_login {
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cardea_e2e::{Browser, SCREENS, Stage};
+use cardea_e2e::{Browser, ForeignClient, SCREENS, Stage};
 use cardea_xtask::system::Part;
-use host_login::host::{Host, register};
-use host_login::terminal::Terminal;
+use host_login::host::{CLIENT_ID, Host, SECRET, register};
+use host_login::terminal::{Process, Terminal};
 
 /// Types a code at the workstation, up to the page that says who asks.
 async fn type_code(browser: &Browser, stage: &Stage, code: &str, language: &str) -> Result<()> {
@@ -105,6 +105,20 @@ async fn ssh_and_sudo_ask_for_the_card_at_the_workstation() -> Result<()> {
         let after = system.pin_prompt_log().matches("GETPIN").count();
         assert_eq!(after, before + 1, "a PIN for each");
     }
+
+    // A library that we did not write goes the same way.
+    let mut command = ForeignClient::node(system, "device.mjs")?;
+    command.envs([("CLIENT_ID", CLIENT_ID), ("CLIENT_SECRET", SECRET)]);
+    let mut library = Process::start(command)?;
+    let code = library.wait_for("user_code").await?.code()?;
+    type_code(&browser, &stage, &code, "en").await?;
+    approve(&browser).await?;
+    let (success, output) = library.finish().await?;
+    assert!(success, "{output}");
+    shows(
+        &output,
+        r#"{"acr":"urn:cardea:acr:card-pin","aud":"db01","family":"cps"}"#,
+    );
 
     // The person's no.
     let mut asked = host.pamtester("alice")?;

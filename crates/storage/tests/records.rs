@@ -13,6 +13,7 @@ mod records {
     mod clients;
     mod consents;
     mod databases;
+    mod device_authorizations;
     mod events;
     mod grant_challenges;
     mod health;

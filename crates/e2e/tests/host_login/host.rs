@@ -12,7 +12,9 @@ use cardea_xtask::{process, workspace};
 
 use super::terminal::{Process, SshProcess};
 
-const SECRET: &str = "a-secret-of-the-host-that-is-long-enough";
+/// The host's client.
+pub(crate) const CLIENT_ID: &str = "db01";
+pub(crate) const SECRET: &str = "a-secret-of-the-host-that-is-long-enough";
 const CLIENT: &str = "[[client]]\nclient_id = \"db01\"\nname = \"Serveur db01\"\n\
     grant_types = [\"urn:ietf:params:oauth:grant-type:device_code\"]\n\
     secret = \"a-secret-of-the-host-that-is-long-enough\"\n\
@@ -97,9 +99,16 @@ impl Host {
 
     /// PAM asked for an account, with little time.
     pub(crate) fn pamtester(&self, role: &str) -> Result<Process> {
-        let mut command = Command::new("pamtester");
+        // It would keep what it shows until its end, where nobody sits before it.
+        let mut command = Command::new("stdbuf");
         let service = format!("{}-soon", self.name);
-        command.args([service.as_str(), self.user(role), "authenticate"]);
+        command.args([
+            "-o0",
+            "pamtester",
+            &service,
+            self.user(role),
+            "authenticate",
+        ]);
         Process::start(command)
     }
 

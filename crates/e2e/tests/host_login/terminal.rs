@@ -1,7 +1,7 @@
 //! What a person sees on the terminal of `ssh`, `sudo` or `pamtester`, and her Enter.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,10 @@ impl Shown {
                     _ => letter.is_ascii_uppercase(),
                 })
         };
-        let code = self.0.split_whitespace().find(is_code);
+        let mut words = self
+            .0
+            .split(|it: char| !it.is_ascii_alphanumeric() && it != '-');
+        let code = words.find(is_code);
         code.map(str::to_owned)
             .with_context(|| format!("no code in:\n{}", self.0))
     }
@@ -74,18 +77,12 @@ impl Process {
         Ok(Self { child, written })
     }
 
-    fn written(&self) -> String {
-        let written = self.written.lock();
-        written.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Terminal for Process {
-    async fn wait_for_prompt(&mut self) -> Result<Shown> {
+    /// Waits until it has written some words.
+    pub(crate) async fn wait_for(&mut self, words: &str) -> Result<Shown> {
         let mut waited = Duration::ZERO;
         loop {
             let written = self.written();
-            if written.contains("Entrée : ") {
+            if written.contains(words) {
                 return Ok(Shown(written));
             }
             if waited > PATIENCE || self.child.try_wait()?.is_some() {
@@ -94,6 +91,17 @@ impl Terminal for Process {
             tokio::time::sleep(LOOK).await;
             waited += LOOK;
         }
+    }
+
+    fn written(&self) -> String {
+        let written = self.written.lock();
+        written.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Terminal for Process {
+    async fn wait_for_prompt(&mut self) -> Result<Shown> {
+        self.wait_for("Entrée : ").await
     }
 
     fn press_enter(&mut self) -> Result<()> {

@@ -135,7 +135,6 @@ const CODE_DETAIL: Text = Text::new(
     "Type the code that the other screen shows. It has eight letters, such as WDJB-MJHT.",
     "Tapez le code que l’autre écran affiche. Il a huit lettres, comme WDJB-MJHT.",
 );
-const CODE_LABEL: Text = Text::new("Code", "Code");
 const CODE_BUTTON: Text = Text::new("Continue", "Continuer");
 const CODE_UNKNOWN: Text = Text::new(
     "No device that waits shows this code. Look at the other screen again; after ten minutes it \
@@ -163,9 +162,10 @@ const QUESTION: Text = Text::new(
 const YES: Text = Text::new("It is me – use my card", "C’est moi – utiliser ma carte");
 const NO: Text = Text::new("This is not me – refuse", "Ce n’est pas moi – refuser");
 const AFTERWARDS: Text = Text::new(
-    "Your PIN is asked for by the workstation, never by this page. The sign-in ends with your card.",
-    "Votre code est demandé par le poste, jamais par cette page. La connexion prend fin avec votre \
-     carte.",
+    "The PIN of your card is asked for by the workstation, never by this page. Pulling the card \
+     ends your session; what is open on the other device you close there.",
+    "Le code de votre carte est demandé par le poste, jamais par cette page. Retirer la carte met \
+     fin à votre session ; ce qui est ouvert sur l’autre appareil se ferme là-bas.",
 );
 const APPROVED_HEADING: Text = Text::new("The other device goes on", "L’autre appareil continue");
 const APPROVED_DETAIL: Text = Text::new(

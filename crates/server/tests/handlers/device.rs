@@ -1,0 +1,155 @@
+//! Devices over HTTP (RFC 8628): the endpoint, the pages, and the answers while nobody has answered.
+
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
+
+use crate::test_app::{Changes, TestApp, header};
+
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const HOST: &str = "db01";
+const SECRET: &str = "fedcba9876543210fedcba9876543210";
+
+fn registered() -> Changes {
+    let table = format!(
+        "[[client]]\nclient_id = \"{HOST}\"\nname = \"Serveur <db01>\"\nsecret = \"{SECRET}\"\n\
+         grant_types = [\"{GRANT_TYPE}\"]\nscopes = [\"openid\"]\n[presence]"
+    );
+    Changes::replacing("[presence]", &table)
+}
+
+async fn ask(app: &TestApp) -> Value {
+    let response = app
+        .post("/device_authorization")
+        .basic_auth(HOST, Some(SECRET))
+        .form(&[("scope", "openid")])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(header(&response, "cache-control"), "no-store");
+    response.json().await.unwrap()
+}
+
+fn typing(app: &TestApp, code: &str) -> RequestBuilder {
+    app.post("/device?lang=fr")
+        .header("origin", &app.issuer)
+        .form(&[("user_code", code)])
+}
+
+async fn fetch(app: &TestApp, device_code: &str) -> (u16, Value) {
+    let response = app
+        .post("/token")
+        .basic_auth(HOST, Some(SECRET))
+        .form(&[("grant_type", GRANT_TYPE), ("device_code", device_code)])
+        .send()
+        .await
+        .unwrap();
+    let status = response.status().as_u16();
+    (status, response.json().await.unwrap())
+}
+
+fn cookie_of(response: &Response) -> String {
+    let cookie = header(response, "set-cookie");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_host_is_told_what_to_show_and_to_wait() {
+    let app = TestApp::start_with(registered()).await;
+    let asked = ask(&app).await;
+    let verification_uri = format!("{}/device", app.issuer);
+    assert_eq!(asked["verification_uri"], verification_uri);
+    assert_eq!(
+        (&asked["expires_in"], &asked["interval"]),
+        (&600.into(), &5.into())
+    );
+    assert_eq!(asked.get("verification_uri_complete"), None);
+    let device_code = asked["device_code"].as_str().unwrap();
+    let (status, body) = fetch(&app, device_code).await;
+    assert_eq!(
+        (status, &body["error"]),
+        (400, &"authorization_pending".into())
+    );
+    let (status, body) = fetch(&app, device_code).await;
+    assert_eq!((status, &body["error"]), (400, &"slow_down".into()));
+    let (status, body) = fetch(&app, "unknown").await;
+    assert_eq!((status, &body["error"]), (400, &"invalid_grant".into()));
+}
+
+#[tokio::test]
+async fn who_asks_is_shown_to_the_browser_that_typed_and_a_no_is_one_press_away() {
+    let app = TestApp::start_with(registered()).await;
+    let asked = ask(&app).await;
+    let code = asked["user_code"].as_str().unwrap();
+    let typed = typing(&app, code).send().await.unwrap();
+    assert_eq!(typed.status(), 303);
+    let (page, cookie) = (header(&typed, "location"), cookie_of(&typed));
+    let foreign = app.get(&page).send().await.unwrap();
+    assert_eq!(foreign.status(), 403, "another browser");
+    let shown = app
+        .get(&page)
+        .header("cookie", &cookie)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(shown.status(), 200);
+    let html = shown.text().await.unwrap();
+    assert!(
+        html.contains("Serveur &#60;db01&#62;") && html.contains("127.0.0.1"),
+        "{html}"
+    );
+    let id = page
+        .strip_prefix("/device/")
+        .unwrap()
+        .split('?')
+        .next()
+        .unwrap();
+    let refused = app
+        .post(&format!("/login/{id}/cancel"))
+        .header("origin", &app.issuer)
+        .header("cookie", &cookie)
+        .send()
+        .await
+        .unwrap();
+    let location = header(&refused, "location");
+    assert_eq!(location, format!("{}/device/refused", app.issuer));
+    let (status, body) = fetch(&app, asked["device_code"].as_str().unwrap()).await;
+    assert_eq!((status, &body["error"]), (400, &"access_denied".into()));
+}
+
+/// RFC 8628 section 5.1.
+#[tokio::test]
+async fn guesses_are_counted_and_right_codes_are_not() {
+    let app = TestApp::start_with(registered()).await;
+    for _ in 0..2 {
+        let asked = ask(&app).await;
+        let code = asked["user_code"].as_str().unwrap();
+        assert_eq!(typing(&app, code).send().await.unwrap().status(), 303);
+    }
+    for _ in 0..10 {
+        let wrong = typing(&app, "BBBB-BBBB").send().await.unwrap();
+        assert_eq!(wrong.status(), 404);
+    }
+    let asked = ask(&app).await;
+    let code = asked["user_code"].as_str().unwrap();
+    assert_eq!(typing(&app, code).send().await.unwrap().status(), 429);
+}
+
+/// RFC 8628 section 5.4: a link brings nobody further than to an empty field.
+#[tokio::test]
+async fn a_code_in_an_address_and_one_from_a_foreign_page_are_not_taken() {
+    let app = TestApp::start_with(registered()).await;
+    let asked = ask(&app).await;
+    let code = asked["user_code"].as_str().unwrap();
+    let page = app.get(&format!("/device?user_code={code}")).send().await;
+    let html = page.unwrap().text().await.unwrap();
+    assert!(!html.contains(code), "{html}");
+    let foreign = app
+        .post("/device")
+        .header("origin", "https://evil.example")
+        .form(&[("user_code", code)])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(foreign.status(), 403);
+}
