@@ -1,10 +1,9 @@
 //! The log: one JSON object a line on standard error, with the fields of all open spans beside
 //! the event's own, so that `login_id` stands on every line of a login.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value;
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -38,9 +37,46 @@ pub(crate) fn start_logging(telemetry: &Telemetry) {
 /// What a span says of itself to traces alone.
 const FOR_TRACES: &str = "otel.";
 
-/// Values of a span or event. serde_json escapes control characters (attack H17).
-#[derive(Clone, Default)]
-struct Fields(BTreeMap<&'static str, Value>);
+/// Values of a span or event, each as it stands in the line. serde_json escapes control characters
+/// (attack H17).
+#[derive(Default)]
+struct Fields(Vec<(&'static str, String)>);
+
+impl Fields {
+    /// The last value of a name counts.
+    fn set<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
+        let text = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = text,
+            None => self.0.push((name, text)),
+        }
+    }
+}
+
+/// The members of a line's object, each name once.
+#[derive(Default)]
+struct Line {
+    names: Vec<&'static str>,
+    text: String,
+}
+
+impl Line {
+    fn add(&mut self, fields: &Fields) {
+        for (name, value) in &fields.0 {
+            if self.names.contains(name) {
+                continue;
+            }
+            if !self.names.is_empty() {
+                self.text.push(',');
+            }
+            self.names.push(name);
+            // Names are identifiers of ours.
+            for part in ["\"", name, "\":", value] {
+                self.text.push_str(part);
+            }
+        }
+    }
+}
 
 /// Keeps each span's fields for the lines within it.
 struct KeepFields;
@@ -49,23 +85,23 @@ struct JsonLines;
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), &value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), &value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), &value);
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
@@ -77,11 +113,11 @@ impl Visit for Fields {
             text.push_str(&error.to_string());
             cause = error.source();
         }
-        self.0.insert(field.name(), text.into());
+        self.set(field.name(), &text);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name(), format!("{value:?}").into());
+        self.set(field.name(), &format!("{value:?}"));
     }
 }
 
@@ -93,7 +129,7 @@ where
         if let Some(span) = context.span(id) {
             let mut fields = Fields::default();
             attributes.record(&mut fields);
-            fields.0.retain(|name, _| !name.starts_with(FOR_TRACES));
+            fields.0.retain(|(name, _)| !name.starts_with(FOR_TRACES));
             span.extensions_mut().replace(fields);
         }
     }
@@ -118,28 +154,27 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Fields::default();
-        if let Some(scope) = context.event_scope() {
-            for span in scope.from_root() {
-                if let Some(fields) = span.extensions().get::<Fields>() {
-                    line.0.extend(fields.0.clone());
-                }
-            }
-        }
-        event.record(&mut line);
         let metadata = event.metadata();
         let time = SystemClock
             .now()
             .format(&time::format_description::well_known::Rfc3339)
             .unwrap_or_default();
-        line.0.insert("time", time.into());
-        line.0.insert("level", metadata.level().as_str().into());
-        line.0.insert("target", metadata.target().into());
-        writeln!(
-            writer,
-            "{}",
-            serde_json::to_string(&line.0).map_err(|_| fmt::Error)?
-        )
+        let mut own = Fields::default();
+        event.record(&mut own);
+        own.set("time", &time);
+        own.set("level", metadata.level().as_str());
+        own.set("target", metadata.target());
+        let mut line = Line::default();
+        line.add(&own);
+        // What is nearer to the event counts.
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(fields) = span.extensions().get::<Fields>() {
+                line.add(fields);
+            }
+        }
+        writer.write_char('{')?;
+        writer.write_str(&line.text)?;
+        writer.write_str("}\n")
     }
 }
 
@@ -188,5 +223,31 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["login_id"], "abcdefgh");
         assert_eq!(line["message"], "answered");
+        assert_eq!(line["client_id"], "a\r\n\u{1b}[31mb");
+    }
+
+    #[test]
+    fn a_name_stands_once_and_the_nearest_value_counts() {
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        let lines = tracing_subscriber::fmt::layer()
+            .event_format(JsonLines)
+            .with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(KeepFields).with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            let outer = tracing::info_span!("outer", code = "outer", route = "outer");
+            let inner = tracing::info_span!("inner", code = "inner", route = "inner");
+            let _outer = outer.entered();
+            let _inner = inner.entered();
+            tracing::info!(code = "own", number = 7, level = "mine", "said");
+        });
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        for name in ["code", "route", "number", "level"] {
+            assert_eq!(text.matches(&format!("\"{name}\":")).count(), 1, "{text}");
+        }
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["code"], "own");
+        assert_eq!(line["number"], 7);
+        assert_eq!(line["level"], "INFO");
     }
 }

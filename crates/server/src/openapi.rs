@@ -65,7 +65,7 @@ mod tests {
 
     /// What the specifications of OAuth and OpenID Connect describe, and pages for people that no
     /// program calls.
-    const ELSEWHERE: [&str; 23] = [
+    const ELSEWHERE: [&str; 26] = [
         "/account/close",
         "/account/closed",
         "/account/workstations",

@@ -6,8 +6,8 @@
 //! an assertion and an attestation, and a presence key that answers on a connection of its own. The
 //! peer has no card: whoever comes is logged in. Both take private_key_jwt and DPoP with nonces.
 //!
-//! `OP_SITES`, `OP_WORK`, `OP_CONCURRENCY`, `OP_SECONDS`, `OP_PEOPLE`, `OP_PARTS` narrow a run
-//! down.
+//! `OP_SITES`, `OP_WORK`, `OP_CONCURRENCY`, `OP_SECONDS`, `OP_PEOPLE`, `OP_PARTS`, `OP_STORED`
+//! narrow a run down. `OP_PROGRAM` names another build of the program, such as the shipped one.
 
 #![expect(
     clippy::indexing_slicing,
@@ -46,7 +46,7 @@ use crate::site::{DRIVER_CORE, Kind, Site};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const CONCURRENCY: [usize; 3] = [1, 16, 64];
-const STORED: [u64; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
+const STORED: &str = "100,1000,10000,100000,1000000";
 const LIVE: usize = 10_000;
 
 fn main() -> Result<(), Failure> {
@@ -108,7 +108,8 @@ async fn measure(measuring: bool) -> Result<(), Failure> {
         }
     }
     if has("stored") {
-        for stored in STORED {
+        for stored in chosen("OP_STORED", STORED) {
+            let stored: u64 = stored.parse()?;
             let load = start(Kind::Sqlite, stored).await?;
             say(&format!(
                 "| {stored} stored {}",

@@ -128,9 +128,7 @@ impl Site {
                 command.current_dir(folder).env("NODE_ENV", "production");
             }
             _ => {
-                command
-                    .arg(env!("CARGO_BIN_EXE_cardea"))
-                    .args(["serve", "--config"]);
+                command.arg(program()).args(["serve", "--config"]);
                 command.arg(self.folder.path().join("cardea.toml"));
             }
         }
@@ -237,6 +235,11 @@ access_token_signed_response_alg = "{algorithm}"
         );
         Ok(fs::write(folder.join("cardea.toml"), text)?)
     }
+}
+
+/// What is measured: the program of this build, or the one that `OP_PROGRAM` names.
+fn program() -> String {
+    std::env::var("OP_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_cardea").to_owned())
 }
 
 /// What both servers sign tokens with.
