@@ -159,7 +159,11 @@ impl LoginChallenge {
                 reason: "the challenge is for another purpose",
             });
         }
-        if self.device.as_ref().is_some_and(|it| it.len() > DEVICE_BYTES_MAX) {
+        if self
+            .device
+            .as_ref()
+            .is_some_and(|it| it.len() > DEVICE_BYTES_MAX)
+        {
             return Err(Error::Malformed {
                 reason: "a text is too long",
             });

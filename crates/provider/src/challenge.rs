@@ -51,7 +51,9 @@ impl Provider {
             client_id: client.client_id.clone(),
             client_name: client.name.clone(),
             scope: parameters.scope.clone(),
-            device: self.address_of_device(&mut transaction, &parameters).await?,
+            device: self
+                .address_of_device(&mut transaction, &parameters)
+                .await?,
             acr: parameters.acr.weakest.map(|acr| acr.as_str().to_owned()),
             uv,
             browser: SecretDigest::of(login_cookie).as_str().to_owned(),

@@ -153,9 +153,7 @@ impl Kind {
             Self::PushedRequest => &["DELETE FROM pushed_authorization_request WHERE id IN (keys)"],
             Self::GrantChallenge => &["DELETE FROM grant_challenge WHERE jti IN (keys)"],
             Self::AgentlessCode => &["DELETE FROM agentless_code WHERE code_sha256 IN (keys)"],
-            Self::DeviceAuthorization => {
-                &["DELETE FROM device_authorization WHERE id IN (keys)"]
-            }
+            Self::DeviceAuthorization => &["DELETE FROM device_authorization WHERE id IN (keys)"],
             Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
             Self::DpopKey => &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],
             Self::RefusalOfNobody => &["DELETE FROM event WHERE id IN (keys)"],

@@ -1,5 +1,5 @@
 use cardea_storage::device_authorization::{
-    self, DeviceAuthorization, approve, claim, count_open_of_client, find, find_by_user_code, hold,
+    DeviceAuthorization, approve, claim, count_open_of_client, find, find_by_user_code, hold,
     insert, note_poll, refuse,
 };
 use cardea_storage::retention::{Kind, delete_batch};
@@ -128,7 +128,7 @@ async fn devices_count_until_they_expire_and_are_then_forgotten() {
             assert_eq!(gone.unwrap(), rows);
         }
         committed(&store, async |transaction| {
-            let found = device_authorization::find(transaction, "one").await;
+            let found = find(transaction, "one").await;
             assert_eq!(found.unwrap(), None);
         })
         .await;
