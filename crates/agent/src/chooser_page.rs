@@ -5,9 +5,8 @@
 //! form. No other page can read it, frame it or send its form. It asks for nothing secret, and what
 //! is chosen counts for this login alone; the PIN is asked in a prompt afterwards.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 use crate::Error;
 use crate::language::Language;
 use crate::local_api::OwnUserListener;
+use crate::own_page::{self, MISSING_BROWSER, OwnPage, open};
 use crate::peer_check;
 use crate::progress::Progress;
 use crate::prompt_text::Subject;
@@ -31,9 +31,6 @@ use answers::{Answer, Choosing};
 
 /// How long the page's address still says that the choice is over.
 const LINGER: Duration = Duration::from_secs(60);
-const MISSING_BROWSER: &str = "the program that opens the browser is not there or not executable";
-/// Random bytes in the page's path.
-const PATH_BYTES: usize = 32;
 
 /// One card as the page shows it.
 pub(crate) struct Card {
@@ -82,11 +79,8 @@ impl Question<'_> {
     pub(crate) async fn ask(&self) -> Result<usize, Error> {
         let unavailable = |reason| Error::PromptUnavailable { reason };
         let browser = protected_program::find(self.browser)?.ok_or(unavailable(MISSING_BROWSER))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        let (listener, address) = own_page::bind()
             .await
-            .map_err(|_| unavailable("no port for the page that shows the cards"))?;
-        let address = listener
-            .local_addr()
             .map_err(|_| unavailable("no port for the page that shows the cards"))?;
         let (answer, answered) = oneshot::channel();
         let page = html::Page {
@@ -98,7 +92,7 @@ impl Question<'_> {
             cards: self.cards.iter().map(html::Row::of).collect(),
             until: Instant::now() + self.limit,
         };
-        let choosing = Arc::new(Choosing::new(address, random_path()?, page, answer));
+        let choosing = Arc::new(Choosing::new(OwnPage::at(address)?, page, answer));
         serve(
             listener,
             address,
@@ -130,38 +124,11 @@ impl Question<'_> {
     }
 }
 
-fn random_path() -> Result<String, Error> {
-    let mut bytes = [0; PATH_BYTES];
-    openssl::rand::rand_bytes(&mut bytes).map_err(|_| Error::Internal {
-        reason: "no random numbers",
-    })?;
-    Ok(format!("/{}", cardea_jose::base64url(&bytes)))
-}
-
 /// Serves the page until its time is up. Connections of other users' programs are closed unread.
 fn serve(listener: TcpListener, address: SocketAddr, choosing: Arc<Choosing>, limit: Duration) {
     let listener = OwnUserListener::new(listener, peer_check::of_this_platform(), address);
     let serving = axum::serve(listener, answers::router(choosing)).into_future();
     tokio::spawn(tokio::time::timeout(limit, serving));
-}
-
-/// Opens the page in the person's browser. Resolves, with the reason, only if that fails.
-async fn open(browser: &Path, url: &str) -> &'static str {
-    let opened = Command::new(browser)
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let Ok(mut opener) = opened else {
-        return MISSING_BROWSER;
-    };
-    // Some openers last as long as the browser does: waited for on a thread that nobody waits for.
-    let ended = tokio::task::spawn_blocking(move || opener.wait());
-    match ended.await {
-        Ok(Ok(status)) if status.success() => std::future::pending().await,
-        _ => "the program that opens the browser failed",
-    }
 }
 
 #[cfg(test)]

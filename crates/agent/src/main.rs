@@ -13,7 +13,7 @@ use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
     Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, ProgramApi, become_prompt,
     browser_policies_command, browser_setup_command, card_command, config_place, doctor,
-    enrol_command, memory, native_host, peer_check, sign_in_command, status_command,
+    enrol_command, memory, native_host, peer_check, sign_in_command, state_page, status_command,
     unblock_command,
 };
 use clap::{Parser, Subcommand};
@@ -46,6 +46,15 @@ enum Command {
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
+        /// Show it in the browser, with what is to be mended and the end of all sessions.
+        #[arg(long, conflicts_with = "json")]
+        page: bool,
+    },
+    /// Ends all sessions that were opened with the card at this workstation.
+    EndSessions {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Finds what keeps a card from signing in, says it in words, and offers the fix.
     ///
@@ -160,7 +169,9 @@ fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
     let outcome = match command {
         Command::Run { config } => run(config),
-        Command::Status { config, json } => status(config, json),
+        Command::Status { config, page, .. } if page => state_page(config),
+        Command::Status { config, json, .. } => status(config, json),
+        Command::EndSessions { config } => end_sessions(config),
         Command::Doctor { config, options } => return examine(config, options),
         Command::Card { config, action } => card(config, &action),
         Command::Unblock { config, site } => unblock(config, site.as_deref()),
@@ -410,6 +421,29 @@ fn status(config: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The workstation's state as a page: its own process, which lasts as long as somebody looks.
+fn state_page(named: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    start_log("warn");
+    let usual = config_place::default_config();
+    let surroundings = doctor::Surroundings::of_this_machine(named.clone(), usual);
+    let runtime = guarded_runtime()?;
+    let shown = runtime.block_on(async {
+        let stop = stop_signal()?;
+        anyhow::Ok(state_page::show(load(named)?, surroundings, stop).await?)
+    });
+    runtime.shutdown_background();
+    shown.map(|()| ExitCode::SUCCESS)
+}
+
+fn end_sessions(config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let config = load(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    print(&runtime.block_on(status_command::end_sessions(&config))?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn examine(config: Option<PathBuf>, options: doctor::Options) -> ExitCode {

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::Error;
-use crate::agent_socket::ask_status;
+use crate::agent_socket::{ask_status, ask_to_end_sessions};
 use crate::blocked_sites::{BlockedSites, Rest, Resting};
 use crate::boot_clock::SinceBoot;
 use crate::config::{Config, Loopback};
+use crate::language::Language;
 use crate::own_status::OwnStatus;
 use crate::unblock_command;
 
@@ -95,5 +96,17 @@ pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
             .collect(),
         code: status.as_ref().err().map(Error::code),
         status: status.ok(),
+    })
+}
+
+/// Has the agent of this user end all its sessions; what to say of it.
+///
+/// # Errors
+/// [`Error::NotRunning`], and those of its socket.
+pub async fn end_sessions(config: &Config) -> Result<String, Error> {
+    let count = ask_to_end_sessions(&config.socket).await?;
+    Ok(match config.language {
+        Language::French => format!("sessions terminées : {count}\n"),
+        Language::English => format!("sessions ended: {count}\n"),
     })
 }

@@ -7,6 +7,7 @@ use super::answers::Answer;
 use super::{Asker, Card};
 use crate::display_text::for_display;
 use crate::language::Language;
+use crate::own_page::{STYLE, escape};
 
 /// One card, with names that are fit to be shown.
 pub(super) struct Row {
@@ -80,30 +81,6 @@ const ENGLISH: Words = Words {
     cancelled: "The sign-in was cancelled.",
     close: "You may close this tab.",
 };
-
-const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #14213d; --paper: #fff; --edge: #6b7a99;
-  --strong: #00519e; --soft: #eef3fa; }
-@media (prefers-color-scheme: dark) { :root { --ink: #eef1f6; --paper: #141a24; --edge: #8794ad;
-  --strong: #8cc2ff; --soft: #1f2836; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--soft); color: var(--ink);
-  font: 1.125rem/1.5 system-ui, \"Liberation Sans\", Arial, sans-serif; }
-main { max-width: 40rem; margin: 6vh auto; padding: 2rem; background: var(--paper);
-  border-radius: 0.75rem; overflow-wrap: anywhere; }
-h1 { margin: 0 0 0.25rem; font-size: 1.5rem; line-height: 1.3; }
-p { margin: 0 0 1.25rem; }
-ul { list-style: none; margin: 0 0 1.5rem; padding: 0; display: grid; gap: 0.75rem; }
-button { font: inherit; color: inherit; background: var(--paper); cursor: pointer;
-  border: 2px solid var(--edge); border-radius: 0.5rem; padding: 0.75rem 1rem; }
-li button { width: 100%; text-align: left; }
-button:hover { border-color: var(--strong); background: var(--soft); }
-button:focus-visible { outline: 3px solid var(--strong); outline-offset: 2px; }
-strong { display: block; font-size: 1.25rem; }
-span { display: block; }
-@keyframes go { to { visibility: hidden; } }
-@keyframes come { to { visibility: visible; } }
-";
 
 impl Page {
     fn words(&self) -> &'static Words {
@@ -227,20 +204,4 @@ impl Page {
             Language::English => ":",
         }
     }
-}
-
-/// Text as HTML (HTML standard, section 13.1.4).
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            character => escaped.push(character),
-        }
-    }
-    escaped
 }

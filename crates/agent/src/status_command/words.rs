@@ -132,9 +132,9 @@ fn unavailable(code: &str, language: Language) -> String {
             "lecteurs : le service des lecteurs est injoignable [{code}] ; pcscd est-il installé et \
              démarré ? Essayez : systemctl enable --now pcscd.socket, ou cardea-agent doctor"
         ),
-        (_, Language::English) => format!(
-            "readers: they cannot be watched [{code}]; cardea-agent doctor says what to do"
-        ),
+        (_, Language::English) => {
+            format!("readers: they cannot be watched [{code}]; cardea-agent doctor says what to do")
+        }
         (_, Language::French) => format!(
             "lecteurs : ils ne peuvent pas être suivis [{code}] ; cardea-agent doctor dit que faire"
         ),

@@ -39,5 +39,6 @@ mod service;
 mod several_cards;
 mod sign_in;
 mod socket;
+mod state_page;
 mod stream;
 mod workstation;

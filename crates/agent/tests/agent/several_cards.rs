@@ -31,14 +31,14 @@ fn has_signed(card: &VirtualCard) -> bool {
 }
 
 /// The page as the person's browser has it.
-struct Chooser {
-    address: SocketAddr,
-    path: String,
+pub(crate) struct Chooser {
+    pub(crate) address: SocketAddr,
+    pub(crate) path: String,
 }
 
 impl Chooser {
     /// Waits until the agent opens it.
-    async fn opened(workstation: &Workstation) -> Self {
+    pub(crate) async fn opened(workstation: &Workstation) -> Self {
         let file = workstation.folder.path().join("opened");
         loop {
             if let Ok(text) = std::fs::read_to_string(&file)
@@ -57,19 +57,19 @@ impl Chooser {
         }
     }
 
-    async fn get(&self) -> Answer {
+    pub(crate) async fn get(&self) -> Answer {
         let Self { address, path } = self;
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         raw(*address, &request).await.unwrap()
     }
 
-    async fn post(&self, form: &str) -> Answer {
+    pub(crate) async fn post(&self, form: &str) -> Answer {
         self.post_from(&format!("http://{}", self.address), form)
             .await
     }
 
-    async fn post_from(&self, origin: &str, form: &str) -> Answer {
+    pub(crate) async fn post_from(&self, origin: &str, form: &str) -> Answer {
         let Self { address, path } = self;
         let length = form.len();
         let request = format!(
@@ -82,9 +82,10 @@ impl Chooser {
 }
 
 /// A workstation whose browser is a script that notes what it is to open.
-async fn workstation(readers: &Readers, answers: &[&str]) -> Workstation {
+pub(crate) async fn workstation(readers: &Readers, answers: &[&str]) -> Workstation {
     let setup = Setup {
         browser: "browser",
+        before: "browser = \"./browser\"".to_owned(),
         ..Setup::default()
     };
     let workstation = Workstation::start_with(readers, answers, setup).await;
@@ -172,7 +173,7 @@ async fn d13_four_cards_are_shown_on_a_page_of_the_agents_own() {
 }
 
 /// What a program of another user gets from the page's port.
-async fn another_user_gets(chooser: &Chooser) -> String {
+pub(crate) async fn another_user_gets(chooser: &Chooser) -> String {
     const NOBODY: u32 = 65_534;
     let Chooser { address, path } = chooser;
     let request = format!("GET {path} HTTP/1.1\\r\\nHost: {address}\\r\\n\\r\\n");
