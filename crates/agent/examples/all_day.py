@@ -94,8 +94,6 @@ class Agent:
         if message is None:
             raise AgentGone("it does not answer")
         return message.get(member)
-
-
 # snippet:end agent
 
 
@@ -181,8 +179,6 @@ class Session:
             is_new, self.nonces[origin] = nonce != self.nonces.get(origin), nonce
             if not (status in (400, 401) and "use_dpop_nonce" in why and is_new) or nonce_is_new:
                 return status, body
-
-
 # snippet:end session
 
 
@@ -239,8 +235,6 @@ def day(settings):
             pause = 1
         time.sleep(pause)
         pause = min(2 * pause, 60)
-
-
 # snippet:end day
 
 NOBODY_WAS_ASKED = {"agent.busy", "agent.rate_limited", "agent.screen_locked",

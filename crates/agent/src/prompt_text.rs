@@ -189,13 +189,13 @@ impl Language {
                 format!("Sign in to “{client}”\nthrough “{issuer}”")
             }
             (Self::French, Caller::Program(program)) => format!(
-                "Un logiciel de ce poste demande l’accès de « {client} »\npar « {issuer} »\n\n\
+                "Un logiciel de ce poste demande l’accès de\n« {client} »\npar « {issuer} »\n\n\
                  Ce logiciel n’est PAS VÉRIFIÉ :\n{}",
                 program.shown(self)
             ),
             (Self::English, Caller::Program(program)) => format!(
-                "A program on this computer asks for the access of “{client}”\n\
-                 through “{issuer}”\n\nThis program is NOT VERIFIED:\n{}",
+                "A program on this computer asks for the access of\n\
+                 “{client}”\nthrough “{issuer}”\n\nThis program is NOT VERIFIED:\n{}",
                 program.shown(self)
             ),
         }
@@ -454,7 +454,10 @@ mod tests {
         };
         for (language, words) in [
             (Language::French, "AUTRE APPAREIL, à l’adresse 192.0.2.7"),
-            (Language::English, "ANOTHER DEVICE, at the address 192.0.2.7"),
+            (
+                Language::English,
+                "ANOTHER DEVICE, at the address 192.0.2.7",
+            ),
         ] {
             let text = language.pin_description(&subject, Some(3));
             assert!(text.contains(words) && text.contains("Officine"), "{text}");

@@ -168,6 +168,7 @@ fn installed_example(system: &System) -> Result<PathBuf> {
     Ok(installed)
 }
 
+/// The API takes no token without its proof (attack F10).
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_work_all_day_through_pulls_expiries_and_restarts() -> Result<()> {
     let port = system::unused_port()?;

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use cardea_e2e::sources;
 use cardea_xtask::{install, process, workspace};
 
-const DOCUMENTS: [&str; 1] = ["docs/integrate.md"];
+const DOCUMENTS: [&str; 2] = ["docs/integrate.md", "docs/business-software.md"];
 
 /// Languages of which a reader copies code: none of it may stand in a document untested.
 const TESTED_LANGUAGES: [&str; 5] = ["js", "python", "rust", "apache", "toml"];

@@ -187,6 +187,7 @@ pub(crate) mod tests {
         assert_eq!(unknown.shown(Language::French), "fichier inconnu");
     }
 
+    /// Attack D8, by the path of a program.
     #[test]
     fn a_path_made_to_mislead_is_shown_as_one_line_of_a_path() {
         let cases = [

@@ -104,6 +104,7 @@ impl Program {
     }
 }
 
+/// Attack F10: proofs of possession are made for the connection and the addresses of the session.
 #[tokio::test]
 async fn a_program_gets_tokens_and_proofs_and_its_session_ends_with_its_connection() {
     let (workstation, path) = start(&Readers::holding(&pharmacist()), &["pin 1234"]).await;
