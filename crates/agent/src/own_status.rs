@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cardea_jose::JwtSigner as _;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
@@ -34,6 +35,9 @@ pub(crate) struct OwnStatus {
     pub(crate) no_pin_kept: Option<String>,
     /// `file` or `pkcs11`: where the key lives that tells this agent from every other.
     pub(crate) instance_key: String,
+    /// Its thumbprint, by which an operator trusts this workstation.
+    #[serde(default)]
+    pub(crate) instance_thumbprint: String,
     /// Each session of this agent that lasts.
     #[serde(default)]
     pub(crate) sessions: Vec<SessionStatus>,
@@ -68,6 +72,7 @@ impl OwnStatus {
             no_pin_kept: (agent.pin_policy != PinPolicy::Strict && !agent.screen.ends_kept_pins())
                 .then(|| "agent.screen_lock_unwatched".to_owned()),
             instance_key: agent.instance_key.place().to_owned(),
+            instance_thumbprint: agent.instance_key.public_jwk().thumbprint(),
             sessions: agent.presence.list(),
             cards: futures_util::future::join_all(cards).await,
         }

@@ -78,7 +78,7 @@ impl Provider {
             Ok((challenge, authenticated)) => {
                 map_subject::open_session(self, &challenge, &authenticated, now)
                     .await
-                    .map_err(Stop::proven)
+                    .map_err(|error| Stop::proven(error).for_client(challenge.client_id()))
             }
             Err(stop) => Err(stop),
         };

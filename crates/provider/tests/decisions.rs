@@ -19,6 +19,7 @@ mod decisions {
     mod device;
     mod fapi2;
     mod flood;
+    mod instances;
     mod logout;
     mod logout_queue;
     mod mass_loss;

@@ -10,9 +10,10 @@ pub(crate) mod cards;
 pub(crate) mod workstations;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
 use askama::Template;
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use cardea_jose::constant_time_eq;
@@ -89,7 +90,7 @@ impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Refusal> {
-        find(&parts.headers, state)
+        find(parts, state)
             .await?
             .ok_or_else(|| Refusal::page(Problem::AccountClosed))
     }
@@ -103,16 +104,24 @@ impl OptionalFromRequestParts<AppState> for SignedIn {
         parts: &mut Parts,
         state: &AppState,
     ) -> Result<Option<Self>, Infallible> {
-        Ok(find(&parts.headers, state).await.ok().flatten())
+        Ok(find(parts, state).await.ok().flatten())
     }
 }
 
-async fn find(headers: &HeaderMap, state: &AppState) -> Result<Option<SignedIn>, Refusal> {
-    let Some(cookie) = state.cookies().account(headers) else {
+async fn find(parts: &Parts, state: &AppState) -> Result<Option<SignedIn>, Refusal> {
+    let Some(cookie) = state.cookies().account(&parts.headers) else {
         return Ok(None);
     };
+    // A cookie that anybody made up costs a look at the database: it is counted before.
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let ConnectInfo(peer) = peer.ok_or_else(|| Refusal::page(Problem::Internal))?;
+    let charge = state.charge_page(*peer, &parts.headers)?;
     let found = state.provider().find_account(&cookie).await;
-    Ok(found.map_err(|error| unavailable(&error))?.map(SignedIn))
+    let found = found.map_err(|error| unavailable(&error))?;
+    if found.is_some() {
+        charge.give_back();
+    }
+    Ok(found.map(SignedIn))
 }
 
 /// A refusal of the provider's at the account page.

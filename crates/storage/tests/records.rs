@@ -17,6 +17,7 @@ mod records {
     mod events;
     mod grant_challenges;
     mod health;
+    mod instances;
     mod logout_deliveries;
     mod mass_losses;
     mod pairwise_subjects;

@@ -4,6 +4,7 @@ mod bounds;
 mod confusion;
 mod refusals;
 mod tokens;
+mod workstations;
 
 use std::sync::Arc;
 

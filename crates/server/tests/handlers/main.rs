@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod account;
 mod admin;
 mod agent;
 mod agentless;
@@ -37,6 +38,7 @@ mod haproxy;
 mod https;
 mod hung_lists;
 mod hung_up;
+mod instances;
 mod interface;
 mod key_client;
 mod killed;

@@ -1,0 +1,232 @@
+//! The account page over HTTP: opened by a card, closed with it, and a person's workstations on it.
+
+use reqwest::Response;
+use serde_json::Value;
+
+use crate::card::{Card, PresenceConnection};
+use crate::relying_party::{Login, Request, parameter, sign_in};
+use crate::test_app::{Changes, TestApp, header, problem_code};
+
+/// A browser at the account page.
+struct Account<'a> {
+    app: &'a TestApp,
+    cookie: String,
+    /// Closed, it would end the session.
+    _connection: PresenceConnection,
+}
+
+fn cookies(response: &Response) -> Vec<String> {
+    let values = response.headers().get_all("set-cookie").iter();
+    let values = values.map(|it| it.to_str().unwrap().split(';').next().unwrap().to_owned());
+    values.filter(|it| !it.ends_with('=')).collect()
+}
+
+async fn get(app: &TestApp, path: &str, cookie: &str) -> Response {
+    app.get(path).header("Cookie", cookie).send().await.unwrap()
+}
+
+/// A login to the page up to its code: where it leads, and the cookie that it is tied to.
+async fn arrive(app: &TestApp, card: &Card) -> (String, String, PresenceConnection) {
+    let begun = app.get("/account?lang=en").send().await.unwrap();
+    assert_eq!(begun.status(), 303);
+    let path = header(&begun, "location");
+    let id = path.strip_prefix("/login/").unwrap().split('?').next();
+    let cookies = cookies(&begun);
+    let [login_cookie, verifier] = cookies.as_slice() else {
+        panic!("{cookies:?}");
+    };
+    let login = Login {
+        id: id.unwrap().to_owned(),
+        cookie: login_cookie.clone(),
+    };
+    let challenge = login.challenge(app).await;
+    let mut connection = card.connect(app).await;
+    let body = card.answer(app, &challenge);
+    let (response, ()) = tokio::join!(
+        login.post_assertion(app, &body),
+        connection.prove(app, card)
+    );
+    let body: Value = response.json().await.unwrap();
+    let location = body["redirect_to"].as_str().unwrap().to_owned();
+    let callback = location.strip_prefix(&app.issuer).unwrap();
+    (callback.to_owned(), verifier.clone(), connection)
+}
+
+async fn open<'a>(app: &'a TestApp, card: &Card) -> Account<'a> {
+    let (callback, verifier, connection) = arrive(app, card).await;
+    let opened = get(app, &callback, &verifier).await;
+    assert_eq!(opened.status(), 303);
+    assert_eq!(header(&opened, "location"), "/account");
+    let cookies = cookies(&opened);
+    let cookie = cookies.iter().find(|it| it.starts_with("cardea-account="));
+    Account {
+        app,
+        cookie: cookie.unwrap().clone(),
+        _connection: connection,
+    }
+}
+
+impl Account<'_> {
+    async fn html(&self) -> String {
+        let page = get(self.app, "/account?lang=en", &self.cookie).await;
+        assert_eq!(page.status(), 200);
+        assert_eq!(header(&page, "cache-control"), "no-store");
+        let policy = header(&page, "content-security-policy");
+        assert!(!policy.contains("script-src"), "{policy}");
+        page.text().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, origin: &str, form: &[(&str, &str)]) -> Response {
+        let post = self.app.post(path).header("Origin", origin);
+        let post = post.header("Cookie", &self.cookie).form(form);
+        post.send().await.unwrap()
+    }
+}
+
+fn value_of(html: &str, field: &str) -> String {
+    let mark = format!("name=\"{field}\" value=\"");
+    let (_, rest) = html.split_once(&mark).unwrap_or_else(|| panic!("{html}"));
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_card_opens_the_page_and_its_button_closes_it() {
+    let app = TestApp::start().await;
+    let account = open(&app, &Card::pharmacist(&app)).await;
+    let html = account.html().await;
+    for part in ["LEFEVRE-TEST", "My workstations", "you are here", "Confirmed as yours"] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+    let token = value_of(&html, "form_token");
+    let form = [("form_token", token.as_str())];
+    let closed = account.post("/account/close?lang=en", &app.issuer, &form).await;
+    assert_eq!(header(&closed, "location"), "/account/closed?lang=en");
+    let words = get(&app, "/account/closed?lang=en", &account.cookie).await;
+    assert!(words.text().await.unwrap().contains("Open with my card"));
+    let again = get(&app, "/account", &account.cookie).await;
+    assert!(header(&again, "location").starts_with("/login/"));
+}
+
+/// Attacks M6, E17 and E20: another browser's code, another page's form, another session's token.
+#[tokio::test]
+async fn e17_e20_nobody_opens_or_posts_for_another() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    let (callback, _, _connection) = arrive(&app, &card).await;
+    for cookie in ["a=b", "cardea-account-login=another"] {
+        let planted = get(&app, &callback, cookie).await;
+        assert_eq!(planted.status(), 403, "{cookie}");
+    }
+    let account = open(&app, &card.shown_again()).await;
+    let html = account.html().await;
+    let token = value_of(&html, "form_token");
+    let good = [("form_token", token.as_str())];
+    for (origin, form) in [
+        ("https://evil.test", &good[..]),
+        (app.issuer.as_str(), &[("form_token", "another")][..]),
+        (app.issuer.as_str(), &[][..]),
+        (app.issuer.as_str(), &[good[0], good[0]][..]),
+    ] {
+        let refused = account.post("/account/close", origin, form).await;
+        assert_eq!(refused.status(), 403, "{origin} {form:?}");
+    }
+    account.html().await;
+    // Without the page's cookie the form is nobody's.
+    let nobody = Account {
+        cookie: "a=b".to_owned(),
+        ..account
+    };
+    let refused = nobody.post("/account/close", &app.issuer, &good).await;
+    assert_eq!(refused.status(), 403);
+}
+
+/// Attack H5.
+#[tokio::test]
+async fn h5_the_page_is_closed_once_the_card_has_left() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    let mut account = open(&app, &card).await;
+    account.html().await;
+    account._connection.send(&card.departed(&app)).await;
+    while account._connection.next().await.is_some_and(|it| it["type"] != "ended") {}
+    let closed = get(&app, "/account", &account.cookie).await;
+    assert_eq!(closed.status(), 303);
+}
+
+#[tokio::test]
+async fn giving_the_login_up_leads_to_words() {
+    let app = TestApp::start().await;
+    let gave_up = get(&app, "/account/callback?error=access_denied", "a=b").await;
+    assert_eq!(header(&gave_up, "location"), "/account/closed");
+}
+
+/// She takes a workstation out, which then signs her in nowhere, and lets it in again.
+#[tokio::test]
+async fn a_person_takes_a_workstation_of_hers_out_and_lets_it_in_again() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    sign_in(&app, &Request::new(), &card).await;
+    let other = card.at_another_workstation();
+    let signed_in = sign_in(&app, &Request::new(), &other).await;
+    drop(signed_in);
+    // The notice stands before the account as before any portal.
+    app.in_database(async |transaction| {
+        let subs = cardea_storage::event::list_newest(transaction, 100).await.unwrap();
+        let sub = subs.iter().find_map(|it| it.sub.clone()).unwrap();
+        let news = cardea_storage::agent_instance::list_unacknowledged(transaction, &sub);
+        for instance in news.await.unwrap() {
+            let jkt = &instance.instance_jkt;
+            let now = instance.first_seen_at;
+            let done = cardea_storage::agent_instance::acknowledge(transaction, &sub, jkt, now);
+            done.await.unwrap();
+        }
+    })
+    .await;
+    let account = open(&app, &card.shown_again()).await;
+    let html = account.html().await;
+    let (_, row) = html.split_once("value=\"revoke\"").unwrap();
+    assert!(row.contains("Take out"), "{html}");
+    let before = html.split("value=\"revoke\"").next().unwrap();
+    let (_, jkt) = before.rsplit_once("name=\"workstation\" value=\"").unwrap();
+    let jkt = jkt.split('"').next().unwrap();
+    let token = value_of(&html, "form_token");
+    let form = |change| [("form_token", token.as_str()), ("workstation", jkt), ("change", change)];
+    let path = "/account/workstations?lang=en";
+    let done = account.post(path, &app.issuer, &form("revoke")).await;
+    assert_eq!(done.status(), 200);
+    let html = done.text().await.unwrap();
+    assert!(html.contains("is taken out") && html.contains("Let in again"), "{html}");
+    let unknown = account.post(path, &app.issuer, &form("delete")).await;
+    assert_eq!(unknown.status(), 400);
+    let login = Request::new().begin(&app).await;
+    let body = other.shown_again().answer(&app, &login.challenge(&app).await);
+    let refused = login.post_assertion(&app, &body).await;
+    assert_eq!(refused.status(), 403);
+    assert_eq!(problem_code(refused).await, "login.workstation_revoked");
+    let done = account.post(path, &app.issuer, &form("allow")).await;
+    assert!(done.text().await.unwrap().contains("let in again."));
+    assert_eq!(app.count_events("agent_instance.allowed_by_owner").await, 1);
+}
+
+/// Attack M1: what the person reads, and what the portal learns once she goes back.
+#[tokio::test]
+async fn a_workstation_that_the_portal_does_not_know_is_refused_with_words_and_a_code() {
+    let name = "name = \"Portail d’essai <&>\"";
+    let known = format!("{name}\ninstances = \"known\"");
+    let app = TestApp::start_with(Changes::replacing(name, &known)).await;
+    let card = Card::pharmacist(&app);
+    sign_in(&app, &Request::new(), &card).await;
+    let login = Request::new().begin(&app).await;
+    let page = get(&app, &format!("{}?lang=en", login.path("")), &login.cookie).await;
+    let page = page.text().await.unwrap();
+    assert!(page.contains("This portal does not know this workstation"), "{page}");
+    let body = card.at_another_workstation().answer(&app, &login.challenge(&app).await);
+    let refused = login.post_assertion(&app, &body).await;
+    assert_eq!(problem_code(refused).await, "login.workstation_not_known");
+    let back = app.post(&login.path("/cancel")).header("Origin", &app.issuer);
+    let back = back.header("Cookie", &login.cookie).send().await.unwrap();
+    let location = header(&back, "location");
+    assert_eq!(parameter(&location, "error").as_deref(), Some("access_denied"));
+    let uri = parameter(&location, "error_uri").unwrap();
+    assert!(uri.ends_with("/errors/provider.instance_not_known"), "{uri}");
+}
