@@ -28,6 +28,12 @@ pub struct Package {
     pub crate_name: &'static str,
 }
 
+impl Package {
+    fn crate_folder(&self) -> &'static str {
+        self.crate_name.trim_start_matches("cardea-")
+    }
+}
+
 /// Every package.
 pub const PACKAGES: [Package; 2] = [
     Package {
@@ -49,6 +55,8 @@ pub struct Packing<'a> {
     pub target: &'a Path,
     /// Where the packages go.
     pub out: &'a Path,
+    /// The time of everything in the packages, as [`source_date`] gives it.
+    pub date: &'a str,
     /// Another version than that of the crates.
     pub version: Option<&'a str>,
     /// Compress fast rather than well.
@@ -71,6 +79,7 @@ pub fn run(words: &[&str]) -> Result<()> {
         source: &source,
         target: &target,
         out: &arguments.out,
+        date: &source_date(&source)?,
         version: None,
         fast: false,
     };
@@ -100,17 +109,19 @@ fn pack_one(package: Package, packing: &Packing<'_>) -> Result<PathBuf> {
         bail!("{} is not built", program.display());
     }
     let mut tool = workspace::cargo();
-    tool.current_dir(packing.source)
+    // Files that a section names are looked for beside its crate, and some where it is called.
+    tool.current_dir(packing.source.join("crates").join(package.crate_folder()))
         .args(["deb", "--no-build", "--strip", "--locked", "--quiet"])
         .args(["--package", package.crate_name, "--output"])
         .arg(packing.out.join(""))
         .env("CARGO_TARGET_DIR", packing.target)
-        .env("SOURCE_DATE_EPOCH", source_date(packing.source)?);
+        .env("SOURCE_DATE_EPOCH", packing.date);
     if let Some(version) = packing.version {
         tool.args(["--deb-version", version]);
     }
     if packing.fast {
-        tool.args(["--fast", "--compress-type", "gz"]);
+        // Of the kinds that it knows, gz is the slower one by far.
+        tool.arg("--fast");
     }
     // It prints the package's path.
     let printed = process::capture(&mut tool)?;
@@ -126,7 +137,10 @@ fn pack_one(package: Package, packing: &Packing<'_>) -> Result<PathBuf> {
 
 /// The time of the source's last commit, in seconds; what was packed yesterday and today from the
 /// same source is the same.
-fn source_date(source: &Path) -> Result<String> {
+///
+/// # Errors
+/// When neither git nor `SOURCE_DATE_EPOCH` tells it.
+pub fn source_date(source: &Path) -> Result<String> {
     if let Some(given) = std::env::var_os("SOURCE_DATE_EPOCH") {
         return Ok(given.to_string_lossy().into_owned());
     }

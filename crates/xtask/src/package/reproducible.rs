@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Packing, build, pack};
+use super::{Packing, build, pack, source_date};
 use crate::{output, process, workspace};
 
 /// Two places.
@@ -49,6 +49,7 @@ fn at(place: &Path) -> Result<Vec<PathBuf>> {
         source: &source,
         target: &target,
         out: &out,
+        date: &source_date(&source)?,
         version: None,
         fast: false,
     })?;
