@@ -16,7 +16,9 @@ CREATE TABLE device_authorization (
     code_sha256        TEXT,
     refused_at         BIGINT
 );
-CREATE UNIQUE INDEX device_authorization_by_device_code ON device_authorization (device_code_sha256);
-CREATE UNIQUE INDEX device_authorization_by_user_code ON device_authorization (user_code_sha256);
+CREATE UNIQUE INDEX device_authorization_by_device_code
+    ON device_authorization (device_code_sha256);
+CREATE UNIQUE INDEX device_authorization_by_user_code
+    ON device_authorization (user_code_sha256);
 CREATE INDEX device_authorization_by_client ON device_authorization (client_id, expires_at);
 CREATE INDEX device_authorization_by_expiry ON device_authorization (expires_at);

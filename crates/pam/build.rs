@@ -4,9 +4,6 @@
 fn main() {
     let target = std::env::var("CARGO_CFG_TARGET_OS");
     if target.is_ok_and(|target| target == "linux") {
-        #[expect(clippy::print_stdout, reason = "cargo reads it")]
-        {
-            println!("cargo::rustc-link-arg=-l:libpam.so.0");
-        }
+        println!("cargo::rustc-link-arg=-l:libpam.so.0");
     }
 }

@@ -8,7 +8,7 @@ mod host_login {
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use cardea_e2e::{Browser, ForeignClient, SCREENS, Stage};
 use cardea_xtask::system::Part;
 use host_login::host::{CLIENT_ID, Host, SECRET, register};
@@ -43,114 +43,148 @@ fn shows(terminal: &str, words: &str) {
     assert!(terminal.contains(words), "{words} is not in:\n{terminal}");
 }
 
+/// A workstation and a host.
+struct Scene {
+    host: Host,
+    browser: Browser,
+    stage: Stage,
+}
+
+impl Scene {
+    /// A terminal's code is typed at the workstation, and the card answers.
+    async fn answer(&self, terminal: &mut impl Terminal) -> Result<()> {
+        let code = terminal.wait_for_prompt().await?.code()?;
+        type_code(&self.browser, &self.stage, &code, "fr").await?;
+        approve(&self.browser).await?;
+        terminal.press_enter()
+    }
+
+    /// What ssh shows is there before anything is answered, and says where to go.
+    async fn ssh_opens_the_account(&self) -> Result<()> {
+        let (system, browser) = (self.stage.system(), &self.browser);
+        let mut ssh = self.host.ssh("alice")?;
+        let shown = ssh.wait_for_prompt().await?;
+        shows(&shown, &format!("{}/device", system.addresses().origin()));
+        let code = shown.code()?;
+        type_code(browser, &self.stage, "BBBB-BBBB", "fr").await?;
+        browser.wait_for("[role=alert]").await?;
+        browser.check_accessible("device-code-unknown-fr").await?;
+        browser.screenshot("device-code-unknown-fr").await?;
+        for language in ["fr", "en"] {
+            type_code(browser, &self.stage, &code, language).await?;
+            let text = browser.wait_for(".body.warning .data").await?;
+            shows(&text, "Serveur db01");
+            shows(&text, "127.0.0.1");
+            for (screen, shape) in SCREENS.iter().zip(["wide", "phone"]) {
+                browser.resize(*screen).await?;
+                let name = format!("device-confirmation-{language}-{shape}");
+                browser.check_accessible(&name).await?;
+                browser.screenshot(&name).await?;
+            }
+            browser.resize(SCREENS[0]).await?;
+        }
+        approve(browser).await?;
+        browser.screenshot("device-approved-en").await?;
+        let prompted = system.pin_prompt_log();
+        shows(&prompted, "AUTRE APPAREIL");
+        shows(&prompted, "Serveur db01");
+        ssh.press_enter()?;
+        let (success, output) = ssh.finish().await?;
+        assert!(success, "{output}");
+        shows(&output, self.host.user("alice"));
+        let log = system.log_of(Part::Server);
+        assert!(!log.contains(&code), "no code is logged");
+        Ok(())
+    }
+
+    async fn another_person_s_account_stays_shut(&self) -> Result<()> {
+        let mut ssh = self.host.ssh("bob")?;
+        self.answer(&mut ssh).await?;
+        let (success, output) = ssh.finish().await?;
+        assert!(!success, "{output}");
+        shows(&output, "Permission denied");
+        Ok(())
+    }
+
+    async fn sudo_asks_each_time(&self) -> Result<()> {
+        let prompts = || {
+            let log = self.stage.system().pin_prompt_log();
+            log.matches("GETPIN").count()
+        };
+        for _ in 0..2 {
+            let before = prompts();
+            let mut sudo = self.host.sudo("alice")?;
+            self.answer(&mut sudo).await?;
+            let (success, output) = sudo.finish().await?;
+            assert!(success, "{output}");
+            shows(&output, "uid=0");
+            assert_eq!(prompts(), before + 1, "a PIN for each");
+        }
+        Ok(())
+    }
+
+    /// A library that we did not write goes the same way.
+    async fn a_library_signs_in(&self) -> Result<()> {
+        let mut command = ForeignClient::node(self.stage.system(), "device.mjs")?;
+        command.envs([("CLIENT_ID", CLIENT_ID), ("CLIENT_SECRET", SECRET)]);
+        let mut library = Process::start(command)?;
+        let code = library.wait_for("user_code").await?.code()?;
+        type_code(&self.browser, &self.stage, &code, "en").await?;
+        approve(&self.browser).await?;
+        let (success, output) = library.finish().await?;
+        assert!(success, "{output}");
+        let told = r#"{"acr":"urn:cardea:acr:card-pin","aud":"db01","family":"cps"}"#;
+        shows(&output, told);
+        Ok(())
+    }
+
+    async fn a_no_is_heard_on_the_host(&self) -> Result<()> {
+        let mut asked = self.host.pamtester("alice")?;
+        let code = asked.wait_for_prompt().await?.code()?;
+        type_code(&self.browser, &self.stage, &code, "fr").await?;
+        self.browser.click("form[action*=cancel] button").await?;
+        self.browser.wait_for(".body.warning h1").await?;
+        self.browser.screenshot("device-refused-fr").await?;
+        asked.press_enter()?;
+        refused(&mut asked, "host_login.person_refused").await
+    }
+
+    /// Nobody answers, and the host's time runs out.
+    async fn a_card_that_left_opens_nothing(&self) -> Result<()> {
+        self.stage.system().card().remove()?;
+        let mut asked = self.host.pamtester("alice")?;
+        let code = asked.wait_for_prompt().await?.code()?;
+        type_code(&self.browser, &self.stage, &code, "fr").await?;
+        self.browser.click("form[method=get] button").await?;
+        self.browser.press_start_if_asked().await?;
+        asked.press_enter()?;
+        refused(&mut asked, "host_login.timed_out").await
+    }
+}
+
+async fn refused(asked: &mut impl Terminal, code: &str) -> Result<()> {
+    let (success, output) = asked.finish().await?;
+    assert!(!success, "{output}");
+    shows(&output, code);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ssh_and_sudo_ask_for_the_card_at_the_workstation() -> Result<()> {
     let stage = Stage::open_with("host-login", register).await?;
-    let system = stage.system();
-    let host = Host::set_up(system)?;
-    let browser = Browser::open().await?;
-
-    // What ssh shows is there before anything is answered, and says where to go.
-    let mut ssh = host.ssh("alice")?;
-    let shown = ssh.wait_for_prompt().await?;
-    shows(&shown, &format!("{}/device", system.addresses().origin()));
-    let code = shown.code()?;
-    type_code(&browser, &stage, "BBBB-BBBB", "fr").await?;
-    browser.wait_for("[role=alert]").await?;
-    browser.screenshot("device-code-unknown-fr").await?;
-    for language in ["fr", "en"] {
-        type_code(&browser, &stage, &code, language).await?;
-        let text = browser.wait_for(".body.warning .data").await?;
-        shows(&text, "Serveur db01");
-        shows(&text, "127.0.0.1");
-        for (screen, shape) in SCREENS.iter().zip(["wide", "phone"]) {
-            browser.resize(*screen).await?;
-            let name = format!("device-confirmation-{language}-{shape}");
-            browser.check_accessible(&name).await?;
-            browser.screenshot(&name).await?;
-        }
-        browser.resize(SCREENS[0]).await?;
-    }
-    approve(&browser).await?;
-    browser.screenshot("device-approved-en").await?;
-    let prompted = system.pin_prompt_log();
-    shows(&prompted, "AUTRE APPAREIL");
-    shows(&prompted, "Serveur db01");
-    ssh.press_enter()?;
-    let (success, output) = ssh.finish().await?;
-    assert!(success, "{output}");
-    shows(&output, host.user("alice"));
-
-    // Another person's account is not opened by this card.
-    let mut ssh = host.ssh("bob")?;
-    let code = ssh.wait_for_prompt().await?.code()?;
-    type_code(&browser, &stage, &code, "fr").await?;
-    approve(&browser).await?;
-    ssh.press_enter()?;
-    let (success, output) = ssh.finish().await?;
-    assert!(!success, "{output}");
-    shows(&output, "Permission denied");
-
-    // sudo asks anew, each time.
-    for _ in 0..2 {
-        let before = system.pin_prompt_log().matches("GETPIN").count();
-        let mut sudo = host.sudo("alice")?;
-        let code = sudo.wait_for_prompt().await?.code()?;
-        type_code(&browser, &stage, &code, "fr").await?;
-        approve(&browser).await?;
-        sudo.press_enter()?;
-        let (success, output) = sudo.finish().await?;
-        assert!(success, "{output}");
-        shows(&output, "uid=0");
-        let after = system.pin_prompt_log().matches("GETPIN").count();
-        assert_eq!(after, before + 1, "a PIN for each");
-    }
-
-    // A library that we did not write goes the same way.
-    let mut command = ForeignClient::node(system, "device.mjs")?;
-    command.envs([("CLIENT_ID", CLIENT_ID), ("CLIENT_SECRET", SECRET)]);
-    let mut library = Process::start(command)?;
-    let code = library.wait_for("user_code").await?.code()?;
-    type_code(&browser, &stage, &code, "en").await?;
-    approve(&browser).await?;
-    let (success, output) = library.finish().await?;
-    assert!(success, "{output}");
-    shows(
-        &output,
-        r#"{"acr":"urn:cardea:acr:card-pin","aud":"db01","family":"cps"}"#,
-    );
-
-    // The person's no.
-    let mut asked = host.pamtester("alice")?;
-    let code = asked.wait_for_prompt().await?.code()?;
-    type_code(&browser, &stage, &code, "fr").await?;
-    browser.click("form[action*=cancel] button").await?;
-    browser.wait_for(".body.warning h1").await?;
-    browser.screenshot("device-refused-fr").await?;
-    asked.press_enter()?;
-    let (success, output) = asked.finish().await?;
-    assert!(!success, "{output}");
-    shows(&output, "host_login.person_refused");
-
-    // A card that left: nobody answers, and the time runs out.
-    system.card().remove()?;
-    let mut asked = host.pamtester("alice")?;
-    let code = asked.wait_for_prompt().await?.code()?;
-    type_code(&browser, &stage, &code, "fr").await?;
-    browser.click("form[method=get] button").await?;
-    browser.press_start_if_asked().await?;
-    asked.press_enter()?;
-    let (success, output) = asked.finish().await?;
-    assert!(!success, "{output}");
-    shows(&output, "host_login.timed_out");
-
+    let scene = Scene {
+        host: Host::set_up(stage.system())?,
+        browser: Browser::open().await?,
+        stage,
+    };
+    scene.ssh_opens_the_account().await?;
+    scene.another_person_s_account_stays_shut().await?;
+    scene.sudo_asks_each_time().await?;
+    scene.a_library_signs_in().await?;
+    scene.a_no_is_heard_on_the_host().await?;
+    scene.a_card_that_left_opens_nothing().await?;
     // Nobody is let in for whom nothing is configured, and nobody is asked.
-    let mut unmapped = host.pamtester("carol")?;
-    let (success, output) = unmapped.finish().await?;
-    assert!(!success, "{output}");
-    shows(&output, "host_login.account_unmapped");
-
-    let log = system.log_of(Part::Server);
-    assert!(!log.contains(&code), "no code is logged");
-    browser.close().await.context("the browser does not close")
+    let mut unmapped = scene.host.pamtester("carol")?;
+    refused(&mut unmapped, "host_login.account_unmapped").await?;
+    scene.browser.close().await
 }

@@ -54,7 +54,7 @@ pub(crate) fn verify(
     check(&claims, expected, now)?;
     let reached = claims.acr.ok_or(Error::LevelInsufficient)?;
     let says = |method: &&str| claims.amr.iter().any(|it| it == method);
-    if !reached.satisfies(expected.acr) || !expected.acr.amr().iter().all(|it| says(&it)) {
+    if !reached.satisfies(expected.acr) || !expected.acr.amr().iter().all(says) {
         return Err(Error::LevelInsufficient);
     }
     if expected.holders.iter().any(|it| is_holder(it, &claims)) {

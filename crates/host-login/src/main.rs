@@ -1,8 +1,8 @@
 //! `cardea-host-login`: asks for the card at the workstation when somebody signs in to a Linux host
 //! by `ssh`, or uses `sudo` there. The PAM module `pam_cardea` runs it and shows what it says.
 //!
-//! It follows RFC 8628 as a client of the issuer, verifies the ID token (OIDC Core section 3.1.3.7),
-//! and lets in whom the host's own configuration maps to the account that was named. What it
+//! It follows RFC 8628 as a client of the issuer, verifies the ID token (OIDC Core section
+//! 3.1.3.7), and lets in whom the host's own configuration maps to the account that was named. What it
 //! deliberately does not do: keep a token or a session, know a password, or let anybody in where
 //! something is missing.
 //!

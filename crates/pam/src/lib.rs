@@ -14,8 +14,8 @@
 //! ```
 
 mod conversation;
-mod helper;
 mod pam;
+mod sign_in;
 
 use std::ffi::{c_char, c_int};
 
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn pam_sm_authenticate(
     let outcome = std::panic::catch_unwind(|| {
         // SAFETY: PAM's own arguments, for the time of this call.
         let (handle, words) = unsafe { (Handle::new(handle), pam::words(argc, argv)) };
-        helper::run(&handle, &words)
+        sign_in::run(&handle, &words)
     });
     outcome.unwrap_or(pam::SYSTEM_ERR)
 }

@@ -17,7 +17,10 @@ use crate::endpoint::{DISCOVERY, OAUTH_METADATA};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, device, device_authorization, discovery, end_session, enrolment, error_page, health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page, new_workstations, openapi, par, presence, register, revoke, static_file, suspend, token, userinfo,
+    account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, device,
+    device_authorization, discovery, end_session, enrolment, error_page, health, introspect, jwks,
+    login_answer, login_assertion, login_cancel, login_challenge, login_page, new_workstations,
+    openapi, par, presence, register, revoke, static_file, suspend, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH, SUSPEND_PATH};
 use crate::problem::Problem;

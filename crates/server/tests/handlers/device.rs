@@ -1,4 +1,4 @@
-//! Devices over HTTP (RFC 8628): the endpoint, the pages, and the answers while nobody has answered.
+//! Devices over HTTP (RFC 8628): the endpoint, the pages, and what a host hears meanwhile.
 
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
