@@ -93,7 +93,8 @@ impl Provider {
         let now = event.occurred_at;
         let mut transaction = self.store.begin().await?;
         if let Some(id) = request_id
-            && let Some(request) = authorization_request::hold_incomplete(&mut transaction, id).await?
+            && let Some(request) =
+                authorization_request::hold_incomplete(&mut transaction, id).await?
         {
             let mut parameters = StoredParameters::read(&request)?;
             parameters.refusal = Some(error.code().to_owned());

@@ -103,7 +103,13 @@ impl TrustedInstances {
         note: Option<&str>,
     ) -> Result<InstanceReport, Error> {
         let now = self.records.now();
-        let decision = decision(instance_jkt, DecidedStanding::Managed, Some(name), note, now)?;
+        let decision = decision(
+            instance_jkt,
+            DecidedStanding::Managed,
+            Some(name),
+            note,
+            now,
+        )?;
         let mut transaction = self.records.store.begin().await?;
         check_room(&mut transaction, instance_jkt).await?;
         instance_standing::decide(&mut transaction, &decision).await?;

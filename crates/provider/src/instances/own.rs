@@ -60,13 +60,11 @@ impl Provider {
         let mut transaction = self.store.begin_read().await?;
         let sub = &account.sub;
         let running = session::list_of_person(&mut transaction, sub).await?;
-        let instances =
-            agent_instance::list_of_person(&mut transaction, sub, SHOWN_MAX).await?;
+        let instances = agent_instance::list_of_person(&mut transaction, sub, SHOWN_MAX).await?;
         let may_speak = speaks_for(&instances, &account.instance_jkt, now);
         let mut shown = Vec::new();
         for own in instances {
-            let decided =
-                instance_standing::find(&mut transaction, &own.instance_jkt).await?;
+            let decided = instance_standing::find(&mut transaction, &own.instance_jkt).await?;
             let (standing, _) = standing_of(Some(&own), decided.as_ref(), now);
             let is_this_one = own.instance_jkt == account.instance_jkt;
             let is_there = |it: &&Session| {
@@ -144,8 +142,7 @@ impl Provider {
         other: &AgentInstance,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let own =
-            agent_instance::find(transaction, &account.sub, &account.instance_jkt).await?;
+        let own = agent_instance::find(transaction, &account.sub, &account.instance_jkt).await?;
         let may_speak = own.is_some_and(|own| is_known(&own, now));
         if may_speak && other.instance_jkt != account.instance_jkt {
             Ok(())

@@ -51,7 +51,13 @@ fn a_standing_follows_from_both_words_and_revocation_wins() {
             S::Unknown,
         ),
         ("managed, never used", None, Some(D::Managed), 0, S::Managed),
-        ("revoked by the operator", Some(own(|_| ())), Some(D::Revoked), 0, S::Revoked),
+        (
+            "revoked by the operator",
+            Some(own(|_| ())),
+            Some(D::Revoked),
+            0,
+            S::Revoked,
+        ),
         (
             "managed and revoked by its person",
             Some(own(|it| it.revoked_at = Some(SEEN))),
@@ -87,13 +93,21 @@ fn a_client_refuses_what_it_does_not_ask_for_and_everybody_what_is_revoked() {
         (P::Managed, S::Revoked, Some(R::RevokedByOwner)),
     ] {
         let revoked = (standing == S::Revoked).then_some(R::RevokedByOwner);
-        assert_eq!(refusal(policy, (standing, revoked)), refused, "{policy:?} {standing:?}");
+        assert_eq!(
+            refusal(policy, (standing, revoked)),
+            refused,
+            "{policy:?} {standing:?}"
+        );
     }
 }
 
 #[test]
 fn words_are_read_back_and_order_by_strictness() {
-    for policy in [InstancePolicy::Any, InstancePolicy::Known, InstancePolicy::Managed] {
+    for policy in [
+        InstancePolicy::Any,
+        InstancePolicy::Known,
+        InstancePolicy::Managed,
+    ] {
         assert_eq!(InstancePolicy::find(policy.as_str()), Some(policy));
     }
     assert_eq!(InstancePolicy::find("all"), None);

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use cardea_provider::event::StoredEvents;
 use cardea_provider::{
-    AgentlessLogin, EndReason, InstancePolicy, Operator, PresenceOutcome, Records,
-    TrustedInstances,
+    AgentlessLogin, EndReason, InstancePolicy, Operator, PresenceOutcome, Records, TrustedInstances,
 };
 use time::Duration;
 
@@ -55,7 +54,10 @@ async fn log_in_at(world: &mut World, instance: &Instance, client_id: &str) {
     world.present(&answer.presence_key).await;
     let provider = &world.provider;
     let (id, cookie) = (&begun.request_id, begun.cookie());
-    let news = provider.describe_new_workstations(id, cookie).await.unwrap();
+    let news = provider
+        .describe_new_workstations(id, cookie)
+        .await
+        .unwrap();
     let acknowledged = provider.acknowledge_workstations(id, cookie, &news.shown);
     acknowledged.await.unwrap();
     let completed = provider.complete_authorization(id, cookie, None).await;
@@ -78,7 +80,10 @@ async fn acknowledge_at(world: &mut World, instance: &Instance) {
     world.present(&answer.presence_key).await;
     let provider = &world.provider;
     let (id, cookie) = (&begun.request_id, begun.cookie());
-    let news = provider.describe_new_workstations(id, cookie).await.unwrap();
+    let news = provider
+        .describe_new_workstations(id, cookie)
+        .await
+        .unwrap();
     assert!(!news.workstations.is_empty());
     let acknowledged = provider.acknowledge_workstations(id, cookie, &news.shown);
     acknowledged.await.unwrap();
@@ -132,7 +137,10 @@ async fn a_managed_portal_lets_in_what_an_operator_trusts_and_nothing_else() {
     let instances = operator(&world);
     let jkt = managed.key.kid();
     let trusted = instances.trust(jkt, "Comptoir 2", Some("room 12")).await;
-    assert_eq!(trusted.unwrap().decision.unwrap().standing.as_str(), "managed");
+    assert_eq!(
+        trusted.unwrap().decision.unwrap().standing.as_str(),
+        "managed"
+    );
     log_in_at(&mut world, &managed, PORTAL).await;
     let event = world.event("agent_instance.trusted").await;
     assert!(event.details.contains("\"uid\":0") && event.details.contains(jkt));
@@ -147,7 +155,9 @@ async fn known_portals_let_managed_workstations_in() {
     let mut world = asking(InstancePolicy::Known).build().await;
     let (own, managed) = (Instance::new(), Instance::new());
     log_in_at(&mut world, &own, PORTAL).await;
-    let trusted = operator(&world).trust(managed.key.kid(), "Comptoir", None).await;
+    let trusted = operator(&world)
+        .trust(managed.key.kid(), "Comptoir", None)
+        .await;
     trusted.unwrap();
     log_in_at(&mut world, &managed, PORTAL).await;
 }
@@ -166,13 +176,20 @@ async fn a_workstation_that_an_operator_revokes_signs_nobody_in_anywhere() {
     assert_eq!(ended[0].reason, EndReason::WorkstationRevoked);
     assert_eq!(world.told().await, [PORTAL]);
     let event = world.event("agent_instance.revoked_by_operator").await;
-    assert!(event.details.contains("\"sessions_ended\":1"), "{}", event.details);
+    assert!(
+        event.details.contains("\"sessions_ended\":1"),
+        "{}",
+        event.details
+    );
     let event = world.event("session.ended").await;
     assert_eq!(event.code.as_deref(), Some("workstation_revoked"));
     assert_eq!(refused_at(&mut world, &other).await, REVOKED);
     log_in_at(&mut world, &own, PORTAL).await;
     // Trusted again, it is let in again.
-    instances.trust(other.key.kid(), "Comptoir", None).await.unwrap();
+    instances
+        .trust(other.key.kid(), "Comptoir", None)
+        .await
+        .unwrap();
     log_in_at(&mut world, &other, PORTAL).await;
 }
 
@@ -217,7 +234,10 @@ async fn silent_answers_and_refreshes_end_where_a_portal_asks_for_more() {
     world.silently(PORTAL, Some(cookie)).await;
     let stricter = world.restarted_with(asking(InstancePolicy::Known));
     let asked = super::world::parameters(PORTAL);
-    let begun = stricter.provider.begin_authorization(asked, Some(cookie)).await;
+    let begun = stricter
+        .provider
+        .begin_authorization(asked, Some(cookie))
+        .await;
     assert!(matches!(
         begun.unwrap(),
         cardea_provider::BegunAuthorization::Login { .. }
@@ -236,7 +256,9 @@ async fn the_portal_of_a_refused_login_is_told_which_rule_it_was() {
     let begun = world.begin(PORTAL).await;
     let answer = world.answer(&begun).await;
     world.post(&begun, &answer).await.unwrap_err();
-    let cancelled = world.provider.cancel_login(&begun.request_id, begun.cookie());
+    let cancelled = world
+        .provider
+        .cancel_login(&begun.request_id, begun.cookie());
     let location = cancelled.await.unwrap().response.location();
     let value = |name| query_value(&location, name).unwrap();
     assert_eq!(value("error"), "access_denied");
@@ -249,15 +271,30 @@ async fn what_an_operator_writes_is_bounded() {
     let instances = operator(&world);
     let jkt = world.instance.key.kid();
     for (thumbprint, name, note, code) in [
-        ("not-a-thumbprint", "Comptoir", None, "provider.instance_thumbprint_malformed"),
+        (
+            "not-a-thumbprint",
+            "Comptoir",
+            None,
+            "provider.instance_thumbprint_malformed",
+        ),
         (jkt, " ", None, "provider.instance_text_invalid"),
         (jkt, "Comptoir\n2", None, "provider.instance_text_invalid"),
-        (jkt, "Comptoir", Some("n".repeat(501)), "provider.instance_text_invalid"),
+        (
+            jkt,
+            "Comptoir",
+            Some("n".repeat(501)),
+            "provider.instance_text_invalid",
+        ),
     ] {
         let refused = instances.trust(thumbprint, name, note.as_deref()).await;
         assert_eq!(refused.unwrap_err().code(), code);
     }
-    assert!(instances.trust(jkt, "Comptoir", Some(&"n".repeat(500))).await.is_ok());
+    assert!(
+        instances
+            .trust(jkt, "Comptoir", Some(&"n".repeat(500)))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -267,5 +304,8 @@ async fn a_registration_that_contradicts_itself_is_refused() {
     portal.check().unwrap();
     settings.client(PORTAL).agentless = AgentlessLogin::Allowed;
     let refused = settings.client(PORTAL).check().unwrap_err();
-    assert!(refused.to_string().contains("instances must be any"), "{refused}");
+    assert!(
+        refused.to_string().contains("instances must be any"),
+        "{refused}"
+    );
 }

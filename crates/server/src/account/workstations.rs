@@ -4,9 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use cardea_provider::{
-    AccountSession, Error, InstanceStanding, OwnWorkstation, WorkstationChange,
-};
+use cardea_provider::{AccountSession, Error, InstanceStanding, OwnWorkstation, WorkstationChange};
 
 use super::{Section, SignedIn, unavailable};
 use crate::error_response::language_of;
@@ -57,8 +55,8 @@ pub(crate) async fn post_workstation(
     };
     let change = change_of(word).filter(|_| first == "workstation" && second == "change");
     let (change, done) = change.ok_or_else(malformed)?;
-    let ends_here = change == WorkstationChange::EndSessions
-        && *instance == signed_in.0.instance_jkt;
+    let ends_here =
+        change == WorkstationChange::EndSessions && *instance == signed_in.0.instance_jkt;
     let (all, account, jkt) = (state.clone(), signed_in.0.clone(), instance.clone());
     let changed = to_the_end(async move {
         let provider = all.provider();
@@ -84,9 +82,7 @@ fn refuse(error: &Error) -> Refusal {
         Error::WorkstationNotEntitled => {
             Refusal::page(Problem::WorkstationNotEntitled).because(error.code())
         }
-        Error::WorkstationUnknown => {
-            Refusal::page(Problem::RequestMalformed).because(error.code())
-        }
+        Error::WorkstationUnknown => Refusal::page(Problem::RequestMalformed).because(error.code()),
         error => unavailable(error),
     }
 }
@@ -228,7 +224,12 @@ mod tests {
     fn names_are_escaped_and_each_has_its_buttons() {
         let shown = html(Language::French, &[workstation("<b>Comptoir</b>")]);
         assert!(!shown.contains("<b>"), "{shown}");
-        for part in ["&#60;b&#62;Comptoir", "29 novembre 2026", "Retirer", "Y fermer"] {
+        for part in [
+            "&#60;b&#62;Comptoir",
+            "29 novembre 2026",
+            "Retirer",
+            "Y fermer",
+        ] {
             assert!(shown.contains(part), "{part} is not in {shown}");
         }
         assert!(!shown.contains("Autoriser à nouveau"), "{shown}");
@@ -239,7 +240,10 @@ mod tests {
             ..workstation("Comptoir")
         };
         let shown = html(Language::English, &[revoked]);
-        assert!(shown.contains("Let in again") && !shown.contains("Take out<"), "{shown}");
+        assert!(
+            shown.contains("Let in again") && !shown.contains("Take out<"),
+            "{shown}"
+        );
     }
 
     #[test]

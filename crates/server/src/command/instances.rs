@@ -191,7 +191,14 @@ impl Answer for Forgotten {
 
 impl Answer for InstanceList {
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
-        let header = ["thumbprint", "standing", "name", "calls itself", "people", "last used"];
+        let header = [
+            "thumbprint",
+            "standing",
+            "name",
+            "calls itself",
+            "people",
+            "last used",
+        ];
         let mut table = Table::new(header);
         for instance in &self.instances {
             table.push([

@@ -94,12 +94,19 @@ async fn a_card_opens_the_page_and_its_button_closes_it() {
     let app = TestApp::start().await;
     let account = open(&app, &Card::pharmacist(&app)).await;
     let html = account.html().await;
-    for part in ["LEFEVRE-TEST", "My workstations", "you are here", "Confirmed as yours"] {
+    for part in [
+        "LEFEVRE-TEST",
+        "My workstations",
+        "you are here",
+        "Confirmed as yours",
+    ] {
         assert!(html.contains(part), "{part} is not in {html}");
     }
     let token = value_of(&html, "form_token");
     let form = [("form_token", token.as_str())];
-    let closed = account.post("/account/close?lang=en", &app.issuer, &form).await;
+    let closed = account
+        .post("/account/close?lang=en", &app.issuer, &form)
+        .await;
     assert_eq!(header(&closed, "location"), "/account/closed?lang=en");
     let words = get(&app, "/account/closed?lang=en", &account.cookie).await;
     assert!(words.text().await.unwrap().contains("Open with my card"));
@@ -148,7 +155,12 @@ async fn h5_the_page_is_closed_once_the_card_has_left() {
     let mut account = open(&app, &card).await;
     account.html().await;
     account._connection.send(&card.departed(&app)).await;
-    while account._connection.next().await.is_some_and(|it| it["type"] != "ended") {}
+    while account
+        ._connection
+        .next()
+        .await
+        .is_some_and(|it| it["type"] != "ended")
+    {}
     let closed = get(&app, "/account", &account.cookie).await;
     assert_eq!(closed.status(), 303);
 }
@@ -171,7 +183,9 @@ async fn a_person_takes_a_workstation_of_hers_out_and_lets_it_in_again() {
     drop(signed_in);
     // The notice stands before the account as before any portal.
     app.in_database(async |transaction| {
-        let subs = cardea_storage::event::list_newest(transaction, 100).await.unwrap();
+        let subs = cardea_storage::event::list_newest(transaction, 100)
+            .await
+            .unwrap();
         let sub = subs.iter().find_map(|it| it.sub.clone()).unwrap();
         let news = cardea_storage::agent_instance::list_unacknowledged(transaction, &sub);
         for instance in news.await.unwrap() {
@@ -190,16 +204,27 @@ async fn a_person_takes_a_workstation_of_hers_out_and_lets_it_in_again() {
     let (_, jkt) = before.rsplit_once("name=\"workstation\" value=\"").unwrap();
     let jkt = jkt.split('"').next().unwrap();
     let token = value_of(&html, "form_token");
-    let form = |change| [("form_token", token.as_str()), ("workstation", jkt), ("change", change)];
+    let form = |change| {
+        [
+            ("form_token", token.as_str()),
+            ("workstation", jkt),
+            ("change", change),
+        ]
+    };
     let path = "/account/workstations?lang=en";
     let done = account.post(path, &app.issuer, &form("revoke")).await;
     assert_eq!(done.status(), 200);
     let html = done.text().await.unwrap();
-    assert!(html.contains("is taken out") && html.contains("Let in again"), "{html}");
+    assert!(
+        html.contains("is taken out") && html.contains("Let in again"),
+        "{html}"
+    );
     let unknown = account.post(path, &app.issuer, &form("delete")).await;
     assert_eq!(unknown.status(), 400);
     let login = Request::new().begin(&app).await;
-    let body = other.shown_again().answer(&app, &login.challenge(&app).await);
+    let body = other
+        .shown_again()
+        .answer(&app, &login.challenge(&app).await);
     let refused = login.post_assertion(&app, &body).await;
     assert_eq!(refused.status(), 403);
     assert_eq!(problem_code(refused).await, "login.workstation_revoked");
@@ -219,14 +244,27 @@ async fn a_workstation_that_the_portal_does_not_know_is_refused_with_words_and_a
     let login = Request::new().begin(&app).await;
     let page = get(&app, &format!("{}?lang=en", login.path("")), &login.cookie).await;
     let page = page.text().await.unwrap();
-    assert!(page.contains("This portal does not know this workstation"), "{page}");
-    let body = card.at_another_workstation().answer(&app, &login.challenge(&app).await);
+    assert!(
+        page.contains("This portal does not know this workstation"),
+        "{page}"
+    );
+    let body = card
+        .at_another_workstation()
+        .answer(&app, &login.challenge(&app).await);
     let refused = login.post_assertion(&app, &body).await;
     assert_eq!(problem_code(refused).await, "login.workstation_not_known");
-    let back = app.post(&login.path("/cancel")).header("Origin", &app.issuer);
+    let back = app
+        .post(&login.path("/cancel"))
+        .header("Origin", &app.issuer);
     let back = back.header("Cookie", &login.cookie).send().await.unwrap();
     let location = header(&back, "location");
-    assert_eq!(parameter(&location, "error").as_deref(), Some("access_denied"));
+    assert_eq!(
+        parameter(&location, "error").as_deref(),
+        Some("access_denied")
+    );
     let uri = parameter(&location, "error_uri").unwrap();
-    assert!(uri.ends_with("/errors/provider.instance_not_known"), "{uri}");
+    assert!(
+        uri.ends_with("/errors/provider.instance_not_known"),
+        "{uri}"
+    );
 }

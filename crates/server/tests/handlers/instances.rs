@@ -20,7 +20,10 @@ async fn the_command_lists_trusts_revokes_and_forgets() {
     assert!(own.get("standing").is_none(), "{own}");
     let jkt = own["instance_jkt"].as_str().unwrap();
     let trusted = app
-        .operate_on("instances", &["trust", jkt, "--name", "Comptoir", "--note", "room 12"])
+        .operate_on(
+            "instances",
+            &["trust", jkt, "--name", "Comptoir", "--note", "room 12"],
+        )
         .await;
     assert_eq!(trusted["instance"]["standing"], "managed");
     assert_eq!(trusted["instance"]["note"], "room 12");
@@ -30,7 +33,9 @@ async fn the_command_lists_trusts_revokes_and_forgets() {
     assert_eq!(revoked["sessions_ended"], 1);
     drop(signed_in);
     let login = Request::new().begin(&app).await;
-    let body = card.shown_again().answer(&app, &login.challenge(&app).await);
+    let body = card
+        .shown_again()
+        .answer(&app, &login.challenge(&app).await);
     let refused = login.post_assertion(&app, &body).await;
     assert_eq!(problem_code(refused).await, "login.workstation_revoked");
     app.operate_on("instances", &["forget", jkt]).await;
@@ -46,13 +51,27 @@ async fn h14_the_admin_api_does_the_same() {
     let path = format!("/admin/instances/{jkt}");
     let decision = json!({ "standing": "managed", "name": "Comptoir" });
     let (status, view) = operator.told(Method::PUT, &path, Some(decision)).await;
-    assert_eq!((status, &view["standing"]), (200, &json!("managed")), "{view}");
+    assert_eq!(
+        (status, &view["standing"]),
+        (200, &json!("managed")),
+        "{view}"
+    );
     let (_, list) = operator.told(Method::GET, "/admin/instances", None).await;
-    assert_eq!(list["instances"].as_array().unwrap().len(), 2, "hers and this one");
+    assert_eq!(
+        list["instances"].as_array().unwrap().len(),
+        2,
+        "hers and this one"
+    );
     for (body, code) in [
-        (json!({ "standing": "managed", "name": "" }), "provider.instance_text_invalid"),
+        (
+            json!({ "standing": "managed", "name": "" }),
+            "provider.instance_text_invalid",
+        ),
         (json!({ "standing": "known" }), "server.request_malformed"),
-        (json!({ "standing": "revoked", "other": 1 }), "server.request_malformed"),
+        (
+            json!({ "standing": "revoked", "other": 1 }),
+            "server.request_malformed",
+        ),
     ] {
         let (status, refused) = operator.told(Method::PUT, &path, Some(body)).await;
         assert_eq!((status, &refused["code"]), (400, &json!(code)), "{refused}");
@@ -63,6 +82,12 @@ async fn h14_the_admin_api_does_the_same() {
     let (status, _) = operator.told(Method::DELETE, &path, None).await;
     assert_eq!(status, 204);
     let (status, refused) = operator.told(Method::DELETE, &path, None).await;
-    assert_eq!((status, &refused["code"]), (404, &json!("provider.instance_undecided")));
-    assert_eq!(app.count_events("agent_instance.revoked_by_operator").await, 1);
+    assert_eq!(
+        (status, &refused["code"]),
+        (404, &json!("provider.instance_undecided"))
+    );
+    assert_eq!(
+        app.count_events("agent_instance.revoked_by_operator").await,
+        1
+    );
 }

@@ -16,7 +16,9 @@ async fn person(transaction: &mut Transaction, sub: &str) {
         scheme: "rpps",
         value: sub,
     };
-    load_or_create(transaction, person, sub, start()).await.unwrap();
+    load_or_create(transaction, person, sub, start())
+        .await
+        .unwrap();
 }
 
 /// Attack M2.
@@ -29,7 +31,9 @@ async fn a_refused_use_is_noted_beside_others_alone_and_never_as_the_first() {
             let noted = record_refused_use(transaction, "one", refused, start()).await;
             assert_eq!(noted.unwrap(), InstanceUse::Known, "nothing was noted");
             assert_eq!(find(transaction, "one", "second").await.unwrap(), None);
-            record_use(transaction, "one", ("first", None), start()).await.unwrap();
+            record_use(transaction, "one", ("first", None), start())
+                .await
+                .unwrap();
             let noted = record_refused_use(transaction, "one", refused, start()).await;
             assert_eq!(noted.unwrap(), InstanceUse::First);
             let later = after_seconds(5);
@@ -37,7 +41,10 @@ async fn a_refused_use_is_noted_beside_others_alone_and_never_as_the_first() {
             assert_eq!(again.unwrap(), InstanceUse::Known);
             let second = find(transaction, "one", "second").await.unwrap().unwrap();
             assert_eq!(second.acknowledged_at, None);
-            assert_eq!((second.first_seen_at, second.last_seen_at), (start(), later));
+            assert_eq!(
+                (second.first_seen_at, second.last_seen_at),
+                (start(), later)
+            );
         })
         .await;
     })
@@ -51,7 +58,9 @@ async fn a_person_takes_a_workstation_out_once_and_lets_it_in_again_once() {
             person(transaction, "one").await;
             for (jkt, seconds) in [("first", 0), ("second", 1)] {
                 let at = after_seconds(seconds);
-                record_use(transaction, "one", (jkt, None), at).await.unwrap();
+                record_use(transaction, "one", (jkt, None), at)
+                    .await
+                    .unwrap();
             }
             let later = after_seconds(9);
             assert!(revoke(transaction, "one", "second", later).await.unwrap());
@@ -61,10 +70,21 @@ async fn a_person_takes_a_workstation_out_once_and_lets_it_in_again_once() {
             let own = list_of_person(transaction, "one", 50).await.unwrap();
             let revoked: Vec<_> = own.iter().map(|it| it.revoked_at).collect();
             assert_eq!(revoked, [Some(later), None], "used last first");
-            assert!(allow_again(transaction, "one", "second", later).await.unwrap());
-            assert!(!allow_again(transaction, "one", "second", later).await.unwrap());
+            assert!(
+                allow_again(transaction, "one", "second", later)
+                    .await
+                    .unwrap()
+            );
+            assert!(
+                !allow_again(transaction, "one", "second", later)
+                    .await
+                    .unwrap()
+            );
             let second = find(transaction, "one", "second").await.unwrap().unwrap();
-            assert_eq!((second.revoked_at, second.acknowledged_at), (None, Some(later)));
+            assert_eq!(
+                (second.revoked_at, second.acknowledged_at),
+                (None, Some(later))
+            );
         })
         .await;
     })
@@ -89,7 +109,9 @@ async fn an_operators_word_replaces_the_one_before_and_is_listed_with_what_was_s
             };
             for standing in [DecidedStanding::Managed, DecidedStanding::Revoked] {
                 decision.standing = standing;
-                instance_standing::decide(transaction, &decision).await.unwrap();
+                instance_standing::decide(transaction, &decision)
+                    .await
+                    .unwrap();
                 let found = instance_standing::find(transaction, "jkt").await.unwrap();
                 assert_eq!(found.as_ref(), Some(&decision));
             }
@@ -99,7 +121,9 @@ async fn an_operators_word_replaces_the_one_before_and_is_listed_with_what_was_s
             let seen = instance_standing::list_seen(transaction, 10).await.unwrap();
             assert_eq!((seen.len(), seen[0].people), (1, 2));
             assert_eq!(seen[0].name.as_deref(), Some("Comptoir"));
-            let found = instance_standing::find_seen(transaction, "jkt").await.unwrap();
+            let found = instance_standing::find_seen(transaction, "jkt")
+                .await
+                .unwrap();
             assert_eq!(found.as_ref(), seen.first());
             assert!(instance_standing::forget(transaction, "jkt").await.unwrap());
             assert!(!instance_standing::forget(transaction, "jkt").await.unwrap());
@@ -120,7 +144,9 @@ async fn the_sessions_of_a_workstation_are_those_that_are_not_over() {
                 new.instance_jkt = at.to_owned();
                 session::insert(transaction, &new).await.unwrap();
             }
-            session::end(transaction, "two", "logout", start()).await.unwrap();
+            session::end(transaction, "two", "logout", start())
+                .await
+                .unwrap();
             let found = session::list_of_instance(transaction, "jkt").await.unwrap();
             let ids: Vec<_> = found.iter().map(|it| it.id.as_str()).collect();
             assert_eq!(ids, ["one"]);
@@ -137,21 +163,49 @@ async fn an_account_cookie_opens_one_part_of_a_session_until_it_is_taken_away() 
             person(transaction, "one").await;
             let new = pending_session("one");
             session::insert(transaction, &new).await.unwrap();
-            let sid = client_session::load_or_create(transaction, "session", "account", "sid", start());
+            let sid =
+                client_session::load_or_create(transaction, "session", "account", "sid", start());
             let sid = sid.await.unwrap();
             let (first, second) = (SecretDigest::of("first"), SecretDigest::of("second"));
             for cookie in [&first, &second] {
-                assert!(account_cookie::open(transaction, &sid, cookie, start()).await.unwrap());
+                assert!(
+                    account_cookie::open(transaction, &sid, cookie, start())
+                        .await
+                        .unwrap()
+                );
             }
-            assert_eq!(account_cookie::find(transaction, &first).await.unwrap(), None);
-            let open = account_cookie::find(transaction, &second).await.unwrap().unwrap();
-            assert_eq!((open.session_id.as_str(), open.opened_at), ("session", start()));
+            assert_eq!(
+                account_cookie::find(transaction, &first).await.unwrap(),
+                None
+            );
+            let open = account_cookie::find(transaction, &second)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                (open.session_id.as_str(), open.opened_at),
+                ("session", start())
+            );
             account_cookie::close(transaction, &second).await.unwrap();
-            assert_eq!(account_cookie::find(transaction, &second).await.unwrap(), None);
-            assert!(account_cookie::open(transaction, &sid, &first, start()).await.unwrap());
+            assert_eq!(
+                account_cookie::find(transaction, &second).await.unwrap(),
+                None
+            );
+            assert!(
+                account_cookie::open(transaction, &sid, &first, start())
+                    .await
+                    .unwrap()
+            );
             account_cookie::close_of(transaction, &sid).await.unwrap();
-            assert_eq!(account_cookie::find(transaction, &first).await.unwrap(), None);
-            assert!(!account_cookie::open(transaction, "nobody", &first, start()).await.unwrap());
+            assert_eq!(
+                account_cookie::find(transaction, &first).await.unwrap(),
+                None
+            );
+            assert!(
+                !account_cookie::open(transaction, "nobody", &first, start())
+                    .await
+                    .unwrap()
+            );
         })
         .await;
     })

@@ -38,6 +38,8 @@ async fn a_grant_carries_the_name_of_its_workstation() {
     world.accept_texts(SOFTWARE, &grant, texts).await.unwrap();
     let sub = world.event("card_grant.accepted").await.sub.unwrap();
     let mut transaction = world.store.begin_read().await.unwrap();
-    let found = find(&mut transaction, &sub, grant.instance.key.kid()).await.unwrap();
+    let found = find(&mut transaction, &sub, grant.instance.key.kid())
+        .await
+        .unwrap();
     assert_eq!(found.unwrap().name.as_deref(), Some("Comptoir 2"));
 }

@@ -26,7 +26,10 @@ async fn change(
     change: WorkstationChange,
 ) -> Result<usize, &'static str> {
     let jkt = instance.key.kid();
-    let changed = world.provider.change_own_workstation(account, jkt, change).await;
+    let changed = world
+        .provider
+        .change_own_workstation(account, jkt, change)
+        .await;
     match changed {
         Ok(ended) => {
             assert!(ended.iter().all(|it| {
@@ -53,15 +56,28 @@ async fn two_known() -> (World, Instance, Instance) {
 async fn she_takes_one_out_and_lets_it_in_again() {
     let (mut world, first, second) = two_known().await;
     let account = account_at(&mut world, &first).await;
-    assert_eq!(change(&world, &account, &second, WorkstationChange::Revoke).await, Ok(0));
+    assert_eq!(
+        change(&world, &account, &second, WorkstationChange::Revoke).await,
+        Ok(0)
+    );
     let event = world.event("agent_instance.revoked_by_owner").await;
     assert_eq!(event.sub.as_ref(), Some(&account.sub));
     assert_eq!(refused_at(&mut world, &second).await, REVOKED_BY_OWNER);
-    let shown = world.provider.list_own_workstations(&account).await.unwrap();
-    let shown = shown.iter().find(|it| it.instance_jkt == second.key.kid()).unwrap();
+    let shown = world
+        .provider
+        .list_own_workstations(&account)
+        .await
+        .unwrap();
+    let shown = shown
+        .iter()
+        .find(|it| it.instance_jkt == second.key.kid())
+        .unwrap();
     assert_eq!(shown.standing, InstanceStanding::Revoked);
     assert!(shown.may_change && shown.is_revoked_by_owner);
-    assert_eq!(change(&world, &account, &second, WorkstationChange::Allow).await, Ok(0));
+    assert_eq!(
+        change(&world, &account, &second, WorkstationChange::Allow).await,
+        Ok(0)
+    );
     log_in_at(&mut world, &second, PORTAL).await;
 }
 
@@ -70,7 +86,9 @@ async fn she_takes_one_out_and_lets_it_in_again() {
 async fn what_she_takes_out_is_out_for_her_alone() {
     let (mut world, first, second) = two_known().await;
     let account = account_at(&mut world, &first).await;
-    change(&world, &account, &second, WorkstationChange::Revoke).await.unwrap();
+    change(&world, &account, &second, WorkstationChange::Revoke)
+        .await
+        .unwrap();
     let profile = cardea_test_pki::CardProfile::doctor();
     let profile = profile.with_key(cardea_test_pki::KeyKind::P256);
     world.card = world.pki.issue_card(&profile).unwrap().authentication;
@@ -89,7 +107,11 @@ async fn only_a_known_workstation_speaks_for_others_and_none_for_itself() {
         let revoke = WorkstationChange::Revoke;
         assert_eq!(change(&world, &account, other, revoke).await, refused);
     }
-    let shown = world.provider.list_own_workstations(&account).await.unwrap();
+    let shown = world
+        .provider
+        .list_own_workstations(&account)
+        .await
+        .unwrap();
     assert!(shown.iter().all(|it| !it.may_change));
     let account = account_at(&mut world, &second).await;
     let revoke = WorkstationChange::Revoke;
