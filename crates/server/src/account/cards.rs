@@ -99,7 +99,7 @@ impl Cards<'_> {
                 None => say(HAS_NO_CODE).to_owned(),
             });
         }
-        format!("{}.", parts.join(" ; "))
+        format!("{}.", parts.join(", "))
     }
 }
 
@@ -130,5 +130,5 @@ const MAKE: Text = Text::new(
 );
 const MAKE_TOLD: Text = Text::new(
     "It is shown once; an earlier one is worth nothing any more.",
-    "Il n’est affiché qu’une fois ; un code plus ancien ne vaut plus rien.",
+    "Il n’est affiché qu’une fois ; un code plus ancien ne vaut plus rien.",
 );

@@ -130,7 +130,7 @@ const TRIED: Text = Text::new(
 const NOT_YOU: Text = Text::new(
     "If you did not ask for this, call the support of this service: somebody has your code. The \
      card you are using now is not affected.",
-    "Si vous ne l’avez pas demandé, appelez l’assistance de ce service : quelqu’un détient votre \
+    "Si vous ne l’avez pas demandé, appelez l’assistance de ce service : quelqu’un détient votre \
      code. La carte que vous utilisez n’est pas concernée.",
 );
 const OFFER_HEADING: Text = Text::new(
@@ -142,14 +142,14 @@ const OFFER: Text = Text::new(
      Print it and keep it away from the card. It can do nothing else: nobody signs in with it.",
     "Un code de suspension vous permet de la faire refuser aussitôt, même un samedi, depuis \
      n’importe quel téléphone. Imprimez-le et gardez-le loin de la carte. Il ne permet rien \
-     d’autre : personne ne se connecte avec lui.",
+     d’autre : personne ne se connecte avec lui.",
 );
 const MAKE: Text = Text::new("Show my code", "Afficher mon code");
 const LATER: Text = Text::new("Not now – continue", "Plus tard – continuer");
 const SEEN: Text = Text::new("I have seen it – continue", "J’en prends note – continuer");
 const LATER_WHERE: Text = Text::new(
     "You are asked once. The code is always to be had on your account page.",
-    "La question n’est posée qu’une fois. Le code reste disponible sur la page « Mon compte ».",
+    "La question n’est posée qu’une fois. Le code reste disponible sur la page « Mon compte ».",
 );
 const CODE_HEADING: Text = Text::new(
     "The suspension code of your card",
@@ -162,8 +162,8 @@ const CODE_ONCE: Text = Text::new(
 );
 const CODE_HOW: Text = Text::new(
     "Card lost or stolen? Type it at this address, or read it to the support of this service:",
-    "Carte perdue ou volée ? Saisissez-le à cette adresse, ou lisez-le à l’assistance de ce \
-     service :",
+    "Carte perdue ou volée ? Saisissez-le à cette adresse, ou lisez-le à l’assistance de ce \
+     service :",
 );
 const CODE_ONLY: Text = Text::new(
     "Whoever has it can suspend this card, and do nothing else. A new code makes this one useless.",

@@ -130,14 +130,14 @@ const HINT: Text = Text::new(
 const NEXT: Text = Text::new("Continue", "Continuer");
 const NO_CODE: Text = Text::new(
     "You do not have the code? Call the support of this service: it can suspend your card as well.",
-    "Vous n’avez pas le code ? Appelez l’assistance de ce service : elle peut aussi suspendre \
+    "Vous n’avez pas le code ? Appelez l’assistance de ce service : elle peut aussi suspendre \
      votre carte.",
 );
 const MISTYPED: Text = Text::new(
     "There is a typing mistake in this code. Compare it with your sheet, letter by letter: there is \
      no 0, no 1, no I and no O in it.",
     "Il y a une faute de frappe dans ce code. Comparez-le avec votre feuille, caractère par \
-     caractère : il ne contient ni 0, ni 1, ni I, ni O.",
+     caractère : il ne contient ni 0, ni 1, ni I, ni O.",
 );
 const UNKNOWN: Text = Text::new(
     "No card has this code. If you were given a newer one since, only that one counts. Else call \
@@ -149,17 +149,17 @@ const THROTTLED: Text = Text::new(
     "This code was typed wrongly too often, and is not read for an hour. Call the support of this \
      service: it can suspend your card at once.",
     "Ce code a été saisi trop souvent avec une erreur et n’est plus lu pendant une heure. Appelez \
-     l’assistance de ce service : elle peut suspendre votre carte immédiatement.",
+     l’assistance de ce service : elle peut suspendre votre carte immédiatement.",
 );
 const TOO_LATE: Text = Text::new(
     "Nothing was suspended: this page was open for too long. Type the code again.",
-    "Rien n’a été suspendu : cette page est restée ouverte trop longtemps. Saisissez à nouveau le \
+    "Rien n’a été suspendu : cette page est restée ouverte trop longtemps. Saisissez à nouveau le \
      code.",
 );
-const CONFIRM_HEADING: Text = Text::new("Suspend this card?", "Suspendre cette carte ?");
+const CONFIRM_HEADING: Text = Text::new("Suspend this card?", "Suspendre cette carte ?");
 const CONFIRM_KIND: Text = Text::new(
     "The code belongs to a card:",
-    "Ce code est celui d’une carte :",
+    "Ce code est celui d’une carte :",
 );
 const CONFIRM_TOLD: Text = Text::new(
     "As soon as you confirm, it signs nobody in here any more, and whoever is signed in with it is \
@@ -185,19 +185,19 @@ const DONE_NEXT: Text = Text::new("What to do now", "Que faire maintenant");
 const DONE_ISSUER: Text = Text::new(
     "Report the loss to the card’s issuer as well: this suspension counts at this service alone, \
      and only the issuer can have the card refused everywhere.",
-    "Signalez aussi la perte à l’émetteur de la carte : cette suspension ne vaut que pour ce \
+    "Signalez aussi la perte à l’émetteur de la carte : cette suspension ne vaut que pour ce \
      service, et seul l’émetteur peut faire opposition partout.",
 );
 const DONE_OTHER: Text = Text::new(
     "If you have another card, or once you have the new one, sign in with it: your account is the \
      same.",
-    "Si vous avez une autre carte, ou dès que vous aurez la nouvelle, connectez-vous avec elle : \
+    "Si vous avez une autre carte, ou dès que vous aurez la nouvelle, connectez-vous avec elle : \
      votre compte reste le même.",
 );
 const DONE_FOUND: Text = Text::new(
     "The card was found? The support of this service lifts the suspension, once it has checked who \
      you are.",
-    "La carte est retrouvée ? L’assistance de ce service lève la suspension, après avoir vérifié \
+    "La carte est retrouvée ? L’assistance de ce service lève la suspension, après avoir vérifié \
      votre identité.",
 );
 
