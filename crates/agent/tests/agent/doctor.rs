@@ -76,6 +76,14 @@ impl Desk {
         examined(&mut self.doctor())
     }
 
+    /// A service that looks at its readers now and then misses a quick exchange of cards.
+    async fn sees_no_card(&self) {
+        crate::service::wait_until("the service sees that the card is out", async || {
+            has(&self.examined(), "doctor.card_missing")
+        })
+        .await;
+    }
+
     fn agent(&self) -> Running {
         let mut agent = Running::start(self.folder.path(), self.config().to_str().unwrap());
         agent.logged("serving programs of this user");
@@ -352,6 +360,7 @@ fn a_card_that_nobody_knows_is_shown_with_its_atr() {
             assert_eq!(first(&report), "doctor.card_unusable");
             assert!(detail(&report).contains(&atr.join(" ")), "{report}");
             plugged.remove().unwrap();
+            desk.sees_no_card().await;
 
             let mute = tls::mute_card(&service.vpcd_address());
             crate::service::wait_until("the card is seen, and does not answer", async || {
@@ -359,6 +368,7 @@ fn a_card_that_nobody_knows_is_shown_with_its_atr() {
             })
             .await;
             mute.shutdown(std::net::Shutdown::Both).unwrap();
+            desk.sees_no_card().await;
 
             let _bank = tls::bank_card(&service.vpcd_address());
             crate::service::wait_until("the bank card is seen", async || {
@@ -396,6 +406,7 @@ fn a_card_at_or_near_its_end_is_named() {
                 let report = desk.examined();
                 assert_eq!(first(&report), code, "{report}");
                 plugged.remove().unwrap();
+                desk.sees_no_card().await;
             }
         },
     );
