@@ -74,8 +74,16 @@ impl BusinessSoftware {
         more: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<(Self, Value)> {
-        let mut child = command(system, true, &[&["--json", "--proofs"], more].concat())?
-            .envs(environment.iter().copied())
+        let mut command = command(system, true, &[&["--json", "--proofs"], more].concat())?;
+        Self::sign_in_by(system, command.envs(environment.iter().copied()))
+    }
+
+    /// The same by another command, such as that of an agent that was installed otherwise.
+    ///
+    /// # Errors
+    /// As [`BusinessSoftware::sign_in`].
+    pub fn sign_in_by(system: &System, command: &mut Command) -> Result<(Self, Value)> {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

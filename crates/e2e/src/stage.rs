@@ -72,6 +72,23 @@ impl Stage {
         })
     }
 
+    /// Prepares a system and starts no part of it.
+    ///
+    /// # Errors
+    /// When a program that prepares it fails.
+    pub async fn prepare(name: &str, change: impl FnOnce(&mut Options)) -> Result<Self> {
+        let options = Self::options(name, change)?;
+        let folder = options.folder.clone();
+        let prepare = move || System::prepare(options);
+        let system = tokio::task::spawn_blocking(prepare)
+            .await
+            .context("the preparation was interrupted")??;
+        Ok(Self {
+            system: Some(system),
+            folder,
+        })
+    }
+
     fn options(name: &str, change: impl FnOnce(&mut Options)) -> Result<Options> {
         let name = format!("{name}-{}", std::process::id());
         let folder = workspace::root().join("target/e2e").join(name);

@@ -1,0 +1,241 @@
+//! The packages on a Debian that was just installed: installed, configured as docs/packages.md
+//! says, used, upgraded with a session alive, removed, and purged without a trace.
+//!
+//! The programs are those of the tests' own build; `cargo xtask package` packs the optimised ones
+//! by the same recipe.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use cardea_e2e::business_software::{BusinessSoftware, userinfo, userinfo_proof};
+use cardea_e2e::{PageScript, Stage};
+use cardea_xtask::package::{PACKAGES, Packing, pack, source_date, stage};
+use cardea_xtask::system::Part;
+use cardea_xtask::{install, process, workspace};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+mod packages {
+    pub(super) mod clean_root;
+    pub(super) mod unit;
+    pub(super) mod workplace;
+}
+
+use packages::clean_root::CleanRoot;
+use packages::workplace::{PERSON, Workplace};
+
+/// What the package replaces: older than the crates' own version.
+const OLDER: &str = "0.0.9-1";
+/// The most that a unit may be exposed, in tenths, of a hundred (systemd-analyze(1)).
+const EXPOSURE_MAX: &str = "20";
+
+/// Packs the programs of this build as [`OLDER`] and as they are, each in the order of
+/// [`PACKAGES`].
+fn pack_both(folder: &Path) -> Result<[Vec<PathBuf>; 2]> {
+    let (source, target) = (workspace::root(), folder.join("target"));
+    stage(&workspace::binary_folder()?, &target)?;
+    let date = source_date(&source)?;
+    let packed = |out: &str, version| {
+        pack(&Packing {
+            source: &source,
+            target: &target,
+            out: &folder.join(out),
+            date: &date,
+            version,
+            fast: true,
+        })
+    };
+    let (older, newer) = (packed("older", Some(OLDER))?, packed("newer", None)?);
+    // The same programs, packed again elsewhere, are the same bytes.
+    for (one, again) in newer.iter().zip(packed("again", None)?) {
+        ensure!(
+            fs::read(one)? == fs::read(&again)?,
+            "{} differs",
+            again.display()
+        );
+    }
+    Ok([older, newer])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()> {
+    let mut stage = Stage::prepare("packages", BusinessSoftware::register).await?;
+    stage.system_mut().start_part(Part::Pki)?;
+    let folder = stage.system().folder().to_owned();
+    let [older, newer] = pack_both(&folder.join("packages"))?;
+    let root = CleanRoot::open("packages")?;
+    root.run(&["useradd", "--create-home", PERSON])?;
+    let before = Trace::of(&root)?;
+
+    let workplace = Workplace::new(&root, stage.system());
+    workplace.install(&older)?;
+    units_are_sound(&root)?;
+    workplace.configure()?;
+    let mut server = workplace.start_server().await?;
+    workplace.start_reader().await?;
+    workplace.enrol()?;
+    let agent = workplace.start_agent().await?;
+    stage.system().card().insert()?;
+
+    // A login by the installed programs alone.
+    let http = PageScript::http()?;
+    let system = stage.system();
+    let (mut software, tokens) = workplace.sign_in()?;
+    let token = text(&tokens, "access_token")?;
+    let proof = userinfo_proof(&mut software, &http, system, token).await?;
+    let answer = userinfo(&http, system, &format!("DPoP {token}"), Some(&proof)).await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+
+    // The newer packages come while the session is alive; what was configured stays.
+    let settings = root.read("etc/cardea/cardea.toml")?;
+    workplace.install(&newer)?;
+    assert_eq!(root.read("etc/cardea/cardea.toml")?, settings);
+    server = workplace.restart_server(server).await?;
+    let refreshed = software
+        .refresh(&http, system, text(&tokens, "refresh_token")?)
+        .await?;
+    assert_eq!(refreshed.status(), StatusCode::OK);
+    let tokens: Value = refreshed.json().await?;
+    let token = text(&tokens, "access_token")?;
+    let proof = userinfo_proof(&mut software, &http, system, token).await?;
+    let scheme = format!("DPoP {token}");
+    let answer = userinfo(&http, system, &scheme, Some(&proof)).await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+
+    // The agent has found the new server: it hears at once that the card is gone.
+    workplace.wait_until_reconnected().await?;
+    let proof = userinfo_proof(&mut software, &http, system, token).await?;
+    system.card().remove()?;
+    assert!(software.wait()?.success());
+    let answer = userinfo(&http, system, &scheme, Some(&proof)).await?;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+
+    workplace.stop(agent)?;
+    workplace.stop(server)?;
+    removed_and_purged(&root, &before)
+}
+
+fn text<'a>(document: &'a Value, member: &str) -> Result<&'a str> {
+    let value = document.get(member).and_then(Value::as_str);
+    value.with_context(|| format!("no {member} in {document}"))
+}
+
+/// What a system has that a package may leave behind.
+#[derive(Debug, PartialEq, Eq)]
+struct Trace {
+    paths: BTreeSet<PathBuf>,
+    accounts: [String; 2],
+}
+
+impl Trace {
+    fn of(root: &CleanRoot) -> Result<Self> {
+        Ok(Self {
+            paths: root.paths()?,
+            accounts: [root.read("etc/passwd")?, root.read("etc/group")?],
+        })
+    }
+}
+
+/// Removal takes the programs and leaves what was configured and made; a purge leaves nothing.
+fn removed_and_purged(root: &CleanRoot, before: &Trace) -> Result<()> {
+    let names = PACKAGES.map(|package| package.name);
+    let apt = ["apt-get", "-qq", "--yes"];
+    root.run(&[&apt[..], &["remove"], &names].concat())?;
+    for gone in [
+        "usr/bin/cardea",
+        "usr/bin/cardea-agent",
+        "etc/chromium/policies",
+    ] {
+        assert!(!root.path(gone).exists(), "{gone} is left");
+    }
+    let kept = [
+        "etc/cardea/cardea.toml",
+        "var/lib/cardea/cardea.sqlite",
+        "etc/cardea-agent/issuers.d",
+    ];
+    for kept in kept {
+        assert!(root.path(kept).exists(), "{kept} is gone");
+    }
+    fs::remove_file(root.path("usr/local/bin/pinentry-of-the-test"))?;
+    root.run(&[&apt[..], &["purge"], &names].concat())?;
+    root.run(&[&apt[..], &["purge", "pinentry-fltk", "vsmartcard-vpcd"]].concat())?;
+    root.run(&[&apt[..], &["autoremove", "--purge"]].concat())?;
+    let after = Trace::of(root)?;
+    let left: Vec<_> = after.paths.difference(&before.paths).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    // Empty, and no package's own: dpkg takes it away with the last that had something there.
+    let lost = before.paths.difference(&after.paths);
+    let lost: Vec<_> = lost.filter(|path| *path != Path::new("etc/opt")).collect();
+    assert!(lost.is_empty(), "taken along: {lost:?}");
+    assert_eq!(after.accounts, before.accounts);
+    Ok(())
+}
+
+/// The units are what systemd takes, and the server's is exposed to little.
+fn units_are_sound(root: &CleanRoot) -> Result<()> {
+    let analyze = || {
+        let program = process::find_program("systemd-analyze");
+        program
+            .map(Command::new)
+            .with_context(|| install::hint("systemd-analyze"))
+    };
+    let server = root.path("usr/lib/systemd/system/cardea.service");
+    let mut verify = analyze()?;
+    verify.args(["verify", "--man=no", "--recursive-errors=no", "--root"]);
+    let output = verify.arg(root.path("/")).arg("cardea.service").output()?;
+    ensure!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+    let mut exposure = analyze()?;
+    exposure.args([
+        "security",
+        "--offline=yes",
+        "--no-pager",
+        "--threshold",
+        EXPOSURE_MAX,
+    ]);
+    process::capture(exposure.arg(server))?;
+    Ok(())
+}
+
+/// Each page is one that man and mandoc have nothing to say against, in both languages, and speaks
+/// of the same commands in each.
+#[test]
+fn the_manual_pages_are_well_formed_and_say_the_same_in_both_languages() -> Result<()> {
+    let mandoc = process::find_program("mandoc").with_context(|| install::hint("mandoc"))?;
+    let man = process::find_program("man").with_context(|| install::hint("man"))?;
+    for page in ["agent/man/cardea-agent.1", "server/debian/man/cardea.8"] {
+        let page = workspace::root().join("crates").join(page);
+        let name = page.file_name().context("a file")?;
+        let french = page.with_file_name("fr").join(name);
+        for (page, least) in [(&page, "warning"), (&french, "error")] {
+            // The French pages' sections have French names, which is all that mandoc warns of.
+            let mut lint = Command::new(&mandoc);
+            process::capture(lint.args(["-T", "lint", "-W", least]).arg(page))?;
+            let mut show = Command::new(&man);
+            show.args(["--warnings", "--encoding=UTF-8", "--local-file"]);
+            let shown = show.arg(page).env("LC_ALL", "C.UTF-8").output()?;
+            ensure!(
+                shown.status.success() && shown.stderr.is_empty(),
+                "{shown:?}"
+            );
+        }
+        let items = |page: &Path| -> Result<Vec<String>> {
+            let text = fs::read_to_string(page)?;
+            let lines = text.lines().filter_map(|line| line.strip_prefix(".It "));
+            let first = |line: &str| {
+                line.split_whitespace()
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
+            Ok(lines.map(first).collect())
+        };
+        assert_eq!(items(&page)?, items(&french)?);
+    }
+    Ok(())
+}
