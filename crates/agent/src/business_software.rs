@@ -1,7 +1,8 @@
 //! Tokens for business software that has no browser, by a card grant (design: life of a login, 9).
 //!
 //! ask the issuer for a challenge → check it → the conversation with the person → begin presence →
-//! redeem the grant with a proof by the presence key. Programs come over the agent's socket for them
+//! redeem the grant with a proof by the presence key. Programs come over the agent's socket for
+//! them
 //! ([`crate::ProgramApi`]), or start `cardea-agent sign-in`, a process of its own that shares
 //! reader, instance key and the place in front of the person with the agent.
 //!

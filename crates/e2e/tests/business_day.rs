@@ -178,40 +178,51 @@ async fn programs_work_all_day_through_pulls_expiries_and_restarts() -> Result<(
     let mut command = ForeignClient::node(system, "api.mjs")?;
     command
         .env("CLIENT_ID", "officine-api")
-        .env("CLIENT_KEY", private);
-    command.env("API_AUDIENCE", &api);
+        .env("CLIENT_KEY", private)
+        .env("API_AUDIENCE", &api);
     let _api = ForeignClient::serve(system, command, "api", port)?;
     let patients = format!("{api}/patients");
     let without_token = PageScript::http()?.get(&patients).send().await?;
     assert_eq!(without_token.status(), StatusCode::UNAUTHORIZED);
 
-    // Both begin at once: whoever finds the place in front of the person taken tries again.
+    let rust = installed_example(system)?;
+    let mut both = begin(system, &rust, &api).await?;
+    pull_and_put_back(system, &rust, &mut both).await?;
+    restart_server(stage.system_mut(), &mut both).await?;
+    restart_agent(stage.system_mut(), &mut both).await?;
+    say_no(stage.system(), &mut both).await?;
+    end(stage.system(), both).await
+}
+
+/// Both begin at once: whoever finds the place in front of the person taken tries again. They go on
+/// past the expiry of their tokens, and nobody is asked for anything again.
+async fn begin(system: &System, rust: &Path, api: &str) -> Result<Both> {
     let mut python = Command::new(install::python_program()?);
     python
         .arg("-B")
         .arg(sources().join("../../agent/examples/all_day.py"));
-    let rust = installed_example(system)?;
     let mut both = Both([
-        Day::start(system, "all-day-python", python, &api)?,
-        Day::start(system, "all-day-rust", Command::new(&rust), &api)?,
+        Day::start(system, "all-day-python", python, api)?,
+        Day::start(system, "all-day-rust", Command::new(rust), api)?,
     ]);
-    // They go on past the expiry of their tokens, and nobody is asked for anything again.
     both.say(READ, READS_PAST_EXPIRY).await?;
     assert_eq!(prompts(system), 2);
     let log = system.pin_prompt_log();
-    let shown = [
+    for part in [
         "/python",
         "/officine-du-midi »",
         "(processus ",
         "Logiciel d’officine",
-    ];
-    for part in shown {
+    ] {
         assert!(log.contains(part), "{part}: {log}");
     }
+    Ok(both)
+}
 
-    // A card that is pulled ends both, and one that comes back is asked for its PIN again. By now
-    // the file of one program is gone, as after an update.
-    fs::remove_file(&rust)?;
+/// A card that is pulled ends both, and one that comes back is asked for its PIN again. By then the
+/// file of one program is gone, as after an update.
+async fn pull_and_put_back(system: &System, rust: &Path, both: &mut Both) -> Result<()> {
+    fs::remove_file(rust)?;
     system.card().remove()?;
     both.say(CARD_GONE, 1).await?;
     assert_eq!(prompts(system), 2);
@@ -221,24 +232,32 @@ async fn programs_work_all_day_through_pulls_expiries_and_restarts() -> Result<(
     assert_eq!(prompts(system), 4);
     let log = system.pin_prompt_log();
     assert!(log.contains("/officine-du-midi », fichier absent"), "{log}");
+    Ok(())
+}
 
-    // The server restarts, and is away for longer than a token lives.
-    let system = stage.system_mut();
+/// The server is away for longer than a token lives; the sessions outlast it.
+async fn restart_server(system: &mut System, both: &mut Both) -> Result<()> {
     system.stop_part(Part::Server)?;
     both.say(NO_ANSWER, 3).await?;
     tokio::time::sleep(Duration::from_secs(u64::from(TOKEN_SECONDS))).await;
     system.start_part(Part::Server)?;
     both.read_on(3).await?;
     assert_eq!(prompts(system), 4);
+    Ok(())
+}
 
-    // With the agent its sessions end; its successor asks the person anew.
+/// With the agent its sessions end; its successor asks the person anew.
+async fn restart_agent(system: &mut System, both: &mut Both) -> Result<()> {
     system.stop_part(Part::Agent)?;
     system.start_part(Part::Agent)?;
     both.say(CONNECTED, 3).await?;
     both.read_on(2).await?;
     assert_eq!(prompts(system), 6);
+    Ok(())
+}
 
-    // Who says no is left in peace until the card is put in again.
+/// Who says no is left in peace until the card is put in again.
+async fn say_no(system: &System, both: &mut Both) -> Result<()> {
     system.script_pin_prompt(&[Answer::Cancel])?;
     system.card().remove()?;
     both.say(CARD_GONE, 2).await?;
@@ -251,12 +270,16 @@ async fn programs_work_all_day_through_pulls_expiries_and_restarts() -> Result<(
     both.say(CONNECTED, 4).await?;
     both.read_on(2).await?;
     assert_eq!(prompts(system), 2);
+    Ok(())
+}
 
-    // A program that ends takes its session with it.
-    let departed = system.log_of(Part::Agent).matches("\"departed\"").count();
+/// A program that ends takes its session with it.
+async fn end(system: &System, both: Both) -> Result<()> {
+    let departed = || system.log_of(Part::Agent).matches("\"departed\"").count();
+    let before = departed();
     drop(both);
     let until = Instant::now() + PATIENCE;
-    while system.log_of(Part::Agent).matches("\"departed\"").count() < departed + 2 {
+    while departed() < before + 2 {
         assert!(Instant::now() < until, "{}", system.log_of(Part::Agent));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
