@@ -2,8 +2,7 @@
 //!
 //! ask the issuer for a challenge → check it → the conversation with the person → begin presence →
 //! redeem the grant with a proof by the presence key. Programs come over the agent's socket for
-//! them
-//! ([`crate::ProgramApi`]), or start `cardea-agent sign-in`, a process of its own that shares
+//! them ([`crate::ProgramApi`]), or start `cardea-agent sign-in`, a process of its own that shares
 //! reader, instance key and the place in front of the person with the agent.
 //!
 //! Off unless the configuration says otherwise, since any program of this user can name any client.
