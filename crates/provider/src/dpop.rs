@@ -27,10 +27,11 @@ const WITH_NONCE: DpopTolerance = DpopTolerance {
 };
 /// How long a proof is remembered: longer than the widest tolerance from end to end.
 const PROOF_REMEMBERED: Duration = Duration::minutes(10);
-/// How long a key stays its client's after its last use: longer than any session. Anybody can make
-/// keys in the name of a public client, so those are remembered no longer than the proofs.
+/// How long a key stays its client's after its last use, and an eighth longer at most: longer than
+/// any session. Anybody can make keys in the name of a public client, so those are remembered no
+/// longer than the proofs.
 const KEY_OF_CONFIDENTIAL_CLIENT_KEPT: Duration = Duration::DAY;
-const KEY_OF_PUBLIC_CLIENT_KEPT: Duration = PROOF_REMEMBERED;
+const KEY_OF_PUBLIC_CLIENT_KEPT: Duration = Duration::minutes(8);
 
 /// The proof that came with a request, and the request that it must be made for. Its `Debug` hides
 /// the proof.
