@@ -109,7 +109,7 @@ impl Workstations<'_> {
     fn used(&self, workstation: &OwnWorkstation) -> String {
         let (first, last) = (workstation.first_seen_at, workstation.last_seen_at);
         format!(
-            "{} {} ; {} {}",
+            "{} {}, {} {}",
             self.say(FIRST_USED),
             written(first, self.language),
             self.say(LAST_USED),
