@@ -362,14 +362,6 @@ fn a_card_that_nobody_knows_is_shown_with_its_atr() {
             plugged.remove().unwrap();
             desk.sees_no_card().await;
 
-            let mute = tls::mute_card(&service.vpcd_address());
-            crate::service::wait_until("the card is seen, and does not answer", async || {
-                first(&desk.examined()) == "doctor.card_mute"
-            })
-            .await;
-            mute.shutdown(std::net::Shutdown::Both).unwrap();
-            desk.sees_no_card().await;
-
             let _bank = tls::bank_card(&service.vpcd_address());
             crate::service::wait_until("the bank card is seen", async || {
                 first(&desk.examined()) == "doctor.card_unknown"

@@ -303,11 +303,6 @@ pub(super) fn bank_card(vpcd: &str) -> TcpStream {
     answering(vpcd, &ATR)
 }
 
-/// A card whose chip does not answer its reset.
-pub(super) fn mute_card(vpcd: &str) -> TcpStream {
-    answering(vpcd, &[])
-}
-
 fn answering(vpcd: &str, atr: &'static [u8]) -> TcpStream {
     let stream = TcpStream::connect(vpcd).unwrap();
     let mut card = stream.try_clone().unwrap();
