@@ -1,6 +1,7 @@
--- The cards that persons have signed in with: whether each is suspended, and the code that suspends it.
--- One row a person and card, made by a login that was judged good. `code_digest` is a slow digest, and
--- `code_lookup` the part of the code by which its row is found. `suspended_by` is 'code' or 'operator'.
+-- The cards that persons have signed in with: whether each is suspended, and the code that suspends
+-- it. One row a person and card, made by a login that was judged good. `code_digest` is a slow
+-- digest, and `code_lookup` the part of the code by which its row is found. `suspended_by` is
+-- 'code' or 'operator'.
 CREATE TABLE card (
     id                TEXT   NOT NULL PRIMARY KEY,
     sub               TEXT   NOT NULL REFERENCES subject (sub),

@@ -1,8 +1,9 @@
 //! Cards that are suspended: nobody signs in with one, whoever holds it and knows its PIN.
 //!
-//! A card is suspended by the code that its owner was given for it, from any browser (docs/adr/0035),
-//! or by an operator; an operator alone lifts it. The code can do this one thing. A suspension is of
-//! one card: whoever has a second one, or gets a new one, goes on as the same person.
+//! A card is suspended by the code that its owner was given for it, from any browser
+//! (docs/adr/0035), or by an operator; an operator alone lifts it. The code can do this one thing.
+//! A suspension is of one card: whoever has a second one, or gets a new one, goes on as the same
+//! person.
 //!
 //! The row of the card decides: a login takes it in the transaction that opens its session, and a
 //! suspension in the one that ends them. So none slips through between the two.

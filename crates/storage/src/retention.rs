@@ -113,7 +113,8 @@ impl Kind {
                               'authorization.refused', 'authorization.pushed', 'login.refused',
                               'login.cancelled', 'card_grant.refused', 'token.refused',
                               'token_lookup.refused', 'userinfo.refused', 'logout.unconfirmed',
-                              'registration.refused', 'account.refused', 'suspend_code.refused') LIMIT $2"
+                              'registration.refused', 'account.refused',
+                              'suspend_code.refused') LIMIT $2"
             }
             Self::AccessGrant => {
                 "SELECT jti AS key FROM access_grant WHERE expires_at < $1 LIMIT $2"

@@ -140,7 +140,8 @@ impl Answer for Changed {
             ),
             None => writeln!(
                 output,
-                "{name} is let in again. Its suspension code is spent: its owner makes a new one on \
+                "{name} is let in again. Its suspension code is spent: its owner makes a new \
+                one on \
                  her account page."
             ),
         }

@@ -22,8 +22,8 @@ use crate::security_headers::consent_page_policy;
 use crate::state::AppState;
 use crate::uninterrupted::to_the_end;
 
-/// Where a login with news about cards goes. The id is base64url, so that it needs no escaping in an
-/// address.
+/// Where a login with news about cards goes. The id is base64url, so that it needs no escaping in
+/// an address.
 pub(super) fn address(request_id: &str) -> String {
     format!("/card-news/{request_id}")
 }

@@ -156,7 +156,8 @@ const CODE_HEADING: Text = Text::new(
     "Le code de suspension de votre carte",
 );
 const CODE_ONCE: Text = Text::new(
-    "It is shown this once. Print this page or write the code down, and keep it away from the card.",
+    "It is shown this once. Print this page or write the code down, and keep it away from the \
+    card.",
     "Il n’est affiché que cette fois. Imprimez cette page ou notez le code, et gardez-le loin de \
      la carte.",
 );

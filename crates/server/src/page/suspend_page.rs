@@ -134,7 +134,8 @@ const NO_CODE: Text = Text::new(
      votre carte.",
 );
 const MISTYPED: Text = Text::new(
-    "There is a typing mistake in this code. Compare it with your sheet, letter by letter: there is \
+    "There is a typing mistake in this code. Compare it with your sheet, letter by letter: \
+    there is \
      no 0, no 1, no I and no O in it.",
     "Il y a une faute de frappe dans ce code. Comparez-le avec votre feuille, caractère par \
      caractère : il ne contient ni 0, ni 1, ni I, ni O.",

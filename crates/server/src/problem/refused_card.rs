@@ -11,7 +11,8 @@ pub(super) const SUSPENDED_ADVICE: Text = Text::new(
     "It was reported lost or stolen at this service. Use another card of yours. Only the support \
      of this service can lift the suspension, once it has checked who you are.",
     "Elle a été signalée perdue ou volée auprès de ce service. Utilisez une autre de vos cartes. \
-     Seule l’assistance de ce service peut lever la suspension, après avoir vérifié votre identité.",
+     Seule l’assistance de ce service peut lever la suspension, après avoir vérifié votre \
+     identité.",
 );
 
 /// What happened.

@@ -173,7 +173,7 @@ async fn a_new_code_is_made_by_the_session_of_a_card_that_is_there_and_not_suspe
 }
 
 #[tokio::test]
-async fn a_login_that_waits_for_its_presence_key_ends_as_well() {
+async fn l5_a_login_that_waits_for_its_presence_key_ends_as_well() {
     let world = World::new().await;
     let code = code_after_login(&world).await;
     let begun = world.begin(PORTAL).await;

@@ -45,6 +45,7 @@ async fn answer(
         .await
 }
 
+/// Attack L4: who suspends a stranger's card is noticed by its owner.
 #[tokio::test]
 async fn the_owner_is_told_at_her_next_login_with_another_card_until_she_has_seen_it() {
     let mut world = World::new().await;

@@ -81,7 +81,8 @@ async fn an_operator_says_why_and_names_a_card_that_there_is() {
     assert_eq!(unknown.code(), "provider.card_unknown");
 }
 
-/// With a second card an operator gets into the admin API as herself, and vouches for herself.
+/// Attack L3: with a second card an operator gets into the admin API as herself, and vouches for
+/// herself.
 #[tokio::test]
 async fn an_operator_does_not_lift_the_suspension_of_a_card_of_her_own() {
     let world = World::new().await;

@@ -66,7 +66,7 @@ async fn the_card_is_suspended_and_not_one_certificate_of_it() {
 }
 
 #[tokio::test]
-async fn neither_business_software_nor_a_login_without_agent_lets_a_suspended_card_in() {
+async fn l5_neither_business_software_nor_a_login_without_agent_lets_a_suspended_card_in() {
     let suspended = async |world: &World| {
         let code = code_after_login(world).await;
         suspend(world, &code).await.unwrap();
