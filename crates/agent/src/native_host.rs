@@ -122,7 +122,9 @@ async fn open(
     match Request::parse(&text)? {
         Request::Assertion { .. } | Request::Origins {} => {}
         Request::Abort {} => return Ok(None),
-        Request::Status {} | Request::ReadIssuers {} | Request::EndSessions {} => return Err(Error::RequestInvalid),
+        Request::Status {} | Request::ReadIssuers {} | Request::EndSessions {} => {
+            return Err(Error::RequestInvalid);
+        }
     }
     let mut agent = connect(&config.socket).await?;
     write(&mut agent, &text).await?;
