@@ -86,10 +86,6 @@ impl InstancePolicy {
     }
 
     /// Whether every workstation is let in that is not revoked.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
     #[must_use]
     pub fn is_any(&self) -> bool {
         *self == Self::Any
