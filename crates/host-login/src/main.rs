@@ -2,8 +2,8 @@
 //! by `ssh`, or uses `sudo` there. The PAM module `pam_cardea` runs it and shows what it says.
 //!
 //! It follows RFC 8628 as a client of the issuer, verifies the ID token (OIDC Core section
-//! 3.1.3.7), and lets in whom the host's own configuration maps to the account that was named. What it
-//! deliberately does not do: keep a token or a session, know a password, or let anybody in where
+//! 3.1.3.7), and lets in whom the host's own configuration maps to the account that was named. What
+//! it deliberately does not do: keep a token or a session, know a password, or let anybody in where
 //! something is missing.
 //!
 //! Its standard output is a line protocol for the module: `I ` something to show, `P ` something to

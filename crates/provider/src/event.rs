@@ -8,9 +8,9 @@
 
 mod administration;
 mod instance;
-mod suspension;
 #[cfg(test)]
 mod kept;
+mod suspension;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

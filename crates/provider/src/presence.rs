@@ -160,9 +160,7 @@ impl Provider {
         {
             if self.is_revoked_for_all(&mut transaction, &session).await? {
                 let reason = EndReason::WorkstationRevoked;
-                let ended = self
-                    .end_in(&mut transaction, &session, reason, now)
-                    .await?;
+                let ended = self.end_in(&mut transaction, &session, reason, now).await?;
                 transaction.commit().await?;
                 return Ok(PresenceOutcome::Ended {
                     jkt: session.presence_jkt,

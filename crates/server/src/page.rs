@@ -22,7 +22,9 @@ pub(crate) use self::agentless_page::AgentlessPage;
 pub(crate) use self::card_news_page::{CardNewsPage, SuspendCodePage};
 pub(crate) use self::code_page::CodePage;
 pub(crate) use self::consent_page::ConsentPage;
-pub(crate) use self::device_page::{DeviceAnswerPage, DeviceCodePage, DeviceConfirmationPage, Typed};
+pub(crate) use self::device_page::{
+    DeviceAnswerPage, DeviceCodePage, DeviceConfirmationPage, Typed,
+};
 pub(crate) use self::error_page::ErrorPage;
 pub(crate) use self::form_post_page::FormPostPage;
 pub(crate) use self::login_page::{Agentless, LoginPage, Start};

@@ -244,10 +244,9 @@ impl Problem {
             Self::WorkstationNotManaged => workstation::NOT_MANAGED,
             Self::WorkstationRevoked => workstation::REVOKED,
             Self::WorkstationNotEntitled => workstation::NOT_ENTITLED,
-            Self::AccountClosed => Text::new(
-                "Your account page is closed",
-                "Votre compte est fermé",
-            ),
+            Self::AccountClosed => {
+                Text::new("Your account page is closed", "Votre compte est fermé")
+            }
             Self::AuthorizationRefused => Text::new(
                 "The portal's request cannot be accepted",
                 "La demande du portail ne peut pas être acceptée",
@@ -326,19 +325,9 @@ impl Problem {
             Self::WorkstationNotManaged => workstation::NOT_MANAGED_ADVICE,
             Self::WorkstationRevoked => workstation::REVOKED_ADVICE,
             Self::WorkstationNotEntitled => workstation::NOT_ENTITLED_ADVICE,
-            Self::AccountClosed => Text::new(
-                "Nothing was changed. Open it again with your card: /account",
-                "Rien n’a été modifié. Ouvrez-le à nouveau avec votre carte : /account",
-            ),
-            Self::AuthorizationRefused => Text::new(
-                "You have done nothing wrong: give the portal's support the code and reference.",
-                "Vous n’avez commis aucune erreur : donnez le code et la référence à l’assistance \
-                 du portail.",
-            ),
-            Self::ProxyUnknown => Text::new(
-                "Nothing can be done here but by the configured proxy.",
-                "Rien ne peut être fait ici que par le serveur mandataire configuré.",
-            ),
+            Self::AccountClosed => ACCOUNT_CLOSED_ADVICE,
+            Self::AuthorizationRefused => AUTHORIZATION_REFUSED_ADVICE,
+            Self::ProxyUnknown => PROXY_UNKNOWN_ADVICE,
             Self::OriginRefused => Text::new(
                 "Start again from the portal.",
                 "Recommencez depuis le portail.",
@@ -372,6 +361,21 @@ impl Problem {
             .find(|problem| problem.code() == code)
     }
 }
+
+const PROXY_UNKNOWN_ADVICE: Text = Text::new(
+    "Nothing can be done here but by the configured proxy.",
+    "Rien ne peut être fait ici que par le serveur mandataire configuré.",
+);
+
+const ACCOUNT_CLOSED_ADVICE: Text = Text::new(
+    "Nothing was changed. Open it again with your card: /account",
+    "Rien n’a été modifié. Ouvrez-le à nouveau avec votre carte : /account",
+);
+
+const AUTHORIZATION_REFUSED_ADVICE: Text = Text::new(
+    "You have done nothing wrong: give the portal's support the code and reference.",
+    "Vous n’avez commis aucune erreur : donnez le code et la référence à l’assistance du portail.",
+);
 
 #[cfg(test)]
 mod tests {

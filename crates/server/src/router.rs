@@ -237,10 +237,7 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
             "/admin/cards/{id}/resume",
             post(admin::cards::post_resumption),
         )
-        .route(
-            "/admin/instances",
-            get(admin::instances::list_instances),
-        )
+        .route("/admin/instances", get(admin::instances::list_instances))
         .route(
             "/admin/instances/{instance_jkt}",
             put(admin::instances::put_instance).delete(admin::instances::delete_instance),

@@ -47,7 +47,7 @@ pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
 /// As [`connect`]; [`Error::NotRunning`] also when it does not answer properly.
 pub(crate) async fn ask_status(path: &Path) -> Result<OwnStatus, Error> {
     match ask(path, &Request::Status {}).await? {
-        Some(Answer::Status(status)) => Ok(status),
+        Some(Answer::Status(status)) => Ok(*status),
         _ => Err(Error::NotRunning),
     }
 }

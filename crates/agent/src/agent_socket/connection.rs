@@ -41,7 +41,7 @@ pub(super) async fn serve(mut stream: UnixStream, agent: Arc<Agent>) {
             }
         }
         Ok(Request::Origins {}) => Ok(origins(&agent)),
-        Ok(Request::Status {}) => Ok(Answer::Status(OwnStatus::of(&agent).await)),
+        Ok(Request::Status {}) => Ok(Answer::Status(Box::new(OwnStatus::of(&agent).await))),
         Ok(Request::ReadIssuers {}) => read_issuers(&agent),
         Ok(Request::EndSessions {}) => Ok(Answer::Ended {
             sessions: agent.end_sessions(DEPARTURE_LIMIT).await,

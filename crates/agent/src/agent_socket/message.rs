@@ -58,7 +58,7 @@ pub(crate) enum Answer {
         sessions: usize,
     },
     /// The agent's state.
-    Status(OwnStatus),
+    Status(Box<OwnStatus>),
 }
 
 #[cfg(test)]

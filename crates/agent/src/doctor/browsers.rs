@@ -157,7 +157,10 @@ fn holds(profile: &Path, browser: Browser, id: &str) -> bool {
         || ["Secure Preferences", "Preferences"].iter().any(|file| {
             let text = read(&profile.join(file));
             let settings = text.and_then(|it| serde_json::from_str::<Value>(&it).ok());
-            settings.is_some_and(|it| it["extensions"]["settings"][id].is_object())
+            settings.is_some_and(|it| {
+                let known = it.pointer("/extensions/settings").and_then(|it| it.get(id));
+                known.is_some_and(Value::is_object)
+            })
         })
 }
 

@@ -114,7 +114,8 @@ impl Shown<'_> {
         let end = self.say("Mettre fin à toutes mes sessions", "End all my sessions");
         let _ = writeln!(
             body,
-            "<form method=\"post\"><button class=\"end\" name=\"end\" value=\"1\">{end}</button></form>"
+            "<form method=\"post\">\
+             <button class=\"end\" name=\"end\" value=\"1\">{end}</button></form>"
         );
     }
 

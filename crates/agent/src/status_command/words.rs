@@ -129,8 +129,8 @@ fn unavailable(code: &str, language: Language) -> String {
              running? Try: systemctl enable --now pcscd.socket, or cardea-agent doctor"
         ),
         ("card.reader_service_unavailable", Language::French) => format!(
-            "lecteurs : le service des lecteurs est injoignable [{code}] ; pcscd est-il installé et \
-             démarré ? Essayez : systemctl enable --now pcscd.socket, ou cardea-agent doctor"
+            "lecteurs : le service des lecteurs est injoignable [{code}] ; pcscd est-il installé \
+             et démarré ? Essayez : systemctl enable --now pcscd.socket, ou cardea-agent doctor"
         ),
         (_, Language::English) => {
             format!("readers: they cannot be watched [{code}]; cardea-agent doctor says what to do")

@@ -380,6 +380,7 @@ fn a_card_at_or_near_its_end_is_named() {
         "doctor::a_card_at_or_near_its_end_is_named",
         async |service| {
             let desk = Desk::set().await;
+            #[expect(clippy::disallowed_methods, reason = "the program has the same clock")]
             let now = OffsetDateTime::now_utc();
             let day = time::Duration::DAY;
             for (end, code) in [

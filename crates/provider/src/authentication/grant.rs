@@ -108,9 +108,7 @@ impl Provider {
             event = event.of_client(client_id);
         }
         event = self.tie_suspended_use(event, &stop.error).await?;
-        event = self
-            .tie_refused_instance(event, None, &stop.error)
-            .await?;
+        event = self.tie_refused_instance(event, None, &stop.error).await?;
         if stop.spent {
             self.record_alone(event).await
         } else {

@@ -74,8 +74,8 @@ impl Authenticated {
     }
 }
 
-/// Stores a pending session, and its card, to be looked at again. No session begins with a card that
-/// is suspended: whoever opens one comes by here.
+/// Stores a pending session, and its card, to be looked at again. No session begins with a card
+/// that is suspended: whoever opens one comes by here.
 pub(crate) async fn insert_session(
     provider: &Provider,
     transaction: &mut Transaction,

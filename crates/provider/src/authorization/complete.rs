@@ -48,11 +48,11 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::PresencePending`] until the presence key has answered, [`Error::SessionEnded`]
-    /// when the card left meanwhile, [`Error::NewWorkstationsUnshown`] and [`Error::CardNewsUnshown`]
-    /// when the person must be told first (see [`Provider::acknowledge_workstations`] and
-    /// [`Provider::answer_card_news`]), [`Error::ConsentRequired`] when she must
-    /// be asked first (see [`Provider::answer_consent`]), and those of a request that is unknown,
-    /// foreign, expired or answered.
+    /// when the card left meanwhile, [`Error::NewWorkstationsUnshown`] and
+    /// [`Error::CardNewsUnshown`] when the person must be told first (see
+    /// [`Provider::acknowledge_workstations`] and [`Provider::answer_card_news`]),
+    /// [`Error::ConsentRequired`] when she must be asked first (see [`Provider::answer_consent`]),
+    /// and those of a request that is unknown, foreign, expired or answered.
     pub async fn complete_authorization(
         &self,
         request_id: &str,

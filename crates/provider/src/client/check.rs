@@ -142,7 +142,10 @@ fn check_instances(client: &Client) -> Result<(), Fault> {
     if client.has_people() {
         Ok(())
     } else {
-        Err(("instances", "says nothing for a client that nobody signs in to"))
+        Err((
+            "instances",
+            "says nothing for a client that nobody signs in to",
+        ))
     }
 }
 

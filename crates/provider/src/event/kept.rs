@@ -9,8 +9,8 @@ use serde_json::Value;
 use time::Duration;
 
 use super::{
-    AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, HoldingsEnded, InstanceEvent,
-    StoredEvents, SuspensionEvent,
+    AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, HoldingsEnded,
+    InstanceEvent, StoredEvents, SuspensionEvent,
 };
 use crate::bare_provider::now;
 use crate::keys::rotation::KeyPlace;
@@ -46,9 +46,9 @@ macro_rules! kinds {
 }
 
 use AdministrationEvent as A;
+use EventKind as E;
 use InstanceEvent as I;
 use SuspensionEvent as S;
-use EventKind as E;
 
 const CODE: &str = "provider.code";
 

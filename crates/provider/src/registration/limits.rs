@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{check_resource_uri, host_of};
 use crate::issuer::is_loopback;
-use crate::{
-    Client, ConsentPolicy, Demand, Error, InstancePolicy, ProfileRules, SubjectType,
-};
+use crate::{Client, ConsentPolicy, Demand, Error, InstancePolicy, ProfileRules, SubjectType};
 
 const HOSTS_MAX: usize = 32;
 const RESOURCES_MAX: usize = 32;

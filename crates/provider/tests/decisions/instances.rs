@@ -89,8 +89,9 @@ async fn acknowledge_at(world: &mut World, instance: &Instance) {
     acknowledged.await.unwrap();
 }
 
-/// Attack M1: the very first workstation of a person is hers; a second one is once she has said so at the
-/// first, whatever she says at the second: whoever has her card and PIN could say it there as well.
+/// Attack M1: the very first workstation of a person is hers; a second one is once she has said so
+/// at the first, whatever she says at the second: whoever has her card and PIN could say it there
+/// as well.
 #[tokio::test]
 async fn a_second_workstation_is_known_once_she_has_confirmed_it_at_the_first() {
     let mut world = asking(InstancePolicy::Known).build().await;
@@ -162,7 +163,8 @@ async fn known_portals_let_managed_workstations_in() {
     log_in_at(&mut world, &managed, PORTAL).await;
 }
 
-/// Attack M4: sessions end with their codes and tokens, and their portals are told, in one transaction.
+/// Attack M4: sessions end with their codes and tokens, and their portals are told, in one
+/// transaction.
 #[tokio::test]
 async fn a_workstation_that_an_operator_revokes_signs_nobody_in_anywhere() {
     let mut world = Settings::refreshing().build().await;
@@ -193,8 +195,8 @@ async fn a_workstation_that_an_operator_revokes_signs_nobody_in_anywhere() {
     log_in_at(&mut world, &other, PORTAL).await;
 }
 
-/// Attack M4: on PostgreSQL neither of two transactions may see the other: the presence key's answer looks
-/// again.
+/// Attack M4: on PostgreSQL neither of two transactions may see the other: the presence key's
+/// answer looks again.
 #[tokio::test]
 async fn a_session_that_begins_during_the_revocation_never_becomes_active() {
     let world = World::new().await;

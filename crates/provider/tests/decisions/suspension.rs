@@ -9,9 +9,7 @@ mod ways_in;
 use std::sync::Arc;
 
 use cardea_provider::event::StoredEvents;
-use cardea_provider::{
-    CardSuspensions, Error, Operator, Records, SuspendCode, SuspendedByCode,
-};
+use cardea_provider::{CardSuspensions, Error, Operator, Records, SuspendCode, SuspendedByCode};
 use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind};
 
 use super::world::{PORTAL, World};

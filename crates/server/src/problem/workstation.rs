@@ -19,7 +19,8 @@ pub(crate) const NOT_MANAGED: Text = Text::new(
     "Ce portail est réservé aux postes gérés",
 );
 pub(crate) const NOT_MANAGED_ADVICE: Text = Text::new(
-    "Use a workstation of your establishment, or ask its computer support to have this one trusted.",
+    "Use a workstation of your establishment, or ask its computer support to have this one \
+     trusted.",
     "Utilisez un poste de votre établissement, ou demandez à son service informatique de faire \
      approuver celui-ci.",
 );

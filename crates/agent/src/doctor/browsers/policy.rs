@@ -43,7 +43,7 @@ impl Policy {
             }
             None => {
                 for content in FIREFOX.iter().filter_map(|file| parse(&root.join(file))) {
-                    policy.add(&content["policies"]);
+                    policy.add(content.get("policies").unwrap_or(&Value::Null));
                 }
             }
         }

@@ -95,8 +95,8 @@ async fn what_she_takes_out_is_out_for_her_alone() {
     log_in_at(&mut world, &second, PORTAL).await;
 }
 
-/// Attack M3: whoever brought card and PIN to a workstation of his own cannot shut her out of hers, and nobody
-/// shuts herself out from the last.
+/// Attack M3: whoever brought card and PIN to a workstation of his own cannot shut her out of hers,
+/// and nobody shuts herself out from the last.
 #[tokio::test]
 async fn only_a_known_workstation_speaks_for_others_and_none_for_itself() {
     let (mut world, first, second) = two_known().await;
