@@ -3,7 +3,7 @@
 //!
 //! The command serves the page itself, as long as somebody looks at it, and asks the agent through
 //! its socket: so it is there when the agent is not, and where the agent's own port is shut. It is
-//! one of the agent's own pages ([`OwnPage`]); nothing on it is secret, and no name is.
+//! one of the agent's own pages (`OwnPage`); nothing on it is secret, and no name is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
