@@ -369,12 +369,12 @@ const PROXY_UNKNOWN_ADVICE: Text = Text::new(
 
 const ACCOUNT_CLOSED_ADVICE: Text = Text::new(
     "Nothing was changed. Open it again with your card: /account",
-    "Rien n’a été modifié. Ouvrez-le à nouveau avec votre carte : /account",
+    "Rien n’a été modifié. Ouvrez-le à nouveau avec votre carte : /account",
 );
 
 const AUTHORIZATION_REFUSED_ADVICE: Text = Text::new(
     "You have done nothing wrong: give the portal's support the code and reference.",
-    "Vous n’avez commis aucune erreur : donnez le code et la référence à l’assistance du portail.",
+    "Vous n’avez commis aucune erreur : donnez le code et la référence à l’assistance du portail.",
 );
 
 #[cfg(test)]

@@ -57,6 +57,7 @@ const KNOWN: [&str; 40] = [
     "token_endpoint_auth_signing_alg_values_supported",
     "introspection_endpoint_auth_methods_supported",
     "introspection_endpoint_auth_signing_alg_values_supported",
+    "device_authorization_endpoint",
     "revocation_endpoint_auth_methods_supported",
     "revocation_endpoint_auth_signing_alg_values_supported",
     "dpop_signing_alg_values_supported",

@@ -10,7 +10,7 @@ pub(crate) const NOT_KNOWN_ADVICE: Text = Text::new(
     "Sign in once at a workstation that you have used before, and confirm this one there: you are \
      asked by itself. Then come back here. If you have no other workstation any more, ask the \
      support of this service to trust this one.",
-    "Connectez-vous une fois sur un poste que vous avez déjà utilisé et confirmez-y celui-ci : la \
+    "Connectez-vous une fois sur un poste que vous avez déjà utilisé et confirmez-y celui-ci : la \
      question vous sera posée. Revenez ensuite ici. Si vous n’avez plus d’autre poste, demandez à \
      l’assistance de ce service d’approuver celui-ci.",
 );
@@ -31,7 +31,7 @@ pub(crate) const REVOKED: Text = Text::new(
 pub(crate) const REVOKED_ADVICE: Text = Text::new(
     "It was taken out, by you or by the support of this service. Use another workstation: there \
      you can let it in again if it was you. Your card is not at fault.",
-    "Il a été retiré, par vous ou par l’assistance de ce service. Utilisez un autre poste : vous \
+    "Il a été retiré, par vous ou par l’assistance de ce service. Utilisez un autre poste : vous \
      pourrez y autoriser celui-ci à nouveau si c’était vous. Votre carte n’est pas en cause.",
 );
 pub(crate) const NOT_ENTITLED: Text = Text::new(
