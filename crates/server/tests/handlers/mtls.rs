@@ -110,6 +110,7 @@ async fn discovery_tells_of_the_listener_exactly_where_there_is_one() {
         "token_endpoint": at("/token"),
         "pushed_authorization_request_endpoint": at("/par"),
         "introspection_endpoint": at("/introspect"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "revocation_endpoint": at("/revoke"),
         "userinfo_endpoint": at("/userinfo"),
     });

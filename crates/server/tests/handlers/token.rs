@@ -161,7 +161,7 @@ async fn f7_f8_other_grants_and_forms_are_refused() {
         ("implicit", unsupported),
         ("x", unsupported),
         ("urn:openid:params:grant-type:ciba", unsupported),
-        ("urn:ietf:params:oauth:grant-type:device_code", unsupported),
+        ("urn:ietf:params:oauth:grant-type:device_code", unauthorized),
         ("refresh_token", unauthorized),
         ("client_credentials", unauthorized),
         ("urn:ietf:params:oauth:grant-type:jwt-bearer", unauthorized),
