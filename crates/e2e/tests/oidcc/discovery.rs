@@ -31,7 +31,7 @@ const LISTS: [(&str, &str); 14] = [
 ];
 
 /// The members that the suite knows among those that a server of ours may have; it warns at others.
-const KNOWN: [&str; 40] = [
+const KNOWN: [&str; 41] = [
     "issuer",
     "authorization_endpoint",
     "pushed_authorization_request_endpoint",
