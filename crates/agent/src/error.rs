@@ -489,7 +489,7 @@ impl Error {
 }
 
 /// A failure and what caused it, as one text.
-fn with_sources(error: &Error) -> String {
+pub(crate) fn with_sources(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -6,6 +6,7 @@ use super::Surroundings;
 use super::cause::Cause;
 use super::finding::Finding;
 use crate::config::Config;
+use crate::error::with_sources;
 use crate::{Error, Pinentry};
 
 /// The configuration. Where the file is no good, the defaults stand in, so that the rest can be
@@ -38,14 +39,7 @@ pub(super) fn unusable(error: &Error) -> Finding {
 
 /// A failure with its causes and its code.
 pub(super) fn told(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    format!("{text} ({})", error.code())
+    format!("{} ({})", with_sources(error), error.code())
 }
 
 /// The program that asks for the PIN.

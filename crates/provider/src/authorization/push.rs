@@ -48,7 +48,7 @@ impl Provider {
         let now = self.now();
         let client = match self.authenticate_client(credentials, now).await {
             Ok(client) => client,
-            Err(error) => return Err(self.refuse_push(None, error, now).await),
+            Err(error) => return Err(self.refuse_before_login(None, error, now).await),
         };
         let source = credentials.source();
         let pushing = async {
@@ -57,7 +57,7 @@ impl Provider {
         };
         match pushing.await {
             Ok(pushed) => Ok(pushed),
-            Err(error) => Err(self.refuse_push(Some(&client), error, now).await),
+            Err(error) => Err(self.refuse_before_login(Some(&client), error, now).await),
         }
     }
 
@@ -188,10 +188,12 @@ impl Provider {
     /// Puts a pushed request on record that was refused before its client could be named, such as
     /// one whose credentials cannot be read.
     pub async fn refuse_pushed_request(&self, error: Error) -> TokenError {
-        self.refuse_push(None, error, self.now()).await
+        self.refuse_before_login(None, error, self.now()).await
     }
 
-    async fn refuse_push(
+    /// Refuses what a client asks for on its own connection, before a person comes by: a pushed
+    /// request, or one of a device.
+    pub(crate) async fn refuse_before_login(
         &self,
         client: Option<&Client>,
         error: Error,
@@ -204,7 +206,10 @@ impl Provider {
         // A client that is known has proven itself, unless anybody can speak for it; then, and
         // when the bound is reached, a row for each refusal would be the flood itself.
         let provable = client.is_none_or(Client::is_confidential)
-            && !matches!(error, Error::PushedRequestLimitReached);
+            && !matches!(
+                error,
+                Error::PushedRequestLimitReached | Error::DeviceAuthorizationLimitReached
+            );
         let recorded = if provable {
             self.record_alone(event).await
         } else {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use cardea_jose::random_base64url;
-use cardea_oauth2_types::{AuthorizationParameters, ErrorCode};
+use cardea_oauth2_types::AuthorizationParameters;
 use cardea_storage::device_authorization::{self, count_open_of_client, insert};
 use time::{Duration, OffsetDateTime};
 
@@ -47,20 +47,20 @@ impl Provider {
         let now = self.now();
         let client = match self.authenticate_client(credentials, now).await {
             Ok(client) => client,
-            Err(error) => return Err(self.refuse_device(None, error, now).await),
+            Err(error) => return Err(self.refuse_before_login(None, error, now).await),
         };
         match self
             .begin_device(&client, parameters, &dpop, address, now)
             .await
         {
             Ok(begun) => Ok(begun),
-            Err(error) => Err(self.refuse_device(Some(&client), error, now).await),
+            Err(error) => Err(self.refuse_before_login(Some(&client), error, now).await),
         }
     }
 
     /// Puts a device's request on record that was refused before its client could be named.
     pub async fn refuse_device_request(&self, error: Error) -> TokenError {
-        self.refuse_device(None, error, self.now()).await
+        self.refuse_before_login(None, error, self.now()).await
     }
 
     async fn begin_device(
@@ -142,34 +142,5 @@ impl Provider {
             self.record(&mut transaction, event).await?;
         }
         Ok(transaction.commit().await?)
-    }
-
-    async fn refuse_device(
-        &self,
-        client: Option<&Client>,
-        error: Error,
-        now: OffsetDateTime,
-    ) -> TokenError {
-        let mut event = Event::new(EventKind::AuthorizationRefused { code: error.code() }, now);
-        if let Some(client) = client {
-            event = event.of_client(&client.client_id);
-        }
-        // As where a request is pushed: a row for each refusal would be the flood itself.
-        let provable = client.is_none_or(Client::is_confidential)
-            && !matches!(error, Error::DeviceAuthorizationLimitReached);
-        let recorded = if provable {
-            self.record_alone(event).await
-        } else {
-            self.note(&event);
-            Ok(())
-        };
-        let error = recorded.err().unwrap_or(error);
-        TokenError {
-            error: match error.oauth_error() {
-                ErrorCode::LoginRequired => ErrorCode::InvalidRequest,
-                name => name,
-            },
-            source: error,
-        }
     }
 }

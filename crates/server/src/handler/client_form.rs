@@ -92,3 +92,12 @@ pub(super) fn refuse(error: ErrorCode, code: &'static str) -> Refusal {
         code,
     }
 }
+
+/// 429 where a bound is reached; the answer says when to come back (RFC 9126 section 2.3).
+pub(super) fn refuse_too_many(code: &'static str) -> Refusal {
+    let form = Form::OAuth {
+        error: ErrorCode::TemporarilyUnavailable,
+        status: StatusCode::TOO_MANY_REQUESTS,
+    };
+    Refusal { form, code }
+}

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::{AuthorizationParameters, ErrorCode, TokenParameters};
+use cardea_oauth2_types::{AuthorizationParameters, TokenParameters};
 use cardea_provider::Error;
 use serde::Serialize;
 
@@ -12,13 +12,13 @@ use crate::endpoint::RequestedUrl;
 use crate::form::Body;
 use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::client_form::{
-    read_client_form, read_credentials, refuse_parameters, refuse_token_error,
+    read_client_form, read_credentials, refuse_parameters, refuse_token_error, refuse_too_many,
 };
 use crate::handler::proof::read_dpop;
 use crate::mtls::Peer;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
-use crate::refusal::{Form, Refusal};
+use crate::refusal::Refusal;
 use crate::state::AppState;
 
 /// RFC 8628 section 3.2. There is no `verification_uri_complete`: whoever lets a person follow a
@@ -55,7 +55,7 @@ pub(crate) async fn post_device_authorization(
     let caller = (peer, &headers);
     let named = read.as_ref().ok().map(|(credentials, _)| credentials);
     let Some(admission) = admit(&state, Counted::DeviceRequest, caller, named) else {
-        return Err(too_many(Problem::TooManyRequests.code()));
+        return Err(refuse_too_many(Problem::TooManyRequests.code()));
     };
     let outcome = match read {
         Ok((credentials, dpop)) => {
@@ -68,7 +68,7 @@ pub(crate) async fn post_device_authorization(
     };
     admission.settle(&outcome, false);
     let begun = outcome.map_err(|error| match error.source {
-        Error::DeviceAuthorizationLimitReached => too_many(error.code()),
+        Error::DeviceAuthorizationLimitReached => refuse_too_many(error.code()),
         _ => refuse_token_error(&error),
     })?;
     let body = DeviceResponse {
@@ -79,13 +79,4 @@ pub(crate) async fn post_device_authorization(
         interval: begun.interval.whole_seconds(),
     };
     Ok(Json(body).into_response())
-}
-
-/// 429; the answer says when to come back.
-fn too_many(code: &'static str) -> Refusal {
-    let form = Form::OAuth {
-        error: ErrorCode::TemporarilyUnavailable,
-        status: StatusCode::TOO_MANY_REQUESTS,
-    };
-    Refusal { form, code }
 }

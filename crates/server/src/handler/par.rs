@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::{AuthorizationParameters, ErrorCode, TokenParameters};
+use cardea_oauth2_types::{AuthorizationParameters, TokenParameters};
 use cardea_provider::Error;
 use serde::Serialize;
 
@@ -12,13 +12,13 @@ use crate::endpoint::RequestedUrl;
 use crate::form::Body;
 use crate::handler::admission::{admit, with_bounded_guesses};
 use crate::handler::client_form::{
-    read_client_form, read_credentials, refuse_parameters, refuse_token_error,
+    read_client_form, read_credentials, refuse_parameters, refuse_token_error, refuse_too_many,
 };
 use crate::handler::proof::read_dpop;
 use crate::mtls::Peer;
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
-use crate::refusal::{Form, Refusal};
+use crate::refusal::Refusal;
 use crate::state::AppState;
 
 /// RFC 9126 section 2.2.
@@ -52,7 +52,7 @@ pub(crate) async fn post_par(
     let caller = (peer, &headers);
     let named = read.as_ref().ok().map(|(credentials, _)| credentials);
     let Some(admission) = admit(&state, Counted::PushedRequest, caller, named) else {
-        return Err(too_many(Problem::TooManyRequests.code()));
+        return Err(refuse_too_many(Problem::TooManyRequests.code()));
     };
     let outcome = match read {
         Ok((credentials, dpop)) => {
@@ -65,7 +65,7 @@ pub(crate) async fn post_par(
     };
     admission.settle(&outcome, false);
     let pushed = outcome.map_err(|error| match error.source {
-        Error::PushedRequestLimitReached => too_many(error.code()),
+        Error::PushedRequestLimitReached => refuse_too_many(error.code()),
         _ => refuse_token_error(&error),
     })?;
     let body = PushedResponse {
@@ -73,13 +73,4 @@ pub(crate) async fn post_par(
         expires_in: pushed.lifetime.whole_seconds(),
     };
     Ok((StatusCode::CREATED, Json(body)).into_response())
-}
-
-/// RFC 9126 section 2.3; the answer says when to come back.
-fn too_many(code: &'static str) -> Refusal {
-    let form = Form::OAuth {
-        error: ErrorCode::TemporarilyUnavailable,
-        status: StatusCode::TOO_MANY_REQUESTS,
-    };
-    Refusal { form, code }
 }
