@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
+use cardea_storage::agent_instance::record_use;
+use cardea_storage::{Store, event};
 use cardea_xtask::system::{Options, System};
 use cardea_xtask::workspace;
+use time::OffsetDateTime;
 
 use crate::authorization::CLIENTS;
 
@@ -70,6 +73,29 @@ impl Stage {
             system: Some(system),
             folder,
         })
+    }
+
+    /// Notes that the card of whoever signed in last was used at a workstation of this name, too.
+    ///
+    /// # Errors
+    /// When nobody has signed in, or the database cannot be written.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the running system has the machine's clock too"
+    )]
+    pub async fn use_elsewhere(&self, workstation: &str) -> Result<()> {
+        let settings = self.system().server_settings();
+        let file = settings.with_file_name("cardea.sqlite");
+        let store = Store::open(&format!("sqlite://{}", file.display())).await?;
+        let mut transaction = store.begin().await?;
+        let events = event::list_newest(&mut transaction, 100).await?;
+        let sub = events.into_iter().find_map(|event| event.sub);
+        let sub = sub.context("nobody has signed in")?;
+        let instance = (workstation, Some(workstation));
+        record_use(&mut transaction, &sub, instance, OffsetDateTime::now_utc()).await?;
+        transaction.commit().await?;
+        store.close().await;
+        Ok(())
     }
 
     /// Prepares a system and starts no part of it.

@@ -7,11 +7,8 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use cardea_e2e::{AuthorizationRequest, Browser, CLIENTS, SCREENS, Stage};
-use cardea_storage::agent_instance::record_use;
-use cardea_storage::{Store, event};
 use cardea_xtask::system::Part;
 use serde_json::json;
-use time::OffsetDateTime;
 use url::Url;
 
 const LANGUAGES: [&str; 2] = ["fr", "en"];
@@ -247,26 +244,6 @@ async fn a_login_with_consent_needs_no_mouse() -> Result<()> {
     browser.close().await
 }
 
-/// Notes that the card of whoever signed in last was used at a workstation of this name, too.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the running system has the machine's clock too"
-)]
-async fn use_elsewhere(stage: &Stage, workstation: &str) -> Result<()> {
-    let settings = stage.system().server_settings();
-    let file = settings.with_file_name("cardea.sqlite");
-    let store = Store::open(&format!("sqlite://{}", file.display())).await?;
-    let mut transaction = store.begin().await?;
-    let events = event::list_newest(&mut transaction, 100).await?;
-    let sub = events.into_iter().find_map(|event| event.sub);
-    let sub = sub.context("nobody has signed in")?;
-    let instance = (workstation, Some(workstation));
-    record_use(&mut transaction, &sub, instance, OffsetDateTime::now_utc()).await?;
-    transaction.commit().await?;
-    store.close().await;
-    Ok(())
-}
-
 /// Between the card and the portal: a person in a hurry sees what happened, and one button.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_notice_of_new_workstations_is_accessible() -> Result<()> {
@@ -276,7 +253,9 @@ async fn the_notice_of_new_workstations_is_accessible() -> Result<()> {
     browser.reduce_motion().await?;
     browser.press_sign_in(&portal, "fr").await?;
     browser.wait_for("#greeting").await?;
-    use_elsewhere(&stage, "Comptoir 2 – Pharmacie de l’Amandier").await?;
+    stage
+        .use_elsewhere("Comptoir 2 – Pharmacie de l’Amandier")
+        .await?;
     for language in LANGUAGES {
         browser
             .goto(request(&stage, &[("ui_locales", language)])?.as_str())

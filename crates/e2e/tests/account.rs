@@ -1,11 +1,8 @@
 //! The account page in a real browser, reached with a card in a real reader: accessible in both
 //! languages, usable by keyboard and without JavaScript, and closed when the card leaves.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use cardea_e2e::{Browser, SCREENS, Stage};
-use cardea_storage::agent_instance::record_use;
-use cardea_storage::{Store, event};
-use time::OffsetDateTime;
 
 const OTHER: &str = "Comptoir 2 – Pharmacie de l’Amandier";
 
@@ -18,7 +15,7 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
     browser.goto(&format!("{issuer}/account?lang=fr")).await?;
     browser.press_start_if_asked().await?;
     browser.wait_for("main.account").await?;
-    use_elsewhere(&stage, OTHER).await?;
+    stage.use_elsewhere(OTHER).await?;
     browser.allow_scripts(false).await?;
     for language in ["fr", "en"] {
         browser
@@ -64,24 +61,4 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
     browser.check_accessible("account closed").await?;
     browser.screenshot("page-account-closed").await?;
     browser.close().await
-}
-
-/// Notes that the card of whoever signed in last was used at a workstation of this name, too.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the running system has the machine's clock too"
-)]
-async fn use_elsewhere(stage: &Stage, workstation: &str) -> Result<()> {
-    let settings = stage.system().server_settings();
-    let file = settings.with_file_name("cardea.sqlite");
-    let store = Store::open(&format!("sqlite://{}", file.display())).await?;
-    let mut transaction = store.begin().await?;
-    let events = event::list_newest(&mut transaction, 100).await?;
-    let sub = events.into_iter().find_map(|event| event.sub);
-    let sub = sub.context("nobody has signed in")?;
-    let instance = (workstation, Some(workstation));
-    record_use(&mut transaction, &sub, instance, OffsetDateTime::now_utc()).await?;
-    transaction.commit().await?;
-    store.close().await;
-    Ok(())
 }

@@ -4,25 +4,14 @@ use std::sync::Arc;
 
 use cardea_pki::profile::TestCards;
 use cardea_pki::{Certificate, TrustStore};
-use cardea_provider::event::StoredEvents;
-use cardea_provider::{
-    AnchorRegistrations, AnchorRole, CardRules, CardRulesPlan, Clock, EndReason, Operator, Records,
-};
+use cardea_provider::{AnchorRegistrations, AnchorRole, CardRules, CardRulesPlan, EndReason};
 use cardea_test_pki::{AuthorityName, PkiSettings, TestPki};
 use time::Duration;
 
 use super::world::{Gate, HeldEvidence, PORTAL, Settings, World};
 
 fn registrations(world: &World) -> AnchorRegistrations {
-    let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
-    let operator = Operator {
-        uid: 0,
-        user: None,
-        login_uid: None,
-        login_user: None,
-    };
-    let records = Records::new(world.store.clone(), Arc::new(StoredEvents), clock, operator);
-    AnchorRegistrations::new(records)
+    AnchorRegistrations::new(world.records())
 }
 
 /// The baseline's rules, with no root in their file.

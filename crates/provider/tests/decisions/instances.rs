@@ -4,11 +4,8 @@
 mod account;
 mod own;
 
-use std::sync::Arc;
-
-use cardea_provider::event::StoredEvents;
 use cardea_provider::{
-    AgentlessLogin, EndReason, InstancePolicy, Operator, PresenceOutcome, Records, TrustedInstances,
+    AgentlessLogin, EndReason, InstancePolicy, PresenceOutcome, TrustedInstances,
 };
 use time::Duration;
 
@@ -33,19 +30,16 @@ fn asking(policy: InstancePolicy) -> Settings {
 }
 
 fn operator(world: &World) -> TrustedInstances {
-    let operator = Operator {
-        uid: 0,
-        user: Some("root".to_owned()),
-        login_uid: None,
-        login_user: None,
-    };
-    let (log, clock) = (Arc::new(StoredEvents), Arc::clone(&world.clock));
-    TrustedInstances::new(Records::new(world.store.clone(), log, clock, operator))
+    TrustedInstances::new(world.records())
 }
 
-/// A login at a workstation, up to the redirect; what is news there is said to be hers, which
-/// counts there alone where she is not known.
-async fn log_in_at(world: &mut World, instance: &Instance, client_id: &str) {
+/// A login at a workstation up to the notice; what is news there is said to be hers, which counts
+/// there alone where she is not known. How many were news.
+async fn acknowledge_news(
+    world: &mut World,
+    instance: &Instance,
+    client_id: &str,
+) -> (Begun, usize) {
     world.instance = instance.clone();
     world.pass(Duration::seconds(1));
     let begun = world.begin(client_id).await;
@@ -54,13 +48,21 @@ async fn log_in_at(world: &mut World, instance: &Instance, client_id: &str) {
     world.present(&answer.presence_key).await;
     let provider = &world.provider;
     let (id, cookie) = (&begun.request_id, begun.cookie());
-    let news = provider
-        .describe_new_workstations(id, cookie)
-        .await
-        .unwrap();
+    let news = provider.describe_new_workstations(id, cookie).await;
+    let news = news.unwrap();
     let acknowledged = provider.acknowledge_workstations(id, cookie, &news.shown);
     acknowledged.await.unwrap();
-    let completed = provider.complete_authorization(id, cookie, None).await;
+    (begun, news.workstations.len())
+}
+
+/// A login at a workstation, up to the redirect.
+async fn log_in_at(world: &mut World, instance: &Instance, client_id: &str) {
+    let (begun, _) = acknowledge_news(world, instance, client_id).await;
+    let (id, cookie) = (&begun.request_id, begun.cookie());
+    let completed = world
+        .provider
+        .complete_authorization(id, cookie, None)
+        .await;
     completed.unwrap();
 }
 
@@ -72,21 +74,8 @@ async fn refused_at(world: &mut World, instance: &Instance) -> (&'static str, &'
 
 /// At a workstation that she has used before she says that the others are hers.
 async fn acknowledge_at(world: &mut World, instance: &Instance) {
-    world.instance = instance.clone();
-    world.pass(Duration::seconds(1));
-    let begun: Begun = world.begin(SECOND).await;
-    let answer = world.answer(&begun).await;
-    world.post(&begun, &answer).await.unwrap();
-    world.present(&answer.presence_key).await;
-    let provider = &world.provider;
-    let (id, cookie) = (&begun.request_id, begun.cookie());
-    let news = provider
-        .describe_new_workstations(id, cookie)
-        .await
-        .unwrap();
-    assert!(!news.workstations.is_empty());
-    let acknowledged = provider.acknowledge_workstations(id, cookie, &news.shown);
-    acknowledged.await.unwrap();
+    let (_, news) = acknowledge_news(world, instance, SECOND).await;
+    assert!(news > 0);
 }
 
 /// Attack M1: the very first workstation of a person is hers; a second one is once she has said so

@@ -6,10 +6,7 @@ mod news;
 mod operator;
 mod ways_in;
 
-use std::sync::Arc;
-
-use cardea_provider::event::StoredEvents;
-use cardea_provider::{CardSuspensions, Error, Operator, Records, SuspendCode, SuspendedByCode};
+use cardea_provider::{CardSuspensions, Error, SuspendCode, SuspendedByCode};
 use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind};
 
 use super::world::{PORTAL, World};
@@ -54,12 +51,5 @@ const SUSPENDED: (&str, &str) = ("provider.card_suspended", "login.card_suspende
 
 /// The cards in the name of an operator who gives a command.
 fn cards(world: &World) -> CardSuspensions {
-    let operator = Operator {
-        uid: 0,
-        user: Some("root".to_owned()),
-        login_uid: None,
-        login_user: None,
-    };
-    let (log, clock) = (Arc::new(StoredEvents), Arc::clone(&world.clock));
-    CardSuspensions::new(Records::new(world.store.clone(), log, clock, operator))
+    CardSuspensions::new(world.records())
 }

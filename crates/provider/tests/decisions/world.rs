@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
+use cardea_provider::event::StoredEvents;
 use cardea_provider::{
     AgentlessLogin, AuthorizationRules, CardRules, Clock, EndedSession, Error, Issuer, Lifetimes,
-    MassLossBounds, ProofRules, ProtocolProfile, Provider, ProviderConfig, ProviderKeys,
-    UserVerificationPolicy,
+    MassLossBounds, Operator, ProofRules, ProtocolProfile, Provider, ProviderConfig, ProviderKeys,
+    Records, UserVerificationPolicy,
 };
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
@@ -182,6 +183,18 @@ pub(crate) fn token_key(algorithm: Algorithm) -> SigningKey {
 impl World {
     pub(crate) async fn new() -> Self {
         Settings::baseline().build().await
+    }
+
+    /// The records, in the name of an operator who gives a command.
+    pub(crate) fn records(&self) -> Records {
+        let operator = Operator {
+            uid: 0,
+            user: Some("root".to_owned()),
+            login_uid: None,
+            login_user: None,
+        };
+        let (log, clock) = (Arc::new(StoredEvents), Arc::clone(&self.clock));
+        Records::new(self.store.clone(), log, clock, operator)
     }
 
     /// The same database and clock under a provider that has just started.

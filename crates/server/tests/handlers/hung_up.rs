@@ -1,10 +1,7 @@
 //! Callers that hang up before they are answered: what was decided is in the log as well.
 
-use std::path::Path;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
-use sqlx::sqlite::SqliteConnectOptions;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -26,18 +23,6 @@ async fn ask_and_hang_up(address: &str, after: Duration) {
     let mut connection = TcpStream::connect(address).await.unwrap();
     connection.write_all(request.as_bytes()).await.unwrap();
     tokio::time::sleep(after).await;
-}
-
-async fn recorded(folder: &Path) -> usize {
-    let options = SqliteConnectOptions::new().filename(folder.join("cardea.sqlite"));
-    let database = SqlitePool::connect_with(options).await.unwrap();
-    let query = "SELECT COUNT(*) FROM event WHERE kind = 'token.refused'";
-    let count: i64 = sqlx::query_scalar(query)
-        .fetch_one(&database)
-        .await
-        .unwrap();
-    database.close().await;
-    usize::try_from(count).unwrap()
 }
 
 /// Lines of the log with each of `words`.
@@ -63,7 +48,7 @@ async fn who_hangs_up_is_in_the_log_all_the_same() {
     for _ in 0..600 {
         decided = lines(&program, ["token.refused", "decided"]);
         answered = lines(&program, ["\"/token\"", "\"refused\""]);
-        stored = recorded(app.folder()).await;
+        stored = app.count_events("token.refused").await;
         if stored > 0 && (decided, answered) == (stored, stored) {
             break;
         }

@@ -46,22 +46,5 @@ async fn f11_the_proxy_says_which_certificate_it_saw_and_nobody_else_can() {
     let header = format!("Client-Cert: {}", stand.binary("own"));
     let chain = format!("Client-Cert-Chain: {}", stand.binary("own"));
     let spoofing = [&FORM[..], &["--header", &header, "--header", &chain]].concat();
-    for arguments in [&FORM[..], &spoofing] {
-        for (certificate, refused) in [
-            (Some("own"), None),
-            (
-                Some("other"),
-                Some("provider.client_certificate_subject_mismatch"),
-            ),
-            (Some("stranger"), Some("pki.untrusted_anchor")),
-            (None, Some("provider.client_certificate_missing")),
-        ] {
-            let asked = stand.curl_at(&url, certificate, "/token", arguments);
-            let answer = asked.await;
-            match refused {
-                None => assert_eq!(answer.status, 200, "{:?}", answer.body),
-                Some(code) => assert_eq!(answer.refusal(), (401, "invalid_client", code)),
-            }
-        }
-    }
+    stand.check_proxy(&url, &spoofing).await;
 }

@@ -9,6 +9,7 @@ use openssl::x509::X509;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::FORM;
 use crate::program::Program;
 use crate::revocation_host::{RevocationHost, now};
 use crate::test_app::{Changes, TestApp, write_private};
@@ -203,6 +204,29 @@ impl Stand {
         }
         all.extend(["--cacert".to_owned(), self.path("anchors.pem")]);
         curl(all, format!("{origin}{path}")).await
+    }
+
+    /// Asks for a token through a proxy at `url`, plainly and while `spoofing` what the proxy says:
+    /// whose certificate the proxy saw counts, and nothing else.
+    pub(super) async fn check_proxy(&self, url: &str, spoofing: &[&str]) {
+        for arguments in [&FORM[..], spoofing] {
+            for (certificate, refused) in [
+                (Some("own"), None),
+                (
+                    Some("other"),
+                    Some("provider.client_certificate_subject_mismatch"),
+                ),
+                (Some("stranger"), Some("pki.untrusted_anchor")),
+                (None, Some("provider.client_certificate_missing")),
+            ] {
+                let asked = self.curl_at(url, certificate, "/token", arguments);
+                let answer = asked.await;
+                match refused {
+                    None => assert_eq!(answer.status, 200, "{:?}", answer.body),
+                    Some(code) => assert_eq!(answer.refusal(), (401, "invalid_client", code)),
+                }
+            }
+        }
     }
 
     /// Calls the main listener.
