@@ -64,11 +64,11 @@ impl Shown<'_> {
         let said = match ended {
             Some(0) => self.say("Aucune session n’était ouverte.", "No session was open."),
             Some(_) => self.say(
-                "Vos sessions sont terminées ; les portails en sont prévenus.",
+                "Vos sessions sont terminées ; les portails en sont prévenus.",
                 "Your sessions have ended; the portals are told.",
             ),
             None => self.say(
-                "Cardea ne répond pas : retirez la carte pour mettre fin à vos sessions.",
+                "Cardea ne répond pas : retirez la carte pour mettre fin à vos sessions.",
                 "Cardea does not answer: pull the card to end your sessions.",
             ),
         };
@@ -128,7 +128,7 @@ impl Shown<'_> {
             let _ = writeln!(body, "<p>{sound}</p>");
         } else {
             let order = self.say(
-                "À corriger, dans cet ordre :",
+                "À corriger, dans cet ordre :",
                 "To be mended, in this order:",
             );
             let _ = writeln!(body, "<p>{order}</p>\n<ol>");

@@ -120,8 +120,7 @@ const HAS_CODE: Text = Text::new("suspension code made on", "code de suspension 
 const HAS_NO_CODE: Text = Text::new("no suspension code yet", "pas encore de code de suspension");
 const TOLD: Text = Text::new(
     "With its suspension code a lost card is refused here at once, from any telephone. Nobody \
-    signs \
-     in with the code. Keep it away from the card.",
+     signs in with the code. Keep it away from the card.",
     "Avec son code de suspension, une carte perdue est refusée ici aussitôt, depuis n’importe quel \
      téléphone. Personne ne se connecte avec ce code. Gardez-le loin de la carte.",
 );

@@ -147,7 +147,7 @@ const TOLD: Text = Text::new(
     "These are the computers where your card was used here. Take out one that is not yours, or no \
      longer: your card then signs nobody in there.",
     "Voici les ordinateurs sur lesquels votre carte a été utilisée ici. Retirez celui qui n’est \
-     pas ou plus le vôtre : votre carte n’y connectera plus personne.",
+     pas ou plus le vôtre : votre carte n’y connectera plus personne.",
 );
 const BOUND: Text = Text::new(
     "To take one out, open this page at a workstation that you have confirmed.",
@@ -160,7 +160,7 @@ const LAST_USED: Text = Text::new("last on", "dernière le");
 const IS_KNOWN: Text = Text::new("Confirmed as yours", "Confirmé comme le vôtre");
 const IS_UNKNOWN: Text = Text::new(
     "New: you have not confirmed it at another workstation yet",
-    "Nouveau : vous ne l’avez pas encore confirmé depuis un autre poste",
+    "Nouveau : vous ne l’avez pas encore confirmé depuis un autre poste",
 );
 const IS_MANAGED: Text = Text::new(
     "Managed by the computer support",

@@ -139,25 +139,25 @@ const CODE_BUTTON: Text = Text::new("Continue", "Continuer");
 const CODE_UNKNOWN: Text = Text::new(
     "No device that waits shows this code. Look at the other screen again; after ten minutes it \
      needs a new one.",
-    "Aucun appareil en attente n’affiche ce code. Regardez de nouveau l’autre écran ; au bout de \
+    "Aucun appareil en attente n’affiche ce code. Regardez de nouveau l’autre écran ; au bout de \
      dix minutes, il en faut un autre.",
 );
 const CODE_WARNING: Text = Text::new(
     "Never type a code that came by mail, by telephone or in a message: with it, somebody else \
      would be signed in under your name.",
-    "Ne tapez jamais un code reçu par courriel, par téléphone ou par message : quelqu’un d’autre \
+    "Ne tapez jamais un code reçu par courriel, par téléphone ou par message : quelqu’un d’autre \
      serait alors connecté sous votre nom.",
 );
 const ASKED: Text = Text::new(
     "Another device asks for your card:",
-    "Un autre appareil demande votre carte :",
+    "Un autre appareil demande votre carte :",
 );
 const CLIENT: Text = Text::new("Sign-in to", "Connexion à");
 const FROM: Text = Text::new("asked from the address", "demandée depuis l’adresse");
 const SINCE: Text = Text::new("on", "le");
 const QUESTION: Text = Text::new(
     "Did you start this yourself, just now, and does it say so on the screen before you?",
-    "L’avez-vous lancée vous-même, à l’instant, sur un écran que vous avez devant vous ?",
+    "L’avez-vous lancée vous-même, à l’instant, sur un écran que vous avez devant vous ?",
 );
 const YES: Text = Text::new("It is me – use my card", "C’est moi – utiliser ma carte");
 const NO: Text = Text::new("This is not me – refuse", "Ce n’est pas moi – refuser");
@@ -165,7 +165,7 @@ const AFTERWARDS: Text = Text::new(
     "The PIN of your card is asked for by the workstation, never by this page. Pulling the card \
      ends your session; what is open on the other device you close there.",
     "Le code de votre carte est demandé par le poste, jamais par cette page. Retirer la carte met \
-     fin à votre session ; ce qui est ouvert sur l’autre appareil se ferme là-bas.",
+     fin à votre session ; ce qui est ouvert sur l’autre appareil se ferme là-bas.",
 );
 const APPROVED_HEADING: Text = Text::new("The other device goes on", "L’autre appareil continue");
 const APPROVED_DETAIL: Text = Text::new(
@@ -179,7 +179,7 @@ const REFUSED_DETAIL: Text = Text::new(
     "The other device was not let in. If it was not you who began this, tell your support: \
      somebody tries to be signed in under your name.",
     "L’autre appareil n’a pas été admis. Si vous n’êtes pas à l’origine de la demande, \
-     prévenez votre assistance : quelqu’un cherche à se connecter sous votre nom.",
+     prévenez votre assistance : quelqu’un cherche à se connecter sous votre nom.",
 );
 
 #[cfg(test)]

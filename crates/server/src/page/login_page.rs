@@ -141,11 +141,11 @@ const NO_SCRIPT: Text = Text::new(
 const ORIGIN: Text = Text::new("This page belongs to", "Cette page appartient à");
 const AGENTLESS: Text = Text::new(
     "No agent on this workstation? Sign in without the agent",
-    "Pas d’agent sur ce poste ? Se connecter sans l’agent",
+    "Pas d’agent sur ce poste ? Se connecter sans l’agent",
 );
 const AGENTLESS_IMPOSSIBLE: Text = Text::new(
     "This portal wants your PIN now: signing in without the agent is not enough for it.",
-    "Ce portail exige votre code maintenant : la connexion sans l’agent ne lui suffit pas.",
+    "Ce portail exige votre code maintenant : la connexion sans l’agent ne lui suffit pas.",
 );
 const NO_PASSWORD: Text = Text::new(
     "No password is ever asked for here.",

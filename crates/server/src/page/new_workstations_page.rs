@@ -84,10 +84,10 @@ impl<'a> NewWorkstationsPage<'a> {
 
 const TITLE: Text = Text::new("A new workstation", "Un nouveau poste de travail");
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
-const QUESTION: Text = Text::new("Was it you?", "Était-ce vous ?");
+const QUESTION: Text = Text::new("Was it you?", "Était-ce vous ?");
 const TOLD: Text = Text::new(
     "Your card was used, with its PIN, at a workstation where it had not been used before:",
-    "Votre carte a été utilisée, avec son code, sur un poste où elle ne l’avait jamais été :",
+    "Votre carte a été utilisée, avec son code, sur un poste où elle ne l’avait jamais été :",
 );
 const SINCE: Text = Text::new("for the first time on", "pour la première fois le");
 const NAMED: Text = Text::new("which calls itself", "qui se nomme");

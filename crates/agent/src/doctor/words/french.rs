@@ -40,7 +40,7 @@ pub(super) fn of(cause: Cause) -> Said {
 const CONFIGURATION_UNUSABLE: Said = (
     "La configuration de Cardea est inutilisable.",
     "{reason}",
-    "Corrigez le fichier à l’endroit indiqué ; agent.example.toml explique chaque réglage.",
+    "Corrigez le fichier à l’endroit indiqué ; agent.example.toml explique chaque réglage.",
 );
 
 const PROMPT_MISSING: Said = (
@@ -64,7 +64,7 @@ const READER_SERVICE_STOPPED: Said = (
 const READER_SERVICE_FORBIDDEN: Said = (
     "Votre compte n’a pas le droit d’utiliser le lecteur de cartes.",
     "{reason}",
-    "Demandez à votre informaticien d’autoriser votre compte : règle polkit pour \
+    "Demandez à votre informaticien d’autoriser votre compte : règle polkit pour \
      org.debian.pcsc-lite.access_pcsc et access_card, droits sur {socket}. Une session \
      ouverte à distance n’a souvent pas ce droit.",
 );
@@ -72,7 +72,7 @@ const READER_SERVICE_FORBIDDEN: Said = (
 const READER_SERVICE_SILENT: Said = (
     "Le service des lecteurs de cartes ne répond plus.",
     "pcscd accepte la connexion, puis rien ne vient : {reason}.",
-    "Débranchez et rebranchez le lecteur ; si cela ne suffit pas, redémarrez le service.",
+    "Débranchez et rebranchez le lecteur ; si cela ne suffit pas, redémarrez le service.",
 );
 
 const MODULE_UNUSABLE: Said = (
@@ -85,26 +85,26 @@ const READER_MISSING: Said = (
     "Aucun lecteur de cartes n’est branché.",
     "Le service des lecteurs fonctionne, mais ne voit aucun lecteur.",
     "Branchez le lecteur, si possible directement sur l’ordinateur. S’il est déjà branché, \
-     débranchez-le et rebranchez-le ; certains lecteurs demandent le pilote de leur \
+     débranchez-le et rebranchez-le ; certains lecteurs demandent le pilote de leur \
      fabricant (paquet libccid pour la plupart).",
 );
 
 const READER_HELD: Said = (
     "Un autre logiciel garde la carte pour lui seul.",
-    "Lecteur : {reader}.",
+    "Lecteur : {reader}.",
     "{advice}",
 );
 
 const CARD_MUTE: Said = (
     "La carte ne répond pas.",
-    "Lecteur : {reader}.",
+    "Lecteur : {reader}.",
     "Retirez la carte, essuyez la puce, remettez-la puce en avant et vers le haut. Si cela \
      se reproduit avec une autre carte, le lecteur est en cause.",
 );
 
 const CARD_UNKNOWN: Said = (
     "Cette carte n’est pas reconnue.",
-    "Lecteur : {reader}. Réponse de la carte à sa mise sous tension (ATR) : {atr}. {module}",
+    "Lecteur : {reader}. Réponse de la carte à sa mise sous tension (ATR) : {atr}. {module}",
     "Vérifiez que c’est bien votre carte professionnelle, et non une carte bancaire ou \
      Vitale. Une carte CPS demande la « Cryptolib CPS » de l’Agence du Numérique en Santé. \
      Sinon, communiquez l’ATR à votre assistance.",
@@ -112,7 +112,7 @@ const CARD_UNKNOWN: Said = (
 
 const CARD_UNUSABLE: Said = (
     "La carte ne contient rien qui permette de se connecter.",
-    "Lecteur : {reader}. {reason} ATR : {atr}.",
+    "Lecteur : {reader}. {reason} ATR : {atr}.",
     "Adressez-vous à l’émetteur de la carte.",
 );
 
@@ -139,51 +139,51 @@ const CLOCK_OFF: Said = (
 
 const ISSUER_CERTIFICATE_OUTDATED: Said = (
     "Le certificat du service de connexion n’est plus à jour.",
-    "{issuer} : son certificat TLS est expiré ou pas encore valable, et l’horloge de ce \
+    "{issuer} : son certificat TLS est expiré ou pas encore valable, et l’horloge de ce \
      poste n’y est pour rien.",
-    "Prévenez l’exploitant du service ; il n’y a rien à changer sur ce poste.",
+    "Prévenez l’exploitant du service ; il n’y a rien à changer sur ce poste.",
 );
 
 const TLS_INTERCEPTED: Said = (
     "Quelqu’un répond à la place du service de connexion.",
-    "{issuer} : {reason} Autorité au bout de la chaîne : {authority}.",
+    "{issuer} : {reason} Autorité au bout de la chaîne : {authority}.",
     "Un antivirus, un pare-feu ou une borne Wi-Fi lit la connexion. Ouvrez d’abord la page \
-     d’accueil du réseau s’il y en a une ; sinon demandez que cette adresse soit exclue de \
+     d’accueil du réseau s’il y en a une ; sinon demandez que cette adresse soit exclue de \
      l’inspection TLS. Ne passez pas outre.",
 );
 
 const TLS_LOCAL_AUTHORITY: Said = (
     "La connexion au service passe par une autorité ajoutée à ce poste.",
-    "{issuer} : son certificat vient de {authority}, une autorité que quelqu’un a ajoutée \
+    "{issuer} : son certificat vient de {authority}, une autorité que quelqu’un a ajoutée \
      à ce poste.",
-    "C’est normal si le service appartient à votre établissement : enregistrez-le alors \
-     avec cette autorité. Sinon, un antivirus ou un pare-feu lit la connexion : demandez \
+    "C’est normal si le service appartient à votre établissement : enregistrez-le alors \
+     avec cette autorité. Sinon, un antivirus ou un pare-feu lit la connexion : demandez \
      que cette adresse en soit exclue.",
 );
 
 const ISSUER_FOREIGN: Said = (
     "Ce qui répond n’est pas le service auprès duquel ce poste est enregistré.",
     "{issuer} : {reason}.",
-    "Ne vous connectez pas. Demandez au service s’il a changé ses clés ; si oui, \
+    "Ne vous connectez pas. Demandez au service s’il a changé ses clés ; si oui, \
      enregistrez le poste à nouveau en comparant les empreintes.",
 );
 
 const CERTIFICATE_EXPIRED: Said = (
     "La carte est expirée.",
-    "Lecteur : {reader}. Son certificat est valable du {from} au {until}.",
+    "Lecteur : {reader}. Son certificat est valable du {from} au {until}.",
     "Prenez votre nouvelle carte, ou demandez-en une à son émetteur.",
 );
 
 const CERTIFICATE_EXPIRING: Said = (
     "La carte expire bientôt.",
-    "Lecteur : {reader}. Encore {days} jour(s), jusqu’au {until}.",
+    "Lecteur : {reader}. Encore {days} jour(s), jusqu’au {until}.",
     "Demandez une nouvelle carte dès maintenant.",
 );
 
 const AGENT_STOPPED: Said = (
     "Cardea n’est pas démarré pour votre session.",
     "Personne ne répond sur {socket}. {reason}",
-    "Démarrez-le ; il démarrera ensuite avec votre session.",
+    "Démarrez-le ; il démarrera ensuite avec votre session.",
 );
 
 const PORT_TAKEN: Said = (
@@ -201,15 +201,15 @@ const BROWSER_HOST_MISSING: Said = (
 
 const POLICY_MISSING: Said = (
     "Le navigateur n’est pas autorisé d’avance à joindre Cardea sur ce poste.",
-    "{browser} : l’extension n’y est pas, et aucune stratégie d’entreprise ne nomme {issuer} \
+    "{browser} : l’extension n’y est pas, et aucune stratégie d’entreprise ne nomme {issuer} \
      (LocalNetworkAccessAllowedForUrls).",
-    "Installez l’extension Cardea ; sinon répondez « Autoriser » quand le navigateur le \
+    "Installez l’extension Cardea ; sinon répondez « Autoriser » quand le navigateur le \
      demande, ou faites ajouter l’adresse à la stratégie dans {folder}.",
 );
 
 const EXTENSION_MISSING: Said = (
     "L’extension Cardea manque dans le navigateur.",
-    "{browser} : aucun profil ne contient l’extension, et le port local est fermé sur ce \
+    "{browser} : aucun profil ne contient l’extension, et le port local est fermé sur ce \
      poste ({loopback}).",
     "Installez l’extension Cardea, ou faites-la installer par la stratégie d’entreprise.",
 );
