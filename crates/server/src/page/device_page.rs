@@ -163,9 +163,10 @@ const YES: Text = Text::new("It is me – use my card", "C’est moi – utilise
 const NO: Text = Text::new("This is not me – refuse", "Ce n’est pas moi – refuser");
 const AFTERWARDS: Text = Text::new(
     "The PIN of your card is asked for by the workstation, never by this page. Pulling the card \
-     ends your session; what is open on the other device you close there.",
+     ends your session; what is open on the other device stays open until you close it there.",
     "Le code de votre carte est demandé par le poste, jamais par cette page. Retirer la carte met \
-     fin à votre session ; ce qui est ouvert sur l’autre appareil se ferme là-bas.",
+     fin à votre session ; ce qui est ouvert sur l’autre appareil le reste, jusqu’à ce que vous \
+     l’y fermiez.",
 );
 const APPROVED_HEADING: Text = Text::new("The other device goes on", "L’autre appareil continue");
 const APPROVED_DETAIL: Text = Text::new(

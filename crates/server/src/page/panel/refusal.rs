@@ -71,9 +71,10 @@ pub(super) const REFUSALS: &[Panel] = &[
             ),
             Text::new(
                 "Only the support of this service can lift the suspension, once it has checked who \
-                 you are. If you have not reported your card, call it at once.",
+                 you are. If you have not reported your card, tell that support at once.",
                 "Seule l’assistance de ce service peut lever la suspension, après avoir vérifié \
-                 votre identité. Si vous n’avez pas signalé votre carte, appelez-la aussitôt.",
+                 votre identité. Si vous n’avez pas signalé votre carte, prévenez cette assistance \
+                 aussitôt.",
             ),
         ],
         action: Action::Nothing,
