@@ -1,0 +1,67 @@
+//! The configuration file `guard.toml`; `guard.example.toml` beside this crate explains every key.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The longest configuration file that is read.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The configuration, checked. Other parts of the guard have a section each.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What acts are judged by.
+    pub rules: Rules,
+}
+
+/// What acts are judged by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {}
+
+impl Config {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// [`Error::FileUnreadable`], or [`Error::ConfigInvalid`] with file, line, key and reason.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let unreadable = |source| Error::FileUnreadable {
+            file: path.to_path_buf(),
+            source,
+        };
+        let length = std::fs::metadata(path).map_err(unreadable)?.len();
+        if length > FILE_BYTES_MAX {
+            return Err(invalid(path, 0, "(file)", "it has more than 1 MiB"));
+        }
+        Self::parse(&std::fs::read_to_string(path).map_err(unreadable)?, path)
+    }
+
+    /// Checks the text of a file.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let refused = |error: &toml::de::Error, key: &str| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(0, |before| before.matches('\n').count() + 1);
+            invalid(path, line, key, error.message())
+        };
+        let document = toml::de::Deserializer::parse(text).map_err(|it| refused(&it, "(file)"))?;
+        serde_path_to_error::deserialize(document).map_err(|error| {
+            let key = error.path().to_string();
+            refused(error.inner(), &key)
+        })
+    }
+}
+
+fn invalid(file: &Path, line: usize, key: &str, reason: &str) -> Error {
+    Error::ConfigInvalid {
+        file: PathBuf::from(file),
+        line,
+        key: key.to_owned(),
+        reason: reason.to_owned(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Why the guard does not do what it was asked.
+
+use std::path::PathBuf;
+
+/// Every way in which this crate refuses.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file can't be read.
+    #[error("can't read {}", file.display())]
+    FileUnreadable {
+        /// Which file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The configuration says something that the guard can't follow.
+    #[error("{}:{line}: {key}: {reason}", file.display())]
+    ConfigInvalid {
+        /// Which file.
+        file: PathBuf,
+        /// The line, counted from one; zero for the whole file.
+        line: usize,
+        /// The key, with the names of its tables.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of a replay is not an act.
+    #[error("line {line}: {reason}")]
+    ReplayLineInvalid {
+        /// The line, counted from one.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Every code that [`Error::code`] returns.
+    pub const ALL_CODES: &'static [&'static str] = &[
+        "guard.file_unreadable",
+        "guard.config_invalid",
+        "guard.replay_line_invalid",
+    ];
+
+    /// The stable machine code, listed in `docs/errors.md`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::FileUnreadable { .. } => "guard.file_unreadable",
+            Self::ConfigInvalid { .. } => "guard.config_invalid",
+            Self::ReplayLineInvalid { .. } => "guard.replay_line_invalid",
+        }
+    }
+}

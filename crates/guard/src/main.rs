@@ -1,0 +1,95 @@
+//! `cardea-guard`: judges acts in front of a portal's API, or replays recorded ones.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use cardea_guard::{Config, Error, replay};
+use clap::{Parser, Subcommand};
+
+/// Tells a robot from a person in front of a portal's API.
+#[derive(Parser)]
+#[command(name = "cardea-guard", version)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answers a proxy's question whether a request may pass.
+    Serve {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Runs recorded acts through the rules, one decision a line.
+    Replay {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The acts, one JSON object a line; `-` for standard input.
+        #[arg(long, value_name = "FILE")]
+        json: PathBuf,
+    },
+    /// Looks after the configuration file.
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigAction {
+    /// Says whether the file can be followed, and if not, what is wrong and where.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let CommandLine { command } = CommandLine::parse();
+    let outcome = match command {
+        Command::Serve { config } => serve(&config),
+        Command::Replay { config, json } => run_replay(&config, &json),
+        Command::Config {
+            action: ConfigAction::Check { config },
+        } => check(&config),
+    };
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    let code = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Error>());
+    let code = code.map_or_else(String::new, |error| format!(" ({})", error.code()));
+    eprintln!("cardea-guard: {error:#}{code}");
+    ExitCode::FAILURE
+}
+
+fn serve(config: &Path) -> anyhow::Result<()> {
+    let _config = Config::load(config)?;
+    anyhow::bail!("serving is not built yet")
+}
+
+fn run_replay(config: &Path, acts: &Path) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let output = std::io::stdout().lock();
+    if acts == Path::new("-") {
+        replay::run(&config, std::io::stdin().lock(), output)?;
+    } else {
+        let file = std::fs::File::open(acts)
+            .with_context(|| format!("can't read {}", acts.display()))?;
+        replay::run(&config, std::io::BufReader::new(file), output)?;
+    }
+    Ok(())
+}
+
+fn check(config: &Path) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    Config::load(config)?;
+    writeln!(std::io::stdout(), "{} is good", config.display())?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! The replay's form of a look-up: one JSON object a line.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::event::{Account, Event};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    t: String,
+    sub: &'a str,
+    profession: &'a str,
+    service: &'a str,
+    patient: String,
+    patient_present: bool,
+    session: String,
+    source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signals: Option<Signals>,
+}
+
+#[derive(Serialize)]
+struct Signals {
+    sequence: bool,
+}
+
+/// The line of a look-up, without its end; `None` only for a year beyond 9999.
+#[must_use]
+pub fn line(account: &Account, event: &Event) -> Option<String> {
+    let nanoseconds = i128::from(event.at) * 1_000_000;
+    let at = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?;
+    let line = Line {
+        t: at.format(&Rfc3339).ok()?,
+        sub: &account.subject,
+        profession: &account.profession,
+        service: &account.service,
+        patient: event.pseudonym(),
+        patient_present: event.present,
+        session: event.session_name(),
+        source: event.source_name(),
+        signals: event.sequence.then_some(Signals { sequence: true }),
+    };
+    serde_json::to_string(&line).ok()
+}
