@@ -256,7 +256,9 @@ pub(crate) async fn end_rows<'a>(
     // rows in the same order wait for each other instead of locking each other out.
     let codes_revoked = authorization_code::revoke_of_session(transaction, &session.id).await?;
     let families_revoked = refresh_token::revoke_of_session(transaction, &session.id, now).await?;
-    let grants_revoked = access_grant::revoke_of_session(transaction, &session.id, now).await?;
+    let why = reason.as_str();
+    let grants_revoked =
+        access_grant::revoke_of_session(transaction, &session.id, why, now).await?;
     if !session::end(transaction, &session.id, reason.as_str(), now).await? {
         return Ok(None);
     }

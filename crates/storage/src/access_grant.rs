@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::security_event::{Cause, take_back};
 use crate::sql::{self, Row};
 use crate::{Error, SecretDigest, Transaction, timestamp};
 
@@ -89,14 +90,13 @@ pub async fn revoke_of_code(
     code: &SecretDigest,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sql::query(
-        "UPDATE access_grant SET revoked_at = $2 WHERE code_sha256 = $1 AND revoked_at IS NULL",
+    let statement = sql::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE code_sha256 = $1 AND revoked_at IS NULL
+         RETURNING jti, sid, client_id, audience, expires_at",
     )
     .bind(code.as_str())
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
-    Ok(revoked.rows_affected())
+    .bind(now.unix_timestamp());
+    take_back(transaction, statement, Cause::Alone("code_reused"), now).await
 }
 
 /// Takes back every token that one family of refresh tokens led to, and says how many.
@@ -108,14 +108,13 @@ pub async fn revoke_of_family(
     family_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sql::query(
-        "UPDATE access_grant SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL",
+    let statement = sql::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL
+         RETURNING jti, sid, client_id, audience, expires_at",
     )
     .bind(family_id)
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
-    Ok(revoked.rows_affected())
+    .bind(now.unix_timestamp());
+    take_back(transaction, statement, Cause::Alone("family_revoked"), now).await
 }
 
 /// Takes back one token. False when it was before, or never was.
@@ -127,33 +126,34 @@ pub async fn revoke(
     jti: &str,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let revoked =
-        sql::query("UPDATE access_grant SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL")
-            .bind(jti)
-            .bind(now.unix_timestamp())
-            .execute(transaction.connection())
-            .await?;
-    Ok(revoked.rows_affected() == 1)
+    let statement = sql::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL
+         RETURNING jti, sid, client_id, audience, expires_at",
+    )
+    .bind(jti)
+    .bind(now.unix_timestamp());
+    let revoked = take_back(transaction, statement, Cause::Alone("token_revoked"), now).await?;
+    Ok(revoked == 1)
 }
 
-/// Takes back every token of a session, and says how many.
+/// Takes back every token of a session that ends for `reason`, and says how many.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn revoke_of_session(
     transaction: &mut Transaction,
     session_id: &str,
+    reason: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sql::query(
+    let statement = sql::query(
         "UPDATE access_grant SET revoked_at = $2 WHERE revoked_at IS NULL
-         AND sid IN (SELECT sid FROM client_session WHERE session_id = $1)",
+         AND sid IN (SELECT sid FROM client_session WHERE session_id = $1)
+         RETURNING jti, sid, client_id, audience, expires_at",
     )
     .bind(session_id)
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
-    Ok(revoked.rows_affected())
+    .bind(now.unix_timestamp());
+    take_back(transaction, statement, Cause::SessionOver(reason), now).await
 }
 
 /// Takes back every token that a client has of a person, in any session, and says how many.
@@ -166,17 +166,34 @@ pub async fn revoke_of_person(
     client_id: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let revoked = sql::query(
+    let statement = sql::query(
         "UPDATE access_grant SET revoked_at = $3 WHERE client_id = $2 AND revoked_at IS NULL
          AND sid IN (SELECT own.sid FROM client_session AS own
-                     JOIN session ON session.id = own.session_id WHERE session.sub = $1)",
+                     JOIN session ON session.id = own.session_id WHERE session.sub = $1)
+         RETURNING jti, sid, client_id, audience, expires_at",
     )
     .bind(sub)
     .bind(client_id)
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
-    Ok(revoked.rows_affected())
+    .bind(now.unix_timestamp());
+    take_back(transaction, statement, Cause::Alone("consent_refused"), now).await
+}
+
+/// Takes back every token that a client has, and says how many.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn revoke_of_client(
+    transaction: &mut Transaction,
+    client_id: &str,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let statement = sql::query(
+        "UPDATE access_grant SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL
+         RETURNING jti, sid, client_id, audience, expires_at",
+    )
+    .bind(client_id)
+    .bind(now.unix_timestamp());
+    take_back(transaction, statement, Cause::Alone("client_removed"), now).await
 }
 
 fn read(row: &Row) -> Result<AccessGrant, Error> {

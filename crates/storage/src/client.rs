@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use time::OffsetDateTime;
 
 use crate::sql::{self, Row};
-use crate::{Error, SecretDigest, Transaction, client_session, refresh_token, timestamp};
+use crate::{
+    Error, SecretDigest, Transaction, access_grant, client_session, refresh_token, timestamp,
+};
 
 /// A registration as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -326,13 +328,7 @@ pub async fn end_holdings(
             .execute(transaction.connection())
             .await?;
     let refresh_tokens = refresh_token::revoke_of_client(transaction, client_id, now).await?;
-    let access_grants = sql::query(
-        "UPDATE access_grant SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
-    )
-    .bind(client_id)
-    .bind(now.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
+    let access_grants = access_grant::revoke_of_client(transaction, client_id, now).await?;
     // In the order in which a login takes them: whoever takes the same rows in one order waits.
     delete_of_client(
         transaction,
@@ -349,7 +345,7 @@ pub async fn end_holdings(
     .await?;
     Ok(EndedHoldings {
         codes: codes.rows_affected(),
-        access_grants: access_grants.rows_affected(),
+        access_grants,
         refresh_tokens,
         client_sessions,
     })

@@ -65,6 +65,7 @@ mod redemption;
 pub mod refresh_token;
 pub mod retention;
 mod secret_digest;
+pub mod security_event;
 pub mod session;
 pub mod session_card;
 pub mod signing_key;

@@ -30,6 +30,10 @@ pub enum Kind {
     AgentlessCode,
     /// Device authorizations that expired, answered or not.
     DeviceAuthorization,
+    /// What a resource server was to be told and nobody can need any more: a receiver that is away.
+    SecurityEvent,
+    /// Streams of security events that nobody asks for any more, with what waited for them.
+    SecurityEventStream,
     /// Marks of proofs and assertions that would be refused for their age by now.
     SpentProof,
     /// DPoP keys that nobody uses any more.
@@ -56,12 +60,14 @@ pub enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::UnansweredRequest,
         Self::PushedRequest,
         Self::GrantChallenge,
         Self::AgentlessCode,
         Self::DeviceAuthorization,
+        Self::SecurityEvent,
+        Self::SecurityEventStream,
         Self::SpentProof,
         Self::DpopKey,
         Self::RefusalOfNobody,
@@ -101,6 +107,12 @@ impl Kind {
             }
             Self::DeviceAuthorization => {
                 "SELECT id AS key FROM device_authorization WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::SecurityEvent => {
+                "SELECT jti AS key FROM security_event WHERE expires_at < $1 LIMIT $2"
+            }
+            Self::SecurityEventStream => {
+                "SELECT id AS key FROM security_event_stream WHERE polled_at < $1 LIMIT $2"
             }
             Self::SpentProof => {
                 "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2"
@@ -155,6 +167,11 @@ impl Kind {
             Self::GrantChallenge => &["DELETE FROM grant_challenge WHERE jti IN (keys)"],
             Self::AgentlessCode => &["DELETE FROM agentless_code WHERE code_sha256 IN (keys)"],
             Self::DeviceAuthorization => &["DELETE FROM device_authorization WHERE id IN (keys)"],
+            Self::SecurityEvent => &["DELETE FROM security_event WHERE jti IN (keys)"],
+            Self::SecurityEventStream => &[
+                "DELETE FROM security_event WHERE stream_id IN (keys)",
+                "DELETE FROM security_event_stream WHERE polled_at < $1 AND id IN (keys)",
+            ],
             Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
             Self::DpopKey => &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],
             Self::RefusalOfNobody => &["DELETE FROM event WHERE id IN (keys)"],

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::sql;
-use crate::{Error, Transaction};
+use crate::{Error, Transaction, security_event};
 
 /// Statements that spend what was waiting; `$1` is the moment of the restore.
 const ENDINGS: [(&str, Kind); 11] = [
@@ -98,6 +98,7 @@ pub async fn end_everything(
         }
     }
     ended.sessions = end_sessions(transaction, reason, now, told_until).await?;
+    security_event::forget_all(transaction).await?;
     sql::query("DELETE FROM mass_loss")
         .execute(transaction.connection())
         .await?;

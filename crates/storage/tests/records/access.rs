@@ -89,7 +89,7 @@ async fn ending_a_session_takes_its_unredeemed_codes_and_its_grants() {
             assert_eq!(revoke.await.unwrap(), 0);
             let revoke = authorization_code::revoke_of_session(transaction, "session");
             assert_eq!(revoke.await.unwrap(), 1);
-            let revoked = access_grant::revoke_of_session(transaction, "session", at).await;
+            let revoked = access_grant::revoke_of_session(transaction, "session", "logout", at).await;
             assert_eq!(revoked.unwrap(), 1);
 
             let digest = SecretDigest::of("code");
@@ -102,7 +102,7 @@ async fn ending_a_session_takes_its_unredeemed_codes_and_its_grants() {
                 .unwrap()
                 .unwrap();
             assert_eq!(found.revoked_at, Some(at));
-            let again = access_grant::revoke_of_session(transaction, "session", at).await;
+            let again = access_grant::revoke_of_session(transaction, "session", "logout", at).await;
             assert_eq!(
                 again.unwrap(),
                 0,
