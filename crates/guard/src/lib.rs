@@ -19,6 +19,7 @@ pub mod config;
 mod decision;
 mod error;
 pub mod replay;
+pub mod simulator;
 
 pub use account::{AccountState, Decider};
 pub use act::{Act, Actor, Kind, Patient};

@@ -16,3 +16,4 @@ pub mod robot;
 pub mod scale;
 pub mod scenario;
 pub mod traffic;
+pub mod trial;

@@ -11,6 +11,8 @@ pub struct Account {
     pub profession: String,
     /// Where she looks patients up.
     pub service: String,
+    /// Whether it is a service without a person: it has no card to sign with.
+    pub unattended: bool,
 }
 
 /// One look-up.

@@ -78,6 +78,7 @@ impl Population {
             subject: format!("{kind}-{}", self.next_account()),
             profession: profession.to_owned(),
             service: service.to_owned(),
+            unattended: kind == "unattended",
         });
         self.workers.push(worker);
     }
@@ -94,7 +95,7 @@ impl Population {
             "pharmacy-busiest" => pharmacy(Size::BUSIEST),
             "pharmacy-locum" => Box::new(Away {
                 // An account that nobody has ever seen, at the counter of a known place.
-                worker: pharmacy(Size::MEDIAN),
+                worker: Pharmacy::new(account, place, seed, Size::MEDIAN, scale),
                 days: 0..8 + 3 * (account % 5),
             }),
             "physician" => Box::new(GeneralPractitioner::new(account, place, seed, scale)),
