@@ -44,6 +44,8 @@ pub struct Agent {
     /// Whether several users can log on to this machine.
     pub(crate) several_users: fn() -> bool,
     pub(crate) browser: PathBuf,
+    /// Where this user's agent is reached: this one, or for a program of its own the other.
+    pub(crate) socket: PathBuf,
     /// Whether pages can come by the port; told by whoever opens it.
     pub(crate) loopback: Mutex<Option<Loopback>>,
     pub(crate) prompt_slot: PromptSlot,
@@ -89,6 +91,7 @@ impl Agent {
             kept_pins: Arc::default(),
             several_users: config.several_users,
             browser: config.browser,
+            socket: config.socket,
             loopback: Mutex::default(),
             prompt_slot: PromptSlot::new(&config.state_dir),
             redeemed_challenges: RedeemedChallenges::default(),

@@ -22,7 +22,9 @@ pub(crate) mod message;
 mod own_socket;
 mod place;
 
-pub(crate) use client::{ask_status, ask_to_end_sessions, ask_to_read_issuers, connect};
+pub(crate) use client::{
+    ask_status, ask_to_end_sessions, ask_to_read_issuers, connect, hear_of_end,
+};
 pub(crate) use own_socket::OwnSocket;
 
 /// Connections at once; more are closed unread. There is one prompt, so one sign-in at a time.

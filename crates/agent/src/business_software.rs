@@ -174,7 +174,7 @@ impl Agent {
         })
     }
 
-    fn find_issuer(&self, issuer: &str) -> Result<Arc<EnrolledIssuer>, Error> {
+    pub(crate) fn find_issuer(&self, issuer: &str) -> Result<Arc<EnrolledIssuer>, Error> {
         self.issuers
             .now()
             .iter()

@@ -72,6 +72,8 @@ pub struct Config {
     pub enrolments: Vec<Enrolment>,
     /// What programs of this user may ask for.
     pub business_software: BusinessSoftware,
+    /// Whether the card's state is shown among the desktop's icons.
+    pub tray: bool,
 }
 
 /// An enrolled issuer, and the file that pins it.
@@ -272,6 +274,7 @@ impl Config {
             end_at_screen_lock: raw.end_at_screen_lock,
             enrolments,
             business_software: business_software(raw.business_software, path)?,
+            tray: raw.tray.enabled,
         })
     }
 

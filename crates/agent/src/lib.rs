@@ -87,6 +87,7 @@ mod sign_in;
 pub mod sign_in_command;
 pub mod state_page;
 pub mod status_command;
+mod tray;
 pub mod unblock_command;
 mod wanted;
 
@@ -99,3 +100,4 @@ pub use language::Language;
 pub use local_api::{LocalApi, LoopbackDoor};
 pub use pin_prompt::{Choice, Confirmation, PinPrompt, PinQuestion, Pinentry, become_prompt};
 pub use program_api::{CallingProgram, ProgramApi};
+pub use tray::Tray;

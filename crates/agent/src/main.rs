@@ -11,7 +11,7 @@ use cardea_agent::business_software::GrantRequest;
 use cardea_agent::config::{Config, Environment};
 use cardea_agent::screen_lock::ScreenLock;
 use cardea_agent::{
-    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, ProgramApi, become_prompt,
+    Agent, AgentSocket, Error, Language, LoopbackDoor, Pinentry, ProgramApi, Tray, become_prompt,
     browser_policies_command, browser_setup_command, card_command, config_place, doctor,
     enrol_command, memory, native_host, peer_check, sign_in_command, state_page, status_command,
     unblock_command,
@@ -240,6 +240,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if config.enrolments.is_empty() {
         tracing::warn!("no issuer is enrolled yet: cardea-agent enrol URL");
     }
+    let tray = Tray::of(&config);
     let agent = Agent::new(config, cards, prompt)?;
     tracing::info!(socket = %socket.path().display(), "serving programs of this user");
     let socket = tokio::spawn(socket.serve(agent.clone()));
@@ -250,6 +251,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     });
     let stop = stop_signal()?;
     tokio::spawn(ScreenLock::of_this_session().watch(agent.clone()));
+    tokio::spawn(tray.show(agent.clone()));
     loopback
         .serve(agent.clone(), peer_check::of_this_platform(), stop)
         .await?;

@@ -122,7 +122,10 @@ async fn open(
     match Request::parse(&text)? {
         Request::Assertion { .. } | Request::Origins {} => {}
         Request::Abort {} => return Ok(None),
-        Request::Status {} | Request::ReadIssuers {} | Request::EndSessions {} => {
+        Request::Status {}
+        | Request::ReadIssuers {}
+        | Request::EndSessions {}
+        | Request::HoldSession { .. } => {
             return Err(Error::RequestInvalid);
         }
     }

@@ -21,13 +21,10 @@ const READ_LIMIT: Duration = Duration::from_millis(1_500);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OwnStatus {
     #[serde(flatten)]
-    pub(crate) status: Status,
+    pub(crate) standing: Standing,
     /// Whether pages can come by the port, and why, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) loopback: Option<Loopback>,
-    /// Why the readers cannot be seen, as a code; absent while they can.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) readers_unavailable: Option<String>,
     /// `strict` or `pharmacy`.
     pub(crate) pin_policy: String,
     /// The code that says why a PIN is asked each time although the policy would have it kept.
@@ -38,11 +35,24 @@ pub(crate) struct OwnStatus {
     /// Its thumbprint, by which an operator trusts this workstation.
     #[serde(default)]
     pub(crate) instance_thumbprint: String,
-    /// Each session of this agent that lasts.
-    #[serde(default)]
-    pub(crate) sessions: Vec<SessionStatus>,
     /// Each card at hand.
     pub(crate) cards: Vec<CardStatus>,
+}
+
+/// What changes with the card, the screen and the sessions: the part that the tray icon draws.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    #[serde(flatten)]
+    pub(crate) status: Status,
+    /// Why the readers cannot be seen, as a code; absent while they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) readers_unavailable: Option<String>,
+    /// Whether the screen is known to be locked or given to somebody else.
+    #[serde(default)]
+    pub(crate) screen_locked: bool,
+    /// Each session that lasts: of this agent, and of the sign-in programs that it knows of.
+    #[serde(default)]
+    pub(crate) sessions: Vec<SessionStatus>,
 }
 
 /// One card at hand.
@@ -65,16 +75,26 @@ impl OwnStatus {
         let sessions = agent.cards.sessions(&readers);
         let cards = sessions.iter().map(|session| CardStatus::of(session));
         Self {
-            status: Status::of(agent),
+            standing: Standing::of(agent),
             loopback: agent.loopback.lock().ok().and_then(|noted| *noted),
-            readers_unavailable: readers.trouble().map(str::to_owned),
             pin_policy: agent.pin_policy.as_str().to_owned(),
             no_pin_kept: (agent.pin_policy != PinPolicy::Strict && !agent.screen.ends_kept_pins())
                 .then(|| "agent.screen_lock_unwatched".to_owned()),
             instance_key: agent.instance_key.place().to_owned(),
             instance_thumbprint: agent.instance_key.public_jwk().thumbprint(),
-            sessions: agent.presence.list(),
             cards: futures_util::future::join_all(cards).await,
+        }
+    }
+}
+
+impl Standing {
+    /// How things stand now. It asks no card anything.
+    pub(crate) fn of(agent: &Agent) -> Self {
+        Self {
+            status: Status::of(agent),
+            readers_unavailable: agent.cards.watch().now().trouble().map(str::to_owned),
+            screen_locked: agent.screen.is_left(),
+            sessions: agent.presence.list(),
         }
     }
 }

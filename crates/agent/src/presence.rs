@@ -11,7 +11,6 @@ use cardea_card::Insertion;
 use cardea_jose::SigningKey;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::Error;
@@ -28,16 +27,28 @@ use session::PresenceSession;
 
 /// Sessions of one workstation at a time. One more ends the oldest.
 const SESSIONS_MAX: usize = 32;
+/// Sessions of other programs that are taken note of. Each keeps a connection to the agent's socket.
+const ELSEWHERE_MAX: usize = 16;
 
 /// Every login of this agent whose card is still there.
 #[derive(Debug, Default)]
-pub(crate) struct PresenceSessions(Mutex<Shared>);
+pub(crate) struct PresenceSessions {
+    shared: Mutex<Shared>,
+    changes: watch::Sender<()>,
+}
 
 #[derive(Debug, Default)]
 struct Shared {
     running: Vec<Running>,
     /// Why no session may stand at present: nobody can be in front of the screen.
     withheld: Option<DepartureReason>,
+}
+
+impl Shared {
+    fn forget_ended(&mut self) {
+        self.running
+            .retain(|session| !session.departing.reason.is_closed());
+    }
 }
 
 /// One session as its person may see it.
@@ -49,12 +60,37 @@ pub(crate) struct SessionStatus {
     pub(crate) seconds: u64,
 }
 
+/// A session here, or one that another program of this user holds and has told this agent of.
 #[derive(Debug)]
 struct Running {
     issuer: String,
     begun: Instant,
-    depart: watch::Sender<Option<DepartureReason>>,
-    task: JoinHandle<()>,
+    departing: Departing,
+    is_elsewhere: bool,
+}
+
+/// How a session is told to depart. It lasts until its own end of this is dropped.
+#[derive(Clone, Debug)]
+struct Departing {
+    reason: watch::Sender<Option<DepartureReason>>,
+    changes: watch::Sender<()>,
+}
+
+impl Departing {
+    /// Has the session depart; the first reason counts.
+    fn depart(&self, reason: DepartureReason) {
+        self.reason.send_if_modified(|departing| {
+            let first = departing.is_none();
+            departing.get_or_insert(reason);
+            first
+        });
+        self.changes.send_replace(());
+    }
+
+    /// Whether the session neither departs nor is over.
+    fn lasts(&self) -> bool {
+        !self.reason.is_closed() && self.reason.borrow().is_none()
+    }
 }
 
 impl PresenceSessions {
@@ -69,27 +105,62 @@ impl PresenceSessions {
     ) -> BegunPresence {
         let mut shared = self.lock();
         // A screen that was locked since the card signed: the session departs at once.
-        let (depart, departing) = watch::channel(shared.withheld);
+        let (reason, departing) = watch::channel(shared.withheld);
         let issuer_name = issuer.enrolment.name.clone();
         let session = PresenceSession::new(issuer, key, insertion, readers, departing);
-        shared.running.retain(|session| !session.task.is_finished());
+        shared.forget_ended();
         if shared.running.len() >= SESSIONS_MAX
             && let Some(oldest) = shared.running.first()
         {
-            oldest.depart(DepartureReason::AgentStopped);
+            oldest.departing.depart(DepartureReason::AgentStopped);
         }
         let (lasts, over) = oneshot::channel();
+        let changes = self.changes.clone();
         let running_session = async move {
             session.run().await;
             drop(lasts);
+            changes.send_replace(());
+        };
+        let departing = Departing {
+            reason,
+            changes: self.changes.clone(),
         };
         shared.running.push(Running {
             issuer: issuer_name,
             begun: Instant::now(),
-            depart: depart.clone(),
-            task: tokio::spawn(running_session.in_current_span()),
+            departing: departing.clone(),
+            is_elsewhere: false,
         });
-        BegunPresence { depart, over }
+        tokio::spawn(running_session.in_current_span());
+        self.changes.send_replace(());
+        BegunPresence { departing, over }
+    }
+
+    /// Takes note of a session that another program of this user holds, so that its person sees it
+    /// and can end it here. It counts until what is returned is dropped, which is told why it is to
+    /// end; none where there are too many already.
+    pub(crate) fn note_elsewhere(&self, issuer: &EnrolledIssuer) -> Option<ElsewherePresence> {
+        let mut shared = self.lock();
+        shared.forget_ended();
+        let elsewhere = shared.running.iter().filter(|it| it.is_elsewhere);
+        if elsewhere.count() >= ELSEWHERE_MAX {
+            return None;
+        }
+        let (reason, departing) = watch::channel(None);
+        shared.running.push(Running {
+            issuer: issuer.enrolment.name.clone(),
+            begun: Instant::now(),
+            departing: Departing {
+                reason,
+                changes: self.changes.clone(),
+            },
+            is_elsewhere: true,
+        });
+        self.changes.send_replace(());
+        Some(ElsewherePresence {
+            departing: Some(departing),
+            changes: self.changes.clone(),
+        })
     }
 
     /// Ends all sessions and waits until their departures are told, at most for `limit`. Those that
@@ -97,11 +168,11 @@ impl PresenceSessions {
     pub(crate) async fn depart(&self, reason: DepartureReason, limit: Duration) {
         let running = std::mem::take(&mut self.lock().running);
         for session in &running {
-            session.depart(reason);
+            session.departing.depart(reason);
         }
         let all = async {
             for session in running {
-                let _ = session.task.await;
+                session.departing.reason.closed().await;
             }
         };
         let _ = tokio::time::timeout(limit, all).await;
@@ -110,13 +181,17 @@ impl PresenceSessions {
     /// Those that last, the oldest first.
     pub(crate) fn list(&self) -> Vec<SessionStatus> {
         let shared = self.lock();
-        let lasts = |it: &&Running| !it.task.is_finished() && it.depart.borrow().is_none();
-        let lasting = shared.running.iter().filter(lasts);
+        let lasting = shared.running.iter().filter(|it| it.departing.lasts());
         let status = |it: &Running| SessionStatus {
             issuer: for_display(&it.issuer),
             seconds: it.begun.elapsed().as_secs(),
         };
         lasting.map(status).collect()
+    }
+
+    /// Tells of each session that begins or ends.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// From now on sessions depart as soon as they begin, until this is taken back by `None`.
@@ -137,29 +212,14 @@ impl PresenceSessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Running {
-    fn depart(&self, reason: DepartureReason) {
-        depart(&self.depart, reason);
-    }
-}
-
-/// Has a session depart; the first reason counts.
-fn depart(departing: &watch::Sender<Option<DepartureReason>>, reason: DepartureReason) {
-    departing.send_if_modified(|departing| {
-        let first = departing.is_none();
-        departing.get_or_insert(reason);
-        first
-    });
 }
 
 /// A session that has begun, and goes on whether or not anybody keeps this.
 #[derive(Debug)]
 pub(crate) struct BegunPresence {
-    depart: watch::Sender<Option<DepartureReason>>,
+    departing: Departing,
     over: oneshot::Receiver<()>,
 }
 
@@ -201,6 +261,37 @@ impl Drop for OwnedPresence {
         } else {
             DepartureReason::CardRemoved
         };
-        depart(&self.begun.depart, reason);
+        self.begun.departing.depart(reason);
+    }
+}
+
+/// A session of another program that this agent knows of.
+#[derive(Debug)]
+pub(crate) struct ElsewherePresence {
+    departing: Option<watch::Receiver<Option<DepartureReason>>>,
+    changes: watch::Sender<()>,
+}
+
+impl ElsewherePresence {
+    /// Resolves when the session is to end, with the reason.
+    pub(crate) async fn departing(&mut self) -> DepartureReason {
+        let reason = match &mut self.departing {
+            Some(departing) => departing
+                .wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|it| *it),
+            None => None,
+        };
+        // A dropped sender means that the agent is gone.
+        reason.unwrap_or(DepartureReason::AgentStopped)
+    }
+}
+
+impl Drop for ElsewherePresence {
+    fn drop(&mut self) {
+        // Only then is it over, for whoever waits for that or looks after the change.
+        self.departing = None;
+        self.changes.send_replace(());
     }
 }

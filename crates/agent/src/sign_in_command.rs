@@ -3,13 +3,17 @@
 
 use std::io::{BufRead as _, Read as _, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::business_software::{GrantRequest, Granted, PROOF_REQUEST_BYTES_MAX};
 use crate::language::Language;
-use crate::{Agent, Error};
+use crate::{Agent, Error, agent_socket};
+
+/// How long the departure may take that a person wants.
+const DEPARTURE_LIMIT: Duration = Duration::from_secs(3);
 
 /// How the command behaves.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +28,8 @@ pub struct Options {
     pub language: Language,
 }
 
-/// Gets tokens, prints them, and stays until the card has left, the server has ended the session,
-/// standard input is closed, or `stop` resolves. The caller tells the departure afterwards.
+/// Gets tokens, prints them, and stays until the card has left, the server or the person has ended
+/// the session, standard input is closed, or `stop` resolves. The caller tells the departure afterwards.
 ///
 /// # Errors
 /// As [`Agent::grant`]; [`Error::Interrupted`] when `stop` came first.
@@ -55,9 +59,16 @@ pub async fn run(
         return Ok(());
     }
     let mut lines = standard_input();
+    let ended = agent_socket::hear_of_end(&agent.socket, &request.issuer);
+    tokio::pin!(ended);
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
+            _held = &mut ended => {
+                // Kept until the departure is told: the agent waits for it.
+                agent.end_sessions(DEPARTURE_LIMIT).await;
+                return Ok(());
+            }
             () = agent.outlast(&mut granted) => return Ok(()),
             line = lines.recv() => match line {
                 None => return Ok(()),

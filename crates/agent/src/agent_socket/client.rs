@@ -18,6 +18,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// The same for the end of all sessions, which issuers are told of.
 const ENDING_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long until an agent is looked for again that is not there.
+const HOLD_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// Connects to the agent of this user.
 ///
 /// # Errors
@@ -71,6 +74,38 @@ pub(crate) async fn ask_to_end_sessions(path: &Path) -> Result<usize, Error> {
         _ => Err(Error::NotRunning),
     }
 }
+
+/// Tells the agent of this user that this program holds a session through `issuer`. Resolves when
+/// its person ends all sessions; what is returned is to be kept until the departure is told.
+///
+/// Where no agent runs there is nobody who could pass that on; one that starts later is told then.
+pub(crate) async fn hear_of_end(path: &Path, issuer: &str) -> HeldConnection {
+    let request = Request::HoldSession {
+        issuer: issuer.to_owned(),
+    };
+    loop {
+        if let Some(held) = hold(path, &request).await {
+            return held;
+        }
+        tokio::time::sleep(HOLD_AGAIN_AFTER).await;
+    }
+}
+
+/// None when the agent has gone, or does not know what is asked.
+async fn hold(path: &Path, request: &Request) -> Option<HeldConnection> {
+    let mut stream = connect(path).await.ok()?;
+    let asked = serde_json::to_vec(request).ok()?;
+    frame::write(&mut stream, &asked).await.ok()?;
+    let text = Frames::default().read(&mut stream).await.ok()??;
+    match serde_json::from_slice(&text).ok()? {
+        Answer::EndSession {} => Some(HeldConnection(stream)),
+        _ => None,
+    }
+}
+
+/// The agent waits for its end.
+#[derive(Debug)]
+pub(crate) struct HeldConnection(#[expect(dead_code, reason = "only its end counts")] UnixStream);
 
 /// The agent's answer; none when it gives no proper one.
 async fn ask(path: &Path, request: &Request) -> Result<Option<Answer>, Error> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cardea_assertion::Origin;
+use cardea_assertion::{DepartureReason, Origin};
 use serde::Serialize;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
@@ -12,6 +12,7 @@ use super::frame::{self, Frames};
 use super::message::{Answer, Request};
 use crate::agent::Agent;
 use crate::own_status::OwnStatus;
+use crate::presence::ElsewherePresence;
 use crate::progress::Line;
 use crate::{Error, page_request};
 
@@ -46,6 +47,10 @@ pub(super) async fn serve(mut stream: UnixStream, agent: Arc<Agent>) {
         Ok(Request::EndSessions {}) => Ok(Answer::Ended {
             sessions: agent.end_sessions(DEPARTURE_LIMIT).await,
         }),
+        Ok(Request::HoldSession { issuer }) => match note(&agent, &issuer) {
+            Ok(elsewhere) => return hold(stream, frames, elsewhere).await,
+            Err(error) => Err(error),
+        },
         Ok(Request::Abort {}) => return,
         Err(error) => Err(error),
     };
@@ -109,6 +114,28 @@ async fn follow(mut stream: UnixStream, mut frames: Frames, mut lines: mpsc::Rec
             },
             _ = frames.read(&mut stream) => return,
         }
+    }
+}
+
+/// Takes note of a session that a program holds by itself.
+fn note(agent: &Agent, issuer: &str) -> Result<ElsewherePresence, Error> {
+    let issuer = agent.find_issuer(issuer)?;
+    let noted = agent.presence.note_elsewhere(&issuer);
+    noted.ok_or(Error::TooManyPrograms)
+}
+
+/// Keeps it as long as the program does. Only the person's own wish is passed on: the program
+/// follows card and screen itself, and outlasts this agent.
+async fn hold(mut stream: UnixStream, mut frames: Frames, mut elsewhere: ElsewherePresence) {
+    let reason = tokio::select! {
+        reason = elsewhere.departing() => reason,
+        _ = frames.read(&mut stream) => return,
+    };
+    if reason == DepartureReason::PersonEnded
+        && send(&mut stream, &Answer::EndSession {}).await.is_ok()
+    {
+        // It closes once its departure is told, which whoever waits for this wants to know.
+        let _ = tokio::time::timeout(ANSWER_LIMIT, frames.read(&mut stream)).await;
     }
 }
 

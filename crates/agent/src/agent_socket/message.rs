@@ -24,6 +24,12 @@ pub(crate) enum Request {
     ReadIssuers {},
     /// The person ends all sessions of this agent.
     EndSessions {},
+    /// A program of its own holds a session through this issuer for as long as the connection
+    /// stands, and wants to hear when its person ends all sessions.
+    HoldSession {
+        /// The issuer's identifier.
+        issuer: String,
+    },
     /// The page does not want an answer any more.
     Abort {},
 }
@@ -57,6 +63,8 @@ pub(crate) enum Answer {
         /// How many there were.
         sessions: usize,
     },
+    /// The person ends all sessions: what was held here is to depart.
+    EndSession {},
     /// The agent's state.
     Status(Box<OwnStatus>),
 }
@@ -74,6 +82,7 @@ mod tests {
             r#"{"type":"status"}"#,
             r#"{"type":"read_issuers"}"#,
             r#"{"type":"end_sessions"}"#,
+            r#"{"type":"hold_session","issuer":"https://a.test"}"#,
             r#"{"type":"abort"}"#,
         ];
         for text in understood {
@@ -87,6 +96,7 @@ mod tests {
             r#"{"type":"sign","hash":"00"}"#,
             r#"{"type":"origins","more":1}"#,
             r#"{"type":"read_issuers","file":"/tmp/x"}"#,
+            r#"{"type":"hold_session"}"#,
             r#"{"type":"assertion","challenge":"c"}"#,
             r#"{"type":"assertion","origin":"https://a.test"}"#,
             r#"{"type":"assertion","origin":["https://a.test"],"challenge":"c"}"#,

@@ -47,6 +47,23 @@ pub(super) struct Config {
     pub(super) issuer: Vec<Issuer>,
     #[serde(default)]
     pub(super) business_software: BusinessSoftware,
+    #[serde(default)]
+    pub(super) tray: Tray,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tray {
+    #[serde(default = "default_tray_enabled")]
+    pub(super) enabled: bool,
+}
+
+impl Default for Tray {
+    fn default() -> Self {
+        Self {
+            enabled: default_tray_enabled(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -136,6 +153,10 @@ fn default_prompt_timeout_seconds() -> u32 {
 }
 
 fn default_end_at_screen_lock() -> bool {
+    true
+}
+
+fn default_tray_enabled() -> bool {
     true
 }
 

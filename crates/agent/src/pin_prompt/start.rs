@@ -14,9 +14,9 @@ use crate::Error;
 
 /// This program, even where its file was replaced by an update since.
 #[cfg(target_os = "linux")]
-const OWN_PROGRAM: Option<&str> = Some("/proc/self/exe");
+pub(crate) const OWN_PROGRAM: Option<&str> = Some("/proc/self/exe");
 #[cfg(not(target_os = "linux"))]
-const OWN_PROGRAM: Option<&str> = None;
+pub(crate) const OWN_PROGRAM: Option<&str> = None;
 
 /// The name of the mode in which this program starts a prompt.
 const MODE: &str = "prompt";

@@ -1,17 +1,17 @@
 //! What is known of the screen, for whoever wants a PIN to count until it is locked.
 
-use std::sync::{Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// The screen as far as a kept PIN is concerned.
 #[derive(Debug)]
 pub(crate) struct KnownScreen {
-    state: Mutex<State>,
+    state: watch::Sender<State>,
     /// The administrator has PINs kept where nobody tells of a lock.
     unwatched_will_do: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct State {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct State {
     is_followed: bool,
     is_left: bool,
 }
@@ -20,7 +20,7 @@ impl KnownScreen {
     /// Nothing is followed yet.
     pub(crate) fn new(unwatched_will_do: bool) -> Self {
         Self {
-            state: Mutex::default(),
+            state: watch::Sender::default(),
             unwatched_will_do,
         }
     }
@@ -35,19 +35,31 @@ impl KnownScreen {
         self.ends_kept_pins() && !self.state().is_left
     }
 
+    /// Whether nobody is in front of the screen, as far as is known.
+    pub(crate) fn is_left(&self) -> bool {
+        self.state().is_left
+    }
+
+    /// Tells of each change.
+    pub(crate) fn changes(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
     /// Takes news in; tells whether PINs that are kept must end because of them: their end at the
     /// lock is certain no more.
     pub(super) fn is_now(&self, is_followed: bool, is_left: bool) -> bool {
         let before = self.ends_kept_pins();
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State {
+        let now = State {
             is_followed,
             is_left,
         };
+        self.state
+            .send_if_modified(|state| std::mem::replace(state, now) != now);
         before && !self.ends_kept_pins()
     }
 
     fn state(&self) -> State {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.borrow()
     }
 }
 

@@ -83,7 +83,7 @@ impl Shown<'_> {
             let _ = writeln!(body, "<p class=\"state\">{stopped}</p>");
             return;
         };
-        let word = card_word(&own.status.card, self.language);
+        let word = card_word(&own.standing.status.card, self.language);
         let mut word = word.chars();
         let first = word
             .next()
@@ -103,12 +103,12 @@ impl Shown<'_> {
             "Sessions opened with the card",
         );
         let _ = writeln!(body, "<h2>{heading}</h2>");
-        if own.sessions.is_empty() {
+        if own.standing.sessions.is_empty() {
             let none = self.say("Aucune.", "None.");
             let _ = writeln!(body, "<p>{none}</p>");
             return;
         }
-        for session in &own.sessions {
+        for session in &own.standing.sessions {
             let _ = writeln!(body, "<p>{}</p>", escape(&session.words(self.language)));
         }
         let end = self.say("Mettre fin à toutes mes sessions", "End all my sessions");

@@ -23,7 +23,7 @@ impl StatusReport {
         let socket = &self.socket;
         match &self.status {
             Some(own) => {
-                let version = &own.status.version;
+                let version = &own.standing.status.version;
                 line(say(
                     format!("cardea-agent {version} répond sur {socket}"),
                     format!("cardea-agent {version} answers at {socket}"),
@@ -65,18 +65,18 @@ fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
     };
     let mut lines = match language {
         Language::English => vec![
-            format!("state: {}", own.status.state),
-            format!("card: {}", own.status.card),
+            format!("state: {}", own.standing.status.state),
+            format!("card: {}", own.standing.status.card),
         ],
         Language::French => vec![
-            match own.status.state.as_str() {
+            match own.standing.status.state.as_str() {
                 "busy" => "état : une demande est à l’écran".to_owned(),
                 _ => "état : prêt".to_owned(),
             },
-            format!("carte : {}", card_word(&own.status.card, language)),
+            format!("carte : {}", card_word(&own.standing.status.card, language)),
         ],
     };
-    if let Some(code) = &own.readers_unavailable {
+    if let Some(code) = &own.standing.readers_unavailable {
         lines.push(unavailable(code, language));
     }
     let mut policy = say("code de la carte : règle ", "PIN policy: ");
@@ -91,7 +91,7 @@ fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
     }
     lines.push(policy);
     lines.extend(own.cards.iter().map(|card| card.words(language)));
-    lines.extend(own.sessions.iter().map(|session| session.words(language)));
+    lines.extend(own.standing.sessions.iter().map(|session| session.words(language)));
     lines
 }
 
