@@ -143,6 +143,9 @@ pub struct Client {
     pub resources: Vec<String>,
     /// The resource servers that it is itself: it may introspect tokens made for them.
     pub resource_server_of: Vec<String>,
+    /// Whether it may hear of sessions and tokens that end before their time, as far as they were
+    /// for the resource servers that it is.
+    pub event_stream: bool,
     /// Whether the person is asked.
     pub consent: ConsentPolicy,
     /// Which cards it lets in.
@@ -196,6 +199,7 @@ impl Client {
             scope: Scope::default(),
             resources: Vec::new(),
             resource_server_of: Vec::new(),
+            event_stream: false,
             consent: ConsentPolicy::Implicit,
             cards: CardAcceptance::default(),
             agentless: AgentlessLogin::Refused,

@@ -16,11 +16,12 @@ pub enum Endpoint {
     Revocation,
     Jwks,
     EndSession,
+    SecurityEvents,
 }
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Authorization,
         Self::PushedAuthorizationRequest,
         Self::DeviceAuthorization,
@@ -30,16 +31,18 @@ impl Endpoint {
         Self::Revocation,
         Self::Jwks,
         Self::EndSession,
+        Self::SecurityEvents,
     ];
 
     /// Those where a client proves who it is. RFC 9126 section 2 asks for the first two as
     /// audiences of a client's assertion, and libraries name the endpoint that they call.
-    const AUTHENTICATED: [Self; 5] = [
+    const AUTHENTICATED: [Self; 6] = [
         Self::Token,
         Self::DeviceAuthorization,
         Self::PushedAuthorizationRequest,
         Self::Introspection,
         Self::Revocation,
+        Self::SecurityEvents,
     ];
 
     /// The path below the issuer that every profile has.
@@ -55,6 +58,7 @@ impl Endpoint {
             Self::Revocation => "/revoke",
             Self::Jwks => "/jwks",
             Self::EndSession => "/logout",
+            Self::SecurityEvents => "/events",
         }
     }
 
@@ -75,6 +79,8 @@ impl Endpoint {
             Self::Revocation => "/protocol/openid-connect/revoke",
             Self::Jwks => "/protocol/openid-connect/certs",
             Self::EndSession => "/protocol/openid-connect/logout",
+            // Keycloak has none.
+            Self::SecurityEvents => self.path(),
         }
     }
 

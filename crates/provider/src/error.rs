@@ -257,6 +257,8 @@ pub enum Error {
     CardNotSuspended,
     #[error("an operator does not lift the suspension of a card of her own")]
     CardOwn,
+    #[error("she suspends neither the card in the reader nor another from a workstation not known")]
+    CardSuspensionNotEntitled,
     #[error("the reason must be 1 to 500 bytes of printable text")]
     SuspensionReasonInvalid,
     #[error("the presence key was used for another session")]
@@ -410,6 +412,15 @@ pub enum Error {
     DeviceCodeExpired,
     #[error("the person refused the device")]
     DeviceCodeRefused,
+
+    #[error("the client is not registered to hear of sessions that end")]
+    EventStreamNotAllowed,
+    #[error("the question for events is not what RFC 8936 has: {reason}")]
+    EventPollInvalid { reason: &'static str },
+    #[error("the receiver has as many event streams as one may have")]
+    EventStreamsExceeded,
+    #[error("the receiver waits for events as often as one may at once")]
+    EventPollsExceeded,
 
     #[error("the access token is not a valid one of this issuer")]
     AccessTokenInvalid,

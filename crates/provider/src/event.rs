@@ -258,6 +258,11 @@ pub enum EventKind {
     },
     /// What servers go by was changed, or somebody who may not tried to.
     Administration(AdministrationEvent),
+    /// A resource server listens from now on for sessions and tokens that end.
+    EventStreamBegun {
+        /// Its own name for the stream.
+        stream: String,
+    },
     /// Something happened about a card that is lost, or the code for it.
     Suspension(SuspensionEvent),
     /// A running server gave something to a client before it knew that the client was taken out.
@@ -458,6 +463,7 @@ impl EventKind {
             Self::TokenLookupRefused { .. } => "token_lookup.refused",
             Self::UserinfoRefused { .. } => "userinfo.refused",
             Self::Administration(event) => event.name(),
+            Self::EventStreamBegun { .. } => "event_stream.begun",
             Self::Suspension(event) => event.name(),
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",
             Self::TokenKeyMade { .. } => "token_key.made",

@@ -305,7 +305,7 @@ impl Provider {
         self.refuse_lookup(None, error, self.now()).await
     }
 
-    async fn refuse_lookup(
+    pub(crate) async fn refuse_lookup(
         &self,
         client: Option<&Client>,
         error: Error,

@@ -80,6 +80,7 @@ mod restoration;
 mod revocation;
 mod revocation_source;
 mod secret;
+mod security_events;
 mod session;
 mod subject;
 mod suspension;
@@ -156,9 +157,10 @@ pub use registration::{
 pub use restoration::{Restoration, Restored};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
+pub use security_events::{EventPoll, EventStream, PolledEvents, WaitingEvents};
 pub use session::{EndReason, EndedSession};
 pub use suspension::{
-    CardSuspension, CardSuspensions, CodeAccepted, ListedCard, OwnCard,
+    CardSuspension, CardSuspensions, CodeAccepted, ListedCard, MadeSuspendCode, OwnCard,
     SUSPENSION_REASON_BYTES_MAX, SuspendCode, SuspendCodeOffer, SuspendedBy, SuspendedByCode,
 };
 pub use token::LogoutDelivery;

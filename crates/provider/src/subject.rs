@@ -40,6 +40,28 @@ impl Provider {
         }
     }
 
+    /// What a client has been calling the person; none where it never called her anything.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub(crate) async fn known_subject(
+        &self,
+        transaction: &mut Transaction,
+        client: &Client,
+        sub: &str,
+    ) -> Result<Option<String>, Error> {
+        match client.subject_type {
+            SubjectType::Public if self.profile() == ProtocolProfile::Psc => {
+                Ok(Some(self.federated_name(transaction, sub).await?))
+            }
+            SubjectType::Public => Ok(Some(sub.to_owned())),
+            SubjectType::Pairwise => {
+                let sector = sector_of(client);
+                Ok(pairwise_subject::find_by_person(transaction, sub, &sector).await?)
+            }
+        }
+    }
+
     /// Whom of ours a client means by a name, such as that of an `id_token_hint`. None when its
     /// sector has no such person. For a public client the name is taken as it is.
     ///

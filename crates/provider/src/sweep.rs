@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::clock::SharedTime;
 use crate::mass_loss::Meaning;
+use crate::security_events::FORGOTTEN_AFTER;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
 use crate::{Error, Provider};
 
@@ -106,6 +107,8 @@ impl Provider {
             (Kind::GrantChallenge, unanswered),
             (Kind::AgentlessCode, unanswered),
             (Kind::DeviceAuthorization, unanswered),
+            (Kind::SecurityEvent, now),
+            (Kind::SecurityEventStream, now - FORGOTTEN_AFTER),
             (Kind::SpentProof, now - SPENT_KEPT),
             (Kind::DpopKey, now),
             (Kind::RefusalOfNobody, now - REFUSAL_OF_NOBODY_KEPT),

@@ -135,6 +135,7 @@ pub(crate) fn client_with(
         scope,
         resources: client.resources.clone(),
         resource_server_of: client.resource_server_of.clone(),
+        event_stream: client.event_stream,
         certificate_authority: certificate_authority_of(client)?,
         consent: match client.consent {
             ConsentConfig::Implicit => ConsentPolicy::Implicit,

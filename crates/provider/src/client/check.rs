@@ -327,6 +327,10 @@ fn check_resources(client: &Client) -> Result<(), Fault> {
         let reason = "is for clients with a secret or a key of their own (RFC 7662 section 2.1)";
         return Err(("resource_server_of", reason));
     }
+    if client.event_stream && client.resource_server_of.is_empty() {
+        let reason = "is for resource servers: resource_server_of says for which";
+        return Err(("event_stream", reason));
+    }
     Ok(())
 }
 

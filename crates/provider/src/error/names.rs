@@ -166,6 +166,7 @@ names! {
         Self::CardSuspendedAlready => "provider.card_suspended_already", InvalidRequest;
         Self::CardNotSuspended => "provider.card_not_suspended", InvalidRequest;
         Self::CardOwn => "provider.card_own", AccessDenied;
+        Self::CardSuspensionNotEntitled => "provider.card_suspension_not_entitled", AccessDenied;
         Self::SuspensionReasonInvalid =>
             "provider.suspension_reason_invalid", InvalidRequest;
         Self::PresenceKeyReused => "provider.presence_key_reused", AccessDenied;
@@ -270,6 +271,10 @@ names! {
             "provider.device_code_polled_too_often", SlowDown;
         Self::DeviceCodeExpired => "provider.device_code_expired", ExpiredToken;
         Self::DeviceCodeRefused => "provider.device_code_refused", AccessDenied;
+        Self::EventStreamNotAllowed => "provider.event_stream_not_allowed", UnauthorizedClient;
+        Self::EventPollInvalid { .. } => "provider.event_poll_invalid", InvalidRequest;
+        Self::EventStreamsExceeded => "provider.event_streams_exceeded", TemporarilyUnavailable;
+        Self::EventPollsExceeded => "provider.event_polls_exceeded", TemporarilyUnavailable;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;
         Self::AccessTokenRevoked => "provider.access_token_revoked", InvalidToken;

@@ -126,10 +126,13 @@ kinds! {
         A::ClientSecretRotated { by: author(), overlap_seconds: 1 };
     E::Administration(A::ClientRemoved { .. }) => Kept,
         A::ClientRemoved { by: author(), registration: Value::Null, ended: ENDED };
+    E::EventStreamBegun { .. } => Kept, E::EventStreamBegun { stream: text() };
     E::Suspension(S::CodeMade { .. }) => Kept, S::CodeMade { card: text() };
     E::Suspension(S::CodeRefused { .. }) => Forgotten, S::CodeRefused { code: CODE };
     E::Suspension(S::CardSuspended { .. }) => Kept, S::CardSuspended {
         card: text(), by: None, reason: None, sessions_ended: 1 };
+    E::Suspension(S::CardSuspendedByOwner { .. }) => Kept,
+        S::CardSuspendedByOwner { card: text(), sessions_ended: 1 };
     E::Suspension(S::CardResumed { .. }) => Kept,
         S::CardResumed { card: text(), by: author(), reason: text() };
     E::Suspension(S::SuspensionSeen { .. }) => Kept, S::SuspensionSeen { card: text() };

@@ -172,6 +172,9 @@ impl RegistrationLimits {
         if !client.resource_server_of.is_empty() {
             return beyond("resource_server_of");
         }
+        if client.event_stream {
+            return beyond("event_stream");
+        }
         if self.demands.pairwise && client.subject_type != SubjectType::Pairwise {
             return demanded(
                 "subject_type",

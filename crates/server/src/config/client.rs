@@ -117,6 +117,10 @@ pub struct ClientConfig {
     /// The resource servers that the client is: it may introspect the tokens made for them.
     #[serde(default)]
     pub resource_server_of: Vec<String>,
+    /// Whether the client may hear of sessions and tokens that end, as far as they were for those
+    /// resource servers (docs/event-stream.md).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub event_stream: bool,
     /// Whether a page asks the person before her claims go to the client.
     #[serde(default)]
     pub consent: ConsentConfig,

@@ -203,6 +203,24 @@ fn a_public_client_cannot_leave_pkce_out_or_introspect() {
 }
 
 #[test]
+fn only_a_resource_server_has_an_event_stream() {
+    let receiver = Client {
+        resource_server_of: texts(&["https://api.example.fr"]),
+        event_stream: true,
+        ..confidential()
+    };
+    accepted(&receiver);
+    let resource_server_of = Vec::new();
+    refused(
+        "event_stream",
+        &Client {
+            resource_server_of,
+            ..receiver
+        },
+    );
+}
+
+#[test]
 fn keys_fit_what_they_are_for() {
     refused("jwks", &with_keys(Vec::new()));
     let one = key(Algorithm::Es256);

@@ -95,6 +95,9 @@ pub(super) struct RegistrationArguments {
     /// A resource server that the client is; may stand several times.
     #[arg(long = "resource-server-of")]
     resource_server_of: Vec<String>,
+    /// Let the client hear of sessions and tokens that end, as far as it is their resource server.
+    #[arg(long)]
+    event_stream: bool,
     /// implicit (the default) or explicit.
     #[arg(long, value_parser = word::<ConsentConfig>)]
     consent: Option<ConsentConfig>,
@@ -155,6 +158,7 @@ impl RegistrationArguments {
         put_list(&mut client.cards.professions, &self.card_professions);
         put_list(&mut client.resources, &self.resources);
         put_list(&mut client.resource_server_of, &self.resource_server_of);
+        client.event_stream |= self.event_stream;
         if !self.scopes.is_empty() {
             client.scopes = Some(self.scopes.clone());
         }

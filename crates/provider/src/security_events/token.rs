@@ -1,0 +1,183 @@
+//! Security Event Tokens (RFC 8417) in the words of CAEP 1.0 and SSF 1.0.
+//!
+//! They have no `exp` and no `sub`, and a `typ` of their own, so that none passes for another
+//! token (RFC 8417 section 4.5).
+
+use cardea_storage::security_event::{Kind, SecurityEvent};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::session::EndReason;
+
+pub(super) const SECURITY_EVENT_TYP: &str = "secevent+jwt";
+
+const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+const ASSURANCE_LEVEL_CHANGE: &str =
+    "https://schemas.openid.net/secevent/caep/event-type/assurance-level-change";
+const TOKEN_REVOKED: &str = "https://schemas.openid.net/secevent/oauth/event-type/token-revoked";
+const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+
+/// The claims of every SET of ours.
+#[derive(Debug, Serialize)]
+pub(super) struct SecurityEventClaims<'a> {
+    pub(super) iss: &'a str,
+    pub(super) aud: &'a str,
+    pub(super) iat: i64,
+    pub(super) jti: &'a str,
+    /// This event's place in the stream; the newest, in a heartbeat.
+    pub(super) sequence: i64,
+    /// From when on the stream is whole; in a heartbeat alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<i64>,
+    pub(super) sub_id: Value,
+    pub(super) events: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) test: Option<bool>,
+}
+
+/// Whom and what an event is about (RFC 9493, SSF section 3): by the names in the access tokens.
+pub(super) fn subject_of(event: &SecurityEvent, issuer: &str, sub: Option<&str>) -> Value {
+    if let (Kind::TokenRevoked, Some(jti)) = (event.kind, &event.token_jti) {
+        return json!({"format": "jwt_id", "iss": issuer, "jti": jti});
+    }
+    let mut subject = Map::new();
+    subject.insert("format".to_owned(), json!("complex"));
+    if let Some(sub) = sub {
+        let user = json!({"format": "iss_sub", "iss": issuer, "sub": sub});
+        subject.insert("user".to_owned(), user);
+    }
+    if let Some(sid) = &event.sid {
+        let session = json!({"format": "opaque", "id": sid});
+        subject.insert("session".to_owned(), session);
+    }
+    Value::Object(subject)
+}
+
+/// The one event of a SET.
+pub(super) fn events_of(event: &SecurityEvent) -> Map<String, Value> {
+    let name = match event.kind {
+        Kind::TokenRevoked => TOKEN_REVOKED,
+        Kind::AssuranceLevelChange => ASSURANCE_LEVEL_CHANGE,
+        // Whatever else there may be one day ends something: who hears of it asks anew.
+        _ => SESSION_REVOKED,
+    };
+    let payload = json!({
+        "event_timestamp": event.occurred_at.unix_timestamp(),
+        "initiating_entity": initiating_entity(&event.reason),
+    });
+    Map::from_iter([(name.to_owned(), payload)])
+}
+
+/// The event of a heartbeat (SSF section 8.1.4).
+pub(super) fn verification() -> Map<String, Value> {
+    Map::from_iter([(VERIFICATION.to_owned(), json!({}))])
+}
+
+/// Who brought it about, in the four words of CAEP section 2. The precise reason is none of a
+/// resource server's business.
+fn initiating_entity(reason: &str) -> &'static str {
+    match EndReason::find(reason) {
+        Some(EndReason::Operator | EndReason::WorkstationRevoked) => "admin",
+        Some(
+            EndReason::Departed
+            | EndReason::ScreenLocked
+            | EndReason::WorkstationAsleep
+            | EndReason::CardElsewhere
+            | EndReason::Continued
+            | EndReason::BrowserTakenOver
+            | EndReason::CardSuspended
+            | EndReason::Logout,
+        ) => "user",
+        Some(
+            EndReason::Idle
+            | EndReason::AbsoluteLimit
+            | EndReason::CardRevoked
+            | EndReason::CardExpired
+            | EndReason::CardNotAccepted,
+        ) => "policy",
+        Some(EndReason::PresenceLost | EndReason::NeverPresent | EndReason::Restored) => "system",
+        // A token's own end.
+        None => match reason {
+            "token_revoked" | "consent_refused" => "user",
+            "client_removed" => "admin",
+            _ => "policy",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cardea_storage::security_event::{Kind, SecurityEvent};
+    use serde_json::json;
+    use time::OffsetDateTime;
+
+    use super::{events_of, subject_of};
+
+    fn event(kind: Kind, reason: &str) -> SecurityEvent {
+        SecurityEvent {
+            jti: "jti".to_owned(),
+            sequence: 7,
+            kind,
+            client_id: "portal".to_owned(),
+            sid: Some("sid".to_owned()),
+            token_jti: Some("token".to_owned()),
+            reason: reason.to_owned(),
+            occurred_at: OffsetDateTime::UNIX_EPOCH,
+            sub: Some("our own name".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_session_is_named_by_who_and_sid_and_a_token_by_its_jti() {
+        let session = event(Kind::SessionRevoked, "departed");
+        assert_eq!(
+            subject_of(&session, "https://id.example.fr", Some("pairwise")),
+            json!({
+                "format": "complex",
+                "user": {"format": "iss_sub", "iss": "https://id.example.fr", "sub": "pairwise"},
+                "session": {"format": "opaque", "id": "sid"},
+            })
+        );
+        let without = subject_of(&session, "https://id.example.fr", None);
+        assert!(without.get("user").is_none());
+        let token = event(Kind::TokenRevoked, "token_revoked");
+        assert_eq!(
+            subject_of(&token, "https://id.example.fr", Some("pairwise")),
+            json!({"format": "jwt_id", "iss": "https://id.example.fr", "jti": "token"})
+        );
+    }
+
+    #[test]
+    fn each_end_has_who_brought_it_about() {
+        for (kind, reason, name, who) in [
+            (Kind::SessionRevoked, "departed", "session-revoked", "user"),
+            (Kind::SessionRevoked, "operator", "session-revoked", "admin"),
+            (
+                Kind::SessionRevoked,
+                "card_revoked",
+                "session-revoked",
+                "policy",
+            ),
+            (
+                Kind::SessionRevoked,
+                "presence_lost",
+                "session-revoked",
+                "system",
+            ),
+            (Kind::TokenRevoked, "token_revoked", "token-revoked", "user"),
+            (Kind::TokenRevoked, "code_reused", "token-revoked", "policy"),
+            (
+                Kind::TokenRevoked,
+                "client_removed",
+                "token-revoked",
+                "admin",
+            ),
+        ] {
+            let events = events_of(&event(kind, reason));
+            let (uri, payload) = events.iter().next().unwrap();
+            assert!(uri.ends_with(name), "{uri}");
+            assert_eq!(payload["initiating_entity"], who, "{reason}");
+            assert_eq!(payload["event_timestamp"], 0);
+        }
+    }
+}
