@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::AccessError;
+
 /// Every way in which this crate refuses.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,10 +36,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The token check, or a program that asks for it, can't begin.
+    #[error(transparent)]
+    Access(#[from] AccessError),
 }
 
 impl Error {
-    /// Every code that [`Error::code`] returns.
+    /// Every code that [`Error::code`] returns, beside those of [`AccessError::ALL_CODES`].
     pub const ALL_CODES: &'static [&'static str] = &[
         "guard.file_unreadable",
         "guard.config_invalid",
@@ -51,6 +56,7 @@ impl Error {
             Self::FileUnreadable { .. } => "guard.file_unreadable",
             Self::ConfigInvalid { .. } => "guard.config_invalid",
             Self::ReplayLineInvalid { .. } => "guard.replay_line_invalid",
+            Self::Access(error) => error.code(),
         }
     }
 }

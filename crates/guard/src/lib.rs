@@ -13,16 +13,31 @@
 //! assert_eq!(decider.decide(&act).answer, Answer::Allow);
 //! ```
 
+mod access_error;
+mod access_token;
 mod account;
 mod act;
+mod clock;
 pub mod config;
 mod decision;
 mod error;
+mod event_stream;
+mod http_client;
+mod introspection;
+mod jwks_source;
+mod proof_of_possession;
 pub mod replay;
+mod revoked_sessions;
 pub mod simulator;
 
+pub use access_error::AccessError;
+pub use access_token::{
+    Binding, Demand, RevocationUse, StepUp, TokenCheck, TokenConfig, VerifiedAccess,
+};
 pub use account::{AccountState, Decider};
 pub use act::{Act, Actor, Kind, Patient};
+pub use clock::{Clock, SystemClock};
 pub use config::{Config, Rules};
 pub use decision::{Answer, Decision, Language, Reason};
 pub use error::Error;
+pub use proof_of_possession::{CertificateDigest, CertificateHeader, NonceUse, RequestSeen};
