@@ -38,6 +38,7 @@ use crate::readiness::Readiness;
 use crate::reload::{ReloadReport, reload};
 use crate::revocation_fetch::RevocationFetcher;
 use crate::router::router;
+use crate::security_events::{self, EventPolls};
 use crate::server_keys::ServerKeys;
 use crate::state::{AppState, Inner};
 use crate::suspend_throttle::SuspendThrottle;
@@ -108,6 +109,7 @@ impl App {
             presence_places: Places::new(&config.presence),
             revocation,
             logout_sender: LogoutSender::new(http),
+            event_polls: EventPolls::default(),
             challenge_list: keys.challenge_list,
             key_rotation,
             enrolment: keys.enrolment,
@@ -200,6 +202,7 @@ impl App {
         metrics::watch_commits();
         sweeper::start(&self.state);
         backchannel_logout::start(&self.state);
+        security_events::start(&self.state);
         key_rotation::start(&self.state);
         challenge_list::start(&self.state);
     }

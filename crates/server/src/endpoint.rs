@@ -24,6 +24,8 @@ const WALLET_DISCOVERY: &str = "/.well-known/wallet-openid-configuration";
 pub(crate) const DISCOVERY: &str = "/.well-known/openid-configuration";
 /// RFC 8414 section 3.
 pub(crate) const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+/// SSF 1.0 section 7.2.
+pub(crate) const TRANSMITTER: &str = "/.well-known/ssf-configuration";
 /// What nobody reaches.
 const NOWHERE: &str = "/not-below-the-issuer";
 
@@ -76,10 +78,12 @@ impl Endpoints {
         if self.profile == ProtocolProfile::Psc && path == WALLET_AUTHORIZATION {
             return Some(Endpoint::Authorization.path().to_owned());
         }
-        // RFC 8414 section 3.1: the issuer's path comes last.
-        let metadata = path.strip_prefix(OAUTH_METADATA);
-        if metadata.is_some_and(|behind| behind == self.base) {
-            return Some(OAUTH_METADATA.to_owned());
+        // RFC 8414 section 3.1, SSF 1.0 section 7.2: the issuer's path comes last.
+        for document in [OAUTH_METADATA, TRANSMITTER] {
+            let behind = path.strip_prefix(document);
+            if behind.is_some_and(|behind| behind == self.base) {
+                return Some(document.to_owned());
+            }
         }
         let below = path
             .strip_prefix(&self.base)
@@ -164,6 +168,11 @@ mod tests {
                 "/.well-known/oauth-authorization-serverBASE",
                 OAUTH_METADATA,
             ),
+            ("/.well-known/ssf-configurationBASE", TRANSMITTER),
+            ("BASE/.well-known/ssf-configuration", TRANSMITTER),
+            ("/.well-known/ssf-configuration", NOWHERE),
+            ("BASE/events", "/events"),
+            ("/events", NOWHERE),
             ("BASE/token", "/token"),
             ("BASE/presence", "/presence"),
             (

@@ -84,6 +84,7 @@ mod retry_after;
 mod revocation_fetch;
 mod router;
 mod same_origin;
+mod security_events;
 mod security_headers;
 mod server_keys;
 mod settings;

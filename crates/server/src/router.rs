@@ -13,14 +13,15 @@ use cardea_provider::{ACCOUNT_CALLBACK_PATH, ACCOUNT_PATH};
 
 use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
 use crate::cross_origin::{allow_pages_of_clients, refuse_foreign_pages};
-use crate::endpoint::{DISCOVERY, OAUTH_METADATA};
+use crate::endpoint::{DISCOVERY, OAUTH_METADATA, TRANSMITTER};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
     account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, device,
     device_authorization, discovery, end_session, enrolment, error_page, health, introspect, jwks,
     login_answer, login_assertion, login_cancel, login_challenge, login_page, new_workstations,
-    openapi, par, presence, register, revoke, static_file, suspend, token, userinfo,
+    openapi, par, presence, register, revoke, security_events, static_file, suspend, token,
+    userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH, SUSPEND_PATH};
 use crate::problem::Problem;
@@ -35,13 +36,14 @@ use crate::uninterrupted::answer_to_the_end;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The endpoints that speak OAuth to programs.
-const PATHS_OF_CLIENTS: [&str; 7] = [
+const PATHS_OF_CLIENTS: [&str; 8] = [
     "/par",
     "/device_authorization",
     "/card-grant/challenge",
     "/token",
     "/introspect",
     "/revoke",
+    "/events",
     "/userinfo",
 ];
 
@@ -266,6 +268,10 @@ fn routes_of_the_account() -> Router<AppState> {
         )
         .route("/account/close", post(account::post_close))
         .route(
+            "/account/cards",
+            post(crate::account::cards::post_card),
+        )
+        .route(
             "/account/suspend-code",
             post(crate::account::cards::post_suspend_code),
         )
@@ -281,6 +287,7 @@ fn documents() -> Router<AppState> {
             OAUTH_METADATA,
             get(discovery::get_discovery),
         )
+        .route(TRANSMITTER, get(security_events::get_transmitter))
         .route(
             "/.well-known/cardea-challenge-keys",
             get(challenge_keys::get_challenge_keys),
@@ -311,6 +318,7 @@ fn routes_of_clients(state: &AppState) -> Router<AppState> {
         .route("/token", post(token::post_token).layer(nonces.clone()))
         .route("/introspect", post(introspect::post_introspection))
         .route("/revoke", post(revoke::post_revocation))
+        .route("/events", post(security_events::post_poll))
         .route(
             "/userinfo",
             get(userinfo::read_userinfo)

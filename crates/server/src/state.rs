@@ -29,6 +29,7 @@ use crate::rate_limit::{Charge, Counted, RateLimiter};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::revocation_fetch::RevocationFetcher;
+use crate::security_events::EventPolls;
 use crate::suspend_throttle::SuspendThrottle;
 use crate::uninterrupted::Running;
 
@@ -57,6 +58,7 @@ pub(crate) struct Inner {
     pub(crate) presence_places: Places,
     pub(crate) revocation: Arc<RevocationFetcher>,
     pub(crate) logout_sender: Arc<LogoutSender>,
+    pub(crate) event_polls: EventPolls,
     pub(crate) challenge_list: ChallengeList,
     pub(crate) key_rotation: KeyRotation,
     pub(crate) enrolment: Option<String>,
@@ -249,6 +251,11 @@ impl AppState {
             .await;
     }
 
+    /// Whether the server is to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.0.stopping.borrow()
+    }
+
     /// Tells every long-lived task and connection to end.
     pub(crate) fn stop(&self) {
         self.0.stopping.send_replace(true);
@@ -301,6 +308,11 @@ impl AppState {
     /// The token that `/metrics` asks for, if there is one.
     pub(crate) fn operations_token(&self) -> Option<&OperationsToken> {
         self.0.operations_token.as_ref()
+    }
+
+    /// The receivers that wait for events.
+    pub(crate) fn event_polls(&self) -> &EventPolls {
+        &self.0.event_polls
     }
 
     pub(crate) fn logout_sender(&self) -> &LogoutSender {

@@ -30,6 +30,7 @@ pub(super) async fn collect(registry: &mut Registry, state: &AppState) {
     collect_readiness(registry, state).await;
     collect_database(registry, state).await;
     collect_presence(registry, state);
+    collect_event_streams(registry, state).await;
     collect_lists(registry, state);
     collect_keys(registry, state);
     collect_certificates(registry, state);
@@ -115,6 +116,22 @@ fn collect_presence(registry: &mut Registry, state: &AppState) {
     let lost = u8::from(state.provider().is_losing_many());
     let help = "1 while many agents are silent at once and nobody's session ends for it";
     register(registry, "mass_presence_loss", help, lost);
+}
+
+async fn collect_event_streams(registry: &mut Registry, state: &AppState) {
+    let help = "Polls of resource servers that wait at this node for sessions that end";
+    register(registry, "event_polls_waiting", help, state.event_polls().count());
+    let Ok(backlog) = state.provider().event_backlog().await else {
+        return;
+    };
+    let help = "Streams by which resource servers hear of sessions that end, of all nodes";
+    register(registry, "event_streams", help, to_f64(backlog.streams));
+    let help = "Events that resource servers have not acknowledged, of all nodes";
+    register(registry, "events_undelivered", help, to_f64(backlog.events));
+    let age = backlog.oldest_at.map(|at| SystemClock.now() - at);
+    let help = "Age of the oldest event that was not acknowledged";
+    let seconds = age.map_or(0.0, |age| age.as_seconds_f64().max(0.0));
+    register(registry, "event_undelivered_age_seconds", help, seconds);
 }
 
 fn collect_lists(registry: &mut Registry, state: &AppState) {
