@@ -31,7 +31,8 @@ cargo xtask COMMAND
     --seconds N   so long for each
     --keep        adds what was found to the kept corpus
     --suites      starts from public test suites as well; nothing of them is kept
-  bench [NAME…]   measurements as Markdown tables, in release mode (docs/performance.md)
+  bench [NAME…]   measurements as Markdown tables, in release mode (docs/performance.md);
+                  `guard --simulate`: what the guard makes of robots (docs/guard-evidence.md)
   fixtures     makes generated test inputs anew (--check: only compares)
   install      the system packages of the demo (--for test: of the tests as well, and other
                people's OpenID Connect clients, into `target/clients`)
