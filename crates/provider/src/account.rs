@@ -249,7 +249,8 @@ impl Provider {
     }
 }
 
-fn person_name(identity: &str) -> String {
+/// Her name, as the identity that a session holds has it.
+pub(crate) fn person_name(identity: &str) -> String {
     let identity: Option<ProfessionalIdentity> = serde_json::from_str(identity).ok();
     identity.map_or_else(String::new, |it| {
         let names = [it.given_name, it.family_name];

@@ -14,7 +14,7 @@ mod operator;
 mod own_cards;
 
 pub use by_code::{CodeAccepted, SuspendedByCode};
-pub use code::SuspendCode;
+pub use code::{MadeSuspendCode, SuspendCode};
 pub use operator::{CardSuspensions, ListedCard, SUSPENSION_REASON_BYTES_MAX};
 pub use own_cards::OwnCard;
 
@@ -48,6 +48,8 @@ pub enum SuspendedBy {
     Code,
     /// An operator.
     Operator,
+    /// Its owner, signed in with another card of hers.
+    Owner,
 }
 
 impl SuspendedBy {
@@ -57,13 +59,15 @@ impl SuspendedBy {
         match self {
             Self::Code => "code",
             Self::Operator => "operator",
+            Self::Owner => "owner",
         }
     }
 
-    /// Whatever is no code's was an operator's.
+    /// Whatever is nobody else's was an operator's.
     pub(crate) fn read(word: &str) -> Self {
         match word {
             "code" => Self::Code,
+            "owner" => Self::Owner,
             _ => Self::Operator,
         }
     }
@@ -118,19 +122,30 @@ pub(crate) struct SuspendedInTransaction {
     pub(crate) ended: Vec<EndedInTransaction>,
 }
 
+/// Who suspends a card, with what goes on record of it.
+pub(crate) enum Suspending {
+    /// Whoever has its code.
+    ByCode,
+    /// An operator, and why in her words.
+    ByOperator(Author, String),
+    /// Its owner, in a session of another card.
+    ByOwner,
+}
+
 /// Suspends a card and ends every session of it. None when it is suspended already.
 pub(crate) async fn suspend_in(
     transaction: &mut Transaction,
     card: &Card,
-    by: Option<(Author, String)>,
+    suspending: Suspending,
     now: OffsetDateTime,
 ) -> Result<Option<SuspendedInTransaction>, Error> {
-    let word = match &by {
-        Some(_) => SuspendedBy::Operator,
-        None => SuspendedBy::Code,
+    let suspended_by = match &suspending {
+        Suspending::ByCode => SuspendedBy::Code,
+        Suspending::ByOperator(..) => SuspendedBy::Operator,
+        Suspending::ByOwner => SuspendedBy::Owner,
     };
     // The row first: a login with this card waits here, or is among the sessions below.
-    if !card::suspend(transaction, &card.id, word.as_str(), now).await? {
+    if !card::suspend(transaction, &card.id, suspended_by.as_str(), now).await? {
         return Ok(None);
     }
     let mut events = Vec::new();
@@ -144,12 +159,23 @@ pub(crate) async fn suspend_in(
         events.push(rows.event);
         ended.push(EndedInTransaction { session, reason });
     }
-    let (author, reason) = by.unzip();
-    let kind = SuspensionEvent::CardSuspended {
-        card: card.id.clone(),
-        by: author,
-        reason,
-        sessions_ended: u64::try_from(ended.len()).unwrap_or(u64::MAX),
+    let sessions_ended = u64::try_from(ended.len()).unwrap_or(u64::MAX);
+    let (by, reason) = match suspending {
+        Suspending::ByOperator(author, reason) => (Some(author), Some(reason)),
+        Suspending::ByCode | Suspending::ByOwner => (None, None),
+    };
+    let card_id = card.id.clone();
+    let kind = match suspended_by {
+        SuspendedBy::Owner => SuspensionEvent::CardSuspendedByOwner {
+            card: card_id,
+            sessions_ended,
+        },
+        SuspendedBy::Code | SuspendedBy::Operator => SuspensionEvent::CardSuspended {
+            card: card_id,
+            by,
+            reason,
+            sessions_ended,
+        },
     };
     events.push(Event::new(kind, now).of_person(&card.sub));
     Ok(Some(SuspendedInTransaction { events, ended }))

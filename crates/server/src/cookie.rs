@@ -6,6 +6,8 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use time::Duration;
 
+use crate::language::Language;
+
 /// Names cookies by whether browsers reach this server through TLS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cookies {
@@ -42,9 +44,13 @@ impl Cookies {
         find(headers, &self.account_name())
     }
 
-    /// What a login to the account page is tied to this browser by.
-    pub(crate) fn account_login(self, headers: &HeaderMap) -> Option<String> {
-        find(headers, &self.account_login_name())
+    /// What a login to the account page is tied to this browser by, and the language that was
+    /// chosen on its way.
+    pub(crate) fn account_login(self, headers: &HeaderMap) -> Option<(String, Option<Language>)> {
+        let value = find(headers, &self.account_login_name())?;
+        // The verifier is base64url.
+        let (verifier, tag) = value.split_once('.').unwrap_or((&value, ""));
+        Some((verifier.to_owned(), Language::from_ui_locales(tag)))
     }
 
     /// The account page is open as long as the browser, if the server does not close it before.
@@ -56,9 +62,15 @@ impl Cookies {
         self.set(&self.account_name(), "", "Max-Age=0")
     }
 
-    pub(crate) fn set_account_login(self, value: &str, lifetime: Duration) -> Option<HeaderValue> {
+    pub(crate) fn set_account_login(
+        self,
+        verifier: &str,
+        language: Language,
+        lifetime: Duration,
+    ) -> Option<HeaderValue> {
         let attributes = format!("Max-Age={}", lifetime.whole_seconds());
-        self.set(&self.account_login_name(), value, &attributes)
+        let value = format!("{verifier}.{}", language.tag());
+        self.set(&self.account_login_name(), &value, &attributes)
     }
 
     pub(crate) fn clear_account_login(self) -> Option<HeaderValue> {

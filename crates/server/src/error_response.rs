@@ -106,20 +106,26 @@ async fn fill_in(
 
 /// The language of a request without anything better: `lang`, `ui_locales`, Accept-Language.
 pub(crate) fn language_of(uri: &Uri, headers: &HeaderMap) -> Language {
-    let query = uri.query().unwrap_or_default().as_bytes();
-    let parameter = |wanted: &str| {
-        form_urlencoded::parse(query)
-            .find(|(name, _)| name == wanted)
-            .and_then(|(_, value)| Language::from_ui_locales(&value))
-    };
     let from_header = || {
         let header = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
         Language::from_accept_language(header)
     };
-    parameter("lang")
-        .or_else(|| parameter("ui_locales"))
+    chosen_language(uri)
+        .or_else(|| language_in(uri, "ui_locales"))
         .or_else(from_header)
         .unwrap_or_default()
+}
+
+/// The language that was chosen on the page before, if one was.
+pub(crate) fn chosen_language(uri: &Uri) -> Option<Language> {
+    language_in(uri, "lang")
+}
+
+fn language_in(uri: &Uri, wanted: &str) -> Option<Language> {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let mut parameters = form_urlencoded::parse(query);
+    let (_, value) = parameters.find(|(name, _)| name == wanted)?;
+    Language::from_ui_locales(&value)
 }
 
 /// The language of a page within a login: the one chosen on the page before it, else what the

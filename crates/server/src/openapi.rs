@@ -65,7 +65,8 @@ mod tests {
 
     /// What the specifications of OAuth and OpenID Connect describe, and pages for people that no
     /// program calls.
-    const ELSEWHERE: [&str; 26] = [
+    const ELSEWHERE: [&str; 27] = [
+        "/account/cards",
         "/account/close",
         "/account/closed",
         "/account/workstations",
@@ -141,7 +142,8 @@ mod tests {
         let document = document(Some(&issuer)).unwrap();
         assert_eq!(document["servers"][0]["url"], "https://login.example.test");
         for (path, item) in document["paths"].as_object().unwrap() {
-            let is_below = path.starts_with("/.well-known/") || path == "/presence";
+            let is_below = path.starts_with("/.well-known/")
+                || ["/presence", "/events"].contains(&path.as_str());
             let expected = match is_below {
                 true => serde_json::json!([{ "url": issuer.as_str() }]),
                 false => serde_json::Value::Null,

@@ -20,6 +20,9 @@ pub struct DeviceAuthorization {
     pub client_id: String,
     /// Where it asked from, as people are shown it.
     pub address: String,
+    /// The network that it came from, in a name that tells nobody's address; empty for clients that
+    /// have proven themselves.
+    pub source: Option<String>,
     /// The checked parameters as JSON; the caller owns their shape.
     pub parameters: String,
     /// When it was asked.
@@ -46,8 +49,8 @@ pub async fn insert(transaction: &mut Transaction, new: &DeviceAuthorization) ->
     sql::query(
         "INSERT INTO device_authorization
              (id, device_code_sha256, user_code_sha256, client_id, address, parameters, created_at,
-              expires_at, interval_seconds)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+              expires_at, interval_seconds, source)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(new.id.as_str())
     .bind(new.device_code.as_str())
@@ -58,6 +61,7 @@ pub async fn insert(transaction: &mut Transaction, new: &DeviceAuthorization) ->
     .bind(new.created_at.unix_timestamp())
     .bind(new.expires_at.unix_timestamp())
     .bind(new.interval_seconds)
+    .bind(new.source.as_deref())
     .execute(transaction.connection())
     .await?;
     Ok(())
@@ -84,6 +88,38 @@ pub async fn count_open_of_client(
     row.try_get("open")
 }
 
+/// Deletes the oldest open request of the source that has most of a client's, unclaimed ones first,
+/// if that source has more than `source` itself. False when nothing made room.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn make_room(
+    transaction: &mut Transaction,
+    client_id: &str,
+    source: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let deleted = sql::query(
+        "DELETE FROM device_authorization WHERE id IN
+             (SELECT id FROM device_authorization
+              WHERE client_id = $1 AND expires_at > $2 AND source =
+                  (SELECT source FROM device_authorization
+                   WHERE client_id = $1 AND expires_at > $2 AND source IS NOT NULL
+                   GROUP BY source
+                   HAVING COUNT(*) >
+                       (SELECT COUNT(*) FROM device_authorization
+                        WHERE client_id = $1 AND expires_at > $2 AND source = $3)
+                   ORDER BY COUNT(*) DESC, source LIMIT 1)
+              ORDER BY CASE WHEN request_id IS NULL THEN 0 ELSE 1 END, created_at, id LIMIT 1)",
+    )
+    .bind(client_id)
+    .bind(now.unix_timestamp())
+    .bind(source)
+    .execute(transaction.connection())
+    .await?;
+    Ok(deleted.rows_affected() == 1)
+}
+
 /// Finds a request by its user code, whatever became of it.
 ///
 /// # Errors
@@ -95,7 +131,7 @@ pub async fn find_by_user_code(
     let row = sql::query(
         "SELECT id, device_code_sha256, user_code_sha256, client_id, address, parameters,
                 created_at, expires_at, interval_seconds, polled_at, request_id, code_sha256,
-                refused_at
+                refused_at, source
          FROM device_authorization WHERE user_code_sha256 = $1",
     )
     .bind(user_code.as_str())
@@ -115,7 +151,7 @@ pub async fn find(
     let row = sql::query(
         "SELECT id, device_code_sha256, user_code_sha256, client_id, address, parameters,
                 created_at, expires_at, interval_seconds, polled_at, request_id, code_sha256,
-                refused_at
+                refused_at, source
          FROM device_authorization WHERE id = $1",
     )
     .bind(id)
@@ -209,7 +245,7 @@ pub async fn hold(
         "UPDATE device_authorization SET polled_at = polled_at WHERE device_code_sha256 = $1
          RETURNING id, device_code_sha256, user_code_sha256, client_id, address, parameters,
                    created_at, expires_at, interval_seconds, polled_at, request_id, code_sha256,
-                   refused_at",
+                   refused_at, source",
     )
     .bind(device_code.as_str())
     .fetch_optional(transaction.connection())
@@ -246,6 +282,7 @@ fn read(row: &Row) -> Result<DeviceAuthorization, Error> {
         user_code: SecretDigest::from_stored(row.try_get("user_code_sha256")?),
         client_id: row.try_get("client_id")?,
         address: row.try_get("address")?,
+        source: row.try_get("source")?,
         parameters: row.try_get("parameters")?,
         created_at: timestamp::required(row, "created_at")?,
         expires_at: timestamp::required(row, "expires_at")?,

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::event::{Event, SuspensionEvent};
 use crate::suspension::{CardSuspension, SuspendCodeOffer, new_code, suspension_of};
-use crate::{Error, Provider, SuspendCode};
+use crate::{Error, MadeSuspendCode, Provider};
 
 /// What the page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Provider {
         login_cookie: &str,
         shown_before: &str,
         answer: CardNewsAnswer,
-    ) -> Result<Option<SuspendCode>, Error> {
+    ) -> Result<Option<MadeSuspendCode>, Error> {
         let now = self.now();
         let mut transaction = self.store.begin().await?;
         let answerable = self
@@ -136,12 +136,12 @@ impl Provider {
             self.record(&mut transaction, about(event)).await?;
         }
         let mut code = None;
-        if let Some(card) = &news.offered {
+        if let Some(card) = news.offered {
             card::record_offer(&mut transaction, &card.id, now).await?;
             if answer == CardNewsAnswer::MakeCode {
-                let (made, event) = new_code(&mut transaction, card, now).await?;
+                let (made, event) = new_code(&mut transaction, &card, now).await?;
                 self.record(&mut transaction, about(event)).await?;
-                code = Some(made);
+                code = Some(MadeSuspendCode::new(made, session, card, now));
             }
         }
         transaction.commit().await?;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use cardea_jose::random_base64url;
 use cardea_oauth2_types::AuthorizationParameters;
-use cardea_storage::device_authorization::{self, count_open_of_client, insert};
+use cardea_storage::device_authorization::{self, count_open_of_client, insert, make_room};
 use time::{Duration, OffsetDateTime};
 
 use super::user_code::UserCode;
@@ -49,8 +49,11 @@ impl Provider {
             Ok(client) => client,
             Err(error) => return Err(self.refuse_before_login(None, error, now).await),
         };
+        // Who speaks for a public client may be a stranger; a proven one has its places to itself.
+        let source = credentials.source().filter(|_| !client.is_confidential());
+        let from = (address, source);
         match self
-            .begin_device(&client, parameters, &dpop, address, now)
+            .begin_device(&client, parameters, &dpop, from, now)
             .await
         {
             Ok(begun) => Ok(begun),
@@ -68,7 +71,7 @@ impl Provider {
         client: &Client,
         parameters: &AuthorizationParameters,
         dpop: &DpopRequest<'_>,
-        address: IpAddr,
+        (address, source): (IpAddr, Option<&str>),
         now: OffsetDateTime,
     ) -> Result<DeviceAuthorization, Error> {
         self.check_device_grant(client)?;
@@ -98,6 +101,7 @@ impl Provider {
                 user_code: user_code.digest(),
                 client_id: client.client_id.clone(),
                 address: address.to_canonical().to_string(),
+                source: source.map(str::to_owned),
                 parameters: parameters.clone(),
                 created_at: now,
                 expires_at: now + CODES_LIFETIME,
@@ -133,7 +137,15 @@ impl Provider {
         let mut transaction = self.store.begin().await?;
         let open = count_open_of_client(&mut transaction, &client.client_id, now).await?;
         if open >= OPEN_OF_CLIENT_MAX {
-            return Err(Error::DeviceAuthorizationLimitReached);
+            // As where requests are pushed: a few networks that fill all places give way to those
+            // that have fewer (attack H9).
+            let made_room = match record.source.as_deref() {
+                Some(from) => make_room(&mut transaction, &client.client_id, from, now).await?,
+                None => false,
+            };
+            if !made_room {
+                return Err(Error::DeviceAuthorizationLimitReached);
+            }
         }
         insert(&mut transaction, record).await?;
         let event = Event::new(EventKind::DeviceAsked {}, now).of_client(&client.client_id);

@@ -35,6 +35,13 @@ pub enum SuspensionEvent {
         /// How many sessions ended.
         sessions_ended: u64,
     },
+    /// A card was suspended by its owner, signed in with another one, and its sessions are over.
+    CardSuspendedByOwner {
+        /// The card.
+        card: String,
+        /// How many sessions ended.
+        sessions_ended: u64,
+    },
     /// An operator let a suspended card in again.
     CardResumed {
         /// The card.
@@ -64,6 +71,7 @@ impl SuspensionEvent {
             Self::CodeRefused { .. } => "suspend_code.refused",
             Self::CardSuspended { by: None, .. } => "card.suspended_by_code",
             Self::CardSuspended { by: Some(_), .. } => "card.suspended_by_operator",
+            Self::CardSuspendedByOwner { .. } => "card.suspended_by_owner",
             Self::CardResumed { .. } => "card.resumed",
             Self::SuspensionSeen { .. } => "card.suspension_seen",
         }

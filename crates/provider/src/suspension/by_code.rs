@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::event::{Event, SuspensionEvent};
 use crate::session::{EndedInTransaction, EndedSession};
-use crate::suspension::{SuspendCode, suspend_in, suspension_of};
+use crate::suspension::{SuspendCode, Suspending, suspend_in, suspension_of};
 use crate::{Error, Provider, Secret};
 
 /// From the right code to the yes.
@@ -83,7 +83,9 @@ impl Provider {
         let card = card::take_ticket(&mut transaction, &digest, now).await?;
         let card = card.ok_or(Error::SuspendTicketUnknown)?;
         let mut ended = Vec::new();
-        if let Some(suspended) = suspend_in(&mut transaction, &card, None, now).await? {
+        if let Some(suspended) =
+            suspend_in(&mut transaction, &card, Suspending::ByCode, now).await?
+        {
             for event in suspended.events {
                 self.record(&mut transaction, event).await?;
             }

@@ -11,6 +11,7 @@ use cardea_jose::{parse_base64url, random_base64url};
 use cardea_storage::SecretDigest;
 use openssl::hash::MessageDigest;
 use openssl::pkcs5::pbkdf2_hmac;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -28,6 +29,21 @@ const TYPED_BYTES_MAX: usize = 64;
 /// 50 secret bits, and 2^14 hashes a guess: whoever has stolen the database needs some 2^65 hashes
 /// for one code. A few milliseconds for us, which the limits on guesses bound.
 const ITERATIONS: usize = 20_000;
+
+/// A code that was just made, with what its owner's sheet says of it. Nobody sees it again.
+#[derive(Clone, Debug)]
+pub struct MadeSuspendCode {
+    /// The code.
+    pub code: SuspendCode,
+    /// Whose card it suspends, as the card has her name.
+    pub person_name: String,
+    /// The family of the card.
+    pub family: String,
+    /// The number of the card.
+    pub number: String,
+    /// When it was made.
+    pub made_at: OffsetDateTime,
+}
 
 /// A code; wiped when dropped, absent from `Debug` output.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::event::{Event, SuspensionEvent};
 use crate::session::{EndedInTransaction, EndedSession};
-use crate::suspension::{CardSuspension, suspend_in, suspension_of};
+use crate::suspension::{CardSuspension, Suspending, suspend_in, suspension_of};
 use crate::{Author, Error, OperatorProven, Provider, Records};
 
 /// Bytes of the words that an operator gives for what she does.
@@ -103,7 +103,7 @@ impl CardSuspensions {
         let mut transaction = self.records.store.begin().await?;
         let card = card::find(&mut transaction, id).await?;
         let card = card.ok_or(Error::CardUnknown)?;
-        let by = Some((self.records.author.clone(), reason.to_owned()));
+        let by = Suspending::ByOperator(self.records.author.clone(), reason.to_owned());
         let suspended = suspend_in(&mut transaction, &card, by, now).await?;
         let suspended = suspended.ok_or(Error::CardSuspendedAlready)?;
         for event in &suspended.events {

@@ -1,12 +1,18 @@
 //! What a person sees and does about her own cards, on her account page and after a login.
 
 use cardea_storage::card::{self, Card};
-use cardea_storage::{Transaction, session};
+use cardea_storage::session::{self, Session};
+use cardea_storage::{Transaction, agent_instance, instance_standing};
 use time::OffsetDateTime;
 
+use crate::account::person_name;
 use crate::event::{Event, SuspensionEvent};
-use crate::suspension::{CardSuspension, SuspendCode, suspension_of};
-use crate::{Error, Provider};
+use crate::instances::{InstanceStanding, standing_of};
+use crate::session::{EndedInTransaction, EndedSession};
+use crate::suspension::{
+    CardSuspension, MadeSuspendCode, SuspendCode, Suspending, suspend_in, suspension_of,
+};
+use crate::{AccountSession, Error, Provider};
 
 /// Tries to make a code that is looked up by what no other is.
 const TRIES_MAX: usize = 8;
@@ -14,6 +20,8 @@ const TRIES_MAX: usize = 8;
 /// A card of the person who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnCard {
+    /// What the page calls it when it brings back what she decided.
+    pub id: String,
     /// Its family.
     pub family: String,
     /// Its number.
@@ -28,6 +36,8 @@ pub struct OwnCard {
     pub refused_at: Option<OffsetDateTime>,
     /// Whether it is the one that the session was opened with.
     pub is_this_one: bool,
+    /// Whether she may suspend it from where she sits.
+    pub may_suspend: bool,
 }
 
 impl Provider {
@@ -35,13 +45,17 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub async fn list_own_cards(&self, sub: &str, session_id: &str) -> Result<Vec<OwnCard>, Error> {
+    pub async fn list_own_cards(&self, account: &AccountSession) -> Result<Vec<OwnCard>, Error> {
+        let now = self.now();
         let mut transaction = self.store.begin_read().await?;
-        let own = card::find_of_session(&mut transaction, session_id).await?;
+        let own = card::find_of_session(&mut transaction, &account.session_id).await?;
         let own = own.map(|card| card.id);
-        let cards = card::list_of_person(&mut transaction, sub).await?;
+        let may_speak = may_speak(&mut transaction, account, now).await?;
+        let cards = card::list_of_person(&mut transaction, &account.sub).await?;
         let view = |card: Card| OwnCard {
             is_this_one: own.as_ref() == Some(&card.id),
+            may_suspend: may_speak && is_another(own.as_ref(), &card) && card.suspension.is_none(),
+            id: card.id.clone(),
             last_seen_at: card.last_seen_at,
             code_made_at: card.code_made_at,
             suspension: suspension_of(&card),
@@ -58,7 +72,7 @@ impl Provider {
     /// # Errors
     /// [`Error::SessionEnded`], [`Error::CardUnknown`] for a session that an older version opened,
     /// [`Error::Storage`].
-    pub async fn make_suspend_code(&self, session_id: &str) -> Result<SuspendCode, Error> {
+    pub async fn make_suspend_code(&self, session_id: &str) -> Result<MadeSuspendCode, Error> {
         let now = self.now();
         let mut transaction = self.store.begin().await?;
         let found = session::find(&mut transaction, session_id).await?;
@@ -70,8 +84,89 @@ impl Provider {
         let event = event.of_session(&session.id, &session.sub);
         self.record(&mut transaction, event).await?;
         transaction.commit().await?;
-        Ok(code)
+        Ok(MadeSuspendCode::new(code, &session, card, now))
     }
+
+    /// Suspends a card of hers that is not the one in the reader, with every session of it; nothing
+    /// happens to one that is suspended already. Only an operator lifts it.
+    ///
+    /// Only where she is known: whoever brought one card of hers to a workstation of his own could
+    /// shut her out with all the others.
+    ///
+    /// # Errors
+    /// [`Error::CardUnknown`] for one that is not hers, [`Error::CardSuspensionNotEntitled`],
+    /// [`Error::SessionEnded`], [`Error::Storage`].
+    pub async fn suspend_own_card(
+        &self,
+        account: &AccountSession,
+        card_id: &str,
+    ) -> Result<Vec<EndedSession>, Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        // She did something: the session counts as used, or is over by now.
+        if !session::record_use(&mut transaction, &account.session_id, now).await? {
+            return Err(Error::SessionEnded);
+        }
+        let card = card::find(&mut transaction, card_id).await?;
+        let card = card.filter(|card| card.sub == account.sub);
+        let card = card.ok_or(Error::CardUnknown)?;
+        let own = card::find_of_session(&mut transaction, &account.session_id).await?;
+        if !is_another(own.map(|card| card.id).as_ref(), &card)
+            || !may_speak(&mut transaction, account, now).await?
+        {
+            return Err(Error::CardSuspensionNotEntitled);
+        }
+        let mut ended = Vec::new();
+        let suspended = suspend_in(&mut transaction, &card, Suspending::ByOwner, now).await?;
+        if let Some(suspended) = suspended {
+            for event in suspended.events {
+                self.record(&mut transaction, event).await?;
+            }
+            ended = suspended.ended;
+        }
+        transaction.commit().await?;
+        let ended = ended.into_iter();
+        Ok(ended.map(EndedInTransaction::announce).collect())
+    }
+}
+
+impl MadeSuspendCode {
+    pub(crate) fn new(
+        code: SuspendCode,
+        session: &Session,
+        card: Card,
+        made_at: OffsetDateTime,
+    ) -> Self {
+        Self {
+            code,
+            person_name: person_name(&session.identity),
+            family: card.family,
+            number: card.number,
+            made_at,
+        }
+    }
+}
+
+/// Whether a card is another one than that of the session. A session that an older version opened
+/// names none: then no card is known to be another.
+fn is_another(own: Option<&String>, card: &Card) -> bool {
+    own.is_some_and(|own| *own != card.id)
+}
+
+/// Whether the workstation that she sits at may speak for her about her other cards.
+async fn may_speak(
+    transaction: &mut Transaction,
+    account: &AccountSession,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let jkt = &account.instance_jkt;
+    let own = agent_instance::find(transaction, &account.sub, jkt).await?;
+    let decided = instance_standing::find(transaction, jkt).await?;
+    let (standing, _) = standing_of(own.as_ref(), decided.as_ref(), now);
+    Ok(matches!(
+        standing,
+        InstanceStanding::Known | InstanceStanding::Managed
+    ))
 }
 
 /// Gives a card a new code, and what is to go on record.

@@ -68,6 +68,18 @@ impl World {
         asking.await
     }
 
+    /// A request of a public client from a network.
+    async fn ask_from(&self, network: &str) -> Result<DeviceAuthorization, &'static str> {
+        let credentials = Self::credentials(HOST, &mut TokenParameters::default());
+        let credentials = credentials.sent_from(network.to_owned());
+        let asked = asked();
+        let dpop = DpopRequest::default();
+        let asking = self
+            .provider
+            .authorize_device(&credentials, &asked, dpop, ADDRESS);
+        asking.await.map_err(|error| error.code())
+    }
+
     async fn fetch(
         &self,
         client_id: &str,
@@ -357,14 +369,20 @@ async fn a_device_asks_for_what_its_client_may_have() {
 #[tokio::test]
 async fn h9_a_client_has_so_many_devices_and_no_more() {
     let world = world().await;
+    let mut asked = Vec::new();
     for _ in 0..1_000 {
-        world.ask(HOST).await.unwrap();
+        asked.push(world.ask_from("flood").await.unwrap());
     }
-    let refused = world.ask(HOST).await.unwrap_err();
-    assert_eq!(
-        refused.code(),
-        "provider.device_authorization_limit_reached"
-    );
+    let full = "provider.device_authorization_limit_reached";
+    assert_eq!(world.ask_from("flood").await.unwrap_err(), full);
+    // Who fills every place gives way to a network that has fewer, and to no other.
+    let ward = world.ask_from("ward").await.unwrap();
+    assert_eq!(world.told_to(HOST, &ward).await, PENDING);
+    let gone = world.told_to(HOST, &asked[0]).await;
+    assert_eq!(gone.1, "provider.device_code_unknown");
+    assert_eq!(world.told_to(HOST, &asked[1]).await, PENDING);
+    assert_eq!(world.ask_from("flood").await.unwrap_err(), full);
+    assert_eq!(world.ask(HOST).await.unwrap_err().code(), full);
     world.ask(PORTAL).await.unwrap();
     world.pass(Duration::minutes(10));
     world.ask(HOST).await.unwrap();

@@ -4,6 +4,7 @@
 mod by_code;
 mod news;
 mod operator;
+mod own;
 mod ways_in;
 
 use cardea_provider::{CardSuspensions, Error, SuspendCode, SuspendedByCode};
@@ -30,7 +31,12 @@ async fn session_of(world: &World) -> String {
 async fn code_after_login(world: &World) -> SuspendCode {
     world.log_in(PORTAL, None).await;
     let session = session_of(world).await;
-    world.provider.make_suspend_code(&session).await.unwrap()
+    world
+        .provider
+        .make_suspend_code(&session)
+        .await
+        .unwrap()
+        .code
 }
 
 /// The whole way that a person goes on the page.

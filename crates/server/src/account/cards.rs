@@ -1,4 +1,5 @@
-//! "My cards": with which cards she signs in, and the code that suspends the one in the reader.
+//! "My cards": with which cards she signs in, the code that suspends the one in the reader, and the
+//! button that suspends another one, which is lost.
 
 use askama::Template;
 use axum::extract::State;
@@ -9,9 +10,11 @@ use cardea_provider::{ACCOUNT_PATH, AccountSession, Error, OwnCard, SuspendedBy}
 use super::{Section, SignedIn, unavailable};
 use crate::error_response::language_of;
 use crate::form::Body;
+use crate::handler::account::show;
 use crate::handler::card_news::show_code;
 use crate::language::{Language, Text};
 use crate::moment::written;
+use crate::page::SUSPEND_PATH;
 use crate::page::card_words::kind;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -32,10 +35,8 @@ pub(crate) async fn section(
     session: &AccountSession,
     language: Language,
 ) -> Result<Section, Refusal> {
-    let cards = state
-        .provider()
-        .list_own_cards(&session.sub, &session.session_id);
-    let cards = cards.await.map_err(|error| unavailable(&error))?;
+    let cards = state.provider().list_own_cards(session).await;
+    let cards = cards.map_err(|error| unavailable(&error))?;
     Section::render(&Cards {
         language,
         form_token: &session.form_token,
@@ -55,10 +56,42 @@ pub(crate) async fn post_suspend_code(
     let (all, session_id) = (state.clone(), signed_in.0.session_id.clone());
     let made = to_the_end(async move { all.provider().make_suspend_code(&session_id).await });
     let made = made.await.ok_or_else(|| Refusal::page(Problem::Internal))?;
-    let code = made.map_err(|error: Error| unavailable(&error))?;
+    let made = made.map_err(|error: Error| unavailable(&error))?;
     let language = language_of(&uri, &headers);
     let onward = format!("{ACCOUNT_PATH}?lang={}", language.tag());
-    Ok(show_code(&state, language, &code, &onward))
+    Ok(show_code(&state, language, &made, &onward))
+}
+
+/// Suspends another card of hers, and tells everybody whose session ends with it.
+pub(crate) async fn post_card(
+    State(state): State<AppState>,
+    signed_in: SignedIn,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let pairs = signed_in.read_form(&state, &headers, body)?;
+    let malformed = || Refusal::page(Problem::RequestMalformed);
+    let [(first, card), (second, word)] = pairs.as_slice() else {
+        return Err(malformed());
+    };
+    if first != "card" || second != "change" || word != "suspend" {
+        return Err(malformed());
+    }
+    let (all, account, card) = (state.clone(), signed_in.0.clone(), card.clone());
+    let suspended = to_the_end(async move {
+        let ended = all.provider().suspend_own_card(&account, &card).await?;
+        all.announce(ended);
+        Ok::<_, Error>(())
+    });
+    let suspended = suspended.await;
+    let suspended = suspended.ok_or_else(|| Refusal::page(Problem::Internal))?;
+    suspended.map_err(|error| match error {
+        // The page offers none of these.
+        Error::CardUnknown | Error::CardSuspensionNotEntitled => malformed().because(error.code()),
+        error => unavailable(&error),
+    })?;
+    show(&state, &signed_in, language_of(&uri, &headers), Some(DONE)).await
 }
 
 impl Cards<'_> {
@@ -68,6 +101,19 @@ impl Cards<'_> {
 
     fn name(&self, card: &OwnCard) -> String {
         format!("{} {}", kind(&card.family, self.language), card.number)
+    }
+
+    /// Whether she has to be told why there is no button.
+    fn is_bound(&self) -> bool {
+        let others = || {
+            let others = self.cards.iter().filter(|card| !card.is_this_one);
+            others.filter(|card| card.suspension.is_none())
+        };
+        others().count() > 0 && others().all(|card| !card.may_suspend)
+    }
+
+    fn suspend_href(&self) -> String {
+        format!("{SUSPEND_PATH}?lang={}", self.language.tag())
     }
 
     fn is_used_now(&self) -> bool {
@@ -83,6 +129,7 @@ impl Cards<'_> {
                 let by = match suspension.by {
                     SuspendedBy::Code => BY_CODE,
                     SuspendedBy::Operator => BY_OPERATOR,
+                    SuspendedBy::Owner => BY_OWNER,
                 };
                 let since = moment(suspension.since);
                 parts.push(format!("{} {since}, {}", say(SUSPENDED), say(by)));
@@ -110,6 +157,32 @@ const BY_OPERATOR: Text = Text::new(
     "by the support of this service, which alone can lift it",
     "par l’assistance de ce service, qui seule peut lever la suspension",
 );
+const BY_OWNER: Text = Text::new(
+    "by yourself, on this page; only the support of this service can lift it",
+    "par vous-même, sur cette page ; seule l’assistance de ce service peut lever la suspension",
+);
+const LOST: Text = Text::new("Lost or stolen?", "Perdue ou volée ?");
+const LOST_TOLD: Text = Text::new(
+    "Suspended, it signs nobody in here any more, and whoever is signed in with it is signed out \
+     everywhere. Only the support of this service can lift it, once it has checked who you are. \
+     Report the loss to the card’s issuer as well.",
+    "Suspendue, elle ne connecte plus personne ici, et toute connexion ouverte avec elle est \
+     fermée partout. Seule l’assistance de ce service peut lever la suspension, après avoir vérifié \
+     votre identité. Signalez aussi la perte à l’émetteur de la carte.",
+);
+const SUSPEND: Text = Text::new("Suspend this card now", "Suspendre cette carte maintenant");
+const DONE: Text = Text::new(
+    "The card is suspended. Report the loss to its issuer as well.",
+    "La carte est suspendue. Signalez aussi la perte à son émetteur.",
+);
+const BOUND: Text = Text::new(
+    "To suspend a card of yours from here, open this page at a workstation that you have confirmed \
+     as yours. Its suspension code and the support of this service suspend it from anywhere:",
+    "Pour suspendre d’ici une de vos cartes, ouvrez cette page sur un poste que vous avez confirmé \
+     comme le vôtre. Son code de suspension et l’assistance de ce service la suspendent de \
+     partout :",
+);
+const BOUND_LINK: Text = Text::new("card lost or stolen", "carte perdue ou volée");
 const TRIED: Text = Text::new(
     "somebody last tried to sign in with it on",
     "dernière tentative de connexion avec elle le",

@@ -74,7 +74,7 @@ async fn begin(
     let verifier = begun.code_verifier.expose();
     append_cookie(
         &mut response,
-        cookies.set_account_login(verifier, begun.lifetime),
+        cookies.set_account_login(verifier, language, begun.lifetime),
     );
     Ok(response)
 }
@@ -94,13 +94,18 @@ pub(crate) async fn get_callback(
         value.filter(|_| values.next().is_none())
     };
     let cookies = state.cookies();
+    let kept = cookies.account_login(&headers);
+    let chosen = kept.as_ref().and_then(|(_, language)| *language);
+    let in_language = |path: &str| match chosen {
+        Some(language) => format!("{path}?lang={}", language.tag()),
+        None => path.to_owned(),
+    };
     if one("error").is_some() {
-        let mut response = see_other(CLOSED_PATH);
+        let mut response = see_other(&in_language(CLOSED_PATH));
         append_cookie(&mut response, cookies.clear_account_login());
         return Ok(response);
     }
-    let verifier = cookies.account_login(&headers);
-    let verifier = verifier.ok_or_else(|| Refusal::page(Problem::OtherBrowser))?;
+    let (verifier, _) = kept.ok_or_else(|| Refusal::page(Problem::OtherBrowser))?;
     let (Some(code), Some(answered)) = (one("code"), one("state")) else {
         return Err(Refusal::page(Problem::RequestMalformed));
     };
@@ -119,7 +124,7 @@ pub(crate) async fn get_callback(
         error => unavailable(&error),
     })?;
     charge.give_back();
-    let mut response = see_other(ACCOUNT_PATH);
+    let mut response = see_other(&in_language(ACCOUNT_PATH));
     append_cookie(&mut response, cookies.set_account(cookie.expose()));
     append_cookie(&mut response, cookies.clear_account_login());
     Ok(response)

@@ -1,26 +1,20 @@
 //! What a person is told about her cards, between the card's answer and the portal.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
-use cardea_provider::{CardNewsAnswer, SuspendCode};
+use cardea_provider::{CardNewsAnswer, MadeSuspendCode};
 
-use crate::error_response::{language_of, language_of_login};
-use crate::form::{Body, parse_form};
+use crate::form::Body;
 use crate::handler::authorize::see_other;
 use crate::handler::login_answer;
+use crate::handler::on_the_way::{NotHere, OnTheWay};
 use crate::language::Language;
-use crate::login_error::page_refusal;
 use crate::page::{self, CardNewsPage, SUSPEND_PATH, SuspendCodePage};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::request_log::record_login;
-use crate::same_origin::check_same_origin;
 use crate::security_headers::consent_page_policy;
 use crate::state::AppState;
-use crate::uninterrupted::to_the_end;
 
 /// Where a login with news about cards goes. The id is base64url, so that it needs no escaping in
 /// an address.
@@ -31,61 +25,46 @@ pub(super) fn address(request_id: &str) -> String {
 /// Shows the page to the browser that began the login, once its card is in the reader.
 pub(crate) async fn get_card_news(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(request_id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    record_login(&request_id);
-    let cookie = state.login_cookie(&headers, &request_id)?;
-    let charge = state.charge_page(peer, &headers)?;
-    let described = state
-        .provider()
-        .describe_card_news(&request_id, &cookie)
-        .await
-        .map_err(|error| page_refusal(&error))?;
-    charge.give_back();
+    way: OnTheWay,
+) -> Result<Response, NotHere> {
+    let cookie = way.login_cookie(&state)?;
+    let provider = state.provider();
+    let describing = provider.describe_card_news(&way.request_id, &cookie);
+    let described = way.see(&state, describing).await?;
     if described.suspended.is_empty() && described.offered_for.is_none() {
-        return Ok(go_on(&request_id));
+        return Ok(go_on(&way.request_id));
     }
-    let language = language_of_login(&uri, &headers, described.ui_locales.as_deref());
-    let path = address(&request_id);
+    let language = way.language_of_login(described.ui_locales.as_deref());
+    let path = address(&way.request_id);
     let page = CardNewsPage::new(language, &path, &described);
     let policy = consent_page_policy(&described.form_action);
-    Ok(page::render_with_policy(&state, &policy, language, &page))
+    let mut response = page::render_with_policy(&state, &policy, language, &page);
+    way.keep_language(&state, &mut response);
+    Ok(response)
 }
 
 /// Takes her answer, which only our own page may bring, and shows the code where she wants one.
 pub(crate) async fn post_card_news(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(request_id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
+    way: OnTheWay,
     body: Body,
-) -> Result<Response, Refusal> {
-    record_login(&request_id);
-    check_same_origin(&headers, state.origin()).map_err(Refusal::page)?;
-    let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
+) -> Result<Response, NotHere> {
+    let pairs = way.read_form(&state, body)?;
     let (shown, answer) = read_answer(&pairs).ok_or_else(malformed)?;
-    let cookie = state.login_cookie(&headers, &request_id)?;
-    let charge = state.charge_page(peer, &headers)?;
-    let (all, id) = (state.clone(), request_id.clone());
-    let answered = to_the_end(async move {
+    let cookie = way.login_cookie(&state)?;
+    let (all, id) = (state.clone(), way.request_id.clone());
+    let answering = async move {
         let provider = all.provider();
         provider
             .answer_card_news(&id, &cookie, &shown, answer)
             .await
-    });
-    let code = answered
-        .await
-        .ok_or_else(|| Refusal::page(Problem::Internal))?
-        .map_err(|error| page_refusal(&error))?;
-    charge.give_back();
-    let language = language_of(&uri, &headers);
-    Ok(match code {
-        Some(code) => show_code(&state, language, &code, &login_answer::address(&request_id)),
-        None => go_on(&request_id),
+    };
+    Ok(match way.act(&state, answering).await? {
+        Some(made) => {
+            let onward = login_answer::address(&way.request_id);
+            show_code(&state, way.language(), &made, &onward)
+        }
+        None => go_on(&way.request_id),
     })
 }
 
@@ -109,12 +88,12 @@ fn malformed() -> Refusal {
 pub(crate) fn show_code(
     state: &AppState,
     language: Language,
-    code: &SuspendCode,
+    made: &MadeSuspendCode,
     onward: &str,
 ) -> Response {
     let suspend_url = format!("{}{SUSPEND_PATH}", state.origin());
-    let code = code.expose_grouped();
-    let page = SuspendCodePage::new(language, &code, &suspend_url, onward);
+    let code = made.code.expose_grouped();
+    let page = SuspendCodePage::new(language, (made, &code), &suspend_url, onward);
     page::render(state, StatusCode::OK, language, &page)
 }
 

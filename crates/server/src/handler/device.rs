@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use cardea_provider::Error;
@@ -11,6 +11,7 @@ use cardea_provider::Error;
 use crate::error_response::language_of;
 use crate::form::{Body, parse_form};
 use crate::handler::authorize::{append_cookie, see_other};
+use crate::handler::on_the_way::{NotHere, OnTheWay};
 use crate::login_error::page_refusal;
 use crate::page::{self, DeviceAnswerPage, DeviceCodePage, DeviceConfirmationPage, Typed};
 use crate::problem::Problem;
@@ -88,22 +89,13 @@ pub(crate) async fn post_user_code(
 /// login: on to the card, or no.
 pub(crate) async fn get_confirmation(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(request_id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    record_login(&request_id);
-    let cookie = state.login_cookie(&headers, &request_id)?;
-    let charge = state.charge_page(peer, &headers)?;
-    let described = state
-        .provider()
-        .describe_device(&request_id, &cookie)
-        .await
-        .map_err(|error| page_refusal(&error))?;
-    charge.give_back();
-    let language = language_of(&uri, &headers);
-    let page = DeviceConfirmationPage::new(language, &request_id, &described);
+    way: OnTheWay,
+) -> Result<Response, NotHere> {
+    let cookie = way.login_cookie(&state)?;
+    let describing = state.provider().describe_device(&way.request_id, &cookie);
+    let described = way.see(&state, describing).await?;
+    let language = way.language();
+    let page = DeviceConfirmationPage::new(language, &way.request_id, &described);
     Ok(page::render(&state, StatusCode::OK, language, &page))
 }
 

@@ -59,6 +59,7 @@ pub(crate) async fn post_device_authorization(
     };
     let outcome = match read {
         Ok((credentials, dpop)) => {
+            let credentials = credentials.sent_from(state.source_of(peer, &headers));
             let provider = state.provider();
             let address = state.address_of(peer, &headers);
             let asking = provider.authorize_device(&credentials, &parameters, dpop, address);

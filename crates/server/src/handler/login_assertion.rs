@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form::{Body, parse_json};
 use crate::handler::authorize::append_cookie;
-use crate::handler::{card_news, consent, login_answer, new_workstations};
+use crate::handler::{login_answer, on_the_way};
 use crate::login_error::{problem_of, problem_of_card};
 use crate::presence_wait;
 use crate::problem::Problem;
@@ -94,14 +94,10 @@ async fn answer(
         .await;
     let completed = match completed {
         Ok(completed) => completed,
-        Err(Error::NewWorkstationsUnshown) => {
-            return Ok(go_on(new_workstations::address(request_id)));
+        Err(error) => {
+            let first = on_the_way::first(&error, request_id);
+            return first.map(go_on).ok_or_else(|| refuse(error));
         }
-        Err(Error::CardNewsUnshown) => {
-            return Ok(go_on(card_news::address(request_id)));
-        }
-        Err(Error::ConsentRequired) => return Ok(go_on(consent::address(request_id))),
-        Err(error) => return Err(refuse(error)),
     };
     state.announce(completed.ended);
     let mut response = go_on(completed.response.location());

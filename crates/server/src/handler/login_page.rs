@@ -1,50 +1,36 @@
 //! The login page.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, Uri};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
-
 use cardea_provider::AgentlessOffer;
 
-use crate::error_response::language_of;
 use crate::handler::agentless;
-use crate::login_error::page_refusal;
+use crate::handler::on_the_way::{NotHere, OnTheWay};
 use crate::page::{self, Agentless, LoginPage, Start};
-use crate::refusal::Refusal;
-use crate::request_log::record_login;
 use crate::security_headers::login_page_policy;
 use crate::state::AppState;
 
 /// Shows the page to the browser that began the login.
 pub(crate) async fn get_login_page(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(request_id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    record_login(&request_id);
-    let cookie = state.login_cookie(&headers, &request_id)?;
-    let charge = state.charge_page(peer, &headers)?;
-    let described = state
-        .provider()
-        .describe_login(&request_id, &cookie)
-        .await
-        .map_err(|error| page_refusal(&error))?;
-    charge.give_back();
-    let language = language_of(&uri, &headers);
+    way: OnTheWay,
+) -> Result<Response, NotHere> {
+    let request_id = &way.request_id;
+    let cookie = way.login_cookie(&state)?;
+    let describing = state.provider().describe_login(request_id, &cookie);
+    let described = way.see(&state, describing).await?;
+    let language = way.language();
     let host = state
         .origin()
         .split_once("://")
         .map_or(state.origin(), |(_, host)| host);
     // The id is base64url, so that it needs no escaping in an address.
     let login_path = format!("/login/{request_id}");
-    let start = start_of(&headers);
+    let start = start_of(way.headers());
     let agentless = match (described.agentless, state.agentless_origin()) {
         (AgentlessOffer::Offered, Some(origin)) => {
-            Agentless::At(format!("{origin}{}", agentless::path(&request_id)))
+            Agentless::At(format!("{origin}{}", agentless::path(request_id)))
         }
         (AgentlessOffer::Insufficient, Some(_)) => Agentless::Impossible,
         _ => Agentless::Absent,
@@ -55,12 +41,9 @@ pub(crate) async fn get_login_page(
     let is_redirect = !described.response_mode.is_posted();
     let redirect_origin = is_redirect.then_some(described.form_action.as_str());
     let policy = login_page_policy(state.agent_url(), redirect_origin);
-    Ok(page::render_with_policy(
-        &state,
-        &policy,
-        language,
-        &login_page,
-    ))
+    let mut response = page::render_with_policy(&state, &policy, language, &login_page);
+    way.keep_language(&state, &mut response);
+    Ok(response)
 }
 
 /// `Sec-Fetch-User: ?1` (Fetch Metadata section 2.4) says that a person's own press or keystroke

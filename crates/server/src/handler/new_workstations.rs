@@ -1,26 +1,19 @@
 //! The notice of new workstations, between the card's answer and the portal.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, Uri};
+use axum::extract::State;
 use axum::response::Response;
 use cardea_provider::NewWorkstations;
 
-use crate::error_response::language_of_login;
-use crate::form::{Body, parse_form};
+use crate::form::Body;
 use crate::handler::authorize::see_other;
 use crate::handler::login_answer;
+use crate::handler::on_the_way::{NotHere, OnTheWay};
 use crate::language::Language;
-use crate::login_error::page_refusal;
 use crate::page::{self, NewWorkstationsPage};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::request_log::record_login;
-use crate::same_origin::check_same_origin;
 use crate::security_headers::consent_page_policy;
 use crate::state::AppState;
-use crate::uninterrupted::to_the_end;
 
 /// Where a login with news goes. The id is base64url, so that it needs no escaping in an address.
 pub(super) fn address(request_id: &str) -> String {
@@ -30,59 +23,42 @@ pub(super) fn address(request_id: &str) -> String {
 /// Shows the notice to the browser that began the login, once its card is in the reader.
 pub(crate) async fn get_new_workstations(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(request_id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    record_login(&request_id);
-    let cookie = state.login_cookie(&headers, &request_id)?;
-    let charge = state.charge_page(peer, &headers)?;
-    let described = state
-        .provider()
-        .describe_new_workstations(&request_id, &cookie)
-        .await
-        .map_err(|error| page_refusal(&error))?;
-    charge.give_back();
+    way: OnTheWay,
+) -> Result<Response, NotHere> {
+    let cookie = way.login_cookie(&state)?;
+    let provider = state.provider();
+    let describing = provider.describe_new_workstations(&way.request_id, &cookie);
+    let described = way.see(&state, describing).await?;
     if described.workstations.is_empty() {
-        return Ok(go_on(&request_id));
+        return Ok(go_on(&way.request_id));
     }
-    let language = language_of_login(&uri, &headers, described.ui_locales.as_deref());
-    Ok(render(&state, language, &request_id, &described))
+    let language = way.language_of_login(described.ui_locales.as_deref());
+    let mut response = render(&state, language, &way.request_id, &described);
+    way.keep_language(&state, &mut response);
+    Ok(response)
 }
 
 /// Takes her word for it, which only our own page may bring.
 pub(crate) async fn post_new_workstations(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(request_id): Path<String>,
-    headers: HeaderMap,
+    way: OnTheWay,
     body: Body,
-) -> Result<Response, Refusal> {
-    record_login(&request_id);
-    check_same_origin(&headers, state.origin()).map_err(Refusal::page)?;
-    let pairs = parse_form(&headers, body).map_err(Refusal::page)?;
-    let [(name, shown)] = pairs.as_slice() else {
-        return Err(Refusal::page(Problem::RequestMalformed));
+) -> Result<Response, NotHere> {
+    let pairs = way.read_form(&state, body)?;
+    let shown = match <[(String, String); 1]>::try_from(pairs) {
+        Ok([(name, shown)]) if name == "shown" => shown,
+        _ => return Err(Refusal::page(Problem::RequestMalformed).into()),
     };
-    if name != "shown" {
-        return Err(Refusal::page(Problem::RequestMalformed));
-    }
-    let cookie = state.login_cookie(&headers, &request_id)?;
-    let charge = state.charge_page(peer, &headers)?;
-    let (provider, id, shown) = (state.clone(), request_id.clone(), shown.clone());
-    let acknowledged = to_the_end(async move {
-        let provider = provider.provider();
+    let cookie = way.login_cookie(&state)?;
+    let (all, id) = (state.clone(), way.request_id.clone());
+    let acknowledging = async move {
+        let provider = all.provider();
         provider
             .acknowledge_workstations(&id, &cookie, &shown)
             .await
-    });
-    acknowledged
-        .await
-        .ok_or_else(|| Refusal::page(Problem::Internal))?
-        .map_err(|error| page_refusal(&error))?;
-    charge.give_back();
-    Ok(go_on(&request_id))
+    };
+    way.act(&state, acknowledging).await?;
+    Ok(go_on(&way.request_id))
 }
 
 /// On to the answer, or to consent first.

@@ -2,9 +2,9 @@
 //! that would suspend it.
 
 use askama::Template;
-use cardea_provider::{CardNews, SuspendedBy, SuspendedCard};
+use cardea_provider::{CardNews, MadeSuspendCode, SuspendedBy, SuspendedCard};
 
-use super::card_words::kind;
+use super::card_words::{end_of_number, kind};
 use crate::language::{Language, Text};
 use crate::moment::written;
 
@@ -52,6 +52,15 @@ impl<'a> CardNewsPage<'a> {
     fn line(&self, card: &SuspendedCard) -> String {
         suspension(self.language, card)
     }
+
+    /// What she is to think of what she did not ask for: a code is known, or a card with its PIN.
+    fn not_you(&self) -> &'static str {
+        let by_owner = |card: &SuspendedCard| card.suspension.by == SuspendedBy::Owner;
+        self.say(match self.news.suspended.iter().any(by_owner) {
+            true => NOT_YOU_ON_PAGE,
+            false => NOT_YOU,
+        })
+    }
 }
 
 /// What a suspended card's owner is told of it.
@@ -59,6 +68,7 @@ fn suspension(language: Language, card: &SuspendedCard) -> String {
     let by = match card.suspension.by {
         SuspendedBy::Code => BY_CODE,
         SuspendedBy::Operator => BY_OPERATOR,
+        SuspendedBy::Owner => BY_OWNER,
     };
     let mut line = format!(
         "{} {}, {} {}, {}.",
@@ -83,21 +93,24 @@ fn suspension(language: Language, card: &SuspendedCard) -> String {
 #[template(path = "suspend_code.html")]
 pub(crate) struct SuspendCodePage<'a> {
     language: Language,
+    made: &'a MadeSuspendCode,
     code: &'a str,
     suspend_url: &'a str,
     onward: &'a str,
 }
 
 impl<'a> SuspendCodePage<'a> {
-    /// `suspend_url` is where the code is typed, `onward` where the page leads.
+    /// `code` is the one that was made, as it is read; `suspend_url` is where it is typed, `onward`
+    /// where the page leads.
     pub(crate) fn new(
         language: Language,
-        code: &'a str,
+        (made, code): (&'a MadeSuspendCode, &'a str),
         suspend_url: &'a str,
         onward: &'a str,
     ) -> Self {
         Self {
             language,
+            made,
             code,
             suspend_url,
             onward,
@@ -106,6 +119,17 @@ impl<'a> SuspendCodePage<'a> {
 
     fn say(&self, text: Text) -> &'static str {
         text.in_language(self.language)
+    }
+
+    /// Which card the sheet is for. Whoever finds it learns no number that is of use.
+    fn card(&self) -> String {
+        let kind = kind(&self.made.family, self.language);
+        let end = end_of_number(&self.made.number);
+        format!("{kind}, {} {end}", self.say(NUMBER_ENDS))
+    }
+
+    fn made_at(&self) -> String {
+        written(self.made.made_at, self.language)
     }
 }
 
@@ -123,6 +147,10 @@ const BY_OPERATOR: Text = Text::new(
     "by the support of this service",
     "par l’assistance de ce service",
 );
+const BY_OWNER: Text = Text::new(
+    "from your account page, with another card of yours",
+    "depuis votre page « Mon compte », avec une autre de vos cartes",
+);
 const TRIED: Text = Text::new(
     "Somebody last tried to sign in with it on",
     "Quelqu’un a tenté de se connecter avec elle pour la dernière fois le",
@@ -132,6 +160,12 @@ const NOT_YOU: Text = Text::new(
      card you are using now is not affected.",
     "Si vous ne l’avez pas demandé, appelez l’assistance de ce service : quelqu’un détient votre \
      code. La carte que vous utilisez n’est pas concernée.",
+);
+const NOT_YOU_ON_PAGE: Text = Text::new(
+    "If it was not you, call the support of this service at once: somebody uses a card of yours, \
+     or has your code.",
+    "Si ce n’était pas vous, appelez aussitôt l’assistance de ce service : quelqu’un utilise une \
+     de vos cartes, ou détient votre code.",
 );
 const OFFER_HEADING: Text = Text::new(
     "If you lose this card one day",
@@ -155,6 +189,9 @@ const CODE_HEADING: Text = Text::new(
     "The suspension code of your card",
     "Le code de suspension de votre carte",
 );
+const CODE_OF: Text = Text::new("Card of", "Carte de");
+const NUMBER_ENDS: Text = Text::new("number ending in", "numéro se terminant par");
+const MADE_AT: Text = Text::new("Code made on", "Code créé le");
 const CODE_ONCE: Text = Text::new(
     "It is shown this once. Print this page or write the code down, and keep it away from the \
     card.",
@@ -176,7 +213,9 @@ const ONWARD: Text = Text::new("I have kept it – continue", "Je l’ai conserv
 #[cfg(test)]
 mod tests {
     use askama::Template;
-    use cardea_provider::{CardNews, CardSuspension, SuspendedBy, SuspendedCard};
+    use cardea_provider::{
+        CardNews, CardSuspension, MadeSuspendCode, SuspendCode, SuspendedBy, SuspendedCard,
+    };
     use time::macros::datetime;
 
     use super::{CardNewsPage, SuspendCodePage};
@@ -248,16 +287,66 @@ mod tests {
         }
         let code = "ABCD-EFGH-JKLM-NPQR";
         let url = "https://id.example.test/suspend";
-        let html = SuspendCodePage::new(Language::French, code, url, "/login/abc/answer");
+        let made = made();
+        let shown = (&made, code);
+        let html = SuspendCodePage::new(Language::French, shown, url, "/login/abc/answer");
         let html = html.render().unwrap();
         for part in [
             code,
             url,
+            "Carte de <strong>Dominique &#60;i&#62;LEFEVRE",
+            "CPE (carte de personnel d’établissement), numéro se terminant par 4321",
+            "30 novembre 2026 à 08:04 UTC",
             "n’est affiché que cette fois",
             "/login/abc/answer",
         ] {
             assert!(html.contains(part), "{part} is not in {html}");
         }
-        assert!(!html.contains("<script"), "{html}");
+        assert!(!html.contains("<script") && !html.contains("<i>"), "{html}");
+        assert!(
+            !html.contains("8000054321"),
+            "the number's end alone: {html}"
+        );
+        let english = SuspendCodePage::new(Language::English, shown, url, "/login/abc/answer");
+        let english = english.render().unwrap();
+        for part in [
+            "Card of",
+            "number ending in 4321",
+            "Code made on 30 November",
+        ] {
+            assert!(english.contains(part), "{part} is not in {english}");
+        }
+    }
+
+    fn made() -> MadeSuspendCode {
+        MadeSuspendCode {
+            code: SuspendCode::parse("2222-2222-2222-2222").unwrap(),
+            person_name: "Dominique <i>LEFEVRE".to_owned(),
+            family: "cpe".to_owned(),
+            number: "8000054321".to_owned(),
+            made_at: datetime!(2026-11-30 08:04 UTC),
+        }
+    }
+
+    #[test]
+    fn a_suspension_from_the_account_page_says_so() {
+        let mut news = news(false);
+        news.suspended[0].suspension.by = SuspendedBy::Owner;
+        for (language, words) in [
+            (
+                Language::French,
+                ["avec une autre de vos cartes", "Si ce n’était pas vous"],
+            ),
+            (
+                Language::English,
+                ["with another card of yours", "If it was not you"],
+            ),
+        ] {
+            let html = CardNewsPage::new(language, "/card-news/abc", &news);
+            let html = html.render().unwrap();
+            for part in words {
+                assert!(html.contains(part), "{part} is not in {html}");
+            }
+        }
     }
 }

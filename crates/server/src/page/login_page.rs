@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::panel::{self, Panel};
+use super::suspend_page::SUSPEND_PATH;
 use crate::language::{Language, Text};
 
 /// Everything that the login page shows.
@@ -17,6 +18,7 @@ pub(crate) struct LoginPage<'a> {
     challenge_path: String,
     assertion_path: String,
     cancel_path: String,
+    lost_href: String,
     agentless: Agentless,
     say: Texts,
 }
@@ -52,6 +54,7 @@ struct Texts {
     no_script: &'static str,
     origin: &'static str,
     no_password: &'static str,
+    lost: &'static str,
     agentless: &'static str,
     agentless_impossible: &'static str,
 }
@@ -73,6 +76,7 @@ impl<'a> LoginPage<'a> {
             no_script: NO_SCRIPT.in_language(language),
             origin: ORIGIN.in_language(language),
             no_password: NO_PASSWORD.in_language(language),
+            lost: LOST.in_language(language),
             agentless: AGENTLESS.in_language(language),
             agentless_impossible: AGENTLESS_IMPOSSIBLE.in_language(language),
         };
@@ -85,6 +89,7 @@ impl<'a> LoginPage<'a> {
             challenge_path: format!("{login_path}/challenge"),
             assertion_path: format!("{login_path}/assertion"),
             cancel_path: format!("{login_path}/cancel?lang={}", language.tag()),
+            lost_href: format!("{SUSPEND_PATH}?lang={}", language.tag()),
             agentless: Agentless::Absent,
             say,
         }
@@ -152,6 +157,8 @@ const NO_PASSWORD: Text = Text::new(
     "Aucun mot de passe n’y est jamais demandé.",
 );
 
+const LOST: Text = Text::new("Lost or stolen card?", "Carte perdue ou volée ?");
+
 #[cfg(test)]
 mod tests {
     use askama::Template;
@@ -179,10 +186,13 @@ mod tests {
 
     #[test]
     fn both_languages_offer_one_button_with_its_words() {
-        assert!(page(Language::English, "Portal").contains("Sign in with my card"));
+        let english = page(Language::English, "Portal");
+        assert!(english.contains("Sign in with my card"));
+        assert!(english.contains(r#"<a href="/suspend?lang=en">Lost or stolen card?</a>"#));
         let french = page(Language::French, "Portail");
         assert!(french.contains("Me connecter avec ma carte"));
         assert!(french.contains(r#"<html lang="fr">"#));
+        assert!(french.contains("<a href=\"/suspend?lang=fr\">Carte perdue ou volée\u{a0}?</a>"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use cardea_storage::device_authorization::{
     DeviceAuthorization, approve, claim, count_open_of_client, find, find_by_user_code, hold,
-    insert, note_poll, refuse,
+    insert, make_room, note_poll, refuse,
 };
 use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::{Error, SecretDigest, Store};
@@ -15,6 +15,7 @@ fn device(id: &str) -> DeviceAuthorization {
         user_code: SecretDigest::of(&format!("user code of {id}")),
         client_id: "host".to_owned(),
         address: "192.0.2.7".to_owned(),
+        source: None,
         parameters: "{}".to_owned(),
         created_at: start(),
         expires_at: after_seconds(600),
@@ -103,6 +104,54 @@ async fn two_devices_never_show_one_code() {
         };
         let refused = insert(&mut transaction, &twin).await;
         assert!(matches!(refused, Err(Error::Conflict)), "{refused:?}");
+    })
+    .await;
+}
+
+/// Attack H9.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_most_crowded_source_makes_room_with_its_oldest_unclaimed_device() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            for (id, source, seconds) in [
+                ("flood-1", Some("flood"), 0),
+                ("flood-2", Some("flood"), 1),
+                ("flood-3", Some("flood"), 2),
+                ("ward", Some("ward"), 0),
+                ("proven-1", None, 0),
+                ("proven-2", None, 0),
+                ("proven-3", None, 0),
+                ("proven-4", None, 0),
+            ] {
+                let request = DeviceAuthorization {
+                    source: source.map(str::to_owned),
+                    created_at: after_seconds(seconds),
+                    ..device(id)
+                };
+                insert(transaction, &request).await.unwrap();
+                let kept = find(transaction, id).await.unwrap();
+                assert_eq!(kept, Some(request));
+            }
+            let now = start();
+            assert!(claim(transaction, "flood-1", "browser", now).await.unwrap());
+            let room = async |transaction: &mut _, client: &str, source: &str, seconds| {
+                let made = make_room(transaction, client, source, after_seconds(seconds));
+                made.await.unwrap()
+            };
+            assert!(!room(transaction, "host", "flood", 0).await);
+            assert!(!room(transaction, "other", "newcomer", 0).await);
+            assert!(
+                !room(transaction, "host", "newcomer", 600).await,
+                "all expired"
+            );
+            for gone in ["flood-2", "flood-3"] {
+                assert!(room(transaction, "host", "ward", 0).await);
+                assert_eq!(find(transaction, gone).await.unwrap(), None);
+            }
+            assert!(!room(transaction, "host", "ward", 0).await);
+            assert!(room(transaction, "host", "newcomer", 0).await);
+        })
+        .await;
     })
     .await;
 }

@@ -14,7 +14,12 @@ async fn the_code_suspends_its_card_and_ends_its_sessions_in_one_go() {
     let cookie = first.session_cookie.expose();
     let (second, _) = world.log_in(SECOND, Some(cookie)).await;
     let session = session_of(&world).await;
-    let code = world.provider.make_suspend_code(&session).await.unwrap();
+    let code = world
+        .provider
+        .make_suspend_code(&session)
+        .await
+        .unwrap()
+        .code;
     world.pass(Duration::days(2));
     let world = world.restarted_with(Settings::refreshing());
     let (third, _) = world.log_in(PORTAL, None).await;
@@ -64,7 +69,12 @@ async fn l2_codes_that_are_wrong_replaced_or_never_were_are_told_apart_by_nobody
     let world = World::new().await;
     let replaced = code_after_login(&world).await;
     let session = session_of(&world).await;
-    let right = world.provider.make_suspend_code(&session).await.unwrap();
+    let right = world
+        .provider
+        .make_suspend_code(&session)
+        .await
+        .unwrap()
+        .code;
     let events = world.events().await.len();
     // Whatever begins as the right one does.
     let typed = right.expose_grouped();
@@ -162,7 +172,12 @@ async fn a_new_code_is_made_by_the_session_of_a_card_that_is_there_and_not_suspe
     let world = World::new().await;
     let (_, key) = world.log_in(PORTAL, None).await;
     let session = session_of(&world).await;
-    let code = world.provider.make_suspend_code(&session).await.unwrap();
+    let code = world
+        .provider
+        .make_suspend_code(&session)
+        .await
+        .unwrap()
+        .code;
     let event = world.event("suspend_code.made").await;
     assert_eq!(event.session_id.as_deref(), Some(session.as_str()));
     world.depart(&key).await;

@@ -1,12 +1,13 @@
 //! What the owner is told at her next login, and the offer of a code.
 
 use cardea_provider::{
-    CardNews, CardNewsAnswer, ConsentPolicy, Error, SuspendCode, SuspendCodeOffer, SuspendedBy,
+    CardNews, CardNewsAnswer, ConsentPolicy, Error, MadeSuspendCode, SuspendCodeOffer, SuspendedBy,
 };
 use time::Duration;
 
 use super::super::world::{Begun, PORTAL, Settings, World};
-use super::{cards, code_after_login, refusal, second_card, session_of, suspend};
+use super::own::account_of;
+use super::{cards, code_after_login, refusal, second_card, suspend};
 
 const UNSHOWN: Option<&str> = Some("provider.card_news_unshown");
 
@@ -38,7 +39,7 @@ async fn answer(
     begun: &Begun,
     shown: &str,
     answer: CardNewsAnswer,
-) -> Result<Option<SuspendCode>, Error> {
+) -> Result<Option<MadeSuspendCode>, Error> {
     let provider = &world.provider;
     provider
         .answer_card_news(&begun.request_id, begun.cookie(), shown, answer)
@@ -86,9 +87,8 @@ async fn the_owner_is_told_at_her_next_login_with_another_card_until_she_has_see
     let begun = arrive(&world).await;
     assert_eq!(complete(&world, &begun).await, None, "once");
 
-    let sub = world.event("login.accepted").await.sub.unwrap();
-    let session = session_of(&world).await;
-    let own = world.provider.list_own_cards(&sub, &session).await.unwrap();
+    let account = account_of(&world).await;
+    let own = world.provider.list_own_cards(&account).await.unwrap();
     assert_eq!(own.len(), 2);
     assert!(own[0].is_this_one && own[0].suspension.is_none());
     assert!(!own[1].is_this_one && own[1].suspension.is_some());
@@ -133,7 +133,7 @@ async fn a_code_is_offered_once_for_each_card_and_may_be_declined() {
     let begun = arrive(&world).await;
     let news = shown(&world, &begun).await;
     let made = answer(&world, &begun, &news.shown, CardNewsAnswer::MakeCode).await;
-    let code = made.unwrap().unwrap();
+    let code = made.unwrap().unwrap().code;
     // It is shown once: the same form again gives none.
     let again = answer(&world, &begun, &news.shown, CardNewsAnswer::MakeCode).await;
     assert_eq!(again.unwrap_err().code(), "provider.card_news_mismatch");
