@@ -28,6 +28,7 @@ mod records {
     mod requests;
     mod retention;
     mod rolling_upgrade;
+    mod security_events;
     mod session_cards;
     mod sessions;
     mod shared_flushes;

@@ -89,7 +89,8 @@ async fn ending_a_session_takes_its_unredeemed_codes_and_its_grants() {
             assert_eq!(revoke.await.unwrap(), 0);
             let revoke = authorization_code::revoke_of_session(transaction, "session");
             assert_eq!(revoke.await.unwrap(), 1);
-            let revoked = access_grant::revoke_of_session(transaction, "session", "logout", at).await;
+            let revoked =
+                access_grant::revoke_of_session(transaction, "session", "logout", at).await;
             assert_eq!(revoked.unwrap(), 1);
 
             let digest = SecretDigest::of("code");
