@@ -12,7 +12,7 @@ use cardea_agent::config::Environment;
 use cardea_agent::doctor::{self, Cause, Surroundings};
 use cardea_test_pki::{CardProfile, TestPki};
 use cardea_virtual_card::private_pcscd::PrivatePcscd;
-use cardea_virtual_card::{CardImage, VirtualCard};
+use cardea_virtual_card::{CardImage, Fault, Trigger, VirtualCard};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -370,6 +370,40 @@ fn a_card_that_nobody_knows_is_shown_with_its_atr() {
             let report = desk.examined();
             assert_eq!(first(&report), "doctor.card_unknown", "{report}");
             assert!(detail(&report).contains("3B 65 00 00"), "{report}");
+        },
+    );
+}
+
+/// A card that is put in the wrong way round, or whose chip is dirty, gives no answer to reset; a
+/// failing one may give that and nothing more.
+#[test]
+fn a_card_that_does_not_answer_is_named() {
+    run_in_own_process(
+        "doctor::a_card_that_does_not_answer_is_named",
+        async |service| {
+            let desk = Desk::set().await;
+            let mut silent = CardImage::empty("1").unwrap();
+            // Longer than any (ISO/IEC 7816-3): vpcd's driver has no silence for a card that is in,
+            // and fails to power this one up as it would a silent one.
+            silent.atr = vec![0x3B; 40];
+            let card = VirtualCard::insert(silent).unwrap();
+            let plugged = plug(&service, &card);
+            crate::service::wait_until("the silent card is seen", async || {
+                has(&desk.examined(), "doctor.card_mute")
+            })
+            .await;
+            let report = desk.examined();
+            assert_eq!(first(&report), "doctor.card_mute", "{report}");
+            assert!(detail(&report).contains(&service.reader()), "{report}");
+            plugged.remove().unwrap();
+            desk.sees_no_card().await;
+
+            let card = pharmacist();
+            let _plugged = plug(&service, &card);
+            assert!(!has(&desk.examined(), "doctor.card_mute"));
+            card.inject(Trigger::NextCommand, Fault::Slow(Duration::from_secs(10)));
+            let report = desk.examined();
+            assert_eq!(first(&report), "doctor.card_mute", "{report}");
         },
     );
 }

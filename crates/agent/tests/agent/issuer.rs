@@ -121,6 +121,7 @@ impl Issuer {
     pub(crate) fn claims(&self) -> LoginChallenge {
         LoginChallenge {
             device: None,
+            host_account: None,
             iss: self.url.clone(),
             purpose: Purpose::Login,
             nonce: random_base64url(32).unwrap(),

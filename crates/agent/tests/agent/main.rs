@@ -41,4 +41,5 @@ mod sign_in;
 mod socket;
 mod state_page;
 mod stream;
+mod tray;
 mod workstation;

@@ -1,6 +1,6 @@
 //! The program itself: `cardea-agent run` and `cardea-agent status`.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
@@ -40,8 +40,14 @@ pub(crate) struct Running(Child, BufReader<ChildStderr>);
 
 impl Running {
     pub(crate) fn start(folder: &Path, config: &str) -> Self {
+        Self::start_in(folder, config, &[])
+    }
+
+    /// With more in its environment.
+    pub(crate) fn start_in(folder: &Path, config: &str, more: &[(&str, &str)]) -> Self {
         let mut child = program(folder)
             .args(["run", "--config", config])
+            .envs(more.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -55,13 +61,33 @@ impl Running {
         address.strip_prefix("127.0.0.1:").unwrap().parse().unwrap()
     }
 
+    /// Has it stop, and what it logged since.
+    pub(crate) fn stopped(mut self) -> Vec<Value> {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let lines = self.1.by_ref().lines().map(Result::unwrap);
+        lines
+            .map(|line| serde_json::from_str(&line).unwrap())
+            .collect()
+    }
+
     /// Waits until the agent's log has this message.
     pub(crate) fn logged(&mut self, message: &str) -> Value {
+        self.logged_that(|line| line["message"] == message)
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits until the agent's log has such a line.
+    pub(crate) fn logged_that(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
         loop {
             let mut line = String::new();
             assert_ne!(self.1.read_line(&mut line).unwrap(), 0, "the agent ended");
             let line: Value = serde_json::from_str(&line).unwrap();
-            if line["message"] == message {
+            if is_it(&line) {
                 return line;
             }
         }

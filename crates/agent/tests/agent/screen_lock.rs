@@ -25,14 +25,14 @@ const MANAGER_INTERFACE: &str = "org.freedesktop.login1.Manager";
 const MOCK: &str = "org.freedesktop.DBus.Mock";
 
 /// A bus with a logind that knows one session; both end with it.
-struct Bus {
-    address: String,
-    connection: Connection,
+pub(crate) struct Bus {
+    pub(crate) address: String,
+    pub(crate) connection: Connection,
     processes: Vec<Child>,
 }
 
 impl Bus {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut daemon = Command::new("dbus-daemon")
             .args(["--session", "--nofork", "--print-address"])
             .stdin(Stdio::null())
@@ -73,7 +73,7 @@ impl Bus {
         bus
     }
 
-    async fn try_call(
+    pub(crate) async fn try_call(
         &self,
         (name, path): (&str, &str),
         interface: &str,
@@ -85,7 +85,7 @@ impl Bus {
             .await
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         target: (&str, &str),
         interface: &str,
@@ -101,7 +101,7 @@ impl Bus {
         self.call(SESSION, SESSION_INTERFACE, "Lock", &()).await;
     }
 
-    async fn set_locked_hint(&self, locked: bool) {
+    pub(crate) async fn set_locked_hint(&self, locked: bool) {
         self.call(SESSION, SESSION_INTERFACE, "SetLockedHint", &locked)
             .await;
     }
@@ -130,7 +130,7 @@ impl Bus {
             .count()
     }
 
-    async fn wait_for_delays(&self, count: usize) {
+    pub(crate) async fn wait_for_delays(&self, count: usize) {
         let begun = std::time::Instant::now();
         while self.delays().await != count {
             assert!(
@@ -264,7 +264,7 @@ impl Drop for Watched {
     }
 }
 
-fn screen(bus: &Bus) -> ScreenLock {
+pub(crate) fn screen(bus: &Bus) -> ScreenLock {
     ScreenLock {
         system_bus: Some(bus.address.clone()),
         session_bus: Some(bus.address.clone()),

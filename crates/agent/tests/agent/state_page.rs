@@ -1,6 +1,7 @@
 //! The workstation's state in the person's browser, and the end of all her sessions by her own
 //! wish: from the page and by the command.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -9,10 +10,13 @@ use cardea_agent::config::{Config, Environment};
 use cardea_assertion::DepartureReason;
 use serde_json::Value;
 
+use crate::issuer::Issuer;
+use crate::program::Running;
 use crate::readers::{Readers, pharmacist};
+use crate::service::{run_in_own_process, wait_until};
 use crate::several_cards::{Chooser, another_user_gets, workstation};
 use crate::sign_in::verify;
-use crate::workstation::Workstation;
+use crate::workstation::{Person, Workstation, enrolment};
 
 fn command(workstation: &Workstation, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cardea-agent"));
@@ -139,6 +143,60 @@ async fn the_command_ends_all_sessions_and_the_next_login_is_untouched() {
     assert_eq!(sessions(), 0);
     sign_in(&workstation).await;
     assert_eq!(sessions(), 1);
+}
+
+/// A program that signed in by itself is no part of the agent, but its session is its person's.
+#[test]
+fn a_sign_in_program_is_seen_and_ended_with_the_rest() {
+    let name = "state_page::a_sign_in_program_is_seen_and_ended_with_the_rest";
+    run_in_own_process(name, async |service| {
+        let (issuer, folder) = (Issuer::start().await, tempfile::tempdir().unwrap());
+        Person::new(folder.path(), &["pin 1234"]);
+        issuer.offer_grant();
+        let config = folder.path().join("agent.toml");
+        let text = format!(
+            "port = 0\nloopback = \"off\"\nlanguage = \"fr\"\nstate_dir = \"state\"\n\
+             backend = \"pcsc\"\npinentry = \"./pinentry\"\n{}[business_software]\n\
+             enabled = true\n[[business_software.client]]\nclient_id = \"officine\"\n",
+            enrolment(&issuer)
+        );
+        std::fs::write(&config, text).unwrap();
+        let command = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_cardea-agent"));
+            command.args(arguments).arg("--config").arg(&config);
+            command.env("HOME", folder.path());
+            command
+                .env_remove("XDG_RUNTIME_DIR")
+                .env_remove("XDG_CONFIG_HOME");
+            command
+        };
+        let _plugged = service.plug(&pharmacist());
+        let mut program = command(&["sign-in", "--json", "--client", "officine"]);
+        program.args(["--issuer", &issuer.url]);
+        program.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut program = program.spawn().unwrap();
+        let mut tokens = String::new();
+        let mut output = BufReader::new(program.stdout.take().unwrap());
+        output.read_line(&mut tokens).unwrap();
+        assert!(tokens.contains("a.b.c"), "{tokens}");
+        issuer.statement().await;
+
+        // The agent starts later than the program.
+        let _agent = Running::start(folder.path(), config.to_str().unwrap());
+        let sessions = || {
+            let output = command(&["status", "--json"]).output().unwrap();
+            let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+            status["sessions"].as_array().map_or(0, Vec::len)
+        };
+        wait_until("the agent knows of it", async || sessions() == 1).await;
+        let ended = command(&["end-sessions"]).output().unwrap();
+        let said = String::from_utf8(ended.stdout).unwrap();
+        assert_eq!(said, "sessions terminées : 1\n");
+        let departure = issuer.departure().await;
+        assert_eq!(departure.reason(), Some(DepartureReason::PersonEnded));
+        assert!(program.wait().unwrap().success());
+        assert_eq!(sessions(), 0);
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
