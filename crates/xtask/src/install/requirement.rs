@@ -362,6 +362,17 @@ const TEST: &[Requirement] = &[
         ["python3-dbusmock", "python3-dbusmock", "python-dbusmock"],
     ),
     needed(
+        "a desktop's tray (ayatana-indicator-application), which gathers icons",
+        Probe::File(&[
+            "/usr/libexec/ayatana-indicator-application/ayatana-indicator-application-service",
+        ]),
+        [
+            "ayatana-indicator-application",
+            "ayatana-indicator-application",
+            "ayatana-indicator-application",
+        ],
+    ),
+    needed(
         "a TPM in software (swtpm)",
         Probe::Program(&["swtpm"]),
         ["swtpm", "swtpm", "swtpm"],
