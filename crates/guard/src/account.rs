@@ -1,42 +1,77 @@
 //! What is kept of an account, and who decides over it.
 
+mod allowance;
+mod around;
+mod decider;
+mod evidence;
+mod habit;
+mod judge;
+mod places;
+mod standing;
+mod track;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Act, Decision, Rules};
+pub use around::Around;
+pub use decider::{Decider, Tally};
+pub use judge::{judge, sign};
 
-/// All that is kept of one subject at one service.
+pub(crate) use places::Places;
+pub(crate) use standing::Standing;
+pub(crate) use track::Track;
+
+use crate::Kind;
+use crate::budget::day_of;
+
+/// All that is kept of one subject at one service: plain data, so that it can be kept anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct AccountState {}
-
-/// Decides over acts, with all accounts in this process.
-#[derive(Debug)]
-pub struct Decider {
-    rules: Rules,
+pub struct AccountState {
+    /// The newest act; an earlier one is judged as if it came now.
+    last_at: i64,
+    /// When the account was active last after a pause.
+    busy_since: i64,
+    standing: Standing,
+    places: Places,
+    look_ups: Track,
+    writes: Option<Box<Track>>,
 }
 
-impl Decider {
-    /// A decider that has seen nothing yet.
+impl AccountState {
+    /// When the account acted last, in milliseconds of Unix time.
     #[must_use]
-    pub fn new(rules: Rules) -> Self {
-        Self { rules }
+    pub fn last_at(&self) -> i64 {
+        self.last_at
     }
 
-    /// The rules that it decides by.
+    /// Bytes that the account takes, its heap included.
     #[must_use]
-    pub fn rules(&self) -> &Rules {
-        &self.rules
+    pub fn bytes(&self) -> usize {
+        let writes = self.writes.as_ref();
+        let writes = writes.map_or(0, |it| size_of::<Track>() + it.heap_bytes());
+        size_of::<Self>() + self.standing.heap_bytes() + self.look_ups.heap_bytes() + writes
     }
 
-    /// Decides over one act, and remembers it.
+    /// Whether the account waits for a signature or is stopped.
     #[must_use]
-    pub fn decide(&self, _act: &Act) -> Decision {
-        Decision::allow()
+    pub fn is_held(&self) -> bool {
+        self.standing.is_held()
     }
 
-    /// The subject's card has signed anew: a bounded budget is restored. Without a session it
-    /// counts for all of the subject's.
-    pub fn fresh_signature(&self, _subject: &str, _session: Option<&str>, _at: i64) {}
+    /// What one kind of act has been so far.
+    fn track(&mut self, kind: Kind) -> &mut Track {
+        match kind {
+            Kind::LookUp => &mut self.look_ups,
+            Kind::Write => self.writes.get_or_insert_default(),
+        }
+    }
 
-    /// An operator lets the account act at this service again.
-    pub fn lift(&self, _subject: &str, _service: &str, _at: i64) {}
+    /// An operator lifts what holds the account: it begins anew, but is known as before.
+    pub fn lift(&mut self, at: i64) {
+        let day = day_of(at.max(self.last_at));
+        self.standing = Standing::default();
+        self.look_ups.begin_anew(day);
+        if let Some(writes) = &mut self.writes {
+            writes.begin_anew(day);
+        }
+    }
 }

@@ -2,9 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::Error;
+use crate::{Error, ServeConfig, TokenConfig};
+
+mod budget;
+mod rules;
+mod signals;
+mod unattended;
+
+pub use budget::Budget;
+pub use rules::Rules;
+pub use signals::Signals;
+pub use unattended::{Unattended, UnattendedBudget};
 
 /// The longest configuration file that is read.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -15,12 +25,11 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct Config {
     /// What acts are judged by.
     pub rules: Rules,
+    /// Whose access tokens are believed; needed to serve.
+    pub token: Option<TokenConfig>,
+    /// Where a proxy asks; needed to serve.
+    pub serve: Option<ServeConfig>,
 }
-
-/// What acts are judged by.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rules {}
 
 impl Config {
     /// Reads and checks the file.

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod reason;
+
+pub use reason::{Reason, ReasonCode};
+
 /// What the guard says to an act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// What to do.
     pub answer: Answer,
-    /// Why; empty when the act is allowed.
+    /// Why, the weightiest first; empty when the act is allowed.
     pub reasons: Vec<Reason>,
 }
 
@@ -21,6 +25,14 @@ impl Decision {
             answer: Answer::Allow,
             reasons: Vec::new(),
         }
+    }
+
+    /// The reasons and what to do, as sentences.
+    #[must_use]
+    pub fn explain(&self, language: Language) -> String {
+        let reasons = self.reasons.iter().map(|it| it.sentence(language));
+        let advice = Some(self.answer.advice(language)).filter(|it| !it.is_empty());
+        reasons.chain(advice).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -55,6 +67,45 @@ impl Answer {
             Self::StopAccount => "stop_account",
         }
     }
+
+    /// What the person is to do, as a sentence; empty when there is nothing to do.
+    #[must_use]
+    pub fn advice(self, language: Language) -> String {
+        let (english, french) = match self {
+            Self::Allow => ("", ""),
+            Self::StepUp => (
+                "To go on, confirm with your card that it is you.",
+                "Pour continuer, confirmez avec votre carte que c'est bien vous.",
+            ),
+            Self::Slow { wait } => {
+                let seconds = wait.as_secs();
+                return match language {
+                    Language::English => {
+                        format!("Wait {seconds} seconds, then confirm with your card.")
+                    }
+                    Language::French => {
+                        format!("Attendez {seconds} secondes, puis confirmez avec votre carte.")
+                    }
+                };
+            }
+            Self::StopSession => (
+                "This session is over. If it was you, sign in again with your card; if not, \
+                 tell your operator.",
+                "Cette session est terminée. Si c'était vous, reconnectez-vous avec votre carte ; \
+                 sinon, prévenez votre exploitant.",
+            ),
+            Self::StopAccount => (
+                "Your access to this service is suspended. Call the operator of this service, who \
+                 can lift it.",
+                "Votre accès à ce service est suspendu. Appelez l'exploitant de ce service, qui \
+                 peut le rétablir.",
+            ),
+        };
+        match language {
+            Language::English => english.to_owned(),
+            Language::French => french.to_owned(),
+        }
+    }
 }
 
 /// The language of a sentence.
@@ -66,39 +117,43 @@ pub enum Language {
     French,
 }
 
-/// One reason: a stable code, the numbers in it, and what it says in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    code: String,
-    count: u32,
-    limit: u32,
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-impl Reason {
-    /// The stable code, `guard.reason.…` without its prefix.
-    #[must_use]
-    pub fn code(&self) -> &str {
-        &self.code
+    use super::{Answer, Decision, Language};
+
+    #[test]
+    fn answers_are_mild_first() {
+        let wait = Duration::from_secs(60);
+        let answers = [
+            Answer::Allow,
+            Answer::StepUp,
+            Answer::Slow { wait },
+            Answer::StopSession,
+            Answer::StopAccount,
+        ];
+        assert!(answers.is_sorted());
     }
 
-    /// What was counted.
-    #[must_use]
-    pub fn count(&self) -> u32 {
-        self.count
-    }
-
-    /// What it was held against.
-    #[must_use]
-    pub fn limit(&self) -> u32 {
-        self.limit
-    }
-
-    /// The reason as a sentence.
-    #[must_use]
-    pub fn sentence(&self, language: Language) -> String {
-        match language {
-            Language::English => format!("{}: {} of {}", self.code, self.count, self.limit),
-            Language::French => format!("{} : {} sur {}", self.code, self.count, self.limit),
+    #[test]
+    fn every_answer_but_yes_says_what_to_do_in_both_languages() {
+        let wait = Duration::from_secs(60);
+        for answer in [
+            Answer::StepUp,
+            Answer::Slow { wait },
+            Answer::StopSession,
+            Answer::StopAccount,
+        ] {
+            let decision = Decision {
+                answer,
+                reasons: Vec::new(),
+            };
+            let english = decision.explain(Language::English);
+            let french = decision.explain(Language::French);
+            assert!(!english.is_empty() && !french.is_empty());
+            assert_ne!(english, french);
         }
+        assert_eq!(Decision::allow().explain(Language::French), "");
     }
 }

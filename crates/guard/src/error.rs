@@ -28,6 +28,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A replay's input can't be read, or its output not be written.
+    #[error("the replay is broken off")]
+    ReplayBroken {
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A line of a replay is not an act.
     #[error("line {line}: {reason}")]
     ReplayLineInvalid {
@@ -46,6 +52,7 @@ impl Error {
     pub const ALL_CODES: &'static [&'static str] = &[
         "guard.file_unreadable",
         "guard.config_invalid",
+        "guard.replay_broken",
         "guard.replay_line_invalid",
     ];
 
@@ -55,6 +62,7 @@ impl Error {
         match self {
             Self::FileUnreadable { .. } => "guard.file_unreadable",
             Self::ConfigInvalid { .. } => "guard.config_invalid",
+            Self::ReplayBroken { .. } => "guard.replay_broken",
             Self::ReplayLineInvalid { .. } => "guard.replay_line_invalid",
             Self::Access(error) => error.code(),
         }

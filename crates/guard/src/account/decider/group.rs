@@ -1,0 +1,125 @@
+//! The accounts of one profession at one service, and the service that they share with others.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::peers::{self, Peers};
+use super::walkers::{ALARM_MS, Walkers};
+use crate::account::Around;
+use crate::account::habit::DayRecord;
+
+/// Pairs of service and profession that are told apart; further ones share one.
+const GROUPS_MAX: usize = 1_024;
+
+/// All groups.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    known: RwLock<HashMap<(Box<str>, Option<Box<str>>), Arc<Group>>>,
+    services: Mutex<HashMap<Box<str>, Arc<ServiceWalks>>>,
+}
+
+/// One profession at one service.
+#[derive(Debug)]
+pub(super) struct Group {
+    service: Box<str>,
+    profession: Option<Box<str>>,
+    peers: Mutex<Peers>,
+    /// What is usual, published so that no decision waits for it.
+    usual: AtomicU64,
+    walks: Arc<ServiceWalks>,
+}
+
+/// The walks through patients at one service, whatever the professions.
+#[derive(Debug, Default)]
+struct ServiceWalks {
+    walkers: Mutex<Walkers>,
+    others: AtomicU32,
+    until: AtomicI64,
+}
+
+impl Groups {
+    /// The group of these names, made where there is none.
+    pub(super) fn find(&self, service: &str, profession: Option<&str>) -> Arc<Group> {
+        let key = (Box::from(service), profession.map(Box::from));
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = known.get(&key) {
+            return group.clone();
+        }
+        let is_full = known.len() >= GROUPS_MAX;
+        drop(known);
+        let walks = self.walks(service);
+        let group = Arc::new(Group {
+            service: key.0.clone(),
+            profession: key.1.clone(),
+            peers: Mutex::default(),
+            usual: AtomicU64::new(0),
+            walks,
+        });
+        // Names beyond number get no memory of their own: nothing is usual for them.
+        if is_full {
+            return group;
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(key).or_insert(group).clone()
+    }
+
+    fn walks(&self, service: &str) -> Arc<ServiceWalks> {
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(walks) = services.get(service) {
+            return walks.clone();
+        }
+        if services.len() >= GROUPS_MAX {
+            return Arc::default();
+        }
+        services.entry(service.into()).or_default().clone()
+    }
+}
+
+impl Group {
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
+    pub(super) fn profession(&self) -> Option<&str> {
+        self.profession.as_deref()
+    }
+
+    /// What is known around an account of this group.
+    pub(super) fn around(&self, at: i64) -> Around {
+        let is_alarm = at < self.walks.until.load(Ordering::Relaxed);
+        Around {
+            peers: peers::unpack(self.usual.load(Ordering::Relaxed)),
+            others: if is_alarm {
+                self.walks.others.load(Ordering::Relaxed)
+            } else {
+                0
+            },
+        }
+    }
+
+    /// Whether nearly everybody comes with a card here.
+    pub(super) fn is_mostly_with_card(&self) -> bool {
+        peers::unpack(self.usual.load(Ordering::Relaxed)).is_mostly_with_card()
+    }
+
+    /// A day of one of the accounts is over.
+    pub(super) fn note_day(&self, subject: &str, day: &DayRecord) {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.note(subject, day);
+        self.usual.store(peers.pack(), Ordering::Relaxed);
+    }
+
+    /// One of the accounts walks through new patients without a card.
+    pub(super) fn note_walk(&self, subject: &str, now: i64) {
+        let mut walkers = self
+            .walks
+            .walkers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let others = walkers.note(subject, now);
+        self.walks.others.store(others, Ordering::Relaxed);
+        let until = if others > 0 { now + ALARM_MS } else { 0 };
+        self.walks.until.store(until, Ordering::Relaxed);
+    }
+}

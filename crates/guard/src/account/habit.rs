@@ -1,0 +1,213 @@
+//! What is usual for an account: its last four weeks, a line a day.
+
+use serde::{Deserialize, Serialize};
+
+/// Days that are remembered.
+const DAYS: usize = 28;
+/// Days with work from which on an account is known.
+const KNOWN_DAYS: usize = 5;
+/// Patients from which on it is.
+const KNOWN_PATIENTS: u32 = 60;
+/// Days with work from which on its fullest days are.
+const FULLEST_DAYS: usize = 10;
+
+/// One day of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DayRecord {
+    pub(crate) day: u32,
+    /// New patients without a card.
+    pub(crate) fresh: u16,
+    /// Patients whose card was shown.
+    pub(crate) shown: u16,
+    /// Patients known from an earlier day.
+    pub(crate) returned: u16,
+    /// How far patients had run ahead of the cards before cards or returns caught up.
+    pub(crate) caught_up: u16,
+}
+
+impl DayRecord {
+    fn patients(&self) -> u32 {
+        u32::from(self.fresh) + u32::from(self.shown) + u32::from(self.returned)
+    }
+}
+
+/// The days, oldest first, and what follows from them, worked out once a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Habit {
+    days: Vec<DayRecord>,
+    pub(crate) usual: Usual,
+}
+
+/// What is usual for an account or a profession; nothing where too little is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Usual {
+    /// Days with work.
+    pub(crate) days: u16,
+    /// Patients without a card and with one, over these days.
+    pub(crate) share: Option<Share>,
+    /// How far patients ran ahead of the cards before these caught up, at most.
+    pub(crate) ahead: Option<u16>,
+    /// New patients without a card on the fullest days.
+    pub(crate) full_day: Option<u16>,
+    /// Of a hundred patients, how many were known from an earlier day.
+    pub(crate) returned_percent: Option<u8>,
+}
+
+impl Usual {
+    /// Whether at least half of the patients come with their card.
+    pub(crate) fn is_mostly_with_card(&self) -> bool {
+        self.share.is_some_and(Share::is_mostly_with_card)
+    }
+}
+
+/// How many patients came with a card, and how many without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Share {
+    pub(crate) without: u32,
+    pub(crate) with: u32,
+}
+
+impl Share {
+    /// Whether at least half of the patients come with their card.
+    pub(crate) fn is_mostly_with_card(self) -> bool {
+        self.with > 0 && self.with >= self.without
+    }
+}
+
+impl Habit {
+    /// Closes a day on which nothing speaks against the account.
+    pub(crate) fn close(&mut self, record: DayRecord) {
+        if record.patients() == 0 {
+            return;
+        }
+        let oldest = record.day.saturating_sub(27);
+        self.days.retain(|known| known.day >= oldest);
+        if self.days.len() >= DAYS {
+            self.days.remove(0);
+        }
+        if self.days.len() == self.days.capacity() {
+            self.days.reserve_exact(7);
+        }
+        self.days.push(record);
+        self.usual = self.work_out();
+    }
+
+    /// The last day that was closed.
+    pub(crate) fn last(&self) -> Option<DayRecord> {
+        self.days.last().copied()
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.days.capacity() * size_of::<DayRecord>()
+    }
+
+    fn work_out(&self) -> Usual {
+        let sum = |part: fn(&DayRecord) -> u16| -> u32 {
+            self.days.iter().map(|day| u32::from(part(day))).sum()
+        };
+        let (fresh, shown) = (sum(|it| it.fresh), sum(|it| it.shown));
+        let returned = sum(|it| it.returned);
+        let days = self.days.len();
+        let all = fresh + shown + returned;
+        let is_known = days >= KNOWN_DAYS && all >= KNOWN_PATIENTS;
+        let caught_up = self.days.iter().map(|it| it.caught_up).max();
+        // Who never showed a card and to whom no patient came back is not known by it.
+        let is_vouched_for = shown > 0 || caught_up.is_some_and(|it| it > 0);
+        Usual {
+            days: u16::try_from(days).unwrap_or(u16::MAX),
+            share: (is_known && is_vouched_for).then_some(Share {
+                without: fresh,
+                with: shown,
+            }),
+            ahead: caught_up.filter(|_| is_known && is_vouched_for),
+            full_day: self.full_day(),
+            returned_percent: is_known
+                .then(|| u8::try_from(returned * 100 / all.max(1)).unwrap_or(100)),
+        }
+    }
+
+    /// The third fullest day: a single day, or two, don't make a habit.
+    fn full_day(&self) -> Option<u16> {
+        if self.days.len() < FULLEST_DAYS {
+            return None;
+        }
+        let mut fullest = [0_u16; 3];
+        for day in &self.days {
+            let mut count = day.fresh;
+            for place in &mut fullest {
+                if count > *place {
+                    std::mem::swap(&mut count, place);
+                }
+            }
+        }
+        Some(fullest[2])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DayRecord, Habit};
+
+    fn day(day: u32, fresh: u16, shown: u16) -> DayRecord {
+        DayRecord {
+            day,
+            fresh,
+            shown,
+            returned: 5,
+            caught_up: fresh / 2,
+        }
+    }
+
+    #[test]
+    fn an_account_is_known_after_five_days() {
+        let mut habit = Habit::default();
+        for number in 0..4 {
+            habit.close(day(100 + number, 10, 20));
+        }
+        assert_eq!(habit.usual.share, None);
+        habit.close(day(104, 10, 20));
+        let share = habit.usual.share.unwrap();
+        assert_eq!((share.without, share.with), (50, 100));
+        assert!(share.is_mostly_with_card());
+        assert_eq!(habit.usual.ahead, Some(5));
+        assert_eq!(habit.usual.returned_percent, Some(14));
+    }
+
+    #[test]
+    fn two_full_days_make_no_habit_and_three_do() {
+        let mut habit = Habit::default();
+        for number in 0..12 {
+            habit.close(day(100 + number, 10, 20));
+        }
+        habit.close(day(112, 90, 20));
+        habit.close(day(113, 90, 20));
+        assert_eq!(habit.usual.full_day, Some(10));
+        habit.close(day(114, 80, 20));
+        assert_eq!(habit.usual.full_day, Some(80));
+    }
+
+    #[test]
+    fn an_account_for_which_nothing_speaks_is_not_known_by_its_habit() {
+        let mut habit = Habit::default();
+        for number in 0..20 {
+            habit.close(DayRecord {
+                day: 100 + number,
+                fresh: 20,
+                ..DayRecord::default()
+            });
+        }
+        assert_eq!((habit.usual.share, habit.usual.ahead), (None, None));
+    }
+
+    #[test]
+    fn a_month_is_remembered_and_no_more() {
+        let mut habit = Habit::default();
+        for number in 0..200 {
+            habit.close(day(100 + number, 10, 20));
+        }
+        assert_eq!(habit.usual.days, 28);
+        habit.close(day(1_000, 10, 20));
+        assert_eq!(habit.usual.days, 1);
+    }
+}

@@ -1,0 +1,130 @@
+//! Where and when an account works.
+
+use serde::{Deserialize, Serialize};
+
+use crate::act::number_of;
+
+/// Places that are remembered.
+const PLACES: usize = 4;
+/// Two acts within this time at two places are at the same time.
+const SAME_TIME_MS: i64 = 10 * 60_000;
+/// Days after which an hour or a place is new again.
+pub(crate) const FORGOTTEN_DAYS: u32 = 28;
+
+/// The places and the hours of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Places {
+    places: [Place; PLACES],
+    /// For each hour of the day (UTC), the day it was last worked in.
+    hours: [u32; 24],
+    first_day: u32,
+    current: u8,
+    /// Changes between a place that is new today and another, each within minutes.
+    changes: u8,
+    changes_day: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    source: u64,
+    first_day: u32,
+    last_at: i64,
+}
+
+impl Places {
+    /// Notes an act.
+    pub(crate) fn note(&mut self, source: &str, at: i64, day: u32) {
+        if self.first_day == 0 {
+            self.first_day = day;
+        }
+        if let Some(hour) = self.hours.get_mut(hour_of(at)) {
+            *hour = day;
+        }
+        if source.is_empty() {
+            return;
+        }
+        let source = number_of(source.as_bytes());
+        let previous = self.places.get(usize::from(self.current)).copied();
+        let found = self.places.iter().position(|place| place.source == source);
+        let index = found.unwrap_or_else(|| self.oldest());
+        let is_new = found.is_none();
+        if let Some(place) = self.places.get_mut(index) {
+            let is_forgotten = at - place.last_at > i64::from(FORGOTTEN_DAYS) * 86_400_000;
+            if is_new || is_forgotten {
+                *place = Place {
+                    source,
+                    first_day: day,
+                    last_at: at,
+                };
+            }
+            place.last_at = at;
+            let first_day = place.first_day;
+            self.note_change(
+                previous.filter(|it| it.source != source),
+                first_day,
+                at,
+                day,
+            );
+        }
+        self.current = u8::try_from(index).unwrap_or(0);
+    }
+
+    fn note_change(&mut self, left: Option<Place>, first_day: u32, at: i64, day: u32) {
+        if self.changes_day != day {
+            self.changes_day = day;
+            self.changes = 0;
+        }
+        let Some(left) = left.filter(|left| left.last_at > 0) else {
+            return;
+        };
+        let is_same_time = at - left.last_at < SAME_TIME_MS;
+        let is_new_place = (first_day == day) != (left.first_day == day);
+        if is_same_time && is_new_place {
+            self.changes = self.changes.saturating_add(1);
+        }
+    }
+
+    /// Changes today between a place that is new and one that is not, each within minutes.
+    pub(crate) fn changes(&self) -> u32 {
+        u32::from(self.changes)
+    }
+
+    /// Places known from earlier days, where the account is at one that it is not known at.
+    pub(crate) fn known_elsewhere(&self, day: u32) -> Option<u32> {
+        let current = self.places.get(usize::from(self.current))?;
+        if current.source == 0 || current.first_day != day {
+            return None;
+        }
+        let known = self.places.iter().filter(|place| {
+            place.source != 0 && place.first_day != day && place.source != current.source
+        });
+        u32::try_from(known.count()).ok().filter(|it| *it > 0)
+    }
+
+    /// Whether the hour, the one before or the one after was worked in on another day of the last
+    /// four weeks.
+    pub(crate) fn knows_hour(&self, at: i64, day: u32) -> bool {
+        let hour = hour_of(at);
+        [hour + 23, hour, hour + 1].into_iter().any(|near| {
+            let last = self.hours.get(near % 24).copied().unwrap_or(0);
+            last != day && last + FORGOTTEN_DAYS >= day
+        })
+    }
+
+    /// Days since the account's first.
+    pub(crate) fn age_days(&self, day: u32) -> u32 {
+        day.saturating_sub(self.first_day)
+    }
+
+    fn oldest(&self) -> usize {
+        let oldest = self.places.iter().enumerate();
+        oldest
+            .min_by_key(|(_, place)| place.last_at)
+            .map_or(0, |(index, _)| index)
+    }
+}
+
+/// The hour of the day, in UTC.
+pub(crate) fn hour_of(at: i64) -> usize {
+    usize::try_from(at.div_euclid(3_600_000).rem_euclid(24)).unwrap_or(0)
+}

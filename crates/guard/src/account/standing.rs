@@ -1,0 +1,223 @@
+//! Where an account stands between "go on" and "stopped", and what leads back.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::act::number_of;
+use crate::budget::{DAY_MS, micro};
+use crate::config::Budget;
+use crate::decision::ReasonCode;
+use crate::{Answer, Decision, Patient, Reason};
+
+/// Stopped sessions that are remembered; who has more within a week is stopped as an account.
+const SESSIONS_MAX: usize = 2;
+const WEEK_MS: i64 = 7 * DAY_MS;
+
+/// Where an account stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    stage: Stage,
+    /// Patients that were asked for and refused since a signature is awaited.
+    refused: Vec<u64>,
+    /// When signatures restored something, within the last week.
+    signatures: Vec<i64>,
+    /// Sessions that were stopped, and when.
+    sessions: Vec<(u64, i64)>,
+    /// How often and for how many an account was stopped.
+    stopped_for: u32,
+    /// Why a signature was asked.
+    asked_for: Option<Reason>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    #[default]
+    Open,
+    SignatureAwaited,
+    Stopped,
+}
+
+impl Standing {
+    /// What holds whatever is asked: a stopped account, a stopped session.
+    pub(crate) fn shut(&self, session: &str) -> Option<Decision> {
+        if self.stage == Stage::Stopped {
+            let reason = Reason::new(ReasonCode::AccountStopped, self.stopped_for, 0);
+            return Some(decision(Answer::StopAccount, vec![reason]));
+        }
+        if self.sessions.is_empty() {
+            return None;
+        }
+        let session = number_of(session.as_bytes());
+        let is_stopped = self.sessions.iter().any(|(known, _)| *known == session);
+        is_stopped.then(|| decision(Answer::StopSession, vec![self.sessions_stopped()]))
+    }
+
+    /// Whether a signature is awaited.
+    pub(crate) fn awaits_signature(&self) -> bool {
+        self.stage == Stage::SignatureAwaited
+    }
+
+    /// Whether the account waits for a signature or is stopped.
+    pub(crate) fn is_held(&self) -> bool {
+        self.stage != Stage::Open || !self.sessions.is_empty()
+    }
+
+    /// Cards that were shown have explained what a signature was asked for.
+    pub(crate) fn relent(&mut self) {
+        if self.stage == Stage::SignatureAwaited {
+            self.stage = Stage::Open;
+            self.refused.clear();
+            self.asked_for = None;
+        }
+    }
+
+    /// Cards or returns have caught up: what was signed for earlier was a person's work.
+    pub(crate) fn forgive_signatures(&mut self) {
+        self.signatures.clear();
+    }
+
+    /// Forgets what is a week old.
+    pub(crate) fn forget(&mut self, now: i64) {
+        self.signatures.retain(|at| now - at < WEEK_MS);
+        self.sessions.retain(|(_, at)| now - at < WEEK_MS);
+    }
+
+    /// Something is over its bound: asks for a signature, or stops where signatures are spent.
+    pub(crate) fn ask(
+        &mut self,
+        budget: &Budget,
+        mut reasons: Vec<Reason>,
+        session: &str,
+        now: i64,
+    ) -> Decision {
+        let signed = u32::try_from(self.signatures.len()).unwrap_or(u32::MAX);
+        self.asked_for = reasons.first().copied();
+        if signed < budget.signatures_per_week {
+            self.stage = Stage::SignatureAwaited;
+            return decision(Answer::StepUp, reasons);
+        }
+        let spent = ReasonCode::SignaturesSpent;
+        reasons.insert(0, Reason::new(spent, signed, budget.signatures_per_week));
+        self.stage = Stage::SignatureAwaited;
+        self.stop_session(session, now, reasons)
+    }
+
+    /// A further act while a signature is awaited: the more patients, the less mild.
+    pub(crate) fn refuse(
+        &mut self,
+        budget: &Budget,
+        patients: &[Patient],
+        session: &str,
+        now: i64,
+    ) -> Decision {
+        let refused = self.note_refused(budget, patients);
+        let awaited = ReasonCode::SignatureAwaited;
+        let awaited = Reason::new(awaited, refused, budget.stop_session_after);
+        let reasons: Vec<_> = [Some(awaited), self.asked_for]
+            .into_iter()
+            .flatten()
+            .collect();
+        if refused >= budget.stop_account_after {
+            return self.stop_account(refused, budget.stop_account_after);
+        }
+        let signed = u32::try_from(self.signatures.len()).unwrap_or(u32::MAX);
+        if refused >= budget.stop_session_after || signed >= budget.signatures_per_week {
+            return self.stop_session(session, now, reasons);
+        }
+        if refused >= budget.slow_after {
+            let wait = Duration::from_secs(u64::from(budget.slow_seconds));
+            return decision(Answer::Slow { wait }, reasons);
+        }
+        decision(Answer::StepUp, reasons)
+    }
+
+    /// An unattended service asked for more than its budget: tells when it is stopped for good.
+    pub(crate) fn refuse_unattended(
+        &mut self,
+        budget: &Budget,
+        patients: &[Patient],
+    ) -> Option<Decision> {
+        let refused = self.note_refused(budget, patients);
+        let is_over = refused >= budget.stop_account_after;
+        is_over.then(|| self.stop_account(refused, budget.stop_account_after))
+    }
+
+    /// What was asked for is within the budget again.
+    pub(crate) fn forget_refused(&mut self) {
+        self.refused.clear();
+    }
+
+    fn note_refused(&mut self, budget: &Budget, patients: &[Patient]) -> u32 {
+        let most = usize::try_from(budget.stop_account_after).unwrap_or(usize::MAX);
+        // One act counts once, however many patients its answer would have named.
+        let mut numbers = patients.iter().map(|it| it.number());
+        let new = numbers.find(|number| !self.refused.contains(number));
+        if let Some(number) = new.filter(|_| self.refused.len() < most) {
+            self.refused.push(number);
+        }
+        u32::try_from(self.refused.len()).unwrap_or(u32::MAX)
+    }
+
+    /// A fresh signature: how many patients it makes room for, if it was asked for.
+    pub(crate) fn sign(&mut self, budget: &Budget, now: i64) -> Option<i64> {
+        if self.stage != Stage::SignatureAwaited {
+            return None;
+        }
+        self.forget(now);
+        let earlier = u32::try_from(self.signatures.len()).unwrap_or(u32::MAX);
+        if earlier >= budget.signatures_per_week {
+            return None;
+        }
+        self.signatures.push(now);
+        self.relent();
+        Some(restores(budget, earlier))
+    }
+
+    /// Patients that signatures of the last day have made room for, above any window's bound.
+    pub(crate) fn signed_room(&self, budget: &Budget, now: i64) -> u32 {
+        let fresh = self.signatures.iter().enumerate();
+        let fresh = fresh.filter(|(_, at)| now - **at < DAY_MS);
+        let room: i64 = fresh
+            .map(|(index, _)| restores(budget, u32::try_from(index).unwrap_or(u32::MAX)))
+            .sum();
+        u32::try_from(room / crate::budget::MICRO).unwrap_or(0)
+    }
+
+    /// Stops the account.
+    pub(crate) fn stop_account(&mut self, count: u32, limit: u32) -> Decision {
+        self.stage = Stage::Stopped;
+        self.stopped_for = count;
+        let reason = Reason::new(ReasonCode::AccountStopped, count, limit);
+        let reasons = [Some(reason), self.asked_for].into_iter().flatten();
+        decision(Answer::StopAccount, reasons.collect())
+    }
+
+    fn stop_session(&mut self, session: &str, now: i64, reasons: Vec<Reason>) -> Decision {
+        if self.sessions.len() >= SESSIONS_MAX {
+            let refused = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
+            return self.stop_account(refused, 0);
+        }
+        self.sessions.push((number_of(session.as_bytes()), now));
+        decision(Answer::StopSession, reasons)
+    }
+
+    fn sessions_stopped(&self) -> Reason {
+        let stopped = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+        Reason::new(ReasonCode::SessionStopped, stopped, 2)
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.refused.capacity() * 8 + self.signatures.capacity() * 8 + self.sessions.capacity() * 16
+    }
+}
+
+/// The first signature of a week restores all, each further one half of the one before.
+fn restores(budget: &Budget, earlier: u32) -> i64 {
+    micro(budget.signature_restores) >> earlier.min(62)
+}
+
+fn decision(answer: Answer, reasons: Vec<Reason>) -> Decision {
+    Decision { answer, reasons }
+}

@@ -1,0 +1,205 @@
+//! What one kind of act of an account has been so far.
+
+use serde::{Deserialize, Serialize};
+
+use super::allowance::Allowance;
+use super::habit::{DayRecord, Habit};
+use crate::Patient;
+use crate::budget::{Balance, Days, KnownPatients, MICRO, Recent, Sight, day_of};
+use crate::config::Budget;
+
+/// A patient who comes back on a later day takes this much of the charge away, and less each time.
+const RETURN_CREDITS: [i64; 3] = [MICRO / 2, MICRO / 4, MICRO / 4];
+
+/// Windows, balance, known patients and habit of one kind of act.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Track {
+    pub(crate) balance: Balance,
+    today: DayRecord,
+    /// New patients without a card since the last card or known patient.
+    run: u16,
+    /// Look-ups that the portal's adapter saw in sequence, less those that it didn't.
+    sequence: u8,
+    /// Look-ups since something was done with one.
+    idle: u16,
+    last_card_day: u32,
+    last_at: i64,
+    recent: Recent,
+    known: KnownPatients,
+    days: Days,
+    habit: Habit,
+}
+
+impl Track {
+    /// Time goes on to `now`: a day is closed where one is over.
+    pub(crate) fn advance(&mut self, now: i64, budget: &Budget, is_held: bool) {
+        self.balance
+            .leak(now - self.last_at, budget.forgiven_per_day);
+        self.last_at = now;
+        let day = day_of(now);
+        if day == self.today.day {
+            return;
+        }
+        // A day that ended in question doesn't make a habit.
+        if !is_held {
+            self.habit.close(self.today);
+        }
+        self.today = DayRecord {
+            day,
+            ..DayRecord::default()
+        };
+        self.days.advance(day);
+    }
+
+    /// A patient whose card is there. Tells whether cards have caught up.
+    pub(crate) fn show(&mut self, patient: Patient, allowance: &Allowance) -> bool {
+        let today = self.today.day;
+        let sight = self.known.look(patient, today, true);
+        let credit = match sight {
+            // One card speaks once a day, however often it is read.
+            Sight::Shown { day } if day == today => return false,
+            Sight::New | Sight::Shown { .. } => allowance.card,
+            Sight::Seen { day, .. } => {
+                self.days.take(day);
+                self.recent.take(patient);
+                allowance.card + MICRO
+            }
+        };
+        self.run = 0;
+        self.last_card_day = today;
+        self.today.shown = self.today.shown.saturating_add(1);
+        self.credit(credit)
+    }
+
+    /// A patient without a card: tells whether the patient is new.
+    pub(crate) fn look(&mut self, patient: Patient, now: i64, budget: &Budget) -> bool {
+        let today = self.today.day;
+        let sight = self.known.look(patient, today, false);
+        let entries_max = usize::try_from(budget.per_day).unwrap_or(usize::MAX);
+        let entries_max = entries_max.saturating_add(256);
+        match sight {
+            Sight::New => {
+                self.balance.charge();
+                self.run = self.run.saturating_add(1);
+                self.today.fresh = self.today.fresh.saturating_add(1);
+                self.days.add();
+                self.recent.note(patient, now, true, entries_max);
+                true
+            }
+            Sight::Seen { day, returns } => {
+                self.days.take(day);
+                self.days.add();
+                self.recent.note(patient, now, false, entries_max);
+                if day != today {
+                    self.come_back(returns);
+                }
+                false
+            }
+            Sight::Shown { day } => {
+                if day != today {
+                    self.run = 0;
+                    self.today.returned = self.today.returned.saturating_add(1);
+                }
+                false
+            }
+        }
+    }
+
+    /// A patient of an earlier day is looked up again.
+    fn come_back(&mut self, returns: u32) {
+        self.run /= 2;
+        self.today.returned = self.today.returned.saturating_add(1);
+        let index = usize::try_from(returns).unwrap_or(usize::MAX);
+        if let Some(credit) = RETURN_CREDITS.get(index) {
+            self.credit(*credit);
+        }
+    }
+
+    fn credit(&mut self, micro: i64) -> bool {
+        let Some(peak) = self.balance.credit(micro) else {
+            return false;
+        };
+        let peak = u16::try_from(peak).unwrap_or(u16::MAX);
+        self.today.caught_up = self.today.caught_up.max(peak);
+        true
+    }
+
+    /// Notes what the portal said beside the patients.
+    pub(crate) fn note_hints(&mut self, sequence: bool, follow_up: Option<bool>) {
+        self.sequence = if sequence {
+            self.sequence.saturating_add(1).min(100)
+        } else {
+            self.sequence.saturating_sub(2)
+        };
+        match follow_up {
+            Some(true) => self.idle = 0,
+            Some(false) => self.idle = self.idle.saturating_add(1),
+            None => {}
+        }
+    }
+
+    /// Which of the patients are new.
+    pub(crate) fn count_new(&self, patients: &[Patient]) -> usize {
+        let today = self.today.day;
+        let new = patients.iter();
+        new.filter(|it| self.known.find(**it, today) == Sight::New)
+            .count()
+    }
+
+    pub(crate) fn today(&self) -> &DayRecord {
+        &self.today
+    }
+
+    pub(crate) fn habit(&self) -> &Habit {
+        &self.habit
+    }
+
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    pub(crate) fn days(&self) -> &Days {
+        &self.days
+    }
+
+    pub(crate) fn sequence(&self) -> u32 {
+        u32::from(self.sequence)
+    }
+
+    pub(crate) fn idle(&self) -> u32 {
+        u32::from(self.idle)
+    }
+
+    /// New patients in a row without a card, where that says something: nobody showed a card for a
+    /// week, or nearly everybody does.
+    pub(crate) fn walk(&self, is_mostly_with_card: bool) -> u32 {
+        let is_without = self.last_card_day + 7 < self.today.day;
+        if is_without || is_mostly_with_card {
+            u32::from(self.run)
+        } else {
+            0
+        }
+    }
+
+    /// Whether at least half of the account's patients come with their card.
+    pub(crate) fn is_mostly_with_card(&self) -> bool {
+        self.habit.usual.is_mostly_with_card()
+    }
+
+    /// An operator has lifted what held the account.
+    pub(crate) fn begin_anew(&mut self, day: u32) {
+        self.balance.clear();
+        self.recent = Recent::default();
+        self.days = Days::default();
+        self.days.advance(day);
+        self.run = 0;
+        self.sequence = 0;
+        self.idle = 0;
+        self.today.fresh = 0;
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.recent.heap_bytes() + self.known.heap_bytes() + self.habit.heap_bytes()
+    }
+}

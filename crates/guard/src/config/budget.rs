@@ -1,0 +1,109 @@
+//! The budget of one kind of act, for one profession at one service.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares the settings once: as they hold, and as a section may change some of them.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $name:ident = $default:expr, $range:expr;)+) => {
+        /// What an account may do before it is asked for a signature, and what follows.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Budget {
+            $($(#[$doc])* pub $name: u32,)+
+        }
+
+        impl Default for Budget {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        /// The settings of a section that says something of its own; the rest is as above it.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(crate) struct BudgetSection {
+            $($name: Option<u32>,)+
+        }
+
+        impl BudgetSection {
+            /// These settings laid over others.
+            pub(crate) fn over(&self, below: &Budget) -> Budget {
+                Budget { $($name: self.$name.unwrap_or(below.$name),)+ }
+            }
+
+            /// The first setting that is out of its range.
+            pub(crate) fn mistake(&self) -> Option<(&'static str, String)> {
+                $(if let Some(value) = self.$name && !($range).contains(&value) {
+                    let (least, most) = ($range.start(), $range.end());
+                    let reason = format!("{value} is not from {least} to {most}");
+                    return Some((stringify!($name), reason));
+                })+
+                None
+            }
+        }
+    };
+}
+
+settings! {
+    /// Distinct patients without a card in a minute; nothing stretches it.
+    per_minute = 30, 1..=100_000;
+    /// Distinct patients without a card in an hour; nothing stretches it.
+    per_hour = 150, 1..=100_000;
+    /// Distinct patients without a card in 24 hours; nothing stretches it.
+    per_day = 400, 1..=4_000;
+    /// Distinct patients without a card in seven days; nothing stretches it.
+    per_week = 1_500, 1..=100_000;
+    /// Distinct patients without a card in thirty days; nothing stretches it.
+    per_month = 4_000, 1..=100_000;
+    /// How far patients without a card may run ahead of those who were there, while nothing is
+    /// known of the account and its profession.
+    ahead = 60, 1..=100_000;
+    /// The same at least, however regular the account is.
+    ahead_least = 40, 1..=100_000;
+    /// The same at most, whatever is usual there.
+    ahead_most = 200, 1..=100_000;
+    /// Patients without a card that one card speaks for, while nothing is known.
+    card_speaks_for = 12, 0..=1_000;
+    /// The same at most, whatever is usual there.
+    card_speaks_for_most = 25, 0..=1_000;
+    /// Patients that each day takes from what has run ahead.
+    forgiven_per_day = 3, 0..=1_000;
+    /// New patients without a card that every account may have in a day, however quiet it is.
+    usual_day_least = 40, 1..=100_000;
+    /// Patients that a fresh signature leaves room for; each further one within seven days half.
+    signature_restores = 40, 1..=100_000;
+    /// Signatures within seven days that restore something.
+    signatures_per_week = 3, 0..=100;
+    /// Refused patients after which answers are slow.
+    slow_after = 3, 1..=1_000;
+    /// Seconds to wait then.
+    slow_seconds = 60, 1..=86_400;
+    /// Refused patients after which the session is stopped.
+    stop_session_after = 8, 1..=1_000;
+    /// Refused patients after which the account is stopped, over all sessions.
+    stop_account_after = 16, 1..=1_000;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Budget, BudgetSection};
+
+    #[test]
+    fn a_section_changes_what_it_names() {
+        let section: BudgetSection = toml::from_str("per_hour = 7").unwrap();
+        let budget = section.over(&Budget::default());
+        assert_eq!(budget.per_hour, 7);
+        assert_eq!(budget.per_day, Budget::default().per_day);
+    }
+
+    #[test]
+    fn a_setting_out_of_its_range_is_named() {
+        let section: BudgetSection = toml::from_str("per_day = 0").unwrap();
+        let (key, reason) = section.mistake().unwrap();
+        assert_eq!(
+            (key, reason.as_str()),
+            ("per_day", "0 is not from 1 to 4000")
+        );
+        assert_eq!(BudgetSection::default().mistake(), None);
+    }
+}
