@@ -24,7 +24,7 @@ use crate::http_client;
 use crate::introspection::{Asking, ClientCredentials, Introspection};
 use crate::jwks_source::JwksSource;
 use crate::proof_of_possession::{
-    Nonces, PossessionCheck, Presented, ReplayMemory, RequestSeen, TOKEN_BYTES_MAX,
+    NonceUse, Nonces, PossessionCheck, Presented, ReplayMemory, RequestSeen, TOKEN_BYTES_MAX,
 };
 use crate::revoked_sessions::RevokedSessions;
 
@@ -61,6 +61,8 @@ struct Parts {
     keys: Arc<JwksSource>,
     possession: PossessionCheck,
     revocation: Revocation,
+    offers_bearer: bool,
+    issuer_origin: String,
     tasks: Vec<AbortHandle>,
 }
 
@@ -163,6 +165,8 @@ impl TokenCheck {
             keys,
             possession,
             revocation,
+            offers_bearer: !config.sender_constrained || config.certificate_header.is_some(),
+            issuer_origin: config.issuer_origin(),
             tasks,
         })))
     }
@@ -175,7 +179,7 @@ impl TokenCheck {
         &self,
         headers: &HeaderMap,
         seen: &RequestSeen<'_>,
-        demand: &Demand,
+        demands: &[Demand],
     ) -> Result<VerifiedAccess, AccessError> {
         let Parts { rules, clock, .. } = &*self.0;
         let presented = Presented::read(headers)?;
@@ -188,7 +192,9 @@ impl TokenCheck {
             .revocation
             .check(presented.token, &claims, now)
             .await?;
-        demand.check(&claims, now, rules.clock_skew_seconds)?;
+        for demand in demands {
+            demand.check(&claims, now, rules.clock_skew_seconds)?;
+        }
         Ok(VerifiedAccess::new(claims, binding))
     }
 
@@ -225,10 +231,28 @@ impl TokenCheck {
         self.0.possession.nonces.issue(self.0.clock.unix_seconds())
     }
 
-    /// Whether tokens that are bound to no key are let in.
+    /// Whether proofs must carry a nonce: then each answer brings the next one.
     #[must_use]
-    pub fn takes_bearer_tokens(&self) -> bool {
-        !self.0.possession.sender_constrained
+    pub fn demands_nonces(&self) -> bool {
+        self.0.possession.nonce_use == NonceUse::Required
+    }
+
+    /// Whether the event stream is listened to at all.
+    #[must_use]
+    pub fn hears_stream(&self) -> bool {
+        matches!(self.0.revocation, Revocation::Stream { .. })
+    }
+
+    /// Whether a token can be good with the scheme `Bearer`: bound to a certificate, or to nothing.
+    #[must_use]
+    pub fn offers_bearer(&self) -> bool {
+        self.0.offers_bearer
+    }
+
+    /// Where the pages about codes are.
+    #[must_use]
+    pub fn issuer_origin(&self) -> &str {
+        &self.0.issuer_origin
     }
 
     /// The algorithms that proofs may be signed with.

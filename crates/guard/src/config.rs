@@ -74,3 +74,6 @@ fn invalid(file: &Path, line: usize, key: &str, reason: &str) -> Error {
         reason: reason.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,8 @@ mod signal;
 mod revoked_sessions;
 mod serve;
 pub mod simulator;
+#[cfg(test)]
+mod test_issuer;
 
 pub use access_error::AccessError;
 pub use access_token::{

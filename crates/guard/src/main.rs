@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use cardea_guard::{Config, Error, replay};
+use cardea_guard::{Config, Error, replay, simulator};
 use clap::{Parser, Subcommand};
 
 /// Tells a robot from a person in front of a portal's API.
@@ -32,6 +32,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         json: PathBuf,
     },
+    /// Makes traffic of honest people and of robots, one act a line, as `replay` takes it.
+    Simulate(simulator::command::Simulate),
     /// Looks after the configuration file.
     Config {
         #[command(subcommand)]
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Serve { config } => serve(&config),
         Command::Replay { config, json } => run_replay(&config, &json),
+        Command::Simulate(simulate) => simulate.run(),
         Command::Config {
             action: ConfigAction::Check { config },
         } => check(&config),
@@ -69,9 +72,21 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(config: &Path) -> anyhow::Result<()> {
-    let _config = Config::load(config)?;
-    anyhow::bail!("serving is not built yet")
+fn serve(file: &Path) -> anyhow::Result<()> {
+    let config = Config::load(file)?;
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+        )
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("can't start a runtime")?;
+    runtime.block_on(cardea_guard::serve(&config, file))?;
+    Ok(())
 }
 
 fn run_replay(config: &Path, acts: &Path) -> anyhow::Result<()> {

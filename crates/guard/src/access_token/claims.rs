@@ -7,6 +7,8 @@ use crate::access_token::TokenRules;
 
 /// Longest of any text in a token that is passed on: a subject, a session, a client.
 const TEXT_BYTES_MAX: usize = 512;
+/// Longest scope.
+const LIST_BYTES_MAX: usize = 2048;
 /// Resource servers that one token may name.
 const AUDIENCES_MAX: usize = 32;
 /// Methods that one token may name (RFC 8176 registers 20).
@@ -99,9 +101,14 @@ impl Claims {
             let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
             !text.is_empty() && text.len() <= TEXT_BYTES_MAX && printable
         };
+        let is_text = |text: &str| {
+            text.len() <= LIST_BYTES_MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        };
+        let profession = self.profession.as_ref().map(Profession::word);
+        let words = is_text(&self.scope) && is_text(&profession.unwrap_or_default());
         let lists = self.aud.all().len() <= AUDIENCES_MAX && self.amr.len() <= METHODS_MAX;
         let mut all = texts.into_iter().chain(given).chain(&self.amr);
-        if lists && all.all(is_good) {
+        if words && lists && all.all(is_good) {
             Ok(())
         } else {
             Err(AccessError::TokenMalformed(

@@ -1,6 +1,6 @@
 //! `[token]` of guard.toml.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cardea_jose::Algorithm;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::AccessError;
 use crate::introspection::ClientCredentials;
 use crate::jwks_source::endpoint;
-use crate::proof_of_possession::NonceUse;
+use crate::proof_of_possession::{CertificateHeader, NonceUse};
 
 /// Whose tokens are believed, and how they are checked.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -28,6 +28,7 @@ pub struct TokenConfig {
     pub(crate) revocation: RevocationUse,
     pub(crate) introspection_kept_milliseconds: u32,
     pub(crate) introspection_signed: bool,
+    pub(crate) certificate_header: Option<CertificateHeader>,
     client: Option<Client>,
 }
 
@@ -77,6 +78,7 @@ struct RawTokenConfig {
     introspection_kept_milliseconds: Option<u32>,
     #[serde(default)]
     introspection_signed: bool,
+    certificate_header: Option<CertificateHeader>,
     client_id: Option<String>,
     client_secret_file: Option<PathBuf>,
     client_key_file: Option<PathBuf>,
@@ -88,6 +90,23 @@ fn yes() -> bool {
 }
 
 impl TokenConfig {
+    /// The same, with files that lie below a folder unless their paths are absolute.
+    pub(crate) fn below(mut self, folder: &Path) -> Self {
+        self.ca_file = self.ca_file.map(|file| folder.join(file));
+        if let Some(client) = &mut self.client {
+            match &mut client.proof {
+                Proof::SecretFile(file) | Proof::KeyFile(file, _) => *file = folder.join(&*file),
+            }
+        }
+        self
+    }
+
+    /// Scheme, host and port of the issuer, without its path.
+    pub(crate) fn issuer_origin(&self) -> String {
+        let url = endpoint(&self.issuer).ok();
+        url.map_or(String::new(), |url| url.origin().ascii_serialization())
+    }
+
     /// The guard as a client of the issuer.
     pub(crate) fn credentials(&self) -> Result<ClientCredentials, AccessError> {
         let client = self.client.as_ref();
@@ -162,6 +181,7 @@ impl TryFrom<RawTokenConfig> for TokenConfig {
                 [0, 500, 1_000],
             )?,
             introspection_signed: raw.introspection_signed,
+            certificate_header: raw.certificate_header,
             client,
         })
     }

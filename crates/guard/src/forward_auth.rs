@@ -1,0 +1,173 @@
+//! The token check for a proxy that asks before it passes a request on: nginx `auth_request`,
+//! Caddy `forward_auth`, Traefik ForwardAuth (docs/guard-proxies.md).
+//!
+//! The proxy's words count only from configured addresses, and only the configured ones of its
+//! headers: everything else in a request is its caller's own.
+
+mod forwarded_request;
+mod identity_headers;
+mod rule;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use serde::Serialize;
+
+use crate::AccessError;
+use crate::access_token::{TokenCheck, VerifiedAccess};
+use crate::address_range::AddressRange;
+use crate::proof_of_possession::{CertificateHeader, DPOP_NONCE, RequestSeen};
+use crate::refusal_answer::{CODE, nonce, problem, refuse};
+
+pub(crate) use forwarded_request::{ForwardedRequest, Origins, RequestHeaders};
+pub(crate) use rule::Rule;
+
+/// The longest code that a proxy gives back.
+const CODE_BYTES_MAX: usize = 64;
+
+/// What the routes go by.
+pub(crate) struct ForwardAuth {
+    pub(crate) check: TokenCheck,
+    pub(crate) proxies: Vec<AddressRange>,
+    pub(crate) headers: RequestHeaders,
+    pub(crate) origins: Origins,
+    pub(crate) certificates: Option<CertificateHeader>,
+    pub(crate) rules: Vec<Rule>,
+    /// Set when the program stops.
+    pub(crate) is_stopping: std::sync::atomic::AtomicBool,
+}
+
+/// How the guard does.
+#[derive(Serialize)]
+struct Health {
+    ready: bool,
+    /// The code of what keeps every request out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    /// The last failure to get the issuer's keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'static str>,
+    event_stream: &'static str,
+}
+
+/// The routes of `cardea-guard serve`.
+pub(crate) fn router(state: Arc<ForwardAuth>) -> Router {
+    Router::new()
+        .route("/auth", any(answer))
+        .route("/refusal", any(explain))
+        .route("/healthz", get(async || StatusCode::OK))
+        .route("/readyz", get(ready))
+        .with_state(state)
+}
+
+async fn answer(
+    State(state): State<Arc<ForwardAuth>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    match state.verify(peer, &headers).await {
+        Ok(access) => {
+            let mut answer = identity_headers::of(&access);
+            if state.check.demands_nonces()
+                && let Some(nonce) = nonce(&state.check)
+            {
+                answer.insert(DPOP_NONCE, nonce);
+            }
+            answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            (StatusCode::OK, answer).into_response()
+        }
+        Err(error) => {
+            // No path: it may name a patient.
+            tracing::info!(code = error.code(), "refused: {error}");
+            refuse(&state.check, &error, &headers)
+        }
+    }
+}
+
+impl ForwardAuth {
+    async fn verify(
+        &self,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+    ) -> Result<VerifiedAccess, AccessError> {
+        if !AddressRange::any(&self.proxies, Some(peer.ip())) {
+            return Err(AccessError::ProxyUnknown);
+        }
+        let request = ForwardedRequest::read(self.headers, &self.origins, headers)?;
+        let demands = rule::demands(&self.rules, &request)?;
+        let certificate = match self.certificates {
+            Some(form) => form.read(headers)?,
+            None => None,
+        };
+        let seen = RequestSeen {
+            method: &request.method,
+            url: &request.url,
+            certificate: certificate.as_ref(),
+        };
+        self.check.check(headers, &seen, &demands).await
+    }
+}
+
+/// Says in words what a code means that `/auth` has answered: nginx drops the body of that answer,
+/// and brings code, status and challenge here.
+async fn explain(
+    State(state): State<Arc<ForwardAuth>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    if !AddressRange::any(&state.proxies, Some(peer.ip())) {
+        return refuse(&state.check, &AccessError::ProxyUnknown, &headers);
+    }
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let status = text("x-cardea-status").and_then(|status| status.parse().ok());
+    let status = status.filter(|status| (400..=599).contains(status));
+    let code = text(CODE.as_str()).filter(|code| code.len() <= CODE_BYTES_MAX);
+    let is_ours = |code: &&str| AccessError::ALL_CODES.contains(code);
+    let code = code.filter(is_ours).unwrap_or("guard.not_ready");
+    let mut response = problem(
+        state.check.issuer_origin(),
+        status.unwrap_or(503),
+        code,
+        &headers,
+    );
+    let passed_on = [
+        ("x-cardea-challenge", header::WWW_AUTHENTICATE),
+        ("x-cardea-nonce", DPOP_NONCE),
+    ];
+    for (from, to) in passed_on {
+        if let Some(value) = headers.get(from) {
+            response.headers_mut().insert(to, value.clone());
+        }
+    }
+    response
+}
+
+async fn ready(State(state): State<Arc<ForwardAuth>>) -> Response {
+    let check = &state.check;
+    let refusal = check.check_ready().err();
+    let is_stopping = state.is_stopping.load(std::sync::atomic::Ordering::Relaxed);
+    let health = Health {
+        ready: refusal.is_none() && !is_stopping,
+        code: refusal.as_ref().map(AccessError::code),
+        issuer: check.issuer_trouble(),
+        event_stream: match (check.hears_stream(), check.check_stream()) {
+            (false, _) => "off",
+            (true, Ok(())) => "heard",
+            (true, Err(_)) => "silent",
+        },
+    };
+    let status = if health.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, axum::Json(health)).into_response()
+}
+
+#[cfg(test)]
+mod tests;

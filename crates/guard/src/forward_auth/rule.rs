@@ -1,0 +1,87 @@
+//! What each place of an API asks for beyond a good token.
+
+use serde::Deserialize;
+
+use super::ForwardedRequest;
+use crate::AccessError;
+use crate::access_token::Demand;
+
+/// A demand on requests below a path. All rules that match a request count.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    /// Whole segments of the path: `/records` is before `/records/1` and not before `/recordset`.
+    #[serde(default = "root")]
+    path_prefix: String,
+    /// Any method where empty.
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    scope: Vec<String>,
+    #[serde(default)]
+    acr_values: Vec<String>,
+    #[serde(default)]
+    amr: Vec<String>,
+    max_age_seconds: Option<u32>,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+impl Rule {
+    /// What is wrong with it.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if !self.path_prefix.starts_with('/') || !is_plain(&self.path_prefix) {
+            return Err("path_prefix: it is no plain path that begins with a slash");
+        }
+        let is_method = |method: &String| {
+            !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase())
+        };
+        if self.methods.iter().all(is_method) {
+            Ok(())
+        } else {
+            Err("methods: they are written in capitals")
+        }
+    }
+
+    fn matches(&self, request: &ForwardedRequest) -> bool {
+        let prefix = self.path_prefix.trim_end_matches('/');
+        let rest = request.path.strip_prefix(prefix);
+        let is_below = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_method = self.methods.is_empty() || self.methods.contains(&request.method);
+        is_below && is_method
+    }
+
+    fn is_about_paths(&self) -> bool {
+        !self.path_prefix.trim_end_matches('/').is_empty()
+    }
+}
+
+/// Everything that is asked of a request: what any rule asks is asked.
+pub(super) fn demands(
+    rules: &[Rule],
+    request: &ForwardedRequest,
+) -> Result<Vec<Demand>, AccessError> {
+    // A path that the API may read as another one could slip past its rule.
+    if rules.iter().any(Rule::is_about_paths) && !is_plain(&request.path) {
+        return Err(AccessError::PathAmbiguous);
+    }
+    let matching = rules.iter().filter(|rule| rule.matches(request));
+    let demands = matching.map(|rule| Demand {
+        scope: rule.scope.clone(),
+        acr_values: rule.acr_values.clone(),
+        amr: rule.amr.clone(),
+        max_age_seconds: rule.max_age_seconds,
+    });
+    Ok(demands.collect())
+}
+
+/// Whether every reader takes a path for the same: no dot segments, no empty ones, nothing escaped
+/// that has a meaning in paths, no backslash, no parameters.
+fn is_plain(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let odd = ["//", "\\", ";", "%2f", "%5c", "%2e", "%25", "%3b", "%00"];
+    let is_dots = |segment: &str| segment == "." || segment == "..";
+    !odd.iter().any(|odd| path.contains(odd)) && !path.split('/').any(is_dots)
+}

@@ -1,0 +1,179 @@
+//! `cardea-guard serve`: the token check behind a port, for a proxy beside it.
+
+mod bounded_acceptor;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum_server::{Handle, Server};
+use serde::Deserialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::access_token::{TokenCheck, TokenConfig};
+use crate::address_range::AddressRange;
+use crate::forward_auth::{ForwardAuth, Origins, RequestHeaders, Rule, router};
+use crate::{AccessError, Config, Error};
+
+use bounded_acceptor::BoundedAcceptor;
+
+/// Time for the whole head of a request to arrive, and for an idle connection to live: a proxy
+/// keeps some open.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
+/// Bytes of a request's head: a token, a proof, a certificate, and what clients send beside.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+const HEADERS_MAX: usize = 100;
+const RULES_MAX: usize = 256;
+
+/// `[serve]` of guard.toml.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RawServeConfig")]
+pub struct ServeConfig {
+    listen: SocketAddr,
+    proxies: Vec<AddressRange>,
+    request_headers: RequestHeaders,
+    origins: Origins,
+    connections_max: u32,
+    drain_seconds: u32,
+    stop_seconds: u32,
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawServeConfig {
+    listen: SocketAddr,
+    proxies: Vec<AddressRange>,
+    request_headers: RequestHeaders,
+    origins: Origins,
+    connections_max: Option<u32>,
+    drain_seconds: Option<u32>,
+    stop_seconds: Option<u32>,
+    #[serde(default)]
+    plain_http_on_the_network: bool,
+    #[serde(default)]
+    rule: Vec<Rule>,
+}
+
+impl TryFrom<RawServeConfig> for ServeConfig {
+    type Error = String;
+
+    fn try_from(raw: RawServeConfig) -> Result<Self, String> {
+        if raw.proxies.is_empty() {
+            return Err("proxies: the address of the proxy is missing".to_owned());
+        }
+        // Tokens pass here in the clear.
+        if !raw.listen.ip().to_canonical().is_loopback() && !raw.plain_http_on_the_network {
+            return Err(
+                "listen: beyond this machine tokens would pass in the clear; \
+                        plain_http_on_the_network = true allows it"
+                    .to_owned(),
+            );
+        }
+        if raw.rule.len() > RULES_MAX {
+            return Err(format!("rule: more than {RULES_MAX}"));
+        }
+        for rule in &raw.rule {
+            rule.check().map_err(|reason| format!("rule.{reason}"))?;
+        }
+        let between = |name: &str, value: Option<u32>, usual: u32, most: u32| {
+            let value = value.unwrap_or(usual);
+            if value <= most {
+                Ok(value)
+            } else {
+                Err(format!("{name}: at most {most}"))
+            }
+        };
+        Ok(Self {
+            listen: raw.listen,
+            proxies: raw.proxies,
+            request_headers: raw.request_headers,
+            origins: raw.origins,
+            connections_max: between("connections_max", raw.connections_max, 1_024, 65_536)?.max(1),
+            drain_seconds: between("drain_seconds", raw.drain_seconds, 1, 300)?,
+            stop_seconds: between("stop_seconds", raw.stop_seconds, 5, 300)?,
+            rules: raw.rule,
+        })
+    }
+}
+
+/// Serves what a file configures until it is told to stop; files that it names lie beside it.
+///
+/// # Errors
+/// [`Error::ConfigInvalid`] where `[token]` or `[serve]` is missing, [`Error::Access`].
+pub async fn serve(config: &Config, file: &Path) -> Result<(), Error> {
+    let missing = |key: &str| Error::ConfigInvalid {
+        file: file.to_path_buf(),
+        line: 0,
+        key: key.to_owned(),
+        reason: "this table is missing: nothing can be served without it".to_owned(),
+    };
+    let token = config.token.clone().ok_or_else(|| missing("token"))?;
+    let serve = config.serve.as_ref().ok_or_else(|| missing("serve"))?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    Ok(run(&token.below(folder), serve).await?)
+}
+
+async fn run(token: &TokenConfig, config: &ServeConfig) -> Result<(), AccessError> {
+    let address = config.listen;
+    let failed = |source| AccessError::ListenFailed { address, source };
+    let socket = TcpListener::bind(address).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    let state = Arc::new(ForwardAuth {
+        check: TokenCheck::start(token)?,
+        proxies: config.proxies.clone(),
+        headers: config.request_headers,
+        origins: config.origins.clone(),
+        certificates: token.certificate_header,
+        rules: config.rules.clone(),
+        is_stopping: AtomicBool::new(false),
+    });
+    let handle = Handle::new();
+    let mut server: Server<SocketAddr> = axum_server::from_tcp(socket).map_err(failed)?;
+    let builder = server.http_builder();
+    builder
+        .http1()
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    let service = router(Arc::clone(&state)).into_make_service_with_connect_info::<SocketAddr>();
+    let acceptor = BoundedAcceptor::new(config.connections_max);
+    let stopping = tokio::spawn(stop_when_told(state, handle.clone(), config.clone()));
+    tracing::info!(%address, "the guard listens, and lets nobody in before the issuer has answered");
+    let outcome = server
+        .handle(handle)
+        .acceptor(acceptor)
+        .serve(service)
+        .await;
+    stopping.abort();
+    outcome.map_err(failed)
+}
+
+/// `/readyz` says no at once; callers are served a moment longer, until a balancer has seen it.
+async fn stop_when_told(state: Arc<ForwardAuth>, handle: Handle<SocketAddr>, config: ServeConfig) {
+    let told = async {
+        let (mut terminate, mut interrupt) = (
+            signal(SignalKind::terminate()).ok()?,
+            signal(SignalKind::interrupt()).ok()?,
+        );
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Some(())
+    };
+    if told.await.is_none() {
+        tracing::warn!("no signals can be heard: the guard ends without ceremony");
+        return;
+    }
+    tracing::info!("the guard stops");
+    state.is_stopping.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(config.drain_seconds.into())).await;
+    handle.graceful_shutdown(Some(Duration::from_secs(config.stop_seconds.into())));
+}
+
+#[cfg(test)]
+mod tests;
