@@ -84,6 +84,25 @@ settings! {
     stop_account_after = 16, 1..=1_000;
 }
 
+impl Budget {
+    /// What is written in a practitioner's name is rarer than what is read.
+    pub(crate) fn of_writes() -> Self {
+        Self {
+            per_minute: 10,
+            per_hour: 60,
+            per_day: 150,
+            per_week: 500,
+            per_month: 1_500,
+            ahead: 30,
+            ahead_least: 20,
+            ahead_most: 80,
+            usual_day_least: 20,
+            signature_restores: 20,
+            ..Self::default()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Budget, BudgetSection};

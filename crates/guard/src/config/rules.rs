@@ -99,7 +99,7 @@ impl RulesSection {
     fn into_rules(self) -> Rules {
         let built_in = KindBudgets {
             look_up: Budget::default(),
-            write: Budget::default(),
+            write: Budget::of_writes(),
         };
         let default = self.default.over(&built_in);
         let services = self.service.into_iter().map(|(name, section)| {

@@ -1,0 +1,67 @@
+//! The file as operators write it.
+
+use std::path::Path;
+
+use super::{Budget, Config};
+use crate::{Error, Kind, Rules};
+
+fn parse(text: &str) -> Result<Config, Error> {
+    Config::parse(text, Path::new("guard.toml"))
+}
+
+fn mistake(text: &str) -> String {
+    let error = parse(text).unwrap_err();
+    assert_eq!(error.code(), "guard.config_invalid");
+    error.to_string()
+}
+
+#[test]
+fn the_example_says_what_holds_without_it() {
+    let example = include_str!("../../guard.example.toml");
+    assert_eq!(parse(example).unwrap().rules, Rules::default());
+}
+
+#[test]
+fn a_more_particular_section_changes_what_it_names() {
+    let text = r#"
+        [rules.default.look_up]
+        per_hour = 100
+        per_day = 300
+        [rules.service.records.default.look_up]
+        per_hour = 90
+        [rules.service.records.profession."10".look_up]
+        per_hour = 80
+    "#;
+    let rules = parse(text).unwrap().rules;
+    let budget = |service, profession| {
+        let budget = rules.budget(service, profession, Kind::LookUp);
+        (budget.per_hour, budget.per_day)
+    };
+    assert_eq!(budget("records", Some("10")), (80, 300));
+    assert_eq!(budget("records", Some("unheard of")), (90, 300));
+    assert_eq!(budget("records", None), (90, 300));
+    assert_eq!(budget("unheard of", Some("10")), (100, 300));
+    let write = rules.budget("records", Some("10"), Kind::Write);
+    assert_eq!(*write, Budget::of_writes());
+}
+
+#[test]
+fn a_client_has_its_budget_or_the_default() {
+    let text = "[rules.unattended.client.rights]\nper_minute = 7";
+    let rules = parse(text).unwrap().rules;
+    assert_eq!(rules.unattended("rights").per_minute, 7);
+    assert_eq!(rules.unattended("another").per_minute, 60);
+}
+
+#[test]
+fn a_mistake_is_named_with_file_line_and_key() {
+    let said = mistake("[rules]\n[rules.default.look_up]\nper_hours = 3");
+    assert!(said.starts_with("guard.toml:3: rules.default.look_up"), "{said}");
+    assert!(said.contains("per_hours"), "{said}");
+    let said = mistake("[rules.default.look_up]\nper_day = 0");
+    assert!(said.contains("per_day: 0 is not from 1 to 4000"), "{said}");
+    let said = mistake("[rules]\naccounts_max = 0");
+    assert!(said.contains("guard.toml:2: rules.accounts_max"), "{said}");
+    let said = mistake("[rules");
+    assert!(said.contains("guard.toml:1"), "{said}");
+}
