@@ -120,7 +120,10 @@ impl FaultyReaders {
         let place = wire.commands;
         wire.commands += 1;
         let header = command[..4].try_into().unwrap();
-        wire.transactions.last_mut().unwrap().commands.push(header);
+        // None: a transaction that was given up for its slowness, and outlived `mend`.
+        if let Some(transaction) = wire.transactions.last_mut() {
+            transaction.commands.push(header);
+        }
         match wire.fault {
             Some((first, Fault::EndlessMore)) if first <= place => Some(Fault::EndlessMore),
             Some((only, fault)) if only == place => Some(fault),
