@@ -38,16 +38,28 @@ pub(crate) fn for_display(text: &str) -> String {
         }
     }
     shown.truncate(shown.trim_end().len());
-    cut(shown)
+    cut(shown, ENCODED_BYTES_MAX)
+}
+
+/// Cuts a text that may be shown to fewer bytes, for a prompt that has more to say.
+#[must_use]
+pub(crate) fn cut_to(text: &str, encoded_bytes_max: usize) -> String {
+    cut(text.to_owned(), encoded_bytes_max)
 }
 
 /// Cuts to the limits, visibly.
-fn cut(mut text: String) -> String {
-    if fits(&text, CHARS_MAX, ENCODED_BYTES_MAX) {
+fn cut(mut text: String, encoded_bytes_max: usize) -> String {
+    if fits(&text, CHARS_MAX, encoded_bytes_max) {
         return text;
     }
-    while !fits(&text, CHARS_MAX - 1, ENCODED_BYTES_MAX - '…'.len_utf8()) {
-        text.pop();
+    while !fits(
+        &text,
+        CHARS_MAX - 1,
+        encoded_bytes_max.saturating_sub('…'.len_utf8()),
+    ) {
+        if text.pop().is_none() {
+            break;
+        }
     }
     text.truncate(text.trim_end().len());
     text.push('…');

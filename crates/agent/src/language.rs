@@ -19,6 +19,35 @@ impl Language {
     }
 }
 
+impl Language {
+    /// One of two texts, French before English.
+    pub(crate) fn say<'a>(self, french: &'a str, english: &'a str) -> &'a str {
+        match self {
+            Self::French => french,
+            Self::English => english,
+        }
+    }
+
+    /// The text with its marks kept on their lines: French sets a space before `: ; ! ?` and within
+    /// « », at which no line may break.
+    pub(crate) fn keep_marks(self, text: &str) -> String {
+        if self == Self::English {
+            return text.to_owned();
+        }
+        let mut kept = text.replace("« ", "«\u{a0}");
+        for (loose, bound) in [
+            (" :", "\u{a0}:"),
+            (" ;", "\u{a0};"),
+            (" !", "\u{a0}!"),
+            (" ?", "\u{a0}?"),
+            (" »", "\u{a0}»"),
+        ] {
+            kept = kept.replace(loose, bound);
+        }
+        kept
+    }
+}
+
 /// The `language` key of the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) enum LanguageChoice {
@@ -48,6 +77,16 @@ impl LanguageChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_breaks_before_a_french_mark() {
+        let text = "Voici « la carte » : bien ! Et le code ? Oui ; 12:30.";
+        let kept =
+            "Voici «\u{a0}la carte\u{a0}»\u{a0}: bien\u{a0}! Et le code\u{a0}? Oui\u{a0}; 12:30.";
+        assert_eq!(Language::French.keep_marks(text), kept);
+        assert_eq!(Language::French.keep_marks(kept), kept);
+        assert_eq!(Language::English.keep_marks("a : b"), "a : b");
+    }
 
     #[test]
     fn the_locale_decides_unless_the_configuration_does() {

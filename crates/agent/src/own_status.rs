@@ -125,8 +125,11 @@ impl std::fmt::Display for CardStatus {
         let kind = kind.as_deref().unwrap_or("not read");
         write!(formatter, "card in {reader}: {kind}")?;
         match expires_in_days {
-            Some(days @ ..=-1) => write!(formatter, ", expired {} days ago", days.saturating_neg()),
-            Some(days @ 0..=30) => write!(formatter, ", EXPIRES IN {days} DAYS: ask for a new one"),
+            Some(-1) => write!(formatter, ", expired 1 day ago"),
+            Some(days @ ..=-2) => write!(formatter, ", expired {} days ago", days.saturating_neg()),
+            Some(0) => write!(formatter, ", EXPIRES WITHIN A DAY: ask for a new one"),
+            Some(1) => write!(formatter, ", EXPIRES IN 1 DAY: ask for a new one"),
+            Some(days @ 2..=30) => write!(formatter, ", EXPIRES IN {days} DAYS: ask for a new one"),
             Some(days) => write!(formatter, ", expires in {days} days"),
             None => Ok(()),
         }

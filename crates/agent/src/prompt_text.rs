@@ -10,9 +10,11 @@ use crate::program_api::CallingProgram;
 use crate::wanted::Wanted;
 
 mod care;
+mod other_device;
 mod questions;
 
 pub(crate) use care::{Care, CareRemark, Entry, ShownCard};
+use other_device::OtherDevice;
 pub(crate) use questions::{NearExpiry, days_until};
 
 /// Who asks for the card.
@@ -29,8 +31,8 @@ pub(crate) enum Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     caller: Caller,
-    /// Where another device asks from, if it does.
-    device: Option<String>,
+    /// Another device that asks, if one does.
+    device: Option<OtherDevice>,
     client: String,
     issuer: String,
     person: String,
@@ -53,7 +55,7 @@ impl Subject {
         let client = for_display(wanted.client_name());
         Self {
             caller: wanted.caller(),
-            device: wanted.device().map(for_display),
+            device: OtherDevice::of(wanted),
             client: if client.is_empty() {
                 for_display(wanted.client_id())
             } else {
@@ -197,23 +199,6 @@ impl Language {
                 "A program on this computer asks for the access of\n\
                  “{client}”\nthrough “{issuer}”\n\nThis program is NOT VERIFIED:\n{}",
                 program.shown(self)
-            ),
-        }
-    }
-
-    /// The same for another device, which is nowhere near: the one thing that the person can
-    /// compare is whether she began it herself.
-    fn request_of_device(self, client: &str, issuer: &str, device: &str) -> String {
-        match self {
-            Self::French => format!(
-                "Connexion à « {client} »\npar « {issuer} »\n\n\
-                 Pour un AUTRE APPAREIL, à l’adresse {device} :\n\
-                 c’est lui qui sera connecté sous votre nom, pas ce poste."
-            ),
-            Self::English => format!(
-                "Sign in to “{client}”\nthrough “{issuer}”\n\n\
-                 For ANOTHER DEVICE, at the address {device}:\n\
-                 that device will be signed in under your name, not this workstation."
             ),
         }
     }
@@ -445,31 +430,12 @@ mod tests {
         }
     }
 
-    /// The person must know that what she signs in to is not before her.
-    #[test]
-    fn another_device_is_named_as_one() {
-        let subject = Subject {
-            device: Some("192.0.2.7".to_owned()),
-            ..subject()
-        };
-        for (language, words) in [
-            (Language::French, "AUTRE APPAREIL, à l’adresse 192.0.2.7"),
-            (
-                Language::English,
-                "ANOTHER DEVICE, at the address 192.0.2.7",
-            ),
-        ] {
-            let text = language.pin_description(&subject, Some(3));
-            assert!(text.contains(words) && text.contains("Officine"), "{text}");
-        }
-    }
-
     #[test]
     fn the_longest_prompt_fits_a_line_of_the_protocol() {
         let widest = for_display(&"%".repeat(500));
-        let subject = |caller| Subject {
+        let subject = |(caller, device)| Subject {
             caller,
-            device: None,
+            device,
             client: widest.clone(),
             issuer: widest.clone(),
             person: widest.clone(),
@@ -485,10 +451,15 @@ mod tests {
             .into_iter()
             .flat_map(|language| {
                 let program = Caller::Program(calling_program(&"%".repeat(500), false));
-                [Caller::Page, program].map(|caller| (language, caller))
+                let asked = [
+                    (Caller::Page, None),
+                    (Caller::Page, Some(other_device::tests::widest())),
+                    (program, None),
+                ];
+                asked.map(|asked| (language, asked))
             });
-        for (language, caller) in cases {
-            let subject = subject(caller);
+        for (language, asked) in cases {
+            let subject = subject(asked);
             for text in [
                 language.pin_description(&subject, Some(3)),
                 language.last_try_question(&subject),

@@ -145,7 +145,7 @@ impl Language {
                 "The smart-card service (pcscd) does not answer.",
             ),
             "reader_busy" => (
-                "Un autre logiciel occupe le lecteur ; un instant…",
+                "Un autre logiciel occupe le lecteur\u{a0}; un instant…",
                 "Another program holds the reader; one moment…",
             ),
             "pin_asked" => (

@@ -55,9 +55,9 @@ pub struct RestingSite {
 }
 
 impl RestingSite {
-    fn of(resting: Resting, now: SinceBoot) -> Self {
+    fn of(resting: Resting, now: SinceBoot, language: Language) -> Self {
         Self {
-            line: unblock_command::described(&resting, now),
+            line: unblock_command::described(&resting, now, language),
             seconds_left: resting.seconds_left(now),
             blocked: resting.rest == Rest::Blocked,
             name: resting.name,
@@ -92,7 +92,7 @@ pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
         resting: BlockedSites::new(&config.state_dir)
             .list(now)
             .into_iter()
-            .map(|site| RestingSite::of(site, now))
+            .map(|site| RestingSite::of(site, now, config.language))
             .collect(),
         code: status.as_ref().err().map(Error::code),
         status: status.ok(),
@@ -106,7 +106,7 @@ pub async fn ask(config: &Config) -> Result<StatusReport, Error> {
 pub async fn end_sessions(config: &Config) -> Result<String, Error> {
     let count = ask_to_end_sessions(&config.socket).await?;
     Ok(match config.language {
-        Language::French => format!("sessions terminées : {count}\n"),
+        Language::French => format!("sessions terminées\u{a0}: {count}\n"),
         Language::English => format!("sessions ended: {count}\n"),
     })
 }

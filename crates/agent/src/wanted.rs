@@ -2,7 +2,7 @@
 
 use cardea_assertion::{
     AssertionClaims, AttestationClaims, Confirmation, GrantAttestationClaims, GrantChallenge,
-    GrantClaims, Origin, SigningInput, UserVerification, VerifiedChallenge, certificate_name,
+    GrantClaims, HostAccount, Origin, SigningInput, UserVerification, VerifiedChallenge, certificate_name,
 };
 use cardea_card::SignatureAlgorithm;
 use cardea_jose::{Algorithm, JwtSigner as _, SigningKey};
@@ -64,6 +64,14 @@ impl Wanted {
     pub(crate) fn device(&self) -> Option<&str> {
         match self {
             Self::Login { challenge, .. } => challenge.claims().device.as_deref(),
+            Self::Grant { .. } => None,
+        }
+    }
+
+    /// What that device says about who is at its door.
+    pub(crate) fn host_account(&self) -> Option<&HostAccount> {
+        match self {
+            Self::Login { challenge, .. } => challenge.claims().host_account.as_ref(),
             Self::Grant { .. } => None,
         }
     }

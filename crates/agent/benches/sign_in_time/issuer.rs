@@ -63,6 +63,7 @@ impl Issuer {
     pub(crate) fn challenge(&self) -> Result<String, Failure> {
         let challenge = LoginChallenge {
             device: None,
+            host_account: None,
             iss: self.url.clone(),
             purpose: Purpose::Login,
             nonce: random_base64url(32)?,

@@ -57,6 +57,7 @@ pub fn challenges() -> Vec<Seed> {
 fn claims() -> LoginChallenge {
     LoginChallenge {
         device: None,
+        host_account: None,
         iss: ISSUER.to_owned(),
         purpose: Purpose::Login,
         nonce: "n".repeat(43),

@@ -36,13 +36,16 @@ pub(super) async fn examine(config: &Config) -> RunningAgent {
         },
         Err(error) => error,
     };
-    let reason = match &failed {
-        Error::NotRunning => String::new(),
-        error => told(error),
+    let finding =
+        Finding::new(Cause::AgentStopped).with("socket", config.socket.display().to_string());
+    let finding = match &failed {
+        Error::NotRunning => finding,
+        error => {
+            let said = told(error);
+            let french = format!(" Message technique, en anglais : {said}");
+            finding.with_words("reason", (french, format!(" {said}")))
+        }
     };
-    let finding = Finding::new(Cause::AgentStopped)
-        .with("socket", config.socket.display().to_string())
-        .with("reason", reason);
     RunningAgent {
         findings: vec![finding],
         pid,

@@ -13,8 +13,10 @@ use super::finding::Finding;
 use crate::browser_setup_command::{Browser, Homes};
 use crate::config::{Config, Loopback};
 use crate::display_text::for_display;
+use crate::language::Language;
 use crate::native_host::manifest::HOST_NAME;
 use crate::native_host::{CHROMIUM_ID, GECKO_ID};
+use crate::status_command::words::loopback_reason;
 
 mod policy;
 
@@ -63,8 +65,9 @@ impl Desk<'_> {
             return Some(about(Cause::BrowserHostMissing).with_words("reason", reason));
         }
         if !self.loopback.is_on() {
-            let words = self.loopback.reason.words();
-            return Some(about(Cause::ExtensionMissing).with("loopback", words));
+            let reason = |language| loopback_reason(self.loopback.reason, language);
+            let words = (reason(Language::French), reason(Language::English));
+            return Some(about(Cause::ExtensionMissing).with_words("loopback", words));
         }
         // Firefox asks nobody before a page reaches this computer.
         let folder = browser.policy_folder()?;

@@ -111,7 +111,8 @@ fn failure(error: &Error, reader: &str, atr: &str, config: &Config) -> Finding {
         Error::Unsupported { .. } | Error::UnexpectedStatus { .. } => {
             about(Cause::CardUnknown).with_words("module", modules(&config.backend))
         }
-        error => about(Cause::CardUnusable).with("reason", format!("{error} ({}).", error.code())),
+        error => about(Cause::CardUnusable)
+            .with_technical("reason", &format!("{error} ({}).", error.code())),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn load(surroundings: &Surroundings) -> (Option<Config>, Option<Findi
 
 /// A failure that comes from the configuration, in its own words.
 pub(super) fn unusable(error: &Error) -> Finding {
-    Finding::new(Cause::ConfigurationUnusable).with("reason", told(error))
+    Finding::new(Cause::ConfigurationUnusable).with_technical("reason", &told(error))
 }
 
 /// A failure with its causes and its code.
@@ -45,5 +45,5 @@ pub(super) fn told(error: &Error) -> String {
 /// The program that asks for the PIN.
 pub(super) fn prompt(config: &Config) -> Option<Finding> {
     let error = Pinentry::find(config).err()?;
-    Some(Finding::new(Cause::PromptMissing).with("reason", told(&error)))
+    Some(Finding::new(Cause::PromptMissing).with_technical("reason", &told(&error)))
 }

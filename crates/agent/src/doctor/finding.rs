@@ -47,6 +47,12 @@ impl Finding {
         self
     }
 
+    /// With what a program says of a failure, which has no French.
+    pub(super) fn with_technical(self, name: &'static str, reason: &str) -> Self {
+        let french = format!("Message technique, en anglais : {reason}");
+        self.with_words(name, (french, reason.to_owned()))
+    }
+
     /// What was found.
     #[must_use]
     pub fn cause(&self) -> Cause {
@@ -56,7 +62,7 @@ impl Finding {
     /// What is wrong, in one sentence.
     #[must_use]
     pub fn title(&self, language: Language) -> String {
-        words::of(self.cause, language).title.to_owned()
+        language.keep_marks(words::of(self.cause, language).title)
     }
 
     /// What was seen.
@@ -97,7 +103,7 @@ impl Finding {
             rest = after;
         }
         filled.push_str(rest);
-        filled
+        language.keep_marks(&filled)
     }
 }
 

@@ -81,7 +81,7 @@ async fn look(enrolment: &Enrolment, surroundings: &Surroundings) -> Issuers {
                 Err(Answer::Foreign(reason)) => found.findings.push(
                     Finding::new(Cause::IssuerForeign)
                         .with("issuer", name)
-                        .with("reason", reason),
+                        .with_words("reason", reason),
                 ),
             }
             found
@@ -132,7 +132,7 @@ fn tls_finding(issuer: &str, judged: &Judgement) -> Option<Finding> {
 /// What came instead of the issuer's keys.
 enum Answer {
     None((String, String)),
-    Foreign(String),
+    Foreign((String, String)),
 }
 
 /// Whether one of the pinned root keys vouches for what answers.
@@ -152,7 +152,10 @@ async fn check_keys(enrolment: &Enrolment, mut response: reqwest::Response) -> R
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| broken())? {
         if body.len() + chunk.len() > CHALLENGE_KEYS_BYTES_MAX {
-            return Err(Answer::Foreign("> 64 KiB".to_owned()));
+            return Err(Answer::Foreign((
+                "sa liste de clés est démesurée".to_owned(),
+                "its list of keys is out of all proportion".to_owned(),
+            )));
         }
         body.extend_from_slice(&chunk);
     }
@@ -160,7 +163,16 @@ async fn check_keys(enrolment: &Enrolment, mut response: reqwest::Response) -> R
     let issuer = enrolment.issuer.as_str();
     verify_challenge_keys(text.trim(), &enrolment.roots, issuer, 0)
         .map(drop)
-        .map_err(|error| Answer::Foreign(error.to_string()))
+        .map_err(|error| {
+            let code = error.code();
+            Answer::Foreign((
+                format!(
+                    "sa liste de clés n’est pas signée par une clé retenue à l’enregistrement du \
+                     poste ({code})"
+                ),
+                format!("its list of keys is not signed by a key that enrolment kept ({code})"),
+            ))
+        })
 }
 
 /// Why there was no answer, in words.

@@ -98,7 +98,8 @@ pub(super) fn timed_out() -> Finding {
 }
 
 fn silent(reason: &str) -> Finding {
-    Finding::new(Cause::ReaderServiceSilent).with("reason", reason)
+    let french = format!("message technique, en anglais : {reason}");
+    Finding::new(Cause::ReaderServiceSilent).with_words("reason", (french, reason.to_owned()))
 }
 
 fn forbidden(socket: &str, reason: (String, String)) -> Finding {

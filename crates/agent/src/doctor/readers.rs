@@ -60,7 +60,7 @@ async fn find_readers(
     let of_service = !matches!(config.backend, Backend::Pkcs11 { .. });
     let backend = config.backend.open().map_err(|error| match of_service {
         true => configuration::unusable(&error),
-        false => Finding::new(Cause::ModuleUnusable).with("reason", told(&error)),
+        false => Finding::new(Cause::ModuleUnusable).with_technical("reason", &told(&error)),
     })?;
     let surroundings = surroundings.clone();
     let look = tokio::task::spawn_blocking(move || {
@@ -73,7 +73,7 @@ async fn find_readers(
             (false, Error::ReaderServiceUnavailable) => Finding::new(Cause::ReaderServiceStopped)
                 .with("socket", reader_service::socket().display().to_string()),
             (false, error) => Finding::new(Cause::ModuleUnusable)
-                .with("reason", format!("{error} ({})", error.code())),
+                .with_technical("reason", &format!("{error} ({})", error.code())),
         })?;
         reader_service::check_any(&readers)?;
         Ok(readers)

@@ -96,13 +96,11 @@ impl Report {
     }
 
     /// What is as it should be, in the reader's language.
-    pub(crate) fn sound_parts(&self) -> impl Iterator<Item = &str> {
-        self.seen
-            .iter()
-            .map(|(french, english)| match self.language {
-                Language::French => french.as_str(),
-                Language::English => english.as_str(),
-            })
+    pub(crate) fn sound_parts(&self) -> impl Iterator<Item = String> {
+        self.seen.iter().map(|(french, english)| {
+            let said = self.language.say(french, english);
+            self.language.keep_marks(said)
+        })
     }
 
     /// The document of `--json`.
@@ -134,8 +132,8 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for code in &self.fixed {
-            let word = self.say("Corrigé", "Mended");
-            let _ = writeln!(text, "{word}: {code}");
+            let word = self.say("Corrigé\u{a0}:", "Mended:");
+            let _ = writeln!(text, "{word} {code}");
         }
         text.push_str(&self.heading());
         for (number, finding) in (1..).zip(self.wrong()) {
@@ -174,7 +172,7 @@ impl Report {
             (1, Language::French) => "Un point est à corriger.\n".to_owned(),
             (1, Language::English) => "One thing is to be mended.\n".to_owned(),
             (count, Language::French) => {
-                format!("{count} points sont à corriger, dans cet ordre :\n")
+                format!("{count} points sont à corriger, dans cet ordre\u{a0}:\n")
             }
             (count, Language::English) => {
                 format!("{count} things are to be mended, in this order:\n")
@@ -183,17 +181,15 @@ impl Report {
     }
 
     fn say(&self, french: &'static str, english: &'static str) -> &'static str {
-        match self.language {
-            Language::French => french,
-            Language::English => english,
-        }
+        self.language.say(french, english)
     }
 }
 
 /// Indented, and broken into lines between words.
 fn paragraph(text: &mut String, said: &str) {
     let mut line = String::new();
-    for word in said.split_whitespace() {
+    // Not at spaces that keep a French mark on its line.
+    for word in said.split_ascii_whitespace() {
         if !line.is_empty() && line.chars().count() + word.chars().count() + 4 > COLUMNS {
             let _ = writeln!(text, "   {line}");
             line.clear();

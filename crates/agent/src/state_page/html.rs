@@ -52,10 +52,7 @@ impl Shown<'_> {
     }
 
     fn say(&self, french: &'static str, english: &'static str) -> &'static str {
-        match self.language {
-            Language::French => french,
-            Language::English => english,
-        }
+        self.language.say(french, english)
     }
 
     /// What became of the button.
@@ -138,7 +135,7 @@ impl Shown<'_> {
             body.push_str("</ol>\n");
         }
         for part in self.report.sound_parts() {
-            let _ = writeln!(body, "<p>✓ {}</p>", escape(part));
+            let _ = writeln!(body, "<p>✓ {}</p>", escape(&part));
         }
         let again = self.say("Examiner à nouveau", "Look again");
         let _ = writeln!(

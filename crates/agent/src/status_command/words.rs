@@ -54,7 +54,7 @@ impl StatusReport {
                 format!("enrolled: {issuer}"),
             ));
         }
-        text
+        language.keep_marks(&text)
     }
 }
 
@@ -76,6 +76,9 @@ fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
             format!("carte : {}", card_word(&own.standing.status.card, language)),
         ],
     };
+    if own.standing.screen_locked {
+        lines.push(say("écran : verrouillé", "screen: locked"));
+    }
     if let Some(code) = &own.standing.readers_unavailable {
         lines.push(unavailable(code, language));
     }
@@ -91,7 +94,12 @@ fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
     }
     lines.push(policy);
     lines.extend(own.cards.iter().map(|card| card.words(language)));
-    lines.extend(own.standing.sessions.iter().map(|session| session.words(language)));
+    lines.extend(
+        own.standing
+            .sessions
+            .iter()
+            .map(|session| session.words(language)),
+    );
     lines
 }
 
@@ -112,13 +120,19 @@ fn loopback(loopback: Loopback, language: Language) -> String {
         return loopback.to_string();
     }
     let state = if loopback.is_on() { "ouvert" } else { "fermé" };
-    let reason = match loopback.reason {
+    let reason = loopback_reason(loopback.reason, language);
+    format!("{state} ({reason})")
+}
+
+/// Why login pages may come by the port, or not.
+pub(crate) fn loopback_reason(reason: LoopbackReason, language: Language) -> &'static str {
+    let french = match reason {
         LoopbackReason::Configured => "agent.toml le dit",
         LoopbackReason::OneUser => "personne d’autre ne peut ouvrir de session sur ce poste",
         LoopbackReason::SeveralUsers => "plusieurs personnes peuvent ouvrir une session ici",
         LoopbackReason::AddressUnavailable => "un autre programme occupe le port",
     };
-    format!("{state} ({reason})")
+    language.say(french, reason.words())
 }
 
 /// Why no reader can be seen, and what to do.
@@ -154,14 +168,17 @@ impl CardStatus {
         } = self;
         let kind = kind.as_deref().unwrap_or("non lue");
         let end = match expires_in_days {
-            Some(days @ ..=-1) => format!(", expirée depuis {} jours", days.saturating_neg()),
-            Some(days @ 0..=30) => {
+            Some(-1) => ", expirée depuis 1 jour".to_owned(),
+            Some(days @ ..=-2) => format!(", expirée depuis {} jours", days.saturating_neg()),
+            Some(0) => ", EXPIRE DANS MOINS D’UN JOUR : demandez une nouvelle carte".to_owned(),
+            Some(1) => ", EXPIRE DANS 1 JOUR : demandez une nouvelle carte".to_owned(),
+            Some(days @ 2..=30) => {
                 format!(", EXPIRE DANS {days} JOURS : demandez une nouvelle carte")
             }
             Some(days) => format!(", valable encore {days} jours"),
             None => String::new(),
         };
-        format!("carte dans {reader} : {kind}{end}")
+        language.keep_marks(&format!("carte dans {reader} : {kind}{end}"))
     }
 }
 
@@ -169,9 +186,13 @@ impl SessionStatus {
     /// One session, a line.
     pub(crate) fn words(&self, language: Language) -> String {
         let (issuer, minutes) = (&self.issuer, self.seconds / 60);
-        match language {
-            Language::French => format!("session ouverte par {issuer}, depuis {minutes} min"),
-            Language::English => format!("session through {issuer}, for {minutes} min"),
+        match (language, minutes) {
+            (Language::French, 0) => format!("session ouverte par {issuer}, à l’instant"),
+            (Language::English, 0) => format!("session through {issuer}, just begun"),
+            (Language::French, _) => {
+                format!("session ouverte par {issuer}, depuis {minutes}\u{a0}min")
+            }
+            (Language::English, _) => format!("session through {issuer}, for {minutes} min"),
         }
     }
 }

@@ -76,7 +76,7 @@ async fn the_page_shows_the_state_and_ends_all_sessions() {
     assert_eq!(shown.status, 200);
     for part in [
         "Insérée",
-        "carte dans Reader &lt;A&gt; : CPS",
+        "carte dans Reader &lt;A&gt;\u{a0}: CPS",
         "session ouverte par Émetteur de test",
         "Mettre fin à toutes mes sessions",
         "doctor.reader_service_stopped",
@@ -136,7 +136,7 @@ async fn the_command_ends_all_sessions_and_the_next_login_is_untouched() {
     let ended = command(&workstation, &["end-sessions"]).output().unwrap();
     assert_eq!(
         String::from_utf8(ended.stdout).unwrap(),
-        "sessions terminées : 1\n"
+        "sessions terminées\u{a0}: 1\n"
     );
     let departure = workstation.issuer.departure().await;
     assert_eq!(departure.reason(), Some(DepartureReason::PersonEnded));
@@ -191,7 +191,7 @@ fn a_sign_in_program_is_seen_and_ended_with_the_rest() {
         wait_until("the agent knows of it", async || sessions() == 1).await;
         let ended = command(&["end-sessions"]).output().unwrap();
         let said = String::from_utf8(ended.stdout).unwrap();
-        assert_eq!(said, "sessions terminées : 1\n");
+        assert_eq!(said, "sessions terminées\u{a0}: 1\n");
         let departure = issuer.departure().await;
         assert_eq!(departure.reason(), Some(DepartureReason::PersonEnded));
         assert!(program.wait().unwrap().success());

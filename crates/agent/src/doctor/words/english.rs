@@ -184,7 +184,7 @@ const CERTIFICATE_EXPIRING: Said = (
 
 const AGENT_STOPPED: Said = (
     "Cardea is not running in your session.",
-    "Nobody answers at {socket}. {reason}",
+    "Nobody answers at {socket}.{reason}",
     "Start it; from then on it starts with your session.",
 );
 

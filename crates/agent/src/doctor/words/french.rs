@@ -182,7 +182,7 @@ const CERTIFICATE_EXPIRING: Said = (
 
 const AGENT_STOPPED: Said = (
     "Cardea n’est pas démarré pour votre session.",
-    "Personne ne répond sur {socket}. {reason}",
+    "Personne ne répond sur {socket}.{reason}",
     "Démarrez-le ; il démarrera ensuite avec votre session.",
 );
 
