@@ -1,1 +1,212 @@
-//! Tests.
+//! What a proxy asks, and what it is answered.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::{ForwardAuth, RequestHeaders, Rule, identity_headers, router};
+use crate::TokenCheck;
+use crate::test_issuer::{TestClient, TestIssuer};
+
+const PROXY: &str = "127.0.0.1:4000";
+
+fn guard(check: TokenCheck, rules: Value) -> Arc<ForwardAuth> {
+    let rules: Vec<Rule> = serde_json::from_value(rules).unwrap();
+    assert!(rules.iter().all(|rule| rule.check().is_ok()));
+    Arc::new(ForwardAuth {
+        check,
+        proxies: vec!["127.0.0.1".parse().unwrap()],
+        headers: RequestHeaders::Forwarded,
+        origins: vec!["https://api.example.fr".to_owned()]
+            .try_into()
+            .unwrap(),
+        certificates: None,
+        rules,
+        is_stopping: AtomicBool::new(false),
+    })
+}
+
+fn about(path: &str, mut headers: HeaderMap) -> HeaderMap {
+    headers.insert("x-forwarded-method", "GET".parse().unwrap());
+    headers.insert("x-forwarded-uri", path.parse().unwrap());
+    headers.insert("x-forwarded-proto", "https".parse().unwrap());
+    headers.insert("x-forwarded-host", "api.example.fr".parse().unwrap());
+    headers
+}
+
+async fn ask(guard: &Arc<ForwardAuth>, peer: &str, at: &str, headers: HeaderMap) -> Response<Body> {
+    let mut request = Request::get(at).body(Body::empty()).unwrap();
+    *request.headers_mut() = headers;
+    let peer: SocketAddr = peer.parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router(Arc::clone(guard)).oneshot(request).await.unwrap()
+}
+
+fn code(response: &Response<Body>) -> &str {
+    response.headers()["x-cardea-code"].to_str().unwrap()
+}
+
+async fn body(response: Response<Body>) -> Value {
+    let bytes = to_bytes(response.into_body(), 65_536).await.unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_proxy_is_told_who_it_is_and_nobody_else_is_answered() {
+    let (issuer, client) = (TestIssuer::start().await, TestClient::new());
+    let guard = guard(issuer.check(&json!({})).await, json!([]));
+    let token = issuer.token(&issuer.claims(&client.key));
+    let headers = || about("/records/1?a=b", client.headers(&token));
+    let good = ask(&guard, PROXY, "/auth", headers()).await;
+    assert_eq!(good.status(), StatusCode::OK);
+    assert_eq!(good.headers()["x-cardea-sub"], "a-person");
+    assert_eq!(good.headers()["x-cardea-amr"], "sc pin hwk mfa");
+    assert_eq!(good.headers()["x-cardea-binding"], "dpop");
+    // Also what there is nothing to say of, so that a proxy writes over a client's own.
+    for name in identity_headers::NAMES {
+        assert!(
+            good.headers().contains_key(HeaderName::from_static(name)),
+            "{name}"
+        );
+    }
+    assert_eq!(good.headers()["x-cardea-profession"], "");
+    let refused = ask(&guard, "192.0.2.1:4000", "/auth", headers()).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert_eq!(code(&refused), "guard.proxy_unknown");
+    let refused = ask(&guard, PROXY, "/auth", client.headers(&token)).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(code(&refused), "guard.forwarded_header_malformed");
+    // The proof is for another path than the one that is asked for.
+    let refused = ask(
+        &guard,
+        PROXY,
+        "/auth",
+        about("/records/2", client.headers(&token)),
+    )
+    .await;
+    assert_eq!(code(&refused), "guard.dpop_proof_invalid");
+}
+
+#[tokio::test]
+async fn every_rule_that_matches_counts_and_no_path_slips_past() {
+    let (issuer, client) = (TestIssuer::start().await, TestClient::new());
+    let rules = json!([
+        {"scope": ["records.read"]},
+        {"path_prefix": "/records/", "acr_values": ["urn:cardea:acr:card-pin"]},
+        {"path_prefix": "/records/1", "methods": ["GET"], "max_age_seconds": 10},
+        {"path_prefix": "/records/1", "methods": ["POST"], "scope": ["nobody.has.it"]},
+        {"path_prefix": "/admin", "scope": ["admin"]},
+    ]);
+    let guard = guard(issuer.check(&json!({})).await, rules);
+    let token = issuer.token(&issuer.claims(&client.key));
+    let say = async |path: &str| {
+        let headers = about(path, client.headers(&token));
+        let said = ask(&guard, PROXY, "/auth", headers).await;
+        code(&said).to_owned()
+    };
+    // The proof is for /records/1, so that what gets past the rules is refused by it.
+    assert_eq!(say("/records/1").await, "guard.authentication_too_old");
+    for path in ["/adm", "/admins", "/records"] {
+        assert_eq!(say(path).await, "guard.dpop_proof_invalid", "{path}");
+    }
+    for path in [
+        "/records/../admin",
+        "/records/%2e%2E/admin",
+        "//admin",
+        "/records%2f1",
+        "/records\\1",
+        "/./admin",
+        "/admin;x",
+        "/%2561dmin",
+    ] {
+        assert_eq!(say(path).await, "guard.path_ambiguous", "{path}");
+    }
+    for bad in [
+        json!({"path_prefix": "records"}),
+        json!({"path_prefix": "/a/../b"}),
+        json!({"methods": ["get"]}),
+        json!({"methods": [""]}),
+    ] {
+        let rule: Rule = serde_json::from_value(bad.clone()).unwrap();
+        assert!(rule.check().is_err(), "{bad}");
+    }
+    assert!(serde_json::from_value::<Rule>(json!({"path": "/"})).is_err());
+}
+
+#[tokio::test]
+async fn a_refusal_can_be_told_again_in_words() {
+    let issuer = TestIssuer::start().await;
+    let guard = guard(issuer.check(&json!({})).await, json!([]));
+    let headers = |pairs: &[(&'static str, &str)]| {
+        let pairs = pairs.iter();
+        let pairs =
+            pairs.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        pairs.collect::<HeaderMap>()
+    };
+    let said = headers(&[
+        ("x-cardea-code", "guard.session_ended"),
+        ("x-cardea-status", "401"),
+        ("x-cardea-challenge", "DPoP error=\"invalid_token\""),
+        ("x-cardea-nonce", "n"),
+        ("accept-language", "en"),
+    ]);
+    let told = ask(&guard, PROXY, "/refusal", said.clone()).await;
+    assert_eq!(told.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        told.headers()["www-authenticate"],
+        "DPoP error=\"invalid_token\""
+    );
+    assert_eq!(told.headers()["dpop-nonce"], "n");
+    let told = body(told).await;
+    assert_eq!(told["code"], "guard.session_ended");
+    assert!(told["detail"].as_str().unwrap().contains("card"), "{told}");
+    let refused = ask(&guard, "192.0.2.1:1", "/refusal", said).await;
+    assert_eq!(code(&refused), "guard.proxy_unknown");
+    for odd in [
+        headers(&[]),
+        headers(&[("x-cardea-code", "<script>"), ("x-cardea-status", "200")]),
+    ] {
+        let told = ask(&guard, PROXY, "/refusal", odd).await;
+        assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(code(&told), "guard.not_ready");
+    }
+}
+
+#[tokio::test]
+async fn health_says_what_keeps_everybody_out() {
+    let issuer = TestIssuer::start().await;
+    issuer.say(|says| says.is_down = true);
+    let check = TokenCheck::start_at(
+        &issuer.config(&json!({"revocation": "event_stream"})),
+        issuer.clock.clone(),
+    );
+    let guard = guard(check.unwrap(), json!([]));
+    let ready = async || ask(&guard, "192.0.2.1:1", "/readyz", HeaderMap::new()).await;
+    crate::test_issuer::until(|| guard.check.issuer_trouble().is_some()).await;
+    let said = ready().await;
+    assert_eq!(said.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let said = body(said).await;
+    assert_eq!(said["code"], "guard.not_ready");
+    assert_eq!(said["issuer"], "guard.issuer_unreachable");
+    assert_eq!(said["event_stream"], "silent");
+    let alive = ask(&guard, "192.0.2.1:1", "/healthz", HeaderMap::new()).await;
+    assert_eq!(alive.status(), StatusCode::OK);
+    issuer.say(|says| says.is_down = false);
+    crate::test_issuer::until(|| guard.check.check_stream().is_ok()).await;
+    let said = ready().await;
+    assert_eq!(said.status(), StatusCode::OK);
+    assert_eq!(
+        body(said).await,
+        json!({"ready": true, "event_stream": "heard"})
+    );
+    guard
+        .is_stopping
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(ready().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
