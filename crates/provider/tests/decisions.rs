@@ -17,6 +17,7 @@ mod decisions {
     mod completion;
     mod consent;
     mod device;
+    mod event_stream;
     mod fapi2;
     mod flood;
     mod instances;
