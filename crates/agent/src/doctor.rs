@@ -88,6 +88,7 @@ pub async fn examine(surroundings: &Surroundings) -> Report {
     let Some(config) = config else {
         return Report::of_nothing(surroundings.language(), unusable.into_iter().collect());
     };
+    let is_unread = unusable.is_some();
     let mut report = Report::of(config.language, unusable.into_iter().collect());
     report.take(configuration::prompt(&config));
     // Everything that can wait, at once: a dead network takes as long as one probe.
@@ -98,7 +99,9 @@ pub async fn examine(surroundings: &Surroundings) -> Report {
     );
     report.take(cards.findings);
     report.see(&cards.seen);
-    report.take(issuers.findings);
+    // Nobody knows who stands in a file that could not be read.
+    let follows = |it: &Finding| is_unread && it.cause() == Cause::IssuerMissing;
+    report.take(issuers.findings.into_iter().filter(|it| !follows(it)));
     report.see(&issuers.reached);
     // The card's end is judged by the issuer's time where it is known: the clock may be the fault.
     let now = issuers.clock.now();

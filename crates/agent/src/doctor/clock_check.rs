@@ -54,12 +54,13 @@ impl Clock {
     }
 }
 
-/// A span of time in its largest unit.
+/// A span of time in its largest unit, rounded: an hour less the time of asking is an hour.
 fn span(seconds: i64) -> (String, String) {
-    let (count, french, english) = match seconds {
-        0..3_600 => (seconds / 60, "minute", "minute"),
-        3_600..86_400 => (seconds / 3_600, "heure", "hour"),
-        _ => (seconds / 86_400, "jour", "day"),
+    let minutes = (seconds + 30) / 60;
+    let (count, french, english) = match minutes {
+        0..60 => (minutes, "minute", "minute"),
+        60..1_440 => ((minutes + 30) / 60, "heure", "hour"),
+        _ => ((minutes + 720) / 1_440, "jour", "day"),
     };
     let plural = if count == 1 { "" } else { "s" };
     (
@@ -89,6 +90,8 @@ mod tests {
         assert!(Clock::default().judge("i").is_none());
         assert_eq!(span(180).1, "3 minutes");
         assert_eq!(span(3_600).0, "1 heure");
+        assert_eq!(span(3_598).0, "1 heure");
+        assert_eq!(span(86_390).1, "24 hours");
         assert_eq!(span(400 * 86_400).1, "400 days");
     }
 }

@@ -80,7 +80,7 @@ impl Shown<'_> {
             let _ = writeln!(body, "<p class=\"state\">{stopped}</p>");
             return;
         };
-        let word = card_word(&own.standing.status.card, self.language);
+        let word = card_word(&own.standing, self.language);
         let mut word = word.chars();
         let first = word
             .next()
@@ -156,9 +156,14 @@ impl Shown<'_> {
             "<li><strong>{title}</strong><p>{detail}</p><p>{fix}</p>"
         );
         if let Some(command) = finding.command() {
-            let _ = writeln!(body, "<code>{}</code>", escape(&command));
+            let run = self.say(
+                "À saisir dans un terminal\u{a0}:",
+                "To be typed in a terminal:",
+            );
+            let _ = writeln!(body, "<p>{run}</p><code>{}</code>", escape(&command));
         }
         let code = finding.cause().code();
-        let _ = writeln!(body, "<small>{code}</small></li>");
+        let named = self.say("Code pour l’assistance\u{a0}:", "Code for support:");
+        let _ = writeln!(body, "<small>{named} {code}</small></li>");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::StatusReport;
 use crate::config::{Loopback, LoopbackReason};
 use crate::language::Language;
-use crate::own_status::{CardStatus, OwnStatus};
+use crate::own_status::{CardStatus, OwnStatus, Standing};
 use crate::presence::SessionStatus;
 
 impl StatusReport {
@@ -66,14 +66,14 @@ fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
     let mut lines = match language {
         Language::English => vec![
             format!("state: {}", own.standing.status.state),
-            format!("card: {}", own.standing.status.card),
+            format!("card: {}", card_word(&own.standing, language)),
         ],
         Language::French => vec![
             match own.standing.status.state.as_str() {
                 "busy" => "état : une demande est à l’écran".to_owned(),
                 _ => "état : prêt".to_owned(),
             },
-            format!("carte : {}", card_word(&own.standing.status.card, language)),
+            format!("carte : {}", card_word(&own.standing, language)),
         ],
     };
     if own.standing.screen_locked {
@@ -82,7 +82,7 @@ fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
     if let Some(code) = &own.standing.readers_unavailable {
         lines.push(unavailable(code, language));
     }
-    let mut policy = say("code de la carte : règle ", "PIN policy: ");
+    let mut policy = say("code de la carte : demandé selon la règle ", "PIN policy: ");
     policy.push_str(&own.pin_policy);
     if let Some(reason) = &own.no_pin_kept {
         policy.push_str(&say(
@@ -104,14 +104,14 @@ fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
 }
 
 /// Whether a card is there, as the agent's state says it.
-pub(crate) fn card_word(state: &str, language: Language) -> &'static str {
-    match (state, language) {
-        ("present", Language::French) => "insérée",
-        ("absent", Language::French) => "aucune carte insérée",
-        (_, Language::French) => "aucun lecteur",
-        ("present", Language::English) => "inserted",
-        ("absent", Language::English) => "no card is inserted",
-        (_, Language::English) => "no reader",
+pub(crate) fn card_word(standing: &Standing, language: Language) -> &'static str {
+    match standing.status.card.as_str() {
+        "present" => language.say("insérée", "inserted"),
+        "absent" => language.say("aucune carte insérée", "no card is inserted"),
+        _ if standing.readers_unavailable.is_some() => {
+            language.say("lecteur inaccessible", "the reader cannot be reached")
+        }
+        _ => language.say("aucun lecteur", "no reader"),
     }
 }
 

@@ -170,6 +170,7 @@ async fn a_configuration_or_prompt_that_cannot_be_used_comes_first() {
         detail(&report).contains("unknown field `lisen`"),
         "{report}"
     );
+    assert!(!has(&report, "doctor.issuer_missing"), "{report}");
 
     desk.configure(0, "off", &enrolment(&desk.issuer));
     std::fs::remove_file(desk.folder.path().join("pinentry")).unwrap();

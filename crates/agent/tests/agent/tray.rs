@@ -39,6 +39,7 @@ type Application = (
     String,
     String,
 );
+type Pixmaps = Vec<(i32, i32, Vec<u8>)>;
 type Layout = (i32, HashMap<String, OwnedVariant>, Vec<OwnedVariant>);
 
 /// A desktop's part that shows such icons, ended when dropped.
@@ -109,7 +110,7 @@ impl<'a> Icon<'a> {
     async fn says(&self, words: &str) {
         let what = format!("the icon says: {words}");
         wait_until(&what, async || {
-            let tip: (String, Vec<(i32, i32, Vec<u8>)>, String, String) = self.get("ToolTip").await;
+            let tip: (String, Pixmaps, String, String) = self.get("ToolTip").await;
             tip.3 == words
         })
         .await;
@@ -117,7 +118,7 @@ impl<'a> Icon<'a> {
 
     /// The picture in the size that most panels want.
     async fn picture(&self) -> Vec<u8> {
-        let pictures: Vec<(i32, i32, Vec<u8>)> = self.get("IconPixmap").await;
+        let pictures: Pixmaps = self.get("IconPixmap").await;
         let usual = pictures.into_iter().find(|it| (it.0, it.1) == (22, 22));
         usual.unwrap().2
     }

@@ -185,7 +185,7 @@ const CERTIFICATE_EXPIRING: Said = (
 const AGENT_STOPPED: Said = (
     "Cardea is not running in your session.",
     "Nobody answers at {socket}.{reason}",
-    "Start it; from then on it starts with your session.",
+    "Log out and in again, or run the command; from then on it starts with your session.",
 );
 
 const PORT_TAKEN: Said = (

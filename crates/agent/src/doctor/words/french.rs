@@ -183,7 +183,8 @@ const CERTIFICATE_EXPIRING: Said = (
 const AGENT_STOPPED: Said = (
     "Cardea n’est pas démarré pour votre session.",
     "Personne ne répond sur {socket}.{reason}",
-    "Démarrez-le ; il démarrera ensuite avec votre session.",
+    "Fermez votre session et rouvrez-la, ou lancez la commande ; il démarrera ensuite avec \
+     votre session.",
 );
 
 const PORT_TAKEN: Said = (
