@@ -5,6 +5,7 @@
 //! the numbers stand with the places. `docs/guard-evidence.md` says what the guard makes of it.
 
 pub mod calendar;
+pub mod command;
 pub mod desk;
 pub mod event;
 pub mod line;

@@ -1,10 +1,13 @@
 //! The replay's form of a look-up: one JSON object a line.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::event::{Account, Event};
+use super::traffic::Traffic;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -42,4 +45,24 @@ pub fn line(account: &Account, event: &Event) -> Option<String> {
         signals: event.sequence.then_some(Signals { sequence: true }),
     };
     serde_json::to_string(&line).ok()
+}
+
+/// Writes all of the traffic, a line each.
+///
+/// # Errors
+/// What the writer says; a pipe that was closed is no error, but an end.
+pub fn write_all(traffic: Traffic, mut output: impl Write) -> io::Result<()> {
+    let accounts = traffic.accounts().to_vec();
+    for event in traffic {
+        let account = usize::try_from(event.account).ok();
+        let account = account.and_then(|place| accounts.get(place));
+        let Some(line) = account.and_then(|account| line(account, &event)) else {
+            continue;
+        };
+        match writeln!(output, "{line}") {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written?,
+        }
+    }
+    output.flush()
 }

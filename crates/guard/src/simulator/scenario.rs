@@ -18,7 +18,7 @@ pub struct RobotScenario {
     pub words: &'static str,
     /// Whose accounts it takes, one of [`KINDS`].
     pub owner: &'static str,
-    /// How many accounts it spreads over.
+    /// How many accounts it spreads over: the traffic's first ones.
     pub accounts: u32,
     /// How many requests for a fresh card signature the person at the workstation answers.
     pub patience: u32,
@@ -276,6 +276,23 @@ pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     honest.into_iter().chain(kinds).chain(robots)
 }
 
+/// Honest accounts beside a robot's: no portal has its accounts alone.
+const NEIGHBOURS: [&str; 12] = [
+    "pharmacy-small",
+    "pharmacy-small",
+    "pharmacy-median",
+    "pharmacy-median",
+    "pharmacy-median",
+    "pharmacy-median",
+    "physician",
+    "physician",
+    "ward",
+    "emergency",
+    "emergency",
+    "secretary",
+];
+
+/// The robot's accounts come first.
 fn taken_over(scenario: &RobotScenario, seed: u64, scale: Scale) -> Population {
     let mut population = Population::new(seed, scale);
     for _ in 0..scenario.accounts {
@@ -284,6 +301,10 @@ fn taken_over(scenario: &RobotScenario, seed: u64, scale: Scale) -> Population {
         let starts = if scenario.new_account { 0 } else { ROBOT_STARTS };
         let robot = Robot::new(owner, account, seed, starts, scenario.manner.clone());
         population.add(scenario.owner, Box::new(robot));
+    }
+    for kind in NEIGHBOURS {
+        let owner = population.owner(kind);
+        population.add(kind, owner);
     }
     population
 }

@@ -28,6 +28,8 @@ pub struct Size {
     unread: f64,
     /// Residents of nursing homes whose weekly boxes are prepared here; one weekday a home.
     homes: &'static [(u8, u64)],
+    /// The counters hold no more than so many times the usual.
+    demand_most: f64,
     /// Queues that are served at dozens of patients a minute, each day.
     rushes: f64,
 }
@@ -44,6 +46,7 @@ impl Size {
         newcomers: 0.06,
         unread: 0.18,
         homes: &[],
+        demand_most: 3.0,
         rushes: 0.0,
     };
     /// A town.
@@ -62,11 +65,12 @@ impl Size {
         newcomers: 0.1,
         unread: 0.15,
         homes: &[(1, 64)],
+        demand_most: 3.0,
         rushes: 0.2,
     };
     /// The busiest in the country: a station, open at lunch and on Sunday.
     pub const BUSIEST: Self = Self {
-        patients_a_day: 2_200.0,
+        patients_a_day: 1_800.0,
         hours: &[
             (8.0, 9.5, 1.4),
             (9.5, 12.0, 0.8),
@@ -81,6 +85,8 @@ impl Size {
         newcomers: 0.35,
         unread: 0.14,
         homes: &[(1, 85), (3, 90)],
+        // Fourteen people at twenty patients an hour: the queue is what grows.
+        demand_most: 1.5,
         rushes: 4.0,
     };
 }
@@ -200,8 +206,9 @@ impl Worker for Pharmacy {
         };
         // Vaccination: an eighth more, by appointment, spread over the day.
         let campaign = if day.vaccinating { 1.12 } else { 1.0 };
+        let demand = day.demand.min(self.size.demand_most);
         let expected =
-            self.size.patients_a_day * opening * day.demand * campaign * self.scale.volume;
+            self.size.patients_a_day * opening * demand * campaign * self.scale.volume;
         self.counter(day, expected, out);
         if opening > 0.0 {
             self.rush(day, out);

@@ -45,7 +45,8 @@ impl Worker for GeneralPractitioner {
         if day.rests() || day.weekday == self.free {
             return;
         }
-        let busy = day.demand * self.scale.volume;
+        // Her day has no room for three times as many.
+        let busy = day.demand.min(1.8) * self.scale.volume;
         if day.weekday == 5 {
             let moments =
                 arrivals(day, &mut self.desk.random, 10.0 * busy, &[(8.5, 12.0, 1.0)]);

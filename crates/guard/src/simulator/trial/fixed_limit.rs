@@ -63,10 +63,23 @@ impl Window {
 struct Counts {
     hour: Window,
     day: Window,
+    /// Patients whose card was read in the last 24 hours: free until then.
+    read: Window,
     /// Until when a signature lets pass more.
     signed_until: i64,
     stopped: Option<u64>,
     unanswered: u32,
+}
+
+impl Counts {
+    fn is_free(&mut self, event: &Event) -> bool {
+        if event.present {
+            self.read.add(event.at, event.patient, DAY);
+            return true;
+        }
+        self.read.forget(event.at - DAY);
+        self.read.counts.contains_key(&event.patient)
+    }
 }
 
 /// A fixed limit for each profession.
@@ -144,7 +157,7 @@ impl Judge for FixedLimit {
         if counts.stopped == Some(event.session) {
             return Answer::StopSession;
         }
-        if event.present {
+        if counts.is_free(event) {
             return Answer::Allow;
         }
         counts.hour.forget(event.at - HOUR);
@@ -208,7 +221,7 @@ impl Peaks {
                 }
                 (*today, *peak) = (day, Limit::default());
             }
-            if !event.present {
+            if !counts.is_free(&event) {
                 counts.hour.add(event.at, event.patient, HOUR);
                 counts.day.add(event.at, event.patient, DAY);
                 peak.hour = peak.hour.max(counts.hour.counts.len() as u64);

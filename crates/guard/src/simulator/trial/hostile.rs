@@ -42,6 +42,9 @@ pub fn try_out(
     judge: &mut dyn Judge,
 ) -> Vec<Yield> {
     let accounts = traffic.accounts().to_vec();
+    if scenario.informed {
+        judge.reveal();
+    }
     let mut states: Vec<Victim> = Vec::new();
     states.resize_with(accounts.len(), || Victim {
         patience: scenario.patience,
@@ -53,7 +56,8 @@ pub fn try_out(
             state.take(scenario, account, event, judge);
         }
     }
-    states.into_iter().map(|state| state.outcome).collect()
+    let taken = usize::try_from(scenario.accounts).unwrap_or(usize::MAX);
+    states.into_iter().take(taken).map(|state| state.outcome).collect()
 }
 
 impl Victim {
