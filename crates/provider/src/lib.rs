@@ -154,7 +154,7 @@ pub use registration::{
     InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken, Registered,
     RegisteredConsent, RegisteredNames, RegistrationDemands, RegistrationLimits, RegistrationTerms,
 };
-pub use restoration::{Restoration, Restored};
+pub use restoration::{LostSuspension, Restoration, Restored};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use security_events::{EventPoll, EventStream, PolledEvents, WaitingEvents};

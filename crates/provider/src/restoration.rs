@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use cardea_storage::backup::{self, Ended, VerifiedBackup};
+use cardea_storage::card::{self, Card};
 use cardea_storage::{Store, Transaction, signing_key};
 use time::OffsetDateTime;
 
@@ -21,14 +22,35 @@ use crate::{Clock, Error, Operator, Provider};
 
 /// Why the record says that token keys were taken out.
 const REASON: &str = "a restore";
+/// Suspended cards of the database that was there before which are looked at: more than are lost
+/// between two backups.
+const SUSPENDED_MAX: u32 = 10_000;
 
 /// What a restore ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     /// What was waiting to be used, or in use.
     pub ended: Ended,
     /// Token keys of the backup, which are taken out.
     pub token_keys: u64,
+    /// Cards that were suspended in the database that was replaced and are let in again, the one
+    /// suspended last first.
+    pub suspensions_lost: Vec<LostSuspension>,
+}
+
+/// A suspension that the backup does not know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostSuspension {
+    /// The name of the card in events and commands.
+    pub id: String,
+    /// Its family.
+    pub family: String,
+    /// Its number.
+    pub number: String,
+    /// Since when it was suspended.
+    pub since: OffsetDateTime,
+    /// Whether the backup knows the card, so that it can be suspended at once.
+    pub is_known: bool,
 }
 
 /// Restores a database in an operator's name; no server may run on it meanwhile.
@@ -67,6 +89,7 @@ impl Restoration {
         input: impl BufRead,
     ) -> Result<Restored, Error> {
         let mut transaction = self.store.begin().await?;
+        let suspended = card::list_suspended(&mut transaction, SUSPENDED_MAX).await?;
         backup::restore(&self.store, &mut transaction, verified, input).await?;
         let now = self.clock.now();
         let told_until = now + Lifetimes::default().logout_retry;
@@ -83,8 +106,13 @@ impl Restoration {
         self.event_log
             .append(&mut transaction, &Event::new(kind, now))
             .await?;
+        let suspensions_lost = lost_suspensions(&mut transaction, suspended).await?;
         transaction.commit().await?;
-        Ok(Restored { ended, token_keys })
+        Ok(Restored {
+            ended,
+            token_keys,
+            suspensions_lost,
+        })
     }
 
     /// Takes out every token key. One that a PKCS#11 token holds stays in there, of use to nobody:
@@ -127,6 +155,29 @@ impl Restoration {
         self.event_log.append(&mut transaction, &event).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+/// Which of the cards that were suspended before are let in again.
+async fn lost_suspensions(
+    transaction: &mut Transaction,
+    suspended: Vec<Card>,
+) -> Result<Vec<LostSuspension>, Error> {
+    let mut lost = Vec::new();
+    for before in suspended {
+        let restored = card::find(transaction, &before.id).await?;
+        let is_known = restored.is_some();
+        let is_kept = restored.is_some_and(|card| card.suspension.is_some());
+        if let Some(suspension) = before.suspension.filter(|_| !is_kept) {
+            lost.push(LostSuspension {
+                since: suspension.since,
+                is_known,
+                id: before.id,
+                family: before.family,
+                number: before.number,
+            });
+        }
+    }
+    Ok(lost)
 }
 
 /// A database that was never restored.

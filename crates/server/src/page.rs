@@ -16,6 +16,8 @@ mod logout_page;
 mod new_workstations_page;
 pub(crate) mod panel;
 mod suspend_page;
+#[cfg(test)]
+mod typesetting;
 
 pub(crate) use self::account_page::{AccountClosedPage, AccountPage};
 pub(crate) use self::agentless_page::AgentlessPage;

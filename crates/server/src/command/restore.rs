@@ -8,8 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cardea_provider::event::StoredEvents;
-use cardea_provider::{Restoration, Restored};
+use cardea_provider::{LostSuspension, Restoration, Restored};
 use cardea_storage::backup::{self, FileReference, Occupied, VerifiedBackup};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{backup::references, operator};
 use crate::app::open_store;
@@ -36,7 +39,10 @@ pub(super) fn run(
         .enable_all()
         .build()?;
     runtime.block_on(check_database(&config, replaces))?;
-    let Restored { ended, token_keys } = runtime.block_on(restore(&config, &verified, &opened))?;
+    let restored = runtime.block_on(restore(&config, &verified, &opened))?;
+    let Restored {
+        ended, token_keys, ..
+    } = restored;
     let mut output = io::stdout().lock();
     writeln!(
         output,
@@ -58,7 +64,57 @@ pub(super) fn run(
          it. What else operators changed since the backup is undone: rotate client secrets again, \
          and take out again the clients and trust anchors that were taken out."
     )?;
+    let made_at = verified.about().made_at;
+    write_suspensions(&mut output, made_at, &restored.suspensions_lost)?;
     Ok(())
+}
+
+/// Says which cards are let in again that must not be, and how each is suspended anew.
+fn write_suspensions(
+    output: &mut impl io::Write,
+    backup_made_at: i64,
+    lost: &[LostSuspension],
+) -> io::Result<()> {
+    writeln!(
+        output,
+        "WARNING: cards that were suspended after the backup ({}) are let in again, and codes that \
+         were made since are dead. Before you start the server, look for `card.suspended_` in the \
+         logs since then, and suspend those cards anew.",
+        written(backup_made_at)
+    )?;
+    if lost.is_empty() {
+        return writeln!(output, "The database that was replaced names none.");
+    }
+    writeln!(output, "The database that was replaced names:")?;
+    for card in lost.iter().filter(|card| card.is_known) {
+        writeln!(
+            output,
+            "  cardea cards suspend {} --reason \"again, after a restore\"   # {} {}, suspended {}",
+            card.id,
+            card.family,
+            card.number,
+            written(card.since.unix_timestamp())
+        )?;
+    }
+    for card in lost.iter().filter(|card| !card.is_known) {
+        writeln!(
+            output,
+            "  {} {}, suspended {}: the backup does not know this card, so that it can be suspended \
+             after its next login alone. Have its issuer revoke it, and look for it with \
+             `cardea cards list {}`",
+            card.family,
+            card.number,
+            written(card.since.unix_timestamp()),
+            card.number
+        )?;
+    }
+    Ok(())
+}
+
+fn written(seconds: i64) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    let written = moment.and_then(|moment| moment.format(&Rfc3339).ok());
+    written.unwrap_or_default()
 }
 
 /// Looks before anything is changed, the schema included.

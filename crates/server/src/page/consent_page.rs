@@ -117,7 +117,7 @@ const RECEIVES: Text = Text::new(
 );
 const ACTS: Text = Text::new(
     "It may act in your name, while your card is in its reader:",
-    "Il pourra agir en votre nom, tant que votre carte est dans son lecteur :",
+    "Il pourra agir en votre nom, tant que votre carte est dans son lecteur :",
 );
 const SERVICE: Text = Text::new("at the service", "auprès du service");
 const RIGHT: Text = Text::new("with the right", "avec le droit");

@@ -92,7 +92,6 @@ mod tests {
     use std::collections::HashSet;
 
     use super::all;
-    use crate::problem::Problem;
 
     #[test]
     fn a_state_or_code_leads_to_one_panel() {
@@ -101,20 +100,6 @@ mod tests {
             assert!(seen.insert(panel.state), "{} stands twice", panel.state);
             for code in panel.codes.split_whitespace() {
                 assert!(seen.insert(code), "{code} stands twice");
-            }
-        }
-    }
-
-    /// A line that begins with a colon looks like a mistake: the space before it does not break.
-    #[test]
-    fn french_punctuation_stays_on_its_line() {
-        let panels = all().flat_map(|panel| panel.lines.iter().chain([&panel.heading]));
-        let problems = Problem::ALL
-            .iter()
-            .flat_map(|problem| [problem.title(), problem.advice()]);
-        for text in panels.copied().chain(problems) {
-            for mark in [" :", " ;", " ?", " !"] {
-                assert!(!text.fr.contains(mark), "{}", text.fr);
             }
         }
     }

@@ -56,7 +56,7 @@ async fn open<'a>(app: &'a TestApp, card: &Card) -> Account<'a> {
     let (callback, verifier, connection) = arrive(app, card).await;
     let opened = get(app, &callback, &verifier).await;
     assert_eq!(opened.status(), 303);
-    assert_eq!(header(&opened, "location"), "/account");
+    assert_eq!(header(&opened, "location"), "/account?lang=en");
     let cookies = cookies(&opened);
     let cookie = cookies.iter().find(|it| it.starts_with("cardea-account="));
     Account {
@@ -231,6 +231,154 @@ async fn a_person_takes_a_workstation_of_hers_out_and_lets_it_in_again() {
     let done = account.post(path, &app.issuer, &form("allow")).await;
     assert!(done.text().await.unwrap().contains("let in again."));
     assert_eq!(app.count_events("agent_instance.allowed_by_owner").await, 1);
+}
+
+/// Attack E20 for the button that suspends a lost card with another one of hers.
+#[tokio::test]
+async fn e20_a_person_suspends_her_lost_card_with_another_one() {
+    let app = TestApp::start().await;
+    let lost = Card::pharmacist(&app);
+    let signed_in = sign_in(&app, &Request::new(), &lost).await;
+    let second = Card::pharmacist(&app);
+    let second = Card {
+        instance_key: lost.instance_key.clone(),
+        ..second
+    };
+    let account = open(&app, &second).await;
+    let html = account.html().await;
+    assert_eq!(
+        html.matches("Suspend this card now</button>").count(),
+        1,
+        "{html}"
+    );
+    let (token, id) = (value_of(&html, "form_token"), value_of(&html, "card"));
+    let path = "/account/cards?lang=en";
+    let good = [
+        ("form_token", token.as_str()),
+        ("card", &id),
+        ("change", "suspend"),
+    ];
+    for (origin, form, status) in [
+        ("https://evil.test", &good[..], 403),
+        (app.issuer.as_str(), &good[1..], 403),
+        (&app.issuer, &good[..2], 400),
+        (&app.issuer, &[good[0], ("card", "none"), good[2]], 400),
+        (&app.issuer, &[good[0], good[1], ("change", "resume")], 400),
+    ] {
+        let refused = account.post(path, origin, form).await;
+        assert_eq!(refused.status(), status, "{origin} {form:?}");
+    }
+    assert_eq!(app.count_events("card.suspended_by_owner").await, 0);
+    let done = account.post(path, &app.issuer, &good).await;
+    assert_eq!(done.status(), 200);
+    let html = done.text().await.unwrap();
+    assert!(
+        html.contains("The card is suspended.") && html.contains("by yourself, on this page"),
+        "{html}"
+    );
+    assert!(!html.contains("Suspend this card now"), "{html}");
+    assert_eq!(app.count_events("card.suspended_by_owner").await, 1);
+    // What was open with it is over, and it opens nothing more.
+    let redeemed = Request::new().redeem(&app, &signed_in.code).await;
+    assert_eq!(redeemed.status(), 400);
+    let login = Request::new().begin(&app).await;
+    let body = lost
+        .shown_again()
+        .answer(&app, &login.challenge(&app).await);
+    let refused = login.post_assertion(&app, &body).await;
+    assert_eq!(problem_code(refused).await, "login.card_suspended");
+    account.html().await;
+}
+
+/// The page opens in the language that was chosen last on the way to it.
+#[tokio::test]
+async fn the_page_comes_back_in_the_language_that_she_chose() {
+    let app = TestApp::start().await;
+    let begun = app.get("/account?lang=fr").send().await.unwrap();
+    let path = header(&begun, "location");
+    let kept = cookies(&begun).join("; ");
+    let page = get(&app, &path, &kept).await;
+    assert!(cookies(&page).is_empty(), "nothing new was chosen");
+    let page = get(&app, &path.replace("lang=fr", "lang=en"), &kept).await;
+    let [switched] = &cookies(&page)[..] else {
+        panic!("the choice is kept");
+    };
+    let gave_up = get(&app, "/account/callback?error=access_denied", switched).await;
+    assert_eq!(header(&gave_up, "location"), "/account/closed?lang=en");
+    // A cookie that somebody made up chooses nothing else.
+    let planted = "cardea-account-login=x.https://evil.test";
+    let gave_up = get(&app, "/account/callback?error=access_denied", planted).await;
+    assert_eq!(header(&gave_up, "location"), "/account/closed");
+}
+
+/// The page closes after half an hour, whatever the session does.
+#[tokio::test]
+async fn half_an_hour_after_it_was_opened_the_page_is_closed() {
+    let app = TestApp::start().await;
+    let account = open(&app, &Card::pharmacist(&app)).await;
+    let cookie = account.cookie.strip_prefix("cardea-account=").unwrap();
+    let digest = cardea_storage::SecretDigest::of(cookie);
+    let opened = async |ago: i64| {
+        app.in_database(async |transaction| {
+            let events = cardea_storage::event::list_newest(transaction, 100).await;
+            let events = events.unwrap();
+            let issued = events.iter().find(|it| it.kind == "code.issued").unwrap();
+            let details: Value = serde_json::from_str(&issued.details).unwrap();
+            let sid = details["sid"].as_str().unwrap();
+            let at = events[0].occurred_at - time::Duration::seconds(ago);
+            let open = cardea_storage::account_cookie::open(transaction, sid, &digest, at);
+            assert!(open.await.unwrap());
+        })
+        .await;
+    };
+    opened(29 * 60).await;
+    account.html().await;
+    opened(30 * 60).await;
+    let closed = get(&app, "/account", &account.cookie).await;
+    assert_eq!(closed.status(), 303);
+    assert!(header(&closed, "location").starts_with("/login/"));
+}
+
+/// A workstation that she has used for 30 days without objecting is hers: a portal that wants a
+/// known one lets her in there, and refuses a day earlier.
+#[tokio::test]
+async fn a_workstation_is_known_by_itself_after_30_days() {
+    let name = "name = \"Portail d’essai <&>\"";
+    let known = format!("{name}\ninstances = \"known\"");
+    let app = TestApp::start_with(Changes::replacing(name, &known)).await;
+    let card = Card::pharmacist(&app);
+    sign_in(&app, &Request::new(), &card).await;
+    for (days, code) in [(29, Some("login.workstation_not_known")), (30, None)] {
+        let other = card.at_another_workstation();
+        app.in_database(async |transaction| {
+            let events = cardea_storage::event::list_newest(transaction, 100).await;
+            let events = events.unwrap();
+            let sub = events.iter().find_map(|it| it.sub.clone()).unwrap();
+            let first = events[0].occurred_at - time::Duration::days(days);
+            let jkt = (other.instance_key.kid(), Some("Comptoir"));
+            let used = cardea_storage::agent_instance::record_use(transaction, &sub, jkt, first);
+            used.await.unwrap();
+        })
+        .await;
+        let login = Request::new().begin(&app).await;
+        let challenge = login.challenge(&app).await;
+        let mut connection = other.connect(&app).await;
+        let body = other.answer(&app, &challenge);
+        let Some(code) = code else {
+            let (response, ()) = tokio::join!(
+                login.post_assertion(&app, &body),
+                connection.prove(&app, &other)
+            );
+            assert_eq!(
+                response.status(),
+                200,
+                "on to the portal, or to what is news"
+            );
+            continue;
+        };
+        let refused = login.post_assertion(&app, &body).await;
+        assert_eq!(problem_code(refused).await, code, "{days} days");
+    }
 }
 
 /// Attack M1: what the person reads, and what the portal learns once she goes back.

@@ -130,9 +130,117 @@ async fn guesses_are_counted_and_right_codes_are_not() {
         let wrong = typing(&app, "BBBB-BBBB").send().await.unwrap();
         assert_eq!(wrong.status(), 404);
     }
+    let wrong = typing(&app, "BBBB-BBBB").send().await.unwrap();
+    assert_eq!(wrong.status(), 429);
+    // Somebody else's nonsense from her practice's address keeps nobody from her own code.
     let asked = ask(&app).await;
     let code = asked["user_code"].as_str().unwrap();
-    assert_eq!(typing(&app, code).send().await.unwrap().status(), 429);
+    assert_eq!(typing(&app, code).send().await.unwrap().status(), 303);
+}
+
+/// RFC 8628 section 5.4: who stands at the host's door, in both languages.
+#[tokio::test]
+async fn what_the_host_says_is_shown_as_such() {
+    let app = TestApp::start_with(registered()).await;
+    let asking = async |account: &str, remote: &str| {
+        app.post("/device_authorization")
+            .basic_auth(HOST, Some(SECRET))
+            .form(&[
+                ("scope", "openid"),
+                ("cardea_host_account", account),
+                ("cardea_host_service", "sshd"),
+                ("cardea_host_remote", remote),
+            ])
+            .send()
+            .await
+            .unwrap()
+    };
+    for (remote, french, english) in [
+        (
+            "203.0.113.9",
+            "quelqu’un, à l’adresse <strong><bdi>203.0.113.9</bdi></strong> veut entrer dans le \
+             compte <strong><bdi>alice</bdi></strong> (<bdi>sshd</bdi>)",
+            "somebody at <strong><bdi>203.0.113.9</bdi></strong> wants to enter the account \
+             <strong><bdi>alice</bdi></strong> (<bdi>sshd</bdi>)",
+        ),
+        (
+            "",
+            "quelqu’un qui s’y trouve déjà demande le compte <strong><bdi>alice</bdi></strong>",
+            "somebody who is on it already asks for the account <strong><bdi>alice</bdi></strong>",
+        ),
+    ] {
+        let asked: Value = asking("alice", remote).await.json().await.unwrap();
+        let code = asked["user_code"].as_str().unwrap();
+        let typed = typing(&app, code).send().await.unwrap();
+        let (page, cookie) = (header(&typed, "location"), cookie_of(&typed));
+        for (language, words) in [("fr", french), ("en", english)] {
+            let page = page.replace("lang=fr", &format!("lang={language}"));
+            let shown = app.get(&page).header("cookie", &cookie).send();
+            let html = shown.await.unwrap().text().await.unwrap();
+            assert!(html.contains(words), "{words} is not in {html}");
+        }
+    }
+    let refused = asking("alice", "<script>").await;
+    assert_eq!(refused.status(), 400);
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["error"], "invalid_request");
+}
+
+/// A host that waits no longer says so where it gives tokens back.
+#[tokio::test]
+async fn a_device_code_is_taken_back_where_tokens_are() {
+    let app = TestApp::start_with(registered()).await;
+    let asked = ask(&app).await;
+    let device_code = asked["device_code"].as_str().unwrap();
+    let revoked = app
+        .post("/revoke")
+        .basic_auth(HOST, Some(SECRET))
+        .form(&[("token", device_code)])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(revoked.status(), 200);
+    let (status, body) = fetch(&app, device_code).await;
+    assert_eq!((status, &body["error"]), (400, &"invalid_grant".into()));
+    let code = asked["user_code"].as_str().unwrap();
+    assert_eq!(typing(&app, code).send().await.unwrap().status(), 404);
+}
+
+/// Attack H9: what strangers may fill of a public client's is shared out among their networks; a
+/// host that has proven itself has its places to itself.
+#[tokio::test]
+async fn h9_a_public_client_s_request_bears_its_network_and_a_proven_one_s_does_not() {
+    let Changes { mut replace, .. } = registered();
+    let table = format!(
+        "[[client]]\nclient_id = \"kiosk\"\nname = \"Borne\"\n\
+         token_endpoint_auth_method = \"none\"\ngrant_types = [\"{GRANT_TYPE}\"]\n\
+         scopes = [\"openid\"]\n[presence]"
+    );
+    let (_, to) = replace.first_mut().unwrap();
+    *to = to.replace("[presence]", &table);
+    let app = TestApp::start_with(Changes {
+        replace,
+        ..Changes::default()
+    })
+    .await;
+    let asked = ask(&app).await;
+    let public = app
+        .post("/device_authorization")
+        .form(&[("client_id", "kiosk"), ("scope", "openid")]);
+    let public = public.send().await.unwrap();
+    assert_eq!(public.status(), 200);
+    let public: Value = public.json().await.unwrap();
+    app.in_database(async |transaction| {
+        for (asked, bears) in [(&asked, false), (&public, true)] {
+            let code = asked["device_code"].as_str().unwrap();
+            let digest = cardea_storage::SecretDigest::of(code);
+            let held = cardea_storage::device_authorization::hold(transaction, &digest).await;
+            let source = held.unwrap().unwrap().source;
+            assert_eq!(source.is_some(), bears, "{source:?}");
+            assert!(!source.unwrap_or_default().contains("127.0.0.1"));
+        }
+    })
+    .await;
 }
 
 /// RFC 8628 section 5.4: a link brings nobody further than to an empty field.

@@ -17,7 +17,7 @@ use crate::card::Card;
 use crate::key_client::{KeyClient, Told, nonce, now, proof, refusal, success, told};
 use crate::register;
 use crate::relying_party::{Login, Request, SignedIn, sign_in};
-use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp, header};
+use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp, header, problem_code};
 use crate::two_nodes::on_postgres;
 
 /// A portal that refreshes, and a service with a key.
@@ -35,7 +35,7 @@ fn cardea(app: &TestApp, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-async fn run(app: &TestApp, arguments: &'static [&'static str]) -> Output {
+async fn run(app: &TestApp, arguments: &[&str]) -> Output {
     // The server runs in this process, and must go on meanwhile.
     tokio::task::block_in_place(|| cardea(app, arguments))
 }
@@ -97,6 +97,62 @@ async fn replay_after_restore(app: TestApp, service: KeyClient) {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What was suspended since the copy is let in again: the operator is told, with what sets it anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn suspensions_since_the_backup_are_named_with_what_sets_them_again() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    drop(sign_in(&app, &Request::new(), &card).await);
+    let id_of = async |number: &str| {
+        let listed = app.operate_on("cards", &["list", number]).await;
+        listed["cards"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let known = id_of("899700000029").await;
+    let made = run(&app, &["backup", "--out", "whole.backup"]).await;
+    assert!(made.status.success(), "{made:?}");
+    let nurse = cardea_test_pki::CardProfile::nurse();
+    let nurse = Card::new(&app, &nurse.with_key(cardea_test_pki::KeyKind::P256));
+    drop(sign_in(&app, &Request::new(), &nurse).await);
+    let unknown = id_of("899700000037").await;
+    for id in [&known, &unknown] {
+        let arguments = ["suspend", id, "--reason", "called at night"];
+        app.operate_on("cards", &arguments).await;
+    }
+    stop(&app);
+    let arguments = [
+        "restore",
+        "whole.backup",
+        "--config",
+        "stopped.toml",
+        "--replace",
+    ];
+    let restored = run(&app, &arguments).await;
+    let told = String::from_utf8_lossy(&restored.stdout).into_owned();
+    assert!(restored.status.success(), "{restored:?}");
+    for part in [
+        "WARNING: cards that were suspended after the backup (20".to_owned(),
+        format!("cardea cards suspend {known} --reason"),
+        "the backup does not know this card".to_owned(),
+    ] {
+        assert!(told.contains(&part), "{part} is not in {told}");
+    }
+    assert!(!told.contains(&unknown), "{told}");
+    // What the line says does what it says.
+    let again = [
+        "suspend",
+        known.as_str(),
+        "--reason",
+        "again, after a restore",
+    ];
+    app.operate_on("cards", &again).await;
+    let app = app.restart().await;
+    let login = Request::new().begin(&app).await;
+    let body = card.shown_again();
+    let body = body.answer(&app, &login.challenge(&app).await);
+    let refused = login.post_assertion(&app, &body).await;
+    assert_eq!(problem_code(refused).await, "login.card_suspended");
 }
 
 /// Whoever has a backup, which is not encrypted, cannot try out what a short secret is.
@@ -378,6 +434,18 @@ async fn by_proof(app: &TestApp, service: &KeyClient, proof: &str) -> Told {
     told(asking.send().await.unwrap()).await
 }
 
+/// Stops the server; its listener is still there, so that commands get another address.
+fn stop(app: &TestApp) {
+    let text = fs::read_to_string(app.folder().join("cardea.toml")).unwrap();
+    let listen = |line: &str| match line.starts_with("listen = ") {
+        true => "listen = \"127.0.0.1:0\"\n".to_owned(),
+        false => format!("{line}\n"),
+    };
+    let text: String = text.lines().map(listen).collect();
+    fs::write(app.folder().join("stopped.toml"), text).unwrap();
+    app.stop();
+}
+
 /// Stops the server, takes its database back, and starts it again.
 async fn restored(app: TestApp) -> TestApp {
     // Its listener is still there.
@@ -387,14 +455,7 @@ async fn restored(app: TestApp) -> TestApp {
         !refused.status.success() && text.contains("stop all servers"),
         "{text}"
     );
-    let text = fs::read_to_string(app.folder().join("cardea.toml")).unwrap();
-    let listen = |line: &str| match line.starts_with("listen = ") {
-        true => "listen = \"127.0.0.1:0\"\n".to_owned(),
-        false => format!("{line}\n"),
-    };
-    let text: String = text.lines().map(listen).collect();
-    fs::write(app.folder().join("stopped.toml"), text).unwrap();
-    app.stop();
+    stop(&app);
 
     // A file that was cut, or changed, changes nothing.
     let backup = fs::read_to_string(app.folder().join("whole.backup")).unwrap();

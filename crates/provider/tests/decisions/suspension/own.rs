@@ -2,6 +2,7 @@
 
 use cardea_provider::{AccountSession, OwnCard, SuspendedBy};
 use cardea_test_pki::CardProfile;
+use time::Duration;
 
 use super::super::world::{Instance, PORTAL, SECOND, World};
 use super::{SUSPENDED, cards, issue, refusal, second_card, session_of};
@@ -39,6 +40,7 @@ async fn two_cards() -> (World, String, AccountSession) {
     world.log_in(PORTAL, None).await;
     let lost_in = session_of(&world).await;
     world.card = second_card(&world);
+    world.pass(Duration::seconds(1));
     world.log_in(SECOND, None).await;
     let account = account_of(&world).await;
     (world, lost_in, account)
@@ -77,8 +79,8 @@ async fn the_suspended_card_signs_nobody_in_and_the_other_one_does() {
     let mut world = World::new().await;
     let lost_card = world.card.clone();
     world.log_in(PORTAL, None).await;
-    let other = second_card(&world);
-    world.card = other.clone();
+    world.card = second_card(&world);
+    world.pass(Duration::seconds(1));
     world.log_in(SECOND, None).await;
     let account = account_of(&world).await;
     let lost = listed(&world, &account).await.remove(1);
@@ -119,6 +121,7 @@ async fn no_other_card_is_hers_to_suspend() {
 async fn m3_a_workstation_that_is_not_known_suspends_none_of_hers() {
     let (mut world, _, _) = two_cards().await;
     world.instance = Instance::new();
+    world.pass(Duration::seconds(1));
     world.log_in(PORTAL, None).await;
     let account = account_of(&world).await;
     let own = listed(&world, &account).await;

@@ -205,7 +205,7 @@ pub(super) const WORKSTATION: &[Panel] = &[
                 "A portal whose requests you cancel three times has to pause. If you want to go \
                  on before: “cardea-agent unblock” on this computer.",
                 "Un portail dont vous annulez trois fois les demandes doit patienter. Pour \
-                 continuer avant : « cardea-agent unblock » sur cet ordinateur.",
+                 continuer avant : « cardea-agent unblock » sur cet ordinateur.",
             ),
         ],
         action: Action::Retry,
