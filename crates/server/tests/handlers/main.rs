@@ -26,6 +26,7 @@ mod discovery;
 mod dpop;
 mod end_session;
 mod enumeration;
+mod event_stream;
 mod failed_flush;
 mod fapi2;
 mod foreign_pages;
