@@ -267,12 +267,29 @@ fn parse_issuer(text: &str) -> Result<Issuer, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::CommandLine;
 
     #[test]
     fn command_line_is_consistent() {
         CommandLine::command().debug_assert();
+    }
+
+    /// One id of sixty-four in base64url begins with a hyphen.
+    #[test]
+    fn an_id_may_begin_with_a_hyphen() {
+        for line in [
+            "cardea keys rotate --emergency --kid -DxY_1",
+            "cardea instances trust -DxY_1 --name Counter --json",
+            "cardea instances revoke -DxY_1",
+            "cardea instances forget -DxY_1",
+            "cardea cards list -DxY_1",
+            "cardea cards suspend -DxY_1 --reason lost",
+            "cardea clients remove -DxY_1",
+        ] {
+            let parsed = CommandLine::try_parse_from(line.split(' '));
+            parsed.unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
     }
 }

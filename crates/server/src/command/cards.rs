@@ -41,6 +41,7 @@ pub(super) enum CardsCommand {
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
     /// A card's number or id, or its owner's number in her register, or her `sub`.
+    #[arg(allow_hyphen_values = true)]
     of: Option<String>,
     #[command(flatten)]
     common: Common,
@@ -50,6 +51,7 @@ pub(super) struct ListArguments {
 #[derive(Debug, Args)]
 pub(super) struct OneCard {
     /// The card's id, as `cardea cards list` prints it.
+    #[arg(allow_hyphen_values = true)]
     id: String,
     /// Why, or how you made sure who asks: it stands in the record for good, with your account.
     #[arg(long)]

@@ -79,6 +79,7 @@ impl Common {
 #[derive(Debug, Args)]
 pub(super) struct One {
     /// The client's identifier.
+    #[arg(allow_hyphen_values = true)]
     client_id: String,
     #[command(flatten)]
     common: Common,

@@ -44,6 +44,7 @@ pub(super) enum InstancesCommand {
 #[derive(Debug, Args)]
 pub(super) struct TrustArguments {
     /// The thumbprint of its agent's key.
+    #[arg(allow_hyphen_values = true)]
     thumbprint: String,
     /// What you call it: people read this name, too.
     #[arg(long)]
@@ -59,6 +60,7 @@ pub(super) struct TrustArguments {
 #[derive(Debug, Args)]
 pub(super) struct RevokeArguments {
     /// The thumbprint of its agent's key.
+    #[arg(allow_hyphen_values = true)]
     thumbprint: String,
     /// For your own records.
     #[arg(long)]
@@ -71,6 +73,7 @@ pub(super) struct RevokeArguments {
 #[derive(Debug, Args)]
 pub(super) struct OneInstance {
     /// The thumbprint of its agent's key.
+    #[arg(allow_hyphen_values = true)]
     thumbprint: String,
     #[command(flatten)]
     common: Common,

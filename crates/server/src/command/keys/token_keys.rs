@@ -52,7 +52,12 @@ pub(in crate::command) struct RotateArguments {
     #[arg(long)]
     emergency: bool,
     /// Only this key; may stand several times. Default: all.
-    #[arg(long = "kid", value_name = "KID", requires = "emergency")]
+    #[arg(
+        long = "kid",
+        value_name = "KID",
+        requires = "emergency",
+        allow_hyphen_values = true
+    )]
     kids: Vec<String>,
     /// Why, for the record.
     #[arg(long, requires = "emergency", value_parser = parse_reason)]
