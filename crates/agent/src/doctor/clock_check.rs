@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(span(180).1, "3 minutes");
         assert_eq!(span(3_600).0, "1 heure");
         assert_eq!(span(3_598).0, "1 heure");
-        assert_eq!(span(86_390).1, "24 hours");
+        assert_eq!(span(86_390).1, "1 day");
         assert_eq!(span(400 * 86_400).1, "400 days");
     }
 }
