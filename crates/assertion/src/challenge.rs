@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::host_account::HostAccount;
 use crate::signing_input::UserVerification;
 
 /// `typ` of a login challenge.
@@ -53,6 +54,10 @@ pub struct LoginChallenge {
     /// Where another device asked from, if the login is for one (RFC 8628): the prompt says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// What that device says about who is at its door, where it may say so. An agent from before
+    /// shows the device alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_account: Option<HostAccount>,
     /// The authentication context class asked for, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
@@ -167,6 +172,9 @@ impl LoginChallenge {
             return Err(Error::Malformed {
                 reason: "a text is too long",
             });
+        }
+        if let Some(host_account) = &self.host_account {
+            host_account.check()?;
         }
         check_bounds(&Bounded {
             nonce: &self.nonce,

@@ -30,6 +30,7 @@ mod challenge_keys;
 mod enrolment;
 mod error;
 mod grant_challenge;
+mod host_account;
 mod origin;
 mod presence;
 mod signing_input;
@@ -56,6 +57,7 @@ pub use enrolment::{
 };
 pub use error::Error;
 pub use grant_challenge::{GRANT_CHALLENGE_TYP, GrantChallenge};
+pub use host_account::HostAccount;
 pub use origin::Origin;
 pub use presence::{
     DepartureReason, PRESENCE_BYTES_MAX, PRESENCE_TYP, PresenceState, VerifiedPresence,

@@ -350,6 +350,7 @@ fn a_login_challenge_is_no_grant_challenge_and_the_other_way_round() {
     let grant = challenge();
     let login = LoginChallenge {
         device: None,
+        host_account: None,
         iss: grant.iss.clone(),
         purpose: Purpose::Login,
         nonce: grant.nonce.clone(),

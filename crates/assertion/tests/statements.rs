@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cardea_assertion::{
-    AssertionClaims, AttestationClaims, CARD_ALGORITHMS, ChallengeKeyList, Confirmation,
-    DepartureReason, Error, LoginChallenge, PresenceState, Purpose, SigningInput,
-    UnverifiedAssertion, UnverifiedChallenge, UserVerification, VerifiedAssertion, sign_departed,
-    sign_present, verify_attestation, verify_challenge_keys, verify_presence,
+    AssertionClaims, AttestationClaims, CARD_ALGORITHMS, CHALLENGE_TYP, ChallengeKeyList,
+    Confirmation, DepartureReason, Error, HostAccount, LoginChallenge, PresenceState, Purpose,
+    SigningInput, UnverifiedAssertion, UnverifiedChallenge, UserVerification, VerifiedAssertion,
+    sign_departed, sign_present, verify_attestation, verify_challenge_keys, verify_presence,
 };
 use cardea_jose::{Algorithm, JwkSet, SigningKey, VerifyingKey, sha256_base64url};
 
@@ -19,6 +19,7 @@ fn key() -> SigningKey {
 fn challenge() -> LoginChallenge {
     LoginChallenge {
         device: None,
+        host_account: None,
         iss: ISSUER.to_owned(),
         purpose: Purpose::Login,
         nonce: "n".repeat(43),
@@ -335,4 +336,47 @@ fn a_challenge_key_list_needs_a_pinned_root_and_never_rolls_back() {
     assert_eq!(old.code(), "assertion.challenge_key_list_rolled_back");
     let foreign = verify_challenge_keys(&text, &roots, "https://other.example.fr", 0).unwrap_err();
     assert_eq!(foreign.code(), "assertion.audience_mismatch");
+}
+
+/// RFC 8628 section 5.4: what a host says reaches the prompt as it was signed, and within bounds.
+#[test]
+fn what_a_host_says_is_short_and_plain() {
+    let say = |account: &str, service: &str, remote: &str| {
+        let remote = (!remote.is_empty()).then(|| remote.to_owned());
+        HostAccount::new(account.to_owned(), Some(service.to_owned()), remote)
+    };
+    let key = key();
+    for (remote, account) in [
+        ("203.0.113.9", "alice"),
+        ("2001:db8::9", "HOSPITAL\\a.b"),
+        ("", "root"),
+    ] {
+        let said = LoginChallenge {
+            device: Some("192.0.2.7".to_owned()),
+            host_account: Some(say(account, "sshd", remote).unwrap()),
+            ..challenge()
+        };
+        let signed = said.sign(&key).unwrap();
+        assert_eq!(verify_challenge(&signed, &key).unwrap(), said);
+    }
+    let (long, longer) = ("a".repeat(33), "a".repeat(65));
+    for (name, account, service, remote) in [
+        ("no account", "", "sshd", "203.0.113.9"),
+        ("a long account", &long, "sshd", "203.0.113.9"),
+        ("a long service", "alice", &long, "203.0.113.9"),
+        ("a long place", "alice", "sshd", &longer),
+        ("a sentence", "alice", "sshd", "your own workstation"),
+        ("a line break", "alice\n", "sshd", "203.0.113.9"),
+        ("a turned text", "alice", "sshd", "\u{202e}9.311.0.302"),
+        ("markup", "<b>", "sshd", "203.0.113.9"),
+    ] {
+        let refused = say(account, service, remote).unwrap_err();
+        assert_eq!(refused.code(), "assertion.malformed", "{name}");
+    }
+    // Signed all the same, by an issuer that does not check: no agent shows it.
+    let mut claims = serde_json::to_value(challenge()).unwrap();
+    claims["host_account"] = serde_json::json!({ "account": "a b" });
+    let signed = key.sign_jwt(CHALLENGE_TYP, &claims).unwrap();
+    let refused = verify_challenge(&signed, &key).unwrap_err();
+    assert_eq!(refused.code(), "assertion.malformed");
 }

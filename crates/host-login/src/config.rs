@@ -13,6 +13,7 @@ use crate::protected_file::{Protection, read};
 use crate::words::Language;
 
 const TIME_LIMIT_SECONDS: u64 = 120;
+const LOCK_FOLDER: &str = "/run/cardea-host-login";
 /// The codes of the issuer live for ten minutes.
 const TIME_LIMIT_SECONDS_MAX: u64 = 600;
 
@@ -27,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) acr: Acr,
     pub(crate) language: Language,
     pub(crate) time_limit_seconds: u64,
+    /// Where those who wait are counted.
+    pub(crate) lock_folder: PathBuf,
     users: BTreeMap<String, Vec<Holder>>,
 }
 
@@ -60,6 +63,7 @@ struct ConfigFile {
     #[serde(default)]
     language: Language,
     time_limit_seconds: Option<u64>,
+    lock_folder: Option<PathBuf>,
     users: BTreeMap<String, Vec<Holder>>,
 }
 
@@ -82,6 +86,10 @@ impl Config {
         let limit = file.time_limit_seconds.unwrap_or(TIME_LIMIT_SECONDS);
         if !(10..=TIME_LIMIT_SECONDS_MAX).contains(&limit) {
             return Err(invalid("time_limit_seconds must lie between 10 and 600"));
+        }
+        let lock_folder = file.lock_folder.unwrap_or_else(|| LOCK_FOLDER.into());
+        if !lock_folder.is_absolute() {
+            return Err(invalid("lock_folder must be an absolute path"));
         }
         let holders = || file.users.values().flatten();
         if file.users.values().any(Vec::is_empty) || holders().any(|it| it.value.is_empty()) {
@@ -107,6 +115,7 @@ impl Config {
             acr: file.acr,
             language: file.language,
             time_limit_seconds: limit,
+            lock_folder,
             users: file.users,
         })
     }
@@ -218,6 +227,13 @@ mod tests {
             (
                 "for ever",
                 format!("time_limit_seconds = 3600\n{GOOD}"),
+                0o600,
+                0o644,
+                invalid,
+            ),
+            (
+                "a folder wherever",
+                format!("lock_folder = \"places\"\n{GOOD}"),
                 0o600,
                 0o644,
                 invalid,

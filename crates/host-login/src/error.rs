@@ -32,6 +32,8 @@ pub(crate) enum Error {
     LevelInsufficient,
     #[error("the card's holder is not mapped to the account: {person}")]
     PersonUnmapped { person: String },
+    #[error("as many sign-ins as may wait for a card at once wait already")]
+    TooManyAtOnce,
     #[error("the program could not start its work")]
     RuntimeFailed,
 }
@@ -54,6 +56,7 @@ impl Error {
             Self::IdTokenInvalid { .. } => "host_login.id_token_invalid",
             Self::LevelInsufficient => "host_login.level_insufficient",
             Self::PersonUnmapped { .. } => "host_login.person_unmapped",
+            Self::TooManyAtOnce => "host_login.too_many_at_once",
             Self::RuntimeFailed => "host_login.runtime_failed",
         }
     }
@@ -79,7 +82,7 @@ mod tests {
         let source = include_str!("error.rs");
         let codes = source.split('"').filter(|it| it.starts_with("host_login."));
         let codes: Vec<_> = codes.filter(|it| it.len() > "host_login.".len()).collect();
-        assert_eq!(codes.len(), 14);
+        assert_eq!(codes.len(), 15);
         for code in codes {
             assert!(list.contains(&format!("| `{code}` |")), "{code}");
         }

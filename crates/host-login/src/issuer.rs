@@ -1,15 +1,21 @@
 //! The issuer's side: what it offers, a code to show, and tokens once the person has answered.
 
+use std::time::Duration;
+
 use cardea_jose::JwkSet;
 use cardea_oauth2_types::GrantType;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Deserialize;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::config::Config;
+use crate::door::Door;
 use crate::http_client::{self, json};
 
+/// How long an ending program tries to take its request back.
+const WITHDRAWAL_MAX: Duration = Duration::from_secs(4);
 /// Longest wait between two requests that an issuer is believed.
 const INTERVAL_SECONDS_MAX: u64 = 30;
 
@@ -98,14 +104,16 @@ impl<'a> Issuer<'a> {
     }
 
     /// Asks for a code, for a login that answers this nonce.
-    pub(crate) async fn ask(&self, nonce: &str) -> Result<Asked, Error> {
-        let form = [
+    pub(crate) async fn ask(&self, nonce: &str, door: &Door) -> Result<Asked, Error> {
+        let said = door.parameters();
+        let mut form = vec![
             ("scope", "openid professional"),
             ("nonce", nonce),
             ("acr_values", self.config.acr.as_str()),
             ("prompt", "login"),
             ("claims", r#"{"id_token":{"subject_id":null}}"#),
         ];
+        form.extend(said.iter().map(|(name, value)| (*name, value.as_str())));
         let request = self.post(&self.metadata.device_authorization_endpoint);
         let (status, answer): (_, serde_json::Value) = json(request.form(&form)).await?;
         if status != StatusCode::OK {
@@ -167,8 +175,18 @@ impl<'a> Issuer<'a> {
 
     /// Gives the access token back, which nobody here needs: as far as the issuer can be reached.
     pub(crate) async fn give_back(&self, access_token: &str) {
+        self.revoke(access_token).await;
+    }
+
+    /// Takes back what was asked for (docs/adr/0032): as far as the issuer can be reached, and soon;
+    /// else it expires by itself.
+    pub(crate) async fn withdraw(&self, asked: &Asked) {
+        drop(timeout(WITHDRAWAL_MAX, self.revoke(&asked.device_code)).await);
+    }
+
+    async fn revoke(&self, token: &str) {
         if let Some(endpoint) = &self.metadata.revocation_endpoint {
-            let form = [("token", access_token)];
+            let form = [("token", token)];
             drop(self.post(endpoint).form(&form).send().await);
         }
     }

@@ -4,7 +4,7 @@
 //! It follows RFC 8628 as a client of the issuer, verifies the ID token (OIDC Core section
 //! 3.1.3.7), and lets in whom the host's own configuration maps to the account that was named. What
 //! it deliberately does not do: keep a token or a session, know a password, or let anybody in where
-//! something is missing.
+//! something is missing, or wait for somebody who has gone.
 //!
 //! Its standard output is a line protocol for the module: `I ` something to show, `P ` something to
 //! show and wait for Enter, `L ` something for the system's log. Its exit code is the answer.
@@ -13,13 +13,16 @@
 //! auth required pam_cardea.so
 //! ```
 
+mod asker;
 mod clock;
 mod config;
+mod door;
 mod error;
 mod http_client;
 mod id_token;
 mod issuer;
 mod module;
+mod place;
 mod protected_file;
 mod sign_in;
 mod words;
@@ -30,6 +33,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::config::Config;
+use crate::door::Door;
 use crate::error::Error;
 use crate::module::Module;
 
@@ -64,7 +68,9 @@ fn main() -> ExitCode {
         .and_then(|runtime| {
             // The environment is the module's own: it takes nothing over from whoever asks.
             let account = std::env::var("PAM_USER").map_err(|_| Error::AccountUnnamed)?;
-            runtime.block_on(sign_in::sign_in(&config, &account, &module))
+            let said = |name| std::env::var(name).unwrap_or_default();
+            let door = Door::new(account, said("PAM_SERVICE"), said("PAM_RHOST"));
+            runtime.block_on(sign_in::sign_in(&config, &door, &module))
         });
     match outcome {
         Ok(person) => {

@@ -1,9 +1,7 @@
-//! The module that runs this program: it shows lines, waits for Enter, and writes the log.
+//! The module that runs this program: it shows lines, asks for Enter, and writes the log.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
-
-use tokio::sync::oneshot;
 
 use crate::Error;
 use crate::words::Language;
@@ -11,7 +9,7 @@ use crate::words::Language;
 /// Longest line, in characters.
 const LINE_CHARACTERS_MAX: usize = 500;
 
-/// The other end of standard input and output.
+/// The other end of standard output.
 pub(crate) struct Module(());
 
 impl Module {
@@ -29,19 +27,9 @@ impl Module {
         self.write('L', text);
     }
 
-    /// Shows a line and waits for Enter. False when whoever asked is gone.
-    pub(crate) fn wait_for_enter(&self, text: &str) -> oneshot::Receiver<bool> {
+    /// Shows a line, behind which Enter is waited for.
+    pub(crate) fn ask_for_enter(&self, text: &str) {
         self.write('P', text);
-        let (sender, receiver) = oneshot::channel();
-        // A thread of its own: reading cannot be taken back, and the program may end meanwhile.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = std::io::stdin().lock().read_line(&mut line);
-            let is_there = read.is_ok_and(|bytes| bytes > 0);
-            // Nobody listens once the program has its answer.
-            let _ = sender.send(is_there);
-        });
-        receiver
     }
 
     /// Tells the person and the log, and ends.
@@ -59,7 +47,7 @@ impl Module {
             .take(LINE_CHARACTERS_MAX)
             .collect();
         let mut out = std::io::stdout().lock();
-        // A module that does not listen has gone: reading Enter tells.
+        // A module that does not listen has gone: its other end tells.
         let written = writeln!(out, "{kind} {text}").and_then(|()| out.flush());
         drop(written);
     }

@@ -7,11 +7,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::Error;
+use crate::asker::Asker;
 use crate::clock::unix_now;
 use crate::config::Config;
+use crate::door::Door;
 use crate::id_token::{self, Expected};
 use crate::issuer::{Asked, Issuer, Poll};
 use crate::module::Module;
+use crate::place::Place;
 
 /// What `slow_down` adds to the wait (RFC 8628 section 3.5).
 const SLOWER_BY: Duration = Duration::from_secs(5);
@@ -25,36 +28,32 @@ struct Answer {
 /// Lets a person in to an account, and says who she is to the issuer.
 pub(crate) async fn sign_in(
     config: &Config,
-    account: &str,
+    door: &Door,
     module: &Module,
 ) -> Result<String, Error> {
     // Before anything is shown: an account that is nobody's is asked for by nobody's card.
-    let holders = config.holders_of(account)?;
+    let holders = config.holders_of(&door.account)?;
+    let _place = Place::take(&config.lock_folder, door)?;
+    let mut asker = Asker::listen()?;
     let issuer = Issuer::discover(config).await?;
     let nonce = random_base64url(32).map_err(|_| Error::RuntimeFailed)?;
-    let asked = issuer.ask(&nonce).await?;
-    for line in config
-        .language
-        .instructions(&asked.verification_uri, &asked.user_code)
-    {
-        module.show(&line);
-    }
-    let enter = module.wait_for_enter(config.language.prompt());
+    let asked = issuer.ask(&nonce, door).await?;
+    show(config, &asked, module);
     let limit = config.time_limit_seconds.min(asked.lifetime_seconds);
     let until = Instant::now() + Duration::from_secs(limit);
-    let answered = async {
-        // Whoever asked may press Enter early or late; her card's answer is waited for either way.
-        let (answer, is_there) = tokio::join!(wait(&issuer, &asked, until), enter);
-        if is_there.unwrap_or(false) {
-            answer
-        } else {
-            Err(Error::Abandoned)
+    // She may press Enter early or late; her card's answer is waited for either way.
+    let answered = tokio::select! {
+        answer = wait(&issuer, &asked, until) => answer,
+        () = asker.gone() => Err(Error::Abandoned),
+    };
+    let answer = match answered {
+        Ok(answer) => answer,
+        Err(error) => {
+            // Nobody waits for it any more: its place at the issuer is free, its code opens nothing.
+            issuer.withdraw(&asked).await;
+            return Err(error);
         }
     };
-    // Some time to press Enter once the card has answered, and no more.
-    let answered = timeout_at(until + SLOWER_BY, answered).await;
-    let answer = answered.map_err(|_| Error::TimedOut)??;
-    let keys = issuer.keys().await?;
     let expected = Expected {
         issuer: &config.issuer,
         client_id: &config.client_id,
@@ -62,9 +61,35 @@ pub(crate) async fn sign_in(
         acr: config.acr,
         holders,
     };
-    let person = id_token::verify(&answer.id_token, &keys, &expected, unix_now());
+    // Some time to press Enter once the card has answered, and no more.
+    let person = match timeout_at(until + SLOWER_BY, asker.pressed_enter()).await {
+        Err(_) => Err(Error::TimedOut),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(())) => look(&issuer, &answer, &expected).await,
+    };
     issuer.give_back(&answer.access_token).await;
     person
+}
+
+/// Shows what to do at the workstation, and asks for Enter.
+fn show(config: &Config, asked: &Asked, module: &Module) {
+    for line in config
+        .language
+        .instructions(&asked.verification_uri, &asked.user_code)
+    {
+        module.show(&line);
+    }
+    module.ask_for_enter(config.language.prompt());
+}
+
+/// Whom the tokens name.
+async fn look(
+    issuer: &Issuer<'_>,
+    answer: &Answer,
+    expected: &Expected<'_>,
+) -> Result<String, Error> {
+    let keys = issuer.keys().await?;
+    id_token::verify(&answer.id_token, &keys, expected, unix_now())
 }
 
 /// Asks for the tokens at the pace that the issuer sets, until there is an answer or no time left.

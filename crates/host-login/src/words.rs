@@ -53,6 +53,10 @@ impl Language {
                 "Pas de réponse à temps. Recommencez.",
                 "No answer in time. Begin again.",
             ),
+            Error::TooManyAtOnce => (
+                "Trop de connexions attendent déjà une carte. Réessayez dans deux minutes.",
+                "Too many sign-ins wait for a card already. Try again in two minutes.",
+            ),
             Error::LevelInsufficient => (
                 "Ce serveur demande la carte et son code.",
                 "This host asks for the card and its PIN.",

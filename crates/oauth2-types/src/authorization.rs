@@ -50,6 +50,19 @@ parameters! {
     }
 }
 
+parameters! {
+    /// What a host says beside its device authorization request (RFC 8628 section 3.1), in
+    /// parameters of our own: to everybody else they are unknown. Undecided.
+    HostAccountParameters {
+        /// The account that somebody wants to enter.
+        cardea_host_account,
+        /// What asks for it on the host, such as `sshd`.
+        cardea_host_service,
+        /// Where whoever asks comes from, if from elsewhere.
+        cardea_host_remote,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,7 +30,7 @@ pub mod scope;
 mod token;
 
 pub use authentication_context::Acr;
-pub use authorization::AuthorizationParameters;
+pub use authorization::{AuthorizationParameters, HostAccountParameters};
 pub use discovery::{MtlsEndpointAliases, ProviderMetadata};
 pub use error::Error;
 pub use error_code::{ErrorBody, ErrorCode};

@@ -2,6 +2,8 @@
 //! it is declared. A crate for it would bring a hundred functions for these five.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixStream;
 use std::ptr;
 
 pub(crate) const SUCCESS: c_int = 0;
@@ -13,6 +15,8 @@ const PROMPT_ECHO_OFF: c_int = 1;
 const TEXT_INFO: c_int = 4;
 const ITEM_SERVICE: c_int = 1;
 const ITEM_RHOST: c_int = 4;
+/// Linux, on every architecture.
+const MSG_NOSIGNAL: c_int = 0x4000;
 /// `LOG_NOTICE`; the facility is PAM's own choice.
 const LOG_NOTICE: c_int = 5;
 /// Words of a line of the configuration that are looked at.
@@ -44,6 +48,25 @@ unsafe extern "C" {
     ) -> c_int;
     fn pam_syslog(handle: *const PamHandle, priority: c_int, format: *const c_char, ...);
     fn free(memory: *mut c_void);
+    fn send(socket: c_int, bytes: *const c_void, length: usize, flags: c_int) -> isize;
+}
+
+/// Sends a few bytes to a helper that may have ended. `write` would raise `SIGPIPE` then, which ends
+/// the program that has loaded this module: `su` and `sudo` do not ignore it.
+#[expect(
+    unsafe_code,
+    reason = "std has no way to send without the signal on every version"
+)]
+pub(crate) fn send_quietly(helper: &UnixStream, bytes: &[u8]) {
+    // SAFETY: an open socket, and as many bytes as are there. What cannot be sent need not be.
+    let _ = unsafe {
+        send(
+            helper.as_raw_fd(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            MSG_NOSIGNAL,
+        )
+    };
 }
 
 /// The words behind the module's name.

@@ -120,6 +120,7 @@ impl Provider {
             silent: false,
             pushed_id: None,
             device_id: None,
+            host_account: None,
             refusal: None,
         };
         let (request_id, login_cookie) = self

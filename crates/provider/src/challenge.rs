@@ -54,6 +54,7 @@ impl Provider {
             device: self
                 .address_of_device(&mut transaction, &parameters)
                 .await?,
+            host_account: parameters.host_account.clone(),
             acr: parameters.acr.weakest.map(|acr| acr.as_str().to_owned()),
             uv,
             browser: SecretDigest::of(login_cookie).as_str().to_owned(),

@@ -10,10 +10,11 @@ mod claim;
 mod decide;
 mod redeem;
 mod user_code;
+mod withdraw;
 
 use time::{Duration, OffsetDateTime};
 
-pub use authorize::DeviceAuthorization;
+pub use authorize::{DeviceAuthorization, DeviceRequest};
 pub use claim::{ClaimedDevice, DevicePage};
 
 pub(crate) use claim::refuse_device;
@@ -29,8 +30,8 @@ const INTERVAL_SECONDS: i64 = 5;
 /// However often a device comes too early, it is let wait no longer than this: the code that the
 /// card's answer gave lives for a minute.
 const INTERVAL_SECONDS_MAX: i64 = 30;
-/// Requests of one client that have not expired. With as many as that open, a guess of a code hits
-/// one in 25 million times.
+/// Requests of one client that have not expired, of one that has proven itself those that nobody
+/// has answered. With as many as that open, a guess of a code hits one in 25 million times.
 const OPEN_OF_CLIENT_MAX: i64 = 1_000;
 /// Where the person's browser is led at the end, on our origin.
 pub(crate) const DEVICE_PATH: &str = "/device";

@@ -396,8 +396,10 @@ pub enum Error {
     DeviceUserCodeUnknown,
     #[error("the client has too many devices that wait for an answer")]
     DeviceAuthorizationLimitReached,
-    #[error("the device's request was answered, has expired, or went to another browser")]
+    #[error("the device's request was answered, was taken back, has expired, or went elsewhere")]
     DeviceAuthorizationOver,
+    #[error("what the host says about its account is too long, or no plain text")]
+    HostAccountInvalid,
     #[error("the device_code is missing")]
     DeviceCodeMissing,
     #[error("the device code is unknown")]

@@ -117,6 +117,8 @@ pub enum EventKind {
     DeviceCodeTyped {},
     /// The person says that the device is none of hers, or does not sign in to it.
     DeviceRefused {},
+    /// The device has taken its request back: whoever asked there is gone.
+    DeviceWithdrawn {},
     /// A card has answered for the device.
     DeviceApproved {},
     /// A card assertion was accepted; the session waits for its presence key.
@@ -442,6 +444,7 @@ impl EventKind {
             Self::DeviceAsked {} => "device.asked",
             Self::DeviceCodeTyped {} => "device.code_typed",
             Self::DeviceRefused {} => "device.refused",
+            Self::DeviceWithdrawn {} => "device.withdrawn",
             Self::DeviceApproved {} => "device.approved",
             Self::LoginAccepted { .. } => "login.accepted",
             Self::AgentlessLoginAccepted { .. } => "agentless_login.accepted",

@@ -125,7 +125,7 @@ pub use config::{
     AgentlessLogin, AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules,
     ProviderConfig, UserVerificationPolicy,
 };
-pub use device::{ClaimedDevice, DeviceAuthorization, DevicePage};
+pub use device::{ClaimedDevice, DeviceAuthorization, DevicePage, DeviceRequest};
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
 pub use endpoint::Endpoint;
 pub use error::Error;

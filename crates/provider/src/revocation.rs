@@ -9,7 +9,8 @@ use crate::introspection::TokenLookup;
 use crate::{Client, Error, Provider, TokenError};
 
 impl Provider {
-    /// Takes back a client's own access token, or the whole family of its refresh token. A token
+    /// Takes back a client's own access token, the whole family of its refresh token, or a device
+    /// code. A token
     /// that is unknown, spent or another client's changes nothing, and the caller learns nothing:
     /// the answer is the same (section 2.2, attack G13). Returns whether the token was made here,
     /// for the caller of this method alone: whose tokens never were is guessing.
@@ -26,7 +27,8 @@ impl Provider {
                 Ok(true)
             }
             Ok(_) => Ok(true),
-            Err(_) => Ok(self.revoke_refresh_token(&client, token, now).await?),
+            Err(_) => Ok(self.revoke_refresh_token(&client, token, now).await?
+                || self.withdraw_device(&client, token, now).await?),
         }
     }
 

@@ -23,7 +23,7 @@ const COUNTS_MAX: usize = 50_000;
 /// /48 has 65 536 networks to ask from.
 const SITE_FACTOR: u32 = 10;
 /// Wrong user codes of an address in a minute, whatever else is configured: a person mistypes
-/// twice, and a practice has few hosts (RFC 8628 section 5.1).
+/// twice, and a practice has few hosts (RFC 8628 section 5.1). Beyond, the right ones pass alone.
 const DEVICE_CODE_GUESSES_MAX: u32 = 10;
 /// Wrong codes of one address: nobody has so many cards to lose.
 const SUSPEND_CODES_MAX: u32 = 20;

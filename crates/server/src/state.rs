@@ -185,7 +185,18 @@ impl AppState {
     /// What the database calls the network that a request comes from: a keyed hash, whose key
     /// nobody has once this process is gone.
     pub(crate) fn source_of(&self, peer: SocketAddr, headers: &HeaderMap) -> String {
-        let address = self.address_of(peer, headers);
+        self.source_of_address(self.address_of(peer, headers))
+    }
+
+    /// The same for where somebody is as a host says: an address, or what else it calls it.
+    pub(crate) fn source_of_remote(&self, remote: &str) -> String {
+        match remote.parse() {
+            Ok(address) => self.source_of_address(address),
+            Err(_) => format!("{:016x}", self.0.source_names.hash_one(remote)),
+        }
+    }
+
+    fn source_of_address(&self, address: IpAddr) -> String {
         let network = site_of(address).unwrap_or_else(|| network_of(address));
         format!("{:016x}", self.0.source_names.hash_one(network))
     }

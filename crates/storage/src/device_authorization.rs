@@ -20,8 +20,8 @@ pub struct DeviceAuthorization {
     pub client_id: String,
     /// Where it asked from, as people are shown it.
     pub address: String,
-    /// The network that it came from, in a name that tells nobody's address; empty for clients that
-    /// have proven themselves.
+    /// The network that it came from, in a name that tells nobody's address; for clients that have
+    /// proven themselves the one that they say, if any.
     pub source: Option<String>,
     /// The checked parameters as JSON; the caller owns their shape.
     pub parameters: String,
@@ -86,6 +86,63 @@ pub async fn count_open_of_client(
     .fetch_one(transaction.connection())
     .await?;
     row.try_get("open")
+}
+
+/// Counts a client's requests that have not expired and that nobody has answered.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_unanswered_of_client(
+    transaction: &mut Transaction,
+    client_id: &str,
+    now: OffsetDateTime,
+) -> Result<i64, Error> {
+    let row = sql::query(
+        "SELECT COUNT(*) AS open FROM device_authorization
+         WHERE client_id = $1 AND expires_at > $2 AND code_sha256 IS NULL AND refused_at IS NULL",
+    )
+    .bind(client_id)
+    .bind(now.unix_timestamp())
+    .fetch_one(transaction.connection())
+    .await?;
+    row.try_get("open")
+}
+
+/// Deletes a client's oldest open request whose code nobody has typed, those of `source` first.
+/// False when there is none.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn forget_oldest_unclaimed(
+    transaction: &mut Transaction,
+    client_id: &str,
+    source: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let deleted = sql::query(
+        "DELETE FROM device_authorization WHERE id IN
+             (SELECT id FROM device_authorization
+              WHERE client_id = $1 AND expires_at > $2 AND request_id IS NULL
+              ORDER BY CASE WHEN source = $3 THEN 0 ELSE 1 END, created_at, id LIMIT 1)",
+    )
+    .bind(client_id)
+    .bind(now.unix_timestamp())
+    .bind(source.unwrap_or_default())
+    .execute(transaction.connection())
+    .await?;
+    Ok(deleted.rows_affected() == 1)
+}
+
+/// Deletes a request, whatever became of it.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn forget(transaction: &mut Transaction, id: &str) -> Result<(), Error> {
+    sql::query("DELETE FROM device_authorization WHERE id = $1")
+        .bind(id)
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
 }
 
 /// Deletes the oldest open request of the source that has most of a client's, unclaimed ones first,

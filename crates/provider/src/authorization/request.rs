@@ -1,5 +1,6 @@
 //! The stored authorization request: what was decided, and the browser it belongs to.
 
+use cardea_assertion::HostAccount;
 use cardea_jose::{constant_time_eq, random_base64url};
 use cardea_oauth2_types::{Acr, GrantType, ResponseMode, Scope};
 use cardea_storage::authorization_request::{self, AuthorizationRequest};
@@ -53,6 +54,9 @@ pub(crate) struct StoredParameters {
     /// The device that asks: the answer is for it, and the browser learns none.
     #[serde(default)]
     pub(crate) device_id: Option<String>,
+    /// What that device says about who is at its door.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) host_account: Option<HostAccount>,
     /// Why the person was last refused because of her workstation: its portal is told if she gives
     /// up.
     #[serde(default, skip_serializing_if = "Option::is_none")]

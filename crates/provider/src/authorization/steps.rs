@@ -155,6 +155,7 @@ impl Provider {
             silent: false,
             pushed_id: asked.pushed_id.clone(),
             device_id: None,
+            host_account: None,
             refusal: None,
         };
         Ok(Decided {

@@ -3,8 +3,12 @@
 use std::net::IpAddr;
 
 use cardea_jose::random_base64url;
-use cardea_oauth2_types::AuthorizationParameters;
-use cardea_storage::device_authorization::{self, count_open_of_client, insert, make_room};
+use cardea_oauth2_types::{AuthorizationParameters, HostAccountParameters};
+use cardea_storage::Transaction;
+use cardea_storage::device_authorization::{
+    self, count_open_of_client, count_unanswered_of_client, forget_oldest_unclaimed, insert,
+    make_room,
+};
 use time::{Duration, OffsetDateTime};
 
 use super::user_code::UserCode;
@@ -15,6 +19,22 @@ use crate::{Client, ClientCredentials, DpopRequest, Error, Provider, Secret, Tok
 
 /// How often another user code is made when one is taken already.
 const USER_CODES_TRIED: u32 = 3;
+
+/// What a device asks.
+#[derive(Debug)]
+pub struct DeviceRequest<'a> {
+    /// What for.
+    pub parameters: &'a AuthorizationParameters,
+    /// What a host says about who is at its door.
+    pub host_account: &'a HostAccountParameters,
+    /// What the database calls the network that this is, where the host says it: any name that one
+    /// network has and others have not.
+    pub remote_source: Option<String>,
+    /// The proof that the device holds a key, where it sends one.
+    pub dpop: DpopRequest<'a>,
+    /// Where it asks from, which the person is shown.
+    pub address: IpAddr,
+}
 
 /// What a device is told (RFC 8628 section 3.2).
 #[derive(Debug)]
@@ -32,30 +52,28 @@ pub struct DeviceAuthorization {
 }
 
 impl Provider {
-    /// Takes a device's request: the client proves itself as at the token endpoint. `address` is
-    /// where it asks from, which the person is shown.
+    /// Takes a device's request: the client proves itself as at the token endpoint.
     ///
     /// # Errors
     /// [`TokenError`], in the form of the token endpoint (RFC 8628 section 3.2).
     pub async fn authorize_device(
         &self,
         credentials: &ClientCredentials,
-        parameters: &AuthorizationParameters,
-        dpop: DpopRequest<'_>,
-        address: IpAddr,
+        request: DeviceRequest<'_>,
     ) -> Result<DeviceAuthorization, TokenError> {
         let now = self.now();
         let client = match self.authenticate_client(credentials, now).await {
             Ok(client) => client,
             Err(error) => return Err(self.refuse_before_login(None, error, now).await),
         };
-        // Who speaks for a public client may be a stranger; a proven one has its places to itself.
-        let source = credentials.source().filter(|_| !client.is_confidential());
-        let from = (address, source);
-        match self
-            .begin_device(&client, parameters, &dpop, from, now)
-            .await
-        {
+        // Who speaks for a public client may be a stranger. A proven one speaks for itself, but a
+        // stranger may stand at its door: any `ssh` makes a host ask.
+        let source = if client.is_confidential() {
+            request.remote_source.as_deref()
+        } else {
+            credentials.source()
+        };
+        match self.begin_device(&client, &request, source, now).await {
             Ok(begun) => Ok(begun),
             Err(error) => Err(self.refuse_before_login(Some(&client), error, now).await),
         }
@@ -69,11 +87,11 @@ impl Provider {
     async fn begin_device(
         &self,
         client: &Client,
-        parameters: &AuthorizationParameters,
-        dpop: &DpopRequest<'_>,
-        (address, source): (IpAddr, Option<&str>),
+        request: &DeviceRequest<'_>,
+        source: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<DeviceAuthorization, Error> {
+        let (parameters, dpop) = (request.parameters, &request.dpop);
         self.check_device_grant(client)?;
         let named = parameters.client_id.as_ref();
         if named.is_some_and(|named| *named != client.client_id) {
@@ -91,7 +109,7 @@ impl Provider {
         }
         let jkt = jkt.or_else(|| parameters.dpop_jkt.clone());
         let id = random_base64url(RANDOM_BYTES)?;
-        let stored = self.decide_for_device(client, parameters, &id, jkt).await?;
+        let stored = self.decide_for_device(client, request, &id, jkt).await?;
         let parameters = serde_json::to_string(&stored).map_err(Error::StoredValueUnreadable)?;
         for _ in 0..USER_CODES_TRIED {
             let (device_code, user_code) = (Secret::random()?, UserCode::random()?);
@@ -100,7 +118,7 @@ impl Provider {
                 device_code: device_code.digest(),
                 user_code: user_code.digest(),
                 client_id: client.client_id.clone(),
-                address: address.to_canonical().to_string(),
+                address: request.address.to_canonical().to_string(),
                 source: source.map(str::to_owned),
                 parameters: parameters.clone(),
                 created_at: now,
@@ -135,24 +153,42 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<(), Error> {
         let mut transaction = self.store.begin().await?;
-        let open = count_open_of_client(&mut transaction, &client.client_id, now).await?;
-        if open >= OPEN_OF_CLIENT_MAX {
-            // As where requests are pushed: a few networks that fill all places give way to those
-            // that have fewer (attack H9).
-            let made_room = match record.source.as_deref() {
-                Some(from) => make_room(&mut transaction, &client.client_id, from, now).await?,
-                None => false,
-            };
-            if !made_room {
-                return Err(Error::DeviceAuthorizationLimitReached);
-            }
+        if !has_room(&mut transaction, client, record.source.as_deref(), now).await? {
+            return Err(Error::DeviceAuthorizationLimitReached);
         }
         insert(&mut transaction, record).await?;
         let event = Event::new(EventKind::DeviceAsked {}, now).of_client(&client.client_id);
-        // Anybody can speak for a public client, and events outlive the request.
-        if client.is_confidential() || self.may_record(&event) {
-            self.record(&mut transaction, event).await?;
-        }
+        // Any stranger's `ssh` makes a host ask, and events outlive the request.
+        self.record_if_room(&mut transaction, event).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+/// Whether a client may have one more device, after making room where somebody floods (attack H9).
+async fn has_room(
+    transaction: &mut Transaction,
+    client: &Client,
+    source: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let id = client.client_id.as_str();
+    let open = if client.is_confidential() {
+        // An answer needs somebody at a workstation; what waits for none is in nobody's way.
+        count_unanswered_of_client(transaction, id, now).await?
+    } else {
+        count_open_of_client(transaction, id, now).await?
+    };
+    if open < OPEN_OF_CLIENT_MAX {
+        return Ok(true);
+    }
+    // As where requests are pushed: a few networks that fill all places give way to those that have
+    // fewer.
+    if let Some(source) = source
+        && make_room(transaction, id, source, now).await?
+    {
+        return Ok(true);
+    }
+    // Nobody can be told apart from the flood. A host keeps letting people in: whoever comes takes
+    // the place of the one who has waited longest and has not typed her code.
+    Ok(client.is_confidential() && forget_oldest_unclaimed(transaction, id, source, now).await?)
 }

@@ -1,5 +1,6 @@
 //! The person's side: she types the code, sees who asks, and goes on to her card, or says no.
 
+use cardea_assertion::HostAccount;
 use cardea_storage::device_authorization::{self, DeviceAuthorization};
 use time::{Duration, OffsetDateTime};
 
@@ -26,6 +27,8 @@ pub struct DevicePage {
     pub client_name: String,
     /// Where the request came from.
     pub address: String,
+    /// What the host says about who is at its door, where it is to be believed that far.
+    pub host_account: Option<HostAccount>,
     /// When.
     pub asked_at: OffsetDateTime,
     /// How long ago, by the server's clock.
@@ -66,7 +69,8 @@ impl Provider {
         let event = Event::new(EventKind::DeviceCodeTyped {}, now)
             .of_request(&request_id)
             .of_client(&client.client_id);
-        self.record(&mut transaction, event).await?;
+        // Whoever has a host's terminal has its codes, without a card.
+        self.record_if_room(&mut transaction, event).await?;
         transaction.commit().await?;
         Ok(ClaimedDevice {
             request_id,
@@ -88,7 +92,8 @@ impl Provider {
         let now = self.now();
         let mut transaction = self.store.begin_read().await?;
         let request = load_request(&mut transaction, request_id, login_cookie, now).await?;
-        let id = StoredParameters::read(&request)?.device_id;
+        let parameters = StoredParameters::read(&request)?;
+        let id = parameters.device_id;
         let id = id.ok_or(Error::AuthorizationRequestUnknown)?;
         let device = device_authorization::find(&mut transaction, &id).await?;
         let device = device
@@ -101,6 +106,7 @@ impl Provider {
         Ok(DevicePage {
             client_name: client.name.clone(),
             address: device.address,
+            host_account: parameters.host_account,
             asked_at: device.created_at,
             age: now - device.created_at,
         })
@@ -140,7 +146,7 @@ pub(crate) async fn refuse_device(
         let event = Event::new(EventKind::DeviceRefused {}, now)
             .of_request(request_id)
             .of_client(client_id);
-        provider.record(transaction, event).await?;
+        provider.record_if_room(transaction, event).await?;
     }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! What a device may ask for: the steps of the authorization endpoint that are not about a browser
 //! or a redirect.
 
-use cardea_oauth2_types::{AuthorizationParameters, ResponseMode};
+use cardea_assertion::HostAccount;
+use cardea_oauth2_types::{HostAccountParameters, ResponseMode};
+
+use super::DeviceRequest;
 
 use crate::authorization::{
     StoredParameters, asked_languages, check_acr, check_prompt, check_resource, check_scope,
@@ -16,10 +19,11 @@ impl Provider {
     pub(super) async fn decide_for_device(
         &self,
         client: &Client,
-        parameters: &AuthorizationParameters,
+        request: &DeviceRequest<'_>,
         id: &str,
         jkt: Option<String>,
     ) -> Result<StoredParameters, Error> {
+        let parameters = request.parameters;
         self.check_device_grant(client)?;
         if parameters.request.is_some() || parameters.request_uri.is_some() {
             return Err(Error::RequestObjectUnsupported);
@@ -39,6 +43,7 @@ impl Provider {
             return Err(Error::LoginRequired);
         }
         check_sizes(parameters)?;
+        let host_account = read_host_account(client, request.host_account)?;
         let expected_sub = self.find_expected(client, parameters, &claims).await?;
         Ok(StoredParameters {
             redirect_uri: self.device_verification_uri(),
@@ -59,7 +64,27 @@ impl Provider {
             silent: false,
             pushed_id: None,
             device_id: Some(id.to_owned()),
+            host_account,
             refusal: None,
         })
     }
+}
+
+/// What the host says about who is at its door. Of a public client, for which anybody can speak, it
+/// would only be the words of whoever wants to be let in: there these parameters do not exist.
+fn read_host_account(
+    client: &Client,
+    said: &HostAccountParameters,
+) -> Result<Option<HostAccount>, Error> {
+    if !client.is_confidential() || *said == HostAccountParameters::default() {
+        return Ok(None);
+    }
+    let account = said.cardea_host_account.clone();
+    let (service, remote) = (&said.cardea_host_service, &said.cardea_host_remote);
+    let read = HostAccount::new(
+        account.ok_or(Error::HostAccountInvalid)?,
+        service.clone(),
+        remote.clone(),
+    );
+    read.map(Some).map_err(|_| Error::HostAccountInvalid)
 }

@@ -262,6 +262,7 @@ names! {
         Self::DeviceAuthorizationLimitReached =>
             "provider.device_authorization_limit_reached", TemporarilyUnavailable;
         Self::DeviceAuthorizationOver => "provider.device_authorization_over", InvalidRequest;
+        Self::HostAccountInvalid => "provider.host_account_invalid", InvalidRequest;
         Self::DeviceCodeMissing => "provider.device_code_missing", InvalidRequest;
         Self::DeviceCodeUnknown => "provider.device_code_unknown", InvalidGrant;
         Self::DeviceCodeClientMismatch =>

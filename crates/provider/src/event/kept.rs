@@ -64,6 +64,7 @@ kinds! {
     E::DeviceAsked {} => Forgotten, E::DeviceAsked {};
     E::DeviceCodeTyped {} => Forgotten, E::DeviceCodeTyped {};
     E::DeviceRefused {} => Forgotten, E::DeviceRefused {};
+    E::DeviceWithdrawn {} => Forgotten, E::DeviceWithdrawn {};
     E::DeviceApproved {} => Kept, E::DeviceApproved {};
     E::LoginAccepted { .. } => Kept, E::LoginAccepted {
         acr: "acr", instance_jkt: text(), card_rules: text(), revocation: EVIDENCE };

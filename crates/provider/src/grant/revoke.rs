@@ -26,7 +26,7 @@ impl Revoked {
 }
 
 /// Takes back all that a code led to.
-pub(super) async fn of_code(
+pub(crate) async fn of_code(
     transaction: &mut Transaction,
     code: &SecretDigest,
     now: OffsetDateTime,

@@ -34,8 +34,9 @@ pub(crate) async fn get_device(
     page::render(&state, StatusCode::OK, language, &page)
 }
 
-/// Takes the code, which only our own page may bring. A wrong one is counted by address before it
-/// is looked up (section 5.1).
+/// Takes the code, which only our own page may bring. Every try is counted as a login start before
+/// the code is looked up; a wrong one is counted besides (section 5.1), and after the look: whoever
+/// types nonsense from a practice's address keeps nobody there from her own code.
 pub(crate) async fn post_user_code(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -56,15 +57,11 @@ pub(crate) async fn post_user_code(
     let _login = state
         .charge(Counted::LoginStart, peer, &headers)
         .ok_or_else(too_many)?;
-    let guess = state
-        .charge(Counted::DeviceCodeGuess, peer, &headers)
-        .ok_or_else(too_many)?;
     let language = language_of(&uri, &headers);
     let (claiming, typed) = (state.clone(), typed.clone());
     let claimed = to_the_end(async move { claiming.provider().claim_device(&typed).await }).await;
     match claimed.ok_or_else(|| Refusal::page(Problem::Internal))? {
         Ok(claimed) => {
-            guess.give_back();
             let id = claimed.request_id;
             record_login(&id);
             let address = format!("/device/{id}?lang={}", language.tag());
@@ -78,6 +75,10 @@ pub(crate) async fn post_user_code(
         }
         Err(error @ Error::DeviceUserCodeUnknown) => {
             tracing::info!(code = error.code(), "no device shows this code");
+            // Kept in the count: dropped, a charge stays.
+            let _guess = state
+                .charge(Counted::DeviceCodeGuess, peer, &headers)
+                .ok_or_else(too_many)?;
             let page = DeviceCodePage::new(language, Typed::Unknown);
             Ok(page::render(&state, StatusCode::NOT_FOUND, language, &page))
         }

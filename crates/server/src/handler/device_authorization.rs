@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
-use cardea_oauth2_types::{AuthorizationParameters, TokenParameters};
-use cardea_provider::Error;
+use cardea_oauth2_types::{AuthorizationParameters, HostAccountParameters, TokenParameters};
+use cardea_provider::{DeviceRequest, Error};
 use serde::Serialize;
 
 use crate::endpoint::RequestedUrl;
@@ -47,6 +47,8 @@ pub(crate) async fn post_device_authorization(
     let pairs = read_client_form(&uri, &headers, body)?;
     let parameters = AuthorizationParameters::from_pairs(pairs.clone());
     let parameters = parameters.map_err(|error| refuse_parameters(&error))?;
+    let host_account = HostAccountParameters::from_pairs(pairs.clone());
+    let host_account = host_account.map_err(|error| refuse_parameters(&error))?;
     let credentials =
         TokenParameters::from_pairs(pairs).map_err(|error| refuse_parameters(&error))?;
     let read = read_credentials(&headers, &credentials, &certificate)
@@ -61,8 +63,15 @@ pub(crate) async fn post_device_authorization(
         Ok((credentials, dpop)) => {
             let credentials = credentials.sent_from(state.source_of(peer, &headers));
             let provider = state.provider();
-            let address = state.address_of(peer, &headers);
-            let asking = provider.authorize_device(&credentials, &parameters, dpop, address);
+            let remote = host_account.cardea_host_remote.as_deref();
+            let request = DeviceRequest {
+                parameters: &parameters,
+                host_account: &host_account,
+                remote_source: remote.map(|it| state.source_of_remote(it)),
+                dpop,
+                address: state.address_of(peer, &headers),
+            };
+            let asking = provider.authorize_device(&credentials, request);
             with_bounded_guesses(&state, &credentials, caller, asking).await
         }
         Err(error) => Err(state.provider().refuse_device_request(error).await),

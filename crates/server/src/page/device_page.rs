@@ -1,6 +1,7 @@
 //! The pages where a person answers for a device: the code, who asks, and how it ended.
 
 use askama::Template;
+use cardea_assertion::HostAccount;
 use cardea_provider::DevicePage;
 
 use crate::language::{Language, Text};
@@ -29,10 +30,21 @@ pub(crate) enum Typed {
 pub(crate) struct DeviceConfirmationPage<'a> {
     language: Language,
     described: &'a DevicePage,
+    /// Who wants to enter which account, in the host's words.
+    host_says: Option<HostSays<'a>>,
     asked_at: String,
     ago: String,
     login_path: String,
     switch_href: String,
+}
+
+/// A sentence around what a host says: the texts between are ours.
+struct HostSays<'a> {
+    who: &'static str,
+    remote_host: &'a str,
+    wants: &'static str,
+    account: &'a str,
+    service: Option<&'a str>,
 }
 
 /// How it ended.
@@ -65,6 +77,10 @@ impl<'a> DeviceConfirmationPage<'a> {
         Self {
             language,
             described,
+            host_says: described
+                .host_account
+                .as_ref()
+                .map(|said| HostSays::new(language, said)),
             asked_at: written(described.asked_at, language),
             ago: ago(described.age.whole_seconds(), language),
             // The id is base64url, so that it needs no escaping in an address.
@@ -75,6 +91,22 @@ impl<'a> DeviceConfirmationPage<'a> {
 
     fn say(&self, text: Text) -> &'static str {
         text.in_language(self.language)
+    }
+}
+
+impl<'a> HostSays<'a> {
+    fn new(language: Language, said: &'a HostAccount) -> Self {
+        let (who, wants) = match said.remote_host() {
+            Some(_) => (SOMEBODY_AT, WANTS_TO_ENTER),
+            None => (SOMEBODY_THERE, WANTS_TO_ACT),
+        };
+        Self {
+            who: who.in_language(language),
+            remote_host: said.remote_host().unwrap_or_default(),
+            wants: wants.in_language(language),
+            account: said.account(),
+            service: said.service(),
+        }
     }
 }
 
@@ -153,11 +185,23 @@ const ASKED: Text = Text::new(
     "Un autre appareil demande votre carte :",
 );
 const CLIENT: Text = Text::new("Sign-in to", "Connexion à");
-const FROM: Text = Text::new("asked from the address", "demandée depuis l’adresse");
+const FROM: Text = Text::new(
+    "That device speaks to us from the address",
+    "Cet appareil s’adresse à nous depuis l’adresse",
+);
 const SINCE: Text = Text::new("on", "le");
+const AS_IT_SAYS: Text = Text::new("As that device says:", "D’après cet appareil\u{a0}:");
+const SOMEBODY_AT: Text = Text::new("somebody at", "quelqu’un, à l’adresse");
+const WANTS_TO_ENTER: Text = Text::new("wants to enter the account", "veut entrer dans le compte");
+const SOMEBODY_THERE: Text = Text::new(
+    "somebody who is on it already",
+    "quelqu’un qui s’y trouve déjà",
+);
+const WANTS_TO_ACT: Text = Text::new("asks for the account", "demande le compte");
 const QUESTION: Text = Text::new(
-    "Did you start this yourself, just now, and does it say so on the screen before you?",
-    "L’avez-vous lancée vous-même, à l’instant, sur un écran que vous avez devant vous ?",
+    "Is that you? Did you start this yourself, just now, on a screen before you?",
+    "Est-ce vous\u{a0}? L’avez-vous lancée vous-même, à l’instant, sur un écran que vous avez \
+     devant vous\u{a0}?",
 );
 const YES: Text = Text::new("It is me – use my card", "C’est moi – utiliser ma carte");
 const NO: Text = Text::new("This is not me – refuse", "Ce n’est pas moi – refuser");
@@ -200,6 +244,7 @@ mod tests {
             address: "192.0.2.7".to_owned(),
             asked_at: datetime!(2026-11-30 04:20 UTC),
             age: Duration::seconds(130),
+            host_account: None,
         };
         for (language, parts) in [
             (

@@ -1,6 +1,6 @@
 use cardea_storage::device_authorization::{
-    DeviceAuthorization, approve, claim, count_open_of_client, find, find_by_user_code, hold,
-    insert, make_room, note_poll, refuse,
+    DeviceAuthorization, approve, claim, count_open_of_client, count_unanswered_of_client, find,
+    find_by_user_code, forget, forget_oldest_unclaimed, hold, insert, make_room, note_poll, refuse,
 };
 use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::{Error, SecretDigest, Store};
@@ -150,6 +150,75 @@ async fn the_most_crowded_source_makes_room_with_its_oldest_unclaimed_device() {
             }
             assert!(!room(transaction, "host", "ward", 0).await);
             assert!(room(transaction, "host", "newcomer", 0).await);
+        })
+        .await;
+    })
+    .await;
+}
+
+/// Attack H9: whoever stands at a host's door makes it ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn answered_devices_are_in_nobody_s_way_and_the_oldest_unclaimed_gives_way() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            let now = start();
+            for (id, source, seconds) in [
+                ("claimed", Some("flood"), 0),
+                ("answered", Some("flood"), 0),
+                ("refused", None, 0),
+                ("console", None, 1),
+                ("ward", Some("ward"), 2),
+                ("flood", Some("flood"), 3),
+            ] {
+                let request = DeviceAuthorization {
+                    source: source.map(str::to_owned),
+                    created_at: after_seconds(seconds),
+                    ..device(id)
+                };
+                insert(transaction, &request).await.unwrap();
+            }
+            for id in ["claimed", "answered", "refused"] {
+                assert!(claim(transaction, id, "browser", now).await.unwrap());
+            }
+            let code = SecretDigest::of("code");
+            let approving = approve(transaction, "answered", "browser", &code, now);
+            assert!(approving.await.unwrap());
+            assert!(
+                refuse(transaction, "refused", "browser", now)
+                    .await
+                    .unwrap()
+            );
+            for (seconds, count) in [(0, 4), (600, 0)] {
+                let now = after_seconds(seconds);
+                let unanswered = count_unanswered_of_client(transaction, "host", now).await;
+                assert_eq!(unanswered.unwrap(), count);
+            }
+            let giving_way = async |transaction: &mut _, client: &str, source, seconds| {
+                let now = after_seconds(seconds);
+                let gone = forget_oldest_unclaimed(transaction, client, source, now);
+                gone.await.unwrap()
+            };
+            assert!(!giving_way(transaction, "other", None, 0).await);
+            assert!(
+                !giving_way(transaction, "host", None, 600).await,
+                "all expired"
+            );
+            // One's own first, then whoever has waited longest.
+            for (source, gone) in [
+                (Some("flood"), "flood"),
+                (Some("flood"), "console"),
+                (None, "ward"),
+            ] {
+                assert!(giving_way(transaction, "host", source, 0).await);
+                assert_eq!(find(transaction, gone).await.unwrap(), None, "{gone}");
+            }
+            assert!(
+                !giving_way(transaction, "host", None, 0).await,
+                "all claimed"
+            );
+            forget(transaction, "claimed").await.unwrap();
+            assert_eq!(find(transaction, "claimed").await.unwrap(), None);
+            assert!(find(transaction, "answered").await.unwrap().is_some());
         })
         .await;
     })
