@@ -110,80 +110,74 @@ async fn a_session_that_ends_is_told_once_to_each_whose_tokens_may_live() {
     .await;
 }
 
-/// Each way in which tokens end while their session goes on.
+/// A way in which tokens end while their session goes on.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Revoked,
+    CodeReused,
+    FamilyRevoked,
+    ConsentRefused,
+    ClientRemoved,
+}
+
+impl Way {
+    /// Says how many tokens ended.
+    async fn go(self, transaction: &mut Transaction) -> u64 {
+        let at = after_seconds(5);
+        let (code, family) = (SecretDigest::of("code"), "family");
+        match self {
+            Self::Revoked => {
+                let revoked = access_grant::revoke(transaction, "first", at).await;
+                return u64::from(revoked.unwrap());
+            }
+            Self::CodeReused => access_grant::revoke_of_code(transaction, &code, at).await,
+            Self::FamilyRevoked => access_grant::revoke_of_family(transaction, family, at).await,
+            Self::ConsentRefused => {
+                access_grant::revoke_of_person(transaction, "sub", "portal", at).await
+            }
+            Self::ClientRemoved => {
+                let ended = client::end_holdings(transaction, "portal", at).await;
+                return ended.unwrap().access_grants;
+            }
+        }
+        .unwrap()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_ends_alone_is_told_by_its_own_id() {
-    type Way = for<'a> fn(&'a mut Transaction) -> Ending<'a>;
-    type Ending<'a> = std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-    let ways: [(&str, Way, &[&str]); 5] = [
+    for (way, reason, ended, expected) in [
+        (Way::Revoked, "token_revoked", 1, &["first"][..]),
+        (Way::CodeReused, "code_reused", 4, &["first", "second"]),
         (
-            "token_revoked",
-            |transaction| {
-                Box::pin(async move {
-                    let revoked = access_grant::revoke(transaction, "first", after_seconds(5));
-                    assert!(revoked.await.unwrap());
-                })
-            },
-            &["first"],
-        ),
-        (
-            "code_reused",
-            |transaction| {
-                Box::pin(async move {
-                    let code = SecretDigest::of("code");
-                    let at = after_seconds(5);
-                    let revoked = access_grant::revoke_of_code(transaction, &code, at);
-                    assert_eq!(revoked.await.unwrap(), 4);
-                })
-            },
-            &["first", "second"],
-        ),
-        (
+            Way::FamilyRevoked,
             "family_revoked",
-            |transaction| {
-                Box::pin(async move {
-                    let at = after_seconds(5);
-                    let revoked = access_grant::revoke_of_family(transaction, "family", at);
-                    assert_eq!(revoked.await.unwrap(), 4);
-                })
-            },
+            4,
             &["first", "second"],
         ),
         (
+            Way::ConsentRefused,
             "consent_refused",
-            |transaction| {
-                Box::pin(async move {
-                    let at = after_seconds(5);
-                    let revoked = access_grant::revoke_of_person(transaction, "sub", "portal", at);
-                    assert_eq!(revoked.await.unwrap(), 4);
-                })
-            },
+            4,
             &["first", "second"],
         ),
         (
+            Way::ClientRemoved,
             "client_removed",
-            |transaction| {
-                Box::pin(async move {
-                    let at = after_seconds(5);
-                    let ended = client::end_holdings(transaction, "portal", at).await;
-                    assert_eq!(ended.unwrap().access_grants, 4);
-                })
-            },
+            4,
             &["first", "second"],
         ),
-    ];
-    for (reason, way, expected) in ways {
+    ] {
         on_both(async |store| {
             with_tokens(&store).await;
-            committed(&store, async |transaction| way(transaction).await).await;
+            let count = committed(&store, async |transaction| way.go(transaction).await).await;
+            assert_eq!(count, ended, "{way:?}");
             let mut reading = store.begin_read().await.unwrap();
             let told = pending(&mut reading, "of api").await;
-            let mut jtis: Vec<_> = told
-                .iter()
-                .filter_map(|it| it.token_jti.as_deref())
-                .collect();
+            let jtis = told.iter().filter_map(|it| it.token_jti.as_deref());
+            let mut jtis: Vec<_> = jtis.collect();
             jtis.sort_unstable();
-            assert_eq!(jtis, expected, "{reason}");
+            assert_eq!(jtis, expected, "{way:?}");
             assert!(told.iter().all(|it| it.kind == Kind::TokenRevoked));
             assert!(told.iter().all(|it| it.reason == reason), "{told:?}");
             assert!(pending(&mut reading, "of other").await.is_empty());
