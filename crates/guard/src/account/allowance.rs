@@ -19,6 +19,12 @@ pub(crate) struct Allowance {
     pub(crate) usual_day: Option<u32>,
     /// Whether nearly everybody comes with a card here.
     pub(crate) is_mostly_with_card: bool,
+    /// What each day takes away, with what a signed habit forgives.
+    pub(crate) forgiven_per_day: u32,
+    /// How far patients may run ahead over weeks, where the account is known.
+    pub(crate) drift: Option<u32>,
+    /// What one card takes away from that.
+    pub(crate) drift_card: i64,
 }
 
 impl Allowance {
@@ -28,11 +34,24 @@ impl Allowance {
         let share = own.share.or(peers.share);
         let card = share.map_or(micro(budget.card_speaks_for), |share| card(share, budget));
         let full_day = own.full_day.map(u32::from);
+        let is_mostly_with_card = share.is_some_and(Share::is_mostly_with_card);
+        let forgiven = if is_mostly_with_card {
+            0
+        } else {
+            u32::from(own.signed_day).min(budget.signed_habit_most)
+        };
+        let drifting = own.share.filter(|share| share.with > 0);
         Self {
-            ahead: ahead(budget, own, peers),
+            ahead: ahead(budget, own, peers) + forgiven / 2,
             card: card.min(micro(budget.card_speaks_for_most)),
             usual_day: full_day.map(|it| (2 * it + 20).max(budget.usual_day_least)),
-            is_mostly_with_card: share.is_some_and(Share::is_mostly_with_card),
+            is_mostly_with_card,
+            forgiven_per_day: budget.forgiven_per_day + forgiven,
+            drift: drifting
+                .and(full_day)
+                .filter(|_| is_mostly_with_card)
+                .map(|full_day| budget.drift + 2 * full_day),
+            drift_card: drifting.map_or(0, drift_card),
         }
     }
 }
@@ -57,6 +76,25 @@ fn ahead(budget: &Budget, own: &Usual, peers: &Usual) -> u32 {
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => budget.ahead,
     }
+    // What cards have caught up with before counts from the first day on.
+    .max(seen_so_far(budget, own))
+}
+
+/// A new account is not held to less than what it has shown already.
+fn seen_so_far(budget: &Budget, own: &Usual) -> u32 {
+    match (own.ahead, own.cards_caught_up) {
+        (None, caught_up) if caught_up > 0 => {
+            let caught_up = u32::from(caught_up);
+            (caught_up + caught_up / 2 + 20).min(budget.ahead_most)
+        }
+        _ => 0,
+    }
+}
+
+/// A quarter more than usually come without a card to each that comes with one.
+fn drift_card(share: Share) -> i64 {
+    let (without, with) = (i64::from(share.without), i64::from(share.with.max(1)));
+    MICRO * without * 5 / (with * 4) + MICRO / 20
 }
 
 /// Three times as many patients as usually come without a card to each that comes with one.

@@ -205,10 +205,10 @@ impl Account {
         }
         let is_mostly_with_card =
             self.group.is_mostly_with_card() || self.state.look_ups.is_mostly_with_card();
-        let walk = self.state.look_ups.walk(is_mostly_with_card);
+        let is_walking = self.state.look_ups.is_walking(is_mostly_with_card);
         let now = self.state.last_at();
         let is_due = now - self.walk_noted >= WALK_NOTED_MS;
-        if walk >= walkers::WALK && (is_due || self.walk_noted == 0) {
+        if is_walking && (is_due || self.walk_noted == 0) {
             self.walk_noted = now;
             self.group.note_walk(&act.subject, now);
         }

@@ -3,7 +3,7 @@
 use super::allowance::Allowance;
 use super::places::hour_of;
 use super::{AccountState, Around, Track};
-use crate::budget::{DAY_MS, day_of};
+use crate::budget::{DAY_MS, MICRO, day_of};
 use crate::config::{Budget, Signals};
 use crate::decision::ReasonCode;
 use crate::signal::{
@@ -75,7 +75,13 @@ impl Evidence<'_> {
         hold(ReasonCode::PerDay, in_day, budget.per_day);
         hold(ReasonCode::PerWeek, days.within(7), budget.per_week);
         hold(ReasonCode::PerMonth, days.within(30), budget.per_month);
+        if let Some(limit) = self.allowance.drift {
+            hold(ReasonCode::Drift, track.drift.patients(), limit);
+        }
         if let Some(usual) = self.allowance.usual_day {
+            // An epidemic's day has more of everybody: cards of today make room for their share.
+            let shown = i64::from(track.today().shown) * self.allowance.drift_card / MICRO;
+            let usual = usual.saturating_add(u32::try_from(shown).unwrap_or(0));
             hold(ReasonCode::UsualDay, track.today().fresh.into(), usual);
         }
         reasons
@@ -87,7 +93,7 @@ impl Evidence<'_> {
         let age = places.age_days(day);
         let usual = &track.habit().usual;
         let today = track.today();
-        let is_walking = track.walk(self.allowance.is_mostly_with_card) >= points.from_patients;
+        let is_walking = track.is_walking(self.allowance.is_mostly_with_card);
         let intervals = track.recent().intervals(metronome::INTERVALS);
         let findings = [
             (metronome::signal(intervals), points.metronome),

@@ -11,6 +11,9 @@ const KNOWN_PATIENTS: u32 = 60;
 /// Days with work from which on its fullest days are.
 const FULLEST_DAYS: usize = 10;
 
+/// Days with a signature after which it vouches for a habit.
+const SIGNED_DAYS: usize = 3;
+
 /// One day of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DayRecord {
@@ -23,6 +26,8 @@ pub(crate) struct DayRecord {
     pub(crate) returned: u16,
     /// How far patients had run ahead of the cards before cards or returns caught up.
     pub(crate) caught_up: u16,
+    /// Whether the person signed for what was asked for.
+    pub(crate) signed: bool,
 }
 
 impl DayRecord {
@@ -49,6 +54,12 @@ pub(crate) struct Usual {
     pub(crate) ahead: Option<u16>,
     /// New patients without a card on the fullest days.
     pub(crate) full_day: Option<u16>,
+    /// How far patients ran ahead before cards, not returns, caught up, at most; known at once.
+    pub(crate) cards_caught_up: u16,
+    /// New patients a day that the person's own signatures have vouched for.
+    pub(crate) signed_day: u16,
+    /// Whether they ever have.
+    pub(crate) was_vouched_for: bool,
     /// Of a hundred patients, how many were known from an earlier day.
     pub(crate) returned_percent: Option<u8>,
 }
@@ -92,6 +103,11 @@ impl Habit {
         self.usual = self.work_out();
     }
 
+    /// Cards have caught up with so many patients.
+    pub(crate) fn note_caught_up(&mut self, patients: u16) {
+        self.usual.cards_caught_up = self.usual.cards_caught_up.max(patients);
+    }
+
     /// The last day that was closed.
     pub(crate) fn last(&self) -> Option<DayRecord> {
         self.days.last().copied()
@@ -112,6 +128,7 @@ impl Habit {
         let all = fresh + shown + returned;
         let is_known = days >= KNOWN_DAYS && all >= KNOWN_PATIENTS;
         let caught_up = self.days.iter().map(|it| it.caught_up).max();
+        let signed_day = self.signed_day();
         // Who never showed a card and to whom no patient came back is not known by it.
         let is_vouched_for = shown > 0 || caught_up.is_some_and(|it| it > 0);
         Usual {
@@ -121,15 +138,27 @@ impl Habit {
                 with: shown,
             }),
             ahead: caught_up.filter(|_| is_known && is_vouched_for),
-            full_day: self.full_day(),
+            full_day: self.third_fullest().filter(|_| days >= FULLEST_DAYS),
+            cards_caught_up: self.usual.cards_caught_up,
+            signed_day,
+            was_vouched_for: self.usual.was_vouched_for || signed_day > 0,
             returned_percent: is_known
                 .then(|| u8::try_from(returned * 100 / all.max(1)).unwrap_or(100)),
         }
     }
 
+    /// What the third fullest day has brought, where the person has signed on three days.
+    fn signed_day(&self) -> u16 {
+        let signed = self.days.iter().filter(|it| it.signed).count();
+        // Once it is vouched for, a signature in four weeks keeps it so.
+        let was_signed = self.usual.was_vouched_for && signed > 0;
+        let is_signed = signed >= SIGNED_DAYS || was_signed;
+        self.third_fullest().filter(|_| is_signed).unwrap_or(0)
+    }
+
     /// The third fullest day: a single day, or two, don't make a habit.
-    fn full_day(&self) -> Option<u16> {
-        if self.days.len() < FULLEST_DAYS {
+    fn third_fullest(&self) -> Option<u16> {
+        if self.days.len() < SIGNED_DAYS {
             return None;
         }
         let mut fullest = [0_u16; 3];
@@ -156,6 +185,7 @@ mod tests {
             shown,
             returned: 5,
             caught_up: fresh / 2,
+            signed: false,
         }
     }
 

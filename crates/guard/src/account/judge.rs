@@ -27,18 +27,15 @@ pub fn judge(rules: &Rules, state: &mut AccountState, act: &Act, around: &Around
         return decision;
     }
     let budget = rules.budget(&act.service, act.profession.as_deref(), act.kind);
-    advance(state, act.kind, now, budget);
+    let allowance = advance(state, act.kind, now, budget, around);
     state.places.note(&act.source, now, day_of(now));
-    let track = state.track(act.kind);
-    let allowance = Allowance::of(budget, &track.habit().usual, &around.peers);
     if act.patient_present {
         show(state, act, &allowance);
         return Decision::allow();
     }
     if state.standing.awaits_signature() {
-        return state
-            .standing
-            .refuse(budget, &act.patients, &act.session, now);
+        let window = signature_window(&allowance);
+        return state.standing.refuse(budget, window, act, now);
     }
     if !look(state, act, now, budget) {
         return Decision::allow();
@@ -55,7 +52,20 @@ pub fn judge(rules: &Rules, state: &mut AccountState, act: &Act, around: &Around
     if reasons.is_empty() {
         return Decision::allow();
     }
-    state.standing.ask(budget, reasons, &act.session, now)
+    let window = signature_window(&allowance);
+    state
+        .standing
+        .ask(budget, window, reasons, &act.session, now)
+}
+
+/// Over how long signatures are counted: where nobody shows cards, nothing but them can speak for
+/// the person, and they count by the day.
+fn signature_window(allowance: &Allowance) -> i64 {
+    if allowance.is_mostly_with_card {
+        7 * DAY_MS
+    } else {
+        DAY_MS
+    }
 }
 
 /// The subject's card has signed anew: room is made where a signature was asked for, and nowhere
@@ -69,7 +79,9 @@ pub fn sign(
 ) {
     let now = at.max(state.last_at);
     let budget = rules.budget(service, profession, Kind::LookUp);
-    let Some(room) = state.standing.sign(budget, now) else {
+    let allowance = Allowance::of(budget, &state.look_ups.habit().usual, &around.peers);
+    let window = signature_window(&allowance);
+    let Some(room) = state.standing.sign(budget, window, now) else {
         return;
     };
     for kind in [Kind::LookUp, Kind::Write] {
@@ -80,18 +92,32 @@ pub fn sign(
         let track = state.track(kind);
         let allowance = Allowance::of(budget, &track.habit().usual, &around.peers);
         let room = room.min(micro(budget.signature_restores));
+        track.note_signature();
         track.balance.restore(room, micro(allowance.ahead));
+        if let Some(drift) = allowance.drift {
+            track.drift.restore(room, micro(drift));
+        }
     }
 }
 
-/// Lets time pass for the state.
-fn advance(state: &mut AccountState, kind: Kind, now: i64, budget: &Budget) {
+/// Lets time pass for the state, and works out what the account may do now.
+fn advance(
+    state: &mut AccountState,
+    kind: Kind,
+    now: i64,
+    budget: &Budget,
+    around: &Around,
+) -> Allowance {
     let is_held = state.standing.is_held();
-    let is_new_day = state.track(kind).today().day != day_of(now);
-    if is_new_day {
+    if state.track(kind).today().day != day_of(now) {
         state.standing.forget(now);
     }
-    state.track(kind).advance(now, budget, is_held);
+    let track = state.track(kind);
+    let before = Allowance::of(budget, &track.habit().usual, &around.peers);
+    if !track.advance(now, before.forgiven_per_day, is_held) {
+        return before;
+    }
+    Allowance::of(budget, &track.habit().usual, &around.peers)
 }
 
 /// Patients whose cards are there: free, and they speak for the account.
@@ -136,7 +162,7 @@ fn judge_unattended(
         stop_account_after: budget.stop_account_after,
         ..Budget::default()
     };
-    advance(state, act.kind, now, &windows);
+    advance(state, act.kind, now, &windows, &Around::default());
     let track = state.track(act.kind);
     let asked = u32::try_from(track.count_new(&act.patients)).unwrap_or(u32::MAX);
     let recent = track.recent();

@@ -8,7 +8,7 @@ use crate::act::number_of;
 use crate::budget::{DAY_MS, micro};
 use crate::config::Budget;
 use crate::decision::ReasonCode;
-use crate::{Answer, Decision, Patient, Reason};
+use crate::{Act, Answer, Decision, Patient, Reason};
 
 /// Stopped sessions that are remembered; who has more within a week is stopped as an account.
 const SESSIONS_MAX: usize = 2;
@@ -20,7 +20,7 @@ pub(crate) struct Standing {
     stage: Stage,
     /// Patients that were asked for and refused since a signature is awaited.
     refused: Vec<u64>,
-    /// When signatures restored something, within the last week.
+    /// When signatures restored something, newest last.
     signatures: Vec<i64>,
     /// Sessions that were stopped, and when.
     sessions: Vec<(u64, i64)>,
@@ -87,31 +87,27 @@ impl Standing {
     pub(crate) fn ask(
         &mut self,
         budget: &Budget,
+        window: i64,
         mut reasons: Vec<Reason>,
         session: &str,
         now: i64,
     ) -> Decision {
-        let signed = u32::try_from(self.signatures.len()).unwrap_or(u32::MAX);
+        let signed = self.signed_within(window, now);
         self.asked_for = reasons.first().copied();
-        if signed < budget.signatures_per_week {
+        if signed < budget.signatures_most {
             self.stage = Stage::SignatureAwaited;
             return decision(Answer::StepUp, reasons);
         }
         let spent = ReasonCode::SignaturesSpent;
-        reasons.insert(0, Reason::new(spent, signed, budget.signatures_per_week));
+        reasons.insert(0, Reason::new(spent, signed, budget.signatures_most));
         self.stage = Stage::SignatureAwaited;
         self.stop_session(session, now, reasons)
     }
 
     /// A further act while a signature is awaited: the more patients, the less mild.
-    pub(crate) fn refuse(
-        &mut self,
-        budget: &Budget,
-        patients: &[Patient],
-        session: &str,
-        now: i64,
-    ) -> Decision {
-        let refused = self.note_refused(budget, patients);
+    pub(crate) fn refuse(&mut self, budget: &Budget, window: i64, act: &Act, now: i64) -> Decision {
+        let session = act.session.as_str();
+        let refused = self.note_refused(budget, &act.patients);
         let awaited = ReasonCode::SignatureAwaited;
         let awaited = Reason::new(awaited, refused, budget.stop_session_after);
         let reasons: Vec<_> = [Some(awaited), self.asked_for]
@@ -121,8 +117,8 @@ impl Standing {
         if refused >= budget.stop_account_after {
             return self.stop_account(refused, budget.stop_account_after);
         }
-        let signed = u32::try_from(self.signatures.len()).unwrap_or(u32::MAX);
-        if refused >= budget.stop_session_after || signed >= budget.signatures_per_week {
+        let is_spent = self.signed_within(window, now) >= budget.signatures_most;
+        if refused >= budget.stop_session_after || is_spent {
             return self.stop_session(session, now, reasons);
         }
         if refused >= budget.slow_after {
@@ -160,28 +156,32 @@ impl Standing {
     }
 
     /// A fresh signature: how many patients it makes room for, if it was asked for.
-    pub(crate) fn sign(&mut self, budget: &Budget, now: i64) -> Option<i64> {
+    pub(crate) fn sign(&mut self, budget: &Budget, window: i64, now: i64) -> Option<i64> {
         if self.stage != Stage::SignatureAwaited {
             return None;
         }
         self.forget(now);
-        let earlier = u32::try_from(self.signatures.len()).unwrap_or(u32::MAX);
-        if earlier >= budget.signatures_per_week {
+        let earlier = self.signed_within(window, now);
+        if earlier >= budget.signatures_most {
             return None;
         }
         self.signatures.push(now);
         self.relent();
-        Some(restores(budget, earlier))
+        Some(restores(budget, window, earlier))
     }
 
     /// Patients that signatures of the last day have made room for, above any window's bound.
     pub(crate) fn signed_room(&self, budget: &Budget, now: i64) -> u32 {
-        let fresh = self.signatures.iter().enumerate();
-        let fresh = fresh.filter(|(_, at)| now - **at < DAY_MS);
-        let room: i64 = fresh
-            .map(|(index, _)| restores(budget, u32::try_from(index).unwrap_or(u32::MAX)))
+        let fresh = self.signed_within(DAY_MS, now);
+        let room: i64 = (0..fresh)
+            .map(|earlier| restores(budget, DAY_MS, earlier))
             .sum();
         u32::try_from(room / crate::budget::MICRO).unwrap_or(0)
+    }
+
+    fn signed_within(&self, window: i64, now: i64) -> u32 {
+        let fresh = self.signatures.iter().filter(|at| now - **at < window);
+        u32::try_from(fresh.count()).unwrap_or(u32::MAX)
     }
 
     /// Stops the account.
@@ -213,9 +213,17 @@ impl Standing {
     }
 }
 
-/// The first signature of a week restores all, each further one half of the one before.
-fn restores(budget: &Budget, earlier: u32) -> i64 {
-    micro(budget.signature_restores) >> earlier.min(62)
+/// The first signature restores all, each further one within the window less.
+fn restores(budget: &Budget, window: i64, earlier: u32) -> i64 {
+    let all = micro(budget.signature_restores);
+    let less = |room: i64| {
+        if window > DAY_MS {
+            room / 2
+        } else {
+            room - room / 4
+        }
+    };
+    (0..earlier.min(32)).fold(all, |room, _| less(room))
 }
 
 fn decision(answer: Answer, reasons: Vec<Reason>) -> Decision {

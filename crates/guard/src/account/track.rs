@@ -15,6 +15,8 @@ const RETURN_CREDITS: [i64; 3] = [MICRO / 2, MICRO / 4, MICRO / 4];
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Track {
     pub(crate) balance: Balance,
+    /// The same over weeks, against the account's own usual share.
+    pub(crate) drift: Balance,
     today: DayRecord,
     /// New patients without a card since the last card or known patient.
     run: u16,
@@ -31,14 +33,14 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// Time goes on to `now`: a day is closed where one is over.
-    pub(crate) fn advance(&mut self, now: i64, budget: &Budget, is_held: bool) {
-        self.balance
-            .leak(now - self.last_at, budget.forgiven_per_day);
+    /// Time goes on to `now`: tells whether a day was closed.
+    pub(crate) fn advance(&mut self, now: i64, forgiven_per_day: u32, is_held: bool) -> bool {
+        self.balance.leak(now - self.last_at, forgiven_per_day);
+        self.drift.leak(now - self.last_at, forgiven_per_day);
         self.last_at = now;
         let day = day_of(now);
         if day == self.today.day {
-            return;
+            return false;
         }
         // A day that ended in question doesn't make a habit.
         if !is_held {
@@ -49,6 +51,7 @@ impl Track {
             ..DayRecord::default()
         };
         self.days.advance(day);
+        true
     }
 
     /// A patient whose card is there. Tells whether cards have caught up.
@@ -68,7 +71,12 @@ impl Track {
         self.run = 0;
         self.last_card_day = today;
         self.today.shown = self.today.shown.saturating_add(1);
-        self.credit(credit)
+        self.drift.credit(allowance.drift_card);
+        let has_caught_up = self.credit(credit);
+        if has_caught_up {
+            self.habit.note_caught_up(self.today.caught_up);
+        }
+        has_caught_up
     }
 
     /// A patient without a card: tells whether the patient is new.
@@ -80,6 +88,7 @@ impl Track {
         match sight {
             Sight::New => {
                 self.balance.charge();
+                self.drift.charge();
                 self.run = self.run.saturating_add(1);
                 self.today.fresh = self.today.fresh.saturating_add(1);
                 self.days.add();
@@ -138,6 +147,11 @@ impl Track {
         }
     }
 
+    /// The person has signed for what was asked for.
+    pub(crate) fn note_signature(&mut self) {
+        self.today.signed = true;
+    }
+
     /// Which of the patients are new.
     pub(crate) fn count_new(&self, patients: &[Patient]) -> usize {
         let today = self.today.day;
@@ -170,15 +184,17 @@ impl Track {
         u32::from(self.idle)
     }
 
-    /// New patients in a row without a card, where that says something: nobody showed a card for a
-    /// week, or nearly everybody does.
-    pub(crate) fn walk(&self, is_mostly_with_card: bool) -> u32 {
-        let is_without = self.last_card_day + 7 < self.today.day;
-        if is_without || is_mostly_with_card {
-            u32::from(self.run)
-        } else {
-            0
-        }
+    /// Whether it goes through new patients without a card where that says something: the account is new and nobody
+    /// has shown a card, or nearly everybody does.
+    pub(crate) fn is_walking(&self, is_mostly_with_card: bool) -> bool {
+        let is_new = self.last_card_day + 7 < self.today.day && self.habit.usual.days < 5;
+        let walk_from = match (is_mostly_with_card, is_new) {
+            (true, _) => 15,
+            // A ward's first round is longer than that.
+            (false, true) => 35,
+            (false, false) => return false,
+        };
+        self.run >= walk_from
     }
 
     /// Whether at least half of the account's patients come with their card.
@@ -189,6 +205,7 @@ impl Track {
     /// An operator has lifted what held the account.
     pub(crate) fn begin_anew(&mut self, day: u32) {
         self.balance.clear();
+        self.drift.clear();
         self.recent = Recent::default();
         self.days = Days::default();
         self.days.advance(day);

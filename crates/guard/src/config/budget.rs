@@ -46,15 +46,15 @@ macro_rules! settings {
 
 settings! {
     /// Distinct patients without a card in a minute; nothing stretches it.
-    per_minute = 30, 1..=100_000;
+    per_minute = 40, 1..=100_000;
     /// Distinct patients without a card in an hour; nothing stretches it.
-    per_hour = 150, 1..=100_000;
+    per_hour = 300, 1..=100_000;
     /// Distinct patients without a card in 24 hours; nothing stretches it.
-    per_day = 400, 1..=4_000;
+    per_day = 1_500, 1..=4_000;
     /// Distinct patients without a card in seven days; nothing stretches it.
-    per_week = 1_500, 1..=100_000;
+    per_week = 6_000, 1..=100_000;
     /// Distinct patients without a card in thirty days; nothing stretches it.
-    per_month = 4_000, 1..=100_000;
+    per_month = 20_000, 1..=100_000;
     /// How far patients without a card may run ahead of those who were there, while nothing is
     /// known of the account and its profession.
     ahead = 60, 1..=100_000;
@@ -63,17 +63,25 @@ settings! {
     /// The same at most, whatever is usual there.
     ahead_most = 200, 1..=100_000;
     /// Patients without a card that one card speaks for, while nothing is known.
-    card_speaks_for = 12, 0..=1_000;
+    card_speaks_for = 20, 0..=1_000;
     /// The same at most, whatever is usual there.
     card_speaks_for_most = 25, 0..=1_000;
     /// Patients that each day takes from what has run ahead.
     forgiven_per_day = 3, 0..=1_000;
+    /// Where nobody shows cards and the person has signed on three days: new patients a day that
+    /// its habit may forgive besides, at most.
+    signed_habit_most = 150, 0..=1_000;
+    /// How far patients without a card may run ahead over weeks of what is usual for a known
+    /// account, beside twice its fullest days.
+    drift = 80, 1..=100_000;
     /// New patients without a card that every account may have in a day, however quiet it is.
     usual_day_least = 40, 1..=100_000;
-    /// Patients that a fresh signature leaves room for; each further one within seven days half.
-    signature_restores = 40, 1..=100_000;
-    /// Signatures within seven days that restore something.
-    signatures_per_week = 3, 0..=100;
+    /// Patients that a fresh signature leaves room for. Each further one leaves half as much within
+    /// seven days where most patients show their card, and a quarter less within a day where they
+    /// don't.
+    signature_restores = 50, 1..=100_000;
+    /// Signatures within that time that restore something.
+    signatures_most = 4, 0..=20;
     /// Refused patients after which answers are slow.
     slow_after = 3, 1..=1_000;
     /// Seconds to wait then.

@@ -47,7 +47,7 @@ impl Default for Signals {
             two_places: 30,
             sequence: 50,
             no_follow_up: 15,
-            others_too: 40,
+            others_too: 30,
         }
     }
 }

@@ -50,13 +50,16 @@ fn a_client_has_its_budget_or_the_default() {
     let text = "[rules.unattended.client.rights]\nper_minute = 7";
     let rules = parse(text).unwrap().rules;
     assert_eq!(rules.unattended("rights").per_minute, 7);
-    assert_eq!(rules.unattended("another").per_minute, 60);
+    assert_eq!(rules.unattended("another").per_minute, 120);
 }
 
 #[test]
 fn a_mistake_is_named_with_file_line_and_key() {
     let said = mistake("[rules]\n[rules.default.look_up]\nper_hours = 3");
-    assert!(said.starts_with("guard.toml:3: rules.default.look_up"), "{said}");
+    assert!(
+        said.starts_with("guard.toml:3: rules.default.look_up"),
+        "{said}"
+    );
     assert!(said.contains("per_hours"), "{said}");
     let said = mistake("[rules.default.look_up]\nper_day = 0");
     assert!(said.contains("per_day: 0 is not from 1 to 4000"), "{said}");

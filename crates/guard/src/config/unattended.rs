@@ -31,9 +31,9 @@ pub struct UnattendedBudget {
 impl Default for UnattendedBudget {
     fn default() -> Self {
         Self {
-            per_minute: 60,
-            per_hour: 600,
-            per_day: 3_000,
+            per_minute: 120,
+            per_hour: 1_500,
+            per_day: 5_000,
             stop_account_after: 200,
         }
     }

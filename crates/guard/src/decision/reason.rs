@@ -83,6 +83,12 @@ reasons! {
          fullest days stay far below {limit}.",
         "{count} nouveaux patients ont été consultés aujourd'hui sans leur carte ; même les jours \
          les plus chargés de ce compte restent loin de {limit}.";
+    /// Over weeks, more patients without a card than is usual for the account.
+    Drift, "drift",
+        "Over the last weeks {count} patients more were looked up without their card than is \
+         usual for this account; {limit} may be.",
+        "Ces dernières semaines, {count} patients de plus que d'habitude ont été consultés sans \
+         leur carte par ce compte ; la limite est de {limit}.";
     /// Look-ups as regular as a machine's.
     Metronome, "metronome",
         "{count} of the last {limit} look-ups follow each other as regularly as a machine's.",

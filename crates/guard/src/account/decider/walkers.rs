@@ -6,8 +6,6 @@ use crate::act::number_of;
 use crate::budget::{DAY_MS, day_of};
 use crate::signal::others_too::BY_CHANCE;
 
-/// New patients in a row without a card from which on it is a walk.
-pub(super) const WALK: u32 = 15;
 /// How long a walk counts, and how long accounts are told of others.
 pub(super) const ALARM_MS: i64 = DAY_MS;
 /// Accounts that are counted at most; as many are an alarm anyway.
