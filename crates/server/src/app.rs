@@ -90,12 +90,9 @@ impl App {
         let metadata = announced(config, metadata_of(&provider, weakest_acr), &provider);
         let (client_certificate_rules, client_anchors) = mtls::rules_of(config)?;
         anchors.extend(client_anchors.iter().cloned());
-        let revocation = Arc::new(RevocationFetcher::new(
-            http.clone(),
-            Arc::new(SystemClock),
-            anchors,
-            Some(&config.revocation.dir),
-        ));
+        let dir = Some(config.revocation.dir.as_path());
+        let fetcher = RevocationFetcher::new(http.clone(), Arc::new(SystemClock), anchors, dir);
+        let revocation = Arc::new(fetcher);
         let source = Arc::clone(&revocation) as Arc<dyn RevocationSource>;
         provider.replace_client_certificate_rules(client_certificate_rules, source);
         let state = AppState::new(Inner {
