@@ -2,7 +2,8 @@
 
 use cardea_assertion::{
     AssertionClaims, AttestationClaims, Confirmation, GrantAttestationClaims, GrantChallenge,
-    GrantClaims, HostAccount, Origin, SigningInput, UserVerification, VerifiedChallenge, certificate_name,
+    GrantClaims, HostAccount, Origin, SigningInput, UserVerification, VerifiedChallenge,
+    certificate_name,
 };
 use cardea_card::SignatureAlgorithm;
 use cardea_jose::{Algorithm, JwtSigner as _, SigningKey};

@@ -75,6 +75,9 @@ impl Scene {
             let text = browser.wait_for(".body.warning .data").await?;
             shows(&text, "Serveur db01");
             shows(&text, "127.0.0.1");
+            let said = browser.wait_for(".host-says").await?;
+            shows(&said, "127.0.0.1");
+            shows(&said, self.host.user("alice"));
             for (screen, shape) in SCREENS.iter().zip(["wide", "phone"]) {
                 browser.resize(*screen).await?;
                 let name = format!("device-confirmation-{language}-{shape}");
@@ -88,6 +91,8 @@ impl Scene {
         let prompted = system.pin_prompt_log();
         shows(&prompted, "AUTRE APPAREIL");
         shows(&prompted, "Serveur db01");
+        shows(&prompted, "quelqu’un, à l’adresse 127.0.0.1");
+        shows(&prompted, self.host.user("alice"));
         ssh.press_enter()?;
         let (success, output) = ssh.finish().await?;
         assert!(success, "{output}");
@@ -160,6 +165,60 @@ impl Scene {
         asked.press_enter()?;
         refused(&mut asked, "host_login.timed_out").await
     }
+
+    /// Whoever asked is gone: no helper of root's waits on, and the code opens nothing any more.
+    async fn who_goes_away_leaves_nothing_behind(&self) -> Result<()> {
+        let mut ssh = self.host.ssh("alice")?;
+        let of_ssh = ssh.wait_for_prompt().await?.code()?;
+        let mut asked = self.host.pamtester_from("203.0.113.9", "alice")?;
+        let of_pam = asked.wait_for_prompt().await?.code()?;
+        assert_eq!(self.host.helpers()?, 2);
+        type_code(&self.browser, &self.stage, &of_pam, "en").await?;
+        let said = self.browser.wait_for(".host-says").await?;
+        shows(&said, "somebody at 203.0.113.9 wants to enter the account");
+        ssh.kill()?;
+        asked.kill()?;
+        for _ in 0..200 {
+            if self.host.helpers()? == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(self.host.helpers()?, 0);
+        for code in [of_ssh, of_pam] {
+            type_code(&self.browser, &self.stage, &code, "fr").await?;
+            self.browser.wait_for("[role=alert]").await?;
+        }
+        Ok(())
+    }
+
+    /// Attack H9: strangers who hold the door fill it no further than their own places.
+    async fn h9_so_many_wait_at_once_and_no_more(&self) -> Result<()> {
+        let mut waiting = Vec::new();
+        for _ in 0..4 {
+            let mut asked = self.host.pamtester_from("203.0.113.9", "alice")?;
+            asked.wait_for_prompt().await?;
+            waiting.push(asked);
+        }
+        let mut one_more = self.host.pamtester_from("203.0.113.9", "alice")?;
+        refused(&mut one_more, "host_login.too_many_at_once").await?;
+        let mut elsewhere = self.host.pamtester_from("192.0.2.9", "alice")?;
+        elsewhere.wait_for_prompt().await?;
+        waiting.push(elsewhere);
+        for mut asked in waiting {
+            asked.kill()?;
+        }
+        Ok(())
+    }
+
+    /// A program that leaves `SIGPIPE` as it was lives on, and shows what the helper said last.
+    async fn a_helper_that_ends_first_ends_nobody_else(&self) -> Result<()> {
+        let mut asked = self.host.pamtester_whose_helper_ends()?;
+        asked.wait_for_prompt().await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        asked.press_enter()?;
+        refused(&mut asked, "said at the end").await
+    }
 }
 
 async fn refused(asked: &mut impl Terminal, code: &str) -> Result<()> {
@@ -182,6 +241,9 @@ async fn ssh_and_sudo_ask_for_the_card_at_the_workstation() -> Result<()> {
     scene.sudo_asks_each_time().await?;
     scene.a_library_signs_in().await?;
     scene.a_no_is_heard_on_the_host().await?;
+    scene.a_helper_that_ends_first_ends_nobody_else().await?;
+    scene.who_goes_away_leaves_nothing_behind().await?;
+    scene.h9_so_many_wait_at_once_and_no_more().await?;
     scene.a_card_that_left_opens_nothing().await?;
     // Nobody is let in for whom nothing is configured, and nobody is asked.
     let mut unmapped = scene.host.pamtester("carol")?;

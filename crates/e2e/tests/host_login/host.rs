@@ -112,16 +112,63 @@ impl Host {
         Process::start(command)
     }
 
+    /// The same from a place that the service names.
+    pub(crate) fn pamtester_from(&self, remote: &str, role: &str) -> Result<Process> {
+        let mut command = Command::new("stdbuf");
+        let item = format!("rhost={remote}");
+        command.args(["-o0", "pamtester", "-I", &item, &self.name]);
+        command.args([self.user(role), "authenticate"]);
+        Process::start(command)
+    }
+
+    /// PAM asked with a helper that ends while Enter is waited for, and has said why.
+    pub(crate) fn pamtester_whose_helper_ends(&self) -> Result<Process> {
+        let helper = self.folder.join("ends");
+        let script = "#!/bin/sh\necho 'P Entrée : '\necho 'I said at the end'\nexit 1\n";
+        write(&helper, script, 0o755)?;
+        let module = workspace::binary("libpam_cardea.so")?;
+        let text = format!(
+            "auth required {} helper={}\n",
+            module.display(),
+            helper.display()
+        );
+        write(&self.service_file("-ends"), &text, 0o644)?;
+        let mut command = Command::new("stdbuf");
+        let service = format!("{}-ends", self.name);
+        command.args([
+            "-o0",
+            "pamtester",
+            &service,
+            self.user("alice"),
+            "authenticate",
+        ]);
+        Process::start(command)
+    }
+
+    /// The helpers that run for this host.
+    pub(crate) fn helpers(&self) -> Result<usize> {
+        let folder = self.folder.display().to_string();
+        let mut count = 0;
+        for entry in fs::read_dir("/proc")? {
+            let line = fs::read(entry?.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            let is_helper = line.contains("cardea-host-login") && line.contains("--config");
+            count += usize::from(is_helper && line.contains(&folder));
+        }
+        Ok(count)
+    }
+
     fn write_configuration(&self, system: &System, name: &str, seconds: u32) -> Result<()> {
         let secret = self.folder.join("secret");
         write(&secret, SECRET, 0o600)?;
         let text = format!(
             "issuer = \"{}\"\nclient_id = \"db01\"\nclient_secret_file = \"{}\"\n\
-             time_limit_seconds = {seconds}\n[users]\n\
+             time_limit_seconds = {seconds}\nlock_folder = \"{}\"\n[users]\n\
              {} = [{{ claim = \"subject_id\", value = \"{HOLDER}\" }}]\n\
              {} = [{{ claim = \"subject_id\", value = \"{OTHER}\" }}]\n",
             system.addresses().issuer(),
             secret.display(),
+            self.folder.join("places").display(),
             self.user("alice"),
             self.user("bob"),
         );
@@ -204,6 +251,7 @@ impl Drop for Host {
         for file in [
             self.service_file(""),
             self.service_file("-soon"),
+            self.service_file("-ends"),
             self.sudo_rule(),
         ] {
             let _ = fs::remove_file(file);

@@ -93,6 +93,13 @@ impl Process {
         }
     }
 
+    /// Whoever sat there is gone, without a word.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     fn written(&self) -> String {
         let written = self.written.lock();
         written.unwrap_or_else(PoisonError::into_inner).clone()
@@ -141,6 +148,13 @@ impl SshProcess {
             .env("SSH_ASKPASS_REQUIRE", "force");
         let process = Process::start(command)?;
         Ok(Self { process, folder })
+    }
+}
+
+impl SshProcess {
+    /// The connection is gone.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.process.kill()
     }
 }
 
