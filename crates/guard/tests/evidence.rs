@@ -38,7 +38,13 @@ fn robots_are_stopped_early() {
 #[test]
 fn honest_people_are_not_stopped_and_hardly_asked() {
     let mut all = Tally::default();
-    for kind in ["pharmacy-small", "pharmacy-median", "physician", "nurse", "ward"] {
+    for kind in [
+        "pharmacy-small",
+        "pharmacy-median",
+        "physician",
+        "nurse",
+        "ward",
+    ] {
         let traffic = scenario::traffic(kind, 12, 14, Scale::USUAL).unwrap();
         for tally in honest::try_out(traffic, &mut Guarded::new(shipped())).into_values() {
             all.add(tally);
@@ -51,7 +57,10 @@ fn honest_people_are_not_stopped_and_hardly_asked() {
 
 #[test]
 fn whoever_forges_the_patients_cards_is_not_held_up_and_the_documents_say_so() {
-    let robot = ROBOTS.iter().find(|robot| robot.name == "forged-presence").unwrap();
+    let robot = ROBOTS
+        .iter()
+        .find(|robot| robot.name == "forged-presence")
+        .unwrap();
     let traffic = scenario::traffic(robot.name, 11, ROBOT_STARTS + 1, Scale::USUAL).unwrap();
     let taken = hostile::try_out(robot, traffic, &mut Guarded::new(shipped()));
     assert!(taken[0].reached > 500, "{:?}", taken[0]);

@@ -85,9 +85,9 @@ pub fn run(names: &[&str]) -> Result<()> {
     install::ensure(Purpose::Demo)?;
     if chosen.iter().any(|bench| bench.name == "op") {
         install::ensure(Purpose::Test)?;
-        for program in ["strace", "taskset"] {
+        for program in ["perf", "taskset"] {
             process::find_program(program).with_context(|| {
-                format!("`op` needs {program}: apt-get install strace util-linux")
+                format!("`op` needs {program}: apt-get install linux-perf util-linux")
             })?;
         }
     }

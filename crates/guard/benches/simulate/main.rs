@@ -2,7 +2,8 @@
 //!
 //! Prints the tables of `docs/guard-evidence.md` and writes its picture. `SIMULATE_SEEDS` sets how
 //! many seeds the published traffic has (8), `SIMULATE_PARTS` what runs (`honest`, `robots`,
-//! `held-out`, `trade-off`), `SIMULATE_ROBOTS` names robots, `SIMULATE_SVG` another file.
+//! `held-out`, `trade-off`), `SIMULATE_ROBOTS` names robots, `SIMULATE_SVG` another file for the
+//! picture, `SIMULATE_CONFIG` another `guard.toml`.
 
 mod plot;
 mod report;
@@ -16,7 +17,9 @@ use cardea_guard::Rules;
 use study::{World, worlds};
 
 fn main() -> anyhow::Result<()> {
-    let seeds = option("SIMULATE_SEEDS").and_then(|seeds| seeds.parse().ok()).unwrap_or(8);
+    let seeds = option("SIMULATE_SEEDS")
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(8);
     let parts = option("SIMULATE_PARTS");
     let wanted = |part: &str| parts.as_ref().is_none_or(|parts| parts.contains(part));
     let rules = scaled::rules(1.0)?;
@@ -52,13 +55,20 @@ fn honest(world: &World, rules: &Rules) -> anyhow::Result<()> {
 
 fn held_out(worlds: &[World], rules: &Rules) -> anyhow::Result<()> {
     let mut table = report::WORLD_HEAD.to_owned();
+    let mut taken = report::taken_head(&CURVES);
     for world in worlds {
         let fixed = world.fixed_limit();
         let by_guard = world.burden(|| study::guard(rules));
         let by_limit = world.burden(|| study::limit(&fixed, 1.0));
         table.push_str(&report::world_row(world.name, &by_guard, &by_limit));
+        let by_guard = world.loot(Some(&CURVES), || study::guard(rules));
+        let by_limit = world.loot(Some(&CURVES), || study::limit(&fixed, 1.0));
+        taken.push_str(&report::taken_row(
+            world.name, &CURVES, &by_guard, &by_limit,
+        ));
     }
-    print(&format!("### Needless requests and stops\n\n{table}"))
+    print(&format!("### Needless requests and stops\n\n{table}"))?;
+    print(&format!("### What robots take there\n\n{taken}"))
 }
 
 fn robots(world: &World, rules: &Rules, with_trade_off: bool) -> anyhow::Result<()> {
@@ -67,7 +77,10 @@ fn robots(world: &World, rules: &Rules, with_trade_off: bool) -> anyhow::Result<
     let names: Option<Vec<&str>> = names.as_ref().map(|names| names.split(',').collect());
     let by_guard = world.loot(names.as_deref(), || study::guard(rules));
     let by_limit = world.loot(names.as_deref(), || study::limit(&fixed, 1.0));
-    print(&format!("### Robots\n\n{}", report::robots(&by_guard, &by_limit)))?;
+    print(&format!(
+        "### Robots\n\n{}",
+        report::robots(&by_guard, &by_limit)
+    ))?;
     if with_trade_off {
         let lines = trade_off(world)?;
         let file = option("SIMULATE_SVG").map_or_else(
@@ -98,7 +111,11 @@ fn trade_off(world: &World) -> anyhow::Result<Vec<plot::Line>> {
         seeds: world.seeds.iter().copied().take(3).collect(),
     };
     let mut lines: Vec<plot::Line> = CURVES
-        .map(|name| plot::Line { name, points: Vec::new(), shipped: (0.0, 0.0) })
+        .map(|name| plot::Line {
+            name,
+            points: Vec::new(),
+            shipped: (0.0, 0.0),
+        })
         .into();
     let mut table = format!(
         "| limits times | needless requests in 1 000 | needless stops | {} |\n|---:|---:|---:|{}\n",
@@ -117,7 +134,9 @@ fn trade_off(world: &World) -> anyhow::Result<Vec<plot::Line>> {
             report::rate(all.stops, all.practitioner_days)
         );
         for line in &mut lines {
-            let reached = loot.get(line.name).and_then(|loot| report::reached_in_all(loot));
+            let reached = loot
+                .get(line.name)
+                .and_then(|loot| report::reached_in_all(loot));
             let median = reached.map_or(0, |(_, median, _)| median);
             row.push_str(&format!(" {median} |"));
             line.points.push((in_thousand, median as f64));

@@ -39,7 +39,14 @@ pub(crate) fn draw(guard: &Loot, fixed: &Loot, lines: &[Line]) -> String {
          font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n"
     );
-    text(&mut svg, 20.0, 24.0, "start", "bold", "Distinct patients that a robot takes from an account in all");
+    text(
+        &mut svg,
+        20.0,
+        24.0,
+        "start",
+        "bold",
+        "Distinct patients that a robot takes from an account in all",
+    );
     let legend = format!(
         "<circle cx=\"26\" cy=\"42\" r=\"5\" fill=\"{GUARD}\"/><text x=\"36\" y=\"46\">guard</text>\
          <rect x=\"91\" y=\"37\" width=\"9\" height=\"9\" fill=\"{FIXED}\"/>\
@@ -56,13 +63,22 @@ fn robots(svg: &mut String, guard: &Loot, fixed: &Loot, bottom: f64) {
     let x = |patients: f64| LABELS + (LEFT_END - LABELS) * log_share(patients, 1.0, 100_000.0);
     for decade in [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0] {
         grid(svg, (x(decade), TOP - 10.0), (x(decade), bottom));
-        text(svg, x(decade), bottom + 16.0, "middle", "normal", &format!("{decade}"));
+        text(
+            svg,
+            x(decade),
+            bottom + 16.0,
+            "middle",
+            "normal",
+            &format!("{decade}"),
+        );
     }
     for (row, robot) in ROBOTS.iter().enumerate() {
         let y = TOP + ROW * (row as f64 + 0.5);
         text(svg, LABELS - 8.0, y + 4.0, "end", "normal", robot.name);
         for (loot, colour, shift) in [(guard, GUARD, -4.0), (fixed, FIXED, 4.0)] {
-            let taken = loot.get(robot.name).and_then(|loot| report::reached_in_all(loot));
+            let taken = loot
+                .get(robot.name)
+                .and_then(|loot| report::reached_in_all(loot));
             let Some((least, median, most)) = taken else {
                 continue;
             };
@@ -74,7 +90,10 @@ fn robots(svg: &mut String, guard: &Loot, fixed: &Loot, bottom: f64) {
             );
             let at = x(median as f64);
             let _ = if colour == GUARD {
-                writeln!(svg, "<circle cx=\"{at:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"{colour}\"/>")
+                writeln!(
+                    svg,
+                    "<circle cx=\"{at:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"{colour}\"/>"
+                )
             } else {
                 writeln!(
                     svg,
@@ -94,17 +113,33 @@ fn trade_off(svg: &mut String, lines: &[Line], bottom: f64) {
     text(svg, RIGHT - 50.0, 46.0, "start", "normal", words);
     let x = |asked: f64| RIGHT + (RIGHT_END - RIGHT) * log_share(asked, 0.05, 500.0);
     let y = |taken: f64| bottom - (bottom - TOP) * log_share(taken, 1.0, 100_000.0);
-    for (asked, label) in [(0.05, "0"), (0.1, "0.1"), (1.0, "1"), (10.0, "10"), (100.0, "100")] {
+    for (asked, label) in [
+        (0.05, "0"),
+        (0.1, "0.1"),
+        (1.0, "1"),
+        (10.0, "10"),
+        (100.0, "100"),
+    ] {
         grid(svg, (x(asked), TOP - 10.0), (x(asked), bottom));
         text(svg, x(asked), bottom + 16.0, "middle", "normal", label);
     }
     for decade in [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0] {
         grid(svg, (RIGHT, y(decade)), (RIGHT_END, y(decade)));
-        text(svg, RIGHT - 6.0, y(decade) + 4.0, "end", "normal", &format!("{decade}"));
+        text(
+            svg,
+            RIGHT - 6.0,
+            y(decade) + 4.0,
+            "end",
+            "normal",
+            &format!("{decade}"),
+        );
     }
     let mut labels: Vec<(f64, &str, &str)> = Vec::new();
     for (line, colour) in lines.iter().zip(COLOURS) {
-        let points = line.points.iter().map(|(a, b)| format!("{:.1},{:.1}", x(*a), y(*b)));
+        let points = line
+            .points
+            .iter()
+            .map(|(a, b)| format!("{:.1},{:.1}", x(*a), y(*b)));
         let points = points.collect::<Vec<_>>().join(" ");
         let _ = writeln!(
             svg,
@@ -130,7 +165,14 @@ fn trade_off(svg: &mut String, lines: &[Line], bottom: f64) {
             above + 4.0
         );
     }
-    text(svg, RIGHT, bottom + 34.0, "start", "normal", "dots: the rules as shipped");
+    text(
+        svg,
+        RIGHT,
+        bottom + 34.0,
+        "start",
+        "normal",
+        "dots: the rules as shipped",
+    );
 }
 
 fn log_share(value: f64, low: f64, high: f64) -> f64 {

@@ -16,9 +16,18 @@ pub(crate) fn rate(count: u64, days: u64) -> String {
     let (low, high) = range(count);
     let number = |value: f64| {
         let value = value / thousands;
-        if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+        if value >= 10.0 {
+            format!("{value:.0}")
+        } else {
+            format!("{value:.2}")
+        }
     };
-    format!("**{}** ({} to {})", number(count as f64), number(low), number(high))
+    format!(
+        "**{}** ({} to {})",
+        number(count as f64),
+        number(low),
+        number(high)
+    )
 }
 
 fn range(count: u64) -> (f64, f64) {
@@ -26,7 +35,11 @@ fn range(count: u64) -> (f64, f64) {
     let bound = |count: f64, width: f64| {
         count * (1.0 - 1.0 / (9.0 * count) + width / (3.0 * count.sqrt())).powi(3)
     };
-    let low = if count == 0 { 0.0 } else { bound(count as f64, -WIDTH) };
+    let low = if count == 0 {
+        0.0
+    } else {
+        bound(count as f64, -WIDTH)
+    };
     (low, bound(count as f64 + 1.0, WIDTH))
 }
 
@@ -62,9 +75,10 @@ pub(crate) const WORLD_HEAD: &str = "\
 
 /// The honest accounts of one world by kind.
 pub(crate) fn kinds(guard: &Burden, fixed: &Burden) -> String {
-    let mut text = "| kind of account | practitioner-days | look-ups a day | guard: requests, stops \
+    let mut text =
+        "| kind of account | practitioner-days | look-ups a day | guard: requests, stops \
         | fixed limit: requests, stops |\n|---|---:|---:|---:|---:|\n"
-        .to_owned();
+            .to_owned();
     for kind in KINDS {
         let (Some(guard), Some(fixed)) = (guard.get(kind), fixed.get(kind)) else {
             continue;
@@ -88,7 +102,10 @@ pub(crate) fn limits(fixed: &FixedLimit) -> String {
     let mut rows: Vec<_> = fixed.limits().iter().collect();
     rows.sort_by_key(|(profession, _)| (*profession).clone());
     let words = rows.iter().map(|(profession, limit)| {
-        format!("{profession} {} an hour and {} a day", limit.hour, limit.day)
+        format!(
+            "{profession} {} an hour and {} a day",
+            limit.hour, limit.day
+        )
     });
     words.collect::<Vec<_>>().join(", ")
 }
@@ -106,7 +123,10 @@ fixed limit: before the first stop | in all |
             continue;
         };
         let accounts: Vec<&Yield> = guard.iter().flatten().collect();
-        let stopped = accounts.iter().filter(|account| account.account_stopped).count();
+        let stopped = accounts
+            .iter()
+            .filter(|account| account.account_stopped)
+            .count();
         let _ = writeln!(
             text,
             "| **{}**: {} | {} | {} | {} | {stopped} of {} | {} | {} |",
@@ -146,7 +166,10 @@ fn reached(robot: &RobotScenario, loot: &[Vec<Yield>]) -> String {
     if robot.accounts == 1 {
         return account;
     }
-    let mut sums: Vec<u64> = loot.iter().map(|run| run.iter().map(|it| it.reached).sum()).collect();
+    let mut sums: Vec<u64> = loot
+        .iter()
+        .map(|run| run.iter().map(|it| it.reached).sum())
+        .collect();
     sums.sort_unstable();
     let sum = sums.get(sums.len() / 2).copied().unwrap_or(0);
     format!("{account} an account, {sum} together")
@@ -154,7 +177,34 @@ fn reached(robot: &RobotScenario, loot: &[Vec<Yield>]) -> String {
 
 /// The median over seeds of what an account yields in all, and the range.
 pub(crate) fn reached_in_all(loot: &[Vec<Yield>]) -> Option<(u64, u64, u64)> {
-    let mut all: Vec<u64> = loot.iter().flatten().map(|account| account.reached).collect();
+    let mut all: Vec<u64> = loot
+        .iter()
+        .flatten()
+        .map(|account| account.reached)
+        .collect();
     all.sort_unstable();
     Some((*all.first()?, *all.get(all.len() / 2)?, *all.last()?))
+}
+
+/// The head of the table of what robots take in each world.
+pub(crate) fn taken_head(names: &[&str]) -> String {
+    let columns = "---:|".repeat(names.len());
+    format!(
+        "| patients taken in all: guard; fixed limit | {} |\n|---|{columns}\n",
+        names.join(" | ")
+    )
+}
+
+/// What robots take in one world: the median, and the most in any run.
+pub(crate) fn taken_row(world: &str, names: &[&str], guard: &Loot, fixed: &Loot) -> String {
+    let cell = |loot: &Loot, name: &str| {
+        let reached = loot.get(name).and_then(|loot| reached_in_all(loot));
+        reached.map_or_else(String::new, |(_, median, most)| {
+            format!("{median} ({most})")
+        })
+    };
+    let cells = names
+        .iter()
+        .map(|name| format!(" **{}**; {} |", cell(guard, name), cell(fixed, name)));
+    format!("| {world} |{}\n", cells.collect::<String>())
 }

@@ -1,6 +1,6 @@
 //! The shipped rules, and the same with every allowance scaled.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use cardea_guard::config::Budget;
@@ -8,7 +8,7 @@ use cardea_guard::{Config, Rules};
 use toml::{Table, Value};
 
 /// What says how much an account may do; waits and the number of refusals stay as they are.
-const SCALED: [&str; 10] = [
+const SCALED: [&str; 12] = [
     "per_minute",
     "per_hour",
     "per_day",
@@ -18,13 +18,18 @@ const SCALED: [&str; 10] = [
     "ahead_least",
     "ahead_most",
     "usual_day_least",
+    "drift",
+    "signed_habit_most",
     "signature_restores",
 ];
 
 /// The rules of `guard.example.toml`, times a factor (1: as they are shipped).
 pub(crate) fn rules(factor: f64) -> Result<Rules> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("guard.example.toml");
-    let text = std::fs::read_to_string(&file).context("guard.example.toml can't be read")?;
+    let file = std::env::var_os("SIMULATE_CONFIG").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("guard.example.toml"),
+        PathBuf::from,
+    );
+    let text = std::fs::read_to_string(&file).context("the configuration can't be read")?;
     let mut document: Table = toml::from_str(&text)?;
     let rules = section(&mut document, "rules");
     let default = section(rules, "default");
@@ -40,7 +45,9 @@ pub(crate) fn rules(factor: f64) -> Result<Rules> {
 }
 
 fn section<'a>(table: &'a mut Table, name: &str) -> &'a mut Table {
-    let value = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
+    let value = table
+        .entry(name)
+        .or_insert_with(|| Value::Table(Table::new()));
     if !value.is_table() {
         *value = Value::Table(Table::new());
     }
@@ -63,7 +70,10 @@ fn scale(table: &mut Table, factor: f64) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "it was clamped to what fits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it was clamped to what fits"
+)]
 fn whole(number: f64) -> i64 {
     number.round() as i64
 }

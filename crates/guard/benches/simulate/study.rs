@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use cardea_guard::Rules;
 use cardea_guard::simulator::scale::Scale;
 use cardea_guard::simulator::scenario::{self, ROBOT_DAYS, ROBOT_STARTS, ROBOTS};
+use cardea_guard::simulator::trial::Judge;
 use cardea_guard::simulator::trial::fixed_limit::{FixedLimit, Peaks};
 use cardea_guard::simulator::trial::guarded::Guarded;
 use cardea_guard::simulator::trial::honest::{self, Tally};
 use cardea_guard::simulator::trial::hostile::{self, Yield};
-use cardea_guard::simulator::trial::Judge;
 
 /// Six weeks: the flu season begins, the clock changes, a holiday, one day at three times the usual.
 pub(crate) const HONEST_DAYS: u32 = 42;
@@ -36,11 +36,41 @@ pub(crate) fn worlds(seeds: u64) -> Vec<World> {
     };
     let held_out = [
         ("other seeds", unseen),
-        ("a third busier", Scale { volume: 1.35, ..unseen }),
-        ("a third quieter", Scale { volume: 0.65, ..unseen }),
-        ("cards left at home", Scale { unread: 1.6, ..unseen }),
-        ("a town of visitors", Scale { newcomers: 2.0, ..unseen }),
-        ("names that no configuration knows", Scale { strange_names: true, ..unseen }),
+        (
+            "a third busier",
+            Scale {
+                volume: 1.35,
+                ..unseen
+            },
+        ),
+        (
+            "a third quieter",
+            Scale {
+                volume: 0.65,
+                ..unseen
+            },
+        ),
+        (
+            "cards left at home",
+            Scale {
+                unread: 1.6,
+                ..unseen
+            },
+        ),
+        (
+            "a town of visitors",
+            Scale {
+                newcomers: 2.0,
+                ..unseen
+            },
+        ),
+        (
+            "names that no configuration knows",
+            Scale {
+                strange_names: true,
+                ..unseen
+            },
+        ),
     ];
     let mut worlds = vec![World {
         name: "published",
@@ -98,7 +128,11 @@ impl World {
                 continue;
             }
             for seed in &self.seeds {
-                let days = if robot.new_account { ROBOT_DAYS } else { ROBOT_STARTS + ROBOT_DAYS };
+                let days = if robot.new_account {
+                    ROBOT_DAYS
+                } else {
+                    ROBOT_STARTS + ROBOT_DAYS
+                };
                 let Some(traffic) = scenario::traffic(robot.name, *seed, days, self.scale) else {
                     continue;
                 };

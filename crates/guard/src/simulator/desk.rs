@@ -123,7 +123,10 @@ pub fn arrivals(
     expected: f64,
     hours: &[(f64, f64, f64)],
 ) -> Vec<i64> {
-    let total: f64 = hours.iter().map(|(from, to, weight)| (to - from) * weight).sum();
+    let total: f64 = hours
+        .iter()
+        .map(|(from, to, weight)| (to - from) * weight)
+        .sum();
     let mut moments = Vec::new();
     for (from, to, weight) in hours {
         let count = random.poisson(expected * (to - from) * weight / total.max(f64::EPSILON));

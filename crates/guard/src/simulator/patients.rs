@@ -71,8 +71,15 @@ mod tests {
         for _ in 0..20_000 {
             *visits.entry(patients.next(&mut random, 0.2)).or_default() += 1;
         }
-        let newcomers: Vec<_> = visits.iter().filter(|(id, _)| **id & 0x8000_0000 != 0).collect();
-        assert!((3_800..4_200).contains(&newcomers.len()), "{}", newcomers.len());
+        let newcomers: Vec<_> = visits
+            .iter()
+            .filter(|(id, _)| **id & 0x8000_0000 != 0)
+            .collect();
+        assert!(
+            (3_800..4_200).contains(&newcomers.len()),
+            "{}",
+            newcomers.len()
+        );
         assert!(newcomers.iter().all(|(_, count)| **count == 1));
         let first = visits.get(&patients.number(0)).copied().unwrap_or(0);
         let hundredth = visits.get(&patients.number(99)).copied().unwrap_or(0);

@@ -61,7 +61,10 @@ impl Population {
                 // One in six takes a fortnight off, at different times.
                 let worker = if nth % 6 == 5 {
                     let from = 12 + 4 * (nth / 6);
-                    Box::new(Away { worker, days: from..from + 14 })
+                    Box::new(Away {
+                        worker,
+                        days: from..from + 14,
+                    })
                 } else {
                     worker
                 };

@@ -116,7 +116,9 @@ impl Robot {
         let repeats = !self.former.is_empty() && self.random.chance(self.manner.repeats);
         let patient = if repeats {
             let which = self.random.below(self.former.len() as u64);
-            let known = usize::try_from(which).ok().and_then(|which| self.former.get(which));
+            let known = usize::try_from(which)
+                .ok()
+                .and_then(|which| self.former.get(which));
             known.copied().unwrap_or_default()
         } else {
             self.fresh_number()
@@ -128,7 +130,11 @@ impl Robot {
             account: self.account,
             patient,
             present: self.manner.forges_presence,
-            session: if hers { session(self.account, day, at) } else { whole_day },
+            session: if hers {
+                session(self.account, day, at)
+            } else {
+                whole_day
+            },
             source: self.account * 32 + if hers { 0 } else { 31 },
             author: Author::Robot,
             sequence: !repeats && self.asked > 1 && self.manner.numbers == Numbers::InSequence,
@@ -157,7 +163,11 @@ impl Robot {
             Gap::Steady { seconds } => seconds,
             Gap::Human { median, pauses } => {
                 let pause = self.random.chance(pauses);
-                let pause = if pause { self.random.exponential(900.0) } else { 0.0 };
+                let pause = if pause {
+                    self.random.exponential(900.0)
+                } else {
+                    0.0
+                };
                 self.random.log_normal(median, 0.7) + pause
             }
             Gap::BehindHers { .. } => f64::MAX,

@@ -47,7 +47,10 @@ const ALONE: Manner = Manner {
 
 const HUMAN: Manner = Manner {
     hours: OPEN,
-    gap: Gap::Human { median: 150.0, pauses: 0.06 },
+    gap: Gap::Human {
+        median: 150.0,
+        pauses: 0.06,
+    },
     ..ALONE
 };
 
@@ -105,19 +108,28 @@ pub const ROBOTS: [RobotScenario; 20] = [
     RobotScenario {
         name: "burst-rate",
         words: "twenty a minute, the rate of a rush hour, by day",
-        manner: Manner { gap: Gap::Steady { seconds: 3.0 }, ..ALONE },
+        manner: Manner {
+            gap: Gap::Steady { seconds: 3.0 },
+            ..ALONE
+        },
         ..PLAIN
     },
     RobotScenario {
         name: "busiest-average",
         words: "180 an hour, the average of the busiest pharmacy",
-        manner: Manner { gap: Gap::Steady { seconds: 20.0 }, ..ALONE },
+        manner: Manner {
+            gap: Gap::Steady { seconds: 20.0 },
+            ..ALONE
+        },
         ..PLAIN
     },
     RobotScenario {
         name: "thirty-an-hour",
         words: "30 an hour, by day and by night",
-        manner: Manner { hours: ROUND_THE_CLOCK, ..ALONE },
+        manner: Manner {
+            hours: ROUND_THE_CLOCK,
+            ..ALONE
+        },
         ..PLAIN
     },
     RobotScenario {
@@ -134,7 +146,13 @@ pub const ROBOTS: [RobotScenario; 20] = [
         name: "spread-over-19",
         words: "19 accounts, twelve an hour each, human-like",
         accounts: 19,
-        manner: Manner { gap: Gap::Human { median: 230.0, pauses: 0.06 }, ..HUMAN },
+        manner: Manner {
+            gap: Gap::Human {
+                median: 230.0,
+                pauses: 0.06,
+            },
+            ..HUMAN
+        },
         ..PLAIN
     },
     RobotScenario {
@@ -168,7 +186,10 @@ pub const ROBOTS: [RobotScenario; 20] = [
         name: "real-repeats",
         words: "human-like, 25 an hour, 60 % of them the account's former patients",
         manner: Manner {
-            gap: Gap::Human { median: 90.0, pauses: 0.06 },
+            gap: Gap::Human {
+                median: 90.0,
+                pauses: 0.06,
+            },
             repeats: 0.6,
             ..HUMAN
         },
@@ -178,7 +199,10 @@ pub const ROBOTS: [RobotScenario; 20] = [
         name: "slow-for-weeks",
         words: "25 a day, human-like, for four weeks",
         manner: Manner {
-            gap: Gap::Human { median: 600.0, pauses: 0.1 },
+            gap: Gap::Human {
+                median: 600.0,
+                pauses: 0.1,
+            },
             daily_max: 25,
             ..HUMAN
         },
@@ -212,7 +236,10 @@ pub const ROBOTS: [RobotScenario; 20] = [
         words: "60 an hour in her session; she signs five times, then no more",
         patience: 5,
         manner: Manner {
-            gap: Gap::Human { median: 50.0, pauses: 0.02 },
+            gap: Gap::Human {
+                median: 50.0,
+                pauses: 0.02,
+            },
             in_her_session: true,
             ..HUMAN
         },
@@ -222,7 +249,13 @@ pub const ROBOTS: [RobotScenario; 20] = [
         name: "informed",
         words: "knows rules and state, asks only when it will be let through",
         informed: true,
-        manner: Manner { gap: Gap::Human { median: 40.0, pauses: 0.01 }, ..HUMAN },
+        manner: Manner {
+            gap: Gap::Human {
+                median: 40.0,
+                pauses: 0.01,
+            },
+            ..HUMAN
+        },
         ..PLAIN
     },
     RobotScenario {
@@ -232,7 +265,10 @@ pub const ROBOTS: [RobotScenario; 20] = [
         informed: true,
         patience: 3,
         manner: Manner {
-            gap: Gap::Human { median: 40.0, pauses: 0.01 },
+            gap: Gap::Human {
+                median: 40.0,
+                pauses: 0.01,
+            },
             in_her_session: true,
             ..HUMAN
         },
@@ -242,7 +278,10 @@ pub const ROBOTS: [RobotScenario; 20] = [
         name: "forged-presence",
         words: "holds the portal's key: 200 an hour, each with a patient's card that is not there",
         manner: Manner {
-            gap: Gap::Human { median: 15.0, pauses: 0.01 },
+            gap: Gap::Human {
+                median: 15.0,
+                pauses: 0.01,
+            },
             forges_presence: true,
             ..HUMAN
         },
@@ -264,7 +303,9 @@ pub fn traffic(name: &str, seed: u64, days: u32, scale: Scale) -> Option<Traffic
         let scenario = ROBOTS.iter().find(|scenario| scenario.name == name)?;
         taken_over(scenario, seed, scale)
     };
-    let Population { accounts, workers, .. } = population;
+    let Population {
+        accounts, workers, ..
+    } = population;
     Some(Traffic::new(accounts, workers, days, scale.epidemic))
 }
 
@@ -298,7 +339,11 @@ fn taken_over(scenario: &RobotScenario, seed: u64, scale: Scale) -> Population {
     for _ in 0..scenario.accounts {
         let account = population.next_account();
         let owner = population.owner(scenario.owner);
-        let starts = if scenario.new_account { 0 } else { ROBOT_STARTS };
+        let starts = if scenario.new_account {
+            0
+        } else {
+            ROBOT_STARTS
+        };
         let robot = Robot::new(owner, account, seed, starts, scenario.manner.clone());
         population.add(scenario.owner, Box::new(robot));
     }

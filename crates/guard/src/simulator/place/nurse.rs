@@ -23,7 +23,9 @@ impl Nurse {
     #[must_use]
     pub fn new(account: u32, place: u64, seed: u64, scale: Scale) -> Self {
         let mut patients = Patients::new(place, 1, 1.0);
-        let round = (0..rounded(35.0 * scale.volume)).map(|_| patients.newcomer()).collect();
+        let round = (0..rounded(35.0 * scale.volume))
+            .map(|_| patients.newcomer())
+            .collect();
         let mut desk = Desk::new(account, seed, patients);
         desk.again = 0.1;
         Self { desk, scale, round }

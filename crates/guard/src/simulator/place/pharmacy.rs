@@ -38,7 +38,12 @@ impl Size {
     /// A village: lunch from twelve to two, closed on Saturday afternoon.
     pub const SMALL: Self = Self {
         patients_a_day: 70.0,
-        hours: &[(9.0, 10.0, 0.8), (10.0, 12.2, 1.4), (14.0, 17.0, 0.8), (17.0, 19.0, 1.3)],
+        hours: &[
+            (9.0, 10.0, 0.8),
+            (10.0, 12.2, 1.4),
+            (14.0, 17.0, 0.8),
+            (17.0, 19.0, 1.3),
+        ],
         saturday: 0.5,
         sunday: 0.0,
         counters: 1,
@@ -145,14 +150,7 @@ impl Pharmacy {
         }
     }
 
-    fn patient(
-        &mut self,
-        day: &Day,
-        at: i64,
-        newcomers: f64,
-        unread: f64,
-        out: &mut Vec<Event>,
-    ) {
+    fn patient(&mut self, day: &Day, at: i64, newcomers: f64, unread: f64, out: &mut Vec<Event>) {
         let newcomers = Scale::share(newcomers, self.scale.newcomers);
         let unread = Scale::share(unread, self.scale.unread);
         let patient = self.desk.patients.next(&mut self.desk.random, newcomers);
@@ -175,15 +173,17 @@ impl Pharmacy {
             let first = 0x4000_0000 + 1_000 * home as u64;
             // Rooms change hands: one in forty a week.
             let moved = u64::from(day.number / 7) * (residents / 40);
-            let list: Vec<u64> =
-                (moved..residents + moved).map(|room| self.desk.patients.number(first + room)).collect();
+            let list: Vec<u64> = (moved..residents + moved)
+                .map(|room| self.desk.patients.number(first + room))
+                .collect();
             let hour = self.desk.random.between(14.0, 15.0);
             self.desk.work_through(day, hour, 32.0, &list, out);
         }
         let expected = self.size.patients_a_day.min(400.0) * 0.05 * self.scale.volume;
         let count = self.desk.random.poisson(expected);
-        let list: Vec<u64> =
-            (0..count).map(|_| self.desk.patients.regular(&mut self.desk.random)).collect();
+        let list: Vec<u64> = (0..count)
+            .map(|_| self.desk.patients.regular(&mut self.desk.random))
+            .collect();
         let hour = self.desk.random.between(14.2, 16.0);
         self.desk.work_through(day, hour, 50.0, &list, out);
     }
@@ -207,8 +207,7 @@ impl Worker for Pharmacy {
         // Vaccination: an eighth more, by appointment, spread over the day.
         let campaign = if day.vaccinating { 1.12 } else { 1.0 };
         let demand = day.demand.min(self.size.demand_most);
-        let expected =
-            self.size.patients_a_day * opening * demand * campaign * self.scale.volume;
+        let expected = self.size.patients_a_day * opening * demand * campaign * self.scale.volume;
         self.counter(day, expected, out);
         if opening > 0.0 {
             self.rush(day, out);
@@ -220,7 +219,11 @@ impl Worker for Pharmacy {
         if day.rests() && turn % SUNDAY_EVERY < 7 && self.size.sunday == 0.0 {
             self.on_call(day, &[(9.0, 12.5, 1.5), (14.5, 19.0, 1.0)], out);
         } else if turn % NIGHT_EVERY == 0 {
-            self.on_call(day, &[(19.5, 23.5, 2.0), (23.5, 30.0, 0.4), (30.0, 32.0, 1.0)], out);
+            self.on_call(
+                day,
+                &[(19.5, 23.5, 2.0), (23.5, 30.0, 0.4), (30.0, 32.0, 1.0)],
+                out,
+            );
         }
     }
 }

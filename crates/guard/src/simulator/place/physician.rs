@@ -34,7 +34,10 @@ impl GeneralPractitioner {
         let newcomers = Scale::share(0.08, self.scale.newcomers);
         for at in moments {
             let patient = self.desk.patients.next(&mut self.desk.random, newcomers);
-            let present = !self.desk.random.chance(Scale::share(unread, self.scale.unread));
+            let present = !self
+                .desk
+                .random
+                .chance(Scale::share(unread, self.scale.unread));
             self.desk.serve(day, at, patient, present, out);
         }
     }
@@ -48,21 +51,26 @@ impl Worker for GeneralPractitioner {
         // Her day has no room for three times as many.
         let busy = day.demand.min(1.8) * self.scale.volume;
         if day.weekday == 5 {
-            let moments =
-                arrivals(day, &mut self.desk.random, 10.0 * busy, &[(8.5, 12.0, 1.0)]);
+            let moments = arrivals(day, &mut self.desk.random, 10.0 * busy, &[(8.5, 12.0, 1.0)]);
             return self.see(day, moments, 0.2, out);
         }
         let hours = [(8.5, 12.25, 1.0), (14.0, 19.0, 1.0)];
         let moments = arrivals(day, &mut self.desk.random, 19.0 * busy, &hours);
         self.see(day, moments, 0.2, out);
         // Home visits: her portable reader stays in the bag more often than not.
-        let moments = arrivals(day, &mut self.desk.random, 2.5 * busy, &[(12.25, 14.0, 1.0)]);
+        let moments = arrivals(
+            day,
+            &mut self.desk.random,
+            2.5 * busy,
+            &[(12.25, 14.0, 1.0)],
+        );
         self.see(day, moments, 0.7, out);
         let moments = arrivals(day, &mut self.desk.random, 3.0 * busy, &[(8.0, 19.5, 1.0)]);
         self.see(day, moments, 1.0, out);
         let results = self.desk.random.poisson(16.0 * busy);
-        let list: Vec<u64> =
-            (0..results).map(|_| self.desk.patients.regular(&mut self.desk.random)).collect();
+        let list: Vec<u64> = (0..results)
+            .map(|_| self.desk.patients.regular(&mut self.desk.random))
+            .collect();
         let hour = self.desk.random.between(18.75, 20.0);
         self.desk.work_through(day, hour, 45.0, &list, out);
     }

@@ -42,7 +42,10 @@ impl Worker for Secretary {
         let desk = [(8.5, 12.5, 1.0), (13.5, 18.0, 1.0)];
         for at in arrivals(day, &mut self.desk.random, 45.0 * busy, &desk) {
             let patient = self.desk.patients.next(&mut self.desk.random, newcomers);
-            let present = !self.desk.random.chance(Scale::share(0.4, self.scale.unread));
+            let present = !self
+                .desk
+                .random
+                .chance(Scale::share(0.4, self.scale.unread));
             self.desk.serve(day, at, patient, present, out);
         }
     }

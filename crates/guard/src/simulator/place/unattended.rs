@@ -26,13 +26,25 @@ impl Unattended {
 
 impl Worker for Unattended {
     fn work(&mut self, day: &Day, out: &mut Vec<Event>) {
-        let resting = if day.rests() || day.weekday == 5 { 0.3 } else { 1.0 };
+        let resting = if day.rests() || day.weekday == 5 {
+            0.3
+        } else {
+            1.0
+        };
         let expected = 1_200.0 * resting * day.demand * self.scale.volume;
-        let hours = [(0.0, 6.5, 0.1), (6.5, 9.5, 2.0), (9.5, 17.5, 1.2), (17.5, 24.0, 0.3)];
+        let hours = [
+            (0.0, 6.5, 0.1),
+            (6.5, 9.5, 2.0),
+            (9.5, 17.5, 1.2),
+            (17.5, 24.0, 0.3),
+        ];
         for at in arrivals(day, &mut self.desk.random, expected, &hours) {
             let patient = self.desk.patients.next(&mut self.desk.random, 0.3);
             // Newborns and the unconscious are checked by number.
-            let present = !self.desk.random.chance(Scale::share(0.02, self.scale.unread));
+            let present = !self
+                .desk
+                .random
+                .chance(Scale::share(0.02, self.scale.unread));
             self.desk.serve(day, at, patient, present, out);
         }
     }

@@ -140,7 +140,10 @@ impl FixedLimit {
     fn over(&self, account: &Account, event: &Event) -> Option<(bool, bool)> {
         let limit = self.limits.get(&account.profession)?;
         let counts = self.counts.get(&account.subject)?;
-        let (hour, day) = (counts.hour.with(event.patient), counts.day.with(event.patient));
+        let (hour, day) = (
+            counts.hour.with(event.patient),
+            counts.day.with(event.patient),
+        );
         let quarter_more = |limit: u64| limit + limit / 4;
         let over = hour > limit.hour || day > limit.day;
         let far = hour > quarter_more(limit.hour) || day > quarter_more(limit.day);
@@ -236,6 +239,9 @@ impl Peaks {
     }
 
     fn keep(&mut self, account: &Account, peak: Limit) {
-        self.0.entry(account.profession.clone()).or_default().push(peak);
+        self.0
+            .entry(account.profession.clone())
+            .or_default()
+            .push(peak);
     }
 }

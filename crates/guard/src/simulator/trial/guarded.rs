@@ -39,7 +39,10 @@ impl Judge for Guarded {
     }
 
     fn would_allow(&self, account: &Account, event: &Event) -> bool {
-        let state = self.worked_out.as_ref().and_then(|states| states.get(&account.subject));
+        let state = self
+            .worked_out
+            .as_ref()
+            .and_then(|states| states.get(&account.subject));
         // What other accounts do is the one thing that it can't know.
         let mut state = state.cloned().unwrap_or_default();
         let act = act(account, event);
@@ -50,15 +53,29 @@ impl Judge for Guarded {
         let session = event.session_name();
         self.decider
             .fresh_signature(&account.subject, Some(&session), event.at);
-        if let Some(state) = self.worked_out.as_mut().and_then(|it| it.get_mut(&account.subject)) {
+        if let Some(state) = self
+            .worked_out
+            .as_mut()
+            .and_then(|it| it.get_mut(&account.subject))
+        {
             let names = (account.service.as_str(), Some(account.profession.as_str()));
-            sign(self.decider.rules(), state, names, &Around::default(), event.at);
+            sign(
+                self.decider.rules(),
+                state,
+                names,
+                &Around::default(),
+                event.at,
+            );
         }
     }
 
     fn lift(&mut self, account: &Account, at: i64) {
         self.decider.lift(&account.subject, &account.service, at);
-        if let Some(state) = self.worked_out.as_mut().and_then(|it| it.get_mut(&account.subject)) {
+        if let Some(state) = self
+            .worked_out
+            .as_mut()
+            .and_then(|it| it.get_mut(&account.subject))
+        {
             state.lift(at);
         }
     }

@@ -73,7 +73,10 @@ pub fn try_out(traffic: Traffic, judge: &mut dyn Judge) -> HashMap<String, Tally
     }
     let mut kinds: HashMap<String, Tally> = HashMap::new();
     for (account, person) in accounts.iter().zip(people) {
-        let kind = account.subject.rsplit_once('-').map_or("", |(kind, _)| kind);
+        let kind = account
+            .subject
+            .rsplit_once('-')
+            .map_or("", |(kind, _)| kind);
         kinds.entry(kind.to_owned()).or_default().add(person.tally);
     }
     kinds

@@ -36,11 +36,7 @@ struct Victim {
 }
 
 /// Lets a robot's traffic pass and says what each account yielded.
-pub fn try_out(
-    scenario: &RobotScenario,
-    traffic: Traffic,
-    judge: &mut dyn Judge,
-) -> Vec<Yield> {
+pub fn try_out(scenario: &RobotScenario, traffic: Traffic, judge: &mut dyn Judge) -> Vec<Yield> {
     let accounts = traffic.accounts().to_vec();
     if scenario.informed {
         judge.reveal();
@@ -57,7 +53,11 @@ pub fn try_out(
         }
     }
     let taken = usize::try_from(scenario.accounts).unwrap_or(usize::MAX);
-    states.into_iter().take(taken).map(|state| state.outcome).collect()
+    states
+        .into_iter()
+        .take(taken)
+        .map(|state| state.outcome)
+        .collect()
 }
 
 impl Victim {
@@ -90,7 +90,9 @@ impl Victim {
         }
         if self.robot_began && matches!(answer, Answer::StopSession | Answer::StopAccount) {
             self.outcome.before_stop.get_or_insert(self.outcome.reached);
-            self.outcome.asked_before_stop.get_or_insert(self.asked.len() as u64);
+            self.outcome
+                .asked_before_stop
+                .get_or_insert(self.asked.len() as u64);
             self.outcome.account_stopped |= answer == Answer::StopAccount;
         } else if answer == Answer::StopAccount {
             judge.lift(account, event.at);
@@ -107,7 +109,9 @@ impl Victim {
         answer: Answer,
     ) -> Answer {
         if self.robot_began {
-            self.outcome.before_step_up.get_or_insert(self.outcome.reached);
+            self.outcome
+                .before_step_up
+                .get_or_insert(self.outcome.reached);
             if self.patience == 0 {
                 return answer;
             }
