@@ -125,11 +125,11 @@ pub(crate) struct SuspendedInTransaction {
 /// Who suspends a card, with what goes on record of it.
 pub(crate) enum Suspending {
     /// Whoever has its code.
-    ByCode,
+    WithCode,
     /// An operator, and why in her words.
-    ByOperator(Author, String),
+    AsOperator(Author, String),
     /// Its owner, in a session of another card.
-    ByOwner,
+    AsOwner,
 }
 
 /// Suspends a card and ends every session of it. None when it is suspended already.
@@ -140,9 +140,9 @@ pub(crate) async fn suspend_in(
     now: OffsetDateTime,
 ) -> Result<Option<SuspendedInTransaction>, Error> {
     let suspended_by = match &suspending {
-        Suspending::ByCode => SuspendedBy::Code,
-        Suspending::ByOperator(..) => SuspendedBy::Operator,
-        Suspending::ByOwner => SuspendedBy::Owner,
+        Suspending::WithCode => SuspendedBy::Code,
+        Suspending::AsOperator(..) => SuspendedBy::Operator,
+        Suspending::AsOwner => SuspendedBy::Owner,
     };
     // The row first: a login with this card waits here, or is among the sessions below.
     if !card::suspend(transaction, &card.id, suspended_by.as_str(), now).await? {
@@ -161,8 +161,8 @@ pub(crate) async fn suspend_in(
     }
     let sessions_ended = u64::try_from(ended.len()).unwrap_or(u64::MAX);
     let (by, reason) = match suspending {
-        Suspending::ByOperator(author, reason) => (Some(author), Some(reason)),
-        Suspending::ByCode | Suspending::ByOwner => (None, None),
+        Suspending::AsOperator(author, reason) => (Some(author), Some(reason)),
+        Suspending::WithCode | Suspending::AsOwner => (None, None),
     };
     let card_id = card.id.clone();
     let kind = match suspended_by {

@@ -84,7 +84,7 @@ impl Provider {
         let card = card.ok_or(Error::SuspendTicketUnknown)?;
         let mut ended = Vec::new();
         if let Some(suspended) =
-            suspend_in(&mut transaction, &card, Suspending::ByCode, now).await?
+            suspend_in(&mut transaction, &card, Suspending::WithCode, now).await?
         {
             for event in suspended.events {
                 self.record(&mut transaction, event).await?;

@@ -103,7 +103,7 @@ impl CardSuspensions {
         let mut transaction = self.records.store.begin().await?;
         let card = card::find(&mut transaction, id).await?;
         let card = card.ok_or(Error::CardUnknown)?;
-        let by = Suspending::ByOperator(self.records.author.clone(), reason.to_owned());
+        let by = Suspending::AsOperator(self.records.author.clone(), reason.to_owned());
         let suspended = suspend_in(&mut transaction, &card, by, now).await?;
         let suspended = suspended.ok_or(Error::CardSuspendedAlready)?;
         for event in &suspended.events {

@@ -117,7 +117,7 @@ impl Provider {
             return Err(Error::CardSuspensionNotEntitled);
         }
         let mut ended = Vec::new();
-        let suspended = suspend_in(&mut transaction, &card, Suspending::ByOwner, now).await?;
+        let suspended = suspend_in(&mut transaction, &card, Suspending::AsOwner, now).await?;
         if let Some(suspended) = suspended {
             for event in suspended.events {
                 self.record(&mut transaction, event).await?;

@@ -167,7 +167,8 @@ const LOST_TOLD: Text = Text::new(
      everywhere. Only the support of this service can lift it, once it has checked who you are. \
      Report the loss to the card’s issuer as well.",
     "Suspendue, elle ne connecte plus personne ici, et toute connexion ouverte avec elle est \
-     fermée partout. Seule l’assistance de ce service peut lever la suspension, après avoir vérifié \
+     fermée partout. Seule l’assistance de ce service peut lever la suspension, après avoir \
+     vérifié \
      votre identité. Signalez aussi la perte à l’émetteur de la carte.",
 );
 const SUSPEND: Text = Text::new("Suspend this card now", "Suspendre cette carte maintenant");

@@ -99,7 +99,8 @@ fn write_suspensions(
     for card in lost.iter().filter(|card| !card.is_known) {
         writeln!(
             output,
-            "  {} {}, suspended {}: the backup does not know this card, so that it can be suspended \
+            "  {} {}, suspended {}: the backup does not know this card, so that it can be \
+            suspended \
              after its next login alone. Have its issuer revoke it, and look for it with \
              `cardea cards list {}`",
             card.family,

@@ -483,3 +483,28 @@ async fn openid_client_registers_pushes_a_request_and_leaves() {
         (&json!(204), &json!(401))
     );
 }
+
+/// Attack M1: which workstations count is the operator's word alone, at the registration and after.
+#[tokio::test(flavor = "multi_thread")]
+async fn m1_a_client_that_registers_itself_does_not_say_which_workstations_count() {
+    let app = start().await;
+    let initial = token(&app, &["--instances", "known"]).await;
+    let mut asked = metadata();
+    asked["instances"] = json!("any");
+    let response = register(&app, &initial, &asked).await;
+    assert_eq!(response.status(), 201);
+    let registered: Value = response.json().await.unwrap();
+    assert!(registered.get("instances").is_none(), "{registered}");
+    let client_id = text(&registered, "client_id");
+    let policy = async || {
+        let shown = app.operate(&["show", &client_id]).await;
+        shown["registration"]["instances"].clone()
+    };
+    assert_eq!(policy().await, "known");
+    let manager = text(&registered, "registration_access_token");
+    asked["client_id"] = json!(client_id);
+    asked["client_name"] = json!("Laboratoire du Phare");
+    let put = manage(&app, &registered, (Method::PUT, &manager), Some(&asked)).await;
+    assert_eq!(put.status(), 200);
+    assert_eq!(policy().await, "known");
+}
