@@ -21,6 +21,7 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode> {
     output::step("building the programs");
     workspace::build_programs()?;
     workspace::build_host_login()?;
+    workspace::build_guard()?;
     output::step("running the tests");
     let summary = run_cargo_test(arguments)?;
     for name in &summary.failed_names {

@@ -72,6 +72,15 @@ pub fn build_host_login() -> Result<()> {
     process::run(command.args(["build", "--locked"]).args(packages))
 }
 
+/// Builds what stands in front of a portal's API.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_guard() -> Result<()> {
+    let mut command = cargo();
+    process::run(command.args(["build", "--locked", "-p", "cardea-guard"]))
+}
+
 /// Builds [`PROGRAMS`].
 ///
 /// # Errors

@@ -273,6 +273,11 @@ const TEST: &[Requirement] = &[
         Probe::Program(&["nginx"]),
         ["nginx-light", "nginx", "nginx"],
     ),
+    needed(
+        "Caddy",
+        Probe::Program(&["caddy"]),
+        ["caddy", "caddy", "caddy"],
+    ),
     needed("curl", Probe::Program(&["curl"]), ["curl", "curl", "curl"]),
     needed(
         "OpenSSL's engine for PKCS#11",
