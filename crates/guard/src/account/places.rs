@@ -128,3 +128,56 @@ impl Places {
 pub(crate) fn hour_of(at: i64) -> usize {
     usize::try_from(at.div_euclid(3_600_000).rem_euclid(24)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Places;
+
+    const DAY: i64 = 86_400_000;
+
+    fn at(day: u32, hour: i64) -> i64 {
+        i64::from(day) * DAY + hour * 3_600_000
+    }
+
+    #[test]
+    fn a_place_is_new_beside_one_that_is_known() {
+        let mut places = Places::default();
+        places.note("counter", at(100, 9), 100);
+        assert_eq!(
+            places.known_elsewhere(100),
+            None,
+            "the first place is nothing new"
+        );
+        places.note("elsewhere", at(107, 9), 107);
+        assert_eq!(places.known_elsewhere(107), Some(1));
+        assert_eq!(places.age_days(107), 7);
+        places.note("elsewhere", at(108, 9), 108);
+        assert_eq!(places.known_elsewhere(108), None);
+    }
+
+    #[test]
+    fn back_and_forth_counts_only_with_a_new_place_and_within_minutes() {
+        let mut places = Places::default();
+        for source in ["one", "two", "one", "two"] {
+            places.note(source, at(100, 9), 100);
+        }
+        assert_eq!(places.changes(), 0, "two counters of one pharmacy");
+        for minute in 0..4_i64 {
+            let source = if minute % 2 == 0 { "one" } else { "far away" };
+            places.note(source, at(107, 9) + minute * 60_000, 107);
+        }
+        assert_eq!(places.changes(), 3);
+        places.note("one", at(107, 15), 107);
+        assert_eq!(places.changes(), 3, "hours later it is a way");
+    }
+
+    #[test]
+    fn an_hour_is_known_from_another_day() {
+        let mut places = Places::default();
+        places.note("", at(100, 9), 100);
+        assert!(!places.knows_hour(at(100, 9), 100));
+        assert!(places.knows_hour(at(101, 10), 101));
+        assert!(!places.knows_hour(at(101, 12), 101));
+        assert!(!places.knows_hour(at(130, 9), 130));
+    }
+}

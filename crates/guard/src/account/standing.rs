@@ -24,7 +24,7 @@ pub(crate) struct Standing {
     signatures: Vec<i64>,
     /// Sessions that were stopped, and when.
     sessions: Vec<(u64, i64)>,
-    /// How often and for how many an account was stopped.
+    /// Patients that had been refused when the account was stopped.
     stopped_for: u32,
     /// Why a signature was asked.
     asked_for: Option<Reason>,
@@ -42,7 +42,7 @@ impl Standing {
     /// What holds whatever is asked: a stopped account, a stopped session.
     pub(crate) fn shut(&self, session: &str) -> Option<Decision> {
         if self.stage == Stage::Stopped {
-            let reason = Reason::new(ReasonCode::AccountStopped, self.stopped_for, 0);
+            let reason = self.account_stopped();
             return Some(decision(Answer::StopAccount, vec![reason]));
         }
         if self.sessions.is_empty() {
@@ -115,7 +115,7 @@ impl Standing {
             .flatten()
             .collect();
         if refused >= budget.stop_account_after {
-            return self.stop_account(refused, budget.stop_account_after);
+            return self.stop_account(refused);
         }
         let is_spent = self.signed_within(window, now) >= budget.signatures_most;
         if refused >= budget.stop_session_after || is_spent {
@@ -136,7 +136,7 @@ impl Standing {
     ) -> Option<Decision> {
         let refused = self.note_refused(budget, patients);
         let is_over = refused >= budget.stop_account_after;
-        is_over.then(|| self.stop_account(refused, budget.stop_account_after))
+        is_over.then(|| self.stop_account(refused))
     }
 
     /// What was asked for is within the budget again.
@@ -185,10 +185,10 @@ impl Standing {
     }
 
     /// Stops the account.
-    pub(crate) fn stop_account(&mut self, count: u32, limit: u32) -> Decision {
+    fn stop_account(&mut self, count: u32) -> Decision {
         self.stage = Stage::Stopped;
         self.stopped_for = count;
-        let reason = Reason::new(ReasonCode::AccountStopped, count, limit);
+        let reason = self.account_stopped();
         let reasons = [Some(reason), self.asked_for].into_iter().flatten();
         decision(Answer::StopAccount, reasons.collect())
     }
@@ -196,10 +196,15 @@ impl Standing {
     fn stop_session(&mut self, session: &str, now: i64, reasons: Vec<Reason>) -> Decision {
         if self.sessions.len() >= SESSIONS_MAX {
             let refused = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
-            return self.stop_account(refused, 0);
+            return self.stop_account(refused);
         }
         self.sessions.push((number_of(session.as_bytes()), now));
         decision(Answer::StopSession, reasons)
+    }
+
+    fn account_stopped(&self) -> Reason {
+        let sessions = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+        Reason::new(ReasonCode::AccountStopped, self.stopped_for, sessions)
     }
 
     fn sessions_stopped(&self) -> Reason {
@@ -228,4 +233,89 @@ fn restores(budget: &Budget, window: i64, earlier: u32) -> i64 {
 
 fn decision(answer: Answer, reasons: Vec<Reason>) -> Decision {
     Decision { answer, reasons }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Standing;
+    use crate::budget::{DAY_MS, micro};
+    use crate::config::Budget;
+    use crate::{Act, Answer, Patient};
+
+    const WEEK: i64 = 7 * DAY_MS;
+
+    fn asked() -> Standing {
+        let mut standing = Standing::default();
+        let answer = standing
+            .ask(&Budget::default(), WEEK, Vec::new(), "s", 0)
+            .answer;
+        assert_eq!(answer, Answer::StepUp);
+        standing
+    }
+
+    fn refuse(standing: &mut Standing, patient: u32, session: &str) -> Answer {
+        let patient = Patient::from_pseudonym(&patient.to_string());
+        let mut act = Act::look_up("sub", "records", patient);
+        act.session = session.to_owned();
+        let decision = standing.refuse(&Budget::default(), WEEK, &act, 1_000);
+        decision.answer
+    }
+
+    #[test]
+    fn asking_for_the_same_patient_again_makes_nothing_worse() {
+        let mut standing = asked();
+        for _ in 0..50 {
+            assert_eq!(refuse(&mut standing, 1, "s"), Answer::StepUp);
+        }
+    }
+
+    #[test]
+    fn going_on_to_others_is_slowed_then_stopped() {
+        let mut standing = asked();
+        let answers: Vec<_> = (1..=8).map(|it| refuse(&mut standing, it, "s")).collect();
+        assert_eq!(answers[1], Answer::StepUp);
+        assert!(matches!(answers[2], Answer::Slow { .. }));
+        assert_eq!(answers[7], Answer::StopSession);
+        assert_eq!(standing.shut("s").unwrap().answer, Answer::StopSession);
+        assert_eq!(standing.shut("another"), None);
+        assert_eq!(refuse(&mut standing, 9, "another"), Answer::StopSession);
+        assert_eq!(refuse(&mut standing, 10, "a third"), Answer::StopAccount);
+        assert_eq!(
+            standing.shut("a fourth").unwrap().answer,
+            Answer::StopAccount
+        );
+        standing.relent();
+        assert!(standing.is_held(), "cards don't lift a stop");
+    }
+
+    #[test]
+    fn each_signature_restores_less_and_in_the_end_nothing() {
+        let budget = Budget::default();
+        let mut standing = Standing::default();
+        assert_eq!(standing.sign(&budget, WEEK, 0), None, "nobody asked");
+        let mut rooms = Vec::new();
+        for _ in 0..4 {
+            standing.ask(&budget, WEEK, Vec::new(), "s", 0);
+            rooms.push(standing.sign(&budget, WEEK, 0).unwrap() / micro(1));
+        }
+        assert_eq!(rooms, [50, 25, 12, 6]);
+        let fifth = standing.ask(&budget, WEEK, Vec::new(), "s", 0);
+        assert_eq!(fifth.answer, Answer::StopSession);
+        assert_eq!(fifth.reasons[0].code(), "signatures_spent");
+        assert_eq!(standing.sign(&budget, WEEK, 0), None);
+        assert!(
+            standing.sign(&budget, WEEK, WEEK).is_some(),
+            "a week later it counts again"
+        );
+    }
+
+    #[test]
+    fn by_the_day_signatures_lose_a_quarter() {
+        let budget = Budget::default();
+        let mut standing = asked();
+        assert_eq!(standing.sign(&budget, DAY_MS, 0), Some(micro(50)));
+        standing.ask(&budget, DAY_MS, Vec::new(), "s", 1);
+        assert_eq!(standing.sign(&budget, DAY_MS, 1), Some(micro(50) * 3 / 4));
+        assert_eq!(standing.signed_room(&budget, 2), 87);
+    }
 }

@@ -38,8 +38,8 @@ pub(crate) enum Sight {
     },
 }
 
-/// An open-addressing table over fingerprints. Two patients of one account are taken for one once in
-/// 500 million look-ups of an account that knows 2 000.
+/// An open-addressing table over fingerprints. Two patients of one account are taken for one
+/// once in 500 million look-ups of an account that knows 2 000.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownPatients {
     slots: Vec<u64>,
@@ -114,7 +114,7 @@ impl KnownPatients {
     /// Keeps an eighth of the slots empty, so that every search ends soon.
     fn make_room(&mut self, today: u32) {
         let occupied = usize::try_from(self.occupied).unwrap_or(0);
-        if occupied + 1 <= self.slots.len() - self.slots.len() / 8 && !self.slots.is_empty() {
+        if occupied < self.slots.len() - self.slots.len() / 8 {
             return;
         }
         let mut days = REMEMBERED_DAYS;

@@ -157,10 +157,10 @@ reasons! {
          une limite de {limit}.";
     /// The account was stopped.
     AccountStopped, "account_stopped",
-        "The account was stopped at this service after {count} patients that it was refused; the \
-         limit is {limit}.",
-        "Le compte a été arrêté à ce service après {count} patients refusés ; la limite est de \
-         {limit}.";
+        "The account is stopped at this service: {count} patients were refused to it, and {limit} \
+         of its sessions had been stopped.",
+        "Le compte est arrêté à ce service : {count} patients lui ont été refusés, et {limit} de \
+         ses sessions avaient été arrêtées.";
     /// An unattended service is over its budget.
     Unattended, "unattended",
         "This unattended service has asked for {count} patients; its budget is {limit}.",

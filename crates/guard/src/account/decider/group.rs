@@ -12,10 +12,13 @@ use crate::account::habit::DayRecord;
 /// Pairs of service and profession that are told apart; further ones share one.
 const GROUPS_MAX: usize = 1_024;
 
+/// Service and profession.
+type Names = (Box<str>, Option<Box<str>>);
+
 /// All groups.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    known: RwLock<HashMap<(Box<str>, Option<Box<str>>), Arc<Group>>>,
+    known: RwLock<HashMap<Names, Arc<Group>>>,
     services: Mutex<HashMap<Box<str>, Arc<ServiceWalks>>>,
 }
 
