@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use serde::Serialize;
@@ -139,8 +139,10 @@ async fn explain(
         ("x-cardea-challenge", header::WWW_AUTHENTICATE),
         ("x-cardea-nonce", DPOP_NONCE),
     ];
+    // nginx itself passes a 401's challenge on, and a second one would stand beside it.
+    let is_told = |to: &HeaderName| *to == header::WWW_AUTHENTICATE && status == Some(401);
     for (from, to) in passed_on {
-        if let Some(value) = headers.get(from) {
+        if let Some(value) = headers.get(from).filter(|_| !is_told(&to)) {
             response.headers_mut().insert(to, value.clone());
         }
     }

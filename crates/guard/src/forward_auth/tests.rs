@@ -151,13 +151,13 @@ async fn a_refusal_can_be_told_again_in_words() {
     };
     let said = headers(&[
         ("x-cardea-code", "guard.session_ended"),
-        ("x-cardea-status", "401"),
+        ("x-cardea-status", "403"),
         ("x-cardea-challenge", "DPoP error=\"invalid_token\""),
         ("x-cardea-nonce", "n"),
         ("accept-language", "en"),
     ]);
     let told = ask(&guard, PROXY, "/refusal", said.clone()).await;
-    assert_eq!(told.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(told.status(), StatusCode::FORBIDDEN);
     assert_eq!(
         told.headers()["www-authenticate"],
         "DPoP error=\"invalid_token\""
@@ -166,6 +166,12 @@ async fn a_refusal_can_be_told_again_in_words() {
     let told = body(told).await;
     assert_eq!(told["code"], "guard.session_ended");
     assert!(told["detail"].as_str().unwrap().contains("card"), "{told}");
+    // nginx passes this one on by itself.
+    let mut unauthorized = said.clone();
+    unauthorized.insert("x-cardea-status", "401".parse().unwrap());
+    let told = ask(&guard, PROXY, "/refusal", unauthorized).await;
+    assert_eq!(told.status(), StatusCode::UNAUTHORIZED);
+    assert!(told.headers().get("www-authenticate").is_none());
     let refused = ask(&guard, "192.0.2.1:1", "/refusal", said).await;
     assert_eq!(code(&refused), "guard.proxy_unknown");
     for odd in [
