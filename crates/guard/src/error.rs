@@ -68,3 +68,41 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Error;
+    use crate::Config;
+
+    #[test]
+    fn every_code_is_explained() {
+        let listed = include_str!("../../../docs/errors.md");
+        for code in Error::ALL_CODES {
+            assert!(listed.contains(&format!("| `{code}` |")), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Config::load(Path::new("/no/such/guard.toml")).unwrap_err();
+        assert_eq!(error.code(), "guard.file_unreadable");
+        assert!(error.to_string().contains("/no/such/guard.toml"));
+    }
+
+    #[test]
+    fn an_output_that_takes_nothing_ends_the_replay() {
+        struct Full;
+        impl std::io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = crate::replay::run(&Config::default(), &b"{}\n"[..], Full).unwrap_err();
+        assert_eq!(error.code(), "guard.replay_broken");
+    }
+}
