@@ -190,8 +190,8 @@ const FROM: Text = Text::new(
     "Cet appareil s’adresse à nous depuis l’adresse",
 );
 const SINCE: Text = Text::new("on", "le");
-const AS_IT_SAYS: Text = Text::new("As that device says:", "D’après cet appareil\u{a0}:");
-const SOMEBODY_AT: Text = Text::new("somebody at", "quelqu’un, à l’adresse");
+const SAYS_THAT: Text = Text::new("says that", "dit que");
+const SOMEBODY_AT: Text = Text::new("somebody at", "quelqu’un à l’adresse");
 const WANTS_TO_ENTER: Text = Text::new("wants to enter the account", "veut entrer dans le compte");
 const SOMEBODY_THERE: Text = Text::new(
     "somebody who is on it already",
@@ -200,8 +200,8 @@ const SOMEBODY_THERE: Text = Text::new(
 const WANTS_TO_ACT: Text = Text::new("asks for the account", "demande le compte");
 const QUESTION: Text = Text::new(
     "Is that you? Did you start this yourself, just now, on a screen before you?",
-    "Est-ce vous\u{a0}? L’avez-vous lancée vous-même, à l’instant, sur un écran que vous avez \
-     devant vous\u{a0}?",
+    "Est-ce vous\u{a0}? Avez-vous lancé cette connexion vous-même, à l’instant, sur un écran que vous \
+     avez devant vous\u{a0}?",
 );
 const YES: Text = Text::new("It is me – use my card", "C’est moi – utiliser ma carte");
 const NO: Text = Text::new("This is not me – refuse", "Ce n’est pas moi – refuser");

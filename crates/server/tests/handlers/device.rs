@@ -158,7 +158,7 @@ async fn what_the_host_says_is_shown_as_such() {
     for (remote, french, english) in [
         (
             "203.0.113.9",
-            "quelqu’un, à l’adresse <strong><bdi>203.0.113.9</bdi></strong> veut entrer dans le \
+            "quelqu’un à l’adresse <strong><bdi>203.0.113.9</bdi></strong> veut entrer dans le \
              compte <strong><bdi>alice</bdi></strong> (<bdi>sshd</bdi>)",
             "somebody at <strong><bdi>203.0.113.9</bdi></strong> wants to enter the account \
              <strong><bdi>alice</bdi></strong> (<bdi>sshd</bdi>)",
