@@ -87,7 +87,8 @@ impl Introspection {
     /// Checks that a token whose claims were verified is good at this moment.
     ///
     /// # Errors
-    /// [`AccessError::TokenInactive`]; [`AccessError::IntrospectionFailed`] where nobody says that it is good.
+    /// [`AccessError::TokenInactive`]; [`AccessError::IntrospectionFailed`] where nobody says that
+    /// it is good.
     pub(crate) async fn check(&self, token: &str, claims: &Claims) -> Result<(), AccessError> {
         let digest = answer_cache::digest_of(token);
         let until = Instant::now() + QUESTION_TIME;

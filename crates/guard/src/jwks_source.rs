@@ -88,8 +88,8 @@ impl JwksSource {
     /// Verifies what the issuer must have signed: a token, or an answer of its own.
     ///
     /// # Errors
-    /// [`AccessError::NotReady`], [`AccessError::KeysStale`], [`AccessError::TokenKeyUnknown`], and of the token
-    /// itself [`AccessError::TokenMalformed`].
+    /// [`AccessError::NotReady`], [`AccessError::KeysStale`], [`AccessError::TokenKeyUnknown`], and
+    /// what is wrong with the token itself.
     pub(crate) async fn verify(
         &self,
         compact: &str,

@@ -142,7 +142,7 @@ async fn run(token: &TokenConfig, config: &ServeConfig) -> Result<(), AccessErro
     let service = router(Arc::clone(&state)).into_make_service_with_connect_info::<SocketAddr>();
     let acceptor = BoundedAcceptor::new(config.connections_max);
     let stopping = tokio::spawn(stop_when_told(state, handle.clone(), config.clone()));
-    tracing::info!(%address, "the guard listens, and lets nobody in before the issuer has answered");
+    tracing::info!(%address, "the guard listens; nobody gets in before the issuer has answered");
     let outcome = server
         .handle(handle)
         .acceptor(acceptor)

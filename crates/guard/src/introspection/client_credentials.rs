@@ -29,7 +29,7 @@ pub(crate) struct ClientCredentials {
 
 enum Proof {
     Secret(Zeroizing<String>),
-    Key(SigningKey),
+    Key(Box<SigningKey>),
 }
 
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ impl ClientCredentials {
             .map_err(|_| unusable(file, "it is no private key for this algorithm"))?;
         Ok(Self {
             client_id: client_id.to_owned(),
-            proof: Proof::Key(key),
+            proof: Proof::Key(Box::new(key)),
         })
     }
 

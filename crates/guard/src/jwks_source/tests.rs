@@ -17,7 +17,7 @@ fn key() -> SigningKey {
     SigningKey::generate(Algorithm::Es256).unwrap()
 }
 
-/// Attack G9: the old key within its overlap, the new one at its first use, and the old one no more.
+/// Attack G9: the old key within its overlap, the new one at its first use, the old one no more.
 #[tokio::test]
 async fn g9_keys_rotate_without_a_gap_and_a_retired_one_is_gone() {
     let (issuer, client) = (TestIssuer::start().await, TestClient::new());

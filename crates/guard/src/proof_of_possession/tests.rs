@@ -115,7 +115,13 @@ async fn f9_a_proof_serves_one_request_of_its_own_once() {
         stand.with("DPoP", None).await,
         Err("guard.dpop_proof_missing")
     );
-    // A token of the proof's own type is not a proof, nor the other way round.
+}
+
+/// Attack F9: what has another type, or brings no key, is no proof.
+#[tokio::test]
+async fn f9_a_proof_has_its_type_and_its_key() {
+    let stand = stand(json!({}), json!({})).await;
+    let invalid = Err("guard.dpop_proof_invalid");
     let claims = json!({"jti": "12345678", "htm": "GET", "htu": URL, "iat": NOW});
     let typed = stand.client.key.sign_jwt_with_jwk("JWT", &claims).unwrap();
     assert_eq!(stand.with("DPoP", Some(&typed)).await, invalid);
