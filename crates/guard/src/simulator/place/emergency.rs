@@ -30,7 +30,7 @@ impl Emergency {
 impl Worker for Emergency {
     fn work(&mut self, day: &Day, out: &mut Vec<Event>) {
         // Two days of twelve hours in four; every other account works at night.
-        if (day.number / 2 + self.desk.account) % 2 == 0 {
+        if (day.number / 2 + self.desk.account).is_multiple_of(2) {
             return;
         }
         let night = self.desk.account % 4 > 1;

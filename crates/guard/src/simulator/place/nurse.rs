@@ -35,7 +35,7 @@ impl Nurse {
 impl Worker for Nurse {
     fn work(&mut self, day: &Day, out: &mut Vec<Event>) {
         // Two nurses share a round, seven days each.
-        if (day.number / 7 + self.desk.account) % 2 == 0 && day.rests() {
+        if (day.number / 7 + self.desk.account).is_multiple_of(2) && day.rests() {
             return;
         }
         let ends = Scale::share(0.03, self.scale.newcomers);

@@ -218,7 +218,7 @@ impl Worker for Pharmacy {
         let turn = day.number + self.turn;
         if day.rests() && turn % SUNDAY_EVERY < 7 && self.size.sunday == 0.0 {
             self.on_call(day, &[(9.0, 12.5, 1.5), (14.5, 19.0, 1.0)], out);
-        } else if turn % NIGHT_EVERY == 0 {
+        } else if turn.is_multiple_of(NIGHT_EVERY) {
             self.on_call(
                 day,
                 &[(19.5, 23.5, 2.0), (23.5, 30.0, 0.4), (30.0, 32.0, 1.0)],
