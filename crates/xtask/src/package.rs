@@ -19,13 +19,15 @@ use crate::{cargo_tool, install, output, process, workspace};
 
 pub use self::build::stage;
 
-/// A program with a package of its own.
+/// A package, and what Cargo builds for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Package {
-    /// The package's name, which its program has too.
+    /// The package's name.
     pub name: &'static str,
     /// The crate that describes it.
     pub crate_name: &'static str,
+    /// What is in it that Cargo builds.
+    pub built: &'static [Built],
 }
 
 impl Package {
@@ -34,15 +36,43 @@ impl Package {
     }
 }
 
+/// A file that Cargo builds.
+#[derive(Clone, Copy, Debug)]
+pub struct Built {
+    /// The crate it is built from.
+    pub crate_name: &'static str,
+    /// Its name in Cargo's folder.
+    pub file: &'static str,
+}
+
+const fn built(crate_name: &'static str, file: &'static str) -> Built {
+    Built { crate_name, file }
+}
+
 /// Every package.
-pub const PACKAGES: [Package; 2] = [
+pub const PACKAGES: [Package; 4] = [
     Package {
         name: "cardea",
         crate_name: "cardea-server",
+        built: &[built("cardea-server", "cardea")],
     },
     Package {
         name: "cardea-agent",
         crate_name: "cardea-agent",
+        built: &[built("cardea-agent", "cardea-agent")],
+    },
+    Package {
+        name: "cardea-guard",
+        crate_name: "cardea-guard",
+        built: &[built("cardea-guard", "cardea-guard")],
+    },
+    Package {
+        name: "cardea-host-login",
+        crate_name: "cardea-host-login",
+        built: &[
+            built("cardea-host-login", "cardea-host-login"),
+            built("cardea-pam", "libpam_cardea.so"),
+        ],
     },
 ];
 
@@ -104,9 +134,11 @@ pub fn pack(packing: &Packing<'_>) -> Result<Vec<PathBuf>> {
 }
 
 fn pack_one(package: Package, packing: &Packing<'_>) -> Result<PathBuf> {
-    let program = packing.target.join("release").join(package.name);
-    if !program.is_file() {
-        bail!("{} is not built", program.display());
+    for built in package.built {
+        let file = packing.target.join("release").join(built.file);
+        if !file.is_file() {
+            bail!("{} is not built", file.display());
+        }
     }
     let mut tool = workspace::cargo();
     // Files that a section names are looked for beside its crate, and some where it is called.

@@ -26,8 +26,9 @@ pub(super) fn build(source: &Path, target: &Path) -> Result<()> {
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(source, target)?)
         // SQLite is C, and names its file in its messages.
         .env("CFLAGS", c_flags(source, target)?);
-    for package in PACKAGES {
-        command.args(["--package", package.crate_name, "--bin", package.name]);
+    // Of these crates everything but tests and benches: the PAM module is a library.
+    for built in PACKAGES.iter().flat_map(|package| package.built) {
+        command.args(["--package", built.crate_name]);
     }
     process::run(&mut command)
 }
@@ -41,10 +42,10 @@ pub fn stage(programs: &Path, target: &Path) -> Result<()> {
     let release = target.join("release");
     std::fs::create_dir_all(&release)
         .with_context(|| format!("can't make {}", release.display()))?;
-    for package in PACKAGES {
+    for built in PACKAGES.iter().flat_map(|package| package.built) {
         let mut strip = Command::new("strip");
-        strip.arg("-o").arg(release.join(package.name));
-        process::run(strip.arg(programs.join(package.name)))?;
+        strip.arg("-o").arg(release.join(built.file));
+        process::run(strip.arg(programs.join(built.file)))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::{Packing, build, pack, source_date};
 use crate::{output, process, workspace};
@@ -21,14 +21,14 @@ pub(super) fn check() -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(&folder).context("can't take the last comparison away")?;
     }
-    let mut packages = Vec::new();
-    for place in PLACES {
-        packages.push(at(&folder.join(place))?);
-    }
-    let [first, second] = packages.as_slice() else {
-        bail!("there are two places");
-    };
-    for (one, other) in first.iter().zip(second) {
+    let [first, second] = PLACES.map(|place| folder.join(place));
+    // Side by side, so that their steps also come in another order.
+    let (first, second) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| at(&second));
+        (at(&first), second.join())
+    });
+    let second = second.map_err(|_| anyhow!("the second build was lost"))?;
+    for (one, other) in first?.iter().zip(&second?) {
         compare(one, other)?;
     }
     output::result("both builds gave the same bytes");
