@@ -178,8 +178,8 @@ impl<'a> Issuer<'a> {
         self.revoke(access_token).await;
     }
 
-    /// Takes back what was asked for (docs/adr/0032): as far as the issuer can be reached, and soon;
-    /// else it expires by itself.
+    /// Takes back what was asked for (docs/adr/0032): as far as the issuer can be reached, and
+    /// soon; else it expires by itself.
     pub(crate) async fn withdraw(&self, asked: &Asked) {
         drop(timeout(WITHDRAWAL_MAX, self.revoke(&asked.device_code)).await);
     }

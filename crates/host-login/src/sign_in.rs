@@ -49,7 +49,8 @@ pub(crate) async fn sign_in(
     let answer = match answered {
         Ok(answer) => answer,
         Err(error) => {
-            // Nobody waits for it any more: its place at the issuer is free, its code opens nothing.
+            // Nobody waits for it any more: its place at the issuer is free, its code opens
+            // nothing.
             issuer.withdraw(&asked).await;
             return Err(error);
         }

@@ -51,8 +51,8 @@ unsafe extern "C" {
     fn send(socket: c_int, bytes: *const c_void, length: usize, flags: c_int) -> isize;
 }
 
-/// Sends a few bytes to a helper that may have ended. `write` would raise `SIGPIPE` then, which ends
-/// the program that has loaded this module: `su` and `sudo` do not ignore it.
+/// Sends a few bytes to a helper that may have ended. `write` would raise `SIGPIPE` then, which
+/// ends the program that has loaded this module: `su` and `sudo` do not ignore it.
 #[expect(
     unsafe_code,
     reason = "std has no way to send without the signal on every version"

@@ -200,8 +200,8 @@ const SOMEBODY_THERE: Text = Text::new(
 const WANTS_TO_ACT: Text = Text::new("asks for the account", "demande le compte");
 const QUESTION: Text = Text::new(
     "Is that you? Did you start this yourself, just now, on a screen before you?",
-    "Est-ce vous\u{a0}? Avez-vous lancé cette connexion vous-même, à l’instant, sur un écran que vous \
-     avez devant vous\u{a0}?",
+    "Est-ce vous\u{a0}? Avez-vous lancé cette connexion vous-même, à l’instant, sur un écran que \
+     vous avez devant vous\u{a0}?",
 );
 const YES: Text = Text::new("It is me – use my card", "C’est moi – utiliser ma carte");
 const NO: Text = Text::new("This is not me – refuse", "Ce n’est pas moi – refuser");
