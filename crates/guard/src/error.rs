@@ -42,6 +42,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// An answer can't be recorded, and is not given.
+    #[error("an answer can't be recorded: {reason}")]
+    SpoolFailed {
+        /// What is wrong with the disk or the queue.
+        reason: String,
+    },
     /// The token check, or a program that asks for it, can't begin.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -54,6 +60,7 @@ impl Error {
         "guard.config_invalid",
         "guard.replay_broken",
         "guard.replay_line_invalid",
+        "guard.spool_failed",
     ];
 
     /// The stable machine code, listed in `docs/errors.md`.
@@ -64,6 +71,7 @@ impl Error {
             Self::ConfigInvalid { .. } => "guard.config_invalid",
             Self::ReplayBroken { .. } => "guard.replay_broken",
             Self::ReplayLineInvalid { .. } => "guard.replay_line_invalid",
+            Self::SpoolFailed { .. } => "guard.spool_failed",
             Self::Access(error) => error.code(),
         }
     }

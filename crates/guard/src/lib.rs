@@ -37,6 +37,7 @@ mod signal;
 mod revoked_sessions;
 mod serve;
 pub mod simulator;
+mod spool;
 #[cfg(test)]
 mod test_issuer;
 
@@ -55,3 +56,4 @@ pub use extractor::NotChecked;
 pub use layer::{TokenLayer, TokenService};
 pub use proof_of_possession::{CertificateDigest, CertificateHeader, NonceUse, RequestSeen};
 pub use serve::{ServeConfig, serve};
+pub use spool::{NoReporter, Recorded, Report, ReportedReason, ReportedToken, Reporter};

@@ -1,0 +1,34 @@
+//! What the guard answered, on disk before it is given: [`Reporter::record`] comes back when a
+//! record would outlive the machine, and an answer goes out only then.
+
+mod report;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::Error;
+
+pub use report::{Report, ReportedReason, ReportedToken};
+
+/// What a [`Reporter`] gives back: done when the record is durable.
+pub type Recorded<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+/// Takes down each answer before it is given.
+pub trait Reporter: Send + Sync {
+    /// Records one answer; it may be given once this is `Ok`. On an error nothing may be answered
+    /// but a refusal.
+    ///
+    /// # Errors
+    /// [`Error::SpoolFailed`]: the disk is full or broken, or too much waits for the server.
+    fn record(&self, report: Report) -> Recorded<'_>;
+}
+
+/// Keeps nothing: for a guard that reports to nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoReporter;
+
+impl Reporter for NoReporter {
+    fn record(&self, _: Report) -> Recorded<'_> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
