@@ -68,7 +68,7 @@ impl App {
         let configured = anchor_reload::read_configured(&config.trust_anchor)?;
         let (provider_config, mut anchors) = provider_config::build(config, &configured)?;
         let weakest_acr = provider_config.user_verification.weakest_acr();
-        let http = HttpClient::new().map_err(|source| Error::HttpClientUnusable { source })?;
+        let http = HttpClient::made_when_needed();
         let store = open_store(&config.database.url).await?;
         keys.challenge_list.remember_in(&store).await?;
         let metrics = Metrics::default();

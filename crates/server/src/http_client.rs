@@ -4,7 +4,7 @@
 //! so an answer that is one is an answer like any other.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cardea_provider::is_public_address;
@@ -20,12 +20,19 @@ use url::Host;
 /// Time to reach the far side.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An HTTP client with the bounds of this program.
-#[derive(Clone, Debug)]
+/// An HTTP client with the bounds of this program; its clones share what it keeps.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct HttpClient {
-    client: Client,
+    clients: Arc<Clients>,
+}
+
+/// Each reads the system's certification authorities, and keeps them: some hundred certificates,
+/// and a third of the time that the server takes to start. So each is made when it is needed.
+#[derive(Debug, Default)]
+struct Clients {
+    anywhere: OnceLock<Client>,
     /// The same, for addresses that strangers chose: names have their public addresses alone.
-    to_public: Client,
+    to_public: OnceLock<Client>,
 }
 
 /// Where a request may go.
@@ -114,23 +121,41 @@ pub(crate) enum FetchError {
 }
 
 impl HttpClient {
+    /// A client that is made for its first request, which fails where this cannot be done.
+    pub(crate) fn made_when_needed() -> Self {
+        Self::default()
+    }
+
     /// Makes the client.
     ///
     /// # Errors
     /// The TLS library cannot be set up.
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
-        let bounded = || {
-            Client::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .redirect(reqwest::redirect::Policy::none())
-                // The environment must not be able to send this traffic elsewhere.
-                .no_proxy()
-                .user_agent(concat!("cardea/", env!("CARGO_PKG_VERSION")))
+        let http = Self::made_when_needed();
+        http.client(Reach::Anywhere)?;
+        Ok(http)
+    }
+
+    fn client(&self, reach: Reach) -> Result<&Client, reqwest::Error> {
+        let (kept, builder) = match reach {
+            Reach::Anywhere => (&self.clients.anywhere, Client::builder()),
+            Reach::Public => (
+                &self.clients.to_public,
+                Client::builder().dns_resolver(Arc::new(PublicAddresses)),
+            ),
         };
-        Ok(Self {
-            client: bounded().build()?,
-            to_public: bounded().dns_resolver(Arc::new(PublicAddresses)).build()?,
-        })
+        if let Some(client) = kept.get() {
+            return Ok(client);
+        }
+        let client = builder
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            // The environment must not be able to send this traffic elsewhere.
+            .no_proxy()
+            .user_agent(concat!("cardea/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        // Another may have made one meanwhile.
+        Ok(kept.get_or_init(|| client))
     }
 
     /// Fetches `url`, unless the far side has the version of `known` still: it then answers with
@@ -144,7 +169,8 @@ impl HttpClient {
         known: &Validators,
         budget: Budget,
     ) -> Result<Answer, FetchError> {
-        let mut request = self.client.get(url);
+        let client = self.client(Reach::Anywhere).map_err(without_url)?;
+        let mut request = client.get(url);
         for (name, value) in [
             (IF_NONE_MATCH, &known.etag),
             (IF_MODIFIED_SINCE, &known.last_modified),
@@ -169,14 +195,9 @@ impl HttpClient {
         budget: Budget,
     ) -> Result<Answer, FetchError> {
         let content_type = HeaderValue::from_static(content_type);
-        exchange(
-            self.client
-                .post(url)
-                .header(CONTENT_TYPE, content_type)
-                .body(body),
-            budget,
-        )
-        .await
+        let client = self.client(Reach::Anywhere).map_err(without_url)?;
+        let request = client.post(url).header(CONTENT_TYPE, content_type);
+        exchange(request.body(body), budget).await
     }
 }
 
@@ -199,10 +220,7 @@ impl HttpClient {
         if reach == Reach::Public && number_of(&url).is_some_and(|it| !is_public_address(it)) {
             return Err(FetchError::NotPublic);
         }
-        let client = match reach {
-            Reach::Anywhere => &self.client,
-            Reach::Public => &self.to_public,
-        };
+        let client = self.client(reach).map_err(without_url)?;
         let request = client.post(url).header(CONTENT_TYPE, content_type);
         match tokio::time::timeout(time, request.body(body).send()).await {
             Ok(Ok(response)) => Ok(response.status()),

@@ -17,7 +17,7 @@ use crate::sqlite::Database;
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Commits after which the log is folded in, or so many looks after a commit.
-const COMMITS: u64 = 400;
+const COMMITS: u64 = 1000;
 const LOOKS: u32 = 240;
 
 /// The thread that folds.

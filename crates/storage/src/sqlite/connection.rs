@@ -60,6 +60,9 @@ impl Database {
         flushes: Option<&Arc<Flushes>>,
     ) -> Result<Self, Error> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        // A plan never depends on a value: with `LIMIT $1`, SQLite would look at the value, and
+        // plan the statement anew for each.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.execute_batch(PRAGMAS)?;
         connection.execute_batch(cache)?;
         connection.busy_timeout(Duration::ZERO)?;
@@ -81,6 +84,13 @@ impl Database {
         self.connection
             .query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// How often a kept statement has been planned anew.
+    #[cfg(test)]
+    pub(super) fn planned_anew(&self, text: &str) -> i32 {
+        let statement = self.connection.prepare_cached(text).unwrap();
+        statement.get_status(rusqlite::StatementStatus::RePrepare)
     }
 
     pub(super) fn is_in_transaction(&self) -> bool {

@@ -116,6 +116,22 @@ async fn a_brief_read_has_the_connection_that_writes_where_nobody_does() {
 }
 
 #[tokio::test]
+async fn a_statement_is_not_planned_anew_for_another_value() {
+    let (_folder, sqlite) = opened();
+    let make = Text::Borrowed("CREATE TABLE note (text TEXT)");
+    let mut writing = sqlite.begin().await.unwrap();
+    writing.execute(&make, &[]).await.unwrap();
+    let text = "SELECT text FROM note ORDER BY text LIMIT $1";
+    for limit in 1..9_i64 {
+        let select = Text::Borrowed(text);
+        let rows = writing.fetch(&select, &[limit.into()], 9).await.unwrap();
+        assert_eq!(rows.len(), 0);
+    }
+    let lease = writing.lease().await.unwrap();
+    assert_eq!(lease.database().unwrap().planned_anew(text), 0);
+}
+
+#[tokio::test]
 async fn a_snapshot_reads_one_moment() {
     let (_folder, sqlite) = opened();
     let make = Text::Borrowed("CREATE TABLE note (text TEXT)");
