@@ -38,6 +38,7 @@ mod revoked_sessions;
 mod serve;
 pub mod simulator;
 mod spool;
+pub mod state;
 #[cfg(test)]
 mod test_issuer;
 

@@ -1,0 +1,73 @@
+//! Where the accounts' states are: in this process, or shared with other guards.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::{Act, Decider, Decision};
+
+/// What a call of [`Accounts`] gives back.
+pub type Deciding<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Who decides over acts, wherever the accounts' states are.
+///
+/// There is always a decision: where the states that guards share can't be reached, it is this
+/// guard's own.
+pub trait Accounts: Send + Sync {
+    /// Decides over one act, and remembers it.
+    fn decide<'a>(&'a self, act: &'a Act) -> Deciding<'a, Decision>;
+
+    /// The subject's card has signed anew.
+    fn fresh_signature<'a>(
+        &'a self,
+        subject: &'a str,
+        session: Option<&'a str>,
+        at: i64,
+    ) -> Deciding<'a, ()>;
+
+    /// An operator lets the account act at this service again.
+    fn lift<'a>(&'a self, subject: &'a str, service: &'a str, at: i64) -> Deciding<'a, ()>;
+
+    /// How it is with the states now.
+    fn health(&self) -> Health;
+
+    /// Writes down what has to outlive this process; called once, at the end.
+    fn close(&self) -> Deciding<'_, ()>;
+}
+
+/// How it is with the accounts' states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// As configured.
+    Good,
+    /// The store that guards share does not answer: each guard counts alone.
+    Alone,
+}
+
+impl Accounts for Decider {
+    fn decide<'a>(&'a self, act: &'a Act) -> Deciding<'a, Decision> {
+        Box::pin(std::future::ready(Self::decide(self, act)))
+    }
+
+    fn fresh_signature<'a>(
+        &'a self,
+        subject: &'a str,
+        session: Option<&'a str>,
+        at: i64,
+    ) -> Deciding<'a, ()> {
+        Self::fresh_signature(self, subject, session, at);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn lift<'a>(&'a self, subject: &'a str, service: &'a str, at: i64) -> Deciding<'a, ()> {
+        Self::lift(self, subject, service, at);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn health(&self) -> Health {
+        Health::Good
+    }
+
+    fn close(&self) -> Deciding<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
