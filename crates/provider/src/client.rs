@@ -146,6 +146,11 @@ pub struct Client {
     /// Whether it may hear of sessions and tokens that end before their time, as far as they were
     /// for the resource servers that it is.
     pub event_stream: bool,
+    /// Whether it may report what it answered in front of the resource servers that it is, and stop
+    /// sessions by that.
+    pub guard: bool,
+    /// Whether access tokens for the resource servers that it is say the person's profession.
+    pub profession_in_access_tokens: bool,
     /// Whether the person is asked.
     pub consent: ConsentPolicy,
     /// Which cards it lets in.
@@ -200,6 +205,8 @@ impl Client {
             resources: Vec::new(),
             resource_server_of: Vec::new(),
             event_stream: false,
+            guard: false,
+            profession_in_access_tokens: false,
             consent: ConsentPolicy::Implicit,
             cards: CardAcceptance::default(),
             agentless: AgentlessLogin::Refused,

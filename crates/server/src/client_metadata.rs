@@ -42,7 +42,7 @@ const SAME: [&str; 21] = [
 const FETCHED: [&str; 3] = ["jwks_uri", "sector_identifier_uri", "request_uris"];
 
 /// Members with an effect that is not given here.
-const NOT_OFFERED: [&str; 14] = [
+const NOT_OFFERED: [&str; 16] = [
     "id_token_encrypted_response_alg",
     "id_token_encrypted_response_enc",
     "userinfo_encrypted_response_alg",
@@ -56,8 +56,11 @@ const NOT_OFFERED: [&str; 14] = [
     "frontchannel_logout_uri",
     "default_max_age",
     "default_acr_values",
-    // Operators alone decide who hears of the end of sessions.
+    // Operators alone decide who hears of the end of sessions, and of professions.
     "event_stream",
+    "profession_in_access_tokens",
+    // And who stops sessions.
+    "guard",
 ];
 
 const TEXTS_MAX: usize = 64;

@@ -136,6 +136,8 @@ pub(crate) fn client_with(
         resources: client.resources.clone(),
         resource_server_of: client.resource_server_of.clone(),
         event_stream: client.event_stream,
+        guard: client.guard,
+        profession_in_access_tokens: client.profession_in_access_tokens,
         certificate_authority: certificate_authority_of(client)?,
         consent: match client.consent {
             ConsentConfig::Implicit => ConsentPolicy::Implicit,

@@ -327,9 +327,18 @@ fn check_resources(client: &Client) -> Result<(), Fault> {
         let reason = "is for clients with a secret or a key of their own (RFC 7662 section 2.1)";
         return Err(("resource_server_of", reason));
     }
-    if client.event_stream && client.resource_server_of.is_empty() {
-        let reason = "is for resource servers: resource_server_of says for which";
-        return Err(("event_stream", reason));
+    for (key, is_set) in [
+        ("event_stream", client.event_stream),
+        ("guard", client.guard),
+        (
+            "profession_in_access_tokens",
+            client.profession_in_access_tokens,
+        ),
+    ] {
+        if is_set && client.resource_server_of.is_empty() {
+            let reason = "is for resource servers: resource_server_of says for which";
+            return Err((key, reason));
+        }
     }
     Ok(())
 }

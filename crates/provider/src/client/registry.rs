@@ -23,6 +23,8 @@ pub(crate) type ClientsById = HashMap<String, Arc<Client>>;
 #[derive(Debug)]
 struct Current {
     all: Arc<ClientsById>,
+    /// The resource servers whose access tokens say the person's profession.
+    told_professions: BTreeSet<String>,
     /// The count of changes in the database that `all` comes from; none before the first reading.
     revision: Option<i64>,
     /// The reading that `all` comes from: what was read before it is older.
@@ -44,6 +46,7 @@ impl Clients {
     pub(crate) fn new(configured: Vec<Client>, rules: ProfileRules) -> Result<Self, Error> {
         let by_id = checked(configured, rules)?;
         let current = Current {
+            told_professions: told_professions(&by_id),
             all: Arc::new(by_id.clone()),
             revision: None,
             reading: 0,
@@ -64,6 +67,13 @@ impl Clients {
     pub(crate) fn all(&self) -> Arc<ClientsById> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current.all)
+    }
+
+    /// Whether each of these resource servers is told the person's profession.
+    pub(crate) fn are_told_professions(&self, audience: &[String]) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let mut audience = audience.iter();
+        audience.len() > 0 && audience.all(|it| current.told_professions.contains(it))
     }
 
     pub(super) fn is_at(&self, revision: i64) -> bool {
@@ -144,6 +154,7 @@ impl Clients {
         gone.extend(left.cloned());
         gone.retain(|id| !all.contains_key(id));
         *current = Current {
+            told_professions: told_professions(&all),
             all: Arc::new(all),
             revision: Some(revision),
             reading,
@@ -163,6 +174,12 @@ impl Clients {
         let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
         gone.remove(client_id);
     }
+}
+
+fn told_professions(all: &ClientsById) -> BTreeSet<String> {
+    let told = all.values().filter(|it| it.profession_in_access_tokens);
+    told.flat_map(|it| it.resource_server_of.iter().cloned())
+        .collect()
 }
 
 /// Clients of a configuration, each safe by itself and by the profile.

@@ -172,8 +172,14 @@ impl RegistrationLimits {
         if !client.resource_server_of.is_empty() {
             return beyond("resource_server_of");
         }
+        if client.guard {
+            return beyond("guard");
+        }
         if client.event_stream {
             return beyond("event_stream");
+        }
+        if client.profession_in_access_tokens {
+            return beyond("profession_in_access_tokens");
         }
         if self.demands.pairwise && client.subject_type != SubjectType::Pairwise {
             return demanded(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cardea_pki::profile::{Profession, ProfessionalIdentity};
 use cardea_storage::Transaction;
 use cardea_storage::access_grant::{self, AccessGrant};
 use cardea_storage::session::Session;
@@ -18,7 +19,8 @@ use crate::{Client, Demand, Error, Provider};
 pub(crate) const ACCESS_TOKEN_TYP: &str = "at+jwt";
 
 /// The claims of an access token (RFC 9068 section 2.2). Nothing in it says who the person is:
-/// resource servers pass it on and log it (attack G15).
+/// resource servers pass it on and log it (attack G15). What she is by profession stands there for
+/// those alone whose operator chose so.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AccessTokenClaims {
     pub(crate) iss: String,
@@ -42,6 +44,8 @@ pub(crate) struct AccessTokenClaims {
     /// Age at the login of the evidence that the card was not revoked, in seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) revocation_age: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) profession: Option<Profession>,
     /// What the token is bound to (RFC 9449 section 6.1, RFC 8705 section 3.1).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) cnf: Option<Confirmation>,
@@ -116,6 +120,7 @@ impl Provider {
             amr: amr.map(Iterator::collect),
             sid: login.map(|login| login.sid.to_owned()),
             revocation_age: authentication.and_then(|it| it.revocation_age),
+            profession: self.profession_for(new)?,
             cnf: new.key_binding.map(KeyBinding::confirmation),
             test: self.test_claim(),
         };
@@ -127,6 +132,19 @@ impl Provider {
             Err(_) => keys.signing(new.client.id_token_signed_response_alg, now)?,
         };
         Ok(key.sign_jwt(ACCESS_TOKEN_TYP, &claims)?)
+    }
+
+    /// The person's profession, where every resource server of the token is one that is told.
+    fn profession_for(&self, new: &NewGrant<'_>) -> Result<Option<Profession>, Error> {
+        let Some(login) = &new.login else {
+            return Ok(None);
+        };
+        if !self.clients.are_told_professions(new.audience) {
+            return Ok(None);
+        }
+        let identity: ProfessionalIdentity = serde_json::from_str(&login.session.identity)
+            .map_err(Error::StoredValueUnreadable)?;
+        Ok(identity.profession)
     }
 
     /// Whether we signed an access token, whatever became of it; the database is not asked.

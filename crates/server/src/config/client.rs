@@ -121,6 +121,14 @@ pub struct ClientConfig {
     /// resource servers (docs/event-stream.md).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub event_stream: bool,
+    /// Whether the client is a guard in front of those resource servers: it reports what it
+    /// answered, and stops sessions by that (docs/guard.md).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guard: bool,
+    /// Whether access tokens for those resource servers say the person's profession, so that they
+    /// can judge by it (docs/claims.md).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub profession_in_access_tokens: bool,
     /// Whether a page asks the person before her claims go to the client.
     #[serde(default)]
     pub consent: ConsentConfig,

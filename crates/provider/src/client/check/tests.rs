@@ -203,21 +203,26 @@ fn a_public_client_cannot_leave_pkce_out_or_introspect() {
 }
 
 #[test]
-fn only_a_resource_server_has_an_event_stream() {
-    let receiver = Client {
-        resource_server_of: texts(&["https://api.example.fr"]),
+fn only_a_resource_server_has_an_event_stream_or_hears_professions() {
+    let resource_server_of = texts(&["https://api.example.fr"]);
+    let listening = Client {
         event_stream: true,
         ..confidential()
     };
-    accepted(&receiver);
-    let resource_server_of = Vec::new();
-    refused(
-        "event_stream",
-        &Client {
-            resource_server_of,
-            ..receiver
-        },
-    );
+    let told = Client {
+        profession_in_access_tokens: true,
+        ..confidential()
+    };
+    for (key, client) in [
+        ("event_stream", listening),
+        ("profession_in_access_tokens", told),
+    ] {
+        refused(key, &client);
+        accepted(&Client {
+            resource_server_of: resource_server_of.clone(),
+            ..client
+        });
+    }
 }
 
 #[test]

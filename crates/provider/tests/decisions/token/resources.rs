@@ -1,6 +1,8 @@
 //! For whom an access token is made (RFC 8707).
 
-use cardea_oauth2_types::ErrorCode;
+use cardea_oauth2_types::{ErrorCode, GrantType};
+use cardea_provider::{Client, ClientAuthentication};
+use cardea_storage::SecretDigest;
 use serde_json::json;
 
 use super::super::world::{API, ISSUER, PORTAL, Settings, World, claims_of};
@@ -43,6 +45,35 @@ async fn a_token_request_narrows_the_resources_and_a_refresh_has_all_of_them_aga
     parameters.resource = vec![ISSUER.to_owned()];
     let own = world.issue(&credentials, &parameters).await.unwrap();
     world.userinfo(&own.access_token).await.unwrap();
+}
+
+/// A profession is told where the operator said so, and never beside one who is not to hear of it.
+#[tokio::test]
+async fn a_token_says_a_profession_to_resource_servers_that_are_told_alone() {
+    let mut settings = Settings::refreshing();
+    for (client_id, resource, is_told) in [("api", API, true), ("other", OTHER, false)] {
+        let secret = SecretDigest::of("its secret");
+        let authentication = ClientAuthentication::SecretPost(secret.into());
+        settings.config.clients.push(Client {
+            grant_types: vec![GrantType::ClientCredentials],
+            resource_server_of: vec![resource.to_owned()],
+            profession_in_access_tokens: is_told,
+            ..Client::new(client_id, "API", authentication)
+        });
+    }
+    let world = settings.build().await;
+    let profession = json!({"code": "21", "system": "TRE_G15"});
+    for (resources, told) in [
+        (vec![API], Some(&profession)),
+        (vec![OTHER], None),
+        (vec![API, OTHER], None),
+        (vec![], None),
+    ] {
+        let location = log_in_for(&world, &resources).await;
+        let tokens = world.redeem(&location).await.unwrap();
+        let claims = claims_of(&tokens.access_token);
+        assert_eq!(claims.get("profession"), told, "{resources:?}");
+    }
 }
 
 #[tokio::test]

@@ -98,6 +98,12 @@ pub(super) struct RegistrationArguments {
     /// Let the client hear of sessions and tokens that end, as far as it is their resource server.
     #[arg(long)]
     event_stream: bool,
+    /// Let the client report as a guard in front of the resource servers that it is.
+    #[arg(long)]
+    guard: bool,
+    /// Have access tokens for the resource server that the client is say the person's profession.
+    #[arg(long)]
+    profession_in_access_tokens: bool,
     /// implicit (the default) or explicit.
     #[arg(long, value_parser = word::<ConsentConfig>)]
     consent: Option<ConsentConfig>,
@@ -159,6 +165,8 @@ impl RegistrationArguments {
         put_list(&mut client.resources, &self.resources);
         put_list(&mut client.resource_server_of, &self.resource_server_of);
         client.event_stream |= self.event_stream;
+        client.guard |= self.guard;
+        client.profession_in_access_tokens |= self.profession_in_access_tokens;
         if !self.scopes.is_empty() {
             client.scopes = Some(self.scopes.clone());
         }
