@@ -259,6 +259,8 @@ pub enum Error {
     CardOwn,
     #[error("she suspends neither the card in the reader nor another from a workstation not known")]
     CardSuspensionNotEntitled,
+    #[error("the card's code is replaced from a workstation that its person knows alone")]
+    SuspendCodeNotEntitled,
     #[error("the reason must be 1 to 500 bytes of printable text")]
     SuspensionReasonInvalid,
     #[error("the presence key was used for another session")]

@@ -12,9 +12,10 @@ mod own;
 pub use operator::{
     INSTANCE_NOTE_BYTES_MAX, INSTANCES_MAX, InstanceReport, OperatorDecision, TrustedInstances,
 };
-pub use own::{OwnWorkstation, WorkstationChange};
+pub use own::{OWN_WORKSTATIONS_SHOWN_MAX, OwnWorkstation, WorkstationChange};
 
 pub(crate) use admit::refused_earlier;
+pub(crate) use own::speaks_for_her;
 
 use cardea_storage::agent_instance::AgentInstance;
 use cardea_storage::instance_standing::{DecidedStanding, InstanceDecision};

@@ -133,7 +133,8 @@ pub use event::{EventLog, StoredEvents};
 pub use grant::{PendingCardGrant, TokenError, TokenRequest};
 pub use instances::{
     INSTANCE_NOTE_BYTES_MAX, INSTANCES_MAX, InstancePolicy, InstanceRefusal, InstanceReport,
-    InstanceStanding, OperatorDecision, OwnWorkstation, RefusedInstance, TrustedInstances,
+    InstanceStanding, OWN_WORKSTATIONS_SHOWN_MAX, OperatorDecision, OwnWorkstation,
+    RefusedInstance, TrustedInstances,
     WorkstationChange,
 };
 pub use introspection::{Introspection, IntrospectionAnswer, IntrospectionForm, TokenLookup};

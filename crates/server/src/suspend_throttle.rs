@@ -1,169 +1,150 @@
-//! Bounds on guessing the codes that suspend cards (attack L1).
+//! What checking the codes that suspend cards may cost (attack L1).
 //!
-//! A code has 50 secret bits: at these bounds no number of strangers finds one. Wrong codes are
-//! counted by the part that finds a card's row, whether or not there is such a row, so that the
-//! bound tells nobody which codes exist; and all together, which bounds what their slow digests
-//! cost. Addresses have their own count (`rate_limit.rs`). Counts live in memory and are bounded.
+//! A code has 50 secret bits, and each check is a slow digest: what bounds the checks that are made
+//! bounds the guesses. Nobody who guesses may keep a right code out, or whoever stole a card would
+//! keep it alive by typing: so no count refuses a code, it waits. Checks stand in two queues, and
+//! each runs one at a time and rests after it, which leaves the processors to the logins. In the
+//! first one stand addresses that have brought few wrong codes (`rate_limit.rs`), in the other one
+//! those that have brought many: her telephone does not wait for a robot. A queue has an end: what
+//! finds no place is told to come again in a few seconds, and is neither read nor counted.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Wrong tries of one code, and the time that they count for.
-const FAILURES_OF_CODE_MAX: u32 = 30;
-const CODE_WINDOW: Duration = Duration::from_secs(60 * 60);
-/// Wrong tries of all codes in a minute: some three seconds of one processor.
-const FAILURES_MAX: u32 = 600;
-const WINDOW: Duration = Duration::from_secs(60);
-/// Codes with a count of their own; as many again may be.
-const CODES_MAX: usize = 20_000;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
 
-/// Counts wrong codes.
-#[derive(Debug, Default)]
-pub(crate) struct SuspendThrottle(Mutex<Counts>);
+/// Who stands before a check, in each queue: with its rests, a few seconds.
+const CALM_PLACES: usize = 500;
+const CROWDED_PLACES: usize = 100;
+/// From one check to the next of the same queue. A digest takes some five milliseconds: at most
+/// half a processor and a fifth of one, and fewer than 250 checks a second in all.
+const CALM_REST: Duration = Duration::from_millis(5);
+const CROWDED_REST: Duration = Duration::from_millis(20);
 
-#[derive(Debug, Default)]
-struct Counts {
-    all: Option<Count>,
-    newer: HashMap<String, Count>,
-    /// Forgotten as a whole once the newer ones are too many.
-    older: HashMap<String, Count>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    since: Instant,
-    tries: u32,
-}
-
-/// A try that was let in, and counts as wrong until it is given back.
+/// The queues.
 #[derive(Debug)]
-#[must_use = "a right code is given back"]
-pub(crate) struct Try<'a> {
-    throttle: &'a SuspendThrottle,
-    lookup: String,
+pub(crate) struct SuspendThrottle {
+    calm: Queue,
+    crowded: Queue,
+}
+
+/// Where somebody stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Her address has brought few wrong codes.
+    Calm,
+    /// It has brought many.
+    Crowded,
+}
+
+#[derive(Debug)]
+struct Queue {
+    places: Arc<Semaphore>,
+    /// One.
+    turn: Arc<Semaphore>,
+    rest: Duration,
+}
+
+/// Whoever has it checks a code; the next one's turn comes when it is dropped, after the rest.
+#[derive(Debug)]
+#[must_use = "a turn lasts as long as this"]
+pub(crate) struct Turn {
+    /// Taken when it ends.
+    held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+    rest: Duration,
+}
+
+impl Default for SuspendThrottle {
+    fn default() -> Self {
+        Self {
+            calm: Queue::new(CALM_PLACES, CALM_REST),
+            crowded: Queue::new(CROWDED_PLACES, CROWDED_REST),
+        }
+    }
 }
 
 impl SuspendThrottle {
-    /// Counts a try before anything is looked up; none when there were too many wrong ones.
-    pub(crate) fn admit(&self, lookup: &str) -> Option<Try<'_>> {
-        self.admit_at(lookup, Instant::now())
-    }
-
-    fn admit_at(&self, lookup: &str, now: Instant) -> Option<Try<'_>> {
-        let mut counts = self.lock();
-        let all = counts.all(now);
-        if all.tries >= FAILURES_MAX {
-            return None;
-        }
-        let of_code = counts.of_code(lookup, now);
-        if of_code.tries >= FAILURES_OF_CODE_MAX {
-            return None;
-        }
-        of_code.tries += 1;
-        counts.all(now).tries += 1;
-        drop(counts);
-        Some(Try {
-            throttle: self,
-            lookup: lookup.to_owned(),
+    /// Waits for a turn; none where too many wait already.
+    pub(crate) async fn wait(&self, standing: Standing) -> Option<Turn> {
+        let queue = match standing {
+            Standing::Calm => &self.calm,
+            Standing::Crowded => &self.crowded,
+        };
+        let place = Arc::clone(&queue.places).try_acquire_owned().ok()?;
+        let turn = Arc::clone(&queue.turn).acquire_owned().await.ok()?;
+        Some(Turn {
+            held: Some((turn, place)),
+            rest: queue.rest,
         })
     }
-
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Try<'_> {
-    /// The code was right.
-    pub(crate) fn give_back(self) {
-        let mut counts = self.throttle.lock();
-        if let Some(all) = counts.all.as_mut() {
-            all.tries = all.tries.saturating_sub(1);
-        }
-        if let Some(of_code) = counts.newer.get_mut(&self.lookup) {
-            of_code.tries = of_code.tries.saturating_sub(1);
+impl Queue {
+    fn new(places: usize, rest: Duration) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            turn: Arc::new(Semaphore::new(1)),
+            rest,
         }
     }
 }
 
-impl Count {
-    fn fresh(since: Instant) -> Self {
-        Self { since, tries: 0 }
-    }
-
-    fn begin_again_after(&mut self, window: Duration, now: Instant) {
-        if now.saturating_duration_since(self.since) >= window {
-            *self = Self::fresh(now);
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let (held, rest) = (self.held.take(), self.rest);
+        // Without a runtime the program ends, and nobody waits.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                sleep(rest).await;
+                drop(held);
+            });
         }
-    }
-}
-
-impl Counts {
-    fn all(&mut self, now: Instant) -> &mut Count {
-        let all = self.all.get_or_insert_with(|| Count::fresh(now));
-        all.begin_again_after(WINDOW, now);
-        all
-    }
-
-    fn of_code(&mut self, lookup: &str, now: Instant) -> &mut Count {
-        if self.newer.len() >= CODES_MAX && !self.newer.contains_key(lookup) {
-            self.older = std::mem::take(&mut self.newer);
-        }
-        let known = self.older.remove(lookup);
-        let count = self
-            .newer
-            .entry(lookup.to_owned())
-            .or_insert_with(|| known.unwrap_or_else(|| Count::fresh(now)));
-        count.begin_again_after(CODE_WINDOW, now);
-        count
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::sync::Arc;
 
-    use super::{CODE_WINDOW, CODES_MAX, SuspendThrottle, WINDOW};
+    use super::{
+        CALM_PLACES, CALM_REST, CROWDED_PLACES, CROWDED_REST, Standing, SuspendThrottle, Turn,
+    };
 
-    fn admitted(throttle: &SuspendThrottle, lookup: &str, now: Instant) -> bool {
-        throttle.admit_at(lookup, now).is_some()
-    }
-
-    #[test]
-    fn l1_a_code_is_tried_wrongly_thirty_times_an_hour() {
-        let throttle = SuspendThrottle::default();
-        let now = Instant::now();
-        let tries = (0..100).filter(|_| admitted(&throttle, "ABCDE", now));
-        assert_eq!(tries.count(), 30);
-        assert!(admitted(&throttle, "ABCDF", now), "another code is not");
-        assert!(!admitted(&throttle, "ABCDE", now + WINDOW));
-        assert!(admitted(&throttle, "ABCDE", now + CODE_WINDOW));
-    }
-
-    #[test]
-    fn a_right_code_does_not_count() {
-        let throttle = SuspendThrottle::default();
-        let now = Instant::now();
-        for _ in 0..1000 {
-            throttle.admit_at("ABCDE", now).unwrap().give_back();
+    /// As many as there are places; the first of them has its turn.
+    async fn fill(throttle: &Arc<SuspendThrottle>, standing: Standing, places: usize) -> Turn {
+        let first = throttle.wait(standing).await.unwrap();
+        for _ in 1..places {
+            let throttle = Arc::clone(throttle);
+            tokio::spawn(async move { throttle.wait(standing).await });
         }
-        assert!(admitted(&throttle, "ABCDE", now));
+        tokio::task::yield_now().await;
+        first
     }
 
-    #[test]
-    fn l1_all_codes_together_are_bounded_and_so_is_memory() {
-        let throttle = SuspendThrottle::default();
-        let mut now = Instant::now();
-        let tries = (0..2000).filter(|it| admitted(&throttle, &format!("{it}"), now));
-        assert_eq!(tries.count(), 600);
-        for number in 0..(3 * CODES_MAX) {
-            if number % 500 == 0 {
-                now += WINDOW;
-            }
-            assert!(admitted(&throttle, &format!("n{number}"), now));
+    #[tokio::test]
+    async fn l1_who_guesses_waits_apart_and_in_a_queue_with_an_end() {
+        let throttle = Arc::new(SuspendThrottle::default());
+        let turn = fill(&throttle, Standing::Crowded, CROWDED_PLACES).await;
+        assert!(throttle.wait(Standing::Crowded).await.is_none(), "full");
+        let calm = throttle.wait(Standing::Calm).await;
+        assert!(calm.is_some(), "another address does not wait for them");
+        drop(turn);
+        tokio::time::sleep(CROWDED_REST * 2).await;
+        let later = throttle.wait(Standing::Crowded).await;
+        assert!(later.is_some(), "nobody is shut out for good");
+    }
+
+    #[tokio::test]
+    async fn l1_one_is_checked_at_a_time_and_then_there_is_a_rest() {
+        let throttle = Arc::new(SuspendThrottle::default());
+        let begun = std::time::Instant::now();
+        for _ in 0..10 {
+            drop(throttle.wait(Standing::Calm).await.unwrap());
         }
-        let counts = throttle.lock();
-        assert!(counts.newer.len() <= CODES_MAX && counts.older.len() <= CODES_MAX);
+        assert!(begun.elapsed() >= CALM_REST * 9);
+        let turn = fill(&throttle, Standing::Calm, CALM_PLACES).await;
+        assert!(throttle.wait(Standing::Calm).await.is_none(), "full");
+        drop(turn);
     }
 }

@@ -184,6 +184,35 @@ pub async fn revoke(
     Ok(updated.rows_affected() == 1)
 }
 
+/// Notes that none of the person's instances but this one is hers any more, up to `count_max` at a
+/// time, and says which those were.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn revoke_others(
+    transaction: &mut Transaction,
+    (sub, instance_jkt): (&str, &str),
+    count_max: u32,
+    now: OffsetDateTime,
+) -> Result<Vec<String>, Error> {
+    let rows = sql::query(
+        "UPDATE agent_instance SET revoked_at = $3
+         WHERE sub = $1 AND revoked_at IS NULL AND instance_jkt IN
+               (SELECT other.instance_jkt FROM agent_instance AS other
+                WHERE other.sub = $1 AND other.instance_jkt <> $2 AND other.revoked_at IS NULL
+                ORDER BY other.first_seen_at DESC, other.instance_jkt LIMIT $4)
+         RETURNING instance_jkt",
+    )
+    .bind(sub)
+    .bind(instance_jkt)
+    .bind(now.unix_timestamp())
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    let jkt = |row: &Row| Ok(row.try_get("instance_jkt")?);
+    rows.iter().map(jkt).collect()
+}
+
 /// Notes that an instance is the person's again, and that she knows of it. False when it was not
 /// revoked.
 ///

@@ -63,6 +63,15 @@ pub struct SeenCard<'a> {
     pub number: &'a str,
 }
 
+/// What becomes of the code that a card has when it is given another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlierCode {
+    /// It stays, and there is no other.
+    Kept,
+    /// It is dead.
+    Replaced,
+}
+
 /// Every column that [`read`] reads.
 macro_rules! columns {
     () => {
@@ -236,8 +245,8 @@ pub async fn list_untold(transaction: &mut Transaction, sub: &str) -> Result<Vec
     list_by(transaction, statement, sub).await
 }
 
-/// Gives a card that is not suspended the code that suspends it; one that it had is dead. False
-/// when the card is suspended or unknown.
+/// Gives a card that is not suspended the code that suspends it. False when the card is suspended
+/// or unknown, or has a code that stays.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`] when another card's code is looked up by the same.
@@ -245,17 +254,20 @@ pub async fn set_code(
     transaction: &mut Transaction,
     id: &str,
     (lookup, digest): (&str, &SecretDigest),
+    earlier: EarlierCode,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let updated = sql::query(
         "UPDATE card SET code_lookup = $2, code_digest = $3, code_made_at = $4,
                          code_offered_at = $4, ticket_sha256 = NULL, ticket_expires_at = NULL
-         WHERE id = $1 AND suspended_at IS NULL",
+         WHERE id = $1 AND suspended_at IS NULL
+           AND (code_digest IS NULL OR CAST($5 AS BIGINT) = 1)",
     )
     .bind(id)
     .bind(lookup)
     .bind(digest.as_str())
     .bind(now.unix_timestamp())
+    .bind(i64::from(earlier == EarlierCode::Replaced))
     .execute(transaction.connection())
     .await?;
     Ok(updated.rows_affected() == 1)

@@ -3,7 +3,7 @@
 //! code that suspends it. She may go on without one: it waits on her account page.
 
 use cardea_jose::{constant_time_eq, sha256_base64url};
-use cardea_storage::card::{self, Card};
+use cardea_storage::card::{self, Card, EarlierCode};
 use cardea_storage::session::Session;
 use cardea_storage::{SecretDigest, Transaction};
 use time::OffsetDateTime;
@@ -139,7 +139,7 @@ impl Provider {
         if let Some(card) = news.offered {
             card::record_offer(&mut transaction, &card.id, now).await?;
             if answer == CardNewsAnswer::MakeCode {
-                let (made, event) = new_code(&mut transaction, &card, now).await?;
+                let (made, event) = new_code(&mut transaction, &card, EarlierCode::Kept, now).await?;
                 self.record(&mut transaction, about(event)).await?;
                 code = Some(MadeSuspendCode::new(made, session, card, now));
             }

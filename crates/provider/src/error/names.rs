@@ -167,6 +167,7 @@ names! {
         Self::CardNotSuspended => "provider.card_not_suspended", InvalidRequest;
         Self::CardOwn => "provider.card_own", AccessDenied;
         Self::CardSuspensionNotEntitled => "provider.card_suspension_not_entitled", AccessDenied;
+        Self::SuspendCodeNotEntitled => "provider.suspend_code_not_entitled", AccessDenied;
         Self::SuspensionReasonInvalid =>
             "provider.suspension_reason_invalid", InvalidRequest;
         Self::PresenceKeyReused => "provider.presence_key_reused", AccessDenied;

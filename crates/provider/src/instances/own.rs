@@ -10,8 +10,11 @@ use crate::event::{Event, InstanceEvent};
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
 use crate::{AccountSession, Error, Provider};
 
-/// Workstations that her page shows at most.
-const SHOWN_MAX: u32 = 50;
+/// Workstations that her page shows at most. More than that are no professional's own: somebody
+/// makes keys, and she takes all the others out at once.
+pub const OWN_WORKSTATIONS_SHOWN_MAX: usize = 50;
+/// Workstations that she takes out with one press: each stands on record.
+const OTHERS_MAX: u32 = 500;
 
 /// A workstation of the person who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +63,9 @@ impl Provider {
         let mut transaction = self.store.begin_read().await?;
         let sub = &account.sub;
         let running = session::list_of_person(&mut transaction, sub).await?;
-        let instances = agent_instance::list_of_person(&mut transaction, sub, SHOWN_MAX).await?;
-        let may_speak = speaks_for(&instances, &account.instance_jkt, now);
+        let shown_max = u32::try_from(OWN_WORKSTATIONS_SHOWN_MAX).unwrap_or(u32::MAX);
+        let instances = agent_instance::list_of_person(&mut transaction, sub, shown_max).await?;
+        let may_speak = speaks_for_her(&mut transaction, account, now).await?;
         let mut shown = Vec::new();
         for own in instances {
             let decided = instance_standing::find(&mut transaction, &own.instance_jkt).await?;
@@ -135,6 +139,40 @@ impl Provider {
             .collect())
     }
 
+    /// Takes out every workstation of hers but the one that she sits at, with her sessions there,
+    /// and says which sessions ended. Whoever has card and PIN can make more keys than a page
+    /// shows: none of them is out of her reach. Where there are very many, it takes out those that
+    /// came last.
+    ///
+    /// # Errors
+    /// [`Error::WorkstationNotEntitled`], [`Error::SessionEnded`], [`Error::Storage`].
+    pub async fn revoke_other_workstations(
+        &self,
+        account: &AccountSession,
+    ) -> Result<Vec<EndedSession>, Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        if !session::record_use(&mut transaction, &account.session_id, now).await? {
+            return Err(Error::SessionEnded);
+        }
+        if !speaks_for_her(&mut transaction, account, now).await? {
+            return Err(Error::WorkstationNotEntitled);
+        }
+        let hers = (account.sub.as_str(), account.instance_jkt.as_str());
+        let revoked =
+            agent_instance::revoke_others(&mut transaction, hers, OTHERS_MAX, now).await?;
+        let mut ended = Vec::new();
+        for jkt in &revoked {
+            ended.extend(
+                self.end_revoked(&mut transaction, account, jkt, now)
+                    .await?,
+            );
+        }
+        transaction.commit().await?;
+        let ended = ended.into_iter();
+        Ok(ended.map(EndedInTransaction::announce).collect())
+    }
+
     async fn check_entitled(
         &self,
         transaction: &mut Transaction,
@@ -142,9 +180,9 @@ impl Provider {
         other: &AgentInstance,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let own = agent_instance::find(transaction, &account.sub, &account.instance_jkt).await?;
-        let may_speak = own.is_some_and(|own| is_known(&own, now));
-        if may_speak && other.instance_jkt != account.instance_jkt {
+        if other.instance_jkt != account.instance_jkt
+            && speaks_for_her(transaction, account, now).await?
+        {
             Ok(())
         } else {
             Err(Error::WorkstationNotEntitled)
@@ -163,10 +201,22 @@ impl Provider {
         if !agent_instance::revoke(transaction, sub, jkt, now).await? {
             return Ok(Vec::new());
         }
+        self.end_revoked(transaction, account, jkt, now).await
+    }
+
+    /// Ends her sessions at a workstation that she has just taken out, and puts both on record.
+    async fn end_revoked(
+        &self,
+        transaction: &mut Transaction,
+        account: &AccountSession,
+        jkt: &str,
+        now: OffsetDateTime,
+    ) -> Result<Vec<EndedInTransaction>, Error> {
+        let sub = &account.sub;
         let reason = EndReason::WorkstationRevoked;
         let ended = self.end_own_at(transaction, sub, jkt, reason, now).await?;
         let kind = InstanceEvent::RevokedByOwner {
-            instance_jkt: jkt.clone(),
+            instance_jkt: jkt.to_owned(),
             sessions_ended: u64::try_from(ended.len()).unwrap_or(u64::MAX),
         };
         let event = Event::new(kind, now).of_session(&account.session_id, sub);
@@ -210,8 +260,14 @@ impl Provider {
     }
 }
 
-/// Whether the workstation that she sits at may speak for her about others.
-fn speaks_for(instances: &[AgentInstance], own_jkt: &str, now: OffsetDateTime) -> bool {
-    let own = instances.iter().find(|it| it.instance_jkt == own_jkt);
-    own.is_some_and(|own| is_known(own, now))
+/// Whether the workstation that she sits at may speak for her: about her other workstations, her
+/// other cards, and the code that she has printed. An operator's trust is no word of hers: at a
+/// machine that everybody uses sits whoever found her card and its PIN (docs/adr/0035).
+pub(crate) async fn speaks_for_her(
+    transaction: &mut Transaction,
+    account: &AccountSession,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let own = agent_instance::find(transaction, &account.sub, &account.instance_jkt).await?;
+    Ok(own.is_some_and(|own| is_known(&own, now)))
 }

@@ -1,13 +1,13 @@
 //! What a person sees and does about her own cards, on her account page and after a login.
 
-use cardea_storage::card::{self, Card};
+use cardea_storage::Transaction;
+use cardea_storage::card::{self, Card, EarlierCode};
 use cardea_storage::session::{self, Session};
-use cardea_storage::{Transaction, agent_instance, instance_standing};
 use time::OffsetDateTime;
 
 use crate::account::person_name;
 use crate::event::{Event, SuspensionEvent};
-use crate::instances::{InstanceStanding, standing_of};
+use crate::instances::speaks_for_her;
 use crate::session::{EndedInTransaction, EndedSession};
 use crate::suspension::{
     CardSuspension, MadeSuspendCode, SuspendCode, Suspending, suspend_in, suspension_of,
@@ -38,6 +38,8 @@ pub struct OwnCard {
     pub is_this_one: bool,
     /// Whether she may suspend it from where she sits.
     pub may_suspend: bool,
+    /// Whether she may have a new code for it from where she sits, in the session that it opened.
+    pub may_make_code: bool,
 }
 
 impl Provider {
@@ -50,10 +52,13 @@ impl Provider {
         let mut transaction = self.store.begin_read().await?;
         let own = card::find_of_session(&mut transaction, &account.session_id).await?;
         let own = own.map(|card| card.id);
-        let may_speak = may_speak(&mut transaction, account, now).await?;
+        let may_speak = speaks_for_her(&mut transaction, account, now).await?;
         let cards = card::list_of_person(&mut transaction, &account.sub).await?;
         let view = |card: Card| OwnCard {
             is_this_one: own.as_ref() == Some(&card.id),
+            may_make_code: own.as_ref() == Some(&card.id)
+                && card.suspension.is_none()
+                && (may_speak || card.code_digest.is_none()),
             may_suspend: may_speak && is_another(own.as_ref(), &card) && card.suspension.is_none(),
             id: card.id.clone(),
             last_seen_at: card.last_seen_at,
@@ -69,18 +74,29 @@ impl Provider {
     /// Makes a new code for the card that a session was opened with; the one before is dead. This
     /// is the only time that anybody sees it.
     ///
+    /// A code that there is dies only where she is known: whoever brought her card and its PIN to a
+    /// workstation of his own could else make the sheet in her drawer worthless. The first one may
+    /// be made anywhere, and where she is known she replaces it.
+    ///
     /// # Errors
     /// [`Error::SessionEnded`], [`Error::CardUnknown`] for a session that an older version opened,
-    /// [`Error::Storage`].
-    pub async fn make_suspend_code(&self, session_id: &str) -> Result<MadeSuspendCode, Error> {
+    /// [`Error::SuspendCodeNotEntitled`], [`Error::Storage`].
+    pub async fn make_suspend_code(
+        &self,
+        account: &AccountSession,
+    ) -> Result<MadeSuspendCode, Error> {
         let now = self.now();
         let mut transaction = self.store.begin().await?;
-        let found = session::find(&mut transaction, session_id).await?;
+        let found = session::find(&mut transaction, &account.session_id).await?;
         let session = found.filter(|session| self.has_presence_lease(session, now));
         let session = session.ok_or(Error::SessionEnded)?;
         let card = card::find_of_session(&mut transaction, &session.id).await?;
         let card = card.ok_or(Error::CardUnknown)?;
-        let (code, event) = new_code(&mut transaction, &card, now).await?;
+        let earlier = match speaks_for_her(&mut transaction, account, now).await? {
+            true => EarlierCode::Replaced,
+            false => EarlierCode::Kept,
+        };
+        let (code, event) = new_code(&mut transaction, &card, earlier, now).await?;
         let event = event.of_session(&session.id, &session.sub);
         self.record(&mut transaction, event).await?;
         transaction.commit().await?;
@@ -90,8 +106,9 @@ impl Provider {
     /// Suspends a card of hers that is not the one in the reader, with every session of it; nothing
     /// happens to one that is suspended already. Only an operator lifts it.
     ///
-    /// Only where she is known: whoever brought one card of hers to a workstation of his own could
-    /// shut her out with all the others.
+    /// Only where she is known, by her own word or by time: whoever brought one card of hers to a
+    /// workstation of his own, or to one that everybody uses, could shut her out with all the
+    /// others.
     ///
     /// # Errors
     /// [`Error::CardUnknown`] for one that is not hers, [`Error::CardSuspensionNotEntitled`],
@@ -112,7 +129,7 @@ impl Provider {
         let card = card.ok_or(Error::CardUnknown)?;
         let own = card::find_of_session(&mut transaction, &account.session_id).await?;
         if !is_another(own.map(|card| card.id).as_ref(), &card)
-            || !may_speak(&mut transaction, account, now).await?
+            || !speaks_for_her(&mut transaction, account, now).await?
         {
             return Err(Error::CardSuspensionNotEntitled);
         }
@@ -153,26 +170,11 @@ fn is_another(own: Option<&String>, card: &Card) -> bool {
     own.is_some_and(|own| *own != card.id)
 }
 
-/// Whether the workstation that she sits at may speak for her about her other cards.
-async fn may_speak(
-    transaction: &mut Transaction,
-    account: &AccountSession,
-    now: OffsetDateTime,
-) -> Result<bool, Error> {
-    let jkt = &account.instance_jkt;
-    let own = agent_instance::find(transaction, &account.sub, jkt).await?;
-    let decided = instance_standing::find(transaction, jkt).await?;
-    let (standing, _) = standing_of(own.as_ref(), decided.as_ref(), now);
-    Ok(matches!(
-        standing,
-        InstanceStanding::Known | InstanceStanding::Managed
-    ))
-}
-
 /// Gives a card a new code, and what is to go on record.
 pub(crate) async fn new_code(
     transaction: &mut Transaction,
     card: &Card,
+    earlier: EarlierCode,
     now: OffsetDateTime,
 ) -> Result<(SuspendCode, Event), Error> {
     for _ in 0..TRIES_MAX {
@@ -181,8 +183,10 @@ pub(crate) async fn new_code(
             continue;
         }
         let digest = code.digest()?;
-        if !card::set_code(transaction, &card.id, (code.lookup(), &digest), now).await? {
+        let made = (code.lookup(), &digest);
+        if !card::set_code(transaction, &card.id, made, earlier, now).await? {
             return Err(match &card.suspension {
+                None if earlier == EarlierCode::Kept => Error::SuspendCodeNotEntitled,
                 Some(suspension) => Error::CardSuspended {
                     card_id: card.id.clone(),
                     sub: card.sub.clone(),

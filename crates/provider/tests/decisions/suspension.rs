@@ -7,7 +7,7 @@ mod operator;
 mod own;
 mod ways_in;
 
-use cardea_provider::{CardSuspensions, Error, SuspendCode, SuspendedByCode};
+use cardea_provider::{AccountSession, CardSuspensions, Error, SuspendCode, SuspendedByCode};
 use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind};
 
 use super::world::{PORTAL, World};
@@ -27,13 +27,26 @@ async fn session_of(world: &World) -> String {
     world.event("session.activated").await.session_id.unwrap()
 }
 
+/// A person at her account page, in the session that was opened last.
+async fn account_of(world: &World) -> AccountSession {
+    let session = world.event("session.activated").await;
+    AccountSession {
+        sub: session.sub.unwrap(),
+        session_id: session.session_id.unwrap(),
+        instance_jkt: world.instance.key.kid().to_owned(),
+        card_sha256: String::new(),
+        person_name: String::new(),
+        form_token: String::new(),
+    }
+}
+
 /// A login with the world's card, and a new code for it.
 async fn code_after_login(world: &World) -> SuspendCode {
     world.log_in(PORTAL, None).await;
-    let session = session_of(world).await;
+    let account = account_of(world).await;
     world
         .provider
-        .make_suspend_code(&session)
+        .make_suspend_code(&account)
         .await
         .unwrap()
         .code

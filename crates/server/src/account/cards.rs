@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use cardea_provider::{ACCOUNT_PATH, AccountSession, Error, OwnCard, SuspendedBy};
 
@@ -53,11 +53,21 @@ pub(crate) async fn post_suspend_code(
     body: Body,
 ) -> Result<Response, Refusal> {
     signed_in.read_form(&state, &headers, body)?;
-    let (all, session_id) = (state.clone(), signed_in.0.session_id.clone());
-    let made = to_the_end(async move { all.provider().make_suspend_code(&session_id).await });
+    let (all, account) = (state.clone(), signed_in.0.clone());
+    let made = to_the_end(async move { all.provider().make_suspend_code(&account).await });
     let made = made.await.ok_or_else(|| Refusal::page(Problem::Internal))?;
-    let made = made.map_err(|error: Error| unavailable(&error))?;
     let language = language_of(&uri, &headers);
+    let made = match made {
+        Ok(made) => made,
+        // The page has no button there, unless it is of before the first code.
+        Err(error @ Error::SuspendCodeNotEntitled) => {
+            tracing::warn!(code = error.code(), "no new code is made from here");
+            let mut told = show(&state, &signed_in, language, Some(CODE_BOUND)).await?;
+            *told.status_mut() = StatusCode::FORBIDDEN;
+            return Ok(told);
+        }
+        Err(error) => return Err(unavailable(&error)),
+    };
     let onward = format!("{ACCOUNT_PATH}?lang={}", language.tag());
     Ok(show_code(&state, language, &made, &onward))
 }
@@ -116,8 +126,24 @@ impl Cards<'_> {
         format!("{SUSPEND_PATH}?lang={}", self.language.tag())
     }
 
-    fn is_used_now(&self) -> bool {
-        self.cards.iter().any(|card| card.is_this_one)
+    /// Whether the button for a new code is there.
+    fn can_make_code(&self) -> bool {
+        self.cards.iter().any(|card| card.may_make_code)
+    }
+
+    /// Whether she has to be told why it is not.
+    fn is_code_bound(&self) -> bool {
+        let mut own = self.cards.iter().filter(|card| card.is_this_one);
+        own.any(|card| !card.may_make_code && card.suspension.is_none())
+    }
+
+    /// The sentence beneath the button: there may be no earlier code.
+    fn make_told(&self) -> &'static str {
+        let mut own = self.cards.iter().filter(|card| card.is_this_one);
+        self.say(match own.any(|card| card.code_made_at.is_some()) {
+            true => REPLACE_TOLD,
+            false => MAKE_TOLD,
+        })
     }
 
     fn line(&self, card: &OwnCard) -> String {
@@ -203,6 +229,16 @@ const MAKE: Text = Text::new(
     "Nouveau code de suspension pour cette carte",
 );
 const MAKE_TOLD: Text = Text::new(
-    "It is shown once; an earlier one is worth nothing any more.",
-    "Il n’est affiché qu’une fois ; un code plus ancien ne vaut plus rien.",
+    "It is shown once: print it.",
+    "Il n’est affiché qu’une fois : imprimez-le.",
+);
+const REPLACE_TOLD: Text = Text::new(
+    "It is shown once; the one that you have is then worth nothing any more.",
+    "Il n’est affiché qu’une fois ; celui que vous avez ne vaudra alors plus rien.",
+);
+const CODE_BOUND: Text = Text::new(
+    "This card has a suspension code, which stays good. To replace it, open this page at a \
+     workstation that you have confirmed as yours.",
+    "Cette carte a un code de suspension, qui reste valable. Pour le remplacer, ouvrez cette page \
+     sur un poste que vous avez confirmé comme le vôtre.",
 );

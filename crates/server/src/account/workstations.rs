@@ -4,7 +4,10 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use cardea_provider::{AccountSession, Error, InstanceStanding, OwnWorkstation, WorkstationChange};
+use cardea_provider::{
+    AccountSession, Error, InstanceStanding, OWN_WORKSTATIONS_SHOWN_MAX, OwnWorkstation,
+    WorkstationChange,
+};
 
 use super::{Section, SignedIn, unavailable};
 use crate::error_response::language_of;
@@ -12,6 +15,7 @@ use crate::form::Body;
 use crate::handler::account::{closed, show};
 use crate::language::{Language, Text};
 use crate::moment::written;
+use crate::page::SUSPEND_PATH;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::AppState;
@@ -50,6 +54,13 @@ pub(crate) async fn post_workstation(
 ) -> Result<Response, Refusal> {
     let pairs = signed_in.read_form(&state, &headers, body)?;
     let malformed = || Refusal::page(Problem::RequestMalformed);
+    let language = language_of(&uri, &headers);
+    if let [(field, word)] = pairs.as_slice()
+        && field == "change"
+        && word == REVOKE_OTHERS_WORD
+    {
+        return revoke_others(&state, &signed_in, language).await;
+    }
     let [(first, instance), (second, word)] = pairs.as_slice() else {
         return Err(malformed());
     };
@@ -70,11 +81,29 @@ pub(crate) async fn post_workstation(
         .await
         .ok_or_else(|| Refusal::page(Problem::Internal))?;
     changed.map_err(|error| refuse(&error))?;
-    let language = language_of(&uri, &headers);
     if ends_here {
         return Ok(closed(&state, language));
     }
     show(&state, &signed_in, language, Some(done)).await
+}
+
+/// Takes out all but the one that she sits at, the page's fifty and what is beyond.
+async fn revoke_others(
+    state: &AppState,
+    signed_in: &SignedIn,
+    language: Language,
+) -> Result<Response, Refusal> {
+    let (all, account) = (state.clone(), signed_in.0.clone());
+    let revoked = to_the_end(async move {
+        let ended = all.provider().revoke_other_workstations(&account).await?;
+        all.announce(ended);
+        Ok::<_, Error>(())
+    });
+    let revoked = revoked
+        .await
+        .ok_or_else(|| Refusal::page(Problem::Internal))?;
+    revoked.map_err(|error| refuse(&error))?;
+    show(state, signed_in, language, Some(OTHERS_REVOKED)).await
 }
 
 fn refuse(error: &Error) -> Refusal {
@@ -135,6 +164,26 @@ impl Workstations<'_> {
         workstation.may_change && workstation.is_revoked_by_owner
     }
 
+    /// Whether there are more than one to take out, or more than are shown.
+    fn can_revoke_others(&self) -> bool {
+        self.workstations.iter().any(|it| it.may_change)
+            && (self.is_cut()
+                || self
+                    .workstations
+                    .iter()
+                    .filter(|it| self.can_revoke(it))
+                    .count()
+                    > 1)
+    }
+
+    fn is_cut(&self) -> bool {
+        self.workstations.len() >= OWN_WORKSTATIONS_SHOWN_MAX
+    }
+
+    fn suspend_href(&self) -> String {
+        format!("{SUSPEND_PATH}?lang={}", self.language.tag())
+    }
+
     /// Whether she has to be told why there is no button.
     fn is_bound(&self) -> bool {
         let others = || self.workstations.iter().filter(|it| !it.is_this_one);
@@ -148,6 +197,32 @@ const TOLD: Text = Text::new(
      longer: your card then signs nobody in there.",
     "Voici les ordinateurs sur lesquels votre carte a été utilisée ici. Retirez celui qui n’est \
      pas ou plus le vôtre : votre carte n’y connectera plus personne.",
+);
+const NOT_ENOUGH: Text = Text::new(
+    "Somebody used your card without you, or you do not have it any more? Taking out a computer is \
+     not enough: whoever has the card and its PIN goes on at another one. Have the card suspended:",
+    "Quelqu’un a utilisé votre carte sans vous, ou vous ne l’avez plus ? Retirer un poste ne suffit \
+     pas : qui a la carte et son code continue sur un autre. Faites suspendre la carte :",
+);
+const NOT_ENOUGH_LINK: Text = Text::new("card lost or stolen", "carte perdue ou volée");
+const CUT: Text = Text::new(
+    "There may be more: only the ones that were used last are shown.",
+    "Il peut y en avoir d’autres : seuls les derniers utilisés sont affichés.",
+);
+const REVOKE_OTHERS_WORD: &str = "revoke_others";
+const REVOKE_OTHERS: Text = Text::new(
+    "Take out all but this one",
+    "Retirer tous les postes sauf celui-ci",
+);
+const REVOKE_OTHERS_TOLD: Text = Text::new(
+    "Your card signs nobody in any more on the others, whether they are shown here or not, and your \
+     sessions there end. You can let in again those that are yours.",
+    "Votre carte ne connecte plus personne sur les autres, affichés ici ou non, et vos sessions y \
+     sont fermées. Vous pourrez autoriser à nouveau ceux qui sont les vôtres.",
+);
+const OTHERS_REVOKED: Text = Text::new(
+    "All other workstations are taken out, and your sessions there are over.",
+    "Tous les autres postes sont retirés, et vos sessions y sont fermées.",
 );
 const BOUND: Text = Text::new(
     "To take one out, open this page at a workstation that you have confirmed.",

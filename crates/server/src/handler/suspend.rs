@@ -13,10 +13,11 @@ use crate::form::{Body, parse_form};
 use crate::language::Language;
 use crate::page::{self, Mistake, Step, SuspendPage};
 use crate::problem::Problem;
-use crate::rate_limit::Counted;
+use crate::rate_limit::{Charge, Counted};
 use crate::refusal::Refusal;
 use crate::same_origin::check_same_origin;
 use crate::state::AppState;
+use crate::suspend_throttle::Standing;
 use crate::uninterrupted::to_the_end;
 
 /// Asks for the code.
@@ -44,21 +45,20 @@ pub(crate) async fn post_suspend(
         // Found out without asking anything: it costs no more than the page.
         return Ok(ask_again(&state, language, Mistake::Mistyped));
     };
-    let charge = state
-        .charge(Counted::SuspendCode, peer, &headers)
-        .ok_or_else(|| Refusal::page(Problem::TooManyRequests))?;
-    let Some(counted) = state.suspend_throttle().admit(code.lookup()) else {
-        return Ok(ask_again(&state, language, Mistake::Throttled));
+    let charge = state.charge(Counted::SuspendCode, peer, &headers);
+    let Some(turn) = state.suspend_throttle().wait(standing_of(&charge)).await else {
+        give_back(charge);
+        return Ok(ask_again(&state, language, Mistake::Busy));
     };
     let accepted = match state.provider().read_suspend_code(&code).await {
         Ok(accepted) => accepted,
         Err(Error::SuspendCodeUnknown) => {
-            return Ok(ask_again(&state, language, Mistake::Unknown));
+            return Ok(ask_again(&state, language, wrong(&charge)));
         }
         Err(error) => return Err(unavailable(&error)),
     };
-    counted.give_back();
-    charge.give_back();
+    drop(turn);
+    give_back(charge);
     let family = &accepted.family;
     let step = match accepted.suspended_since {
         Some(since) => Step::Done { family, since },
@@ -80,12 +80,15 @@ pub(crate) async fn post_confirmation(
 ) -> Result<Response, Refusal> {
     let language = language_of(&uri, &headers);
     let ticket = read_field(&state, &headers, body, "ticket")?;
-    let charge = state
-        .charge(Counted::SuspendCode, peer, &headers)
-        .ok_or_else(|| Refusal::page(Problem::TooManyRequests))?;
+    let charge = state.charge(Counted::SuspendCode, peer, &headers);
+    let Some(turn) = state.suspend_throttle().wait(standing_of(&charge)).await else {
+        give_back(charge);
+        return Ok(ask_again(&state, language, Mistake::Busy));
+    };
     let all = state.clone();
     let suspended = to_the_end(async move {
         let suspended = all.provider().suspend_by_ticket(&ticket).await?;
+        drop(turn);
         all.announce(suspended.ended);
         Ok::<_, Error>((suspended.family, suspended.since))
     });
@@ -94,13 +97,36 @@ pub(crate) async fn post_confirmation(
         .ok_or_else(|| Refusal::page(Problem::Internal))?;
     match suspended {
         Ok((family, since)) => {
-            charge.give_back();
+            give_back(charge);
             let family = &family;
             let step = Step::Done { family, since };
             Ok(render(&state, StatusCode::OK, language, step))
         }
         Err(Error::SuspendTicketUnknown) => Ok(ask_again(&state, language, Mistake::TooLate)),
         Err(error) => Err(unavailable(&error)),
+    }
+}
+
+/// An address that has brought many wrong codes is not refused: its right one counts as well. It
+/// waits where others of its kind do.
+fn standing_of(charge: &Option<Charge<'_>>) -> Standing {
+    match charge {
+        Some(_) => Standing::Calm,
+        None => Standing::Crowded,
+    }
+}
+
+fn wrong(charge: &Option<Charge<'_>>) -> Mistake {
+    match charge {
+        Some(_) => Mistake::Unknown,
+        None => Mistake::TooOften,
+    }
+}
+
+/// Only what was wrong counts.
+fn give_back(charge: Option<Charge<'_>>) {
+    if let Some(charge) = charge {
+        charge.give_back();
     }
 }
 
@@ -123,7 +149,8 @@ fn ask_again(state: &AppState, language: Language, mistake: Mistake) -> Response
     let status = match mistake {
         Mistake::Mistyped => StatusCode::UNPROCESSABLE_ENTITY,
         Mistake::Unknown => StatusCode::FORBIDDEN,
-        Mistake::Throttled => StatusCode::TOO_MANY_REQUESTS,
+        Mistake::TooOften => StatusCode::TOO_MANY_REQUESTS,
+        Mistake::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Mistake::TooLate => StatusCode::GONE,
     };
     render(state, status, language, Step::Ask(Some(mistake)))

@@ -46,8 +46,10 @@ pub(crate) enum Mistake {
     Mistyped,
     /// No card has this code.
     Unknown,
-    /// This code was tried wrongly too often.
-    Throttled,
+    /// It is wrong as well, after many wrong ones from this address.
+    TooOften,
+    /// Too many wait to have theirs read.
+    Busy,
     /// She waited too long before she said yes.
     TooLate,
 }
@@ -96,7 +98,8 @@ impl<'a> SuspendPage<'a> {
         let text = match (*mistake)? {
             Mistake::Mistyped => MISTYPED,
             Mistake::Unknown => UNKNOWN,
-            Mistake::Throttled => THROTTLED,
+            Mistake::TooOften => TOO_OFTEN,
+            Mistake::Busy => BUSY,
             Mistake::TooLate => TOO_LATE,
         };
         Some(self.say(text))
@@ -146,11 +149,22 @@ const UNKNOWN: Text = Text::new(
     "Aucune carte ne correspond à ce code. Si vous en avez reçu un plus récent, seul celui-ci \
      est valable. Sinon, appelez l’assistance de ce service.",
 );
-const THROTTLED: Text = Text::new(
-    "This code was typed wrongly too often, and is not read for an hour. Call the support of this \
-     service: it can suspend your card at once.",
-    "Ce code a été saisi trop souvent avec une erreur et n’est plus lu pendant une heure. Appelez \
-     l’assistance de ce service : elle peut suspendre votre carte immédiatement.",
+const TOO_OFTEN: Text = Text::new(
+    "No card has this code, and many wrong codes have come from your connection. The right code is \
+     still accepted. If you do not have it, call the support of this service: it can suspend your \
+     card at once.",
+    "Aucune carte ne correspond à ce code, et beaucoup de codes erronés sont venus de votre \
+     connexion. Le bon code reste accepté. Si vous ne l’avez pas, appelez l’assistance de ce \
+     service : elle peut suspendre votre carte immédiatement.",
+);
+const BUSY: Text = Text::new(
+    "Nothing was suspended: too many codes are being typed just now, and yours was not read. Try \
+     again in a few seconds, or with your telephone’s own connection. If it is urgent, call the \
+     support of this service: it can suspend your card at once.",
+    "Rien n’a été suspendu : trop de codes sont saisis en ce moment et le vôtre n’a pas été lu. \
+     Réessayez dans quelques secondes, ou depuis la connexion mobile de votre téléphone. En cas \
+     d’urgence, appelez l’assistance de ce service : elle peut suspendre votre carte \
+     immédiatement.",
 );
 const TOO_LATE: Text = Text::new(
     "Nothing was suspended: this page was open for too long. Type the code again.",
@@ -244,6 +258,16 @@ mod tests {
                 Language::English,
                 Step::Ask(Some(Mistake::Unknown)),
                 "No card has this code",
+            ),
+            (
+                Language::English,
+                Step::Ask(Some(Mistake::TooOften)),
+                "The right code is still accepted",
+            ),
+            (
+                Language::French,
+                Step::Ask(Some(Mistake::Busy)),
+                "le vôtre n’a pas été lu",
             ),
             (
                 Language::French,

@@ -233,6 +233,77 @@ async fn a_person_takes_a_workstation_of_hers_out_and_lets_it_in_again() {
     assert_eq!(app.count_events("agent_instance.allowed_by_owner").await, 1);
 }
 
+/// Attack M3 for the code on her sheet: where she is not known the page has no button for another
+/// one, says where there is, and takes no form that it did not offer.
+#[tokio::test]
+async fn m3_her_printed_code_outlives_whoever_brought_her_card_elsewhere() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    let path = "/account/suspend-code?lang=en";
+    let make = async |account: &Account<'_>| {
+        let token = value_of(&account.html().await, "form_token");
+        let form = [("form_token", token.as_str())];
+        account.post(path, &app.issuer, &form).await
+    };
+    let hers = open(&app, &card).await;
+    assert!(hers.html().await.contains("It is shown once: print it."));
+    assert_eq!(make(&hers).await.status(), 200);
+    assert!(hers.html().await.contains("is then worth nothing"));
+    let thief = open(&app, &card.at_another_workstation()).await;
+    let html = thief.html().await;
+    assert!(html.contains("which stays good"), "{html}");
+    assert!(!html.contains("/account/suspend-code"), "{html}");
+    let refused = make(&thief).await;
+    assert_eq!(refused.status(), 403);
+    let html = refused.text().await.unwrap();
+    assert!(html.contains("which stays good"), "{html}");
+    assert_eq!(app.count_events("suspend_code.made").await, 1);
+}
+
+/// Attack M3: nobody keeps a workstation by using so many that hers does not show it.
+#[tokio::test]
+async fn m3_she_takes_out_all_workstations_but_the_one_that_she_sits_at() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    // Another card of hers: a card is in one reader at a time.
+    let second = Card {
+        instance_key: card.instance_key.clone(),
+        ..Card::pharmacist(&app)
+    };
+    let account = open(&app, &second).await;
+    let (one, other) = (card.at_another_workstation(), card.at_another_workstation());
+    let strange = open(&app, &one).await;
+    let path = "/account/workstations?lang=en";
+    let take_out = async |account: &Account<'_>, word: &str| {
+        let token = value_of(&account.html().await, "form_token");
+        let form = [("form_token", token.as_str()), ("change", word)];
+        account.post(path, &app.issuer, &form).await
+    };
+    let html = strange.html().await;
+    assert!(!html.contains("Take out all but this one"), "{html}");
+    let refused = take_out(&strange, "revoke_others").await;
+    assert_eq!(refused.status(), 403);
+    sign_in(&app, &Request::new(), &other).await;
+    assert_eq!(take_out(&account, "revoke").await.status(), 400);
+    let html = account.html().await;
+    assert!(html.contains("Take out all but this one"), "{html}");
+    assert!(html.contains("/suspend?lang=en"), "{html}");
+    let done = take_out(&account, "revoke_others").await;
+    assert_eq!(done.status(), 200);
+    let html = done.text().await.unwrap();
+    assert!(
+        html.contains("All other workstations are taken out"),
+        "{html}"
+    );
+    assert_eq!(html.matches("Let in again</button>").count(), 2, "{html}");
+    let taken_out = app.count_events("agent_instance.revoked_by_owner").await;
+    assert_eq!(taken_out, 2);
+    let login = Request::new().begin(&app).await;
+    let body = one.shown_again().answer(&app, &login.challenge(&app).await);
+    let refused = login.post_assertion(&app, &body).await;
+    assert_eq!(problem_code(refused).await, "login.workstation_revoked");
+}
+
 /// Attack E20 for the button that suspends a lost card with another one of hers.
 #[tokio::test]
 async fn e20_a_person_suspends_her_lost_card_with_another_one() {

@@ -218,7 +218,7 @@ fn forged(compact: &str) -> String {
 
 /// Attacks L1 and L4.
 #[tokio::test]
-async fn l1_an_address_that_guesses_is_stopped_and_no_foreign_page_guesses() {
+async fn l1_an_address_that_guesses_keeps_no_right_code_out_and_no_foreign_page_guesses() {
     let app = offering().await;
     let code = code_of(&app, &Card::pharmacist(&app)).await;
     for (origin, form, status) in [
@@ -235,15 +235,28 @@ async fn l1_an_address_that_guesses_is_stopped_and_no_foreign_page_guesses() {
     for tried in 0..20 {
         assert_eq!(type_code(&app, wrong).await.status(), 403, "{tried}");
     }
-    let stopped = type_code(&app, wrong).await;
-    assert_eq!(stopped.status(), 429);
-    assert!(stopped.headers().get("retry-after").is_some());
-    // The right one waits with the others: this address is somebody who guesses.
-    assert_eq!(type_code(&app, &code).await.status(), 429);
-    let yes = [("ticket", base64url(&[7; 32]))];
-    let yes: Vec<_> = yes.iter().map(|(name, it)| (*name, it.as_str())).collect();
+    // Beyond, the address hears that it guesses; also for one that begins as the right one does.
+    for wrong in [wrong.to_owned(), forged(&code.replace('-', ""))] {
+        for _ in 0..20 {
+            let stopped = type_code(&app, &wrong).await;
+            assert_eq!(stopped.status(), 429);
+            let html = stopped.text().await.unwrap();
+            assert!(html.contains("The right code is still accepted"), "{html}");
+        }
+    }
+    let made_up = base64url(&[7; 32]);
+    let yes = [("ticket", made_up.as_str())];
     let response = post(&app, "/suspend/confirm", &app.issuer, &yes).await;
-    assert_eq!(response.status(), 429);
+    assert_eq!(response.status(), 410);
+    // The thief and the owner sit behind one address: her card is suspended all the same.
+    let told = type_code(&app, &code).await;
+    assert_eq!(told.status(), 200);
+    let html = told.text().await.unwrap();
+    let ticket = between(&html, "name=\"ticket\" value=\"", "\"");
+    let yes = [("ticket", ticket.as_str())];
+    let done = post(&app, "/suspend/confirm?lang=en", &app.issuer, &yes).await;
+    assert_eq!(done.status(), 200);
+    assert_eq!(app.count_events("card.suspended_by_code").await, 1);
 }
 
 #[tokio::test]

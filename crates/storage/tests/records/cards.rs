@@ -1,6 +1,6 @@
 //! Cards that people sign in with: their use, their codes, and their suspension.
 
-use cardea_storage::card::{self, Card, SeenCard, record_use};
+use cardea_storage::card::{self, Card, EarlierCode, SeenCard, record_use};
 use cardea_storage::{SecretDigest, Transaction, session, session_card};
 use time::OffsetDateTime;
 
@@ -55,9 +55,14 @@ async fn a_code_finds_its_card_until_another_takes_its_place() {
             let digest = SecretDigest::of("slow digest");
             let set = async |transaction: &mut Transaction, lookup: &str| {
                 let code = (lookup, &digest);
-                card::set_code(transaction, &card.id, code, after_seconds(1)).await
+                let earlier = EarlierCode::Replaced;
+                card::set_code(transaction, &card.id, code, earlier, after_seconds(1)).await
             };
             assert!(set(transaction, "AAAAA").await.unwrap());
+            let other = ("CCCCC", &digest);
+            let kept = EarlierCode::Kept;
+            let given = card::set_code(transaction, &card.id, other, kept, start()).await;
+            assert!(!given.unwrap(), "the one that it has stays");
             assert!(card::is_lookup_taken(transaction, "AAAAA").await.unwrap());
             let found = card::find_by_code(transaction, "AAAAA").await.unwrap();
             let found = found.unwrap();
@@ -101,9 +106,9 @@ async fn a_suspended_card_stays_as_it_was_until_it_is_let_in_again() {
                 .unwrap();
             card::record_told(transaction, &id, start()).await.unwrap();
             card::record_offer(transaction, &id, start()).await.unwrap();
-            card::set_code(transaction, &id, code, start())
-                .await
-                .unwrap();
+            let first = EarlierCode::Kept;
+            let given = card::set_code(transaction, &id, code, first, start()).await;
+            assert!(given.unwrap());
             let at = after_seconds(10);
             assert!(card::suspend(transaction, &id, "code", at).await.unwrap());
             assert!(!card::suspend(transaction, &id, "code", at).await.unwrap());
@@ -112,7 +117,9 @@ async fn a_suspended_card_stays_as_it_was_until_it_is_let_in_again() {
             assert_eq!(used.suspension.as_ref().unwrap().since, at);
             assert_eq!(used.suspension.as_ref().unwrap().by, "code");
             assert_eq!((used.told_at, used.refused_at), (None, None));
-            assert!(!card::set_code(transaction, &id, code, at).await.unwrap());
+            let another = EarlierCode::Replaced;
+            let given = card::set_code(transaction, &id, code, another, at).await;
+            assert!(!given.unwrap());
             let untold = card::list_untold(transaction, "sub").await.unwrap();
             assert_eq!(untold.len(), 1);
             let listed = card::list_suspended(transaction, 10).await.unwrap();

@@ -2,12 +2,17 @@
 
 use cardea_provider::{AccountSession, EndReason, InstanceStanding, WorkstationChange};
 
-use super::{REVOKED_BY_OWNER, acknowledge_at, log_in_at, refused_at};
+use super::{REVOKED_BY_OWNER, acknowledge_at, acknowledge_news, log_in_at, refused_at};
 use crate::decisions::world::{Instance, PORTAL, SECOND, Settings, World};
 
 /// A person at her account page, as one that was opened at a workstation.
 async fn account_at(world: &mut World, instance: &Instance) -> AccountSession {
     log_in_at(world, instance, SECOND).await;
+    account_of(world, instance).await
+}
+
+/// The same, in the session that was opened last.
+async fn account_of(world: &World, instance: &Instance) -> AccountSession {
     let session = world.event("session.activated").await;
     AccountSession {
         sub: session.sub.unwrap(),
@@ -129,4 +134,35 @@ async fn she_ends_her_sessions_at_a_workstation_and_they_end_with_a_revocation()
     assert_eq!(change(&world, &account, &first, end).await, Ok(2));
     let over = change(&world, &account, &second, end).await;
     assert_eq!(over, Err("provider.session_ended"));
+}
+
+/// Attack M3: whoever has card and PIN makes more keys than her page shows, and the one that he
+/// wants to keep is out of its reach. She takes out all of them.
+#[tokio::test]
+async fn m3_more_workstations_than_the_page_shows_are_taken_out_in_one_go() {
+    let (mut world, first, second) = two_known().await;
+    let kept_by_the_thief = Instance::new();
+    let stranger = account_at(&mut world, &kept_by_the_thief).await;
+    let refused = world.provider.revoke_other_workstations(&stranger).await;
+    let refused = refused.unwrap_err().code();
+    assert_eq!(refused, "provider.workstation_not_entitled");
+
+    for _ in 0..50 {
+        log_in_at(&mut world, &Instance::new(), PORTAL).await;
+    }
+    // She is told of twenty at a time: the page is open before she has said a word of the others.
+    acknowledge_news(&mut world, &first, SECOND).await;
+    let account = account_of(&world, &first).await;
+    let jkt = kept_by_the_thief.key.kid();
+    let shown = world.provider.list_own_workstations(&account).await;
+    let shown = shown.unwrap();
+    assert!(shown.iter().all(|it| it.instance_jkt != jkt));
+    assert!(shown.iter().any(|it| it.may_change));
+    // Her login has ended what the same card had open elsewhere.
+    let ended = world.provider.revoke_other_workstations(&account).await;
+    assert!(ended.unwrap().is_empty());
+    for out in [&kept_by_the_thief, &second] {
+        assert_eq!(refused_at(&mut world, out).await, REVOKED_BY_OWNER);
+    }
+    log_in_at(&mut world, &first, PORTAL).await;
 }

@@ -4,7 +4,7 @@ use cardea_provider::{EndReason, PresenceOutcome, SuspendCode};
 use time::Duration;
 
 use super::super::world::{PORTAL, SECOND, Settings, World};
-use super::{SUSPENDED, code_after_login, refusal, second_card, session_of, suspend};
+use super::{SUSPENDED, account_of, code_after_login, refusal, second_card, session_of, suspend};
 
 #[tokio::test]
 async fn the_code_suspends_its_card_and_ends_its_sessions_in_one_go() {
@@ -13,10 +13,10 @@ async fn the_code_suspends_its_card_and_ends_its_sessions_in_one_go() {
     let tokens = world.redeem(&first.location).await.unwrap();
     let cookie = first.session_cookie.expose();
     let (second, _) = world.log_in(SECOND, Some(cookie)).await;
-    let session = session_of(&world).await;
+    let account = account_of(&world).await;
     let code = world
         .provider
-        .make_suspend_code(&session)
+        .make_suspend_code(&account)
         .await
         .unwrap()
         .code;
@@ -68,10 +68,10 @@ async fn the_code_suspends_its_card_and_ends_its_sessions_in_one_go() {
 async fn l2_codes_that_are_wrong_replaced_or_never_were_are_told_apart_by_nobody() {
     let world = World::new().await;
     let replaced = code_after_login(&world).await;
-    let session = session_of(&world).await;
+    let account = account_of(&world).await;
     let right = world
         .provider
-        .make_suspend_code(&session)
+        .make_suspend_code(&account)
         .await
         .unwrap()
         .code;
@@ -171,17 +171,18 @@ async fn a_yes_is_good_once_for_minutes_and_for_the_last_browser_that_brought_th
 async fn a_new_code_is_made_by_the_session_of_a_card_that_is_there_and_not_suspended() {
     let world = World::new().await;
     let (_, key) = world.log_in(PORTAL, None).await;
-    let session = session_of(&world).await;
+    let account = account_of(&world).await;
+    let session = &account.session_id;
     let code = world
         .provider
-        .make_suspend_code(&session)
+        .make_suspend_code(&account)
         .await
         .unwrap()
         .code;
     let event = world.event("suspend_code.made").await;
     assert_eq!(event.session_id.as_deref(), Some(session.as_str()));
     world.depart(&key).await;
-    let refused = world.provider.make_suspend_code(&session).await;
+    let refused = world.provider.make_suspend_code(&account).await;
     assert_eq!(refused.unwrap_err().code(), "provider.session_ended");
     // The card need not be there for the code to serve.
     suspend(&world, &code).await.unwrap();
@@ -211,7 +212,8 @@ async fn another_card_of_the_same_person_goes_on() {
     let first = world.card.clone();
     world.card = second_card(&world);
     world.log_in(PORTAL, None).await;
-    let going_on = session_of(&world).await;
+    let account = account_of(&world).await;
+    let going_on = account.session_id.clone();
     let done = suspend(&world, &code).await.unwrap();
     assert!(
         done.ended.iter().all(|ended| ended.session_id != going_on),
@@ -219,7 +221,7 @@ async fn another_card_of_the_same_person_goes_on() {
     );
     let state = world.provider.find_session_state(&going_on).await.unwrap();
     assert_eq!(state, Some(cardea_provider::SessionState::Active));
-    assert!(world.provider.make_suspend_code(&going_on).await.is_ok());
+    assert!(world.provider.make_suspend_code(&account).await.is_ok());
     world.card = first;
     assert_eq!(refusal(&world).await, SUSPENDED);
 }

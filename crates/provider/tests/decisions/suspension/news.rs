@@ -6,8 +6,7 @@ use cardea_provider::{
 use time::Duration;
 
 use super::super::world::{Begun, PORTAL, Settings, World};
-use super::own::account_of;
-use super::{cards, code_after_login, refusal, second_card, suspend};
+use super::{account_of, cards, code_after_login, refusal, second_card, suspend};
 
 const UNSHOWN: Option<&str> = Some("provider.card_news_unshown");
 

@@ -5,22 +5,11 @@ use cardea_test_pki::CardProfile;
 use time::Duration;
 
 use super::super::world::{Instance, PORTAL, SECOND, World};
-use super::{SUSPENDED, cards, issue, refusal, second_card, session_of};
+use super::{
+    SUSPENDED, account_of, cards, code_after_login, issue, refusal, second_card, session_of,
+};
 
 const NOT_ENTITLED: Result<usize, &str> = Err("provider.card_suspension_not_entitled");
-
-/// A person at her account page, in the session that was opened last.
-pub(super) async fn account_of(world: &World) -> AccountSession {
-    let session = world.event("session.activated").await;
-    AccountSession {
-        sub: session.sub.unwrap(),
-        session_id: session.session_id.unwrap(),
-        instance_jkt: world.instance.key.kid().to_owned(),
-        card_sha256: String::new(),
-        person_name: String::new(),
-        form_token: String::new(),
-    }
-}
 
 async fn listed(world: &World, account: &AccountSession) -> Vec<OwnCard> {
     world.provider.list_own_cards(account).await.unwrap()
@@ -127,8 +116,76 @@ async fn m3_a_workstation_that_is_not_known_suspends_none_of_hers() {
     let own = listed(&world, &account).await;
     assert!(own.iter().all(|card| !card.may_suspend));
     assert_eq!(suspend(&world, &account, &own[1].id).await, NOT_ENTITLED);
+    // A machine that everybody uses: an operator's trust is no word of hers.
     let decided = cardea_provider::TrustedInstances::new(world.records());
     let jkt = world.instance.key.kid().to_owned();
     decided.trust(&jkt, "Pharmacie", None).await.unwrap();
+    let own = listed(&world, &account).await;
+    assert!(own.iter().all(|card| !card.may_suspend));
+    assert_eq!(suspend(&world, &account, &own[1].id).await, NOT_ENTITLED);
+}
+
+/// A managed workstation speaks for her where she knows it.
+#[tokio::test]
+async fn a_managed_workstation_that_she_knows_suspends_the_lost_one() {
+    let (world, _, account) = two_cards().await;
+    let decided = cardea_provider::TrustedInstances::new(world.records());
+    let jkt = world.instance.key.kid().to_owned();
+    decided.trust(&jkt, "Pharmacie", None).await.unwrap();
+    let own = listed(&world, &account).await;
+    assert!(own[1].may_suspend);
     assert_eq!(suspend(&world, &account, &own[1].id).await, Ok(1));
+}
+
+/// Attack M3: whoever brought her card and its PIN to a workstation of his own, or to a managed one
+/// that is not hers, leaves the code on her sheet alive, and she replaces it where she is known.
+#[tokio::test]
+async fn m3_her_printed_code_is_replaced_where_she_is_known_and_nowhere_else() {
+    let mut world = World::new().await;
+    let printed = code_after_login(&world).await;
+    let hers = world.instance.clone();
+    world.instance = Instance::new();
+    world.pass(Duration::seconds(1));
+    world.log_in(SECOND, None).await;
+    let thief = account_of(&world).await;
+    assert!(!listed(&world, &thief).await[0].may_make_code);
+    let decided = cardea_provider::TrustedInstances::new(world.records());
+    for managed in [false, true] {
+        if managed {
+            let jkt = world.instance.key.kid();
+            decided.trust(jkt, "Pharmacie", None).await.unwrap();
+        }
+        let refused = world.provider.make_suspend_code(&thief).await.unwrap_err();
+        assert_eq!(refused.code(), "provider.suspend_code_not_entitled");
+    }
+    assert!(world.provider.read_suspend_code(&printed).await.is_ok());
+
+    world.instance = hers;
+    let begun = world.begin(PORTAL).await;
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let account = account_of(&world).await;
+    assert!(listed(&world, &account).await[0].may_make_code);
+    let made = world.provider.make_suspend_code(&account).await.unwrap();
+    let dead = world.provider.read_suspend_code(&printed).await;
+    assert_eq!(dead.unwrap_err().code(), "provider.suspend_code_unknown");
+    super::suspend(&world, &made.code).await.unwrap();
+}
+
+/// The first code of a card is made anywhere: there is none to be lost by it.
+#[tokio::test]
+async fn the_first_code_of_a_card_is_made_at_a_new_workstation_and_one_alone() {
+    let mut world = World::new().await;
+    world.log_in(PORTAL, None).await;
+    world.instance = Instance::new();
+    world.pass(Duration::seconds(1));
+    world.log_in(SECOND, None).await;
+    let account = account_of(&world).await;
+    assert!(listed(&world, &account).await[0].may_make_code);
+    let first = world.provider.make_suspend_code(&account).await.unwrap();
+    let refused = world.provider.make_suspend_code(&account).await;
+    let refused = refused.unwrap_err().code();
+    assert_eq!(refused, "provider.suspend_code_not_entitled");
+    super::suspend(&world, &first.code).await.unwrap();
 }
