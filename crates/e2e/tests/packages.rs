@@ -20,11 +20,13 @@ use serde_json::Value;
 
 mod packages {
     pub(super) mod clean_root;
+    pub(super) mod maintainer_scripts;
     pub(super) mod unit;
     pub(super) mod workplace;
 }
 
 use packages::clean_root::CleanRoot;
+use packages::maintainer_scripts::SERVICES;
 use packages::workplace::{PERSON, Workplace};
 
 /// What the package replaces: older than the crates' own version.
@@ -32,25 +34,28 @@ const OLDER: &str = "0.0.9-1";
 /// The most that a unit may be exposed, in tenths, of a hundred (systemd-analyze(1)).
 const EXPOSURE_MAX: &str = "20";
 
-/// Packs the programs of this build as [`OLDER`] and as they are, each in the order of
-/// [`PACKAGES`].
-fn pack_both(folder: &Path) -> Result<[Vec<PathBuf>; 2]> {
+/// Packs the programs of this build, in the order of [`PACKAGES`].
+fn pack_as(folder: &Path, out: &str, version: Option<&str>, date: &str) -> Result<Vec<PathBuf>> {
     let (source, target) = (workspace::root(), folder.join("target"));
-    stage(&workspace::binary_folder()?, &target)?;
-    let date = source_date(&source)?;
-    let packed = |out: &str, version| {
-        pack(&Packing {
-            source: &source,
-            target: &target,
-            out: &folder.join(out),
-            date: &date,
-            version,
-            fast: true,
-        })
-    };
-    let (older, newer) = (packed("older", Some(OLDER))?, packed("newer", None)?);
+    pack(&Packing {
+        source: &source,
+        target: &target,
+        out: &folder.join(out),
+        date,
+        version,
+        fast: true,
+    })
+}
+
+/// Packs the programs of this build as [`OLDER`] and as they are.
+fn pack_both(folder: &Path) -> Result<[Vec<PathBuf>; 2]> {
+    stage(&workspace::binary_folder()?, &folder.join("target"))?;
+    // Once: somebody may commit meanwhile.
+    let date = source_date(&workspace::root())?;
+    let older = pack_as(folder, "older", Some(OLDER), &date)?;
+    let newer = pack_as(folder, "newer", None, &date)?;
     // The same programs, packed again elsewhere, are the same bytes.
-    for (one, again) in newer.iter().zip(packed("again", None)?) {
+    for (one, again) in newer.iter().zip(pack_as(folder, "again", None, &date)?) {
         ensure!(
             fs::read(one)? == fs::read(&again)?,
             "{} differs",
@@ -147,6 +152,8 @@ fn removed_and_purged(root: &CleanRoot, before: &Trace) -> Result<()> {
     for gone in [
         "usr/bin/cardea",
         "usr/bin/cardea-agent",
+        "usr/bin/cardea-guard",
+        "usr/lib/security/pam_cardea.so",
         "etc/chromium/policies",
     ] {
         assert!(!root.path(gone).exists(), "{gone} is left");
@@ -155,6 +162,8 @@ fn removed_and_purged(root: &CleanRoot, before: &Trace) -> Result<()> {
         "etc/cardea/cardea.toml",
         "var/lib/cardea/cardea.sqlite",
         "etc/cardea-agent/issuers.d",
+        "etc/cardea-guard/guard.toml",
+        "etc/cardea/host-login.secret",
     ];
     for kept in kept {
         assert!(root.path(kept).exists(), "{kept} is gone");
@@ -174,7 +183,7 @@ fn removed_and_purged(root: &CleanRoot, before: &Trace) -> Result<()> {
     Ok(())
 }
 
-/// The units are what systemd takes, and the server's is exposed to little.
+/// The units are what systemd takes, and the services' are exposed to little.
 fn units_are_sound(root: &CleanRoot) -> Result<()> {
     let analyze = || {
         let program = process::find_program("systemd-analyze");
@@ -182,23 +191,58 @@ fn units_are_sound(root: &CleanRoot) -> Result<()> {
             .map(Command::new)
             .with_context(|| install::hint("systemd-analyze"))
     };
-    let server = root.path("usr/lib/systemd/system/cardea.service");
-    let mut verify = analyze()?;
-    verify.args(["verify", "--man=no", "--recursive-errors=no", "--root"]);
-    let output = verify.arg(root.path("/")).arg("cardea.service").output()?;
-    ensure!(
-        output.status.success() && output.stderr.is_empty(),
-        "{output:?}"
-    );
-    let mut exposure = analyze()?;
-    exposure.args([
-        "security",
-        "--offline=yes",
-        "--no-pager",
-        "--threshold",
-        EXPOSURE_MAX,
-    ]);
-    process::capture(exposure.arg(server))?;
+    let verify = |words: &[&str], folder: &Path| {
+        let mut verify = analyze()?;
+        verify
+            .args(words)
+            .args(["--man=no", "--recursive-errors=no"]);
+        let output = verify.env("XDG_RUNTIME_DIR", folder).output()?;
+        ensure!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+        Ok(())
+    };
+    let top = root.path("/");
+    let top = top.to_str().context("a path of text")?;
+    for service in &SERVICES {
+        let unit = root.path(service.unit);
+        let name = unit.file_name().and_then(|name| name.to_str());
+        let name = name.context("a unit's name")?;
+        verify(&["verify", "--root", top, name], &root.path("tmp"))?;
+        let mut exposure = analyze()?;
+        exposure.args([
+            "security",
+            "--offline=yes",
+            "--no-pager",
+            "--threshold",
+            EXPOSURE_MAX,
+        ]);
+        process::capture(exposure.arg(unit))?;
+    }
+    // A person's service manager knows no other root: its program is named where it lies.
+    let unit = root.read("usr/lib/systemd/user/cardea-agent.service")?;
+    let copy = root.path("tmp/cardea-agent.service");
+    let program = root.path("usr/bin/cardea-agent").display().to_string();
+    fs::write(&copy, unit.replace("/usr/bin/cardea-agent", &program))?;
+    let copy = copy.to_str().context("a path of text")?;
+    verify(&["--user", "verify", copy], &root.path("tmp"))
+}
+
+/// Neither a person's account nor her files are taken over by what runs as root.
+#[test]
+fn the_maintainer_scripts_take_over_no_person_and_follow_no_link() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    stage(&workspace::binary_folder()?, &folder.path().join("target"))?;
+    let date = source_date(&workspace::root())?;
+    let packed = pack_as(folder.path(), "packed", None, &date)?;
+    let root = CleanRoot::open("maintainer-scripts")?;
+    for service in &SERVICES {
+        let place = PACKAGES.iter().position(|it| it.name == service.name);
+        let package = place.and_then(|place| packed.get(place));
+        service.leaves_a_person_alone(&root, package.context("no package")?)?;
+        service.is_not_led_elsewhere(&root)?;
+    }
     Ok(())
 }
 
@@ -208,7 +252,12 @@ fn units_are_sound(root: &CleanRoot) -> Result<()> {
 fn the_manual_pages_are_well_formed_and_say_the_same_in_both_languages() -> Result<()> {
     let mandoc = process::find_program("mandoc").with_context(|| install::hint("mandoc"))?;
     let man = process::find_program("man").with_context(|| install::hint("man"))?;
-    for page in ["agent/man/cardea-agent.1", "server/debian/man/cardea.8"] {
+    for page in [
+        "agent/man/cardea-agent.1",
+        "server/debian/man/cardea.8",
+        "guard/debian/man/cardea-guard.8",
+        "host-login/debian/man/cardea-host-login.8",
+    ] {
         let page = workspace::root().join("crates").join(page);
         let name = page.file_name().context("a file")?;
         let french = page.with_file_name("fr").join(name);

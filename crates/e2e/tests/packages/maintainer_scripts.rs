@@ -1,0 +1,129 @@
+//! What the scripts that run as root do where somebody got there first.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use super::clean_root::CleanRoot;
+
+/// A package with a system user and a log of its own.
+pub(crate) struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+}
+
+pub(crate) const SERVICES: [Service; 2] = [
+    Service {
+        name: "cardea",
+        unit: "usr/lib/systemd/system/cardea.service",
+    },
+    Service {
+        name: "cardea-guard",
+        unit: "usr/lib/systemd/system/cardea-guard.service",
+    },
+];
+
+impl Service {
+    fn log_folder(&self) -> String {
+        format!("var/log/{}", self.name)
+    }
+
+    fn configure(&self, root: &CleanRoot) -> Result<String> {
+        let script = format!("/var/lib/dpkg/info/{}.postinst", self.name);
+        root.run(&[&script, "configure"])
+    }
+
+    /// A person's account of the service's name is refused, and a purge leaves it.
+    pub(crate) fn leaves_a_person_alone(&self, root: &CleanRoot, package: &PathBuf) -> Result<()> {
+        let Self { name, .. } = self;
+        let inside = format!("/tmp/{name}.deb");
+        fs::copy(package, root.path(&inside))?;
+        let before = [root.read("etc/passwd")?, root.read("etc/group")?];
+        for (make, gone) in [
+            (["useradd", name], "userdel"),
+            (["groupadd", name], "groupdel"),
+        ] {
+            root.run(&make)?;
+            let made = [root.read("etc/passwd")?, root.read("etc/group")?];
+            // Refused by the script; what apt installed for it stays, for the next try.
+            ensure!(root.install(&[&inside]).is_err(), "{make:?} was taken over");
+            let state = format!("var/lib/{name}");
+            ensure!(!root.path(&state).exists(), "{state} was made");
+            root.run(&["dpkg", "--purge", name])?;
+            let left = [root.read("etc/passwd")?, root.read("etc/group")?];
+            ensure!(left == made, "{left:?}");
+            root.run(&[gone, name])?;
+        }
+        let after = [root.read("etc/passwd")?, root.read("etc/group")?];
+        ensure!(before == after, "{after:?}");
+        root.install(&[&inside])
+    }
+
+    /// What a service that was taken over left in its log folder, as an earlier version made it,
+    /// leads root nowhere; and from then on nobody but root puts anything there.
+    pub(crate) fn is_not_led_elsewhere(&self, root: &CleanRoot) -> Result<()> {
+        let Self { name, unit } = self;
+        let unit = root.read(unit)?;
+        let log = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("StandardError=append:"));
+        let log = log.context("no log")?.trim_start_matches('/').to_owned();
+        ensure!(log.starts_with(&self.log_folder()), "{log}");
+        ensure!(
+            !unit.lines().any(|line| line.starts_with("LogsDirectory")),
+            "{unit}"
+        );
+
+        let victim = root.path("root/victim");
+        fs::write(&victim, "root's")?;
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o600))?;
+        let folder = root.path(&self.log_folder());
+        root.run(&[
+            "chown",
+            &format!("{name}:adm"),
+            &format!("/{}", self.log_folder()),
+        ])?;
+        let log = root.path(&log);
+        fs::remove_file(&log)?;
+        symlink("/root/victim", &log)?;
+        symlink("/root/victim", folder.join("rotated.1"))?;
+        fs::hard_link(&victim, folder.join("rotated.2"))?;
+        fs::create_dir(folder.join("rotated.3"))?;
+        fs::write(folder.join("rotated.3/more"), "")?;
+        fs::write(folder.join("rotated.4"), "a real log")?;
+        self.configure(root)?;
+
+        let mut left: Vec<_> = fs::read_dir(&folder)?
+            .flatten()
+            .map(|it| it.path())
+            .collect();
+        left.sort();
+        ensure!(left == [log.clone(), folder.join("rotated.4")], "{left:?}");
+        for path in [&folder, &log, &folder.join("rotated.4")] {
+            let found = fs::symlink_metadata(path)?;
+            let mode = if found.is_dir() { 0o750 } else { 0o640 };
+            ensure!(
+                !found.is_symlink() && found.uid() == 0,
+                "{}",
+                path.display()
+            );
+            ensure!(
+                found.mode() & 0o7777 == mode,
+                "{}: {:o}",
+                path.display(),
+                found.mode()
+            );
+        }
+        let kept = fs::metadata(&victim)?;
+        ensure!(fs::read_to_string(&victim)? == "root's" && kept.mode() & 0o777 == 0o600);
+        for path in [&log, &folder.join("rotated.5")] {
+            let path = path.strip_prefix(root.path(""))?.display().to_string();
+            let mut plant = root.command(name, &["ln", "-sf", "/root/victim", &format!("/{path}")]);
+            ensure!(!plant.output()?.status.success(), "{path} was planted");
+        }
+        fs::remove_file(victim)?;
+        Ok(())
+    }
+}
