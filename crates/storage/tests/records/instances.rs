@@ -2,7 +2,7 @@
 
 use cardea_storage::agent_instance::{
     InstanceUse, allow_again, find, list_of_person, list_unacknowledged, record_refused_use,
-    record_use, revoke,
+    record_use, revoke, revoke_others,
 };
 use cardea_storage::instance_standing::{self, DecidedStanding, InstanceDecision};
 use cardea_storage::subject::{PersonId, load_or_create};
@@ -85,6 +85,42 @@ async fn a_person_takes_a_workstation_out_once_and_lets_it_in_again_once() {
                 (second.revoked_at, second.acknowledged_at),
                 (None, Some(later))
             );
+        })
+        .await;
+    })
+    .await;
+}
+
+/// The newest go first where there are more than one statement takes, and nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_takes_out_every_workstation_but_one_as_many_at_a_time_as_the_limit() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            for sub in ["one", "two"] {
+                person(transaction, sub).await;
+                for (jkt, seconds) in [("first", 0), ("second", 1), ("third", 2), ("here", 3)] {
+                    let at = after_seconds(seconds);
+                    record_use(transaction, sub, (jkt, None), at).await.unwrap();
+                }
+            }
+            let earlier = after_seconds(8);
+            assert!(revoke(transaction, "one", "second", earlier).await.unwrap());
+            let later = after_seconds(9);
+            for (count_max, gone) in [(1, vec!["third"]), (5, vec!["first"]), (5, vec![])] {
+                let others = revoke_others(transaction, ("one", "here"), count_max, later);
+                assert_eq!(others.await.unwrap(), gone);
+            }
+            for (sub, jkt, revoked_at) in [
+                ("one", "first", Some(later)),
+                ("one", "second", Some(earlier)),
+                ("one", "third", Some(later)),
+                ("one", "here", None),
+                ("two", "first", None),
+                ("two", "here", None),
+            ] {
+                let found = find(transaction, sub, jkt).await.unwrap().unwrap();
+                assert_eq!(found.revoked_at, revoked_at, "{sub} {jkt}");
+            }
         })
         .await;
     })
