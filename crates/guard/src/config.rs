@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{Error, ServeConfig, TokenConfig};
+use crate::spool::SpoolConfig;
+use crate::{Error, LookUpsConfig, ServeConfig, StateConfig, TokenConfig};
 
 mod budget;
 mod rules;
@@ -25,10 +26,16 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct Config {
     /// What acts are judged by.
     pub rules: Rules,
+    /// Where the accounts' states are kept beyond this process.
+    pub state: StateConfig,
     /// Whose access tokens are believed; needed to serve.
     pub token: Option<TokenConfig>,
     /// Where a proxy asks; needed to serve.
     pub serve: Option<ServeConfig>,
+    /// Who tells what was looked up; without it acts are not counted.
+    pub look_ups: Option<LookUpsConfig>,
+    /// Where answers are put down until the server has them; without it none are reported.
+    pub reports: Option<SpoolConfig>,
 }
 
 impl Config {

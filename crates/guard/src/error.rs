@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::AccessError;
+use crate::{AccessError, AdapterError};
 
 /// Every way in which this crate refuses.
 #[derive(Debug, thiserror::Error)]
@@ -48,19 +48,32 @@ pub enum Error {
         /// What is wrong with the disk or the queue.
         reason: String,
     },
+    /// What has to survive a restart can't be read or written.
+    #[error("the snapshot {} can't be read or written", file.display())]
+    SnapshotFailed {
+        /// Which file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The token check, or a program that asks for it, can't begin.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// Nothing can be said about a look-up.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
 }
 
 impl Error {
-    /// Every code that [`Error::code`] returns, beside those of [`AccessError::ALL_CODES`].
+    /// Every code that [`Error::code`] returns, beside those of [`AccessError::ALL_CODES`]
+    /// and [`AdapterError::ALL_CODES`].
     pub const ALL_CODES: &'static [&'static str] = &[
         "guard.file_unreadable",
         "guard.config_invalid",
         "guard.replay_broken",
         "guard.replay_line_invalid",
         "guard.spool_failed",
+        "guard.snapshot_failed",
     ];
 
     /// The stable machine code, listed in `docs/errors.md`.
@@ -72,7 +85,9 @@ impl Error {
             Self::ReplayBroken { .. } => "guard.replay_broken",
             Self::ReplayLineInvalid { .. } => "guard.replay_line_invalid",
             Self::SpoolFailed { .. } => "guard.spool_failed",
+            Self::SnapshotFailed { .. } => "guard.snapshot_failed",
             Self::Access(error) => error.code(),
+            Self::Adapter(error) => error.code(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::refusal_answer::problem;
 
 /// A handler that asks for one without a layer before it.
 #[derive(Debug)]
-pub struct NotChecked(Parts);
+pub struct NotChecked(pub(crate) Parts);
 
 impl<S: Sync> FromRequestParts<S> for VerifiedAccess {
     type Rejection = NotChecked;

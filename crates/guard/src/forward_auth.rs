@@ -18,11 +18,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use serde::Serialize;
 
-use crate::AccessError;
+use crate::{AccessError, Error};
 use crate::access_token::{TokenCheck, VerifiedAccess};
+use crate::adapter::{Guard, Portals, look_ups};
 use crate::address_range::AddressRange;
 use crate::proof_of_possession::{CertificateHeader, DPOP_NONCE, RequestSeen};
-use crate::refusal_answer::{CODE, nonce, problem, refuse};
+use crate::refusal_answer::{CODE, Challenging, fault, nonce, problem, refuse};
 
 pub(crate) use forwarded_request::{ForwardedRequest, Origins, RequestHeaders};
 pub(crate) use rule::Rule;
@@ -38,6 +39,8 @@ pub(crate) struct ForwardAuth {
     pub(crate) origins: Origins,
     pub(crate) certificates: Option<CertificateHeader>,
     pub(crate) rules: Vec<Rule>,
+    /// Who judges what was looked up, and the portals that may ask it.
+    pub(crate) look_ups: Option<(Guard, Vec<AddressRange>)>,
     /// Set when the program stops.
     pub(crate) is_stopping: std::sync::atomic::AtomicBool,
 }
@@ -57,12 +60,20 @@ struct Health {
 
 /// The routes of `cardea-guard serve`.
 pub(crate) fn router(state: Arc<ForwardAuth>) -> Router {
-    Router::new()
+    let judging = state.look_ups.as_ref().map(|(guard, portals)| {
+        look_ups(Arc::new(Portals {
+            guard: guard.clone(),
+            portals: portals.clone(),
+            challenging: Challenging::of(&state.check),
+        }))
+    });
+    let router = Router::new()
         .route("/auth", any(answer))
         .route("/refusal", any(explain))
         .route("/healthz", get(async || StatusCode::OK))
         .route("/readyz", get(ready))
-        .with_state(state)
+        .with_state(state);
+    router.merge(judging.unwrap_or_default())
 }
 
 async fn answer(
@@ -72,7 +83,19 @@ async fn answer(
 ) -> Response {
     match state.verify(peer, &headers).await {
         Ok(access) => {
-            let mut answer = identity_headers::of(&access);
+            let reference = match &state.look_ups {
+                Some((guard, _)) => guard.refer_to(&access),
+                None => Ok(String::new()),
+            };
+            let reference = match reference {
+                Ok(reference) => reference,
+                Err(error) => {
+                    let error = Error::from(error);
+                    tracing::error!(code = error.code(), "refused: {error}");
+                    return fault(&Challenging::of(&state.check), &error, &headers);
+                }
+            };
+            let mut answer = identity_headers::of(&access, &reference);
             if state.check.demands_nonces()
                 && let Some(nonce) = nonce(&state.check)
             {

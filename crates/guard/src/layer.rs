@@ -4,18 +4,20 @@ use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 use axum::extract::ConnectInfo;
-use axum::http::{Extensions, Request};
+use axum::http::{Extensions, HeaderMap, Request};
 use axum::response::Response;
 use tower::{Layer, Service};
 
 use crate::AccessError;
 use crate::access_token::{Demand, TokenCheck, VerifiedAccess};
+use crate::adapter::{Adapter, Guard, LookUps};
 use crate::address_range::AddressRange;
 use crate::proof_of_possession::{CertificateHeader, DPOP_NONCE, RequestSeen};
-use crate::refusal_answer::{nonce, refuse};
+use crate::refusal_answer::{Challenging, nonce, refuse};
 
 /// Lets those requests through whose token is good, with their [`VerifiedAccess`] beside.
 ///
@@ -38,6 +40,7 @@ struct Rules {
     origin: String,
     demand: Demand,
     certificates: Option<(CertificateHeader, Vec<AddressRange>)>,
+    look_ups: Option<(Guard, Adapter)>,
 }
 
 /// What [`TokenLayer`] puts before a service.
@@ -58,6 +61,7 @@ impl TokenLayer {
             origin,
             demand: Demand::default(),
             certificates: None,
+            look_ups: None,
         }))
     }
 
@@ -74,12 +78,20 @@ impl TokenLayer {
         self.change(|rules| rules.certificates = Some((header, proxies)))
     }
 
+    /// The same, and every answer has to be allowed: a handler asks by its [`LookUps`] before it
+    /// answers, and an answer of one that didn't ask is withheld.
+    #[must_use]
+    pub fn with_look_ups(self, guard: Guard, adapter: Adapter) -> Self {
+        self.change(|rules| rules.look_ups = Some((guard, adapter)))
+    }
+
     fn change(self, change: impl FnOnce(&mut Rules)) -> Self {
         let mut rules = Rules {
             check: self.0.check.clone(),
             origin: self.0.origin.clone(),
             demand: self.0.demand.clone(),
             certificates: self.0.certificates.clone(),
+            look_ups: self.0.look_ups.clone(),
         };
         change(&mut rules);
         Self(Arc::new(rules))
@@ -119,12 +131,21 @@ where
         Box::pin(async move {
             // What stands there is nobody's word but this layer's.
             request.extensions_mut().remove::<VerifiedAccess>();
+            request.extensions_mut().remove::<LookUps>();
             let (parts, body) = request.into_parts();
             match rules.verify(&parts).await {
                 Ok(access) => {
+                    let look_ups = rules.look_ups(&access, &parts.headers);
                     let mut request = Request::from_parts(parts, body);
                     request.extensions_mut().insert(access);
-                    let mut response = inner.call(request).await?;
+                    if let Some(look_ups) = &look_ups {
+                        request.extensions_mut().insert(look_ups.clone());
+                    }
+                    let response = inner.call(request).await?;
+                    let mut response = match &look_ups {
+                        Some(look_ups) => look_ups.release(response),
+                        None => response,
+                    };
                     if rules.check.demands_nonces()
                         && let Some(nonce) = nonce(&rules.check)
                     {
@@ -139,6 +160,18 @@ where
 }
 
 impl Rules {
+    fn look_ups(&self, access: &VerifiedAccess, headers: &HeaderMap) -> Option<LookUps> {
+        let (guard, adapter) = self.look_ups.clone()?;
+        Some(LookUps {
+            guard,
+            adapter,
+            access: access.clone(),
+            challenging: Challenging::of(&self.check),
+            headers: headers.clone(),
+            is_stated: Arc::new(AtomicBool::new(false)),
+        })
+    }
+
     async fn verify(
         &self,
         parts: &axum::http::request::Parts,

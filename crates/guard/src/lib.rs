@@ -17,6 +17,7 @@ mod access_error;
 mod access_token;
 mod account;
 mod act;
+mod adapter;
 mod budget;
 mod address_range;
 mod clock;
@@ -38,7 +39,7 @@ mod revoked_sessions;
 mod serve;
 pub mod simulator;
 mod spool;
-pub mod state;
+mod state;
 #[cfg(test)]
 mod test_issuer;
 
@@ -46,7 +47,11 @@ pub use access_error::AccessError;
 pub use access_token::{
     Binding, Demand, RevocationUse, StepUp, TokenCheck, TokenConfig, VerifiedAccess,
 };
-pub use account::{AccountState, Around, Decider, Tally, judge, sign};
+pub use account::{AccountState, Around, Decider, Tally, judge, sign, sign_in};
+pub use adapter::{
+    Adapter, AdapterError, Guard, Judgement, LookUpStatement, LookUps, LookUpsConfig,
+    PresenceStatement, PseudonymKey, Seen, StatementKeys, Withheld, is_in_sequence, lift,
+};
 pub use act::{Act, Actor, Kind, Patient};
 pub use address_range::AddressRange;
 pub use clock::{Clock, SystemClock};
@@ -57,4 +62,8 @@ pub use extractor::NotChecked;
 pub use layer::{TokenLayer, TokenService};
 pub use proof_of_possession::{CertificateDigest, CertificateHeader, NonceUse, RequestSeen};
 pub use serve::{ServeConfig, serve};
-pub use spool::{NoReporter, Recorded, Report, ReportedReason, ReportedToken, Reporter};
+pub use state::{Accounts, Deciding, Health, RedisConfig, StateConfig, open as open_accounts};
+pub use spool::{
+    NoReporter, Recorded, Report, ReportedReason, ReportedToken, Reporter, Spool, SpoolConfig,
+    SpooledRecord,
+};

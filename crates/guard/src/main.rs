@@ -34,6 +34,14 @@ enum Command {
     },
     /// Makes traffic of honest people and of robots, one act a line, as `replay` takes it.
     Simulate(simulator::command::Simulate),
+    /// Lifts what holds an account, in the guard that serves on this machine.
+    Lift {
+        /// The configuration file; its `admin_socket` is asked.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The subject, as access tokens name it.
+        subject: String,
+    },
     /// Looks after the configuration file.
     Config {
         #[command(subcommand)]
@@ -57,6 +65,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => serve(&config),
         Command::Replay { config, json } => run_replay(&config, &json),
         Command::Simulate(simulate) => simulate.run(),
+        Command::Lift { config, subject } => lift(&config, &subject),
         Command::Config {
             action: ConfigAction::Check { config },
         } => check(&config),
@@ -86,6 +95,16 @@ fn serve(file: &Path) -> anyhow::Result<()> {
         .build()
         .context("can't start a runtime")?;
     runtime.block_on(cardea_guard::serve(&config, file))?;
+    Ok(())
+}
+
+fn lift(file: &Path, subject: &str) -> anyhow::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let look_ups = Config::load(file)?.look_ups;
+    let look_ups = look_ups.context("the configuration has no table [look_ups]")?;
+    let socket = look_ups.below(folder).admin_socket;
+    let socket = socket.context("the configuration names no admin_socket")?;
+    cardea_guard::lift(&socket, subject)?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 mod accept_language;
 mod error_list;
+mod judged;
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -15,6 +16,8 @@ use crate::proof_of_possession::DPOP_NONCE;
 use crate::{AccessError, Language};
 
 use accept_language::language_of;
+
+pub(crate) use judged::{Challenging, fault, judged};
 
 /// The code of a refusal, for a proxy that can't read bodies.
 pub(crate) const CODE: HeaderName = HeaderName::from_static("x-cardea-code");
@@ -31,6 +34,9 @@ struct ProblemDetails<'a> {
     status: u16,
     code: &'a str,
     detail: &'a str,
+    /// What a judgement rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<&'a [&'a str]>,
 }
 
 /// The whole answer to a refused request.
@@ -68,6 +74,17 @@ pub(crate) fn problem(
     code: &str,
     headers: &HeaderMap,
 ) -> Response {
+    problem_with(issuer_origin, status, code, headers, None)
+}
+
+/// The same, with a detail and reasons of its own instead of the list's.
+fn problem_with(
+    issuer_origin: &str,
+    status: u16,
+    code: &str,
+    headers: &HeaderMap,
+    own: Option<(&str, &[&str])>,
+) -> Response {
     let language = language_of(headers);
     let row = error_list::find(code, language);
     let details = ProblemDetails {
@@ -75,7 +92,8 @@ pub(crate) fn problem(
         title: row.map_or(code, |row| row.meaning),
         status,
         code,
-        detail: row.map_or("", |row| row.advice),
+        detail: own.map_or(row.map_or("", |row| row.advice), |(detail, _)| detail),
+        reasons: own.map(|(_, reasons)| reasons),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(details)).into_response();

@@ -13,9 +13,12 @@ use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access_token::{TokenCheck, TokenConfig};
+use crate::adapter::serve_admin;
 use crate::address_range::AddressRange;
 use crate::forward_auth::{ForwardAuth, Origins, RequestHeaders, Rule, router};
-use crate::{AccessError, Config, Error};
+use crate::{
+    AccessError, Clock as _, Config, Error, Guard, NoReporter, SystemClock, open_accounts,
+};
 
 use bounded_acceptor::BoundedAcceptor;
 
@@ -113,10 +116,36 @@ pub async fn serve(config: &Config, file: &Path) -> Result<(), Error> {
     let token = config.token.clone().ok_or_else(|| missing("token"))?;
     let serve = config.serve.as_ref().ok_or_else(|| missing("serve"))?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    Ok(run(&token.below(folder), serve).await?)
+    let mut kept = None;
+    let look_ups = match &config.look_ups {
+        Some(look_ups) => {
+            let look_ups = look_ups.clone().below(folder);
+            let owner = format!("{} {}", token.issuer, token.audience);
+            let clock = Arc::new(SystemClock::default());
+            let now = clock.unix_milliseconds();
+            let rules = config.rules.clone();
+            let accounts = open_accounts(&config.state, rules, folder, &owner, now).await?;
+            kept = Some(Arc::clone(&accounts));
+            let guard = Guard::assemble(accounts, &look_ups, Arc::new(NoReporter), clock)?;
+            if let Some(socket) = &look_ups.admin_socket {
+                serve_admin(socket, guard.clone())?;
+            }
+            Some((guard, look_ups.portals))
+        }
+        None => None,
+    };
+    let outcome = run(&token.below(folder), serve, look_ups).await;
+    if let Some(accounts) = kept {
+        accounts.close().await;
+    }
+    Ok(outcome?)
 }
 
-async fn run(token: &TokenConfig, config: &ServeConfig) -> Result<(), AccessError> {
+async fn run(
+    token: &TokenConfig,
+    config: &ServeConfig,
+    look_ups: Option<(Guard, Vec<AddressRange>)>,
+) -> Result<(), AccessError> {
     let address = config.listen;
     let failed = |source| AccessError::ListenFailed { address, source };
     let socket = TcpListener::bind(address).map_err(failed)?;
@@ -129,6 +158,7 @@ async fn run(token: &TokenConfig, config: &ServeConfig) -> Result<(), AccessErro
         origins: config.origins.clone(),
         certificates: token.certificate_header,
         rules: config.rules.clone(),
+        look_ups,
         is_stopping: AtomicBool::new(false),
     });
     let handle = Handle::new();

@@ -6,7 +6,7 @@ use crate::access_token::{Binding, VerifiedAccess};
 
 /// All of them stand in each answer, empty where there is nothing to say: so a proxy that copies
 /// them writes over whatever a client has sent under these names.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "x-cardea-sub",
     "x-cardea-client",
     "x-cardea-sid",
@@ -16,9 +16,11 @@ pub(crate) const NAMES: [&str; 9] = [
     "x-cardea-scope",
     "x-cardea-profession",
     "x-cardea-binding",
+    "x-cardea-access",
 ];
 
-pub(super) fn of(access: &VerifiedAccess) -> HeaderMap {
+/// `reference` is what the API hands back when it tells what was looked up; empty where nobody asks.
+pub(super) fn of(access: &VerifiedAccess, reference: &str) -> HeaderMap {
     let auth_time = access.auth_time().map(|time| time.to_string());
     let amr = access.amr().join(" ");
     let binding = match access.binding() {
@@ -36,6 +38,7 @@ pub(super) fn of(access: &VerifiedAccess) -> HeaderMap {
         access.scope(),
         access.profession().unwrap_or_default(),
         binding,
+        reference,
     ];
     let mut headers = HeaderMap::new();
     for (name, value) in NAMES.into_iter().zip(values) {

@@ -28,6 +28,7 @@ fn guard(check: TokenCheck, rules: Value) -> Arc<ForwardAuth> {
             .unwrap(),
         certificates: None,
         rules,
+        look_ups: None,
         is_stopping: AtomicBool::new(false),
     })
 }
@@ -215,4 +216,99 @@ async fn health_says_what_keeps_everybody_out() {
         .is_stopping
         .store(true, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(ready().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// The whole way of a portal: the reference that the proxy got, and a statement about the answer.
+#[tokio::test]
+async fn a_portal_asks_before_it_answers_and_nobody_else_is_judged_for() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use crate::{Adapter, Guard, LookUpsConfig, Rules, Seen};
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    };
+    let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let (keys, pseudonyms) = (file("keys", &format!("k {key}\n")), file("pseudonyms", key));
+    let judge = Guard::new(Rules::default(), &LookUpsConfig::new("records", &keys)).unwrap();
+    let adapter = Adapter::load(&keys, &pseudonyms).unwrap();
+    let (issuer, client) = (TestIssuer::start().await, TestClient::new());
+    let portals = vec!["127.0.0.1".parse().unwrap()];
+    let mut state = guard(issuer.check(&json!({})).await, json!([]));
+    Arc::get_mut(&mut state).unwrap().look_ups = Some((judge, portals));
+    let token = issuer.token(&issuer.claims(&client.key));
+    let headers = about("/records/1", client.headers(&token));
+    let passed = ask(&state, PROXY, "/auth", headers).await;
+    let access = passed.headers()["x-cardea-access"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let question = async |peer: &str, body: String| {
+        let mut request = Request::post("/look-ups").body(Body::from(body)).unwrap();
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let router = router(Arc::clone(&state));
+        router.oneshot(request).await.unwrap()
+    };
+    let about = |numbers: &[&str]| {
+        let seen = Seen {
+            numbers,
+            ..Seen::default()
+        };
+        let statement = adapter.sealed("a-session", &seen).unwrap();
+        json!({"access": access, "statement": statement}).to_string()
+    };
+    let allowed = question(PROXY, about(&["1"])).await;
+    assert_eq!(allowed.status(), StatusCode::OK);
+    assert_eq!(body(allowed).await, json!({"answer": "allow"}));
+    let refused = question("192.0.2.1:1", about(&["1"])).await;
+    assert_eq!(code(&refused), "guard.portal_unknown");
+    let refused = question(PROXY, "{}".to_owned()).await;
+    assert_eq!(code(&refused), "guard.statement_malformed");
+    let forged = json!({"access": access, "statement": access}).to_string();
+    let refused = question(PROXY, forged).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(code(&refused), "guard.statement_forged");
+    let too_long = "x".repeat(100_000);
+    let refused = question(PROXY, too_long).await;
+    assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    // Five hundred at once: asked for a signature, then slowly, then no more.
+    let mut codes = Vec::new();
+    for round in 0..20 {
+        let numbers: Vec<_> = (0..30)
+            .map(|it| (round * 1_000 + it * 31).to_string())
+            .collect();
+        let numbers: Vec<_> = numbers.iter().map(String::as_str).collect();
+        let said = question(PROXY, about(&numbers)).await;
+        let status = said.status().as_u16();
+        if status == 200 {
+            continue;
+        }
+        let said_code = code(&said).to_owned();
+        match said_code.as_str() {
+            "guard.step_up_required" => assert_eq!(status, 401),
+            "guard.slow_down" => {
+                assert_eq!(status, 429);
+                assert!(said.headers().contains_key("retry-after"));
+            }
+            _ => assert_eq!(status, 403, "{said_code}"),
+        }
+        let said = body(said).await;
+        assert!(!said["detail"].as_str().unwrap().is_empty(), "{said}");
+        if codes.last() != Some(&said_code) {
+            codes.push(said_code);
+        }
+    }
+    assert_eq!(
+        codes,
+        [
+            "guard.step_up_required",
+            "guard.slow_down",
+            "guard.session_stopped"
+        ]
+    );
 }

@@ -202,3 +202,105 @@ async fn f11_a_certificate_header_of_anybody_is_not_read() {
         assert_eq!(refused.headers()["x-cardea-code"], code, "{peer:?}");
     }
 }
+
+mod look_ups {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::{Adapter, Answer, Guard, LookUps, LookUpsConfig, Rules, Seen, Withheld};
+
+    async fn record(
+        axum::extract::Path(id): axum::extract::Path<String>,
+        look_ups: LookUps,
+    ) -> Result<String, Withheld> {
+        let numbers = [id.as_str()];
+        look_ups
+            .ask(&Seen {
+                numbers: &numbers,
+                ..Seen::default()
+            })
+            .await?;
+        Ok("a record".to_owned())
+    }
+
+    /// The answer of a handler goes out when the guard has allowed it, and never unasked.
+    #[tokio::test]
+    async fn an_answer_is_withheld_unless_the_guard_allows_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["k x", "p"] {
+            let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+            let file = folder.path().join(&name[..1]);
+            let id = if name == "p" { "" } else { "k1 " };
+            std::fs::write(&file, format!("{id}{key}\n")).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let (keys, pseudonyms) = (folder.path().join("k"), folder.path().join("p"));
+        let decider = std::sync::Arc::new(crate::Decider::new(Rules::default()));
+        let guard = Guard::assemble(
+            decider.clone(),
+            &LookUpsConfig::new("records", &keys),
+            std::sync::Arc::new(crate::NoReporter),
+            std::sync::Arc::new(crate::SystemClock::default()),
+        )
+        .unwrap();
+        let adapter = Adapter::load(&keys, &pseudonyms).unwrap();
+        let (issuer, client) = (TestIssuer::start().await, TestClient::new());
+        let layer = TokenLayer::new(issuer.check(&json!({})).await, "https://api.example.fr");
+        let token = issuer.token(&issuer.claims(&client.key));
+        let silent = api().layer(layer.clone().with_look_ups(guard.clone(), adapter.clone()));
+        let withheld = call(silent, client.headers(&token)).await;
+        assert_eq!(withheld.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            withheld.headers()["x-cardea-code"],
+            "guard.statement_missing"
+        );
+        assert!(!text(withheld).await.contains("a-person"));
+
+        let said = || {
+            let router = Router::new().route("/records/{id}", get(record));
+            router.layer(layer.clone().with_look_ups(guard.clone(), adapter.clone()))
+        };
+        let good = call(said(), client.headers(&token)).await;
+        assert_eq!(good.status(), StatusCode::OK);
+        // Others of the same person until she is asked: in this process, as through the proxy.
+        let mut act =
+            crate::Act::look_up("a-person", "records", crate::Patient::from_pseudonym("p"));
+        act.at = crate::Clock::unix_milliseconds(&crate::SystemClock::default());
+        let numbers = (0..200).map(|it| crate::Patient::from_pseudonym(&it.to_string()));
+        act.patients = numbers.collect();
+        assert_eq!(decider.decide(&act).answer, Answer::StepUp);
+        act.patients = vec![crate::Patient::from_pseudonym("another")];
+        let mut headers = client.headers(&token);
+        headers.insert(header::ACCEPT_LANGUAGE, "fr".parse().unwrap());
+        let mut request = Request::get("/records/1").body(Body::empty()).unwrap();
+        *request.headers_mut() = headers;
+        let router = Router::new().route(
+            "/records/{id}",
+            get(
+                async |look_ups: LookUps| -> Result<&'static str, Withheld> {
+                    let numbers = ["4711"];
+                    let seen = Seen {
+                        numbers: &numbers,
+                        ..Seen::default()
+                    };
+                    look_ups.ask(&seen).await?;
+                    Ok("a record")
+                },
+            ),
+        );
+        let router = router.layer(layer.clone().with_look_ups(guard.clone(), adapter.clone()));
+        let asked = router.oneshot(request).await.unwrap();
+        assert_eq!(asked.status(), StatusCode::UNAUTHORIZED);
+        let challenge = asked.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.starts_with("DPoP "), "{challenge}");
+        assert!(
+            challenge.contains("error=\"insufficient_user_authentication\""),
+            "{challenge}"
+        );
+        assert!(challenge.contains("max_age=\"0\""), "{challenge}");
+        let body: Value = serde_json::from_str(&text(asked).await).unwrap();
+        assert_eq!(body["code"], "guard.step_up_required");
+        assert!(body["detail"].as_str().unwrap().contains("carte"), "{body}");
+        assert!(!body["reasons"].as_array().unwrap().is_empty(), "{body}");
+    }
+}

@@ -1,0 +1,216 @@
+//! A verified access and a statement become an act, a decision, a record, and only then an answer.
+
+use std::sync::Arc;
+
+use super::keys::{Purpose, StatementKeys};
+use super::signatures::{Signatures, Signed};
+use super::single_use::SingleUse;
+use super::statement::{AccessReference, LookUpStatement, PresenceStatement};
+use super::{AdapterError, LookUpsConfig};
+use crate::clock::{Clock, SystemClock};
+use crate::{
+    Accounts, Act, Actor, Answer, Decider, Decision, Error, NoReporter, Patient, Report,
+    ReportedToken, Reporter, Rules, VerifiedAccess,
+};
+
+/// Judges what a portal looked up. Cheap to clone.
+#[derive(Clone)]
+pub struct Guard(Arc<Parts>);
+
+struct Parts {
+    accounts: Arc<dyn Accounts>,
+    service: String,
+    keys: StatementKeys,
+    statements: SingleUse,
+    presences: SingleUse,
+    signatures: Signatures,
+    reporter: Arc<dyn Reporter>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What was decided over a statement. Only [`Answer::Allow`] lets the portal answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What to do, and why.
+    pub decision: Decision,
+    /// Whether the caller's scheme is `DPoP`, for the challenge.
+    pub(crate) is_dpop: bool,
+}
+
+impl Guard {
+    /// A guard that has seen nothing yet and reports to nobody.
+    ///
+    /// # Errors
+    /// [`AdapterError::KeyFileUnusable`].
+    pub fn new(rules: Rules, config: &LookUpsConfig) -> Result<Self, AdapterError> {
+        Self::assemble(
+            Arc::new(Decider::new(rules)),
+            config,
+            Arc::new(NoReporter),
+            Arc::new(SystemClock::default()),
+        )
+    }
+
+    /// The same, with accounts, a record of each answer and a clock of the caller's.
+    ///
+    /// # Errors
+    /// [`AdapterError::KeyFileUnusable`].
+    pub fn assemble(
+        accounts: Arc<dyn Accounts>,
+        config: &LookUpsConfig,
+        reporter: Arc<dyn Reporter>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AdapterError> {
+        Ok(Self(Arc::new(Parts {
+            accounts,
+            service: config.service.clone(),
+            keys: StatementKeys::load(&config.keys_file)?,
+            statements: SingleUse::default(),
+            presences: SingleUse::default(),
+            signatures: Signatures::default(),
+            reporter,
+            clock,
+        })))
+    }
+
+    /// Judges a statement that was made in this process about a request whose token was verified.
+    ///
+    /// # Errors
+    /// [`AdapterError`], [`Error::SpoolFailed`]: nothing may be answered but a refusal.
+    pub async fn judge(
+        &self,
+        access: &VerifiedAccess,
+        statement: &LookUpStatement,
+    ) -> Result<Judgement, Error> {
+        let now = self.0.clock.unix_milliseconds();
+        let access = AccessReference::new(access, now);
+        self.judge_at(&access, statement, now).await
+    }
+
+    /// The same for a sealed statement and a sealed reference to the access, as a portal sends.
+    pub(crate) async fn judge_sealed(
+        &self,
+        access: &str,
+        statement: &str,
+    ) -> Result<Judgement, Error> {
+        let now = self.0.clock.unix_milliseconds();
+        let access: AccessReference = self.0.keys.open(Purpose::Access, access)?;
+        access.check(now)?;
+        let statement = self.0.keys.open(Purpose::LookUp, statement)?;
+        self.judge_at(&access, &statement, now).await
+    }
+
+    /// What a portal hands back with its statement.
+    pub(crate) fn refer_to(&self, access: &VerifiedAccess) -> Result<String, AdapterError> {
+        let now = self.0.clock.unix_milliseconds();
+        let reference = AccessReference::new(access, now);
+        self.0.keys.seal(Purpose::Access, &reference)
+    }
+
+    /// The card of this subject has signed anew, as somebody else has verified.
+    pub async fn fresh_signature(&self, subject: &str, session: Option<&str>) {
+        let now = self.0.clock.unix_milliseconds();
+        self.0.signatures.forget(subject);
+        let accounts = &self.0.accounts;
+        accounts.fresh_signature(subject, session, now).await;
+    }
+
+    /// An operator lets the account act at this service again.
+    pub async fn lift(&self, subject: &str) {
+        let now = self.0.clock.unix_milliseconds();
+        self.0.signatures.forget(subject);
+        let accounts = &self.0.accounts;
+        accounts.lift(subject, &self.0.service, now).await;
+    }
+
+    async fn judge_at(
+        &self,
+        access: &AccessReference,
+        statement: &LookUpStatement,
+        now: i64,
+    ) -> Result<Judgement, Error> {
+        let act = self.act(access, statement, now)?;
+        let parts = &*self.0;
+        let signed = parts
+            .signatures
+            .take(&act.subject, &act.session, access.auth_time);
+        let session = Some(act.session.as_str());
+        let sign = || parts.accounts.fresh_signature(&act.subject, session, now);
+        if signed == Some(Signed::There) {
+            sign().await;
+        }
+        let mut decision = parts.accounts.decide(&act).await;
+        // A new login's session was not asked before it came: its card has answered already.
+        let asks = matches!(decision.answer, Answer::StepUp | Answer::Slow { .. });
+        if signed == Some(Signed::Elsewhere) && asks {
+            sign().await;
+            decision = parts.accounts.decide(&act).await;
+        }
+        match decision.answer {
+            Answer::Allow => {}
+            Answer::StepUp | Answer::Slow { .. } => {
+                parts.signatures.ask(&act.subject, &act.session, now);
+            }
+            // Who signs in again has not answered the question, and is asked it anew.
+            Answer::StopSession | Answer::StopAccount => parts.signatures.forget(&act.subject),
+        }
+        let token = ReportedToken {
+            client_id: &access.client_id,
+            sid: access.sid.as_deref(),
+            jti: &access.jti,
+        };
+        let report = Report::new(&act, &decision, &token, statement.patients.clone());
+        parts.reporter.record(report).await?;
+        Ok(Judgement {
+            decision,
+            is_dpop: access.is_dpop,
+        })
+    }
+
+    /// All that is asked of a statement, its single use last.
+    fn act(
+        &self,
+        access: &AccessReference,
+        statement: &LookUpStatement,
+        now: i64,
+    ) -> Result<Act, AdapterError> {
+        statement.check(now)?;
+        if statement.session != access.session() {
+            return Err(AdapterError::StatementSessionMismatch);
+        }
+        let presence: Option<PresenceStatement> = match &statement.presence {
+            Some(sealed) => Some(self.0.keys.open(Purpose::Presence, sealed)?),
+            None => None,
+        };
+        if let Some(presence) = &presence {
+            presence.check(statement, now)?;
+        }
+        self.0.statements.take(&statement.nonce, now)?;
+        if let Some(presence) = &presence {
+            self.0.presences.take(&presence.nonce, now)?;
+        }
+        let is_person = access.sid.is_some() || access.auth_time.is_some();
+        let patients = statement.patients.iter();
+        Ok(Act {
+            at: now,
+            subject: access.sub.clone(),
+            profession: access.profession.clone(),
+            service: self.0.service.clone(),
+            kind: statement.kind,
+            actor: if is_person {
+                Actor::Person
+            } else {
+                Actor::Service
+            },
+            session: access.session().to_owned(),
+            source: statement.source.clone().unwrap_or_default(),
+            patients: patients.map(|it| Patient::from_pseudonym(it)).collect(),
+            patient_present: presence.is_some(),
+            sequence: statement.sequence,
+            follow_up: statement.follow_up,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
