@@ -13,14 +13,15 @@ mod track;
 use serde::{Deserialize, Serialize};
 
 pub use around::Around;
+pub(crate) use decider::Carried;
 pub use decider::{Decider, Tally};
-pub use judge::{judge, sign};
+pub use judge::{judge, sign, sign_in};
 
 pub(crate) use places::Places;
 pub(crate) use standing::Standing;
 pub(crate) use track::Track;
 
-use crate::Kind;
+use crate::{Act, Kind, Rules};
 use crate::budget::day_of;
 
 /// All that is kept of one subject at one service: plain data, so that it can be kept anywhere.
@@ -62,6 +63,15 @@ impl AccountState {
         match kind {
             Kind::LookUp => &mut self.look_ups,
             Kind::Write => self.writes.get_or_insert_default(),
+        }
+    }
+
+    /// Nothing is known of the account, and it may have been forgotten: it begins half-way.
+    fn begin_half_way(&mut self, rules: &Rules, act: &Act) {
+        self.last_at = act.at;
+        for kind in [Kind::LookUp, Kind::Write] {
+            let budget = rules.budget(&act.service, act.profession.as_deref(), kind);
+            self.track(kind).begin_with(act.at, budget.ahead / 2);
         }
     }
 

@@ -26,12 +26,18 @@ fn robots_are_stopped_early() {
         ("human-like", 6, 300),
         ("slow-for-weeks", 10, 300),
         ("informed", 3, 500),
+        ("rides-along", 10, 500),
+        ("beside-her", 10, 300),
+        ("captured-workstation", 6, 400),
     ];
     for (name, days, most) in most {
         let robot = ROBOTS.iter().find(|robot| robot.name == name).unwrap();
         let traffic = scenario::traffic(name, 11, ROBOT_STARTS + days, Scale::USUAL).unwrap();
         let taken = hostile::try_out(robot, traffic, &mut Guarded::new(shipped()));
         assert!(taken[0].reached <= most, "{name}: {:?}", taken[0]);
+        if robot.patience > 0 {
+            assert!(taken[0].before_stop.is_some(), "{name}: {:?}", taken[0]);
+        }
     }
 }
 

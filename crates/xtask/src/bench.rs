@@ -19,7 +19,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
@@ -67,6 +67,12 @@ const BENCHES: [Bench; 9] = [
         package: "cardea-pki",
         purpose: "paths, lists and look-ups beside OpenSSL, webpki and x509-parser",
         has_peers: true,
+    },
+    Bench {
+        name: "decide",
+        package: "cardea-guard",
+        purpose: "decisions of the guard a second, beside a plain rate limiter",
+        has_peers: false,
     },
     Bench {
         name: "simulate",
@@ -157,6 +163,7 @@ fn run_bench(command: &mut Command) -> Result<()> {
 fn spelled_out<'a>(names: &[&'a str]) -> Vec<&'a str> {
     match names {
         ["guard", "--simulate"] => vec!["simulate"],
+        ["guard"] => vec!["decide"],
         _ => names.to_vec(),
     }
 }

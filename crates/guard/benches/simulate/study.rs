@@ -78,7 +78,7 @@ pub(crate) fn worlds(seeds: u64) -> Vec<World> {
         seeds: (1..=seeds).collect(),
     }];
     for (nth, (name, scale)) in (0_u64..).zip(held_out) {
-        let first = 0x0005_eed0_0000 + 1_000 * nth;
+        let first = 0x0005_eed7_0000 + 1_000 * nth;
         worlds.push(World {
             name,
             scale,

@@ -3,7 +3,7 @@
 use crate::budget::{MICRO, micro};
 use crate::config::Budget;
 
-use super::habit::{Share, Usual};
+use super::habit::{Reference, Share, Usual};
 
 /// Days from which on an account's own habit counts alone, not beside its profession's.
 const SETTLED_DAYS: u16 = 15;
@@ -34,24 +34,25 @@ impl Allowance {
         let share = own.share.or(peers.share);
         let card = share.map_or(micro(budget.card_speaks_for), |share| card(share, budget));
         let full_day = own.full_day.map(u32::from);
-        let is_mostly_with_card = share.is_some_and(Share::is_mostly_with_card);
+        // A robot beside a person must not be able to tip this.
+        let was_mostly = own.reference.is_some_and(Reference::is_mostly_with_card);
+        let is_mostly_with_card = was_mostly || share.is_some_and(Share::is_mostly_with_card);
         let forgiven = if is_mostly_with_card {
             0
         } else {
             u32::from(own.signed_day).min(budget.signed_habit_most)
         };
-        let drifting = own.share.filter(|share| share.with > 0);
+        let reference = own.reference;
         Self {
             ahead: ahead(budget, own, peers) + forgiven / 2,
             card: card.min(micro(budget.card_speaks_for_most)),
             usual_day: full_day.map(|it| (2 * it + 20).max(budget.usual_day_least)),
             is_mostly_with_card,
             forgiven_per_day: budget.forgiven_per_day + forgiven,
-            drift: drifting
-                .and(full_day)
+            drift: reference
                 .filter(|_| is_mostly_with_card)
-                .map(|full_day| budget.drift + 2 * full_day),
-            drift_card: drifting.map_or(0, drift_card),
+                .map(|it| budget.drift + it.full_day()),
+            drift_card: reference.map_or(0, drift_card),
         }
     }
 }
@@ -91,10 +92,9 @@ fn seen_so_far(budget: &Budget, own: &Usual) -> u32 {
     }
 }
 
-/// A quarter more than usually come without a card to each that comes with one.
-fn drift_card(share: Share) -> i64 {
-    let (without, with) = (i64::from(share.without), i64::from(share.with.max(1)));
-    MICRO * without * 5 / (with * 4) + MICRO / 20
+/// A fifth more than usually come without a card to each that comes with one.
+fn drift_card(reference: Reference) -> i64 {
+    i64::from(reference.per_card) * 6 / 5
 }
 
 /// Three times as many patients as usually come without a card to each that comes with one.

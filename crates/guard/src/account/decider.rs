@@ -1,16 +1,19 @@
 //! All accounts in this process: sharded, exact, and never waiting for anything but a neighbour.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+mod carried;
 mod group;
 mod peers;
 mod walkers;
 
+pub(crate) use carried::Carried;
 use group::{Group, Groups};
 
-use super::{AccountState, judge, sign};
+use super::{AccountState, judge, sign_in};
 use crate::{Act, Actor, Decision, Kind, Rules};
 
 /// Shards: neighbours on one wait for each other.
@@ -27,6 +30,8 @@ pub struct Decider {
     shards: Box<[Mutex<Shard>]>,
     groups: Groups,
     hasher: RandomState,
+    /// Until when accounts of which nothing is known may be ones that were forgotten.
+    doubted_until: AtomicI64,
 }
 
 /// How much a decider holds.
@@ -40,13 +45,33 @@ pub struct Tally {
 
 #[derive(Debug, Default)]
 struct Shard {
-    subjects: HashMap<Box<str>, Vec<Account>>,
+    /// By the subject's hash, which is worked out once; the few that share one lie side by side.
+    subjects: HashMap<u64, Vec<Account>, BuildHasherDefault<Hashed>>,
     accounts: usize,
+}
+
+/// Hands on what is a keyed hash already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are numbers")
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 /// One subject at one service.
 #[derive(Debug)]
 struct Account {
+    subject: Box<str>,
     state: AccountState,
     group: Arc<Group>,
     walk_noted: i64,
@@ -61,6 +86,7 @@ impl Decider {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             groups: Groups::default(),
             hasher: RandomState::new(),
+            doubted_until: AtomicI64::new(0),
         }
     }
 
@@ -73,9 +99,12 @@ impl Decider {
     /// Decides over one act, and remembers it.
     #[must_use]
     pub fn decide(&self, act: &Act) -> Decision {
-        let mut shard = self.shard(&act.subject);
-        let account = shard.account(act, &self.groups, self.rules.accounts_max / SHARDS);
+        let (mut shard, hash) = self.shard(&act.subject);
+        let account = shard.account(hash, act, &self.groups, self.rules.accounts_max / SHARDS);
         let around = account.group.around(act.at);
+        if self.is_doubting(act.at) && account.state.last_at() == 0 {
+            account.state.begin_half_way(&self.rules, act);
+        }
         let closed = account.state.look_ups.habit().last().map(|it| it.day);
         let decision = judge(&self.rules, &mut account.state, act, &around);
         if act.actor == Actor::Person && act.kind == Kind::LookUp {
@@ -84,23 +113,42 @@ impl Decider {
         decision
     }
 
+    /// What would be decided, without remembering anything.
+    #[must_use]
+    pub fn preview(&self, act: &Act) -> Decision {
+        let (shard, hash) = self.shard(&act.subject);
+        let mut known = shard.subjects.get(&hash).into_iter().flatten();
+        let account = known.find(|it| it.is_of(&act.subject, &act.service));
+        let (mut state, around) = match account {
+            Some(account) => (account.state.clone(), account.group.around(act.at)),
+            None => {
+                let group = self.groups.find(&act.service, act.profession.as_deref());
+                (AccountState::default(), group.around(act.at))
+            }
+        };
+        drop(shard);
+        judge(&self.rules, &mut state, act, &around)
+    }
+
     /// The subject's card has signed anew: a bounded budget is restored where one was asked for.
-    /// Which session it was in makes no difference: the card speaks for the person.
+    ///
+    /// It answers for the session that it was given in, and for what was asked there: a robot in
+    /// another session stays asked. Without a session it answers for all that was asked.
     pub fn fresh_signature(&self, subject: &str, session: Option<&str>, at: i64) {
-        let _ = session;
-        let mut shard = self.shard(subject);
-        for account in shard.subjects.get_mut(subject).into_iter().flatten() {
+        let (mut shard, hash) = self.shard(subject);
+        let known = shard.subjects.get_mut(&hash).into_iter().flatten();
+        for account in known.filter(|it| &*it.subject == subject) {
             let around = account.group.around(at);
             let names = (account.group.service(), account.group.profession());
-            sign(&self.rules, &mut account.state, names, &around, at);
+            sign_in(&self.rules, &mut account.state, names, &around, session, at);
         }
     }
 
     /// An operator lets the account act at this service again.
     pub fn lift(&self, subject: &str, service: &str, at: i64) {
-        let mut shard = self.shard(subject);
-        let accounts = shard.subjects.get_mut(subject).into_iter().flatten();
-        for account in accounts.filter(|it| it.group.service() == service) {
+        let (mut shard, hash) = self.shard(subject);
+        let accounts = shard.subjects.get_mut(&hash).into_iter().flatten();
+        for account in accounts.filter(|it| it.is_of(subject, service)) {
             account.state.lift(at);
         }
     }
@@ -111,22 +159,22 @@ impl Decider {
         let mut tally = Tally::default();
         for shard in &self.shards {
             let shard = lock(shard);
-            for (subject, accounts) in &shard.subjects {
-                tally.accounts += accounts.len();
-                let states = accounts.iter().map(|it| it.state.bytes());
+            for account in shard.subjects.values().flatten() {
+                tally.accounts += 1;
                 let around = size_of::<Account>() - size_of::<AccountState>();
-                tally.bytes += states.sum::<usize>() + accounts.len() * around + subject.len();
+                tally.bytes += account.state.bytes() + around + account.subject.len();
             }
         }
         tally
     }
 
-    fn shard(&self, subject: &str) -> MutexGuard<'_, Shard> {
+    /// Where the subject is kept, locked, and its hash.
+    fn shard(&self, subject: &str) -> (MutexGuard<'_, Shard>, u64) {
         let hash = self.hasher.hash_one(subject);
         let shards = u64::try_from(SHARDS).unwrap_or(1);
         let index = usize::try_from(hash % shards).unwrap_or(0);
         match self.shards.get(index) {
-            Some(shard) => lock(shard),
+            Some(shard) => (lock(shard), hash),
             None => unreachable!("an index below the number of shards"),
         }
     }
@@ -140,29 +188,31 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 impl Shard {
     /// The account of the act, made where there is none.
-    fn account(&mut self, act: &Act, groups: &Groups, accounts_max: usize) -> &mut Account {
-        if !self.subjects.contains_key(act.subject.as_str()) {
-            if self.accounts >= accounts_max.max(1) {
-                self.make_room();
-            }
-            self.subjects
-                .insert(act.subject.as_str().into(), Vec::new());
+    fn account(
+        &mut self,
+        hash: u64,
+        act: &Act,
+        groups: &Groups,
+        accounts_max: usize,
+    ) -> &mut Account {
+        if self.accounts >= accounts_max.max(1) && !self.subjects.contains_key(&hash) {
+            self.make_room();
         }
-        let Some(accounts) = self.subjects.get_mut(act.subject.as_str()) else {
-            unreachable!("it was inserted above")
-        };
+        let accounts = self.subjects.entry(hash).or_default();
         let profession = act.profession.as_deref();
         let found = accounts
             .iter()
-            .position(|it| it.group.service() == act.service.as_str());
-        let index = match found {
+            .position(|it| it.is_of(&act.subject, &act.service));
+        let last = || accounts.iter().rposition(|it| *it.subject == *act.subject);
+        // A subject with services beyond number is not told apart any more.
+        let shared = || last().filter(|_| accounts.len() >= SERVICES_MAX);
+        let index = match found.or_else(shared) {
             Some(index) => index,
-            // A subject with services beyond number is not told apart any more.
-            None if accounts.len() >= SERVICES_MAX => accounts.len() - 1,
             None => {
                 self.accounts += 1;
                 accounts.reserve_exact(1);
                 accounts.push(Account {
+                    subject: act.subject.as_str().into(),
                     state: AccountState::default(),
                     group: groups.find(&act.service, profession),
                     walk_noted: 0,
@@ -197,6 +247,10 @@ impl Shard {
 }
 
 impl Account {
+    fn is_of(&self, subject: &str, service: &str) -> bool {
+        &*self.subject == subject && self.group.service() == service
+    }
+
     /// Tells the group of a day that is over, and of a walk through patients.
     fn tell_group(&mut self, act: &Act, closed: Option<u32>) {
         let last = self.state.look_ups.habit().last();

@@ -75,14 +75,16 @@ impl Evidence<'_> {
         hold(ReasonCode::PerDay, in_day, budget.per_day);
         hold(ReasonCode::PerWeek, days.within(7), budget.per_week);
         hold(ReasonCode::PerMonth, days.within(30), budget.per_month);
-        if let Some(limit) = self.allowance.drift {
-            hold(ReasonCode::Drift, track.drift.patients(), limit);
-        }
         if let Some(usual) = self.allowance.usual_day {
             // An epidemic's day has more of everybody: cards of today make room for their share.
             let shown = i64::from(track.today().shown) * self.allowance.drift_card / MICRO;
             let usual = usual.saturating_add(u32::try_from(shown).unwrap_or(0));
             hold(ReasonCode::UsualDay, track.today().fresh.into(), usual);
+        }
+        // A signature takes its patients away from the drift itself.
+        let drift = track.drift.patients();
+        if let Some(limit) = self.allowance.drift.filter(|limit| drift > *limit) {
+            reasons.push(Reason::new(ReasonCode::Drift, drift, limit));
         }
         reasons
     }

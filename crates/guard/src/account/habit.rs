@@ -11,8 +11,16 @@ const KNOWN_PATIENTS: u32 = 60;
 /// Days with work from which on its fullest days are.
 const FULLEST_DAYS: usize = 10;
 
+/// As many days must be as full for it to be called usual.
+const FULL_DAYS: usize = 3;
 /// Days with a signature after which it vouches for a habit.
-const SIGNED_DAYS: usize = 3;
+const SIGNED_DAYS: usize = 2;
+/// Days that say what an account's share is now.
+const SHARE_DAYS: usize = 14;
+/// A day moves what the account is held to by no more than a hundredth part upwards.
+const LEARNED_ONE_IN: u32 = 100;
+/// A day that the person has signed for moves it by a twentieth part.
+const SIGNED_ONE_IN: u32 = 20;
 
 /// One day of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +70,44 @@ pub(crate) struct Usual {
     pub(crate) was_vouched_for: bool,
     /// Of a hundred patients, how many were known from an earlier day.
     pub(crate) returned_percent: Option<u8>,
+    /// What the account is held to over weeks.
+    pub(crate) reference: Option<Reference>,
+}
+
+/// What an account is held to over weeks. It follows the account's days down at once, and up by
+/// small steps: nobody can teach it a robot within weeks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reference {
+    /// New patients without a card to each card, in millionths.
+    pub(crate) per_card: u32,
+    /// New patients without a card on a full day, in thousandths.
+    full_day: u32,
+}
+
+impl Reference {
+    /// New patients without a card on a full day.
+    pub(crate) fn full_day(self) -> u32 {
+        self.full_day.div_ceil(1_000)
+    }
+
+    /// Whether at least half of the patients come with their card.
+    pub(crate) fn is_mostly_with_card(self) -> bool {
+        self.per_card <= 1_000_000
+    }
+
+    /// Goes towards what the last days were.
+    fn towards(self, now: Self, is_signed: bool) -> Self {
+        let one_in = if is_signed {
+            SIGNED_ONE_IN
+        } else {
+            LEARNED_ONE_IN
+        };
+        let step = |from: u32, to: u32| to.min(from.saturating_add(from / one_in + 1));
+        Self {
+            per_card: step(self.per_card, now.per_card),
+            full_day: step(self.full_day, now.full_day),
+        }
+    }
 }
 
 impl Usual {
@@ -141,27 +187,51 @@ impl Habit {
             full_day: self.third_fullest().filter(|_| days >= FULLEST_DAYS),
             cards_caught_up: self.usual.cards_caught_up,
             signed_day,
-            was_vouched_for: self.usual.was_vouched_for || signed_day > 0,
+            was_vouched_for: self.usual.was_vouched_for || self.count_signed() >= SIGNED_DAYS,
             returned_percent: is_known
                 .then(|| u8::try_from(returned * 100 / all.max(1)).unwrap_or(100)),
+            reference: self.reference(),
         }
     }
 
-    /// What the third fullest day has brought, where the person has signed on three days.
+    /// What the account is held to from now on.
+    fn reference(&self) -> Option<Reference> {
+        let before = self.usual.reference;
+        let newest = self.days.iter().rev().take(SHARE_DAYS);
+        let (fresh, shown) = newest.fold((0, 0), |(fresh, shown), day| {
+            (fresh + u64::from(day.fresh), shown + u64::from(day.shown))
+        });
+        let full_day = self.third_fullest().filter(|_| shown > 0);
+        let Some(full_day) = full_day.filter(|_| self.days.len() >= FULLEST_DAYS) else {
+            return before;
+        };
+        let now = Reference {
+            per_card: u32::try_from(fresh * 1_000_000 / shown.max(1)).unwrap_or(u32::MAX),
+            full_day: u32::from(full_day) * 1_000,
+        };
+        let is_signed = self.days.last().is_some_and(|day| day.signed);
+        Some(before.map_or(now, |before| before.towards(now, is_signed)))
+    }
+
+    /// What the third fullest day has brought, where the person has signed on two days; half of
+    /// it after one.
     fn signed_day(&self) -> u16 {
-        let signed = self.days.iter().filter(|it| it.signed).count();
-        // Once it is vouched for, a signature in four weeks keeps it so.
-        let was_signed = self.usual.was_vouched_for && signed > 0;
-        let is_signed = signed >= SIGNED_DAYS || was_signed;
-        self.third_fullest().filter(|_| is_signed).unwrap_or(0)
+        let full_day = self.third_fullest().unwrap_or(0);
+        match self.count_signed() {
+            0 => 0,
+            // Once it is vouched for, a signature in four weeks keeps it so.
+            signed if signed >= SIGNED_DAYS || self.usual.was_vouched_for => full_day,
+            _ => full_day / 2,
+        }
+    }
+
+    fn count_signed(&self) -> usize {
+        self.days.iter().filter(|it| it.signed).count()
     }
 
     /// The third fullest day: a single day, or two, don't make a habit.
     fn third_fullest(&self) -> Option<u16> {
-        if self.days.len() < SIGNED_DAYS {
-            return None;
-        }
-        let mut fullest = [0_u16; 3];
+        let mut fullest = [0_u16; FULL_DAYS];
         for day in &self.days {
             let mut count = day.fresh;
             for place in &mut fullest {
@@ -170,7 +240,9 @@ impl Habit {
                 }
             }
         }
-        Some(fullest[2])
+        // Of fewer days, the least.
+        let place = self.days.len().min(FULL_DAYS).checked_sub(1)?;
+        fullest.get(place).copied()
     }
 }
 

@@ -11,6 +11,9 @@ use crate::decision::ReasonCode;
 use crate::signal::no_pause::PAUSE_MS;
 use crate::{Act, Actor, Answer, Decision, Kind, Reason, Rules};
 
+/// So many patients below its limit, cards have explained what was asked for over weeks.
+const DRIFT_SETTLED: u32 = 20;
+
 /// Decides over one act of an account, and notes it in the account's state.
 ///
 /// Time never goes back: an act that is older than the newest is judged as if it came with it.
@@ -33,9 +36,8 @@ pub fn judge(rules: &Rules, state: &mut AccountState, act: &Act, around: &Around
         show(state, act, &allowance);
         return Decision::allow();
     }
-    if state.standing.awaits_signature() {
-        let window = signature_window(&allowance);
-        return state.standing.refuse(budget, window, act, now);
+    if state.standing.awaits_signature(&act.session) {
+        return state.standing.refuse(budget, act, now);
     }
     if !look(state, act, now, budget) {
         return Decision::allow();
@@ -52,10 +54,7 @@ pub fn judge(rules: &Rules, state: &mut AccountState, act: &Act, around: &Around
     if reasons.is_empty() {
         return Decision::allow();
     }
-    let window = signature_window(&allowance);
-    state
-        .standing
-        .ask(budget, window, reasons, &act.session, now)
+    state.standing.ask(budget, reasons, &act.session, now)
 }
 
 /// Over how long signatures are counted: where nobody shows cards, nothing but them can speak for
@@ -73,17 +72,30 @@ fn signature_window(allowance: &Allowance) -> i64 {
 pub fn sign(
     rules: &Rules,
     state: &mut AccountState,
+    names: (&str, Option<&str>),
+    around: &Around,
+    at: i64,
+) {
+    sign_in(rules, state, names, around, None, at);
+}
+
+/// The same in a session: it answers for that session, and not for what others were asked.
+pub fn sign_in(
+    rules: &Rules,
+    state: &mut AccountState,
     (service, profession): (&str, Option<&str>),
     around: &Around,
+    session: Option<&str>,
     at: i64,
 ) {
     let now = at.max(state.last_at);
     let budget = rules.budget(service, profession, Kind::LookUp);
     let allowance = Allowance::of(budget, &state.look_ups.habit().usual, &around.peers);
     let window = signature_window(&allowance);
-    let Some(room) = state.standing.sign(budget, window, now) else {
+    let Some(room) = state.standing.sign(budget, window, session, now) else {
         return;
     };
+    let is_over_weeks = state.standing.settled_at(now);
     for kind in [Kind::LookUp, Kind::Write] {
         if kind == Kind::Write && state.writes.is_none() {
             continue;
@@ -94,7 +106,7 @@ pub fn sign(
         let room = room.min(micro(budget.signature_restores));
         track.note_signature();
         track.balance.restore(room, micro(allowance.ahead));
-        if let Some(drift) = allowance.drift {
+        if let Some(drift) = allowance.drift.filter(|_| is_over_weeks) {
             track.drift.restore(room, micro(drift));
         }
     }
@@ -128,10 +140,13 @@ fn show(state: &mut AccountState, act: &Act, allowance: &Allowance) {
         has_caught_up |= track.show(*patient, allowance);
     }
     let is_half = track.balance.level() < micro(allowance.ahead) / 2;
+    // What was asked for over weeks is explained by the cards of weeks.
+    let drift = track.drift.patients() + DRIFT_SETTLED;
+    let is_explained = allowance.drift.is_none_or(|limit| drift <= limit);
     if has_caught_up {
         state.standing.forgive_signatures();
     }
-    if is_half {
+    if is_half && (is_explained || !state.standing.is_over_weeks()) {
         state.standing.relent();
     }
 }
@@ -163,6 +178,10 @@ fn judge_unattended(
         ..Budget::default()
     };
     advance(state, act.kind, now, &windows, &Around::default());
+    // A card that was read somewhere is what such a service is for.
+    if act.patient_present {
+        return Decision::allow();
+    }
     let track = state.track(act.kind);
     let asked = u32::try_from(track.count_new(&act.patients)).unwrap_or(u32::MAX);
     let recent = track.recent();

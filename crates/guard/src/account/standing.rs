@@ -14,10 +14,29 @@ use crate::{Act, Answer, Decision, Patient, Reason};
 const SESSIONS_MAX: usize = 2;
 const WEEK_MS: i64 = 7 * DAY_MS;
 
-/// Where an account stands.
+/// Sessions that were asked for a signature and are remembered; of more, the oldest are forgotten.
+const ASKED_MAX: usize = 8;
+/// So long a signature for what was asked over weeks makes the next one restore less.
+const SETTLED_MS: i64 = 30 * DAY_MS;
+/// The first signature of a day restores at least this part.
+const A_DAY_ONE_IN: i64 = 4;
+
+/// Where an account stands. Most were never asked: what is kept of those that were lies apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Standing {
     stage: Stage,
+    asked: Option<Box<Asked>>,
+}
+
+/// What is kept of an account that was asked or refused something.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    /// Sessions that were asked and have not signed.
+    told: Vec<u64>,
+    /// Whether it was for what ran ahead over weeks.
+    is_over_weeks: bool,
+    /// When signatures settled that.
+    settled: Vec<i64>,
     /// Patients that were asked for and refused since a signature is awaited.
     refused: Vec<u64>,
     /// When signatures restored something, newest last.
@@ -45,79 +64,114 @@ impl Standing {
             let reason = self.account_stopped();
             return Some(decision(Answer::StopAccount, vec![reason]));
         }
-        if self.sessions.is_empty() {
-            return None;
-        }
+        let asked = self.asked.as_ref().filter(|it| !it.sessions.is_empty())?;
         let session = number_of(session.as_bytes());
-        let is_stopped = self.sessions.iter().any(|(known, _)| *known == session);
+        let is_stopped = asked.sessions.iter().any(|(known, _)| *known == session);
         is_stopped.then(|| decision(Answer::StopSession, vec![self.sessions_stopped()]))
     }
 
-    /// Whether a signature is awaited.
-    pub(crate) fn awaits_signature(&self) -> bool {
+    /// Whether a signature is awaited, of the account or of this session.
+    pub(crate) fn awaits_signature(&self, session: &str) -> bool {
+        let asked = self.asked.as_ref().filter(|it| !it.told.is_empty());
         self.stage == Stage::SignatureAwaited
+            || asked.is_some_and(|it| it.told.contains(&number_of(session.as_bytes())))
+    }
+
+    /// Whether a signature is awaited for what ran ahead over weeks.
+    pub(crate) fn is_over_weeks(&self) -> bool {
+        self.asked.as_ref().is_some_and(|it| it.is_over_weeks)
+    }
+
+    /// Whether a signature has settled, at this moment, what ran ahead over weeks.
+    pub(crate) fn settled_at(&self, now: i64) -> bool {
+        self.asked
+            .as_ref()
+            .is_some_and(|it| it.settled.last() == Some(&now))
     }
 
     /// Whether the account waits for a signature or is stopped.
     pub(crate) fn is_held(&self) -> bool {
-        self.stage != Stage::Open || !self.sessions.is_empty()
+        let stopped = self
+            .asked
+            .as_ref()
+            .is_some_and(|it| !it.sessions.is_empty());
+        self.stage != Stage::Open || stopped
     }
 
     /// Cards that were shown have explained what a signature was asked for.
     pub(crate) fn relent(&mut self) {
-        if self.stage == Stage::SignatureAwaited {
-            self.stage = Stage::Open;
-            self.refused.clear();
-            self.asked_for = None;
+        if self.stage == Stage::Stopped {
+            return;
+        }
+        self.stage = Stage::Open;
+        if let Some(asked) = &mut self.asked {
+            asked.told.clear();
+            asked.refused.clear();
+            asked.asked_for = None;
+            asked.is_over_weeks = false;
         }
     }
 
     /// Cards or returns have caught up: what was signed for earlier was a person's work.
     pub(crate) fn forgive_signatures(&mut self) {
-        self.signatures.clear();
+        if let Some(asked) = &mut self.asked {
+            asked.signatures.clear();
+        }
     }
 
     /// Forgets what is a week old.
     pub(crate) fn forget(&mut self, now: i64) {
-        self.signatures.retain(|at| now - at < WEEK_MS);
-        self.sessions.retain(|(_, at)| now - at < WEEK_MS);
+        let Some(asked) = &mut self.asked else {
+            return;
+        };
+        asked.signatures.retain(|at| now - at < WEEK_MS);
+        asked.sessions.retain(|(_, at)| now - at < WEEK_MS);
+        asked.settled.retain(|at| now - at < SETTLED_MS);
+        if self.stage == Stage::Open && **asked == Asked::default() {
+            self.asked = None;
+        }
     }
 
     /// Something is over its bound: asks for a signature, or stops where signatures are spent.
     pub(crate) fn ask(
         &mut self,
         budget: &Budget,
-        window: i64,
         mut reasons: Vec<Reason>,
         session: &str,
         now: i64,
     ) -> Decision {
-        let signed = self.signed_within(window, now);
-        self.asked_for = reasons.first().copied();
+        let is_over_weeks = reasons
+            .iter()
+            .any(|it| it.code() == ReasonCode::Drift.word());
+        let signed = self.signed_today(is_over_weeks, now);
+        self.stage = Stage::SignatureAwaited;
+        let asked = self.asked.get_or_insert_default();
+        asked.asked_for = reasons.first().copied();
+        asked.is_over_weeks = is_over_weeks;
+        asked.tell(session);
         if signed < budget.signatures_most {
-            self.stage = Stage::SignatureAwaited;
             return decision(Answer::StepUp, reasons);
         }
         let spent = ReasonCode::SignaturesSpent;
         reasons.insert(0, Reason::new(spent, signed, budget.signatures_most));
-        self.stage = Stage::SignatureAwaited;
         self.stop_session(session, now, reasons)
     }
 
     /// A further act while a signature is awaited: the more patients, the less mild.
-    pub(crate) fn refuse(&mut self, budget: &Budget, window: i64, act: &Act, now: i64) -> Decision {
+    pub(crate) fn refuse(&mut self, budget: &Budget, act: &Act, now: i64) -> Decision {
         let session = act.session.as_str();
+        let signed = self.signed_today(self.is_over_weeks(), now);
         let refused = self.note_refused(budget, &act.patients);
         let awaited = ReasonCode::SignatureAwaited;
         let awaited = Reason::new(awaited, refused, budget.stop_session_after);
-        let reasons: Vec<_> = [Some(awaited), self.asked_for]
-            .into_iter()
-            .flatten()
-            .collect();
+        let asked = self.asked.get_or_insert_default();
+        asked.tell(session);
+        let reasons = [Some(awaited), asked.asked_for].into_iter().flatten();
+        let reasons = reasons.collect();
         if refused >= budget.stop_account_after {
             return self.stop_account(refused);
         }
-        let is_spent = self.signed_within(window, now) >= budget.signatures_most;
+        let is_spent = signed >= budget.signatures_most;
         if refused >= budget.stop_session_after || is_spent {
             return self.stop_session(session, now, reasons);
         }
@@ -141,33 +195,66 @@ impl Standing {
 
     /// What was asked for is within the budget again.
     pub(crate) fn forget_refused(&mut self) {
-        self.refused.clear();
+        if let Some(asked) = &mut self.asked {
+            asked.refused.clear();
+        }
     }
 
     fn note_refused(&mut self, budget: &Budget, patients: &[Patient]) -> u32 {
         let most = usize::try_from(budget.stop_account_after).unwrap_or(usize::MAX);
         // One act counts once, however many patients its answer would have named.
         let mut numbers = patients.iter().map(|it| it.number());
-        let new = numbers.find(|number| !self.refused.contains(number));
-        if let Some(number) = new.filter(|_| self.refused.len() < most) {
-            self.refused.push(number);
+        let asked = self.asked.get_or_insert_default();
+        let new = numbers.find(|number| !asked.refused.contains(number));
+        if let Some(number) = new.filter(|_| asked.refused.len() < most) {
+            asked.refused.push(number);
         }
-        u32::try_from(self.refused.len()).unwrap_or(u32::MAX)
+        u32::try_from(asked.refused.len()).unwrap_or(u32::MAX)
     }
 
     /// A fresh signature: how many patients it makes room for, if it was asked for.
-    pub(crate) fn sign(&mut self, budget: &Budget, window: i64, now: i64) -> Option<i64> {
-        if self.stage != Stage::SignatureAwaited {
+    ///
+    /// Given in a session, it answers for that one; others that were asked stay asked.
+    pub(crate) fn sign(
+        &mut self,
+        budget: &Budget,
+        window: i64,
+        session: Option<&str>,
+        now: i64,
+    ) -> Option<i64> {
+        let asked = self.asked.as_mut()?;
+        let session = session.map(|it| number_of(it.as_bytes()));
+        let is_asked = session.is_none_or(|it| asked.told.contains(&it));
+        if self.stage == Stage::Stopped || !is_asked {
+            return None;
+        }
+        asked
+            .told
+            .retain(|it| session.is_some_and(|session| *it != session));
+        if self.stage == Stage::Open {
             return None;
         }
         self.forget(now);
-        let earlier = self.signed_within(window, now);
-        if earlier >= budget.signatures_most {
+        let is_over_weeks = self.is_over_weeks();
+        let today = self.signed_today(is_over_weeks, now);
+        if today >= budget.signatures_most {
             return None;
         }
-        self.signatures.push(now);
-        self.relent();
-        Some(restores(budget, window, earlier))
+        let asked = self.asked.get_or_insert_default();
+        let (signatures, window) = if is_over_weeks {
+            (&mut asked.settled, SETTLED_MS)
+        } else {
+            (&mut asked.signatures, window)
+        };
+        let earlier = count_within(signatures, window, now);
+        signatures.push(now);
+        self.stage = Stage::Open;
+        if asked.told.is_empty() {
+            self.relent();
+        }
+        let room = restores(budget, window, earlier);
+        let least = micro(budget.signature_restores) / A_DAY_ONE_IN;
+        Some(if today == 0 { room.max(least) } else { room })
     }
 
     /// Patients that signatures of the last day have made room for, above any window's bound.
@@ -179,43 +266,90 @@ impl Standing {
         u32::try_from(room / crate::budget::MICRO).unwrap_or(0)
     }
 
+    /// Signatures of the last day, for the same kind of question.
+    fn signed_today(&self, is_over_weeks: bool, now: i64) -> u32 {
+        let asked = self.asked.as_ref();
+        asked.map_or(0, |it| {
+            let signatures = if is_over_weeks {
+                &it.settled
+            } else {
+                &it.signatures
+            };
+            count_within(signatures, DAY_MS, now)
+        })
+    }
+
     fn signed_within(&self, window: i64, now: i64) -> u32 {
-        let fresh = self.signatures.iter().filter(|at| now - **at < window);
-        u32::try_from(fresh.count()).unwrap_or(u32::MAX)
+        let asked = self.asked.as_ref();
+        asked.map_or(0, |it| count_within(&it.signatures, window, now))
     }
 
     /// Stops the account.
     fn stop_account(&mut self, count: u32) -> Decision {
         self.stage = Stage::Stopped;
-        self.stopped_for = count;
-        let reason = self.account_stopped();
-        let reasons = [Some(reason), self.asked_for].into_iter().flatten();
+        let asked = self.asked.get_or_insert_default();
+        asked.stopped_for = count;
+        let why = asked.asked_for;
+        let reasons = [Some(self.account_stopped()), why].into_iter().flatten();
         decision(Answer::StopAccount, reasons.collect())
     }
 
     fn stop_session(&mut self, session: &str, now: i64, reasons: Vec<Reason>) -> Decision {
-        if self.sessions.len() >= SESSIONS_MAX {
-            let refused = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
+        let asked = self.asked.get_or_insert_default();
+        if asked.sessions.len() >= SESSIONS_MAX {
+            let refused = u32::try_from(asked.refused.len()).unwrap_or(u32::MAX);
             return self.stop_account(refused);
         }
-        self.sessions.push((number_of(session.as_bytes()), now));
+        asked.sessions.push((number_of(session.as_bytes()), now));
         decision(Answer::StopSession, reasons)
     }
 
     fn account_stopped(&self) -> Reason {
-        let sessions = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
-        Reason::new(ReasonCode::AccountStopped, self.stopped_for, sessions)
+        let stopped_for = self.asked.as_ref().map_or(0, |it| it.stopped_for);
+        Reason::new(
+            ReasonCode::AccountStopped,
+            stopped_for,
+            self.count_stopped(),
+        )
     }
 
     fn sessions_stopped(&self) -> Reason {
-        let stopped = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
-        Reason::new(ReasonCode::SessionStopped, stopped, 2)
+        Reason::new(ReasonCode::SessionStopped, self.count_stopped(), 2)
+    }
+
+    fn count_stopped(&self) -> u32 {
+        let stopped = self.asked.as_ref().map_or(0, |it| it.sessions.len());
+        u32::try_from(stopped).unwrap_or(u32::MAX)
     }
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.refused.capacity() * 8 + self.signatures.capacity() * 8 + self.sessions.capacity() * 16
+        self.asked.as_ref().map_or(0, |it| {
+            let lists = it.told.capacity() + it.settled.capacity() + it.refused.capacity();
+            let lists = lists + it.signatures.capacity() + 2 * it.sessions.capacity();
+            size_of::<Asked>() + lists * 8
+        })
     }
+}
+
+impl Asked {
+    /// Notes that this session was asked.
+    fn tell(&mut self, session: &str) {
+        let session = number_of(session.as_bytes());
+        if self.told.contains(&session) {
+            return;
+        }
+        if self.told.len() >= ASKED_MAX {
+            self.told.remove(0);
+        }
+        self.told.push(session);
+    }
+}
+
+/// Of these moments, how many lie within the window.
+fn count_within(moments: &[i64], window: i64, now: i64) -> u32 {
+    let fresh = moments.iter().filter(|at| now - **at < window);
+    u32::try_from(fresh.count()).unwrap_or(u32::MAX)
 }
 
 /// The first signature restores all, each further one within the window less.
@@ -246,9 +380,7 @@ mod tests {
 
     fn asked() -> Standing {
         let mut standing = Standing::default();
-        let answer = standing
-            .ask(&Budget::default(), WEEK, Vec::new(), "s", 0)
-            .answer;
+        let answer = standing.ask(&Budget::default(), Vec::new(), "s", 0).answer;
         assert_eq!(answer, Answer::StepUp);
         standing
     }
@@ -257,7 +389,7 @@ mod tests {
         let patient = Patient::from_pseudonym(&patient.to_string());
         let mut act = Act::look_up("sub", "records", patient);
         act.session = session.to_owned();
-        let decision = standing.refuse(&Budget::default(), WEEK, &act, 1_000);
+        let decision = standing.refuse(&Budget::default(), &act, 1_000);
         decision.answer
     }
 
@@ -292,30 +424,50 @@ mod tests {
     fn each_signature_restores_less_and_in_the_end_nothing() {
         let budget = Budget::default();
         let mut standing = Standing::default();
-        assert_eq!(standing.sign(&budget, WEEK, 0), None, "nobody asked");
+        assert_eq!(standing.sign(&budget, WEEK, None, 0), None, "nobody asked");
         let mut rooms = Vec::new();
         for _ in 0..4 {
-            standing.ask(&budget, WEEK, Vec::new(), "s", 0);
-            rooms.push(standing.sign(&budget, WEEK, 0).unwrap() / micro(1));
+            standing.ask(&budget, Vec::new(), "s", 0);
+            rooms.push(standing.sign(&budget, WEEK, None, 0).unwrap() / micro(1));
         }
         assert_eq!(rooms, [50, 25, 12, 6]);
-        let fifth = standing.ask(&budget, WEEK, Vec::new(), "s", 0);
+        let fifth = standing.ask(&budget, Vec::new(), "s", 0);
         assert_eq!(fifth.answer, Answer::StopSession);
         assert_eq!(fifth.reasons[0].code(), "signatures_spent");
-        assert_eq!(standing.sign(&budget, WEEK, 0), None);
+        assert_eq!(standing.sign(&budget, WEEK, None, 0), None);
         assert!(
-            standing.sign(&budget, WEEK, WEEK).is_some(),
+            standing.sign(&budget, WEEK, None, WEEK).is_some(),
             "a week later it counts again"
         );
+    }
+
+    #[test]
+    fn a_signature_answers_for_its_own_session() {
+        let budget = Budget::default();
+        let mut standing = asked();
+        assert_eq!(standing.sign(&budget, WEEK, Some("another"), 1), None);
+        assert_eq!(refuse(&mut standing, 1, "another"), Answer::StepUp);
+        assert!(standing.sign(&budget, WEEK, Some("another"), 2).is_some());
+        assert!(!standing.awaits_signature("another"));
+        assert!(standing.awaits_signature("s"), "it has not signed");
+        assert_eq!(
+            standing.sign(&budget, WEEK, Some("s"), 3),
+            None,
+            "no more room"
+        );
+        assert!(!standing.awaits_signature("s"));
     }
 
     #[test]
     fn by_the_day_signatures_lose_a_quarter() {
         let budget = Budget::default();
         let mut standing = asked();
-        assert_eq!(standing.sign(&budget, DAY_MS, 0), Some(micro(50)));
-        standing.ask(&budget, DAY_MS, Vec::new(), "s", 1);
-        assert_eq!(standing.sign(&budget, DAY_MS, 1), Some(micro(50) * 3 / 4));
+        assert_eq!(standing.sign(&budget, DAY_MS, None, 0), Some(micro(50)));
+        standing.ask(&budget, Vec::new(), "s", 1);
+        assert_eq!(
+            standing.sign(&budget, DAY_MS, None, 1),
+            Some(micro(50) * 3 / 4)
+        );
         assert_eq!(standing.signed_room(&budget, 2), 87);
     }
 }

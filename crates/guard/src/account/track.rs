@@ -36,7 +36,7 @@ impl Track {
     /// Time goes on to `now`: tells whether a day was closed.
     pub(crate) fn advance(&mut self, now: i64, forgiven_per_day: u32, is_held: bool) -> bool {
         self.balance.leak(now - self.last_at, forgiven_per_day);
-        self.drift.leak(now - self.last_at, forgiven_per_day);
+        self.drift.leak(now - self.last_at, forgiven_per_day.min(1));
         self.last_at = now;
         let day = day_of(now);
         if day == self.today.day {
@@ -44,7 +44,12 @@ impl Track {
         }
         // A day that ended in question doesn't make a habit.
         if !is_held {
+            let was_held_to = self.habit.usual.reference;
             self.habit.close(self.today);
+            // What came before there was anything to hold it to says nothing.
+            if was_held_to.is_none() {
+                self.drift.clear();
+            }
         }
         self.today = DayRecord {
             day,
@@ -213,6 +218,14 @@ impl Track {
         self.sequence = 0;
         self.idle = 0;
         self.today.fresh = 0;
+    }
+
+    /// It begins as if so many patients had been looked up.
+    pub(crate) fn begin_with(&mut self, at: i64, patients: u32) {
+        self.last_at = at;
+        for _ in 0..patients {
+            self.balance.charge();
+        }
     }
 
     /// Bytes on the heap.

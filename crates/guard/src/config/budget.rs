@@ -72,8 +72,8 @@ settings! {
     /// its habit may forgive besides, at most.
     signed_habit_most = 150, 0..=1_000;
     /// How far patients without a card may run ahead over weeks of what is usual for a known
-    /// account, beside twice its fullest days.
-    drift = 80, 1..=100_000;
+    /// account, beside one of its full days.
+    drift = 120, 1..=100_000;
     /// New patients without a card that every account may have in a day, however quiet it is.
     usual_day_least = 40, 1..=100_000;
     /// Patients that a fresh signature leaves room for. Each further one leaves half as much within

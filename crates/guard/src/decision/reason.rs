@@ -196,10 +196,51 @@ impl Reason {
     #[must_use]
     pub fn sentence(&self, language: Language) -> String {
         let sentence = self.code.template(language);
-        sentence
-            .replace("{count}", &self.count.to_string())
-            .replace("{limit}", &self.limit.to_string())
+        let sentence = number(sentence, "{count}", self.count, language);
+        number(&sentence, "{limit}", self.limit, language)
     }
+}
+
+/// Words that follow a number, in the plural and in the singular.
+const ENGLISH: [(&str, &str); 7] = [
+    ("patients were", "patient was"),
+    ("patients more were", "patient more was"),
+    ("new patients were", "new patient was"),
+    ("more patients were", "more patient was"),
+    ("signatures have", "signature has"),
+    ("minutes there", "minute there"),
+    ("look-ups", "look-up"),
+];
+const FRENCH: [(&str, &str); 7] = [
+    ("patients ont été consultés", "patient a été consulté"),
+    (
+        "nouveaux patients ont été consultés",
+        "nouveau patient a été consulté",
+    ),
+    ("sessions du compte l'ont été", "session du compte l'a été"),
+    ("signatures ont rétabli", "signature a rétabli"),
+    ("patients lui ont été refusés", "patient lui a été refusé"),
+    (
+        "autres patients ont été demandés",
+        "autre patient a été demandé",
+    ),
+    ("minutes ;", "minute ;"),
+];
+
+/// Puts a number into a sentence, and what follows it into the singular where it is one (French:
+/// or none).
+fn number(sentence: &str, place: &str, number: u32, language: Language) -> String {
+    let (words, is_one) = match language {
+        Language::English => (&ENGLISH[..], number == 1),
+        Language::French => (&FRENCH[..], number <= 1),
+    };
+    let mut sentence = sentence.to_owned();
+    if is_one {
+        for (many, one) in words {
+            sentence = sentence.replace(&format!("{place} {many}"), &format!("{place} {one}"));
+        }
+    }
+    sentence.replace(place, &number.to_string())
 }
 
 #[cfg(test)]
@@ -208,6 +249,19 @@ mod tests {
 
     use super::{Reason, ReasonCode};
     use crate::Language;
+
+    #[test]
+    fn one_is_not_many() {
+        let stopped = Reason::new(ReasonCode::SessionStopped, 1, 2);
+        let french = stopped.sentence(Language::French);
+        assert!(french.contains("1 session du compte l'a été"), "{french}");
+        let awaited = Reason::new(ReasonCode::SignatureAwaited, 1, 8);
+        let french = awaited.sentence(Language::French);
+        assert!(french.contains("1 autre patient a été demandé"), "{french}");
+        let spent = Reason::new(ReasonCode::SignaturesSpent, 1, 1);
+        let english = spent.sentence(Language::English);
+        assert!(english.contains("1 signature has"), "{english}");
+    }
 
     #[test]
     fn every_reason_has_a_code_of_its_own_and_two_sentences_with_its_numbers() {

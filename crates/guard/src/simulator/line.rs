@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::event::{Account, Event};
 use super::traffic::Traffic;
+use crate::Actor;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -19,6 +20,8 @@ struct Line<'a> {
     patient_present: bool,
     session: String,
     source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signals: Option<Signals>,
 }
@@ -42,6 +45,7 @@ pub fn line(account: &Account, event: &Event) -> Option<String> {
         patient_present: event.present,
         session: event.session_name(),
         source: event.source_name(),
+        actor: account.unattended.then_some(Actor::Service),
         signals: event.sequence.then_some(Signals { sequence: true }),
     };
     serde_json::to_string(&line).ok()

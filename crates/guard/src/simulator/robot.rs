@@ -25,6 +25,8 @@ pub struct Manner {
     pub forges_presence: bool,
     /// Whether it uses the owner's own session, while she works.
     pub in_her_session: bool,
+    /// Whether she works on while it has a session and a place of its own.
+    pub beside_her: bool,
 }
 
 /// The time between two look-ups.
@@ -179,7 +181,8 @@ impl Robot {
 impl Worker for Robot {
     fn work(&mut self, day: &Day, out: &mut Vec<Event>) {
         let before = out.len();
-        if day.number < self.starts || self.manner.in_her_session {
+        let she_works = self.manner.in_her_session || self.manner.beside_her;
+        if day.number < self.starts || she_works {
             self.owner.work(day, out);
         }
         let hers: Vec<Event> = out.get(before..).unwrap_or_default().to_vec();

@@ -43,6 +43,7 @@ const ALONE: Manner = Manner {
     numbers: Numbers::Random,
     forges_presence: false,
     in_her_session: false,
+    beside_her: false,
 };
 
 const HUMAN: Manner = Manner {
@@ -66,7 +67,7 @@ const PLAIN: RobotScenario = RobotScenario {
 };
 
 /// All robots.
-pub const ROBOTS: [RobotScenario; 20] = [
+pub const ROBOTS: [RobotScenario; 23] = [
     RobotScenario {
         name: "flat-out",
         words: "27 000 random numbers, fifty a second",
@@ -227,6 +228,46 @@ pub const ROBOTS: [RobotScenario; 20] = [
         manner: Manner {
             gap: Gap::BehindHers { share: 0.05 },
             in_her_session: true,
+            ..HUMAN
+        },
+        ..PLAIN
+    },
+    RobotScenario {
+        name: "beside-her",
+        words: "human-like from a place of its own, while she works on; she signs three times",
+        patience: 3,
+        manner: Manner {
+            beside_her: true,
+            ..HUMAN
+        },
+        ..PLAIN
+    },
+    RobotScenario {
+        name: "slow-beside-her",
+        words: "the same, 15 a day",
+        patience: 3,
+        manner: Manner {
+            gap: Gap::Human {
+                median: 900.0,
+                pauses: 0.1,
+            },
+            daily_max: 15,
+            beside_her: true,
+            ..HUMAN
+        },
+        ..PLAIN
+    },
+    RobotScenario {
+        name: "signs-slowly",
+        words: "30 a day on the account of a physician on the screen, who signs three times",
+        owner: "teleconsultant",
+        patience: 3,
+        manner: Manner {
+            gap: Gap::Human {
+                median: 600.0,
+                pauses: 0.1,
+            },
+            daily_max: 30,
             ..HUMAN
         },
         ..PLAIN

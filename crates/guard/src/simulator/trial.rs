@@ -13,10 +13,7 @@ pub trait Judge {
     /// Decides over a look-up and remembers it.
     fn judge(&mut self, account: &Account, event: &Event) -> Answer;
 
-    /// From now on somebody watches who knows the rules, and works the state out.
-    fn reveal(&mut self) {}
-
-    /// Whether that somebody expects that the look-up would be let through.
+    /// Whether the look-up would be let through: for a robot that knows rules and state.
     fn would_allow(&self, account: &Account, event: &Event) -> bool;
 
     /// The account's card has signed anew in this session.

@@ -1,16 +1,12 @@
 //! The guard as a judge, by the same interface as a portal's adapter.
 
-use std::collections::HashMap;
-
 use super::Judge;
 use crate::simulator::event::{Account, Event};
-use crate::{AccountState, Act, Actor, Answer, Around, Decider, Patient, Rules, judge, sign};
+use crate::{Act, Actor, Answer, Decider, Patient, Rules};
 
 /// The guard with its rules.
 pub struct Guarded {
     decider: Decider,
-    /// What a robot that knows the rules works out for itself of the guard's state, once asked.
-    worked_out: Option<HashMap<String, AccountState>>,
 }
 
 impl Guarded {
@@ -19,65 +15,28 @@ impl Guarded {
     pub fn new(rules: Rules) -> Self {
         Self {
             decider: Decider::new(rules),
-            worked_out: None,
         }
     }
 }
 
 impl Judge for Guarded {
     fn judge(&mut self, account: &Account, event: &Event) -> Answer {
-        let act = act(account, event);
-        if let Some(states) = &mut self.worked_out {
-            let state = states.entry(account.subject.clone()).or_default();
-            let _ = judge(self.decider.rules(), state, &act, &Around::default());
-        }
-        self.decider.decide(&act).answer
-    }
-
-    fn reveal(&mut self) {
-        self.worked_out = Some(HashMap::new());
+        self.decider.decide(&act(account, event)).answer
     }
 
     fn would_allow(&self, account: &Account, event: &Event) -> bool {
-        let state = self
-            .worked_out
-            .as_ref()
-            .and_then(|states| states.get(&account.subject));
-        // What other accounts do is the one thing that it can't know.
-        let mut state = state.cloned().unwrap_or_default();
-        let act = act(account, event);
-        judge(self.decider.rules(), &mut state, &act, &Around::default()).answer == Answer::Allow
+        let decision = self.decider.preview(&act(account, event));
+        decision.answer == Answer::Allow
     }
 
     fn signed(&mut self, account: &Account, event: &Event) {
-        let session = event.session_name();
+        // As in the replay, whose line of a signature names no session.
         self.decider
-            .fresh_signature(&account.subject, Some(&session), event.at);
-        if let Some(state) = self
-            .worked_out
-            .as_mut()
-            .and_then(|it| it.get_mut(&account.subject))
-        {
-            let names = (account.service.as_str(), Some(account.profession.as_str()));
-            sign(
-                self.decider.rules(),
-                state,
-                names,
-                &Around::default(),
-                event.at,
-            );
-        }
+            .fresh_signature(&account.subject, None, event.at);
     }
 
     fn lift(&mut self, account: &Account, at: i64) {
         self.decider.lift(&account.subject, &account.service, at);
-        if let Some(state) = self
-            .worked_out
-            .as_mut()
-            .and_then(|it| it.get_mut(&account.subject))
-        {
-            state.lift(at);
-        }
     }
 }
 

@@ -38,9 +38,6 @@ struct Victim {
 /// Lets a robot's traffic pass and says what each account yielded.
 pub fn try_out(scenario: &RobotScenario, traffic: Traffic, judge: &mut dyn Judge) -> Vec<Yield> {
     let accounts = traffic.accounts().to_vec();
-    if scenario.informed {
-        judge.reveal();
-    }
     let mut states: Vec<Victim> = Vec::new();
     states.resize_with(accounts.len(), || Victim {
         patience: scenario.patience,
