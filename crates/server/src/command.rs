@@ -5,6 +5,7 @@ mod backup;
 mod cards;
 mod clients;
 mod config_check;
+mod config_file;
 pub mod enrolment;
 mod instances;
 pub mod keys;
@@ -14,6 +15,7 @@ mod operator;
 mod pki;
 mod restore;
 pub mod serve;
+mod stops;
 mod table;
 mod terminal_text;
 
@@ -26,6 +28,7 @@ use self::anchors::AnchorsCommand;
 use self::cards::CardsCommand;
 use self::clients::ClientsCommand;
 use self::instances::InstancesCommand;
+use self::stops::StopsCommand;
 use self::pki::PkiCommand;
 use crate::config::Issuer;
 
@@ -60,7 +63,7 @@ enum Command {
     /// Run the server.
     Serve {
         /// The configuration file.
-        #[arg(long, default_value = "cardea.toml")]
+        #[arg(long, default_value_os_t = config_file::default_config())]
         config: PathBuf,
     },
     /// Look over the configuration and the files that it names, and change nothing.
@@ -72,7 +75,7 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
         /// The configuration file.
-        #[arg(long, default_value = "cardea.toml")]
+        #[arg(long, default_value_os_t = config_file::default_config())]
         config: PathBuf,
     },
     /// Replace the database by a backup, and end everything that may have been used since.
@@ -80,7 +83,7 @@ enum Command {
         /// The backup.
         file: PathBuf,
         /// The configuration file.
-        #[arg(long, default_value = "cardea.toml")]
+        #[arg(long, default_value_os_t = config_file::default_config())]
         config: PathBuf,
         /// The file's SHA-256, as `cardea backup` and `sha256sum` print it: the file is refused if
         /// it is another.
@@ -105,6 +108,9 @@ enum Command {
     /// List workstations, trust one, and take one out.
     #[command(subcommand)]
     Instances(InstancesCommand),
+    /// Look after the accounts that guards have stopped.
+    #[command(subcommand)]
+    Stops(StopsCommand),
     /// Print the OpenAPI document of what the server speaks beside OAuth and OpenID Connect.
     Openapi,
     /// Validate certificates, read them aloud, and look after this server's trust anchors.
@@ -117,7 +123,7 @@ enum ConfigCommand {
     /// Say every mistake in it, with file, line, key and reason.
     Check {
         /// The configuration file.
-        #[arg(long, default_value = "cardea.toml")]
+        #[arg(long, default_value_os_t = config_file::default_config())]
         config: PathBuf,
         /// Read the database as well: clients that stand in both.
         #[arg(long)]
@@ -212,6 +218,7 @@ pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Anchors(command) => return anchors::run(&command),
         Command::Cards(command) => return cards::run(&command),
         Command::Instances(command) => return instances::run(&command),
+        Command::Stops(command) => return stops::run(&command),
         Command::Openapi => openapi::print()?,
         Command::Pki(command) => return pki::run(command),
     }

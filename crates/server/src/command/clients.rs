@@ -27,6 +27,7 @@ use self::initial_access_token::{NewTokenArguments, OneToken};
 use self::registry::Registry;
 use self::remove::RemoveArguments;
 use self::rotate_secret::RotateArguments;
+use super::config_file::default_config;
 use super::terminal_text::{shown, write_json};
 
 const AFTER_HELP: &str = "\
@@ -61,7 +62,7 @@ pub(super) enum ClientsCommand {
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// The server's configuration file.
-    #[arg(long, default_value = "cardea.toml")]
+    #[arg(long, default_value_os_t = default_config())]
     config: PathBuf,
     /// Print one JSON document.
     #[arg(long)]

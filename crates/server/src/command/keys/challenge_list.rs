@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 
 use crate::challenge_list::{Expected, read_list};
 use crate::clock::SystemClock;
+use crate::command::config_file::default_config;
 use crate::config::{Config, Issuer};
 use crate::error::Error;
 use crate::key_file::{check_absent, load_key, unusable, write_public};
@@ -66,7 +67,7 @@ pub(in crate::command) struct PublishArguments {
     /// The signed list.
     file: PathBuf,
     /// The server's configuration file.
-    #[arg(long, default_value = "cardea.toml")]
+    #[arg(long, default_value_os_t = default_config())]
     config: PathBuf,
     /// The public half of a root key that workstations pin, as `cardea keys new-root` printed it;
     /// may stand twice. Default: those of the enrolment document.

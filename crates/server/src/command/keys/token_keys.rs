@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 
 use crate::app::open_store;
 use crate::clock::SystemClock;
+use crate::command::config_file::default_config;
 use crate::command::operator;
 use crate::command::terminal_text::{shown, write_json};
 use crate::config::Config;
@@ -36,7 +37,7 @@ const TRIES_MAX: u32 = 5;
 #[derive(Debug, Args)]
 pub(in crate::command) struct Common {
     /// The server's configuration file.
-    #[arg(long, default_value = "cardea.toml")]
+    #[arg(long, default_value_os_t = default_config())]
     config: PathBuf,
     /// Print one JSON document.
     #[arg(long)]

@@ -23,6 +23,7 @@ use self::added::Added;
 use self::survey::Survey;
 use super::{EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE};
 use crate::clock::SystemClock;
+use crate::command::config_file::default_config;
 use crate::command::terminal_text::{shown, write_json};
 use crate::config::Config;
 use crate::error::Error;
@@ -42,7 +43,7 @@ Exit status: 0 nothing needs attention, 1 something does, 2 the configuration ca
 #[command(after_long_help = AFTER_HELP)]
 pub(in crate::command) struct StatusArguments {
     /// The server's configuration file.
-    #[arg(long, default_value = "cardea.toml")]
+    #[arg(long, default_value_os_t = default_config())]
     config: PathBuf,
     /// Ask every address once, within each trust anchor's time budget.
     #[arg(long)]
