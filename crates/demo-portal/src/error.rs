@@ -69,6 +69,15 @@ pub enum Error {
         /// What came instead.
         reason: String,
     },
+    /// The look-up service could not be tried.
+    #[error("the look-up service can't be tried: {reason}")]
+    LookUp {
+        /// What happened.
+        reason: String,
+    },
+    /// The robot went through all patients.
+    #[error("nothing has stopped the robot")]
+    RobotNotStopped,
     /// The system's random generator failed.
     #[error("the system gave no random bytes")]
     Random,
@@ -83,7 +92,7 @@ pub enum Error {
 
 impl Error {
     /// Every code, in the order of the variants.
-    pub const ALL_CODES: [&'static str; 12] = [
+    pub const ALL_CODES: [&'static str; 14] = [
         "portal.configuration_invalid",
         "portal.listen_failed",
         "portal.provider_unusable",
@@ -94,6 +103,8 @@ impl Error {
         "portal.logout_token_invalid",
         "portal.agent_refused",
         "portal.script_stopped",
+        "portal.look_up_failed",
+        "portal.robot_not_stopped",
         "portal.random_unavailable",
         "portal.output_failed",
     ];
@@ -112,6 +123,8 @@ impl Error {
             Self::LogoutToken { .. } => "portal.logout_token_invalid",
             Self::Agent { .. } => "portal.agent_refused",
             Self::Script { .. } => "portal.script_stopped",
+            Self::LookUp { .. } => "portal.look_up_failed",
+            Self::RobotNotStopped => "portal.robot_not_stopped",
             Self::Random => "portal.random_unavailable",
             Self::Output { .. } => "portal.output_failed",
         }

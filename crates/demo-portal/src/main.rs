@@ -1,12 +1,12 @@
 //! Entry point of `cardea-demo-portal`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cardea_demo_portal::config::Config;
 use cardea_demo_portal::error::Error;
-use cardea_demo_portal::{once, serve};
+use cardea_demo_portal::{attack, once, serve};
 use clap::{Parser, Subcommand};
 
 /// A sample portal for health professionals that signs people in with Cardea.
@@ -31,6 +31,16 @@ enum Command {
         /// The portal's settings (TOML).
         #[arg(long)]
         config: PathBuf,
+    },
+    /// Signs in as `once` does, lets a robot with that session walk the look-up service, and says
+    /// how far the guard let it. Fails when it was not stopped.
+    Attack {
+        /// The portal's settings (TOML); keys are made beside them.
+        #[arg(long)]
+        config: PathBuf,
+        /// One JSON document instead of words.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -58,6 +68,21 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Serve { config } => serve::run(Config::load(&config)?).await,
+        Command::Attack { config, json } => {
+            let folder = config.parent().unwrap_or(Path::new("."));
+            let document = attack::run(&Config::load(&config)?, folder).await?;
+            let text = if json {
+                document.to_string()
+            } else {
+                attack::text(&document)
+            };
+            writeln!(std::io::stdout(), "{text}").map_err(|source| Error::Output { source })?;
+            if document.get("stopped").is_some_and(|it| !it.is_null()) {
+                Ok(())
+            } else {
+                Err(Error::RobotNotStopped)
+            }
+        }
         Command::Once { config } => {
             let document = once::run(&Config::load(&config)?).await?;
             writeln!(std::io::stdout(), "{document}").map_err(|source| Error::Output { source })

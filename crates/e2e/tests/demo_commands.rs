@@ -54,6 +54,26 @@ fn one_login_gives_tokens_that_another_library_accepts() -> Result<()> {
     Ok(())
 }
 
+/// A robot with a real card's session: the guard stops it early and says why, and the portal knows
+/// who was seen.
+#[test]
+fn a_robot_with_a_real_session_is_stopped() -> Result<()> {
+    let printed = process::capture(&mut demo(&["--attack", "--json"])?)?;
+    let document: Value = serde_json::from_str(&printed).context("stdout is one document")?;
+    assert_eq!(text(&document, "stopped")?, "guard.session_stopped");
+    let seen = document["patients_seen"].as_array().context("no list")?;
+    assert!((1..=100).contains(&seen.len()), "{document}");
+    for patient in seen {
+        assert!(text(patient, "pseudonym")? != text(patient, "number")?);
+        text(patient, "name")?;
+    }
+    let notices = document["notices"].as_array().context("no notices")?;
+    let first = notices.first().context("no notice")?;
+    assert_eq!(text(first, "code")?, "guard.step_up_required");
+    assert!(text(first, "detail")?.contains("carte"), "{first}");
+    Ok(())
+}
+
 #[test]
 fn the_demo_that_stays_up_says_how_to_use_it_and_leaves_nothing_behind() -> Result<()> {
     let clients = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo-clients.toml");

@@ -11,6 +11,7 @@ cargo xtask COMMAND
 
   demo         the whole system with a virtual card in a real reader; stays up until Ctrl-C
     --once     one login by itself, then end (with --json: its tokens as one JSON document)
+    --attack   a robot with a real session walks the look-up service until the guard stops it
     --auto     stays up, and the PIN prompt answers itself
     --json     one JSON document on stdout when ready
     --https    TLS with a demo CA
@@ -21,7 +22,7 @@ cargo xtask COMMAND
     (more words are handed to `cargo test`)
   check        format, lints, documentation, repository rules, licences
   tidy         the repository rules alone
-  package      Debian packages of the server and the agent, into target/packages
+  package      Debian packages of what people install, into target/packages
     --out DIR     into another folder
     --check-reproducible   builds and packs twice from nothing and compares, which takes long
   sbom         what the programs are made of (CycloneDX), into target/sbom

@@ -31,6 +31,10 @@ pub fn run(words: &[&str]) -> Result<ExitCode> {
     output::step("starting test PKI, card, reader, server, agent and portal");
     let folder = StateFolder::take()?;
     let mut system = System::start(options(&arguments, &folder))?;
+    if arguments.attack {
+        output::step("letting a robot with a real session loose");
+        return attack(&system, arguments.json);
+    }
     if arguments.once {
         output::step("signing in");
         sign_in(&system, arguments.json)?;
@@ -77,6 +81,23 @@ fn sign_in(system: &System, json: bool) -> Result<()> {
     let userinfo = document.get("userinfo").cloned().unwrap_or_default();
     output::result(&format!("signed in within {milliseconds} ms: {userinfo}"));
     Ok(())
+}
+
+/// Shows what the robot got; a failure where nothing has stopped it.
+fn attack(system: &System, json: bool) -> Result<ExitCode> {
+    let mut command = Command::new(workspace::binary("cardea-demo-portal")?);
+    let command = command.arg("attack").arg("--config");
+    command.arg(system.portal_settings());
+    if json {
+        command.arg("--json");
+    }
+    // What it prints is the result, also where it ends in failure.
+    let ended = command.status().context("can't start the robot")?;
+    Ok(if ended.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn announce(system: &System, arguments: &Arguments) {

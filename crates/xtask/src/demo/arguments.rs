@@ -12,6 +12,8 @@ use crate::system::PinPolicy;
 pub(super) struct Arguments {
     /// One login by itself, then end.
     pub(super) once: bool,
+    /// A robot with a session of its own walks the look-up service, then end.
+    pub(super) attack: bool,
     /// A PIN prompt that answers itself.
     pub(super) auto: bool,
     /// The result as one JSON document on stdout.
@@ -33,6 +35,7 @@ impl Arguments {
         while let Some(word) = words.next() {
             match *word {
                 "--once" => arguments.once = true,
+                "--attack" => arguments.attack = true,
                 "--auto" => arguments.auto = true,
                 "--json" => arguments.json = true,
                 "--https" => arguments.https = true,
@@ -55,6 +58,9 @@ impl Arguments {
         if arguments.once && arguments.auto {
             bail!("`--once` ends after a login and `--auto` stays up: choose one");
         }
+        if arguments.attack && (arguments.once || arguments.auto) {
+            bail!("`--attack` ends by itself: it stands without `--once` and `--auto`");
+        }
         Ok(arguments)
     }
 
@@ -68,7 +74,7 @@ impl Arguments {
 
     /// Whether nobody has to type the PIN.
     pub(super) fn answers_itself(&self) -> bool {
-        self.once || self.auto
+        self.once || self.auto || self.attack
     }
 }
 
@@ -112,5 +118,8 @@ mod tests {
         assert!(Arguments::parse(&["--pin-policy"]).is_err());
         assert!(Arguments::parse(&["--pin-policy", "lax"]).is_err());
         assert!(Arguments::parse(&["--once", "--auto"]).is_err());
+        assert!(Arguments::parse(&["--attack", "--auto"]).is_err());
+        let arguments = Arguments::parse(&["--attack", "--json"]).unwrap();
+        assert!(arguments.attack && arguments.answers_itself());
     }
 }
