@@ -1,9 +1,24 @@
 //! Where the accounts' states are: in this process, or shared with other guards.
 
-use std::future::Future;
-use std::pin::Pin;
+mod config;
+mod kept;
+mod layout;
+mod record;
+mod shared;
+mod snapshot;
+mod store;
 
-use crate::{Act, Decider, Decision};
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::{Act, Decider, Decision, Error, Rules};
+
+pub use config::{RedisConfig, StateConfig};
+
+use kept::Kept;
+use shared::Shared;
 
 /// What a call of [`Accounts`] gives back.
 pub type Deciding<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -34,6 +49,30 @@ pub trait Accounts: Send + Sync {
     fn close(&self) -> Deciding<'_, ()>;
 }
 
+/// Opens the accounts as they are configured, within a runtime; files lie in `folder`. `owner` is
+/// whose accounts they are: the issuer and the API.
+///
+/// # Errors
+/// [`Error::SnapshotFailed`], [`Error::FileUnreadable`], [`Error::ConfigInvalid`]. A store that
+/// does not answer is no error: it is asked again and again.
+pub async fn open(
+    config: &StateConfig,
+    rules: Rules,
+    folder: &Path,
+    owner: &str,
+    now: i64,
+) -> Result<Arc<dyn Accounts>, Error> {
+    let decider = Decider::new(rules);
+    if let Some(redis) = &config.redis {
+        return Ok(Shared::open(redis, folder, decider, now).await?);
+    }
+    let Some(file) = &config.snapshot_file else {
+        return Ok(Arc::new(decider));
+    };
+    let every = config.snapshot_every();
+    Ok(Kept::open(folder.join(file), owner, decider, every, now)?)
+}
+
 /// How it is with the accounts' states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -41,6 +80,8 @@ pub enum Health {
     Good,
     /// The store that guards share does not answer: each guard counts alone.
     Alone,
+    /// The snapshot can't be written: a restart would forget.
+    Unkept,
 }
 
 impl Accounts for Decider {
@@ -71,3 +112,6 @@ impl Accounts for Decider {
         Box::pin(std::future::ready(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

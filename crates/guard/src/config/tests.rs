@@ -19,6 +19,8 @@ fn mistake(text: &str) -> String {
 fn the_example_says_what_holds_without_it() {
     let example = include_str!("../../guard.example.toml");
     assert_eq!(parse(example).unwrap().rules, Rules::default());
+    let state = parse(example).unwrap().state;
+    assert_eq!(state, crate::state::StateConfig::default());
 }
 
 #[test]
@@ -67,4 +69,14 @@ fn a_mistake_is_named_with_file_line_and_key() {
     assert!(said.contains("guard.toml:2: rules.accounts_max"), "{said}");
     let said = mistake("[rules");
     assert!(said.contains("guard.toml:1"), "{said}");
+}
+
+#[test]
+fn a_store_is_spoken_to_in_secret_unless_the_file_says_otherwise() {
+    let text = "[state.redis]\nhost = \"redis.example.fr\"";
+    let redis = parse(text).unwrap().state.redis.unwrap();
+    assert!(redis.tls);
+    let said = mistake("[state.redis]\nhost = \"h\"\nkept_days = 3");
+    assert!(said.contains("3 is not from 36 to 400"), "{said}");
+    assert!(mistake("[state]\nsnapshots = 1").contains("state"));
 }

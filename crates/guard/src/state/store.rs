@@ -1,0 +1,304 @@
+//! The accounts' journals in Redis: for each subject a checkpoint, and what was done since.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion,
+    RedisConnectionInfo, RedisError, RedisResult, Value, cmd,
+};
+use zeroize::Zeroizing;
+
+use super::config::RedisConfig;
+use crate::Error;
+
+const SCRIPTS: [&str; 3] = [
+    include_str!("append.lua"),
+    include_str!("checkpoint.lua"),
+    include_str!("replace.lua"),
+];
+
+/// A place in a journal. The tag tells it from the same place of another past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) epoch: Vec<u8>,
+    pub(super) sequence: u64,
+    pub(super) tag: Vec<u8>,
+}
+
+/// What the store has of a subject.
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub(super) epoch: Vec<u8>,
+    /// Where the checkpoint stands.
+    pub(super) base: u64,
+    /// The last entry before what was appended now.
+    pub(super) last: u64,
+    pub(super) checkpoint: Vec<u8>,
+    pub(super) entries: Vec<Vec<u8>>,
+}
+
+/// What the store says to an append.
+#[derive(Debug)]
+pub(super) enum Appended {
+    /// It is done; the journal has what this guard doesn't know yet.
+    Done(Journal),
+    /// The store has nothing of the subject, and this guard does.
+    Gone,
+    /// The store's past is not this guard's: nothing was appended.
+    Other(Journal),
+}
+
+/// The connections.
+pub(super) struct Store {
+    client: Client,
+    config: AsyncConnectionConfig,
+    timeout: Duration,
+    prefix: String,
+    kept_ms: u64,
+    connections: Vec<Mutex<Option<Connected>>>,
+}
+
+#[derive(Clone)]
+struct Connected {
+    connection: MultiplexedConnection,
+    hashes: [String; 3],
+}
+
+impl Store {
+    pub(super) fn new(config: &RedisConfig, folder: &Path) -> Result<Self, Error> {
+        let read = |file: &Path| {
+            let file = folder.join(file);
+            std::fs::read(&file).map_err(|source| Error::FileUnreadable { file, source })
+        };
+        let password = match &config.password_file {
+            Some(file) => {
+                let bytes = Zeroizing::new(read(file)?);
+                Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+            }
+            None => None,
+        };
+        let (host, port) = (config.host.clone(), config.port);
+        let addr = if config.tls {
+            ConnectionAddr::TcpTls {
+                host,
+                port,
+                insecure: false,
+                tls_params: None,
+            }
+        } else {
+            ConnectionAddr::Tcp(host, port)
+        };
+        let info = ConnectionInfo {
+            addr,
+            redis: RedisConnectionInfo {
+                db: config.database.into(),
+                username: config.user.clone(),
+                password,
+                protocol: ProtocolVersion::RESP2,
+            },
+        };
+        let client = Client::open(info);
+        let timeout = config.timeout();
+        let mut connections = Vec::new();
+        connections.resize_with(config.connections(), Mutex::default);
+        Ok(Self {
+            client: client.map_err(|error| Error::ConfigInvalid {
+                file: folder.to_path_buf(),
+                line: 0,
+                key: "state.redis".to_owned(),
+                reason: error.to_string(),
+            })?,
+            config: AsyncConnectionConfig::new()
+                .set_connection_timeout(timeout * 4)
+                .set_response_timeout(timeout),
+            timeout,
+            prefix: config.prefix.clone(),
+            kept_ms: config.kept_ms(),
+            connections,
+        })
+    }
+
+    /// How long an account that does nothing is kept; one that is stopped ten times as long.
+    fn kept(&self, is_held: bool) -> u64 {
+        if is_held {
+            self.kept_ms * 10
+        } else {
+            self.kept_ms
+        }
+    }
+
+    /// Subjects are not told to who reads the store's keys.
+    fn key(&self, subject: &str) -> String {
+        let digest = cardea_jose::sha256_base64url(subject.as_bytes());
+        format!("{}{digest}", self.prefix)
+    }
+
+    /// Connections of before an outage are not used again.
+    pub(super) fn forget_connections(&self) {
+        for slot in &self.connections {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    /// Notes which form states have here: tells the form that was noted before.
+    pub(super) async fn exchange_layout(&self, layout: &str) -> RedisResult<Option<String>> {
+        let mut set = cmd("SET");
+        set.arg(format!("{}layout", self.prefix));
+        set.arg(layout).arg("GET");
+        let exchange = async {
+            let mut connected = self.connected("").await?;
+            set.query_async(&mut connected.connection).await
+        };
+        let outcome = tokio::time::timeout(self.timeout * 5, exchange).await;
+        outcome.unwrap_or_else(|_| Err(failed("the store is slow")))
+    }
+
+    /// Appends, and tells what was appended by others since `known`, or everything.
+    pub(super) async fn append(
+        &self,
+        subject: &str,
+        known: Option<&Place>,
+        wants_all: bool,
+        is_held: bool,
+        entries: &[Vec<u8>],
+    ) -> RedisResult<Appended> {
+        let epoch = fresh_number().to_vec();
+        let answer: Value = self
+            .run(0, subject, |script| {
+                let place = known.map(|it| (&it.epoch, it.sequence, &it.tag));
+                let (old, sequence, tag) = match place {
+                    Some((epoch, sequence, tag)) => (epoch.as_slice(), sequence, tag.as_slice()),
+                    None => (&[][..], 0, &[][..]),
+                };
+                script.arg(old).arg(sequence).arg(tag);
+                script.arg(u8::from(wants_all)).arg(self.kept(is_held));
+                script.arg(&epoch);
+                for entry in entries {
+                    script.arg(entry);
+                }
+            })
+            .await?;
+        read_answer(answer)
+    }
+
+    /// Puts a state in the place of the entries up to `place`.
+    pub(super) async fn checkpoint(
+        &self,
+        subject: &str,
+        place: &Place,
+        is_held: bool,
+        state: &[u8],
+    ) -> RedisResult<bool> {
+        self.run(1, subject, |script| {
+            script.arg(&place.epoch).arg(place.sequence).arg(&place.tag);
+            script.arg(self.kept(is_held)).arg(state);
+        })
+        .await
+    }
+
+    /// Puts a state in the place of everything, where `expected` is all that is there.
+    pub(super) async fn replace(
+        &self,
+        subject: &str,
+        expected: Option<(&[u8], u64)>,
+        place: &Place,
+        is_held: bool,
+        state: &[u8],
+    ) -> RedisResult<bool> {
+        self.run(2, subject, |script| {
+            let (epoch, last) = expected.unwrap_or((&[], 0));
+            script.arg(epoch).arg(last);
+            script.arg(&place.epoch).arg(place.sequence).arg(&place.tag);
+            script.arg(self.kept(is_held)).arg(state);
+        })
+        .await
+    }
+
+    async fn run<T: redis::FromRedisValue>(
+        &self,
+        script: usize,
+        subject: &str,
+        arguments: impl FnOnce(&mut redis::Cmd) + Send,
+    ) -> RedisResult<T> {
+        let key = self.key(subject);
+        let run = async {
+            let mut connected = self.connected(&key).await?;
+            let mut evaluate = cmd("EVALSHA");
+            evaluate.arg(connected.hashes.get(script)).arg(1).arg(&key);
+            arguments(&mut evaluate);
+            evaluate.query_async(&mut connected.connection).await
+        };
+        let limit = self.timeout * 5;
+        let outcome = tokio::time::timeout(limit, run).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(failed("the store is slow")));
+        if outcome.is_err() {
+            *self.slot(&key) = None;
+        }
+        outcome
+    }
+
+    fn slot(&self, key: &str) -> std::sync::MutexGuard<'_, Option<Connected>> {
+        let number = crate::act::number_of(key.as_bytes());
+        let count = u64::try_from(self.connections.len()).unwrap_or(1).max(1);
+        let index = usize::try_from(number % count).unwrap_or(0);
+        match self.connections.get(index) {
+            Some(slot) => slot.lock().unwrap_or_else(PoisonError::into_inner),
+            None => unreachable!("there is at least one connection, and the index is below"),
+        }
+    }
+
+    async fn connected(&self, key: &str) -> RedisResult<Connected> {
+        if let Some(connected) = self.slot(key).clone() {
+            return Ok(connected);
+        }
+        let config = &self.config;
+        let connecting = self
+            .client
+            .get_multiplexed_async_connection_with_config(config);
+        let mut connection = connecting.await?;
+        let mut hashes = [String::new(), String::new(), String::new()];
+        for (hash, script) in hashes.iter_mut().zip(SCRIPTS) {
+            let mut load = cmd("SCRIPT");
+            load.arg("LOAD").arg(script);
+            *hash = load.query_async(&mut connection).await?;
+        }
+        let connected = Connected { connection, hashes };
+        *self.slot(key) = Some(connected.clone());
+        Ok(connected)
+    }
+}
+
+/// Eight random bytes.
+pub(super) fn fresh_number() -> [u8; 8] {
+    let mut bytes = [0; 8];
+    // Without randomness a number that is used twice makes a state be sent once too often.
+    if openssl::rand::rand_bytes(&mut bytes).is_err() {
+        tracing::warn!("OpenSSL has no randomness");
+    }
+    bytes
+}
+
+fn failed(what: &'static str) -> RedisError {
+    RedisError::from((redis::ErrorKind::TypeError, what))
+}
+
+fn read_answer(answer: Value) -> RedisResult<Appended> {
+    let (word, epoch, base, last, checkpoint, entries): (String, _, _, _, _, _) =
+        redis::from_owned_redis_value(answer)?;
+    let journal = Journal {
+        epoch,
+        base,
+        last,
+        checkpoint,
+        entries,
+    };
+    match word.as_str() {
+        "done" => Ok(Appended::Done(journal)),
+        "gone" => Ok(Appended::Gone),
+        "other" => Ok(Appended::Other(journal)),
+        _ => Err(failed("the store's script answers something else")),
+    }
+}

@@ -1,0 +1,320 @@
+//! States that outlive a process, and states that several guards share through a real Redis.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::config::{RedisConfig, StateConfig};
+use super::snapshot::{Found, Snapshot};
+use super::{Accounts, Health, open};
+use crate::{Act, Answer, Decider, Patient, Rules};
+
+const NOON: i64 = 1_795_996_800_000;
+
+fn act(subject: &str, number: u32) -> Act {
+    let patient = Patient::from_pseudonym(&number.to_string());
+    let mut act = Act::look_up(subject, "records", patient);
+    act.at = NOON + i64::from(number) * 7_000;
+    act.session = "a session".to_owned();
+    act.source = "a place".to_owned();
+    act
+}
+
+/// How many look-ups are allowed before the first that is not.
+async fn allowed(accounts: &dyn Accounts, subject: &str, first: u32) -> u32 {
+    for number in 0..1_000 {
+        let decision = accounts.decide(&act(subject, first + number)).await;
+        if decision.answer != Answer::Allow {
+            return number;
+        }
+    }
+    1_000
+}
+
+/// A Redis of this test alone.
+struct Redis {
+    server: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        drop(socket);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), "a long password\n").unwrap();
+        let server = Self::spawn(port, folder.path());
+        Self {
+            server,
+            port,
+            folder,
+        }
+    }
+
+    fn spawn(port: u16, folder: &Path) -> Child {
+        let server = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no"])
+            .args(["--requirepass", "a long password"])
+            .arg("--dir")
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn();
+        let server = server.expect("redis-server is missing: apt-get install redis-server");
+        let until = Instant::now() + Duration::from_secs(30);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < until, "redis-server does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+
+    fn stop(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+    }
+
+    fn start_again(&mut self) {
+        self.server = Self::spawn(self.port, self.folder.path());
+    }
+
+    async fn guard(&self) -> Arc<dyn Accounts> {
+        let text = format!(
+            "host = \"127.0.0.1\"\nport = {}\ntls = false\npassword_file = \"secret\"\n\
+             timeout_milliseconds = 2000",
+            self.port
+        );
+        let redis: RedisConfig = toml::from_str(&text).unwrap();
+        let config = StateConfig {
+            redis: Some(redis),
+            ..StateConfig::default()
+        };
+        open(&config, Rules::default(), self.folder.path(), "owner", NOON)
+            .await
+            .unwrap()
+    }
+
+    fn say(&self, words: &[&str]) -> String {
+        let said = Command::new("redis-cli")
+            .args(["-p", &self.port.to_string(), "--no-auth-warning"])
+            .args(["-a", "a long password"])
+            .args(words)
+            .output()
+            .unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // It may be stopped already.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+async fn until(accounts: &dyn Accounts, health: Health) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while accounts.health() != health {
+        assert!(Instant::now() < until, "it stays {:?}", accounts.health());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_restart_keeps_budgets_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let config: StateConfig = toml::from_str("snapshot_file = \"state\"").unwrap();
+    let alone = allowed(&Decider::new(Rules::default()), "s", 0).await;
+    let start = || open(&config, Rules::default(), folder.path(), "owner", NOON);
+    let first = start().await.unwrap();
+    for number in 0..20 {
+        assert_eq!(first.decide(&act("s", number)).await.answer, Answer::Allow);
+    }
+    first.close().await;
+    let file = folder.path().join("state");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let second = start().await.unwrap();
+    assert_eq!(allowed(second.as_ref(), "s", 20).await, alone - 20);
+    assert_eq!(second.health(), Health::Good);
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_put_aside_and_accounts_begin_half_way() {
+    let full = allowed(&Decider::new(Rules::default()), "s", 0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state");
+    let known = Decider::new(Rules::default());
+    let _ = known.decide(&act("s", 0));
+    let good = || Snapshot::new(file.clone(), 1).write_now(&known).unwrap();
+    good();
+    let bytes = std::fs::read(&file).unwrap();
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    let broken = "it is cut off or damaged";
+    let cases = [
+        (bytes[..bytes.len() - 1].to_vec(), 1, broken),
+        (flipped, 1, broken),
+        (Vec::new(), 1, broken),
+        (vec![7; 64], 1, "it is no snapshot of a guard"),
+        (bytes.clone(), 2, "it is of another issuer or API"),
+    ];
+    for (bytes, owner, reason) in cases {
+        std::fs::write(&file, bytes).unwrap();
+        let fresh = Decider::new(Rules::default());
+        let found = Snapshot::new(file.clone(), owner).read(&fresh).unwrap();
+        assert_eq!(found, Found::PutAside(reason));
+        assert!(!fresh.holds("s"));
+        assert!(!file.exists() && file.with_extension("unusable").exists());
+    }
+    std::fs::write(&file, "broken").unwrap();
+    let config: StateConfig = toml::from_str("snapshot_file = \"state\"").unwrap();
+    let doubting = open(&config, Rules::default(), folder.path(), "owner", NOON);
+    let doubting = doubting.await.unwrap();
+    let begun = allowed(doubting.as_ref(), "s", 0).await;
+    assert!((1..full / 2).contains(&begun), "{begun} of {full}");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_cannot_be_written_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("no/such/folder/state");
+    let snapshot = Snapshot::new(missing, 1);
+    let decider = Arc::new(Decider::new(Rules::default()));
+    let error = snapshot.write(decider).await.unwrap_err();
+    assert_eq!(error.code(), "guard.snapshot_failed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guards_in_parallel_allow_together_what_one_would() {
+    let redis = Redis::start();
+    let alone = allowed(&Decider::new(Rules::default()), "s", 0).await;
+    let mut tasks = Vec::new();
+    for guard in 0..4_u32 {
+        let accounts = redis.guard().await;
+        tasks.push(tokio::spawn(async move {
+            let mut allowed = 0;
+            for number in 0..60 {
+                let mut act = act("s", guard * 60 + number);
+                act.at = NOON;
+                let decision = accounts.decide(&act).await;
+                allowed += u32::from(decision.answer == Answer::Allow);
+            }
+            assert_eq!(accounts.health(), Health::Good);
+            allowed
+        }));
+    }
+    let mut sum = 0;
+    for task in tasks {
+        sum += task.await.unwrap();
+    }
+    let one = Decider::new(Rules::default());
+    let mut expected = 0;
+    for number in 0..240 {
+        let mut act = act("s", number);
+        act.at = NOON;
+        expected += u32::from(one.decide(&act).answer == Answer::Allow);
+    }
+    assert_eq!(sum, expected);
+    assert!(alone >= sum);
+}
+
+#[tokio::test]
+async fn guards_take_turns_and_come_to_the_same_as_one() {
+    let redis = Redis::start();
+    let guards = [
+        redis.guard().await,
+        redis.guard().await,
+        redis.guard().await,
+    ];
+    let one = Decider::new(Rules::default());
+    for number in 0..400 {
+        let mut act = act("s", number);
+        act.patient_present = number % 9 == 0;
+        let guard = &guards[usize::try_from(number * 7 % 11 % 3).unwrap()];
+        let decision = guard.decide(&act).await;
+        let alone = one.decide(&act);
+        assert_eq!(decision.answer, alone.answer, "act {number}");
+        if decision.answer == Answer::StepUp && number % 5 == 0 {
+            guard.fresh_signature("s", Some("a session"), act.at).await;
+            one.fresh_signature("s", Some("a session"), act.at);
+        }
+        if decision.answer == Answer::StopAccount {
+            guard.lift("s", "records", act.at).await;
+            one.lift("s", "records", act.at);
+        }
+    }
+    // A guard that comes later knows it from the store alone.
+    let late = redis.guard().await;
+    assert_eq!(
+        late.decide(&act("s", 400)).await.answer,
+        one.decide(&act("s", 400)).answer
+    );
+    let keys = redis.say(&["KEYS", "*"]);
+    for key in keys.lines().filter(|it| !it.ends_with(":layout")) {
+        assert!(key.starts_with("cardea-guard:"), "{key}");
+        assert!(
+            !redis.say(&["PTTL", key]).starts_with('-'),
+            "{key} stays for ever"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_its_store_a_guard_counts_alone_and_forgets_nothing_when_it_is_back() {
+    let mut redis = Redis::start();
+    let (one, other) = (redis.guard().await, redis.guard().await);
+    for number in 0..20 {
+        let guard = if number % 2 == 0 { &one } else { &other };
+        assert_eq!(guard.decide(&act("s", number)).await.answer, Answer::Allow);
+    }
+    // Its memory goes with it.
+    redis.stop();
+    for number in 20..30 {
+        assert_eq!(one.decide(&act("s", number)).await.answer, Answer::Allow);
+    }
+    for number in 30..40 {
+        assert_eq!(other.decide(&act("s", number)).await.answer, Answer::Allow);
+    }
+    assert_eq!(
+        (one.health(), other.health()),
+        (Health::Alone, Health::Alone)
+    );
+    let unknown = allowed(one.as_ref(), "not known here", 0).await;
+    assert!((1..60).contains(&unknown), "{unknown}");
+    redis.start_again();
+    until(one.as_ref(), Health::Good).await;
+    until(other.as_ref(), Health::Good).await;
+    let full = allowed(&Decider::new(Rules::default()), "s", 0).await;
+    let left = allowed(one.as_ref(), "s", 40).await;
+    assert!(left <= full - 40, "{left} of {full} are left after 40");
+    assert_ne!(other.decide(&act("s", 200)).await.answer, Answer::Allow);
+}
+
+#[tokio::test]
+async fn an_outage_of_a_store_that_remembers_is_made_up_for() {
+    let redis = Redis::start();
+    let (one, other) = (redis.guard().await, redis.guard().await);
+    for number in 0..20 {
+        let _ = one.decide(&act("s", number)).await;
+    }
+    // A store that hangs is as good as none; it remembers.
+    let pid = redis.server.id().to_string();
+    let signal = |name: &str| Command::new("kill").args([name, &pid]).status().unwrap();
+    assert!(signal("-STOP").success());
+    for number in 20..30 {
+        assert_eq!(one.decide(&act("s", number)).await.answer, Answer::Allow);
+    }
+    assert_eq!(one.health(), Health::Alone);
+    assert!(signal("-CONT").success());
+    until(one.as_ref(), Health::Good).await;
+    one.close().await;
+    let full = allowed(&Decider::new(Rules::default()), "s", 0).await;
+    assert_eq!(allowed(other.as_ref(), "s", 30).await, full - 30);
+}
