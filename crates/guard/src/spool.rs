@@ -1,13 +1,18 @@
 //! What the guard answered, on disk before it is given: [`Reporter::record`] comes back when a
 //! record would outlive the machine, and an answer goes out only then.
 
+mod files;
 mod report;
+mod segment;
+mod space;
+mod writer;
 
 use std::future::Future;
 use std::pin::Pin;
 
 use crate::Error;
 
+pub use files::{Spool, SpoolConfig, SpooledRecord};
 pub use report::{Report, ReportedReason, ReportedToken};
 
 /// What a [`Reporter`] gives back: done when the record is durable.
@@ -32,3 +37,6 @@ impl Reporter for NoReporter {
         Box::pin(std::future::ready(Ok(())))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,11 +17,12 @@ pub enum Endpoint {
     Jwks,
     EndSession,
     SecurityEvents,
+    GuardReports,
 }
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Authorization,
         Self::PushedAuthorizationRequest,
         Self::DeviceAuthorization,
@@ -32,17 +33,19 @@ impl Endpoint {
         Self::Jwks,
         Self::EndSession,
         Self::SecurityEvents,
+        Self::GuardReports,
     ];
 
     /// Those where a client proves who it is. RFC 9126 section 2 asks for the first two as
     /// audiences of a client's assertion, and libraries name the endpoint that they call.
-    const AUTHENTICATED: [Self; 6] = [
+    const AUTHENTICATED: [Self; 7] = [
         Self::Token,
         Self::DeviceAuthorization,
         Self::PushedAuthorizationRequest,
         Self::Introspection,
         Self::Revocation,
         Self::SecurityEvents,
+        Self::GuardReports,
     ];
 
     /// The path below the issuer that every profile has.
@@ -59,6 +62,7 @@ impl Endpoint {
             Self::Jwks => "/jwks",
             Self::EndSession => "/logout",
             Self::SecurityEvents => "/events",
+            Self::GuardReports => "/guard/reports",
         }
     }
 
@@ -80,7 +84,7 @@ impl Endpoint {
             Self::Jwks => "/protocol/openid-connect/certs",
             Self::EndSession => "/protocol/openid-connect/logout",
             // Keycloak has none.
-            Self::SecurityEvents => self.path(),
+            Self::SecurityEvents | Self::GuardReports => self.path(),
         }
     }
 

@@ -426,6 +426,17 @@ pub enum Error {
     #[error("the receiver waits for events as often as one may at once")]
     EventPollsExceeded,
 
+    #[error("the client is not registered as a guard")]
+    GuardReportsNotAllowed,
+    #[error("the reports are not what a guard sends: {reason}")]
+    GuardReportsInvalid { reason: &'static str },
+    #[error("the report is about no token that was issued for this guard")]
+    GuardReportForeign,
+    #[error("no account is stopped by this id")]
+    StopUnknown,
+    #[error("a lift needs words of at most 500 bytes that say why")]
+    StopReasonInvalid,
+
     #[error("the access token is not a valid one of this issuer")]
     AccessTokenInvalid,
     #[error("the access token has expired")]

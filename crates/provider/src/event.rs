@@ -7,6 +7,7 @@
 //! the account that did it, and a client that comes or goes with its whole registration.
 
 mod administration;
+mod guard;
 mod instance;
 #[cfg(test)]
 mod kept;
@@ -24,6 +25,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 pub use administration::AdministrationEvent;
+pub use guard::GuardEvent;
 pub use instance::InstanceEvent;
 pub use suspension::SuspensionEvent;
 
@@ -265,6 +267,8 @@ pub enum EventKind {
         /// Its own name for the stream.
         stream: String,
     },
+    /// A guard stopped a session or an account, or an operator lifted that.
+    Guard(GuardEvent),
     /// Something happened about a card that is lost, or the code for it.
     Suspension(SuspensionEvent),
     /// A running server gave something to a client before it knew that the client was taken out.
@@ -467,6 +471,7 @@ impl EventKind {
             Self::UserinfoRefused { .. } => "userinfo.refused",
             Self::Administration(event) => event.name(),
             Self::EventStreamBegun { .. } => "event_stream.begun",
+            Self::Guard(event) => event.name(),
             Self::Suspension(event) => event.name(),
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",
             Self::TokenKeyMade { .. } => "token_key.made",

@@ -59,6 +59,7 @@ mod endpoint;
 mod error;
 pub mod event;
 mod grant;
+mod guard_reports;
 mod instances;
 mod introspection;
 mod issuer;
@@ -158,6 +159,7 @@ pub use registration::{
 pub use restoration::{LostSuspension, Restoration, Restored};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
+pub use guard_reports::{AccountStops, GuardReports, ReportsTaken, STOPS_MAX};
 pub use security_events::{EventPoll, EventStream, PolledEvents, WaitingEvents};
 pub use session::{EndReason, EndedSession};
 pub use suspension::{

@@ -298,7 +298,7 @@ impl Provider {
 
     /// The resource servers of a receiver as tokens have them: one that names no resource is for
     /// the issuer.
-    fn resources_of(&self, client: &Client) -> Vec<String> {
+    pub(crate) fn resources_of(&self, client: &Client) -> Vec<String> {
         let own = client.resource_server_of.iter();
         let mut resources: Vec<String> = own.cloned().collect();
         if resources.iter().any(|it| it == self.issuer.as_str()) {

@@ -47,6 +47,8 @@ pub enum EndReason {
     CardNotAccepted,
     /// The card was suspended: by its code, or by an operator.
     CardSuspended,
+    /// A guard in front of a portal's API stopped it.
+    GuardStopped,
     /// The workstation was revoked: by an operator, or by the person.
     WorkstationRevoked,
     /// A client or the person asked for it.
@@ -58,7 +60,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Departed,
         Self::ScreenLocked,
         Self::WorkstationAsleep,
@@ -73,6 +75,7 @@ impl EndReason {
         Self::CardExpired,
         Self::CardNotAccepted,
         Self::CardSuspended,
+        Self::GuardStopped,
         Self::WorkstationRevoked,
         Self::Logout,
         Self::Operator,
@@ -102,6 +105,7 @@ impl EndReason {
             Self::CardExpired => "card_expired",
             Self::CardNotAccepted => "card_not_accepted",
             Self::CardSuspended => "card_suspended",
+            Self::GuardStopped => "guard_stopped",
             Self::WorkstationRevoked => "workstation_revoked",
             Self::Logout => "logout",
             Self::Operator => "operator",

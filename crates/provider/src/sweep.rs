@@ -9,6 +9,7 @@ use cardea_storage::session::{
 use time::{Duration, OffsetDateTime};
 
 use crate::clock::SharedTime;
+use crate::guard_reports;
 use crate::mass_loss::Meaning;
 use crate::security_events::FORGOTTEN_AFTER;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
@@ -109,6 +110,7 @@ impl Provider {
             (Kind::DeviceAuthorization, unanswered),
             (Kind::SecurityEvent, now),
             (Kind::SecurityEventStream, now - FORGOTTEN_AFTER),
+            (Kind::GuardReport, now - guard_reports::KEPT),
             (Kind::SpentProof, now - SPENT_KEPT),
             (Kind::DpopKey, now),
             (Kind::RefusalOfNobody, now - REFUSAL_OF_NOBODY_KEPT),

@@ -20,6 +20,7 @@ mod decisions {
     mod event_stream;
     mod fapi2;
     mod flood;
+    mod guard_reports;
     mod instances;
     mod logout;
     mod logout_queue;

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(document["servers"][0]["url"], "https://login.example.test");
         for (path, item) in document["paths"].as_object().unwrap() {
             let is_below = path.starts_with("/.well-known/")
-                || ["/presence", "/events"].contains(&path.as_str());
+                || ["/presence", "/events", "/guard/reports"].contains(&path.as_str());
             let expected = match is_below {
                 true => serde_json::json!([{ "url": issuer.as_str() }]),
                 false => serde_json::Value::Null,

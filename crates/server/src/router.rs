@@ -18,10 +18,10 @@ use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
     account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, device,
-    device_authorization, discovery, end_session, enrolment, error_page, health, introspect, jwks,
-    login_answer, login_assertion, login_cancel, login_challenge, login_page, new_workstations,
-    openapi, par, presence, register, revoke, security_events, static_file, suspend, token,
-    userinfo,
+    device_authorization, discovery, end_session, enrolment, error_page, guard_reports, health,
+    introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page,
+    new_workstations, openapi, par, presence, register, revoke, security_events, static_file,
+    suspend, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH, SUSPEND_PATH};
 use crate::problem::Problem;
@@ -36,7 +36,7 @@ use crate::uninterrupted::answer_to_the_end;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The endpoints that speak OAuth to programs.
-const PATHS_OF_CLIENTS: [&str; 8] = [
+const PATHS_OF_CLIENTS: [&str; 9] = [
     "/par",
     "/device_authorization",
     "/card-grant/challenge",
@@ -44,6 +44,7 @@ const PATHS_OF_CLIENTS: [&str; 8] = [
     "/introspect",
     "/revoke",
     "/events",
+    "/guard/reports",
     "/userinfo",
 ];
 
@@ -319,6 +320,7 @@ fn routes_of_clients(state: &AppState) -> Router<AppState> {
         .route("/introspect", post(introspect::post_introspection))
         .route("/revoke", post(revoke::post_revocation))
         .route("/events", post(security_events::post_poll))
+        .route("/guard/reports", post(guard_reports::post_reports))
         .route(
             "/userinfo",
             get(userinfo::read_userinfo)

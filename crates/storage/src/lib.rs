@@ -51,6 +51,7 @@ mod error;
 pub mod event;
 mod flush;
 pub mod grant_challenge;
+pub mod guard_report;
 pub mod health;
 mod hooks;
 pub mod initial_access_token;

@@ -34,6 +34,8 @@ pub enum Kind {
     SecurityEvent,
     /// Streams of security events that nobody asks for any more, with what waited for them.
     SecurityEventStream,
+    /// What guards reported, with the patients that it names.
+    GuardReport,
     /// Marks of proofs and assertions that would be refused for their age by now.
     SpentProof,
     /// DPoP keys that nobody uses any more.
@@ -60,7 +62,7 @@ pub enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::UnansweredRequest,
         Self::PushedRequest,
         Self::GrantChallenge,
@@ -68,6 +70,7 @@ impl Kind {
         Self::DeviceAuthorization,
         Self::SecurityEvent,
         Self::SecurityEventStream,
+        Self::GuardReport,
         Self::SpentProof,
         Self::DpopKey,
         Self::RefusalOfNobody,
@@ -114,6 +117,9 @@ impl Kind {
             Self::SecurityEventStream => {
                 "SELECT id AS key FROM security_event_stream WHERE polled_at < $1 LIMIT $2"
             }
+            Self::GuardReport => {
+                "SELECT id AS key FROM guard_report WHERE received_at < $1 LIMIT $2"
+            }
             Self::SpentProof => {
                 "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2"
             }
@@ -122,7 +128,8 @@ impl Kind {
                 "SELECT id AS key FROM event
                  WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
                  AND kind IN ('device.asked', 'device.code_typed', 'device.refused',
-                              'authorization.refused', 'authorization.pushed', 'login.refused',
+                              'device.withdrawn', 'authorization.refused',
+                              'authorization.pushed', 'login.refused',
                               'login.cancelled', 'card_grant.refused', 'token.refused',
                               'token_lookup.refused', 'userinfo.refused', 'logout.unconfirmed',
                               'registration.refused', 'account.refused',
@@ -171,6 +178,10 @@ impl Kind {
             Self::SecurityEventStream => &[
                 "DELETE FROM security_event WHERE stream_id IN (keys)",
                 "DELETE FROM security_event_stream WHERE polled_at < $1 AND id IN (keys)",
+            ],
+            Self::GuardReport => &[
+                "DELETE FROM guard_report_patient WHERE report_id IN (keys)",
+                "DELETE FROM guard_report WHERE received_at < $1 AND id IN (keys)",
             ],
             Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
             Self::DpopKey => &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],

@@ -277,6 +277,11 @@ names! {
         Self::EventPollInvalid { .. } => "provider.event_poll_invalid", InvalidRequest;
         Self::EventStreamsExceeded => "provider.event_streams_exceeded", TemporarilyUnavailable;
         Self::EventPollsExceeded => "provider.event_polls_exceeded", TemporarilyUnavailable;
+        Self::GuardReportsNotAllowed => "provider.guard_reports_not_allowed", UnauthorizedClient;
+        Self::GuardReportsInvalid { .. } => "provider.guard_reports_invalid", InvalidRequest;
+        Self::GuardReportForeign => "provider.guard_report_foreign", InvalidRequest;
+        Self::StopUnknown => "provider.stop_unknown", InvalidRequest;
+        Self::StopReasonInvalid => "provider.stop_reason_invalid", InvalidRequest;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;
         Self::AccessTokenRevoked => "provider.access_token_revoked", InvalidToken;

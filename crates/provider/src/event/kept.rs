@@ -9,8 +9,8 @@ use serde_json::Value;
 use time::Duration;
 
 use super::{
-    AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, HoldingsEnded,
-    InstanceEvent, StoredEvents, SuspensionEvent,
+    AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, GuardEvent,
+    HoldingsEnded, InstanceEvent, StoredEvents, SuspensionEvent,
 };
 use crate::bare_provider::now;
 use crate::keys::rotation::KeyPlace;
@@ -47,6 +47,7 @@ macro_rules! kinds {
 
 use AdministrationEvent as A;
 use EventKind as E;
+use GuardEvent as G;
 use InstanceEvent as I;
 use SuspensionEvent as S;
 
@@ -128,6 +129,12 @@ kinds! {
     E::Administration(A::ClientRemoved { .. }) => Kept,
         A::ClientRemoved { by: author(), registration: Value::Null, ended: ENDED };
     E::EventStreamBegun { .. } => Kept, E::EventStreamBegun { stream: text() };
+    E::Guard(G::SessionStopped { .. }) => Kept,
+        G::SessionStopped { guard: text(), service: text(), reasons: vec![text()] };
+    E::Guard(G::AccountStopped { .. }) => Kept, G::AccountStopped {
+        stop: text(), guard: text(), service: text(), reasons: vec![text()] };
+    E::Guard(G::StopLifted { .. }) => Kept,
+        G::StopLifted { stop: text(), service: text(), by: author(), reason: text() };
     E::Suspension(S::CodeMade { .. }) => Kept, S::CodeMade { card: text() };
     E::Suspension(S::CodeRefused { .. }) => Forgotten, S::CodeRefused { code: CODE };
     E::Suspension(S::CardSuspended { .. }) => Kept, S::CardSuspended {

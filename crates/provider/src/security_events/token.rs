@@ -93,7 +93,8 @@ fn initiating_entity(reason: &str) -> &'static str {
             | EndReason::AbsoluteLimit
             | EndReason::CardRevoked
             | EndReason::CardExpired
-            | EndReason::CardNotAccepted,
+            | EndReason::CardNotAccepted
+            | EndReason::GuardStopped,
         ) => "policy",
         Some(EndReason::PresenceLost | EndReason::NeverPresent | EndReason::Restored) => "system",
         // A token's own end.

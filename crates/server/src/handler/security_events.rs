@@ -117,7 +117,7 @@ async fn open_proven(
     state.provider().open_event_stream(credentials, poll).await
 }
 
-fn credentials_of(members: &Map<String, Value>) -> Vec<(String, String)> {
+pub(crate) fn credentials_of(members: &Map<String, Value>) -> Vec<(String, String)> {
     let pair = |name: &str| {
         let value = members.get(name)?.as_str()?;
         Some((name.to_owned(), value.to_owned()))

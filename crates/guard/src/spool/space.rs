@@ -1,0 +1,176 @@
+//! How much waits for the server, and how much may: a full disk is seen before it is full.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use tracing::{error, warn};
+
+use super::segment::{HEAD_BYTES, Segment};
+
+/// Free bytes on the disk below which nothing is taken any more: what is written in one go fits.
+const FREE_BYTES_MIN: u64 = 1024 * 1024;
+/// Free bytes below which there is a warning.
+const FREE_BYTES_LOW: u64 = 256 * 1024 * 1024;
+/// Between two warnings, and between two looks at the disk.
+const WARNED_EVERY_SECONDS: i64 = 60;
+const LOOKED_EVERY_SECONDS: i64 = 1;
+
+/// What lies on the disk.
+pub(super) struct Space {
+    folder: PathBuf,
+    bytes_max: u64,
+    age_seconds_max: i64,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Oldest first; the last one may be open.
+    segments: VecDeque<Segment>,
+    bytes: u64,
+    /// The last record that the server has.
+    delivered: u64,
+    looked_at: i64,
+    free: Option<u64>,
+    warned_at: i64,
+    failed_at: Option<std::time::Instant>,
+}
+
+impl Space {
+    pub(super) fn new(
+        folder: PathBuf,
+        (bytes_max, age_seconds_max): (u64, i64),
+        segments: Vec<Segment>,
+        delivered: u64,
+    ) -> Self {
+        let bytes = segments.iter().map(|it| it.bytes).sum();
+        let kept = Kept {
+            segments: segments.into(),
+            bytes,
+            delivered,
+            ..Kept::default()
+        };
+        Self {
+            folder,
+            bytes_max,
+            age_seconds_max,
+            kept: Mutex::new(kept),
+        }
+    }
+
+    /// Whether more may be written; says early when it soon may not.
+    pub(super) fn check(&self, now: i64) -> Result<(), String> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_sub(kept.looked_at).abs() >= LOOKED_EVERY_SECONDS {
+            kept.looked_at = now;
+            let found = rustix::fs::statvfs(&self.folder).ok();
+            kept.free = found.map(|it| it.f_bavail.saturating_mul(it.f_frsize));
+        }
+        let age = kept.age(now);
+        let free = kept.free.unwrap_or(u64::MAX);
+        if kept.bytes >= self.bytes_max {
+            return Err(format!("{} bytes wait for the server", kept.bytes));
+        }
+        if age > self.age_seconds_max {
+            return Err(format!("a report waits for the server for {age} seconds"));
+        }
+        if free < FREE_BYTES_MIN {
+            return Err(format!("{free} bytes are free on the disk"));
+        }
+        let is_early = kept.bytes >= self.bytes_max / 2
+            || age > self.age_seconds_max / 2
+            || free < FREE_BYTES_LOW;
+        if is_early && now.saturating_sub(kept.warned_at) >= WARNED_EVERY_SECONDS {
+            kept.warned_at = now;
+            warn!(
+                waiting_bytes = kept.bytes,
+                bytes_max = self.bytes_max,
+                oldest_seconds = age,
+                free_bytes = kept.free,
+                "reports wait for the server, or the disk fills up: at the bound everybody is \
+                 refused"
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin(&self, path: PathBuf, first: u64, begun_at: i64) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.bytes = kept.bytes.saturating_add(HEAD_BYTES);
+        kept.segments.push_back(Segment {
+            path,
+            first,
+            next: first,
+            bytes: HEAD_BYTES,
+            begun_at,
+        });
+    }
+
+    pub(super) fn grow(&self, first: u64, count: u64, bytes: u64) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.bytes = kept.bytes.saturating_add(bytes);
+        if let Some(last) = kept.segments.back_mut() {
+            last.next = first.saturating_add(count);
+            last.bytes = last.bytes.saturating_add(bytes);
+        }
+    }
+
+    /// Notes what the server has, and gives back the files that nobody needs any more.
+    pub(super) fn deliver(&self, up_to: u64) -> Vec<PathBuf> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.delivered = kept.delivered.max(up_to);
+        let mut gone = Vec::new();
+        // The last one may be open.
+        while kept.segments.len() > 1
+            && kept
+                .segments
+                .front()
+                .is_some_and(|it| it.next <= kept.delivered + 1)
+            && let Some(segment) = kept.segments.pop_front()
+        {
+            kept.bytes = kept.bytes.saturating_sub(segment.bytes);
+            gone.push(segment.path);
+        }
+        gone
+    }
+
+    /// The segment that a record is in, or the next one behind a gap.
+    pub(super) fn find(&self, sequence: u64) -> Option<Segment> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.segments.iter().find(|it| it.next > sequence).cloned()
+    }
+
+    pub(super) fn delivered(&self) -> u64 {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .delivered
+    }
+
+    /// Says that answers are refused; not for each of them.
+    pub(super) fn report_failure(&self, reason: &str) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = std::time::Instant::now();
+        let is_recent = |at: std::time::Instant| now.duration_since(at).as_secs() < 10;
+        if !kept.failed_at.replace(now).is_some_and(is_recent) {
+            error!(
+                code = "guard.spool_failed",
+                "answers can't be recorded: everybody is refused: {reason}"
+            );
+        }
+    }
+}
+
+impl Kept {
+    /// How long the oldest record waits that the server has not, at most.
+    fn age(&self, now: i64) -> i64 {
+        let mut waiting = self
+            .segments
+            .iter()
+            .filter(|it| it.next > self.delivered + 1);
+        waiting
+            .next()
+            .map_or(0, |it| now.saturating_sub(it.begun_at))
+    }
+}

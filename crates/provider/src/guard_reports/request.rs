@@ -1,0 +1,169 @@
+//! A batch of reports, read and bounded.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Error;
+
+/// Reports of one batch.
+const REPORTS_MAX: usize = 200;
+/// Patients that one answer names.
+const PATIENTS_MAX: usize = 500;
+const REASONS_MAX: usize = 32;
+/// Names of sessions, tokens, people, services, patients and events.
+const NAME_BYTES_MAX: usize = 256;
+
+/// A guard's reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardReports(Vec<GivenReport>);
+
+/// One answer of a guard, as it says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct GivenReport {
+    pub(super) event_id: String,
+    pub(super) at: i64,
+    pub(super) sub: String,
+    pub(super) client_id: String,
+    pub(super) sid: Option<String>,
+    pub(super) jti: String,
+    pub(super) service: String,
+    pub(super) kind: Kind,
+    pub(super) patients: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) patient_present: bool,
+    pub(super) answer: Answer,
+    #[serde(default)]
+    reasons: Vec<GivenReason>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct GivenReason {
+    code: String,
+    count: u32,
+    limit: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    LookUp,
+    Write,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Allow,
+    StepUp,
+    Slow,
+    StopSession,
+    StopAccount,
+}
+
+/// What a report asks of us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopAsked {
+    Session,
+    Account,
+}
+
+impl GuardReports {
+    /// Reads the member `reports`; what is not known is left alone.
+    ///
+    /// # Errors
+    /// [`Error::GuardReportsInvalid`].
+    pub fn from_json(members: &Map<String, Value>) -> Result<Self, Error> {
+        let invalid = |reason| Error::GuardReportsInvalid { reason };
+        let list = members.get("reports").and_then(Value::as_array);
+        let list = list.ok_or(invalid("reports is a list"))?;
+        if list.len() > REPORTS_MAX {
+            return Err(invalid("reports are 200 at most"));
+        }
+        let read = |it: &Value| {
+            let report = GivenReport::deserialize(it);
+            let report = report.map_err(|_| invalid("a report lacks a member, or has a wrong one"));
+            report.and_then(GivenReport::checked)
+        };
+        list.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(super) fn list(&self) -> &[GivenReport] {
+        &self.0
+    }
+}
+
+impl GivenReport {
+    fn checked(self) -> Result<Self, Error> {
+        let invalid = |reason| Error::GuardReportsInvalid { reason };
+        if self.patients.len() > PATIENTS_MAX {
+            return Err(invalid("a report names 500 patients at most"));
+        }
+        if self.reasons.len() > REASONS_MAX {
+            return Err(invalid("a report has 32 reasons at most"));
+        }
+        if self.names().all(is_name) {
+            Ok(self)
+        } else {
+            Err(invalid(
+                "a name has 1 to 256 bytes without control characters",
+            ))
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let own = [
+            &self.event_id,
+            &self.sub,
+            &self.client_id,
+            &self.jti,
+            &self.service,
+        ];
+        let reasons = self.reasons.iter().map(|it| &it.code);
+        let all = own.into_iter().chain(&self.sid).chain(&self.patients);
+        all.chain(reasons).map(String::as_str)
+    }
+
+    pub(super) fn stop(&self) -> Option<StopAsked> {
+        match self.answer {
+            Answer::StopSession => Some(StopAsked::Session),
+            Answer::StopAccount => Some(StopAsked::Account),
+            Answer::Allow | Answer::StepUp | Answer::Slow => None,
+        }
+    }
+
+    pub(super) fn codes(&self) -> Vec<String> {
+        self.reasons.iter().map(|it| it.code.clone()).collect()
+    }
+
+    pub(super) fn reasons_as_json(&self) -> String {
+        serde_json::to_string(&self.reasons).unwrap_or_default()
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_short = !name.is_empty() && name.len() <= NAME_BYTES_MAX;
+    is_short && !name.chars().any(char::is_control)
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::LookUp => "look_up",
+            Self::Write => "write",
+        }
+    }
+}
+
+impl Answer {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::StepUp => "step_up",
+            Self::Slow => "slow",
+            Self::StopSession => "stop_session",
+            Self::StopAccount => "stop_account",
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Accounts that guards have stopped, as operators see them.
+
+use cardea_storage::guard_report::{self, AccountStop};
+
+use crate::event::{Event, GuardEvent};
+use crate::{Error, Records};
+
+/// Stops that are listed at once.
+pub const STOPS_MAX: u32 = 10_000;
+/// Bytes of an operator's words.
+const REASON_BYTES_MAX: usize = 500;
+
+/// The stops of a database, in an operator's name.
+#[derive(Clone, Debug)]
+pub struct AccountStops {
+    records: Records,
+}
+
+impl AccountStops {
+    /// Looks after the stops of a database.
+    #[must_use]
+    pub fn new(records: Records) -> Self {
+        Self { records }
+    }
+
+    /// Lists the stops that nobody has lifted, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn list(&self) -> Result<Vec<AccountStop>, Error> {
+        let mut transaction = self.records.store.begin_read().await?;
+        Ok(guard_report::list_stops(&mut transaction, STOPS_MAX).await?)
+    }
+
+    /// Lifts a stop.
+    ///
+    /// # Errors
+    /// [`Error::StopUnknown`], [`Error::StopReasonInvalid`], [`Error::Storage`].
+    pub async fn lift(&self, id: &str, reason: &str) -> Result<AccountStop, Error> {
+        let is_words = !reason.trim().is_empty() && !reason.chars().any(char::is_control);
+        if !is_words || reason.len() > REASON_BYTES_MAX {
+            return Err(Error::StopReasonInvalid);
+        }
+        let now = self.records.now();
+        let mut transaction = self.records.store.begin().await?;
+        let lifted = guard_report::lift(&mut transaction, id, now).await?;
+        let lifted = lifted.ok_or(Error::StopUnknown)?;
+        let kind = GuardEvent::StopLifted {
+            stop: lifted.id.clone(),
+            service: lifted.service.clone(),
+            by: self.records.author.clone(),
+            reason: reason.to_owned(),
+        };
+        let mut event = Event::new(kind, now);
+        event.sub = Some(lifted.sub.clone());
+        self.records.append(&mut transaction, &event).await?;
+        transaction.commit().await?;
+        Ok(lifted)
+    }
+}

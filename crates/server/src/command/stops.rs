@@ -1,0 +1,158 @@
+//! `cardea stops …`: the accounts that guards have stopped at a service (docs/guard.md).
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use cardea_provider::AccountStops;
+use cardea_storage::Store;
+use cardea_storage::guard_report::AccountStop;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::clients::{Answer, Common, Complaint, say};
+use super::operator;
+use super::table::Table;
+use super::terminal_text::shown;
+use crate::app::open_store;
+use crate::config::Config;
+
+const AFTER_HELP: &str = "\
+Run it as the server's own user, to whom the database belongs.
+
+Exit status: 0 done, 1 refused (no such stop, one that is lifted already, no reason), 2 the \
+configuration, the database or the input cannot be used.";
+
+/// Commands about accounts that guards have stopped.
+#[derive(Debug, Subcommand)]
+#[command(after_long_help = AFTER_HELP)]
+pub(super) enum StopsCommand {
+    /// List the accounts that are stopped, the newest first.
+    List(Common),
+    /// Lift the stop of an account, once you have made sure who asks.
+    Lift(OneStop),
+}
+
+/// Arguments of `lift`.
+#[derive(Debug, Args)]
+pub(super) struct OneStop {
+    /// The stop's id, as `cardea stops list` prints it.
+    #[arg(allow_hyphen_values = true)]
+    id: String,
+    /// How you made sure who asks: it stands in the record for good, with your account.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The accounts that are stopped.
+#[derive(Debug, Serialize)]
+struct StopList {
+    stops: Vec<StopView>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize)]
+struct StopView {
+    id: String,
+    sub: String,
+    service: String,
+    guard: String,
+    #[serde(with = "time::serde::rfc3339")]
+    stopped_at: OffsetDateTime,
+    reasons: serde_json::Value,
+}
+
+/// What was lifted.
+#[derive(Debug, Serialize)]
+struct Lifted {
+    lifted: StopView,
+}
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// When standard output is closed, or the asynchronous runtime cannot be started.
+pub(super) fn run(command: &StopsCommand) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let exit = runtime.block_on(async {
+        match command {
+            StopsCommand::List(it) => say(it, list(it).await),
+            StopsCommand::Lift(it) => say(&it.common, lift(it).await),
+        }
+    })?;
+    Ok(ExitCode::from(exit))
+}
+
+async fn list(arguments: &Common) -> Result<StopList, Complaint> {
+    let (store, stops) = open(arguments).await?;
+    let found = stops.list().await;
+    store.close().await;
+    let stops = found?.into_iter().map(StopView::from).collect();
+    Ok(StopList { stops })
+}
+
+async fn lift(arguments: &OneStop) -> Result<Lifted, Complaint> {
+    let (store, stops) = open(&arguments.common).await?;
+    let lifted = stops.lift(&arguments.id, &arguments.reason).await;
+    store.close().await;
+    let lifted = lifted?.into();
+    Ok(Lifted { lifted })
+}
+
+async fn open(common: &Common) -> Result<(Store, AccountStops), Complaint> {
+    let config = Config::load(common.config())?;
+    let store = open_store(&config.database.url).await?;
+    let stops = AccountStops::new(operator::records(&store));
+    Ok((store, stops))
+}
+
+impl From<AccountStop> for StopView {
+    fn from(stop: AccountStop) -> Self {
+        Self {
+            reasons: serde_json::from_str(&stop.reasons).unwrap_or_default(),
+            id: stop.id,
+            sub: stop.sub,
+            service: stop.service,
+            guard: stop.guard_client_id,
+            stopped_at: stop.stopped_at,
+        }
+    }
+}
+
+impl StopView {
+    /// The codes of the reasons.
+    fn codes(&self) -> String {
+        let list = self.reasons.as_array().into_iter().flatten();
+        let codes = list.filter_map(|it| it.get("code")?.as_str());
+        codes.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Answer for Lifted {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        let service = shown(&self.lifted.service);
+        writeln!(output, "The stop at {service} is lifted on record.")
+    }
+}
+
+impl Answer for StopList {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        let mut table = Table::new(["id", "person", "service", "guard", "stopped", "why"]);
+        for stop in &self.stops {
+            table.push([
+                stop.id.clone(),
+                stop.sub.clone(),
+                stop.service.clone(),
+                stop.guard.clone(),
+                stop.stopped_at.format(&Rfc3339).unwrap_or_default(),
+                stop.codes(),
+            ]);
+        }
+        table.write(output)
+    }
+}
