@@ -10,12 +10,23 @@ const OTHER: &str = "Comptoir 2 – Pharmacie de l’Amandier";
 async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_page() -> Result<()> {
     let stage = Stage::open("account").await?;
     let issuer = stage.system().addresses().issuer();
+    let first = Browser::open().await?;
+    first.goto(&format!("{issuer}/account?lang=fr")).await?;
+    first.press_start_if_asked().await?;
+    first.wait_for("main.account").await?;
+    first.close().await?;
+    // The page opens although there is a workstation that she has not been asked about: she need
+    // not call it hers first (attack M1).
+    stage.use_elsewhere(OTHER).await?;
     let browser = Browser::open().await?;
     browser.reduce_motion().await?;
     browser.goto(&format!("{issuer}/account?lang=fr")).await?;
     browser.press_start_if_asked().await?;
-    browser.wait_for("main.account").await?;
-    stage.use_elsewhere(OTHER).await?;
+    let shown = browser.wait_for("main.account").await?;
+    assert!(
+        shown.contains("vous ne l’avez pas encore confirmé"),
+        "{shown}"
+    );
     browser.allow_scripts(false).await?;
     for language in ["fr", "en"] {
         browser

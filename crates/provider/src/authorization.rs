@@ -31,7 +31,7 @@ pub use cancel::CancelledLogin;
 pub use card_news::{CardNews, CardNewsAnswer, SuspendedCard};
 pub use complete::CompletedAuthorization;
 pub use consent::{ConsentAnswer, ConsentPage, ConsentedAuthorization, Datum};
-pub use new_workstation::{NewWorkstation, NewWorkstations};
+pub use new_workstation::{DeniedWorkstations, NewWorkstation, NewWorkstations};
 pub use push::PushedAuthorization;
 pub use request::LoginPage;
 pub use respond::AuthorizationResponse;

@@ -105,7 +105,8 @@ pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, Publ
 pub use authorization::{
     AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin, CardNews,
     CardNewsAnswer, CompletedAuthorization, ConsentAnswer, ConsentPage, ConsentedAuthorization,
-    Datum, LoginPage, NewWorkstation, NewWorkstations, PushedAuthorization, SuspendedCard,
+    Datum, DeniedWorkstations, LoginPage, NewWorkstation, NewWorkstations, PushedAuthorization,
+    SuspendedCard,
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::instance_standing::DecidedStanding;

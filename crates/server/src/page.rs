@@ -7,6 +7,7 @@ mod card_news_page;
 pub(crate) mod card_words;
 mod code_page;
 mod consent_page;
+mod denied_workstations_page;
 mod device_page;
 mod error_page;
 mod form_post_page;
@@ -24,6 +25,7 @@ pub(crate) use self::agentless_page::AgentlessPage;
 pub(crate) use self::card_news_page::{CardNewsPage, SuspendCodePage};
 pub(crate) use self::code_page::CodePage;
 pub(crate) use self::consent_page::ConsentPage;
+pub(crate) use self::denied_workstations_page::DeniedWorkstationsPage;
 pub(crate) use self::device_page::{
     DeviceAnswerPage, DeviceCodePage, DeviceConfirmationPage, Typed,
 };

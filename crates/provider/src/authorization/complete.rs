@@ -70,7 +70,7 @@ impl Provider {
             session,
             ..
         } = &answerable;
-        self.check_news_shown(&mut transaction, session, now)
+        self.check_news_shown(&mut transaction, &answerable, now)
             .await?;
         self.check_card_news_shown(&mut transaction, session)
             .await?;

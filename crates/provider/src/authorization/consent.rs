@@ -84,7 +84,7 @@ impl Provider {
         let answerable = self
             .load_answerable(&mut transaction, request_id, login_cookie, now)
             .await?;
-        self.check_news_shown(&mut transaction, &answerable.session, now)
+        self.check_news_shown(&mut transaction, &answerable, now)
             .await?;
         self.check_card_news_shown(&mut transaction, &answerable.session)
             .await?;
@@ -129,7 +129,7 @@ impl Provider {
         }
         match answer {
             ConsentAnswer::Allow => {
-                self.check_news_shown(&mut transaction, &answerable.session, now)
+                self.check_news_shown(&mut transaction, &answerable, now)
                     .await?;
                 self.check_card_news_shown(&mut transaction, &answerable.session)
                     .await?;

@@ -3,7 +3,8 @@
 //!
 //! Whoever signs in at a new workstation with her card and PIN could say so as well. So what is
 //! said at a workstation that is new itself quiets the page there and nowhere else: those that she
-//! knew before still tell her.
+//! knew before still tell her. What she says is not hers is taken out for her at once, from where
+//! she is known; and nothing stands before her account page, where she looks after it all.
 
 use cardea_jose::{constant_time_eq, sha256_base64url};
 use cardea_storage::agent_instance::{
@@ -13,8 +14,10 @@ use cardea_storage::session::Session;
 use cardea_storage::{SecretDigest, Transaction};
 use time::OffsetDateTime;
 
+use crate::authorization::complete::Answerable;
 use crate::event::{Event, EventKind};
-use crate::{Error, Provider};
+use crate::session::{EndReason, EndedInTransaction, EndedSession};
+use crate::{ACCOUNT_CLIENT_ID, Error, Provider};
 
 /// What the notice shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,17 @@ pub struct NewWorkstation {
     pub first_seen_at: OffsetDateTime,
     /// Whether it is the one that she sits at.
     pub is_this_one: bool,
+}
+
+/// What became of workstations that are not hers.
+#[derive(Debug)]
+pub struct DeniedWorkstations {
+    /// Her sessions that ended, for whoever tells agents and portals.
+    pub ended: Vec<EndedSession>,
+    /// Whether the one that she sits at was among them: this login is over then.
+    pub is_over: bool,
+    /// The client's display name.
+    pub client_name: String,
 }
 
 impl Provider {
@@ -88,17 +102,10 @@ impl Provider {
     ) -> Result<(), Error> {
         let now = self.now();
         let mut transaction = self.store.begin().await?;
-        let answerable = self
-            .load_answerable(&mut transaction, request_id, login_cookie, now)
+        let (answerable, news) = self
+            .load_shown(&mut transaction, request_id, login_cookie, shown_before)
             .await?;
         let session = &answerable.session;
-        let news = find_news(&mut transaction, session, now).await?;
-        if !constant_time_eq(
-            shown_before.as_bytes(),
-            shown(&news, login_cookie).as_bytes(),
-        ) {
-            return Err(Error::NewWorkstationsMismatch);
-        }
         let is_known = is_known(&mut transaction, session, now).await?;
         for instance in news {
             let jkt = instance.instance_jkt;
@@ -119,14 +126,81 @@ impl Provider {
         Ok(())
     }
 
+    /// Takes her word that the workstations are not hers: each is taken out for her, and her
+    /// sessions there end. The one that she sits at is not taken out from itself, but her sessions
+    /// there end as well, this login among them.
+    ///
+    /// # Errors
+    /// As [`Provider::acknowledge_workstations`].
+    pub async fn deny_workstations(
+        &self,
+        request_id: &str,
+        login_cookie: &str,
+        shown_before: &str,
+    ) -> Result<DeniedWorkstations, Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        let (answerable, news) = self
+            .load_shown(&mut transaction, request_id, login_cookie, shown_before)
+            .await?;
+        let session = &answerable.session;
+        let (her, here) = (
+            (session.id.as_str(), session.sub.as_str()),
+            &session.instance_jkt,
+        );
+        let is_over = news.iter().any(|instance| instance.instance_jkt == *here);
+        let mut ended = Vec::new();
+        for instance in news.iter().filter(|it| it.instance_jkt != *here) {
+            let jkt = &instance.instance_jkt;
+            ended.extend(self.revoke_for(&mut transaction, her, jkt, now).await?);
+        }
+        if is_over {
+            let reason = EndReason::Logout;
+            let closed = self.end_own_at(&mut transaction, her.1, here, reason, now);
+            ended.extend(closed.await?);
+        }
+        transaction.commit().await?;
+        let ended = ended.into_iter().map(EndedInTransaction::announce);
+        Ok(DeniedWorkstations {
+            ended: ended.collect(),
+            is_over,
+            client_name: answerable.client.name.clone(),
+        })
+    }
+
+    /// A login whose notice is answered, and what is news there now, which must be what was shown.
+    async fn load_shown(
+        &self,
+        transaction: &mut Transaction,
+        request_id: &str,
+        login_cookie: &str,
+        shown_before: &str,
+    ) -> Result<(Answerable, Vec<AgentInstance>), Error> {
+        let now = self.now();
+        let answerable = self
+            .load_answerable(transaction, request_id, login_cookie, now)
+            .await?;
+        let news = find_news(transaction, &answerable.session, now).await?;
+        let shown = shown(&news, login_cookie);
+        match constant_time_eq(shown_before.as_bytes(), shown.as_bytes()) {
+            true => Ok((answerable, news)),
+            false => Err(Error::NewWorkstationsMismatch),
+        }
+    }
+
     /// Refuses while the person has to be shown something before a client gets its answer: every
-    /// way to a code on which she sees a page asks here.
+    /// way to a code on which she sees a page asks here. Her account page is where she takes a
+    /// workstation out that is not hers, and which says of each that it is new.
     pub(super) async fn check_news_shown(
         &self,
         transaction: &mut Transaction,
-        session: &Session,
+        answerable: &Answerable,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
+        if answerable.client.client_id == ACCOUNT_CLIENT_ID {
+            return Ok(());
+        }
+        let session = &answerable.session;
         if find_news(transaction, session, now).await?.is_empty() {
             return Ok(());
         }

@@ -119,7 +119,8 @@ impl Provider {
         }
         let ended = match change {
             WorkstationChange::Revoke => {
-                self.revoke_own(&mut transaction, account, &other, now)
+                let her = (account.session_id.as_str(), sub.as_str());
+                self.revoke_for(&mut transaction, her, instance_jkt, now)
                     .await?
             }
             WorkstationChange::Allow => {
@@ -163,10 +164,8 @@ impl Provider {
             agent_instance::revoke_others(&mut transaction, hers, OTHERS_MAX, now).await?;
         let mut ended = Vec::new();
         for jkt in &revoked {
-            ended.extend(
-                self.end_revoked(&mut transaction, account, jkt, now)
-                    .await?,
-            );
+            let her = (account.session_id.as_str(), account.sub.as_str());
+            ended.extend(self.end_revoked(&mut transaction, her, jkt, now).await?);
         }
         transaction.commit().await?;
         let ended = ended.into_iter();
@@ -189,37 +188,38 @@ impl Provider {
         }
     }
 
-    async fn revoke_own(
+    /// Takes a workstation out for the person of a session, who speaks for herself there, and ends
+    /// her sessions at it.
+    pub(crate) async fn revoke_for(
         &self,
         transaction: &mut Transaction,
-        account: &AccountSession,
-        other: &AgentInstance,
+        (session_id, sub): (&str, &str),
+        jkt: &str,
         now: OffsetDateTime,
     ) -> Result<Vec<EndedInTransaction>, Error> {
-        let (sub, jkt) = (&account.sub, &other.instance_jkt);
         // The row first: a login there waits for it, or is among the sessions that end.
         if !agent_instance::revoke(transaction, sub, jkt, now).await? {
             return Ok(Vec::new());
         }
-        self.end_revoked(transaction, account, jkt, now).await
+        self.end_revoked(transaction, (session_id, sub), jkt, now)
+            .await
     }
 
     /// Ends her sessions at a workstation that she has just taken out, and puts both on record.
     async fn end_revoked(
         &self,
         transaction: &mut Transaction,
-        account: &AccountSession,
+        (session_id, sub): (&str, &str),
         jkt: &str,
         now: OffsetDateTime,
     ) -> Result<Vec<EndedInTransaction>, Error> {
-        let sub = &account.sub;
         let reason = EndReason::WorkstationRevoked;
         let ended = self.end_own_at(transaction, sub, jkt, reason, now).await?;
         let kind = InstanceEvent::RevokedByOwner {
             instance_jkt: jkt.to_owned(),
             sessions_ended: u64::try_from(ended.len()).unwrap_or(u64::MAX),
         };
-        let event = Event::new(kind, now).of_session(&account.session_id, sub);
+        let event = Event::new(kind, now).of_session(session_id, sub);
         self.record(transaction, event).await?;
         Ok(ended)
     }
@@ -242,7 +242,8 @@ impl Provider {
         self.record(transaction, event).await
     }
 
-    async fn end_own_at(
+    /// Ends a person's sessions at a workstation.
+    pub(crate) async fn end_own_at(
         &self,
         transaction: &mut Transaction,
         sub: &str,

@@ -1,8 +1,8 @@
 //! A workstation that is new to a person is shown to her at her next logins until she says so.
 
 use cardea_provider::{
-    ConsentAnswer, ConsentPolicy, ConsentedAuthorization, Error, LoginAttempt, NewWorkstation,
-    PresenceOutcome,
+    ConsentAnswer, ConsentPolicy, ConsentedAuthorization, DeniedWorkstations, Error, LoginAttempt,
+    NewWorkstation, PresenceOutcome,
 };
 use cardea_storage::agent_instance::record_use;
 use time::Duration;
@@ -240,4 +240,97 @@ async fn an_answer_is_about_what_was_shown_to_this_browser_and_nothing_else() {
         .unwrap_err();
     assert_eq!(foreign.code(), "provider.login_cookie_mismatch");
     acknowledge(&world, &other, &digest).await.unwrap();
+}
+
+async fn deny(
+    world: &World,
+    begun: &Begun,
+    shown: &str,
+) -> Result<DeniedWorkstations, &'static str> {
+    let denied = world
+        .provider
+        .deny_workstations(&begun.request_id, begun.cookie(), shown)
+        .await;
+    denied.map_err(|error| error.code())
+}
+
+/// Attack M3: what a stranger did with her card and PIN at his own workstation she takes out where
+/// she is told of it, with his session; she goes on, and he does not. Nothing of it becomes known.
+#[tokio::test]
+async fn m3_what_was_not_her_is_taken_out_where_she_is_told_and_she_goes_on() {
+    let mut world = World::new().await;
+    let (own, strange) = (Instance::new(), Instance::new());
+    log_in(&mut world, &own).await;
+    log_in(&mut world, &strange).await;
+    let begun = arrive(&mut world, &own).await;
+    let (_, digest) = shown(&world, &begun).await;
+    let refused = deny(&world, &begun, "another").await;
+    assert_eq!(refused.unwrap_err(), "provider.new_workstations_mismatch");
+    let denied = deny(&world, &begun, &digest).await.unwrap();
+    assert!(!denied.is_over);
+    // The stranger's session was over when the same card was shown here.
+    assert!(denied.ended.is_empty());
+    let event = world.event("agent_instance.revoked_by_owner").await;
+    assert!(
+        event.details.contains(strange.key.kid()),
+        "{}",
+        event.details
+    );
+    assert!(complete(&world, &begun).await.is_ok());
+    world.instance = strange;
+    world.pass(Duration::seconds(1));
+    let refusal = world.refusal_of(|_| {}).await;
+    assert_eq!(
+        refusal,
+        (
+            "provider.instance_revoked_by_owner",
+            "login.workstation_revoked"
+        )
+    );
+}
+
+/// Attack M3: nothing is taken out from itself, and the one that she sits at speaks for no other.
+/// Her sessions there end all the same, this login among them.
+#[tokio::test]
+async fn m3_what_is_denied_at_the_new_workstation_ends_her_sessions_there_and_takes_none_out() {
+    let mut world = World::new().await;
+    let (own, new) = (Instance::new(), Instance::new());
+    log_in(&mut world, &own).await;
+    log_in(&mut world, &new).await;
+    let begun = arrive(&mut world, &new).await;
+    let (_, digest) = shown(&world, &begun).await;
+    let denied = deny(&world, &begun, &digest).await.unwrap();
+    assert!(denied.is_over);
+    assert_eq!(denied.ended.len(), 2);
+    assert_eq!(
+        complete(&world, &begun).await,
+        Err("provider.session_ended")
+    );
+    let begun = arrive(&mut world, &own).await;
+    assert_eq!(shown(&world, &begun).await.0.len(), 1, "still asked about");
+}
+
+/// Attack M1: she need not call a stranger's workstation hers to reach the page where she takes it
+/// out.
+#[tokio::test]
+async fn m1_her_account_page_opens_without_her_word_on_a_new_workstation() {
+    let mut world = World::new().await;
+    let (own, strange) = (Instance::new(), Instance::new());
+    log_in(&mut world, &own).await;
+    log_in(&mut world, &strange).await;
+    world.pass(Duration::seconds(1));
+    world.instance = own.clone();
+    let login = world.provider.begin_account(None).await.unwrap();
+    let begun = Begun {
+        request_id: login.request_id,
+        login_cookie: login.login_cookie,
+    };
+    let answer = world.answer(&begun).await;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let location = complete(&world, &begun).await.unwrap();
+    assert!(location.contains("/account/callback?"), "{location}");
+    // It is still asked about on the way to a portal.
+    let begun = arrive(&mut world, &own).await;
+    assert_eq!(complete(&world, &begun).await, Err(UNSHOWN));
 }

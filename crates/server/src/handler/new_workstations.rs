@@ -1,6 +1,7 @@
 //! The notice of new workstations, between the card's answer and the portal.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use cardea_provider::NewWorkstations;
 
@@ -9,7 +10,7 @@ use crate::handler::authorize::see_other;
 use crate::handler::login_answer;
 use crate::handler::on_the_way::{NotHere, OnTheWay};
 use crate::language::Language;
-use crate::page::{self, NewWorkstationsPage};
+use crate::page::{self, DeniedWorkstationsPage, NewWorkstationsPage};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::security_headers::consent_page_policy;
@@ -38,17 +39,25 @@ pub(crate) async fn get_new_workstations(
     Ok(response)
 }
 
-/// Takes her word for it, which only our own page may bring.
+/// Takes her word for it, which only our own page may bring: they are hers, or they are not.
 pub(crate) async fn post_new_workstations(
     State(state): State<AppState>,
     way: OnTheWay,
     body: Body,
 ) -> Result<Response, NotHere> {
     let pairs = way.read_form(&state, body)?;
-    let shown = match <[(String, String); 1]>::try_from(pairs) {
-        Ok([(name, shown)]) if name == "shown" => shown,
+    let (shown, is_hers) = match pairs.as_slice() {
+        [(name, shown)] if name == "shown" => (shown.clone(), true),
+        [(name, shown), (answer, word)]
+            if name == "shown" && answer == "answer" && word == "not_mine" =>
+        {
+            (shown.clone(), false)
+        }
         _ => return Err(Refusal::page(Problem::RequestMalformed).into()),
     };
+    if !is_hers {
+        return deny(&state, &way, shown).await;
+    }
     let cookie = way.login_cookie(&state)?;
     let (all, id) = (state.clone(), way.request_id.clone());
     let acknowledging = async move {
@@ -59,6 +68,23 @@ pub(crate) async fn post_new_workstations(
     };
     way.act(&state, acknowledging).await?;
     Ok(go_on(&way.request_id))
+}
+
+/// Takes out what is not hers, and says what to do now.
+async fn deny(state: &AppState, way: &OnTheWay, shown: String) -> Result<Response, NotHere> {
+    let cookie = way.login_cookie(state)?;
+    let (all, id) = (state.clone(), way.request_id.clone());
+    let denying = async move {
+        let provider = all.provider();
+        let mut denied = provider.deny_workstations(&id, &cookie, &shown).await?;
+        all.announce(std::mem::take(&mut denied.ended));
+        Ok(denied)
+    };
+    let denied = way.act(state, denying).await?;
+    let onward = login_answer::address(&way.request_id);
+    let language = way.language();
+    let page = DeniedWorkstationsPage::new(language, &denied, &onward);
+    Ok(page::render(state, StatusCode::OK, language, &page))
 }
 
 /// On to the answer, or to consent first.

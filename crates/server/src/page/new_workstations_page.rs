@@ -1,4 +1,4 @@
-//! The notice of workstations that a person's card was never used at before, and one button.
+//! The notice of workstations that a person's card was never used at before, and two buttons.
 
 use askama::Template;
 use cardea_provider::NewWorkstations;
@@ -37,6 +37,7 @@ struct Texts {
     named: &'static str,
     quoted: (&'static str, &'static str),
     confirm: &'static str,
+    deny: &'static str,
     otherwise: &'static str,
     again: &'static str,
 }
@@ -57,6 +58,7 @@ impl<'a> NewWorkstationsPage<'a> {
                 Language::English => ("“", "”"),
             },
             confirm: CONFIRM.in_language(language),
+            deny: DENY.in_language(language),
             otherwise: OTHERWISE.in_language(language),
             again: AGAIN.in_language(language),
         };
@@ -94,15 +96,16 @@ const NAMED: Text = Text::new("which calls itself", "qui se nomme");
 const ELSEWHERE: Text = Text::new("a workstation", "un poste");
 const HERE: Text = Text::new("this very workstation", "ce poste-ci");
 const CONFIRM: Text = Text::new("It was me – continue", "C’était moi – continuer");
+const DENY: Text = Text::new("It was not me", "Ce n’était pas moi");
 const OTHERWISE: Text = Text::new(
-    "If it was not you, do not continue: take your card out and call the support of this service \
-     at once, then change your PIN.",
-    "Si ce n’était pas vous, ne continuez pas : retirez votre carte et appelez aussitôt \
-     l’assistance de ce service, puis changez votre code.",
+    "If it was not you, say so: your card then signs nobody in there any more, and the next page \
+     says what to do.",
+    "Si ce n’était pas vous, dites-le : votre carte n’y connectera plus personne, et la page \
+     suivante vous dira quoi faire.",
 );
 const AGAIN: Text = Text::new(
-    "Until you confirm, you are asked again at each sign-in.",
-    "Tant que vous ne confirmez pas, la question revient à chaque connexion.",
+    "Until you answer, you are asked again at each sign-in.",
+    "Tant que vous ne répondez pas, la question revient à chaque connexion.",
 );
 
 #[cfg(test)]
@@ -162,6 +165,7 @@ mod tests {
                 assert!(html.contains(part), "{part} is not in {html}");
             }
             assert!(html.contains(r#"name="shown" value="digest""#));
+            assert!(html.contains(r#"name="answer" value="not_mine""#));
         }
     }
 

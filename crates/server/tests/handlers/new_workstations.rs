@@ -141,3 +141,38 @@ async fn an_answer_without_what_was_shown_is_none() {
         assert_eq!(posted.status(), status, "{form:?}");
     }
 }
+
+/// Attack M3: "it was not me" takes the stranger's workstation out, says what to do now, and lets
+/// her go on.
+#[tokio::test]
+async fn m3_it_was_not_me_takes_the_workstation_out_and_leads_on() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    sign_in(&app, &Request::new(), &card).await;
+    sign_in(&app, &Request::new(), &card.at_another_workstation()).await;
+    let (login, path, _connection) = answered(&app, &Request::new(), &card.shown_again()).await;
+    let notice = page(&app, &path, &login.cookie).await;
+    let html = notice.text().await.unwrap();
+    let (_, rest) = html.split_once("name=\"shown\" value=\"").unwrap();
+    let shown = rest.split_once('"').unwrap().0;
+    let deny = async |origin: &str, word: &str| {
+        app.post(&format!("{path}?lang=en"))
+            .header("Origin", origin)
+            .header("Cookie", &login.cookie)
+            .form(&[("shown", shown), ("answer", word)])
+            .send()
+            .await
+            .unwrap()
+    };
+    assert_eq!(deny("https://evil.test", "not_mine").await.status(), 403);
+    assert_eq!(deny(&app.issuer, "mine?").await.status(), 400);
+    let denied = deny(&app.issuer, "not_mine").await;
+    assert_eq!(denied.status(), 200);
+    let html = denied.text().await.unwrap();
+    for part in ["is taken out", "/suspend?lang=en", &login.path("/answer")] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+    assert_eq!(app.count_events("agent_instance.revoked_by_owner").await, 1);
+    let answer = page(&app, &login.path("/answer"), &login.cookie).await;
+    assert!(header(&answer, "location").starts_with(REDIRECT_URI));
+}
