@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -61,6 +61,17 @@ impl Service {
         root.install(&[&inside])
     }
 
+    /// A folder of the log's name is no log, and no less kept.
+    fn moves_a_folder_aside(&self, root: &CleanRoot, log: &Path) -> Result<()> {
+        fs::remove_file(log)?;
+        fs::create_dir(log)?;
+        fs::write(log.join("more"), "")?;
+        self.configure(root)?;
+        let aside = log.with_added_extension("folder");
+        ensure!(log.is_file() && aside.join("more").is_file());
+        Ok(fs::remove_dir_all(aside)?)
+    }
+
     /// What a service that was taken over left in its log folder, as an earlier version made it,
     /// leads root nowhere; and from then on nobody but root puts anything there.
     pub(crate) fn is_not_led_elsewhere(&self, root: &CleanRoot) -> Result<()> {
@@ -90,8 +101,15 @@ impl Service {
         symlink("/root/victim", &log)?;
         symlink("/root/victim", folder.join("rotated.1"))?;
         fs::hard_link(&victim, folder.join("rotated.2"))?;
-        fs::create_dir(folder.join("rotated.3"))?;
-        fs::write(folder.join("rotated.3/more"), "")?;
+        // An operator's archives are no plant: they stay, and nobody but root reaches into them.
+        let archives = folder.join("archives");
+        fs::create_dir(&archives)?;
+        fs::write(archives.join("2025.gz"), "kept for the auditors")?;
+        symlink("/root/victim", archives.join("planted"))?;
+        fs::hard_link(&victim, archives.join("linked"))?;
+        let theirs = format!("/{}/archives", self.log_folder());
+        root.run(&["chown", "-hR", name, &theirs])?;
+        root.run(&["chown", "root:root", "/root/victim"])?;
         fs::write(folder.join("rotated.4"), "a real log")?;
         self.configure(root)?;
 
@@ -100,8 +118,20 @@ impl Service {
             .map(|it| it.path())
             .collect();
         left.sort();
-        ensure!(left == [log.clone(), folder.join("rotated.4")], "{left:?}");
-        for path in [&folder, &log, &folder.join("rotated.4")] {
+        let archive = archives.join("2025.gz");
+        ensure!(
+            left == [archives.clone(), log.clone(), folder.join("rotated.4")],
+            "{left:?}"
+        );
+        ensure!(fs::read_to_string(&archive)? == "kept for the auditors");
+        ensure!(fs::symlink_metadata(archives.join("planted")).is_err());
+        for path in [
+            &folder,
+            &archives,
+            &archive,
+            &log,
+            &folder.join("rotated.4"),
+        ] {
             let found = fs::symlink_metadata(path)?;
             let mode = if found.is_dir() { 0o750 } else { 0o640 };
             ensure!(
@@ -118,11 +148,13 @@ impl Service {
         }
         let kept = fs::metadata(&victim)?;
         ensure!(fs::read_to_string(&victim)? == "root's" && kept.mode() & 0o777 == 0o600);
-        for path in [&log, &folder.join("rotated.5")] {
+        for path in [&log, &folder.join("rotated.5"), &archives.join("planted")] {
             let path = path.strip_prefix(root.path(""))?.display().to_string();
             let mut plant = root.command(name, &["ln", "-sf", "/root/victim", &format!("/{path}")]);
             ensure!(!plant.output()?.status.success(), "{path} was planted");
         }
+        self.moves_a_folder_aside(root, &log)?;
+        fs::remove_dir_all(&archives)?;
         fs::remove_file(victim)?;
         Ok(())
     }
