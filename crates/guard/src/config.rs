@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::spool::SpoolConfig;
 use crate::{Error, LookUpsConfig, ServeConfig, StateConfig, TokenConfig};
 
 mod budget;
@@ -34,8 +33,6 @@ pub struct Config {
     pub serve: Option<ServeConfig>,
     /// Who tells what was looked up; without it acts are not counted.
     pub look_ups: Option<LookUpsConfig>,
-    /// Where answers are put down until the server has them; without it none are reported.
-    pub reports: Option<SpoolConfig>,
 }
 
 impl Config {

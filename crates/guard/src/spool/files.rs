@@ -26,7 +26,7 @@ const RUN_RANDOM_BYTES: usize = 16;
 const LOCK: &str = "lock";
 const DELIVERED: &str = "delivered";
 
-/// `[reports]` of guard.toml: where answers are put down, and how much may wait for the server.
+/// Where answers are put down, and how much may wait for the server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawSpoolConfig")]
 pub struct SpoolConfig {
