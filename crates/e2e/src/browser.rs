@@ -97,13 +97,30 @@ impl Browser {
         Self::open_with(json!({}), &[&profile], Some(home)).await
     }
 
+    /// Through a program that starts Chromium with the arguments that it is given.
+    ///
+    /// # Errors
+    /// As for [`Browser::open`].
+    pub async fn open_by(program: &Path, more: &[&str]) -> Result<Self> {
+        Self::open_program(program, json!({}), more, None).await
+    }
+
     async fn open_with(logs: Value, more: &[&str], home: Option<&Path>) -> Result<Self> {
-        let driver = process::find_program("chromedriver");
-        let driver = driver.with_context(|| install::hint("chromedriver"))?;
         let chromium = ["chromium", "chromium-browser", "google-chrome"]
             .iter()
             .find_map(|name| process::find_program(name))
             .with_context(|| install::hint("Chromium"))?;
+        Self::open_program(&chromium, logs, more, home).await
+    }
+
+    async fn open_program(
+        chromium: &Path,
+        logs: Value,
+        more: &[&str],
+        home: Option<&Path>,
+    ) -> Result<Self> {
+        let driver = process::find_program("chromedriver");
+        let driver = driver.with_context(|| install::hint("chromedriver"))?;
         let (driver, port) = start_driver(&driver, home).await?;
         let mut arguments: Vec<&str> = CHROMIUM.to_vec();
         arguments.extend(["--window-size=1100,820", "--lang=fr"]);

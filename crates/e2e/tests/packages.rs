@@ -21,12 +21,14 @@ use serde_json::Value;
 mod packages {
     pub(super) mod clean_root;
     pub(super) mod maintainer_scripts;
+    pub(super) mod policies;
     pub(super) mod unit;
     pub(super) mod workplace;
 }
 
 use packages::clean_root::CleanRoot;
 use packages::maintainer_scripts::SERVICES;
+use packages::policies;
 use packages::workplace::{PERSON, Workplace};
 
 /// What the package replaces: older than the crates' own version.
@@ -82,6 +84,7 @@ async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()
     let mut server = workplace.start_server().await?;
     workplace.start_reader().await?;
     workplace.enrol()?;
+    policies::are_in_force(&root, stage.system()).await?;
     let agent = workplace.start_agent().await?;
     stage.system().card().insert()?;
 
