@@ -20,6 +20,7 @@ use serde_json::Value;
 
 mod packages {
     pub(super) mod clean_root;
+    pub(super) mod guarded_api;
     pub(super) mod maintainer_scripts;
     pub(super) mod policies;
     pub(super) mod unit;
@@ -28,8 +29,8 @@ mod packages {
 
 use packages::clean_root::CleanRoot;
 use packages::maintainer_scripts::SERVICES;
-use packages::policies;
 use packages::workplace::{PERSON, Workplace};
+use packages::{guarded_api, policies};
 
 /// What the package replaces: older than the crates' own version.
 const OLDER: &str = "0.0.9-1";
@@ -85,6 +86,7 @@ async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()
     workplace.start_reader().await?;
     workplace.enrol()?;
     policies::are_in_force(&root, stage.system()).await?;
+    let guard = guarded_api::start(&root, stage.system()).await?;
     let agent = workplace.start_agent().await?;
     stage.system().card().insert()?;
 
@@ -122,6 +124,7 @@ async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 
     workplace.stop(agent)?;
+    workplace.stop(guard)?;
     workplace.stop(server)?;
     removed_and_purged(&root, &before)
 }
