@@ -21,6 +21,7 @@ use serde_json::Value;
 mod packages {
     pub(super) mod clean_root;
     pub(super) mod guarded_api;
+    pub(super) mod host;
     pub(super) mod maintainer_scripts;
     pub(super) mod policies;
     pub(super) mod unit;
@@ -30,7 +31,7 @@ mod packages {
 use packages::clean_root::CleanRoot;
 use packages::maintainer_scripts::SERVICES;
 use packages::workplace::{PERSON, Workplace};
-use packages::{guarded_api, policies};
+use packages::{guarded_api, host, policies};
 
 /// What the package replaces: older than the crates' own version.
 const OLDER: &str = "0.0.9-1";
@@ -87,6 +88,7 @@ async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()
     workplace.enrol()?;
     policies::are_in_force(&root, stage.system()).await?;
     let guard = guarded_api::start(&root, stage.system()).await?;
+    host::asks_for_the_card(&root)?;
     let agent = workplace.start_agent().await?;
     stage.system().card().insert()?;
 
@@ -164,6 +166,7 @@ fn removed_and_purged(root: &CleanRoot, before: &Trace) -> Result<()> {
     ] {
         assert!(!root.path(gone).exists(), "{gone} is left");
     }
+    host::is_as_before(root)?;
     let kept = [
         "etc/cardea/cardea.toml",
         "var/lib/cardea/cardea.sqlite",
