@@ -35,11 +35,14 @@ const SHARDS: usize = 64;
 /// Bytes of an entry's tag.
 const TAG_BYTES: usize = 8;
 
+/// How far this guard knows the journals of some subjects.
+type Subjects = HashMap<Box<str>, Arc<SlowMutex<Known>>>;
+
 /// The accounts as they are shared.
 pub(super) struct Shared {
     decider: Decider,
     store: Store,
-    subjects: Vec<Mutex<HashMap<Box<str>, Arc<SlowMutex<Known>>>>>,
+    subjects: Vec<Mutex<Subjects>>,
     /// The store does not answer.
     is_alone: AtomicBool,
 }
@@ -117,7 +120,7 @@ impl Shared {
     }
 
     /// Forgets places of journals: they can be read again. What only this guard has stays longer.
-    fn make_room(&self, shard: &mut HashMap<Box<str>, Arc<SlowMutex<Known>>>) {
+    fn make_room(&self, shard: &mut Subjects) {
         let mut going = shard.len() / 16 + 1;
         for wants_all in [false, true] {
             shard.retain(|_, known| {
