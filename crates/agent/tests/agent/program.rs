@@ -343,3 +343,39 @@ fn a_prompt_for_an_agent_that_has_ended_does_not_begin() {
         "{told}"
     );
 }
+
+#[test]
+fn the_manual_names_each_command_and_each_of_its_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = run(folder.path(), arguments);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let indented = |text: &str, by: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix(by));
+        let words = lines.filter_map(|line| line.split([' ', ',']).next());
+        words.map(str::to_owned).collect()
+    };
+    let help = said(&["--help"]);
+    let listed = help.split_once("Commands:\n").unwrap().1;
+    let listed = listed.split_once("\n\n").unwrap().0;
+    let commands = indented(listed, "");
+    assert!(commands.len() > 8, "{commands:?}");
+    for page in [
+        include_str!("../../man/cardea-agent.1"),
+        include_str!("../../man/fr/cardea-agent.1"),
+    ] {
+        for command in commands.iter().filter(|it| *it != "help") {
+            let mut items = page.split("\n.It Cm ").skip(1);
+            let item = items.find(|item| item.split([' ', '\n']).next() == Some(command));
+            let item = item.unwrap_or_else(|| panic!("{command} is not in the manual"));
+            let item = item.split("\n.El").next().unwrap();
+            for option in indented(&said(&[command, "--help"]), "--") {
+                // Each command has it: it is named once.
+                let place = if option == "config" { page } else { item };
+                let is_named = place.contains(&format!("Fl -{option}"));
+                assert!(is_named, "{command} --{option} is not in the manual");
+            }
+        }
+    }
+}
