@@ -205,15 +205,15 @@ def work(agent, settings):
 
 def day(settings):
     """One session after the other, for ever."""
-    pause, ask_again = 1, True
+    pause, retry_by = 1, None
     while True:
         agent, began = None, time.monotonic()
         try:
             agent = Agent(settings.socket)
-            if not ask_again:
-                tell("Retirez la carte et remettez-la pour réessayer.")
+            if retry_by is not None:
+                tell(retry_by)
                 agent.wait_for_card("absent")
-                ask_again = True
+                retry_by = None
             work(agent, settings)
         except Over as over:
             problem = over.args[0]
@@ -222,9 +222,14 @@ def day(settings):
                 pause = 1
         except Refused as refused:
             problem = refused.args[0]
-            tell(f"{problem['title']} {problem.get('advice', '')} ({problem['code']})")
+            code = problem["code"]
+            tell(f"{problem['title']} {problem.get('advice', '')} ({code})")
+            tell(f"Pour l’assistance : {problem['detail']}")
+            if code in TO_BE_SET_UP:
+                tell("C’est un réglage à corriger ; relancez ensuite ce logiciel.")
+                raise SystemExit(1) from refused
             # A person who said no, or whose card is refused, is not asked again by a clock.
-            ask_again = problem["code"] in NOBODY_WAS_ASKED
+            retry_by = None if code in NOBODY_WAS_ASKED else RETRY_BY.get(code, SAME_CARD)
             pause = max(pause, problem.get("retry_after_seconds", 0))
         except AgentGone as error:
             tell(f"L’agent Cardea ne répond pas ({error}) ; nouvel essai plus tard.")
@@ -236,6 +241,16 @@ def day(settings):
         time.sleep(pause)
         pause = min(2 * pause, 60)
 # snippet:end day
+
+# What no card and no clock mends: somebody sets up the workstation or this software.
+TO_BE_SET_UP = {"agent.business_software_disabled", "agent.client_not_allowed",
+                "agent.issuer_unknown", "agent.proof_refused", "agent.program_request_invalid"}
+
+SAME_CARD = "Retirez la carte et remettez-la pour réessayer."
+# The server says no to this software, or to this card.
+RETRY_BY = {
+    "agent.grant_refused": "L’assistance sait quoi corriger ; une autre carte peut aussi servir.",
+}
 
 NOBODY_WAS_ASKED = {"agent.busy", "agent.rate_limited", "agent.screen_locked",
                     "agent.too_many_programs", "agent.issuer_unreachable",

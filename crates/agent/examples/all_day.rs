@@ -12,6 +12,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
@@ -304,12 +305,12 @@ async fn work(agent: &mut Agent, settings: &Settings, http: &Client) -> Result<(
     }
 }
 
-/// One session after the other, for ever.
+/// One session after the other, until something is to be set up first.
 async fn day(settings: &Settings, socket: &Path, http: &Client) {
-    let (mut pause, mut ask_again) = (Duration::from_secs(1), true);
+    let (mut pause, mut retry_by) = (Duration::from_secs(1), None);
     loop {
         let began = Instant::now();
-        match one_session(settings, socket, http, &mut ask_again).await {
+        match one_session(settings, socket, http, &mut retry_by).await {
             Ok(()) | Err(Trouble::Server(_)) => {}
             Err(Trouble::Over(problem)) => {
                 tell(&text(&problem, "title"));
@@ -320,8 +321,17 @@ async fn day(settings: &Settings, socket: &Path, http: &Client) {
             Err(Trouble::Refused(problem)) => {
                 let (title, code) = (text(&problem, "title"), text(&problem, "code"));
                 tell(&format!("{title} {} ({code})", text(&problem, "advice")));
+                tell(&format!("Pour l’assistance : {}", text(&problem, "detail")));
+                if TO_BE_SET_UP.contains(&code.as_str()) {
+                    tell("C’est un réglage à corriger ; relancez ensuite ce logiciel.");
+                    return;
+                }
                 // A person who said no, or whose card is refused, is not asked again by a clock.
-                ask_again = NOBODY_WAS_ASKED.contains(&code.as_str());
+                retry_by = match code.as_str() {
+                    "agent.grant_refused" => Some(OTHER_CARD),
+                    code if NOBODY_WAS_ASKED.contains(&code) => None,
+                    _ => Some(SAME_CARD),
+                };
                 let wait = problem.get("retry_after_seconds").and_then(Value::as_u64);
                 pause = pause.max(Duration::from_secs(wait.unwrap_or_default()));
             }
@@ -343,17 +353,30 @@ async fn one_session(
     settings: &Settings,
     socket: &Path,
     http: &Client,
-    ask_again: &mut bool,
+    retry_by: &mut Option<&str>,
 ) -> Result<(), Trouble> {
     let mut agent = Agent::connect(socket).await?;
-    if !*ask_again {
-        tell("Retirez la carte et remettez-la pour réessayer.");
+    if let Some(words) = *retry_by {
+        tell(words);
         agent.wait_for_card("absent").await?;
-        *ask_again = true;
+        *retry_by = None;
     }
     work(&mut agent, settings, http).await
 }
 // snippet:end day
+
+/// What no card and no clock mends: somebody sets up the workstation or this software.
+const TO_BE_SET_UP: [&str; 5] = [
+    "agent.business_software_disabled",
+    "agent.client_not_allowed",
+    "agent.issuer_unknown",
+    "agent.proof_refused",
+    "agent.program_request_invalid",
+];
+
+const SAME_CARD: &str = "Retirez la carte et remettez-la pour réessayer.";
+/// The server says no to this software, or to this card.
+const OTHER_CARD: &str = "L’assistance sait quoi corriger ; une autre carte peut aussi servir.";
 
 /// Refusals before any prompt was shown: nobody is bothered by another try.
 const NOBODY_WAS_ASKED: [&str; 9] = [
@@ -388,7 +411,7 @@ fn tell(words: &str) {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> reqwest::Result<()> {
+async fn main() -> reqwest::Result<ExitCode> {
     let settings = Settings::parse();
     let socket = settings.socket.clone().unwrap_or_else(|| {
         let folder = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(PathBuf::new, PathBuf::from);
@@ -400,5 +423,5 @@ async fn main() -> reqwest::Result<()> {
         .timeout(Duration::from_secs(20))
         .build()?;
     day(&settings, &socket, &http).await;
-    Ok(())
+    Ok(ExitCode::FAILURE)
 }

@@ -1,5 +1,6 @@
 //! Everything that the agent refuses or fails at, and the code that tells each case apart.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -297,8 +298,8 @@ pub enum Error {
     /// A proof of possession was asked for that the agent does not make.
     #[error("no proof is made: {reason}")]
     ProofRefused {
-        /// Why not.
-        reason: &'static str,
+        /// Why not, with what was asked and what is registered.
+        reason: Cow<'static, str>,
     },
     /// A program said something else than the local API's messages.
     #[error("the program's request is not valid: {reason}")]

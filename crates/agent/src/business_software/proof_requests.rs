@@ -19,6 +19,8 @@ use crate::clock::ChallengeLifetime;
 pub const PROOF_REQUEST_BYTES_MAX: usize = 16 * 1024;
 /// Longest method, in bytes.
 const METHOD_BYTES_MAX: usize = 16;
+/// How much of an address is said again.
+const SHOWN_CHARACTERS_MAX: usize = 200;
 
 /// Makes proofs with the presence key.
 pub(super) struct Prover {
@@ -55,7 +57,7 @@ impl ProofRequest {
     /// [`Error::ProofRefused`].
     pub(super) fn parse(line: &str) -> Result<Self, Error> {
         serde_json::from_str(line).map_err(|_| Error::ProofRefused {
-            reason: "the line is not {\"htm\", \"htu\"}",
+            reason: "the line is not {\"htm\", \"htu\"}".into(),
         })
     }
 }
@@ -78,7 +80,9 @@ impl Prover {
         access_token: Option<&str>,
         nonce: Option<&str>,
     ) -> Result<String, Error> {
-        let refused = |reason| Error::ProofRefused { reason };
+        let refused = |reason: &'static str| Error::ProofRefused {
+            reason: reason.into(),
+        };
         let is_method = method.bytes().all(|byte| byte.is_ascii_uppercase());
         if method.is_empty() || method.len() > METHOD_BYTES_MAX || !is_method {
             return Err(refused("htm is not a method"));
@@ -88,7 +92,7 @@ impl Prover {
         address.set_query(None);
         address.set_fragment(None);
         if !is_registered(&self.addresses, &address) {
-            return Err(refused("htu is not registered for this client"));
+            return Err(self.is_elsewhere(&address));
         }
         let target = DpopTarget {
             method,
@@ -100,6 +104,25 @@ impl Prover {
                 reason: "the proof could not be signed",
             }
         })
+    }
+
+    /// What the software's developer and the workstation's administrator need to see beside each
+    /// other.
+    fn is_elsewhere(&self, address: &Url) -> Error {
+        let asked: String = address
+            .as_str()
+            .chars()
+            .take(SHOWN_CHARACTERS_MAX)
+            .collect();
+        let registered: Vec<_> = self.addresses.iter().map(Url::as_str).collect();
+        let registered = registered.join(", ");
+        let reason = format!(
+            "htu {asked} is neither the issuer's own nor among the client's `addresses`: \
+             {registered}"
+        );
+        Error::ProofRefused {
+            reason: reason.into(),
+        }
     }
 
     /// As [`Prover::prove`], for what the software asks.
@@ -159,5 +182,16 @@ mod tests {
             let code = prove(&prover, line).unwrap_err().code();
             assert_eq!(code, "agent.proof_refused", "{line}");
         }
+        // The query may hold what is nobody's business.
+        let line = r#"{"htm":"GET","htu":"https://api.example/v2/?name=x"}"#;
+        let why = prove(&prover, line).unwrap_err().to_string();
+        let told = "htu https://api.example/v2/ is neither the issuer's own nor among the \
+                    client's `addresses`: https://api.example/v1/";
+        assert!(why.ends_with(told), "{why}");
+        let long = format!(
+            r#"{{"htm":"GET","htu":"https://b.example/{}"}}"#,
+            "a".repeat(5000)
+        );
+        assert!(prove(&prover, &long).unwrap_err().to_string().len() < 500);
     }
 }

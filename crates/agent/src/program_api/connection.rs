@@ -86,6 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Request::WaitForCard(wanted) => self.wait_for_card(wanted).await?,
                 Request::Proof(_) => {
                     let reason = "this connection has opened no session";
+                    let reason = reason.into();
                     return Err(Error::ProofRefused { reason }.into());
                 }
                 Request::SignIn(request) => {

@@ -155,6 +155,34 @@ async fn a_program_gets_tokens_and_proofs_and_its_session_ends_with_its_connecti
     assert_eq!(departure.reason(), Some(DepartureReason::AgentStopped));
 }
 
+/// The program that is there to be copied says what is to be set up, and bothers nobody for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_names_a_wrong_setting_and_asks_for_no_card_on_its_account() {
+    let (workstation, path) = start(&Readers::holding(&pharmacist()), &["pin 1234"]).await;
+    let read = "https://api.example/v2/patients";
+    for (client, code, detail) in [
+        (
+            "pharmacie",
+            "agent.client_not_allowed",
+            "[business_software]",
+        ),
+        ("officine", "agent.proof_refused", "`addresses`: "),
+    ] {
+        let mut example = Command::new("python3");
+        example.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/all_day.py"));
+        example.args(["--issuer", &workstation.issuer.url, "--client", client]);
+        example.args(["--resource", "https://api.example", "--read", read]);
+        example.arg("--socket").arg(&path);
+        let ended = tokio::task::spawn_blocking(move || example.output());
+        let ended = tokio::time::timeout(PATIENCE, ended).await;
+        let output = ended.expect("it ends").unwrap().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(code) && said.contains(detail), "{said}");
+        assert!(!said.contains("Retirez la carte et"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn the_prompt_shows_which_program_asks_and_that_nobody_vouches_for_it() {
     let own = std::env::current_exe().unwrap();
