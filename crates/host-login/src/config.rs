@@ -1,5 +1,7 @@
 //! What the host's administrator decides: which issuer, and who is whom here.
 
+mod mistake;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -75,32 +77,36 @@ impl Config {
     /// Reads and checks the configuration and the files that it names.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let text = read(path, Protection::WrittenByOwner)?;
-        let file: ConfigFile = toml::from_str(&text).map_err(|error| Error::ConfigInvalid {
-            reason: error.message().to_owned(),
+        let file: ConfigFile =
+            toml::from_str(&text).map_err(|error| mistake::of_toml(path, &text, &error))?;
+        let invalid = |key, reason| mistake::of_key(path, &text, key, reason);
+        let origin = origin_of(&file.issuer).ok_or_else(|| {
+            let reason = "must be an https URL without query and final slash";
+            invalid("issuer", reason)
         })?;
-        let invalid = |reason: &str| Error::ConfigInvalid {
-            reason: reason.to_owned(),
-        };
-        let origin = origin_of(&file.issuer)
-            .ok_or_else(|| invalid("issuer must be an https URL without query and final slash"))?;
+        let is_id = file.client_id.bytes().all(|byte| byte.is_ascii_graphic());
+        if file.client_id.is_empty() || !is_id {
+            let reason = "must hold visible ASCII characters alone, as at the server";
+            return Err(invalid("client_id", reason));
+        }
         let limit = file.time_limit_seconds.unwrap_or(TIME_LIMIT_SECONDS);
         if !(10..=TIME_LIMIT_SECONDS_MAX).contains(&limit) {
-            return Err(invalid("time_limit_seconds must lie between 10 and 600"));
+            return Err(invalid("time_limit_seconds", "must lie between 10 and 600"));
         }
         let lock_folder = file.lock_folder.unwrap_or_else(|| LOCK_FOLDER.into());
         if !lock_folder.is_absolute() {
-            return Err(invalid("lock_folder must be an absolute path"));
+            return Err(invalid("lock_folder", "must be an absolute path"));
         }
-        let holders = || file.users.values().flatten();
-        if file.users.values().any(Vec::is_empty) || holders().any(|it| it.value.is_empty()) {
-            return Err(invalid(
-                "users has an account without a person, or a person without a value",
-            ));
+        for (account, holders) in &file.users {
+            if holders.is_empty() || holders.iter().any(|it| it.value.is_empty()) {
+                let reason = "has no person, or a person without a value";
+                return Err(invalid(account, reason));
+            }
         }
         let secret = Zeroizing::new(read(&file.client_secret_file, Protection::ReadByOwner)?);
         let secret = Zeroizing::new(secret.trim().to_owned());
         if secret.is_empty() {
-            return Err(invalid("client_secret_file is empty"));
+            return Err(invalid("client_secret_file", "is empty"));
         }
         let ca_pem = match &file.ca_file {
             Some(path) => Some(read(path, Protection::WrittenByOwner)?),
@@ -118,6 +124,21 @@ impl Config {
             lock_folder,
             users: file.users,
         })
+    }
+
+    /// What is asked of the issuer: the national number alone where somebody is mapped by it.
+    pub(crate) fn scope(&self) -> &'static str {
+        let by_number = |it: &Holder| it.claim == HolderClaim::SubjectId;
+        if self.users.values().flatten().any(by_number) {
+            "openid professional"
+        } else {
+            "openid"
+        }
+    }
+
+    /// An account that somebody is mapped to; none while nobody can sign in.
+    pub(crate) fn any_account(&self) -> Option<&str> {
+        self.users.keys().next().map(String::as_str)
     }
 
     /// Who may use an account: nobody, unless the configuration says so.
@@ -146,6 +167,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
+    use crate::Error;
+
     use super::{Config, HolderClaim, origin_of};
 
     const GOOD: &str = "issuer = \"https://id.example.fr\"\nclient_id = \"db01\"\n\
@@ -158,13 +181,17 @@ mod tests {
     }
 
     fn read(text: &str, secret_mode: u32, config_mode: u32) -> Result<Config, &'static str> {
+        read_telling(text, secret_mode, config_mode).map_err(|error| error.code())
+    }
+
+    fn read_telling(text: &str, secret_mode: u32, config_mode: u32) -> Result<Config, Error> {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         with_mode(&secret, "s3cret\n", secret_mode);
         let config = folder.path().join("host-login.toml");
         let text = text.replace("SECRET", &secret.display().to_string());
         with_mode(&config, &text, config_mode);
-        Config::read(&config).map_err(|error| error.code())
+        Config::read(&config)
     }
 
     #[test]
@@ -241,6 +268,41 @@ mod tests {
         ] {
             let refused = read(&text, secret_mode, config_mode).err();
             assert_eq!(refused, Some(code), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_told_by_file_line_and_key() {
+        for (text, place) in [
+            (GOOD.replace("https", "http"), ":1: issuer: must be"),
+            (GOOD.replace("db01", "db 01"), ":2: client_id: must hold"),
+            (GOOD.replace("db01", ""), ":2: client_id: must hold"),
+            (GOOD.replace("899700000001", ""), ":5: alice: has no person"),
+            (GOOD.replace("subject_id", "name"), ":5: alice: unknown"),
+            (format!("colour = 1\n{GOOD}"), ":1: colour: unknown"),
+            (format!("acr = \"high\"\n{GOOD}"), ":1: acr: "),
+            (GOOD.replace("issuer = ", "# "), ": missing field `issuer`"),
+            (GOOD.replace("[users]", "[users"), ":4: [users: "),
+        ] {
+            let refused = read_telling(&text, 0o600, 0o644).err().unwrap();
+            assert_eq!(refused.code(), "host_login.config_invalid");
+            let said = refused.to_string();
+            let expected = format!("host-login.toml{place}");
+            assert!(said.contains(&expected), "{said} lacks {expected}");
+        }
+    }
+
+    #[test]
+    fn the_national_number_is_asked_for_where_somebody_is_mapped_by_it() {
+        let by_name = GOOD.replace("subject_id", "sub");
+        let nobody = GOOD.split("alice").next().unwrap();
+        for (text, scope, account) in [
+            (GOOD, "openid professional", Some("alice")),
+            (&by_name, "openid", Some("alice")),
+            (nobody, "openid", None),
+        ] {
+            let config = read(text, 0o600, 0o644).unwrap();
+            assert_eq!((config.scope(), config.any_account()), (scope, account));
         }
     }
 

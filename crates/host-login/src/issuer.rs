@@ -107,7 +107,7 @@ impl<'a> Issuer<'a> {
     pub(crate) async fn ask(&self, nonce: &str, door: &Door) -> Result<Asked, Error> {
         let said = door.parameters();
         let mut form = vec![
-            ("scope", "openid professional"),
+            ("scope", self.config.scope()),
             ("nonce", nonce),
             ("acr_values", self.config.acr.as_str()),
             ("prompt", "login"),

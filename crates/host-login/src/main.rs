@@ -47,6 +47,10 @@ struct Arguments {
     /// Only reads the configuration, and says what is wrong with it.
     #[arg(long)]
     check: bool,
+    /// With `--check`: also asks the issuer whether it takes this host's client, and takes the
+    /// request back.
+    #[arg(long, requires = "check")]
+    online: bool,
 }
 
 fn main() -> ExitCode {
@@ -56,22 +60,40 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return module.refuse(&error, words::Language::English),
     };
-    if arguments.check {
-        module.show("the configuration is usable");
-        return ExitCode::SUCCESS;
-    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let outcome = runtime
-        .map_err(|_| Error::RuntimeFailed)
-        .and_then(|runtime| {
-            // The environment is the module's own: it takes nothing over from whoever asks.
-            let account = std::env::var("PAM_USER").map_err(|_| Error::AccountUnnamed)?;
-            let said = |name| std::env::var(name).unwrap_or_default();
-            let door = Door::new(account, said("PAM_SERVICE"), said("PAM_RHOST"));
-            runtime.block_on(sign_in::sign_in(&config, &door, &module))
-        });
+    let runtime = runtime.map_err(|_| Error::RuntimeFailed);
+    if arguments.check {
+        if config.any_account().is_none() {
+            module.show("warning: [users] names no account, so nobody can sign in");
+        }
+        let asked = match (arguments.online, runtime) {
+            (false, _) => Ok("the configuration is usable"),
+            (true, Err(error)) => Err(error),
+            (true, Ok(runtime)) => runtime
+                .block_on(sign_in::ask_and_withdraw(&config))
+                .map(|()| "the configuration is usable, and the issuer takes this host's requests"),
+        };
+        return match asked {
+            Ok(said) => {
+                module.show(said);
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                // There is no module beside an administrator who reads the log's line.
+                module.show(&error.to_string());
+                module.refuse(&error, words::Language::English)
+            }
+        };
+    }
+    let outcome = runtime.and_then(|runtime| {
+        // The environment is the module's own: it takes nothing over from whoever asks.
+        let account = std::env::var("PAM_USER").map_err(|_| Error::AccountUnnamed)?;
+        let said = |name| std::env::var(name).unwrap_or_default();
+        let door = Door::new(account, said("PAM_SERVICE"), said("PAM_RHOST"));
+        runtime.block_on(sign_in::sign_in(&config, &door, &module))
+    });
     match outcome {
         Ok(person) => {
             module.log(&format!("let in by card: {person}"));

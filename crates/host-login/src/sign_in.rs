@@ -72,6 +72,17 @@ pub(crate) async fn sign_in(
     person
 }
 
+/// Asks as for a sign-in, and takes it back: whether the issuer is there and takes this client.
+pub(crate) async fn ask_and_withdraw(config: &Config) -> Result<(), Error> {
+    let issuer = Issuer::discover(config).await?;
+    let nonce = random_base64url(32).map_err(|_| Error::RuntimeFailed)?;
+    let account = config.any_account().unwrap_or("nobody").to_owned();
+    let door = Door::new(account, "check".to_owned(), String::new());
+    let asked = issuer.ask(&nonce, &door).await?;
+    issuer.withdraw(&asked).await;
+    Ok(())
+}
+
 /// Shows what to do at the workstation, and asks for Enter.
 fn show(config: &Config, asked: &Asked, module: &Module) {
     for line in config
