@@ -2,7 +2,7 @@
 //! or a redirect.
 
 use cardea_assertion::HostAccount;
-use cardea_oauth2_types::{HostAccountParameters, ResponseMode};
+use cardea_oauth2_types::{HostAccountParameters, ResponseMode, Scope};
 
 use super::DeviceRequest;
 
@@ -29,6 +29,11 @@ impl Provider {
             return Err(Error::RequestObjectUnsupported);
         }
         let scope = check_scope::check_scope(client, parameters)?;
+        // As in the card grant, nothing is left out silently: a host's administrator hears at once
+        // what its registration lacks.
+        if scope != Scope::parse(parameters.scope.as_deref().unwrap_or_default())? {
+            return Err(Error::ScopeNotAllowed);
+        }
         let resources = check_resource::check_resource(client, parameters)?;
         let claims = match &parameters.claims {
             Some(text) => RequestedClaims::parse(text)?.allowed_to(client),

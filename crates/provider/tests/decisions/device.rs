@@ -239,6 +239,27 @@ async fn a_no_is_told_to_the_host() {
 }
 
 #[tokio::test]
+async fn a_host_is_refused_a_scope_beyond_its_registration() {
+    let world = world().await;
+    let code = "provider.scope_not_allowed";
+    for (scope, refused) in [
+        ("openid", None),
+        ("openid professional", None),
+        ("openid admin", Some((ErrorCode::InvalidScope, code))),
+        ("openid profile", Some((ErrorCode::InvalidScope, code))),
+    ] {
+        let parameters = AuthorizationParameters {
+            scope: Some(scope.to_owned()),
+            ..asked()
+        };
+        let told = world.ask_with(HOST, &parameters, DpopRequest::default());
+        let told = told.await.err();
+        let told = told.map(|error| (error.error, error.code()));
+        assert_eq!(told, refused, "{scope}");
+    }
+}
+
+#[tokio::test]
 async fn a_no_on_the_consent_page_is_one_too() {
     let mut settings = settings();
     settings.client(HOST).consent = ConsentPolicy::Explicit;
