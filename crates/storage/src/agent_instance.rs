@@ -209,7 +209,7 @@ pub async fn revoke_others(
     .bind(i64::from(count_max))
     .fetch_all(transaction.connection())
     .await?;
-    let jkt = |row: &Row| Ok(row.try_get("instance_jkt")?);
+    let jkt = |row: &Row| row.try_get("instance_jkt");
     rows.iter().map(jkt).collect()
 }
 
