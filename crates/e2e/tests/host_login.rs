@@ -62,6 +62,10 @@ impl Scene {
     /// What ssh shows is there before anything is answered, and says where to go.
     async fn ssh_opens_the_account(&self) -> Result<()> {
         let (system, browser) = (self.stage.system(), &self.browser);
+        shows(
+            &self.host.check_online()?,
+            "the issuer takes this host's requests",
+        );
         let mut ssh = self.host.ssh("alice")?;
         let shown = ssh.wait_for_prompt().await?;
         shows(&shown, &format!("{}/device", system.addresses().origin()));

@@ -97,6 +97,13 @@ impl Host {
         Process::start(command)
     }
 
+    /// What an administrator is told who asks before anybody stands at the door.
+    pub(crate) fn check_online(&self) -> Result<String> {
+        let mut command = Command::new(workspace::binary("cardea-host-login")?);
+        command.args(["--check", "--online", "--config"]);
+        process::capture(command.arg(self.folder.join("host-login.toml")))
+    }
+
     /// PAM asked for an account, with little time.
     pub(crate) fn pamtester(&self, role: &str) -> Result<Process> {
         // It would keep what it shows until its end, where nobody sits before it.
