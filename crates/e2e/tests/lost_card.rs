@@ -57,8 +57,11 @@ async fn a_lost_card_is_suspended_from_another_browser_and_its_owner_goes_on() -
         |system| {
             let file = system.server_settings();
             let settings = fs::read_to_string(&file).context("no settings")?;
-            let table = "\n[suspension]\noffer_code = \"first_login\"\n";
-            Ok(fs::write(&file, format!("{settings}{table}"))?)
+            // Without a word about it the code is offered at the first login.
+            let table = "[suspension]\noffer_code = \"account_page\"\n";
+            let support = "[support]\ntelephone = \"01 23 45 67 89\"\n";
+            anyhow::ensure!(settings.contains(table), "{settings}");
+            Ok(fs::write(&file, settings.replace(table, support))?)
         },
     )
     .await?;

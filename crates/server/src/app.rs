@@ -122,6 +122,7 @@ impl App {
             readiness: Readiness::default(),
             running: Running::default(),
             backup_dir: config.operations.backup_dir.clone(),
+            support: config.support.clone(),
             traceparent_from: config.telemetry.traceparent_from.clone(),
             administration: Administration::new(config, configured, client_anchors),
             operations_token: OperationsToken::load(&config.operations)?,

@@ -16,6 +16,7 @@ mod operations;
 mod profile;
 mod registration;
 mod revocation;
+mod support;
 mod suspension;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub(crate) use self::revocation::Service;
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
 };
+pub use self::support::SupportConfig;
 pub use self::suspension::{OfferCode, SuspensionConfig};
 pub use self::trust_anchor::{
     CardRuleConfig, ExtendedKeyUsageChainingConfig, PolicyOid, TestCardsConfig, TrustAnchorConfig,
@@ -102,6 +104,9 @@ pub struct Config {
     /// Lost cards.
     #[serde(default)]
     pub suspension: SuspensionConfig,
+    /// Whom people call.
+    #[serde(default)]
+    pub support: SupportConfig,
     /// Login without the agent.
     pub agentless: Option<AgentlessConfig>,
     /// Bounds on what one address may ask for.

@@ -16,6 +16,7 @@ mod login_page;
 mod logout_page;
 mod new_workstations_page;
 pub(crate) mod panel;
+pub(crate) mod support;
 mod suspend_page;
 #[cfg(test)]
 mod typesetting;
@@ -69,7 +70,11 @@ pub(crate) fn render_away(
 ) -> Response {
     let sandbox = state.provider().is_sandbox();
     let home = home.to_owned();
-    let values: [(&str, &dyn Any); 2] = [(banner::SANDBOX, &sandbox), (home::HOME, &home)];
+    let values: [(&str, &dyn Any); 3] = [
+        (banner::SANDBOX, &sandbox),
+        (home::HOME, &home),
+        (support::SUPPORT, state.support()),
+    ];
     let Ok(body) = page.render_with_values(&values) else {
         tracing::error!(code = "server.internal", "a page could not be rendered");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

@@ -17,7 +17,7 @@ use crate::certificate_reload::ListenerCertificates;
 use crate::challenge_list::ChallengeList;
 use crate::client_address::{client_address, network_of, site_of};
 use crate::client_throttle::ClientThrottle;
-use crate::config::{ClientAddress, PresenceConfig};
+use crate::config::{ClientAddress, PresenceConfig, SupportConfig};
 use crate::cookie::Cookies;
 use crate::endpoint::Endpoints;
 use crate::key_rotation::KeyRotation;
@@ -75,6 +75,8 @@ pub(crate) struct Inner {
     pub(crate) readiness: Readiness,
     pub(crate) running: Running,
     pub(crate) backup_dir: Option<PathBuf>,
+    /// Whom pages tell people to call.
+    pub(crate) support: SupportConfig,
     /// Proxies whose `traceparent` is believed.
     pub(crate) traceparent_from: Vec<IpAddr>,
     pub(crate) administration: Administration,
@@ -310,6 +312,11 @@ impl AppState {
     /// Where backups are written to.
     pub(crate) fn backup_dir(&self) -> Option<&Path> {
         self.0.backup_dir.as_deref()
+    }
+
+    /// Whom pages tell people to call.
+    pub(crate) fn support(&self) -> &SupportConfig {
+        &self.0.support
     }
 
     pub(crate) fn traceparent_from(&self) -> &[IpAddr] {

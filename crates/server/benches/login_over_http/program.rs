@@ -121,6 +121,8 @@ challenge_key = "challenge-key.pem"
 challenge_list = "challenge-keys.jws"
 [limits]
 {limits}
+[suspension]
+offer_code = "account_page"
 [[trust_anchor]]
 name = "test-cards"
 anchors = "anchors.pem"

@@ -211,6 +211,8 @@ challenges_per_address_and_minute = 10000000
 connections_per_address = 20000
 [presence]
 unclaimed_per_address_max = 4000
+[suspension]
+offer_code = "account_page"
 [[trust_anchor]]
 name = "test-cards"
 anchors = "anchors.pem"

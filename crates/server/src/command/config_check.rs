@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::terminal_text::{shown, write_json};
-use crate::config::{Mistake, find_mistakes};
+use crate::config::{Config, Mistake, find_mistakes};
 
 /// Exit status for a configuration that no server starts with.
 const INVALID: u8 = 2;
@@ -26,6 +26,15 @@ struct Report<'a> {
     /// Keys of what only the server is given.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     not_looked_at: &'a [String],
+    /// What a server starts with, and people will miss.
+    #[serde(skip_serializing_if = "<[Warning]>::is_empty")]
+    warnings: &'a [Warning],
+}
+
+#[derive(Serialize)]
+struct Warning {
+    key: &'static str,
+    reason: &'static str,
 }
 
 #[derive(Serialize)]
@@ -43,6 +52,7 @@ struct Told<'a> {
 pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Result<ExitCode> {
     let (mut mistakes, readable) = find_mistakes(config);
     let not_seen = readable.as_ref().map(secret::not_seen).unwrap_or_default();
+    let warnings = readable.as_ref().map(warnings_of).unwrap_or_default();
     if let Some(readable) = &readable {
         mistakes.extend(named::find_mistakes(readable));
         mistakes.extend(secret::find_mistakes(readable));
@@ -57,6 +67,7 @@ pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Res
             valid: mistakes.is_empty(),
             mistakes: mistakes.iter().map(tell).collect(),
             not_looked_at: &not_seen,
+            warnings: &warnings,
         };
         write_json(&mut output, &report)?;
     } else if mistakes.is_empty() {
@@ -73,11 +84,25 @@ pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Res
             config.display()
         )?;
     }
+    for warning in warnings.iter().filter(|_| !json) {
+        let Warning { key, reason } = warning;
+        writeln!(output, "{}: warning: {key}: {reason}", config.display())?;
+    }
     Ok(if mistakes.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(INVALID)
     })
+}
+
+/// What no start stumbles over.
+fn warnings_of(config: &Config) -> Vec<Warning> {
+    let nobody = config.support.is_nobody().then_some(Warning {
+        key: "support",
+        reason: "pages tell people to call the support of this service and cannot say whom: give \
+                 telephone or url",
+    });
+    nobody.into_iter().collect()
 }
 
 fn tell(mistake: &Mistake) -> Told<'_> {

@@ -11,6 +11,7 @@ use super::agentless::check_agentless;
 use super::load::invalid;
 use super::mtls::check_mtls;
 use super::operations::check_operations;
+use super::support::check_support;
 use super::{
     ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, ProfileConfig,
     RevocationConfig, TestCardsConfig, TrustAnchorConfig,
@@ -87,6 +88,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     check_agentless(file, config)?;
     check_limits(file, &config.limits)?;
     check_operations(file, &config.operations, &config.telemetry)?;
+    check_support(file, &config.support)?;
     for (index, anchor) in config.trust_anchor.iter().enumerate() {
         let key = format!("trust_anchor[{index}].revocation");
         check_revocation(file, &key, &anchor.revocation)?;

@@ -18,9 +18,10 @@ pub struct SuspensionConfig {
 #[non_exhaustive]
 pub enum OfferCode {
     /// On her account page alone: no login has one page more.
-    #[default]
     AccountPage,
-    /// On a page at the first login with a card as well, once.
+    /// On a page at the first login with a card as well, once: nobody has to know of the code to
+    /// have one on the day that the card is gone.
+    #[default]
     FirstLogin,
 }
 

@@ -50,6 +50,11 @@ impl Panel {
     pub(crate) fn is_quiet(&self) -> bool {
         self.action == Action::SignIn
     }
+
+    /// True where only the support of this service helps, so that the panel says how to reach it.
+    pub(crate) fn names_support(&self) -> bool {
+        self.state == "card_suspended" || self.state.starts_with("workstation_")
+    }
 }
 
 impl Tone {

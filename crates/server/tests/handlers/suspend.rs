@@ -10,10 +10,10 @@ use crate::card::{Card, PresenceConnection};
 use crate::relying_party::{Login, Request, parameter, sign_in};
 use crate::test_app::{Changes, TestApp, header, problem_code};
 
-/// A server that offers the code at the first login with a card.
+/// A server as it is without a word about the code: it offers it at the first login with a card.
 async fn offering() -> TestApp {
-    let table = "[suspension]\noffer_code = \"first_login\"\n[presence]";
-    TestApp::start_with(Changes::replacing("[presence]", table)).await
+    let table = "[suspension]\noffer_code = \"account_page\"\n";
+    TestApp::start_with(Changes::replacing(table, "")).await
 }
 
 /// A login whose card has answered: what the page is told.
@@ -323,4 +323,31 @@ async fn an_operator_suspends_and_lifts_through_the_admin_api() {
     app.operate_on("cards", &["suspend", own, "--reason", "lost"])
         .await;
     assert_eq!(app.count_events("card.suspended_by_operator").await, 2);
+}
+
+/// Wherever people read "call the support of this service" they read its number, if the operator
+/// has said it; where not, the check of the configuration warns.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_say_whom_to_call() {
+    let silent = TestApp::start().await;
+    let html = page(&silent, "/suspend?lang=en", "a=b").await.text().await;
+    assert!(!html.unwrap().contains("tel:"));
+    let checked = silent.operate_on("config", &["check"]).await;
+    assert_eq!(checked["warnings"][0]["key"], "support");
+    let table = "[support]\ntelephone = \"+33 (0)1 23 45 67 89\"\n\
+                 url = \"https://help.example.test/\"\nhours = \"7 h – <b>22 h\"\n[presence]";
+    let app = TestApp::start_with(Changes::replacing("[presence]", table)).await;
+    let checked = app.operate_on("config", &["check"]).await;
+    assert!(checked.get("warnings").is_none(), "{checked}");
+    let login = Request::new().begin(&app).await;
+    for path in ["/suspend?lang=en".to_owned(), login.path("?lang=en")] {
+        let html = page(&app, &path, &login.cookie).await.text().await.unwrap();
+        for part in [
+            "<a href=\"tel:+33123456789\">+33 (0)1 23 45 67 89</a>",
+            "<a href=\"https://help.example.test/\"",
+            "(7 h – &#60;b&#62;22 h)",
+        ] {
+            assert!(html.contains(part), "{part} is not in {html}");
+        }
+    }
 }

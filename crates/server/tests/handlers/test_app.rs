@@ -159,6 +159,24 @@ impl TestApp {
 
     /// The same with another command.
     pub(crate) async fn operate_on(&self, noun: &str, arguments: &[&str]) -> Value {
+        let output = self.run_command(noun, arguments).await;
+        let document = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(output.status.success(), "{document}");
+        document
+    }
+
+    /// What a command answers that refuses, with its exit status.
+    pub(crate) async fn refused_operation(
+        &self,
+        noun: &str,
+        arguments: &[&str],
+    ) -> (Option<i32>, String) {
+        let output = self.run_command(noun, arguments).await;
+        let told = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), told)
+    }
+
+    async fn run_command(&self, noun: &str, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cardea"));
         command
             .arg(noun)
@@ -168,10 +186,7 @@ impl TestApp {
             .arg("--json");
         // The server, which runs in this process too, may hold the database for a moment.
         let output = tokio::task::spawn_blocking(move || command.output());
-        let output = output.await.unwrap().unwrap();
-        let document = serde_json::from_slice(&output.stdout).unwrap();
-        assert!(output.status.success(), "{document}");
-        document
+        output.await.unwrap().unwrap()
     }
 
     /// Serves as another node beside this one, over the same database; gives where it listens.
@@ -367,6 +382,8 @@ challenge_key = "challenge-key.pem"
 challenge_list = "challenge-keys.jws"
 [presence]
 wait_seconds = 2
+[suspension]
+offer_code = "account_page"
 [[trust_anchor]]
 name = "test-cards"
 anchors = "anchors.pem"

@@ -49,6 +49,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
          challenge_list = {challenge_list}\nenrolment = {enrolment}\n\n\
          [card]\npin_policy = \"{pin_policy}\"\n\n\
          [presence]\ninterval_seconds = {interval}\ngrace_seconds = {grace}\n\n\
+         [suspension]\noffer_code = \"account_page\"\n\n\
          [[trust_anchor]]\nname = \"test-cards\"\nanchors = {anchors}\n\
          intermediates = {intermediates}\nprofile = \"cps\"\ntest_cards = \"require\"\n\n\
          [trust_anchor.revocation]\nhosts = [\"{pki}\", \"{ocsp}\"]\n\n\
