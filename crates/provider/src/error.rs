@@ -233,6 +233,8 @@ pub enum Error {
     InstanceLimitReached,
     #[error("no operator has decided about this workstation")]
     InstanceUndecided,
+    #[error("no person has used this workstation and nothing was decided about it: check it")]
+    InstanceUnseen,
     #[error("the person has never used this workstation")]
     WorkstationUnknown,
     #[error("the person cannot decide about this workstation from the one that she sits at")]

@@ -156,6 +156,7 @@ names! {
         Self::InstanceTextInvalid => "provider.instance_text_invalid", InvalidRequest;
         Self::InstanceLimitReached => "provider.instance_limit_reached", InvalidRequest;
         Self::InstanceUndecided => "provider.instance_undecided", InvalidRequest;
+        Self::InstanceUnseen => "provider.instance_unseen", InvalidRequest;
         Self::WorkstationUnknown => "provider.workstation_unknown", InvalidRequest;
         Self::WorkstationNotEntitled => "provider.workstation_not_entitled", AccessDenied;
         Self::CardSuspended { .. } => "provider.card_suspended", AccessDenied;

@@ -91,6 +91,24 @@ impl TrustedInstances {
         Ok(reports)
     }
 
+    /// Refuses a workstation that no person has used and no operator has decided about: whoever
+    /// mistypes a thumbprint must not believe that a workstation was taken out.
+    ///
+    /// # Errors
+    /// [`Error::InstanceThumbprintMalformed`], [`Error::InstanceUnseen`], [`Error::Storage`].
+    pub async fn check_seen(&self, instance_jkt: &str) -> Result<(), Error> {
+        if !is_id(instance_jkt) {
+            return Err(Error::InstanceThumbprintMalformed);
+        }
+        let mut transaction = self.records.store.begin_read().await?;
+        let seen = instance_standing::find_seen(&mut transaction, instance_jkt).await?;
+        let decided = instance_standing::find(&mut transaction, instance_jkt).await?;
+        match seen.is_some() || decided.is_some() {
+            true => Ok(()),
+            false => Err(Error::InstanceUnseen),
+        }
+    }
+
     /// Trusts a workstation by the thumbprint of its key, for everybody; also one that was revoked.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use cardea_provider::TrustedInstances;
+use cardea_provider::{Error, TrustedInstances};
 use cardea_storage::Store;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -23,7 +23,8 @@ const AFTER_HELP: &str = "\
 Run it as the server's own user, to whom the database belongs. A workstation is named by the \
 thumbprint of its agent's key: `cardea-agent status` prints it there.
 
-Exit status: 0 done, 1 refused (no thumbprint, a name that is too long, nothing decided), 2 the \
+Exit status: 0 done, 1 refused (no thumbprint, one that nobody has used, a name \
+that is too long, nothing decided), 2 the \
 configuration, the database or the input cannot be used.";
 
 /// Commands about workstations.
@@ -52,6 +53,9 @@ pub(super) struct TrustArguments {
     /// For your own records.
     #[arg(long)]
     note: Option<String>,
+    /// Decide about one that no person has used yet: you have compared the thumbprint.
+    #[arg(long)]
+    unseen: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -65,6 +69,9 @@ pub(super) struct RevokeArguments {
     /// For your own records.
     #[arg(long)]
     note: Option<String>,
+    /// Decide about one that no person has used yet: you have compared the thumbprint.
+    #[arg(long)]
+    unseen: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -122,9 +129,15 @@ async fn list(arguments: &Common) -> Result<InstanceList, Complaint> {
 async fn trust(arguments: &TrustArguments) -> Result<Changed, Complaint> {
     let (store, instances) = open(&arguments.common).await?;
     let note = arguments.note.as_deref();
-    let trusted = instances
-        .trust(&arguments.thumbprint, &arguments.name, note)
-        .await;
+    let seen = check_seen(&instances, &arguments.thumbprint, arguments.unseen).await;
+    let trusted = match seen {
+        Ok(()) => {
+            instances
+                .trust(&arguments.thumbprint, &arguments.name, note)
+                .await
+        }
+        Err(error) => Err(error),
+    };
     store.close().await;
     Ok(Changed {
         instance: trusted?.into(),
@@ -135,7 +148,11 @@ async fn trust(arguments: &TrustArguments) -> Result<Changed, Complaint> {
 async fn revoke(arguments: &RevokeArguments) -> Result<Changed, Complaint> {
     let (store, instances) = open(&arguments.common).await?;
     let note = arguments.note.as_deref();
-    let revoked = instances.revoke(&arguments.thumbprint, note).await;
+    let seen = check_seen(&instances, &arguments.thumbprint, arguments.unseen).await;
+    let revoked = match seen {
+        Ok(()) => instances.revoke(&arguments.thumbprint, note).await,
+        Err(error) => Err(error),
+    };
     store.close().await;
     let (report, ended) = revoked?;
     Ok(Changed {
@@ -152,6 +169,18 @@ async fn forget(arguments: &OneInstance) -> Result<Forgotten, Complaint> {
     Ok(Forgotten {
         instance_jkt: arguments.thumbprint.clone(),
     })
+}
+
+/// A thumbprint is checked unless whoever gives it says that she has compared it.
+async fn check_seen(
+    instances: &TrustedInstances,
+    thumbprint: &str,
+    is_compared: bool,
+) -> Result<(), Error> {
+    match is_compared {
+        true => Ok(()),
+        false => instances.check_seen(thumbprint).await,
+    }
 }
 
 async fn open(common: &Common) -> Result<(Store, TrustedInstances), Complaint> {

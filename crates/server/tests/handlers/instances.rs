@@ -91,3 +91,21 @@ async fn h14_the_admin_api_does_the_same() {
         1
     );
 }
+
+/// A thumbprint that nobody has used may be mistyped: taking it out must not look like success.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thumbprint_that_nobody_has_used_is_refused_unless_it_was_compared() {
+    let app = TestApp::start().await;
+    let jkt = "A".repeat(43);
+    let arguments: [&[&str]; 2] = [&["revoke", &jkt], &["trust", &jkt, "--name", "Comptoir"]];
+    for arguments in arguments {
+        let (exit, refused) = app.refused_operation("instances", arguments).await;
+        assert_eq!(exit, Some(1), "{refused}");
+        assert!(refused.contains("provider.instance_unseen"), "{refused}");
+    }
+    let arguments = ["trust", &jkt, "--name", "Comptoir", "--unseen"];
+    app.operate_on("instances", &arguments).await;
+    // What was decided before is no mistake any more.
+    let revoked = app.operate_on("instances", &["revoke", &jkt]).await;
+    assert_eq!(revoked["instance"]["standing"], "revoked");
+}
