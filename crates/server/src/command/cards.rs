@@ -86,7 +86,16 @@ pub(super) fn run(command: &CardsCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit))
 }
 
-async fn list(arguments: &ListArguments) -> Result<CardList, Complaint> {
+/// Cards, and whether they were asked for by a word.
+#[derive(Debug, Serialize)]
+struct Found {
+    #[serde(flatten)]
+    list: CardList,
+    #[serde(skip)]
+    is_asked_for: bool,
+}
+
+async fn list(arguments: &ListArguments) -> Result<Found, Complaint> {
     let (store, cards) = open(&arguments.common).await?;
     let found = match &arguments.of {
         Some(word) => cards.find(word).await,
@@ -94,7 +103,10 @@ async fn list(arguments: &ListArguments) -> Result<CardList, Complaint> {
     };
     store.close().await;
     let cards = found?.into_iter().map(CardView::from).collect();
-    Ok(CardList { cards })
+    Ok(Found {
+        list: CardList { cards },
+        is_asked_for: arguments.of.is_some(),
+    })
 }
 
 async fn suspend(arguments: &OneCard) -> Result<Changed, Complaint> {
@@ -150,8 +162,18 @@ impl Answer for Changed {
     }
 }
 
-impl Answer for CardList {
+impl Answer for Found {
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        if self.list.cards.is_empty() {
+            return writeln!(
+                output,
+                "{}",
+                match self.is_asked_for {
+                    true => "No card: nobody has signed in here with this number, id or name.",
+                    false => "No card is suspended.",
+                }
+            );
+        }
         let header = [
             "id",
             "family",
@@ -162,7 +184,7 @@ impl Answer for CardList {
             "tried since",
         ];
         let mut table = Table::new(header);
-        for card in &self.cards {
+        for card in &self.list.cards {
             table.push([
                 card.id.clone(),
                 card.family.clone(),
@@ -174,5 +196,22 @@ impl Answer for CardList {
             ]);
         }
         table.write(output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer as _, CardList, Found};
+
+    #[test]
+    fn no_card_is_said_in_words() {
+        for (is_asked_for, words) in [(true, "No card: nobody"), (false, "No card is suspended")] {
+            let list = CardList { cards: Vec::new() };
+            let mut text = Vec::new();
+            let found = Found { list, is_asked_for };
+            found.write_text(&mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.starts_with(words), "{text}");
+        }
     }
 }
