@@ -96,6 +96,8 @@ pub struct Environment {
     pub state_home: Option<PathBuf>,
     /// The terminal for textual prompts, as gpg-agent(1) has it in `GPG_TTY`.
     pub terminal: Option<String>,
+    /// The workstation's own name.
+    pub host_name: Option<String>,
 }
 
 impl Environment {
@@ -109,6 +111,7 @@ impl Environment {
                 .find_map(variable),
             // It becomes part of a line that the prompt's protocol bounds.
             terminal: variable("GPG_TTY").filter(|terminal| terminal.len() <= 128),
+            host_name: host_name(),
             runtime_dir: variable("XDG_RUNTIME_DIR")
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute()),
@@ -252,7 +255,8 @@ impl Config {
             pinentry: program(raw.pinentry, folder),
             state_dir,
             instance_key: raw.instance_key.within(folder),
-            instance_name: instance_name(raw.instance_name, path)?,
+            instance_name: instance_name(raw.instance_name, path)?
+                .or_else(|| environment.host_name.clone()),
             terminal: environment.terminal.clone(),
             backend: raw.backend.within(folder),
             prompt_timeout: Duration::from_secs(u64::from(bounded(
@@ -388,6 +392,19 @@ fn business_software(raw: raw::BusinessSoftware, path: &Path) -> Result<Business
         enabled: raw.enabled,
         clients,
     })
+}
+
+/// What this computer is called, where somebody has called it anything.
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    usable_host_name(&name)
+}
+
+fn usable_host_name(name: &str) -> Option<String> {
+    let name = name.trim();
+    let is_given = !["", "(none)", "localhost", "localhost.localdomain"].contains(&name);
+    let is_fit = name.len() <= INSTANCE_NAME_BYTES_MAX && !name.contains(char::is_control);
+    (is_given && is_fit).then(|| name.to_owned())
 }
 
 fn instance_name(raw: Option<String>, path: &Path) -> Result<Option<String>, Error> {

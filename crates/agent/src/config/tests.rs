@@ -10,6 +10,7 @@ fn environment() -> Environment {
         runtime_dir: None,
         state_home: Some("/home/a/state".into()),
         terminal: None,
+        host_name: Some("comptoir-2".to_owned()),
     }
 }
 
@@ -322,4 +323,32 @@ fn a_pin_is_kept_without_a_screen_lock_only_if_the_file_says_so() {
     assert!(!of("").unwrap());
     assert!(of("keep_pin_without_screen_lock = true").unwrap());
     assert!(of("keep_pin_without_screen_lock = 1").is_err());
+}
+
+#[test]
+fn a_workstation_that_nobody_named_goes_by_its_host_name() {
+    let name_in = |text: &str| {
+        parse(&format!("{text}{}", minimal()))
+            .unwrap()
+            .instance_name
+    };
+    assert_eq!(name_in("").as_deref(), Some("comptoir-2"));
+    let given = "instance_name = \"Comptoir 2\"\n";
+    assert_eq!(name_in(given).as_deref(), Some("Comptoir 2"));
+}
+
+#[test]
+fn a_host_name_that_says_nothing_is_none() {
+    assert_eq!(usable_host_name("poste-3\n").as_deref(), Some("poste-3"));
+    let long = "a".repeat(65);
+    for name in [
+        "",
+        "\n",
+        "(none)\n",
+        "localhost\n",
+        "a\u{7}b",
+        long.as_str(),
+    ] {
+        assert_eq!(usable_host_name(name), None, "{name:?}");
+    }
 }
