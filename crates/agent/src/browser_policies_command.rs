@@ -46,18 +46,20 @@ impl Default for Options {
 }
 
 /// Writes the policies of the issuers that the workstation's configuration enrols, or takes them
-/// away where there is none; says what was done, a line a file.
+/// away where there is none; says what was done, a line a file, and whether there was an issuer or
+/// they were to go.
 ///
 /// # Errors
 /// Those of the configuration; [`Error::StateUnusable`] when a file cannot be written.
-pub fn run(config: Option<&Path>, options: &Options) -> Result<String, Error> {
+pub fn run(config: Option<&Path>, options: &Options) -> Result<(String, bool), Error> {
     let workstation = options
         .root
         .join(config_place::OF_WORKSTATION.trim_start_matches('/'));
+    let file_read = config.unwrap_or(&workstation);
     let origins = if options.remove {
         BTreeSet::new()
     } else {
-        origins(&Config::enrolments(config.unwrap_or(&workstation))?)
+        origins(&Config::enrolments(file_read)?)
     };
     let mut said = String::new();
     for folder in FOLDERS {
@@ -71,10 +73,17 @@ pub fn run(config: Option<&Path>, options: &Options) -> Result<String, Error> {
             said.push_str(&format!("written: {}\n", file.display()));
         }
     }
-    if origins.is_empty() && !options.remove {
-        said.push_str("no issuer is enrolled for this workstation: there is nothing to allow\n");
+    let is_done = options.remove || !origins.is_empty();
+    if !is_done {
+        said.push_str(&format!(
+            "no issuer is enrolled in {}: there is nothing to allow.\n\
+             Enrol one for everybody at this workstation, which writes the policies, too: sudo \
+             cardea-agent enrol https://…\n\
+             An issuer that one person alone has enrolled does not count here.\n",
+            file_read.display()
+        ));
     }
-    Ok(said)
+    Ok((said, is_done))
 }
 
 /// The login pages' origins.

@@ -21,6 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a stopping agent takes to tell departures.
 const DEPARTURE_LIMIT: Duration = Duration::from_secs(3);
+/// Exit status of `browser-policies` where there is nobody to write policies for.
+const NOTHING_ENROLLED: u8 = 3;
 
 /// Lets a professional log in to web portals with the smart card in front of them.
 #[derive(Parser)]
@@ -104,6 +106,8 @@ enum Command {
     },
     /// Lets the workstation's browsers reach the agent on the enrolled issuers' login pages; for
     /// administrators.
+    ///
+    /// Exit status 3 when no issuer is enrolled there, so that there is nothing to write.
     BrowserPolicies {
         /// The configuration file. Default: the workstation's.
         #[arg(long, value_name = "FILE")]
@@ -293,7 +297,9 @@ fn enrol(config: Option<PathBuf>, options: &enrol_command::Options) -> anyhow::R
     // The browsers' policies follow what everybody at the workstation is enrolled with.
     if path == Path::new(config_place::OF_WORKSTATION) && !options.list {
         let policies = browser_policies_command::Options::default();
-        return browser_policies(Some(&path), &policies);
+        // Where the last issuer went, there is none, as was asked for.
+        let (said, _) = browser_policies_command::run(Some(&path), &policies)?;
+        print(&said)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -302,8 +308,13 @@ fn browser_policies(
     config: Option<&Path>,
     options: &browser_policies_command::Options,
 ) -> anyhow::Result<ExitCode> {
-    print(&browser_policies_command::run(config, options)?)?;
-    Ok(ExitCode::SUCCESS)
+    let (said, is_done) = browser_policies_command::run(config, options)?;
+    print(&said)?;
+    Ok(if is_done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NOTHING_ENROLLED)
+    })
 }
 
 /// A sign-in for a program: its own process, with the state and the readers of the agent.

@@ -35,7 +35,8 @@ fn file(root: &tempfile::TempDir, folder: &str) -> PathBuf {
 #[test]
 fn browsers_may_reach_the_agent_on_enrolled_pages_and_the_extension_no_others() {
     let root = root();
-    let said = run(None, &options(&root, false)).unwrap();
+    let (said, is_done) = run(None, &options(&root, false)).unwrap();
+    assert!(is_done);
     assert_eq!(said.lines().count(), 3, "{said}");
     for folder in FOLDERS {
         let text = fs::read_to_string(file(&root, folder)).unwrap();
@@ -62,13 +63,16 @@ fn what_an_administrator_wrote_stays_when_the_policies_go() {
     fs::create_dir_all(others.parent().unwrap()).unwrap();
     fs::write(&others, "{}").unwrap();
     run(None, &options(&root, false)).unwrap();
-    assert_eq!(run(None, &options(&root, true)).unwrap().lines().count(), 3);
+    let (said, is_done) = run(None, &options(&root, true)).unwrap();
+    assert!(is_done);
+    assert_eq!(said.lines().count(), 3);
     assert!(others.exists());
     assert!(!file(&root, FOLDERS[0]).exists());
     // Folders that were made for the file go with it, and those of the system stay.
     assert!(!root.path().join("etc/opt/edge/policies").exists());
     assert!(root.path().join("etc/opt/edge").exists());
-    assert_eq!(run(None, &options(&root, true)).unwrap(), "");
+    let again = run(None, &options(&root, true)).unwrap();
+    assert_eq!(again, (String::new(), true));
 }
 
 #[test]
@@ -76,7 +80,9 @@ fn a_workstation_without_issuers_has_no_policies() {
     let root = root();
     run(None, &options(&root, false)).unwrap();
     fs::write(root.path().join("etc/cardea-agent/agent.toml"), "").unwrap();
-    let said = run(None, &options(&root, false)).unwrap();
+    let (said, is_done) = run(None, &options(&root, false)).unwrap();
     assert!(said.contains("no issuer is enrolled"), "{said}");
+    assert!(said.contains("sudo cardea-agent enrol https://"), "{said}");
+    assert!(!is_done);
     assert!(FOLDERS.iter().all(|folder| !file(&root, folder).exists()));
 }
