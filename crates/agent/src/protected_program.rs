@@ -46,7 +46,7 @@ fn find_in(program: &Path, search: Option<&OsStr>) -> Result<Option<PathBuf>, Er
     Ok(found)
 }
 
-fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
 }
 

@@ -26,8 +26,11 @@ pub(super) async fn examine(config: &Config) -> RunningAgent {
     let failed = match connection {
         Ok(_) => match ask_status(&config.socket).await {
             Ok(status) => {
+                let unwatched = status
+                    .no_pin_kept
+                    .map(|reason| Finding::new(Cause::ScreenLockUnwatched).with("reason", reason));
                 return RunningAgent {
-                    findings: Vec::new(),
+                    findings: unwatched.into_iter().collect(),
                     pid,
                     loopback: status.loopback,
                 };

@@ -17,9 +17,12 @@ use crate::language::Language;
 use crate::native_host::manifest::HOST_NAME;
 use crate::native_host::{CHROMIUM_ID, GECKO_ID};
 use crate::status_command::words::loopback_reason;
+use crate::{config_place, protected_program};
 
+mod extension;
 mod policy;
 
+use extension::Standing;
 use policy::Policy;
 
 /// Most bytes of a browser's file, and most of its profiles.
@@ -60,9 +63,16 @@ impl Desk<'_> {
     fn look_at(&self, browser: Browser) -> Option<Finding> {
         let about = |cause| Finding::new(cause).with("browser", browser.name());
         let policy = Policy::read(browser, &self.surroundings.root);
-        if self.has_extension(browser, &policy) {
-            let reason = self.host_fault(browser)?;
-            return Some(about(Cause::BrowserHostMissing).with_words("reason", reason));
+        let (standing, id) = self.extension(browser, &policy);
+        match standing {
+            Standing::On => {
+                let reason = self.host_fault(browser, id)?;
+                return Some(about(Cause::BrowserHostMissing).with_words("reason", reason));
+            }
+            Standing::Off => {
+                return Some(about(Cause::ExtensionOff).with("page", browser.extensions_page()));
+            }
+            Standing::Missing => {}
         }
         if !self.loopback.is_on() {
             let reason = |language| loopback_reason(self.loopback.reason, language);
@@ -71,25 +81,35 @@ impl Desk<'_> {
         }
         // Firefox asks nobody before a page reaches this computer.
         let folder = browser.policy_folder()?;
-        let origins = self.config.enrolments.iter().flat_map(|it| &it.origins);
-        let unnamed = origins
-            .map(|origin| origin.as_str())
-            .find(|origin| !policy.names(origin))?;
+        let enrolments = self.config.enrolments.iter();
+        let mut origins =
+            enrolments.flat_map(|it| it.origins.iter().map(move |origin| (it, origin)));
+        let (enrolment, unnamed) = origins.find(|(_, origin)| !policy.names(origin.as_str()))?;
+        // Policies are written for the issuers that the workstation is enrolled with, not for one
+        // person's own.
+        let policies = if self.config.file == Path::new(config_place::OF_WORKSTATION) {
+            "browser-policies".to_owned()
+        } else {
+            format!("enrol {}", for_display(enrolment.issuer.as_str()))
+        };
         Some(
             about(Cause::PolicyMissing)
-                .with("issuer", for_display(unnamed))
+                .with("issuer", for_display(unnamed.as_str()))
+                .with("policies", policies)
                 .with("folder", format!("/{folder}")),
         )
     }
 
-    /// What keeps the browser from starting the native messaging host, in French and in English.
-    fn host_fault(&self, browser: Browser) -> Option<(String, String)> {
+    /// What keeps the browser from starting the native messaging host for this extension, in
+    /// French and in English.
+    fn host_fault(&self, browser: Browser, id: &str) -> Option<(String, String)> {
         let name = format!("{HOST_NAME}.json");
         let own = self.homes.hosts(browser).join(&name);
         let shared = browser.shared_hosts().iter();
         let shared = shared.map(|folder| self.surroundings.root.join(folder).join(&name));
-        let manifest = shared.chain([own.clone()]).find(|it| it.is_file());
-        let Some(manifest) = manifest else {
+        // A browser looks at the person's own first, and at no other where there is one.
+        let mut manifests = [own.clone()].into_iter().chain(shared);
+        let Some(manifest) = manifests.find(|it| it.is_file()) else {
             let own = own.display();
             return Some((
                 format!("le fichier {own} manque."),
@@ -98,29 +118,62 @@ impl Desk<'_> {
         };
         let shown = manifest.display();
         let content = read(&manifest).and_then(|text| serde_json::from_str::<Value>(&text).ok());
-        let program = content.as_ref().and_then(|it| it["path"].as_str());
-        match program {
-            Some(program) if Path::new(program).is_file() => None,
-            _ => Some((
-                format!("le fichier {shown} mène à un programme qui n’existe pas."),
-                format!("the file {shown} leads to a program that is not there."),
-            )),
+        let Some(content) = content else {
+            return Some((
+                format!("le fichier {shown} est illisible."),
+                format!("the file {shown} cannot be read."),
+            ));
+        };
+        let program = content["path"].as_str().map(Path::new);
+        if !program.is_some_and(|it| it.is_absolute() && protected_program::is_executable(it)) {
+            return Some((
+                format!("le fichier {shown} ne mène à aucun programme qui puisse être lancé."),
+                format!("the file {shown} leads to no program that can be started."),
+            ));
         }
+        let (key, caller) = match browser {
+            Browser::Firefox => ("allowed_extensions", id.to_owned()),
+            Browser::Chromium | Browser::Chrome | Browser::Edge => {
+                ("allowed_origins", format!("chrome-extension://{id}/"))
+            }
+        };
+        let mut callers = content[key].as_array().into_iter().flatten();
+        if callers.any(|it| *it == caller) {
+            return None;
+        }
+        Some((
+            format!("le fichier {shown} n’admet pas l’extension installée ({id})."),
+            format!("the file {shown} does not admit the extension that is installed ({id})."),
+        ))
     }
 
-    /// Whether a profile holds the extension, or policy is to bring it.
-    fn has_extension(&self, browser: Browser, policy: &Policy) -> bool {
-        let own = match browser {
-            Browser::Firefox => GECKO_ID,
-            Browser::Chromium | Browser::Chrome | Browser::Edge => CHROMIUM_ID,
+    /// How the browser has the extension, and which of those that are known: one that policy
+    /// forces, else the best that a profile notes, else one that policy is to bring.
+    fn extension(&self, browser: Browser, policy: &Policy) -> (Standing, &str) {
+        let (own, is_gecko) = match browser {
+            Browser::Firefox => (GECKO_ID, true),
+            Browser::Chromium | Browser::Chrome | Browser::Edge => (CHROMIUM_ID, false),
         };
         let configured = self.config.browser_extensions.iter().map(String::as_str);
-        let ids: Vec<&str> = configured.chain([own]).collect();
-        ids.iter().any(|id| policy.installs(id))
-            || self
-                .profiles(browser)
-                .iter()
-                .any(|profile| ids.iter().any(|id| holds(profile, browser, id)))
+        let ids = [own].into_iter().chain(configured);
+        let ids: Vec<&str> = ids.filter(|id| id.contains('@') == is_gecko).collect();
+        if let Some(id) = ids.iter().find(|id| policy.forces(id)) {
+            return (Standing::On, id);
+        }
+        let profiles = self.profiles(browser);
+        let noted = ids.iter().rev().map(|id| {
+            let profiles = profiles.iter();
+            let noted = profiles.map(|profile| extension::in_profile(profile, browser, id));
+            (noted.max().unwrap_or(Standing::Missing), *id)
+        });
+        let noted = noted.max_by_key(|(standing, _)| *standing);
+        match noted {
+            Some((standing, id)) if standing > Standing::Missing => (standing, id),
+            _ => match ids.iter().find(|id| policy.installs(id)) {
+                Some(id) => (Standing::On, id),
+                None => (Standing::Missing, own),
+            },
+        }
     }
 
     fn profiles(&self, browser: Browser) -> Vec<PathBuf> {
@@ -148,25 +201,6 @@ impl Desk<'_> {
     }
 }
 
-/// Whether a profile has the extension, as the browser notes it.
-fn holds(profile: &Path, browser: Browser, id: &str) -> bool {
-    if browser == Browser::Firefox {
-        let noted = read(&profile.join("extensions.json")).unwrap_or_default();
-        return noted.contains(&format!("\"{id}\""))
-            || profile.join(format!("extensions/{id}.xpi")).is_file();
-    }
-    // One that was loaded from a folder stands in the settings alone.
-    profile.join("Extensions").join(id).is_dir()
-        || ["Secure Preferences", "Preferences"].iter().any(|file| {
-            let text = read(&profile.join(file));
-            let settings = text.and_then(|it| serde_json::from_str::<Value>(&it).ok());
-            settings.is_some_and(|it| {
-                let known = it.pointer("/extensions/settings").and_then(|it| it.get(id));
-                known.is_some_and(Value::is_object)
-            })
-        })
-}
-
 /// A file's text, up to a bound.
 fn read(path: &Path) -> Option<String> {
     let mut text = String::new();
@@ -183,6 +217,15 @@ impl Browser {
             Self::Chrome => "Google Chrome",
             Self::Edge => "Microsoft Edge",
             Self::Firefox => "Firefox",
+        }
+    }
+
+    /// Its page of extensions.
+    fn extensions_page(self) -> &'static str {
+        match self {
+            Self::Chromium | Self::Chrome => "chrome://extensions",
+            Self::Edge => "edge://extensions",
+            Self::Firefox => "about:addons",
         }
     }
 

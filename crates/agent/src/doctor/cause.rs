@@ -50,12 +50,16 @@ pub enum Cause {
     CertificateExpiring,
     /// The agent does not run.
     AgentStopped,
+    /// The agent is not told when the screen is locked, and so keeps no PIN.
+    ScreenLockUnwatched,
     /// Another program has the agent's port.
     PortTaken,
     /// A browser does not know where the agent is.
     BrowserHostMissing,
     /// The browser's policy lets no page of the issuer reach the agent's port.
     PolicyMissing,
+    /// A browser has the extension, and it is switched off.
+    ExtensionOff,
     /// A browser lacks the extension.
     ExtensionMissing,
     /// No card is in a reader.
@@ -99,9 +103,11 @@ impl Cause {
         Self::CertificateExpired,
         Self::CertificateExpiring,
         Self::AgentStopped,
+        Self::ScreenLockUnwatched,
         Self::PortTaken,
         Self::BrowserHostMissing,
         Self::PolicyMissing,
+        Self::ExtensionOff,
         Self::ExtensionMissing,
         Self::CardMissing,
     ];
@@ -132,9 +138,11 @@ impl Cause {
             Self::CertificateExpired => "doctor.certificate_expired",
             Self::CertificateExpiring => "doctor.certificate_expiring",
             Self::AgentStopped => "doctor.agent_stopped",
+            Self::ScreenLockUnwatched => "doctor.screen_lock_unwatched",
             Self::PortTaken => "doctor.port_taken",
             Self::BrowserHostMissing => "doctor.browser_host_missing",
             Self::PolicyMissing => "doctor.policy_missing",
+            Self::ExtensionOff => "doctor.extension_off",
             Self::ExtensionMissing => "doctor.extension_missing",
             Self::CardMissing => "doctor.card_missing",
         }
@@ -149,7 +157,7 @@ impl Cause {
             | Self::TlsLocalAuthority
             | Self::CertificateExpiring
             | Self::PolicyMissing
-            | Self::ExtensionMissing => Severity::Warning,
+            | Self::ScreenLockUnwatched => Severity::Warning,
             _ => Severity::Fault,
         }
     }

@@ -78,6 +78,13 @@ impl Report {
         self.wrong().next().is_none()
     }
 
+    /// Whether something keeps somebody from signing in, or from doing so by one of the ways.
+    #[must_use]
+    pub fn has_fault(&self) -> bool {
+        let is_fault = |it: &Finding| it.cause().severity() == Severity::Fault;
+        self.findings.iter().any(is_fault)
+    }
+
     /// Whether anything could be looked at.
     #[must_use]
     pub fn is_examined(&self) -> bool {
@@ -139,7 +146,11 @@ impl Report {
         for (number, finding) in (1..).zip(self.wrong()) {
             let code = finding.cause().code();
             let title = finding.title(self.language);
-            let _ = write!(text, "\n{number}. {title}  [{code}]\n");
+            let warning = match finding.cause().severity() {
+                Severity::Warning => self.say("Avertissement\u{a0}: ", "Warning: "),
+                Severity::Note | Severity::Fault => "",
+            };
+            let _ = write!(text, "\n{number}. {warning}{title}  [{code}]\n");
             paragraph(&mut text, &finding.detail(self.language));
             let fix = finding.fix(self.language);
             paragraph(&mut text, &format!("→ {fix}"));
@@ -169,6 +180,12 @@ impl Report {
         match (self.wrong().count(), self.language) {
             (0, Language::French) => "Tout est en ordre.\n".to_owned(),
             (0, Language::English) => "All is well.\n".to_owned(),
+            _ if !self.has_fault() => self
+                .say(
+                    "Rien ne vous empêche de vous connecter. Il reste à améliorer\u{a0}:\n",
+                    "Nothing keeps you from signing in. This could be better:\n",
+                )
+                .to_owned(),
             (1, Language::French) => "Un point est à corriger.\n".to_owned(),
             (1, Language::English) => "One thing is to be mended.\n".to_owned(),
             (count, Language::French) => {

@@ -36,7 +36,7 @@ pub(super) fn command(cause: Cause) -> Option<&'static str> {
         Cause::TlsLocalAuthority => Some("cardea-agent enrol {issuer} --ca-file …"),
         Cause::AgentStopped => Some("systemctl --user enable --now cardea-agent.service"),
         Cause::BrowserHostMissing => Some("cardea-agent browser-setup"),
-        Cause::PolicyMissing => Some("sudo cardea-agent browser-policies"),
+        Cause::PolicyMissing => Some("sudo cardea-agent {policies}"),
         _ => None,
     }
 }

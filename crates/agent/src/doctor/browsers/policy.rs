@@ -25,6 +25,8 @@ const OF_PORT: [&str; 2] = [
 pub(super) struct Policy {
     /// Extensions that it installs.
     installed: Vec<String>,
+    /// Those among them that nobody can switch off.
+    forced: Vec<String>,
     /// Patterns of pages that may reach this computer.
     allowed: Vec<String>,
 }
@@ -52,20 +54,32 @@ impl Policy {
 
     fn add(&mut self, content: &Value) {
         if let Some(settings) = content["ExtensionSettings"].as_object() {
-            let installed = settings.iter().filter(|(_, it)| {
-                let mode = it["installation_mode"].as_str();
-                matches!(mode, Some("force_installed" | "normal_installed"))
-            });
-            self.installed.extend(installed.map(|(id, _)| id.clone()));
+            for (id, it) in settings {
+                match it["installation_mode"].as_str() {
+                    Some("force_installed") => self.force(id),
+                    Some("normal_installed") => self.installed.push(id.clone()),
+                    _ => {}
+                }
+            }
         }
-        let forced = strings(&content["ExtensionInstallForcelist"]);
-        // "id" or "id;address".
-        let ids = forced.map(|it| it.split(';').next().unwrap_or_default().to_owned());
-        self.installed.extend(ids);
+        for forced in strings(&content["ExtensionInstallForcelist"]) {
+            // "id" or "id;address".
+            self.force(forced.split(';').next().unwrap_or_default());
+        }
         for name in OF_PORT {
             self.allowed
                 .extend(strings(&content[name]).map(str::to_owned));
         }
+    }
+
+    fn force(&mut self, id: &str) {
+        self.installed.push(id.to_owned());
+        self.forced.push(id.to_owned());
+    }
+
+    /// Whether it brings this extension, and keeps it on.
+    pub(super) fn forces(&self, id: &str) -> bool {
+        self.forced.iter().any(|it| it == id)
     }
 
     /// Whether it brings this extension.
@@ -115,6 +129,7 @@ mod tests {
     fn only_pages_that_are_named_may_reach_the_port() {
         let policy = Policy {
             installed: Vec::new(),
+            forced: Vec::new(),
             allowed: vec!["https://a.test/".to_owned(), "[*.]b.test".to_owned()],
         };
         for (origin, is_named) in [

@@ -29,9 +29,11 @@ pub(super) fn of(cause: Cause) -> Said {
         Cause::CertificateExpired => CERTIFICATE_EXPIRED,
         Cause::CertificateExpiring => CERTIFICATE_EXPIRING,
         Cause::AgentStopped => AGENT_STOPPED,
+        Cause::ScreenLockUnwatched => SCREEN_LOCK_UNWATCHED,
         Cause::PortTaken => PORT_TAKEN,
         Cause::BrowserHostMissing => BROWSER_HOST_MISSING,
         Cause::PolicyMissing => POLICY_MISSING,
+        Cause::ExtensionOff => EXTENSION_OFF,
         Cause::ExtensionMissing => EXTENSION_MISSING,
         Cause::CardMissing => CARD_MISSING,
     }
@@ -188,6 +190,12 @@ const AGENT_STOPPED: Said = (
     "Log out and in again, or run the command; from then on it starts with your session.",
 );
 
+const SCREEN_LOCK_UNWATCHED: Said = (
+    "Cardea is not told when the screen is locked.",
+    "The PIN is asked each time, although the configuration would have it kept ({reason}).",
+    "Ask your IT support to start D-Bus and logind (systemd-logind) on this workstation.",
+);
+
 const PORT_TAKEN: Said = (
     "Another program has Cardea's port.",
     "At 127.0.0.1:{port}: {program}.",
@@ -207,6 +215,14 @@ const POLICY_MISSING: Said = (
      (LocalNetworkAccessAllowedForUrls).",
     "Install Cardea's extension; else press \"Allow\" when the browser asks, or have the \
      address added to the policy in {folder}.",
+);
+
+const EXTENSION_OFF: Said = (
+    "The browser has Cardea's extension switched off.",
+    "{browser}: the extension is there, and the browser does not run it.",
+    "Open {page} in the browser and switch Cardea on. \
+     If that cannot be done there, ask your IT support: \
+     a policy may forbid it.",
 );
 
 const EXTENSION_MISSING: Said = (

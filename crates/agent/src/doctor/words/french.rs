@@ -29,9 +29,11 @@ pub(super) fn of(cause: Cause) -> Said {
         Cause::CertificateExpired => CERTIFICATE_EXPIRED,
         Cause::CertificateExpiring => CERTIFICATE_EXPIRING,
         Cause::AgentStopped => AGENT_STOPPED,
+        Cause::ScreenLockUnwatched => SCREEN_LOCK_UNWATCHED,
         Cause::PortTaken => PORT_TAKEN,
         Cause::BrowserHostMissing => BROWSER_HOST_MISSING,
         Cause::PolicyMissing => POLICY_MISSING,
+        Cause::ExtensionOff => EXTENSION_OFF,
         Cause::ExtensionMissing => EXTENSION_MISSING,
         Cause::CardMissing => CARD_MISSING,
     }
@@ -187,6 +189,14 @@ const AGENT_STOPPED: Said = (
      votre session.",
 );
 
+const SCREEN_LOCK_UNWATCHED: Said = (
+    "Cardea ne sait pas quand l’écran est verrouillé.",
+    "Le code est demandé à chaque fois, alors que la configuration permet de le \
+     garder ({reason}).",
+    "Demandez à votre informaticien de démarrer D-Bus et logind (systemd-logind) sur \
+     ce poste.",
+);
+
 const PORT_TAKEN: Said = (
     "Un autre programme occupe le port de Cardea.",
     "Sur 127.0.0.1:{port} : {program}.",
@@ -206,6 +216,14 @@ const POLICY_MISSING: Said = (
      (LocalNetworkAccessAllowedForUrls).",
     "Installez l’extension Cardea ; sinon répondez « Autoriser » quand le navigateur le \
      demande, ou faites ajouter l’adresse à la stratégie dans {folder}.",
+);
+
+const EXTENSION_OFF: Said = (
+    "L’extension Cardea est désactivée dans le navigateur.",
+    "{browser} : l’extension est installée, mais le navigateur ne l’exécute pas.",
+    "Ouvrez {page} dans le navigateur et activez Cardea. \
+     Si c’est impossible, demandez à votre informaticien : \
+     une stratégie l’interdit peut-être.",
 );
 
 const EXTENSION_MISSING: Said = (

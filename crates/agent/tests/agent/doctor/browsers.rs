@@ -1,5 +1,6 @@
 //! Browsers of a person: the file that leads to the agent, the extension, the policies.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use cardea_agent::browser_setup_command::Homes;
@@ -11,6 +12,8 @@ use serde_json::json;
 use super::{Desk, first, has, write};
 use crate::service::run_in_own_process;
 use crate::workstation::enrolment;
+
+mod real;
 
 const CHROMIUM: &str = ".config/chromium";
 
@@ -37,8 +40,25 @@ fn a_browser_that_does_not_find_the_agent_is_mended_on_demand() {
         assert!(!has(&mended, "doctor.browser_host_missing"), "{mended}");
         assert_eq!(mended["sound"], true, "{mended}");
 
-        // A file that leads nowhere is as good as none.
-        std::fs::remove_file(desk.folder.path().join("state/native-host")).unwrap();
+        // So is one that admits another extension alone, which the browser would turn ours away by.
+        let home = desk.folder.path();
+        let manifest = home
+            .join(CHROMIUM)
+            .join("NativeMessagingHosts/cardea.agent.json");
+        let good = std::fs::read_to_string(&manifest).unwrap();
+        let other = "a".repeat(32);
+        write(&manifest, &good.replace(CHROMIUM_ID, &other));
+        let report = desk.examined();
+        assert_eq!(first(&report), "doctor.browser_host_missing", "{report}");
+        assert!(super::detail(&report).contains(CHROMIUM_ID), "{report}");
+        write(&manifest, &good);
+        assert_eq!(desk.examined()["sound"], true);
+
+        // A file that leads to nothing that can be started is as good as none.
+        let script = home.join("state/native-host");
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(first(&desk.examined()), "doctor.browser_host_missing");
+        std::fs::remove_file(script).unwrap();
         assert_eq!(first(&desk.examined()), "doctor.browser_host_missing");
     });
 }
@@ -60,7 +80,7 @@ fn a_browser_without_the_extension_is_named_where_the_port_is_shut() {
         std::fs::create_dir_all(&profile).unwrap();
         let report = desk.examined();
         assert!(has(&report, "doctor.extension_missing"), "{report}");
-        let noted = json!({"addons": [{"id": GECKO_ID}]}).to_string();
+        let noted = json!({"addons": [{"id": GECKO_ID, "active": true}]}).to_string();
         write(&profile.join("extensions.json"), &noted);
         assert!(!has(&desk.examined(), "doctor.extension_missing"));
     });
@@ -92,6 +112,16 @@ fn a_policy_that_does_not_name_the_issuer_is_named_where_the_port_is_open() {
         };
         let report = doctor::examine(&surroundings).await;
         assert_eq!(report.findings()[0].cause(), Cause::PolicyMissing);
+        // With a configuration of her own, browser-policies would find nothing to write.
+        let command = report.findings()[0].command().unwrap();
+        let enrol = format!("sudo cardea-agent enrol {}", desk.issuer.url);
+        assert_eq!(command, enrol);
+        // It is a warning: she can sign in.
+        let text = report.text();
+        assert!(
+            text.starts_with("Nothing keeps you from signing in."),
+            "{text}"
+        );
 
         let file = root
             .path()
