@@ -42,6 +42,7 @@ impl Shown<'_> {
         self.card(&mut body);
         self.sessions(&mut body);
         self.findings(&mut body);
+        self.thumbprint(&mut body);
         format!(
             "<!DOCTYPE html>\n<html lang=\"{lang}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -124,10 +125,17 @@ impl Shown<'_> {
             let sound = self.say("Tout est en ordre.", "All is well.");
             let _ = writeln!(body, "<p>{sound}</p>");
         } else {
-            let order = self.say(
-                "À corriger, dans cet ordre :",
-                "To be mended, in this order:",
-            );
+            let order = if self.report.has_fault() {
+                self.say(
+                    "À corriger, dans cet ordre\u{a0}:",
+                    "To be mended, in this order:",
+                )
+            } else {
+                self.say(
+                    "Rien ne vous empêche de vous connecter. Il reste à améliorer\u{a0}:",
+                    "Nothing keeps you from signing in. This could be better:",
+                )
+            };
             let _ = writeln!(body, "<p>{order}</p>\n<ol>");
             for finding in self.report.findings().iter().filter(is_wrong) {
                 self.finding(body, finding);
@@ -142,6 +150,14 @@ impl Shown<'_> {
             body,
             "<form method=\"post\"><button name=\"look\" value=\"1\">{again}</button></form>"
         );
+    }
+
+    fn thumbprint(&self, body: &mut String) {
+        let own = self.status.status.as_ref();
+        if let Some(words) = own.and_then(|own| own.thumbprint_words(self.language)) {
+            let words = self.language.keep_marks(&words);
+            let _ = writeln!(body, "<p><small>{}</small></p>", escape(&words));
+        }
     }
 
     fn finding(&self, body: &mut String, finding: &Finding) {

@@ -93,6 +93,7 @@ fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
         policy.push(')');
     }
     lines.push(policy);
+    lines.extend(own.thumbprint_words(language));
     lines.extend(own.cards.iter().map(|card| card.words(language)));
     lines.extend(
         own.standing
@@ -152,6 +153,18 @@ fn unavailable(code: &str, language: Language) -> String {
         (_, Language::French) => format!(
             "lecteurs : ils ne peuvent pas être suivis [{code}] ; cardea-agent doctor dit que faire"
         ),
+    }
+}
+
+impl OwnStatus {
+    /// By what an operator knows this workstation, a line.
+    pub(crate) fn thumbprint_words(&self, language: Language) -> Option<String> {
+        let thumbprint = &self.instance_thumbprint;
+        // An agent of an earlier version does not tell it.
+        (!thumbprint.is_empty()).then(|| match language {
+            Language::French => format!("empreinte de ce poste : {thumbprint}"),
+            Language::English => format!("thumbprint of this workstation: {thumbprint}"),
+        })
     }
 }
 

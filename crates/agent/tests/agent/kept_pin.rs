@@ -240,6 +240,26 @@ async fn d14_where_no_lock_of_the_screen_is_noticed_no_pin_is_kept_and_the_statu
     assert_eq!(json["no_pin_kept"], "agent.screen_lock_unwatched");
     let text = status(&[]).await;
     assert!(text.contains("asked each time"), "{text}");
+    // By what an operator trusts this workstation, where people can read it.
+    let thumbprint = json["instance_thumbprint"].as_str().unwrap();
+    assert!(
+        text.contains(&format!("thumbprint of this workstation: {thumbprint}")),
+        "{text}"
+    );
+
+    let doctor = tokio::process::Command::new(env!("CARGO_BIN_EXE_cardea-agent"))
+        .args(["doctor", "--json", "--config"])
+        .arg(pharmacy.workstation.config_file())
+        .env_remove("XDG_RUNTIME_DIR")
+        .output()
+        .await
+        .unwrap();
+    let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let unwatched = findings
+        .iter()
+        .find(|it| it["code"] == "doctor.screen_lock_unwatched");
+    assert_eq!(unwatched.unwrap()["severity"], "warning", "{report}");
 }
 
 /// Attack D14.
