@@ -21,8 +21,8 @@ pub(crate) use places::Places;
 pub(crate) use standing::Standing;
 pub(crate) use track::Track;
 
-use crate::{Act, Kind, Rules};
 use crate::budget::day_of;
+use crate::{Act, Kind, Rules};
 
 /// All that is kept of one subject at one service: plain data, so that it can be kept anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

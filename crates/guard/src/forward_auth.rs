@@ -18,12 +18,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use serde::Serialize;
 
-use crate::{AccessError, Error};
 use crate::access_token::{TokenCheck, VerifiedAccess};
 use crate::adapter::{Guard, Portals, look_ups};
 use crate::address_range::AddressRange;
 use crate::proof_of_possession::{CertificateHeader, DPOP_NONCE, RequestSeen};
 use crate::refusal_answer::{CODE, Challenging, fault, nonce, problem, refuse};
+use crate::{AccessError, Error};
 
 pub(crate) use forwarded_request::{ForwardedRequest, Origins, RequestHeaders};
 pub(crate) use rule::Rule;

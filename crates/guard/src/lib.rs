@@ -18,8 +18,8 @@ mod access_token;
 mod account;
 mod act;
 mod adapter;
-mod budget;
 mod address_range;
+mod budget;
 mod clock;
 pub mod config;
 mod decision;
@@ -34,9 +34,9 @@ mod layer;
 mod proof_of_possession;
 mod refusal_answer;
 pub mod replay;
-mod signal;
 mod revoked_sessions;
 mod serve;
+mod signal;
 pub mod simulator;
 mod spool;
 mod state;
@@ -48,11 +48,11 @@ pub use access_token::{
     Binding, Demand, RevocationUse, StepUp, TokenCheck, TokenConfig, VerifiedAccess,
 };
 pub use account::{AccountState, Around, Decider, Tally, judge, sign, sign_in};
+pub use act::{Act, Actor, Kind, Patient};
 pub use adapter::{
     Adapter, AdapterError, Guard, Judgement, LookUpStatement, LookUps, LookUpsConfig,
     PresenceStatement, PseudonymKey, Seen, StatementKeys, Withheld, is_in_sequence, lift,
 };
-pub use act::{Act, Actor, Kind, Patient};
 pub use address_range::AddressRange;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Rules};
@@ -62,8 +62,8 @@ pub use extractor::NotChecked;
 pub use layer::{TokenLayer, TokenService};
 pub use proof_of_possession::{CertificateDigest, CertificateHeader, NonceUse, RequestSeen};
 pub use serve::{ServeConfig, serve};
-pub use state::{Accounts, Deciding, Health, RedisConfig, StateConfig, open as open_accounts};
 pub use spool::{
     NoReporter, Recorded, Report, ReportedReason, ReportedToken, Reporter, Spool, SpoolConfig,
     SpooledRecord,
 };
+pub use state::{Accounts, Deciding, Health, RedisConfig, StateConfig, open as open_accounts};

@@ -114,8 +114,8 @@ fn run_replay(config: &Path, acts: &Path) -> anyhow::Result<()> {
     if acts == Path::new("-") {
         replay::run(&config, std::io::stdin().lock(), output)?;
     } else {
-        let file = std::fs::File::open(acts)
-            .with_context(|| format!("can't read {}", acts.display()))?;
+        let file =
+            std::fs::File::open(acts).with_context(|| format!("can't read {}", acts.display()))?;
         replay::run(&config, std::io::BufReader::new(file), output)?;
     }
     Ok(())

@@ -1,6 +1,9 @@
 //! An issuer of the tests: keys, introspection and an event stream as a test wants them.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -350,4 +353,17 @@ fn base64_of(text: &str) -> String {
 /// The digest of nothing in particular, as a thumbprint has it.
 pub(crate) fn some_digest() -> String {
     base64url(&[7; 32])
+}
+
+/// The key files of a portal: for its statements, and for its pseudonyms.
+pub(crate) fn portal_keys(folder: &Path) -> (PathBuf, PathBuf) {
+    const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let file = |name: &str, text: String| {
+        let file = folder.join(name);
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        file
+    };
+    let statements = file("statements", format!("k1 {KEY}\n"));
+    (statements, file("pseudonyms", KEY.to_owned()))
 }

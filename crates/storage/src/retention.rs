@@ -60,6 +60,17 @@ pub enum Kind {
     Session,
 }
 
+/// What strangers bring about, who name nobody and nothing of ours.
+const REFUSALS_OF_NOBODY: &str = "SELECT id AS key FROM event
+     WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
+     AND kind IN ('device.asked', 'device.code_typed', 'device.refused',
+                  'device.withdrawn', 'authorization.refused',
+                  'authorization.pushed', 'login.refused',
+                  'login.cancelled', 'card_grant.refused', 'token.refused',
+                  'token_lookup.refused', 'userinfo.refused', 'logout.unconfirmed',
+                  'registration.refused', 'account.refused',
+                  'suspend_code.refused') LIMIT $2";
+
 impl Kind {
     #[cfg(test)]
     const ALL: [Self; 18] = [
@@ -124,17 +135,7 @@ impl Kind {
                 "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2"
             }
             Self::DpopKey => "SELECT jkt AS key FROM dpop_key WHERE expires_at < $1 LIMIT $2",
-            Self::RefusalOfNobody => {
-                "SELECT id AS key FROM event
-                 WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
-                 AND kind IN ('device.asked', 'device.code_typed', 'device.refused',
-                              'device.withdrawn', 'authorization.refused',
-                              'authorization.pushed', 'login.refused',
-                              'login.cancelled', 'card_grant.refused', 'token.refused',
-                              'token_lookup.refused', 'userinfo.refused', 'logout.unconfirmed',
-                              'registration.refused', 'account.refused',
-                              'suspend_code.refused') LIMIT $2"
-            }
+            Self::RefusalOfNobody => REFUSALS_OF_NOBODY,
             Self::AccessGrant => {
                 "SELECT jti AS key FROM access_grant WHERE expires_at < $1 LIMIT $2"
             }

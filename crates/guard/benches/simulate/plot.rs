@@ -190,6 +190,7 @@ fn grid(svg: &mut String, from: (f64, f64), to: (f64, f64)) {
 fn text(svg: &mut String, x: f64, y: f64, anchor: &str, weight: &str, words: &str) {
     let _ = writeln!(
         svg,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-weight=\"{weight}\">{words}</text>"
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" \
+         font-weight=\"{weight}\">{words}</text>"
     );
 }

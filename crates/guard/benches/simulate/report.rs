@@ -69,7 +69,8 @@ pub(crate) fn world_row(name: &str, guard: &Burden, fixed: &Burden) -> String {
 
 /// The head of the table of worlds.
 pub(crate) const WORLD_HEAD: &str = "\
-| honest traffic | practitioner-days | guard: needless requests in 1 000 (95 %) | guard: needless stops | fixed limit: needless requests | fixed limit: needless stops |
+| honest traffic | practitioner-days | guard: needless requests in 1 000 (95 %) \
+| guard: needless stops | fixed limit: needless requests | fixed limit: needless stops |
 |---|---:|---:|---:|---:|---:|
 ";
 
@@ -113,8 +114,8 @@ pub(crate) fn limits(fixed: &FixedLimit) -> String {
 /// The robots' table.
 pub(crate) fn robots(guard: &Loot, fixed: &Loot) -> String {
     let mut text = "\
-| robot | patients before it is asked | before the first stop | in all, 28 days | account stopped | \
-fixed limit: before the first stop | in all |
+| robot | patients before it is asked | before the first stop | in all, 28 days \
+| account stopped | fixed limit: before the first stop | in all |
 |---|---:|---:|---:|---:|---:|---:|
 "
     .to_owned();

@@ -11,7 +11,8 @@ use cardea_guard::simulator::trial::guarded::Guarded;
 use cardea_guard::simulator::trial::honest::{self, Tally};
 use cardea_guard::simulator::trial::hostile::{self, Yield};
 
-/// Six weeks: the flu season begins, the clock changes, a holiday, one day at three times the usual.
+/// Six weeks: the flu season begins, the clock changes, a holiday, one day at three times the
+/// usual.
 pub(crate) const HONEST_DAYS: u32 = 42;
 
 /// Needless requests in 1 000 practitioner-days that the fixed limit may cost, in its hour and in

@@ -189,8 +189,8 @@ impl Track {
         u32::from(self.idle)
     }
 
-    /// Whether it goes through new patients without a card where that says something: the account is
-    /// new and nobody has shown a card, or nearly everybody does.
+    /// Whether it goes through new patients without a card where that says something: the account
+    /// is new and nobody has shown a card, or nearly everybody does.
     pub(crate) fn is_walking(&self, is_mostly_with_card: bool) -> bool {
         let is_new = self.last_card_day + 7 < self.today.day && self.habit.usual.days < 5;
         let walk_from = match (is_mostly_with_card, is_new) {

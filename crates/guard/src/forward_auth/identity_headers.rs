@@ -19,7 +19,8 @@ pub(crate) const NAMES: [&str; 10] = [
     "x-cardea-access",
 ];
 
-/// `reference` is what the API hands back when it tells what was looked up; empty where nobody asks.
+/// `reference` is what the API hands back when it tells what was looked up; empty where nobody
+/// asks.
 pub(super) fn of(access: &VerifiedAccess, reference: &str) -> HeaderMap {
     let auth_time = access.auth_time().map(|time| time.to_string());
     let amr = access.amr().join(" ");

@@ -204,8 +204,6 @@ async fn f11_a_certificate_header_of_anybody_is_not_read() {
 }
 
 mod look_ups {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
     use crate::{Adapter, Answer, Guard, LookUps, LookUpsConfig, Rules, Seen, Withheld};
 
@@ -227,14 +225,7 @@ mod look_ups {
     #[tokio::test]
     async fn an_answer_is_withheld_unless_the_guard_allows_it() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["k x", "p"] {
-            let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-            let file = folder.path().join(&name[..1]);
-            let id = if name == "p" { "" } else { "k1 " };
-            std::fs::write(&file, format!("{id}{key}\n")).unwrap();
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        }
-        let (keys, pseudonyms) = (folder.path().join("k"), folder.path().join("p"));
+        let (keys, pseudonyms) = crate::test_issuer::portal_keys(folder.path());
         let decider = std::sync::Arc::new(crate::Decider::new(Rules::default()));
         let guard = Guard::assemble(
             decider.clone(),
@@ -269,27 +260,11 @@ mod look_ups {
         let numbers = (0..200).map(|it| crate::Patient::from_pseudonym(&it.to_string()));
         act.patients = numbers.collect();
         assert_eq!(decider.decide(&act).answer, Answer::StepUp);
-        act.patients = vec![crate::Patient::from_pseudonym("another")];
         let mut headers = client.headers(&token);
         headers.insert(header::ACCEPT_LANGUAGE, "fr".parse().unwrap());
-        let mut request = Request::get("/records/1").body(Body::empty()).unwrap();
+        let mut request = Request::get("/records/4711").body(Body::empty()).unwrap();
         *request.headers_mut() = headers;
-        let router = Router::new().route(
-            "/records/{id}",
-            get(
-                async |look_ups: LookUps| -> Result<&'static str, Withheld> {
-                    let numbers = ["4711"];
-                    let seen = Seen {
-                        numbers: &numbers,
-                        ..Seen::default()
-                    };
-                    look_ups.ask(&seen).await?;
-                    Ok("a record")
-                },
-            ),
-        );
-        let router = router.layer(layer.clone().with_look_ups(guard.clone(), adapter.clone()));
-        let asked = router.oneshot(request).await.unwrap();
+        let asked = said().oneshot(request).await.unwrap();
         assert_eq!(asked.status(), StatusCode::UNAUTHORIZED);
         let challenge = asked.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
         assert!(challenge.starts_with("DPoP "), "{challenge}");

@@ -82,8 +82,8 @@ impl SpoolConfig {
     }
 }
 
-/// What is on disk and not at the server yet. Cheap to clone; the folder is free when the last clone
-/// is gone.
+/// What is on disk and not at the server yet. Cheap to clone; the folder is free when the last
+/// clone is gone.
 #[derive(Clone)]
 pub struct Spool {
     queue: mpsc::Sender<Waiting>,

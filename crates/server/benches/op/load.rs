@@ -225,8 +225,8 @@ impl Load {
         Ok(codes)
     }
 
-    /// Flushes a login, as the kernel counts them. Not by strace: it stops the program at each call,
-    /// and commits that come apart no longer share a flush.
+    /// Flushes a login, as the kernel counts them. Not by strace: it stops the program at each
+    /// call, and commits that come apart no longer share a flush.
     pub(crate) async fn count_flushes(&self, concurrency: usize) -> Result<String, Failure> {
         let file = self.site.folder.path().join("flushes");
         let id = self.site.process_id().to_string();
