@@ -124,7 +124,7 @@ impl Desk<'_> {
                 format!("the file {shown} cannot be read."),
             ));
         };
-        let program = content["path"].as_str().map(Path::new);
+        let program = content.get("path").and_then(Value::as_str).map(Path::new);
         if !program.is_some_and(|it| it.is_absolute() && protected_program::is_executable(it)) {
             return Some((
                 format!("le fichier {shown} ne mène à aucun programme qui puisse être lancé."),
@@ -137,7 +137,8 @@ impl Desk<'_> {
                 ("allowed_origins", format!("chrome-extension://{id}/"))
             }
         };
-        let mut callers = content[key].as_array().into_iter().flatten();
+        let callers = content.get(key).and_then(Value::as_array);
+        let mut callers = callers.into_iter().flatten();
         if callers.any(|it| *it == caller) {
             return None;
         }
