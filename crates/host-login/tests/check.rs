@@ -18,7 +18,8 @@ fn check(issuer: &str, users: &str, words: &[&str]) -> (String, i32) {
     let (secret, config) = (folder.path().join("secret"), folder.path().join("it.toml"));
     write(&secret, "s3cret\n", 0o600);
     let text = format!(
-        "issuer = \"{issuer}\"\nclient_id = \"db01\"\nclient_secret_file = \"{}\"\n[users]\n{users}",
+        "issuer = \"{issuer}\"\nclient_id = \"db01\"\nclient_secret_file = \"{}\"\n\
+         [users]\n{users}",
         secret.display()
     );
     write(&config, &text, 0o644);
