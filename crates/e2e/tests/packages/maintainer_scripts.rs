@@ -72,11 +72,9 @@ impl Service {
         Ok(fs::remove_dir_all(aside)?)
     }
 
-    /// What a service that was taken over left in its log folder, as an earlier version made it,
-    /// leads root nowhere; and from then on nobody but root puts anything there.
-    pub(crate) fn is_not_led_elsewhere(&self, root: &CleanRoot) -> Result<()> {
-        let Self { name, unit } = self;
-        let unit = root.read(unit)?;
+    /// The file that the service manager opens as root, in a folder that it does not make.
+    fn log(&self, root: &CleanRoot) -> Result<PathBuf> {
+        let unit = root.read(self.unit)?;
         let log = unit
             .lines()
             .find_map(|line| line.strip_prefix("StandardError=append:"));
@@ -86,38 +84,47 @@ impl Service {
             !unit.lines().any(|line| line.starts_with("LogsDirectory")),
             "{unit}"
         );
+        Ok(root.path(&log))
+    }
 
-        let victim = root.path("root/victim");
-        fs::write(&victim, "root's")?;
-        fs::set_permissions(&victim, fs::Permissions::from_mode(0o600))?;
-        let folder = root.path(&self.log_folder());
-        root.run(&[
-            "chown",
-            &format!("{name}:adm"),
-            &format!("/{}", self.log_folder()),
-        ])?;
-        let log = root.path(&log);
-        fs::remove_file(&log)?;
-        symlink("/root/victim", &log)?;
+    /// Puts there what a service that was taken over would, and an operator's archives, which are
+    /// no plant.
+    fn plant(&self, root: &CleanRoot, log: &Path, victim: &Path) -> Result<()> {
+        let (name, folder) = (self.name, root.path(&self.log_folder()));
+        let theirs = format!("/{}", self.log_folder());
+        root.run(&["chown", &format!("{name}:adm"), &theirs])?;
+        fs::remove_file(log)?;
+        symlink("/root/victim", log)?;
         symlink("/root/victim", folder.join("rotated.1"))?;
-        fs::hard_link(&victim, folder.join("rotated.2"))?;
-        // An operator's archives are no plant: they stay, and nobody but root reaches into them.
+        fs::hard_link(victim, folder.join("rotated.2"))?;
         let archives = folder.join("archives");
         fs::create_dir(&archives)?;
         fs::write(archives.join("2025.gz"), "kept for the auditors")?;
         symlink("/root/victim", archives.join("planted"))?;
-        fs::hard_link(&victim, archives.join("linked"))?;
-        let theirs = format!("/{}/archives", self.log_folder());
-        root.run(&["chown", "-hR", name, &theirs])?;
+        fs::hard_link(victim, archives.join("linked"))?;
+        root.run(&["chown", "-hR", name, &format!("{theirs}/archives")])?;
         root.run(&["chown", "root:root", "/root/victim"])?;
-        fs::write(folder.join("rotated.4"), "a real log")?;
+        Ok(fs::write(folder.join("rotated.4"), "a real log")?)
+    }
+
+    /// What a service that was taken over left in its log folder, as an earlier version made it,
+    /// leads root nowhere; and from then on nobody but root puts anything there.
+    pub(crate) fn is_not_led_elsewhere(&self, root: &CleanRoot) -> Result<()> {
+        let log = self.log(root)?;
+        let victim = root.path("root/victim");
+        fs::write(&victim, "root's")?;
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o600))?;
+        self.plant(root, &log, &victim)?;
         self.configure(root)?;
 
+        let folder = root.path(&self.log_folder());
         let mut left: Vec<_> = fs::read_dir(&folder)?
             .flatten()
             .map(|it| it.path())
             .collect();
         left.sort();
+        // The archives stay, and nobody but root reaches into them.
+        let archives = folder.join("archives");
         let archive = archives.join("2025.gz");
         ensure!(
             left == [archives.clone(), log.clone(), folder.join("rotated.4")],
@@ -150,7 +157,10 @@ impl Service {
         ensure!(fs::read_to_string(&victim)? == "root's" && kept.mode() & 0o777 == 0o600);
         for path in [&log, &folder.join("rotated.5"), &archives.join("planted")] {
             let path = path.strip_prefix(root.path(""))?.display().to_string();
-            let mut plant = root.command(name, &["ln", "-sf", "/root/victim", &format!("/{path}")]);
+            let mut plant = root.command(
+                self.name,
+                &["ln", "-sf", "/root/victim", &format!("/{path}")],
+            );
             ensure!(!plant.output()?.status.success(), "{path} was planted");
         }
         self.moves_a_folder_aside(root, &log)?;
