@@ -208,10 +208,10 @@ mod look_ups {
     use crate::{Adapter, Answer, Guard, LookUps, LookUpsConfig, Rules, Seen, Withheld};
 
     async fn record(
-        axum::extract::Path(id): axum::extract::Path<String>,
+        axum::extract::RawQuery(patient): axum::extract::RawQuery,
         look_ups: LookUps,
     ) -> Result<String, Withheld> {
-        let numbers = [id.as_str()];
+        let numbers = [patient.as_deref().unwrap_or("1")];
         look_ups
             .ask(&Seen {
                 numbers: &numbers,
@@ -262,7 +262,7 @@ mod look_ups {
         assert_eq!(decider.decide(&act).answer, Answer::StepUp);
         let mut headers = client.headers(&token);
         headers.insert(header::ACCEPT_LANGUAGE, "fr".parse().unwrap());
-        let mut request = Request::get("/records/4711").body(Body::empty()).unwrap();
+        let mut request = Request::get("/records/1?4711").body(Body::empty()).unwrap();
         *request.headers_mut() = headers;
         let asked = said().oneshot(request).await.unwrap();
         assert_eq!(asked.status(), StatusCode::UNAUTHORIZED);
