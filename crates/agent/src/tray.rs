@@ -3,8 +3,8 @@
 //!
 //! It is a StatusNotifierItem with a menu of com.canonical.dbusmenu on the session bus. The desktop
 //! draws both; what it may not have is drawn in `picture`. It shows what `cardea-agent status`
-//! shows and nothing else, waits for news and never looks by the clock. Where there is no session bus, or
-//! nobody on it who shows such icons, that is said once for whoever debugs it.
+//! shows and nothing else, waits for news and never looks by the clock. Where there is no
+//! session bus, or nobody on it who shows such icons, that is said once for whoever debugs it.
 
 use std::path::PathBuf;
 use std::process::Stdio;
