@@ -17,8 +17,8 @@ mod start;
 
 use assuan::{Dialog, Refused};
 use running::RunningPrompts;
-use start::PromptCommand;
 pub(crate) use start::OWN_PROGRAM;
+use start::PromptCommand;
 pub use start::become_prompt;
 
 /// Asks a person. Methods block until they are answered; the caller gives them a thread.

@@ -27,7 +27,8 @@ use session::PresenceSession;
 
 /// Sessions of one workstation at a time. One more ends the oldest.
 const SESSIONS_MAX: usize = 32;
-/// Sessions of other programs that are taken note of. Each keeps a connection to the agent's socket.
+/// Sessions of other programs that are taken note of. Each keeps a connection to the agent's
+/// socket.
 const ELSEWHERE_MAX: usize = 16;
 
 /// Every login of this agent whose card is still there.

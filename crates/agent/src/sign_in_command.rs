@@ -29,7 +29,8 @@ pub struct Options {
 }
 
 /// Gets tokens, prints them, and stays until the card has left, the server or the person has ended
-/// the session, standard input is closed, or `stop` resolves. The caller tells the departure afterwards.
+/// the session, standard input is closed, or `stop` resolves. The caller tells the departure
+/// afterwards.
 ///
 /// # Errors
 /// As [`Agent::grant`]; [`Error::Interrupted`] when `stop` came first.

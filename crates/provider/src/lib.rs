@@ -133,11 +133,11 @@ pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::{PendingCardGrant, TokenError, TokenRequest};
+pub use guard_reports::{AccountStops, GuardReports, ReportsTaken, STOPS_MAX};
 pub use instances::{
     INSTANCE_NOTE_BYTES_MAX, INSTANCES_MAX, InstancePolicy, InstanceRefusal, InstanceReport,
     InstanceStanding, OWN_WORKSTATIONS_SHOWN_MAX, OperatorDecision, OwnWorkstation,
-    RefusedInstance, TrustedInstances,
-    WorkstationChange,
+    RefusedInstance, TrustedInstances, WorkstationChange,
 };
 pub use introspection::{Introspection, IntrospectionAnswer, IntrospectionForm, TokenLookup};
 pub use issuer::Issuer;
@@ -160,7 +160,6 @@ pub use registration::{
 pub use restoration::{LostSuspension, Restoration, Restored};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
-pub use guard_reports::{AccountStops, GuardReports, ReportsTaken, STOPS_MAX};
 pub use security_events::{EventPoll, EventStream, PolledEvents, WaitingEvents};
 pub use session::{EndReason, EndedSession};
 pub use suspension::{

@@ -28,8 +28,8 @@ use self::anchors::AnchorsCommand;
 use self::cards::CardsCommand;
 use self::clients::ClientsCommand;
 use self::instances::InstancesCommand;
-use self::stops::StopsCommand;
 use self::pki::PkiCommand;
+use self::stops::StopsCommand;
 use crate::config::Issuer;
 
 /// Cardea: sign in to portals with a smart card.

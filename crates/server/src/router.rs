@@ -268,10 +268,7 @@ fn routes_of_the_account() -> Router<AppState> {
             post(crate::account::workstations::post_workstation),
         )
         .route("/account/close", post(account::post_close))
-        .route(
-            "/account/cards",
-            post(crate::account::cards::post_card),
-        )
+        .route("/account/cards", post(crate::account::cards::post_card))
         .route(
             "/account/suspend-code",
             post(crate::account::cards::post_suspend_code),

@@ -139,7 +139,8 @@ impl Provider {
         if let Some(card) = news.offered {
             card::record_offer(&mut transaction, &card.id, now).await?;
             if answer == CardNewsAnswer::MakeCode {
-                let (made, event) = new_code(&mut transaction, &card, EarlierCode::Kept, now).await?;
+                let (made, event) =
+                    new_code(&mut transaction, &card, EarlierCode::Kept, now).await?;
                 self.record(&mut transaction, about(event)).await?;
                 code = Some(MadeSuspendCode::new(made, session, card, now));
             }

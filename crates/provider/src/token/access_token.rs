@@ -142,8 +142,8 @@ impl Provider {
         if !self.clients.are_told_professions(new.audience) {
             return Ok(None);
         }
-        let identity: ProfessionalIdentity = serde_json::from_str(&login.session.identity)
-            .map_err(Error::StoredValueUnreadable)?;
+        let identity: ProfessionalIdentity =
+            serde_json::from_str(&login.session.identity).map_err(Error::StoredValueUnreadable)?;
         Ok(identity.profession)
     }
 

@@ -201,8 +201,8 @@ const TOLD: Text = Text::new(
 const NOT_ENOUGH: Text = Text::new(
     "Somebody used your card without you, or you do not have it any more? Taking out a computer is \
      not enough: whoever has the card and its PIN goes on at another one. Have the card suspended:",
-    "Quelqu’un a utilisé votre carte sans vous, ou vous ne l’avez plus ? Retirer un poste ne suffit \
-     pas : qui a la carte et son code continue sur un autre. Faites suspendre la carte :",
+    "Quelqu’un a utilisé votre carte sans vous, ou vous ne l’avez plus ? Retirer un poste ne \
+     suffit pas : qui a la carte et son code continue sur un autre. Faites suspendre la carte :",
 );
 const NOT_ENOUGH_LINK: Text = Text::new("card lost or stolen", "carte perdue ou volée");
 const CUT: Text = Text::new(
@@ -215,8 +215,8 @@ const REVOKE_OTHERS: Text = Text::new(
     "Retirer tous les postes sauf celui-ci",
 );
 const REVOKE_OTHERS_TOLD: Text = Text::new(
-    "Your card signs nobody in any more on the others, whether they are shown here or not, and your \
-     sessions there end. You can let in again those that are yours.",
+    "Your card signs nobody in any more on the others, whether they are shown here or not, and \
+     your sessions there end. You can let in again those that are yours.",
     "Votre carte ne connecte plus personne sur les autres, affichés ici ou non, et vos sessions y \
      sont fermées. Vous pourrez autoriser à nouveau ceux qui sont les vôtres.",
 );

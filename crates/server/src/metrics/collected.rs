@@ -120,7 +120,12 @@ fn collect_presence(registry: &mut Registry, state: &AppState) {
 
 async fn collect_event_streams(registry: &mut Registry, state: &AppState) {
     let help = "Polls of resource servers that wait at this node for sessions that end";
-    register(registry, "event_polls_waiting", help, state.event_polls().count());
+    register(
+        registry,
+        "event_polls_waiting",
+        help,
+        state.event_polls().count(),
+    );
     let Ok(backlog) = state.provider().event_backlog().await else {
         return;
     };

@@ -366,12 +366,9 @@ fn write_configuration(
         out: folder.path().join("challenge-keys.jws"),
     })
     .unwrap();
-    fs::write(folder.path().join("anchors.pem"), host.anchors_pem()).unwrap();
-    fs::write(
-        folder.path().join("intermediates.pem"),
-        host.intermediates_pem(),
-    )
-    .unwrap();
+    let write = |name: &str, pem: String| fs::write(folder.path().join(name), pem).unwrap();
+    write("anchors.pem", host.anchors_pem());
+    write("intermediates.pem", host.intermediates_pem());
     let address = base_url.trim_start_matches("http://");
     let mut text = format!(
         r#"
