@@ -1,6 +1,6 @@
 //! What resource servers are to be told: sessions and tokens that ended before their time.
 //!
-//! [`tell`] is called where tokens are taken back, and nowhere else, in that transaction: whatever
+//! `tell` is called where tokens are taken back, and nowhere else, in that transaction: whatever
 //! ends a session or a token ends its rows there (`access_grant.rs`, and `client.rs` for a client
 //! that is taken out). A row stands for one stream and goes when the stream acknowledges it.
 
