@@ -221,12 +221,13 @@ async fn a_login_with_consent_needs_no_mouse() -> Result<()> {
         stage.system_mut().stop_part(Part::Agent)?;
         browser.goto(request(&stage, &asked)?.as_str()).await?;
         browser.wait_for_login_state("agent_missing").await?;
-        // The button has the focus already; the link before it is the other language.
+        // The button has the focus already; after it come the way back, the lost card, and round
+        // the page's end the other language.
         let focus = browser
             .run("return document.activeElement.className")
             .await?;
         assert_eq!(focus, "action");
-        browser.tab_to("a.switch", 3).await?;
+        browser.tab_to("a.switch", 4).await?;
         browser.tab_to("#panel button", 1).await?;
         stage.system_mut().start_part(Part::Agent)?;
         browser.press_key('\u{e007}').await?;
