@@ -368,9 +368,11 @@ async fn look_after(shared: Weak<Shared>) {
             continue;
         }
         shared.store.forget_connections();
-        if shared.meet(0).await.is_ok() {
+        // Nobody hears that all is well before the others have what was counted here.
+        if shared.meet(0).await.is_ok() && shared.bring_pending().await.is_ok() {
             shared.is_alone.store(false, Ordering::Relaxed);
-            tracing::info!("the shared state is back: what was counted alone is added to it");
+            tracing::info!("the shared state is back: what was counted alone has been added to it");
+            // And what came in between.
             if let Err(error) = shared.bring_pending().await {
                 shared.lose(&error);
             }
