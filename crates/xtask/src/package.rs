@@ -2,8 +2,8 @@
 //!
 //! Each is described by the section `[package.metadata.deb]` of its crate and by the crate's folder
 //! `debian/`; `cargo-deb` packs it. One more package is one more entry of [`PACKAGES`] and one more
-//! section. The same source, packed twice, gives the same bytes: no path of the machine gets into
-//! a program, and every time is that of the source's last commit.
+//! section. The same source, packed twice, is to give the same bytes: no path of the machine in a
+//! program, and every time is that of the source's last commit. `--check-reproducible` tells.
 
 mod arguments;
 mod build;
