@@ -21,7 +21,7 @@ use crate::AccessError;
 use crate::clock::{Clock, SystemClock};
 use crate::event_stream::{Receiver, StreamState};
 use crate::http_client;
-use crate::introspection::{Asking, ClientCredentials, Introspection};
+use crate::introspection::{ClientCredentials, Introspection, answers_kept_for};
 use crate::jwks_source::JwksSource;
 use crate::proof_of_possession::{
     NonceUse, Nonces, PossessionCheck, Presented, ReplayMemory, RequestSeen, TOKEN_BYTES_MAX,
@@ -114,15 +114,17 @@ impl TokenCheck {
         });
         let mut tasks = vec![tokio::spawn(Arc::clone(&keys).keep_fresh()).abort_handle()];
         let asking = |credentials: &Arc<ClientCredentials>| {
-            Box::new(Introspection::new(Asking {
+            Box::new(Introspection {
                 http: http.clone(),
                 keys: Arc::clone(&keys),
                 clock: Arc::clone(&clock),
                 credentials: Arc::clone(credentials),
                 is_signed: config.introspection_signed,
                 rules: Arc::clone(&rules),
-                kept: Duration::from_millis(config.introspection_kept_milliseconds.into()),
-            }))
+                cache: answers_kept_for(Duration::from_millis(
+                    config.introspection_kept_milliseconds.into(),
+                )),
+            })
         };
         let revocation = match config.revocation {
             RevocationUse::ExpiryAlone => Revocation::ExpiryAlone,

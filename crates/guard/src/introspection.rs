@@ -39,7 +39,7 @@ pub(crate) struct Introspection {
     pub(crate) credentials: Arc<ClientCredentials>,
     pub(crate) is_signed: bool,
     pub(crate) rules: Arc<TokenRules>,
-    cache: AnswerCache,
+    pub(crate) cache: AnswerCache,
 }
 
 /// RFC 7662 section 2.2; of an active token it must say the same as the token.
@@ -60,30 +60,12 @@ struct SignedAnswer {
     token_introspection: Answer,
 }
 
-/// What [`Introspection`] needs.
-pub(crate) struct Asking {
-    pub(crate) http: Client,
-    pub(crate) keys: Arc<JwksSource>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) credentials: Arc<ClientCredentials>,
-    pub(crate) is_signed: bool,
-    pub(crate) rules: Arc<TokenRules>,
-    pub(crate) kept: Duration,
+/// What was said is remembered for so long, of so many tokens.
+pub(crate) fn answers_kept_for(kept: Duration) -> AnswerCache {
+    AnswerCache::new(kept, ANSWERS_MAX)
 }
 
 impl Introspection {
-    pub(crate) fn new(asking: Asking) -> Self {
-        Self {
-            http: asking.http,
-            keys: asking.keys,
-            clock: asking.clock,
-            credentials: asking.credentials,
-            is_signed: asking.is_signed,
-            rules: asking.rules,
-            cache: AnswerCache::new(asking.kept, ANSWERS_MAX),
-        }
-    }
-
     /// Checks that a token whose claims were verified is good at this moment.
     ///
     /// # Errors

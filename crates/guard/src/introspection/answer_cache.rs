@@ -18,7 +18,7 @@ pub(super) fn digest_of(token: &str) -> Digest {
 }
 
 /// What was said of tokens, until it is too old.
-pub(super) struct AnswerCache {
+pub(crate) struct AnswerCache {
     kept: Duration,
     answers_max: usize,
     answers: Mutex<HashMap<Digest, (bool, Instant)>>,

@@ -66,30 +66,29 @@ const PLAIN: RobotScenario = RobotScenario {
     manner: ALONE,
 };
 
+/// The breach's robot: one afternoon, as fast as answers come.
+const FLAT_OUT: Manner = Manner {
+    hours: &[(14.5, 19.0)],
+    gap: Gap::Steady { seconds: 0.02 },
+    daily_max: 27_000,
+    days: 1,
+    ..ALONE
+};
+
 /// All robots.
 pub const ROBOTS: [RobotScenario; 23] = [
     RobotScenario {
         name: "flat-out",
         words: "27 000 random numbers, fifty a second",
-        manner: Manner {
-            hours: &[(14.5, 19.0)],
-            gap: Gap::Steady { seconds: 0.02 },
-            daily_max: 27_000,
-            days: 1,
-            ..ALONE
-        },
+        manner: FLAT_OUT,
         ..PLAIN
     },
     RobotScenario {
         name: "flat-out-sequence",
         words: "the same in sequence, which the portal's adapter says",
         manner: Manner {
-            hours: &[(14.5, 19.0)],
-            gap: Gap::Steady { seconds: 0.02 },
-            daily_max: 27_000,
-            days: 1,
             numbers: Numbers::InSequence,
-            ..ALONE
+            ..FLAT_OUT
         },
         ..PLAIN
     },
@@ -97,13 +96,7 @@ pub const ROBOTS: [RobotScenario; 23] = [
         name: "flat-out-new-account",
         words: "flat out on an account that was never used",
         new_account: true,
-        manner: Manner {
-            hours: &[(14.5, 19.0)],
-            gap: Gap::Steady { seconds: 0.02 },
-            daily_max: 27_000,
-            days: 1,
-            ..ALONE
-        },
+        manner: FLAT_OUT,
         ..PLAIN
     },
     RobotScenario {
