@@ -210,4 +210,4 @@ fn malformed<T>(reason: &'static str) -> Result<T, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -16,6 +16,8 @@ pub struct ExportedEntry {
     pub index: u64,
     /// The leaf's flags.
     pub flags: Flags,
+    /// The leaf's hash as the tree has it, which [`ExportedEntry::leaf`] has to give again.
+    pub hash: Hash,
     /// What is left of it.
     pub rest: Rest,
 }
@@ -36,6 +38,7 @@ pub enum Rest {
 struct Line {
     index: u64,
     flags: u8,
+    leaf: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,11 +79,17 @@ impl ExportedEntry {
             return malformed("its members are others");
         };
         let (index, flags) = (line.index, Flags::from_bits(line.flags)?);
+        let hash = decode(&line.leaf)?;
         let rest = line.rest()?;
         if matches!(rest, Rest::Forgotten(_)) && !flags.may_be_forgotten {
             return malformed("an entry is forgotten that may not be");
         }
-        Ok(Self { index, flags, rest })
+        Ok(Self {
+            index,
+            flags,
+            hash,
+            rest,
+        })
     }
 
     /// The line, without its newline.
@@ -91,6 +100,7 @@ impl ExportedEntry {
         let mut line = Line {
             index: self.index,
             flags: self.flags.bits(),
+            leaf: URL_SAFE_NO_PAD.encode(self.hash.0),
             ..Line::default()
         };
         match &self.rest {
@@ -110,7 +120,8 @@ impl ExportedEntry {
         })
     }
 
-    /// The leaf that this makes: all that it says is under the leaf's hash.
+    /// The leaf that this makes. All that it says is under that leaf's hash, so where that is
+    /// [`ExportedEntry::hash`] nothing of it was changed.
     #[must_use]
     pub fn leaf(&self) -> Leaf {
         let entry = match &self.rest {

@@ -52,6 +52,7 @@ pub struct VerifierKey {
 }
 
 /// A private Ed25519 key with its name.
+#[derive(Clone)]
 pub struct NoteSigner {
     verifier: VerifierKey,
     key: PKey<Private>,

@@ -114,6 +114,17 @@ impl Note {
         Ok(())
     }
 
+    /// The same text with the signatures of these keys alone. Whether they are good
+    /// [`Note::verify`] says.
+    #[must_use]
+    pub fn only(&self, keys: &[VerifierKey]) -> Self {
+        let is_kept = |signature: &&NoteSignature| keys.iter().any(|key| signature.is_of(key));
+        Self {
+            text: self.text.clone(),
+            signatures: self.signatures.iter().filter(is_kept).cloned().collect(),
+        }
+    }
+
     /// The text, with its last newline; what is signed.
     #[must_use]
     pub fn text(&self) -> &str {

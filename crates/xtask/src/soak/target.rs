@@ -30,7 +30,7 @@ pub(super) struct Target {
     suites: Option<&'static str>,
 }
 
-pub(super) const TARGETS: [Target; 10] = [
+pub(super) const TARGETS: [Target; 12] = [
     Target {
         name: "certificate",
         folder: "crates/pki/fuzz",
@@ -89,6 +89,18 @@ pub(super) const TARGETS: [Target; 10] = [
         name: "message_frame",
         folder: "crates/agent/fuzz",
         purpose: "any bytes on the agent's socket or from a browser",
+        suites: None,
+    },
+    Target {
+        name: "signed_note",
+        folder: "crates/transparency/fuzz",
+        purpose: "any bytes as a signed note, a checkpoint, a request to a witness or a log's line",
+        suites: None,
+    },
+    Target {
+        name: "tree_proof",
+        folder: "crates/transparency/fuzz",
+        purpose: "any bytes as a proof about a log's tree",
         suites: None,
     },
 ];

@@ -1,0 +1,9 @@
+#![no_main]
+
+use cardea_transparency_fuzz::{tree_proof, seed};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(
+    init: seed::write_where_asked(seed::proofs),
+    |data: &[u8]| tree_proof::check(data)
+);
