@@ -67,6 +67,8 @@ impl GrantRequest {
 pub struct Granted {
     /// The issuer's token response, one JSON object.
     pub response: serde_json::Value,
+    /// What the person signed in to, in the issuer's words.
+    pub(crate) client_name: String,
     prover: Prover,
     insertion: Insertion,
     presence: OwnedPresence,
@@ -126,7 +128,7 @@ impl Agent {
     }
 
     async fn grant_from(
-        &self,
+        self: &Arc<Self>,
         issuer: Arc<EnrolledIssuer>,
         request: &GrantRequest,
         (caller, progress): (&CallingProgram, &Progress),
@@ -156,10 +158,11 @@ impl Agent {
         let prover = self.prover(&issuer, request, presence_key.clone(), accepted.lifetime);
         // The server waits for the presence key as soon as it has the grant.
         let begun = self.presence.begin(
-            Arc::clone(&issuer),
+            (Arc::clone(&issuer), accepted.wanted.client_name()),
             presence_key,
             insertion.clone(),
             self.cards.watch().subscribe(),
+            Arc::downgrade(self),
         );
         // Whatever goes wrong from here on ends it.
         let presence = begun.owned(insertion.clone(), self.cards.watch().subscribe());
@@ -168,6 +171,7 @@ impl Agent {
             .await;
         Ok(Granted {
             response: redeemed?,
+            client_name: accepted.wanted.client_name().to_owned(),
             prover,
             insertion,
             presence,

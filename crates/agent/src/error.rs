@@ -215,6 +215,12 @@ pub enum Error {
         /// What failed; never anything that was typed.
         reason: &'static str,
     },
+    /// No browser shows the page of the workstation's state.
+    #[error("the page cannot be shown: {reason}")]
+    PageUnavailable {
+        /// What failed.
+        reason: &'static str,
+    },
     /// The person did not accept to use the last try.
     #[error("the person declined to use the last try")]
     LastTryDeclined,
@@ -369,6 +375,7 @@ impl Error {
         "agent.prompt_cancelled",
         "agent.prompt_timed_out",
         "agent.prompt_unavailable",
+        "agent.page_unavailable",
         "agent.last_try_declined",
         "agent.too_many_entries",
         "agent.card_expired",
@@ -437,6 +444,7 @@ impl Error {
             Self::PromptCancelled => "agent.prompt_cancelled",
             Self::PromptTimedOut => "agent.prompt_timed_out",
             Self::PromptUnavailable { .. } => "agent.prompt_unavailable",
+            Self::PageUnavailable { .. } => "agent.page_unavailable",
             Self::LastTryDeclined => "agent.last_try_declined",
             Self::TooManyEntries => "agent.too_many_entries",
             Self::CardExpired { .. } => "agent.card_expired",

@@ -442,12 +442,17 @@ fn state_page(named: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let usual = config_place::default_config();
     let surroundings = doctor::Surroundings::of_this_machine(named.clone(), usual);
     let runtime = guarded_runtime()?;
+    let config = load(named)?;
+    let language = config.language;
     let shown = runtime.block_on(async {
         let stop = stop_signal()?;
-        anyhow::Ok(state_page::show(load(named)?, surroundings, stop).await?)
+        anyhow::Ok(state_page::show(config, surroundings, stop).await)
     });
     runtime.shutdown_background();
-    shown.map(|()| ExitCode::SUCCESS)
+    match shown? {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Ok(say_failure(&error, language)),
+    }
 }
 
 fn end_sessions(config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
@@ -455,8 +460,17 @@ fn end_sessions(config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    print(&runtime.block_on(status_command::end_sessions(&config))?)?;
+    match runtime.block_on(status_command::end_sessions(&config)) {
+        Ok(said) => print(&said)?,
+        Err(error) => return Ok(say_failure(&error, config.language)),
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells a person, in her language, what is wrong and what to do.
+fn say_failure(error: &Error, language: Language) -> ExitCode {
+    eprintln!("cardea-agent: {}", error.words(language));
+    ExitCode::FAILURE
 }
 
 fn examine(config: Option<PathBuf>, options: doctor::Options) -> ExitCode {
@@ -483,7 +497,11 @@ fn examine(config: Option<PathBuf>, options: doctor::Options) -> ExitCode {
 }
 
 fn unblock(config: Option<PathBuf>, site: Option<&str>) -> anyhow::Result<ExitCode> {
-    print(&unblock_command::run(&load(config)?, site)?)?;
+    let config = load(config)?;
+    match unblock_command::run(&config, site) {
+        Ok(said) => print(&said)?,
+        Err(error) => return Ok(say_failure(&error, config.language)),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -24,10 +24,38 @@ impl Error {
             Self::Card(cardea_card::Error::TimedOut { .. }) => {
                 Some(timed_out_advice(language).into())
             }
+            Self::NotRunning => Some(start_advice(language).into()),
+            Self::PageUnavailable { .. } => Some(page_advice(language).into()),
             Self::ReaderHeld { programs } => Some(language.reader_held_advice(programs).into()),
             _ => None,
         }
     }
+
+    /// What a command says of it to a person: what is wrong, the code for support, and what to do.
+    #[must_use]
+    pub fn words(&self, language: Language) -> String {
+        let title = self.title(language);
+        let advice = self.advice(language);
+        let advice = advice.map_or_else(String::new, |advice| format!("\n\n{advice}"));
+        language.keep_marks(&format!("{title} [{}: {self}]{advice}", self.code()))
+    }
+}
+
+fn start_advice(language: Language) -> &'static str {
+    language.say(
+        "Fermez votre session et rouvrez-la, ou lancez : \
+         systemctl --user enable --now cardea-agent.service",
+        "Log out and in again, or start it by: systemctl --user enable --now cardea-agent.service",
+    )
+}
+
+fn page_advice(language: Language) -> &'static str {
+    language.say(
+        "« cardea-agent status » dit la même chose dans le terminal. Le programme qui ouvre le \
+         navigateur est nommé par « browser » dans agent.toml.",
+        "“cardea-agent status” says the same in the terminal. “browser” in agent.toml names the \
+         program that opens the browser.",
+    )
 }
 
 fn timed_out_advice(language: Language) -> &'static str {
@@ -129,6 +157,11 @@ fn prompt_texts(code: &str) -> (&'static str, &'static str) {
             "La fenêtre de saisie du code ne peut pas s’afficher sur ce poste.",
             "The PIN prompt cannot be shown on this workstation.",
         ),
+        "agent.page_unavailable" => (
+            "La page ne peut pas s’ouvrir dans un navigateur.",
+            "The page cannot be opened in a browser.",
+        ),
+        "agent.not_running" => ("Cardea n’est pas démarré.", "Cardea is not running."),
         "agent.screen_locked" => (
             "L’écran est verrouillé ; déverrouillez-le, puis recommencez.",
             "The screen is locked; unlock it, then start again.",
@@ -157,7 +190,7 @@ fn program_texts(code: &str) -> (&'static str, &'static str) {
             "This program is not allowed to use the card on this workstation.",
         ),
         "agent.issuer_unknown" => (
-            "Ce poste n’est pas enrôlé auprès de ce service de connexion.",
+            "Ce poste n’est pas enregistré auprès de ce service de connexion.",
             "This workstation is not enrolled with this sign-in service.",
         ),
         "agent.issuer_unreachable" | "agent.issuer_answer_invalid" => (

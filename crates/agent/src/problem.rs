@@ -106,6 +106,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::PromptCancelled
         | Error::PromptTimedOut
         | Error::PromptUnavailable { .. }
+        | Error::PageUnavailable { .. }
         | Error::LastTryDeclined
         | Error::TooManyEntries
         | Error::CardExpired { .. }

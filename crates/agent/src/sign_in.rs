@@ -92,10 +92,14 @@ impl SignIn {
         } = conversation.run().await?;
         // The server waits for the presence key as soon as it has the assertion.
         let _over = self.agent.presence.begin(
-            Arc::clone(&self.accepted.issuer),
+            (
+                Arc::clone(&self.accepted.issuer),
+                self.accepted.wanted.client_name(),
+            ),
             presence_key,
             session.insertion().clone(),
             self.agent.cards.watch().subscribe(),
+            Arc::downgrade(&self.agent),
         );
         Ok(Line::Assertion {
             assertion: statement,
@@ -132,7 +136,7 @@ async fn offer_to_block(agent: &Agent, site: Site, name: &str) {
     }
 }
 
-fn put_to_rest(agent: &Agent, site: Site, name: &str, rest: Rest) {
+pub(crate) fn put_to_rest(agent: &Agent, site: Site, name: &str, rest: Rest) {
     match agent
         .blocked_sites
         .put_to_rest(site, name, rest, SinceBoot::now())

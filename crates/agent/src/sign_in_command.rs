@@ -60,7 +60,8 @@ pub async fn run(
         return Ok(());
     }
     let mut lines = standard_input();
-    let ended = agent_socket::hear_of_end(&agent.socket, &request.issuer);
+    let portal = granted.client_name.clone();
+    let ended = agent_socket::hear_of_end(&agent.socket, &request.issuer, &portal);
     tokio::pin!(ended);
     loop {
         tokio::select! {

@@ -52,14 +52,14 @@ struct Memory {
 /// Shows the page until nobody looks at it any more, or `stop` resolves.
 ///
 /// # Errors
-/// [`Error::PromptUnavailable`] where no browser opens; [`Error::FileUnsafe`] where another user
+/// [`Error::PageUnavailable`] where no browser opens; [`Error::FileUnsafe`] where another user
 /// can change what opens it.
 pub async fn show(
     config: Config,
     surroundings: Surroundings,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let unavailable = |reason| Error::PromptUnavailable { reason };
+    let unavailable = |reason| Error::PageUnavailable { reason };
     let browser = protected_program::find(&config.browser).map_err(config.blame("browser"))?;
     let browser = browser.ok_or(unavailable(MISSING_BROWSER))?;
     let bound = own_page::bind().await;

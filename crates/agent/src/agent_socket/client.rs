@@ -79,13 +79,18 @@ pub(crate) async fn ask_to_end_sessions(path: &Path) -> Result<usize, Error> {
 /// its person ends all sessions; what is returned is to be kept until the departure is told.
 ///
 /// Where no agent runs there is nobody who could pass that on; one that starts later is told then.
-pub(crate) async fn hear_of_end(path: &Path, issuer: &str) -> HeldConnection {
-    let request = Request::HoldSession {
+pub(crate) async fn hear_of_end(path: &Path, issuer: &str, portal: &str) -> HeldConnection {
+    let request = |portal| Request::HoldSession {
         issuer: issuer.to_owned(),
+        portal,
     };
+    // An agent that runs since before an upgrade takes no portal.
+    let requests = [request(Some(portal.to_owned())), request(None)];
     loop {
-        if let Some(held) = hold(path, &request).await {
-            return held;
+        for request in &requests {
+            if let Some(held) = hold(path, request).await {
+                return held;
+            }
         }
         tokio::time::sleep(HOLD_AGAIN_AFTER).await;
     }

@@ -47,7 +47,7 @@ pub(super) async fn serve(mut stream: UnixStream, agent: Arc<Agent>) {
         Ok(Request::EndSessions {}) => Ok(Answer::Ended {
             sessions: agent.end_sessions(DEPARTURE_LIMIT).await,
         }),
-        Ok(Request::HoldSession { issuer }) => match note(&agent, &issuer) {
+        Ok(Request::HoldSession { issuer, portal }) => match note(&agent, &issuer, portal) {
             Ok(elsewhere) => return hold(stream, frames, elsewhere).await,
             Err(error) => Err(error),
         },
@@ -118,9 +118,9 @@ async fn follow(mut stream: UnixStream, mut frames: Frames, mut lines: mpsc::Rec
 }
 
 /// Takes note of a session that a program holds by itself.
-fn note(agent: &Agent, issuer: &str) -> Result<ElsewherePresence, Error> {
+fn note(agent: &Agent, issuer: &str, portal: Option<String>) -> Result<ElsewherePresence, Error> {
     let issuer = agent.find_issuer(issuer)?;
-    let noted = agent.presence.note_elsewhere(&issuer);
+    let noted = agent.presence.note_elsewhere(&issuer, portal);
     noted.ok_or(Error::TooManyPrograms)
 }
 

@@ -29,6 +29,9 @@ pub(crate) enum Request {
     HoldSession {
         /// The issuer's identifier.
         issuer: String,
+        /// What the person signed in to, in the issuer's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        portal: Option<String>,
     },
     /// The page does not want an answer any more.
     Abort {},
@@ -83,6 +86,7 @@ mod tests {
             r#"{"type":"read_issuers"}"#,
             r#"{"type":"end_sessions"}"#,
             r#"{"type":"hold_session","issuer":"https://a.test"}"#,
+            r#"{"type":"hold_session","issuer":"https://a.test","portal":"Logiciel"}"#,
             r#"{"type":"abort"}"#,
         ];
         for text in understood {

@@ -92,19 +92,19 @@ impl Words {
 
     pub(super) fn already(&self) -> &'static str {
         match self.language {
-            Language::French => "Déjà enrôlé, à l’identique : rien n’a été changé.\n",
+            Language::French => "Déjà enregistré, à l’identique : rien n’a été changé.\n",
             Language::English => "Enrolled already, exactly so: nothing was changed.\n",
         }
     }
 
     pub(super) fn pinned(&self, path: &Path) -> String {
-        let words = self.choose("Enrôlé, dans", "Enrolled, in");
+        let words = self.choose("Enregistré, dans", "Enrolled, in");
         format!("{words} {}\n", path.display())
     }
 
     pub(super) fn removed(&self, issuer: &str) -> String {
         match self.language {
-            Language::French => format!("{issuer} n’est plus enrôlé.\n"),
+            Language::French => format!("{issuer} n’est plus enregistré.\n"),
             Language::English => format!("{issuer} is no longer enrolled.\n"),
         }
     }
@@ -116,7 +116,7 @@ impl Words {
 
     pub(super) fn none(&self) -> &'static str {
         match self.language {
-            Language::French => "Aucun émetteur n’est enrôlé.\n",
+            Language::French => "Aucun émetteur n’est enregistré.\n",
             Language::English => "No issuer is enrolled.\n",
         }
     }

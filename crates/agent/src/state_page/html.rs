@@ -167,9 +167,13 @@ impl Shown<'_> {
             finding.fix(self.language),
         ]
         .map(|text| escape(&text));
+        let warning = match finding.cause().severity() {
+            Severity::Warning => self.say("Avertissement\u{a0}: ", "Warning: "),
+            Severity::Note | Severity::Fault => "",
+        };
         let _ = writeln!(
             body,
-            "<li><strong>{title}</strong><p>{detail}</p><p>{fix}</p>"
+            "<li><strong>{warning}{title}</strong><p>{detail}</p><p>{fix}</p>"
         );
         if let Some(command) = finding.command() {
             let run = self.say(

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::StatusReport;
+use crate::Error;
 use crate::config::{Loopback, LoopbackReason};
 use crate::language::Language;
 use crate::own_status::{CardStatus, OwnStatus, Standing};
@@ -32,10 +33,13 @@ impl StatusReport {
                     line(part);
                 }
             }
-            None => line(say(
-                format!("aucun agent ne répond sur {socket}"),
-                format!("no agent answers at {socket}"),
-            )),
+            None => {
+                line(say(
+                    format!("aucun agent ne répond sur {socket}"),
+                    format!("no agent answers at {socket}"),
+                ));
+                line(next_step(self.code, language));
+            }
         }
         let (address, loopback) = (&self.address, loopback(self.loopback, language));
         line(say(
@@ -56,6 +60,21 @@ impl StatusReport {
         }
         language.keep_marks(&text)
     }
+}
+
+/// What to do where no agent answers.
+fn next_step(code: Option<&str>, language: Language) -> String {
+    let stopped = Error::NotRunning;
+    if code.is_none_or(|code| code == stopped.code()) {
+        let advice = stopped.advice(language).unwrap_or_default();
+        return format!("{} {advice}", stopped.title(language));
+    }
+    // Something else stands in its place.
+    let other = language.say(
+        "Ce qui répond n’est pas votre agent : lancez cardea-agent doctor, et prévenez l’assistance",
+        "What answers is not your agent: run cardea-agent doctor, and tell the support",
+    );
+    other.to_owned()
 }
 
 fn of_agent(own: &OwnStatus, language: Language) -> Vec<String> {
@@ -199,13 +218,17 @@ impl SessionStatus {
     /// One session, a line.
     pub(crate) fn words(&self, language: Language) -> String {
         let (issuer, minutes) = (&self.issuer, self.seconds / 60);
+        let what = match (language, &self.portal) {
+            (Language::French, Some(portal)) => format!("connexion à {portal} par {issuer}"),
+            (Language::French, None) => format!("session ouverte par {issuer}"),
+            (Language::English, Some(portal)) => format!("signed in to {portal} through {issuer}"),
+            (Language::English, None) => format!("session through {issuer}"),
+        };
         match (language, minutes) {
-            (Language::French, 0) => format!("session ouverte par {issuer}, à l’instant"),
-            (Language::English, 0) => format!("session through {issuer}, just begun"),
-            (Language::French, _) => {
-                format!("session ouverte par {issuer}, depuis {minutes}\u{a0}min")
-            }
-            (Language::English, _) => format!("session through {issuer}, for {minutes} min"),
+            (Language::French, 0) => format!("{what}, à l’instant"),
+            (Language::English, 0) => format!("{what}, just now"),
+            (Language::French, _) => format!("{what}, depuis {minutes}\u{a0}min"),
+            (Language::English, _) => format!("{what}, for {minutes} min"),
         }
     }
 }

@@ -86,7 +86,8 @@ mod tests {
 
     fn standing(card: &str, sessions: usize) -> Standing {
         let session = SessionStatus {
-            issuer: "Portail".to_owned(),
+            issuer: "Émetteur".to_owned(),
+            portal: Some("Portail".to_owned()),
             seconds: 60,
         };
         Standing {

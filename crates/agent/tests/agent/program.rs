@@ -157,6 +157,8 @@ async fn it_runs_without_a_reader_tells_its_state_and_stops_on_a_signal() {
         text.starts_with(&format!("no agent answers at {socket}")),
         "{text}"
     );
+    let next = "start it by: systemctl --user enable --now cardea-agent.service";
+    assert!(text.contains(next), "{text}");
 }
 
 #[test]

@@ -77,7 +77,7 @@ async fn the_page_shows_the_state_and_ends_all_sessions() {
     for part in [
         "Insérée",
         "carte dans Reader &lt;A&gt;\u{a0}: CPS",
-        "session ouverte par Émetteur de test",
+        "connexion à Portail de démonstration par Émetteur de test, à l’instant",
         "Mettre fin à toutes mes sessions",
         "doctor.reader_service_stopped",
     ] {
@@ -189,6 +189,12 @@ fn a_sign_in_program_is_seen_and_ended_with_the_rest() {
             status["sessions"].as_array().map_or(0, Vec::len)
         };
         wait_until("the agent knows of it", async || sessions() == 1).await;
+        let said = command(&["status"]).output().unwrap().stdout;
+        let said = String::from_utf8(said).unwrap();
+        assert!(
+            said.contains("connexion à Logiciel d’officine par"),
+            "{said}"
+        );
         let ended = command(&["end-sessions"]).output().unwrap();
         let said = String::from_utf8(ended.stdout).unwrap();
         assert_eq!(said, "sessions terminées\u{a0}: 1\n");
@@ -218,5 +224,41 @@ async fn the_page_is_there_when_the_agent_is_not() {
     let ended = command(&workstation, &["end-sessions"]).output().unwrap();
     assert!(!ended.status.success());
     let told = String::from_utf8(ended.stderr).unwrap();
-    assert!(told.contains("agent.not_running"), "{told}");
+    for part in [
+        "Cardea n’est pas démarré. [agent.not_running",
+        "ou lancez\u{a0}: systemctl --user enable --now cardea-agent.service",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    let status = command(&workstation, &["status"]).output().unwrap();
+    let told = String::from_utf8(status.stdout).unwrap();
+    assert!(told.contains("ou lancez\u{a0}: systemctl --user"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_without_a_browser_is_told_in_the_persons_language() {
+    let workstation = workstation(&Readers::none(), &["cancel"]).await;
+    let file = workstation.config_file();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("browser = "));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    for (language, parts) in [
+        (
+            "fr",
+            ["La page ne peut pas s’ouvrir", "cardea-agent status"],
+        ),
+        ("en", ["The page cannot be opened", "cardea-agent status"]),
+    ] {
+        let text = text.replace("language = \"fr\"", &format!("language = \"{language}\""));
+        std::fs::write(&file, format!("browser = \"./nowhere\"\n{text}\n")).unwrap();
+        let shown = command(&workstation, &["status", "--page"])
+            .output()
+            .unwrap();
+        assert!(!shown.status.success());
+        let told = String::from_utf8(shown.stderr).unwrap();
+        assert!(told.contains("[agent.page_unavailable: "), "{told}");
+        for part in parts {
+            assert!(told.contains(part), "{part} is not in {told}");
+        }
+    }
 }
