@@ -22,7 +22,18 @@ mod tests {
             assert_eq!(parse(&number.to_string()), Some(number));
         }
         for other in [
-            "", "00", "01", "+1", "-1", "1 ", " 1", "1\n", "0x1", "1_0", "1e3", "\u{0661}",
+            "",
+            "00",
+            "01",
+            "+1",
+            "-1",
+            "1 ",
+            " 1",
+            "1\n",
+            "0x1",
+            "1_0",
+            "1e3",
+            "\u{0661}",
             "18446744073709551616",
         ] {
             assert_eq!(parse(other), None, "{other}");

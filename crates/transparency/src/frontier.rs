@@ -143,7 +143,13 @@ mod tests {
         let bytes = tree.to_bytes();
         assert_eq!(Frontier::from_bytes(&bytes).unwrap().root(), tree.root());
         let longer = [bytes.as_slice(), &[0; 32]].concat();
-        for damaged in [&bytes[..bytes.len() - 1], &bytes[..7], &[], &longer, &[0xff; 8]] {
+        for damaged in [
+            &bytes[..bytes.len() - 1],
+            &bytes[..7],
+            &[],
+            &longer,
+            &[0xff; 8],
+        ] {
             let refused = Frontier::from_bytes(damaged);
             assert_eq!(refused, Err(Error::FrontierMalformed));
         }

@@ -129,7 +129,9 @@ impl VerifierKey {
         let bytes = bytes.map_err(|_| refused("the key is not in base64"))?;
         let (kind, public) = bytes.split_first().ok_or(refused("the key is missing"))?;
         let kind = SignatureKind::from_byte(*kind);
-        let kind = kind.ok_or(refused("the kind is neither 1 (Ed25519) nor 4 (cosignature)"))?;
+        let kind = kind.ok_or(refused(
+            "the kind is neither 1 (Ed25519) nor 4 (cosignature)",
+        ))?;
         let public = public.try_into();
         let public = public.map_err(|_| refused("an Ed25519 key has 32 bytes"))?;
         let key = Self { name, kind, public };

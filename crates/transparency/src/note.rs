@@ -107,7 +107,11 @@ impl Note {
         if self.signatures.len() >= SIGNATURES_MAX {
             return malformed("it has too many signatures");
         }
-        if self.signatures.iter().any(|it| it.is_of_the_key_of(&signature)) {
+        if self
+            .signatures
+            .iter()
+            .any(|it| it.is_of_the_key_of(&signature))
+        {
             return malformed("two signatures are of the same key");
         }
         self.signatures.push(signature);

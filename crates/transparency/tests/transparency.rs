@@ -3,6 +3,7 @@
 // Marked as test code so that the lints' exceptions for tests hold in shared parts too.
 #[cfg(test)]
 mod transparency {
+    mod counterpart;
     mod proofs;
     mod vectors;
 }

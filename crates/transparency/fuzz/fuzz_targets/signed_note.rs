@@ -1,6 +1,6 @@
 #![no_main]
 
-use cardea_transparency_fuzz::{signed_note, seed};
+use cardea_transparency_fuzz::{seed, signed_note};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(

@@ -1,6 +1,6 @@
 #![no_main]
 
-use cardea_transparency_fuzz::{tree_proof, seed};
+use cardea_transparency_fuzz::{seed, tree_proof};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(

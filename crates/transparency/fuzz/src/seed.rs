@@ -45,8 +45,14 @@ pub fn notes() -> Vec<Seed> {
             "whole",
             format!("{{{named},\"salt\":\"{VALUE}\",\"personal\":{{{personal}}}}}").into(),
         ),
-        ("erased", format!("{{{named},\"commitment\":\"{VALUE}\"}}").into()),
-        ("forgotten", format!("{{{public},\"entry_sha256\":\"{VALUE}\"}}").into()),
+        (
+            "erased",
+            format!("{{{named},\"commitment\":\"{VALUE}\"}}").into(),
+        ),
+        (
+            "forgotten",
+            format!("{{{public},\"entry_sha256\":\"{VALUE}\"}}").into(),
+        ),
         ("leaf", [[1, 3].as_slice(), &[9; 32]].concat()),
         ("edge", edge),
     ]
@@ -59,7 +65,10 @@ pub fn proofs() -> Vec<Seed> {
         ("one", vec![1, 1, 0]),
         ("pair", vec![2, 1, 0, 0xff, 2]),
         ("some", vec![8, 6, 5, 0xff, 1, 0xff, 2, 0xff, 3]),
-        ("many", [[64, 33, 20].as_slice(), &[0xff, 7].repeat(6)].concat()),
+        (
+            "many",
+            [[64, 33, 20].as_slice(), &[0xff, 7].repeat(6)].concat(),
+        ),
         ("bytes", [[7, 3, 2].as_slice(), &[5; 96]].concat()),
         ("whole", [[3, 3, 2].as_slice(), &[0xff, 3]].concat()),
     ]

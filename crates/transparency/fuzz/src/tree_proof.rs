@@ -32,7 +32,9 @@ pub fn check(data: &[u8]) {
     let Some(new_root) = root(size) else {
         return;
     };
-    let leaf = usize::try_from(index).ok().and_then(|it| tree.leaves.get(it));
+    let leaf = usize::try_from(index)
+        .ok()
+        .and_then(|it| tree.leaves.get(it));
     if let Some(leaf) = leaf {
         let is_believed = verify_inclusion(leaf, index, size, &proof, new_root).is_ok();
         let honest = inclusion_proof(index, size, &tree.kept).expect("the tree has it");

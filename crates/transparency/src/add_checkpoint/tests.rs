@@ -35,10 +35,22 @@ fn what_is_no_request_is_refused() {
         ("no old size", request, GOOD.replace("old 20852014\n", "")),
         ("a leading zero", request, GOOD.replace("old ", "old 0")),
         ("two spaces", request, GOOD.replace("old ", "old  ")),
-        ("above the new one", request, GOOD.replace("20852014", "20852164")),
+        (
+            "above the new one",
+            request,
+            GOOD.replace("20852014", "20852164"),
+        ),
         ("a hash too short", request, GOOD.replace("PlRNCrwH", "")),
-        ("a carriage return", request, GOOD.replace("014\n", "014\r\n")),
-        ("64 hashes", request, GOOD.replacen(proof, &proof.repeat(61), 1)),
+        (
+            "a carriage return",
+            request,
+            GOOD.replace("014\n", "014\r\n"),
+        ),
+        (
+            "64 hashes",
+            request,
+            GOOD.replacen(proof, &proof.repeat(61), 1),
+        ),
         ("too long", request, long),
         (
             "no note",

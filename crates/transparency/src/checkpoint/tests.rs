@@ -24,16 +24,28 @@ fn what_is_no_checkpoint_is_refused() {
         ("two lines", "origin\n5\n".to_owned()),
         ("no end", GOOD.trim_end().to_owned()),
         ("no origin", GOOD.replace("example.com/behind-the-sofa", "")),
-        ("a long origin", GOOD.replace("sofa", &"s".repeat(ORIGIN_BYTES_MAX))),
+        (
+            "a long origin",
+            GOOD.replace("sofa", &"s".repeat(ORIGIN_BYTES_MAX)),
+        ),
         ("a leading zero", GOOD.replace("20852163", "020852163")),
         ("a sign", GOOD.replace("20852163", "+20852163")),
         ("words", GOOD.replace("20852163", "five")),
-        ("a size beyond all", GOOD.replace("20852163", &(SIZE_MAX + 1).to_string())),
+        (
+            "a size beyond all",
+            GOOD.replace("20852163", &(SIZE_MAX + 1).to_string()),
+        ),
         ("no root", GOOD.replace("CsUYapGG", "")),
-        ("a root of an empty tree that is not", GOOD.replace("20852163", "0")),
+        (
+            "a root of an empty tree that is not",
+            GOOD.replace("20852163", "0"),
+        ),
         ("an empty further line", format!("{GOOD}\n")),
         ("a control character", format!("{GOOD}a\tb\n")),
-        ("a long further line", format!("{GOOD}{}\n", "x".repeat(1025))),
+        (
+            "a long further line",
+            format!("{GOOD}{}\n", "x".repeat(1025)),
+        ),
         ("many further lines", format!("{GOOD}{lines}")),
     ] {
         let refused = Checkpoint::parse(&text).expect_err(why);

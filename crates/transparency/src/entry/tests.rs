@@ -93,7 +93,14 @@ fn what_is_no_leaf_is_refused() {
     Leaf::from_bytes(&good).unwrap();
     let with = |version: u8, flags: u8| [[version, flags].as_slice(), &[9; 32]].concat();
     let longer = [good.as_slice(), &[0]].concat();
-    for bad in [&with(0, 0), &with(2, 0), &with(1, 4), &with(1, 0x80), &longer, &vec![]] {
+    for bad in [
+        &with(0, 0),
+        &with(2, 0),
+        &with(1, 4),
+        &with(1, 0x80),
+        &longer,
+        &vec![],
+    ] {
         let refused = Leaf::from_bytes(bad).unwrap_err();
         assert_eq!(refused.code(), "transparency.entry_malformed");
     }

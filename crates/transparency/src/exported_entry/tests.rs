@@ -55,8 +55,31 @@ fn members_come_in_any_order_and_none_is_left_out() {
         value.to_string()
     };
     for (line, members) in [
-        (&whole, vec!["index", "flags", "leaf", "id", "kind", "occurred_at", "salt", "personal"]),
-        (&erased, vec!["index", "flags", "leaf", "id", "kind", "occurred_at", "commitment"]),
+        (
+            &whole,
+            vec![
+                "index",
+                "flags",
+                "leaf",
+                "id",
+                "kind",
+                "occurred_at",
+                "salt",
+                "personal",
+            ],
+        ),
+        (
+            &erased,
+            vec![
+                "index",
+                "flags",
+                "leaf",
+                "id",
+                "kind",
+                "occurred_at",
+                "commitment",
+            ],
+        ),
         (&forgotten, vec!["index", "flags", "leaf", "entry_sha256"]),
     ] {
         for member in members {
@@ -78,10 +101,22 @@ fn other_lines_are_refused() {
         ("an unknown member", with(&erased, r#","x":1}"#)),
         ("a member twice", with(&erased, r#","id":"x"}"#)),
         ("two forms at once", with(&forgotten, commitment)),
-        ("unknown flags", erased.replace(r#""flags":1"#, r#""flags":4"#)),
-        ("a negative index", erased.replace(r#""index":5"#, r#""index":-5"#)),
-        ("forgotten, and may not be", forgotten.replace(r#""flags":1"#, r#""flags":0"#)),
-        ("a salt with padding", whole.replace(r#"","personal"#, r#"=","personal"#)),
+        (
+            "unknown flags",
+            erased.replace(r#""flags":1"#, r#""flags":4"#),
+        ),
+        (
+            "a negative index",
+            erased.replace(r#""index":5"#, r#""index":-5"#),
+        ),
+        (
+            "forgotten, and may not be",
+            forgotten.replace(r#""flags":1"#, r#""flags":0"#),
+        ),
+        (
+            "a salt with padding",
+            whole.replace(r#"","personal"#, r#"=","personal"#),
+        ),
         ("too long", " ".repeat(EXPORTED_ENTRY_BYTES_MAX + 1)),
     ] {
         let refused = ExportedEntry::parse(&line).expect_err(why);

@@ -96,9 +96,14 @@ fn a_cosignature_is_bound_to_its_time_and_is_no_log_signature() {
     moved.bytes[7] ^= 1;
     let mut beyond = honest.clone();
     beyond.bytes[0] |= 0x80;
-    for bytes in [moved.bytes, beyond.bytes, log.sign(&note, TIME).unwrap().bytes] {
+    for bytes in [
+        moved.bytes,
+        beyond.bytes,
+        log.sign(&note, TIME).unwrap().bytes,
+    ] {
         let mut note = signed_by(&[]);
-        note.add(NoteSignature::new(witness.verifier(), bytes)).unwrap();
+        note.add(NoteSignature::new(witness.verifier(), bytes))
+            .unwrap();
         let refused = note.verify(&keys(&[&witness])).unwrap_err();
         assert_eq!(refused.code(), "transparency.signature_invalid");
     }
@@ -130,14 +135,20 @@ fn what_is_no_note_is_refused() {
         ("a space in the name", good.replace("log.", "log\u{a0}")),
         ("a third word", good.replace("AAAAAAAA", "AAAAAAAA AAAA")),
         ("no base64", good.replace("AAAAAAAA", "AAAAAAA!")),
-        ("an alphabet of another base64", good.replace("AAAAAAAA", "AAAAAA__")),
+        (
+            "an alphabet of another base64",
+            good.replace("AAAAAAAA", "AAAAAA__"),
+        ),
         ("no padding", good.replace("AAAAAAAA", "AAAAAAA")),
         ("bits in the padding", good.replace("AAAAAAAA", "AAAAAAB=")),
         ("a key id alone", good.replace("AAAAAAAA", "AAAAAA==")),
         ("a short key id", good.replace("AAAAAAAA", "AAAA")),
         ("the same key twice", format!("{good}{line}")),
         ("a long name", good.replace("log", &"l".repeat(300))),
-        ("a long text", good.replace("text", &"t".repeat(NOTE_BYTES_MAX))),
+        (
+            "a long text",
+            good.replace("text", &"t".repeat(NOTE_BYTES_MAX)),
+        ),
     ] {
         let refused = Note::parse(text.as_bytes()).expect_err(why);
         assert_eq!(refused.code(), "transparency.note_malformed", "{why}");

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use cardea_transparency::{
-    Frontier, Hash, NodeId, Nodes, SIZE_MAX, consistency_nodes, consistency_proof,
-    inclusion_nodes, inclusion_proof, leaf_hash, node_hash, verify_consistency, verify_inclusion,
+    Frontier, Hash, NodeId, Nodes, SIZE_MAX, consistency_nodes, consistency_proof, inclusion_nodes,
+    inclusion_proof, leaf_hash, node_hash, verify_consistency, verify_inclusion,
 };
 
 /// All trees up to this size are tried with all their proofs.
@@ -198,7 +198,9 @@ fn every_consistency_proof_is_that_of_the_definition_and_no_other_is_believed() 
             let mut stranger = *old_root;
             stranger.0[0] ^= 1;
             assert!(verify_consistency(old, &stranger, new, new_root, &proof).is_err());
-            assert!(verify_consistency(old, new_root, new, old_root, &proof).is_err() || old == new);
+            assert!(
+                verify_consistency(old, new_root, new, old_root, &proof).is_err() || old == new
+            );
         }
     }
 }
@@ -255,12 +257,21 @@ fn storage_is_asked_for_no_more_than_is_needed_and_a_gap_is_named() {
 fn positions_outside_the_tree_are_refused() {
     let none: HashMap<NodeId, Hash> = HashMap::new();
     let code = "transparency.position_out_of_range";
-    for (index, size) in [(0, 0), (5, 5), (u64::MAX, 5), (0, SIZE_MAX + 1), (0, u64::MAX)] {
+    for (index, size) in [
+        (0, 0),
+        (5, 5),
+        (u64::MAX, 5),
+        (0, SIZE_MAX + 1),
+        (0, u64::MAX),
+    ] {
         let refused = inclusion_proof(index, size, &none).unwrap_err();
         assert_eq!(refused.code(), code);
         assert_eq!(inclusion_nodes(index, size).unwrap_err().code(), code);
         let refused = verify_inclusion(&Hash([0; 32]), index, size, &[], &Hash([0; 32]));
-        assert_eq!(refused.unwrap_err().code(), "transparency.inclusion_unproven");
+        assert_eq!(
+            refused.unwrap_err().code(),
+            "transparency.inclusion_unproven"
+        );
     }
     for (old, new) in [(6, 5), (1, u64::MAX)] {
         assert_eq!(consistency_nodes(old, new).unwrap_err().code(), code);

@@ -62,7 +62,10 @@ fn hashes(hex: &[String]) -> Vec<Hash> {
 #[test]
 fn trees_and_proofs_are_those_of_others() {
     let proofs: Proofs = serde_json::from_str(&read("merkle/proofs.json")).unwrap();
-    assert_eq!(leaf_hash(&bytes(&proofs.leaf.data)), hash(&proofs.leaf.hash));
+    assert_eq!(
+        leaf_hash(&bytes(&proofs.leaf.data)),
+        hash(&proofs.leaf.hash)
+    );
     let roots = hashes(&proofs.roots);
     let root = |size: u64| roots[usize::try_from(size).unwrap() - 1];
     let mut tree = Frontier::default();
@@ -119,7 +122,10 @@ fn witnesses_of_a_public_log_say_when_they_saw_it() {
     let (text, keys) = note("arche2025h1");
     let parsed = Note::parse(text.as_bytes()).unwrap();
     let checkpoint = Checkpoint::parse(parsed.text()).unwrap();
-    assert_eq!(checkpoint.origin(), "arche2025h1.staging.ct.transparency.dev");
+    assert_eq!(
+        checkpoint.origin(),
+        "arche2025h1.staging.ct.transparency.dev"
+    );
     assert_eq!(checkpoint.size(), 1_432_088_532);
     for verified in parsed.verify(&keys).unwrap() {
         match verified.key.kind() {

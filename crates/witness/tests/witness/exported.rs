@@ -1,0 +1,327 @@
+//! `cardea-witness verify`: an exported log, changed in every way that somebody could think of.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cardea_transparency::{
+    ExportedEntry, Flags, Leaf, Note, NoteSigner, PersonalPart, PublicPart, Rest, Salt,
+    SignatureKind,
+};
+use cardea_witness::verify::{self, Demand, Findings};
+use serde_json::Value;
+
+use super::parts::{Log, ORIGIN, TIME, signer};
+
+const ENTRIES: u64 = 40;
+
+struct Export {
+    folder: tempfile::TempDir,
+    log: Log,
+    witness: NoteSigner,
+    lines: Vec<String>,
+}
+
+fn entry(index: u64) -> ExportedEntry {
+    let public = PublicPart {
+        id: format!("event-{index}"),
+        kind: "login.succeeded".to_owned(),
+        occurred_at: 1_795_996_800 + i64::try_from(index).unwrap(),
+    };
+    let personal = PersonalPart {
+        authorization_request_id: None,
+        session_id: Some(format!("session-{index}")),
+        sub: Some("person".to_owned()),
+        client_id: Some("portal".to_owned()),
+        code: None,
+        details: r#"{"amr":["sc","pin"]}"#.to_owned(),
+    };
+    let salt = Salt([u8::try_from(index + 1).unwrap(); 32]);
+    let flags = Flags {
+        may_be_forgotten: index % 10 == 7,
+        made_afterwards: index < 3,
+    };
+    let commitment = personal.commitment(&salt);
+    let entry = public.digest(&commitment);
+    let rest = match index % 10 {
+        4 => Rest::Erased(public, commitment),
+        7 => Rest::Forgotten(entry),
+        _ => Rest::Whole(public, salt, personal),
+    };
+    ExportedEntry {
+        index,
+        flags,
+        hash: Leaf { flags, entry }.hash(),
+        rest,
+    }
+}
+
+impl Export {
+    fn new() -> Self {
+        let (mut log, mut lines) = (Log::new(), Vec::new());
+        for index in 0..ENTRIES {
+            let entry = entry(index);
+            log.append(entry.hash);
+            lines.push(entry.to_line().unwrap());
+        }
+        let export = Self {
+            folder: tempfile::tempdir().unwrap(),
+            log,
+            witness: signer("witness.example", SignatureKind::Cosignature),
+            lines,
+        };
+        export.write_head(&export.head(ENTRIES));
+        export.write(&export.lines);
+        export
+    }
+
+    fn head(&self, size: u64) -> Note {
+        let mut note = self.log.checkpoint(size);
+        note.add(self.witness.sign(&note, TIME).unwrap()).unwrap();
+        note
+    }
+
+    fn write_head(&self, note: &Note) {
+        std::fs::write(self.folder.path().join("checkpoint"), note.to_string()).unwrap();
+    }
+
+    fn write(&self, lines: &[String]) {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(self.folder.path().join("entries.jsonl"), text).unwrap();
+    }
+
+    fn keep(&self, name: &str, note: &Note) -> PathBuf {
+        let file = self.folder.path().join(name);
+        std::fs::write(&file, note.to_string()).unwrap();
+        file
+    }
+
+    fn demand(&self) -> Demand {
+        Demand {
+            folder: self.folder.path().to_path_buf(),
+            log_key: self.log.signer.verifier().clone(),
+            witness_keys: vec![self.witness.verifier().clone()],
+            known: Vec::new(),
+        }
+    }
+
+    /// The code and the first bad place.
+    fn fault(&self) -> (&'static str, Option<u64>) {
+        let refused = verify::run(&self.demand(), &mut Findings::default()).unwrap_err();
+        (refused.code(), refused.first_bad_index())
+    }
+}
+
+#[test]
+fn a_whole_export_is_good() {
+    let export = Export::new();
+    let mut demand = export.demand();
+    demand.known = [0, 1, 17, ENTRIES, 17]
+        .map(|size| export.keep(&format!("kept-{size}"), &export.log.checkpoint(size)))
+        .to_vec();
+    let mut findings = Findings::default();
+    verify::run(&demand, &mut findings).unwrap();
+    assert_eq!(findings.head.unwrap().size(), ENTRIES);
+    assert_eq!(findings.witnesses, [("witness.example".to_owned(), TIME)]);
+    let counts = findings.entries;
+    assert_eq!((counts.whole, counts.erased, counts.forgotten), (32, 4, 4));
+    assert_eq!(counts.made_afterwards, 3);
+}
+
+/// Attack of whoever has the files: each line changed, left out, doubled, moved, cut off.
+#[test]
+fn the_first_entry_that_is_wrong_is_named() {
+    let export = Export::new();
+    for place in 0..ENTRIES {
+        let at = usize::try_from(place).unwrap();
+        let changed = |change: &dyn Fn(&mut Vec<String>)| {
+            let mut lines = export.lines.clone();
+            change(&mut lines);
+            export.write(&lines);
+            export.fault()
+        };
+        let next = Some(place);
+        let gone = changed(&|lines| drop(lines.remove(at)));
+        let expected = if place == ENTRIES - 1 {
+            "witness.entries_missing"
+        } else {
+            "witness.entry_misplaced"
+        };
+        assert_eq!(gone, (expected, next));
+        let doubled = changed(&|lines| lines.insert(at, lines[at].clone()));
+        let expected = if place == ENTRIES - 1 {
+            "witness.entries_excess"
+        } else {
+            "witness.entry_misplaced"
+        };
+        assert_eq!(doubled, (expected, Some(place + 1)));
+        let cut = changed(&|lines| lines.truncate(at));
+        assert_eq!(cut, ("witness.entries_missing", next));
+        if place > 0 {
+            let swapped = changed(&|lines| lines.swap(at - 1, at));
+            assert_eq!(swapped, ("witness.entry_misplaced", Some(place - 1)));
+        }
+        let broken = changed(&|lines| lines[at].truncate(20));
+        assert_eq!(broken, ("witness.export_malformed", next));
+        // Every member says something that its leaf was made for.
+        let line: Value = serde_json::from_str(&export.lines[at]).unwrap();
+        for (member, value) in line.as_object().unwrap() {
+            let other = match (member.as_str(), value) {
+                ("index", _) => continue,
+                ("flags", flags) => Value::from(flags.as_u64().unwrap() ^ 2),
+                ("salt" | "commitment" | "entry_sha256" | "leaf", _) => Value::from("A".repeat(43)),
+                ("personal", personal) => {
+                    let mut personal = personal.clone();
+                    personal["sub"] = Value::from("another person");
+                    personal
+                }
+                (_, Value::String(text)) => Value::from(format!("{text}x")),
+                (_, number) => Value::from(number.as_i64().unwrap() + 1),
+            };
+            let altered = changed(&|lines| {
+                let mut line = line.clone();
+                line[member] = other.clone();
+                lines[at] = line.to_string();
+            });
+            assert_eq!(altered, ("witness.entry_altered", next), "{member}");
+        }
+    }
+}
+
+/// Whoever changes an entry and its leaf together has another tree.
+#[test]
+fn a_history_that_was_written_anew_has_another_root() {
+    let export = Export::new();
+    let mut lines = export.lines.clone();
+    let mut forged = entry(11);
+    if let Rest::Whole(_, _, personal) = &mut forged.rest {
+        personal.sub = Some("another person".to_owned());
+    }
+    forged.hash = forged.leaf().hash();
+    lines[11] = forged.to_line().unwrap();
+    export.write(&lines);
+    assert_eq!(export.fault(), ("witness.root_mismatch", None));
+    // Who has the log's key, too, signs it; the witness's cosignature can't be made, and a
+    // checkpoint kept from earlier contradicts it.
+    let mut rewritten = Log::signing_with(export.log.signer.clone());
+    for (index, line) in lines.iter().enumerate() {
+        let entry = ExportedEntry::parse(line).unwrap();
+        assert_eq!(entry.index, u64::try_from(index).unwrap());
+        rewritten.append(entry.hash);
+    }
+    export.write_head(&rewritten.checkpoint(ENTRIES));
+    assert_eq!(export.fault(), ("witness.cosignature_missing", None));
+    let mut demand = export.demand();
+    demand.witness_keys.clear();
+    verify::run(&demand, &mut Findings::default()).unwrap();
+    for (size, contradicts) in [(11, false), (12, true), (30, true), (ENTRIES, true)] {
+        demand.known = vec![export.keep("kept", &export.log.checkpoint(size))];
+        let outcome = verify::run(&demand, &mut Findings::default());
+        assert_eq!(outcome.is_err(), contradicts, "{size}");
+        if let Err(refused) = outcome {
+            assert_eq!(refused.code(), "witness.history_contradicted");
+        }
+    }
+}
+
+/// A log that was cut off and signed anew is shorter than what somebody kept of it.
+#[test]
+fn a_log_that_was_cut_off_is_found_by_who_kept_a_checkpoint() {
+    let export = Export::new();
+    let kept = export.keep("kept", &export.head(ENTRIES));
+    export.write(&export.lines[..30]);
+    export.write_head(&export.head(30));
+    let mut demand = export.demand();
+    verify::run(&demand, &mut Findings::default()).unwrap();
+    demand.known = vec![kept];
+    let refused = verify::run(&demand, &mut Findings::default()).unwrap_err();
+    assert_eq!(refused.code(), "witness.history_contradicted");
+}
+
+#[test]
+fn who_signed_is_looked_at_first() {
+    let export = Export::new();
+    let stranger = Log::new();
+    let refusal = |demand: &Demand| {
+        let refused = verify::run(demand, &mut Findings::default()).unwrap_err();
+        refused.code()
+    };
+    let mut demand = export.demand();
+    demand.log_key = stranger.signer.verifier().clone();
+    assert_eq!(refusal(&demand), "witness.checkpoint_refused");
+    let mut demand = export.demand();
+    let other = signer("other.example", SignatureKind::Cosignature);
+    demand.witness_keys.push(other.verifier().clone());
+    assert_eq!(refusal(&demand), "witness.cosignature_missing");
+    // The log's own key is no witness.
+    let mut demand = export.demand();
+    demand.witness_keys = vec![demand.log_key.clone()];
+    assert_eq!(refusal(&demand), "witness.cosignature_missing");
+    // Signatures that do not verify: the log's over another size, the witness's over another note.
+    let head = export.head(ENTRIES).to_string();
+    let file = export.folder.path().join("checkpoint");
+    std::fs::write(&file, head.replace("\n40\n", "\n39\n")).unwrap();
+    assert_eq!(export.fault(), ("witness.checkpoint_refused", None));
+    let mut mixed = export.log.checkpoint(ENTRIES);
+    let elsewhere = export.log.checkpoint(3);
+    mixed
+        .add(export.witness.sign(&elsewhere, TIME).unwrap())
+        .unwrap();
+    export.write_head(&mixed);
+    assert_eq!(export.fault(), ("witness.checkpoint_refused", None));
+    std::fs::write(&file, "no note").unwrap();
+    assert_eq!(export.fault(), ("witness.export_malformed", None));
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(export.fault(), ("witness.file_unreadable", None));
+    export.write_head(&export.head(ENTRIES));
+    let mut demand = export.demand();
+    let other = head.replace(ORIGIN, "other.example");
+    std::fs::write(export.folder.path().join("kept"), other).unwrap();
+    demand.known = vec![export.folder.path().join("kept")];
+    assert_eq!(refusal(&demand), "witness.checkpoint_refused");
+    std::fs::remove_file(export.folder.path().join("entries.jsonl")).unwrap();
+    assert_eq!(export.fault(), ("witness.file_unreadable", None));
+}
+
+fn run(export: &Export, folder: &Path, json: bool) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardea-witness"));
+    command.arg("verify").arg(folder);
+    command.args(["--log-key", &export.log.signer.verifier().to_string()]);
+    command.args(["--witness-key", &export.witness.verifier().to_string()]);
+    if json {
+        command.arg("--json");
+    }
+    let output = command.output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
+}
+
+#[test]
+fn the_program_says_what_it_found() {
+    let export = Export::new();
+    let folder = export.folder.path();
+    let (code, text) = run(&export, folder, false);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("32 whole, 4 erased, 4 forgotten"), "{text}");
+    assert!(text.contains("witness.example at 2026-11-30T"), "{text}");
+    let (code, text) = run(&export, folder, true);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &report["valid"]), (Some(0), &Value::from(true)));
+    assert_eq!(report["origin"], ORIGIN);
+    assert_eq!(report["size"], ENTRIES);
+    assert_eq!(report["entries"]["erased"], 4);
+    export.write(&export.lines[..25]);
+    let (code, text) = run(&export, folder, true);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &report["valid"]), (Some(1), &Value::from(false)));
+    assert_eq!(report["code"], "witness.entries_missing");
+    assert_eq!(report["first_bad_index"], 25);
+    let (code, text) = run(&export, folder, false);
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains("WRONG") && text.contains("(witness.entries_missing)"),
+        "{text}"
+    );
+    assert_eq!(run(&export, Path::new("/no/such/folder"), true).0, Some(2));
+}
