@@ -4,13 +4,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::card_grant::{GrantAttestationClaims, GrantClaims};
+use crate::step_up::{StepUpAttestationClaims, StepUpClaims};
 use crate::{
     ASSERTION_TYP, ATTESTATION_TYP, AssertionClaims, AttestationClaims, Error,
-    GRANT_ATTESTATION_TYP, GRANT_TYP, UserVerification, VerifiedStatement,
+    GRANT_ATTESTATION_TYP, GRANT_TYP, STEP_UP_ATTESTATION_TYP, STEP_UP_TYP, UserVerification,
+    VerifiedStatement,
 };
 
-/// A kind of statement that a card signs. There are two, a login's and a grant's, and each has a
-/// `typ` of its own, so that neither passes for the other.
+/// A kind of statement that a card signs. There are three, a login's, a grant's and a step-up's, and
+/// each has a `typ` of its own, so that none passes for another.
 pub trait CardStatement: Serialize + DeserializeOwned + sealed::Sealed {
     /// What the agent's countersignature of this kind says.
     type Attestation: DeserializeOwned;
@@ -26,7 +28,7 @@ pub trait CardStatement: Serialize + DeserializeOwned + sealed::Sealed {
     fn check_form(&self, leaf_certificate_der: &[u8]) -> Result<(), Error>;
     /// How the person was verified.
     fn user_verification(&self) -> UserVerification;
-    /// Thumbprint of the fresh presence key.
+    /// Thumbprint of the presence key: a fresh one, or for a step-up the session's own.
     fn presence_jkt(&self) -> &str;
     /// Thumbprint of the agent's instance key.
     fn instance_jkt(&self) -> &str;
@@ -105,8 +107,43 @@ impl CardStatement for GrantClaims {
     }
 }
 
+impl CardStatement for StepUpClaims {
+    type Attestation = StepUpAttestationClaims;
+    const TYP: &'static str = STEP_UP_TYP;
+    const ATTESTATION_TYP: &'static str = STEP_UP_ATTESTATION_TYP;
+
+    fn check_form(&self, _: &[u8]) -> Result<(), Error> {
+        self.check()
+    }
+
+    fn user_verification(&self) -> UserVerification {
+        self.uv
+    }
+
+    fn presence_jkt(&self) -> &str {
+        &self.presence
+    }
+
+    fn instance_jkt(&self) -> &str {
+        &self.instance_jkt
+    }
+
+    fn is_attested_by(
+        statement: &VerifiedStatement<Self>,
+        attestation: &StepUpAttestationClaims,
+    ) -> bool {
+        statement.has_hash(&attestation.step_up) && attestation.uv == statement.claims().uv
+    }
+
+    /// The session's login has named it already.
+    fn instance_name(_: &StepUpAttestationClaims) -> Option<&str> {
+        None
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for crate::AssertionClaims {}
     impl Sealed for crate::GrantClaims {}
+    impl Sealed for crate::StepUpClaims {}
 }

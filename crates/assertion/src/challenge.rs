@@ -28,6 +28,8 @@ pub enum Purpose {
     Login,
     /// Give tokens to business software that has no browser.
     Grant,
+    /// Let a session go on that a guard asks about.
+    StepUp,
 }
 
 /// The claims of a login challenge.

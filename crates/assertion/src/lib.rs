@@ -1,13 +1,15 @@
-//! The statements of a card login and of a card grant, and the exact bytes that get signed.
+//! The statements of a card login, a card grant and a step-up, and the exact bytes that get signed.
 //!
-//! Nine JWTs with a `typ` of their own each, so that none passes for another: the server's login
+//! Twelve JWTs with a `typ` of their own each, so that none passes for another: the server's login
 //! challenge, the card's assertion and the agent's attestation of it; the same three of a grant for
-//! business software ([`GrantChallenge`], [`GrantClaims`], [`GrantAttestationClaims`]); the agent's
+//! business software ([`GrantChallenge`], [`GrantClaims`], [`GrantAttestationClaims`]) and of a
+//! step-up ([`StepUpChallenge`], [`StepUpClaims`], [`StepUpAttestationClaims`]); the agent's
 //! presence statements; the list of challenge keys under the issuer's root keys, and the
 //! document that introduces an issuer to a workstation. The crate
 //! checks forms, signatures and what two statements must agree on; it keeps no state, asks no
 //! clock, and does not judge certificates. Formats: docs/architecture.md, "Card login"; of the
-//! grant: `card_grant.rs` and `grant_challenge.rs`, byte for byte, and docs/adr/0016.
+//! grant: `card_grant.rs` and `grant_challenge.rs`, byte for byte, and docs/adr/0016; of the
+//! step-up: `step_up.rs` and docs/adr/0043.
 //!
 //! ```
 //! use cardea_assertion::{sign_present, verify_presence};
@@ -34,6 +36,7 @@ mod host_account;
 mod origin;
 mod presence;
 mod signing_input;
+mod step_up;
 mod unverified;
 
 pub use attestation::{
@@ -64,6 +67,10 @@ pub use presence::{
     sign_departed, sign_present, verify_presence,
 };
 pub use signing_input::{AssertionClaims, Confirmation, SigningInput, UserVerification};
+pub use step_up::{
+    STEP_UP_ATTESTATION_TYP, STEP_UP_CHALLENGE_TYP, STEP_UP_TYP, StepUpAttestationClaims,
+    StepUpChallenge, StepUpClaims, UnverifiedStepUp, VerifiedStepUp,
+};
 pub use unverified::{
     ASSERTION_BYTES_MAX, ASSERTION_TYP, CARD_ALGORITHMS, UnverifiedAssertion, UnverifiedStatement,
     VerifiedAssertion, VerifiedStatement,
