@@ -14,6 +14,7 @@ use crate::Error;
 use crate::clock::ChallengeLifetime;
 use crate::enrolled_issuers::EnrolledIssuer;
 use crate::program_api::CallingProgram;
+use crate::step_up::StepUpRequest;
 use crate::wanted::Wanted;
 
 /// A challenge that the agent goes along with. Only this module makes one.
@@ -76,6 +77,35 @@ pub(crate) async fn accept_grant_challenge(
         wanted: Wanted::Grant {
             challenge,
             caller: caller.clone(),
+        },
+        lifetime,
+    })
+}
+
+/// Checks a challenge that this session's issuer sent over the session's own connection: for its
+/// presence key, and no other.
+///
+/// # Errors
+/// As [`accept_challenge`].
+pub(crate) async fn accept_step_up_challenge(
+    request: &StepUpRequest,
+) -> Result<AcceptedChallenge, Error> {
+    let issuer = Arc::clone(&request.issuer);
+    let unverified = parse(&request.challenge)?;
+    let key = listed_key(&issuer, &unverified).await?;
+    let challenge = unverified
+        .verify_step_up(&key, issuer.enrolment.issuer.as_str())
+        .map_err(|_| UNPROVEN)?;
+    if challenge.claims().presence != request.presence_jkt {
+        return Err(invalid("it is for another session"));
+    }
+    let (iat, exp) = (challenge.claims().iat, challenge.claims().exp);
+    let lifetime = lifetime(request.arrived, iat, exp)?;
+    Ok(AcceptedChallenge {
+        issuer,
+        wanted: Wanted::StepUp {
+            challenge,
+            insertion: request.insertion.clone(),
         },
         lifetime,
     })

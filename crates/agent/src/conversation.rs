@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cardea_assertion::{SigningInput, UserVerification};
-use cardea_card::{Abandonment, LastTry, Signature};
+use cardea_card::{Abandonment, Insertion, LastTry, Signature};
 use cardea_jose::{Algorithm, SigningKey};
 
 use crate::Error;
@@ -64,7 +64,10 @@ type SignedStatement = (Statement, Signature);
 impl Conversation<'_> {
     /// Goes all the way to both signatures.
     pub(crate) async fn run(&self) -> Result<Signed, Error> {
-        let session = self.find_card().await?;
+        let session = match self.accepted.wanted.insertion() {
+            Some(insertion) => self.card_of(insertion)?,
+            None => self.find_card().await?,
+        };
         let subject = self.subject(&session).await?;
         self.progress.state(State::CardFound, None)?;
         let (statement, signature) = self.verify_and_sign(&session, &subject).await?;
@@ -86,6 +89,14 @@ impl Conversation<'_> {
             presence_key,
             session,
         })
+    }
+
+    /// The card that is in this very insertion, and no other.
+    fn card_of(&self, insertion: &Insertion) -> Result<Arc<CardSession>, Error> {
+        let cards = &self.agent.cards;
+        let mut sessions = cards.sessions(&cards.watch().now()).into_iter();
+        let session = sessions.find(|session| session.insertion() == insertion);
+        session.ok_or_else(|| cardea_card::Error::CardRemoved.into())
     }
 
     /// Waits for a card as long as the challenge lives; asks which, where there are several.

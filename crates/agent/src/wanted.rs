@@ -1,11 +1,11 @@
-//! What the card is asked to sign, a login or a grant, and the statement that it signs for it.
+//! What the card is asked to sign, a login, a grant or a step-up, and the statement that it signs for it.
 
 use cardea_assertion::{
     AssertionClaims, AttestationClaims, Confirmation, GrantAttestationClaims, GrantChallenge,
-    GrantClaims, HostAccount, Origin, SigningInput, UserVerification, VerifiedChallenge,
-    certificate_name,
+    GrantClaims, HostAccount, Origin, SigningInput, StepUpAttestationClaims, StepUpChallenge,
+    StepUpClaims, UserVerification, VerifiedChallenge, certificate_name,
 };
-use cardea_card::SignatureAlgorithm;
+use cardea_card::{Insertion, SignatureAlgorithm};
 use cardea_jose::{Algorithm, JwtSigner as _, SigningKey};
 
 use crate::Error;
@@ -13,7 +13,7 @@ use crate::card_session::CardFacts;
 use crate::clock::ChallengeLifetime;
 use crate::instance_key::InstanceKey;
 use crate::program_api::CallingProgram;
-use crate::prompt_text::Caller;
+use crate::prompt_text::{AskingGuard, Caller};
 
 /// The one thing that a conversation with the person is about.
 #[derive(Clone, Debug)]
@@ -30,6 +30,12 @@ pub(crate) enum Wanted {
         /// The program, as far as the system tells.
         caller: CallingProgram,
     },
+    /// That a session goes on, which a guard at its portal's service asks about.
+    StepUp {
+        challenge: VerifiedChallenge<StepUpChallenge>,
+        /// The session's card: no other will do.
+        insertion: Insertion,
+    },
 }
 
 impl Wanted {
@@ -37,6 +43,7 @@ impl Wanted {
         match self {
             Self::Login { challenge, .. } => &challenge.claims().iss,
             Self::Grant { challenge, .. } => &challenge.claims().iss,
+            Self::StepUp { challenge, .. } => &challenge.claims().iss,
         }
     }
 
@@ -44,6 +51,7 @@ impl Wanted {
         match self {
             Self::Login { challenge, .. } => &challenge.claims().jti,
             Self::Grant { challenge, .. } => &challenge.claims().jti,
+            Self::StepUp { challenge, .. } => &challenge.claims().jti,
         }
     }
 
@@ -51,6 +59,7 @@ impl Wanted {
         match self {
             Self::Login { challenge, .. } => &challenge.claims().client_id,
             Self::Grant { challenge, .. } => &challenge.claims().client_id,
+            Self::StepUp { challenge, .. } => &challenge.claims().client_id,
         }
     }
 
@@ -58,6 +67,7 @@ impl Wanted {
         match self {
             Self::Login { challenge, .. } => &challenge.claims().client_name,
             Self::Grant { challenge, .. } => &challenge.claims().client_name,
+            Self::StepUp { challenge, .. } => &challenge.claims().client_name,
         }
     }
 
@@ -65,7 +75,7 @@ impl Wanted {
     pub(crate) fn device(&self) -> Option<&str> {
         match self {
             Self::Login { challenge, .. } => challenge.claims().device.as_deref(),
-            Self::Grant { .. } => None,
+            Self::Grant { .. } | Self::StepUp { .. } => None,
         }
     }
 
@@ -73,7 +83,7 @@ impl Wanted {
     pub(crate) fn host_account(&self) -> Option<&HostAccount> {
         match self {
             Self::Login { challenge, .. } => challenge.claims().host_account.as_ref(),
-            Self::Grant { .. } => None,
+            Self::Grant { .. } | Self::StepUp { .. } => None,
         }
     }
 
@@ -82,15 +92,17 @@ impl Wanted {
         match self {
             Self::Login { challenge, .. } => challenge.hash(),
             Self::Grant { challenge, .. } => challenge.hash(),
+            Self::StepUp { challenge, .. } => challenge.hash(),
         }
     }
 
     /// The weakest verification of the person that would do. A grant always wants the PIN: the
-    /// program that asks is not verified, and there is no page that the PIN was typed for before.
+    /// program that asks is not verified, and there is no page that the PIN was typed for before. So
+    /// does a step-up: what it shows is that a person is there now.
     pub(crate) fn allowed(&self) -> UserVerification {
         match self {
             Self::Login { challenge, .. } => challenge.claims().uv,
-            Self::Grant { .. } => UserVerification::Now,
+            Self::Grant { .. } | Self::StepUp { .. } => UserVerification::Now,
         }
     }
 
@@ -98,7 +110,7 @@ impl Wanted {
     pub(crate) fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Login { origin, .. } => Some(origin),
-            Self::Grant { .. } => None,
+            Self::Grant { .. } | Self::StepUp { .. } => None,
         }
     }
 
@@ -107,10 +119,23 @@ impl Wanted {
         match self {
             Self::Login { .. } => Caller::Page,
             Self::Grant { caller, .. } => Caller::Program(caller.clone()),
+            Self::StepUp { challenge, .. } => {
+                let asked = challenge.claims();
+                Caller::Guard(AskingGuard::new(&asked.service, asked.patients))
+            }
         }
     }
 
-    /// The bytes for the card: header and claims, with the fresh presence key and the instance key.
+    /// The one card that will do, if it is not for the person to choose.
+    pub(crate) fn insertion(&self) -> Option<&Insertion> {
+        match self {
+            Self::Login { .. } | Self::Grant { .. } => None,
+            Self::StepUp { insertion, .. } => Some(insertion),
+        }
+    }
+
+    /// The bytes for the card: header and claims, with the fresh presence key and the instance key. A
+    /// step-up names the session's own presence key, and leaves the fresh one unused.
     pub(crate) fn statement(
         &self,
         facts: &CardFacts,
@@ -171,6 +196,25 @@ impl Wanted {
                 };
                 SigningInput::new(algorithm, &[certificate], &claims)
             }
+            Self::StepUp { challenge, .. } => {
+                let asked = challenge.claims();
+                let claims = StepUpClaims {
+                    aud: asked.iss.clone(),
+                    client_id: asked.client_id.clone(),
+                    service: asked.service.clone(),
+                    patients: asked.patients,
+                    challenge: challenge.hash().to_owned(),
+                    nonce: asked.nonce.clone(),
+                    jti: asked.jti.clone(),
+                    iat,
+                    exp: asked.exp,
+                    card_serial,
+                    uv,
+                    presence: asked.presence.clone(),
+                    instance_jkt,
+                };
+                SigningInput::new(algorithm, &[certificate], &claims)
+            }
         };
         input.map_err(|_| FAILED)
     }
@@ -189,6 +233,7 @@ impl Wanted {
             Self::Grant { .. } => GrantAttestationClaims::new(statement, uv)
                 .named(instance_key.name().map(str::to_owned))
                 .sign(instance_key),
+            Self::StepUp { .. } => StepUpAttestationClaims::new(statement, uv).sign(instance_key),
         };
         signed.map_err(|error| Error::InstanceKeyUnavailable {
             reason: error.to_string(),

@@ -5,9 +5,11 @@ mod frame;
 mod leases;
 mod place;
 mod registry;
+mod step_ups;
 
 pub(crate) use self::connection::serve_connection;
 pub(crate) use self::frame::FRAME_BYTES_MAX;
 pub(crate) use self::leases::Leases;
 pub(crate) use self::place::Places;
 pub(crate) use self::registry::PresenceRegistry;
+pub(crate) use self::step_ups::start as start_step_ups;

@@ -14,11 +14,14 @@ use tokio_tungstenite::{
 
 use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
 use crate::enrolled_issuers::EnrolledIssuer;
+use crate::step_up::StepUpAnswer;
 
 /// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long sending one frame may take.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
+/// Bytes of an answer that go into one frame, with room for what stands around them.
+const PART_BYTES_MAX: usize = 3_500;
 /// After this silence the agent asks whether the server is still there.
 const PING_AFTER: Duration = Duration::from_secs(15);
 /// After this silence it is not: a connection can die without a word.
@@ -111,9 +114,38 @@ impl Connection {
 
     /// Sends a statement.
     pub(super) async fn send(&mut self, statement: &str) -> Result<(), Lost> {
-        let frame =
-            serde_json::to_string(&AgentFrame::Presence { statement }).map_err(|_| Lost::Broken)?;
+        self.send_frame(&AgentFrame::Presence { statement }).await
+    }
+
+    async fn send_frame(&mut self, frame: &AgentFrame<'_>) -> Result<(), Lost> {
+        let frame = serde_json::to_string(frame).map_err(|_| Lost::Broken)?;
         self.send_message(Message::Text(frame.into())).await
+    }
+
+    /// Answers a question for a fresh signature. The answer is longer than a frame.
+    pub(super) async fn answer_step_up(&mut self, answer: &StepUpAnswer) -> Result<(), Lost> {
+        match answer {
+            StepUpAnswer::Declined { jti, reason } => {
+                let reason = *reason;
+                self.send_frame(&AgentFrame::StepUpDeclined { jti, reason })
+                    .await
+            }
+            StepUpAnswer::Signed {
+                statement,
+                attestation,
+            } => {
+                // Letters of base64url, full stops and one space: any byte ends a part.
+                let mut rest = format!("{statement} {attestation}");
+                while rest.len() > PART_BYTES_MAX {
+                    let after = rest.split_off(PART_BYTES_MAX);
+                    let (part, last) = (rest.as_str(), false);
+                    self.send_frame(&AgentFrame::StepUp { part, last }).await?;
+                    rest = after;
+                }
+                let (part, last) = (rest.as_str(), true);
+                self.send_frame(&AgentFrame::StepUp { part, last }).await
+            }
+        }
     }
 
     async fn send_message(&mut self, message: Message) -> Result<(), Lost> {

@@ -22,6 +22,19 @@ pub(super) enum ServerFrame {
         #[serde(default)]
         reason: Option<String>,
     },
+    /// A guard wants the session's card to sign anew.
+    StepUp {
+        /// The challenge, compact.
+        challenge: String,
+    },
+    /// What became of such a signature.
+    StepUpAnswered {
+        /// `given` or `refused`.
+        outcome: String,
+        /// Why it was refused.
+        #[serde(default)]
+        code: Option<String>,
+    },
     /// A frame of a later version of the protocol.
     #[serde(other)]
     Unknown,
@@ -47,6 +60,20 @@ pub(super) enum AgentFrame<'a> {
     Presence {
         /// The compact JWS.
         statement: &'a str,
+    },
+    /// A part of what the card signed anew: statement and countersignature, a space between them.
+    StepUp {
+        /// So much of it as a frame holds.
+        part: &'a str,
+        /// Whether nothing follows.
+        last: bool,
+    },
+    /// There will be no such signature.
+    StepUpDeclined {
+        /// Of the challenge.
+        jti: &'a str,
+        /// One word.
+        reason: &'static str,
     },
 }
 
@@ -77,6 +104,19 @@ mod tests {
                     reason: None,
                 }),
             ),
+            (
+                r#"{"type":"step_up","challenge":"c"}"#,
+                Some(ServerFrame::StepUp {
+                    challenge: "c".to_owned(),
+                }),
+            ),
+            (
+                r#"{"type":"step_up_answered","outcome":"given"}"#,
+                Some(ServerFrame::StepUpAnswered {
+                    outcome: "given".to_owned(),
+                    code: None,
+                }),
+            ),
             (r#"{"type":"later"}"#, Some(ServerFrame::Unknown)),
             (r#"{"type":"nonce"}"#, None),
             ("nonsense", None),
@@ -92,6 +132,22 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&statement).unwrap(),
             r#"{"type":"presence","statement":"a.b.c"}"#
+        );
+        let part = AgentFrame::StepUp {
+            part: "a.b",
+            last: true,
+        };
+        assert_eq!(
+            serde_json::to_string(&part).unwrap(),
+            r#"{"type":"step_up","part":"a.b","last":true}"#
+        );
+        let declined = AgentFrame::StepUpDeclined {
+            jti: "j",
+            reason: "busy",
+        };
+        assert_eq!(
+            serde_json::to_string(&declined).unwrap(),
+            r#"{"type":"step_up_declined","jti":"j","reason":"busy"}"#
         );
     }
 }

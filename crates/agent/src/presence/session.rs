@@ -1,6 +1,6 @@
 //! The presence of one card for one login, from the signature to the end.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cardea_assertion::{DepartureReason, sign_departed, sign_present};
@@ -9,10 +9,12 @@ use cardea_jose::SigningKey;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::asked::{Asked, AskedSession};
 use super::back_off::BackOff;
 use super::connection::{Connection, Lost};
 use super::frame::{ServerFrame, SessionState};
 use crate::Error;
+use crate::agent::Agent;
 use crate::enrolled_issuers::EnrolledIssuer;
 use crate::reader_watch::{self, ReaderState};
 
@@ -54,6 +56,9 @@ pub(super) struct PresenceSession {
     begun: Instant,
     /// Whether a login named this key: the server has said that the session is active.
     claimed: bool,
+    /// Who can ask the person.
+    agent: Weak<Agent>,
+    asked: Asked,
 }
 
 /// How the present part of a session ended.
@@ -81,7 +86,14 @@ impl PresenceSession {
             limits: Limits::default(),
             begun: Instant::now(),
             claimed: false,
+            agent: Weak::new(),
+            asked: Asked::default(),
         }
+    }
+
+    /// The same, whose person this agent asks where the server wants a fresh signature.
+    pub(super) fn asking(self, agent: Weak<Agent>) -> Self {
+        Self { agent, ..self }
     }
 
     pub(super) async fn run(mut self) {
@@ -97,8 +109,11 @@ impl PresenceSession {
             key,
             limits,
             claimed,
+            asked,
             ..
         } = self;
+        // Whatever is shown for this session goes.
+        drop(asked);
         // The departure is the last thing that the key signs.
         drop(key);
         tracing::info!(session, ?reason, "departed");
@@ -189,8 +204,17 @@ impl PresenceSession {
         let issuer = Arc::clone(&self.issuer);
         let issuer = issuer.enrolment.issuer.as_str();
         loop {
-            let Ok(received) = tokio::time::timeout_at(self.over_at(), connection.receive()).await
-            else {
+            let over_at = self.over_at();
+            let received = tokio::select! {
+                received = tokio::time::timeout_at(over_at, connection.receive()) => received,
+                answer = self.asked.answered() => {
+                    if let Err(lost) = connection.answer_step_up(&answer).await {
+                        return Conversation::Lost(lost);
+                    }
+                    continue;
+                }
+            };
+            let Ok(received) = received else {
                 return Conversation::Ended;
             };
             let answered = match received {
@@ -212,6 +236,19 @@ impl PresenceSession {
                     // The server says so of every key that no login has named: it claims nothing.
                     SessionState::Pending => Ok(()),
                 },
+                Ok(ServerFrame::StepUp { challenge }) => {
+                    let session = AskedSession {
+                        agent: &self.agent,
+                        issuer: &self.issuer,
+                        presence_jkt: self.key.kid(),
+                        insertion: &self.insertion,
+                    };
+                    self.asked.ask(challenge, session, connection).await
+                }
+                Ok(ServerFrame::StepUpAnswered { outcome, code }) => {
+                    tracing::info!(outcome, code, "the server has judged the fresh signature");
+                    Ok(())
+                }
                 Ok(ServerFrame::Unknown) => Ok(()),
                 Err(lost) => Err(lost),
             };

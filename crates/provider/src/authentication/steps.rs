@@ -1,7 +1,8 @@
 //! The judgement of what a card signed, step by step (design, life of a login, steps 6 and 9).
 //!
-//! A login and a card grant differ in how their challenge is redeemed and whom the statement must
-//! address; from the certification path on they go the same way, through [`judge_card`].
+//! A login, a card grant and a step-up differ in how their challenge is redeemed and whom the
+//! statement must address; from the certification path on they go the same way, through
+//! [`judge_card`].
 //!
 //! The order is part of the design: cheap local checks before signatures, signatures before
 //! certificates, certificates before anything fetched from outside, policy last. A step takes the
@@ -9,9 +10,10 @@
 
 use std::sync::Arc;
 
-use cardea_assertion::{AssertionClaims, Error as AssertionError, GrantClaims};
+use cardea_assertion::{AssertionClaims, Error as AssertionError, GrantClaims, StepUpClaims};
 use cardea_oauth2_types::Acr;
 use cardea_pki::Certificate;
+use cardea_storage::step_up::StepUp;
 use time::OffsetDateTime;
 
 use crate::authentication::check_addressee::check_addressee;
@@ -21,11 +23,14 @@ use crate::authentication::check_policy::{PolicyMet, check_policy};
 use crate::authentication::check_profile::{ProfileChecked, check_profile};
 use crate::authentication::check_revocation::{RevocationChecked, check_revocation};
 use crate::authentication::check_shape::check_shape;
+use crate::authentication::check_step_up::{check_same_card, check_shown};
 use crate::authentication::redeem_challenge::{ChallengeRedeemed, redeem_challenge};
 use crate::authentication::redeem_grant_challenge::{
     GrantChallengeRedeemed, redeem_grant_challenge,
 };
+use crate::authentication::redeem_step_up::{StepUpRedeemed, redeem_step_up};
 use crate::authentication::refusal::Stop;
+use crate::authentication::step_up::StepUpAttempt;
 use crate::authentication::validate_path::validate_path;
 use crate::authentication::verify_signatures::{SignaturesVerified, verify_signatures};
 use crate::authentication::{GrantAttempt, LoginAttempt};
@@ -114,6 +119,34 @@ pub(super) async fn judge_grant(
         return Err(proven(Error::UserVerificationInsufficient));
     }
     Ok((challenge, authenticated))
+}
+
+/// The judgement of a step-up, which a session's own connection brings. `asked` gets the question
+/// that it answers, as soon as that is known.
+pub(super) async fn judge_step_up(
+    provider: &Provider,
+    attempt: StepUpAttempt<'_>,
+    asked: &mut Option<StepUp>,
+    revocation_source: &dyn RevocationSource,
+    now: OffsetDateTime,
+) -> Result<(StepUpRedeemed, Authenticated), Stop> {
+    let shaped = check_shape::<StepUpClaims>(attempt.statement, attempt.attestation)
+        .map_err(Stop::unproven)?;
+    let redeemed = redeem_step_up(provider, attempt, &shaped, asked, now)
+        .await
+        .map_err(Stop::unproven)?;
+    let addressed = check_shown(provider, &redeemed, shaped, now).map_err(Stop::unproven)?;
+    let signatures = verify_signatures(provider, addressed).map_err(Stop::unproven)?;
+    check_same_card(&redeemed, &signatures).map_err(Stop::proven)?;
+    let client_id = &redeemed.step_up.client_id;
+    let authenticated = judge_card(provider, signatures, client_id, revocation_source, now)
+        .await
+        .map_err(Stop::proven)?;
+    // It says that a person is there: nothing but a PIN typed now does.
+    if authenticated.policy.acr != Acr::CardPin {
+        return Err(Stop::proven(Error::UserVerificationInsufficient));
+    }
+    Ok((redeemed, authenticated))
 }
 
 /// Whose card it is, and whether it is let in.

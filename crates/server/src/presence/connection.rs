@@ -1,5 +1,7 @@
 //! One presence connection: nonces out, statements in, until card, session or server are gone.
 
+mod step_up;
+
 use std::pin::pin;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
 use super::place::Place;
 use super::registry::{Message, Registration};
+use self::step_up::Asked;
 use crate::request_log::short_login_id;
 use crate::state::AppState;
 
@@ -64,6 +67,8 @@ struct Connection<'a> {
     /// What the agent is to echo.
     echo: Option<String>,
     claimed: bool,
+    /// The last question for a fresh signature.
+    asked: Asked,
     place: Place,
     registered: Option<(Registration<'a>, mpsc::Receiver<Message>)>,
     jkt: Option<String>,
@@ -80,6 +85,7 @@ pub(crate) async fn serve_connection(state: AppState, socket: WebSocket, place: 
         proven_until: None,
         echo: None,
         claimed: false,
+        asked: Asked::default(),
         place,
         registered: None,
         jkt: None,
@@ -122,6 +128,7 @@ impl Connection<'_> {
                 message = next_message(&mut self.registered) => match message {
                     Message::Ask => self.ask().await?,
                     Message::Ended(reason) => return Err(Close::Ended(reason)),
+                    Message::StepUp(challenge) => self.ask_step_up(&challenge).await?,
                 },
                 received = self.socket.recv() => match received {
                     // Boxed: a connection waits nearly all the time, without the room for it.
@@ -184,12 +191,21 @@ impl Connection<'_> {
     }
 
     async fn accept(&mut self, text: &str) -> Result<(), Close> {
-        self.statements = self.statements.saturating_add(1);
-        if self.statements > STATEMENTS_PER_NONCE_MAX || text.len() > FRAME_BYTES_MAX {
-            return Err(Close::Refused("server.request_malformed"));
+        const MALFORMED: Close = Close::Refused("server.request_malformed");
+        if text.len() > FRAME_BYTES_MAX {
+            return Err(MALFORMED);
         }
-        let AgentFrame::Presence { statement } =
-            serde_json::from_str(text).map_err(|_| Close::Refused("server.request_malformed"))?;
+        let statement = match serde_json::from_str(text).map_err(|_| MALFORMED)? {
+            AgentFrame::Presence { statement } => statement,
+            AgentFrame::StepUp { part, last } => return self.take_step_up(&part, last).await,
+            AgentFrame::StepUpDeclined { jti, reason } => {
+                return self.decline_step_up(&jti, &reason).await;
+            }
+        };
+        self.statements = self.statements.saturating_add(1);
+        if self.statements > STATEMENTS_PER_NONCE_MAX {
+            return Err(MALFORMED);
+        }
         let outcome = self
             .state
             .provider()

@@ -17,6 +17,14 @@ pub(super) enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
     },
+    /// Asks the holder of the session's card for a fresh signature.
+    StepUp { challenge: &'a str },
+    /// Says what became of one.
+    StepUpAnswered {
+        outcome: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<&'a str>,
+    },
 }
 
 /// From the agent.
@@ -25,6 +33,10 @@ pub(super) enum ServerFrame<'a> {
 pub(super) enum AgentFrame {
     /// A presence statement, compact.
     Presence { statement: String },
+    /// A part of what the card signed anew: statement and countersignature, a space between them.
+    StepUp { part: String, last: bool },
+    /// There will be no signature.
+    StepUpDeclined { jti: String, reason: String },
 }
 
 #[cfg(test)]
@@ -45,8 +57,25 @@ mod tests {
             r#"{"type":"session","state":"ended","reason":"departed"}"#
         );
         let text = r#"{"type":"presence","statement":"a.b.c"}"#;
-        let AgentFrame::Presence { statement } = serde_json::from_str(text).unwrap();
-        assert_eq!(statement, "a.b.c");
+        let frame = serde_json::from_str(text).unwrap();
+        assert!(matches!(frame, AgentFrame::Presence { statement } if statement == "a.b.c"));
+        let asked = serde_json::to_string(&ServerFrame::StepUp { challenge: "c" }).unwrap();
+        assert_eq!(asked, r#"{"type":"step_up","challenge":"c"}"#);
+        let answered = ServerFrame::StepUpAnswered {
+            outcome: "refused",
+            code: Some("login.refused"),
+        };
+        let answered = serde_json::to_string(&answered).unwrap();
+        assert_eq!(
+            answered,
+            r#"{"type":"step_up_answered","outcome":"refused","code":"login.refused"}"#
+        );
+        let text = r#"{"type":"step_up","part":"a.b","last":false}"#;
+        let frame = serde_json::from_str(text).unwrap();
+        assert!(matches!(frame, AgentFrame::StepUp { part, last: false } if part == "a.b"));
+        let text = r#"{"type":"step_up_declined","jti":"j","reason":"busy"}"#;
+        let frame = serde_json::from_str(text).unwrap();
+        assert!(matches!(frame, AgentFrame::StepUpDeclined { reason, .. } if reason == "busy"));
         assert!(serde_json::from_str::<AgentFrame>(r#"{"type":"nonce","nonce":"n"}"#).is_err());
     }
 }

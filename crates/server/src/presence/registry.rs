@@ -21,6 +21,8 @@ pub(super) enum Message {
     Ask,
     /// The session is over.
     Ended(&'static str),
+    /// A guard wants a fresh signature: this is the challenge.
+    StepUp(Arc<str>),
 }
 
 /// Finds connections and waiting logins by presence key.
@@ -82,6 +84,19 @@ impl PresenceRegistry {
         if let Some(key) = self.lock().get(jkt) {
             for (_, connection) in &key.connections {
                 let _ = connection.try_send(Message::Ended(reason));
+            }
+        }
+    }
+
+    /// Has the connections of `jkt`, if there are any here, pass a question on.
+    pub(crate) fn ask_step_up(&self, jkt: &str, challenge: &str) {
+        if let Some(key) = self.lock().get(jkt) {
+            let challenge: Arc<str> = challenge.into();
+            for (_, connection) in &key.connections {
+                // It is told again at the next look, and must not keep an end from being told.
+                if connection.capacity() > MESSAGES_MAX / 2 {
+                    let _ = connection.try_send(Message::StepUp(Arc::clone(&challenge)));
+                }
             }
         }
     }
