@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{Error, LookUpsConfig, ServeConfig, StateConfig, TokenConfig};
+use crate::{Error, LookUpsConfig, ServeConfig, SpoolConfig, StateConfig, TokenConfig};
 
 mod budget;
 mod rules;
@@ -33,6 +33,8 @@ pub struct Config {
     pub serve: Option<ServeConfig>,
     /// Who tells what was looked up; without it acts are not counted.
     pub look_ups: Option<LookUpsConfig>,
+    /// Where answers wait for the issuer; without it they are reported to nobody.
+    pub reports: Option<SpoolConfig>,
 }
 
 impl Config {
@@ -63,10 +65,39 @@ impl Config {
             invalid(path, line, key, error.message())
         };
         let document = toml::de::Deserializer::parse(text).map_err(|it| refused(&it, "(file)"))?;
-        serde_path_to_error::deserialize(document).map_err(|error| {
+        let config: Self = serde_path_to_error::deserialize(document).map_err(|error| {
             let key = error.path().to_string();
             refused(error.inner(), &key)
-        })
+        })?;
+        config.check_tables(path)?;
+        Ok(config)
+    }
+
+    /// What one table says of another.
+    fn check_tables(&self, path: &Path) -> Result<(), Error> {
+        // What the issuer takes of a name in a report.
+        let is_name = |it: &str| (1..=256).contains(&it.len()) && !it.chars().any(char::is_control);
+        if self
+            .look_ups
+            .as_ref()
+            .is_some_and(|it| !is_name(&it.service))
+        {
+            let reason = "a name has 1 to 256 bytes without control characters";
+            return Err(invalid(path, 0, "look_ups.service", reason));
+        }
+        if self.reports.is_none() {
+            return Ok(());
+        }
+        let refused = |reason| Err(invalid(path, 0, "reports", reason));
+        if self.look_ups.is_none() {
+            return refused("there is no table look_ups: nothing would be reported");
+        }
+        match &self.token {
+            Some(token) if !token.has_client() => {
+                refused("token.client_id is missing: the issuer takes reports of its clients alone")
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -48,6 +48,22 @@ pub enum Error {
         /// What is wrong with the disk or the queue.
         reason: String,
     },
+    /// Reports can't be brought to the issuer; they wait on the disk.
+    #[error("the issuer does not take reports: {reason}")]
+    ReportsNotDelivered {
+        /// The status of its answer, where there was one.
+        status: Option<u16>,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The issuer refuses a report, which is put aside.
+    #[error("the issuer refuses report {event_id}: {reason}")]
+    ReportRefused {
+        /// The report's id.
+        event_id: String,
+        /// The issuer's code.
+        reason: String,
+    },
     /// What has to survive a restart can't be read or written.
     #[error("the snapshot {} can't be read or written", file.display())]
     SnapshotFailed {
@@ -73,6 +89,8 @@ impl Error {
         "guard.replay_broken",
         "guard.replay_line_invalid",
         "guard.spool_failed",
+        "guard.reports_not_delivered",
+        "guard.report_refused",
         "guard.snapshot_failed",
     ];
 
@@ -85,6 +103,8 @@ impl Error {
             Self::ReplayBroken { .. } => "guard.replay_broken",
             Self::ReplayLineInvalid { .. } => "guard.replay_line_invalid",
             Self::SpoolFailed { .. } => "guard.spool_failed",
+            Self::ReportsNotDelivered { .. } => "guard.reports_not_delivered",
+            Self::ReportRefused { .. } => "guard.report_refused",
             Self::SnapshotFailed { .. } => "guard.snapshot_failed",
             Self::Access(error) => error.code(),
             Self::Adapter(error) => error.code(),

@@ -21,9 +21,10 @@ use serde::Serialize;
 use crate::access_token::{TokenCheck, VerifiedAccess};
 use crate::adapter::{Guard, Portals, look_ups};
 use crate::address_range::AddressRange;
+use crate::delivery::ReportsHealth;
 use crate::proof_of_possession::{CertificateHeader, DPOP_NONCE, RequestSeen};
 use crate::refusal_answer::{CODE, Challenging, fault, nonce, problem, refuse};
-use crate::{AccessError, Error};
+use crate::{AccessError, Accounts, Error, Health as AccountsHealth, Reports};
 
 pub(crate) use forwarded_request::{ForwardedRequest, Origins, RequestHeaders};
 pub(crate) use rule::Rule;
@@ -41,6 +42,9 @@ pub(crate) struct ForwardAuth {
     pub(crate) rules: Vec<Rule>,
     /// Who judges what was looked up, and the portals that may ask it.
     pub(crate) look_ups: Option<(Guard, Vec<AddressRange>)>,
+    /// Whose states they are judged by, and how they are reported; for `/readyz`.
+    pub(crate) accounts: Option<Arc<dyn Accounts>>,
+    pub(crate) reports: Option<Reports>,
     /// Set when the program stops.
     pub(crate) is_stopping: std::sync::atomic::AtomicBool,
 }
@@ -56,6 +60,11 @@ struct Health {
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'static str>,
     event_stream: &'static str,
+    /// Where the accounts' states are kept: as configured, or with less than that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reports: Option<ReportsHealth>,
 }
 
 /// The routes of `cardea-guard serve`.
@@ -175,16 +184,28 @@ async fn explain(
 async fn ready(State(state): State<Arc<ForwardAuth>>) -> Response {
     let check = &state.check;
     let refusal = check.check_ready().err();
+    let reports = state.reports.as_ref().map(Reports::health);
+    // What can't be written down is not answered.
+    let is_full = reports.as_ref().is_some_and(|it| !it.takes);
+    let code = refusal.as_ref().map(AccessError::code);
+    let code = code.or(is_full.then_some("guard.spool_failed"));
     let is_stopping = state.is_stopping.load(std::sync::atomic::Ordering::Relaxed);
+    let accounts = state.accounts.as_ref().map(|it| match it.health() {
+        AccountsHealth::Good => "good",
+        AccountsHealth::Alone => "alone",
+        AccountsHealth::Unkept => "unkept",
+    });
     let health = Health {
-        ready: refusal.is_none() && !is_stopping,
-        code: refusal.as_ref().map(AccessError::code),
+        ready: code.is_none() && !is_stopping,
+        code,
         issuer: check.issuer_trouble(),
         event_stream: match (check.hears_stream(), check.check_stream()) {
             (false, _) => "off",
             (true, Ok(())) => "heard",
             (true, Err(_)) => "silent",
         },
+        accounts,
+        reports,
     };
     let status = if health.ready {
         StatusCode::OK

@@ -17,7 +17,8 @@ use crate::adapter::serve_admin;
 use crate::address_range::AddressRange;
 use crate::forward_auth::{ForwardAuth, Origins, RequestHeaders, Rule, router};
 use crate::{
-    AccessError, Clock as _, Config, Error, Guard, NoReporter, SystemClock, open_accounts,
+    AccessError, Accounts, Clock, Config, Error, Guard, LookUpsConfig, NoReporter, Reporter,
+    Reports, SystemClock, open_accounts,
 };
 
 use bounded_acceptor::BoundedAcceptor;
@@ -29,6 +30,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;
 const RULES_MAX: usize = 256;
+/// At the end the issuer has so long to take the last reports; what it has not then is on the disk.
+const LAST_REPORTS: Duration = Duration::from_secs(2);
 
 /// `[serve]` of guard.toml.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -116,35 +119,80 @@ pub async fn serve(config: &Config, file: &Path) -> Result<(), Error> {
     let token = config.token.clone().ok_or_else(|| missing("token"))?;
     let serve = config.serve.as_ref().ok_or_else(|| missing("serve"))?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut kept = None;
-    let look_ups = match &config.look_ups {
+    let token = token.below(folder);
+    let judging = match &config.look_ups {
         Some(look_ups) => {
             let look_ups = look_ups.clone().below(folder);
-            let owner = format!("{} {}", token.issuer, token.audience);
-            let clock = Arc::new(SystemClock::default());
-            let now = clock.unix_milliseconds();
-            let rules = config.rules.clone();
-            let accounts = open_accounts(&config.state, rules, folder, &owner, now).await?;
-            kept = Some(Arc::clone(&accounts));
-            let guard = Guard::assemble(accounts, &look_ups, Arc::new(NoReporter), clock)?;
-            if let Some(socket) = &look_ups.admin_socket {
-                serve_admin(socket, guard.clone())?;
-            }
-            Some((guard, look_ups.portals))
+            Some(Judging::begin(config, &look_ups, &token, folder).await?)
         }
         None => None,
     };
-    let outcome = run(&token.below(folder), serve, look_ups).await;
-    if let Some(accounts) = kept {
+    let outcome = run(&token, serve, judging.as_ref()).await;
+    if let Some(Judging {
+        accounts, reports, ..
+    }) = &judging
+    {
+        if let Some(reports) = reports {
+            reports.close(LAST_REPORTS).await;
+        }
         accounts.close().await;
     }
     Ok(outcome?)
 }
 
+/// What judges look-ups, and what stands behind it.
+struct Judging {
+    guard: Guard,
+    portals: Vec<AddressRange>,
+    accounts: Arc<dyn Accounts>,
+    reports: Option<Reports>,
+}
+
+impl Judging {
+    async fn begin(
+        config: &Config,
+        look_ups: &LookUpsConfig,
+        token: &TokenConfig,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let owner = format!("{} {}", token.issuer, token.audience);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let now = clock.unix_milliseconds();
+        let rules = config.rules.clone();
+        let accounts = open_accounts(&config.state, rules, folder, &owner, now).await?;
+        let reports = match &config.reports {
+            Some(spool) => {
+                let spool = spool.clone().below(folder);
+                Some(Reports::start(&spool, token, Arc::clone(&clock))?)
+            }
+            None => {
+                tracing::warn!(
+                    "the configuration has no table [reports]: the issuer hears nothing"
+                );
+                None
+            }
+        };
+        let reporter: Arc<dyn Reporter> = match &reports {
+            Some(reports) => Arc::new(reports.clone()),
+            None => Arc::new(NoReporter),
+        };
+        let guard = Guard::assemble(Arc::clone(&accounts), look_ups, reporter, clock)?;
+        if let Some(socket) = &look_ups.admin_socket {
+            serve_admin(socket, guard.clone())?;
+        }
+        Ok(Self {
+            guard,
+            portals: look_ups.portals.clone(),
+            accounts,
+            reports,
+        })
+    }
+}
+
 async fn run(
     token: &TokenConfig,
     config: &ServeConfig,
-    look_ups: Option<(Guard, Vec<AddressRange>)>,
+    judging: Option<&Judging>,
 ) -> Result<(), AccessError> {
     let address = config.listen;
     let failed = |source| AccessError::ListenFailed { address, source };
@@ -158,9 +206,14 @@ async fn run(
         origins: config.origins.clone(),
         certificates: token.certificate_header,
         rules: config.rules.clone(),
-        look_ups,
+        look_ups: judging.map(|it| (it.guard.clone(), it.portals.clone())),
+        accounts: judging.map(|it| Arc::clone(&it.accounts)),
+        reports: judging.and_then(|it| it.reports.clone()),
         is_stopping: AtomicBool::new(false),
     });
+    if let Some(judging) = judging {
+        state.check.tell(judging.guard.clone());
+    }
     let handle = Handle::new();
     let mut server: Server<SocketAddr> = axum_server::from_tcp(socket).map_err(failed)?;
     let builder = server.http_builder();

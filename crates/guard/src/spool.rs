@@ -2,6 +2,7 @@
 //! record would outlive the machine, and an answer goes out only then.
 
 mod files;
+mod reading;
 mod report;
 mod segment;
 mod space;
@@ -13,7 +14,7 @@ use std::pin::Pin;
 use crate::Error;
 
 pub use files::{Spool, SpoolConfig, SpooledRecord};
-pub use report::{Report, ReportedReason, ReportedToken};
+pub use report::{Report, ReportedPart, ReportedReason, ReportedToken};
 
 /// What a [`Reporter`] gives back: done when the record is durable.
 pub type Recorded<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
@@ -26,6 +27,22 @@ pub trait Reporter: Send + Sync {
     /// # Errors
     /// [`Error::SpoolFailed`]: the disk is full or broken, or too much waits for the server.
     fn record(&self, report: Report) -> Recorded<'_>;
+
+    /// Whether the issuer gets to know what is recorded.
+    fn delivers(&self) -> bool {
+        false
+    }
+}
+
+/// How it is with a spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpoolStatus {
+    /// Records that the server has not.
+    pub waiting: u64,
+    /// How long the oldest of them waits, to some seconds; to an hour after a restart.
+    pub oldest_seconds: i64,
+    /// Whether more is taken: where not, nobody is answered.
+    pub takes: bool,
 }
 
 /// Keeps nothing: for a guard that reports to nobody.

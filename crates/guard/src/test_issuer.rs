@@ -59,6 +59,24 @@ pub(crate) struct Says {
     pub(crate) heartbeat: Option<Value>,
     pub(crate) acknowledged: Vec<String>,
     pub(crate) streams: Vec<String>,
+    pub(crate) reports: TakenReports,
+}
+
+/// What guards reported, and how that is answered.
+#[derive(Default)]
+pub(crate) struct TakenReports {
+    /// By their ids: each once.
+    pub(crate) on_record: BTreeMap<String, Value>,
+    /// The patients of each batch that came, in order.
+    pub(crate) batches: Vec<Vec<String>>,
+    /// Takes them, and its answer gets lost.
+    pub(crate) is_answer_lost: bool,
+    /// A status and code for everything.
+    pub(crate) refusal: Option<(StatusCode, &'static str)>,
+    /// Whoever names this patient is refused by itself.
+    pub(crate) foreign: Option<&'static str>,
+    /// Whoever names this patient spoils its batch.
+    pub(crate) malformed: Option<&'static str>,
 }
 
 pub(crate) struct TestIssuer {
@@ -94,6 +112,7 @@ impl TestIssuer {
                 heartbeat: Some(json!({"iat": NOW, "since": NOW - 100, "sequence": 0})),
                 acknowledged: Vec::new(),
                 streams: Vec::new(),
+                reports: TakenReports::default(),
             }),
             key_fetches: AtomicUsize::new(0),
             introspections: AtomicUsize::new(0),
@@ -106,6 +125,7 @@ impl TestIssuer {
             .route("/jwks", get(jwks))
             .route("/introspect", post(introspect))
             .route("/events", post(events))
+            .route("/guard/reports", post(take_reports))
             .with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let folder = tempfile::tempdir().unwrap();
@@ -343,6 +363,55 @@ async fn events(State(shared): State<Arc<Shared>>, Json(asked): Json<Value>) -> 
         }
         json!({"sets": sets, "moreAvailable": false})
     })
+}
+
+async fn take_reports(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
+    let secret = base64_of("api:the%2Dguards%2Dsecret");
+    assert_eq!(headers[header::AUTHORIZATION], format!("Basic {secret}"));
+    let mut says = shared.says.lock().unwrap();
+    if says.is_down {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let says = &mut says.reports;
+    let refuse = |status: StatusCode, code: &str| {
+        let uri = format!("https://id.example.fr/errors/{code}");
+        (status, Json(json!({"error": "x", "error_uri": uri}))).into_response()
+    };
+    let batch = body["reports"].as_array().unwrap();
+    assert!(!batch.is_empty() && batch.len() <= 200, "{}", batch.len());
+    assert!(body.to_string().len() <= 40 * 1024);
+    let patients = |it: &Value| it["patients"].to_string();
+    says.batches.push(batch.iter().map(patients).collect());
+    if let Some((status, code)) = says.refusal {
+        return refuse(status, code);
+    }
+    let names = |it: &Value, patient: Option<&str>| {
+        patient.is_some_and(|patient| patients(it).contains(patient))
+    };
+    if batch.iter().any(|it| names(it, says.malformed)) {
+        return refuse(StatusCode::BAD_REQUEST, "provider.guard_reports_invalid");
+    }
+    let (mut accepted, mut refused) = (0, json!({}));
+    for report in batch {
+        let id = report["event_id"].as_str().unwrap();
+        if names(report, says.foreign) {
+            refused[id] = "provider.guard_report_foreign".into();
+        } else if says
+            .on_record
+            .insert(id.to_owned(), report.clone())
+            .is_none()
+        {
+            accepted += 1;
+        }
+    }
+    if says.is_answer_lost {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    Json(json!({"accepted": accepted, "refused": refused})).into_response()
 }
 
 fn base64_of(text: &str) -> String {

@@ -107,6 +107,11 @@ impl TokenConfig {
         url.map_or(String::new(), |url| url.origin().ascii_serialization())
     }
 
+    /// Whether the guard is a client of the issuer at all.
+    pub(crate) fn has_client(&self) -> bool {
+        self.client.is_some()
+    }
+
     /// The guard as a client of the issuer.
     pub(crate) fn credentials(&self) -> Result<ClientCredentials, AccessError> {
         let client = self.client.as_ref();

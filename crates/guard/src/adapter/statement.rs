@@ -9,6 +9,10 @@ use crate::{Binding, Kind, VerifiedAccess};
 /// Patients whom one answer names at most.
 pub(crate) const PATIENTS_MAX: usize = 1_000;
 const TEXT_BYTES_MAX: usize = 512;
+/// What the issuer takes of a name in a report.
+const PSEUDONYM_BYTES_MAX: usize = 256;
+/// `acr` of a login whose card nobody watches.
+const UNWATCHED: &str = "urn:cardea:acr:card-unwatched";
 const NONCE_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 /// How long a statement about look-ups is good, and how far it may be from the future.
 pub(super) const STATEMENT_LIFE_MS: i64 = 30_000;
@@ -54,9 +58,11 @@ impl LookUpStatement {
         if self.patients.is_empty() || self.patients.len() > PATIENTS_MAX {
             return Err(malformed("it names no patient, or more than a thousand"));
         }
-        let texts = self.patients.iter().chain(&self.source);
-        if !texts.clone().all(|it| is_bounded(it)) {
-            return Err(malformed("a name is empty or too long"));
+        if !self.source.iter().all(|it| is_bounded(it)) {
+            return Err(malformed("its source is empty or too long"));
+        }
+        if !self.patients.iter().all(|it| is_pseudonym(it)) {
+            return Err(malformed("a patient's name is empty, too long or no text"));
         }
         check_time(self.t, now, STATEMENT_LIFE_MS)
     }
@@ -103,6 +109,9 @@ pub(crate) struct AccessReference {
     pub(crate) auth_time: Option<i64>,
     pub(crate) profession: Option<String>,
     pub(crate) is_dpop: bool,
+    /// Whether an agent is there that can ask the person.
+    #[serde(default)]
+    pub(crate) is_watched: bool,
 }
 
 impl AccessReference {
@@ -116,6 +125,7 @@ impl AccessReference {
             auth_time: access.auth_time(),
             profession: access.profession().map(str::to_owned),
             is_dpop: access.binding() == Binding::Dpop,
+            is_watched: access.sid().is_some() && access.acr() != Some(UNWATCHED),
         }
     }
 
@@ -141,6 +151,10 @@ fn check_common(nonce: &str, session: &str) -> Result<(), AdapterError> {
 
 fn is_bounded(text: &str) -> bool {
     (1..=TEXT_BYTES_MAX).contains(&text.len())
+}
+
+fn is_pseudonym(text: &str) -> bool {
+    (1..=PSEUDONYM_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 fn check_time(t: i64, now: i64, life: i64) -> Result<(), AdapterError> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Budget, Config};
-use crate::{Error, Kind, Rules};
+use crate::{Error, Kind, Rules, SpoolConfig};
 
 fn parse(text: &str) -> Result<Config, Error> {
     Config::parse(text, Path::new("guard.toml"))
@@ -21,6 +21,48 @@ fn the_example_says_what_holds_without_it() {
     assert_eq!(parse(example).unwrap().rules, Rules::default());
     let state = parse(example).unwrap().state;
     assert_eq!(state, crate::state::StateConfig::default());
+    let (_, reports) = example.split_once("# [reports]\n").unwrap();
+    let keys = reports.lines().filter(|line| line.contains(" = "));
+    let keys: String = keys.map(|line| line.replacen("# ", "\n", 1)).collect();
+    let folder = "/var/lib/cardea-guard/reports";
+    let usual = SpoolConfig::in_folder(folder);
+    for keys in [keys.as_str(), "folder = \"/var/lib/cardea-guard/reports\""] {
+        let text = format!("{LOOK_UPS}[reports]\n{keys}");
+        assert_eq!(parse(&text).unwrap().reports, Some(usual.clone()), "{keys}");
+    }
+}
+
+const LOOK_UPS: &str = "[look_ups]\nservice = \"records\"\nkeys_file = \"statement.keys\"\n";
+
+#[test]
+fn reports_need_look_ups_a_client_and_bounds_that_the_issuer_can_keep() {
+    let reports = "[reports]\nfolder = \"reports\"\n";
+    assert!(parse(&format!("{LOOK_UPS}{reports}")).is_ok());
+    for name in ["", "a\\nb", &"a".repeat(257)] {
+        let said = mistake(&LOOK_UPS.replace("records", name));
+        assert!(said.contains("look_ups.service"), "{said}");
+    }
+    assert!(mistake(reports).contains("reports: there is no table look_ups"));
+    let token = "[token]\nissuer = \"https://id.example.fr\"\naudience = \"a\"\n\
+                 revocation = \"expiry_alone\"\n";
+    let said = mistake(&format!("{LOOK_UPS}{reports}{token}"));
+    assert!(said.contains("token.client_id is missing"), "{said}");
+    let client = "client_id = \"guard\"\nclient_secret_file = \"guard.secret\"\n";
+    assert!(parse(&format!("{LOOK_UPS}{reports}{token}{client}")).is_ok());
+    for (key, said_of_it) in [
+        (
+            "mebibytes_max = 15",
+            "mebibytes_max: between 16 and 1048576",
+        ),
+        ("hours_max = 24", "hours_max: between 1 and 23"),
+        ("hours_max = 0", "hours_max: between 1 and 23"),
+        ("days_max = 1", "days_max"),
+    ] {
+        let said = mistake(&format!("{LOOK_UPS}{reports}{key}\n"));
+        assert!(said.contains(said_of_it), "{said}");
+    }
+    assert!(mistake(&format!("{LOOK_UPS}[reports]\nfolder = \"\"")).contains("folder"));
+    assert!(mistake(&format!("{LOOK_UPS}[reports]\nmebibytes_max = 64")).contains("folder"));
 }
 
 #[test]

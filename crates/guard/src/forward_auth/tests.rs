@@ -29,6 +29,8 @@ fn guard(check: TokenCheck, rules: Value) -> Arc<ForwardAuth> {
         certificates: None,
         rules,
         look_ups: None,
+        accounts: None,
+        reports: None,
         is_stopping: AtomicBool::new(false),
     })
 }

@@ -1,7 +1,8 @@
 //! The spool itself: opened once a folder, appended to by many, read on from where the server is.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +12,28 @@ use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
-use super::segment::{self, Head, RECORD_BYTES_MAX, Segment, framed_bytes};
+use super::reading::{Bounds, Places};
+use super::segment::{self, RECORD_BYTES_MAX, Segment};
 use super::space::Space;
 use super::writer::{Waiting, Writer, failed};
-use super::{Recorded, Report, Reporter};
+use super::{Recorded, Report, Reporter, SpoolStatus};
 use crate::Error;
 use crate::clock::Clock;
 
-/// Records that wait for the disk; more wait for a place among them.
+/// Answers that wait for the disk; more wait for a place among them.
 const QUEUE_MAX: usize = 4_096;
 /// Who waits longer is refused.
 const RECORD_TIME: Duration = Duration::from_secs(5);
 const RUN_RANDOM_BYTES: usize = 16;
 const LOCK: &str = "lock";
 const DELIVERED: &str = "delivered";
+const MEBIBYTES: std::ops::RangeInclusive<u32> = 16..=1_048_576;
+const MEBIBYTES_USUAL: u32 = 1_024;
+/// The server knows a token for a day after its end: what comes later is refused there.
+const HOURS: std::ops::RangeInclusive<u32> = 1..=23;
+const HOURS_USUAL: u32 = 20;
 
-/// Where answers are put down, and how much may wait for the server.
+/// `[reports]` of guard.toml: where answers are put down, and how much may wait for the server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawSpoolConfig")]
 pub struct SpoolConfig {
@@ -40,25 +47,30 @@ pub struct SpoolConfig {
 struct RawSpoolConfig {
     folder: PathBuf,
     mebibytes_max: Option<u32>,
-    days_max: Option<u32>,
+    hours_max: Option<u32>,
 }
 
 impl TryFrom<RawSpoolConfig> for SpoolConfig {
     type Error = String;
 
     fn try_from(raw: RawSpoolConfig) -> Result<Self, String> {
-        let mebibytes = raw.mebibytes_max.unwrap_or(1_024);
-        let days = raw.days_max.unwrap_or(7);
-        if !(1..=1_048_576).contains(&mebibytes) {
-            return Err("mebibytes_max: between 1 and 1048576".to_owned());
-        }
-        if !(1..=30).contains(&days) {
-            return Err("days_max: between 1 and 30".to_owned());
+        let between = |name: &str, value: u32, range: std::ops::RangeInclusive<u32>| {
+            if range.contains(&value) {
+                Ok(value)
+            } else {
+                let (least, most) = (range.start(), range.end());
+                Err(format!("{name}: between {least} and {most}"))
+            }
+        };
+        let mebibytes = raw.mebibytes_max.unwrap_or(MEBIBYTES_USUAL);
+        let hours = raw.hours_max.unwrap_or(HOURS_USUAL);
+        if raw.folder.as_os_str().is_empty() {
+            return Err("folder: it is empty".to_owned());
         }
         Ok(Self {
             folder: raw.folder,
-            bytes_max: u64::from(mebibytes) * 1_024 * 1_024,
-            age_seconds_max: i64::from(days) * 86_400,
+            bytes_max: u64::from(between("mebibytes_max", mebibytes, MEBIBYTES)?) * 1_024 * 1_024,
+            age_seconds_max: i64::from(between("hours_max", hours, HOURS)?) * 3_600,
         })
     }
 }
@@ -69,8 +81,8 @@ impl SpoolConfig {
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
-            bytes_max: 1_024 * 1_024 * 1_024,
-            age_seconds_max: 7 * 86_400,
+            bytes_max: u64::from(MEBIBYTES_USUAL) * 1_024 * 1_024,
+            age_seconds_max: i64::from(HOURS_USUAL) * 3_600,
         }
     }
 
@@ -92,7 +104,9 @@ pub struct Spool {
 
 pub(super) struct Shared {
     folder: PathBuf,
+    run: String,
     space: Arc<Space>,
+    places: Places,
     durable: watch::Receiver<u64>,
     /// Held as long as anybody holds the spool.
     _lock: File,
@@ -132,7 +146,7 @@ impl Spool {
             .map_err(|error| Error::Access(crate::AccessError::CryptoFailed(error)))?;
         let writer = Writer {
             folder: folder.clone(),
-            run,
+            run: run.clone(),
             next: last.saturating_add(1),
             clock,
             space: Arc::clone(&space),
@@ -142,7 +156,9 @@ impl Spool {
         };
         let shared = Arc::new(Shared {
             folder,
+            run,
             space,
+            places: Places::default(),
             durable: seen,
             _lock: lock,
         });
@@ -162,11 +178,20 @@ impl Spool {
     /// # Errors
     /// [`Error::SpoolFailed`].
     pub async fn append(&self, record: Vec<u8>) -> Result<u64, Error> {
-        if record.len() > RECORD_BYTES_MAX {
+        Ok(self.append_all(vec![record]).await?.start)
+    }
+
+    /// Appends the records of one answer, and comes back with their numbers when the disk holds
+    /// all of them.
+    ///
+    /// # Errors
+    /// [`Error::SpoolFailed`].
+    pub async fn append_all(&self, records: Vec<Vec<u8>>) -> Result<Range<u64>, Error> {
+        if records.iter().any(|it| it.len() > RECORD_BYTES_MAX) {
             return Err(failed("a record is too long"));
         }
         let (done, durable) = oneshot::channel();
-        let waiting = Waiting { record, done };
+        let waiting = Waiting { records, done };
         let written = async {
             let gone = || failed("the writer is gone");
             self.queue.send(waiting).await.map_err(|_| gone())?;
@@ -176,6 +201,24 @@ impl Spool {
             Ok(outcome) => outcome,
             Err(_) => Err(failed("the disk is too slow")),
         }
+    }
+
+    /// The event id of a record that was appended by this opening of the folder.
+    #[must_use]
+    pub fn event_id(&self, sequence: u64) -> String {
+        event_id(&self.shared.run, sequence)
+    }
+
+    /// How much waits for the server, and whether more is taken.
+    #[must_use]
+    pub fn status(&self, now: i64) -> SpoolStatus {
+        self.shared.space.status(now)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.shared.folder
     }
 
     /// The number of the last record that the disk holds, and each later one.
@@ -200,38 +243,12 @@ impl Spool {
         count_max: usize,
         bytes_max: u64,
     ) -> Result<Vec<SpooledRecord>, Error> {
-        let last = *self.shared.durable.borrow();
-        let mut next = self.delivered().saturating_add(1);
-        let (mut found, mut bytes) = (Vec::new(), 0_u64);
-        while next <= last && found.len() < count_max && bytes < bytes_max {
-            let Some(segment) = self.shared.space.find(next) else {
-                break;
-            };
-            let at =
-                |error: std::io::Error| failed(&format!("{}: {error}", segment.path.display()));
-            let mut reader = BufReader::new(File::open(&segment.path).map_err(at)?);
-            let head = Head::read(&mut reader).map_err(at)?;
-            let head = head.ok_or_else(|| failed("a segment lost its head"))?;
-            for sequence in segment.first..segment.next.min(last.saturating_add(1)) {
-                let read = segment::read_frame(&mut reader, sequence).map_err(at)?;
-                let record = read.ok_or_else(|| failed("a segment lost a record"))?;
-                if sequence < next {
-                    continue;
-                }
-                bytes = bytes.saturating_add(framed_bytes(&record));
-                if found.len() >= count_max || (bytes > bytes_max && !found.is_empty()) {
-                    return Ok(found);
-                }
-                next = sequence.saturating_add(1);
-                found.push(SpooledRecord {
-                    sequence,
-                    event_id: format!("{}-{sequence}", head.run),
-                    record,
-                });
-            }
-            next = next.max(segment.next);
-        }
-        Ok(found)
+        let bounds = Bounds {
+            last: *self.shared.durable.borrow(),
+            count_max,
+            bytes_max,
+        };
+        self.shared.places.read(&self.shared.space, &bounds)
     }
 
     /// Notes that the server has all records up to this one. What it has is deleted, a segment at a
@@ -254,10 +271,14 @@ impl Spool {
 impl Reporter for Spool {
     fn record(&self, report: Report) -> Recorded<'_> {
         Box::pin(async move {
-            let record = serde_json::to_vec(&report).map_err(|it| failed(&it.to_string()))?;
-            self.append(record).await.map(|_| ())
+            let records = report.into_records()?;
+            self.append_all(records).await.map(|_| ())
         })
     }
+}
+
+pub(super) fn event_id(run: &str, sequence: u64) -> String {
+    format!("{run}-{sequence}")
 }
 
 fn make_folder(folder: &Path) -> std::io::Result<()> {

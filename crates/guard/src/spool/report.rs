@@ -1,8 +1,16 @@
 //! One answer, as it goes to the server.
 
+use cardea_jose::random_base64url;
 use serde::{Deserialize, Serialize};
 
-use crate::{Act, Decision, Kind, Reason};
+use super::segment::RECORD_BYTES_MAX;
+use super::writer::failed;
+use crate::{Act, Answer, Decision, Error, Kind, Reason};
+
+/// What the server takes of one report.
+const PATIENTS_MAX: usize = 500;
+const REASONS_MAX: usize = 32;
+const PART_RANDOM_BYTES: usize = 16;
 
 /// One answer: who asked for what, in which session, about whom, and what the guard said.
 ///
@@ -35,6 +43,19 @@ pub struct Report {
     /// Why, the weightiest first.
     #[serde(default)]
     pub reasons: Vec<ReportedReason>,
+    /// Where one report has no room for all patients: which of several this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<ReportedPart>,
+}
+
+/// Which part of one answer a report is. Parts have all in common but the patients, and what the
+/// answer brings about comes with the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedPart {
+    /// Random, the same in all parts of one answer.
+    pub of: String,
+    /// Counted from one.
+    pub number: u32,
 }
 
 /// One reason, as it is reported.
@@ -68,9 +89,72 @@ impl Report {
             patients,
             patient_present: act.patient_present,
             answer: decision.answer.word().to_owned(),
-            reasons: decision.reasons.iter().map(ReportedReason::from).collect(),
+            reasons: decision
+                .reasons
+                .iter()
+                .take(REASONS_MAX)
+                .map(ReportedReason::from)
+                .collect(),
+            part: None,
         }
     }
+
+    /// Whether the issuer has something to do at once: to ask for a signature, or to end something.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.answer != Answer::Allow.word()
+    }
+
+    /// The report as records of a bounded length: one, or its parts.
+    pub(crate) fn into_records(mut self) -> Result<Vec<Vec<u8>>, Error> {
+        let whole = encode(&self)?;
+        if whole.len() <= RECORD_BYTES_MAX && self.patients.len() <= PATIENTS_MAX {
+            return Ok(vec![whole]);
+        }
+        let of = random_base64url(PART_RANDOM_BYTES).map_err(|it| failed(&it.to_string()))?;
+        let part = |number| {
+            Some(ReportedPart {
+                of: of.clone(),
+                number,
+            })
+        };
+        let patients = std::mem::take(&mut self.patients);
+        self.part = part(u32::MAX);
+        let room = RECORD_BYTES_MAX.saturating_sub(encode(&self)?.len());
+        let parts = (1..).zip(in_parts(patients, room)?);
+        let parts = parts.map(|(number, patients)| {
+            encode(&Self {
+                patients,
+                part: part(number),
+                ..self.clone()
+            })
+        });
+        parts.collect()
+    }
+}
+
+fn encode(report: &Report) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(report).map_err(|it| failed(&it.to_string()))
+}
+
+/// Lists of patients that each have room.
+fn in_parts(patients: Vec<String>, room: usize) -> Result<Vec<Vec<String>>, Error> {
+    let (mut parts, mut part, mut left) = (Vec::new(), Vec::new(), room);
+    for patient in patients {
+        let text = serde_json::to_vec(&patient).map_err(|it| failed(&it.to_string()))?;
+        // With its comma.
+        let bytes = text.len().saturating_add(1);
+        if bytes > room {
+            return Err(failed("a record is too long"));
+        }
+        if bytes > left || part.len() >= PATIENTS_MAX {
+            parts.push(std::mem::take(&mut part));
+            left = room;
+        }
+        left = left.saturating_sub(bytes);
+        part.push(patient);
+    }
+    parts.push(part);
+    Ok(parts)
 }
 
 /// What a report says of the access token.

@@ -17,8 +17,9 @@ pub(super) const HEAD_BYTES: u64 = 46;
 const CHECKSUM_BYTES: usize = 8;
 /// Length and checksum.
 const FRAME_BYTES: usize = 12;
-/// The longest record: a search with two thousand hits has less.
-pub(super) const RECORD_BYTES_MAX: usize = 256 * 1024;
+/// The longest record: one always fits into what the server takes at once (40 KiB). A search with
+/// many hits becomes several.
+pub(super) const RECORD_BYTES_MAX: usize = 24 * 1024;
 const SUFFIX: &str = "spool";
 
 /// What the head of a segment says.

@@ -3,18 +3,27 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::{error, warn};
 
+use super::SpoolStatus;
 use super::segment::{HEAD_BYTES, Segment};
 
 /// Free bytes on the disk below which nothing is taken any more: what is written in one go fits.
 const FREE_BYTES_MIN: u64 = 1024 * 1024;
 /// Free bytes below which there is a warning.
 const FREE_BYTES_LOW: u64 = 256 * 1024 * 1024;
+/// The longest segment, and how many of them fit at least: what was delivered must not fill it all.
+const SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const SEGMENTS_LEAST: u64 = 8;
+/// How exactly it is known how long something waits.
+const MARK_SECONDS: i64 = 10;
 /// Between two warnings, and between two looks at the disk.
 const WARNED_EVERY_SECONDS: i64 = 60;
 const LOOKED_EVERY_SECONDS: i64 = 1;
+/// How long after a record that could not be written the spool counts as broken.
+const FAILED_LATELY: Duration = Duration::from_secs(10);
 
 /// What lies on the disk.
 pub(super) struct Space {
@@ -29,8 +38,12 @@ struct Kept {
     /// Oldest first; the last one may be open.
     segments: VecDeque<Segment>,
     bytes: u64,
+    /// The number that the next record has.
+    next: u64,
     /// The last record that the server has.
     delivered: u64,
+    /// When records were written that wait: the first one of every few seconds.
+    marks: VecDeque<(u64, i64)>,
     looked_at: i64,
     free: Option<u64>,
     warned_at: i64,
@@ -45,10 +58,15 @@ impl Space {
         delivered: u64,
     ) -> Self {
         let bytes = segments.iter().map(|it| it.bytes).sum();
+        let next = segments.last().map_or(0, |it| it.next);
+        let waiting = segments.iter().filter(|it| it.next > delivered + 1);
+        let marks = waiting.map(|it| (it.first, it.begun_at)).collect();
         let kept = Kept {
             segments: segments.into(),
             bytes,
+            next: next.max(delivered + 1),
             delivered,
+            marks,
             ..Kept::default()
         };
         Self {
@@ -59,25 +77,16 @@ impl Space {
         }
     }
 
+    /// A segment is closed beyond it, so that what was delivered can go.
+    pub(super) fn segment_bytes(&self) -> u64 {
+        SEGMENT_BYTES_MAX.min(self.bytes_max / SEGMENTS_LEAST)
+    }
+
     /// Whether more may be written; says early when it soon may not.
     pub(super) fn check(&self, now: i64) -> Result<(), String> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_sub(kept.looked_at).abs() >= LOOKED_EVERY_SECONDS {
-            kept.looked_at = now;
-            let found = rustix::fs::statvfs(&self.folder).ok();
-            kept.free = found.map(|it| it.f_bavail.saturating_mul(it.f_frsize));
-        }
-        let age = kept.age(now);
-        let free = kept.free.unwrap_or(u64::MAX);
-        if kept.bytes >= self.bytes_max {
-            return Err(format!("{} bytes wait for the server", kept.bytes));
-        }
-        if age > self.age_seconds_max {
-            return Err(format!("a report waits for the server for {age} seconds"));
-        }
-        if free < FREE_BYTES_MIN {
-            return Err(format!("{free} bytes are free on the disk"));
-        }
+        self.check_bounds(&mut kept, now)?;
+        let (age, free) = (kept.age(now), kept.free.unwrap_or(u64::MAX));
         let is_early = kept.bytes >= self.bytes_max / 2
             || age > self.age_seconds_max / 2
             || free < FREE_BYTES_LOW;
@@ -95,6 +104,40 @@ impl Space {
         Ok(())
     }
 
+    fn check_bounds(&self, kept: &mut Kept, now: i64) -> Result<(), String> {
+        if now.saturating_sub(kept.looked_at).abs() >= LOOKED_EVERY_SECONDS {
+            kept.looked_at = now;
+            let found = rustix::fs::statvfs(&self.folder).ok();
+            kept.free = found.map(|it| it.f_bavail.saturating_mul(it.f_frsize));
+        }
+        let age = kept.age(now);
+        if kept.bytes >= self.bytes_max {
+            return Err(format!("{} bytes wait for the server", kept.bytes));
+        }
+        if age > self.age_seconds_max {
+            return Err(format!("a report waits for the server for {age} seconds"));
+        }
+        match kept.free {
+            Some(free) if free < FREE_BYTES_MIN => {
+                Err(format!("{free} bytes are free on the disk"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How much waits, and whether more is taken.
+    pub(super) fn status(&self, now: i64) -> SpoolStatus {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_failing = kept
+            .failed_at
+            .is_some_and(|at| at.elapsed() < FAILED_LATELY);
+        SpoolStatus {
+            waiting: kept.next.saturating_sub(kept.delivered + 1),
+            oldest_seconds: kept.age(now),
+            takes: !is_failing && self.check_bounds(&mut kept, now).is_ok(),
+        }
+    }
+
     pub(super) fn begin(&self, path: PathBuf, first: u64, begun_at: i64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes = kept.bytes.saturating_add(HEAD_BYTES);
@@ -107,9 +150,15 @@ impl Space {
         });
     }
 
-    pub(super) fn grow(&self, first: u64, count: u64, bytes: u64) {
+    pub(super) fn grow(&self, first: u64, count: u64, bytes: u64, now: i64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes = kept.bytes.saturating_add(bytes);
+        kept.next = first.saturating_add(count);
+        kept.failed_at = None;
+        let is_long_ago = |(_, at): &(u64, i64)| now.saturating_sub(*at) >= MARK_SECONDS;
+        if kept.marks.back().is_none_or(is_long_ago) {
+            kept.marks.push_back((first, now));
+        }
         if let Some(last) = kept.segments.back_mut() {
             last.next = first.saturating_add(count);
             last.bytes = last.bytes.saturating_add(bytes);
@@ -120,6 +169,7 @@ impl Space {
     pub(super) fn deliver(&self, up_to: u64) -> Vec<PathBuf> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.delivered = kept.delivered.max(up_to);
+        kept.forget_marks();
         let mut gone = Vec::new();
         // The last one may be open.
         while kept.segments.len() > 1
@@ -152,7 +202,7 @@ impl Space {
     pub(super) fn report_failure(&self, reason: &str) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let now = std::time::Instant::now();
-        let is_recent = |at: std::time::Instant| now.duration_since(at).as_secs() < 10;
+        let is_recent = |at: std::time::Instant| now.duration_since(at) < FAILED_LATELY;
         if !kept.failed_at.replace(now).is_some_and(is_recent) {
             error!(
                 code = "guard.spool_failed",
@@ -165,12 +215,21 @@ impl Space {
 impl Kept {
     /// How long the oldest record waits that the server has not, at most.
     fn age(&self, now: i64) -> i64 {
-        let mut waiting = self
-            .segments
-            .iter()
-            .filter(|it| it.next > self.delivered + 1);
-        waiting
-            .next()
-            .map_or(0, |it| now.saturating_sub(it.begun_at))
+        let oldest = self.marks.front();
+        oldest.map_or(0, |(_, at)| now.saturating_sub(*at))
+    }
+
+    /// Drops the marks behind which everything is at the server.
+    fn forget_marks(&mut self) {
+        if self.next <= self.delivered + 1 {
+            self.marks.clear();
+        }
+        while self
+            .marks
+            .get(1)
+            .is_some_and(|(first, _)| *first <= self.delivered + 1)
+        {
+            self.marks.pop_front();
+        }
     }
 }

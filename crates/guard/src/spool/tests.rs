@@ -7,9 +7,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::{Report, Reporter as _, Spool, SpoolConfig, SpooledRecord, segment};
-use crate::{Act, Decision, Error, Patient, ReportedToken, SystemClock};
+use crate::{Act, Clock, Decision, Error, Patient, ReportedToken, SystemClock};
 
 const FOLDER: &str = "CARDEA_SPOOL_FOLDER";
 
@@ -178,8 +179,152 @@ async fn beyond_what_may_wait_nothing_is_taken_until_the_server_has_it() {
             Err(error) => break error,
         }
     };
-    assert_eq!((taken, refused.code()), (4, "guard.spool_failed"));
-    assert!(spool.append(vec![7; 300_000]).await.is_err());
+    assert_eq!((taken, refused.code()), (3, "guard.spool_failed"));
+    let now = SystemClock::default().unix_seconds();
+    assert!(!spool.status(now).takes);
+    // What the server has makes room, however small the spool is.
+    for sequence in 3..40 {
+        spool.note_delivered(sequence).unwrap();
+        assert_eq!(spool.append(vec![7; 300]).await.unwrap(), sequence + 1);
+    }
+    assert!(spool.status(now).takes);
+    let longest = spool.append(vec![7; segment::RECORD_BYTES_MAX + 1]).await;
+    assert_eq!(longest.unwrap_err().code(), "guard.spool_failed");
+}
+
+#[tokio::test]
+async fn what_is_read_in_pieces_is_what_is_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = SpoolConfig::in_folder(folder.path());
+    // Some records a segment.
+    config.bytes_max = 20_000;
+    let spool = Spool::open(&config, Arc::new(SystemClock::default())).unwrap();
+    for number in 0..40 {
+        spool.append(vec![number; 300]).await.unwrap();
+    }
+    let all = read(&spool);
+    assert_eq!(all.len(), 40);
+    for (count, bytes) in [
+        (1, u64::MAX),
+        (3, u64::MAX),
+        (40, 1),
+        (40, 1_000),
+        (7, 5_000),
+    ] {
+        let found = spool.read_waiting(count, bytes).unwrap();
+        assert_eq!(found, all[..found.len()], "{count} {bytes}");
+    }
+    let mut seen = Vec::new();
+    for round in 0_usize.. {
+        // Now and then the server does not say that it has them.
+        let found = spool.read_waiting(3 + round % 4, 2_000).unwrap();
+        let Some(last) = found.last() else {
+            break;
+        };
+        if round % 3 > 0 {
+            spool.note_delivered(last.sequence).unwrap();
+            seen.extend(found);
+        }
+    }
+    assert_eq!(seen, all);
+}
+
+/// Time passes for a spool as a test says.
+#[derive(Default)]
+struct Moved(AtomicI64);
+
+impl Clock for Moved {
+    fn unix_milliseconds(&self) -> i64 {
+        self.0.load(Ordering::Relaxed) * 1_000
+    }
+}
+
+#[tokio::test]
+async fn what_waits_too_long_stops_everything_and_what_was_delivered_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = SpoolConfig::in_folder(folder.path());
+    let clock = Arc::new(Moved::default());
+    let spool = Spool::open(&config, clock.clone()).unwrap();
+    let at = |hours: i64| {
+        clock.0.store(hours * 3_600, Ordering::Relaxed);
+        hours * 3_600
+    };
+    // A quiet guard: each is delivered before the next comes, for days.
+    for sequence in 1..50_u64 {
+        let now = at(i64::try_from(sequence).unwrap() * 10);
+        assert_eq!(spool.append("one".into()).await.unwrap(), sequence);
+        assert_eq!(spool.status(now + 5).oldest_seconds, 5);
+        spool.note_delivered(sequence).unwrap();
+        assert_eq!(spool.status(now + 5).waiting, 0);
+        assert_eq!(spool.status(now + 5).oldest_seconds, 0);
+    }
+    let begun = at(1_000);
+    spool.append("it waits".into()).await.unwrap();
+    at(1_020);
+    spool.append("and another".into()).await.unwrap();
+    let late = at(1_021);
+    assert_eq!(spool.status(late).oldest_seconds, late - begun);
+    let refused = spool.append("no more".into()).await.unwrap_err();
+    assert_eq!(refused.code(), "guard.spool_failed");
+    spool.note_delivered(50).unwrap();
+    assert_eq!(spool.status(late).oldest_seconds, 3_600);
+    assert_eq!(spool.append("again".into()).await.unwrap(), 52);
+    drop(spool);
+    // A restart knows it to an hour.
+    let again = open_soon(folder.path()).await;
+    assert_eq!(again.status(late).waiting, 2);
+    assert!(again.status(late).oldest_seconds <= 2 * 3_600);
+}
+
+#[test]
+fn an_answer_with_many_patients_becomes_reports_that_the_server_takes() {
+    let act = Act::look_up("sub-1", "records", Patient::from_pseudonym("p-1"));
+    let token = ReportedToken {
+        client_id: "portal",
+        sid: Some("a-session"),
+        jti: "a-token",
+    };
+    let report = |patients: Vec<String>| Report::new(&act, &Decision::allow(), &token, patients);
+    let one = report(vec!["p".to_owned(); 500]);
+    assert_eq!(one.into_records().unwrap().len(), 1);
+    // The longest names, and names that JSON makes twice as long.
+    let long = (0..500).map(|it| format!("{it:0256}")).collect::<Vec<_>>();
+    let odd = (0..1_000)
+        .map(|it| format!("{it}{}", "\"".repeat(200)))
+        .collect();
+    for patients in [long, odd, vec!["p".to_owned(); 501]] {
+        let records = report(patients.clone()).into_records().unwrap();
+        assert!(records.len() > 1);
+        let mut seen = Vec::new();
+        let mut of = BTreeSet::new();
+        for (record, number) in records.iter().zip(1..) {
+            assert!(record.len() <= segment::RECORD_BYTES_MAX);
+            let part: Report = serde_json::from_slice(record).unwrap();
+            assert!(!part.patients.is_empty() && part.patients.len() <= 500);
+            let its = part.part.clone().unwrap();
+            assert_eq!(its.number, number);
+            of.insert(its.of);
+            assert_eq!((part.sub.as_str(), part.jti.as_str()), ("sub-1", "a-token"));
+            seen.extend(part.patients);
+        }
+        assert_eq!((seen, of.len()), (patients, 1));
+    }
+    let refused = report(vec!["p".repeat(25_000)]).into_records();
+    assert_eq!(refused.unwrap_err().code(), "guard.spool_failed");
+}
+
+#[tokio::test]
+async fn the_parts_of_an_answer_have_numbers_in_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path()).unwrap();
+    let parts = vec![b"one".to_vec(), b"two".to_vec(), b"three".to_vec()];
+    let (first, second) = tokio::join!(spool.append_all(parts.clone()), spool.append_all(parts));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!((first.end - first.start, second.end - second.start), (3, 3));
+    assert!(first.end == second.start || second.end == first.start);
+    let found = read(&spool);
+    assert_eq!(found.len(), 6);
+    assert_eq!(found[4].event_id, spool.event_id(5));
 }
 
 /// A process that appends until it is killed, and says which numbers it was given. It does nothing
@@ -251,6 +396,7 @@ fn numbers_until(mut child: Child, mut is_enough: impl FnMut(&str) -> bool) -> B
     numbers
 }
 
+/// Attack H18.
 #[tokio::test]
 async fn a_process_that_is_killed_at_any_moment_has_lost_nothing_that_it_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
@@ -276,6 +422,7 @@ async fn a_process_that_is_killed_at_any_moment_has_lost_nothing_that_it_acknowl
     assert!(acknowledged.len() > 100, "{}", acknowledged.len());
 }
 
+/// Attack H16.
 #[tokio::test]
 async fn a_disk_that_is_full_refuses_and_keeps_what_it_had() {
     let folder = tempfile::tempdir().unwrap();

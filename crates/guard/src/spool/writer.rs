@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,15 +14,16 @@ use super::space::Space;
 use crate::Error;
 use crate::clock::Clock;
 
-/// Records of one flush.
+/// Answers of one flush.
 const GROUP_MAX: usize = 1_024;
-/// A segment is closed beyond it, so that what was delivered can go.
-const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+/// A segment is closed beyond it, so that what was delivered can go; after a restart the age of
+/// what waits is known as exactly as this.
+const SEGMENT_SECONDS: i64 = 3_600;
 
-/// A record, and who waits for it.
+/// The records of one answer, and who waits for them.
 pub(super) struct Waiting {
-    pub(super) record: Vec<u8>,
-    pub(super) done: oneshot::Sender<Result<u64, Error>>,
+    pub(super) records: Vec<Vec<u8>>,
+    pub(super) done: oneshot::Sender<Result<Range<u64>, Error>>,
 }
 
 /// What writes, in a thread of its own.
@@ -40,6 +42,7 @@ pub(super) struct Writer {
 pub(super) struct OpenSegment {
     file: File,
     bytes: u64,
+    begun_at: i64,
 }
 
 impl Writer {
@@ -50,16 +53,20 @@ impl Writer {
             if let Err(reason) = &outcome {
                 self.space.report_failure(reason);
             }
-            for (waiting, sequence) in group.drain(..).zip(self.next..) {
+            let mut first = self.next;
+            for waiting in group.drain(..) {
+                let count = u64::try_from(waiting.records.len()).unwrap_or(u64::MAX);
+                let next = first.saturating_add(count);
                 let answer = match &outcome {
-                    Ok(()) => Ok(sequence),
+                    Ok(()) => Ok(first..next),
                     Err(reason) => Err(failed(reason)),
                 };
+                first = next;
                 // Who no longer waits has given no answer.
                 let _ = waiting.done.send(answer);
             }
             if let Ok(()) = outcome {
-                self.next = *self.durable.borrow() + 1;
+                self.next = first;
             }
         }
     }
@@ -72,13 +79,14 @@ impl Writer {
         let now = self.clock.unix_seconds();
         self.space.check(now)?;
         let mut buffer = Vec::new();
-        for (waiting, sequence) in group.iter().zip(self.next..) {
-            segment::frame(sequence, &waiting.record, &mut buffer);
+        let mut count = 0_u64;
+        for (record, sequence) in group.iter().flat_map(|it| &it.records).zip(self.next..) {
+            segment::frame(sequence, record, &mut buffer);
+            count = count.saturating_add(1);
         }
-        let count = u64::try_from(group.len()).unwrap_or(u64::MAX);
         let bytes = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
         let mut open = match self.open.take() {
-            Some(open) if open.bytes < SEGMENT_BYTES => open,
+            Some(open) if self.has_room(&open, now) => open,
             _ => self.begin(now)?,
         };
         if let Err(error) = open.file.write_all(&buffer) {
@@ -98,10 +106,15 @@ impl Writer {
         }
         open.bytes = open.bytes.saturating_add(bytes);
         self.open = Some(open);
-        self.space.grow(self.next, count, bytes);
+        self.space.grow(self.next, count, bytes, now);
         let last = self.next.saturating_add(count).saturating_sub(1);
         self.durable.send_replace(last);
         Ok(())
+    }
+
+    fn has_room(&self, open: &OpenSegment, now: i64) -> bool {
+        let age = now.saturating_sub(open.begun_at);
+        open.bytes < self.space.segment_bytes() && age < SEGMENT_SECONDS
     }
 
     /// Begins a segment, and has the disk know its name.
@@ -121,6 +134,7 @@ impl Writer {
         Ok(OpenSegment {
             file,
             bytes: HEAD_BYTES,
+            begun_at: now,
         })
     }
 }

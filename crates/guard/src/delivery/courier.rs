@@ -1,0 +1,182 @@
+//! The one who delivers: oldest first, one batch at a time, again until it is acknowledged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::post::{Issuer, Posted, is_code};
+use super::set_aside::SetAside;
+use super::standing::{Standing, URGENT_MAX};
+use crate::{Error, SpooledRecord};
+
+/// What the issuer takes at once: 200 reports in 40 KiB, of which an assertion by which the guard
+/// proves itself has its part. Beside each record stand its id and the member's name.
+const REPORTS_MAX: usize = 200;
+const BATCH_BYTES_MAX: usize = 36 * 1024;
+const EVENT_BYTES: usize = 64;
+/// The same without the ids of as many as may be urgent.
+const URGENT_BYTES_MAX: usize = BATCH_BYTES_MAX - URGENT_MAX * EVENT_BYTES;
+/// First and longest pause after a failure; the longest one where an operator has to act.
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_REFUSED: Duration = Duration::from_secs(30);
+
+pub(super) struct Courier {
+    issuer: Issuer,
+    standing: Arc<Standing>,
+    set_aside: Arc<SetAside>,
+    /// Up to this record each goes alone: one of them spoils a batch.
+    alone_until: u64,
+    pause: Duration,
+}
+
+impl Courier {
+    pub(super) fn new(issuer: Issuer, standing: Arc<Standing>, set_aside: SetAside) -> Self {
+        Self {
+            issuer,
+            standing,
+            set_aside: Arc::new(set_aside),
+            alone_until: 0,
+            pause: PAUSE_FIRST,
+        }
+    }
+
+    /// Delivers as long as the guard runs.
+    pub(super) async fn run(mut self) {
+        let mut durable = self.standing.spool.durable();
+        let mut gathers = true;
+        loop {
+            let newest = *durable.borrow_and_update();
+            if newest <= self.standing.spool.delivered() {
+                if durable.changed().await.is_err() {
+                    return;
+                }
+                gathers = true;
+                continue;
+            }
+            if gathers {
+                self.standing.gather().await;
+            }
+            match self.deliver().await {
+                Ok(()) => {
+                    self.pause = PAUSE_FIRST;
+                    self.standing.note_delivery();
+                    // What came meanwhile comes together first; a backlog does not wait.
+                    gathers = newest <= self.standing.spool.delivered();
+                }
+                Err(error) => {
+                    self.standing.note_trouble(&error);
+                    sleep(self.next_pause(&error)).await;
+                    gathers = false;
+                }
+            }
+        }
+    }
+
+    /// One batch, and before it what may not wait for the ones between.
+    async fn deliver(&mut self) -> Result<(), Error> {
+        let waiting = self.read().await?;
+        let Some(last) = waiting.last().map(|it| it.sequence) else {
+            return Err(Error::SpoolFailed {
+                reason: "a report that waits can't be found".to_owned(),
+            });
+        };
+        let urgent = self.standing.urgent_beyond(last, URGENT_BYTES_MAX);
+        if !urgent.is_empty() {
+            // Whatever is wrong with one of them is seen in its turn.
+            self.issuer.post(&urgent).await?;
+            self.standing.forget_urgent(&urgent);
+        }
+        let posted = self.issuer.post(&waiting).await?;
+        match posted {
+            Posted::Taken(refused) => {
+                let find = |it: &SpooledRecord| refused.get(&it.event_id).cloned();
+                let refused = waiting.into_iter().filter_map(|it| {
+                    let code = find(&it)?;
+                    Some((it, code))
+                });
+                self.settle(last, refused.collect()).await
+            }
+            Posted::Invalid(code) if waiting.len() == 1 => {
+                let refused = waiting.into_iter().map(|it| (it, code.clone()));
+                self.settle(last, refused.collect()).await
+            }
+            Posted::Invalid(_) => {
+                self.alone_until = last;
+                Ok(())
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Vec<SpooledRecord>, Error> {
+        let spool = self.standing.spool.clone();
+        let is_alone = spool.delivered() < self.alone_until;
+        let read = move || {
+            let count = if is_alone { 1 } else { REPORTS_MAX };
+            let bytes = u64::try_from(BATCH_BYTES_MAX).unwrap_or(u64::MAX);
+            let mut found = spool.read_waiting(count, bytes)?;
+            let mut bytes = 0_usize;
+            let has_room = |it: &&SpooledRecord| {
+                bytes = bytes
+                    .saturating_add(it.record.len())
+                    .saturating_add(EVENT_BYTES);
+                bytes <= BATCH_BYTES_MAX
+            };
+            let fitting = found.iter().take_while(has_room).count();
+            found.truncate(fitting.max(1));
+            Ok(found)
+        };
+        joined(spawn_blocking(read).await)
+    }
+
+    /// Puts aside what will never be taken, and only then takes all out of the spool.
+    async fn settle(&self, up_to: u64, refused: Vec<(SpooledRecord, String)>) -> Result<(), Error> {
+        let named = refused.iter().map(|(it, code)| Error::ReportRefused {
+            event_id: it.event_id.clone(),
+            reason: Some(code)
+                .filter(|it| is_code(it))
+                .cloned()
+                .unwrap_or_default(),
+        });
+        let named: Vec<_> = named.collect();
+        let (spool, set_aside) = (self.standing.spool.clone(), Arc::clone(&self.set_aside));
+        let settle = move || {
+            if !refused.is_empty() && !set_aside.keep(&refused)? {
+                tracing::error!("there is no room for what the issuer refuses: it goes");
+            }
+            spool.note_delivered(up_to)
+        };
+        joined(spawn_blocking(settle).await)?;
+        for error in &named {
+            self.standing.note_refused(error);
+        }
+        Ok(())
+    }
+
+    /// How long to wait after a failure: longer each time, and never in step with other guards.
+    fn next_pause(&mut self, error: &Error) -> Duration {
+        let is_refusal = |status: u16| (400..500).contains(&status);
+        let longest = match error {
+            Error::ReportsNotDelivered {
+                status: Some(status),
+                ..
+            } if is_refusal(*status) => PAUSE_REFUSED,
+            _ => PAUSE_MAX,
+        };
+        let pause = self.pause.min(longest);
+        self.pause = self.pause.saturating_mul(2).min(longest);
+        let mut random = [0];
+        // Without randomness the pause is whole, which does no harm.
+        let _ = openssl::rand::rand_bytes(&mut random);
+        let [random] = random;
+        pause.mul_f64(1.0 - f64::from(random) / 512.0)
+    }
+}
+
+fn joined<T>(outcome: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
+    outcome.map_err(|error| Error::SpoolFailed {
+        reason: error.to_string(),
+    })?
+}

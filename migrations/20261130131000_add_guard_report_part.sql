@@ -1,0 +1,5 @@
+-- An answer that names more patients than one report has room for comes in several: what they have
+-- in common, and which of them it is. A look-up is counted by the reports without a part, and by
+-- those of the first.
+ALTER TABLE guard_report ADD COLUMN part_of TEXT;
+ALTER TABLE guard_report ADD COLUMN part BIGINT;
