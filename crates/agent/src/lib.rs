@@ -87,6 +87,7 @@ mod sign_in;
 pub mod sign_in_command;
 pub mod state_page;
 pub mod status_command;
+mod step_up;
 mod tray;
 pub mod unblock_command;
 mod wanted;

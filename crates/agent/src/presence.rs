@@ -3,7 +3,7 @@
 //! One connection for each login. The presence key lives in memory only; when the card leaves, it
 //! signs the departure as the last thing and is wiped.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use cardea_assertion::DepartureReason;
@@ -14,10 +14,12 @@ use tokio::sync::{oneshot, watch};
 use tracing::Instrument as _;
 
 use crate::Error;
+use crate::agent::Agent;
 use crate::display_text::for_display;
 use crate::enrolled_issuers::EnrolledIssuer;
 use crate::reader_watch::ReaderState;
 
+mod asked;
 mod back_off;
 mod connection;
 mod frame;
@@ -57,6 +59,10 @@ impl Shared {
 pub(crate) struct SessionStatus {
     /// The issuer, as enrolment named it.
     pub(crate) issuer: String,
+    /// The portal or the software that the person signed in to, in its issuer's words; an earlier
+    /// version does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) portal: Option<String>,
     /// For how long it has lasted.
     pub(crate) seconds: u64,
 }
@@ -65,6 +71,7 @@ pub(crate) struct SessionStatus {
 #[derive(Debug)]
 struct Running {
     issuer: String,
+    portal: Option<String>,
     begun: Instant,
     departing: Departing,
     is_elsewhere: bool,
@@ -96,19 +103,22 @@ impl Departing {
 
 impl PresenceSessions {
     /// Begins a session: connects at once, and lasts until the card leaves or the server ends it.
+    /// `agent` asks its person where the server wants a fresh signature.
     /// Nobody has to keep what is returned.
     pub(crate) fn begin(
         &self,
-        issuer: Arc<EnrolledIssuer>,
+        (issuer, portal): (Arc<EnrolledIssuer>, &str),
         key: SigningKey,
         insertion: Insertion,
         readers: watch::Receiver<ReaderState>,
+        agent: Weak<Agent>,
     ) -> BegunPresence {
         let mut shared = self.lock();
         // A screen that was locked since the card signed: the session departs at once.
         let (reason, departing) = watch::channel(shared.withheld);
         let issuer_name = issuer.enrolment.name.clone();
         let session = PresenceSession::new(issuer, key, insertion, readers, departing);
+        let session = session.asking(agent);
         shared.forget_ended();
         if shared.running.len() >= SESSIONS_MAX
             && let Some(oldest) = shared.running.first()
@@ -128,6 +138,7 @@ impl PresenceSessions {
         };
         shared.running.push(Running {
             issuer: issuer_name,
+            portal: Some(portal.to_owned()),
             begun: Instant::now(),
             departing: departing.clone(),
             is_elsewhere: false,
@@ -140,7 +151,11 @@ impl PresenceSessions {
     /// Takes note of a session that another program of this user holds, so that its person sees it
     /// and can end it here. It counts until what is returned is dropped, which is told why it is to
     /// end; none where there are too many already.
-    pub(crate) fn note_elsewhere(&self, issuer: &EnrolledIssuer) -> Option<ElsewherePresence> {
+    pub(crate) fn note_elsewhere(
+        &self,
+        issuer: &EnrolledIssuer,
+        portal: Option<String>,
+    ) -> Option<ElsewherePresence> {
         let mut shared = self.lock();
         shared.forget_ended();
         let elsewhere = shared.running.iter().filter(|it| it.is_elsewhere);
@@ -150,6 +165,7 @@ impl PresenceSessions {
         let (reason, departing) = watch::channel(None);
         shared.running.push(Running {
             issuer: issuer.enrolment.name.clone(),
+            portal,
             begun: Instant::now(),
             departing: Departing {
                 reason,
@@ -185,6 +201,7 @@ impl PresenceSessions {
         let lasting = shared.running.iter().filter(|it| it.departing.lasts());
         let status = |it: &Running| SessionStatus {
             issuer: for_display(&it.issuer),
+            portal: it.portal.as_deref().map(for_display),
             seconds: it.begun.elapsed().as_secs(),
         };
         lasting.map(status).collect()

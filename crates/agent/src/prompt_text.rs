@@ -9,10 +9,12 @@ use crate::language::Language;
 use crate::program_api::CallingProgram;
 use crate::wanted::Wanted;
 
+mod asking_guard;
 mod care;
 mod other_device;
 mod questions;
 
+pub(crate) use asking_guard::AskingGuard;
 pub(crate) use care::{Care, CareRemark, Entry, ShownCard};
 use other_device::OtherDevice;
 pub(crate) use questions::{NearExpiry, days_until};
@@ -25,6 +27,8 @@ pub(crate) enum Caller {
     /// A program on this workstation. Nobody can say which: any program of this user can name any
     /// client. What the system tells of it is shown.
     Program(CallingProgram),
+    /// A guard at the service of a portal where the person is signed in.
+    Guard(AskingGuard),
 }
 
 /// What a prompt is about: names fit to be shown.
@@ -145,6 +149,7 @@ impl Language {
         let (request, card) = (self.request(subject), self.card_line(subject));
         let (tries, expiry) = (self.tries_line(tries_left), self.expiry_notice(subject));
         let advice = match self {
+            _ if matches!(subject.caller, Caller::Guard(_)) => self.advice_about_guard(),
             Self::French => {
                 "\n\nSaisissez le code uniquement si vous venez de demander cette connexion."
             }
@@ -200,6 +205,7 @@ impl Language {
                  “{client}”\nthrough “{issuer}”\n\nThis program is NOT VERIFIED:\n{}",
                 program.shown(self)
             ),
+            (_, Caller::Guard(guard)) => self.request_of_guard(client, issuer, guard),
         }
     }
 
@@ -207,8 +213,8 @@ impl Language {
     fn asker(self, subject: &Subject) -> String {
         let client = &subject.client;
         match (self, &subject.caller) {
-            (Self::French, Caller::Page) => format!("« {client} »"),
-            (Self::English, Caller::Page) => format!("“{client}”"),
+            (Self::French, Caller::Page | Caller::Guard(_)) => format!("« {client} »"),
+            (Self::English, Caller::Page | Caller::Guard(_)) => format!("“{client}”"),
             (Self::French, Caller::Program(_)) => format!("« {client} » (logiciel non vérifié)"),
             (Self::English, Caller::Program(_)) => format!("“{client}” (unverified program)"),
         }
@@ -430,6 +436,26 @@ mod tests {
         }
     }
 
+    /// Whoever types the PIN must know which portal asks, why, and how many patients so far.
+    #[test]
+    fn a_guard_says_which_service_how_many_patients_and_what_to_do_otherwise() {
+        let subject = |patients| Subject {
+            caller: Caller::Guard(AskingGuard::new("dos\u{202E}siers", patients)),
+            ..subject()
+        };
+        for (language, said) in [
+            (Language::French, ["41 patients consultés", "annulez et retirez"]),
+            (Language::English, ["41 patients looked up", "cancel and take"]),
+        ] {
+            let text = language.pin_description(&subject(41), Some(3));
+            for part in said.into_iter().chain(["Officine", "dossiers", "Camille DURAND"]) {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            let text = language.pin_description(&subject(0), Some(3));
+            assert!(!text.contains('0'), "{text}");
+        }
+    }
+
     #[test]
     fn the_longest_prompt_fits_a_line_of_the_protocol() {
         let widest = for_display(&"%".repeat(500));
@@ -454,6 +480,10 @@ mod tests {
                 let asked = [
                     (Caller::Page, None),
                     (Caller::Page, Some(other_device::tests::widest())),
+                    (
+                        Caller::Guard(AskingGuard::new(&"%".repeat(500), u32::MAX)),
+                        None,
+                    ),
                     (program, None),
                 ];
                 asked.map(|asked| (language, asked))

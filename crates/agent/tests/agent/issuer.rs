@@ -48,6 +48,8 @@ pub(crate) enum Event {
         presence: VerifiedPresence,
         nonce: String,
     },
+    /// Another frame: an answer to a step-up, or a part of one.
+    StepUp(Value),
 }
 
 /// What every presence connection is to do.
@@ -234,7 +236,10 @@ async fn attend(mut socket: WebSocket, server: Arc<Server>) {
                 let Some(Ok(message)) = message else { return };
                 let Message::Text(text) = message else { continue };
                 let frame: Value = serde_json::from_str(&text).unwrap();
-                assert_eq!(frame["type"], "presence");
+                if frame["type"] != "presence" {
+                    let _ = server.events.send(Event::StepUp(frame));
+                    continue;
+                }
                 let url = server.url.lock().unwrap().clone();
                 let presence = verify_presence(frame["statement"].as_str().unwrap(), &url).unwrap();
                 let departed = presence.state() == PresenceState::Departed;

@@ -40,6 +40,7 @@ mod several_cards;
 mod sign_in;
 mod socket;
 mod state_page;
+mod step_up;
 mod stream;
 mod tray;
 mod workstation;
