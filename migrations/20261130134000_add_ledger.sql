@@ -3,16 +3,16 @@
 
 -- salt: 32 random bytes, base64url, of the commitment to what is personal; written with the row.
 -- commitment: only where the personal part and its salt were erased.
--- ledger_index: the row's place in the tree; none while it has not got one.
+-- ledger_index: the row's place in the tree; none while it has not got one, -1 where it gets none.
 ALTER TABLE event ADD COLUMN salt TEXT;
 ALTER TABLE event ADD COLUMN commitment TEXT;
 ALTER TABLE event ADD COLUMN ledger_index BIGINT;
 
--- Finds the rows without a place, and the row of a place; two rows never have the same.
-CREATE UNIQUE INDEX event_by_ledger_index ON event (ledger_index);
+-- Finds the rows without a place, and the row of a place.
+CREATE INDEX event_by_ledger_index ON event (ledger_index);
 
--- The leaves, in their order. A leaf outlives its event. flags and entry_sha256 are what it is made
--- of; they say nothing about anybody.
+-- The leaves, in their order. A leaf outlives its event; it says nothing about anybody. flags: 1 where
+-- the event may be forgotten, 2 where the leaf was made after the event; entry_sha256: base64.
 CREATE TABLE ledger_leaf (
     leaf_index   BIGINT NOT NULL PRIMARY KEY,
     flags        BIGINT NOT NULL,

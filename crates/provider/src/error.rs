@@ -190,6 +190,10 @@ pub enum Error {
     CardNewsUnshown,
     #[error("the answer is about other news of her cards than there are")]
     CardNewsMismatch,
+    #[error("a guard has stopped something of the person's that was never shown to her")]
+    GuardNewsUnshown,
+    #[error("the answer is about other stops than those that are news")]
+    GuardNewsMismatch,
     #[error("there is a workstation that was never shown to the person")]
     NewWorkstationsUnshown,
     #[error("the answer is about other workstations than those that are new")]
@@ -434,6 +438,12 @@ pub enum Error {
     GuardReportsInvalid { reason: &'static str },
     #[error("the report is about no token that was issued for this guard")]
     GuardReportForeign,
+    #[error("another card signed than the one that holds the session")]
+    StepUpOtherCard,
+    #[error("another workstation answered than the one where the session began")]
+    StepUpOtherWorkstation,
+    #[error("the session that was asked is over")]
+    StepUpSessionOver,
     #[error("no account is stopped by this id")]
     StopUnknown,
     #[error("a lift needs words of at most 500 bytes that say why")]
@@ -498,6 +508,8 @@ pub enum Error {
     Jose(cardea_jose::Error),
     #[error(transparent)]
     Storage(#[from] cardea_storage::Error),
+    #[error(transparent)]
+    Ledger(cardea_ledger::Error),
     #[error("a stored value does not have the shape that this version writes")]
     StoredValueUnreadable(#[source] serde_json::Error),
 }
@@ -521,10 +533,20 @@ impl Error {
         matches!(
             self,
             Self::Storage(_)
+                | Self::Ledger(_)
                 | Self::StoredValueUnreadable(_)
                 | Self::KeyMissing { .. }
                 | Self::SignerUnavailable
         )
+    }
+}
+
+impl From<cardea_ledger::Error> for Error {
+    fn from(error: cardea_ledger::Error) -> Self {
+        match error {
+            cardea_ledger::Error::Storage(source) => Self::Storage(source),
+            other => Self::Ledger(other),
+        }
     }
 }
 

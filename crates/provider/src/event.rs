@@ -11,28 +11,31 @@ mod guard;
 mod instance;
 #[cfg(test)]
 mod kept;
+mod ledger;
 mod suspension;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use cardea_jose::random_base64url;
+use cardea_ledger::append;
 use cardea_oauth2_types::GrantType;
 use cardea_storage::Transaction;
 use cardea_storage::client::EndedHoldings;
-use cardea_storage::event::{EventRecord, append};
+use cardea_storage::event::EventRecord;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 pub use administration::AdministrationEvent;
 pub use guard::GuardEvent;
 pub use instance::InstanceEvent;
+pub use ledger::LedgerEvent;
 pub use suspension::SuspensionEvent;
 
 use crate::keys::rotation::KeyPlace;
 use crate::{Error, Operator};
 
-/// Where events go. The tamper-evident log will implement it one day; see [`StoredEvents`].
+/// Where events go.
 #[async_trait]
 pub trait EventLog: Send + Sync {
     /// Appends one event in the transaction of its effect: both happen or neither.
@@ -50,7 +53,7 @@ pub trait EventLog: Send + Sync {
     }
 }
 
-/// The plain event table.
+/// The event table, over which the tamper-evident log stands.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoredEvents;
 
@@ -269,6 +272,8 @@ pub enum EventKind {
     },
     /// A guard stopped a session or an account, or an operator lifted that.
     Guard(GuardEvent),
+    /// Something was done to the tamper-evident log itself.
+    Ledger(LedgerEvent),
     /// Something happened about a card that is lost, or the code for it.
     Suspension(SuspensionEvent),
     /// A running server gave something to a client before it knew that the client was taken out.
@@ -472,6 +477,7 @@ impl EventKind {
             Self::Administration(event) => event.name(),
             Self::EventStreamBegun { .. } => "event_stream.begun",
             Self::Guard(event) => event.name(),
+            Self::Ledger(event) => event.name(),
             Self::Suspension(event) => event.name(),
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",
             Self::TokenKeyMade { .. } => "token_key.made",
@@ -502,6 +508,7 @@ impl EventKind {
             | Self::LogoutUndelivered { code, .. }
             | Self::MassLossBegun { code, .. } => Some(code),
             Self::Administration(event) => event.code(),
+            Self::Guard(event) => event.code(),
             Self::Instance(event) => event.code(),
             Self::Suspension(event) => event.code(),
             Self::SessionEnded { reason, .. } => Some(reason),
@@ -516,7 +523,8 @@ impl EventKind {
         match self {
             Self::LoginAccepted { revocation, .. }
             | Self::AgentlessLoginAccepted { revocation, .. }
-            | Self::CardGrantAccepted { revocation, .. } => Some(*revocation),
+            | Self::CardGrantAccepted { revocation, .. }
+            | Self::Guard(GuardEvent::StepUpGiven { revocation, .. }) => Some(*revocation),
             _ => None,
         }
     }
@@ -588,8 +596,7 @@ impl EventLog for StoredEvents {
             code: event.kind.code().map(str::to_owned),
             details: serde_json::to_string(&event.kind).map_err(Error::StoredValueUnreadable)?,
         };
-        append(transaction, &record).await?;
-        Ok(())
+        Ok(append(transaction, &record).await?)
     }
 }
 

@@ -65,6 +65,7 @@ mod introspection;
 mod issuer;
 mod key_binding;
 mod keys;
+mod ledger_records;
 mod logout;
 mod logout_queue;
 mod mass_loss;
@@ -83,6 +84,7 @@ mod revocation_source;
 mod secret;
 mod security_events;
 mod session;
+mod step_up;
 mod subject;
 mod suspension;
 mod sweep;
@@ -91,7 +93,8 @@ mod userinfo;
 mod waiting_logins;
 
 pub use account::{
-    ACCOUNT_CALLBACK_PATH, ACCOUNT_CLIENT_ID, ACCOUNT_PATH, AccountLogin, AccountSession,
+    ACCOUNT_CALLBACK_PATH, ACCOUNT_CLIENT_ID, ACCOUNT_NAME, ACCOUNT_PATH, AccountLogin,
+    AccountSession,
 };
 pub use admin::{
     ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, OperatorProven, OperatorsChanged,
@@ -101,16 +104,19 @@ pub use anchors::{
     ADDED_CERTIFICATES_MAX, AddedAnchor, AnchorRegistrations, AnchorRole, CardRulesPlan,
     EXPIRES_SOON, fingerprint,
 };
-pub use authentication::{AuthenticationError, LoginAttempt, PendingSession, PublicRefusal};
+pub use authentication::{
+    AuthenticationError, LoginAttempt, PendingSession, PublicRefusal, StepUpAttempt,
+};
 pub use authorization::{
     AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin, CardNews,
     CardNewsAnswer, CompletedAuthorization, ConsentAnswer, ConsentPage, ConsentedAuthorization,
-    Datum, DeniedWorkstations, LoginPage, NewWorkstation, NewWorkstations, PushedAuthorization,
+    Datum, GuardNews, DeniedWorkstations, LoginPage, NewWorkstation, NewWorkstations, PushedAuthorization,
     SuspendedCard,
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::instance_standing::DecidedStanding;
 pub use cardea_storage::session::SessionState;
+pub use cardea_storage::step_up::WaitingStepUp;
 pub use claims::{ClaimRequest, PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, RequestedClaims};
 pub use client::{
     Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret,
@@ -133,7 +139,9 @@ pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
 pub use grant::{PendingCardGrant, TokenError, TokenRequest};
-pub use guard_reports::{AccountStops, GuardReports, ReportsTaken, STOPS_MAX};
+pub use guard_reports::{
+    AccountStops, GuardReports, GuardStopNotice, ReportsTaken, STOPS_MAX, StoppedThing,
+};
 pub use instances::{
     INSTANCE_NOTE_BYTES_MAX, INSTANCES_MAX, InstancePolicy, InstanceRefusal, InstanceReport,
     InstanceStanding, OWN_WORKSTATIONS_SHOWN_MAX, OperatorDecision, OwnWorkstation,
@@ -143,6 +151,7 @@ pub use introspection::{Introspection, IntrospectionAnswer, IntrospectionForm, T
 pub use issuer::Issuer;
 pub use key_binding::KeyBinding;
 pub use keys::{KeyWindow, ProviderKeys, TokenKey, rotation};
+pub use ledger_records::LedgerRecords;
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use logout_queue::DeliveryOutcome;
 pub use presence::PresenceOutcome;
@@ -162,6 +171,7 @@ pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use security_events::{EventPoll, EventStream, PolledEvents, WaitingEvents};
 pub use session::{EndReason, EndedSession};
+pub use step_up::StepUpDecline;
 pub use suspension::{
     CardSuspension, CardSuspensions, CodeAccepted, ListedCard, MadeSuspendCode, OwnCard,
     SUSPENSION_REASON_BYTES_MAX, SuspendCode, SuspendCodeOffer, SuspendedBy, SuspendedByCode,

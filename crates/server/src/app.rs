@@ -27,11 +27,12 @@ use crate::handler::discovery::{metadata_of, with_mtls};
 use crate::handler::register::REGISTRATION_PATH;
 use crate::http_client::HttpClient;
 use crate::key_rotation::{self, KeyRotation};
+use crate::ledger::{self, LogKeeper};
 use crate::listener::Listener;
 use crate::metrics::{self, Metrics};
 use crate::mtls;
 use crate::operations::{OperationsToken, operations_router};
-use crate::presence::{Leases, Places, PresenceRegistry};
+use crate::presence::{self, Leases, Places, PresenceRegistry};
 use crate::provider_config;
 use crate::rate_limit::RateLimiter;
 use crate::readiness::Readiness;
@@ -75,6 +76,13 @@ impl App {
         let events = Arc::new(LoggedEvents::counted_by(metrics.clone()));
         let key_rotation =
             KeyRotation::start(&config.keys, store.clone(), Arc::clone(&events) as _).await?;
+        let log_keeper = LogKeeper::new(
+            store.clone(),
+            Arc::clone(key_rotation.vault()),
+            Arc::clone(&events) as _,
+            config.ledger.origin(&config.issuer),
+            config.ledger.checkpoint_seconds,
+        );
         let (token_keys, ahead) = key_rotation.current().await?;
         let provider_keys = keys.provider_keys(token_keys)?;
         provider_keys.set_ahead(ahead);
@@ -109,6 +117,7 @@ impl App {
             event_polls: EventPolls::default(),
             challenge_list: keys.challenge_list,
             key_rotation,
+            log_keeper,
             enrolment: keys.enrolment,
             metadata,
             rate_limiter: RateLimiter::new(config.limits),
@@ -201,8 +210,10 @@ impl App {
         sweeper::start(&self.state);
         backchannel_logout::start(&self.state);
         security_events::start(&self.state);
+        presence::start_step_ups(&self.state);
         key_rotation::start(&self.state);
         challenge_list::start(&self.state);
+        ledger::start(&self.state);
     }
 
     /// Ends tasks and presence connections; agents come back to the next start.
@@ -220,6 +231,7 @@ impl App {
         }
         self.state.running().end(REQUESTS_TIME).await;
         sweeper::write_rest(&self.state).await;
+        self.state.log_keeper().finish().await;
         self.store.close().await;
     }
 

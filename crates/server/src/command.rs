@@ -9,6 +9,7 @@ mod config_file;
 pub mod enrolment;
 mod instances;
 pub mod keys;
+mod ledger;
 mod mistake;
 mod openapi;
 mod operator;
@@ -28,6 +29,7 @@ use self::anchors::AnchorsCommand;
 use self::cards::CardsCommand;
 use self::clients::ClientsCommand;
 use self::instances::InstancesCommand;
+use self::ledger::LedgerCommand;
 use self::pki::PkiCommand;
 use self::stops::StopsCommand;
 use crate::config::Issuer;
@@ -111,6 +113,9 @@ enum Command {
     /// Look after the accounts that guards have stopped.
     #[command(subcommand)]
     Stops(StopsCommand),
+    /// The log of everything that happened, which shows when it was changed.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Print the OpenAPI document of what the server speaks beside OAuth and OpenID Connect.
     Openapi,
     /// Validate certificates, read them aloud, and look after this server's trust anchors.
@@ -219,6 +224,7 @@ pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Cards(command) => return cards::run(&command),
         Command::Instances(command) => return instances::run(&command),
         Command::Stops(command) => return stops::run(&command),
+        Command::Ledger(command) => return ledger::run(&command),
         Command::Openapi => openapi::print()?,
         Command::Pki(command) => return pki::run(command),
     }
@@ -292,6 +298,7 @@ mod tests {
             "cardea instances revoke -DxY_1",
             "cardea instances forget -DxY_1",
             "cardea cards list -DxY_1",
+            "cardea ledger erase -DxY_1",
             "cardea cards suspend -DxY_1 --reason lost",
             "cardea clients remove -DxY_1",
         ] {

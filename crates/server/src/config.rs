@@ -9,6 +9,7 @@ mod client;
 mod database;
 mod issuer;
 mod keys;
+mod ledger;
 mod load;
 mod mistakes;
 mod mtls;
@@ -37,6 +38,7 @@ pub use self::client::{
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
 pub use self::keys::{EncryptionConfig, KeyStore, KeysConfig, Pkcs11Config, RotateEvery, Span};
+pub use self::ledger::LedgerConfig;
 pub(crate) use self::load::{load_clients, read_keys};
 pub(crate) use self::mistakes::{Mistake, STAND_IN, STAND_IN_ISSUER, find_mistakes, line_of};
 pub use self::mtls::{
@@ -92,6 +94,9 @@ pub struct Config {
     pub mtls: Option<MtlsConfig>,
     /// Keys that sign tokens and challenges.
     pub keys: KeysConfig,
+    /// The log that shows when it was changed.
+    #[serde(default)]
+    pub ledger: LedgerConfig,
     /// What a login asks of the person beside her card.
     #[serde(default)]
     pub card: CardConfig,

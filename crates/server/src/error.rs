@@ -254,6 +254,18 @@ pub enum Error {
         /// Why.
         source: cardea_storage::Error,
     },
+    /// The log cannot be carried on, or looked at.
+    #[error("the log cannot be used: {source}")]
+    LedgerUnavailable {
+        /// Why.
+        source: cardea_ledger::Error,
+    },
+    /// Something is wrong with the log.
+    #[error("{finding}")]
+    LedgerTampered {
+        /// What.
+        finding: cardea_ledger::Finding,
+    },
     /// A client of the configuration is not changed by command.
     #[error(
         "client {client_id} is registered in {}: change it there and restart the server",
@@ -397,6 +409,8 @@ impl Error {
             Self::ReloadAbandoned => "server.reload_abandoned",
             Self::TlsUnusable { .. } => "server.tls_unusable",
             Self::DatabaseUnavailable { .. } => "server.database_unavailable",
+            Self::LedgerUnavailable { source } => source.code(),
+            Self::LedgerTampered { finding } => finding.code(),
             Self::ClientConfigured { .. } => "server.client_configured",
             Self::ClientRegisteredTwice { .. } => "server.client_registered_twice",
             Self::ProviderRefused { .. } => "server.provider_refused",

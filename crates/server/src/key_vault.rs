@@ -111,6 +111,23 @@ impl KeyVault {
         self.seal(&key)
     }
 
+    /// Makes the key of the log, which is Ed25519 whatever signs tokens: in the token where new keys
+    /// are made there and it can, else encrypted for the database.
+    ///
+    /// # Errors
+    /// As [`KeyVault::make`].
+    pub(crate) fn make_ledger_key(&self) -> Result<MadeKey, Error> {
+        let algorithm = Algorithm::EdDsa;
+        if self.able(&[algorithm])?.contains(&algorithm) {
+            return self.make(algorithm);
+        }
+        let key = SigningKey::generate(algorithm).map_err(|source| Error::TokenKeyUnusable {
+            kid: "new".to_owned(),
+            source,
+        })?;
+        self.seal(&key)
+    }
+
     /// Encrypts a key that comes from elsewhere.
     ///
     /// # Errors

@@ -56,6 +56,8 @@ pub(crate) enum Warning {
     /// The machine's clock and the database's are apart, or the machine's was set: this server
     /// changes no keys and forgets nothing.
     ClockApart,
+    /// Events have waited for more than a minute for their places in the log.
+    LedgerBehind,
 }
 
 impl Reason {
@@ -149,6 +151,9 @@ impl Readiness {
         }
         if state.key_rotation().is_clock_apart() {
             warnings.push(Warning::ClockApart);
+        }
+        if state.log_keeper().is_behind() {
+            warnings.push(Warning::LedgerBehind);
         }
         Report {
             status: if reasons.is_empty() {

@@ -21,6 +21,7 @@ use crate::config::{ClientAddress, PresenceConfig, SupportConfig};
 use crate::cookie::Cookies;
 use crate::endpoint::Endpoints;
 use crate::key_rotation::KeyRotation;
+use crate::ledger::LogKeeper;
 use crate::metrics::Metrics;
 use crate::operations::OperationsToken;
 use crate::presence::{Leases, Places, PresenceRegistry};
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) event_polls: EventPolls,
     pub(crate) challenge_list: ChallengeList,
     pub(crate) key_rotation: KeyRotation,
+    pub(crate) log_keeper: LogKeeper,
     pub(crate) enrolment: Option<String>,
     pub(crate) metadata: ProviderMetadata,
     pub(crate) rate_limiter: RateLimiter,
@@ -104,6 +106,11 @@ impl AppState {
     /// What operators may change without a restart.
     pub(crate) fn administration(&self) -> &Administration {
         &self.0.administration
+    }
+
+    /// The log that shows when it was changed.
+    pub(crate) fn log_keeper(&self) -> &LogKeeper {
+        &self.0.log_keeper
     }
 
     pub(crate) fn provider(&self) -> &Provider {

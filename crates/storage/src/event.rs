@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::ledger::OUTSIDE;
 use crate::sql::{self, Row};
 use crate::{Error, Transaction, timestamp};
 
@@ -28,16 +29,36 @@ pub struct EventRecord {
     pub details: String,
 }
 
+/// Where an event stands with the tamper-evident log ([`crate::ledger`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InLedger<'a> {
+    /// It waits for its place.
+    Waits {
+        /// The salt of its commitment, base64url.
+        salt: &'a str,
+    },
+    /// It gets none.
+    Outside,
+}
+
 /// Stores an event.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Conflict`].
-pub async fn append(transaction: &mut Transaction, event: &EventRecord) -> Result<(), Error> {
+pub async fn append(
+    transaction: &mut Transaction,
+    event: &EventRecord,
+    in_ledger: InLedger<'_>,
+) -> Result<(), Error> {
+    let (salt, place) = match in_ledger {
+        InLedger::Waits { salt } => (Some(salt), None),
+        InLedger::Outside => (None, Some(OUTSIDE)),
+    };
     sql::query(
         "INSERT INTO event
              (id, kind, occurred_at, authorization_request_id, session_id, sub, client_id, code,
-              details)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+              details, salt, ledger_index)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(event.id.as_str())
     .bind(event.kind.as_str())
@@ -48,6 +69,8 @@ pub async fn append(transaction: &mut Transaction, event: &EventRecord) -> Resul
     .bind(event.client_id.as_deref())
     .bind(event.code.as_deref())
     .bind(event.details.as_str())
+    .bind(salt)
+    .bind(place)
     .execute(transaction.connection())
     .await?;
     Ok(())
@@ -72,7 +95,7 @@ pub async fn list_newest(
     rows.iter().rev().map(read).collect()
 }
 
-fn read(row: &Row) -> Result<EventRecord, Error> {
+pub(crate) fn read(row: &Row) -> Result<EventRecord, Error> {
     Ok(EventRecord {
         id: row.try_get("id")?,
         kind: row.try_get("kind")?,

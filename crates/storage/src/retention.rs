@@ -6,6 +6,7 @@
 
 use time::OffsetDateTime;
 
+use crate::event::EventRecord;
 use crate::sql;
 use crate::{Error, Store, Transaction};
 
@@ -36,6 +37,12 @@ pub enum Kind {
     SecurityEventStream,
     /// What guards reported, with the patients that it names.
     GuardReport,
+    /// What people were told of guards' stops, or would have been.
+    GuardNotice,
+    /// Stops of accounts that an operator lifted.
+    LiftedStop,
+    /// Fresh signatures that guards asked for, given or not.
+    StepUp,
     /// Marks of proofs and assertions that would be refused for their age by now.
     SpentProof,
     /// DPoP keys that nobody uses any more.
@@ -60,9 +67,47 @@ pub enum Kind {
     Session,
 }
 
-/// What strangers bring about, who name nobody and nothing of ours.
+/// The kinds of [`REFUSALS_OF_NOBODY`].
+const KINDS_OF_NOBODY: [&str; 16] = [
+    "device.asked",
+    "device.code_typed",
+    "device.refused",
+    "device.withdrawn",
+    "authorization.refused",
+    "authorization.pushed",
+    "login.refused",
+    "login.cancelled",
+    "card_grant.refused",
+    "token.refused",
+    "token_lookup.refused",
+    "userinfo.refused",
+    "logout.unconfirmed",
+    "registration.refused",
+    "account.refused",
+    "suspend_code.refused",
+];
+/// Goes with a login that no card answered.
+const BEGINNING: &str = "authorization.begun";
+
+/// Whether an event may be forgotten one day, for what it is: strangers bring such about, and it
+/// concerns nobody.
+#[must_use]
+pub fn may_be_forgotten(event: &EventRecord) -> bool {
+    let is_of_nobody = event.sub.is_none() && event.session_id.is_none();
+    is_of_nobody && KINDS_OF_NOBODY.contains(&event.kind.as_str())
+}
+
+/// Whether an event goes with the login that it began, unless a card answers that: there are as
+/// many as strangers like.
+#[must_use]
+pub fn goes_with_its_login(kind: &str) -> bool {
+    kind == BEGINNING
+}
+
+/// What strangers bring about, who name nobody and nothing of ours. An event whose personal part was
+/// erased named somebody.
 const REFUSALS_OF_NOBODY: &str = "SELECT id AS key FROM event
-     WHERE sub IS NULL AND session_id IS NULL AND occurred_at < $1
+     WHERE sub IS NULL AND session_id IS NULL AND commitment IS NULL AND occurred_at < $1
      AND kind IN ('device.asked', 'device.code_typed', 'device.refused',
                   'device.withdrawn', 'authorization.refused',
                   'authorization.pushed', 'login.refused',
@@ -73,7 +118,7 @@ const REFUSALS_OF_NOBODY: &str = "SELECT id AS key FROM event
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 21] = [
         Self::UnansweredRequest,
         Self::PushedRequest,
         Self::GrantChallenge,
@@ -82,6 +127,9 @@ impl Kind {
         Self::SecurityEvent,
         Self::SecurityEventStream,
         Self::GuardReport,
+        Self::GuardNotice,
+        Self::LiftedStop,
+        Self::StepUp,
         Self::SpentProof,
         Self::DpopKey,
         Self::RefusalOfNobody,
@@ -131,6 +179,11 @@ impl Kind {
             Self::GuardReport => {
                 "SELECT id AS key FROM guard_report WHERE received_at < $1 LIMIT $2"
             }
+            Self::GuardNotice => {
+                "SELECT id AS key FROM guard_notice WHERE occurred_at < $1 LIMIT $2"
+            }
+            Self::LiftedStop => "SELECT id AS key FROM account_stop WHERE lifted_at < $1 LIMIT $2",
+            Self::StepUp => "SELECT jti AS key FROM step_up WHERE expires_at < $1 LIMIT $2",
             Self::SpentProof => {
                 "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2"
             }
@@ -184,6 +237,9 @@ impl Kind {
                 "DELETE FROM guard_report_patient WHERE report_id IN (keys)",
                 "DELETE FROM guard_report WHERE received_at < $1 AND id IN (keys)",
             ],
+            Self::GuardNotice => &["DELETE FROM guard_notice WHERE id IN (keys)"],
+            Self::LiftedStop => &["DELETE FROM account_stop WHERE id IN (keys)"],
+            Self::StepUp => &["DELETE FROM step_up WHERE jti IN (keys)"],
             Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
             Self::DpopKey => &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],
             Self::RefusalOfNobody => &["DELETE FROM event WHERE id IN (keys)"],

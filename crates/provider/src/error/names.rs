@@ -123,6 +123,8 @@ names! {
         Self::ConsentMismatch => "provider.consent_mismatch", InvalidRequest;
         Self::CardNewsUnshown => "provider.card_news_unshown", InteractionRequired;
         Self::CardNewsMismatch => "provider.card_news_mismatch", InvalidRequest;
+        Self::GuardNewsUnshown => "provider.guard_news_unshown", InteractionRequired;
+        Self::GuardNewsMismatch => "provider.guard_news_mismatch", InvalidRequest;
         Self::NewWorkstationsUnshown =>
             "provider.new_workstations_unshown", InteractionRequired;
         Self::NewWorkstationsMismatch => "provider.new_workstations_mismatch", InvalidRequest;
@@ -281,6 +283,9 @@ names! {
         Self::GuardReportsNotAllowed => "provider.guard_reports_not_allowed", UnauthorizedClient;
         Self::GuardReportsInvalid { .. } => "provider.guard_reports_invalid", InvalidRequest;
         Self::GuardReportForeign => "provider.guard_report_foreign", InvalidRequest;
+        Self::StepUpOtherCard => "provider.step_up_other_card", AccessDenied;
+        Self::StepUpOtherWorkstation => "provider.step_up_other_workstation", AccessDenied;
+        Self::StepUpSessionOver => "provider.step_up_session_over", AccessDenied;
         Self::StopUnknown => "provider.stop_unknown", InvalidRequest;
         Self::StopReasonInvalid => "provider.stop_reason_invalid", InvalidRequest;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
@@ -309,5 +314,6 @@ names! {
         DpopProofInvalid, InvalidDpopProof;
         Jose, ServerError;
         Storage, TemporarilyUnavailable;
+        Ledger, TemporarilyUnavailable;
     }
 }

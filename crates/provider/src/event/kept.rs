@@ -10,7 +10,7 @@ use time::Duration;
 
 use super::{
     AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, GuardEvent,
-    HoldingsEnded, InstanceEvent, StoredEvents, SuspensionEvent,
+    HoldingsEnded, InstanceEvent, LedgerEvent, StoredEvents, SuspensionEvent,
 };
 use crate::bare_provider::now;
 use crate::keys::rotation::KeyPlace;
@@ -49,6 +49,7 @@ use AdministrationEvent as A;
 use EventKind as E;
 use GuardEvent as G;
 use InstanceEvent as I;
+use LedgerEvent as L;
 use SuspensionEvent as S;
 
 const CODE: &str = "provider.code";
@@ -135,6 +136,20 @@ kinds! {
         stop: text(), guard: text(), service: text(), reasons: vec![text()] };
     E::Guard(G::StopLifted { .. }) => Kept,
         G::StopLifted { stop: text(), service: text(), by: author(), reason: text() };
+    E::Guard(G::NoticeSeen { .. }) => Kept, G::NoticeSeen { notice: text() };
+    E::Guard(G::StepUpAsked { .. }) => Kept,
+        G::StepUpAsked { guard: text(), service: text(), patients: 1 };
+    E::Guard(G::StepUpGiven { .. }) => Kept, G::StepUpGiven {
+        guard: text(), service: text(), patients: 1, revocation: EVIDENCE };
+    E::Guard(G::StepUpDeclined { .. }) => Kept,
+        G::StepUpDeclined { guard: text(), service: text(), reason: "cancelled" };
+    // On record with the session alone that was asked.
+    E::Guard(G::StepUpRefused { .. }) => Kept, G::StepUpRefused { code: CODE };
+    E::Ledger(L::KeyMade { .. }) => Kept, L::KeyMade { verifier_key: text() };
+    E::Ledger(L::KeyReencrypted { .. }) => Kept,
+        L::KeyReencrypted { by: author(), encryption_key_id: text() };
+    E::Ledger(L::PersonalDataErased { .. }) => Kept,
+        L::PersonalDataErased { by: author(), places: vec![1] };
     E::Suspension(S::CodeMade { .. }) => Kept, S::CodeMade { card: text() };
     E::Suspension(S::CodeRefused { .. }) => Forgotten, S::CodeRefused { code: CODE };
     E::Suspension(S::CardSuspended { .. }) => Kept, S::CardSuspended {

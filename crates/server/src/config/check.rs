@@ -8,6 +8,7 @@ use std::path::Path;
 use cardea_provider::{Client, ProfileRules};
 
 use super::agentless::check_agentless;
+use super::ledger::check_ledger;
 use super::load::invalid;
 use super::mtls::check_mtls;
 use super::operations::check_operations;
@@ -89,6 +90,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     check_limits(file, &config.limits)?;
     check_operations(file, &config.operations, &config.telemetry)?;
     check_support(file, &config.support)?;
+    check_ledger(file, &config.ledger)?;
     for (index, anchor) in config.trust_anchor.iter().enumerate() {
         let key = format!("trust_anchor[{index}].revocation");
         check_revocation(file, &key, &anchor.revocation)?;

@@ -31,6 +31,8 @@ pub(super) async fn collect(registry: &mut Registry, state: &AppState) {
     collect_database(registry, state).await;
     collect_presence(registry, state);
     collect_event_streams(registry, state).await;
+    collect_stops(registry, state).await;
+    collect_ledger(registry, state).await;
     collect_lists(registry, state);
     collect_keys(registry, state);
     collect_certificates(registry, state);
@@ -137,6 +139,36 @@ async fn collect_event_streams(registry: &mut Registry, state: &AppState) {
     let help = "Age of the oldest event that was not acknowledged";
     let seconds = age.map_or(0.0, |age| age.as_seconds_f64().max(0.0));
     register(registry, "event_undelivered_age_seconds", help, seconds);
+}
+
+async fn collect_stops(registry: &mut Registry, state: &AppState) {
+    let Ok(stops) = state.provider().count_account_stops().await else {
+        return;
+    };
+    let help = "Accounts that guards have stopped and nobody has lifted, of all nodes";
+    register(registry, "account_stops", help, to_f64(stops));
+}
+
+async fn collect_ledger(registry: &mut Registry, state: &AppState) {
+    let Ok(standing) = state.log_keeper().standing().await else {
+        return;
+    };
+    let now = SystemClock.now();
+    let (size, lag) = (standing.size, standing.lag_seconds(now));
+    let help = "Events that have their places in the log, of all nodes";
+    register(
+        registry,
+        "ledger_size",
+        help,
+        to_f64(i64::try_from(size).unwrap_or(i64::MAX)),
+    );
+    let help = "How long the oldest event waits for its place in the log";
+    register(registry, "ledger_lag_seconds", help, to_f64(lag));
+    if let Some(signed_at) = standing.signed_at {
+        let age = now.unix_timestamp().saturating_sub(signed_at).max(0);
+        let help = "Age of the log's newest checkpoint";
+        register(registry, "ledger_checkpoint_age_seconds", help, to_f64(age));
+    }
 }
 
 fn collect_lists(registry: &mut Registry, state: &AppState) {

@@ -9,6 +9,7 @@
 )]
 
 mod account;
+mod account_stops;
 mod admin;
 mod agent;
 mod agentless;
@@ -35,6 +36,7 @@ mod forgotten_flood;
 mod form_post;
 mod full_disk;
 mod graceful_stop;
+mod guard_reports;
 mod haproxy;
 mod https;
 mod hung_lists;
@@ -43,6 +45,7 @@ mod instances;
 mod interface;
 mod key_client;
 mod killed;
+mod ledger;
 mod limits;
 mod log_lines;
 mod logged_in;
@@ -76,6 +79,7 @@ mod revocation;
 mod revocation_host;
 mod rp_initiated_logout;
 mod running_session;
+mod step_up;
 mod suspend;
 mod test_app;
 mod token;

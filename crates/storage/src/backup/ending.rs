@@ -99,6 +99,10 @@ pub async fn end_everything(
     }
     ended.sessions = end_sessions(transaction, reason, now, told_until).await?;
     security_event::forget_all(transaction).await?;
+    // Whoever held the log's tree is gone.
+    sql::query("UPDATE ledger_state SET holder = NULL, held_until = 0")
+        .execute(transaction.connection())
+        .await?;
     sql::query("DELETE FROM mass_loss")
         .execute(transaction.connection())
         .await?;

@@ -1,4 +1,6 @@
-use super::{Kind, OLDEST_UNANSWERED, with_places};
+use super::{
+    BEGINNING, KINDS_OF_NOBODY, Kind, OLDEST_UNANSWERED, REFUSALS_OF_NOBODY, REQUEST, with_places,
+};
 use crate::sql;
 use crate::{Store, Transaction};
 
@@ -34,4 +36,16 @@ async fn nothing_that_is_forgotten_is_looked_for_in_a_whole_table() {
             assert!(!step.contains("session_by_state"), "{step}\n{statement}");
         }
     }
+}
+
+#[test]
+fn what_may_be_forgotten_is_what_the_statements_delete() {
+    let quoted = |kind: &str| format!("'{kind}'");
+    for kind in KINDS_OF_NOBODY {
+        assert!(REFUSALS_OF_NOBODY.contains(&quoted(kind)), "{kind}");
+    }
+    let named = REFUSALS_OF_NOBODY.matches('\'').count() / 2;
+    assert_eq!(named, KINDS_OF_NOBODY.len());
+    let of_requests = REQUEST.iter().find(|it| it.contains("FROM event"));
+    assert!(of_requests.is_some_and(|it| it.contains(&quoted(BEGINNING))));
 }

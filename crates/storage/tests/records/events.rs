@@ -1,8 +1,10 @@
-use cardea_storage::event::{EventRecord, append, list_newest};
+use cardea_storage::event::{EventRecord, InLedger, append, list_newest};
 use cardea_storage::subject::{PersonId, load_or_create};
 
 use super::baseline::start;
 use super::databases::{committed, on_both};
+
+const WAITS: InLedger<'_> = InLedger::Waits { salt: "salt" };
 
 fn event(id: &str) -> EventRecord {
     EventRecord {
@@ -23,7 +25,7 @@ async fn events_come_back_as_they_were_stored_and_in_order() {
     on_both(async |store| {
         committed(&store, async |transaction| {
             for id in ["a", "c", "b"] {
-                append(transaction, &event(id)).await.unwrap();
+                append(transaction, &event(id), WAITS).await.unwrap();
             }
         })
         .await;
@@ -45,7 +47,7 @@ async fn an_effect_and_its_event_are_written_together_or_not_at_all() {
         load_or_create(&mut transaction, person, "undone", start())
             .await
             .unwrap();
-        append(&mut transaction, &event("undone")).await.unwrap();
+        append(&mut transaction, &event("undone"), WAITS).await.unwrap();
         drop(transaction);
 
         let mut transaction = store.begin().await.unwrap();

@@ -1,4 +1,4 @@
-use cardea_storage::event::{EventRecord, append, list_newest};
+use cardea_storage::event::{EventRecord, InLedger, append, list_newest};
 use cardea_storage::retention::{Kind, delete_batch, delete_oldest_unanswered};
 use cardea_storage::{
     Redemption, SecretDigest, Store, Transaction, access_grant, authorization_code,
@@ -147,6 +147,8 @@ async fn a_request_that_nobody_answered_is_forgotten_apart_and_the_answered_one_
     .await;
 }
 
+const WAITS: InLedger<'_> = InLedger::Waits { salt: "salt" };
+
 fn event(id: &str, kind: &str) -> EventRecord {
     EventRecord {
         id: id.to_owned(),
@@ -180,7 +182,7 @@ async fn begin(transaction: &mut Transaction, id: &str, expires_at: i64) {
     challenge::insert(transaction, &asked).await.unwrap();
     let mut on_record = event(id, "authorization.begun");
     on_record.authorization_request_id = Some(id.to_owned());
-    append(transaction, &on_record).await.unwrap();
+    append(transaction, &on_record, WAITS).await.unwrap();
 }
 
 /// Attack H9: what anybody can begin leaves nothing behind, not even an event.
@@ -192,7 +194,7 @@ async fn a_login_that_nobody_answered_takes_its_event_along() {
             for id in ["left", "completed", "answered"] {
                 begin(transaction, id, 600).await;
             }
-            append(transaction, &event("refused", "authorization.refused"))
+            append(transaction, &event("refused", "authorization.refused"), WAITS)
                 .await
                 .unwrap();
             authorization_request::complete(transaction, "completed", after_seconds(9))
@@ -279,7 +281,7 @@ async fn refusals_of_nobody_are_forgotten_and_what_concerns_a_person_or_an_opera
             ];
             for (number, kind) in of_nobody.into_iter().enumerate() {
                 let id = format!("nobody-{number}");
-                append(transaction, &event(&id, kind)).await.unwrap();
+                append(transaction, &event(&id, kind), WAITS).await.unwrap();
             }
             let mut hers = event("hers", "token.refused");
             hers.sub = Some("sub".to_owned());
@@ -290,7 +292,7 @@ async fn refusals_of_nobody_are_forgotten_and_what_concerns_a_person_or_an_opera
                 event("ours", "presence.mass_loss_begun"),
             ];
             for other in &others {
-                append(transaction, other).await.unwrap();
+                append(transaction, other, WAITS).await.unwrap();
             }
         })
         .await;

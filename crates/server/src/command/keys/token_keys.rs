@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use cardea_provider::LedgerRecords;
 use cardea_provider::event::StoredEvents;
 use cardea_provider::rotation::{
     KeyPlace, KeyState, REASON_CHARACTERS_MAX, Rotated, StoredKeys, TokenKeys, Withdrawal,
 };
 use cardea_storage::Store;
+use cardea_storage::ledger::list_keys;
 use cardea_storage::signing_key::SigningKeyRecord;
 use clap::Args;
 use serde::Serialize;
@@ -27,6 +29,7 @@ use crate::environment_secret;
 use crate::error::Error;
 use crate::key_rotation::{KeyRotation, failed};
 use crate::key_vault::KeyVault;
+use crate::ledger::key::as_signing_key;
 
 /// Exit status of an emergency that took keys out and could make no others.
 const NOTHING_SIGNS: u8 = 3;
@@ -151,10 +154,12 @@ pub(in crate::command) fn rotate(arguments: &RotateArguments) -> anyhow::Result<
 /// As [`list`].
 pub(in crate::command) fn reencrypt(common: &Common) -> anyhow::Result<ExitCode> {
     run(common, async |config, store| {
-        let rotation = open(config, store).await?;
+        let rotation = open(config, store.clone()).await?;
         let stored = read(rotation.keys()).await?;
         let sealed = seal_anew(rotation.vault(), &stored)?;
         let count = rotation.keys().reencrypt(&sealed).await.map_err(failed)?;
+        let of_log = reencrypt_ledger_keys(rotation.vault(), &store).await?;
+        let count = count.saturating_add(of_log);
         let answered = answer(rotation.keys(), Rotated::default()).await?;
         Ok(Answer {
             reencrypted: Some(count),
@@ -200,6 +205,24 @@ fn seal_anew(
         }
     }
     Ok(all)
+}
+
+/// The keys of the log are encrypted as token keys are.
+async fn reencrypt_ledger_keys(vault: &KeyVault, store: &Store) -> Result<u64, Error> {
+    let unavailable = |source| Error::DatabaseUnavailable { source };
+    let mut reading = store.begin_read().await.map_err(unavailable)?;
+    let keys = list_keys(&mut reading).await.map_err(unavailable)?;
+    drop(reading);
+    let records = LedgerRecords::new(operator::records(store));
+    let mut count = 0_u64;
+    for key in keys {
+        let kid = key.kid.clone();
+        if let Some(sealed) = vault.reencrypt(&as_signing_key(key))? {
+            records.reencrypt_key(&kid, &sealed).await.map_err(failed)?;
+            count = count.saturating_add(1);
+        }
+    }
+    Ok(count)
 }
 
 async fn rotate_all(rotation: &KeyRotation) -> Result<Rotated, Error> {

@@ -1,0 +1,74 @@
+//! Taking a person's data out of the rows, and leaving the tree as it is.
+
+use cardea_storage::Transaction;
+use cardea_storage::ledger::{erase, list_entries_of};
+use cardea_transparency::Rest;
+use serde::Deserialize;
+
+use crate::Error;
+use crate::entry::shown_by;
+
+/// The kind of the event that says which places were erased. Without it a personal part that is
+/// gone is a finding: whoever can write into the database could otherwise take out what she likes.
+pub const ERASURE_KIND: &str = "ledger.personal_data_erased";
+/// Rows of one transaction, and places in one event.
+const BATCH: u32 = 200;
+
+/// What a batch erased.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// The places whose personal part is gone.
+    pub places: Vec<u64>,
+    /// Where the next batch begins; none after the last.
+    pub next: Option<u64>,
+}
+
+/// The part of an erasure's details that is looked at here.
+#[derive(Deserialize)]
+struct Recorded {
+    places: Vec<u64>,
+}
+
+/// Erases the personal parts and salts of a batch of a person's events, from a place on. The caller
+/// puts the places on record, in the same transaction, with [`ERASURE_KIND`]. Events that have no
+/// place yet are left for the next time.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub async fn erase_batch(
+    transaction: &mut Transaction,
+    sub: &str,
+    from: u64,
+) -> Result<Erased, Error> {
+    let rows = list_entries_of(transaction, sub, from, BATCH).await?;
+    let is_more = u32::try_from(rows.len()).is_ok_and(|found| found == BATCH);
+    let last = rows.last().map(|it| it.leaf.index);
+    let mut erased = Erased {
+        places: Vec::new(),
+        next: last.filter(|_| is_more).map(|it| it + 1),
+    };
+    for placed in rows {
+        let Some(row) = placed.entry else { continue };
+        let Some(Rest::Whole(public, salt, personal)) = shown_by(row) else {
+            continue;
+        };
+        let commitment = personal.commitment(&salt);
+        // A row that is not what its leaf was made of is evidence.
+        if public.digest(&commitment).to_base64() != placed.leaf.entry_sha256 {
+            continue;
+        }
+        if erase(transaction, &public.id, &commitment.to_base64()).await? {
+            erased.places.push(placed.leaf.index);
+        }
+    }
+    Ok(erased)
+}
+
+/// The places that an event says were erased.
+pub(crate) fn recorded_in(kind: &str, details: &str) -> Vec<u64> {
+    if kind != ERASURE_KIND {
+        return Vec::new();
+    }
+    let recorded = serde_json::from_str::<Recorded>(details);
+    recorded.map(|it| it.places).unwrap_or_default()
+}

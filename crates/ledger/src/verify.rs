@@ -1,0 +1,328 @@
+//! Walking over the whole log, to say the first thing that is wrong.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use cardea_storage::Store;
+use cardea_storage::ledger::{
+    self, Checkpoint, PlacedEntry, TreeState, count_beyond, list_checkpoints, list_entries,
+    load_state, newest_checkpoint,
+};
+use cardea_transparency::{Frontier, Hash, Leaf, NodeId, Rest, VerifierKey};
+
+use crate::entry::{digest_of, parse_leaf, shown_by};
+use crate::erase::recorded_in;
+use crate::tree::{is_stored, parse_frontier, stored_name};
+use crate::{Error, Finding, SignedCheckpoint};
+
+/// Rows and checkpoints that are held at once.
+const PAGE: u32 = 500;
+/// Tries to read the state and its checkpoint of one moment.
+const READS_MAX: usize = 50;
+
+/// What a log is made of, where nothing is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Leaves.
+    pub size: u64,
+    /// The root over them.
+    pub root: Option<Hash>,
+    /// Leaves with their whole event.
+    pub whole: u64,
+    /// Leaves of which the personal part was erased.
+    pub erased: u64,
+    /// Leaves of which the event was forgotten.
+    pub forgotten: u64,
+    /// Leaves that were made after their events.
+    pub made_afterwards: u64,
+    /// Stored checkpoints that fit; the newest covers all of it.
+    pub checkpoints: u64,
+}
+
+/// A walk under way.
+struct Walk<'a> {
+    origin: &'a str,
+    key: &'a VerifierKey,
+    /// The newest checkpoint, and one from elsewhere: the log must agree with both.
+    compared: Vec<SignedCheckpoint>,
+    frontier: Frontier,
+    result: Verified,
+    /// Checkpoints that the walk has not come to, in their order.
+    ahead: VecDeque<Checkpoint>,
+    is_last_page: bool,
+    /// Places whose personal part is gone, and those that erasures on record name.
+    erased: HashSet<u64>,
+    recorded: HashSet<u64>,
+}
+
+/// Walks over leaves, events, subtrees, state and checkpoints. `known` is a signed checkpoint from
+/// elsewhere (a witness, an agent, an older export): a log that was cut off whole, with its
+/// checkpoints, is found by it alone.
+///
+/// # Errors
+/// [`Error::Storage`]. What is wrong with the log is no error of this function, but its
+/// [`Finding`].
+pub async fn verify(
+    store: &Store,
+    origin: &str,
+    key: &VerifierKey,
+    known: Option<&str>,
+) -> Result<Result<Verified, Finding>, Error> {
+    match walk(store, origin, key, known).await {
+        Ok(verified) => Ok(Ok(verified)),
+        Err(Stop::Found(finding)) => Ok(Err(*finding)),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// Why a walk ends early.
+enum Stop {
+    Found(Box<Finding>),
+    Failed(Error),
+}
+
+impl From<Finding> for Stop {
+    fn from(finding: Finding) -> Self {
+        Self::Found(Box::new(finding))
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<cardea_storage::Error> for Stop {
+    fn from(error: cardea_storage::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+async fn walk(
+    store: &Store,
+    origin: &str,
+    key: &VerifierKey,
+    known: Option<&str>,
+) -> Result<Verified, Stop> {
+    let known = known.map(|text| SignedCheckpoint::read(text, origin, key));
+    let mut compared: Vec<_> = known.transpose()?.into_iter().collect();
+    let (state, newest) = state_as_signed(store).await?;
+    if let Some(newest) = newest {
+        let size = newest.size;
+        let signed = SignedCheckpoint::read(&newest.note, origin, key).ok();
+        let signed = signed.filter(|it| it.size == size);
+        compared.push(signed.ok_or(Finding::CheckpointUnsigned { size })?);
+    }
+    let mut walk = Walk {
+        origin,
+        key,
+        compared,
+        frontier: Frontier::default(),
+        result: Verified::default(),
+        ahead: VecDeque::new(),
+        is_last_page: false,
+        erased: HashSet::new(),
+        recorded: HashSet::new(),
+    };
+    loop {
+        let mut reading = store.begin_read().await?;
+        let page = list_entries(&mut reading, walk.size(), PAGE).await?;
+        drop(reading);
+        // What was placed since the walk began is of another tree.
+        let page: Vec<_> = page
+            .into_iter()
+            .filter(|it| it.leaf.index < state.size)
+            .collect();
+        if page.is_empty() {
+            break;
+        }
+        walk.go_over(store, page).await?;
+    }
+    walk.finish(store, &state).await
+}
+
+/// The state, and the checkpoint that was signed for it: both are written in one transaction.
+async fn state_as_signed(store: &Store) -> Result<(TreeState, Option<Checkpoint>), Stop> {
+    let mut later = None;
+    for _ in 0..READS_MAX {
+        let mut reading = store.begin_read().await?;
+        let state = load_state(&mut reading).await?;
+        let state = state.ok_or(Finding::StateMissing)?;
+        let newest = newest_checkpoint(&mut reading).await?;
+        let signed = newest.as_ref().map_or(0, |it| it.size);
+        if signed == state.size {
+            return Ok((state, newest));
+        }
+        if signed < state.size {
+            let size = state.size;
+            return Err(Finding::TailUnsigned { signed, size }.into());
+        }
+        // The tree may have grown between the two statements.
+        later = Some((state.size, signed));
+    }
+    let (found, expected) = later.unwrap_or_default();
+    Err(Finding::Truncated { found, expected }.into())
+}
+
+impl Walk<'_> {
+    fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    async fn go_over(&mut self, store: &Store, page: Vec<PlacedEntry>) -> Result<(), Stop> {
+        let places: HashMap<String, u64> = page
+            .iter()
+            .map(|it| (it.leaf.entry_sha256.clone(), it.leaf.index))
+            .collect();
+        let mut completed: Vec<(NodeId, Hash)> = Vec::new();
+        for placed in page {
+            let index = self.size();
+            if placed.leaf.index < index {
+                return Err(Finding::EntryDoubled {
+                    index: placed.leaf.index,
+                }
+                .into());
+            }
+            if placed.leaf.index > index {
+                return Err(Finding::LeafMissing { index }.into());
+            }
+            let leaf = parse_leaf(&placed.leaf).map_err(|_| Finding::EntryChanged {
+                index,
+                id: String::new(),
+            })?;
+            self.look_at(placed, &leaf, &places)?;
+            completed.extend(self.frontier.append(leaf.hash()));
+            self.compare_signed(store).await?;
+        }
+        self.compare_nodes(store, &completed).await
+    }
+
+    /// Whether a row is what its leaf was made of.
+    fn look_at(
+        &mut self,
+        placed: PlacedEntry,
+        leaf: &Leaf,
+        places: &HashMap<String, u64>,
+    ) -> Result<(), Finding> {
+        let index = placed.leaf.index;
+        self.result.made_afterwards += u64::from(leaf.flags.made_afterwards);
+        let Some(row) = placed.entry else {
+            // The flag is under the leaf's hash.
+            if !leaf.flags.may_be_forgotten {
+                return Err(Finding::EntryRemoved { index });
+            }
+            self.result.forgotten += 1;
+            return Ok(());
+        };
+        let id = row.event.id.clone();
+        let Some(rest) = shown_by(row) else {
+            return Err(Finding::EntryChanged { index, id });
+        };
+        let digest = digest_of(&rest);
+        if digest != leaf.entry {
+            return Err(match places.get(&digest.to_base64()).copied() {
+                Some(belongs) => Finding::EntryMoved { index, belongs, id },
+                None => Finding::EntryChanged { index, id },
+            });
+        }
+        match rest {
+            Rest::Whole(public, _, personal) => {
+                self.result.whole += 1;
+                self.recorded
+                    .extend(recorded_in(&public.kind, &personal.details));
+            }
+            _ => {
+                self.result.erased += 1;
+                self.erased.insert(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the tree as it stands with what was signed for this size.
+    async fn compare_signed(&mut self, store: &Store) -> Result<(), Stop> {
+        let size = self.size();
+        for signed in self.compared.iter().filter(|it| it.size == size) {
+            self.compare(signed)?;
+        }
+        self.fetch_checkpoints(store).await?;
+        let Some(checkpoint) = self.ahead.pop_front_if(|it| it.size == size) else {
+            return Ok(());
+        };
+        let signed = SignedCheckpoint::read(&checkpoint.note, self.origin, self.key)
+            .ok()
+            .filter(|it| it.size == size)
+            .ok_or(Finding::CheckpointUnsigned { size })?;
+        self.compare(&signed)?;
+        self.result.checkpoints += 1;
+        Ok(())
+    }
+
+    fn compare(&self, signed: &SignedCheckpoint) -> Result<(), Finding> {
+        let size = signed.size;
+        if signed.root != self.frontier.root() {
+            return Err(Finding::CheckpointContradicted { size });
+        }
+        Ok(())
+    }
+
+    async fn fetch_checkpoints(&mut self, store: &Store) -> Result<(), Stop> {
+        if self.ahead.is_empty() && !self.is_last_page {
+            let mut reading = store.begin_read().await?;
+            // From before the present size on: none is passed over.
+            let above = self.size().saturating_sub(1);
+            let page = list_checkpoints(&mut reading, above, PAGE).await?;
+            self.is_last_page = u32::try_from(page.len()).is_ok_and(|found| found < PAGE);
+            self.ahead.extend(page);
+        }
+        Ok(())
+    }
+
+    async fn compare_nodes(&self, store: &Store, completed: &[(NodeId, Hash)]) -> Result<(), Stop> {
+        let stored = completed.iter().filter(|(node, _)| is_stored(*node));
+        let expected: Vec<_> = stored
+            .map(|(node, hash)| (stored_name(*node), *hash))
+            .collect();
+        let names: Vec<_> = expected.iter().map(|(name, _)| *name).collect();
+        let mut reading = store.begin_read().await?;
+        let found = ledger::list_nodes(&mut reading, &names).await?;
+        let found: HashMap<_, _> = found.into_iter().collect();
+        for (name, hash) in expected {
+            if found.get(&name).is_none_or(|it| *it != hash.to_base64()) {
+                let (level, index) = (name.level, name.index);
+                return Err(Finding::NodeWrong { level, index }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What can be said at the end alone.
+    async fn finish(mut self, store: &Store, state: &TreeState) -> Result<Verified, Stop> {
+        let found = self.size();
+        let truncated = |expected| Finding::Truncated { found, expected };
+        if found < state.size {
+            return Err(truncated(state.size).into());
+        }
+        let beyond = self.compared.iter().find(|it| it.size > found);
+        if let Some(known) = beyond {
+            return Err(truncated(known.size).into());
+        }
+        let frontier = parse_frontier(&state.frontier, state.size);
+        if frontier.ok().as_ref() != Some(&self.frontier) {
+            return Err(Finding::StateWrong.into());
+        }
+        let mut reading = store.begin_read().await?;
+        let count = count_beyond(&mut reading).await?;
+        if count > 0 {
+            return Err(Finding::EntriesBeyond { count, size: found }.into());
+        }
+        drop(reading);
+        let unrecorded = self.erased.difference(&self.recorded).min();
+        if let Some(index) = unrecorded {
+            return Err(Finding::ErasureUnrecorded { index: *index }.into());
+        }
+        self.result.size = found;
+        self.result.root = Some(self.frontier.root());
+        Ok(self.result)
+    }
+}

@@ -1,0 +1,93 @@
+//! Changes to the tamper-evident log that somebody makes, each on record in its own transaction.
+
+use cardea_ledger::erase_batch;
+use cardea_storage::Store;
+use cardea_storage::ledger::{self, LedgerKeyRecord};
+use cardea_storage::signing_key::SealedKey;
+
+use crate::event::{Event, EventLog, LedgerEvent};
+use crate::{Error, Records};
+
+/// The log of a database, in somebody's name.
+#[derive(Clone, Debug)]
+pub struct LedgerRecords {
+    records: Records,
+}
+
+impl LedgerRecords {
+    /// Looks after the log of a database.
+    #[must_use]
+    pub fn new(records: Records) -> Self {
+        Self { records }
+    }
+
+    /// Stores the log's key, unless another node has made one meanwhile: then that one is given.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn add_key(
+        store: &Store,
+        event_log: &dyn EventLog,
+        key: LedgerKeyRecord,
+        verifier_key: &str,
+    ) -> Result<LedgerKeyRecord, Error> {
+        let mut transaction = store.begin().await?;
+        ledger::lock(&mut transaction).await?;
+        let there = ledger::list_keys(&mut transaction).await?;
+        if let Some(other) = there.into_iter().next() {
+            return Ok(other);
+        }
+        ledger::insert_key(&mut transaction, &key).await?;
+        let kind = LedgerEvent::KeyMade {
+            verifier_key: verifier_key.to_owned(),
+        };
+        let event = Event::new(kind, key.created_at);
+        event_log.append(&mut transaction, &event).await?;
+        transaction.commit().await?;
+        Ok(key)
+    }
+
+    /// Puts another encryption of a key in the place of the one that it has.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn reencrypt_key(&self, kid: &str, sealed: &SealedKey) -> Result<(), Error> {
+        let mut transaction = self.records.store.begin().await?;
+        ledger::set_key_sealed(&mut transaction, kid, sealed).await?;
+        let kind = LedgerEvent::KeyReencrypted {
+            by: self.records.author.clone(),
+            encryption_key_id: sealed.encryption_key_id.clone(),
+        };
+        let event = Event::new(kind, self.records.now());
+        self.records.append(&mut transaction, &event).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Erases what is personal in every entry of a person that has its place in the log, batch by
+    /// batch, and says how many there were.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: what went before stays erased, and on record.
+    pub async fn erase_person(&self, sub: &str) -> Result<u64, Error> {
+        let (mut from, mut count) = (0, 0_u64);
+        loop {
+            let mut transaction = self.records.store.begin().await?;
+            let erased = erase_batch(&mut transaction, sub, from).await?;
+            let places = u64::try_from(erased.places.len()).unwrap_or(u64::MAX);
+            if places > 0 {
+                let kind = LedgerEvent::PersonalDataErased {
+                    by: self.records.author.clone(),
+                    places: erased.places,
+                };
+                let event = Event::new(kind, self.records.now());
+                self.records.append(&mut transaction, &event).await?;
+                transaction.commit().await?;
+            }
+            count = count.saturating_add(places);
+            match erased.next {
+                Some(next) => from = next,
+                None => return Ok(count),
+            }
+        }
+    }
+}

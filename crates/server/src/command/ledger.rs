@@ -1,0 +1,368 @@
+//! `cardea ledger …`: the log that shows when it was changed (docs/ledger.md).
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use cardea_ledger::{CheckpointSigner as _, Verified};
+use cardea_provider::LedgerRecords;
+use cardea_storage::{Store, signing_key};
+use cardea_transparency::{NOTE_BYTES_MAX, VerifierKey};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::clients::{Answer, Common, Complaint, say};
+use super::keys::token_keys::{is_confirmed, take_secrets};
+use super::operator;
+use crate::app::open_store;
+use crate::config::Config;
+use crate::error::Error;
+use crate::key_file::unusable;
+use crate::key_vault::KeyVault;
+use crate::ledger::key::KeyOfLog;
+use crate::ledger::standing_of;
+
+const AFTER_HELP: &str = "\
+Run it as the server's own user, to whom the database belongs.
+
+Exit status: 0 done, 1 something is wrong with the log, or the answer is no, 2 the configuration, \
+the database or the input cannot be used.";
+
+/// Commands about the log.
+#[derive(Debug, Subcommand)]
+#[command(after_long_help = AFTER_HELP)]
+pub(super) enum LedgerCommand {
+    /// Say how far the log has grown, and which key signs it.
+    Status(Common),
+    /// Print the log's verifier key, for witnesses and whoever checks exported logs.
+    Key(Common),
+    /// Write the files by which others check the log (`cardea-witness verify`), into a new folder.
+    Export(ExportArguments),
+    /// Walk over the whole log, and say the first thing that is wrong with it.
+    Verify(VerifyArguments),
+    /// Erase what is personal in every entry of a person; the log verifies all the same.
+    Erase(EraseArguments),
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// The key that must have signed, as name+id+key. Default: the one of the database, which this
+    /// server's key-encryption key or token opens.
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
+    key: Option<VerifierKey>,
+    /// A checkpoint of this log from elsewhere (a witness, an older export) that it must agree with.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    /// The new folder.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Arguments of `erase`.
+#[derive(Debug, Args)]
+pub(super) struct EraseArguments {
+    /// The person's pseudonym (`sub`).
+    #[arg(allow_hyphen_values = true)]
+    sub: String,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// How the log stands.
+#[derive(Debug, Serialize)]
+struct Standing {
+    origin: String,
+    verifier_key: Option<String>,
+    size: u64,
+    signed: u64,
+    #[serde(with = "time::serde::rfc3339::option")]
+    signed_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    waiting_since: Option<OffsetDateTime>,
+}
+
+/// A log with which nothing is wrong.
+#[derive(Debug, Serialize)]
+struct Sound {
+    origin: String,
+    verifier_key: String,
+    size: u64,
+    root: Option<String>,
+    whole: u64,
+    erased: u64,
+    forgotten: u64,
+    made_afterwards: u64,
+    checkpoints: u64,
+}
+
+/// The log's key.
+#[derive(Debug, Serialize)]
+struct Key {
+    verifier_key: String,
+}
+
+/// What was exported.
+#[derive(Debug, Serialize)]
+struct Exported {
+    folder: PathBuf,
+    entries: u64,
+}
+
+/// What was erased.
+#[derive(Debug, Serialize)]
+struct Erased {
+    erased: u64,
+}
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// When standard output is closed, or the asynchronous runtime cannot be started.
+pub(super) fn run(command: &LedgerCommand) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let exit = runtime.block_on(async {
+        match command {
+            LedgerCommand::Status(it) => say(it, status(it).await),
+            LedgerCommand::Key(it) => say(it, key(it).await),
+            LedgerCommand::Export(it) => say(&it.common, export(it).await),
+            LedgerCommand::Verify(it) => say(&it.common, verify(it).await),
+            LedgerCommand::Erase(it) => say(&it.common, erase(it).await),
+        }
+    })?;
+    Ok(ExitCode::from(exit))
+}
+
+async fn status(common: &Common) -> Result<Standing, Complaint> {
+    let (config, store) = open(common).await?;
+    let standing = standing_of(&store).await.map_err(database);
+    let key = key_of(&config, &store).await;
+    store.close().await;
+    let standing = standing?;
+    let moment = |seconds: i64| OffsetDateTime::from_unix_timestamp(seconds).ok();
+    Ok(Standing {
+        origin: config.ledger.origin(&config.issuer),
+        verifier_key: key?.map(|key| key.to_string()),
+        size: standing.size,
+        signed: standing.signed,
+        signed_at: standing.signed_at.and_then(moment),
+        waiting_since: standing.waiting_since.and_then(moment),
+    })
+}
+
+async fn key(common: &Common) -> Result<Key, Complaint> {
+    let (config, store) = open(common).await?;
+    let key = key_that_is(&config, &store).await;
+    store.close().await;
+    Ok(Key {
+        verifier_key: key?.to_string(),
+    })
+}
+
+async fn export(arguments: &ExportArguments) -> Result<Exported, Complaint> {
+    let (config, store) = open(&arguments.common).await?;
+    let outcome = export_into(&config, &store, &arguments.out).await;
+    store.close().await;
+    outcome
+}
+
+async fn export_into(config: &Config, store: &Store, out: &Path) -> Result<Exported, Complaint> {
+    let key = key_that_is(config, store).await?;
+    let origin = config.ledger.origin(&config.issuer);
+    let exported = cardea_ledger::export(store, &origin, &key, out).await;
+    let exported = exported.map_err(|source| Error::LedgerUnavailable { source })?;
+    Ok(Exported {
+        folder: out.to_owned(),
+        entries: exported.size,
+    })
+}
+
+async fn verify(arguments: &VerifyArguments) -> Result<Sound, Complaint> {
+    let known = arguments.checkpoint.as_deref().map(read_note).transpose()?;
+    let (config, store) = open(&arguments.common).await?;
+    let outcome = verify_with(&config, &store, arguments.key.as_ref(), known.as_deref()).await;
+    store.close().await;
+    outcome
+}
+
+async fn verify_with(
+    config: &Config,
+    store: &Store,
+    key: Option<&VerifierKey>,
+    known: Option<&str>,
+) -> Result<Sound, Complaint> {
+    let unavailable = |source| Error::LedgerUnavailable { source };
+    let own = match key {
+        Some(key) => key.clone(),
+        None => key_that_is(config, store).await?,
+    };
+    let origin = config.ledger.origin(&config.issuer);
+    let verified = cardea_ledger::verify(store, &origin, &own, known)
+        .await
+        .map_err(unavailable)?;
+    let verified =
+        verified.map_err(|finding| Complaint::Configured(Error::LedgerTampered { finding }))?;
+    Ok(Sound::of(&verified, origin, &own))
+}
+
+async fn erase(arguments: &EraseArguments) -> Result<Erased, Complaint> {
+    let what = "what is personal in every entry of this person is erased for good".to_owned();
+    if !arguments.yes && !(io::stdin().is_terminal() && is_confirmed(&what)) {
+        let flag = "--yes";
+        return Err(Error::ConfirmationMissing { what, flag }.into());
+    }
+    let (_, store) = open(&arguments.common).await?;
+    let records = LedgerRecords::new(operator::records(&store));
+    let erased = records.erase_person(&arguments.sub).await;
+    store.close().await;
+    Ok(Erased { erased: erased? })
+}
+
+async fn open(common: &Common) -> Result<(Config, Store), Complaint> {
+    let config = Config::load(common.config())?;
+    take_secrets(&config);
+    let store = open_store(&config.database.url).await?;
+    Ok((config, store))
+}
+
+/// The key of a log that has one.
+async fn key_that_is(config: &Config, store: &Store) -> Result<VerifierKey, Complaint> {
+    let source = cardea_ledger::Error::CheckpointMissing;
+    let missing = Error::LedgerUnavailable { source };
+    Ok(key_of(config, store).await?.ok_or(missing)?)
+}
+
+/// The public half of the log's key, as whoever can open the key knows it.
+async fn key_of(config: &Config, store: &Store) -> Result<Option<VerifierKey>, Complaint> {
+    let mut reading = store.begin_read().await.map_err(database)?;
+    let stored = signing_key::list(&mut reading).await.map_err(database)?;
+    drop(reading);
+    let keys = config.keys.clone();
+    let vault = tokio::task::spawn_blocking(move || KeyVault::open(&keys, &stored, false)).await;
+    let vault = vault
+        .map_err(|_| crate::key_rotation::failed(cardea_jose::Error::SignerUnavailable.into()))??;
+    let origin = config.ledger.origin(&config.issuer);
+    let key = KeyOfLog::load(store, Arc::new(vault), &origin).await?;
+    Ok(key.map(|key| key.verifier().clone()))
+}
+
+fn database(source: cardea_storage::Error) -> Complaint {
+    Error::DatabaseUnavailable { source }.into()
+}
+
+fn read_note(file: &Path) -> Result<String, Error> {
+    let unreadable = |source| unusable(file, "the checkpoint cannot be read", source);
+    let opened = File::open(file).map_err(unreadable)?;
+    let mut text = String::new();
+    let bytes_max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+    opened
+        .take(bytes_max)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    Ok(text)
+}
+
+fn parse_key(text: &str) -> Result<VerifierKey, String> {
+    VerifierKey::parse(text).map_err(|error| error.to_string())
+}
+
+impl Sound {
+    fn of(verified: &Verified, origin: String, key: &VerifierKey) -> Self {
+        Self {
+            origin,
+            verifier_key: key.to_string(),
+            size: verified.size,
+            root: verified.root.map(|it| it.to_base64()),
+            whole: verified.whole,
+            erased: verified.erased,
+            forgotten: verified.forgotten,
+            made_afterwards: verified.made_afterwards,
+            checkpoints: verified.checkpoints,
+        }
+    }
+}
+
+impl Answer for Standing {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        writeln!(output, "log         {}", self.origin)?;
+        let key = self.verifier_key.as_deref();
+        let key = key.unwrap_or("none yet: the server makes one at its start");
+        writeln!(output, "key         {key}")?;
+        writeln!(output, "entries     {}", self.size)?;
+        match self.signed_at {
+            Some(at) => writeln!(output, "checkpoint  {} entries, {at}", self.signed)?,
+            None => writeln!(output, "checkpoint  none yet")?,
+        }
+        match self.waiting_since {
+            Some(at) => writeln!(output, "waiting     events since {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Answer for Sound {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        let Self {
+            origin,
+            size,
+            whole,
+            erased,
+            forgotten,
+            checkpoints,
+            ..
+        } = self;
+        writeln!(
+            output,
+            "{origin}: nothing is wrong. {size} entries ({whole} whole, {erased} erased, \
+             {forgotten} forgotten) under {checkpoints} checkpoints, signed by {}",
+            self.verifier_key
+        )
+    }
+}
+
+impl Answer for Key {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        writeln!(output, "{}", self.verifier_key)
+    }
+}
+
+impl Answer for Exported {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        let folder = self.folder.display();
+        writeln!(
+            output,
+            "{folder}: {} entries. They hold personal data; check them with `cardea-witness \
+             verify`",
+            self.entries
+        )
+    }
+}
+
+impl Answer for Erased {
+    fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            output,
+            "{} entries erased, on record. Events of the last seconds may not have had their \
+             places: run it again after a minute. Backups from before still hold them.",
+            self.erased
+        )
+    }
+}

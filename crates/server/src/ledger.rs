@@ -1,0 +1,212 @@
+//! The log's part of a running server: its key, and the task that gives events their places.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+use std::time::Duration;
+
+use cardea_jose::random_base64url;
+use cardea_ledger::{CheckpointSigner as _, Outcome, Sequencer};
+use cardea_provider::Clock as _;
+use cardea_provider::event::EventLog;
+use cardea_storage::Store;
+use cardea_storage::ledger::{load_state, newest_checkpoint, oldest_unplaced};
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+
+use self::key::KeyOfLog;
+use crate::clock::SystemClock;
+use crate::error::Error;
+use crate::key_vault::KeyVault;
+use crate::state::AppState;
+use crate::sweeper;
+
+pub(crate) mod key;
+
+/// Batches of one look; after that others have the database for a while.
+const BATCHES_MAX: usize = 20;
+/// How long the last batch of a server that stops may take.
+const LAST_TIME: Duration = Duration::from_secs(3);
+/// How long events may wait for their places before an operator is told.
+pub(crate) const BEHIND_SECONDS: i64 = 60;
+
+/// The log of this node's database.
+pub(crate) struct LogKeeper {
+    store: Store,
+    vault: Arc<KeyVault>,
+    event_log: Arc<dyn EventLog>,
+    origin: String,
+    every: Duration,
+    sequencer: Mutex<Option<Sequencer>>,
+    /// The code of the last failure that an operator was told of.
+    failed: SyncMutex<Option<&'static str>>,
+    is_behind: AtomicBool,
+}
+
+/// How the log stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Leaves.
+    pub(crate) size: u64,
+    /// The size of the newest checkpoint.
+    pub(crate) signed: u64,
+    /// When that was made.
+    pub(crate) signed_at: Option<i64>,
+    /// When the oldest event happened that waits for its place.
+    pub(crate) waiting_since: Option<i64>,
+}
+
+/// Starts the task; it ends when the state stops.
+pub(crate) fn start(state: &AppState) {
+    let every = state.log_keeper().every;
+    sweeper::spawn(state, every, |state| async move {
+        state.log_keeper().look().await;
+    });
+}
+
+impl LogKeeper {
+    pub(crate) fn new(
+        store: Store,
+        vault: Arc<KeyVault>,
+        event_log: Arc<dyn EventLog>,
+        origin: String,
+        checkpoint_seconds: u32,
+    ) -> Self {
+        Self {
+            store,
+            vault,
+            event_log,
+            origin,
+            every: Duration::from_secs(u64::from(checkpoint_seconds)),
+            sequencer: Mutex::default(),
+            failed: SyncMutex::default(),
+            is_behind: AtomicBool::new(false),
+        }
+    }
+
+    /// Gives waiting events their places. What fails is tried again at the next look: events are on
+    /// record already.
+    async fn look(&self) {
+        let mut sequencer = self.sequencer.lock().await;
+        let outcome = self.run(&mut sequencer).await;
+        drop(sequencer);
+        self.note(outcome.err().as_ref());
+        self.note_lag().await;
+    }
+
+    async fn run(&self, sequencer: &mut Option<Sequencer>) -> Result<(), Error> {
+        let unavailable = |source| Error::LedgerUnavailable { source };
+        let own = match sequencer {
+            Some(own) => own,
+            None => sequencer.insert(self.begin().await?),
+        };
+        for _ in 0..BATCHES_MAX {
+            let Outcome { is_more, .. } =
+                own.run_once(SystemClock.now()).await.map_err(unavailable)?;
+            if !is_more {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<Sequencer, Error> {
+        let (vault, event_log) = (Arc::clone(&self.vault), Arc::clone(&self.event_log));
+        let key = KeyOfLog::load_or_make(&self.store, vault, event_log, &self.origin).await?;
+        tracing::info!(
+            verifier_key = %key.verifier(),
+            "the log's checkpoints are signed by this key: give it to witnesses and verifiers"
+        );
+        let name = random_base64url(12);
+        let name = name.map_err(|source| crate::key_rotation::failed(source.into()))?;
+        Ok(Sequencer::new(self.store.clone(), Arc::new(key), name))
+    }
+
+    /// The last look of a server that stops; another node need not wait for it then.
+    pub(crate) async fn finish(&self) {
+        let last = async {
+            let mut sequencer = self.sequencer.lock().await;
+            let Some(own) = sequencer.as_mut() else {
+                return;
+            };
+            let placed = own.run_once(SystemClock.now()).await;
+            let let_go = own.let_go().await;
+            if let Some(error) = placed.err().or(let_go.err()) {
+                let code = error.code();
+                tracing::warn!(code, %error, "the next start gives the last events their places");
+            }
+        };
+        let _ = tokio::time::timeout(LAST_TIME, last).await;
+    }
+
+    /// Tells an operator once of each kind of failure.
+    fn note(&self, error: Option<&Error>) {
+        let code = error.map(Error::code);
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *failed != code;
+        *failed = code;
+        drop(failed);
+        let Some(error) = error.filter(|_| is_new && !self.store.has_failed()) else {
+            return;
+        };
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(
+            code = error.code(),
+            reason = %error,
+            cause,
+            "events are on record and get no places in the log for now"
+        );
+    }
+
+    async fn note_lag(&self) {
+        let Ok(standing) = self.standing().await else {
+            return;
+        };
+        let lag = standing.lag_seconds(SystemClock.now());
+        self.is_behind
+            .store(lag > BEHIND_SECONDS, Ordering::Relaxed);
+    }
+
+    /// Whether events have waited too long for their places.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Relaxed)
+    }
+
+    /// How the log stands.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) async fn standing(&self) -> Result<Standing, cardea_storage::Error> {
+        standing_of(&self.store).await
+    }
+}
+
+/// How the log of a database stands.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn standing_of(store: &Store) -> Result<Standing, cardea_storage::Error> {
+    let mut reading = store.begin_read().await?;
+    let state = load_state(&mut reading).await?;
+    let newest = newest_checkpoint(&mut reading).await?;
+    Ok(Standing {
+        size: state.map_or(0, |it| it.size),
+        signed: newest.as_ref().map_or(0, |it| it.size),
+        signed_at: newest.map(|it| it.made_at),
+        waiting_since: oldest_unplaced(&mut reading).await?,
+    })
+}
+
+impl Standing {
+    /// How long the oldest waiting event has waited.
+    pub(crate) fn lag_seconds(&self, now: OffsetDateTime) -> i64 {
+        let since = self.waiting_since;
+        since.map_or(0, |since| now.unix_timestamp().saturating_sub(since).max(0))
+    }
+}
+
+impl std::fmt::Debug for LogKeeper {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LogKeeper").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! The log that shows when it was changed, beside a running server and by command.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cardea_storage::event::list_newest;
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use sqlx::SqlitePool;
+
+use crate::card::Card;
+use crate::relying_party::{Request, sign_in};
+use crate::test_app::{Changes, TestApp};
+use crate::two_nodes::on_postgres;
+
+/// Waits until everything that happened has its place under a checkpoint.
+async fn signed(app: &TestApp) -> Value {
+    for _ in 0..600 {
+        let standing = app.operate_on("ledger", &["status"]).await;
+        let (size, signed) = (&standing["size"], &standing["signed"]);
+        if size.as_u64() > Some(0) && size == signed && standing["waiting_since"].is_null() {
+            return standing;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("events wait for ever");
+}
+
+async fn log_in(app: &TestApp) {
+    let request = Request::new();
+    let signed_in = sign_in(app, &request, &Card::pharmacist(app)).await;
+    assert_eq!(request.redeem(app, &signed_in.code).await.status(), 200);
+}
+
+async fn tamper(app: &TestApp, statement: &str) {
+    let file = app.folder().join("cardea.sqlite");
+    let pool = SqlitePool::connect(&format!("sqlite://{}", file.display())).await;
+    let pool = pool.unwrap();
+    let statement = AssertSqlSafe(statement.to_owned());
+    let done = sqlx::query(statement).execute(&pool).await.unwrap();
+    assert!(done.rows_affected() > 0);
+    pool.close().await;
+}
+
+/// Attack H14: an audit record altered or removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_a_login_is_in_the_log_and_whoever_changes_it_is_found_out() {
+    let app = TestApp::start().await;
+    log_in(&app).await;
+    let standing = signed(&app).await;
+    let host = app.issuer.split_once("://").unwrap().1;
+    assert_eq!(standing["origin"], format!("{host}/log"));
+    let sound = app.operate_on("ledger", &["verify"]).await;
+    assert_eq!(sound["size"], sound["whole"], "{sound}");
+    let key = app.operate_on("ledger", &["key"]).await;
+    assert_eq!(key["verifier_key"], standing["verifier_key"]);
+    let key = key["verifier_key"].as_str().unwrap();
+    app.operate_on("ledger", &["verify", "--key", key]).await;
+    // Every kind of event of a login but its beginning has its place.
+    app.in_database(async |transaction| {
+        let events = list_newest(transaction, 1_000).await.unwrap();
+        let kinds: BTreeSet<_> = events.iter().map(|it| it.kind.as_str()).collect();
+        for kind in ["login.accepted", "code.issued", "tokens.issued", "ledger.key_made"] {
+            assert!(kinds.contains(kind), "{kind}");
+        }
+        let begun = events.iter().filter(|it| it.kind == "authorization.begun");
+        let all = events.len() - begun.count();
+        assert!(sound["size"].as_u64() >= u64::try_from(all - 1).ok(), "{sound}");
+    })
+    .await;
+
+    let out = app.folder().join("exported");
+    let out = out.to_str().unwrap();
+    let exported = app.operate_on("ledger", &["export", "--out", out]).await;
+    let lines = std::fs::read_to_string(format!("{out}/entries.jsonl")).unwrap();
+    assert_eq!(exported["entries"], json!(lines.lines().count()));
+    let checkpoint = format!("{out}/checkpoint");
+    let with = ["verify", "--checkpoint", checkpoint.as_str()];
+    app.operate_on("ledger", &with).await;
+    let again = ["export", "--out", out];
+    let (status, refused) = app.refused_operation("ledger", &again).await;
+    assert_eq!(status, Some(2));
+    assert!(refused.contains("ledger.export_failed"), "{refused}");
+
+    let change = "UPDATE event SET client_id = 'other' WHERE kind = 'login.accepted'";
+    tamper(&app, change).await;
+    let (status, found) = app.refused_operation("ledger", &["verify"]).await;
+    assert_eq!(status, Some(1), "{found}");
+    assert!(found.contains("ledger.entry_changed"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_erased_by_command_and_the_log_of_postgresql_verifies() {
+    let (app, _) = on_postgres(Changes::default()).await;
+    log_in(&app).await;
+    signed(&app).await;
+    let mut sub = String::new();
+    app.in_database_of_its_own(async |transaction| {
+        let events = list_newest(transaction, 1_000).await.unwrap();
+        sub = events.iter().find_map(|it| it.sub.clone()).unwrap();
+    })
+    .await;
+    let (status, refused) = app.refused_operation("ledger", &["erase", &sub]).await;
+    assert_eq!(status, Some(2));
+    assert!(refused.contains("server.confirmation_missing"), "{refused}");
+    let erased = app.operate_on("ledger", &["erase", &sub, "--yes"]).await;
+    let count = erased["erased"].as_u64().unwrap();
+    assert!(count >= 3, "{erased}");
+    signed(&app).await;
+    let sound = app.operate_on("ledger", &["verify"]).await;
+    assert_eq!(sound["erased"], json!(count));
+    app.in_database_of_its_own(async |transaction| {
+        let events = list_newest(transaction, 1_000).await.unwrap();
+        let named = events.iter().filter(|it| {
+            it.sub.as_deref() == Some(sub.as_str()) || it.details.contains(&sub)
+        });
+        let waiting: Vec<_> = named.map(|it| it.kind.as_str()).collect();
+        assert!(waiting.iter().all(|it| it.starts_with("session.")), "{waiting:?}");
+    })
+    .await;
+}
