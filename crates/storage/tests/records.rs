@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod records {
     mod access;
+    mod account_stops;
     mod administration;
     mod agentless_codes;
     mod backups;
@@ -16,6 +17,7 @@ mod records {
     mod device_authorizations;
     mod events;
     mod grant_challenges;
+    mod guard_reports;
     mod health;
     mod instances;
     mod logout_deliveries;
@@ -34,5 +36,6 @@ mod records {
     mod shared_flushes;
     mod signing_keys;
     mod sqlite_file;
+    mod step_ups;
     mod subjects;
 }
