@@ -1,5 +1,5 @@
--- The tamper-evident log over the events (docs/ledger.md). Only adds: programs that do not know it go
--- on writing events without a salt, and whoever puts events into the tree gives those one.
+-- The tamper-evident log over the events (docs/ledger.md). Only adds: programs that do not know it
+-- go on writing events without a salt, and whoever puts events into the tree gives those one.
 
 -- salt: 32 random bytes, base64url, of the commitment to what is personal; written with the row.
 -- commitment: only where the personal part and its salt were erased.
@@ -11,8 +11,9 @@ ALTER TABLE event ADD COLUMN ledger_index BIGINT;
 -- Finds the rows without a place, and the row of a place.
 CREATE INDEX event_by_ledger_index ON event (ledger_index);
 
--- The leaves, in their order. A leaf outlives its event; it says nothing about anybody. flags: 1 where
--- the event may be forgotten, 2 where the leaf was made after the event; entry_sha256: base64.
+-- The leaves, in their order. A leaf outlives its event; it says nothing about anybody. flags: 1
+-- where the event may be forgotten, 2 where the leaf was made after the event; entry_sha256 is
+-- base64.
 CREATE TABLE ledger_leaf (
     leaf_index   BIGINT NOT NULL PRIMARY KEY,
     flags        BIGINT NOT NULL,
@@ -47,8 +48,8 @@ CREATE TABLE ledger_state (
 INSERT INTO ledger_state (id, size, frontier, holder, fence, held_until)
 VALUES (1, 0, '', NULL, 0, 0);
 
--- The key that signs checkpoints, encrypted or held by a PKCS#11 token, as token keys are. The newest
--- signs.
+-- The key that signs checkpoints, encrypted or held by a PKCS#11 token, as token keys are. The
+-- newest signs.
 CREATE TABLE ledger_key (
     kid               TEXT   NOT NULL PRIMARY KEY,
     public_jwk        TEXT   NOT NULL,

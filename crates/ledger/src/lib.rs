@@ -1,15 +1,15 @@
 //! The tamper-evident log over the events of `cardea-storage`.
 //!
-//! An event's row is written in the transaction of what it tells of ([`append`]), with the salt that
-//! fixes its leaf. Afterwards a [`Sequencer`], one at a time whatever nodes there are, gives rows
-//! their places in a Merkle tree, batch by batch, and signs how far it has grown. [`verify()`] walks
-//! over all of it and names the first thing that is wrong; [`export`] writes the files by
-//! which others do the same; [`erase_batch`] takes a person's data out
-//! of the rows and leaves the tree as it is.
+//! An event's row is written in the transaction of what it tells of ([`append`]), with the salt
+//! that fixes its leaf. Afterwards a [`Sequencer`], one at a time whatever nodes there are, gives
+//! rows their places in a Merkle tree, batch by batch, and signs how far it has grown. [`verify()`]
+//! walks over all of it and names the first thing that is wrong; [`export`] writes the files by
+//! which others do the same; [`erase_batch`] takes a person's data out of the rows and leaves the
+//! tree as it is.
 //!
-//! What it deliberately does not do: decide what is an event, see the clock, or hold keys: who signs
-//! comes as a [`CheckpointSigner`]. Hashing, proofs and notes are `cardea-transparency`'s (RFC 6962,
-//! RFC 9162, C2SP signed-note and tlog-checkpoint); the SQL is `cardea-storage`'s.
+//! What it deliberately does not do: decide what is an event, see the clock, or hold keys: who
+//! signs comes as a [`CheckpointSigner`]. Hashing, proofs and notes are `cardea-transparency`'s
+//! (RFC 6962, RFC 9162, C2SP signed-note and tlog-checkpoint); the SQL is `cardea-storage`'s.
 
 mod append;
 mod checkpoint;

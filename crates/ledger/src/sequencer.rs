@@ -75,8 +75,8 @@ impl Sequencer {
     /// Does one batch, if something waits. Without anything to do, nothing is written.
     ///
     /// # Errors
-    /// [`Error::Storage`]; [`Error::TreeDamaged`]: nothing is built on it; [`Error::SigningFailed`]:
-    /// the events have their places, and the next call signs.
+    /// [`Error::Storage`]; [`Error::TreeDamaged`]: nothing is built on it;
+    /// [`Error::SigningFailed`]: the events have their places, and the next call signs.
     pub async fn run_once(&mut self, now: OffsetDateTime) -> Result<Outcome, Error> {
         if !self.is_needed().await? {
             return Ok(Outcome::default());

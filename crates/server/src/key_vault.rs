@@ -111,8 +111,8 @@ impl KeyVault {
         self.seal(&key)
     }
 
-    /// Makes the key of the log, which is Ed25519 whatever signs tokens: in the token where new keys
-    /// are made there and it can, else encrypted for the database.
+    /// Makes the key of the log, which is Ed25519 whatever signs tokens: in the token where new
+    /// keys are made there and it can, else encrypted for the database.
     ///
     /// # Errors
     /// As [`KeyVault::make`].

@@ -104,8 +104,8 @@ pub fn goes_with_its_login(kind: &str) -> bool {
     kind == BEGINNING
 }
 
-/// What strangers bring about, who name nobody and nothing of ours. An event whose personal part was
-/// erased named somebody.
+/// What strangers bring about, who name nobody and nothing of ours. An event whose personal part
+/// was erased named somebody.
 const REFUSALS_OF_NOBODY: &str = "SELECT id AS key FROM event
      WHERE sub IS NULL AND session_id IS NULL AND commitment IS NULL AND occurred_at < $1
      AND kind IN ('device.asked', 'device.code_typed', 'device.refused',

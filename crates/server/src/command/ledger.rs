@@ -54,7 +54,8 @@ pub(super) struct VerifyArguments {
     /// server's key-encryption key or token opens.
     #[arg(long, value_name = "KEY", value_parser = parse_key)]
     key: Option<VerifierKey>,
-    /// A checkpoint of this log from elsewhere (a witness, an older export) that it must agree with.
+    /// A checkpoint of this log from elsewhere (a witness, an older export) that it must agree
+    /// with.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
     #[command(flatten)]
