@@ -7,7 +7,10 @@ use super::accept_language::language_of;
 use super::{TOO_MANY_SECONDS, allowed, error_list, problem, problem_with};
 use crate::access_token::TokenCheck;
 use crate::adapter::Judgement;
-use crate::{AccessError, Answer, Error, Language};
+use crate::{AccessError, Answer, Error, Language, ReasonCode};
+
+/// When to try again while somebody types her PIN.
+const SIGNING_SECONDS: &str = "5";
 
 /// What challenges and problem details take from the token check.
 #[derive(Clone, Debug)]
@@ -39,7 +42,12 @@ pub(crate) fn judged(
         Answer::Allow | Answer::StopSession | Answer::StopAccount => 403,
     };
     let code = answer.code().unwrap_or("guard.statement_missing");
-    let detail = judgement.decision.explain(language_of(headers));
+    let language = language_of(headers);
+    let mut detail = judgement.decision.explain(language);
+    if asks_a_person(judgement) {
+        detail.push(' ');
+        detail.push_str(who_asks(judgement.is_asked_at_workstation, language));
+    }
     let origin = &challenging.issuer_origin;
     let reasons = judgement.decision.reasons.iter();
     let reasons: Vec<_> = reasons.map(|reason| reason.code()).collect();
@@ -51,6 +59,10 @@ pub(crate) fn judged(
             if let Ok(challenge) = challenge {
                 answer_headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
+            if judgement.is_asked_at_workstation {
+                let seconds = HeaderValue::from_static(SIGNING_SECONDS);
+                answer_headers.insert(header::RETRY_AFTER, seconds);
+            }
         }
         Answer::Slow { wait } => {
             let seconds = HeaderValue::from(wait.as_secs().max(1));
@@ -59,6 +71,35 @@ pub(crate) fn judged(
         Answer::Allow | Answer::StopSession | Answer::StopAccount => {}
     }
     response
+}
+
+/// Whether a card is waited for; a service has none.
+fn asks_a_person(judgement: &Judgement) -> bool {
+    let decision = &judgement.decision;
+    let waits = matches!(decision.answer, Answer::StepUp | Answer::Slow { .. });
+    let unattended = ReasonCode::Unattended.word();
+    waits && decision.reasons.iter().all(|it| it.code() != unattended)
+}
+
+/// Who asks for the card: a portal that does not know RFC 9470 need only try again where the
+/// workstation does.
+fn who_asks(is_asked_at_workstation: bool, language: Language) -> &'static str {
+    match (is_asked_at_workstation, language) {
+        (true, Language::English) => {
+            "Your workstation asks you for it: answer there, and the portal tries again in a few \
+             seconds."
+        }
+        (true, Language::French) => {
+            "Votre poste vous la demande : répondez-y, et le portail réessaiera dans quelques \
+             secondes."
+        }
+        (false, Language::English) => {
+            "Nobody can ask you for it at your workstation: sign in to the portal again."
+        }
+        (false, Language::French) => {
+            "Votre poste ne peut pas vous la demander : reconnectez-vous au portail."
+        }
+    }
 }
 
 /// RFC 9470 section 3. Whatever was signed before now is too old.
@@ -92,4 +133,63 @@ pub(crate) fn fault(challenging: &Challenging, error: &Error, headers: &HeaderMa
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::{HeaderMap, header};
+
+    use super::{Challenging, judged};
+    use crate::adapter::Judgement;
+    use crate::{Answer, Decision, Reason, ReasonCode};
+
+    async fn said(answer: Answer, code: ReasonCode, is_asked: bool) -> (HeaderMap, String) {
+        let challenging = Challenging {
+            issuer_origin: "https://id.example.fr".to_owned(),
+            algorithms: "ES256".to_owned(),
+        };
+        let judgement = Judgement {
+            decision: Decision {
+                answer,
+                reasons: vec![Reason::new(code, 61, 60)],
+            },
+            is_dpop: true,
+            is_asked_at_workstation: is_asked,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_LANGUAGE, "en".parse().unwrap());
+        let response = judged(&challenging, &judgement, &headers);
+        let headers = response.headers().clone();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await;
+        (headers, String::from_utf8(body.unwrap().to_vec()).unwrap())
+    }
+
+    /// A portal that does not know RFC 9470 learns whether trying again is enough.
+    #[tokio::test]
+    async fn a_refusal_says_who_asks_for_the_card() {
+        let slow = Answer::Slow {
+            wait: Duration::from_secs(60),
+        };
+        let (headers, body) = said(Answer::StepUp, ReasonCode::PerHour, true).await;
+        assert!(body.contains("Your workstation asks you"), "{body}");
+        assert_eq!(headers[header::RETRY_AFTER], "5");
+        assert!(headers.contains_key(header::WWW_AUTHENTICATE));
+        let (headers, body) = said(Answer::StepUp, ReasonCode::PerHour, false).await;
+        assert!(body.contains("Nobody can ask you"), "{body}");
+        assert!(!headers.contains_key(header::RETRY_AFTER));
+        assert!(headers.contains_key(header::WWW_AUTHENTICATE));
+        let (headers, body) = said(slow, ReasonCode::SignatureAwaited, true).await;
+        assert!(body.contains("Your workstation asks you"), "{body}");
+        assert_eq!(headers[header::RETRY_AFTER], "60");
+        // A service has no card, and who is stopped is not asked any more.
+        for (answer, code) in [
+            (slow, ReasonCode::Unattended),
+            (Answer::StopSession, ReasonCode::SessionStopped),
+        ] {
+            let (_, body) = said(answer, code, true).await;
+            assert!(!body.contains("orkstation"), "{body}");
+        }
+    }
 }
