@@ -1,8 +1,8 @@
 //! A fresh signature for a session that goes on: the server asks over the session's own presence
 //! connection because a guard at a portal's service wants it (docs/adr/0043).
 //!
-//! check the challenge under the session's own enrolment → wait for the place in front of the person
-//! → the conversation, with this session's card alone and always its PIN → statement and
+//! check the challenge under the session's own enrolment → wait for the place in front of the
+//! person → the conversation, with this session's card alone and always its PIN → statement and
 //! countersignature. Whatever keeps it from that is said by one word; the session goes on either
 //! way, and the portal goes on refusing.
 

@@ -1,4 +1,5 @@
-//! What the card is asked to sign, a login, a grant or a step-up, and the statement that it signs for it.
+//! What the card is asked to sign, a login, a grant or a step-up, and the statement that it signs
+//! for it.
 
 use cardea_assertion::{
     AssertionClaims, AttestationClaims, Confirmation, GrantAttestationClaims, GrantChallenge,
@@ -97,8 +98,8 @@ impl Wanted {
     }
 
     /// The weakest verification of the person that would do. A grant always wants the PIN: the
-    /// program that asks is not verified, and there is no page that the PIN was typed for before. So
-    /// does a step-up: what it shows is that a person is there now.
+    /// program that asks is not verified, and there is no page that the PIN was typed for before.
+    /// So does a step-up: what it shows is that a person is there now.
     pub(crate) fn allowed(&self) -> UserVerification {
         match self {
             Self::Login { challenge, .. } => challenge.claims().uv,
@@ -134,8 +135,8 @@ impl Wanted {
         }
     }
 
-    /// The bytes for the card: header and claims, with the fresh presence key and the instance key. A
-    /// step-up names the session's own presence key, and leaves the fresh one unused.
+    /// The bytes for the card: header and claims, with the fresh presence key and the instance key.
+    /// A step-up names the session's own presence key, and leaves the fresh one unused.
     pub(crate) fn statement(
         &self,
         facts: &CardFacts,
@@ -197,22 +198,8 @@ impl Wanted {
                 SigningInput::new(algorithm, &[certificate], &claims)
             }
             Self::StepUp { challenge, .. } => {
-                let asked = challenge.claims();
-                let claims = StepUpClaims {
-                    aud: asked.iss.clone(),
-                    client_id: asked.client_id.clone(),
-                    service: asked.service.clone(),
-                    patients: asked.patients,
-                    challenge: challenge.hash().to_owned(),
-                    nonce: asked.nonce.clone(),
-                    jti: asked.jti.clone(),
-                    iat,
-                    exp: asked.exp,
-                    card_serial,
-                    uv,
-                    presence: asked.presence.clone(),
-                    instance_jkt,
-                };
+                let own = (iat, card_serial, uv, instance_jkt);
+                let claims = step_up_claims(challenge, own);
                 SigningInput::new(algorithm, &[certificate], &claims)
             }
         };
@@ -238,5 +225,28 @@ impl Wanted {
         signed.map_err(|error| Error::InstanceKeyUnavailable {
             reason: error.to_string(),
         })
+    }
+}
+
+/// What was shown, with what the agent says itself: time, card, verification and instance.
+fn step_up_claims(
+    challenge: &VerifiedChallenge<StepUpChallenge>,
+    (iat, card_serial, uv, instance_jkt): (i64, String, UserVerification, String),
+) -> StepUpClaims {
+    let asked = challenge.claims();
+    StepUpClaims {
+        aud: asked.iss.clone(),
+        client_id: asked.client_id.clone(),
+        service: asked.service.clone(),
+        patients: asked.patients,
+        challenge: challenge.hash().to_owned(),
+        nonce: asked.nonce.clone(),
+        jti: asked.jti.clone(),
+        iat,
+        exp: asked.exp,
+        card_serial,
+        uv,
+        presence: asked.presence.clone(),
+        instance_jkt,
     }
 }

@@ -11,8 +11,8 @@ use crate::{
     VerifiedStatement,
 };
 
-/// A kind of statement that a card signs. There are three, a login's, a grant's and a step-up's, and
-/// each has a `typ` of its own, so that none passes for another.
+/// A kind of statement that a card signs. There are three, a login's, a grant's and a step-up's,
+/// and each has a `typ` of its own, so that none passes for another.
 pub trait CardStatement: Serialize + DeserializeOwned + sealed::Sealed {
     /// What the agent's countersignature of this kind says.
     type Attestation: DeserializeOwned;

@@ -1,5 +1,5 @@
-//! The step-up: a fresh signature of the card that holds a session, asked for over the session's own
-//! presence connection because a guard at a portal's service wants it (docs/adr/0043).
+//! The step-up: a fresh signature of the card that holds a session, asked for over the session's
+//! own presence connection because a guard at a portal's service wants it (docs/adr/0043).
 //!
 //! The challenge is a JWS of the issuer's challenge key with `typ` `card-step-up-challenge+jwt`:
 //!

@@ -138,8 +138,7 @@ pub enum EventKind {
         #[serde(flatten)]
         revocation: EvidenceUsed,
     },
-    /// A card answered a TLS handshake, and the person said yes; the session waits for the browser
-    /// that began the login.
+    /// A card answered a TLS handshake, and the person said yes; the session waits for its browser.
     AgentlessLoginAccepted {
         /// Level reached.
         acr: &'static str,
@@ -176,8 +175,7 @@ pub enum EventKind {
     AgentInstanceAcknowledged {
         /// The agent instance's key thumbprint.
         instance_jkt: String,
-        /// Whether she said so where she is known; at the new instance itself it counts there
-        /// alone.
+        /// Whether she said so where she is known; at the new instance it counts there alone.
         for_good: bool,
     },
     /// A workstation was trusted, taken out or refused.

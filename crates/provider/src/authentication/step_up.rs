@@ -1,5 +1,5 @@
-//! The answer to a step-up: what the card of a running session signed is judged as a login's is, and
-//! the guard that asked is told (docs/adr/0043). No session begins by it.
+//! The answer to a step-up: what the card of a running session signed is judged as a login's is,
+//! and the guard that asked is told (docs/adr/0043). No session begins by it.
 
 use cardea_storage::security_event::tell_fresh_signature;
 use cardea_storage::step_up::{self, GIVEN};

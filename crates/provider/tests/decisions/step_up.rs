@@ -202,7 +202,8 @@ async fn a_guard_asks_the_card_signs_and_that_guard_alone_hears_of_it() {
     assert!(told(&world, OTHER_GUARD).await.is_empty());
     // It is no login: the session is what it was.
     let mut transaction = world.store.begin_read().await.unwrap();
-    let session = cardea_storage::session::find(&mut transaction, &event.session_id.unwrap());
+    let session_id = event.session_id.unwrap();
+    let session = cardea_storage::session::find(&mut transaction, &session_id);
     let session = session.await.unwrap().unwrap();
     assert_eq!(
         json!(session.authenticated_at.unix_timestamp()),
@@ -210,114 +211,117 @@ async fn a_guard_asks_the_card_signs_and_that_guard_alone_hears_of_it() {
     );
 }
 
+type Change = fn(&World, &mut Answer);
+
+/// What is changed, the precise code, and what the agent learns.
+const CHANGED: [(&str, Change, &str, &str); 15] = [
+    (
+        "audience",
+        |_, a| a.claims.aud.push('/'),
+        "assertion.audience_mismatch",
+        "login.refused",
+    ),
+    (
+        "portal",
+        |_, a| a.claims.client_id.push('x'),
+        "assertion.client_mismatch",
+        "login.refused",
+    ),
+    (
+        "service",
+        |_, a| a.claims.service.push('x'),
+        "assertion.challenge_mismatch",
+        "login.refused",
+    ),
+    (
+        "patients",
+        |_, a| a.claims.patients = 1,
+        "assertion.challenge_mismatch",
+        "login.refused",
+    ),
+    (
+        "another session's key inside",
+        |_, a| a.claims.presence.push('x'),
+        "assertion.challenge_mismatch",
+        "login.refused",
+    ),
+    (
+        "longer",
+        |_, a| a.claims.exp += 1,
+        "assertion.challenge_mismatch",
+        "login.refused",
+    ),
+    (
+        "nonce",
+        |_, a| a.claims.nonce.push('x'),
+        "assertion.challenge_mismatch",
+        "login.refused",
+    ),
+    (
+        "challenge",
+        |_, a| a.claims.challenge.push('x'),
+        "assertion.challenge_mismatch",
+        "login.refused",
+    ),
+    (
+        "late",
+        |world, _| world.pass(Duration::seconds(120)),
+        "assertion.challenge_expired",
+        "login.refused",
+    ),
+    (
+        "signature",
+        |world, a| a.card_key = other_card(world).key,
+        "assertion.signature_invalid",
+        "login.refused",
+    ),
+    (
+        "countersignature",
+        |_, a| a.instance = Instance::new(),
+        "assertion.attestation_mismatch",
+        "login.refused",
+    ),
+    (
+        "weaker countersignature",
+        |_, a| a.attested_uv = UserVerification::Cached,
+        "assertion.attestation_mismatch",
+        "login.refused",
+    ),
+    (
+        "kept PIN",
+        |_, a| {
+            a.claims.uv = UserVerification::Cached;
+            a.attested_uv = UserVerification::Cached;
+        },
+        "provider.user_verification_insufficient",
+        "login.card_not_accepted",
+    ),
+    (
+        "another card",
+        |world, a| {
+            let card = other_card(world);
+            (a.card_key, a.certificate) = (card.key, card.der);
+        },
+        "provider.step_up_other_card",
+        "login.card_not_accepted",
+    ),
+    (
+        "another workstation",
+        |_, a| {
+            a.instance = Instance::new();
+            a.claims.instance_jkt = a.instance.key.kid().to_owned();
+        },
+        "provider.step_up_other_workstation",
+        "login.card_not_accepted",
+    ),
+];
+
 /// Attacks C1 to C5, C9 and D12: an answer that is replayed, late, another session's, changed, by
-/// another card, or of another kind. Each closes the question, is on record by its precise code, and
-/// tells no guard anything.
+/// another card, or of another kind. Each closes the question, is on record by its precise code,
+/// and tells no guard anything.
 #[tokio::test]
 async fn an_answer_with_one_thing_changed_is_refused_and_closes_the_question() {
-    type Change = fn(&World, &mut Answer);
-    let cases: [(&str, Change, &str, &str); 15] = [
-        (
-            "audience",
-            |_, a| a.claims.aud.push('/'),
-            "assertion.audience_mismatch",
-            "login.refused",
-        ),
-        (
-            "portal",
-            |_, a| a.claims.client_id.push('x'),
-            "assertion.client_mismatch",
-            "login.refused",
-        ),
-        (
-            "service",
-            |_, a| a.claims.service.push('x'),
-            "assertion.challenge_mismatch",
-            "login.refused",
-        ),
-        (
-            "patients",
-            |_, a| a.claims.patients = 1,
-            "assertion.challenge_mismatch",
-            "login.refused",
-        ),
-        (
-            "another session's key inside",
-            |_, a| a.claims.presence.push('x'),
-            "assertion.challenge_mismatch",
-            "login.refused",
-        ),
-        (
-            "longer",
-            |_, a| a.claims.exp += 1,
-            "assertion.challenge_mismatch",
-            "login.refused",
-        ),
-        (
-            "nonce",
-            |_, a| a.claims.nonce.push('x'),
-            "assertion.challenge_mismatch",
-            "login.refused",
-        ),
-        (
-            "challenge",
-            |_, a| a.claims.challenge.push('x'),
-            "assertion.challenge_mismatch",
-            "login.refused",
-        ),
-        (
-            "late",
-            |world, _| world.pass(Duration::seconds(120)),
-            "assertion.challenge_expired",
-            "login.refused",
-        ),
-        (
-            "signature",
-            |world, a| a.card_key = other_card(world).key,
-            "assertion.signature_invalid",
-            "login.refused",
-        ),
-        (
-            "countersignature",
-            |_, a| a.instance = Instance::new(),
-            "assertion.attestation_mismatch",
-            "login.refused",
-        ),
-        (
-            "weaker countersignature",
-            |_, a| a.attested_uv = UserVerification::Cached,
-            "assertion.attestation_mismatch",
-            "login.refused",
-        ),
-        (
-            "kept PIN",
-            |_, a| {
-                a.claims.uv = UserVerification::Cached;
-                a.attested_uv = UserVerification::Cached;
-            },
-            "provider.user_verification_insufficient",
-            "login.card_not_accepted",
-        ),
-        (
-            "another card",
-            |world, a| {
-                let card = other_card(world);
-                (a.card_key, a.certificate) = (card.key, card.der);
-            },
-            "provider.step_up_other_card",
-            "login.card_not_accepted",
-        ),
-        (
-            "another workstation",
-            |_, a| {
-                a.instance = Instance::new();
-                a.claims.instance_jkt = a.instance.key.kid().to_owned();
-            },
-            "provider.step_up_other_workstation",
-            "login.card_not_accepted",
-        ),
-    ];
-    for (name, change, code, public) in cases {
+    for (name, change, code, public) in CHANGED {
         let world = world().await;
         let (token, key) = signed_in(&world).await;
         report(&world, &token, "one", "step_up").await;
