@@ -25,6 +25,7 @@ cargo xtask COMMAND
   package      Debian packages of what people install, into target/packages
     --out DIR     into another folder
     --check-reproducible   builds and packs twice from nothing and compares, which takes long
+    --commit COMMIT        … that commit, not the last one
   sbom         what the programs are made of (CycloneDX), into target/sbom
   soak [NAME…]   fuzzes what reads other people's bytes, ten minutes a target, and fails on a crash;
                  `agent`: logins beside other programs, then 5000 alone, after which the agent

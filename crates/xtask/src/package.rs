@@ -2,7 +2,7 @@
 //!
 //! Each is described by the section `[package.metadata.deb]` of its crate and by the crate's folder
 //! `debian/`; `cargo-deb` packs it. One more package is one more entry of [`PACKAGES`] and one more
-//! section. The same source, packed twice, is to give the same bytes: no path of the machine in a
+//! section. The same source, built twice, is to give the same bytes: no path of the machine in a
 //! program, and every time is that of the source's last commit. `--check-reproducible` tells.
 
 mod arguments;
@@ -18,6 +18,7 @@ use self::arguments::Arguments;
 use crate::{cargo_tool, install, output, process, workspace};
 
 pub use self::build::stage;
+pub use self::reproducible::is_same_from;
 
 /// A package, and what Cargo builds for it.
 #[derive(Clone, Copy, Debug)]
@@ -100,8 +101,8 @@ pub struct Packing<'a> {
 pub fn run(words: &[&str]) -> Result<()> {
     let arguments = Arguments::parse(words)?;
     install::ensure(install::Purpose::Demo)?;
-    if arguments.check_reproducible {
-        return reproducible::check();
+    if let Some(commit) = &arguments.check_reproducible {
+        return reproducible::check(commit);
     }
     let (source, target) = (workspace::root(), workspace::root().join("target/package"));
     build::build(&source, &target)?;

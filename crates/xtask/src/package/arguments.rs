@@ -11,16 +11,17 @@ use crate::workspace;
 pub(super) struct Arguments {
     /// Where the packages go.
     pub(super) out: PathBuf,
-    /// Whether two builds are to be compared instead.
-    pub(super) check_reproducible: bool,
+    /// The commit of which two builds are to be compared instead.
+    pub(super) check_reproducible: Option<String>,
 }
 
 impl Arguments {
     pub(super) fn parse(words: &[&str]) -> Result<Self> {
         let mut arguments = Self {
             out: workspace::root().join("target/packages"),
-            check_reproducible: false,
+            check_reproducible: None,
         };
+        let mut commit = None;
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
@@ -28,9 +29,21 @@ impl Arguments {
                     let folder = words.next().context("`--out` needs a folder after it")?;
                     arguments.out = std::path::absolute(folder)?;
                 }
-                "--check-reproducible" => arguments.check_reproducible = true,
+                "--check-reproducible" => {
+                    arguments.check_reproducible = Some("HEAD".to_owned());
+                }
+                "--commit" => {
+                    let named = words.next().context("`--commit` needs a commit after it")?;
+                    commit = Some((*named).to_owned());
+                }
                 other => bail!("package has no option `{other}`; see `cargo xtask help`"),
             }
+        }
+        if commit.is_some() {
+            if arguments.check_reproducible.is_none() {
+                bail!("`--commit` goes with `--check-reproducible`");
+            }
+            arguments.check_reproducible = commit;
         }
         Ok(arguments)
     }
@@ -45,11 +58,12 @@ mod tests {
         assert!(Arguments::parse(&[]).unwrap().out.ends_with("packages"));
         let given = Arguments::parse(&["--out", "/tmp/x"]).unwrap();
         assert_eq!(given.out, std::path::Path::new("/tmp/x"));
-        assert!(
-            Arguments::parse(&["--check-reproducible"])
-                .unwrap()
-                .check_reproducible
-        );
+        let check = |words: &[&str]| Arguments::parse(words).unwrap().check_reproducible;
+        assert_eq!(check(&[]), None);
+        assert_eq!(check(&["--check-reproducible"]).unwrap(), "HEAD");
+        let named = ["--commit", "v1", "--check-reproducible"];
+        assert_eq!(check(&named).unwrap(), "v1");
+        assert!(Arguments::parse(&["--commit", "v1"]).is_err());
         assert!(Arguments::parse(&["--out"]).is_err());
         assert!(Arguments::parse(&["--fast"]).is_err());
     }

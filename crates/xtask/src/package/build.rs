@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::PACKAGES;
+use super::{Built, PACKAGES};
 use crate::{output, process, workspace};
 
 /// Where the source and the crates of others are said to lie.
@@ -18,6 +18,16 @@ pub(super) fn build(source: &Path, target: &Path) -> Result<()> {
         "building the programs of the packages in {}",
         target.display()
     ));
+    let everything = PACKAGES.iter().flat_map(|package| package.built);
+    process::run(&mut command(source, target, everything)?)
+}
+
+/// What builds these from `source` into the `release` of `target`.
+pub(super) fn command<'a>(
+    source: &Path,
+    target: &Path,
+    wanted: impl IntoIterator<Item = &'a Built>,
+) -> Result<Command> {
     let mut command = workspace::cargo();
     command
         .current_dir(source)
@@ -27,10 +37,10 @@ pub(super) fn build(source: &Path, target: &Path) -> Result<()> {
         // SQLite is C, and names its file in its messages.
         .env("CFLAGS", c_flags(source, target)?);
     // Of these crates everything but tests and benches: the PAM module is a library.
-    for built in PACKAGES.iter().flat_map(|package| package.built) {
+    for built in wanted {
         command.args(["--package", built.crate_name]);
     }
-    process::run(&mut command)
+    Ok(command)
 }
 
 /// Copies programs that are built in some other profile to where [`super::pack`] takes them from,
