@@ -4,29 +4,30 @@
 //! by the names in that token. Whatever else it says is refused and changes nothing: who takes a
 //! guard over can end sessions at its own service, and no others.
 
+mod notices;
 mod request;
+mod stop_taken;
 mod stops;
 
 use std::collections::BTreeMap;
 
-use cardea_jose::random_base64url;
 use cardea_storage::access_grant::{self, AccessGrant};
-use cardea_storage::guard_report::{self, AccountStop, GuardReport, report_id};
+use cardea_storage::guard_report::{self, GuardReport, ReportPart, report_id};
 use cardea_storage::session::Session;
 use cardea_storage::{Transaction, client_session, session};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::client_authentication::ClientCredentials;
-use crate::event::{Event, GuardEvent};
-use crate::secret::RANDOM_BYTES;
-use crate::session::{EndReason, EndedInTransaction, EndedSession};
+use crate::session::{EndedInTransaction, EndedSession};
+use crate::step_up::SignatureWanted;
 use crate::{Client, Error, Provider, TokenError};
 
+pub use notices::{GuardStopNotice, StoppedThing};
 pub use request::GuardReports;
 pub use stops::{AccountStops, STOPS_MAX};
 
-use request::{GivenReport, StopAsked};
+use request::GivenReport;
 
 /// How long it is known which patients a session has looked up.
 pub(crate) const KEPT: Duration = Duration::days(180);
@@ -60,6 +61,15 @@ impl ReportsTaken {
 /// What a report is about, as we know it.
 struct About {
     session: Option<Session>,
+    /// The resource servers of the token that the guard is.
+    audience: Vec<String>,
+}
+
+/// A report whose token is the guard's own to speak of.
+struct Reported<'a> {
+    guard: &'a Client,
+    given: &'a GivenReport,
+    about: &'a About,
 }
 
 impl Provider {
@@ -126,25 +136,27 @@ impl Provider {
         if !guard_report::insert(transaction, &report).await? {
             return Ok((false, None));
         }
-        let (Some(stop), Some(session)) = (given.stop(), &about.session) else {
+        if !given.has_effect() {
             return Ok((true, None));
-        };
-        if stop == StopAsked::Account {
-            self.stop_account(transaction, guard, (given, &report), session, now)
-                .await?;
         }
-        let ended = self
-            .end_in(transaction, session, EndReason::GuardStopped, now)
-            .await?;
-        if ended.is_some() {
-            let kind = GuardEvent::SessionStopped {
-                guard: guard.client_id.clone(),
-                service: given.service.clone(),
-                reasons: given.codes(),
+        if let (Some(session), true, Some(sid)) =
+            (&about.session, given.wants_signature(), &given.sid)
+        {
+            let wanted = SignatureWanted {
+                guard,
+                client_id: &given.client_id,
+                sid,
+                service: &given.service,
+                patients: given.patients_counted(),
             };
-            let event = Event::new(kind, now).of_session(&session.id, &session.sub);
-            self.record(transaction, event).await?;
+            self.ask_step_up(transaction, session, &wanted, now).await?;
         }
+        let reported = Reported {
+            guard,
+            given,
+            about: &about,
+        };
+        let ended = self.take_stop(transaction, &reported, report, now).await?;
         Ok((true, ended))
     }
 
@@ -159,11 +171,19 @@ impl Provider {
         let grant = access_grant::find(transaction, &given.jti).await?;
         let grant = grant.ok_or(Error::GuardReportForeign)?;
         let is_of_token = grant.client_id == given.client_id && grant.sid == given.sid;
-        if !is_of_token || !self.is_for(guard, &grant)? {
+        let audience = self.own_audience(guard, &grant)?;
+        if !is_of_token || audience.is_empty() {
             return Err(Error::GuardReportForeign);
         }
         let Some(sid) = &grant.sid else {
-            return Ok(About { session: None });
+            // A service's own token names the service.
+            return match given.sub == grant.client_id {
+                true => Ok(About {
+                    session: None,
+                    audience,
+                }),
+                false => Err(Error::GuardReportForeign),
+            };
         };
         let part = client_session::find(transaction, sid).await?;
         let Some(part) = part else {
@@ -184,51 +204,24 @@ impl Provider {
         }
         Ok(About {
             session: Some(session),
+            audience,
         })
     }
 
-    fn is_for(&self, guard: &Client, grant: &AccessGrant) -> Result<bool, Error> {
+    /// The resource servers that a token is for and the guard is; an empty text stands for the
+    /// issuer, as in the guard's streams.
+    fn own_audience(&self, guard: &Client, grant: &AccessGrant) -> Result<Vec<String>, Error> {
         let corrupt = |_| cardea_storage::Error::Corrupt {
             column: "access_grant.audience".to_owned(),
         };
-        let audience: Vec<String> = serde_json::from_str(&grant.audience).map_err(corrupt)?;
-        let own = self.resources_of(guard);
-        Ok(match audience.as_slice() {
-            [] => own.iter().any(String::is_empty),
-            named => named.iter().any(|it| own.contains(it)),
-        })
-    }
-
-    async fn stop_account(
-        &self,
-        transaction: &mut Transaction,
-        guard: &Client,
-        (given, report): (&GivenReport, &GuardReport),
-        session: &Session,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        let stop = AccountStop {
-            id: random_base64url(RANDOM_BYTES)?,
-            sub: session.sub.clone(),
-            service: given.service.clone(),
-            guard_client_id: guard.client_id.clone(),
-            client_id: given.client_id.clone(),
-            report_id: report.id.clone(),
-            reasons: report.reasons.clone(),
-            stopped_at: now,
-            lifted_at: None,
-        };
-        if !guard_report::stop(transaction, &stop).await? {
-            return Ok(());
+        let mut audience: Vec<String> = serde_json::from_str(&grant.audience).map_err(corrupt)?;
+        if audience.is_empty() {
+            audience.push(String::new());
         }
-        let kind = GuardEvent::AccountStopped {
-            stop: stop.id,
-            guard: guard.client_id.clone(),
-            service: given.service.clone(),
-            reasons: given.codes(),
-        };
-        let event = Event::new(kind, now).of_session(&session.id, &session.sub);
-        self.record(transaction, event).await
+        let own = self.resources_of(guard);
+        audience.retain(|it| own.contains(it));
+        audience.sort();
+        Ok(audience)
     }
 }
 
@@ -251,6 +244,10 @@ fn record_of(
         reasons: given.reasons_as_json(),
         patient_present: given.patient_present,
         patients: given.patients.iter().cloned().collect(),
+        part: given.part.as_ref().map(|it| ReportPart {
+            of: it.of.clone(),
+            number: it.number,
+        }),
         occurred_at: given.at,
         received_at: now,
     }

@@ -2,7 +2,8 @@
 //!
 //! What is to be told is written where tokens are taken back (`storage::security_event`). Here is
 //! decided who may listen, and what an event says: a receiver hears of tokens for its own
-//! resource servers, by the names that stand in those tokens.
+//! resource servers, by the names that stand in those tokens. A guard hears beside which accounts
+//! are stopped at them (`guard_reports`).
 //!
 //! A stream is whole from its beginning on. Who has come late, or was away, is told from when on
 //! (`since`), and asks about whatever is older.
@@ -135,7 +136,10 @@ impl Provider {
             i64::try_from(listed.len()).is_ok_and(|listed| listed < waiting.events);
         let mut events = Vec::with_capacity(listed.len());
         for event in listed {
-            let sub = self.name_in_tokens(&mut transaction, &event).await?;
+            let sub = match &event.stop {
+                Some(stop) => Some(stop.subject.clone()),
+                None => self.name_in_tokens(&mut transaction, &event).await?,
+            };
             events.push((event, sub));
         }
         Ok(WaitingEvents {
@@ -230,7 +234,11 @@ impl Provider {
         let mut reading = self.store.begin_brief_read().await?;
         let found = find(&mut reading, &client.client_id, &poll.stream).await?;
         drop(reading);
-        let is_whole = |it: &Stream| it.resources == resources && now - it.polled_at <= UNUSED_MAX;
+        let is_whole = |it: &Stream| {
+            it.resources == resources
+                && it.hears_stops == client.guard
+                && now - it.polled_at <= UNUSED_MAX
+        };
         let Some(stream) = found.filter(is_whole) else {
             return self.begin_stream(client, poll, resources, now).await;
         };
@@ -284,6 +292,7 @@ impl Provider {
             begun_at: now,
             polled_at: now,
             sequence: 0,
+            hears_stops: client.guard,
         };
         begin(&mut transaction, &stream).await?;
         let kind = EventKind::EventStreamBegun {

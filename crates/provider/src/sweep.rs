@@ -13,7 +13,7 @@ use crate::guard_reports;
 use crate::mass_loss::Meaning;
 use crate::security_events::FORGOTTEN_AFTER;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
-use crate::{Error, Provider};
+use crate::{Error, Provider, step_up};
 
 /// Sessions ended in one transaction; more are left to the next call.
 const SESSIONS_OF_SWEEP_MAX: u32 = 100;
@@ -111,6 +111,9 @@ impl Provider {
             (Kind::SecurityEvent, now),
             (Kind::SecurityEventStream, now - FORGOTTEN_AFTER),
             (Kind::GuardReport, now - guard_reports::KEPT),
+            (Kind::GuardNotice, now - guard_reports::KEPT),
+            (Kind::LiftedStop, now - guard_reports::KEPT),
+            (Kind::StepUp, now - step_up::KEPT),
             (Kind::SpentProof, now - SPENT_KEPT),
             (Kind::DpopKey, now),
             (Kind::RefusalOfNobody, now - REFUSAL_OF_NOBODY_KEPT),

@@ -4,6 +4,7 @@
 // Marked as test code so that the lints' exceptions for tests hold in shared parts too.
 #[cfg(test)]
 mod decisions {
+    mod account_stops;
     mod admin;
     mod agentless;
     mod anchors;
@@ -33,6 +34,7 @@ mod decisions {
     mod sandbox;
     mod session_limits;
     mod silent;
+    mod step_up;
     mod suspension;
     mod token;
     mod userinfo;

@@ -1,9 +1,9 @@
-//! What guards reported: every answer once, and the accounts that they stopped.
+//! What guards reported: every answer once.
 
 use time::OffsetDateTime;
 
-use crate::sql::{self, Row};
-use crate::{Error, SecretDigest, Transaction, timestamp};
+use crate::sql;
+use crate::{Error, SecretDigest, Transaction};
 
 /// One answer of a guard, about a session that is known here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,33 +32,21 @@ pub struct GuardReport {
     pub patient_present: bool,
     /// The pseudonyms, each once.
     pub patients: Vec<String>,
+    /// Which of several about one answer it is, where one had no room for all patients.
+    pub part: Option<ReportPart>,
     /// Milliseconds, by the guard's clock.
     pub occurred_at: i64,
     /// When it came here.
     pub received_at: OffsetDateTime,
 }
 
-/// An account that may do nothing at a service.
+/// Which of several reports about one answer a report is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountStop {
-    /// Random.
-    pub id: String,
-    /// The person, as we call her.
-    pub sub: String,
-    /// The service, in the guard's words.
-    pub service: String,
-    /// The guard, as a client.
-    pub guard_client_id: String,
-    /// The client whose tokens it was.
-    pub client_id: String,
-    /// The report that it came with.
-    pub report_id: String,
-    /// Why, as JSON.
-    pub reasons: String,
-    /// Since when.
-    pub stopped_at: OffsetDateTime,
-    /// When an operator lifted it.
-    pub lifted_at: Option<OffsetDateTime>,
+pub struct ReportPart {
+    /// The same in all of them.
+    pub of: String,
+    /// Counted from one.
+    pub number: u32,
 }
 
 /// The id under which a guard's event stands here.
@@ -79,8 +67,8 @@ pub async fn insert(transaction: &mut Transaction, report: &GuardReport) -> Resu
     let done = sql::query(
         "INSERT INTO guard_report
              (id, guard_client_id, sub, session_id, client_id, token_jti, service, kind, answer,
-              reasons, patient_present, patients, occurred_at, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+              reasons, patient_present, patients, part_of, part, occurred_at, received_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(report.id.as_str())
@@ -95,6 +83,8 @@ pub async fn insert(transaction: &mut Transaction, report: &GuardReport) -> Resu
     .bind(report.reasons.as_str())
     .bind(i64::from(report.patient_present))
     .bind(count)
+    .bind(report.part.as_ref().map(|it| it.of.as_str()))
+    .bind(report.part.as_ref().map(|it| i64::from(it.number)))
     .bind(report.occurred_at)
     .bind(report.received_at.unix_timestamp())
     .execute(transaction.connection())
@@ -137,80 +127,61 @@ pub async fn list_patients_of_session(
     rows.iter().map(|row| row.try_get("patient")).collect()
 }
 
-/// Stops an account at a service. False where it was stopped already.
+/// How many patients a session has looked up, by what is on record yet.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn stop(transaction: &mut Transaction, stop: &AccountStop) -> Result<bool, Error> {
-    let done = sql::query(
-        "INSERT INTO account_stop
-             (id, sub, service, guard_client_id, client_id, report_id, reasons, stopped_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (sub, service, guard_client_id) WHERE lifted_at IS NULL DO NOTHING",
-    )
-    .bind(stop.id.as_str())
-    .bind(stop.sub.as_str())
-    .bind(stop.service.as_str())
-    .bind(stop.guard_client_id.as_str())
-    .bind(stop.client_id.as_str())
-    .bind(stop.report_id.as_str())
-    .bind(stop.reasons.as_str())
-    .bind(stop.stopped_at.unix_timestamp())
-    .execute(transaction.connection())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Lifts a stop, and gives it back; none where it is unknown or lifted already.
-///
-/// # Errors
-/// [`Error::Unavailable`], [`Error::Corrupt`].
-pub async fn lift(
+pub async fn count_patients_of_session(
     transaction: &mut Transaction,
-    id: &str,
-    now: OffsetDateTime,
-) -> Result<Option<AccountStop>, Error> {
+    session_id: &str,
+) -> Result<i64, Error> {
     let row = sql::query(
-        "UPDATE account_stop SET lifted_at = $2 WHERE id = $1 AND lifted_at IS NULL
-         RETURNING id, sub, service, guard_client_id, client_id, report_id, reasons, stopped_at,
-                   lifted_at",
+        "SELECT COUNT(DISTINCT seen.patient) AS patients FROM guard_report AS report
+         JOIN guard_report_patient AS seen ON seen.report_id = report.id
+         WHERE report.session_id = $1 AND report.answer = 'allow'",
     )
-    .bind(id)
-    .bind(now.unix_timestamp())
-    .fetch_optional(transaction.connection())
+    .bind(session_id)
+    .fetch_one(transaction.connection())
     .await?;
-    row.as_ref().map(read_stop).transpose()
+    row.try_get("patients")
 }
 
-/// Lists the stops that nobody has lifted, the newest first; up to `count_max`.
+/// How many patients a person has looked up at a service between two moments, by what is on record
+/// yet.
 ///
 /// # Errors
-/// [`Error::Unavailable`], [`Error::Corrupt`].
-pub async fn list_stops(
+/// [`Error::Unavailable`].
+pub async fn count_patients_of_person(
     transaction: &mut Transaction,
-    count_max: u32,
-) -> Result<Vec<AccountStop>, Error> {
-    let rows = sql::query(
-        "SELECT id, sub, service, guard_client_id, client_id, report_id, reasons, stopped_at,
-                lifted_at
-         FROM account_stop WHERE lifted_at IS NULL ORDER BY stopped_at DESC, id LIMIT $1",
+    (sub, service): (&str, &str),
+    (since, until): (OffsetDateTime, OffsetDateTime),
+) -> Result<i64, Error> {
+    let row = sql::query(
+        "SELECT COUNT(DISTINCT seen.patient) AS patients FROM guard_report AS report
+         JOIN guard_report_patient AS seen ON seen.report_id = report.id
+         WHERE report.sub = $1 AND report.service = $2 AND report.answer = 'allow'
+         AND report.received_at >= $3 AND report.received_at <= $4",
     )
-    .bind(i64::from(count_max))
-    .fetch_all(transaction.connection())
+    .bind(sub)
+    .bind(service)
+    .bind(since.unix_timestamp())
+    .bind(until.unix_timestamp())
+    .fetch_one(transaction.connection())
     .await?;
-    rows.iter().map(read_stop).collect()
+    row.try_get("patients")
 }
 
-fn read_stop(row: &Row) -> Result<AccountStop, Error> {
-    Ok(AccountStop {
-        id: row.try_get("id")?,
-        sub: row.try_get("sub")?,
-        service: row.try_get("service")?,
-        guard_client_id: row.try_get("guard_client_id")?,
-        client_id: row.try_get("client_id")?,
-        report_id: row.try_get("report_id")?,
-        reasons: row.try_get("reasons")?,
-        stopped_at: timestamp::required(row, "stopped_at")?,
-        lifted_at: timestamp::optional(row, "lifted_at")?,
-    })
+/// How many answers of a service are on record; one in several parts is one.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_answers(transaction: &mut Transaction, service: &str) -> Result<i64, Error> {
+    let row = sql::query(
+        "SELECT COUNT(*) AS answers FROM guard_report
+         WHERE service = $1 AND (part IS NULL OR part = 1)",
+    )
+    .bind(service)
+    .fetch_one(transaction.connection())
+    .await?;
+    row.try_get("answers")
 }

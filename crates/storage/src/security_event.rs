@@ -2,8 +2,11 @@
 //!
 //! `tell` is called where tokens are taken back, and nowhere else, in that transaction: whatever
 //! ends a session or a token ends its rows there (`access_grant.rs`, and `client.rs` for a client
-//! that is taken out). A row stands for one stream and goes when the stream acknowledges it.
+//! that is taken out). A row stands for one stream and goes when the stream acknowledges it. What
+//! guards are told beside has files of its own here.
 
+mod fresh_signature;
+mod stops;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -16,6 +19,9 @@ use tokio::sync::watch;
 use crate::sql::{self, Query, Row};
 use crate::{Error, SecretDigest, Transaction, timestamp};
 
+pub use fresh_signature::tell_fresh_signature;
+pub use stops::{LIFTS_TOLD_FOR, ToldStop};
+pub(crate) use stops::{tell_lift, tell_stop};
 pub(crate) use stream::forget_all;
 pub use stream::{
     Backlog, Stream, acknowledge, backlog, backlog_of_all, begin, count_streams, find,
@@ -43,6 +49,10 @@ pub enum Kind {
     TokenRevoked,
     /// A session goes on at another level.
     AssuranceLevelChange,
+    /// A guard has stopped an account at a service.
+    AccountStopped,
+    /// An operator has lifted that.
+    AccountStopLifted,
 }
 
 /// One event that a stream has not acknowledged.
@@ -66,6 +76,8 @@ pub struct SecurityEvent {
     pub occurred_at: OffsetDateTime,
     /// The person, as we call her; none for a service's own token, or where the session is gone.
     pub sub: Option<String>,
+    /// The stop of an account that it is about.
+    pub stop: Option<ToldStop>,
 }
 
 /// A token that was just taken back.
@@ -238,10 +250,14 @@ pub async fn list_pending(
     let rows = sql::query(
         "SELECT event.jti AS jti, event.sequence AS sequence, event.kind AS kind,
                 event.client_id AS client_id, event.sid AS sid, event.token_jti AS token_jti,
-                event.reason AS reason, event.occurred_at AS occurred_at, session.sub AS sub
+                event.reason AS reason, event.occurred_at AS occurred_at, session.sub AS sub,
+                stop.id AS stop_id, stop.sequence AS stop_sequence, stop.subject AS stop_subject,
+                stop.service AS stop_service, stop.reasons AS stop_reasons,
+                stop.stopped_at AS stopped_at, stop.lifted_at AS lifted_at
          FROM security_event AS event
          LEFT JOIN client_session AS part ON part.sid = event.sid
          LEFT JOIN session ON session.id = part.session_id
+         LEFT JOIN account_stop AS stop ON stop.id = event.stop_id
          WHERE event.stream_id = $1 ORDER BY event.sequence LIMIT $2",
     )
     .bind(stream_id)
@@ -265,7 +281,13 @@ pub fn published() -> watch::Receiver<u64> {
 /// Microseconds, and always more than the last: no lock is held over the end of a session to count
 /// by ones.
 fn next_sequence(now: OffsetDateTime) -> i64 {
+    next_sequence_above(now, 0)
+}
+
+/// The same, and more than another one, which another node may have given out.
+pub(crate) fn next_sequence_above(now: OffsetDateTime, floor: i64) -> i64 {
     let micros = i64::try_from(now.unix_timestamp_nanos() / 1_000).unwrap_or_default();
+    let micros = micros.max(floor.saturating_add(1));
     let next = |last: i64| Some(micros.max(last.saturating_add(1)));
     let last = SEQUENCE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     micros.max(last.unwrap_or_default().saturating_add(1))
@@ -285,6 +307,8 @@ impl Kind {
             Self::SessionRevoked => "session_revoked",
             Self::TokenRevoked => "token_revoked",
             Self::AssuranceLevelChange => "assurance_level_change",
+            Self::AccountStopped => "account_stopped",
+            Self::AccountStopLifted => "account_stop_lifted",
         }
     }
 
@@ -293,6 +317,8 @@ impl Kind {
             "session_revoked" => Ok(Self::SessionRevoked),
             "token_revoked" => Ok(Self::TokenRevoked),
             "assurance_level_change" => Ok(Self::AssuranceLevelChange),
+            "account_stopped" => Ok(Self::AccountStopped),
+            "account_stop_lifted" => Ok(Self::AccountStopLifted),
             _ => Err(Error::Corrupt {
                 column: "security_event.kind".to_owned(),
             }),
@@ -311,6 +337,7 @@ fn read(row: &Row) -> Result<SecurityEvent, Error> {
         reason: row.try_get("reason")?,
         occurred_at: timestamp::required(row, "occurred_at")?,
         sub: row.try_get("sub")?,
+        stop: stops::read(row)?,
     })
 }
 

@@ -88,6 +88,8 @@ impl Provider {
             .await?;
         self.check_card_news_shown(&mut transaction, &answerable.session)
             .await?;
+        self.check_guard_news_shown(&mut transaction, &answerable)
+            .await?;
         let data = data_of(&answerable.client, &answerable.parameters)?;
         Ok(ConsentPage {
             client_name: answerable.client.name.clone(),
@@ -132,6 +134,8 @@ impl Provider {
                 self.check_news_shown(&mut transaction, &answerable, now)
                     .await?;
                 self.check_card_news_shown(&mut transaction, &answerable.session)
+                    .await?;
+                self.check_guard_news_shown(&mut transaction, &answerable)
                     .await?;
                 self.remember(&mut transaction, &answerable, now).await?;
                 let completed = self.answer(transaction, &answerable, session_cookie, now);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::EventKind;
+use super::{EventKind, EvidenceUsed};
 use crate::Author;
 
 /// A guard has stopped a session or an account, or an operator has lifted that.
@@ -41,6 +41,47 @@ pub enum GuardEvent {
         /// How it was made sure who asks, in the operator's words.
         reason: String,
     },
+    /// The person has said that she has seen what a guard stopped.
+    NoticeSeen {
+        /// The notice.
+        notice: String,
+    },
+    /// A guard wants a fresh signature of a session's card, and its holder is asked.
+    StepUpAsked {
+        /// The guard, as a client.
+        guard: String,
+        /// The service, in its words.
+        service: String,
+        /// How many patients she is told of.
+        patients: u32,
+    },
+    /// The card has signed anew.
+    StepUpGiven {
+        /// The guard, as a client.
+        guard: String,
+        /// The service, in its words.
+        service: String,
+        /// How many patients she was told of.
+        patients: u32,
+        /// What says that the card is not revoked.
+        #[serde(flatten)]
+        revocation: EvidenceUsed,
+    },
+    /// The agent gave no signature.
+    StepUpDeclined {
+        /// The guard, as a client.
+        guard: String,
+        /// The service, in its words.
+        service: String,
+        /// `cancelled`, `timed_out`, `busy`, `screen_locked`, `card_unusable` or `other`.
+        reason: &'static str,
+    },
+    /// What was signed for it was refused.
+    StepUpRefused {
+        /// Stable code: the precise one, which the agent does not see.
+        #[serde(skip)]
+        code: &'static str,
+    },
 }
 
 impl GuardEvent {
@@ -49,6 +90,18 @@ impl GuardEvent {
             Self::SessionStopped { .. } => "guard.session_stopped",
             Self::AccountStopped { .. } => "guard.account_stopped",
             Self::StopLifted { .. } => "guard.stop_lifted",
+            Self::NoticeSeen { .. } => "guard.notice_seen",
+            Self::StepUpAsked { .. } => "step_up.asked",
+            Self::StepUpGiven { .. } => "step_up.given",
+            Self::StepUpDeclined { .. } => "step_up.declined",
+            Self::StepUpRefused { .. } => "step_up.refused",
+        }
+    }
+
+    pub(super) fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::StepUpRefused { code } => Some(code),
+            _ => None,
         }
     }
 }

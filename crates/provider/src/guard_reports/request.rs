@@ -15,6 +15,9 @@ const REASONS_MAX: usize = 32;
 /// Names of sessions, tokens, people, services, patients and events.
 const NAME_BYTES_MAX: usize = 256;
 
+/// Reasons whose number is of patients, and of no more than a day.
+const OF_PATIENTS: [&str; 5] = ["ahead", "per_minute", "per_hour", "per_day", "usual_day"];
+
 /// A guard's reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardReports(Vec<GivenReport>);
@@ -36,6 +39,16 @@ pub(super) struct GivenReport {
     pub(super) answer: Answer,
     #[serde(default)]
     reasons: Vec<GivenReason>,
+    pub(super) part: Option<GivenPart>,
+}
+
+/// Which of several reports about one answer this is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct GivenPart {
+    /// The same in all of them.
+    pub(super) of: String,
+    /// Counted from one.
+    pub(super) number: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,8 +134,14 @@ impl GivenReport {
             &self.service,
         ];
         let reasons = self.reasons.iter().map(|it| &it.code);
+        let part = self.part.iter().map(|it| &it.of);
         let all = own.into_iter().chain(&self.sid).chain(&self.patients);
-        all.chain(reasons).map(String::as_str)
+        all.chain(reasons).chain(part).map(String::as_str)
+    }
+
+    /// Whether what the answer brings about comes with this report: it does with the first part.
+    pub(super) fn has_effect(&self) -> bool {
+        self.part.as_ref().is_none_or(|part| part.number == 1)
     }
 
     pub(super) fn stop(&self) -> Option<StopAsked> {
@@ -131,6 +150,18 @@ impl GivenReport {
             Answer::StopAccount => Some(StopAsked::Account),
             Answer::Allow | Answer::StepUp | Answer::Slow => None,
         }
+    }
+
+    /// Whether the guard waits for the card to sign: who is slowed down is, too.
+    pub(super) fn wants_signature(&self) -> bool {
+        matches!(self.answer, Answer::StepUp | Answer::Slow)
+    }
+
+    /// How many patients the guard has counted, where its reasons count patients of a day at most.
+    pub(super) fn patients_counted(&self) -> Option<u32> {
+        let of_patients = |it: &&GivenReason| OF_PATIENTS.contains(&it.code.as_str());
+        let counts = self.reasons.iter().filter(of_patients).map(|it| it.count);
+        counts.max()
     }
 
     pub(super) fn codes(&self) -> Vec<String> {

@@ -1,9 +1,9 @@
 //! Accounts that guards have stopped, as operators see them.
 
-use cardea_storage::guard_report::{self, AccountStop};
+use cardea_storage::account_stop::{self, AccountStop};
 
 use crate::event::{Event, GuardEvent};
-use crate::{Error, Records};
+use crate::{Error, OperatorProven, Provider, Records};
 
 /// Stops that are listed at once.
 pub const STOPS_MAX: u32 = 10_000;
@@ -14,6 +14,23 @@ const REASON_BYTES_MAX: usize = 500;
 #[derive(Clone, Debug)]
 pub struct AccountStops {
     records: Records,
+}
+
+impl Provider {
+    /// The stops, for an operator who has signed in.
+    #[must_use]
+    pub fn account_stops(&self, operator: &OperatorProven) -> AccountStops {
+        AccountStops::new(self.records(operator.author()))
+    }
+
+    /// How many accounts are stopped, for the metrics.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn count_account_stops(&self) -> Result<i64, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        Ok(account_stop::count_open(&mut transaction).await?)
+    }
 }
 
 impl AccountStops {
@@ -29,10 +46,10 @@ impl AccountStops {
     /// [`Error::Storage`].
     pub async fn list(&self) -> Result<Vec<AccountStop>, Error> {
         let mut transaction = self.records.store.begin_read().await?;
-        Ok(guard_report::list_stops(&mut transaction, STOPS_MAX).await?)
+        Ok(account_stop::list_open(&mut transaction, STOPS_MAX).await?)
     }
 
-    /// Lifts a stop.
+    /// Lifts a stop, and has the guards of the service told.
     ///
     /// # Errors
     /// [`Error::StopUnknown`], [`Error::StopReasonInvalid`], [`Error::Storage`].
@@ -43,7 +60,7 @@ impl AccountStops {
         }
         let now = self.records.now();
         let mut transaction = self.records.store.begin().await?;
-        let lifted = guard_report::lift(&mut transaction, id, now).await?;
+        let lifted = account_stop::lift(&mut transaction, id, now).await?;
         let lifted = lifted.ok_or(Error::StopUnknown)?;
         let kind = GuardEvent::StopLifted {
             stop: lifted.id.clone(),
@@ -52,7 +69,7 @@ impl AccountStops {
             reason: reason.to_owned(),
         };
         let mut event = Event::new(kind, now);
-        event.sub = Some(lifted.sub.clone());
+        event.sub = lifted.sub.clone();
         self.records.append(&mut transaction, &event).await?;
         transaction.commit().await?;
         Ok(lifted)

@@ -3,6 +3,7 @@
 //! They have no `exp` and no `sub`, and a `typ` of their own, so that none passes for another
 //! token (RFC 8417 section 4.5).
 
+use cardea_oauth2_types::Acr;
 use cardea_storage::security_event::{Kind, SecurityEvent};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -14,8 +15,14 @@ pub(super) const SECURITY_EVENT_TYP: &str = "secevent+jwt";
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const ASSURANCE_LEVEL_CHANGE: &str =
     "https://schemas.openid.net/secevent/caep/event-type/assurance-level-change";
+/// Whose words a level is in (CAEP section 3.3.1): those of our `acr`.
+const ACR_NAMESPACE: &str = "urn:cardea:acr";
 const TOKEN_REVOKED: &str = "https://schemas.openid.net/secevent/oauth/event-type/token-revoked";
 const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+/// Our own: RISC's `account-disabled` (section 2.3) speaks of the whole account, and this person
+/// signs in as before, everywhere else.
+const ACCOUNT_STOPPED: &str = "urn:cardea:event:account-stopped";
+const ACCOUNT_STOP_LIFTED: &str = "urn:cardea:event:account-stop-lifted";
 
 /// The claims of every SET of ours.
 #[derive(Debug, Serialize)]
@@ -50,6 +57,11 @@ pub(super) fn subject_of(event: &SecurityEvent, issuer: &str, sub: Option<&str>)
         let session = json!({"format": "opaque", "id": sid});
         subject.insert("session".to_owned(), session);
     }
+    // The account at this service, and nowhere else.
+    if let Some(stop) = &event.stop {
+        let application = json!({"format": "opaque", "id": stop.service});
+        subject.insert("application".to_owned(), application);
+    }
     Value::Object(subject)
 }
 
@@ -58,13 +70,35 @@ pub(super) fn events_of(event: &SecurityEvent) -> Map<String, Value> {
     let name = match event.kind {
         Kind::TokenRevoked => TOKEN_REVOKED,
         Kind::AssuranceLevelChange => ASSURANCE_LEVEL_CHANGE,
+        Kind::AccountStopped => ACCOUNT_STOPPED,
+        Kind::AccountStopLifted => ACCOUNT_STOP_LIFTED,
         // Whatever else there may be one day ends something: who hears of it asks anew.
         _ => SESSION_REVOKED,
     };
-    let payload = json!({
+    let mut payload = json!({
         "event_timestamp": event.occurred_at.unix_timestamp(),
         "initiating_entity": initiating_entity(&event.reason),
     });
+    if event.kind == Kind::AssuranceLevelChange {
+        // CAEP section 3.3: a fresh signature of the card with its PIN, in the words of our `acr`.
+        payload["namespace"] = json!(ACR_NAMESPACE);
+        payload["current_level"] = json!(Acr::CardPin.as_str());
+        payload["change_direction"] = json!("increase");
+    }
+    if let Some(stop) = &event.stop {
+        let lifted_at = stop
+            .lifted_at
+            .filter(|_| event.kind == Kind::AccountStopLifted);
+        let at = lifted_at.unwrap_or(stop.stopped_at);
+        payload["event_timestamp"] = json!(at.unix_timestamp());
+        payload["stop"] = json!(stop.id);
+        // Which of an account's stops it is: who has heard of a later one keeps to that.
+        payload["stop_sequence"] = json!(stop.sequence);
+        if event.kind == Kind::AccountStopped {
+            let reasons: Value = serde_json::from_str(&stop.reasons).unwrap_or_default();
+            payload["reasons"] = reasons;
+        }
+    }
     Map::from_iter([(name.to_owned(), payload)])
 }
 
@@ -99,8 +133,8 @@ fn initiating_entity(reason: &str) -> &'static str {
         Some(EndReason::PresenceLost | EndReason::NeverPresent | EndReason::Restored) => "system",
         // A token's own end.
         None => match reason {
-            "token_revoked" | "consent_refused" => "user",
-            "client_removed" => "admin",
+            "token_revoked" | "consent_refused" | "step_up" => "user",
+            "client_removed" | "stop_lifted" => "admin",
             _ => "policy",
         },
     }
@@ -125,6 +159,7 @@ mod tests {
             reason: reason.to_owned(),
             occurred_at: OffsetDateTime::UNIX_EPOCH,
             sub: Some("our own name".to_owned()),
+            stop: None,
         }
     }
 
@@ -145,6 +180,21 @@ mod tests {
         assert_eq!(
             subject_of(&token, "https://id.example.fr", Some("pairwise")),
             json!({"format": "jwt_id", "iss": "https://id.example.fr", "jti": "token"})
+        );
+    }
+
+    #[test]
+    fn a_fresh_signature_says_which_level_the_session_has_again() {
+        let events = events_of(&event(Kind::AssuranceLevelChange, "step_up"));
+        let (uri, payload) = events.iter().next().unwrap();
+        assert!(uri.ends_with("caep/event-type/assurance-level-change"));
+        assert_eq!(
+            *payload,
+            json!({
+                "event_timestamp": 0, "initiating_entity": "user",
+                "namespace": "urn:cardea:acr", "current_level": "urn:cardea:acr:card-pin",
+                "change_direction": "increase",
+            })
         );
     }
 

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::read_list;
+use super::stops::tell_standing;
 use crate::sql::{self, Row};
 use crate::{Error, Transaction, timestamp};
 
@@ -23,12 +24,14 @@ pub struct Stream {
     pub polled_at: OffsetDateTime,
     /// The highest number that was acknowledged.
     pub sequence: i64,
+    /// Whether the receiver is a guard, which hears of stopped accounts.
+    pub hears_stops: bool,
 }
 
 /// A stream as the end of a token asks for it.
 pub(super) struct Listener {
     pub(super) id: String,
-    resources: Vec<String>,
+    pub(super) resources: Vec<String>,
 }
 
 impl Listener {
@@ -59,13 +62,36 @@ pub(super) async fn list(transaction: &mut Transaction) -> Result<Vec<Listener>,
     let rows = sql::query("SELECT id, resources FROM security_event_stream ORDER BY id")
         .fetch_all(transaction.connection())
         .await?;
-    let read = |row: &Row| {
-        Ok(Listener {
-            id: row.try_get("id")?,
-            resources: read_resources(row)?,
-        })
-    };
-    rows.iter().map(read).collect()
+    rows.iter().map(read_listener).collect()
+}
+
+/// Lists the listeners that are guards.
+pub(super) async fn list_of_guards(transaction: &mut Transaction) -> Result<Vec<Listener>, Error> {
+    let rows = sql::query(
+        "SELECT id, resources FROM security_event_stream WHERE hears_stops = 1 ORDER BY id",
+    )
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(read_listener).collect()
+}
+
+fn read_listener(row: &Row) -> Result<Listener, Error> {
+    Ok(Listener {
+        id: row.try_get("id")?,
+        resources: read_resources(row)?,
+    })
+}
+
+/// Lists a receiver's streams; they are few.
+pub(super) async fn list_of_client(
+    transaction: &mut Transaction,
+    client_id: &str,
+) -> Result<Vec<String>, Error> {
+    let rows = sql::query("SELECT id FROM security_event_stream WHERE client_id = $1 ORDER BY id")
+        .bind(client_id)
+        .fetch_all(transaction.connection())
+        .await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
 }
 
 /// Finds a receiver's stream by its name.
@@ -78,7 +104,7 @@ pub async fn find(
     name: &str,
 ) -> Result<Option<Stream>, Error> {
     let row = sql::query(
-        "SELECT id, client_id, name, resources, begun_at, polled_at, sequence
+        "SELECT id, client_id, name, resources, begun_at, polled_at, sequence, hears_stops
          FROM security_event_stream WHERE client_id = $1 AND name = $2",
     )
     .bind(client_id)
@@ -89,7 +115,7 @@ pub async fn find(
 }
 
 /// Begins a stream, or begins it anew: with an id of its own, so that nothing is left of what
-/// waited for the old one.
+/// waited for the old one. A guard's stream is told which accounts are stopped.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
@@ -105,11 +131,12 @@ pub async fn begin(transaction: &mut Transaction, stream: &Stream) -> Result<(),
     let resources = serde_json::to_string(&stream.resources).map_err(|_| corrupt())?;
     sql::query(
         "INSERT INTO security_event_stream
-             (id, client_id, name, resources, begun_at, polled_at, sequence)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+             (id, client_id, name, resources, begun_at, polled_at, sequence, hears_stops)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (client_id, name) DO UPDATE
          SET id = excluded.id, resources = excluded.resources, begun_at = excluded.begun_at,
-             polled_at = excluded.polled_at, sequence = excluded.sequence",
+             polled_at = excluded.polled_at, sequence = excluded.sequence,
+             hears_stops = excluded.hears_stops",
     )
     .bind(stream.id.as_str())
     .bind(stream.client_id.as_str())
@@ -118,8 +145,12 @@ pub async fn begin(transaction: &mut Transaction, stream: &Stream) -> Result<(),
     .bind(stream.begun_at.unix_timestamp())
     .bind(stream.polled_at.unix_timestamp())
     .bind(stream.sequence)
+    .bind(i64::from(stream.hears_stops))
     .execute(transaction.connection())
     .await?;
+    if stream.hears_stops {
+        tell_standing(transaction, stream, stream.begun_at).await?;
+    }
     Ok(())
 }
 
@@ -263,6 +294,7 @@ pub(crate) async fn forget_all(transaction: &mut Transaction) -> Result<(), Erro
 }
 
 fn read(row: &Row) -> Result<Stream, Error> {
+    let hears_stops: i64 = row.try_get("hears_stops")?;
     Ok(Stream {
         id: row.try_get("id")?,
         client_id: row.try_get("client_id")?,
@@ -271,6 +303,7 @@ fn read(row: &Row) -> Result<Stream, Error> {
         begun_at: timestamp::required(row, "begun_at")?,
         polled_at: timestamp::required(row, "polled_at")?,
         sequence: row.try_get("sequence")?,
+        hears_stops: hears_stops != 0,
     })
 }
 

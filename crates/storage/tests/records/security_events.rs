@@ -23,6 +23,7 @@ fn stream(id: &str, client_id: &str, resources: &[&str]) -> Stream {
         begun_at: start(),
         polled_at: start(),
         sequence: 0,
+        hears_stops: false,
     }
 }
 
