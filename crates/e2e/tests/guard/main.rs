@@ -2,7 +2,10 @@
 //! docs/guard-proxies.md says, with the real server and a card.
 
 mod proxy;
+mod reports;
 mod stand;
+mod step_up;
+mod stops;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! The API, two guards before it, and somebody who has signed in with the card.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -13,23 +14,25 @@ use cardea_xtask::system::{self, Options};
 use cardea_xtask::workspace;
 use reqwest::Response;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::proxy::{Proxy, block};
 
 const SECRET: &str = "a-secret-of-the-guard-that-is-long-enough";
-const RESOURCE: &str = "https://records.example.fr/";
+pub(crate) const RESOURCE: &str = "https://records.example.fr/";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 const CLIENTS: &str = "[[client]]\nclient_id = \"guarded-portal\"\nname = \"Portail gardé\"\n\
     redirect_uris = [\"http://127.0.0.1:9/callback\"]\ntoken_endpoint_auth_method = \"none\"\n\
+    grant_types = [\"authorization_code\", \"refresh_token\"]\n\
     resources = [\"https://records.example.fr/\"]\nscopes = [\"openid\", \"profile\"]\n\n\
     [[client]]\nclient_id = \"records-guard\"\nname = \"Garde des dossiers\"\n\
     grant_types = [\"client_credentials\"]\n\
     secret = \"a-secret-of-the-guard-that-is-long-enough\"\n\
-    resource_server_of = [\"https://records.example.fr/\"]\nevent_stream = true\n\n";
+    resource_server_of = [\"https://records.example.fr/\"]\nevent_stream = true\nguard = true\n\n";
 
 /// Rules beside the page's own.
 const RULES: &str = "\n[[serve.rule]]\npath_prefix = \"/never\"\n\
@@ -56,23 +59,29 @@ struct Guard {
     /// Where its proxy listens.
     proxy: String,
     address: String,
-    log: std::path::PathBuf,
+    folder: PathBuf,
     child: Mutex<Child>,
 }
 
 impl Stand {
     pub(crate) async fn start(stage: &Stage) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let api = listener.local_addr()?.to_string();
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(echo(socket));
-            }
-        });
+        Self::start_two(stage, "").await
+    }
+
+    /// Two guards, with tables beside the page's own.
+    pub(crate) async fn start_two(stage: &Stage, tables: &str) -> Result<Self> {
         let guards = vec![
-            Guard::start(stage, "original")?,
-            Guard::start(stage, "forwarded")?,
+            Guard::start(stage, "original", tables)?,
+            Guard::start(stage, "forwarded", tables)?,
         ];
+        let api = start_api().await?;
+        Ok(Self { api, guards })
+    }
+
+    /// One guard, for nginx, with tables beside the page's own.
+    pub(crate) async fn start_one(stage: &Stage, tables: &str) -> Result<Self> {
+        let guards = vec![Guard::start(stage, "original", tables)?];
+        let api = start_api().await?;
         Ok(Self { api, guards })
     }
 
@@ -121,15 +130,31 @@ impl Stand {
                     break;
                 }
                 if begun.elapsed() > START_LIMIT {
-                    bail!(
-                        "the guard stays so: {said}\n{}",
-                        fs::read_to_string(&guard.log)?
-                    );
+                    bail!("the guard stays so: {said}\n{}", guard.log());
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
         Ok(())
+    }
+
+    /// Ends them as a power cut does, and starts them again.
+    pub(crate) fn kill_guards(&self, stage: &Stage) -> Result<()> {
+        for guard in &self.guards {
+            let mut child = guard
+                .child
+                .lock()
+                .map_err(|_| anyhow::anyhow!("poisoned"))?;
+            child.kill()?;
+            child.wait()?;
+            *child = Guard::spawn(stage, &guard.folder)?;
+        }
+        Ok(())
+    }
+
+    /// What the first guard says of itself.
+    pub(crate) async fn ready(&self) -> Result<Value> {
+        self.guards.first().context("no guard")?.ready().await
     }
 
     /// Ends them as an operator does.
@@ -152,7 +177,7 @@ impl Drop for Stand {
     fn drop(&mut self) {
         for guard in &self.guards {
             if std::thread::panicking() {
-                eprintln!("{}", fs::read_to_string(&guard.log).unwrap_or_default());
+                eprintln!("{}", guard.log());
             }
             if let Ok(mut child) = guard.child.lock() {
                 let _ = child.kill();
@@ -162,8 +187,20 @@ impl Drop for Stand {
     }
 }
 
+/// Starts an API that tells what it was sent.
+async fn start_api() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let api = listener.local_addr()?.to_string();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(echo(socket));
+        }
+    });
+    Ok(api)
+}
+
 impl Guard {
-    fn start(stage: &Stage, headers: &str) -> Result<Self> {
+    fn start(stage: &Stage, headers: &str, tables: &str) -> Result<Self> {
         let system = stage.system();
         let folder = system.folder().join(format!("guard-{headers}"));
         fs::create_dir_all(&folder)?;
@@ -177,9 +214,24 @@ impl Guard {
             .replace("https://api.example.fr", &format!("http://{proxy}"))
             .replace("127.0.0.1:8090", &address)
             .replace("\"original\"", &format!("{headers:?}"));
-        fs::write(folder.join("guard.toml"), format!("{text}{RULES}"))?;
-        let log = folder.join("log");
-        let file = fs::File::create(&log)?;
+        fs::write(
+            folder.join("guard.toml"),
+            format!("{text}{RULES}\n{tables}"),
+        )?;
+        let child = Self::spawn(stage, &folder)?;
+        Ok(Self {
+            proxy,
+            address,
+            folder,
+            child: Mutex::new(child),
+        })
+    }
+
+    fn spawn(stage: &Stage, folder: &Path) -> Result<Child> {
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.join("log"))?;
         let mut command = Command::new(workspace::binary("cardea-guard")?);
         command
             .args(["serve", "--config"])
@@ -187,15 +239,14 @@ impl Guard {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(file);
+            .stderr(log);
         let child = command.spawn().context("can't start the guard")?;
-        system.adopt(&child)?;
-        Ok(Self {
-            proxy,
-            address,
-            log,
-            child: Mutex::new(child),
-        })
+        stage.system().adopt(&child)?;
+        Ok(child)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     async fn ready(&self) -> Result<Value> {
@@ -285,6 +336,7 @@ impl Answer {
 pub(crate) struct Visitor {
     key: SigningKey,
     pub(crate) access_token: String,
+    refresh_token: String,
 }
 
 impl Visitor {
@@ -295,16 +347,7 @@ impl Visitor {
             .with("resource", Some(RESOURCE));
         let page = PageScript::open(system, &request).await?;
         let code = page.code(system).await?;
-        let http = PageScript::http()?;
         let key = SigningKey::generate(Algorithm::Es256)?;
-        let endpoint = format!("{}/token", system.addresses().issuer());
-        let target = DpopTarget {
-            method: "POST",
-            url: &endpoint,
-            access_token: None,
-        };
-        let nonce = nonce(&http, system).await?;
-        let proof = sign_dpop_proof(&key, &target, unix_now(), Some(&nonce))?;
         let form = [
             ("grant_type", "authorization_code"),
             ("code", &code),
@@ -313,20 +356,28 @@ impl Visitor {
             ("code_verifier", request.verifier()),
             ("resource", RESOURCE),
         ];
-        let answer = http
-            .post(&endpoint)
-            .header("dpop", proof)
-            .form(&form)
-            .send()
-            .await?;
-        let tokens: Value = answer.json().await?;
-        let token = tokens.get("access_token").and_then(Value::as_str);
+        let tokens = ask_for_tokens(stage, &key, &form).await?;
+        let text = |name: &str| {
+            let token = tokens.get(name).and_then(Value::as_str);
+            let token = token.with_context(|| format!("no {name}: {tokens}"));
+            token.map(str::to_owned)
+        };
         Ok(Self {
             key,
-            access_token: token
-                .with_context(|| format!("no token: {tokens}"))?
-                .to_owned(),
+            access_token: text("access_token")?,
+            refresh_token: text("refresh_token")?,
         })
+    }
+
+    /// What the issuer says when the portal asks for the next tokens.
+    pub(crate) async fn refresh(&self, stage: &Stage) -> Result<Value> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", self.refresh_token.as_str()),
+            ("client_id", "guarded-portal"),
+            ("resource", RESOURCE),
+        ];
+        ask_for_tokens(stage, &self.key, &form).await
     }
 
     /// A claim of the token.
@@ -348,7 +399,7 @@ impl Visitor {
             url: &url,
             access_token: Some(&self.access_token),
         };
-        let proof = sign_dpop_proof(&self.key, &target, unix_now(), None)?;
+        let proof = sign_dpop_proof(&self.key, &target, now().unix_timestamp(), None)?;
         let authorization = format!("DPoP {}", self.access_token);
         Ok(vec![
             ("authorization".to_owned(), authorization),
@@ -373,10 +424,24 @@ impl Visitor {
     }
 }
 
+async fn ask_for_tokens(stage: &Stage, key: &SigningKey, form: &[(&str, &str)]) -> Result<Value> {
+    let (http, system) = (PageScript::http()?, stage.system());
+    let endpoint = format!("{}/token", system.addresses().issuer());
+    let target = DpopTarget {
+        method: "POST",
+        url: &endpoint,
+        access_token: None,
+    };
+    let nonce = nonce(&http, system).await?;
+    let proof = sign_dpop_proof(key, &target, now().unix_timestamp(), Some(&nonce))?;
+    let request = http.post(&endpoint).header("dpop", proof).form(form);
+    Ok(request.send().await?.json().await?)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the server under test goes by the machine's clock"
 )]
-fn unix_now() -> i64 {
-    time::OffsetDateTime::now_utc().unix_timestamp()
+pub(crate) fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
 }
