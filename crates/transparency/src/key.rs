@@ -39,7 +39,8 @@ pub enum SignatureKind {
 /// let key = VerifierKey::parse(key)?;
 /// let note = "If you think cryptography is the answer to your problem,\n\
 ///     then you don't know what your problem is.\n\n\
-///     — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+///     — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN\
+///     1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 /// let note = Note::parse(note.as_bytes())?;
 /// assert_eq!(note.verify(&[key])?.len(), 1);
 /// # Ok::<(), cardea_transparency::Error>(())

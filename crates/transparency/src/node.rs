@@ -6,9 +6,9 @@ use std::hash::BuildHasher;
 use crate::hash::node_hash;
 use crate::{Error, Hash};
 
-/// The largest tree: its size fits a database's signed integer, and no proof of it has more than
-/// [`PROOF_HASHES_MAX`] hashes.
-pub const SIZE_MAX: u64 = u64::MAX >> 1;
+/// The largest tree: of this size no proof has more than [`PROOF_HASHES_MAX`] hashes, which is what
+/// C2SP tlog-witness allows, and it fits a database's signed integer.
+pub const SIZE_MAX: u64 = 1 << 62;
 /// The most hashes that a proof has.
 pub const PROOF_HASHES_MAX: usize = 63;
 

@@ -319,8 +319,8 @@ impl Numbers {
 fn proofs_of_trees_of_any_size_verify() {
     let (nodes, mut numbers) = (Alike::new(), Numbers(9));
     for round in 0..4_000_u64 {
-        // Of all lengths from 1 bit to 63; every eighth one at the very edge of a power of two.
-        let bits = 1 + round % 63;
+        // Of all lengths from 1 bit to 62; every eighth one at the very edge of a power of two.
+        let bits = 1 + round % 62;
         let power = 1_u64 << (bits - 1);
         let new = match round % 8 {
             0 => power,

@@ -94,8 +94,12 @@ fn what_cannot_be_followed_is_named_with_line_and_key() {
         assert_eq!(refused.code(), "witness.config_invalid", "{why}");
         assert!(refused.to_string().contains(place), "{why}: {refused}");
     }
-    let chosen = format!("{listen}\nplain_http_on_the_network = true");
-    parse(&text().replace("[serve]", &chosen)).unwrap();
+}
+
+#[test]
+fn beyond_this_machine_is_a_choice() {
+    let chosen = "[serve]\nlisten = \"0.0.0.0:1\"\nplain_http_on_the_network = true";
+    parse(&text().replace("[serve]", chosen)).unwrap();
 }
 
 #[test]
