@@ -47,8 +47,8 @@ impl Drop for Parts {
 }
 
 impl Reports {
-    /// Opens the spool and begins to deliver what waits in it. The guard proves itself to the issuer
-    /// as at the introspection endpoint, and is registered there with `guard = true`.
+    /// Opens the spool and begins to deliver what waits in it. The guard proves itself to the
+    /// issuer as at the introspection endpoint, and is registered there with `guard = true`.
     ///
     /// Call this inside a Tokio runtime.
     ///

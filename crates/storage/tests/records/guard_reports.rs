@@ -30,6 +30,19 @@ fn report(event_id: &str, patients: &[&str]) -> GuardReport {
     }
 }
 
+/// Of an answer elsewhere, and later.
+fn later_part() -> GuardReport {
+    GuardReport {
+        service: "elsewhere".to_owned(),
+        part: Some(ReportPart {
+            of: "an answer".to_owned(),
+            number: 2,
+        }),
+        received_at: after_seconds(50),
+        ..report("three", &["b", "f"])
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_stored_once_with_the_patients_that_it_names() {
     on_both(async |store| {
@@ -56,16 +69,7 @@ async fn an_answer_is_stored_once_with_the_patients_that_it_names() {
             ..report("one", &["e"])
         };
         assert!(is_new(of_another).await);
-        let elsewhere = GuardReport {
-            service: "elsewhere".to_owned(),
-            part: Some(ReportPart {
-                of: "an answer".to_owned(),
-                number: 2,
-            }),
-            received_at: after_seconds(50),
-            ..report("three", &["b", "f"])
-        };
-        assert!(is_new(elsewhere).await);
+        assert!(is_new(later_part()).await);
         committed(&store, async |transaction| {
             let listed = list_patients_of_session(transaction, "session", 100).await;
             assert_eq!(listed.unwrap(), ["a", "b", "f"]);
