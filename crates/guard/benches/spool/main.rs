@@ -2,6 +2,7 @@
 //! 1, 16 and 64 portals that each wait for their answer before they ask again.
 //!
 //! The folder lies in the target folder: on a RAM disk the numbers would mean nothing.
+#![expect(clippy::expect_used, reason = "a bench may panic")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,7 +49,10 @@ fn time(runtime: &Runtime, reporter: Option<&Spool>, at_once: u64, count: u64) -
         let begun = Instant::now();
         let mut portals = tokio::task::JoinSet::new();
         for portal in 0..at_once {
-            let reporter = reporter.map(|it| Arc::new(it.clone()) as Arc<dyn Reporter>);
+            let reporter: Option<Arc<dyn Reporter>> = match reporter {
+                Some(spool) => Some(Arc::new(spool.clone())),
+                None => None,
+            };
             portals.spawn(ask(Arc::clone(&decider), reporter, (portal, count)));
         }
         portals.join_all().await;
