@@ -51,13 +51,14 @@ impl Run {
     /// The complete subtrees of which it consists, the largest and leftmost first.
     pub(crate) fn nodes(self) -> impl Iterator<Item = NodeId> {
         let Self { mut begin, length } = self;
-        (0..64_u8).rev().filter_map(move |level| {
-            (length >> level & 1 == 1).then(|| {
+        (0..64_u8)
+            .rev()
+            .filter(move |level| (length >> level) & 1 == 1)
+            .map(move |level| {
                 let index = begin >> level;
                 begin += 1 << level;
                 NodeId { level, index }
             })
-        })
     }
 
     /// The hash of this subtree, out of those of its complete ones.
