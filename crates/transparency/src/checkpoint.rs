@@ -87,7 +87,7 @@ impl Checkpoint {
 
     fn checked(self) -> Result<Self, Error> {
         let is_line = |line: &str, bytes_max: usize| {
-            !line.is_empty() && line.len() <= bytes_max && !line.chars().any(|it| it < ' ')
+            !line.is_empty() && line.len() <= bytes_max && !line.chars().any(char::is_control)
         };
         let extensions = &self.extensions;
         if !is_line(&self.origin, ORIGIN_BYTES_MAX) {

@@ -4,9 +4,9 @@
 //! A file that is missing or not the witness's own keeps the program from starting: taken for
 //! "nothing known yet" it would let a log begin a second history.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cardea_transparency::{Checkpoint, Hash, NOTE_BYTES_MAX, Note, VerifierKey};
@@ -39,7 +39,9 @@ impl StateFolder {
             file: lock.clone(),
             source,
         };
-        std::fs::create_dir_all(path).map_err(unwritable)?;
+        let mut folder = DirBuilder::new();
+        let made = folder.recursive(true).mode(0o700).create(path);
+        made.map_err(unwritable)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let opened = options.open(&lock).map_err(unwritable)?;

@@ -24,7 +24,6 @@ fn start(folder: &Path) -> Serving {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cardea-witness"))
         .args(["serve", "--config"])
         .arg(folder.join("witness.toml"))
-        .env("NO_COLOR", "1")
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();

@@ -127,7 +127,7 @@ fn a_whole_export_is_good() {
     assert_eq!(counts.made_afterwards, 3);
 }
 
-/// Attack of whoever has the files: each line changed, left out, doubled, moved, cut off.
+/// Attack H14, by whoever has the files: each line changed, left out, doubled, moved, cut off.
 #[test]
 fn the_first_entry_that_is_wrong_is_named() {
     let export = Export::new();
@@ -187,7 +187,7 @@ fn the_first_entry_that_is_wrong_is_named() {
     }
 }
 
-/// Whoever changes an entry and its leaf together has another tree.
+/// Attack H14, by whoever changes an entry and its leaf together: that is another tree.
 #[test]
 fn a_history_that_was_written_anew_has_another_root() {
     let export = Export::new();
