@@ -52,7 +52,14 @@ fn what_is_no_checkpoint_is_refused() {
         assert_eq!(refused.code(), "transparency.checkpoint_malformed", "{why}");
     }
     // Attack H17: what a terminal would obey reaches no log.
-    for origin in ["", "two\nlines", "a\tb", "a\u{1b}[2J", "a\u{9b}2J", "a\u{7f}"] {
+    for origin in [
+        "",
+        "two\nlines",
+        "a\tb",
+        "a\u{1b}[2J",
+        "a\u{9b}2J",
+        "a\u{7f}",
+    ] {
         assert!(Checkpoint::new(origin, 1, Hash([0; 32])).is_err());
     }
     let checkpoint = Checkpoint::new("origin", 1, Hash([0; 32])).unwrap();
