@@ -220,6 +220,49 @@ async fn health_says_what_keeps_everybody_out() {
     assert_eq!(ready().await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
+/// What waits for the issuer, and that nobody is answered when no more may wait.
+#[tokio::test]
+async fn health_says_how_it_is_with_accounts_and_reports() {
+    use crate::{Act, Decider, Decision, Patient, Report, ReportedToken, Reporter as _, Rules};
+
+    let issuer = TestIssuer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = crate::SpoolConfig::in_folder(folder.path());
+    spool.bytes_max = 1;
+    let mut state = guard(issuer.check(&json!({})).await, json!([]));
+    let token = issuer.config(&json!({}));
+    let reports = crate::Reports::start(&spool, &token, issuer.clock.clone()).unwrap();
+    let inner = Arc::get_mut(&mut state).unwrap();
+    inner.reports = Some(reports.clone());
+    inner.accounts = Some(Arc::new(Decider::new(Rules::default())));
+    let ready = async || ask(&state, PROXY, "/readyz", HeaderMap::new()).await;
+    let nothing_waits = json!({"waiting": 0, "oldest_seconds": 0, "refused": 0});
+    let said = ready().await;
+    assert_eq!(said.status(), StatusCode::OK);
+    let expected = json!({
+        "ready": true, "event_stream": "off", "accounts": "good", "reports": nothing_waits,
+    });
+    assert_eq!(body(said).await, expected);
+    issuer.say(|says| says.is_down = true);
+    let act = Act::look_up("sub-1", "records", Patient::from_pseudonym("p-1"));
+    let token = ReportedToken {
+        client_id: "portal",
+        sid: None,
+        jti: "a-token",
+    };
+    let report = Report::new(&act, &Decision::allow(), &token, vec!["p-1".to_owned()]);
+    reports.record(report.clone()).await.unwrap();
+    let refused = reports.record(report).await.unwrap_err();
+    assert_eq!(refused.code(), "guard.spool_failed");
+    crate::test_issuer::until(|| reports.health().code.is_some()).await;
+    let said = ready().await;
+    assert_eq!(said.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let said = body(said).await;
+    assert_eq!(said["code"], "guard.spool_failed");
+    assert_eq!(said["reports"]["waiting"], 1);
+    assert_eq!(said["reports"]["code"], "guard.reports_not_delivered");
+}
+
 /// The whole way of a portal: the reference that the proxy got, and a statement about the answer.
 #[tokio::test]
 async fn a_portal_asks_before_it_answers_and_nobody_else_is_judged_for() {
