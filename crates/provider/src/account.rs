@@ -27,8 +27,8 @@ pub const ACCOUNT_CLIENT_ID: &str = "cardea-account";
 pub const ACCOUNT_PATH: &str = "/account";
 /// Where its codes go.
 pub const ACCOUNT_CALLBACK_PATH: &str = "/account/callback";
-/// What the PIN prompt and the login page call it, in both languages at once.
-const NAME: &str = "Cardea – mon compte / my account";
+/// What the PIN prompt calls it, in both languages at once; pages have a name for it in each.
+pub const ACCOUNT_NAME: &str = "Cardea – mon compte / my account";
 /// How long the page stays open at most.
 const OPEN_FOR: Duration = Duration::minutes(30);
 
@@ -67,7 +67,7 @@ pub(crate) fn account_client(issuer: &Issuer) -> Arc<Client> {
     Arc::new(Client {
         redirect_uris: vec![callback_uri(issuer)],
         scope: openid(),
-        ..Client::new(ACCOUNT_CLIENT_ID, NAME, ClientAuthentication::None)
+        ..Client::new(ACCOUNT_CLIENT_ID, ACCOUNT_NAME, ClientAuthentication::None)
     })
 }
 

@@ -2,7 +2,14 @@
 
 use time::{Duration, OffsetDateTime, UtcOffset};
 
-use crate::language::Language;
+use crate::language::{Language, Text};
+
+/// What a page says once whose times are written so: it runs no script that knew the reader's own.
+pub(crate) const CLOCK: Text = Text::new(
+    "Times are in UTC: in Paris it is one hour later in winter, two in summer.",
+    "Les heures sont en temps universel (UTC)\u{a0}: à Paris, il est une heure de plus en hiver, \
+     deux en été.",
+);
 
 const MONTHS_FR: [&str; 12] = [
     "janvier",

@@ -11,6 +11,7 @@ mod denied_workstations_page;
 mod device_page;
 mod error_page;
 mod form_post_page;
+mod guard_news_page;
 pub(crate) mod home;
 mod login_page;
 mod logout_page;
@@ -32,6 +33,9 @@ pub(crate) use self::device_page::{
 };
 pub(crate) use self::error_page::ErrorPage;
 pub(crate) use self::form_post_page::FormPostPage;
+pub(crate) use self::guard_news_page::{
+    GuardNewsPage, advice as advice_on_stops, line as line_of_stop,
+};
 pub(crate) use self::login_page::{Agentless, LoginPage, Start};
 pub(crate) use self::logout_page::{
     AgentlessLogins, AskedBy, LogoutAnswerPage, LogoutPage, SIGNED_OUT_PATH, STAYED_PATH,
@@ -45,9 +49,20 @@ use std::any::Any;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use cardea_provider::ACCOUNT_NAME;
 
 use crate::language::{Language, Text};
 use crate::state::AppState;
+
+const ACCOUNT: Text = Text::new("Cardea – my account", "Cardea – mon compte");
+
+/// What a page calls the portal that a person signs in to: our own has a name in each language.
+pub(crate) fn portal_name(name: &str, language: Language) -> &str {
+    match name == ACCOUNT_NAME {
+        true => ACCOUNT.in_language(language),
+        false => name,
+    }
+}
 
 /// Renders a page; the language stands in `Content-Language` too.
 pub(crate) fn render(

@@ -81,6 +81,8 @@ pub struct LoginPage {
     pub expires_at: OffsetDateTime,
     /// Whether this login can go without the agent.
     pub agentless: AgentlessOffer,
+    /// Whether it signs in on another device than this browser's.
+    pub for_device: bool,
 }
 
 impl Provider {
@@ -107,6 +109,7 @@ impl Provider {
             agentless: self.agentless_offer(&client, &parameters),
             response_mode: parameters.response_mode,
             form_action: form_action(&parameters.redirect_uri),
+            for_device: parameters.device_id.is_some(),
             ui_locales: parameters.ui_locales,
             expires_at: request.expires_at,
         })

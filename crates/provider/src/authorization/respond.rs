@@ -104,8 +104,7 @@ impl Provider {
         DraftResponse(mut answer): DraftResponse,
         now: OffsetDateTime,
     ) -> Result<AuthorizationResponse, Error> {
-        // A page of ours, which no client reads.
-        if answer.parameters.is_empty() {
+        if answer.is_own_page() {
             return Ok(answer);
         }
         if client.authorization_signed_response_alg.is_some() {
@@ -142,12 +141,18 @@ impl AuthorizationResponse {
         self.is_refusal
     }
 
+    /// Whether it leads to a page of ours, which no client reads and which says how it ended.
+    #[must_use]
+    pub fn is_own_page(&self) -> bool {
+        self.parameters.is_empty()
+    }
+
     /// The redirect URI with the answer in its query. The registered URI is kept letter for
     /// letter, its own query included; values are form-encoded, so that no character of `state`
     /// can end the header or start another parameter.
     #[must_use]
     pub fn location(&self) -> String {
-        if self.parameters.is_empty() {
+        if self.is_own_page() {
             return self.redirect_uri.clone();
         }
         let mut query = Serializer::new(String::new());

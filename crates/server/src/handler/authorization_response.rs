@@ -22,12 +22,21 @@ pub(super) fn send(
     let mut response = if answer.mode.is_posted() {
         post_form(state, language, answer)
     } else {
-        see_other(&answer.location())
+        see_other(&location(answer, language))
     };
     if answer.is_refusal() {
         response.extensions_mut().insert(TellsRefusal);
     }
     response
+}
+
+/// Where an answer leads that is no form; a page of ours goes on in the language of the one before.
+pub(super) fn location(answer: &AuthorizationResponse, language: Language) -> String {
+    let location = answer.location();
+    match answer.is_own_page() {
+        true => format!("{location}?lang={}", language.tag()),
+        false => location,
+    }
 }
 
 fn post_form(state: &AppState, language: Language, answer: &AuthorizationResponse) -> Response {

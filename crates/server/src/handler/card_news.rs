@@ -32,7 +32,7 @@ pub(crate) async fn get_card_news(
     let describing = provider.describe_card_news(&way.request_id, &cookie);
     let described = way.see(&state, describing).await?;
     if described.suspended.is_empty() && described.offered_for.is_none() {
-        return Ok(go_on(&way.request_id));
+        return Ok(go_on(&way));
     }
     let language = way.language_of_login(described.ui_locales.as_deref());
     let path = address(&way.request_id);
@@ -61,10 +61,10 @@ pub(crate) async fn post_card_news(
     };
     Ok(match way.act(&state, answering).await? {
         Some(made) => {
-            let onward = login_answer::address(&way.request_id);
+            let onward = way.onward(&login_answer::address(&way.request_id));
             show_code(&state, way.language(), &made, &onward)
         }
-        None => go_on(&way.request_id),
+        None => go_on(&way),
     })
 }
 
@@ -98,6 +98,6 @@ pub(crate) fn show_code(
 }
 
 /// On to the answer, or to what else is to be shown first.
-fn go_on(request_id: &str) -> Response {
-    see_other(&login_answer::address(request_id))
+fn go_on(way: &OnTheWay) -> Response {
+    see_other(&way.onward(&login_answer::address(&way.request_id)))
 }

@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use cardea_provider::{Error, LoginAttempt, PendingSession, SessionState};
 use serde::{Deserialize, Serialize};
 
+use crate::error_response::language_of;
 use crate::form::{Body, parse_json};
+use crate::handler::authorization_response::location;
 use crate::handler::authorize::append_cookie;
+use crate::handler::on_the_way::keeping_language;
 use crate::handler::{login_answer, on_the_way};
 use crate::login_error::{problem_of, problem_of_card};
 use crate::presence_wait;
@@ -39,6 +42,7 @@ pub(crate) async fn post_assertion(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(request_id): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -66,14 +70,14 @@ pub(crate) async fn post_assertion(
         "the card is accepted"
     );
     wait_for_presence(&state, &pending).await?;
-    answer(&state, &headers, &request_id, &login_cookie).await
+    answer(&state, (&uri, &headers), &request_id, &login_cookie).await
 }
 
 /// Says where the page goes on: to the portal with its answer, or to a page of ours where the
 /// answer takes one.
 async fn answer(
     state: &AppState,
-    headers: &HeaderMap,
+    (uri, headers): (&Uri, &HeaderMap),
     request_id: &str,
     login_cookie: &str,
 ) -> Result<Response, Refusal> {
@@ -85,7 +89,8 @@ async fn answer(
         .await
         .map_err(refuse)?;
     if described.response_mode.is_posted() {
-        return Ok(go_on(login_answer::address(request_id)));
+        let onward = keeping_language(&login_answer::address(request_id), uri);
+        return Ok(go_on(onward));
     }
     let cookies = state.cookies();
     let session_cookie = cookies.session(headers);
@@ -96,11 +101,13 @@ async fn answer(
         Ok(completed) => completed,
         Err(error) => {
             let first = on_the_way::first(&error, request_id);
+            let first = first.map(|address| keeping_language(&address, uri));
             return first.map(go_on).ok_or_else(|| refuse(error));
         }
     };
     state.announce(completed.ended);
-    let mut response = go_on(completed.response.location());
+    let language = language_of(uri, headers);
+    let mut response = go_on(location(&completed.response, language));
     let session_cookie = cookies.set_session(completed.session_cookie.expose());
     append_cookie(&mut response, session_cookie);
     append_cookie(&mut response, cookies.clear_login(request_id));

@@ -35,8 +35,12 @@ pub(crate) async fn get_login_page(
         (AgentlessOffer::Insufficient, Some(_)) => Agentless::Impossible,
         _ => Agentless::Absent,
     };
-    let login_page = LoginPage::new(language, start, &login_path, &described.client_name, host)
-        .with_agentless(agentless);
+    let name = page::portal_name(&described.client_name, language);
+    let mut login_page =
+        LoginPage::new(language, start, &login_path, name, host).with_agentless(agentless);
+    if described.for_device {
+        login_page = login_page.for_device();
+    }
     // An answer by form is a page of ours, with a policy of its own.
     let is_redirect = !described.response_mode.is_posted();
     let redirect_origin = is_redirect.then_some(described.form_action.as_str());

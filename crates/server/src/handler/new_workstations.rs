@@ -31,7 +31,7 @@ pub(crate) async fn get_new_workstations(
     let describing = provider.describe_new_workstations(&way.request_id, &cookie);
     let described = way.see(&state, describing).await?;
     if described.workstations.is_empty() {
-        return Ok(go_on(&way.request_id));
+        return Ok(go_on(&way));
     }
     let language = way.language_of_login(described.ui_locales.as_deref());
     let mut response = render(&state, language, &way.request_id, &described);
@@ -67,7 +67,7 @@ pub(crate) async fn post_new_workstations(
             .await
     };
     way.act(&state, acknowledging).await?;
-    Ok(go_on(&way.request_id))
+    Ok(go_on(&way))
 }
 
 /// Takes out what is not hers, and says what to do now.
@@ -81,15 +81,15 @@ async fn deny(state: &AppState, way: &OnTheWay, shown: String) -> Result<Respons
         Ok(denied)
     };
     let denied = way.act(state, denying).await?;
-    let onward = login_answer::address(&way.request_id);
+    let onward = way.onward(&login_answer::address(&way.request_id));
     let language = way.language();
     let page = DeniedWorkstationsPage::new(language, &denied, &onward);
     Ok(page::render(state, StatusCode::OK, language, &page))
 }
 
 /// On to the answer, or to consent first.
-fn go_on(request_id: &str) -> Response {
-    see_other(&login_answer::address(request_id))
+fn go_on(way: &OnTheWay) -> Response {
+    see_other(&way.onward(&login_answer::address(&way.request_id)))
 }
 
 fn render(

@@ -13,7 +13,7 @@ use time::Duration;
 use crate::error_response::{chosen_language, language_of, language_of_login};
 use crate::form::{Body, parse_form};
 use crate::handler::authorize::{append_cookie, see_other};
-use crate::handler::{card_news, consent, new_workstations};
+use crate::handler::{card_news, consent, guard_news, new_workstations};
 use crate::language::Language;
 use crate::login_error::page_refusal;
 use crate::problem::Problem;
@@ -99,7 +99,7 @@ impl OnTheWay {
         match first(&error, &self.request_id) {
             Some(address) => {
                 charge.give_back();
-                Err(NotHere::First(address))
+                Err(NotHere::First(self.onward(&address)))
             }
             None => Err(page_refusal(&error).into()),
         }
@@ -128,9 +128,23 @@ impl OnTheWay {
         }
     }
 
+    /// The address of the page that comes next, in the language that was chosen on this one.
+    pub(crate) fn onward(&self, address: &str) -> String {
+        keeping_language(address, &self.uri)
+    }
+
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
+}
+
+/// An address of ours with the language that stands in the one before it, where one does: what the
+/// portal asked for is not overruled by what the browser says.
+pub(super) fn keeping_language(address: &str, before: &Uri) -> String {
+    chosen_language(before).map_or_else(
+        || address.to_owned(),
+        |chosen| format!("{address}?lang={}", chosen.tag()),
+    )
 }
 
 /// Where a login goes first, if it is held up by something that its person has to be shown.
@@ -138,6 +152,7 @@ pub(super) fn first(error: &Error, request_id: &str) -> Option<String> {
     match error {
         Error::NewWorkstationsUnshown => Some(new_workstations::address(request_id)),
         Error::CardNewsUnshown => Some(card_news::address(request_id)),
+        Error::GuardNewsUnshown => Some(guard_news::address(request_id)),
         Error::ConsentRequired => Some(consent::address(request_id)),
         _ => None,
     }

@@ -35,6 +35,10 @@ impl<'a> CardNewsPage<'a> {
         self.say(super::SWITCH)
     }
 
+    fn portal(&self) -> &str {
+        super::portal_name(&self.news.client_name, self.language)
+    }
+
     fn title(&self) -> &'static str {
         self.say(match self.news.suspended.is_empty() {
             true => OFFER_HEADING,

@@ -29,6 +29,10 @@ impl<'a> DeniedWorkstationsPage<'a> {
         text.in_language(self.language)
     }
 
+    fn portal(&self) -> &str {
+        super::portal_name(&self.denied.client_name, self.language)
+    }
+
     fn heading(&self) -> &'static str {
         self.say(match self.denied.is_over {
             true => OVER_HEADING,

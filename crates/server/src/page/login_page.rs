@@ -87,12 +87,20 @@ impl<'a> LoginPage<'a> {
             start,
             switch_href: format!("{login_path}?lang={}", language.other().tag()),
             challenge_path: format!("{login_path}/challenge"),
-            assertion_path: format!("{login_path}/assertion"),
+            // What follows is in the language of this page.
+            assertion_path: format!("{login_path}/assertion?lang={}", language.tag()),
             cancel_path: format!("{login_path}/cancel?lang={}", language.tag()),
             lost_href: format!("{SUSPEND_PATH}?lang={}", language.tag()),
             agentless: Agentless::Absent,
             say,
         }
+    }
+
+    /// The person answers for another device: what she goes back to is there, and no portal.
+    pub(crate) fn for_device(mut self) -> Self {
+        self.say.portal = ON_DEVICE.in_language(self.language);
+        self.say.back = REFUSE_DEVICE.in_language(self.language);
+        self
     }
 
     /// Shows the way without the agent.
@@ -136,6 +144,14 @@ const PLACES: [(&str, &str); 3] = [
 const TITLE: Text = Text::new("Sign in with your card", "Connexion avec votre carte");
 const PORTAL: Text = Text::new("You are signing in to", "Vous vous connectez à");
 const BACK: Text = Text::new("Back to the portal", "Retour au portail");
+const ON_DEVICE: Text = Text::new(
+    "You are signing in on another device, to",
+    "Vous vous connectez sur un autre appareil, à",
+);
+const REFUSE_DEVICE: Text = Text::new(
+    "Do not sign in on the other device",
+    "Ne pas connecter l’autre appareil",
+);
 const REFERENCE: Text = Text::new("Reference for support:", "Référence pour l’assistance :");
 const NO_SCRIPT: Text = Text::new(
     "This page needs JavaScript to reach your card reader. Allow JavaScript for this site in your \

@@ -74,7 +74,7 @@ impl<'a> NewWorkstationsPage<'a> {
         });
         Self {
             language,
-            client_name: &described.client_name,
+            client_name: super::portal_name(&described.client_name, language),
             workstations: workstations.collect(),
             shown: &described.shown,
             action: path,

@@ -156,6 +156,7 @@ mod tests {
             "agent.grant_refused",
             "agent.interrupted",
             "agent.not_running",
+            "agent.page_unavailable",
             "agent.program_request_invalid",
             "agent.proof_refused",
             "agent.reader_ambiguous",

@@ -3,6 +3,8 @@
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
+use crate::card::Card;
+use crate::relying_party::Login;
 use crate::test_app::{Changes, TestApp, header};
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -112,9 +114,71 @@ async fn who_asks_is_shown_to_the_browser_that_typed_and_a_no_is_one_press_away(
         .await
         .unwrap();
     let location = header(&refused, "location");
-    assert_eq!(location, format!("{}/device/refused", app.issuer));
+    assert_eq!(location, format!("{}/device/refused?lang=fr", app.issuer));
     let (status, body) = fetch(&app, asked["device_code"].as_str().unwrap()).await;
     assert_eq!((status, &body["error"]), (400, &"access_denied".into()));
+}
+
+/// The browser speaks French, if it says anything; she has chosen English on the first page.
+#[tokio::test]
+async fn how_it_ended_is_said_in_the_language_of_the_way() {
+    let app = TestApp::start_with(registered()).await;
+    let card = Card::pharmacist(&app);
+    let begin = async || {
+        let asked = ask(&app).await;
+        let code = asked["user_code"].as_str().unwrap().to_owned();
+        let typed = app
+            .post("/device?lang=en")
+            .header("origin", &app.issuer)
+            .form(&[("user_code", code)])
+            .send()
+            .await
+            .unwrap();
+        let page = header(&typed, "location");
+        let (path, query) = page.split_once('?').unwrap();
+        assert_eq!(query, "lang=en");
+        Login {
+            id: path.strip_prefix("/device/").unwrap().to_owned(),
+            cookie: cookie_of(&typed),
+        }
+    };
+    let read = async |address: &str| {
+        let path = address.strip_prefix(&app.issuer).unwrap();
+        app.get(path).send().await.unwrap().text().await.unwrap()
+    };
+
+    let login = begin().await;
+    let page = app
+        .get(&login.path("?lang=en"))
+        .header("cookie", &login.cookie)
+        .header("accept-language", "fr");
+    let html = page.send().await.unwrap().text().await.unwrap();
+    let assertion = login.path("/assertion?lang=en");
+    assert!(html.contains(&assertion), "{html}");
+    assert!(
+        html.contains("on another device, to") && !html.contains("Back to the portal"),
+        "{html}"
+    );
+    let challenge = login.challenge(&app).await;
+    let mut connection = card.connect(&app).await;
+    let body = card.answer(&app, &challenge);
+    let posting = app
+        .post_json(&assertion, &login.cookie, &body)
+        .header("accept-language", "fr");
+    let (response, ()) = tokio::join!(posting.send(), connection.prove(&app, &card));
+    let body: Value = response.unwrap().json().await.unwrap();
+    let approved = body["redirect_to"].as_str().unwrap();
+    assert_eq!(approved, format!("{}/device/approved?lang=en", app.issuer));
+    assert!(read(approved).await.contains("The other device goes on"));
+
+    let login = begin().await;
+    let refused = app
+        .post(&login.path("/cancel?lang=en"))
+        .header("origin", &app.issuer)
+        .header("cookie", &login.cookie)
+        .header("accept-language", "fr");
+    let refused = header(&refused.send().await.unwrap(), "location");
+    assert!(read(&refused).await.contains("was not let in"));
 }
 
 /// RFC 8628 section 5.1.

@@ -117,6 +117,43 @@ async fn the_page_of_consent_comes_after_it() {
     assert_eq!(page(&app, &consent, &login.cookie).await.status(), 200);
 }
 
+/// The language of the login page is that of every page after it, whatever the browser says.
+#[tokio::test]
+async fn the_language_goes_along_from_page_to_page() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    sign_in(&app, &Request::new(), &card).await;
+    sign_in(&app, &Request::new(), &card.at_another_workstation()).await;
+    let request = Request::new().with("prompt", "consent");
+    let login = request.begin(&app).await;
+    let card = card.shown_again();
+    let challenge = login.challenge(&app).await;
+    let mut connection = card.connect(&app).await;
+    let body = card.answer(&app, &challenge);
+    let path = login.path("/assertion?lang=en");
+    let posting = app.post_json(&path, &login.cookie, &body).send();
+    let (response, ()) = tokio::join!(posting, connection.prove(&app, &card));
+    let body: Value = response.unwrap().json().await.unwrap();
+    let notice = body["redirect_to"].as_str().unwrap();
+    assert_eq!(notice, format!("/new-workstations/{}?lang=en", login.id));
+
+    let html = page(&app, notice, &login.cookie)
+        .await
+        .text()
+        .await
+        .unwrap();
+    let (_, rest) = html.split_once("name=\"shown\" value=\"").unwrap();
+    let confirmed = app
+        .post(notice)
+        .header("Origin", &app.issuer)
+        .header("Cookie", &login.cookie)
+        .form(&[("shown", rest.split_once('"').unwrap().0)]);
+    let confirmed = header(&confirmed.send().await.unwrap(), "location");
+    assert_eq!(confirmed, login.path("/answer?lang=en"));
+    let consent = header(&page(&app, &confirmed, &login.cookie).await, "location");
+    assert_eq!(consent, format!("/consent/{}?lang=en", login.id));
+}
+
 #[tokio::test]
 async fn an_answer_without_what_was_shown_is_none() {
     let app = TestApp::start().await;
