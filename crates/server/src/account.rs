@@ -7,6 +7,7 @@
 //! in `account/`, one line in [`sections`] and a template of its own.
 
 pub(crate) mod cards;
+pub(crate) mod stops;
 pub(crate) mod workstations;
 
 use std::convert::Infallible;
@@ -43,10 +44,12 @@ pub(crate) async fn sections(
     session: &AccountSession,
     language: Language,
 ) -> Result<Vec<Section>, Refusal> {
-    Ok(vec![
+    let stops = stops::section(state, session, language).await?;
+    let others = [
         workstations::section(state, session, language).await?,
         cards::section(state, session, language).await?,
-    ])
+    ];
+    Ok(stops.into_iter().chain(others).collect())
 }
 
 impl Section {

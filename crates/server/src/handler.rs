@@ -17,6 +17,7 @@ pub(crate) mod discovery;
 pub(crate) mod end_session;
 pub(crate) mod enrolment;
 pub(crate) mod error_page;
+pub(crate) mod guard_news;
 pub(crate) mod guard_reports;
 pub(crate) mod health;
 pub(crate) mod introspect;

@@ -11,6 +11,7 @@ pub(crate) fn problem_of(error: &Error) -> Problem {
         Error::ConsentMismatch
         | Error::NewWorkstationsMismatch
         | Error::CardNewsMismatch
+        | Error::GuardNewsMismatch
         | Error::RequestUriReused
         | Error::AuthorizationRequestUnknown
         | Error::AuthorizationRequestExpired

@@ -160,6 +160,9 @@ impl Metrics {
             let (outcome, acr) = ("refused", "");
             begin(&self.logins, &LoginLabels { way, outcome, acr });
         }
+        for event in ["guard.account_stopped", "guard.session_stopped"] {
+            begin(&self.events, &NameLabel { event });
+        }
         for problem in Problem::ALL {
             let code = problem.code();
             begin(&self.answers_refused, &CodeLabel { code });

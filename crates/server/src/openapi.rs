@@ -65,10 +65,11 @@ mod tests {
 
     /// What the specifications of OAuth and OpenID Connect describe, and pages for people that no
     /// program calls.
-    const ELSEWHERE: [&str; 27] = [
+    const ELSEWHERE: [&str; 29] = [
         "/account/cards",
         "/account/close",
         "/account/closed",
+        "/account/stops",
         "/account/workstations",
         "/authorize",
         "/card-grant/challenge",
@@ -84,6 +85,7 @@ mod tests {
         "/logout",
         "/new-workstations/{id}",
         "/card-news/{id}",
+        "/guard-news/{id}",
         "/suspend/confirm",
         "/account/suspend-code",
         "/par",

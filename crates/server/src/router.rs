@@ -18,10 +18,10 @@ use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
     account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, device,
-    device_authorization, discovery, end_session, enrolment, error_page, guard_reports, health,
-    introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge, login_page,
-    new_workstations, openapi, par, presence, register, revoke, security_events, static_file,
-    suspend, token, userinfo,
+    device_authorization, discovery, end_session, enrolment, error_page, guard_news, guard_reports,
+    health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge,
+    login_page, new_workstations, openapi, par, presence, register, revoke, security_events,
+    static_file, suspend, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH, SUSPEND_PATH};
 use crate::problem::Problem;
@@ -115,6 +115,10 @@ fn routes(state: AppState) -> Router {
         .route(
             "/card-news/{id}",
             get(card_news::get_card_news).post(card_news::post_card_news),
+        )
+        .route(
+            "/guard-news/{id}",
+            get(guard_news::get_guard_news).post(guard_news::post_guard_news),
         )
         .route(
             SUSPEND_PATH,
@@ -245,6 +249,8 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
             "/admin/instances/{instance_jkt}",
             put(admin::instances::put_instance).delete(admin::instances::delete_instance),
         )
+        .route("/admin/stops", get(admin::stops::list_stops))
+        .route("/admin/stops/{id}/lift", post(admin::stops::post_lift))
         .route("/admin/reload", post(admin::post_reload))
         .route_layer(from_fn_with_state(state.clone(), add_dpop_nonce))
         .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
@@ -273,6 +279,7 @@ fn routes_of_the_account() -> Router<AppState> {
             "/account/suspend-code",
             post(crate::account::cards::post_suspend_code),
         )
+        .route("/account/stops", post(crate::account::stops::post_stops))
         .route("/account/closed", get(account::get_closed))
 }
 

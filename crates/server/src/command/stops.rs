@@ -5,10 +5,8 @@ use std::process::ExitCode;
 
 use cardea_provider::AccountStops;
 use cardea_storage::Store;
-use cardea_storage::guard_report::AccountStop;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::clients::{Answer, Common, Complaint, say};
@@ -17,6 +15,7 @@ use super::table::Table;
 use super::terminal_text::shown;
 use crate::app::open_store;
 use crate::config::Config;
+use crate::stop_view::{StopList, StopView};
 
 const AFTER_HELP: &str = "\
 Run it as the server's own user, to whom the database belongs.
@@ -30,7 +29,7 @@ configuration, the database or the input cannot be used.";
 pub(super) enum StopsCommand {
     /// List the accounts that are stopped, the newest first.
     List(Common),
-    /// Lift the stop of an account, once you have made sure who asks.
+    /// Lift the stop of an account at all guards of its service, once you have made sure who asks.
     Lift(OneStop),
 }
 
@@ -45,24 +44,6 @@ pub(super) struct OneStop {
     reason: String,
     #[command(flatten)]
     common: Common,
-}
-
-/// The accounts that are stopped.
-#[derive(Debug, Serialize)]
-struct StopList {
-    stops: Vec<StopView>,
-}
-
-/// One of them.
-#[derive(Debug, Serialize)]
-struct StopView {
-    id: String,
-    sub: String,
-    service: String,
-    guard: String,
-    #[serde(with = "time::serde::rfc3339")]
-    stopped_at: OffsetDateTime,
-    reasons: serde_json::Value,
 }
 
 /// What was lifted.
@@ -111,46 +92,30 @@ async fn open(common: &Common) -> Result<(Store, AccountStops), Complaint> {
     Ok((store, stops))
 }
 
-impl From<AccountStop> for StopView {
-    fn from(stop: AccountStop) -> Self {
-        Self {
-            reasons: serde_json::from_str(&stop.reasons).unwrap_or_default(),
-            id: stop.id,
-            sub: stop.sub,
-            service: stop.service,
-            guard: stop.guard_client_id,
-            stopped_at: stop.stopped_at,
-        }
-    }
-}
-
-impl StopView {
-    /// The codes of the reasons.
-    fn codes(&self) -> String {
-        let list = self.reasons.as_array().into_iter().flatten();
-        let codes = list.filter_map(|it| it.get("code")?.as_str());
-        codes.collect::<Vec<_>>().join(", ")
-    }
-}
-
 impl Answer for Lifted {
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
         let service = shown(&self.lifted.service);
-        writeln!(output, "The stop at {service} is lifted on record.")
+        writeln!(
+            output,
+            "The stop at {service} is lifted; its guards know within a second."
+        )
     }
 }
 
 impl Answer for StopList {
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
-        let mut table = Table::new(["id", "person", "service", "guard", "stopped", "why"]);
+        let mut table = Table::new([
+            "id", "person", "portal", "service", "guard", "stopped", "why",
+        ]);
         for stop in &self.stops {
             table.push([
                 stop.id.clone(),
-                stop.sub.clone(),
+                stop.sub.clone().unwrap_or_default(),
+                stop.client_id.clone(),
                 stop.service.clone(),
                 stop.guard.clone(),
                 stop.stopped_at.format(&Rfc3339).unwrap_or_default(),
-                stop.codes(),
+                stop.why(),
             ]);
         }
         table.write(output)

@@ -7,6 +7,7 @@ pub(crate) mod cards;
 pub(crate) mod clients;
 pub(crate) mod initial_access_tokens;
 pub(crate) mod instances;
+pub(crate) mod stops;
 
 use std::net::SocketAddr;
 
@@ -118,6 +119,7 @@ fn refuse(error: &Error) -> Refusal {
         Error::ClientUnknown
         | Error::AnchorUnknown
         | Error::CardUnknown
+        | Error::StopUnknown
         | Error::InstanceUndecided
         | Error::AnchorRulesUnknown { .. }
         | Error::InitialAccessTokenUnknown => StatusCode::NOT_FOUND,

@@ -40,7 +40,7 @@ pub(crate) struct TransmitterMetadata {
     issuer: String,
     jwks_uri: String,
     delivery_methods_supported: [&'static str; 1],
-    critical_subject_members: [&'static str; 1],
+    critical_subject_members: [&'static str; 2],
     default_subjects: &'static str,
     poll_endpoint: String,
 }
@@ -55,7 +55,7 @@ pub(crate) async fn get_transmitter(
         issuer: provider.issuer().as_str().to_owned(),
         jwks_uri: provider.endpoint_url(Endpoint::Jwks),
         delivery_methods_supported: ["urn:ietf:rfc:8936"],
-        critical_subject_members: ["session"],
+        critical_subject_members: ["session", "application"],
         default_subjects: "ALL",
         poll_endpoint: provider.endpoint_url(Endpoint::SecurityEvents),
     };

@@ -3,6 +3,7 @@
 use reqwest::Response;
 use serde_json::Value;
 
+use crate::account_stops::{changes as changes_with_guards, nurse, stopped};
 use crate::card::{Card, PresenceConnection};
 use crate::relying_party::{Login, Request, parameter, sign_in};
 use crate::test_app::{Changes, TestApp, header, problem_code};
@@ -486,4 +487,45 @@ async fn a_workstation_that_the_portal_does_not_know_is_refused_with_words_and_a
         uri.ends_with("/errors/provider.instance_not_known"),
         "{uri}"
     );
+}
+
+/// What a guard has stopped stands on her page, before anything else, until she has seen it; an open
+/// stop as long as it holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guard_stopped_stands_on_the_page() {
+    let app = TestApp::start_with(changes_with_guards()).await;
+    let card = nurse(&app);
+    stopped(&app, &card).await;
+    // Nothing stands before the page.
+    let account = open(&app, &card.shown_again()).await;
+    let html = account.html().await;
+    for part in [
+        "Stopped for protection",
+        "“dossiers”: access stopped on",
+        "2 patients were looked up within a week",
+        "I have seen it",
+    ] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+    let (token, seen) = (value_of(&html, "form_token"), value_of(&html, "seen"));
+    let form = [("form_token", token.as_str()), ("seen", seen.as_str())];
+    let path = "/account/stops?lang=en";
+    let foreign = account.post(path, "https://evil.test", &form).await;
+    assert_eq!(foreign.status(), 403);
+    let odd = [form[0], ("other", "x")];
+    let refused = account.post(path, &app.issuer, &odd).await;
+    assert_eq!(refused.status(), 400);
+    assert_eq!(app.count_events("guard.notice_seen").await, 0);
+    let done = account.post(path, &app.issuer, &form).await;
+    assert_eq!(done.status(), 200);
+    let html = done.text().await.unwrap();
+    assert!(html.contains("access stopped on"), "it holds: {html}");
+    assert!(!html.contains("name=\"seen\""), "{html}");
+    assert_eq!(app.count_events("guard.notice_seen").await, 1);
+    let listed = app.operate_on("stops", &["list"]).await;
+    let id = listed["stops"][0]["id"].as_str().unwrap();
+    app.operate_on("stops", &["lift", id, "--reason", "seen in person"])
+        .await;
+    let html = account.html().await;
+    assert!(!html.contains("Stopped for protection"), "{html}");
 }
