@@ -6,6 +6,7 @@
 
 mod receiver;
 mod security_event;
+mod told;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 use crate::AccessError;
 
 pub(crate) use receiver::Receiver;
+pub(crate) use told::{StopChange, StopNews, Told};
 
 /// A heartbeat that is older says nothing any more.
 const SILENCE_MAX: Duration = Duration::from_secs(3);

@@ -82,6 +82,7 @@ impl TokenLayer {
     /// answers, and an answer of one that didn't ask is withheld.
     #[must_use]
     pub fn with_look_ups(self, guard: Guard, adapter: Adapter) -> Self {
+        self.0.check.tell(guard.clone());
         self.change(|rules| rules.look_ups = Some((guard, adapter)))
     }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{Act, Decider, Decision, Error, Rules};
+use crate::{Act, Decider, Decision, Error, Rules, ToldStop};
 
 pub use config::{RedisConfig, StateConfig};
 
@@ -36,6 +36,18 @@ pub trait Accounts: Send + Sync {
         &'a self,
         subject: &'a str,
         session: Option<&'a str>,
+        at: i64,
+    ) -> Deciding<'a, ()>;
+
+    /// The issuer says that the account is stopped at this service. Told again, it changes nothing.
+    fn stop<'a>(&'a self, subject: &'a str, service: &'a str, stop: ToldStop) -> Deciding<'a, ()>;
+
+    /// The issuer says that an operator has lifted the stop of this number.
+    fn lift_stop<'a>(
+        &'a self,
+        subject: &'a str,
+        service: &'a str,
+        sequence: i64,
         at: i64,
     ) -> Deciding<'a, ()>;
 
@@ -96,6 +108,22 @@ impl Accounts for Decider {
         at: i64,
     ) -> Deciding<'a, ()> {
         Self::fresh_signature(self, subject, session, at);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn stop<'a>(&'a self, subject: &'a str, service: &'a str, stop: ToldStop) -> Deciding<'a, ()> {
+        Self::stop(self, subject, service, stop);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn lift_stop<'a>(
+        &'a self,
+        subject: &'a str,
+        service: &'a str,
+        sequence: i64,
+        at: i64,
+    ) -> Deciding<'a, ()> {
+        Self::lift_stop(self, subject, service, sequence, at);
         Box::pin(std::future::ready(()))
     }
 

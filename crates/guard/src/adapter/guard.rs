@@ -1,6 +1,7 @@
 //! A verified access and a statement become an act, a decision, a record, and only then an answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::keys::{Purpose, StatementKeys};
 use super::signatures::{Signatures, Signed};
@@ -8,6 +9,7 @@ use super::single_use::SingleUse;
 use super::statement::{AccessReference, LookUpStatement, PresenceStatement};
 use super::{AdapterError, LookUpsConfig};
 use crate::clock::{Clock, SystemClock};
+use crate::event_stream::{StopChange, StopNews};
 use crate::{
     Accounts, Act, Actor, Answer, Decider, Decision, Error, NoReporter, Patient, Report,
     ReportedToken, Reporter, Rules, VerifiedAccess,
@@ -26,6 +28,8 @@ struct Parts {
     signatures: Signatures,
     reporter: Arc<dyn Reporter>,
     clock: Arc<dyn Clock>,
+    /// Whether the issuer's event stream tells of fresh signatures.
+    is_told: AtomicBool,
 }
 
 /// What was decided over a statement. Only [`Answer::Allow`] lets the portal answer.
@@ -35,6 +39,8 @@ pub struct Judgement {
     pub decision: Decision,
     /// Whether the caller's scheme is `DPoP`, for the challenge.
     pub(crate) is_dpop: bool,
+    /// Whether the issuer asks the person at her workstation, so that her portal need not.
+    pub(crate) is_asked_at_workstation: bool,
 }
 
 impl Guard {
@@ -70,6 +76,7 @@ impl Guard {
             signatures: Signatures::default(),
             reporter,
             clock,
+            is_told: AtomicBool::new(false),
         })))
     }
 
@@ -107,12 +114,46 @@ impl Guard {
         self.0.keys.seal(Purpose::Access, &reference)
     }
 
+    /// Notes that [`Guard::fresh_signature`] is called when the issuer says so.
+    pub(crate) fn note_told(&self) {
+        self.0.is_told.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the issuer hears of an answer, and is heard when the card has signed.
+    fn is_told(&self) -> bool {
+        self.0.reporter.delivers() && self.0.is_told.load(Ordering::Relaxed)
+    }
+
     /// The card of this subject has signed anew, as somebody else has verified.
     pub async fn fresh_signature(&self, subject: &str, session: Option<&str>) {
         let now = self.0.clock.unix_milliseconds();
         self.0.signatures.forget(subject);
         let accounts = &self.0.accounts;
         accounts.fresh_signature(subject, session, now).await;
+    }
+
+    /// The issuer says that an account is stopped, or no longer; at another service than this one
+    /// it changes nothing.
+    pub(crate) async fn hear(&self, news: &StopNews) {
+        let (subject, service) = (news.subject.as_str(), self.0.service.as_str());
+        if news.service != service {
+            return;
+        }
+        let accounts = &self.0.accounts;
+        match news.change {
+            StopChange::Stopped(stop) => {
+                tracing::warn!(
+                    stop = stop.sequence,
+                    "the issuer says: an account is stopped"
+                );
+                accounts.stop(subject, service, stop).await;
+            }
+            StopChange::Lifted(sequence) => {
+                tracing::info!(stop = sequence, "the issuer says: a stop is lifted");
+                let now = self.0.clock.unix_milliseconds();
+                accounts.lift_stop(subject, service, sequence, now).await;
+            }
+        }
     }
 
     /// An operator lets the account act at this service again.
@@ -164,6 +205,7 @@ impl Guard {
         Ok(Judgement {
             decision,
             is_dpop: access.is_dpop,
+            is_asked_at_workstation: access.is_watched && self.is_told(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! The receiver of the long poll (RFC 8936).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::StreamState;
 use super::security_event::{Said, SecurityEvent, TYP};
+use super::{StreamState, Told};
 use crate::AccessError;
 use crate::access_token::TokenRules;
 use crate::clock::Clock;
@@ -33,6 +33,8 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 const POLL_LEAST: Duration = Duration::from_millis(20);
 /// Beyond the life of a token, for clocks and for what is on its way.
 const KEPT_MARGIN_SECONDS: i64 = 60;
+/// Signatures that are remembered: many more than a server tells before it hears of the first.
+const SIGNATURES_MAX: usize = 1_024;
 const NAME_RANDOM_BYTES: usize = 16;
 
 /// Polls as long as the guard runs.
@@ -44,6 +46,7 @@ pub(crate) struct Receiver {
     pub(crate) rules: Arc<TokenRules>,
     pub(crate) state: Arc<StreamState>,
     pub(crate) revoked: Arc<RevokedSessions>,
+    pub(crate) told: Arc<Told>,
 }
 
 /// The answer of RFC 8936 section 2.3.
@@ -62,6 +65,9 @@ struct Stream {
     highest: u64,
     last_heartbeat: i64,
     ack: Vec<String>,
+    /// Signatures that were told already: one whose acknowledgement is lost comes again, and must
+    /// not answer a question that was asked since.
+    signatures: VecDeque<String>,
 }
 
 impl Stream {
@@ -72,7 +78,21 @@ impl Stream {
             highest: 0,
             last_heartbeat: i64::MIN,
             ack: Vec::new(),
+            signatures: VecDeque::new(),
         })
+    }
+}
+
+impl Stream {
+    fn is_first_time(&mut self, jti: &str) -> bool {
+        if self.signatures.iter().any(|known| known == jti) {
+            return false;
+        }
+        if self.signatures.len() >= SIGNATURES_MAX {
+            self.signatures.pop_front();
+        }
+        self.signatures.push_back(jti.to_owned());
+        true
     }
 }
 
@@ -204,6 +224,14 @@ impl Receiver {
                     .saturating_add(life + KEPT_MARGIN_SECONDS);
                 self.revoked.note(ended, until, now);
             }
+            Said::FreshSignature { subject, session } => {
+                if stream.is_first_time(&event.jti)
+                    && let Some(guard) = self.told.get()
+                {
+                    guard.fresh_signature(&subject, Some(&session)).await;
+                }
+            }
+            Said::Stop(news) => self.told.tell(news).await,
             Said::Other => {}
         }
         stream.highest = stream.highest.max(event.sequence);

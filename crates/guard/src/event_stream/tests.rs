@@ -1,10 +1,15 @@
 //! What is heard, and what is believed while nothing is.
 
+mod fresh_signature;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use crate::TokenCheck;
 use crate::access_token::Demand;
 use crate::test_issuer::{NOW, TestClient, TestIssuer, ask, merge, until};
+use crate::{Act, Answer, Decider, Guard, LookUpsConfig, NoReporter, Patient, Rules, TokenCheck};
 
 const SESSION: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const TOKEN: &str = "https://schemas.openid.net/secevent/oauth/event-type/token-revoked";
@@ -89,6 +94,92 @@ async fn while_the_stream_is_heard_nobody_is_asked_and_an_end_is_known_at_once()
     until(|| stand.has_acknowledged("three")).await;
     assert_eq!(stand.ask(&other).await, Ok(()));
     assert_eq!(stand.issuer.introspections(), 0);
+}
+
+const STOPPED: &str = "urn:cardea:event:account-stopped";
+const LIFTED: &str = "urn:cardea:event:account-stop-lifted";
+
+/// A guard of the service `records`, and what it decides by.
+fn guard(stand: &Stand, folder: &tempfile::TempDir) -> (Guard, Arc<Decider>) {
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, format!("k1 {}\n", "A".repeat(43))).unwrap();
+    std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let decider = Arc::new(Decider::new(Rules::default()));
+    let guard = Guard::assemble(
+        decider.clone(),
+        &LookUpsConfig::new("records", keys),
+        Arc::new(NoReporter),
+        stand.issuer.clock.clone(),
+    );
+    (guard.unwrap(), decider)
+}
+
+fn answer(decider: &Decider, subject: &str) -> Answer {
+    let mut act = Act::look_up(subject, "records", Patient::from_pseudonym("p"));
+    act.at = NOW * 1000;
+    decider.preview(&act).answer
+}
+
+impl Stand {
+    fn stop(&self, jti: &str, sequence: u64, (service, number): (&str, i64), kind: &str) {
+        let subject = json!({
+            "format": "complex",
+            "user": {"format": "iss_sub", "iss": self.issuer.url, "sub": "a-person"},
+            "application": {"format": "opaque", "id": service},
+        });
+        let set = self.issuer.set(&json!({
+            "jti": jti, "sequence": sequence, "sub_id": subject,
+            "events": {kind: {"stop": "s", "stop_sequence": number}},
+        }));
+        self.issuer.say(|says| {
+            says.sets.insert(jti.to_owned(), set);
+            if let Some(beat) = &mut says.heartbeat {
+                beat["sequence"] = sequence.into();
+            }
+        });
+    }
+
+    async fn told(&self, jti: &str, sequence: u64, stop: (&str, i64), kind: &str) {
+        self.stop(jti, sequence, stop, kind);
+        until(|| self.has_acknowledged(jti)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_another_guard_stopped_is_stopped_here_until_it_is_lifted() {
+    let stand = stand().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (guard, decider) = guard(&stand, &folder);
+    stand.check.tell(guard);
+    stand.heard().await;
+    assert_eq!(answer(&decider, "a-person"), Answer::Allow);
+    stand
+        .told("elsewhere", 3, ("another service", 1), STOPPED)
+        .await;
+    assert_eq!(answer(&decider, "a-person"), Answer::Allow);
+    stand.told("stop", 4, ("records", 2), STOPPED).await;
+    assert_eq!(answer(&decider, "a-person"), Answer::StopAccount);
+    assert_eq!(answer(&decider, "another"), Answer::Allow);
+    // Of an earlier stop, and late.
+    stand.told("old", 5, ("records", 1), LIFTED).await;
+    assert_eq!(answer(&decider, "a-person"), Answer::StopAccount);
+    stand.told("lift", 6, ("records", 2), LIFTED).await;
+    assert_eq!(answer(&decider, "a-person"), Answer::Allow);
+    // Told once more.
+    stand.told("again", 7, ("records", 2), STOPPED).await;
+    assert_eq!(answer(&decider, "a-person"), Answer::Allow);
+    assert!(stand.check.check_stream().is_ok());
+}
+
+#[tokio::test]
+async fn a_guard_that_comes_after_the_first_poll_hears_what_was_told_before() {
+    let stand = stand().await;
+    stand.heard().await;
+    stand.told("stop", 4, ("records", 2), STOPPED).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (guard, decider) = guard(&stand, &folder);
+    stand.check.tell(guard);
+    until(|| answer(&decider, "a-person") == Answer::StopAccount).await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::snapshot::{Found, Snapshot};
 use super::{Accounts, Deciding, Health};
 use crate::act::number_of;
-use crate::{Act, Decider, Decision, Error};
+use crate::{Act, Decider, Decision, Error, ToldStop};
 
 /// For how long accounts of which nothing is known are doubted after a loss.
 const DOUBT_MS: i64 = 86_400_000;
@@ -96,6 +96,20 @@ impl Accounts for Kept {
         at: i64,
     ) -> Deciding<'a, ()> {
         Accounts::fresh_signature(self.decider.as_ref(), subject, session, at)
+    }
+
+    fn stop<'a>(&'a self, subject: &'a str, service: &'a str, stop: ToldStop) -> Deciding<'a, ()> {
+        Accounts::stop(self.decider.as_ref(), subject, service, stop)
+    }
+
+    fn lift_stop<'a>(
+        &'a self,
+        subject: &'a str,
+        service: &'a str,
+        sequence: i64,
+        at: i64,
+    ) -> Deciding<'a, ()> {
+        Accounts::lift_stop(self.decider.as_ref(), subject, service, sequence, at)
     }
 
     fn lift<'a>(&'a self, subject: &'a str, service: &'a str, at: i64) -> Deciding<'a, ()> {

@@ -1,18 +1,33 @@
-//! One act, signature or lift in the form in which guards tell each other of it.
+//! One act, signature, stop or lift in the form in which guards tell each other of it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::account::Around;
 use crate::act::number_of;
-use crate::{Act, Actor, Decider, Decision, Kind, Patient};
+use crate::{Act, Actor, Decider, Decision, Kind, Patient, ToldStop};
 
 /// What changes a subject's accounts. Whoever applies the same records in the same order comes to
 /// the same state: the record says what its writer knew around the account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Record {
     Act(ActRecord),
-    Signature { session: Option<u64>, at: i64 },
-    Lift { service: String, at: i64 },
+    Signature {
+        session: Option<u64>,
+        at: i64,
+    },
+    Lift {
+        service: String,
+        at: i64,
+    },
+    Stop {
+        service: String,
+        stop: ToldStop,
+    },
+    LiftStop {
+        service: String,
+        sequence: i64,
+        at: i64,
+    },
 }
 
 /// An act without names of sessions and places: their numbers are compared, nothing else.
@@ -85,6 +100,18 @@ impl Record {
             }
             Self::Lift { service, at } => {
                 decider.lift(subject, &service, at);
+                None
+            }
+            Self::Stop { service, stop } => {
+                decider.stop(subject, &service, stop);
+                None
+            }
+            Self::LiftStop {
+                service,
+                sequence,
+                at,
+            } => {
+                decider.lift_stop(subject, &service, sequence, at);
                 None
             }
         }

@@ -1,0 +1,17 @@
+//! A stop that the issuer tells of: another guard's, or this one's own.
+
+use serde::{Deserialize, Serialize};
+
+/// A stop of an account at a service, as the issuer has it on record.
+///
+/// Stops of one account are numbered, each higher than the one before: a lift names the number of
+/// the stop that it lifts, and never lifts a later one, in whatever order they arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldStop {
+    /// Its number.
+    pub sequence: i64,
+    /// Patients that had been refused when the account was stopped.
+    pub refused: u32,
+    /// Sessions of it that had been stopped.
+    pub sessions: u32,
+}
