@@ -93,5 +93,5 @@ impl Stops<'_> {
     }
 }
 
-const HEADING: Text = Text::new("Stopped for protection", "Arrêts de protection");
+const HEADING: Text = Text::new("Look-ups that were stopped", "Consultations interrompues");
 const SEEN: Text = Text::new("I have seen it", "J’en prends note");

@@ -500,7 +500,7 @@ async fn what_a_guard_stopped_stands_on_the_page() {
     let account = open(&app, &card.shown_again()).await;
     let html = account.html().await;
     for part in [
-        "Stopped for protection",
+        "Look-ups that were stopped",
         "“dossiers”: access stopped on",
         "2 patients were looked up within a week",
         "I have seen it",
@@ -527,5 +527,5 @@ async fn what_a_guard_stopped_stands_on_the_page() {
     app.operate_on("stops", &["lift", id, "--reason", "seen in person"])
         .await;
     let html = account.html().await;
-    assert!(!html.contains("Stopped for protection"), "{html}");
+    assert!(!html.contains("Look-ups that were stopped"), "{html}");
 }
