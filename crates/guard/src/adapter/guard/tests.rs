@@ -70,6 +70,7 @@ impl Stand {
             auth_time: Some(auth_time),
             profession: Some("60".to_owned()),
             is_dpop: true,
+            is_watched: true,
         }
     }
 
@@ -143,6 +144,14 @@ async fn a_statement_counts_once_in_its_session_and_only_now() {
         ),
         (
             changed(&|it| it.patients = vec!["p".to_owned(); 1_001]),
+            "guard.statement_malformed",
+        ),
+        (
+            changed(&|it| it.patients = vec!["p".repeat(257)]),
+            "guard.statement_malformed",
+        ),
+        (
+            changed(&|it| it.patients = vec!["a\nb".to_owned()]),
             "guard.statement_malformed",
         ),
         (
