@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use cardea_jose::Algorithm;
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::AccessError;
 use crate::clock::{Clock, SystemClock};
-use crate::event_stream::{Receiver, StreamState};
+use crate::event_stream::{Receiver, StreamState, Told};
 use crate::http_client;
 use crate::introspection::{ClientCredentials, Introspection, answers_kept_for};
 use crate::jwks_source::JwksSource;
@@ -27,6 +27,7 @@ use crate::proof_of_possession::{
     NonceUse, Nonces, PossessionCheck, Presented, ReplayMemory, RequestSeen, TOKEN_BYTES_MAX,
 };
 use crate::revoked_sessions::RevokedSessions;
+use crate::{AccessError, Guard};
 
 pub(crate) use claims::{Claims, Confirmation};
 pub use config::{RevocationUse, TokenConfig};
@@ -63,6 +64,9 @@ struct Parts {
     revocation: Revocation,
     offers_bearer: bool,
     issuer_origin: String,
+    /// Who is told of what the stream says beside ends.
+    told: Arc<Told>,
+    runtime: Handle,
     tasks: Vec<AbortHandle>,
 }
 
@@ -126,6 +130,7 @@ impl TokenCheck {
                 )),
             })
         };
+        let told = Arc::new(Told::default());
         let revocation = match config.revocation {
             RevocationUse::ExpiryAlone => Revocation::ExpiryAlone,
             RevocationUse::Introspection => {
@@ -145,6 +150,7 @@ impl TokenCheck {
                     rules: Arc::clone(&rules),
                     state: Arc::clone(&state),
                     revoked: Arc::clone(&revoked),
+                    told: Arc::clone(&told),
                 };
                 tasks.push(tokio::spawn(receiver.run()).abort_handle());
                 Revocation::Stream {
@@ -154,13 +160,7 @@ impl TokenCheck {
                 }
             }
         };
-        let possession = PossessionCheck {
-            sender_constrained: config.sender_constrained,
-            algorithms: config.algorithms.clone(),
-            nonce_use: config.dpop_nonce,
-            nonces: Nonces::new()?,
-            replay: ReplayMemory::new(PROOFS_MAX, PROOFS_OF_KEY_MAX),
-        };
+        let possession = possession_of(config)?;
         Ok(Self(Arc::new(Parts {
             rules,
             clock,
@@ -169,6 +169,8 @@ impl TokenCheck {
             revocation,
             offers_bearer: !config.sender_constrained || config.certificate_header.is_some(),
             issuer_origin: config.issuer_origin(),
+            told,
+            runtime: Handle::current(),
             tasks,
         })))
     }
@@ -198,6 +200,24 @@ impl TokenCheck {
             demand.check(&claims, now, rules.clock_skew_seconds)?;
         }
         Ok(VerifiedAccess::new(claims, binding))
+    }
+
+    /// Has a guard hear what the stream says of its accounts: that a card has signed anew, that one
+    /// is stopped or free again. The first guard stays.
+    pub fn tell(&self, guard: Guard) {
+        if !self.hears_stream() {
+            return;
+        }
+        guard.note_told();
+        let waiting = self.0.told.set(guard.clone());
+        if waiting.is_empty() {
+            return;
+        }
+        self.0.runtime.spawn(async move {
+            for news in waiting {
+                guard.hear(&news).await;
+            }
+        });
     }
 
     /// Whether requests can be let in at all.
@@ -293,6 +313,17 @@ impl Revocation {
             }
         }
     }
+}
+
+/// How the caller's possession of a token's key is looked at.
+fn possession_of(config: &TokenConfig) -> Result<PossessionCheck, AccessError> {
+    Ok(PossessionCheck {
+        sender_constrained: config.sender_constrained,
+        algorithms: config.algorithms.clone(),
+        nonce_use: config.dpop_nonce,
+        nonces: Nonces::new()?,
+        replay: ReplayMemory::new(PROOFS_MAX, PROOFS_OF_KEY_MAX),
+    })
 }
 
 fn check_ended(revoked: &RevokedSessions, claims: &Claims) -> Result<(), AccessError> {
