@@ -110,8 +110,8 @@ pub use authentication::{
 pub use authorization::{
     AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin, CardNews,
     CardNewsAnswer, CompletedAuthorization, ConsentAnswer, ConsentPage, ConsentedAuthorization,
-    Datum, GuardNews, DeniedWorkstations, LoginPage, NewWorkstation, NewWorkstations, PushedAuthorization,
-    SuspendedCard,
+    Datum, DeniedWorkstations, GuardNews, LoginPage, NewWorkstation, NewWorkstations,
+    PushedAuthorization, SuspendedCard,
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::instance_standing::DecidedStanding;

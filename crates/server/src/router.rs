@@ -108,28 +108,12 @@ fn routes(state: AppState) -> Router {
             // HEAD would spend a login without its answer.
             get(login_answer::get_answer).head(refuse_method),
         )
-        .route(
-            "/consent/{id}",
-            get(consent::get_consent).post(consent::post_consent),
-        )
-        .route(
-            "/card-news/{id}",
-            get(card_news::get_card_news).post(card_news::post_card_news),
-        )
-        .route(
-            "/guard-news/{id}",
-            get(guard_news::get_guard_news).post(guard_news::post_guard_news),
-        )
+        .merge(routes_on_the_way())
         .route(
             SUSPEND_PATH,
             get(suspend::get_suspend).post(suspend::post_suspend),
         )
         .route("/suspend/confirm", post(suspend::post_confirmation))
-        .route(
-            "/new-workstations/{id}",
-            get(new_workstations::get_new_workstations)
-                .post(new_workstations::post_new_workstations),
-        )
         .route(
             "/logout",
             get(end_session::get_logout)
@@ -147,6 +131,28 @@ fn routes(state: AppState) -> Router {
         .route("/errors/{code}", get(error_page::get_error_page))
         .route("/static/{name}", get(static_file::get_static_file));
     finished(routes, state)
+}
+
+/// What a person is shown, or asked, between the card's answer and the portal.
+fn routes_on_the_way() -> Router<AppState> {
+    Router::new()
+        .route(
+            "/consent/{id}",
+            get(consent::get_consent).post(consent::post_consent),
+        )
+        .route(
+            "/card-news/{id}",
+            get(card_news::get_card_news).post(card_news::post_card_news),
+        )
+        .route(
+            "/guard-news/{id}",
+            get(guard_news::get_guard_news).post(guard_news::post_guard_news),
+        )
+        .route(
+            "/new-workstations/{id}",
+            get(new_workstations::get_new_workstations)
+                .post(new_workstations::post_new_workstations),
+        )
 }
 
 /// Routes with what every request and answer passes through.

@@ -1,5 +1,5 @@
-//! An account that one guard stops is stopped at another one that shares nothing with it, and at one
-//! that starts afresh; an operator's word at the server frees it at all of them.
+//! An account that one guard stops is stopped at another one that shares nothing with it, and at
+//! one that starts afresh; an operator's word at the server frees it at all of them.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

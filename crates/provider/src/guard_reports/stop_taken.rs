@@ -1,5 +1,5 @@
-//! What a guard's stop brings about: the session ends, the account is stopped at this service and its
-//! guards are told, and the person will be.
+//! What a guard's stop brings about: the session ends, the account is stopped at this service and
+//! its guards are told, and the person will be.
 
 use cardea_jose::random_base64url;
 use cardea_storage::Transaction;

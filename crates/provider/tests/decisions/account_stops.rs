@@ -1,5 +1,5 @@
-//! Accounts that a guard has stopped: every guard of the API hears of it and of the lift, the person
-//! is told, and what comes late changes nothing.
+//! Accounts that a guard has stopped: every guard of the API hears of it and of the lift, the
+//! person is told, and what comes late changes nothing.
 
 use cardea_oauth2_types::{GrantType, TokenParameters};
 use cardea_provider::{

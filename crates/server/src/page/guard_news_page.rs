@@ -49,11 +49,8 @@ impl<'a> GuardNewsPage<'a> {
 
 /// What happened, in a few words: what still holds comes first.
 pub(crate) fn heading(stops: &[GuardStopNotice], language: Language) -> &'static str {
-    let is_account = |it: &&GuardStopNotice| matches!(it.stopped, StoppedThing::Account { .. });
-    let text = match (
-        stops.iter().any(is_stopped),
-        stops.iter().any(|it| is_account(&it)),
-    ) {
+    let is_account = |it: &GuardStopNotice| matches!(it.stopped, StoppedThing::Account { .. });
+    let text = match (stops.iter().any(is_stopped), stops.iter().any(is_account)) {
         (true, _) => ACCOUNT_HEADING,
         (false, true) => LIFTED_HEADING,
         (false, false) => SESSION_HEADING,

@@ -489,8 +489,8 @@ async fn a_workstation_that_the_portal_does_not_know_is_refused_with_words_and_a
     );
 }
 
-/// What a guard has stopped stands on her page, before anything else, until she has seen it; an open
-/// stop as long as it holds.
+/// What a guard has stopped stands on her page, before anything else, until she has seen it; an
+/// open stop as long as it holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_guard_stopped_stands_on_the_page() {
     let app = TestApp::start_with(changes_with_guards()).await;

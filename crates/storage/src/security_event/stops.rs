@@ -13,7 +13,8 @@ use crate::{Error, SecretDigest, Transaction, timestamp};
 
 /// Stops, and lifts, that a stream is told when it begins.
 const TOLD_ANEW_MAX: u32 = 10_000;
-/// So old a lift is told yet to a stream that begins: a guard may have kept the stop over a restart.
+/// So old a lift is told yet to a stream that begins: a guard may have kept the stop over its
+/// restart.
 pub const LIFTS_TOLD_FOR: Duration = Duration::days(30);
 /// Longer than any stream lives without acknowledging anything.
 const KEPT: Duration = Duration::days(3650);

@@ -21,11 +21,8 @@ impl Decider {
     /// Changes an account, made where it is not known yet.
     fn change(&self, subject: &str, service: &str, change: impl FnOnce(&mut Account)) {
         let (mut shard, hash) = self.shard(subject);
-        let known = shard.subjects.get_mut(&hash).into_iter().flatten();
-        let found = known
-            .into_iter()
-            .find(|account| account.is_of(subject, service));
-        if let Some(account) = found {
+        let mut known = shard.subjects.get_mut(&hash).into_iter().flatten();
+        if let Some(account) = known.find(|account| account.is_of(subject, service)) {
             change(account);
             return;
         }
