@@ -208,10 +208,7 @@ async fn parts_are_taken_from_who_was_asked_alone_and_no_more_than_an_answer_has
         connection.send_text(&part).await;
     }
     connection.send_text(&part).await;
-    loop {
-        match connection.next().await {
-            Some(frame) => assert_ne!(frame["type"], "step_up_answered"),
-            None => break,
-        }
+    while let Some(frame) = connection.next().await {
+        assert_ne!(frame["type"], "step_up_answered");
     }
 }
