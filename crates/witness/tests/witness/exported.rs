@@ -5,7 +5,7 @@ use std::process::Command;
 
 use cardea_transparency::{
     ExportedEntry, Flags, Leaf, Note, NoteSigner, PersonalPart, PublicPart, Rest, Salt,
-    SignatureKind,
+    SignatureKind, VerifierKey,
 };
 use cardea_witness::verify::{self, Demand, Findings};
 use serde_json::Value;
@@ -125,6 +125,25 @@ fn a_whole_export_is_good() {
     let counts = findings.entries;
     assert_eq!((counts.whole, counts.erased, counts.forgotten), (32, 4, 4));
     assert_eq!(counts.made_afterwards, 3);
+}
+
+/// `fixtures/ledger`: written by a server and cosigned by a witness, and good for ever.
+#[test]
+fn an_export_that_somebody_kept_is_still_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/ledger/export");
+    let key = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        VerifierKey::parse(text.trim_end()).unwrap()
+    };
+    let demand = Demand {
+        folder: folder.clone(),
+        log_key: key("log.vkey"),
+        witness_keys: vec![key("witness.vkey")],
+        known: vec![folder.join("checkpoint")],
+    };
+    let mut findings = Findings::default();
+    verify::run(&demand, &mut findings).unwrap();
+    assert_eq!((findings.entries.whole, findings.witnesses.len()), (9, 1));
 }
 
 /// Attack H14, by whoever has the files: each line changed, left out, doubled, moved, cut off.
