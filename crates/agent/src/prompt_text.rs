@@ -444,11 +444,20 @@ mod tests {
             ..subject()
         };
         for (language, said) in [
-            (Language::French, ["41 patients consultés", "annulez et retirez"]),
-            (Language::English, ["41 patients looked up", "cancel and take"]),
+            (
+                Language::French,
+                ["41 patients consultés", "annulez et retirez"],
+            ),
+            (
+                Language::English,
+                ["41 patients looked up", "cancel and take"],
+            ),
         ] {
             let text = language.pin_description(&subject(41), Some(3));
-            for part in said.into_iter().chain(["Officine", "dossiers", "Camille DURAND"]) {
+            for part in said
+                .into_iter()
+                .chain(["Officine", "dossiers", "Camille DURAND"])
+            {
                 assert!(text.contains(part), "{part}: {text}");
             }
             let text = language.pin_description(&subject(0), Some(3));

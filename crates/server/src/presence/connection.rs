@@ -11,10 +11,10 @@ use cardea_provider::PresenceOutcome;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
+use self::step_up::Asked;
 use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
 use super::place::Place;
 use super::registry::{Message, Registration};
-use self::step_up::Asked;
 use crate::request_log::short_login_id;
 use crate::state::AppState;
 
