@@ -2,7 +2,7 @@
 //! to, without geckodriver, which nobody packages for every system.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ user_pref(\"network.captive-portal-service.enabled\", false);
 user_pref(\"network.connectivity-service.enabled\", false);
 ";
 
-/// One Firefox with one window and Cardea's extension.
+/// One Firefox with one window.
 pub struct Firefox {
     stream: BufReader<TcpStream>,
     process: Child,
@@ -43,21 +43,40 @@ impl Firefox {
     /// # Errors
     /// When it is not installed (the message says how to install it), or does not start.
     pub async fn open_with_extension(system: &System) -> Result<Self> {
-        let program = ["firefox-esr", "firefox"]
+        let home = system.folder().join("firefox");
+        set_up_firefox(system.folder(), &home)?;
+        let mut firefox = Self::open_by(&Self::program()?, &home).await?;
+        let addon = json!({ "path": extension_folder(), "temporary": true });
+        firefox.command("Addon:Install", addon).await?;
+        Ok(firefox)
+    }
+
+    /// This machine's Firefox.
+    ///
+    /// # Errors
+    /// When it is not installed; the message says how to install it.
+    pub fn program() -> Result<PathBuf> {
+        ["firefox-esr", "firefox"]
             .iter()
             .find_map(|name| process::find_program(name))
-            .with_context(|| install::hint("Firefox"))?;
-        let home = system.folder().join("firefox");
+            .with_context(|| install::hint("Firefox"))
+    }
+
+    /// Starts Firefox by this program, with nothing but what it finds itself. Its profile is the
+    /// folder `profile` of `home`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn open_by(program: &Path, home: &Path) -> Result<Self> {
         let profile = home.join("profile");
         std::fs::create_dir_all(&profile).context("can't make Firefox's profile")?;
         std::fs::write(profile.join("user.js"), SETTINGS).context("can't write settings")?;
-        set_up_firefox(system.folder(), &home)?;
         let mut command = std::process::Command::new(program);
         command
             .args(["--headless", "--marionette", "--no-remote", "--profile"])
             .arg(&profile)
             .arg("about:blank")
-            .env("HOME", &home)
+            .env("HOME", home)
             .env_remove("XDG_CONFIG_HOME")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -78,8 +97,6 @@ impl Firefox {
         firefox
             .command("WebDriver:NewSession", json!({ "capabilities": {} }))
             .await?;
-        let addon = json!({ "path": extension_folder(), "temporary": true });
-        firefox.command("Addon:Install", addon).await?;
         Ok(firefox)
     }
 

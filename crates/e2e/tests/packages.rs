@@ -1,8 +1,10 @@
-//! The packages on a Debian that was just installed: installed, configured as docs/packages.md
-//! says, used, upgraded with a session alive, removed, and purged without a trace.
+//! The packages on a Debian that was just installed and has systemd for its first process:
+//! installed, configured as docs/packages.md says, used, upgraded with a session alive, removed, and
+//! purged without a trace.
 //!
 //! The programs are those of the tests' own build; `cargo xtask package` packs the optimised ones
-//! by the same recipe.
+//! by the same recipe. The older packages have the same programs under a lower version; what is
+//! really older is what they leave behind: the database of the release before.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +14,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use cardea_e2e::business_software::{BusinessSoftware, userinfo, userinfo_proof};
 use cardea_e2e::{PageScript, Stage};
-use cardea_xtask::package::{PACKAGES, Packing, pack, source_date, stage};
-use cardea_xtask::system::Part;
+use cardea_xtask::package::{PACKAGES, Packing, is_same_from, pack, source_date, stage};
+use cardea_xtask::system::{Part, System};
 use cardea_xtask::{install, process, workspace};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -22,15 +24,17 @@ mod packages {
     pub(super) mod clean_root;
     pub(super) mod guarded_api;
     pub(super) mod host;
+    pub(super) mod machine;
     pub(super) mod maintainer_scripts;
     pub(super) mod policies;
-    pub(super) mod unit;
+    pub(super) mod release_before;
     pub(super) mod workplace;
 }
 
 use packages::clean_root::CleanRoot;
+use packages::machine::Machine;
 use packages::maintainer_scripts::SERVICES;
-use packages::workplace::{PERSON, Workplace};
+use packages::workplace::{PERSON, SERVER, Workplace};
 use packages::{guarded_api, host, policies};
 
 /// What the package replaces: older than the crates' own version.
@@ -40,10 +44,19 @@ const EXPOSURE_MAX: &str = "20";
 
 /// Packs the programs of this build, in the order of [`PACKAGES`].
 fn pack_as(folder: &Path, out: &str, version: Option<&str>, date: &str) -> Result<Vec<PathBuf>> {
-    let (source, target) = (workspace::root(), folder.join("target"));
+    pack_from(&workspace::root(), folder, out, version, date)
+}
+
+fn pack_from(
+    source: &Path,
+    folder: &Path,
+    out: &str,
+    version: Option<&str>,
+    date: &str,
+) -> Result<Vec<PathBuf>> {
     pack(&Packing {
-        source: &source,
-        target: &target,
+        source,
+        target: &folder.join("target"),
         out: &folder.join(out),
         date,
         version,
@@ -58,8 +71,12 @@ fn pack_both(folder: &Path) -> Result<[Vec<PathBuf>; 2]> {
     let date = source_date(&workspace::root())?;
     let older = pack_as(folder, "older", Some(OLDER), &date)?;
     let newer = pack_as(folder, "newer", None, &date)?;
-    // The same programs, packed again elsewhere, are the same bytes.
-    for (one, again) in newer.iter().zip(pack_as(folder, "again", None, &date)?) {
+    // The same programs, packed again by a source that lies elsewhere and was just written, are the
+    // same bytes.
+    let copy = folder.join("a-copy-of-the-source");
+    copy_source(&copy)?;
+    let again = pack_from(&copy, folder, "again", None, &date)?;
+    for (one, again) in newer.iter().zip(again) {
         ensure!(
             fs::read(one)? == fs::read(&again)?,
             "{} differs",
@@ -69,6 +86,16 @@ fn pack_both(folder: &Path) -> Result<[Vec<PathBuf>; 2]> {
     Ok([older, newer])
 }
 
+/// Copies the source as it stands, committed or not, with times of its own.
+fn copy_source(to: &Path) -> Result<()> {
+    const COPY: &str = "git ls-files -z --cached --others --exclude-standard | \
+        tar --create --null --ignore-failed-read --files-from=- | tar --extract --touch -C \"$0\"";
+    fs::create_dir_all(to)?;
+    let mut copy = Command::new("sh");
+    copy.args(["-c", COPY]).arg(to);
+    process::run(copy.current_dir(workspace::root()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()> {
     let mut stage = Stage::prepare("packages", BusinessSoftware::register).await?;
@@ -76,59 +103,102 @@ async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()
     let folder = stage.system().folder().to_owned();
     let [older, newer] = pack_both(&folder.join("packages"))?;
     let root = CleanRoot::open("packages")?;
+    let machine = Machine::boot(&root)?;
+    stage.system().adopt(machine.manager())?;
     root.run(&["useradd", "--create-home", PERSON])?;
     let before = Trace::of(&root)?;
 
-    let workplace = Workplace::new(&root, stage.system());
+    let workplace = Workplace::open(&root, &machine, stage.system())?;
     workplace.install(&older)?;
     units_are_sound(&root)?;
+    workplace.refuses_to_start_unconfigured()?;
     workplace.configure()?;
-    let mut server = workplace.start_server().await?;
-    workplace.start_reader().await?;
+    workplace.start_server().await?;
     workplace.enrol()?;
     policies::are_in_force(&root, stage.system()).await?;
-    let guard = guarded_api::start(&root, stage.system()).await?;
+    policies::firefox_takes_the_extension(&root, stage.system()).await?;
+    guarded_api::start(&root, &machine, stage.system()).await?;
     host::asks_for_the_card(&root)?;
-    let agent = workplace.start_agent().await?;
+    workplace.start_reader().await?;
+    workplace.start_agent().await?;
     stage.system().card().insert()?;
 
     // A login by the installed programs alone.
-    let http = PageScript::http()?;
-    let system = stage.system();
-    let (mut software, tokens) = workplace.sign_in()?;
-    let token = text(&tokens, "access_token")?;
-    let proof = userinfo_proof(&mut software, &http, system, token).await?;
-    let answer = userinfo(&http, system, &format!("DPoP {token}"), Some(&proof)).await?;
-    assert_eq!(answer.status(), StatusCode::OK);
+    let mut session = Session::begin(&workplace, stage.system()).await?;
+    workplace.is_looked_after().await?;
+    workplace.wait_until_reconnected().await?;
+    session.lives_on().await?;
 
     // The newer packages come while the session is alive; what was configured stays.
     let settings = root.read("etc/cardea/cardea.toml")?;
-    workplace.install(&newer)?;
+    workplace.upgrade(&newer).await?;
     assert_eq!(root.read("etc/cardea/cardea.toml")?, settings);
-    server = workplace.restart_server(server).await?;
-    let refreshed = software
-        .refresh(&http, system, text(&tokens, "refresh_token")?)
-        .await?;
-    assert_eq!(refreshed.status(), StatusCode::OK);
-    let tokens: Value = refreshed.json().await?;
-    let token = text(&tokens, "access_token")?;
-    let proof = userinfo_proof(&mut software, &http, system, token).await?;
-    let scheme = format!("DPoP {token}");
-    let answer = userinfo(&http, system, &scheme, Some(&proof)).await?;
-    assert_eq!(answer.status(), StatusCode::OK);
+    workplace.wait_until_reconnected().await?;
+    session.lives_on().await?;
+    let [server, ..] = newer.as_slice() else {
+        anyhow::bail!("no package of the server")
+    };
+    workplace.is_restarted_by(server).await?;
 
     // The agent has found the new server: it hears at once that the card is gone.
     workplace.wait_until_reconnected().await?;
-    let proof = userinfo_proof(&mut software, &http, system, token).await?;
-    system.card().remove()?;
-    assert!(software.wait()?.success());
-    let answer = userinfo(&http, system, &scheme, Some(&proof)).await?;
-    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    session.ends_with_the_card().await?;
 
-    workplace.stop(agent)?;
-    workplace.stop(guard)?;
-    workplace.stop(server)?;
-    removed_and_purged(&root, &before)
+    workplace.next_logon().await?;
+    removed_and_purged(&root, &machine, &before)
+}
+
+/// A session of the person's, in the hands of business software.
+struct Session<'a> {
+    system: &'a System,
+    http: reqwest::Client,
+    software: BusinessSoftware,
+    tokens: Value,
+}
+
+impl<'a> Session<'a> {
+    async fn begin(workplace: &Workplace<'_>, system: &'a System) -> Result<Self> {
+        let (software, tokens) = workplace.sign_in()?;
+        let mut session = Self {
+            system,
+            http: PageScript::http()?,
+            software,
+            tokens,
+        };
+        assert_eq!(session.userinfo().await?, StatusCode::OK);
+        Ok(session)
+    }
+
+    /// New tokens are given, and taken.
+    async fn lives_on(&mut self) -> Result<()> {
+        let token = text(&self.tokens, "refresh_token")?.to_owned();
+        let refreshing = self.software.refresh(&self.http, self.system, &token);
+        let refreshed = refreshing.await?;
+        assert_eq!(refreshed.status(), StatusCode::OK);
+        self.tokens = refreshed.json().await?;
+        assert_eq!(self.userinfo().await?, StatusCode::OK);
+        Ok(())
+    }
+
+    /// The card is pulled, and with it goes everything.
+    async fn ends_with_the_card(mut self) -> Result<()> {
+        let token = text(&self.tokens, "access_token")?.to_owned();
+        let proof = userinfo_proof(&mut self.software, &self.http, self.system, &token).await?;
+        self.system.card().remove()?;
+        assert!(self.software.wait()?.success());
+        let scheme = format!("DPoP {token}");
+        let answer = userinfo(&self.http, self.system, &scheme, Some(&proof)).await?;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        Ok(())
+    }
+
+    async fn userinfo(&mut self) -> Result<StatusCode> {
+        let token = text(&self.tokens, "access_token")?.to_owned();
+        let proof = userinfo_proof(&mut self.software, &self.http, self.system, &token).await?;
+        let scheme = format!("DPoP {token}");
+        let answer = userinfo(&self.http, self.system, &scheme, Some(&proof)).await?;
+        Ok(answer.status())
+    }
 }
 
 fn text<'a>(document: &'a Value, member: &str) -> Result<&'a str> {
@@ -153,10 +223,17 @@ impl Trace {
 }
 
 /// Removal takes the programs and leaves what was configured and made; a purge leaves nothing.
-fn removed_and_purged(root: &CleanRoot, before: &Trace) -> Result<()> {
+fn removed_and_purged(root: &CleanRoot, machine: &Machine, before: &Trace) -> Result<()> {
     let names = PACKAGES.map(|package| package.name);
     let apt = ["apt-get", "-qq", "--yes"];
-    root.run(&[&apt[..], &["remove"], &names].concat())?;
+    // Both services run, and are stopped by it.
+    for service in [SERVER, guarded_api::SERVICE] {
+        assert_eq!(machine.property(service, "ActiveState")?, "active");
+    }
+    machine.run(&[&apt[..], &["remove"], &names].concat())?;
+    for service in [SERVER, guarded_api::SERVICE] {
+        assert_eq!(machine.property(service, "ActiveState")?, "inactive");
+    }
     for gone in [
         "usr/bin/cardea",
         "usr/bin/cardea-agent",
@@ -178,9 +255,11 @@ fn removed_and_purged(root: &CleanRoot, before: &Trace) -> Result<()> {
         assert!(root.path(kept).exists(), "{kept} is gone");
     }
     fs::remove_file(root.path("usr/local/bin/pinentry-of-the-test"))?;
-    root.run(&[&apt[..], &["purge"], &names].concat())?;
-    root.run(&[&apt[..], &["purge", "pinentry-fltk", "vsmartcard-vpcd"]].concat())?;
-    root.run(&[&apt[..], &["autoremove", "--purge"]].concat())?;
+    machine.run(&[&apt[..], &["purge"], &names].concat())?;
+    // The last came with the one before it, and apt would keep it: systemd suggests it.
+    let of_the_test = ["pinentry-fltk", "vsmartcard-vpcd", "libqrencode4"];
+    machine.run(&[&apt[..], &["purge"], &of_the_test].concat())?;
+    machine.run(&[&apt[..], &["autoremove", "--purge"]].concat())?;
     let after = Trace::of(root)?;
     let left: Vec<_> = after.paths.difference(&before.paths).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
@@ -238,6 +317,21 @@ fn units_are_sound(root: &CleanRoot) -> Result<()> {
     verify(&["--user", "verify", copy], &root.path("tmp"))
 }
 
+/// What takes an hour for all programs takes seconds for the one without other people's crates: it
+/// is built twice from nothing, at places of different names, by the packages' own recipe.
+#[test]
+fn a_program_built_at_two_places_is_the_same_bytes() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let places = ["one", "another-place"].map(|place| folder.path().join(place));
+    for place in &places {
+        copy_source(place)?;
+    }
+    let built = PACKAGES.iter().flat_map(|package| package.built);
+    let module = built.last().context("no program")?;
+    assert!(is_same_from(module, [&places[0], &places[1]])?);
+    Ok(())
+}
+
 /// Neither a person's account nor her files are taken over by what runs as root.
 #[test]
 fn the_maintainer_scripts_take_over_no_person_and_follow_no_link() -> Result<()> {
@@ -282,6 +376,7 @@ fn the_manual_pages_are_well_formed_and_say_the_same_in_both_languages() -> Resu
                 "{shown:?}"
             );
         }
+        names_each_command(&page)?;
         let items = |page: &Path| -> Result<Vec<String>> {
             let text = fs::read_to_string(page)?;
             let lines = text.lines().filter_map(|line| line.strip_prefix(".It "));
@@ -294,6 +389,26 @@ fn the_manual_pages_are_well_formed_and_say_the_same_in_both_languages() -> Resu
             Ok(lines.map(first).collect())
         };
         assert_eq!(items(&page)?, items(&french)?);
+    }
+    Ok(())
+}
+
+/// What `--help` lists stands in the manual, too.
+fn names_each_command(page: &Path) -> Result<()> {
+    let program = page.file_stem().context("a page")?;
+    let program = workspace::binary_folder()?.join(program);
+    let help = process::capture(Command::new(&program).arg("--help"))?;
+    let text = fs::read_to_string(page)?;
+    let listed = help.split_once("\nCommands:\n").unwrap_or_default().1;
+    let commands = listed.lines().map_while(|line| line.strip_prefix("  "));
+    for command in commands.filter(|line| !line.starts_with(' ')) {
+        let name = command.split_whitespace().next().unwrap_or_default();
+        let is_named = |line: &str| line.starts_with(&format!(".It Cm {name}"));
+        ensure!(
+            name == "help" || text.lines().any(is_named),
+            "{name} is not in {}",
+            page.display()
+        );
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! It is made once by debootstrap, of this machine's own release and from its own package sources,
 //! and kept with the packages that were fetched; each test gets a copy. Programs run in it by
-//! chroot, with a `/proc` and a `/dev` that only they see. No service manager runs there.
+//! chroot, with a `/proc` and a `/dev` that only they see. No service manager runs there, until one
+//! is started (`Machine`).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +17,7 @@ use cardea_xtask::{install, process, workspace};
 const ENTER: &str = "mount -t proc proc \"$0/proc\" && mount --rbind /dev \"$0/dev\" && \
     exec chroot \"$@\"";
 /// Where package managers and the kernel keep what no package leaves behind.
-const NOBODYS: [&str; 10] = [
+const NOBODYS: [&str; 12] = [
     "proc",
     "sys",
     "dev",
@@ -25,8 +26,18 @@ const NOBODYS: [&str; 10] = [
     "var/cache",
     "var/lib/apt",
     "var/lib/dpkg",
+    "var/lib/systemd",
     "var/log/apt",
+    "var/log/journal",
     "home",
+];
+/// Installs what is named after it.
+pub(crate) const INSTALL: [&str; 5] = [
+    "apt-get",
+    "install",
+    "-qq",
+    "--yes",
+    "--no-install-recommends",
 ];
 /// Keeps packages from starting services in the root.
 const NO_SERVICES: &str = "#!/bin/sh\nexit 101\n";
@@ -67,15 +78,12 @@ impl CleanRoot {
 
     /// Installs packages, named or as files of the root, with all that they depend on.
     pub(crate) fn install(&self, packages: &[&str]) -> Result<()> {
-        let start = [
-            "apt-get",
-            "install",
-            "-qq",
-            "--yes",
-            "--no-install-recommends",
-        ];
-        self.run(&[&start, packages].concat())?;
-        // The next test need not fetch them again.
+        self.run(&[&INSTALL, packages].concat())?;
+        self.keep_fetched()
+    }
+
+    /// The next test need not fetch again what this one has installed.
+    pub(crate) fn keep_fetched(&self) -> Result<()> {
         let fetched = "var/cache/apt/archives/";
         let mut keep = Command::new("cp");
         keep.args(["--update", "--recursive"]);

@@ -1,7 +1,6 @@
 //! The guard of the package, as its unit starts it, configured as docs/packages.md says.
 
 use std::fs;
-use std::process::Child;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,16 +9,17 @@ use cardea_xtask::system::System;
 use reqwest::StatusCode;
 
 use super::clean_root::CleanRoot;
-use super::unit::Unit;
+use super::machine::Machine;
 
-const UNIT: &str = "usr/lib/systemd/system/cardea-guard.service";
+/// Its unit and its user.
+pub(crate) const SERVICE: &str = "cardea-guard";
 const SETTINGS: &str = "etc/cardea-guard/guard.toml";
 /// Looks for a guard that listens, a tenth of a second apart.
 const LOOKS_MAX: u32 = 600;
 
 /// Brings the secret, says which issuer, and starts it. The issuer knows no such client: the guard
 /// runs, and lets nobody in.
-pub(crate) async fn start(root: &CleanRoot, system: &System) -> Result<Child> {
+pub(crate) async fn start(root: &CleanRoot, machine: &Machine, system: &System) -> Result<()> {
     root.run(&[
         "sh",
         "-c",
@@ -33,8 +33,7 @@ pub(crate) async fn start(root: &CleanRoot, system: &System) -> Result<Child> {
     let text = text.replace("\"127.0.0.1:8090\"", &format!("\"{listen}\""));
     ensure!(text.contains(&issuer), "{text}");
     fs::write(root.path(SETTINGS), text)?;
-    let mut guard = Unit::read(root, UNIT)?.start(root)?;
-    system.adopt(&guard)?;
+    machine.run(&["systemctl", "enable", "--quiet", "--now", SERVICE])?;
     let http = PageScript::http()?;
     let ask = async |path: &str| {
         let request = http.get(format!("http://{listen}{path}"));
@@ -55,11 +54,13 @@ pub(crate) async fn start(root: &CleanRoot, system: &System) -> Result<Child> {
                 refused.status() == StatusCode::UNAUTHORIZED && code == Some("guard.token_missing"),
                 "{refused:?}"
             );
-            return Ok(guard);
+            // No capability at all.
+            return machine.keeps_in_bounds(SERVICE, "0000000000000000");
         }
-        if let Some(status) = guard.try_wait()? {
+        let state = machine.property(SERVICE, "ActiveState")?;
+        if state != "active" {
             let log = root.read("var/log/cardea-guard/cardea-guard.log")?;
-            bail!("the guard ended ({status}): {log}");
+            bail!("the guard is {state}: {log}");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

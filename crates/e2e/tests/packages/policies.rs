@@ -1,16 +1,19 @@
-//! What a running Chromium makes of the policies that the package wrote.
+//! What running browsers make of what the package wrote: Chromium of its policies, Firefox of the
+//! extension and the way to the agent.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context, Result, bail, ensure};
-use cardea_e2e::Browser;
+use cardea_e2e::{Browser, Firefox};
 use cardea_xtask::system::System;
 use cardea_xtask::{install, process};
 use serde_json::Value;
 
 use super::clean_root::CleanRoot;
 
+/// The extension, as Firefox names it.
+const ADDON: &str = "agent@cardea.example";
 /// All text of a page made of shadow trees.
 const TEXT: &str =
     "const texts = []; const walk = (node) => { for (const child of node.childNodes) {
@@ -96,4 +99,47 @@ async fn permission(browser: &Browser, issuer: &str) -> Result<String> {
         Value::String(state) => Ok(state),
         other => bail!("no state: {other}"),
     }
+}
+
+/// The machine's Firefox finds the extension where the package put it and runs it from its first
+/// start, unasked; the way to the agent is told for that extension alone.
+pub(crate) async fn firefox_takes_the_extension(root: &CleanRoot, system: &System) -> Result<()> {
+    let home = system.folder().join("packaged-firefox");
+    fs::create_dir_all(&home)?;
+    let starter = home.join("start");
+    let program = Firefox::program()?;
+    // What the package brought lies over what this machine has.
+    let script = format!(
+        "#!/bin/sh\nexec unshare --mount --propagation private sh -c \
+         'mount -t overlay -o lowerdir={}:/usr/share overlay /usr/share && exec {} \"$@\"' \
+         firefox \"$@\"\n",
+        root.path("usr/share").display(),
+        program.display()
+    );
+    fs::write(&starter, script)?;
+    fs::set_permissions(&starter, fs::Permissions::from_mode(0o755))?;
+    let firefox = Firefox::open_by(&starter, &home).await?;
+    let notes = home.join("profile/extensions.json");
+    let mut found = Value::Null;
+    for _ in 0..600 {
+        let text = fs::read_to_string(&notes).unwrap_or_default();
+        let all: Value = serde_json::from_str(&text).unwrap_or_default();
+        let addons = all.get("addons").and_then(Value::as_array).cloned();
+        let ours = |it: &Value| it.get("id").and_then(Value::as_str) == Some(ADDON);
+        if let Some(ours) = addons.unwrap_or_default().into_iter().find(ours) {
+            found = ours;
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    firefox.close().await?;
+    ensure!(
+        found.get("active") == Some(&Value::Bool(true))
+            && found.get("location").and_then(Value::as_str) == Some("app-system-share"),
+        "{found}"
+    );
+    let manifest = root.read("usr/lib/mozilla/native-messaging-hosts/cardea.agent.json")?;
+    let manifest: Value = serde_json::from_str(&manifest)?;
+    ensure!(manifest.get("allowed_extensions") == Some(&serde_json::json!([ADDON])));
+    Ok(())
 }

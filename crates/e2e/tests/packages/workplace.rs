@@ -1,28 +1,32 @@
-//! The server, the reader and the agent of the packages, each as its unit starts it, configured as
-//! docs/packages.md says.
+//! The server, the reader and the agent of the packages, configured as docs/packages.md says: the
+//! server under its service manager, the agent as its unit starts it.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use cardea_e2e::business_software::{API, BusinessSoftware, SOFTWARE_CLIENT};
-use cardea_xtask::process;
 use cardea_xtask::system::System;
 use serde_json::{Value, json};
 
-use super::clean_root::CleanRoot;
-use super::unit::Unit;
+use super::clean_root::{CleanRoot, INSTALL};
+use super::machine::{LoggedOn, Machine};
+use super::release_before;
 
 /// Who works there.
 pub(crate) const PERSON: &str = "pharmacist";
 /// What a browser names as the caller of the native messaging host.
 const EXTENSION: &str = "chrome-extension://ajfkdaenajfbbnpbnjbcbepophffeanh/";
-const SERVER_UNIT: &str = "usr/lib/systemd/system/cardea.service";
-const AGENT_UNIT: &str = "usr/lib/systemd/user/cardea-agent.service";
+/// The server's unit and its user.
+pub(crate) const SERVER: &str = "cardea";
+const AGENT: &str = "cardea-agent";
+const DATABASE: &str = "var/lib/cardea/cardea.sqlite";
+/// A port below 1024, and nothing else of root's.
+const CAPABILITIES: &str = "0000000000000400";
 const SERVER_LOG: &str = "var/log/cardea/cardea.log";
 /// Types the right PIN, as the person would into the window of the installed prompt.
 const PIN_PROMPT: &str = "#!/bin/sh\necho 'OK ready'\nwhile read -r line; do\n\
@@ -33,12 +37,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Workplace<'a> {
     root: &'a CleanRoot,
+    machine: &'a Machine,
+    person: LoggedOn<'a>,
     system: &'a System,
 }
 
 impl<'a> Workplace<'a> {
-    pub(crate) fn new(root: &'a CleanRoot, system: &'a System) -> Self {
-        Self { root, system }
+    /// [`PERSON`] logs on.
+    pub(crate) fn open(
+        root: &'a CleanRoot,
+        machine: &'a Machine,
+        system: &'a System,
+    ) -> Result<Self> {
+        Ok(Self {
+            root,
+            machine,
+            person: LoggedOn::at(machine, PERSON)?,
+            system,
+        })
     }
 
     /// Installs packages with all that they depend on. Of the graphical prompts the smallest is
@@ -50,8 +66,10 @@ impl<'a> Workplace<'a> {
             fs::copy(package, self.root.path("tmp").join(name.as_ref()))?;
             names.push(format!("/tmp/{name}"));
         }
-        self.root
-            .install(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        // As an administrator would: what is to be restarted is, by the machine's service manager.
+        self.machine.run(&[&INSTALL[..], &names].concat())?;
+        self.root.keep_fetched()
     }
 
     /// Completes the server's conffile and brings the keys, as the operator does.
@@ -105,24 +123,72 @@ impl<'a> Workplace<'a> {
         Ok(())
     }
 
-    /// Starts the server as its unit says.
-    pub(crate) async fn start_server(&self) -> Result<Child> {
-        let server = Unit::read(self.root, SERVER_UNIT)?.start(self.root)?;
-        self.system.adopt(&server)?;
-        self.wait_for("the server", || {
-            Ok(self.server_log()?.contains("\"ready\""))
-        })
-        .await?;
-        Ok(server)
+    /// A server that is not configured does not start, and the journal says why.
+    pub(crate) fn refuses_to_start_unconfigured(&self) -> Result<()> {
+        let mut start = self.machine.command(&["systemctl", "start", SERVER]);
+        ensure!(!start.output()?.status.success(), "it started");
+        let said = self.machine.journal(SERVER)?;
+        ensure!(said.contains("/etc/cardea/cardea.toml"), "{said}");
+        // It would have been tried again.
+        self.machine.run(&["systemctl", "stop", SERVER])?;
+        Ok(())
     }
 
-    /// Stops the server and starts the one that is installed now, as the service manager does when
-    /// the package's script asks it to.
-    pub(crate) async fn restart_server(&self, server: Child) -> Result<Child> {
-        self.stop(server)?;
-        // The log of the new one alone.
-        fs::write(self.root.path(SERVER_LOG), "")?;
-        self.start_server().await
+    /// Starts the server as docs/packages.md says.
+    pub(crate) async fn start_server(&self) -> Result<()> {
+        let enable = ["systemctl", "enable", "--quiet", "--now", SERVER];
+        self.starts_once_more(&enable).await?;
+        self.machine.keeps_in_bounds(SERVER, CAPABILITIES)
+    }
+
+    /// Runs what has a server start, and waits until that one is ready.
+    pub(crate) async fn starts_once_more(&self, words: &[&str]) -> Result<()> {
+        let before = self.starts()?;
+        self.machine.run(words)?;
+        let ready = || Ok(self.starts()? > before);
+        self.wait_for("the server", ready).await
+    }
+
+    /// How often a server was ready so far.
+    fn starts(&self) -> Result<usize> {
+        Ok(self.server_log()?.matches("\"ready\"").count())
+    }
+
+    /// It takes up its configuration when it is told to, and comes back when it was killed.
+    pub(crate) async fn is_looked_after(&self) -> Result<()> {
+        self.machine.run(&["systemctl", "reload", SERVER])?;
+        let read = || Ok(self.server_log()?.contains("read anew"));
+        self.wait_for("what was read anew", read).await?;
+        let kill = ["systemctl", "kill", "--signal=KILL", SERVER];
+        self.starts_once_more(&kill).await
+    }
+
+    /// Upgrades from the release before: the older programs stop, and leave the database that they
+    /// had; the newer ones bring it up to date.
+    pub(crate) async fn upgrade(&self, newer: &[PathBuf]) -> Result<()> {
+        let file = self.root.path(DATABASE);
+        self.machine.run(&["systemctl", "stop", SERVER])?;
+        let newest = release_before::migrations_seen(&file).await?;
+        release_before::take_back(&file).await?;
+        ensure!(release_before::migrations_seen(&file).await? < newest);
+        self.install(newer)?;
+        // It did not run, so the package left it so.
+        ensure!(self.machine.property(SERVER, "ActiveState")? == "inactive");
+        self.starts_once_more(&["systemctl", "start", SERVER])
+            .await?;
+        ensure!(release_before::migrations_seen(&file).await? == newest);
+        Ok(())
+    }
+
+    /// A package that is installed while its service runs has it start anew.
+    pub(crate) async fn is_restarted_by(&self, package: &Path) -> Result<()> {
+        let before = self.machine.property(SERVER, "MainPID")?;
+        let name = package.file_name().context("a file")?.to_string_lossy();
+        // It lies there since it was installed.
+        let install = ["dpkg", "--install", &format!("/tmp/{name}")];
+        self.starts_once_more(&install).await?;
+        ensure!(self.machine.property(SERVER, "MainPID")? != before);
+        Ok(())
     }
 
     pub(crate) fn server_log(&self) -> Result<String> {
@@ -131,7 +197,14 @@ impl<'a> Workplace<'a> {
 
     /// The agent of the session has found the server that runs now.
     pub(crate) async fn wait_until_reconnected(&self) -> Result<()> {
-        let back = || Ok(self.server_log()?.contains("an agent came back"));
+        let log = self.server_log()?;
+        let last = log.rfind("\"ready\"").unwrap_or_default();
+        let back = || {
+            let log = self.server_log()?;
+            Ok(log
+                .get(last..)
+                .is_some_and(|log| log.contains("an agent came back")))
+        };
         self.wait_for("the agent at the new server", back).await
     }
 
@@ -148,15 +221,8 @@ impl<'a> Workplace<'a> {
              LIBPATH      {driver}\nCHANNELID    0x{port:04X}\n"
         );
         fs::write(folder.join("vpcd"), reader)?;
-        let words = ["pcscd", "--foreground", "--error"];
-        let log = fs::File::create(self.system.folder().join("logs/packaged-pcscd.log"))?;
-        let mut command = self.root.command("root", &words);
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
-        self.system.adopt(&child)?;
+        // Else the first program that asks for it starts it; the reader is to be there before.
+        self.machine.run(&["systemctl", "restart", "pcscd"])?;
         let ready = || Ok(cardea_xtask::system::is_listened_on(port));
         self.wait_for("the reader", ready).await
     }
@@ -188,9 +254,9 @@ impl<'a> Workplace<'a> {
         Ok(())
     }
 
-    /// Configures the workstation, starts the agent as the person's unit says, and asks it by the
-    /// host that each browser is told of.
-    pub(crate) async fn start_agent(&self) -> Result<Child> {
+    /// Configures the workstation, has the person's service manager start the agent, and asks it by
+    /// the host that each browser is told of.
+    pub(crate) async fn start_agent(&self) -> Result<()> {
         let prompt = self.root.path("usr/local/bin/pinentry-of-the-test");
         fs::write(&prompt, PIN_PROMPT)?;
         fs::set_permissions(&prompt, fs::Permissions::from_mode(0o755))?;
@@ -202,18 +268,10 @@ impl<'a> Workplace<'a> {
             self.system.addresses().agent_port()
         );
         fs::write(&file, fs::read_to_string(&file)? + &settings)?;
-        let mut command =
-            Unit::read(self.root, AGENT_UNIT)?.command("ExecStart", self.root, PERSON)?;
-        let log = fs::File::create(self.system.folder().join("logs/packaged-agent.log"))?;
-        let agent = command.stderr(log).spawn()?;
-        self.system.adopt(&agent)?;
-        let running = || {
-            let mut status = self
-                .root
-                .command(PERSON, &["cardea-agent", "status", "--json"]);
-            Ok(status.output()?.status.success())
-        };
-        self.wait_for("the agent", running).await?;
+        // The package has it start with the desktop, which is not there.
+        let enabled = ["systemctl", "--user", "is-enabled", AGENT];
+        ensure!(self.person.run(&enabled)?.trim() == "enabled");
+        self.run_agent("start").await?;
         let issuer = self.system.addresses().issuer();
         for manifest in [
             "etc/chromium/native-messaging-hosts/cardea.agent.json",
@@ -224,7 +282,44 @@ impl<'a> Workplace<'a> {
             let answer = self.ask_host(manifest)?;
             ensure!(answer.contains(&issuer), "{manifest}: {answer}");
         }
-        Ok(agent)
+        Ok(())
+    }
+
+    async fn run_agent(&self, verb: &str) -> Result<()> {
+        self.person.run(&["systemctl", "--user", verb, AGENT])?;
+        let running = || {
+            let mut status = self.person.command(&["cardea-agent", "status", "--json"]);
+            Ok(status.output()?.status.success())
+        };
+        self.wait_for("the agent", running).await
+    }
+
+    /// The agent of the session is still the one that the newer package replaced; at the person's
+    /// next logon the newer one takes its place, and is enrolled as before.
+    pub(crate) async fn next_logon(&self) -> Result<()> {
+        let process = [
+            "systemctl",
+            "--user",
+            "show",
+            "--value",
+            "--property=MainPID",
+            AGENT,
+        ];
+        let process = self.person.run(&process)?;
+        let program = format!("/proc/{}/exe", process.trim());
+        let program = self.machine.run(&["readlink", &program])?;
+        ensure!(
+            program.trim() == "/usr/bin/cardea-agent (deleted)",
+            "{program}"
+        );
+        self.person.run(&["systemctl", "--user", "daemon-reload"])?;
+        self.run_agent("restart").await?;
+        let status = self.person.run(&["cardea-agent", "status", "--json"])?;
+        let status: Value = serde_json::from_str(&status)?;
+        let issuers = status.get("issuers").and_then(Value::as_array);
+        ensure!(issuers.is_some_and(|it| it.len() == 1), "{status}");
+        self.person.run(&["systemctl", "--user", "stop", AGENT])?;
+        Ok(())
     }
 
     /// What the host of a manifest answers to the extension that asks for the login pages.
@@ -234,7 +329,7 @@ impl<'a> Workplace<'a> {
             .get("path")
             .and_then(Value::as_str)
             .context("no path")?;
-        let mut host = self.root.command(PERSON, &[path, EXTENSION]);
+        let mut host = self.person.command(&[path, EXTENSION]);
         let mut host = host.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let request = json!({"type": "origins"}).to_string();
         let mut input = host.stdin.take().context("no input")?;
@@ -254,15 +349,7 @@ impl<'a> Workplace<'a> {
         let mut words = vec!["cardea-agent", "sign-in", "--issuer", &issuer];
         words.extend(["--client", SOFTWARE_CLIENT, "--scope", "openid profile"]);
         words.extend(["--json", "--proofs"]);
-        BusinessSoftware::sign_in_by(self.system, &mut self.root.command(PERSON, &words))
-    }
-
-    /// Ends a program as the service manager does.
-    pub(crate) fn stop(&self, mut child: Child) -> Result<()> {
-        process::run(Command::new("kill").arg(child.id().to_string()))?;
-        let status = child.wait()?;
-        ensure!(status.success(), "{status}");
-        Ok(())
+        BusinessSoftware::sign_in_by(self.system, &mut self.person.command(&words))
     }
 
     async fn wait_for(&self, what: &str, mut there: impl FnMut() -> Result<bool>) -> Result<()> {
