@@ -60,12 +60,20 @@ async fn h14_a_login_is_in_the_log_and_whoever_changes_it_is_found_out() {
     app.in_database(async |transaction| {
         let events = list_newest(transaction, 1_000).await.unwrap();
         let kinds: BTreeSet<_> = events.iter().map(|it| it.kind.as_str()).collect();
-        for kind in ["login.accepted", "code.issued", "tokens.issued", "ledger.key_made"] {
+        for kind in [
+            "login.accepted",
+            "code.issued",
+            "tokens.issued",
+            "ledger.key_made",
+        ] {
             assert!(kinds.contains(kind), "{kind}");
         }
         let begun = events.iter().filter(|it| it.kind == "authorization.begun");
         let all = events.len() - begun.count();
-        assert!(sound["size"].as_u64() >= u64::try_from(all - 1).ok(), "{sound}");
+        assert!(
+            sound["size"].as_u64() >= u64::try_from(all - 1).ok(),
+            "{sound}"
+        );
     })
     .await;
 
@@ -111,11 +119,14 @@ async fn a_person_is_erased_by_command_and_the_log_of_postgresql_verifies() {
     assert_eq!(sound["erased"], json!(count));
     app.in_database_of_its_own(async |transaction| {
         let events = list_newest(transaction, 1_000).await.unwrap();
-        let named = events.iter().filter(|it| {
-            it.sub.as_deref() == Some(sub.as_str()) || it.details.contains(&sub)
-        });
+        let named = events
+            .iter()
+            .filter(|it| it.sub.as_deref() == Some(sub.as_str()) || it.details.contains(&sub));
         let waiting: Vec<_> = named.map(|it| it.kind.as_str()).collect();
-        assert!(waiting.iter().all(|it| it.starts_with("session.")), "{waiting:?}");
+        assert!(
+            waiting.iter().all(|it| it.starts_with("session.")),
+            "{waiting:?}"
+        );
     })
     .await;
 }
