@@ -8,6 +8,7 @@ mod habit;
 mod judge;
 mod places;
 mod standing;
+mod told_stop;
 mod track;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ pub use around::Around;
 pub(crate) use decider::Carried;
 pub use decider::{Decider, Tally};
 pub use judge::{judge, sign, sign_in};
+pub use told_stop::ToldStop;
 
 pub(crate) use places::Places;
 pub(crate) use standing::Standing;
@@ -58,6 +60,17 @@ impl AccountState {
         self.standing.is_held()
     }
 
+    /// Reads one word of each part that a decision over the act needs. A decision waits for memory
+    /// most of its time; asked for all at once, the parts come together.
+    fn glance(&self, act: &Act) -> u64 {
+        let track = match act.kind {
+            Kind::LookUp => Some(&self.look_ups),
+            Kind::Write => self.writes.as_deref(),
+        };
+        let track = track.map_or(0, |it| it.glance(act.patients.first()));
+        track ^ self.places.glance(act.at) ^ u64::from(self.standing.is_held())
+    }
+
     /// What one kind of act has been so far.
     fn track(&mut self, kind: Kind) -> &mut Track {
         match kind {
@@ -75,10 +88,23 @@ impl AccountState {
         }
     }
 
+    /// The issuer says that the account is stopped.
+    pub fn stop(&mut self, stop: ToldStop) {
+        self.standing.stop_as_told(stop);
+    }
+
+    /// The issuer says that the stop of this number is lifted: the account begins anew, unless it
+    /// was lifted here already, or a later stop holds.
+    pub fn lift_stop(&mut self, sequence: i64, at: i64) {
+        if self.standing.lift_as_told(sequence) {
+            self.lift(at);
+        }
+    }
+
     /// An operator lifts what holds the account: it begins anew, but is known as before.
     pub fn lift(&mut self, at: i64) {
         let day = day_of(at.max(self.last_at));
-        self.standing = Standing::default();
+        self.standing.lift();
         self.look_ups.begin_anew(day);
         if let Some(writes) = &mut self.writes {
             writes.begin_anew(day);

@@ -95,13 +95,54 @@ impl Patient {
     }
 }
 
-/// FNV-1a, then MurmurHash3's finalizer, so that every bit of the text moves every bit of it.
+/// The text's words multiplied in, then MurmurHash3's finalizer, so that every bit of the text
+/// moves every bit of it.
 pub(crate) fn number_of(bytes: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in bytes {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let length = u64::try_from(bytes.len()).unwrap_or(0);
+    let mut hash = round(0xcbf2_9ce4_8422_2325, length);
+    for word in words {
+        hash = round(hash, u64::from_le_bytes(*word));
     }
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    hash = round(hash, u64::from_le_bytes(last));
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ (hash >> 33)
+}
+
+/// No two words make the same of a number, and no two numbers the same with a word.
+fn round(hash: u64, word: u64) -> u64 {
+    let product = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ (product >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::number_of;
+
+    #[test]
+    fn texts_that_differ_anywhere_have_other_numbers_and_every_bit_moves() {
+        let mut numbers = HashSet::new();
+        let mut moved = 0_u32;
+        for length in 0..64 {
+            let text = vec![0_u8; length];
+            assert!(numbers.insert(number_of(&text)));
+            for place in 0..length {
+                for bit in 0..8 {
+                    let mut other = text.clone();
+                    other[place] ^= 1 << bit;
+                    assert!(numbers.insert(number_of(&other)));
+                    moved += (number_of(&other) ^ number_of(&text)).count_ones();
+                }
+            }
+        }
+        let texts = u32::try_from(numbers.len()).unwrap() - 64;
+        assert!((31..=33).contains(&(moved / texts)), "{moved} of {texts}");
+    }
 }

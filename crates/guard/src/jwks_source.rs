@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use cardea_jose::{UnverifiedJws, VerifiedJws, VerifyingKey};
+use openssl::sha::sha256;
 use reqwest::Client;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::AccessError;
-use crate::access_token::TokenConfig;
+use crate::access_token::{Claims, TokenConfig};
 use crate::http_client::exchange;
 
 pub(crate) use discovery::{Endpoints, endpoint};
@@ -85,6 +86,29 @@ impl JwksSource {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What an access token says whose signature is good. Nothing else about it is judged here,
+    /// and nothing else is remembered.
+    ///
+    /// # Errors
+    /// As [`JwksSource::verify`].
+    pub(crate) async fn read_token(
+        &self,
+        compact: &str,
+        bytes_max: usize,
+        typ: &str,
+        allowed: &[cardea_jose::Algorithm],
+    ) -> Result<Arc<Claims>, AccessError> {
+        let digest = sha256(compact.as_bytes());
+        if let Some(claims) = self.current()?.token(&digest) {
+            return Ok(claims);
+        }
+        let (verified, set) = self.verify_by(compact, bytes_max, typ, allowed).await?;
+        let claims: Claims = verified.claims().map_err(AccessError::TokenMalformed)?;
+        let claims = Arc::new(claims);
+        set.note_token(digest, Arc::clone(&claims));
+        Ok(claims)
+    }
+
     /// Verifies what the issuer must have signed: a token, or an answer of its own.
     ///
     /// # Errors
@@ -97,6 +121,18 @@ impl JwksSource {
         typ: &str,
         allowed: &[cardea_jose::Algorithm],
     ) -> Result<VerifiedJws, AccessError> {
+        let verified = self.verify_by(compact, bytes_max, typ, allowed).await;
+        verified.map(|(verified, _)| verified)
+    }
+
+    /// The same, and the set that the key is in.
+    async fn verify_by(
+        &self,
+        compact: &str,
+        bytes_max: usize,
+        typ: &str,
+        allowed: &[cardea_jose::Algorithm],
+    ) -> Result<(VerifiedJws, Arc<KeySet>), AccessError> {
         let jws = UnverifiedJws::parse(compact, bytes_max).map_err(AccessError::TokenMalformed)?;
         let is_typ = jws.typ().is_some_and(|found| is_media_type(found, typ));
         if !is_typ {
@@ -107,25 +143,27 @@ impl JwksSource {
         }
         let kid = jws.kid().filter(|kid| kid.len() <= KID_BYTES_MAX);
         let kid = kid.ok_or(AccessError::TokenKeyUnknown)?.to_owned();
-        let key = self.find(&kid).await?;
+        let (key, set) = self.find(&kid).await?;
         let found = jws.typ().unwrap_or_default().to_owned();
-        jws.verify(&key, &found).map_err(|error| match error {
+        let verified = jws.verify(&key, &found).map_err(|error| match error {
             cardea_jose::Error::AlgorithmNotAllowed => AccessError::TokenAlgorithmNotAllowed,
             cardea_jose::Error::SignatureInvalid => AccessError::TokenSignatureInvalid,
             other => AccessError::TokenMalformed(other),
-        })
+        })?;
+        Ok((verified, set))
     }
 
-    async fn find(&self, kid: &str) -> Result<VerifyingKey, AccessError> {
-        if let Some(key) = self.current()?.find(kid) {
-            return Ok(key);
+    async fn find(&self, kid: &str) -> Result<(VerifyingKey, Arc<KeySet>), AccessError> {
+        let set = self.current()?;
+        if let Some(key) = set.find(kid) {
+            return Ok((key, set));
         }
         // A key that is used before it was seen here: look once, for all who ask for it.
         let fetched = self.fetch_unless_recent();
         let _ = tokio::time::timeout(REQUEST_WAITS, fetched).await;
-        self.current()?
-            .find(kid)
-            .ok_or(AccessError::TokenKeyUnknown)
+        let set = self.current()?;
+        let key = set.find(kid).ok_or(AccessError::TokenKeyUnknown)?;
+        Ok((key, set))
     }
 
     fn current(&self) -> Result<Arc<KeySet>, AccessError> {

@@ -77,7 +77,8 @@ impl DpopProof {
         let unverified = UnverifiedJws::parse(compact, PROOF_BYTES_MAX)?;
         let jwk = unverified.jwk().ok_or(Error::DpopKeyMissing)?;
         let jkt = jwk.thumbprint();
-        let key = VerifyingKey::from_jwk(jwk)?;
+        // A proof comes once: it must not take the place of a token, which comes again.
+        let key = VerifyingKey::from_jwk(jwk)?.for_once();
         let algorithm = unverified.algorithm();
         let claims: Claims = unverified.verify(&key, DPOP_TYP)?.claims()?;
         claims.check(target)?;

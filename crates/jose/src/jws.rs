@@ -35,7 +35,8 @@ pub struct VerifiedJws {
 pub struct VerifyingKey {
     key: PKey<Public>,
     algorithms: Vec<Algorithm>,
-    /// Stands for the key among signatures that were good; none of a card's key.
+    /// Stands for the key among signatures that were good; none of a card's key, and none where
+    /// signatures come once.
     digest: Option<Digest>,
 }
 
@@ -126,6 +127,14 @@ impl VerifyingKey {
             algorithms,
             digest: None,
         })
+    }
+
+    /// The same key, by which no signature is remembered.
+    pub(crate) fn for_once(self) -> Self {
+        Self {
+            digest: None,
+            ..self
+        }
     }
 
     /// Verifies a signature that may have been verified before: the same bytes by the same key.

@@ -46,4 +46,5 @@ pub use jws::{UnverifiedJws, VerifiedJws, VerifyingKey};
 pub use jwt_signer::{JwtSigner, sign_jwt_with_jwk};
 pub use key_floor::{RSA_BITS_MAX, RSA_BITS_MIN};
 pub use mac_key::MacKey;
+pub use remembered::Remembered;
 pub use signing_key::SigningKey;

@@ -42,15 +42,19 @@ pub(crate) fn signatures() -> MutexGuard<'static, Remembered<()>> {
     SIGNATURES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What was asked for lately stays; of the rest, half goes when there is no room.
-pub(crate) struct Remembered<T> {
+/// What was computed of some bytes, by their SHA-256, so many and no more: what was asked for lately
+/// stays; of the rest, half goes when there is no room.
+#[derive(Debug)]
+pub struct Remembered<T> {
     half: usize,
     recent: HashMap<Digest, T, BuildHasherDefault<OfDigest>>,
     older: HashMap<Digest, T, BuildHasherDefault<OfDigest>>,
 }
 
 impl<T: Clone> Remembered<T> {
-    fn new(entries_max: usize) -> Self {
+    /// Room for so many.
+    #[must_use]
+    pub fn new(entries_max: usize) -> Self {
         Self {
             half: entries_max / 2,
             recent: HashMap::default(),
@@ -58,7 +62,8 @@ impl<T: Clone> Remembered<T> {
         }
     }
 
-    pub(crate) fn find(&mut self, digest: &Digest) -> Option<T> {
+    /// What was computed of these bytes.
+    pub fn find(&mut self, digest: &[u8; 32]) -> Option<T> {
         if let Some(found) = self.recent.get(digest) {
             return Some(found.clone());
         }
@@ -67,7 +72,8 @@ impl<T: Clone> Remembered<T> {
         Some(found)
     }
 
-    pub(crate) fn insert(&mut self, digest: Digest, value: T) {
+    /// Remembers what was computed of these bytes.
+    pub fn insert(&mut self, digest: [u8; 32], value: T) {
         if self.recent.len() >= self.half {
             self.older = std::mem::take(&mut self.recent);
         }
@@ -76,7 +82,7 @@ impl<T: Clone> Remembered<T> {
 }
 
 /// A digest is evenly spread already, and nobody can choose one.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct OfDigest(u64);
 
 impl Hasher for OfDigest {

@@ -1,6 +1,6 @@
 //! The outcome of the token check.
 
-use crate::access_token::claims::Claims;
+use crate::access_token::claims::{Claims, Profession};
 
 /// Whose request it is, as a token says whose every check has passed.
 ///
@@ -31,17 +31,17 @@ pub enum Binding {
 }
 
 impl VerifiedAccess {
-    pub(super) fn new(claims: Claims, binding: Binding) -> Self {
+    pub(super) fn new(claims: &Claims, binding: Binding) -> Self {
         Self {
-            sub: claims.sub,
-            client_id: claims.client_id,
-            sid: claims.sid,
-            jti: claims.jti,
-            acr: claims.acr,
-            amr: claims.amr,
+            sub: claims.sub.clone(),
+            client_id: claims.client_id.clone(),
+            sid: claims.sid.clone(),
+            jti: claims.jti.clone(),
+            acr: claims.acr.clone(),
+            amr: claims.amr.clone(),
             auth_time: claims.auth_time,
-            scope: claims.scope,
-            profession: claims.profession.map(|profession| profession.word()),
+            scope: claims.scope.clone(),
+            profession: claims.profession.as_ref().map(Profession::word),
             binding,
         }
     }

@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod carried;
 mod group;
+mod name;
 mod peers;
+mod stops;
 mod walkers;
 
 pub(crate) use carried::Carried;
 use group::{Group, Groups};
+use name::Name;
 
 use super::{AccountState, judge, sign_in};
 use crate::{Act, Actor, Decision, Kind, Rules};
@@ -43,7 +46,9 @@ pub struct Tally {
     pub bytes: usize,
 }
 
+/// A shard has its lines of memory to itself: who works on one does not slow its neighbour.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 struct Shard {
     /// By the subject's hash, which is worked out once; the few that share one lie side by side.
     subjects: HashMap<u64, Vec<Account>, BuildHasherDefault<Hashed>>,
@@ -71,7 +76,7 @@ impl Hasher for Hashed {
 /// One subject at one service.
 #[derive(Debug)]
 struct Account {
-    subject: Box<str>,
+    subject: Name,
     state: AccountState,
     group: Arc<Group>,
     walk_noted: i64,
@@ -105,10 +110,10 @@ impl Decider {
         if self.is_doubting(act.at) && account.state.last_at() == 0 {
             account.state.begin_half_way(&self.rules, act);
         }
-        let closed = account.state.look_ups.habit().last().map(|it| it.day);
+        let open = account.state.look_ups.today().day;
         let decision = judge(&self.rules, &mut account.state, act, &around);
         if act.actor == Actor::Person && act.kind == Kind::LookUp {
-            account.tell_group(act, closed);
+            account.tell_group(act, open);
         }
         decision
     }
@@ -137,7 +142,7 @@ impl Decider {
     pub fn fresh_signature(&self, subject: &str, session: Option<&str>, at: i64) {
         let (mut shard, hash) = self.shard(subject);
         let known = shard.subjects.get_mut(&hash).into_iter().flatten();
-        for account in known.filter(|it| &*it.subject == subject) {
+        for account in known.filter(|it| it.subject.is(subject)) {
             let around = account.group.around(at);
             let names = (account.group.service(), account.group.profession());
             sign_in(&self.rules, &mut account.state, names, &around, session, at);
@@ -162,7 +167,7 @@ impl Decider {
             for account in shard.subjects.values().flatten() {
                 tally.accounts += 1;
                 let around = size_of::<Account>() - size_of::<AccountState>();
-                tally.bytes += account.state.bytes() + around + account.subject.len();
+                tally.bytes += account.state.bytes() + around + account.subject.heap_bytes();
             }
         }
         tally
@@ -199,11 +204,14 @@ impl Shard {
             self.make_room();
         }
         let accounts = self.subjects.entry(hash).or_default();
+        if let Some(first) = accounts.first() {
+            std::hint::black_box(first.state.glance(act));
+        }
         let profession = act.profession.as_deref();
         let found = accounts
             .iter()
             .position(|it| it.is_of(&act.subject, &act.service));
-        let last = || accounts.iter().rposition(|it| *it.subject == *act.subject);
+        let last = || accounts.iter().rposition(|it| it.subject.is(&act.subject));
         // A subject with services beyond number is not told apart any more.
         let shared = || last().filter(|_| accounts.len() >= SERVICES_MAX);
         let index = match found.or_else(shared) {
@@ -212,7 +220,7 @@ impl Shard {
                 self.accounts += 1;
                 accounts.reserve_exact(1);
                 accounts.push(Account {
-                    subject: act.subject.as_str().into(),
+                    subject: Name::new(&act.subject),
                     state: AccountState::default(),
                     group: groups.find(&act.service, profession),
                     walk_noted: 0,
@@ -248,14 +256,13 @@ impl Shard {
 
 impl Account {
     fn is_of(&self, subject: &str, service: &str) -> bool {
-        &*self.subject == subject && self.group.service() == service
+        self.subject.is(subject) && self.group.service() == service
     }
 
     /// Tells the group of a day that is over, and of a walk through patients.
-    fn tell_group(&mut self, act: &Act, closed: Option<u32>) {
-        let last = self.state.look_ups.habit().last();
-        if let Some(last) = last.filter(|it| Some(it.day) != closed) {
-            self.group.note_day(&act.subject, &last);
+    fn tell_group(&mut self, act: &Act, open: u32) {
+        if let Some(closed) = self.state.look_ups.closed_since(open) {
+            self.group.note_day(&act.subject, &closed);
         }
         let is_mostly_with_card =
             self.group.is_mostly_with_card() || self.state.look_ups.is_mostly_with_card();

@@ -15,8 +15,8 @@ pub(crate) const FORGOTTEN_DAYS: u32 = 28;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Places {
     places: [Place; PLACES],
-    /// For each hour of the day (UTC), the day it was last worked in.
-    hours: [u32; 24],
+    /// For each hour of the day (UTC), the day it was last worked in: good until the year 2149.
+    hours: [u16; 24],
     first_day: u32,
     current: u8,
     /// Changes between a place that is new today and another, each within minutes.
@@ -38,7 +38,7 @@ impl Places {
             self.first_day = day;
         }
         if let Some(hour) = self.hours.get_mut(hour_of(at)) {
-            *hour = day;
+            *hour = u16::try_from(day).unwrap_or(u16::MAX);
         }
         if source.is_empty() {
             return;
@@ -84,6 +84,13 @@ impl Places {
         }
     }
 
+    /// Reads what an act will need: see `AccountState::glance`.
+    pub(super) fn glance(&self, at: i64) -> u64 {
+        let hour = self.hours.get(hour_of(at)).copied().unwrap_or(0);
+        let sources = self.places.iter().fold(0, |all, it| all ^ it.source);
+        sources ^ u64::from(hour) ^ u64::from(self.current)
+    }
+
     /// Changes today between a place that is new and one that is not, each within minutes.
     pub(crate) fn changes(&self) -> u32 {
         u32::from(self.changes)
@@ -106,7 +113,7 @@ impl Places {
     pub(crate) fn knows_hour(&self, at: i64, day: u32) -> bool {
         let hour = hour_of(at);
         [hour + 23, hour, hour + 1].into_iter().any(|near| {
-            let last = self.hours.get(near % 24).copied().unwrap_or(0);
+            let last = u32::from(self.hours.get(near % 24).copied().unwrap_or(0));
             last != day && last + FORGOTTEN_DAYS >= day
         })
     }

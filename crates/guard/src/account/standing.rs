@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::ToldStop;
 use crate::act::number_of;
 use crate::budget::{DAY_MS, micro};
 use crate::config::Budget;
@@ -47,6 +48,12 @@ struct Asked {
     stopped_for: u32,
     /// Why a signature was asked.
     asked_for: Option<Reason>,
+    /// The issuer's stop that holds the account; none of this guard's own knows its number.
+    told_stop: i64,
+    /// Sessions that had been stopped then, at whichever guard.
+    told_sessions: u32,
+    /// The newest of the issuer's stops that was lifted.
+    lifted_stop: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +103,17 @@ impl Standing {
             .as_ref()
             .is_some_and(|it| !it.sessions.is_empty());
         self.stage != Stage::Open || stopped
+    }
+
+    /// Whether what the account does now is no habit: a signature is awaited, or a session was
+    /// stopped and nobody has signed since.
+    pub(crate) fn is_in_question(&self) -> bool {
+        let answered = self.asked.as_ref().is_none_or(|it| {
+            let signed = it.signatures.last().max(it.settled.last());
+            let stopped = it.sessions.iter().map(|(_, at)| at).max();
+            stopped <= signed
+        });
+        self.stage != Stage::Open || !answered
     }
 
     /// Cards that were shown have explained what a signature was asked for.
@@ -155,6 +173,38 @@ impl Standing {
         let spent = ReasonCode::SignaturesSpent;
         reasons.insert(0, Reason::new(spent, signed, budget.signatures_most));
         self.stop_session(session, now, reasons)
+    }
+
+    /// The issuer says that the account is stopped: news, unless that stop was lifted since.
+    pub(crate) fn stop_as_told(&mut self, stop: ToldStop) {
+        let asked = self.asked.get_or_insert_default();
+        if stop.sequence <= asked.lifted_stop || stop.sequence <= asked.told_stop {
+            return;
+        }
+        asked.told_stop = stop.sequence;
+        asked.told_sessions = stop.sessions;
+        asked.stopped_for = asked.stopped_for.max(stop.refused);
+        self.stage = Stage::Stopped;
+    }
+
+    /// The issuer says that a stop is lifted. Tells whether that frees the account here.
+    pub(crate) fn lift_as_told(&mut self, sequence: i64) -> bool {
+        let asked = self.asked.get_or_insert_default();
+        if sequence <= asked.lifted_stop {
+            return false;
+        }
+        asked.lifted_stop = sequence;
+        self.stage == Stage::Stopped && asked.told_stop <= sequence
+    }
+
+    /// Begins anew. That a stop was lifted stays known: it may be told of once more.
+    pub(crate) fn lift(&mut self) {
+        let lifted = self.asked.as_ref();
+        let lifted = lifted.map_or(0, |it| it.lifted_stop.max(it.told_stop));
+        *self = Self::default();
+        if lifted > 0 {
+            self.asked.get_or_insert_default().lifted_stop = lifted;
+        }
     }
 
     /// A further act while a signature is awaited: the more patients, the less mild.
@@ -318,8 +368,10 @@ impl Standing {
     }
 
     fn count_stopped(&self) -> u32 {
-        let stopped = self.asked.as_ref().map_or(0, |it| it.sessions.len());
-        u32::try_from(stopped).unwrap_or(u32::MAX)
+        let asked = self.asked.as_ref();
+        let stopped = asked.map_or(0, |it| it.sessions.len());
+        let told = asked.map_or(0, |it| it.told_sessions);
+        u32::try_from(stopped).unwrap_or(u32::MAX).max(told)
     }
 
     /// Bytes on the heap.
@@ -371,7 +423,7 @@ fn decision(answer: Answer, reasons: Vec<Reason>) -> Decision {
 
 #[cfg(test)]
 mod tests {
-    use super::Standing;
+    use super::{Standing, ToldStop};
     use crate::budget::{DAY_MS, micro};
     use crate::config::Budget;
     use crate::{Act, Answer, Patient};
@@ -418,6 +470,72 @@ mod tests {
         );
         standing.relent();
         assert!(standing.is_held(), "cards don't lift a stop");
+    }
+
+    fn told(sequence: i64) -> ToldStop {
+        ToldStop {
+            sequence,
+            refused: 16,
+            sessions: 2,
+        }
+    }
+
+    #[test]
+    fn a_lift_frees_from_its_own_stop_and_from_none_after_it() {
+        let mut standing = Standing::default();
+        standing.stop_as_told(told(5));
+        let decision = standing.shut("s").unwrap();
+        assert_eq!(decision.answer, Answer::StopAccount);
+        let reason = &decision.reasons[0];
+        assert_eq!((reason.count(), reason.limit()), (16, 2));
+        // Of an earlier stop, which was never heard of.
+        assert!(!standing.lift_as_told(4));
+        assert!(standing.shut("s").is_some());
+        assert!(standing.lift_as_told(5));
+        standing.lift();
+        assert_eq!(standing.shut("s"), None);
+        // Once more, and late.
+        assert!(!standing.lift_as_told(5));
+        standing.stop_as_told(told(5));
+        assert_eq!(standing.shut("s"), None);
+        standing.stop_as_told(told(6));
+        assert!(!standing.lift_as_told(5));
+        assert!(standing.shut("s").is_some());
+    }
+
+    #[test]
+    fn a_lift_that_comes_before_its_stop_is_remembered() {
+        let mut standing = Standing::default();
+        assert!(!standing.lift_as_told(7));
+        standing.stop_as_told(told(7));
+        assert_eq!(standing.shut("s"), None);
+        standing.stop_as_told(told(8));
+        assert!(standing.shut("s").is_some());
+    }
+
+    #[test]
+    fn what_this_guard_stopped_itself_is_lifted_by_the_issuer_once() {
+        let mut standing = asked();
+        for patient in 0..16 {
+            refuse(&mut standing, patient, "s");
+        }
+        assert_eq!(standing.shut("s").unwrap().answer, Answer::StopAccount);
+        assert!(standing.lift_as_told(3));
+        standing.lift();
+        assert_eq!(standing.shut("s"), None);
+        // Stopped again, before anybody was told: the old lift is none of this one's.
+        standing.stop_account(16);
+        assert!(!standing.lift_as_told(3));
+        assert!(standing.shut("s").is_some());
+    }
+
+    #[test]
+    fn a_lift_at_this_guard_outlives_what_the_issuer_tells_again() {
+        let mut standing = Standing::default();
+        standing.stop_as_told(told(9));
+        standing.lift();
+        standing.stop_as_told(told(9));
+        assert_eq!(standing.shut("s"), None);
     }
 
     #[test]

@@ -165,6 +165,22 @@ impl Track {
             .count()
     }
 
+    /// Reads what an act will need: see `AccountState::glance`.
+    pub(super) fn glance(&self, patient: Option<&Patient>) -> u64 {
+        let known = patient.map_or(0, |it| self.known.glance(*it));
+        let days = u64::from(self.last_card_day) ^ u64::from(self.habit.usual.days);
+        known ^ days ^ u64::from(self.balance.patients())
+    }
+
+    /// The day that was closed last, if it is the one that was open before.
+    pub(super) fn closed_since(&self, open: u32) -> Option<DayRecord> {
+        // Days lie apart: whether there is a new one can be told without looking there.
+        if self.today.day == open {
+            return None;
+        }
+        self.habit.last().filter(|it| it.day == open)
+    }
+
     pub(crate) fn today(&self) -> &DayRecord {
         &self.today
     }

@@ -100,6 +100,12 @@ impl KnownPatients {
         found.map_or(Sight::New, |slot| sight(*slot, today))
     }
 
+    /// Reads what a look-up will need: see `AccountState::glance`.
+    pub(crate) fn glance(&self, patient: Patient) -> u64 {
+        let index = home(patient.number(), self.slots.len());
+        self.slots.get(index).copied().unwrap_or(0)
+    }
+
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.slots.capacity() * 8

@@ -91,7 +91,15 @@ impl Recent {
     /// Forgets what is over a day old, many at a time: moving the rest costs.
     fn forget(&mut self, at: i64) {
         let first = at - self.base - DAY_MS;
-        let old = self.times.partition_point(|time| i64::from(*time) <= first);
+        // Time goes on: what was old stays so, and few become it at once.
+        let mut old = self.front();
+        while self
+            .times
+            .get(old)
+            .is_some_and(|time| i64::from(*time) <= first)
+        {
+            old += 1;
+        }
         self.dead = u32::try_from(old).unwrap_or(0);
         let is_worth_it = old == self.times.len() || old > 16 + self.times.len() / 4;
         if old > 0 && is_worth_it {

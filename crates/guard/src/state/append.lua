@@ -1,9 +1,10 @@
 -- Appends to a subject's journal. KEYS[1] is a hash: 'e' epoch, 'b' place of the checkpoint,
 -- 't' its tag, 'c' the checkpoint, 'n' the last entry's place, and each entry at its place.
 -- ARGV: known epoch ('' for none), known place, its tag, whether all is wanted, milliseconds to
--- keep it, an epoch for a new journal, the entries (eight bytes of tag first).
+-- keep it (0 for as long as it is kept already), an epoch for a new journal, the entries (eight
+-- bytes of tag first).
 local key = KEYS[1]
-local head = redis.call('HMGET', key, 'e', 'b', 'n', 't')
+local head = redis.call('HMGET', key, 'e', 'b', 'n', 't', ARGV[2])
 local epoch, base, last = head[1], tonumber(head[2]), tonumber(head[3])
 local known = tonumber(ARGV[2])
 local function entries(from)
@@ -25,7 +26,7 @@ elseif ARGV[1] ~= '' then
   local same = ARGV[1] == epoch and known <= last
   if same and known >= base then
     local tag = head[4]
-    if known > base then tag = string.sub(redis.call('HGET', key, known) or '', 1, 8) end
+    if known > base then tag = string.sub(head[5] or '', 1, 8) end
     same = tag == ARGV[3]
   end
   if not same then
@@ -43,5 +44,6 @@ for index = 7, #ARGV do
   set[#set + 1] = ARGV[index]
 end
 redis.call('HSET', key, unpack(set))
-if redis.call('PTTL', key) < tonumber(ARGV[5]) then redis.call('PEXPIRE', key, ARGV[5]) end
+local keep = tonumber(ARGV[5])
+if keep > 0 and redis.call('PTTL', key) < keep then redis.call('PEXPIRE', key, keep) end
 return {'done', epoch, base, last, checkpoint, missing}

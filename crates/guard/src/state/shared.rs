@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::RedisResult;
 use tokio::sync::Mutex as SlowMutex;
@@ -16,10 +16,10 @@ use tokio::sync::Mutex as SlowMutex;
 use super::config::RedisConfig;
 use super::layout::layout;
 use super::record::Record;
-use super::store::{Appended, Journal, Place, Store, fresh_number};
+use super::store::{Appended, Journal, Keeping, Place, RENEWED_MS, Store, fresh_number};
 use super::{Accounts, Deciding, Health};
 use crate::account::Carried;
-use crate::{Act, Answer, Decider, Decision, Error};
+use crate::{Act, Answer, Decider, Decision, Error, ToldStop};
 
 /// Entries after which the state is put in their place.
 const ENTRIES_MAX: u64 = 64;
@@ -53,10 +53,26 @@ struct Known {
     place: Option<Place>,
     base: u64,
     is_held: bool,
+    /// When the store was last told for how long to keep the journal.
+    renewed: Option<Instant>,
     /// Entries that the store does not have yet.
     pending: Vec<Vec<u8>>,
     /// More were counted here than are pending: the state itself has to be taken over.
     is_overfull: bool,
+}
+
+impl Known {
+    /// Whether the journal's time has to be renewed with the next append.
+    fn keeping(&self) -> Keeping {
+        let period = Duration::from_millis(RENEWED_MS);
+        let is_fresh = self.renewed.is_some_and(|at| at.elapsed() < period);
+        if is_fresh && self.place.is_some() {
+            return Keeping::AsItIs;
+        }
+        Keeping::Renewed {
+            is_held: self.is_held,
+        }
+    }
 }
 
 impl Shared {
@@ -175,11 +191,16 @@ impl Shared {
             let place = known.place.clone().filter(|_| holds);
             // What was applied here alone came before what others did meanwhile: read it anew.
             let wants_all = !known.pending.is_empty();
-            let append =
-                self.store
-                    .append(subject, place.as_ref(), wants_all, known.is_held, &entries);
+            let keeping = known.keeping();
+            let place_known = place.as_ref();
+            let append = self
+                .store
+                .append(subject, place_known, wants_all, keeping, &entries);
             match append.await? {
                 Appended::Done(journal) => {
+                    if keeping != Keeping::AsItIs {
+                        known.renewed = Some(Instant::now());
+                    }
                     let is_anew = wants_all || place.is_none_or(|it| it.sequence < journal.base);
                     known.pending.clear();
                     let decision = self.follow(subject, known, journal, &entries, is_anew);
@@ -273,7 +294,7 @@ impl Shared {
         };
         let read = self
             .store
-            .append(subject, Some(&none), true, known.is_held, &[]);
+            .append(subject, Some(&none), true, known.keeping(), &[]);
         match read.await? {
             Appended::Other(journal) => self.merge(subject, known, journal).await,
             _ => self.put(subject, known, None).await,
@@ -398,6 +419,32 @@ impl Accounts for Shared {
     ) -> Deciding<'a, ()> {
         Box::pin(async move {
             self.note(subject, Record::of_signature(session, at)).await;
+        })
+    }
+
+    fn stop<'a>(&'a self, subject: &'a str, service: &'a str, stop: ToldStop) -> Deciding<'a, ()> {
+        let service = service.to_owned();
+        Box::pin(async move {
+            // Each guard is told, and each appends it: what is known already changes nothing.
+            self.note(subject, Record::Stop { service, stop }).await;
+        })
+    }
+
+    fn lift_stop<'a>(
+        &'a self,
+        subject: &'a str,
+        service: &'a str,
+        sequence: i64,
+        at: i64,
+    ) -> Deciding<'a, ()> {
+        let service = service.to_owned();
+        Box::pin(async move {
+            let record = Record::LiftStop {
+                service,
+                sequence,
+                at,
+            };
+            self.note(subject, record).await;
         })
     }
 

@@ -20,12 +20,24 @@ const SCRIPTS: [&str; 3] = [
     include_str!("replace.lua"),
 ];
 
+/// How often an account that acts has its time renewed, in milliseconds.
+pub(super) const RENEWED_MS: u64 = 3_600_000;
+
 /// A place in a journal. The tag tells it from the same place of another past.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) epoch: Vec<u8>,
     pub(super) sequence: u64,
     pub(super) tag: Vec<u8>,
+}
+
+/// For how long an append has the journal kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// As the last append has said.
+    AsItIs,
+    /// From now on; that of an account that is stopped for longer.
+    Renewed { is_held: bool },
 }
 
 /// What the store has of a subject.
@@ -162,10 +174,17 @@ impl Store {
         subject: &str,
         known: Option<&Place>,
         wants_all: bool,
-        is_held: bool,
+        keeping: Keeping,
         entries: &[Vec<u8>],
     ) -> RedisResult<Appended> {
-        let epoch = fresh_number().to_vec();
+        // A journal that is known has an epoch.
+        let epoch = known.map_or_else(fresh_number, |_| [0; 8]);
+        let keep = match keeping {
+            // Renewed once an hour: what is renewed lasts an hour more.
+            Keeping::Renewed { is_held } => self.kept(is_held) + RENEWED_MS,
+            Keeping::AsItIs if known.is_some() => 0,
+            Keeping::AsItIs => self.kept(false),
+        };
         let answer: Value = self
             .run(0, subject, |script| {
                 let place = known.map(|it| (&it.epoch, it.sequence, &it.tag));
@@ -174,8 +193,8 @@ impl Store {
                     None => (&[][..], 0, &[][..]),
                 };
                 script.arg(old).arg(sequence).arg(tag);
-                script.arg(u8::from(wants_all)).arg(self.kept(is_held));
-                script.arg(&epoch);
+                script.arg(u8::from(wants_all)).arg(keep);
+                script.arg(epoch.as_slice());
                 for entry in entries {
                     script.arg(entry);
                 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Decider, SHARDS, lock};
+use super::{Account, Decider, Name, SHARDS, lock};
 use crate::account::{Around, judge};
 use crate::{AccountState, Act, Actor, Decision, Kind};
 
@@ -28,10 +28,10 @@ impl Decider {
         if is_doubted && account.state.last_at() == 0 {
             account.state.begin_half_way(&self.rules, act);
         }
-        let closed = account.state.look_ups.habit().last().map(|it| it.day);
+        let open = account.state.look_ups.today().day;
         let decision = judge(&self.rules, &mut account.state, act, around);
         if act.actor == Actor::Person && act.kind == Kind::LookUp {
-            account.tell_group(act, closed);
+            account.tell_group(act, open);
         }
         decision
     }
@@ -40,14 +40,14 @@ impl Decider {
     pub(crate) fn holds(&self, subject: &str) -> bool {
         let (shard, hash) = self.shard(subject);
         let mut known = shard.subjects.get(&hash).into_iter().flatten();
-        known.any(|it| &*it.subject == subject)
+        known.any(|it| it.subject.is(subject))
     }
 
     /// All that is held of the subject.
     pub(crate) fn carry_out(&self, subject: &str) -> Vec<Carried> {
         let (shard, hash) = self.shard(subject);
         let accounts = shard.subjects.get(&hash).into_iter().flatten();
-        let hers = accounts.filter(|it| &*it.subject == subject);
+        let hers = accounts.filter(|it| it.subject.is(subject));
         hers.map(carried).collect()
     }
 
@@ -56,7 +56,7 @@ impl Decider {
         let (mut shard, hash) = self.shard(subject);
         if let Some(known) = shard.subjects.get_mut(&hash) {
             let before = known.len();
-            known.retain(|it| &*it.subject != subject);
+            known.retain(|it| !it.subject.is(subject));
             let gone = before - known.len();
             shard.accounts = shard.accounts.saturating_sub(gone);
         }
@@ -68,7 +68,7 @@ impl Decider {
         }
         shard.accounts += accounts.len();
         let accounts = accounts.into_iter().map(|it| Account {
-            subject: subject.into(),
+            subject: Name::new(subject),
             group: self.groups.find(&it.service, it.profession.as_deref()),
             state: it.state,
             walk_noted: 0,
@@ -85,10 +85,10 @@ impl Decider {
             // One subject's accounts lie side by side.
             match all
                 .last_mut()
-                .filter(|(subject, _)| *subject == account.subject)
+                .filter(|(subject, _)| account.subject.is(subject))
             {
                 Some((_, accounts)) => accounts.push(carried(account)),
-                None => all.push((account.subject.clone(), vec![carried(account)])),
+                None => all.push((account.subject.as_str().into(), vec![carried(account)])),
             }
         }
         Some(all)
