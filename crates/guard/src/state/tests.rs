@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::config::{RedisConfig, StateConfig};
 use super::snapshot::{Found, Snapshot};
 use super::{Accounts, Health, open};
-use crate::{Act, Answer, Decider, Patient, Rules};
+use crate::{Act, Answer, Decider, Patient, Rules, ToldStop};
 
 const NOON: i64 = 1_795_996_800_000;
 
@@ -264,6 +264,30 @@ async fn guards_take_turns_and_come_to_the_same_as_one() {
             "{key} stays for ever"
         );
     }
+}
+
+/// Each guard is told by the issuer, and each may be told twice: the account is lifted once.
+#[tokio::test]
+async fn what_the_issuer_tells_each_of_several_guards_counts_once() {
+    let redis = Redis::start();
+    let (one, other) = (redis.guard().await, redis.guard().await);
+    let stop = ToldStop {
+        sequence: 7,
+        refused: 16,
+        sessions: 2,
+    };
+    one.stop("s", "records", stop).await;
+    // Known by the store, before this one was told.
+    assert_eq!(other.decide(&act("s", 0)).await.answer, Answer::StopAccount);
+    other.stop("s", "records", stop).await;
+    one.lift_stop("s", "records", 7, NOON).await;
+    let full = allowed(&Decider::new(Rules::default()), "s", 1).await;
+    for number in 1..11 {
+        assert_eq!(other.decide(&act("s", number)).await.answer, Answer::Allow);
+    }
+    // The other guard hears of the same lift late: what was looked up since counts.
+    other.lift_stop("s", "records", 7, NOON).await;
+    assert_eq!(allowed(one.as_ref(), "s", 11).await, full - 10);
 }
 
 #[tokio::test]
