@@ -1,6 +1,6 @@
 //! The packages on a Debian that was just installed and has systemd for its first process:
-//! installed, configured as docs/packages.md says, used, upgraded with a session alive, removed, and
-//! purged without a trace.
+//! installed, configured as docs/packages.md says, used, upgraded with a session alive, removed,
+//! and purged without a trace.
 //!
 //! The programs are those of the tests' own build; `cargo xtask package` packs the optimised ones
 //! by the same recipe. The older packages have the same programs under a lower version; what is

@@ -71,7 +71,8 @@ fn next_step(code: Option<&str>, language: Language) -> String {
     }
     // Something else stands in its place.
     let other = language.say(
-        "Ce qui répond n’est pas votre agent : lancez cardea-agent doctor, et prévenez l’assistance",
+        "Ce qui répond n’est pas votre agent : lancez cardea-agent doctor, et prévenez \
+         l’assistance",
         "What answers is not your agent: run cardea-agent doctor, and tell the support",
     );
     other.to_owned()

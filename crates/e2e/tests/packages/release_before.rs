@@ -91,8 +91,8 @@ async fn take_rows(connection: &mut AnyConnection, file: &Path) -> Result<()> {
     };
     run(connection, "PRAGMA foreign_keys = OFF".to_owned()).await?;
     run(connection, format!("ATTACH '{}' AS live", file.display())).await?;
-    let statement = "SELECT name FROM main.sqlite_master
-                     WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_%' ESCAPE '\\'";
+    let statement = "SELECT name FROM main.sqlite_master WHERE type = 'table'
+                     AND name NOT LIKE 'sqlite%' AND substr(name, 1, 1) <> '_'";
     let mut sessions = 0;
     for table in names(connection, statement).await? {
         // No word of SQL is among them.

@@ -1,8 +1,9 @@
 //! Whether two builds of the same source give the same bytes.
 //!
-//! Both start from nothing, in clones of one commit at two places whose paths differ in length, under another time zone, another language and in another order: whatever of a path, of a
-//! clock or of an order gets into a package is found. One after the other: each takes the disk that
-//! the other has given back.
+//! Both start from nothing, in clones of one commit at two places whose paths differ in length,
+//! under another time zone, another language and in another order: whatever of a path, of a clock
+//! or of an order gets into a package is found. One after the other: each takes the disk that the
+//! other has given back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
