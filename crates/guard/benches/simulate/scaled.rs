@@ -8,7 +8,7 @@ use cardea_guard::{Config, Rules};
 use toml::{Table, Value};
 
 /// What says how much an account may do; waits and the number of refusals stay as they are.
-const SCALED: [&str; 12] = [
+const SCALED: [&str; 13] = [
     "per_minute",
     "per_hour",
     "per_day",
@@ -19,6 +19,7 @@ const SCALED: [&str; 12] = [
     "ahead_most",
     "usual_day_least",
     "drift",
+    "forgiven_at_first",
     "signed_habit_most",
     "signature_restores",
 ];

@@ -25,6 +25,13 @@ pub(crate) struct Allowance {
     pub(crate) drift: Option<u32>,
     /// What one card takes away from that.
     pub(crate) drift_card: i64,
+    /// What a patient who is known takes away from it, where most don't show a card.
+    pub(crate) drift_known: i64,
+    /// Patients of earlier days who speak for the person in one day. Further ones count as if they
+    /// were new: no more come back than do.
+    pub(crate) returned_most: u32,
+    /// For how many new patients a card of today makes room on a full day.
+    pub(crate) day_card: i64,
 }
 
 impl Allowance {
@@ -36,23 +43,40 @@ impl Allowance {
         let full_day = own.full_day.map(u32::from);
         // A robot beside a person must not be able to tip this.
         let was_mostly = own.reference.is_some_and(Reference::is_mostly_with_card);
-        let is_mostly_with_card = was_mostly || share.is_some_and(Share::is_mostly_with_card);
+        let is_mostly_with_card =
+            was_mostly || share.is_some_and(Share::is_mostly_with_card) && !own.is_without_cards();
         let forgiven = if is_mostly_with_card {
             0
         } else {
             u32::from(own.signed_day).min(budget.signed_habit_most)
         };
+        // Where cards speak for the account from its first day on, nothing else need.
+        let at_first = if own.is_at_first() && !is_mostly_with_card && own.cards_caught_up == 0 {
+            budget.forgiven_at_first
+        } else {
+            0
+        };
         let reference = own.reference;
+        let by_cards = is_mostly_with_card && reference.is_some_and(Reference::knows_cards);
         Self {
             ahead: ahead(budget, own, peers) + forgiven / 2,
             card: card.min(micro(budget.card_speaks_for_most)),
             usual_day: full_day.map(|it| (2 * it + 20).max(budget.usual_day_least)),
             is_mostly_with_card,
-            forgiven_per_day: budget.forgiven_per_day + forgiven,
+            forgiven_per_day: budget.forgiven_per_day + forgiven.max(at_first),
             drift: reference
-                .filter(|_| is_mostly_with_card)
+                .filter(|it| by_cards || it.has_known_patients())
                 .map(|it| budget.drift + it.full_day()),
-            drift_card: reference.map_or(0, drift_card),
+            drift_card: if by_cards {
+                reference.map_or(0, drift_card)
+            } else {
+                reference.map_or(0, drift_known)
+            },
+            drift_known: reference.filter(|_| !by_cards).map_or(0, drift_known),
+            returned_most: own
+                .full_returned
+                .map_or(u32::MAX, |it| 2 * u32::from(it) + 10),
+            day_card: reference.map_or(0, drift_card),
         }
     }
 }
@@ -74,6 +98,8 @@ fn ahead(budget: &Budget, own: &Usual, peers: &Usual) -> u32 {
     match (of(own), of(peers)) {
         (Some(own_ahead), Some(_)) if own.days >= SETTLED_DAYS => own_ahead,
         (Some(own), Some(peers)) => own.max(peers),
+        // A profession that shows cards says nothing about an account that never sees any.
+        (None, Some(peers)) if own.is_without_cards() => peers.max(budget.ahead),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => budget.ahead,
     }
@@ -94,7 +120,19 @@ fn seen_so_far(budget: &Budget, own: &Usual) -> u32 {
 
 /// A fifth more than usually come without a card to each that comes with one.
 fn drift_card(reference: Reference) -> i64 {
+    if !reference.knows_cards() {
+        return 0;
+    }
     i64::from(reference.per_card) * 6 / 5
+}
+
+/// Twice as many as usually are new to each patient who is known or shows a card: who comes back
+/// depends on holidays and the season, but to a robot nobody does.
+fn drift_known(reference: Reference) -> i64 {
+    if !reference.has_known_patients() {
+        return 0;
+    }
+    i64::from(reference.per_known) * 2
 }
 
 /// Three times as many patients as usually come without a card to each that comes with one.
@@ -109,7 +147,7 @@ fn card(share: Share, budget: &Budget) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::Allowance;
-    use crate::account::habit::{Share, Usual};
+    use crate::account::habit::{DayRecord, Habit, Share, Usual};
     use crate::budget::{MICRO, micro};
     use crate::config::Budget;
 
@@ -146,6 +184,42 @@ mod tests {
         let allowance = Allowance::of(&budget, &usual(20, 9_000, 1, 4_000), &Usual::default());
         assert_eq!(allowance.ahead, budget.ahead_most);
         assert_eq!(allowance.card, micro(budget.card_speaks_for_most));
+    }
+
+    /// Twenty days of an account that never shows a card.
+    fn telephone(fresh: u16, returned: u16) -> Usual {
+        let mut habit = Habit::default();
+        for number in 0..20 {
+            habit.close(DayRecord {
+                day: 100 + number,
+                fresh,
+                returned,
+                signed: number == 0,
+                ..DayRecord::default()
+            });
+        }
+        habit.usual
+    }
+
+    #[test]
+    fn a_profession_that_shows_cards_says_nothing_about_who_never_sees_any() {
+        let budget = Budget::default();
+        let peers = usual(200, 100, 900, 10);
+        let screen = Allowance::of(&budget, &telephone(30, 0), &peers);
+        assert!(!screen.is_mostly_with_card);
+        assert_eq!(screen.forgiven_per_day, budget.forgiven_per_day + 30);
+        assert_eq!(screen.ahead, budget.ahead + 15);
+        assert_eq!(screen.drift, None, "there is nothing to hold it to");
+    }
+
+    #[test]
+    fn where_cards_are_not_usual_those_who_come_back_say_what_is() {
+        let budget = Budget::default();
+        let allowance = Allowance::of(&budget, &telephone(40, 20), &Usual::default());
+        assert_eq!(allowance.drift, Some(budget.drift + 40));
+        assert_eq!(allowance.drift_known, micro(4));
+        assert_eq!(allowance.drift_card, micro(4));
+        assert_eq!(allowance.returned_most, 50);
     }
 
     #[test]

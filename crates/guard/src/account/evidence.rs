@@ -77,7 +77,7 @@ impl Evidence<'_> {
         hold(ReasonCode::PerMonth, days.within(30), budget.per_month);
         if let Some(usual) = self.allowance.usual_day {
             // An epidemic's day has more of everybody: cards of today make room for their share.
-            let shown = i64::from(track.today().shown) * self.allowance.drift_card / MICRO;
+            let shown = i64::from(track.today().shown) * self.allowance.day_card / MICRO;
             let usual = usual.saturating_add(u32::try_from(shown).unwrap_or(0));
             hold(ReasonCode::UsualDay, track.today().fresh.into(), usual);
         }

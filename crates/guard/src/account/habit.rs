@@ -13,14 +13,16 @@ const FULLEST_DAYS: usize = 10;
 
 /// As many days must be as full for it to be called usual.
 const FULL_DAYS: usize = 3;
-/// Days with a signature after which it vouches for a habit.
-const SIGNED_DAYS: usize = 2;
+/// So many days a signature vouches for a habit.
+const VOUCHED_DAYS: u32 = 56;
 /// Days that say what an account's share is now.
 const SHARE_DAYS: usize = 14;
 /// A day moves what the account is held to by no more than a hundredth part upwards.
 const LEARNED_ONE_IN: u32 = 100;
 /// A day that the person has signed for moves it by a twentieth part.
 const SIGNED_ONE_IN: u32 = 20;
+/// One patient in so many must usually be known.
+const KNOWN_ONE_IN: u32 = 20;
 
 /// One day of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,11 @@ impl DayRecord {
     fn patients(&self) -> u32 {
         u32::from(self.fresh) + u32::from(self.shown) + u32::from(self.returned)
     }
+
+    /// New patients, less what those who came back speak for anyway.
+    fn unexplained(&self) -> u16 {
+        self.fresh.saturating_sub(self.returned / 2)
+    }
 }
 
 /// The days, oldest first, and what follows from them, worked out once a day.
@@ -62,12 +69,14 @@ pub(crate) struct Usual {
     pub(crate) ahead: Option<u16>,
     /// New patients without a card on the fullest days.
     pub(crate) full_day: Option<u16>,
+    /// Patients known from an earlier day, on the days that had most of them.
+    pub(crate) full_returned: Option<u16>,
     /// How far patients ran ahead before cards, not returns, caught up, at most; known at once.
     pub(crate) cards_caught_up: u16,
     /// New patients a day that the person's own signatures have vouched for.
     pub(crate) signed_day: u16,
-    /// Whether they ever have.
-    pub(crate) was_vouched_for: bool,
+    /// The last day that was signed for; zero where none was.
+    pub(crate) signed_on: u32,
     /// Of a hundred patients, how many were known from an earlier day.
     pub(crate) returned_percent: Option<u8>,
     /// What the account is held to over weeks.
@@ -80,6 +89,8 @@ pub(crate) struct Usual {
 pub(crate) struct Reference {
     /// New patients without a card to each card, in millionths.
     pub(crate) per_card: u32,
+    /// The same to each patient who showed a card or was known.
+    pub(crate) per_known: u32,
     /// New patients without a card on a full day, in thousandths.
     full_day: u32,
 }
@@ -95,6 +106,21 @@ impl Reference {
         self.per_card <= 1_000_000
     }
 
+    /// Whether it is held to what comes without a card to each.
+    pub(crate) fn knows_cards(self) -> bool {
+        self.per_card < u32::MAX
+    }
+
+    /// Whether so many patients are known that their absence would say something.
+    pub(crate) fn has_known_patients(self) -> bool {
+        self.per_known <= KNOWN_ONE_IN * 1_000_000
+    }
+
+    /// Whether anything that speaks for the person is usual, so that she can be held to it.
+    pub(crate) fn is_held_to(self) -> bool {
+        self.is_mostly_with_card() || self.has_known_patients()
+    }
+
     /// Goes towards what the last days were.
     fn towards(self, now: Self, is_signed: bool) -> Self {
         let one_in = if is_signed {
@@ -105,6 +131,7 @@ impl Reference {
         let step = |from: u32, to: u32| to.min(from.saturating_add(from / one_in + 1));
         Self {
             per_card: step(self.per_card, now.per_card),
+            per_known: step(self.per_known, now.per_known),
             full_day: step(self.full_day, now.full_day),
         }
     }
@@ -114,6 +141,17 @@ impl Usual {
     /// Whether at least half of the patients come with their card.
     pub(crate) fn is_mostly_with_card(&self) -> bool {
         self.share.is_some_and(Share::is_mostly_with_card)
+    }
+
+    /// Whether nobody can have come back yet, or hardly anybody.
+    pub(crate) fn is_at_first(&self) -> bool {
+        usize::from(self.days) < FULLEST_DAYS
+    }
+
+    /// Whether it is known by now that nobody shows a card here, whatever the profession does.
+    pub(crate) fn is_without_cards(&self) -> bool {
+        let is_known = self.returned_percent.is_some();
+        is_known && self.share.is_none_or(|share| share.with == 0)
     }
 }
 
@@ -174,7 +212,17 @@ impl Habit {
         let all = fresh + shown + returned;
         let is_known = days >= KNOWN_DAYS && all >= KNOWN_PATIENTS;
         let caught_up = self.days.iter().map(|it| it.caught_up).max();
-        let signed_day = self.signed_day();
+        let newest = self.days.last().copied().unwrap_or_default();
+        let signed_on = if newest.signed {
+            newest.day
+        } else {
+            self.usual.signed_on
+        };
+        let reference = self.reference();
+        let is_signed_for = signed_on > 0 && newest.day < signed_on + VOUCHED_DAYS;
+        // Once she has signed, patients who come back go on to speak for her.
+        let is_signed_for =
+            is_signed_for || signed_on > 0 && reference.is_some_and(Reference::is_held_to);
         // Who never showed a card and to whom no patient came back is not known by it.
         let is_vouched_for = shown > 0 || caught_up.is_some_and(|it| it > 0);
         Usual {
@@ -184,13 +232,18 @@ impl Habit {
                 with: shown,
             }),
             ahead: caught_up.filter(|_| is_known && is_vouched_for),
-            full_day: self.third_fullest().filter(|_| days >= FULLEST_DAYS),
+            full_day: self
+                .third_fullest(|day| day.fresh)
+                .filter(|_| days >= FULLEST_DAYS),
+            full_returned: self
+                .third_fullest(|day| day.returned)
+                .filter(|_| days >= FULLEST_DAYS),
             cards_caught_up: self.usual.cards_caught_up,
-            signed_day,
-            was_vouched_for: self.usual.was_vouched_for || self.count_signed() >= SIGNED_DAYS,
+            signed_day: if is_signed_for { self.signed_day() } else { 0 },
+            signed_on,
             returned_percent: is_known
                 .then(|| u8::try_from(returned * 100 / all.max(1)).unwrap_or(100)),
-            reference: self.reference(),
+            reference,
         }
     }
 
@@ -198,42 +251,51 @@ impl Habit {
     fn reference(&self) -> Option<Reference> {
         let before = self.usual.reference;
         let newest = self.days.iter().rev().take(SHARE_DAYS);
-        let (fresh, shown) = newest.fold((0, 0), |(fresh, shown), day| {
-            (fresh + u64::from(day.fresh), shown + u64::from(day.shown))
-        });
-        let full_day = self.third_fullest().filter(|_| shown > 0);
-        let Some(full_day) = full_day.filter(|_| self.days.len() >= FULLEST_DAYS) else {
+        let (mut fresh, mut shown, mut known) = (0, 0, 0);
+        for day in newest {
+            fresh += u64::from(day.fresh);
+            shown += u64::from(day.shown);
+            known += u64::from(day.shown) + u64::from(day.returned);
+        }
+        let full_day = self.third_fullest(|day| day.fresh).filter(|_| known > 0);
+        let Some(full_day) = full_day.filter(|_| self.days.len() >= KNOWN_DAYS) else {
             return before;
         };
+        // Cards come by weekdays: their share is known later.
+        let shown = if self.days.len() < FULLEST_DAYS {
+            0
+        } else {
+            shown
+        };
+        let to_each = |count: u64| (fresh * 1_000_000).checked_div(count);
+        let to_each = |count| to_each(count).map(|it| u32::try_from(it).unwrap_or(u32::MAX));
         let now = Reference {
-            per_card: u32::try_from(fresh * 1_000_000 / shown.max(1)).unwrap_or(u32::MAX),
+            // Where cards stay away, what it was held to holds on.
+            per_card: to_each(shown)
+                .or(before.map(|it| it.per_card))
+                .unwrap_or(u32::MAX),
+            per_known: to_each(known).unwrap_or(u32::MAX),
             full_day: u32::from(full_day) * 1_000,
         };
         let is_signed = self.days.last().is_some_and(|day| day.signed);
         Some(before.map_or(now, |before| before.towards(now, is_signed)))
     }
 
-    /// What the third fullest day has brought, where the person has signed on two days; half of
-    /// it after one.
+    /// What a day brings once the person has signed for one: of three days and more the third
+    /// fullest, before that the fullest.
     fn signed_day(&self) -> u16 {
-        let full_day = self.third_fullest().unwrap_or(0);
-        match self.count_signed() {
-            0 => 0,
-            // Once it is vouched for, a signature in four weeks keeps it so.
-            signed if signed >= SIGNED_DAYS || self.usual.was_vouched_for => full_day,
-            _ => full_day / 2,
+        if self.days.len() >= FULL_DAYS {
+            return self.third_fullest(DayRecord::unexplained).unwrap_or(0);
         }
-    }
-
-    fn count_signed(&self) -> usize {
-        self.days.iter().filter(|it| it.signed).count()
+        let fullest = self.days.iter().map(DayRecord::unexplained).max();
+        fullest.unwrap_or(0)
     }
 
     /// The third fullest day: a single day, or two, don't make a habit.
-    fn third_fullest(&self) -> Option<u16> {
+    fn third_fullest(&self, of: impl Fn(&DayRecord) -> u16) -> Option<u16> {
         let mut fullest = [0_u16; FULL_DAYS];
         for day in &self.days {
-            let mut count = day.fresh;
+            let mut count = of(day);
             for place in &mut fullest {
                 if count > *place {
                     std::mem::swap(&mut count, place);
@@ -300,6 +362,45 @@ mod tests {
             });
         }
         assert_eq!((habit.usual.share, habit.usual.ahead), (None, None));
+    }
+
+    /// A day of somebody who never sees a card.
+    fn telephone(day: u32, fresh: u16, returned: u16, signed: bool) -> DayRecord {
+        DayRecord {
+            day,
+            fresh,
+            returned,
+            signed,
+            ..DayRecord::default()
+        }
+    }
+
+    #[test]
+    fn one_signature_vouches_for_full_days_and_for_eight_weeks() {
+        let mut habit = Habit::default();
+        habit.close(telephone(100, 30, 0, false));
+        assert_eq!(habit.usual.signed_day, 0);
+        habit.close(telephone(101, 40, 0, true));
+        assert_eq!(habit.usual.signed_day, 40);
+        for number in 102..157 {
+            habit.close(telephone(number, 40, 0, false));
+        }
+        assert_eq!(habit.usual.signed_day, 40);
+        habit.close(telephone(157, 40, 0, false));
+        assert_eq!(habit.usual.signed_day, 0);
+    }
+
+    #[test]
+    fn who_is_known_to_her_patients_signs_once_and_what_they_speak_for_is_not_counted_twice() {
+        let mut habit = Habit::default();
+        for number in 0..90 {
+            habit.close(telephone(100 + number, 40, 20, number == 0));
+        }
+        assert_eq!(habit.usual.signed_day, 30);
+        assert_eq!(habit.usual.full_returned, Some(20));
+        let reference = habit.usual.reference.unwrap();
+        assert_eq!(reference.per_known, 2_000_000);
+        assert!(reference.has_known_patients() && !reference.is_mostly_with_card());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn judge(rules: &Rules, state: &mut AccountState, act: &Act, around: &Around
     if state.standing.awaits_signature(&act.session) {
         return state.standing.refuse(budget, act, now);
     }
-    if !look(state, act, now, budget) {
+    if !look(state, act, now, budget, &allowance) {
         return Decision::allow();
     }
     let evidence = Evidence {
@@ -120,7 +120,7 @@ fn advance(
     budget: &Budget,
     around: &Around,
 ) -> Allowance {
-    let is_held = state.standing.is_held();
+    let is_held = state.standing.is_in_question();
     if state.track(kind).today().day != day_of(now) {
         state.standing.forget(now);
     }
@@ -152,12 +152,18 @@ fn show(state: &mut AccountState, act: &Act, allowance: &Allowance) {
 }
 
 /// Patients without a card. Tells whether one of them is new.
-fn look(state: &mut AccountState, act: &Act, now: i64, budget: &Budget) -> bool {
+fn look(
+    state: &mut AccountState,
+    act: &Act,
+    now: i64,
+    budget: &Budget,
+    allowance: &Allowance,
+) -> bool {
     let track = state.track(act.kind);
     track.note_hints(act.sequence, act.follow_up);
     let mut any_new = false;
     for patient in &act.patients {
-        any_new |= track.look(*patient, now, budget);
+        any_new |= track.look(*patient, now, budget, allowance);
     }
     any_new
 }
@@ -177,7 +183,7 @@ fn judge_unattended(
         stop_account_after: budget.stop_account_after,
         ..Budget::default()
     };
-    advance(state, act.kind, now, &windows, &Around::default());
+    let allowance = advance(state, act.kind, now, &windows, &Around::default());
     // A card that was read somewhere is what such a service is for.
     if act.patient_present {
         return Decision::allow();
@@ -196,7 +202,7 @@ fn judge_unattended(
     });
     let Some((count, limit, wait)) = over else {
         for patient in &act.patients {
-            track.look(*patient, now, &windows);
+            track.look(*patient, now, &windows, &allowance);
         }
         state.standing.forget_refused();
         return Decision::allow();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::allowance::Allowance;
-use super::habit::{DayRecord, Habit};
+use super::habit::{DayRecord, Habit, Reference};
 use crate::Patient;
 use crate::budget::{Balance, Days, KnownPatients, MICRO, Recent, Sight, day_of};
 use crate::config::Budget;
@@ -47,7 +47,7 @@ impl Track {
             let was_held_to = self.habit.usual.reference;
             self.habit.close(self.today);
             // What came before there was anything to hold it to says nothing.
-            if was_held_to.is_none() {
+            if !was_held_to.is_some_and(Reference::is_held_to) {
                 self.drift.clear();
             }
         }
@@ -85,7 +85,13 @@ impl Track {
     }
 
     /// A patient without a card: tells whether the patient is new.
-    pub(crate) fn look(&mut self, patient: Patient, now: i64, budget: &Budget) -> bool {
+    pub(crate) fn look(
+        &mut self,
+        patient: Patient,
+        now: i64,
+        budget: &Budget,
+        allowance: &Allowance,
+    ) -> bool {
         let today = self.today.day;
         let sight = self.known.look(patient, today, false);
         let entries_max = usize::try_from(budget.per_day).unwrap_or(usize::MAX);
@@ -105,26 +111,34 @@ impl Track {
                 self.days.add();
                 self.recent.note(patient, now, false, entries_max);
                 if day != today {
-                    self.come_back(returns);
+                    self.run /= 2;
+                    self.come_back(Some(returns), allowance);
                 }
                 false
             }
             Sight::Shown { day } => {
                 if day != today {
                     self.run = 0;
-                    self.today.returned = self.today.returned.saturating_add(1);
+                    self.come_back(None, allowance);
                 }
                 false
             }
         }
     }
 
-    /// A patient of an earlier day is looked up again.
-    fn come_back(&mut self, returns: u32) {
-        self.run /= 2;
+    /// A patient of an earlier day is looked up again, who had added to the charge if he has
+    /// returns.
+    fn come_back(&mut self, returns: Option<u32>, allowance: &Allowance) {
         self.today.returned = self.today.returned.saturating_add(1);
-        let index = usize::try_from(returns).unwrap_or(usize::MAX);
-        if let Some(credit) = RETURN_CREDITS.get(index) {
+        if u32::from(self.today.returned) > allowance.returned_most {
+            // Whoever goes through former patients goes through patients.
+            self.balance.charge();
+            return;
+        }
+        self.drift.credit(allowance.drift_known);
+        let index = returns.and_then(|it| usize::try_from(it).ok());
+        let credit = index.and_then(|it| RETURN_CREDITS.get(it));
+        if let Some(credit) = credit {
             self.credit(*credit);
         }
     }

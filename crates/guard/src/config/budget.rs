@@ -57,9 +57,9 @@ settings! {
     per_month = 20_000, 1..=100_000;
     /// How far patients without a card may run ahead of those who were there, while nothing is
     /// known of the account and its profession.
-    ahead = 60, 1..=100_000;
+    ahead = 80, 1..=100_000;
     /// The same at least, however regular the account is.
-    ahead_least = 40, 1..=100_000;
+    ahead_least = 50, 1..=100_000;
     /// The same at most, whatever is usual there.
     ahead_most = 200, 1..=100_000;
     /// Patients without a card that one card speaks for, while nothing is known.
@@ -68,8 +68,11 @@ settings! {
     card_speaks_for_most = 25, 0..=1_000;
     /// Patients that each day takes from what has run ahead.
     forgiven_per_day = 3, 0..=1_000;
-    /// Where nobody shows cards and the person has signed on three days: new patients a day that
-    /// its habit may forgive besides, at most.
+    /// Patients that each of an account's first ten days takes besides, where cards are not usual:
+    /// nobody can have come back yet who could speak for the person.
+    forgiven_at_first = 15, 0..=1_000;
+    /// Where nobody shows cards and the person has signed: new patients a day that its habit may
+    /// forgive besides, at most.
     signed_habit_most = 150, 0..=1_000;
     /// How far patients without a card may run ahead over weeks of what is usual for a known
     /// account, beside one of its full days.
@@ -104,6 +107,7 @@ impl Budget {
             ahead: 30,
             ahead_least: 20,
             ahead_most: 80,
+            forgiven_at_first: 0,
             usual_day_least: 20,
             signature_restores: 20,
             ..Self::default()
