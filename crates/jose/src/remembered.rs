@@ -42,8 +42,9 @@ pub(crate) fn signatures() -> MutexGuard<'static, Remembered<()>> {
     SIGNATURES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What was computed of some bytes, by their SHA-256, so many and no more: what was asked for lately
-/// stays; of the rest, half goes when there is no room.
+/// What was computed of some bytes, by their SHA-256, so many and no more.
+///
+/// What was asked for lately stays; of the rest, half goes when there is no room.
 #[derive(Debug)]
 pub struct Remembered<T> {
     half: usize,

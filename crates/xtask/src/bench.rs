@@ -19,7 +19,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 12] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
@@ -75,6 +75,18 @@ const BENCHES: [Bench; 10] = [
         has_peers: false,
     },
     Bench {
+        name: "redis",
+        package: "cardea-guard",
+        purpose: "decisions through a real Redis, beside its own benchmark",
+        has_peers: false,
+    },
+    Bench {
+        name: "auth_request",
+        package: "cardea-guard",
+        purpose: "requests through nginx that asks the guard, beside one that asks a no-op",
+        has_peers: false,
+    },
+    Bench {
         name: "simulate",
         package: "cardea-guard",
         purpose: "what the guard makes of honest people and of robots (docs/guard-evidence.md)",
@@ -89,6 +101,12 @@ const BENCHES: [Bench; 10] = [
 pub fn run(names: &[&str]) -> Result<()> {
     let chosen = choose(&spelled_out(names))?;
     install::ensure(Purpose::Demo)?;
+    if chosen
+        .iter()
+        .any(|bench| ["redis", "auth_request"].contains(&bench.name))
+    {
+        install::ensure(Purpose::Test)?;
+    }
     if chosen.iter().any(|bench| bench.name == "op") {
         install::ensure(Purpose::Test)?;
         for program in ["perf", "taskset"] {
@@ -158,12 +176,14 @@ fn run_bench(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// `guard` has measurements of two kinds, and with `--simulate` the one that is no measurement of
-/// speed.
+/// `guard` has measurements of several kinds, and with `--simulate` the one that is no measurement
+/// of speed.
 fn spelled_out<'a>(names: &[&'a str]) -> Vec<&'a str> {
     match names {
         ["guard", "--simulate"] => vec!["simulate"],
-        ["guard"] => vec!["decide"],
+        ["guard", "--redis"] => vec!["redis"],
+        ["guard", "--proxy"] => vec!["auth_request"],
+        ["guard"] => vec!["decide", "redis", "auth_request"],
         _ => names.to_vec(),
     }
 }
@@ -233,9 +253,15 @@ mod tests {
     }
 
     #[test]
-    fn the_guards_simulation_has_an_option_for_a_name() {
-        let chosen = choose(&spelled_out(&["guard", "--simulate"])).unwrap();
-        assert_eq!(chosen[0].name, "simulate");
+    fn the_guards_measurements_have_options_for_names() {
+        for (option, name) in [
+            ("--simulate", "simulate"),
+            ("--redis", "redis"),
+            ("--proxy", "auth_request"),
+        ] {
+            let chosen = choose(&spelled_out(&["guard", option])).unwrap();
+            assert_eq!(chosen[0].name, name);
+        }
     }
 
     #[test]

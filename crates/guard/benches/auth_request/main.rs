@@ -1,0 +1,139 @@
+//! Requests a second through a real nginx that asks the guard first, beside the same nginx that
+//! asks somebody who always says yes.
+//!
+//! nginx has the lines of docs/guard-proxies.md, two workers, and an API that costs nothing; guard,
+//! nginx and who asks share the machine, so that what each request costs altogether decides. All
+//! kinds are measured by turns, round after round.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a bench may panic"
+)]
+
+mod driver;
+mod issuer;
+mod site;
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use crate::driver::{Measured, drive};
+use crate::issuer::{Credential, Issuer};
+use crate::site::{Backend, Site};
+
+/// Connections of who asks.
+const AT_ONCE: usize = 32;
+/// Sessions whose requests these are.
+const SESSIONS: usize = 256;
+
+/// What is measured: who is asked, and with what.
+const KINDS: [(&str, Backend, Credential); 5] = [
+    (
+        "no-op: nginx `return 204`",
+        Backend::NginxNoOp,
+        Credential::Bearer,
+    ),
+    (
+        "no-op: 204 of the guard's HTTP library",
+        Backend::AxumNoOp,
+        Credential::Bearer,
+    ),
+    (
+        "guard, token bound to nothing",
+        Backend::Guard,
+        Credential::Bearer,
+    ),
+    (
+        "guard, token bound to a certificate",
+        Backend::Guard,
+        Credential::Certificate,
+    ),
+    (
+        "guard, a DPoP proof each time",
+        Backend::Guard,
+        Credential::Dpop,
+    ),
+];
+
+fn main() {
+    if let Ok(port) = std::env::var(site::NO_OP) {
+        return site::say_yes(port.parse().unwrap());
+    }
+    // Cargo says `--bench` when it measures; else a moment shows that the bench works.
+    let measuring = std::env::args().any(|argument| argument == "--bench");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let text = tokio::task::LocalSet::new().block_on(&runtime, measure(measuring));
+    // A closed pipe is nobody's loss.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+async fn measure(measuring: bool) -> String {
+    let (rounds, time) = if measuring {
+        (5, Duration::from_secs(3))
+    } else {
+        (1, Duration::from_millis(200))
+    };
+    let issuer = Issuer::start(SESSIONS).await;
+    let site = Site::start(&issuer).await;
+    let mut all: Vec<Vec<Measured>> = KINDS.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        for (index, (name, backend, credential)) in KINDS.into_iter().enumerate() {
+            let address = site.address(backend);
+            // As many proofs as can be used up.
+            let each = if credential == Credential::Dpop {
+                usize::try_from(time.as_millis()).unwrap() * 16 / AT_ONCE
+            } else {
+                SESSIONS / AT_ONCE
+            };
+            let requests = issuer.requests(credential, AT_ONCE, each);
+            let is_once = credential == Credential::Dpop;
+            // A moment to wake everybody up.
+            let warm = issuer.requests(credential, AT_ONCE, 20);
+            let _ = drive(&address, warm, true, Duration::from_secs(5), &site).await;
+            let measured = drive(&address, requests, is_once, time, &site).await;
+            assert!(measured.requests > 0, "{name}");
+            all[index].push(measured);
+        }
+    }
+    table(&mut all)
+}
+
+fn table(all: &mut [Vec<Measured>]) -> String {
+    let mut text = "| | requests a second | beside the first | beside the second | \
+        CPU a request, µs: nginx | backend | all |\n\
+        |---|---:|---:|---:|---:|---:|---:|\n"
+        .to_owned();
+    let medians: Vec<f64> = all
+        .iter_mut()
+        .map(|it| median(it.iter().map(Measured::rate)))
+        .collect();
+    for (index, (name, _, _)) in KINDS.into_iter().enumerate() {
+        let of = |part: fn(&Measured) -> f64| median(all[index].iter().map(part));
+        // Rounds are compared with themselves: what else the machine does changes over minutes.
+        let beside = |other: usize| {
+            let pairs = all[index].iter().zip(&all[other]);
+            100.0 * median(pairs.map(|(ours, other)| ours.rate() / other.rate()))
+        };
+        text += &format!(
+            "| {name} | {:.0} | {:.0} % | {:.0} % | {:.1} | {:.1} | {:.1} |\n",
+            medians[index],
+            beside(0),
+            beside(1),
+            of(|it| it.nginx_micros()),
+            of(|it| it.backend_micros()),
+            of(|it| it.all_micros()),
+        );
+    }
+    text
+}
+
+fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut numbers: Vec<_> = numbers.collect();
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
