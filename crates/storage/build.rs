@@ -26,16 +26,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut source = String::from("const EMBEDDED: &[(i64, &str, &str)] = &[\n");
     for name in names {
-        let path = folder.join(&name).canonicalize()?;
         let stem = name.trim_end_matches(".sql");
         let (version, description) = stem
             .split_once('_')
             .filter(|(version, _)| version.len() == 14)
             .ok_or_else(|| format!("{name}: the name must be YYYYMMDDhhmmss_verb_noun.sql"))?;
         let version: i64 = version.parse()?;
+        // Not the path itself: what a debugger reads has a digest of this text, and is to be the
+        // same wherever the source lies.
         writeln!(
             source,
-            "    ({version}, {description:?}, include_str!({path:?})),"
+            "    ({version}, {description:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \
+             \"/../../migrations/{name}\"))),"
         )?;
     }
     source.push_str("];\n");
