@@ -161,7 +161,7 @@ fn rob(dice: &mut Dice, person: u64, day: i64, acts: &mut Vec<Act>) {
     };
     let mut at = START + day * DAY + dice.time(14 * HOUR);
     for number in 0..count {
-        at += if person % 2 == 0 {
+        at += if person.is_multiple_of(2) {
             pause
         } else {
             pause / 10 + dice.time(pause * 2)
@@ -174,7 +174,7 @@ fn rob(dice: &mut Dice, person: u64, day: i64, acts: &mut Vec<Act>) {
             profession: professions[usize::try_from(person % 4).unwrap()].map(str::to_owned),
             session: format!("{person}-{day}-{}", dice.below(3)),
             source: format!("far-{}", dice.below(2)),
-            sequence: person % 3 == 0 && dice.percent(80),
+            sequence: person.is_multiple_of(3) && dice.percent(80),
             follow_up: Some(false),
             ..Act::look_up(&format!("sub-{person}"), service, patient)
         });
@@ -216,7 +216,8 @@ fn forty_five_days_of_people_and_robots_get_the_same_decisions_as_ever() {
             if day % 7 < 5 || person % 4 == 2 {
                 work(&mut dice, person, day, &mut acts);
             }
-            let is_robbed = day >= 15 && person % 3 == 0 && (day + i64::from(person == 9)) % 2 == 0;
+            let is_robbed =
+                day >= 15 && person.is_multiple_of(3) && (day + i64::from(person == 9)) % 2 == 0;
             if is_robbed {
                 rob(&mut dice, person, day, &mut acts);
             }

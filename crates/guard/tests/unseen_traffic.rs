@@ -239,7 +239,7 @@ fn work_without_cards(decider: &Decider, subject: &str, days: i64, a_day: u32, k
             let is_known = !patients.is_empty() && dice.percent(known);
             let patient = if is_known {
                 let old = usize::try_from(dice.below(patients.len() as u64)).unwrap();
-                String::clone(&patients[old])
+                patients.get(old).cloned().unwrap()
             } else {
                 format!("{subject}-{day}-{number}")
             };

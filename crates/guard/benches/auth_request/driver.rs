@@ -9,26 +9,26 @@ use tokio::net::TcpStream;
 use crate::site::{Site, Spent};
 
 /// What came of it.
-pub struct Measured {
+pub(crate) struct Measured {
     pub requests: u32,
     wall: Duration,
     spent: Spent,
 }
 
 impl Measured {
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         f64::from(self.requests) / self.wall.as_secs_f64()
     }
 
-    pub fn nginx_micros(&self) -> f64 {
+    pub(crate) fn nginx_micros(&self) -> f64 {
         self.micros(self.spent.nginx)
     }
 
-    pub fn backend_micros(&self) -> f64 {
+    pub(crate) fn backend_micros(&self) -> f64 {
         self.micros(self.spent.backend)
     }
 
-    pub fn all_micros(&self) -> f64 {
+    pub(crate) fn all_micros(&self) -> f64 {
         self.micros(self.spent.nginx + self.spent.backend + self.spent.driver)
     }
 
@@ -38,7 +38,7 @@ impl Measured {
 }
 
 /// Sends each connection's requests again and again for a while, or each once.
-pub async fn drive(
+pub(crate) async fn drive(
     address: &str,
     requests: Vec<Vec<Vec<u8>>>,
     is_once: bool,

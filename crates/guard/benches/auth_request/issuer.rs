@@ -7,13 +7,13 @@ use axum::{Json, Router};
 use cardea_jose::{Algorithm, DpopTarget, SigningKey, sha256_base64url, sign_dpop_proof};
 use serde_json::{Value, json};
 
-pub const AUDIENCE: &str = "https://api.example.fr/";
-pub const ORIGIN: &str = "http://api.example.fr";
+pub(crate) const AUDIENCE: &str = "https://api.example.fr/";
+pub(crate) const ORIGIN: &str = "http://api.example.fr";
 const PATH: &str = "/records/1";
 
 /// What a caller shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Credential {
+pub(crate) enum Credential {
     /// A token that is bound to nothing.
     Bearer,
     /// A token that is bound to the certificate which the proxy has seen.
@@ -22,7 +22,7 @@ pub enum Credential {
     Dpop,
 }
 
-pub struct Issuer {
+pub(crate) struct Issuer {
     pub url: String,
     /// The certificate that the proxy has seen, in DER.
     pub certificate: Vec<u8>,
@@ -35,7 +35,7 @@ struct Session {
 }
 
 impl Issuer {
-    pub async fn start(sessions: usize) -> Self {
+    pub(crate) async fn start(sessions: usize) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let key = SigningKey::generate(Algorithm::Rs256).unwrap();
@@ -59,7 +59,7 @@ impl Issuer {
     }
 
     /// Whole requests, so many for each connection.
-    pub fn requests(
+    pub(crate) fn requests(
         &self,
         shown: Credential,
         connections: usize,

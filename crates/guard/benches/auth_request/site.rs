@@ -19,13 +19,13 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// Whom nginx asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
+pub(crate) enum Backend {
     NginxNoOp,
     AxumNoOp,
     Guard,
 }
 
-pub struct Site {
+pub(crate) struct Site {
     ports: Ports,
     nginx: Child,
     guard: Child,
@@ -44,7 +44,7 @@ struct Ports {
 
 /// Processor time so far.
 #[derive(Clone, Copy)]
-pub struct Spent {
+pub(crate) struct Spent {
     pub nginx: Duration,
     /// Of guard and no-op programs.
     pub backend: Duration,
@@ -52,7 +52,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    pub fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         Self {
             nginx: self.nginx - before.nginx,
             backend: self.backend - before.backend,
@@ -62,7 +62,7 @@ impl Spent {
 }
 
 impl Site {
-    pub async fn start(issuer: &Issuer) -> Self {
+    pub(crate) async fn start(issuer: &Issuer) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [first, second, third, guard, nginx_no_op, axum_no_op, api] = free_ports();
         let ports = Ports {
@@ -89,7 +89,7 @@ impl Site {
         site
     }
 
-    pub fn address(&self, backend: Backend) -> String {
+    pub(crate) fn address(&self, backend: Backend) -> String {
         let [nginx_no_op, axum_no_op, guard] = self.ports.fronts;
         let port = match backend {
             Backend::NginxNoOp => nginx_no_op,
@@ -99,7 +99,7 @@ impl Site {
         format!("127.0.0.1:{port}")
     }
 
-    pub fn spent(&self) -> Spent {
+    pub(crate) fn spent(&self) -> Spent {
         let nginx = self.nginx.id();
         let children = fs::read_to_string(format!("/proc/{nginx}/task/{nginx}/children"));
         let children = children.unwrap_or_default();
@@ -151,10 +151,10 @@ impl Drop for Site {
 }
 
 /// The port at which this program, started anew, says yes to everything.
-pub const NO_OP: &str = "CARDEA_BENCH_NO_OP";
+pub(crate) const NO_OP: &str = "CARDEA_BENCH_NO_OP";
 
 /// Says yes to everything, with as many threads as the guard has.
-pub fn say_yes(port: u16) {
+pub(crate) fn say_yes(port: u16) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -6,7 +6,6 @@
 //! few hundred at a time, made right before as a server has just read them; processor time of the
 //! thread is counted, so that other work on the machine takes less from the numbers.
 
-#[path = "../processor_time.rs"]
 mod processor_time;
 
 use std::hint::black_box;

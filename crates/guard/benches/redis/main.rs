@@ -11,7 +11,7 @@
     reason = "a bench may panic"
 )]
 
-#[path = "../processor_time.rs"]
+#[path = "../decide/processor_time.rs"]
 #[expect(dead_code, reason = "other benches look at memory")]
 mod processor_time;
 
