@@ -75,31 +75,33 @@ pub(super) fn events_of(event: &SecurityEvent) -> Map<String, Value> {
         // Whatever else there may be one day ends something: who hears of it asks anew.
         _ => SESSION_REVOKED,
     };
-    let mut payload = json!({
-        "event_timestamp": event.occurred_at.unix_timestamp(),
-        "initiating_entity": initiating_entity(&event.reason),
-    });
+    let mut payload = Map::new();
+    let mut say = |member: &str, value: Value| payload.insert(member.to_owned(), value);
+    say("initiating_entity", json!(initiating_entity(&event.reason)));
     if event.kind == Kind::AssuranceLevelChange {
         // CAEP section 3.3: a fresh signature of the card with its PIN, in the words of our `acr`.
-        payload["namespace"] = json!(ACR_NAMESPACE);
-        payload["current_level"] = json!(Acr::CardPin.as_str());
-        payload["change_direction"] = json!("increase");
+        say("namespace", json!(ACR_NAMESPACE));
+        say("current_level", json!(Acr::CardPin.as_str()));
+        say("change_direction", json!("increase"));
     }
+    let mut at = event.occurred_at;
     if let Some(stop) = &event.stop {
         let lifted_at = stop
             .lifted_at
             .filter(|_| event.kind == Kind::AccountStopLifted);
-        let at = lifted_at.unwrap_or(stop.stopped_at);
-        payload["event_timestamp"] = json!(at.unix_timestamp());
-        payload["stop"] = json!(stop.id);
+        at = lifted_at.unwrap_or(stop.stopped_at);
+        say("stop", json!(stop.id));
         // Which of an account's stops it is: who has heard of a later one keeps to that.
-        payload["stop_sequence"] = json!(stop.sequence);
+        say("stop_sequence", json!(stop.sequence));
         if event.kind == Kind::AccountStopped {
-            let reasons: Value = serde_json::from_str(&stop.reasons).unwrap_or_default();
-            payload["reasons"] = reasons;
+            say(
+                "reasons",
+                serde_json::from_str(&stop.reasons).unwrap_or_default(),
+            );
         }
     }
-    Map::from_iter([(name.to_owned(), payload)])
+    say("event_timestamp", json!(at.unix_timestamp()));
+    Map::from_iter([(name.to_owned(), Value::Object(payload))])
 }
 
 /// The event of a heartbeat (SSF section 8.1.4).

@@ -1,5 +1,5 @@
 //! Between a login and the portal: a session of hers was ended, or her account stopped at a
-//! service, because more patients were looked up than one person looks up.
+//! service, because what was done in her name is not what one person does.
 
 use askama::Template;
 use cardea_provider::{GuardNews, GuardStopNotice, StoppedThing};
@@ -34,8 +34,20 @@ impl<'a> GuardNewsPage<'a> {
         self.say(super::SWITCH)
     }
 
+    fn portal(&self) -> &str {
+        super::portal_name(&self.news.client_name, self.language)
+    }
+
     fn title(&self) -> &'static str {
         heading(&self.news.stops, self.language)
+    }
+
+    /// Of patients only where the guards' reasons are of patients.
+    fn why(&self) -> &'static str {
+        match is_for_patients(&self.news.stops) {
+            true => self.say(WHY_PATIENTS),
+            false => self.say(WHY),
+        }
     }
 
     fn line(&self, stop: &GuardStopNotice) -> String {
@@ -56,6 +68,10 @@ pub(crate) fn heading(stops: &[GuardStopNotice], language: Language) -> &'static
         (false, false) => SESSION_HEADING,
     };
     text.in_language(language)
+}
+
+fn is_for_patients(stops: &[GuardStopNotice]) -> bool {
+    stops.iter().all(|it| it.for_patients)
 }
 
 fn is_stopped(stop: &GuardStopNotice) -> bool {
@@ -105,9 +121,10 @@ pub(crate) fn line(stop: &GuardStopNotice, language: Language) -> String {
 
 /// What she can do, one sentence a paragraph.
 pub(crate) fn advice(stops: &[GuardStopNotice], language: Language) -> Vec<&'static str> {
-    let was_you = match stops.iter().any(is_stopped) {
-        true => WAS_YOU_STOPPED,
-        false => WAS_YOU,
+    let was_you = match (stops.iter().any(is_stopped), is_for_patients(stops)) {
+        (true, _) => WAS_YOU_STOPPED,
+        (false, true) => WAS_YOU_CARDS,
+        (false, false) => WAS_YOU,
     };
     [was_you, NOT_YOU]
         .map(|it| it.in_language(language))
@@ -128,6 +145,12 @@ const SESSION_HEADING: Text = Text::new(
     "Une de vos sessions a été fermée",
 );
 const WHY: Text = Text::new(
+    "What was done there in your name looked unlike what one person does. To protect patients’ \
+     data, the service has stopped this by itself.",
+    "Ce qui y a été fait en votre nom ne ressemblait pas à l’activité d’une seule personne. Pour \
+     protéger les données des patients, le service l’a interrompu de lui-même.",
+);
+const WHY_PATIENTS: Text = Text::new(
     "Many patients were looked up in your name without their cards. To protect their data, the \
      service has stopped this by itself.",
     "De nombreux patients ont été consultés en votre nom sans leur carte. Pour protéger leurs \
@@ -137,20 +160,20 @@ const SERVICE: Text = Text::new("service", "service");
 const SESSION_ENDED: Text = Text::new(": session ended on", "\u{a0}: session fermée le");
 const ACCOUNT_STOPPED: Text = Text::new(": access stopped on", "\u{a0}: accès arrêté le");
 const PATIENT_OF_SESSION: Text = Text::new(
-    ", after 1 patient was looked up in it",
-    ", après la consultation d’un patient",
+    ", after 1 patient was looked up in it without their card",
+    ", après la consultation d’un patient sans sa carte",
 );
 const PATIENTS_OF_SESSION: Text = Text::new(
-    ", after {count} patients were looked up in it",
-    ", après la consultation de {count} patients",
+    ", after {count} patients were looked up in it without their cards",
+    ", après la consultation de {count} patients sans leur carte",
 );
 const PATIENT_OF_WEEK: Text = Text::new(
-    ", after 1 patient was looked up within a week",
-    ", après la consultation d’un patient en une semaine",
+    ", after 1 patient was looked up without their card within a week",
+    ", après la consultation d’un patient sans sa carte en une semaine",
 );
 const PATIENTS_OF_WEEK: Text = Text::new(
-    ", after {count} patients were looked up within a week",
-    ", après la consultation de {count} patients en une semaine",
+    ", after {count} patients were looked up without their cards within a week",
+    ", après la consultation de {count} patients sans leur carte en une semaine",
 );
 const STILL_STOPPED: Text = Text::new(
     "You cannot look up patients there until the support has lifted it.",
@@ -161,6 +184,10 @@ const LIFTED: Text = Text::new(
     "L’assistance a rétabli l’accès le",
 );
 const WAS_YOU: Text = Text::new(
+    "Was it you? Then there is nothing to do.",
+    "C’était vous\u{a0}? Vous n’avez rien à faire.",
+);
+const WAS_YOU_CARDS: Text = Text::new(
     "Was it you? Then there is nothing to do; reading your patients’ cards avoids it.",
     "C’était vous\u{a0}? Vous n’avez rien à faire\u{a0}; lire la carte de vos patients l’évite.",
 );
@@ -195,6 +222,7 @@ mod tests {
             occurred_at: datetime!(2026-11-28 18:04 UTC),
             stopped,
             patients,
+            for_patients: true,
         }
     }
 
@@ -219,7 +247,7 @@ mod tests {
                 [
                     "Votre accès à un service est arrêté",
                     "service «\u{a0}dossiers\u{a0}»\u{a0}: accès arrêté le 28 novembre 2026 à",
-                    "97 patients en une semaine",
+                    "97 patients sans leur carte en une semaine",
                     "avant que l’assistance ne rétablisse",
                     "Retirez votre carte",
                     "J’en prends note",
@@ -230,7 +258,7 @@ mod tests {
                 [
                     "Your access to a service is stopped",
                     "service “dossiers”: access stopped on 28 November 2026",
-                    "97 patients were looked up within a week",
+                    "97 patients were looked up without their cards within a week",
                     "until the support has lifted it",
                     "Take your card out",
                     "I have seen it",
@@ -257,15 +285,36 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} is not in {html}");
         }
-        assert!(!html.contains("patients en une semaine"), "{html}");
+        assert!(!html.contains("en une semaine"), "{html}");
         let session = stop(StoppedThing::Session, 1);
         let html = page(Language::English, vec![session]);
         for part in [
             "A session of yours was ended",
             "session ended on 28 November 2026",
-            "after 1 patient was looked up in it",
+            "after 1 patient was looked up in it without their card",
         ] {
             assert!(html.contains(part), "{part} is not in {html}");
+        }
+    }
+
+    /// What the page says of cards follows from the guard's reasons alone.
+    #[test]
+    fn a_machines_pace_is_no_number_of_patients_without_their_cards() {
+        for (language, cards, pace) in [
+            (Language::English, "without their cards. To", "unlike what one person does"),
+            (Language::French, "sans leur carte. Pour", "l’activité d’une seule personne"),
+        ] {
+            let counted = stop(StoppedThing::Session, 0);
+            let machine = GuardStopNotice {
+                for_patients: false,
+                ..counted.clone()
+            };
+            let html = page(language, vec![counted.clone()]);
+            assert!(html.contains(cards) && !html.contains(pace), "{html}");
+            for stops in [vec![machine.clone()], vec![counted, machine]] {
+                let html = page(language, stops);
+                assert!(html.contains(pace) && !html.contains(cards), "{html}");
+            }
         }
     }
 }
