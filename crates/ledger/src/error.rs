@@ -24,6 +24,22 @@ pub enum Error {
         /// What does not fit.
         what: &'static str,
     },
+    /// What is stored is not what was signed, so that nothing more is signed.
+    #[error("the log is not what was signed before: {what}")]
+    HistoryChanged {
+        /// What does not agree.
+        what: &'static str,
+    },
+    /// There is a log, and its key is gone: none is made in its place.
+    #[error("the log's key is not in the database, and the log has begun: no other is made")]
+    KeyMissing,
+    /// What this node signed last cannot be read or written, outside of the database.
+    #[error("what this node signed last cannot be kept outside of the database")]
+    LastSignedUnusable {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The key did not sign.
     #[error("the log's key does not sign: {reason}")]
     SigningFailed {
@@ -50,6 +66,9 @@ impl Error {
     pub const ALL_CODES: &[&str] = &[
         "ledger.random_unavailable",
         "ledger.tree_damaged",
+        "ledger.history_changed",
+        "ledger.key_missing",
+        "ledger.last_signed_unusable",
         "ledger.signing_failed",
         "ledger.checkpoint_foreign",
         "ledger.checkpoint_missing",
@@ -64,6 +83,9 @@ impl Error {
             Self::Transparency(source) => source.code(),
             Self::RandomUnavailable { .. } => "ledger.random_unavailable",
             Self::TreeDamaged { .. } => "ledger.tree_damaged",
+            Self::HistoryChanged { .. } => "ledger.history_changed",
+            Self::KeyMissing => "ledger.key_missing",
+            Self::LastSignedUnusable { .. } => "ledger.last_signed_unusable",
             Self::SigningFailed { .. } => "ledger.signing_failed",
             Self::CheckpointForeign => "ledger.checkpoint_foreign",
             Self::CheckpointMissing => "ledger.checkpoint_missing",

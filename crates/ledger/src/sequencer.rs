@@ -8,6 +8,10 @@
 //! One node at a time does this. Each batch begins by touching the one row of the tree's state,
 //! which nobody else can until the transaction is over, and which only the holder with the newest
 //! fence finds: a node that was overtaken, however late it wakes up, writes nothing.
+//!
+//! Before a batch is signed, what stands there must be what was signed before (`history`): whoever
+//! has the database alone does not get the key to sign another history. The key signs between two
+//! transactions, for a token may take seconds, and SQLite has one writer.
 
 use std::sync::Arc;
 
@@ -23,8 +27,9 @@ use time::{Duration, OffsetDateTime};
 
 use crate::append::new_salt;
 use crate::entry::{leaf_of, parse_salt};
-use crate::tree::{frontier_text, is_stored, parse_frontier, stored_name};
-use crate::{CheckpointSigner, Error, SignedCheckpoint};
+use crate::history::{check, read_kept};
+use crate::tree::{frontier_text, is_stored, stored_name};
+use crate::{CheckpointSigner, Error, LastSigned, SignedCheckpoint};
 
 /// The most events of one transaction: SQLite's only writer is taken for some milliseconds.
 const BATCH: u32 = 500;
@@ -39,6 +44,13 @@ pub struct Sequencer {
     signer: Arc<dyn CheckpointSigner>,
     name: String,
     hold: Option<Hold>,
+    /// The largest tree that this node knows to be signed; what stands must begin with it.
+    last: Option<SignedCheckpoint>,
+    /// The same outside of the database, for the next start.
+    kept: Option<Box<dyn LastSigned>>,
+    is_recalled: bool,
+    /// Whether this node has looked at the tree since its start, or was kept from it.
+    is_looked_at: bool,
 }
 
 /// What a batch did.
@@ -54,7 +66,9 @@ pub struct Outcome {
 
 /// A batch under way.
 struct Growth {
+    before: TreeState,
     frontier: Frontier,
+    is_more: bool,
     placed: Vec<Placement>,
     nodes: Vec<(Node, String)>,
     outside: Vec<String>,
@@ -69,18 +83,33 @@ impl Sequencer {
             signer,
             name,
             hold: None,
+            last: None,
+            kept: None,
+            is_recalled: false,
+            is_looked_at: false,
         }
+    }
+
+    /// Keeps what was signed last outside of the database as well, across restarts.
+    #[must_use]
+    pub fn remembering(mut self, kept: Box<dyn LastSigned>) -> Self {
+        self.kept = Some(kept);
+        self
     }
 
     /// Does one batch, if something waits. Without anything to do, nothing is written.
     ///
     /// # Errors
-    /// [`Error::Storage`]; [`Error::TreeDamaged`]: nothing is built on it;
-    /// [`Error::SigningFailed`]: the events have their places, and the next call signs.
+    /// [`Error::Storage`]; [`Error::TreeDamaged`], [`Error::HistoryChanged`]: nothing is built on
+    /// it, and no other node takes the tree over while this one goes on asking;
+    /// [`Error::SigningFailed`]: the events get their places when the key signs again;
+    /// [`Error::LastSignedUnusable`].
     pub async fn run_once(&mut self, now: OffsetDateTime) -> Result<Outcome, Error> {
+        self.recall().await?;
         if !self.is_needed().await? {
             return Ok(Outcome::default());
         }
+        self.is_looked_at = true;
         let until = (now + HOLD).unix_timestamp();
         let held = match self.hold.take() {
             Some(held) => held,
@@ -89,14 +118,54 @@ impl Sequencer {
                 None => return Ok(held_elsewhere()),
             },
         };
-        let mut transaction = self.store.begin().await?;
-        let Some(state) = hold(&mut transaction, &held, until).await? else {
+        let Some(growth) = self.plan(&held, until).await? else {
             return Ok(held_elsewhere());
         };
-        let (outcome, signed) = self.grow(&mut transaction, &held, &state, now).await?;
-        transaction.commit().await?;
+        let outcome = Outcome {
+            placed: growth.placed.len(),
+            is_more: growth.is_more,
+            is_held_elsewhere: false,
+        };
+        // A token takes its time, and nobody waits for it: no transaction is open.
+        let signed = match growth.placed.is_empty() {
+            true if growth.outside.is_empty() => {
+                self.hold = Some(held);
+                return Ok(outcome);
+            }
+            true => None,
+            false => {
+                let (size, root) = (growth.frontier.size(), growth.frontier.root());
+                Some(SignedCheckpoint::sign(&*self.signer, size, root)?)
+            }
+        };
+        if !self.write(&held, &growth, signed.as_ref(), now).await? {
+            return Ok(held_elsewhere());
+        }
         self.hold = Some(held);
-        signed.map(|()| outcome)
+        if let Some(signed) = signed {
+            self.remember(signed).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn recall(&mut self) -> Result<(), Error> {
+        let Some(kept) = self.kept.as_ref().filter(|_| !self.is_recalled) else {
+            return Ok(());
+        };
+        if let Some(text) = kept.recall().await? {
+            self.last = Some(read_kept(&text, &*self.signer)?);
+        }
+        self.is_recalled = true;
+        Ok(())
+    }
+
+    async fn remember(&mut self, signed: SignedCheckpoint) -> Result<(), Error> {
+        let note = signed.note.to_string();
+        self.last = Some(signed);
+        match &self.kept {
+            Some(kept) => kept.keep(&note).await,
+            None => Ok(()),
+        }
     }
 
     /// Gives the tree up to whoever comes next; after the last batch of a node that stops.
@@ -114,12 +183,19 @@ impl Sequencer {
 
     async fn is_needed(&self) -> Result<bool, Error> {
         let mut reading = self.store.begin_read().await?;
-        if has_unplaced(&mut reading).await? {
+        let state = load_state(&mut reading).await?.ok_or(STATE_MISSING)?;
+        if !self.is_looked_at || has_unplaced(&mut reading).await? {
             return Ok(true);
         }
-        let state = load_state(&mut reading).await?.ok_or(STATE_MISSING)?;
         let newest = newest_checkpoint(&mut reading).await?;
-        Ok(state.size > newest.map_or(0, |it| it.size))
+        let is_as_known = match (&self.last, &newest) {
+            (Some(last), Some(newest)) if last.size == newest.size => {
+                last.note.to_string() == newest.note
+            }
+            (Some(last), _) => last.size < state.size,
+            (None, _) => true,
+        };
+        Ok(!is_as_known || state.size != newest.map_or(0, |it| it.size))
     }
 
     async fn take_over(&self, now: OffsetDateTime, until: i64) -> Result<Option<Hold>, Error> {
@@ -129,19 +205,24 @@ impl Sequencer {
         Ok(held)
     }
 
-    /// The batch itself; whether it could be signed is told apart, for the places stand either way.
-    async fn grow(
-        &self,
-        transaction: &mut Transaction,
-        held: &Hold,
-        state: &TreeState,
-        now: OffsetDateTime,
-    ) -> Result<(Outcome, Result<(), Error>), Error> {
-        let mut rows = list_unplaced(transaction, BATCH).await?;
+    /// Works a batch out, on a tree that is the one that was signed. None for whoever was
+    /// overtaken.
+    async fn plan(&mut self, held: &Hold, until: i64) -> Result<Option<Growth>, Error> {
+        let mut transaction = self.store.begin().await?;
+        let Some(state) = hold(&mut transaction, held, until).await? else {
+            return Ok(None);
+        };
+        let checked = check(&mut transaction, &state, &*self.signer, self.last.as_ref());
+        let (frontier, newest) = checked.await?;
+        let mut rows = list_unplaced(&mut transaction, BATCH).await?;
+        transaction.commit().await?;
+        self.last = newest.or(self.last.take());
         let is_more = u32::try_from(rows.len()).is_ok_and(|found| found == BATCH);
         rows.sort_by(|one, other| one.event.id.cmp(&other.event.id));
         let mut growth = Growth {
-            frontier: parse_frontier(&state.frontier, state.size)?,
+            before: state,
+            frontier,
+            is_more,
             placed: Vec::new(),
             nodes: Vec::new(),
             outside: Vec::new(),
@@ -149,29 +230,41 @@ impl Sequencer {
         for row in rows {
             growth.take(row)?;
         }
-        place(transaction, &growth.placed).await?;
-        put_outside(transaction, &growth.outside).await?;
-        insert_leaves(transaction, &growth.placed).await?;
-        insert_nodes(transaction, &growth.nodes).await?;
-        let size = growth.frontier.size();
+        Ok(Some(growth))
+    }
+
+    /// Writes a batch with its checkpoint, in one transaction. False for whoever was overtaken.
+    async fn write(
+        &self,
+        held: &Hold,
+        growth: &Growth,
+        signed: Option<&SignedCheckpoint>,
+        now: OffsetDateTime,
+    ) -> Result<bool, Error> {
+        let until = (now + HOLD).unix_timestamp();
+        let mut transaction = self.store.begin().await?;
+        let Some(state) = hold(&mut transaction, held, until).await? else {
+            return Ok(false);
+        };
+        let before = &growth.before;
+        if (state.size, &state.frontier) != (before.size, &before.frontier) {
+            return Err(Error::HistoryChanged {
+                what: "its state was changed while this node held it",
+            });
+        }
+        place(&mut transaction, &growth.placed).await?;
+        put_outside(&mut transaction, &growth.outside).await?;
+        insert_leaves(&mut transaction, &growth.placed).await?;
+        insert_nodes(&mut transaction, &growth.nodes).await?;
         let edge = frontier_text(&growth.frontier);
-        if !advance(transaction, held, size, &edge).await? {
+        if !advance(&mut transaction, held, growth.frontier.size(), &edge).await? {
             return Err(STATE_MISSING);
         }
-        let root = growth.frontier.root();
-        let signed = match SignedCheckpoint::sign(&*self.signer, size, root) {
-            Ok(checkpoint) => {
-                store_checkpoint(transaction, &checkpoint, now).await?;
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
-        let outcome = Outcome {
-            placed: growth.placed.len(),
-            is_more,
-            is_held_elsewhere: false,
-        };
-        Ok((outcome, signed))
+        if let Some(signed) = signed {
+            store_checkpoint(&mut transaction, signed, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 }
 
@@ -191,10 +284,6 @@ async fn store_checkpoint(
     checkpoint: &SignedCheckpoint,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let newest = newest_checkpoint(transaction).await?;
-    if newest.is_some_and(|it| it.size >= checkpoint.size) || checkpoint.size == 0 {
-        return Ok(());
-    }
     let seconds = CHECKPOINT_KEPT_EVERY.whole_seconds();
     let made_at = now.unix_timestamp();
     let record = Checkpoint {

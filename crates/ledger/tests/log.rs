@@ -6,7 +6,9 @@ mod log {
     mod database;
     mod erasure;
     mod growth;
+    mod insertion;
     mod mutation;
     #[path = "../../../storage/tests/records/postgres_cluster.rs"]
     mod postgres_cluster;
+    mod rewriting;
 }

@@ -47,7 +47,8 @@ pub struct Checkpoint {
 }
 
 /// Takes the tree over where nobody holds it, or the time of who does is over at `now`, or it is
-/// held by the same holder.
+/// held by the same holder. Nobody holds it for more than twice as long as is asked for here: a
+/// time further ahead is one of a clock that was wrong.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
@@ -59,12 +60,13 @@ pub async fn take_over(
 ) -> Result<Option<Hold>, Error> {
     let row = sql::query(
         "UPDATE ledger_state SET holder = $1, fence = fence + 1, held_until = $2
-         WHERE id = 1 AND (holder IS NULL OR holder = $1 OR held_until < $3)
+         WHERE id = 1 AND (holder IS NULL OR holder = $1 OR held_until < $3 OR held_until > $4)
          RETURNING fence",
     )
     .bind(holder)
     .bind(until)
     .bind(now)
+    .bind(until.saturating_add(until.saturating_sub(now)))
     .fetch_optional(transaction.connection())
     .await?;
     row.map(|row| {
