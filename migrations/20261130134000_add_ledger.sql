@@ -3,13 +3,15 @@
 
 -- salt: 32 random bytes, base64url, of the commitment to what is personal; written with the row.
 -- commitment: only where the personal part and its salt were erased.
--- ledger_index: the row's place in the tree; none while it has not got one, -1 where it gets none.
+-- ledger_index: the row's place in the tree; none while it has not got one, -1 where it gets none,
+-- -2 where it could not be read.
 ALTER TABLE event ADD COLUMN salt TEXT;
 ALTER TABLE event ADD COLUMN commitment TEXT;
 ALTER TABLE event ADD COLUMN ledger_index BIGINT;
 
--- Finds the rows without a place, and the row of a place.
-CREATE INDEX event_by_ledger_index ON event (ledger_index);
+-- Finds the rows without a place, and the one row of a place.
+CREATE INDEX event_without_place ON event (ledger_index) WHERE ledger_index IS NULL;
+CREATE UNIQUE INDEX event_by_place ON event (ledger_index) WHERE ledger_index >= 0;
 
 -- The leaves, in their order. A leaf outlives its event; it says nothing about anybody. flags: 1
 -- where the event may be forgotten, 2 where the leaf was made after the event; entry_sha256 is

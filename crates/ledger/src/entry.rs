@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cardea_storage::event::EventRecord;
 use cardea_storage::ledger::{self, LedgerEntry};
 use cardea_storage::retention::may_be_forgotten;
-use cardea_transparency::{Flags, Hash, Leaf, PersonalPart, PublicPart, Rest, Salt};
+use cardea_transparency::{Flags, Hash, Leaf, PersonalPart, PublicPart, Rest, SALT_BYTES, Salt};
 
 use crate::Error;
 
@@ -27,7 +27,7 @@ pub(crate) fn leaf_of(event: &EventRecord, salt: &Salt, made_afterwards: bool) -
 }
 
 /// What a row shows of its entry; nothing where it has neither salt nor commitment, or both.
-pub(crate) fn shown_by(row: LedgerEntry) -> Option<Rest> {
+pub(crate) fn shown_by(row: &LedgerEntry) -> Option<Rest> {
     let public = public_part(&row.event);
     match (&row.salt, &row.commitment) {
         (Some(salt), None) => {
@@ -40,6 +40,13 @@ pub(crate) fn shown_by(row: LedgerEntry) -> Option<Rest> {
         }
         _ => None,
     }
+}
+
+/// What an export shows of a row that is not what any leaf was made of: as it stands, and so that
+/// it cannot fit, whatever the leaf.
+pub(crate) fn shown_as_it_stands(row: &LedgerEntry) -> Rest {
+    let no_salt = Salt([0; SALT_BYTES]);
+    Rest::Whole(public_part(&row.event), no_salt, personal_part(&row.event))
 }
 
 /// The digest of an entry.

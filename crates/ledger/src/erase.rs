@@ -3,15 +3,12 @@
 use cardea_storage::Transaction;
 use cardea_storage::ledger::{erase, list_entries_of};
 use cardea_transparency::Rest;
-use serde::Deserialize;
 
 use crate::Error;
 use crate::entry::shown_by;
 
-/// The kind of the event that says which places were erased. Without it a personal part that is
-/// gone is a finding: whoever can write into the database could otherwise take out what she likes.
-pub const ERASURE_KIND: &str = "ledger.personal_data_erased";
-/// Rows of one transaction, and places in one event.
+/// Rows of one transaction, and places in one event: no more than
+/// [`ERASURE_PLACES_MAX`](cardea_transparency::ERASURE_PLACES_MAX).
 const BATCH: u32 = 200;
 
 /// What a batch erased.
@@ -23,14 +20,8 @@ pub struct Erased {
     pub next: Option<u64>,
 }
 
-/// The part of an erasure's details that is looked at here.
-#[derive(Deserialize)]
-struct Recorded {
-    places: Vec<u64>,
-}
-
 /// Erases the personal parts and salts of a batch of a person's events, from a place on. The caller
-/// puts the places on record, in the same transaction, with [`ERASURE_KIND`]. Events that have no
+/// puts the places on record, in the same transaction, with [`ERASURE_KIND`](cardea_transparency::ERASURE_KIND). Events that have no
 /// place yet are left for the next time.
 ///
 /// # Errors
@@ -49,7 +40,7 @@ pub async fn erase_batch(
     };
     for placed in rows {
         let Some(row) = placed.entry else { continue };
-        let Some(Rest::Whole(public, salt, personal)) = shown_by(row) else {
+        let Some(Rest::Whole(public, salt, personal)) = shown_by(&row) else {
             continue;
         };
         let commitment = personal.commitment(&salt);
@@ -62,13 +53,4 @@ pub async fn erase_batch(
         }
     }
     Ok(erased)
-}
-
-/// The places that an event says were erased.
-pub(crate) fn recorded_in(kind: &str, details: &str) -> Vec<u64> {
-    if kind != ERASURE_KIND {
-        return Vec::new();
-    }
-    let recorded = serde_json::from_str::<Recorded>(details);
-    recorded.map(|it| it.places).unwrap_or_default()
 }

@@ -1,15 +1,17 @@
 //! The files by which others check the log, without server and database (docs/ledger.md).
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use cardea_storage::Store;
 use cardea_storage::ledger::{PlacedEntry, list_entries, newest_checkpoint};
-use cardea_transparency::{ExportedEntry, Rest, VerifierKey};
+use cardea_transparency::{
+    EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Hash, PublicPart, Rest, VerifierKey,
+};
 
-use crate::entry::{parse_leaf, shown_by};
+use crate::entry::{parse_leaf, shown_as_it_stands, shown_by};
 use crate::{Error, SignedCheckpoint};
 
 const PAGE: u32 = 500;
@@ -57,7 +59,7 @@ pub async fn export(
             // What is missing or doubled is for the verifier to find.
             size = placed.leaf.index + 1;
             if placed.leaf.index < checkpoint.size {
-                let line = line_of(placed)?;
+                let line = line_of(&placed)?;
                 writeln!(entries, "{line}").map_err(failed)?;
             }
         }
@@ -76,16 +78,37 @@ pub async fn export(
     })
 }
 
-fn line_of(placed: PlacedEntry) -> Result<String, Error> {
+fn line_of(placed: &PlacedEntry) -> Result<String, Error> {
     let leaf = parse_leaf(&placed.leaf)?;
-    let shown = placed.entry.and_then(shown_by);
+    let rest = match &placed.entry {
+        Some(row) => shown_by(row).unwrap_or_else(|| shown_as_it_stands(row)),
+        None if placed.is_unreadable => unreadable(),
+        None => Rest::Forgotten(leaf.entry),
+    };
+    let index = placed.leaf.index;
     let line = ExportedEntry {
-        index: placed.leaf.index,
+        index,
         flags: leaf.flags,
         hash: leaf.hash(),
-        rest: shown.unwrap_or(Rest::Forgotten(leaf.entry)),
+        rest,
     };
-    Ok(line.to_line()?)
+    let line = line.to_line()?;
+    if line.len() > EXPORTED_ENTRY_BYTES_MAX {
+        let reason = format!("the event of place {index} is longer than any that is read again");
+        let source = io::Error::new(io::ErrorKind::InvalidData, reason);
+        return Err(Error::ExportFailed { source });
+    }
+    Ok(line)
+}
+
+/// In the place of a row that cannot be read: it fits no leaf, and does not pass for forgotten.
+fn unreadable() -> Rest {
+    let public = PublicPart {
+        id: "unreadable".to_owned(),
+        kind: "unreadable".to_owned(),
+        occurred_at: 0,
+    };
+    Rest::Erased(public, Hash([0; 32]))
 }
 
 fn create(folder: &Path, name: &str) -> Result<File, Error> {

@@ -45,6 +45,22 @@ pub enum Finding {
         /// Where the tree ends.
         size: u64,
     },
+    /// Leaves or subtrees stand behind the end of the tree: it cannot grow over them.
+    #[error("{count} leaves and subtrees stand behind the end of the tree, of {size} leaves")]
+    LeavesBeyond {
+        /// How many.
+        count: u64,
+        /// Where the tree ends.
+        size: u64,
+    },
+    /// A row says that it gets no place, and is none of those.
+    #[error("the event {id} was kept out of the tree, at place {place}")]
+    EntryOutside {
+        /// The event's id.
+        id: String,
+        /// Where it says that it stands.
+        place: i64,
+    },
     /// Leaves are gone from the middle.
     #[error("the leaf of place {index} is gone")]
     LeafMissing {
@@ -107,6 +123,8 @@ impl Finding {
         "ledger.entry_removed",
         "ledger.entry_doubled",
         "ledger.entries_beyond",
+        "ledger.leaves_beyond",
+        "ledger.entry_outside",
         "ledger.leaf_missing",
         "ledger.truncated",
         "ledger.node_wrong",
@@ -127,6 +145,8 @@ impl Finding {
             Self::EntryRemoved { .. } => "ledger.entry_removed",
             Self::EntryDoubled { .. } => "ledger.entry_doubled",
             Self::EntriesBeyond { .. } => "ledger.entries_beyond",
+            Self::LeavesBeyond { .. } => "ledger.leaves_beyond",
+            Self::EntryOutside { .. } => "ledger.entry_outside",
             Self::LeafMissing { .. } => "ledger.leaf_missing",
             Self::Truncated { .. } => "ledger.truncated",
             Self::NodeWrong { .. } => "ledger.node_wrong",

@@ -4,20 +4,24 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use cardea_storage::Store;
 use cardea_storage::ledger::{
-    self, Checkpoint, PlacedEntry, TreeState, count_beyond, list_checkpoints, list_entries,
-    load_state, newest_checkpoint,
+    self, Checkpoint, PlacedEntry, TreeState, count_beyond, find_outsider, list_checkpoints,
+    list_details_behind, list_entries, load_state, newest_checkpoint,
 };
-use cardea_transparency::{Frontier, Hash, Leaf, NodeId, Rest, VerifierKey};
+use cardea_transparency::{
+    ERASURE_KIND, Frontier, Hash, Leaf, NodeId, Rest, VerifierKey, erased_places,
+};
 
 use crate::entry::{digest_of, parse_leaf, shown_by};
-use crate::erase::recorded_in;
-use crate::tree::{is_stored, parse_frontier, stored_name};
+use crate::tree::{LEVEL_STORED_MIN, is_stored, parse_frontier, stored_name};
 use crate::{Error, Finding, SignedCheckpoint};
 
 /// Rows and checkpoints that are held at once.
 const PAGE: u32 = 500;
+const PAGE_ROWS: usize = 500;
 /// Tries to read the state and its checkpoint of one moment.
 const READS_MAX: usize = 50;
+/// Erasures that have no place below the walk's end yet: some seconds' worth.
+const ERASURES_MAX: u32 = 10_000;
 
 /// What a log is made of, where nothing is wrong with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,9 +53,8 @@ struct Walk<'a> {
     /// Checkpoints that the walk has not come to, in their order.
     ahead: VecDeque<Checkpoint>,
     is_last_page: bool,
-    /// Places whose personal part is gone, and those that erasures on record name.
+    /// Places whose personal part is gone, and that no erasure was met for.
     erased: HashSet<u64>,
-    recorded: HashSet<u64>,
 }
 
 /// Walks over leaves, events, subtrees, state and checkpoints. `known` is a signed checkpoint from
@@ -122,12 +125,18 @@ async fn walk(
         ahead: VecDeque::new(),
         is_last_page: false,
         erased: HashSet::new(),
-        recorded: HashSet::new(),
     };
     loop {
         let mut reading = store.begin_read().await?;
-        let page = list_entries(&mut reading, walk.size(), PAGE).await?;
+        // One more than is gone over, so that no second row of a place falls between two pages.
+        let mut page = list_entries(&mut reading, walk.size(), PAGE + 1).await?;
         drop(reading);
+        let next = page.split_off(page.len().min(PAGE_ROWS)).pop();
+        if let (Some(last), Some(next)) = (page.last(), next)
+            && last.leaf.index == next.leaf.index
+        {
+            page.push(next);
+        }
         // What was placed since the walk began is of another tree.
         let page: Vec<_> = page
             .into_iter()
@@ -190,7 +199,7 @@ impl Walk<'_> {
                 index,
                 id: String::new(),
             })?;
-            self.look_at(placed, &leaf, &places)?;
+            self.look_at(&placed, &leaf, &places)?;
             completed.extend(self.frontier.append(leaf.hash()));
             self.compare_signed(store).await?;
         }
@@ -200,13 +209,17 @@ impl Walk<'_> {
     /// Whether a row is what its leaf was made of.
     fn look_at(
         &mut self,
-        placed: PlacedEntry,
+        placed: &PlacedEntry,
         leaf: &Leaf,
         places: &HashMap<String, u64>,
     ) -> Result<(), Finding> {
         let index = placed.leaf.index;
         self.result.made_afterwards += u64::from(leaf.flags.made_afterwards);
-        let Some(row) = placed.entry else {
+        let Some(row) = &placed.entry else {
+            if placed.is_unreadable {
+                let id = "(unreadable)".to_owned();
+                return Err(Finding::EntryChanged { index, id });
+            }
             // The flag is under the leaf's hash.
             if !leaf.flags.may_be_forgotten {
                 return Err(Finding::EntryRemoved { index });
@@ -228,8 +241,9 @@ impl Walk<'_> {
         match rest {
             Rest::Whole(public, _, personal) => {
                 self.result.whole += 1;
-                self.recorded
-                    .extend(recorded_in(&public.kind, &personal.details));
+                for place in erased_places(index, &public.kind, &personal.details) {
+                    self.erased.remove(&place);
+                }
             }
             _ => {
                 self.result.erased += 1;
@@ -312,13 +326,32 @@ impl Walk<'_> {
             return Err(Finding::StateWrong.into());
         }
         let mut reading = store.begin_read().await?;
-        let count = count_beyond(&mut reading).await?;
-        if count > 0 {
-            return Err(Finding::EntriesBeyond { count, size: found }.into());
+        let beyond = count_beyond(&mut reading, LEVEL_STORED_MIN).await?;
+        let size = found;
+        if beyond.events > 0 {
+            let count = beyond.events;
+            return Err(Finding::EntriesBeyond { count, size }.into());
+        }
+        if beyond.leaves > 0 {
+            let count = beyond.leaves;
+            return Err(Finding::LeavesBeyond { count, size }.into());
+        }
+        if let Some(outsider) = find_outsider(&mut reading).await? {
+            let (id, place) = (outsider.event_id, outsider.place);
+            return Err(Finding::EntryOutside { id, place }.into());
+        }
+        if !self.erased.is_empty() {
+            // An erasure is on record at once, and has its own place a moment later.
+            let waiting =
+                list_details_behind(&mut reading, ERASURE_KIND, size, ERASURES_MAX).await?;
+            for details in waiting {
+                for place in erased_places(size, ERASURE_KIND, &details) {
+                    self.erased.remove(&place);
+                }
+            }
         }
         drop(reading);
-        let unrecorded = self.erased.difference(&self.recorded).min();
-        if let Some(index) = unrecorded {
+        if let Some(index) = self.erased.iter().min() {
             return Err(Finding::ErasureUnrecorded { index: *index }.into());
         }
         self.result.size = found;

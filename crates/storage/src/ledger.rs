@@ -6,8 +6,9 @@ mod key;
 mod tree;
 
 pub use entry::{
-    Leaf, LedgerEntry, PlacedEntry, Placement, count_beyond, erase, has_unplaced, insert_leaves,
-    list_entries, list_entries_of, list_leaves, list_unplaced, oldest_unplaced, place, put_outside,
+    Beyond, Leaf, LedgerEntry, Outsider, PlacedEntry, Placement, count_beyond, erase,
+    find_outsider, has_unplaced, insert_leaves, list_details_behind, list_entries, list_entries_of,
+    list_leaves, list_unplaced, oldest_unplaced, place, put_outside,
 };
 pub use key::{LedgerKeyRecord, insert_key, list_keys, set_key_sealed};
 pub use tree::{
@@ -20,6 +21,8 @@ use crate::Error;
 
 /// The place of events that get none.
 pub(crate) const OUTSIDE: i64 = -1;
+/// The place of rows that could not be read when they were to get one.
+pub(crate) const UNREADABLE: i64 = -2;
 
 /// A number of the tree, as a column holds it.
 fn stored(number: u64) -> Result<i64, Error> {

@@ -87,7 +87,7 @@ const KINDS_OF_NOBODY: [&str; 16] = [
     "suspend_code.refused",
 ];
 /// Goes with a login that no card answered.
-const BEGINNING: &str = "authorization.begun";
+pub(crate) const BEGINNING: &str = "authorization.begun";
 
 /// Whether an event may be forgotten one day, for what it is: strangers bring such about, and it
 /// concerns nobody.

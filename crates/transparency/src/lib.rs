@@ -37,6 +37,7 @@ mod cosignature;
 mod decimal;
 mod entry;
 mod error;
+mod erasure;
 mod exported_entry;
 mod frontier;
 mod hash;
@@ -50,6 +51,7 @@ pub use add_checkpoint::{ADD_CHECKPOINT_BYTES_MAX, AddCheckpoint, SIZE_CONTENT_T
 pub use checkpoint::{Checkpoint, ORIGIN_BYTES_MAX};
 pub use entry::{Flags, LEAF_BYTES, Leaf, PersonalPart, PublicPart, SALT_BYTES, Salt};
 pub use error::Error;
+pub use erasure::{ERASURE_KIND, ERASURE_PLACES_MAX, erased_places};
 pub use exported_entry::{EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Rest};
 pub use frontier::Frontier;
 pub use hash::{Hash, leaf_hash, node_hash};

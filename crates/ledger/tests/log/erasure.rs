@@ -5,19 +5,24 @@ use time::Duration;
 
 use super::database::{Log, event, on_both, refusal, start};
 
+fn record(number: u32, places: &[u64]) -> EventRecord {
+    EventRecord {
+        kind: ERASURE_KIND.to_owned(),
+        sub: None,
+        session_id: None,
+        details: format!(r#"{{"by":{{}},"places":{places:?}}}"#),
+        ..event(number)
+    }
+}
+
 /// Erases what concerns `sub-0`, and puts it on record if asked to.
 async fn erase(log: &Log, is_recorded: bool) -> Erased {
     let mut transaction = log.store.begin().await.unwrap();
     let erased = erase_batch(&mut transaction, "sub-0", 0).await.unwrap();
     if is_recorded && !erased.places.is_empty() {
-        let record = EventRecord {
-            kind: ERASURE_KIND.to_owned(),
-            sub: None,
-            session_id: None,
-            details: format!(r#"{{"by":{{}},"places":{:?}}}"#, erased.places),
-            ..event(900)
-        };
-        append(&mut transaction, &record).await.unwrap();
+        append(&mut transaction, &record(900, &erased.places))
+            .await
+            .unwrap();
     }
     transaction.commit().await.unwrap();
     log.sequence(start()).await;
@@ -96,6 +101,46 @@ async fn nothing_can_be_written_into_what_was_erased() {
             log.tamper("DROP TABLE kept_row").await;
         }
         log.verify().await.unwrap();
+    })
+    .await;
+}
+
+/// Beside a server, and with it stopped, an erasure is on record before it has its own place.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_whose_record_waits_for_its_place_is_no_alarm() {
+    on_both(async |log| {
+        log.append((0..4).map(event)).await;
+        log.sequence(start()).await;
+        let mut transaction = log.store.begin().await.unwrap();
+        let erased = erase_batch(&mut transaction, "sub-0", 0).await.unwrap();
+        append(&mut transaction, &record(900, &erased.places))
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(log.verify().await.unwrap().erased, 2);
+        log.sequence(start()).await;
+        assert_eq!(log.verify().await.unwrap().erased, 2);
+    })
+    .await;
+}
+
+/// Attack H14, by whoever puts a record in beforehand, or one that speaks for everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_a_record_excuses_nothing_that_comes_after_it_and_not_everything_at_once() {
+    on_both(async |log| {
+        let beforehand: Vec<u64> = (0..100).collect();
+        log.append([record(900, &beforehand)]).await;
+        log.sequence(start()).await;
+        log.append((1..5).map(event)).await;
+        log.sequence(start()).await;
+        assert_eq!(erase(log, false).await.places, [3]);
+        assert_eq!(log.finding().await, "ledger.erasure_unrecorded");
+        let everything: Vec<u64> = (0..1_000).collect();
+        log.append([record(901, &everything)]).await;
+        log.sequence(start()).await;
+        assert_eq!(log.finding().await, "ledger.erasure_unrecorded");
+        log.append([record(902, &[3])]).await;
+        assert_eq!(log.finding().await, "nothing");
     })
     .await;
 }

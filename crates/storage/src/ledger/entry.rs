@@ -1,7 +1,8 @@
 //! Events as the log sees them, and their leaves.
 
-use super::{places, stored, unsigned};
+use super::{OUTSIDE, UNREADABLE, places, stored, unsigned};
 use crate::event::{self, EventRecord};
+use crate::retention::BEGINNING;
 use crate::sql::{self, Row};
 use crate::{Error, Transaction};
 
@@ -34,6 +35,26 @@ pub struct PlacedEntry {
     pub leaf: Leaf,
     /// The event.
     pub entry: Option<LedgerEntry>,
+    /// Whether a row stands there that no program of ours wrote: a column holds what it cannot.
+    pub is_unreadable: bool,
+}
+
+/// An event with a place below zero that is none of those that get none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outsider {
+    /// The event's id.
+    pub event_id: String,
+    /// Where it says that it stands.
+    pub place: i64,
+}
+
+/// What stands behind the end of the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beyond {
+    /// Events with a place that no leaf of the tree has.
+    pub events: u64,
+    /// Leaves and subtrees that the tree has not got.
+    pub leaves: u64,
 }
 
 /// The place that an event is given.
@@ -76,7 +97,9 @@ pub async fn oldest_unplaced(transaction: &mut Transaction) -> Result<Option<i64
     row.try_get("oldest")
 }
 
-/// Lists events that have no place yet, in no order; by the index, however many have one.
+/// Takes events that have no place yet, in no order; by the index, however many have one. A row
+/// that cannot be read (somebody else wrote it) is put aside, where verifying finds it: it keeps
+/// no other one from its place.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
@@ -89,13 +112,22 @@ pub async fn list_unplaced(
         .bind(i64::from(count_max))
         .fetch_all(transaction.connection())
         .await?;
-    rows.iter().map(read).collect()
+    let mut entries = Vec::new();
+    let mut unreadable = Vec::new();
+    for row in &rows {
+        match read(row) {
+            Ok(entry) => entries.push(entry),
+            Err(_) => unreadable.push(row.try_get("id")?),
+        }
+    }
+    put_at(transaction, &unreadable, UNREADABLE).await?;
+    Ok(entries)
 }
 
 /// Gives events their places.
 ///
 /// # Errors
-/// [`Error::Unavailable`]; [`Error::Conflict`] where a place is taken.
+/// [`Error::Unavailable`]; [`Error::Conflict`] where a place is taken, or an event is gone.
 pub async fn place(transaction: &mut Transaction, placed: &[Placement]) -> Result<(), Error> {
     if placed.is_empty() {
         return Ok(());
@@ -113,7 +145,11 @@ pub async fn place(transaction: &mut Transaction, placed: &[Placement]) -> Resul
             .bind(stored(placement.leaf.index)?)
             .bind(placement.salt.as_str());
     }
-    query.execute(transaction.connection()).await?;
+    let done = query.execute(transaction.connection()).await?;
+    // Retention takes refusals beside this, on PostgreSQL: the leaf of one would have no event.
+    if u64::try_from(placed.len()) != Ok(done.rows_affected()) {
+        return Err(Error::Conflict);
+    }
     Ok(())
 }
 
@@ -122,12 +158,16 @@ pub async fn place(transaction: &mut Transaction, placed: &[Placement]) -> Resul
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn put_outside(transaction: &mut Transaction, ids: &[String]) -> Result<(), Error> {
+    put_at(transaction, ids, OUTSIDE).await
+}
+
+async fn put_at(transaction: &mut Transaction, ids: &[String], place: i64) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
     let statement = format!(
         "WITH outside (id) AS (VALUES {})
-         UPDATE event SET ledger_index = -1 FROM outside WHERE event.id = outside.id",
+         UPDATE event SET ledger_index = {place} FROM outside WHERE event.id = outside.id",
         places(ids.len(), 1)
     );
     let mut query = sql::query_built(statement);
@@ -178,7 +218,8 @@ pub async fn list_entries(
                 event.kind, event.occurred_at, event.authorization_request_id, event.session_id,
                 event.sub, event.client_id, event.code, event.details, event.salt,
                 event.commitment
-         FROM ledger_leaf AS leaf LEFT JOIN event ON event.ledger_index = leaf.leaf_index
+         FROM ledger_leaf AS leaf LEFT JOIN event
+             ON event.ledger_index = leaf.leaf_index AND event.ledger_index >= 0
          WHERE leaf.leaf_index >= $1 ORDER BY leaf.leaf_index LIMIT $2",
     )
     .bind(stored(from)?)
@@ -240,19 +281,74 @@ pub async fn list_leaves(
     rows.iter().map(read_leaf).collect()
 }
 
-/// How many events have a place that no leaf of the tree has.
+/// How many events, leaves and subtrees stand behind the end of the tree. Subtrees are stored from
+/// `level_min` on.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
-pub async fn count_beyond(transaction: &mut Transaction) -> Result<u64, Error> {
+pub async fn count_beyond(transaction: &mut Transaction, level_min: u8) -> Result<Beyond, Error> {
     // One statement sees one moment, however the tree grows beside it.
     let row = sql::query(
-        "SELECT COUNT(*) AS beyond FROM event
-         WHERE ledger_index >= (SELECT size FROM ledger_state WHERE id = 1)",
+        "SELECT (SELECT COUNT(*) FROM event
+                 WHERE ledger_index >= 0 AND ledger_index >= state.size) AS events,
+                (SELECT COUNT(*) FROM ledger_leaf
+                 WHERE leaf_index < 0 OR leaf_index >= state.size)
+                + (SELECT COUNT(*) FROM ledger_node
+                   WHERE level < $1 OR level > 62 OR node_index < 0
+                   OR node_index >= (state.size >> CAST(level AS INTEGER))) AS leaves
+         FROM ledger_state AS state WHERE state.id = 1",
     )
+    .bind(i64::from(level_min))
     .fetch_one(transaction.connection())
     .await?;
-    unsigned(row.try_get("beyond")?, "event.ledger_index")
+    Ok(Beyond {
+        events: unsigned(row.try_get("events")?, "event.ledger_index")?,
+        leaves: unsigned(row.try_get("leaves")?, "ledger_leaf.leaf_index")?,
+    })
+}
+
+/// Finds an event that says of itself that it has no place and is none of those that get none.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find_outsider(transaction: &mut Transaction) -> Result<Option<Outsider>, Error> {
+    let row = sql::query(
+        "SELECT id, ledger_index FROM event
+         WHERE ledger_index < 0 AND (ledger_index <> $1 OR kind <> $2) LIMIT 1",
+    )
+    .bind(OUTSIDE)
+    .bind(BEGINNING)
+    .fetch_optional(transaction.connection())
+    .await?;
+    row.map(|row| {
+        Ok(Outsider {
+            event_id: row.try_get("id")?,
+            place: row.try_get("ledger_index")?,
+        })
+    })
+    .transpose()
+}
+
+/// Lists the details of events of a kind that have no place yet, or one at or behind `from`.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_details_behind(
+    transaction: &mut Transaction,
+    kind: &str,
+    from: u64,
+    count_max: u32,
+) -> Result<Vec<String>, Error> {
+    let rows = sql::query(
+        "SELECT details FROM event
+         WHERE kind = $1 AND (ledger_index IS NULL OR ledger_index >= $2) LIMIT $3",
+    )
+    .bind(kind)
+    .bind(stored(from)?)
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    rows.iter().map(|row| row.try_get("details")).collect()
 }
 
 /// Puts the commitment in the place of an event's personal part and salt. False where there is
@@ -280,17 +376,20 @@ pub async fn erase(
 
 fn read_placed(row: &Row) -> Result<PlacedEntry, Error> {
     let place: Option<i64> = row.try_get("ledger_index")?;
+    let entry = place.map(|_| read(row));
     Ok(PlacedEntry {
         leaf: read_leaf(row)?,
-        entry: place.map(|_| read(row)).transpose()?,
+        is_unreadable: matches!(entry, Some(Err(_))),
+        entry: entry.and_then(Result::ok),
     })
 }
 
 fn read_leaf(row: &Row) -> Result<Leaf, Error> {
     Ok(Leaf {
         index: unsigned(row.try_get("leaf_index")?, "ledger_leaf.leaf_index")?,
-        flags: row.try_get("flags")?,
-        entry_sha256: row.try_get("entry_sha256")?,
+        // Flags and a digest that no leaf has: whoever reads them finds it, at its place.
+        flags: row.try_get("flags").unwrap_or(-1),
+        entry_sha256: row.try_get("entry_sha256").unwrap_or_default(),
     })
 }
 
