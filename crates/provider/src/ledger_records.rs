@@ -63,6 +63,22 @@ impl LedgerRecords {
         Ok(transaction.commit().await?)
     }
 
+    /// Puts on record that a node goes on from what stands in the database, whatever it had signed.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn accept_history(&self, size_before: Option<u64>, size: u64) -> Result<(), Error> {
+        let mut transaction = self.records.store.begin().await?;
+        let kind = LedgerEvent::HistoryAccepted {
+            by: self.records.author.clone(),
+            size_before,
+            size,
+        };
+        let event = Event::new(kind, self.records.now());
+        self.records.append(&mut transaction, &event).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Erases what is personal in every entry of a person that has its place in the log, batch by
     /// batch, and says how many there were.
     ///

@@ -27,6 +27,7 @@ use crate::handler::discovery::{metadata_of, with_mtls};
 use crate::handler::register::REGISTRATION_PATH;
 use crate::http_client::HttpClient;
 use crate::key_rotation::{self, KeyRotation};
+use crate::ledger::last_signed::LastSignedFile;
 use crate::ledger::{self, LogKeeper};
 use crate::listener::Listener;
 use crate::metrics::{self, Metrics};
@@ -37,7 +38,7 @@ use crate::provider_config;
 use crate::rate_limit::RateLimiter;
 use crate::readiness::Readiness;
 use crate::reload::{ReloadReport, reload};
-use crate::revocation_fetch::RevocationFetcher;
+use crate::revocation_fetch::{AnchorSettings, RevocationFetcher};
 use crate::router::router;
 use crate::security_events::{self, EventPolls};
 use crate::server_keys::ServerKeys;
@@ -67,7 +68,7 @@ impl App {
     pub async fn build(config: &Config) -> Result<Self, Error> {
         let keys = ServerKeys::load(&config.keys, &config.issuer)?;
         let configured = anchor_reload::read_configured(&config.trust_anchor)?;
-        let (provider_config, mut anchors) = provider_config::build(config, &configured)?;
+        let (provider_config, anchors) = provider_config::build(config, &configured)?;
         let weakest_acr = provider_config.user_verification.weakest_acr();
         let http = HttpClient::made_when_needed();
         let store = open_store(&config.database.url).await?;
@@ -76,13 +77,7 @@ impl App {
         let events = Arc::new(LoggedEvents::counted_by(metrics.clone()));
         let key_rotation =
             KeyRotation::start(&config.keys, store.clone(), Arc::clone(&events) as _).await?;
-        let log_keeper = LogKeeper::new(
-            store.clone(),
-            Arc::clone(key_rotation.vault()),
-            Arc::clone(&events) as _,
-            config.ledger.origin(&config.issuer),
-            config.ledger.checkpoint_seconds,
-        );
+        let log_keeper = log_keeper(config, &store, &key_rotation, &events);
         let (token_keys, ahead) = key_rotation.current().await?;
         let provider_keys = keys.provider_keys(token_keys)?;
         provider_keys.set_ahead(ahead);
@@ -96,13 +91,7 @@ impl App {
         .map_err(|source| Error::ProviderRefused { source })?;
         read_database(&provider, config).await?;
         let metadata = announced(config, metadata_of(&provider, weakest_acr), &provider);
-        let (client_certificate_rules, client_anchors) = mtls::rules_of(config)?;
-        anchors.extend(client_anchors.iter().cloned());
-        let dir = Some(config.revocation.dir.as_path());
-        let fetcher = RevocationFetcher::new(http.clone(), Arc::new(SystemClock), anchors, dir);
-        let revocation = Arc::new(fetcher);
-        let source = Arc::clone(&revocation) as Arc<dyn RevocationSource>;
-        provider.replace_client_certificate_rules(client_certificate_rules, source);
+        let (revocation, client_anchors) = revocation_of(config, &provider, anchors, &http)?;
         let state = AppState::new(Inner {
             provider,
             https: config.issuer.is_https(),
@@ -139,6 +128,7 @@ impl App {
         });
         // Before the first request, so that no card of an added anchor is refused.
         anchor_reload::follow_anchors(&state).await;
+        state.log_keeper().open().await;
         Ok(Self { state, store })
     }
 
@@ -249,6 +239,44 @@ impl App {
     pub async fn close(self) {
         self.store.close().await;
     }
+}
+
+/// What fetches revocation lists, for cards and for the certificates of clients: their rules are in
+/// force from now on, and their anchors are given back.
+fn revocation_of(
+    config: &Config,
+    provider: &Provider,
+    mut anchors: Vec<AnchorSettings>,
+    http: &HttpClient,
+) -> Result<(Arc<RevocationFetcher>, Vec<AnchorSettings>), Error> {
+    let (client_rules, client_anchors) = mtls::rules_of(config)?;
+    anchors.extend(client_anchors.iter().cloned());
+    let dir = Some(config.revocation.dir.as_path());
+    let fetcher = RevocationFetcher::new(http.clone(), Arc::new(SystemClock), anchors, dir);
+    let revocation = Arc::new(fetcher);
+    let source = Arc::clone(&revocation) as Arc<dyn RevocationSource>;
+    provider.replace_client_certificate_rules(client_rules, source);
+    Ok((revocation, client_anchors))
+}
+
+/// The keeper of the database's log, under the name that the configuration gives it.
+fn log_keeper(
+    config: &Config,
+    store: &Store,
+    key_rotation: &KeyRotation,
+    events: &Arc<LoggedEvents>,
+) -> LogKeeper {
+    LogKeeper::new(
+        store.clone(),
+        Arc::clone(key_rotation.vault()),
+        Arc::clone(events) as _,
+        config.ledger.origin(&config.issuer),
+        config
+            .ledger
+            .last_signed_file(&config.database.url)
+            .map(LastSignedFile::new),
+        config.ledger.checkpoint_seconds,
+    )
 }
 
 /// The discovery document with what the configuration has on beside the provider.

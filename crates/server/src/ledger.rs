@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
 use self::key::KeyOfLog;
+use self::last_signed::LastSignedFile;
 use crate::clock::SystemClock;
 use crate::error::Error;
 use crate::key_vault::KeyVault;
@@ -21,6 +22,7 @@ use crate::state::AppState;
 use crate::sweeper;
 
 pub(crate) mod key;
+pub(crate) mod last_signed;
 
 /// Batches of one look; after that others have the database for a while.
 const BATCHES_MAX: usize = 20;
@@ -29,17 +31,28 @@ const LAST_TIME: Duration = Duration::from_secs(3);
 /// How long events may wait for their places before an operator is told.
 pub(crate) const BEHIND_SECONDS: i64 = 60;
 
+/// Failures that do not pass by themselves.
+const STOPPING_CODES: [&str; 5] = [
+    "ledger.history_changed",
+    "ledger.key_missing",
+    "ledger.last_signed_unusable",
+    "ledger.signing_failed",
+    "ledger.tree_damaged",
+];
+
 /// The log of this node's database.
 pub(crate) struct LogKeeper {
     store: Store,
     vault: Arc<KeyVault>,
     event_log: Arc<dyn EventLog>,
     origin: String,
+    last_signed: Option<LastSignedFile>,
     every: Duration,
     sequencer: Mutex<Option<Sequencer>>,
     /// The code of the last failure that an operator was told of.
     failed: SyncMutex<Option<&'static str>>,
     is_behind: AtomicBool,
+    is_held_elsewhere: AtomicBool,
 }
 
 /// How the log stands.
@@ -69,6 +82,7 @@ impl LogKeeper {
         vault: Arc<KeyVault>,
         event_log: Arc<dyn EventLog>,
         origin: String,
+        last_signed: Option<LastSignedFile>,
         checkpoint_seconds: u32,
     ) -> Self {
         Self {
@@ -76,11 +90,22 @@ impl LogKeeper {
             vault,
             event_log,
             origin,
+            last_signed,
             every: Duration::from_secs(u64::from(checkpoint_seconds)),
             sequencer: Mutex::default(),
             failed: SyncMutex::default(),
             is_behind: AtomicBool::new(false),
+            is_held_elsewhere: AtomicBool::new(false),
         }
+    }
+
+    /// Opens the log's key before the first request, so that whichever is answered meanwhile is
+    /// counted the same on the record. A failure is tried again at each look.
+    pub(crate) async fn open(&self) {
+        let mut sequencer = self.sequencer.lock().await;
+        let begun = self.begin().await;
+        self.note(begun.as_ref().err());
+        *sequencer = begun.ok();
     }
 
     /// Gives waiting events their places. What fails is tried again at the next look: events are on
@@ -100,8 +125,13 @@ impl LogKeeper {
             None => sequencer.insert(self.begin().await?),
         };
         for _ in 0..BATCHES_MAX {
-            let Outcome { is_more, .. } =
-                own.run_once(SystemClock.now()).await.map_err(unavailable)?;
+            let Outcome {
+                is_more,
+                is_held_elsewhere,
+                ..
+            } = own.run_once(SystemClock.now()).await.map_err(unavailable)?;
+            self.is_held_elsewhere
+                .store(is_held_elsewhere, Ordering::Relaxed);
             if !is_more {
                 break;
             }
@@ -112,14 +142,37 @@ impl LogKeeper {
 
     async fn begin(&self) -> Result<Sequencer, Error> {
         let (vault, event_log) = (Arc::clone(&self.vault), Arc::clone(&self.event_log));
-        let key = KeyOfLog::load_or_make(&self.store, vault, event_log, &self.origin).await?;
+        let is_begun = self.is_begun().await?;
+        let key =
+            KeyOfLog::load_or_make(&self.store, vault, event_log, &self.origin, is_begun).await?;
         tracing::info!(
             verifier_key = %key.verifier(),
             "the log's checkpoints are signed by this key: give it to witnesses and verifiers"
         );
         let name = random_base64url(12);
         let name = name.map_err(|source| crate::key_rotation::failed(source.into()))?;
-        Ok(Sequencer::new(self.store.clone(), Arc::new(key), name))
+        let sequencer = Sequencer::new(self.store.clone(), Arc::new(key), name);
+        Ok(match &self.last_signed {
+            Some(file) => sequencer.remembering(Box::new(file.clone())),
+            None => {
+                tracing::warn!(
+                    "what this node signs last is kept in memory alone, and the next start takes \
+                     the log of the database as it is: set ledger.last_signed_file"
+                );
+                sequencer
+            }
+        })
+    }
+
+    /// Whether there is a log already, as the database or this node knows. Asked before the key is
+    /// looked for: another node may be making it.
+    async fn is_begun(&self) -> Result<bool, Error> {
+        let standing = self.standing().await;
+        let standing = standing.map_err(|source| Error::DatabaseUnavailable { source })?;
+        let is_kept = self.last_signed.as_ref().map(LastSignedFile::is_there);
+        let is_kept = is_kept.transpose();
+        let is_kept = is_kept.map_err(|source| Error::LedgerUnavailable { source })?;
+        Ok(standing.size > 0 || standing.signed > 0 || is_kept == Some(true))
     }
 
     /// The last look of a server that stops; another node need not wait for it then.
@@ -163,8 +216,20 @@ impl LogKeeper {
             return;
         };
         let lag = standing.lag_seconds(SystemClock.now());
-        self.is_behind
-            .store(lag > BEHIND_SECONDS, Ordering::Relaxed);
+        let is_behind = lag > BEHIND_SECONDS;
+        let was_behind = self.is_behind.swap(is_behind, Ordering::Relaxed);
+        if is_behind && !was_behind && self.is_held_elsewhere.load(Ordering::Relaxed) {
+            tracing::warn!(
+                seconds = lag,
+                "events wait for their places in the log, which another node holds"
+            );
+        }
+    }
+
+    /// Whether nothing is signed any more until an operator has looked: it is no passing failure.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|code| STOPPING_CODES.contains(&code))
     }
 
     /// Whether events have waited too long for their places.

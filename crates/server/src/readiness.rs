@@ -58,6 +58,8 @@ pub(crate) enum Warning {
     ClockApart,
     /// Events have waited for more than a minute for their places in the log.
     LedgerBehind,
+    /// Nothing is signed in the log any more until an operator has looked.
+    LedgerStopped,
 }
 
 impl Reason {
@@ -154,6 +156,9 @@ impl Readiness {
         }
         if state.log_keeper().is_behind() {
             warnings.push(Warning::LedgerBehind);
+        }
+        if state.log_keeper().is_stopped() {
+            warnings.push(Warning::LedgerStopped);
         }
         Report {
             status: if reasons.is_empty() {

@@ -134,6 +134,8 @@ kinds! {
         G::SessionStopped { guard: text(), service: text(), reasons: vec![text()] };
     E::Guard(G::AccountStopped { .. }) => Kept, G::AccountStopped {
         stop: text(), guard: text(), service: text(), reasons: vec![text()] };
+    E::Guard(G::StopLate { .. }) => Kept, G::StopLate {
+        guard: text(), service: text(), reasons: vec![text()] };
     E::Guard(G::StopLifted { .. }) => Kept,
         G::StopLifted { stop: text(), service: text(), by: author(), reason: text() };
     E::Guard(G::NoticeSeen { .. }) => Kept, G::NoticeSeen { notice: text() };
@@ -148,6 +150,8 @@ kinds! {
     E::Ledger(L::KeyMade { .. }) => Kept, L::KeyMade { verifier_key: text() };
     E::Ledger(L::KeyReencrypted { .. }) => Kept,
         L::KeyReencrypted { by: author(), encryption_key_id: text() };
+    E::Ledger(L::HistoryAccepted { .. }) => Kept,
+        L::HistoryAccepted { by: author(), size_before: Some(2), size: 1 };
     E::Ledger(L::PersonalDataErased { .. }) => Kept,
         L::PersonalDataErased { by: author(), places: vec![1] };
     E::Suspension(S::CodeMade { .. }) => Kept, S::CodeMade { card: text() };

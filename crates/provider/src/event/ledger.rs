@@ -22,6 +22,15 @@ pub enum LedgerEvent {
         /// By which key.
         encryption_key_id: String,
     },
+    /// A node that had signed more, or something else, goes on from what stands in the database.
+    HistoryAccepted {
+        /// Who.
+        by: Author,
+        /// The size of what it had signed last; none where that could not be read.
+        size_before: Option<u64>,
+        /// The size of the tree that stands there.
+        size: u64,
+    },
     /// What is personal in these entries was erased; it does not say whose it was.
     PersonalDataErased {
         /// Who.
@@ -36,6 +45,7 @@ impl LedgerEvent {
         match self {
             Self::KeyMade { .. } => "ledger.key_made",
             Self::KeyReencrypted { .. } => "ledger.key_reencrypted",
+            Self::HistoryAccepted { .. } => "ledger.history_accepted",
             Self::PersonalDataErased { .. } => cardea_ledger::ERASURE_KIND,
         }
     }

@@ -14,6 +14,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use self::accept::{AcceptArguments, accept};
 use super::clients::{Answer, Common, Complaint, say};
 use super::keys::token_keys::{is_confirmed, take_secrets};
 use super::operator;
@@ -24,6 +25,8 @@ use crate::key_file::unusable;
 use crate::key_vault::KeyVault;
 use crate::ledger::key::KeyOfLog;
 use crate::ledger::standing_of;
+
+mod accept;
 
 const AFTER_HELP: &str = "\
 Run it as the server's own user, to whom the database belongs.
@@ -45,6 +48,9 @@ pub(super) enum LedgerCommand {
     Verify(VerifyArguments),
     /// Erase what is personal in every entry of a person; the log verifies all the same.
     Erase(EraseArguments),
+    /// Go on, on this node, from the log that stands in the database, after it was put back to an
+    /// earlier state; on record. Then start this node's server again.
+    Accept(AcceptArguments),
 }
 
 /// Arguments of `verify`.
@@ -147,6 +153,7 @@ pub(super) fn run(command: &LedgerCommand) -> anyhow::Result<ExitCode> {
             LedgerCommand::Export(it) => say(&it.common, export(it).await),
             LedgerCommand::Verify(it) => say(&it.common, verify(it).await),
             LedgerCommand::Erase(it) => say(&it.common, erase(it).await),
+            LedgerCommand::Accept(it) => say(&it.common, accept(it).await),
         }
     })?;
     Ok(ExitCode::from(exit))
@@ -226,7 +233,8 @@ async fn verify_with(
 
 async fn erase(arguments: &EraseArguments) -> Result<Erased, Complaint> {
     let what = "what is personal in every entry of this person is erased for good".to_owned();
-    if !arguments.yes && !(io::stdin().is_terminal() && is_confirmed(&what)) {
+    let is_meant = arguments.yes || (io::stdin().is_terminal() && is_confirmed(&what));
+    if !is_meant {
         let flag = "--yes";
         return Err(Error::ConfirmationMissing { what, flag }.into());
     }
@@ -246,7 +254,11 @@ async fn open(common: &Common) -> Result<(Config, Store), Complaint> {
 
 /// The key of a log that has one.
 async fn key_that_is(config: &Config, store: &Store) -> Result<VerifierKey, Complaint> {
-    let source = cardea_ledger::Error::CheckpointMissing;
+    let is_begun = standing_of(store).await.map_err(database)?.size > 0;
+    let source = match is_begun {
+        true => cardea_ledger::Error::KeyMissing,
+        false => cardea_ledger::Error::CheckpointMissing,
+    };
     let missing = Error::LedgerUnavailable { source };
     Ok(key_of(config, store).await?.ok_or(missing)?)
 }

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cardea_provider::event::StoredEvents;
@@ -20,6 +20,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::key_file::unusable;
+use crate::ledger::last_signed::LastSignedFile;
 
 /// Restores the database that the configuration names: all of it or nothing.
 pub(super) fn run(
@@ -40,6 +41,7 @@ pub(super) fn run(
         .build()?;
     runtime.block_on(check_database(&config, replaces))?;
     let restored = runtime.block_on(restore(&config, &verified, &opened))?;
+    let signed_before = put_signed_by(&config)?;
     let Restored {
         ended, token_keys, ..
     } = restored;
@@ -54,6 +56,14 @@ pub(super) fn run(
         ended.waiting,
         ended.tokens
     )?;
+    if let Some(by) = signed_before {
+        writeln!(
+            output,
+            "the log goes on from the backup. What this node had signed last is {} now: keep it. \
+             On every other node run `cardea ledger accept` before its start.",
+            by.display()
+        )?;
+    }
     for missing in differing(&verified.about().files, &references(&config)) {
         writeln!(output, "not as it was at the backup: {missing}")?;
     }
@@ -67,6 +77,15 @@ pub(super) fn run(
     let made_at = verified.about().made_at;
     write_suspensions(&mut output, made_at, &restored.suspensions_lost)?;
     Ok(())
+}
+
+/// The log of the backup is an earlier one, and that it was put back is on record by now.
+fn put_signed_by(config: &Config) -> Result<Option<PathBuf>, Error> {
+    let file = config.ledger.last_signed_file(&config.database.url);
+    let put_by = file.map(|file| LastSignedFile::new(file).put_by());
+    let put_by = put_by.transpose();
+    let put_by = put_by.map_err(|source| Error::LedgerUnavailable { source })?;
+    Ok(put_by.flatten())
 }
 
 /// Says which cards are let in again that must not be, and how each is suspended anew.

@@ -1,11 +1,12 @@
 //! `[ledger]`: the log that shows when it was changed (docs/ledger.md).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cardea_transparency::KeyName;
 use serde::Deserialize;
 
 use super::check::check_range;
+use super::database::DatabaseUrl;
 use super::issuer::Issuer;
 use super::load::invalid;
 use crate::error::Error;
@@ -20,6 +21,9 @@ pub struct LedgerConfig {
     pub origin: Option<String>,
     /// Seconds after which an event has its place in the tree, under a signed checkpoint.
     pub checkpoint_seconds: u32,
+    /// Where this node keeps what it signed last, outside of the database: beside SQLite's file
+    /// where it is absent; with PostgreSQL nowhere then, and each start takes the database as it is.
+    pub last_signed_file: Option<PathBuf>,
 }
 
 impl Default for LedgerConfig {
@@ -27,6 +31,7 @@ impl Default for LedgerConfig {
         Self {
             origin: None,
             checkpoint_seconds: 1,
+            last_signed_file: None,
         }
     }
 }
@@ -39,6 +44,20 @@ impl LedgerConfig {
         let bare = issuer.split_once("://").map_or(issuer, |(_, bare)| bare);
         let default = || format!("{bare}/log");
         self.origin.clone().unwrap_or_else(default)
+    }
+
+    /// Where this node keeps what it signed last.
+    #[must_use]
+    pub fn last_signed_file(&self, database: &DatabaseUrl) -> Option<PathBuf> {
+        let beside = || match database {
+            DatabaseUrl::Sqlite(file) => {
+                let mut name = file.as_os_str().to_owned();
+                name.push(".last-signed");
+                Some(PathBuf::from(name))
+            }
+            DatabaseUrl::Postgres(_) => None,
+        };
+        self.last_signed_file.clone().or_else(beside)
     }
 }
 
@@ -68,7 +87,7 @@ mod tests {
     use std::path::Path;
 
     use super::{LedgerConfig, check_ledger};
-    use crate::config::Issuer;
+    use crate::config::{DatabaseUrl, Issuer};
 
     fn check(text: &str) -> Result<LedgerConfig, String> {
         let config: LedgerConfig = toml::from_str(text).map_err(|it| it.to_string())?;
@@ -83,6 +102,24 @@ mod tests {
         assert_eq!(config.origin(&issuer), "login.example.fr/log");
         let config = check("origin = \"log.example.fr\"\ncheckpoint_seconds = 60").unwrap();
         assert_eq!(config.origin(&issuer), "log.example.fr");
+    }
+
+    #[test]
+    fn what_was_signed_last_lies_beside_sqlite_or_where_the_file_says() {
+        let database = |url: &str| DatabaseUrl::try_from(url.to_owned()).unwrap();
+        let (sqlite, postgres) = (database("sqlite:///a/b.sqlite"), database("postgres:///b"));
+        let default = check("").unwrap();
+        let beside = default.last_signed_file(&sqlite);
+        assert_eq!(
+            beside.as_deref(),
+            Some(Path::new("/a/b.sqlite.last-signed"))
+        );
+        assert_eq!(default.last_signed_file(&postgres), None);
+        let named = check("last_signed_file = \"/c/d\"").unwrap();
+        for url in [&sqlite, &postgres] {
+            let file = named.last_signed_file(url);
+            assert_eq!(file.as_deref(), Some(Path::new("/c/d")));
+        }
     }
 
     #[test]

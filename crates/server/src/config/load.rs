@@ -174,6 +174,7 @@ fn make_paths_absolute(config: &mut Config, folder: &Path) {
     for path in [
         &mut operations.bearer_token_file,
         &mut operations.backup_dir,
+        &mut config.ledger.last_signed_file,
     ] {
         path.iter_mut().for_each(absolute);
     }

@@ -29,19 +29,24 @@ pub(crate) struct KeyOfLog {
 }
 
 impl KeyOfLog {
-    /// Opens the log's key, and makes it where there is none.
+    /// Opens the log's key, and makes it where there is none and the log has not begun.
     ///
     /// # Errors
     /// Those of the vault and of the database; `ledger.signing_failed` where the key opens and does
-    /// not sign.
+    /// not sign; `ledger.key_missing` where another signed what there is.
     pub(crate) async fn load_or_make(
         store: &Store,
         vault: Arc<KeyVault>,
         event_log: Arc<dyn EventLog>,
         origin: &str,
+        is_begun: bool,
     ) -> Result<Self, Error> {
         if let Some(key) = Self::load(store, Arc::clone(&vault), origin).await? {
             return Ok(key);
+        }
+        if is_begun {
+            let source = cardea_ledger::Error::KeyMissing;
+            return Err(Error::LedgerUnavailable { source });
         }
         let own = Arc::clone(&vault);
         let made = blocking(move || own.make_ledger_key()).await?;

@@ -9,6 +9,8 @@ use sqlx::AssertSqlSafe;
 use sqlx::SqlitePool;
 
 use crate::card::Card;
+use crate::operations::Watched;
+use crate::program::Program;
 use crate::relying_party::{Request, sign_in};
 use crate::test_app::{Changes, TestApp};
 use crate::two_nodes::on_postgres;
@@ -129,4 +131,101 @@ async fn a_person_is_erased_by_command_and_the_log_of_postgresql_verifies() {
         );
     })
     .await;
+}
+
+/// Waits until operators are warned of this.
+async fn warned(watched: &Watched, word: &str) {
+    for _ in 0..600 {
+        let (_, report) = watched.ready().await;
+        if report["warnings"]
+            .as_array()
+            .unwrap()
+            .contains(&json!(word))
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody is warned of {word}");
+}
+
+/// Kills the program, and starts it over the same folder.
+async fn start_again(watched: &mut Watched) {
+    watched.program.kill();
+    let url = watched.app.url("");
+    let address = url.trim_start_matches("http://");
+    watched.program = Program::start(watched.app.folder(), address).await;
+}
+
+fn has_logged(watched: &Watched, code: &str) -> bool {
+    String::from_utf8_lossy(&watched.program.log()).contains(code)
+}
+
+/// Attack H14: somebody with the database, and without the key, has the server sign anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_a_server_signs_no_history_but_its_own_until_an_operator_accepts_it() {
+    let mut watched = Watched::start("", "").await;
+    log_in(&watched.app).await;
+    signed(&watched.app).await;
+    for statement in [
+        "DELETE FROM event WHERE kind = 'login.accepted'",
+        "DELETE FROM ledger_leaf",
+        "DELETE FROM ledger_checkpoint",
+        "UPDATE ledger_state SET size = 0, frontier = ''",
+        "UPDATE event SET ledger_index = NULL, occurred_at = 1",
+    ] {
+        tamper(&watched.app, statement).await;
+    }
+    for _ in 0..2 {
+        warned(&watched, "ledger_stopped").await;
+        warned(&watched, "ledger_behind").await;
+        assert!(has_logged(&watched, "ledger.history_changed"));
+        let standing = watched.app.operate_on("ledger", &["status"]).await;
+        assert_eq!(standing["signed"], json!(0), "{standing}");
+        // A start does not make it forget.
+        start_again(&mut watched).await;
+    }
+    let (status, refused) = watched.app.refused_operation("ledger", &["accept"]).await;
+    assert_eq!(status, Some(2));
+    assert!(refused.contains("server.confirmation_missing"), "{refused}");
+    let accepted = watched.app.operate_on("ledger", &["accept", "--yes"]).await;
+    assert_eq!(accepted["size"], json!(0), "{accepted}");
+    assert!(accepted["size_before"].as_u64() > Some(0), "{accepted}");
+    start_again(&mut watched).await;
+    signed(&watched.app).await;
+    watched.app.operate_on("ledger", &["verify"]).await;
+    watched
+        .app
+        .in_database(async |transaction| {
+            let events = list_newest(transaction, 1_000).await.unwrap();
+            let mut kinds = events.iter().map(|it| it.kind.as_str());
+            assert!(kinds.any(|it| it == "ledger.history_accepted"));
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_has_begun_gets_no_other_key_and_no_other_name() {
+    let mut watched = Watched::start("", "").await;
+    log_in(&watched.app).await;
+    let before = signed(&watched.app).await;
+    let file = watched.app.folder().join("cardea.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let other = text.replacen("[keys]", "[ledger]\norigin = \"other/log\"\n[keys]", 1);
+    std::fs::write(&file, other).unwrap();
+    start_again(&mut watched).await;
+    warned(&watched, "ledger_stopped").await;
+    assert!(has_logged(&watched, "ledger.history_changed"));
+    std::fs::write(&file, text).unwrap();
+    start_again(&mut watched).await;
+    tamper(&watched.app, "DELETE FROM ledger_key").await;
+    start_again(&mut watched).await;
+    warned(&watched, "ledger_stopped").await;
+    assert!(has_logged(&watched, "ledger.key_missing"));
+    let (status, refused) = watched.app.refused_operation("ledger", &["key"]).await;
+    assert_eq!(status, Some(2));
+    assert!(refused.contains("ledger.key_missing"), "{refused}");
+    let standing = watched.app.operate_on("ledger", &["status"]).await;
+    assert!(standing["verifier_key"].is_null(), "{standing}");
+    assert!(standing["signed"].as_u64() >= before["signed"].as_u64());
 }
