@@ -266,6 +266,52 @@ fn who_never_sees_a_card_signs_once_for_weeks() {
     assert_eq!(work_without_cards(&decider, "telephone", 50, 70, 30), 1);
 }
 
+/// A profession that is known to show cards: eight accounts, two weeks until the tests begin.
+fn with_colleagues_who_see_cards() -> Decider {
+    let decider = Decider::new(Rules::default());
+    let mut dice = Dice(23);
+    for day in -14..0_i64 {
+        for number in 0..240_i64 {
+            let subject = format!("surgery-{}", number % 8);
+            let patient = format!("{subject}-{}", dice.below(500));
+            let at = START + day * DAY + 8 * HOUR + number * 120 * SECOND;
+            let mut next = act(&subject, &patient, at);
+            next.patient_present = dice.percent(80);
+            assert_eq!(decider.decide(&next).answer, Answer::Allow);
+        }
+    }
+    decider
+}
+
+#[test]
+fn who_is_new_and_alone_in_never_seeing_cards_signs_and_is_not_stopped() {
+    for (name, a_day, known, most) in [
+        ("screen", 28, 0, 1),
+        ("screen", 64, 0, 2),
+        ("tel", 70, 30, 2),
+    ] {
+        let decider = with_colleagues_who_see_cards();
+        let asked = work_without_cards(&decider, name, 40, a_day, known);
+        assert!((1..=most).contains(&asked), "{a_day} a day: {asked}");
+    }
+}
+
+#[test]
+fn a_robot_on_a_new_account_gains_little_where_colleagues_see_cards() {
+    for (name, mean, signs, most) in [
+        ("like a person", 240 * SECOND, 0, 60),
+        ("flat out, and she signs", SECOND, u32::MAX, 220),
+        ("a minute each, and she signs", 60 * SECOND, u32::MAX, 220),
+    ] {
+        let decider = with_colleagues_who_see_cards();
+        let acts = walk(name, 3, 450, |dice| dice.pause(mean));
+        let acts = acts.into_iter().filter(|(act, _)| act.at < START + DAY);
+        let loot = rob(&decider, acts, signs);
+        assert!(loot.all <= most, "{name}: {}", loot.all);
+        assert!(loot.last >= Answer::StopSession, "{name}: {:?}", loot.last);
+    }
+}
+
 #[test]
 fn a_robot_on_the_account_of_who_never_sees_a_card_is_found_by_whom_nobody_knows() {
     let decider = Decider::new(Rules::default());

@@ -77,6 +77,8 @@ pub(crate) struct Usual {
     pub(crate) signed_day: u16,
     /// The last day that was signed for; zero where none was.
     pub(crate) signed_on: u32,
+    /// Whether the person has signed, and nobody has ever shown a card here.
+    pub(crate) is_signed_alone: bool,
     /// Of a hundred patients, how many were known from an earlier day.
     pub(crate) returned_percent: Option<u8>,
     /// What the account is held to over weeks.
@@ -148,10 +150,11 @@ impl Usual {
         usize::from(self.days) < FULLEST_DAYS
     }
 
-    /// Whether it is known by now that nobody shows a card here, whatever the profession does.
+    /// Whether it is known by now that nobody shows a card here, whatever the profession does:
+    /// after some days, or at once where the person herself has signed for it.
     pub(crate) fn is_without_cards(&self) -> bool {
         let is_known = self.returned_percent.is_some();
-        is_known && self.share.is_none_or(|share| share.with == 0)
+        self.is_signed_alone || is_known && self.share.is_none_or(|share| share.with == 0)
     }
 }
 
@@ -190,6 +193,16 @@ impl Habit {
     /// Cards have caught up with so many patients.
     pub(crate) fn note_caught_up(&mut self, patients: u16) {
         self.usual.cards_caught_up = self.usual.cards_caught_up.max(patients);
+    }
+
+    /// The person has signed, and no card was ever shown.
+    pub(crate) fn note_signed_alone(&mut self) {
+        self.usual.is_signed_alone = true;
+    }
+
+    /// A card was shown: what the profession does says something here again.
+    pub(crate) fn note_card(&mut self) {
+        self.usual.is_signed_alone = false;
     }
 
     /// The last day that was closed.
@@ -241,6 +254,7 @@ impl Habit {
             cards_caught_up: self.usual.cards_caught_up,
             signed_day: if is_signed_for { self.signed_day() } else { 0 },
             signed_on,
+            is_signed_alone: self.usual.is_signed_alone,
             returned_percent: is_known
                 .then(|| u8::try_from(returned * 100 / all.max(1)).unwrap_or(100)),
             reference,

@@ -96,6 +96,8 @@ pub fn sign_in(
         return;
     };
     let is_over_weeks = state.standing.settled_at(now);
+    let has_cards = state.look_ups.has_cards();
+    let has_cards = has_cards || state.writes.as_ref().is_some_and(|it| it.has_cards());
     for kind in [Kind::LookUp, Kind::Write] {
         if kind == Kind::Write && state.writes.is_none() {
             continue;
@@ -104,7 +106,7 @@ pub fn sign_in(
         let track = state.track(kind);
         let allowance = Allowance::of(budget, &track.habit().usual, &around.peers);
         let room = room.min(micro(budget.signature_restores));
-        track.note_signature();
+        track.note_signature(has_cards);
         track.balance.restore(room, micro(allowance.ahead));
         if let Some(drift) = allowance.drift.filter(|_| is_over_weeks) {
             track.drift.restore(room, micro(drift));

@@ -75,6 +75,7 @@ impl Track {
         };
         self.run = 0;
         self.last_card_day = today;
+        self.habit.note_card();
         self.today.shown = self.today.shown.saturating_add(1);
         self.drift.credit(allowance.drift_card);
         let has_caught_up = self.credit(credit);
@@ -166,9 +167,18 @@ impl Track {
         }
     }
 
-    /// The person has signed for what was asked for.
-    pub(crate) fn note_signature(&mut self) {
+    /// The person has signed for what was asked for, on an account to which cards were shown or
+    /// never were.
+    pub(crate) fn note_signature(&mut self, has_cards: bool) {
         self.today.signed = true;
+        if !has_cards {
+            self.habit.note_signed_alone();
+        }
+    }
+
+    /// Whether a card was ever shown.
+    pub(crate) fn has_cards(&self) -> bool {
+        self.last_card_day > 0
     }
 
     /// Which of the patients are new.
