@@ -22,7 +22,8 @@ pub struct LedgerConfig {
     /// Seconds after which an event has its place in the tree, under a signed checkpoint.
     pub checkpoint_seconds: u32,
     /// Where this node keeps what it signed last, outside of the database: beside SQLite's file
-    /// where it is absent; with PostgreSQL nowhere then, and each start takes the database as it is.
+    /// where it is absent; with PostgreSQL nowhere then, and each start takes the database as it
+    /// is.
     pub last_signed_file: Option<PathBuf>,
 }
 
