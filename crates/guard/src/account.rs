@@ -97,14 +97,19 @@ impl AccountState {
     /// was lifted here already, or a later stop holds.
     pub fn lift_stop(&mut self, sequence: i64, at: i64) {
         if self.standing.lift_as_told(sequence) {
-            self.lift(at);
+            self.standing.lift();
+            self.begin_anew(at);
         }
     }
 
     /// An operator lifts what holds the account: it begins anew, but is known as before.
     pub fn lift(&mut self, at: i64) {
+        self.standing.lift_here(at);
+        self.begin_anew(at);
+    }
+
+    fn begin_anew(&mut self, at: i64) {
         let day = day_of(at.max(self.last_at));
-        self.standing.lift();
         self.look_ups.begin_anew(day);
         if let Some(writes) = &mut self.writes {
             writes.begin_anew(day);

@@ -13,6 +13,7 @@ mod in_process;
 mod keys;
 mod portal;
 mod pseudonym;
+mod repeats;
 mod route;
 mod sequence;
 mod signatures;

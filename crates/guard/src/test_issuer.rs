@@ -58,6 +58,8 @@ pub(crate) struct Says {
     /// The heartbeat of an answer.
     pub(crate) heartbeat: Option<Value>,
     pub(crate) acknowledged: Vec<String>,
+    /// What receivers complained of.
+    pub(crate) set_errors: Vec<String>,
     pub(crate) streams: Vec<String>,
     pub(crate) reports: TakenReports,
 }
@@ -77,6 +79,8 @@ pub(crate) struct TakenReports {
     pub(crate) foreign: Option<&'static str>,
     /// Whoever names this patient spoils its batch.
     pub(crate) malformed: Option<&'static str>,
+    /// A proxy lets nothing through that names this patient.
+    pub(crate) blocked: Option<&'static str>,
 }
 
 pub(crate) struct TestIssuer {
@@ -111,6 +115,7 @@ impl TestIssuer {
                 sets: BTreeMap::new(),
                 heartbeat: Some(json!({"iat": NOW, "since": NOW - 100, "sequence": 0})),
                 acknowledged: Vec::new(),
+                set_errors: Vec::new(),
                 streams: Vec::new(),
                 reports: TakenReports::default(),
             }),
@@ -348,6 +353,11 @@ async fn events(State(shared): State<Arc<Shared>>, Json(asked): Json<Value>) -> 
             says.sets.remove(jti);
             says.acknowledged.push(jti.to_owned());
         }
+        for (jti, error) in asked["setErrs"].as_object().into_iter().flatten() {
+            assert!(error["err"].is_string(), "{error}");
+            says.sets.remove(jti);
+            says.set_errors.push(jti.to_owned());
+        }
         let mut sets = says.sets.clone();
         if let Some(beat) = &says.heartbeat {
             let mut claims = json!({
@@ -392,6 +402,9 @@ async fn take_reports(
     let names = |it: &Value, patient: Option<&str>| {
         patient.is_some_and(|patient| patients(it).contains(patient))
     };
+    if batch.iter().any(|it| names(it, says.blocked)) {
+        return (StatusCode::FORBIDDEN, "a proxy does not like it").into_response();
+    }
     if batch.iter().any(|it| names(it, says.malformed)) {
         return refuse(StatusCode::BAD_REQUEST, "provider.guard_reports_invalid");
     }

@@ -54,6 +54,9 @@ struct Asked {
     told_sessions: u32,
     /// The newest of the issuer's stops that was lifted.
     lifted_stop: i64,
+    /// When an operator lifted what held the account at this guard; 0 where nobody has. A stop that
+    /// is older and still on its way to the issuer is lifted, too.
+    lifted_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +148,9 @@ impl Standing {
         asked.signatures.retain(|at| now - at < WEEK_MS);
         asked.sessions.retain(|(_, at)| now - at < WEEK_MS);
         asked.settled.retain(|at| now - at < SETTLED_MS);
+        if now - asked.lifted_at >= SETTLED_MS {
+            asked.lifted_at = 0;
+        }
         if self.stage == Stage::Open && **asked == Asked::default() {
             self.asked = None;
         }
@@ -181,6 +187,10 @@ impl Standing {
         if stop.sequence <= asked.lifted_stop || stop.sequence <= asked.told_stop {
             return;
         }
+        if stop.acted_at > 0 && stop.acted_at <= asked.lifted_at {
+            asked.lifted_stop = stop.sequence;
+            return;
+        }
         asked.told_stop = stop.sequence;
         asked.told_sessions = stop.sessions;
         asked.stopped_for = asked.stopped_for.max(stop.refused);
@@ -199,12 +209,23 @@ impl Standing {
 
     /// Begins anew. That a stop was lifted stays known: it may be told of once more.
     pub(crate) fn lift(&mut self) {
-        let lifted = self.asked.as_ref();
-        let lifted = lifted.map_or(0, |it| it.lifted_stop.max(it.told_stop));
+        let asked = self.asked.as_ref();
+        let (stop, at) = asked.map_or((0, 0), |it| {
+            (it.lifted_stop.max(it.told_stop), it.lifted_at)
+        });
         *self = Self::default();
-        if lifted > 0 {
-            self.asked.get_or_insert_default().lifted_stop = lifted;
+        if stop > 0 || at > 0 {
+            let asked = self.asked.get_or_insert_default();
+            (asked.lifted_stop, asked.lifted_at) = (stop, at);
         }
+    }
+
+    /// An operator lifts, at this guard, what holds the account: also what the issuer has not heard
+    /// of yet, and will tell of.
+    pub(crate) fn lift_here(&mut self, at: i64) {
+        self.lift();
+        let asked = self.asked.get_or_insert_default();
+        asked.lifted_at = asked.lifted_at.max(at);
     }
 
     /// A further act while a signature is awaited: the more patients, the less mild.
@@ -475,6 +496,7 @@ mod tests {
     fn told(sequence: i64) -> ToldStop {
         ToldStop {
             sequence,
+            acted_at: 1_000 * sequence,
             refused: 16,
             sessions: 2,
         }
@@ -536,6 +558,33 @@ mod tests {
         standing.lift();
         standing.stop_as_told(told(9));
         assert_eq!(standing.shut("s"), None);
+    }
+
+    /// The server was out of reach: it hears of the stop after an operator has lifted it here.
+    #[test]
+    fn a_lift_at_this_guard_outlives_a_stop_that_was_not_delivered_yet() {
+        let mut standing = asked();
+        for patient in 0..16 {
+            refuse(&mut standing, patient, "s");
+        }
+        assert_eq!(standing.shut("s").unwrap().answer, Answer::StopAccount);
+        standing.lift_here(9_000);
+        standing.forget(9_500);
+        standing.stop_as_told(told(9));
+        assert_eq!(standing.shut("s"), None);
+        // What happened since stops it, and so does what nobody knows the time of.
+        standing.stop_as_told(told(10));
+        assert!(standing.shut("s").is_some());
+        let mut standing = Standing::default();
+        standing.lift_here(9_000);
+        standing.stop_as_told(ToldStop {
+            acted_at: 0,
+            ..told(9)
+        });
+        assert!(standing.shut("s").is_some());
+        standing.lift_here(i64::MAX / 2);
+        standing.forget(i64::MAX);
+        assert_eq!(standing.asked.as_ref().unwrap().lifted_at, 0);
     }
 
     #[test]

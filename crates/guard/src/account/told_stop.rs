@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct ToldStop {
     /// Its number.
     pub sequence: i64,
+    /// When the guard that asked for it refused what it stopped the account for, in milliseconds;
+    /// 0 where the issuer does not know any more.
+    pub acted_at: i64,
     /// Patients that had been refused when the account was stopped.
     pub refused: u32,
     /// Sessions of it that had been stopped.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::keys::{Purpose, StatementKeys};
+use super::repeats::{Repeats, Told};
 use super::signatures::{Signatures, Signed};
 use super::single_use::SingleUse;
 use super::statement::{AccessReference, LookUpStatement, PresenceStatement};
@@ -26,6 +27,7 @@ struct Parts {
     statements: SingleUse,
     presences: SingleUse,
     signatures: Signatures,
+    repeats: Repeats,
     reporter: Arc<dyn Reporter>,
     clock: Arc<dyn Clock>,
     /// Whether the issuer's event stream tells of fresh signatures.
@@ -74,6 +76,7 @@ impl Guard {
             statements: SingleUse::default(),
             presences: SingleUse::default(),
             signatures: Signatures::default(),
+            repeats: Repeats::default(),
             reporter,
             clock,
             is_told: AtomicBool::new(false),
@@ -127,7 +130,7 @@ impl Guard {
     /// The card of this subject has signed anew, as somebody else has verified.
     pub async fn fresh_signature(&self, subject: &str, session: Option<&str>) {
         let now = self.0.clock.unix_milliseconds();
-        self.0.signatures.forget(subject);
+        self.0.signatures.answer(subject, session);
         let accounts = &self.0.accounts;
         accounts.fresh_signature(subject, session, now).await;
     }
@@ -151,6 +154,7 @@ impl Guard {
             StopChange::Lifted(sequence) => {
                 tracing::info!(stop = sequence, "the issuer says: a stop is lifted");
                 let now = self.0.clock.unix_milliseconds();
+                self.0.repeats.forget(subject);
                 accounts.lift_stop(subject, service, sequence, now).await;
             }
         }
@@ -160,6 +164,7 @@ impl Guard {
     pub async fn lift(&self, subject: &str) {
         let now = self.0.clock.unix_milliseconds();
         self.0.signatures.forget(subject);
+        self.0.repeats.forget(subject);
         let accounts = &self.0.accounts;
         accounts.lift(subject, &self.0.service, now).await;
     }
@@ -200,8 +205,13 @@ impl Guard {
             sid: access.sid.as_deref(),
             jti: &access.jti,
         };
-        let report = Report::new(&act, &decision, &token, statement.patients.clone());
-        parts.reporter.record(report).await?;
+        // Nothing is shown, and nothing new is said: the first report speaks for the next ones.
+        let told = parts.repeats.note(&act, &decision);
+        if told != Told::Already {
+            let mut report = Report::new(&act, &decision, &token, statement.patients.clone());
+            report.reasons.extend(told.reason());
+            parts.reporter.record(report).await?;
+        }
         Ok(Judgement {
             decision,
             is_dpop: access.is_dpop,

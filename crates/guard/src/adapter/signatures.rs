@@ -64,6 +64,15 @@ impl Signatures {
         })
     }
 
+    /// The question of this session is answered otherwise; of any session, where none is named.
+    pub(super) fn answer(&self, subject: &str, session: Option<&str>) {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_answered = |it: &Question| session.is_none_or(|session| it.session == session);
+        if asked.get(subject).is_some_and(is_answered) {
+            asked.remove(subject);
+        }
+    }
+
     /// The question is void: the session that was asked is over.
     pub(super) fn forget(&self, subject: &str) {
         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,5 +104,13 @@ mod tests {
         signatures.ask("p", "s", 60_000);
         signatures.forget("p");
         assert_eq!(signatures.take("p", "s", Some(100)), None);
+        signatures.ask("p", "s", 60_000);
+        signatures.answer("p", Some("t"));
+        assert_eq!(signatures.take("p", "s", Some(61)), Some(Signed::There));
+        for session in [Some("s"), None] {
+            signatures.ask("p", "s", 60_000);
+            signatures.answer("p", session);
+            assert_eq!(signatures.take("p", "s", Some(100)), None);
+        }
     }
 }

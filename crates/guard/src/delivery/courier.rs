@@ -23,12 +23,25 @@ const PAUSE_FIRST: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PAUSE_REFUSED: Duration = Duration::from_secs(30);
 
+/// So many failures in a row, all alike, and it may be what is in the batch.
+const ALIKE_MAX: u32 = 3;
+/// Answers that say nothing of what is in a batch: they are for anything.
+const OF_NO_BATCH: [u16; 4] = [401, 429, 503, 504];
+
+/// Failures in a row that look the same.
+#[derive(Default)]
+struct Alike {
+    status: u16,
+    count: u32,
+}
+
 pub(super) struct Courier {
     issuer: Issuer,
     standing: Arc<Standing>,
     set_aside: Arc<SetAside>,
     /// Up to this record each goes alone: one of them spoils a batch.
     alone_until: u64,
+    alike: Alike,
     pause: Duration,
 }
 
@@ -39,6 +52,7 @@ impl Courier {
             standing,
             set_aside: Arc::new(set_aside),
             alone_until: 0,
+            alike: Alike::default(),
             pause: PAUSE_FIRST,
         }
     }
@@ -62,6 +76,7 @@ impl Courier {
             match self.deliver().await {
                 Ok(()) => {
                     self.pause = PAUSE_FIRST;
+                    self.alike = Alike::default();
                     self.standing.note_delivery();
                     // What came meanwhile comes together first; a backlog does not wait.
                     gathers = newest <= self.standing.spool.delivered();
@@ -89,7 +104,10 @@ impl Courier {
             self.issuer.post(&urgent).await?;
             self.standing.forget_urgent(&urgent);
         }
-        let posted = self.issuer.post(&waiting).await?;
+        let posted = match self.issuer.post(&waiting).await {
+            Err(error) if self.is_alike(&error) => self.narrow(last, &waiting, error).await?,
+            posted => posted?,
+        };
         match posted {
             Posted::Taken(refused) => {
                 let find = |it: &SpooledRecord| refused.get(&it.event_id).cloned();
@@ -110,19 +128,81 @@ impl Courier {
         }
     }
 
+    /// Counts a failure, and says whether it has come so often that the reports may be the cause.
+    fn is_alike(&mut self, error: &Error) -> bool {
+        let status = match error {
+            Error::ReportsNotDelivered {
+                status: Some(status),
+                ..
+            } if !OF_NO_BATCH.contains(status) && *status >= 400 => *status,
+            _ => {
+                self.alike = Alike::default();
+                return false;
+            }
+        };
+        let before = match self.alike.status == status {
+            true => self.alike.count,
+            false => 0,
+        };
+        self.alike = Alike {
+            status,
+            count: before.saturating_add(1),
+        };
+        self.alike.count >= ALIKE_MAX
+    }
+
+    /// Something between here and the issuer refuses the same batch each time: each report goes
+    /// alone, and one that alone is refused while the next is taken is put aside like any that is
+    /// invalid.
+    async fn narrow(
+        &mut self,
+        last: u64,
+        waiting: &[SpooledRecord],
+        error: Error,
+    ) -> Result<Posted, Error> {
+        let status = self.alike.status;
+        if waiting.len() > 1 {
+            self.alone_until = last;
+            self.alike = Alike::default();
+            self.pause = PAUSE_FIRST;
+            return Err(error);
+        }
+        let next = self.read_up_to(2, 2 * BATCH_BYTES_MAX).await?;
+        let next = next.into_iter().filter(|it| it.sequence > last);
+        let next: Vec<_> = next.take(1).collect();
+        if next.is_empty() {
+            return Err(error);
+        }
+        // It comes again in its turn, as what the issuer has already.
+        self.issuer.post(&next).await?;
+        // What was in the way may have gone between the two.
+        match self.issuer.post(waiting).await {
+            Err(again) if self.is_alike(&again) => Ok(Posted::Invalid(format!("http_{status}"))),
+            posted => posted,
+        }
+    }
+
     async fn read(&self) -> Result<Vec<SpooledRecord>, Error> {
+        let is_alone = self.standing.spool.delivered() < self.alone_until;
+        let count = if is_alone { 1 } else { REPORTS_MAX };
+        self.read_up_to(count, BATCH_BYTES_MAX).await
+    }
+
+    async fn read_up_to(
+        &self,
+        count: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<SpooledRecord>, Error> {
         let spool = self.standing.spool.clone();
-        let is_alone = spool.delivered() < self.alone_until;
         let read = move || {
-            let count = if is_alone { 1 } else { REPORTS_MAX };
-            let bytes = u64::try_from(BATCH_BYTES_MAX).unwrap_or(u64::MAX);
+            let bytes = u64::try_from(bytes_max).unwrap_or(u64::MAX);
             let mut found = spool.read_waiting(count, bytes)?;
             let mut bytes = 0_usize;
             let has_room = |it: &&SpooledRecord| {
                 bytes = bytes
                     .saturating_add(it.record.len())
                     .saturating_add(EVENT_BYTES);
-                bytes <= BATCH_BYTES_MAX
+                bytes <= bytes_max
             };
             let fitting = found.iter().take_while(has_room).count();
             found.truncate(fitting.max(1));
@@ -143,8 +223,8 @@ impl Courier {
         let named: Vec<_> = named.collect();
         let (spool, set_aside) = (self.standing.spool.clone(), Arc::clone(&self.set_aside));
         let settle = move || {
-            if !refused.is_empty() && !set_aside.keep(&refused)? {
-                tracing::error!("there is no room for what the issuer refuses: it goes");
+            if !refused.is_empty() {
+                set_aside.keep(&refused)?;
             }
             spool.note_delivered(up_to)
         };

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::{Error, SpooledRecord};
 
 const FILE: &str = "refused.jsonl";
-/// Room for some ten thousand; what comes after it stands in the log alone.
+/// Room for some ten thousand; what comes after it waits in the spool until an operator has looked
+/// into them and moved the file.
 const BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A file beside the segments, a report a line, with its id and the issuer's code.
@@ -39,15 +40,18 @@ impl SetAside {
         self.count
     }
 
-    /// Writes reports down, each with its code, and comes back when the disk holds them. False
-    /// where there is no room for them.
-    pub(super) fn keep(&self, refused: &[(SpooledRecord, String)]) -> Result<bool, Error> {
+    /// Writes reports down, each with its code, and comes back when the disk holds them.
+    ///
+    /// # Errors
+    /// [`Error::SpoolFailed`], also where the file is full: nothing may leave the spool then.
+    pub(super) fn keep(&self, refused: &[(SpooledRecord, String)]) -> Result<(), Error> {
         let failed = |error: std::io::Error| failed(&self.path, &error);
         let mut options = OpenOptions::new();
         let options = options.create(true).append(true).mode(0o600);
         let mut file = options.open(&self.path).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() >= BYTES_MAX {
-            return Ok(false);
+            let reason = format!("{} is full: move it away", self.path.display());
+            return Err(Error::SpoolFailed { reason });
         }
         let mut lines = Vec::new();
         for (spooled, code) in refused {
@@ -59,7 +63,7 @@ impl SetAside {
         }
         file.write_all(&lines).map_err(failed)?;
         file.sync_data().map_err(failed)?;
-        Ok(true)
+        Ok(())
     }
 }
 

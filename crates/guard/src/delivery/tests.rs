@@ -186,6 +186,55 @@ async fn a_refused_report_is_put_aside_with_its_code_and_holds_nobody_up() {
     assert_eq!(waits(&stand.reports().await).refused, 2);
 }
 
+/// A proxy between guard and issuer that takes offence at one body, each time.
+#[tokio::test]
+async fn a_report_that_no_proxy_lets_through_is_put_aside_and_holds_nobody_up() {
+    let stand = Stand::start().await;
+    stand.say(|it| it.blocked = Some("p-0001"));
+    let reports = stand.reports().await;
+    for name in names(0..4) {
+        look_up(&reports, &name).await;
+    }
+    until(|| waits(&reports).waiting == 0).await;
+    assert_eq!(stand.on_record(), ["p-0000", "p-0002", "p-0003"]);
+    let aside = stand.put_aside();
+    assert_eq!(aside.len(), 1);
+    assert_eq!(aside[0]["code"], "http_403");
+    assert_eq!(aside[0]["report"]["patients"][0], "p-0001");
+    // Where everything is refused so, nothing is put aside.
+    stand.say(|it| it.refusal = Some((StatusCode::FORBIDDEN, "a proxy")));
+    let batches = stand.batches().len();
+    for name in names(4..6) {
+        look_up(&reports, &name).await;
+    }
+    until(|| stand.batches().len() > batches + 8).await;
+    assert_eq!((waits(&reports).waiting, stand.put_aside().len()), (2, 1));
+    stand.say(|it| it.refusal = None);
+    until(|| waits(&reports).waiting == 0).await;
+    assert_eq!(stand.on_record().len(), 5);
+}
+
+/// What can't be put aside any more is not thrown away: it waits, and with it what comes behind.
+#[tokio::test]
+async fn a_full_file_of_refused_reports_stops_delivery_and_drops_nothing() {
+    let stand = Stand::start().await;
+    let file = stand.folder.path().join("refused.jsonl");
+    std::fs::write(&file, vec![b'\n'; 16 * 1024 * 1024]).unwrap();
+    stand.say(|it| it.foreign = Some("p-0001"));
+    let reports = stand.reports().await;
+    for name in names(0..3) {
+        look_up(&reports, &name).await;
+    }
+    let code = Some("guard.spool_failed");
+    until(|| waits(&reports).code == code).await;
+    assert!(waits(&reports).waiting > 0);
+    // An operator has moved it.
+    std::fs::remove_file(&file).unwrap();
+    until(|| waits(&reports).waiting == 0).await;
+    assert_eq!(stand.on_record(), ["p-0000", "p-0002"]);
+    assert_eq!(stand.put_aside()[0]["report"]["patients"][0], "p-0001");
+}
+
 #[tokio::test]
 async fn a_guard_that_may_not_report_keeps_what_it_has() {
     let stand = Stand::start().await;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use cardea_jose::random_base64url;
 use reqwest::{Client, header};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
+use tracing::warn;
 
 use super::security_event::{Said, SecurityEvent, TYP};
 use super::{StreamState, Told};
@@ -26,6 +27,10 @@ const SETS_MAX: usize = 100;
 /// A hundred SETs with RSA signatures have a tenth of that.
 const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
 const SET_BYTES_MAX: usize = 16 * 1024;
+/// A SET that is longer is complained of, but one that nobody can read would end the stream: all
+/// that comes in one answer is read.
+const LONG_SET_BYTES_MAX: usize = ANSWER_BYTES_MAX;
+const TOO_LONG: &str = "invalid_request";
 /// Pause after a poll that failed: 3 s of silence are too many already.
 const RETRY: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -65,6 +70,8 @@ struct Stream {
     highest: u64,
     last_heartbeat: i64,
     ack: Vec<String>,
+    /// What was not as it should be, for the issuer (RFC 8936 section 2.4).
+    set_errors: Map<String, Value>,
     /// Signatures that were told already: one whose acknowledgement is lost comes again, and must
     /// not answer a question that was asked since.
     signatures: VecDeque<String>,
@@ -78,6 +85,7 @@ impl Stream {
             highest: 0,
             last_heartbeat: i64::MIN,
             ack: Vec::new(),
+            set_errors: Map::new(),
             signatures: VecDeque::new(),
         })
     }
@@ -139,6 +147,7 @@ impl Receiver {
         let asked_at = Instant::now();
         let answer = self.ask(stream).await?;
         stream.ack.clear();
+        stream.set_errors.clear();
         if answer.sets.len() > SETS_MAX {
             return Err(AccessError::SecurityEventInvalid {
                 reason: "more came than was asked for",
@@ -148,6 +157,12 @@ impl Receiver {
         let mut invalid = None;
         for (jti, set) in answer.sets {
             match self.take(stream, &set).await {
+                // It is what the issuer has signed, and counts; but the next one may be longer.
+                Ok(None) if set.len() > SET_BYTES_MAX => {
+                    warn!(bytes = set.len(), "an event of the issuer is too long");
+                    let error = json!({"err": TOO_LONG, "description": "it is too long"});
+                    stream.set_errors.insert(jti, error);
+                }
                 Ok(None) => stream.ack.push(jti),
                 Ok(Some(beat)) => heartbeat = Some(beat),
                 // Of a key that is not known yet, or of no key: the rest is taken in before.
@@ -178,6 +193,9 @@ impl Receiver {
             "returnImmediately": false,
             "ack": stream.ack,
         });
+        if !stream.set_errors.is_empty() {
+            body["setErrs"] = stream.set_errors.clone().into();
+        }
         let now = self.clock.unix_seconds();
         if let Some(members) = body.as_object_mut() {
             for (name, value) in self.credentials.form(&self.rules.issuer, now)? {
@@ -208,7 +226,7 @@ impl Receiver {
         let invalid = |reason| AccessError::SecurityEventInvalid { reason };
         let verified = self
             .keys
-            .verify(set, SET_BYTES_MAX, TYP, &self.rules.algorithms)
+            .verify(set, LONG_SET_BYTES_MAX, TYP, &self.rules.algorithms)
             .await?;
         let event: SecurityEvent = verified.claims().map_err(|_| invalid("it lacks a claim"))?;
         if event.iss != self.rules.issuer || event.aud != self.credentials.client_id() {

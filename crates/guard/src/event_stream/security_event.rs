@@ -135,12 +135,14 @@ impl SecurityEvent {
         let sequence = sequence.filter(|it| *it > 0);
         let sequence = sequence.ok_or(invalid("a stop without its number"))?;
         let (refused, sessions) = payload.map_or((0, 0), counted);
+        let acted_at = payload.and_then(|it| it.get("acted_at_ms")?.as_i64());
         Ok(Said::Stop(StopNews {
             subject: named(user.sub.clone())?,
             service: named(service.id.clone())?,
             change: match is_stopped {
                 true => StopChange::Stopped(ToldStop {
                     sequence,
+                    acted_at: acted_at.unwrap_or(0),
                     refused,
                     sessions,
                 }),
@@ -205,6 +207,7 @@ mod tests {
         });
         let mut payload = json!({
             "event_timestamp": 1, "initiating_entity": "policy", "stop": "s", "stop_sequence": 7,
+            "acted_at_ms": 900,
             "reasons": [{"code": "ahead", "count": 61, "limit": 60},
                         {"code": "account_stopped", "count": 16, "limit": 2}],
         });
@@ -225,6 +228,7 @@ mod tests {
         let stopped = json!({ACCOUNT_STOPPED: payload});
         let stop_told = ToldStop {
             sequence: 7,
+            acted_at: 900,
             refused: 16,
             sessions: 2,
         };

@@ -96,6 +96,31 @@ async fn while_the_stream_is_heard_nobody_is_asked_and_an_end_is_known_at_once()
     assert_eq!(stand.issuer.introspections(), 0);
 }
 
+/// One guard's secret must not disable the stream of all the others.
+#[tokio::test]
+async fn an_event_that_is_too_long_is_complained_of_and_does_not_end_the_stream() {
+    let stand = stand().await;
+    stand.heard().await;
+    let streams = || {
+        let says = stand.issuer.shared.says.lock().unwrap();
+        let mut streams = says.streams.clone();
+        streams.dedup();
+        (streams.len(), says.set_errors.clone())
+    };
+    let mut long = session("a-session");
+    long["padding"] = "x".repeat(20 * 1024).into();
+    stand.ended("long", 7, &long, SESSION);
+    until(|| streams().1 == ["long"]).await;
+    // What it says holds: it is signed, and who could silence it by its length would be let in.
+    assert_eq!(stand.ask(&json!({})).await, Err("guard.session_ended"));
+    assert_eq!(stand.ask(&json!({"sid": "another"})).await, Ok(()));
+    stand.ended("next", 8, &session("another"), SESSION);
+    until(|| stand.has_acknowledged("next")).await;
+    assert_eq!(streams(), (1, vec!["long".to_owned()]));
+    assert!(stand.check.check_stream().is_ok());
+    assert!(!stand.has_acknowledged("long"));
+}
+
 const STOPPED: &str = "urn:cardea:event:account-stopped";
 const LIFTED: &str = "urn:cardea:event:account-stop-lifted";
 

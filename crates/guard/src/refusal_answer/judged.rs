@@ -82,16 +82,17 @@ fn asks_a_person(judgement: &Judgement) -> bool {
 }
 
 /// Who asks for the card: a portal that does not know RFC 9470 need only try again where the
-/// workstation does.
+/// workstation does. The guard does not know what the issuer has made of the question, so that the
+/// other way is named, too.
 fn who_asks(is_asked_at_workstation: bool, language: Language) -> &'static str {
     match (is_asked_at_workstation, language) {
         (true, Language::English) => {
             "Your workstation asks you for it: answer there, and the portal tries again in a few \
-             seconds."
+             seconds. If no window opens within a minute, sign in again."
         }
         (true, Language::French) => {
             "Votre poste vous la demande : répondez-y, et le portail réessaiera dans quelques \
-             secondes."
+             secondes. Si aucune fenêtre ne s'ouvre d'ici une minute, reconnectez-vous."
         }
         (false, Language::English) => {
             "Nobody can ask you for it at your workstation: sign in to the portal again."
@@ -174,6 +175,8 @@ mod tests {
         };
         let (headers, body) = said(Answer::StepUp, ReasonCode::PerHour, true).await;
         assert!(body.contains("Your workstation asks you"), "{body}");
+        // She may have been asked a moment ago, or her agent may be older than the question.
+        assert!(body.contains("within a minute, sign in again"), "{body}");
         assert_eq!(headers[header::RETRY_AFTER], "5");
         assert!(headers.contains_key(header::WWW_AUTHENTICATE));
         let (headers, body) = said(Answer::StepUp, ReasonCode::PerHour, false).await;

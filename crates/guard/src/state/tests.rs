@@ -273,6 +273,7 @@ async fn what_the_issuer_tells_each_of_several_guards_counts_once() {
     let (one, other) = (redis.guard().await, redis.guard().await);
     let stop = ToldStop {
         sequence: 7,
+        acted_at: NOON,
         refused: 16,
         sessions: 2,
     };
