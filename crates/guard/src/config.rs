@@ -75,14 +75,15 @@ impl Config {
 
     /// What one table says of another.
     fn check_tables(&self, path: &Path) -> Result<(), Error> {
-        // What the issuer takes of a name in a report.
-        let is_name = |it: &str| (1..=256).contains(&it.len()) && !it.chars().any(char::is_control);
+        // What the issuer takes of it in a report: people read it, and a card signs it.
+        let is_letter = |it: u8| it.is_ascii_alphanumeric() || b"._-".contains(&it);
+        let is_name = |it: &str| (1..=44).contains(&it.len()) && it.bytes().all(is_letter);
         if self
             .look_ups
             .as_ref()
             .is_some_and(|it| !is_name(&it.service))
         {
-            let reason = "a name has 1 to 256 bytes without control characters";
+            let reason = "a service has 1 to 44 of A-Z, a-z, 0-9, ., _ and -";
             return Err(invalid(path, 0, "look_ups.service", reason));
         }
         if self.reports.is_none() {

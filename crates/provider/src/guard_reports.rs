@@ -140,7 +140,7 @@ impl Provider {
             return Ok((true, None));
         }
         if let (Some(session), true, Some(sid)) =
-            (&about.session, given.wants_signature(), &given.sid)
+            (&about.session, given.wants_signature(now), &given.sid)
         {
             let wanted = SignatureWanted {
                 guard,

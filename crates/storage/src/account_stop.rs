@@ -5,12 +5,14 @@
 
 use time::OffsetDateTime;
 
-use crate::security_event::{next_sequence_above, tell_lift, tell_stop};
+use crate::security_event::{guards_resources, next_sequence_above, tell_lift, tell_stop};
 use crate::sql::{self, Row};
 use crate::{Error, Transaction, timestamp};
 
 /// Open stops of one person that are listed.
 const OF_PERSON_MAX: i64 = 50;
+/// Lifted stops of one account at one service that are looked at, the newest first.
+const LIFTED_MAX: i64 = 100;
 
 /// An account that may do nothing at a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,12 +117,45 @@ pub async fn stop(
     Ok(Some(stop))
 }
 
-/// Lifts a stop, has its guards told, and gives it back; none where it is unknown or lifted
-/// already.
+/// Lifts a stop with those that a guard holds together with it, has the guards told, and gives them
+/// back, the stop itself first; none where it is unknown or lifted already.
+///
+/// A guard knows an account as stopped at its service or as free: who is freed by the lift of one
+/// stop is freed of the others that the guard has heard of, and they must not stay in force here.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn lift(
+    transaction: &mut Transaction,
+    id: &str,
+    now: OffsetDateTime,
+) -> Result<Vec<AccountStop>, Error> {
+    let Some(named) = lift_alone(transaction, id, now).await? else {
+        return Ok(Vec::new());
+    };
+    let mut open = list_open_of(transaction, &named.subject, &named.service).await?;
+    let mut lifted = vec![named];
+    if open.is_empty() {
+        return Ok(lifted);
+    }
+    let guards = guards_resources(transaction).await?;
+    while let Some(place) = open.iter().position(|other| {
+        let mut lifted = lifted.iter();
+        lifted.any(|it| are_held_together(it, other, &guards))
+    }) {
+        let other = open.swap_remove(place);
+        lifted.extend(lift_alone(transaction, &other.id, now).await?);
+    }
+    Ok(lifted)
+}
+
+/// Whether some guard, by the resource servers that each is, has heard of both stops.
+fn are_held_together(one: &AccountStop, other: &AccountStop, guards: &[Vec<String>]) -> bool {
+    let mut guards = guards.iter();
+    one.is_at(&other.audience) || guards.any(|guard| one.is_at(guard) && other.is_at(guard))
+}
+
+async fn lift_alone(
     transaction: &mut Transaction,
     id: &str,
     now: OffsetDateTime,
@@ -160,7 +195,8 @@ pub async fn list_open_of(
     rows.iter().map(read).collect()
 }
 
-/// When an operator last lifted a stop of an account at a service.
+/// When an operator last lifted a stop of an account at a service of which a guard with these
+/// resource servers has heard.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
@@ -168,15 +204,20 @@ pub async fn find_last_lift(
     transaction: &mut Transaction,
     subject: &str,
     service: &str,
+    resources: &[String],
 ) -> Result<Option<OffsetDateTime>, Error> {
-    let row = sql::query(
-        "SELECT MAX(lifted_at) AS lifted_at FROM account_stop WHERE subject = $1 AND service = $2",
-    )
+    let rows = sql::query(select!(
+        "WHERE subject = $1 AND service = $2 AND lifted_at IS NOT NULL
+         ORDER BY lifted_at DESC, id LIMIT $3"
+    ))
     .bind(subject)
     .bind(service)
-    .fetch_one(transaction.connection())
+    .bind(LIFTED_MAX)
+    .fetch_all(transaction.connection())
     .await?;
-    timestamp::optional(&row, "lifted_at")
+    let lifted: Vec<_> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    let heard_of = lifted.into_iter().find(|it| it.is_at(resources));
+    Ok(heard_of.and_then(|it| it.lifted_at))
 }
 
 /// Lists the stops that nobody has lifted, the newest first; up to `count_max`.
@@ -194,6 +235,58 @@ pub async fn list_open(
     .fetch_all(transaction.connection())
     .await?;
     rows.iter().map(read).collect()
+}
+
+/// Lists the stops at one of these resource servers that nobody has lifted, the newest first; up to
+/// `count_max` at each.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_open_at(
+    transaction: &mut Transaction,
+    resources: &[String],
+    count_max: u32,
+) -> Result<Vec<AccountStop>, Error> {
+    let mut stops = Vec::new();
+    for (place, resource) in resources.iter().enumerate() {
+        let rows = sql::query(select!(
+            "WHERE lifted_at IS NULL AND audience LIKE $1 ESCAPE '!'
+             ORDER BY stopped_at DESC, id LIMIT $2"
+        ))
+        .bind(names(resource)?)
+        .bind(i64::from(count_max))
+        .fetch_all(transaction.connection())
+        .await?;
+        let earlier = resources.get(..place).unwrap_or_default();
+        gather(&mut stops, &rows, (resource, earlier))?;
+    }
+    Ok(stops)
+}
+
+/// A pattern for the lists in which a resource server stands. It finds a few more, as SQLite's
+/// `LIKE` does not tell small letters from capitals.
+fn names(resource: &str) -> Result<String, Error> {
+    let word = serde_json::to_string(resource).map_err(|_| corrupt())?;
+    let escaped = word
+        .replace('!', "!!")
+        .replace('%', "!%")
+        .replace('_', "!_");
+    Ok(format!("%{escaped}%"))
+}
+
+/// Adds what is at this resource server, unless it is at an earlier one, too, and there already.
+fn gather(
+    stops: &mut Vec<AccountStop>,
+    rows: &[Row],
+    (resource, earlier): (&String, &[String]),
+) -> Result<(), Error> {
+    for row in rows {
+        let stop = read(row)?;
+        if stop.audience.contains(resource) && !stop.is_at(earlier) {
+            stops.push(stop);
+        }
+    }
+    Ok(())
 }
 
 /// Lists a person's stops that nobody has lifted, the newest first.
@@ -214,23 +307,32 @@ pub async fn list_open_of_person(
     rows.iter().map(read).collect()
 }
 
-/// Lists the stops that were lifted since then, the newest first; up to `count_max`.
+/// Lists the stops at one of these resource servers that were lifted since then, the newest first;
+/// up to `count_max` at each.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn list_lifted_since(
     transaction: &mut Transaction,
+    resources: &[String],
     since: OffsetDateTime,
     count_max: u32,
 ) -> Result<Vec<AccountStop>, Error> {
-    let rows = sql::query(select!(
-        "WHERE lifted_at >= $1 ORDER BY lifted_at DESC, id LIMIT $2"
-    ))
-    .bind(since.unix_timestamp())
-    .bind(i64::from(count_max))
-    .fetch_all(transaction.connection())
-    .await?;
-    rows.iter().map(read).collect()
+    let mut stops = Vec::new();
+    for (place, resource) in resources.iter().enumerate() {
+        let rows = sql::query(select!(
+            "WHERE lifted_at >= $1 AND audience LIKE $2 ESCAPE '!'
+             ORDER BY lifted_at DESC, id LIMIT $3"
+        ))
+        .bind(since.unix_timestamp())
+        .bind(names(resource)?)
+        .bind(i64::from(count_max))
+        .fetch_all(transaction.connection())
+        .await?;
+        let earlier = resources.get(..place).unwrap_or_default();
+        gather(&mut stops, &rows, (resource, earlier))?;
+    }
+    Ok(stops)
 }
 
 /// How many stops nobody has lifted.

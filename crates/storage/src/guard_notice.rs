@@ -34,6 +34,8 @@ pub struct UntoldNotice {
     pub notice: GuardNotice,
     /// When an operator lifted the stop.
     pub lifted_at: Option<OffsetDateTime>,
+    /// Why, as JSON, as long as the report is on record.
+    pub reasons: Option<String>,
 }
 
 /// Stores a notice; the same report brings one.
@@ -69,8 +71,10 @@ pub async fn list_untold(
         "SELECT notice.id AS id, notice.sub AS sub, notice.session_id AS session_id,
                 notice.client_id AS client_id, notice.service AS service,
                 notice.stop_id AS stop_id, notice.occurred_at AS occurred_at,
-                stop.lifted_at AS lifted_at
-         FROM guard_notice AS notice LEFT JOIN account_stop AS stop ON stop.id = notice.stop_id
+                stop.lifted_at AS lifted_at, report.reasons AS reasons
+         FROM guard_notice AS notice
+         LEFT JOIN account_stop AS stop ON stop.id = notice.stop_id
+         LEFT JOIN guard_report AS report ON report.id = notice.id
          WHERE notice.sub = $1 AND notice.told_at IS NULL
          ORDER BY notice.occurred_at DESC, notice.id LIMIT $2",
     )
@@ -114,5 +118,6 @@ fn read(row: &Row) -> Result<UntoldNotice, Error> {
             occurred_at: timestamp::required(row, "occurred_at")?,
         },
         lifted_at: timestamp::optional(row, "lifted_at")?,
+        reasons: row.try_get("reasons")?,
     })
 }

@@ -127,7 +127,7 @@ pub async fn list_patients_of_session(
     rows.iter().map(|row| row.try_get("patient")).collect()
 }
 
-/// How many patients a session has looked up, by what is on record yet.
+/// How many patients a session has looked up without their cards, by what is on record yet.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -138,7 +138,7 @@ pub async fn count_patients_of_session(
     let row = sql::query(
         "SELECT COUNT(DISTINCT seen.patient) AS patients FROM guard_report AS report
          JOIN guard_report_patient AS seen ON seen.report_id = report.id
-         WHERE report.session_id = $1 AND report.answer = 'allow'",
+         WHERE report.session_id = $1 AND report.answer = 'allow' AND report.patient_present = 0",
     )
     .bind(session_id)
     .fetch_one(transaction.connection())
@@ -146,26 +146,33 @@ pub async fn count_patients_of_session(
     row.try_get("patients")
 }
 
-/// How many patients a person has looked up at a service between two moments, by what is on record
-/// yet.
+/// How many patients a person has looked up at a service through one client without their cards
+/// between two moments, by the guard's clock and by what is on record yet.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn count_patients_of_person(
     transaction: &mut Transaction,
-    (sub, service): (&str, &str),
+    (sub, client_id, service): (&str, &str, &str),
     (since, until): (OffsetDateTime, OffsetDateTime),
 ) -> Result<i64, Error> {
     let row = sql::query(
         "SELECT COUNT(DISTINCT seen.patient) AS patients FROM guard_report AS report
          JOIN guard_report_patient AS seen ON seen.report_id = report.id
-         WHERE report.sub = $1 AND report.service = $2 AND report.answer = 'allow'
-         AND report.received_at >= $3 AND report.received_at <= $4",
+         WHERE report.sub = $1 AND report.service = $2 AND report.client_id = $3
+         AND report.answer = 'allow' AND report.patient_present = 0
+         AND report.occurred_at >= $4 AND report.occurred_at < $5",
     )
     .bind(sub)
     .bind(service)
-    .bind(since.unix_timestamp())
-    .bind(until.unix_timestamp())
+    .bind(client_id)
+    .bind(since.unix_timestamp().saturating_mul(1_000))
+    .bind(
+        until
+            .unix_timestamp()
+            .saturating_add(1)
+            .saturating_mul(1_000),
+    )
     .fetch_one(transaction.connection())
     .await?;
     row.try_get("patients")

@@ -21,7 +21,7 @@ use crate::{Error, SecretDigest, Transaction, timestamp};
 
 pub use fresh_signature::tell_fresh_signature;
 pub use stops::{LIFTS_TOLD_FOR, ToldStop};
-pub(crate) use stops::{tell_lift, tell_stop};
+pub(crate) use stops::{guards_resources, tell_lift, tell_stop};
 pub(crate) use stream::forget_all;
 pub use stream::{
     Backlog, Stream, acknowledge, backlog, backlog_of_all, begin, count_streams, find,

@@ -38,7 +38,7 @@ const LOOK_UPS: &str = "[look_ups]\nservice = \"records\"\nkeys_file = \"stateme
 fn reports_need_look_ups_a_client_and_bounds_that_the_issuer_can_keep() {
     let reports = "[reports]\nfolder = \"reports\"\n";
     assert!(parse(&format!("{LOOK_UPS}{reports}")).is_ok());
-    for name in ["", "a\\nb", &"a".repeat(257)] {
+    for name in ["", "a\\nb", "a b", "»", &"a".repeat(45)] {
         let said = mistake(&LOOK_UPS.replace("records", name));
         assert!(said.contains("look_ups.service"), "{said}");
     }

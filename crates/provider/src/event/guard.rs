@@ -30,6 +30,16 @@ pub enum GuardEvent {
         /// The codes of its reasons.
         reasons: Vec<String>,
     },
+    /// A guard asked for a stop so soon after a lift that it cannot have heard of it: nothing
+    /// happened.
+    StopLate {
+        /// The guard, as a client.
+        guard: String,
+        /// The service, in its words.
+        service: String,
+        /// The codes of its reasons.
+        reasons: Vec<String>,
+    },
     /// An operator has lifted the stop of an account.
     StopLifted {
         /// The stop.
@@ -89,6 +99,7 @@ impl GuardEvent {
         match self {
             Self::SessionStopped { .. } => "guard.session_stopped",
             Self::AccountStopped { .. } => "guard.account_stopped",
+            Self::StopLate { .. } => "guard.stop_late",
             Self::StopLifted { .. } => "guard.stop_lifted",
             Self::NoticeSeen { .. } => "guard.notice_seen",
             Self::StepUpAsked { .. } => "step_up.asked",

@@ -7,6 +7,7 @@ use cardea_storage::guard_notice::{self, UntoldNotice, list_untold};
 use cardea_storage::guard_report::{count_patients_of_person, count_patients_of_session};
 use time::{Duration, OffsetDateTime};
 
+use super::request::counts_patients;
 use crate::event::{Event, GuardEvent};
 use crate::{AccountSession, Error, Provider};
 
@@ -26,9 +27,11 @@ pub struct GuardStopNotice {
     pub occurred_at: OffsetDateTime,
     /// What was stopped.
     pub stopped: StoppedThing,
-    /// Patients who were looked up: in that session; for an account, within the week before. 0
-    /// where nobody knows any more.
+    /// Patients who were looked up without their cards: in that session; for an account, through
+    /// this portal within the week before. 0 where nobody knows any more.
     pub patients: i64,
+    /// Whether the guard's reasons are numbers of patients without their cards.
+    pub for_patients: bool,
 }
 
 /// What a guard has stopped.
@@ -63,9 +66,12 @@ impl Provider {
         let open: Vec<_> = open.into_iter().filter(told).collect();
         let mut notices = self.describe(&mut transaction, untold).await?;
         for stop in open {
-            let until = self.now();
-            let of = (account.sub.as_str(), stop.service.as_str());
-            let window = (stop.stopped_at - COUNTED_OVER, until);
+            let of = (
+                account.sub.as_str(),
+                stop.client_id.as_str(),
+                stop.service.as_str(),
+            );
+            let window = (stop.stopped_at - COUNTED_OVER, stop.stopped_at);
             notices.push(GuardStopNotice {
                 id: None,
                 client_name: self.name_of_client(&stop.client_id),
@@ -73,6 +79,7 @@ impl Provider {
                 service: stop.service,
                 occurred_at: stop.stopped_at,
                 stopped: StoppedThing::Account { lifted_at: None },
+                for_patients: counts_patients(&stop.reasons),
             });
         }
         notices.sort_by_key(|it| std::cmp::Reverse(it.occurred_at));
@@ -123,7 +130,12 @@ impl Provider {
         untold: Vec<UntoldNotice>,
     ) -> Result<Vec<GuardStopNotice>, Error> {
         let mut described = Vec::with_capacity(untold.len());
-        for UntoldNotice { notice, lifted_at } in untold {
+        for untold in untold {
+            let UntoldNotice {
+                notice,
+                lifted_at,
+                reasons,
+            } = untold;
             let (stopped, patients) = match notice.stop_id {
                 None => {
                     let session = &notice.session_id;
@@ -131,9 +143,13 @@ impl Provider {
                     (StoppedThing::Session, patients)
                 }
                 Some(_) => {
-                    let until = lifted_at.unwrap_or_else(|| self.now());
-                    let of = (notice.sub.as_str(), notice.service.as_str());
-                    let window = (notice.occurred_at - COUNTED_OVER, until);
+                    let of = (
+                        notice.sub.as_str(),
+                        notice.client_id.as_str(),
+                        notice.service.as_str(),
+                    );
+                    // What came later did not lead to it.
+                    let window = (notice.occurred_at - COUNTED_OVER, notice.occurred_at);
                     let patients = count_patients_of_person(transaction, of, window).await?;
                     (StoppedThing::Account { lifted_at }, patients)
                 }
@@ -145,6 +161,7 @@ impl Provider {
                 occurred_at: notice.occurred_at,
                 stopped,
                 patients,
+                for_patients: counts_patients(reasons.as_deref().unwrap_or_default()),
             });
         }
         Ok(described)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use time::{Duration, OffsetDateTime};
 
 use crate::Error;
 
@@ -12,11 +13,23 @@ const REPORTS_MAX: usize = 200;
 /// Patients that one answer names.
 const PATIENTS_MAX: usize = 500;
 const REASONS_MAX: usize = 32;
-/// Names of sessions, tokens, people, services, patients and events.
+/// Bytes of a reason's code.
+const CODE_BYTES_MAX: usize = 40;
+/// Reasons that the other guards of the API are told: what one of them says must not become an
+/// event that no receiver takes.
+const REASONS_TOLD_MAX: usize = 8;
+/// Bytes of a service's name: people are shown it, and a card signs it.
+const SERVICE_BYTES_MAX: usize = 44;
+/// Names of sessions, tokens, people, patients and events.
 const NAME_BYTES_MAX: usize = 256;
+
+/// How old an answer may be for which the card is asked to sign: who asked then has gone on.
+const QUESTION_AGE_MAX: Duration = Duration::minutes(2);
 
 /// Reasons whose number is of patients, and of no more than a day.
 const OF_PATIENTS: [&str; 5] = ["ahead", "per_minute", "per_hour", "per_day", "usual_day"];
+/// The same, of longer.
+const OF_PATIENTS_FOR_LONG: [&str; 3] = ["per_week", "per_month", "drift"];
 
 /// A guard's reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +129,14 @@ impl GivenReport {
         if self.reasons.len() > REASONS_MAX {
             return Err(invalid("a report has 32 reasons at most"));
         }
+        if !self.reasons.iter().all(|it| is_code(&it.code)) {
+            return Err(invalid("a reason has 1 to 40 of a-z and _"));
+        }
+        if !is_service(&self.service) {
+            return Err(invalid(
+                "a service has 1 to 44 of A-Z, a-z, 0-9, ., _ and -",
+            ));
+        }
         if self.names().all(is_name) {
             Ok(self)
         } else {
@@ -126,17 +147,10 @@ impl GivenReport {
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        let own = [
-            &self.event_id,
-            &self.sub,
-            &self.client_id,
-            &self.jti,
-            &self.service,
-        ];
-        let reasons = self.reasons.iter().map(|it| &it.code);
+        let own = [&self.event_id, &self.sub, &self.client_id, &self.jti];
         let part = self.part.iter().map(|it| &it.of);
         let all = own.into_iter().chain(&self.sid).chain(&self.patients);
-        all.chain(reasons).chain(part).map(String::as_str)
+        all.chain(part).map(String::as_str)
     }
 
     /// Whether what the answer brings about comes with this report: it does with the first part.
@@ -152,9 +166,12 @@ impl GivenReport {
         }
     }
 
-    /// Whether the guard waits for the card to sign: who is slowed down is, too.
-    pub(super) fn wants_signature(&self) -> bool {
+    /// Whether the guard waits for the card to sign: who is slowed down is, too. What reaches us
+    /// late nobody waits for any more.
+    pub(super) fn wants_signature(&self, now: OffsetDateTime) -> bool {
+        let since = (now - QUESTION_AGE_MAX).unix_timestamp();
         matches!(self.answer, Answer::StepUp | Answer::Slow)
+            && self.at >= since.saturating_mul(1_000)
     }
 
     /// How many patients the guard has counted, where its reasons count patients of a day at most.
@@ -168,9 +185,40 @@ impl GivenReport {
         self.reasons.iter().map(|it| it.code.clone()).collect()
     }
 
+    /// What the guards of the API are told.
+    pub(super) fn reasons_told_as_json(&self) -> String {
+        let told: Vec<_> = self.reasons.iter().take(REASONS_TOLD_MAX).collect();
+        serde_json::to_string(&told).unwrap_or_default()
+    }
+
     pub(super) fn reasons_as_json(&self) -> String {
         serde_json::to_string(&self.reasons).unwrap_or_default()
     }
+}
+
+/// Whether one of these reasons, as they are on record, is a number of patients without their
+/// cards.
+pub(super) fn counts_patients(reasons: &str) -> bool {
+    let reasons: Vec<GivenReason> = serde_json::from_str(reasons).unwrap_or_default();
+    let of_patients = OF_PATIENTS.iter().chain(&OF_PATIENTS_FOR_LONG);
+    reasons
+        .iter()
+        .any(|given| of_patients.clone().any(|code| given.code == *code))
+}
+
+/// The words of a guard's reasons.
+fn is_code(code: &str) -> bool {
+    let is_short = (1..=CODE_BYTES_MAX).contains(&code.len());
+    is_short && code.bytes().all(|it| it.is_ascii_lowercase() || it == b'_')
+}
+
+/// A name that stands in a sentence of ours, and neither ends it nor turns it around.
+fn is_service(name: &str) -> bool {
+    let is_short = (1..=SERVICE_BYTES_MAX).contains(&name.len());
+    is_short
+        && name
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"._-".contains(&it))
 }
 
 fn is_name(name: &str) -> bool {

@@ -21,8 +21,8 @@ const LIFT_HEARD_WITHIN: Duration = Duration::seconds(10);
 
 /// What became of a stop that a guard asks for.
 enum Stopped {
-    /// The account is stopped now.
-    Newly(AccountStop),
+    /// The account is stopped now, by the stop of this id.
+    Newly(String),
     /// It was.
     Before(OffsetDateTime),
     /// An operator has lifted the stop that the guard still went by.
@@ -45,7 +45,7 @@ impl Provider {
             Some(StopAsked::Account) => {
                 let stopped = self.stop_account(transaction, reported, &report, now);
                 match stopped.await? {
-                    Stopped::Newly(stop) => (true, Some(stop.id)),
+                    Stopped::Newly(stop_id) => (true, Some(stop_id)),
                     // Who signs in later is refused at this service, and nowhere else.
                     Stopped::Before(at) => (
                         session.is_some_and(|session| session.authenticated_at < at),
@@ -93,17 +93,20 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<Stopped, Error> {
         let (given, about) = (reported.given, reported.about);
-        // Another guard of the same API may have been quicker.
+        // Another guard of the same API may have been quicker. Where it is stopped at a part of the
+        // audience alone, the guards of the rest have not heard of it.
         let open = list_open_of(transaction, &given.sub, &given.service).await?;
-        if let Some(open) = open.iter().find(|it| it.is_at(&about.audience)) {
-            return Ok(Stopped::Before(open.stopped_at));
+        if let Some(at) = stopped_at_all(&open, &about.audience) {
+            return Ok(Stopped::Before(at));
         }
-        let lifted_at = find_last_lift(transaction, &given.sub, &given.service).await?;
+        let own = self.resources_of(reported.guard);
+        let lifted_at = find_last_lift(transaction, &given.sub, &given.service, &own).await?;
         let is_late = |lifted_at: OffsetDateTime| {
             let heard_by = (lifted_at + LIFT_HEARD_WITHIN).unix_timestamp();
             given.at <= heard_by.saturating_mul(1_000)
         };
         if lifted_at.is_some_and(is_late) {
+            self.record_late(transaction, reported, now).await?;
             return Ok(Stopped::LiftedMeanwhile);
         }
         let session = about.session.as_ref();
@@ -116,7 +119,7 @@ impl Provider {
             guard_client_id: reported.guard.client_id.clone(),
             client_id: given.client_id.clone(),
             report_id: report.id.clone(),
-            reasons: report.reasons.clone(),
+            reasons: given.reasons_told_as_json(),
             sequence: 0,
             stopped_at: now,
             lifted_at: None,
@@ -130,12 +133,48 @@ impl Provider {
             service: given.service.clone(),
             reasons: given.codes(),
         };
-        let event = Event::new(kind, now);
-        let event = match session {
-            Some(session) => event.of_session(&session.id, &session.sub),
-            None => event.of_client(&given.client_id),
-        };
-        self.record(transaction, event).await?;
-        Ok(Stopped::Newly(stop))
+        self.record(transaction, about_account(reported, kind, now))
+            .await?;
+        Ok(Stopped::Newly(stop.id))
     }
+
+    /// The guard holds an account that is free here: whoever looks for why finds it on record.
+    async fn record_late(
+        &self,
+        transaction: &mut Transaction,
+        reported: &Reported<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let given = reported.given;
+        tracing::warn!(
+            client_id = reported.guard.client_id,
+            service = given.service,
+            "a guard stops an account within seconds of a lift: it stays lifted"
+        );
+        let kind = GuardEvent::StopLate {
+            guard: reported.guard.client_id.clone(),
+            service: given.service.clone(),
+            reasons: given.codes(),
+        };
+        self.record(transaction, about_account(reported, kind, now))
+            .await
+    }
+}
+
+fn about_account(reported: &Reported<'_>, kind: GuardEvent, now: OffsetDateTime) -> Event {
+    let event = Event::new(kind, now);
+    match &reported.about.session {
+        Some(session) => event.of_session(&session.id, &session.sub),
+        None => event.of_client(&reported.given.client_id),
+    }
+}
+
+/// Since when an account is stopped at each of these resource servers; none where it is not at one.
+fn stopped_at_all(open: &[AccountStop], audience: &[String]) -> Option<OffsetDateTime> {
+    let at_one = |resource: &String| {
+        let stops = open.iter().filter(|it| it.audience.contains(resource));
+        stops.map(|it| it.stopped_at).min()
+    };
+    let all: Option<Vec<_>> = audience.iter().map(at_one).collect();
+    all?.into_iter().max()
 }

@@ -49,7 +49,8 @@ impl AccountStops {
         Ok(account_stop::list_open(&mut transaction, STOPS_MAX).await?)
     }
 
-    /// Lifts a stop, and has the guards of the service told.
+    /// Lifts a stop, and has the guards of the service told. With it go the account's other stops
+    /// there that one of those guards holds: it frees the account of them all.
     ///
     /// # Errors
     /// [`Error::StopUnknown`], [`Error::StopReasonInvalid`], [`Error::Storage`].
@@ -61,17 +62,19 @@ impl AccountStops {
         let now = self.records.now();
         let mut transaction = self.records.store.begin().await?;
         let lifted = account_stop::lift(&mut transaction, id, now).await?;
-        let lifted = lifted.ok_or(Error::StopUnknown)?;
-        let kind = GuardEvent::StopLifted {
-            stop: lifted.id.clone(),
-            service: lifted.service.clone(),
-            by: self.records.author.clone(),
-            reason: reason.to_owned(),
-        };
-        let mut event = Event::new(kind, now);
-        event.sub = lifted.sub.clone();
-        self.records.append(&mut transaction, &event).await?;
+        for stop in &lifted {
+            let kind = GuardEvent::StopLifted {
+                stop: stop.id.clone(),
+                service: stop.service.clone(),
+                by: self.records.author.clone(),
+                reason: reason.to_owned(),
+            };
+            let mut event = Event::new(kind, now);
+            event.sub = stop.sub.clone();
+            self.records.append(&mut transaction, &event).await?;
+        }
+        let named = lifted.into_iter().next().ok_or(Error::StopUnknown)?;
         transaction.commit().await?;
-        Ok(lifted)
+        Ok(named)
     }
 }

@@ -215,6 +215,8 @@ async fn one_stop_stands_however_many_guards_refuse_and_what_is_late_stops_nobod
     let late = send(&world, SECOND, (&token, "three"), "stop_account").await;
     assert_eq!(late.accepted(), 1);
     assert!(stops(&world).list().await.unwrap().is_empty());
+    let dropped = world.event("guard.stop_late").await;
+    assert!(dropped.sub.is_some());
     world.pass(Duration::seconds(11));
     send(&world, SECOND, (&token, "four"), "stop_account").await;
     let stopped = stops(&world).list().await.unwrap();
@@ -226,6 +228,69 @@ async fn one_stop_stands_however_many_guards_refuse_and_what_is_late_stops_nobod
         (count("guard.account_stopped"), count("guard.stop_lifted")),
         (2, 1)
     );
+}
+
+/// Attack H9: one guard's words must not become an event that no guard's receiver takes.
+#[tokio::test]
+async fn a_stop_is_told_with_few_reasons_and_kept_with_all() {
+    let world = settings().build().await;
+    assert!(told(&world, SECOND).await.is_empty());
+    let token = token(&world).await;
+    let code = "a".repeat(40);
+    let report = json!({
+        "event_id": "one", "at": world.now().unix_timestamp() * 1_000, "sub": token["sub"],
+        "client_id": token["client_id"], "sid": token["sid"], "jti": token["jti"],
+        "service": "r".repeat(44), "kind": "look_up", "patients": ["p"],
+        "answer": "stop_account",
+        "reasons": vec![json!({"code": code, "count": u32::MAX, "limit": u32::MAX}); 32],
+    });
+    let reports = json!({"reports": [report]});
+    let reports = GuardReports::from_json(reports.as_object().unwrap()).unwrap();
+    let taken = world
+        .provider
+        .take_guard_reports(&credentials(GUARD), &reports)
+        .await;
+    assert_eq!(taken.unwrap().accepted(), 1);
+    let told = told(&world, SECOND).await;
+    let reasons = told[0]["events"][STOPPED]["reasons"].as_array().unwrap();
+    assert_eq!(reasons.len(), 8);
+    assert!(told[0].to_string().len() < 4_096);
+}
+
+/// The same account and service behind two APIs: a stop at one is none at the other, and a lift
+/// frees both where one guard stands before both.
+#[tokio::test]
+async fn a_stop_at_one_api_stands_beside_one_at_another_and_both_are_lifted_together() {
+    const OTHER: &str = "https://x.example.fr";
+    let mut settings = settings();
+    settings.client(PORTAL).resources.push(OTHER.to_owned());
+    settings
+        .client(GUARD)
+        .resource_server_of
+        .push(OTHER.to_owned());
+    let world = settings.build().await;
+    for receiver in [GUARD, SECOND, ELSEWHERE] {
+        assert!(told(&world, receiver).await.is_empty());
+    }
+    let token = token(&world).await;
+    let location = world
+        .log_in_with(|asked| asked.resource = vec![API.to_owned(), OTHER.to_owned()])
+        .await;
+    let tokens = world.redeem(&location).await.unwrap();
+    let both = claims_of(&tokens.access_token);
+    send(&world, SECOND, (&token, "one"), "stop_account").await;
+    send(&world, GUARD, (&both, "two"), "stop_account").await;
+    assert_eq!(told(&world, ELSEWHERE).await.len(), 1, "of the second");
+    send(&world, GUARD, (&both, "three"), "stop_account").await;
+    let open = stops(&world).list().await.unwrap();
+    assert_eq!(open.len(), 2);
+    let lifted = stops(&world).lift(&open[0].id, "called back").await;
+    assert_eq!(lifted.unwrap().id, open[0].id);
+    assert!(stops(&world).list().await.unwrap().is_empty());
+    let events = world.events().await;
+    let lifts = events.iter().filter(|it| it.kind == "guard.stop_lifted");
+    assert_eq!(lifts.count(), 2);
+    assert_eq!(told(&world, SECOND).await.len(), 4);
 }
 
 /// A login up to the point where the browser would go on to the portal.

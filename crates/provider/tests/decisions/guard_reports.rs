@@ -230,6 +230,11 @@ async fn an_account_is_stopped_until_an_operator_lifts_it_and_says_why() {
 fn what_is_no_batch_of_reports_is_refused() {
     let good = json!({"sub": "s", "client_id": "c", "jti": "j"});
     assert!(read(json!([report(&good, "one", "allow")])).is_ok());
+    let reason = |code: &str| json!([{"code": code, "count": 1, "limit": 1}]);
+    let mut longest = report(&good, "one", "allow");
+    longest["service"] = json!("aZ09._-".repeat(6));
+    longest["reasons"] = reason(&"a_".repeat(20));
+    assert!(read(json!([longest])).is_ok());
     let many: Vec<_> = (0..501).map(|it| it.to_string()).collect();
     let changed = |member: &str, value: Value| {
         let mut report = report(&good, "one", "allow");
@@ -245,6 +250,14 @@ fn what_is_no_batch_of_reports_is_refused() {
         changed("event_id", json!("")),
         changed("event_id", json!("a".repeat(257))),
         changed("service", json!("a\nb")),
+        changed("service", json!("")),
+        changed("service", json!("a".repeat(45))),
+        changed("service", json!("records” is safe")),
+        changed("service", json!("a\u{202e}b")),
+        changed("reasons", reason("")),
+        changed("reasons", reason(&"a".repeat(41))),
+        changed("reasons", reason("per hour")),
+        changed("reasons", reason("Per_hour")),
         changed("at", json!("now")),
         changed("patients", json!(many)),
         changed(

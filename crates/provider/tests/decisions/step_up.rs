@@ -12,7 +12,7 @@ use cardea_provider::{
 use cardea_storage::SecretDigest;
 use cardea_test_pki::{CardProfile, KeyKind};
 use serde_json::{Value, json};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::world::{
     API, HeldEvidence, ISSUER, Instance, PORTAL, Settings, World, algorithm_of, claims_of,
@@ -68,8 +68,17 @@ async fn signed_in(world: &World) -> (Value, SigningKey) {
 }
 
 async fn report(world: &World, token: &Value, event_id: &str, answer: &str) {
+    report_of(world, token, (event_id, world.now()), answer).await;
+}
+
+async fn report_of(
+    world: &World,
+    token: &Value,
+    (event_id, at): (&str, OffsetDateTime),
+    answer: &str,
+) {
     let report = json!({
-        "event_id": event_id, "at": 1_800_000_000_000_i64, "sub": token["sub"],
+        "event_id": event_id, "at": at.unix_timestamp() * 1_000, "sub": token["sub"],
         "client_id": token["client_id"], "sid": token["sid"], "jti": token["jti"],
         "service": "records", "kind": "look_up", "patients": [format!("p-{event_id}"), "p-0"],
         "answer": answer, "reasons": [{"code": "per_hour", "count": 61, "limit": 60},
@@ -441,6 +450,19 @@ async fn a_session_that_is_over_is_neither_asked_nor_heard() {
     world.pass(Duration::minutes(2));
     report(&world, &token, "two", "step_up").await;
     assert_eq!(asked(&world, &key).await, None);
+}
+
+/// What lay at the guard while the server was away: who waited for it has gone on, and is not asked
+/// for it hours later.
+#[tokio::test]
+async fn a_question_that_reaches_us_late_is_on_record_and_asked_of_nobody() {
+    let world = world().await;
+    let (token, key) = signed_in(&world).await;
+    for (event_id, seconds, is_asked) in [("late", 121, false), ("in time", 119, true)] {
+        let at = world.now() - Duration::seconds(seconds);
+        report_of(&world, &token, (event_id, at), "step_up").await;
+        assert_eq!(asked(&world, &key).await.is_some(), is_asked, "{event_id}");
+    }
 }
 
 /// Attack D7: neither a guard that was taken over nor a robot in the session makes prompts rain.

@@ -301,8 +301,16 @@ mod tests {
     #[test]
     fn a_machines_pace_is_no_number_of_patients_without_their_cards() {
         for (language, cards, pace) in [
-            (Language::English, "without their cards. To", "unlike what one person does"),
-            (Language::French, "sans leur carte. Pour", "l’activité d’une seule personne"),
+            (
+                Language::English,
+                "without their cards. To",
+                "unlike what one person does",
+            ),
+            (
+                Language::French,
+                "sans leur carte. Pour",
+                "l’activité d’une seule personne",
+            ),
         ] {
             let counted = stop(StoppedThing::Session, 0);
             let machine = GuardStopNotice {

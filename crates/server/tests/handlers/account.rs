@@ -502,7 +502,7 @@ async fn what_a_guard_stopped_stands_on_the_page() {
     for part in [
         "Look-ups that were stopped",
         "“dossiers”: access stopped on",
-        "2 patients were looked up within a week",
+        "2 patients were looked up without their cards within a week",
         "I have seen it",
     ] {
         assert!(html.contains(part), "{part} is not in {html}");

@@ -39,8 +39,9 @@ async fn signed_in(app: &TestApp, card: &Card) -> (SignedIn, Value) {
 }
 
 async fn report(app: &TestApp, token: &Value, event_id: &str) {
+    let at = time::OffsetDateTime::now_utc().unix_timestamp() * 1_000;
     let report = json!({
-        "event_id": event_id, "at": 1_800_000_000_000_i64, "sub": token["sub"],
+        "event_id": event_id, "at": at, "sub": token["sub"],
         "client_id": token["client_id"], "sid": token["sid"], "jti": token["jti"],
         "service": "records", "kind": "look_up", "patients": [event_id], "answer": "step_up",
         "reasons": [{"code": "per_hour", "count": 61, "limit": 60}],
@@ -210,5 +211,19 @@ async fn parts_are_taken_from_who_was_asked_alone_and_no_more_than_an_answer_has
     connection.send_text(&part).await;
     while let Some(frame) = connection.next().await {
         assert_ne!(frame["type"], "step_up_answered");
+    }
+    // Nor any number of parts that hold little or nothing.
+    for (part, taken) in [("", 0), ("x", 64)] {
+        let part = json!({"type": "step_up", "part": part, "last": false}).to_string();
+        let mut connection = card.connect(&app).await;
+        connection.prove(&app, &card).await;
+        next(&mut connection, &app, &card, "step_up").await;
+        for _ in 0..=taken {
+            connection.send_text(&part).await;
+        }
+        let closes = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+            while connection.next().await.is_some() {}
+        });
+        assert!(closes.await.is_ok(), "{taken} parts and one more");
     }
 }

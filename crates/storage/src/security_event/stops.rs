@@ -11,7 +11,7 @@ use crate::account_stop::{self, AccountStop};
 use crate::sql::{self, Row};
 use crate::{Error, SecretDigest, Transaction, timestamp};
 
-/// Stops, and lifts, that a stream is told when it begins.
+/// Stops, and lifts, at one API that a stream is told when it begins.
 const TOLD_ANEW_MAX: u32 = 10_000;
 /// So old a lift is told yet to a stream that begins: a guard may have kept the stop over its
 /// restart.
@@ -38,6 +38,14 @@ pub struct ToldStop {
     pub stopped_at: OffsetDateTime,
     /// When it was lifted.
     pub lifted_at: Option<OffsetDateTime>,
+}
+
+/// The resource servers that each guard is which listens.
+pub(crate) async fn guards_resources(
+    transaction: &mut Transaction,
+) -> Result<Vec<Vec<String>>, Error> {
+    let guards = stream::list_of_guards(transaction).await?;
+    Ok(guards.into_iter().map(|it| it.resources).collect())
 }
 
 /// Has the guards of its service told that an account is stopped.
@@ -85,13 +93,14 @@ pub(super) async fn tell_standing(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let since = now - LIFTS_TOLD_FOR;
-    let lifted = account_stop::list_lifted_since(transaction, since, TOLD_ANEW_MAX).await?;
-    let open = account_stop::list_open(transaction, TOLD_ANEW_MAX).await?;
+    let own = stream.resources.as_slice();
+    let lifted = account_stop::list_lifted_since(transaction, own, since, TOLD_ANEW_MAX).await?;
+    let open = account_stop::list_open_at(transaction, own, TOLD_ANEW_MAX).await?;
     for (stops, kind) in [
         (lifted, Kind::AccountStopLifted),
         (open, Kind::AccountStopped),
     ] {
-        for stop in stops.iter().filter(|it| it.is_at(&stream.resources)) {
+        for stop in &stops {
             insert(transaction, &stream.id, stop, kind, now).await?;
         }
     }

@@ -1,8 +1,8 @@
 //! Accounts that guards have stopped: who is told, in which order, and what people are told.
 
 use cardea_storage::account_stop::{
-    AccountStop, count_open, find_last_lift, lift, list_open, list_open_of, list_open_of_person,
-    stop,
+    AccountStop, count_open, find_last_lift, lift, list_lifted_since, list_open, list_open_at,
+    list_open_of, list_open_of_person, stop,
 };
 use cardea_storage::guard_notice::{self, GuardNotice, list_untold, record_told};
 use cardea_storage::guard_report::{
@@ -113,7 +113,7 @@ async fn every_guard_of_the_api_is_told_and_nobody_else() {
             assert_eq!((stop.stopped_at, stop.lifted_at), (start(), None));
             assert_eq!(event.sub, None);
             let lifted = lift(transaction, "one", after_seconds(9)).await.unwrap();
-            assert_eq!(lifted.unwrap().lifted_at, Some(after_seconds(9)));
+            assert_eq!(lifted[0].lifted_at, Some(after_seconds(9)));
             let expected = [
                 (Kind::AccountStopped, "one".to_owned()),
                 (Kind::AccountStopLifted, "one".to_owned()),
@@ -121,13 +121,62 @@ async fn every_guard_of_the_api_is_told_and_nobody_else() {
             assert_eq!(told(transaction, "guard").await, expected);
             assert_eq!(
                 lift(transaction, "one", after_seconds(10)).await.unwrap(),
-                None
+                []
             );
             for event in pending(transaction, "guard").await {
                 assert!(acknowledge(transaction, "guard", &event.jti).await.unwrap());
             }
             assert!(pending(transaction, "guard").await.is_empty());
             assert_eq!(told(transaction, "second guard").await, expected);
+        })
+        .await;
+    })
+    .await;
+}
+
+/// A guard of two APIs that hears of a lift frees the account at both.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_guard_holds_together_is_lifted_together_and_nothing_else() {
+    const THIRD_API: &str = "https://third.example.fr";
+    on_both(async |store| {
+        with_streams(&store).await;
+        committed(&store, async |transaction| {
+            for (id, subject, audience) in [
+                ("one", "p", &[API][..]),
+                ("two", "p", &[OTHER_API]),
+                ("both", "p", &[OTHER_API, THIRD_API]),
+                ("third", "p", &[THIRD_API]),
+                ("alone", "p", &["https://alone.example.fr"]),
+                ("somebody", "q", &[API]),
+            ] {
+                let stopped = account_stop(id, subject, audience);
+                stop_now(transaction, stopped, after_seconds(5)).await;
+            }
+            let elsewhere = AccountStop {
+                service: "elsewhere".to_owned(),
+                ..account_stop("another service", "p", &[API])
+            };
+            stop_now(transaction, elsewhere, after_seconds(5)).await;
+            let lifted = lift(transaction, "one", after_seconds(9)).await.unwrap();
+            let mut ids: Vec<_> = lifted.iter().map(|it| it.id.as_str()).collect();
+            assert_eq!(ids[0], "one");
+            ids.sort_unstable();
+            assert_eq!(ids, ["both", "one", "third", "two"]);
+            assert!(
+                lifted
+                    .iter()
+                    .all(|it| it.lifted_at == Some(after_seconds(9)))
+            );
+            let open = list_open(transaction, 10).await.unwrap();
+            let mut ids: Vec<_> = open.iter().map(|it| it.id.as_str()).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, ["alone", "another service", "somebody"]);
+            let lifts = told(transaction, "elsewhere").await;
+            let lifts = lifts
+                .iter()
+                .filter(|it| it.0 == Kind::AccountStopLifted)
+                .count();
+            assert_eq!(lifts, 2, "both, and two");
         })
         .await;
     })
@@ -238,11 +287,16 @@ async fn stops_are_found_by_account_and_by_person_and_lifted_ones_are_forgotten(
             assert!(!of_account[0].is_at(&[OTHER_API.to_owned()]));
             let hers = list_open_of_person(transaction, "sub").await.unwrap();
             assert_eq!(hers.len(), 2);
-            let none = find_last_lift(transaction, "p", "records").await.unwrap();
-            assert_eq!(none, None);
+            let last_lift = async |transaction: &mut Transaction, resource: &str| {
+                let resources = [resource.to_owned()];
+                let last = find_last_lift(transaction, "p", "records", &resources);
+                last.await.unwrap()
+            };
+            assert_eq!(last_lift(transaction, API).await, None);
             lift(transaction, "one", after_seconds(7)).await.unwrap();
-            let last = find_last_lift(transaction, "p", "records").await.unwrap();
-            assert_eq!(last, Some(after_seconds(7)));
+            assert_eq!(last_lift(transaction, API).await, Some(after_seconds(7)));
+            // Of another API's lift its guards have heard nothing.
+            assert_eq!(last_lift(transaction, OTHER_API).await, None);
             assert_eq!(count_open(transaction).await.unwrap(), 2);
         })
         .await;
@@ -256,6 +310,44 @@ async fn stops_are_found_by_account_and_by_person_and_lifted_ones_are_forgotten(
         assert_eq!(forget(8).await, 1);
         let mut reading = store.begin_read().await.unwrap();
         assert_eq!(count_open(&mut reading).await.unwrap(), 2, "open ones stay");
+    })
+    .await;
+}
+
+/// Attack H9: a guard that is told too little because another API has many stops would let stopped
+/// accounts in.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stops_of_one_api_are_listed_however_many_another_has() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            for (at, id, audience) in [
+                (1, "both", &[OTHER_API, API][..]),
+                (2, "own", &[OTHER_API]),
+                (3, "capitals", &["https://Other.example.fr"]),
+                (4, "one", &[API]),
+                (5, "two", &[API]),
+            ] {
+                let stopped = AccountStop {
+                    stopped_at: after_seconds(at),
+                    ..account_stop(id, id, audience)
+                };
+                stop_now(transaction, stopped, after_seconds(at)).await;
+            }
+            let ids = |stops: Vec<AccountStop>| -> Vec<String> {
+                stops.into_iter().map(|it| it.id).collect()
+            };
+            let (own, both) = ([OTHER_API.to_owned()], [API, OTHER_API].map(str::to_owned));
+            let open = list_open_at(transaction, &own, 3).await.unwrap();
+            assert_eq!(ids(open), ["own", "both"]);
+            let open = list_open_at(transaction, &both, 10).await.unwrap();
+            assert_eq!(ids(open), ["two", "one", "both", "own"]);
+            for id in ["both", "one", "two", "own"] {
+                lift(transaction, id, after_seconds(9)).await.unwrap();
+            }
+            let lifted = list_lifted_since(transaction, &own, after_seconds(9), 3).await;
+            assert_eq!(ids(lifted.unwrap()), ["both", "own"]);
+        })
+        .await;
     })
     .await;
 }
@@ -320,29 +412,39 @@ async fn a_notice_is_told_to_its_person_until_she_has_seen_it() {
 async fn patients_are_counted_once_by_session_and_by_person() {
     on_both(async |store| {
         committed(&store, async |transaction| {
-            for (id, session, service, answer, patients) in [
-                ("1", "session", "records", "allow", &["a", "b"][..]),
-                ("2", "session", "records", "allow", &["b", "c"]),
-                ("3", "session", "records", "step_up", &["d"]),
-                ("4", "second", "records", "allow", &["a", "e"]),
-                ("5", "second", "other", "allow", &["f"]),
+            for (id, session, client_id, service, answer, patients) in [
+                (
+                    "1",
+                    "session",
+                    "portal",
+                    "records",
+                    "allow",
+                    &["a", "b"][..],
+                ),
+                ("2", "session", "portal", "records", "allow", &["b", "c"]),
+                ("3", "session", "portal", "records", "step_up", &["d"]),
+                ("4", "second", "portal", "records", "allow", &["a", "e"]),
+                ("5", "second", "portal", "other", "allow", &["f"]),
+                ("6", "second", "another", "records", "allow", &["g"]),
+                ("card", "session", "portal", "records", "allow", &["h"]),
             ] {
                 let report = GuardReport {
                     id: id.to_owned(),
                     guard_client_id: "guard".to_owned(),
                     sub: Some("sub".to_owned()),
                     session_id: Some(session.to_owned()),
-                    client_id: "portal".to_owned(),
+                    client_id: client_id.to_owned(),
                     token_jti: "jti".to_owned(),
                     service: service.to_owned(),
                     kind: "look_up".to_owned(),
                     answer: answer.to_owned(),
                     reasons: "[]".to_owned(),
-                    patient_present: false,
+                    patient_present: id == "card",
                     patients: patients.iter().map(|&it| it.to_owned()).collect(),
                     part: None,
-                    occurred_at: 0,
-                    received_at: after_seconds(5),
+                    occurred_at: after_seconds(5).unix_timestamp() * 1_000 + 400,
+                    // Delivered after an outage.
+                    received_at: after_seconds(50),
                 };
                 assert!(guard_report::insert(transaction, &report).await.unwrap());
             }
@@ -351,7 +453,8 @@ async fn patients_are_counted_once_by_session_and_by_person() {
             for (since, until, count) in [(0, 9, 4), (5, 5, 4), (6, 9, 0), (0, 4, 0)] {
                 let window = (after_seconds(since), after_seconds(until));
                 let of_person =
-                    count_patients_of_person(transaction, ("sub", "records"), window).await;
+                    count_patients_of_person(transaction, ("sub", "portal", "records"), window)
+                        .await;
                 assert_eq!(of_person.unwrap(), count, "{since} {until}");
             }
         })

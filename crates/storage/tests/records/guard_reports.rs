@@ -6,6 +6,7 @@ use cardea_storage::guard_report::{
     insert, list_patients_of_session, report_id,
 };
 use cardea_storage::retention::{Kind, delete_batch};
+use time::{Duration, OffsetDateTime};
 
 use super::baseline::{after_seconds, start};
 use super::databases::{committed, on_both};
@@ -81,11 +82,11 @@ async fn an_answer_is_stored_once_with_the_patients_that_it_names() {
                 let count = count_answers(transaction, service).await;
                 assert_eq!(count.unwrap(), answers, "{service}");
             }
-            let whose = ("sub", "records");
-            let while_it_came = (start(), after_seconds(10));
-            let count = count_patients_of_person(transaction, whose, while_it_came).await;
+            let whose = ("sub", "portal", "records");
+            let at = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+            let count = count_patients_of_person(transaction, whose, (at, at)).await;
             assert_eq!(count.unwrap(), 2);
-            let later = (after_seconds(3), after_seconds(10));
+            let later = (at + Duration::SECOND, at + Duration::HOUR);
             let count = count_patients_of_person(transaction, whose, later).await;
             assert_eq!(count.unwrap(), 0);
         })
@@ -158,7 +159,7 @@ async fn an_account_has_one_open_stop_and_may_have_another_after_a_lift() {
             committed(&store, async |transaction| {
                 let now = after_seconds(seconds);
                 let lifted = account_stop::lift(transaction, id, now).await.unwrap();
-                lifted.map(|it| it.lifted_at)
+                lifted.first().map(|it| it.lifted_at)
             })
             .await
         };

@@ -13,12 +13,15 @@ use crate::request_log::short_login_id;
 
 /// What the card signed and what its agent countersigned, with the space between them.
 const ANSWER_BYTES_MAX: usize = 27 * 1024;
+/// Parts of one answer; an agent of ours fills them, and sends eight.
+const PARTS_MAX: u32 = 64;
 
 /// The question that this connection has passed on, and what has come of its answer.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     challenge: String,
     answer: String,
+    parts: u32,
     is_open: bool,
 }
 
@@ -31,6 +34,7 @@ impl Connection<'_> {
         self.asked = Asked {
             challenge: challenge.to_owned(),
             answer: String::new(),
+            parts: 0,
             is_open: true,
         };
         self.send(&ServerFrame::StepUp { challenge }).await
@@ -39,7 +43,10 @@ impl Connection<'_> {
     /// Takes a part of the answer; the last one has it judged.
     pub(super) async fn take_step_up(&mut self, part: &str, is_last: bool) -> Result<(), Close> {
         let asked = &mut self.asked;
-        if !asked.is_open || asked.answer.len().saturating_add(part.len()) > ANSWER_BYTES_MAX {
+        asked.parts = asked.parts.saturating_add(1);
+        let is_bounded = asked.parts <= PARTS_MAX
+            && asked.answer.len().saturating_add(part.len()) <= ANSWER_BYTES_MAX;
+        if !asked.is_open || part.is_empty() || !is_bounded {
             return Err(Close::Refused("server.request_malformed"));
         }
         asked.answer.push_str(part);
