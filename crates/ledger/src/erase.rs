@@ -21,8 +21,9 @@ pub struct Erased {
 }
 
 /// Erases the personal parts and salts of a batch of a person's events, from a place on. The caller
-/// puts the places on record, in the same transaction, with [`ERASURE_KIND`](cardea_transparency::ERASURE_KIND). Events that have no
-/// place yet are left for the next time.
+/// puts the places on record, in the same transaction, with
+/// [`ERASURE_KIND`](cardea_transparency::ERASURE_KIND). Events that have no place yet are left for
+/// the next time.
 ///
 /// # Errors
 /// [`Error::Storage`].
