@@ -193,13 +193,13 @@ impl Receiver {
             "returnImmediately": false,
             "ack": stream.ack,
         });
-        if !stream.set_errors.is_empty() {
-            body["setErrs"] = stream.set_errors.clone().into();
-        }
         let now = self.clock.unix_seconds();
         if let Some(members) = body.as_object_mut() {
             for (name, value) in self.credentials.form(&self.rules.issuer, now)? {
                 members.insert(name.to_owned(), value.into());
+            }
+            if !stream.set_errors.is_empty() {
+                members.insert("setErrs".to_owned(), stream.set_errors.clone().into());
             }
         }
         let mut request = self.http.post(url).json(&body);
