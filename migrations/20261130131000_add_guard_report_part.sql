@@ -3,3 +3,8 @@
 -- those of the first.
 ALTER TABLE guard_report ADD COLUMN part_of TEXT;
 ALTER TABLE guard_report ADD COLUMN part BIGINT;
+
+-- Of a report about a token that was forgotten before it came: the token's names, as the guard says
+-- and nobody has checked. Where they stand, sub and session_id do not.
+ALTER TABLE guard_report ADD COLUMN said_sub TEXT;
+ALTER TABLE guard_report ADD COLUMN said_sid TEXT;

@@ -3,6 +3,9 @@
 //! A guard speaks of sessions alone in which a token was issued for a resource server that it is,
 //! by the names in that token. Whatever else it says is refused and changes nothing: who takes a
 //! guard over can end sessions at its own service, and no others.
+//!
+//! What a guard could not deliver in time is about a token that is forgotten here by now: it is
+//! kept as the guard says it, marked as unproven, and changes nothing.
 
 mod notices;
 mod request;
@@ -12,7 +15,7 @@ mod stops;
 use std::collections::BTreeMap;
 
 use cardea_storage::access_grant::{self, AccessGrant};
-use cardea_storage::guard_report::{self, GuardReport, ReportPart, report_id};
+use cardea_storage::guard_report::{self, GuardReport, ReportPart, SaidNames, report_id};
 use cardea_storage::session::Session;
 use cardea_storage::{Transaction, client_session, session};
 use serde::Serialize;
@@ -31,6 +34,8 @@ use request::GivenReport;
 
 /// How long it is known which patients a session has looked up.
 pub(crate) const KEPT: Duration = Duration::days(180);
+/// A guard's clock may be wrong by so much where it is asked whether a token can be forgotten.
+const CLOCKS_DIFFER: Duration = Duration::hours(1);
 
 /// What became of a batch.
 #[derive(Debug, Serialize)]
@@ -63,6 +68,14 @@ struct About {
     session: Option<Session>,
     /// The resource servers of the token that the guard is.
     audience: Vec<String>,
+}
+
+/// What is known of the token that a report names.
+enum Checked {
+    /// It was issued for this guard's resource server, by these names.
+    Proven(Box<About>),
+    /// It is forgotten, and nothing that is still known speaks against the report.
+    Unproven,
 }
 
 /// A report whose token is the guard's own to speak of.
@@ -131,11 +144,18 @@ impl Provider {
         given: &GivenReport,
         now: OffsetDateTime,
     ) -> Result<(bool, Option<EndedInTransaction>), Error> {
-        let about = self.check_report(transaction, guard, given).await?;
-        let report = record_of(guard, given, about.session.as_ref(), now);
+        let checked = self.check_report(transaction, guard, given, now).await?;
+        let report = record_of(guard, given, &checked, now);
         if !guard_report::insert(transaction, &report).await? {
             return Ok((false, None));
         }
+        let Checked::Proven(about) = checked else {
+            tracing::warn!(
+                client_id = guard.client_id,
+                "a guard's report is kept unproven: its token is forgotten"
+            );
+            return Ok((true, None));
+        };
         if !given.has_effect() {
             return Ok((true, None));
         }
@@ -167,9 +187,11 @@ impl Provider {
         transaction: &mut Transaction,
         guard: &Client,
         given: &GivenReport,
-    ) -> Result<About, Error> {
-        let grant = access_grant::find(transaction, &given.jti).await?;
-        let grant = grant.ok_or(Error::GuardReportForeign)?;
+        now: OffsetDateTime,
+    ) -> Result<Checked, Error> {
+        let Some(grant) = access_grant::find(transaction, &given.jti).await? else {
+            return self.check_forgotten(transaction, guard, given, now).await;
+        };
         let is_of_token = grant.client_id == given.client_id && grant.sid == given.sid;
         let audience = self.own_audience(guard, &grant)?;
         if !is_of_token || audience.is_empty() {
@@ -178,34 +200,61 @@ impl Provider {
         let Some(sid) = &grant.sid else {
             // A service's own token names the service.
             return match given.sub == grant.client_id {
-                true => Ok(About {
+                true => Ok(Checked::Proven(Box::new(About {
                     session: None,
                     audience,
-                }),
+                }))),
                 false => Err(Error::GuardReportForeign),
             };
         };
-        let part = client_session::find(transaction, sid).await?;
-        let Some(part) = part else {
-            return Err(Error::GuardReportForeign);
-        };
-        let session = session::find(transaction, &part.session_id).await?;
-        let session = session.ok_or(Error::GuardReportForeign)?;
-        let client = self.client_of_login(&grant.client_id);
-        let name = match client {
-            Some(client) => {
-                self.known_subject(transaction, &client, &session.sub)
-                    .await?
-            }
+        let session = match client_session::find(transaction, sid).await? {
+            Some(part) => session::find(transaction, &part.session_id).await?,
             None => None,
         };
-        if name.as_deref() != Some(given.sub.as_str()) {
+        let client = self.client_of_login(&grant.client_id);
+        let (Some(session), Some(client)) = (session, client) else {
+            return Ok(Checked::Unproven);
+        };
+        let name = self.known_subject(transaction, &client, &session.sub);
+        if name.await?.as_deref() != Some(given.sub.as_str()) {
             return Err(Error::GuardReportForeign);
         }
-        Ok(About {
+        Ok(Checked::Proven(Box::new(About {
             session: Some(session),
             audience,
-        })
+        })))
+    }
+
+    /// Whether a report that names no token we know of can be about one that is forgotten: it is
+    /// old enough for that, no older than what is kept, and what is known of its client and its
+    /// session agrees.
+    async fn check_forgotten(
+        &self,
+        transaction: &mut Transaction,
+        guard: &Client,
+        given: &GivenReport,
+        now: OffsetDateTime,
+    ) -> Result<Checked, Error> {
+        let is_before = |at: OffsetDateTime| given.at <= at.unix_timestamp().saturating_mul(1_000);
+        // A token that lived then is known for so long at least.
+        let forgotten = now - (self.lifetimes.retention - CLOCKS_DIFFER).max(Duration::ZERO);
+        let is_of_time = is_before(forgotten) && !is_before(now - KEPT);
+        let own = self.resources_of(guard);
+        let client = self.client_of_login(&given.client_id);
+        let is_own = own.iter().any(|it| {
+            let known = client.as_ref();
+            it.is_empty() || known.is_none_or(|client| client.resources.contains(it))
+        });
+        let part = match &given.sid {
+            Some(sid) => client_session::find(transaction, sid).await?,
+            None => None,
+        };
+        let is_of_client = part.is_none_or(|part| part.client_id == given.client_id);
+        if is_of_time && is_own && is_of_client {
+            Ok(Checked::Unproven)
+        } else {
+            Err(Error::GuardReportForeign)
+        }
     }
 
     /// The resource servers that a token is for and the guard is; an empty text stands for the
@@ -228,9 +277,19 @@ impl Provider {
 fn record_of(
     guard: &Client,
     given: &GivenReport,
-    session: Option<&Session>,
+    checked: &Checked,
     now: OffsetDateTime,
 ) -> GuardReport {
+    let (session, unproven) = match checked {
+        Checked::Proven(about) => (about.session.as_ref(), None),
+        Checked::Unproven => {
+            let said = SaidNames {
+                sub: given.sub.clone(),
+                sid: given.sid.clone(),
+            };
+            (None, Some(said))
+        }
+    };
     GuardReport {
         id: report_id(&guard.client_id, &given.event_id),
         guard_client_id: guard.client_id.clone(),
@@ -248,6 +307,7 @@ fn record_of(
             of: it.of.clone(),
             number: it.number,
         }),
+        unproven,
         occurred_at: given.at,
         received_at: now,
     }

@@ -34,6 +34,9 @@ pub struct GuardReport {
     pub patients: Vec<String>,
     /// Which of several about one answer it is, where one had no room for all patients.
     pub part: Option<ReportPart>,
+    /// Where the token was forgotten before the report came: what the guard says of it, which
+    /// nobody has checked.
+    pub unproven: Option<SaidNames>,
     /// Milliseconds, by the guard's clock.
     pub occurred_at: i64,
     /// When it came here.
@@ -47,6 +50,15 @@ pub struct ReportPart {
     pub of: String,
     /// Counted from one.
     pub number: u32,
+}
+
+/// Names in a token, as a guard says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaidNames {
+    /// The token's subject.
+    pub sub: String,
+    /// The token's session; none for a service's own token.
+    pub sid: Option<String>,
 }
 
 /// The id under which a guard's event stands here.
@@ -67,8 +79,9 @@ pub async fn insert(transaction: &mut Transaction, report: &GuardReport) -> Resu
     let done = sql::query(
         "INSERT INTO guard_report
              (id, guard_client_id, sub, session_id, client_id, token_jti, service, kind, answer,
-              reasons, patient_present, patients, part_of, part, occurred_at, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+              reasons, patient_present, patients, part_of, part, said_sub, said_sid,
+              occurred_at, received_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(report.id.as_str())
@@ -85,6 +98,8 @@ pub async fn insert(transaction: &mut Transaction, report: &GuardReport) -> Resu
     .bind(count)
     .bind(report.part.as_ref().map(|it| it.of.as_str()))
     .bind(report.part.as_ref().map(|it| i64::from(it.number)))
+    .bind(report.unproven.as_ref().map(|it| it.sub.as_str()))
+    .bind(report.unproven.as_ref().and_then(|it| it.sid.as_deref()))
     .bind(report.occurred_at)
     .bind(report.received_at.unix_timestamp())
     .execute(transaction.connection())
@@ -191,4 +206,32 @@ pub async fn count_answers(transaction: &mut Transaction, service: &str) -> Resu
     .fetch_one(transaction.connection())
     .await?;
     row.try_get("answers")
+}
+
+/// What a guard has said of tokens that were forgotten when it came: the names, and the patients of
+/// each report; up to `count_max`, in the order in which it happened.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn list_unproven(
+    transaction: &mut Transaction,
+    guard_client_id: &str,
+    count_max: u32,
+) -> Result<Vec<(SaidNames, i64)>, Error> {
+    let rows = sql::query(
+        "SELECT said_sub, said_sid, patients FROM guard_report
+         WHERE guard_client_id = $1 AND said_sub IS NOT NULL ORDER BY occurred_at, id LIMIT $2",
+    )
+    .bind(guard_client_id)
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    let read = |row: &sql::Row| {
+        let said = SaidNames {
+            sub: row.try_get("said_sub")?,
+            sid: row.try_get("said_sid")?,
+        };
+        Ok((said, row.try_get("patients")?))
+    };
+    rows.iter().map(read).collect()
 }

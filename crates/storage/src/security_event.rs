@@ -253,11 +253,13 @@ pub async fn list_pending(
                 event.reason AS reason, event.occurred_at AS occurred_at, session.sub AS sub,
                 stop.id AS stop_id, stop.sequence AS stop_sequence, stop.subject AS stop_subject,
                 stop.service AS stop_service, stop.reasons AS stop_reasons,
-                stop.stopped_at AS stopped_at, stop.lifted_at AS lifted_at
+                stop.stopped_at AS stopped_at, stop.lifted_at AS lifted_at,
+                report.occurred_at AS acted_at_ms
          FROM security_event AS event
          LEFT JOIN client_session AS part ON part.sid = event.sid
          LEFT JOIN session ON session.id = part.session_id
          LEFT JOIN account_stop AS stop ON stop.id = event.stop_id
+         LEFT JOIN guard_report AS report ON report.id = stop.report_id
          WHERE event.stream_id = $1 ORDER BY event.sequence LIMIT $2",
     )
     .bind(stream_id)

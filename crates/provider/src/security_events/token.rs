@@ -94,6 +94,10 @@ pub(super) fn events_of(event: &SecurityEvent) -> Map<String, Value> {
         // Which of an account's stops it is: who has heard of a later one keeps to that.
         say("stop_sequence", json!(stop.sequence));
         if event.kind == Kind::AccountStopped {
+            // A guard at which somebody lifted it later keeps to that.
+            if let Some(acted_at) = stop.acted_at_ms {
+                say("acted_at_ms", json!(acted_at));
+            }
             say(
                 "reasons",
                 serde_json::from_str(&stop.reasons).unwrap_or_default(),

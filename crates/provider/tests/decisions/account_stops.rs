@@ -147,6 +147,7 @@ async fn a_stop_and_its_lift_are_told_to_every_guard_of_the_api_by_the_tokens_na
         let payload = &stop["events"][STOPPED];
         assert_eq!(payload["initiating_entity"], "policy");
         assert_eq!(payload["reasons"][0]["count"], 16);
+        assert!(payload["acted_at_ms"].as_i64().unwrap() > 0);
         assert!(payload["stop_sequence"].as_i64().unwrap() > 0);
     }
     // Attack G13: of an API that is not theirs, or as no guard, nobody hears.

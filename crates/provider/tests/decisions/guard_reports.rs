@@ -7,8 +7,9 @@ use cardea_provider::{
     SubjectType, TokenError,
 };
 use cardea_storage::SecretDigest;
-use cardea_storage::guard_report::list_patients_of_session;
+use cardea_storage::guard_report::{SaidNames, list_patients_of_session, list_unproven};
 use serde_json::{Value, json};
+use time::Duration;
 
 use super::world::{API, PORTAL, Settings, World, claims_of};
 
@@ -164,6 +165,56 @@ async fn a_guard_speaks_of_tokens_for_its_own_resource_server_alone_and_by_their
     // What another has said under this id does not stand in its way.
     let taken = send(&world, GUARD, &[good]).await.unwrap();
     assert_eq!((taken.accepted(), taken.ended.len()), (1, 1));
+}
+
+/// A guard that was cut off over a weekend: what it showed is on record, and stops nobody.
+#[tokio::test]
+async fn what_comes_when_its_token_is_forgotten_is_kept_unproven_and_changes_nothing() {
+    let world = world().await;
+    let old = token(&world).await;
+    let began = world.now();
+    let at = |event_id: &str, answer: &str, hours: i64| {
+        let mut report = report(&old, event_id, answer);
+        let at = began + Duration::hours(hours);
+        report["at"] = (at.unix_timestamp() * 1_000).into();
+        report
+    };
+    world.pass(Duration::hours(45));
+    world.provider.sweep().await.unwrap();
+    while world.provider.forget_ended().await.unwrap() > 0 {}
+    let fresh = token(&world).await;
+    let session = world.event("tokens.issued").await.session_id.unwrap();
+    let shown = [at("one", "allow", 0), at("two", "stop_account", 0)];
+    for _ in 0..2 {
+        let taken = send(&world, GUARD, &shown).await.unwrap();
+        assert_eq!((taken.refused().len(), taken.ended.len()), (0, 0));
+    }
+    let stops = AccountStops::new(world.records());
+    assert!(stops.list().await.unwrap().is_empty());
+    // Too young to be forgotten, of a time of which nothing is kept, of another's session, or said
+    // by a guard to whose resource server the portal has no tokens.
+    let mut borrowed = at("five", "allow", 0);
+    borrowed["sid"] = fresh["sid"].clone();
+    borrowed["client_id"] = "portal-2".into();
+    for (client_id, refused) in [
+        (GUARD, at("three", "allow", 44)),
+        (GUARD, at("four", "allow", -24 * 181)),
+        (GUARD, borrowed),
+        (FOREIGN, at("six", "allow", 0)),
+    ] {
+        let taken = send(&world, client_id, &[refused]).await.unwrap();
+        let codes: Vec<_> = taken.refused().values().copied().collect();
+        assert_eq!(codes, ["provider.guard_report_foreign"]);
+    }
+    let mut transaction = world.store.begin_read().await.unwrap();
+    let said = SaidNames {
+        sub: old["sub"].as_str().unwrap().to_owned(),
+        sid: old["sid"].as_str().map(str::to_owned),
+    };
+    let unproven = list_unproven(&mut transaction, GUARD, 10).await.unwrap();
+    assert_eq!(unproven, [(said.clone(), 2), (said, 2)]);
+    let seen = list_patients_of_session(&mut transaction, &session, 10).await;
+    assert!(seen.unwrap().is_empty());
 }
 
 #[tokio::test]

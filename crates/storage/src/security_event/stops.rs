@@ -34,6 +34,8 @@ pub struct ToldStop {
     pub service: String,
     /// Why, as JSON.
     pub reasons: String,
+    /// When its guard refused, by that guard's clock, in milliseconds, as long as its report is kept.
+    pub acted_at_ms: Option<i64>,
     /// Since when.
     pub stopped_at: OffsetDateTime,
     /// When it was lifted.
@@ -172,6 +174,7 @@ pub(super) fn read(row: &Row) -> Result<Option<ToldStop>, Error> {
         subject: row.try_get("stop_subject")?,
         service: row.try_get("stop_service")?,
         reasons: row.try_get("stop_reasons")?,
+        acted_at_ms: row.try_get("acted_at_ms")?,
         stopped_at: timestamp::required(row, "stopped_at")?,
         lifted_at: timestamp::optional(row, "lifted_at")?,
     }))

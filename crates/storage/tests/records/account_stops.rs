@@ -442,6 +442,7 @@ async fn patients_are_counted_once_by_session_and_by_person() {
                     patient_present: id == "card",
                     patients: patients.iter().map(|&it| it.to_owned()).collect(),
                     part: None,
+                    unproven: None,
                     occurred_at: after_seconds(5).unix_timestamp() * 1_000 + 400,
                     // Delivered after an outage.
                     received_at: after_seconds(50),

@@ -47,7 +47,9 @@ async fn an_effect_and_its_event_are_written_together_or_not_at_all() {
         load_or_create(&mut transaction, person, "undone", start())
             .await
             .unwrap();
-        append(&mut transaction, &event("undone"), WAITS).await.unwrap();
+        append(&mut transaction, &event("undone"), WAITS)
+            .await
+            .unwrap();
         drop(transaction);
 
         let mut transaction = store.begin().await.unwrap();

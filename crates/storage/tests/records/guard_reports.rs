@@ -2,8 +2,8 @@
 
 use cardea_storage::account_stop::{self, AccountStop};
 use cardea_storage::guard_report::{
-    GuardReport, ReportPart, count_answers, count_patients_of_person, count_patients_of_session,
-    insert, list_patients_of_session, report_id,
+    GuardReport, ReportPart, SaidNames, count_answers, count_patients_of_person,
+    count_patients_of_session, insert, list_patients_of_session, list_unproven, report_id,
 };
 use cardea_storage::retention::{Kind, delete_batch};
 use time::{Duration, OffsetDateTime};
@@ -26,6 +26,7 @@ fn report(event_id: &str, patients: &[&str]) -> GuardReport {
         patient_present: false,
         patients: patients.iter().map(|&it| it.to_owned()).collect(),
         part: None,
+        unproven: None,
         occurred_at: 1_800_000_000_123,
         received_at: after_seconds(2),
     }
@@ -71,11 +72,32 @@ async fn an_answer_is_stored_once_with_the_patients_that_it_names() {
         };
         assert!(is_new(of_another).await);
         assert!(is_new(later_part()).await);
+        let said = |event_id: &str| SaidNames {
+            sub: "her name".to_owned(),
+            sid: Some(event_id.to_owned()),
+        };
+        for event_id in ["old", "older"] {
+            let unproven = GuardReport {
+                session_id: None,
+                sub: None,
+                service: "old".to_owned(),
+                unproven: Some(said(event_id)),
+                ..report(event_id, &["x", "y"])
+            };
+            assert!(is_new(unproven).await);
+        }
         committed(&store, async |transaction| {
             let listed = list_patients_of_session(transaction, "session", 100).await;
             assert_eq!(listed.unwrap(), ["a", "b", "f"]);
             let listed = list_patients_of_session(transaction, "session", 2).await;
             assert_eq!(listed.unwrap(), ["a", "b"]);
+            let unproven = list_unproven(transaction, "guard", 10).await.unwrap();
+            assert_eq!(unproven.len(), 2);
+            assert!(unproven.contains(&(said("old"), 2)));
+            assert_eq!(
+                list_unproven(transaction, "guard", 1).await.unwrap().len(),
+                1
+            );
             let count = count_patients_of_session(transaction, "session").await;
             assert_eq!(count.unwrap(), 3);
             for (service, answers) in [("records", 3), ("elsewhere", 0), ("nowhere", 0)] {

@@ -194,9 +194,13 @@ async fn a_login_that_nobody_answered_takes_its_event_along() {
             for id in ["left", "completed", "answered"] {
                 begin(transaction, id, 600).await;
             }
-            append(transaction, &event("refused", "authorization.refused"), WAITS)
-                .await
-                .unwrap();
+            append(
+                transaction,
+                &event("refused", "authorization.refused"),
+                WAITS,
+            )
+            .await
+            .unwrap();
             authorization_request::complete(transaction, "completed", after_seconds(9))
                 .await
                 .unwrap();

@@ -44,7 +44,8 @@ pub(super) async fn accept(arguments: &AcceptArguments) -> Result<Accepted, Comp
         "this node goes on from the log that stands in the database, whatever it has signed \
                 before"
             .to_owned();
-    if !arguments.yes && !(io::stdin().is_terminal() && is_confirmed(&what)) {
+    let is_meant = arguments.yes || (io::stdin().is_terminal() && is_confirmed(&what));
+    if !is_meant {
         let flag = "--yes";
         return Err(Error::ConfirmationMissing { what, flag }.into());
     }
