@@ -34,7 +34,7 @@ pub struct ToldStop {
     pub service: String,
     /// Why, as JSON.
     pub reasons: String,
-    /// When its guard refused, by that guard's clock, in milliseconds, as long as its report is kept.
+    /// When its guard refused, by its clock, in milliseconds, as long as its report is kept.
     pub acted_at_ms: Option<i64>,
     /// Since when.
     pub stopped_at: OffsetDateTime,
