@@ -64,7 +64,7 @@ pub(crate) async fn stopped(app: &TestApp, card: &Card) {
     let tokens: Value = tokens.json().await.unwrap();
     let token = UnverifiedJws::parse(tokens["access_token"].as_str().unwrap(), 8192).unwrap();
     let token: Value = token.unverified_claims().unwrap();
-    let at = time::OffsetDateTime::now_utc().unix_timestamp() * 1_000;
+    let at = crate::key_client::now() * 1_000;
     let report = |event_id: &str, answer: &str| {
         json!({
             "event_id": event_id, "at": at, "sub": token["sub"],

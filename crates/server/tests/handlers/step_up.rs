@@ -39,7 +39,7 @@ async fn signed_in(app: &TestApp, card: &Card) -> (SignedIn, Value) {
 }
 
 async fn report(app: &TestApp, token: &Value, event_id: &str) {
-    let at = time::OffsetDateTime::now_utc().unix_timestamp() * 1_000;
+    let at = crate::key_client::now() * 1_000;
     let report = json!({
         "event_id": event_id, "at": at, "sub": token["sub"],
         "client_id": token["client_id"], "sid": token["sid"], "jti": token["jti"],
