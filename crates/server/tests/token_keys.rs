@@ -356,9 +356,10 @@ fn the_key_encryption_key_moves_from_one_place_to_another() {
         site.configure(&format!("{both}\n{}", token_config()));
         assert!(site.start().takes(&token), "{after}: both open");
         let (exit, document) = site.keys(&["reencrypt"]);
+        // Four token keys, and the key of the log.
         assert_eq!(
             (exit, &document["reencrypted"]),
-            (0, &Value::from(4)),
+            (0, &Value::from(5)),
             "{document}"
         );
         site.configure(&format!("{now}\n{}", token_config()));
