@@ -90,9 +90,12 @@ pub enum Error {
     /// A request is not in the protocol's form.
     #[error("the request is refused: {0}")]
     RequestMalformed(cardea_transparency::Error),
-    /// A request did not arrive whole, or is longer than any may be.
+    /// A request did not arrive whole in its time.
     #[error("the request did not arrive whole")]
     RequestUnfinished,
+    /// A request is longer than any may be.
+    #[error("the request is too long")]
+    RequestTooLarge,
     /// As many requests are at work as are allowed.
     #[error("too many requests are at work")]
     Busy,
@@ -172,6 +175,12 @@ pub enum Error {
         /// The first beyond.
         index: u64,
     },
+    /// A personal part is gone, and no entry says that it was erased.
+    #[error("the personal part of entry {index} is gone, and no erasure is on record for it")]
+    ErasureUnrecorded {
+        /// Which, counted from zero.
+        index: u64,
+    },
     /// The leaves give another root than the checkpoint's.
     #[error("the {size} leaves give another root than the checkpoint's")]
     RootMismatch {
@@ -201,6 +210,7 @@ impl Error {
         "witness.state_locked",
         "witness.request_malformed",
         "witness.request_unfinished",
+        "witness.request_too_large",
         "witness.busy",
         "witness.log_unknown",
         "witness.checkpoint_unsigned",
@@ -215,6 +225,7 @@ impl Error {
         "witness.entry_misplaced",
         "witness.entries_missing",
         "witness.entries_excess",
+        "witness.erasure_unrecorded",
         "witness.root_mismatch",
         "witness.history_contradicted",
     ];
@@ -235,6 +246,7 @@ impl Error {
             Self::StateLocked { .. } => "witness.state_locked",
             Self::RequestMalformed(_) => "witness.request_malformed",
             Self::RequestUnfinished => "witness.request_unfinished",
+            Self::RequestTooLarge => "witness.request_too_large",
             Self::Busy => "witness.busy",
             Self::LogUnknown { .. } => "witness.log_unknown",
             Self::CheckpointUnsigned(_) => "witness.checkpoint_unsigned",
@@ -249,6 +261,7 @@ impl Error {
             Self::EntryMisplaced { .. } => "witness.entry_misplaced",
             Self::EntriesMissing { .. } => "witness.entries_missing",
             Self::EntriesExcess { .. } => "witness.entries_excess",
+            Self::ErasureUnrecorded { .. } => "witness.erasure_unrecorded",
             Self::RootMismatch { .. } => "witness.root_mismatch",
             Self::HistoryContradicted { .. } => "witness.history_contradicted",
         }
@@ -261,7 +274,8 @@ impl Error {
             Self::EntryAltered { index }
             | Self::EntryMisplaced { index, .. }
             | Self::EntriesMissing { index, .. }
-            | Self::EntriesExcess { index } => Some(*index),
+            | Self::EntriesExcess { index }
+            | Self::ErasureUnrecorded { index } => Some(*index),
             // Only entries have lines: line 1 is entry 0.
             Self::ExportMalformed { line, .. } => line.checked_sub(1),
             _ => None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -20,13 +20,13 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Serving {
     witness: Arc<Witness>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 /// The routes of a witness, with so many requests at work at a time.
 pub fn router(witness: Arc<Witness>, requests_max: u32) -> Router {
     let places = usize::try_from(requests_max).unwrap_or(Semaphore::MAX_PERMITS);
-    let places = Semaphore::new(places);
+    let places = Arc::new(Semaphore::new(places));
     Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -45,16 +45,30 @@ async fn add_checkpoint(State(serving): State<Arc<Serving>>, body: Body) -> Resp
 }
 
 async fn answer(serving: &Serving, body: Body) -> Result<String, Error> {
-    let _place = serving.places.try_acquire().map_err(|_| Error::Busy)?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, ADD_CHECKPOINT_BYTES_MAX)).await;
-    let Ok(Ok(body)) = body else {
-        return Err(Error::RequestUnfinished);
-    };
+    let place = Arc::clone(&serving.places).try_acquire_owned();
+    let place = place.map_err(|_| Error::Busy)?;
+    let body = body_of(body).await?;
     let witness = Arc::clone(&serving.witness);
-    // In a thread of its own it comes to its end even if the log hangs up.
-    let judged = tokio::task::spawn_blocking(move || witness.cosign(&body, unix_seconds())).await;
-    let signature = judged.map_err(|_| Error::Busy)??;
+    // In a thread of its own it comes to its end even if the log hangs up, and has its place until
+    // then.
+    let judged = tokio::task::spawn_blocking(move || {
+        let judged = witness.cosign(&body, unix_seconds());
+        drop(place);
+        judged
+    });
+    let signature = judged.await.map_err(|_| Error::Busy)??;
     Ok(signature.to_string())
+}
+
+/// The bytes of a request, which come whole, soon, and not too many.
+async fn body_of(body: Body) -> Result<Bytes, Error> {
+    let whole = to_bytes(body, ADD_CHECKPOINT_BYTES_MAX);
+    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        // Or it broke off, and nobody reads the answer.
+        Ok(Err(_)) => Err(Error::RequestTooLarge),
+        Err(_) => Err(Error::RequestUnfinished),
+    }
 }
 
 fn refuse(error: &Error) -> Response {
@@ -92,7 +106,8 @@ fn status(error: &Error) -> StatusCode {
         Error::CheckpointUnsigned(_) => StatusCode::FORBIDDEN,
         Error::SizeConflict { .. } | Error::RootConflict { .. } => StatusCode::CONFLICT,
         Error::GrowthUnproven(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::RequestUnfinished => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::RequestUnfinished => StatusCode::REQUEST_TIMEOUT,
+        Error::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Error::StateMissing { .. }
         | Error::StateExists { .. }
@@ -112,6 +127,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::EntryMisplaced { .. }
         | Error::EntriesMissing { .. }
         | Error::EntriesExcess { .. }
+        | Error::ErasureUnrecorded { .. }
         | Error::RootMismatch { .. }
         | Error::HistoryContradicted { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -4,6 +4,7 @@
 mod entries;
 mod report;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -50,7 +51,7 @@ pub struct Findings {
 /// [`Error::FileUnreadable`], [`Error::ExportMalformed`], [`Error::CheckpointRefused`],
 /// [`Error::CosignatureMissing`], [`Error::EntryAltered`], [`Error::EntryMisplaced`],
 /// [`Error::EntriesMissing`], [`Error::EntriesExcess`], [`Error::RootMismatch`],
-/// [`Error::HistoryContradicted`].
+/// [`Error::HistoryContradicted`], [`Error::ErasureUnrecorded`].
 pub fn run(demand: &Demand, findings: &mut Findings) -> Result<(), Error> {
     let head = check_head(demand, findings)?;
     let mut known = Vec::new();
@@ -59,11 +60,13 @@ pub fn run(demand: &Demand, findings: &mut Findings) -> Result<(), Error> {
     }
     known.sort_unstable_by_key(|(size, _)| *size);
     let entries = Entries::open(&demand.folder.join(ENTRIES))?;
-    let root = entries.check(head.size(), &known, &mut findings.entries)?;
-    if root == head.root() {
-        Ok(())
-    } else {
-        Err(Error::RootMismatch { size: head.size() })
+    let read = entries.check(head.size(), &known, &mut findings.entries)?;
+    if read.root != head.root() {
+        return Err(Error::RootMismatch { size: head.size() });
+    }
+    match read.unrecorded {
+        Some(index) => Err(Error::ErasureUnrecorded { index }),
+        None => Ok(()),
     }
 }
 
@@ -71,8 +74,21 @@ pub fn run(demand: &Demand, findings: &mut Findings) -> Result<(), Error> {
 fn check_head(demand: &Demand, findings: &mut Findings) -> Result<Checkpoint, Error> {
     let (note, head) = read_checkpoint(&demand.folder.join(CHECKPOINT))?;
     verify(&note, &demand.log_key)?;
+    let name = demand.log_key.name().to_string();
+    if head.origin() != name {
+        return Err(Error::ExportMalformed {
+            file: demand.folder.join(CHECKPOINT),
+            line: 0,
+            reason: format!("it is of the log {}, and the key of {name}", head.origin()),
+        });
+    }
     findings.head = Some(head.clone());
+    let mut seen = HashSet::new();
     for key in &demand.witness_keys {
+        // One that is named twice is one pair of eyes.
+        if !seen.insert(key.to_string()) {
+            continue;
+        }
         let missing = || Error::CosignatureMissing {
             name: key.name().to_string(),
         };

@@ -53,7 +53,7 @@ impl Witness {
     ///
     /// # Errors
     /// [`Error::LogUnknown`], [`Error::StateExists`], [`Error::StateLocked`],
-    /// [`Error::StateUnwritable`], [`Error::KeyUnusable`].
+    /// [`Error::StateUnwritable`], [`Error::KeyUnusable`], [`Error::FileUnreadable`].
     pub fn begin(config: &Config, origin: &str, unix_seconds: u64) -> Result<(), Error> {
         if config.log(origin).is_none() {
             let origin = origin.to_owned();
@@ -62,7 +62,13 @@ impl Witness {
         let signer = key_file::read(config)?;
         let folder = StateFolder::take(&config.state_folder)?;
         let file = folder.file(origin);
-        if file.exists() {
+        // A file that cannot be looked at is not one that is not there.
+        let is_there = file.try_exists();
+        let is_there = is_there.map_err(|source| Error::FileUnreadable {
+            file: file.clone(),
+            source,
+        })?;
+        if is_there {
             let origin = origin.to_owned();
             return Err(Error::StateExists { origin, file });
         }

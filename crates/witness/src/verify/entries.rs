@@ -1,10 +1,13 @@
 //! The entries in their order, a line at a time: a log of millions fits no memory.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use cardea_transparency::{EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Frontier, Hash, Rest};
+use cardea_transparency::{
+    EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Frontier, Hash, Rest, erased_places,
+};
 
 use crate::Error;
 
@@ -19,6 +22,14 @@ pub struct Counts {
     pub forgotten: u64,
     /// Entries whose leaf was made afterwards.
     pub made_afterwards: u64,
+}
+
+/// What the entries come to.
+pub(super) struct Read {
+    /// The root over them.
+    pub(super) root: Hash,
+    /// The first whose personal part is gone and that no erasure names.
+    pub(super) unrecorded: Option<u64>,
 }
 
 pub(super) struct Entries {
@@ -41,13 +52,14 @@ impl Entries {
     }
 
     /// Checks `size` entries, the tree against what is known of it at smaller sizes (in their
-    /// order), and that nothing follows. Gives the root.
+    /// order), and that nothing follows.
     pub(super) fn check(
         mut self,
         size: u64,
         known: &[(u64, Hash)],
         counts: &mut Counts,
-    ) -> Result<Hash, Error> {
+    ) -> Result<Read, Error> {
+        let mut erased = BTreeSet::new();
         let mut tree = Frontier::default();
         let mut known = known.iter().copied().peekable();
         loop {
@@ -64,12 +76,24 @@ impl Entries {
                 return Err(Error::EntriesExcess { index });
             }
             tree.append(check_entry(index, &entry, counts)?);
+            match &entry.rest {
+                Rest::Whole(public, _, personal) => {
+                    for place in erased_places(index, &public.kind, &personal.details) {
+                        erased.remove(&place);
+                    }
+                }
+                Rest::Erased(..) => drop(erased.insert(index)),
+                Rest::Forgotten(_) => {}
+            }
         }
         if tree.size() < size {
             let index = tree.size();
             return Err(Error::EntriesMissing { index, size });
         }
-        Ok(tree.root())
+        Ok(Read {
+            root: tree.root(),
+            unrecorded: erased.first().copied(),
+        })
     }
 
     fn next(&mut self, index: u64) -> Result<Option<ExportedEntry>, Error> {

@@ -1,5 +1,7 @@
 //! What a witness answers, in process; and that it never takes back what it cosigned.
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -118,7 +120,7 @@ async fn each_refusal_has_its_status_and_code() {
         (unsigned, 403, "witness.checkpoint_unsigned"),
         (forged, 403, "witness.checkpoint_unsigned"),
         (unproven, 422, "witness.growth_unproven"),
-        (long, 413, "witness.request_unfinished"),
+        (long, 413, "witness.request_too_large"),
     ] {
         let answer = post(&witness, body).await;
         assert_eq!(
@@ -136,6 +138,30 @@ async fn each_refusal_has_its_status_and_code() {
     let request = Request::get("/healthz").body(Body::empty()).unwrap();
     let healthy = router(witness, 1).oneshot(request).await.unwrap();
     assert_eq!(healthy.status(), 200);
+}
+
+/// A body that does not come holds its place for ten seconds, and no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_does_not_arrive_is_given_up() {
+    let (folder, log) = (tempfile::tempdir().unwrap(), Log::new());
+    let (_, witness) = open(folder.path(), &log);
+    let handle = axum_server::Handle::<SocketAddr>::new();
+    let server = axum_server::bind("127.0.0.1:0".parse().unwrap()).handle(handle.clone());
+    let serving = tokio::spawn(server.serve(router(witness, 1).into_make_service()));
+    let address = handle.listening().await.unwrap();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = "POST /add-checkpoint HTTP/1.1\r\nHost: witness\r\nConnection: close\r\n\
+                    Content-Length: 9\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = answer.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("witness.request_unfinished"), "{answer}");
+    serving.abort();
 }
 
 #[tokio::test]

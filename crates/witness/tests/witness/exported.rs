@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cardea_transparency::{
-    ExportedEntry, Flags, Leaf, Note, NoteSigner, PersonalPart, PublicPart, Rest, Salt,
-    SignatureKind, VerifierKey,
+    ERASURE_KIND, ExportedEntry, Flags, Leaf, Note, NoteSigner, PersonalPart, PublicPart, Rest,
+    Salt, SignatureKind, VerifierKey,
 };
 use cardea_witness::verify::{self, Demand, Findings};
 use serde_json::Value;
@@ -13,6 +13,8 @@ use serde_json::Value;
 use super::parts::{Log, ORIGIN, TIME, signer};
 
 const ENTRIES: u64 = 40;
+/// The entry that says what was erased.
+const RECORD: u64 = 35;
 
 struct Export {
     folder: tempfile::TempDir,
@@ -22,9 +24,13 @@ struct Export {
 }
 
 fn entry(index: u64) -> ExportedEntry {
+    let (kind, details) = match index {
+        RECORD => (ERASURE_KIND, r#"{"by":{},"places":[4,14,24,34]}"#),
+        _ => ("login.succeeded", r#"{"amr":["sc","pin"]}"#),
+    };
     let public = PublicPart {
         id: format!("event-{index}"),
-        kind: "login.succeeded".to_owned(),
+        kind: kind.to_owned(),
         occurred_at: 1_795_996_800 + i64::try_from(index).unwrap(),
     };
     let personal = PersonalPart {
@@ -33,7 +39,7 @@ fn entry(index: u64) -> ExportedEntry {
         sub: Some("person".to_owned()),
         client_id: Some("portal".to_owned()),
         code: None,
-        details: r#"{"amr":["sc","pin"]}"#.to_owned(),
+        details: details.to_owned(),
     };
     let salt = Salt([u8::try_from(index + 1).unwrap(); 32]);
     let flags = Flags {
@@ -242,13 +248,65 @@ fn a_history_that_was_written_anew_has_another_root() {
     }
 }
 
+/// Attack H14, by whoever takes out what is personal and puts nothing on record, or a record that
+/// stands before what it excuses.
+#[test]
+fn h14_an_erasure_that_no_entry_tells_of_is_found() {
+    let export = Export::new();
+    for size in [34, 35] {
+        let entries = usize::try_from(size).unwrap();
+        export.write(&export.lines[..entries]);
+        export.write_head(&export.head(size));
+        assert_eq!(export.fault(), ("witness.erasure_unrecorded", Some(4)));
+    }
+    let mut forged = Log::new();
+    let (mut early, mut gone) = (entry(RECORD), entry(4));
+    (early.index, gone.index) = (0, 1);
+    if let Rest::Whole(_, _, personal) = &mut early.rest {
+        personal.details = r#"{"places":[0,1,2,3]}"#.to_owned();
+    }
+    early.hash = early.leaf().hash();
+    let lines = [early, gone].map(|it| {
+        forged.append(it.hash);
+        it.to_line().unwrap()
+    });
+    export.write(&lines);
+    export.write_head(&forged.checkpoint(2));
+    let mut demand = export.demand();
+    demand.log_key = forged.signer.verifier().clone();
+    demand.witness_keys.clear();
+    let refused = verify::run(&demand, &mut Findings::default()).unwrap_err();
+    assert_eq!(refused.code(), "witness.erasure_unrecorded");
+    assert_eq!(refused.first_bad_index(), Some(1));
+}
+
+/// A witness that is named twice is one witness, and a key is that of the log it names.
+#[test]
+fn nobody_counts_twice_or_for_another_log() {
+    let export = Export::new();
+    let mut demand = export.demand();
+    demand.witness_keys.push(export.witness.verifier().clone());
+    let mut findings = Findings::default();
+    verify::run(&demand, &mut findings).unwrap();
+    assert_eq!(findings.witnesses.len(), 1);
+    let other = signer("other.example", SignatureKind::Ed25519);
+    let mut head = export.log.checkpoint(ENTRIES);
+    head.add(other.sign(&head, 0).unwrap()).unwrap();
+    export.write_head(&head);
+    let mut demand = export.demand();
+    demand.log_key = other.verifier().clone();
+    demand.witness_keys.clear();
+    let refused = verify::run(&demand, &mut Findings::default()).unwrap_err();
+    assert_eq!(refused.code(), "witness.export_malformed");
+}
+
 /// A log that was cut off and signed anew is shorter than what somebody kept of it.
 #[test]
 fn a_log_that_was_cut_off_is_found_by_who_kept_a_checkpoint() {
     let export = Export::new();
     let kept = export.keep("kept", &export.head(ENTRIES));
-    export.write(&export.lines[..30]);
-    export.write_head(&export.head(30));
+    export.write(&export.lines[..36]);
+    export.write_head(&export.head(36));
     let mut demand = export.demand();
     verify::run(&demand, &mut Findings::default()).unwrap();
     demand.known = vec![kept];
