@@ -7,6 +7,7 @@
 
 use cardea_assertion::{Purpose, StepUpChallenge};
 use cardea_jose::random_base64url;
+use cardea_storage::guard_report::count_all_patients_of_session;
 use cardea_storage::session::Session;
 use cardea_storage::step_up::{self, StepUp, WaitingStepUp};
 use cardea_storage::{Redemption, Transaction};
@@ -108,7 +109,7 @@ impl Provider {
         if lately.count >= ASKED_PER_HOUR_MAX || lately.refused_at.is_some_and(rests) {
             return Ok(());
         }
-        let seen = step_up::count_patients_of_session(transaction, &session.id).await?;
+        let seen = count_all_patients_of_session(transaction, &session.id).await?;
         let seen = u32::try_from(seen).unwrap_or(u32::MAX);
         let expires_at = now + self.lifetimes.challenge;
         let challenge = StepUpChallenge {

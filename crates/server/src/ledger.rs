@@ -114,11 +114,16 @@ impl LogKeeper {
         let mut sequencer = self.sequencer.lock().await;
         let outcome = self.run(&mut sequencer).await;
         drop(sequencer);
-        self.note(outcome.err().as_ref());
-        self.note_lag().await;
+        self.note(outcome.as_ref().err());
+        // The sequencer has just seen that nothing waits: an idle server asks once a look.
+        match outcome {
+            Ok(true) => self.is_behind.store(false, Ordering::Relaxed),
+            Ok(false) | Err(_) => self.note_lag().await,
+        }
     }
 
-    async fn run(&self, sequencer: &mut Option<Sequencer>) -> Result<(), Error> {
+    /// Whether everything that waited has its place now.
+    async fn run(&self, sequencer: &mut Option<Sequencer>) -> Result<bool, Error> {
         let unavailable = |source| Error::LedgerUnavailable { source };
         let own = match sequencer {
             Some(own) => own,
@@ -133,11 +138,11 @@ impl LogKeeper {
             self.is_held_elsewhere
                 .store(is_held_elsewhere, Ordering::Relaxed);
             if !is_more {
-                break;
+                return Ok(!is_held_elsewhere);
             }
             tokio::task::yield_now().await;
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn begin(&self) -> Result<Sequencer, Error> {

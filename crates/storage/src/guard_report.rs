@@ -142,6 +142,29 @@ pub async fn list_patients_of_session(
     rows.iter().map(|row| row.try_get("patient")).collect()
 }
 
+/// The patients whom a session was shown, however it came to them.
+macro_rules! count_patients_of_session {
+    ($rest:literal) => {
+        concat!(
+            "SELECT COUNT(DISTINCT seen.patient) AS patients FROM guard_report AS report
+             JOIN guard_report_patient AS seen ON seen.report_id = report.id
+             WHERE report.session_id = $1 AND report.answer = 'allow'",
+            $rest
+        )
+    };
+}
+
+/// How many patients a session has looked up, by what is on record yet.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_all_patients_of_session(
+    transaction: &mut Transaction,
+    session_id: &str,
+) -> Result<i64, Error> {
+    count_patients(transaction, count_patients_of_session!(""), session_id).await
+}
+
 /// How many patients a session has looked up without their cards, by what is on record yet.
 ///
 /// # Errors
@@ -150,14 +173,19 @@ pub async fn count_patients_of_session(
     transaction: &mut Transaction,
     session_id: &str,
 ) -> Result<i64, Error> {
-    let row = sql::query(
-        "SELECT COUNT(DISTINCT seen.patient) AS patients FROM guard_report AS report
-         JOIN guard_report_patient AS seen ON seen.report_id = report.id
-         WHERE report.session_id = $1 AND report.answer = 'allow' AND report.patient_present = 0",
-    )
-    .bind(session_id)
-    .fetch_one(transaction.connection())
-    .await?;
+    let statement = count_patients_of_session!(" AND report.patient_present = 0");
+    count_patients(transaction, statement, session_id).await
+}
+
+async fn count_patients(
+    transaction: &mut Transaction,
+    statement: &'static str,
+    session_id: &str,
+) -> Result<i64, Error> {
+    let row = sql::query(statement)
+        .bind(session_id)
+        .fetch_one(transaction.connection())
+        .await?;
     row.try_get("patients")
 }
 

@@ -120,25 +120,6 @@ pub async fn asked_lately(
     })
 }
 
-/// Counts the patients whom a session has seen, as far as guards have reported.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub async fn count_patients_of_session(
-    transaction: &mut Transaction,
-    session_id: &str,
-) -> Result<i64, Error> {
-    let row = sql::query(
-        "SELECT COUNT(DISTINCT seen.patient) AS patients FROM guard_report AS report
-         JOIN guard_report_patient AS seen ON seen.report_id = report.id
-         WHERE report.session_id = $1 AND report.answer = 'allow'",
-    )
-    .bind(session_id)
-    .fetch_one(transaction.connection())
-    .await?;
-    row.try_get("patients")
-}
-
 /// Lists questions that wait, the oldest first; up to `count_max`.
 ///
 /// # Errors

@@ -204,6 +204,19 @@ pub async fn insert_leaves(
     Ok(())
 }
 
+/// A statement that reads leaves, each with its event.
+macro_rules! select_placed {
+    ($rest:literal) => {
+        concat!(
+            "SELECT leaf.leaf_index, leaf.flags, leaf.entry_sha256, event.ledger_index, event.id,
+                    event.kind, event.occurred_at, event.authorization_request_id,
+                    event.session_id, event.sub, event.client_id, event.code, event.details,
+                    event.salt, event.commitment ",
+            $rest
+        )
+    };
+}
+
 /// Lists leaves from a place on, each with its event, in their order.
 ///
 /// # Errors
@@ -213,15 +226,11 @@ pub async fn list_entries(
     from: u64,
     count_max: u32,
 ) -> Result<Vec<PlacedEntry>, Error> {
-    let rows = sql::query(
-        "SELECT leaf.leaf_index, leaf.flags, leaf.entry_sha256, event.ledger_index, event.id,
-                event.kind, event.occurred_at, event.authorization_request_id, event.session_id,
-                event.sub, event.client_id, event.code, event.details, event.salt,
-                event.commitment
-         FROM ledger_leaf AS leaf LEFT JOIN event
+    let rows = sql::query(select_placed!(
+        "FROM ledger_leaf AS leaf LEFT JOIN event
              ON event.ledger_index = leaf.leaf_index AND event.ledger_index >= 0
-         WHERE leaf.leaf_index >= $1 ORDER BY leaf.leaf_index LIMIT $2",
-    )
+         WHERE leaf.leaf_index >= $1 ORDER BY leaf.leaf_index LIMIT $2"
+    ))
     .bind(stored(from)?)
     .bind(i64::from(count_max))
     .fetch_all(transaction.connection())
@@ -240,14 +249,10 @@ pub async fn list_entries_of(
     from: u64,
     count_max: u32,
 ) -> Result<Vec<PlacedEntry>, Error> {
-    let rows = sql::query(
-        "SELECT leaf.leaf_index, leaf.flags, leaf.entry_sha256, event.ledger_index, event.id,
-                event.kind, event.occurred_at, event.authorization_request_id, event.session_id,
-                event.sub, event.client_id, event.code, event.details, event.salt,
-                event.commitment
-         FROM event JOIN ledger_leaf AS leaf ON leaf.leaf_index = event.ledger_index
-         WHERE event.sub = $1 AND event.ledger_index >= $2 ORDER BY event.ledger_index LIMIT $3",
-    )
+    let rows = sql::query(select_placed!(
+        "FROM event JOIN ledger_leaf AS leaf ON leaf.leaf_index = event.ledger_index
+         WHERE event.sub = $1 AND event.ledger_index >= $2 ORDER BY event.ledger_index LIMIT $3"
+    ))
     .bind(sub)
     .bind(stored(from)?)
     .bind(i64::from(count_max))

@@ -451,6 +451,8 @@ async fn patients_are_counted_once_by_session_and_by_person() {
             }
             let of_session = count_patients_of_session(transaction, "session").await;
             assert_eq!(of_session.unwrap(), 3);
+            let all = guard_report::count_all_patients_of_session(transaction, "session").await;
+            assert_eq!(all.unwrap(), 4);
             for (since, until, count) in [(0, 9, 4), (5, 5, 4), (6, 9, 0), (0, 4, 0)] {
                 let window = (after_seconds(since), after_seconds(until));
                 let of_person =

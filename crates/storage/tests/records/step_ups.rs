@@ -1,8 +1,8 @@
+use cardea_storage::guard_report::count_all_patients_of_session;
 use cardea_storage::retention::{Kind, delete_batch};
 use cardea_storage::security_event::{Stream, begin, list_pending, tell_fresh_signature};
 use cardea_storage::step_up::{
-    AskedLately, GIVEN, StepUp, ask, asked_lately, count_patients_of_session, list_waiting,
-    note_outcome, redeem,
+    AskedLately, GIVEN, StepUp, ask, asked_lately, list_waiting, note_outcome, redeem,
 };
 use cardea_storage::{Redemption, Store};
 
@@ -144,7 +144,7 @@ async fn questions_wait_until_they_are_answered_or_expire_and_count_for_an_hour(
         let deleted = delete_batch(&store, Kind::StepUp, after_seconds(121)).await;
         assert_eq!(deleted.unwrap(), 1);
         let mut transaction = store.begin_read().await.unwrap();
-        let seen = count_patients_of_session(&mut transaction, "session").await;
+        let seen = count_all_patients_of_session(&mut transaction, "session").await;
         assert_eq!(seen.unwrap(), 0);
     })
     .await;
