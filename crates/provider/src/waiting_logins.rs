@@ -23,7 +23,12 @@ const FULL: Duration = Duration::SECOND;
 /// The logins that wait, as far as this node knows.
 #[derive(Debug, Default)]
 pub(crate) struct WaitingLogins {
-    count: AtomicI64,
+    /// How many began here, since the start.
+    begun: AtomicI64,
+    /// What the database said last, less what had begun here when it was asked: a login that
+    /// begins while the answer is on its way is counted, twice at most, and a count that is too
+    /// high is only looked at again.
+    beside: AtomicI64,
     /// Until when nobody need look again, in unix seconds.
     full_until: AtomicI64,
     /// Whether somebody makes room: two at once would be after the same rows.
@@ -40,14 +45,25 @@ impl Drop for MakingRoom<'_> {
 }
 
 impl WaitingLogins {
-    /// The database was asked.
-    pub(crate) fn set(&self, count: i64) {
-        self.count.store(count, Ordering::Relaxed);
+    fn count(&self) -> i64 {
+        let beside = self.beside.load(Ordering::Acquire);
+        self.begun.load(Ordering::Acquire).saturating_add(beside)
+    }
+
+    /// How many have begun, to be read before the database is asked.
+    fn begun(&self) -> i64 {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// The database was asked, when so many had `begun`.
+    fn set(&self, waiting: i64, begun: i64) {
+        let beside = waiting.saturating_sub(begun);
+        self.beside.store(beside, Ordering::Release);
     }
 
     /// One more has begun.
     pub(crate) fn add(&self) {
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Refuses without a look at the database while it is known to be full.
@@ -68,8 +84,9 @@ impl Provider {
     /// Counts anew, by a connection that keeps nobody from writing. Where it fails, the next sweep
     /// counts.
     pub(crate) async fn count_waiting(&self) {
+        let begun = self.waiting_logins.begun();
         match self.count_unanswered().await {
-            Ok(waiting) => self.waiting_logins.set(waiting),
+            Ok(waiting) => self.waiting_logins.set(waiting, begun),
             Err(error) => tracing::warn!(code = error.code(), "logins that wait are not counted"),
         }
     }
@@ -86,15 +103,16 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<(), Error> {
         let places = i64::from(self.authorization_rules.waiting_logins_max);
-        if self.waiting_logins.count.load(Ordering::Relaxed) < places {
+        if self.waiting_logins.count() < places {
             return Ok(());
         }
         // Whoever comes meanwhile is one of the few that a connection to the database allows.
         let Some(_alone) = self.waiting_logins.make_room_alone() else {
             return Ok(());
         };
+        let begun = self.waiting_logins.begun();
         let waiting = authorization_request::count_unanswered(transaction).await?;
-        self.waiting_logins.set(waiting);
+        self.waiting_logins.set(waiting, begun);
         if waiting < places {
             return Ok(());
         }
@@ -102,7 +120,7 @@ impl Provider {
         let wanted = (waiting - places) + places / MADE_AT_ONCE + 1;
         let gone = retention::delete_oldest_unanswered(transaction, before, wanted).await?;
         let waiting = waiting.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX));
-        self.waiting_logins.set(waiting);
+        self.waiting_logins.set(waiting, begun);
         // Where there are far too many, each login still takes more away than it adds.
         if gone > 0 {
             tracing::warn!(
@@ -117,5 +135,23 @@ impl Provider {
             .full_until
             .store(until, Ordering::Relaxed);
         Err(Error::WaitingLoginsLimitReached)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WaitingLogins;
+
+    #[test]
+    fn h9_a_login_that_begins_while_the_database_is_asked_is_counted() {
+        let waiting = WaitingLogins::default();
+        let begun = waiting.begun();
+        waiting.add();
+        waiting.set(0, begun);
+        assert_eq!(waiting.count(), 1);
+        let begun = waiting.begun();
+        waiting.set(1, begun);
+        waiting.add();
+        assert_eq!(waiting.count(), 2);
     }
 }
