@@ -32,6 +32,6 @@ pub use error::Error;
 pub use export::{Exported, export};
 pub use finding::Finding;
 pub use history::LastSigned;
-pub use proof::{consistency, inclusion};
+pub use proof::{PROVEN_AT_ONCE_MAX, ProvenEntry, consistency, inclusion, inclusions};
 pub use sequencer::{Outcome, Sequencer};
 pub use verify::{Verified, verify};

@@ -21,6 +21,7 @@ use crate::key_vault::KeyVault;
 use crate::state::AppState;
 use crate::sweeper;
 
+pub(crate) mod inclusion;
 pub(crate) mod key;
 pub(crate) mod last_signed;
 

@@ -261,6 +261,33 @@ pub async fn list_entries_of(
     rows.iter().map(read_placed).collect()
 }
 
+/// Lists events by their ids, each with its leaf, in no order: those alone that have a place.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_entries_by_id(
+    transaction: &mut Transaction,
+    ids: &[String],
+) -> Result<Vec<PlacedEntry>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = format!(
+        "WITH wanted (id) AS (VALUES {}) {}",
+        places(ids.len(), 1),
+        select_placed!(
+            "FROM wanted JOIN event ON event.id = wanted.id
+             JOIN ledger_leaf AS leaf ON leaf.leaf_index = event.ledger_index"
+        )
+    );
+    let mut query = sql::query_built(statement);
+    for id in ids {
+        query = query.bind(id.as_str());
+    }
+    let rows = query.fetch_all(transaction.connection()).await?;
+    rows.iter().map(read_placed).collect()
+}
+
 /// Lists leaves by their places, in no order.
 ///
 /// # Errors
