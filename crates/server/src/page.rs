@@ -5,6 +5,7 @@ mod agentless_page;
 pub(crate) mod banner;
 mod card_news_page;
 pub(crate) mod card_words;
+pub(crate) mod chart;
 mod code_page;
 mod consent_page;
 mod denied_workstations_page;
