@@ -448,6 +448,22 @@ pub enum Error {
     StopUnknown,
     #[error("a lift needs words of at most 500 bytes that say why")]
     StopReasonInvalid,
+    #[error("there is no incident of this id")]
+    IncidentUnknown,
+    #[error("the incident is closed")]
+    IncidentClosed,
+    #[error("what is written about an incident is text of 1 to 2000 bytes")]
+    IncidentWordsInvalid,
+    #[error("as many incidents of this person wait as may")]
+    IncidentsTooMany,
+    #[error("the incident has as many notes as one may have")]
+    IncidentNotesTooMany,
+    #[error("an incident report needs a person, a session, a card or a span of time")]
+    IncidentScopeMissing,
+    #[error("the span of time ends before it begins")]
+    IncidentScopeInvalid,
+    #[error("nobody with this number has signed in here")]
+    IncidentPersonUnknown,
 
     #[error("the access token is not a valid one of this issuer")]
     AccessTokenInvalid,

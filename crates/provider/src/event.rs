@@ -8,6 +8,7 @@
 
 mod administration;
 mod guard;
+mod incident;
 mod instance;
 #[cfg(test)]
 mod kept;
@@ -28,11 +29,13 @@ use time::OffsetDateTime;
 
 pub use administration::AdministrationEvent;
 pub use guard::GuardEvent;
+pub use incident::IncidentEvent;
 pub use instance::InstanceEvent;
 pub use ledger::LedgerEvent;
 pub use suspension::SuspensionEvent;
 
 use crate::keys::rotation::KeyPlace;
+use crate::restoration::SignedRestore;
 use crate::{Error, Operator};
 
 /// Where events go.
@@ -270,6 +273,8 @@ pub enum EventKind {
     },
     /// A guard stopped a session or an account, or an operator lifted that.
     Guard(GuardEvent),
+    /// Something was done about an incident.
+    Incident(IncidentEvent),
     /// Something was done to the tamper-evident log itself.
     Ledger(LedgerEvent),
     /// Something happened about a card that is lost, or the code for it.
@@ -357,6 +362,13 @@ pub enum EventKind {
         backup_made_at: i64,
         /// How many sessions ended by it.
         sessions_ended: u64,
+        /// Both ends of the log, over its own signature; none where its key could not sign.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        log: Option<SignedRestore>,
+        /// The records of restores that the replaced database knew of: a second restore does not
+        /// take the explanation of the first away.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        earlier: Vec<String>,
     },
     /// Many agents are silent at once: nobody's session ends for silence.
     MassLossBegun {
@@ -475,6 +487,7 @@ impl EventKind {
             Self::Administration(event) => event.name(),
             Self::EventStreamBegun { .. } => "event_stream.begun",
             Self::Guard(event) => event.name(),
+            Self::Incident(event) => event.name(),
             Self::Ledger(event) => event.name(),
             Self::Suspension(event) => event.name(),
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",

@@ -58,8 +58,10 @@ mod dpop;
 mod endpoint;
 mod error;
 pub mod event;
+mod event_push;
 mod grant;
 mod guard_reports;
+pub mod incident;
 mod instances;
 mod introspection;
 mod issuer;
@@ -79,6 +81,7 @@ mod records;
 mod refusals_on_record;
 mod registration;
 mod restoration;
+mod retry;
 mod revocation;
 mod revocation_source;
 mod secret;
@@ -166,7 +169,9 @@ pub use registration::{
     InitialAccessTokens, IssuedInitialAccessToken, NewInitialAccessToken, Registered,
     RegisteredConsent, RegisteredNames, RegistrationDemands, RegistrationLimits, RegistrationTerms,
 };
-pub use restoration::{LostSuspension, Restoration, Restored};
+pub use restoration::{
+    LogEnds, LostSuspension, Restoration, RestoreNotary, Restored, SignedRestore,
+};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use security_events::{EventPoll, EventStream, PolledEvents, WaitingEvents};

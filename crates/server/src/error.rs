@@ -266,6 +266,9 @@ pub enum Error {
         /// What.
         finding: cardea_ledger::Finding,
     },
+    /// A document has more pages than one may have.
+    #[error("the document would be longer than one may be: ask for less, or for CSV")]
+    DocumentTooLong,
     /// A client of the configuration is not changed by command.
     #[error(
         "client {client_id} is registered in {}: change it there and restart the server",
@@ -349,6 +352,7 @@ impl Error {
         "server.reload_abandoned",
         "server.tls_unusable",
         "server.database_unavailable",
+        "server.document_too_long",
         "server.client_configured",
         "server.client_registered_twice",
         "server.provider_refused",
@@ -411,6 +415,7 @@ impl Error {
             Self::DatabaseUnavailable { .. } => "server.database_unavailable",
             Self::LedgerUnavailable { source } => source.code(),
             Self::LedgerTampered { finding } => finding.code(),
+            Self::DocumentTooLong => "server.document_too_long",
             Self::ClientConfigured { .. } => "server.client_configured",
             Self::ClientRegisteredTwice { .. } => "server.client_registered_twice",
             Self::ProviderRefused { .. } => "server.provider_refused",

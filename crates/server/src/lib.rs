@@ -70,6 +70,7 @@ mod named_files;
 mod openapi;
 mod operations;
 mod page;
+mod pdf;
 mod pkcs11;
 mod presence;
 mod presence_wait;

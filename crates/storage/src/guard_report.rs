@@ -1,5 +1,9 @@
 //! What guards reported: every answer once.
 
+mod by_day;
+
+pub use by_day::{DAYS_MAX, DayOfLookUps, PatientSeen, by_day, patients_of};
+
 use time::OffsetDateTime;
 
 use crate::sql;

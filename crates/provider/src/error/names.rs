@@ -288,6 +288,14 @@ names! {
         Self::StepUpSessionOver => "provider.step_up_session_over", AccessDenied;
         Self::StopUnknown => "provider.stop_unknown", InvalidRequest;
         Self::StopReasonInvalid => "provider.stop_reason_invalid", InvalidRequest;
+        Self::IncidentUnknown => "provider.incident_unknown", InvalidRequest;
+        Self::IncidentClosed => "provider.incident_closed", InvalidRequest;
+        Self::IncidentWordsInvalid => "provider.incident_words_invalid", InvalidRequest;
+        Self::IncidentsTooMany => "provider.incidents_too_many", InvalidRequest;
+        Self::IncidentNotesTooMany => "provider.incident_notes_too_many", InvalidRequest;
+        Self::IncidentScopeMissing => "provider.incident_scope_missing", InvalidRequest;
+        Self::IncidentScopeInvalid => "provider.incident_scope_invalid", InvalidRequest;
+        Self::IncidentPersonUnknown => "provider.incident_person_unknown", InvalidRequest;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;
         Self::AccessTokenRevoked => "provider.access_token_revoked", InvalidToken;

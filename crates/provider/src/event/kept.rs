@@ -10,9 +10,10 @@ use time::Duration;
 
 use super::{
     AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, GuardEvent,
-    HoldingsEnded, InstanceEvent, LedgerEvent, StoredEvents, SuspensionEvent,
+    HoldingsEnded, IncidentEvent, InstanceEvent, LedgerEvent, StoredEvents, SuspensionEvent,
 };
 use crate::bare_provider::now;
+use crate::incident::{IncidentBy, IncidentKind};
 use crate::keys::rotation::KeyPlace;
 use crate::{AnchorRole, Author, Operator, OperatorsChanged};
 
@@ -48,6 +49,7 @@ macro_rules! kinds {
 use AdministrationEvent as A;
 use EventKind as E;
 use GuardEvent as G;
+use IncidentEvent as C;
 use InstanceEvent as I;
 use LedgerEvent as L;
 use SuspensionEvent as S;
@@ -147,6 +149,16 @@ kinds! {
         G::StepUpDeclined { guard: text(), service: text(), reason: "cancelled" };
     // On record with the session alone that was asked.
     E::Guard(G::StepUpRefused { .. }) => Kept, G::StepUpRefused { code: CODE };
+    E::Incident(C::Opened { .. }) => Kept, C::Opened {
+        incident: text(), kind: IncidentKind::NotMe, by: IncidentBy::Person, event_id: None,
+        stop: None, words_sha256: None };
+    E::Incident(C::TakenUp { .. }) => Kept, C::TakenUp { incident: text(), by: author() };
+    E::Incident(C::Noted { .. }) => Kept, C::Noted {
+        incident: text(), number: 1, by: author(), words_sha256: text() };
+    E::Incident(C::Closed { .. }) => Kept,
+        C::Closed { incident: text(), by: author(), reason: text() };
+    E::Incident(C::Reported { .. }) => Kept, C::Reported {
+        by: author(), scope_sha256: text(), look_ups: 1, form: "csv" };
     E::Ledger(L::KeyMade { .. }) => Kept, L::KeyMade { verifier_key: text() };
     E::Ledger(L::KeyReencrypted { .. }) => Kept,
         L::KeyReencrypted { by: author(), encryption_key_id: text() };
@@ -178,7 +190,8 @@ kinds! {
     E::DatabaseBackedUp { .. } => Kept,
         E::DatabaseBackedUp { by: operator(), backup_sha256: text(), rows: 1 };
     E::DatabaseRestored { .. } => Kept, E::DatabaseRestored {
-        by: operator(), backup_sha256: text(), backup_made_at: 1, sessions_ended: 1 };
+        by: operator(), backup_sha256: text(), backup_made_at: 1, sessions_ended: 1, log: None,
+        earlier: Vec::new() };
     E::MassLossBegun { .. } => Kept, E::MassLossBegun { code: CODE, lost: 1, live: 1 };
     E::MassLossEnded { .. } => Kept, E::MassLossEnded { lasted_seconds: 1 };
     E::LogoutUnconfirmed { .. } => Forgotten, E::LogoutUnconfirmed { code: None };
