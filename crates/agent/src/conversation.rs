@@ -82,7 +82,9 @@ impl Conversation<'_> {
         } = statement;
         let statement = input.into_assertion(signature.jws_bytes());
         let instance_key = &self.agent.instance_key;
-        let attestation = self.accepted.wanted.attest(&statement, instance_key, uv)?;
+        let reader = session.insertion().reader();
+        let attested = (uv, reader);
+        let attestation = self.accepted.wanted.attest(&statement, instance_key, attested)?;
         Ok(Signed {
             statement,
             attestation,

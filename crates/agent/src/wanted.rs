@@ -206,16 +206,18 @@ impl Wanted {
         input.map_err(|_| FAILED)
     }
 
-    /// The agent's countersignature of what the card signed, with how the person was verified.
+    /// The agent's countersignature of what the card signed, with how the person was verified, and
+    /// for a login in which reader.
     pub(crate) fn attest(
         &self,
         statement: &str,
         instance_key: &InstanceKey,
-        uv: UserVerification,
+        (uv, reader): (UserVerification, &str),
     ) -> Result<String, Error> {
         let signed = match self {
             Self::Login { origin, .. } => AttestationClaims::new(statement, origin.as_str(), uv)
                 .named(instance_key.name().map(str::to_owned))
+                .at_reader(reader)
                 .sign(instance_key),
             Self::Grant { .. } => GrantAttestationClaims::new(statement, uv)
                 .named(instance_key.name().map(str::to_owned))

@@ -12,7 +12,7 @@ use crate::{CardStatement, Error, VerifiedStatement};
 pub const ATTESTATION_TYP: &str = "card-attestation+jwt";
 /// Longest attestation, in bytes.
 pub const ATTESTATION_BYTES_MAX: usize = 2048;
-/// Longest name of a workstation, in bytes.
+/// Longest name of a workstation, or of a reader, in bytes.
 pub const INSTANCE_NAME_BYTES_MAX: usize = 64;
 
 /// What the agent vouches for with its instance key.
@@ -27,6 +27,10 @@ pub struct AttestationClaims {
     /// What the workstation calls itself, so that its person recognises it. It proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_name: Option<String>,
+    /// What the reader is called that the card is in, so that its person recognises it later. It
+    /// proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader_name: Option<String>,
 }
 
 impl AttestationClaims {
@@ -39,6 +43,7 @@ impl AttestationClaims {
             origin: origin.to_owned(),
             uv,
             instance_name: None,
+            reader_name: None,
         }
     }
 
@@ -47,6 +52,16 @@ impl AttestationClaims {
     pub fn named(self, instance_name: Option<String>) -> Self {
         Self {
             instance_name,
+            ..self
+        }
+    }
+
+    /// The same, naming the reader; one whose name is too long is not named.
+    #[must_use]
+    pub fn at_reader(self, reader: &str) -> Self {
+        let reader_name = Some(reader.to_owned()).filter(|it| is_presentable(it));
+        Self {
+            reader_name,
             ..self
         }
     }
@@ -65,6 +80,7 @@ impl AttestationClaims {
 pub struct InstanceThumbprint {
     jkt: String,
     name: Option<String>,
+    reader: Option<String>,
 }
 
 impl InstanceThumbprint {
@@ -78,6 +94,12 @@ impl InstanceThumbprint {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// What it calls the reader that the card is in; as short, and proving as little.
+    #[must_use]
+    pub fn reader(&self) -> Option<&str> {
+        self.reader.as_deref()
     }
 }
 
@@ -103,17 +125,21 @@ pub fn verify_attestation<C: CardStatement>(
         .map_err(Error::from_verification)?
         .claims()?;
     if C::is_attested_by(statement, &attestation) {
-        let name = C::instance_name(&attestation);
+        let presented = |name: Option<&str>| {
+            let name = name.filter(|name| is_presentable(name));
+            name.map(str::to_owned)
+        };
         Ok(InstanceThumbprint {
             jkt: thumbprint,
-            name: name.filter(|name| is_presentable(name)).map(str::to_owned),
+            name: presented(C::instance_name(&attestation)),
+            reader: presented(C::reader_name(&attestation)),
         })
     } else {
         Err(Error::AttestationMismatch)
     }
 }
 
-/// Whether a workstation's name may be put before a person: one short line that runs one way.
+/// Whether a workstation's or a reader's name may be put before a person: one short line that runs one way.
 fn is_presentable(name: &str) -> bool {
     let is_unseen = |c: char| {
         c.is_control()

@@ -37,6 +37,10 @@ pub trait CardStatement: Serialize + DeserializeOwned + sealed::Sealed {
     -> bool;
     /// What the agent instance calls itself in its countersignature.
     fn instance_name(attestation: &Self::Attestation) -> Option<&str>;
+    /// What it calls the reader, where this kind of statement says so.
+    fn reader_name(_: &Self::Attestation) -> Option<&str> {
+        None
+    }
 }
 
 impl CardStatement for AssertionClaims {
@@ -71,6 +75,10 @@ impl CardStatement for AssertionClaims {
 
     fn instance_name(attestation: &AttestationClaims) -> Option<&str> {
         attestation.instance_name.as_deref()
+    }
+
+    fn reader_name(attestation: &AttestationClaims) -> Option<&str> {
+        attestation.reader_name.as_deref()
     }
 }
 

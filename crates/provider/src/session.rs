@@ -3,6 +3,7 @@
 use cardea_jose::random_base64url;
 use cardea_oauth2_types::Acr;
 use cardea_storage::client_session::ClientSession;
+use cardea_storage::event_push::tell_session_over;
 use cardea_storage::logout_delivery::{self, LogoutDelivery};
 use cardea_storage::session::{Session, SessionState};
 use cardea_storage::{
@@ -60,7 +61,8 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    const ALL: [Self; 19] = [
+    /// Every reason.
+    pub const ALL: [Self; 19] = [
         Self::Departed,
         Self::ScreenLocked,
         Self::WorkstationAsleep,
@@ -272,9 +274,16 @@ pub(crate) async fn end_rows<'a>(
         grants_revoked,
         families_revoked,
     };
+    let clients = client_session::list_of_session(transaction, &session.id).await?;
+    let own: Vec<_> = clients
+        .iter()
+        .map(|it| (it.client_id.as_str(), it.sid.as_str()))
+        .collect();
+    let tokens_end = now + Lifetimes::default().access_token;
+    tell_session_over(transaction, &own, why, (now, tokens_end)).await?;
     Ok(Some(EndedRows {
         event: Event::new(kind, now).of_session(&session.id, &session.sub),
-        clients: client_session::list_of_session(transaction, &session.id).await?,
+        clients,
         session,
     }))
 }

@@ -18,6 +18,7 @@
 //! ```
 
 mod account;
+mod activity;
 pub mod admin_api;
 mod administration;
 mod agentless;

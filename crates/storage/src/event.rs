@@ -1,5 +1,8 @@
 //! Decisions on record, written in the transaction of what they tell of.
 
+pub mod history;
+pub mod search;
+
 use time::OffsetDateTime;
 
 use crate::ledger::OUTSIDE;

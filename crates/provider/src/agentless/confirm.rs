@@ -125,6 +125,7 @@ impl Provider {
         };
         let accepted = EventKind::AgentlessLoginAccepted {
             acr: Acr::CardUnwatched.as_str(),
+            through: admitted.parameters.through(),
             card_rules: card.card_rules.clone(),
             revocation: card.revocation.card,
         };

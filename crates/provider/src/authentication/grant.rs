@@ -48,7 +48,11 @@ impl Provider {
                 .open_grant_session(attempt.client, &authenticated, now)
                 .await
                 .map(|pending| AuthenticatedGrant { challenge, pending })
-                .map_err(|error| Stop::proven(error).for_client(&attempt.client.client_id)),
+                .map_err(|error| {
+                    Stop::proven(error)
+                        .for_client(&attempt.client.client_id)
+                        .of_card(Some(authenticated.identified()))
+                }),
             Err(stop) => Err(stop),
         };
         match opened {
@@ -82,12 +86,15 @@ impl Provider {
         let Accepted {
             acr,
             instance_jkt,
+            workstation,
             card_rules,
             revocation,
+            ..
         } = authenticated.accepted();
         let accepted = EventKind::CardGrantAccepted {
             acr,
             instance_jkt,
+            workstation,
             card_rules,
             revocation,
         };
@@ -103,14 +110,16 @@ impl Provider {
     /// What names no challenge of ours is a stranger's invention, and is noted only.
     async fn record_refused_grant(&self, stop: &Stop, now: OffsetDateTime) -> Result<(), Error> {
         let code = stop.error.code();
-        let mut event = Event::new(EventKind::CardGrantRefused { code }, now);
+        let instance_jkt = stop.card.as_ref().and_then(|card| card.instance_jkt());
+        let mut event = Event::new(EventKind::CardGrantRefused { code, instance_jkt }, now);
         if let Some(client_id) = &stop.client_id {
             event = event.of_client(client_id);
         }
         event = self.tie_suspended_use(event, &stop.error).await?;
         event = self.tie_refused_instance(event, None, &stop.error).await?;
         if stop.spent {
-            self.record_alone(event).await
+            self.record_refused_use(event, stop.card.as_deref(), &stop.error)
+                .await
         } else {
             self.note(&event);
             Ok(())

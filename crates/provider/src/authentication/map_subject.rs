@@ -51,12 +51,17 @@ pub(super) async fn open_session(
     let Accepted {
         acr,
         instance_jkt,
+        workstation,
+        reader,
         card_rules,
         revocation,
     } = authenticated.accepted();
     let accepted = EventKind::LoginAccepted {
         acr,
         instance_jkt,
+        workstation,
+        reader,
+        through: challenge.parameters.through(),
         card_rules,
         revocation,
     };

@@ -20,6 +20,8 @@ use crate::{Error, Provider};
 pub(super) struct Accepted {
     pub(super) acr: &'static str,
     pub(super) instance_jkt: String,
+    pub(super) workstation: Option<String>,
+    pub(super) reader: Option<String>,
     pub(super) card_rules: String,
     pub(super) revocation: EvidenceUsed,
 }
@@ -29,6 +31,8 @@ impl Authenticated {
         Accepted {
             acr: self.policy.acr.as_str(),
             instance_jkt: self.signatures.instance.as_str().to_owned(),
+            workstation: self.signatures.instance.name().map(str::to_owned),
+            reader: self.signatures.instance.reader().map(str::to_owned),
             card_rules: self.card.card_rules.clone(),
             revocation: self.card.revocation.card,
         }
@@ -146,7 +150,10 @@ pub(super) async fn record_accepted(
     }
     if instance_use == InstanceUse::First {
         let instance_jkt = session.instance_jkt.clone();
-        let first = EventKind::AgentInstanceFirstUsed { instance_jkt };
+        let first = EventKind::AgentInstanceFirstUsed {
+            instance_jkt,
+            workstation: name.map(str::to_owned),
+        };
         provider.record(transaction, event(first)).await?;
     }
     Ok(())

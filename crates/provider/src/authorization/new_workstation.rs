@@ -115,6 +115,7 @@ impl Provider {
             }
             let kind = EventKind::AgentInstanceAcknowledged {
                 instance_jkt: jkt,
+                workstation: instance.name,
                 for_good: is_known,
             };
             let event = Event::new(kind, now)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use crate::agentless::AgentlessOffer;
+use crate::activity::Through;
 use crate::authorization::check_acr::AcrDemand;
 use crate::authorization::respond::{ReturnAddress, form_action};
 use crate::secret::RANDOM_BYTES;
@@ -161,6 +162,15 @@ impl StoredParameters {
     /// Whether a level says that the person proved herself as freshly as the client wants it.
     pub(crate) fn is_fresh_enough(&self, reached: Acr) -> bool {
         !self.ask_pin || reached == Acr::CardPin
+    }
+
+    /// For what the card signs, where that is no portal's page on the same screen.
+    pub(crate) fn through(&self) -> Option<Through> {
+        match (&self.device_id, &self.host_account) {
+            (_, Some(_)) => Some(Through::Host),
+            (Some(_), None) => Some(Through::Device),
+            (None, None) => None,
+        }
     }
 
     /// Where the answer goes.

@@ -39,6 +39,9 @@ pub enum InstanceEvent {
     RevokedByOwner {
         /// The agent instance's key thumbprint.
         instance_jkt: String,
+        /// What the workstation called itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workstation: Option<String>,
         /// How many sessions ended.
         sessions_ended: u64,
     },
@@ -46,6 +49,9 @@ pub enum InstanceEvent {
     AllowedByOwner {
         /// The agent instance's key thumbprint.
         instance_jkt: String,
+        /// What the workstation called itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workstation: Option<String>,
     },
     /// A person was refused because of the workstation.
     Refused {
@@ -54,6 +60,9 @@ pub enum InstanceEvent {
         code: &'static str,
         /// The agent instance's key thumbprint.
         instance_jkt: String,
+        /// What the workstation called itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workstation: Option<String>,
     },
 }
 

@@ -115,6 +115,7 @@ impl Provider {
         if instance_use == InstanceUse::First {
             let first = EventKind::AgentInstanceFirstUsed {
                 instance_jkt: instance_jkt.clone(),
+                workstation: name.clone(),
             };
             let first = tied(first).of_person(sub);
             self.record(&mut transaction, first).await?;
@@ -122,6 +123,7 @@ impl Provider {
         let refused = InstanceEvent::Refused {
             code: error.code(),
             instance_jkt: instance_jkt.clone(),
+            workstation: name.clone(),
         };
         let refused = tied(refused.into()).of_person(sub);
         self.record(&mut transaction, refused).await?;

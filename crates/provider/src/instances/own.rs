@@ -215,8 +215,10 @@ impl Provider {
     ) -> Result<Vec<EndedInTransaction>, Error> {
         let reason = EndReason::WorkstationRevoked;
         let ended = self.end_own_at(transaction, sub, jkt, reason, now).await?;
+        let own = agent_instance::find(transaction, sub, jkt).await?;
         let kind = InstanceEvent::RevokedByOwner {
             instance_jkt: jkt.to_owned(),
+            workstation: own.and_then(|it| it.name),
             sessions_ended: u64::try_from(ended.len()).unwrap_or(u64::MAX),
         };
         let event = Event::new(kind, now).of_session(session_id, sub);
@@ -237,6 +239,7 @@ impl Provider {
         }
         let kind = InstanceEvent::AllowedByOwner {
             instance_jkt: jkt.clone(),
+            workstation: other.name.clone(),
         };
         let event = Event::new(kind, now).of_session(&account.session_id, sub);
         self.record(transaction, event).await

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where the texts of pages stand; the words of commands, on terminals, stand elsewhere.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 7] = [
     "src/account",
+    "src/activity",
     "src/moment.rs",
     "src/page",
     "src/page.rs",

@@ -1,0 +1,324 @@
+//! A person's history, newest first, page by page.
+
+use std::collections::HashMap;
+
+use cardea_storage::agent_instance;
+use cardea_storage::event::EventRecord;
+use cardea_storage::event::history::{
+    self, Selection, list_clients_of_person, list_of_person, list_of_person_forward,
+    list_of_sessions,
+};
+use cardea_storage::guard_report::{self, DayOfLookUps};
+use cardea_storage::Transaction;
+use time::{Duration, OffsetDateTime};
+
+use super::{ActivityKind, ActivityWeight, Place};
+use crate::{AccountSession, Error, Provider};
+
+/// Events of one page at most.
+pub const HISTORY_PAGE_MAX: u32 = 50;
+/// Events of one file of hers at most.
+pub const EXPORTED_MAX: u32 = 1_000;
+/// What deserves attention stands apart for so long.
+const ATTENTION_FOR: Duration = Duration::days(30);
+/// Entries that stand apart at most.
+const ATTENTION_MAX: u32 = 20;
+/// Workstations whose present names are looked up for events of before names stood in them.
+const NAMES_MAX: u32 = 200;
+/// No session lasts longer, so that its login is looked for no earlier.
+const SESSION_LASTS: Duration = Duration::days(2);
+/// Events that open a session, and say where.
+pub(super) const LOGINS: [ActivityKind; 3] = [
+    ActivityKind::LoginAccepted,
+    ActivityKind::AgentlessLoginAccepted,
+    ActivityKind::CardGrantAccepted,
+];
+/// Behind every id.
+pub(super) const ID_END: &str = "g";
+
+/// What a page of her history is to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryQuestion {
+    /// From when on.
+    pub from: Option<OffsetDateTime>,
+    /// Until before when.
+    pub until: Option<OffsetDateTime>,
+    /// One portal's events alone.
+    pub client_id: Option<String>,
+    /// How programs went on as well.
+    pub with_details: bool,
+    /// The cursor: events that are older than this one.
+    pub before: Option<String>,
+}
+
+/// An event of hers, with what its sentence needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The event as it is on record.
+    pub event: EventRecord,
+    /// Its kind; none for one that is newer than this program.
+    pub kind: Option<ActivityKind>,
+    /// The portal's name, or its id where it is not registered any more.
+    pub portal: Option<String>,
+    /// Where: as the event says, or the login of its session.
+    pub place: Place,
+}
+
+impl HistoryEntry {
+    /// An event with what it says itself, and its portal's name.
+    #[must_use]
+    pub fn alone(event: EventRecord, portal: Option<String>) -> Self {
+        Self {
+            kind: ActivityKind::find(&event.kind),
+            place: Place::of(&event),
+            portal,
+            event,
+        }
+    }
+}
+
+/// Some of her history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Newest first.
+    pub entries: Vec<HistoryEntry>,
+    /// The cursor of the next page; none on the last one.
+    pub next: Option<String>,
+}
+
+/// Which of her events one file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnEvents {
+    /// Oldest first.
+    pub entries: Vec<HistoryEntry>,
+    /// Behind which event the next file goes on; none where this is all.
+    pub next: Option<String>,
+}
+
+impl Provider {
+    /// A page of a person's history.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn own_history(
+        &self,
+        account: &AccountSession,
+        question: &HistoryQuestion,
+    ) -> Result<HistoryPage, Error> {
+        let mut kinds = Vec::new();
+        if !question.with_details {
+            kinds.extend(ActivityKind::names_of(ActivityWeight::Marked));
+            kinds.extend(ActivityKind::names_of(ActivityWeight::Shown));
+        }
+        let from_id = question.from.map(id_at).unwrap_or_default();
+        let end = question.until.map_or_else(|| ID_END.to_owned(), id_at);
+        let before_id = match &question.before {
+            Some(before) if *before < end => before.clone(),
+            _ => end,
+        };
+        let selection = Selection {
+            sub: &account.sub,
+            from_id: &from_id,
+            before_id: &before_id,
+            client_id: question.client_id.as_deref(),
+            kinds: &kinds,
+        };
+        let mut transaction = self.store.begin_read().await?;
+        let mut events =
+            list_of_person(&mut transaction, selection, HISTORY_PAGE_MAX + 1).await?;
+        let next = cut(&mut events, HISTORY_PAGE_MAX);
+        let entries = self.placed(&mut transaction, account, events).await?;
+        Ok(HistoryPage { entries, next })
+    }
+
+    /// What deserves a person's attention, of the last thirty days, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn own_attention(
+        &self,
+        account: &AccountSession,
+    ) -> Result<Vec<HistoryEntry>, Error> {
+        let from_id = id_at(self.now() - ATTENTION_FOR);
+        let selection = Selection {
+            sub: &account.sub,
+            from_id: &from_id,
+            before_id: ID_END,
+            client_id: None,
+            kinds: &ActivityKind::names_of(ActivityWeight::Marked),
+        };
+        let mut transaction = self.store.begin_read().await?;
+        let events = list_of_person(&mut transaction, selection, ATTENTION_MAX).await?;
+        self.placed(&mut transaction, account, events).await
+    }
+
+    /// The portals that a person's history names: each with its id and its name.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn own_portals(
+        &self,
+        account: &AccountSession,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let mut transaction = self.store.begin_read().await?;
+        let ids = list_clients_of_person(&mut transaction, &account.sub).await?;
+        let named = |id: String| {
+            let name = self.portal_of(&id);
+            (id, name)
+        };
+        Ok(ids.into_iter().map(named).collect())
+    }
+
+    /// A person's events between two moments, behind a cursor: everything that is on record about
+    /// her, [`EXPORTED_MAX`] at a time.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn own_events(
+        &self,
+        account: &AccountSession,
+        (from, until): (Option<OffsetDateTime>, Option<OffsetDateTime>),
+        after: Option<&str>,
+    ) -> Result<OwnEvents, Error> {
+        // An id and one character are behind that id, and before every other one.
+        let after = after.map(|id| format!("{id}!")).unwrap_or_default();
+        let from_id = from.map(id_at).unwrap_or_default().max(after);
+        let before_id = until.map_or_else(|| ID_END.to_owned(), id_at);
+        let selection = Selection {
+            sub: &account.sub,
+            from_id: &from_id,
+            before_id: &before_id,
+            client_id: None,
+            kinds: &[],
+        };
+        let mut transaction = self.store.begin_read().await?;
+        let mut events =
+            list_of_person_forward(&mut transaction, selection, EXPORTED_MAX + 1).await?;
+        let next = cut(&mut events, EXPORTED_MAX);
+        let entries = self.placed(&mut transaction, account, events).await?;
+        Ok(OwnEvents { entries, next })
+    }
+
+    /// A person's look-ups by day between two moments, the newest day first.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn own_look_ups(
+        &self,
+        account: &AccountSession,
+        days: u32,
+    ) -> Result<Vec<DayOfLookUps>, Error> {
+        let now = self.now();
+        let today = now - Duration::seconds(now.unix_timestamp().rem_euclid(86_400));
+        let from = today - Duration::days(i64::from(days.saturating_sub(1)));
+        let mut transaction = self.store.begin_read().await?;
+        let until = today + Duration::days(1);
+        Ok(guard_report::by_day(&mut transaction, &account.sub, (from, until)).await?)
+    }
+
+    /// What people call a portal.
+    pub(super) fn portal_of(&self, client_id: &str) -> String {
+        let client = self.client_of_login(client_id);
+        client.map_or_else(|| client_id.to_owned(), |client| client.name.clone())
+    }
+
+    /// Puts beside each event where it was. What an event does not say itself, the login of its
+    /// session says; and where that was written before names stood in it, the workstation's
+    /// present name stands in, as long as there is one.
+    async fn placed(
+        &self,
+        transaction: &mut Transaction,
+        account: &AccountSession,
+        events: Vec<EventRecord>,
+    ) -> Result<Vec<HistoryEntry>, Error> {
+        let logins = logins_of(transaction, account, &events).await?;
+        let sub = &account.sub;
+        let known = agent_instance::list_of_person(transaction, sub, NAMES_MAX).await?;
+        let name_of = |jkt: &str| {
+            let mut known = known.iter().filter(|it| it.instance_jkt == jkt);
+            known.find_map(|it| it.name.clone())
+        };
+        let entry = |event: EventRecord| {
+            let own = Place::of(&event);
+            let login = event.session_id.as_ref().and_then(|id| logins.get(id));
+            let is_elsewhere = own.instance_jkt.is_some();
+            let mut place = match login.filter(|_| !is_elsewhere) {
+                Some(login) => login.clone(),
+                None => own,
+            };
+            if place.workstation.is_none() {
+                place.workstation = place.instance_jkt.as_deref().and_then(name_of);
+            }
+            HistoryEntry {
+                kind: ActivityKind::find(&event.kind),
+                portal: event.client_id.as_deref().map(|id| self.portal_of(id)),
+                place,
+                event,
+            }
+        };
+        Ok(events.into_iter().map(entry).collect())
+    }
+}
+
+/// Where the sessions of some events were opened.
+async fn logins_of(
+    transaction: &mut Transaction,
+    account: &AccountSession,
+    events: &[EventRecord],
+) -> Result<HashMap<String, Place>, Error> {
+    let moments = events.iter().map(|it| it.occurred_at);
+    let (Some(oldest), Some(newest)) = (moments.clone().min(), moments.max()) else {
+        return Ok(HashMap::new());
+    };
+    let span = (
+        id_at(oldest - SESSION_LASTS),
+        id_at(newest + Duration::seconds(1)),
+    );
+    let mut ids: Vec<_> = events.iter().filter_map(|it| it.session_id.as_deref()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let kinds = LOGINS.map(ActivityKind::name);
+    let mut logins = HashMap::new();
+    for ids in ids.chunks(history::SESSIONS_ASKED_MAX) {
+        let span = (span.0.as_str(), span.1.as_str());
+        for login in list_of_sessions(transaction, &account.sub, span, ids, &kinds).await? {
+            let place = Place::of(&login);
+            if let Some(id) = login.session_id {
+                logins.insert(id, place);
+            }
+        }
+    }
+    Ok(logins)
+}
+
+/// The beginning of the ids of a moment, as [`crate::StoredEvents`] makes them.
+pub(super) fn id_at(moment: OffsetDateTime) -> String {
+    let nanoseconds = u64::try_from(moment.unix_timestamp_nanos()).unwrap_or(0);
+    format!("{nanoseconds:016x}")
+}
+
+/// Keeps so many of them, and gives the id of the last one where there were more.
+fn cut(events: &mut Vec<EventRecord>, count_max: u32) -> Option<String> {
+    let count_max = usize::try_from(count_max).unwrap_or(usize::MAX);
+    let is_more = events.len() > count_max;
+    events.truncate(count_max);
+    let last = events.last().map(|it| it.id.clone());
+    last.filter(|_| is_more)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::{ID_END, id_at};
+
+    #[test]
+    fn ids_of_moments_stand_in_their_order() {
+        let earlier = id_at(datetime!(2026-11-30 08:00 UTC));
+        let later = id_at(datetime!(2026-11-30 08:00:01 UTC));
+        assert!(earlier < later && later.as_str() < ID_END);
+        let id = format!("{earlier}-00000001-abc");
+        assert!(earlier < id && id < later);
+        assert!(format!("{id}!") > id);
+    }
+}

@@ -1,0 +1,3 @@
+//! What happened in a person's name, as she reads it and takes it away.
+
+pub(crate) mod words;

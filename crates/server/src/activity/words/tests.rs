@@ -1,0 +1,87 @@
+use cardea_provider::{ActivityKind, EndReason, HistoryEntry};
+use cardea_storage::event::EventRecord;
+use time::macros::datetime;
+
+use super::reasons::{UNKNOWN, end_words};
+use super::{circumstances, is_marked, sentence};
+use crate::language::Language;
+
+fn entry(kind: &str, code: Option<&str>, details: &str) -> HistoryEntry {
+    let event = EventRecord {
+        id: "id".to_owned(),
+        kind: kind.to_owned(),
+        occurred_at: datetime!(2026-11-29 18:04 UTC),
+        authorization_request_id: None,
+        session_id: Some("session".to_owned()),
+        sub: Some("sub".to_owned()),
+        client_id: Some("portal".to_owned()),
+        code: code.map(str::to_owned),
+        details: details.to_owned(),
+    };
+    HistoryEntry::alone(event, Some("Portail de l’Amandier".to_owned()))
+}
+
+const DETAILS: &str = r#"{"acr":"urn:cardea:acr:card-pin","instance_jkt":"jkt",
+    "workstation":"Comptoir 2","reader":"Lecteur 00","service":"dossiers","patients":40,
+    "reason":"cancelled"}"#;
+
+/// Whatever concerns a person is told in whole sentences, in both languages, with nothing left open.
+#[test]
+fn every_kind_that_concerns_a_person_has_a_sentence_in_both_languages() {
+    for kind in ActivityKind::ALL {
+        for code in [None, Some("provider.code")] {
+            let entry = entry(kind.name(), code, DETAILS);
+            let told = [Language::French, Language::English].map(|it| sentence(&entry, it));
+            for told in &told {
+                assert!(told.ends_with('.') && !told.contains("  "), "{told}");
+                assert!(!told.contains(['{', '}']), "{told}");
+                assert!(!told.contains(kind.name()), "{told}");
+            }
+            let [french, english] = told;
+            assert_ne!(french, english);
+        }
+    }
+}
+
+#[test]
+fn an_event_says_what_where_and_by_which_means() {
+    let login = entry("login.accepted", None, DETAILS);
+    assert_eq!(
+        sentence(&login, Language::French),
+        "Votre carte s’est connectée à «\u{a0}Portail de l’Amandier\u{a0}»."
+    );
+    assert_eq!(
+        circumstances(&login, Language::French).unwrap(),
+        "poste «\u{a0}Comptoir 2\u{a0}», lecteur «\u{a0}Lecteur 00\u{a0}», carte et code"
+    );
+    assert_eq!(
+        circumstances(&login, Language::English).unwrap(),
+        "workstation “Comptoir 2”, reader “Lecteur 00”, card and PIN"
+    );
+    let ended = entry("session.ended", Some("departed"), "{}");
+    assert_eq!(
+        sentence(&ended, Language::French),
+        "Une de vos sessions s’est terminée\u{a0}: la carte a été retirée."
+    );
+    assert_eq!(circumstances(&ended, Language::French), None);
+    let refused = entry("login.refused", Some("provider.card_suspended"), "{}");
+    let told = sentence(&refused, Language::English);
+    assert!(told.ends_with("was refused: the card is suspended."), "{told}");
+    assert!(is_marked(&refused) && !is_marked(&ended));
+}
+
+/// Nothing of hers is left out because this program does not know it.
+#[test]
+fn what_is_newer_than_this_program_is_named() {
+    let newer = entry("something.newer", None, "{}");
+    let told = sentence(&newer, Language::French);
+    assert!(told.contains("something.newer"), "{told}");
+}
+
+#[test]
+fn every_end_of_a_session_has_its_reason_in_words() {
+    for reason in EndReason::ALL {
+        let words = end_words(reason.as_str());
+        assert_ne!(words.en, UNKNOWN.en, "{}", reason.as_str());
+    }
+}
