@@ -5,15 +5,16 @@
 //! session whose card is still there, and of a person whom the configuration names an operator.
 
 mod operator_card;
+mod operator_session;
+mod person;
 
 use cardea_jose::sha256_base64url;
-use cardea_oauth2_types::{Acr, Scope};
-use cardea_pki::ProfessionalIdentity;
-use cardea_storage::session::Session;
-use cardea_storage::{session_card, trust_anchor};
+use cardea_oauth2_types::Scope;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+use self::operator_session::OperatorCard;
+pub use self::person::OperatorPerson;
 use crate::dpop::PresentedToken;
 use crate::event::{AdministrationEvent, Event};
 use crate::key_binding::KeyBinding;
@@ -37,6 +38,18 @@ pub struct AdminRules {
     pub authentication_age_max: Duration,
     /// Whether operators may add trust anchors, and take added ones away.
     pub anchors: Permission,
+    /// Whether what matters most takes a second operator's card.
+    pub four_eyes: FourEyes,
+}
+
+/// Whether lifting a stop and changing trust anchors takes the cards of two persons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FourEyes {
+    /// What one operator proposes another confirms.
+    Required,
+    /// One operator decides.
+    #[default]
+    NotAsked,
 }
 
 /// One operator, as her card names her.
@@ -48,6 +61,9 @@ pub struct AdminOperator {
     pub subject_id_type: String,
     /// The card rules that her card leads to; none: any of the configuration's.
     pub trust_anchor: Option<String>,
+    /// What stands for her in the configuration where she has several entries, so that she is one
+    /// person in all of them.
+    pub person: Option<String>,
 }
 
 /// Who has become an operator and who is one no more, as the record has it: no number of a card is
@@ -94,6 +110,7 @@ impl OperatorsChanged {
 #[derive(Clone, Debug)]
 pub struct OperatorProven {
     author: Author,
+    person: OperatorPerson,
 }
 
 impl OperatorProven {
@@ -101,6 +118,12 @@ impl OperatorProven {
     #[must_use]
     pub fn author(&self) -> &Author {
         &self.author
+    }
+
+    /// Who she is, whichever of her cards she has used.
+    #[must_use]
+    pub fn person(&self) -> &OperatorPerson {
+        &self.person
     }
 }
 
@@ -156,10 +179,9 @@ impl Provider {
             .validate_access_token(&mut transaction, presented.token, now)
             .await?;
         let card = match &live.session {
-            Some(session) => session_card::find(&mut transaction, &session.id).await?,
-            None => None,
+            Some(session) => self.find_operator_card(&mut transaction, session).await?,
+            None => OperatorCard::default(),
         };
-        let added = trust_anchor::list(&mut transaction).await?;
         drop(transaction);
         if !live.claims.aud.contains(&self.admin_resource()) {
             return Err(Error::AdminAudienceMismatch);
@@ -171,34 +193,7 @@ impl Provider {
         // A service's own token has no person behind it.
         let session = live.session.as_ref().ok_or(Error::AdminNotOperator)?;
         *about = Some((session.id.clone(), session.sub.clone()));
-        check_authentication(rules, session, now)?;
-        let identity: ProfessionalIdentity =
-            serde_json::from_str(&session.identity).map_err(Error::StoredValueUnreadable)?;
-        let is_she = |operator: &AdminOperator| {
-            operator.subject_id == identity.subject_id
-                && operator.subject_id_type == identity.subject_id_type.as_str()
-        };
-        let mut named = rules.operators.iter().filter(|it| is_she(it)).peekable();
-        if named.peek().is_none() {
-            return Err(Error::AdminNotOperator);
-        }
-        // No card is known of a session that has ended meanwhile.
-        let card = card.ok_or(Error::AdminNotOperator)?;
-        let trust = self.card_trust();
-        let led_to = operator_card::rules_of(&trust, &card, &added, now)?;
-        let is_hers = |operator: &AdminOperator| {
-            let trust_anchor = operator.trust_anchor.as_ref();
-            trust_anchor.is_none_or(|name| *name == led_to)
-        };
-        if !named.any(is_hers) {
-            return Err(Error::AdminNotOperator);
-        }
-        Ok(OperatorProven {
-            author: Author::Person {
-                sub: session.sub.clone(),
-                client_id: live.client.client_id.clone(),
-            },
-        })
+        self.judge_operator_session(rules, session, &card, &live.client.client_id, now)
     }
 
     /// A token that whoever has it can use is refused before its proof is looked at.
@@ -263,20 +258,5 @@ impl Provider {
         let mut all: Vec<_> = self.clients.configured().into_values().collect();
         all.sort_by(|one, other| one.client_id.cmp(&other.client_id));
         all
-    }
-}
-
-/// Card and PIN, now: not a PIN of this morning, nor a card without one.
-fn check_authentication(
-    rules: &AdminRules,
-    session: &Session,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let is_strong = session.acr == Acr::CardPin.as_str();
-    let is_fresh = now - session.authenticated_at <= rules.authentication_age_max;
-    if is_strong && is_fresh {
-        Ok(())
-    } else {
-        Err(Error::AdminAuthenticationInsufficient)
     }
 }

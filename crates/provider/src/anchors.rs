@@ -7,6 +7,7 @@ use cardea_jose::{base64url, parse_base64url};
 use cardea_pki::{
     Certificate, PathPolicy, TrustStore, check_issuing_authority, check_trust_anchor,
 };
+use cardea_storage::Transaction;
 use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
 use time::{Duration, OffsetDateTime};
 
@@ -81,36 +82,10 @@ impl AnchorRegistrations {
         configured: &[&Certificate],
     ) -> Result<AddedAnchor, Error> {
         let now = self.records.now();
-        check(role, certificate, now)?;
-        if configured.iter().any(|it| it.der() == certificate.der()) {
-            return Err(Error::AnchorExists);
-        }
-        let added = AddedAnchor {
-            rules: rules.to_owned(),
-            role,
-            certificate: certificate.clone(),
-            added_at: now.truncate_to_second(),
-            added_by: serde_json::to_string(&self.records.author)
-                .map_err(Error::StoredValueUnreadable)?,
-        };
+        check_new(role, certificate, configured, now)?;
         let mut transaction = self.records.store.begin().await?;
-        let there = trust_anchor::list(&mut transaction).await?;
-        if there.len() >= ADDED_CERTIFICATES_MAX {
-            return Err(Error::AnchorLimitReached);
-        }
-        if !trust_anchor::insert(&mut transaction, &added.to_record()).await? {
-            return Err(Error::AnchorExists);
-        }
-        let kind = AdministrationEvent::TrustAnchorAdded {
-            by: self.records.author.clone(),
-            rules: rules.to_owned(),
-            role,
-            sha256: fingerprint(certificate),
-            subject: certificate.subject().to_string(),
-            not_after: certificate.not_after().unix_timestamp(),
-        };
-        let event = Event::new(kind, now);
-        self.records.append(&mut transaction, &event).await?;
+        let new = (rules, role, certificate);
+        let added = add_in(&mut transaction, &self.records, new, now).await?;
         transaction.commit().await?;
         Ok(added)
     }
@@ -123,18 +98,76 @@ impl AnchorRegistrations {
     pub async fn remove(&self, rules: &str, sha256: &str) -> Result<(), Error> {
         let now = self.records.now();
         let mut transaction = self.records.store.begin().await?;
-        if !trust_anchor::remove(&mut transaction, rules, sha256).await? {
-            return Err(Error::AnchorUnknown);
-        }
-        let kind = AdministrationEvent::TrustAnchorRemoved {
-            by: self.records.author.clone(),
-            rules: rules.to_owned(),
-            sha256: sha256.to_owned(),
-        };
-        let event = Event::new(kind, now);
-        self.records.append(&mut transaction, &event).await?;
+        remove_in(&mut transaction, &self.records, (rules, sha256), now).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+/// Whether a certificate can be added to rules whose own certificates are `configured`.
+pub(crate) fn check_new(
+    role: AnchorRole,
+    certificate: &Certificate,
+    configured: &[&Certificate],
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    check(role, certificate, now)?;
+    match configured.iter().any(|it| it.der() == certificate.der()) {
+        true => Err(Error::AnchorExists),
+        false => Ok(()),
+    }
+}
+
+/// Adds a certificate to rules in a transaction, with its event.
+pub(crate) async fn add_in(
+    transaction: &mut Transaction,
+    records: &Records,
+    (rules, role, certificate): (&str, AnchorRole, &Certificate),
+    now: OffsetDateTime,
+) -> Result<AddedAnchor, Error> {
+    // A proposal has waited, and a certificate may have expired since.
+    check(role, certificate, now)?;
+    let added = AddedAnchor {
+        rules: rules.to_owned(),
+        role,
+        certificate: certificate.clone(),
+        added_at: now.truncate_to_second(),
+        added_by: serde_json::to_string(&records.author).map_err(Error::StoredValueUnreadable)?,
+    };
+    let there = trust_anchor::list(transaction).await?;
+    if there.len() >= ADDED_CERTIFICATES_MAX {
+        return Err(Error::AnchorLimitReached);
+    }
+    if !trust_anchor::insert(transaction, &added.to_record()).await? {
+        return Err(Error::AnchorExists);
+    }
+    let kind = AdministrationEvent::TrustAnchorAdded {
+        by: records.author.clone(),
+        rules: rules.to_owned(),
+        role,
+        sha256: fingerprint(certificate),
+        subject: certificate.subject().to_string(),
+        not_after: certificate.not_after().unix_timestamp(),
+    };
+    records.append(transaction, &Event::new(kind, now)).await?;
+    Ok(added)
+}
+
+/// Takes a certificate away from rules in a transaction, with its event.
+pub(crate) async fn remove_in(
+    transaction: &mut Transaction,
+    records: &Records,
+    (rules, sha256): (&str, &str),
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    if !trust_anchor::remove(transaction, rules, sha256).await? {
+        return Err(Error::AnchorUnknown);
+    }
+    let kind = AdministrationEvent::TrustAnchorRemoved {
+        by: records.author.clone(),
+        rules: rules.to_owned(),
+        sha256: sha256.to_owned(),
+    };
+    records.append(transaction, &Event::new(kind, now)).await
 }
 
 /// Card rules as they would be in force, for whoever else has to know them before they are.

@@ -84,6 +84,20 @@ pub enum Error {
     /// Trust anchors are not for the admin API to change.
     #[error("trust anchors are not changed through the admin API here")]
     AdminAnchorsOff,
+    #[error("there is no such proposal")]
+    ApprovalUnknown,
+    #[error("another person has to confirm it: the proposal, or the account, is her own")]
+    ApprovalOwn,
+    #[error("the proposal was confirmed or taken back already")]
+    ApprovalDecided,
+    #[error("nobody has confirmed the proposal in time")]
+    ApprovalExpired,
+    #[error("the same change is proposed already, and waits")]
+    ApprovalExists,
+    #[error("as many proposals wait as this server takes")]
+    ApprovalLimitReached,
+    #[error("a proposal is confirmed with an operator's card alone")]
+    ApprovalNeedsPerson,
     #[error("there is no token key for {algorithm}")]
     KeyMissing { algorithm: &'static str },
     #[error("what holds the token key does not sign now")]
@@ -194,6 +208,14 @@ pub enum Error {
     GuardNewsUnshown,
     #[error("the answer is about other stops than those that are news")]
     GuardNewsMismatch,
+    #[error("the person has not been told of refused uses of her card")]
+    RefusedUsesUnshown,
+    #[error("the answer is about other refused uses than those that are news")]
+    RefusedUsesMismatch,
+    #[error("the person's log has no such line")]
+    NotMeLineUnknown,
+    #[error("the person has said of as many lines today as are taken up that it was not her")]
+    NotMeTooMany,
     #[error("there is a workstation that was never shown to the person")]
     NewWorkstationsUnshown,
     #[error("the answer is about other workstations than those that are new")]
@@ -488,6 +510,12 @@ pub enum Error {
     LogoutRefused,
     #[error("the client could not be told in time that the session is over")]
     LogoutUndelivered,
+    #[error("the receiver has refused the security event")]
+    EventPushRefused,
+    #[error("the receiver could not be told in time of a security event")]
+    EventPushUndelivered,
+    #[error("more security events wait for the receiver than are kept")]
+    EventPushesExceeded,
     #[error("many agents are silent at once")]
     MassPresenceLoss,
 

@@ -7,12 +7,14 @@
 //! the account that did it, and a client that comes or goes with its whole registration.
 
 mod administration;
+mod console;
 mod guard;
 mod incident;
 mod instance;
 #[cfg(test)]
 mod kept;
 mod ledger;
+mod notice;
 mod suspension;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,13 +29,21 @@ use cardea_storage::event::EventRecord;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+#[cfg(test)]
+pub(crate) use kept::examples;
+
 pub use administration::AdministrationEvent;
-pub use guard::GuardEvent;
+pub use events_out::EventsOutEvent;
+pub use console::{ApprovalEvent, ConsoleEvent, ConsoleView};
+pub(crate) use guard::{LOOK_UPS_ERASED, LOOK_UPS_REPORTED};
+pub use guard::{GuardEvent, RecordedReport};
 pub use incident::IncidentEvent;
 pub use instance::InstanceEvent;
 pub use ledger::LedgerEvent;
+pub use notice::NoticeEvent;
 pub use suspension::SuspensionEvent;
 
+use crate::activity::Through;
 use crate::keys::rotation::KeyPlace;
 use crate::restoration::SignedRestore;
 use crate::{Error, Operator};
@@ -63,6 +73,9 @@ pub struct StoredEvents;
 /// One event: when, about whom and what, and the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
+    /// Its id, where something else names the event ([`Event::name`]); else it gets one when it is
+    /// appended.
+    pub id: Option<String>,
     /// When, by the server's clock.
     pub occurred_at: OffsetDateTime,
     /// The login it belongs to.
@@ -116,6 +129,9 @@ pub enum EventKind {
         /// Stable code: the precise one, which the browser never sees.
         #[serde(skip)]
         code: &'static str,
+        /// The agent instance's key thumbprint, where it is known whose card it was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instance_jkt: Option<String>,
     },
     /// The person went back to the portal instead of signing in.
     LoginCancelled {},
@@ -135,6 +151,15 @@ pub enum EventKind {
         acr: &'static str,
         /// The agent instance's key thumbprint.
         instance_jkt: String,
+        /// What the workstation called itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workstation: Option<String>,
+        /// The reader, as the agent named it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reader: Option<String>,
+        /// For what the card signed, where not for a portal's page on the same screen.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        through: Option<Through>,
         /// The card rules that accepted it.
         card_rules: String,
         /// What says that the card is not revoked.
@@ -145,6 +170,9 @@ pub enum EventKind {
     AgentlessLoginAccepted {
         /// Level reached.
         acr: &'static str,
+        /// For what the card signed, where not for a portal's page on the same screen.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        through: Option<Through>,
         /// The card rules that accepted it.
         card_rules: String,
         /// What says that the card is not revoked.
@@ -156,6 +184,9 @@ pub enum EventKind {
         /// Stable code: the precise one, which the client does not see.
         #[serde(skip)]
         code: &'static str,
+        /// The agent instance's key thumbprint, where it is known whose card it was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instance_jkt: Option<String>,
     },
     /// A card grant was accepted; the session waits for its presence key.
     CardGrantAccepted {
@@ -163,6 +194,9 @@ pub enum EventKind {
         acr: &'static str,
         /// The agent instance's key thumbprint.
         instance_jkt: String,
+        /// What the workstation called itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workstation: Option<String>,
         /// The card rules that accepted it.
         card_rules: String,
         /// What says that the card is not revoked.
@@ -173,11 +207,17 @@ pub enum EventKind {
     AgentInstanceFirstUsed {
         /// The agent instance's key thumbprint.
         instance_jkt: String,
+        /// What the workstation called itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workstation: Option<String>,
     },
     /// A person said that an agent instance is hers.
     AgentInstanceAcknowledged {
         /// The agent instance's key thumbprint.
         instance_jkt: String,
+        /// What the workstation called itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workstation: Option<String>,
         /// Whether she said so where she is known; at the new instance it counts there alone.
         for_good: bool,
     },
@@ -266,17 +306,25 @@ pub enum EventKind {
     },
     /// What servers go by was changed, or somebody who may not tried to.
     Administration(AdministrationEvent),
+    /// An operator has opened the console, or looked at somebody's data there.
+    Console(ConsoleEvent),
+    /// A change that takes two operators has made a step.
+    Approval(ApprovalEvent),
     /// A resource server listens from now on for sessions and tokens that end.
     EventStreamBegun {
         /// Its own name for the stream.
         stream: String,
     },
+    /// Something was not pushed, or goes out to a SIEM.
+    EventsOut(EventsOutEvent),
     /// A guard stopped a session or an account, or an operator lifted that.
     Guard(GuardEvent),
     /// Something was done about an incident.
     Incident(IncidentEvent),
     /// Something was done to the tamper-evident log itself.
     Ledger(LedgerEvent),
+    /// A person was told of something, or said that it was not she.
+    Notice(NoticeEvent),
     /// Something happened about a card that is lost, or the code for it.
     Suspension(SuspensionEvent),
     /// A running server gave something to a client before it knew that the client was taken out.
@@ -485,10 +533,14 @@ impl EventKind {
             Self::TokenLookupRefused { .. } => "token_lookup.refused",
             Self::UserinfoRefused { .. } => "userinfo.refused",
             Self::Administration(event) => event.name(),
+            Self::Console(event) => event.name(),
+            Self::Approval(event) => event.name(),
             Self::EventStreamBegun { .. } => "event_stream.begun",
+            Self::EventsOut(event) => event.name(),
             Self::Guard(event) => event.name(),
             Self::Incident(event) => event.name(),
             Self::Ledger(event) => event.name(),
+            Self::Notice(event) => event.name(),
             Self::Suspension(event) => event.name(),
             Self::ClientHoldingsEnded(_) => "client.holdings_ended",
             Self::TokenKeyMade { .. } => "token_key.made",
@@ -511,14 +563,17 @@ impl EventKind {
         match self {
             Self::AuthorizationRefused { code }
             | Self::AccountRefused { code }
-            | Self::LoginRefused { code }
-            | Self::CardGrantRefused { code }
+            | Self::LoginRefused { code, .. }
+            | Self::CardGrantRefused { code, .. }
             | Self::TokenRefused { code, .. }
             | Self::TokenLookupRefused { code }
             | Self::UserinfoRefused { code }
             | Self::LogoutUndelivered { code, .. }
             | Self::MassLossBegun { code, .. } => Some(code),
             Self::Administration(event) => event.code(),
+            Self::Console(event) => event.code(),
+            Self::Approval(event) => event.code(),
+            Self::EventsOut(event) => event.code(),
             Self::Guard(event) => event.code(),
             Self::Instance(event) => event.code(),
             Self::Suspension(event) => event.code(),
@@ -546,6 +601,7 @@ impl Event {
     #[must_use]
     pub fn new(kind: impl Into<EventKind>, occurred_at: OffsetDateTime) -> Self {
         Self {
+            id: None,
             occurred_at,
             authorization_request_id: None,
             session_id: None,
@@ -553,6 +609,17 @@ impl Event {
             client_id: None,
             kind: kind.into(),
         }
+    }
+
+    /// An id for an event of this moment, for what names the event before it is appended.
+    pub(crate) fn name(occurred_at: OffsetDateTime) -> Result<String, Error> {
+        // Ids sort by time (sixteen hexadecimal digits of nanoseconds last until the year 2554),
+        // and within one moment by the order of this process.
+        static SEQUENCE: AtomicU64 = AtomicU64::new(0);
+        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
+        let nanoseconds = u64::try_from(occurred_at.unix_timestamp_nanos()).unwrap_or(0);
+        let random = random_base64url(12)?;
+        Ok(format!("{nanoseconds:016x}-{sequence:08x}-{random}"))
     }
 
     /// Ties the event to a login.
@@ -588,16 +655,9 @@ impl Event {
 #[async_trait]
 impl EventLog for StoredEvents {
     async fn append(&self, transaction: &mut Transaction, event: &Event) -> Result<(), Error> {
-        // Ids sort by time (sixteen hexadecimal digits of nanoseconds last until the year 2554),
-        // and within one moment by the order of this process.
-        static SEQUENCE: AtomicU64 = AtomicU64::new(0);
-        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-        let nanoseconds = u64::try_from(event.occurred_at.unix_timestamp_nanos()).unwrap_or(0);
+        let id = event.id.clone().map_or_else(|| Event::name(event.occurred_at), Ok)?;
         let record = EventRecord {
-            id: format!(
-                "{nanoseconds:016x}-{sequence:08x}-{}",
-                random_base64url(12)?
-            ),
+            id,
             kind: event.kind.name().to_owned(),
             occurred_at: event.occurred_at,
             authorization_request_id: event.authorization_request_id.clone(),

@@ -8,6 +8,7 @@
 //! kept as the guard says it, marked as unproven, and changes nothing.
 
 mod notices;
+mod on_record;
 mod request;
 mod stop_taken;
 mod stops;
@@ -15,9 +16,11 @@ mod stops;
 use std::collections::BTreeMap;
 
 use cardea_storage::access_grant::{self, AccessGrant};
-use cardea_storage::guard_report::{self, GuardReport, ReportPart, SaidNames, report_id};
+use cardea_storage::guard_report::{
+    self, GuardReport, ReportPart, ReportPlace, SaidNames, report_id,
+};
 use cardea_storage::session::Session;
-use cardea_storage::{Transaction, client_session, session};
+use cardea_storage::{Transaction, account_stop, client_session, session, session_card};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
@@ -27,13 +30,20 @@ use crate::step_up::SignatureWanted;
 use crate::{Client, Error, Provider, TokenError};
 
 pub use notices::{GuardStopNotice, StoppedThing};
+pub use on_record::{LookUpFinding, LookUpsChecked, LookUpsOnRecord};
 pub use request::GuardReports;
 pub use stops::{AccountStops, STOPS_MAX};
+pub(crate) use stops::{check_reason, lift_in};
 
+use on_record::Entries;
 use request::GivenReport;
 
 /// How long it is known which patients a session has looked up.
 pub(crate) const KEPT: Duration = Duration::days(180);
+/// Unproven reports of a day, of one guard and of all: whoever has taken a guard over could write
+/// them without end.
+const UNPROVEN_A_DAY_MAX: i64 = 200_000;
+const UNPROVEN_A_DAY_OF_ALL_MAX: i64 = 1_000_000;
 /// A guard's clock may be wrong by so much where it is asked whether a token can be forgotten.
 const CLOCKS_DIFFER: Duration = Duration::hours(1);
 
@@ -111,27 +121,34 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<ReportsTaken, Error> {
         let mut transaction = self.store.begin().await?;
+        let stopped: Vec<_> = reports.stopped_accounts().collect();
+        account_stop::lock(&mut transaction, &stopped).await?;
+        let mut entries = Entries::new(&guard.client_id, now)?;
         let mut taken = ReportsTaken {
             accepted: 0,
             refused: BTreeMap::new(),
             ended: Vec::new(),
         };
         for given in reports.list() {
-            match self.take_one(&mut transaction, guard, given, now).await {
+            let taken_one = self.take_one(&mut transaction, guard, given, &mut entries);
+            match taken_one.await {
                 Ok((is_new, ended)) => {
                     taken.accepted += usize::from(is_new);
                     taken.ended.extend(ended.map(EndedInTransaction::announce));
                 }
-                Err(error @ Error::GuardReportForeign) => {
+                Err(error @ (Error::GuardReportForeign | Error::GuardReportsUnprovenTooMany)) => {
                     tracing::warn!(
                         code = error.code(),
                         client_id = guard.client_id,
-                        "a guard reports of a token that is none of its own"
+                        "a guard's report is refused"
                     );
                     taken.refused.insert(given.event_id.clone(), error.code());
                 }
                 Err(error) => return Err(error),
             }
+        }
+        if let Some(event) = entries.close()? {
+            self.record(&mut transaction, event).await?;
         }
         transaction.commit().await?;
         Ok(taken)
@@ -142,12 +159,18 @@ impl Provider {
         transaction: &mut Transaction,
         guard: &Client,
         given: &GivenReport,
-        now: OffsetDateTime,
+        entries: &mut Entries,
     ) -> Result<(bool, Option<EndedInTransaction>), Error> {
+        let now = entries.now();
         let checked = self.check_report(transaction, guard, given, now).await?;
-        let report = record_of(guard, given, &checked, now);
+        let mut report = record_of(guard, given, &checked, now);
+        report.place = place_of(transaction, &checked).await?;
+        report.on_record = Some(entries.name()?);
         if !guard_report::insert(transaction, &report).await? {
             return Ok((false, None));
+        }
+        if let Some(event) = entries.add(&report)? {
+            self.record(transaction, event).await?;
         }
         let Checked::Proven(about) = checked else {
             tracing::warn!(
@@ -168,6 +191,7 @@ impl Provider {
                 sid,
                 service: &given.service,
                 patients: given.patients_counted(),
+                refused_at_ms: given.at,
             };
             self.ask_step_up(transaction, session, &wanted, now).await?;
         }
@@ -308,7 +332,27 @@ fn record_of(
             number: it.number,
         }),
         unproven,
+        place: None,
+        on_record: None,
         occurred_at: given.at,
         received_at: now,
     }
+}
+
+/// From where somebody looked something up.
+async fn place_of(
+    transaction: &mut Transaction,
+    checked: &Checked,
+) -> Result<Option<ReportPlace>, Error> {
+    let Checked::Proven(about) = checked else {
+        return Ok(None);
+    };
+    let Some(session) = &about.session else {
+        return Ok(None);
+    };
+    Ok(Some(ReportPlace {
+        card_id: session_card::card_of(transaction, &session.id).await?,
+        card_sha256: Some(session.card_sha256.clone()),
+        instance_jkt: Some(session.instance_jkt.clone()),
+    }))
 }

@@ -37,9 +37,11 @@
 //! ```
 
 mod account;
+mod activity;
 mod admin;
 mod agentless;
 mod anchors;
+mod approval;
 mod authentication;
 mod authorization;
 #[cfg(test)]
@@ -53,6 +55,7 @@ mod client_authentication;
 mod client_certificate;
 mod clock;
 mod config;
+mod console;
 mod device;
 mod dpop;
 mod endpoint;
@@ -71,6 +74,9 @@ mod ledger_records;
 mod logout;
 mod logout_queue;
 mod mass_loss;
+mod not_me;
+mod notices;
+mod own_page;
 mod presence;
 mod protocol_profile;
 mod provider;
@@ -87,6 +93,7 @@ mod revocation_source;
 mod secret;
 mod security_events;
 mod session;
+mod siem;
 mod step_up;
 mod subject;
 mod suspension;
@@ -95,17 +102,24 @@ mod token;
 mod userinfo;
 mod waiting_logins;
 
+pub use activity::{
+    ActivityKind, ActivityWeight, EXPORTED_MAX, HISTORY_PAGE_MAX, HistoryEntry, HistoryPage,
+    HistoryQuestion, LookUpsOfPortal, Means, OwnEvents, OwnLookUps, OwnSession, Place, Through,
+};
 pub use account::{
-    ACCOUNT_CALLBACK_PATH, ACCOUNT_CLIENT_ID, ACCOUNT_NAME, ACCOUNT_PATH, AccountLogin,
-    AccountSession,
+    ACCOUNT, ACCOUNT_CALLBACK_PATH, ACCOUNT_CLIENT_ID, ACCOUNT_NAME, ACCOUNT_PATH, AccountSession,
 };
 pub use admin::{
-    ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, OperatorProven, OperatorsChanged,
+    ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, FourEyes, OperatorPerson, OperatorProven,
+    OperatorsChanged,
 };
 pub use agentless::{AgentlessConfirmation, AgentlessOffer, AgentlessPage, AgentlessVisit};
 pub use anchors::{
     ADDED_CERTIFICATES_MAX, AddedAnchor, AnchorRegistrations, AnchorRole, CardRulesPlan,
     EXPIRES_SOON, fingerprint,
+};
+pub use approval::{
+    Approvals, Confirmation, Outcome, PROPOSAL_LIFETIME, PROPOSALS_MAX, Proposal, ProposedChange,
 };
 pub use authentication::{
     AuthenticationError, LoginAttempt, PendingSession, PublicRefusal, StepUpAttempt,
@@ -114,7 +128,7 @@ pub use authorization::{
     AuthorizationError, AuthorizationResponse, BegunAuthorization, CancelledLogin, CardNews,
     CardNewsAnswer, CompletedAuthorization, ConsentAnswer, ConsentPage, ConsentedAuthorization,
     Datum, DeniedWorkstations, GuardNews, LoginPage, NewWorkstation, NewWorkstations,
-    PushedAuthorization, SuspendedCard,
+    PushedAuthorization, RefusedUseNotice, RefusedUses, SuspendedCard,
 };
 pub use card_grant::{CardGrantRefusal, IssuedGrantChallenge};
 pub use cardea_storage::instance_standing::DecidedStanding;
@@ -123,8 +137,8 @@ pub use cardea_storage::step_up::WaitingStepUp;
 pub use claims::{ClaimRequest, PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, RequestedClaims};
 pub use client::{
     Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret,
-    ClientsReload, ConfiguredClientsPlan, ConsentPolicy, Demand, NewClient, Operator,
-    REGISTRATION_BYTES_MAX, RegisteredBy, RetiringSecret, RotatedSecret, SECRET_OVERLAP_MAX,
+    ClientsReload, ConfiguredClientsPlan, ConsentPolicy, Demand, EventPush, NewClient, Operator,
+    PushAuthorization, REGISTRATION_BYTES_MAX, RegisteredBy, RetiringSecret, RotatedSecret, SECRET_OVERLAP_MAX,
     SubjectType, check_redirect_uri, is_public_address,
 };
 pub use client_authentication::{AssertionAudience, ClientCredentials};
@@ -136,14 +150,20 @@ pub use config::{
     AgentlessLogin, AuthorizationRules, CardRules, Lifetimes, MassLossBounds, ProofRules,
     ProviderConfig, UserVerificationPolicy,
 };
+pub use console::{
+    CONSOLE, CONSOLE_CLIENT_ID, CONSOLE_NAME, CONSOLE_PATH, ConsoleSession, Found,
+    TIMELINE_PAGE_MAX, TimelineOf, TimelinePage,
+};
 pub use device::{ClaimedDevice, DeviceAuthorization, DevicePage, DeviceRequest};
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{EventLog, StoredEvents};
+pub use event_push::{PushDelivery, PushOutcome};
 pub use grant::{PendingCardGrant, TokenError, TokenRequest};
 pub use guard_reports::{
-    AccountStops, GuardReports, GuardStopNotice, ReportsTaken, STOPS_MAX, StoppedThing,
+    AccountStops, GuardReports, GuardStopNotice, LookUpFinding, LookUpsChecked, LookUpsOnRecord,
+    ReportsTaken, STOPS_MAX, StoppedThing,
 };
 pub use instances::{
     INSTANCE_NOTE_BYTES_MAX, INSTANCES_MAX, InstancePolicy, InstanceRefusal, InstanceReport,
@@ -157,6 +177,9 @@ pub use keys::{KeyWindow, ProviderKeys, TokenKey, rotation};
 pub use ledger_records::LedgerRecords;
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use logout_queue::DeliveryOutcome;
+pub use not_me::{NotMe, NotMeCard, NotMeSaid, NotMeThen, NotMeWorkstation};
+pub use notices::LiveNotice;
+pub use own_page::{OwnPage, OwnPageLogin};
 pub use presence::PresenceOutcome;
 pub use protocol_profile::{
     ClientProof, Permission, ProfileRules, ProtocolProfile, RefreshTokenRotation,
@@ -176,6 +199,7 @@ pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use security_events::{EventPoll, EventStream, PolledEvents, WaitingEvents};
 pub use session::{EndReason, EndedSession};
+pub use siem::SiemBeginning;
 pub use step_up::StepUpDecline;
 pub use suspension::{
     CardSuspension, CardSuspensions, CodeAccepted, ListedCard, MadeSuspendCode, OwnCard,

@@ -6,7 +6,6 @@ use cardea_jose::{JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
 use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
-use crate::account::account_client;
 use crate::card_trust::CardTrustInForce;
 use crate::client::Clients;
 use crate::client_certificate::ClientCertificateTrust;
@@ -17,6 +16,7 @@ use crate::config::{
 use crate::event::{Event, EventLog};
 use crate::keys::KeysInUse;
 use crate::mass_loss::Silence;
+use crate::own_page::OwnClients;
 use crate::protocol_profile::{ProfileRules, ProtocolProfile};
 use crate::reachability::Reachability;
 use crate::refusals_on_record::RefusalsOnRecord;
@@ -29,8 +29,8 @@ pub struct Provider {
     pub(crate) issuer: Issuer,
     pub(crate) rules: ProfileRules,
     pub(crate) clients: Clients,
-    /// The page of this server where people look after their own account.
-    pub(crate) account_client: Arc<Client>,
+    /// The pages of this server that people sign in to as to a portal.
+    pub(crate) own_clients: OwnClients,
     pub(crate) card_trust: CardTrustInForce,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) mass_loss: MassLossBounds,
@@ -78,7 +78,7 @@ impl Provider {
         let lifetimes = rules.bounded(config.lifetimes);
         let reachability = Reachability::since_start(clock.now(), lifetimes.presence_grace);
         Ok(Self {
-            account_client: account_client(&config.issuer),
+            own_clients: OwnClients::new(&config.issuer),
             issuer: config.issuer,
             lifetimes,
             rules,

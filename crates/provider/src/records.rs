@@ -36,6 +36,14 @@ impl Records {
         }
     }
 
+    /// The same records in another's name.
+    pub(crate) fn named(&self, author: &Author) -> Self {
+        Self {
+            author: author.clone(),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.clock.now()
     }

@@ -314,7 +314,7 @@ impl Provider {
         limits.check(&new.client)?;
         let known = self.clients.all();
         let others = known.values().map(AsRef::<Client>::as_ref);
-        let others = others.chain([self.account_client.as_ref()]);
+        let others = others.chain(self.own_clients.iter());
         let keys: NameKeys = check_own_name(&new.client, limits.names, others)?;
         let client_id = &new.client.client_id;
         // One that registered at another node a moment ago is not in memory here yet.

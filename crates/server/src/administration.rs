@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cardea_provider::{AdminOperator, AdminRules, OperatorsChanged, Permission};
+use cardea_provider::{AdminOperator, AdminRules, FourEyes, OperatorsChanged, Permission};
 use time::Duration;
 use tokio::sync::MutexGuard;
 
@@ -115,17 +115,30 @@ fn rules_of(config: &AdminConfig) -> Option<Arc<AdminRules>> {
     if !config.enabled {
         return None;
     }
-    let operators = config.operator.iter().map(|operator| AdminOperator {
-        subject_id: operator.subject_id.clone(),
-        subject_id_type: operator.subject_id_type.clone(),
-        trust_anchor: operator.trust_anchor.clone(),
-    });
+    let operators = operators_of(config);
     Some(Arc::new(AdminRules {
-        operators: operators.collect(),
+        four_eyes: AdminRules::four_eyes_of(&operators, config.four_eyes),
+        operators,
         anchors: match config.anchors {
             true => Permission::Allowed,
             false => Permission::Refused,
         },
         authentication_age_max: Duration::seconds(i64::from(config.authentication_age_max_seconds)),
     }))
+}
+
+/// Whether what a command changes takes an operator's card as well: only where there are any.
+pub(crate) fn four_eyes_of_commands(config: &AdminConfig) -> FourEyes {
+    rules_of(config).map_or(FourEyes::NotAsked, |rules| rules.four_eyes)
+}
+
+/// The operators of a configuration.
+pub(crate) fn operators_of(config: &AdminConfig) -> Vec<AdminOperator> {
+    let operators = config.operator.iter().map(|operator| AdminOperator {
+        subject_id: operator.subject_id.clone(),
+        subject_id_type: operator.subject_id_type.clone(),
+        trust_anchor: operator.trust_anchor.clone(),
+        person: operator.person.clone(),
+    });
+    operators.collect()
 }

@@ -149,6 +149,10 @@ fn routes_on_the_way() -> Router<AppState> {
             get(guard_news::get_guard_news).post(guard_news::post_guard_news),
         )
         .route(
+            "/refused-uses/{id}",
+            get(refused_uses::get_refused_uses).post(refused_uses::post_refused_uses),
+        )
+        .route(
             "/new-workstations/{id}",
             get(new_workstations::get_new_workstations)
                 .post(new_workstations::post_new_workstations),
@@ -257,6 +261,18 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
         )
         .route("/admin/stops", get(admin::stops::list_stops))
         .route("/admin/stops/{id}/lift", post(admin::stops::post_lift))
+        .route(
+            "/admin/approvals",
+            get(admin::approvals::list_approvals),
+        )
+        .route(
+            "/admin/approvals/{id}/confirm",
+            post(admin::approvals::post_confirmation),
+        )
+        .route(
+            "/admin/approvals/{id}/cancel",
+            post(admin::approvals::post_cancellation),
+        )
         .route("/admin/reload", post(admin::post_reload))
         .route_layer(from_fn_with_state(state.clone(), add_dpop_nonce))
         .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
@@ -278,6 +294,18 @@ fn routes_of_the_account() -> Router<AppState> {
         .route(
             "/account/workstations",
             post(crate::account::workstations::post_workstation),
+        )
+        .route(
+            "/account/sessions",
+            post(crate::account::open_sessions::post_sessions),
+        )
+        .route(
+            crate::account::history::HISTORY_PATH,
+            get(crate::account::history::get_history),
+        )
+        .route(
+            "/account/export",
+            post(crate::account::take_away::post_export),
         )
         .route("/account/close", post(account::post_close))
         .route("/account/cards", post(crate::account::cards::post_card))

@@ -1,4 +1,4 @@
-//! The cookie of the page where people look after their own account, in its part of a session.
+//! The cookie of a page of this server's own, such as a person's account, in its part of a session.
 
 use time::OffsetDateTime;
 
@@ -37,16 +37,21 @@ pub async fn open(
     Ok(updated.rows_affected() == 1)
 }
 
-/// Takes a cookie away.
+/// Takes the cookie of a client's page away.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn close(transaction: &mut Transaction, cookie: &SecretDigest) -> Result<(), Error> {
+pub async fn close(
+    transaction: &mut Transaction,
+    client_id: &str,
+    cookie: &SecretDigest,
+) -> Result<(), Error> {
     sql::query(
         "UPDATE client_session SET account_cookie_sha256 = NULL, account_opened_at = NULL
-         WHERE account_cookie_sha256 = $1",
+         WHERE account_cookie_sha256 = $1 AND client_id = $2",
     )
     .bind(cookie.as_str())
+    .bind(client_id)
     .execute(transaction.connection())
     .await?;
     Ok(())
@@ -67,19 +72,21 @@ pub async fn close_of(transaction: &mut Transaction, sid: &str) -> Result<(), Er
     Ok(())
 }
 
-/// Finds what a cookie opens; the session may be over.
+/// Finds what a cookie opens of a client's; the session may be over.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn find(
     transaction: &mut Transaction,
+    client_id: &str,
     cookie: &SecretDigest,
 ) -> Result<Option<OpenAccount>, Error> {
     let row = sql::query(
         "SELECT session_id, account_opened_at FROM client_session
-         WHERE account_cookie_sha256 = $1 AND ended_at IS NULL",
+         WHERE account_cookie_sha256 = $1 AND client_id = $2 AND ended_at IS NULL",
     )
     .bind(cookie.as_str())
+    .bind(client_id)
     .fetch_optional(transaction.connection())
     .await?;
     row.as_ref()

@@ -3,14 +3,18 @@
 //! Who stops one, or lifts a stop, has the guards of the service told of it in the same transaction
 //! (`security_event/stops.rs`).
 
+use std::collections::BTreeSet;
+
 use time::OffsetDateTime;
 
 use crate::security_event::{guards_resources, next_sequence_above, tell_lift, tell_stop};
 use crate::sql::{self, Row};
-use crate::{Error, Transaction, timestamp};
+use crate::{Error, SecretDigest, Transaction, timestamp};
 
 /// Open stops of one person that are listed.
 const OF_PERSON_MAX: i64 = 50;
+/// Places by which those wait for each other who stop accounts.
+const LOCK_PLACES: i64 = 16;
 /// Lifted stops of one account at one service that are looked at, the newest first.
 const LIFTED_MAX: i64 = 100;
 
@@ -65,6 +69,42 @@ macro_rules! select {
     ($rest:literal) => {
         concat!("SELECT ", columns!(), " FROM account_stop ", $rest)
     };
+}
+
+/// Has whoever stops one of these accounts, or lifts a stop of one, wait until this transaction is
+/// over: what it finds open stays all that is open. An account is a subject and a service.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn lock(transaction: &mut Transaction, accounts: &[(&str, &str)]) -> Result<(), Error> {
+    // In one order, so that two batches never wait for each other.
+    let places: BTreeSet<i64> = accounts.iter().map(place_of).collect();
+    for place in places {
+        sql::query("UPDATE account_stop_lock SET taken = taken + 1 WHERE place = $1")
+            .bind(place)
+            .execute(transaction.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Accounts that share a place wait for each other, and nothing else.
+fn place_of((subject, service): &(&str, &str)) -> i64 {
+    let digest = SecretDigest::of(&format!("{service} {subject}"));
+    let sum = digest.as_str().bytes().map(i64::from).sum::<i64>();
+    sum % LOCK_PLACES
+}
+
+/// Finds a stop, lifted or not.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn find(transaction: &mut Transaction, id: &str) -> Result<Option<AccountStop>, Error> {
+    let row = sql::query(select!("WHERE id = $1"))
+        .bind(id)
+        .fetch_optional(transaction.connection())
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Stops an account at a service, has its guards told, and gives the stop back with its number;
@@ -130,6 +170,10 @@ pub async fn lift(
     id: &str,
     now: OffsetDateTime,
 ) -> Result<Vec<AccountStop>, Error> {
+    let Some((subject, service)) = find_account(transaction, id).await? else {
+        return Ok(Vec::new());
+    };
+    lock(transaction, &[(subject.as_str(), service.as_str())]).await?;
     let Some(named) = lift_alone(transaction, id, now).await? else {
         return Ok(Vec::new());
     };
@@ -147,6 +191,19 @@ pub async fn lift(
         lifted.extend(lift_alone(transaction, &other.id, now).await?);
     }
     Ok(lifted)
+}
+
+/// Subject and service of a stop.
+async fn find_account(
+    transaction: &mut Transaction,
+    id: &str,
+) -> Result<Option<(String, String)>, Error> {
+    let row = sql::query("SELECT subject, service FROM account_stop WHERE id = $1")
+        .bind(id)
+        .fetch_optional(transaction.connection())
+        .await?;
+    let read = |row: Row| Ok((row.try_get("subject")?, row.try_get("service")?));
+    row.map(read).transpose()
 }
 
 /// Whether some guard, by the resource servers that each is, has heard of both stops.
@@ -195,24 +252,49 @@ pub async fn list_open_of(
     rows.iter().map(read).collect()
 }
 
-/// When an operator last lifted a stop of an account at a service of which a guard with these
-/// resource servers has heard.
+/// Whether an operator has lifted the stop of this number; none where there is no such stop.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn is_lifted(
+    transaction: &mut Transaction,
+    (subject, service): (&str, &str),
+    sequence: i64,
+) -> Result<Option<bool>, Error> {
+    let row = sql::query(
+        "SELECT lifted_at FROM account_stop
+         WHERE subject = $1 AND service = $2 AND sequence = $3",
+    )
+    .bind(subject)
+    .bind(service)
+    .bind(sequence)
+    .fetch_optional(transaction.connection())
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    Ok(Some(timestamp::optional(&row, "lifted_at")?.is_some()))
+}
+
+/// When an operator last lifted a stop of an account at a service, of those with a number above
+/// `heard`, of which a guard with these resource servers was told.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn find_last_lift(
     transaction: &mut Transaction,
-    subject: &str,
-    service: &str,
+    (subject, service): (&str, &str),
     resources: &[String],
+    heard: i64,
 ) -> Result<Option<OffsetDateTime>, Error> {
     let rows = sql::query(select!(
-        "WHERE subject = $1 AND service = $2 AND lifted_at IS NOT NULL
+        "WHERE subject = $1 AND service = $2 AND lifted_at IS NOT NULL AND sequence > $4
          ORDER BY lifted_at DESC, id LIMIT $3"
     ))
     .bind(subject)
     .bind(service)
     .bind(LIFTED_MAX)
+    .bind(heard)
     .fetch_all(transaction.connection())
     .await?;
     let lifted: Vec<_> = rows.iter().map(read).collect::<Result<_, _>>()?;

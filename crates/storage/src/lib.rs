@@ -34,7 +34,9 @@ pub mod account_cookie;
 pub mod account_stop;
 pub mod agent_instance;
 pub mod agentless_code;
+
 mod ahead;
+pub mod approval;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod backup;
@@ -48,6 +50,7 @@ pub mod consent;
 mod database;
 pub mod device_authorization;
 pub mod dpop_key;
+mod durability;
 mod error;
 pub mod event;
 pub mod event_push;

@@ -1,11 +1,11 @@
 //! Who changed what servers go by, as the event of the change says it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Operator;
 
 /// Who made a change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Author {
     /// An operator by command, as the system's account.

@@ -10,7 +10,8 @@ use super::uri::{
     PrivateUseScheme, check_backchannel_uri, check_browser_uri, check_resource_uri, host_of,
 };
 use super::{Client, ClientAuthentication, ConsentPolicy, Demand, SubjectType};
-use crate::{ACCOUNT_CLIENT_ID, AgentlessLogin, Error};
+use crate::own_page::is_own_client;
+use crate::{AgentlessLogin, Error};
 
 const CLIENT_ID_BYTES_MAX: usize = 128;
 const NAME_CHARACTERS_MAX: usize = 80;
@@ -35,6 +36,7 @@ impl Client {
             check_authentication,
             check_keys,
             check_addresses,
+            check_event_push,
             check_subject,
             check_scope,
             check_resources,
@@ -64,7 +66,7 @@ fn check_names(client: &Client) -> Result<(), Fault> {
     if client.client_id.is_empty() || client.client_id.len() > CLIENT_ID_BYTES_MAX {
         return Err(("client_id", "must have 1 to 128 characters"));
     }
-    if client.client_id == ACCOUNT_CLIENT_ID {
+    if is_own_client(&client.client_id) {
         return Err(("client_id", "is the one of this server's own page"));
     }
     // RFC 6749 appendix A.1, without the space.
@@ -264,6 +266,14 @@ fn check_addresses(client: &Client) -> Result<(), Fault> {
         return Err(("post_logout_redirect_uris", reason));
     }
     Ok(())
+}
+
+/// RFC 8935 section 2: over TLS, and by the same rules as logout tokens (attack H4).
+fn check_event_push(client: &Client) -> Result<(), Fault> {
+    let Some(push) = &client.event_push else {
+        return Ok(());
+    };
+    check_backchannel_uri(&push.uri).map_err(|reason| ("event_push_uri", reason))
 }
 
 /// OIDC Core section 8.1: without a sector of its own, a pairwise client's is the one host of its

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 
 use super::registry::{ClientsById, checked, insert_new};
+use crate::own_page::is_own_client;
 use crate::event::{AdministrationEvent, Event, EventKind};
-use crate::{ACCOUNT_CLIENT_ID, Author, Client, Error, OperatorsChanged, Provider};
+use crate::{Author, Client, Error, OperatorsChanged, Provider};
 
 /// What looking at the database has brought.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ impl Provider {
         let clients = all.len();
         // A registration that cannot be used today is one nevertheless.
         let is_registered = |client_id: &String| {
-            client_id == ACCOUNT_CLIENT_ID
+            is_own_client(client_id)
                 || all.contains_key(client_id)
                 || records.iter().any(|it| it.client_id == *client_id)
         };

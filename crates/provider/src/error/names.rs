@@ -64,6 +64,13 @@ names! {
         Self::AdminNotOperator => "provider.admin_not_operator", AccessDenied;
         Self::AdminAnchorAdded => "provider.admin_anchor_added", AccessDenied;
         Self::AdminAnchorsOff => "provider.admin_anchors_off", AccessDenied;
+        Self::ApprovalUnknown => "provider.approval_unknown", InvalidRequest;
+        Self::ApprovalOwn => "provider.approval_own", AccessDenied;
+        Self::ApprovalDecided => "provider.approval_decided", InvalidRequest;
+        Self::ApprovalExpired => "provider.approval_expired", InvalidRequest;
+        Self::ApprovalExists => "provider.approval_exists", InvalidRequest;
+        Self::ApprovalLimitReached => "provider.approval_limit_reached", InvalidRequest;
+        Self::ApprovalNeedsPerson => "provider.approval_needs_person", AccessDenied;
         Self::KeyMissing { .. } => "provider.key_missing", ServerError;
         Self::SignerUnavailable => "provider.signer_unavailable", TemporarilyUnavailable;
         Self::TokenKeyUnknown => "provider.token_key_unknown", ServerError;
@@ -125,6 +132,10 @@ names! {
         Self::CardNewsMismatch => "provider.card_news_mismatch", InvalidRequest;
         Self::GuardNewsUnshown => "provider.guard_news_unshown", InteractionRequired;
         Self::GuardNewsMismatch => "provider.guard_news_mismatch", InvalidRequest;
+        Self::RefusedUsesUnshown => "provider.refused_uses_unshown", InteractionRequired;
+        Self::RefusedUsesMismatch => "provider.refused_uses_mismatch", InvalidRequest;
+        Self::NotMeLineUnknown => "provider.not_me_line_unknown", InvalidRequest;
+        Self::NotMeTooMany => "provider.not_me_too_many", InvalidRequest;
         Self::NewWorkstationsUnshown =>
             "provider.new_workstations_unshown", InteractionRequired;
         Self::NewWorkstationsMismatch => "provider.new_workstations_mismatch", InvalidRequest;
@@ -310,6 +321,9 @@ names! {
             "provider.post_logout_redirect_uri_mismatch", InvalidRequest;
         Self::LogoutRefused => "provider.logout_refused", ServerError;
         Self::LogoutUndelivered => "provider.logout_undelivered", ServerError;
+        Self::EventPushRefused => "provider.event_push_refused", ServerError;
+        Self::EventPushUndelivered => "provider.event_push_undelivered", ServerError;
+        Self::EventPushesExceeded => "provider.event_pushes_exceeded", ServerError;
         Self::MassPresenceLoss => "provider.mass_presence_loss", ServerError;
         Self::StoredValueUnreadable(_) => "provider.stored_value_unreadable", ServerError;
     }

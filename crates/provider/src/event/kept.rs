@@ -9,9 +9,10 @@ use serde_json::Value;
 use time::Duration;
 
 use super::{
-    AdministrationEvent, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, GuardEvent,
-    HoldingsEnded, IncidentEvent, InstanceEvent, LedgerEvent, StoredEvents, SuspensionEvent,
+    AdministrationEvent, ApprovalEvent, ConsoleEvent, ConsoleView, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, GuardEvent,
+    HoldingsEnded, IncidentEvent, InstanceEvent, LedgerEvent, NoticeEvent, StoredEvents, SuspensionEvent,
 };
+use crate::approval::ProposedChange;
 use crate::bare_provider::now;
 use crate::incident::{IncidentBy, IncidentKind};
 use crate::keys::rotation::KeyPlace;
@@ -40,18 +41,22 @@ macro_rules! kinds {
             }
         }
 
-        fn examples() -> Vec<EventKind> {
+        pub(crate) fn examples() -> Vec<EventKind> {
             vec![$($example.into(),)*]
         }
     };
 }
 
 use AdministrationEvent as A;
+use ApprovalEvent as P;
+use ConsoleEvent as C;
 use EventKind as E;
+use EventsOutEvent as O;
 use GuardEvent as G;
 use IncidentEvent as C;
 use InstanceEvent as I;
 use LedgerEvent as L;
+use NoticeEvent as N;
 use SuspensionEvent as S;
 
 const CODE: &str = "provider.code";
@@ -63,7 +68,7 @@ kinds! {
     E::ConsentGiven { .. } => Kept, E::ConsentGiven { covered: text(), remembered: true };
     E::ConsentRefused { .. } => Kept,
         E::ConsentRefused { codes_revoked: 0, grants_revoked: 0, families_revoked: 0 };
-    E::LoginRefused { .. } => Forgotten, E::LoginRefused { code: CODE };
+    E::LoginRefused { .. } => Forgotten, E::LoginRefused { code: CODE, instance_jkt: None };
     E::LoginCancelled {} => Forgotten, E::LoginCancelled {};
     E::DeviceAsked {} => Forgotten, E::DeviceAsked {};
     E::DeviceCodeTyped {} => Forgotten, E::DeviceCodeTyped {};
@@ -71,25 +76,30 @@ kinds! {
     E::DeviceWithdrawn {} => Forgotten, E::DeviceWithdrawn {};
     E::DeviceApproved {} => Kept, E::DeviceApproved {};
     E::LoginAccepted { .. } => Kept, E::LoginAccepted {
-        acr: "acr", instance_jkt: text(), card_rules: text(), revocation: EVIDENCE };
+        acr: "acr", instance_jkt: text(), workstation: None, reader: None, through: None,
+        card_rules: text(), revocation: EVIDENCE };
     E::AgentlessLoginAccepted { .. } => Kept, E::AgentlessLoginAccepted {
-        acr: "acr", card_rules: text(), revocation: EVIDENCE };
-    E::CardGrantRefused { .. } => Forgotten, E::CardGrantRefused { code: CODE };
+        acr: "acr", through: None, card_rules: text(), revocation: EVIDENCE };
+    E::CardGrantRefused { .. } => Forgotten, E::CardGrantRefused { code: CODE, instance_jkt: None };
     E::CardGrantAccepted { .. } => Kept, E::CardGrantAccepted {
-        acr: "acr", instance_jkt: text(), card_rules: text(), revocation: EVIDENCE };
-    E::AgentInstanceFirstUsed { .. } => Kept, E::AgentInstanceFirstUsed { instance_jkt: text() };
+        acr: "acr", instance_jkt: text(), workstation: None, card_rules: text(),
+        revocation: EVIDENCE };
+    E::AgentInstanceFirstUsed { .. } => Kept,
+        E::AgentInstanceFirstUsed { instance_jkt: text(), workstation: None };
     E::AgentInstanceAcknowledged { .. } => Kept,
-        E::AgentInstanceAcknowledged { instance_jkt: text(), for_good: true };
+        E::AgentInstanceAcknowledged { instance_jkt: text(), workstation: None, for_good: true };
     E::Instance(I::Trusted { .. }) => Kept,
         I::Trusted { instance_jkt: text(), by: author(), name: text() };
     E::Instance(I::RevokedByOperator { .. }) => Kept,
         I::RevokedByOperator { instance_jkt: text(), by: author(), sessions_ended: 1 };
     E::Instance(I::Forgotten { .. }) => Kept, I::Forgotten { instance_jkt: text(), by: author() };
     E::Instance(I::RevokedByOwner { .. }) => Kept,
-        I::RevokedByOwner { instance_jkt: text(), sessions_ended: 1 };
-    E::Instance(I::AllowedByOwner { .. }) => Kept, I::AllowedByOwner { instance_jkt: text() };
+        I::RevokedByOwner { instance_jkt: text(), workstation: None, sessions_ended: 1 };
+    E::Instance(I::AllowedByOwner { .. }) => Kept,
+        I::AllowedByOwner { instance_jkt: text(), workstation: None };
     // On record with the person alone, whose card and PIN were needed for it.
-    E::Instance(I::Refused { .. }) => Kept, I::Refused { code: CODE, instance_jkt: text() };
+    E::Instance(I::Refused { .. }) => Kept,
+        I::Refused { code: CODE, instance_jkt: text(), workstation: None };
     E::AccountRefused { .. } => Forgotten, E::AccountRefused { code: CODE };
     E::AccountOpened {} => Kept, E::AccountOpened {};
     E::RevocationGraceUsed(_) => Kept,
@@ -131,7 +141,31 @@ kinds! {
         A::ClientSecretRotated { by: author(), overlap_seconds: 1 };
     E::Administration(A::ClientRemoved { .. }) => Kept,
         A::ClientRemoved { by: author(), registration: Value::Null, ended: ENDED };
+    E::Console(C::Opened {}) => Kept, C::Opened {};
+    // On record with the person alone, as at the admin API.
+    E::Console(C::Refused { .. }) => Kept, C::Refused { code: CODE };
+    E::Console(C::LookedAt { .. }) => Kept,
+        C::LookedAt { by: author(), view: ConsoleView::Person };
+    E::Approval(P::Proposed { .. }) => Kept, P::Proposed {
+        proposal: text(), by: author(), change: change(), expires_at: 1 };
+    E::Approval(P::TakenOver { .. }) => Kept, P::TakenOver { proposal: text(), by: author() };
+    E::Approval(P::Confirmed { .. }) => Kept, P::Confirmed { proposal: text(), by: author() };
+    E::Approval(P::Cancelled { .. }) => Kept, P::Cancelled { proposal: text(), by: author() };
+    E::Approval(P::Expired { .. }) => Kept, P::Expired { proposal: text() };
+    E::Approval(P::Refused { .. }) => Kept,
+        P::Refused { code: CODE, proposal: text(), by: author() };
     E::EventStreamBegun { .. } => Kept, E::EventStreamBegun { stream: text() };
+    E::EventsOut(O::PushRefused { .. }) => Kept,
+        O::PushRefused { code: CODE, jti: text(), err: text(), attempts: 1 };
+    E::EventsOut(O::PushUndelivered { .. }) => Kept,
+        O::PushUndelivered { code: CODE, jti: text(), attempts: 1 };
+    E::EventsOut(O::PushDropped { .. }) => Kept, O::PushDropped { code: CODE, events: 1 };
+    E::EventsOut(O::SiemBegun { .. }) => Kept, O::SiemBegun { output: text(), place: 1 };
+    // They concern somebody, whom they do not name.
+    E::Guard(G::LookUpsReported { .. }) => Kept,
+        G::LookUpsReported { guard: text(), reports: Vec::new() };
+    E::Guard(G::LookUpsErased { .. }) => Kept,
+        G::LookUpsErased { by: author(), reports: vec![text()] };
     E::Guard(G::SessionStopped { .. }) => Kept,
         G::SessionStopped { guard: text(), service: text(), reasons: vec![text()] };
     E::Guard(G::AccountStopped { .. }) => Kept, G::AccountStopped {
@@ -166,6 +200,9 @@ kinds! {
         L::HistoryAccepted { by: author(), size_before: Some(2), size: 1 };
     E::Ledger(L::PersonalDataErased { .. }) => Kept,
         L::PersonalDataErased { by: author(), places: vec![1] };
+    E::Notice(N::RefusedUsesSeen { .. }) => Kept, N::RefusedUsesSeen { notices: vec![text()] };
+    E::Notice(N::NotMe { .. }) => Kept,
+        N::NotMe { line: text(), incident: text(), sessions_ended: 1 };
     E::Suspension(S::CodeMade { .. }) => Kept, S::CodeMade { card: text() };
     E::Suspension(S::CodeRefused { .. }) => Forgotten, S::CodeRefused { code: CODE };
     E::Suspension(S::CardSuspended { .. }) => Kept, S::CardSuspended {
@@ -219,6 +256,14 @@ fn operator() -> Operator {
         user: None,
         login_uid: None,
         login_user: None,
+    }
+}
+
+fn change() -> ProposedChange {
+    ProposedChange::LiftStop {
+        stop: text(),
+        service: text(),
+        reason: text(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Accounts that guards have stopped, as operators see them.
 
+use cardea_storage::Transaction;
 use cardea_storage::account_stop::{self, AccountStop};
+use time::OffsetDateTime;
 
 use crate::event::{Event, GuardEvent};
 use crate::{Error, OperatorProven, Provider, Records};
@@ -55,26 +57,43 @@ impl AccountStops {
     /// # Errors
     /// [`Error::StopUnknown`], [`Error::StopReasonInvalid`], [`Error::Storage`].
     pub async fn lift(&self, id: &str, reason: &str) -> Result<AccountStop, Error> {
-        let is_words = !reason.trim().is_empty() && !reason.chars().any(char::is_control);
-        if !is_words || reason.len() > REASON_BYTES_MAX {
-            return Err(Error::StopReasonInvalid);
-        }
+        check_reason(reason)?;
         let now = self.records.now();
         let mut transaction = self.records.store.begin().await?;
-        let lifted = account_stop::lift(&mut transaction, id, now).await?;
-        for stop in &lifted {
-            let kind = GuardEvent::StopLifted {
-                stop: stop.id.clone(),
-                service: stop.service.clone(),
-                by: self.records.author.clone(),
-                reason: reason.to_owned(),
-            };
-            let mut event = Event::new(kind, now);
-            event.sub = stop.sub.clone();
-            self.records.append(&mut transaction, &event).await?;
-        }
-        let named = lifted.into_iter().next().ok_or(Error::StopUnknown)?;
+        let named = lift_in(&mut transaction, &self.records, id, reason, now).await?;
         transaction.commit().await?;
         Ok(named)
     }
+}
+
+/// Words that stand in the record for good.
+pub(crate) fn check_reason(reason: &str) -> Result<(), Error> {
+    let is_words = !reason.trim().is_empty() && !reason.chars().any(char::is_control);
+    match is_words && reason.len() <= REASON_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Error::StopReasonInvalid),
+    }
+}
+
+/// Lifts a stop in a transaction, with its events.
+pub(crate) async fn lift_in(
+    transaction: &mut Transaction,
+    records: &Records,
+    id: &str,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<AccountStop, Error> {
+    let lifted = account_stop::lift(transaction, id, now).await?;
+    for stop in &lifted {
+        let kind = GuardEvent::StopLifted {
+            stop: stop.id.clone(),
+            service: stop.service.clone(),
+            by: records.author.clone(),
+            reason: reason.to_owned(),
+        };
+        let mut event = Event::new(kind, now);
+        event.sub = stop.sub.clone();
+        records.append(transaction, &event).await?;
+    }
+    lifted.into_iter().next().ok_or(Error::StopUnknown)
 }

@@ -5,7 +5,7 @@ use cardea_storage::card::{self, Card, EarlierCode};
 use cardea_storage::session::{self, Session};
 use time::OffsetDateTime;
 
-use crate::account::person_name;
+use crate::own_page::person_name;
 use crate::event::{Event, SuspensionEvent};
 use crate::instances::speaks_for_her;
 use crate::session::{EndedInTransaction, EndedSession};

@@ -5,20 +5,24 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use cardea_provider::{Client, ProfileRules};
+use cardea_provider::{AdminRules, Client, ProfileRules};
 
 use super::agentless::check_agentless;
-use super::ledger::check_ledger;
+use super::ledger::{check_ledger, check_watched};
 use super::load::invalid;
 use super::mtls::check_mtls;
 use super::operations::check_operations;
 use super::support::check_support;
 use super::{
-    ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, ProfileConfig,
+    AdminConfig, ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, ProfileConfig,
     RevocationConfig, TestCardsConfig, TrustAnchorConfig,
 };
+use crate::administration::operators_of;
 use crate::client_registration::client_of;
 use crate::error::Error;
+
+/// Bytes of the word that stands for an operator.
+const PERSON_BYTES_MAX: usize = 64;
 
 /// Rules on each `[[client]]` of one file.
 pub(super) fn check_clients(
@@ -91,6 +95,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     check_operations(file, &config.operations, &config.telemetry)?;
     check_support(file, &config.support)?;
     check_ledger(file, &config.ledger)?;
+    check_watched(file, config)?;
     for (index, anchor) in config.trust_anchor.iter().enumerate() {
         let key = format!("trust_anchor[{index}].revocation");
         check_revocation(file, &key, &anchor.revocation)?;
@@ -160,6 +165,7 @@ fn check_administration(file: &Path, config: &Config) -> Result<(), Error> {
         let reason = "must stand there at least once because admin.enabled = true";
         return Err(invalid(file, None, "admin.operator", reason));
     }
+    check_four_eyes(file, admin)?;
     for (index, operator) in admin.operator.iter().enumerate() {
         if operator.subject_id.is_empty() || operator.subject_id_type.is_empty() {
             let key = format!("admin.operator[{index}]");
@@ -178,6 +184,24 @@ fn check_administration(file: &Path, config: &Config) -> Result<(), Error> {
                 return Err(invalid(file, None, &key, reason));
             }
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Two persons, as far as the file can tell, where two are asked for.
+fn check_four_eyes(file: &Path, admin: &AdminConfig) -> Result<(), Error> {
+    let persons = AdminRules::count_persons(&operators_of(admin));
+    if admin.enabled && admin.four_eyes == Some(true) && persons < 2 {
+        let reason = "must not be true where the operators are one person";
+        return Err(invalid(file, None, "admin.four_eyes", reason));
+    }
+    for (index, operator) in admin.operator.iter().enumerate() {
+        let person = operator.person.as_deref();
+        if person.is_some_and(|word| word.trim().is_empty() || word.len() > PERSON_BYTES_MAX) {
+            let key = format!("admin.operator[{index}].person");
+            let reason = "must be a word of at most 64 bytes";
+            return Err(invalid(file, None, &key, reason));
         }
     }
     Ok(())

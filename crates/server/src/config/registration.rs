@@ -24,6 +24,9 @@ pub struct AdminConfig {
     pub authentication_age_max_seconds: u32,
     /// Whether operators may change trust anchors over HTTP as well.
     pub anchors: bool,
+    /// Whether lifting the stop of an account and changing trust anchors take the cards of two
+    /// operators; where nothing is said, wherever the operators are more than one person.
+    pub four_eyes: Option<bool>,
     /// Who may use it.
     pub operator: Vec<AdminOperatorConfig>,
 }
@@ -41,6 +44,9 @@ pub struct AdminOperatorConfig {
     /// one alone.
     #[serde(default)]
     pub trust_anchor: Option<String>,
+    /// A word that stands for her in each of her entries, where she has several.
+    #[serde(default)]
+    pub person: Option<String>,
     /// Her name, for whoever reads the file.
     #[serde(default)]
     pub name: String,
@@ -61,6 +67,7 @@ impl Default for AdminConfig {
             enabled: false,
             authentication_age_max_seconds: 15 * 60,
             anchors: false,
+            four_eyes: None,
             operator: Vec::new(),
         }
     }

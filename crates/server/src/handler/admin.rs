@@ -3,6 +3,7 @@
 //! Every request proves anew who asks ([`OperatorRequest`]); nothing here can be reached without.
 
 pub(crate) mod anchors;
+pub(crate) mod approvals;
 pub(crate) mod cards;
 pub(crate) mod clients;
 pub(crate) mod initial_access_tokens;
@@ -16,7 +17,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use cardea_oauth2_types::{Acr, ErrorCode};
-use cardea_provider::{Error, OperatorProven, PresentedToken, TokenScheme};
+use cardea_provider::{Approvals, Error, OperatorProven, PresentedToken, TokenScheme};
 use serde::de::DeserializeOwned;
 
 use crate::endpoint::RequestedUrl;
@@ -87,6 +88,13 @@ impl FromRequestParts<AppState> for OperatorRequest {
     }
 }
 
+/// What takes two operators where four eyes are asked for, in this operator's name.
+fn approvals_of(state: &AppState, operator: &OperatorProven) -> Result<Approvals, Refusal> {
+    let rules = state.administration().admin();
+    let rules = rules.ok_or_else(|| refuse_problem(Problem::NotFound))?;
+    Ok(state.provider().approvals(&rules, operator))
+}
+
 /// The token of the one `Authorization` header, with its scheme.
 fn token_of(headers: &HeaderMap) -> Option<(&str, TokenScheme)> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -120,12 +128,17 @@ fn refuse(error: &Error) -> Refusal {
         | Error::AnchorUnknown
         | Error::CardUnknown
         | Error::StopUnknown
+        | Error::ApprovalUnknown
         | Error::InstanceUndecided
         | Error::AnchorRulesUnknown { .. }
         | Error::InitialAccessTokenUnknown => StatusCode::NOT_FOUND,
         Error::ClientExists { .. }
         | Error::AnchorExists
         | Error::CardSuspendedAlready
+        | Error::ApprovalDecided
+        | Error::ApprovalExpired
+        | Error::ApprovalExists
+        | Error::ApprovalLimitReached
         | Error::CardNotSuspended => StatusCode::CONFLICT,
         // What is wrong is the certificate of the request.
         Error::Pki(_) => StatusCode::UNPROCESSABLE_ENTITY,

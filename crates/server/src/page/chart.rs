@@ -251,7 +251,9 @@ mod tests {
     #[test]
     fn no_bar_leaves_its_drawing() {
         for values in [vec![], vec![0, 0], vec![u64::MAX, 0, 1], vec![1; 200]] {
-            let bars = values.iter().map(|value| Bar::new("a long label of a bar", *value));
+            let bars = values
+                .iter()
+                .map(|value| Bar::new("a long label of a bar", *value));
             let chart = chart(bars.collect(), Some(7));
             let drawing = chart.drawing(Language::English);
             for row in &drawing.rows {

@@ -211,10 +211,18 @@ async fn an_account_cookie_opens_one_part_of_a_session_until_it_is_taken_away() 
                 );
             }
             assert_eq!(
-                account_cookie::find(transaction, &first).await.unwrap(),
+                account_cookie::find(transaction, "account", &first)
+                    .await
+                    .unwrap(),
                 None
             );
-            let open = account_cookie::find(transaction, &second)
+            // The page of one client opens nothing of another's.
+            let other = account_cookie::find(transaction, "console", &second);
+            assert_eq!(other.await.unwrap(), None);
+            account_cookie::close(transaction, "console", &second)
+                .await
+                .unwrap();
+            let open = account_cookie::find(transaction, "account", &second)
                 .await
                 .unwrap()
                 .unwrap();
@@ -222,9 +230,13 @@ async fn an_account_cookie_opens_one_part_of_a_session_until_it_is_taken_away() 
                 (open.session_id.as_str(), open.opened_at),
                 ("session", start())
             );
-            account_cookie::close(transaction, &second).await.unwrap();
+            account_cookie::close(transaction, "account", &second)
+                .await
+                .unwrap();
             assert_eq!(
-                account_cookie::find(transaction, &second).await.unwrap(),
+                account_cookie::find(transaction, "account", &second)
+                    .await
+                    .unwrap(),
                 None
             );
             assert!(
@@ -234,7 +246,9 @@ async fn an_account_cookie_opens_one_part_of_a_session_until_it_is_taken_away() 
             );
             account_cookie::close_of(transaction, &sid).await.unwrap();
             assert_eq!(
-                account_cookie::find(transaction, &first).await.unwrap(),
+                account_cookie::find(transaction, "account", &first)
+                    .await
+                    .unwrap(),
                 None
             );
             assert!(

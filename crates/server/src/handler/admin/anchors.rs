@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use cardea_pki::Certificate;
-use cardea_provider::{Error, Permission};
+use cardea_provider::{Error, Outcome, Permission};
 
-use super::{OperatorRequest, read_body, refuse, refuse_problem};
-use crate::admin_api::{AnchorList, AnchorView, NewAnchor};
+use super::approvals::accepted;
+use super::{OperatorRequest, approvals_of, read_body, refuse, refuse_problem};
+use crate::admin_api::{AnchorList, NewAnchor};
 use crate::anchor_reload::follow_anchors;
 use crate::anchor_view::{added_view, configured_views};
 use crate::form::Body;
@@ -33,7 +35,8 @@ pub(crate) async fn post_anchor(
     OperatorRequest(operator): OperatorRequest,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<AnchorView>), Refusal> {
+) -> Result<Response, Refusal> {
+    let approvals = approvals_of(&state, &operator)?;
     check_switch(&state)?;
     let new: NewAnchor = read_body(&headers, body)?;
     let mut certificates = Certificate::parse_pem_bundle(new.certificate.as_bytes())
@@ -50,11 +53,14 @@ pub(crate) async fn post_anchor(
     })?;
     let store = &rules.trust_store;
     let own: Vec<_> = store.anchors().chain(store.intermediates()).collect();
-    let registrations = state.provider().anchor_registrations(&operator);
-    let added = registrations.add(&rules.name, new.role, &certificate, &own);
-    let added = added.await.map_err(|error| refuse(&error))?;
-    follow_anchors(&state).await;
-    Ok((StatusCode::CREATED, Json(added_view(&added))))
+    let added = approvals.add_anchor(&rules.name, new.role, &certificate, &own);
+    match added.await.map_err(|error| refuse(&error))? {
+        Outcome::Done(added) => {
+            follow_anchors(&state).await;
+            Ok((StatusCode::CREATED, Json(added_view(&added))).into_response())
+        }
+        Outcome::Proposed(proposal) => Ok(accepted(&proposal)),
+    }
 }
 
 /// Takes an added certificate away.
@@ -62,15 +68,19 @@ pub(crate) async fn delete_anchor(
     State(state): State<AppState>,
     OperatorRequest(operator): OperatorRequest,
     Path((rules, sha256)): Path<(String, String)>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<Response, Refusal> {
+    let approvals = approvals_of(&state, &operator)?;
     check_switch(&state)?;
-    let registrations = state.provider().anchor_registrations(&operator);
-    let removed = registrations
-        .remove(&rules, &sha256.to_ascii_lowercase())
+    let removed = approvals
+        .remove_anchor(&rules, &sha256.to_ascii_lowercase())
         .await;
-    removed.map_err(|error| refuse(&error))?;
-    follow_anchors(&state).await;
-    Ok(StatusCode::NO_CONTENT)
+    match removed.map_err(|error| refuse(&error))? {
+        Outcome::Done(()) => {
+            follow_anchors(&state).await;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        Outcome::Proposed(proposal) => Ok(accepted(&proposal)),
+    }
 }
 
 /// Who adds a trust anchor decides whose cards are believed, which is more than other operators do.

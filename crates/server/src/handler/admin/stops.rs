@@ -3,9 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use cardea_provider::Outcome;
 use serde::Deserialize;
 
-use super::{OperatorRequest, read_body, refuse, refuse_problem};
+use super::approvals::accepted;
+use super::{OperatorRequest, approvals_of, read_body, refuse, refuse_problem};
 use crate::form::Body;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -32,21 +35,21 @@ pub(crate) async fn list_stops(
     Ok(Json(StopList { stops }))
 }
 
-/// Lifts a stop, and has the guards of its service told.
+/// Lifts a stop, and has the guards of its service told; proposes it where it takes two.
 pub(crate) async fn post_lift(
     State(state): State<AppState>,
     OperatorRequest(operator): OperatorRequest,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<StopView>, Refusal> {
+) -> Result<Response, Refusal> {
+    let approvals = approvals_of(&state, &operator)?;
     let LiftReason { reason } = read_body(&headers, body)?;
-    let lifted = to_the_end(async move {
-        let stops = state.provider().account_stops(&operator);
-        stops.lift(&id, &reason).await
-    });
+    let lifted = to_the_end(async move { approvals.lift_stop(&id, &reason).await });
     let lifted = lifted.await;
     let lifted = lifted.ok_or_else(|| refuse_problem(Problem::Internal))?;
-    let stop = lifted.map_err(|error| refuse(&error))?;
-    Ok(Json(StopView::from(stop)))
+    Ok(match lifted.map_err(|error| refuse(&error))? {
+        Outcome::Done(stop) => Json(StopView::from(stop)).into_response(),
+        Outcome::Proposed(proposal) => accepted(&proposal),
+    })
 }

@@ -1,0 +1,171 @@
+//! Four eyes: what matters most takes the cards of two operators (docs/adr/0047).
+//!
+//! Lifting an account's stop and changing trust anchors go through [`Approvals`], from the console,
+//! the admin API and the command line alike. Where four eyes are asked for, nothing changes but a
+//! proposal; another operator's card confirms it, and then it is done in that very transaction.
+//! Nobody confirms her own, with whichever card ([`OperatorPerson::is_same_as`]). A command proves
+//! no person, so that its proposal takes two cards: the first takes it over, the second confirms.
+
+mod change;
+mod decide;
+mod propose;
+
+pub use change::ProposedChange;
+pub use decide::Confirmation;
+pub use propose::Outcome;
+
+use cardea_storage::Transaction;
+use cardea_storage::approval::{self, Approval, ApprovalState};
+use time::{Duration, OffsetDateTime};
+
+use crate::event::{ApprovalEvent, Event};
+use crate::{AdminRules, Author, Error, FourEyes, OperatorPerson, OperatorProven};
+use crate::{Permission, Provider, Records};
+
+/// How long a proposal waits.
+pub const PROPOSAL_LIFETIME: Duration = Duration::hours(24);
+/// Proposals that wait at a time.
+pub const PROPOSALS_MAX: usize = 100;
+/// Decided proposals that are listed.
+const DECIDED_MAX: u32 = 50;
+/// How long what became of a proposal stands beside the log.
+const DECIDED_KEPT: Duration = Duration::days(180);
+
+/// The proposals of a database, in an operator's or a command's name.
+#[derive(Clone, Debug)]
+pub struct Approvals {
+    records: Records,
+    four_eyes: FourEyes,
+    /// Whether this one may change trust anchors.
+    anchors: Permission,
+    /// None for a command.
+    person: Option<OperatorPerson>,
+}
+
+/// A proposal as operators see it.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// Its name.
+    pub id: String,
+    /// What is to be done.
+    pub change: ProposedChange,
+    /// Who proposed it.
+    pub proposed_by: Author,
+    /// The person who stands for it; none of a command's that nobody has taken over.
+    pub proposer: Option<OperatorPerson>,
+    /// When.
+    pub proposed_at: OffsetDateTime,
+    /// Until when it can be confirmed.
+    pub expires_at: OffsetDateTime,
+    /// What has become of it.
+    pub state: ApprovalState,
+    /// When.
+    pub decided_at: Option<OffsetDateTime>,
+    /// Whether whoever asks may confirm it, or take it over.
+    pub is_for_another: bool,
+}
+
+impl Provider {
+    /// The proposals, for an operator who has signed in.
+    #[must_use]
+    pub fn approvals(&self, rules: &AdminRules, operator: &OperatorProven) -> Approvals {
+        Approvals {
+            records: self.records(operator.author()),
+            four_eyes: rules.four_eyes,
+            anchors: rules.anchors,
+            person: Some(operator.person().clone()),
+        }
+    }
+}
+
+impl Approvals {
+    /// The proposals, for a command on the server's own machine.
+    #[must_use]
+    pub fn of_command(records: Records, four_eyes: FourEyes) -> Self {
+        Self {
+            records,
+            four_eyes,
+            anchors: Permission::Allowed,
+            person: None,
+        }
+    }
+
+    /// Whether a change takes another operator.
+    #[must_use]
+    pub fn four_eyes(&self) -> FourEyes {
+        self.four_eyes
+    }
+
+    /// Lists what waits, the oldest first, and then what was decided lately. What is past its time
+    /// is put on record as expired.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StoredValueUnreadable`].
+    pub async fn list(&self) -> Result<Vec<Proposal>, Error> {
+        let now = self.records.now();
+        let mut transaction = self.records.store.begin().await?;
+        self.expire(&mut transaction, now).await?;
+        let open_max = u32::try_from(PROPOSALS_MAX).unwrap_or(u32::MAX);
+        let mut all = approval::list_open(&mut transaction, open_max).await?;
+        all.extend(approval::list_decided(&mut transaction, DECIDED_MAX).await?);
+        transaction.commit().await?;
+        all.into_iter().map(|it| self.proposal(it)).collect()
+    }
+
+    /// Ends what nobody has confirmed in time, each on record.
+    async fn expire(
+        &self,
+        transaction: &mut Transaction,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let open = approval::list_open(transaction, u32::MAX).await?;
+        for late in open.into_iter().filter(|it| now >= it.expires_at) {
+            let state = ApprovalState::Expired;
+            if approval::decide(transaction, &late.id, state, None, now).await? {
+                let kind = ApprovalEvent::Expired { proposal: late.id };
+                let event = Event::new(kind, now);
+                self.records.append(transaction, &event).await?;
+            }
+        }
+        approval::delete_decided_before(transaction, now - DECIDED_KEPT).await?;
+        Ok(())
+    }
+
+    fn proposal(&self, stored: Approval) -> Result<Proposal, Error> {
+        let proposer: Option<OperatorPerson> = stored
+            .proposer
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(Error::StoredValueUnreadable)?;
+        let is_hers = proposer
+            .as_ref()
+            .zip(self.person.as_ref())
+            .is_some_and(|(proposer, person)| proposer.is_same_as(person));
+        let is_open = stored.state == ApprovalState::Open;
+        Ok(Proposal {
+            change: serde_json::from_str(&stored.change).map_err(Error::StoredValueUnreadable)?,
+            proposed_by: serde_json::from_str(&stored.proposed_by)
+                .map_err(Error::StoredValueUnreadable)?,
+            is_for_another: is_open && self.person.is_some() && !is_hers,
+            id: stored.id,
+            proposer,
+            proposed_at: stored.proposed_at,
+            expires_at: stored.expires_at,
+            state: stored.state,
+            decided_at: stored.decided_at,
+        })
+    }
+
+    fn author_as_json(&self) -> Result<String, Error> {
+        serde_json::to_string(&self.records.author).map_err(Error::StoredValueUnreadable)
+    }
+
+    /// Whoever may not change trust anchors over HTTP may not propose it either.
+    fn check_anchors_allowed(&self) -> Result<(), Error> {
+        match self.anchors {
+            Permission::Allowed => Ok(()),
+            Permission::Refused => Err(Error::AdminAnchorsOff),
+        }
+    }
+}
