@@ -38,12 +38,14 @@ CREATE TABLE incident_note (
 -- ends, and guards report later than that.
 ALTER TABLE session ADD COLUMN card_id TEXT;
 
--- From where a look-up came; and the event that has it on record in the log (none where an older
--- program took the report).
+-- From where a look-up came.
 ALTER TABLE guard_report ADD COLUMN card_id TEXT;
 ALTER TABLE guard_report ADD COLUMN card_sha256 TEXT;
 ALTER TABLE guard_report ADD COLUMN instance_jkt TEXT;
+-- The event that has it on record in the log, and the salt of the digest that stands there: with the
+-- row goes what the digest was made of. None where an older program took the report.
 ALTER TABLE guard_report ADD COLUMN event_id TEXT;
+ALTER TABLE guard_report ADD COLUMN salt TEXT;
 
 -- By these an incident report reads what it tells of and nothing else.
 DROP INDEX guard_report_by_session;
@@ -53,6 +55,8 @@ CREATE INDEX guard_report_of_person ON guard_report (sub, occurred_at);
 CREATE INDEX guard_report_of_card ON guard_report (card_id, occurred_at) WHERE card_id IS NOT NULL;
 CREATE INDEX guard_report_as_said ON guard_report (said_sub, occurred_at)
     WHERE said_sub IS NOT NULL;
+CREATE INDEX guard_report_as_said_of_session ON guard_report (said_sid)
+    WHERE said_sid IS NOT NULL;
 CREATE INDEX guard_report_by_time ON guard_report (occurred_at, id);
 
 -- What happened in a session, for its timeline; ids sort by time.

@@ -231,6 +231,13 @@ pub enum EventKind {
     },
     /// A person has opened the page of her own account, with her card and PIN.
     AccountOpened {},
+    /// A person took what is on record about her away in a file.
+    AccountExported {
+        /// `json` or `pdf`.
+        form: &'static str,
+        /// How many entries.
+        entries: u64,
+    },
     /// A login relied on stale revocation evidence within the operator's grace.
     RevocationGraceUsed(GraceUsed),
     /// The presence key has answered.
@@ -522,6 +529,7 @@ impl EventKind {
             Self::Instance(event) => event.name(),
             Self::AccountRefused { .. } => "account.refused",
             Self::AccountOpened {} => "account.opened",
+            Self::AccountExported { .. } => "account.exported",
             Self::RevocationGraceUsed(_) => "revocation.grace_used",
             Self::SessionActivated {} => "session.activated",
             Self::SessionContinued { .. } => "session.continued",

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use cardea_storage::access_grant::{self, AccessGrant};
 use cardea_storage::guard_report::{
-    self, GuardReport, ReportPart, ReportPlace, SaidNames, report_id,
+    self, GuardReport, ReportPart, ReportPlace, SaidNames, count_unproven_since, is_known, report_id,
 };
 use cardea_storage::session::Session;
 use cardea_storage::{Transaction, account_stop, client_session, session, session_card};
@@ -164,6 +164,16 @@ impl Provider {
         let now = entries.now();
         let checked = self.check_report(transaction, guard, given, now).await?;
         let mut report = record_of(guard, given, &checked, now);
+        if matches!(checked, Checked::Unproven) && !is_known(transaction, &report.id).await? {
+            let room = match entries.unproven_room {
+                Some(room) => room,
+                None => unproven_room(transaction, guard, now).await?,
+            };
+            if room <= 0 {
+                return Err(Error::GuardReportsUnprovenTooMany);
+            }
+            entries.unproven_room = Some(room - 1);
+        }
         report.place = place_of(transaction, &checked).await?;
         report.on_record = Some(entries.name()?);
         if !guard_report::insert(transaction, &report).await? {
@@ -296,6 +306,18 @@ impl Provider {
         audience.sort();
         Ok(audience)
     }
+}
+
+/// How many unproven reports may come yet, of this guard and of all.
+async fn unproven_room(
+    transaction: &mut Transaction,
+    guard: &Client,
+    now: OffsetDateTime,
+) -> Result<i64, Error> {
+    let since = now - Duration::days(1);
+    let own = count_unproven_since(transaction, Some(&guard.client_id), since).await?;
+    let all = count_unproven_since(transaction, None, since).await?;
+    Ok((UNPROVEN_A_DAY_MAX - own).min(UNPROVEN_A_DAY_OF_ALL_MAX - all))
 }
 
 fn record_of(

@@ -3,6 +3,7 @@
 //! its own transaction.
 
 mod operators;
+mod report;
 
 use cardea_jose::{random_base64url, sha256_base64url};
 use cardea_storage::Transaction;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 pub use operators::{INCIDENTS_MAX, IncidentCase, Incidents, NOTES_MAX, TIMELINE_MAX};
+pub use report::{IncidentReport, PLACES_MAX, ReportScope};
 
 use crate::event::{Event, IncidentEvent};
 use crate::secret::RANDOM_BYTES;

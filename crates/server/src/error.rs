@@ -6,6 +6,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use cardea_provider::LookUpFinding;
+
 /// A failure that an operator reads on standard error or in the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -266,6 +268,12 @@ pub enum Error {
         /// What.
         finding: cardea_ledger::Finding,
     },
+    /// Something is wrong with the look-ups that the log has on record.
+    #[error("{finding}")]
+    LookUpsTampered {
+        /// What.
+        finding: LookUpFinding,
+    },
     /// A document has more pages than one may have.
     #[error("the document would be longer than one may be: ask for less, or for CSV")]
     DocumentTooLong,
@@ -352,6 +360,9 @@ impl Error {
         "server.reload_abandoned",
         "server.tls_unusable",
         "server.database_unavailable",
+        "server.look_up_changed",
+        "server.look_up_removed",
+        "server.look_up_added",
         "server.document_too_long",
         "server.client_configured",
         "server.client_registered_twice",
@@ -415,6 +426,11 @@ impl Error {
             Self::DatabaseUnavailable { .. } => "server.database_unavailable",
             Self::LedgerUnavailable { source } => source.code(),
             Self::LedgerTampered { finding } => finding.code(),
+            Self::LookUpsTampered { finding } => match finding {
+                LookUpFinding::Changed { .. } => "server.look_up_changed",
+                LookUpFinding::Removed { .. } => "server.look_up_removed",
+                LookUpFinding::Added { .. } => "server.look_up_added",
+            },
             Self::DocumentTooLong => "server.document_too_long",
             Self::ClientConfigured { .. } => "server.client_configured",
             Self::ClientRegisteredTwice { .. } => "server.client_registered_twice",

@@ -1,8 +1,20 @@
 //! What guards reported: every answer once.
 
 mod by_day;
+mod found;
+mod recorded;
+mod unproven;
 
 pub use by_day::{DAYS_MAX, DayOfLookUps, PatientSeen, by_day, patients_of};
+pub use found::{
+    FoundPatient, FoundSession, Part, Position, Scope, Totals, list_patients,
+    list_reports, list_sessions, totals,
+};
+pub use recorded::{
+    count_recorded_before, count_unrecorded, delete_of_person, list_by_ids, list_events_of_kind,
+};
+
+pub use unproven::{count_unproven_since, is_known};
 
 use time::OffsetDateTime;
 
@@ -41,6 +53,10 @@ pub struct GuardReport {
     /// Where the token was forgotten before the report came: what the guard says of it, which
     /// nobody has checked.
     pub unproven: Option<SaidNames>,
+    /// Where the session was; none for a service's own token.
+    pub place: Option<ReportPlace>,
+    /// How the log has it; none where an older program took the report.
+    pub on_record: Option<ReportOnRecord>,
     /// Milliseconds, by the guard's clock.
     pub occurred_at: i64,
     /// When it came here.
@@ -54,6 +70,26 @@ pub struct ReportPart {
     pub of: String,
     /// Counted from one.
     pub number: u32,
+}
+
+/// Where a session was from which somebody looked something up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportPlace {
+    /// The card, as operators name it.
+    pub card_id: Option<String>,
+    /// The SHA-256 of its certificate.
+    pub card_sha256: Option<String>,
+    /// The workstation.
+    pub instance_jkt: Option<String>,
+}
+
+/// How the log has a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportOnRecord {
+    /// The event that names the report, with its digest.
+    pub event_id: String,
+    /// The salt of that digest, base64url.
+    pub salt: String,
 }
 
 /// Names in a token, as a guard says.
@@ -84,8 +120,9 @@ pub async fn insert(transaction: &mut Transaction, report: &GuardReport) -> Resu
         "INSERT INTO guard_report
              (id, guard_client_id, sub, session_id, client_id, token_jti, service, kind, answer,
               reasons, patient_present, patients, part_of, part, said_sub, said_sid,
-              occurred_at, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+              occurred_at, received_at, card_id, card_sha256, instance_jkt, event_id, salt)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                 $19, $20, $21, $22, $23)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(report.id.as_str())
@@ -106,6 +143,11 @@ pub async fn insert(transaction: &mut Transaction, report: &GuardReport) -> Resu
     .bind(report.unproven.as_ref().and_then(|it| it.sid.as_deref()))
     .bind(report.occurred_at)
     .bind(report.received_at.unix_timestamp())
+    .bind(report.place.as_ref().and_then(|it| it.card_id.as_deref()))
+    .bind(report.place.as_ref().and_then(|it| it.card_sha256.as_deref()))
+    .bind(report.place.as_ref().and_then(|it| it.instance_jkt.as_deref()))
+    .bind(report.on_record.as_ref().map(|it| it.event_id.as_str()))
+    .bind(report.on_record.as_ref().map(|it| it.salt.as_str()))
     .execute(transaction.connection())
     .await?;
     if done.rows_affected() == 0 {

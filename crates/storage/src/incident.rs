@@ -1,9 +1,11 @@
 //! What somebody has to look into, with what operators wrote about it.
 
+mod person;
 mod timeline;
 
 use time::OffsetDateTime;
 
+pub use person::{find_person, list_person_ids};
 pub use timeline::{list_events, list_events_of_person, list_events_of_session};
 
 use crate::sql::{self, Row};
@@ -191,11 +193,10 @@ pub async fn count_unclosed_of(transaction: &mut Transaction, sub: &str) -> Resu
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn count_unclosed(transaction: &mut Transaction) -> Result<i64, Error> {
-    let row = sql::query(
-        "SELECT COUNT(*) AS incidents FROM incident WHERE state IN ('open', 'in_work')",
-    )
-    .fetch_one(transaction.connection())
-    .await?;
+    let row =
+        sql::query("SELECT COUNT(*) AS incidents FROM incident WHERE state IN ('open', 'in_work')")
+            .fetch_one(transaction.connection())
+            .await?;
     row.try_get("incidents")
 }
 

@@ -34,7 +34,28 @@ pub async fn insert(
     .bind(card_id)
     .execute(transaction.connection())
     .await?;
+    // Guards report after the session is over, too, and its certificates are gone by then.
+    sql::query("UPDATE session SET card_id = $2 WHERE id = $1")
+        .bind(session_id)
+        .bind(card_id)
+        .execute(transaction.connection())
+        .await?;
     Ok(())
+}
+
+/// The card of a session, also of one that is over; none for one that an older program opened.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn card_of(
+    transaction: &mut Transaction,
+    session_id: &str,
+) -> Result<Option<String>, Error> {
+    let row = sql::query("SELECT card_id FROM session WHERE id = $1")
+        .bind(session_id)
+        .fetch_optional(transaction.connection())
+        .await?;
+    Ok(row.map(|row| row.try_get("card_id")).transpose()?.flatten())
 }
 
 /// Takes up to `count_max` cards that are due, and puts them off to `next`: of two nodes that ask

@@ -1,6 +1,6 @@
 //! What guards in front of portals' APIs brought about.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{EventKind, EvidenceUsed};
 use crate::Author;
@@ -10,6 +10,20 @@ use crate::Author;
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum GuardEvent {
+    /// A guard has reported look-ups: each stands beside the log, and its digest here.
+    LookUpsReported {
+        /// The guard, as a client.
+        guard: String,
+        /// The reports.
+        reports: Vec<RecordedReport>,
+    },
+    /// Reports about a person were erased for good before their time.
+    LookUpsErased {
+        /// Who.
+        by: Author,
+        /// Their ids.
+        reports: Vec<String>,
+    },
     /// A guard has stopped a session: it ends.
     SessionStopped {
         /// The guard, as a client.
@@ -94,9 +108,25 @@ pub enum GuardEvent {
     },
 }
 
+/// The kind of [`GuardEvent::LookUpsReported`].
+pub(crate) const LOOK_UPS_REPORTED: &str = "guard.look_ups_reported";
+/// The kind of [`GuardEvent::LookUpsErased`].
+pub(crate) const LOOK_UPS_ERASED: &str = "guard.look_ups_erased";
+
+/// A report as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedReport {
+    /// Its id.
+    pub id: String,
+    /// The digest of everything in it, under a salt that goes with it.
+    pub sha256: String,
+}
+
 impl GuardEvent {
     pub(super) fn name(&self) -> &'static str {
         match self {
+            Self::LookUpsReported { .. } => LOOK_UPS_REPORTED,
+            Self::LookUpsErased { .. } => LOOK_UPS_ERASED,
             Self::SessionStopped { .. } => "guard.session_stopped",
             Self::AccountStopped { .. } => "guard.account_stopped",
             Self::StopLate { .. } => "guard.stop_late",

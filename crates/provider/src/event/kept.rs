@@ -102,6 +102,7 @@ kinds! {
         I::Refused { code: CODE, instance_jkt: text(), workstation: None };
     E::AccountRefused { .. } => Forgotten, E::AccountRefused { code: CODE };
     E::AccountOpened {} => Kept, E::AccountOpened {};
+    E::AccountExported { .. } => Kept, E::AccountExported { form: "json", entries: 1 };
     E::RevocationGraceUsed(_) => Kept,
         E::RevocationGraceUsed(GraceUsed { age_seconds: 1, stale_by_seconds: 1 });
     E::SessionActivated {} => Kept, E::SessionActivated {};

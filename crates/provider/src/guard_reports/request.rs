@@ -52,7 +52,19 @@ pub(super) struct GivenReport {
     pub(super) answer: Answer,
     #[serde(default)]
     reasons: Vec<GivenReason>,
+    pub(super) rests_on: Option<GivenStop>,
     pub(super) part: Option<GivenPart>,
+}
+
+/// What the guard's refusal of a stopped account rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct GivenStop {
+    /// The number of our stop that holds the account there.
+    pub(super) stop_sequence: Option<i64>,
+    /// When the guard stopped it by itself.
+    pub(super) stopped_at_ms: Option<i64>,
+    /// The newest stop of which the guard knows that it was lifted.
+    pub(super) lifted_sequence: Option<i64>,
 }
 
 /// Which of several reports about one answer this is.
@@ -117,6 +129,13 @@ impl GuardReports {
 
     pub(super) fn list(&self) -> &[GivenReport] {
         &self.0
+    }
+
+    /// Subject and service of the accounts that are to be stopped.
+    pub(super) fn stopped_accounts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let stops = |it: &&GivenReport| it.stop() == Some(StopAsked::Account);
+        let stopped = self.0.iter().filter(stops);
+        stopped.map(|it| (it.sub.as_str(), it.service.as_str()))
     }
 }
 

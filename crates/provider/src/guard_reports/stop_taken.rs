@@ -3,7 +3,9 @@
 
 use cardea_jose::random_base64url;
 use cardea_storage::Transaction;
-use cardea_storage::account_stop::{self, AccountStop, find_last_lift, list_open_of};
+use cardea_storage::account_stop::{
+    self, AccountStop, find_last_lift, is_lifted, list_open_of,
+};
 use cardea_storage::guard_notice::{self, GuardNotice};
 use cardea_storage::guard_report::GuardReport;
 use time::{Duration, OffsetDateTime};
@@ -11,13 +13,16 @@ use time::{Duration, OffsetDateTime};
 use super::Reported;
 use super::request::StopAsked;
 use crate::event::{Event, GuardEvent};
+use crate::incident::{IncidentBy, IncidentKind, OpenIncident};
 use crate::secret::RANDOM_BYTES;
 use crate::session::{EndReason, EndedInTransaction};
 use crate::{Error, Provider};
 
-/// A guard hears of a lift within a second, and clocks differ: what it refused so soon after the
-/// lift it refused for the stop that was lifted.
+/// A guard that does not say what its refusal rests on hears of a lift within a second, and clocks
+/// differ: what it refused so soon after the lift it refused for the stop that was lifted.
 const LIFT_HEARD_WITHIN: Duration = Duration::seconds(10);
+/// Lifts are noted in whole seconds.
+const LIFT_NOTED_WITHIN: Duration = Duration::seconds(1);
 
 /// What became of a stop that a guard asks for.
 enum Stopped {
@@ -99,13 +104,7 @@ impl Provider {
         if let Some(at) = stopped_at_all(&open, &about.audience) {
             return Ok(Stopped::Before(at));
         }
-        let own = self.resources_of(reported.guard);
-        let lifted_at = find_last_lift(transaction, &given.sub, &given.service, &own).await?;
-        let is_late = |lifted_at: OffsetDateTime| {
-            let heard_by = (lifted_at + LIFT_HEARD_WITHIN).unix_timestamp();
-            given.at <= heard_by.saturating_mul(1_000)
-        };
-        if lifted_at.is_some_and(is_late) {
+        if self.is_late(transaction, reported).await? {
             self.record_late(transaction, reported, now).await?;
             return Ok(Stopped::LiftedMeanwhile);
         }
@@ -135,7 +134,74 @@ impl Provider {
         };
         self.record(transaction, about_account(reported, kind, now))
             .await?;
+        self.open_stop_incident(transaction, reported, &stop, now)
+            .await?;
         Ok(Stopped::Newly(stop.id))
+    }
+
+    /// Whether the guard goes by a stop that an operator has lifted: it has not heard of the lift, as
+    /// happens while its stream is cut off and its reports are not.
+    async fn is_late(
+        &self,
+        transaction: &mut Transaction,
+        reported: &Reported<'_>,
+    ) -> Result<bool, Error> {
+        let given = reported.given;
+        let account = (given.sub.as_str(), given.service.as_str());
+        let named = given.rests_on.and_then(|it| it.stop_sequence);
+        if let Some(sequence) = named
+            && let Some(is_lifted) = is_lifted(transaction, account, sequence).await?
+        {
+            return Ok(is_lifted);
+        }
+        // It has stopped the account by itself. A lift that it has not heard of, and that came
+        // after, is of that; one that it has heard of has freed the account there.
+        let heard = given.rests_on.and_then(|it| it.lifted_sequence);
+        let own = self.resources_of(reported.guard);
+        let lifted_at =
+            find_last_lift(transaction, account, &own, heard.unwrap_or_default()).await?;
+        let (since, within) = match given.rests_on.and_then(|it| it.stopped_at_ms) {
+            Some(stopped_at) => (stopped_at, LIFT_NOTED_WITHIN),
+            None => (given.at, LIFT_HEARD_WITHIN),
+        };
+        let is_before = |at: OffsetDateTime| {
+            let until = (at + within).unix_timestamp();
+            since <= until.saturating_mul(1_000)
+        };
+        Ok(lifted_at.is_some_and(is_before))
+    }
+
+    /// An operator has to look why. Where as many incidents of the person wait already as anybody
+    /// can look into, the stop stands without one of its own.
+    async fn open_stop_incident(
+        &self,
+        transaction: &mut Transaction,
+        reported: &Reported<'_>,
+        stop: &AccountStop,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let session = reported.about.session.as_ref();
+        let by = IncidentBy::Guard(reported.guard.client_id.clone());
+        let open = OpenIncident {
+            sub: stop.sub.clone(),
+            session_id: session.map(|it| it.id.clone()),
+            card_sha256: session.map(|it| it.card_sha256.clone()),
+            client_id: Some(stop.client_id.clone()),
+            stop_id: Some(stop.id.clone()),
+            ..OpenIncident::new(IncidentKind::GuardStop, by)
+        };
+        match self.open_incident(transaction, open, now).await {
+            Ok(_) => Ok(()),
+            Err(error @ Error::IncidentsTooMany) => {
+                tracing::warn!(
+                    code = error.code(),
+                    stop = stop.id,
+                    "a guard's stop opens no incident of its own"
+                );
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The guard holds an account that is free here: whoever looks for why finds it on record.
@@ -149,7 +215,7 @@ impl Provider {
         tracing::warn!(
             client_id = reported.guard.client_id,
             service = given.service,
-            "a guard stops an account within seconds of a lift: it stays lifted"
+            "a guard goes by a stop of an account that is lifted: it stays lifted"
         );
         let kind = GuardEvent::StopLate {
             guard: reported.guard.client_id.clone(),

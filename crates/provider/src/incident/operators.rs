@@ -92,8 +92,7 @@ impl Incidents {
         let span = (incident.opened_at - BEFORE, until + Duration::seconds(1));
         let mut events =
             incident::list_events(&mut transaction, &incident, span, TIMELINE_MAX + 1).await?;
-        let has_more_events =
-            u32::try_from(events.len()).is_ok_and(|found| found > TIMELINE_MAX);
+        let has_more_events = u32::try_from(events.len()).is_ok_and(|found| found > TIMELINE_MAX);
         if has_more_events {
             events.pop();
         }

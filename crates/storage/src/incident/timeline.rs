@@ -1,4 +1,5 @@
-//! What happened around an incident.
+//! What happened around an incident: not what a session brings about every other minute, its tokens
+//! and codes.
 
 use time::OffsetDateTime;
 
@@ -40,7 +41,9 @@ pub async fn list_events_of_session(
     let rows = sql::query(
         "SELECT id, kind, occurred_at, authorization_request_id, session_id, sub, client_id, code,
                 details
-         FROM event WHERE session_id = $1 ORDER BY id LIMIT $2",
+         FROM event WHERE session_id = $1
+         AND kind NOT IN ('tokens.issued', 'code.issued', 'logout.delivered')
+         ORDER BY id LIMIT $2",
     )
     .bind(session_id)
     .bind(i64::from(count_max))
@@ -63,7 +66,9 @@ pub async fn list_events_of_person(
     let rows = sql::query(
         "SELECT id, kind, occurred_at, authorization_request_id, session_id, sub, client_id, code,
                 details
-         FROM event WHERE sub = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT $4",
+         FROM event WHERE sub = $1 AND id >= $2 AND id < $3
+         AND kind NOT IN ('tokens.issued', 'code.issued', 'logout.delivered')
+         ORDER BY id LIMIT $4",
     )
     .bind(sub)
     .bind(first_id(from))

@@ -443,6 +443,8 @@ async fn patients_are_counted_once_by_session_and_by_person() {
                     patients: patients.iter().map(|&it| it.to_owned()).collect(),
                     part: None,
                     unproven: None,
+                    place: None,
+                    on_record: None,
                     occurred_at: after_seconds(5).unix_timestamp() * 1_000 + 400,
                     // Delivered after an outage.
                     received_at: after_seconds(50),

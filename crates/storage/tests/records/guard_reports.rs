@@ -27,6 +27,8 @@ fn report(event_id: &str, patients: &[&str]) -> GuardReport {
         patients: patients.iter().map(|&it| it.to_owned()).collect(),
         part: None,
         unproven: None,
+        place: None,
+        on_record: None,
         occurred_at: 1_800_000_000_123,
         received_at: after_seconds(2),
     }

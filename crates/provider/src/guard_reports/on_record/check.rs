@@ -1,0 +1,200 @@
+//! Whether every look-up that the log has on record is there, as it was.
+
+use std::collections::{HashMap, HashSet};
+
+use cardea_storage::guard_report::{
+    self, GuardReport, count_recorded_before, count_unrecorded, list_events_of_kind,
+};
+use cardea_storage::{Store, event::EventRecord};
+use serde::Deserialize;
+use time::{Duration, OffsetDateTime};
+
+use crate::Error;
+use crate::event::{LOOK_UPS_ERASED, LOOK_UPS_REPORTED, RecordedReport};
+use crate::guard_reports::KEPT;
+
+/// Events that are looked at at once.
+const PAGE: u32 = 20;
+/// Erasures that are kept in memory: of more, a look-up that is gone is not found.
+const ERASED_MAX: usize = 1_000_000;
+/// Whatever clock the sweep goes by.
+const CLOCKS_DIFFER: Duration = Duration::hours(1);
+
+/// Checks the look-ups of a database against its log, which must have been verified before: what
+/// an event says is believed here.
+#[derive(Clone, Copy, Debug)]
+pub struct LookUpsOnRecord;
+
+/// What there is of them, where nothing is wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookUpsChecked {
+    /// Reports that are as the log has them.
+    pub sound: u64,
+    /// Reports that the log names and that went at their time.
+    pub forgotten: u64,
+    /// Reports that were erased before, on record.
+    pub erased: u64,
+    /// Reports that no entry names: an older program took them.
+    pub unrecorded: u64,
+}
+
+/// The first thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LookUpFinding {
+    /// A report is not what the log's digest was made of.
+    #[error("the look-up {report} is not the one that the event {event} has on record")]
+    Changed {
+        /// The report.
+        report: String,
+        /// The event.
+        event: String,
+    },
+    /// A report is gone before its time.
+    #[error("the look-up {report}, which the event {event} has on record, is gone before its time")]
+    Removed {
+        /// The report.
+        report: String,
+        /// The event.
+        event: String,
+    },
+    /// Reports say that the log has them, and it has not.
+    #[error("{count} look-ups say that the log has them, and no event of it names them")]
+    Added {
+        /// How many.
+        count: i64,
+    },
+}
+
+/// What an event of the log says about reports.
+#[derive(Deserialize)]
+struct Reported {
+    reports: Vec<RecordedReport>,
+}
+
+#[derive(Deserialize)]
+struct Erased {
+    reports: Vec<String>,
+}
+
+impl LookUpsOnRecord {
+    /// The reports that an event of the log has on record, by its kind and details; none where it
+    /// is no such event.
+    #[must_use]
+    pub fn recorded_in(kind: &str, details: &str) -> Vec<RecordedReport> {
+        let details = match kind {
+            LOOK_UPS_REPORTED => serde_json::from_str::<Reported>(details).ok(),
+            _ => None,
+        };
+        details.map(|it| it.reports).unwrap_or_default()
+    }
+
+    /// Walks over the log's entries of look-ups, and over the look-ups.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]. What is wrong with the look-ups is no error of this function, but its
+    /// [`LookUpFinding`].
+    pub async fn check(
+        store: &Store,
+        now: OffsetDateTime,
+    ) -> Result<Result<LookUpsChecked, LookUpFinding>, Error> {
+        let erased = erased_reports(store).await?;
+        let mut checked = LookUpsChecked::default();
+        let mut found_before = 0_i64;
+        let mut after = String::new();
+        loop {
+            let mut reading = store.begin_read().await?;
+            let page = list_events_of_kind(&mut reading, LOOK_UPS_REPORTED, &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.id);
+            let recorded: Vec<_> = page
+                .iter()
+                .map(|event| (event, Self::recorded_in(&event.kind, &event.details)))
+                .collect();
+            let ids = recorded.iter().flat_map(|(_, reports)| reports);
+            let ids: Vec<String> = ids.map(|it| it.id.clone()).collect();
+            let reports = guard_report::list_by_ids(&mut reading, &ids).await?;
+            let reports: HashMap<&str, &GuardReport> =
+                reports.iter().map(|it| (it.id.as_str(), it)).collect();
+            for (event, recorded) in &recorded {
+                for one in recorded {
+                    let report = reports.get(one.id.as_str()).copied();
+                    match judge(event, one, report, &erased, now) {
+                        Ok(Standing::Sound) => {
+                            checked.sound += 1;
+                            found_before += i64::from(event.occurred_at < now);
+                        }
+                        Ok(Standing::Forgotten) => checked.forgotten += 1,
+                        Ok(Standing::Erased) => checked.erased += 1,
+                        Err(finding) => return Ok(Err(finding)),
+                    }
+                }
+            }
+        }
+        let mut reading = store.begin_read().await?;
+        let count = count_recorded_before(&mut reading, now).await? - found_before;
+        if count > 0 {
+            return Ok(Err(LookUpFinding::Added { count }));
+        }
+        let unrecorded = count_unrecorded(&mut reading).await?;
+        checked.unrecorded = u64::try_from(unrecorded).unwrap_or_default();
+        Ok(Ok(checked))
+    }
+}
+
+enum Standing {
+    Sound,
+    Forgotten,
+    Erased,
+}
+
+fn judge(
+    event: &EventRecord,
+    recorded: &RecordedReport,
+    report: Option<&GuardReport>,
+    erased: &HashSet<String>,
+    now: OffsetDateTime,
+) -> Result<Standing, LookUpFinding> {
+    let names = || (recorded.id.clone(), event.id.clone());
+    let Some(report) = report else {
+        if erased.contains(&recorded.id) {
+            return Ok(Standing::Erased);
+        }
+        if event.occurred_at < now - KEPT + CLOCKS_DIFFER {
+            return Ok(Standing::Forgotten);
+        }
+        let (report, event) = names();
+        return Err(LookUpFinding::Removed { report, event });
+    };
+    if is_as_recorded(report, event, recorded) {
+        return Ok(Standing::Sound);
+    }
+    let (report, event) = names();
+    Err(LookUpFinding::Changed { report, event })
+}
+
+/// Whether a report is what an event's digest was made of.
+fn is_as_recorded(report: &GuardReport, event: &EventRecord, recorded: &RecordedReport) -> bool {
+    let names_it = report
+        .on_record
+        .as_ref()
+        .is_some_and(|it| it.event_id == event.id);
+    names_it && report.digest().as_deref() == Some(recorded.sha256.as_str())
+}
+
+async fn erased_reports(store: &Store) -> Result<HashSet<String>, Error> {
+    let (mut erased, mut after) = (HashSet::new(), String::new());
+    loop {
+        let mut reading = store.begin_read().await?;
+        let page = list_events_of_kind(&mut reading, LOOK_UPS_ERASED, &after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.id);
+        for event in &page {
+            let details = serde_json::from_str::<Erased>(&event.details);
+            erased.extend(details.map(|it| it.reports).unwrap_or_default());
+        }
+        if erased.len() > ERASED_MAX {
+            break;
+        }
+    }
+    Ok(erased)
+}
