@@ -79,6 +79,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A text is no restore record, or says what cannot be.
+    #[error("this is no restore record: {reason}")]
+    RestoreRecordMalformed {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A restore is not why a log does not fit a checkpoint.
+    #[error("the restore does not explain the checkpoint: {reason}")]
+    RestoreUnexplained {
+        /// Why not.
+        reason: &'static str,
+    },
     /// OpenSSL failed on its own account.
     #[error("OpenSSL failed")]
     CryptoFailed,
@@ -100,6 +112,8 @@ impl Error {
         "transparency.checkpoint_malformed",
         "transparency.request_malformed",
         "transparency.entry_malformed",
+        "transparency.restore_record_malformed",
+        "transparency.restore_unexplained",
         "transparency.crypto_failed",
     ];
 
@@ -120,6 +134,8 @@ impl Error {
             Self::CheckpointMalformed { .. } => "transparency.checkpoint_malformed",
             Self::RequestMalformed { .. } => "transparency.request_malformed",
             Self::EntryMalformed { .. } => "transparency.entry_malformed",
+            Self::RestoreRecordMalformed { .. } => "transparency.restore_record_malformed",
+            Self::RestoreUnexplained { .. } => "transparency.restore_unexplained",
             Self::CryptoFailed => "transparency.crypto_failed",
         }
     }

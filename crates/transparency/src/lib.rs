@@ -45,6 +45,7 @@ mod key;
 mod node;
 mod note;
 mod proof;
+mod restore_record;
 mod verify;
 
 pub use add_checkpoint::{ADD_CHECKPOINT_BYTES_MAX, AddCheckpoint, SIZE_CONTENT_TYPE};
@@ -59,4 +60,5 @@ pub use key::{KEY_NAME_BYTES_MAX, KeyName, NoteSigner, SignatureKind, VerifierKe
 pub use node::{NodeId, Nodes, PROOF_HASHES_MAX, SIZE_MAX};
 pub use note::{NOTE_BYTES_MAX, Note, NoteSignature, SIGNATURES_MAX, Verified};
 pub use proof::{consistency_nodes, consistency_proof, inclusion_nodes, inclusion_proof};
+pub use restore_record::RestoreRecord;
 pub use verify::{verify_consistency, verify_inclusion};
