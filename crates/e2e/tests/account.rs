@@ -1,8 +1,13 @@
 //! The account page in a real browser, reached with a card in a real reader: accessible in both
 //! languages, usable by keyboard and without JavaScript, and closed when the card leaves.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use cardea_e2e::{Browser, SCREENS, Stage};
+use cardea_storage::event::{EventRecord, InLedger, append, list_newest};
+use cardea_storage::guard_report::{GuardReport, insert};
+use cardea_storage::Store;
+use cardea_xtask::system::PORTAL_CLIENT_ID;
+use time::{Duration, OffsetDateTime};
 
 const OTHER: &str = "Comptoir 2 – Pharmacie de l’Amandier";
 
@@ -18,6 +23,7 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
     // The page opens although there is a workstation that she has not been asked about: she need
     // not call it hers first (attack M1).
     stage.use_elsewhere(OTHER).await?;
+    put_a_busy_week_on_record(&stage).await?;
     let browser = Browser::open().await?;
     browser.reduce_motion().await?;
     browser.goto(&format!("{issuer}/account?lang=fr")).await?;
@@ -47,8 +53,12 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
         browser.resize((320, 640)).await?;
         browser.check_fits("account").await?;
         browser.resize(SCREENS[0]).await?;
+        look_at_the_history(&browser, &issuer, language).await?;
+        browser
+            .goto(&format!("{issuer}/account?lang={language}"))
+            .await?;
     }
-    browser.tab_to("button[value=\"revoke\"]", 12).await?;
+    browser.tab_to("button[value=\"revoke\"]", 80).await?;
     browser.press_key('\u{e007}').await?;
     let notice = browser.wait_for(".notice").await?;
     assert!(notice.contains("is taken out"), "{notice}");
@@ -72,4 +82,97 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
     browser.check_accessible("account closed").await?;
     browser.screenshot("page-account-closed").await?;
     browser.close().await
+}
+
+/// The page of the whole history, with technical details and by day, on each screen.
+async fn look_at_the_history(browser: &Browser, issuer: &str, language: &str) -> Result<()> {
+    let address = format!("{issuer}/account/history?lang={language}");
+    for (name, query) in [("history", "&all=1"), ("history-empty", "&day=2020-01-01")] {
+        browser.goto(&format!("{address}{query}")).await?;
+        browser.wait_for("main.account").await?;
+        for (screen, shape) in SCREENS.iter().zip(["wide", "phone"]) {
+            browser.resize(*screen).await?;
+            browser
+                .check_accessible(&format!("{name} {language} {shape}"))
+                .await?;
+            browser
+                .screenshot(&format!("page-{name}-{language}-{shape}"))
+                .await?;
+        }
+        browser.resize((320, 640)).await?;
+        browser.check_fits(name).await?;
+        browser.resize(SCREENS[0]).await?;
+    }
+    Ok(())
+}
+
+/// What a week leaves: a new workstation, a refused use, a stop, look-ups, and a quiet history.
+async fn put_a_busy_week_on_record(stage: &Stage) -> Result<()> {
+    let settings = stage.system().server_settings();
+    let file = settings.with_file_name("cardea.sqlite");
+    let store = Store::open(&format!("sqlite://{}", file.display())).await?;
+    let mut transaction = store.begin().await?;
+    let events = list_newest(&mut transaction, 100).await?;
+    let sub = events.into_iter().find_map(|event| event.sub);
+    let sub = sub.context("nobody has signed in")?;
+    let now = OffsetDateTime::now_utc();
+    let new = format!(r#"{{"instance_jkt":"other","workstation":"{OTHER}"}}"#);
+    let login = format!(
+        r#"{{"acr":"urn:cardea:acr:card-pin","instance_jkt":"other","workstation":"{OTHER}",
+            "reader":"Ingenico PRIUM 00 00"}}"#
+    );
+    let stop = r#"{"guard":"guard","service":"dossiers partagés","reasons":[]}"#;
+    for (hours, kind, code, details) in [
+        (52, "login.accepted", None, login.as_str()),
+        (51, "session.ended", Some("departed"), "{}"),
+        (30, "login.accepted", None, login.as_str()),
+        (30, "agent_instance.first_used", None, new.as_str()),
+        (29, "session.ended", Some("guard_stopped"), "{}"),
+        (29, "guard.session_stopped", None, stop),
+        (5, "login.refused", Some("provider.card_suspended"), "{}"),
+    ] {
+        let at = now - Duration::hours(hours);
+        let nanoseconds = u64::try_from(at.unix_timestamp_nanos())?;
+        let event = EventRecord {
+            id: format!("{nanoseconds:016x}-00000000-{}", kind.replace('.', "_")),
+            kind: kind.to_owned(),
+            occurred_at: at,
+            authorization_request_id: None,
+            session_id: Some(format!("session-{hours}")),
+            sub: Some(sub.clone()),
+            client_id: Some(PORTAL_CLIENT_ID.to_owned()),
+            code: code.map(str::to_owned),
+            details: details.to_owned(),
+        };
+        append(&mut transaction, &event, InLedger::Outside).await?;
+    }
+    for day in 0..9_i64 {
+        for number in 0..(7 * day + 3) % 13 {
+            let at = now - Duration::days(day);
+            let report = GuardReport {
+                id: format!("{day}-{number}"),
+                guard_client_id: "guard".to_owned(),
+                sub: Some(sub.clone()),
+                session_id: None,
+                client_id: PORTAL_CLIENT_ID.to_owned(),
+                token_jti: "token".to_owned(),
+                service: "dossiers".to_owned(),
+                kind: "look_up".to_owned(),
+                answer: "allow".to_owned(),
+                reasons: "[]".to_owned(),
+                patient_present: false,
+                patients: vec![format!("patient-{number}")],
+                part: None,
+                unproven: None,
+                place: None,
+                on_record: None,
+                occurred_at: at.unix_timestamp() * 1_000,
+                received_at: at,
+            };
+            insert(&mut transaction, &report).await?;
+        }
+    }
+    transaction.commit().await?;
+    store.close().await;
+    Ok(())
 }

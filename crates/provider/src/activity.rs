@@ -10,7 +10,8 @@ mod place;
 mod sessions;
 
 pub use history::{
-    EXPORTED_MAX, HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuestion, OwnEvents,
+    EXPORTED_MAX, HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuestion, LookUpsOfPortal,
+    OwnEvents, OwnLookUps,
 };
 pub use kind::{ActivityKind, ActivityWeight};
 pub use place::{Means, Place, Through};

@@ -1,13 +1,18 @@
-//! The page where a person looks after what is her own here (`/account`): her workstations, and
-//! what else gets a section.
+//! The page where a person looks after what is her own here (`/account`): what is open in her name,
+//! what happened, her workstations and her cards.
 //!
 //! She reaches it by her card, as she reaches a portal (`cardea_provider::AccountSession`). A
 //! handler of the page takes [`SignedIn`] as an argument; one that takes a form has
 //! [`SignedIn::read_form`] read it, which refuses what another page sent. A new section is a file
 //! in `account/`, one line in [`sections`] and a template of its own.
 
+pub(crate) mod attention;
 pub(crate) mod cards;
+pub(crate) mod history;
+mod look_ups;
+pub(crate) mod open_sessions;
 pub(crate) mod stops;
+pub(crate) mod take_away;
 pub(crate) mod workstations;
 
 use std::convert::Infallible;
@@ -36,7 +41,11 @@ pub(crate) const FORM_TOKEN: &str = "form_token";
 pub(crate) struct SignedIn(pub(crate) AccountSession);
 
 /// A part of the page: what its own template made, which has escaped what it shows.
-pub(crate) struct Section(String);
+pub(crate) struct Section {
+    html: String,
+    /// The place that a link at the top of the page leads to, and its words.
+    jump: Option<(&'static str, &'static str)>,
+}
 
 /// Every section of the page, in the order in which they stand on it.
 pub(crate) async fn sections(
@@ -44,26 +53,42 @@ pub(crate) async fn sections(
     session: &AccountSession,
     language: Language,
 ) -> Result<Vec<Section>, Refusal> {
-    let stops = stops::section(state, session, language).await?;
-    let others = [
-        workstations::section(state, session, language).await?,
-        cards::section(state, session, language).await?,
-    ];
-    Ok(stops.into_iter().chain(others).collect())
+    // What a person in a hurry has to know comes first.
+    let mut sections = vec![open_sessions::section(state, session, language).await?];
+    sections.extend(stops::section(state, session, language).await?);
+    sections.push(attention::section(state, session, language).await?);
+    sections.push(history::section(state, session, language).await?);
+    sections.extend(look_ups::section(state, session, language).await?);
+    sections.push(take_away::section(session, language)?);
+    sections.push(workstations::section(state, session, language).await?);
+    sections.push(cards::section(state, session, language).await?);
+    Ok(sections)
 }
 
 impl Section {
     /// Renders a section. Its template is a `<section>` with an `<h2>`.
     pub(crate) fn render(template: &impl Template) -> Result<Self, Refusal> {
         let rendered = template.render();
-        rendered
-            .map(Self)
-            .map_err(|_| Refusal::page(Problem::Internal))
+        let html = rendered.map_err(|_| Refusal::page(Problem::Internal))?;
+        Ok(Self { html, jump: None })
+    }
+
+    /// The same, with a link at the top of the page that leads to it.
+    pub(crate) fn reached_by(self, place: &'static str, words: &'static str) -> Self {
+        Self {
+            jump: Some((place, words)),
+            ..self
+        }
     }
 
     /// The section as HTML.
     pub(crate) fn html(&self) -> &str {
-        &self.0
+        &self.html
+    }
+
+    /// Where the link at the top of the page leads, and what it says.
+    pub(crate) fn jump(&self) -> Option<(&'static str, &'static str)> {
+        self.jump
     }
 }
 

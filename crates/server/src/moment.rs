@@ -42,10 +42,26 @@ const MONTHS_EN: [&str; 12] = [
 
 /// Day, month in words, year and time, in UTC.
 pub(crate) fn written(moment: OffsetDateTime, language: Language) -> String {
+    let at = match language {
+        Language::French => " à",
+        Language::English => ",",
+    };
+    let (day, time) = (written_day(moment, language), written_time(moment));
+    format!("{day}{at} {time} UTC")
+}
+
+/// Hour and minute, in UTC.
+pub(crate) fn written_time(moment: OffsetDateTime) -> String {
     let moment = moment.to_offset(UtcOffset::UTC);
-    let (months, at) = match language {
-        Language::French => (MONTHS_FR, " à"),
-        Language::English => (MONTHS_EN, ","),
+    format!("{:02}:{:02}", moment.hour(), moment.minute())
+}
+
+/// Day, month in words and year, in UTC.
+pub(crate) fn written_day(moment: OffsetDateTime, language: Language) -> String {
+    let moment = moment.to_offset(UtcOffset::UTC);
+    let months = match language {
+        Language::French => MONTHS_FR,
+        Language::English => MONTHS_EN,
     };
     let index = usize::from(u8::from(moment.month())).saturating_sub(1);
     let month = months.get(index).copied().unwrap_or_default();
@@ -53,8 +69,7 @@ pub(crate) fn written(moment: OffsetDateTime, language: Language) -> String {
         (Language::French, 1) => "1er".to_owned(),
         (_, day) => day.to_string(),
     };
-    let (year, hour, minute) = (moment.year(), moment.hour(), moment.minute());
-    format!("{day} {month} {year}{at} {hour:02}:{minute:02} UTC")
+    format!("{day} {month} {}", moment.year())
 }
 
 /// Whole days from one moment to a later one.

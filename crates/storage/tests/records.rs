@@ -15,10 +15,13 @@ mod records {
     mod consents;
     mod databases;
     mod device_authorizations;
+    mod durability;
+    mod event_pushes;
     mod events;
     mod grant_challenges;
     mod guard_reports;
     mod health;
+    mod history;
     mod instances;
     mod logout_deliveries;
     mod mass_losses;

@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use cardea_storage::agent_instance;
+use cardea_storage::{Transaction, agent_instance, session};
 use cardea_storage::event::EventRecord;
 use cardea_storage::event::history::{
     self, Selection, list_clients_of_person, list_of_person, list_of_person_forward,
-    list_of_sessions,
+    list_of_sessions, look_ups_by_client,
 };
 use cardea_storage::guard_report::{self, DayOfLookUps};
-use cardea_storage::Transaction;
 use time::{Duration, OffsetDateTime};
 
 use super::{ActivityKind, ActivityWeight, Place};
+use crate::event::{Event, EventKind};
 use crate::{AccountSession, Error, Provider};
 
 /// Events of one page at most.
@@ -93,6 +93,26 @@ pub struct OwnEvents {
     pub entries: Vec<HistoryEntry>,
     /// Behind which event the next file goes on; none where this is all.
     pub next: Option<String>,
+}
+
+/// What a person was shown, as guards have reported it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnLookUps {
+    /// Each day, also those without any; the oldest first.
+    pub days: Vec<DayOfLookUps>,
+    /// The same by portal.
+    pub by_portal: Vec<LookUpsOfPortal>,
+}
+
+/// What a person was shown through one portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookUpsOfPortal {
+    /// Its name.
+    pub portal: String,
+    /// Look-ups.
+    pub look_ups: i64,
+    /// Patients, each once.
+    pub patients: i64,
 }
 
 impl Provider {
@@ -199,7 +219,31 @@ impl Provider {
         Ok(OwnEvents { entries, next })
     }
 
-    /// A person's look-ups by day between two moments, the newest day first.
+    /// Puts on record that a person took events of hers away in a file: also for her, if it was
+    /// somebody else.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`], [`Error::Storage`].
+    pub async fn record_own_export(
+        &self,
+        account: &AccountSession,
+        form: &'static str,
+        entries: usize,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        // She did something: the session counts as used, or is over by now.
+        if !session::record_use(&mut transaction, &account.session_id, now).await? {
+            return Err(Error::SessionEnded);
+        }
+        let entries = u64::try_from(entries).unwrap_or(u64::MAX);
+        let kind = EventKind::AccountExported { form, entries };
+        let event = Event::new(kind, now).of_session(&account.session_id, &account.sub);
+        self.record(&mut transaction, event).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// A person's look-ups of the last days, today's included.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -207,13 +251,38 @@ impl Provider {
         &self,
         account: &AccountSession,
         days: u32,
-    ) -> Result<Vec<DayOfLookUps>, Error> {
+    ) -> Result<OwnLookUps, Error> {
         let now = self.now();
         let today = now - Duration::seconds(now.unix_timestamp().rem_euclid(86_400));
         let from = today - Duration::days(i64::from(days.saturating_sub(1)));
+        let span = (from, today + Duration::days(1));
+        let sub = &account.sub;
         let mut transaction = self.store.begin_read().await?;
-        let until = today + Duration::days(1);
-        Ok(guard_report::by_day(&mut transaction, &account.sub, (from, until)).await?)
+        let counted = guard_report::by_day(&mut transaction, sub, span).await?;
+        let of = |day: OffsetDateTime| {
+            let counted = counted.iter().find(|it| it.day.date() == day.date());
+            let nothing = DayOfLookUps {
+                day,
+                look_ups: 0,
+                writes: 0,
+                held_up: 0,
+                patients: 0,
+            };
+            counted.copied().unwrap_or(nothing)
+        };
+        let days = (0..i64::from(days)).map(|it| of(from + Duration::days(it)));
+        let by_portal = look_ups_by_client(&mut transaction, sub, span).await?;
+        Ok(OwnLookUps {
+            days: days.collect(),
+            by_portal: by_portal
+                .into_iter()
+                .map(|it| LookUpsOfPortal {
+                    portal: self.portal_of(&it.client_id),
+                    look_ups: it.look_ups,
+                    patients: it.patients,
+                })
+                .collect(),
+        })
     }
 
     /// What people call a portal.

@@ -86,6 +86,8 @@ kinds! {
     InstanceRefused = "agent_instance.refused", Marked;
     /// Her account page was opened.
     AccountOpened = "account.opened", Detail;
+    /// Her log was taken away in a file.
+    AccountExported = "account.exported", Shown;
     /// A login rests on older evidence than usual.
     RevocationGraceUsed = "revocation.grace_used", Detail;
     /// The agent watches the card of a session.
@@ -116,6 +118,10 @@ kinds! {
     GuardStopLifted = "guard.stop_lifted", Shown;
     /// She said that she has seen a stop.
     GuardNoticeSeen = "guard.notice_seen", Detail;
+    /// A guard has reported look-ups in her name.
+    LookUpsReported = "guard.look_ups_reported", Detail;
+    /// What was looked up in her name was erased.
+    LookUpsErased = "guard.look_ups_erased", Shown;
     /// A guard asked for her card's signature again.
     StepUpAsked = "step_up.asked", Detail;
     /// Her card signed again.
@@ -198,6 +204,7 @@ impl ActivityKind {
             E::Instance(I::AllowedByOwner { .. }) => Self::InstanceAllowedByOwner,
             E::Instance(I::Refused { .. }) => Self::InstanceRefused,
             E::AccountOpened {} => Self::AccountOpened,
+            E::AccountExported { .. } => Self::AccountExported,
             E::RevocationGraceUsed(_) => Self::RevocationGraceUsed,
             E::SessionActivated {} => Self::SessionActivated,
             E::SessionContinued { .. } => Self::SessionContinued,
@@ -213,6 +220,8 @@ impl ActivityKind {
             E::Guard(G::StopLate { .. }) => Self::GuardStopLate,
             E::Guard(G::StopLifted { .. }) => Self::GuardStopLifted,
             E::Guard(G::NoticeSeen { .. }) => Self::GuardNoticeSeen,
+            E::Guard(G::LookUpsReported { .. }) => Self::LookUpsReported,
+            E::Guard(G::LookUpsErased { .. }) => Self::LookUpsErased,
             E::Guard(G::StepUpAsked { .. }) => Self::StepUpAsked,
             E::Guard(G::StepUpGiven { .. }) => Self::StepUpGiven,
             E::Guard(G::StepUpDeclined { .. }) => Self::StepUpDeclined,

@@ -66,7 +66,7 @@ impl Place {
         Self {
             workstation: said.workstation,
             reader: said.reader,
-            means: said.acr.as_deref().and_then(Acr::find).map(Means::of),
+            means: said.acr.as_deref().and_then(Acr::find).and_then(Means::of),
             through: said.through.or(is_software.then_some(Through::Software)),
             instance_jkt: said.instance_jkt,
         }
@@ -80,12 +80,14 @@ impl Place {
 }
 
 impl Means {
-    pub(super) fn of(acr: Acr) -> Self {
+    /// What a level says of it; none of a level that is newer than this.
+    pub(super) fn of(acr: Acr) -> Option<Self> {
         match acr {
-            Acr::CardPin => Self::CardAndPin,
-            Acr::CardPinCached => Self::KeptPin,
-            Acr::Card => Self::CardAlone,
-            Acr::CardUnwatched => Self::WithoutAgent,
+            Acr::CardPin => Some(Self::CardAndPin),
+            Acr::CardPinCached => Some(Self::KeptPin),
+            Acr::Card => Some(Self::CardAlone),
+            Acr::CardUnwatched => Some(Self::WithoutAgent),
+            _ => None,
         }
     }
 }

@@ -63,7 +63,7 @@ impl Provider {
             let own = client_session::list_of_session(&mut transaction, &session.id).await?;
             let mut place = places.get(&session.id).cloned().unwrap_or_default();
             if place.means.is_none() {
-                place.means = Some(Means::of(reached_acr(session)));
+                place.means = Means::of(reached_acr(session));
             }
             if place.workstation.is_none() {
                 let (sub, jkt) = (&session.sub, &session.instance_jkt);

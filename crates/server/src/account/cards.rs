@@ -37,11 +37,12 @@ pub(crate) async fn section(
 ) -> Result<Section, Refusal> {
     let cards = state.provider().list_own_cards(session).await;
     let cards = cards.map_err(|error| unavailable(&error))?;
-    Section::render(&Cards {
+    let section = Section::render(&Cards {
         language,
         form_token: &session.form_token,
         cards: &cards,
-    })
+    })?;
+    Ok(section.reached_by("cards", HEADING.in_language(language)))
 }
 
 /// Makes a new code for the card in the reader, and shows it once.

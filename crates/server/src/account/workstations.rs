@@ -37,11 +37,12 @@ pub(crate) async fn section(
 ) -> Result<Section, Refusal> {
     let workstations = state.provider().list_own_workstations(session).await;
     let workstations = workstations.map_err(|error| unavailable(&error))?;
-    Section::render(&Workstations {
+    let section = Section::render(&Workstations {
         language,
         form_token: &session.form_token,
         workstations: &workstations,
-    })
+    })?;
+    Ok(section.reached_by("workstations", HEADING.in_language(language)))
 }
 
 /// Does what a button of the section says.

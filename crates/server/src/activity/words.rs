@@ -102,6 +102,7 @@ fn words_of(kind: ActivityKind, entry: &HistoryEntry) -> Text {
         | K::CardGrantRefused
         | K::InstanceRefused
         | K::AccountOpened
+        | K::AccountExported
         | K::RevocationGraceUsed
         | K::AuthorizationRefused
         | K::DeviceRefused
@@ -125,6 +126,8 @@ fn words_of(kind: ActivityKind, entry: &HistoryEntry) -> Text {
         | K::GuardStopLate
         | K::GuardStopLifted
         | K::GuardNoticeSeen
+        | K::LookUpsReported
+        | K::LookUpsErased
         | K::StepUpAsked
         | K::StepUpGiven
         | K::StepUpDeclined
@@ -172,6 +175,10 @@ fn login_words(kind: ActivityKind) -> Text {
             "Une connexion à {portal} a été abandonnée",
         ),
         K::AccountOpened => Text::new("This page was opened", "Cette page a été ouverte"),
+        K::AccountExported => Text::new(
+            "Your history was taken away in a file",
+            "Votre historique a été emporté dans un fichier",
+        ),
         K::RevocationGraceUsed => Text::new(
             "That your card is not revoked was known from an older list",
             "L’absence de révocation de votre carte a été vérifiée sur une liste plus ancienne",
@@ -299,6 +306,14 @@ fn guard_words(kind: ActivityKind, entry: &HistoryEntry) -> Text {
         K::GuardNoticeSeen => Text::new(
             "You said that you have seen a stop",
             "Vous avez pris note d’un arrêt",
+        ),
+        K::LookUpsReported => Text::new(
+            "A service reported look-ups of patients in your name",
+            "Un service a signalé des consultations de patients en votre nom",
+        ),
+        K::LookUpsErased => Text::new(
+            "Which patients were looked up in your name was erased",
+            "Les patients consultés en votre nom ont été effacés du registre",
         ),
         K::StepUpAsked => Text::new(
             "The service {service} asked for your card’s signature again",

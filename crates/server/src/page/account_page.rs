@@ -50,6 +50,10 @@ impl<'a> AccountPage<'a> {
         format!("{ACCOUNT_PATH}?lang={}", self.language.other().tag())
     }
 
+    fn jumps(&self) -> &'static str {
+        JUMPS.in_language(self.language)
+    }
+
     fn until(&self) -> &'static str {
         UNTIL.in_language(self.language)
     }
@@ -96,7 +100,11 @@ impl AccountClosedPage {
     }
 }
 
-const HEADING: Text = Text::new("My account", "Mon compte");
+const HEADING: Text = Text::new(
+    "My account and activity",
+    "Mon compte et mon activité",
+);
+const JUMPS: Text = Text::new("On this page", "Sur cette page");
 const UNTIL: Text = Text::new(
     "This page closes after half an hour, or as soon as you take your card out.",
     "Cette page se ferme au bout d’une demi-heure, ou dès que vous retirez votre carte.",

@@ -9,9 +9,9 @@ use crate::relying_party::{Login, Request, parameter, sign_in};
 use crate::test_app::{Changes, TestApp, header, problem_code};
 
 /// A browser at the account page.
-struct Account<'a> {
+pub(crate) struct Account<'a> {
     app: &'a TestApp,
-    cookie: String,
+    pub(crate) cookie: String,
     /// Closed, it would end the session.
     _connection: PresenceConnection,
 }
@@ -53,7 +53,7 @@ async fn arrive(app: &TestApp, card: &Card) -> (String, String, PresenceConnecti
     (callback.to_owned(), verifier.clone(), connection)
 }
 
-async fn open<'a>(app: &'a TestApp, card: &Card) -> Account<'a> {
+pub(crate) async fn open<'a>(app: &'a TestApp, card: &Card) -> Account<'a> {
     let (callback, verifier, connection) = arrive(app, card).await;
     let opened = get(app, &callback, &verifier).await;
     assert_eq!(opened.status(), 303);
@@ -68,7 +68,7 @@ async fn open<'a>(app: &'a TestApp, card: &Card) -> Account<'a> {
 }
 
 impl Account<'_> {
-    async fn html(&self) -> String {
+    pub(crate) async fn html(&self) -> String {
         let page = get(self.app, "/account?lang=en", &self.cookie).await;
         assert_eq!(page.status(), 200);
         assert_eq!(header(&page, "cache-control"), "no-store");
@@ -77,14 +77,14 @@ impl Account<'_> {
         page.text().await.unwrap()
     }
 
-    async fn post(&self, path: &str, origin: &str, form: &[(&str, &str)]) -> Response {
+    pub(crate) async fn post(&self, path: &str, origin: &str, form: &[(&str, &str)]) -> Response {
         let post = self.app.post(path).header("Origin", origin);
         let post = post.header("Cookie", &self.cookie).form(form);
         post.send().await.unwrap()
     }
 }
 
-fn value_of(html: &str, field: &str) -> String {
+pub(crate) fn value_of(html: &str, field: &str) -> String {
     let mark = format!("name=\"{field}\" value=\"");
     let (_, rest) = html.split_once(&mark).unwrap_or_else(|| panic!("{html}"));
     rest.split_once('"').unwrap().0.to_owned()

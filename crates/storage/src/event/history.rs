@@ -3,8 +3,10 @@
 //! Ids sort by time, so that one index of person and id serves every page. A cursor is an id after
 //! which a page goes on: it selects nothing by itself, for every statement asks for the person.
 
+use time::OffsetDateTime;
+
 use super::{EventRecord, read};
-use crate::sql;
+use crate::sql::{self, Row};
 use crate::{Error, Transaction};
 
 /// Sessions that one question names at most.
@@ -148,6 +150,56 @@ pub async fn list_clients_of_person(
     .fetch_all(transaction.connection())
     .await?;
     rows.iter().map(|row| row.try_get("client_id")).collect()
+}
+
+/// What a person was shown through one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookUpsOfClient {
+    /// The client that held the token.
+    pub client_id: String,
+    /// Look-ups that were let through; one in several parts is one.
+    pub look_ups: i64,
+    /// Patients of what was let through, each once.
+    pub patients: i64,
+}
+
+/// Counts a person's look-ups by client between two moments, the first one included; up to fifty
+/// clients. Reports that nobody could prove are not among them.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn look_ups_by_client(
+    transaction: &mut Transaction,
+    sub: &str,
+    (from, to): (OffsetDateTime, OffsetDateTime),
+) -> Result<Vec<LookUpsOfClient>, Error> {
+    let milliseconds = |moment: OffsetDateTime| moment.unix_timestamp().saturating_mul(1_000);
+    let rows = sql::query(
+        "SELECT report.client_id AS client_id,
+                COUNT(DISTINCT CASE WHEN report.kind = 'look_up'
+                                    AND (report.part IS NULL OR report.part = 1)
+                               THEN report.id END) AS look_ups,
+                COUNT(DISTINCT seen.patient) AS patients
+         FROM guard_report AS report
+         LEFT JOIN guard_report_patient AS seen ON seen.report_id = report.id
+         WHERE report.sub = $1 AND report.occurred_at >= $2 AND report.occurred_at < $3
+         AND report.answer = 'allow'
+         GROUP BY report.client_id ORDER BY report.client_id LIMIT $4",
+    )
+    .bind(sub)
+    .bind(milliseconds(from))
+    .bind(milliseconds(to))
+    .bind(CLIENTS_MAX)
+    .fetch_all(transaction.connection())
+    .await?;
+    let read = |row: &Row| {
+        Ok(LookUpsOfClient {
+            client_id: row.try_get("client_id")?,
+            look_ups: row.try_get("look_ups")?,
+            patients: row.try_get("patients")?,
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// `$4, $5`: so many places for values, from one on.

@@ -11,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 use super::baseline::{after_seconds, start};
 use super::databases::{committed, on_both};
 
-fn report(event_id: &str, patients: &[&str]) -> GuardReport {
+pub(super) fn report(event_id: &str, patients: &[&str]) -> GuardReport {
     GuardReport {
         id: report_id("guard", event_id),
         guard_client_id: "guard".to_owned(),

@@ -58,6 +58,10 @@ pub(super) fn end_words(reason: &str) -> Text {
             "the support of this service ended it",
             "l’assistance de ce service l’a fermée",
         ),
+        "not_me" => Text::new(
+            "you said that it was not you",
+            "vous avez signalé que ce n’était pas vous",
+        ),
         "restored" => Text::new(
             "this service was put back to an earlier state",
             "ce service a été rétabli dans un état antérieur",
