@@ -12,6 +12,7 @@ use crate::Error;
 use crate::business_software::{AllowedClient, BusinessSoftware};
 use crate::enrolment::{Enrolment, IssuerUrl, parse_address, parse_origin};
 use crate::language::Language;
+use crate::log_memory::KnownLog;
 use crate::pin_policy::PinPolicy;
 use crate::protected_file::{self, Protection};
 use crate::several_users::several_users_can_log_on;
@@ -321,12 +322,15 @@ impl Config {
             ));
         }
         let name = raw.name.unwrap_or_else(|| issuer.host());
+        let log = raw.log.as_ref().map(KnownLog::parse).transpose();
+        let log = log.map_err(|reason| invalid(path, "issuer.log", reason))?;
         Ok(Enrolment {
             issuer,
             name,
             origins,
             roots,
             ca_pem,
+            log,
         })
     }
 }

@@ -20,6 +20,10 @@ use crate::reader_watch::{self, ReaderWatch};
 
 /// How long a window outlives the prompt program's own time limit before it is taken away.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long something important waits for its turn, and stays on the screen.
+const TELLING_LIMIT: Duration = Duration::from_secs(120);
+/// How often it is looked whether it is its turn.
+const TELLING_LOOK: Duration = Duration::from_millis(500);
 /// How long advice stays on the screen.
 const ADVICE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -223,6 +227,32 @@ pub(crate) async fn advise_about_blocked_card(agent: &Agent) {
         }
     };
     let _ = prompt_window::show(tell, called_off, ADVICE_LIMIT + GRACE).await;
+}
+
+/// Tells something that is about no sign-in of this moment, as soon as nobody else is being asked.
+/// It stands in the agent's own log too.
+pub(crate) async fn tell_in_turn(agent: &Agent, text: String) {
+    // Nobody follows it: a sign-in that wants the place takes it, and tells again.
+    let (progress, lines) = Progress::channel();
+    drop(lines);
+    let begun = tokio::time::Instant::now();
+    let place = loop {
+        match agent.prompt_slot.take(&progress).await {
+            Ok(place) => break place,
+            Err(Error::Busy) if begun.elapsed() < TELLING_LIMIT => {
+                tokio::time::sleep(TELLING_LOOK).await;
+            }
+            Err(_) => return,
+        }
+    };
+    let prompt = Arc::clone(&agent.prompt);
+    let tell = move || prompt.tell(&text, TELLING_LIMIT);
+    let called_off = async {
+        agent.prompt_slot.wanted().await;
+        Error::Busy
+    };
+    let _ = prompt_window::show(tell, called_off, TELLING_LIMIT + GRACE).await;
+    drop(place);
 }
 
 /// Whether the person wants to be left alone by this site for a while. No answer is a no, and so is

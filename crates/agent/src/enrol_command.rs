@@ -23,6 +23,7 @@ use crate::agent_socket::ask_to_read_issuers;
 use crate::config::{Config, Enrolled, Environment};
 use crate::enrolment::{Enrolment, IssuerUrl};
 use crate::language::Language;
+use crate::log_memory::KnownLog;
 use crate::protected_file::{self, Protection};
 
 const FOREIGN_FINGERPRINTS: Error = Error::EnrolmentUnconfirmed {
@@ -297,12 +298,15 @@ fn enrolment_of(document: &EnrolmentDocument, ca_pem: Option<Vec<u8>>) -> Result
     }) {
         return Err(invalid("the file of --ca-file holds no certificate in PEM"));
     }
+    let log = document.log.as_ref().map(KnownLog::parse).transpose();
+    let log = log.map_err(|reason| invalid(&format!("its log: {reason}")))?;
     Ok(Enrolment {
         issuer,
         name: document.name.clone(),
         origins: document.origins.clone(),
         roots: document.roots.keys.clone(),
         ca_pem,
+        log,
     })
 }
 

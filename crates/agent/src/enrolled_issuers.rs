@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::challenge_keys::ChallengeKeys;
 use crate::config::Config;
 use crate::enrolment::Enrolment;
+use crate::log_memory::LogMemory;
 use crate::{Error, issuer_tls};
 
 /// An issuer with what talks to it.
@@ -14,6 +15,7 @@ pub(crate) struct EnrolledIssuer {
     pub(crate) challenge_keys: ChallengeKeys,
     pub(crate) http: reqwest::Client,
     pub(crate) presence_tls: native_tls::TlsConnector,
+    pub(crate) log_memory: LogMemory,
 }
 
 impl EnrolledIssuer {
@@ -22,11 +24,13 @@ impl EnrolledIssuer {
         let presence_tls = issuer_tls::connector(&enrolment)?;
         let http = issuer_tls::http_client_with(&enrolment, presence_tls.clone())?;
         let challenge_keys = ChallengeKeys::new(Arc::clone(&enrolment), http.clone(), state_dir)?;
+        let log_memory = LogMemory::new(Arc::clone(&enrolment), state_dir);
         Ok(Self {
             enrolment,
             challenge_keys,
             http,
             presence_tls,
+            log_memory,
         })
     }
 }

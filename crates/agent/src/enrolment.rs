@@ -4,6 +4,8 @@ use cardea_assertion::Origin;
 use cardea_jose::Jwk;
 use url::{Host, Url};
 
+use crate::log_memory::KnownLog;
+
 /// One issuer that this workstation is enrolled with.
 ///
 /// A challenge's issuer, the page's origin and the key that signed the challenge must all belong to
@@ -20,6 +22,8 @@ pub struct Enrolment {
     pub roots: Vec<Jwk>,
     /// Certificates of a private certification authority for the issuer's TLS, in PEM.
     pub ca_pem: Option<Vec<u8>>,
+    /// Its log, where the enrolment names it.
+    pub log: Option<KnownLog>,
 }
 
 /// An issuer identifier (RFC 8414 section 2): https, or http on a loopback address for trials.

@@ -156,6 +156,34 @@ pub enum Error {
         /// The highest version seen so far.
         version_min: u64,
     },
+    /// A server shows nothing of its log, and did before.
+    #[error("the issuer shows nothing of its log, and did before")]
+    LogNotShown,
+    /// What a server shows of its log is not in its form, or not signed.
+    #[error("what the issuer shows of its log is not valid: {reason}")]
+    LogInvalid {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The log is signed by another key than the enrolment names, or than was seen before.
+    #[error("the issuer's log has another key than this workstation knows")]
+    LogKeyChanged,
+    /// Fewer witnesses than the enrolment wants have cosigned the log.
+    #[error("{cosigned} witnesses have cosigned the issuer's log, and {quorum} must")]
+    LogNotCosigned {
+        /// How many have.
+        cosigned: usize,
+        /// How many must.
+        quorum: usize,
+    },
+    /// The log does not go on from what this workstation was shown before.
+    #[error("the issuer's log of {shown} entries does not go on from the {kept} that it had shown")]
+    LogRewritten {
+        /// Entries of the checkpoint that is kept.
+        kept: u64,
+        /// Entries of the one that is shown.
+        shown: u64,
+    },
     /// What was given is no address that an issuer can have.
     #[error("the address {reason}")]
     EnrolmentAddressInvalid {
@@ -363,6 +391,11 @@ impl Error {
         "agent.challenge_keys_unreachable",
         "agent.challenge_keys_invalid",
         "agent.challenge_keys_rolled_back",
+        "agent.log_not_shown",
+        "agent.log_invalid",
+        "agent.log_key_changed",
+        "agent.log_not_cosigned",
+        "agent.log_rewritten",
         "agent.enrolment_address_invalid",
         "agent.issuer_certificate_untrusted",
         "agent.enrolment_invalid",
@@ -432,6 +465,11 @@ impl Error {
             Self::ChallengeKeysUnreachable { .. } => "agent.challenge_keys_unreachable",
             Self::ChallengeKeysInvalid { .. } => "agent.challenge_keys_invalid",
             Self::ChallengeKeysRolledBack { .. } => "agent.challenge_keys_rolled_back",
+            Self::LogNotShown => "agent.log_not_shown",
+            Self::LogInvalid { .. } => "agent.log_invalid",
+            Self::LogKeyChanged => "agent.log_key_changed",
+            Self::LogNotCosigned { .. } => "agent.log_not_cosigned",
+            Self::LogRewritten { .. } => "agent.log_rewritten",
             Self::EnrolmentAddressInvalid { .. } => "agent.enrolment_address_invalid",
             Self::IssuerCertificateUntrusted => "agent.issuer_certificate_untrusted",
             Self::EnrolmentInvalid { .. } => "agent.enrolment_invalid",

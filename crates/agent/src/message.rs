@@ -26,6 +26,11 @@ impl Error {
             }
             Self::NotRunning => Some(start_advice(language).into()),
             Self::PageUnavailable { .. } => Some(page_advice(language).into()),
+            Self::LogNotShown
+            | Self::LogInvalid { .. }
+            | Self::LogKeyChanged
+            | Self::LogNotCosigned { .. }
+            | Self::LogRewritten { .. } => Some(log_advice(language).into()),
             Self::ReaderHeld { programs } => Some(language.reader_held_advice(programs).into()),
             _ => None,
         }
@@ -39,6 +44,18 @@ impl Error {
         let advice = advice.map_or_else(String::new, |advice| format!("\n\n{advice}"));
         language.keep_marks(&format!("{title} [{}: {self}]{advice}", self.code()))
     }
+}
+
+/// The service may be in other hands, and so whatever its pages say.
+fn log_advice(language: Language) -> &'static str {
+    language.say(
+        "Ne vous connectez plus à ce service. Appelez son assistance, à un numéro que vous \
+         connaissez déjà et non à celui d’une page, et donnez le code ci-dessus. Ce poste garde \
+         une copie de ce qui lui a été montré.",
+        "Do not sign in to this service any more. Call its support, at a number that you know \
+         already and not at one on a page, and give the code above. This workstation keeps a copy \
+         of what it was shown.",
+    )
 }
 
 fn start_advice(language: Language) -> &'static str {
@@ -74,8 +91,30 @@ fn timed_out_advice(language: Language) -> &'static str {
 fn texts(code: &str) -> (&'static str, &'static str) {
     if code.starts_with("card.") {
         card_texts(code)
+    } else if code.starts_with("agent.log_") {
+        log_texts(code)
     } else {
         agent_texts(code)
+    }
+}
+
+/// About an issuer's log.
+fn log_texts(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "agent.log_rewritten" => (
+            "Le journal de ce service a été réécrit : ce qui a été fait en votre nom peut en avoir \
+             disparu. La connexion est refusée.",
+            "This service's log was rewritten: what was done in your name may be gone from it. The \
+             sign-in is refused.",
+        ),
+        "agent.log_key_changed" => (
+            "Le journal de ce service n’est plus signé par la même clé. La connexion est refusée.",
+            "This service's log is not signed by the same key any more. The sign-in is refused.",
+        ),
+        _ => (
+            "Ce service ne prouve pas que son journal est intact. La connexion est refusée.",
+            "This service does not prove that its log is intact. The sign-in is refused.",
+        ),
     }
 }
 

@@ -50,6 +50,7 @@ mod tests {
                 .collect(),
             roots: Vec::new(),
             ca_pem: None,
+            log: None,
         }
     }
 

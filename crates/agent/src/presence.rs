@@ -23,6 +23,7 @@ mod asked;
 mod back_off;
 mod connection;
 mod frame;
+mod log_check;
 mod session;
 
 use session::PresenceSession;

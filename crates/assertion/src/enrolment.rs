@@ -2,7 +2,9 @@
 //!
 //! A JWS of one of the issuer's offline root keys with `typ` `cardea-enrolment+jwt` and these
 //! members: `iss`, `name`, `origins` (of its login pages), `roots` (a JWK Set of its one or two
-//! root keys, the signer's among them) and `iat`. The signature ties name and origins to the keys:
+//! root keys, the signer's among them), `iat`, and where the issuer gives it, `log`: the verifier key
+//! of its log and those of the log's witnesses, which an agent from before them refuses to read. The
+//! signature ties name and origins to the keys:
 //! a server that was taken over can offer no others under the same keys. The keys themselves are
 //! proven by nothing in the document. A person compares their fingerprints with those that the
 //! issuer gave by another way, and only then is there an [`EnrolmentDocument`] to pin.
@@ -22,6 +24,10 @@ const ROOTS_MAX: usize = 2;
 const ORIGINS_MAX: usize = 8;
 /// Longest display name, in bytes.
 const NAME_BYTES_MAX: usize = 128;
+/// Witnesses of one log.
+const WITNESSES_MAX: usize = 16;
+/// Longest verifier key, in bytes: a name of 256, an id and a key.
+const VERIFIER_KEY_BYTES_MAX: usize = 320;
 
 /// An issuer as it introduces itself, its root keys compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +43,43 @@ pub struct EnrolmentDocument {
     pub roots: JwkSet,
     /// When the document was signed, unix seconds.
     pub iat: i64,
+    /// Its log, as agents are to know it. Without it they believe the key that they see first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<EnrolledLog>,
+}
+
+/// An issuer's log: by which keys agents verify what they are shown of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolledLog {
+    /// The log's verifier key: `name+id+key`.
+    pub key: String,
+    /// Those of its witnesses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<String>,
+    /// How many of them must have cosigned what an agent believes; all where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<u32>,
+}
+
+impl EnrolledLog {
+    fn check(&self) -> Result<(), Error> {
+        let is_line = |it: &String| {
+            (1..=VERIFIER_KEY_BYTES_MAX).contains(&it.len()) && !it.contains(char::is_whitespace)
+        };
+        if !is_line(&self.key) || !self.witnesses.iter().all(is_line) {
+            return malformed("a verifier key of its log is none");
+        }
+        let count = self.witnesses.len();
+        if count > WITNESSES_MAX {
+            return malformed("its log has too many witnesses");
+        }
+        let fits = |quorum: u32| usize::try_from(quorum).is_ok_and(|it| (1..=count).contains(&it));
+        match self.quorum {
+            Some(quorum) if !fits(quorum) => malformed("its log's quorum is none of its witnesses"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A document that agrees with itself, whose keys nobody has compared yet.
@@ -84,6 +127,7 @@ impl EnrolmentDocument {
         {
             return malformed("its name is empty, too long or more than a line");
         }
+        self.log.as_ref().map_or(Ok(()), EnrolledLog::check)?;
         Origin::of_url(&self.iss).map(|_| ())
     }
 }

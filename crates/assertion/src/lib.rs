@@ -33,6 +33,8 @@ mod enrolment;
 mod error;
 mod grant_challenge;
 mod host_account;
+mod log_shown;
+mod notice;
 mod origin;
 mod presence;
 mod signing_input;
@@ -56,11 +58,14 @@ pub use challenge_keys::{
     CHALLENGE_KEYS_BYTES_MAX, CHALLENGE_KEYS_TYP, ChallengeKeyList, verify_challenge_keys,
 };
 pub use enrolment::{
-    ENROLMENT_BYTES_MAX, ENROLMENT_TYP, EnrolmentDocument, UncomparedEnrolment, root_fingerprint,
+    ENROLMENT_BYTES_MAX, ENROLMENT_TYP, EnrolledLog, EnrolmentDocument, UncomparedEnrolment,
+    root_fingerprint,
 };
 pub use error::Error;
 pub use grant_challenge::{GRANT_CHALLENGE_TYP, GrantChallenge};
 pub use host_account::HostAccount;
+pub use log_shown::{LOG_SHOWN_BYTES_MAX, LogShown, RESTORES_SHOWN_MAX, RestoreShown};
+pub use notice::{Notice, NoticeKind};
 pub use origin::Origin;
 pub use presence::{
     DepartureReason, PRESENCE_BYTES_MAX, PRESENCE_TYP, PresenceState, VerifiedPresence,

@@ -22,6 +22,7 @@ impl Issuer {
             origins: vec![Origin::parse("https://login.example").unwrap()],
             roots: JwkSet { keys },
             iat: 1,
+            log: None,
         };
         Self { roots, document }
     }

@@ -39,6 +39,8 @@ use packages::{guarded_api, host, policies};
 
 /// What the package replaces: older than the crates' own version.
 const OLDER: &str = "0.0.9-1";
+/// A service that keeps no log of its own.
+const WITNESS_UNIT: &str = "usr/lib/systemd/system/cardea-witness.service";
 /// The most that a unit may be exposed, in tenths, of a hundred (systemd-analyze(1)).
 const EXPOSURE_MAX: &str = "20";
 
@@ -238,6 +240,7 @@ fn removed_and_purged(root: &CleanRoot, machine: &Machine, before: &Trace) -> Re
         "usr/bin/cardea",
         "usr/bin/cardea-agent",
         "usr/bin/cardea-guard",
+        "usr/bin/cardea-witness",
         "usr/lib/security/pam_cardea.so",
         "etc/chromium/policies",
     ] {
@@ -293,8 +296,9 @@ fn units_are_sound(root: &CleanRoot) -> Result<()> {
     };
     let top = root.path("/");
     let top = top.to_str().context("a path of text")?;
-    for service in &SERVICES {
-        let unit = root.path(service.unit);
+    let units = SERVICES.iter().map(|it| it.unit);
+    for unit in units.chain([WITNESS_UNIT]) {
+        let unit = root.path(unit);
         let name = unit.file_name().and_then(|name| name.to_str());
         let name = name.context("a unit's name")?;
         verify(&["verify", "--root", top, name], &root.path("tmp"))?;
@@ -359,6 +363,7 @@ fn the_manual_pages_are_well_formed_and_say_the_same_in_both_languages() -> Resu
         "agent/man/cardea-agent.1",
         "server/debian/man/cardea.8",
         "guard/debian/man/cardea-guard.8",
+        "witness/debian/man/cardea-witness.8",
         "host-login/debian/man/cardea-host-login.8",
     ] {
         let page = workspace::root().join("crates").join(page);

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use cardea_storage::Store;
-use cardea_storage::ledger::{PlacedEntry, list_entries, newest_checkpoint};
+use cardea_storage::ledger::{PlacedEntry, list_entries, newest_checkpoint, newest_cosigned};
 use cardea_transparency::{
     EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Hash, PublicPart, Rest, VerifierKey,
 };
@@ -23,8 +23,9 @@ pub struct Exported {
     pub size: u64,
 }
 
-/// Writes the newest checkpoint, the log's key, and every entry that the checkpoint covers into a
-/// new folder that its owner alone can read: the entries hold personal data.
+/// Writes the newest checkpoint that so many witnesses have cosigned (or where there is none yet,
+/// the newest), the log's key, and every entry that the checkpoint covers into a new folder that its
+/// owner alone can read: the entries hold personal data.
 ///
 /// An entry that does not fit its leaf is written as it stands: whoever checks the files finds it.
 ///
@@ -35,10 +36,18 @@ pub async fn export(
     store: &Store,
     origin: &str,
     key: &VerifierKey,
+    cosignatures_min: u32,
     folder: &Path,
 ) -> Result<Exported, Error> {
     let mut reading = store.begin_read().await?;
-    let newest = newest_checkpoint(&mut reading).await?;
+    let cosigned = match cosignatures_min {
+        0 => None,
+        count => newest_cosigned(&mut reading, count).await?,
+    };
+    let newest = match cosigned {
+        None => newest_checkpoint(&mut reading).await?,
+        cosigned => cosigned,
+    };
     drop(reading);
     let newest = newest.ok_or(Error::CheckpointMissing)?;
     let checkpoint = SignedCheckpoint::read(&newest.note, origin, key)?;

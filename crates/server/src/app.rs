@@ -20,15 +20,17 @@ use crate::challenge_list;
 use crate::client_reload::load_clients;
 use crate::client_throttle::ClientThrottle;
 use crate::clock::SystemClock;
-use crate::config::{ClientAddress, Config, DatabaseUrl};
+use crate::config::{ClientAddress, Config, DatabaseUrl, WitnessPolicy};
 use crate::error::Error;
 use crate::event_log::LoggedEvents;
+use crate::event_push::{self, EventPusher};
 use crate::handler::discovery::{metadata_of, with_mtls};
 use crate::handler::register::REGISTRATION_PATH;
 use crate::http_client::HttpClient;
 use crate::key_rotation::{self, KeyRotation};
 use crate::ledger::last_signed::LastSignedFile;
-use crate::ledger::{self, LogKeeper};
+use crate::ledger::cosigning::Cosigning;
+use crate::ledger::{self, LogKeeper, LogSettings};
 use crate::listener::Listener;
 use crate::metrics::{self, Metrics};
 use crate::mtls;
@@ -42,6 +44,7 @@ use crate::revocation_fetch::{AnchorSettings, RevocationFetcher};
 use crate::router::router;
 use crate::security_events::{self, EventPolls};
 use crate::server_keys::ServerKeys;
+use crate::siem::{self, SiemOutputs};
 use crate::state::{AppState, Inner};
 use crate::suspend_throttle::SuspendThrottle;
 use crate::sweeper;
@@ -77,7 +80,7 @@ impl App {
         let events = Arc::new(LoggedEvents::counted_by(metrics.clone()));
         let key_rotation =
             KeyRotation::start(&config.keys, store.clone(), Arc::clone(&events) as _).await?;
-        let log_keeper = log_keeper(config, &store, &key_rotation, &events);
+        let log_keeper = log_keeper(config, &store, (&key_rotation, &http), &events);
         let (token_keys, ahead) = key_rotation.current().await?;
         let provider_keys = keys.provider_keys(token_keys)?;
         provider_keys.set_ahead(ahead);
@@ -102,6 +105,8 @@ impl App {
             presence_leases: Leases::default(),
             presence_places: Places::new(&config.presence),
             revocation,
+            event_pusher: EventPusher::new(http.clone()),
+            siem: SiemOutputs::new(&config.siem)?,
             logout_sender: LogoutSender::new(http),
             event_polls: EventPolls::default(),
             challenge_list: keys.challenge_list,
@@ -129,6 +134,8 @@ impl App {
         // Before the first request, so that no card of an added anchor is refused.
         anchor_reload::follow_anchors(&state).await;
         state.log_keeper().open().await;
+        event_push::follow(&state).await;
+        state.readiness().note_durability(&store).await?;
         Ok(Self { state, store })
     }
 
@@ -199,8 +206,11 @@ impl App {
         metrics::watch_commits();
         sweeper::start(&self.state);
         backchannel_logout::start(&self.state);
+        event_push::start(&self.state);
+        siem::start(&self.state);
         security_events::start(&self.state);
         presence::start_step_ups(&self.state);
+        presence::start_notices(&self.state);
         key_rotation::start(&self.state);
         challenge_list::start(&self.state);
         ledger::start(&self.state);
@@ -263,20 +273,21 @@ fn revocation_of(
 fn log_keeper(
     config: &Config,
     store: &Store,
-    key_rotation: &KeyRotation,
+    (key_rotation, http): (&KeyRotation, &HttpClient),
     events: &Arc<LoggedEvents>,
 ) -> LogKeeper {
-    LogKeeper::new(
-        store.clone(),
-        Arc::clone(key_rotation.vault()),
-        Arc::clone(events) as _,
-        config.ledger.origin(&config.issuer),
-        config
-            .ledger
+    let ledger = &config.ledger;
+    let is_waived = ledger.witness_policy == WitnessPolicy::Waived;
+    let settings = LogSettings {
+        origin: ledger.origin(&config.issuer),
+        last_signed: ledger
             .last_signed_file(&config.database.url)
             .map(LastSignedFile::new),
-        config.ledger.checkpoint_seconds,
-    )
+        checkpoint_seconds: ledger.checkpoint_seconds,
+        cosigning: Cosigning::new(http.clone(), ledger, is_waived),
+    };
+    let vault = Arc::clone(key_rotation.vault());
+    LogKeeper::new(store.clone(), vault, Arc::clone(events) as _, settings)
 }
 
 /// The discovery document with what the configuration has on beside the provider.

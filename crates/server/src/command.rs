@@ -1,12 +1,14 @@
 //! The command line of `cardea`.
 
 mod anchors;
+mod approvals;
 mod backup;
 mod cards;
 mod clients;
 mod config_check;
 mod config_file;
 pub mod enrolment;
+mod incident;
 mod instances;
 pub mod keys;
 mod ledger;
@@ -23,11 +25,14 @@ mod terminal_text;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use cardea_assertion::EnrolledLog;
 use clap::{Parser, Subcommand};
 
 use self::anchors::AnchorsCommand;
+use self::approvals::ApprovalsCommand;
 use self::cards::CardsCommand;
 use self::clients::ClientsCommand;
+use self::incident::IncidentCommand;
 use self::instances::InstancesCommand;
 use self::ledger::LedgerCommand;
 use self::pki::PkiCommand;
@@ -81,20 +86,7 @@ enum Command {
         config: PathBuf,
     },
     /// Replace the database by a backup, and end everything that may have been used since.
-    Restore {
-        /// The backup.
-        file: PathBuf,
-        /// The configuration file.
-        #[arg(long, default_value_os_t = config_file::default_config())]
-        config: PathBuf,
-        /// The file's SHA-256, as `cardea backup` and `sha256sum` print it: the file is refused if
-        /// it is another.
-        #[arg(long, value_name = "DIGEST", value_parser = restore::parse_digest)]
-        sha256: Option<String>,
-        /// Replace a database that has something in it.
-        #[arg(long)]
-        replace: bool,
-    },
+    Restore(restore::RestoreArguments),
     /// Make the keys that agents pin, and the list that they fetch.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -113,6 +105,12 @@ enum Command {
     /// Look after the accounts that guards have stopped.
     #[command(subcommand)]
     Stops(StopsCommand),
+    /// What waits for the cards of two operators: list it, take it back.
+    #[command(subcommand)]
+    Approvals(ApprovalsCommand),
+    /// Look after incidents, and report which patients were looked up.
+    #[command(subcommand)]
+    Incident(IncidentCommand),
     /// The log of everything that happened, which shows when it was changed.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -186,6 +184,15 @@ enum KeysCommand {
         /// An origin of its login pages; may stand several times. Default: the issuer's own.
         #[arg(long = "origin", value_name = "ORIGIN")]
         origins: Vec<String>,
+        /// The log's verifier key, as `cardea ledger key` prints it: agents then believe no other.
+        #[arg(long, value_name = "KEY")]
+        log_key: Option<String>,
+        /// The verifier key of a witness of the log; may stand several times.
+        #[arg(long = "witness-key", value_name = "KEY", requires = "log_key")]
+        witness_keys: Vec<String>,
+        /// How many of them must have cosigned what agents believe. Default: all.
+        #[arg(long, value_name = "COUNT", requires = "witness_keys")]
+        quorum: Option<u32>,
         /// The document's file.
         #[arg(long)]
         out: PathBuf,
@@ -212,18 +219,15 @@ pub fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
             return config_check::run(&config, database, json);
         }
         Command::Backup { out, config } => backup::run(&config, &out)?,
-        Command::Restore {
-            file,
-            config,
-            sha256,
-            replace,
-        } => restore::run(&config, &file, sha256.as_deref(), replace)?,
+        Command::Restore(arguments) => restore::run(&arguments)?,
         Command::Keys(command) => return run_keys(command),
         Command::Clients(command) => return clients::run(&command),
         Command::Anchors(command) => return anchors::run(&command),
         Command::Cards(command) => return cards::run(&command),
         Command::Instances(command) => return instances::run(&command),
         Command::Stops(command) => return stops::run(&command),
+        Command::Approvals(command) => return approvals::run(&command),
+        Command::Incident(command) => return incident::run(&command),
         Command::Ledger(command) => return ledger::run(&command),
         Command::Openapi => openapi::print()?,
         Command::Pki(command) => return pki::run(command),
@@ -247,6 +251,9 @@ fn run_keys(command: KeysCommand) -> anyhow::Result<ExitCode> {
             issuer,
             name,
             origins,
+            log_key,
+            witness_keys,
+            quorum,
             out,
         } => enrolment::sign(&enrolment::Introduction {
             root,
@@ -254,6 +261,11 @@ fn run_keys(command: KeysCommand) -> anyhow::Result<ExitCode> {
             issuer,
             name,
             origins,
+            log: log_key.map(|key| EnrolledLog {
+                key,
+                witnesses: witness_keys,
+                quorum,
+            }),
             out,
         })?,
         KeysCommand::ShowEnrolment { file } => enrolment::show(&file)?,
@@ -299,6 +311,8 @@ mod tests {
             "cardea instances forget -DxY_1",
             "cardea cards list -DxY_1",
             "cardea ledger erase -DxY_1",
+            "cardea incident show -DxY_1",
+            "cardea incident report --person -DxY_1 --session -DxY_2",
             "cardea cards suspend -DxY_1 --reason lost",
             "cardea clients remove -DxY_1",
         ] {

@@ -17,6 +17,7 @@ mod operations;
 mod profile;
 mod registration;
 mod revocation;
+mod siem;
 mod support;
 mod suspension;
 #[cfg(test)]
@@ -38,7 +39,9 @@ pub use self::client::{
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
 pub use self::keys::{EncryptionConfig, KeyStore, KeysConfig, Pkcs11Config, RotateEvery, Span};
-pub use self::ledger::LedgerConfig;
+pub use self::ledger::{
+    LedgerConfig, LedgerWitnessConfig, WitnessKey, WitnessPolicy, WitnessUrl,
+};
 pub(crate) use self::load::{load_clients, read_keys};
 pub(crate) use self::mistakes::{Mistake, STAND_IN, STAND_IN_ISSUER, find_mistakes, line_of};
 pub use self::mtls::{
@@ -51,6 +54,7 @@ pub(crate) use self::revocation::Service;
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
 };
+pub use self::siem::{SiemConfig, SiemFormat, SiemFrom, SiemPersonal, SiemTarget};
 pub use self::support::SupportConfig;
 pub use self::suspension::{OfferCode, SuspensionConfig};
 pub use self::trust_anchor::{
@@ -97,6 +101,9 @@ pub struct Config {
     /// The log that shows when it was changed.
     #[serde(default)]
     pub ledger: LedgerConfig,
+    /// Where the log's events go beside the database.
+    #[serde(default)]
+    pub siem: Vec<SiemConfig>,
     /// What a login asks of the person beside her card.
     #[serde(default)]
     pub card: CardConfig,

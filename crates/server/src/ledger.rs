@@ -1,7 +1,7 @@
 //! The log's part of a running server: its key, and the task that gives events their places.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use cardea_jose::random_base64url;
@@ -10,20 +10,26 @@ use cardea_provider::Clock as _;
 use cardea_provider::event::EventLog;
 use cardea_storage::Store;
 use cardea_storage::ledger::{load_state, newest_checkpoint, oldest_unplaced};
+use cardea_transparency::VerifierKey;
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
+use self::cosigning::Cosigning;
 use self::key::KeyOfLog;
 use self::last_signed::LastSignedFile;
+use self::shown::KnownRestore;
 use crate::clock::SystemClock;
 use crate::error::Error;
 use crate::key_vault::KeyVault;
 use crate::state::AppState;
 use crate::sweeper;
 
+pub(crate) mod cosigning;
 pub(crate) mod inclusion;
 pub(crate) mod key;
 pub(crate) mod last_signed;
+pub(crate) mod shown;
+mod witness;
 
 /// Batches of one look; after that others have the database for a while.
 const BATCHES_MAX: usize = 20;
@@ -49,11 +55,24 @@ pub(crate) struct LogKeeper {
     origin: String,
     last_signed: Option<LastSignedFile>,
     every: Duration,
+    cosigning: Cosigning,
+    /// The key by which it is verified, once it is known: it never changes.
+    verifier: OnceLock<VerifierKey>,
+    /// Restores that the log tells of.
+    restores: OnceCell<Vec<KnownRestore>>,
     sequencer: Mutex<Option<Sequencer>>,
     /// The code of the last failure that an operator was told of.
     failed: SyncMutex<Option<&'static str>>,
     is_behind: AtomicBool,
     is_held_elsewhere: AtomicBool,
+}
+
+/// What the configuration says of the log.
+pub(crate) struct LogSettings {
+    pub(crate) origin: String,
+    pub(crate) last_signed: Option<LastSignedFile>,
+    pub(crate) checkpoint_seconds: u32,
+    pub(crate) cosigning: Cosigning,
 }
 
 /// How the log stands.
@@ -75,6 +94,17 @@ pub(crate) fn start(state: &AppState) {
     sweeper::spawn(state, every, |state| async move {
         state.log_keeper().look().await;
     });
+    let cosigning = state.log_keeper().cosigning();
+    if cosigning.has_witnesses() {
+        sweeper::spawn(state, cosigning.every(), |state| async move {
+            state.log_keeper().have_cosigned().await;
+        });
+    } else if cosigning.is_unwitnessed() {
+        tracing::warn!(
+            "ledger.witness_policy = \"waived\": nobody else watches the log, and whoever has its \
+             database and its key can write another history (docs/witness.md)"
+        );
+    }
 }
 
 impl LogKeeper {
@@ -82,17 +112,18 @@ impl LogKeeper {
         store: Store,
         vault: Arc<KeyVault>,
         event_log: Arc<dyn EventLog>,
-        origin: String,
-        last_signed: Option<LastSignedFile>,
-        checkpoint_seconds: u32,
+        settings: LogSettings,
     ) -> Self {
         Self {
             store,
             vault,
             event_log,
-            origin,
-            last_signed,
-            every: Duration::from_secs(u64::from(checkpoint_seconds)),
+            origin: settings.origin,
+            last_signed: settings.last_signed,
+            every: Duration::from_secs(u64::from(settings.checkpoint_seconds)),
+            cosigning: settings.cosigning,
+            verifier: OnceLock::new(),
+            restores: OnceCell::new(),
             sequencer: Mutex::default(),
             failed: SyncMutex::default(),
             is_behind: AtomicBool::new(false),
@@ -120,6 +151,24 @@ impl LogKeeper {
         match outcome {
             Ok(true) => self.is_behind.store(false, Ordering::Relaxed),
             Ok(false) | Err(_) => self.note_lag().await,
+        }
+    }
+
+    /// Who watches the log.
+    pub(crate) fn cosigning(&self) -> &Cosigning {
+        &self.cosigning
+    }
+
+    /// Has witnesses cosign the newest checkpoint; of several nodes the one does that makes the
+    /// tree grow.
+    async fn have_cosigned(&self) {
+        let is_asking = !self.is_held_elsewhere.load(Ordering::Relaxed);
+        let looked = self.cosigning.look(&self.store, is_asking, SystemClock.now());
+        if let Err(error) = looked.await
+            && !self.store.has_failed()
+        {
+            let code = error.code();
+            tracing::warn!(code, %error, "the log is not cosigned for now");
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::clock::SystemClock;
+use crate::error::Error;
 use crate::state::AppState;
 
 /// How long a database that took a write counts as one that does: each look is a wait for the disk.
@@ -60,6 +61,14 @@ pub(crate) enum Warning {
     LedgerBehind,
     /// Nothing is signed in the log any more until an operator has looked.
     LedgerStopped,
+    /// An output of the log's events is further behind than its operator wants.
+    SiemBehind,
+    /// Witnesses have not cosigned the log for long, or nobody watches it who ought to.
+    LedgerUnwitnessed,
+    /// A witness says that this is not the log that it knows.
+    LedgerRefused,
+    /// The database's own settings let a power cut take what it said to have committed.
+    DatabaseNotDurable,
 }
 
 impl Reason {
@@ -102,6 +111,7 @@ pub(crate) struct Report {
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
     stopping: AtomicBool,
+    not_durable: AtomicBool,
     probed: Mutex<Option<Probe>>,
 }
 
@@ -112,6 +122,28 @@ struct Probe {
 }
 
 impl Readiness {
+    /// Asks the database, at the start, whether it keeps what it says to have committed, and tells
+    /// an operator where it does not. What the server itself asks of each connection is refused
+    /// earlier where it is not kept.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseUnavailable`].
+    pub(crate) async fn note_durability(&self, store: &Store) -> Result<(), Error> {
+        let faults = store.durability_faults().await;
+        let faults = faults.map_err(|source| Error::DatabaseUnavailable { source })?;
+        for setting in &faults {
+            tracing::error!(
+                code = "storage.commits_not_durable",
+                setting,
+                "the database's cluster is told not to keep what it commits: a power cut may take \
+                 logins, and events of the log, that people were told of"
+            );
+        }
+        self.not_durable
+            .store(!faults.is_empty(), Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Not ready from now on: the server is to stop.
     pub(crate) fn begin_stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
@@ -159,6 +191,19 @@ impl Readiness {
         }
         if state.log_keeper().is_stopped() {
             warnings.push(Warning::LedgerStopped);
+        }
+        if state.siem().is_behind() {
+            warnings.push(Warning::SiemBehind);
+        }
+        let cosigning = state.log_keeper().cosigning();
+        if cosigning.is_unwitnessed() {
+            warnings.push(Warning::LedgerUnwitnessed);
+        }
+        if cosigning.is_refused() {
+            warnings.push(Warning::LedgerRefused);
+        }
+        if self.not_durable.load(Ordering::Relaxed) {
+            warnings.push(Warning::DatabaseNotDurable);
         }
         Report {
             status: if reasons.is_empty() {

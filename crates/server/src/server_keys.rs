@@ -181,6 +181,7 @@ mod tests {
                 issuer: Issuer::try_from(issuer.to_owned()).unwrap(),
                 name: "Portail".to_owned(),
                 origins: Vec::new(),
+                log: None,
                 out: at("enrolment.jws"),
             };
             enrolment::sign(&introduction).unwrap();

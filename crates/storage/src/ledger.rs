@@ -13,8 +13,8 @@ pub use entry::{
 pub use key::{LedgerKeyRecord, insert_key, list_keys, set_key_sealed};
 pub use tree::{
     Checkpoint, Hold, Node, TreeState, advance, find_checkpoint, hold, insert_checkpoint,
-    insert_nodes, list_checkpoints, list_nodes, load_state, lock, newest_checkpoint, replace_note,
-    take_over,
+    insert_nodes, keep_cosigned, list_checkpoints, list_nodes, load_state, lock,
+    newest_checkpoint, newest_cosigned, take_over,
 };
 
 use crate::Error;
@@ -25,14 +25,14 @@ pub(crate) const OUTSIDE: i64 = -1;
 pub(crate) const UNREADABLE: i64 = -2;
 
 /// A number of the tree, as a column holds it.
-fn stored(number: u64) -> Result<i64, Error> {
+pub(crate) fn stored(number: u64) -> Result<i64, Error> {
     i64::try_from(number).map_err(|_| Error::Corrupt {
         column: "a place in the ledger".to_owned(),
     })
 }
 
 /// A number of the tree out of a column.
-fn unsigned(number: i64, column: &str) -> Result<u64, Error> {
+pub(crate) fn unsigned(number: i64, column: &str) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::Corrupt {
         column: column.to_owned(),
     })

@@ -154,6 +154,12 @@ impl VerifierKey {
         self.kind
     }
 
+    /// The key itself, whatever it is called.
+    #[must_use]
+    pub fn public(&self) -> &[u8; PUBLIC_KEY_BYTES] {
+        &self.public
+    }
+
     /// The first four bytes of a hash over name, kind and key: they tell keys apart and prove
     /// nothing.
     #[must_use]

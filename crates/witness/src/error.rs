@@ -125,6 +125,9 @@ pub enum Error {
     /// The new tree is not proven to begin with the one that was cosigned last.
     #[error("the tree is not proven to have only grown: {0}")]
     GrowthUnproven(cardea_transparency::Error),
+    /// A restore record is none, or is not why the log does not fit what was cosigned.
+    #[error("the restore record is not taken: {0}")]
+    RestoreRefused(cardea_transparency::Error),
     /// OpenSSL did not sign.
     #[error("can't sign: {0}")]
     SigningFailed(cardea_transparency::Error),
@@ -160,6 +163,20 @@ pub enum Error {
         index: u64,
         /// What the entry says of itself.
         found: u64,
+    },
+    /// An entry's proof does not lead to the checkpoint's root.
+    #[error("entry {index} is not proven to be in the log: {source}")]
+    EntryUnproven {
+        /// Which, counted from zero.
+        index: u64,
+        /// What is wrong with the proof.
+        source: cardea_transparency::Error,
+    },
+    /// An entry of a person's own log is about somebody else.
+    #[error("entry {index} is not about the person whose file this is")]
+    EntryForeign {
+        /// Which, counted from zero.
+        index: u64,
     },
     /// Fewer entries than the checkpoint covers.
     #[error("the entries end before {index}, and the checkpoint covers {size}")]
@@ -217,12 +234,15 @@ impl Error {
         "witness.size_conflict",
         "witness.root_conflict",
         "witness.growth_unproven",
+        "witness.restore_refused",
         "witness.signing_failed",
         "witness.export_malformed",
         "witness.checkpoint_refused",
         "witness.cosignature_missing",
         "witness.entry_altered",
         "witness.entry_misplaced",
+        "witness.entry_unproven",
+        "witness.entry_foreign",
         "witness.entries_missing",
         "witness.entries_excess",
         "witness.erasure_unrecorded",
@@ -253,12 +273,15 @@ impl Error {
             Self::SizeConflict { .. } => "witness.size_conflict",
             Self::RootConflict { .. } => "witness.root_conflict",
             Self::GrowthUnproven(_) => "witness.growth_unproven",
+            Self::RestoreRefused(_) => "witness.restore_refused",
             Self::SigningFailed(_) => "witness.signing_failed",
             Self::ExportMalformed { .. } => "witness.export_malformed",
             Self::CheckpointRefused(_) => "witness.checkpoint_refused",
             Self::CosignatureMissing { .. } => "witness.cosignature_missing",
             Self::EntryAltered { .. } => "witness.entry_altered",
             Self::EntryMisplaced { .. } => "witness.entry_misplaced",
+            Self::EntryUnproven { .. } => "witness.entry_unproven",
+            Self::EntryForeign { .. } => "witness.entry_foreign",
             Self::EntriesMissing { .. } => "witness.entries_missing",
             Self::EntriesExcess { .. } => "witness.entries_excess",
             Self::ErasureUnrecorded { .. } => "witness.erasure_unrecorded",
@@ -273,6 +296,8 @@ impl Error {
         match self {
             Self::EntryAltered { index }
             | Self::EntryMisplaced { index, .. }
+            | Self::EntryUnproven { index, .. }
+            | Self::EntryForeign { index }
             | Self::EntriesMissing { index, .. }
             | Self::EntriesExcess { index }
             | Self::ErasureUnrecorded { index } => Some(*index),

@@ -1,5 +1,7 @@
 //! `cardea-witness`: cosigns checkpoints of logs, and verifies exported logs.
 
+mod verify_own;
+
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use cardea_transparency::VerifierKey;
 use cardea_witness::verify::{self, Demand, Findings, Report};
-use cardea_witness::{Config, Error, Witness, make_key, public_key, unix_seconds};
+use cardea_witness::{Config, Error, Witness, accept_restore, make_key, public_key, unix_seconds};
 use clap::{Args, Parser, Subcommand};
 
 /// Cosigns the checkpoints of logs that have only grown, and verifies exported logs.
@@ -24,6 +26,8 @@ enum Command {
     Serve(ConfigFile),
     /// Checks an exported log. Exit code 0: good, 1: something is wrong, 2: it can't be checked.
     Verify(Verify),
+    /// Checks the file of a person's own log. Exit codes as of `verify`.
+    VerifyOwn(verify_own::VerifyOwn),
     /// Looks after the witness's own key.
     Key {
         #[command(subcommand)]
@@ -57,6 +61,14 @@ enum LogAction {
         file: ConfigFile,
         /// The first line of the log's checkpoints.
         origin: String,
+    },
+    /// Takes up a log again that was restored from a backup, by the record that its keeper has
+    /// given you, and prints the record with this witness's cosignature.
+    AcceptRestore {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// The restore record.
+        record: PathBuf,
     },
 }
 
@@ -99,6 +111,7 @@ fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Serve(file) => serve(&file.config),
         Command::Verify(verify) => return run_verify(verify),
+        Command::VerifyOwn(own) => return verify_own::run(own),
         Command::Key {
             action: KeyAction::New(file),
         } => load(&file).and_then(|config| print(&make_key(&config)?)),
@@ -108,6 +121,12 @@ fn main() -> ExitCode {
         Command::Log {
             action: LogAction::Begin { file, origin },
         } => load(&file).and_then(|config| Ok(Witness::begin(&config, &origin, unix_seconds())?)),
+        Command::Log {
+            action: LogAction::AcceptRestore { file, record },
+        } => load(&file).and_then(|config| {
+            let cosigned = accept_restore(&config, &record, unix_seconds())?;
+            Ok(write!(std::io::stdout(), "{cosigned}")?)
+        }),
         Command::Config {
             action: ConfigAction::Check(file),
         } => load(&file).and_then(|_| print(&format!("{} is good", file.config.display()))),

@@ -115,6 +115,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::StateUnwritable { .. }
         | Error::StateUncertain { .. }
         | Error::StateLocked { .. }
+        | Error::RestoreRefused(_)
         | Error::SigningFailed(_)
         | Error::FileUnreadable { .. }
         | Error::ConfigInvalid { .. }
@@ -125,6 +126,8 @@ fn status(error: &Error) -> StatusCode {
         | Error::CosignatureMissing { .. }
         | Error::EntryAltered { .. }
         | Error::EntryMisplaced { .. }
+        | Error::EntryUnproven { .. }
+        | Error::EntryForeign { .. }
         | Error::EntriesMissing { .. }
         | Error::EntriesExcess { .. }
         | Error::ErasureUnrecorded { .. }

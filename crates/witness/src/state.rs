@@ -102,6 +102,16 @@ impl StateFolder {
         })
     }
 
+    /// Copies what is known of a log beside it, where it stays. On return it outlives the machine.
+    pub(crate) fn put_by(&self, origin: &str, unix_seconds: u64) -> Result<(), Error> {
+        let file = self.file(origin);
+        let by = file.with_extension(format!("before-{unix_seconds}"));
+        let copied = std::fs::copy(&file, &by)
+            .and_then(|_| File::open(&by)?.sync_all())
+            .and_then(|()| File::open(&self.path)?.sync_all());
+        copied.map_err(|source| Error::StateUnwritable { file: by, source })
+    }
+
     /// Replaces what is known of a log, in one step: a crash leaves the old or the new. On return
     /// it outlives the machine.
     ///

@@ -2,6 +2,7 @@
 //! database: with nothing but the files, and the keys of the log and of witnesses.
 
 mod entries;
+pub mod own;
 mod report;
 
 use std::collections::HashSet;
@@ -83,8 +84,15 @@ fn check_head(demand: &Demand, findings: &mut Findings) -> Result<Checkpoint, Er
         });
     }
     findings.head = Some(head.clone());
+    findings.witnesses = cosignatures(&note, &demand.witness_keys)?;
+    Ok(head)
+}
+
+/// When each of these witnesses cosigned: all of them have to.
+fn cosignatures(note: &Note, keys: &[VerifierKey]) -> Result<Vec<(String, u64)>, Error> {
     let mut seen = HashSet::new();
-    for key in &demand.witness_keys {
+    let mut witnesses = Vec::new();
+    for key in keys {
         // One that is named twice is one pair of eyes.
         if !seen.insert(key.to_string()) {
             continue;
@@ -103,9 +111,9 @@ fn check_head(demand: &Demand, findings: &mut Findings) -> Result<Checkpoint, Er
             Err(error) => return Err(Error::CheckpointRefused(error)),
         };
         let timestamp = timestamp.ok_or_else(missing)?;
-        findings.witnesses.push((key.name().to_string(), timestamp));
+        witnesses.push((key.name().to_string(), timestamp));
     }
-    Ok(head)
+    Ok(witnesses)
 }
 
 /// Size and root of a checkpoint from earlier, which has to be of the same log.

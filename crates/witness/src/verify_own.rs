@@ -67,7 +67,11 @@ fn as_json(findings: &OwnFindings, outcome: &Result<(), Error>) -> Value {
 fn as_text(findings: &OwnFindings, outcome: &Result<(), Error>) -> String {
     let mut lines = Vec::new();
     if let Some(head) = &findings.head {
-        lines.push(format!("log      {} of {} entries", head.origin(), head.size()));
+        lines.push(format!(
+            "log      {} of {} entries",
+            head.origin(),
+            head.size()
+        ));
     }
     for (name, _) in &findings.witnesses {
         lines.push(format!("witness  {name}"));
@@ -82,7 +86,11 @@ fn as_text(findings: &OwnFindings, outcome: &Result<(), Error>) -> String {
     }
     lines.push(match outcome {
         Ok(()) => "good     every entry in the file stands in the log".to_owned(),
-        Err(error) => format!("WRONG    {} ({})", error.to_string().escape_debug(), error.code()),
+        Err(error) => format!(
+            "WRONG    {} ({})",
+            error.to_string().escape_debug(),
+            error.code()
+        ),
     });
     lines.join("\n")
 }

@@ -6,5 +6,6 @@ mod witness {
     mod add_checkpoint;
     mod durability;
     mod exported;
+    mod own;
     mod parts;
 }

@@ -51,7 +51,7 @@ const fn built(crate_name: &'static str, file: &'static str) -> Built {
 }
 
 /// Every package.
-pub const PACKAGES: [Package; 4] = [
+pub const PACKAGES: [Package; 5] = [
     Package {
         name: "cardea",
         crate_name: "cardea-server",
@@ -66,6 +66,11 @@ pub const PACKAGES: [Package; 4] = [
         name: "cardea-guard",
         crate_name: "cardea-guard",
         built: &[built("cardea-guard", "cardea-guard")],
+    },
+    Package {
+        name: "cardea-witness",
+        crate_name: "cardea-witness",
+        built: &[built("cardea-witness", "cardea-witness")],
     },
     Package {
         name: "cardea-host-login",

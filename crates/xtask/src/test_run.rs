@@ -22,6 +22,7 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode> {
     workspace::build_programs()?;
     workspace::build_host_login()?;
     workspace::build_guard()?;
+    workspace::build_witness()?;
     output::step("running the tests");
     let summary = run_cargo_test(arguments)?;
     for name in &summary.failed_names {

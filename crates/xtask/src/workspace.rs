@@ -81,6 +81,15 @@ pub fn build_guard() -> Result<()> {
     process::run(command.args(["build", "--locked", "-p", "cardea-guard"]))
 }
 
+/// Builds what watches a log.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_witness() -> Result<()> {
+    let mut command = cargo();
+    process::run(command.args(["build", "--locked", "-p", "cardea-witness"]))
+}
+
 /// Builds [`PROGRAMS`].
 ///
 /// # Errors

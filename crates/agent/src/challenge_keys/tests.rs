@@ -63,6 +63,7 @@ impl Issuer {
             origins: Vec::new(),
             roots: vec![self.root.public_jwk().clone()],
             ca_pem: None,
+            log: None,
         });
         let client = issuer_tls::http_client(&enrolment)?;
         ChallengeKeys::new(enrolment, client, state_dir)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cardea_assertion::EnrolledLog;
 use cardea_jose::Jwk;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -101,6 +102,7 @@ pub(super) struct Issuer {
     pub(super) roots_file: Option<PathBuf>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) signed_at: Option<i64>,
+    pub(super) log: Option<EnrolledLog>,
 }
 
 /// Reads the text; an error names the line's key as well as the reason.

@@ -55,6 +55,7 @@ async fn fetch(issuer: &IssuerUrl, ca_pem: Option<&[u8]>) -> Result<String, Erro
         origins: Vec::new(),
         roots: Vec::new(),
         ca_pem: ca_pem.map(<[u8]>::to_vec),
+        log: None,
     };
     let client = issuer_tls::http_client(&asked)?;
     let response = client.get(issuer.enrolment_url()).send().await;

@@ -115,6 +115,7 @@ mod tests {
             name: name.to_owned(),
             roots: Vec::new(),
             ca_pem: None,
+            log: None,
         }
     }
 

@@ -4,13 +4,14 @@
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use cardea_assertion::root_fingerprint;
+use cardea_assertion::{EnrolledLog, root_fingerprint};
 use cardea_jose::{Jwk, sha256_base64url};
 use serde::Serialize;
 
 use crate::Error;
 use crate::config::issuer_files;
 use crate::enrolment::Enrolment;
+use crate::log_memory::KnownLog;
 use crate::protected_file;
 
 #[derive(Serialize)]
@@ -22,6 +23,8 @@ struct Content<'a> {
     ca_file: Option<String>,
     signed_at: i64,
     roots: &'a [Jwk],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<EnrolledLog>,
 }
 
 /// Writes the file of an issuer, by its document of that time: whole or not at all. Returns its
@@ -58,6 +61,7 @@ pub(super) fn write(
         }),
         signed_at,
         roots: &enrolment.roots,
+        log: enrolment.log.as_ref().map(KnownLog::to_enrolled),
     };
     let table = toml::to_string(&content).map_err(|error| unusable(&error))?;
     let mut text =

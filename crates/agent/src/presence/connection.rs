@@ -117,6 +117,11 @@ impl Connection {
         self.send_frame(&AgentFrame::Presence { statement }).await
     }
 
+    /// Asks for the log, and how it goes on from this size and root.
+    pub(super) async fn ask_for_log(&mut self, (size, root): (u64, &str)) -> Result<(), Lost> {
+        self.send_frame(&AgentFrame::Log { size, root }).await
+    }
+
     async fn send_frame(&mut self, frame: &AgentFrame<'_>) -> Result<(), Lost> {
         let frame = serde_json::to_string(frame).map_err(|_| Lost::Broken)?;
         self.send_message(Message::Text(frame.into())).await

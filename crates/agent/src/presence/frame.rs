@@ -1,5 +1,6 @@
 //! The JSON frames of the presence connection.
 
+use cardea_assertion::Notice;
 use serde::{Deserialize, Serialize};
 
 /// Longest frame, in bytes.
@@ -13,6 +14,16 @@ pub(super) enum ServerFrame {
     Nonce {
         /// Fresh for each proof.
         nonce: String,
+        /// Whether the server shows its log on this connection, to whoever asks.
+        #[serde(default)]
+        log: bool,
+    },
+    /// A part of what it shows of its log; an empty one where there is nothing yet.
+    Checkpoint {
+        /// So much of it as a frame holds.
+        part: String,
+        /// Whether nothing follows.
+        last: bool,
     },
     /// Where the session stands that this key belongs to.
     Session {
@@ -22,6 +33,8 @@ pub(super) enum ServerFrame {
         #[serde(default)]
         reason: Option<String>,
     },
+    /// The person's card was used elsewhere.
+    Notice(Notice),
     /// A guard wants the session's card to sign anew.
     StepUp {
         /// The challenge, compact.
@@ -68,6 +81,13 @@ pub(super) enum AgentFrame<'a> {
         /// Whether nothing follows.
         last: bool,
     },
+    /// Show the log, and that it goes on from this checkpoint.
+    Log {
+        /// Entries of the one that is kept; 0 where none is.
+        size: u64,
+        /// Its root.
+        root: &'a str,
+    },
     /// There will be no such signature.
     StepUpDeclined {
         /// Of the challenge.
@@ -79,6 +99,8 @@ pub(super) enum AgentFrame<'a> {
 
 #[cfg(test)]
 mod tests {
+    use cardea_assertion::NoticeKind;
+
     use super::*;
 
     #[test]
@@ -88,6 +110,21 @@ mod tests {
                 r#"{"type":"nonce","nonce":"n"}"#,
                 Some(ServerFrame::Nonce {
                     nonce: "n".to_owned(),
+                    log: false,
+                }),
+            ),
+            (
+                r#"{"type":"nonce","nonce":"n","log":true}"#,
+                Some(ServerFrame::Nonce {
+                    nonce: "n".to_owned(),
+                    log: true,
+                }),
+            ),
+            (
+                r#"{"type":"checkpoint","part":"p","last":true}"#,
+                Some(ServerFrame::Checkpoint {
+                    part: "p".to_owned(),
+                    last: true,
                 }),
             ),
             (
@@ -117,6 +154,16 @@ mod tests {
                     code: None,
                 }),
             ),
+            (
+                r#"{"type":"notice","id":"i","kind":"refused_use","at":1,"code":"login.refused"}"#,
+                Some(ServerFrame::Notice(Notice {
+                    id: "i".to_owned(),
+                    kind: NoticeKind::RefusedUse,
+                    at: 1,
+                    workstation: None,
+                    code: Some("login.refused".to_owned()),
+                })),
+            ),
             (r#"{"type":"later"}"#, Some(ServerFrame::Unknown)),
             (r#"{"type":"nonce"}"#, None),
             ("nonsense", None),
@@ -140,6 +187,10 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&part).unwrap(),
             r#"{"type":"step_up","part":"a.b","last":true}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&AgentFrame::Log { size: 7, root: "r" }).unwrap(),
+            r#"{"type":"log","size":7,"root":"r"}"#
         );
         let declined = AgentFrame::StepUpDeclined {
             jti: "j",

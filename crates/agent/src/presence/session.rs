@@ -13,9 +13,11 @@ use super::asked::{Asked, AskedSession};
 use super::back_off::BackOff;
 use super::connection::{Connection, Lost};
 use super::frame::{ServerFrame, SessionState};
+use super::log_check::{LogCheck, Step, Stop, tell_of_refusal, tell_of_restore};
 use crate::Error;
 use crate::agent::Agent;
 use crate::enrolled_issuers::EnrolledIssuer;
+use crate::notice;
 use crate::reader_watch::{self, ReaderState};
 
 /// How long the parts of a session may last.
@@ -56,6 +58,8 @@ pub(super) struct PresenceSession {
     begun: Instant,
     /// Whether a login named this key: the server has said that the session is active.
     claimed: bool,
+    /// Whether the issuer's log goes on from what is kept here: before that, nothing is proven.
+    log_check: LogCheck,
     /// Who can ask the person.
     agent: Weak<Agent>,
     asked: Asked,
@@ -86,6 +90,7 @@ impl PresenceSession {
             limits: Limits::default(),
             begun: Instant::now(),
             claimed: false,
+            log_check: LogCheck::default(),
             agent: Weak::new(),
             asked: Asked::default(),
         }
@@ -166,6 +171,10 @@ impl PresenceSession {
                         return Ending::Departing(reason, Some(Box::new(connection)));
                     }
                     Ok(Conversation::Ended) => return Ending::Over,
+                    Ok(Conversation::Refused(error)) => {
+                        tell_of_refusal(&self.agent, &self.issuer, &error);
+                        return Ending::Over;
+                    }
                     Ok(Conversation::Lost(lost)) => {
                         tracing::debug!(?lost, "presence connection lost");
                         if let Lost::Closed { spread } = lost {
@@ -201,10 +210,9 @@ impl PresenceSession {
         connection: &mut Connection,
         back_off: &mut BackOff,
     ) -> Conversation {
-        let issuer = Arc::clone(&self.issuer);
-        let issuer = issuer.enrolment.issuer.as_str();
+        self.log_check.begin_connection();
         loop {
-            let over_at = self.over_at();
+            let over_at = self.log_check.limit(self.over_at());
             let received = tokio::select! {
                 received = tokio::time::timeout_at(over_at, connection.receive()) => received,
                 answer = self.asked.answered() => {
@@ -214,55 +222,104 @@ impl PresenceSession {
                     continue;
                 }
             };
-            let Ok(received) = received else {
-                return Conversation::Ended;
-            };
-            let answered = match received {
-                Ok(ServerFrame::Nonce { nonce }) => match sign_present(&self.key, issuer, &nonce) {
-                    Ok(statement) => connection.send(&statement).await,
-                    Err(_) => Err(Lost::Broken),
-                },
-                Ok(ServerFrame::Session { state, reason }) => match state {
-                    SessionState::Ended => {
-                        tracing::info!(reason, "the server ended the session");
-                        return Conversation::Ended;
-                    }
-                    SessionState::Active => {
-                        tracing::debug!("a login claimed the session");
-                        self.claimed = true;
-                        back_off.reset();
-                        Ok(())
-                    }
-                    // The server says so of every key that no login has named: it claims nothing.
-                    SessionState::Pending => Ok(()),
-                },
-                Ok(ServerFrame::StepUp { challenge }) => {
-                    let session = AskedSession {
-                        agent: &self.agent,
-                        issuer: &self.issuer,
-                        presence_jkt: self.key.kid(),
-                        insertion: &self.insertion,
-                    };
-                    self.asked.ask(challenge, session, connection).await
+            let taken = match received {
+                Ok(Ok(frame)) => self.take(frame, connection, back_off).await,
+                Ok(Err(lost)) => Err(Stop::Lost(lost)),
+                Err(_) if self.log_check.is_waiting() => {
+                    Err(self.log_check.unanswered(&self.issuer).await)
                 }
-                Ok(ServerFrame::StepUpAnswered { outcome, code }) => {
-                    tracing::info!(outcome, code, "the server has judged the fresh signature");
-                    Ok(())
-                }
-                Ok(ServerFrame::Unknown) => Ok(()),
-                Err(lost) => Err(lost),
+                Err(_) => return Conversation::Ended,
             };
-            if let Err(lost) = answered {
-                return Conversation::Lost(lost);
+            match taken {
+                Ok(GoesOn::Yes) => {}
+                Ok(GoesOn::No) => return Conversation::Ended,
+                Err(Stop::Lost(lost)) => return Conversation::Lost(lost),
+                Err(Stop::Refused(error)) => return Conversation::Refused(error),
             }
         }
     }
+
+    async fn take(
+        &mut self,
+        frame: ServerFrame,
+        connection: &mut Connection,
+        back_off: &mut BackOff,
+    ) -> Result<GoesOn, Stop> {
+        match frame {
+            ServerFrame::Nonce { nonce, log } => {
+                let step = self.log_check.take_nonce(&self.issuer, nonce, log).await?;
+                self.go_on(step, connection).await?;
+            }
+            ServerFrame::Checkpoint { part, last } => {
+                let taken = self.log_check.take_part(&self.issuer, &part, last).await?;
+                if let Step::Restored { why, .. } = &taken {
+                    tell_of_restore(&self.agent, &self.issuer, why);
+                }
+                self.go_on(taken, connection).await?;
+            }
+            ServerFrame::Session { state, reason } => match state {
+                SessionState::Ended => {
+                    tracing::info!(reason, "the server ended the session");
+                    return Ok(GoesOn::No);
+                }
+                SessionState::Active => {
+                    tracing::debug!("a login claimed the session");
+                    self.claimed = true;
+                    back_off.reset();
+                }
+                // The server says so of every key that no login has named: it claims nothing.
+                SessionState::Pending => {}
+            },
+            ServerFrame::StepUp { challenge } => {
+                let session = AskedSession {
+                    agent: &self.agent,
+                    issuer: &self.issuer,
+                    presence_jkt: self.key.kid(),
+                    insertion: &self.insertion,
+                };
+                self.asked.ask(challenge, session, connection).await?;
+            }
+            ServerFrame::StepUpAnswered { outcome, code } => {
+                tracing::info!(outcome, code, "the server has judged the fresh signature");
+            }
+            ServerFrame::Notice(notice) => {
+                if let Some(agent) = self.agent.upgrade() {
+                    notice::tell(&agent, &self.issuer.enrolment, &notice);
+                }
+            }
+            ServerFrame::Unknown => {}
+        }
+        Ok(GoesOn::Yes)
+    }
+
+    /// Asks for the log, waits for more of it, or proves that the card is there.
+    async fn go_on(&self, step: Step, connection: &mut Connection) -> Result<(), Stop> {
+        match step {
+            Step::Wait => {}
+            Step::Ask { size, root } => connection.ask_for_log((size, &root)).await?,
+            Step::Answer { nonce } | Step::Restored { nonce, .. } => {
+                let issuer = self.issuer.enrolment.issuer.as_str();
+                let statement = sign_present(&self.key, issuer, &nonce);
+                let statement = statement.map_err(|_| Lost::Broken)?;
+                connection.send(&statement).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the session does.
+enum GoesOn {
+    Yes,
+    No,
 }
 
 enum Conversation {
     /// The server ended the session, or its time is over.
     Ended,
     Lost(Lost),
+    /// What the server shows of its log cannot be.
+    Refused(Error),
 }
 
 /// Tells a departure until the server has confirmed it. The caller limits how long.

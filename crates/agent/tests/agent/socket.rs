@@ -129,6 +129,7 @@ fn enrolment_document(issuer: &str) -> String {
             keys: vec![root.public_jwk().clone()],
         },
         iat: 1,
+        log: None,
     };
     document.sign(&root).unwrap()
 }

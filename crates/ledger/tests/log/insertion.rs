@@ -132,7 +132,7 @@ async fn h14_an_altered_row_is_not_exported_as_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("export");
         let key = NoteSigner::verifier(&log.signer);
-        export(&log.store, ORIGIN, key, &folder).await.unwrap();
+        export(&log.store, ORIGIN, key, 0, &folder).await.unwrap();
         let lines = std::fs::read_to_string(folder.join("entries.jsonl")).unwrap();
         let fits: Vec<(bool, bool)> = lines
             .lines()
@@ -157,7 +157,8 @@ async fn an_event_that_no_reader_takes_is_not_exported() {
         log.sequence(start()).await;
         let folder = tempfile::tempdir().unwrap();
         let key = NoteSigner::verifier(&log.signer);
-        let refused = export(&log.store, ORIGIN, key, &folder.path().join("export")).await;
+        let folder = folder.path().join("export");
+        let refused = export(&log.store, ORIGIN, key, 0, &folder).await;
         assert_eq!(refused.unwrap_err().code(), "ledger.export_failed");
     })
     .await;

@@ -4,10 +4,13 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use cardea_assertion::{ENROLMENT_BYTES_MAX, EnrolmentDocument, Origin, UncomparedEnrolment};
+use anyhow::{Context as _, ensure};
+use cardea_assertion::{
+    ENROLMENT_BYTES_MAX, EnrolledLog, EnrolmentDocument, Origin, UncomparedEnrolment,
+};
 use cardea_jose::{Jwk, JwkSet};
 use cardea_provider::Clock as _;
+use cardea_transparency::{SignatureKind, VerifierKey};
 
 use crate::clock::SystemClock;
 use crate::config::Issuer;
@@ -26,6 +29,8 @@ pub struct Introduction {
     pub name: String,
     /// The origins of its login pages; the issuer's own where there is none.
     pub origins: Vec<String>,
+    /// Its log, as agents are to know it.
+    pub log: Option<EnrolledLog>,
     /// Where the document goes.
     pub out: PathBuf,
 }
@@ -56,10 +61,29 @@ pub fn sign(introduction: &Introduction) -> anyhow::Result<()> {
         origins,
         roots: JwkSet { keys },
         iat: SystemClock.now().unix_timestamp(),
+        log: introduction.log.clone(),
     };
+    document.log.as_ref().map_or(Ok(()), check_log)?;
     let compact = document.sign(&root)?;
     write_public(&introduction.out, format!("{compact}\n").as_bytes())?;
     print(&UncomparedEnrolment::read(&compact)?)
+}
+
+/// Whether agents can use what it says of the log.
+fn check_log(log: &EnrolledLog) -> anyhow::Result<()> {
+    let key = VerifierKey::parse(&log.key).context("--log-key")?;
+    ensure!(
+        key.kind() == SignatureKind::Ed25519,
+        "--log-key: is a witness's key; `cardea ledger key` prints a log's"
+    );
+    for text in &log.witnesses {
+        let key = VerifierKey::parse(text).context("--witness-key")?;
+        ensure!(
+            key.kind() == SignatureKind::Cosignature,
+            "--witness-key: is a log's key; `cardea-witness key show` prints a witness's"
+        );
+    }
+    Ok(())
 }
 
 /// Prints what a document says.
@@ -80,6 +104,12 @@ fn print(read: &UncomparedEnrolment) -> anyhow::Result<()> {
     );
     for origin in &document.origins {
         lines.push_str(&format!("pages:      {}\n", origin.as_str()));
+    }
+    if let Some(log) = &document.log {
+        lines.push_str(&format!("log:        {}\n", log.key));
+        for witness in &log.witnesses {
+            lines.push_str(&format!("witness:    {witness}\n"));
+        }
     }
     for (index, fingerprint) in read.fingerprints().iter().enumerate() {
         lines.push_str(&format!("root key {}: {fingerprint}\n", index + 1));

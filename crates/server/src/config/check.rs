@@ -11,6 +11,7 @@ use super::agentless::check_agentless;
 use super::ledger::{check_ledger, check_watched};
 use super::load::invalid;
 use super::mtls::check_mtls;
+use super::siem::check_siem;
 use super::operations::check_operations;
 use super::support::check_support;
 use super::{
@@ -100,6 +101,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
         let key = format!("trust_anchor[{index}].revocation");
         check_revocation(file, &key, &anchor.revocation)?;
     }
+    check_siem(file, config)?;
     check_mtls(file, config)?;
     check_listeners(file, config)?;
     let mut seen = HashSet::new();

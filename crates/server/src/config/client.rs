@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cardea_jose::JwkSet;
 use cardea_oauth2_types::GrantType;
-use cardea_provider::{InstancePolicy, ProfileRules};
+use cardea_provider::{InstancePolicy, ProfileRules, PushAuthorization};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -29,6 +29,17 @@ pub struct ClientConfig {
     /// Where the client is told that a session has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<RedirectUri>,
+    /// Where the client is told of its own sessions and tokens that end, by Security Event Tokens
+    /// (RFC 8935).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_push_uri: Option<RedirectUri>,
+    /// A file with the value of the `Authorization` header that the client wants to see there; what
+    /// it holds stands in `event_push_authorization` once it has been read.
+    #[serde(skip_serializing)]
+    pub event_push_authorization_file: Option<PathBuf>,
+    /// That value.
+    #[serde(skip)]
+    pub event_push_authorization: Option<PushAuthorization>,
     /// The client's secret in clear; prefer `secret_sha256`.
     #[serde(skip_serializing)]
     pub secret: Option<ClientSecret>,

@@ -6,8 +6,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use cardea_jose::JwkSet;
+use cardea_provider::PushAuthorization;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::{ClientConfig, Config, DatabaseUrl, check, profile};
 use crate::error::Error;
@@ -71,6 +73,7 @@ fn complete_clients(file: &Path, clients: &mut [ClientConfig]) -> Result<(), Err
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     for (index, client) in clients.iter_mut().enumerate() {
         client.file = Some(file.to_owned());
+        complete_event_push(file, index, client)?;
         let Some(path) = client.jwks_file.take() else {
             continue;
         };
@@ -84,6 +87,39 @@ fn complete_clients(file: &Path, clients: &mut [ClientConfig]) -> Result<(), Err
         client.jwks = Some(read_keys(&folder.join(path)).map_err(wrong)?);
     }
     Ok(())
+}
+
+/// Puts what `event_push_authorization_file` holds beside the address that it goes with.
+fn complete_event_push(file: &Path, index: usize, client: &mut ClientConfig) -> Result<(), Error> {
+    let Some(path) = client.event_push_authorization_file.take() else {
+        return Ok(());
+    };
+    let wrong = |reason: String| {
+        let key = format!("client[{index}].event_push_authorization_file");
+        Err(invalid(file, None, &key, reason))
+    };
+    if client.event_push_uri.is_none() {
+        return wrong("says nothing without event_push_uri".to_owned());
+    }
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    match read_push_authorization(&folder.join(path)) {
+        Ok(value) => client.event_push_authorization = Some(value),
+        Err(reason) => return wrong(reason),
+    }
+    Ok(())
+}
+
+/// Reads the one line of a file as the value of a header.
+fn read_push_authorization(file: &Path) -> Result<PushAuthorization, String> {
+    let about = |reason: &dyn std::fmt::Display| format!("{}: {reason}", file.display());
+    let opened = fs::File::open(file).map_err(|error| about(&error))?;
+    let mut text = Zeroizing::new(String::new());
+    opened
+        .take(KEYS_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| about(&error))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    PushAuthorization::parse(Zeroizing::new(line.to_owned())).map_err(|reason| about(&reason))
 }
 
 /// Reads a JWK Set of public keys.
@@ -183,6 +219,9 @@ fn make_paths_absolute(config: &mut Config, folder: &Path) {
     }
     if let DatabaseUrl::Sqlite(path) = &mut config.database.url {
         absolute(path);
+    }
+    for output in &mut config.siem {
+        output.make_paths_absolute(folder);
     }
     for anchor in &mut config.trust_anchor {
         absolute(&mut anchor.anchors);

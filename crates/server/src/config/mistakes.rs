@@ -25,7 +25,7 @@ pub(crate) const STAND_IN: &str = "/stand-in";
 pub(crate) const STAND_IN_ISSUER: &str = "https://stand-in.invalid";
 
 /// Keys that must be there, with what lets the rest be read. In tables of a list the same.
-const REQUIRED: [(&str, &str, &str); 14] = [
+const REQUIRED: [(&str, &str, &str); 15] = [
     ("", "issuer", "\"https://stand-in.invalid\""),
     ("", "listen", "\"127.0.0.1:1\""),
     ("keys", "challenge_key", "\"/stand-in\""),
@@ -33,6 +33,7 @@ const REQUIRED: [(&str, &str, &str); 14] = [
     ("tls", "certificate", "\"/stand-in\""),
     ("tls", "key", "\"/stand-in\""),
     ("limits", "client_address", "\"peer\""),
+    ("ledger", "witness_policy", "\"waived\""),
     ("trust_anchor", "name", "\"stand-in-#\""),
     ("trust_anchor", "anchors", "\"/stand-in\""),
     ("trust_anchor", "profile", "\"cps\""),

@@ -86,6 +86,26 @@ impl KeyOfLog {
     }
 }
 
+/// The public half of the log's key, under the log's name, whether or not the key opens; none where
+/// none was made.
+///
+/// # Errors
+/// Those of the database, and `server.token_key_unreadable`.
+pub(crate) async fn find_verifier(
+    store: &Store,
+    origin: &str,
+) -> Result<Option<VerifierKey>, Error> {
+    let unavailable = |source| Error::DatabaseUnavailable { source };
+    let mut reading = store.begin_read().await.map_err(unavailable)?;
+    let keys = list_keys(&mut reading).await.map_err(unavailable)?;
+    drop(reading);
+    let Some(record) = keys.into_iter().next() else {
+        return Ok(None);
+    };
+    let jwk = serde_json::from_str(&record.public_jwk).map_err(|_| unreadable(&record.kid))?;
+    verifier_of(&jwk, origin).map(Some)
+}
+
 impl CheckpointSigner for KeyOfLog {
     fn origin(&self) -> &str {
         self.verifier.name().as_str()
@@ -104,26 +124,35 @@ impl CheckpointSigner for KeyOfLog {
     }
 }
 
-/// Opens a key, and sees that what it signs verifies by the public half that stands beside it.
+/// Opens a key off the asynchronous threads.
 async fn open(
     vault: Arc<KeyVault>,
     record: LedgerKeyRecord,
     origin: &str,
 ) -> Result<KeyOfLog, Error> {
     let origin = origin.to_owned();
-    blocking(move || {
-        let jwk: Jwk =
-            serde_json::from_str(&record.public_jwk).map_err(|_| unreadable(&record.kid))?;
-        let verifier = verifier_of(&jwk, &origin)?;
-        let key = vault.load(&as_signing_key(record))?;
-        let key = KeyOfLog { verifier, key };
-        key.check()?;
-        Ok(key)
-    })
-    .await
+    blocking(move || KeyOfLog::open_now(&vault, record, &origin)).await
 }
 
 impl KeyOfLog {
+    /// Opens a key, and sees that what it signs verifies by the public half that stands beside it.
+    ///
+    /// # Errors
+    /// Those of the vault; `ledger.signing_failed`.
+    pub(crate) fn open_now(
+        vault: &KeyVault,
+        record: LedgerKeyRecord,
+        origin: &str,
+    ) -> Result<Self, Error> {
+        let jwk: Jwk =
+            serde_json::from_str(&record.public_jwk).map_err(|_| unreadable(&record.kid))?;
+        let verifier = verifier_of(&jwk, origin)?;
+        let key = vault.load(&as_signing_key(record))?;
+        let key = Self { verifier, key };
+        key.check()?;
+        Ok(key)
+    }
+
     fn check(&self) -> Result<(), Error> {
         let unavailable = |source| Error::LedgerUnavailable { source };
         let note = Checkpoint::new(self.origin(), 0, Hash::EMPTY_ROOT)

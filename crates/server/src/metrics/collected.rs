@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::backup::newest_backup;
 use super::labels::{
-    AlgorithmLabel, AuthorityLabels, BuildLabels, CertificateLabels, ListLabels, PoolLabels,
+    AlgorithmLabel, AuthorityLabels, BuildLabels, CertificateLabels, ListLabels, OutputLabel, PoolLabels,
     ReasonLabel, StateLabel, bounded,
 };
 use super::process::Process;
@@ -33,6 +33,7 @@ pub(super) async fn collect(registry: &mut Registry, state: &AppState) {
     collect_event_streams(registry, state).await;
     collect_stops(registry, state).await;
     collect_ledger(registry, state).await;
+    collect_siem(registry, state);
     collect_lists(registry, state);
     collect_keys(registry, state);
     collect_certificates(registry, state);
@@ -169,6 +170,30 @@ async fn collect_ledger(registry: &mut Registry, state: &AppState) {
         let help = "Age of the log's newest checkpoint";
         register(registry, "ledger_checkpoint_age_seconds", help, to_f64(age));
     }
+    let cosigning = state.log_keeper().cosigning();
+    let silent = i64::try_from(cosigning.silent_seconds()).unwrap_or(i64::MAX);
+    let help = "How long enough witnesses have not cosigned all that the log holds";
+    register(registry, "ledger_witness_silent_seconds", help, to_f64(silent));
+    let covered = i64::try_from(cosigning.covered()).unwrap_or(i64::MAX);
+    let help = "Events under the newest checkpoint that enough witnesses have cosigned";
+    register(registry, "ledger_cosigned_size", help, to_f64(covered));
+    let help = "1 while a witness says that this is not the log that it knows";
+    let refused = u8::from(cosigning.is_refused());
+    register(registry, "ledger_witness_refused", help, refused);
+}
+
+fn collect_siem(registry: &mut Registry, state: &AppState) {
+    let (waiting, lag) = (Family::<OutputLabel, Number>::default(), Family::default());
+    for (output, standing) in state.siem().standings() {
+        let output = OutputLabel { output };
+        let events = i64::try_from(standing.waiting).unwrap_or(i64::MAX);
+        set(&waiting, &output, to_f64(events));
+        set(&lag, &output, to_f64(standing.lag_seconds));
+    }
+    let help = "Events of the log that an output has not sent for sure, of all nodes";
+    registry.register("siem_waiting", help, waiting);
+    let help = "How long ago the oldest of them happened";
+    registry.register("siem_lag_seconds", help, lag);
 }
 
 fn collect_lists(registry: &mut Registry, state: &AppState) {

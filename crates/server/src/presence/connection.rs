@@ -1,5 +1,7 @@
 //! One presence connection: nonces out, statements in, until card, session or server are gone.
 
+mod log;
+mod notice;
 mod step_up;
 
 use std::pin::pin;
@@ -11,6 +13,7 @@ use cardea_provider::PresenceOutcome;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
+use self::notice::Told;
 use self::step_up::Asked;
 use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
 use super::place::Place;
@@ -67,8 +70,12 @@ struct Connection<'a> {
     /// What the agent is to echo.
     echo: Option<String>,
     claimed: bool,
+    /// Whether this agent has asked for the log's checkpoint, which it may once.
+    log_shown: bool,
     /// The last question for a fresh signature.
     asked: Asked,
+    /// What the agent was told of other uses of the card.
+    told: Told,
     place: Place,
     registered: Option<(Registration<'a>, mpsc::Receiver<Message>)>,
     jkt: Option<String>,
@@ -85,7 +92,9 @@ pub(crate) async fn serve_connection(state: AppState, socket: WebSocket, place: 
         proven_until: None,
         echo: None,
         claimed: false,
+        log_shown: false,
         asked: Asked::default(),
+        told: Told::default(),
         place,
         registered: None,
         jkt: None,
@@ -127,9 +136,15 @@ impl Connection<'_> {
                 () = &mut stopped => return Err(Close::ServerStops),
                 message = next_message(&mut self.registered) => match message {
                     Message::Ask => self.ask().await?,
-                    Message::Ended(reason) => return Err(Close::Ended(reason)),
+                    Message::Ended(reason) => {
+                        let jkt = self.jkt.clone().unwrap_or_default();
+                        Box::pin(self.tell_before_the_end(&jkt, reason)).await?;
+                        return Err(Close::Ended(reason));
+                    }
                     Message::StepUp(challenge) => self.ask_step_up(&challenge).await?,
+                    Message::Notice(notice) => self.tell(&notice).await?,
                 },
+                judged = self.asked.judged() => self.answer_step_up(judged).await?,
                 received = self.socket.recv() => match received {
                     // Boxed: a connection waits nearly all the time, without the room for it.
                     Some(Ok(WsMessage::Text(text))) => {
@@ -185,7 +200,8 @@ impl Connection<'_> {
     async fn ask(&mut self) -> Result<(), Close> {
         let nonce = self.random()?;
         self.statements = 0;
-        let sent = self.send(&ServerFrame::Nonce { nonce: &nonce }).await;
+        let log = !self.log_shown;
+        let sent = self.send(&ServerFrame::Nonce { nonce: &nonce, log }).await;
         self.nonce = Some(nonce);
         sent
     }
@@ -197,7 +213,8 @@ impl Connection<'_> {
         }
         let statement = match serde_json::from_str(text).map_err(|_| MALFORMED)? {
             AgentFrame::Presence { statement } => statement,
-            AgentFrame::StepUp { part, last } => return self.take_step_up(&part, last).await,
+            AgentFrame::Log { size, root } => return self.show_log(size, &root).await,
+            AgentFrame::StepUp { part, last } => return self.take_step_up(&part, last),
             AgentFrame::StepUpDeclined { jti, reason } => {
                 return self.decline_step_up(&jti, &reason).await;
             }
@@ -274,12 +291,13 @@ impl Connection<'_> {
                 Ok(())
             }
             PresenceOutcome::Ended {
-                jkt: _,
+                jkt,
                 ended,
                 reason,
             } => {
                 let reason = reason.map_or("ended", |reason| reason.as_str());
                 self.state.announce(ended);
+                Box::pin(self.tell_before_the_end(&jkt, reason)).await?;
                 Err(Close::Ended(reason))
             }
         }

@@ -1,5 +1,6 @@
 //! What goes over a presence connection: small JSON texts.
 
+use cardea_assertion::Notice;
 use serde::{Deserialize, Serialize};
 
 /// Longest frame, in bytes; a presence statement has some hundreds.
@@ -10,13 +11,22 @@ pub(crate) const FRAME_BYTES_MAX: usize = 4096;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ServerFrame<'a> {
     /// Asks for a statement over this nonce.
-    Nonce { nonce: &'a str },
+    Nonce {
+        nonce: &'a str,
+        /// Whether the agent may ask for the log's checkpoint on this connection.
+        log: bool,
+    },
+    /// A part of what the log shows: its key, a proof and its newest checkpoint; an empty one where
+    /// it has none yet.
+    Checkpoint { part: &'a str, last: bool },
     /// Says where the session of this connection's key stands.
     Session {
         state: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
     },
+    /// Tells the agent of another use of the person's card.
+    Notice(&'a Notice),
     /// Asks the holder of the session's card for a fresh signature.
     StepUp { challenge: &'a str },
     /// Says what became of one.
@@ -35,6 +45,8 @@ pub(super) enum AgentFrame {
     Presence { statement: String },
     /// A part of what the card signed anew: statement and countersignature, a space between them.
     StepUp { part: String, last: bool },
+    /// Asks for the log's newest checkpoint, and a proof from the one on that the agent keeps.
+    Log { size: u64, root: String },
     /// There will be no signature.
     StepUpDeclined { jti: String, reason: String },
 }
@@ -45,8 +57,20 @@ mod tests {
 
     #[test]
     fn frames_have_the_agreed_shape() {
-        let nonce = serde_json::to_string(&ServerFrame::Nonce { nonce: "n" }).unwrap();
-        assert_eq!(nonce, r#"{"type":"nonce","nonce":"n"}"#);
+        let nonce = ServerFrame::Nonce {
+            nonce: "n",
+            log: true,
+        };
+        let nonce = serde_json::to_string(&nonce).unwrap();
+        assert_eq!(nonce, r#"{"type":"nonce","nonce":"n","log":true}"#);
+        let part = ServerFrame::Checkpoint {
+            part: "p",
+            last: true,
+        };
+        let part = serde_json::to_string(&part).unwrap();
+        assert_eq!(part, r#"{"type":"checkpoint","part":"p","last":true}"#);
+        let asked = serde_json::from_str(r#"{"type":"log","size":7,"root":"r"}"#).unwrap();
+        assert!(matches!(asked, AgentFrame::Log { size: 7, .. }));
         let ended = ServerFrame::Session {
             state: "ended",
             reason: Some("departed"),

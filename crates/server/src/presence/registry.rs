@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cardea_assertion::Notice;
 use tokio::sync::{Notify, mpsc};
 
 /// Connections of one key: an agent that reconnects may briefly have two.
@@ -23,6 +24,8 @@ pub(super) enum Message {
     Ended(&'static str),
     /// A guard wants a fresh signature: this is the challenge.
     StepUp(Arc<str>),
+    /// The person's card was used elsewhere.
+    Notice(Arc<Notice>),
 }
 
 /// Finds connections and waiting logins by presence key.
@@ -96,6 +99,18 @@ impl PresenceRegistry {
                 // It is told again at the next look, and must not keep an end from being told.
                 if connection.capacity() > MESSAGES_MAX / 2 {
                     let _ = connection.try_send(Message::StepUp(Arc::clone(&challenge)));
+                }
+            }
+        }
+    }
+
+    /// Has the connections of `jkt`, if there are any here, pass a notice on.
+    pub(super) fn tell(&self, jkt: &str, notice: &Arc<Notice>) {
+        if let Some(key) = self.lock().get(jkt) {
+            for (_, connection) in &key.connections {
+                // As above.
+                if connection.capacity() > MESSAGES_MAX / 2 {
+                    let _ = connection.try_send(Message::Notice(Arc::clone(notice)));
                 }
             }
         }

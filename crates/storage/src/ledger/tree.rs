@@ -208,8 +208,8 @@ pub async fn list_nodes(
     rows.iter().map(read).collect()
 }
 
-/// Stores a checkpoint. The one before it goes where it is not older than `since`: one a span of
-/// time stays.
+/// Stores a checkpoint. The one before it goes where it is not older than `since` and no witness
+/// has cosigned it: one a span of time stays.
 ///
 /// # Errors
 /// [`Error::Unavailable`]; [`Error::Conflict`] where one of its size is there.
@@ -219,7 +219,7 @@ pub async fn insert_checkpoint(
     since: i64,
 ) -> Result<(), Error> {
     sql::query(
-        "DELETE FROM ledger_checkpoint WHERE made_at >= $1
+        "DELETE FROM ledger_checkpoint WHERE made_at >= $1 AND cosignatures = 0
          AND size = (SELECT MAX(size) FROM ledger_checkpoint)",
     )
     .bind(since)
@@ -234,23 +234,52 @@ pub async fn insert_checkpoint(
     Ok(())
 }
 
-/// Puts a note with more signatures in the place of a checkpoint's. False where that is gone.
+/// Keeps a checkpoint with the lines of so many witnesses, in the place of what stands there of its
+/// size, or again where it had gone meanwhile. Those before it go that are not older than `since`.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn replace_note(
+pub async fn keep_cosigned(
     transaction: &mut Transaction,
-    size: u64,
-    before: &str,
-    note: &str,
-) -> Result<bool, Error> {
-    let done = sql::query("UPDATE ledger_checkpoint SET note = $3 WHERE size = $1 AND note = $2")
-        .bind(stored(size)?)
-        .bind(before)
-        .bind(note)
+    checkpoint: &Checkpoint,
+    cosignatures: u32,
+    since: i64,
+) -> Result<(), Error> {
+    sql::query("DELETE FROM ledger_checkpoint WHERE size < $1 AND made_at >= $2")
+        .bind(stored(checkpoint.size)?)
+        .bind(since)
         .execute(transaction.connection())
         .await?;
-    Ok(done.rows_affected() == 1)
+    sql::query(
+        "INSERT INTO ledger_checkpoint (size, note, made_at, cosignatures) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (size) DO UPDATE
+             SET note = excluded.note, cosignatures = excluded.cosignatures",
+    )
+    .bind(stored(checkpoint.size)?)
+    .bind(checkpoint.note.as_str())
+    .bind(checkpoint.made_at)
+    .bind(i64::from(cosignatures))
+    .execute(transaction.connection())
+    .await?;
+    Ok(())
+}
+
+/// Finds the newest checkpoint that so many witnesses have cosigned.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn newest_cosigned(
+    transaction: &mut Transaction,
+    cosignatures_min: u32,
+) -> Result<Option<Checkpoint>, Error> {
+    let row = sql::query(
+        "SELECT size, note, made_at FROM ledger_checkpoint WHERE cosignatures >= $1
+         ORDER BY size DESC LIMIT 1",
+    )
+    .bind(i64::from(cosignatures_min))
+    .fetch_optional(transaction.connection())
+    .await?;
+    row.as_ref().map(read_checkpoint).transpose()
 }
 
 /// Finds the newest checkpoint.

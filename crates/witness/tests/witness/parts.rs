@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cardea_transparency::{
     AddCheckpoint, Checkpoint, Frontier, Hash, KeyName, NodeId, Note, NoteSigner, SignatureKind,
-    consistency_proof, leaf_hash,
+    consistency_proof, inclusion_proof, leaf_hash,
 };
 use cardea_witness::{Config, Witness, make_key};
 use openssl::pkey::PKey;
@@ -61,6 +61,10 @@ impl Log {
 
     pub(super) fn proof(&self, old: u64, new: u64) -> Vec<Hash> {
         consistency_proof(old, new, &self.kept).unwrap()
+    }
+
+    pub(super) fn inclusion(&self, index: u64, size: u64) -> Vec<Hash> {
+        inclusion_proof(index, size, &self.kept).unwrap()
     }
 
     pub(super) fn request(&self, old: u64, new: u64) -> String {

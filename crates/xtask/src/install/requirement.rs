@@ -223,6 +223,21 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
 
 const TEST: &[Requirement] = &[
     needed(
+        "rsyslog",
+        Probe::Program(&["rsyslogd"]),
+        ["rsyslog", "rsyslog", "rsyslog"],
+    ),
+    needed(
+        "rsyslog's TLS over OpenSSL",
+        Probe::File(&[
+            "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so",
+            "/usr/lib/aarch64-linux-gnu/rsyslog/lmnsd_ossl.so",
+            "/usr/lib64/rsyslog/lmnsd_ossl.so",
+            "/usr/lib/rsyslog/lmnsd_ossl.so",
+        ]),
+        ["rsyslog-openssl", "rsyslog-openssl", "rsyslog"],
+    ),
+    needed(
         "OpenSSH's server",
         Probe::Program(&["sshd"]),
         ["openssh-server", "openssh-server", "openssh"],

@@ -10,7 +10,7 @@ use crate::tidy::Complaint;
 const PREFIX: &str = "cardea-";
 
 /// Crate, what it may depend on, and what its tests may use besides (docs/adr/0006).
-const ALLOWED: [(&str, &[&str], &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 21] = [
     ("pki", &[], &["test-pki"]),
     ("jose", &[], &[]),
     ("oauth2-types", &[], &[]),
@@ -41,6 +41,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 20] = [
     ),
     ("host-login", &["jose", "oauth2-types"], &[]),
     ("pam", &[], &[]),
+    ("power-loss", &[], &[]),
     ("witness", &["transparency"], &[]),
     (
         "server",

@@ -97,6 +97,7 @@ impl Issuer {
                 keys: keys.collect(),
             },
             iat,
+            log: None,
         };
         document.sign(&self.roots[0]).unwrap()
     }

@@ -12,6 +12,7 @@ use super::*;
 use crate::challenge_keys::ChallengeKeys;
 use crate::enrolment::{Enrolment, IssuerUrl};
 use crate::issuer_tls;
+use crate::log_memory::LogMemory;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Nonces that the server sends on each connection.
@@ -109,6 +110,7 @@ fn enrolled(issuer: &str, state_dir: &tempfile::TempDir) -> Arc<EnrolledIssuer> 
         origins: Vec::new(),
         roots: Vec::new(),
         ca_pem: None,
+        log: None,
     });
     let client = issuer_tls::http_client(&enrolment).unwrap();
     let http = client.clone();
@@ -116,6 +118,7 @@ fn enrolled(issuer: &str, state_dir: &tempfile::TempDir) -> Arc<EnrolledIssuer> 
         ChallengeKeys::new(Arc::clone(&enrolment), client, state_dir.path()).unwrap();
     Arc::new(EnrolledIssuer {
         presence_tls: issuer_tls::connector(&enrolment).unwrap(),
+        log_memory: LogMemory::new(Arc::clone(&enrolment), state_dir.path()),
         enrolment,
         challenge_keys,
         http,

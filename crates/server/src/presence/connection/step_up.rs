@@ -6,6 +6,8 @@
 //! parts at all.
 
 use cardea_provider::{StepUpAttempt, StepUpDecline};
+use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use super::{Close, Connection};
 use crate::presence::frame::ServerFrame;
@@ -23,12 +25,40 @@ pub(super) struct Asked {
     answer: String,
     parts: u32,
     is_open: bool,
+    /// The answer that is being judged. That takes as long as evidence about the card takes to
+    /// come, and this connection's presence must be heard meanwhile, or her session would end over
+    /// it.
+    judging: Option<JoinHandle<Judged>>,
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged {
+    outcome: &'static str,
+    code: Option<&'static str>,
+}
+
+impl Asked {
+    /// What became of the answer; never ends while none is being judged.
+    pub(super) async fn judged(&mut self) -> Judged {
+        let Some(judging) = &mut self.judging else {
+            return std::future::pending().await;
+        };
+        let judged = judging.await;
+        self.judging = None;
+        judged.unwrap_or(Judged {
+            outcome: "refused",
+            code: Some("server.internal"),
+        })
+    }
 }
 
 impl Connection<'_> {
     /// Passes a question on, once: it is looked for again and again while it waits.
     pub(super) async fn ask_step_up(&mut self, challenge: &str) -> Result<(), Close> {
-        if !self.claimed || self.asked.challenge == challenge {
+        // The next question waits until the answer to the last one is judged.
+        let is_judging = self.asked.judging.is_some();
+        if !self.claimed || is_judging || self.asked.challenge == challenge {
             return Ok(());
         }
         self.asked = Asked {
@@ -36,12 +66,14 @@ impl Connection<'_> {
             answer: String::new(),
             parts: 0,
             is_open: true,
+            judging: None,
         };
         self.send(&ServerFrame::StepUp { challenge }).await
     }
 
-    /// Takes a part of the answer; the last one has it judged.
-    pub(super) async fn take_step_up(&mut self, part: &str, is_last: bool) -> Result<(), Close> {
+    /// Takes a part of the answer; the last one has it judged, beside this connection's loop and to
+    /// the end, whatever becomes of the connection.
+    pub(super) fn take_step_up(&mut self, part: &str, is_last: bool) -> Result<(), Close> {
         let asked = &mut self.asked;
         asked.parts = asked.parts.saturating_add(1);
         let is_bounded = asked.parts <= PARTS_MAX
@@ -58,31 +90,45 @@ impl Connection<'_> {
         let (statement, attestation) = answer
             .split_once(' ')
             .ok_or(Close::Refused("server.request_malformed"))?;
-        let attempt = StepUpAttempt {
-            presence_jkt: self.jkt.as_deref().unwrap_or_default(),
-            statement,
-            attestation,
-        };
-        let provider = self.state.provider();
-        let judged = provider.accept_step_up(attempt, self.state.revocation());
-        let session = self.session_id.as_deref().map(short_login_id);
-        let frame = match judged.await {
-            Ok(()) => {
-                tracing::info!(session, "the card has signed anew");
-                ServerFrame::StepUpAnswered {
-                    outcome: "given",
-                    code: None,
+        let (statement, attestation) = (statement.to_owned(), attestation.to_owned());
+        let presence_jkt = self.jkt.clone().unwrap_or_default();
+        let session = self.session_id.clone();
+        let state = self.state.clone();
+        let judging = async move {
+            let attempt = StepUpAttempt {
+                presence_jkt: &presence_jkt,
+                statement: &statement,
+                attestation: &attestation,
+            };
+            let provider = state.provider();
+            let judged = provider.accept_step_up(attempt, state.revocation()).await;
+            let session = session.as_deref().map(short_login_id);
+            match judged {
+                Ok(()) => {
+                    tracing::info!(session, "the card has signed anew");
+                    Judged {
+                        outcome: "given",
+                        code: None,
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(session, code = error.code(), "a fresh signature is refused");
+                    Judged {
+                        outcome: "refused",
+                        code: Some(error.public.code()),
+                    }
                 }
             }
-            Err(error) => {
-                tracing::warn!(session, code = error.code(), "a fresh signature is refused");
-                ServerFrame::StepUpAnswered {
-                    outcome: "refused",
-                    code: Some(error.public.code()),
-                }
-            }
         };
-        self.send(&frame).await
+        self.asked.judging = Some(tokio::spawn(judging.in_current_span()));
+        Ok(())
+    }
+
+    /// Says what became of an answer.
+    pub(super) async fn answer_step_up(&mut self, judged: Judged) -> Result<(), Close> {
+        let Judged { outcome, code } = judged;
+        self.send(&ServerFrame::StepUpAnswered { outcome, code })
+            .await
     }
 
     /// Notes that there will be no answer.

@@ -1,0 +1,211 @@
+//! Before the first proof of presence: whether the issuer's log goes on from what is kept here.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use cardea_assertion::LOG_SHOWN_BYTES_MAX;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::connection::Lost;
+use crate::Error;
+use crate::agent::Agent;
+use crate::consent;
+use crate::display_text::for_display;
+use crate::enrolled_issuers::EnrolledIssuer;
+use crate::language::Language;
+use crate::log_memory::Outcome;
+
+/// How long the server may take to show its log.
+const ANSWER_LIMIT: Duration = Duration::from_secs(8);
+
+/// Once a session: a connection that is made anew for the same login shows nothing new.
+#[derive(Debug, Default)]
+pub(super) enum LogCheck {
+    #[default]
+    Unasked,
+    Asked {
+        /// To be answered when the log is seen.
+        nonce: String,
+        shown: String,
+        until: Instant,
+    },
+    Done,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Step {
+    Wait,
+    Ask {
+        size: u64,
+        root: String,
+    },
+    Answer {
+        nonce: String,
+    },
+    /// The same; and the log was put back, which the person is told.
+    Restored {
+        nonce: String,
+        why: String,
+    },
+}
+
+/// Why this connection, or the session, is over.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Lost(Lost),
+    Refused(Error),
+}
+
+impl From<Lost> for Stop {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl LogCheck {
+    /// What an older connection was asked, it answers no more.
+    pub(super) fn begin_connection(&mut self) {
+        if self.is_waiting() {
+            *self = Self::Unasked;
+        }
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Asked { .. })
+    }
+
+    /// When this is over that would be over then otherwise.
+    pub(super) fn limit(&self, over_at: Instant) -> Instant {
+        match self {
+            Self::Asked { until, .. } => over_at.min(*until),
+            Self::Unasked | Self::Done => over_at,
+        }
+    }
+
+    /// Takes a nonce, which is answered only behind the look at the log. An issuer that shows
+    /// nothing is an older one, unless it did show something before.
+    pub(super) async fn take_nonce(
+        &mut self,
+        issuer: &Arc<EnrolledIssuer>,
+        nonce: String,
+        is_shown: bool,
+    ) -> Result<Step, Stop> {
+        match self {
+            Self::Done => Ok(Step::Answer { nonce }),
+            Self::Asked { nonce: waiting, .. } => {
+                *waiting = nonce;
+                Ok(Step::Wait)
+            }
+            Self::Unasked if is_shown => {
+                let (size, root) = blocking(issuer, |it| it.log_memory.newest()).await?;
+                *self = Self::Asked {
+                    nonce,
+                    shown: String::new(),
+                    until: Instant::now() + ANSWER_LIMIT,
+                };
+                Ok(Step::Ask { size, root })
+            }
+            Self::Unasked => {
+                blocking(issuer, |it| it.log_memory.take_nothing()).await?;
+                *self = Self::Done;
+                Ok(Step::Answer { nonce })
+            }
+        }
+    }
+
+    /// Takes a part of what is shown; the last one has it judged.
+    pub(super) async fn take_part(
+        &mut self,
+        issuer: &Arc<EnrolledIssuer>,
+        part: &str,
+        is_last: bool,
+    ) -> Result<Step, Stop> {
+        let Self::Asked { nonce, shown, .. } = self else {
+            return Err(Stop::Lost(Lost::Broken));
+        };
+        if shown.len().saturating_add(part.len()) > LOG_SHOWN_BYTES_MAX {
+            return Err(Stop::Lost(Lost::Broken));
+        }
+        shown.push_str(part);
+        if !is_last {
+            return Ok(Step::Wait);
+        }
+        let (nonce, shown) = (std::mem::take(nonce), std::mem::take(shown));
+        let outcome = blocking(issuer, move |it| match shown.is_empty() {
+            true => it.log_memory.take_nothing(),
+            false => it.log_memory.take(&shown),
+        });
+        let outcome = outcome.await?;
+        *self = Self::Done;
+        Ok(match outcome {
+            Outcome::GoesOn => Step::Answer { nonce },
+            Outcome::Restored { why } => Step::Restored { nonce, why },
+        })
+    }
+
+    /// The server has announced its log and shows nothing: where it did before, it is refused.
+    pub(super) async fn unanswered(&self, issuer: &Arc<EnrolledIssuer>) -> Stop {
+        match blocking(issuer, |it| it.log_memory.take_nothing()).await {
+            Ok(_) => Stop::Lost(Lost::Broken),
+            Err(error) => Stop::Refused(error),
+        }
+    }
+}
+
+/// Off the asynchronous threads: the disk may take its time.
+async fn blocking<T: Send + 'static>(
+    issuer: &Arc<EnrolledIssuer>,
+    work: impl FnOnce(&EnrolledIssuer) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let issuer = Arc::clone(issuer);
+    let done = tokio::task::spawn_blocking(move || work(&issuer)).await;
+    done.map_err(|_| Error::Internal {
+        reason: "the memory of a log panicked",
+    })?
+}
+
+/// Tells the person that the sign-in does not go on, and whom to call.
+pub(super) fn tell_of_refusal(agent: &Weak<Agent>, issuer: &EnrolledIssuer, error: &Error) {
+    let code = error.code();
+    let name = &issuer.enrolment.name;
+    tracing::error!(code, %error, issuer = issuer.enrolment.issuer.as_str(), "not signed in");
+    let Some(agent) = agent.upgrade() else { return };
+    let text = format!("{}\n\n{}", for_display(name), error.words(agent.language));
+    let telling = async move { consent::tell_in_turn(&agent, text).await };
+    tokio::spawn(telling.in_current_span());
+}
+
+/// Tells the person that the log was put back, and what its operator says of it.
+pub(super) fn tell_of_restore(agent: &Weak<Agent>, issuer: &EnrolledIssuer, why: &str) {
+    let name = for_display(&issuer.enrolment.name);
+    let why = for_display(why);
+    tracing::warn!(
+        issuer = issuer.enrolment.issuer.as_str(),
+        why,
+        "the log was put back, and says so"
+    );
+    let Some(agent) = agent.upgrade() else { return };
+    let text = match agent.language {
+        Language::French => format!(
+            "{name}\n\nCe service a remis son journal à un état antérieur, et le déclare \
+             (« {why} »). Ce qui a été fait en votre nom peu avant peut en avoir disparu. Si cela \
+             vous étonne, appelez son assistance."
+        ),
+        Language::English => format!(
+            "{name}\n\nThis service has put its log back to an earlier state, and says so \
+             (“{why}”). What was done in your name shortly before may be gone from it. If that \
+             surprises you, call its support."
+        ),
+    };
+    let text = agent.language.keep_marks(&text);
+    let telling = async move { consent::tell_in_turn(&agent, text).await };
+    tokio::spawn(telling.in_current_span());
+}

@@ -1,0 +1,231 @@
+//! Having the log's checkpoints cosigned by its witnesses: in the background, and nobody's login
+//! waits for it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex as SyncMutex, PoisonError};
+use std::time::Duration;
+
+use cardea_storage::Store;
+use cardea_storage::ledger::{
+    Checkpoint, find_checkpoint, keep_cosigned, newest_checkpoint, newest_cosigned,
+};
+use cardea_transparency::{Note, NoteSignature, VerifierKey};
+use futures_util::future::join_all;
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::witness::{Refusal, Witness};
+use crate::config::LedgerConfig;
+use crate::error::Error;
+use crate::http_client::HttpClient;
+
+/// How long enough witnesses may be silent before an operator is told.
+const LATE: Duration = Duration::from_secs(5 * 60);
+/// Of the checkpoints of so long a time the last cosigned one stays.
+const KEPT_EVERY_SECONDS: i64 = 3600;
+
+/// The witnesses of a log.
+pub(crate) struct Cosigning {
+    http: HttpClient,
+    every: Duration,
+    quorum: u32,
+    is_waived: bool,
+    keys: Vec<VerifierKey>,
+    witnesses: Mutex<Vec<Witness>>,
+    /// When enough of them had cosigned all that there was to cosign.
+    covered_at: SyncMutex<Instant>,
+    /// The size of the newest checkpoint that enough of them have cosigned.
+    covered: AtomicU64,
+    is_refused: AtomicBool,
+}
+
+impl Cosigning {
+    /// `is_waived`: whether the log ought to have witnesses and has none.
+    pub(crate) fn new(http: HttpClient, config: &LedgerConfig, is_waived: bool) -> Self {
+        let keys = config.witness.iter().map(|it| it.verifier_key.key());
+        Self {
+            http,
+            every: Duration::from_secs(u64::from(config.witness_seconds)),
+            quorum: config.quorum(),
+            is_waived,
+            keys: keys.cloned().collect(),
+            witnesses: Mutex::new(config.witness.iter().map(Witness::new).collect()),
+            covered_at: SyncMutex::new(Instant::now()),
+            covered: AtomicU64::new(0),
+            is_refused: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether there is anybody to ask.
+    pub(super) fn has_witnesses(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    pub(super) fn every(&self) -> Duration {
+        self.every
+    }
+
+    /// How many must have cosigned what is shown.
+    pub(super) fn quorum(&self) -> u32 {
+        self.quorum
+    }
+
+    /// Whether nobody watches this log who ought to, or those who do have been silent for long.
+    pub(crate) fn is_unwitnessed(&self) -> bool {
+        self.is_waived || self.silent_seconds() > LATE.max(self.every * 3).as_secs()
+    }
+
+    /// Whether a witness says that this is not the log that it knows.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused.load(Ordering::Relaxed)
+    }
+
+    /// For how long enough witnesses have not cosigned all that there is; zero without any.
+    pub(crate) fn silent_seconds(&self) -> u64 {
+        if !self.has_witnesses() {
+            return 0;
+        }
+        let covered_at = self.covered_at.lock();
+        let covered_at = *covered_at.unwrap_or_else(PoisonError::into_inner);
+        covered_at.elapsed().as_secs()
+    }
+
+    /// The size of the newest checkpoint that enough witnesses have cosigned.
+    pub(crate) fn covered(&self) -> u64 {
+        self.covered.load(Ordering::Relaxed)
+    }
+
+    /// Looks how far the log is cosigned, and where `is_asking`, has witnesses cosign its newest
+    /// checkpoint. What fails is tried again.
+    ///
+    /// # Errors
+    /// Those of the database, and `ledger.…` where what it holds is no note.
+    pub(super) async fn look(
+        &self,
+        store: &Store,
+        is_asking: bool,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let looked = self.look_at(store, is_asking, now).await;
+        looked.map_err(|source| Error::LedgerUnavailable { source })
+    }
+
+    async fn look_at(
+        &self,
+        store: &Store,
+        is_asking: bool,
+        now: OffsetDateTime,
+    ) -> Result<(), cardea_ledger::Error> {
+        let mut reading = store.begin_read().await?;
+        let newest = newest_checkpoint(&mut reading).await?;
+        drop(reading);
+        let Some(newest) = newest else {
+            self.note_covered(0);
+            return Ok(());
+        };
+        let note = Note::parse(newest.note.as_bytes())?;
+        if is_asking && self.missing(&note) > 0 {
+            let lines = self.ask_all(store, newest.size, &note).await;
+            if !lines.is_empty() {
+                self.keep(store, &newest, lines).await?;
+            }
+        }
+        let mut reading = store.begin_read().await?;
+        let cosigned = newest_cosigned(&mut reading, self.quorum).await?;
+        drop(reading);
+        let Some(cosigned) = cosigned else {
+            return Ok(());
+        };
+        self.covered.store(cosigned.size, Ordering::Relaxed);
+        // Another node may be the one that asks, and the log grows while it does.
+        let age = now.unix_timestamp().saturating_sub(cosigned.made_at);
+        let is_fresh = u64::try_from(age).is_ok_and(|age| age <= self.every.as_secs() * 2);
+        if cosigned.size >= newest.size || is_fresh {
+            self.note_covered(cosigned.size);
+        }
+        Ok(())
+    }
+
+    fn note_covered(&self, size: u64) {
+        let covered_at = self.covered_at.lock();
+        *covered_at.unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.covered.store(size, Ordering::Relaxed);
+    }
+
+    /// How many witnesses have no line under a note.
+    fn missing(&self, note: &Note) -> usize {
+        let signatures = note.signatures();
+        let lacks = |key: &&VerifierKey| !signatures.iter().any(|it| it.is_of(key));
+        self.keys.iter().filter(lacks).count()
+    }
+
+    /// Asks those that have no line under the note yet, all at once.
+    async fn ask_all(&self, store: &Store, size: u64, note: &Note) -> Vec<NoteSignature> {
+        let mut witnesses = self.witnesses.lock().await;
+        let begun = Instant::now();
+        let asked = witnesses.iter_mut().filter(|it| {
+            let mut signatures = note.signatures().iter();
+            it.is_due(begun) && !signatures.any(|signature| signature.is_of(it.key()))
+        });
+        let asking = asked.map(|witness| async {
+            let cosigned = witness.cosign((&self.http, store), size, note).await;
+            let cosigned = match cosigned {
+                Err(Refusal::Ahead { known, .. }) if is_grown(store, known).await => return None,
+                cosigned => cosigned,
+            };
+            witness.note(cosigned.as_ref().map(drop), Instant::now());
+            cosigned.ok()
+        });
+        let lines = join_all(asking).await.into_iter().flatten().collect();
+        let is_refused = witnesses.iter().any(Witness::has_refused);
+        self.is_refused.store(is_refused, Ordering::Relaxed);
+        lines
+    }
+
+    /// Puts lines under the checkpoint that they are of, and keeps it, however far the log has
+    /// grown meanwhile.
+    async fn keep(
+        &self,
+        store: &Store,
+        asked: &Checkpoint,
+        lines: Vec<NoteSignature>,
+    ) -> Result<(), cardea_ledger::Error> {
+        let mut transaction = store.begin().await?;
+        // Another node may have put other lines there.
+        let stored = find_checkpoint(&mut transaction, asked.size).await?;
+        let mut checkpoint = stored.unwrap_or_else(|| asked.clone());
+        let mut note = Note::parse(checkpoint.note.as_bytes())?;
+        if note.text() != Note::parse(asked.note.as_bytes())?.text() {
+            return Err(cardea_ledger::Error::HistoryChanged {
+                what: "a checkpoint was exchanged while witnesses cosigned it",
+            });
+        }
+        for line in lines {
+            // A line of the same key that stands there already is as good.
+            let _ = note.add(line);
+        }
+        checkpoint.note = note.to_string();
+        let cosignatures = self.keys.len().saturating_sub(self.missing(&note));
+        let cosignatures = u32::try_from(cosignatures).unwrap_or(u32::MAX);
+        let since = asked.made_at - asked.made_at.rem_euclid(KEPT_EVERY_SECONDS);
+        keep_cosigned(&mut transaction, &checkpoint, cosignatures, since).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// Whether the log has so many entries by now: another node had more of it cosigned.
+async fn is_grown(store: &Store, known: u64) -> bool {
+    let newest = async {
+        let mut reading = store.begin_read().await?;
+        newest_checkpoint(&mut reading).await
+    };
+    matches!(newest.await, Ok(Some(newest)) if newest.size >= known)
+}
+
+impl std::fmt::Debug for Cosigning {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Cosigning").finish_non_exhaustive()
+    }
+}

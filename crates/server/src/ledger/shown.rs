@@ -1,0 +1,152 @@
+//! What an agent is shown of the log at a login: the newest checkpoint, and that the log begins
+//! with the one that the agent keeps, or why it does not (docs/ledger.md).
+
+use cardea_assertion::{LogShown, RESTORES_SHOWN_MAX, RestoreShown};
+use cardea_ledger::{RESTORE_KIND, consistency, restore_records};
+use cardea_storage::ledger::{Checkpoint, list_details_behind, newest_checkpoint, newest_cosigned};
+use cardea_storage::{Store, Transaction};
+use cardea_transparency::{
+    AddCheckpoint, Hash, Note, RestoreRecord, VerifierKey, verify_consistency,
+};
+
+use super::LogKeeper;
+use super::key::find_verifier;
+use crate::error::Error;
+
+/// Events of restores that are looked at.
+const RESTORES_MAX: u32 = 64;
+
+/// The checkpoint that an agent keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Its size.
+    pub(crate) size: u64,
+    /// Its root.
+    pub(crate) root: Hash,
+}
+
+/// A restore of the log, and the note that says so.
+pub(super) struct KnownRestore {
+    record: RestoreRecord,
+    note: String,
+}
+
+impl LogKeeper {
+    /// What an agent that keeps this checkpoint is shown; none where nothing is signed yet.
+    ///
+    /// # Errors
+    /// Those of the database and of the log.
+    pub(crate) async fn show(&self, known: Known) -> Result<Option<LogShown>, Error> {
+        let key = match self.verifier.get() {
+            Some(key) => key,
+            None => match find_verifier(&self.store, &self.origin).await? {
+                Some(key) => self.verifier.get_or_init(|| key),
+                None => return Ok(None),
+            },
+        };
+        let shown = self.find_shown(key, known).await;
+        shown.map_err(|source| Error::LedgerUnavailable { source })
+    }
+
+    async fn find_shown(
+        &self,
+        key: &VerifierKey,
+        known: Known,
+    ) -> Result<Option<LogShown>, cardea_ledger::Error> {
+        let mut reading = self.store.begin_read().await?;
+        let Some(newest) = self.find_newest(&mut reading, known.size).await? else {
+            return Ok(None);
+        };
+        // One that knows more than there is gets no proof that it could take.
+        let old = match known.size <= newest.size {
+            true => known.size,
+            false => 0,
+        };
+        let proof = consistency(&mut reading, old, newest.size).await?;
+        let request = AddCheckpoint::new(old, proof, Note::parse(newest.note.as_bytes())?)?;
+        let new = request.checkpoint();
+        let follows = verify_consistency(
+            known.size,
+            &known.root,
+            new.size(),
+            &new.root(),
+            request.proof(),
+        );
+        drop(reading);
+        let restores = match follows {
+            Ok(()) => Vec::new(),
+            Err(_) => self.show_restores(key, new.size()).await?,
+        };
+        Ok(Some(LogShown {
+            key: key.to_string(),
+            checkpoint: request.to_string(),
+            restores,
+        }))
+    }
+
+    /// The newest that enough witnesses have cosigned, unless the agent knows more.
+    async fn find_newest(
+        &self,
+        reading: &mut Transaction,
+        known: u64,
+    ) -> Result<Option<Checkpoint>, cardea_ledger::Error> {
+        if self.cosigning.quorum() > 0 {
+            let cosigned = newest_cosigned(reading, self.cosigning.quorum()).await?;
+            if let Some(cosigned) = cosigned.filter(|it| it.size >= known) {
+                return Ok(Some(cosigned));
+            }
+        }
+        Ok(newest_checkpoint(reading).await?)
+    }
+
+    /// The restores, each with the proof from what the log went on from.
+    async fn show_restores(
+        &self,
+        key: &VerifierKey,
+        size: u64,
+    ) -> Result<Vec<RestoreShown>, cardea_ledger::Error> {
+        // A database is put back only while no server works with it: once is enough, and it is a
+        // look at every event.
+        let read = || read_restores(&self.store, key);
+        let restores = self.restores.get_or_try_init(read).await?;
+        let mut reading = self.store.begin_read().await?;
+        let mut shown = Vec::new();
+        let surplus = restores.len().saturating_sub(RESTORES_SHOWN_MAX);
+        for restore in restores.iter().skip(surplus) {
+            let after = restore.record.after().size();
+            let proof = match after <= size {
+                true => consistency(&mut reading, after, size).await?,
+                false => Vec::new(),
+            };
+            shown.push(RestoreShown {
+                record: restore.note.clone(),
+                proof: proof.iter().map(Hash::to_base64).collect(),
+            });
+        }
+        Ok(shown)
+    }
+}
+
+/// The records of the log's key that the database tells of, the oldest first.
+async fn read_restores(
+    store: &Store,
+    key: &VerifierKey,
+) -> Result<Vec<KnownRestore>, cardea_ledger::Error> {
+    let mut reading = store.begin_read().await?;
+    let told = list_details_behind(&mut reading, RESTORE_KIND, 0, RESTORES_MAX).await?;
+    drop(reading);
+    let mut restores: Vec<KnownRestore> = Vec::new();
+    for text in told.iter().flat_map(|it| restore_records(it)) {
+        let Ok(note) = Note::parse(text.as_bytes()) else {
+            continue;
+        };
+        match RestoreRecord::verify(&note, key) {
+            Ok(record) if !restores.iter().any(|it| it.record == record) => {
+                restores.push(KnownRestore { record, note: text });
+            }
+            _ => {}
+        }
+    }
+    restores.sort_by_key(|it| it.record.at());
+    Ok(restores)
+}
