@@ -27,6 +27,8 @@ const SITE_FACTOR: u32 = 10;
 const DEVICE_CODE_GUESSES_MAX: u32 = 10;
 /// Wrong codes of one address: nobody has so many cards to lose.
 const SUSPEND_CODES_MAX: u32 = 20;
+/// Files of people's own logs for one address: a practice takes a few, and each reads many rows.
+const OWN_EXPORTS_MAX: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Counts events an address and minute.
@@ -68,6 +70,8 @@ pub(crate) enum Counted {
     RegistrationRefusal,
     /// A refused request to the admin API.
     AdminRefusal,
+    /// A person's own log in a file.
+    OwnExport,
     /// A logout request that proves nothing.
     LogoutRefusal,
     /// A code that suspends no card, or a yes to no suspension.
@@ -172,6 +176,7 @@ impl RateLimiter {
             }
             Counted::DeviceCodeGuess => DEVICE_CODE_GUESSES_MAX,
             Counted::SuspendCode => SUSPEND_CODES_MAX,
+            Counted::OwnExport => OWN_EXPORTS_MAX,
             Counted::PushedRequest
             | Counted::DeviceRequest
             | Counted::LoginPageRefusal

@@ -16,7 +16,7 @@ use crate::test_app::{Changes, TestApp};
 use crate::two_nodes::on_postgres;
 
 /// Waits until everything that happened has its place under a checkpoint.
-async fn signed(app: &TestApp) -> Value {
+pub(crate) async fn signed(app: &TestApp) -> Value {
     for _ in 0..600 {
         let standing = app.operate_on("ledger", &["status"]).await;
         let (size, signed) = (&standing["size"], &standing["signed"]);

@@ -10,6 +10,7 @@
 
 mod account;
 mod account_stops;
+mod activity;
 mod admin;
 mod agent;
 mod agentless;
@@ -45,6 +46,7 @@ mod instances;
 mod interface;
 mod key_client;
 mod killed;
+mod killed_often;
 mod ledger;
 mod limits;
 mod log_lines;
@@ -65,9 +67,11 @@ mod pages;
 mod par;
 #[path = "../../../storage/tests/records/postgres_cluster.rs"]
 mod postgres_cluster;
+mod power_loss;
 mod presence;
 mod program;
 mod proven_clients;
+mod pushed_events;
 mod redirect_uris;
 mod refresh;
 mod register;
@@ -79,6 +83,7 @@ mod revocation;
 mod revocation_host;
 mod rp_initiated_logout;
 mod running_session;
+mod siem;
 mod step_up;
 mod suspend;
 mod test_app;
