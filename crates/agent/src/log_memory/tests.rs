@@ -1,0 +1,247 @@
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use cardea_assertion::{LogShown, RestoreShown};
+use cardea_transparency::{
+    AddCheckpoint, Checkpoint, Frontier, Hash, KeyName, NodeId, Note, NoteSigner, RestoreRecord,
+    SignatureKind, consistency_proof, leaf_hash,
+};
+use openssl::pkey::PKey;
+
+use super::{KnownLog, LogMemory, Outcome};
+use crate::enrolment::{Enrolment, IssuerUrl};
+
+const ORIGIN: &str = "id.example/log";
+
+/// A log that shows any size that it had.
+struct Log {
+    signer: NoteSigner,
+    tree: Frontier,
+    kept: HashMap<NodeId, Hash>,
+    roots: Vec<Hash>,
+}
+
+fn signer(name: &str, kind: SignatureKind) -> NoteSigner {
+    let key = PKey::generate_ed25519().unwrap();
+    NoteSigner::new(KeyName::new(name).unwrap(), kind, key).unwrap()
+}
+
+impl Log {
+    fn new() -> Self {
+        Self::signed_by(signer(ORIGIN, SignatureKind::Ed25519))
+    }
+
+    fn signed_by(signer: NoteSigner) -> Self {
+        Self {
+            signer,
+            tree: Frontier::default(),
+            kept: HashMap::new(),
+            roots: vec![Hash::EMPTY_ROOT],
+        }
+    }
+
+    /// Grows to a size, by leaves that depend on `salt`.
+    fn grow(&mut self, size: u64, salt: &str) {
+        while self.tree.size() < size {
+            let leaf = leaf_hash(format!("{salt} {}", self.tree.size()).as_bytes());
+            self.kept.extend(self.tree.append(leaf));
+            self.roots.push(self.tree.root());
+        }
+    }
+
+    /// The same beginning under the same key, as an older database has it.
+    fn put_back_to(&self, size: u64, salt: &str) -> Self {
+        let mut back = Self::signed_by(self.signer.clone());
+        back.grow(size, salt);
+        back
+    }
+
+    fn head(&self, size: u64) -> Checkpoint {
+        let root = self.roots[usize::try_from(size).unwrap()];
+        Checkpoint::new(ORIGIN, size, root).unwrap()
+    }
+
+    fn proof(&self, old: u64) -> Vec<Hash> {
+        consistency_proof(old, self.tree.size(), &self.kept).unwrap()
+    }
+
+    fn shown_to(&self, known: u64, witnesses: &[&NoteSigner]) -> LogShown {
+        let mut note = self.head(self.tree.size()).to_note().unwrap();
+        note.add(self.signer.sign(&note, 0).unwrap()).unwrap();
+        for witness in witnesses {
+            note.add(witness.sign(&note, 7).unwrap()).unwrap();
+        }
+        let old = if known <= self.tree.size() { known } else { 0 };
+        let request = AddCheckpoint::new(old, self.proof(old), note).unwrap();
+        LogShown {
+            key: self.signer.verifier().to_string(),
+            checkpoint: request.to_string(),
+            restores: Vec::new(),
+        }
+    }
+
+    fn restore(&self, record: &Note, after: u64) -> RestoreShown {
+        RestoreShown {
+            record: record.to_string(),
+            proof: self.proof(after).iter().map(Hash::to_base64).collect(),
+        }
+    }
+}
+
+fn memory(folder: &Path, log: Option<KnownLog>) -> LogMemory {
+    let enrolment = Enrolment {
+        issuer: IssuerUrl::parse("https://id.example").unwrap(),
+        name: "Test".to_owned(),
+        origins: Vec::new(),
+        roots: Vec::new(),
+        ca_pem: None,
+        log,
+    };
+    LogMemory::new(Arc::new(enrolment), folder)
+}
+
+fn take(memory: &LogMemory, shown: &LogShown) -> Result<Outcome, &'static str> {
+    let text = serde_json::to_string(shown).unwrap();
+    memory.take(&text).map_err(|error| error.code())
+}
+
+fn evidence(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let names = entries.map(|it| it.unwrap().file_name().into_string().unwrap());
+    names.filter(|it| it.starts_with("log-evidence-")).count()
+}
+
+/// Attack H14: whoever runs the service has its key, too.
+#[test]
+fn h14_a_log_only_grows_and_one_that_does_not_is_refused_with_evidence() {
+    let folder = tempfile::tempdir().unwrap();
+    let (memory, mut log) = (memory(folder.path(), None), Log::new());
+    log.grow(5, "true");
+    assert_eq!(memory.take_nothing().unwrap(), Outcome::GoesOn);
+    assert_eq!(take(&memory, &log.shown_to(0, &[])), Ok(Outcome::GoesOn));
+    log.grow(9, "true");
+    assert_eq!(take(&memory, &log.shown_to(5, &[])), Ok(Outcome::GoesOn));
+    assert_eq!(take(&memory, &log.shown_to(9, &[])), Ok(Outcome::GoesOn));
+    assert_eq!(memory.newest().unwrap().0, 9);
+    assert_eq!(evidence(folder.path()), 0);
+
+    let mut forked = log.put_back_to(8, "true");
+    for size in [8, 9, 20] {
+        forked.grow(size, "false");
+        let refused = take(&memory, &forked.shown_to(9, &[]));
+        assert_eq!(refused, Err("agent.log_rewritten"), "{size}");
+    }
+    // A proof from somewhere else proves nothing about what is kept.
+    log.grow(12, "true");
+    let refused = take(&memory, &log.shown_to(5, &[]));
+    assert_eq!(refused, Err("agent.log_rewritten"));
+    assert_eq!(evidence(folder.path()), 4);
+    assert_eq!(take(&memory, &log.shown_to(9, &[])), Ok(Outcome::GoesOn));
+    assert_eq!(
+        memory.take_nothing().unwrap_err().code(),
+        "agent.log_not_shown"
+    );
+}
+
+#[test]
+fn a_log_under_another_key_or_without_a_signature_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (memory, mut log, mut other) = (memory(folder.path(), None), Log::new(), Log::new());
+    log.grow(3, "true");
+    other.grow(3, "true");
+    take(&memory, &log.shown_to(0, &[])).unwrap();
+    let refused = take(&memory, &other.shown_to(3, &[]));
+    assert_eq!(refused, Err("agent.log_key_changed"));
+    let unsigned = LogShown {
+        key: log.signer.verifier().to_string(),
+        ..other.shown_to(3, &[])
+    };
+    assert_eq!(take(&memory, &unsigned), Err("agent.log_invalid"));
+    assert_eq!(memory.take("{").unwrap_err().code(), "agent.log_invalid");
+}
+
+#[test]
+fn the_enrolment_s_keys_go_before_what_was_seen_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, mut other) = (Log::new(), Log::new());
+    log.grow(3, "true");
+    other.grow(2, "other");
+    let witness = signer("witness.example", SignatureKind::Cosignature);
+    let known = KnownLog {
+        key: log.signer.verifier().clone(),
+        witnesses: vec![witness.verifier().clone()],
+        quorum: 1,
+    };
+    take(&memory(folder.path(), None), &other.shown_to(0, &[])).unwrap();
+    let memory = memory(folder.path(), Some(known));
+    assert_eq!(memory.newest().unwrap().0, 0);
+    let refused = take(&memory, &other.shown_to(0, &[&witness]));
+    assert_eq!(refused, Err("agent.log_key_changed"));
+    let refused = take(&memory, &log.shown_to(0, &[]));
+    assert_eq!(refused, Err("agent.log_not_cosigned"));
+    let stranger = signer("witness.example", SignatureKind::Cosignature);
+    let refused = take(&memory, &log.shown_to(0, &[&stranger]));
+    assert_eq!(refused, Err("agent.log_not_cosigned"));
+    let shown = log.shown_to(0, &[&witness]);
+    assert_eq!(take(&memory, &shown), Ok(Outcome::GoesOn));
+    assert_eq!(memory.newest().unwrap().0, 3);
+}
+
+#[test]
+fn a_signed_restore_explains_once_and_nothing_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (memory, mut log) = (memory(folder.path(), None), Log::new());
+    log.grow(9, "true");
+    take(&memory, &log.shown_to(0, &[])).unwrap();
+    let mut back = log.put_back_to(6, "true");
+    let record = RestoreRecord::new(&log.head(9), &log.head(6), 1_000, "the disk is gone");
+    let record = record.unwrap().sign(&log.signer).unwrap();
+    back.grow(7, "after");
+    let shown = |log: &Log, known| LogShown {
+        restores: vec![log.restore(&record, 6)],
+        ..log.shown_to(known, &[])
+    };
+    let restored = Outcome::Restored {
+        why: "the disk is gone".to_owned(),
+    };
+    assert_eq!(take(&memory, &shown(&back, 9)), Ok(restored));
+    assert_eq!(memory.newest().unwrap().0, 7);
+    assert_eq!(take(&memory, &back.shown_to(7, &[])), Ok(Outcome::GoesOn));
+
+    // The record of then is shown again for a log that was cut off since.
+    let mut cut = log.put_back_to(6, "true");
+    cut.grow(8, "another");
+    assert_eq!(take(&memory, &shown(&cut, 7)), Err("agent.log_rewritten"));
+}
+
+#[test]
+fn a_restore_that_another_signed_or_that_ends_elsewhere_explains_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (memory, mut log) = (memory(folder.path(), None), Log::new());
+    log.grow(9, "true");
+    take(&memory, &log.shown_to(0, &[])).unwrap();
+    let back = log.put_back_to(6, "true");
+    let forged = signer(ORIGIN, SignatureKind::Ed25519);
+    for (before, after, signer) in [(9, 6, &forged), (8, 6, &log.signer)] {
+        let record = RestoreRecord::new(&log.head(before), &log.head(after), 1_000, "why");
+        let record = record.unwrap().sign(signer).unwrap();
+        let shown = LogShown {
+            restores: vec![back.restore(&record, after)],
+            ..back.shown_to(9, &[])
+        };
+        assert_eq!(take(&memory, &shown), Err("agent.log_rewritten"));
+    }
+}
+
+#[test]
+fn a_damaged_memory_is_no_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (memory, mut log) = (memory(folder.path(), None), Log::new());
+    log.grow(3, "true");
+    take(&memory, &log.shown_to(0, &[])).unwrap();
+    std::fs::write(&memory.file, "{}").unwrap();
+    assert_eq!(memory.newest().unwrap_err().code(), "agent.state_unusable");
+    let refused = take(&memory, &log.shown_to(0, &[]));
+    assert_eq!(refused, Err("agent.state_unusable"));
+}
