@@ -43,6 +43,27 @@ pub(crate) struct Site {
     pub(crate) origin: String,
     /// The portal's identifier at the issuer.
     pub(crate) client_id: String,
+    /// What is asked for: a guard that nags must not cost the person the sign-in at its portal.
+    #[serde(default, skip_serializing_if = "Asking::is_for_sign_in")]
+    pub(crate) asking: Asking,
+}
+
+/// What a person is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Asking {
+    /// To sign in.
+    #[default]
+    SignIn,
+    /// To sign anew in a session, because a guard wants it.
+    FreshSignature,
+}
+
+impl Asking {
+    // By reference, as serde hands it over.
+    fn is_for_sign_in(&self) -> bool {
+        *self == Self::SignIn
+    }
 }
 
 /// Why a site rests.
@@ -74,7 +95,12 @@ impl Site {
         Some(Self {
             origin: wanted.origin()?.as_str().to_owned(),
             client_id: wanted.client_id().to_owned(),
+            asking: Asking::SignIn,
         })
+    }
+
+    fn is_same_portal(&self, other: &Self) -> bool {
+        self.origin == other.origin && self.client_id == other.client_id
     }
 }
 
@@ -101,13 +127,18 @@ impl BlockedSites {
         }
     }
 
-    /// Whether this site may ask now.
+    /// Whether this site may ask now. Prompts that were cancelled pause those of their kind; whom
+    /// the person has blocked may ask for nothing.
     ///
     /// # Errors
     /// [`Error::SiteBlocked`], [`Error::RateLimited`].
     pub(crate) fn check(&self, site: &Site, now: SinceBoot) -> Result<(), Error> {
         let resting = self.list(now);
-        let Some(found) = resting.iter().find(|resting| resting.site == *site) else {
+        let concerns = |resting: &&Resting| match resting.rest {
+            Rest::Paused => resting.site == *site,
+            Rest::Blocked => resting.site.is_same_portal(site),
+        };
+        let Some(found) = resting.iter().find(concerns) else {
             return Ok(());
         };
         let retry_after_seconds = found.seconds_left(now);
@@ -226,6 +257,36 @@ mod tests {
         Site {
             origin: origin.to_owned(),
             client_id: client_id.to_owned(),
+            asking: Asking::SignIn,
+        }
+    }
+
+    /// A guard asks again and again: it is silenced, and her portal still lets her in.
+    #[test]
+    fn d7_a_pause_of_fresh_signatures_leaves_the_sign_in_alone_and_a_block_is_for_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let sign_in = site("https://a.example", "portal");
+        let anew = Site {
+            asking: Asking::FreshSignature,
+            ..sign_in.clone()
+        };
+        for (paused, other) in [(&anew, &sign_in), (&sign_in, &anew)] {
+            let sites = BlockedSites::new(folder.path());
+            let pause = sites.put_to_rest(paused.clone(), "Portal", Rest::Paused, at(100));
+            pause.unwrap();
+            // The agent was started anew.
+            let sites = BlockedSites::new(folder.path());
+            let error = sites.check(paused, at(101)).unwrap_err();
+            assert_eq!(error.code(), "agent.rate_limited");
+            assert!(sites.check(other, at(101)).is_ok());
+            assert_eq!(sites.unblock(Some("portal"), at(102)).unwrap().len(), 1);
+        }
+        let sites = BlockedSites::new(folder.path());
+        let block = sites.put_to_rest(sign_in.clone(), "Portal", Rest::Blocked, at(200));
+        block.unwrap();
+        for site in [&sign_in, &anew] {
+            let error = sites.check(site, at(201)).unwrap_err();
+            assert_eq!(error.code(), "agent.site_blocked");
         }
     }
 

@@ -126,6 +126,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocked_sites::Asking;
 
     fn origin(text: &str) -> Origin {
         Origin::parse(text).unwrap()
@@ -171,6 +172,7 @@ mod tests {
         let site = |client_id: &str| Site {
             origin: "https://a.example".to_owned(),
             client_id: client_id.to_owned(),
+            asking: Asking::SignIn,
         };
         let note = |client_id, answer| limit.note_answer(&site(client_id), answer);
         use Answer::{Cancelled, Given};
@@ -189,5 +191,14 @@ mod tests {
         for (at, (client_id, answer, pauses)) in answers.into_iter().enumerate() {
             assert_eq!(note(client_id, answer), pauses, "{at}");
         }
+        // A guard's questions are counted for themselves.
+        let anew = Site {
+            asking: Asking::FreshSignature,
+            ..site("three")
+        };
+        for pauses in [false, false, true] {
+            assert_eq!(limit.note_answer(&anew, Cancelled), pauses);
+        }
+        assert!(!note("three", Cancelled));
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 use crate::agent::Agent;
-use crate::blocked_sites::{Rest, Site};
+use crate::blocked_sites::{Asking, Rest, Site};
 use crate::boot_clock::SinceBoot;
 use crate::challenge_check::{AcceptedChallenge, accept_step_up_challenge};
 use crate::consent;
@@ -118,6 +118,7 @@ async fn sign(
             .as_str()
             .to_owned(),
         client_id: accepted.wanted.client_id().to_owned(),
+        asking: Asking::FreshSignature,
     };
     agent.blocked_sites.check(&site, SinceBoot::now())?;
     agent.redeemed_challenges.redeem(accepted, arrived)?;
@@ -177,8 +178,8 @@ async fn wait_for_place(
     }
 }
 
-/// A portal whose questions are cancelled again and again may not ask for a while, whichever they
-/// were.
+/// A guard whose questions are cancelled again and again may not ask for a while; its portal's
+/// sign-in is another matter.
 fn note_answer(agent: &Agent, site: Site, accepted: &AcceptedChallenge, error: Option<&Error>) {
     let answer = match error {
         None => rate_limit::Answer::Given,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::Error;
-use crate::blocked_sites::{BlockedSites, Rest, Resting};
+use crate::blocked_sites::{Asking, BlockedSites, Rest, Resting};
 use crate::boot_clock::SinceBoot;
 use crate::business_software::Cancellations;
 use crate::config::Config;
@@ -70,7 +70,14 @@ fn named(site: &Resting, language: Language) -> String {
     let name = crate::display_text::for_display(&site.name);
     let (id, origin) = (&site.site.client_id, &site.site.origin);
     let through = language.say("par", "through");
-    format!("{name} ({id}) {through} {origin}")
+    let asking = match site.site.asking {
+        Asking::SignIn => "",
+        Asking::FreshSignature => language.say(
+            " (nouvelles signatures seulement)",
+            " (fresh signatures alone)",
+        ),
+    };
+    format!("{name} ({id}) {through} {origin}{asking}")
 }
 
 fn past(rest: Rest, language: Language) -> &'static str {

@@ -10,6 +10,7 @@ mod config;
 mod demand;
 mod verified_access;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ use crate::proof_of_possession::{
     NonceUse, Nonces, PossessionCheck, Presented, ReplayMemory, RequestSeen, TOKEN_BYTES_MAX,
 };
 use crate::revoked_sessions::RevokedSessions;
-use crate::{AccessError, Guard};
+use crate::state::SharedProofs;
+use crate::{AccessError, Error, Guard, RedisConfig};
 
 pub(crate) use claims::{Claims, Confirmation};
 pub use config::{RevocationUse, TokenConfig};
@@ -107,6 +109,29 @@ impl TokenCheck {
     /// # Errors
     /// As [`TokenCheck::start`].
     pub fn start_at(config: &TokenConfig, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
+        Self::start_with(config, clock, None)
+    }
+
+    /// The same for one of several guards, which remember together which proofs were used, in the
+    /// store where they share their states; the files that it names lie in `folder`.
+    ///
+    /// # Errors
+    /// As [`TokenCheck::start`], [`Error::FileUnreadable`], [`Error::ConfigInvalid`].
+    pub fn start_sharing(
+        config: &TokenConfig,
+        clock: Arc<dyn Clock>,
+        redis: &RedisConfig,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let shared = SharedProofs::new(redis, folder)?;
+        Ok(Self::start_with(config, clock, Some(shared))?)
+    }
+
+    fn start_with(
+        config: &TokenConfig,
+        clock: Arc<dyn Clock>,
+        shared: Option<SharedProofs>,
+    ) -> Result<Self, AccessError> {
         let http = http_client::client(config.ca_file.as_deref())?;
         let keys = Arc::new(JwksSource::new(config, http.clone()));
         let rules = Arc::new(TokenRules {
@@ -160,7 +185,7 @@ impl TokenCheck {
                 }
             }
         };
-        let possession = possession_of(config)?;
+        let possession = possession_of(config, shared)?;
         Ok(Self(Arc::new(Parts {
             rules,
             clock,
@@ -191,7 +216,8 @@ impl TokenCheck {
         let now = clock.unix_seconds();
         claims.check(rules, now)?;
         let possession = &self.0.possession;
-        let binding = possession.check(claims.cnf.as_ref(), &presented, seen, now)?;
+        let binding = possession.check(claims.cnf.as_ref(), &presented, seen, now);
+        let binding = binding.await?;
         self.0
             .revocation
             .check(presented.token, &claims, now)
@@ -313,13 +339,17 @@ impl Revocation {
 }
 
 /// How the caller's possession of a token's key is looked at.
-fn possession_of(config: &TokenConfig) -> Result<PossessionCheck, AccessError> {
+fn possession_of(
+    config: &TokenConfig,
+    shared: Option<SharedProofs>,
+) -> Result<PossessionCheck, AccessError> {
     Ok(PossessionCheck {
         sender_constrained: config.sender_constrained,
         algorithms: config.algorithms.clone(),
         nonce_use: config.dpop_nonce,
         nonces: Nonces::new()?,
         replay: ReplayMemory::new(PROOFS_MAX, PROOFS_OF_KEY_MAX),
+        shared,
     })
 }
 

@@ -4,6 +4,7 @@ mod allowance;
 mod around;
 mod decider;
 mod evidence;
+mod fresh_signature;
 mod habit;
 mod judge;
 mod places;
@@ -16,8 +17,9 @@ use serde::{Deserialize, Serialize};
 pub use around::Around;
 pub(crate) use decider::Carried;
 pub use decider::{Decider, Tally};
+pub use fresh_signature::FreshSignature;
 pub use judge::{judge, sign, sign_in};
-pub use told_stop::ToldStop;
+pub use told_stop::{StopHeld, ToldStop};
 
 pub(crate) use places::Places;
 pub(crate) use standing::Standing;
@@ -86,6 +88,12 @@ impl AccountState {
             let budget = rules.budget(&act.service, act.profession.as_deref(), kind);
             self.track(kind).begin_with(act.at, budget.ahead / 2);
         }
+    }
+
+    /// What it rests on that the account is refused.
+    #[must_use]
+    pub fn held(&self) -> StopHeld {
+        self.standing.held()
     }
 
     /// The issuer says that the account is stopped.

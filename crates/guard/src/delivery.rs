@@ -8,6 +8,7 @@
 
 mod courier;
 mod post;
+mod resend;
 mod set_aside;
 mod standing;
 
@@ -25,6 +26,7 @@ use post::Issuer;
 use set_aside::SetAside;
 use standing::Standing;
 
+pub use resend::{Resent, resend};
 pub(crate) use standing::ReportsHealth;
 
 /// How often it is looked whether the last reports are delivered, at the end.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use cardea_jose::{UnverifiedJws, VerifiedJws, VerifyingKey};
-use openssl::sha::sha256;
+use cardea_jose::sha256;
 use reqwest::Client;
 use tokio::time::Instant;
 use tracing::{info, warn};

@@ -48,7 +48,9 @@ pub use access_error::AccessError;
 pub use access_token::{
     Binding, Demand, RevocationUse, StepUp, TokenCheck, TokenConfig, VerifiedAccess,
 };
-pub use account::{AccountState, Around, Decider, Tally, ToldStop, judge, sign, sign_in};
+pub use account::{
+    AccountState, Around, Decider, FreshSignature, StopHeld, Tally, ToldStop, judge, sign, sign_in,
+};
 pub use act::{Act, Actor, Kind, Patient};
 pub use adapter::{
     Adapter, AdapterError, Guard, Judgement, LookUpStatement, LookUps, LookUpsConfig,
@@ -58,14 +60,14 @@ pub use address_range::AddressRange;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Rules};
 pub use decision::{Answer, Decision, Language, Reason, ReasonCode};
-pub use delivery::Reports;
+pub use delivery::{Reports, Resent, resend};
 pub use error::Error;
 pub use extractor::NotChecked;
 pub use layer::{TokenLayer, TokenService};
 pub use proof_of_possession::{CertificateDigest, CertificateHeader, NonceUse, RequestSeen};
 pub use serve::{ServeConfig, serve};
 pub use spool::{
-    NoReporter, Recorded, Report, ReportedPart, ReportedReason, ReportedToken, Reporter, Spool,
-    SpoolConfig, SpoolStatus, SpooledRecord,
+    NoReporter, Recorded, Report, ReportedPart, ReportedReason, ReportedStop, ReportedToken,
+    Reporter, Spool, SpoolConfig, SpoolStatus, SpooledRecord,
 };
 pub use state::{Accounts, Deciding, Health, RedisConfig, StateConfig, open as open_accounts};

@@ -42,6 +42,12 @@ enum Command {
         /// The subject, as access tokens name it.
         subject: String,
     },
+    /// Sends the reports that the issuer had refused once more, from `refused.jsonl`.
+    Resend {
+        /// The configuration file; its `[reports]` says where they lie.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Looks after the configuration file.
     Config {
         #[command(subcommand)]
@@ -66,6 +72,7 @@ fn main() -> ExitCode {
         Command::Replay { config, json } => run_replay(&config, &json),
         Command::Simulate(simulate) => simulate.run(),
         Command::Lift { config, subject } => lift(&config, &subject),
+        Command::Resend { config } => resend(&config),
         Command::Config {
             action: ConfigAction::Check { config },
         } => check(&config),
@@ -105,6 +112,29 @@ fn lift(file: &Path, subject: &str) -> anyhow::Result<()> {
     let socket = look_ups.below(folder).admin_socket;
     let socket = socket.context("the configuration names no admin_socket")?;
     cardea_guard::lift(&socket, subject)?;
+    Ok(())
+}
+
+fn resend(file: &Path) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let config = Config::load(file)?;
+    let reports = config
+        .reports
+        .context("the configuration has no table [reports]")?;
+    let token = config
+        .token
+        .context("the configuration has no table [token]")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("can't start a runtime")?;
+    let (reports, token) = (reports.below(folder), token.below(folder));
+    let clock = std::sync::Arc::new(cardea_guard::SystemClock::default());
+    let resent = runtime.block_on(cardea_guard::resend(&reports, &token, clock))?;
+    let (taken, refused) = (resent.taken, resent.refused);
+    writeln!(std::io::stdout(), "{taken} taken, {refused} refused again")?;
+    anyhow::ensure!(refused == 0, "{refused} reports are refused as before");
     Ok(())
 }
 

@@ -5,6 +5,8 @@ mod certificate_header;
 mod nonce;
 mod replay_memory;
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderName, header};
 use cardea_jose::{
     Algorithm, DpopProof, DpopTarget, DpopTolerance, constant_time_eq, sha256_base64url,
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use crate::AccessError;
 use crate::access_token::Binding;
 use crate::access_token::Confirmation;
+use crate::state::SharedProofs;
 
 pub use certificate_header::{CertificateDigest, CertificateHeader};
 pub(crate) use nonce::Nonces;
@@ -125,17 +128,46 @@ pub(crate) struct PossessionCheck {
     pub(crate) nonce_use: NonceUse,
     pub(crate) nonces: Nonces,
     pub(crate) replay: ReplayMemory,
+    /// What other guards remember, too, where they share their states.
+    pub(crate) shared: Option<SharedProofs>,
+}
+
+/// A proof that this guard has taken, and until when it is remembered.
+struct SpentProof {
+    name: String,
+    until: i64,
 }
 
 impl PossessionCheck {
-    /// Attacks F9, F10 and F11. A proof that is good is spent by this.
-    pub(crate) fn check(
+    /// Attacks F9, F10 and F11. A proof that is good is spent by this, at all guards that share
+    /// their states.
+    pub(crate) async fn check(
         &self,
         bound_to: Option<&Confirmation>,
         presented: &Presented<'_>,
         seen: &RequestSeen<'_>,
         now: i64,
     ) -> Result<Binding, AccessError> {
+        let (binding, spent) = self.check_here(bound_to, presented, seen, now)?;
+        let (Some(shared), Some(spent)) = (&self.shared, spent) else {
+            return Ok(binding);
+        };
+        // A second more, as the store's clock need not step with ours.
+        let kept = spent.until.saturating_sub(now).saturating_add(1);
+        let kept = Duration::from_secs(u64::try_from(kept).unwrap_or(1));
+        match shared.spend(&spent.name, kept).await {
+            true => Ok(binding),
+            false => Err(AccessError::DpopProofReplayed),
+        }
+    }
+
+    fn check_here(
+        &self,
+        bound_to: Option<&Confirmation>,
+        presented: &Presented<'_>,
+        seen: &RequestSeen<'_>,
+        now: i64,
+    ) -> Result<(Binding, Option<SpentProof>), AccessError> {
         let (jkt, x5t) = match bound_to {
             None => (None, None),
             // A `cnf` that names nothing that we can check binds the token to what we don't know.
@@ -153,15 +185,15 @@ impl PossessionCheck {
         }
         match (jkt, presented.scheme) {
             (Some(jkt), Scheme::Dpop) => {
-                self.check_proof(jkt, presented, seen, now)?;
-                Ok(Binding::Dpop)
+                let spent = self.check_proof(jkt, presented, seen, now)?;
+                Ok((Binding::Dpop, Some(spent)))
             }
             (Some(_), Scheme::Bearer) | (None, Scheme::Dpop) => {
                 Err(AccessError::TokenSchemeMismatch)
             }
-            (None, Scheme::Bearer) if x5t.is_some() => Ok(Binding::Certificate),
+            (None, Scheme::Bearer) if x5t.is_some() => Ok((Binding::Certificate, None)),
             (None, Scheme::Bearer) if self.sender_constrained => Err(AccessError::TokenUnbound),
-            (None, Scheme::Bearer) => Ok(Binding::None),
+            (None, Scheme::Bearer) => Ok((Binding::None, None)),
         }
     }
 
@@ -171,7 +203,7 @@ impl PossessionCheck {
         presented: &Presented<'_>,
         seen: &RequestSeen<'_>,
         now: i64,
-    ) -> Result<(), AccessError> {
+    ) -> Result<SpentProof, AccessError> {
         let compact = presented.proof.ok_or(AccessError::DpopProofMissing)?;
         let target = DpopTarget {
             method: seen.method,
@@ -197,7 +229,11 @@ impl PossessionCheck {
             .map_err(AccessError::DpopProofInvalid)?;
         // Good until then, and one second more: the tolerance includes its last second.
         let until = proof.iat().saturating_add(tolerance.past_seconds + 1);
-        self.replay.spend(proof.jkt(), proof.jti(), until, now)
+        self.replay.spend(proof.jkt(), proof.jti(), until, now)?;
+        Ok(SpentProof {
+            name: key_of(proof.jkt(), proof.jti()),
+            until,
+        })
     }
 }
 

@@ -127,7 +127,15 @@ pub async fn serve(config: &Config, file: &Path) -> Result<(), Error> {
         }
         None => None,
     };
-    let outcome = run(&token, serve, judging.as_ref()).await;
+    // Guards that share their states share what they know of proofs that were used.
+    let check = match &config.state.redis {
+        Some(redis) => {
+            let clock = Arc::new(SystemClock::default());
+            TokenCheck::start_sharing(&token, clock, redis, folder)?
+        }
+        None => TokenCheck::start(&token)?,
+    };
+    let outcome = run(check, &token, serve, judging.as_ref()).await;
     if let Some(Judging {
         accounts, reports, ..
     }) = &judging
@@ -190,6 +198,7 @@ impl Judging {
 }
 
 async fn run(
+    check: TokenCheck,
     token: &TokenConfig,
     config: &ServeConfig,
     judging: Option<&Judging>,
@@ -200,7 +209,7 @@ async fn run(
     socket.set_nonblocking(true).map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
     let state = Arc::new(ForwardAuth {
-        check: TokenCheck::start(token)?,
+        check,
         proxies: config.proxies.clone(),
         headers: config.request_headers,
         origins: config.origins.clone(),

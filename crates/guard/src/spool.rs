@@ -14,7 +14,7 @@ use std::pin::Pin;
 use crate::Error;
 
 pub use files::{Spool, SpoolConfig, SpooledRecord};
-pub use report::{Report, ReportedPart, ReportedReason, ReportedToken};
+pub use report::{Report, ReportedPart, ReportedReason, ReportedStop, ReportedToken};
 
 /// What a [`Reporter`] gives back: done when the record is durable.
 pub type Recorded<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;

@@ -3,6 +3,7 @@
 mod config;
 mod kept;
 mod layout;
+mod proofs;
 mod record;
 mod shared;
 mod snapshot;
@@ -13,9 +14,11 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{Act, Decider, Decision, Error, Rules, ToldStop};
+use crate::{Act, Decider, Decision, Error, FreshSignature, Rules, StopHeld, ToldStop};
 
 pub use config::{RedisConfig, StateConfig};
+
+pub(crate) use proofs::SharedProofs;
 
 use kept::Kept;
 use shared::Shared;
@@ -31,11 +34,12 @@ pub trait Accounts: Send + Sync {
     /// Decides over one act, and remembers it.
     fn decide<'a>(&'a self, act: &'a Act) -> Deciding<'a, Decision>;
 
-    /// The subject's card has signed anew.
+    /// The subject's card has signed anew. Told again, by whichever guard, it changes nothing.
     fn fresh_signature<'a>(
         &'a self,
         subject: &'a str,
         session: Option<&'a str>,
+        signature: FreshSignature,
         at: i64,
     ) -> Deciding<'a, ()>;
 
@@ -53,6 +57,9 @@ pub trait Accounts: Send + Sync {
 
     /// An operator lets the account act at this service again.
     fn lift<'a>(&'a self, subject: &'a str, service: &'a str, at: i64) -> Deciding<'a, ()>;
+
+    /// What it rests on that the account is refused at this service, as far as this guard knows.
+    fn held(&self, subject: &str, service: &str) -> StopHeld;
 
     /// How it is with the states now.
     fn health(&self) -> Health;
@@ -105,9 +112,10 @@ impl Accounts for Decider {
         &'a self,
         subject: &'a str,
         session: Option<&'a str>,
+        signature: FreshSignature,
         at: i64,
     ) -> Deciding<'a, ()> {
-        Self::fresh_signature(self, subject, session, at);
+        Self::hear_signature(self, subject, session, signature, at);
         Box::pin(std::future::ready(()))
     }
 
@@ -130,6 +138,10 @@ impl Accounts for Decider {
     fn lift<'a>(&'a self, subject: &'a str, service: &'a str, at: i64) -> Deciding<'a, ()> {
         Self::lift(self, subject, service, at);
         Box::pin(std::future::ready(()))
+    }
+
+    fn held(&self, subject: &str, service: &str) -> StopHeld {
+        Self::held(self, subject, service)
     }
 
     fn health(&self) -> Health {

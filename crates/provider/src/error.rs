@@ -460,6 +460,8 @@ pub enum Error {
     GuardReportsInvalid { reason: &'static str },
     #[error("the report is about no token that was issued for this guard")]
     GuardReportForeign,
+    #[error("too many reports about tokens that are forgotten have come within a day")]
+    GuardReportsUnprovenTooMany,
     #[error("another card signed than the one that holds the session")]
     StepUpOtherCard,
     #[error("another workstation answered than the one where the session began")]

@@ -161,17 +161,8 @@ impl Provider {
         let now = self.now();
         let mut sets = BTreeMap::new();
         for (event, sub) in &waiting.events {
-            let claims = SecurityEventClaims {
-                sequence: event.sequence,
-                since: None,
-                sub_id: subject_of(event, self.issuer.as_str(), sub.as_deref()),
-                events: events_of(event),
-                ..self.claims_of(open, &event.jti, now)
-            };
-            sets.insert(
-                event.jti.clone(),
-                self.sign_set(&open.client, &claims, now)?,
-            );
+            let set = self.sign_event(&open.client, event, sub.as_deref(), now)?;
+            sets.insert(event.jti.clone(), set);
         }
         let has_place = u32::try_from(sets.len()).is_ok_and(|count| count < open.events_max);
         if has_place {
@@ -182,7 +173,7 @@ impl Provider {
                 since: Some(since.unix_timestamp()),
                 sub_id: serde_json::json!({"format": "opaque", "id": open.stream.id}),
                 events: verification(),
-                ..self.claims_of(open, &jti, now)
+                ..self.claims_of(&open.client, &jti, now)
             };
             sets.insert(jti.clone(), self.sign_set(&open.client, &claims, now)?);
         }
@@ -192,19 +183,39 @@ impl Provider {
         })
     }
 
+    /// The SET of an event, for a receiver that asks or one that is pushed to.
+    pub(crate) fn sign_event(
+        &self,
+        client: &Client,
+        event: &SecurityEvent,
+        sub: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<String, Error> {
+        let claims = SecurityEventClaims {
+            sequence: event.sequence,
+            since: None,
+            txn: event.txn.as_deref(),
+            sub_id: subject_of(event, self.issuer.as_str(), sub),
+            events: events_of(event),
+            ..self.claims_of(client, &event.jti, now)
+        };
+        self.sign_set(client, &claims, now)
+    }
+
     fn claims_of<'a>(
         &'a self,
-        open: &'a EventStream,
+        client: &'a Client,
         jti: &'a str,
         now: OffsetDateTime,
     ) -> SecurityEventClaims<'a> {
         SecurityEventClaims {
             iss: self.issuer.as_str(),
-            aud: &open.client.client_id,
+            aud: &client.client_id,
             iat: now.unix_timestamp(),
             jti,
             sequence: 0,
             since: None,
+            txn: None,
             sub_id: serde_json::Value::Null,
             events: serde_json::Map::new(),
             test: self.test_claim(),
@@ -219,7 +230,12 @@ impl Provider {
     ) -> Result<String, Error> {
         let keys = self.keys();
         let registered = client.introspection_signed_response_alg;
-        let key = keys.signing(registered.unwrap_or(self.rules.default_algorithm), now)?;
+        // A portal that is told checks one more token by the algorithm of those that it has.
+        let otherwise = match client.event_push {
+            Some(_) => client.id_token_signed_response_alg,
+            None => self.rules.default_algorithm,
+        };
+        let key = keys.signing(registered.unwrap_or(otherwise), now)?;
         Ok(key.sign_jwt(SECURITY_EVENT_TYP, claims)?)
     }
 
@@ -318,7 +334,7 @@ impl Provider {
 
     /// What the tokens that an event is about call their subject: the name that their client has
     /// for the person. None where that client is gone.
-    async fn name_in_tokens(
+    pub(crate) async fn name_in_tokens(
         &self,
         transaction: &mut Transaction,
         event: &SecurityEvent,

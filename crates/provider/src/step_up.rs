@@ -39,6 +39,8 @@ pub(crate) struct SignatureWanted<'a> {
     pub(crate) service: &'a str,
     /// How many patients the guard has counted; none where it counted something else.
     pub(crate) patients: Option<u32>,
+    /// When the guard refused, by its clock, in milliseconds.
+    pub(crate) refused_at_ms: i64,
 }
 
 /// Why an agent gives no signature.
@@ -136,6 +138,7 @@ impl Provider {
             service: challenge.service,
             patients: challenge.patients,
             nonce: challenge.nonce,
+            refused_at_ms: wanted.refused_at_ms,
             asked_at: now,
             expires_at,
         };

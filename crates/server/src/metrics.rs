@@ -160,7 +160,15 @@ impl Metrics {
             let (outcome, acr) = ("refused", "");
             begin(&self.logins, &LoginLabels { way, outcome, acr });
         }
-        for event in ["guard.account_stopped", "guard.session_stopped"] {
+        for event in [
+            "account.not_me",
+            "guard.account_stopped",
+            "guard.session_stopped",
+            "step_up.asked",
+            "step_up.given",
+            "step_up.declined",
+            "step_up.refused",
+        ] {
             begin(&self.events, &NameLabel { event });
         }
         for problem in Problem::ALL {

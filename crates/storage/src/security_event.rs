@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::watch;
 
+use crate::event_push::{KEPT_BEHIND_TRIES, TRIED_BEHIND_EXPIRY};
 use crate::sql::{self, Query, Row};
 use crate::{Error, SecretDigest, Transaction, timestamp};
 
@@ -78,6 +79,10 @@ pub struct SecurityEvent {
     pub sub: Option<String>,
     /// The stop of an account that it is about.
     pub stop: Option<ToldStop>,
+    /// Stands for what happened, the same in every stream that tells of it.
+    pub txn: Option<String>,
+    /// When the guard refused what a fresh signature was asked for, by its clock, in milliseconds.
+    pub asked_at_ms: Option<i64>,
 }
 
 /// A token that was just taken back.
@@ -156,17 +161,20 @@ async fn tell(
 
 /// One event of one stream: of a session, or of a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    stream_id: String,
+pub(crate) struct Key {
+    pub(crate) stream_id: String,
     /// `sid` where a session is over, else the token's `jti`.
-    subject: String,
-    is_session: bool,
+    pub(crate) subject: String,
+    pub(crate) is_session: bool,
 }
 
-struct Told {
-    client_id: String,
-    sid: Option<String>,
-    expires_at: OffsetDateTime,
+pub(crate) struct Told {
+    pub(crate) client_id: String,
+    pub(crate) sid: Option<String>,
+    /// When the last token that it is about expires.
+    pub(crate) expires_at: OffsetDateTime,
+    /// Whether the stream is pushed.
+    pub(crate) is_push: bool,
 }
 
 fn what_to_tell(
@@ -177,7 +185,8 @@ fn what_to_tell(
     let mut told: BTreeMap<Key, Told> = BTreeMap::new();
     for token in taken {
         let audience: Vec<String> = read_list(&token.audience, "access_grant.audience")?;
-        for listener in streams.iter().filter(|it| it.hears_of(&audience)) {
+        let hears = |it: &&stream::Listener| it.hears_of(&token.client_id, &audience);
+        for listener in streams.iter().filter(hears) {
             let of_session = token
                 .sid
                 .clone()
@@ -191,6 +200,7 @@ fn what_to_tell(
                 client_id: token.client_id.clone(),
                 sid: token.sid.clone(),
                 expires_at: token.expires_at,
+                is_push: listener.own_client.is_some(),
             });
             entry.expires_at = entry.expires_at.max(token.expires_at);
         }
@@ -198,7 +208,7 @@ fn what_to_tell(
     Ok(told)
 }
 
-async fn insert(
+pub(crate) async fn insert(
     transaction: &mut Transaction,
     key: &Key,
     told: &Told,
@@ -210,6 +220,11 @@ async fn insert(
         true => Kind::SessionRevoked,
         false => Kind::TokenRevoked,
     };
+    let give_up_at = told.expires_at + TRIED_BEHIND_EXPIRY;
+    let (kept_until, give_up_at) = match told.is_push {
+        true => (give_up_at + KEPT_BEHIND_TRIES, Some(give_up_at)),
+        false => (told.expires_at + KEPT_BEHIND_EXPIRY, None),
+    };
     // The same event has the same id, whoever writes it a second time.
     let jti = SecretDigest::of(&format!(
         "{} {} {}",
@@ -219,8 +234,8 @@ async fn insert(
     ));
     sql::query(
         "INSERT INTO security_event (jti, stream_id, sequence, kind, client_id, sid, token_jti,
-                                     reason, occurred_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                     reason, occurred_at, expires_at, give_up_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (jti) DO NOTHING",
     )
     .bind(jti.as_str())
@@ -232,11 +247,35 @@ async fn insert(
     .bind((!key.is_session).then_some(key.subject.as_str()))
     .bind(reason)
     .bind(now.unix_timestamp())
-    .bind((told.expires_at + KEPT_BEHIND_EXPIRY).unix_timestamp())
+    .bind(kept_until.unix_timestamp())
+    .bind(give_up_at.map(OffsetDateTime::unix_timestamp))
     .execute(transaction.connection())
     .await?;
     Ok(())
 }
+
+/// A statement that reads events, each with what is told of it.
+macro_rules! select_events {
+    ($rest:literal) => {
+        concat!(
+            "SELECT event.jti AS jti, event.sequence AS sequence, event.kind AS kind,
+                    event.client_id AS client_id, event.sid AS sid, event.token_jti AS token_jti,
+                    event.reason AS reason, event.occurred_at AS occurred_at, session.sub AS sub,
+                event.txn AS txn, event.asked_at_ms AS asked_at_ms,
+                    stop.id AS stop_id, stop.sequence AS stop_sequence,
+                    stop.subject AS stop_subject, stop.service AS stop_service,
+                    stop.reasons AS stop_reasons, stop.stopped_at AS stopped_at,
+                    stop.lifted_at AS lifted_at, report.occurred_at AS acted_at_ms
+             FROM security_event AS event
+             LEFT JOIN client_session AS part ON part.sid = event.sid
+             LEFT JOIN session ON session.id = part.session_id
+             LEFT JOIN account_stop AS stop ON stop.id = event.stop_id
+             LEFT JOIN guard_report AS report ON report.id = stop.report_id ",
+            $rest
+        )
+    };
+}
+pub(crate) use select_events;
 
 /// Lists up to `count_max` events of a stream that it has not acknowledged, oldest first.
 ///
@@ -247,21 +286,9 @@ pub async fn list_pending(
     stream_id: &str,
     count_max: u32,
 ) -> Result<Vec<SecurityEvent>, Error> {
-    let rows = sql::query(
-        "SELECT event.jti AS jti, event.sequence AS sequence, event.kind AS kind,
-                event.client_id AS client_id, event.sid AS sid, event.token_jti AS token_jti,
-                event.reason AS reason, event.occurred_at AS occurred_at, session.sub AS sub,
-                stop.id AS stop_id, stop.sequence AS stop_sequence, stop.subject AS stop_subject,
-                stop.service AS stop_service, stop.reasons AS stop_reasons,
-                stop.stopped_at AS stopped_at, stop.lifted_at AS lifted_at,
-                report.occurred_at AS acted_at_ms
-         FROM security_event AS event
-         LEFT JOIN client_session AS part ON part.sid = event.sid
-         LEFT JOIN session ON session.id = part.session_id
-         LEFT JOIN account_stop AS stop ON stop.id = event.stop_id
-         LEFT JOIN guard_report AS report ON report.id = stop.report_id
-         WHERE event.stream_id = $1 ORDER BY event.sequence LIMIT $2",
-    )
+    let rows = sql::query(select_events!(
+        "WHERE event.stream_id = $1 ORDER BY event.sequence LIMIT $2"
+    ))
     .bind(stream_id)
     .bind(i64::from(count_max))
     .fetch_all(transaction.connection())
@@ -328,7 +355,7 @@ impl Kind {
     }
 }
 
-fn read(row: &Row) -> Result<SecurityEvent, Error> {
+pub(crate) fn read(row: &Row) -> Result<SecurityEvent, Error> {
     Ok(SecurityEvent {
         jti: row.try_get("jti")?,
         sequence: row.try_get("sequence")?,
@@ -340,6 +367,8 @@ fn read(row: &Row) -> Result<SecurityEvent, Error> {
         occurred_at: timestamp::required(row, "occurred_at")?,
         sub: row.try_get("sub")?,
         stop: stops::read(row)?,
+        txn: row.try_get("txn")?,
+        asked_at_ms: row.try_get("asked_at_ms")?,
     })
 }
 

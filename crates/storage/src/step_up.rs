@@ -28,6 +28,9 @@ pub struct StepUp {
     pub challenge: String,
     /// The nonce inside it.
     pub nonce: String,
+    /// When the guard refused what it wants the signature for, by its clock, in milliseconds; 0
+    /// where nobody knows.
+    pub refused_at_ms: i64,
     /// When it was asked.
     pub asked_at: OffsetDateTime,
     /// When it stops being accepted.
@@ -64,8 +67,9 @@ const EXPIRED: &str = "expired";
 pub async fn ask(transaction: &mut Transaction, step_up: &StepUp) -> Result<bool, Error> {
     let done = sql::query(
         "INSERT INTO step_up (jti, session_id, presence_jkt, guard_client_id, client_id, sid,
-                              service, patients, challenge, nonce, asked_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                              service, patients, challenge, nonce, asked_at, expires_at,
+                              refused_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (session_id) WHERE answered_at IS NULL DO NOTHING",
     )
     .bind(step_up.jti.as_str())
@@ -80,6 +84,7 @@ pub async fn ask(transaction: &mut Transaction, step_up: &StepUp) -> Result<bool
     .bind(step_up.nonce.as_str())
     .bind(step_up.asked_at.unix_timestamp())
     .bind(step_up.expires_at.unix_timestamp())
+    .bind(step_up.refused_at_ms)
     .execute(transaction.connection())
     .await?;
     Ok(done.rows_affected() == 1)
@@ -164,7 +169,7 @@ pub async fn redeem(
         "UPDATE step_up SET answered_at = $3, outcome = $4
          WHERE jti = $1 AND presence_jkt = $2 AND answered_at IS NULL
          RETURNING jti, session_id, presence_jkt, guard_client_id, client_id, sid, service,
-                   patients, challenge, nonce, asked_at, expires_at",
+                   patients, challenge, nonce, asked_at, expires_at, refused_at_ms",
     )
     .bind(jti)
     .bind(presence_jkt)
@@ -172,7 +177,7 @@ pub async fn redeem(
     .bind(outcome);
     let finding = sql::query(
         "SELECT jti, session_id, presence_jkt, guard_client_id, client_id, sid, service, patients,
-                challenge, nonce, asked_at, expires_at
+                challenge, nonce, asked_at, expires_at, refused_at_ms
          FROM step_up WHERE jti = $1 AND presence_jkt = $2",
     )
     .bind(jti)
@@ -212,6 +217,7 @@ fn read(row: &Row) -> Result<StepUp, Error> {
         })?,
         challenge: row.try_get("challenge")?,
         nonce: row.try_get("nonce")?,
+        refused_at_ms: row.try_get("refused_at_ms")?,
         asked_at: timestamp::required(row, "asked_at")?,
         expires_at: timestamp::required(row, "expires_at")?,
     })

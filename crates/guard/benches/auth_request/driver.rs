@@ -8,6 +8,9 @@ use tokio::net::TcpStream;
 
 use crate::site::{Site, Spent};
 
+/// nginx gives a backend up after a minute: who waits longer has met somebody who says nothing.
+const SILENCE_LIMIT: Duration = Duration::from_secs(75);
+
 /// What came of it.
 pub(crate) struct Measured {
     pub requests: u32,
@@ -73,7 +76,8 @@ pub(crate) async fn drive(
     let tasks: Vec<_> = tasks.collect();
     let mut requests = 0;
     for task in tasks {
-        requests += task.await.unwrap();
+        let ended = tokio::time::timeout(time + SILENCE_LIMIT, task).await;
+        requests += ended.expect("an answer never came").unwrap();
     }
     Measured {
         requests,

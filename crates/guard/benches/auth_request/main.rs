@@ -24,9 +24,12 @@ use crate::issuer::{Credential, Issuer};
 use crate::site::{Backend, Site};
 
 /// Connections of who asks.
-const AT_ONCE: usize = 32;
+const CONNECTIONS: u8 = 32;
+const AT_ONCE: usize = CONNECTIONS as usize;
 /// Sessions whose requests these are.
 const SESSIONS: usize = 256;
+/// Proofs of each connection and round.
+const PROOFS_EACH_MAX: u32 = 1_500;
 
 /// What is measured: who is asked, and with what.
 const KINDS: [(&str, Backend, Credential); 5] = [
@@ -81,26 +84,45 @@ async fn measure(measuring: bool) -> String {
     let issuer = Issuer::start(SESSIONS).await;
     let site = Site::start(&issuer).await;
     let mut all: Vec<Vec<Measured>> = KINDS.iter().map(|_| Vec::new()).collect();
-    for _ in 0..rounds {
+    for round in 1..=rounds {
         for (index, (name, backend, credential)) in KINDS.into_iter().enumerate() {
             let address = site.address(backend);
-            // As many proofs as can be used up.
-            let each = if credential == Credential::Dpop {
-                usize::try_from(time.as_millis()).unwrap() * 16 / AT_ONCE
+            // A moment to wake everybody up.
+            let warm = issuer.requests(credential, AT_ONCE, 20);
+            let warm = drive(&address, warm, true, Duration::from_secs(5), &site).await;
+            let is_once = credential == Credential::Dpop;
+            let each = if is_once {
+                proofs_each(&warm, time)
             } else {
                 SESSIONS / AT_ONCE
             };
             let requests = issuer.requests(credential, AT_ONCE, each);
-            let is_once = credential == Credential::Dpop;
-            // A moment to wake everybody up.
-            let warm = issuer.requests(credential, AT_ONCE, 20);
-            let _ = drive(&address, warm, true, Duration::from_secs(5), &site).await;
             let measured = drive(&address, requests, is_once, time, &site).await;
             assert!(measured.requests > 0, "{name}");
+            say(&format!(
+                "round {round} of {rounds}: {name}: {:.0}\n",
+                measured.rate()
+            ));
             all[index].push(measured);
         }
     }
     table(&mut all)
+}
+
+/// As many proofs as each connection can use up, going by what came before, and half as many again:
+/// each is good once, and signing one takes longer than checking it.
+fn proofs_each(before: &Measured, time: Duration) -> usize {
+    let used = before.rate() * time.as_secs_f64() * 1.5;
+    (0..PROOFS_EACH_MAX)
+        .find(|each| f64::from(*each) * f64::from(CONNECTIONS) >= used)
+        .map_or(PROOFS_EACH_MAX, |each| each.max(1))
+        .try_into()
+        .unwrap()
+}
+
+/// What is done so far; a closed pipe is nobody's loss.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn table(all: &mut [Vec<Measured>]) -> String {

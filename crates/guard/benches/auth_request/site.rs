@@ -78,7 +78,7 @@ impl Site {
             .spawn()
             .unwrap();
         let nginx = start_nginx(folder.path(), issuer, &ports);
-        let site = Self {
+        let mut site = Self {
             ports,
             nginx,
             guard,
@@ -112,8 +112,12 @@ impl Site {
         }
     }
 
-    async fn wait_until_ready(&self) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    async fn wait_until_ready(&mut self) {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(2))
+            .build()
+            .unwrap();
         let addresses = [
             format!("http://127.0.0.1:{}/readyz", self.ports.guard),
             format!("http://127.0.0.1:{}/", self.ports.axum_no_op),
@@ -126,6 +130,14 @@ impl Site {
                 if answer.is_ok_and(|it| it.status().is_success()) {
                     break;
                 }
+                for (name, child) in [
+                    ("nginx", &mut self.nginx),
+                    ("the guard", &mut self.guard),
+                    ("the no-op", &mut self.no_op),
+                ] {
+                    let ended = child.try_wait().unwrap();
+                    assert!(ended.is_none(), "{name} has ended: {ended:?}");
+                }
                 assert!(begun.elapsed() < START_LIMIT, "{address} is not ready");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -135,7 +147,8 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        // nginx's master ends its workers when it is asked to, not when it is killed.
+        // nginx's master ends its workers when it is asked to, not when it is killed: they would
+        // hold our output open for ever, and whoever reads it would wait for its end.
         let asked = Command::new("kill")
             .arg(self.nginx.id().to_string())
             .status();
@@ -225,7 +238,7 @@ fn start_nginx(folder: &Path, issuer: &Issuer, ports: &Ports) -> Child {
     let (api, no_op) = (ports.api, ports.nginx_no_op);
     let text = format!(
         "user root;\ndaemon off;\nworker_processes 2;\npid {};\nerror_log stderr warn;\n\
-         events {{}}\nhttp {{\naccess_log off;\nkeepalive_requests 10000000;\n{kept}{fronts}\n\
+         events {{ worker_connections 4096; }}\nhttp {{\naccess_log off;\nkeepalive_requests 10000000;\n{kept}{fronts}\n\
          server {{ listen 127.0.0.1:{api}; location / {{ return 200 \"a record\"; }} }}\n\
          server {{ listen 127.0.0.1:{no_op}; location / {{ return 204; }} }}\n}}\n",
         path("pid"),

@@ -91,7 +91,8 @@ fn yes() -> bool {
 
 impl TokenConfig {
     /// The same, with files that lie below a folder unless their paths are absolute.
-    pub(crate) fn below(mut self, folder: &Path) -> Self {
+    #[must_use]
+    pub fn below(mut self, folder: &Path) -> Self {
         self.ca_file = self.ca_file.map(|file| folder.join(file));
         if let Some(client) = &mut self.client {
             match &mut client.proof {

@@ -16,7 +16,7 @@ pub(crate) use carried::Carried;
 use group::{Group, Groups};
 use name::Name;
 
-use super::{AccountState, judge, sign_in};
+use super::{AccountState, FreshSignature, judge, sign_in};
 use crate::{Act, Actor, Decision, Kind, Rules};
 
 /// Shards: neighbours on one wait for each other.
@@ -140,12 +140,25 @@ impl Decider {
     /// It answers for the session that it was given in, and for what was asked there: a robot in
     /// another session stays asked. Without a session it answers for all that was asked.
     pub fn fresh_signature(&self, subject: &str, session: Option<&str>, at: i64) {
+        self.hear_signature(subject, session, FreshSignature::default(), at);
+    }
+
+    /// The same of a signature that is told from others: told again, it changes nothing, and it
+    /// answers nothing that was asked after it.
+    pub fn hear_signature(
+        &self,
+        subject: &str,
+        session: Option<&str>,
+        signature: FreshSignature,
+        at: i64,
+    ) {
         let (mut shard, hash) = self.shard(subject);
         let known = shard.subjects.get_mut(&hash).into_iter().flatten();
         for account in known.filter(|it| it.subject.is(subject)) {
             let around = account.group.around(at);
             let names = (account.group.service(), account.group.profession());
-            sign_in(&self.rules, &mut account.state, names, &around, session, at);
+            let given = (session, signature);
+            sign_in(&self.rules, &mut account.state, names, &around, given, at);
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::allowance::Allowance;
 use super::evidence::Evidence;
-use super::{AccountState, Around};
+use super::{AccountState, Around, FreshSignature};
 use crate::budget::{DAY_MS, day_of, micro};
 use crate::config::{Budget, UnattendedBudget};
 use crate::decision::ReasonCode;
@@ -76,23 +76,25 @@ pub fn sign(
     around: &Around,
     at: i64,
 ) {
-    sign_in(rules, state, names, around, None, at);
+    let given = (None, FreshSignature::default());
+    sign_in(rules, state, names, around, given, at);
 }
 
-/// The same in a session: it answers for that session, and not for what others were asked.
+/// The same in a session, by a signature that is told from others: it answers for that session, and
+/// not for what others were asked.
 pub fn sign_in(
     rules: &Rules,
     state: &mut AccountState,
     (service, profession): (&str, Option<&str>),
     around: &Around,
-    session: Option<&str>,
+    given: (Option<&str>, FreshSignature),
     at: i64,
 ) {
     let now = at.max(state.last_at);
     let budget = rules.budget(service, profession, Kind::LookUp);
     let allowance = Allowance::of(budget, &state.look_ups.habit().usual, &around.peers);
     let window = signature_window(&allowance);
-    let Some(room) = state.standing.sign(budget, window, session, now) else {
+    let Some(room) = state.standing.sign(budget, window, given, now) else {
         return;
     };
     let is_over_weeks = state.standing.settled_at(now);
@@ -209,7 +211,9 @@ fn judge_unattended(
         state.standing.forget_refused();
         return Decision::allow();
     };
-    let stopped = state.standing.refuse_unattended(&windows, &act.patients);
+    let stopped = state
+        .standing
+        .refuse_unattended(&windows, &act.patients, now);
     if let Some(decision) = stopped {
         return decision;
     }

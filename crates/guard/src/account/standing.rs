@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ToldStop;
+use super::{FreshSignature, StopHeld, ToldStop};
 use crate::act::number_of;
 use crate::budget::{DAY_MS, micro};
 use crate::config::Budget;
@@ -17,6 +17,10 @@ const WEEK_MS: i64 = 7 * DAY_MS;
 
 /// Sessions that were asked for a signature and are remembered; of more, the oldest are forgotten.
 const ASKED_MAX: usize = 8;
+/// Signatures that have answered and are remembered; more than can be on their way at a time.
+const ANSWERED_MAX: usize = 8;
+/// Guards that share an account have clocks that differ by so much.
+const CLOCKS_DIFFER_MS: i64 = 5_000;
 /// So long a signature for what was asked over weeks makes the next one restore less.
 const SETTLED_MS: i64 = 30 * DAY_MS;
 /// The first signature of a day restores at least this part.
@@ -32,8 +36,11 @@ pub(crate) struct Standing {
 /// What is kept of an account that was asked or refused something.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Asked {
-    /// Sessions that were asked and have not signed.
-    told: Vec<u64>,
+    /// Sessions that were asked and have not signed, and since when.
+    told: Vec<(u64, i64)>,
+    /// Signatures that have answered: one that is told again, by another guard's stream, must not
+    /// answer the next question, too.
+    answered: Vec<u64>,
     /// Whether it was for what ran ahead over weeks.
     is_over_weeks: bool,
     /// When signatures settled that.
@@ -46,6 +53,8 @@ struct Asked {
     sessions: Vec<(u64, i64)>,
     /// Patients that had been refused when the account was stopped.
     stopped_for: u32,
+    /// When this guard, or one that it shares its states with, stopped the account; 0 where none did.
+    stopped_at: i64,
     /// Why a signature was asked.
     asked_for: Option<Reason>,
     /// The issuer's stop that holds the account; none of this guard's own knows its number.
@@ -84,7 +93,7 @@ impl Standing {
     pub(crate) fn awaits_signature(&self, session: &str) -> bool {
         let asked = self.asked.as_ref().filter(|it| !it.told.is_empty());
         self.stage == Stage::SignatureAwaited
-            || asked.is_some_and(|it| it.told.contains(&number_of(session.as_bytes())))
+            || asked.is_some_and(|it| it.has_told(number_of(session.as_bytes())))
     }
 
     /// Whether a signature is awaited for what ran ahead over weeks.
@@ -148,6 +157,9 @@ impl Standing {
         asked.signatures.retain(|at| now - at < WEEK_MS);
         asked.sessions.retain(|(_, at)| now - at < WEEK_MS);
         asked.settled.retain(|at| now - at < SETTLED_MS);
+        if asked.signatures.is_empty() && asked.settled.is_empty() {
+            asked.answered.clear();
+        }
         if now - asked.lifted_at >= SETTLED_MS {
             asked.lifted_at = 0;
         }
@@ -172,7 +184,7 @@ impl Standing {
         let asked = self.asked.get_or_insert_default();
         asked.asked_for = reasons.first().copied();
         asked.is_over_weeks = is_over_weeks;
-        asked.tell(session);
+        asked.tell(session, now);
         if signed < budget.signatures_most {
             return decision(Answer::StepUp, reasons);
         }
@@ -195,6 +207,24 @@ impl Standing {
         asked.told_sessions = stop.sessions;
         asked.stopped_for = asked.stopped_for.max(stop.refused);
         self.stage = Stage::Stopped;
+    }
+
+    /// What a refusal rests on, for the issuer: it knows which stops an operator has lifted.
+    pub(crate) fn held(&self) -> StopHeld {
+        let Some(asked) = &self.asked else {
+            return StopHeld::default();
+        };
+        let is_stopped = self.stage == Stage::Stopped;
+        StopHeld {
+            // Lifted since it was refused: that stop it was.
+            sequence: if is_stopped {
+                asked.told_stop
+            } else {
+                asked.lifted_stop
+            },
+            since: if is_stopped { asked.stopped_at } else { 0 },
+            lifted: asked.lifted_stop,
+        }
     }
 
     /// The issuer says that a stop is lifted. Tells whether that frees the account here.
@@ -236,11 +266,11 @@ impl Standing {
         let awaited = ReasonCode::SignatureAwaited;
         let awaited = Reason::new(awaited, refused, budget.stop_session_after);
         let asked = self.asked.get_or_insert_default();
-        asked.tell(session);
+        asked.tell(session, now);
         let reasons = [Some(awaited), asked.asked_for].into_iter().flatten();
         let reasons = reasons.collect();
         if refused >= budget.stop_account_after {
-            return self.stop_account(refused);
+            return self.stop_account(refused, now);
         }
         let is_spent = signed >= budget.signatures_most;
         if refused >= budget.stop_session_after || is_spent {
@@ -258,10 +288,11 @@ impl Standing {
         &mut self,
         budget: &Budget,
         patients: &[Patient],
+        now: i64,
     ) -> Option<Decision> {
         let refused = self.note_refused(budget, patients);
         let is_over = refused >= budget.stop_account_after;
-        is_over.then(|| self.stop_account(refused))
+        is_over.then(|| self.stop_account(refused, now))
     }
 
     /// What was asked for is within the budget again.
@@ -285,24 +316,26 @@ impl Standing {
 
     /// A fresh signature: how many patients it makes room for, if it was asked for.
     ///
-    /// Given in a session, it answers for that one; others that were asked stay asked.
+    /// Given in a session, it answers for that one; others that were asked stay asked. Each answers
+    /// once, and nothing that was asked after it.
     pub(crate) fn sign(
         &mut self,
         budget: &Budget,
         window: i64,
-        session: Option<&str>,
+        (session, signature): (Option<&str>, FreshSignature),
         now: i64,
     ) -> Option<i64> {
         let asked = self.asked.as_mut()?;
         let session = session.map(|it| number_of(it.as_bytes()));
-        let is_asked = session.is_none_or(|it| asked.told.contains(&it));
-        if self.stage == Stage::Stopped || !is_asked {
+        let is_asked = session.is_none_or(|it| asked.has_told(it));
+        if self.stage == Stage::Stopped || !is_asked || !asked.is_new(signature, session) {
             return None;
         }
         asked
             .told
-            .retain(|it| session.is_some_and(|session| *it != session));
+            .retain(|(it, _)| session.is_some_and(|session| *it != session));
         if self.stage == Stage::Open {
+            asked.note(signature);
             return None;
         }
         self.forget(now);
@@ -312,6 +345,7 @@ impl Standing {
             return None;
         }
         let asked = self.asked.get_or_insert_default();
+        asked.note(signature);
         let (signatures, window) = if is_over_weeks {
             (&mut asked.settled, SETTLED_MS)
         } else {
@@ -356,9 +390,10 @@ impl Standing {
     }
 
     /// Stops the account.
-    fn stop_account(&mut self, count: u32) -> Decision {
+    fn stop_account(&mut self, count: u32, now: i64) -> Decision {
         self.stage = Stage::Stopped;
         let asked = self.asked.get_or_insert_default();
+        asked.stopped_at = now;
         asked.stopped_for = count;
         let why = asked.asked_for;
         let reasons = [Some(self.account_stopped()), why].into_iter().flatten();
@@ -369,7 +404,7 @@ impl Standing {
         let asked = self.asked.get_or_insert_default();
         if asked.sessions.len() >= SESSIONS_MAX {
             let refused = u32::try_from(asked.refused.len()).unwrap_or(u32::MAX);
-            return self.stop_account(refused);
+            return self.stop_account(refused, now);
         }
         asked.sessions.push((number_of(session.as_bytes()), now));
         decision(Answer::StopSession, reasons)
@@ -398,8 +433,9 @@ impl Standing {
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.asked.as_ref().map_or(0, |it| {
-            let lists = it.told.capacity() + it.settled.capacity() + it.refused.capacity();
+            let lists = 2 * it.told.capacity() + it.settled.capacity() + it.refused.capacity();
             let lists = lists + it.signatures.capacity() + 2 * it.sessions.capacity();
+            let lists = lists + it.answered.capacity();
             size_of::<Asked>() + lists * 8
         })
     }
@@ -407,15 +443,40 @@ impl Standing {
 
 impl Asked {
     /// Notes that this session was asked.
-    fn tell(&mut self, session: &str) {
+    fn tell(&mut self, session: &str, now: i64) {
         let session = number_of(session.as_bytes());
-        if self.told.contains(&session) {
+        if self.has_told(session) {
             return;
         }
         if self.told.len() >= ASKED_MAX {
             self.told.remove(0);
         }
-        self.told.push(session);
+        self.told.push((session, now));
+    }
+
+    fn has_told(&self, session: u64) -> bool {
+        self.told.iter().any(|(told, _)| *told == session)
+    }
+
+    /// Whether a signature has answered nothing yet, and was asked for by what is asked now.
+    fn is_new(&self, signature: FreshSignature, session: Option<u64>) -> bool {
+        let mut told = self.told.iter();
+        let question = told.find(|(told, _)| Some(*told) == session);
+        let is_of_before = question.is_some_and(|(_, since)| {
+            signature.asked_at > 0 && signature.asked_at.saturating_add(CLOCKS_DIFFER_MS) < *since
+        });
+        let is_known = signature.number != 0 && self.answered.contains(&signature.number);
+        !is_of_before && !is_known
+    }
+
+    fn note(&mut self, signature: FreshSignature) {
+        if signature.number == 0 {
+            return;
+        }
+        if self.answered.len() >= ANSWERED_MAX {
+            self.answered.remove(0);
+        }
+        self.answered.push(signature.number);
     }
 }
 
@@ -444,7 +505,7 @@ fn decision(answer: Answer, reasons: Vec<Reason>) -> Decision {
 
 #[cfg(test)]
 mod tests {
-    use super::{Standing, ToldStop};
+    use super::{FreshSignature, Standing, StopHeld, ToldStop};
     use crate::budget::{DAY_MS, micro};
     use crate::config::Budget;
     use crate::{Act, Answer, Patient};
@@ -456,6 +517,10 @@ mod tests {
         let answer = standing.ask(&Budget::default(), Vec::new(), "s", 0).answer;
         assert_eq!(answer, Answer::StepUp);
         standing
+    }
+
+    fn by(session: Option<&str>) -> (Option<&str>, FreshSignature) {
+        (session, FreshSignature::default())
     }
 
     fn refuse(standing: &mut Standing, patient: u32, session: &str) -> Answer {
@@ -546,7 +611,7 @@ mod tests {
         standing.lift();
         assert_eq!(standing.shut("s"), None);
         // Stopped again, before anybody was told: the old lift is none of this one's.
-        standing.stop_account(16);
+        standing.stop_account(16, 2_000);
         assert!(!standing.lift_as_told(3));
         assert!(standing.shut("s").is_some());
     }
@@ -591,19 +656,23 @@ mod tests {
     fn each_signature_restores_less_and_in_the_end_nothing() {
         let budget = Budget::default();
         let mut standing = Standing::default();
-        assert_eq!(standing.sign(&budget, WEEK, None, 0), None, "nobody asked");
+        assert_eq!(
+            standing.sign(&budget, WEEK, by(None), 0),
+            None,
+            "nobody asked"
+        );
         let mut rooms = Vec::new();
         for _ in 0..4 {
             standing.ask(&budget, Vec::new(), "s", 0);
-            rooms.push(standing.sign(&budget, WEEK, None, 0).unwrap() / micro(1));
+            rooms.push(standing.sign(&budget, WEEK, by(None), 0).unwrap() / micro(1));
         }
         assert_eq!(rooms, [50, 25, 12, 6]);
         let fifth = standing.ask(&budget, Vec::new(), "s", 0);
         assert_eq!(fifth.answer, Answer::StopSession);
         assert_eq!(fifth.reasons[0].code(), "signatures_spent");
-        assert_eq!(standing.sign(&budget, WEEK, None, 0), None);
+        assert_eq!(standing.sign(&budget, WEEK, by(None), 0), None);
         assert!(
-            standing.sign(&budget, WEEK, None, WEEK).is_some(),
+            standing.sign(&budget, WEEK, by(None), WEEK).is_some(),
             "a week later it counts again"
         );
     }
@@ -612,27 +681,103 @@ mod tests {
     fn a_signature_answers_for_its_own_session() {
         let budget = Budget::default();
         let mut standing = asked();
-        assert_eq!(standing.sign(&budget, WEEK, Some("another"), 1), None);
+        assert_eq!(standing.sign(&budget, WEEK, by(Some("another")), 1), None);
         assert_eq!(refuse(&mut standing, 1, "another"), Answer::StepUp);
-        assert!(standing.sign(&budget, WEEK, Some("another"), 2).is_some());
+        assert!(
+            standing
+                .sign(&budget, WEEK, by(Some("another")), 2)
+                .is_some()
+        );
         assert!(!standing.awaits_signature("another"));
         assert!(standing.awaits_signature("s"), "it has not signed");
         assert_eq!(
-            standing.sign(&budget, WEEK, Some("s"), 3),
+            standing.sign(&budget, WEEK, by(Some("s")), 3),
             None,
             "no more room"
         );
         assert!(!standing.awaits_signature("s"));
     }
 
+    /// Two guards share an account, and each hears of the signature by its own stream: the later one
+    /// may hear of it when the next question is put.
+    #[test]
+    fn a_signature_that_is_told_twice_answers_one_question() {
+        let budget = Budget::default();
+        let first = FreshSignature {
+            number: 7,
+            asked_at: 0,
+        };
+        let mut standing = asked();
+        let given = |standing: &mut Standing, signature, now| {
+            standing.sign(&budget, WEEK, (Some("s"), signature), now)
+        };
+        assert!(given(&mut standing, first, 1_000).is_some());
+        standing.ask(&budget, Vec::new(), "s", 2_000);
+        assert_eq!(given(&mut standing, first, 2_001), None);
+        assert!(standing.awaits_signature("s"));
+        let second = FreshSignature { number: 8, ..first };
+        assert!(given(&mut standing, second, 2_002).is_some());
+        assert!(!standing.awaits_signature("s"));
+        // They are forgotten with what they have restored.
+        standing.forget(2 * WEEK);
+        assert_eq!(standing.asked, None);
+    }
+
+    #[test]
+    fn a_signature_that_was_asked_for_earlier_answers_nothing_that_is_asked_now() {
+        let budget = Budget::default();
+        let mut standing = Standing::default();
+        standing.ask(&budget, Vec::new(), "s", 100_000);
+        let of = |asked_at| FreshSignature {
+            number: 0,
+            asked_at,
+        };
+        let before = (Some("s"), of(94_999));
+        assert_eq!(standing.sign(&budget, WEEK, before, 100_001), None);
+        assert!(standing.awaits_signature("s"));
+        // Guards' clocks differ.
+        let with_it = (Some("s"), of(95_000));
+        assert!(standing.sign(&budget, WEEK, with_it, 100_001).is_some());
+    }
+
+    #[test]
+    fn what_a_refusal_rests_on_is_named() {
+        let mut standing = Standing::default();
+        assert_eq!(standing.held(), StopHeld::default());
+        standing.stop_account(16, 5_000);
+        let own = StopHeld {
+            sequence: 0,
+            since: 5_000,
+            lifted: 0,
+        };
+        assert_eq!(standing.held(), own);
+        standing.stop_as_told(told(9));
+        assert_eq!(standing.held().sequence, 9);
+        assert!(standing.lift_as_told(9));
+        standing.lift();
+        let lifted = StopHeld {
+            sequence: 9,
+            since: 0,
+            lifted: 9,
+        };
+        assert_eq!(standing.held(), lifted, "refused a moment ago");
+        standing.stop_account(16, 6_000);
+        let anew = StopHeld {
+            sequence: 0,
+            since: 6_000,
+            lifted: 9,
+        };
+        assert_eq!(standing.held(), anew);
+    }
+
     #[test]
     fn by_the_day_signatures_lose_a_quarter() {
         let budget = Budget::default();
         let mut standing = asked();
-        assert_eq!(standing.sign(&budget, DAY_MS, None, 0), Some(micro(50)));
+        assert_eq!(standing.sign(&budget, DAY_MS, by(None), 0), Some(micro(50)));
         standing.ask(&budget, Vec::new(), "s", 1);
         assert_eq!(
-            standing.sign(&budget, DAY_MS, None, 1),
+            standing.sign(&budget, DAY_MS, by(None), 1),
             Some(micro(50) * 3 / 4)
         );
         assert_eq!(standing.signed_room(&budget, 2), 87);

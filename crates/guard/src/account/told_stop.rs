@@ -18,3 +18,14 @@ pub struct ToldStop {
     /// Sessions of it that had been stopped.
     pub sessions: u32,
 }
+
+/// What it rests on that an account is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StopHeld {
+    /// The number of the issuer's stop that holds it; 0 where this guard knows of none.
+    pub sequence: i64,
+    /// When the guard stopped it by itself, in milliseconds; 0 where it did not.
+    pub since: i64,
+    /// The newest of the issuer's stops of which this guard knows that it was lifted; 0 for none.
+    pub lifted: i64,
+}

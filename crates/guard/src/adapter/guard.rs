@@ -12,8 +12,8 @@ use super::{AdapterError, LookUpsConfig};
 use crate::clock::{Clock, SystemClock};
 use crate::event_stream::{StopChange, StopNews};
 use crate::{
-    Accounts, Act, Actor, Answer, Decider, Decision, Error, NoReporter, Patient, Report,
-    ReportedToken, Reporter, Rules, VerifiedAccess,
+    Accounts, Act, Actor, Answer, Decider, Decision, Error, FreshSignature, NoReporter, Patient,
+    Report, ReportedToken, Reporter, Rules, VerifiedAccess,
 };
 
 /// Judges what a portal looked up. Cheap to clone.
@@ -127,12 +127,25 @@ impl Guard {
         self.0.reporter.delivers() && self.0.is_told.load(Ordering::Relaxed)
     }
 
-    /// The card of this subject has signed anew, as somebody else has verified.
+    /// The card of this subject has signed anew, as somebody else has verified, who says so once.
     pub async fn fresh_signature(&self, subject: &str, session: Option<&str>) {
+        let unknown = FreshSignature::default();
+        self.hear_signature(subject, session, unknown).await;
+    }
+
+    /// The same of a signature that is told from others: it pays once, however often and by
+    /// whichever guard it is heard of.
+    pub async fn hear_signature(
+        &self,
+        subject: &str,
+        session: Option<&str>,
+        signature: FreshSignature,
+    ) {
         let now = self.0.clock.unix_milliseconds();
-        self.0.signatures.answer(subject, session);
+        self.0.signatures.answer(subject, session, signature);
         let accounts = &self.0.accounts;
-        accounts.fresh_signature(subject, session, now).await;
+        let heard = accounts.fresh_signature(subject, session, signature, now);
+        heard.await;
     }
 
     /// The issuer says that an account is stopped, or no longer; at another service than this one
@@ -181,15 +194,18 @@ impl Guard {
             .signatures
             .take(&act.subject, &act.session, access.auth_time);
         let session = Some(act.session.as_str());
-        let sign = || parts.accounts.fresh_signature(&act.subject, session, now);
-        if signed == Some(Signed::There) {
-            sign().await;
+        let sign = |signature| {
+            let accounts = &parts.accounts;
+            accounts.fresh_signature(&act.subject, session, signature, now)
+        };
+        if let Some(Signed::There(signature)) = signed {
+            sign(signature).await;
         }
         let mut decision = parts.accounts.decide(&act).await;
         // A new login's session was not asked before it came: its card has answered already.
         let asks = matches!(decision.answer, Answer::StepUp | Answer::Slow { .. });
-        if signed == Some(Signed::Elsewhere) && asks {
-            sign().await;
+        if let Some(Signed::Elsewhere(signature)) = signed.filter(|_| asks) {
+            sign(signature).await;
             decision = parts.accounts.decide(&act).await;
         }
         match decision.answer {
@@ -210,6 +226,10 @@ impl Guard {
         if told != Told::Already {
             let mut report = Report::new(&act, &decision, &token, statement.patients.clone());
             report.reasons.extend(told.reason());
+            if decision.answer == Answer::StopAccount {
+                let held = parts.accounts.held(&act.subject, &act.service);
+                report.rests_on = Some(held.into());
+            }
             parts.reporter.record(report).await?;
         }
         Ok(Judgement {

@@ -70,10 +70,8 @@ impl Adapter {
     }
 
     /// A patient's pseudonym: what the guard's reports name.
-    ///
-    /// # Errors
-    /// [`AdapterError::CryptoFailed`].
-    pub fn pseudonym(&self, number: &str) -> Result<String, AdapterError> {
+    #[must_use]
+    pub fn pseudonym(&self, number: &str) -> String {
         self.0.pseudonyms.pseudonym(number)
     }
 
@@ -93,10 +91,10 @@ impl Adapter {
             nonce: nonce()?,
             session: session.to_owned(),
             kind: seen.kind,
-            patients: patients.collect::<Result<_, _>>()?,
+            patients: patients.collect(),
             sequence: self.note(session, seen.numbers),
             follow_up: seen.follow_up,
-            source: source.transpose()?,
+            source,
             presence: seen.presence.map(str::to_owned),
         })
     }
@@ -119,7 +117,7 @@ impl Adapter {
             t: self.0.clock.unix_milliseconds(),
             nonce: nonce()?,
             session: session.to_owned(),
-            patient: self.pseudonym(number)?,
+            patient: self.pseudonym(number),
         };
         self.0.keys.seal(Purpose::Presence, &presence)
     }

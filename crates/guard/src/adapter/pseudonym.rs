@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use cardea_jose::base64url;
-use openssl::pkey::{PKey, Private};
 
 use super::AdapterError;
-use super::keys::{hmac, parse_key, read_secret, unusable};
+use super::keys::{HmacKey, hmac, parse_key, read_secret, unusable};
 
 /// Bytes of a pseudonym: two patients of a country share none.
 const PSEUDONYM_BYTES: usize = 16;
@@ -14,7 +13,7 @@ const PSEUDONYM_BYTES: usize = 16;
 /// The portal's own key. The guard does not have it: with it, all numbers of a country could be
 /// tried. It does not change: with another one every patient would be new.
 #[derive(Clone)]
-pub struct PseudonymKey(PKey<Private>);
+pub struct PseudonymKey(HmacKey);
 
 impl std::fmt::Debug for PseudonymKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -34,16 +33,12 @@ impl PseudonymKey {
     }
 
     /// The pseudonym of a number, written in whatever way: blanks and hyphens are no part of it.
-    ///
-    /// # Errors
-    /// [`AdapterError::CryptoFailed`].
-    pub fn pseudonym(&self, number: &str) -> Result<String, AdapterError> {
+    #[must_use]
+    pub fn pseudonym(&self, number: &str) -> String {
         let is_part = |character: &char| !character.is_whitespace() && *character != '-';
         let number: String = number.chars().filter(is_part).collect();
-        let code = hmac(&self.0, number.to_uppercase().as_bytes())?;
-        Ok(base64url(
-            code.first_chunk::<PSEUDONYM_BYTES>().unwrap_or(&[0; 16]),
-        ))
+        let code = hmac(&self.0, &[number.to_uppercase().as_bytes()]);
+        base64url(code.first_chunk::<PSEUDONYM_BYTES>().unwrap_or(&[0; 16]))
     }
 }
 
@@ -56,11 +51,11 @@ mod tests {
     fn a_number_has_one_pseudonym_under_each_key() {
         let key = |byte: &str| PseudonymKey(parse_key(&byte.repeat(44)).unwrap());
         let (ours, theirs) = (key("A"), key("Q"));
-        let pseudonym = ours.pseudonym("2 99 01 75-056 001 17").unwrap();
-        assert_eq!(pseudonym, ours.pseudonym("299017505600117").unwrap());
+        let pseudonym = ours.pseudonym("2 99 01 75-056 001 17");
+        assert_eq!(pseudonym, ours.pseudonym("299017505600117"));
         assert_eq!(pseudonym.len(), 22);
-        assert_ne!(pseudonym, ours.pseudonym("299017505600118").unwrap());
-        assert_ne!(pseudonym, theirs.pseudonym("299017505600117").unwrap());
+        assert_ne!(pseudonym, ours.pseudonym("299017505600118"));
+        assert_ne!(pseudonym, theirs.pseudonym("299017505600117"));
         assert!(!format!("{ours:?}").contains("AAAA"));
     }
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use crate::{Error, SpooledRecord};
 
-const FILE: &str = "refused.jsonl";
+pub(super) const FILE: &str = "refused.jsonl";
+/// What is being sent again out of it.
+pub(super) const RESENT_FILE: &str = "refused.resent.jsonl";
 /// Room for some ten thousand; what comes after it waits in the spool until an operator has looked
 /// into them and moved the file.
 const BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -67,7 +69,7 @@ impl SetAside {
     }
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> Error {
+pub(super) fn failed(path: &Path, error: &std::io::Error) -> Error {
     Error::SpoolFailed {
         reason: format!("{}: {error}", path.display()),
     }

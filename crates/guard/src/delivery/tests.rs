@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::standing::Standing;
-use super::{Reports, ReportsHealth};
+use super::{Reports, ReportsHealth, resend};
 use crate::test_issuer::{TakenReports, TestClock, TestIssuer, until};
 use crate::{
     Act, Decision, Error, Patient, Report, ReportedToken, Reporter as _, Spool, SpoolConfig,
@@ -184,6 +184,47 @@ async fn a_refused_report_is_put_aside_with_its_code_and_holds_nobody_up() {
     // They are counted as long as they lie there.
     drop(reports);
     assert_eq!(waits(&stand.reports().await).refused, 2);
+}
+
+/// What was refused goes once more when its cause is mended, beside a guard that serves, and stays
+/// where it is not.
+#[tokio::test]
+async fn what_was_refused_can_be_sent_again_under_its_id() {
+    let stand = Stand::start().await;
+    stand.say(|it| {
+        it.foreign = Some("p-0001");
+        it.malformed = Some("p-0003");
+    });
+    let reports = stand.reports().await;
+    for name in names(0..5) {
+        look_up(&reports, &name).await;
+    }
+    until(|| waits(&reports).refused == 2).await;
+    let config = SpoolConfig::in_folder(stand.folder.path());
+    let token = stand.issuer.config(&json!({}));
+    let again = async || resend(&config, &token, stand.issuer.clock.clone()).await;
+    let resent = again().await.unwrap();
+    assert_eq!((resent.taken, resent.refused), (0, 2));
+    assert_eq!(stand.put_aside().len(), 2);
+    stand.say(|it| it.foreign = None);
+    let resent = again().await.unwrap();
+    assert_eq!((resent.taken, resent.refused), (1, 1));
+    let expected = ["p-0000", "p-0001", "p-0002", "p-0004"];
+    assert_eq!(stand.on_record(), expected);
+    let aside = stand.put_aside();
+    assert_eq!(aside.len(), 1);
+    assert_eq!(aside[0]["report"]["patients"][0], "p-0003");
+    // An issuer that is away changes nothing, and the next call goes on.
+    stand.issuer.say(|it| it.is_down = true);
+    let refused = again().await.unwrap_err();
+    assert_eq!(refused.code(), "guard.reports_not_delivered");
+    stand.issuer.say(|it| it.is_down = false);
+    stand.say(|it| it.malformed = None);
+    let resent = again().await.unwrap();
+    assert_eq!((resent.taken, resent.refused), (1, 0));
+    assert_eq!(stand.on_record(), names(0..5));
+    assert!(stand.put_aside().is_empty());
+    assert_eq!(again().await.unwrap().taken, 0);
 }
 
 /// A proxy between guard and issuer that takes offence at one body, each time.

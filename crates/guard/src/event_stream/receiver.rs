@@ -242,11 +242,16 @@ impl Receiver {
                     .saturating_add(life + KEPT_MARGIN_SECONDS);
                 self.revoked.note(ended, until, now);
             }
-            Said::FreshSignature { subject, session } => {
+            Said::FreshSignature {
+                subject,
+                session,
+                signature,
+            } => {
                 if stream.is_first_time(&event.jti)
                     && let Some(guard) = self.told.get()
                 {
-                    guard.fresh_signature(&subject, Some(&session)).await;
+                    let heard = guard.hear_signature(&subject, Some(&session), signature);
+                    heard.await;
                 }
             }
             Said::Stop(news) => self.told.tell(news).await,

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{StopChange, StopNews};
+use crate::act::number_of;
 use crate::revoked_sessions::Ended;
-use crate::{AccessError, ReasonCode, ToldStop};
+use crate::{AccessError, FreshSignature, ReasonCode, ToldStop};
 
 /// `typ` of a SET (RFC 8417 section 2.3).
 pub(super) const TYP: &str = "secevent+jwt";
@@ -34,6 +35,8 @@ pub(super) struct SecurityEvent {
     pub(super) jti: String,
     pub(super) sequence: u64,
     since: Option<i64>,
+    /// Stands for what happened, in whichever stream it is told (RFC 8417 section 2.2).
+    txn: Option<String>,
     sub_id: Option<SubjectIdentifier>,
     events: Map<String, Value>,
 }
@@ -59,6 +62,7 @@ pub(super) enum Said {
     FreshSignature {
         subject: String,
         session: String,
+        signature: FreshSignature,
     },
     /// An account is stopped at a service, or no longer.
     Stop(StopNews),
@@ -105,6 +109,7 @@ impl SecurityEvent {
     fn signature(&self) -> Result<Said, AccessError> {
         let payload = self.events.values().next();
         let level = payload.and_then(|it| it.get("current_level")?.as_str());
+        let asked_at = payload.and_then(|it| it.get("asked_at_ms")?.as_i64());
         let subject = self.subject("complex")?;
         let user = subject.user.as_ref();
         let user = user.filter(|user| user.format == "iss_sub");
@@ -114,6 +119,10 @@ impl SecurityEvent {
             (Some(SIGNED), Some(user), Some(session)) => Ok(Said::FreshSignature {
                 subject: named(user.sub.clone())?,
                 session: named(session.id.clone())?,
+                signature: FreshSignature {
+                    number: self.txn.as_ref().map_or(0, |it| number_of(it.as_bytes())),
+                    asked_at: asked_at.unwrap_or(0),
+                },
             }),
             _ => Ok(Said::Other),
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use openssl::sha::sha256;
+use cardea_jose::sha256;
 use tokio::time::Instant;
 
 /// Questions that are under way at once.

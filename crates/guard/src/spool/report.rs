@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::segment::RECORD_BYTES_MAX;
 use super::writer::failed;
-use crate::{Act, Answer, Decision, Error, Kind, Reason};
+use crate::{Act, Answer, Decision, Error, Kind, Reason, StopHeld};
 
 /// What the server takes of one report.
 const PATIENTS_MAX: usize = 500;
@@ -43,6 +43,9 @@ pub struct Report {
     /// Why, the weightiest first.
     #[serde(default)]
     pub reasons: Vec<ReportedReason>,
+    /// Where the account is stopped: what that rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests_on: Option<ReportedStop>,
     /// Where one report has no room for all patients: which of several this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<ReportedPart>,
@@ -56,6 +59,32 @@ pub struct ReportedPart {
     pub of: String,
     /// Counted from one.
     pub number: u32,
+}
+
+/// What a refusal of a stopped account rests on: the issuer, which knows which stops an operator has
+/// lifted, tells by it what is new from what the guard has not heard of yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedStop {
+    /// The number of the issuer's stop; none where the guard knows of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_sequence: Option<i64>,
+    /// When the guard stopped it by itself, in milliseconds of Unix time; none where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at_ms: Option<i64>,
+    /// The newest stop of the account of which the guard knows that it was lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted_sequence: Option<i64>,
+}
+
+impl From<StopHeld> for ReportedStop {
+    fn from(held: StopHeld) -> Self {
+        let known = |number: i64| (number > 0).then_some(number);
+        Self {
+            stop_sequence: known(held.sequence),
+            stopped_at_ms: known(held.since),
+            lifted_sequence: known(held.lifted),
+        }
+    }
 }
 
 /// One reason, as it is reported.
@@ -95,6 +124,7 @@ impl Report {
                 .take(REASONS_MAX)
                 .map(ReportedReason::from)
                 .collect(),
+            rests_on: None,
             part: None,
         }
     }

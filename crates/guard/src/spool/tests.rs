@@ -334,7 +334,7 @@ async fn child_that_appends() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let spool = open(Path::new(&folder)).unwrap();
+    let spool = open_soon(Path::new(&folder)).await;
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..16 {
         let spool = spool.clone();

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::snapshot::{Found, Snapshot};
 use super::{Accounts, Deciding, Health};
 use crate::act::number_of;
-use crate::{Act, Decider, Decision, Error, ToldStop};
+use crate::{Act, Decider, Decision, Error, FreshSignature, StopHeld, ToldStop};
 
 /// For how long accounts of which nothing is known are doubted after a loss.
 const DOUBT_MS: i64 = 86_400_000;
@@ -93,9 +93,10 @@ impl Accounts for Kept {
         &'a self,
         subject: &'a str,
         session: Option<&'a str>,
+        signature: FreshSignature,
         at: i64,
     ) -> Deciding<'a, ()> {
-        Accounts::fresh_signature(self.decider.as_ref(), subject, session, at)
+        Accounts::fresh_signature(self.decider.as_ref(), subject, session, signature, at)
     }
 
     fn stop<'a>(&'a self, subject: &'a str, service: &'a str, stop: ToldStop) -> Deciding<'a, ()> {
@@ -114,6 +115,10 @@ impl Accounts for Kept {
 
     fn lift<'a>(&'a self, subject: &'a str, service: &'a str, at: i64) -> Deciding<'a, ()> {
         Accounts::lift(self.decider.as_ref(), subject, service, at)
+    }
+
+    fn held(&self, subject: &str, service: &str) -> StopHeld {
+        self.decider.held(subject, service)
     }
 
     fn health(&self) -> Health {

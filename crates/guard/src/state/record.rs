@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Around;
 use crate::act::number_of;
-use crate::{Act, Actor, Decider, Decision, Kind, Patient, ToldStop};
+use crate::{Act, Actor, Decider, Decision, FreshSignature, Kind, Patient, ToldStop};
 
 /// What changes a subject's accounts. Whoever applies the same records in the same order comes to
 /// the same state: the record says what its writer knew around the account.
@@ -13,6 +13,7 @@ pub(super) enum Record {
     Act(ActRecord),
     Signature {
         session: Option<u64>,
+        signature: FreshSignature,
         at: i64,
     },
     Lift {
@@ -68,9 +69,12 @@ impl Record {
         })
     }
 
-    pub(super) fn of_signature(session: Option<&str>, at: i64) -> Self {
-        let session = session.map(|it| number_of(it.as_bytes()));
-        Self::Signature { session, at }
+    pub(super) fn of_signature(session: Option<&str>, signature: FreshSignature, at: i64) -> Self {
+        Self::Signature {
+            session: session.map(|it| number_of(it.as_bytes())),
+            signature,
+            at,
+        }
     }
 
     /// Reads an entry of a journal: its tag, then the record.
@@ -93,9 +97,13 @@ impl Record {
                 let act = record.into_act(subject);
                 Some(decider.decide_within(&act, &around, is_doubted))
             }
-            Self::Signature { session, at } => {
+            Self::Signature {
+                session,
+                signature,
+                at,
+            } => {
                 let session = session.map(name);
-                decider.fresh_signature(subject, session.as_deref(), at);
+                decider.hear_signature(subject, session.as_deref(), signature, at);
                 None
             }
             Self::Lift { service, at } => {

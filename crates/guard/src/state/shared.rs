@@ -19,7 +19,7 @@ use super::record::Record;
 use super::store::{Appended, Journal, Keeping, Place, RENEWED_MS, Store, fresh_number};
 use super::{Accounts, Deciding, Health};
 use crate::account::Carried;
-use crate::{Act, Answer, Decider, Decision, Error, ToldStop};
+use crate::{Act, Answer, Decider, Decision, Error, FreshSignature, StopHeld, ToldStop};
 
 /// Entries after which the state is put in their place.
 const ENTRIES_MAX: u64 = 64;
@@ -415,10 +415,13 @@ impl Accounts for Shared {
         &'a self,
         subject: &'a str,
         session: Option<&'a str>,
+        signature: FreshSignature,
         at: i64,
     ) -> Deciding<'a, ()> {
         Box::pin(async move {
-            self.note(subject, Record::of_signature(session, at)).await;
+            // Each guard is told by a stream of its own, and each appends it: the first one counts.
+            let record = Record::of_signature(session, signature, at);
+            self.note(subject, record).await;
         })
     }
 
@@ -453,6 +456,10 @@ impl Accounts for Shared {
         Box::pin(async move {
             self.note(subject, Record::Lift { service, at }).await;
         })
+    }
+
+    fn held(&self, subject: &str, service: &str) -> StopHeld {
+        self.decider.held(subject, service)
     }
 
     fn health(&self) -> Health {

@@ -168,6 +168,25 @@ impl Store {
         outcome.unwrap_or_else(|_| Err(failed("the store is slow")))
     }
 
+    /// Writes a name down that is not there yet, for so long; `false` where it is there.
+    pub(super) async fn take_once(&self, name: &str, kept: Duration) -> RedisResult<bool> {
+        let key = format!("{}proof:{name}", self.prefix);
+        let milliseconds = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut set = cmd("SET");
+        set.arg(&key).arg(1).arg("NX").arg("PX").arg(milliseconds);
+        let take = async {
+            let mut connected = self.connected(&key).await?;
+            let said: Option<String> = set.query_async(&mut connected.connection).await?;
+            Ok(said.is_some())
+        };
+        let outcome = tokio::time::timeout(self.timeout * 5, take).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(failed("the store is slow")));
+        if outcome.is_err() {
+            *self.slot(&key) = None;
+        }
+        outcome
+    }
+
     /// Appends, and tells what was appended by others since `known`, or everything.
     pub(super) async fn append(
         &self,

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use super::config::{RedisConfig, StateConfig};
 use super::snapshot::{Found, Snapshot};
 use super::{Accounts, Health, open};
-use crate::{Act, Answer, Decider, Patient, Rules, ToldStop};
+use crate::access_token::Demand;
+use crate::test_issuer::{TestClient, TestIssuer, ask};
+use crate::{Act, Answer, Decider, FreshSignature, Patient, Rules, TokenCheck, ToldStop};
 
 const NOON: i64 = 1_795_996_800_000;
 
@@ -83,15 +85,18 @@ impl Redis {
         self.server = Self::spawn(self.port, self.folder.path());
     }
 
-    async fn guard(&self) -> Arc<dyn Accounts> {
+    fn config(&self) -> RedisConfig {
         let text = format!(
             "host = \"127.0.0.1\"\nport = {}\ntls = false\npassword_file = \"secret\"\n\
              timeout_milliseconds = 2000",
             self.port
         );
-        let redis: RedisConfig = toml::from_str(&text).unwrap();
+        toml::from_str(&text).unwrap()
+    }
+
+    async fn guard(&self) -> Arc<dyn Accounts> {
         let config = StateConfig {
-            redis: Some(redis),
+            redis: Some(self.config()),
             ..StateConfig::default()
         };
         open(&config, Rules::default(), self.folder.path(), "owner", NOON)
@@ -242,7 +247,9 @@ async fn guards_take_turns_and_come_to_the_same_as_one() {
         let alone = one.decide(&act);
         assert_eq!(decision.answer, alone.answer, "act {number}");
         if decision.answer == Answer::StepUp && number % 5 == 0 {
-            guard.fresh_signature("s", Some("a session"), act.at).await;
+            let unknown = FreshSignature::default();
+            let given = guard.fresh_signature("s", Some("a session"), unknown, act.at);
+            given.await;
             one.fresh_signature("s", Some("a session"), act.at);
         }
         if decision.answer == Answer::StopAccount {
@@ -289,6 +296,90 @@ async fn what_the_issuer_tells_each_of_several_guards_counts_once() {
     // The other guard hears of the same lift late: what was looked up since counts.
     other.lift_stop("s", "records", 7, NOON).await;
     assert_eq!(allowed(one.as_ref(), "s", 11).await, full - 10);
+}
+
+/// Attack F9, with a balancer before two guards.
+#[tokio::test]
+async fn f9_a_proof_that_one_guard_took_is_good_at_none_that_shares_its_store() {
+    let mut redis = Redis::start();
+    let (issuer, client) = (TestIssuer::start().await, TestClient::new());
+    let token = issuer.token(&issuer.claims(&client.key));
+    let config = issuer.config(&serde_json::json!({}));
+    let (shared, folder) = (redis.config(), redis.folder.path().to_owned());
+    let start = || {
+        let clock = issuer.clock.clone();
+        TokenCheck::start_sharing(&config, clock, &shared, &folder).unwrap()
+    };
+    let (one, other) = (start(), start());
+    for check in [&one, &other] {
+        crate::test_issuer::until(|| check.check_ready().is_ok()).await;
+    }
+    let demand = Demand::default();
+    let proof = client.headers(&token);
+    assert!(ask(&one, &proof, &demand).await.is_ok());
+    for check in [&other, &one] {
+        let refused = ask(check, &proof, &demand).await.unwrap_err();
+        assert_eq!(refused, "guard.dpop_proof_replayed");
+    }
+    assert!(ask(&other, &client.headers(&token), &demand).await.is_ok());
+    let keys = redis.say(&["KEYS", "cardea-guard:proof:*"]);
+    assert_eq!(keys.lines().count(), 2, "{keys}");
+    for key in keys.lines() {
+        let kept: i64 = redis.say(&["PTTL", key]).trim().parse().unwrap();
+        assert!((1..=63_000).contains(&kept), "{key} is kept for {kept} ms");
+    }
+    // Without the store each guard goes by what it remembers itself.
+    redis.stop();
+    let proof = client.headers(&token);
+    assert!(ask(&one, &proof, &demand).await.is_ok());
+    let refused = ask(&one, &proof, &demand).await.unwrap_err();
+    assert_eq!(refused, "guard.dpop_proof_replayed");
+}
+
+/// Each guard has a stream of its own, and one may be late: its news of the same signature must not
+/// answer the question that was put meanwhile.
+#[tokio::test]
+async fn a_signature_that_each_of_several_guards_is_told_of_answers_one_question() {
+    let redis = Redis::start();
+    let (one, other) = (redis.guard().await, redis.guard().await);
+    let ask = async |from: u32| {
+        let mut number = from;
+        loop {
+            let answer = one.decide(&act("s", number)).await.answer;
+            number += 1;
+            match answer {
+                Answer::Allow => assert!(number < from + 500, "nobody is asked"),
+                Answer::StepUp => return number,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let asked = ask(0).await;
+    let given = FreshSignature {
+        number: 7,
+        asked_at: act("s", asked).at,
+    };
+    let at = act("s", asked).at;
+    one.fresh_signature("s", Some("a session"), given, at).await;
+    let again = ask(asked).await;
+    let at = act("s", again).at;
+    other
+        .fresh_signature("s", Some("a session"), given, at)
+        .await;
+    for guard in [&one, &other] {
+        let decision = guard.decide(&act("s", again)).await;
+        assert_ne!(decision.answer, Answer::Allow, "paid twice");
+    }
+    // The next one answers, whoever hears of it first.
+    let next = FreshSignature {
+        number: 8,
+        asked_at: at,
+    };
+    other
+        .fresh_signature("s", Some("a session"), next, at)
+        .await;
+    let decision = one.decide(&act("s", again)).await;
+    assert_eq!(decision.answer, Answer::Allow);
 }
 
 #[tokio::test]

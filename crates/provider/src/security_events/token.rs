@@ -36,6 +36,9 @@ pub(super) struct SecurityEventClaims<'a> {
     /// From when on the stream is whole; in a heartbeat alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<i64>,
+    /// Stands for what happened, in whichever stream it is told (RFC 8417 section 2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) txn: Option<&'a str>,
     pub(super) sub_id: Value,
     pub(super) events: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +86,10 @@ pub(super) fn events_of(event: &SecurityEvent) -> Map<String, Value> {
         say("namespace", json!(ACR_NAMESPACE));
         say("current_level", json!(Acr::CardPin.as_str()));
         say("change_direction", json!("increase"));
+        // It answers no question that was put later.
+        if let Some(asked_at) = event.asked_at_ms {
+            say("asked_at_ms", json!(asked_at));
+        }
     }
     let mut at = event.occurred_at;
     if let Some(stop) = &event.stop {
@@ -126,7 +133,8 @@ fn initiating_entity(reason: &str) -> &'static str {
             | EndReason::Continued
             | EndReason::BrowserTakenOver
             | EndReason::CardSuspended
-            | EndReason::Logout,
+            | EndReason::Logout
+            | EndReason::NotMe,
         ) => "user",
         Some(
             EndReason::Idle
@@ -166,6 +174,8 @@ mod tests {
             occurred_at: OffsetDateTime::UNIX_EPOCH,
             sub: Some("our own name".to_owned()),
             stop: None,
+            txn: None,
+            asked_at_ms: None,
         }
     }
 
@@ -191,7 +201,11 @@ mod tests {
 
     #[test]
     fn a_fresh_signature_says_which_level_the_session_has_again() {
-        let events = events_of(&event(Kind::AssuranceLevelChange, "step_up"));
+        let asked = SecurityEvent {
+            asked_at_ms: Some(1_000),
+            ..event(Kind::AssuranceLevelChange, "step_up")
+        };
+        let events = events_of(&asked);
         let (uri, payload) = events.iter().next().unwrap();
         assert!(uri.ends_with("caep/event-type/assurance-level-change"));
         assert_eq!(
@@ -199,7 +213,7 @@ mod tests {
             json!({
                 "event_timestamp": 0, "initiating_entity": "user",
                 "namespace": "urn:cardea:acr", "current_level": "urn:cardea:acr:card-pin",
-                "change_direction": "increase",
+                "change_direction": "increase", "asked_at_ms": 1_000,
             })
         );
     }

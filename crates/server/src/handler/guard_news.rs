@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use cardea_provider::Error;
 
 use crate::form::Body;
 use crate::handler::authorize::see_other;
@@ -57,10 +58,18 @@ pub(crate) async fn post_guard_news(
     let (all, id, shown) = (state.clone(), way.request_id.clone(), shown.clone());
     let acknowledging = async move {
         let provider = all.provider();
-        provider.acknowledge_guard_news(&id, &cookie, &shown).await
+        let seen = provider.acknowledge_guard_news(&id, &cookie, &shown).await;
+        match seen {
+            Ok(()) => Ok(true),
+            // Something was stopped while she read: she is shown all of it.
+            Err(Error::GuardNewsMismatch) => Ok(false),
+            Err(error) => Err(error),
+        }
     };
-    way.act(&state, acknowledging).await?;
-    Ok(go_on(&way))
+    match way.act(&state, acknowledging).await? {
+        true => Ok(go_on(&way)),
+        false => Ok(see_other(&way.onward(&address(&way.request_id)))),
+    }
 }
 
 fn malformed() -> Refusal {

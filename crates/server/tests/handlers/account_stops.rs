@@ -56,8 +56,8 @@ async fn told(app: &TestApp, client_id: &str) -> Vec<Value> {
     stops
 }
 
-/// A nurse's account is stopped.
-pub(crate) async fn stopped(app: &TestApp, card: &Card) {
+/// A nurse's account is stopped; the claims of the token with which it was.
+pub(crate) async fn stopped(app: &TestApp, card: &Card) -> Value {
     let request = Request::new().with("resource", API);
     let signed_in = sign_in(app, &request, card).await;
     let tokens = request.redeem(app, &signed_in.code).await;
@@ -84,6 +84,62 @@ pub(crate) async fn stopped(app: &TestApp, card: &Card) {
     let sent = sent.basic_auth("guard", Some(CLIENT_SECRET)).send().await;
     let taken: Value = sent.unwrap().json().await.unwrap();
     assert_eq!(taken["accepted"], 3, "{taken}");
+    token
+}
+
+/// The guard refuses her once more, and says what that rests on.
+async fn refused_again(app: &TestApp, token: &Value, at: i64, rests_on: &Value) {
+    let report = json!({
+        "event_id": format!("{rests_on} {at}"), "at": at, "sub": token["sub"],
+        "client_id": token["client_id"], "sid": token["sid"], "jti": token["jti"],
+        "service": "dossiers", "kind": "look_up", "patients": ["d"], "answer": "stop_account",
+        "reasons": [{"code": "account_stopped", "count": 17, "limit": 2}], "rests_on": rests_on,
+    });
+    let body = json!({"reports": [report]});
+    let sent = app.post("/guard/reports").json(&body);
+    let sent = sent.basic_auth("guard", Some(CLIENT_SECRET)).send().await;
+    let taken: Value = sent.unwrap().json().await.unwrap();
+    assert_eq!(taken["accepted"], 1, "{taken}");
+}
+
+async fn open_stops(app: &TestApp) -> usize {
+    let listed = app.operate_on("stops", &["list"]).await;
+    listed["stops"].as_array().unwrap().len()
+}
+
+/// A guard's stream is cut off and its reports are not: it goes by a stop that was lifted an hour
+/// ago, and would have everybody hold the account again. By what it says of its refusal it is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_that_has_not_heard_of_a_lift_stops_nobody_anew_and_one_that_has_does() {
+    let app = TestApp::start_with(changes()).await;
+    assert!(told(&app, "second-guard").await.is_empty());
+    let token = stopped(&app, &nurse(&app)).await;
+    let held_since = crate::key_client::now() * 1_000;
+    let heard = told(&app, "second-guard").await;
+    let first = heard[0]["events"][STOPPED]["stop_sequence"]
+        .as_i64()
+        .unwrap();
+    let listed = app.operate_on("stops", &["list"]).await;
+    let id = listed["stops"][0]["id"].as_str().unwrap();
+    app.operate_on("stops", &["lift", id, "--reason", "called back"])
+        .await;
+    let later = held_since + 3_600_000;
+    // It never heard of the stop, and holds the account by itself; or it heard of it alone.
+    for rests_on in [
+        json!({"stopped_at_ms": held_since}),
+        json!({"stop_sequence": first, "stopped_at_ms": held_since}),
+    ] {
+        refused_again(&app, &token, later, &rests_on).await;
+        assert_eq!(open_stops(&app).await, 0, "{rests_on}");
+    }
+    assert_eq!(app.count_events("guard.stop_late").await, 2);
+    assert_eq!(told(&app, "second-guard").await.len(), 2);
+    // It knows of the lift, and has stopped the account since: within a second, too.
+    let anew = json!({"stopped_at_ms": held_since, "lifted_sequence": first});
+    refused_again(&app, &token, held_since + 1, &anew).await;
+    assert_eq!(open_stops(&app).await, 1);
+    assert_eq!(app.count_events("guard.stop_late").await, 2);
+    assert_eq!(told(&app, "second-guard").await.len(), 3);
 }
 
 pub(crate) fn nurse(app: &TestApp) -> Card {
@@ -216,9 +272,14 @@ async fn its_person_reads_what_happened_before_she_goes_on() {
         post(&app, foreign, &[("shown", digest)]).await.status(),
         403
     );
+    // A stop that came while she read: she is shown the page anew, with all of it.
+    let anew = post(&app, own, &[("shown", "another")]).await;
+    assert_eq!(
+        (anew.status().as_u16(), header(&anew, "location")),
+        (303, path.as_str())
+    );
     for form in [
-        &[("shown", "another")][..],
-        &[("shown", digest), ("more", "x")],
+        &[("shown", digest), ("more", "x")][..],
         &[("other", digest)],
     ] {
         assert!(post(&app, own, form).await.status().is_client_error());

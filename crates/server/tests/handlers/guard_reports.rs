@@ -106,6 +106,38 @@ async fn an_answer_is_on_record_once_and_one_that_stops_ends_the_session() {
     assert_eq!(app.count_events("guard.session_stopped").await, 1);
 }
 
+/// Attack H9: whoever has a guard's secret writes only so much about tokens that are forgotten; what
+/// is refused the guard puts aside, and sends it again later.
+#[tokio::test(flavor = "multi_thread")]
+async fn h9_unproven_reports_of_a_day_are_bounded_and_the_others_are_taken() {
+    let app = TestApp::start_with(changes()).await;
+    let (_open, token) = signed_in(&app, &Card::pharmacist(&app)).await;
+    let old = |event_id: &str| {
+        let mut report = report(&token, event_id, "allow");
+        report["jti"] = json!("forgotten");
+        report["at"] = json!((crate::key_client::now() - 2 * 86_400) * 1_000);
+        report
+    };
+    let said = taken(&app, "guard", &[old("one")]).await;
+    assert_eq!(said, json!({"accepted": 1, "refused": {}}));
+    let file = app.folder().join("cardea.sqlite");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await;
+    let filled = sqlx::query(
+        "INSERT INTO guard_report (id, guard_client_id, client_id, token_jti, service, kind, answer,
+                                   reasons, patient_present, patients, occurred_at, received_at,
+                                   said_sub)
+         WITH RECURSIVE numbers (number) AS
+             (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 200000)
+         SELECT 'filled ' || number, 'guard', 'portal', 'forgotten', 'records', 'look_up', 'allow',
+                '[]', 0, 0, 0, CAST(strftime('%s', 'now') AS INTEGER), 'p' FROM numbers",
+    );
+    filled.execute(&pool.unwrap()).await.unwrap();
+    let all = [old("one"), old("two"), report(&token, "three", "allow")];
+    let code = "provider.guard_reports_unproven_too_many";
+    let said = taken(&app, "guard", &all).await;
+    assert_eq!(said, json!({"accepted": 1, "refused": {"two": code}}));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_guard_is_heard_and_only_about_its_own_tokens() {
     let app = TestApp::start_with(changes()).await;

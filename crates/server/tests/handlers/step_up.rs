@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::card::{Card, PresenceConnection};
 use crate::relying_party::{Request, SignedIn, sign_in};
+use crate::revocation_host::Answer;
 use crate::test_app::{CLIENT_SECRET, Changes, TestApp};
 
 const API: &str = "https://api.example.test";
@@ -188,6 +189,39 @@ async fn an_agent_that_declines_says_why_by_a_word_of_ours() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert_eq!(app.count_events("session.ended").await, 0);
+}
+
+/// Evidence about the card may be slow to come: who signs must not lose her session over that, so
+/// the connection goes on meanwhile. Here she leaves, and that is heard first.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_judged_while_the_connection_goes_on() {
+    let app = TestApp::start_with(changes()).await;
+    let card = Card::pharmacist(&app);
+    // Nothing is at hand of the responder, which hangs later.
+    app.host.change(|it| it.ocsp = Answer::Missing);
+    let (mut signed_in, token) = signed_in(&app, &card).await;
+    report(&app, &token, "one").await;
+    let connection = &mut signed_in.connection;
+    let asked = next(connection, &app, &card, "step_up").await;
+    let challenge = asked["challenge"].as_str().unwrap();
+    app.host.change(|it| it.ocsp = Answer::Slow);
+    send(connection, &answer(&app, &card, challenge)).await;
+    connection.send(&card.departed(&app)).await;
+    loop {
+        let frame = connection.next().await.expect("a frame");
+        assert_ne!(frame["type"], "step_up_answered", "it was judged first");
+        if frame["type"] == "session" {
+            assert_eq!(frame["state"], "ended");
+            break;
+        }
+    }
+    // It is judged to the end, and on record, though nobody waits for it any more.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while app.count_events("step_up.refused").await == 0 {
+        assert!(std::time::Instant::now() < until, "it is not on record");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(app.count_events("step_up.given").await, 0);
 }
 
 /// Attack H9: a connection that was asked nothing sends no parts, and one that was sends a bounded

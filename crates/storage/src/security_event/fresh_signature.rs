@@ -22,13 +22,16 @@ pub async fn tell_fresh_signature(
 ) -> Result<(), Error> {
     let streams = stream::list_of_client(transaction, &step_up.guard_client_id).await?;
     let any = !streams.is_empty();
+    // The same in every stream: the challenge's own id stays between server and agent.
+    let txn = SecretDigest::of(&format!("step-up {}", step_up.jti));
+    let asked_at_ms = (step_up.refused_at_ms > 0).then_some(step_up.refused_at_ms);
     for stream_id in streams {
         let kind = Kind::AssuranceLevelChange.as_str();
         let jti = SecretDigest::of(&format!("{stream_id} {kind} {}", step_up.jti));
         sql::query(
             "INSERT INTO security_event (jti, stream_id, sequence, kind, client_id, sid, token_jti,
-                                         reason, occurred_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $9)
+                                         reason, occurred_at, expires_at, txn, asked_at_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $9, $10, $11)
              ON CONFLICT (jti) DO NOTHING",
         )
         .bind(jti.as_str())
@@ -40,6 +43,8 @@ pub async fn tell_fresh_signature(
         .bind(REASON)
         .bind(now.unix_timestamp())
         .bind((now + TOLD_FOR + KEPT_BEHIND_EXPIRY).unix_timestamp())
+        .bind(txn.as_str())
+        .bind(asked_at_ms)
         .execute(transaction.connection())
         .await?;
     }

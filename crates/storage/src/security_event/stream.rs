@@ -32,11 +32,16 @@ pub struct Stream {
 pub(super) struct Listener {
     pub(super) id: String,
     pub(super) resources: Vec<String>,
+    /// Whose stream it is, where it is pushed: it hears of that client's own tokens, too.
+    pub(super) own_client: Option<String>,
 }
 
 impl Listener {
-    /// Whether a token was made for this listener's resource server.
-    pub(super) fn hears_of(&self, audience: &[String]) -> bool {
+    /// Whether a token was made for this listener's resource server, or is its own.
+    pub(super) fn hears_of(&self, client_id: &str, audience: &[String]) -> bool {
+        if self.own_client.as_deref() == Some(client_id) {
+            return true;
+        }
         match audience {
             [] => self.resources.iter().any(String::is_empty),
             named => named.iter().any(|it| self.resources.contains(it)),
@@ -59,16 +64,19 @@ pub struct Backlog {
 
 /// Lists the listeners; they are few.
 pub(super) async fn list(transaction: &mut Transaction) -> Result<Vec<Listener>, Error> {
-    let rows = sql::query("SELECT id, resources FROM security_event_stream ORDER BY id")
-        .fetch_all(transaction.connection())
-        .await?;
+    let rows = sql::query(
+        "SELECT id, resources, client_id, is_push FROM security_event_stream ORDER BY id",
+    )
+    .fetch_all(transaction.connection())
+    .await?;
     rows.iter().map(read_listener).collect()
 }
 
 /// Lists the listeners that are guards.
 pub(super) async fn list_of_guards(transaction: &mut Transaction) -> Result<Vec<Listener>, Error> {
     let rows = sql::query(
-        "SELECT id, resources FROM security_event_stream WHERE hears_stops = 1 ORDER BY id",
+        "SELECT id, resources, client_id, is_push FROM security_event_stream
+         WHERE hears_stops = 1 ORDER BY id",
     )
     .fetch_all(transaction.connection())
     .await?;
@@ -76,9 +84,12 @@ pub(super) async fn list_of_guards(transaction: &mut Transaction) -> Result<Vec<
 }
 
 fn read_listener(row: &Row) -> Result<Listener, Error> {
+    let is_push: i64 = row.try_get("is_push")?;
+    let client_id: String = row.try_get("client_id")?;
     Ok(Listener {
         id: row.try_get("id")?,
         resources: read_resources(row)?,
+        own_client: (is_push != 0).then_some(client_id),
     })
 }
 

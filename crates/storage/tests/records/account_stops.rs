@@ -1,8 +1,8 @@
 //! Accounts that guards have stopped: who is told, in which order, and what people are told.
 
 use cardea_storage::account_stop::{
-    AccountStop, count_open, find_last_lift, lift, list_lifted_since, list_open, list_open_at,
-    list_open_of, list_open_of_person, stop,
+    AccountStop, count_open, find_last_lift, is_lifted, lift, list_lifted_since, list_open,
+    list_open_at, list_open_of, list_open_of_person, lock, stop,
 };
 use cardea_storage::guard_notice::{self, GuardNotice, list_untold, record_told};
 use cardea_storage::guard_report::{
@@ -289,12 +289,29 @@ async fn stops_are_found_by_account_and_by_person_and_lifted_ones_are_forgotten(
             assert_eq!(hers.len(), 2);
             let last_lift = async |transaction: &mut Transaction, resource: &str| {
                 let resources = [resource.to_owned()];
-                let last = find_last_lift(transaction, "p", "records", &resources);
+                let account = ("p", "records");
+                let last = find_last_lift(transaction, account, &resources, 0);
                 last.await.unwrap()
             };
             assert_eq!(last_lift(transaction, API).await, None);
+            let number = of_account
+                .iter()
+                .find(|it| it.id == "one")
+                .unwrap()
+                .sequence;
+            let of_number = async |transaction: &mut Transaction, number| {
+                let lifted = is_lifted(transaction, ("p", "records"), number);
+                lifted.await.unwrap()
+            };
+            assert_eq!(of_number(transaction, number).await, Some(false));
             lift(transaction, "one", after_seconds(7)).await.unwrap();
+            assert_eq!(of_number(transaction, number).await, Some(true));
+            assert_eq!(of_number(transaction, 1).await, None);
             assert_eq!(last_lift(transaction, API).await, Some(after_seconds(7)));
+            // Whoever has heard of that one knows of no other.
+            let api = [API.to_owned()];
+            let heard = find_last_lift(transaction, ("p", "records"), &api, number);
+            assert_eq!(heard.await.unwrap(), None);
             // Of another API's lift its guards have heard nothing.
             assert_eq!(last_lift(transaction, OTHER_API).await, None);
             assert_eq!(count_open(transaction).await.unwrap(), 2);
@@ -310,6 +327,42 @@ async fn stops_are_found_by_account_and_by_person_and_lifted_ones_are_forgotten(
         assert_eq!(forget(8).await, 1);
         let mut reading = store.begin_read().await.unwrap();
         assert_eq!(count_open(&mut reading).await.unwrap(), 2, "open ones stay");
+    })
+    .await;
+}
+
+/// Two guards of one API stop an account at the same moment, each for another part of its audience:
+/// whoever comes second sees the first one's stop, and so does whoever lifts it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_an_account_waits_for_whoever_is_stopping_it() {
+    on_both(async |store| {
+        let account = [("p", "records")];
+        let mut first = store.begin().await.unwrap();
+        lock(&mut first, &account).await.unwrap();
+        stop_now(&mut first, account_stop("one", "p", &[API]), start()).await;
+        let beside = store.clone();
+        let second = tokio::spawn(async move {
+            let mut transaction = beside.begin().await.unwrap();
+            lock(&mut transaction, &account).await.unwrap();
+            let open = list_open_of(&mut transaction, "p", "records").await;
+            let stopped = account_stop("two", "p", &[API, OTHER_API]);
+            let stopped = stop(&mut transaction, stopped, start()).await.unwrap();
+            transaction.commit().await.unwrap();
+            (open.unwrap(), stopped.unwrap())
+        });
+        // Long enough to come to the lock, however long that takes.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert!(!second.is_finished(), "it did not wait");
+        first.commit().await.unwrap();
+        let (open, stopped) = second.await.unwrap();
+        assert_eq!(open.len(), 1, "it saw the first one's");
+        assert!(stopped.sequence > open[0].sequence);
+        // In whatever order a batch names them.
+        let several = [("q", "records"), ("p", "records"), ("q", "other")];
+        committed(&store, async |transaction| {
+            lock(transaction, &several).await.unwrap();
+        })
+        .await;
     })
     .await;
 }

@@ -21,6 +21,7 @@ fn question(jti: &str, session_id: &str) -> StepUp {
         patients: 41,
         challenge: "a.b.c".to_owned(),
         nonce: "nonce".to_owned(),
+        refused_at_ms: 1_795_996_800_000,
         asked_at: start(),
         expires_at: after_seconds(120),
     }
@@ -153,11 +154,15 @@ async fn questions_wait_until_they_are_answered_or_expire_and_count_for_an_hour(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_is_told_to_the_guard_that_asked_and_to_nobody_else_and_once() {
     on_both(async |store| {
-        for client_id in ["guard", "another"] {
+        for (client_id, name) in [("guard", "name"), ("another", "name"), ("guard", "second")] {
+            let id = match name {
+                "name" => format!("stream of {client_id}"),
+                name => name.to_owned(),
+            };
             let stream = Stream {
-                id: format!("stream of {client_id}"),
+                id,
                 client_id: client_id.to_owned(),
-                name: "name".to_owned(),
+                name: name.to_owned(),
                 resources: vec!["https://api.example.fr".to_owned()],
                 begun_at: start(),
                 polled_at: start(),
@@ -184,6 +189,13 @@ async fn a_signature_is_told_to_the_guard_that_asked_and_to_nobody_else_and_once
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].kind.as_str(), "assurance_level_change");
         assert_eq!(told[0].sid.as_deref(), Some("sid"));
+        assert_eq!(told[0].asked_at_ms, Some(given.refused_at_ms));
+        // The same in whichever stream it is told, where each event has an id of its own.
+        let second = list_pending(&mut transaction, "second", 10).await.unwrap();
+        assert_ne!(second[0].jti, told[0].jti);
+        assert_eq!(second[0].txn, told[0].txn);
+        let txn = told[0].txn.as_deref().unwrap();
+        assert!(txn.len() > 20 && txn != given.jti, "{txn}");
         let others = list_pending(&mut transaction, "stream of another", 10).await;
         assert!(others.unwrap().is_empty());
     })

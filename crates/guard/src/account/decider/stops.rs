@@ -1,7 +1,7 @@
 //! Stops and lifts that the issuer tells of. They come in any order, and more than once.
 
 use super::{Account, Decider, SHARDS};
-use crate::account::ToldStop;
+use crate::account::{StopHeld, ToldStop};
 use crate::{Act, Patient};
 
 impl Decider {
@@ -16,6 +16,15 @@ impl Decider {
         self.change(subject, service, |account| {
             account.state.lift_stop(sequence, at);
         });
+    }
+
+    /// What it rests on that the account is refused at this service.
+    #[must_use]
+    pub fn held(&self, subject: &str, service: &str) -> StopHeld {
+        let (shard, hash) = self.shard(subject);
+        let mut known = shard.subjects.get(&hash).into_iter().flatten();
+        let account = known.find(|account| account.is_of(subject, service));
+        account.map_or_else(StopHeld::default, |account| account.state.held())
     }
 
     /// Changes an account, made where it is not known yet.

@@ -27,17 +27,15 @@ impl Stand {
     fn level(&self, jti: &str, sequence: u64, (sub, sid): (&str, &str), level: &str) {
         let mut subject = session(sid);
         subject["user"] = json!({"format": "iss_sub", "iss": self.issuer.url, "sub": sub});
-        self.say_set(
-            jti,
-            sequence,
-            &subject,
-            &json!({LEVEL: {"current_level": level}}),
-        );
+        let events = json!({LEVEL: {"current_level": level}});
+        self.say_set(jti, sequence, &subject, &events);
     }
 
+    /// What stands before a slash in a SET's id is the same in all streams.
     fn say_set(&self, jti: &str, sequence: u64, subject: &Value, events: &Value) {
         let set = self.issuer.set(&json!({
             "jti": jti, "sequence": sequence, "sub_id": subject, "events": events,
+            "txn": jti.split('/').next(),
         }));
         self.issuer.say(|says| {
             says.sets.insert(jti.to_owned(), set);
@@ -78,14 +76,21 @@ async fn a_signature_that_the_issuer_tells_of_answers_what_was_asked_there_and_o
     // Bounded: the walk is stopped again, and the same signature is no second answer.
     assert_eq!(walk(&decider, "a-session", 3_000..3_500), Answer::StepUp);
     stand.level("fresh", 5, ("a-person", "a-session"), PIN);
+    // Nor is it as another stream tells it, or where it was asked for long before.
+    stand.level("fresh/elsewhere", 6, ("a-person", "a-session"), PIN);
+    let mut of_session = session("a-session");
+    of_session["user"] = json!({"format": "iss_sub", "iss": stand.issuer.url, "sub": "a-person"});
+    let stale = json!({LEVEL: {"current_level": PIN, "asked_at_ms": NOW * 1_000 - 60_000}});
+    stand.say_set("stale", 7, &of_session, &stale);
     let subject = json!({
         "format": "complex",
         "user": {"format": "iss_sub", "iss": stand.issuer.url, "sub": "nobody"},
         "application": {"format": "opaque", "id": "elsewhere"},
     });
     let marker = json!({STOPPED: {"stop": "s", "stop_sequence": 1}});
-    stand.say_set("marker", 6, &subject, &marker);
+    stand.say_set("marker", 8, &subject, &marker);
     until(|| stand.has_acknowledged("marker")).await;
+    assert!(stand.has_acknowledged("fresh/elsewhere") && stand.has_acknowledged("stale"));
     assert_ne!(walk(&decider, "a-session", 4_000..4_001), Answer::Allow);
     assert!(stand.check.check_stream().is_ok());
 }
