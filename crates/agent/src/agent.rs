@@ -16,6 +16,7 @@ use crate::enrolled_issuers::EnrolledIssuers;
 use crate::instance_key::InstanceKey;
 use crate::kept_pins::KeptPins;
 use crate::language::Language;
+use crate::notice::Notices;
 use crate::pin_policy::PinPolicy;
 use crate::pin_prompt::PinPrompt;
 use crate::presence::PresenceSessions;
@@ -49,6 +50,7 @@ pub struct Agent {
     /// Whether pages can come by the port; told by whoever opens it.
     pub(crate) loopback: Mutex<Option<Loopback>>,
     pub(crate) prompt_slot: PromptSlot,
+    pub(crate) notices: Notices,
     pub(crate) redeemed_challenges: RedeemedChallenges,
     pub(crate) business_software: BusinessSoftware,
     /// Sign-ins that all programs together may ask for in a minute.
@@ -94,6 +96,7 @@ impl Agent {
             socket: config.socket,
             loopback: Mutex::default(),
             prompt_slot: PromptSlot::new(&config.state_dir),
+            notices: Notices::default(),
             redeemed_challenges: RedeemedChallenges::default(),
             business_software: config.business_software,
             program_sign_ins_per_minute: config.requests_per_minute,

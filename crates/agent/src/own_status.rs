@@ -10,6 +10,7 @@ use crate::card_session::CardSession;
 use crate::clock::workstation_seconds;
 use crate::config::Loopback;
 use crate::local_api::Status;
+use crate::notice::NoticeStatus;
 use crate::pin_policy::PinPolicy;
 use crate::presence::SessionStatus;
 use crate::prompt_text::days_until;
@@ -37,6 +38,9 @@ pub(crate) struct OwnStatus {
     pub(crate) instance_thumbprint: String,
     /// Each card at hand.
     pub(crate) cards: Vec<CardStatus>,
+    /// What issuers told of other uses of the person's card, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notices: Vec<NoticeStatus>,
 }
 
 /// What changes with the card, the screen and the sessions: the part that the tray icon draws.
@@ -83,6 +87,7 @@ impl OwnStatus {
             instance_key: agent.instance_key.place().to_owned(),
             instance_thumbprint: agent.instance_key.public_jwk().thumbprint(),
             cards: futures_util::future::join_all(cards).await,
+            notices: agent.notices.list(),
         }
     }
 }

@@ -40,6 +40,7 @@ use crate::authentication::is_id;
 use crate::authorization::StoredParameters;
 use crate::config::AgentlessLogin;
 use crate::event::{Event, EventKind};
+use crate::notices::IdentifiedCard;
 use crate::{Client, Error, InstancePolicy, Provider};
 
 /// What stands where an agent's instance key would: there is none. It is no thumbprint.
@@ -143,17 +144,24 @@ impl Provider {
     async fn record_refused_agentless(
         &self,
         request_id: &str,
+        card: Option<IdentifiedCard>,
         error: Error,
         now: OffsetDateTime,
     ) -> Error {
-        let kind = EventKind::LoginRefused { code: error.code() };
+        let kind = EventKind::LoginRefused {
+            code: error.code(),
+            instance_jkt: None,
+        };
         let event = Event::new(kind, now);
         match self.find_client_of(request_id).await {
             Ok(Some(client_id)) => {
                 let event = event.of_request(request_id).of_client(&client_id);
                 // A refusal that cannot be put on record is our own fault, and says so.
                 match self.tie_suspended_use(event, &error).await {
-                    Ok(event) => self.record_alone(event).await.err().unwrap_or(error),
+                    Ok(event) => {
+                        let recording = self.record_refused_use(event, card.as_ref(), &error);
+                        recording.await.err().unwrap_or(error)
+                    }
                     Err(unrecorded) => unrecorded,
                 }
             }

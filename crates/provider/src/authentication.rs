@@ -32,7 +32,7 @@ pub(crate) use new_session::{NewSession, find_subject, insert_session};
 pub use refusal::{AuthenticationError, PublicRefusal};
 pub use step_up::StepUpAttempt;
 
-pub(crate) use steps::{JudgedCard, PresentedCard, judge_certificate, read_certificate};
+pub(crate) use steps::{JudgedCard, PresentedCard, identify, judge_certificate, read_certificate};
 pub(crate) use validate_path::validate_path;
 
 use cardea_assertion::Error as AssertionError;
@@ -82,7 +82,11 @@ impl Provider {
             Ok((challenge, authenticated)) => {
                 map_subject::open_session(self, &challenge, &authenticated, now)
                     .await
-                    .map_err(|error| Stop::proven(error).for_client(challenge.client_id()))
+                    .map_err(|error| {
+                        Stop::proven(error)
+                            .for_client(challenge.client_id())
+                            .of_card(Some(authenticated.identified()))
+                    })
             }
             Err(stop) => Err(stop),
         };
@@ -108,7 +112,8 @@ impl Provider {
         now: OffsetDateTime,
     ) -> Result<(), Error> {
         let code = stop.error.code();
-        let mut event = Event::new(EventKind::LoginRefused { code }, now);
+        let instance_jkt = stop.card.as_ref().and_then(|card| card.instance_jkt());
+        let mut event = Event::new(EventKind::LoginRefused { code, instance_jkt }, now);
         if let Some(client_id) = &stop.client_id {
             event = event.of_client(client_id);
         }
@@ -118,7 +123,8 @@ impl Provider {
             .tie_refused_instance(event, request_id, &stop.error)
             .await?;
         if self.is_login(attempt.request_id).await? {
-            self.record_alone(event.of_request(attempt.request_id))
+            let event = event.of_request(attempt.request_id);
+            self.record_refused_use(event, stop.card.as_deref(), &stop.error)
                 .await
         } else if matches!(
             stop.error,

@@ -8,6 +8,7 @@
 
 mod administration;
 mod console;
+mod events_out;
 mod guard;
 mod incident;
 mod instance;

@@ -151,8 +151,8 @@ pub use config::{
     ProviderConfig, UserVerificationPolicy,
 };
 pub use console::{
-    CONSOLE, CONSOLE_CLIENT_ID, CONSOLE_NAME, CONSOLE_PATH, ConsoleSession, Found,
-    TIMELINE_PAGE_MAX, TimelineOf, TimelinePage,
+    CHART_DAYS, CONSOLE, CONSOLE_CLIENT_ID, CONSOLE_NAME, CONSOLE_PATH, ConsoleSession, Found,
+    LookUpsAgainstBudget, OperatorNumbers, TIMELINE_PAGE_MAX, TimelineOf, TimelinePage,
 };
 pub use device::{ClaimedDevice, DeviceAuthorization, DevicePage, DeviceRequest};
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};

@@ -54,6 +54,8 @@ pub enum EndReason {
     WorkstationRevoked,
     /// A client or the person asked for it.
     Logout,
+    /// The person said that something in her name was not her doing.
+    NotMe,
     /// The operator asked for it.
     Operator,
     /// The database was taken back to an earlier moment.
@@ -62,7 +64,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Departed,
         Self::ScreenLocked,
         Self::WorkstationAsleep,
@@ -80,6 +82,7 @@ impl EndReason {
         Self::GuardStopped,
         Self::WorkstationRevoked,
         Self::Logout,
+        Self::NotMe,
         Self::Operator,
         Self::Restored,
     ];
@@ -110,6 +113,7 @@ impl EndReason {
             Self::GuardStopped => "guard_stopped",
             Self::WorkstationRevoked => "workstation_revoked",
             Self::Logout => "logout",
+            Self::NotMe => "not_me",
             Self::Operator => "operator",
             Self::Restored => "restored",
         }

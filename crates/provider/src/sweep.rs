@@ -13,7 +13,7 @@ use crate::guard_reports;
 use crate::mass_loss::Meaning;
 use crate::security_events::FORGOTTEN_AFTER;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
-use crate::{Error, Provider, step_up};
+use crate::{Error, Provider, notices, step_up};
 
 /// Sessions ended in one transaction; more are left to the next call.
 const SESSIONS_OF_SWEEP_MAX: u32 = 100;
@@ -100,6 +100,7 @@ impl Provider {
         let time = SharedTime::ask(&self.store, self.clock.as_ref()).await?;
         let now = time.agreed()?;
         self.give_up_expired(now).await?;
+        self.give_up_pushes(now).await?;
         let kept = now - self.lifetimes.retention;
         let unanswered = now - self.lifetimes.retention.min(UNANSWERED_KEPT);
         let batches = [
@@ -112,6 +113,7 @@ impl Provider {
             (Kind::SecurityEventStream, now - FORGOTTEN_AFTER),
             (Kind::GuardReport, now - guard_reports::KEPT),
             (Kind::GuardNotice, now - guard_reports::KEPT),
+            (Kind::RefusedUse, now - notices::KEPT),
             (Kind::LiftedStop, now - guard_reports::KEPT),
             (Kind::StepUp, now - step_up::KEPT),
             (Kind::SpentProof, now - SPENT_KEPT),

@@ -27,6 +27,8 @@ mod decisions {
     mod logout_queue;
     mod mass_loss;
     mod new_workstation;
+    mod not_me;
+    mod notices;
     mod pairwise;
     mod presence;
     mod proof;

@@ -12,6 +12,7 @@ pub(crate) fn problem_of(error: &Error) -> Problem {
         | Error::NewWorkstationsMismatch
         | Error::CardNewsMismatch
         | Error::GuardNewsMismatch
+        | Error::RefusedUsesMismatch
         | Error::RequestUriReused
         | Error::AuthorizationRequestUnknown
         | Error::AuthorizationRequestExpired

@@ -8,6 +8,8 @@ pub(crate) mod card_words;
 pub(crate) mod chart;
 mod code_page;
 mod consent_page;
+pub(crate) mod console_page;
+mod denied_uses_page;
 mod denied_workstations_page;
 mod device_page;
 mod error_page;
@@ -17,7 +19,9 @@ pub(crate) mod home;
 mod login_page;
 mod logout_page;
 mod new_workstations_page;
+mod not_me_page;
 pub(crate) mod panel;
+mod refused_uses_page;
 pub(crate) mod support;
 mod suspend_page;
 #[cfg(test)]
@@ -28,6 +32,7 @@ pub(crate) use self::agentless_page::AgentlessPage;
 pub(crate) use self::card_news_page::{CardNewsPage, SuspendCodePage};
 pub(crate) use self::code_page::CodePage;
 pub(crate) use self::consent_page::ConsentPage;
+pub(crate) use self::denied_uses_page::DeniedUsesPage;
 pub(crate) use self::denied_workstations_page::DeniedWorkstationsPage;
 pub(crate) use self::device_page::{
     DeviceAnswerPage, DeviceCodePage, DeviceConfirmationPage, Typed,
@@ -43,6 +48,8 @@ pub(crate) use self::logout_page::{
 };
 
 pub(crate) use self::new_workstations_page::NewWorkstationsPage;
+pub(crate) use self::not_me_page::NotMePage;
+pub(crate) use self::refused_uses_page::RefusedUsesPage;
 pub(crate) use self::suspend_page::{Mistake, SUSPEND_PATH, Step, SuspendPage};
 
 use std::any::Any;
@@ -50,18 +57,24 @@ use std::any::Any;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cardea_provider::ACCOUNT_NAME;
+use cardea_provider::{ACCOUNT_NAME, CONSOLE_NAME};
 
 use crate::language::{Language, Text};
 use crate::state::AppState;
 
 const ACCOUNT: Text = Text::new("Cardea – my account", "Cardea – mon compte");
 
+const CONSOLE: Text = Text::new(
+    "Cardea – operators’ console",
+    "Cardea – console d’exploitation",
+);
+
 /// What a page calls the portal that a person signs in to: our own has a name in each language.
 pub(crate) fn portal_name(name: &str, language: Language) -> &str {
-    match name == ACCOUNT_NAME {
-        true => ACCOUNT.in_language(language),
-        false => name,
+    match name {
+        ACCOUNT_NAME => ACCOUNT.in_language(language),
+        CONSOLE_NAME => CONSOLE.in_language(language),
+        _ => name,
     }
 }
 
@@ -124,4 +137,4 @@ pub(crate) fn render_with_policy(
 }
 
 /// The link to the other language, in that language.
-const SWITCH: Text = Text::new("Français", "English");
+pub(crate) const SWITCH: Text = Text::new("Français", "English");

@@ -9,7 +9,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use cardea_oauth2_types::ErrorCode;
-use cardea_provider::{ACCOUNT_CALLBACK_PATH, ACCOUNT_PATH};
+use cardea_provider::{ACCOUNT_CALLBACK_PATH, ACCOUNT_PATH, CONSOLE_PATH};
 
 use crate::body_limit::{BODY_BYTES_MAX, limit_body_and_address};
 use crate::cross_origin::{allow_pages_of_clients, refuse_foreign_pages};
@@ -17,11 +17,11 @@ use crate::endpoint::{DISCOVERY, OAUTH_METADATA, TRANSMITTER};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, device,
+    account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, console, device,
     device_authorization, discovery, end_session, enrolment, error_page, guard_news, guard_reports,
     health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge,
-    login_page, new_workstations, openapi, par, presence, register, revoke, security_events,
-    static_file, suspend, token, userinfo,
+    login_page, new_workstations, not_me, openapi, par, presence, refused_uses, register, revoke,
+    security_events, static_file, suspend, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH, SUSPEND_PATH};
 use crate::problem::Problem;
@@ -121,6 +121,7 @@ fn routes(state: AppState) -> Router {
                 .head(refuse_method),
         )
         .merge(routes_of_the_account())
+        .merge(routes_of_the_console(&state))
         .route(SIGNED_OUT_PATH, get(end_session::get_signed_out))
         .route(STAYED_PATH, get(end_session::get_stayed))
         .merge(routes_of_devices(&state))
@@ -259,6 +260,27 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
             "/admin/instances/{instance_jkt}",
             put(admin::instances::put_instance).delete(admin::instances::delete_instance),
         )
+        .route(
+            "/admin/incidents",
+            get(admin::incidents::list_incidents).post(admin::incidents::post_incident),
+        )
+        .route(
+            "/admin/incidents/report",
+            post(admin::incidents::post_report),
+        )
+        .route("/admin/incidents/{id}", get(admin::incidents::get_incident))
+        .route(
+            "/admin/incidents/{id}/take",
+            post(admin::incidents::post_take),
+        )
+        .route(
+            "/admin/incidents/{id}/notes",
+            post(admin::incidents::post_note),
+        )
+        .route(
+            "/admin/incidents/{id}/close",
+            post(admin::incidents::post_close),
+        )
         .route("/admin/stops", get(admin::stops::list_stops))
         .route("/admin/stops/{id}/lift", post(admin::stops::post_lift))
         .route(
@@ -276,6 +298,73 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
         .route("/admin/reload", post(admin::post_reload))
         .route_layer(from_fn_with_state(state.clone(), add_dpop_nonce))
         .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
+}
+
+/// The operators' console, where there are operators.
+fn routes_of_the_console(state: &AppState) -> Router<AppState> {
+    if state.administration().admin().is_none() {
+        return Router::new();
+    }
+    Router::new()
+        // HEAD would begin a login that nobody sees, or put on record a look at nothing.
+        .route(CONSOLE_PATH, get(console::overview::get_overview).head(refuse_method))
+        .route("/console/callback", get(console::get_callback).head(refuse_method))
+        .route("/console/close", post(console::post_close))
+        .route("/console/closed", get(console::get_closed))
+        .route(
+            "/console/search",
+            get(console::search::get_search)
+                .post(console::search::post_search)
+                .head(refuse_method),
+        )
+        .route(
+            "/console/person/{sub}",
+            get(console::timelines::get_person).head(refuse_method),
+        )
+        .route(
+            "/console/session/{id}",
+            get(console::timelines::get_session).head(refuse_method),
+        )
+        .route(
+            "/console/card/{id}",
+            get(console::timelines::get_card)
+                .post(console::cards::post_card)
+                .head(refuse_method),
+        )
+        .route(
+            "/console/portal/{id}",
+            get(console::timelines::get_portal).head(refuse_method),
+        )
+        .route(
+            "/console/incidents",
+            get(console::incidents::get_incidents)
+                .post(console::incidents::post_incidents)
+                .head(refuse_method),
+        )
+        .route(
+            "/console/incidents/{id}",
+            get(console::incidents::get_incident)
+                .post(console::incidents::post_incident)
+                .head(refuse_method),
+        )
+        .route(
+            "/console/stops",
+            get(console::stops::get_stops)
+                .post(console::stops::post_lift)
+                .head(refuse_method),
+        )
+        .route("/console/cards", get(console::cards::get_cards).head(refuse_method))
+        .route(
+            "/console/anchors",
+            get(console::anchors::get_anchors)
+                .post(console::anchors::post_anchors)
+                .head(refuse_method),
+        )
+        .route(
+            "/console/approvals",
+            get(console::approvals::get_approvals).head(refuse_method),
+        )
+        .route("/console/approvals/{id}", post(console::approvals::post_approval))
 }
 
 /// The page where people look after what is their own here.
@@ -314,6 +403,7 @@ fn routes_of_the_account() -> Router<AppState> {
             post(crate::account::cards::post_suspend_code),
         )
         .route("/account/stops", post(crate::account::stops::post_stops))
+        .route("/account/not-me", post(not_me::post_not_me))
         .route("/account/closed", get(account::get_closed))
 }
 

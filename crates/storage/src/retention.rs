@@ -39,6 +39,8 @@ pub enum Kind {
     GuardReport,
     /// What people were told of guards' stops, or would have been.
     GuardNotice,
+    /// What people were told of refused uses of their cards, or would have been.
+    RefusedUse,
     /// Stops of accounts that an operator lifted.
     LiftedStop,
     /// Fresh signatures that guards asked for, given or not.
@@ -118,7 +120,7 @@ const REFUSALS_OF_NOBODY: &str = "SELECT id AS key FROM event
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::UnansweredRequest,
         Self::PushedRequest,
         Self::GrantChallenge,
@@ -128,6 +130,7 @@ impl Kind {
         Self::SecurityEventStream,
         Self::GuardReport,
         Self::GuardNotice,
+        Self::RefusedUse,
         Self::LiftedStop,
         Self::StepUp,
         Self::SpentProof,
@@ -182,6 +185,7 @@ impl Kind {
             Self::GuardNotice => {
                 "SELECT id AS key FROM guard_notice WHERE occurred_at < $1 LIMIT $2"
             }
+            Self::RefusedUse => "SELECT id AS key FROM refused_use WHERE last_at < $1 LIMIT $2",
             Self::LiftedStop => "SELECT id AS key FROM account_stop WHERE lifted_at < $1 LIMIT $2",
             Self::StepUp => "SELECT jti AS key FROM step_up WHERE expires_at < $1 LIMIT $2",
             Self::SpentProof => {
@@ -238,6 +242,7 @@ impl Kind {
                 "DELETE FROM guard_report WHERE received_at < $1 AND id IN (keys)",
             ],
             Self::GuardNotice => &["DELETE FROM guard_notice WHERE id IN (keys)"],
+            Self::RefusedUse => &["DELETE FROM refused_use WHERE last_at < $1 AND id IN (keys)"],
             Self::LiftedStop => &["DELETE FROM account_stop WHERE id IN (keys)"],
             Self::StepUp => &["DELETE FROM step_up WHERE jti IN (keys)"],
             Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],

@@ -42,6 +42,22 @@ pub async fn load_or_create(
     row.try_get("sub")
 }
 
+/// The `sub` of a person who was seen before.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find(
+    transaction: &mut Transaction,
+    person: PersonId<'_>,
+) -> Result<Option<String>, Error> {
+    let row = sql::query("SELECT sub FROM subject WHERE person_scheme = $1 AND person_value = $2")
+        .bind(person.scheme)
+        .bind(person.value)
+        .fetch_optional(transaction.connection())
+        .await?;
+    row.map(|row| row.try_get("sub")).transpose()
+}
+
 /// The number by which a register knows the person of a `sub`.
 ///
 /// # Errors

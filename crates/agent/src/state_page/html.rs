@@ -39,6 +39,7 @@ impl Shown<'_> {
         let title = self.say("Cardea sur ce poste", "Cardea on this workstation");
         let mut body = format!("<h1>{title}</h1>\n");
         self.ended(&mut body);
+        self.notices(&mut body);
         self.card(&mut body);
         self.sessions(&mut body);
         self.findings(&mut body);
@@ -71,6 +72,24 @@ impl Shown<'_> {
             ),
         };
         let _ = writeln!(body, "<p class=\"said\" role=\"status\">{said}</p>");
+    }
+
+    /// What was told of other uses of the card, with the way to the page that says more.
+    fn notices(&self, body: &mut String) {
+        let Some(own) = self.status.status.as_ref().filter(|own| !own.notices.is_empty()) else {
+            return;
+        };
+        let heading = self.say("Votre carte ailleurs", "Your card elsewhere");
+        let _ = writeln!(body, "<h2>{heading}</h2>\n<ul>");
+        for notice in &own.notices {
+            let words = escape(&self.language.listed_notice(notice));
+            let (address, open) = (escape(&notice.account), self.language.open_account());
+            let _ = writeln!(
+                body,
+                "<li>{words} <a href=\"{address}\" rel=\"noreferrer\">{open}</a></li>"
+            );
+        }
+        body.push_str("</ul>\n");
     }
 
     fn card(&self, body: &mut String) {

@@ -22,6 +22,7 @@ mod interfaces;
 mod issuer;
 mod kept_pin;
 mod native_host;
+mod notices;
 mod page;
 mod pin;
 mod pkcs11_modules;

@@ -7,9 +7,11 @@ use time::{Duration, OffsetDateTime};
 
 use crate::agentless::{Admitted, AgentlessVisit, NO_INSTANCE, parse_chain};
 use crate::authentication::{
-    KeyUse, NewSession, PresentedCard, check_card, find_subject, insert_session, judge_certificate,
+    KeyUse, NewSession, PresentedCard, check_card, find_subject, identify, insert_session,
+    judge_certificate,
 };
 use crate::event::{Event, EventKind};
+use crate::notices::IdentifiedCard;
 use crate::secret::RANDOM_BYTES;
 use crate::{Error, Provider, RevocationSource, Secret};
 
@@ -46,10 +48,42 @@ impl Provider {
             .await
         {
             Ok(confirmed) => Ok(confirmed),
-            Err(error) => Err(self
-                .record_refused_agentless(visit.request_id, error, now)
-                .await),
+            Err(error) => {
+                let card = self.card_of(visit, &error, now);
+                Err(self
+                    .record_refused_agentless(visit.request_id, card, error, now)
+                    .await)
+            }
         }
+    }
+
+    /// Whose card was refused, where she had said yes with it: a page that sends a browser here
+    /// makes its card answer, and nobody has used anything.
+    fn card_of(
+        &self,
+        visit: AgentlessVisit<'_>,
+        error: &Error,
+        now: OffsetDateTime,
+    ) -> Option<IdentifiedCard> {
+        let is_of_the_card = matches!(
+            error,
+            Error::Pki(_)
+                | Error::CardFamilyNotAccepted
+                | Error::ProfessionNotAccepted
+                | Error::SubjectNotExpected
+                | Error::CardSuspended { .. }
+        );
+        if !is_of_the_card {
+            return None;
+        }
+        let (certificate, extra) = parse_chain(visit.chain_der).ok()?;
+        let presented = PresentedCard {
+            trust: &self.card_trust(),
+            certificate: &certificate,
+            extra: &extra,
+            key_use: KeyUse::Handshake,
+        };
+        identify(presented, now).ok()
     }
 
     async fn judge_visit(

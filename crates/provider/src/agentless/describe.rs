@@ -44,7 +44,7 @@ impl Provider {
             Err(error) => {
                 let now = self.now();
                 Err(self
-                    .record_refused_agentless(visit.request_id, error, now)
+                    .record_refused_agentless(visit.request_id, None, error, now)
                     .await)
             }
         }

@@ -46,7 +46,9 @@ impl Provider {
                 .into_iter()
                 .map(EndedInTransaction::announce)
                 .collect()),
-            Err(error) => Err(self.record_refused_agentless(request_id, error, now).await),
+            Err(error) => Err(self
+                .record_refused_agentless(request_id, None, error, now)
+                .await),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a refused login tells whom: the precise code to the log, a small named set to the browser.
 
+use crate::notices::IdentifiedCard;
 use crate::{Error, InstanceRefusal};
 
 /// Whether the card's signature was proven before the refusal.
@@ -18,6 +19,8 @@ pub(super) struct Stop {
     pub(super) client_id: Option<String>,
     /// Whether a challenge of ours was named, and is spent by now.
     pub(super) spent: bool,
+    /// Whose card it was, where that is beyond doubt.
+    pub(super) card: Option<Box<IdentifiedCard>>,
 }
 
 impl Stop {
@@ -27,6 +30,7 @@ impl Stop {
             proof: SignatureProof::Missing,
             client_id: None,
             spent: false,
+            card: None,
         }
     }
 
@@ -36,12 +40,20 @@ impl Stop {
             proof: SignatureProof::Given,
             client_id: None,
             spent: true,
+            card: None,
         }
     }
 
     pub(super) fn after_spending(self) -> Self {
         Self {
             spent: true,
+            ..self
+        }
+    }
+
+    pub(super) fn of_card(self, card: Option<IdentifiedCard>) -> Self {
+        Self {
+            card: card.map(Box::new),
             ..self
         }
     }

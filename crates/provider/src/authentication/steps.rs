@@ -35,6 +35,7 @@ use crate::authentication::validate_path::validate_path;
 use crate::authentication::verify_signatures::{SignaturesVerified, verify_signatures};
 use crate::authentication::{GrantAttempt, LoginAttempt};
 use crate::card_trust::CardTrust;
+use crate::notices::IdentifiedCard;
 use crate::{Error, Provider, RevocationSource};
 
 /// The evidence of every step about the card; only [`judge_card`] builds one.
@@ -77,7 +78,8 @@ pub(super) async fn judge_login(
     let proven = |error| Stop::proven(error).for_client(&client_id);
     let authenticated = judge_card(provider, signatures, &client_id, revocation_source, now)
         .await
-        .map_err(proven)?;
+        .map_err(|refused| proven(refused.error).of_card(refused.card))?;
+    let proven = |error| proven(error).of_card(Some(authenticated.identified()));
     if !challenge
         .parameters
         .is_fresh_enough(authenticated.policy.acr)
@@ -113,10 +115,11 @@ pub(super) async fn judge_grant(
     let proven = |error| Stop::proven(error).for_client(client_id);
     let authenticated = judge_card(provider, signatures, client_id, revocation_source, now)
         .await
-        .map_err(proven)?;
+        .map_err(|refused| proven(refused.error).of_card(refused.card))?;
     // A grant's challenge asks for nothing weaker under any policy: any program can begin one.
     if authenticated.policy.acr != Acr::CardPin {
-        return Err(proven(Error::UserVerificationInsufficient));
+        let error = Error::UserVerificationInsufficient;
+        return Err(proven(error).of_card(Some(authenticated.identified())));
     }
     Ok((challenge, authenticated))
 }
@@ -139,9 +142,10 @@ pub(super) async fn judge_step_up(
     let signatures = verify_signatures(provider, addressed).map_err(Stop::unproven)?;
     check_same_card(&redeemed, &signatures).map_err(Stop::proven)?;
     let client_id = &redeemed.step_up.client_id;
+    // Whose session it is says whose refusal it is.
     let authenticated = judge_card(provider, signatures, client_id, revocation_source, now)
         .await
-        .map_err(Stop::proven)?;
+        .map_err(|refused| Stop::proven(refused.error))?;
     // It says that a person is there: nothing but a PIN typed now does.
     if authenticated.policy.acr != Acr::CardPin {
         return Err(Stop::proven(Error::UserVerificationInsufficient));
@@ -156,20 +160,47 @@ async fn judge_card(
     client_id: &str,
     revocation_source: &dyn RevocationSource,
     now: OffsetDateTime,
-) -> Result<Authenticated, Error> {
+) -> Result<Authenticated, RefusedCard> {
     let presented = PresentedCard {
         trust: &signatures.trust,
         certificate: &signatures.certificate,
         extra: &signatures.extra,
         key_use: KeyUse::Signed(signatures.algorithm),
     };
-    let card = judge_certificate(presented, revocation_source, now).await?;
-    let policy = check_policy(provider, client_id, &signatures, &card.identity)?;
-    Ok(Authenticated {
-        signatures,
-        card,
-        policy,
-    })
+    let judged = judge_certificate(presented, revocation_source, now).await;
+    let judged = judged.and_then(|card| {
+        let policy = check_policy(provider, client_id, &signatures, &card.identity)?;
+        Ok((card, policy))
+    });
+    match judged {
+        Ok((card, policy)) => Ok(Authenticated {
+            signatures,
+            card,
+            policy,
+        }),
+        Err(error) => {
+            // Both signatures hold; where the path does as well, it is known whose card it is.
+            let card = identify(presented, now).ok();
+            let at = |card: IdentifiedCard| card.at(&signatures.instance);
+            Err(RefusedCard {
+                error,
+                card: card.map(at),
+            })
+        }
+    }
+}
+
+/// A card that is refused, and whose it is, where that is beyond doubt.
+struct RefusedCard {
+    error: Error,
+    card: Option<IdentifiedCard>,
+}
+
+impl Authenticated {
+    /// Whose card it is, should it be refused after all.
+    pub(super) fn identified(&self) -> IdentifiedCard {
+        IdentifiedCard::of(&self.card.register, &self.card.identity).at(&self.signatures.instance)
+    }
 }
 
 /// A certificate whose key was proven to be in its holder's hands, and what came along with it.
@@ -209,8 +240,22 @@ pub(crate) fn read_certificate(
     presented: PresentedCard<'_>,
     now: OffsetDateTime,
 ) -> Result<cardea_pki::ProfessionalIdentity, Error> {
+    Ok(read(presented, now)?.identity)
+}
+
+/// Whose card it is whose key was proven: its certificate leads to a trust anchor of ours, now. That
+/// it is revoked, or not known to be good, makes it nobody else's.
+pub(crate) fn identify(
+    presented: PresentedCard<'_>,
+    now: OffsetDateTime,
+) -> Result<IdentifiedCard, Error> {
+    let ProfileChecked { identity, register } = read(presented, now)?;
+    Ok(IdentifiedCard::of(&register, &identity))
+}
+
+fn read(presented: PresentedCard<'_>, now: OffsetDateTime) -> Result<ProfileChecked, Error> {
     let PresentedCard { extra, key_use, .. } = presented;
     let path = validate_path(presented.trust, presented.certificate, extra, now)?;
     check_algorithm(key_use, presented.certificate, &path)?;
-    Ok(check_profile(&path)?.identity)
+    check_profile(&path)
 }

@@ -49,9 +49,10 @@ impl Provider {
     /// # Errors
     /// [`Error::PresencePending`] until the presence key has answered, [`Error::SessionEnded`]
     /// when the card left meanwhile, [`Error::NewWorkstationsUnshown`],
-    /// [`Error::CardNewsUnshown`] and [`Error::GuardNewsUnshown`] when the person must be told
-    /// first (see [`Provider::acknowledge_workstations`], [`Provider::answer_card_news`] and
-    /// [`Provider::acknowledge_guard_news`]),
+    /// [`Error::CardNewsUnshown`], [`Error::GuardNewsUnshown`] and [`Error::RefusedUsesUnshown`]
+    /// when the person must be told first (see [`Provider::acknowledge_workstations`],
+    /// [`Provider::answer_card_news`], [`Provider::acknowledge_guard_news`] and
+    /// [`Provider::acknowledge_refused_uses`]),
     /// [`Error::ConsentRequired`] when she must be asked first (see [`Provider::answer_consent`]),
     /// and those of a request that is unknown, foreign, expired or answered.
     pub async fn complete_authorization(
@@ -76,6 +77,8 @@ impl Provider {
         self.check_card_news_shown(&mut transaction, session)
             .await?;
         self.check_guard_news_shown(&mut transaction, &answerable)
+            .await?;
+        self.pass_refused_uses(&mut transaction, &answerable, now)
             .await?;
         if self
             .needs_consent(&mut transaction, client, parameters, &session.sub, now)

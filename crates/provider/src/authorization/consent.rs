@@ -90,6 +90,8 @@ impl Provider {
             .await?;
         self.check_guard_news_shown(&mut transaction, &answerable)
             .await?;
+        self.check_refused_uses_shown(&mut transaction, &answerable, now)
+            .await?;
         let data = data_of(&answerable.client, &answerable.parameters)?;
         Ok(ConsentPage {
             client_name: answerable.client.name.clone(),
@@ -136,6 +138,8 @@ impl Provider {
                 self.check_card_news_shown(&mut transaction, &answerable.session)
                     .await?;
                 self.check_guard_news_shown(&mut transaction, &answerable)
+                    .await?;
+                self.pass_refused_uses(&mut transaction, &answerable, now)
                     .await?;
                 self.remember(&mut transaction, &answerable, now).await?;
                 let completed = self.answer(transaction, &answerable, session_cookie, now);

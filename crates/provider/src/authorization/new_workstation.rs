@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 
 use crate::authorization::complete::Answerable;
 use crate::event::{Event, EventKind};
+use crate::not_me::Line;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
 use crate::{ACCOUNT_CLIENT_ID, Error, Provider};
 
@@ -55,6 +56,8 @@ pub struct DeniedWorkstations {
     pub is_over: bool,
     /// The client's display name.
     pub client_name: String,
+    /// The incident that is open because of it; empty where so many wait that none was opened.
+    pub incident: String,
 }
 
 impl Provider {
@@ -129,7 +132,7 @@ impl Provider {
 
     /// Takes her word that the workstations are not hers: each is taken out for her, and her
     /// sessions there end. The one that she sits at is not taken out from itself, but her sessions
-    /// there end as well, this login among them.
+    /// there end as well, this login among them. An incident is open for what happened.
     ///
     /// # Errors
     /// As [`Provider::acknowledge_workstations`].
@@ -160,12 +163,21 @@ impl Provider {
             let closed = self.end_own_at(&mut transaction, her.1, here, reason, now);
             ended.extend(closed.await?);
         }
+        // What one page shows is one story.
+        let mut incident = String::new();
+        if let Some(first) = news.first() {
+            let line = Line::of_workstation(&first.instance_jkt);
+            incident = self
+                .report_not_me(&mut transaction, her, &line, ended.len(), now)
+                .await?;
+        }
         transaction.commit().await?;
         let ended = ended.into_iter().map(EndedInTransaction::announce);
         Ok(DeniedWorkstations {
             ended: ended.collect(),
             is_over,
             client_name: answerable.client.name.clone(),
+            incident,
         })
     }
 
@@ -231,7 +243,7 @@ async fn find_news(
 }
 
 /// Whether the workstation of this session may speak for the person about others.
-async fn is_known(
+pub(super) async fn is_known(
     transaction: &mut Transaction,
     session: &Session,
     now: OffsetDateTime,

@@ -99,7 +99,11 @@ impl Provider {
 
     /// A refused challenge changed nothing and is noted only: anybody can provoke it.
     fn note_refusal(&self, client: Option<&Client>, error: Error, now: OffsetDateTime) -> Error {
-        let mut event = Event::new(EventKind::CardGrantRefused { code: error.code() }, now);
+        let kind = EventKind::CardGrantRefused {
+            code: error.code(),
+            instance_jkt: None,
+        };
+        let mut event = Event::new(kind, now);
         if let Some(client) = client {
             event = event.of_client(&client.client_id);
         }

@@ -7,13 +7,13 @@ use axum::extract::{ConnectInfo, FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
-use cardea_provider::Error;
+use cardea_provider::{ACCOUNT, CONSOLE, Error};
 use time::Duration;
 
 use crate::error_response::{chosen_language, language_of, language_of_login};
 use crate::form::{Body, parse_form};
 use crate::handler::authorize::{append_cookie, see_other};
-use crate::handler::{card_news, consent, guard_news, new_workstations};
+use crate::handler::{card_news, consent, guard_news, new_workstations, refused_uses};
 use crate::language::Language;
 use crate::login_error::page_refusal;
 use crate::problem::Problem;
@@ -115,15 +115,18 @@ impl OnTheWay {
         language_of_login(&self.uri, &self.headers, ui_locales)
     }
 
-    /// Keeps the language that was chosen for the account page, where a login leads there.
+    /// Keeps the language that was chosen for a page of our own, where a login leads there.
     pub(crate) fn keep_language(&self, state: &AppState, response: &mut Response) {
         let cookies = state.cookies();
-        let kept = cookies.account_login(&self.headers);
-        let (Some(chosen), Some((verifier, before))) = (chosen_language(&self.uri), kept) else {
+        let Some(chosen) = chosen_language(&self.uri) else {
             return;
         };
-        if before != Some(chosen) {
-            let cookie = cookies.set_account_login(&verifier, chosen, LANGUAGE_KEPT);
+        for page in [ACCOUNT, CONSOLE] {
+            let kept = cookies.own_page_login(page, &self.headers);
+            let Some((verifier, _)) = kept.filter(|(_, before)| *before != Some(chosen)) else {
+                continue;
+            };
+            let cookie = cookies.set_own_page_login(page, &verifier, chosen, LANGUAGE_KEPT);
             append_cookie(response, cookie);
         }
     }
@@ -153,6 +156,7 @@ pub(super) fn first(error: &Error, request_id: &str) -> Option<String> {
         Error::NewWorkstationsUnshown => Some(new_workstations::address(request_id)),
         Error::CardNewsUnshown => Some(card_news::address(request_id)),
         Error::GuardNewsUnshown => Some(guard_news::address(request_id)),
+        Error::RefusedUsesUnshown => Some(refused_uses::address(request_id)),
         Error::ConsentRequired => Some(consent::address(request_id)),
         _ => None,
     }

@@ -47,6 +47,10 @@ impl<'a> DeniedWorkstationsPage<'a> {
         })
     }
 
+    fn reference(&self) -> Option<String> {
+        super::not_me_page::reference_of(&self.denied.incident, self.language)
+    }
+
     fn suspend_href(&self) -> String {
         format!("{SUSPEND_PATH}?lang={}", self.language.tag())
     }
@@ -85,8 +89,8 @@ const NEXT_LOST: Text = Text::new(
 );
 const NEXT_LOST_LINK: Text = Text::new("card lost or stolen", "carte perdue ou volée");
 const NEXT_SUPPORT: Text = Text::new(
-    "Tell the support of this service.",
-    "Prévenez l’assistance de ce service.",
+    "Whoever runs this service is alerted and looks into it. You need not call anybody.",
+    "Le responsable de ce service est alerté et l’examine. Vous n’avez personne à appeler.",
 );
 const ONWARD: Text = Text::new("Continue to", "Continuer vers");
 
@@ -103,6 +107,7 @@ mod tests {
             ended: Vec::new(),
             is_over,
             client_name: "<b>Portail</b>".to_owned(),
+            incident: "abcdefghijkl".to_owned(),
         };
         DeniedWorkstationsPage::new(language, &denied, "/login/abc/answer")
             .render()
@@ -126,6 +131,7 @@ mod tests {
                 assert!(html.contains(part), "{part} is not in {html}");
             }
             assert!(html.contains("/login/abc/answer"), "{html}");
+            assert!(html.contains(" abcdefgh<"), "{html}");
             assert!(!html.contains("<b>") && !html.contains("<script"), "{html}");
         }
     }

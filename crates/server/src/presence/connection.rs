@@ -290,11 +290,7 @@ impl Connection<'_> {
                 }
                 Ok(())
             }
-            PresenceOutcome::Ended {
-                jkt,
-                ended,
-                reason,
-            } => {
+            PresenceOutcome::Ended { jkt, ended, reason } => {
                 let reason = reason.map_or("ended", |reason| reason.as_str());
                 self.state.announce(ended);
                 Box::pin(self.tell_before_the_end(&jkt, reason)).await?;
