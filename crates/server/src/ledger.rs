@@ -131,6 +131,11 @@ impl LogKeeper {
         }
     }
 
+    /// The log's name.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// Opens the log's key before the first request, so that whichever is answered meanwhile is
     /// counted the same on the record. A failure is tried again at each look.
     pub(crate) async fn open(&self) {

@@ -5,7 +5,15 @@
 //! `WinAnsiEncoding`: the letters of French and of western Europe. What that does not have stands
 //! as a question mark.
 
+mod file;
+mod layout;
+mod letters;
+mod width;
+
 use crate::error::Error;
+
+/// Pages of one document.
+pub(crate) const PAGES_MAX: usize = 400;
 
 /// The document's language, which readers speak it in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +71,41 @@ pub(crate) struct Table {
 /// Makes the file.
 ///
 /// # Errors
-/// [`Error::DocumentTooLong`].
+/// [`Error::DocumentTooLong`] beyond [`PAGES_MAX`] pages.
 pub(crate) fn render(document: &Document) -> Result<Vec<u8>, Error> {
-    let _ = document;
-    Err(Error::DocumentTooLong)
+    let mut layout = layout::Layout::new(document.language);
+    layout.title(&document.title)?;
+    layout.facts(&document.facts)?;
+    for section in &document.sections {
+        layout.heading(&section.heading)?;
+        for block in &section.blocks {
+            match block {
+                Block::Paragraph(text) => layout.paragraph(text)?,
+                Block::Facts(facts) => layout.facts(facts)?,
+                Block::Table(table) => layout.table(table)?,
+            }
+        }
+    }
+    Ok(file::write(document, layout.finish(&document.footer)))
 }
+
+impl DocumentLanguage {
+    /// As RFC 5646 names it.
+    fn tag(self) -> &'static str {
+        match self {
+            Self::French => "fr-FR",
+            Self::English => "en-GB",
+        }
+    }
+
+    /// The word before a page's number.
+    fn page(self) -> &'static str {
+        // The same in both.
+        match self {
+            Self::French | Self::English => "page",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ mod timeline;
 
 use time::OffsetDateTime;
 
-pub use person::{find_person, list_person_ids};
+pub use person::{find_person, list_existing_events, list_person_ids};
 pub use timeline::{list_events, list_events_of_person, list_events_of_session};
 
 use crate::sql::{self, Row};

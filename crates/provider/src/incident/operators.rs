@@ -69,6 +69,15 @@ impl Incidents {
         Ok(incident::list_unclosed(&mut transaction, INCIDENTS_MAX).await?)
     }
 
+    /// Lists the newest incidents, closed or not; [`INCIDENTS_MAX`] at most.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn list_all(&self) -> Result<Vec<Incident>, Error> {
+        // Clocks of nodes differ.
+        self.list_before(self.records.now() + BEFORE).await
+    }
+
     /// Lists incidents that were opened before a moment, closed or not, the newest first;
     /// [`INCIDENTS_MAX`] at most.
     ///

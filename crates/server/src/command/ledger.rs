@@ -6,19 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use cardea_ledger::{CheckpointSigner as _, Verified};
-use cardea_provider::LedgerRecords;
+use cardea_ledger::{CheckpointSigner as _, Known, Verified};
+use cardea_provider::{Clock as _, LedgerRecords, LookUpsChecked, LookUpsOnRecord};
 use cardea_storage::{Store, signing_key};
-use cardea_transparency::{NOTE_BYTES_MAX, VerifierKey};
+use cardea_transparency::{NOTE_BYTES_MAX, RestoreRecord, VerifierKey};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use self::accept::{AcceptArguments, accept};
 use super::clients::{Answer, Common, Complaint, say};
 use super::keys::token_keys::{is_confirmed, take_secrets};
 use super::operator;
 use crate::app::open_store;
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::key_file::unusable;
@@ -64,6 +66,10 @@ pub(super) struct VerifyArguments {
     /// with.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// When that checkpoint was had, as RFC 3339: a restore before then does not explain that it
+    /// does not fit. Default: the file's time.
+    #[arg(long, value_name = "TIME", requires = "checkpoint", value_parser = parse_time)]
+    seen_at: Option<OffsetDateTime>,
     #[command(flatten)]
     common: Common,
 }
@@ -116,6 +122,27 @@ struct Sound {
     forgotten: u64,
     made_afterwards: u64,
     checkpoints: u64,
+    /// Look-ups that are as the log has them.
+    look_ups: u64,
+    /// Look-ups that went at their time.
+    look_ups_forgotten: u64,
+    /// Look-ups that were erased before, on record.
+    look_ups_erased: u64,
+    /// Look-ups that no entry names: an older program took them.
+    look_ups_unrecorded: u64,
+    /// The restore that is why the checkpoint from elsewhere does not fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explained_by: Option<Explained>,
+}
+
+/// A restore, as the log's key has signed it.
+#[derive(Debug, Serialize)]
+struct Explained {
+    size_before: u64,
+    size_after: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    why: String,
 }
 
 /// The log's key.
@@ -195,7 +222,8 @@ async fn export(arguments: &ExportArguments) -> Result<Exported, Complaint> {
 async fn export_into(config: &Config, store: &Store, out: &Path) -> Result<Exported, Complaint> {
     let key = key_that_is(config, store).await?;
     let origin = config.ledger.origin(&config.issuer);
-    let exported = cardea_ledger::export(store, &origin, &key, out).await;
+    let quorum = config.ledger.quorum();
+    let exported = cardea_ledger::export(store, &origin, &key, quorum, out).await;
     let exported = exported.map_err(|source| Error::LedgerUnavailable { source })?;
     Ok(Exported {
         folder: out.to_owned(),
@@ -205,8 +233,12 @@ async fn export_into(config: &Config, store: &Store, out: &Path) -> Result<Expor
 
 async fn verify(arguments: &VerifyArguments) -> Result<Sound, Complaint> {
     let known = arguments.checkpoint.as_deref().map(read_note).transpose()?;
+    let known = known.as_ref().map(|(note, changed_at)| Known {
+        note,
+        seen_at: arguments.seen_at.map_or(*changed_at, seconds),
+    });
     let (config, store) = open(&arguments.common).await?;
-    let outcome = verify_with(&config, &store, arguments.key.as_ref(), known.as_deref()).await;
+    let outcome = verify_with(&config, &store, arguments.key.as_ref(), known).await;
     store.close().await;
     outcome
 }
@@ -215,7 +247,7 @@ async fn verify_with(
     config: &Config,
     store: &Store,
     key: Option<&VerifierKey>,
-    known: Option<&str>,
+    known: Option<Known<'_>>,
 ) -> Result<Sound, Complaint> {
     let unavailable = |source| Error::LedgerUnavailable { source };
     let own = match key {
@@ -228,7 +260,11 @@ async fn verify_with(
         .map_err(unavailable)?;
     let verified =
         verified.map_err(|finding| Complaint::Configured(Error::LedgerTampered { finding }))?;
-    Ok(Sound::of(&verified, origin, &own))
+    // What the log says of look-ups is believed now.
+    let look_ups = LookUpsOnRecord::check(store, SystemClock.now()).await?;
+    let look_ups =
+        look_ups.map_err(|finding| Complaint::Configured(Error::LookUpsTampered { finding }))?;
+    Ok(Sound::of(&verified, look_ups, origin, &own))
 }
 
 async fn erase(arguments: &EraseArguments) -> Result<Erased, Complaint> {
@@ -281,16 +317,28 @@ fn database(source: cardea_storage::Error) -> Complaint {
     Error::DatabaseUnavailable { source }.into()
 }
 
-fn read_note(file: &Path) -> Result<String, Error> {
+/// A note, and when its file was changed last.
+fn read_note(file: &Path) -> Result<(String, u64), Error> {
     let unreadable = |source| unusable(file, "the checkpoint cannot be read", source);
     let opened = File::open(file).map_err(unreadable)?;
+    let changed_at = opened.metadata().and_then(|it| it.modified());
+    let changed_at = seconds(changed_at.map_err(unreadable)?.into());
     let mut text = String::new();
     let bytes_max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
     opened
         .take(bytes_max)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
-    Ok(text)
+    Ok((text, changed_at))
+}
+
+fn seconds(moment: OffsetDateTime) -> u64 {
+    u64::try_from(moment.unix_timestamp()).unwrap_or_default()
+}
+
+fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "must be a time such as 2026-11-30T08:00:00Z".to_owned())
 }
 
 fn parse_key(text: &str) -> Result<VerifierKey, String> {
@@ -298,7 +346,12 @@ fn parse_key(text: &str) -> Result<VerifierKey, String> {
 }
 
 impl Sound {
-    fn of(verified: &Verified, origin: String, key: &VerifierKey) -> Self {
+    fn of(
+        verified: &Verified,
+        look_ups: LookUpsChecked,
+        origin: String,
+        key: &VerifierKey,
+    ) -> Self {
         Self {
             origin,
             verifier_key: key.to_string(),
@@ -309,6 +362,24 @@ impl Sound {
             forgotten: verified.forgotten,
             made_afterwards: verified.made_afterwards,
             checkpoints: verified.checkpoints,
+            look_ups: look_ups.sound,
+            look_ups_forgotten: look_ups.forgotten,
+            look_ups_erased: look_ups.erased,
+            look_ups_unrecorded: look_ups.unrecorded,
+            explained_by: verified.explained_by.as_ref().map(Explained::of),
+        }
+    }
+}
+
+impl Explained {
+    fn of(record: &RestoreRecord) -> Self {
+        let at = i64::try_from(record.at()).ok();
+        let at = at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        Self {
+            size_before: record.before().size(),
+            size_after: record.after().size(),
+            at: at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+            why: record.why().to_owned(),
         }
     }
 }
@@ -340,6 +411,8 @@ impl Answer for Sound {
             erased,
             forgotten,
             checkpoints,
+            look_ups,
+            look_ups_unrecorded,
             ..
         } = self;
         writeln!(
@@ -347,6 +420,20 @@ impl Answer for Sound {
             "{origin}: nothing is wrong. {size} entries ({whole} whole, {erased} erased, \
              {forgotten} forgotten) under {checkpoints} checkpoints, signed by {}",
             self.verifier_key
+        )?;
+        writeln!(
+            output,
+            "{look_ups} look-ups are as the log has them; {look_ups_unrecorded} are from before \
+             it had them."
+        )?;
+        let Some(restore) = &self.explained_by else {
+            return Ok(());
+        };
+        writeln!(
+            output,
+            "The checkpoint from elsewhere does not fit, and a restore is why: at {}, from {} \
+             entries to {} ({}). What lay between is lost.",
+            restore.at, restore.size_before, restore.size_after, restore.why
         )
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod anchors;
 pub(crate) mod approvals;
 pub(crate) mod cards;
 pub(crate) mod clients;
+pub(crate) mod incidents;
 pub(crate) mod initial_access_tokens;
 pub(crate) mod instances;
 pub(crate) mod stops;
@@ -128,6 +129,8 @@ fn refuse(error: &Error) -> Refusal {
         | Error::AnchorUnknown
         | Error::CardUnknown
         | Error::StopUnknown
+        | Error::IncidentUnknown
+        | Error::IncidentPersonUnknown
         | Error::ApprovalUnknown
         | Error::InstanceUndecided
         | Error::AnchorRulesUnknown { .. }
@@ -135,6 +138,9 @@ fn refuse(error: &Error) -> Refusal {
         Error::ClientExists { .. }
         | Error::AnchorExists
         | Error::CardSuspendedAlready
+        | Error::IncidentClosed
+        | Error::IncidentsTooMany
+        | Error::IncidentNotesTooMany
         | Error::ApprovalDecided
         | Error::ApprovalExpired
         | Error::ApprovalExists

@@ -50,3 +50,26 @@ pub async fn list_person_ids(
     }
     Ok(found)
 }
+
+/// Which of these events are there, in no order.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn list_existing_events(
+    transaction: &mut Transaction,
+    ids: &[String],
+) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(200) {
+        let places: Vec<_> = (1..=ids.len()).map(|at| format!("${at}")).collect();
+        let statement = format!("SELECT id FROM event WHERE id IN ({})", places.join(", "));
+        let mut query = sql::query_built(statement);
+        for id in ids {
+            query = query.bind(id.as_str());
+        }
+        let rows = query.fetch_all(transaction.connection()).await?;
+        let page: Result<Vec<_>, Error> = rows.iter().map(|row| row.try_get("id")).collect();
+        found.extend(page?);
+    }
+    Ok(found)
+}

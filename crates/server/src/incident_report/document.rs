@@ -1,0 +1,327 @@
+//! The incident report on paper, for the data-protection authority's notice: totals first, then what
+//! is left to fill in by hand, then from where, when and whom.
+
+mod words;
+
+use cardea_provider::incident::{IncidentReport, Incidents};
+use cardea_storage::guard_report::{FoundPatient, Part, Totals};
+
+use self::words as say;
+use super::coverage::{CoverageCount, LogCheck};
+use super::{Pages, ReportRow, refused, written};
+use crate::error::Error;
+use crate::language::{Language, Text};
+use crate::moment;
+use crate::pdf::{Block, Document, DocumentLanguage, Section, Table};
+
+/// Look-ups of one document; the file of values has all of them.
+const ROWS_MAX: usize = 2_000;
+/// Patients of one document, and of its look-ups.
+const PATIENTS_MAX: u32 = 3_000;
+const PATIENTS_OF_ROWS_MAX: usize = 10_000;
+/// Patients of one look-up.
+const PATIENTS_OF_ROW_MAX: usize = 20;
+/// Places of one document.
+const PLACES_MAX: usize = 500;
+
+/// What a document is made of.
+pub(crate) struct Material<'a> {
+    pub(crate) language: Language,
+    pub(crate) issuer: &'a str,
+    pub(crate) report: &'a IncidentReport,
+    pub(crate) patients: Vec<FoundPatient>,
+    pub(crate) rows: Vec<ReportRow>,
+    pub(crate) coverage: CoverageCount,
+    pub(crate) log: &'a LogCheck,
+}
+
+/// Reads what a document has room for, and what the log says of it.
+///
+/// # Errors
+/// Those of the database and of the log.
+pub(crate) async fn gather<'a>(
+    language: Language,
+    issuer: &'a str,
+    report: &'a IncidentReport,
+    incidents: &Incidents,
+    pages: &'a mut Pages,
+) -> Result<Material<'a>, Error> {
+    let patients = incidents.report_patients(&report.scope, Part::Proven, "", PATIENTS_MAX);
+    let patients = patients.await.map_err(refused)?;
+    let (mut rows, mut named) = (Vec::new(), 0_usize);
+    let mut coverage = CoverageCount::default();
+    while let Some(page) = pages.next().await? {
+        for row in &page {
+            coverage.add(row.coverage);
+            named += row.report.patients.len();
+        }
+        rows.extend(page);
+        if rows.len() >= ROWS_MAX || named >= PATIENTS_OF_ROWS_MAX {
+            break;
+        }
+    }
+    Ok(Material {
+        language,
+        issuer,
+        report,
+        patients,
+        rows,
+        coverage,
+        log: pages.log(),
+    })
+}
+
+impl Material<'_> {
+    pub(crate) fn document(&self) -> Document {
+        let mut sections = vec![self.totals(), self.by_hand(), self.places()];
+        sections.extend([self.timeline(), self.patients(), self.look_ups()]);
+        sections.push(self.in_log());
+        Document {
+            language: match self.language {
+                Language::English => DocumentLanguage::English,
+                Language::French => DocumentLanguage::French,
+            },
+            title: self.say(say::TITLE),
+            facts: self.facts(),
+            sections,
+            footer: format!("{} · {}", self.issuer, self.say(say::CONFIDENTIAL)),
+        }
+    }
+
+    fn say(&self, text: Text) -> String {
+        text.in_language(self.language).to_owned()
+    }
+
+    fn section(&self, heading: Text, blocks: Vec<Block>) -> Section {
+        Section {
+            heading: self.say(heading),
+            blocks,
+        }
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        let scope = &self.report.scope;
+        let at = |it: time::OffsetDateTime| moment::written(it, self.language);
+        let mut facts = vec![
+            (self.say(say::SERVER), self.issuer.to_owned()),
+            (self.say(say::MADE_AT), at(self.report.made_at)),
+        ];
+        let named = [
+            (say::PERSON, &scope.sub),
+            (say::SESSION, &scope.session_id),
+            (say::CARD, &scope.card_id),
+        ];
+        for (name, value) in named {
+            facts.extend(value.clone().map(|value| (self.say(name), value)));
+        }
+        facts.extend(scope.from.map(|it| (self.say(say::FROM), at(it))));
+        facts.extend(scope.to.map(|it| (self.say(say::TO), at(it))));
+        facts
+    }
+
+    fn totals(&self) -> Section {
+        let mut blocks = vec![
+            Block::Paragraph(self.say(say::TOTALS_TOLD)),
+            Block::Facts(self.counts(&self.report.proven)),
+        ];
+        if self.report.unproven.reports > 0 {
+            blocks.push(Block::Paragraph(self.say(say::UNPROVEN_TOLD)));
+            blocks.push(Block::Facts(self.counts(&self.report.unproven)));
+        }
+        self.section(say::TOTALS, blocks)
+    }
+
+    fn counts(&self, totals: &Totals) -> Vec<(String, String)> {
+        let numbers = [
+            (say::PATIENTS, totals.patients),
+            (say::DATA_SETS, totals.data_sets),
+            (say::LOOK_UPS, totals.look_ups),
+            (say::WRITES, totals.writes),
+            (say::STEP_UPS, totals.step_ups),
+            (say::SLOWED, totals.slowed),
+            (say::STOPPED, totals.stopped),
+            (say::ACCOUNTS, totals.persons),
+            (say::SESSIONS, totals.sessions),
+            (say::PORTALS, totals.clients),
+            (say::SERVICES, totals.services),
+            (say::WORKSTATIONS, totals.workstations),
+        ];
+        let fact = |(name, number): (Text, i64)| (self.say(name), number.to_string());
+        let mut facts: Vec<_> = numbers.into_iter().map(fact).collect();
+        let moments = [(say::FIRST, totals.first_at), (say::LAST, totals.last_at)];
+        for (name, at) in moments {
+            let at = at.map_or_else(|| "–".to_owned(), written);
+            facts.push((self.say(name), at));
+        }
+        facts
+    }
+
+    /// GDPR article 33(3): what no log knows.
+    fn by_hand(&self) -> Section {
+        let empty = self.say(say::TO_FILL);
+        let fact = |name: Text| (self.say(name), empty.clone());
+        let blocks = vec![
+            Block::Paragraph(self.say(say::BY_HAND_TOLD)),
+            Block::Facts(say::BY_HAND_POINTS.map(fact).to_vec()),
+        ];
+        self.section(say::BY_HAND, blocks)
+    }
+
+    fn places(&self) -> Section {
+        let row = |(part, it): &(Part, _)| {
+            let it: &cardea_storage::guard_report::FoundSession = it;
+            let unproven = match part {
+                Part::Proven => String::new(),
+                Part::Unproven => self.say(say::UNPROVEN),
+            };
+            vec![
+                format!("{}\n{}", written(it.first_at), written(it.last_at)),
+                format!("{} · {}", it.client_id, it.service),
+                it.session_id.clone().unwrap_or_default(),
+                it.sub.clone().unwrap_or_default(),
+                it.instance_jkt.clone().unwrap_or_default(),
+                it.card_id.clone().unwrap_or_default(),
+                format!("{} / {} {unproven}", it.patients, it.answers),
+            ]
+        };
+        let columns = [
+            (say::WHEN, 4),
+            (say::WHERE, 4),
+            (say::SESSION, 4),
+            (say::PERSON, 4),
+            (say::WORKSTATION, 4),
+            (say::CARD, 3),
+            (say::PATIENTS_OF_LOOK_UPS, 3),
+        ];
+        let listed = self.report.places.iter().take(PLACES_MAX);
+        let rows = listed.map(row).collect();
+        let mut blocks = vec![self.table(&columns, rows)];
+        if self.report.has_more || self.report.places.len() > PLACES_MAX {
+            blocks.insert(0, Block::Paragraph(self.say(say::CUT)));
+        }
+        self.section(say::PLACES, blocks)
+    }
+
+    fn timeline(&self) -> Section {
+        let row = |it: &cardea_storage::event::EventRecord| {
+            vec![
+                written(it.occurred_at.unix_timestamp().saturating_mul(1_000)),
+                it.kind.clone(),
+                it.code.clone().unwrap_or_default(),
+                it.client_id.clone().unwrap_or_default(),
+                it.session_id.clone().unwrap_or_default(),
+            ]
+        };
+        let columns = [
+            (say::WHEN, 3),
+            (say::EVENT, 4),
+            (say::REASON, 4),
+            (say::PORTAL, 3),
+            (say::SESSION, 5),
+        ];
+        let rows = self.report.events.iter().map(row).collect();
+        self.section(say::TIMELINE, vec![self.table(&columns, rows)])
+    }
+
+    fn patients(&self) -> Section {
+        let row = |it: &FoundPatient| {
+            let at = |it: time::OffsetDateTime| written(it.unix_timestamp().saturating_mul(1_000));
+            let times = it.times.to_string();
+            vec![it.patient.clone(), times, at(it.first_at), at(it.last_at)]
+        };
+        let columns = [
+            (say::PATIENT, 6),
+            (say::TIMES, 2),
+            (say::FIRST, 4),
+            (say::LAST, 4),
+        ];
+        let rows = self.patients.iter().map(row).collect();
+        let listed = i64::try_from(self.patients.len()).unwrap_or(i64::MAX);
+        let mut blocks = vec![Block::Paragraph(self.say(say::PATIENTS_TOLD))];
+        if listed < self.report.proven.patients {
+            blocks.push(Block::Paragraph(self.say(say::CUT)));
+        }
+        blocks.push(self.table(&columns, rows));
+        self.section(say::PATIENT_LIST, blocks)
+    }
+
+    fn look_ups(&self) -> Section {
+        let row = |it: &ReportRow| {
+            let unproven = match it.part {
+                Part::Proven => String::new(),
+                Part::Unproven => self.say(say::UNPROVEN),
+            };
+            vec![
+                written(it.report.occurred_at),
+                first_patients(&it.report.patients),
+                format!("{} · {} {unproven}", it.report.kind, it.report.answer),
+                format!("{} · {}", it.report.client_id, it.report.service),
+                it.coverage.as_str().to_owned(),
+            ]
+        };
+        let columns = [
+            (say::WHEN, 4),
+            (say::PATIENT, 6),
+            (say::ANSWER, 4),
+            (say::WHERE, 4),
+            (say::LOG, 2),
+        ];
+        let all = self.report.proven.reports + self.report.unproven.reports;
+        let listed = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
+        let mut blocks = Vec::new();
+        if listed < all {
+            blocks.push(Block::Paragraph(self.say(say::CUT)));
+        }
+        blocks.push(self.table(&columns, self.rows.iter().map(row).collect()));
+        self.section(say::LOOK_UP_LIST, blocks)
+    }
+
+    fn in_log(&self) -> Section {
+        let count = &self.coverage;
+        let told = match (count.is_tampered(), self.log.checkpoint()) {
+            (true, _) => say::LOG_TAMPERED,
+            (false, None) => say::LOG_NONE,
+            (false, Some(_)) => say::LOG_TOLD,
+        };
+        let numbers = [
+            (say::VERIFIED, count.verified),
+            (say::WAITING, count.waiting),
+            (say::CHANGED, count.changed),
+            (say::MISSING, count.missing),
+            (say::UNRECORDED, count.unrecorded),
+            (say::UNCHECKED, count.unchecked),
+        ];
+        let fact = |(name, number): (Text, u64)| (self.say(name), number.to_string());
+        let mut facts: Vec<_> = numbers.into_iter().map(fact).collect();
+        facts.push((self.say(say::LOG_NAME), self.log.origin().to_owned()));
+        if let Some(key) = self.log.key() {
+            facts.push((self.say(say::LOG_KEY), key.to_string()));
+        }
+        if let Some(checkpoint) = self.log.checkpoint() {
+            facts.push((self.say(say::LOG_SIZE), checkpoint.size.to_string()));
+            facts.push((self.say(say::LOG_ROOT), checkpoint.root.to_base64()));
+        }
+        let blocks = vec![Block::Paragraph(self.say(told)), Block::Facts(facts)];
+        self.section(say::IN_LOG, blocks)
+    }
+
+    fn table<const COLUMNS: usize>(
+        &self,
+        columns: &[(Text, u32); COLUMNS],
+        rows: Vec<Vec<String>>,
+    ) -> Block {
+        Block::Table(Table {
+            columns: columns.map(|(name, part)| (self.say(name), part)).to_vec(),
+            rows,
+        })
+    }
+}
+
+fn first_patients(patients: &[String]) -> String {
+    let first: Vec<_> = patients.iter().take(PATIENTS_OF_ROW_MAX).cloned().collect();
+    let more = patients.len().saturating_sub(PATIENTS_OF_ROW_MAX);
+    match more {
+        0 => first.join("\n"),
+        more => format!("{}\n… + {more}", first.join("\n")),
+    }
+}
