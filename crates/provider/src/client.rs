@@ -2,6 +2,7 @@
 
 mod author;
 mod check;
+mod event_push;
 mod name;
 mod operator;
 mod page_origin;
@@ -20,6 +21,7 @@ use crate::config::AgentlessLogin;
 use crate::instances::InstancePolicy;
 
 pub use author::Author;
+pub use event_push::{EventPush, PushAuthorization};
 pub(crate) use name::{NameKeys, check_own_name};
 pub use operator::Operator;
 pub use registration::{
@@ -103,6 +105,8 @@ pub struct Client {
     pub post_logout_redirect_uris: Vec<String>,
     /// Where logout tokens are posted.
     pub backchannel_logout_uri: Option<String>,
+    /// Where it is told of sessions and tokens of its own that end (RFC 8935).
+    pub event_push: Option<EventPush>,
     /// How it proves itself.
     pub authentication: ClientAuthentication,
     /// Its public keys, for `private_key_jwt` and for request objects.
@@ -185,6 +189,7 @@ impl Client {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
+            event_push: None,
             authentication,
             jwks: JwkSet::default(),
             grant_types: vec![GrantType::AuthorizationCode],

@@ -6,21 +6,13 @@ use std::sync::Arc;
 use cardea_jose::random_base64url;
 use cardea_storage::logout_delivery::{self, LogoutDelivery as Stored};
 use cardea_storage::{Transaction, client_session::ClientSession, session::Session};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::event::{Event, EventKind};
+use crate::retry::{LEASE, wait_after};
 use crate::secret::RANDOM_BYTES;
 use crate::token::LogoutDelivery;
 use crate::{Client, Error, Provider};
-
-/// How long a node may take over one delivery; then another may try it. Longer than the time that a
-/// client is given to answer, with what waits before it.
-const LEASE: Duration = Duration::seconds(60);
-/// The wait after a first failure; each further one doubles it.
-const WAIT_FIRST: Duration = Duration::seconds(2);
-/// The longest wait: a portal that is back is told within so long. How often one that is down is
-/// tried at all, the server bounds by client.
-const WAIT_MAX: Duration = Duration::minutes(1);
 
 /// How often a client that this node does not know is looked for, a minute apart.
 const ATTEMPTS_UNKNOWN_MAX: i64 = 3;
@@ -266,36 +258,4 @@ fn event_of(kind: EventKind, stored: &Stored, now: OffsetDateTime) -> Event {
     Event::new(kind, now)
         .of_session(&stored.session_id, &stored.sub)
         .of_client(&stored.client_id)
-}
-
-/// Doubles with each failure up to a limit; the second half of it is random, so that what failed
-/// together is not tried together.
-fn wait_after(attempts: i64) -> Result<Duration, Error> {
-    let doublings = u32::try_from(attempts.saturating_sub(1))
-        .unwrap_or(0)
-        .min(16);
-    let longest = (WAIT_FIRST * 2_i32.saturating_pow(doublings)).min(WAIT_MAX);
-    let half = longest / 2;
-    Ok(half + half * crate::secret::random_share()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{WAIT_FIRST, WAIT_MAX, wait_after};
-
-    #[test]
-    fn waits_double_to_a_limit_and_differ() {
-        for (attempts, longest) in [
-            (1, WAIT_FIRST),
-            (2, WAIT_FIRST * 2),
-            (5, WAIT_FIRST * 16),
-            (9, WAIT_MAX),
-            (100_000, WAIT_MAX),
-        ] {
-            let waits: Vec<_> = (0..50).map(|_| wait_after(attempts).unwrap()).collect();
-            let within = |wait: &time::Duration| longest / 2 <= *wait && *wait <= longest;
-            assert!(waits.iter().all(within), "{attempts}");
-            assert!(waits.iter().any(|wait| *wait != waits[0]), "{attempts}");
-        }
-    }
 }

@@ -42,7 +42,7 @@ const SAME: [&str; 21] = [
 const FETCHED: [&str; 3] = ["jwks_uri", "sector_identifier_uri", "request_uris"];
 
 /// Members with an effect that is not given here.
-const NOT_OFFERED: [&str; 16] = [
+const NOT_OFFERED: [&str; 17] = [
     "id_token_encrypted_response_alg",
     "id_token_encrypted_response_enc",
     "userinfo_encrypted_response_alg",
@@ -58,6 +58,7 @@ const NOT_OFFERED: [&str; 16] = [
     "default_acr_values",
     // Operators alone decide who hears of the end of sessions, and of professions.
     "event_stream",
+    "event_push_uri",
     "profession_in_access_tokens",
     // And who stops sessions.
     "guard",

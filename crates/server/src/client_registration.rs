@@ -6,7 +6,7 @@ use cardea_pki::profile::Profession;
 use cardea_pki::{ExpectedName, ExpectedSubject};
 use cardea_provider::{
     AgentlessLogin, CardAcceptance, Client, ClientAuthentication, ClientSecret, ConsentPolicy,
-    Demand, Error, ProfileRules, RegisteredBy, RetiringSecret, Secret, SubjectType,
+    Demand, Error, EventPush, ProfileRules, RegisteredBy, RetiringSecret, Secret, SubjectType,
 };
 use cardea_storage::SecretDigest;
 use cardea_storage::client::ClientRecord;
@@ -19,6 +19,8 @@ use crate::mtls::rules_name;
 
 /// Longest name of a client's certificate.
 const SUBJECT_BYTES_MAX: usize = 512;
+/// The database keeps no secret that is to be sent.
+const FILES_ALONE: &str = "is for clients of the configuration's files alone";
 
 /// The registration that a table describes.
 ///
@@ -80,6 +82,9 @@ pub(crate) fn put_secret_into(
         let reason = "is made here: leave it out, or give the secret_sha256 of one that exists";
         return Err(("secret", reason.to_owned()));
     }
+    if client.event_push_authorization.is_some() || client.event_push_authorization_file.is_some() {
+        return Err(("event_push_authorization_file", FILES_ALONE.to_owned()));
+    }
     let method = *client
         .token_endpoint_auth_method
         .get_or_insert(AuthMethod::ClientSecretBasic);
@@ -112,6 +117,7 @@ pub(crate) fn client_with(
             .backchannel_logout_uri
             .as_ref()
             .map(|uri| uri.as_str().to_owned()),
+        event_push: event_push_of(client)?,
         jwks: client.jwks.clone().unwrap_or_default(),
         grant_types: client.grant_types.clone(),
         pkce: demand(client.pkce == PkceConfig::Required),
@@ -193,6 +199,19 @@ fn authentication_of(
              needs secret_sha256 or secret, any other has neither",
         )),
     }
+}
+
+/// Where the client is told of what ends.
+fn event_push_of(client: &ClientConfig) -> Result<Option<EventPush>, Error> {
+    if client.event_push_authorization_file.is_some() {
+        let key = "event_push_authorization_file";
+        return Err(invalid(client, key, FILES_ALONE));
+    }
+    let uri = client.event_push_uri.as_ref();
+    Ok(uri.map(|uri| EventPush {
+        uri: uri.as_str().to_owned(),
+        authorization: client.event_push_authorization.clone(),
+    }))
 }
 
 /// The one name of a client's certificate (RFC 8705 section 2.1.2), and none for a client that

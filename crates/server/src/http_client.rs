@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use cardea_provider::is_public_address;
+use cardea_provider::{RegisteredBy, is_public_address};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{
-    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     LAST_MODIFIED,
 };
 use reqwest::{Client, Response, StatusCode, Url};
@@ -42,6 +42,16 @@ pub(crate) enum Reach {
     Anywhere,
     /// To the public Internet (attack H4), which is looked at when the connection is made.
     Public,
+}
+
+impl Reach {
+    /// Whoever registers itself does not choose what this server reaches in an operator's networks.
+    pub(crate) fn of(registered_by: RegisteredBy) -> Self {
+        match registered_by {
+            RegisteredBy::Operator => Self::Anywhere,
+            RegisteredBy::Itself => Self::Public,
+        }
+    }
 }
 
 /// Finds the public addresses of a name.
@@ -216,11 +226,7 @@ impl HttpClient {
         reach: Reach,
     ) -> Result<StatusCode, FetchError> {
         let content_type = HeaderValue::from_static(content_type);
-        // A number is not looked up.
-        if reach == Reach::Public && number_of(&url).is_some_and(|it| !is_public_address(it)) {
-            return Err(FetchError::NotPublic);
-        }
-        let client = self.client(reach).map_err(without_url)?;
+        let client = self.client_for(&url, reach)?;
         let request = client.post(url).header(CONTENT_TYPE, content_type);
         match tokio::time::timeout(time, request.body(body).send()).await {
             Ok(Ok(response)) => Ok(response.status()),
@@ -229,6 +235,70 @@ impl HttpClient {
                 milliseconds: time.as_millis(),
             }),
         }
+    }
+}
+
+/// What is posted to whoever says in its answer's body why it refuses.
+#[derive(Debug)]
+pub(crate) struct Posting<'a> {
+    pub(crate) content_type: &'static str,
+    /// The value of `Authorization`, which no log has.
+    pub(crate) authorization: Option<&'a str>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) budget: Budget,
+    pub(crate) reach: Reach,
+}
+
+impl HttpClient {
+    /// Posts, and reads the answer's body, within its bound, only where the status is 400: of any
+    /// other nothing is read beyond its head.
+    ///
+    /// # Errors
+    /// [`FetchError`] when there is none within the budget.
+    pub(crate) async fn post_for_refusal(
+        &self,
+        url: Url,
+        posting: Posting<'_>,
+    ) -> Result<Answer, FetchError> {
+        let client = self.client_for(&url, posting.reach)?;
+        let mut request = client
+            .post(url)
+            .header(CONTENT_TYPE, HeaderValue::from_static(posting.content_type))
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(authorization) = posting.authorization {
+            // Checked when it was read; one that is none is answered by a refusal.
+            if let Ok(mut value) = HeaderValue::from_str(authorization) {
+                value.set_sensitive(true);
+                request = request.header(AUTHORIZATION, value);
+            }
+        }
+        let budget = posting.budget;
+        let whole = async {
+            let response = request.body(posting.body).send().await;
+            let response = response.map_err(without_url)?;
+            if response.status() == StatusCode::BAD_REQUEST {
+                return read_bounded(response, budget.bytes_max).await;
+            }
+            Ok(Answer {
+                status: response.status(),
+                validators: Validators::default(),
+                body: Vec::new(),
+            })
+        };
+        match tokio::time::timeout(budget.time, whole).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(FetchError::TimedOut {
+                milliseconds: budget.time.as_millis(),
+            }),
+        }
+    }
+
+    fn client_for(&self, url: &Url, reach: Reach) -> Result<&Client, FetchError> {
+        // A number is not looked up.
+        if reach == Reach::Public && number_of(url).is_some_and(|it| !is_public_address(it)) {
+            return Err(FetchError::NotPublic);
+        }
+        self.client(reach).map_err(without_url)
     }
 }
 

@@ -1,5 +1,5 @@
 //! The configuration read anew, at SIGHUP or an operator's word: clients, trust anchors (those
-//! that vouch for clients too), operators and TLS certificates.
+//! that vouch for clients too), operators, TLS certificates and outputs to a SIEM.
 //!
 //! Of each kind all is taken or nothing: where the new cannot be used, the old stays, and the log
 //! says why. A file that cannot be read as a whole changes nothing at all. What only a start can
@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::mtls;
 use crate::revocation_fetch::AnchorSettings;
 use crate::settings::Settings;
+use crate::siem;
 use crate::state::AppState;
 
 const OPERATORS: &str = "operators";
@@ -27,6 +28,7 @@ const CLIENTS: &str = "clients";
 const TRUST_ANCHORS: &str = "trust_anchors";
 const CLIENT_TRUST_ANCHORS: &str = "client_trust_anchors";
 const CERTIFICATES: &str = "tls_certificates";
+const SIEM: &str = "siem";
 
 /// What a reload has brought about.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,7 +44,7 @@ pub struct ReloadReport {
 /// Something that stays as it was, because the new cannot be used.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeptKind {
-    /// `clients`, `trust_anchors`, `client_trust_anchors`, `tls_certificates`, or
+    /// `clients`, `trust_anchors`, `client_trust_anchors`, `tls_certificates`, `siem`, or
     /// `configuration` for all of them.
     pub kind: &'static str,
     /// Stable code.
@@ -61,6 +63,7 @@ struct Prepared {
     anchors: Option<(Vec<ConfiguredAnchor>, CardRulesPlan)>,
     client_anchors: Option<ClientAnchors>,
     certificates: Option<PreparedCertificates>,
+    siem: Option<siem::Prepared>,
     report: ReloadReport,
 }
 
@@ -132,12 +135,16 @@ async fn prepare(state: &AppState, config: &Config) -> Prepared {
     let client_anchors = client_anchors.and_then(|read| report.take(CLIENT_TRUST_ANCHORS, read));
     let certificates = state.certificates().prepare(config);
     let certificates = report.take(CERTIFICATES, certificates);
+    let has_outputs = !config.siem.is_empty() || !state.siem().standings().is_empty();
+    let siem = has_outputs.then(|| siem::prepare(&config.siem));
+    let siem = siem.and_then(|read| report.take(SIEM, read));
     Prepared {
         operators: operators.unwrap_or_default(),
         clients,
         anchors,
         client_anchors,
         certificates,
+        siem,
         report,
     }
 }
@@ -174,6 +181,9 @@ fn swap(state: &AppState, config: &Config, prepared: Prepared) {
     administration.replace_admin(&config.admin);
     if let Some(certificates) = prepared.certificates {
         certificates.swap();
+    }
+    if let Some(outputs) = prepared.siem {
+        siem::replace(state, outputs);
     }
     if let Some((rules, anchors)) = prepared.client_anchors {
         let old = administration.replace_client_anchors(anchors.clone());

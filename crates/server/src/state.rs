@@ -20,6 +20,7 @@ use crate::client_throttle::ClientThrottle;
 use crate::config::{ClientAddress, PresenceConfig, SupportConfig};
 use crate::cookie::Cookies;
 use crate::endpoint::Endpoints;
+use crate::event_push::EventPusher;
 use crate::key_rotation::KeyRotation;
 use crate::ledger::LogKeeper;
 use crate::metrics::Metrics;
@@ -31,6 +32,7 @@ use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::revocation_fetch::RevocationFetcher;
 use crate::security_events::EventPolls;
+use crate::siem::SiemOutputs;
 use crate::suspend_throttle::SuspendThrottle;
 use crate::uninterrupted::Running;
 
@@ -60,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) revocation: Arc<RevocationFetcher>,
     pub(crate) logout_sender: Arc<LogoutSender>,
     pub(crate) event_polls: EventPolls,
+    pub(crate) event_pusher: Arc<EventPusher>,
+    pub(crate) siem: SiemOutputs,
     pub(crate) challenge_list: ChallengeList,
     pub(crate) key_rotation: KeyRotation,
     pub(crate) log_keeper: LogKeeper,
@@ -338,6 +342,16 @@ impl AppState {
     /// The receivers that wait for events.
     pub(crate) fn event_polls(&self) -> &EventPolls {
         &self.0.event_polls
+    }
+
+    /// What pushes security events.
+    pub(crate) fn event_pusher(&self) -> &EventPusher {
+        &self.0.event_pusher
+    }
+
+    /// Outputs of the log's events.
+    pub(crate) fn siem(&self) -> &SiemOutputs {
+        &self.0.siem
     }
 
     pub(crate) fn logout_sender(&self) -> &LogoutSender {

@@ -103,6 +103,9 @@ pub async fn end_everything(
     sql::query("UPDATE ledger_state SET holder = NULL, held_until = 0")
         .execute(transaction.connection())
         .await?;
+    sql::query("UPDATE siem_output SET holder = NULL, held_until = 0")
+        .execute(transaction.connection())
+        .await?;
     sql::query("DELETE FROM mass_loss")
         .execute(transaction.connection())
         .await?;

@@ -34,6 +34,9 @@ pub(super) struct RegistrationArguments {
     /// Where logout tokens are posted.
     #[arg(long, value_parser = word::<RedirectUri>)]
     backchannel_logout_uri: Option<RedirectUri>,
+    /// Where Security Event Tokens are pushed (RFC 8935).
+    #[arg(long, value_parser = word::<RedirectUri>)]
+    event_push_uri: Option<RedirectUri>,
     /// client_secret_basic (the default), client_secret_post, private_key_jwt, tls_client_auth,
     /// self_signed_tls_client_auth or none.
     #[arg(long, value_parser = word::<AuthMethod>)]
@@ -151,6 +154,7 @@ impl RegistrationArguments {
             &mut client.backchannel_logout_uri,
             self.backchannel_logout_uri.as_ref(),
         );
+        put_option(&mut client.event_push_uri, self.event_push_uri.as_ref());
         put_option(&mut client.secret_sha256, self.secret_sha256.as_ref());
         put_option(
             &mut client.token_endpoint_auth_method,
