@@ -9,6 +9,8 @@
 mod change;
 mod decide;
 mod propose;
+#[cfg(test)]
+mod tests;
 
 pub use change::ProposedChange;
 pub use decide::Confirmation;

@@ -4,13 +4,17 @@
 //! Whatever an operator looks at of a person's is an event of that person's, which she finds in her
 //! own history: it goes on record before anything is shown.
 
+mod numbers;
 mod search;
 mod timeline;
 
+pub use numbers::{CHART_DAYS, LookUpsAgainstBudget, OperatorNumbers};
 pub use search::Found;
 pub use timeline::{TIMELINE_PAGE_MAX, TimelineOf, TimelinePage};
 
 use std::collections::BTreeSet;
+
+use cardea_storage::account_stop::{self, AccountStop};
 
 use crate::event::{ConsoleEvent, ConsoleView, Event};
 use crate::{AdminRules, Error, OperatorProven, OwnPage, Provider, Secret};
@@ -131,5 +135,18 @@ impl Provider {
             self.record(&mut transaction, event).await?;
         }
         Ok(transaction.commit().await?)
+    }
+
+    /// The open stops of a person, for an operator whose look at her is on record.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn list_stops_of(
+        &self,
+        _operator: &OperatorProven,
+        sub: &str,
+    ) -> Result<Vec<AccountStop>, Error> {
+        let mut reading = self.store.begin_read().await?;
+        Ok(account_stop::list_open_of_person(&mut reading, sub).await?)
     }
 }

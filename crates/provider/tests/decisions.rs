@@ -17,6 +17,7 @@ mod decisions {
     mod client_certificate;
     mod completion;
     mod consent;
+    mod console;
     mod device;
     mod event_stream;
     mod fapi2;

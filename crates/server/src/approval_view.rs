@@ -7,45 +7,45 @@ use time::OffsetDateTime;
 
 /// Proposals.
 #[derive(Debug, Serialize)]
-pub struct ProposalList {
+pub(crate) struct ProposalList {
     /// What waits first, the oldest first; then what was decided, the newest first.
-    pub proposals: Vec<ProposalView>,
+    pub(crate) proposals: Vec<ProposalView>,
 }
 
 /// One proposal.
 #[derive(Clone, Debug, Serialize)]
-pub struct ProposalView {
+pub(crate) struct ProposalView {
     /// Its name.
-    pub proposal: String,
+    pub(crate) proposal: String,
     /// `open`, `confirmed`, `cancelled` or `expired`.
-    pub state: &'static str,
+    pub(crate) state: &'static str,
     /// What is to be done.
     #[serde(flatten)]
-    pub change: ChangeView,
+    pub(crate) change: ChangeView,
     /// Who proposed it.
-    pub proposed_by: Author,
+    pub(crate) proposed_by: Author,
     /// The pseudonym of the operator who stands for it; none of a command's that nobody has taken
     /// over yet: it takes two.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub proposer: Option<String>,
+    pub(crate) proposer: Option<String>,
     /// When.
     #[serde(with = "time::serde::rfc3339")]
-    pub proposed_at: OffsetDateTime,
+    pub(crate) proposed_at: OffsetDateTime,
     /// Until when it can be confirmed.
     #[serde(with = "time::serde::rfc3339")]
-    pub expires_at: OffsetDateTime,
+    pub(crate) expires_at: OffsetDateTime,
     /// When it was decided.
     #[serde(
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
-    pub decided_at: Option<OffsetDateTime>,
+    pub(crate) decided_at: Option<OffsetDateTime>,
 }
 
 /// A change, without the certificate itself.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
-pub enum ChangeView {
+pub(crate) enum ChangeView {
     /// Lifts the stop of an account.
     LiftStop {
         /// The stop.

@@ -1,9 +1,10 @@
-//! The two cookies: one a login, one a session.
+//! The cookies: one a login, one a session, and two of each page of our own.
 //!
 //! On https both carry the `__Host-` prefix, so that no other host or path of the same site can
 //! plant them (RFC 6265bis section 4.1.3.2, attacks E17 and H12).
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use cardea_provider::{ACCOUNT, OwnPage};
 use time::Duration;
 
 use crate::language::Language;
@@ -31,50 +32,64 @@ impl Cookies {
         format!("{}cardea-session", self.prefix())
     }
 
-    fn account_name(self) -> String {
-        format!("{}cardea-account", self.prefix())
+    fn own_page_name(self, page: OwnPage) -> String {
+        format!("{}{}", self.prefix(), page.client_id)
     }
 
-    fn account_login_name(self) -> String {
-        format!("{}cardea-account-login", self.prefix())
+    fn own_page_login_name(self, page: OwnPage) -> String {
+        format!("{}{}-login", self.prefix(), page.client_id)
     }
 
-    /// The cookie of the account page that is open in this browser, if there is exactly one.
-    pub(crate) fn account(self, headers: &HeaderMap) -> Option<String> {
-        find(headers, &self.account_name())
+    /// The cookie of a page of our own that is open in this browser, if there is exactly one.
+    pub(crate) fn own_page(self, page: OwnPage, headers: &HeaderMap) -> Option<String> {
+        find(headers, &self.own_page_name(page))
     }
 
-    /// What a login to the account page is tied to this browser by, and the language that was
-    /// chosen on its way.
-    pub(crate) fn account_login(self, headers: &HeaderMap) -> Option<(String, Option<Language>)> {
-        let value = find(headers, &self.account_login_name())?;
+    /// What a login to such a page is tied to this browser by, and the language that was chosen on
+    /// its way.
+    pub(crate) fn own_page_login(
+        self,
+        page: OwnPage,
+        headers: &HeaderMap,
+    ) -> Option<(String, Option<Language>)> {
+        let value = find(headers, &self.own_page_login_name(page))?;
         // The verifier is base64url.
         let (verifier, tag) = value.split_once('.').unwrap_or((&value, ""));
         Some((verifier.to_owned(), Language::from_ui_locales(tag)))
     }
 
-    /// The account page is open as long as the browser, if the server does not close it before.
-    pub(crate) fn set_account(self, value: &str) -> Option<HeaderValue> {
-        self.set(&self.account_name(), value, "")
+    /// The page is open as long as the browser, if the server does not close it before.
+    pub(crate) fn set_own_page(self, page: OwnPage, value: &str) -> Option<HeaderValue> {
+        self.set(&self.own_page_name(page), value, "")
     }
 
-    pub(crate) fn clear_account(self) -> Option<HeaderValue> {
-        self.set(&self.account_name(), "", "Max-Age=0")
+    pub(crate) fn clear_own_page(self, page: OwnPage) -> Option<HeaderValue> {
+        self.set(&self.own_page_name(page), "", "Max-Age=0")
     }
 
-    pub(crate) fn set_account_login(
+    pub(crate) fn set_own_page_login(
         self,
+        page: OwnPage,
         verifier: &str,
         language: Language,
         lifetime: Duration,
     ) -> Option<HeaderValue> {
         let attributes = format!("Max-Age={}", lifetime.whole_seconds());
         let value = format!("{verifier}.{}", language.tag());
-        self.set(&self.account_login_name(), &value, &attributes)
+        self.set(&self.own_page_login_name(page), &value, &attributes)
     }
 
-    pub(crate) fn clear_account_login(self) -> Option<HeaderValue> {
-        self.set(&self.account_login_name(), "", "Max-Age=0")
+    pub(crate) fn clear_own_page_login(self, page: OwnPage) -> Option<HeaderValue> {
+        self.set(&self.own_page_login_name(page), "", "Max-Age=0")
+    }
+
+    /// The cookie of the account page that is open in this browser, if there is exactly one.
+    pub(crate) fn account(self, headers: &HeaderMap) -> Option<String> {
+        self.own_page(ACCOUNT, headers)
+    }
+
+    pub(crate) fn clear_account(self) -> Option<HeaderValue> {
+        self.clear_own_page(ACCOUNT)
     }
 
     /// The login cookie of this browser, if the request carries exactly one.

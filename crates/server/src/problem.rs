@@ -58,6 +58,10 @@ pub(crate) enum Problem {
     WorkstationNotEntitled,
     /// The account page is not open in this browser, or not any more.
     AccountClosed,
+    /// The operators' console is not open in this browser, or not any more.
+    ConsoleClosed,
+    /// The person is no operator.
+    ConsoleRefused,
     /// The authorization request cannot be answered by a redirect.
     AuthorizationRefused,
     /// The request came from another site's page.
@@ -111,6 +115,8 @@ impl Problem {
         Self::WorkstationRevoked,
         Self::WorkstationNotEntitled,
         Self::AccountClosed,
+        Self::ConsoleClosed,
+        Self::ConsoleRefused,
         Self::AuthorizationRefused,
         Self::OriginRefused,
         Self::ProxyUnknown,
@@ -152,6 +158,8 @@ impl Problem {
             Self::WorkstationRevoked => "login.workstation_revoked",
             Self::WorkstationNotEntitled => "login.workstation_not_entitled",
             Self::AccountClosed => "login.account_closed",
+            Self::ConsoleClosed => "login.console_closed",
+            Self::ConsoleRefused => "login.console_refused",
             Self::AuthorizationRefused => "login.authorization_refused",
             Self::OriginRefused => "server.origin_refused",
             Self::ProxyUnknown => "server.proxy_unknown",
@@ -186,6 +194,8 @@ impl Problem {
             | Self::AgentlessInsufficient
             | Self::OtherBrowser
             | Self::AccountClosed
+            | Self::ConsoleClosed
+            | Self::ConsoleRefused
             | Self::WorkstationNotKnown
             | Self::WorkstationNotManaged
             | Self::WorkstationRevoked
@@ -247,6 +257,11 @@ impl Problem {
             Self::AccountClosed => {
                 Text::new("Your account page is closed", "Votre compte est fermé")
             }
+            Self::ConsoleClosed => Text::new("The console is closed", "La console est fermée"),
+            Self::ConsoleRefused => Text::new(
+                "The console is for this server's operators",
+                "La console est réservée aux exploitants de ce serveur",
+            ),
             Self::AuthorizationRefused => Text::new(
                 "The portal's request cannot be accepted",
                 "La demande du portail ne peut pas être acceptée",
@@ -326,6 +341,8 @@ impl Problem {
             Self::WorkstationRevoked => workstation::REVOKED_ADVICE,
             Self::WorkstationNotEntitled => workstation::NOT_ENTITLED_ADVICE,
             Self::AccountClosed => ACCOUNT_CLOSED_ADVICE,
+            Self::ConsoleClosed => CONSOLE_CLOSED_ADVICE,
+            Self::ConsoleRefused => CONSOLE_REFUSED_ADVICE,
             Self::AuthorizationRefused => AUTHORIZATION_REFUSED_ADVICE,
             Self::ProxyUnknown => PROXY_UNKNOWN_ADVICE,
             Self::OriginRefused => Text::new(
@@ -367,6 +384,17 @@ const PROXY_UNKNOWN_ADVICE: Text = Text::new(
     "Rien ne peut être fait ici que par le serveur mandataire configuré.",
 );
 
+const CONSOLE_CLOSED_ADVICE: Text = Text::new(
+    "Open it again with your card and PIN, at /console. What you sent was not taken.",
+    "Ouvrez-la à nouveau avec votre carte et votre code, à l’adresse /console. Ce que vous avez \
+     envoyé n’a pas été pris en compte.",
+);
+const CONSOLE_REFUSED_ADVICE: Text = Text::new(
+    "If you are to operate it, ask whoever looks after the server to add you to its configuration. \
+     For your own account, go to /account.",
+    "Si vous devez l’exploiter, demandez à la personne qui administre le serveur de vous ajouter à \
+     sa configuration. Pour votre propre compte, allez à l’adresse /account.",
+);
 const ACCOUNT_CLOSED_ADVICE: Text = Text::new(
     "Nothing was changed. Open it again with your card: /account",
     "Rien n’a été modifié. Ouvrez-le à nouveau avec votre carte : /account",

@@ -37,9 +37,11 @@ use self::allowed_hosts::AllowedHosts;
 use self::anchors_in_use::AnchorsInUse;
 use self::gathering::Gathering;
 use self::list_store::ListStore;
+
 pub(crate) use self::list_store::{StoredList, stored_lists};
 use self::lists::Lists;
 use self::ocsp::Responders;
+pub(crate) use self::overview::ListOverview;
 use crate::config::{EvidenceOrder, RevocationConfig};
 use crate::http_client::HttpClient;
 

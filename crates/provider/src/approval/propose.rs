@@ -44,7 +44,7 @@ impl Approvals {
             service: stop.service,
             reason: reason.to_owned(),
         };
-        self.propose(change, stop.sub.as_deref()).await
+        self.propose(change).await
     }
 
     /// Adds a certificate to `rules`, whose own certificates are `configured`, or proposes it; see
@@ -78,7 +78,7 @@ impl Approvals {
             subject: certificate.subject().to_string(),
             certificate: base64url(certificate.der()),
         };
-        self.propose(change, None).await
+        self.propose(change).await
     }
 
     /// Takes an added certificate away, or proposes it; see [`AnchorRegistrations::remove`].
@@ -100,7 +100,7 @@ impl Approvals {
             rules: rules.to_owned(),
             sha256: sha256.to_owned(),
         };
-        self.propose(change, None).await
+        self.propose(change).await
     }
 
     async fn is_added(&self, rules: &str, sha256: &str) -> Result<bool, Error> {
@@ -111,12 +111,8 @@ impl Approvals {
             .any(|it| it.rules == rules && it.sha256 == sha256))
     }
 
-    /// Puts a proposal on record. `sub` is whom it is about.
-    async fn propose<T>(
-        &self,
-        change: ProposedChange,
-        sub: Option<&str>,
-    ) -> Result<Outcome<T>, Error> {
+    /// Puts a proposal on record.
+    async fn propose<T>(&self, change: ProposedChange) -> Result<Outcome<T>, Error> {
         let now = self.records.now();
         let mut transaction = self.records.store.begin().await?;
         self.expire(&mut transaction, now).await?;
@@ -134,14 +130,13 @@ impl Approvals {
             change,
             expires_at: new.expires_at.unix_timestamp(),
         };
-        let mut event = Event::new(kind, now);
-        event.sub = sub.map(str::to_owned);
+        let event = Event::new(kind, now);
         self.records.append(&mut transaction, &event).await?;
         transaction.commit().await?;
         Ok(Outcome::Proposed(Box::new(self.proposal(new)?)))
     }
 
-    fn row_of(&self, change: &ProposedChange, now: OffsetDateTime) -> Result<Approval, Error> {
+    pub(super) fn row_of(&self, change: &ProposedChange, now: OffsetDateTime) -> Result<Approval, Error> {
         let proposer = self.person.as_ref().map(serde_json::to_string);
         let proposed_at = now.truncate_to_second();
         Ok(Approval {

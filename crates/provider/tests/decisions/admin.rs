@@ -4,7 +4,7 @@ use cardea_assertion::UserVerification;
 use cardea_jose::{Algorithm, DpopTarget, SigningKey};
 use cardea_oauth2_types::Scope;
 use cardea_provider::{
-    ADMIN_SCOPE, AdminOperator, AdminRules, Author, DpopRequest, Error, OperatorProven, Permission,
+    ADMIN_SCOPE, AdminOperator, AdminRules, Author, DpopRequest, Error, FourEyes, OperatorProven, Permission,
     PresentedToken, TokenScheme, UserVerificationPolicy, fingerprint,
 };
 use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
@@ -20,9 +20,11 @@ fn rules() -> AdminRules {
             subject_id: "899700000029".to_owned(),
             subject_id_type: "rpps".to_owned(),
             trust_anchor: None,
+            person: None,
         }],
         authentication_age_max: Duration::minutes(1),
         anchors: Permission::Refused,
+        four_eyes: FourEyes::NotAsked,
     }
 }
 
@@ -132,6 +134,7 @@ async fn h14_another_persons_card_is_nobodys_to_operate_with() {
             subject_id: subject_id.to_owned(),
             subject_id_type: subject_id_type.to_owned(),
             trust_anchor: None,
+            person: None,
         };
         assert_eq!(code(&world, &rules, &token).await, not_operator);
     }

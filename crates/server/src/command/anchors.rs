@@ -8,21 +8,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cardea_pki::Certificate;
-use cardea_provider::{AnchorRegistrations, AnchorRole, CardRules};
+use cardea_provider::{AnchorRegistrations, AnchorRole, Approvals, CardRules, Outcome};
 use cardea_storage::Store;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
+use super::approvals::write_proposed;
 use super::clients::{Answer, Common, Complaint, say};
 use super::keys::token_keys::is_confirmed;
 use super::operator;
 use super::table::Table;
 use super::terminal_text::shown;
 use crate::admin_api::{AnchorList, AnchorSource, AnchorView};
+use crate::administration::four_eyes_of_commands;
 use crate::anchor_reload::{ConfiguredAnchor, read_configured};
 use crate::anchor_view::{added_view, configured_views};
 use crate::app::open_store;
+use crate::approval_view::ProposalView;
 use crate::config::Config;
 use crate::error::Error;
 
@@ -33,7 +36,10 @@ const SUBJECT_CHARACTERS_MAX: usize = 63;
 const AFTER_HELP: &str = "\
 Run it as the server's own user, to whom the database belongs.
 
-Exit status: 0 done, 1 refused (no such certificate, one that is there already or is not the one \
+Where the configuration asks for four eyes, a change is proposed, and done once two operators have \
+confirmed it with their cards (docs/console.md).
+
+Exit status: 0 done or proposed, 1 refused (no such certificate, one that is there already or is not the one \
 whose fingerprint was given, one that nobody has said yes to, one that is no authority's, expired \
 or too weak), 2 the configuration, the database or the input cannot be used.";
 
@@ -83,17 +89,25 @@ pub(super) struct RemoveArguments {
     common: Common,
 }
 
-/// What was added.
+/// What was added, or proposed where it takes two operators.
 #[derive(Debug, Serialize)]
-struct Added {
-    added: AnchorView,
+#[serde(rename_all = "snake_case")]
+enum Added {
+    Added(Box<AnchorView>),
+    Proposed(Box<ProposalView>),
 }
 
-/// What was taken away.
+/// What was taken away, or proposed.
 #[derive(Debug, Serialize)]
-struct Removed {
-    trust_anchor: String,
-    sha256: String,
+#[serde(untagged)]
+enum Removed {
+    Done {
+        trust_anchor: String,
+        sha256: String,
+    },
+    Proposed {
+        proposed: Box<ProposalView>,
+    },
 }
 
 /// The anchors of one server.
@@ -134,15 +148,16 @@ async fn add(arguments: &AddArguments) -> Result<Added, Complaint> {
             };
             let store = &rules.trust_store;
             let own: Vec<_> = store.anchors().chain(store.intermediates()).collect();
-            let registrations = &anchors.registrations;
-            let added = registrations.add(&rules.name, role, &certificate, &own);
+            let approvals = anchors.approvals();
+            let added = approvals.add_anchor(&rules.name, role, &certificate, &own);
             added.await.map_err(Complaint::from)
         }
         Err(complaint) => Err(complaint),
     };
     anchors.store.close().await;
-    outcome.map(|added| Added {
-        added: added_view(&added),
+    outcome.map(|added| match added {
+        Outcome::Done(added) => Added::Added(Box::new(added_view(&added))),
+        Outcome::Proposed(proposal) => Added::Proposed(Box::new(ProposalView::from(&*proposal))),
     })
 }
 
@@ -151,7 +166,8 @@ async fn remove(arguments: &RemoveArguments) -> Result<Removed, Complaint> {
     let anchors = Anchors::open(arguments.common.config()).await?;
     let outcome = match anchors.rules(arguments.rules.as_deref()) {
         Ok(rules) => {
-            let removed = anchors.registrations.remove(&rules.name, &sha256).await;
+            let approvals = anchors.approvals();
+            let removed = approvals.remove_anchor(&rules.name, &sha256).await;
             removed.map_err(|error| anchors.explain(rules, &sha256, error))
         }
         Err(complaint) => Err(complaint),
@@ -159,9 +175,14 @@ async fn remove(arguments: &RemoveArguments) -> Result<Removed, Complaint> {
     let rules = anchors.rules(arguments.rules.as_deref());
     let trust_anchor = rules.map(|rules| rules.name.clone()).unwrap_or_default();
     anchors.store.close().await;
-    outcome.map(|()| Removed {
-        trust_anchor,
-        sha256,
+    outcome.map(|removed| match removed {
+        Outcome::Done(()) => Removed::Done {
+            trust_anchor,
+            sha256,
+        },
+        Outcome::Proposed(proposal) => Removed::Proposed {
+            proposed: Box::new(ProposalView::from(&*proposal)),
+        },
     })
 }
 
@@ -191,6 +212,12 @@ impl Anchors {
             registrations,
             store,
         })
+    }
+
+    /// What changes them, or proposes it where that takes two operators.
+    fn approvals(&self) -> Approvals {
+        let four_eyes = four_eyes_of_commands(&self.config.admin);
+        Approvals::of_command(operator::records(&self.store), four_eyes)
     }
 
     /// The trust anchor that is meant.
@@ -289,7 +316,10 @@ fn read_certificate(file: &Path) -> Result<Certificate, Error> {
 
 impl Answer for Added {
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
-        let added = &self.added;
+        let added = match self {
+            Self::Added(added) => added,
+            Self::Proposed(proposal) => return write_proposed(proposal, output),
+        };
         let until = added.not_after.format(&Rfc3339).unwrap_or_default();
         writeln!(output, "trust anchor: {}", shown(&added.trust_anchor))?;
         writeln!(output, "subject: {}", shown(&added.subject))?;
@@ -304,13 +334,19 @@ impl Answer for Added {
 
 impl Answer for Removed {
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
-        writeln!(
-            output,
-            "{} is taken away from {}. Running servers know within two seconds; the sessions of \
-             cards that led to it alone end.",
-            shown(&self.sha256),
-            shown(&self.trust_anchor)
-        )
+        match self {
+            Self::Done {
+                trust_anchor,
+                sha256,
+            } => writeln!(
+                output,
+                "{} is taken away from {}. Running servers know within two seconds; the sessions \
+                 of cards that led to it alone end.",
+                shown(sha256),
+                shown(trust_anchor)
+            ),
+            Self::Proposed { proposed } => write_proposed(proposed, output),
+        }
     }
 }
 

@@ -3,24 +3,30 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use cardea_provider::AccountStops;
+use cardea_provider::{AccountStops, Approvals, Outcome};
 use cardea_storage::Store;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
+use super::approvals::write_proposed;
 use super::clients::{Answer, Common, Complaint, say};
 use super::operator;
 use super::table::Table;
 use super::terminal_text::shown;
+use crate::administration::four_eyes_of_commands;
 use crate::app::open_store;
+use crate::approval_view::ProposalView;
 use crate::config::Config;
 use crate::stop_view::{StopList, StopView};
 
 const AFTER_HELP: &str = "\
 Run it as the server's own user, to whom the database belongs.
 
-Exit status: 0 done, 1 refused (no such stop, one that is lifted already, no reason), 2 the \
+Where the configuration asks for four eyes, lifting is proposed, and done once two operators have \
+confirmed it with their cards (docs/console.md).
+
+Exit status: 0 done or proposed, 1 refused (no such stop, one that is lifted already, no reason), 2 the \
 configuration, the database or the input cannot be used.";
 
 /// Commands about accounts that guards have stopped.
@@ -46,10 +52,12 @@ pub(super) struct OneStop {
     common: Common,
 }
 
-/// What was lifted.
+/// What was lifted, or proposed where it takes two operators.
 #[derive(Debug, Serialize)]
-struct Lifted {
-    lifted: StopView,
+#[serde(rename_all = "snake_case")]
+enum Lift {
+    Lifted(Box<StopView>),
+    Proposed(Box<ProposalView>),
 }
 
 /// Runs one of the commands.
@@ -77,12 +85,17 @@ async fn list(arguments: &Common) -> Result<StopList, Complaint> {
     Ok(StopList { stops })
 }
 
-async fn lift(arguments: &OneStop) -> Result<Lifted, Complaint> {
-    let (store, stops) = open(&arguments.common).await?;
-    let lifted = stops.lift(&arguments.id, &arguments.reason).await;
+async fn lift(arguments: &OneStop) -> Result<Lift, Complaint> {
+    let config = Config::load(arguments.common.config())?;
+    let store = open_store(&config.database.url).await?;
+    let four_eyes = four_eyes_of_commands(&config.admin);
+    let approvals = Approvals::of_command(operator::records(&store), four_eyes);
+    let lifted = approvals.lift_stop(&arguments.id, &arguments.reason).await;
     store.close().await;
-    let lifted = lifted?.into();
-    Ok(Lifted { lifted })
+    Ok(match lifted? {
+        Outcome::Done(stop) => Lift::Lifted(Box::new(stop.into())),
+        Outcome::Proposed(proposal) => Lift::Proposed(Box::new(ProposalView::from(&*proposal))),
+    })
 }
 
 async fn open(common: &Common) -> Result<(Store, AccountStops), Complaint> {
@@ -92,13 +105,18 @@ async fn open(common: &Common) -> Result<(Store, AccountStops), Complaint> {
     Ok((store, stops))
 }
 
-impl Answer for Lifted {
+impl Answer for Lift {
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
-        let service = shown(&self.lifted.service);
-        writeln!(
-            output,
-            "The stop at {service} is lifted; its guards know within a second."
-        )
+        match self {
+            Self::Lifted(stop) => {
+                let service = shown(&stop.service);
+                writeln!(
+                    output,
+                    "The stop at {service} is lifted; its guards know within a second."
+                )
+            }
+            Self::Proposed(proposal) => write_proposed(proposal, output),
+        }
     }
 }
 

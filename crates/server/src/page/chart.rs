@@ -159,8 +159,8 @@ impl Drawing<'_> {
         text.in_language(self.language)
     }
 
-    fn written(&self, value: u64) -> String {
-        number(value, self.language)
+    fn limit_number(&self, limit: &Limit) -> String {
+        number(limit.value, self.language)
     }
 
     fn is_any_over(&self) -> bool {

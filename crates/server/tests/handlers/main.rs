@@ -22,6 +22,7 @@ mod client_assertion;
 mod clients;
 mod come_back;
 mod consent;
+mod console;
 mod cross_origin;
 mod device;
 mod discovery;

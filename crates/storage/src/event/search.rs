@@ -162,3 +162,48 @@ pub async fn count_refusals_by_code(
     let pair = |row: &Row| Ok((row.try_get("code")?, row.try_get("refusals")?));
     rows.iter().map(pair).collect()
 }
+
+/// Counts what guards have answered since a moment, by days in UTC: each day's number since 1970,
+/// the word of the answer, and how often. One answer in several parts is one.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn count_answers_by_day(
+    transaction: &mut Transaction,
+    since: OffsetDateTime,
+) -> Result<Vec<(i64, String, i64)>, Error> {
+    let rows = sql::query(
+        "SELECT occurred_at / 86400000 AS day, answer, COUNT(*) AS answers FROM guard_report
+         WHERE occurred_at >= $1 AND (part IS NULL OR part = 1)
+         GROUP BY occurred_at / 86400000, answer ORDER BY occurred_at / 86400000, answer",
+    )
+    .bind(since.unix_timestamp().saturating_mul(1_000))
+    .fetch_all(transaction.connection())
+    .await?;
+    let triple = |row: &Row| {
+        Ok((
+            row.try_get("day")?,
+            row.try_get("answer")?,
+            row.try_get("answers")?,
+        ))
+    };
+    rows.iter().map(triple).collect()
+}
+
+/// Why a guard has last not let a person through at once, as JSON; none where it always did.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_newest_reasons(
+    transaction: &mut Transaction,
+    sub: &str,
+) -> Result<Option<String>, Error> {
+    let row = sql::query(
+        "SELECT reasons FROM guard_report WHERE sub = $1 AND answer <> 'allow'
+         ORDER BY occurred_at DESC LIMIT 1",
+    )
+    .bind(sub)
+    .fetch_optional(transaction.connection())
+    .await?;
+    row.map(|row| row.try_get("reasons")).transpose()
+}

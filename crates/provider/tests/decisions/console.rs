@@ -1,0 +1,157 @@
+//! The operators' console: whoever opens it is judged as at the admin API, at every request anew
+//! (attack H14).
+
+use cardea_assertion::UserVerification;
+use cardea_provider::event::ConsoleView;
+use cardea_provider::{
+    ACCOUNT, AdminOperator, AdminRules, CONSOLE, CONSOLE_CLIENT_ID, FourEyes, Permission, Secret,
+    TimelineOf,
+};
+use time::Duration;
+
+use super::world::{Begun, World, query_value};
+
+fn rules() -> AdminRules {
+    AdminRules {
+        operators: vec![AdminOperator {
+            subject_id: "899700000029".to_owned(),
+            subject_id_type: "rpps".to_owned(),
+            trust_anchor: None,
+            person: None,
+        }],
+        authentication_age_max: Duration::minutes(1),
+        anchors: Permission::Refused,
+        four_eyes: FourEyes::NotAsked,
+    }
+}
+
+/// A login to the console, up to its code: code, state and verifier, and the presence key.
+async fn arrive(world: &World) -> (String, String, Secret, cardea_jose::SigningKey) {
+    let login = world.provider.begin_own_page(CONSOLE, Some("fr")).await;
+    let login = login.unwrap();
+    let begun = Begun {
+        request_id: login.request_id,
+        login_cookie: login.login_cookie,
+    };
+    let mut answer = world.answer(&begun).await;
+    answer.claims.uv = UserVerification::Now;
+    world.post(&begun, &answer).await.unwrap();
+    world.present(&answer.presence_key).await;
+    let completing = world
+        .provider
+        .complete_authorization(&begun.request_id, begun.cookie(), None);
+    let location = completing.await.unwrap().response.location();
+    assert!(location.starts_with("https://id.example.fr/console/callback?"));
+    let value = |name| query_value(&location, name).unwrap();
+    let (code, state) = (value("code"), value("state"));
+    (code, state, login.code_verifier, answer.presence_key)
+}
+
+async fn open(world: &World, rules: &AdminRules) -> Result<Secret, &'static str> {
+    let (code, state, verifier, _) = arrive(world).await;
+    let opened = world
+        .provider
+        .open_console(rules, &code, &state, verifier.expose());
+    opened.await.map_err(|error| error.code())
+}
+
+#[tokio::test]
+async fn h14_an_operator_is_at_the_console_while_her_login_is_fresh() {
+    let world = World::new().await;
+    let (code, state, verifier, presence_key) = arrive(&world).await;
+    let provider = &world.provider;
+    let opened = provider.open_console(&rules(), &code, &state, verifier.expose());
+    let cookie = opened.await.unwrap();
+    let found = provider.find_console(&rules(), cookie.expose()).await;
+    let session = found.unwrap().unwrap();
+    assert_eq!(
+        session.operator.person().sub,
+        world.event("console.opened").await.sub.unwrap()
+    );
+    assert!(!session.operator.person().name.is_empty());
+    // Her cookie opens nothing else, and another one opens nothing.
+    let account = provider.find_account(cookie.expose()).await.unwrap();
+    assert_eq!(account, None);
+    assert_ne!(ACCOUNT, CONSOLE);
+    let none = provider.find_console(&rules(), "another").await.unwrap();
+    assert!(none.is_none());
+    world.pass(Duration::seconds(60));
+    world.present(&presence_key).await;
+    let still = provider.find_console(&rules(), cookie.expose()).await;
+    assert!(still.unwrap().is_some());
+    world.pass(Duration::seconds(1));
+    let old = provider.find_console(&rules(), cookie.expose()).await;
+    let too_old = "provider.admin_authentication_insufficient";
+    assert_eq!(old.unwrap_err().code(), too_old);
+}
+
+#[tokio::test]
+async fn h14_nobody_else_opens_it_and_a_reload_closes_it() {
+    let world = World::new().await;
+    let mut others = rules();
+    others.operators[0].subject_id = "899700000030".to_owned();
+    let not_operator = "provider.admin_not_operator";
+    assert_eq!(open(&world, &others).await.unwrap_err(), not_operator);
+    let refused = world.event("console.refused").await;
+    assert_eq!(refused.code.as_deref(), Some(not_operator));
+    assert!(refused.sub.is_some());
+    let mut elsewhere = rules();
+    elsewhere.operators[0].trust_anchor = Some("another anchor".to_owned());
+    assert_eq!(open(&world, &elsewhere).await.unwrap_err(), not_operator);
+    let cookie = open(&world, &rules()).await.unwrap();
+    let found = world.provider.find_console(&others, cookie.expose()).await;
+    assert_eq!(found.unwrap_err().code(), not_operator);
+    let found = world.provider.find_console(&rules(), cookie.expose()).await;
+    assert!(found.unwrap().is_some());
+}
+
+async fn looks(world: &World) -> usize {
+    let events = world.events().await;
+    let looks = events.iter().filter(|it| it.kind == "console.looked_at");
+    looks.count()
+}
+
+/// Attack H5.
+#[tokio::test]
+async fn h5_it_closes_with_its_session() {
+    let world = World::new().await;
+    let cookie = open(&world, &rules()).await.unwrap();
+    let session = world.event("session.activated").await.session_id.unwrap();
+    world.provider.end_session(&session).await.unwrap();
+    let found = world.provider.find_console(&rules(), cookie.expose()).await;
+    assert!(found.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_operators_look_is_an_event_of_whom_she_looks_at() {
+    let world = World::new().await;
+    let cookie = open(&world, &rules()).await.unwrap();
+    let provider = &world.provider;
+    let found = provider.find_console(&rules(), cookie.expose()).await;
+    let session = found.unwrap().unwrap();
+    let (operator, sub) = (&session.operator, session.operator.person().sub.clone());
+    let page = provider.show_timeline(operator, TimelineOf::Person(&sub), None);
+    let page = page.await.unwrap().unwrap();
+    assert!(
+        page.events
+            .iter()
+            .all(|it| it.sub.as_deref() == Some(sub.as_str()))
+    );
+    let look = world.event("console.looked_at").await;
+    assert_eq!(look.sub.as_deref(), Some(sub.as_str()));
+    assert!(look.details.contains(CONSOLE_CLIENT_ID), "{}", look.details);
+    assert!(
+        look.details.contains("\"view\":\"person\""),
+        "{}",
+        look.details
+    );
+    let none = provider.show_timeline(operator, TimelineOf::Person("nobody"), None);
+    assert!(none.await.unwrap().is_none());
+    let none = provider.show_timeline(operator, TimelineOf::Card(&"x".repeat(1000)), None);
+    assert!(none.await.unwrap().is_none());
+    let twice = [sub.clone(), sub.clone()];
+    let before = looks(&world).await;
+    let looked = provider.record_look(operator, ConsoleView::Stops, twice);
+    looked.await.unwrap();
+    assert_eq!(looks(&world).await, before + 1);
+}

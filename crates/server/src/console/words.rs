@@ -1,0 +1,93 @@
+//! What the console says when something is refused.
+
+use axum::http::StatusCode;
+use cardea_provider::Error;
+
+use crate::language::Text;
+
+/// What the operator is told, where she can do something about it.
+pub(crate) fn mistake(error: &Error) -> Option<(StatusCode, Text)> {
+    let (status, text) = match error {
+        Error::ApprovalOwn => (StatusCode::FORBIDDEN, OWN),
+        Error::ApprovalDecided => (StatusCode::CONFLICT, DECIDED),
+        Error::ApprovalExpired => (StatusCode::CONFLICT, EXPIRED),
+        Error::ApprovalExists => (StatusCode::CONFLICT, EXISTS),
+        Error::ApprovalLimitReached => (StatusCode::CONFLICT, TOO_MANY),
+        Error::AdminAnchorsOff => (StatusCode::FORBIDDEN, ANCHORS_OFF),
+        Error::StopUnknown
+        | Error::ApprovalUnknown
+        | Error::CardUnknown
+        | Error::IncidentUnknown
+        | Error::AnchorUnknown
+        | Error::AnchorRulesUnknown { .. } => (StatusCode::NOT_FOUND, UNKNOWN),
+        Error::StopReasonInvalid | Error::SuspensionReasonInvalid | Error::IncidentWordsInvalid => {
+            (StatusCode::UNPROCESSABLE_ENTITY, WORDS)
+        }
+        Error::CardOwn => (StatusCode::FORBIDDEN, OWN_CARD),
+        Error::CardSuspendedAlready
+        | Error::CardNotSuspended
+        | Error::IncidentClosed
+        | Error::AnchorExists => (StatusCode::CONFLICT, ALREADY),
+        Error::IncidentNotesTooMany | Error::IncidentsTooMany | Error::AnchorLimitReached => {
+            (StatusCode::CONFLICT, FULL)
+        }
+        Error::Pki(_) | Error::AnchorNotAuthority => {
+            (StatusCode::UNPROCESSABLE_ENTITY, CERTIFICATE)
+        }
+        _ => return None,
+    };
+    Some((status, text))
+}
+
+const OWN: Text = Text::new(
+    "Another person has to confirm this: it is your own proposal, or your own account. A second \
+     card of yours does not change that.",
+    "Une autre personne doit le confirmer\u{a0}: il s’agit de votre propre proposition, ou de votre \
+     propre compte. Une seconde carte à votre nom n’y change rien.",
+);
+const DECIDED: Text = Text::new(
+    "This was confirmed or cancelled already; nothing was done twice.",
+    "La proposition a déjà été confirmée ou annulée\u{a0}; rien n’a été fait deux fois.",
+);
+const EXPIRED: Text = Text::new(
+    "Nobody confirmed this in time. Propose it again if it is still wanted.",
+    "Personne ne l’a confirmée à temps. Proposez-la à nouveau si elle est toujours utile.",
+);
+const EXISTS: Text = Text::new(
+    "The same is proposed already and waits for another operator.",
+    "La même proposition attend déjà un autre exploitant.",
+);
+const TOO_MANY: Text = Text::new(
+    "Too many proposals wait. Confirm or cancel some first.",
+    "Trop de propositions attendent. Confirmez ou annulez-en d’abord.",
+);
+const ANCHORS_OFF: Text = Text::new(
+    "Trust anchors are not changed over the network here. Use cardea anchors on the server.",
+    "Ici, les ancres de confiance ne se modifient pas par le réseau. Utilisez cardea anchors sur le \
+     serveur.",
+);
+const UNKNOWN: Text = Text::new(
+    "There is no such thing here, or not any more.",
+    "Cet élément n’existe pas, ou n’existe plus.",
+);
+const WORDS: Text = Text::new(
+    "Write down why, in one line of at most 500 characters.",
+    "Indiquez pourquoi, en une ligne de 500 caractères au plus.",
+);
+const OWN_CARD: Text = Text::new(
+    "Another operator has to let your own card in again.",
+    "Un autre exploitant doit rétablir votre propre carte.",
+);
+const ALREADY: Text = Text::new(
+    "It is so already; nothing was changed.",
+    "C’est déjà le cas\u{a0}; rien n’a été modifié.",
+);
+const FULL: Text = Text::new(
+    "There are as many as this server takes.",
+    "Le nombre maximal est atteint.",
+);
+const CERTIFICATE: Text = Text::new(
+    "This certificate cannot be added: it is no authority’s, not valid now, or too weak.",
+    "Ce certificat ne peut pas être ajouté\u{a0}: ce n’est pas celui d’une autorité, il n’est pas \
+     valide, ou trop faible.",
+);

@@ -1,0 +1,246 @@
+//! What one operator has proposed and another confirms with her own card.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use cardea_provider::{AnchorRole, Author, Confirmation, FourEyes, Proposal, ProposedChange};
+use cardea_storage::approval::ApprovalState;
+
+use crate::anchor_reload::follow_anchors;
+use crate::console::{AtConsole, Said, Visit, one, unavailable};
+use crate::form::Body;
+use crate::language::Text;
+use crate::moment::written;
+use crate::page::console_page::{Block, Cell, Form, Part, Section, Table};
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::state::AppState;
+use crate::uninterrupted::to_the_end;
+
+const PATH: &str = "/console/approvals";
+
+/// Lists what waits, and what was decided lately.
+pub(crate) async fn get_approvals(
+    State(state): State<AppState>,
+    Visit(at): Visit,
+) -> Result<Response, Refusal> {
+    show(&state, &at, Said::default()).await
+}
+
+/// Confirms or cancels a proposal.
+pub(crate) async fn post_approval(
+    State(state): State<AppState>,
+    at: AtConsole,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let pairs = at.read_form(&state, &headers, body)?;
+    let approvals = at.approvals(&state);
+    let said = match one(&pairs, "change")? {
+        "confirm" => {
+            let all = state.clone();
+            let confirmed = to_the_end(async move {
+                let confirmed = approvals.confirm(&id).await?;
+                if let Confirmation::Done(proposal) = &confirmed
+                    && proposal.change.is_of_anchors()
+                {
+                    follow_anchors(&all).await;
+                }
+                Ok(confirmed)
+            });
+            let confirmed = confirmed.await;
+            match confirmed.ok_or_else(|| Refusal::page(Problem::Internal))? {
+                Ok(Confirmation::Done(_)) => Said::done(DONE, at.language),
+                Ok(Confirmation::TakenOver(_)) => Said::done(TAKEN_OVER, at.language),
+                Err(error) => Said::refused(&error, at.language)?,
+            }
+        }
+        "cancel" => match approvals.cancel(&id).await {
+            Ok(_) => Said::done(CANCELLED, at.language),
+            Err(error) => Said::refused(&error, at.language)?,
+        },
+        _ => return Err(Refusal::page(Problem::RequestMalformed)),
+    };
+    show(&state, &at, said).await
+}
+
+async fn show(state: &AppState, at: &AtConsole, said: Said) -> Result<Response, Refusal> {
+    let approvals = at.approvals(state);
+    let proposals = approvals.list().await;
+    let proposals = proposals.map_err(|error| unavailable(&error))?;
+    let told = match approvals.four_eyes() {
+        FourEyes::Required => TOLD,
+        FourEyes::NotAsked => NOT_ASKED,
+    };
+    let (waiting, decided): (Vec<_>, Vec<_>) = proposals
+        .into_iter()
+        .partition(|it| it.state == ApprovalState::Open);
+    let sections = vec![
+        Section::new(
+            at.say(WAITING),
+            vec![Block::Text(at.say(told)), table(at, WAITING, &waiting)],
+        ),
+        Section::new(at.say(DECIDED), vec![table(at, DECIDED, &decided)]),
+    ];
+    Ok(at.show(state, (Part::Approvals, PATH), sections, said))
+}
+
+fn table(at: &AtConsole, caption: Text, proposals: &[Proposal]) -> Block {
+    if proposals.is_empty() {
+        return Block::Text(at.say(NONE));
+    }
+    let rows = proposals.iter().map(|proposal| {
+        let last = match proposal.state {
+            ApprovalState::Open => Cell::Forms(forms(at, proposal)),
+            state => Cell::Text(at.say(outcome(state))),
+        };
+        let until = proposal.decided_at.unwrap_or(proposal.expires_at);
+        vec![
+            Cell::Text(words(at, &proposal.change)),
+            Cell::Text(by(at, proposal)),
+            Cell::Text(written(until, at.language)),
+            last,
+        ]
+    });
+    let when = match caption.en == WAITING.en {
+        true => UNTIL,
+        false => WHEN,
+    };
+    let head = [WHAT, BY, when, DECISION].map(|text| at.say(text));
+    Block::Table(Table {
+        caption: at.say(caption),
+        head: head.to_vec(),
+        rows: rows.collect(),
+    })
+}
+
+/// What can be done by whoever looks: her own proposal she can take back alone.
+fn forms(at: &AtConsole, proposal: &Proposal) -> Vec<Form> {
+    let path = at.href(&format!("{PATH}/{}", proposal.id));
+    let what = words(at, &proposal.change);
+    let form = |text: Text, word: &str| {
+        Form::new(path.clone(), at.say(text))
+            .labelled(format!("{}: {what}", at.say(text)))
+            .hiding("change", word)
+    };
+    let mut forms = Vec::new();
+    if proposal.is_for_another {
+        let text = match proposal.proposer {
+            Some(_) => CONFIRM,
+            None => TAKE_OVER,
+        };
+        forms.push(form(text, "confirm").main());
+    }
+    forms.push(form(CANCEL, "cancel"));
+    forms
+}
+
+fn words(at: &AtConsole, change: &ProposedChange) -> String {
+    match change {
+        ProposedChange::LiftStop {
+            stop,
+            service,
+            reason,
+        } => at
+            .say(LIFT_STOP)
+            .replace("{service}", service)
+            .replace("{stop}", stop)
+            .replace("{reason}", reason),
+        ProposedChange::AddAnchor {
+            rules,
+            role,
+            sha256,
+            subject,
+            ..
+        } => at
+            .say(match role {
+                AnchorRole::Anchor => ADD_ANCHOR,
+                AnchorRole::Intermediate => ADD_INTERMEDIATE,
+            })
+            .replace("{rules}", rules)
+            .replace("{sha256}", sha256)
+            .replace("{subject}", subject),
+        ProposedChange::RemoveAnchor { rules, sha256 } => at
+            .say(REMOVE_ANCHOR)
+            .replace("{rules}", rules)
+            .replace("{sha256}", sha256),
+        _ => at.say(OTHER),
+    }
+}
+
+fn by(at: &AtConsole, proposal: &Proposal) -> String {
+    let person = proposal.proposer.as_ref().map(|person| person.name.clone());
+    match (&proposal.proposed_by, person) {
+        (Author::Account(account), person) => {
+            let user = account.login_user.as_ref().or(account.user.as_ref());
+            let user = user.cloned().unwrap_or_else(|| account.uid.to_string());
+            let command = at.say(COMMAND).replace("{user}", &user);
+            match person {
+                Some(person) => format!("{command}, {person}"),
+                None => command,
+            }
+        }
+        (_, Some(person)) => person,
+        (_, None) => String::new(),
+    }
+}
+
+fn outcome(state: ApprovalState) -> Text {
+    match state {
+        ApprovalState::Open => Text::new("waits", "en attente"),
+        ApprovalState::Confirmed => Text::new("confirmed and done", "confirmée et exécutée"),
+        ApprovalState::Cancelled => Text::new("cancelled", "annulée"),
+        ApprovalState::Expired => Text::new("expired", "expirée"),
+    }
+}
+
+const WAITING: Text = Text::new("To confirm", "À confirmer");
+const DECIDED: Text = Text::new("Decided lately", "Décidées récemment");
+const TOLD: Text = Text::new(
+    "Lifting a stop and changing trust anchors take two operators: one proposes, another confirms \
+     with her own card. Confirm only what you have checked yourself.",
+    "Rétablir un accès et modifier les ancres de confiance demandent deux exploitants\u{a0}: l’un \
+     propose, un autre confirme avec sa propre carte. Ne confirmez que ce que vous avez vérifié \
+     vous-même.",
+);
+const NOT_ASKED: Text = Text::new(
+    "One operator decides here: the configuration asks for no second one.",
+    "Un seul exploitant décide ici\u{a0}: la configuration n’en demande pas un second.",
+);
+const NONE: Text = Text::new("There is none.", "Il n’y en a aucune.");
+const WHAT: Text = Text::new("What", "Quoi");
+const BY: Text = Text::new("Proposed by", "Proposée par");
+const UNTIL: Text = Text::new("Until", "Jusqu’au");
+const WHEN: Text = Text::new("When", "Quand");
+const DECISION: Text = Text::new("Decision", "Décision");
+const CONFIRM: Text = Text::new("Confirm", "Confirmer");
+const TAKE_OVER: Text = Text::new("Take over", "Reprendre à mon compte");
+const CANCEL: Text = Text::new("Cancel", "Annuler");
+const LIFT_STOP: Text = Text::new(
+    "Lift the stop {stop} at {service}: {reason}",
+    "Rétablir l’accès {stop} à {service}\u{a0}: {reason}",
+);
+const ADD_ANCHOR: Text = Text::new(
+    "Add the root {subject} (SHA-256 {sha256}) to {rules}",
+    "Ajouter la racine {subject} (SHA-256 {sha256}) à {rules}",
+);
+const ADD_INTERMEDIATE: Text = Text::new(
+    "Add the issuing authority {subject} (SHA-256 {sha256}) to {rules}",
+    "Ajouter l’autorité émettrice {subject} (SHA-256 {sha256}) à {rules}",
+);
+const REMOVE_ANCHOR: Text = Text::new(
+    "Take the certificate {sha256} away from {rules}",
+    "Retirer le certificat {sha256} de {rules}",
+);
+const OTHER: Text = Text::new(
+    "A change of a newer program",
+    "Une modification d’un programme plus récent",
+);
+const COMMAND: Text = Text::new("command of {user}", "commande de {user}");
+const DONE: Text = Text::new("Confirmed and done.", "Confirmé et exécuté.");
+const TAKEN_OVER: Text = Text::new(
+    "The proposal is yours now. Another operator confirms it.",
+    "La proposition est désormais la vôtre. Un autre exploitant la confirme.",
+);
+const CANCELLED: Text = Text::new("Cancelled.", "Annulé.");
