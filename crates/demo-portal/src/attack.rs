@@ -50,11 +50,9 @@ pub async fn run(config: &Config, folder: &Path) -> Result<Value, Error> {
     let mut seen = Vec::new();
     for pseudonym in notes.seen() {
         // The guard knows pseudonyms alone; who they are, the portal knows.
-        let found = patients.iter().find(|patient| {
-            adapter
-                .pseudonym(&patient.number)
-                .is_ok_and(|it| it == pseudonym)
-        });
+        let found = patients
+            .iter()
+            .find(|patient| adapter.pseudonym(&patient.number) == pseudonym);
         seen.push(json!({
             "pseudonym": pseudonym,
             "number": found.map(|it| &it.number),

@@ -28,7 +28,7 @@ pub fn parse_base64url(text: &str) -> Result<Vec<u8>, Error> {
 /// By a context of its own: OpenSSL's one-shot function looks the algorithm up by its name each
 /// time, which takes longer than a short text.
 #[must_use]
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut of = openssl::sha::Sha256::new();
     of.update(bytes);
     of.finish()

@@ -37,7 +37,7 @@ mod signing_key;
 
 pub use algorithm::Algorithm;
 pub use digest::{
-    base64url, constant_time_eq, parse_base64url, random_base64url, sha256_base64url,
+    base64url, constant_time_eq, parse_base64url, random_base64url, sha256, sha256_base64url,
 };
 pub use dpop::{DPOP_TYP, DpopProof, DpopTarget, DpopTolerance, sign_dpop_proof};
 pub use error::Error;

@@ -1,9 +1,8 @@
 //! A caller's certificate in the words of the proxy that ended its TLS connection.
 
 use axum::http::{HeaderMap, HeaderName};
+use cardea_jose::sha256;
 use openssl::base64::decode_block;
-use openssl::sha::sha256;
-use openssl::x509::X509;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
@@ -80,25 +79,40 @@ impl CertificateHeader {
         Ok(Some(CertificateDigest::of_der(&der)))
     }
 
-    /// The leaf's DER, as OpenSSL reads it.
+    /// The leaf's DER. It is not read any further: its digest is all that counts, the proxy's
+    /// handshake has proven its key, and OpenSSL takes longer to parse a certificate than everything
+    /// else takes together.
     fn der_of(self, text: &str) -> Option<Vec<u8>> {
-        let certificate = match self {
-            Self::Rfc9440 => {
-                let inner = text.strip_prefix(':')?.strip_suffix(':')?;
-                X509::from_der(&base64(inner)?).ok()?
-            }
+        let der = match self {
+            Self::Rfc9440 => base64(text.strip_prefix(':')?.strip_suffix(':')?)?,
             Self::PemUrlencoded => {
-                let pem: Vec<u8> = percent_decode_str(text).collect();
-                X509::from_pem(&pem).ok()?
+                let text = percent_decode_str(text).decode_utf8().ok()?;
+                let (_, text) = text.split_once("-----BEGIN CERTIFICATE-----")?;
+                let (text, _) = text.split_once("-----END CERTIFICATE-----")?;
+                let is_kept = |character: &char| !character.is_ascii_whitespace();
+                base64(&text.chars().filter(is_kept).collect::<String>())?
             }
             Self::Traefik => {
                 let text = percent_decode_str(text).decode_utf8().ok()?;
-                let leaf = text.split(',').next()?;
-                X509::from_der(&base64(leaf)?).ok()?
+                base64(text.split(',').next()?)?
             }
         };
-        certificate.to_der().ok()
+        is_one_sequence(&der).then_some(der)
     }
+}
+
+/// Whether these bytes are one ASN.1 SEQUENCE and nothing behind it (X.690 sections 8.1.3 and 10.1).
+fn is_one_sequence(der: &[u8]) -> bool {
+    let (length, content) = match der {
+        [0x30, 0x82, high, low, content @ ..] => {
+            (u16::from_be_bytes([*high, *low]).into(), content)
+        }
+        [0x30, 0x81, length, content @ ..] => ((*length).into(), content),
+        [0x30, length, content @ ..] if *length < 0x80 => ((*length).into(), content),
+        _ => return false,
+    };
+    let length: usize = length;
+    length == content.len()
 }
 
 /// Base64 and nothing else: two values that were joined by a comma are none.
