@@ -374,6 +374,9 @@ impl Error {
 
     /// Codes that stand in the log alone, where nothing is refused to anybody.
     pub const LOG_CODES: &'static [&'static str] = &[
+        "server.witness_unreachable",
+        "server.witness_refused",
+        "server.witness_ahead",
         "server.logout_undelivered",
         "server.presence_key_changed",
         "server.clock_set_back",
