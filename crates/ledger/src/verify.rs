@@ -2,16 +2,18 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use cardea_storage::Store;
 use cardea_storage::ledger::{
     self, Checkpoint, PlacedEntry, TreeState, count_beyond, find_outsider, list_checkpoints,
     list_details_behind, list_entries, load_state, newest_checkpoint,
 };
+use cardea_storage::{Store, Transaction};
 use cardea_transparency::{
-    ERASURE_KIND, Frontier, Hash, Leaf, NodeId, Rest, VerifierKey, erased_places,
+    Checkpoint as Head, ERASURE_KIND, Frontier, Hash, Leaf, NodeId, Rest, RestoreRecord,
+    VerifierKey, erased_places,
 };
 
 use crate::entry::{digest_of, parse_leaf, shown_by};
+use crate::restored::{RESTORE_KIND, Restores};
 use crate::tree::{LEVEL_STORED_MIN, is_stored, parse_frontier, stored_name};
 use crate::{Error, Finding, SignedCheckpoint};
 
@@ -40,14 +42,30 @@ pub struct Verified {
     pub made_afterwards: u64,
     /// Stored checkpoints that fit; the newest covers all of it.
     pub checkpoints: u64,
+    /// The restore that is why the checkpoint from elsewhere does not fit; none where it does.
+    pub explained_by: Option<RestoreRecord>,
+}
+
+/// A signed checkpoint from elsewhere (a witness, an agent, an older export).
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The signed note.
+    pub note: &'a str,
+    /// When somebody had it, in Unix seconds: a restore before that does not explain it.
+    pub seen_at: u64,
 }
 
 /// A walk under way.
 struct Walk<'a> {
     origin: &'a str,
     key: &'a VerifierKey,
-    /// The newest checkpoint, and one from elsewhere: the log must agree with both.
-    compared: Vec<SignedCheckpoint>,
+    /// The newest checkpoint: the log must agree with it.
+    newest: Option<SignedCheckpoint>,
+    /// One from elsewhere, and when it was seen: the log agrees with it, or says why not.
+    known: Option<(Head, u64)>,
+    /// What is wrong by that one, where a restore may explain it.
+    doubt: Option<Finding>,
+    restores: Restores,
     frontier: Frontier,
     result: Verified,
     /// Checkpoints that the walk has not come to, in their order.
@@ -57,9 +75,9 @@ struct Walk<'a> {
     erased: HashSet<u64>,
 }
 
-/// Walks over leaves, events, subtrees, state and checkpoints. `known` is a signed checkpoint from
-/// elsewhere (a witness, an agent, an older export): a log that was cut off whole, with its
-/// checkpoints, is found by it alone.
+/// Walks over leaves, events, subtrees, state and checkpoints. A log that was cut off whole, with
+/// its checkpoints, is found by a `known` one alone; only a restore that the log tells of, over its
+/// own signature, explains one that does not fit.
 ///
 /// # Errors
 /// [`Error::Storage`]. What is wrong with the log is no error of this function, but its
@@ -68,7 +86,7 @@ pub async fn verify(
     store: &Store,
     origin: &str,
     key: &VerifierKey,
-    known: Option<&str>,
+    known: Option<Known<'_>>,
 ) -> Result<Result<Verified, Finding>, Error> {
     match walk(store, origin, key, known).await {
         Ok(verified) => Ok(Ok(verified)),
@@ -105,21 +123,28 @@ async fn walk(
     store: &Store,
     origin: &str,
     key: &VerifierKey,
-    known: Option<&str>,
+    known: Option<Known<'_>>,
 ) -> Result<Verified, Stop> {
-    let known = known.map(|text| SignedCheckpoint::read(text, origin, key));
-    let mut compared: Vec<_> = known.transpose()?.into_iter().collect();
+    let known = known.map(|known| {
+        let signed = SignedCheckpoint::read(known.note, origin, key)?;
+        let head = Head::new(origin, signed.size, signed.root)?;
+        Ok::<_, Error>((head, known.seen_at))
+    });
     let (state, newest) = state_as_signed(store).await?;
-    if let Some(newest) = newest {
+    let newest = newest.map(|newest| {
         let size = newest.size;
         let signed = SignedCheckpoint::read(&newest.note, origin, key).ok();
         let signed = signed.filter(|it| it.size == size);
-        compared.push(signed.ok_or(Finding::CheckpointUnsigned { size })?);
-    }
+        signed.ok_or(Finding::CheckpointUnsigned { size })
+    });
+    let restores = Restores::read(&mut store.begin_read().await?, key).await?;
     let mut walk = Walk {
         origin,
         key,
-        compared,
+        newest: newest.transpose()?,
+        known: known.transpose()?,
+        doubt: None,
+        restores,
         frontier: Frontier::default(),
         result: Verified::default(),
         ahead: VecDeque::new(),
@@ -241,6 +266,8 @@ impl Walk<'_> {
         match rest {
             Rest::Whole(public, _, personal) => {
                 self.result.whole += 1;
+                self.restores
+                    .note(&public.kind, &personal.details, self.key);
                 for place in erased_places(index, &public.kind, &personal.details) {
                     self.erased.remove(&place);
                 }
@@ -256,8 +283,13 @@ impl Walk<'_> {
     /// Compares the tree as it stands with what was signed for this size.
     async fn compare_signed(&mut self, store: &Store) -> Result<(), Stop> {
         let size = self.size();
-        for signed in self.compared.iter().filter(|it| it.size == size) {
-            self.compare(signed)?;
+        self.restores.compare(&self.frontier);
+        if let Some(newest) = self.newest.as_ref().filter(|it| it.size == size) {
+            self.compare(newest)?;
+        }
+        let known = self.known.as_ref().filter(|(it, _)| it.size() == size);
+        if known.is_some_and(|(it, _)| it.root() != self.frontier.root()) {
+            self.doubt(Finding::CheckpointContradicted { size })?;
         }
         self.fetch_checkpoints(store).await?;
         let Some(checkpoint) = self.ahead.pop_front_if(|it| it.size == size) else {
@@ -277,6 +309,17 @@ impl Walk<'_> {
         if signed.root != self.frontier.root() {
             return Err(Finding::CheckpointContradicted { size });
         }
+        Ok(())
+    }
+
+    /// Something is wrong by the checkpoint from elsewhere: said at once where nothing can explain
+    /// it, else at the end.
+    fn doubt(&mut self, finding: Finding) -> Result<(), Finding> {
+        let known = self.known.as_ref();
+        if known.is_none_or(|(known, seen_at)| !self.restores.may_explain(known, *seen_at)) {
+            return Err(finding);
+        }
+        self.doubt = Some(finding);
         Ok(())
     }
 
@@ -317,29 +360,20 @@ impl Walk<'_> {
         if found < state.size {
             return Err(truncated(state.size).into());
         }
-        let beyond = self.compared.iter().find(|it| it.size > found);
-        if let Some(known) = beyond {
-            return Err(truncated(known.size).into());
+        if let Some(newest) = self.newest.as_ref().filter(|it| it.size > found) {
+            return Err(truncated(newest.size).into());
+        }
+        let known = self.known.as_ref().map_or(0, |(known, _)| known.size());
+        if known > found {
+            self.doubt(truncated(known))?;
         }
         let frontier = parse_frontier(&state.frontier, state.size);
         if frontier.ok().as_ref() != Some(&self.frontier) {
             return Err(Finding::StateWrong.into());
         }
         let mut reading = store.begin_read().await?;
-        let beyond = count_beyond(&mut reading, LEVEL_STORED_MIN).await?;
         let size = found;
-        if beyond.events > 0 {
-            let count = beyond.events;
-            return Err(Finding::EntriesBeyond { count, size }.into());
-        }
-        if beyond.leaves > 0 {
-            let count = beyond.leaves;
-            return Err(Finding::LeavesBeyond { count, size }.into());
-        }
-        if let Some(outsider) = find_outsider(&mut reading).await? {
-            let (id, place) = (outsider.event_id, outsider.place);
-            return Err(Finding::EntryOutside { id, place }.into());
-        }
+        check_beyond(&mut reading, size).await?;
         if !self.erased.is_empty() {
             // An erasure is on record at once, and has its own place a moment later.
             let waiting =
@@ -350,12 +384,38 @@ impl Walk<'_> {
                 }
             }
         }
+        // A restore likewise.
+        for details in list_details_behind(&mut reading, RESTORE_KIND, size, ERASURES_MAX).await? {
+            self.restores.note(RESTORE_KIND, &details, self.key);
+        }
         drop(reading);
         if let Some(index) = self.erased.iter().min() {
             return Err(Finding::ErasureUnrecorded { index: *index }.into());
+        }
+        if let (Some(finding), Some((known, seen_at))) = (self.doubt.take(), &self.known) {
+            let explained_by = self.restores.explaining(known, *seen_at);
+            self.result.explained_by = Some(explained_by.ok_or(finding)?.clone());
         }
         self.result.size = found;
         self.result.root = Some(self.frontier.root());
         Ok(self.result)
     }
+}
+
+/// Nothing stands behind the end of the tree, nor outside of it.
+async fn check_beyond(reading: &mut Transaction, size: u64) -> Result<(), Stop> {
+    let beyond = count_beyond(reading, LEVEL_STORED_MIN).await?;
+    if beyond.events > 0 {
+        let count = beyond.events;
+        return Err(Finding::EntriesBeyond { count, size }.into());
+    }
+    if beyond.leaves > 0 {
+        let count = beyond.leaves;
+        return Err(Finding::LeavesBeyond { count, size }.into());
+    }
+    if let Some(outsider) = find_outsider(reading).await? {
+        let (id, place) = (outsider.event_id, outsider.place);
+        return Err(Finding::EntryOutside { id, place }.into());
+    }
+    Ok(())
 }

@@ -6,6 +6,8 @@
 //! from before that moment is refused by its own time. Token keys may have been taken out since:
 //! all of the backup's are, and the next start makes new ones, as after an emergency.
 
+mod log;
+
 use std::io::BufRead;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,6 +16,8 @@ use cardea_storage::backup::{self, Ended, VerifiedBackup};
 use cardea_storage::card::{self, Card};
 use cardea_storage::{Store, Transaction, signing_key};
 use time::OffsetDateTime;
+
+pub use self::log::{LogEnds, RestoreNotary, SignedRestore};
 
 use crate::config::Lifetimes;
 use crate::event::{Event, EventKind, EventLog};
@@ -36,6 +40,8 @@ pub struct Restored {
     /// Cards that were suspended in the database that was replaced and are let in again, the one
     /// suspended last first.
     pub suspensions_lost: Vec<LostSuspension>,
+    /// What the log says of it; none where its key could not sign.
+    pub log: Option<SignedRestore>,
 }
 
 /// A suspension that the backup does not know of.
@@ -79,7 +85,8 @@ impl Restoration {
     }
 
     /// Replaces everything by the rows of a backup, and ends what waited in it; all of it or
-    /// nothing. `input` is the backup's file from its beginning.
+    /// nothing. `input` is the backup's file from its beginning. `notary` signs what is put on
+    /// record of both ends of the log.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -87,9 +94,11 @@ impl Restoration {
         &self,
         verified: &VerifiedBackup,
         input: impl BufRead,
+        notary: &dyn RestoreNotary,
     ) -> Result<Restored, Error> {
         let mut transaction = self.store.begin().await?;
         let suspended = card::list_suspended(&mut transaction, SUSPENDED_MAX).await?;
+        let replaced = log::read_replaced(&mut transaction).await?;
         backup::restore(&self.store, &mut transaction, verified, input).await?;
         let now = self.clock.now();
         let told_until = now + Lifetimes::default().logout_retry;
@@ -97,11 +106,15 @@ impl Restoration {
         let ending = backup::end_everything(&mut transaction, reason, now, told_until);
         let ended = ending.await?;
         let token_keys = self.withdraw_token_keys(&mut transaction, now).await?;
+        let (ends, earlier) = log::read_ends(&mut transaction, replaced).await?;
+        let log = notary.sign(&ends, now);
         let kind = EventKind::DatabaseRestored {
             by: self.operator.clone(),
             backup_sha256: verified.sha256().to_owned(),
             backup_made_at: verified.about().made_at,
             sessions_ended: ended.sessions,
+            log: log.clone(),
+            earlier,
         };
         self.event_log
             .append(&mut transaction, &Event::new(kind, now))
@@ -112,6 +125,7 @@ impl Restoration {
             ended,
             token_keys,
             suspensions_lost,
+            log,
         })
     }
 

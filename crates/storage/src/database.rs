@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyPool, Connection as _};
+use sqlx::{Any, AnyPool};
 
 use crate::flush::Place;
 use crate::health::{PoolUse, note_commit};
 use crate::hooks::Hooks;
 use crate::sql::{self, Connection};
 use crate::sqlite::Sqlite;
-use crate::{Error, migrate, opening};
+use crate::{Error, durability, migrate, opening};
 
 /// How long a caller waits for a free connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,12 +42,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::UrlInvalid`], [`Error::FileNotPrivate`], [`Error::Unavailable`],
-    /// [`Error::MigrationFailed`], or [`Error::SchemaTooNew`] where a newer program was at work.
+    /// [`Error::CommitsNotDurable`], [`Error::MigrationFailed`], or [`Error::SchemaTooNew`] where a newer program was at work.
     pub async fn open(url: &str) -> Result<Self, Error> {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let pool = AnyPoolOptions::new()
-                .max_connections(POSTGRES_CONNECTIONS_MAX)
+            durability::check_postgres(url).await?;
+            let pool = durability::durable_pool(POSTGRES_CONNECTIONS_MAX)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .connect(url)
                 .await?;
@@ -77,9 +76,8 @@ impl Store {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             // A pool tries until its time is over, and then does not say what was wrong.
-            sqlx::AnyConnection::connect(url).await?.close().await?;
-            let pool = AnyPoolOptions::new()
-                .max_connections(2)
+            durability::check_postgres(url).await?;
+            let pool = durability::durable_pool(2)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .connect(url)
                 .await?;
@@ -256,6 +254,19 @@ impl Store {
         }
     }
 
+    /// The settings of the database by which a power cut may take what it said to have committed,
+    /// and that no connection can change: PostgreSQL's `fsync` and `full_page_writes`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn durability_faults(&self) -> Result<Vec<&'static str>, Error> {
+        if matches!(self.engine, Engine::Sqlite(_)) {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.begin_read().await?;
+        durability::faults_of_postgres(transaction.connection()).await
+    }
+
     /// The database's own clock, in milliseconds; none where it runs in this process. The one
     /// statement that only PostgreSQL knows: SQLite has no clock but the machine's.
     ///
@@ -387,8 +398,7 @@ async fn commit_to_the_end(
 
 /// The migrations run on a connection of their own, beside those that stay open.
 async fn migrate_sqlite(url: &str) -> Result<(), Error> {
-    let pool = AnyPoolOptions::new()
-        .max_connections(1)
+    let pool = durability::flushing_sqlite_pool()
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect(url)
         .await?;

@@ -47,6 +47,13 @@ pub enum Error {
     /// What was committed last may be lost; only a new start reads what is really there.
     #[error("the database's log could not be flushed to the disk")]
     FlushFailed,
+    /// The database does not wait for the disk, or keeps no log: what it commits, and what has been
+    /// told of it, could be lost in a power cut.
+    #[error("the database does not make commits durable: {setting}")]
+    CommitsNotDurable {
+        /// What it does not take.
+        setting: &'static str,
+    },
     /// A row with the same key is there already; with random keys this is a fault, never chance.
     #[error("a record with this key exists already")]
     Conflict,
@@ -93,6 +100,7 @@ impl Error {
         "storage.schema_too_new",
         "storage.unavailable",
         "storage.flush_failed",
+        "storage.commits_not_durable",
         "storage.conflict",
         "storage.corrupt",
         "storage.backup_failed",
@@ -110,6 +118,7 @@ impl Error {
             Self::SchemaTooNew { .. } => "storage.schema_too_new",
             Self::Unavailable { .. } => "storage.unavailable",
             Self::FlushFailed => "storage.flush_failed",
+            Self::CommitsNotDurable { .. } => "storage.commits_not_durable",
             Self::Conflict => "storage.conflict",
             Self::Corrupt { .. } => "storage.corrupt",
             Self::BackupFailed { .. } => "storage.backup_failed",

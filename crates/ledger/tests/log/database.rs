@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cardea_ledger::{CheckpointSigner, Finding, Outcome, Sequencer, Verified, append, verify};
+use cardea_ledger::{
+    CheckpointSigner, Finding, Known, Outcome, Sequencer, Verified, append, verify,
+};
 use cardea_storage::event::EventRecord;
 use cardea_storage::{Store, Transaction};
 use cardea_transparency::{KeyName, NoteSigner, SignatureKind};
@@ -130,7 +132,17 @@ impl Log {
     }
 
     pub(crate) async fn verify_against(&self, known: Option<&str>) -> Result<Verified, Finding> {
+        self.verify_seen(known, 0).await
+    }
+
+    /// The same with a checkpoint that was seen at a time.
+    pub(crate) async fn verify_seen(
+        &self,
+        known: Option<&str>,
+        seen_at: u64,
+    ) -> Result<Verified, Finding> {
         let key = NoteSigner::verifier(&self.signer);
+        let known = known.map(|note| Known { note, seen_at });
         let outcome = verify(&self.store, ORIGIN, key, known).await;
         outcome.unwrap()
     }

@@ -1,6 +1,8 @@
 //! `cardea restore`: the database as it was at a backup, with everything ended that may have been
 //! used since.
 
+mod record;
+
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _, Write as _};
 use std::net::TcpListener;
@@ -8,12 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cardea_provider::event::StoredEvents;
-use cardea_provider::{LostSuspension, Restoration, Restored};
+use cardea_provider::{Clock as _, LostSuspension, Restoration, Restored};
 use cardea_storage::backup::{self, FileReference, Occupied, VerifiedBackup};
 
+use clap::Args;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use self::record::Notary;
+use super::config_file;
 use super::{backup::references, operator};
 use crate::app::open_store;
 use crate::clock::SystemClock;
@@ -22,14 +27,35 @@ use crate::error::Error;
 use crate::key_file::unusable;
 use crate::ledger::last_signed::LastSignedFile;
 
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub(super) struct RestoreArguments {
+    /// The backup.
+    file: PathBuf,
+    /// The configuration file.
+    #[arg(long, default_value_os_t = config_file::default_config())]
+    config: PathBuf,
+    /// The file's SHA-256, as `cardea backup` and `sha256sum` print it: the file is refused if it
+    /// is another.
+    #[arg(long, value_name = "DIGEST", value_parser = parse_digest)]
+    sha256: Option<String>,
+    /// Replace a database that has something in it.
+    #[arg(long)]
+    replace: bool,
+    /// The newest checkpoint of the log that anybody has from before the restore (a witness's file,
+    /// an export's), where the database that is replaced does not know it any more.
+    #[arg(long, value_name = "FILE")]
+    signed_last: Option<PathBuf>,
+    /// Why, in a line of the restore record that witnesses and agents are shown.
+    #[arg(long, value_name = "TEXT", default_value = "a backup was restored", value_parser = parse_reason)]
+    reason: String,
+}
+
 /// Restores the database that the configuration names: all of it or nothing.
-pub(super) fn run(
-    config: &Path,
-    file: &Path,
-    sha256: Option<&str>,
-    replaces: bool,
-) -> anyhow::Result<()> {
-    let config = Config::load(config)?;
+pub(super) fn run(arguments: &RestoreArguments) -> anyhow::Result<()> {
+    let (file, sha256) = (arguments.file.as_path(), arguments.sha256.as_deref());
+    let replaces = arguments.replace;
+    let config = Config::load(&arguments.config)?;
     check_stopped(&config)?;
     let unreadable = |source| unusable(file, "the backup cannot be read", source);
     let mut opened = File::open(file).map_err(unreadable)?;
@@ -40,11 +66,13 @@ pub(super) fn run(
         .enable_all()
         .build()?;
     runtime.block_on(check_database(&config, replaces))?;
-    let restored = runtime.block_on(restore(&config, &verified, &opened))?;
+    let signed_last = arguments.signed_last.as_deref();
+    let notary = Notary::new(&config, signed_last, arguments.reason.clone())?;
+    let restored = runtime.block_on(restore(&config, &verified, &opened, &notary))?;
     let signed_before = put_signed_by(&config)?;
     let Restored {
         ended, token_keys, ..
-    } = restored;
+    } = &restored;
     let mut output = io::stdout().lock();
     writeln!(
         output,
@@ -64,6 +92,7 @@ pub(super) fn run(
             by.display()
         )?;
     }
+    write_record(&mut output, &config, file, &restored, &notary)?;
     for missing in differing(&verified.about().files, &references(&config)) {
         writeln!(output, "not as it was at the backup: {missing}")?;
     }
@@ -76,6 +105,43 @@ pub(super) fn run(
     )?;
     let made_at = verified.about().made_at;
     write_suspensions(&mut output, made_at, &restored.suspensions_lost)?;
+    Ok(())
+}
+
+/// Writes what the log says of it into a file, for witnesses and agents, and says where.
+fn write_record(
+    output: &mut impl io::Write,
+    config: &Config,
+    backup: &Path,
+    restored: &Restored,
+    notary: &Notary<'_>,
+) -> anyhow::Result<()> {
+    let Some(log) = &restored.log else {
+        let why = notary.complaint().unwrap_or_default();
+        writeln!(
+            output,
+            "there is no restore record, for the log's key did not sign it: {why}. Whoever has \
+             seen a checkpoint from after the backup is told that the log was cut off."
+        )?;
+        return Ok(());
+    };
+    let file = record::file_for(&config.database.url, backup, SystemClock.now());
+    record::write(&file, &log.record)?;
+    writeln!(
+        output,
+        "restore record: {}. It explains checkpoints of {} to {} entries: give it to the keepers \
+         of the log's witnesses.",
+        file.display(),
+        log.size_after.saturating_add(1),
+        log.size_before
+    )?;
+    if log.size_after == log.size_before {
+        writeln!(
+            output,
+            "It explains none: nothing here knows of a checkpoint from after the backup. Where a \
+             witness has one, restore again with --signed-last and its file."
+        )?;
+    }
     Ok(())
 }
 
@@ -154,17 +220,26 @@ async fn check_database(config: &Config, replaces: bool) -> Result<(), Error> {
 }
 
 /// A digest as `sha256sum` prints it.
-pub(super) fn parse_digest(text: &str) -> Result<String, String> {
+fn parse_digest(text: &str) -> Result<String, String> {
     if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(text.to_ascii_lowercase());
     }
     Err("must be 64 hexadecimal digits, as `sha256sum` prints them".to_owned())
 }
 
+/// A line of a restore record.
+fn parse_reason(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 256 || text.chars().any(char::is_control) {
+        return Err("must be one line of at most 256 bytes".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 async fn restore(
     config: &Config,
     verified: &VerifiedBackup,
     file: &File,
+    notary: &Notary<'_>,
 ) -> anyhow::Result<Restored> {
     let store = open_store(&config.database.url).await?;
     let restoration = Restoration::new(
@@ -173,7 +248,9 @@ async fn restore(
         Arc::new(SystemClock),
         operator::find(),
     );
-    let restored = restoration.restore(verified, BufReader::new(file)).await?;
+    let restored = restoration
+        .restore(verified, BufReader::new(file), notary)
+        .await?;
     store.close().await;
     Ok(restored)
 }

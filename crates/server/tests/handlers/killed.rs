@@ -71,21 +71,21 @@ const UNRECORDED: [(&str, &str); 6] = [
 
 /// What portals were given before the kill.
 #[derive(Default)]
-struct Given {
+pub(crate) struct Given {
     /// Each code, and whether it was redeemed.
-    codes: Vec<(String, bool)>,
-    jtis: Vec<String>,
+    pub(crate) codes: Vec<(String, bool)>,
+    pub(crate) jtis: Vec<String>,
 }
 
 /// Numbers of a fixed sequence (Knuth's multiplier).
-fn next(state: &mut u64) -> u64 {
+pub(crate) fn next(state: &mut u64) -> u64 {
     *state = state
         .wrapping_mul(6_364_136_223_846_793_005)
         .wrapping_add(1_442_695_040_888_963_407);
     *state >> 33
 }
 
-fn keep(given: &RefCell<Given>, tokens: &Value) -> Option<String> {
+pub(crate) fn keep(given: &RefCell<Given>, tokens: &Value) -> Option<String> {
     let payload = tokens["access_token"].as_str()?.split('.').nth(1)?;
     let claims: Value =
         serde_json::from_slice(&cardea_jose::parse_base64url(payload).ok()?).ok()?;
@@ -106,7 +106,7 @@ async fn tokens(app: &TestApp, form: &[(&str, String)]) -> Option<Value> {
 }
 
 /// Goes on with silent logins until the server does not answer any more.
-async fn portal(app: &TestApp, cookie: &str, given: &RefCell<Given>) -> Option<()> {
+pub(crate) async fn portal(app: &TestApp, cookie: &str, given: &RefCell<Given>) -> Option<()> {
     loop {
         let request = Request::new();
         let get = app.get("/authorize").header("Cookie", cookie);
@@ -130,7 +130,7 @@ async fn portal(app: &TestApp, cookie: &str, given: &RefCell<Given>) -> Option<(
 }
 
 /// A login by card that is under way when the server is killed.
-async fn login(app: &TestApp, card: &Card, prepared: Prepared, given: &RefCell<Given>) {
+pub(crate) async fn login(app: &TestApp, card: &Card, prepared: Prepared, given: &RefCell<Given>) {
     let Prepared {
         login,
         body,
@@ -158,13 +158,13 @@ async fn login(app: &TestApp, card: &Card, prepared: Prepared, given: &RefCell<G
     }
 }
 
-struct Prepared {
+pub(crate) struct Prepared {
     login: Login,
     body: Value,
     connection: PresenceConnection,
 }
 
-async fn prepare(app: &TestApp, card: &Card) -> Prepared {
+pub(crate) async fn prepare(app: &TestApp, card: &Card) -> Prepared {
     let login = Request::new().begin(app).await;
     let body = card.answer(app, &login.challenge(app).await);
     let connection = card.connect(app).await;
@@ -220,7 +220,7 @@ async fn is_there(database: &SqlitePool, query: &'static str, value: &str) -> bo
     found == 1
 }
 
-async fn check(folder: &Path, given: &Given) {
+pub(crate) async fn check(folder: &Path, given: &Given) {
     let database = open(folder).await;
     for (name, query) in UNRECORDED {
         assert_eq!(count(&database, query).await, 0, "{name}");

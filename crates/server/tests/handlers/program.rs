@@ -1,5 +1,6 @@
 //! The server as a program of its own, which can be killed, over a test's folder.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,6 +28,15 @@ impl Program {
 
     /// Starts over the folder's configuration, keys and database, and waits until it listens.
     pub(crate) async fn start(folder: &Path, address: &str) -> Self {
+        Self::start_with(folder, address, &[]).await.unwrap()
+    }
+
+    /// The same with more in its environment; none where a signal ended it before it listened.
+    pub(crate) async fn start_with(
+        folder: &Path,
+        address: &str,
+        environment: &[(&str, OsString)],
+    ) -> Option<Self> {
         let config = fs::read_to_string(folder.join("cardea.toml")).unwrap();
         let elsewhere = |line: &str| match line.starts_with("listen = ") {
             true => format!("listen = \"{address}\"\n"),
@@ -45,6 +55,7 @@ impl Program {
                 .arg("serve")
                 .arg("--config")
                 .arg(&file)
+                .envs(environment.iter().map(|(name, value)| (name, value)))
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(output.try_clone().unwrap())
@@ -54,9 +65,12 @@ impl Program {
         let mut child = start();
         for _ in 0..STARTS_MAX {
             if TcpStream::connect(address).await.is_ok() {
-                return Self { child, log };
+                return Some(Self { child, log });
             }
-            if child.try_wait().unwrap().is_some() {
+            if let Some(ended) = child.try_wait().unwrap() {
+                if ended.code().is_none() {
+                    return None;
+                }
                 let words = fs::read_to_string(&log).unwrap();
                 // Somebody's outgoing connection may have the port for a moment.
                 assert!(
@@ -102,6 +116,18 @@ impl Program {
             "it does not end: {}",
             fs::read_to_string(&self.log).unwrap()
         );
+    }
+
+    /// Waits until a signal has ended it.
+    pub(crate) async fn died(&mut self) {
+        for _ in 0..ENDS_MAX {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.code().is_none(), "it has ended by itself: {status}");
+                return;
+            }
+            tokio::time::sleep(LOOKS_EVERY).await;
+        }
+        panic!("it lives on");
     }
 
     /// Everything that it has logged.

@@ -12,6 +12,7 @@ set -eu
 bin=$1
 dir=$(mktemp -d "${TMPDIR:-/tmp}/cardea-postgres-XXXXXX")
 stop() { "$bin/pg_ctl" stop --pgdata="$dir/data" --mode=fast --silent >&2; }
+crash() { "$bin/pg_ctl" stop --pgdata="$dir/data" --mode=immediate --silent >&2; }
 trap 'stop || true; rm -rf "$dir"' EXIT
 "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --no-sync \
     --encoding=UTF8 --locale=C >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
@@ -67,6 +68,11 @@ impl RestartablePostgres {
     /// Stops it as for a restart: connections are cut, running transactions undone.
     pub(crate) fn stop(&mut self) {
         self.run("stop");
+    }
+
+    /// Ends it as a crash of its processes does: nothing more is written, nobody is told.
+    pub(crate) fn crash(&mut self) {
+        self.run("crash");
     }
 
     pub(crate) fn start(&mut self) {

@@ -11,6 +11,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, Statement};
 
 use crate::Error;
+use crate::durability::judge_sqlite;
 use crate::flush::Flushes;
 use crate::sql::Value;
 
@@ -51,7 +52,19 @@ impl Database {
     ) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = rusqlite::Connection::open_with_flags(file, flags)?;
-        Self::prepare(connection, cache, flushes)
+        let database = Self::prepare(connection, cache, flushes)?;
+        database.check_durable()?;
+        Ok(database)
+    }
+
+    /// Reads back what [`PRAGMAS`] asked for: where SQLite cannot write ahead, or does not flush a
+    /// checkpoint, no flush of ours makes a commit durable.
+    pub(super) fn check_durable(&self) -> Result<(), Error> {
+        const NORMAL: i64 = 1;
+        let own = &self.connection;
+        let synchronous = own.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+        let journal_mode: String = own.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        judge_sqlite(&journal_mode, synchronous, NORMAL)
     }
 
     pub(super) fn prepare(
@@ -77,6 +90,12 @@ impl Database {
     pub(crate) fn fold(&self) -> Result<(), Error> {
         let statement = "PRAGMA wal_checkpoint(PASSIVE)";
         Ok(self.connection.query_row(statement, [], |_| Ok(()))?)
+    }
+
+    /// Sets what no caller may.
+    #[cfg(test)]
+    pub(super) fn run_all(&self, text: &str) {
+        self.connection.execute_batch(text).unwrap();
     }
 
     /// Reads something.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{READERS_MAX, Sqlite, Text};
+use super::{Database, READERS_MAX, Sqlite, Text};
 use crate::Error;
 use crate::flush::{Flushes, Place};
 
@@ -197,4 +197,26 @@ async fn a_relaxed_commit_fails_too_after_a_failed_flush() {
     assert!(sqlite.settle().await.is_err());
     let refused = writing.commit(Place::WithTheNext);
     assert_eq!(refused.err().unwrap().code(), "storage.flush_failed");
+}
+
+/// Whoever sets less than a flush of ours needs does not get a connection.
+#[tokio::test]
+async fn a_connection_that_would_lose_commits_is_refused() {
+    let (folder, _sqlite) = opened();
+    let file = folder.path().join("other.sqlite");
+    std::fs::write(&file, "").unwrap();
+    let database = Database::open(&file, "", None).unwrap();
+    database.check_durable().unwrap();
+    for (pragma, is_taken) in [
+        ("PRAGMA synchronous = OFF", false),
+        ("PRAGMA synchronous = FULL", true),
+        ("PRAGMA synchronous = NORMAL", true),
+        ("PRAGMA journal_mode = DELETE", false),
+        ("PRAGMA journal_mode = WAL", true),
+    ] {
+        database.run_all(pragma);
+        let code = database.check_durable().err().map(|it| it.code());
+        let refused = (!is_taken).then_some("storage.commits_not_durable");
+        assert_eq!(code, refused, "{pragma}");
+    }
 }

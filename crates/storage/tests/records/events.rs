@@ -4,9 +4,9 @@ use cardea_storage::subject::{PersonId, load_or_create};
 use super::baseline::start;
 use super::databases::{committed, on_both};
 
-const WAITS: InLedger<'_> = InLedger::Waits { salt: "salt" };
+pub(crate) const WAITS: InLedger<'_> = InLedger::Waits { salt: "salt" };
 
-fn event(id: &str) -> EventRecord {
+pub(crate) fn event(id: &str) -> EventRecord {
     EventRecord {
         id: id.to_owned(),
         kind: "login.refused".to_owned(),
