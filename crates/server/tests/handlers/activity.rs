@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cardea_assertion::{AttestationClaims, UserVerification};
 use cardea_storage::event::list_newest;
 use cardea_transparency::{
     Checkpoint, Flags, Hash, Leaf, Note, PersonalPart, PublicPart, Salt, VerifierKey,
@@ -14,7 +15,7 @@ use serde_json::Value;
 use crate::account::{Account, open, value_of};
 use crate::account_stops::nurse;
 use crate::card::Card;
-use crate::ledger::signed;
+use crate::ledger::{signed, tamper};
 use crate::relying_party::{Request, sign_in};
 use crate::test_app::{TestApp, header};
 
@@ -79,6 +80,37 @@ async fn the_page_says_what_is_open_what_happened_where_and_how() {
     })
     .await;
     drop(portal);
+}
+
+/// Workstation and reader stand on record with the login itself: a history outlives both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_outlives_the_workstation_that_it_tells_of() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    let login = Request::new().begin(&app).await;
+    let mut body = card.answer(&app, &login.challenge(&app).await);
+    let assertion = body["assertion"].as_str().unwrap();
+    let attested = AttestationClaims::new(assertion, &app.issuer, UserVerification::Now)
+        .named(Some("Comptoir <2>".to_owned()))
+        .at_reader("Ingenico PRIUM 00 00")
+        .sign(&card.instance_key)
+        .unwrap();
+    body["attestation"] = Value::String(attested);
+    let mut connection = card.connect(&app).await;
+    let (response, ()) = tokio::join!(
+        login.post_assertion(&app, &body),
+        connection.prove(&app, &card)
+    );
+    assert_eq!(response.status(), 200);
+    tamper(&app, "DELETE FROM agent_instance").await;
+    let account = open(&app, &card.at_another_workstation()).await;
+    let html = lines(&app, &account, "").await;
+    for part in [
+        "workstation “Comptoir &#60;2&#62;”, reader “Ingenico PRIUM 00 00”, card and PIN",
+        "Your card signed in to",
+    ] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
 }
 
 /// A first login from another workstation, and a refused use, stand apart and marked.

@@ -34,7 +34,7 @@ async fn log_in(app: &TestApp) {
     assert_eq!(request.redeem(app, &signed_in.code).await.status(), 200);
 }
 
-async fn tamper(app: &TestApp, statement: &str) {
+pub(crate) async fn tamper(app: &TestApp, statement: &str) {
     let file = app.folder().join("cardea.sqlite");
     let pool = SqlitePool::connect(&format!("sqlite://{}", file.display())).await;
     let pool = pool.unwrap();
