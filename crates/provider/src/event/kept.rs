@@ -49,7 +49,7 @@ macro_rules! kinds {
 
 use AdministrationEvent as A;
 use ApprovalEvent as P;
-use ConsoleEvent as C;
+use ConsoleEvent as K;
 use EventKind as E;
 use EventsOutEvent as O;
 use GuardEvent as G;
@@ -142,11 +142,11 @@ kinds! {
         A::ClientSecretRotated { by: author(), overlap_seconds: 1 };
     E::Administration(A::ClientRemoved { .. }) => Kept,
         A::ClientRemoved { by: author(), registration: Value::Null, ended: ENDED };
-    E::Console(C::Opened {}) => Kept, C::Opened {};
+    E::Console(K::Opened {}) => Kept, K::Opened {};
     // On record with the person alone, as at the admin API.
-    E::Console(C::Refused { .. }) => Kept, C::Refused { code: CODE };
-    E::Console(C::LookedAt { .. }) => Kept,
-        C::LookedAt { by: author(), view: ConsoleView::Person };
+    E::Console(K::Refused { .. }) => Kept, K::Refused { code: CODE };
+    E::Console(K::LookedAt { .. }) => Kept,
+        K::LookedAt { by: author(), view: ConsoleView::Person };
     E::Approval(P::Proposed { .. }) => Kept, P::Proposed {
         proposal: text(), by: author(), change: change(), expires_at: 1 };
     E::Approval(P::TakenOver { .. }) => Kept, P::TakenOver { proposal: text(), by: author() };
