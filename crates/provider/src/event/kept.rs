@@ -9,8 +9,9 @@ use serde_json::Value;
 use time::Duration;
 
 use super::{
-    AdministrationEvent, ApprovalEvent, ConsoleEvent, ConsoleView, Event, EventKind, EventLog as _, EvidenceUsed, GraceUsed, GuardEvent,
-    HoldingsEnded, IncidentEvent, InstanceEvent, LedgerEvent, NoticeEvent, StoredEvents, SuspensionEvent,
+    AdministrationEvent, ApprovalEvent, ConsoleEvent, ConsoleView, Event, EventKind, EventLog as _,
+    EventsOutEvent, EvidenceUsed, GraceUsed, GuardEvent, HoldingsEnded, IncidentEvent,
+    InstanceEvent, LedgerEvent, NoticeEvent, StoredEvents, SuspensionEvent,
 };
 use crate::approval::ProposedChange;
 use crate::bare_provider::now;
