@@ -65,7 +65,7 @@ mod tests {
 
     /// What the specifications of OAuth and OpenID Connect describe, and pages for people that no
     /// program calls.
-    const ELSEWHERE: [&str; 31] = [
+    const ELSEWHERE: [&str; 34] = [
         "/account/cards",
         "/account/close",
         "/account/closed",

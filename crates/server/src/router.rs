@@ -389,7 +389,7 @@ fn routes_of_the_account() -> Router<AppState> {
             post(crate::account::open_sessions::post_sessions),
         )
         .route(
-            crate::account::history::HISTORY_PATH,
+            "/account/history",
             get(crate::account::history::get_history),
         )
         .route(
