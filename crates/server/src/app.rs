@@ -284,6 +284,7 @@ fn log_keeper(
             .last_signed_file(&config.database.url)
             .map(LastSignedFile::new),
         checkpoint_seconds: ledger.checkpoint_seconds,
+        restore_records: ledger.restore_records.clone(),
         cosigning: Cosigning::new(http.clone(), ledger, is_waived),
     };
     let vault = Arc::clone(key_rotation.vault());

@@ -1,5 +1,6 @@
 //! The log's part of a running server: its key, and the task that gives events their places.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -60,6 +61,7 @@ pub(crate) struct LogKeeper {
     verifier: OnceLock<VerifierKey>,
     /// Restores that the log tells of.
     restores: OnceCell<Vec<KnownRestore>>,
+    restore_records: Vec<PathBuf>,
     sequencer: Mutex<Option<Sequencer>>,
     /// The code of the last failure that an operator was told of.
     failed: SyncMutex<Option<&'static str>>,
@@ -72,6 +74,7 @@ pub(crate) struct LogSettings {
     pub(crate) origin: String,
     pub(crate) last_signed: Option<LastSignedFile>,
     pub(crate) checkpoint_seconds: u32,
+    pub(crate) restore_records: Vec<PathBuf>,
     pub(crate) cosigning: Cosigning,
 }
 
@@ -124,6 +127,7 @@ impl LogKeeper {
             cosigning: settings.cosigning,
             verifier: OnceLock::new(),
             restores: OnceCell::new(),
+            restore_records: settings.restore_records,
             sequencer: Mutex::default(),
             failed: SyncMutex::default(),
             is_behind: AtomicBool::new(false),
@@ -168,7 +172,9 @@ impl LogKeeper {
     /// tree grow.
     async fn have_cosigned(&self) {
         let is_asking = !self.is_held_elsewhere.load(Ordering::Relaxed);
-        let looked = self.cosigning.look(&self.store, is_asking, SystemClock.now());
+        let looked = self
+            .cosigning
+            .look(&self.store, is_asking, SystemClock.now());
         if let Err(error) = looked.await
             && !self.store.has_failed()
         {

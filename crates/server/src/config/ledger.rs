@@ -15,6 +15,8 @@ use crate::error::Error;
 
 /// A note has room for thirty-two signatures, and each of these is asked for each checkpoint.
 const WITNESSES_MAX: usize = 16;
+/// As many as agents are told of.
+const RESTORE_RECORDS_MAX: usize = 8;
 
 /// `[ledger]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -38,6 +40,8 @@ pub struct LedgerConfig {
     pub witness_seconds: u32,
     /// Whether a service for real cards may do without any.
     pub witness_policy: WitnessPolicy,
+    /// Restore records that witnesses have cosigned, for the agents that want that.
+    pub restore_records: Vec<PathBuf>,
 }
 
 /// `[[ledger.witness]]`
@@ -137,6 +141,7 @@ impl Default for LedgerConfig {
             quorum: None,
             witness_seconds: 10,
             witness_policy: WitnessPolicy::default(),
+            restore_records: Vec::new(),
         }
     }
 }
@@ -183,6 +188,10 @@ pub(super) fn check_ledger(file: &Path, config: &LedgerConfig) -> Result<(), Err
     )?;
     let key = "ledger.witness_seconds";
     check_range(file, key, config.witness_seconds, 1..=3600)?;
+    if config.restore_records.len() > RESTORE_RECORDS_MAX {
+        let reason = format!("must name at most {RESTORE_RECORDS_MAX} files");
+        return Err(invalid(file, None, "ledger.restore_records", reason));
+    }
     let is_name = |it: &String| KeyName::new(it).is_ok();
     if config.origin.as_ref().is_some_and(|it| !is_name(it)) {
         return Err(invalid(

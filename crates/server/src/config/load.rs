@@ -200,6 +200,7 @@ fn make_paths_absolute(config: &mut Config, folder: &Path) {
     config.clients_file.iter_mut().for_each(absolute);
     absolute(&mut config.revocation.dir);
     config.keys.make_paths_absolute(folder);
+    config.ledger.restore_records.iter_mut().for_each(absolute);
     let agentless = config.agentless.as_mut();
     let of_agentless = agentless.and_then(|agentless| agentless.tls.as_mut());
     for tls in config.tls.as_mut().into_iter().chain(of_agentless) {

@@ -1,12 +1,16 @@
 //! What an agent is shown of the log at a login: the newest checkpoint, and that the log begins
 //! with the one that the agent keeps, or why it does not (docs/ledger.md).
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
 use cardea_assertion::{LogShown, RESTORES_SHOWN_MAX, RestoreShown};
 use cardea_ledger::{RESTORE_KIND, consistency, restore_records};
 use cardea_storage::ledger::{Checkpoint, list_details_behind, newest_checkpoint, newest_cosigned};
 use cardea_storage::{Store, Transaction};
 use cardea_transparency::{
-    AddCheckpoint, Hash, Note, RestoreRecord, VerifierKey, verify_consistency,
+    AddCheckpoint, Hash, NOTE_BYTES_MAX, Note, RestoreRecord, VerifierKey, verify_consistency,
 };
 
 use super::LogKeeper;
@@ -107,7 +111,7 @@ impl LogKeeper {
     ) -> Result<Vec<RestoreShown>, cardea_ledger::Error> {
         // A database is put back only while no server works with it: once is enough, and it is a
         // look at every event.
-        let read = || read_restores(&self.store, key);
+        let read = || read_restores(&self.store, &self.restore_records, key);
         let restores = self.restores.get_or_try_init(read).await?;
         let mut reading = self.store.begin_read().await?;
         let mut shown = Vec::new();
@@ -127,16 +131,20 @@ impl LogKeeper {
     }
 }
 
-/// The records of the log's key that the database tells of, the oldest first.
+/// The records of the log's key that the database and the configured files tell of, the oldest
+/// first: those that witnesses have cosigned lie in files.
 async fn read_restores(
     store: &Store,
+    files: &[PathBuf],
     key: &VerifierKey,
 ) -> Result<Vec<KnownRestore>, cardea_ledger::Error> {
     let mut reading = store.begin_read().await?;
     let told = list_details_behind(&mut reading, RESTORE_KIND, 0, RESTORES_MAX).await?;
     drop(reading);
+    let told = told.iter().flat_map(|it| restore_records(it));
+    let files = files.iter().filter_map(|file| read_file(file));
     let mut restores: Vec<KnownRestore> = Vec::new();
-    for text in told.iter().flat_map(|it| restore_records(it)) {
+    for text in files.chain(told) {
         let Ok(note) = Note::parse(text.as_bytes()) else {
             continue;
         };
@@ -149,4 +157,19 @@ async fn read_restores(
     }
     restores.sort_by_key(|it| it.record.at());
     Ok(restores)
+}
+
+/// A note out of a file; one that cannot be read is told, and agents do without.
+fn read_file(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    let bytes_max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+    let opened = File::open(file);
+    match opened.and_then(|opened| opened.take(bytes_max).read_to_string(&mut text)) {
+        Ok(_) => Some(text),
+        Err(error) => {
+            let code = "server.file_unusable";
+            tracing::error!(code, %error, file = %file.display(), "no restore record is read");
+            None
+        }
+    }
 }
