@@ -10,5 +10,6 @@ mod log {
     mod mutation;
     #[path = "../../../storage/tests/records/postgres_cluster.rs"]
     mod postgres_cluster;
+    mod restored;
     mod rewriting;
 }
