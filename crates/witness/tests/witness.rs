@@ -8,4 +8,5 @@ mod witness {
     mod exported;
     mod own;
     mod parts;
+    mod restored;
 }

@@ -1,0 +1,271 @@
+//! Witnesses of the log as the server asks them, and what an agent is shown of it. Those here are
+//! of the test: `cardea-witness` itself does none of what most of them do (crates/e2e has it).
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::post;
+use cardea_assertion::LogShown;
+use cardea_transparency::{
+    AddCheckpoint, Hash, KeyName, Note, NoteSigner, SignatureKind, VerifierKey, verify_consistency,
+};
+use openssl::pkey::PKey;
+use serde_json::{Value, json};
+
+use crate::card::{Card, PresenceConnection};
+use crate::operations::Watched;
+use crate::program::Program;
+use crate::relying_party::{Request, sign_in};
+use crate::test_app::TestApp;
+
+/// How a witness behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Honest,
+    KnowsNoSuchLog,
+    SignsWithAnotherKey,
+    SendsElsewhere,
+    TalksWithoutEnd,
+    KnowsMore,
+}
+
+struct Witness {
+    kind: Kind,
+    signer: NoteSigner,
+    known: Mutex<(u64, Hash)>,
+}
+
+fn signer(name: &str) -> NoteSigner {
+    let key = PKey::generate_ed25519().unwrap();
+    NoteSigner::new(KeyName::new(name).unwrap(), SignatureKind::Cosignature, key).unwrap()
+}
+
+impl Witness {
+    /// Serves until the test ends; the table that names it, and its key.
+    async fn serve(kind: Kind) -> (String, VerifierKey) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let signer = signer(&format!("{kind:?}.example"));
+        let key = signer.verifier().clone();
+        let witness = Self {
+            kind,
+            signer,
+            known: Mutex::new((0, Hash::EMPTY_ROOT)),
+        };
+        let router = Router::new()
+            .route("/add-checkpoint", post(answer))
+            .with_state(Arc::new(witness));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let table = format!("[[ledger.witness]]\nurl = \"http://{address}\"\n");
+        (format!("{table}verifier_key = \"{key}\"\n"), key)
+    }
+
+    fn line(&self, signer: &NoteSigner, note: &Note) -> String {
+        format!("{}\n", signer.sign(note, 1_795_996_800).unwrap())
+    }
+
+    fn cosign(&self, body: &str) -> (StatusCode, String) {
+        let request = AddCheckpoint::parse(body.as_bytes()).unwrap();
+        let new = request.checkpoint();
+        let mut known = self.known.lock().unwrap();
+        if request.old_size() != known.0 {
+            return (StatusCode::CONFLICT, format!("{}\n", known.0));
+        }
+        let (size, root) = *known;
+        verify_consistency(size, &root, new.size(), &new.root(), request.proof()).unwrap();
+        *known = (new.size(), new.root());
+        (StatusCode::OK, self.line(&self.signer, request.note()))
+    }
+}
+
+async fn answer(
+    State(witness): State<Arc<Witness>>,
+    body: String,
+) -> (StatusCode, HeaderMap, String) {
+    let mut headers = HeaderMap::new();
+    let note = || {
+        AddCheckpoint::parse(body.as_bytes())
+            .unwrap()
+            .note()
+            .clone()
+    };
+    let (status, text) = match witness.kind {
+        Kind::Honest => witness.cosign(&body),
+        Kind::KnowsNoSuchLog => (StatusCode::NOT_FOUND, String::new()),
+        Kind::SignsWithAnotherKey => {
+            let name = witness.signer.verifier().name().as_str();
+            // The name and the key's id of the real one, over another key's signature.
+            let forged = witness.line(&signer(name), &note());
+            let real = witness.line(&witness.signer, &note());
+            (StatusCode::OK, spliced(&real, &forged))
+        }
+        Kind::SendsElsewhere => {
+            headers.insert(header::LOCATION, "/elsewhere".parse().unwrap());
+            (StatusCode::TEMPORARY_REDIRECT, String::new())
+        }
+        Kind::TalksWithoutEnd => (StatusCode::OK, "x".repeat(100_000)),
+        Kind::KnowsMore => (StatusCode::CONFLICT, "4000000000\n".to_owned()),
+    };
+    (status, headers, text)
+}
+
+/// The key's name and id of one line, and the signature of another.
+fn spliced(real: &str, forged: &str) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let bytes = |line: &str| {
+        let last = line.trim_end().rsplit(' ').next().unwrap();
+        STANDARD.decode(last).unwrap()
+    };
+    let start = real.trim_end().rsplit_once(' ').unwrap().0;
+    let bytes = [&bytes(real)[..4], &bytes(forged)[4..]].concat();
+    format!("{start} {}\n", STANDARD.encode(bytes))
+}
+
+/// What an agent that keeps this is shown.
+async fn shown(app: &TestApp, size: u64, root: Hash) -> LogShown {
+    let mut connection = PresenceConnection::open(app).await;
+    assert_eq!(connection.next().await.unwrap()["log"], json!(true));
+    let asked = json!({ "type": "log", "size": size, "root": root.to_base64() });
+    connection.send_text(&asked.to_string()).await;
+    let mut text = String::new();
+    loop {
+        let frame: Value = connection.next().await.unwrap();
+        if frame["type"] != "checkpoint" {
+            continue;
+        }
+        text.push_str(frame["part"].as_str().unwrap());
+        if frame["last"] == json!(true) {
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+}
+
+/// Waits until so many entries are shown, cosigned by this key.
+async fn cosigned(app: &TestApp, above: u64, key: &VerifierKey) -> AddCheckpoint {
+    for _ in 0..600 {
+        let shown = shown(app, 0, Hash::EMPTY_ROOT).await;
+        let request = AddCheckpoint::parse(shown.checkpoint.as_bytes()).unwrap();
+        let verified = request.note().verify(std::slice::from_ref(key));
+        if request.checkpoint().size() > above && verified.is_ok() {
+            return request;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nothing is cosigned");
+}
+
+async fn log_in(app: &TestApp) {
+    let request = Request::new();
+    let signed_in = sign_in(app, &request, &Card::pharmacist(app)).await;
+    assert_eq!(request.redeem(app, &signed_in.code).await.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_honest_witness_counts_and_no_other_does_or_keeps_anybody_from_signing_in() {
+    let (honest, key) = Witness::serve(Kind::Honest).await;
+    let mut tables = format!("[ledger]\nwitness_seconds = 1\nquorum = 1\n{honest}");
+    let others = [
+        Kind::KnowsNoSuchLog,
+        Kind::SignsWithAnotherKey,
+        Kind::SendsElsewhere,
+        Kind::TalksWithoutEnd,
+        Kind::KnowsMore,
+    ];
+    let mut keys = Vec::new();
+    for kind in others {
+        let (table, key) = Witness::serve(kind).await;
+        tables += &table;
+        keys.push(key);
+    }
+    let mut watched = Watched::start("", &tables).await;
+    log_in(&watched.app).await;
+    let first = cosigned(&watched.app, 0, &key).await;
+    for other in &keys {
+        let verified = first.note().verify(std::slice::from_ref(other));
+        assert!(verified.is_err(), "{}", other.name());
+    }
+    let (status, ready) = watched.ready().await;
+    assert_eq!(status, 200);
+    let warnings = ready["warnings"].as_array().unwrap();
+    assert!(warnings.contains(&json!("ledger_refused")), "{ready}");
+    assert!(!warnings.contains(&json!("ledger_unwitnessed")), "{ready}");
+    let log = String::from_utf8_lossy(&watched.program.log()).into_owned();
+    for code in [
+        "server.witness_unreachable",
+        "server.witness_refused",
+        "server.witness_ahead",
+    ] {
+        assert!(log.contains(code), "{code}");
+    }
+    let (_, numbers) = watched.ask("/metrics").await;
+    assert!(
+        numbers.contains("cardea_ledger_witness_refused 1"),
+        "{numbers}"
+    );
+
+    // A server that is started anew knows no size of the witness's, and is told.
+    watched.program.kill();
+    let url = watched.app.url("");
+    let address = url.trim_start_matches("http://");
+    watched.program = Program::start(watched.app.folder(), address).await;
+    log_in(&watched.app).await;
+    let next = cosigned(&watched.app, first.checkpoint().size(), &key).await;
+
+    // An agent that keeps the first sees that the next goes on from it, also in an export.
+    let (old, new) = (first.checkpoint(), next.checkpoint());
+    let shown = shown(&watched.app, old.size(), old.root()).await;
+    assert_eq!(shown.restores, []);
+    let request = AddCheckpoint::parse(shown.checkpoint.as_bytes()).unwrap();
+    let head = request.checkpoint();
+    assert!(head.size() >= new.size());
+    let proof = request.proof();
+    verify_consistency(old.size(), &old.root(), head.size(), &head.root(), proof).unwrap();
+    let out = watched.app.folder().join("exported");
+    let out = out.to_str().unwrap();
+    watched
+        .app
+        .operate_on("ledger", &["export", "--out", out])
+        .await;
+    let checkpoint = std::fs::read(format!("{out}/checkpoint")).unwrap();
+    let note = Note::parse(&checkpoint).unwrap();
+    note.verify(std::slice::from_ref(&key)).unwrap();
+    watched.app.operate_on("ledger", &["verify"]).await;
+}
+
+#[tokio::test]
+async fn an_agent_asks_once_and_in_the_right_form() {
+    let app = TestApp::start().await;
+    let root = Hash::EMPTY_ROOT.to_base64();
+    let good = json!({ "type": "log", "size": 0, "root": root });
+    let bad = json!({ "type": "log", "size": 0, "root": "AA" });
+    for texts in [vec![&bad], vec![&good, &good]] {
+        let mut connection = PresenceConnection::open(&app).await;
+        connection.nonce().await;
+        for text in texts {
+            connection.send_text(&text.to_string()).await;
+        }
+        while let Some(frame) = connection.next().await {
+            assert_eq!(frame["type"], "checkpoint", "and then it is closed");
+        }
+    }
+}
+
+/// One that knows more than there is, or something else, gets no proof that it could take.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_knows_another_log_is_told_nothing_that_would_do() {
+    let app = TestApp::start().await;
+    log_in(&app).await;
+    let standing = crate::ledger::signed(&app).await;
+    let size = standing["signed"].as_u64().unwrap();
+    for (size, root) in [(size + 100, Hash([7; 32])), (size, Hash([7; 32]))] {
+        let shown = shown(&app, size, root).await;
+        let request = AddCheckpoint::parse(shown.checkpoint.as_bytes()).unwrap();
+        let (head, proof) = (request.checkpoint(), request.proof());
+        let proven = verify_consistency(size, &root, head.size(), &head.root(), proof);
+        assert!(proven.is_err() && shown.restores.is_empty());
+    }
+}
