@@ -76,6 +76,9 @@ pub struct OperatorsChanged {
     /// The same of each that was taken out.
     #[serde(rename = "operators_removed", skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
+    /// Where that has changed: whether what matters most takes two operators from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub four_eyes: Option<bool>,
 }
 
 impl AdminOperator {
@@ -92,6 +95,16 @@ impl AdminOperator {
 }
 
 impl OperatorsChanged {
+    /// What differs between two sets of rules.
+    #[must_use]
+    pub fn between_rules(old: &AdminRules, new: &AdminRules) -> Self {
+        let four_eyes = new.four_eyes == FourEyes::Required;
+        Self {
+            four_eyes: (old.four_eyes != new.four_eyes).then_some(four_eyes),
+            ..Self::between(&old.operators, &new.operators)
+        }
+    }
+
     /// What differs between two sets of operators.
     #[must_use]
     pub fn between(old: &[AdminOperator], new: &[AdminOperator]) -> Self {
@@ -102,6 +115,7 @@ impl OperatorsChanged {
         Self {
             added: without(new, old),
             removed: without(old, new),
+            four_eyes: None,
         }
     }
 }

@@ -63,7 +63,7 @@ impl Administration {
     pub(crate) fn operators_changed(&self, config: &AdminConfig) -> Option<OperatorsChanged> {
         let old = self.admin()?;
         let new = rules_of(config).unwrap_or_default();
-        let changed = || OperatorsChanged::between(&old.operators, &new.operators);
+        let changed = || OperatorsChanged::between_rules(&old, &new);
         (old != new).then(changed)
     }
 

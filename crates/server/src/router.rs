@@ -353,6 +353,7 @@ fn routes_of_the_console(state: &AppState) -> Router<AppState> {
                 .post(console::stops::post_lift)
                 .head(refuse_method),
         )
+        .route("/console/report", post(console::report::post_report))
         .route("/console/cards", get(console::cards::get_cards).head(refuse_method))
         .route(
             "/console/anchors",

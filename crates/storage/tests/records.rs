@@ -7,6 +7,7 @@ mod records {
     mod account_stops;
     mod administration;
     mod agentless_codes;
+    mod approvals;
     mod backups;
     mod baseline;
     mod cards;
@@ -21,10 +22,12 @@ mod records {
     mod grant_challenges;
     mod guard_reports;
     mod health;
+    mod incidents;
     mod history;
     mod instances;
     mod logout_deliveries;
     mod mass_losses;
+    mod notices;
     mod pairwise_subjects;
     mod postgres_cluster;
     mod proofs;
@@ -33,6 +36,7 @@ mod records {
     mod requests;
     mod retention;
     mod rolling_upgrade;
+    mod searches;
     mod security_events;
     mod session_cards;
     mod sessions;

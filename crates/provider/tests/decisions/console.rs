@@ -60,7 +60,8 @@ async fn h14_an_operator_is_at_the_console_while_her_login_is_fresh() {
     let world = World::new().await;
     let (code, state, verifier, presence_key) = arrive(&world).await;
     let provider = &world.provider;
-    let opened = provider.open_console(&rules(), &code, &state, verifier.expose());
+    let rules_now = rules();
+    let opened = provider.open_console(&rules_now, &code, &state, verifier.expose());
     let cookie = opened.await.unwrap();
     let found = provider.find_console(&rules(), cookie.expose()).await;
     let session = found.unwrap().unwrap();
@@ -147,7 +148,8 @@ async fn an_operators_look_is_an_event_of_whom_she_looks_at() {
     );
     let none = provider.show_timeline(operator, TimelineOf::Person("nobody"), None);
     assert!(none.await.unwrap().is_none());
-    let none = provider.show_timeline(operator, TimelineOf::Card(&"x".repeat(1000)), None);
+    let long = "x".repeat(1000);
+    let none = provider.show_timeline(operator, TimelineOf::Card(&long), None);
     assert!(none.await.unwrap().is_none());
     let twice = [sub.clone(), sub.clone()];
     let before = looks(&world).await;

@@ -5,6 +5,7 @@ pub(crate) mod approvals;
 pub(crate) mod cards;
 pub(crate) mod incidents;
 pub(crate) mod overview;
+pub(crate) mod report;
 pub(crate) mod search;
 pub(crate) mod stops;
 pub(crate) mod timelines;

@@ -103,6 +103,10 @@ pub(crate) struct Field {
 pub(crate) enum FieldKind {
     Line,
     Lines,
+    /// A line that may stay empty.
+    Optional,
+    /// A day, or none.
+    Day,
     /// One of these: what is sent, and what is read.
     Choice(Vec<(String, String)>),
 }

@@ -6,9 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where the texts of pages stand; the words of commands, on terminals, stand elsewhere.
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 9] = [
     "src/account",
     "src/activity",
+    "src/console",
+    "src/handler/console",
     "src/moment.rs",
     "src/page",
     "src/page.rs",

@@ -125,7 +125,7 @@ async fn h14_an_operators_card_opens_the_console_and_no_other() {
     assert_eq!(refused.status(), 403);
     assert!(cookies(&refused).is_empty());
     let words = refused.text().await.unwrap();
-    assert!(words.contains("login.console_refused"), "{words}");
+    assert!(words.contains("provider.admin_not_operator"), "{words}");
     let refusals = app.events().await;
     let refusal = refusals.iter().find(|it| it.kind == "console.refused");
     let refusal = refusal.unwrap();

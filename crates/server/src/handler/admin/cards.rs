@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use cardea_provider::event::ConsoleView;
 use serde::Deserialize;
 
 use super::{OperatorRequest, read_body, refuse, refuse_problem};
@@ -40,7 +41,7 @@ pub(crate) async fn list_cards(
     Ok(Json(CardList { cards }))
 }
 
-/// Lists the cards of a person, or with a number.
+/// Lists the cards of a person, or with a number; that an operator looks is an event of hers.
 pub(crate) async fn post_search(
     State(state): State<AppState>,
     OperatorRequest(operator): OperatorRequest,
@@ -50,6 +51,11 @@ pub(crate) async fn post_search(
     let search: CardSearch = read_body(&headers, body)?;
     let cards = state.provider().card_suspensions(&operator);
     let found = cards.find(&search.of).await.map_err(|it| refuse(&it))?;
+    let subs: Vec<String> = found.iter().map(|card| card.sub.clone()).collect();
+    let look = state
+        .provider()
+        .record_look(&operator, ConsoleView::Search, subs);
+    look.await.map_err(|it| refuse(&it))?;
     let cards = found.into_iter().map(CardView::from).collect();
     Ok(Json(CardList { cards }))
 }

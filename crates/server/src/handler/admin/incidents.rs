@@ -78,7 +78,7 @@ pub(crate) struct ReportAsked {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum ReportForm {
+pub(crate) enum ReportForm {
     #[default]
     Json,
     Csv,
@@ -207,7 +207,22 @@ async fn report_in_form(
 ) -> Result<Response, Refusal> {
     let incidents = state.provider().incidents(operator);
     let (form, words) = (asked.form, asked.language);
+    let language = match words {
+        DocumentWords::Fr => Language::French,
+        DocumentWords::En => Language::English,
+    };
     let scope = scope_of(&incidents, asked).await?;
+    give_report(state, operator, scope, (form, language)).await
+}
+
+/// Gives a report, which is an event of its own, in the form that is asked for.
+pub(crate) async fn give_report(
+    state: &AppState,
+    operator: &OperatorProven,
+    scope: ReportScope,
+    (form, language): (ReportForm, Language),
+) -> Result<Response, Refusal> {
+    let incidents = state.provider().incidents(operator);
     let name = match form {
         ReportForm::Json => "json",
         ReportForm::Csv => "csv",
@@ -224,10 +239,6 @@ async fn report_in_form(
         ReportForm::Json => as_json(&incidents, report, &mut pages).await,
         ReportForm::Csv => Ok(as_csv(pages)),
         ReportForm::Pdf => {
-            let language = match words {
-                DocumentWords::Fr => Language::French,
-                DocumentWords::En => Language::English,
-            };
             let material =
                 document::gather(language, &issuer, &report, &incidents, &mut pages).await;
             let material = material.map_err(|error| refuse_own(&error))?;

@@ -3,10 +3,12 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use cardea_provider::Author;
 use cardea_provider::event::ConsoleView;
 use cardea_provider::incident::{IncidentBy, IncidentKind, OpenIncident};
 use cardea_storage::incident::Incident;
 
+use super::report::{self, About};
 use crate::console::events::{entry, person_path, session_path};
 use crate::console::{AtConsole, Said, Visit, one, unavailable};
 use crate::form::Body;
@@ -107,7 +109,7 @@ async fn show_all(state: &AppState, at: &AtConsole, said: Said) -> Result<Respon
     };
     let form = Form::new(at.href(PATH), at.say(OPEN))
         .with(line("words", "words", SEEN, FieldKind::Lines, WORDS_MAX))
-        .with(line("sub", "sub", ABOUT, FieldKind::Line, 128));
+        .with(line("sub", "sub", ABOUT, FieldKind::Optional, 128));
     let sections = vec![
         Section::new(at.say(HEADING), vec![list]),
         Section::new(at.say(OPEN), vec![Block::Form(form)]),
@@ -137,7 +139,7 @@ async fn show_one(
         when: written(note.written_at, at.language),
         what: note.words.clone(),
         detail: None,
-        code: note.written_by.clone(),
+        code: writer(&note.written_by),
         links: Vec::new(),
     });
     let notes: Vec<_> = notes.collect();
@@ -155,10 +157,23 @@ async fn show_one(
         facts(at, &case.incident),
         Section::new(at.say(NOTES), vec![list(notes)]),
         work(at, &case.incident),
+        report_of(at, &case.incident),
         Section::new(at.say(TIMELINE), timeline),
     ];
     let path = format!("{PATH}/{id}");
     Ok(at.show(state, (Part::Incidents, &path), sections, said))
+}
+
+/// Who wrote a note, as it is stored.
+fn writer(stored: &str) -> String {
+    match serde_json::from_str(stored) {
+        Ok(Author::Person { sub, .. }) => sub,
+        Ok(Author::Account(account)) => {
+            let user = account.login_user.or(account.user);
+            user.unwrap_or_else(|| account.uid.to_string())
+        }
+        _ => String::new(),
+    }
 }
 
 fn facts(at: &AtConsole, incident: &Incident) -> Section {
@@ -187,6 +202,16 @@ fn facts(at: &AtConsole, incident: &Incident) -> Section {
         blocks.push(Block::Text(format!("{} {reason}", at.say(CLOSED_BECAUSE))));
     }
     Section::new(at.say(INCIDENT), blocks)
+}
+
+/// The report for its session, or else for its person.
+fn report_of(at: &AtConsole, incident: &Incident) -> Section {
+    let blocks = match (&incident.session_id, &incident.sub) {
+        (Some(session), _) => report::blocks(at, About::Session(session)),
+        (None, Some(sub)) => report::blocks(at, About::Person(sub)),
+        (None, None) => vec![Block::Text(at.say(NO_REPORT))],
+    };
+    Section::new(at.say(report::HEADING), blocks)
 }
 
 /// What can be done about it.
@@ -269,6 +294,10 @@ const TIMELINE: Text = Text::new("What happened", "Ce qui s’est passé");
 const MORE: Text = Text::new(
     "There is more: see the person’s page, or the report.",
     "Il y en a davantage\u{a0}: voir la page de la personne, ou le rapport.",
+);
+const NO_REPORT: Text = Text::new(
+    "It is about nobody yet: look for the person, the session or the card first.",
+    "Il ne concerne encore personne\u{a0}: recherchez d’abord la personne, la session ou la carte.",
 );
 const OPEN: Text = Text::new("Open an incident", "Ouvrir un incident");
 const SEEN: Text = Text::new("What you have seen", "Ce que vous avez constaté");

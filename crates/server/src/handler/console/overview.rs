@@ -2,6 +2,7 @@
 //! from which nobody can be told.
 
 use axum::extract::State;
+use axum::http::{HeaderValue, Uri, header};
 use axum::response::Response;
 use cardea_provider::{CHART_DAYS, Clock as _, OperatorNumbers};
 use cardea_storage::health::count_amounts;
@@ -9,27 +10,52 @@ use time::{Duration, OffsetDateTime};
 
 use crate::clock::SystemClock;
 use crate::console::{AtConsole, HOME, Said, Visit, unavailable};
+use crate::form::parse_query;
 use crate::language::{Language, Text};
 use crate::moment::written;
 use crate::page::chart::{Bar, BarChart, number};
-use crate::page::console_page::{Block, Cell, Part, Section, Table};
+use crate::page::console_page::{Block, Cell, Link, Part, Section, Table};
 use crate::refusal::Refusal;
 use crate::revocation_fetch::ListOverview;
 use crate::state::AppState;
 
-/// Shows it.
+/// Seconds after which the browser asks again, where the operator wants it to.
+const REFRESH_SECONDS: &str = "60";
+
+/// Shows it; again each minute where that was asked for.
 pub(crate) async fn get_overview(
     State(state): State<AppState>,
     Visit(at): Visit,
+    uri: Uri,
 ) -> Result<Response, Refusal> {
     let numbers = state.provider().operator_numbers().await;
     let numbers = numbers.map_err(|error| unavailable(&error))?;
-    let sections = vec![
-        now(&state, &at).await?,
-        lists(&state, &at),
-        charts(&at, &numbers),
-    ];
-    Ok(at.show(&state, (Part::Overview, HOME), sections, Said::default()))
+    let is_live = parse_query(&uri)
+        .map_err(Refusal::page)?
+        .iter()
+        .any(|(name, value)| name == "live" && value == "1");
+    let mut first = now(&state, &at).await?;
+    first
+        .blocks
+        .push(Block::Links(vec![live_link(&at, is_live)]));
+    let sections = vec![first, lists(&state, &at), charts(&at, &numbers)];
+    let mut response = at.show(&state, (Part::Overview, HOME), sections, Said::default());
+    if is_live {
+        let every = HeaderValue::from_static(REFRESH_SECONDS);
+        response.headers_mut().insert(header::REFRESH, every);
+    }
+    Ok(response)
+}
+
+/// No page changes under a reader who did not ask for it (WCAG 2.2.2, 3.2.5).
+fn live_link(at: &AtConsole, is_live: bool) -> Link {
+    match is_live {
+        true => at.link(HOME, at.say(STAND_STILL)),
+        false => Link {
+            href: format!("{}&live=1", at.href(HOME)),
+            text: at.say(LIVE),
+        },
+    }
 }
 
 /// How this node, the sessions, the streams and the log stand.
@@ -234,6 +260,8 @@ fn storage(error: cardea_storage::Error) -> Refusal {
     unavailable(&cardea_provider::Error::from(error))
 }
 
+const LIVE: Text = Text::new("Refresh each minute", "Actualiser chaque minute");
+const STAND_STILL: Text = Text::new("Stop refreshing", "Ne plus actualiser");
 const NOW: Text = Text::new("Now", "Maintenant");
 const NODE: Text = Text::new("This node", "Ce nœud");
 const READY: Text = Text::new("ready", "prêt");

@@ -7,6 +7,7 @@ use axum::response::Response;
 use cardea_provider::{TimelineOf, TimelinePage};
 
 use super::overview::short_day;
+use super::report::{self, About};
 use super::{cards, stops};
 use crate::console::events::{blocks, card_path, person_path, session_path};
 use crate::console::{AtConsole, Said, Visit, unavailable};
@@ -43,6 +44,10 @@ pub(super) async fn show_person(
         look_ups(state, at, sub).await?,
         stops::of_person(state, at, sub).await?,
         cards::of_person(state, at, sub).await?,
+        Section::new(
+            at.say(report::HEADING),
+            report::blocks(at, About::Person(sub)),
+        ),
         Section::new(at.say(TIMELINE), blocks(state, at, page, &path)),
     ];
     Ok(at.show(state, (Part::Search, &path), sections, said))
@@ -61,7 +66,11 @@ pub(crate) async fn get_session(
     facts.extend(holder(&at, page.sub.as_deref()));
     let mut section = vec![Block::Facts(facts)];
     section.extend(blocks(&state, &at, page, &path));
-    let sections = vec![Section::new(at.say(SESSION), section)];
+    let of_report = report::blocks(&at, About::Session(&id));
+    let sections = vec![
+        Section::new(at.say(SESSION), section),
+        Section::new(at.say(report::HEADING), of_report),
+    ];
     Ok(at.show(&state, (Part::Search, &path), sections, Said::default()))
 }
 
@@ -87,6 +96,7 @@ pub(super) async fn show_card(
     let path = card_path(id);
     let sections = vec![
         cards::one_card(state, at, id).await?,
+        Section::new(at.say(report::HEADING), report::blocks(at, About::Card(id))),
         Section::new(at.say(TIMELINE), blocks(state, at, page, &path)),
     ];
     Ok(at.show(state, (Part::Cards, &path), sections, said))
