@@ -23,6 +23,7 @@ mod decisions {
     mod fapi2;
     mod flood;
     mod guard_reports;
+    mod incidents;
     mod instances;
     mod logout;
     mod logout_queue;

@@ -13,11 +13,11 @@ use time::Duration;
 
 use super::world::{API, PORTAL, Settings, World, claims_of};
 
-const GUARD: &str = "guard";
+pub(super) const GUARD: &str = "guard";
 const FOREIGN: &str = "foreign-guard";
 const NO_GUARD: &str = "no-guard";
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let mut settings = Settings::refreshing();
     settings.client(PORTAL).subject_type = SubjectType::Pairwise;
     for (client_id, resource, guard) in [
@@ -46,7 +46,7 @@ fn credentials(client_id: &str) -> ClientCredentials {
 }
 
 /// The claims of a token for the API.
-async fn token(world: &World) -> Value {
+pub(super) async fn token(world: &World) -> Value {
     let location = world
         .log_in_with(|asked| asked.resource = vec![API.to_owned()])
         .await;
@@ -54,7 +54,7 @@ async fn token(world: &World) -> Value {
     claims_of(&tokens.access_token)
 }
 
-fn report(token: &Value, event_id: &str, answer: &str) -> Value {
+pub(super) fn report(token: &Value, event_id: &str, answer: &str) -> Value {
     json!({
         "event_id": event_id, "at": 1_800_000_000_000_i64, "sub": token["sub"],
         "client_id": token["client_id"], "sid": token["sid"], "jti": token["jti"],
@@ -67,7 +67,7 @@ fn read(reports: Value) -> Result<GuardReports, cardea_provider::Error> {
     GuardReports::from_json(json!({"reports": reports}).as_object().unwrap())
 }
 
-async fn send(
+pub(super) async fn send(
     world: &World,
     client_id: &str,
     reports: &[Value],

@@ -389,3 +389,66 @@ pub async fn list_patients(
     };
     rows.iter().map(read).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::{Condition, Part, Scope};
+    use crate::Store;
+
+    /// A report reads what it tells of, however many look-ups there are.
+    #[tokio::test]
+    async fn look_ups_are_found_by_an_index_whatever_is_asked() {
+        let store = Store::open_in_memory().await.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        let all = Scope::default();
+        let span = Scope {
+            from: Some(OffsetDateTime::UNIX_EPOCH),
+            to: Some(OffsetDateTime::UNIX_EPOCH),
+            ..all
+        };
+        let of_person = Scope {
+            sub: Some("sub"),
+            ..all
+        };
+        let in_session = Scope {
+            session_id: Some("session"),
+            ..all
+        };
+        let by_card = Scope {
+            card_id: Some("card"),
+            ..all
+        };
+        for (part, scope, index) in [
+            (Part::Proven, span, "guard_report_by_time"),
+            (Part::Proven, of_person, "guard_report_of_person"),
+            (Part::Proven, in_session, "guard_report_of_session"),
+            (Part::Proven, by_card, "guard_report_of_card"),
+            (Part::Unproven, of_person, "guard_report_as_said"),
+            (
+                Part::Unproven,
+                in_session,
+                "guard_report_as_said_of_session",
+            ),
+        ] {
+            let condition = Condition::of(part, &scope, None);
+            let statement = format!(
+                "EXPLAIN QUERY PLAN SELECT report.id FROM guard_report AS report WHERE {}",
+                condition.text
+            );
+            let query = condition.query(statement);
+            let rows = query.fetch_all(transaction.connection()).await.unwrap();
+            let plan: Vec<String> = rows
+                .iter()
+                .map(|row| row.try_get("detail").unwrap())
+                .collect();
+            let plan = plan.join("; ");
+            assert!(
+                plan.contains(&format!("report USING INDEX {index} ")),
+                "{plan}"
+            );
+            assert!(!plan.contains("SCAN report"), "{plan}");
+        }
+    }
+}
