@@ -223,6 +223,11 @@ pub(super) const FOREIGN_CLIENTS: [Requirement; 4] = [
 
 const TEST: &[Requirement] = &[
     needed(
+        "pdftotext",
+        Probe::Program(&["pdftotext"]),
+        ["poppler-utils", "poppler-utils", "poppler"],
+    ),
+    needed(
         "rsyslog",
         Probe::Program(&["rsyslogd"]),
         ["rsyslog", "rsyslog", "rsyslog"],
