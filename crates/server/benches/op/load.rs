@@ -44,6 +44,26 @@ pub(crate) struct Load {
     seconds: Duration,
 }
 
+/// What came of some work: how much, the CPU seconds of the server and of its database.
+pub(crate) struct Measured {
+    pub(crate) done: f64,
+    pub(crate) cpu: f64,
+    database: f64,
+    /// In their order.
+    times: Vec<Duration>,
+    failed: usize,
+}
+
+impl Measured {
+    pub(crate) fn median_millis(&self) -> f64 {
+        millis_at(&self.times, 500)
+    }
+
+    pub(crate) fn cpu_millis(&self) -> f64 {
+        self.cpu * 1e3 / self.done.max(1.0)
+    }
+}
+
 /// What all visitors of one measurement share.
 struct Shared {
     measuring: Cell<bool>,
@@ -131,6 +151,32 @@ impl Load {
 
     /// A row of the table.
     pub(crate) async fn measure(&self, work: Work, concurrency: usize) -> Result<String, Failure> {
+        let Measured {
+            done,
+            cpu,
+            database,
+            times,
+            failed,
+        } = self.run(work, concurrency).await?;
+        let database = match self.site.kind {
+            Kind::Postgres => format!("{:.0}", done / (cpu + database)),
+            _ => "–".to_owned(),
+        };
+        Ok(format!(
+            "| {} | {} | {concurrency} | {done} | **{:.0}** | {database} | {:.3} | {:.1} | {:.1} \
+             | {:.1} | {failed} |",
+            self.site.kind.name(),
+            work.name(),
+            done / cpu,
+            cpu * 1e3 / done.max(1.0),
+            millis_at(&times, 500),
+            millis_at(&times, 990),
+            millis_at(&times, 1000),
+        ))
+    }
+
+    /// Has so many visitors work for a while.
+    pub(crate) async fn run(&self, work: Work, concurrency: usize) -> Result<Measured, Failure> {
         let shared = Rc::new(Shared {
             measuring: Cell::new(false),
             stopped: Cell::new(false),
@@ -176,24 +222,13 @@ impl Load {
         }
         let mut times = shared.times.borrow().clone();
         times.sort_unstable();
-        let done = f64::from(u32::try_from(done)?);
-        let cpu = cpu.as_secs_f64().max(0.001);
-        let database = match self.site.kind {
-            Kind::Postgres => format!("{:.0}", done / (cpu + database.as_secs_f64())),
-            _ => "–".to_owned(),
-        };
-        Ok(format!(
-            "| {} | {} | {concurrency} | {done} | **{:.0}** | {database} | {:.3} | {:.1} | {:.1} \
-             | {:.1} | {} |",
-            self.site.kind.name(),
-            work.name(),
-            done / cpu,
-            cpu * 1e3 / done.max(1.0),
-            millis_at(&times, 500),
-            millis_at(&times, 990),
-            millis_at(&times, 1000),
-            failed.len()
-        ))
+        Ok(Measured {
+            done: f64::from(u32::try_from(done)?),
+            cpu: cpu.as_secs_f64().max(0.001),
+            database: database.as_secs_f64(),
+            times,
+            failed: failed.len(),
+        })
     }
 
     /// What must be there before the work is measured.

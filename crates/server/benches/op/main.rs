@@ -20,6 +20,7 @@ mod http;
 #[path = "../login_over_http/keys.rs"]
 mod keys;
 mod load;
+mod log_cost;
 mod postgres;
 #[path = "../login_over_http/revocation_host.rs"]
 mod revocation_host;
@@ -81,7 +82,7 @@ async fn measure(measuring: bool) -> Result<(), Failure> {
     let people = chosen("OP_PEOPLE", "64").concat().parse()?;
     let rsa = People::new(&host, KeyKind::Rsa2048, people)?;
     let p256 = People::new(&host, KeyKind::P256, people)?;
-    let parts = chosen("OP_PARTS", "speed,memory,stored,flushes");
+    let parts = chosen("OP_PARTS", "speed,memory,stored,flushes,log");
     let has = |part: &str| parts.iter().any(|it| it == part);
     let seconds: u64 = chosen("OP_SECONDS", "3").concat().parse()?;
     let seconds = Duration::from_secs(if measuring { seconds } else { 1 });
@@ -106,6 +107,12 @@ async fn measure(measuring: bool) -> Result<(), Failure> {
         for concurrency in [1, 16] {
             say(&load.count_flushes(concurrency).await?)?;
         }
+    }
+    if has("log") {
+        let (with, without) = (start(Kind::Sqlite, 0).await?, start(Kind::Sqlite, 0).await?);
+        let file = without.site().folder.path().join("cardea.sqlite");
+        log_cost::take_the_log_out(&file).await?;
+        log_cost::compare(&with, &without).await?;
     }
     if has("stored") {
         for stored in chosen("OP_STORED", STORED) {
