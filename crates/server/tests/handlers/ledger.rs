@@ -28,7 +28,7 @@ pub(crate) async fn signed(app: &TestApp) -> Value {
     panic!("events wait for ever");
 }
 
-async fn log_in(app: &TestApp) {
+pub(crate) async fn log_in(app: &TestApp) {
     let request = Request::new();
     let signed_in = sign_in(app, &request, &Card::pharmacist(app)).await;
     assert_eq!(request.redeem(app, &signed_in.code).await.status(), 200);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cardea_jose::{Algorithm, SigningKey};
 use cardea_storage::event::{EventRecord, list_newest};
+use cardea_transparency::{Note, RestoreRecord, VerifierKey};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
@@ -15,6 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::card::Card;
 use crate::key_client::{KeyClient, Told, nonce, now, proof, refusal, success, told};
+use crate::ledger::{log_in, signed};
 use crate::register;
 use crate::relying_party::{Login, Request, SignedIn, sign_in};
 use crate::test_app::{CLIENT_ID, CLIENT_SECRET, Changes, TestApp, header, problem_code};
@@ -271,6 +273,76 @@ async fn a_restore_leaves_the_database_of_another_program_alone() {
     fs::remove_file(&other).unwrap();
     let done = tokio::task::block_in_place(|| cardea(&app, &arguments[..4]));
     assert!(done.status.success(), "{done:?}");
+}
+
+/// Attack H14: a log that was put back is not taken for one that was cut off, and the other way
+/// round.
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_a_restore_is_signed_by_the_log_and_explains_what_was_seen_of_it() {
+    let app = TestApp::start().await;
+    log_in(&app).await;
+    let kept = signed(&app).await;
+    let made = run(&app, &["backup", "--out", "whole.backup"]).await;
+    assert!(made.status.success(), "{made:?}");
+    log_in(&app).await;
+    signed(&app).await;
+    let out = app.folder().join("exported");
+    let out = out.to_str().unwrap();
+    let seen = app.operate_on("ledger", &["export", "--out", out]).await;
+    let key = kept["verifier_key"].as_str().unwrap();
+    let key = VerifierKey::parse(key).unwrap();
+    stop(&app);
+    let arguments = [
+        "restore",
+        "whole.backup",
+        "--config",
+        "stopped.toml",
+        "--replace",
+        "--reason",
+        "the disk is gone",
+    ];
+    let restored = run(&app, &arguments).await;
+    let told = String::from_utf8_lossy(&restored.stdout).into_owned();
+    assert!(restored.status.success(), "{restored:?}");
+    assert!(told.contains("restore record: "), "{told}");
+    let mut files = fs::read_dir(app.folder()).unwrap().map(|it| it.unwrap());
+    let file = files.find(|it| {
+        it.file_name()
+            .to_string_lossy()
+            .contains(".restore-record-")
+    });
+    let note = fs::read(file.unwrap().path()).unwrap();
+    let record = RestoreRecord::verify(&Note::parse(&note).unwrap(), &key).unwrap();
+    assert_eq!(record.why(), "the disk is gone");
+    let (before, after) = (record.before().size(), record.after().size());
+    assert!(Some(before) >= seen["entries"].as_u64(), "{before}");
+    assert!(after >= kept["signed"].as_u64().unwrap() && after < before);
+
+    let checkpoint = format!("{out}/checkpoint");
+    let with = ["verify", "--checkpoint", checkpoint.as_str()];
+    let sound = app.operate_on("ledger", &with).await;
+    assert_eq!(sound["explained_by"]["size_before"], json!(before));
+    assert_eq!(sound["explained_by"]["size_after"], json!(after));
+    // Seen later, it would be of the log that went on.
+    let later = [with.as_slice(), &["--seen-at", "2999-01-01T00:00:00Z"]].concat();
+    let (status, found) = app.refused_operation("ledger", &later).await;
+    assert_eq!(status, Some(1), "{found}");
+    assert!(found.contains("ledger.truncated"), "{found}");
+    app.in_database(async |transaction| {
+        let events = list_newest(transaction, 100).await.unwrap();
+        let mut told = events.iter().filter(|it| it.kind == "database.restored");
+        let details: Value = serde_json::from_str(&told.next().unwrap().details).unwrap();
+        assert_eq!(details["log"]["size_before"], json!(before));
+        assert_eq!(details["log"]["size_after"], json!(after));
+        let note = String::from_utf8_lossy(&note).into_owned();
+        assert_eq!(details["log"]["record"], json!(note));
+    })
+    .await;
+    // It goes on, and what was seen is explained still.
+    let app = app.restart().await;
+    log_in(&app).await;
+    signed(&app).await;
+    app.operate_on("ledger", &with).await;
 }
 
 async fn token_keys(app: &TestApp) -> Vec<String> {
