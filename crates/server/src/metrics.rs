@@ -162,6 +162,9 @@ impl Metrics {
         }
         for event in [
             "account.not_me",
+            "event_push.dropped",
+            "event_push.refused",
+            "event_push.undelivered",
             "guard.account_stopped",
             "guard.session_stopped",
             "step_up.asked",

@@ -86,8 +86,9 @@ async fn take(State(receiver): State<Taking>, headers: HeaderMap, body: String) 
     assert_eq!(headers[header::ACCEPT], "application/json");
     let authorization = headers.get(header::AUTHORIZATION);
     let authorization = authorization.map(|it| it.to_str().unwrap().to_owned());
-    receiver.sender.send((authorization, body)).unwrap();
+    // Before the test hears of the request, and changes what the next is answered.
     let status = receiver.status.load(Ordering::SeqCst);
+    receiver.sender.send((authorization, body)).unwrap();
     let body = match status {
         400 => r#"{"err":"invalid_audience","description":"not mine"}"#.to_owned(),
         // A 400 of a proxy that does not say why.
@@ -166,7 +167,11 @@ async fn a_portal_is_told_of_its_own_session_by_the_names_of_its_tokens() {
     let (authorization, set) = receiver.next().await;
     assert_eq!(authorization, None);
     let jws = UnverifiedJws::parse(&set, 8192).unwrap();
-    assert_eq!(jws.algorithm(), Algorithm::Es256, "as the portal's ID tokens");
+    assert_eq!(
+        jws.algorithm(),
+        Algorithm::Es256,
+        "as the portal's ID tokens"
+    );
     let keys: JwkSet = app.get("/jwks").send().await.unwrap().json().await.unwrap();
     let key = VerifyingKey::from_jwk(keys.find(jws.kid().unwrap()).unwrap()).unwrap();
     let told: Value = jws.verify(&key, "secevent+jwt").unwrap().claims().unwrap();
@@ -255,13 +260,19 @@ async fn h18_a_receiver_that_was_down_is_told_by_the_next_life_of_the_server() {
     let (from, to) = changes.replace.last().unwrap();
     fs::write(&configuration, text.replace(from, to)).unwrap();
     let refused = app.reload().await.unwrap_err().to_string();
-    assert!(refused.contains("client[0].event_push_authorization_file"), "{refused}");
+    assert!(
+        refused.contains("client[0].event_push_authorization_file"),
+        "{refused}"
+    );
     fs::write(folder_of_header(&app), format!("{HEADER}\n")).unwrap();
     let app = app.handed_to(format!("http://{address}"));
     let mut program = Program::start(app.folder(), &address).await;
     pull_a_card(&app, &Request::new()).await;
     let begun = Instant::now();
-    while !String::from_utf8(program.log()).unwrap().contains("server.event_not_pushed") {
+    while !String::from_utf8(program.log())
+        .unwrap()
+        .contains("server.event_not_pushed")
+    {
         assert!(begun.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -26,20 +26,55 @@ impl Authority {
     fn new() -> Self {
         let own = Self(tempfile::tempdir().unwrap());
         own.openssl(&[
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=SIEM test CA",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-days",
+            "30",
+            "-subj",
+            "/CN=SIEM test CA",
         ]);
         for name in ["server", "client"] {
             own.openssl(&[
-                "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                &format!("{name}.key"), "-out", &format!("{name}.csr"), "-subj",
+                "req",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-keyout",
+                &format!("{name}.key"),
+                "-out",
+                &format!("{name}.csr"),
+                "-subj",
                 &format!("/CN={name}"),
             ]);
             let names = own.file("names.cnf");
             fs::write(names, "subjectAltName=DNS:siem.example.test,IP:127.0.0.1\n").unwrap();
             own.openssl(&[
-                "x509", "-req", "-in", &format!("{name}.csr"), "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-set_serial", "7", "-days", "30", "-extfile", "names.cnf", "-out",
+                "x509",
+                "-req",
+                "-in",
+                &format!("{name}.csr"),
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca.key",
+                "-set_serial",
+                "7",
+                "-days",
+                "30",
+                "-extfile",
+                "names.cnf",
+                "-out",
                 &format!("{name}.pem"),
             ]);
         }
@@ -48,7 +83,11 @@ impl Authority {
 
     fn openssl(&self, arguments: &[&str]) {
         let mut command = Command::new("openssl");
-        let output = command.args(arguments).current_dir(&self.0).output().unwrap();
+        let output = command
+            .args(arguments)
+            .current_dir(&self.0)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{output:?}");
     }
 
@@ -112,9 +151,15 @@ impl Rsyslog {
             .expect("rsyslogd is there: apt-get install rsyslog rsyslog-openssl");
         self.process = Some(process);
         let begun = Instant::now();
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port))
+            .await
+            .is_err()
+        {
             let words = fs::read_to_string(self.folder.path().join("log")).unwrap();
-            assert!(begun.elapsed() < PATIENCE, "rsyslog does not listen: {words}");
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "rsyslog does not listen: {words}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -219,8 +264,12 @@ async fn rsyslog_reads_every_event_over_tls_with_its_parts() {
     wait_for(|| rsyslog.received(), &ids).await;
     let received = rsyslog.received();
     let line = |kind: &str| {
-        let found = received.lines().find(|it| it.contains(&format!("|{kind}|")));
-        found.unwrap_or_else(|| panic!("no {kind} in {received}")).to_owned()
+        let found = received
+            .lines()
+            .find(|it| it.contains(&format!("|{kind}|")));
+        found
+            .unwrap_or_else(|| panic!("no {kind} in {received}"))
+            .to_owned()
     };
     let accepted = line("login.accepted");
     let parts: Vec<_> = accepted.splitn(6, '|').collect();
@@ -228,7 +277,10 @@ async fn rsyslog_reads_every_event_over_tls_with_its_parts() {
     assert_eq!(parts[2], "cardea");
     assert!(parts[4].starts_with("[event@32473 place=\""), "{accepted}");
     assert!(parts[4].contains(" sub=\"") && parts[4].contains("[details@32473 "));
-    assert!(parts[4].contains(" acr=\"urn:cardea:acr:card-pin\""), "{accepted}");
+    assert!(
+        parts[4].contains(" acr=\"urn:cardea:acr:card-pin\""),
+        "{accepted}"
+    );
     assert_eq!(parts[5].trim(), "login.accepted");
     assert!(line("siem.begun").starts_with("109|"), "log audit, notice");
     assert!(line("session.ended").ends_with("session.ended departed"));
@@ -251,7 +303,11 @@ async fn h18_nothing_is_lost_when_either_side_is_killed() {
     program.kill();
     let mut program = Program::start(app.folder(), &address).await;
     sign_in_and_leave(&app).await;
-    wait_for(|| rsyslog.received(), &placed(&app, "session.ended", 2).await).await;
+    wait_for(
+        || rsyslog.received(),
+        &placed(&app, "session.ended", 2).await,
+    )
+    .await;
     // Now the receiver, for a while: logins go on.
     rsyslog.kill();
     sign_in_and_leave(&app).await;
@@ -267,7 +323,10 @@ async fn h18_nothing_is_lost_when_either_side_is_killed() {
 fn metric(text: &str, name: &str) -> f64 {
     let line = text.lines().find(|it| it.starts_with(name));
     let value = line.and_then(|it| it.rsplit(' ').next());
-    value.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    value
+        .unwrap_or_else(|| panic!("no {name}"))
+        .parse()
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,14 +336,22 @@ async fn a_receiver_of_another_authority_gets_nothing_and_holds_up_no_other_outp
     rsyslog.start().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("events.jsonl");
-    let metrics = Program::unused_address().await;
+    let address = Program::unused_address().await;
+    let metrics = loop {
+        let other = Program::unused_address().await;
+        if other != address {
+            break other;
+        }
+    };
     let outputs = format!(
         "{}[[siem]]\nname = \"file\"\nformat = \"json_lines\"\nto = \"file:{}\"\n\
-         from = \"beginning\"\n[operations]\nlisten = \"{metrics}\"\n",
-        rsyslog.output(&authority, &format!("{}\nwarn_after_seconds = 3", ca_file(&authority))),
+         from = \"beginning\"\n[operations]\n listen = \"{metrics}\"\n",
+        rsyslog.output(
+            &authority,
+            &format!("{}\nwarn_after_seconds = 3", ca_file(&authority))
+        ),
         file.display()
     );
-    let address = Program::unused_address().await;
     let app = TestApp::start_with(with_outputs(&outputs)).await;
     let app = app.handed_to(format!("http://{address}"));
     let program = Program::start(app.folder(), &address).await;
@@ -330,7 +397,11 @@ async fn an_output_that_a_reload_adds_writes_lines_and_goes_on_after_a_rotation(
         "[[siem]]\nname = \"file\"\nformat = \"json_lines\"\nto = \"file:{}\"\n",
         file.display()
     );
-    fs::write(&configuration, before.replace("[keys]", &format!("{output}[keys]"))).unwrap();
+    fs::write(
+        &configuration,
+        before.replace("[keys]", &format!("{output}[keys]")),
+    )
+    .unwrap();
     let report = app.reload().await.unwrap();
     assert!(report.replaced.contains(&"siem"), "{report:?}");
     placed(&app, "siem.begun", 1).await;
@@ -339,12 +410,18 @@ async fn an_output_that_a_reload_adds_writes_lines_and_goes_on_after_a_rotation(
     let last = ids.last().unwrap().clone();
     wait_for(|| fs::read_to_string(&file).unwrap_or_default(), &[last]).await;
     let written = lines(&file);
-    let places: Vec<_> = written.iter().map(|it| it["place"].as_u64().unwrap()).collect();
+    let places: Vec<_> = written
+        .iter()
+        .map(|it| it["place"].as_u64().unwrap())
+        .collect();
     let first = places[0];
     assert!(first > 3, "from now on: {places:?}");
     let in_order: Vec<_> = (first..).take(places.len()).collect();
     assert_eq!(places, in_order, "none twice and none left out");
-    let accepted = written.iter().find(|it| it["kind"] == "login.accepted").unwrap();
+    let accepted = written
+        .iter()
+        .find(|it| it["kind"] == "login.accepted")
+        .unwrap();
     assert_eq!(accepted["details"]["acr"], "urn:cardea:acr:card-pin");
     assert!(accepted["sub"].is_string() && accepted["time"].as_str().unwrap().ends_with('Z'));
 
@@ -352,15 +429,32 @@ async fn an_output_that_a_reload_adds_writes_lines_and_goes_on_after_a_rotation(
     fs::rename(&file, &rotated).unwrap();
     sign_in_and_leave(&app).await;
     let ids = placed(&app, "session.ended", 3).await;
-    wait_for(|| fs::read_to_string(&file).unwrap_or_default(), &ids[ids.len() - 1..]).await;
-    let all: BTreeSet<_> = lines(&rotated).iter().chain(&lines(&file))
+    wait_for(
+        || fs::read_to_string(&file).unwrap_or_default(),
+        &ids[ids.len() - 1..],
+    )
+    .await;
+    let all: BTreeSet<_> = lines(&rotated)
+        .iter()
+        .chain(&lines(&file))
         .map(|it| it["id"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(all.len(), lines(&rotated).len() + lines(&file).len(), "none twice");
+    assert_eq!(
+        all.len(),
+        lines(&rotated).len() + lines(&file).len(),
+        "none twice"
+    );
 
     // Taken out, it stops; a file that cannot be used keeps what there was.
-    let bad = output.replace("file:", "tls://127.0.0.1:1\"\nca_file = \"/nowhere.pem\"\n#");
-    fs::write(&configuration, before.replace("[keys]", &format!("{bad}\n[keys]"))).unwrap();
+    let bad = output.replace(
+        "file:",
+        "tls://127.0.0.1:1\"\nca_file = \"/nowhere.pem\"\n#",
+    );
+    fs::write(
+        &configuration,
+        before.replace("[keys]", &format!("{bad}\n[keys]")),
+    )
+    .unwrap();
     let report = app.reload().await.unwrap();
     assert_eq!(report.kept[0].kind, "siem", "{report:?}");
     assert_eq!(report.kept[0].code, "server.file_unusable");

@@ -4,7 +4,7 @@ use cardea_jose::{Algorithm, Jwk, JwkSet, SigningKey};
 use cardea_oauth2_types::{GrantType, Scope};
 use cardea_storage::SecretDigest;
 
-use crate::{Client, ClientAuthentication, ConsentPolicy, Demand, Error, SubjectType};
+use crate::{Client, ClientAuthentication, ConsentPolicy, Demand, Error, EventPush, SubjectType};
 
 fn confidential() -> Client {
     let secret = SecretDigest::of("secret").into();
@@ -18,6 +18,16 @@ fn confidential() -> Client {
             "Portail",
             ClientAuthentication::SecretBasic(secret),
         )
+    }
+}
+
+fn pushed_to(uri: &str) -> Client {
+    Client {
+        event_push: Some(EventPush {
+            uri: uri.to_owned(),
+            authorization: None,
+        }),
+        ..confidential()
     }
 }
 
@@ -167,6 +177,17 @@ fn what_is_of_the_code_grant_alone_needs_it() {
             consent: ConsentPolicy::Explicit,
             ..service()
         },
+    );
+    for uri in [
+        "https://169.254.169.254/",
+        "http://portal.example.fr/events",
+    ] {
+        refused("event_push_uri", &pushed_to(uri));
+    }
+    assert!(
+        pushed_to("https://portal.example.fr/events")
+            .check()
+            .is_ok()
     );
     refused(
         "backchannel_logout_uri",
