@@ -2,8 +2,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cardea_ledger::{CheckpointSigner as _, append, consistency, inclusion};
-use cardea_storage::ledger::{list_entries, newest_checkpoint};
+use cardea_ledger::{CheckpointSigner as _, append, consistency, inclusion, inclusions};
+use cardea_storage::ledger::{keep_cosigned, list_entries, newest_checkpoint, newest_cosigned};
 use cardea_storage::retention::{Kind, delete_batch};
 use cardea_transparency::{Checkpoint, Note, NoteSigner, verify_consistency, verify_inclusion};
 use time::Duration;
@@ -49,6 +49,75 @@ async fn of_the_checkpoints_of_an_hour_the_last_stays() {
         let count = "SELECT CAST(COUNT(*) AS TEXT) FROM ledger_checkpoint";
         assert_eq!(log.text(count).await, "2");
         assert_eq!(log.verify().await.unwrap().checkpoints, 2);
+    })
+    .await;
+}
+
+/// However the log grows while witnesses think, what they have cosigned stays, and no more of it
+/// than the last of an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cosigned_checkpoint_stays_until_the_next_one_is() {
+    on_both(async |log| {
+        let count = "SELECT CAST(COUNT(*) AS TEXT) FROM ledger_checkpoint";
+        let mut last = 0;
+        for number in 0..4 {
+            let at = start() + Duration::seconds(i64::from(number));
+            log.append([event(number)]).await;
+            log.sequence(at).await;
+            let mut reading = log.store.begin_read().await.unwrap();
+            let mut asked = newest_checkpoint(&mut reading).await.unwrap().unwrap();
+            drop(reading);
+            // The log grows while a witness is asked, and its checkpoint is not the newest then.
+            log.append([event(100 + number)]).await;
+            log.sequence(at).await;
+            let mut note = Note::parse(asked.note.as_bytes()).unwrap();
+            let line = "\u{2014} witness.example AAAAAAA=\n";
+            note.append(line).unwrap();
+            asked.note = note.to_string();
+            let since = start().unix_timestamp() - 3600;
+            let mut writing = log.store.begin().await.unwrap();
+            keep_cosigned(&mut writing, &asked, 1, since).await.unwrap();
+            writing.commit().await.unwrap();
+            let mut reading = log.store.begin_read().await.unwrap();
+            let kept = newest_cosigned(&mut reading, 1).await.unwrap().unwrap();
+            assert_eq!(kept.note, asked.note);
+            assert_eq!(newest_cosigned(&mut reading, 2).await.unwrap(), None);
+            assert!(kept.size > last);
+            last = kept.size;
+            drop(reading);
+            assert_eq!(log.text(count).await, "2");
+        }
+        assert_eq!(log.verify().await.unwrap().checkpoints, 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_proven_at_once_and_one_without_a_place_is_left_out() {
+    on_both(async |log| {
+        log.append((0..300).map(event)).await;
+        log.sequence(start()).await;
+        let verified = log.verify().await.unwrap();
+        let (size, root) = (verified.size, verified.root.unwrap());
+        let mut reading = log.store.begin_read().await.unwrap();
+        let placed = list_entries(&mut reading, 0, 500).await.unwrap();
+        drop(reading);
+        let ids = placed.into_iter().filter_map(|it| Some(it.entry?.event.id));
+        let mut ids: Vec<String> = ids.collect();
+        ids.reverse();
+        ids.push("none".to_owned());
+        log.append([event(1_000)]).await;
+        let mut reading = log.store.begin_read().await.unwrap();
+        let proven = inclusions(&mut reading, &ids, size).await.unwrap();
+        assert_eq!(proven.len(), 300);
+        for (place, one) in proven.iter().enumerate() {
+            assert_eq!(usize::try_from(one.entry.index), Ok(place));
+            assert_eq!(one.entry.leaf().hash(), one.entry.hash);
+            let index = one.entry.index;
+            verify_inclusion(&one.entry.hash, index, size, &one.proof, &root).unwrap();
+        }
+        let earlier = inclusions(&mut reading, &ids, 10).await.unwrap();
+        assert_eq!(earlier.len(), 10);
     })
     .await;
 }

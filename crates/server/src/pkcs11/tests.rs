@@ -6,14 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cardea_jose::{Algorithm, SigningKey, UnverifiedJws, VerifyingKey};
+use cardea_ledger::{CheckpointSigner as _, SignedCheckpoint};
+use cardea_provider::event::{EventLog, StoredEvents};
+use cardea_storage::Store;
 use cardea_storage::signing_key::SigningKeyRecord;
+use cardea_transparency::Hash;
 use cryptoki::context::Pkcs11;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use time::OffsetDateTime;
 
 use super::{KeyInToken, Token, mechanisms};
-use crate::config::{EncryptionConfig, Pkcs11Config};
+use crate::config::{EncryptionConfig, KeysConfig, Pkcs11Config};
 use crate::key_encryption::{Absent, KeyEncryption};
+use crate::key_vault::KeyVault;
+use crate::ledger::key::{KeyOfLog, find_verifier};
 
 const INSIDE: &str = "CARDEA_TEST_SOFTHSM_INSIDE";
 const PIN: &str = "1234";
@@ -355,5 +361,47 @@ fn h16_a_call_that_hangs_is_given_up() {
         hanging.end(&token);
         until_it_signs(&key);
         assert!(token.pool().calls.is_empty());
+    });
+}
+
+/// The log's key may lie in the token as token keys do: Ed25519, the one kind that notes know.
+#[test]
+fn the_log_s_key_is_made_in_the_token_and_signs_checkpoints_that_anybody_verifies() {
+    let name = "pkcs11::tests::\
+                the_log_s_key_is_made_in_the_token_and_signs_checkpoints_that_anybody_verifies";
+    in_own_process(name, |folder| {
+        let keys = format!(
+            "dir = {folder:?}\nchallenge_key = \"/none\"\nchallenge_list = \"/none\"\n\
+             store = \"pkcs11\"\n"
+        );
+        let mut keys: KeysConfig = toml::from_str(&keys).unwrap();
+        keys.pkcs11 = Some(config(folder, PIN));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let url = format!("sqlite://{}", folder.join("log.sqlite").display());
+            let store = Store::open(&url).await.unwrap();
+            let vault = Arc::new(KeyVault::open(&keys, &[], false).unwrap());
+            let events: Arc<dyn EventLog> = Arc::new(StoredEvents);
+            let origin = "id.example/log";
+            let made = KeyOfLog::load_or_make(&store, vault, Arc::clone(&events), origin, false);
+            let made = made.await.unwrap().verifier().clone();
+            // The same after a restart, by what the database knows of it.
+            let vault = Arc::new(KeyVault::open(&keys, &[], false).unwrap());
+            let key = KeyOfLog::load_or_make(&store, vault, events, origin, true);
+            let key = key.await.unwrap();
+            assert_eq!(*key.verifier(), made);
+            let found = find_verifier(&store, origin).await.unwrap();
+            assert_eq!(found, Some(made.clone()));
+            let signed = SignedCheckpoint::sign(&key, 0, Hash::EMPTY_ROOT).unwrap();
+            let text = signed.note.to_string();
+            SignedCheckpoint::read(&text, origin, &made).unwrap();
+            store.close().await;
+        });
+        let token = Token::open(&config(folder, PIN)).unwrap();
+        assert!(!objects(&token).is_empty(), "the key is in the token");
+        nothing_comes_out(&token);
     });
 }

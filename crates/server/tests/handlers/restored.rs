@@ -37,7 +37,7 @@ fn cardea(app: &TestApp, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-async fn run(app: &TestApp, arguments: &[&str]) -> Output {
+pub(crate) async fn run(app: &TestApp, arguments: &[&str]) -> Output {
     // The server runs in this process, and must go on meanwhile.
     tokio::task::block_in_place(|| cardea(app, arguments))
 }
@@ -519,7 +519,7 @@ fn stop(app: &TestApp) {
 }
 
 /// Stops the server, takes its database back, and starts it again.
-async fn restored(app: TestApp) -> TestApp {
+pub(crate) async fn restored(app: TestApp) -> TestApp {
     // Its listener is still there.
     let refused = run(&app, &["restore", "whole.backup"]).await;
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();

@@ -10,15 +10,17 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use cardea_assertion::LogShown;
 use cardea_transparency::{
-    AddCheckpoint, Hash, KeyName, Note, NoteSigner, SignatureKind, VerifierKey, verify_consistency,
+    AddCheckpoint, Hash, KeyName, Note, NoteSigner, RestoreRecord, SignatureKind, VerifierKey,
+    verify_consistency,
 };
 use openssl::pkey::PKey;
 use serde_json::{Value, json};
 
-use crate::card::{Card, PresenceConnection};
+use crate::card::PresenceConnection;
+use crate::ledger::{log_in, signed};
 use crate::operations::Watched;
 use crate::program::Program;
-use crate::relying_party::{Request, sign_in};
+use crate::restored::{restored, run};
 use crate::test_app::TestApp;
 
 /// How a witness behaves.
@@ -158,12 +160,6 @@ async fn cosigned(app: &TestApp, above: u64, key: &VerifierKey) -> AddCheckpoint
     panic!("nothing is cosigned");
 }
 
-async fn log_in(app: &TestApp) {
-    let request = Request::new();
-    let signed_in = sign_in(app, &request, &Card::pharmacist(app)).await;
-    assert_eq!(request.redeem(app, &signed_in.code).await.status(), 200);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_honest_witness_counts_and_no_other_does_or_keeps_anybody_from_signing_in() {
     let (honest, key) = Witness::serve(Kind::Honest).await;
@@ -259,7 +255,7 @@ async fn an_agent_asks_once_and_in_the_right_form() {
 async fn an_agent_that_knows_another_log_is_told_nothing_that_would_do() {
     let app = TestApp::start().await;
     log_in(&app).await;
-    let standing = crate::ledger::signed(&app).await;
+    let standing = signed(&app).await;
     let size = standing["signed"].as_u64().unwrap();
     for (size, root) in [(size + 100, Hash([7; 32])), (size, Hash([7; 32]))] {
         let shown = shown(&app, size, root).await;
@@ -268,4 +264,47 @@ async fn an_agent_that_knows_another_log_is_told_nothing_that_would_do() {
         let proven = verify_consistency(size, &root, head.size(), &head.root(), proof);
         assert!(proven.is_err() && shown.restores.is_empty());
     }
+}
+
+/// An agent that saw what the backup does not know is shown the signed record of the
+/// restore, and that the log goes on from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_saw_more_is_shown_the_restore_that_explains_it() {
+    let app = TestApp::start().await;
+    log_in(&app).await;
+    signed(&app).await;
+    let made = run(&app, &["backup", "--out", "whole.backup"]).await;
+    assert!(made.status.success(), "{made:?}");
+    log_in(&app).await;
+    signed(&app).await;
+    let seen = shown(&app, 0, Hash::EMPTY_ROOT).await;
+    let seen = AddCheckpoint::parse(seen.checkpoint.as_bytes()).unwrap();
+    let seen = seen.checkpoint();
+
+    let app = restored(app).await;
+    signed(&app).await;
+    let shown = shown(&app, seen.size(), seen.root()).await;
+    let key = VerifierKey::parse(&shown.key).unwrap();
+    let head = AddCheckpoint::parse(shown.checkpoint.as_bytes()).unwrap();
+    let head = head.checkpoint();
+    let [restore] = shown.restores.as_slice() else {
+        panic!("{:?}", shown.restores);
+    };
+    let note = Note::parse(restore.record.as_bytes()).unwrap();
+    let record = RestoreRecord::verify(&note, &key).unwrap();
+    record.explains(seen, 0).unwrap();
+    let proof: Vec<Hash> = restore
+        .proof
+        .iter()
+        .map(|it| Hash::from_base64(it).unwrap())
+        .collect();
+    let after = record.after();
+    verify_consistency(
+        after.size(),
+        &after.root(),
+        head.size(),
+        &head.root(),
+        &proof,
+    )
+    .unwrap();
 }

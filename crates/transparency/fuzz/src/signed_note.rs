@@ -1,7 +1,8 @@
 //! Any bytes as a note, a checkpoint, a request to a witness, a key, or a line of an export.
 
 use cardea_transparency::{
-    AddCheckpoint, Checkpoint, Error, ExportedEntry, Frontier, Leaf, Note, VerifierKey,
+    AddCheckpoint, Checkpoint, Error, ExportedEntry, Frontier, Leaf, Note, RestoreRecord,
+    VerifierKey,
 };
 
 /// Whose signatures are looked for: the keys of the seeds.
@@ -45,6 +46,7 @@ pub fn check(data: &[u8]) {
         return;
     };
     same_again(Checkpoint::parse(text), Checkpoint::to_string, text);
+    same_again(RestoreRecord::parse(text), RestoreRecord::to_string, text);
     same_again(VerifierKey::parse(text), VerifierKey::to_string, text);
     match ExportedEntry::parse(text) {
         // JSON has several spellings of one line; what it says stays.

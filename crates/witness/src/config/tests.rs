@@ -62,11 +62,6 @@ fn what_cannot_be_followed_is_named_with_line_and_key() {
             "serve",
         ),
         (
-            "no log",
-            text().split_once("[[log]]").unwrap().0.to_owned(),
-            "log",
-        ),
-        (
             "no origin",
             text().replace("\"log.example.org\"", "\"\""),
             "log[0].origin",
@@ -119,4 +114,12 @@ fn files_lie_beside_the_configuration() {
     std::fs::write(&file, format!("#{}", "x".repeat(1024 * 1024))).unwrap();
     let refused = Config::load(&file).unwrap_err();
     assert_eq!(refused.code(), "witness.config_invalid");
+}
+
+/// Its key is made first: who runs the log has to name it, too.
+#[test]
+fn a_witness_may_watch_no_log_yet() {
+    let text = text().split_once("[[log]]").unwrap().0.to_owned();
+    let config = Config::parse(&text, "witness.toml".as_ref()).unwrap();
+    assert!(config.logs.is_empty());
 }
