@@ -50,6 +50,13 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
                 .screenshot(&format!("page-account-{language}-{shape}"))
                 .await?;
         }
+        // The whole of it at once, for whoever looks at the pictures.
+        for (shape, screen) in [("wide", (1024, 5600)), ("phone", (390, 7600))] {
+            browser.resize(screen).await?;
+            browser
+                .screenshot(&format!("page-account-whole-{language}-{shape}"))
+                .await?;
+        }
         browser.resize((320, 640)).await?;
         browser.check_fits("account").await?;
         browser.resize(SCREENS[0]).await?;

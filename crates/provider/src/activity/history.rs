@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use cardea_storage::agent_instance::AgentInstance;
 use cardea_storage::{Transaction, agent_instance, session};
 use cardea_storage::event::EventRecord;
 use cardea_storage::event::history::{
@@ -151,7 +152,8 @@ impl Provider {
         Ok(HistoryPage { entries, next })
     }
 
-    /// What deserves a person's attention, of the last thirty days, the newest first.
+    /// What deserves a person's attention, of the last thirty days, the newest first. A workstation
+    /// that she has confirmed since, or that was her first one, does not any more.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -169,7 +171,18 @@ impl Provider {
         };
         let mut transaction = self.store.begin_read().await?;
         let events = list_of_person(&mut transaction, selection, ATTENTION_MAX).await?;
-        self.placed(&mut transaction, account, events).await
+        let mut entries = self.placed(&mut transaction, account, events).await?;
+        let sub = &account.sub;
+        let known = agent_instance::list_of_person(&mut transaction, sub, NAMES_MAX).await?;
+        let is_settled = |entry: &HistoryEntry| {
+            let jkt = entry.place.instance_jkt.as_ref();
+            let is_hers = |it: &AgentInstance| it.acknowledged_at.is_some() && it.revoked_at.is_none();
+            let mut hers = known.iter().filter(|it| is_hers(it));
+            entry.kind == Some(ActivityKind::InstanceFirstUsed)
+                && hers.any(|it| Some(&it.instance_jkt) == jkt)
+        };
+        entries.retain(|entry| !is_settled(entry));
+        Ok(entries)
     }
 
     /// The portals that a person's history names: each with its id and its name.

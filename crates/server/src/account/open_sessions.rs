@@ -12,7 +12,7 @@ use crate::error_response::language_of;
 use crate::form::Body;
 use crate::handler::account::{closed, show};
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::{written, written_time};
 use crate::page::portal_name;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -106,13 +106,16 @@ impl OpenSessions<'_> {
     }
 
     fn times(&self, session: &OwnSession) -> String {
-        format!(
-            "{} {}, {} {}",
-            self.say(SINCE),
-            written(session.since, self.language),
-            self.say(LAST_USED),
-            written(session.used_at, self.language),
-        )
+        let since = written(session.since, self.language);
+        let is_same_day = session.since.date() == session.used_at.date();
+        let used = match is_same_day {
+            true => format!("{} {}", self.say(LAST_USED_AT), written_time(session.used_at)),
+            false => {
+                let used = written(session.used_at, self.language);
+                format!("{} {used}", self.say(LAST_USED))
+            }
+        };
+        format!("{} {since}, {used}", self.say(SINCE))
     }
 
     fn others(&self) -> usize {
@@ -129,6 +132,7 @@ const HERE: Text = Text::new("you are here", "vous êtes ici");
 const NO_PORTAL: Text = Text::new("No portal yet", "Aucun portail pour l’instant");
 const SINCE: Text = Text::new("Since", "Depuis le");
 const LAST_USED: Text = Text::new("last used on", "dernière activité le");
+const LAST_USED_AT: Text = Text::new("last used at", "dernière activité à");
 const END: Text = Text::new("End", "Fermer");
 const END_ALL: Text = Text::new("End all, this page too", "Tout fermer, cette page comprise");
 const ENDED: Text = Text::new("The session is over.", "La session est fermée.");

@@ -223,7 +223,7 @@ async fn h8_an_enumeration_of_events_gives_nothing() {
 async fn a_history_of_several_pages_has_every_line_once() {
     let app = TestApp::start().await;
     let card = Card::pharmacist(&app);
-    for _ in 0..8 {
+    for _ in 0..20 {
         sign_in(&app, &Request::new(), &card.shown_again()).await;
     }
     let account = open(&app, &card.shown_again()).await;
