@@ -23,6 +23,7 @@ fn notice(id: &str, kind: NoticeKind) -> Notice {
     }
 }
 
+/// Attacks H9, N2 and N5.
 #[test]
 fn h9_a_notice_is_taken_up_once_and_a_flood_opens_few_windows() {
     let notices = Notices::default();
@@ -61,7 +62,7 @@ fn what_is_none_or_of_a_later_version_is_not_shown() {
     assert!(notices.list().is_empty());
 }
 
-/// Nothing that a server says becomes an address, or a line of its own.
+/// Attack N5: nothing that a server says becomes an address, or a line of its own.
 #[test]
 fn the_way_leads_to_the_issuer_that_was_enrolled_and_names_stay_on_their_line() {
     let notices = Notices::default();

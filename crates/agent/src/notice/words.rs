@@ -70,8 +70,8 @@ impl Language {
                 self.why_refused(code)
             ),
             (_, Self::French) => format!(
-                "Votre carte vient d’être utilisée, avec son code, sur un poste où elle ne l’avait \
-                 jamais été{named}."
+                "Votre carte vient d’être utilisée, avec son code, sur un poste où elle n’avait \
+                 jamais servi{named}."
             ),
             (_, Self::English) => format!(
                 "Your card has just been used, with its PIN, at a workstation where it had never \

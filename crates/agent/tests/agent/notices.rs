@@ -34,6 +34,7 @@ async fn until(condition: impl Fn() -> bool) {
     }
 }
 
+/// Attack N5.
 #[tokio::test]
 async fn a_refused_use_opens_one_window_whose_button_leads_to_the_enrolled_issuers_account() {
     let workstation = signed_in(&["pin 1234", "ok"]).await;
@@ -71,9 +72,9 @@ async fn a_notice_of_a_later_version_or_of_no_form_opens_nothing_and_ends_nothin
     assert!(!workstation.person.saw("aaaaaaaaaa"));
 }
 
-/// Attack D8: no window comes up over one in which a PIN is typed.
+/// Attack N5: no window comes up over one in which a PIN is typed.
 #[tokio::test]
-async fn d8_a_notice_waits_while_a_pin_is_typed() {
+async fn n5_a_notice_waits_while_a_pin_is_typed() {
     let workstation = signed_in(&["pin 1234", "when told pin 1234", "decline"]).await;
     let challenge = workstation.issuer.challenge();
     let stream = workstation.page().begin(&challenge).await;

@@ -59,6 +59,13 @@ async fn acknowledge_news(
 async fn log_in_at(world: &mut World, instance: &Instance, client_id: &str) {
     let (begun, _) = acknowledge_news(world, instance, client_id).await;
     let (id, cookie) = (&begun.request_id, begun.cookie());
+    let refused = world.provider.describe_refused_uses(id, cookie).await;
+    let refused = refused.unwrap();
+    if !refused.uses.is_empty() {
+        let provider = &world.provider;
+        let acknowledged = provider.acknowledge_refused_uses(id, cookie, &refused.shown);
+        acknowledged.await.unwrap();
+    }
     let completed = world
         .provider
         .complete_authorization(id, cookie, None)

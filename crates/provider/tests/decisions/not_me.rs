@@ -86,6 +86,7 @@ async fn a_line_of_hers_opens_one_incident_and_ends_all_sessions_but_this_one() 
     assert_eq!(scene.count("incident.opened").await, 1);
 }
 
+/// Attack N4.
 #[tokio::test]
 async fn a_line_of_somebody_else_and_one_that_never_was_open_nothing() {
     let scene = Scene::new().await;
@@ -148,6 +149,7 @@ async fn a_card_and_the_workstation_of_the_line_are_shut_where_she_is_known() {
     assert_eq!(scene.count("incident.opened").await, 1);
 }
 
+/// Attack N3.
 #[tokio::test]
 async fn where_she_is_not_known_her_sessions_end_and_nothing_is_shut() {
     let mut scene = Scene::new().await;
@@ -177,7 +179,7 @@ async fn where_she_is_not_known_her_sessions_end_and_nothing_is_shut() {
     );
 }
 
-/// Attack H9: whoever holds a session fills neither the operator's list nor the table.
+/// Attacks H9 and N4: whoever holds a session fills neither the operator's list nor the table.
 #[tokio::test]
 async fn h9_many_lines_of_a_day_are_few_incidents_and_at_last_refused() {
     let scene = Scene::new().await;

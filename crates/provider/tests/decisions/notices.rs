@@ -93,7 +93,7 @@ async fn a_refused_use_elsewhere_is_told_at_the_next_login_until_she_says_that_i
     assert_eq!(complete(&world, &begun).await, Err(UNSHOWN));
 }
 
-/// Attack M4 in small: whoever sits at a workstation that she does not know does not answer for her.
+/// Attack N3: whoever sits at a workstation that she does not know does not answer for her.
 #[tokio::test]
 async fn where_she_is_not_known_nobody_says_for_her_that_it_was_she() {
     let mut world = World::new().await;
@@ -129,7 +129,7 @@ async fn her_own_try_a_moment_before_is_no_news_and_settled_by_the_login() {
     assert!(shown(&world, &begun).await.uses[0].is_here);
 }
 
-/// Attack H9: a certificate is public. Nothing is tied to anybody, and nobody is told anything,
+/// Attacks H9 and N1: a certificate is public. Nothing is tied to anybody, and nobody is told anything,
 /// unless the key was proven and the certificate leads to a trust anchor now.
 #[tokio::test]
 async fn h9_what_does_not_identify_her_beyond_doubt_is_nobodys() {
@@ -151,13 +151,13 @@ async fn h9_what_does_not_identify_her_beyond_doubt_is_nobodys() {
     let (_, public) = world.refusal_of(|_| {}).await;
     assert_eq!(public, "login.card_expired");
     assert_eq!(world.event("login.refused").await.sub, None);
-    let mut reading = world.store.begin_read().await.unwrap();
     let sub = world.event("login.accepted").await.sub.unwrap();
+    let mut reading = world.store.begin_read().await.unwrap();
     let untold = cardea_storage::refused_use::list_untold(&mut reading, &sub).await;
     assert_eq!(untold.unwrap(), []);
 }
 
-/// Attack H9: whoever has her card has it refused as often as he likes.
+/// Attacks H9 and N2: whoever has her card has it refused as often as he likes.
 #[tokio::test]
 async fn h9_a_day_has_one_notice_for_each_word_of_the_login_page() {
     let mut world = World::new().await;
@@ -183,6 +183,7 @@ async fn h9_a_day_has_one_notice_for_each_word_of_the_login_page() {
     assert!(notices.iter().filter(of_refusals).count() <= 2 * 2);
 }
 
+/// Attack N1.
 #[tokio::test]
 async fn who_was_never_signed_in_is_remembered_by_no_refusal() {
     let world = World::new().await;

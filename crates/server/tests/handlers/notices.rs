@@ -166,7 +166,7 @@ async fn say(account: &Account<'_>, app: &TestApp, form: &[(&str, &str)]) -> Res
     account.post(path, &app.issuer, form).await
 }
 
-/// Attack E20: own lines alone, this page's forms alone, and the same line once.
+/// Attacks E20 and N4: own lines alone, this page's forms alone, and the same line once.
 #[tokio::test]
 async fn e20_a_line_of_her_own_is_reported_once_by_her_own_page_alone() {
     let app = TestApp::start().await;
