@@ -2,7 +2,7 @@
 //! is on record, and the log verifies (attack H18).
 //!
 //! Unlike in `killed.rs`, nobody else opens the database between two lives: the next start finds it
-//! as the kill left it.
+//! as the kill left it. `CARDEA_KILLS=5000 CARDEA_SEED=7` makes it a long run of its own.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -15,6 +15,7 @@ use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 
 use crate::card::Card;
 use crate::killed::{Given, Prepared, keep, login, next, portal, prepare};
+use crate::ledger::signed;
 use crate::program::Program;
 use crate::relying_party::{Request, SignedIn, sign_in};
 use crate::restartable_postgres::RestartablePostgres;
@@ -22,11 +23,11 @@ use crate::test_app::{CLIENT_SECRET, Changes, TestApp};
 use crate::two_nodes::{on_cluster, on_postgres};
 
 const SEED: u64 = 0x0048_3138;
-const KILLS: u32 = 200;
-const KILLS_ON_POSTGRESQL: u32 = 20;
+const KILLS: u64 = 200;
+const KILLS_ON_POSTGRESQL: u64 = 20;
 const CRASHES: u32 = 4;
 /// Every so many lives people log in by card, and the log is verified.
-const CARDS_EVERY: u32 = 20;
+const CARDS_EVERY: u64 = 20;
 const SERVICES: usize = 4;
 pub(crate) const SERVICE: &str = "service";
 
@@ -157,9 +158,17 @@ fn jti_of(details: &str) -> String {
     details["jti"].as_str().unwrap().to_owned()
 }
 
+/// Everything gets its place under a checkpoint, and nothing is wrong with the log.
 pub(crate) async fn verifies(app: &TestApp) {
+    signed(app).await;
     let sound = app.operate_on("ledger", &["verify"]).await;
     assert!(sound["size"].as_u64() > Some(0), "{sound}");
+}
+
+/// How often, and from which seed, unless the long run says otherwise.
+pub(crate) fn asked_for(name: &str, otherwise: u64) -> u64 {
+    let asked = std::env::var(name).ok();
+    asked.map_or(otherwise, |it| it.parse().unwrap())
 }
 
 fn moment(seed: &mut u64) -> Duration {
@@ -167,10 +176,11 @@ fn moment(seed: &mut u64) -> Duration {
 }
 
 /// Lives of one server, each ended by a kill while it is at work.
-async fn kill_often(app: TestApp, url: Option<&str>, kills: u32) {
+async fn kill_often(app: TestApp, url: Option<&str>, kills: u64) {
     let address = Program::unused_address().await;
     let app = app.handed_to(format!("http://{address}"));
-    let (mut seed, mut all, mut last) = (SEED, Vec::new(), Vec::new());
+    let seed = asked_for("CARDEA_SEED", SEED);
+    let (mut seed, mut all, mut last) = (seed, Vec::new(), Vec::new());
     for life in 0..=kills {
         let mut program = Program::start(app.folder(), &address).await;
         let witness = match url {
@@ -200,14 +210,15 @@ async fn kill_often(app: TestApp, url: Option<&str>, kills: u32) {
         tokio::join!(work(&app, people, &given), kill);
         last = given.into_inner().jtis;
     }
-    let told = u32::try_from(all.len()).unwrap();
+    let told = u64::try_from(all.len()).unwrap();
     println!("{kills} kills, {told} tokens given out");
     assert!(told > kills, "the load was none: {told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h18_two_hundred_kills_take_nothing_that_somebody_was_told_on_sqlite() {
-    kill_often(TestApp::start_with(changes()).await, None, KILLS).await;
+    let kills = asked_for("CARDEA_KILLS", KILLS);
+    kill_often(TestApp::start_with(changes()).await, None, kills).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

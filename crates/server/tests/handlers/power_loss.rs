@@ -3,6 +3,7 @@
 //!
 //! The real program runs under `cardea-power-loss`, which keeps of its folder only what was flushed,
 //! and of the rest what chance leaves (`crates/power-loss` shows that it finds who does not flush).
+//! `CARDEA_POWER_CUTS=1000 CARDEA_SEED=7` makes it a long run of its own.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -12,14 +13,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::killed::{Given, next};
-use crate::killed_often::{People, Witness, changes, verifies, work};
+use crate::killed_often::{People, Witness, asked_for, changes, verifies, work};
 use crate::program::Program;
 use crate::test_app::TestApp;
 
 const SEED: u64 = 0x0070_6f77;
-const CUTS: u32 = 24;
+const CUTS: u64 = 24;
 /// Every so many lives people log in by card, and the log is verified.
-const CARDS_EVERY: u32 = 6;
+const CARDS_EVERY: u64 = 6;
 
 /// Builds what cuts the power, beside the program under test.
 fn library() -> PathBuf {
@@ -90,8 +91,12 @@ async fn nothing_that_somebody_was_told_is_lost_with_the_power() {
     let address = Program::unused_address().await;
     let app = app.handed_to(format!("http://{address}"));
     let disk = Disk::new();
-    let (mut seed, mut at_stake, mut all) = (SEED, 0, Vec::new());
-    for life in 0..CUTS {
+    let (cuts, seed) = (
+        asked_for("CARDEA_POWER_CUTS", CUTS),
+        asked_for("CARDEA_SEED", SEED),
+    );
+    let (mut seed, mut at_stake, mut all) = (seed, 0, Vec::new());
+    for life in 0..cuts {
         // One in four loses its power at its start, or soon after.
         let after = (life % 4 == 3).then(|| 1 + next(&mut seed) % 120);
         let environment = disk.environment(app.folder(), next(&mut seed), after);
@@ -106,7 +111,7 @@ async fn nothing_that_somebody_was_told_is_lost_with_the_power() {
             all.extend(given.await.jtis);
             program.died().await;
         }
-        at_stake += u32::from(disk.was_at_stake().expect("its power was cut"));
+        at_stake += u64::from(disk.was_at_stake().expect("its power was cut"));
         // The next life finds the disk as it is; this one is looked at in a copy.
         let copy = copy_of(app.folder());
         let witness = Witness::of_file(&copy.path().join("cardea.sqlite")).await;
@@ -119,11 +124,11 @@ async fn nothing_that_somebody_was_told_is_lost_with_the_power() {
         }
     }
     println!(
-        "{CUTS} cuts, {at_stake} with something at stake, {} tokens given out",
+        "{cuts} cuts, {at_stake} with something at stake, {} tokens given out",
         all.len()
     );
     assert!(all.len() > 20, "the load was none: {}", all.len());
-    assert!(at_stake > CUTS / 4, "there was next to nothing to lose");
+    assert!(at_stake > cuts / 4, "there was next to nothing to lose");
     let _program = Program::start(app.folder(), &address).await;
     verifies(&app).await;
 }
