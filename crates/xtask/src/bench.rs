@@ -19,7 +19,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 12] = [
+const BENCHES: [Bench; 13] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
@@ -42,6 +42,12 @@ const BENCHES: [Bench; 12] = [
         name: "flood",
         package: "cardea-server",
         purpose: "how long a login waits for the server at rest and while one address floods it",
+        has_peers: false,
+    },
+    Bench {
+        name: "incident_report",
+        package: "cardea-server",
+        purpose: "time of an incident report on logs of up to ten million events",
         has_peers: false,
     },
     Bench {
