@@ -444,21 +444,24 @@ async fn an_output_that_a_reload_adds_writes_lines_and_goes_on_after_a_rotation(
         lines(&rotated).len() + lines(&file).len(),
         "none twice"
     );
+    taken_out(&app, &configuration, &before, &output).await;
+}
 
-    // Taken out, it stops; a file that cannot be used keeps what there was.
+/// Taken out, it stops; a file that cannot be used keeps what there was.
+async fn taken_out(app: &TestApp, configuration: &Path, before: &str, output: &str) {
     let bad = output.replace(
         "file:",
         "tls://127.0.0.1:1\"\nca_file = \"/nowhere.pem\"\n#",
     );
     fs::write(
-        &configuration,
+        configuration,
         before.replace("[keys]", &format!("{bad}\n[keys]")),
     )
     .unwrap();
     let report = app.reload().await.unwrap();
     assert_eq!(report.kept[0].kind, "siem", "{report:?}");
     assert_eq!(report.kept[0].code, "server.file_unusable");
-    fs::write(&configuration, before).unwrap();
+    fs::write(configuration, before).unwrap();
     let report = app.reload().await.unwrap();
     assert!(report.replaced.contains(&"siem"), "{report:?}");
 }
