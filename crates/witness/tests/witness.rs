@@ -8,5 +8,6 @@ mod witness {
     mod exported;
     mod own;
     mod parts;
+    mod power_loss;
     mod restored;
 }

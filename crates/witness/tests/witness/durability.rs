@@ -1,5 +1,6 @@
 //! The program, killed at work: whatever it cosigned it knows again.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -15,28 +16,36 @@ const ROUNDS: u64 = 12;
 /// What a round is given at most; the machine may have much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Serving {
-    child: Child,
-    address: SocketAddr,
+pub(super) struct Serving {
+    pub(super) child: Child,
+    pub(super) address: SocketAddr,
 }
 
 fn start(folder: &Path) -> Serving {
+    start_with(folder, &[]).expect("the address in the log")
+}
+
+/// Starts it with more in its environment; none where it ended before it listened.
+pub(super) fn start_with(folder: &Path, environment: &[(&str, OsString)]) -> Option<Serving> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cardea-witness"))
         .args(["serve", "--config"])
         .arg(folder.join("witness.toml"))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = lines
-        .find_map(|line| {
-            let line = line.unwrap();
-            let (_, rest) = line.split_once("address=")?;
-            rest.split(' ').next().unwrap().parse().ok()
-        })
-        .expect("the address in the log");
+    let address = lines.find_map(|line| {
+        let line = line.unwrap();
+        let (_, rest) = line.split_once("address=")?;
+        rest.split(' ').next().unwrap().parse().ok()
+    });
+    let Some(address) = address else {
+        child.wait().unwrap();
+        return None;
+    };
     std::thread::spawn(move || lines.for_each(drop));
-    Serving { child, address }
+    Some(Serving { child, address })
 }
 
 /// Posts a request; `None` where the program died over it.
@@ -58,7 +67,7 @@ fn post(address: SocketAddr, body: &str) -> Option<(u16, String)> {
 }
 
 /// Grows the log at the witness until that dies, and gives the largest size that was cosigned.
-fn drive(address: SocketAddr, log: &Log, from: u64, cosigned: &AtomicU64) {
+pub(super) fn drive(address: SocketAddr, log: &Log, from: u64, cosigned: &AtomicU64) {
     let mut old = from;
     while old < log.tree.size() {
         match post(address, &log.request(old, old + 1)) {
