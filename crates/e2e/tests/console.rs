@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 const SCREENS: [((u32, u32), &str); 2] = [((1024, 768), "wide"), ((390, 844), "phone")];
 
 const OPERATORS: &str = "[admin]\nenabled = true\nanchors = true\n\
-    [[admin.operator]]\nsubject_id = \"899700000029\"\nsubject_id_type = \"rpps\"\n\
+    [[admin.operator]]\nsubject_id = \"899700000017\"\nsubject_id_type = \"rpps\"\n\
     [[admin.operator]]\nsubject_id = \"899700000011\"\nsubject_id_type = \"rpps\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,6 +55,11 @@ async fn an_operator_looks_around_and_the_card_closes_the_console() -> Result<()
                 browser.screenshot(&format!("page-{name}")).await?;
                 browser.check_fits(&name).await?;
             }
+            // All of it at once, for whoever looks at the pictures.
+            browser.resize((1024, 3200)).await?;
+            browser
+                .screenshot(&format!("page-console-{name}-{language}-whole"))
+                .await?;
             browser.resize(SCREENS[0].0).await?;
         }
     }

@@ -244,7 +244,7 @@ impl<'a> ConsolePage<'a> {
             form_token: &session.form_token,
             part,
             address,
-            title: part.name().in_language(language).to_owned(),
+            title: title(part, address, &sections, language),
             sections,
             notice: None,
             mistake: None,
@@ -287,6 +287,12 @@ impl<'a> ConsolePage<'a> {
 
     fn switch_href(&self) -> String {
         format!("{}?lang={}", self.address, self.language.other().tag())
+    }
+
+    /// The cells of a row with the heads of their columns, which a narrow screen shows beside them.
+    fn labelled<'t>(&self, table: &'t Table, row: &'t [Cell]) -> Vec<(&'t str, &'t Cell)> {
+        let heads = table.head.iter().map(String::as_str);
+        heads.zip(row).collect()
     }
 
     fn form(&self, form: &Form) -> String {
@@ -335,6 +341,13 @@ impl ConsoleClosedPage {
     fn account_path(&self) -> &'static str {
         CONSOLE_PATH
     }
+}
+
+/// A page below a part of the console is called after what it shows.
+fn title(part: Part, address: &str, sections: &[Section], language: Language) -> String {
+    let first = sections.first().map(|section| section.heading.clone());
+    let own = first.filter(|_| address != part.path());
+    own.unwrap_or_else(|| part.name().in_language(language).to_owned())
 }
 
 const HEADING: Text = Text::new("Operators’ console", "Console d’exploitation");

@@ -78,6 +78,11 @@ fn machine_cases(sound: &str) -> Vec<(String, Vec<(bool, String)>)> {
         (operator("rpps"), vec![]),
         (operator("rps"), named("admin.operator[0].subject_id_type")),
         (
+            // Four eyes that are two of one person.
+            operator("rpps").replace("enabled = true\n[[", "enabled = true\nfour_eyes = true\n[["),
+            named("admin.four_eyes"),
+        ),
+        (
             sound.replace("[keys]", "[keys]\nstore = \"pkcs11\""),
             named("keys.pkcs11"),
         ),

@@ -134,7 +134,7 @@ async fn log(state: &AppState, at: &AtConsole, blocks: &mut Vec<Block>) -> Vec<(
         }
         None => at.say(NEVER),
     };
-    let witness = match cosigning.is_unwitnessed() && cosigning.covered() == 0 {
+    let witness = match cosigning.covered() == 0 {
         true => at.say(UNWITNESSED),
         false => {
             let silent = i64::try_from(cosigning.silent_seconds()).unwrap_or(i64::MAX);
@@ -302,7 +302,7 @@ const WITNESS_REFUSES: Text = Text::new(
     "A witness says that this is not the log that it knows. Treat it as an incident.",
     "Un témoin déclare que ce journal n’est pas celui qu’il connaît. Traitez-le comme un incident.",
 );
-const UNWITNESSED: Text = Text::new("no witness", "aucun témoin");
+const UNWITNESSED: Text = Text::new("none", "aucune");
 const NEVER: Text = Text::new("not yet", "pas encore");
 const LISTS: Text = Text::new("Revocation lists", "Listes de révocation");
 const NO_LISTS: Text = Text::new(
