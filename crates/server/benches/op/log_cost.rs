@@ -12,11 +12,11 @@ use std::path::Path;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::load::{Load, Work};
+use crate::load::{Load, Measured, Work};
 use crate::{Failure, say};
 
 /// Each side has its turn so often.
-const TURNS: u32 = 5;
+pub(crate) const TURNS: u32 = 5;
 const HEADER: &str = "\
 | the log's part of a login | at once | with it, CPU ms (p50 ms) | without | the log costs |\n\
 |---|---:|---:|---:|---:|";
@@ -36,14 +36,14 @@ pub(crate) async fn take_the_log_out(file: &Path) -> Result<(), Failure> {
 }
 
 /// A row for each number at once: the means of turns that follow each other.
-pub(crate) async fn compare(with: &Load, without: &Load) -> Result<(), Failure> {
+pub(crate) async fn compare(with: &Load, without: &Load, turns: u32) -> Result<(), Failure> {
     say(HEADER)?;
     for work in [Work::LoginRsa, Work::LoginP256] {
         for concurrency in [1, 16] {
             let (mut one, mut other) = (Side::default(), Side::default());
-            for _ in 0..TURNS {
-                one.add(with, work, concurrency).await?;
-                other.add(without, work, concurrency).await?;
+            for _ in 0..turns {
+                one.add(&with.run(work, concurrency).await?, turns);
+                other.add(&without.run(work, concurrency).await?, turns);
             }
             say(&format!(
                 "| {} | {concurrency} | {} | {} | **{:.1} %** |",
@@ -64,11 +64,9 @@ struct Side {
 }
 
 impl Side {
-    async fn add(&mut self, load: &Load, work: Work, concurrency: usize) -> Result<(), Failure> {
-        let measured = load.run(work, concurrency).await?;
-        self.cpu += measured.cpu_millis() / f64::from(TURNS);
-        self.median += measured.median_millis() / f64::from(TURNS);
-        Ok(())
+    fn add(&mut self, measured: &Measured, turns: u32) {
+        self.cpu += measured.cpu_millis() / f64::from(turns);
+        self.median += measured.median_millis() / f64::from(turns);
     }
 
     fn told(&self) -> String {
