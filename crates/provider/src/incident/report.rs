@@ -113,7 +113,7 @@ impl Incidents {
     /// # Errors
     /// [`Error::IncidentPersonUnknown`], [`Error::Storage`].
     pub async fn find_person(&self, subject_id: &str) -> Result<String, Error> {
-        let named = subject_id.split_once(':');
+        let named = subject_id.rsplit_once(':');
         let (scheme, value) = named.ok_or(Error::IncidentPersonUnknown)?;
         let mut reading = self.records.store.begin_read().await?;
         let found = find_person(&mut reading, scheme, value).await?;

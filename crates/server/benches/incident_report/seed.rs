@@ -24,12 +24,12 @@ pub(crate) const SESSION: &str = "her-session-3";
 const LOOK_UPS: u32 = 1_200;
 const LOOK_UPS_OF_SESSION: u32 = 60;
 const LOOK_UPS_OF_EVENT: u32 = 40;
-const ORIGIN: &str = "bench.example.fr/log";
+const ORIGIN: &str = "127.0.0.1:9/log";
 /// How long the log goes back.
 const DAYS: i64 = 150;
 
 const CONFIGURATION: &str = r#"
-issuer = "https://bench.example.fr"
+issuer = "http://127.0.0.1:9"
 listen = "127.0.0.1:9"
 [database]
 url = "sqlite://cardea.sqlite"

@@ -8,7 +8,7 @@ use cardea_storage::guard_report::{FoundPatient, Part, Totals};
 
 use self::words as say;
 use super::coverage::{CoverageCount, LogCheck};
-use super::{Pages, ReportRow, refused, written};
+use super::{Pages, ReportRow, refused};
 use crate::error::Error;
 use crate::language::{Language, Text};
 use crate::moment;
@@ -150,7 +150,7 @@ impl Material<'_> {
         let mut facts: Vec<_> = numbers.into_iter().map(fact).collect();
         let moments = [(say::FIRST, totals.first_at), (say::LAST, totals.last_at)];
         for (name, at) in moments {
-            let at = at.map_or_else(|| "–".to_owned(), written);
+            let at = at.map_or_else(|| "–".to_owned(), short);
             facts.push((self.say(name), at));
         }
         facts
@@ -175,7 +175,7 @@ impl Material<'_> {
                 Part::Unproven => self.say(say::UNPROVEN),
             };
             vec![
-                format!("{}\n{}", written(it.first_at), written(it.last_at)),
+                format!("{}\n{}", short(it.first_at), short(it.last_at)),
                 format!("{} · {}", it.client_id, it.service),
                 it.session_id.clone().unwrap_or_default(),
                 it.sub.clone().unwrap_or_default(),
@@ -205,7 +205,7 @@ impl Material<'_> {
     fn timeline(&self) -> Section {
         let row = |it: &cardea_storage::event::EventRecord| {
             vec![
-                written(it.occurred_at.unix_timestamp().saturating_mul(1_000)),
+                short(it.occurred_at.unix_timestamp().saturating_mul(1_000)),
                 it.kind.clone(),
                 it.code.clone().unwrap_or_default(),
                 it.client_id.clone().unwrap_or_default(),
@@ -225,7 +225,7 @@ impl Material<'_> {
 
     fn patients(&self) -> Section {
         let row = |it: &FoundPatient| {
-            let at = |it: time::OffsetDateTime| written(it.unix_timestamp().saturating_mul(1_000));
+            let at = |it: time::OffsetDateTime| short(it.unix_timestamp().saturating_mul(1_000));
             let times = it.times.to_string();
             vec![it.patient.clone(), times, at(it.first_at), at(it.last_at)]
         };
@@ -252,7 +252,7 @@ impl Material<'_> {
                 Part::Unproven => self.say(say::UNPROVEN),
             };
             vec![
-                written(it.report.occurred_at),
+                short(it.report.occurred_at),
                 first_patients(&it.report.patients),
                 format!("{} · {} {unproven}", it.report.kind, it.report.answer),
                 format!("{} · {}", it.report.client_id, it.report.service),
@@ -324,4 +324,11 @@ fn first_patients(patients: &[String]) -> String {
         0 => first.join("\n"),
         more => format!("{}\n… + {more}", first.join("\n")),
     }
+}
+
+/// Day and time to the second, by UTC.
+fn short(milliseconds: i64) -> String {
+    let whole = super::written(milliseconds);
+    let seconds = whole.get(..19).unwrap_or(&whole);
+    seconds.replace('T', " ")
 }

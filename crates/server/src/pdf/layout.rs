@@ -15,7 +15,7 @@ const BOTTOM: f32 = 60.0;
 const TEXT_WIDTH: f32 = PAGE_WIDTH - 2.0 * MARGIN;
 const FOOTER_AT: f32 = 34.0;
 /// The part of the width that the names of facts take.
-const FACT_NAME_WIDTH: f32 = 170.0;
+const FACT_NAME_WIDTH: f32 = 220.0;
 /// Space in a cell on either side of its text.
 const CELL_PADDING: f32 = 2.5;
 /// Lines of a cell; of one that has more the rest is left out.
