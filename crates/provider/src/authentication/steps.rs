@@ -243,8 +243,8 @@ pub(crate) fn read_certificate(
     Ok(read(presented, now)?.identity)
 }
 
-/// Whose card it is whose key was proven: its certificate leads to a trust anchor of ours, now. That
-/// it is revoked, or not known to be good, makes it nobody else's.
+/// Whose card it is whose key was proven: its certificate leads to a trust anchor of ours, now.
+/// That it is revoked, or not known to be good, makes it nobody else's.
 pub(crate) fn identify(
     presented: PresentedCard<'_>,
     now: OffsetDateTime,

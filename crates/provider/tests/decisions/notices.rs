@@ -1,7 +1,7 @@
 //! Uses of a person's card that were refused: whose they are, whom is told of them, and when.
 
 use cardea_assertion::{NoticeKind, UserVerification};
-use cardea_provider::{RefusedUses, WorkstationChange};
+use cardea_provider::RefusedUses;
 use time::Duration;
 
 use super::world::{Begun, HeldEvidence, Instance, PORTAL, SECOND, World};
@@ -129,8 +129,8 @@ async fn her_own_try_a_moment_before_is_no_news_and_settled_by_the_login() {
     assert!(shown(&world, &begun).await.uses[0].is_here);
 }
 
-/// Attacks H9 and N1: a certificate is public. Nothing is tied to anybody, and nobody is told anything,
-/// unless the key was proven and the certificate leads to a trust anchor now.
+/// Attacks H9 and N1: a certificate is public. Nothing is tied to anybody, and nobody is told
+/// anything, unless the key was proven and the certificate leads to a trust anchor now.
 #[tokio::test]
 async fn h9_what_does_not_identify_her_beyond_doubt_is_nobodys() {
     let mut world = World::new().await;
@@ -237,7 +237,6 @@ async fn agents_elsewhere_are_told_of_a_new_workstation_and_of_a_refused_use() {
     assert_eq!(told.notice.kind, NoticeKind::NewWorkstation);
     world.pass(Duration::minutes(3));
     assert_eq!(world.provider.live_notices().await.unwrap(), []);
-    let _ = WorkstationChange::Revoke;
 }
 
 #[tokio::test]

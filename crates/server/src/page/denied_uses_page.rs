@@ -53,10 +53,10 @@ impl<'a> DeniedUsesPage<'a> {
 
 const HEADING: Text = Text::new("It is reported", "C’est signalé");
 const ALERTED: Text = Text::new(
-    "Whoever runs this service is alerted and looks into it. Nobody was let in with your card then. \
-     You need not call anybody.",
-    "Le responsable de ce service est alerté et l’examine. Personne n’était entré avec votre carte. \
-     Vous n’avez personne à appeler.",
+    "Whoever runs this service is alerted and looks into it. Nobody was let in with your card \
+     then. You need not call anybody.",
+    "Le responsable de ce service est alerté et l’examine. Personne n’était entré avec votre \
+     carte. Vous n’avez personne à appeler.",
 );
 const NEXT: Text = Text::new("Do this now", "À faire maintenant");
 const NEXT_PIN: Text = Text::new(

@@ -140,8 +140,8 @@ const LINE: Text = Text::new(
     "Vous avez dit que ce n’était pas vous, le",
 );
 const ALERTED: Text = Text::new(
-    "Whoever runs this service is alerted and looks into it. You need not call anybody; if anything \
-     is to be asked, you are called.",
+    "Whoever runs this service is alerted and looks into it. You need not call anybody; if \
+     anything is to be asked, you are called.",
     "Le responsable de ce service est alerté et l’examine. Vous n’avez personne à appeler\u{a0}; \
      s’il y a une question, on vous contactera.",
 );
@@ -159,7 +159,8 @@ const SOME_ENDED: Text = Text::new(
 );
 const CARD_DONE: Text = Text::new(
     "The card is suspended: it signs nobody in here any more. Report it to its issuer as well.",
-    "La carte est suspendue\u{a0}: elle ne connecte plus personne ici. Prévenez aussi son émetteur.",
+    "La carte est suspendue\u{a0}: elle ne connecte plus personne ici. Prévenez aussi son \
+     émetteur.",
 );
 const WORKSTATION_DONE: Text = Text::new(
     "The workstation is taken out: your card signs nobody in there any more.",
@@ -168,8 +169,8 @@ const WORKSTATION_DONE: Text = Text::new(
 const OVER: Text = Text::new(
     "This session is over as well: take your card out. You see this page again once you sign in to \
      your account anew.",
-    "Cette session est fermée aussi\u{a0}: retirez votre carte. Vous retrouverez cette page en vous \
-     reconnectant à votre compte.",
+    "Cette session est fermée aussi\u{a0}: retirez votre carte. Vous retrouverez cette page en \
+     vous reconnectant à votre compte.",
 );
 const NEXT: Text = Text::new("What else you can do", "Ce que vous pouvez faire d’autre");
 const NEXT_PIN: Text = Text::new(
@@ -183,10 +184,10 @@ const SUSPEND_TOLD: Text = Text::new(
      suspension.",
 );
 const SUSPEND_THIS_TOLD: Text = Text::new(
-    "It is the card in the reader: you are signed out here too, and sign in with another card. Only \
-     the support of this service can lift it.",
-    "C’est la carte dans le lecteur\u{a0}: vous serez aussi déconnecté ici, et vous vous connecterez \
-     avec une autre carte. Seule l’assistance de ce service peut lever la suspension.",
+    "It is the card in the reader: you are signed out here too, and sign in with another card. \
+     Only the support of this service can lift it.",
+    "C’est la carte dans le lecteur\u{a0}: vous serez aussi déconnecté ici, et vous vous \
+     connecterez avec une autre carte. Seule l’assistance de ce service peut lever la suspension.",
 );
 const REVOKE: Text = Text::new("Take this workstation out", "Retirer ce poste");
 const REVOKE_TOLD: Text = Text::new(
@@ -196,13 +197,14 @@ const REVOKE_TOLD: Text = Text::new(
 const WORKSTATION: Text = Text::new("Workstation", "Poste");
 const END_THIS: Text = Text::new("End this session as well", "Fermer aussi cette session");
 const END_THIS_TOLD: Text = Text::new(
-    "This one goes on so that you can look through your account. End it if you doubt this workstation.",
+    "This one goes on so that you can look through your account. End it if you doubt this \
+     workstation.",
     "Elle reste ouverte pour que vous puissiez consulter votre compte. Fermez-la si vous doutez de \
      ce poste.",
 );
 const ELSEWHERE: Text = Text::new(
-    "From this workstation, which you have not confirmed as yours, no card is suspended and nothing \
-     taken out by this page. With its suspension code a card is suspended from anywhere:",
+    "From this workstation, which you have not confirmed as yours, no card is suspended and \
+     nothing taken out by this page. With its suspension code a card is suspended from anywhere:",
     "Depuis ce poste, que vous n’avez pas confirmé comme le vôtre, cette page ne suspend aucune \
      carte et ne retire rien. Avec son code de suspension, une carte se suspend de partout\u{a0}:",
 );

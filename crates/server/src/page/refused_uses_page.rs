@@ -134,8 +134,8 @@ const OTHERWISE: Text = Text::new(
     "If it was not you, say so: whoever runs this service is alerted at once, your other sessions \
      are ended, and the next page says what to do. You need not call anybody.",
     "Si ce n’était pas vous, dites-le\u{a0}: le responsable de ce service est alerté aussitôt, vos \
-     autres sessions sont fermées, et la page suivante vous dira quoi faire. Vous n’avez personne à \
-     appeler.",
+     autres sessions sont fermées, et la page suivante vous dira quoi faire. Vous n’avez personne \
+     à appeler.",
 );
 const AGAIN: Text = Text::new(
     "Until you answer, you are asked again at each sign-in.",
