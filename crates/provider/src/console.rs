@@ -1,5 +1,5 @@
-//! The operators' console: one of the pages of this server's own ([`crate::OwnPage`]). Whoever opens
-//! it is judged as at the admin API, at every request anew (attack H14).
+//! The operators' console: one of the pages of this server's own ([`crate::OwnPage`]). Whoever
+//! opens it is judged as at the admin API, at every request anew (attack H14).
 //!
 //! Whatever an operator looks at of a person's is an event of that person's, which she finds in her
 //! own history: it goes on record before anything is shown.

@@ -1,9 +1,9 @@
-//! Pages of this server's own that a person reaches by her card as she reaches a portal: her account,
-//! and the operators' console. Each is a client inside this server.
+//! Pages of this server's own that a person reaches by her card as she reaches a portal: her
+//! account, and the operators' console. Each is a client inside this server.
 //!
 //! Nobody else can speak for these clients: no request from outside begins their logins, and no
-//! endpoint turns their codes into tokens. A code is redeemed inside the process, for a cookie whose
-//! digest stands in the client's part of the session: card pulled, session over, cookie worth
+//! endpoint turns their codes into tokens. A code is redeemed inside the process, for a cookie
+//! whose digest stands in the client's part of the session: card pulled, session over, cookie worth
 //! nothing. The PIN is typed for it each time, and the cookie lasts half an hour at most.
 
 use std::sync::Arc;

@@ -254,14 +254,9 @@ impl Problem {
             Self::WorkstationNotManaged => workstation::NOT_MANAGED,
             Self::WorkstationRevoked => workstation::REVOKED,
             Self::WorkstationNotEntitled => workstation::NOT_ENTITLED,
-            Self::AccountClosed => {
-                Text::new("Your account page is closed", "Votre compte est fermé")
-            }
-            Self::ConsoleClosed => Text::new("The console is closed", "La console est fermée"),
-            Self::ConsoleRefused => Text::new(
-                "The console is for this server's operators",
-                "La console est réservée aux exploitants de ce serveur",
-            ),
+            Self::AccountClosed => ACCOUNT_CLOSED,
+            Self::ConsoleClosed => CONSOLE_CLOSED,
+            Self::ConsoleRefused => CONSOLE_REFUSED,
             Self::AuthorizationRefused => Text::new(
                 "The portal's request cannot be accepted",
                 "La demande du portail ne peut pas être acceptée",
@@ -384,6 +379,12 @@ const PROXY_UNKNOWN_ADVICE: Text = Text::new(
     "Rien ne peut être fait ici que par le serveur mandataire configuré.",
 );
 
+const ACCOUNT_CLOSED: Text = Text::new("Your account page is closed", "Votre compte est fermé");
+const CONSOLE_CLOSED: Text = Text::new("The console is closed", "La console est fermée");
+const CONSOLE_REFUSED: Text = Text::new(
+    "The console is for this server's operators",
+    "La console est réservée aux exploitants de ce serveur",
+);
 const CONSOLE_CLOSED_ADVICE: Text = Text::new(
     "Open it again with your card and PIN, at /console. What you sent was not taken.",
     "Ouvrez-la à nouveau avec votre carte et votre code, à l’adresse /console. Ce que vous avez \

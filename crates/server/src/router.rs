@@ -17,11 +17,11 @@ use crate::endpoint::{DISCOVERY, OAUTH_METADATA, TRANSMITTER};
 use crate::error_response::render_refusals;
 use crate::handler::proof::add_dpop_nonce;
 use crate::handler::{
-    account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, console, device,
-    device_authorization, discovery, end_session, enrolment, error_page, guard_news, guard_reports,
-    health, introspect, jwks, login_answer, login_assertion, login_cancel, login_challenge,
-    login_page, new_workstations, not_me, openapi, par, presence, refused_uses, register, revoke,
-    security_events, static_file, suspend, token, userinfo,
+    account, admin, agentless, authorize, card_grant, card_news, challenge_keys, consent, console,
+    device, device_authorization, discovery, end_session, enrolment, error_page, guard_news,
+    guard_reports, health, introspect, jwks, login_answer, login_assertion, login_cancel,
+    login_challenge, login_page, new_workstations, not_me, openapi, par, presence, refused_uses,
+    register, revoke, security_events, static_file, suspend, token, userinfo,
 };
 use crate::page::{SIGNED_OUT_PATH, STAYED_PATH, SUSPEND_PATH};
 use crate::problem::Problem;
@@ -245,6 +245,16 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
             "/admin/initial-access-tokens/{id}",
             delete(admin::initial_access_tokens::delete_token),
         )
+        .merge(routes_of_what_people_need())
+        .route("/admin/reload", post(admin::post_reload))
+        .route_layer(from_fn_with_state(state.clone(), add_dpop_nonce))
+        .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
+}
+
+/// What operators do about cards, workstations, incidents and stops; proven by what it is merged
+/// into.
+fn routes_of_what_people_need() -> Router<AppState> {
+    Router::new()
         .route("/admin/cards", get(admin::cards::list_cards))
         .route("/admin/cards/search", post(admin::cards::post_search))
         .route(
@@ -283,10 +293,7 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
         )
         .route("/admin/stops", get(admin::stops::list_stops))
         .route("/admin/stops/{id}/lift", post(admin::stops::post_lift))
-        .route(
-            "/admin/approvals",
-            get(admin::approvals::list_approvals),
-        )
+        .route("/admin/approvals", get(admin::approvals::list_approvals))
         .route(
             "/admin/approvals/{id}/confirm",
             post(admin::approvals::post_confirmation),
@@ -295,9 +302,6 @@ fn routes_of_operators(state: &AppState) -> Router<AppState> {
             "/admin/approvals/{id}/cancel",
             post(admin::approvals::post_cancellation),
         )
-        .route("/admin/reload", post(admin::post_reload))
-        .route_layer(from_fn_with_state(state.clone(), add_dpop_nonce))
-        .route_layer(from_fn_with_state(state.clone(), refuse_foreign_pages))
 }
 
 /// The operators' console, where there are operators.
@@ -307,8 +311,14 @@ fn routes_of_the_console(state: &AppState) -> Router<AppState> {
     }
     Router::new()
         // HEAD would begin a login that nobody sees, or put on record a look at nothing.
-        .route(CONSOLE_PATH, get(console::overview::get_overview).head(refuse_method))
-        .route("/console/callback", get(console::get_callback).head(refuse_method))
+        .route(
+            CONSOLE_PATH,
+            get(console::overview::get_overview).head(refuse_method),
+        )
+        .route(
+            "/console/callback",
+            get(console::get_callback).head(refuse_method),
+        )
         .route("/console/close", post(console::post_close))
         .route("/console/closed", get(console::get_closed))
         .route(
@@ -335,6 +345,12 @@ fn routes_of_the_console(state: &AppState) -> Router<AppState> {
             "/console/portal/{id}",
             get(console::timelines::get_portal).head(refuse_method),
         )
+        .merge(routes_of_the_consoles_work())
+}
+
+/// What operators do at the console, each part with its page.
+fn routes_of_the_consoles_work() -> Router<AppState> {
+    Router::new()
         .route(
             "/console/incidents",
             get(console::incidents::get_incidents)
@@ -354,7 +370,10 @@ fn routes_of_the_console(state: &AppState) -> Router<AppState> {
                 .head(refuse_method),
         )
         .route("/console/report", post(console::report::post_report))
-        .route("/console/cards", get(console::cards::get_cards).head(refuse_method))
+        .route(
+            "/console/cards",
+            get(console::cards::get_cards).head(refuse_method),
+        )
         .route(
             "/console/anchors",
             get(console::anchors::get_anchors)
@@ -365,7 +384,10 @@ fn routes_of_the_console(state: &AppState) -> Router<AppState> {
             "/console/approvals",
             get(console::approvals::get_approvals).head(refuse_method),
         )
-        .route("/console/approvals/{id}", post(console::approvals::post_approval))
+        .route(
+            "/console/approvals/{id}",
+            post(console::approvals::post_approval),
+        )
 }
 
 /// The page where people look after what is their own here.

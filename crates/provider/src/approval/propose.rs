@@ -136,7 +136,11 @@ impl Approvals {
         Ok(Outcome::Proposed(Box::new(self.proposal(new)?)))
     }
 
-    pub(super) fn row_of(&self, change: &ProposedChange, now: OffsetDateTime) -> Result<Approval, Error> {
+    pub(super) fn row_of(
+        &self,
+        change: &ProposedChange,
+        now: OffsetDateTime,
+    ) -> Result<Approval, Error> {
         let proposer = self.person.as_ref().map(serde_json::to_string);
         let proposed_at = now.truncate_to_second();
         Ok(Approval {

@@ -1,5 +1,5 @@
-//! What an operator's word finds: a pseudonym, a session, a card or a portal, each by its whole name.
-//! There is no search by names of people, and none by parts of anything.
+//! What an operator's word finds: a pseudonym, a session, a card or a portal, each by its whole
+//! name. There is no search by names of people, and none by parts of anything.
 
 use cardea_storage::{session, subject};
 

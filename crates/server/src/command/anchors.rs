@@ -39,9 +39,9 @@ Run it as the server's own user, to whom the database belongs.
 Where the configuration asks for four eyes, a change is proposed, and done once two operators have \
 confirmed it with their cards (docs/console.md).
 
-Exit status: 0 done or proposed, 1 refused (no such certificate, one that is there already or is not the one \
-whose fingerprint was given, one that nobody has said yes to, one that is no authority's, expired \
-or too weak), 2 the configuration, the database or the input cannot be used.";
+Exit status: 0 done or proposed, 1 refused (no such certificate, one that is there already or is \
+not the one whose fingerprint was given, one that nobody has said yes to, one that is no \
+authority's, expired or too weak), 2 the configuration, the database or the input cannot be used.";
 
 /// Commands about trust anchors.
 #[derive(Debug, Subcommand)]

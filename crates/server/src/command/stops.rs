@@ -26,8 +26,8 @@ Run it as the server's own user, to whom the database belongs.
 Where the configuration asks for four eyes, lifting is proposed, and done once two operators have \
 confirmed it with their cards (docs/console.md).
 
-Exit status: 0 done or proposed, 1 refused (no such stop, one that is lifted already, no reason), 2 the \
-configuration, the database or the input cannot be used.";
+Exit status: 0 done or proposed, 1 refused (no such stop, one that is lifted already, no reason), \
+2 the configuration, the database or the input cannot be used.";
 
 /// Commands about accounts that guards have stopped.
 #[derive(Debug, Subcommand)]

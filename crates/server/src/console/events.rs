@@ -1,6 +1,9 @@
 //! Events of the log as entries of the console's pages.
 
-use cardea_provider::{HistoryEntry, TIMELINE_PAGE_MAX, TimelinePage};
+use cardea_provider::{
+    ACCOUNT_CLIENT_ID, ACCOUNT_NAME, CONSOLE_CLIENT_ID, CONSOLE_NAME, HistoryEntry,
+    TIMELINE_PAGE_MAX, TimelinePage,
+};
 use cardea_storage::event::EventRecord;
 
 use super::AtConsole;
@@ -36,9 +39,13 @@ pub(crate) fn blocks(
 
 /// One event, in the words that its person reads.
 pub(crate) fn entry(state: &AppState, at: &AtConsole, event: EventRecord) -> Entry {
-    let portal = event.client_id.as_deref().map(|id| {
-        let client = state.provider().find_client(id);
-        client.map_or_else(|| id.to_owned(), |client| client.name.clone())
+    let portal = event.client_id.as_deref().map(|id| match id {
+        ACCOUNT_CLIENT_ID => ACCOUNT_NAME.to_owned(),
+        CONSOLE_CLIENT_ID => CONSOLE_NAME.to_owned(),
+        id => {
+            let client = state.provider().find_client(id);
+            client.map_or_else(|| id.to_owned(), |client| client.name.clone())
+        }
     });
     let code = match &event.code {
         Some(code) => format!("{} · {code}", event.kind),

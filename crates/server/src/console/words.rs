@@ -42,8 +42,8 @@ pub(crate) fn mistake(error: &Error) -> Option<(StatusCode, Text)> {
 const OWN: Text = Text::new(
     "Another person has to confirm this: it is your own proposal, or your own account. A second \
      card of yours does not change that.",
-    "Une autre personne doit le confirmer\u{a0}: il s’agit de votre propre proposition, ou de votre \
-     propre compte. Une seconde carte à votre nom n’y change rien.",
+    "Une autre personne doit le confirmer\u{a0}: il s’agit de votre propre proposition, ou de \
+     votre propre compte. Une seconde carte à votre nom n’y change rien.",
 );
 const DECIDED: Text = Text::new(
     "This was confirmed or cancelled already; nothing was done twice.",
@@ -63,8 +63,8 @@ const TOO_MANY: Text = Text::new(
 );
 const ANCHORS_OFF: Text = Text::new(
     "Trust anchors are not changed over the network here. Use cardea anchors on the server.",
-    "Ici, les ancres de confiance ne se modifient pas par le réseau. Utilisez cardea anchors sur le \
-     serveur.",
+    "Ici, les ancres de confiance ne se modifient pas par le réseau. Utilisez cardea anchors sur \
+     le serveur.",
 );
 const UNKNOWN: Text = Text::new(
     "There is no such thing here, or not any more.",

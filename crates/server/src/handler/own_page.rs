@@ -1,5 +1,5 @@
-//! How a browser gets to a page of our own, the account or the operators' console: by a login with a
-//! card, as to a portal.
+//! How a browser gets to a page of our own, the account or the operators' console: by a login with
+//! a card, as to a portal.
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,5 @@
-//! The frame of the operators' console, and the few things that its pages are made of: facts, tables,
-//! entries of the log, charts and forms. No page of it has a script.
+//! The frame of the operators' console, and the few things that its pages are made of: facts,
+//! tables, entries of the log, charts and forms. No page of it has a script.
 
 use askama::Template;
 use cardea_provider::{CONSOLE_PATH, ConsoleSession};

@@ -1,5 +1,5 @@
-//! Trust anchors: which certificates are believed, and adding and taking away, with a second operator
-//! where four eyes are asked for.
+//! Trust anchors: which certificates are believed, and adding and taking away, with a second
+//! operator where four eyes are asked for.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -198,19 +198,19 @@ const ADD: Text = Text::new("Add a certificate", "Ajouter un certificat");
 const ADD_TOLD: Text = Text::new(
     "Compare the fingerprint with what its authority publishes first: whoever adds a root decides \
      whose cards are believed.",
-    "Comparez d’abord l’empreinte avec celle que publie l’autorité\u{a0}: ajouter une racine, c’est \
-     décider quelles cartes sont crues.",
+    "Comparez d’abord l’empreinte avec celle que publie l’autorité\u{a0}: ajouter une racine, \
+     c’est décider quelles cartes sont crues.",
 );
 const PEM: Text = Text::new("The certificate, as PEM", "Le certificat, au format PEM");
 const OFF: Text = Text::new(
     "Not changed over the network here: use cardea anchors on the server, or set admin.anchors.",
-    "Ici, pas de modification par le réseau\u{a0}: utilisez cardea anchors sur le serveur, ou activez \
-     admin.anchors.",
+    "Ici, pas de modification par le réseau\u{a0}: utilisez cardea anchors sur le serveur, ou \
+     activez admin.anchors.",
 );
 const CHANGED: Text = Text::new("It is done, and in force.", "C’est fait, et en vigueur.");
 const PROPOSED: Text = Text::new(
     "It is proposed. Another operator confirms it under “To confirm”, with her own card, within a \
      day.",
-    "La proposition est enregistrée. Un autre exploitant la confirme sous «\u{a0}À confirmer\u{a0}», \
-     avec sa propre carte, dans la journée.",
+    "La proposition est enregistrée. Un autre exploitant la confirme sous «\u{a0}À \
+     confirmer\u{a0}», avec sa propre carte, dans la journée.",
 );

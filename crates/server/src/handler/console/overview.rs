@@ -1,5 +1,5 @@
-//! The console's first page: how this server and its log stand, and what happened lately, in numbers
-//! from which nobody can be told.
+//! The console's first page: how this server and its log stand, and what happened lately, in
+//! numbers from which nobody can be told.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, Uri, header};

@@ -1,5 +1,5 @@
-//! The incident report's download: which patients were looked up in a person's name, in a session or
-//! with a card, as CSV or PDF.
+//! The incident report's download: which patients were looked up in a person's name, in a session
+//! or with a card, as CSV or PDF.
 
 use axum::extract::State;
 use axum::http::HeaderMap;

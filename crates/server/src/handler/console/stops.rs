@@ -133,8 +133,8 @@ const HEADING: Text = Text::new("Stopped accounts", "Comptes arrêtés");
 const TOLD: Text = Text::new(
     "A guard has stopped these accounts at its service. Lift a stop once you have made sure who \
      asks; how you did stands in the record for good.",
-    "Une garde a arrêté ces comptes dans son service. Rétablissez l’accès après avoir vérifié qui le \
-     demande\u{a0}; la manière reste consignée.",
+    "Une garde a arrêté ces comptes dans son service. Rétablissez l’accès après avoir vérifié qui \
+     le demande\u{a0}; la manière reste consignée.",
 );
 const MORE: Text = Text::new(
     "{count} accounts are stopped; these are the newest.",
@@ -157,6 +157,6 @@ const LIFTED: Text = Text::new(
 const PROPOSED: Text = Text::new(
     "It is proposed. Another operator confirms it under “To confirm”, with her own card, within a \
      day.",
-    "La proposition est enregistrée. Un autre exploitant la confirme sous «\u{a0}À confirmer\u{a0}», \
-     avec sa propre carte, dans la journée.",
+    "La proposition est enregistrée. Un autre exploitant la confirme sous «\u{a0}À \
+     confirmer\u{a0}», avec sa propre carte, dans la journée.",
 );

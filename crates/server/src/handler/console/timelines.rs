@@ -1,5 +1,5 @@
-//! What is on record about a person, a session, a card or a portal. That an operator looks stands on
-//! record before anything is shown.
+//! What is on record about a person, a session, a card or a portal. That an operator looks stands
+//! on record before anything is shown.
 
 use axum::extract::{Path, State};
 use axum::http::Uri;
