@@ -242,9 +242,8 @@ async fn timeline(
         return Ok(list_events_of_session(reading, session_id, count_max).await?);
     }
     if let Some(sub) = &scope.sub {
-        let moment = |at: Option<i64>| at.and_then(|it| moment(it));
-        let from = scope.from.or_else(|| moment(totals.first_at));
-        let to = scope.to.or_else(|| moment(totals.last_at));
+        let from = scope.from.or_else(|| totals.first_at.and_then(moment));
+        let to = scope.to.or_else(|| totals.last_at.and_then(moment));
         let day = Duration::days(1);
         let from = from.map_or(OffsetDateTime::UNIX_EPOCH, |it| it.saturating_sub(day));
         let to = to.map_or(OffsetDateTime::UNIX_EPOCH, |it| it.saturating_add(day));
