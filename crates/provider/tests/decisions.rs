@@ -19,6 +19,7 @@ mod decisions {
     mod consent;
     mod console;
     mod device;
+    mod event_push;
     mod event_stream;
     mod fapi2;
     mod flood;
