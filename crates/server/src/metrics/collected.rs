@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 
 use super::backup::newest_backup;
 use super::labels::{
-    AlgorithmLabel, AuthorityLabels, BuildLabels, CertificateLabels, ListLabels, OutputLabel, PoolLabels,
-    ReasonLabel, StateLabel, bounded,
+    AlgorithmLabel, AuthorityLabels, BuildLabels, CertificateLabels, ListLabels, OutputLabel,
+    PoolLabels, ReasonLabel, StateLabel, bounded,
 };
 use super::process::Process;
 use crate::clock::SystemClock;
@@ -173,7 +173,12 @@ async fn collect_ledger(registry: &mut Registry, state: &AppState) {
     let cosigning = state.log_keeper().cosigning();
     let silent = i64::try_from(cosigning.silent_seconds()).unwrap_or(i64::MAX);
     let help = "How long enough witnesses have not cosigned all that the log holds";
-    register(registry, "ledger_witness_silent_seconds", help, to_f64(silent));
+    register(
+        registry,
+        "ledger_witness_silent_seconds",
+        help,
+        to_f64(silent),
+    );
     let covered = i64::try_from(cosigning.covered()).unwrap_or(i64::MAX);
     let help = "Events under the newest checkpoint that enough witnesses have cosigned";
     register(registry, "ledger_cosigned_size", help, to_f64(covered));
@@ -184,7 +189,9 @@ async fn collect_ledger(registry: &mut Registry, state: &AppState) {
 
 fn collect_siem(registry: &mut Registry, state: &AppState) {
     let (waiting, lag) = (Family::<OutputLabel, Number>::default(), Family::default());
+    let mut longest = 0;
     for (output, standing) in state.siem().standings() {
+        longest = standing.lag_seconds.max(longest);
         let output = OutputLabel { output };
         let events = i64::try_from(standing.waiting).unwrap_or(i64::MAX);
         set(&waiting, &output, to_f64(events));
@@ -194,6 +201,9 @@ fn collect_siem(registry: &mut Registry, state: &AppState) {
     registry.register("siem_waiting", help, waiting);
     let help = "How long ago the oldest of them happened";
     registry.register("siem_lag_seconds", help, lag);
+    // There without any output, too: a rule looks at it.
+    let help = "The same of the output that is the furthest behind";
+    register(registry, "siem_lag_max_seconds", help, to_f64(longest));
 }
 
 fn collect_lists(registry: &mut Registry, state: &AppState) {
