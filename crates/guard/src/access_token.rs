@@ -54,6 +54,18 @@ pub(crate) struct TokenRules {
     pub(crate) lifetime_seconds_max: i64,
 }
 
+impl TokenRules {
+    fn of(config: &TokenConfig) -> Self {
+        Self {
+            issuer: config.issuer.clone(),
+            audience: config.audience.clone(),
+            algorithms: config.algorithms.clone(),
+            clock_skew_seconds: config.clock_skew_seconds.into(),
+            lifetime_seconds_max: config.lifetime_seconds_max.into(),
+        }
+    }
+}
+
 /// Checks access tokens. Cheap to clone; what it does in the background ends with the last clone.
 #[derive(Clone)]
 pub struct TokenCheck(Arc<Parts>);
@@ -134,13 +146,7 @@ impl TokenCheck {
     ) -> Result<Self, AccessError> {
         let http = http_client::client(config.ca_file.as_deref())?;
         let keys = Arc::new(JwksSource::new(config, http.clone()));
-        let rules = Arc::new(TokenRules {
-            issuer: config.issuer.clone(),
-            audience: config.audience.clone(),
-            algorithms: config.algorithms.clone(),
-            clock_skew_seconds: config.clock_skew_seconds.into(),
-            lifetime_seconds_max: config.lifetime_seconds_max.into(),
-        });
+        let rules = Arc::new(TokenRules::of(config));
         let mut tasks = vec![tokio::spawn(Arc::clone(&keys).keep_fresh()).abort_handle()];
         let asking = |credentials: &Arc<ClientCredentials>| {
             Box::new(Introspection {

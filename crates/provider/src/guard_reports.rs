@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 
 use cardea_storage::access_grant::{self, AccessGrant};
 use cardea_storage::guard_report::{
-    self, GuardReport, ReportPart, ReportPlace, SaidNames, count_unproven_since, is_known, report_id,
+    self, GuardReport, ReportPart, ReportPlace, SaidNames, count_unproven_since, is_known,
+    report_id,
 };
 use cardea_storage::session::Session;
 use cardea_storage::{Transaction, account_stop, client_session, session, session_card};

@@ -238,7 +238,8 @@ fn start_nginx(folder: &Path, issuer: &Issuer, ports: &Ports) -> Child {
     let (api, no_op) = (ports.api, ports.nginx_no_op);
     let text = format!(
         "user root;\ndaemon off;\nworker_processes 2;\npid {};\nerror_log stderr warn;\n\
-         events {{ worker_connections 4096; }}\nhttp {{\naccess_log off;\nkeepalive_requests 10000000;\n{kept}{fronts}\n\
+         events {{ worker_connections 4096; }}\nhttp {{\naccess_log off;\n\
+         keepalive_requests 10000000;\n{kept}{fronts}\n\
          server {{ listen 127.0.0.1:{api}; location / {{ return 200 \"a record\"; }} }}\n\
          server {{ listen 127.0.0.1:{no_op}; location / {{ return 204; }} }}\n}}\n",
         path("pid"),

@@ -24,8 +24,8 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 32..=64;
 /// The longest sealed text: a thousand pseudonyms and a presence.
 pub(crate) const SEALED_BYTES_MAX: usize = 64 * 1024;
 
-/// A key for HMAC-SHA-256, overwritten when it goes. Not by OpenSSL, which looks the algorithm up by
-/// its name for each code, and takes longer for that than for the code.
+/// A key for HMAC-SHA-256, overwritten when it goes. Not by OpenSSL, which looks the algorithm up
+/// by its name for each code, and takes longer for that than for the code.
 pub(super) type HmacKey = Hmac<Sha256>;
 
 /// What a text is sealed for.

@@ -75,8 +75,8 @@ impl Signatures {
         })
     }
 
-    /// The question of this session is answered otherwise; of any session, where none is named. What
-    /// was asked for before answers nothing.
+    /// The question of this session is answered otherwise; of any session, where none is named.
+    /// What was asked for before answers nothing.
     pub(super) fn answer(&self, subject: &str, session: Option<&str>, signature: FreshSignature) {
         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_answered = |it: &Question| {

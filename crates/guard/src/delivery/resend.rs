@@ -30,8 +30,8 @@ pub struct Resent {
 /// have; a guard that serves from that folder goes on meanwhile.
 ///
 /// # Errors
-/// [`Error::SpoolFailed`], [`Error::Access`], [`Error::ReportsNotDelivered`]: what was not delivered
-/// stays in the folder, and the next call goes on with it.
+/// [`Error::SpoolFailed`], [`Error::Access`], [`Error::ReportsNotDelivered`]: what was not
+/// delivered stays in the folder, and the next call goes on with it.
 pub async fn resend(
     config: &SpoolConfig,
     token: &TokenConfig,

@@ -61,8 +61,8 @@ pub struct ReportedPart {
     pub number: u32,
 }
 
-/// What a refusal of a stopped account rests on: the issuer, which knows which stops an operator has
-/// lifted, tells by it what is new from what the guard has not heard of yet.
+/// What a refusal of a stopped account rests on: the issuer, which knows which stops an operator
+/// has lifted, tells by it what is new from what the guard has not heard of yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedStop {
     /// The number of the issuer's stop; none where the guard knows of none.

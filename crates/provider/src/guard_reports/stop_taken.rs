@@ -3,9 +3,7 @@
 
 use cardea_jose::random_base64url;
 use cardea_storage::Transaction;
-use cardea_storage::account_stop::{
-    self, AccountStop, find_last_lift, is_lifted, list_open_of,
-};
+use cardea_storage::account_stop::{self, AccountStop, find_last_lift, is_lifted, list_open_of};
 use cardea_storage::guard_notice::{self, GuardNotice};
 use cardea_storage::guard_report::GuardReport;
 use time::{Duration, OffsetDateTime};
@@ -139,8 +137,8 @@ impl Provider {
         Ok(Stopped::Newly(stop.id))
     }
 
-    /// Whether the guard goes by a stop that an operator has lifted: it has not heard of the lift, as
-    /// happens while its stream is cut off and its reports are not.
+    /// Whether the guard goes by a stop that an operator has lifted: it has not heard of the lift,
+    /// as happens while its stream is cut off and its reports are not.
     async fn is_late(
         &self,
         transaction: &mut Transaction,

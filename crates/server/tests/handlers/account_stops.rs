@@ -108,7 +108,7 @@ async fn open_stops(app: &TestApp) -> usize {
 }
 
 /// A guard's stream is cut off and its reports are not: it goes by a stop that was lifted an hour
-/// ago, and would have everybody hold the account again. By what it says of its refusal it is known.
+/// ago, and would have everybody hold the account again. It says what it goes by, and so is known.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guard_that_has_not_heard_of_a_lift_stops_nobody_anew_and_one_that_has_does() {
     let app = TestApp::start_with(changes()).await;

@@ -106,8 +106,8 @@ async fn an_answer_is_on_record_once_and_one_that_stops_ends_the_session() {
     assert_eq!(app.count_events("guard.session_stopped").await, 1);
 }
 
-/// Attack H9: whoever has a guard's secret writes only so much about tokens that are forgotten; what
-/// is refused the guard puts aside, and sends it again later.
+/// Attack H9: whoever has a guard's secret writes only so much about tokens that are forgotten;
+/// what is refused the guard puts aside, and sends it again later.
 #[tokio::test(flavor = "multi_thread")]
 async fn h9_unproven_reports_of_a_day_are_bounded_and_the_others_are_taken() {
     let app = TestApp::start_with(changes()).await;

@@ -258,6 +258,13 @@ async fn a_guard_that_begins_to_listen_hears_what_holds_and_what_was_lifted_late
     .await;
 }
 
+/// Whether the stop of this number is lifted.
+async fn lifted(transaction: &mut Transaction, number: i64) -> Option<bool> {
+    is_lifted(transaction, ("p", "records"), number)
+        .await
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stops_are_found_by_account_and_by_person_and_lifted_ones_are_forgotten() {
     on_both(async |store| {
@@ -299,14 +306,10 @@ async fn stops_are_found_by_account_and_by_person_and_lifted_ones_are_forgotten(
                 .find(|it| it.id == "one")
                 .unwrap()
                 .sequence;
-            let of_number = async |transaction: &mut Transaction, number| {
-                let lifted = is_lifted(transaction, ("p", "records"), number);
-                lifted.await.unwrap()
-            };
-            assert_eq!(of_number(transaction, number).await, Some(false));
+            assert_eq!(lifted(transaction, number).await, Some(false));
             lift(transaction, "one", after_seconds(7)).await.unwrap();
-            assert_eq!(of_number(transaction, number).await, Some(true));
-            assert_eq!(of_number(transaction, 1).await, None);
+            assert_eq!(lifted(transaction, number).await, Some(true));
+            assert_eq!(lifted(transaction, 1).await, None);
             assert_eq!(last_lift(transaction, API).await, Some(after_seconds(7)));
             // Whoever has heard of that one knows of no other.
             let api = [API.to_owned()];
