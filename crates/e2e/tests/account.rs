@@ -3,9 +3,9 @@
 
 use anyhow::{Context as _, Result};
 use cardea_e2e::{Browser, SCREENS, Stage};
+use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, InLedger, append, list_newest};
 use cardea_storage::guard_report::{GuardReport, insert};
-use cardea_storage::Store;
 use cardea_xtask::system::PORTAL_CLIENT_ID;
 use time::{Duration, OffsetDateTime};
 

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use cardea_storage::agent_instance::AgentInstance;
-use cardea_storage::{Transaction, agent_instance, session};
 use cardea_storage::event::EventRecord;
 use cardea_storage::event::history::{
     self, Selection, list_clients_of_person, list_of_person, list_of_person_forward,
     list_of_sessions, look_ups_by_client,
 };
 use cardea_storage::guard_report::{self, DayOfLookUps};
+use cardea_storage::{Transaction, agent_instance, session};
 use time::{Duration, OffsetDateTime};
 
 use super::{ActivityKind, ActivityWeight, Place};
@@ -63,6 +63,8 @@ pub struct HistoryEntry {
     pub portal: Option<String>,
     /// Where: as the event says, or the login of its session.
     pub place: Place,
+    /// Whether it tells of a workstation that she has confirmed since, or that was her first one.
+    pub is_settled: bool,
 }
 
 impl HistoryEntry {
@@ -72,6 +74,7 @@ impl HistoryEntry {
         Self {
             kind: ActivityKind::find(&event.kind),
             place: Place::of(&event),
+            is_settled: false,
             portal,
             event,
         }
@@ -145,8 +148,7 @@ impl Provider {
             kinds: &kinds,
         };
         let mut transaction = self.store.begin_read().await?;
-        let mut events =
-            list_of_person(&mut transaction, selection, HISTORY_PAGE_MAX + 1).await?;
+        let mut events = list_of_person(&mut transaction, selection, HISTORY_PAGE_MAX + 1).await?;
         let next = cut(&mut events, HISTORY_PAGE_MAX);
         let entries = self.placed(&mut transaction, account, events).await?;
         Ok(HistoryPage { entries, next })
@@ -172,16 +174,7 @@ impl Provider {
         let mut transaction = self.store.begin_read().await?;
         let events = list_of_person(&mut transaction, selection, ATTENTION_MAX).await?;
         let mut entries = self.placed(&mut transaction, account, events).await?;
-        let sub = &account.sub;
-        let known = agent_instance::list_of_person(&mut transaction, sub, NAMES_MAX).await?;
-        let is_settled = |entry: &HistoryEntry| {
-            let jkt = entry.place.instance_jkt.as_ref();
-            let is_hers = |it: &AgentInstance| it.acknowledged_at.is_some() && it.revoked_at.is_none();
-            let mut hers = known.iter().filter(|it| is_hers(it));
-            entry.kind == Some(ActivityKind::InstanceFirstUsed)
-                && hers.any(|it| Some(&it.instance_jkt) == jkt)
-        };
-        entries.retain(|entry| !is_settled(entry));
+        entries.retain(|entry| !entry.is_settled);
         Ok(entries)
     }
 
@@ -323,16 +316,21 @@ impl Provider {
         let entry = |event: EventRecord| {
             let own = Place::of(&event);
             let login = event.session_id.as_ref().and_then(|id| logins.get(id));
-            let is_elsewhere = own.instance_jkt.is_some();
-            let mut place = match login.filter(|_| !is_elsewhere) {
-                Some(login) => login.clone(),
-                None => own,
+            // What tells of another workstation was not done there.
+            let is_there = |login: &&Place| {
+                own.instance_jkt.is_none() || own.instance_jkt == login.instance_jkt
             };
+            let mut place = login.filter(is_there).cloned().unwrap_or(own);
+            let kind = ActivityKind::find(&event.kind);
+            let is_first = kind == Some(ActivityKind::InstanceFirstUsed);
+            let jkt = place.instance_jkt.as_deref();
+            let is_settled = is_first && known.iter().any(|it| is_settled(it, jkt));
             if place.workstation.is_none() {
                 place.workstation = place.instance_jkt.as_deref().and_then(name_of);
             }
             HistoryEntry {
-                kind: ActivityKind::find(&event.kind),
+                kind,
+                is_settled,
                 portal: event.client_id.as_deref().map(|id| self.portal_of(id)),
                 place,
                 event,
@@ -340,6 +338,12 @@ impl Provider {
         };
         Ok(events.into_iter().map(entry).collect())
     }
+}
+
+/// Whether a workstation is this one, and hers for good.
+fn is_settled(own: &AgentInstance, jkt: Option<&str>) -> bool {
+    let is_hers = own.acknowledged_at.is_some() && own.revoked_at.is_none();
+    is_hers && jkt == Some(own.instance_jkt.as_str())
 }
 
 /// Where the sessions of some events were opened.
@@ -356,7 +360,10 @@ async fn logins_of(
         id_at(oldest - SESSION_LASTS),
         id_at(newest + Duration::seconds(1)),
     );
-    let mut ids: Vec<_> = events.iter().filter_map(|it| it.session_id.as_deref()).collect();
+    let mut ids: Vec<_> = events
+        .iter()
+        .filter_map(|it| it.session_id.as_deref())
+        .collect();
     ids.sort_unstable();
     ids.dedup();
     let kinds = LOGINS.map(ActivityKind::name);

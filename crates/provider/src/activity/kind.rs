@@ -250,9 +250,7 @@ impl ActivityKind {
             | E::DeviceAsked {}
             | E::DeviceCodeTyped {}
             | E::DeviceWithdrawn {}
-            | E::Instance(
-                I::Trusted { .. } | I::RevokedByOperator { .. } | I::Forgotten { .. },
-            )
+            | E::Instance(I::Trusted { .. } | I::RevokedByOperator { .. } | I::Forgotten { .. })
             | E::AccountRefused { .. }
             | E::TokenLookupRefused { .. }
             | E::Administration(

@@ -219,10 +219,7 @@ const BACK: Text = Text::new("Back to my activity", "Retour à mon activité");
 const DAY: Text = Text::new("Day", "Jour");
 const PORTAL: Text = Text::new("Portal", "Portail");
 const EVERY_PORTAL: Text = Text::new("All portals", "Tous les portails");
-const WHOLE: Text = Text::new(
-    "With technical details",
-    "Avec les détails techniques",
-);
+const WHOLE: Text = Text::new("With technical details", "Avec les détails techniques");
 const FILTER: Text = Text::new("Show", "Afficher");
 const NEWEST: Text = Text::new("Back to the newest", "Retour aux plus récents");
 const OLDER: Text = Text::new("Older", "Plus anciens");

@@ -80,7 +80,9 @@ pub(crate) async fn post_sessions(
         all.announce(ended);
         Ok::<_, Error>(is_over_here)
     });
-    let ended = ended.await.ok_or_else(|| Refusal::page(Problem::Internal))?;
+    let ended = ended
+        .await
+        .ok_or_else(|| Refusal::page(Problem::Internal))?;
     if ended.map_err(|error| unavailable(&error))? {
         return Ok(closed(&state, language));
     }
@@ -109,7 +111,11 @@ impl OpenSessions<'_> {
         let since = written(session.since, self.language);
         let is_same_day = session.since.date() == session.used_at.date();
         let used = match is_same_day {
-            true => format!("{} {}", self.say(LAST_USED_AT), written_time(session.used_at)),
+            true => format!(
+                "{} {}",
+                self.say(LAST_USED_AT),
+                written_time(session.used_at)
+            ),
             false => {
                 let used = written(session.used_at, self.language);
                 format!("{} {used}", self.say(LAST_USED))

@@ -81,7 +81,11 @@ pub(crate) async fn post_export(
     let after = wanted.after.as_deref();
     let events = state.provider().own_events(session, span, after).await;
     let events = events.map_err(|error| unavailable(&error))?;
-    let ids: Vec<_> = events.entries.iter().map(|it| it.event.id.clone()).collect();
+    let ids: Vec<_> = events
+        .entries
+        .iter()
+        .map(|it| it.event.id.clone())
+        .collect();
     let proven = inclusion(state.store(), &ids).await.map_err(|error| {
         tracing::warn!(code = error.code(), "nothing can be proven of the log");
         Refusal::page(Problem::Unavailable).because(error.code())
@@ -93,7 +97,9 @@ pub(crate) async fn post_export(
         provider.record_own_export(&account, form, count).await
     });
     // On record before it is out of here.
-    let recorded = recorded.await.ok_or_else(|| Refusal::page(Problem::Internal))?;
+    let recorded = recorded
+        .await
+        .ok_or_else(|| Refusal::page(Problem::Internal))?;
     recorded.map_err(|error| unavailable(&error))?;
     let made_at = SystemClock.now();
     let (bytes, media_type, ending) = match wanted.form {

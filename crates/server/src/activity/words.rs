@@ -15,7 +15,7 @@ use crate::page::portal_name;
 
 /// Whether an event deserves the person's attention.
 pub(crate) fn is_marked(entry: &HistoryEntry) -> bool {
-    entry.kind.map(ActivityKind::weight) == Some(ActivityWeight::Marked)
+    entry.kind.map(ActivityKind::weight) == Some(ActivityWeight::Marked) && !entry.is_settled
 }
 
 /// What happened, as a whole sentence.
@@ -45,7 +45,19 @@ pub(crate) fn sentence(entry: &HistoryEntry, language: Language) -> String {
 
 /// Where, and by which means: workstation, reader, card and PIN. None where nothing is known of it.
 pub(crate) fn circumstances(entry: &HistoryEntry, language: Language) -> Option<String> {
-    let parts = place_parts(&entry.place, language);
+    use ActivityKind as K;
+    let mut place = entry.place.clone();
+    if let Some(
+        K::InstanceFirstUsed
+        | K::InstanceAcknowledged
+        | K::InstanceRevokedByOwner
+        | K::InstanceAllowedByOwner,
+    ) = entry.kind
+    {
+        // Its sentence names it.
+        (place.workstation, place.instance_jkt) = (None, None);
+    }
+    let parts = place_parts(&place, language);
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
@@ -208,7 +220,10 @@ fn session_words(kind: ActivityKind) -> Text {
             "You showed your card again, and your session went on",
             "Vous avez présenté votre carte à nouveau, et votre session a continué",
         ),
-        _ => Text::new("A session of yours ended", "Une de vos sessions s’est terminée"),
+        _ => Text::new(
+            "A session of yours ended",
+            "Une de vos sessions s’est terminée",
+        ),
     }
 }
 

@@ -65,9 +65,18 @@ async fn the_page_says_what_is_open_what_happened_where_and_how() {
         assert!(html.contains(part), "{part} is not in {html}");
     }
     // What a hurried reader needs stands in front of what she looks after now and then.
-    let places = ["id=\"open\"", "id=\"attention\"", "id=\"history\"", "id=\"take-away\"",
-        "id=\"workstations\"", "id=\"cards\""];
-    let at = places.map(|place| html.find(place).unwrap_or_else(|| panic!("{place}: {html}")));
+    let places = [
+        "id=\"open\"",
+        "id=\"attention\"",
+        "id=\"history\"",
+        "id=\"take-away\"",
+        "id=\"workstations\"",
+        "id=\"cards\"",
+    ];
+    let at = places.map(|place| {
+        html.find(place)
+            .unwrap_or_else(|| panic!("{place}: {html}"))
+    });
     assert!(at.is_sorted(), "{at:?}");
     // A name is no markup, and no session's own id leaves the server.
     assert!(!html.contains("<&>"), "{html}");
@@ -128,7 +137,10 @@ async fn what_deserves_attention_stands_apart() {
         "{attention}"
     );
     assert!(attention.contains("class=\"marked\""), "{attention}");
-    assert!(attention.contains("action=\"/account/not-me?lang=en\""), "{attention}");
+    assert!(
+        attention.contains("action=\"/account/not-me?lang=en\""),
+        "{attention}"
+    );
 }
 
 /// Attacks E20 and H8: nobody ends, or finds, a session of somebody else.
@@ -159,7 +171,11 @@ async fn e20_a_person_ends_sessions_of_her_own_alone() {
     for (origin, form, status) in [
         ("https://evil.test", &good[..], 403),
         (app.issuer.as_str(), &good[1..], 403),
-        (&app.issuer, &[("form_token", foreign_token.as_str()), good[1], good[2]][..], 403),
+        (
+            &app.issuer,
+            &[("form_token", foreign_token.as_str()), good[1], good[2]][..],
+            403,
+        ),
         (&app.issuer, &good[..2], 400),
         (&app.issuer, &[good[0], good[1], ("change", "start")], 400),
         (&app.issuer, &[good[0], ("session", &long), good[2]], 400),
@@ -173,7 +189,10 @@ async fn e20_a_person_ends_sessions_of_her_own_alone() {
     assert_eq!(done.status(), 200);
     let html = done.text().await.unwrap();
     assert!(html.contains("The session is over."), "{html}");
-    assert!(html.contains("Your card is signed in nowhere else."), "{html}");
+    assert!(
+        html.contains("Your card is signed in nowhere else."),
+        "{html}"
+    );
     assert_eq!(app.count_events("session.ended").await, 1);
     let redeemed = Request::new().redeem(&app, &portal.code).await;
     assert_eq!(redeemed.status(), 400);
@@ -212,9 +231,15 @@ async fn h8_an_enumeration_of_events_gives_nothing() {
         "&before=%27",
         "&day=2026-11-30&day=2026-11-30",
     ] {
-        assert_eq!(history(&app, &foreign, query).await.status(), 400, "{query}");
+        assert_eq!(
+            history(&app, &foreign, query).await.status(),
+            400,
+            "{query}"
+        );
     }
-    let nobody = app.get("/account/history").header("Cookie", "cardea-account=x");
+    let nobody = app
+        .get("/account/history")
+        .header("Cookie", "cardea-account=x");
     assert_eq!(nobody.send().await.unwrap().status(), 403);
 }
 
@@ -243,7 +268,9 @@ async fn a_history_of_several_pages_has_every_line_once() {
         let Some((before, _)) = html.split_once("\" rel=\"next\"") else {
             break;
         };
-        let (_, next) = before.rsplit_once("href=\"/account/history?lang=en").unwrap();
+        let (_, next) = before
+            .rsplit_once("href=\"/account/history?lang=en")
+            .unwrap();
         query = next.replace("&#38;", "&").replace("&amp;", "&");
     }
     assert!(pages > 1, "{hers} lines");
@@ -288,7 +315,12 @@ fn check(document: &Value, key: &VerifierKey) -> usize {
             entry: public.digest(&commitment),
         };
         assert_eq!(leaf.hash(), hash(&entry["leaf"]));
-        let proof: Vec<_> = entry["proof"].as_array().unwrap().iter().map(hash).collect();
+        let proof: Vec<_> = entry["proof"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(hash)
+            .collect();
         let index = entry["index"].as_u64().unwrap();
         verify_inclusion(&leaf.hash(), index, head.size(), &proof, &head.root()).unwrap();
     }
@@ -324,7 +356,10 @@ async fn a_person_takes_her_own_log_away_with_proofs() {
     assert_eq!(header(&given, "content-type"), "application/json");
     assert_eq!(header(&given, "cache-control"), "no-store");
     let disposition = header(&given, "content-disposition");
-    assert!(disposition.starts_with("attachment; filename=\"cardea-"), "{disposition}");
+    assert!(
+        disposition.starts_with("attachment; filename=\"cardea-"),
+        "{disposition}"
+    );
     let document: Value = given.json().await.unwrap();
     let proven = check(&document, &key);
     let kinds = document["entries"].as_array().unwrap().iter();

@@ -55,7 +55,9 @@ async fn a_persons_events_come_by_cursor_by_span_by_client_and_by_kind() {
         })
         .await;
         let mut reading = store.begin_read().await.unwrap();
-        let all = list_of_person(&mut reading, selection("her", &[]), 100).await.unwrap();
+        let all = list_of_person(&mut reading, selection("her", &[]), 100)
+            .await
+            .unwrap();
         assert_eq!(all.len(), 20);
         assert!(all.iter().all(|it| it.sub.as_deref() == Some("her")));
         assert!(all.is_sorted_by(|one, next| one.id > next.id));
@@ -80,13 +82,20 @@ async fn a_persons_events_come_by_cursor_by_span_by_client_and_by_kind() {
             ..selection("another", &[])
         };
         let foreign = list_of_person(&mut reading, foreign, 100).await.unwrap();
-        assert!(foreign.iter().all(|it| it.sub.as_deref() == Some("another")));
+        assert!(
+            foreign
+                .iter()
+                .all(|it| it.sub.as_deref() == Some("another"))
+        );
         let span = Selection {
             from_id: &format!("{:016x}", 5),
             before_id: &format!("{:016x}", 8),
             ..selection("her", &[])
         };
-        assert_eq!(list_of_person(&mut reading, span, 100).await.unwrap().len(), 3);
+        assert_eq!(
+            list_of_person(&mut reading, span, 100).await.unwrap().len(),
+            3
+        );
         let logins = selection("her", &["login.accepted"]);
         let logins = list_of_person(&mut reading, logins, 100).await.unwrap();
         assert_eq!(logins.len(), 4);
@@ -98,7 +107,9 @@ async fn a_persons_events_come_by_cursor_by_span_by_client_and_by_kind() {
         assert_eq!(at_portal.len(), 5);
         let clients = list_clients_of_person(&mut reading, "her").await.unwrap();
         assert_eq!(clients, ["portal-0", "portal-2"]);
-        let none = list_clients_of_person(&mut reading, "nobody").await.unwrap();
+        let none = list_clients_of_person(&mut reading, "nobody")
+            .await
+            .unwrap();
         assert!(none.is_empty());
     })
     .await;
@@ -146,7 +157,9 @@ async fn look_ups_are_counted_by_client() {
                     answer: answer.to_owned(),
                     ..report(id, patients)
                 };
-                cardea_storage::guard_report::insert(transaction, &report).await.unwrap();
+                cardea_storage::guard_report::insert(transaction, &report)
+                    .await
+                    .unwrap();
             }
         })
         .await;
@@ -161,8 +174,18 @@ async fn look_ups_are_counted_by_client() {
         };
         assert_eq!(counted, [of("portal", 2, 2), of("second", 1, 1)]);
         let earlier = (at - Duration::days(3), at - Duration::days(1));
-        assert!(look_ups_by_client(&mut reading, "sub", earlier).await.unwrap().is_empty());
-        assert!(look_ups_by_client(&mut reading, "nobody", span).await.unwrap().is_empty());
+        assert!(
+            look_ups_by_client(&mut reading, "sub", earlier)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert!(
+            look_ups_by_client(&mut reading, "nobody", span)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     })
     .await;
 }

@@ -28,7 +28,11 @@ fn parts(index: u64) -> (PublicPart, PersonalPart, Salt, Leaf) {
         kind: "login.accepted".to_owned(),
         occurred_at: 1_795_996_800 + i64::try_from(index).unwrap(),
     };
-    let sub = if HERS.contains(&index) { "her" } else { "another" };
+    let sub = if HERS.contains(&index) {
+        "her"
+    } else {
+        "another"
+    };
     let personal = PersonalPart {
         authorization_request_id: None,
         session_id: Some(format!("session-{index}")),
@@ -118,7 +122,10 @@ fn a_persons_own_log_is_proven_without_the_server() {
     let run = |key: String| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cardea-witness"));
         command.arg("verify-own").arg(own.file(&own.document));
-        command.args(["--json", "--log-key", &key]).output().unwrap()
+        command
+            .args(["--json", "--log-key", &key])
+            .output()
+            .unwrap()
     };
     let output = run(own.log.signer.verifier().to_string());
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -148,9 +155,12 @@ fn h14_any_change_of_the_file_is_found() {
         assert!(place.is_some(), "{member}");
     }
     for (member, value) in [("details", "{}"), ("client_id", "x"), ("session_id", "x")] {
-        let (found, place) =
-            own.changed(|it| it["entries"][1]["personal"][member] = json!(value));
-        assert_eq!((found, place), ("witness.entry_altered", Some(3)), "{member}");
+        let (found, place) = own.changed(|it| it["entries"][1]["personal"][member] = json!(value));
+        assert_eq!(
+            (found, place),
+            ("witness.entry_altered", Some(3)),
+            "{member}"
+        );
     }
     let twice = own.changed(|it| it["entries"][3] = it["entries"][2].clone());
     assert_eq!(twice.0, "witness.entry_misplaced");

@@ -53,7 +53,10 @@ pub(super) fn end_words(reason: &str) -> Text {
         "workstation_revoked" => {
             Text::new("the workstation was taken out", "le poste a été retiré")
         }
-        "logout" => Text::new("you, or a portal, signed out", "vous, ou un portail, l’avez fermée"),
+        "logout" => Text::new(
+            "you, or a portal, signed out",
+            "vous, ou un portail, l’avez fermée",
+        ),
         "operator" => Text::new(
             "the support of this service ended it",
             "l’assistance de ce service l’a fermée",
@@ -86,10 +89,9 @@ pub(super) fn refusal_words(code: &str) -> Option<Text> {
             "the support of this service took the workstation out",
             "l’assistance de ce service a retiré ce poste",
         ),
-        "provider.instance_revoked_by_owner" => Text::new(
-            "you took the workstation out",
-            "vous avez retiré ce poste",
-        ),
+        "provider.instance_revoked_by_owner" => {
+            Text::new("you took the workstation out", "vous avez retiré ce poste")
+        }
         "pki.certificate_revoked" => Text::new("the card is revoked", "la carte est révoquée"),
         "pki.certificate_expired" => Text::new("the card has expired", "la carte est expirée"),
         "provider.step_up_other_card" => {

@@ -66,7 +66,10 @@ fn an_event_says_what_where_and_by_which_means() {
     assert_eq!(circumstances(&ended, Language::French), None);
     let refused = entry("login.refused", Some("provider.card_suspended"), "{}");
     let told = sentence(&refused, Language::English);
-    assert!(told.ends_with("was refused: the card is suspended."), "{told}");
+    assert!(
+        told.ends_with("was refused: the card is suspended."),
+        "{told}"
+    );
     assert!(is_marked(&refused) && !is_marked(&ended));
 }
 
