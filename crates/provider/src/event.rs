@@ -9,6 +9,7 @@
 mod administration;
 mod console;
 mod events_out;
+mod evidence;
 mod guard;
 mod incident;
 mod instance;
@@ -16,17 +17,12 @@ mod instance;
 mod kept;
 mod ledger;
 mod notice;
+mod stored;
 mod suspension;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use async_trait::async_trait;
-use cardea_jose::random_base64url;
-use cardea_ledger::append;
 use cardea_oauth2_types::GrantType;
 use cardea_storage::Transaction;
-use cardea_storage::client::EndedHoldings;
-use cardea_storage::event::EventRecord;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -34,15 +30,18 @@ use time::OffsetDateTime;
 pub(crate) use kept::examples;
 
 pub use administration::AdministrationEvent;
-pub use events_out::EventsOutEvent;
 pub use console::{ApprovalEvent, ConsoleEvent, ConsoleView};
-pub(crate) use guard::{LOOK_UPS_ERASED, LOOK_UPS_REPORTED};
+pub use events_out::EventsOutEvent;
+pub use evidence::{EvidenceUsed, GraceUsed, HoldingsEnded};
 pub use guard::{GuardEvent, RecordedReport};
+pub(crate) use guard::{LOOK_UPS_ERASED, LOOK_UPS_REPORTED};
 pub use incident::IncidentEvent;
 pub use instance::InstanceEvent;
 pub use ledger::LedgerEvent;
 pub use notice::NoticeEvent;
 pub use suspension::SuspensionEvent;
+
+use evidence::is_zero;
 
 use crate::activity::Through;
 use crate::keys::rotation::KeyPlace;
@@ -74,7 +73,7 @@ pub struct StoredEvents;
 /// One event: when, about whom and what, and the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its id, where something else names the event ([`Event::name`]); else it gets one when it is
+    /// Its id, where something else names the event; else it gets one when it is
     /// appended.
     pub id: Option<String>,
     /// When, by the server's clock.
@@ -449,61 +448,6 @@ pub enum EventKind {
     },
 }
 
-/// The revocation evidence for a card, as an accepted login names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct EvidenceUsed {
-    /// `crl` or `ocsp`.
-    #[serde(rename = "revocation_source")]
-    pub source: &'static str,
-    /// Its age at the login, in seconds.
-    #[serde(rename = "revocation_age_seconds")]
-    pub age_seconds: i64,
-    /// How far into the operator's grace it was used, in seconds; 0 for current evidence.
-    #[serde(rename = "revocation_stale_by_seconds")]
-    pub stale_by_seconds: i64,
-}
-
-/// Evidence, of a card or of an authority, that only the operator's grace let pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct GraceUsed {
-    /// Its age at the login, in seconds.
-    pub age_seconds: i64,
-    /// How far into the grace it was used, in seconds.
-    pub stale_by_seconds: i64,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-/// What a client held when it was taken out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct HoldingsEnded {
-    /// Unredeemed codes that died with it.
-    pub codes_revoked: u64,
-    /// Access tokens that died with it.
-    pub grants_revoked: u64,
-    /// Refresh tokens that died with it.
-    pub refresh_tokens_revoked: u64,
-    /// Sessions that it was in, and is no more.
-    pub sessions_left: u64,
-}
-
-impl From<EndedHoldings> for HoldingsEnded {
-    fn from(ended: EndedHoldings) -> Self {
-        Self {
-            codes_revoked: ended.codes,
-            grants_revoked: ended.access_grants,
-            refresh_tokens_revoked: ended.refresh_tokens,
-            sessions_left: ended.client_sessions,
-        }
-    }
-}
-
 impl EventKind {
     /// The stable name of this kind of event.
     #[must_use]
@@ -620,17 +564,6 @@ impl Event {
         }
     }
 
-    /// An id for an event of this moment, for what names the event before it is appended.
-    pub(crate) fn name(occurred_at: OffsetDateTime) -> Result<String, Error> {
-        // Ids sort by time (sixteen hexadecimal digits of nanoseconds last until the year 2554),
-        // and within one moment by the order of this process.
-        static SEQUENCE: AtomicU64 = AtomicU64::new(0);
-        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-        let nanoseconds = u64::try_from(occurred_at.unix_timestamp_nanos()).unwrap_or(0);
-        let random = random_base64url(12)?;
-        Ok(format!("{nanoseconds:016x}-{sequence:08x}-{random}"))
-    }
-
     /// Ties the event to a login.
     #[must_use]
     pub fn of_request(mut self, authorization_request_id: &str) -> Self {
@@ -658,25 +591,6 @@ impl Event {
     pub fn of_client(mut self, client_id: &str) -> Self {
         self.client_id = Some(client_id.to_owned());
         self
-    }
-}
-
-#[async_trait]
-impl EventLog for StoredEvents {
-    async fn append(&self, transaction: &mut Transaction, event: &Event) -> Result<(), Error> {
-        let id = event.id.clone().map_or_else(|| Event::name(event.occurred_at), Ok)?;
-        let record = EventRecord {
-            id,
-            kind: event.kind.name().to_owned(),
-            occurred_at: event.occurred_at,
-            authorization_request_id: event.authorization_request_id.clone(),
-            session_id: event.session_id.clone(),
-            sub: event.sub.clone(),
-            client_id: event.client_id.clone(),
-            code: event.kind.code().map(str::to_owned),
-            details: serde_json::to_string(&event.kind).map_err(Error::StoredValueUnreadable)?,
-        };
-        Ok(append(transaction, &record).await?)
     }
 }
 
