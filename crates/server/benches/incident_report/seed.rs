@@ -25,6 +25,8 @@ const LOOK_UPS: u32 = 1_200;
 const LOOK_UPS_OF_SESSION: u32 = 60;
 const LOOK_UPS_OF_EVENT: u32 = 40;
 const ORIGIN: &str = "127.0.0.1:9/log";
+/// When the reports are asked for.
+const NOW: i64 = 1_800_000_000;
 /// How long the log goes back.
 const DAYS: i64 = 150;
 
@@ -57,10 +59,10 @@ pub(crate) async fn seed(folder: &Path, events: u32) -> Result<Seeded, Failure> 
     std::fs::write(folder.join("cardea.toml"), CONFIGURATION)?;
     let file = folder.join("cardea.sqlite");
     let url = format!("sqlite://{}", file.display());
-    let now = OffsetDateTime::now_utc();
+    let now = OffsetDateTime::from_unix_timestamp(NOW)?;
     let began = now - Duration::days(DAYS);
     let store = Store::open(&url).await?;
-    let key = with_her_look_ups(&store, began).await?;
+    let key = with_her_look_ups(&store, began, now).await?;
     store.close().await;
     with_everybody_else(&file, events, began).await?;
     let day = began + Duration::days(DAYS / 2);
@@ -72,7 +74,11 @@ pub(crate) async fn seed(folder: &Path, events: u32) -> Result<Seeded, Failure> 
 }
 
 /// As the server stores them, and with their places under a checkpoint.
-async fn with_her_look_ups(store: &Store, began: OffsetDateTime) -> Result<String, Failure> {
+async fn with_her_look_ups(
+    store: &Store,
+    began: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<String, Failure> {
     let key = PKey::generate_ed25519()?;
     let name = KeyName::new(ORIGIN)?;
     let signer = Arc::new(NoteSigner::new(name, SignatureKind::Ed25519, key)?);
@@ -102,7 +108,7 @@ async fn with_her_look_ups(store: &Store, began: OffsetDateTime) -> Result<Strin
     transaction.commit().await?;
     let shared: Arc<NoteSigner> = Arc::clone(&signer);
     let mut sequencer = Sequencer::new(store.clone(), shared, "bench".to_owned());
-    while sequencer.run_once(OffsetDateTime::now_utc()).await?.is_more {}
+    while sequencer.run_once(now).await?.is_more {}
     sequencer.let_go().await?;
     Ok(NoteSigner::verifier(&signer).to_string())
 }
