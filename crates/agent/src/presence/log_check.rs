@@ -178,7 +178,11 @@ pub(super) fn tell_of_refusal(agent: &Weak<Agent>, issuer: &EnrolledIssuer, erro
     let name = &issuer.enrolment.name;
     tracing::error!(code, %error, issuer = issuer.enrolment.issuer.as_str(), "not signed in");
     let Some(agent) = agent.upgrade() else { return };
-    let text = format!("{}\n\n{}", for_display(name), error.words(agent.language));
+    let (name, language) = (for_display(name), agent.language);
+    let advice = error.advice(language).unwrap_or_default();
+    // What the error says in English is for support, and stands in the agent's log.
+    let text = format!("{name}\n\n{} [{code}]\n\n{advice}", error.title(language));
+    let text = language.keep_marks(&text);
     let telling = async move { consent::tell_in_turn(&agent, text).await };
     tokio::spawn(telling.in_current_span());
 }
