@@ -10,8 +10,8 @@ mod key_set;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use cardea_jose::{UnverifiedJws, VerifiedJws, VerifyingKey};
 use cardea_jose::sha256;
+use cardea_jose::{UnverifiedJws, VerifiedJws, VerifyingKey};
 use reqwest::Client;
 use tokio::time::Instant;
 use tracing::{info, warn};

@@ -80,8 +80,8 @@ impl CertificateHeader {
     }
 
     /// The leaf's DER. It is not read any further: its digest is all that counts, the proxy's
-    /// handshake has proven its key, and OpenSSL takes longer to parse a certificate than everything
-    /// else takes together.
+    /// handshake has proven its key, and OpenSSL takes longer to parse a certificate than all the
+    /// rest takes together.
     fn der_of(self, text: &str) -> Option<Vec<u8>> {
         let der = match self {
             Self::Rfc9440 => base64(text.strip_prefix(':')?.strip_suffix(':')?)?,
@@ -101,7 +101,7 @@ impl CertificateHeader {
     }
 }
 
-/// Whether these bytes are one ASN.1 SEQUENCE and nothing behind it (X.690 sections 8.1.3 and 10.1).
+/// Whether these bytes are one ASN.1 SEQUENCE and nothing behind it (X.690 section 10.1).
 fn is_one_sequence(der: &[u8]) -> bool {
     let (length, content) = match der {
         [0x30, 0x82, high, low, content @ ..] => {
