@@ -179,7 +179,8 @@ const KEY: &str = r#"{"kty":"EC","crv":"P-256","kid":"1","alg":"ES256","use":"si
     "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
 
 const SERVER: &str = "[database]\nurl = \"sqlite://cardea.sqlite\"\n[keys]\ndir = \"keys\"\n\
-    challenge_key = \"key.pem\"\nchallenge_list = \"list.jws\"\n";
+    challenge_key = \"key.pem\"\nchallenge_list = \"list.jws\"\n\
+    [ledger]\nwitness_policy = \"waived\"\n";
 
 fn anchor(profile: &str) -> String {
     format!(
