@@ -210,7 +210,10 @@ const ELSEWHERE: Text = Text::new(
 );
 const LOST_LINK: Text = Text::new("card lost or stolen", "carte perdue ou volée");
 const BACK: Text = Text::new("Back to my account", "Retour à mon compte");
-const REFERENCE: Text = Text::new("Number of this report:", "Numéro de ce signalement\u{a0}:");
+const REFERENCE: Text = Text::new(
+    "Reference of this report:",
+    "Référence de ce signalement\u{a0}:",
+);
 
 #[cfg(test)]
 mod tests {

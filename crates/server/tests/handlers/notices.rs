@@ -102,7 +102,7 @@ async fn not_she_opens_an_incident_and_the_login_can_go_on() {
     for part in [
         "It is reported",
         "need not call anybody",
-        "Number of this report:",
+        "Reference of this report:",
     ] {
         assert!(html.contains(part), "{part} is not in {html}");
     }
