@@ -38,8 +38,8 @@ impl Elsewhere {
         let program = folder.join("pinentry");
         let text = format!(
             "#!/bin/sh\necho 'OK ready'\nwhile read -r line; do\n  case \"$line\" in\n    \
-             GETPIN*) printf 'D {PIN}\\nOK\\n' ;;\n    BYE*) echo OK; exit ;;\n    *) echo OK ;;\n  \
-             esac\ndone\n"
+             GETPIN*) printf 'D {PIN}\\nOK\\n' ;;\n    BYE*) echo OK; exit ;;\n    \
+             *) echo OK ;;\n  esac\ndone\n"
         );
         fs::write(&program, text)?;
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
