@@ -189,7 +189,7 @@ async fn kill_often(app: TestApp, url: Option<&str>, kills: u64) {
         };
         witness.knows_tokens(&last).await;
         all.append(&mut last);
-        let is_round = life % CARDS_EVERY == 0;
+        let is_round = life.is_multiple_of(CARDS_EVERY);
         if is_round {
             witness.knows_events(&all).await;
         }

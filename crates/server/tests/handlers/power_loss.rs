@@ -106,7 +106,7 @@ async fn nothing_that_somebody_was_told_is_lost_with_the_power() {
                 &app,
                 &disk,
                 &mut seed,
-                after.is_none() && life % CARDS_EVERY == 0,
+                after.is_none() && life.is_multiple_of(CARDS_EVERY),
             );
             all.extend(given.await.jtis);
             program.died().await;
@@ -118,7 +118,7 @@ async fn nothing_that_somebody_was_told_is_lost_with_the_power() {
         witness.knows_tokens(&all).await;
         witness.knows_events(&all).await;
         witness.leave().await;
-        if life % CARDS_EVERY == 0 {
+        if life.is_multiple_of(CARDS_EVERY) {
             let _program = Program::start(app.folder(), &address).await;
             verifies(&app).await;
         }
