@@ -1,4 +1,5 @@
-//! What is on the disk for good, and what has been written and may be lost: without any system call.
+//! What is on the disk for good, and what has been written and may be lost: without any system
+//! call.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

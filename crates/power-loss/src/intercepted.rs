@@ -6,7 +6,7 @@
 #![expect(
     unsafe_code,
     reason = "functions of the C library are taken over under their own names; each takes what the \
-              caller would have given to the C library, and dereferences nothing that this would not"
+              caller would have given to the C library, and dereferences nothing that it would not"
 )]
 
 use std::slice;

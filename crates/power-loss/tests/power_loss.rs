@@ -1,5 +1,5 @@
-//! Programs that lose their power: one that flushes keeps all that it told of, and one that does
-//! not is caught, else nothing would be proven.
+//! Programs that lose their power (attack H18): one that flushes keeps all that it told of, and one
+//! that does not is caught, else nothing would be proven.
 
 // Marked as test code so that the lints' exceptions for tests hold.
 #[cfg(test)]

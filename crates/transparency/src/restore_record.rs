@@ -17,9 +17,9 @@
 //! ```
 //!
 //! No such text is a checkpoint, whose third line is a hash. Whoever takes a record asks for three
-//! things: that it [explains](RestoreRecord::explains) what she has seen; that the log now is proven
-//! to begin with [`RestoreRecord::after`]; and, where witnesses are known to her, that they have
-//! signed the record as well.
+//! things: that it [explains](RestoreRecord::explains) what she has seen; that the log now is
+//! proven to begin with [`RestoreRecord::after`]; and, where witnesses are known to her, that they
+//! have signed the record as well.
 
 use std::fmt;
 
@@ -41,7 +41,8 @@ const WHY_BYTES_MAX: usize = 256;
 /// let read = RestoreRecord::verify(&note, log.verifier())?;
 /// assert_eq!(read, record);
 /// read.explains(&at(70, 7)?, 1_795_990_000)?;
-/// assert!(read.explains(&at(91, 9)?, 1_795_990_000).is_err(), "the log says it never signed that");
+/// // The log says that it never signed as much.
+/// assert!(read.explains(&at(91, 9)?, 1_795_990_000).is_err());
 /// # Ok::<(), cardea_transparency::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -64,6 +64,26 @@ fn records_are_read_where_there_are_some() {
     assert_eq!(restore_records(both), ["a", "b", "c"]);
 }
 
+/// Records that are not of what happened, each in one thing.
+fn forged(before: &Checkpoint, after: &Checkpoint, log: &NoteSigner) -> Vec<(&'static str, Note)> {
+    let record = |before: &Checkpoint, after: &Checkpoint, by: &NoteSigner| {
+        signed(RestoreRecord::new(before, after, RESTORED_AT, "why"), by)
+    };
+    let at = |size, from: &Checkpoint| Checkpoint::new(ORIGIN, size, from.root()).unwrap();
+    let early = RestoreRecord::new(before, after, SEEN_AT - 1, "earlier");
+    vec![
+        ("other key", record(before, after, &new_signer())),
+        ("less than was seen", record(&at(29, before), after, log)),
+        ("from another tree", record(before, &at(16, before), log)),
+        ("from another size", record(before, &at(15, after), log)),
+        (
+            "from more than was seen",
+            record(before, &at(31, after), log),
+        ),
+        ("before the checkpoint was seen", signed(early, log)),
+    ]
+}
+
 /// Attack H14: a log that was cut off, explained by something that is not its restore.
 #[tokio::test(flavor = "multi_thread")]
 async fn h14_only_the_record_of_its_restore_explains_a_log_that_is_shorter_than_what_was_seen() {
@@ -78,40 +98,8 @@ async fn h14_only_the_record_of_its_restore_explains_a_log_that_is_shorter_than_
         };
         assert_eq!(code(SEEN_AT).await, "ledger.truncated");
         let (before, after) = (head(&last), head(&kept));
-        let record = |before: &Checkpoint, after: &Checkpoint| {
-            RestoreRecord::new(before, after, RESTORED_AT, "the disk is gone")
-        };
-        let at = |size, from: &Checkpoint| Checkpoint::new(ORIGIN, size, from.root()).unwrap();
-        let other = new_signer();
-        for (number, (name, forged)) in [
-            ("other key", signed(record(&before, &after), &other)),
-            (
-                "less than was seen",
-                signed(record(&at(29, &before), &after), &log.signer),
-            ),
-            (
-                "another tree that it went on from",
-                signed(record(&before, &at(16, &before)), &log.signer),
-            ),
-            (
-                "another size that it went on from",
-                signed(record(&before, &at(15, &after)), &log.signer),
-            ),
-            (
-                "more than was seen that it went on from",
-                signed(record(&before, &at(31, &after)), &log.signer),
-            ),
-            (
-                "of before the checkpoint was seen",
-                signed(
-                    RestoreRecord::new(&before, &after, SEEN_AT - 1, "earlier"),
-                    &log.signer,
-                ),
-            ),
-        ]
-        .into_iter()
-        .enumerate()
-        {
+        let forged = forged(&before, &after, &log.signer).into_iter();
+        for (number, (name, forged)) in forged.enumerate() {
             let number = u32::try_from(100 + number).unwrap();
             log.append([told(number, &forged, &[])]).await;
             assert_eq!(code(SEEN_AT).await, "ledger.truncated", "{name}");
@@ -119,7 +107,8 @@ async fn h14_only_the_record_of_its_restore_explains_a_log_that_is_shorter_than_
                 .await;
         }
         // It explains as soon as it is on record, and in the tree as well.
-        let good = signed(record(&before, &after), &log.signer);
+        let good = RestoreRecord::new(&before, &after, RESTORED_AT, "the disk is gone");
+        let good = signed(good, &log.signer);
         log.append([told(50, &good, &[])]).await;
         assert_eq!(code(SEEN_AT).await, "explained");
         grow(log, 51..90, 6).await;

@@ -1,4 +1,5 @@
-//! What the tamper-evident log costs a login: the same program beside itself without the log's part.
+//! What the tamper-evident log costs a login: the same program beside itself without the log's
+//! part.
 //!
 //! No setting turns the log off. It is taken out of the one database from outside, after the start:
 //! without the row that says how far the tree has grown nothing gets a place, is hashed or signed,

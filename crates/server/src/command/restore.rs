@@ -47,7 +47,12 @@ pub(super) struct RestoreArguments {
     #[arg(long, value_name = "FILE")]
     signed_last: Option<PathBuf>,
     /// Why, in a line of the restore record that witnesses and agents are shown.
-    #[arg(long, value_name = "TEXT", default_value = "a backup was restored", value_parser = parse_reason)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "a backup was restored",
+        value_parser = parse_reason
+    )]
     reason: String,
 }
 

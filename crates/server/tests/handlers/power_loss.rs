@@ -1,9 +1,9 @@
 //! A server on SQLite whose power is cut: whatever somebody was told is on the disk that is left,
-//! and the log verifies.
+//! and the log verifies (attack H18).
 //!
-//! The real program runs under `cardea-power-loss`, which keeps of its folder only what was flushed,
-//! and of the rest what chance leaves (`crates/power-loss` shows that it finds who does not flush).
-//! `CARDEA_POWER_CUTS=1000 CARDEA_SEED=7` makes it a long run of its own.
+//! The real program runs under `cardea-power-loss`, which keeps of its folder only what was
+//! flushed, and of the rest what chance leaves (`crates/power-loss` shows that it finds who does
+//! not flush). `CARDEA_POWER_CUTS=1000 CARDEA_SEED=7` makes it a long run of its own.
 
 use std::cell::RefCell;
 use std::ffi::OsString;

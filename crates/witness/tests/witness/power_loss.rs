@@ -1,4 +1,5 @@
-//! The program, whose power is cut: whatever it cosigned it knows again, from the disk that is left.
+//! The program, whose power is cut (attack H18): whatever it cosigned it knows again, from the
+//! disk that is left.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
