@@ -43,6 +43,45 @@ fn paths_are_relative_to_the_file() {
     }
 }
 
+/// Attack H14: whoever runs a service for real cards could write another history.
+#[test]
+fn h14_a_service_for_real_cards_names_a_witness_or_says_that_it_has_none() {
+    const WITNESS: &str = "[[ledger.witness]]\nurl = \"https://witness.example.org\"\n\
+        verifier_key = \"witness.example.org+8584107c+\
+        BAnuhGOx0bEbbR9f+/ZuTlPXR2WUiFSvKdgJHRLCX87Z\"\n";
+    let with = |issuer: &str, cards: &str, policy: &str, more: &str| {
+        let text = EXAMPLE
+            .replace("\"http://127.0.0.1:8080\"", issuer)
+            .replace("sandbox = true", "sandbox = false")
+            .replace("test_cards = \"require\"", cards)
+            .replace("witness_policy = \"required\"", policy);
+        let loaded = load(&format!("{text}\n{more}"));
+        loaded.map(|_| ()).map_err(|error| error.to_string())
+    };
+    let (reached, here) = ("\"https://id.example.test\"", "\"http://127.0.0.1:8080\"");
+    let (real, test) = ("test_cards = \"refuse\"", "test_cards = \"require\"");
+    let (required, waived) = (
+        "witness_policy = \"required\"",
+        "witness_policy = \"waived\"",
+    );
+    for (issuer, cards, policy, more) in [
+        (reached, real, required, WITNESS),
+        (reached, real, waived, ""),
+        (reached, test, required, ""),
+        (here, real, required, ""),
+    ] {
+        assert_eq!(
+            with(issuer, cards, policy, more),
+            Ok(()),
+            "{issuer} {cards}"
+        );
+    }
+    for (policy, more) in [(required, ""), (waived, WITNESS)] {
+        let refused = with(reached, real, policy, more).unwrap_err();
+        assert!(refused.contains("ledger.witness_policy"), "{refused}");
+    }
+}
+
 /// An agent at another node is asked at the next interval, and no sooner.
 #[test]
 fn with_several_nodes_a_login_waits_longer_than_an_interval() {
