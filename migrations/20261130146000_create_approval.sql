@@ -1,5 +1,5 @@
--- Changes that take two operators: proposed by one, confirmed by another. What became of each stands
--- in the log as well; rows are kept for half a year.
+-- Changes that take two operators: proposed by one, confirmed by another. What became of each
+-- stands in the log as well; rows are kept for half a year.
 CREATE TABLE approval (
     id          TEXT   NOT NULL PRIMARY KEY,
     -- What it changes.

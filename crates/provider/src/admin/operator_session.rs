@@ -1,5 +1,5 @@
-//! Whether the holder of a session is an operator, now: the one place that decides it, for the admin
-//! API and for the console (attack H14).
+//! Whether the holder of a session is an operator, now: the one place that decides it, for the
+//! admin API and for the console (attack H14).
 
 use cardea_oauth2_types::Acr;
 use cardea_pki::ProfessionalIdentity;

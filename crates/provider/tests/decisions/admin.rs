@@ -4,8 +4,8 @@ use cardea_assertion::UserVerification;
 use cardea_jose::{Algorithm, DpopTarget, SigningKey};
 use cardea_oauth2_types::Scope;
 use cardea_provider::{
-    ADMIN_SCOPE, AdminOperator, AdminRules, Author, DpopRequest, Error, FourEyes, OperatorProven, Permission,
-    PresentedToken, TokenScheme, UserVerificationPolicy, fingerprint,
+    ADMIN_SCOPE, AdminOperator, AdminRules, Author, DpopRequest, Error, FourEyes, OperatorProven,
+    Permission, PresentedToken, TokenScheme, UserVerificationPolicy, fingerprint,
 };
 use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
 use time::{Duration, OffsetDateTime};

@@ -20,7 +20,8 @@ fn folders_modes_and_addresses_are_looked_at_too() {
     let mode = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(folder.path().join("open.sqlite"), mode).unwrap();
     secret(folder.path(), "private.sqlite", "");
-    for (text, expected) in machine_cases(&sound) {
+    let all = machine_cases(&sound).into_iter();
+    for (text, expected) in all.chain([four_eyes_of_one(&sound)]) {
         assert_eq!(mistakes(&text), expected, "{text}");
     }
     // What only the server is given is told as such.
@@ -30,6 +31,14 @@ fn folders_modes_and_addresses_are_looked_at_too() {
         words.contains("keys.encryption.environment: is not looked at"),
         "{words}"
     );
+}
+
+/// Four eyes that are two of one person.
+fn four_eyes_of_one(sound: &str) -> (String, Vec<(bool, String)>) {
+    let admin = "[admin]\nenabled = true\nfour_eyes = true\n[[admin.operator]]\n\
+                 subject_id = \"899700000001\"\nsubject_id_type = \"rpps\"";
+    let text = sound.replacen("[keys]", &format!("{admin}\n[keys]"), 1);
+    (text, vec![(true, "admin.four_eyes".to_owned())])
 }
 
 /// Configurations, each with the keys that are to be named and whether a line is.
@@ -77,11 +86,6 @@ fn machine_cases(sound: &str) -> Vec<(String, Vec<(bool, String)>)> {
         ),
         (operator("rpps"), vec![]),
         (operator("rps"), named("admin.operator[0].subject_id_type")),
-        (
-            // Four eyes that are two of one person.
-            operator("rpps").replace("enabled = true\n[[", "enabled = true\nfour_eyes = true\n[["),
-            named("admin.four_eyes"),
-        ),
         (
             sound.replace("[keys]", "[keys]\nstore = \"pkcs11\""),
             named("keys.pkcs11"),

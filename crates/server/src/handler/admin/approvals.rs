@@ -1,4 +1,5 @@
-//! `/admin/approvals`: what one operator proposed and another confirms, where four eyes are asked for.
+//! `/admin/approvals`: what one operator proposed and another confirms, where four eyes are asked
+//! for.
 
 use axum::Json;
 use axum::extract::{Path, State};
