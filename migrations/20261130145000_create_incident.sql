@@ -1,8 +1,8 @@
--- What somebody has to look into: opened by a person who says that it was not her, by an operator, or
--- by a guard that stopped an account. One text for SQLite and PostgreSQL.
+-- What somebody has to look into: opened by a person who says that it was not her, by an operator,
+-- or by a guard that stopped an account. One text for SQLite and PostgreSQL.
 
--- kind: 'not_me', 'operator', 'guard_stop' or a later program's. opened_by: JSON. words: what whoever
--- opened it said. event_id: the event that it is about. stop_id: the stop of an account.
+-- kind: 'not_me', 'operator', 'guard_stop' or a later program's. opened_by: JSON. words: what
+-- whoever opened it said. event_id: the event that it is about. stop_id: the stop of an account.
 CREATE TABLE incident (
     id           TEXT   NOT NULL PRIMARY KEY,
     kind         TEXT   NOT NULL,
@@ -42,8 +42,8 @@ ALTER TABLE session ADD COLUMN card_id TEXT;
 ALTER TABLE guard_report ADD COLUMN card_id TEXT;
 ALTER TABLE guard_report ADD COLUMN card_sha256 TEXT;
 ALTER TABLE guard_report ADD COLUMN instance_jkt TEXT;
--- The event that has it on record in the log, and the salt of the digest that stands there: with the
--- row goes what the digest was made of. None where an older program took the report.
+-- The event that has it on record in the log, and the salt of the digest that stands there: with
+-- the row goes what the digest was made of. None where an older program took the report.
 ALTER TABLE guard_report ADD COLUMN event_id TEXT;
 ALTER TABLE guard_report ADD COLUMN salt TEXT;
 

@@ -1,5 +1,5 @@
-//! The incident report: who was looked up, when and from where, for a person, a session, a card or a
-//! span of time. Whoever asks is on record.
+//! The incident report: who was looked up, when and from where, for a person, a session, a card or
+//! a span of time. Whoever asks is on record.
 
 use cardea_jose::sha256_base64url;
 use cardea_storage::Transaction;

@@ -18,11 +18,12 @@ use crate::config::Config;
 use crate::incident_report::view::{CaseView, IncidentList, IncidentView};
 
 const AFTER_HELP: &str = "\
-Run it as the server's own user, to whom the database belongs. What you do stands in the record for \
-good, with your account; so does that you asked for a report.
+Run it as the server's own user, to whom the database belongs. What you do stands in the record \
+for good, with your account; so does that you asked for a report.
 
-Exit status: 0 done, 1 refused (no such incident, one that is closed already, no words), or the log \
-does not agree with what it reports, 2 the configuration, the database or the input cannot be used.";
+Exit status: 0 done, 1 refused (no such incident, one that is closed already, no words), or the \
+log does not agree with what it reports, 2 the configuration, the database or the input cannot be \
+used.";
 
 /// Commands about incidents.
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,5 @@
-//! The incident report on paper, for the data-protection authority's notice: totals first, then what
-//! is left to fill in by hand, then from where, when and whom.
+//! The incident report on paper, for the data-protection authority's notice: totals first, then
+//! what is left to fill in by hand, then from where, when and whom.
 
 mod words;
 
