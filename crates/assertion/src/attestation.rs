@@ -139,7 +139,8 @@ pub fn verify_attestation<C: CardStatement>(
     }
 }
 
-/// Whether a workstation's or a reader's name may be put before a person: one short line that runs one way.
+/// Whether a workstation's or a reader's name may be put before a person: one short line that runs
+/// one way.
 fn is_presentable(name: &str) -> bool {
     let is_unseen = |c: char| {
         c.is_control()

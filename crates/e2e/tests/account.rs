@@ -40,26 +40,7 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
             .await?;
         let shown = browser.wait_for("main.account").await?;
         assert!(shown.contains(OTHER), "{shown}");
-        browser.allow_scripts(true).await?;
-        for (screen, shape) in SCREENS.iter().zip(["wide", "phone"]) {
-            browser.resize(*screen).await?;
-            browser
-                .check_accessible(&format!("account {language} {shape}"))
-                .await?;
-            browser
-                .screenshot(&format!("page-account-{language}-{shape}"))
-                .await?;
-        }
-        // The whole of it at once, for whoever looks at the pictures.
-        for (shape, screen) in [("wide", (1024, 5600)), ("phone", (390, 7600))] {
-            browser.resize(screen).await?;
-            browser
-                .screenshot(&format!("page-account-whole-{language}-{shape}"))
-                .await?;
-        }
-        browser.resize((320, 640)).await?;
-        browser.check_fits("account").await?;
-        browser.resize(SCREENS[0]).await?;
+        look_at_the_account(&browser, language).await?;
         look_at_the_history(&browser, &issuer, language).await?;
         browser
             .goto(&format!("{issuer}/account?lang={language}"))
@@ -89,6 +70,31 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
     browser.check_accessible("account closed").await?;
     browser.screenshot("page-account-closed").await?;
     browser.close().await
+}
+
+/// The account page that is open, on each screen.
+async fn look_at_the_account(browser: &Browser, language: &str) -> Result<()> {
+    browser.allow_scripts(true).await?;
+    for (screen, shape) in SCREENS.iter().zip(["wide", "phone"]) {
+        browser.resize(*screen).await?;
+        browser
+            .check_accessible(&format!("account {language} {shape}"))
+            .await?;
+        browser
+            .screenshot(&format!("page-account-{language}-{shape}"))
+            .await?;
+    }
+    // The whole of it at once, for whoever looks at the pictures.
+    for (shape, screen) in [("wide", (1024, 5600)), ("phone", (390, 7600))] {
+        browser.resize(screen).await?;
+        browser
+            .screenshot(&format!("page-account-whole-{language}-{shape}"))
+            .await?;
+    }
+    browser.resize((320, 640)).await?;
+    browser.check_fits("account").await?;
+    browser.resize(SCREENS[0]).await?;
+    Ok(())
 }
 
 /// The page of the whole history, with technical details and by day, on each screen.

@@ -2,7 +2,8 @@
 //! deserves her attention, and her history.
 //!
 //! Every question is asked for the person of an [`AccountSession`](crate::AccountSession), whose
-//! card and PIN opened the page: an event, a session or a cursor of somebody else's selects nothing.
+//! card and PIN opened the page: an event, a session or a cursor of somebody else's selects
+//! nothing.
 
 mod history;
 mod kind;

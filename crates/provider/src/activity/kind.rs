@@ -4,6 +4,7 @@ use crate::event::{
     AdministrationEvent as A, ConsoleEvent as C, EventKind as E, GuardEvent as G,
     IncidentEvent as Q, InstanceEvent as I, NoticeEvent as N, SuspensionEvent as S,
 };
+use ActivityKind as Kind;
 
 /// How much a person has to look at what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,9 +201,6 @@ impl ActivityKind {
             E::CardGrantAccepted { .. } => Self::CardGrantAccepted,
             E::AgentInstanceFirstUsed { .. } => Self::InstanceFirstUsed,
             E::AgentInstanceAcknowledged { .. } => Self::InstanceAcknowledged,
-            E::Instance(I::RevokedByOwner { .. }) => Self::InstanceRevokedByOwner,
-            E::Instance(I::AllowedByOwner { .. }) => Self::InstanceAllowedByOwner,
-            E::Instance(I::Refused { .. }) => Self::InstanceRefused,
             E::AccountOpened {} => Self::AccountOpened,
             E::AccountExported { .. } => Self::AccountExported,
             E::RevocationGraceUsed(_) => Self::RevocationGraceUsed,
@@ -214,62 +212,27 @@ impl ActivityKind {
             E::TokenRevoked { .. } => Self::TokenRevoked,
             E::TokenRefused { .. } => Self::TokenRefused,
             E::UserinfoRefused { .. } => Self::UserinfoRefused,
-            E::Administration(A::AdminRefused { .. }) => Self::AdminRefused,
-            E::Guard(G::SessionStopped { .. }) => Self::GuardSessionStopped,
-            E::Guard(G::AccountStopped { .. }) => Self::GuardAccountStopped,
-            E::Guard(G::StopLate { .. }) => Self::GuardStopLate,
-            E::Guard(G::StopLifted { .. }) => Self::GuardStopLifted,
-            E::Guard(G::NoticeSeen { .. }) => Self::GuardNoticeSeen,
-            E::Guard(G::LookUpsReported { .. }) => Self::LookUpsReported,
-            E::Guard(G::LookUpsErased { .. }) => Self::LookUpsErased,
-            E::Guard(G::StepUpAsked { .. }) => Self::StepUpAsked,
-            E::Guard(G::StepUpGiven { .. }) => Self::StepUpGiven,
-            E::Guard(G::StepUpDeclined { .. }) => Self::StepUpDeclined,
-            E::Guard(G::StepUpRefused { .. }) => Self::StepUpRefused,
-            E::Suspension(S::CodeMade { .. }) => Self::SuspendCodeMade,
-            E::Suspension(S::CardSuspended { by: None, .. }) => Self::CardSuspendedByCode,
-            E::Suspension(S::CardSuspended { by: Some(_), .. }) => Self::CardSuspendedByOperator,
-            E::Suspension(S::CardSuspendedByOwner { .. }) => Self::CardSuspendedByOwner,
-            E::Suspension(S::CardResumed { .. }) => Self::CardResumed,
-            E::Suspension(S::SuspensionSeen { .. }) => Self::SuspensionSeen,
-            E::Notice(N::RefusedUsesSeen { .. }) => Self::RefusedUsesSeen,
-            E::Notice(N::NotMe { .. }) => Self::NotMe,
-            E::Incident(Q::Opened { .. }) => Self::IncidentOpened,
-            E::Incident(Q::TakenUp { .. }) => Self::IncidentTakenUp,
-            E::Incident(Q::Noted { .. }) => Self::IncidentNoted,
-            E::Incident(Q::Closed { .. }) => Self::IncidentClosed,
-            E::Incident(Q::Reported { .. }) => Self::IncidentReported,
-            E::Console(C::Opened {}) => Self::ConsoleOpened,
-            E::Console(C::Refused { .. }) => Self::ConsoleRefused,
-            E::Console(C::LookedAt { .. }) => Self::ConsoleLookedAt,
             E::LogoutDelivered { .. } => Self::LogoutDelivered,
             E::LogoutUndelivered { .. } => Self::LogoutUndelivered,
+            E::Instance(event) => return of_instance(event),
+            E::Administration(event) => return of_administration(event),
+            E::Guard(event) => return of_guard(event),
+            E::Suspension(event) => return of_suspension(event),
+            E::Notice(event) => return of_notice(event),
+            E::Incident(event) => return of_incident(event),
+            E::Console(event) => return of_console(event),
             // About no person, or about everybody.
             E::AuthorizationBegun {}
             | E::AuthorizationPushed { .. }
             | E::DeviceAsked {}
             | E::DeviceCodeTyped {}
             | E::DeviceWithdrawn {}
-            | E::Instance(I::Trusted { .. } | I::RevokedByOperator { .. } | I::Forgotten { .. })
             | E::AccountRefused { .. }
             | E::TokenLookupRefused { .. }
-            | E::Administration(
-                A::ClientAdded { .. }
-                | A::ClientChanged { .. }
-                | A::RegistrationRefused { .. }
-                | A::InitialAccessTokenIssued { .. }
-                | A::InitialAccessTokenRevoked { .. }
-                | A::TrustAnchorAdded { .. }
-                | A::TrustAnchorRemoved { .. }
-                | A::ConfigurationReloaded { .. }
-                | A::ClientSecretRotated { .. }
-                | A::ClientRemoved { .. },
-            )
             | E::EventStreamBegun { .. }
             | E::Approval(_)
             | E::EventsOut(_)
             | E::Ledger(_)
-            | E::Suspension(S::CodeRefused { .. })
             | E::ClientHoldingsEnded(_)
             | E::TokenKeyMade { .. }
             | E::TokenKeyDeleted { .. }
@@ -281,6 +244,84 @@ impl ActivityKind {
             | E::MassLossEnded { .. }
             | E::LogoutUnconfirmed { .. } => return None,
         })
+    }
+}
+
+fn of_instance(event: &I) -> Option<Kind> {
+    match event {
+        I::RevokedByOwner { .. } => Some(Kind::InstanceRevokedByOwner),
+        I::AllowedByOwner { .. } => Some(Kind::InstanceAllowedByOwner),
+        I::Refused { .. } => Some(Kind::InstanceRefused),
+        I::Trusted { .. } | I::RevokedByOperator { .. } | I::Forgotten { .. } => None,
+    }
+}
+
+fn of_administration(event: &A) -> Option<Kind> {
+    match event {
+        A::AdminRefused { .. } => Some(Kind::AdminRefused),
+        A::ClientAdded { .. }
+        | A::ClientChanged { .. }
+        | A::RegistrationRefused { .. }
+        | A::InitialAccessTokenIssued { .. }
+        | A::InitialAccessTokenRevoked { .. }
+        | A::TrustAnchorAdded { .. }
+        | A::TrustAnchorRemoved { .. }
+        | A::ConfigurationReloaded { .. }
+        | A::ClientSecretRotated { .. }
+        | A::ClientRemoved { .. } => None,
+    }
+}
+
+fn of_guard(event: &G) -> Option<Kind> {
+    match event {
+        G::SessionStopped { .. } => Some(Kind::GuardSessionStopped),
+        G::AccountStopped { .. } => Some(Kind::GuardAccountStopped),
+        G::StopLate { .. } => Some(Kind::GuardStopLate),
+        G::StopLifted { .. } => Some(Kind::GuardStopLifted),
+        G::NoticeSeen { .. } => Some(Kind::GuardNoticeSeen),
+        G::LookUpsReported { .. } => Some(Kind::LookUpsReported),
+        G::LookUpsErased { .. } => Some(Kind::LookUpsErased),
+        G::StepUpAsked { .. } => Some(Kind::StepUpAsked),
+        G::StepUpGiven { .. } => Some(Kind::StepUpGiven),
+        G::StepUpDeclined { .. } => Some(Kind::StepUpDeclined),
+        G::StepUpRefused { .. } => Some(Kind::StepUpRefused),
+    }
+}
+
+fn of_suspension(event: &S) -> Option<Kind> {
+    match event {
+        S::CodeMade { .. } => Some(Kind::SuspendCodeMade),
+        S::CardSuspended { by: None, .. } => Some(Kind::CardSuspendedByCode),
+        S::CardSuspended { by: Some(_), .. } => Some(Kind::CardSuspendedByOperator),
+        S::CardSuspendedByOwner { .. } => Some(Kind::CardSuspendedByOwner),
+        S::CardResumed { .. } => Some(Kind::CardResumed),
+        S::SuspensionSeen { .. } => Some(Kind::SuspensionSeen),
+        S::CodeRefused { .. } => None,
+    }
+}
+
+fn of_notice(event: &N) -> Option<Kind> {
+    match event {
+        N::RefusedUsesSeen { .. } => Some(Kind::RefusedUsesSeen),
+        N::NotMe { .. } => Some(Kind::NotMe),
+    }
+}
+
+fn of_incident(event: &Q) -> Option<Kind> {
+    match event {
+        Q::Opened { .. } => Some(Kind::IncidentOpened),
+        Q::TakenUp { .. } => Some(Kind::IncidentTakenUp),
+        Q::Noted { .. } => Some(Kind::IncidentNoted),
+        Q::Closed { .. } => Some(Kind::IncidentClosed),
+        Q::Reported { .. } => Some(Kind::IncidentReported),
+    }
+}
+
+fn of_console(event: &C) -> Option<Kind> {
+    match event {
+        C::Opened {} => Some(Kind::ConsoleOpened),
+        C::Refused { .. } => Some(Kind::ConsoleRefused),
+        C::LookedAt { .. } => Some(Kind::ConsoleLookedAt),
     }
 }
 

@@ -48,13 +48,13 @@ const HEADING: Text = Text::new("To check", "À vérifier");
 const NOTHING: Text = Text::new(
     "Nothing unusual in the last thirty days: no new workstation, no refused use of your card, no \
      stop.",
-    "Rien d’inhabituel ces trente derniers jours\u{a0}: aucun nouveau poste, aucune utilisation refusée \
-     de votre carte, aucun arrêt.",
+    "Rien d’inhabituel ces trente derniers jours\u{a0}: aucun nouveau poste, aucune utilisation \
+     refusée de votre carte, aucun arrêt.",
 );
 const TOLD: Text = Text::new(
     "New workstations, refused uses of your card and stops of the last thirty days. Was it not \
      you? Say so: your sessions end, and the support of this service is alerted.",
     "Nouveaux postes, utilisations refusées de votre carte et arrêts des trente derniers jours. Ce \
-     n’était pas vous\u{a0}? Dites-le\u{a0}: vos sessions sont fermées et l’assistance de ce service est \
-     alertée.",
+     n’était pas vous\u{a0}? Dites-le\u{a0}: vos sessions sont fermées et l’assistance de ce \
+     service est alertée.",
 );

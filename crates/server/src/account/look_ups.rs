@@ -1,5 +1,5 @@
-//! "Patients looked up": in her name, by day and by portal, as guards in front of portals' data have
-//! reported it.
+//! "Patients looked up": in her name, by day and by portal, as guards in front of portals' data
+//! have reported it.
 
 use askama::Template;
 use cardea_provider::{AccountSession, OwnLookUps};

@@ -1,7 +1,7 @@
 //! An event of the log as a sentence for its person, in both languages.
 //!
-//! Every kind of event that concerns a person is an [`ActivityKind`], and the compiler asks here for
-//! the sentence of each. [`sentence`] says what happened, [`circumstances`] where and by which
+//! Every kind of event that concerns a person is an [`ActivityKind`], and the compiler asks here
+//! for the sentence of each. [`sentence`] says what happened, [`circumstances`] where and by which
 //! means; who shows both puts the time beside them ([`crate::moment::written`]).
 
 mod reasons;

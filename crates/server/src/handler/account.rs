@@ -70,7 +70,10 @@ pub(crate) async fn get_callback(
         } = &returned;
         provider.open_account(code, state, code_verifier).await
     };
-    let refuse = |error: &Error| own_page::refused_code(error).unwrap_or_else(|| unavailable(error));
+    let refuse = |error: &Error| {
+        let refused = own_page::refused_code(error);
+        refused.unwrap_or_else(|| unavailable(error))
+    };
     let cookie = own_page::done(opened, refuse).await?;
     charge.give_back();
     Ok(own_page::opened(&state, ACCOUNT, language, &cookie))

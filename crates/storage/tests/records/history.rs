@@ -1,5 +1,6 @@
 //! What is on record about one person, page by page: the same on either database.
 
+use cardea_storage::Store;
 use cardea_storage::event::history::{
     LookUpsOfClient, Selection, list_clients_of_person, list_of_person, list_of_person_forward,
     list_of_sessions, look_ups_by_client,
@@ -37,23 +38,28 @@ fn selection<'a>(sub: &'a str, kinds: &'a [&'static str]) -> Selection<'a> {
     }
 }
 
+/// Twenty events of each of two people, at the same moments.
+async fn store_events_of_two(store: &Store) {
+    committed(store, async |transaction| {
+        for number in 0..20 {
+            let kind = match number % 5 {
+                0 => "login.accepted",
+                _ => "tokens.issued",
+            };
+            for sub in ["her", "another"] {
+                let mut own = event(number, sub, kind);
+                own.id.push_str(sub);
+                append(transaction, &own, WAITS).await.unwrap();
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_persons_events_come_by_cursor_by_span_by_client_and_by_kind() {
     on_both(async |store| {
-        committed(&store, async |transaction| {
-            for number in 0..20 {
-                let kind = match number % 5 {
-                    0 => "login.accepted",
-                    _ => "tokens.issued",
-                };
-                for sub in ["her", "another"] {
-                    let mut own = event(number, sub, kind);
-                    own.id.push_str(sub);
-                    append(transaction, &own, WAITS).await.unwrap();
-                }
-            }
-        })
-        .await;
+        store_events_of_two(&store).await;
         let mut reading = store.begin_read().await.unwrap();
         let all = list_of_person(&mut reading, selection("her", &[]), 100)
             .await

@@ -1,9 +1,9 @@
 //! Whether the file of a person's own log (docs/activity.md) is what the log's checkpoint covers,
 //! without server and database.
 //!
-//! What it shows: each entry in the file stands in the log, unchanged, and is about the person whose
-//! file it is. What it cannot show: that the file has all of her entries; who holds the whole
-//! export checks that with `cardea-witness verify`.
+//! What it shows: each entry in the file stands in the log, unchanged, and is about the person
+//! whose file it is. What it cannot show: that the file has all of her entries; who holds the
+//! whole export checks that with `cardea-witness verify`.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -25,7 +25,7 @@ const DETAILS: &str = r#"{"acr":"urn:cardea:acr:card-pin","instance_jkt":"jkt",
     "workstation":"Comptoir 2","reader":"Lecteur 00","service":"dossiers","patients":40,
     "reason":"cancelled"}"#;
 
-/// Whatever concerns a person is told in whole sentences, in both languages, with nothing left open.
+/// Whatever concerns a person is told in whole sentences, in both languages, nothing left open.
 #[test]
 fn every_kind_that_concerns_a_person_has_a_sentence_in_both_languages() {
     for kind in ActivityKind::ALL {
