@@ -42,11 +42,12 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
         assert!(shown.contains(OTHER), "{shown}");
         look_at_the_account(&browser, language).await?;
         look_at_the_history(&browser, &issuer, language).await?;
+        // As the link at the top of the page leads there: the keyboard goes on from that place.
         browser
-            .goto(&format!("{issuer}/account?lang={language}"))
+            .goto(&format!("{issuer}/account?lang={language}#workstations"))
             .await?;
     }
-    browser.tab_to("button[value=\"revoke\"]", 80).await?;
+    browser.tab_to("button[value=\"revoke\"]", 12).await?;
     browser.press_key('\u{e007}').await?;
     let notice = browser.wait_for(".notice").await?;
     assert!(notice.contains("is taken out"), "{notice}");
