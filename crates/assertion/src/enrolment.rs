@@ -2,9 +2,9 @@
 //!
 //! A JWS of one of the issuer's offline root keys with `typ` `cardea-enrolment+jwt` and these
 //! members: `iss`, `name`, `origins` (of its login pages), `roots` (a JWK Set of its one or two
-//! root keys, the signer's among them), `iat`, and where the issuer gives it, `log`: the verifier key
-//! of its log and those of the log's witnesses, which an agent from before them refuses to read. The
-//! signature ties name and origins to the keys:
+//! root keys, the signer's among them), `iat`, and where the issuer gives it, `log`: the verifier
+//! key of its log and those of the log's witnesses, which an agent from before them refuses to
+//! read. The signature ties name and origins to the keys:
 //! a server that was taken over can offer no others under the same keys. The keys themselves are
 //! proven by nothing in the document. A person compares their fingerprints with those that the
 //! issuer gave by another way, and only then is there an [`EnrolmentDocument`] to pin.

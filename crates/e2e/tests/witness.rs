@@ -173,11 +173,8 @@ fn says(system: &System, part: Part, text: &str) -> bool {
     system.log_of(part).contains(text)
 }
 
-/// Attack H14, by whoever runs the service: an older database is put back with what the node signed
-/// last taken away, and the log is signed on with its own key.
-#[tokio::test(flavor = "multi_thread")]
-async fn h14_a_log_that_was_put_back_and_signed_anew_is_refused_by_witness_and_agent() -> Result<()>
-{
+/// A system whose server names a witness that is not there yet.
+async fn open() -> Result<(Stage, Watching)> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?
         .local_addr()?
         .port();
@@ -198,7 +195,30 @@ async fn h14_a_log_that_was_put_back_and_signed_anew_is_refused_by_witness_and_a
         watching = Some(witness);
         system.start_parts()
     })?;
-    let witness = watching.context("no witness")?;
+    Ok((stage, watching.context("no witness")?))
+}
+
+/// Puts an older database back, takes away what the node signed last, and signs in.
+fn put_back(stage: &mut Stage, by: &[PathBuf]) -> Result<Result<String>> {
+    tokio::task::block_in_place(|| {
+        let system = stage.system_mut();
+        system.stop_part(Part::Server)?;
+        copy(by, &database_files(system))?;
+        let signed_last = system
+            .server_settings()
+            .with_file_name("cardea.sqlite.last-signed");
+        fs::remove_file(signed_last)?;
+        system.start_part(Part::Server)?;
+        anyhow::Ok(system.sign_in_once())
+    })
+}
+
+/// Attack H14, by whoever runs the service: an older database is put back with what the node signed
+/// last taken away, and the log is signed on with its own key.
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_a_log_that_was_put_back_and_signed_anew_is_refused_by_witness_and_agent() -> Result<()>
+{
+    let (mut stage, witness) = open().await?;
     let system = stage.system();
     let log_key = text_of(&cardea(system, &["ledger", "key"])?)?;
     witness.begin(&log_key)?;
@@ -241,17 +261,7 @@ async fn h14_a_log_that_was_put_back_and_signed_anew_is_refused_by_witness_and_a
         tokio::task::block_in_place(|| stage.system().sign_in_once())?;
     }
 
-    let refused = tokio::task::block_in_place(|| {
-        let system = stage.system_mut();
-        system.stop_part(Part::Server)?;
-        copy(&by, &database_files(system))?;
-        let signed_last = system
-            .server_settings()
-            .with_file_name("cardea.sqlite.last-signed");
-        fs::remove_file(signed_last)?;
-        system.start_part(Part::Server)?;
-        anyhow::Ok(system.sign_in_once())
-    })?;
+    let refused = put_back(&mut stage, &by)?;
     let system = stage.system();
     assert!(refused.is_err(), "{refused:?}");
     assert!(says(system, Part::Agent, "agent.log_rewritten"));

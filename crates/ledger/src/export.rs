@@ -24,8 +24,8 @@ pub struct Exported {
 }
 
 /// Writes the newest checkpoint that so many witnesses have cosigned (or where there is none yet,
-/// the newest), the log's key, and every entry that the checkpoint covers into a new folder that its
-/// owner alone can read: the entries hold personal data.
+/// the newest), the log's key, and every entry that the checkpoint covers into a new folder that
+/// its owner alone can read: the entries hold personal data.
 ///
 /// An entry that does not fit its leaf is written as it stands: whoever checks the files finds it.
 ///

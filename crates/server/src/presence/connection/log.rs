@@ -12,8 +12,8 @@ use crate::presence::frame::ServerFrame;
 const PART_BYTES_MAX: usize = 2_000;
 
 impl Connection<'_> {
-    /// Shows the newest checkpoint, and that the log goes on from the one that the agent keeps. Once
-    /// a connection, for it has the database look.
+    /// Shows the newest checkpoint, and that the log goes on from the one that the agent keeps.
+    /// Once a connection, for it has the database look.
     pub(super) async fn show_log(&mut self, size: u64, root: &str) -> Result<(), Close> {
         const MALFORMED: Close = Close::Refused("server.request_malformed");
         if self.log_shown {
