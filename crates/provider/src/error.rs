@@ -1,5 +1,6 @@
 //! Why the provider refused, each with a stable code and, where one exists, its OAuth name.
 
+mod from_other_crates;
 mod names;
 
 use cardea_oauth2_types::ErrorCode;
@@ -584,24 +585,6 @@ impl Error {
                 | Self::KeyMissing { .. }
                 | Self::SignerUnavailable
         )
-    }
-}
-
-impl From<cardea_ledger::Error> for Error {
-    fn from(error: cardea_ledger::Error) -> Self {
-        match error {
-            cardea_ledger::Error::Storage(source) => Self::Storage(source),
-            other => Self::Ledger(other),
-        }
-    }
-}
-
-impl From<cardea_jose::Error> for Error {
-    fn from(error: cardea_jose::Error) -> Self {
-        match error {
-            cardea_jose::Error::SignerUnavailable => Self::SignerUnavailable,
-            other => Self::Jose(other),
-        }
     }
 }
 

@@ -42,7 +42,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::UrlInvalid`], [`Error::FileNotPrivate`], [`Error::Unavailable`],
-    /// [`Error::CommitsNotDurable`], [`Error::MigrationFailed`], or [`Error::SchemaTooNew`] where a newer program was at work.
+    /// [`Error::CommitsNotDurable`], [`Error::MigrationFailed`], or [`Error::SchemaTooNew`] where a
+    /// newer program was at work.
     pub async fn open(url: &str) -> Result<Self, Error> {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {

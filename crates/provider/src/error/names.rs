@@ -294,7 +294,8 @@ names! {
         Self::GuardReportsNotAllowed => "provider.guard_reports_not_allowed", UnauthorizedClient;
         Self::GuardReportsInvalid { .. } => "provider.guard_reports_invalid", InvalidRequest;
         Self::GuardReportForeign => "provider.guard_report_foreign", InvalidRequest;
-        Self::GuardReportsUnprovenTooMany => "provider.guard_reports_unproven_too_many", InvalidRequest;
+        Self::GuardReportsUnprovenTooMany =>
+            "provider.guard_reports_unproven_too_many", InvalidRequest;
         Self::StepUpOtherCard => "provider.step_up_other_card", AccessDenied;
         Self::StepUpOtherWorkstation => "provider.step_up_other_workstation", AccessDenied;
         Self::StepUpSessionOver => "provider.step_up_session_over", AccessDenied;
