@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::display_text::for_display;
+use crate::log_memory::LogRefusal;
 
 /// A refusal or failure of the agent. Failures of the card keep the card crate's own codes.
 #[derive(Debug, thiserror::Error)]
@@ -156,34 +157,9 @@ pub enum Error {
         /// The highest version seen so far.
         version_min: u64,
     },
-    /// A server shows nothing of its log, and did before.
-    #[error("the issuer shows nothing of its log, and did before")]
-    LogNotShown,
-    /// What a server shows of its log is not in its form, or not signed.
-    #[error("what the issuer shows of its log is not valid: {reason}")]
-    LogInvalid {
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// The log is signed by another key than the enrolment names, or than was seen before.
-    #[error("the issuer's log has another key than this workstation knows")]
-    LogKeyChanged,
-    /// Fewer witnesses than the enrolment wants have cosigned the log.
-    #[error("{cosigned} witnesses have cosigned the issuer's log, and {quorum} must")]
-    LogNotCosigned {
-        /// How many have.
-        cosigned: usize,
-        /// How many must.
-        quorum: usize,
-    },
-    /// The log does not go on from what this workstation was shown before.
-    #[error("the issuer's log of {shown} entries does not go on from the {kept} that it had shown")]
-    LogRewritten {
-        /// Entries of the checkpoint that is kept.
-        kept: u64,
-        /// Entries of the one that is shown.
-        shown: u64,
-    },
+    /// What the issuer shows of its log cannot be.
+    #[error(transparent)]
+    Log(#[from] LogRefusal),
     /// What was given is no address that an issuer can have.
     #[error("the address {reason}")]
     EnrolmentAddressInvalid {
@@ -465,11 +441,7 @@ impl Error {
             Self::ChallengeKeysUnreachable { .. } => "agent.challenge_keys_unreachable",
             Self::ChallengeKeysInvalid { .. } => "agent.challenge_keys_invalid",
             Self::ChallengeKeysRolledBack { .. } => "agent.challenge_keys_rolled_back",
-            Self::LogNotShown => "agent.log_not_shown",
-            Self::LogInvalid { .. } => "agent.log_invalid",
-            Self::LogKeyChanged => "agent.log_key_changed",
-            Self::LogNotCosigned { .. } => "agent.log_not_cosigned",
-            Self::LogRewritten { .. } => "agent.log_rewritten",
+            Self::Log(refusal) => refusal.code(),
             Self::EnrolmentAddressInvalid { .. } => "agent.enrolment_address_invalid",
             Self::IssuerCertificateUntrusted => "agent.issuer_certificate_untrusted",
             Self::EnrolmentInvalid { .. } => "agent.enrolment_invalid",

@@ -8,6 +8,7 @@
 mod evidence;
 mod kept;
 mod known_log;
+mod refusal;
 mod restored;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use cardea_transparency::{
 
 use self::kept::Kept;
 pub use self::known_log::KnownLog;
+pub use self::refusal::LogRefusal;
 use self::restored::{Explained, explain};
 use crate::Error;
 use crate::enrolment::Enrolment;
@@ -84,19 +86,19 @@ impl LogMemory {
     /// Takes note that the server shows nothing of its log.
     ///
     /// # Errors
-    /// [`Error::LogNotShown`] where it did before; as for [`LogMemory::newest`].
+    /// [`LogRefusal::NotShown`] where it did before; as for [`LogMemory::newest`].
     pub(crate) fn take_nothing(&self) -> Result<Outcome, Error> {
         match self.load()? {
             None => Ok(Outcome::GoesOn),
-            Some(kept) => Err(self.refused(Error::LogNotShown, &kept, "")),
+            Some(kept) => Err(self.refused(LogRefusal::NotShown.into(), &kept, "")),
         }
     }
 
     /// Takes what a server shows of its log, and keeps its checkpoint where that is newer.
     ///
     /// # Errors
-    /// [`Error::LogInvalid`], [`Error::LogKeyChanged`], [`Error::LogNotCosigned`],
-    /// [`Error::LogRewritten`]; as for [`LogMemory::newest`], and [`Error::StateUnusable`] where it
+    /// [`LogRefusal::Invalid`], [`LogRefusal::KeyChanged`], [`LogRefusal::NotCosigned`],
+    /// [`LogRefusal::Rewritten`]; as for [`LogMemory::newest`], and [`Error::StateUnusable`] where it
     /// cannot be kept.
     pub(crate) fn take(&self, text: &str) -> Result<Outcome, Error> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,10 +125,11 @@ impl LogMemory {
         }
         match explain(&shown.restored, old, kept.restored_at(), new) {
             Some(Explained { why }) => Ok(Outcome::Restored { why }),
-            None => Err(Error::LogRewritten {
+            None => Err(LogRefusal::Rewritten {
                 kept: old.size(),
                 shown: new.size(),
-            }),
+            }
+            .into()),
         }
     }
 
@@ -138,7 +141,7 @@ impl LogMemory {
         let known = self.enrolment.log.as_ref();
         let expected = known.map(|it| &it.key).or(kept.map(Kept::key));
         if key.kind() != SignatureKind::Ed25519 || expected.is_some_and(|it| *it != key) {
-            return Err(Error::LogKeyChanged);
+            return Err(LogRefusal::KeyChanged.into());
         }
         let note = self.check_signatures(request.note(), &key)?;
         if request.checkpoint().origin() != key.name().as_str() {
@@ -167,10 +170,11 @@ impl LogMemory {
         };
         let cosigned = note.verify(&known.witnesses).map_or(0, |it| it.len());
         if cosigned < known.quorum {
-            return Err(Error::LogNotCosigned {
+            return Err(LogRefusal::NotCosigned {
                 cosigned,
                 quorum: known.quorum,
-            });
+            }
+            .into());
         }
         let mut keys = known.witnesses.clone();
         keys.push(key.clone());
@@ -186,7 +190,12 @@ impl LogMemory {
         // said once. What it said stays as evidence.
         let known = self.enrolment.log.as_ref();
         if known.is_some_and(|it| it.key != *kept.key()) {
-            evidence::keep(&self.state_dir, issuer, &kept, (&Error::LogKeyChanged, ""));
+            evidence::keep(
+                &self.state_dir,
+                issuer,
+                &kept,
+                (&LogRefusal::KeyChanged.into(), ""),
+            );
             return Ok(None);
         }
         Ok(Some(kept))
@@ -227,7 +236,7 @@ fn checkpoint_of(note: &Note) -> Result<Checkpoint, Error> {
 }
 
 fn invalid(reason: &'static str) -> Error {
-    Error::LogInvalid { reason }
+    LogRefusal::Invalid { reason }.into()
 }
 
 #[cfg(test)]

@@ -26,11 +26,7 @@ impl Error {
             }
             Self::NotRunning => Some(start_advice(language).into()),
             Self::PageUnavailable { .. } => Some(page_advice(language).into()),
-            Self::LogNotShown
-            | Self::LogInvalid { .. }
-            | Self::LogKeyChanged
-            | Self::LogNotCosigned { .. }
-            | Self::LogRewritten { .. } => Some(log_advice(language).into()),
+            Self::Log(_) => Some(log_advice(language).into()),
             Self::ReaderHeld { programs } => Some(language.reader_held_advice(programs).into()),
             _ => None,
         }

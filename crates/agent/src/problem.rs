@@ -86,11 +86,7 @@ fn status(error: &Error) -> StatusCode {
         // These come up while a sign-in streams, or before the agent listens at all.
         Error::FileUnreadable { .. }
         | Error::InstanceKeyUnavailable { .. }
-        | Error::LogNotShown
-        | Error::LogInvalid { .. }
-        | Error::LogKeyChanged
-        | Error::LogNotCosigned { .. }
-        | Error::LogRewritten { .. }
+        | Error::Log(_)
         | Error::EnrolmentAddressInvalid { .. }
         | Error::IssuerCertificateUntrusted
         | Error::EnrolmentInvalid { .. }

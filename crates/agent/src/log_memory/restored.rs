@@ -22,7 +22,7 @@ pub(super) struct Explained {
 /// Reads restores, each note's signatures checked by `check`, which gives the log's key.
 ///
 /// # Errors
-/// [`Error::LogInvalid`].
+/// [`Error::Log`].
 pub(super) fn verify(
     shown: &[RestoreShown],
     check: impl Fn(&Note) -> Result<VerifierKey, Error>,

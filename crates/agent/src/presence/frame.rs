@@ -175,6 +175,10 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn what_the_agent_says_is_as_agreed() {
         let statement = AgentFrame::Presence { statement: "a.b.c" };
         assert_eq!(
             serde_json::to_string(&statement).unwrap(),
