@@ -68,9 +68,7 @@ impl Program {
                 return Some(Self { child, log });
             }
             if let Some(ended) = child.try_wait().unwrap() {
-                if ended.code().is_none() {
-                    return None;
-                }
+                ended.code()?;
                 let words = fs::read_to_string(&log).unwrap();
                 // Somebody's outgoing connection may have the port for a moment.
                 assert!(
