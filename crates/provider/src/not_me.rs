@@ -1,16 +1,19 @@
 //! "This was not me": what a person says of a line of her log, or of a notice.
 //!
-//! It opens an incident, once for each line, and ends her sessions: all but the one in which she
-//! says it, which goes too where the line is of that very session or where she wants it. From there
-//! she may suspend a card, or take the workstation of the line out, where she is known. Nobody has
-//! to be called for any of it.
+//! It opens an incident, one at a time for each line, and ends her sessions: all but the one in which
+//! she says it, which goes too where the line is of that very session or where she wants it. From
+//! there she may suspend a card, or take the workstation of the line out, where she is known. Nobody
+//! has to be called for any of it.
 
 mod at_account;
 
+use cardea_jose::sha256_base64url;
 use cardea_storage::Transaction;
+use cardea_storage::agent_instance::AgentInstance;
 use cardea_storage::event::EventRecord;
-use cardea_storage::not_me;
+use cardea_storage::refused_use::RefusedUse;
 use cardea_storage::session::{self, Session};
+use cardea_storage::{incident, not_me};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
@@ -64,26 +67,33 @@ impl Line {
         }
     }
 
-    /// Refused uses that one page has shown.
-    pub(crate) fn of_refused_uses(ids: &[String]) -> Self {
-        let first = ids.first().map(String::as_str).unwrap_or_default();
+    /// Refused uses that one page has shown. A further one makes another line of them: what was
+    /// said of those before it is not said of this one.
+    pub(crate) fn of_refused_uses(uses: &[RefusedUse]) -> Self {
+        let first = uses.first();
         Self {
-            name: format!("refused:{first}"),
+            name: first.map_or_else(String::new, |it| format!("refused:{}:{}", it.id, it.uses)),
             ..Self::default()
         }
     }
 
-    /// A workstation that is new.
-    pub(crate) fn of_workstation(instance_jkt: &str) -> Self {
+    /// Workstations that are new, as one page has shown them: one more makes another line.
+    pub(crate) fn of_workstations(news: &[AgentInstance]) -> Self {
+        let mut shown = String::new();
+        for own in news {
+            shown.push_str(&own.instance_jkt);
+            shown.push_str(&format!(":{}\n", own.first_seen_at.unix_timestamp()));
+        }
         Self {
-            name: format!("workstation:{instance_jkt}"),
+            name: format!("workstations:{}", sha256_base64url(shown.as_bytes())),
             ..Self::default()
         }
     }
 }
 
 impl Provider {
-    /// Opens the incident of a line of hers, on record, or finds the one that it has.
+    /// Opens the incident of a line of hers, on record, or finds the one that it has, unless that
+    /// is closed: nobody would look into what she says now.
     pub(crate) async fn report_not_me(
         &self,
         transaction: &mut Transaction,
@@ -95,40 +105,23 @@ impl Provider {
         let said = not_me::count_since(transaction, sub, now - Duration::DAY).await?;
         let hers = (sub, line.name.as_str());
         let found = not_me::find_incident(transaction, sub, &line.name).await?;
-        if let Some(incident) = found {
-            return Ok(incident);
+        if let Some(incident) = &found
+            && !is_closed(transaction, incident).await?
+        {
+            return Ok(incident.clone());
         }
         if said >= LINES_OF_DAY_MAX {
             return Err(Error::NotMeTooMany);
         }
-        if !not_me::claim(transaction, hers, now).await? {
+        let is_taken_up = match &found {
+            Some(closed) => not_me::claim_anew(transaction, hers, closed, now).await?,
+            None => not_me::claim(transaction, hers, now).await?,
+        };
+        if !is_taken_up {
             let found = not_me::find_incident(transaction, sub, &line.name).await?;
             return Ok(found.unwrap_or_default());
         }
-        let open = OpenIncident {
-            sub: Some(sub.to_owned()),
-            session_id: line.session_id.clone(),
-            card_sha256: line.card_sha256.clone(),
-            event_id: line.event_id.clone(),
-            client_id: line.client_id.clone(),
-            ..OpenIncident::new(IncidentKind::NotMe, IncidentBy::Person)
-        };
-        let earlier = match said >= INCIDENTS_OF_DAY_MAX {
-            true => not_me::find_newest_incident(transaction, sub).await?,
-            false => None,
-        };
-        let incident = match earlier {
-            Some(earlier) => earlier,
-            None => match self.open_incident(transaction, open, now).await {
-                Ok(incident) => incident,
-                // Whoever looks into those that wait looks into this, too: her sessions end, and
-                // the operator is alerted, whether there is room or not.
-                Err(Error::IncidentsTooMany) => not_me::find_newest_incident(transaction, sub)
-                    .await?
-                    .unwrap_or_default(),
-                Err(error) => return Err(error),
-            },
-        };
+        let incident = self.open_or_join(transaction, sub, line, said, now).await?;
         not_me::set_incident(transaction, hers, &incident).await?;
         let kind = NoticeEvent::NotMe {
             line: line.name.clone(),
@@ -138,6 +131,39 @@ impl Provider {
         let event = Event::new(kind, now).of_session(session_id, sub);
         self.record(transaction, event).await?;
         Ok(incident)
+    }
+
+    /// Opens the incident of a line, or has it join the last one that somebody looks into: where
+    /// she has said it of so many that day, and where so many wait already.
+    async fn open_or_join(
+        &self,
+        transaction: &mut Transaction,
+        sub: &str,
+        line: &Line,
+        said: i64,
+        now: OffsetDateTime,
+    ) -> Result<String, Error> {
+        if said >= INCIDENTS_OF_DAY_MAX
+            && let Some(earlier) = not_me::find_newest_unclosed(transaction, sub).await?
+        {
+            return Ok(earlier);
+        }
+        let open = OpenIncident {
+            sub: Some(sub.to_owned()),
+            session_id: line.session_id.clone(),
+            card_sha256: line.card_sha256.clone(),
+            event_id: line.event_id.clone(),
+            client_id: line.client_id.clone(),
+            ..OpenIncident::new(IncidentKind::NotMe, IncidentBy::Person)
+        };
+        match self.open_incident(transaction, open, now).await {
+            // Her sessions end, and the operator is alerted, whether there is room or not.
+            Err(Error::IncidentsTooMany) => {
+                let earlier = not_me::find_newest_unclosed(transaction, sub).await?;
+                Ok(earlier.unwrap_or_default())
+            }
+            opened => opened,
+        }
     }
 
     /// Ends every session of a person but one.
@@ -157,6 +183,12 @@ impl Provider {
         }
         Ok(ended)
     }
+}
+
+/// Whether an incident is over. Where none was opened none is.
+async fn is_closed(transaction: &mut Transaction, id: &str) -> Result<bool, Error> {
+    let found = incident::find(transaction, id).await?;
+    Ok(found.is_some_and(|it| it.state == incident::CLOSED))
 }
 
 /// The workstation that an event names.

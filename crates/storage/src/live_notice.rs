@@ -68,11 +68,10 @@ pub async fn list_since(
         .collect::<Result<_, _>>()?;
     let rows = sql::query(
         "SELECT session.presence_jkt AS presence_jkt, refused.id AS id, refused.code AS code,
-                refused.instance_name AS instance_name, refused.news_at AS news_at
+                refused.last_instance_name AS instance_name, refused.news_at AS news_at
          FROM refused_use AS refused
          JOIN session ON session.sub = refused.sub AND session.state = 'active'
-              AND (refused.is_mixed <> 0
-                   OR session.instance_jkt <> COALESCE(refused.instance_jkt, ''))
+              AND session.instance_jkt <> COALESCE(refused.last_instance_jkt, '')
          WHERE refused.news_at >= $1 AND refused.told_at IS NULL
          ORDER BY refused.news_at DESC LIMIT $2",
     )

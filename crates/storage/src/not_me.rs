@@ -67,6 +67,30 @@ pub async fn claim(
     Ok(done.rows_affected() == 1)
 }
 
+/// Takes a line up anew whose incident is over. False where somebody else has done so meanwhile;
+/// [`set_incident`] follows in the same transaction.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn claim_anew(
+    transaction: &mut Transaction,
+    (sub, line): (&str, &str),
+    closed_incident_id: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let done = sql::query(
+        "UPDATE not_me SET incident_id = '', said_at = $4
+         WHERE sub = $1 AND line = $2 AND incident_id = $3",
+    )
+    .bind(sub)
+    .bind(line)
+    .bind(closed_incident_id)
+    .bind(now.unix_timestamp())
+    .execute(transaction.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Keeps the incident of a line.
 ///
 /// # Errors
@@ -85,17 +109,19 @@ pub async fn set_incident(
     Ok(())
 }
 
-/// The incident that a person's word has opened last.
+/// The incident that a person's word has opened last, of those that are not closed.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn find_newest_incident(
+pub async fn find_newest_unclosed(
     transaction: &mut Transaction,
     sub: &str,
 ) -> Result<Option<String>, Error> {
     let row = sql::query(
-        "SELECT incident_id FROM not_me WHERE sub = $1 AND incident_id <> ''
-         ORDER BY said_at DESC, line LIMIT 1",
+        "SELECT not_me.incident_id AS incident_id
+         FROM not_me JOIN incident ON incident.id = not_me.incident_id
+         WHERE not_me.sub = $1 AND incident.state <> 'closed'
+         ORDER BY not_me.said_at DESC, not_me.line LIMIT 1",
     )
     .bind(sub)
     .fetch_optional(transaction.connection())

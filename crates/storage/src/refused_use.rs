@@ -9,6 +9,8 @@ use crate::{Error, Transaction, timestamp};
 /// Rows of one person that are listed: a day has few codes.
 const OF_PERSON_MAX: i64 = 20;
 const SECONDS_OF_DAY: i64 = 86_400;
+/// After so long without one, the next is news at once, though she was not told of the others.
+const QUIET_SECONDS: i64 = 15 * 60;
 
 /// A use that was refused just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,9 @@ pub struct RefusedUse {
     pub news_at: OffsetDateTime,
 }
 
-/// Notes a refused use. Of what she was told already a further one makes news again.
+/// Notes a refused use. It is news at once where she was told of the one before, where that was
+/// tried at another workstation, and where it was long ago: what she did not answer in the morning
+/// hides nobody in the afternoon.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -62,15 +66,21 @@ pub async fn note(
     let (jkt, name) = refused.instance.unzip();
     sql::query(
         "INSERT INTO refused_use (id, sub, day, code, client_id, instance_jkt, instance_name,
-                                  uses, first_at, last_at, news_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $8)
+                                  last_instance_jkt, last_instance_name, uses, first_at, last_at,
+                                  news_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $6, $7, 1, $8, $8, $8)
          ON CONFLICT (sub, day, code) DO UPDATE SET
              uses = refused_use.uses + 1, last_at = excluded.last_at,
              is_mixed = CASE WHEN COALESCE(refused_use.instance_jkt, '')
                                   = COALESCE(excluded.instance_jkt, '')
                              THEN refused_use.is_mixed ELSE 1 END,
-             news_at = CASE WHEN refused_use.told_at IS NULL THEN refused_use.news_at
-                            ELSE excluded.news_at END,
+             news_at = CASE WHEN refused_use.told_at IS NULL
+                                 AND COALESCE(refused_use.last_instance_jkt, '')
+                                     = COALESCE(excluded.last_instance_jkt, '')
+                                 AND excluded.last_at - refused_use.last_at < $9
+                            THEN refused_use.news_at ELSE excluded.news_at END,
+             last_instance_jkt = excluded.last_instance_jkt,
+             last_instance_name = excluded.last_instance_name,
              told_at = NULL",
     )
     .bind(refused.id_if_new)
@@ -81,6 +91,7 @@ pub async fn note(
     .bind(jkt)
     .bind(name.flatten())
     .bind(now.unix_timestamp())
+    .bind(QUIET_SECONDS)
     .execute(transaction.connection())
     .await?;
     Ok(())

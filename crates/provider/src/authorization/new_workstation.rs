@@ -165,8 +165,8 @@ impl Provider {
         }
         // What one page shows is one story.
         let mut incident = String::new();
-        if let Some(first) = news.first() {
-            let line = Line::of_workstation(&first.instance_jkt);
+        if !news.is_empty() {
+            let line = Line::of_workstations(&news);
             incident = self
                 .report_not_me(&mut transaction, her, &line, ended.len(), now)
                 .await?;

@@ -150,13 +150,13 @@ impl Provider {
             .load_shown_uses(&mut transaction, request_id, login_cookie, shown_before)
             .await?;
         let session = &answerable.session;
-        let told = note_told(&mut transaction, &session.sub, &news, now).await?;
+        note_told(&mut transaction, &session.sub, &news, now).await?;
         let her = (session.id.as_str(), session.sub.as_str());
         let ended = self
             .end_all_but(&mut transaction, her.1, Some(her.0), now)
             .await?;
         // What one page shows is one story.
-        let line = Line::of_refused_uses(&told);
+        let line = Line::of_refused_uses(&news);
         let incident = self
             .report_not_me(&mut transaction, her, &line, ended.len(), now)
             .await?;

@@ -1,6 +1,7 @@
 //! "This was not me" on a line of one's own log: what it opens, what it ends, and what she may have
 //! done at once because of it.
 
+use cardea_provider::incident::Incidents;
 use cardea_provider::{AccountSession, EndReason, NotMe, NotMeThen};
 use cardea_storage::event::EventRecord;
 use time::Duration;
@@ -84,6 +85,22 @@ async fn a_line_of_hers_opens_one_incident_and_ends_all_sessions_but_this_one() 
     assert_eq!((again.incident, again.sessions_ended), (said.incident, 0));
     assert_eq!(scene.count("account.not_me").await, 1);
     assert_eq!(scene.count("incident.opened").await, 1);
+}
+
+/// Nobody looks into an incident that is closed.
+#[tokio::test]
+async fn a_line_whose_incident_is_closed_opens_another() {
+    let scene = Scene::new().await;
+    let said = scene.say_of_line(NotMeThen::Nothing).await.unwrap();
+    let incidents = Incidents::new(scene.world.records());
+    incidents.close(&said.incident, "rappelée").await.unwrap();
+    let again = scene.say_of_line(NotMeThen::Nothing).await.unwrap();
+    assert_ne!(again.incident, said.incident);
+    assert!(!again.incident.is_empty());
+    assert_eq!(scene.count("account.not_me").await, 2, "the operator hears");
+    let third = scene.say_of_line(NotMeThen::Nothing).await.unwrap();
+    assert_eq!(third.incident, again.incident, "one at a time");
+    assert_eq!(scene.count("incident.opened").await, 2);
 }
 
 /// Attack N4.

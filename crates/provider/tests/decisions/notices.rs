@@ -266,3 +266,49 @@ async fn not_she_opens_an_incident_and_ends_her_other_sessions() {
     );
     complete(&world, &begun).await.unwrap();
 }
+
+/// Attack N2: the second refused use of a day is as bad as the first, and an answer to the first is
+/// none to it.
+#[tokio::test]
+async fn not_she_again_on_the_same_day_opens_another_incident() {
+    let mut world = World::new().await;
+    let (own, other) = (Instance::new(), Instance::new());
+    let begun = arrive(&mut world, &own, PORTAL).await;
+    complete(&world, &begun).await.unwrap();
+    let mut incidents = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(refused_at(&mut world, &other).await, INSUFFICIENT);
+        let begun = arrive(&mut world, &own, SECOND).await;
+        let described = shown(&world, &begun).await;
+        let (id, cookie) = (&begun.request_id, begun.cookie());
+        let denying = world
+            .provider
+            .deny_refused_uses(id, cookie, &described.shown);
+        incidents.push(denying.await.unwrap().incident);
+        complete(&world, &begun).await.unwrap();
+    }
+    assert_ne!(incidents[0], incidents[1]);
+    let events = world.events().await;
+    let count = |kind: &str| events.iter().filter(|it| it.kind == kind).count();
+    assert_eq!(count("account.not_me"), 2, "the operator hears of each");
+    assert_eq!(count("incident.opened"), 2);
+}
+
+/// Attack N2: a refusal of her own, which she has not answered, hides nobody's.
+#[tokio::test]
+async fn a_use_refused_elsewhere_is_told_at_once_though_one_of_the_day_is_unanswered() {
+    let mut world = World::new().await;
+    let (own, thief) = (Instance::new(), Instance::new());
+    let begun = arrive(&mut world, &own, PORTAL).await;
+    complete(&world, &begun).await.unwrap();
+    assert_eq!(refused_at(&mut world, &own).await, INSUFFICIENT);
+    assert_eq!(world.provider.live_notices().await.unwrap(), []);
+    world.pass(Duration::minutes(5));
+    assert_eq!(refused_at(&mut world, &thief).await, INSUFFICIENT);
+    let notices = world.provider.live_notices().await.unwrap();
+    let [told] = notices.as_slice() else {
+        panic!("{notices:?}");
+    };
+    assert_eq!(told.notice.kind, NoticeKind::RefusedUse);
+    assert_eq!(told.notice.at, world.now().unix_timestamp());
+}

@@ -2,9 +2,10 @@
 //! they said that it was not they.
 
 use cardea_storage::agent_instance::record_use;
+use cardea_storage::incident::{self, Incident};
 use cardea_storage::live_notice::{News, list_since, list_workstations_for};
 use cardea_storage::not_me::{
-    claim, count_since, find_event, find_incident, find_newest_incident, set_incident,
+    claim, claim_anew, count_since, find_event, find_incident, find_newest_unclosed, set_incident,
 };
 use cardea_storage::refused_use::{Refused, list_untold, note, record_told};
 use cardea_storage::retention::{Kind, delete_batch};
@@ -22,6 +23,26 @@ fn refused<'a>(id: &'a str, code: &'a str, jkt: Option<&'a str>) -> Refused<'a> 
         code,
         client_id: Some("portal"),
         instance: jkt.map(|jkt| (jkt, Some("Comptoir"))),
+    }
+}
+
+fn case() -> Incident {
+    Incident {
+        id: "incident".to_owned(),
+        kind: "not_me".to_owned(),
+        state: incident::OPEN.to_owned(),
+        sub: Some("sub".to_owned()),
+        session_id: None,
+        card_sha256: None,
+        event_id: None,
+        client_id: None,
+        stop_id: None,
+        words: None,
+        opened_by: "\"person\"".to_owned(),
+        opened_at: start(),
+        changed_at: start(),
+        closed_at: None,
+        close_reason: None,
     }
 }
 
@@ -77,7 +98,11 @@ async fn refused_uses_of_a_day_and_code_are_one_row_until_they_are_seen() {
                 .collect();
             assert_eq!(in_short, [("e", 1, false), ("a", 3, true), ("c", 1, false)]);
             assert_eq!(untold[1].last_at, after_seconds(7));
-            assert_eq!(untold[1].news_at, start());
+            assert_eq!(
+                untold[1].news_at,
+                after_seconds(7),
+                "at another workstation"
+            );
             assert_eq!(untold[2].instance_jkt, None);
             assert_eq!(list_untold(transaction, "other").await.unwrap(), []);
             let seen = async |transaction: &mut Transaction, sub, id| {
@@ -107,6 +132,37 @@ async fn refused_uses_of_a_day_and_code_are_one_row_until_they_are_seen() {
             delete_batch(&store, Kind::RefusedUse, later).await.unwrap(),
             3
         );
+    })
+    .await;
+}
+
+/// Attack N2: what she did not answer in the morning hides nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_use_is_news_at_once_from_elsewhere_and_after_a_while() {
+    on_both(async |store| {
+        committed(&store, async |transaction| {
+            with_session(transaction, "session", "here").await;
+            let told = async |transaction: &mut Transaction, jkt, at| {
+                note(
+                    transaction,
+                    refused("x", "one", Some(jkt)),
+                    after_seconds(at),
+                )
+                .await
+                .unwrap();
+                list_since(transaction, after_seconds(at))
+                    .await
+                    .unwrap()
+                    .len()
+            };
+            assert_eq!(told(transaction, "here", 0).await, 0, "her own");
+            assert_eq!(told(transaction, "there", 300).await, 1);
+            assert_eq!(told(transaction, "there", 310).await, 0, "told already");
+            assert_eq!(told(transaction, "here", 320).await, 0, "her own again");
+            assert_eq!(told(transaction, "there", 330).await, 1);
+            assert_eq!(told(transaction, "there", 330 + 3_600).await, 1);
+        })
+        .await;
     })
     .await;
 }
@@ -172,19 +228,34 @@ async fn a_line_is_claimed_once_and_has_one_incident() {
                     .unwrap()
             );
             assert_eq!(
-                find_newest_incident(transaction, "sub").await.unwrap(),
+                find_newest_unclosed(transaction, "sub").await.unwrap(),
                 None
             );
             set_incident(transaction, hers, "incident").await.unwrap();
+            assert_eq!(
+                find_newest_unclosed(transaction, "sub").await.unwrap(),
+                None,
+                "none that somebody looks into"
+            );
+            incident::insert(transaction, &case()).await.unwrap();
             let incident = find_incident(transaction, "sub", "line").await.unwrap();
             assert_eq!(incident.as_deref(), Some("incident"));
-            let newest = find_newest_incident(transaction, "sub").await.unwrap();
+            let newest = find_newest_unclosed(transaction, "sub").await.unwrap();
             assert_eq!(newest.as_deref(), Some("incident"));
             let since = start() - Duration::DAY;
             assert_eq!(count_since(transaction, "sub", since).await.unwrap(), 1);
             let later = after_seconds(1);
             assert_eq!(count_since(transaction, "sub", later).await.unwrap(), 0);
             assert_eq!(find_event(transaction, "sub", "none").await.unwrap(), None);
+            let over = incident::close(transaction, "incident", "why", start()).await;
+            assert!(over.unwrap());
+            let newest = find_newest_unclosed(transaction, "sub").await.unwrap();
+            assert_eq!(newest, None, "it is over");
+            let anew = async |transaction: &mut Transaction| {
+                claim_anew(transaction, hers, "incident", after_seconds(1)).await
+            };
+            assert!(anew(transaction).await.unwrap());
+            assert!(!anew(transaction).await.unwrap(), "somebody else was first");
         })
         .await;
     })
