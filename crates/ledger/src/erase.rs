@@ -1,7 +1,7 @@
 //! Taking a person's data out of the rows, and leaving the tree as it is.
 
 use cardea_storage::Transaction;
-use cardea_storage::ledger::{erase, list_entries_of};
+use cardea_storage::ledger::{PlacedEntry, erase, list_entries_of};
 use cardea_transparency::Rest;
 
 use crate::Error;
@@ -39,6 +39,21 @@ pub async fn erase_batch(
         places: Vec::new(),
         next: last.filter(|_| is_more).map(|it| it + 1),
     };
+    erased.places = erase_placed(transaction, rows).await?;
+    Ok(erased)
+}
+
+/// Erases the personal parts and salts of these entries, and says at which places there was
+/// something to erase: what was erased before is not among them. The caller puts the places on
+/// record as with [`erase_batch`].
+///
+/// # Errors
+/// [`Error::Storage`].
+pub async fn erase_placed(
+    transaction: &mut Transaction,
+    rows: Vec<PlacedEntry>,
+) -> Result<Vec<u64>, Error> {
+    let mut places = Vec::new();
     for placed in rows {
         let Some(row) = placed.entry else { continue };
         let Some(Rest::Whole(public, salt, personal)) = shown_by(&row) else {
@@ -50,8 +65,8 @@ pub async fn erase_batch(
             continue;
         }
         if erase(transaction, &public.id, &commitment.to_base64()).await? {
-            erased.places.push(placed.leaf.index);
+            places.push(placed.leaf.index);
         }
     }
-    Ok(erased)
+    Ok(places)
 }

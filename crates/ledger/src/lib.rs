@@ -26,9 +26,11 @@ mod tree;
 mod verify;
 
 pub use append::append;
-pub use cardea_transparency::ERASURE_KIND;
+pub use cardea_transparency::{
+    ERASURE_KIND, ERASURE_PLACES_MAX, KeyName, NoteSigner, SignatureKind,
+};
 pub use checkpoint::{CheckpointSigner, SignedCheckpoint};
-pub use erase::{Erased, erase_batch};
+pub use erase::{Erased, erase_batch, erase_placed};
 pub use error::Error;
 pub use export::{Exported, export};
 pub use finding::Finding;

@@ -8,7 +8,7 @@ use time::Duration;
 use crate::client_authentication::AssertionAudience;
 use crate::dpop::DpopNonceUse;
 use crate::suspension::SuspendCodeOffer;
-use crate::{Client, Demand, Issuer, ProtocolProfile};
+use crate::{Client, Demand, Issuer, KeptFor, ProtocolProfile};
 
 /// Everything that a provider is built from, apart from keys and storage.
 #[derive(Debug)]
@@ -186,6 +186,8 @@ pub struct Lifetimes {
     pub logout_retry: Duration,
     /// How long ended records are kept, so that a late replay is told from a guess.
     pub retention: Duration,
+    /// How long what is kept for its own sake is kept.
+    pub kept_for: KeptFor,
 }
 
 impl Default for Lifetimes {
@@ -209,6 +211,7 @@ impl Default for Lifetimes {
             session_recheck: Duration::minutes(15),
             logout_retry: Duration::hours(24),
             retention: Duration::hours(24),
+            kept_for: KeptFor::default(),
         }
     }
 }

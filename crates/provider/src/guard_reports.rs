@@ -39,8 +39,6 @@ pub(crate) use stops::{check_reason, lift_in};
 use on_record::Entries;
 use request::GivenReport;
 
-/// How long it is known which patients a session has looked up.
-pub(crate) const KEPT: Duration = Duration::days(180);
 /// Unproven reports of a day, of one guard and of all: whoever has taken a guard over could write
 /// them without end.
 const UNPROVEN_A_DAY_MAX: i64 = 200_000;
@@ -273,7 +271,7 @@ impl Provider {
         let is_before = |at: OffsetDateTime| given.at <= at.unix_timestamp().saturating_mul(1_000);
         // A token that lived then is known for so long at least.
         let forgotten = now - (self.lifetimes.retention - CLOCKS_DIFFER).max(Duration::ZERO);
-        let is_of_time = is_before(forgotten) && !is_before(now - KEPT);
+        let is_of_time = is_before(forgotten) && !is_before(now - self.lifetimes.kept_for.look_ups);
         let own = self.resources_of(guard);
         let client = self.client_of_login(&given.client_id);
         let is_own = own.iter().any(|it| {

@@ -11,10 +11,6 @@
 mod live;
 mod refused_use;
 
-use time::Duration;
 
 pub use live::LiveNotice;
 pub(crate) use refused_use::IdentifiedCard;
-
-/// How long what people were told, or would have been, is kept.
-pub(crate) const KEPT: Duration = Duration::days(180);

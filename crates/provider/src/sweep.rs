@@ -9,11 +9,10 @@ use cardea_storage::session::{
 use time::{Duration, OffsetDateTime};
 
 use crate::clock::SharedTime;
-use crate::guard_reports;
 use crate::mass_loss::Meaning;
 use crate::security_events::FORGOTTEN_AFTER;
 use crate::session::{EndReason, EndedInTransaction, EndedSession};
-use crate::{Error, Provider, notices, step_up};
+use crate::{Error, Provider, step_up};
 
 /// Sessions ended in one transaction; more are left to the next call.
 const SESSIONS_OF_SWEEP_MAX: u32 = 100;
@@ -24,9 +23,6 @@ const UNANSWERED_KEPT: Duration = Duration::minutes(5);
 /// How long the mark of a proof or an assertion outlives it: should a clock be wrong after all,
 /// whoever puts it right is quick.
 const SPENT_KEPT: Duration = Duration::days(1);
-/// How long a refusal stays on record that concerns no person and no session: long enough to look
-/// into an attack, and no longer, since strangers bring them about.
-const REFUSAL_OF_NOBODY_KEPT: Duration = Duration::days(30);
 /// How long an initial access token is listed after it has expired.
 const INITIAL_ACCESS_TOKEN_KEPT: Duration = Duration::days(30);
 
@@ -86,7 +82,8 @@ impl Provider {
     }
 
     /// Deletes what ended longer ago than records are kept, and what nobody answered five minutes
-    /// after it expired; gives up clients that could not be told in time. Call it every minute, and
+    /// after it expired; erases what is personal in the log's entries after the time of their kind;
+    /// gives up clients that could not be told in time. Call it every minute, and
     /// again while it deletes anything.
     ///
     /// A call deletes one batch of each kind, each in a short transaction of its own, so that
@@ -101,6 +98,7 @@ impl Provider {
         let now = time.agreed()?;
         self.give_up_expired(now).await?;
         self.give_up_pushes(now).await?;
+        let kept_for = &self.lifetimes.kept_for;
         let kept = now - self.lifetimes.retention;
         let unanswered = now - self.lifetimes.retention.min(UNANSWERED_KEPT);
         let batches = [
@@ -111,14 +109,16 @@ impl Provider {
             (Kind::DeviceAuthorization, unanswered),
             (Kind::SecurityEvent, now),
             (Kind::SecurityEventStream, now - FORGOTTEN_AFTER),
-            (Kind::GuardReport, now - guard_reports::KEPT),
-            (Kind::GuardNotice, now - guard_reports::KEPT),
-            (Kind::RefusedUse, now - notices::KEPT),
-            (Kind::LiftedStop, now - guard_reports::KEPT),
+            (Kind::GuardReport, now - kept_for.look_ups),
+            (Kind::GuardNotice, now - kept_for.notices),
+            (Kind::RefusedUse, now - kept_for.notices),
+            (Kind::LiftedStop, now - kept_for.look_ups),
+            (Kind::Incident, now - kept_for.incidents),
+            (Kind::Approval, now - kept_for.operators),
             (Kind::StepUp, now - step_up::KEPT),
             (Kind::SpentProof, now - SPENT_KEPT),
             (Kind::DpopKey, now),
-            (Kind::RefusalOfNobody, now - REFUSAL_OF_NOBODY_KEPT),
+            (Kind::RefusalOfNobody, now - kept_for.refusals_of_nobody),
             (Kind::AccessGrant, kept),
             (Kind::RefreshTokenFamily, kept),
             (Kind::AuthorizationCode, kept),
@@ -136,7 +136,7 @@ impl Provider {
         let before = now - INITIAL_ACCESS_TOKEN_KEPT;
         rows += initial_access_token::forget_expired(&mut transaction, before).await?;
         transaction.commit().await?;
-        Ok(rows)
+        Ok(rows + self.erase_aged(now).await?)
     }
 
     /// The moment since which a presence key must have answered; none while an agent may not have

@@ -16,6 +16,7 @@ mod mtls;
 mod operations;
 mod profile;
 mod registration;
+mod retention;
 mod revocation;
 mod siem;
 mod support;
@@ -50,6 +51,7 @@ pub use self::mtls::{
 pub use self::operations::{OperationsConfig, TelemetryConfig};
 pub use self::profile::load_profile;
 pub use self::registration::{AdminConfig, AdminOperatorConfig, RegistrationConfig};
+pub use self::retention::RetentionConfig;
 pub(crate) use self::revocation::Service;
 pub use self::revocation::{
     EvidenceOrder, HostAndPort, OcspNonce, RevocationConfig, RevocationStoreConfig,
@@ -101,6 +103,9 @@ pub struct Config {
     /// The log that shows when it was changed.
     #[serde(default)]
     pub ledger: LedgerConfig,
+    /// How long what is kept for its own sake is kept.
+    #[serde(default)]
+    pub retention: RetentionConfig,
     /// Where the log's events go beside the database.
     #[serde(default)]
     pub siem: Vec<SiemConfig>,

@@ -94,6 +94,8 @@ fn lifetimes_of(config: &Config) -> Lifetimes {
         mass_loss_grace: seconds(config.presence.mass_loss_grace_seconds),
         session_recheck: seconds(config.session.recheck_seconds),
         logout_retry: seconds(config.session.logout_retry_seconds),
+        retention: config.retention.sessions(),
+        kept_for: config.retention.kept_for(),
         ..default
     }
 }

@@ -1,10 +1,17 @@
-//! Forgetting: what is over is deleted, personal data with it. Events and subjects stay, but for
-//! what strangers bring about: logins that nobody answered, and refusals that concern nobody.
+//! Forgetting: what is over is deleted, personal data with it. Of events the rows stay, but for
+//! what strangers bring about: logins that nobody answered, and refusals that concern nobody; what
+//! is personal in the others is erased ([`next_place`]). What an open incident is about stays.
 //!
 //! A flood leaves more than one transaction may delete: SQLite has one writer, and whoever signs in
 //! waits for it. So a call deletes one batch and lets go of the writer; the caller comes again.
 
+mod walk;
+
 use time::OffsetDateTime;
+
+pub use walk::{
+    Held, UnclosedIncidents, advance, hold, let_go, list_held, next_place, unclosed_incidents,
+};
 
 use crate::event::EventRecord;
 use crate::sql;
@@ -43,6 +50,10 @@ pub enum Kind {
     RefusedUse,
     /// Stops of accounts that an operator lifted.
     LiftedStop,
+    /// Incidents that were closed, with what was written about them.
+    Incident,
+    /// Proposals of operators that were decided.
+    Approval,
     /// Fresh signatures that guards asked for, given or not.
     StepUp,
     /// Marks of proofs and assertions that would be refused for their age by now.
@@ -120,7 +131,7 @@ const REFUSALS_OF_NOBODY: &str = "SELECT id AS key FROM event
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 24] = [
         Self::UnansweredRequest,
         Self::PushedRequest,
         Self::GrantChallenge,
@@ -132,6 +143,8 @@ impl Kind {
         Self::GuardNotice,
         Self::RefusedUse,
         Self::LiftedStop,
+        Self::Incident,
+        Self::Approval,
         Self::StepUp,
         Self::SpentProof,
         Self::DpopKey,
@@ -180,13 +193,32 @@ impl Kind {
                 "SELECT id AS key FROM security_event_stream WHERE polled_at < $1 LIMIT $2"
             }
             Self::GuardReport => {
-                "SELECT id AS key FROM guard_report WHERE received_at < $1 LIMIT $2"
+                "SELECT id AS key FROM guard_report AS old WHERE received_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM incident
+                                 WHERE sub = old.sub AND state <> 'closed')
+                 AND NOT EXISTS (SELECT 1 FROM incident
+                                 WHERE sub = old.said_sub AND state <> 'closed')
+                 AND NOT EXISTS (SELECT 1 FROM incident
+                                 WHERE session_id = old.session_id AND state <> 'closed')
+                 LIMIT $2"
             }
             Self::GuardNotice => {
-                "SELECT id AS key FROM guard_notice WHERE occurred_at < $1 LIMIT $2"
+                "SELECT id AS key FROM guard_notice AS old WHERE occurred_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM incident
+                                 WHERE sub = old.sub AND state <> 'closed') LIMIT $2"
             }
-            Self::RefusedUse => "SELECT id AS key FROM refused_use WHERE last_at < $1 LIMIT $2",
-            Self::LiftedStop => "SELECT id AS key FROM account_stop WHERE lifted_at < $1 LIMIT $2",
+            Self::RefusedUse => {
+                "SELECT id AS key FROM refused_use AS old WHERE last_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM incident
+                                 WHERE sub = old.sub AND state <> 'closed') LIMIT $2"
+            }
+            Self::LiftedStop => {
+                "SELECT id AS key FROM account_stop AS old WHERE lifted_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM incident
+                                 WHERE sub = old.sub AND state <> 'closed') LIMIT $2"
+            }
+            Self::Incident => "SELECT id AS key FROM incident WHERE closed_at < $1 LIMIT $2",
+            Self::Approval => "SELECT id AS key FROM approval WHERE decided_at < $1 LIMIT $2",
             Self::StepUp => "SELECT jti AS key FROM step_up WHERE expires_at < $1 LIMIT $2",
             Self::SpentProof => {
                 "SELECT jti_sha256 AS key FROM spent_jti WHERE expires_at < $1 LIMIT $2"
@@ -244,6 +276,12 @@ impl Kind {
             Self::GuardNotice => &["DELETE FROM guard_notice WHERE id IN (keys)"],
             Self::RefusedUse => &["DELETE FROM refused_use WHERE last_at < $1 AND id IN (keys)"],
             Self::LiftedStop => &["DELETE FROM account_stop WHERE id IN (keys)"],
+            Self::Incident => &[
+                "DELETE FROM incident_note WHERE incident_id IN (keys)",
+                "DELETE FROM not_me WHERE incident_id IN (keys)",
+                "DELETE FROM incident WHERE id IN (keys)",
+            ],
+            Self::Approval => &["DELETE FROM approval WHERE id IN (keys)"],
             Self::StepUp => &["DELETE FROM step_up WHERE jti IN (keys)"],
             Self::SpentProof => &["DELETE FROM spent_jti WHERE jti_sha256 IN (keys)"],
             Self::DpopKey => &["DELETE FROM dpop_key WHERE expires_at < $1 AND jkt IN (keys)"],

@@ -1,6 +1,8 @@
 //! Which events go by themselves. Every kind stands here once, and the compiler asks for a new one:
 //! what strangers bring about must not stay for ever (attack H9).
 
+use std::collections::BTreeMap;
+
 use cardea_oauth2_types::GrantType;
 use cardea_storage::Store;
 use cardea_storage::event::list_newest;
@@ -202,6 +204,11 @@ kinds! {
         L::HistoryAccepted { by: author(), size_before: Some(2), size: 1 };
     E::Ledger(L::PersonalDataErased { .. }) => Kept,
         L::PersonalDataErased { by: author(), places: vec![1] };
+    E::Ledger(L::PersonalDataAged { .. }) => Kept,
+        L::PersonalDataAged { retention: "logins", places: vec![1] };
+    E::Ledger(L::ErasureHeld { .. }) => Kept, L::ErasureHeld { places: vec![1] };
+    E::Ledger(L::PersonErased { .. }) => Kept, L::PersonErased {
+        by: author(), rows: BTreeMap::new(), in_spite_of_incidents: None };
     E::Notice(N::RefusedUsesSeen { .. }) => Kept, N::RefusedUsesSeen { notices: vec![text()] };
     E::Notice(N::NotMe { .. }) => Kept,
         N::NotMe { line: text(), incident: text(), sessions_ended: 1 };

@@ -1,5 +1,7 @@
 //! What happens to the tamper-evident log itself.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::EventKind;
@@ -38,6 +40,28 @@ pub enum LedgerEvent {
         /// Which entries, by their places in the log.
         places: Vec<u64>,
     },
+    /// The same, for the time of their kind was over; nobody asked for it.
+    PersonalDataAged {
+        /// The group of their kinds, as the configuration has it; `released` of what was held back.
+        retention: &'static str,
+        /// Which entries.
+        places: Vec<u64>,
+    },
+    /// The time of these entries is over, and an incident that nobody has closed needs them.
+    ErasureHeld {
+        /// Which entries.
+        places: Vec<u64>,
+    },
+    /// A person's records were erased on request; it does not say whose.
+    PersonErased {
+        /// Who.
+        by: Author,
+        /// Rows that went, by their tables.
+        rows: BTreeMap<&'static str, u64>,
+        /// Why it was done although an incident is open that concerns the person.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        in_spite_of_incidents: Option<String>,
+    },
 }
 
 impl LedgerEvent {
@@ -46,7 +70,11 @@ impl LedgerEvent {
             Self::KeyMade { .. } => "ledger.key_made",
             Self::KeyReencrypted { .. } => "ledger.key_reencrypted",
             Self::HistoryAccepted { .. } => "ledger.history_accepted",
-            Self::PersonalDataErased { .. } => cardea_ledger::ERASURE_KIND,
+            Self::PersonalDataErased { .. } | Self::PersonalDataAged { .. } => {
+                cardea_ledger::ERASURE_KIND
+            }
+            Self::ErasureHeld { .. } => "ledger.erasure_held",
+            Self::PersonErased { .. } => "ledger.person_erased",
         }
     }
 }

@@ -29,6 +29,9 @@ struct Report<'a> {
     /// What a server starts with, and people will miss.
     #[serde(skip_serializing_if = "<[Warning]>::is_empty")]
     warnings: &'a [Warning],
+    /// How long what is kept, in words.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    retention: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -53,6 +56,8 @@ pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Res
     let (mut mistakes, readable) = find_mistakes(config);
     let not_seen = readable.as_ref().map(secret::not_seen).unwrap_or_default();
     let warnings = readable.as_ref().map(warnings_of).unwrap_or_default();
+    let retention = readable.as_ref().map(|it| it.retention.in_words());
+    let retention = retention.unwrap_or_default();
     if let Some(readable) = &readable {
         mistakes.extend(named::find_mistakes(readable));
         mistakes.extend(secret::find_mistakes(readable));
@@ -68,10 +73,14 @@ pub(super) fn run(config: &Path, with_database: bool, json: bool) -> anyhow::Res
             mistakes: mistakes.iter().map(tell).collect(),
             not_looked_at: &not_seen,
             warnings: &warnings,
+            retention: &retention,
         };
         write_json(&mut output, &report)?;
     } else if mistakes.is_empty() {
         writeln!(output, "{}: no mistake found", config.display())?;
+        for line in &retention {
+            writeln!(output, "{}: retention: {line}", config.display())?;
+        }
     } else {
         for mistake in &mistakes {
             writeln!(output, "{}", in_a_line(mistake))?;

@@ -261,7 +261,8 @@ async fn verify_with(
     let verified =
         verified.map_err(|finding| Complaint::Configured(Error::LedgerTampered { finding }))?;
     // What the log says of look-ups is believed now.
-    let look_ups = LookUpsOnRecord::check(store, SystemClock.now()).await?;
+    let kept = config.retention.kept_for().look_ups;
+    let look_ups = LookUpsOnRecord::check_kept(store, kept, SystemClock.now()).await?;
     let look_ups =
         look_ups.map_err(|finding| Complaint::Configured(Error::LookUpsTampered { finding }))?;
     Ok(Sound::of(&verified, look_ups, origin, &own))

@@ -13,6 +13,7 @@ use super::load::invalid;
 use super::mtls::check_mtls;
 use super::siem::check_siem;
 use super::operations::check_operations;
+use super::retention::check_retention;
 use super::support::check_support;
 use super::{
     AdminConfig, ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, ProfileConfig,
@@ -96,6 +97,7 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
     check_operations(file, &config.operations, &config.telemetry)?;
     check_support(file, &config.support)?;
     check_ledger(file, &config.ledger)?;
+    check_retention(file, &config.retention)?;
     check_watched(file, config)?;
     for (index, anchor) in config.trust_anchor.iter().enumerate() {
         let key = format!("trust_anchor[{index}].revocation");

@@ -288,6 +288,33 @@ pub async fn list_entries_by_id(
     rows.iter().map(read_placed).collect()
 }
 
+/// Lists entries by their places, in no order: those alone that have an event.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_entries_at(
+    transaction: &mut Transaction,
+    indexes: &[u64],
+) -> Result<Vec<PlacedEntry>, Error> {
+    if indexes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = format!(
+        "WITH wanted (place) AS (VALUES {}) {}",
+        places(indexes.len(), 1),
+        select_placed!(
+            "FROM wanted JOIN ledger_leaf AS leaf ON leaf.leaf_index = wanted.place
+             JOIN event ON event.ledger_index = wanted.place AND event.ledger_index >= 0"
+        )
+    );
+    let mut query = sql::query_built(statement);
+    for index in indexes {
+        query = query.bind(stored(*index)?);
+    }
+    let rows = query.fetch_all(transaction.connection()).await?;
+    rows.iter().map(read_placed).collect()
+}
+
 /// Lists leaves by their places, in no order.
 ///
 /// # Errors

@@ -9,9 +9,8 @@ use cardea_storage::{Store, event::EventRecord};
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
-use crate::Error;
 use crate::event::{LOOK_UPS_ERASED, LOOK_UPS_REPORTED, RecordedReport};
-use crate::guard_reports::KEPT;
+use crate::{Error, KeptFor};
 
 /// Events that are looked at at once.
 const PAGE: u32 = 20;
@@ -88,15 +87,28 @@ impl LookUpsOnRecord {
         details.map(|it| it.reports).unwrap_or_default()
     }
 
-    /// Walks over the log's entries of look-ups, and over the look-ups.
+    /// The same where look-ups are kept as long as by default.
     ///
     /// # Errors
-    /// [`Error::Storage`]. What is wrong with the look-ups is no error of this function, but its
-    /// [`LookUpFinding`].
+    /// As [`LookUpsOnRecord::check_kept`].
     pub async fn check(
         store: &Store,
         now: OffsetDateTime,
     ) -> Result<Result<LookUpsChecked, LookUpFinding>, Error> {
+        Self::check_kept(store, KeptFor::default().look_ups, now).await
+    }
+
+    /// Walks over the log's entries of look-ups, and over the look-ups, which are kept for so long.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]. What is wrong with the look-ups is no error of this function, but its
+    /// [`LookUpFinding`].
+    pub async fn check_kept(
+        store: &Store,
+        kept: Duration,
+        now: OffsetDateTime,
+    ) -> Result<Result<LookUpsChecked, LookUpFinding>, Error> {
+        let due = now - kept + CLOCKS_DIFFER;
         let erased = erased_reports(store).await?;
         let mut checked = LookUpsChecked::default();
         let mut found_before = 0_i64;
@@ -118,7 +130,7 @@ impl LookUpsOnRecord {
             for (event, recorded) in &recorded {
                 for one in recorded {
                     let report = reports.get(one.id.as_str()).copied();
-                    match judge(event, one, report, &erased, now) {
+                    match judge(event, one, report, &erased, due) {
                         Ok(Standing::Sound) => {
                             checked.sound += 1;
                             found_before += i64::from(event.occurred_at < now);
@@ -152,14 +164,14 @@ fn judge(
     recorded: &RecordedReport,
     report: Option<&GuardReport>,
     erased: &HashSet<String>,
-    now: OffsetDateTime,
+    due: OffsetDateTime,
 ) -> Result<Standing, LookUpFinding> {
     let names = || (recorded.id.clone(), event.id.clone());
     let Some(report) = report else {
         if erased.contains(&recorded.id) {
             return Ok(Standing::Erased);
         }
-        if event.occurred_at < now - KEPT + CLOCKS_DIFFER {
+        if event.occurred_at < due {
             return Ok(Standing::Forgotten);
         }
         let (report, event) = names();

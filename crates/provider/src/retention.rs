@@ -1,0 +1,224 @@
+//! How long what is personal in the log is kept, by groups of kinds (docs/privacy.md), and its
+//! erasure when that time is over.
+//!
+//! The log is walked in the order of its places, each group from where it was left, a batch a
+//! transaction: whoever signs in has the writer in between. The transaction first moves the group's
+//! mark on, so that of two nodes one erases a batch. An erasure is on record in its transaction as
+//! one on request is, and what an unclosed incident is about stays until that is closed.
+
+mod group;
+
+use cardea_ledger::{ERASURE_PLACES_MAX, erase_placed};
+use cardea_storage::ledger::{PlacedEntry, list_entries, list_entries_at};
+use cardea_storage::retention::{
+    Held, UnclosedIncidents, advance, hold, let_go, list_held, may_be_forgotten, next_place,
+    unclosed_incidents,
+};
+use time::{Duration, OffsetDateTime};
+
+pub use group::{EventGroup, PERMANENT_KINDS};
+
+use crate::event::{Event, LedgerEvent};
+use crate::{Error, Provider};
+
+/// Places that are looked at in one go.
+const WINDOW: u32 = 1_000;
+/// Entries that are held back are seen to so often.
+const HELD_LOOKED_AT_EVERY: Duration = Duration::hours(1);
+
+/// How long what is kept for its own sake is kept; what ends by a protocol's rules is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptFor {
+    /// Refusals that concern no person and no session: long enough to look into an attack.
+    pub refusals_of_nobody: Duration,
+    /// What is personal in entries of logins and sessions.
+    pub logins: Duration,
+    /// The same of guards' decisions.
+    pub guard: Duration,
+    /// The same of what operators do.
+    pub operators: Duration,
+    /// The same of incidents, and incidents themselves after they were closed.
+    pub incidents: Duration,
+    /// Look-ups, with the patients' pseudonyms, and stops that were lifted.
+    pub look_ups: Duration,
+    /// What people were told of refused uses and of guards' stops.
+    pub notices: Duration,
+}
+
+impl Default for KeptFor {
+    fn default() -> Self {
+        Self {
+            refusals_of_nobody: Duration::days(30),
+            logins: Duration::days(365),
+            guard: Duration::days(365),
+            operators: Duration::days(3 * 365),
+            incidents: Duration::days(3 * 365),
+            look_ups: Duration::days(180),
+            notices: Duration::days(180),
+        }
+    }
+}
+
+impl KeptFor {
+    /// How long what is personal in a group's entries is kept.
+    #[must_use]
+    pub fn of(&self, group: EventGroup) -> Duration {
+        match group {
+            EventGroup::Logins => self.logins,
+            EventGroup::Guard => self.guard,
+            EventGroup::Operators => self.operators,
+            EventGroup::Incidents => self.incidents,
+        }
+    }
+}
+
+/// What is due of a window.
+#[derive(Default)]
+struct Due {
+    /// Where the next window begins.
+    next: u64,
+    /// Whether there may be more at once.
+    is_more: bool,
+    erased: Vec<PlacedEntry>,
+    held: Vec<u64>,
+}
+
+impl Provider {
+    /// Erases a batch of each group, and of what was held back; says how many entries it was, or
+    /// one where nothing was due and there is more to go through.
+    pub(crate) async fn erase_aged(&self, now: OffsetDateTime) -> Result<u64, Error> {
+        let mut count = 0;
+        for group in EventGroup::ALL {
+            count += self.erase_aged_of(group, now).await?;
+        }
+        Ok(count + self.erase_released(now).await?)
+    }
+
+    async fn erase_aged_of(&self, group: EventGroup, now: OffsetDateTime) -> Result<u64, Error> {
+        let before = now - self.lifetimes.kept_for.of(group);
+        let mut reading = self.store.begin_read().await?;
+        let from = next_place(&mut reading, group.as_str()).await?;
+        let rows = list_entries(&mut reading, from, WINDOW).await?;
+        let incidents = unclosed_incidents(&mut reading).await?;
+        drop(reading);
+        let due = due_of(group, from, rows, before, &incidents);
+        if due.next == from {
+            return Ok(0);
+        }
+        let mut transaction = self.store.begin().await?;
+        if !advance(&mut transaction, group.as_str(), from, due.next).await? {
+            return Ok(0);
+        }
+        for place in &due.held {
+            let held = Held {
+                place: *place,
+                group: group.as_str().to_owned(),
+            };
+            hold(&mut transaction, &held, now).await?;
+        }
+        if !due.held.is_empty() {
+            let kind = LedgerEvent::ErasureHeld { places: due.held };
+            self.record(&mut transaction, Event::new(kind, now)).await?;
+        }
+        let places = erase_placed(&mut transaction, due.erased).await?;
+        let count = places.len();
+        if count > 0 {
+            let kind = LedgerEvent::PersonalDataAged {
+                retention: group.as_str(),
+                places,
+            };
+            self.record(&mut transaction, Event::new(kind, now)).await?;
+        }
+        transaction.commit().await?;
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        Ok(count.max(u64::from(due.is_more)))
+    }
+
+    /// Erases what was held back and is not any more.
+    async fn erase_released(&self, now: OffsetDateTime) -> Result<u64, Error> {
+        let mut reading = self.store.begin_read().await?;
+        let not_since = now - HELD_LOOKED_AT_EVERY;
+        let count_max = u32::try_from(ERASURE_PLACES_MAX).unwrap_or(1);
+        let held = list_held(&mut reading, not_since, count_max).await?;
+        if held.is_empty() {
+            return Ok(0);
+        }
+        let places: Vec<u64> = held.iter().map(|it| it.place).collect();
+        let rows = list_entries_at(&mut reading, &places).await?;
+        let incidents = unclosed_incidents(&mut reading).await?;
+        drop(reading);
+        let mut transaction = self.store.begin().await?;
+        let mut released = Vec::new();
+        for it in &held {
+            let row = rows.iter().find(|row| row.leaf.index == it.place);
+            if row.is_some_and(|row| is_needed(row, &incidents)) {
+                hold(&mut transaction, it, now).await?;
+            } else if let_go(&mut transaction, it.place).await? {
+                released.extend(row.cloned());
+            }
+        }
+        let places = erase_placed(&mut transaction, released).await?;
+        let count = u64::try_from(places.len()).unwrap_or(u64::MAX);
+        if count > 0 {
+            let retention = "released";
+            let kind = LedgerEvent::PersonalDataAged { retention, places };
+            self.record(&mut transaction, Event::new(kind, now)).await?;
+        }
+        transaction.commit().await?;
+        Ok(count)
+    }
+}
+
+/// What of these entries is due: they come in the order of their places, which is nearly that of
+/// time, so that the first one that is too young ends it.
+fn due_of(
+    group: EventGroup,
+    from: u64,
+    rows: Vec<PlacedEntry>,
+    before: OffsetDateTime,
+    incidents: &UnclosedIncidents,
+) -> Due {
+    let is_whole = u32::try_from(rows.len()).is_ok_and(|count| count == WINDOW);
+    let mut due = Due {
+        next: from,
+        is_more: is_whole,
+        ..Due::default()
+    };
+    for row in rows {
+        let is_young = |row: &PlacedEntry| {
+            let entry = row.entry.as_ref();
+            entry.is_some_and(|it| it.event.occurred_at >= before)
+        };
+        if is_young(&row) {
+            due.is_more = false;
+            break;
+        }
+        if due.erased.len() == ERASURE_PLACES_MAX || due.held.len() == ERASURE_PLACES_MAX {
+            due.is_more = true;
+            break;
+        }
+        due.next = row.leaf.index + 1;
+        let Some(entry) = &row.entry else { continue };
+        let is_due = EventGroup::of(&entry.event.kind) == Some(group)
+            && entry.salt.is_some()
+            // Its row goes, and sooner.
+            && !may_be_forgotten(&entry.event);
+        if is_due && is_needed(&row, incidents) {
+            due.held.push(row.leaf.index);
+        } else if is_due {
+            due.erased.push(row);
+        }
+    }
+    due
+}
+
+/// Whether an unclosed incident is about an entry.
+fn is_needed(row: &PlacedEntry, incidents: &UnclosedIncidents) -> bool {
+    row.entry.as_ref().is_some_and(|entry| {
+        let event = &entry.event;
+        incidents.need(&event.id, event.sub.as_deref(), event.session_id.as_deref())
+    })
+}
+
+#[cfg(test)]
+mod tests;
