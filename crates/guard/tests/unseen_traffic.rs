@@ -296,6 +296,34 @@ fn who_is_new_and_alone_in_never_seeing_cards_signs_and_is_not_stopped() {
     }
 }
 
+/// A portal that never says who is there, on a guard's first day: what all do looks like a campaign.
+#[test]
+fn who_signs_is_no_part_of_a_campaign_and_is_not_stopped() {
+    let decider = Decider::new(Rules::default());
+    let mut dice = Dice(41);
+    let mut acts: Vec<Act> = Vec::new();
+    for person in 0..12 {
+        let subject = format!("counter-{person}");
+        let mut at = START + 8 * HOUR;
+        for number in 0..150 {
+            at += dice.pause(220 * SECOND);
+            acts.push(act(&subject, &format!("{subject}-{number}"), at));
+        }
+    }
+    acts.sort_by_key(|act| act.at);
+    let mut asked = 0;
+    for next in acts {
+        let answer = decider.decide(&next).answer;
+        if answer != Answer::Allow {
+            assert_eq!(answer, Answer::StepUp);
+            asked += 1;
+            decider.fresh_signature(&next.subject, Some(&next.session), next.at);
+            assert_eq!(decider.decide(&next).answer, Answer::Allow);
+        }
+    }
+    assert!((12..=36).contains(&asked), "{asked}");
+}
+
 #[test]
 fn a_robot_on_a_new_account_gains_little_where_colleagues_see_cards() {
     for (name, mean, signs, most) in [

@@ -96,6 +96,9 @@ impl Evidence<'_> {
         let usual = &track.habit().usual;
         let today = track.today();
         let is_walking = track.is_walking(self.allowance.is_mostly_with_card);
+        // Who has signed within a day is no part of what others do.
+        let has_signed = self.state.standing.signed_room(self.budget, now) > 0;
+        let others = if has_signed { 0 } else { self.around.others };
         let intervals = track.recent().intervals(metronome::INTERVALS);
         let findings = [
             (metronome::signal(intervals), points.metronome),
@@ -126,10 +129,7 @@ impl Evidence<'_> {
             (place::two_places(places.changes(), age), points.two_places),
             (sequence::signal(track.sequence()), points.sequence),
             (no_follow_up::signal(track.idle()), points.no_follow_up),
-            (
-                others_too::signal(self.around.others, is_walking),
-                points.others_too,
-            ),
+            (others_too::signal(others, is_walking), points.others_too),
         ];
         let seen = findings.iter().filter(|(reason, _)| reason.is_some());
         let sum = seen.clone().map(|(_, points)| *points).sum();

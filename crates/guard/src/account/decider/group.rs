@@ -1,7 +1,7 @@
 //! The accounts of one profession at one service, and the service that they share with others.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::peers::{self, Peers};
@@ -11,6 +11,9 @@ use crate::account::habit::DayRecord;
 
 /// Pairs of service and profession that are told apart; further ones share one.
 const GROUPS_MAX: usize = 1_024;
+
+/// Days of its accounts from which on it is known that a service shows no cards.
+const KNOWN_DAYS: u32 = 60;
 
 /// Service and profession.
 type Names = (Box<str>, Option<Box<str>>);
@@ -39,6 +42,18 @@ struct ServiceWalks {
     walkers: Mutex<Walkers>,
     others: AtomicU32,
     until: AtomicI64,
+    /// Days of accounts that are over, and whether a card was shown on any.
+    days: AtomicU32,
+    has_cards: AtomicBool,
+}
+
+impl ServiceWalks {
+    /// Whether the portal never says that somebody is there: everybody walks through patients whose
+    /// card nobody has shown, then.
+    fn is_without_cards(&self) -> bool {
+        let is_known = self.days.load(Ordering::Relaxed) >= KNOWN_DAYS;
+        is_known && !self.has_cards.load(Ordering::Relaxed)
+    }
 }
 
 impl Groups {
@@ -91,6 +106,7 @@ impl Group {
     /// What is known around an account of this group.
     pub(super) fn around(&self, at: i64) -> Around {
         let is_alarm = at < self.walks.until.load(Ordering::Relaxed);
+        let is_alarm = is_alarm && !self.walks.is_without_cards();
         Around {
             peers: peers::unpack(self.usual.load(Ordering::Relaxed)),
             others: if is_alarm {
@@ -111,6 +127,10 @@ impl Group {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         peers.note(subject, day);
         self.usual.store(peers.pack(), Ordering::Relaxed);
+        self.walks.days.fetch_add(1, Ordering::Relaxed);
+        if day.shown > 0 {
+            self.walks.has_cards.store(true, Ordering::Relaxed);
+        }
     }
 
     /// One of the accounts walks through new patients without a card.
@@ -124,5 +144,41 @@ impl Group {
         self.walks.others.store(others, Ordering::Relaxed);
         let until = if others > 0 { now + ALARM_MS } else { 0 };
         self.walks.until.store(until, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Groups, KNOWN_DAYS};
+    use crate::account::habit::DayRecord;
+
+    /// Nineteen accounts walk through patients at a service whose accounts worked on `days` days,
+    /// with so many cards a day: of how many others each is told.
+    fn others(days: u32, shown: u16) -> u32 {
+        let group = Groups::default().find("service", None);
+        for day in 0..days {
+            let record = DayRecord {
+                day,
+                fresh: 40,
+                shown,
+                ..DayRecord::default()
+            };
+            group.note_day(&format!("sub-{}", day % 7), &record);
+        }
+        for number in 0..19 {
+            group.note_walk(&format!("robot-{number}"), 1_000);
+        }
+        group.around(1_000).others
+    }
+
+    #[test]
+    fn a_campaign_is_seen_where_cards_are_shown_and_where_little_is_known() {
+        assert_eq!(others(KNOWN_DAYS, 1), 19);
+        assert_eq!(others(KNOWN_DAYS - 1, 0), 19);
+    }
+
+    #[test]
+    fn where_no_card_is_ever_shown_everybody_does_what_a_campaign_does() {
+        assert_eq!(others(KNOWN_DAYS, 0), 0);
     }
 }
