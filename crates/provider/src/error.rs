@@ -489,6 +489,8 @@ pub enum Error {
     IncidentScopeInvalid,
     #[error("nobody with this number has signed in here")]
     IncidentPersonUnknown,
+    #[error("{incidents} incidents about this person are open")]
+    ErasureHeld { incidents: i64 },
 
     #[error("the access token is not a valid one of this issuer")]
     AccessTokenInvalid,

@@ -1,9 +1,13 @@
 //! Changes to the tamper-evident log that somebody makes, each on record in its own transaction.
 
+mod whole_person;
+
 use cardea_ledger::erase_batch;
 use cardea_storage::Store;
 use cardea_storage::ledger::{self, LedgerKeyRecord};
 use cardea_storage::signing_key::SealedKey;
+
+pub use whole_person::ErasedPerson;
 
 use crate::event::{Event, EventLog, LedgerEvent};
 use crate::{Error, Records};

@@ -175,7 +175,7 @@ pub use introspection::{Introspection, IntrospectionAnswer, IntrospectionForm, T
 pub use issuer::Issuer;
 pub use key_binding::KeyBinding;
 pub use keys::{KeyWindow, ProviderKeys, TokenKey, rotation};
-pub use ledger_records::LedgerRecords;
+pub use ledger_records::{ErasedPerson, LedgerRecords};
 pub use retention::{EventGroup, KeptFor, PERMANENT_KINDS};
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use logout_queue::DeliveryOutcome;

@@ -52,6 +52,7 @@ pub mod device_authorization;
 pub mod dpop_key;
 mod durability;
 mod error;
+pub mod erasure;
 pub mod event;
 pub mod event_push;
 mod flush;

@@ -309,6 +309,7 @@ names! {
         Self::IncidentScopeMissing => "provider.incident_scope_missing", InvalidRequest;
         Self::IncidentScopeInvalid => "provider.incident_scope_invalid", InvalidRequest;
         Self::IncidentPersonUnknown => "provider.incident_person_unknown", InvalidRequest;
+        Self::ErasureHeld { .. } => "provider.erasure_held", InvalidRequest;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;
         Self::AccessTokenRevoked => "provider.access_token_revoked", InvalidToken;

@@ -1,5 +1,6 @@
 //! `cardea ledger …`: the log that shows when it was changed (docs/ledger.md).
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -93,6 +94,9 @@ pub(super) struct EraseArguments {
     /// Do not ask.
     #[arg(long)]
     yes: bool,
+    /// Erase although an incident about this person is open; the reason is put on record.
+    #[arg(long, value_name = "REASON", value_parser = parse_reason)]
+    in_spite_of_incidents: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -162,6 +166,11 @@ struct Exported {
 #[derive(Debug, Serialize)]
 struct Erased {
     erased: u64,
+    look_ups: u64,
+    /// Rows beside the log that are gone, by their tables.
+    rows: BTreeMap<&'static str, u64>,
+    /// Tables that still have rows of this person.
+    staying: Vec<&'static str>,
 }
 
 /// Runs one of the commands.
@@ -269,7 +278,7 @@ async fn verify_with(
 }
 
 async fn erase(arguments: &EraseArguments) -> Result<Erased, Complaint> {
-    let what = "what is personal in every entry of this person is erased for good".to_owned();
+    let what = "what is on record about this person, look-ups too, is erased for good".to_owned();
     let is_meant = arguments.yes || (io::stdin().is_terminal() && is_confirmed(&what));
     if !is_meant {
         let flag = "--yes";
@@ -277,9 +286,16 @@ async fn erase(arguments: &EraseArguments) -> Result<Erased, Complaint> {
     }
     let (_, store) = open(&arguments.common).await?;
     let records = LedgerRecords::new(operator::records(&store));
-    let erased = records.erase_person(&arguments.sub).await;
+    let in_spite = arguments.in_spite_of_incidents.as_deref();
+    let erased = records.erase_whole_person(&arguments.sub, in_spite).await;
     store.close().await;
-    Ok(Erased { erased: erased? })
+    let erased = erased?;
+    Ok(Erased {
+        erased: erased.entries,
+        look_ups: erased.look_ups,
+        rows: erased.rows,
+        staying: erased.staying,
+    })
 }
 
 async fn open(common: &Common) -> Result<(Config, Store), Complaint> {
@@ -340,6 +356,14 @@ fn seconds(moment: OffsetDateTime) -> u64 {
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339)
         .map_err(|_| "must be a time such as 2026-11-30T08:00:00Z".to_owned())
+}
+
+fn parse_reason(text: &str) -> Result<String, String> {
+    let is_text = !text.trim().is_empty() && text.len() <= 500 && !text.contains(char::is_control);
+    match is_text {
+        true => Ok(text.to_owned()),
+        false => Err("must be 1 to 500 bytes of text".to_owned()),
+    }
 }
 
 fn parse_key(text: &str) -> Result<VerifierKey, String> {
@@ -461,9 +485,23 @@ impl Answer for Erased {
     fn write_text(&self, output: &mut dyn Write) -> io::Result<()> {
         writeln!(
             output,
-            "{} entries erased, on record. Events of the last seconds may not have had their \
-             places: run it again after a minute. Backups from before still hold them.",
-            self.erased
-        )
+            "{} entries and {} look-ups erased, on record. Events of the last seconds may not have \
+             had their places: run it again after a minute. Backups from before still hold them.",
+            self.erased, self.look_ups
+        )?;
+        for (table, rows) in &self.rows {
+            writeln!(output, "erased: {rows} of {table}")?;
+        }
+        for table in &self.staying {
+            let why = match *table {
+                "session" => "an open session, or one that ended within retention.sessions_days",
+                "card" => "a suspended card stays suspended",
+                "account_stop" => "a stop that nobody has lifted",
+                "incident" => "an incident that nobody has closed",
+                _ => "the pseudonym that the others need",
+            };
+            writeln!(output, "stays: {table}: {why}")?;
+        }
+        Ok(())
     }
 }

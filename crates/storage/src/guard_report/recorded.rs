@@ -135,8 +135,8 @@ pub async fn count_unrecorded(transaction: &mut Transaction) -> Result<i64, Erro
     row.try_get("reports")
 }
 
-/// Deletes reports about a person with their patients, and gives their ids; up to `count_max`. The
-/// caller puts them on record.
+/// Deletes reports about a person, unproven ones too, with their patients, and gives their ids; up
+/// to `count_max`. The caller puts them on record.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -147,7 +147,7 @@ pub async fn delete_of_person(
 ) -> Result<Vec<String>, Error> {
     let rows = sql::query(
         "DELETE FROM guard_report WHERE id IN
-             (SELECT id FROM guard_report WHERE sub = $1 LIMIT $2)
+             (SELECT id FROM guard_report WHERE sub = $1 OR said_sub = $1 LIMIT $2)
          RETURNING id",
     )
     .bind(sub)
