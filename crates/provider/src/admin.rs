@@ -4,6 +4,7 @@
 //! a key that the request proves, come from a login with card and PIN that is minutes old, of a
 //! session whose card is still there, and of a person whom the configuration names an operator.
 
+mod known_operator;
 mod operator_card;
 mod operator_session;
 mod person;
@@ -13,6 +14,7 @@ use cardea_oauth2_types::Scope;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+pub(crate) use self::known_operator::KnownOperator;
 use self::operator_session::OperatorCard;
 pub use self::person::OperatorPerson;
 use crate::dpop::PresentedToken;
@@ -124,7 +126,7 @@ impl OperatorsChanged {
 #[derive(Clone, Debug)]
 pub struct OperatorProven {
     author: Author,
-    person: OperatorPerson,
+    known: KnownOperator,
 }
 
 impl OperatorProven {
@@ -137,7 +139,12 @@ impl OperatorProven {
     /// Who she is, whichever of her cards she has used.
     #[must_use]
     pub fn person(&self) -> &OperatorPerson {
-        &self.person
+        &self.known.person
+    }
+
+    /// The same, among the operators of this moment.
+    pub(crate) fn known(&self) -> &KnownOperator {
+        &self.known
     }
 }
 

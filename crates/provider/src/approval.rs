@@ -13,13 +13,14 @@ mod propose;
 mod tests;
 
 pub use change::ProposedChange;
-pub use decide::Confirmation;
 pub use propose::Outcome;
 
 use cardea_storage::Transaction;
+use cardea_storage::account_stop::{self, AccountStop};
 use cardea_storage::approval::{self, Approval, ApprovalState};
 use time::{Duration, OffsetDateTime};
 
+use crate::admin::KnownOperator;
 use crate::event::{ApprovalEvent, Event};
 use crate::{AdminRules, Author, Error, FourEyes, OperatorPerson, OperatorProven};
 use crate::{Permission, Provider, Records};
@@ -41,7 +42,7 @@ pub struct Approvals {
     /// Whether this one may change trust anchors.
     anchors: Permission,
     /// None for a command.
-    person: Option<OperatorPerson>,
+    operator: Option<KnownOperator>,
 }
 
 /// A proposal as operators see it.
@@ -59,6 +60,9 @@ pub struct Proposal {
     pub proposed_at: OffsetDateTime,
     /// Until when it can be confirmed.
     pub expires_at: OffsetDateTime,
+    /// Where it lifts a stop and waits, as the list has it: the stop, and the account's others that
+    /// go with it.
+    pub stops: Vec<AccountStop>,
     /// What has become of it.
     pub state: ApprovalState,
     /// When.
@@ -75,7 +79,7 @@ impl Provider {
             records: self.records(operator.author()),
             four_eyes: rules.four_eyes,
             anchors: rules.anchors,
-            person: Some(operator.person().clone()),
+            operator: Some(operator.known().clone()),
         }
     }
 }
@@ -88,7 +92,7 @@ impl Approvals {
             records,
             four_eyes,
             anchors: Permission::Allowed,
-            person: None,
+            operator: None,
         }
     }
 
@@ -110,18 +114,35 @@ impl Approvals {
         let open_max = u32::try_from(PROPOSALS_MAX).unwrap_or(u32::MAX);
         let mut all = approval::list_open(&mut transaction, open_max).await?;
         all.extend(approval::list_decided(&mut transaction, DECIDED_MAX).await?);
+        let proposals = all.into_iter().map(|it| self.proposal(it));
+        let mut proposals = proposals.collect::<Result<Vec<_>, Error>>()?;
+        for proposal in &mut proposals {
+            if let (ApprovalState::Open, ProposedChange::LiftStop { stop, .. }) =
+                (proposal.state, &proposal.change)
+            {
+                proposal.stops = account_stop::list_lifted_with(&mut transaction, stop).await?;
+            }
+        }
         transaction.commit().await?;
-        all.into_iter().map(|it| self.proposal(it)).collect()
+        Ok(proposals)
     }
 
-    /// Ends what nobody has confirmed in time, each on record.
+    /// Ends what nobody has confirmed in time, and what somebody proposed who operates no more,
+    /// each on record.
     async fn expire(
         &self,
         transaction: &mut Transaction,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
         let open = approval::list_open(transaction, u32::MAX).await?;
-        for late in open.into_iter().filter(|it| now >= it.expires_at) {
+        for late in open {
+            let is_hers_still = match (&self.operator, proposer_of(&late)?) {
+                (Some(operator), Some(proposer)) => operator.is_operator(&proposer),
+                _ => true,
+            };
+            if is_hers_still && now < late.expires_at {
+                continue;
+            }
             let state = ApprovalState::Expired;
             if approval::decide(transaction, &late.id, state, None, now).await? {
                 let kind = ApprovalEvent::Expired { proposal: late.id };
@@ -134,22 +155,18 @@ impl Approvals {
     }
 
     fn proposal(&self, stored: Approval) -> Result<Proposal, Error> {
-        let proposer: Option<OperatorPerson> = stored
-            .proposer
-            .as_deref()
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(Error::StoredValueUnreadable)?;
+        let proposer = proposer_of(&stored)?;
         let is_hers = proposer
             .as_ref()
-            .zip(self.person.as_ref())
-            .is_some_and(|(proposer, person)| proposer.is_same_as(person));
+            .zip(self.operator.as_ref())
+            .is_some_and(|(proposer, operator)| operator.is(proposer));
         let is_open = stored.state == ApprovalState::Open;
         Ok(Proposal {
             change: serde_json::from_str(&stored.change).map_err(Error::StoredValueUnreadable)?,
             proposed_by: serde_json::from_str(&stored.proposed_by)
                 .map_err(Error::StoredValueUnreadable)?,
-            is_for_another: is_open && self.person.is_some() && !is_hers,
+            is_for_another: is_open && self.operator.is_some() && !is_hers,
+            stops: Vec::new(),
             id: stored.id,
             proposer,
             proposed_at: stored.proposed_at,
@@ -170,4 +187,10 @@ impl Approvals {
             Permission::Refused => Err(Error::AdminAnchorsOff),
         }
     }
+}
+
+/// The person who stands for a proposal, as she was when she made it hers.
+fn proposer_of(stored: &Approval) -> Result<Option<OperatorPerson>, Error> {
+    let proposer = stored.proposer.as_deref().map(serde_json::from_str);
+    proposer.transpose().map_err(Error::StoredValueUnreadable)
 }

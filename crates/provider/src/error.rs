@@ -97,6 +97,9 @@ pub enum Error {
     ApprovalExists,
     #[error("as many proposals wait as this server takes")]
     ApprovalLimitReached,
+    /// Somebody has taken a proposal over, or nobody has yet, or a stop has come since.
+    #[error("the proposal is not what it was when it was looked at")]
+    ApprovalChanged,
     #[error("a proposal is confirmed with an operator's card alone")]
     ApprovalNeedsPerson,
     #[error("there is no token key for {algorithm}")]

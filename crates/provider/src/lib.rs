@@ -120,7 +120,7 @@ pub use anchors::{
     EXPIRES_SOON, fingerprint,
 };
 pub use approval::{
-    Approvals, Confirmation, Outcome, PROPOSAL_LIFETIME, PROPOSALS_MAX, Proposal, ProposedChange,
+    Approvals, Outcome, PROPOSAL_LIFETIME, PROPOSALS_MAX, Proposal, ProposedChange,
 };
 pub use authentication::{
     AuthenticationError, LoginAttempt, PendingSession, PublicRefusal, StepUpAttempt,

@@ -5,6 +5,8 @@ use cardea_provider::{AnchorRole, Author, Proposal, ProposedChange};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use crate::stop_view::StopView;
+
 /// Proposals.
 #[derive(Debug, Serialize)]
 pub(crate) struct ProposalList {
@@ -13,7 +15,7 @@ pub(crate) struct ProposalList {
 }
 
 /// One proposal.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct ProposalView {
     /// Its name.
     pub(crate) proposal: String,
@@ -22,6 +24,10 @@ pub(crate) struct ProposalView {
     /// What is to be done.
     #[serde(flatten)]
     pub(crate) change: ChangeView,
+    /// In the list, where it lifts a stop and waits: the stop, and the account's others that go
+    /// with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) stops: Vec<StopView>,
     /// Who proposed it.
     pub(crate) proposed_by: Author,
     /// The pseudonym of the operator who stands for it; none of a command's that nobody has taken
@@ -83,6 +89,7 @@ impl From<&Proposal> for ProposalView {
             proposal: proposal.id.clone(),
             state: proposal.state.as_str(),
             change: ChangeView::from(&proposal.change),
+            stops: proposal.stops.iter().cloned().map(StopView::from).collect(),
             proposed_by: proposal.proposed_by.clone(),
             proposer: proposal.proposer.as_ref().map(|person| person.sub.clone()),
             proposed_at: proposal.proposed_at,
@@ -99,6 +106,7 @@ impl From<&ProposedChange> for ChangeView {
                 stop,
                 service,
                 reason,
+                ..
             } => Self::LiftStop {
                 stop,
                 service,

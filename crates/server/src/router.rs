@@ -295,6 +295,10 @@ fn routes_of_what_people_need() -> Router<AppState> {
         .route("/admin/stops/{id}/lift", post(admin::stops::post_lift))
         .route("/admin/approvals", get(admin::approvals::list_approvals))
         .route(
+            "/admin/approvals/{id}/take-over",
+            post(admin::approvals::post_taking_over),
+        )
+        .route(
             "/admin/approvals/{id}/confirm",
             post(admin::approvals::post_confirmation),
         )

@@ -177,20 +177,51 @@ pub async fn lift(
     let Some(named) = lift_alone(transaction, id, now).await? else {
         return Ok(Vec::new());
     };
-    let mut open = list_open_of(transaction, &named.subject, &named.service).await?;
-    let mut lifted = vec![named];
-    if open.is_empty() {
-        return Ok(lifted);
-    }
-    let guards = guards_resources(transaction).await?;
-    while let Some(place) = open.iter().position(|other| {
-        let mut lifted = lifted.iter();
-        lifted.any(|it| are_held_together(it, other, &guards))
-    }) {
-        let other = open.swap_remove(place);
+    let open = list_open_of(transaction, &named.subject, &named.service).await?;
+    let together = held_together(transaction, named, open).await?;
+    let mut stops = together.into_iter();
+    let mut lifted: Vec<AccountStop> = stops.next().into_iter().collect();
+    for other in stops {
         lifted.extend(lift_alone(transaction, &other.id, now).await?);
     }
     Ok(lifted)
+}
+
+/// What [`lift`] would lift, the stop itself first; none where it is unknown or lifted already.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_lifted_with(
+    transaction: &mut Transaction,
+    id: &str,
+) -> Result<Vec<AccountStop>, Error> {
+    let named = find(transaction, id).await?;
+    let Some(named) = named.filter(|stop| stop.lifted_at.is_none()) else {
+        return Ok(Vec::new());
+    };
+    let mut open = list_open_of(transaction, &named.subject, &named.service).await?;
+    open.retain(|other| other.id != named.id);
+    held_together(transaction, named, open).await
+}
+
+/// A stop with those of the open ones that some guard holds together with it.
+async fn held_together(
+    transaction: &mut Transaction,
+    named: AccountStop,
+    mut open: Vec<AccountStop>,
+) -> Result<Vec<AccountStop>, Error> {
+    let mut together = vec![named];
+    if open.is_empty() {
+        return Ok(together);
+    }
+    let guards = guards_resources(transaction).await?;
+    while let Some(place) = open.iter().position(|other| {
+        let mut together = together.iter();
+        together.any(|it| are_held_together(it, other, &guards))
+    }) {
+        together.push(open.swap_remove(place));
+    }
+    Ok(together)
 }
 
 /// Subject and service of a stop.

@@ -67,3 +67,18 @@ pub async fn find_person(
         .await?;
     row.map(|row| row.try_get("sub")).transpose()
 }
+
+/// Whom any sector calls by a name.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn list_persons(
+    transaction: &mut Transaction,
+    pairwise: &str,
+) -> Result<Vec<String>, Error> {
+    let rows = sql::query("SELECT sub FROM pairwise_subject WHERE pairwise = $1 ORDER BY sub")
+        .bind(pairwise)
+        .fetch_all(transaction.connection())
+        .await?;
+    rows.iter().map(|row| row.try_get("sub")).collect()
+}

@@ -8,7 +8,8 @@ use cardea_storage::trust_anchor::TrustAnchorRecord;
 use cardea_storage::{Transaction, session_card, trust_anchor};
 use time::OffsetDateTime;
 
-use super::{AdminOperator, AdminRules, OperatorPerson, OperatorProven, operator_card};
+use super::operator_card;
+use super::{AdminOperator, AdminRules, KnownOperator, OperatorPerson, OperatorProven};
 use crate::{Author, Error, Provider};
 
 /// What is known of the card of a session, read together with it.
@@ -67,7 +68,10 @@ impl Provider {
                 sub: session.sub.clone(),
                 client_id: client_id.to_owned(),
             },
-            person: OperatorPerson::new(operator, &identity, &session.sub),
+            known: KnownOperator {
+                person: OperatorPerson::new(operator, &identity, &session.sub),
+                operators: rules.operators.clone(),
+            },
         })
     }
 }

@@ -24,6 +24,9 @@ pub enum ProposedChange {
         service: String,
         /// How it was made sure who asks, in the operator's words.
         reason: String,
+        /// The account's other stops that went with it when it was proposed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<String>,
     },
     /// Adds a certificate to a trust anchor.
     AddAnchor {

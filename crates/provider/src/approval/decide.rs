@@ -1,43 +1,60 @@
 //! What another operator says to a proposal.
 
 use cardea_storage::Transaction;
-use cardea_storage::account_stop;
+use cardea_storage::account_stop::{self, AccountStop};
 use cardea_storage::approval::{self, Approval, ApprovalState};
 use time::OffsetDateTime;
 
 use super::{Approvals, Proposal, ProposedChange};
+use crate::admin::KnownOperator;
 use crate::event::{ApprovalEvent, Event};
-use crate::{Author, Error, OperatorPerson};
+use crate::{Author, Error};
 
-/// What a confirmation has brought about.
-#[derive(Clone, Debug)]
-pub enum Confirmation {
-    /// It is done.
-    Done(Box<Proposal>),
-    /// A command's proposal is this operator's now, and waits for another one.
-    TakenOver(Box<Proposal>),
+/// What an operator says to a proposal, in a word of its own each: whoever presses a button that has
+/// become another one meanwhile does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    TakesOver,
+    Confirms,
 }
 
 impl Approvals {
-    /// Confirms a proposal of another operator's, and does what it says. That of a command, which
-    /// proves nobody, is taken over by the first who confirms it and done by the second.
+    /// Confirms a proposal of another operator's, and does what it says.
     ///
     /// # Errors
     /// [`Error::ApprovalUnknown`], [`Error::ApprovalDecided`], [`Error::ApprovalExpired`],
     /// [`Error::ApprovalOwn`], [`Error::ApprovalNeedsPerson`], [`Error::AdminAnchorsOff`], those of
-    /// the change, [`Error::Storage`].
-    pub async fn confirm(&self, id: &str) -> Result<Confirmation, Error> {
-        let person = self.person.as_ref().ok_or(Error::ApprovalNeedsPerson)?;
+    /// the change, [`Error::Storage`]; [`Error::ApprovalChanged`] for a command's that nobody has
+    /// taken over, and where a stop has come since.
+    pub async fn confirm(&self, id: &str) -> Result<Proposal, Error> {
+        self.answer(id, Answer::Confirms).await
+    }
+
+    /// Makes a command's proposal, which proves nobody, this operator's own. Another confirms it.
+    ///
+    /// # Errors
+    /// [`Error::ApprovalUnknown`], [`Error::ApprovalDecided`], [`Error::ApprovalExpired`],
+    /// [`Error::ApprovalNeedsPerson`], [`Error::Storage`]; [`Error::ApprovalChanged`] where somebody
+    /// stands for it already.
+    pub async fn take_over(&self, id: &str) -> Result<Proposal, Error> {
+        self.answer(id, Answer::TakesOver).await
+    }
+
+    async fn answer(&self, id: &str, answer: Answer) -> Result<Proposal, Error> {
+        let operator = self.operator.as_ref().ok_or(Error::ApprovalNeedsPerson)?;
         let now = self.records.now();
         let mut transaction = self.records.store.begin().await?;
         self.expire(&mut transaction, now).await?;
         let stored = approval::find(&mut transaction, id).await?;
         let stored = stored.ok_or(Error::ApprovalUnknown)?;
-        let outcome = self.settle(&mut transaction, stored, person, now).await;
+        let outcome = match answer {
+            Answer::TakesOver => self.adopt(&mut transaction, stored, operator, now).await,
+            Answer::Confirms => self.settle(&mut transaction, stored, operator, now).await,
+        };
         match outcome {
-            Ok(confirmation) => {
+            Ok(proposal) => {
                 transaction.commit().await?;
-                Ok(confirmation)
+                Ok(proposal)
             }
             Err(error) => {
                 // What was begun is undone; the refusal goes on record by itself.
@@ -48,41 +65,50 @@ impl Approvals {
         }
     }
 
+    async fn adopt(
+        &self,
+        transaction: &mut Transaction,
+        stored: Approval,
+        operator: &KnownOperator,
+        now: OffsetDateTime,
+    ) -> Result<Proposal, Error> {
+        check_open(&stored)?;
+        let proposal = self.proposal(stored)?;
+        let person = &operator.person;
+        let hers = serde_json::to_string(person).map_err(Error::StoredValueUnreadable)?;
+        if !approval::take_over(transaction, &proposal.id, &hers).await? {
+            return Err(Error::ApprovalChanged);
+        }
+        let kind = ApprovalEvent::TakenOver {
+            proposal: proposal.id.clone(),
+            by: self.records.author.clone(),
+        };
+        let event = Event::new(kind, now);
+        self.records.append(transaction, &event).await?;
+        Ok(Proposal {
+            proposer: Some(person.clone()),
+            is_for_another: false,
+            ..proposal
+        })
+    }
+
     async fn settle(
         &self,
         transaction: &mut Transaction,
         stored: Approval,
-        person: &OperatorPerson,
+        operator: &KnownOperator,
         now: OffsetDateTime,
-    ) -> Result<Confirmation, Error> {
+    ) -> Result<Proposal, Error> {
         check_open(&stored)?;
         let proposal = self.proposal(stored)?;
         let by = self.records.author.clone();
         let id = proposal.id.clone();
-        let Some(proposer) = &proposal.proposer else {
-            let hers = serde_json::to_string(person).map_err(Error::StoredValueUnreadable)?;
-            if !approval::take_over(transaction, &id, &hers).await? {
-                return Err(Error::ApprovalDecided);
-            }
-            let kind = ApprovalEvent::TakenOver { proposal: id, by };
-            self.records
-                .append(transaction, &Event::new(kind, now))
-                .await?;
-            return Ok(Confirmation::TakenOver(Box::new(Proposal {
-                proposer: Some(person.clone()),
-                is_for_another: false,
-                ..proposal
-            })));
-        };
-        if proposer.is_same_as(person) {
+        let proposer = proposal.proposer.as_ref();
+        if operator.is(proposer.ok_or(Error::ApprovalChanged)?) {
             return Err(Error::ApprovalOwn);
         }
-        if let ProposedChange::LiftStop { stop, .. } = &proposal.change {
-            // Nor does anybody vouch for herself.
-            let stop = account_stop::find(transaction, stop).await?;
-            if stop.is_some_and(|stop| stop.sub.as_ref() == Some(&person.sub)) {
-                return Err(Error::ApprovalOwn);
-            }
+        if let ProposedChange::LiftStop { stop, with, .. } = &proposal.change {
+            check_stops(transaction, (stop, with), operator).await?;
         }
         // What a command proposes is the word of whoever looks after the machine.
         let is_commands = matches!(proposal.proposed_by, Author::Account(_));
@@ -95,17 +121,16 @@ impl Approvals {
             return Err(Error::ApprovalDecided);
         }
         let kind = ApprovalEvent::Confirmed { proposal: id, by };
-        self.records
-            .append(transaction, &Event::new(kind, now))
-            .await?;
+        let event = Event::new(kind, now);
+        self.records.append(transaction, &event).await?;
         self.carry_out(transaction, &proposal.change, &proposal.proposed_by, now)
             .await?;
-        Ok(Confirmation::Done(Box::new(Proposal {
+        Ok(Proposal {
             state,
             decided_at: Some(now),
             is_for_another: false,
             ..proposal
-        })))
+        })
     }
 
     /// Takes a proposal back: whoever made it, or any operator, for whom it is a no.
@@ -170,5 +195,28 @@ fn check_open(stored: &Approval) -> Result<(), Error> {
         ApprovalState::Open => Ok(()),
         ApprovalState::Expired => Err(Error::ApprovalExpired),
         ApprovalState::Confirmed | ApprovalState::Cancelled => Err(Error::ApprovalDecided),
+    }
+}
+
+/// Nobody confirms what is about her own account, nor the lift of a stop that came after the
+/// proposal: nobody has seen it there.
+async fn check_stops(
+    transaction: &mut Transaction,
+    (stop, with): (&str, &[String]),
+    operator: &KnownOperator,
+) -> Result<(), Error> {
+    let Some(stop) = account_stop::find(transaction, stop).await? else {
+        return Err(Error::StopUnknown);
+    };
+    if operator.has_account(transaction, &stop).await? {
+        return Err(Error::ApprovalOwn);
+    }
+    let account = (stop.subject.as_str(), stop.service.as_str());
+    account_stop::lock(transaction, &[account]).await?;
+    let lifted = account_stop::list_lifted_with(transaction, &stop.id).await?;
+    let is_known = |it: &AccountStop| it.id == stop.id || with.contains(&it.id);
+    match lifted.iter().all(is_known) {
+        true => Ok(()),
+        false => Err(Error::ApprovalChanged),
     }
 }

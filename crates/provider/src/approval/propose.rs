@@ -27,22 +27,30 @@ impl Approvals {
     /// Lifts a stop, or proposes it; see [`AccountStops::lift`].
     ///
     /// # Errors
-    /// Those of the change; [`Error::ApprovalExists`], [`Error::ApprovalLimitReached`].
+    /// Those of the change; [`Error::ApprovalExists`], [`Error::ApprovalLimitReached`];
+    /// [`Error::ApprovalOwn`] where one operator decides and the account is her own.
     pub async fn lift_stop(&self, id: &str, reason: &str) -> Result<Outcome<AccountStop>, Error> {
+        check_reason(reason)?;
+        let mut reading = self.records.store.begin_read().await?;
+        let stops = account_stop::list_lifted_with(&mut reading, id).await?;
+        let (stop, others) = stops.split_first().ok_or(Error::StopUnknown)?;
         if self.four_eyes == FourEyes::NotAsked {
+            // Nobody vouches for herself, where one decides alone neither.
+            if let Some(operator) = &self.operator
+                && operator.has_account(&mut reading, stop).await?
+            {
+                return Err(Error::ApprovalOwn);
+            }
+            drop(reading);
             let stops = AccountStops::new(self.records.clone());
             return stops.lift(id, reason).await.map(Outcome::Done);
         }
-        check_reason(reason)?;
-        let mut reading = self.records.store.begin_read().await?;
-        let stop = account_stop::find(&mut reading, id).await?;
         drop(reading);
-        let stop = stop.filter(|stop| stop.lifted_at.is_none());
-        let stop = stop.ok_or(Error::StopUnknown)?;
         let change = ProposedChange::LiftStop {
-            stop: stop.id,
-            service: stop.service,
+            stop: stop.id.clone(),
+            service: stop.service.clone(),
             reason: reason.to_owned(),
+            with: others.iter().map(|other| other.id.clone()).collect(),
         };
         self.propose(change).await
     }
@@ -141,7 +149,10 @@ impl Approvals {
         change: &ProposedChange,
         now: OffsetDateTime,
     ) -> Result<Approval, Error> {
-        let proposer = self.person.as_ref().map(serde_json::to_string);
+        let proposer = self
+            .operator
+            .as_ref()
+            .map(|it| serde_json::to_string(&it.person));
         let proposed_at = now.truncate_to_second();
         Ok(Approval {
             id: random_base64url(RANDOM_BYTES)?,

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use cardea_storage::account_stop::{self, AccountStop};
 use cardea_storage::approval::{self, ApprovalState};
+use cardea_storage::subject::{PersonId, load_or_create};
 use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
-use cardea_storage::{Store, event};
+use cardea_storage::{Store, event, pairwise_subject};
 use time::{Duration, OffsetDateTime};
 
-use super::{Approvals, Confirmation, Outcome, PROPOSALS_MAX, Proposal};
+use super::{Approvals, Outcome, PROPOSALS_MAX, Proposal};
+use crate::admin::KnownOperator;
 use crate::bare_provider::now;
 use crate::{
-    Author, Clock, Error, FourEyes, Operator, OperatorPerson, Permission, Records, StoredEvents,
+    AdminOperator, Author, Clock, Error, FourEyes, Operator, OperatorPerson, Permission, Records,
+    StoredEvents,
 };
 
 #[derive(Clone, Copy)]
@@ -26,42 +29,77 @@ impl Clock for At {
 struct Desk {
     store: Store,
     at: OffsetDateTime,
+    operators: Vec<AdminOperator>,
+}
+
+/// The entry of somebody whose number is her `sub`.
+fn entry(sub: &str, person: Option<&str>) -> AdminOperator {
+    AdminOperator {
+        subject_id: sub.to_owned(),
+        subject_id_type: "rpps".to_owned(),
+        trust_anchor: None,
+        person: person.map(str::to_owned),
+    }
 }
 
 fn person(sub: &str, name: &str) -> OperatorPerson {
     OperatorPerson {
         sub: sub.to_owned(),
         name: name.to_owned(),
-        entry: format!("entry of {sub}"),
+        entry: entry(sub, None).digest(),
         person: None,
+    }
+}
+
+fn stop(id: &str, subject: &str) -> AccountStop {
+    AccountStop {
+        id: id.to_owned(),
+        sub: Some(format!("stopped {id}")),
+        subject: subject.to_owned(),
+        service: "records".to_owned(),
+        audience: vec!["https://records.example".to_owned()],
+        guard_client_id: "guard".to_owned(),
+        client_id: "portal".to_owned(),
+        report_id: "report".to_owned(),
+        reasons: "[]".to_owned(),
+        sequence: 0,
+        stopped_at: now(),
+        lifted_at: None,
     }
 }
 
 impl Desk {
     async fn open() -> Self {
         let store = Store::open_in_memory().await.unwrap();
-        let desk = Self { store, at: now() };
+        let names = ["anne", "anne by another register", "marc", "stopped one"];
+        let desk = Self {
+            store,
+            at: now(),
+            operators: names.map(|sub| entry(sub, None)).to_vec(),
+        };
         for id in ["one", "two"] {
-            let mut transaction = desk.store.begin().await.unwrap();
-            let stop = AccountStop {
-                id: id.to_owned(),
-                sub: Some(format!("stopped {id}")),
-                subject: id.to_owned(),
-                service: "records".to_owned(),
-                audience: Vec::new(),
-                guard_client_id: "guard".to_owned(),
-                client_id: "portal".to_owned(),
-                report_id: "report".to_owned(),
-                reasons: "[]".to_owned(),
-                sequence: 0,
-                stopped_at: now(),
-                lifted_at: None,
-            };
-            let stopped = account_stop::stop(&mut transaction, stop, now()).await;
-            assert!(stopped.unwrap().is_some());
-            transaction.commit().await.unwrap();
+            desk.stop(stop(id, id)).await;
         }
         desk
+    }
+
+    async fn stop(&self, stop: AccountStop) {
+        let mut transaction = self.store.begin().await.unwrap();
+        let stopped = account_stop::stop(&mut transaction, stop, now()).await;
+        assert!(stopped.unwrap().is_some());
+        transaction.commit().await.unwrap();
+    }
+
+    /// Makes `sub` the name of whom a register knows by a number.
+    async fn person(&self, sub: &str, number: &str) {
+        let mut transaction = self.store.begin().await.unwrap();
+        let known = PersonId {
+            scheme: "rpps",
+            value: number,
+        };
+        let made = load_or_create(&mut transaction, known, sub, now()).await;
+        assert_eq!(made.unwrap(), sub);
+        transaction.commit().await.unwrap();
     }
 
     fn records(&self, author: Author) -> Records {
@@ -78,7 +116,10 @@ impl Desk {
             records: self.records(author),
             four_eyes: FourEyes::Required,
             anchors: Permission::Allowed,
-            person: Some(person),
+            operator: Some(KnownOperator {
+                person,
+                operators: self.operators.clone(),
+            }),
         }
     }
 
@@ -133,7 +174,7 @@ async fn h14_another_operators_card_confirms_and_then_it_is_done_once() {
     let listed = desk.marc().list().await.unwrap();
     assert!(listed[0].is_for_another);
     let confirmed = desk.marc().confirm(&proposal.id).await.unwrap();
-    assert!(matches!(confirmed, Confirmation::Done(_)));
+    assert_eq!(confirmed.state, ApprovalState::Confirmed);
     assert!(desk.is_lifted("one").await);
     // A form that is sent again does nothing again.
     let again = refusal(&desk.marc(), &proposal.id).await;
@@ -175,8 +216,10 @@ async fn h14_what_a_command_proposes_takes_the_cards_of_two() {
     // A command proves nobody.
     let refused = refusal(&desk.command(), &proposal.id).await;
     assert_eq!(refused, "provider.approval_needs_person");
-    let taken = desk.anne().confirm(&proposal.id).await.unwrap();
-    assert!(matches!(taken, Confirmation::TakenOver(_)));
+    let refused = desk.command().take_over(&proposal.id).await.unwrap_err();
+    assert_eq!(refused.code(), "provider.approval_needs_person");
+    let taken = desk.anne().take_over(&proposal.id).await.unwrap();
+    assert_eq!(taken.proposer, Some(person("anne", "Anne Lefèvre")));
     assert!(!desk.is_lifted("one").await);
     let own = refusal(&desk.anne(), &proposal.id).await;
     assert_eq!(own, "provider.approval_own");
@@ -187,6 +230,122 @@ async fn h14_what_a_command_proposes_takes_the_cards_of_two() {
             .await
             .contains(&"approval.taken_over".to_owned())
     );
+}
+
+/// Two who have the same list before them press "Take over": the second has confirmed nothing.
+#[tokio::test]
+async fn h14_taking_over_confirms_nothing_whoever_was_first() {
+    let desk = Desk::open().await;
+    let proposal = proposed(desk.command().lift_stop("one", "called back").await);
+    let early = refusal(&desk.marc(), &proposal.id).await;
+    assert_eq!(early, "provider.approval_changed");
+    desk.anne().take_over(&proposal.id).await.unwrap();
+    let late = desk.marc().take_over(&proposal.id).await.unwrap_err();
+    assert_eq!(late.code(), "provider.approval_changed");
+    assert!(!desk.is_lifted("one").await);
+    desk.marc().confirm(&proposal.id).await.unwrap();
+    assert!(desk.is_lifted("one").await);
+}
+
+#[tokio::test]
+async fn h14_what_is_confirmed_is_what_was_shown() {
+    let desk = Desk::open().await;
+    let with_one = |id: &str| AccountStop {
+        audience: vec![
+            "https://records.example".to_owned(),
+            format!("https://{id}.example"),
+        ],
+        ..stop(id, "one")
+    };
+    desk.stop(with_one("older")).await;
+    let proposal = proposed(desk.anne().lift_stop("one", "called back").await);
+    let listed = desk.marc().list().await.unwrap();
+    let shown: Vec<&str> = listed[0].stops.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(shown, ["one", "older"]);
+    desk.stop(with_one("newer")).await;
+    let refused = refusal(&desk.marc(), &proposal.id).await;
+    assert_eq!(refused, "provider.approval_changed");
+    assert!(!desk.is_lifted("newer").await);
+    desk.marc().cancel(&proposal.id).await.unwrap();
+    let proposal = proposed(desk.anne().lift_stop("one", "called again").await);
+    desk.marc().confirm(&proposal.id).await.unwrap();
+    for id in ["one", "older", "newer"] {
+        assert!(desk.is_lifted(id).await, "{id}");
+    }
+}
+
+/// Whose account it is does not confirm its lift by another entry of hers, nor where the guard has
+/// named no person of ours; and where one decides alone she does not lift it.
+#[tokio::test]
+async fn h14_nobody_vouches_for_her_own_account_by_another_entry() {
+    let mut desk = Desk::open().await;
+    desk.person("stopped one", "1").await;
+    desk.operators.push(entry("1", Some("paul")));
+    desk.operators.push(entry("2", Some("paul")));
+    let by_other_entry = || OperatorPerson {
+        person: Some("paul".to_owned()),
+        ..person("2", "PAUL BLANC")
+    };
+    let proposal = proposed(desk.anne().lift_stop("one", "called back").await);
+    let refused = refusal(&desk.of(by_other_entry()), &proposal.id).await;
+    assert_eq!(refused, "provider.approval_own");
+    // A sector's name for her, and nothing else.
+    let mut transaction = desk.store.begin().await.unwrap();
+    let sector = pairwise_subject::load_or_create(
+        &mut transaction,
+        "stopped one",
+        "records.example",
+        "pairwise one",
+        now(),
+    );
+    sector.await.unwrap();
+    transaction.commit().await.unwrap();
+    desk.stop(AccountStop {
+        sub: None,
+        ..stop("three", "pairwise one")
+    })
+    .await;
+    let proposal = proposed(desk.anne().lift_stop("three", "called back").await);
+    let herself = person("stopped one", "Paul Blanc");
+    for operator in [herself.clone(), by_other_entry()] {
+        let refused = refusal(&desk.of(operator), &proposal.id).await;
+        assert_eq!(refused, "provider.approval_own");
+    }
+    for operator in [herself, by_other_entry()] {
+        let alone = Approvals {
+            four_eyes: FourEyes::NotAsked,
+            ..desk.of(operator)
+        };
+        let refused = alone.lift_stop("one", "it was I").await.unwrap_err();
+        assert_eq!(refused.code(), "provider.approval_own");
+    }
+    assert!(!desk.is_lifted("one").await && !desk.is_lifted("three").await);
+    desk.marc().confirm(&proposal.id).await.unwrap();
+    assert!(desk.is_lifted("three").await);
+}
+
+/// A reload takes an operator out at once, and what the configuration says of her counts as it says
+/// it now.
+#[tokio::test]
+async fn h14_a_proposal_goes_with_its_proposers_right() {
+    let mut desk = Desk::open().await;
+    let proposal = proposed(desk.anne().lift_stop("one", "called back").await);
+    desk.operators = vec![entry("anne", Some("a")), entry("marc", Some("a"))];
+    let as_one = desk.of(OperatorPerson {
+        person: Some("a".to_owned()),
+        ..person("marc", "Marc Petit")
+    });
+    let refused = refusal(&as_one, &proposal.id).await;
+    assert_eq!(refused, "provider.approval_own");
+    desk.operators = vec![entry("marc", None)];
+    let refused = refusal(&desk.marc(), &proposal.id).await;
+    assert_eq!(refused, "provider.approval_expired");
+    assert!(!desk.is_lifted("one").await);
+    let kinds = desk.kinds().await;
+    assert!(kinds.contains(&"approval.expired".to_owned()), "{kinds:?}");
+    // A command's, which nobody stands for, waits on.
+    let proposal = proposed(desk.command().lift_stop("one", "called back").await);
+    desk.marc().take_over(&proposal.id).await.unwrap();
 }
 
 #[tokio::test]

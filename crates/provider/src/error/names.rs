@@ -70,6 +70,7 @@ names! {
         Self::ApprovalExpired => "provider.approval_expired", InvalidRequest;
         Self::ApprovalExists => "provider.approval_exists", InvalidRequest;
         Self::ApprovalLimitReached => "provider.approval_limit_reached", InvalidRequest;
+        Self::ApprovalChanged => "provider.approval_changed", InvalidRequest;
         Self::ApprovalNeedsPerson => "provider.approval_needs_person", AccessDenied;
         Self::KeyMissing { .. } => "provider.key_missing", ServerError;
         Self::SignerUnavailable => "provider.signer_unavailable", TemporarilyUnavailable;

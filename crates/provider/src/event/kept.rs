@@ -270,6 +270,7 @@ fn operator() -> Operator {
 
 fn change() -> ProposedChange {
     ProposedChange::LiftStop {
+        with: Vec::new(),
         stop: text(),
         service: text(),
         reason: text(),

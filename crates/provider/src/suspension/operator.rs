@@ -4,6 +4,7 @@
 use cardea_storage::card::{self, Card};
 use time::OffsetDateTime;
 
+use crate::admin::KnownOperator;
 use crate::event::{Event, SuspensionEvent};
 use crate::session::{EndedInTransaction, EndedSession};
 use crate::suspension::{CardSuspension, Suspending, suspend_in, suspension_of};
@@ -41,13 +42,18 @@ pub struct ListedCard {
 #[derive(Clone, Debug)]
 pub struct CardSuspensions {
     records: Records,
+    /// None for a command.
+    operator: Option<KnownOperator>,
 }
 
 impl Provider {
     /// The cards, for an operator who has signed in.
     #[must_use]
     pub fn card_suspensions(&self, operator: &OperatorProven) -> CardSuspensions {
-        CardSuspensions::new(self.records(operator.author()))
+        CardSuspensions {
+            operator: Some(operator.known().clone()),
+            ..CardSuspensions::new(self.records(operator.author()))
+        }
     }
 }
 
@@ -55,7 +61,10 @@ impl CardSuspensions {
     /// Looks after the cards of a database.
     #[must_use]
     pub fn new(records: Records) -> Self {
-        Self { records }
+        Self {
+            records,
+            operator: None,
+        }
     }
 
     /// Lists the cards that are suspended, up to a bound.
@@ -130,8 +139,13 @@ impl CardSuspensions {
         let mut transaction = self.records.store.begin().await?;
         let card = card::find(&mut transaction, id).await?;
         let card = card.ok_or(Error::CardUnknown)?;
-        // Nobody vouches for herself, not with a second card either.
+        // Nobody vouches for herself, not with a second card or by a second entry either.
         if matches!(&self.records.author, Author::Person { sub, .. } if *sub == card.sub) {
+            return Err(Error::CardOwn);
+        }
+        if let Some(operator) = &self.operator
+            && operator.is_sub(&mut transaction, &card.sub).await?
+        {
             return Err(Error::CardOwn);
         }
         if !card::resume(&mut transaction, id).await? {

@@ -12,6 +12,7 @@ pub(crate) fn mistake(error: &Error) -> Option<(StatusCode, Text)> {
         Error::ApprovalDecided => (StatusCode::CONFLICT, DECIDED),
         Error::ApprovalExpired => (StatusCode::CONFLICT, EXPIRED),
         Error::ApprovalExists => (StatusCode::CONFLICT, EXISTS),
+        Error::ApprovalChanged => (StatusCode::CONFLICT, CHANGED),
         Error::ApprovalLimitReached => (StatusCode::CONFLICT, TOO_MANY),
         Error::AdminAnchorsOff => (StatusCode::FORBIDDEN, ANCHORS_OFF),
         Error::StopUnknown
@@ -56,6 +57,14 @@ const EXPIRED: Text = Text::new(
 const EXISTS: Text = Text::new(
     "The same is proposed already and waits for another operator.",
     "La même proposition attend déjà un autre exploitant.",
+);
+const CHANGED: Text = Text::new(
+    "Nothing was done: the proposal is not what you saw any more. Somebody has taken it over \
+     meanwhile, or nobody has yet, or a further stop of the account has come. Look at it again; \
+     where a stop has come, cancel it and propose anew.",
+    "Rien n’a été fait\u{a0}: la proposition n’est plus celle que vous avez vue. Quelqu’un l’a \
+     reprise entre-temps, ou personne ne l’a encore reprise, ou un nouvel arrêt du compte est \
+     survenu. Relisez-la\u{a0}; si un arrêt est survenu, annulez-la et proposez à nouveau.",
 );
 const TOO_MANY: Text = Text::new(
     "Too many proposals wait. Confirm or cancel some first.",

@@ -144,6 +144,7 @@ fn refuse(error: &Error) -> Refusal {
         | Error::ApprovalDecided
         | Error::ApprovalExpired
         | Error::ApprovalExists
+        | Error::ApprovalChanged
         | Error::ApprovalLimitReached
         | Error::CardNotSuspended => StatusCode::CONFLICT,
         // What is wrong is the certificate of the request.

@@ -55,6 +55,8 @@ pub(crate) enum Cell {
     Code(String),
     Link(Link),
     Forms(Vec<Form>),
+    /// One below the other.
+    Lines(Vec<Self>),
 }
 
 /// A table.
@@ -307,6 +309,11 @@ impl<'a> ConsolePage<'a> {
 }
 
 impl CellOnPage<'_> {
+    fn line(&self, cell: &Cell) -> String {
+        let form_token = self.form_token;
+        CellOnPage { cell, form_token }.render().unwrap_or_default()
+    }
+
     fn form(&self, form: &Form) -> String {
         let form_token = self.form_token;
         FormOnPage { form, form_token }.render().unwrap_or_default()

@@ -310,6 +310,20 @@ async fn h14_lifting_a_stop_takes_two_operators_wherever_it_is_asked_for() {
     let other = open(&app, &doctor(&app)).await;
     let html = other.html("/console/approvals").await;
     assert!(html.contains(">Confirm</button>"), "{html}");
+    // She sees whose account it is, why it was stopped and since when; her look is on record.
+    let listed = app.operate_on("approvals", &["list"]).await;
+    let sub = listed["proposals"][0]["stops"][0]["sub"].as_str().unwrap();
+    let person = format!("/console/person/{sub}");
+    for part in [person.as_str(), "account_stopped 16/2", "Stopped since"] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+    let events = app.events().await;
+    let is_look = |kind: &str| kind == "console.looked_at";
+    assert!(
+        events
+            .iter()
+            .any(|it| is_look(&it.kind) && it.sub.as_deref() == Some(sub))
+    );
     let (status, html) = other.post(&path, &confirm).await;
     assert_eq!(status, 200, "{html}");
     assert!(html.contains("Confirmed and done"), "{html}");
@@ -336,10 +350,23 @@ async fn h14_a_commands_lift_takes_two_operators_and_the_admin_api_answers_202()
     let proposal = proposed["proposed"]["proposal"].as_str().unwrap();
     assert_eq!(proposed["proposed"]["change"], "lift_stop");
     let operator = Operator::sign_in(&app).await;
+    // What nobody stands for yet is taken over, and by that word nothing is confirmed.
     let confirm = format!("/admin/approvals/{proposal}/confirm");
     let (status, body) = operator.told(Method::POST, &confirm, None).await;
+    assert_eq!(
+        (status, body["code"].as_str()),
+        (409, Some("provider.approval_changed"))
+    );
+    let take_over = format!("/admin/approvals/{proposal}/take-over");
+    let (status, body) = operator.told(Method::POST, &take_over, None).await;
     assert_eq!(status, 202, "{body}");
     assert_eq!(body["state"], "open");
+    let other = open(&app, &doctor(&app)).await;
+    let path = format!("/console/approvals/{proposal}?lang=en");
+    let (status, html) = other.post(&path, &[("change", "take_over")]).await;
+    assert_eq!(status, 409, "{html}");
+    assert!(html.contains("provider.approval_changed"), "{html}");
+    assert_eq!(stop_of(&app).await["id"], stop.as_str());
     let (status, body) = operator.told(Method::GET, "/admin/approvals", None).await;
     assert_eq!(
         (status, &body["proposals"][0]["state"]),
@@ -353,7 +380,6 @@ async fn h14_a_commands_lift_takes_two_operators_and_the_admin_api_answers_202()
     let (status, body) = operator.told(Method::POST, &lift, Some(reason)).await;
     assert_eq!(status, 202, "{body}");
     let proposal = body["proposal"].as_str().unwrap();
-    let other = open(&app, &doctor(&app)).await;
     let path = format!("/console/approvals/{proposal}?lang=en");
     let (status, html) = other.post(&path, &[("change", "confirm")]).await;
     assert_eq!(status, 200, "{html}");

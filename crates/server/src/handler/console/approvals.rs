@@ -3,10 +3,12 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use cardea_provider::{AnchorRole, Author, Confirmation, FourEyes, Proposal, ProposedChange};
+use cardea_provider::event::ConsoleView;
+use cardea_provider::{AnchorRole, Author, FourEyes, Proposal, ProposedChange};
 use cardea_storage::approval::ApprovalState;
 
 use crate::anchor_reload::follow_anchors;
+use crate::console::events::person_path;
 use crate::console::{AtConsole, Said, Visit, one, unavailable};
 use crate::form::Body;
 use crate::language::Text;
@@ -15,6 +17,7 @@ use crate::page::console_page::{Block, Cell, Form, Part, Section, Table};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::AppState;
+use crate::stop_view::StopView;
 use crate::uninterrupted::to_the_end;
 
 const PATH: &str = "/console/approvals";
@@ -27,7 +30,7 @@ pub(crate) async fn get_approvals(
     show(&state, &at, Said::default()).await
 }
 
-/// Confirms or cancels a proposal.
+/// Confirms a proposal, takes a command's over, or cancels one.
 pub(crate) async fn post_approval(
     State(state): State<AppState>,
     at: AtConsole,
@@ -42,20 +45,21 @@ pub(crate) async fn post_approval(
             let all = state.clone();
             let confirmed = to_the_end(async move {
                 let confirmed = approvals.confirm(&id).await?;
-                if let Confirmation::Done(proposal) = &confirmed
-                    && proposal.change.is_of_anchors()
-                {
+                if confirmed.change.is_of_anchors() {
                     follow_anchors(&all).await;
                 }
                 Ok(confirmed)
             });
             let confirmed = confirmed.await;
             match confirmed.ok_or_else(|| Refusal::page(Problem::Internal))? {
-                Ok(Confirmation::Done(_)) => Said::done(DONE, at.language),
-                Ok(Confirmation::TakenOver(_)) => Said::done(TAKEN_OVER, at.language),
+                Ok(_) => Said::done(DONE, at.language),
                 Err(error) => Said::refused(&error, at.language)?,
             }
         }
+        "take_over" => match approvals.take_over(&id).await {
+            Ok(_) => Said::done(TAKEN_OVER, at.language),
+            Err(error) => Said::refused(&error, at.language)?,
+        },
         "cancel" => match approvals.cancel(&id).await {
             Ok(_) => Said::done(CANCELLED, at.language),
             Err(error) => Said::refused(&error, at.language)?,
@@ -69,6 +73,13 @@ async fn show(state: &AppState, at: &AtConsole, said: Said) -> Result<Response, 
     let approvals = at.approvals(state);
     let proposals = approvals.list().await;
     let proposals = proposals.map_err(|error| unavailable(&error))?;
+    let stops = proposals.iter().flat_map(|it| &it.stops);
+    let subs: Vec<String> = stops.filter_map(|stop| stop.sub.clone()).collect();
+    let operator = &at.session.operator;
+    let look = state
+        .provider()
+        .record_look(operator, ConsoleView::Stops, subs);
+    look.await.map_err(|error| unavailable(&error))?;
     let told = match approvals.four_eyes() {
         FourEyes::Required => TOLD,
         FourEyes::NotAsked => NOT_ASKED,
@@ -97,7 +108,7 @@ fn table(at: &AtConsole, caption: Text, proposals: &[Proposal]) -> Block {
         };
         let until = proposal.decided_at.unwrap_or(proposal.expires_at);
         vec![
-            Cell::Text(words(at, &proposal.change)),
+            Cell::Lines(what(at, proposal)),
             Cell::Text(by(at, proposal)),
             Cell::Text(written(until, at.language)),
             last,
@@ -126,14 +137,36 @@ fn forms(at: &AtConsole, proposal: &Proposal) -> Vec<Form> {
     };
     let mut forms = Vec::new();
     if proposal.is_for_another {
-        let text = match proposal.proposer {
-            Some(_) => CONFIRM,
-            None => TAKE_OVER,
+        let (text, word) = match proposal.proposer {
+            Some(_) => (CONFIRM, "confirm"),
+            None => (TAKE_OVER, "take_over"),
         };
-        forms.push(form(text, "confirm").main());
+        forms.push(form(text, word).main());
     }
     forms.push(form(CANCEL, "cancel"));
     forms
+}
+
+/// What is proposed, with all that an operator has to check before she says yes.
+fn what(at: &AtConsole, proposal: &Proposal) -> Vec<Cell> {
+    let mut lines = vec![Cell::Text(words(at, &proposal.change))];
+    for stop in proposal.stops.iter().cloned().map(StopView::from) {
+        lines.push(match &stop.sub {
+            Some(sub) => Cell::Link(at.link(&person_path(sub), sub.clone())),
+            None => Cell::Text(stop.subject.clone()),
+        });
+        let since = written(stop.stopped_at, at.language);
+        let told = at.say(STOP);
+        let told = told.replace("{portal}", &stop.client_id);
+        let told = told.replace("{service}", &stop.service);
+        lines.push(Cell::Text(told.replace("{since}", &since)));
+        lines.push(Cell::Code(stop.why()));
+    }
+    if proposal.stops.len() > 1 {
+        let count = proposal.stops.len().to_string();
+        lines.push(Cell::Text(at.say(TOGETHER).replace("{count}", &count)));
+    }
+    lines
 }
 
 fn words(at: &AtConsole, change: &ProposedChange) -> String {
@@ -142,6 +175,7 @@ fn words(at: &AtConsole, change: &ProposedChange) -> String {
             stop,
             service,
             reason,
+            ..
         } => at
             .say(LIFT_STOP)
             .replace("{service}", service)
@@ -220,6 +254,14 @@ const CANCEL: Text = Text::new("Cancel", "Annuler");
 const LIFT_STOP: Text = Text::new(
     "Lift the stop {stop} at {service}: {reason}",
     "Rétablir l’accès {stop} à {service}\u{a0}: {reason}",
+);
+const STOP: Text = Text::new(
+    "Stopped since {since}, at {portal} – {service}",
+    "Arrêté depuis le {since}, {portal} – {service}",
+);
+const TOGETHER: Text = Text::new(
+    "{count} stops of this account are lifted together.",
+    "{count} arrêts de ce compte sont levés ensemble.",
 );
 const ADD_ANCHOR: Text = Text::new(
     "Add the root {subject} (SHA-256 {sha256}) to {rules}",
