@@ -49,7 +49,7 @@ struct Shown {
 /// What came of a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The log goes on from what is kept, or nothing was kept.
+    /// The log goes on from what is kept, or nothing was kept that it could go on from.
     GoesOn,
     /// The log was put back, and says so: the person is told.
     Restored {
@@ -86,11 +86,14 @@ impl LogMemory {
     /// Takes note that the server shows nothing of its log.
     ///
     /// # Errors
-    /// [`LogRefusal::NotShown`] where it did before; as for [`LogMemory::newest`].
+    /// [`LogRefusal::NotShown`] where it did before, or the enrolment names its log; as for
+    /// [`LogMemory::newest`].
     pub(crate) fn take_nothing(&self) -> Result<Outcome, Error> {
         match self.load()? {
-            None => Ok(Outcome::GoesOn),
             Some(kept) => Err(self.refused(LogRefusal::NotShown.into(), &kept, "")),
+            // Whoever signed the enrolment says that there is a log, also to who never saw it.
+            None if self.enrolment.log.is_some() => Err(LogRefusal::NotShown.into()),
+            None => Ok(Outcome::GoesOn),
         }
     }
 
@@ -201,25 +204,30 @@ impl LogMemory {
         Ok(Some(kept))
     }
 
+    /// The time of the newest restore that was ever told of goes on being kept: an old record
+    /// excuses nothing after it, however the log has grown since.
     fn keep(&self, shown: &Shown, before: Option<(&Kept, &Outcome)>) -> Result<(), Error> {
-        let restored_at = restored::newest(&shown.restored);
-        let is_newer = |it: &Kept| {
-            let size = it.checkpoint().size();
-            size < shown.request.checkpoint().size() || it.restored_at() < restored_at
-        };
-        let is_kept = match before {
-            None | Some((_, Outcome::Restored { .. })) => true,
+        let told = restored::newest(&shown.restored);
+        let known = before.map_or(0, |(kept, _)| kept.restored_at());
+        let now = match before {
+            None | Some((_, Outcome::Restored { .. })) => None,
             // Another program of this user may have kept more meanwhile.
-            Some((kept, Outcome::GoesOn)) => match self.load()? {
-                Some(now) => is_newer(&now) && is_newer(kept),
-                None => true,
-            },
+            Some((_, Outcome::GoesOn)) => self.load()?,
         };
-        if !is_kept {
-            return Ok(());
-        }
+        let restored_at = told
+            .max(known)
+            .max(now.as_ref().map_or(0, Kept::restored_at));
         let issuer = self.enrolment.issuer.as_str();
-        Kept::new(issuer, &shown.key, &shown.note, restored_at)?.store(&self.file)
+        let newer = match &now {
+            Some(now) if now.checkpoint().size() >= shown.request.checkpoint().size() => {
+                if restored_at == now.restored_at() {
+                    return Ok(());
+                }
+                Kept::new(issuer, now.key(), now.note(), restored_at)?
+            }
+            _ => Kept::new(issuer, &shown.key, &shown.note, restored_at)?,
+        };
+        newer.store(&self.file)
     }
 
     /// Keeps both notes as evidence of what was refused.

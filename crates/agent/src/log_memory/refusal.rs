@@ -4,8 +4,8 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogRefusal {
-    /// It shows nothing, and did before.
-    #[error("the issuer shows nothing of its log, and did before")]
+    /// It shows nothing, and did before, or the enrolment names its log.
+    #[error("the issuer shows nothing of its log, and did before, or its enrolment names one")]
     NotShown,
     /// What it shows is not in its form, or not signed.
     #[error("what the issuer shows of its log is not valid: {reason}")]

@@ -176,6 +176,8 @@ fn the_enrolment_s_keys_go_before_what_was_seen_first() {
     take(&memory(folder.path(), None), &other.shown_to(0, &[])).unwrap();
     let memory = memory(folder.path(), Some(known));
     assert_eq!(memory.newest().unwrap().0, 0);
+    let refused = memory.take_nothing().unwrap_err();
+    assert_eq!(refused.code(), "agent.log_not_shown");
     let refused = take(&memory, &other.shown_to(0, &[&witness]));
     assert_eq!(refused, Err("agent.log_key_changed"));
     let refused = take(&memory, &log.shown_to(0, &[]));
@@ -186,6 +188,30 @@ fn the_enrolment_s_keys_go_before_what_was_seen_first() {
     let shown = log.shown_to(0, &[&witness]);
     assert_eq!(take(&memory, &shown), Ok(Outcome::GoesOn));
     assert_eq!(memory.newest().unwrap().0, 3);
+}
+
+/// Attack H14: a workstation that never saw the log knows from its enrolment that there is one.
+#[test]
+fn h14_a_log_that_the_enrolment_names_is_shown_from_the_first_login_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::new();
+    log.grow(3, "true");
+    let known = KnownLog {
+        key: log.signer.verifier().clone(),
+        witnesses: Vec::new(),
+        quorum: 0,
+    };
+    let named = memory(folder.path(), Some(known));
+    for _ in 0..2 {
+        let refused = named.take_nothing().unwrap_err();
+        assert_eq!(refused.code(), "agent.log_not_shown");
+    }
+    assert_eq!(take(&named, &log.shown_to(0, &[])), Ok(Outcome::GoesOn));
+    let refused = named.take_nothing().unwrap_err();
+    assert_eq!(refused.code(), "agent.log_not_shown");
+    let other = tempfile::tempdir().unwrap();
+    let unnamed = memory(other.path(), None);
+    assert_eq!(unnamed.take_nothing().unwrap(), Outcome::GoesOn);
 }
 
 #[test]
@@ -208,11 +234,45 @@ fn a_signed_restore_explains_once_and_nothing_after_it() {
     assert_eq!(take(&memory, &shown(&back, 9)), Ok(restored));
     assert_eq!(memory.newest().unwrap().0, 7);
     assert_eq!(take(&memory, &back.shown_to(7, &[])), Ok(Outcome::GoesOn));
+    // Answers of the days after name no restore, and the log grows.
+    back.grow(8, "after");
+    assert_eq!(take(&memory, &back.shown_to(7, &[])), Ok(Outcome::GoesOn));
+    assert_eq!(memory.newest().unwrap().0, 8);
 
     // The record of then is shown again for a log that was cut off since.
-    let mut cut = log.put_back_to(6, "true");
-    cut.grow(8, "another");
-    assert_eq!(take(&memory, &shown(&cut, 7)), Err("agent.log_rewritten"));
+    for size in [7, 8, 9] {
+        let mut cut = log.put_back_to(6, "true");
+        cut.grow(size, "another");
+        let refused = take(&memory, &shown(&cut, 8));
+        assert_eq!(refused, Err("agent.log_rewritten"), "{size}");
+    }
+}
+
+/// Whoever is new, or knew no more than the backup, hears of a restore by the way.
+#[test]
+fn a_restore_that_is_named_by_the_way_explains_nothing_later() {
+    let mut log = Log::new();
+    log.grow(9, "true");
+    let record = RestoreRecord::new(&log.head(9), &log.head(6), 1_000, "the disk is gone");
+    let record = record.unwrap().sign(&log.signer).unwrap();
+    let shown = |log: &Log, known| LogShown {
+        restores: vec![log.restore(&record, 6)],
+        ..log.shown_to(known, &[])
+    };
+    for first in [0, 6] {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = memory(folder.path(), None);
+        let mut back = log.put_back_to(6, "true");
+        if first > 0 {
+            take(&memory, &back.shown_to(0, &[])).unwrap();
+        }
+        back.grow(8, "after");
+        assert_eq!(take(&memory, &shown(&back, first)), Ok(Outcome::GoesOn));
+        let mut cut = log.put_back_to(6, "true");
+        cut.grow(7, "another");
+        let refused = take(&memory, &shown(&cut, 8));
+        assert_eq!(refused, Err("agent.log_rewritten"), "{first}");
+    }
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl LogCheck {
     }
 
     /// Takes a nonce, which is answered only behind the look at the log. An issuer that shows
-    /// nothing is an older one, unless it did show something before.
+    /// nothing is an older one, unless it did show something before or its enrolment names a log.
     pub(super) async fn take_nonce(
         &mut self,
         issuer: &Arc<EnrolledIssuer>,
@@ -151,7 +151,8 @@ impl LogCheck {
         })
     }
 
-    /// The server has announced its log and shows nothing: where it did before, it is refused.
+    /// The server has announced its log and shows nothing: where it did before, or the enrolment
+    /// names the log, it is refused.
     pub(super) async fn unanswered(&self, issuer: &Arc<EnrolledIssuer>) -> Stop {
         match blocking(issuer, |it| it.log_memory.take_nothing()).await {
             Ok(_) => Stop::Lost(Lost::Broken),
