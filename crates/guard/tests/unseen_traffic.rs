@@ -296,7 +296,7 @@ fn who_is_new_and_alone_in_never_seeing_cards_signs_and_is_not_stopped() {
     }
 }
 
-/// A portal that never says who is there, on a guard's first day: what all do looks like a campaign.
+/// A portal that never says who is there, on the first day: what all do looks like a campaign.
 #[test]
 fn who_signs_is_no_part_of_a_campaign_and_is_not_stopped() {
     let decider = Decider::new(Rules::default());
