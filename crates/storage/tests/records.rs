@@ -14,6 +14,7 @@ mod records {
     mod challenges;
     mod clients;
     mod consents;
+    mod cosigned_checkpoints;
     mod databases;
     mod device_authorizations;
     mod durability;

@@ -235,7 +235,8 @@ pub async fn insert_checkpoint(
 }
 
 /// Keeps a checkpoint with the lines of so many witnesses, in the place of what stands there of its
-/// size, or again where it had gone meanwhile. Those before it go that are not older than `since`.
+/// size, or again where it had gone meanwhile. Those before it go that are not older than `since`
+/// and that no more witnesses have cosigned: one silent witness takes away nothing that it signed.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -245,11 +246,14 @@ pub async fn keep_cosigned(
     cosignatures: u32,
     since: i64,
 ) -> Result<(), Error> {
-    sql::query("DELETE FROM ledger_checkpoint WHERE size < $1 AND made_at >= $2")
-        .bind(stored(checkpoint.size)?)
-        .bind(since)
-        .execute(transaction.connection())
-        .await?;
+    sql::query(
+        "DELETE FROM ledger_checkpoint WHERE size < $1 AND made_at >= $2 AND cosignatures <= $3",
+    )
+    .bind(stored(checkpoint.size)?)
+    .bind(since)
+    .bind(i64::from(cosignatures))
+    .execute(transaction.connection())
+    .await?;
     sql::query(
         "INSERT INTO ledger_checkpoint (size, note, made_at, cosignatures) VALUES ($1, $2, $3, $4)
          ON CONFLICT (size) DO UPDATE
