@@ -19,7 +19,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 13] = [
+const BENCHES: [Bench; 14] = [
     Bench {
         name: "login_cost",
         package: "cardea-provider",
@@ -42,6 +42,12 @@ const BENCHES: [Bench; 13] = [
         name: "flood",
         package: "cardea-server",
         purpose: "how long a login waits for the server at rest and while one address floods it",
+        has_peers: false,
+    },
+    Bench {
+        name: "ledger",
+        package: "cardea-ledger",
+        purpose: "events on record a second beside a plain insert, proofs and verifying",
         has_peers: false,
     },
     Bench {
@@ -190,6 +196,7 @@ fn spelled_out<'a>(names: &[&'a str]) -> Vec<&'a str> {
         ["guard", "--redis"] => vec!["redis"],
         ["guard", "--proxy"] => vec!["auth_request"],
         ["guard"] => vec!["decide", "redis", "auth_request"],
+        ["ledger"] => vec!["ledger", "incident_report"],
         _ => names.to_vec(),
     }
 }
