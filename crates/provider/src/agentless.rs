@@ -151,6 +151,7 @@ impl Provider {
         let kind = EventKind::LoginRefused {
             code: error.code(),
             instance_jkt: None,
+            card: None,
         };
         let event = Event::new(kind, now);
         match self.find_client_of(request_id).await {

@@ -238,6 +238,24 @@ impl Provider {
     }
 }
 
+/// Checks that a certificate is the one whose SHA-256 somebody has from its authority.
+///
+/// # Errors
+/// [`Error::AnchorFingerprintMismatch`].
+pub fn check_fingerprint(certificate: &Certificate, sha256: &str) -> Result<(), Error> {
+    match canonical_fingerprint(sha256) == fingerprint(certificate) {
+        true => Ok(()),
+        false => Err(Error::AnchorFingerprintMismatch),
+    }
+}
+
+/// A fingerprint as it is stored: tools write it in capitals and with colons, too.
+#[must_use]
+pub fn canonical_fingerprint(sha256: &str) -> String {
+    let parts = [':', ' ', '\t', '\r', '\n'];
+    sha256.replace(parts, "").to_ascii_lowercase()
+}
+
 /// SHA-256 of a certificate, in hexadecimal.
 #[must_use]
 pub fn fingerprint(certificate: &Certificate) -> String {

@@ -113,7 +113,12 @@ impl Provider {
     ) -> Result<(), Error> {
         let code = stop.error.code();
         let instance_jkt = stop.card.as_ref().and_then(|card| card.instance_jkt());
-        let mut event = Event::new(EventKind::LoginRefused { code, instance_jkt }, now);
+        let kind = EventKind::LoginRefused {
+            code,
+            instance_jkt,
+            card: None,
+        };
+        let mut event = Event::new(kind, now);
         if let Some(client_id) = &stop.client_id {
             event = event.of_client(client_id);
         }

@@ -61,6 +61,8 @@ pub enum Error {
     RegistrationChangesTooMany,
     #[error("the certificate is not an authority's")]
     AnchorNotAuthority,
+    #[error("the certificate does not have the SHA-256 that was given with it")]
+    AnchorFingerprintMismatch,
     #[error("the trust anchor has this certificate already")]
     AnchorExists,
     #[error("the trust anchor has no such certificate that was added")]
@@ -492,6 +494,8 @@ pub enum Error {
     IncidentScopeInvalid,
     #[error("nobody with this number has signed in here")]
     IncidentPersonUnknown,
+    #[error("nothing is on record of the {what} that is named")]
+    IncidentNameUnknown { what: &'static str },
     #[error("{incidents} incidents about this person are open")]
     ErasureHeld { incidents: i64 },
 

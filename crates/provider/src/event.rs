@@ -11,6 +11,7 @@ mod console;
 mod events_out;
 mod evidence;
 mod guard;
+mod importance;
 mod incident;
 mod instance;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod ledger;
 mod notice;
 mod stored;
 mod suspension;
+mod tie;
 
 use async_trait::async_trait;
 use cardea_oauth2_types::GrantType;
@@ -35,6 +37,7 @@ pub use events_out::EventsOutEvent;
 pub use evidence::{EvidenceUsed, GraceUsed, HoldingsEnded};
 pub use guard::{GuardEvent, RecordedReport};
 pub(crate) use guard::{LOOK_UPS_ERASED, LOOK_UPS_REPORTED};
+pub use importance::{Doing, Urgency, importance};
 pub use incident::IncidentEvent;
 pub use instance::InstanceEvent;
 pub use ledger::LedgerEvent;
@@ -132,6 +135,9 @@ pub enum EventKind {
         /// The agent instance's key thumbprint, where it is known whose card it was.
         #[serde(skip_serializing_if = "Option::is_none")]
         instance_jkt: Option<String>,
+        /// Our id of the card, where it is one that is known here.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        card: Option<String>,
     },
     /// The person went back to the portal instead of signing in.
     LoginCancelled {},
@@ -149,6 +155,9 @@ pub enum EventKind {
     LoginAccepted {
         /// Level reached.
         acr: &'static str,
+        /// Our id of the card.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        card: Option<String>,
         /// The agent instance's key thumbprint.
         instance_jkt: String,
         /// What the workstation called itself.
@@ -170,6 +179,9 @@ pub enum EventKind {
     AgentlessLoginAccepted {
         /// Level reached.
         acr: &'static str,
+        /// Our id of the card.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        card: Option<String>,
         /// For what the card signed, where not for a portal's page on the same screen.
         #[serde(skip_serializing_if = "Option::is_none")]
         through: Option<Through>,
@@ -187,11 +199,17 @@ pub enum EventKind {
         /// The agent instance's key thumbprint, where it is known whose card it was.
         #[serde(skip_serializing_if = "Option::is_none")]
         instance_jkt: Option<String>,
+        /// Our id of the card, where it is one that is known here.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        card: Option<String>,
     },
     /// A card grant was accepted; the session waits for its presence key.
     CardGrantAccepted {
         /// Level reached.
         acr: &'static str,
+        /// Our id of the card.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        card: Option<String>,
         /// The agent instance's key thumbprint.
         instance_jkt: String,
         /// What the workstation called itself.
@@ -546,51 +564,6 @@ impl EventKind {
             | Self::Guard(GuardEvent::StepUpGiven { revocation, .. }) => Some(*revocation),
             _ => None,
         }
-    }
-}
-
-impl Event {
-    /// An event about nobody yet.
-    #[must_use]
-    pub fn new(kind: impl Into<EventKind>, occurred_at: OffsetDateTime) -> Self {
-        Self {
-            id: None,
-            occurred_at,
-            authorization_request_id: None,
-            session_id: None,
-            sub: None,
-            client_id: None,
-            kind: kind.into(),
-        }
-    }
-
-    /// Ties the event to a login.
-    #[must_use]
-    pub fn of_request(mut self, authorization_request_id: &str) -> Self {
-        self.authorization_request_id = Some(authorization_request_id.to_owned());
-        self
-    }
-
-    /// Ties the event to a session and its person.
-    #[must_use]
-    pub fn of_session(mut self, session_id: &str, sub: &str) -> Self {
-        self.session_id = Some(session_id.to_owned());
-        self.sub = Some(sub.to_owned());
-        self
-    }
-
-    /// Ties the event to a person.
-    #[must_use]
-    pub fn of_person(mut self, sub: &str) -> Self {
-        self.sub = Some(sub.to_owned());
-        self
-    }
-
-    /// Ties the event to a registered client; the id of an unknown one is a stranger's text.
-    #[must_use]
-    pub fn of_client(mut self, client_id: &str) -> Self {
-        self.client_id = Some(client_id.to_owned());
-        self
     }
 }
 

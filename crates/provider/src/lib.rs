@@ -117,7 +117,7 @@ pub use admin::{
 pub use agentless::{AgentlessConfirmation, AgentlessOffer, AgentlessPage, AgentlessVisit};
 pub use anchors::{
     ADDED_CERTIFICATES_MAX, AddedAnchor, AnchorRegistrations, AnchorRole, CardRulesPlan,
-    EXPIRES_SOON, fingerprint,
+    EXPIRES_SOON, canonical_fingerprint, check_fingerprint, fingerprint,
 };
 pub use approval::{
     Approvals, Outcome, PROPOSAL_LIFETIME, PROPOSALS_MAX, Proposal, ProposedChange,

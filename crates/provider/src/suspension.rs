@@ -195,6 +195,6 @@ impl Provider {
         let mut transaction = self.store.begin().await?;
         card::record_refusal(&mut transaction, card_id, event.occurred_at).await?;
         transaction.commit().await?;
-        Ok(event.of_person(sub))
+        Ok(event.of_person(sub).of_card(card_id))
     }
 }

@@ -143,6 +143,8 @@ pub struct NewAnchor {
     pub role: AnchorRole,
     /// The certificate, as PEM.
     pub certificate: String,
+    /// Its SHA-256 as its authority publishes it; where it is given it must agree.
+    pub sha256: Option<String>,
 }
 
 /// An initial access token to be made.

@@ -23,7 +23,9 @@ pub const EXPORTED_MAX: u32 = 1_000;
 /// What deserves attention stands apart for so long.
 const ATTENTION_FOR: Duration = Duration::days(30);
 /// Entries that stand apart at most.
-const ATTENTION_MAX: u32 = 20;
+const ATTENTION_MAX: usize = 20;
+/// Looks at her events for them, each of a page: what is settled is left out after a look.
+const ATTENTION_LOOKS_MAX: usize = 20;
 /// Workstations whose present names are looked up for events of before names stood in them.
 const NAMES_MAX: u32 = 200;
 /// No session lasts longer, so that its login is looked for no earlier.
@@ -155,27 +157,43 @@ impl Provider {
     }
 
     /// What deserves a person's attention, of the last thirty days, the newest first. A workstation
-    /// that she has confirmed since, or that was her first one, does not any more.
+    /// that she has confirmed since, or that was her first one, does not any more, and hides
+    /// nothing that does. There is a next page where there may be more than is shown.
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub async fn own_attention(
-        &self,
-        account: &AccountSession,
-    ) -> Result<Vec<HistoryEntry>, Error> {
+    pub async fn own_attention(&self, account: &AccountSession) -> Result<HistoryPage, Error> {
         let from_id = id_at(self.now() - ATTENTION_FOR);
-        let selection = Selection {
-            sub: &account.sub,
-            from_id: &from_id,
-            before_id: ID_END,
-            client_id: None,
-            kinds: &ActivityKind::names_of(ActivityWeight::Marked),
-        };
+        let kinds = ActivityKind::names_of(ActivityWeight::Marked);
         let mut transaction = self.store.begin_read().await?;
-        let events = list_of_person(&mut transaction, selection, ATTENTION_MAX).await?;
-        let mut entries = self.placed(&mut transaction, account, events).await?;
-        entries.retain(|entry| !entry.is_settled);
-        Ok(entries)
+        let mut page = HistoryPage {
+            entries: Vec::new(),
+            next: Some(ID_END.to_owned()),
+        };
+        for _ in 0..ATTENTION_LOOKS_MAX {
+            let Some(before_id) = page.next.take() else {
+                break;
+            };
+            let selection = Selection {
+                sub: &account.sub,
+                from_id: &from_id,
+                before_id: &before_id,
+                client_id: None,
+                kinds: &kinds,
+            };
+            let mut events =
+                list_of_person(&mut transaction, selection, HISTORY_PAGE_MAX + 1).await?;
+            page.next = cut(&mut events, HISTORY_PAGE_MAX);
+            let placed = self.placed(&mut transaction, account, events).await?;
+            let unsettled = placed.into_iter().filter(|entry| !entry.is_settled);
+            page.entries.extend(unsettled);
+            if page.entries.len() > ATTENTION_MAX {
+                page.entries.truncate(ATTENTION_MAX);
+                page.next = page.entries.last().map(|it| it.event.id.clone());
+                break;
+            }
+        }
+        Ok(page)
     }
 
     /// The portals that a person's history names: each with its id and its name.

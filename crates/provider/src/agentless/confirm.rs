@@ -141,7 +141,7 @@ impl Provider {
         if expected.is_some_and(|expected| *expected != sub) {
             return Err(Error::SubjectNotExpected);
         }
-        let session = insert_session(self, &mut transaction, new, sub, now).await?;
+        let (session, card_id) = insert_session(self, &mut transaction, new, sub, now).await?;
         let code = Secret::random()?;
         let record = AgentlessCode {
             code: code.digest(),
@@ -159,6 +159,7 @@ impl Provider {
         };
         let accepted = EventKind::AgentlessLoginAccepted {
             acr: Acr::CardUnwatched.as_str(),
+            card: Some(card_id),
             through: admitted.parameters.through(),
             card_rules: card.card_rules.clone(),
             revocation: card.revocation.card,

@@ -77,7 +77,7 @@ impl Provider {
         let mut transaction = self.store.begin().await?;
         let sub = find_subject(&mut transaction, &authenticated.card, now).await?;
         let new = authenticated.new_session();
-        let session = insert_session(self, &mut transaction, new, sub, now).await?;
+        let (session, card) = insert_session(self, &mut transaction, new, sub, now).await?;
         let event = |kind| {
             Event::new(kind, now)
                 .of_session(&session.id, &session.sub)
@@ -93,6 +93,7 @@ impl Provider {
         } = authenticated.accepted();
         let accepted = EventKind::CardGrantAccepted {
             acr,
+            card: Some(card),
             instance_jkt,
             workstation,
             card_rules,
@@ -111,7 +112,12 @@ impl Provider {
     async fn record_refused_grant(&self, stop: &Stop, now: OffsetDateTime) -> Result<(), Error> {
         let code = stop.error.code();
         let instance_jkt = stop.card.as_ref().and_then(|card| card.instance_jkt());
-        let mut event = Event::new(EventKind::CardGrantRefused { code, instance_jkt }, now);
+        let kind = EventKind::CardGrantRefused {
+            code,
+            instance_jkt,
+            card: None,
+        };
+        let mut event = Event::new(kind, now);
         if let Some(client_id) = &stop.client_id {
             event = event.of_client(client_id);
         }

@@ -31,7 +31,7 @@ pub(super) async fn open_session(
         return Err(Error::SubjectNotExpected);
     }
     let new = authenticated.new_session();
-    let session = insert_session(provider, &mut transaction, new, sub, now).await?;
+    let (session, card) = insert_session(provider, &mut transaction, new, sub, now).await?;
     if let Some(earlier) = &request.session_id
         && let Some(earlier) = session::find(&mut transaction, earlier).await?
     {
@@ -58,6 +58,7 @@ pub(super) async fn open_session(
     } = authenticated.accepted();
     let accepted = EventKind::LoginAccepted {
         acr,
+        card: Some(card),
         instance_jkt,
         workstation,
         reader,

@@ -79,14 +79,14 @@ impl Authenticated {
 }
 
 /// Stores a pending session, and its card, to be looked at again. No session begins with a card
-/// that is suspended: whoever opens one comes by here.
+/// that is suspended: whoever opens one comes by here. Gives the session, and our id of the card.
 pub(crate) async fn insert_session(
     provider: &Provider,
     transaction: &mut Transaction,
     new: NewSession<'_>,
     sub: String,
     now: OffsetDateTime,
-) -> Result<Session, Error> {
+) -> Result<(Session, String), Error> {
     let card_id = record_card(transaction, new.card, &sub, now).await?;
     let identity =
         serde_json::to_string(&new.card.identity).map_err(Error::StoredValueUnreadable)?;
@@ -122,7 +122,7 @@ pub(crate) async fn insert_session(
             now,
         )
         .await?;
-    Ok(session)
+    Ok((session, card_id))
 }
 
 /// Puts the acceptance on record, with what it rests on and whether the workstation is new to the

@@ -102,6 +102,7 @@ impl Provider {
         let kind = EventKind::CardGrantRefused {
             code: error.code(),
             instance_jkt: None,
+            card: None,
         };
         let mut event = Event::new(kind, now);
         if let Some(client) = client {

@@ -1,13 +1,16 @@
 //! What an operator's word finds: a pseudonym, a session, a card or a portal, each by its whole
 //! name. There is no search by names of people, and none by parts of anything.
 
-use cardea_storage::{session, subject};
+use cardea_storage::event::search::{FROM_THE_NEWEST, list_of_session};
+use cardea_storage::{Transaction, session, subject};
 
 use crate::event::ConsoleView;
 use crate::{Error, ListedCard, OperatorProven, Provider};
 
 /// Bytes of what is looked for.
 const WORD_BYTES_MAX: usize = 128;
+/// Events of a session that are asked whose it is.
+const SESSION_EVENTS_MAX: u32 = 20;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -53,13 +56,13 @@ impl Provider {
         }
         let mut reading = self.store.begin_read().await?;
         let person = subject::find_value(&mut reading, word).await?;
-        let session = session::find(&mut reading, word).await?;
+        let session = find_session(&mut reading, word).await?;
         drop(reading);
         let cards = self.card_suspensions(operator).find(word).await?;
         let portal = self.find_client(word);
         let found = Found {
             person: person.map(|_| word.to_owned()),
-            session: session.map(|session| (session.id, session.sub)),
+            session: session.map(|sub| (word.to_owned(), sub)),
             cards,
             portal: portal.map(|client| (client.client_id.clone(), client.name.clone())),
         };
@@ -71,4 +74,13 @@ impl Provider {
             .await?;
         Ok(found)
     }
+}
+
+/// Whose session it is. Its row goes before what is on record of it.
+async fn find_session(reading: &mut Transaction, id: &str) -> Result<Option<String>, Error> {
+    if let Some(session) = session::find(reading, id).await? {
+        return Ok(Some(session.sub));
+    }
+    let events = list_of_session(reading, id, FROM_THE_NEWEST, SESSION_EVENTS_MAX).await?;
+    Ok(events.into_iter().find_map(|event| event.sub))
 }

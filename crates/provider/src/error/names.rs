@@ -52,6 +52,8 @@ names! {
         Self::RegistrationChangesTooMany =>
             "provider.registration_changes_too_many", TemporarilyUnavailable;
         Self::AnchorNotAuthority => "provider.anchor_not_authority", InvalidRequest;
+        Self::AnchorFingerprintMismatch =>
+            "provider.anchor_fingerprint_mismatch", InvalidRequest;
         Self::AnchorExists => "provider.anchor_exists", InvalidRequest;
         Self::AnchorUnknown => "provider.anchor_unknown", InvalidRequest;
         Self::AnchorRulesUnknown { .. } => "provider.anchor_rules_unknown", InvalidRequest;
@@ -310,6 +312,7 @@ names! {
         Self::IncidentScopeMissing => "provider.incident_scope_missing", InvalidRequest;
         Self::IncidentScopeInvalid => "provider.incident_scope_invalid", InvalidRequest;
         Self::IncidentPersonUnknown => "provider.incident_person_unknown", InvalidRequest;
+        Self::IncidentNameUnknown { .. } => "provider.incident_name_unknown", InvalidRequest;
         Self::ErasureHeld { .. } => "provider.erasure_held", InvalidRequest;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;

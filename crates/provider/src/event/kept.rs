@@ -71,7 +71,8 @@ kinds! {
     E::ConsentGiven { .. } => Kept, E::ConsentGiven { covered: text(), remembered: true };
     E::ConsentRefused { .. } => Kept,
         E::ConsentRefused { codes_revoked: 0, grants_revoked: 0, families_revoked: 0 };
-    E::LoginRefused { .. } => Forgotten, E::LoginRefused { code: CODE, instance_jkt: None };
+    E::LoginRefused { .. } => Forgotten, E::LoginRefused {
+        code: CODE, instance_jkt: None, card: None };
     E::LoginCancelled {} => Forgotten, E::LoginCancelled {};
     E::DeviceAsked {} => Forgotten, E::DeviceAsked {};
     E::DeviceCodeTyped {} => Forgotten, E::DeviceCodeTyped {};
@@ -79,13 +80,14 @@ kinds! {
     E::DeviceWithdrawn {} => Forgotten, E::DeviceWithdrawn {};
     E::DeviceApproved {} => Kept, E::DeviceApproved {};
     E::LoginAccepted { .. } => Kept, E::LoginAccepted {
-        acr: "acr", instance_jkt: text(), workstation: None, reader: None, through: None,
+        acr: "acr", card: None, instance_jkt: text(), workstation: None, reader: None, through: None,
         card_rules: text(), revocation: EVIDENCE };
     E::AgentlessLoginAccepted { .. } => Kept, E::AgentlessLoginAccepted {
-        acr: "acr", through: None, card_rules: text(), revocation: EVIDENCE };
-    E::CardGrantRefused { .. } => Forgotten, E::CardGrantRefused { code: CODE, instance_jkt: None };
+        acr: "acr", card: None, through: None, card_rules: text(), revocation: EVIDENCE };
+    E::CardGrantRefused { .. } => Forgotten, E::CardGrantRefused {
+        code: CODE, instance_jkt: None, card: None };
     E::CardGrantAccepted { .. } => Kept, E::CardGrantAccepted {
-        acr: "acr", instance_jkt: text(), workstation: None, card_rules: text(),
+        acr: "acr", card: None, instance_jkt: text(), workstation: None, card_rules: text(),
         revocation: EVIDENCE };
     E::AgentInstanceFirstUsed { .. } => Kept,
         E::AgentInstanceFirstUsed { instance_jkt: text(), workstation: None };

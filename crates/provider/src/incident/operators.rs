@@ -4,6 +4,7 @@ use cardea_storage::event::EventRecord;
 use cardea_storage::incident::{self, Incident, IncidentNote};
 use time::{Duration, OffsetDateTime};
 
+use super::named::check_incident;
 use super::{IncidentBy, OpenIncident, checked_words, digest, event_of, prepare, store};
 use crate::event::IncidentEvent;
 use crate::{Error, OperatorProven, Provider, Records};
@@ -113,12 +114,17 @@ impl Incidents {
         })
     }
 
-    /// Opens an incident in this operator's name, and gives its id.
+    /// Opens an incident in this operator's name, and gives its id. Whom and what it names must be
+    /// on record.
     ///
     /// # Errors
-    /// [`Error::IncidentWordsInvalid`], [`Error::IncidentsTooMany`], [`Error::Storage`].
+    /// [`Error::IncidentNameUnknown`], [`Error::IncidentWordsInvalid`],
+    /// [`Error::IncidentsTooMany`], [`Error::Storage`].
     pub async fn open(&self, open: OpenIncident) -> Result<String, Error> {
         let by = IncidentBy::Operator(self.records.author.clone());
+        let mut reading = self.records.store.begin_read().await?;
+        check_incident(&mut reading, &open).await?;
+        drop(reading);
         let (incident, event) = prepare(OpenIncident { by, ..open }, self.records.now())?;
         let mut transaction = self.records.store.begin().await?;
         store(&mut transaction, &incident).await?;

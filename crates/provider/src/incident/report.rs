@@ -13,6 +13,7 @@ use cardea_storage::incident::{
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+use super::named::{NAME_BYTES_MAX, check_report};
 use super::{Incidents, TIMELINE_MAX};
 use crate::Error;
 use crate::event::{Event, IncidentEvent};
@@ -21,8 +22,6 @@ use crate::event::{Event, IncidentEvent};
 pub const PLACES_MAX: u32 = 2_000;
 /// Sessions whose events a timeline without a person has.
 const TIMELINE_SESSIONS_MAX: usize = 50;
-/// Bytes of a name that is asked for.
-const NAME_BYTES_MAX: usize = 256;
 
 /// What a report is asked about. What is named must all hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -123,7 +122,8 @@ impl Incidents {
     /// Makes a report's beginning, and puts on record who asked. `form` is `json`, `csv` or `pdf`.
     ///
     /// # Errors
-    /// [`Error::IncidentScopeMissing`], [`Error::IncidentScopeInvalid`], [`Error::Storage`].
+    /// [`Error::IncidentScopeMissing`], [`Error::IncidentScopeInvalid`],
+    /// [`Error::IncidentNameUnknown`], [`Error::Storage`].
     pub async fn report(
         &self,
         scope: ReportScope,
@@ -132,6 +132,7 @@ impl Incidents {
         scope.check()?;
         let made_at = self.records.now();
         let mut reading = self.records.store.begin_read().await?;
+        check_report(&mut reading, &scope).await?;
         let report = read_report(&mut reading, scope, made_at).await?;
         drop(reading);
         let look_ups = report

@@ -4,9 +4,9 @@ use cardea_assertion::InstanceThumbprint;
 use cardea_jose::random_base64url;
 use cardea_pki::ProfessionalIdentity;
 use cardea_storage::Transaction;
-use cardea_storage::agent_instance;
 use cardea_storage::refused_use::{self, Refused};
 use cardea_storage::subject::{self, PersonId};
+use cardea_storage::{agent_instance, card};
 
 use crate::authentication::PublicRefusal;
 use crate::event::Event;
@@ -19,6 +19,8 @@ use crate::{Error, InstanceRefusal, Provider};
 pub(crate) struct IdentifiedCard {
     register: String,
     subject_id: String,
+    family: String,
+    number: String,
     instance: Option<(String, Option<String>)>,
 }
 
@@ -27,6 +29,8 @@ impl IdentifiedCard {
         Self {
             register: register.to_owned(),
             subject_id: identity.subject_id.clone(),
+            family: identity.card.family.as_str().to_owned(),
+            number: identity.card.number.clone(),
             instance: None,
         }
     }
@@ -42,6 +46,18 @@ impl IdentifiedCard {
 
     pub(crate) fn instance_jkt(&self) -> Option<String> {
         self.instance.as_ref().map(|(jkt, _)| jkt.clone())
+    }
+
+    /// Our id of the card; none where nobody has signed in with it yet.
+    async fn find(
+        &self,
+        transaction: &mut Transaction,
+        sub: &str,
+    ) -> Result<Option<String>, Error> {
+        let hers = card::list_of_person(transaction, sub).await?;
+        let mut hers = hers.into_iter();
+        let found = hers.find(|it| it.family == self.family && it.number == self.number);
+        Ok(found.map(|card| card.id))
     }
 }
 
@@ -66,7 +82,10 @@ impl Provider {
             drop(transaction);
             return self.record_alone(event).await;
         };
-        let event = event.of_person(&sub);
+        let event = match card.find(&mut transaction, &sub).await? {
+            Some(card_id) => event.of_person(&sub).of_card(&card_id),
+            None => event.of_person(&sub),
+        };
         if !self.may_record(&event) {
             self.note(&event);
             return Ok(());

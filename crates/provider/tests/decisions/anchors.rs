@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use cardea_pki::profile::TestCards;
 use cardea_pki::{Certificate, TrustStore};
-use cardea_provider::{AnchorRegistrations, AnchorRole, CardRules, CardRulesPlan, EndReason};
+use cardea_provider::{
+    AnchorRegistrations, AnchorRole, CardRules, CardRulesPlan, EndReason, check_fingerprint,
+};
 use cardea_test_pki::{AuthorityName, PkiSettings, TestPki};
 use time::Duration;
 
@@ -86,6 +88,21 @@ async fn an_added_anchor_leaves_sessions_alone() {
     let plan = world.provider.plan_card_rules(rules).await.unwrap();
     install(&world, plan).await;
     assert_eq!(world.provider.take_due_cards(10).await.unwrap().len(), 0);
+}
+
+/// First compare, then trust: however tools write it, and nothing else.
+#[tokio::test]
+async fn a_certificate_is_the_one_whose_fingerprint_its_authority_publishes() {
+    let world = World::new().await;
+    let root = roots(&world).remove(0);
+    let sha256 = cardea_provider::fingerprint(&root).to_ascii_uppercase();
+    let (begin, end) = sha256.split_at(32);
+    check_fingerprint(&root, &format!("{begin}: {end}\n")).unwrap();
+    for wrong in ["", begin, &format!("{sha256}0")] {
+        let refused = check_fingerprint(&root, wrong).unwrap_err();
+        let code = "provider.anchor_fingerprint_mismatch";
+        assert_eq!(refused.code(), code, "{wrong}");
+    }
 }
 
 #[tokio::test]

@@ -157,3 +157,33 @@ async fn an_operators_look_is_an_event_of_whom_she_looks_at() {
     looked.await.unwrap();
     assert_eq!(looks(&world).await, before + 1);
 }
+
+/// A session's row is kept for a day, and an incident is looked into weeks later.
+#[tokio::test]
+async fn a_card_and_a_session_are_found_when_the_sessions_row_has_gone() {
+    let world = World::new().await;
+    let cookie = open(&world, &rules()).await.unwrap();
+    let provider = &world.provider;
+    let found = provider.find_console(&rules(), cookie.expose()).await;
+    let operator = found.unwrap().unwrap().operator;
+    let login = world.event("login.accepted").await;
+    let (sub, session) = (login.sub.unwrap(), login.session_id.unwrap());
+    let details: serde_json::Value = serde_json::from_str(&login.details).unwrap();
+    let card = details["card"].as_str().unwrap().to_owned();
+    provider.end_session(&session).await.unwrap();
+    world.pass(Duration::days(3));
+    while provider.forget_ended().await.unwrap() > 0 {}
+    let mut reading = world.store.begin_read().await.unwrap();
+    let row = cardea_storage::session::find(&mut reading, &session).await;
+    assert!(row.unwrap().is_none(), "its row has gone");
+    drop(reading);
+    let page = provider.show_timeline(&operator, TimelineOf::Card(&card), None);
+    let page = page.await.unwrap().unwrap();
+    for kind in ["login.accepted", "session.activated", "session.ended"] {
+        assert!(page.events.iter().any(|it| it.kind == kind), "{kind}");
+    }
+    let found = provider.search_for_operator(&operator, &session).await;
+    assert_eq!(found.unwrap().session, Some((session, sub)));
+    let nothing = provider.search_for_operator(&operator, "nothing").await;
+    assert!(nothing.unwrap().is_empty());
+}

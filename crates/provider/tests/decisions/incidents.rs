@@ -124,9 +124,10 @@ async fn incidents_and_notes_are_bounded() {
 #[tokio::test]
 async fn an_operators_incident_is_on_record_and_not_in_the_persons_own_log() {
     let world = world().await;
+    token(&world).await;
     let incidents = incidents(&world);
     let open = OpenIncident {
-        sub: Some("sub".to_owned()),
+        sub: world.event("login.accepted").await.sub,
         words: Some("odd hours".to_owned()),
         ..OpenIncident::new(IncidentKind::Operator, IncidentBy::Person)
     };
@@ -218,8 +219,50 @@ async fn a_report_says_whom_and_from_where_and_who_asked_is_on_record() {
         sub: Some("nobody".to_owned()),
         ..ReportScope::default()
     };
-    let none = incidents.report(nobody, "csv").await.unwrap();
-    assert_eq!((none.proven.reports, none.places.len()), (0, 0));
+    // A slip in a name is no report that says that nobody was looked up.
+    let session = ReportScope {
+        session_id: Some("nothing".to_owned()),
+        ..ReportScope::default()
+    };
+    let card = ReportScope {
+        card_id: Some("nothing".to_owned()),
+        ..ReportScope::default()
+    };
+    for scope in [nobody, session, card] {
+        let refused = incidents.report(scope, "csv").await.unwrap_err();
+        assert_eq!(refused.code(), "provider.incident_name_unknown");
+    }
+}
+
+#[tokio::test]
+async fn an_operators_incident_names_what_is_on_record_and_nothing_else() {
+    let world = world().await;
+    token(&world).await;
+    let event = world.event("login.accepted").await;
+    let incidents = incidents(&world);
+    let open = |sub: Option<&str>, session: Option<&str>, client: Option<&str>| OpenIncident {
+        sub: sub.map(str::to_owned),
+        session_id: session.map(str::to_owned),
+        client_id: client.map(str::to_owned),
+        words: Some("odd hours".to_owned()),
+        ..OpenIncident::new(IncidentKind::Operator, IncidentBy::Person)
+    };
+    let (sub, session) = (event.sub.as_deref(), event.session_id.as_deref());
+    let all = open(sub, session, event.client_id.as_deref());
+    incidents.open(all).await.unwrap();
+    incidents.open(open(None, None, None)).await.unwrap();
+    let long = "x".repeat(100_000);
+    for slip in ["slip", long.as_str()] {
+        for named in [
+            open(Some(slip), None, None),
+            open(sub, Some(slip), None),
+            open(sub, session, Some(slip)),
+        ] {
+            let refused = incidents.open(named).await.unwrap_err();
+            assert_eq!(refused.code(), "provider.incident_name_unknown");
+        }
+    }
+    assert_eq!(incidents.list().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

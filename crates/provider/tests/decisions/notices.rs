@@ -312,3 +312,39 @@ async fn a_use_refused_elsewhere_is_told_at_once_though_one_of_the_day_is_unansw
     assert_eq!(told.notice.kind, NoticeKind::RefusedUse);
     assert_eq!(told.notice.at, world.now().unix_timestamp());
 }
+
+/// Attack N2: many workstations that she has confirmed hide no refused use from her account page.
+#[tokio::test]
+async fn what_is_settled_hides_nothing_that_deserves_attention() {
+    let mut world = World::new().await;
+    let (own, other) = (Instance::new(), Instance::new());
+    let begun = arrive(&mut world, &own, PORTAL).await;
+    complete(&world, &begun).await.unwrap();
+    let session = world.event("session.activated").await;
+    let first = world.event("agent_instance.first_used").await;
+    refused_at(&mut world, &other).await;
+    let refused = world.event("login.refused").await;
+    let mut transaction = world.store.begin().await.unwrap();
+    for number in 0..130 {
+        let event = cardea_storage::event::EventRecord {
+            id: format!("{}z{number:03}", refused.id),
+            ..first.clone()
+        };
+        let outside = cardea_storage::event::InLedger::Outside;
+        cardea_storage::event::append(&mut transaction, &event, outside)
+            .await
+            .unwrap();
+    }
+    transaction.commit().await.unwrap();
+    let account = cardea_provider::AccountSession {
+        sub: session.sub.unwrap(),
+        session_id: session.session_id.unwrap(),
+        instance_jkt: own.key.kid().to_owned(),
+        card_sha256: String::new(),
+        person_name: String::new(),
+        form_token: String::new(),
+    };
+    let found = world.provider.own_attention(&account).await.unwrap();
+    let ids: Vec<_> = found.entries.iter().map(|it| it.event.id.clone()).collect();
+    assert_eq!((ids, found.next), (vec![refused.id], None));
+}

@@ -15,6 +15,7 @@ struct Attention<'a> {
     language: Language,
     form_token: &'a str,
     lines: Vec<Line>,
+    has_more: bool,
 }
 
 /// The section.
@@ -23,12 +24,14 @@ pub(crate) async fn section(
     session: &AccountSession,
     language: Language,
 ) -> Result<Section, Refusal> {
-    let entries = state.provider().own_attention(session).await;
-    let entries = entries.map_err(|error| unavailable(&error))?;
+    let found = state.provider().own_attention(session).await;
+    let found = found.map_err(|error| unavailable(&error))?;
+    let lines = found.entries.iter().map(|it| Line::new(it, language));
     let section = Section::render(&Attention {
         language,
         form_token: &session.form_token,
-        lines: entries.iter().map(|it| Line::new(it, language)).collect(),
+        lines: lines.collect(),
+        has_more: found.next.is_some(),
     })?;
     Ok(section.reached_by("attention", HEADING.in_language(language)))
 }
@@ -50,6 +53,11 @@ const NOTHING: Text = Text::new(
      stop.",
     "Rien d’inhabituel ces trente derniers jours\u{a0}: aucun nouveau poste, aucune utilisation \
      refusée de votre carte, aucun arrêt.",
+);
+const MORE: Text = Text::new(
+    "There may be more of the last thirty days: look through your history below.",
+    "Il peut y en avoir d’autres ces trente derniers jours\u{a0}: parcourez votre historique \
+     ci-dessous.",
 );
 const TOLD: Text = Text::new(
     "New workstations, refused uses of your card and stops of the last thirty days. Was it not \

@@ -158,8 +158,8 @@ fn words_of(kind: ActivityKind, entry: &HistoryEntry) -> Text {
         | K::IncidentClosed
         | K::IncidentReported
         | K::ConsoleOpened
-        | K::ConsoleRefused
-        | K::ConsoleLookedAt => incident_words(kind),
+        | K::ConsoleRefused => incident_words(kind),
+        K::ConsoleLookedAt => look_words(member(entry, "view").as_deref()),
     }
 }
 
@@ -422,6 +422,46 @@ fn incident_words(kind: ActivityKind) -> Text {
         K::ConsoleRefused => Text::new(
             "The administration console was refused to you",
             "L’accès à la console d’administration vous a été refusé",
+        ),
+        _ => look_words(None),
+    }
+}
+
+/// What an operator looked at. An incident is not named: of one that she has not opened herself she
+/// is not told.
+fn look_words(view: Option<&str>) -> Text {
+    match view {
+        Some("search") => Text::new(
+            "The support of this service found you in a search of its records",
+            "L’assistance de ce service vous a trouvé par une recherche dans ses données",
+        ),
+        Some("person") => Text::new(
+            "The support of this service looked at all that is on record about you",
+            "L’assistance de ce service a consulté tout ce qui est enregistré à votre sujet",
+        ),
+        Some("session") => Text::new(
+            "The support of this service looked at one of your sessions",
+            "L’assistance de ce service a consulté l’une de vos sessions",
+        ),
+        Some("card") => Text::new(
+            "The support of this service looked at one of your cards",
+            "L’assistance de ce service a consulté l’une de vos cartes",
+        ),
+        Some("portal") => Text::new(
+            "The support of this service looked at what happened at a portal that you use",
+            "L’assistance de ce service a consulté l’activité d’un portail que vous utilisez",
+        ),
+        Some("stops") => Text::new(
+            "The support of this service looked at the stopped accesses, yours among them",
+            "L’assistance de ce service a consulté les accès arrêtés, dont le vôtre",
+        ),
+        Some("suspended_cards") => Text::new(
+            "The support of this service looked at the suspended cards, yours among them",
+            "L’assistance de ce service a consulté les cartes suspendues, dont la vôtre",
+        ),
+        Some("incident_report") => Text::new(
+            "The support of this service looked up which patients were consulted in your name",
+            "L’assistance de ce service a recherché les patients consultés en votre nom",
         ),
         _ => Text::new(
             "The support of this service looked at what is on record about you",

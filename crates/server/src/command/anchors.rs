@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cardea_pki::Certificate;
-use cardea_provider::{AnchorRegistrations, AnchorRole, Approvals, CardRules, Outcome};
+use cardea_provider::{
+    AnchorRegistrations, AnchorRole, Approvals, CardRules, Outcome, canonical_fingerprint,
+};
 use cardea_storage::Store;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -162,7 +164,7 @@ async fn add(arguments: &AddArguments) -> Result<Added, Complaint> {
 }
 
 async fn remove(arguments: &RemoveArguments) -> Result<Removed, Complaint> {
-    let sha256 = canonical(&arguments.sha256);
+    let sha256 = canonical_fingerprint(&arguments.sha256);
     let anchors = Anchors::open(arguments.common.config()).await?;
     let outcome = match anchors.rules(arguments.rules.as_deref()) {
         Ok(rules) => {
@@ -261,7 +263,7 @@ fn compare(arguments: &AddArguments, certificate: &Certificate) -> Result<(), Er
     let is = cardea_provider::fingerprint(certificate);
     if let Some(wanted) = &arguments.sha256 {
         let file = arguments.file.clone();
-        let is_it = canonical(wanted) == is;
+        let is_it = canonical_fingerprint(wanted) == is;
         return match is_it {
             true => Ok(()),
             false => Err(Error::AnchorFingerprintMismatch { file, is }),
@@ -276,11 +278,6 @@ fn compare(arguments: &AddArguments, certificate: &Certificate) -> Result<(), Er
     }
     let flag = "--sha256 or --yes";
     Err(Error::ConfirmationMissing { what, flag })
-}
-
-/// A fingerprint as it is stored: tools write it in capitals and with colons, too.
-fn canonical(sha256: &str) -> String {
-    sha256.replace([':', ' '], "").to_ascii_lowercase()
 }
 
 /// The end of a long name, where authorities of one organisation differ.
@@ -387,7 +384,7 @@ impl Answer for AnchorList {
 
 #[cfg(test)]
 mod tests {
-    use super::{canonical, telling_end};
+    use super::{canonical_fingerprint, telling_end};
 
     #[test]
     fn a_long_name_keeps_its_end() {
@@ -404,6 +401,6 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_taken_as_tools_write_it() {
-        assert_eq!(canonical("AB:CD:0f"), "abcd0f");
+        assert_eq!(canonical_fingerprint("AB:CD:0f"), "abcd0f");
     }
 }

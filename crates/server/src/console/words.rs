@@ -21,9 +21,10 @@ pub(crate) fn mistake(error: &Error) -> Option<(StatusCode, Text)> {
         | Error::IncidentUnknown
         | Error::AnchorUnknown
         | Error::AnchorRulesUnknown { .. } => (StatusCode::NOT_FOUND, UNKNOWN),
-        Error::StopReasonInvalid | Error::SuspensionReasonInvalid | Error::IncidentWordsInvalid => {
+        Error::StopReasonInvalid | Error::SuspensionReasonInvalid => {
             (StatusCode::UNPROCESSABLE_ENTITY, WORDS)
         }
+        Error::IncidentWordsInvalid => (StatusCode::UNPROCESSABLE_ENTITY, INCIDENT_WORDS),
         Error::CardOwn => (StatusCode::FORBIDDEN, OWN_CARD),
         Error::CardSuspendedAlready
         | Error::CardNotSuspended
@@ -35,6 +36,8 @@ pub(crate) fn mistake(error: &Error) -> Option<(StatusCode, Text)> {
         Error::Pki(_) | Error::AnchorNotAuthority => {
             (StatusCode::UNPROCESSABLE_ENTITY, CERTIFICATE)
         }
+        Error::AnchorFingerprintMismatch => (StatusCode::UNPROCESSABLE_ENTITY, FINGERPRINT),
+        Error::IncidentNameUnknown { .. } => (StatusCode::NOT_FOUND, NAME_UNKNOWN),
         _ => return None,
     };
     Some((status, text))
@@ -83,6 +86,10 @@ const WORDS: Text = Text::new(
     "Write down why, in one line of at most 500 characters.",
     "Indiquez pourquoi, en une ligne de 500 caractères au plus.",
 );
+const INCIDENT_WORDS: Text = Text::new(
+    "Write something down, in at most 2 000 characters; it may have several lines.",
+    "Écrivez quelque chose, en 2\u{a0}000 caractères au plus\u{a0}; plusieurs lignes sont possibles.",
+);
 const OWN_CARD: Text = Text::new(
     "Another operator has to let your own card in again.",
     "Un autre exploitant doit rétablir votre propre carte.",
@@ -94,6 +101,16 @@ const ALREADY: Text = Text::new(
 const FULL: Text = Text::new(
     "There are as many as this server takes.",
     "Le nombre maximal est atteint.",
+);
+const FINGERPRINT: Text = Text::new(
+    "The certificate does not have this SHA-256: nothing was added. Ask its authority.",
+    "Le certificat n’a pas cette empreinte SHA-256\u{a0}: rien n’a été ajouté. Renseignez-vous \
+     auprès de son autorité.",
+);
+const NAME_UNKNOWN: Text = Text::new(
+    "Nothing is on record here of the person, session or portal that you named. Type it whole.",
+    "Rien n’est enregistré ici sur la personne, la session ou le portail indiqué. Saisissez-le en \
+     entier.",
 );
 const CERTIFICATE: Text = Text::new(
     "This certificate cannot be added: it is no authority’s, not valid now, or too weak.",

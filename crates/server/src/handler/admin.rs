@@ -131,6 +131,7 @@ fn refuse(error: &Error) -> Refusal {
         | Error::StopUnknown
         | Error::IncidentUnknown
         | Error::IncidentPersonUnknown
+        | Error::IncidentNameUnknown { .. }
         | Error::ApprovalUnknown
         | Error::InstanceUndecided
         | Error::AnchorRulesUnknown { .. }

@@ -25,6 +25,7 @@ fn refusals_are_counted_by_their_code_and_name_nobody() {
     let refused = EventKind::LoginRefused {
         code: "pki.certificate_revoked",
         instance_jkt: None,
+        card: None,
     };
     let event = Event::new(refused, SystemClock.now()).of_client("a-portal");
     metrics.count(&event);

@@ -1,5 +1,6 @@
 //! Events as syslog messages (RFC 5424), framed for TLS (RFC 5425).
 
+use cardea_provider::event::{Doing, Urgency, importance};
 use serde_json::Value;
 
 use super::selection::OutgoingEvent;
@@ -19,41 +20,6 @@ const ALERT: u8 = 1;
 const WARNING: u8 = 4;
 const NOTICE: u8 = 5;
 const INFORMATIONAL: u8 = 6;
-
-/// Kinds of what operators and this server do, by how their names begin: facility 13, log audit.
-/// All others are of people who sign in: facility 10, security and authorization.
-const OF_OPERATORS: [&str; 17] = [
-    "admin.",
-    "approval.",
-    "client.",
-    "client_secret.",
-    "configuration.",
-    "database.",
-    "event_push.",
-    "event_stream.",
-    "incident.",
-    "initial_access_token.",
-    "ledger.",
-    "registration.",
-    "retention.",
-    "siem.",
-    "token_key",
-    "trust_anchor.",
-    "witness.",
-];
-/// Kinds that somebody should look at whatever their names say.
-const WARNINGS: [&str; 9] = [
-    "agent_instance.first_used",
-    "guard.account_stopped",
-    "guard.session_stopped",
-    "incident.opened",
-    "ledger.forgotten",
-    "ledger.history_accepted",
-    "ledger.unreadable",
-    "revocation.grace_used",
-    "token_key.withdrawn",
-];
-const ALERTS: [&str; 1] = ["presence.mass_loss_begun"];
 
 /// The event as a frame of RFC 5425: its length, a space, the message.
 pub(crate) fn frame(event: &OutgoingEvent, host: &str) -> Vec<u8> {
@@ -81,7 +47,7 @@ pub(crate) fn host_name() -> String {
 }
 
 fn message(event: &OutgoingEvent, host: &str, is_whole: bool) -> String {
-    let priority = facility(&event.kind) * 8 + severity(&event.kind);
+    let priority = priority(&event.kind);
     let time = event.time().unwrap_or_else(|| "-".to_owned());
     let kind = name_of(&event.kind);
     let mut message = format!("<{priority}>1 {time} {host} cardea - {kind} ");
@@ -166,27 +132,23 @@ fn name_of(text: &str) -> String {
     }
 }
 
-fn facility(kind: &str) -> u8 {
-    match OF_OPERATORS.iter().any(|it| kind.starts_with(it)) {
-        true => AUDIT,
-        false => AUTHENTICATION,
-    }
+/// Facility 13, log audit, is for what operators and this server do; 10, security and
+/// authorization, for people who sign in. What is not known is looked at.
+fn priority(kind: &str) -> u8 {
+    let (facility, severity) = match importance(kind) {
+        Some((Doing::OfPeople, urgency)) => (AUTHENTICATION, severity(urgency)),
+        Some((Doing::OfOperators, urgency)) => (AUDIT, severity(urgency)),
+        None => (AUDIT, WARNING),
+    };
+    facility * 8 + severity
 }
 
-fn severity(kind: &str) -> u8 {
-    if ALERTS.contains(&kind) {
-        ALERT
-    } else if WARNINGS.contains(&kind)
-        || kind.starts_with("card.suspended")
-        || ["refused", "undelivered", ".dropped"]
-            .iter()
-            .any(|it| kind.ends_with(it))
-    {
-        WARNING
-    } else if facility(kind) == AUDIT {
-        NOTICE
-    } else {
-        INFORMATIONAL
+fn severity(urgency: Urgency) -> u8 {
+    match urgency {
+        Urgency::Act => ALERT,
+        Urgency::Look => WARNING,
+        Urgency::Note => NOTICE,
+        Urgency::Plain => INFORMATIONAL,
     }
 }
 
@@ -196,7 +158,7 @@ mod tests {
 
     use super::super::selection::select;
     use super::super::selection::tests::{entry, output};
-    use super::{MESSAGE_BYTES_MAX, facility, frame, host_name, severity};
+    use super::{MESSAGE_BYTES_MAX, frame, host_name, priority};
 
     fn framed(details: &serde_json::Value) -> String {
         let event = select(&entry(details), &output("personal = \"all\""));
@@ -248,8 +210,19 @@ mod tests {
             ("registration.refused", (13, 4)),
             ("presence.mass_loss_begun", (10, 1)),
             ("event_push.undelivered", (13, 4)),
+            ("account.not_me", (10, 1)),
+            ("console.looked_at", (13, 5)),
+            ("console.refused", (13, 4)),
+            ("guard.stop_lifted", (13, 5)),
+            ("card.resumed", (13, 5)),
+            ("card.suspended_by_operator", (13, 4)),
+            ("card.suspended_by_code", (10, 4)),
+            ("agent_instance.revoked_by_operator", (13, 5)),
+            ("ledger.forgotten", (13, 4)),
+            ("something.newer", (13, 4)),
         ] {
-            assert_eq!((facility(kind), severity(kind)), expected, "{kind}");
+            let is = (priority(kind) / 8, priority(kind) % 8);
+            assert_eq!(is, expected, "{kind}");
         }
         assert!(!host_name().contains(' '));
     }

@@ -82,12 +82,18 @@ async fn a_report_by_command_has_totals_files_and_what_the_log_says() {
         refused.contains("provider.incident_scope_missing"),
         "{refused}"
     );
-    let other = ["report", "--person", "somebody else"];
-    let other = app.operate_on("incident", &other).await;
-    assert_eq!(other["totals"]["reports"], 0, "{other}");
+    for slip in [
+        ["report", "--person", "somebody else"].as_slice(),
+        &["open", "--person", "somebody else", "--words", "x"],
+        &["open", "--session", "nothing", "--words", "x"],
+    ] {
+        let (_, refused) = app.refused_operation("incident", slip).await;
+        let code = "provider.incident_name_unknown";
+        assert!(refused.contains(code), "{refused}");
+    }
     let verified = app.operate_on("ledger", &["verify"]).await;
     assert_eq!(verified["look_ups"], 3, "{verified}");
-    assert_eq!(app.count_events("incident.reported").await, 2);
+    assert_eq!(app.count_events("incident.reported").await, 1);
     who_writes_into_the_database_is_found_out(&app, sub).await;
 }
 

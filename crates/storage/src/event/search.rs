@@ -89,8 +89,8 @@ pub async fn list_of_client(
 }
 
 /// Lists up to `count_max` of a person's events that are about one card of hers, before a cursor,
-/// the newest first: what names the card, and what happened in its sessions as long as their rows
-/// are kept.
+/// the newest first: what names the card, and what happened in its sessions, which the logins name
+/// when the sessions' rows have gone.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
@@ -106,7 +106,12 @@ pub async fn list_of_card(
         "sub = $1 AND id < $2
          AND (details LIKE $3 OR session_id IN
                  (SELECT session.id FROM session
-                  WHERE session.sub = $1 AND session.card_id = $4))
+                  WHERE session.sub = $1 AND session.card_id = $4
+                  UNION SELECT login.session_id FROM event AS login
+                  WHERE login.sub = $1 AND login.session_id IS NOT NULL
+                  AND login.kind IN ('login.accepted', 'card_grant.accepted',
+                                     'agentless_login.accepted')
+                  AND login.details LIKE $3))
          ORDER BY id DESC LIMIT $5"
     ))
     .bind(sub)

@@ -76,6 +76,26 @@ async fn events_are_found_by_person_session_card_and_client_page_by_page() {
             let card = ("anne", "card-1");
             let found = search::list_of_card(transaction, card, before, 9).await;
             assert_eq!(ids(&found.unwrap()), [2]);
+            // A login names its card: what happened in its session belongs to it, and no more.
+            for (number, kind, session) in [
+                (6, "login.accepted", "gone"),
+                (7, "session.ended", "gone"),
+                (8, "session.ended", "another"),
+            ] {
+                let told = Told {
+                    sub: Some("marc"),
+                    session: Some(session),
+                    client: None,
+                };
+                let details = match kind {
+                    "login.accepted" => r#"{"acr":"x","card":"card-2"}"#,
+                    _ => "{}",
+                };
+                put(transaction, (number, start()), (kind, None, details), told).await;
+            }
+            let card = ("marc", "card-2");
+            let found = search::list_of_card(transaction, card, before, 9).await;
+            assert_eq!(ids(&found.unwrap()), [7, 6]);
             let found = search::list_of_client(transaction, "port", before, 9).await;
             assert!(found.unwrap().is_empty());
         })

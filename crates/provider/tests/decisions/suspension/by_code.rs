@@ -56,6 +56,7 @@ async fn the_code_suspends_its_card_and_ends_its_sessions_in_one_go() {
     // Who tries with the card that was lost is one of its owner's own refusals.
     let event = world.event("login.refused").await;
     assert_eq!(event.code.as_deref(), Some("provider.card_suspended"));
+    assert!(event.details.contains("\"card\":\""), "{}", event.details);
     assert!(event.sub.is_some());
 
     // A second time says so, and changes nothing.

@@ -88,3 +88,28 @@ fn every_end_of_a_session_has_its_reason_in_words() {
         assert_ne!(words.en, UNKNOWN.en, "{}", reason.as_str());
     }
 }
+
+/// What an operator looked at is told, whatever it was, and an incident is not named.
+#[test]
+fn every_look_of_an_operator_has_a_sentence_of_its_own() {
+    let views = [
+        "search",
+        "person",
+        "session",
+        "card",
+        "portal",
+        "stops",
+        "suspended_cards",
+        "incident",
+        "incident_report",
+    ];
+    for language in [Language::French, Language::English] {
+        let told = views.map(|view| {
+            let details = format!("{{\"view\":\"{view}\"}}");
+            sentence(&entry("console.looked_at", None, &details), language)
+        });
+        let apart: std::collections::BTreeSet<_> = told.iter().collect();
+        assert_eq!(apart.len(), views.len(), "{told:?}");
+        assert!(told.iter().all(|it| !it.contains("incident")), "{told:?}");
+    }
+}

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cardea_pki::Certificate;
-use cardea_provider::{Error, Outcome, Permission};
+use cardea_provider::{Error, Outcome, Permission, check_fingerprint};
 
 use super::approvals::accepted;
 use super::{OperatorRequest, approvals_of, read_body, refuse, refuse_problem};
@@ -44,6 +44,9 @@ pub(crate) async fn post_anchor(
     let (Some(certificate), true) = (certificates.pop(), certificates.is_empty()) else {
         return Err(refuse_problem(Problem::RequestMalformed));
     };
+    if let Some(sha256) = &new.sha256 {
+        check_fingerprint(&certificate, sha256).map_err(|error| refuse(&error))?;
+    }
     let configured = state.administration().configured_anchors();
     let mut rules = configured.iter().map(|anchor| &anchor.rules);
     let rules = rules.find(|rules| rules.name == new.trust_anchor);

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use cardea_pki::Certificate;
-use cardea_provider::{AnchorRole, Error, Outcome, Permission};
+use cardea_provider::{AnchorRole, Error, Outcome, Permission, check_fingerprint};
 
 use crate::admin_api::{AnchorSource, AnchorView};
 use crate::anchor_reload::follow_anchors;
@@ -23,6 +23,8 @@ use crate::uninterrupted::to_the_end;
 const PATH: &str = "/console/anchors";
 /// Characters of a certificate as PEM that a form takes.
 const PEM_MAX: usize = 16_000;
+/// Characters of a SHA-256, with something between each two of them.
+const SHA256_MAX: usize = 128;
 
 /// Lists them.
 pub(crate) async fn get_anchors(
@@ -59,8 +61,10 @@ pub(crate) async fn post_anchors(
                 _ => return Err(Refusal::page(Problem::RequestMalformed)),
             };
             let (all, pem) = (state.clone(), one(&pairs, "certificate")?.to_owned());
+            let sha256 = one(&pairs, "sha256")?.to_owned();
             let added = to_the_end(async move {
                 let certificate = read_one(&pem)?;
+                check_fingerprint(&certificate, &sha256)?;
                 let configured = all.administration().configured_anchors();
                 let mut named = configured.iter().map(|anchor| &anchor.rules);
                 let found = named.find(|it| it.name == rules);
@@ -180,6 +184,10 @@ fn add(at: &AtConsole, names: impl Iterator<Item = String>) -> Form {
             FieldKind::Choice(roles.to_vec()),
         ))
         .with(field("pem", "certificate", PEM, FieldKind::Lines))
+        .with(Field {
+            length_max: SHA256_MAX,
+            ..field("anchor-sha256", "sha256", SHA256, FieldKind::Line)
+        })
 }
 
 const HEADING: Text = Text::new("Trust anchors", "Ancres de confiance");
@@ -196,12 +204,17 @@ const ADDED: Text = Text::new("the database", "la base de données");
 const REMOVE: Text = Text::new("Take away", "Retirer");
 const ADD: Text = Text::new("Add a certificate", "Ajouter un certificat");
 const ADD_TOLD: Text = Text::new(
-    "Compare the fingerprint with what its authority publishes first: whoever adds a root decides \
-     whose cards are believed.",
-    "Comparez d’abord l’empreinte avec celle que publie l’autorité\u{a0}: ajouter une racine, \
-     c’est décider quelles cartes sont crues.",
+    "Have the fingerprint from the authority by another way than the certificate: it is added only \
+     where both agree. Whoever adds a root decides whose cards are believed.",
+    "Obtenez l’empreinte auprès de l’autorité par une autre voie que le certificat\u{a0}: il n’est \
+     ajouté que si les deux concordent. Ajouter une racine, c’est décider quelles cartes sont \
+     crues.",
 );
 const PEM: Text = Text::new("The certificate, as PEM", "Le certificat, au format PEM");
+const SHA256: Text = Text::new(
+    "Its SHA-256, as the authority publishes it",
+    "Son empreinte SHA-256, telle que la publie l’autorité",
+);
 const OFF: Text = Text::new(
     "Not changed over the network here: use cardea anchors on the server, or set admin.anchors.",
     "Ici, pas de modification par le réseau\u{a0}: utilisez cardea anchors sur le serveur, ou \

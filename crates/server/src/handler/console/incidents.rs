@@ -264,7 +264,10 @@ fn table(at: &AtConsole, incidents: &[Incident]) -> Block {
 fn kind(word: &str) -> Text {
     match word {
         "not_me" => Text::new("“This was not me”", "«\u{a0}Ce n’était pas moi\u{a0}»"),
-        "guard_stop" => Text::new("A guard stopped an account", "Une garde a arrêté un compte"),
+        "guard_stop" => Text::new(
+            "A guard stopped an account",
+            "Un contrôleur d’accès a arrêté un compte",
+        ),
         _ => Text::new("Opened by an operator", "Ouvert par un exploitant"),
     }
 }

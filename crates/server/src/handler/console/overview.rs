@@ -277,10 +277,10 @@ const CONNECTIONS: Text = Text::new(
 );
 const STOPPED: Text = Text::new("Stopped accounts", "Comptes arrêtés");
 const INCIDENTS: Text = Text::new("Incidents not closed", "Incidents non clos");
-const STREAMS: Text = Text::new("Guards’ streams", "Flux des gardes");
+const STREAMS: Text = Text::new("Guards’ streams", "Flux des contrôleurs d’accès");
 const UNDELIVERED: Text = Text::new(
     "Events that guards have not taken yet",
-    "Événements que les gardes n’ont pas encore pris",
+    "Événements que les contrôleurs d’accès n’ont pas encore pris",
 );
 const LOSING_MANY: Text = Text::new(
     "Many agents are silent at once: no session ends for silence until they are back.",
@@ -320,7 +320,7 @@ const LOGINS: Text = Text::new("Logins a day", "Connexions par jour");
 const REFUSALS: Text = Text::new("Refused logins by reason", "Connexions refusées, par motif");
 const LOOK_UPS: Text = Text::new(
     "Look-ups that guards let through, a day",
-    "Consultations autorisées par les gardes, par jour",
+    "Consultations autorisées par les contrôleurs d’accès, par jour",
 );
 const HELD_UP: Text = Text::new(
     "Look-ups that budgets held up, by answer",

@@ -133,8 +133,8 @@ const HEADING: Text = Text::new("Stopped accounts", "Comptes arrêtés");
 const TOLD: Text = Text::new(
     "A guard has stopped these accounts at its service. Lift a stop once you have made sure who \
      asks; how you did stands in the record for good.",
-    "Une garde a arrêté ces comptes dans son service. Rétablissez l’accès après avoir vérifié qui \
-     le demande\u{a0}; la manière reste consignée.",
+    "Un contrôleur d’accès a arrêté ces comptes dans son service. Rétablissez l’accès après avoir \
+     vérifié qui le demande\u{a0}; la manière reste consignée.",
 );
 const MORE: Text = Text::new(
     "{count} accounts are stopped; these are the newest.",
@@ -152,7 +152,7 @@ const REASON: Text = Text::new(
 );
 const LIFTED: Text = Text::new(
     "The stop is lifted; its guards know within a second.",
-    "L’accès est rétabli\u{a0}; les gardes le savent en une seconde.",
+    "L’accès est rétabli\u{a0}; les contrôleurs d’accès le savent en une seconde.",
 );
 const PROPOSED: Text = Text::new(
     "It is proposed. Another operator confirms it under “To confirm”, with her own card, within a \

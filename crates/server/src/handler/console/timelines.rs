@@ -184,5 +184,5 @@ const PATIENTS: Text = Text::new("Patients", "Patients");
 const BUDGET: Text = Text::new("Budget", "Budget");
 const NO_BUDGET: Text = Text::new(
     "No guard has had to name her budget of a day yet.",
-    "Aucune garde n’a encore eu à indiquer son budget d’une journée.",
+    "Aucun contrôleur d’accès n’a encore eu à indiquer son budget d’une journée.",
 );

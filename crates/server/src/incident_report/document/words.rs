@@ -45,15 +45,15 @@ pub(super) const TOTALS: Text = Text {
 pub(super) const TOTALS_TOLD: Text = Text {
     en: "By the guards in front of the services and by their clocks (UTC). What is counted is \
          what was let through.",
-    fr: "Selon les contrôleurs placés devant les services, à leur horloge (UTC). Sont comptées \
-         les demandes qui ont reçu une réponse.",
+    fr: "Selon les contrôleurs d’accès placés devant les services, à leur horloge (UTC). Sont \
+         comptées les demandes qui ont reçu une réponse.",
 };
 pub(super) const UNPROVEN_TOLD: Text = Text {
     en: "Without proof: a guard delivered the following so late that the token was forgotten \
          here. The names are the guard’s word, and nobody has checked them. One patient may \
          stand in both counts.",
-    fr: "Sans preuve : un contrôleur a livré ce qui suit si tard que le jeton était oublié ici. \
-         Les noms sont ceux qu’il indique, et personne ne les a vérifiés. Un même patient peut \
+    fr: "Sans preuve : un contrôleur d’accès a livré ce qui suit si tard que le jeton était \
+         oublié ici. Les noms sont ceux qu’il indique, et personne ne les a vérifiés. Un même patient peut \
          figurer dans les deux décomptes.",
 };
 pub(super) const UNPROVEN: Text = Text {
