@@ -97,12 +97,16 @@ pub(crate) fn start(state: &AppState) {
     sweeper::spawn(state, every, |state| async move {
         state.log_keeper().look().await;
     });
+    sweeper::spawn(state, every, |state| async move {
+        state.log_keeper().learn_restores().await;
+    });
     let cosigning = state.log_keeper().cosigning();
     if cosigning.has_witnesses() {
         sweeper::spawn(state, cosigning.every(), |state| async move {
             state.log_keeper().have_cosigned().await;
         });
-    } else if cosigning.is_unwitnessed() {
+    }
+    if cosigning.is_unwitnessed() {
         tracing::warn!(
             "ledger.witness_policy = \"waived\": nobody else watches the log, and whoever has its \
              database and its key can write another history (docs/witness.md)"

@@ -242,18 +242,22 @@ pub(super) fn check_watched(file: &Path, config: &Config) -> Result<(), Error> {
     let takes_real_cards = anchors.any(|it| it.test_cards != TestCardsConfig::Require);
     let is_reached = !is_loopback(config.issuer.url());
     let is_waived = ledger.witness_policy == WitnessPolicy::Waived;
-    if !ledger.witness.is_empty() && is_waived {
-        let reason = "must not be \"waived\" beside a [[ledger.witness]]";
+    // One on this machine is in the hands of whoever has the log.
+    let is_elsewhere = |it: &LedgerWitnessConfig| !is_loopback(&it.url.0);
+    let is_watched = ledger.witness.iter().any(is_elsewhere);
+    if is_watched && is_waived {
+        let reason = "must not be \"waived\" beside a [[ledger.witness]] on another machine";
         return Err(invalid(file, None, "ledger.witness_policy", reason));
     }
-    if takes_real_cards && is_reached && ledger.witness.is_empty() && !is_waived {
+    if takes_real_cards && is_reached && !is_watched && !is_waived {
         return Err(invalid(
             file,
             None,
             "ledger.witness_policy",
-            "is \"required\", and no [[ledger.witness]] is named: a service that takes real cards \
-             needs a program of somebody else that sees its log grow (docs/witness.md); until \
-             there is one, \"waived\" starts the server, which goes on warning",
+            "is \"required\", and no [[ledger.witness]] on another machine is named: a service \
+             that takes real cards needs a program of somebody else that sees its log grow \
+             (docs/witness.md); until there is one, \"waived\" starts the server, which goes on \
+             warning",
         ));
     }
     Ok(())

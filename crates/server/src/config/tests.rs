@@ -64,9 +64,14 @@ fn h14_a_service_for_real_cards_names_a_witness_or_says_that_it_has_none() {
         "witness_policy = \"required\"",
         "witness_policy = \"waived\"",
     );
+    // One on the same machine counts as none.
+    let local = WITNESS.replace("https://witness.example.org\"", "http://127.0.0.1:8090\"");
+    let local = local.as_str();
     for (issuer, cards, policy, more) in [
         (reached, real, required, WITNESS),
         (reached, real, waived, ""),
+        (reached, real, waived, local),
+        (here, real, required, local),
         (reached, test, required, ""),
         (here, real, required, ""),
     ] {
@@ -76,7 +81,7 @@ fn h14_a_service_for_real_cards_names_a_witness_or_says_that_it_has_none() {
             "{issuer} {cards}"
         );
     }
-    for (policy, more) in [(required, ""), (waived, WITNESS)] {
+    for (policy, more) in [(required, ""), (required, local), (waived, WITNESS)] {
         let refused = with(reached, real, policy, more).unwrap_err();
         assert!(refused.contains("ledger.witness_policy"), "{refused}");
     }

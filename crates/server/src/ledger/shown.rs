@@ -41,15 +41,36 @@ impl LogKeeper {
     /// # Errors
     /// Those of the database and of the log.
     pub(crate) async fn show(&self, known: Known) -> Result<Option<LogShown>, Error> {
-        let key = match self.verifier.get() {
-            Some(key) => key,
-            None => match find_verifier(&self.store, &self.origin).await? {
-                Some(key) => self.verifier.get_or_init(|| key),
-                None => return Ok(None),
-            },
+        let Some(key) = self.find_key().await? else {
+            return Ok(None);
         };
         let shown = self.find_shown(key, known).await;
         shown.map_err(|source| Error::LedgerUnavailable { source })
+    }
+
+    /// Reads the restores before somebody logs in: it is a look at every event, and each answer
+    /// names the newest. A failure is tried again at the next look.
+    pub(super) async fn learn_restores(&self) {
+        if self.restores.initialized() {
+            return;
+        }
+        let Ok(Some(key)) = self.find_key().await else {
+            return;
+        };
+        if let Err(error) = self.list_restores(key).await
+            && !self.store.has_failed()
+        {
+            let code = error.code();
+            tracing::warn!(code, %error, "the log's restores are not read for now");
+        }
+    }
+
+    async fn find_key(&self) -> Result<Option<&VerifierKey>, Error> {
+        if let Some(key) = self.verifier.get() {
+            return Ok(Some(key));
+        }
+        let found = find_verifier(&self.store, &self.origin).await?;
+        Ok(found.map(|key| self.verifier.get_or_init(|| key)))
     }
 
     async fn find_shown(
@@ -78,8 +99,14 @@ impl LogKeeper {
         );
         drop(reading);
         let restores = match follows {
+            // The newest alone, so that no agent takes an old one for news later; and no login
+            // waits for it.
+            Ok(()) if self.restores.initialized() => self.show_restores(key, new.size(), 1).await?,
             Ok(()) => Vec::new(),
-            Err(_) => self.show_restores(key, new.size()).await?,
+            Err(_) => {
+                self.show_restores(key, new.size(), RESTORES_SHOWN_MAX)
+                    .await?
+            }
         };
         Ok(Some(LogShown {
             key: key.to_string(),
@@ -103,19 +130,20 @@ impl LogKeeper {
         Ok(newest_checkpoint(reading).await?)
     }
 
-    /// The restores, each with the proof from what the log went on from.
+    /// The newest restores, each with the proof from what the log went on from.
     async fn show_restores(
         &self,
         key: &VerifierKey,
         size: u64,
+        count_max: usize,
     ) -> Result<Vec<RestoreShown>, cardea_ledger::Error> {
-        // A database is put back only while no server works with it: once is enough, and it is a
-        // look at every event.
-        let read = || read_restores(&self.store, &self.restore_records, key);
-        let restores = self.restores.get_or_try_init(read).await?;
+        let restores = self.list_restores(key).await?;
+        if restores.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut reading = self.store.begin_read().await?;
         let mut shown = Vec::new();
-        let surplus = restores.len().saturating_sub(RESTORES_SHOWN_MAX);
+        let surplus = restores.len().saturating_sub(count_max);
         for restore in restores.iter().skip(surplus) {
             let after = restore.record.after().size();
             let proof = match after <= size {
@@ -128,6 +156,17 @@ impl LogKeeper {
             });
         }
         Ok(shown)
+    }
+
+    async fn list_restores(
+        &self,
+        key: &VerifierKey,
+    ) -> Result<&[KnownRestore], cardea_ledger::Error> {
+        // A database is put back only while no server works with it: once is enough, and it is a
+        // look at every event.
+        let read = || read_restores(&self.store, &self.restore_records, key);
+        let restores = self.restores.get_or_try_init(read).await?;
+        Ok(restores)
     }
 }
 

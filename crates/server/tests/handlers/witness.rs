@@ -283,7 +283,18 @@ async fn an_agent_that_saw_more_is_shown_the_restore_that_explains_it() {
 
     let app = restored(app).await;
     signed(&app).await;
+    // Who follows, or is new, is told of it too, as soon as the server has read of it.
+    let mut named = Vec::new();
+    for _ in 0..300 {
+        named = shown(&app, 0, Hash::EMPTY_ROOT).await.restores;
+        if !named.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let shown = shown(&app, seen.size(), seen.root()).await;
+    assert_eq!(named.len(), 1);
+    assert_eq!(named[0].record, shown.restores[0].record);
     let key = VerifierKey::parse(&shown.key).unwrap();
     let head = AddCheckpoint::parse(shown.checkpoint.as_bytes()).unwrap();
     let head = head.checkpoint();
