@@ -1,5 +1,6 @@
 //! The word on a line of her account page, and what she has done at once because of it.
 
+use cardea_oauth2_types::Acr;
 use cardea_storage::card::{self, Card};
 use cardea_storage::{Transaction, agent_instance, instance_standing, not_me, session};
 use time::OffsetDateTime;
@@ -33,6 +34,8 @@ pub struct NotMe {
     pub incident: String,
     /// When the line happened.
     pub occurred_at: OffsetDateTime,
+    /// Whether the line is of a session that her card's PIN has opened.
+    pub was_pin_used: bool,
     /// How many of her sessions ended now.
     pub sessions_ended: usize,
     /// Those, for whoever tells agents and portals.
@@ -122,6 +125,7 @@ impl Provider {
         let others = self.end_all_but(&mut transaction, &account.sub, kept, now);
         ended.extend(others.await?);
         let line = Line::of_event(&event, of_line.as_ref());
+        let acr = of_line.as_ref().and_then(|it| Acr::find(&it.acr));
         let her = (account.session_id.as_str(), account.sub.as_str());
         let incident = self
             .report_not_me(&mut transaction, her, &line, ended.len(), now)
@@ -136,6 +140,7 @@ impl Provider {
         Ok(NotMe {
             incident,
             occurred_at: event.occurred_at,
+            was_pin_used: matches!(acr, Some(Acr::CardPin | Acr::CardPinCached)),
             sessions_ended: ended.len(),
             ended,
             is_over,

@@ -99,6 +99,13 @@ impl<'a> NotMePage<'a> {
         workstation.name.as_deref()
     }
 
+    fn pin_told(&self) -> &'static str {
+        self.say(match self.said.was_pin_used {
+            true => NEXT_PIN,
+            false => NEXT_PIN_MAYBE,
+        })
+    }
+
     fn reference(&self) -> Option<String> {
         reference_of(&self.said.incident, self.language)
     }
@@ -177,6 +184,10 @@ const NEXT_PIN: Text = Text::new(
     "Change the PIN of your card: whoever used it knows it.",
     "Changez le code de votre carte\u{a0}: la personne qui s’en est servie le connaît.",
 );
+const NEXT_PIN_MAYBE: Text = Text::new(
+    "If somebody else may know the PIN of your card, change it.",
+    "Si quelqu’un d’autre connaît peut-être le code de votre carte, changez-le.",
+);
 const SUSPEND: Text = Text::new("Suspend this card now", "Suspendre cette carte maintenant");
 const SUSPEND_TOLD: Text = Text::new(
     "It then signs nobody in here. Only the support of this service can lift it.",
@@ -235,6 +246,7 @@ mod tests {
         NotMe {
             incident: "abcdefghijkl".to_owned(),
             occurred_at: datetime!(2026-11-29 18:04 UTC),
+            was_pin_used: true,
             sessions_ended: 2,
             ended: Vec::new(),
             is_over: false,
@@ -284,6 +296,19 @@ mod tests {
             assert!(html.contains("value=\"end_this\""), "{html}");
             assert!(!html.contains("<b>") && !html.contains("<script"), "{html}");
         }
+    }
+
+    #[test]
+    fn nobody_is_said_to_know_a_pin_that_the_line_does_not_tell_of() {
+        let knows = "whoever used it knows it";
+        let html = page(Language::English, &said(), &NotMeThen::Nothing);
+        assert!(html.contains(knows), "{html}");
+        let refused = NotMe {
+            was_pin_used: false,
+            ..said()
+        };
+        let html = page(Language::English, &refused, &NotMeThen::Nothing);
+        assert!(!html.contains(knows) && html.contains("may know"), "{html}");
     }
 
     #[test]
