@@ -2,6 +2,7 @@
 //! or by a guard's stop of an account; worked on and closed by operators, each step on record in
 //! its own transaction.
 
+mod look;
 mod named;
 mod operators;
 mod report;
@@ -19,8 +20,8 @@ use crate::event::{Event, IncidentEvent};
 use crate::secret::RANDOM_BYTES;
 use crate::{Author, Error, Provider};
 
-/// Bytes of what somebody writes about an incident.
-pub const WORDS_BYTES_MAX: usize = 2_000;
+/// Characters of what somebody writes about an incident.
+pub const WORDS_CHARS_MAX: usize = 2_000;
 /// Incidents of one person that are not closed.
 const UNCLOSED_OF_PERSON_MAX: i64 = 50;
 
@@ -67,7 +68,7 @@ pub struct OpenIncident {
     pub client_id: Option<String>,
     /// The stop of an account that it is about.
     pub stop_id: Option<String>,
-    /// What whoever opens it says: [`WORDS_BYTES_MAX`] bytes at most.
+    /// What whoever opens it says: [`WORDS_CHARS_MAX`] characters at most.
     pub words: Option<String>,
     /// Who opens it.
     pub by: IncidentBy,
@@ -139,7 +140,7 @@ fn prepare(open: OpenIncident, now: OffsetDateTime) -> Result<(Incident, Event),
         event_id: open.event_id,
         client_id: open.client_id,
         stop_id: open.stop_id,
-        words: words.map(str::to_owned),
+        words: words.clone(),
         opened_by,
         opened_at: now,
         changed_at: now,
@@ -152,7 +153,7 @@ fn prepare(open: OpenIncident, now: OffsetDateTime) -> Result<(Incident, Event),
         by: open.by,
         event_id: incident.event_id.clone(),
         stop: incident.stop_id.clone(),
-        words_sha256: words.map(digest),
+        words_sha256: words.as_deref().map(digest),
     };
     let event = event_of(&incident, kind, now);
     Ok((incident, event))
@@ -180,10 +181,12 @@ fn event_of(incident: &Incident, kind: IncidentEvent, now: OffsetDateTime) -> Ev
 }
 
 /// What somebody wrote, where it can be kept: line breaks and tabs are the only control characters.
-fn checked_words(words: &str) -> Result<&str, Error> {
+/// Browsers and other systems end a line with two characters, which are one here.
+fn checked_words(words: &str) -> Result<String, Error> {
+    let words = words.replace("\r\n", "\n");
     let is_control = |it: char| it.is_control() && !matches!(it, '\n' | '\t');
     let is_words = !words.trim().is_empty() && !words.chars().any(is_control);
-    match is_words && words.len() <= WORDS_BYTES_MAX {
+    match is_words && words.chars().count() <= WORDS_CHARS_MAX {
         true => Ok(words),
         false => Err(Error::IncidentWordsInvalid),
     }

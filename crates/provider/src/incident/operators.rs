@@ -4,9 +4,10 @@ use cardea_storage::event::EventRecord;
 use cardea_storage::incident::{self, Incident, IncidentNote};
 use time::{Duration, OffsetDateTime};
 
+use super::look::seen_in_case;
 use super::named::check_incident;
 use super::{IncidentBy, OpenIncident, checked_words, digest, event_of, prepare, store};
-use crate::event::IncidentEvent;
+use crate::event::{ConsoleView, IncidentEvent};
 use crate::{Error, OperatorProven, Provider, Records};
 
 /// Incidents that are listed at once.
@@ -89,7 +90,8 @@ impl Incidents {
         Ok(incident::list_before(&mut transaction, before, INCIDENTS_MAX).await?)
     }
 
-    /// Shows an incident with its notes and its timeline.
+    /// Shows an incident with its notes and its timeline, once it is on record of everybody in it
+    /// that somebody looks.
     ///
     /// # Errors
     /// [`Error::IncidentUnknown`], [`Error::Storage`].
@@ -106,12 +108,20 @@ impl Incidents {
         if has_more_events {
             events.pop();
         }
-        Ok(IncidentCase {
+        drop(transaction);
+        let case = IncidentCase {
             incident,
             notes,
             events,
             has_more_events,
-        })
+        };
+        let seen = seen_in_case(&case);
+        let mut transaction = self.records.store.begin().await?;
+        let (view, now) = (ConsoleView::Incident, self.records.now());
+        self.append_looks(&mut transaction, view, &seen, now)
+            .await?;
+        transaction.commit().await?;
+        Ok(case)
     }
 
     /// Opens an incident in this operator's name, and gives its id. Whom and what it names must be
@@ -171,14 +181,14 @@ impl Incidents {
         let mut transaction = self.records.store.begin().await?;
         let incident = incident::find(&mut transaction, id).await?;
         let incident = incident.ok_or(Error::IncidentUnknown)?;
-        let note = (written_by.as_str(), words);
+        let note = (written_by.as_str(), words.as_str());
         let number = incident::add_note(&mut transaction, id, note, now, NOTES_MAX).await?;
         let number = number.ok_or(Error::IncidentNotesTooMany)?;
         let kind = IncidentEvent::Noted {
             incident: incident.id.clone(),
             number,
             by: by.clone(),
-            words_sha256: digest(words),
+            words_sha256: digest(&words),
         };
         let event = event_of(&incident, kind, now);
         self.records.append(&mut transaction, &event).await?;
@@ -195,7 +205,7 @@ impl Incidents {
         let reason = checked_words(reason)?;
         let now = self.records.now();
         let mut transaction = self.records.store.begin().await?;
-        let is_closed = incident::close(&mut transaction, id, reason, now).await?;
+        let is_closed = incident::close(&mut transaction, id, &reason, now).await?;
         let incident = incident::find(&mut transaction, id).await?;
         let incident = incident.ok_or(Error::IncidentUnknown)?;
         if !is_closed {
@@ -204,7 +214,7 @@ impl Incidents {
         let kind = IncidentEvent::Closed {
             incident: incident.id.clone(),
             by: self.records.author.clone(),
-            reason: reason.to_owned(),
+            reason,
         };
         let event = event_of(&incident, kind, now);
         self.records.append(&mut transaction, &event).await?;

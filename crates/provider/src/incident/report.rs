@@ -13,10 +13,11 @@ use cardea_storage::incident::{
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+use super::look::seen_in_report;
 use super::named::{NAME_BYTES_MAX, check_report};
 use super::{Incidents, TIMELINE_MAX};
 use crate::Error;
-use crate::event::{Event, IncidentEvent};
+use crate::event::{ConsoleView, Event, IncidentEvent};
 
 /// Places that a report lists: a session at a service through a portal each.
 pub const PLACES_MAX: u32 = 2_000;
@@ -119,7 +120,7 @@ impl Incidents {
         found.ok_or(Error::IncidentPersonUnknown)
     }
 
-    /// Makes a report's beginning, and puts on record who asked. `form` is `json`, `csv` or `pdf`.
+    /// Makes a report's beginning, and puts on record who asked, of everybody in it, too. `form` is `json`, `csv` or `pdf`.
     ///
     /// # Errors
     /// [`Error::IncidentScopeMissing`], [`Error::IncidentScopeInvalid`],
@@ -134,6 +135,7 @@ impl Incidents {
         let mut reading = self.records.store.begin_read().await?;
         check_report(&mut reading, &scope).await?;
         let report = read_report(&mut reading, scope, made_at).await?;
+        let seen = seen_in_report(&mut reading, &report).await?;
         drop(reading);
         let look_ups = report
             .proven
@@ -146,7 +148,13 @@ impl Incidents {
             form,
         };
         let mut transaction = self.records.store.begin().await?;
-        let event = Event::new(kind, made_at);
+        let view = ConsoleView::IncidentReport;
+        self.append_looks(&mut transaction, view, &seen, made_at)
+            .await?;
+        let mut event = Event::new(kind, made_at);
+        // Where it is about one person it is an event of hers.
+        let mut people = seen.into_iter();
+        event.sub = people.next().filter(|_| people.next().is_none());
         self.records.append(&mut transaction, &event).await?;
         transaction.commit().await?;
         Ok(report)

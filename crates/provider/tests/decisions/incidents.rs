@@ -2,7 +2,7 @@
 //! look-up which the log has is neither changed nor taken out unseen.
 
 use cardea_provider::incident::{
-    IncidentBy, IncidentKind, Incidents, OpenIncident, ReportScope, WORDS_BYTES_MAX,
+    IncidentBy, IncidentKind, Incidents, OpenIncident, ReportScope, WORDS_CHARS_MAX,
 };
 use cardea_provider::{LookUpFinding, LookUpsOnRecord};
 use cardea_storage::guard_report::{self, Part, ReportOnRecord, Scope};
@@ -70,7 +70,7 @@ async fn what_cannot_be_done_about_an_incident_is_refused_with_its_code() {
     let world = world().await;
     let incidents = incidents(&world);
     let id = opened(&world, by_person("sub")).await.unwrap();
-    let long = "x".repeat(WORDS_BYTES_MAX + 1);
+    let long = "x".repeat(WORDS_CHARS_MAX + 1);
     for words in ["", "  ", "a\u{1b}[2J", &long] {
         let refused = incidents.note(&id, words).await.unwrap_err();
         assert_eq!(refused.code(), "provider.incident_words_invalid");
@@ -83,8 +83,12 @@ async fn what_cannot_be_done_about_an_incident_is_refused_with_its_code() {
         let refused = opened(&world, open).await.unwrap_err();
         assert_eq!(refused.code(), "provider.incident_words_invalid");
     }
-    let long_enough = "x".repeat(WORDS_BYTES_MAX);
+    let long_enough = "é".repeat(WORDS_CHARS_MAX);
     incidents.note(&id, &long_enough).await.unwrap();
+    // As a browser sends it.
+    incidents.note(&id, "one\r\nline").await.unwrap();
+    let case = incidents.show(&id).await.unwrap();
+    assert_eq!(case.notes[1].words, "one\nline");
     incidents.note(&id, "one\nor two\tlines").await.unwrap();
     let unknown = "provider.incident_unknown";
     assert_eq!(incidents.show("no").await.unwrap_err().code(), unknown);
@@ -395,4 +399,48 @@ async fn a_look_up_that_says_that_the_log_has_it_is_found_where_the_log_has_not(
     let checked = LookUpsOnRecord::check(&world.store, world.now()).await;
     let found = checked.unwrap().unwrap_err();
     assert!(matches!(found, LookUpFinding::Changed { .. }), "{found}");
+}
+
+/// Whoever is looked into reads in her own log that somebody looked, whether the session, the card
+/// or she was named, and when an incident is shown.
+#[tokio::test]
+async fn h14_a_report_is_an_event_of_everybody_in_it() {
+    let world = world().await;
+    token(&world).await;
+    let login = world.event("login.accepted").await;
+    let (sub, session_id) = (login.sub.unwrap(), login.session_id.unwrap());
+    let cards = cardea_provider::CardSuspensions::new(world.records());
+    let card_id = cards.find(&sub).await.unwrap()[0].id.clone();
+    let incidents = incidents(&world);
+    let scopes = [
+        ReportScope {
+            sub: Some(sub.clone()),
+            ..ReportScope::default()
+        },
+        ReportScope {
+            session_id: Some(session_id),
+            ..ReportScope::default()
+        },
+        ReportScope {
+            card_id: Some(card_id),
+            ..ReportScope::default()
+        },
+    ];
+    let hers = async |kind: &str, view: &str| {
+        let events = world.events().await.into_iter();
+        let hers = events.filter(|it| {
+            it.kind == kind && it.sub.as_ref() == Some(&sub) && it.details.contains(view)
+        });
+        hers.count()
+    };
+    for (before, scope) in scopes.into_iter().enumerate() {
+        incidents.report(scope, "csv").await.unwrap();
+        let looks = hers("console.looked_at", "\"view\":\"incident_report\"").await;
+        assert_eq!(looks, before + 1);
+        assert_eq!(hers("incident.reported", "").await, before + 1);
+    }
+    let id = opened(&world, by_person(&sub)).await.unwrap();
+    incidents.show(&id).await.unwrap();
+    let looks = hers("console.looked_at", "\"view\":\"incident\"").await;
+    assert_eq!(looks, 1);
 }

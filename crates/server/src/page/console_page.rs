@@ -105,6 +105,8 @@ pub(crate) struct Field {
 pub(crate) enum FieldKind {
     Line,
     Lines,
+    /// The same, with what was typed before and refused.
+    Typed(String),
     /// A line that may stay empty.
     Optional,
     /// A day, or none.

@@ -256,6 +256,16 @@ async fn every_look_at_a_person_is_an_event_of_hers() {
     assert_eq!(status, 200);
     assert!(html.contains(&format!("/console/person/{sub}")), "{html}");
     assert_eq!(looks("search").await, 1);
+    let report = [
+        ("about", "session"),
+        ("id", session.as_str()),
+        ("from", ""),
+        ("to", ""),
+        ("form", "csv"),
+    ];
+    let (status, csv) = console.post("/console/report?lang=en", &report).await;
+    assert_eq!(status, 200, "{csv}");
+    assert_eq!(looks("incident_report").await, 1);
     // Nobody is found by her name, nor by a part of anything.
     for word in ["MOREAU", "Alix", &sub[..8], "", "%"] {
         let (_, html) = console
@@ -423,6 +433,17 @@ async fn an_operator_suspends_a_card_and_works_on_an_incident() {
     let (status, html) = console.post(&path, &note).await;
     assert_eq!(status, 200);
     assert!(html.contains("called her &#60;b&#62;"), "{html}");
+    let lines = [("change", "note"), ("words", "called her:\r\nno answer")];
+    let (status, html) = console.post(&path, &lines).await;
+    assert_eq!(status, 200, "{html}");
+    assert!(html.contains("called her:\nno answer"), "{html}");
+    let long = format!("kept{}", "é".repeat(2_000));
+    let (status, html) = console
+        .post(&path, &[("change", "note"), ("words", &long)])
+        .await;
+    assert_eq!(status, 422, "{html}");
+    assert!(html.contains("at most 2 000 characters"), "{html}");
+    assert!(html.contains(&long), "{html}");
     let close = [("change", "close"), ("words", "it was she")];
     let (status, html) = console.post(&path, &close).await;
     assert_eq!(status, 200, "{html}");

@@ -28,7 +28,7 @@ pub(crate) async fn get_incidents(
     State(state): State<AppState>,
     Visit(at): Visit,
 ) -> Result<Response, Refusal> {
-    show_all(&state, &at, Said::default()).await
+    show_all(&state, &at, Said::default(), "").await
 }
 
 /// Opens one.
@@ -41,14 +41,18 @@ pub(crate) async fn post_incidents(
     let pairs = at.read_form(&state, &headers, body)?;
     let by = IncidentBy::Operator(at.session.operator.author().clone());
     let sub = one(&pairs, "sub")?.trim();
+    let words = one(&pairs, "words")?;
     let open = OpenIncident {
         sub: (!sub.is_empty()).then(|| sub.to_owned()),
-        words: Some(one(&pairs, "words")?.to_owned()),
+        words: Some(words.to_owned()),
         ..OpenIncident::new(IncidentKind::Operator, by)
     };
     match at.incidents(&state).open(open).await {
-        Ok(id) => show_one(&state, &at, &id, Said::done(OPENED, at.language)).await,
-        Err(error) => show_all(&state, &at, Said::refused(&error, at.language)?).await,
+        Ok(id) => {
+            let said = Said::done(OPENED, at.language);
+            show_one(&state, &at, &id, said, Typed::default()).await
+        }
+        Err(error) => show_all(&state, &at, Said::refused(&error, at.language)?, words).await,
     }
 }
 
@@ -58,7 +62,7 @@ pub(crate) async fn get_incident(
     Visit(at): Visit,
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
-    show_one(&state, &at, &id, Said::default()).await
+    show_one(&state, &at, &id, Said::default(), Typed::default()).await
 }
 
 /// Takes one up, writes something down about it, or closes it.
@@ -80,14 +84,43 @@ pub(crate) async fn post_incident(
         "close" => (incidents.close(&id, one(&pairs, "words")?).await, CLOSED),
         _ => return Err(Refusal::page(Problem::RequestMalformed)),
     };
+    let mut typed = Typed::default();
     let said = match done {
         Ok(()) => Said::done(text, at.language),
-        Err(error) => Said::refused(&error, at.language)?,
+        Err(error) => {
+            // What she wrote is not lost.
+            let words = one(&pairs, "words").unwrap_or_default();
+            match one(&pairs, "change")? {
+                "note" => typed.note = words,
+                _ => typed.close = words,
+            }
+            Said::refused(&error, at.language)?
+        }
     };
-    show_one(&state, &at, &id, said).await
+    show_one(&state, &at, &id, said, typed).await
 }
 
-async fn show_all(state: &AppState, at: &AtConsole, said: Said) -> Result<Response, Refusal> {
+/// What was typed into the two forms of an incident and was refused.
+#[derive(Clone, Copy, Default)]
+struct Typed<'a> {
+    note: &'a str,
+    close: &'a str,
+}
+
+/// A field of some lines, with what was typed before.
+fn lines(typed: &str) -> FieldKind {
+    match typed {
+        "" => FieldKind::Lines,
+        typed => FieldKind::Typed(typed.to_owned()),
+    }
+}
+
+async fn show_all(
+    state: &AppState,
+    at: &AtConsole,
+    said: Said,
+    typed: &str,
+) -> Result<Response, Refusal> {
     let incidents = at.incidents(state).list().await;
     let incidents = incidents.map_err(|error| unavailable(&error))?;
     let subs: Vec<String> = incidents.iter().filter_map(|it| it.sub.clone()).collect();
@@ -108,7 +141,7 @@ async fn show_all(state: &AppState, at: &AtConsole, said: Said) -> Result<Respon
         length_max,
     };
     let form = Form::new(at.href(PATH), at.say(OPEN))
-        .with(line("words", "words", SEEN, FieldKind::Lines, WORDS_MAX))
+        .with(line("words", "words", SEEN, lines(typed), WORDS_MAX))
         .with(line("sub", "sub", ABOUT, FieldKind::Optional, 128));
     let sections = vec![
         Section::new(at.say(HEADING), vec![list]),
@@ -122,19 +155,13 @@ async fn show_one(
     at: &AtConsole,
     id: &str,
     said: Said,
+    typed: Typed<'_>,
 ) -> Result<Response, Refusal> {
     let case = at.incidents(state).show(id).await;
     let case = case.map_err(|error| match error {
         cardea_provider::Error::IncidentUnknown => Refusal::page(Problem::NotFound),
         error => unavailable(&error),
     })?;
-    let operator = &at.session.operator;
-    let seen = case.events.iter().filter_map(|event| event.sub.clone());
-    let subs: Vec<String> = seen.chain(case.incident.sub.clone()).collect();
-    let look = state
-        .provider()
-        .record_look(operator, ConsoleView::Incident, subs);
-    look.await.map_err(|error| unavailable(&error))?;
     let notes = case.notes.iter().map(|note| Entry {
         when: written(note.written_at, at.language),
         what: note.words.clone(),
@@ -156,7 +183,7 @@ async fn show_one(
     let sections = vec![
         facts(at, &case.incident),
         Section::new(at.say(NOTES), vec![list(notes)]),
-        work(at, &case.incident),
+        work(at, &case.incident, typed),
         report_of(at, &case.incident),
         Section::new(at.say(TIMELINE), timeline),
     ];
@@ -215,13 +242,13 @@ fn report_of(at: &AtConsole, incident: &Incident) -> Section {
 }
 
 /// What can be done about it.
-fn work(at: &AtConsole, incident: &Incident) -> Section {
+fn work(at: &AtConsole, incident: &Incident, typed: Typed<'_>) -> Section {
     let path = at.href(&format!("{PATH}/{}", incident.id));
-    let words = |id: &str, label: Text| Field {
+    let words = |id: &str, label: Text, typed: &str| Field {
         id: id.to_owned(),
         name: "words",
         label: at.say(label),
-        kind: FieldKind::Lines,
+        kind: lines(typed),
         length_max: WORDS_MAX,
     };
     let mut blocks = Vec::new();
@@ -230,10 +257,16 @@ fn work(at: &AtConsole, incident: &Incident) -> Section {
         blocks.push(Block::Form(form.main()));
     }
     let note = Form::new(path.clone(), at.say(NOTE)).hiding("change", "note");
-    blocks.push(Block::Form(note.with(words("note", NOTE_LABEL))));
+    blocks.push(Block::Form(
+        note.with(words("note", NOTE_LABEL, typed.note)),
+    ));
     if incident.state != cardea_storage::incident::CLOSED {
         let close = Form::new(path, at.say(CLOSE)).hiding("change", "close");
-        blocks.push(Block::Form(close.with(words("close", CLOSE_LABEL))));
+        blocks.push(Block::Form(close.with(words(
+            "close",
+            CLOSE_LABEL,
+            typed.close,
+        ))));
     }
     Section::new(at.say(WORK), blocks)
 }

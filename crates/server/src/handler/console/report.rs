@@ -4,12 +4,11 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use cardea_provider::event::ConsoleView;
 use cardea_provider::incident::ReportScope;
 use time::{Duration, OffsetDateTime};
 
 use crate::activity::lines::parse_day;
-use crate::console::{AtConsole, one, unavailable};
+use crate::console::{AtConsole, one};
 use crate::form::Body;
 use crate::handler::admin::incidents::{ReportForm, give_report};
 use crate::language::Text;
@@ -54,10 +53,6 @@ pub(crate) async fn post_report(
         _ => return Err(malformed()),
     };
     let operator = &at.session.operator;
-    let subs = scope.sub.clone();
-    let view = ConsoleView::IncidentReport;
-    let look = state.provider().record_look(operator, view, subs).await;
-    look.map_err(|error| unavailable(&error))?;
     give_report(&state, operator, scope, (form, at.language)).await
 }
 
