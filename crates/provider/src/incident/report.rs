@@ -120,7 +120,8 @@ impl Incidents {
         found.ok_or(Error::IncidentPersonUnknown)
     }
 
-    /// Makes a report's beginning, and puts on record who asked, of everybody in it, too. `form` is `json`, `csv` or `pdf`.
+    /// Makes a report's beginning, and puts on record who asked, of everybody in it, too. `form` is
+    /// `json`, `csv` or `pdf`.
     ///
     /// # Errors
     /// [`Error::IncidentScopeMissing`], [`Error::IncidentScopeInvalid`],
