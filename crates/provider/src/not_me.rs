@@ -1,9 +1,9 @@
 //! "This was not me": what a person says of a line of her log, or of a notice.
 //!
-//! It opens an incident, one at a time for each line, and ends her sessions: all but the one in which
-//! she says it, which goes too where the line is of that very session or where she wants it. From
-//! there she may suspend a card, or take the workstation of the line out, where she is known. Nobody
-//! has to be called for any of it.
+//! It opens an incident, one at a time for each line, and ends her sessions: all but the one in
+//! which she says it, which goes too where the line is of that very session or where she wants it.
+//! From there she may suspend a card, or take the workstation of the line out, where she is known.
+//! Nobody has to be called for any of it.
 
 mod at_account;
 
