@@ -132,7 +132,9 @@ async fn put_a_week_on_record(stage: &Stage) -> Result<String> {
         lifted_at: None,
     };
     account_stop::stop(&mut transaction, stop, now).await?;
-    let person = format!(r#"{{"sub":"{sub}","name":"Dominique","entry":"x","person":null}}"#);
+    // Whoever is no operator any more has no proposal.
+    let entry = cardea_jose::sha256_base64url(b"rpps:899700000017");
+    let person = format!(r#"{{"sub":"{sub}","name":"Dominique","entry":"{entry}","person":null}}"#);
     let proposal = Approval {
         id: "proposal".to_owned(),
         target: "stop stop".to_owned(),

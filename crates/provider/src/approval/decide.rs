@@ -10,8 +10,8 @@ use crate::admin::KnownOperator;
 use crate::event::{ApprovalEvent, Event};
 use crate::{Author, Error};
 
-/// What an operator says to a proposal, in a word of its own each: whoever presses a button that has
-/// become another one meanwhile does nothing.
+/// What an operator says to a proposal, in a word of its own each: whoever presses a button that
+/// has become another one meanwhile does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     TakesOver,
@@ -34,8 +34,8 @@ impl Approvals {
     ///
     /// # Errors
     /// [`Error::ApprovalUnknown`], [`Error::ApprovalDecided`], [`Error::ApprovalExpired`],
-    /// [`Error::ApprovalNeedsPerson`], [`Error::Storage`]; [`Error::ApprovalChanged`] where somebody
-    /// stands for it already.
+    /// [`Error::ApprovalNeedsPerson`], [`Error::Storage`]; [`Error::ApprovalChanged`] where
+    /// somebody stands for it already.
     pub async fn take_over(&self, id: &str) -> Result<Proposal, Error> {
         self.answer(id, Answer::TakesOver).await
     }
