@@ -80,8 +80,8 @@ kinds! {
     E::DeviceWithdrawn {} => Forgotten, E::DeviceWithdrawn {};
     E::DeviceApproved {} => Kept, E::DeviceApproved {};
     E::LoginAccepted { .. } => Kept, E::LoginAccepted {
-        acr: "acr", card: None, instance_jkt: text(), workstation: None, reader: None, through: None,
-        card_rules: text(), revocation: EVIDENCE };
+        acr: "acr", card: None, instance_jkt: text(), workstation: None, reader: None,
+        through: None, card_rules: text(), revocation: EVIDENCE };
     E::AgentlessLoginAccepted { .. } => Kept, E::AgentlessLoginAccepted {
         acr: "acr", card: None, through: None, card_rules: text(), revocation: EVIDENCE };
     E::CardGrantRefused { .. } => Forgotten, E::CardGrantRefused {

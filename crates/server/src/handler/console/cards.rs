@@ -187,7 +187,10 @@ const REASON: Text = Text::new(
     "Pourquoi, et comment vous avez vérifié l’identité",
 );
 const SUSPEND: Text = Text::new("Suspend this card", "Suspendre cette carte");
-const RESUME: Text = Text::new("Let this card in again", "Lever la suspension de cette carte");
+const RESUME: Text = Text::new(
+    "Let this card in again",
+    "Lever la suspension de cette carte",
+);
 const SUSPENDED: Text = Text::new(
     "The card is suspended, and its sessions are over.",
     "La carte est suspendue, et ses sessions sont fermées.",

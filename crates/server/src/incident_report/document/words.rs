@@ -53,8 +53,8 @@ pub(super) const UNPROVEN_TOLD: Text = Text {
          here. The names are the guard’s word, and nobody has checked them. One patient may \
          stand in both counts.",
     fr: "Sans preuve : un contrôleur d’accès a livré ce qui suit si tard que le jeton était \
-         oublié ici. Les noms sont ceux qu’il indique, et personne ne les a vérifiés. Un même patient peut \
-         figurer dans les deux décomptes.",
+         oublié ici. Les noms sont ceux qu’il indique, et personne ne les a vérifiés. Un même \
+         patient peut figurer dans les deux décomptes.",
 };
 pub(super) const UNPROVEN: Text = Text {
     en: "(unproven)",
