@@ -103,12 +103,12 @@ mod token;
 mod userinfo;
 mod waiting_logins;
 
+pub use account::{
+    ACCOUNT, ACCOUNT_CALLBACK_PATH, ACCOUNT_CLIENT_ID, ACCOUNT_NAME, ACCOUNT_PATH, AccountSession,
+};
 pub use activity::{
     ActivityKind, ActivityWeight, EXPORTED_MAX, HISTORY_PAGE_MAX, HistoryEntry, HistoryPage,
     HistoryQuestion, LookUpsOfPortal, Means, OwnEvents, OwnLookUps, OwnSession, Place, Through,
-};
-pub use account::{
-    ACCOUNT, ACCOUNT_CALLBACK_PATH, ACCOUNT_CLIENT_ID, ACCOUNT_NAME, ACCOUNT_PATH, AccountSession,
 };
 pub use admin::{
     ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, FourEyes, OperatorPerson, OperatorProven,
@@ -139,8 +139,8 @@ pub use claims::{ClaimRequest, PROFESSIONAL_CLAIMS, PROFILE_CLAIMS, RequestedCla
 pub use client::{
     Author, CardAcceptance, Client, ClientAuthentication, ClientRegistrations, ClientSecret,
     ClientsReload, ConfiguredClientsPlan, ConsentPolicy, Demand, EventPush, NewClient, Operator,
-    PushAuthorization, REGISTRATION_BYTES_MAX, RegisteredBy, RetiringSecret, RotatedSecret, SECRET_OVERLAP_MAX,
-    SubjectType, check_redirect_uri, is_public_address,
+    PushAuthorization, REGISTRATION_BYTES_MAX, RegisteredBy, RetiringSecret, RotatedSecret,
+    SECRET_OVERLAP_MAX, SubjectType, check_redirect_uri, is_public_address,
 };
 pub use client_authentication::{AssertionAudience, ClientCredentials};
 pub use client_certificate::{
@@ -176,7 +176,6 @@ pub use issuer::Issuer;
 pub use key_binding::KeyBinding;
 pub use keys::{KeyWindow, ProviderKeys, TokenKey, rotation};
 pub use ledger_records::{ErasedPerson, LedgerRecords};
-pub use retention::{EventGroup, KeptFor, PERMANENT_KINDS};
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use logout_queue::DeliveryOutcome;
 pub use not_me::{NotMe, NotMeCard, NotMeSaid, NotMeThen, NotMeWorkstation};
@@ -197,6 +196,7 @@ pub use registration::{
 pub use restoration::{
     LogEnds, LostSuspension, Restoration, RestoreNotary, Restored, SignedRestore,
 };
+pub use retention::{EventGroup, KeptFor, PERMANENT_KINDS};
 pub use revocation_source::{EvidenceRequest, RevocationSource};
 pub use secret::Secret;
 pub use security_events::{EventPoll, EventStream, PolledEvents, WaitingEvents};

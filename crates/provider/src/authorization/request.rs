@@ -8,8 +8,8 @@ use cardea_storage::{SecretDigest, Transaction};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::agentless::AgentlessOffer;
 use crate::activity::Through;
+use crate::agentless::AgentlessOffer;
 use crate::authorization::check_acr::AcrDemand;
 use crate::authorization::respond::{ReturnAddress, form_action};
 use crate::secret::RANDOM_BYTES;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use cardea_storage::client::{self, ClientRecord, EndedHoldings};
 
 use super::registry::{ClientsById, checked, insert_new};
-use crate::own_page::is_own_client;
 use crate::event::{AdministrationEvent, Event, EventKind};
+use crate::own_page::is_own_client;
 use crate::{Author, Client, Error, OperatorsChanged, Provider};
 
 /// What looking at the database has brought.

@@ -5,9 +5,9 @@ use cardea_storage::card::{self, Card, EarlierCode};
 use cardea_storage::session::{self, Session};
 use time::OffsetDateTime;
 
-use crate::own_page::person_name;
 use crate::event::{Event, SuspensionEvent};
 use crate::instances::speaks_for_her;
+use crate::own_page::person_name;
 use crate::session::{EndedInTransaction, EndedSession};
 use crate::suspension::{
     CardSuspension, MadeSuspendCode, SuspendCode, Suspending, suspend_in, suspension_of,
