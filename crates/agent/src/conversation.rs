@@ -84,7 +84,10 @@ impl Conversation<'_> {
         let instance_key = &self.agent.instance_key;
         let reader = session.insertion().reader();
         let attested = (uv, reader);
-        let attestation = self.accepted.wanted.attest(&statement, instance_key, attested)?;
+        let attestation = self
+            .accepted
+            .wanted
+            .attest(&statement, instance_key, attested)?;
         Ok(Signed {
             statement,
             attestation,

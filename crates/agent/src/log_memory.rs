@@ -101,8 +101,8 @@ impl LogMemory {
     ///
     /// # Errors
     /// [`LogRefusal::Invalid`], [`LogRefusal::KeyChanged`], [`LogRefusal::NotCosigned`],
-    /// [`LogRefusal::Rewritten`]; as for [`LogMemory::newest`], and [`Error::StateUnusable`] where it
-    /// cannot be kept.
+    /// [`LogRefusal::Rewritten`]; as for [`LogMemory::newest`], and [`Error::StateUnusable`] where
+    /// it cannot be kept.
     pub(crate) fn take(&self, text: &str) -> Result<Outcome, Error> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.load()?;

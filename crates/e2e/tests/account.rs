@@ -7,7 +7,7 @@ use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, InLedger, append, list_newest};
 use cardea_storage::guard_report::{GuardReport, insert};
 use cardea_xtask::system::PORTAL_CLIENT_ID;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 const OTHER: &str = "Comptoir 2 – Pharmacie de l’Amandier";
 
@@ -127,9 +127,9 @@ async fn put_a_busy_week_on_record(stage: &Stage) -> Result<()> {
     let store = Store::open(&format!("sqlite://{}", file.display())).await?;
     let mut transaction = store.begin().await?;
     let events = list_newest(&mut transaction, 100).await?;
+    let now = events.first().map(|event| event.occurred_at);
     let sub = events.into_iter().find_map(|event| event.sub);
-    let sub = sub.context("nobody has signed in")?;
-    let now = OffsetDateTime::now_utc();
+    let (now, sub) = now.zip(sub).context("nobody has signed in")?;
     let new = format!(r#"{{"instance_jkt":"other","workstation":"{OTHER}"}}"#);
     let login = format!(
         r#"{{"acr":"urn:cardea:acr:card-pin","instance_jkt":"other","workstation":"{OTHER}",

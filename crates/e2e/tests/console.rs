@@ -99,9 +99,9 @@ async fn put_a_week_on_record(stage: &Stage) -> Result<String> {
     let store = Store::open(&format!("sqlite://{}", file.display())).await?;
     let mut transaction = store.begin().await?;
     let events = list_newest(&mut transaction, 100).await?;
+    let now = events.first().map(|event| event.occurred_at);
     let sub = events.into_iter().find_map(|event| event.sub);
-    let sub = sub.context("nobody has signed in")?;
-    let now = OffsetDateTime::now_utc();
+    let (now, sub) = now.zip(sub).context("nobody has signed in")?;
     let login =
         r#"{"acr":"urn:cardea:acr:card-pin","instance_jkt":"x","workstation":"Comptoir 2"}"#;
     for day in 1..13_i64 {

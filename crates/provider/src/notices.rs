@@ -11,6 +11,5 @@
 mod live;
 mod refused_use;
 
-
 pub use live::LiveNotice;
 pub(crate) use refused_use::IdentifiedCard;

@@ -40,9 +40,7 @@ pub use self::client::{
 pub use self::database::DatabaseUrl;
 pub use self::issuer::{AgentUrl, Issuer};
 pub use self::keys::{EncryptionConfig, KeyStore, KeysConfig, Pkcs11Config, RotateEvery, Span};
-pub use self::ledger::{
-    LedgerConfig, LedgerWitnessConfig, WitnessKey, WitnessPolicy, WitnessUrl,
-};
+pub use self::ledger::{LedgerConfig, LedgerWitnessConfig, WitnessKey, WitnessPolicy, WitnessUrl};
 pub(crate) use self::load::{load_clients, read_keys};
 pub(crate) use self::mistakes::{Mistake, STAND_IN, STAND_IN_ISSUER, find_mistakes, line_of};
 pub use self::mtls::{

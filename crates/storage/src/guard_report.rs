@@ -7,8 +7,8 @@ mod unproven;
 
 pub use by_day::{DAYS_MAX, DayOfLookUps, PatientSeen, by_day, patients_of};
 pub use found::{
-    FoundPatient, FoundSession, Part, Position, Scope, Totals, list_patients,
-    list_reports, list_sessions, totals,
+    FoundPatient, FoundSession, Part, Position, Scope, Totals, list_patients, list_reports,
+    list_sessions, totals,
 };
 pub use recorded::{
     count_recorded_before, count_unrecorded, delete_of_person, list_by_ids, list_events_of_kind,
@@ -144,8 +144,18 @@ pub async fn insert(transaction: &mut Transaction, report: &GuardReport) -> Resu
     .bind(report.occurred_at)
     .bind(report.received_at.unix_timestamp())
     .bind(report.place.as_ref().and_then(|it| it.card_id.as_deref()))
-    .bind(report.place.as_ref().and_then(|it| it.card_sha256.as_deref()))
-    .bind(report.place.as_ref().and_then(|it| it.instance_jkt.as_deref()))
+    .bind(
+        report
+            .place
+            .as_ref()
+            .and_then(|it| it.card_sha256.as_deref()),
+    )
+    .bind(
+        report
+            .place
+            .as_ref()
+            .and_then(|it| it.instance_jkt.as_deref()),
+    )
     .bind(report.on_record.as_ref().map(|it| it.event_id.as_str()))
     .bind(report.on_record.as_ref().map(|it| it.salt.as_str()))
     .execute(transaction.connection())

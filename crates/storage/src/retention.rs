@@ -129,6 +129,41 @@ const REFUSALS_OF_NOBODY: &str = "SELECT id AS key FROM event
                   'registration.refused', 'account.refused',
                   'suspend_code.refused') LIMIT $2";
 
+/// What an open incident needs stays, here and below.
+const LOOK_UPS: &str = "SELECT id AS key FROM guard_report AS old WHERE received_at < $1
+     AND NOT EXISTS (SELECT 1 FROM incident
+                     WHERE sub = old.sub AND state <> 'closed')
+     AND NOT EXISTS (SELECT 1 FROM incident
+                     WHERE sub = old.said_sub AND state <> 'closed')
+     AND NOT EXISTS (SELECT 1 FROM incident
+                     WHERE session_id = old.session_id AND state <> 'closed')
+     LIMIT $2";
+
+const NOTICES: &str = "SELECT id AS key FROM guard_notice AS old WHERE occurred_at < $1
+     AND NOT EXISTS (SELECT 1 FROM incident
+                     WHERE sub = old.sub AND state <> 'closed') LIMIT $2";
+
+const REFUSED_USES: &str = "SELECT id AS key FROM refused_use AS old WHERE last_at < $1
+     AND NOT EXISTS (SELECT 1 FROM incident
+                     WHERE sub = old.sub AND state <> 'closed') LIMIT $2";
+
+const LIFTED_STOPS: &str = "SELECT id AS key FROM account_stop AS old WHERE lifted_at < $1
+     AND NOT EXISTS (SELECT 1 FROM incident
+                     WHERE sub = old.sub AND state <> 'closed') LIMIT $2";
+
+/// A part of a session that something still hangs on stays with it.
+const SESSIONS_OF_CLIENTS: &str = "SELECT part.sid AS key FROM session
+     JOIN client_session AS part ON part.session_id = session.id
+     WHERE session.ended_at < $1
+     AND NOT EXISTS (SELECT 1 FROM access_grant WHERE sid = part.sid)
+     AND NOT EXISTS (SELECT 1 FROM refresh_token_family WHERE sid = part.sid)
+     AND NOT EXISTS (SELECT 1 FROM authorization_code WHERE sid = part.sid) LIMIT $2";
+
+const SESSIONS: &str = "SELECT id AS key FROM session WHERE ended_at < $1
+     AND NOT EXISTS (SELECT 1 FROM client_session WHERE session_id = session.id)
+     AND NOT EXISTS (SELECT 1 FROM authorization_request
+                     WHERE session_id = session.id) LIMIT $2";
+
 impl Kind {
     #[cfg(test)]
     const ALL: [Self; 24] = [
@@ -192,31 +227,10 @@ impl Kind {
             Self::SecurityEventStream => {
                 "SELECT id AS key FROM security_event_stream WHERE polled_at < $1 LIMIT $2"
             }
-            Self::GuardReport => {
-                "SELECT id AS key FROM guard_report AS old WHERE received_at < $1
-                 AND NOT EXISTS (SELECT 1 FROM incident
-                                 WHERE sub = old.sub AND state <> 'closed')
-                 AND NOT EXISTS (SELECT 1 FROM incident
-                                 WHERE sub = old.said_sub AND state <> 'closed')
-                 AND NOT EXISTS (SELECT 1 FROM incident
-                                 WHERE session_id = old.session_id AND state <> 'closed')
-                 LIMIT $2"
-            }
-            Self::GuardNotice => {
-                "SELECT id AS key FROM guard_notice AS old WHERE occurred_at < $1
-                 AND NOT EXISTS (SELECT 1 FROM incident
-                                 WHERE sub = old.sub AND state <> 'closed') LIMIT $2"
-            }
-            Self::RefusedUse => {
-                "SELECT id AS key FROM refused_use AS old WHERE last_at < $1
-                 AND NOT EXISTS (SELECT 1 FROM incident
-                                 WHERE sub = old.sub AND state <> 'closed') LIMIT $2"
-            }
-            Self::LiftedStop => {
-                "SELECT id AS key FROM account_stop AS old WHERE lifted_at < $1
-                 AND NOT EXISTS (SELECT 1 FROM incident
-                                 WHERE sub = old.sub AND state <> 'closed') LIMIT $2"
-            }
+            Self::GuardReport => LOOK_UPS,
+            Self::GuardNotice => NOTICES,
+            Self::RefusedUse => REFUSED_USES,
+            Self::LiftedStop => LIFTED_STOPS,
             Self::Incident => "SELECT id AS key FROM incident WHERE closed_at < $1 LIMIT $2",
             Self::Approval => "SELECT id AS key FROM approval WHERE decided_at < $1 LIMIT $2",
             Self::StepUp => "SELECT jti AS key FROM step_up WHERE expires_at < $1 LIMIT $2",
@@ -238,20 +252,8 @@ impl Kind {
             Self::AuthorizationRequest => {
                 "SELECT id AS key FROM authorization_request WHERE expires_at < $1 LIMIT $2"
             }
-            Self::ClientSession => {
-                "SELECT part.sid AS key FROM session
-                 JOIN client_session AS part ON part.session_id = session.id
-                 WHERE session.ended_at < $1
-                 AND NOT EXISTS (SELECT 1 FROM access_grant WHERE sid = part.sid)
-                 AND NOT EXISTS (SELECT 1 FROM refresh_token_family WHERE sid = part.sid)
-                 AND NOT EXISTS (SELECT 1 FROM authorization_code WHERE sid = part.sid) LIMIT $2"
-            }
-            Self::Session => {
-                "SELECT id AS key FROM session WHERE ended_at < $1
-                 AND NOT EXISTS (SELECT 1 FROM client_session WHERE session_id = session.id)
-                 AND NOT EXISTS (SELECT 1 FROM authorization_request
-                                 WHERE session_id = session.id) LIMIT $2"
-            }
+            Self::ClientSession => SESSIONS_OF_CLIENTS,
+            Self::Session => SESSIONS,
         }
     }
 

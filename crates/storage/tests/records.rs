@@ -23,8 +23,8 @@ mod records {
     mod grant_challenges;
     mod guard_reports;
     mod health;
-    mod incidents;
     mod history;
+    mod incidents;
     mod instances;
     mod logout_deliveries;
     mod mass_losses;

@@ -105,21 +105,13 @@ mod tests {
 
     #[test]
     fn frames_are_as_agreed() {
+        let nonce = |log| {
+            let nonce = "n".to_owned();
+            Some(ServerFrame::Nonce { nonce, log })
+        };
         let cases = [
-            (
-                r#"{"type":"nonce","nonce":"n"}"#,
-                Some(ServerFrame::Nonce {
-                    nonce: "n".to_owned(),
-                    log: false,
-                }),
-            ),
-            (
-                r#"{"type":"nonce","nonce":"n","log":true}"#,
-                Some(ServerFrame::Nonce {
-                    nonce: "n".to_owned(),
-                    log: true,
-                }),
-            ),
+            (r#"{"type":"nonce","nonce":"n"}"#, nonce(false)),
+            (r#"{"type":"nonce","nonce":"n","log":true}"#, nonce(true)),
             (
                 r#"{"type":"checkpoint","part":"p","last":true}"#,
                 Some(ServerFrame::Checkpoint {

@@ -76,7 +76,12 @@ impl Shown<'_> {
 
     /// What was told of other uses of the card, with the way to the page that says more.
     fn notices(&self, body: &mut String) {
-        let Some(own) = self.status.status.as_ref().filter(|own| !own.notices.is_empty()) else {
+        let Some(own) = self
+            .status
+            .status
+            .as_ref()
+            .filter(|own| !own.notices.is_empty())
+        else {
             return;
         };
         let heading = self.say("Votre carte ailleurs", "Your card elsewhere");

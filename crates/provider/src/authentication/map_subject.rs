@@ -66,13 +66,12 @@ pub(super) async fn open_session(
         card_rules,
         revocation,
     };
-    let record = (accepted, event);
     record_accepted(
         provider,
         &mut transaction,
         authenticated,
         &session,
-        record,
+        (accepted, event),
         now,
     )
     .await?;

@@ -40,7 +40,10 @@ async fn an_event_that_nobody_takes_is_told_again_the_same_and_given_up_on_recor
     let (world, mut delivery) = one_due().await;
     let first: Value = claims_of(&delivery.set);
     assert!(first["events"].get(SESSION_REVOKED).is_some());
-    assert_eq!(delivery.push.uri, format!("https://{PORTAL}.example.fr/events"));
+    assert_eq!(
+        delivery.push.uri,
+        format!("https://{PORTAL}.example.fr/events")
+    );
     let began = world.now();
     let mut tries = 1;
     loop {
@@ -62,13 +65,20 @@ async fn an_event_that_nobody_takes_is_told_again_the_same_and_given_up_on_recor
     }
     let lasted = world.now() - began;
     let longest = Duration::seconds(120) + Duration::minutes(12);
-    assert!(Duration::minutes(11) < lasted && lasted < longest, "{lasted}");
+    assert!(
+        Duration::minutes(11) < lasted && lasted < longest,
+        "{lasted}"
+    );
     let event = world.event("event_push.undelivered").await;
     let code = Some("provider.event_push_undelivered");
     assert_eq!(event.code.as_deref(), code);
     assert_eq!(event.client_id.as_deref(), Some(PORTAL));
     assert_eq!(event.sub, None, "whom it was about is not named");
-    assert!(event.details.contains(&format!("\"attempts\":{tries}")), "{}", event.details);
+    assert!(
+        event.details.contains(&format!("\"attempts\":{tries}")),
+        "{}",
+        event.details
+    );
 }
 
 #[tokio::test]
@@ -81,7 +91,11 @@ async fn what_never_had_a_turn_is_given_up_before_it_is_swept() {
     world.provider.forget_ended().await.unwrap();
     assert!(due(&world).await.is_empty());
     let event = world.event("event_push.undelivered").await;
-    assert!(event.details.contains("\"attempts\":0"), "{}", event.details);
+    assert!(
+        event.details.contains("\"attempts\":0"),
+        "{}",
+        event.details
+    );
 }
 
 #[tokio::test]
@@ -92,7 +106,9 @@ async fn a_node_that_dies_over_an_event_loses_it_to_another() {
     world.pass(Duration::seconds(60));
     assert_eq!(due(&other).await.len(), 1);
     // The first one's answer comes late and is good: it is told once more at most.
-    let taken = world.provider.finish_push(delivery, PushOutcome::Acknowledged);
+    let taken = world
+        .provider
+        .finish_push(delivery, PushOutcome::Acknowledged);
     taken.await.unwrap();
     world.pass(Duration::minutes(2));
     assert!(due(&other).await.is_empty());

@@ -11,9 +11,9 @@ use super::agentless::check_agentless;
 use super::ledger::{check_ledger, check_watched};
 use super::load::invalid;
 use super::mtls::check_mtls;
-use super::siem::check_siem;
 use super::operations::check_operations;
 use super::retention::check_retention;
+use super::siem::check_siem;
 use super::support::check_support;
 use super::{
     AdminConfig, ClientConfig, Config, DatabaseUrl, LimitsConfig, PresenceConfig, ProfileConfig,
@@ -120,6 +120,10 @@ pub(super) fn check_whole(file: &Path, config: &Config) -> Result<(), Error> {
             return Err(invalid(file, None, &key, reason));
         }
     }
+    check_anchor_names(file, config)
+}
+
+fn check_anchor_names(file: &Path, config: &Config) -> Result<(), Error> {
     let mut seen = HashSet::new();
     for (index, anchor) in config.trust_anchor.iter().enumerate() {
         if !seen.insert(anchor.name.as_str()) {

@@ -88,7 +88,8 @@ const WORDS: Text = Text::new(
 );
 const INCIDENT_WORDS: Text = Text::new(
     "Write something down, in at most 2 000 characters; it may have several lines.",
-    "Écrivez quelque chose, en 2\u{a0}000 caractères au plus\u{a0}; plusieurs lignes sont possibles.",
+    "Écrivez quelque chose, en 2\u{a0}000 caractères au plus\u{a0}; plusieurs lignes sont \
+     possibles.",
 );
 const OWN_CARD: Text = Text::new(
     "Another operator has to let your own card in again.",

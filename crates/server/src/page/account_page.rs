@@ -100,10 +100,7 @@ impl AccountClosedPage {
     }
 }
 
-const HEADING: Text = Text::new(
-    "My account and activity",
-    "Mon compte et mon activité",
-);
+const HEADING: Text = Text::new("My account and activity", "Mon compte et mon activité");
 const JUMPS: Text = Text::new("On this page", "Sur cette page");
 const UNTIL: Text = Text::new(
     "This page closes after half an hour, or as soon as you take your card out.",

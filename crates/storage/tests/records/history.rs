@@ -22,7 +22,9 @@ fn event(number: u32, sub: &str, kind: &str) -> EventRecord {
         authorization_request_id: None,
         session_id: Some(format!("session-{}", number / 4)),
         sub: Some(sub.to_owned()),
-        client_id: (number % 2 == 0).then(|| format!("portal-{}", number % 4)),
+        client_id: number
+            .is_multiple_of(2)
+            .then(|| format!("portal-{}", number % 4)),
         code: None,
         details: "{}".to_owned(),
     }
