@@ -194,7 +194,7 @@ pub enum AccessError {
     #[error("can't listen at {address}: {source}")]
     ListenFailed {
         /// Where.
-        address: std::net::SocketAddr,
+        address: String,
         /// What the system says.
         source: std::io::Error,
     },

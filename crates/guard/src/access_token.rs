@@ -216,6 +216,16 @@ impl TokenCheck {
         seen: &RequestSeen<'_>,
         demands: &[Demand],
     ) -> Result<VerifiedAccess, AccessError> {
+        self.check_each(headers, seen, demands.iter()).await
+    }
+
+    /// The same, with what is asked of the login from several places.
+    pub(crate) async fn check_each(
+        &self,
+        headers: &HeaderMap,
+        seen: &RequestSeen<'_>,
+        mut demands: impl Iterator<Item = &Demand>,
+    ) -> Result<VerifiedAccess, AccessError> {
         let Parts { rules, clock, .. } = &*self.0;
         let presented = Presented::read(headers)?;
         let claims = self.verify(presented.token).await?;
@@ -228,10 +238,8 @@ impl TokenCheck {
             .revocation
             .check(presented.token, &claims, now)
             .await?;
-        for demand in demands {
-            demand.check(&claims, now, rules.clock_skew_seconds)?;
-        }
-        Ok(VerifiedAccess::new(&claims, binding))
+        demands.try_for_each(|it| it.check(&claims, now, rules.clock_skew_seconds))?;
+        Ok(VerifiedAccess::new(claims, binding))
     }
 
     /// Has a guard hear what the stream says of its accounts: that a card has signed anew, that one
@@ -326,7 +334,10 @@ impl Revocation {
     async fn check(&self, token: &str, claims: &Claims, now: i64) -> Result<(), AccessError> {
         match self {
             Self::ExpiryAlone => Ok(()),
-            Self::Introspection(introspection) => introspection.check(token, claims).await,
+            // What comes seldom lies apart: the rest is moved about with each request.
+            Self::Introspection(introspection) => {
+                Box::pin(introspection.check(token, claims)).await
+            }
             Self::Stream {
                 state,
                 revoked,
@@ -336,7 +347,7 @@ impl Revocation {
                 if state.covers(claims.iat) && revoked.is_whole(now) {
                     return Ok(());
                 }
-                introspection.check(token, claims).await?;
+                Box::pin(introspection.check(token, claims)).await?;
                 // What was heard while the question was under way.
                 check_ended(revoked, claims)
             }

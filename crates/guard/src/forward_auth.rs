@@ -8,20 +8,20 @@ mod forwarded_request;
 mod identity_headers;
 mod rule;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use serde::Serialize;
 
 use crate::access_token::{TokenCheck, VerifiedAccess};
 use crate::adapter::{Guard, Portals, look_ups};
 use crate::address_range::AddressRange;
 use crate::delivery::ReportsHealth;
+use crate::peer::Peer;
 use crate::proof_of_possession::{CertificateHeader, DPOP_NONCE, RequestSeen};
 use crate::refusal_answer::{CODE, Challenging, fault, nonce, problem, refuse};
 use crate::{AccessError, Accounts, Error, Health as AccountsHealth, Reports};
@@ -29,6 +29,8 @@ use crate::{AccessError, Accounts, Error, Health as AccountsHealth, Reports};
 pub(crate) use forwarded_request::{ForwardedRequest, Origins, RequestHeaders};
 pub(crate) use rule::Rule;
 
+/// Where a proxy asks whether a request may pass.
+pub(crate) const AUTH: &str = "/auth";
 /// The longest code that a proxy gives back.
 const CODE_BYTES_MAX: usize = 64;
 
@@ -77,7 +79,7 @@ pub(crate) fn router(state: Arc<ForwardAuth>) -> Router {
         }))
     });
     let router = Router::new()
-        .route("/auth", any(answer))
+        .route(AUTH, any(ask))
         .route("/refusal", any(explain))
         .route("/healthz", get(async || StatusCode::OK))
         .route("/readyz", get(ready))
@@ -85,12 +87,17 @@ pub(crate) fn router(state: Arc<ForwardAuth>) -> Router {
     router.merge(judging.unwrap_or_default())
 }
 
-async fn answer(
+async fn ask(
     State(state): State<Arc<ForwardAuth>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    match state.verify(peer, &headers).await {
+    answer(&state, peer, &headers).await
+}
+
+/// Says whether a request may pass, and whose it is.
+pub(crate) async fn answer(state: &ForwardAuth, peer: Peer, headers: &HeaderMap) -> Response {
+    match state.verify(peer, headers).await {
         Ok(access) => {
             let reference = match &state.look_ups {
                 Some((guard, _)) => guard.refer_to(&access),
@@ -101,7 +108,7 @@ async fn answer(
                 Err(error) => {
                     let error = Error::from(error);
                     tracing::error!(code = error.code(), "refused: {error}");
-                    return fault(&Challenging::of(&state.check), &error, &headers);
+                    return fault(&Challenging::of(&state.check), &error, headers);
                 }
             };
             let mut answer = identity_headers::of(&access, &reference);
@@ -116,18 +123,14 @@ async fn answer(
         Err(error) => {
             // No path: it may name a patient.
             tracing::info!(code = error.code(), "refused: {error}");
-            refuse(&state.check, &error, &headers)
+            refuse(&state.check, &error, headers)
         }
     }
 }
 
 impl ForwardAuth {
-    async fn verify(
-        &self,
-        peer: SocketAddr,
-        headers: &HeaderMap,
-    ) -> Result<VerifiedAccess, AccessError> {
-        if !AddressRange::any(&self.proxies, Some(peer.ip())) {
+    async fn verify(&self, peer: Peer, headers: &HeaderMap) -> Result<VerifiedAccess, AccessError> {
+        if !peer.is_proxy(&self.proxies) {
             return Err(AccessError::ProxyUnknown);
         }
         let request = ForwardedRequest::read(self.headers, &self.origins, headers)?;
@@ -137,11 +140,11 @@ impl ForwardAuth {
             None => None,
         };
         let seen = RequestSeen {
-            method: &request.method,
+            method: request.method,
             url: &request.url,
             certificate: certificate.as_ref(),
         };
-        self.check.check(headers, &seen, &demands).await
+        self.check.check_each(headers, &seen, demands).await
     }
 }
 
@@ -149,10 +152,10 @@ impl ForwardAuth {
 /// and brings code, status and challenge here.
 async fn explain(
     State(state): State<Arc<ForwardAuth>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    if !AddressRange::any(&state.proxies, Some(peer.ip())) {
+    if !peer.is_proxy(&state.proxies) {
         return refuse(&state.check, &AccessError::ProxyUnknown, &headers);
     }
     let text = |name: &str| headers.get(name)?.to_str().ok();

@@ -86,8 +86,8 @@ impl JwksSource {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an access token says whose signature is good. Nothing else about it is judged here,
-    /// and nothing else is remembered.
+    /// What an access token says whose signature and sizes are good. Nothing else about it is
+    /// judged here, and nothing else is remembered.
     ///
     /// # Errors
     /// As [`JwksSource::verify`].
@@ -102,8 +102,11 @@ impl JwksSource {
         if let Some(claims) = self.current()?.token(&digest) {
             return Ok(claims);
         }
-        let (verified, set) = self.verify_by(compact, bytes_max, typ, allowed).await?;
+        // What comes seldom lies apart: the rest is moved about with each request.
+        let verifying = Box::pin(self.verify_by(compact, bytes_max, typ, allowed));
+        let (verified, set) = verifying.await?;
         let claims: Claims = verified.claims().map_err(AccessError::TokenMalformed)?;
+        claims.check_sizes()?;
         let claims = Arc::new(claims);
         set.note_token(digest, Arc::clone(&claims));
         Ok(claims)

@@ -32,6 +32,7 @@ mod http_client;
 mod introspection;
 mod jwks_source;
 mod layer;
+mod peer;
 mod proof_of_possession;
 mod refusal_answer;
 pub mod replay;
@@ -43,6 +44,7 @@ mod spool;
 mod state;
 #[cfg(test)]
 mod test_issuer;
+mod unix_socket;
 
 pub use access_error::AccessError;
 pub use access_token::{

@@ -87,9 +87,8 @@ impl<'a> Presented<'a> {
         } else {
             return Err(AccessError::TokenMissing);
         };
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         let token = token.trim_start_matches(' ');
-        if token.is_empty() || token.len() > TOKEN_BYTES_MAX || !token.bytes().all(is_token) {
+        if token.is_empty() || token.len() > TOKEN_BYTES_MAX || !token.bytes().all(is_of_token) {
             return Err(AccessError::AuthorizationMalformed);
         }
         let mut proofs = headers.get_all(&DPOP).iter();
@@ -108,6 +107,14 @@ impl<'a> Presented<'a> {
             proof,
         })
     }
+}
+
+/// RFC 6750 section 2.1, `b64token`. As ranges: it is asked of each byte of each request's token.
+fn is_of_token(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'='
+    )
 }
 
 /// The request that a proof must be made for, and the certificate that a proxy saw.
@@ -155,7 +162,7 @@ impl PossessionCheck {
         // A second more, as the store's clock need not step with ours.
         let kept = spent.until.saturating_sub(now).saturating_add(1);
         let kept = Duration::from_secs(u64::try_from(kept).unwrap_or(1));
-        match shared.spend(&spent.name, kept).await {
+        match Box::pin(shared.spend(&spent.name, kept)).await {
             true => Ok(binding),
             false => Err(AccessError::DpopProofReplayed),
         }
@@ -229,11 +236,8 @@ impl PossessionCheck {
             .map_err(AccessError::DpopProofInvalid)?;
         // Good until then, and one second more: the tolerance includes its last second.
         let until = proof.iat().saturating_add(tolerance.past_seconds + 1);
-        self.replay.spend(proof.jkt(), proof.jti(), until, now)?;
-        Ok(SpentProof {
-            name: key_of(proof.jkt(), proof.jti()),
-            until,
-        })
+        let name = self.replay.spend(proof.jkt(), proof.jti(), until, now)?;
+        Ok(SpentProof { name, until })
     }
 }
 

@@ -1,14 +1,14 @@
 //! `cardea-guard serve`: the token check behind a port, for a proxy beside it.
 
-mod bounded_acceptor;
+mod desk;
+mod reception;
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum_server::{Handle, Server};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,14 +21,9 @@ use crate::{
     Reports, SystemClock, open_accounts,
 };
 
-use bounded_acceptor::BoundedAcceptor;
+use desk::{Counter, Desks};
+use reception::Reception;
 
-/// Time for the whole head of a request to arrive, and for an idle connection to live: a proxy
-/// keeps some open.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
-/// Bytes of a request's head: a token, a proof, a certificate, and what clients send beside.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
-const HEADERS_MAX: usize = 100;
 const RULES_MAX: usize = 256;
 /// At the end the issuer has so long to take the last reports; what it has not then is on the disk.
 const LAST_REPORTS: Duration = Duration::from_secs(2);
@@ -38,6 +33,7 @@ const LAST_REPORTS: Duration = Duration::from_secs(2);
 #[serde(try_from = "RawServeConfig")]
 pub struct ServeConfig {
     listen: SocketAddr,
+    socket: Option<PathBuf>,
     proxies: Vec<AddressRange>,
     request_headers: RequestHeaders,
     origins: Origins,
@@ -51,6 +47,7 @@ pub struct ServeConfig {
 #[serde(deny_unknown_fields)]
 struct RawServeConfig {
     listen: SocketAddr,
+    socket: Option<PathBuf>,
     proxies: Vec<AddressRange>,
     request_headers: RequestHeaders,
     origins: Origins,
@@ -78,6 +75,13 @@ impl TryFrom<RawServeConfig> for ServeConfig {
                     .to_owned(),
             );
         }
+        if raw
+            .socket
+            .as_ref()
+            .is_some_and(|it| it.as_os_str().is_empty())
+        {
+            return Err("socket: it is empty".to_owned());
+        }
         if raw.rule.len() > RULES_MAX {
             return Err(format!("rule: more than {RULES_MAX}"));
         }
@@ -94,6 +98,7 @@ impl TryFrom<RawServeConfig> for ServeConfig {
         };
         Ok(Self {
             listen: raw.listen,
+            socket: raw.socket,
             proxies: raw.proxies,
             request_headers: raw.request_headers,
             origins: raw.origins,
@@ -135,7 +140,30 @@ pub async fn serve(config: &Config, file: &Path) -> Result<(), Error> {
         }
         None => TokenCheck::start(&token)?,
     };
-    let outcome = run(check, &token, serve, judging.as_ref()).await;
+    let state = Arc::new(ForwardAuth {
+        check,
+        proxies: serve.proxies.clone(),
+        headers: serve.request_headers,
+        origins: serve.origins.clone(),
+        certificates: token.certificate_header,
+        rules: serve.rules.clone(),
+        look_ups: judging
+            .as_ref()
+            .map(|it| (it.guard.clone(), it.portals.clone())),
+        accounts: judging.as_ref().map(|it| Arc::clone(&it.accounts)),
+        reports: judging.as_ref().and_then(|it| it.reports.clone()),
+        is_stopping: AtomicBool::new(false),
+    });
+    if let Some(judging) = &judging {
+        state.check.tell(judging.guard.clone());
+    }
+    let counter = Counter {
+        router: router(Arc::clone(&state)),
+        state,
+    };
+    // What answers has begun goes on until accounts and reports are closed.
+    let desks = open_desks(serve, &counter)?;
+    let outcome = run(&desks, &counter.state, serve, folder).await;
     if let Some(Judging {
         accounts, reports, ..
     }) = &judging
@@ -197,74 +225,62 @@ impl Judging {
     }
 }
 
-async fn run(
-    check: TokenCheck,
-    token: &TokenConfig,
-    config: &ServeConfig,
-    judging: Option<&Judging>,
-) -> Result<(), AccessError> {
-    let address = config.listen;
-    let failed = |source| AccessError::ListenFailed { address, source };
-    let socket = TcpListener::bind(address).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
-    let state = Arc::new(ForwardAuth {
-        check,
-        proxies: config.proxies.clone(),
-        headers: config.request_headers,
-        origins: config.origins.clone(),
-        certificates: token.certificate_header,
-        rules: config.rules.clone(),
-        look_ups: judging.map(|it| (it.guard.clone(), it.portals.clone())),
-        accounts: judging.map(|it| Arc::clone(&it.accounts)),
-        reports: judging.and_then(|it| it.reports.clone()),
-        is_stopping: AtomicBool::new(false),
-    });
-    if let Some(judging) = judging {
-        state.check.tell(judging.guard.clone());
-    }
-    let handle = Handle::new();
-    let mut server: Server<SocketAddr> = axum_server::from_tcp(socket).map_err(failed)?;
-    let builder = server.http_builder();
-    builder
-        .http1()
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX);
-    let service = router(Arc::clone(&state)).into_make_service_with_connect_info::<SocketAddr>();
-    let acceptor = BoundedAcceptor::new(config.connections_max);
-    let stopping = tokio::spawn(stop_when_told(state, handle.clone(), config.clone()));
-    tracing::info!(%address, "the guard listens; nobody gets in before the issuer has answered");
-    let outcome = server
-        .handle(handle)
-        .acceptor(acceptor)
-        .serve(service)
-        .await;
-    stopping.abort();
-    outcome.map_err(failed)
+/// A desk for each core.
+fn open_desks(config: &ServeConfig, counter: &Counter) -> Result<Desks, AccessError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let desks = Desks::open(cores, config.connections_max, counter);
+    desks.map_err(|source| AccessError::ListenFailed {
+        address: config.listen.to_string(),
+        source,
+    })
 }
 
-/// `/readyz` says no at once; callers are served a moment longer, until a balancer has seen it.
-async fn stop_when_told(state: Arc<ForwardAuth>, handle: Handle<SocketAddr>, config: ServeConfig) {
-    let told = async {
-        let (mut terminate, mut interrupt) = (
-            signal(SignalKind::terminate()).ok()?,
-            signal(SignalKind::interrupt()).ok()?,
-        );
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+async fn run(
+    desks: &Desks,
+    state: &ForwardAuth,
+    config: &ServeConfig,
+    folder: &Path,
+) -> Result<(), AccessError> {
+    let socket = config.socket.as_ref().map(|it| folder.join(it));
+    let reception = Reception::open(config.listen, socket.as_deref())?;
+    tracing::info!(
+        address = %config.listen,
+        "the guard listens; nobody gets in before the issuer has answered"
+    );
+    tokio::select! {
+        () = reception.receive(desks) => {}
+        () = told_to_stop() => {
+            tracing::info!("the guard stops");
+            // `/readyz` says no at once; callers are served a moment longer, until a balancer has
+            // seen it.
+            state.is_stopping.store(true, Ordering::Relaxed);
+            let drained = tokio::time::sleep(Duration::from_secs(config.drain_seconds.into()));
+            tokio::select! {
+                () = reception.receive(desks) => {}
+                () = drained => {}
+            }
         }
-        Some(())
-    };
-    if told.await.is_none() {
-        tracing::warn!("no signals can be heard: the guard ends without ceremony");
-        return;
     }
-    tracing::info!("the guard stops");
-    state.is_stopping.store(true, Ordering::Relaxed);
-    tokio::time::sleep(Duration::from_secs(config.drain_seconds.into())).await;
-    handle.graceful_shutdown(Some(Duration::from_secs(config.stop_seconds.into())));
+    drop(reception);
+    desks
+        .close(Duration::from_secs(config.stop_seconds.into()))
+        .await;
+    Ok(())
+}
+
+async fn told_to_stop() {
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        tracing::warn!("no signals can be heard: the guard ends without ceremony");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 #[cfg(test)]

@@ -32,17 +32,13 @@ const SESSIONS: usize = 256;
 const PROOFS_EACH_MAX: u32 = 1_500;
 
 /// What is measured: who is asked, and with what.
-const KINDS: [(&str, Backend, Credential); 5] = [
+const KINDS: [(&str, Backend, Credential); 9] = [
     (
         "no-op: nginx `return 204`",
         Backend::NginxNoOp,
         Credential::Bearer,
     ),
-    (
-        "no-op: 204 of the guard's HTTP library",
-        Backend::AxumNoOp,
-        Credential::Bearer,
-    ),
+    ("no-op: axum, 204", Backend::AxumNoOp, Credential::Bearer),
     (
         "guard, token bound to nothing",
         Backend::Guard,
@@ -58,11 +54,34 @@ const KINDS: [(&str, Backend, Credential); 5] = [
         Backend::Guard,
         Credential::Dpop,
     ),
+    (
+        "no-op: axum, 204, at a socket",
+        Backend::AxumNoOpSocket,
+        Credential::Bearer,
+    ),
+    (
+        "guard at a socket, token bound to nothing",
+        Backend::GuardSocket,
+        Credential::Bearer,
+    ),
+    (
+        "guard at a socket, token bound to a certificate",
+        Backend::GuardSocket,
+        Credential::Certificate,
+    ),
+    (
+        "guard at a socket, a DPoP proof each time",
+        Backend::GuardSocket,
+        Credential::Dpop,
+    ),
 ];
+/// The no-ops that others are compared with.
+const COMPARED: [usize; 3] = [0, 1, 5];
 
 fn main() {
     if let Ok(port) = std::env::var(site::NO_OP) {
-        return site::say_yes(port.parse().unwrap());
+        let socket = std::env::var_os(site::NO_OP_SOCKET).unwrap();
+        return site::say_yes(port.parse().unwrap(), socket.as_ref());
     }
     // Cargo says `--bench` when it measures; else a moment shows that the bench works.
     let measuring = std::env::args().any(|argument| argument == "--bench");
@@ -126,9 +145,9 @@ fn say(text: &str) {
 }
 
 fn table(all: &mut [Vec<Measured>]) -> String {
-    let mut text = "| | requests a second | beside the first | beside the second | \
+    let mut text = "| | requests a second | beside no-op: nginx | axum | axum at a socket | \
         CPU a request, µs: nginx | backend | all |\n\
-        |---|---:|---:|---:|---:|---:|---:|\n"
+        |---|---:|---:|---:|---:|---:|---:|---:|\n"
         .to_owned();
     let medians: Vec<f64> = all
         .iter_mut()
@@ -141,11 +160,11 @@ fn table(all: &mut [Vec<Measured>]) -> String {
             let pairs = all[index].iter().zip(&all[other]);
             100.0 * median(pairs.map(|(ours, other)| ours.rate() / other.rate()))
         };
+        let [nginx, axum, axum_at_socket] = COMPARED.map(beside);
         text += &format!(
-            "| {name} | {:.0} | {:.0} % | {:.0} % | {:.1} | {:.1} | {:.1} |\n",
+            "| {name} | {:.0} | {nginx:.0} % | {axum:.0} % | {axum_at_socket:.0} % \
+             | {:.1} | {:.1} | {:.1} |\n",
             medians[index],
-            beside(0),
-            beside(1),
             of(|it| it.nginx_micros()),
             of(|it| it.backend_micros()),
             of(|it| it.all_micros()),

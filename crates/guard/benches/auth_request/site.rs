@@ -1,6 +1,7 @@
 //! nginx, the guard, and those who always say yes.
 
 use std::fs;
+use std::future::IntoFuture as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -23,6 +24,8 @@ pub(crate) enum Backend {
     NginxNoOp,
     AxumNoOp,
     Guard,
+    AxumNoOpSocket,
+    GuardSocket,
 }
 
 pub(crate) struct Site {
@@ -35,7 +38,7 @@ pub(crate) struct Site {
 
 struct Ports {
     /// Where nginx listens, for each backend.
-    fronts: [u16; 3],
+    fronts: [u16; 5],
     guard: u16,
     nginx_no_op: u16,
     axum_no_op: u16,
@@ -64,9 +67,19 @@ impl Spent {
 impl Site {
     pub(crate) async fn start(issuer: &Issuer) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let [first, second, third, guard, nginx_no_op, axum_no_op, api] = free_ports();
+        let [
+            first,
+            second,
+            third,
+            fourth,
+            fifth,
+            guard,
+            nginx_no_op,
+            axum_no_op,
+            api,
+        ] = free_ports();
         let ports = Ports {
-            fronts: [first, second, third],
+            fronts: [first, second, third, fourth, fifth],
             guard,
             nginx_no_op,
             axum_no_op,
@@ -75,6 +88,7 @@ impl Site {
         let guard = start_guard(folder.path(), issuer, &ports);
         let no_op = Command::new(std::env::current_exe().unwrap())
             .env(NO_OP, ports.axum_no_op.to_string())
+            .env(NO_OP_SOCKET, folder.path().join(AXUM_SOCKET))
             .spawn()
             .unwrap();
         let nginx = start_nginx(folder.path(), issuer, &ports);
@@ -90,11 +104,13 @@ impl Site {
     }
 
     pub(crate) fn address(&self, backend: Backend) -> String {
-        let [nginx_no_op, axum_no_op, guard] = self.ports.fronts;
+        let [nginx_no_op, axum_no_op, guard, axum_socket, guard_socket] = self.ports.fronts;
         let port = match backend {
             Backend::NginxNoOp => nginx_no_op,
             Backend::AxumNoOp => axum_no_op,
             Backend::Guard => guard,
+            Backend::AxumNoOpSocket => axum_socket,
+            Backend::GuardSocket => guard_socket,
         };
         format!("127.0.0.1:{port}")
     }
@@ -166,8 +182,13 @@ impl Drop for Site {
 /// The port at which this program, started anew, says yes to everything.
 pub(crate) const NO_OP: &str = "CARDEA_BENCH_NO_OP";
 
+/// And the socket.
+pub(crate) const NO_OP_SOCKET: &str = "CARDEA_BENCH_NO_OP_SOCKET";
+const AXUM_SOCKET: &str = "axum.sock";
+const GUARD_SOCKET: &str = "guard.sock";
+
 /// Says yes to everything, with as many threads as the guard has.
-pub(crate) fn say_yes(port: u16) {
+pub(crate) fn say_yes(port: u16, socket: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -175,7 +196,10 @@ pub(crate) fn say_yes(port: u16) {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await;
         let router = Router::new().fallback(any(async || StatusCode::NO_CONTENT));
-        axum::serve(listener.unwrap(), router).await.unwrap();
+        let at_port = axum::serve(listener.unwrap(), router.clone());
+        let at_socket = axum::serve(tokio::net::UnixListener::bind(socket).unwrap(), router);
+        let (at_port, at_socket) = tokio::join!(at_port.into_future(), at_socket.into_future());
+        at_port.and(at_socket).unwrap();
     });
 }
 
@@ -192,7 +216,8 @@ fn start_guard(folder: &Path, issuer: &Issuer, ports: &Ports) -> Child {
     let text = format!(
         "[token]\nissuer = \"{url}\"\naudience = \"{AUDIENCE}\"\nrevocation = \"expiry_alone\"\n\
          sender_constrained = false\ncertificate_header = \"rfc9440\"\n\n\
-         [serve]\nlisten = \"127.0.0.1:{port}\"\nproxies = [\"127.0.0.1\"]\n\
+         [serve]\nlisten = \"127.0.0.1:{port}\"\nsocket = \"{GUARD_SOCKET}\"\n\
+         proxies = [\"127.0.0.1\"]\n\
          request_headers = \"original\"\norigins = [\"{ORIGIN}\"]\n\n\
          [[serve.rule]]\npath_prefix = \"/records\"\nscope = [\"records.read\"]\n\
          acr_values = [\"urn:cardea:acr:card-pin\"]\nmax_age_seconds = 14400\n\n\
@@ -228,12 +253,20 @@ fn start_nginx(folder: &Path, issuer: &Issuer, ports: &Ports) -> Child {
     let kept = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {};\n", path(kind)))
         .concat();
-    let backends = [ports.nginx_no_op, ports.axum_no_op, ports.guard];
+    let at_port = |port: u16| format!("127.0.0.1:{port}");
+    let at_socket = |name: &str| format!("unix:{}", path(name));
+    let backends = [
+        at_port(ports.nginx_no_op),
+        at_port(ports.axum_no_op),
+        at_port(ports.guard),
+        at_socket(AXUM_SOCKET),
+        at_socket(GUARD_SOCKET),
+    ];
     let fronts: String = ports
         .fronts
         .into_iter()
         .zip(backends)
-        .map(|(front, backend)| front_of(front, backend, ports.api, &certificate))
+        .map(|(front, backend)| front_of(front, &backend, ports.api, &certificate))
         .collect();
     let (api, no_op) = (ports.api, ports.nginx_no_op);
     let text = format!(
@@ -257,10 +290,10 @@ fn start_nginx(folder: &Path, issuer: &Issuer, ports: &Ports) -> Child {
 }
 
 /// The page's lines in front of one backend. The API has kept connections too.
-fn front_of(front: u16, backend: u16, api: u16, certificate: &str) -> String {
+fn front_of(front: u16, backend: &str, api: u16, certificate: &str) -> String {
     let lines = block("nginx of the tests")
         .replace("listen 443 ssl", &format!("listen 127.0.0.1:{front}"))
-        .replace("127.0.0.1:8090", &format!("127.0.0.1:{backend}"))
+        .replace("127.0.0.1:8090", backend)
         .replace("cardea_guard", &format!("asked_{front}"))
         .replace(
             "proxy_pass http://127.0.0.1:8081;",

@@ -1,5 +1,7 @@
 //! The outcome of the token check.
 
+use std::sync::Arc;
+
 use crate::access_token::claims::{Claims, Profession};
 
 /// Whose request it is, as a token says whose every check has passed.
@@ -7,14 +9,7 @@ use crate::access_token::claims::{Claims, Profession};
 /// Only [`crate::TokenCheck`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedAccess {
-    sub: String,
-    client_id: String,
-    sid: Option<String>,
-    jti: String,
-    acr: Option<String>,
-    amr: Vec<String>,
-    auth_time: Option<i64>,
-    scope: String,
+    claims: Arc<Claims>,
     profession: Option<String>,
     binding: Binding,
 }
@@ -31,17 +26,11 @@ pub enum Binding {
 }
 
 impl VerifiedAccess {
-    pub(super) fn new(claims: &Claims, binding: Binding) -> Self {
+    pub(super) fn new(claims: Arc<Claims>, binding: Binding) -> Self {
+        let profession = claims.profession.as_ref().map(Profession::word);
         Self {
-            sub: claims.sub.clone(),
-            client_id: claims.client_id.clone(),
-            sid: claims.sid.clone(),
-            jti: claims.jti.clone(),
-            acr: claims.acr.clone(),
-            amr: claims.amr.clone(),
-            auth_time: claims.auth_time,
-            scope: claims.scope.clone(),
-            profession: claims.profession.as_ref().map(Profession::word),
+            claims,
+            profession,
             binding,
         }
     }
@@ -50,49 +39,49 @@ impl VerifiedAccess {
     /// it speaks for itself.
     #[must_use]
     pub fn sub(&self) -> &str {
-        &self.sub
+        &self.claims.sub
     }
 
     /// Who got the token.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.client_id
+        &self.claims.client_id
     }
 
     /// The client's session; none where a service speaks for itself.
     #[must_use]
     pub fn sid(&self) -> Option<&str> {
-        self.sid.as_deref()
+        self.claims.sid.as_deref()
     }
 
     /// The token's own id.
     #[must_use]
     pub fn jti(&self) -> &str {
-        &self.jti
+        &self.claims.jti
     }
 
     /// The authentication context class of the login.
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
-        self.acr.as_deref()
+        self.claims.acr.as_deref()
     }
 
     /// The methods of the login.
     #[must_use]
     pub fn amr(&self) -> &[String] {
-        &self.amr
+        &self.claims.amr
     }
 
     /// When the card signed, in seconds since 1970.
     #[must_use]
     pub fn auth_time(&self) -> Option<i64> {
-        self.auth_time
+        self.claims.auth_time
     }
 
     /// What was granted, with spaces between.
     #[must_use]
     pub fn scope(&self) -> &str {
-        &self.scope
+        &self.claims.scope
     }
 
     /// The profession, where the issuer puts it into access tokens.

@@ -3,17 +3,18 @@
 //! One JSON object a line, and one back: `{"lift":"SUBJECT"}`, `{"done":true}`.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 
 use super::{AdapterError, Guard};
+use crate::unix_socket;
 
 const LINE_BYTES_MAX: u64 = 4_096;
+const OWNER_ALONE: u32 = 0o600;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Serialize, Deserialize)]
@@ -32,13 +33,7 @@ struct Answered {
 /// # Errors
 /// [`AdapterError::AdminSocketFailed`].
 pub(crate) fn serve_admin(path: &Path, guard: Guard) -> Result<(), AdapterError> {
-    // What an earlier run left; a file that is no socket stays, and binding fails.
-    if std::os::unix::net::UnixStream::connect(path).is_err() && is_socket(path) {
-        std::fs::remove_file(path).map_err(|error| failed(&error))?;
-    }
-    let listener = UnixListener::bind(path).map_err(|error| failed(&error))?;
-    let owner_alone = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, owner_alone).map_err(|error| failed(&error))?;
+    let listener = unix_socket::listen(path, OWNER_ALONE).map_err(|error| failed(&error))?;
     tokio::spawn(async move {
         // One after the other: operators are few.
         loop {
@@ -54,11 +49,6 @@ pub(crate) fn serve_admin(path: &Path, guard: Guard) -> Result<(), AdapterError>
         }
     });
     Ok(())
-}
-
-fn is_socket(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt as _;
-    std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket())
 }
 
 fn failed(error: &dyn std::fmt::Display) -> AdapterError {

@@ -7,7 +7,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use cardea_jose::{base64url, constant_time_eq, parse_base64url};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cardea_jose::{constant_time_eq, parse_base64url};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -104,9 +106,14 @@ impl StatementKeys {
     ) -> Result<String, AdapterError> {
         let (id, key) = self.0.first().ok_or(AdapterError::StatementKeyUnknown)?;
         let content = serde_json::to_vec(content).map_err(|_| malformed("it is no JSON"))?;
-        let head = format!("{id}.{}", base64url(&content));
-        let code = code(key, purpose, &head);
-        Ok(format!("{head}.{}", base64url(&code)))
+        let mut sealed = String::with_capacity(content.len() * 2);
+        sealed.push_str(id);
+        sealed.push('.');
+        URL_SAFE_NO_PAD.encode_string(&content, &mut sealed);
+        let code = code(key, purpose, &sealed);
+        sealed.push('.');
+        URL_SAFE_NO_PAD.encode_string(code, &mut sealed);
+        Ok(sealed)
     }
 
     pub(crate) fn open<T: DeserializeOwned>(

@@ -1,20 +1,20 @@
 //! `POST /look-ups` of `cardea-guard serve`: a portal asks before it answers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::keys::{SEALED_BYTES_MAX, malformed};
 use super::{AdapterError, Guard};
 use crate::address_range::AddressRange;
+use crate::peer::Peer;
 use crate::refusal_answer::{Challenging, fault, judged};
 use crate::{Answer, Error};
 
@@ -46,7 +46,7 @@ pub(crate) fn look_ups(portals: Arc<Portals>) -> Router {
 
 async fn answer(
     State(state): State<Arc<Portals>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -69,8 +69,8 @@ async fn answer(
 }
 
 impl Portals {
-    async fn judge(&self, peer: SocketAddr, body: &[u8]) -> Result<super::Judgement, Error> {
-        if !AddressRange::any(&self.portals, Some(peer.ip())) {
+    async fn judge(&self, peer: Peer, body: &[u8]) -> Result<super::Judgement, Error> {
+        if !peer.is_at(&self.portals) {
             return Err(AdapterError::PortalUnknown.into());
         }
         let asked: Asked =

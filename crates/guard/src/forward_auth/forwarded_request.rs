@@ -27,10 +27,10 @@ pub(crate) struct Origins(Vec<String>);
 
 /// A request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ForwardedRequest {
-    pub(crate) method: String,
+pub(crate) struct ForwardedRequest<'a> {
+    pub(crate) method: &'a str,
     /// As the caller wrote it, without query.
-    pub(crate) path: String,
+    pub(crate) path: &'a str,
     /// Origin and path.
     pub(crate) url: String,
 }
@@ -65,7 +65,17 @@ impl Origins {
         let proto = one(headers, "x-forwarded-proto")?;
         let host = one(headers, "x-forwarded-host")?;
         let named = match (proto, host) {
-            (Some(proto), Some(host)) => format!("{proto}://{host}"),
+            (Some(proto), Some(host)) => {
+                let rest = |origin: &String| -> Option<bool> {
+                    let rest = origin.strip_prefix(proto)?.strip_prefix("://")?;
+                    Some(rest == host)
+                };
+                // They are written as the parser below would write them.
+                if let Some(same) = self.0.iter().find(|it| rest(it) == Some(true)) {
+                    return Ok(same);
+                }
+                format!("{proto}://{host}")
+            }
             _ => {
                 let [only] = self.0.as_slice() else {
                     return Err(AccessError::OriginUnknown);
@@ -84,12 +94,12 @@ impl Origins {
     }
 }
 
-impl ForwardedRequest {
+impl<'a> ForwardedRequest<'a> {
     /// Reads what the proxy says.
     pub(crate) fn read(
         names: RequestHeaders,
         origins: &Origins,
-        headers: &HeaderMap,
+        headers: &'a HeaderMap,
     ) -> Result<Self, AccessError> {
         let (method, target) = match names {
             RequestHeaders::Original => ("x-original-method", "x-original-uri"),
@@ -101,14 +111,14 @@ impl ForwardedRequest {
             (1..=METHOD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_good)
         };
         let read = one(headers, method)?.filter(is_method);
-        let method = read.ok_or(malformed(method))?.to_owned();
+        let method = read.ok_or(malformed(method))?;
         let is_target = |text: &&str| {
             let is_good = |byte: u8| matches!(byte, b'!'..=b'~') && byte != b'#';
             text.starts_with('/') && text.len() <= TARGET_BYTES_MAX && text.bytes().all(is_good)
         };
         let read = one(headers, target)?.filter(is_target);
         let target = read.ok_or(malformed(target))?;
-        let path = target.split('?').next().unwrap_or_default().to_owned();
+        let path = target.split('?').next().unwrap_or_default();
         let url = format!("{}{path}", origins.find(headers)?);
         Ok(Self { method, path, url })
     }
@@ -144,7 +154,7 @@ mod tests {
         }
         let request = ForwardedRequest::read(names, &origins, &map);
         let request = request.map_err(|error| error.code())?;
-        Ok((request.method, request.url))
+        Ok((request.method.to_owned(), request.url))
     }
 
     const API: [&str; 1] = ["https://api.example.fr"];

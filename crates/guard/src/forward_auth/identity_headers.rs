@@ -41,7 +41,8 @@ pub(super) fn of(access: &VerifiedAccess, reference: &str) -> HeaderMap {
         binding,
         reference,
     ];
-    let mut headers = HeaderMap::new();
+    // And those that come beside.
+    let mut headers = HeaderMap::with_capacity(NAMES.len() + 4);
     for (name, value) in NAMES.into_iter().zip(values) {
         // Claims with other characters were refused.
         let value = HeaderValue::from_str(value);

@@ -1,20 +1,19 @@
 //! What a proxy asks, and what it is answered.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::{ForwardAuth, RequestHeaders, Rule, identity_headers, router};
 use crate::TokenCheck;
+use crate::peer::Peer;
 use crate::test_issuer::{TestClient, TestIssuer};
 
-const PROXY: &str = "127.0.0.1:4000";
+const PROXY: &str = "127.0.0.1";
 
 fn guard(check: TokenCheck, rules: Value) -> Arc<ForwardAuth> {
     let rules: Vec<Rule> = serde_json::from_value(rules).unwrap();
@@ -43,11 +42,14 @@ fn about(path: &str, mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
+fn peer_at(address: &str) -> Peer {
+    Peer::At(address.parse().unwrap())
+}
+
 async fn ask(guard: &Arc<ForwardAuth>, peer: &str, at: &str, headers: HeaderMap) -> Response<Body> {
     let mut request = Request::get(at).body(Body::empty()).unwrap();
     *request.headers_mut() = headers;
-    let peer: SocketAddr = peer.parse().unwrap();
-    request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(peer_at(peer));
     router(Arc::clone(guard)).oneshot(request).await.unwrap()
 }
 
@@ -79,7 +81,7 @@ async fn a_proxy_is_told_who_it_is_and_nobody_else_is_answered() {
         );
     }
     assert_eq!(good.headers()["x-cardea-profession"], "");
-    let refused = ask(&guard, "192.0.2.1:4000", "/auth", headers()).await;
+    let refused = ask(&guard, "192.0.2.1", "/auth", headers()).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     assert_eq!(code(&refused), "guard.proxy_unknown");
     let refused = ask(&guard, PROXY, "/auth", client.headers(&token)).await;
@@ -175,7 +177,7 @@ async fn a_refusal_can_be_told_again_in_words() {
     let told = ask(&guard, PROXY, "/refusal", unauthorized).await;
     assert_eq!(told.status(), StatusCode::UNAUTHORIZED);
     assert!(told.headers().get("www-authenticate").is_none());
-    let refused = ask(&guard, "192.0.2.1:1", "/refusal", said).await;
+    let refused = ask(&guard, "192.0.2.1", "/refusal", said).await;
     assert_eq!(code(&refused), "guard.proxy_unknown");
     for odd in [
         headers(&[]),
@@ -196,7 +198,7 @@ async fn health_says_what_keeps_everybody_out() {
         issuer.clock.clone(),
     );
     let guard = guard(check.unwrap(), json!([]));
-    let ready = async || ask(&guard, "192.0.2.1:1", "/readyz", HeaderMap::new()).await;
+    let ready = async || ask(&guard, "192.0.2.1", "/readyz", HeaderMap::new()).await;
     crate::test_issuer::until(|| guard.check.issuer_trouble().is_some()).await;
     let said = ready().await;
     assert_eq!(said.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -204,7 +206,7 @@ async fn health_says_what_keeps_everybody_out() {
     assert_eq!(said["code"], "guard.not_ready");
     assert_eq!(said["issuer"], "guard.issuer_unreachable");
     assert_eq!(said["event_stream"], "silent");
-    let alive = ask(&guard, "192.0.2.1:1", "/healthz", HeaderMap::new()).await;
+    let alive = ask(&guard, "192.0.2.1", "/healthz", HeaderMap::new()).await;
     assert_eq!(alive.status(), StatusCode::OK);
     issuer.say(|says| says.is_down = false);
     crate::test_issuer::until(|| guard.check.check_stream().is_ok()).await;
@@ -285,8 +287,7 @@ async fn a_portal_asks_before_it_answers_and_nobody_else_is_judged_for() {
         .to_owned();
     let question = async |peer: &str, body: String| {
         let mut request = Request::post("/look-ups").body(Body::from(body)).unwrap();
-        let peer: SocketAddr = peer.parse().unwrap();
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(peer_at(peer));
         let router = router(Arc::clone(&state));
         router.oneshot(request).await.unwrap()
     };
@@ -301,7 +302,7 @@ async fn a_portal_asks_before_it_answers_and_nobody_else_is_judged_for() {
     let allowed = question(PROXY, about(&["1"])).await;
     assert_eq!(allowed.status(), StatusCode::OK);
     assert_eq!(body(allowed).await, json!({"answer": "allow"}));
-    let refused = question("192.0.2.1:1", about(&["1"])).await;
+    let refused = question("192.0.2.1", about(&["1"])).await;
     assert_eq!(code(&refused), "guard.portal_unknown");
     let refused = question(PROXY, "{}".to_owned()).await;
     assert_eq!(code(&refused), "guard.statement_malformed");

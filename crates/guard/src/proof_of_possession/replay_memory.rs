@@ -41,14 +41,14 @@ impl ReplayMemory {
         }
     }
 
-    /// Takes a proof that was never taken, and remembers it until its end.
+    /// Takes a proof that was never taken, and remembers it until its end: by which name.
     pub(super) fn spend(
         &self,
         jkt: &str,
         jti: &str,
         until: i64,
         now: i64,
-    ) -> Result<(), AccessError> {
+    ) -> Result<String, AccessError> {
         let proof = key_of(jkt, jti);
         let mut shard = self.shard_of(jkt);
         shard.forget(now);
@@ -66,8 +66,8 @@ impl ReplayMemory {
         let all = shard.keys.entry(jkt.to_owned()).or_default();
         all.insert(proof.clone(), until);
         shard.proofs += 1;
-        shard.note_end(until.max(now), (jkt.to_owned(), proof));
-        Ok(())
+        shard.note_end(until.max(now), (jkt.to_owned(), proof.clone()));
+        Ok(proof)
     }
 
     /// All proofs of a key are in one shard, which its thumbprint tells: nobody can choose one.

@@ -207,9 +207,8 @@ async fn f9_where_nonces_are_required_a_proof_has_a_fresh_one_of_this_guard() {
 fn a_memory_of_proofs_refuses_rather_than_forgets() {
     let memory = ReplayMemory::new(16, 3);
     let spend = |jkt: &str, jti: &str, until: i64, now: i64| {
-        memory
-            .spend(jkt, jti, until, now)
-            .map_err(|error| error.code())
+        let spent = memory.spend(jkt, jti, until, now);
+        spent.map(|_| ()).map_err(|error| error.code())
     };
     let many = Err("guard.dpop_proofs_too_many");
     for jti in ["one", "two", "three"] {
