@@ -4,6 +4,7 @@ mod config;
 mod kept;
 mod layout;
 mod proofs;
+mod reach;
 mod record;
 mod shared;
 mod snapshot;

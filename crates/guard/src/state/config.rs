@@ -46,6 +46,8 @@ pub struct RedisConfig {
     /// Without it everything between guard and store can be read and changed on the way.
     #[serde(default = "yes")]
     pub(crate) tls: bool,
+    /// The only authorities that the store's certificate may come from, where not the system's.
+    pub(crate) ca_file: Option<PathBuf>,
     #[serde(default = "usual_prefix")]
     pub(crate) prefix: String,
     #[serde(default)]

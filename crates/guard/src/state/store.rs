@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion,
-    RedisConnectionInfo, RedisError, RedisResult, Value, cmd,
+    AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult, Value,
+    cmd,
 };
 use zeroize::Zeroizing;
 
 use super::config::RedisConfig;
+use super::reach::Reach;
 use crate::Error;
 
 const SCRIPTS: [&str; 3] = [
@@ -65,7 +66,8 @@ pub(super) enum Appended {
 
 /// The connections.
 pub(super) struct Store {
-    client: Client,
+    reach: Reach,
+    who: RedisConnectionInfo,
     config: AsyncConnectionConfig,
     timeout: Duration,
     prefix: String,
@@ -92,40 +94,18 @@ impl Store {
             }
             None => None,
         };
-        let (host, port) = (config.host.clone(), config.port);
-        let addr = if config.tls {
-            ConnectionAddr::TcpTls {
-                host,
-                port,
-                insecure: false,
-                tls_params: None,
-            }
-        } else {
-            ConnectionAddr::Tcp(host, port)
-        };
-        let info = ConnectionInfo {
-            addr,
-            redis: RedisConnectionInfo {
+        let timeout = config.timeout();
+        let mut connections = Vec::new();
+        connections.resize_with(config.connections(), Mutex::default);
+        Ok(Self {
+            reach: Reach::new(config, folder)?,
+            who: RedisConnectionInfo {
                 db: config.database.into(),
                 username: config.user.clone(),
                 password,
                 protocol: ProtocolVersion::RESP2,
             },
-        };
-        let client = Client::open(info);
-        let timeout = config.timeout();
-        let mut connections = Vec::new();
-        connections.resize_with(config.connections(), Mutex::default);
-        Ok(Self {
-            client: client.map_err(|error| Error::ConfigInvalid {
-                file: folder.to_path_buf(),
-                line: 0,
-                key: "state.redis".to_owned(),
-                reason: error.to_string(),
-            })?,
-            config: AsyncConnectionConfig::new()
-                .set_connection_timeout(timeout * 4)
-                .set_response_timeout(timeout),
+            config: AsyncConnectionConfig::new().set_response_timeout(timeout),
             timeout,
             prefix: config.prefix.clone(),
             kept_ms: config.kept_ms(),
@@ -292,11 +272,7 @@ impl Store {
         if let Some(connected) = self.slot(key).clone() {
             return Ok(connected);
         }
-        let config = &self.config;
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(config);
-        let mut connection = connecting.await?;
+        let mut connection = self.reach.connect(&self.who, &self.config).await?;
         let mut hashes = [String::new(), String::new(), String::new()];
         for (hash, script) in hashes.iter_mut().zip(SCRIPTS) {
             let mut load = cmd("SCRIPT");
