@@ -4,7 +4,7 @@
 //! A process appends under `cardea-power-loss`, which keeps of its folder only what was flushed,
 //! and of the rest what chance leaves, torn at sectors of 512 bytes (`crates/power-loss` shows that
 //! it finds who does not flush).
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
