@@ -12,6 +12,7 @@ use crate::flush::Place;
 use crate::health::{PoolUse, note_commit};
 use crate::hooks::Hooks;
 use crate::sql::{self, Connection};
+use crate::spending::Spends;
 use crate::sqlite::Sqlite;
 use crate::{Error, durability, migrate, opening};
 
@@ -32,7 +33,7 @@ pub struct Store {
 
 #[derive(Clone)]
 enum Engine {
-    Sqlite(Arc<Sqlite>),
+    Sqlite(Arc<Sqlite>, Arc<Spends>),
     Postgres(AnyPool),
 }
 
@@ -63,7 +64,7 @@ impl Store {
         let path = file.to_str().ok_or(Error::UrlInvalid)?;
         let sqlite = Sqlite::open(&file)?;
         migrate_sqlite(&format!("sqlite://{path}?mode=rw")).await?;
-        let engine = Engine::Sqlite(Arc::new(sqlite));
+        let engine = Engine::Sqlite(Arc::new(sqlite), Arc::default());
         Ok(Self { engine })
     }
 
@@ -87,7 +88,7 @@ impl Store {
         }
         let file = sqlite_file(url)?;
         std::fs::metadata(&file).map_err(|source| Error::FileNotPrivate { source })?;
-        let engine = Engine::Sqlite(Arc::new(Sqlite::open(&file)?));
+        let engine = Engine::Sqlite(Arc::new(Sqlite::open(&file)?), Arc::default());
         Ok(Self { engine })
     }
 
@@ -103,7 +104,7 @@ impl Store {
         let name = format!("file:cardea-{}", OPENED.fetch_add(1, Ordering::Relaxed));
         let sqlite = Sqlite::open_in_memory(&name)?;
         migrate_sqlite(&format!("sqlite:{name}?mode=memory&cache=shared")).await?;
-        let engine = Engine::Sqlite(Arc::new(sqlite));
+        let engine = Engine::Sqlite(Arc::new(sqlite), Arc::default());
         Ok(Self { engine })
     }
 
@@ -116,7 +117,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn begin(&self) -> Result<Transaction, Error> {
         Ok(Transaction::new(match &self.engine {
-            Engine::Sqlite(sqlite) => Connection::Sqlite(sqlite.begin().await?),
+            Engine::Sqlite(sqlite, _) => Connection::Sqlite(sqlite.begin().await?),
             Engine::Postgres(pool) => Connection::Postgres(pool.begin().await?),
         }))
     }
@@ -127,7 +128,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn begin_read(&self) -> Result<Transaction, Error> {
         Ok(Transaction::new(match &self.engine {
-            Engine::Sqlite(sqlite) => Connection::Sqlite(sqlite.begin_read().await?),
+            Engine::Sqlite(sqlite, _) => Connection::Sqlite(sqlite.begin_read().await?),
             Engine::Postgres(pool) => Connection::Postgres(pool.begin().await?),
         }))
     }
@@ -139,7 +140,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn begin_brief_read(&self) -> Result<Transaction, Error> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => {
+            Engine::Sqlite(sqlite, _) => {
                 let transaction = sqlite.begin_brief_read().await?;
                 Ok(Transaction::new(Connection::Sqlite(transaction)))
             }
@@ -154,7 +155,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, Error> {
         let sqlite = match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.begin_snapshot().await?,
+            Engine::Sqlite(sqlite, _) => sqlite.begin_snapshot().await?,
             Engine::Postgres(_) => {
                 let mut transaction = self.begin_read().await?;
                 // Else each statement would see a moment of its own.
@@ -174,7 +175,7 @@ impl Store {
     /// [`Error::FlushFailed`], [`Error::Unavailable`].
     pub async fn settled<F: Future>(&self, work: F) -> Result<F::Output, Error> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.settled(work).await,
+            Engine::Sqlite(sqlite, _) => sqlite.settled(work).await,
             Engine::Postgres(_) => Ok(work.await),
         }
     }
@@ -183,7 +184,7 @@ impl Store {
     /// helps: the log of SQLite could not be flushed.
     pub async fn failure(&self) -> Error {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.failure().await,
+            Engine::Sqlite(sqlite, _) => sqlite.failure().await,
             Engine::Postgres(_) => std::future::pending().await,
         }
         Error::FlushFailed
@@ -193,7 +194,7 @@ impl Store {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.has_failed(),
+            Engine::Sqlite(sqlite, _) => sqlite.has_failed(),
             Engine::Postgres(_) => false,
         }
     }
@@ -205,7 +206,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn settle(&self) -> Result<(), Error> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.settle().await,
+            Engine::Sqlite(sqlite, _) => sqlite.settle().await,
             Engine::Postgres(_) => Ok(()),
         }
     }
@@ -217,8 +218,26 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn settle_soon(&self) -> Result<(), Error> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.settle_soon().await,
+            Engine::Sqlite(sqlite, _) => sqlite.settle_soon().await,
             Engine::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Those who are about to spend something, where they share a transaction: PostgreSQL has
+    /// several at once.
+    pub(crate) fn spends(&self) -> Option<&Spends> {
+        match &self.engine {
+            Engine::Sqlite(_, spends) => Some(spends.as_ref()),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// How many transactions that write have been committed.
+    #[cfg(test)]
+    pub(crate) fn commits(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(sqlite, _) => sqlite.commits(),
+            Engine::Postgres(_) => 0,
         }
     }
 
@@ -237,7 +256,7 @@ impl Store {
     #[must_use]
     pub fn pools(&self) -> Vec<PoolUse> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.pools(),
+            Engine::Sqlite(sqlite, _) => sqlite.pools(),
             Engine::Postgres(pool) => vec![PoolUse {
                 name: "shared",
                 open: pool.size(),
@@ -250,7 +269,7 @@ impl Store {
     #[must_use]
     pub fn engine_name(&self) -> &'static str {
         match self.engine {
-            Engine::Sqlite(_) => "sqlite",
+            Engine::Sqlite(..) => "sqlite",
             Engine::Postgres(_) => "postgresql",
         }
     }
@@ -261,7 +280,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn durability_faults(&self) -> Result<Vec<&'static str>, Error> {
-        if matches!(self.engine, Engine::Sqlite(_)) {
+        if matches!(self.engine, Engine::Sqlite(..)) {
             return Ok(Vec::new());
         }
         let mut transaction = self.begin_read().await?;
@@ -274,7 +293,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn clock_millis(&self) -> Result<Option<i64>, Error> {
-        if matches!(self.engine, Engine::Sqlite(_)) {
+        if matches!(self.engine, Engine::Sqlite(..)) {
             return Ok(None);
         }
         let mut transaction = self.begin_read().await?;
@@ -295,7 +314,7 @@ impl Store {
     /// database file.
     pub async fn close(&self) {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Sqlite(sqlite, _) => sqlite.close().await,
             Engine::Postgres(pool) => pool.close().await,
         }
     }

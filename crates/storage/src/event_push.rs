@@ -59,6 +59,34 @@ pub struct LatePush {
     pub attempts: i64,
 }
 
+/// What waits to be pushed, to all receivers together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WaitingPushes {
+    /// Events that no receiver has taken or refused.
+    pub events: i64,
+    /// When the oldest of them happened.
+    pub oldest_at: Option<OffsetDateTime>,
+}
+
+/// Counts what waits to be pushed.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn count_waiting(transaction: &mut Transaction) -> Result<WaitingPushes, Error> {
+    let row = sql::query(
+        "SELECT COUNT(*) AS events, MIN(event.occurred_at) AS oldest_at
+         FROM security_event_stream AS stream
+         JOIN security_event AS event ON event.stream_id = stream.id
+         WHERE stream.is_push = 1",
+    )
+    .fetch_one(transaction.connection())
+    .await?;
+    Ok(WaitingPushes {
+        events: row.try_get("events")?,
+        oldest_at: timestamp::optional(&row, "oldest_at")?,
+    })
+}
+
 /// Lists the pushed streams; they are few.
 ///
 /// # Errors

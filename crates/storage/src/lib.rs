@@ -83,6 +83,7 @@ pub mod session;
 pub mod session_card;
 pub mod siem_output;
 pub mod signing_key;
+pub mod spending;
 pub mod spent_jti;
 mod sql;
 mod sqlite;

@@ -41,3 +41,15 @@ pub async fn spend(
         Spending::Repeated
     })
 }
+
+/// Undoes what the same transaction has noted.
+pub(crate) async fn give_back(
+    transaction: &mut Transaction,
+    jti_sha256: &str,
+) -> Result<(), Error> {
+    sql::query("DELETE FROM spent_jti WHERE jti_sha256 = $1")
+        .bind(jti_sha256)
+        .execute(transaction.connection())
+        .await?;
+    Ok(())
+}

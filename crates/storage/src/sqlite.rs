@@ -41,7 +41,10 @@ pub(crate) struct Sqlite {
     checkpointer: Option<Checkpointer>,
 }
 
+/// Each is opened when it is needed first: it keeps a copy of the schema, and at rest one is enough.
 struct Readers {
+    file: PathBuf,
+    flushes: Arc<Flushes>,
     idle: BlockingMutex<Vec<Database>>,
     permits: Arc<Semaphore>,
 }
@@ -55,10 +58,6 @@ impl Sqlite {
         let log = log_of(file);
         let flushes = Arc::new(Flushes::start(&log)?);
         writer.flushes = Some(Arc::clone(&flushes));
-        let mut idle = Vec::new();
-        for _ in 0..READERS_MAX {
-            idle.push(Database::open(file, READER_CACHE, Some(&flushes))?);
-        }
         let writer = Arc::new(Mutex::new(Some(writer)));
         let checkpointer = Checkpointer::start(
             Database::open(file, READER_CACHE, Some(&flushes))?,
@@ -68,7 +67,9 @@ impl Sqlite {
         Ok(Self {
             writer,
             readers: Some(Arc::new(Readers {
-                idle: BlockingMutex::new(idle),
+                file: file.to_owned(),
+                flushes: Arc::clone(&flushes),
+                idle: BlockingMutex::default(),
                 permits: Arc::new(Semaphore::new(READERS_MAX)),
             })),
             flushes: Some(flushes),
@@ -177,6 +178,11 @@ impl Sqlite {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn commits(&self) -> u64 {
+        self.flushes.as_ref().map_or(0, |it| it.commits())
+    }
+
     /// Waits until nothing that was committed before can be lost any more.
     pub(crate) async fn settle(&self) -> Result<(), Error> {
         let Some(flushes) = &self.flushes else {
@@ -217,7 +223,7 @@ impl Sqlite {
         let readers = self.readers.as_ref().map(|readers| PoolUse {
             name: "reader",
             open: u32::try_from(READERS_MAX).unwrap_or(u32::MAX),
-            idle: u32::try_from(readers.idle().len()).unwrap_or(u32::MAX),
+            idle: u32::try_from(readers.permits.available_permits()).unwrap_or(u32::MAX),
         });
         std::iter::once(writer).chain(readers).collect()
     }
@@ -259,8 +265,11 @@ impl Readers {
         let permit = timeout(ACQUIRE_TIMEOUT, permit).await;
         let permit = permit.map_err(|_| Error::unavailable("no turn to read in time"))?;
         let permit = permit.map_err(|_| Error::unavailable("the database is closed"))?;
-        let database = readers.idle().pop();
-        let database = database.ok_or(Error::unavailable("the database is closed"))?;
+        let idle = readers.idle().pop();
+        let database = match idle {
+            Some(database) => database,
+            None => readers.open()?,
+        };
         let mut lease = Lease::Reader {
             database: Some(database),
             readers: Arc::clone(readers),
@@ -268,6 +277,13 @@ impl Readers {
         };
         lease.database()?.run("BEGIN")?;
         Ok(lease)
+    }
+
+    fn open(&self) -> Result<Database, Error> {
+        if self.permits.is_closed() {
+            return Err(Error::unavailable("the database is closed"));
+        }
+        Database::open(&self.file, READER_CACHE, Some(&self.flushes))
     }
 
     fn give_back(&self, database: Database) {

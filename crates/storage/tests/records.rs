@@ -35,6 +35,7 @@ mod records {
     mod pushed_requests;
     mod refresh_tokens;
     mod requests;
+    mod released_database;
     mod retention;
     mod rolling_upgrade;
     mod searches;

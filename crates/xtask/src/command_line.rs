@@ -19,7 +19,7 @@ cargo xtask COMMAND
     --pin-policy pharmacy   a click instead of the PIN while the card stays in the reader
     --trust FILE     more certification authorities for the server's calls to its clients
   test         installs what is missing and runs every test; ends with `N passed, M failed`
-    (more words are handed to `cargo test`)
+    (more words are handed to `cargo test`; where they leave no test to run, that is a failure)
   check        format, lints, documentation, repository rules, licences
   tidy         the repository rules alone
   package      Debian packages of what people install, into target/packages

@@ -15,7 +15,8 @@ use crate::{output, workspace};
 /// given further arguments, and prints `N passed, M failed` as the last line.
 ///
 /// # Errors
-/// When the packages can't be installed. Failing tests are no error but a failing exit code.
+/// When the packages can't be installed. Failing tests are no error but a failing exit code, and so
+/// are words that no test's name has in it.
 pub fn run(arguments: &[&str]) -> Result<ExitCode> {
     install::ensure(Purpose::Test)?;
     output::step("building the programs");
@@ -24,7 +25,8 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode> {
     workspace::build_guard()?;
     workspace::build_witness()?;
     output::step("running the tests");
-    let summary = run_cargo_test(arguments)?;
+    let mut summary = run_cargo_test(arguments)?;
+    summary.demand_tests(arguments);
     for name in &summary.failed_names {
         output::note(&format!("failed: {name}"));
     }

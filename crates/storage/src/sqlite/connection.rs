@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -28,18 +29,18 @@ const STATEMENTS_MAX: usize = 256;
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
      PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0;";
-/// Page caches in KiB, as minus. The writer's holds the sessions of a large site, each of which is
-/// noted as present every few seconds; what readers miss, the system's own cache has.
-pub(super) const WRITER_CACHE: &str = "PRAGMA cache_size = -12000;";
-pub(super) const READER_CACHE: &str = "PRAGMA cache_size = -1000;";
+/// Page caches in KiB, as minus. What they miss, the system's own cache has: a copy of a page costs a
+/// microsecond. A reader's is of use within one transaction alone, for each commit empties it.
+pub(super) const WRITER_CACHE: &str = "PRAGMA cache_size = -4000;";
+pub(super) const READER_CACHE: &str = "PRAGMA cache_size = -256;";
 
 /// A statement's text: one that is static is kept prepared.
 pub(super) type Text = Cow<'static, str>;
 
-/// One connection, and the names of the columns of its statements.
+/// One connection, and what it knows of the statements that it keeps prepared.
 pub(crate) struct Database {
     connection: rusqlite::Connection,
-    columns: HashMap<(usize, usize), Arc<[Box<str>]>>,
+    known: HashMap<(usize, usize), Known>,
     /// None of a database in memory.
     pub(super) flushes: Option<Arc<Flushes>>,
 }
@@ -81,7 +82,7 @@ impl Database {
         connection.busy_timeout(Duration::ZERO)?;
         Ok(Self {
             connection,
-            columns: HashMap::new(),
+            known: HashMap::new(),
             flushes: flushes.cloned(),
         })
     }
@@ -126,11 +127,14 @@ impl Database {
         match text {
             Text::Borrowed(text) => {
                 let mut statement = self.connection.prepare_cached(text)?;
-                run_to_its_end(&mut statement, values)?;
+                let known = self.known.entry((text.as_ptr().addr(), text.len()));
+                let known = known.or_insert_with(|| Known::of(&statement));
+                run_to_its_end(&mut statement, known, values)?;
             }
             Text::Owned(text) => {
                 let mut statement = self.connection.prepare(text)?;
-                run_to_its_end(&mut statement, values)?;
+                let known = Known::of(&statement);
+                run_to_its_end(&mut statement, &known, values)?;
             }
         }
         Ok(self.connection.changes())
@@ -145,14 +149,14 @@ impl Database {
         match text {
             Text::Borrowed(text) => {
                 let mut statement = self.connection.prepare_cached(text)?;
-                let columns = self.columns.entry((text.as_ptr().addr(), text.len()));
-                let columns = columns.or_insert_with(|| names_of(&statement));
-                read_rows(&mut statement, columns, values, rows_max)
+                let known = self.known.entry((text.as_ptr().addr(), text.len()));
+                let known = known.or_insert_with(|| Known::of(&statement));
+                read_rows(&mut statement, known, values, rows_max)
             }
             Text::Owned(text) => {
                 let mut statement = self.connection.prepare(text)?;
-                let columns = names_of(&statement);
-                read_rows(&mut statement, &columns, values, rows_max)
+                let known = Known::of(&statement);
+                read_rows(&mut statement, &known, values, rows_max)
             }
         }
     }
@@ -168,8 +172,12 @@ impl Drop for Database {
     }
 }
 
-fn run_to_its_end(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<(), Error> {
-    bind(statement, values)?;
+fn run_to_its_end(
+    statement: &mut Statement<'_>,
+    known: &Known,
+    values: &[Value<'_>],
+) -> Result<(), Error> {
+    bind(statement, known, values)?;
     let mut rows = statement.raw_query();
     while rows.next()?.is_some() {}
     Ok(())
@@ -177,11 +185,12 @@ fn run_to_its_end(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result
 
 fn read_rows(
     statement: &mut Statement<'_>,
-    columns: &Arc<[Box<str>]>,
+    known: &Known,
     values: &[Value<'_>],
     rows_max: usize,
 ) -> Result<Vec<SqliteRow>, Error> {
-    bind(statement, values)?;
+    bind(statement, known, values)?;
+    let columns = &known.columns;
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
     while found.len() < rows_max
@@ -191,22 +200,38 @@ fn read_rows(
         found.push(SqliteRow {
             cells: cells.collect::<Result<_, Error>>()?,
             columns: Arc::clone(columns),
+            next: AtomicUsize::new(0),
         });
     }
     Ok(found)
 }
 
-fn names_of(statement: &Statement<'_>) -> Arc<[Box<str>]> {
-    let names = statement.column_names();
-    names.into_iter().map(Box::from).collect()
+/// What follows from a statement's text alone.
+struct Known {
+    /// The names of its columns.
+    columns: Arc<[Box<str>]>,
+    /// Which value goes to its first place, its second and so on; none where a place has no number.
+    values: Box<[Option<usize>]>,
 }
 
-/// `$3` is the third value, wherever it stands: to SQLite it is a name.
-fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<(), Error> {
-    for place in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(place);
-        let number = name.and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
-        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
+impl Known {
+    fn of(statement: &Statement<'_>) -> Self {
+        let names = statement.column_names();
+        // `$3` is the third value, wherever it stands: to SQLite it is a name.
+        let value_at = |place| {
+            let number = statement.parameter_name(place)?.strip_prefix('$')?;
+            number.parse::<usize>().ok()?.checked_sub(1)
+        };
+        Self {
+            columns: names.into_iter().map(Box::from).collect(),
+            values: (1..=statement.parameter_count()).map(value_at).collect(),
+        }
+    }
+}
+
+fn bind(statement: &mut Statement<'_>, known: &Known, values: &[Value<'_>]) -> Result<(), Error> {
+    for (place, number) in (1..).zip(&known.values) {
+        let value = number.and_then(|number| values.get(number));
         let value = value.ok_or_else(|| Error::unavailable("a place has no value"))?;
         statement.raw_bind_parameter(place, value)?;
     }
@@ -228,11 +253,17 @@ impl rusqlite::ToSql for Value<'_> {
 pub(crate) struct SqliteRow {
     cells: Vec<Cell>,
     columns: Arc<[Box<str>]>,
+    /// The column behind the one that was read last: rows are mostly read in their order.
+    next: AtomicUsize,
 }
 
 impl SqliteRow {
     pub(crate) fn find(&self, column: &str) -> Option<&Cell> {
-        let at = self.columns.iter().position(|name| **name == *column)?;
+        let is_named = |at: &usize| self.columns.get(*at).is_some_and(|name| **name == *column);
+        let next = self.next.load(Ordering::Relaxed);
+        let at = Some(next).filter(is_named);
+        let at = at.or_else(|| (0..self.columns.len()).find(is_named))?;
+        self.next.store(at.saturating_add(1), Ordering::Relaxed);
         self.cells.get(at)
     }
 }

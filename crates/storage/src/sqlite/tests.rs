@@ -24,7 +24,7 @@ fn flushes(sqlite: &Sqlite) -> &Flushes {
 }
 
 fn idle(sqlite: &Sqlite) -> usize {
-    sqlite.readers.as_ref().unwrap().idle().len()
+    sqlite.readers.as_ref().unwrap().permits.available_permits()
 }
 
 async fn read(sqlite: &Sqlite) -> Result<usize, Error> {

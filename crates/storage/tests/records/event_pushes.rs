@@ -3,11 +3,11 @@
 
 use cardea_storage::access_grant::{self, AccessGrant};
 use cardea_storage::event_push::{
-    PushStream, begin_stream, drop_oldest, list_due_streams, list_late, list_streams, put_off,
-    take_due, tell_session_over,
+    PushStream, WaitingPushes, begin_stream, count_waiting, drop_oldest, list_due_streams,
+    list_late, list_streams, put_off, take_due, tell_session_over,
 };
 use cardea_storage::retention::{Kind as Forgotten, delete_batch};
-use cardea_storage::security_event::{Kind, acknowledge};
+use cardea_storage::security_event::{Kind, Stream, acknowledge, backlog_of_all, begin};
 use cardea_storage::{Store, siem_output};
 use time::Duration;
 
@@ -92,6 +92,58 @@ async fn a_portal_hears_of_its_own_sessions_and_tokens_and_of_no_others() {
             assert_eq!(taken[0].attempts, 1);
         })
         .await;
+    })
+    .await;
+}
+
+/// What waits is counted whoever has it at the moment, until its receiver has taken it; events that
+/// are fetched are none of these.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_pushed_is_counted_with_its_age() {
+    on_both(async |store| {
+        with_streams(&store).await;
+        let count = async |store: &Store| {
+            let mut reading = store.begin_read().await.unwrap();
+            count_waiting(&mut reading).await.unwrap()
+        };
+        assert_eq!(count(&store).await, WaitingPushes::default());
+        committed(&store, async |transaction| {
+            let polled = Stream {
+                id: "polled".to_owned(),
+                client_id: "portal".to_owned(),
+                name: "default".to_owned(),
+                resources: vec![String::new()],
+                begun_at: start(),
+                polled_at: start(),
+                sequence: 0,
+                hears_stops: false,
+            };
+            begin(transaction, &polled).await.unwrap();
+            access_grant::insert(transaction, &grant()).await.unwrap();
+            let at = after_seconds(5);
+            let ended = access_grant::revoke_of_session(transaction, "session", "departed", at);
+            assert_eq!(ended.await.unwrap(), 1);
+            let all = backlog_of_all(transaction).await.unwrap();
+            assert_eq!(all.events, 2, "the other one is fetched");
+        })
+        .await;
+        let waiting = WaitingPushes {
+            events: 1,
+            oldest_at: Some(after_seconds(5)),
+        };
+        assert_eq!(count(&store).await, waiting);
+        let at = after_seconds(5);
+        committed(&store, async |transaction| {
+            let until = (at, at + Duration::seconds(60));
+            let taken = take_due(transaction, "push of portal", until, 10);
+            let jti = &taken.await.unwrap()[0].event.jti;
+            let still = count_waiting(transaction).await.unwrap();
+            assert_eq!(still, waiting, "until it is taken");
+            let taken = acknowledge(transaction, "push of portal", jti);
+            assert!(taken.await.unwrap());
+        })
+        .await;
+        assert_eq!(count(&store).await.events, 0);
     })
     .await;
 }

@@ -1,5 +1,6 @@
 use cardea_storage::dpop_key::{KeyOwner, record_use};
 use cardea_storage::retention::{Kind, delete_batch};
+use cardea_storage::spending::{KeyUse, Spend, Spent};
 use cardea_storage::spent_jti::{Spending, spend};
 use cardea_storage::{Store, Transaction};
 
@@ -31,6 +32,58 @@ async fn of_fifty_parallel_uses_of_a_jti_one_is_the_first() {
         }
         assert_eq!(first, 1);
         assert_eq!(spend_once(&store, "another").await, Spending::First);
+    })
+    .await;
+}
+
+fn proof(jti: String, client_id: &str) -> Spend {
+    Spend {
+        jti_sha256: jti,
+        expires_at: after_seconds(60),
+        key: Some(KeyUse {
+            jkt: "jkt".to_owned(),
+            client_id: client_id.to_owned(),
+            expires_at: after_seconds(60),
+            now: after_seconds(0),
+        }),
+    }
+}
+
+/// Attacks F4 and F9, among many others that are used at the same moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_three_hundred_parallel_uses_of_thirty_proofs_thirty_are_the_first() {
+    on_both(async |store| {
+        let attempts: Vec<_> = (0..300)
+            .map(|number| {
+                let store = store.clone();
+                let proof = proof(format!("jti-{}", number % 30), "portal");
+                tokio::spawn(async move { store.spend(proof).await.unwrap() })
+            })
+            .collect();
+        let mut first = 0;
+        for attempt in attempts {
+            match attempt.await.unwrap() {
+                Spent::First => first += 1,
+                other => assert_eq!(other, Spent::Repeated),
+            }
+        }
+        assert_eq!(first, 30);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_by_the_key_of_another_client_is_not_used() {
+    on_both(async |store| {
+        for (jti, client_id, expected) in [
+            ("one", "portal", Spent::First),
+            ("two", "other", Spent::KeyOfAnother),
+            ("two", "portal", Spent::First),
+            ("two", "other", Spent::Repeated),
+        ] {
+            let spent = store.spend(proof(jti.to_owned(), client_id)).await.unwrap();
+            assert_eq!(spent, expected, "{jti} {client_id}");
+        }
     })
     .await;
 }

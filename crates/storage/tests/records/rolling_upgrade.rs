@@ -12,7 +12,7 @@ use super::baseline;
 use super::databases::empty_postgres;
 
 /// The last migration of the release before the floor was there.
-const RELEASED: i64 = 20_261_129_182_000;
+pub(crate) const RELEASED: i64 = 20_261_129_182_000;
 /// What a release to come may bring.
 const EXPANSION: (i64, &str) = (
     29_991_231_000_000,
@@ -27,7 +27,7 @@ const CONTRACTION: (i64, &str) = (
 );
 
 /// Runs `case` with the address of an empty database of either kind.
-async fn at_both(case: impl AsyncFn(&str)) {
+pub(crate) async fn at_both(case: impl AsyncFn(&str)) {
     sqlx::any::install_default_drivers();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cardea.sqlite");
@@ -37,7 +37,7 @@ async fn at_both(case: impl AsyncFn(&str)) {
     case(&empty_postgres().await).await;
 }
 
-async fn pool(url: &str) -> AnyPool {
+pub(crate) async fn pool(url: &str) -> AnyPool {
     let url = match url.strip_prefix("sqlite:") {
         Some(_) => format!("{url}?mode=rwc"),
         None => url.to_owned(),
@@ -46,7 +46,7 @@ async fn pool(url: &str) -> AnyPool {
 }
 
 /// Every migration of this program, oldest first.
-fn ours() -> Vec<(i64, String)> {
+pub(crate) fn ours() -> Vec<(i64, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
     let names = std::fs::read_dir(&folder).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -62,7 +62,7 @@ fn ours() -> Vec<(i64, String)> {
 }
 
 /// Runs migrations as a program that has these and no others does.
-async fn run(pool: &AnyPool, migrations: &[(i64, String)]) {
+pub(crate) async fn run(pool: &AnyPool, migrations: &[(i64, String)]) {
     let migrations: Vec<_> = migrations
         .iter()
         .map(|(version, sql)| {
@@ -83,6 +83,16 @@ async fn run_newer(url: &str, (version, sql): (i64, &str)) {
     let pool = pool(url).await;
     run(&pool, &[(version, sql.to_owned())]).await;
     pool.close().await;
+}
+
+/// The mode of the file is the program's to set.
+pub(crate) fn keep_private(url: &str) {
+    #[cfg(unix)]
+    if let Some(file) = url.strip_prefix("sqlite://") {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(file, mode).unwrap();
+    }
 }
 
 /// Each column of each table: its type, and whether a row may be written that leaves it out.
@@ -195,13 +205,7 @@ async fn a_database_of_the_last_release_is_brought_up_to_date_under_the_program_
                 .await
         };
         write("before").await.unwrap();
-        // The mode of the file is the program's to set.
-        #[cfg(unix)]
-        if let Some(file) = url.strip_prefix("sqlite://") {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = std::fs::Permissions::from_mode(0o600);
-            std::fs::set_permissions(file, mode).unwrap();
-        }
+        keep_private(url);
         let store = Store::open(url).await.unwrap();
         write("after").await.unwrap();
         let _ = baseline::with_active_session(&store).await;

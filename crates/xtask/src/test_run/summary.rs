@@ -31,7 +31,23 @@ impl Summary {
                 .push("a test program did not build or did not end normally".into());
         }
     }
+
+    /// Takes it for a failure that no test ran: a name that was mistyped, or that nothing has any
+    /// more, must not pass for tests that were good.
+    pub(super) fn demand_tests(&mut self, arguments: &[&str]) {
+        let is_nothing_asked = arguments.iter().any(|it| RUN_NOTHING.contains(it));
+        if self.passed + self.failed == 0 && !is_nothing_asked {
+            self.failed = 1;
+            self.failed_names.push(match arguments {
+                [] => "no test ran".to_owned(),
+                words => format!("no test ran: none fits `{}`", words.join(" ")),
+            });
+        }
+    }
 }
+
+/// What asks `cargo test` to run nothing.
+const RUN_NOTHING: [&str; 4] = ["--no-run", "--list", "--help", "-h"];
 
 /// The number in front of `word` in `ok. 3 passed; 0 failed; …`.
 fn count_before(counts: &str, word: &str) -> u64 {
@@ -70,6 +86,28 @@ mod tests {
         let sum = summary(&["test login::works ... FAILED", PASS, FAIL], false);
         assert_eq!((sum.passed, sum.failed), (15, 2));
         assert_eq!(sum.failed_names, ["login::works"]);
+    }
+
+    #[test]
+    fn words_that_no_test_has_in_its_name_are_a_failure() {
+        const NONE: &str =
+            "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 12 filtered out; in 0.1s";
+        let after = |lines: &[&str], arguments: &[&str]| {
+            let mut sum = summary(lines, true);
+            sum.demand_tests(arguments);
+            sum
+        };
+        let sum = after(&[NONE, NONE], &["logn"]);
+        assert_eq!((sum.passed, sum.failed), (0, 1));
+        assert_eq!(sum.failed_names, ["no test ran: none fits `logn`"]);
+        assert_eq!(after(&[NONE, PASS], &["login"]).failed, 0);
+        assert_eq!(after(&[], &["--no-run"]).failed, 0);
+        assert_eq!(after(&[], &["login", "--", "--list"]).failed, 0);
+        assert_eq!(after(&[NONE], &[]).failed, 1);
+        // What did not build is told once.
+        let mut broken = summary(&[], false);
+        broken.demand_tests(&["login"]);
+        assert_eq!(broken.failed_names.len(), 1);
     }
 
     #[test]
