@@ -24,7 +24,7 @@ pub(super) fn layout() -> u64 {
             decider.fresh_signature("sub", Some(&act.session), act.at);
         }
     }
-    let mut text = String::from("4");
+    let mut text = String::from("5");
     let kept = serde_json::to_value(decider.carry_out("sub"));
     describe(&kept.unwrap_or_default(), &mut text);
     number_of(text.as_bytes())

@@ -16,7 +16,7 @@ use tokio::sync::Mutex as SlowMutex;
 use super::config::RedisConfig;
 use super::layout::layout;
 use super::record::Record;
-use super::store::{Appended, Journal, Keeping, Place, RENEWED_MS, Store, fresh_number};
+use super::store::{Appended, Doubt, Journal, Keeping, Place, RENEWED_MS, Store, fresh_number};
 use super::{Accounts, Deciding, Health};
 use crate::account::Carried;
 use crate::{Act, Answer, Decider, Decision, Error, FreshSignature, StopHeld, ToldStop};
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     subjects: Vec<Mutex<Subjects>>,
     /// The store does not answer.
     is_alone: AtomicBool,
+    /// When the accounts were opened, by the time that acts have and by this process's.
+    opened: (i64, Instant),
 }
 
 /// How far this guard knows a subject's journal.
@@ -89,8 +91,9 @@ impl Shared {
             store: Store::new(config, folder)?,
             subjects,
             is_alone: AtomicBool::new(false),
+            opened: (now, Instant::now()),
         });
-        if let Err(error) = shared.meet(now).await {
+        if let Err(error) = shared.meet().await {
             shared.lose(&error);
         }
         tokio::spawn(look_after(Arc::downgrade(&shared)));
@@ -98,16 +101,24 @@ impl Shared {
     }
 
     /// Greets the store. States in another version's form can't be read: their accounts are
-    /// doubted.
-    async fn meet(&self, now: i64) -> RedisResult<()> {
+    /// doubted, by every guard that comes to the store within the day.
+    async fn meet(&self) -> RedisResult<()> {
         let ours = format!("{:016x}", layout());
-        let theirs = self.store.exchange_layout(&ours).await?;
-        if theirs.is_some_and(|it| it != ours) {
+        let (opened, since) = self.opened;
+        let elapsed = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let doubt = Doubt {
+            until: opened.saturating_add(elapsed).saturating_add(DOUBT_MS),
+            lasts_ms: DOUBT_MS,
+        };
+        let greeting = self.store.greet(&ours, doubt).await?;
+        if greeting.before.is_some_and(|it| it != ours) {
             tracing::warn!(
                 "the store has states of another version of the guard, which can't be read: for a \
                  day each account begins half-way to its bound; stops and habits are forgotten"
             );
-            self.decider.doubt_until(now + DOUBT_MS);
+        }
+        if let Some(until) = greeting.doubted_until {
+            self.decider.doubt_until(until);
         }
         Ok(())
     }
@@ -390,7 +401,7 @@ async fn look_after(shared: Weak<Shared>) {
         }
         shared.store.forget_connections();
         // Nobody hears that all is well before the others have what was counted here.
-        if shared.meet(0).await.is_ok() && shared.bring_pending().await.is_ok() {
+        if shared.meet().await.is_ok() && shared.bring_pending().await.is_ok() {
             shared.is_alone.store(false, Ordering::Relaxed);
             tracing::info!("the shared state is back: what was counted alone has been added to it");
             // And what came in between.

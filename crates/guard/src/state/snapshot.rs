@@ -82,6 +82,8 @@ impl Snapshot {
             digest.update(block);
             output.write_all(block)
         };
+        // A loss is doubted for a day, whatever is begun anew meanwhile.
+        put(&decider.doubted_until().to_le_bytes())?;
         let mut shards = 0..;
         while let Some(subjects) = shards.next().and_then(|index| decider.carry_shard(index)) {
             for subject in subjects {
@@ -121,7 +123,10 @@ impl Snapshot {
             Ok(_) => {
                 let file = File::open(&self.file).map_err(failed)?;
                 match self.walk(&file, |subject, all| decider.carry_in(&subject, all)) {
-                    Ok(subjects) => return Ok(Found::Subjects(subjects)),
+                    Ok((subjects, doubted_until)) => {
+                        decider.doubt_until(doubted_until);
+                        return Ok(Found::Subjects(subjects));
+                    }
                     Err(reason) => reason,
                 }
             }
@@ -131,11 +136,12 @@ impl Snapshot {
         Ok(Found::PutAside(reason))
     }
 
+    /// How many subjects there are, and until when accounts that are not among them are doubted.
     fn walk(
         &self,
         file: &File,
         mut take: impl FnMut(String, Vec<Carried>),
-    ) -> Result<usize, &'static str> {
+    ) -> Result<(usize, i64), &'static str> {
         const BROKEN: &str = "it is cut off or damaged";
         let length = file.metadata().map_err(|_| BROKEN)?.len();
         if length > FILE_BYTES_MAX {
@@ -161,6 +167,9 @@ impl Snapshot {
             return Err("it is of another version of the guard");
         }
         digest.update(&head);
+        let doubted = get(8)?;
+        digest.update(&doubted);
+        let doubted_until = i64::from_le_bytes(doubted.try_into().map_err(|_| BROKEN)?);
         let mut subjects = 0;
         loop {
             let prefix = get(4)?;
@@ -182,6 +191,6 @@ impl Snapshot {
         if get(DIGEST_BYTES)? != digest.finish() {
             return Err(BROKEN);
         }
-        Ok(subjects)
+        Ok((subjects, doubted_until))
     }
 }

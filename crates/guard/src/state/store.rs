@@ -21,6 +21,8 @@ const SCRIPTS: [&str; 3] = [
     include_str!("replace.lua"),
 ];
 
+const GREET: &str = include_str!("greet.lua");
+
 /// How often an account that acts has its time renewed, in milliseconds.
 pub(super) const RENEWED_MS: u64 = 3_600_000;
 
@@ -39,6 +41,22 @@ pub(super) enum Keeping {
     AsItIs,
     /// From now on; that of an account that is stopped for longer.
     Renewed { is_held: bool },
+}
+
+/// Until when accounts of which nothing is known are doubted, and for how long the store says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Doubt {
+    pub(super) until: i64,
+    pub(super) lasts_ms: i64,
+}
+
+/// What the store says to a guard that comes to it.
+#[derive(Debug)]
+pub(super) struct Greeting {
+    /// The form of states that was noted before, by whichever guard.
+    pub(super) before: Option<String>,
+    /// Until when they doubt what is not here.
+    pub(super) doubted_until: Option<i64>,
 }
 
 /// What the store has of a subject.
@@ -135,14 +153,21 @@ impl Store {
         }
     }
 
-    /// Notes which form states have here: tells the form that was noted before.
-    pub(super) async fn exchange_layout(&self, layout: &str) -> RedisResult<Option<String>> {
-        let mut set = cmd("SET");
-        set.arg(format!("{}layout", self.prefix));
-        set.arg(layout).arg("GET");
+    /// Notes which form states have here: tells the form that was noted before, and until when
+    /// accounts that are not here are doubted: to `doubt` where the form was another.
+    pub(super) async fn greet(&self, layout: &str, doubt: Doubt) -> RedisResult<Greeting> {
+        let mut greet = cmd("EVAL");
+        greet.arg(GREET).arg(2);
+        greet.arg(format!("{}layout", self.prefix));
+        greet.arg(format!("{}doubted", self.prefix));
+        greet.arg(layout).arg(doubt.until).arg(doubt.lasts_ms);
         let exchange = async {
             let mut connected = self.connected("").await?;
-            set.query_async(&mut connected.connection).await
+            let (before, doubted_until) = greet.query_async(&mut connected.connection).await?;
+            Ok(Greeting {
+                before,
+                doubted_until,
+            })
         };
         let outcome = tokio::time::timeout(self.timeout * 5, exchange).await;
         outcome.unwrap_or_else(|_| Err(failed("the store is slow")))

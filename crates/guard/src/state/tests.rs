@@ -15,6 +15,8 @@ use crate::test_issuer::{TestClient, TestIssuer, ask};
 use crate::{Act, Answer, Decider, FreshSignature, Patient, Rules, TokenCheck, ToldStop};
 
 const NOON: i64 = 1_795_996_800_000;
+/// After so many of the acts here, a day is over.
+const A_DAY: u32 = 13_000;
 
 fn act(subject: &str, number: u32) -> Act {
     let patient = Patient::from_pseudonym(&number.to_string());
@@ -184,6 +186,12 @@ async fn what_cannot_be_used_is_put_aside_and_accounts_begin_half_way() {
     let doubting = doubting.await.unwrap();
     let begun = allowed(doubting.as_ref(), "s", 0).await;
     assert!((1..full / 2).contains(&begun), "{begun} of {full}");
+    // A restart within the day loses nothing of the doubt, and a day ends it.
+    doubting.close().await;
+    let again = open(&config, Rules::default(), folder.path(), "owner", NOON);
+    let again = again.await.unwrap();
+    assert_eq!(allowed(again.as_ref(), "another", 0).await, begun);
+    assert_eq!(allowed(again.as_ref(), "later", A_DAY).await, full);
 }
 
 #[tokio::test]
@@ -271,6 +279,22 @@ async fn guards_take_turns_and_come_to_the_same_as_one() {
             "{key} stays for ever"
         );
     }
+}
+
+#[tokio::test]
+async fn a_form_that_cannot_be_read_is_doubted_by_all_guards_for_a_day() {
+    let redis = Redis::start();
+    redis.say(&["SET", "cardea-guard:layout", "of an older version"]);
+    let full = allowed(&Decider::new(Rules::default()), "s", 0).await;
+    let one = redis.guard().await;
+    let begun = allowed(one.as_ref(), "s", 0).await;
+    assert!((1..full / 2).contains(&begun), "{begun} of {full}");
+    // Another guard finds the new form there, and so does one that starts again.
+    let other = redis.guard().await;
+    assert_eq!(allowed(other.as_ref(), "another", 0).await, begun);
+    assert_eq!(allowed(other.as_ref(), "later", A_DAY).await, full);
+    let lasts = redis.say(&["PTTL", "cardea-guard:doubted"]);
+    assert!((1..=86_400_000).contains(&lasts.trim().parse::<i64>().unwrap()));
 }
 
 /// Each guard is told by the issuer, and each may be told twice: the account is lifted once.

@@ -96,8 +96,12 @@ impl Decider {
 
     /// Whether it is so at this time.
     pub(crate) fn is_doubting(&self, at: i64) -> bool {
-        at < self
-            .doubted_until
+        at < self.doubted_until()
+    }
+
+    /// Until when: what has to outlive this process.
+    pub(crate) fn doubted_until(&self) -> i64 {
+        self.doubted_until
             .load(std::sync::atomic::Ordering::Relaxed)
     }
 
