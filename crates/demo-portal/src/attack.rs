@@ -4,7 +4,6 @@
 //! robot asks for one number after the other, does not wait when it is told to, and does not sign
 //! anew; what it gets to see is what the guard lets it see.
 
-mod key_files;
 mod notes;
 
 use std::net::SocketAddr;
@@ -12,21 +11,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cardea_guard::{
-    Adapter, Decider, Guard, LookUpsConfig, Reporter, Rules, SystemClock, TokenCheck, TokenConfig,
-    TokenLayer,
-};
+use cardea_guard::{Adapter, TokenLayer};
 use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::error::{Error, chain};
-use crate::look_up::{self, patient};
+use crate::look_up::guarded::Guarded;
+use crate::look_up::{self, PATIENTS, patient};
 use crate::once;
 
 use notes::Notes;
 
-const SERVICE: &str = "patients";
-const PATIENTS: u64 = 500;
 /// The guard has the issuer's keys long before.
 const PATIENCE: Duration = Duration::from_secs(30);
 const NOTICES_MAX: usize = 32;
@@ -68,42 +63,21 @@ pub async fn run(config: &Config, folder: &Path) -> Result<Value, Error> {
     }))
 }
 
-/// The portal's adapter, and the layer with the guard's own rules behind it.
+/// The portal's adapter, and the layer, once the guard has the issuer's keys.
 async fn guarded(
     config: &Config,
     folder: &Path,
     notes: Arc<Notes>,
 ) -> Result<(Adapter, TokenLayer), Error> {
-    let (keys, pseudonyms) = key_files::make(folder)?;
-    let refused = |error: &dyn std::error::Error| failed(&chain(error));
-    let adapter = Adapter::load(&keys, &pseudonyms).map_err(|error| refused(&error))?;
-    let reporter: Arc<dyn Reporter> = notes;
-    let guard = Guard::assemble(
-        Arc::new(Decider::new(Rules::default())),
-        &LookUpsConfig::new(SERVICE, keys),
-        reporter,
-        Arc::new(SystemClock::default()),
-    );
-    let guard = guard.map_err(|error| refused(&error))?;
-    // The demo's tokens are for the issuer's own userinfo, and bound to nothing.
-    let token: TokenConfig = serde_json::from_value(json!({
-        "issuer": config.issuer,
-        "audience": config.issuer,
-        "sender_constrained": false,
-        "revocation": "expiry_alone",
-        "ca_file": config.ca_file,
-    }))
-    .map_err(|error| refused(&error))?;
-    let check = TokenCheck::start(&token).map_err(|error| refused(&error))?;
+    let guarded = Guarded::begin(config, folder, notes)?;
     let begun = Instant::now();
-    while let Err(error) = check.check_ready() {
+    while let Err(error) = guarded.check.check_ready() {
         if begun.elapsed() > PATIENCE {
-            return Err(refused(&error));
+            return Err(failed(&chain(&error)));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let layer = TokenLayer::new(check, "http://127.0.0.1");
-    Ok((adapter.clone(), layer.with_look_ups(guard, adapter)))
+    Ok((guarded.adapter, guarded.layer))
 }
 
 async fn listen(router: axum::Router) -> Result<SocketAddr, Error> {

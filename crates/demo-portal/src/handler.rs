@@ -10,5 +10,6 @@ pub(crate) mod home;
 pub(crate) mod language;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod patients;
 mod problem;
 pub(crate) mod session_events;

@@ -3,6 +3,9 @@
 //! Each answer names patients, so each is stated before it is given, and withheld where the guard
 //! does not allow it.
 
+pub(crate) mod desk;
+pub(crate) mod guarded;
+mod key_files;
 pub(crate) mod patient;
 
 use std::sync::Arc;
@@ -17,6 +20,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use patient::Patient;
+
+/// The service's name among the guard's rules.
+const SERVICE: &str = "patients";
+/// People who don't exist.
+pub(crate) const PATIENTS: u64 = 500;
 
 /// The service's routes.
 pub(crate) fn router(patients: Arc<Vec<Patient>>, layer: TokenLayer) -> Router {
@@ -52,14 +60,19 @@ struct Search {
     name: String,
 }
 
-/// All patients whose name begins so: each of them is stated.
+/// All patients whose name begins so, with the family's or the person's own first: each of them is
+/// stated.
 async fn search(
     State(patients): State<Arc<Vec<Patient>>>,
     Query(search): Query<Search>,
     look_ups: LookUps,
 ) -> Response {
     let name = search.name.to_lowercase();
-    let is_found = |patient: &&Patient| patient.family_name.to_lowercase().starts_with(&name);
+    let is_found = |patient: &&Patient| {
+        let (given, family) = (patient.given_name, patient.family_name);
+        let names = [format!("{family} {given}"), format!("{given} {family}")];
+        names.iter().any(|it| it.to_lowercase().starts_with(&name))
+    };
     let found: Vec<_> = patients.iter().filter(is_found).collect();
     let mut numbers: Vec<_> = found
         .iter()

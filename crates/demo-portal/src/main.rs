@@ -21,7 +21,7 @@ struct CommandLine {
 enum Command {
     /// Runs the portal until it is stopped.
     Serve {
-        /// The portal's settings (TOML).
+        /// The portal's settings (TOML); keys of its look-up service are made beside them.
         #[arg(long)]
         config: PathBuf,
     },
@@ -64,13 +64,16 @@ fn main() -> ExitCode {
     }
 }
 
+fn folder_of(config: &Path) -> &Path {
+    config.parent().unwrap_or(Path::new("."))
+}
+
 #[tokio::main]
 async fn run(command: Command) -> Result<(), Error> {
     match command {
-        Command::Serve { config } => serve::run(Config::load(&config)?).await,
+        Command::Serve { config } => serve::run(Config::load(&config)?, folder_of(&config)).await,
         Command::Attack { config, json } => {
-            let folder = config.parent().unwrap_or(Path::new("."));
-            let document = attack::run(&Config::load(&config)?, folder).await?;
+            let document = attack::run(&Config::load(&config)?, folder_of(&config)).await?;
             let text = if json {
                 document.to_string()
             } else {

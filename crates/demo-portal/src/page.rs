@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use url::Url;
 
 use crate::language::Language;
+use crate::look_up::desk::Withheld;
 use crate::text::Text;
 
 /// The page of somebody who is not signed in.
@@ -27,6 +28,30 @@ pub(crate) struct Space {
     pub(crate) greeting: String,
     /// What ends the session.
     pub(crate) presence: &'static str,
+    /// Whether patients can be looked up here.
+    pub(crate) has_look_ups: bool,
+}
+
+/// Where a professional looks patients up.
+#[derive(Template)]
+#[template(path = "patients.html")]
+pub(crate) struct Patients<'a> {
+    pub(crate) text: &'static Text,
+    pub(crate) language: &'static str,
+    pub(crate) other: &'static str,
+    /// What was searched for.
+    pub(crate) name: &'a str,
+    pub(crate) is_searched: bool,
+    /// Number and name.
+    pub(crate) found: Vec<(String, String)>,
+    pub(crate) withheld: Option<Withheld>,
+    /// Different patients so far, and what is allowed without a card.
+    pub(crate) seen: usize,
+    pub(crate) per_minute: u32,
+    pub(crate) per_hour: u32,
+    /// How many the robot's button asks for, and from which on.
+    pub(crate) walk: usize,
+    pub(crate) from: usize,
 }
 
 /// The page after a session has ended elsewhere.

@@ -199,6 +199,13 @@ impl RelyingParty {
     }
     // snippet:end rust-login
 
+    /// As [`RelyingParty::begin`], and the card has to sign now (RFC 9470 section 4, `max_age`).
+    pub(crate) async fn begin_fresh(&self, language: &str) -> Result<BegunLogin, Error> {
+        let mut begun = self.begin(language).await?;
+        begun.address.query_pairs_mut().append_pair("max_age", "0");
+        Ok(begun)
+    }
+
     /// Reads the identity; its subject must be the ID token's (OpenID Connect Core, 5.3.2).
     async fn userinfo(
         &self,

@@ -1,5 +1,6 @@
 //! `cardea-demo-portal serve`: listens until SIGINT or SIGTERM.
 
+use std::path::Path;
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -7,20 +8,29 @@ use axum_server::tls_openssl::OpenSSLConfig;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::look_up::desk::Desk;
 use crate::router;
 
-/// Runs the portal until it is told to stop.
+/// Runs the portal until it is told to stop. Keys of its look-up service are made in the folder.
 ///
 /// # Errors
 /// When the settings can't be used or the address can't be listened on.
-pub async fn run(config: Config) -> Result<(), Error> {
+pub async fn run(config: Config, folder: &Path) -> Result<(), Error> {
     let address = config.listen;
     let failed = |source| Error::Listen {
         address: address.to_string(),
         source,
     };
     let tls = config.tls.clone();
-    let app = router::router(config)?.into_make_service();
+    // Without it, as in a folder that can't be written to, the portal has a service less.
+    let look_ups = Desk::open(&config, folder).inspect_err(|error| {
+        tracing::warn!(
+            code = error.code(),
+            reason = error.chain(),
+            "no patients can be looked up here"
+        );
+    });
+    let app = router::router(config, look_ups.ok())?.into_make_service();
     let handle = Handle::new();
     tokio::spawn(stop_on_signal(handle.clone()));
     tracing::info!(%address, "the portal listens");

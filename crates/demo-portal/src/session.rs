@@ -30,6 +30,8 @@ pub(crate) struct PendingLogin {
 pub(crate) struct Session {
     pub(crate) person: Person,
     pub(crate) id_token: PortalIdToken,
+    /// For the portal's own services, as long as it is good.
+    pub(crate) access_token: String,
     pub(crate) subject: String,
     pub(crate) sid: Option<String>,
     /// Whether the session ends when the card leaves its reader.
@@ -156,19 +158,20 @@ fn names(logout: &VerifiedLogout, session: &Session) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::str::FromStr;
 
     use super::{PortalIdToken, Session, Sessions, VerifiedLogout};
     use crate::person::Person;
 
-    fn session(subject: &str, sid: &str) -> Session {
+    pub(crate) fn session(subject: &str, sid: &str) -> Session {
         // An unsigned example: sessions only carry the token, they never read it.
         let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL29wLnRlc3QiLCJzdWIiOiJwIiwiYXVkIjoi\
             cG9ydGFsIiwiZXhwIjoxLCJpYXQiOjF9.AAAA";
         Session {
             person: Person::default(),
             id_token: PortalIdToken::from_str(token).unwrap(),
+            access_token: String::new(),
             subject: subject.into(),
             sid: Some(sid.into()),
             watched: true,

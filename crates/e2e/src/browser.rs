@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use cardea_xtask::system::{System, extension_folder};
 use cardea_xtask::{install, process, workspace};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -21,6 +22,9 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// How often chromedriver may lose the race for its port.
 const DRIVER_STARTS_MAX: u32 = 5;
+
+/// How often something is pressed that another thing on a moving page covers.
+const CLICK_TRIES: u32 = 20;
 
 const CHROMIUM: [&str; 8] = [
     "--headless=new",
@@ -185,11 +189,16 @@ impl Browser {
     /// When it does not come, or can't be pressed.
     pub async fn click(&self, selector: &str) -> Result<()> {
         self.wait_for(selector).await?;
-        let element = self.client.find(Locator::Css(selector)).await?;
-        element
-            .click()
-            .await
-            .with_context(|| format!("can't press {selector}"))
+        let mut tries_left = CLICK_TRIES;
+        loop {
+            let element = self.client.find(Locator::Css(selector)).await?;
+            let pressed = element.click().await;
+            if !pressed.as_ref().is_err_and(is_moving) || tries_left == 0 {
+                return pressed.with_context(|| format!("can't press {selector}"));
+            }
+            tries_left -= 1;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Waits until the page has what the CSS selector names, and gives its text.
@@ -382,4 +391,13 @@ async fn try_start_driver(program: &Path, home: Option<&Path>) -> Result<Option<
         }
     }
     Ok(None)
+}
+
+/// Whether nothing was pressed because a panel has just made way for another.
+fn is_moving(error: &CmdError) -> bool {
+    let covered = matches!(
+        error,
+        CmdError::Standard(answer) if answer.error == ErrorStatus::ElementClickIntercepted
+    );
+    covered || error.is_stale_element_reference()
 }

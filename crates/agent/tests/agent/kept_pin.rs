@@ -268,7 +268,13 @@ async fn d14_a_card_that_was_out_of_the_reader_asks_its_pin() {
     let pharmacy = Pharmacy::open(&["pin 1234"]).await;
     pharmacy.logs_in_by(Cached, Now).await;
     pharmacy.readers.pull_and_put_back("Reader A");
-    pharmacy.logs_in_by(Cached, Now).await;
+    // Until the watch has seen that the card was out, a login may have begun with the insertion
+    // that is over: it ends, and the person asks again.
+    let (mut course, mut uv) = pharmacy.login(Cached).await;
+    while course.last().is_some_and(|state| state == "card.removed") {
+        (course, uv) = pharmacy.login(Cached).await;
+    }
+    assert_eq!(uv, Some(Now), "{course:?}");
 }
 
 #[tokio::test]

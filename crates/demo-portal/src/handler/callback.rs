@@ -67,6 +67,7 @@ async fn finish(
     let session = Session {
         person: Person::from_userinfo(&login.userinfo),
         id_token: login.id_token,
+        access_token: login.access_token.secret().to_owned(),
         subject: login.subject,
         sid: login.sid,
         watched: login.acr.as_deref() != Some(UNWATCHED),

@@ -38,6 +38,7 @@ pub(crate) async fn show_home(
                 language: language.tag(),
                 other,
                 greeting,
+                has_look_ups: state.look_ups.is_some(),
                 presence: match session.watched {
                     true => text.presence,
                     false => text.unwatched,

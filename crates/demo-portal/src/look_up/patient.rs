@@ -20,6 +20,10 @@ const FAMILY_NAMES: [&str; 16] = [
     "Abricot", "Bouleau", "Cerisier", "Douglas", "Épicéa", "Frêne", "Genêt", "Houx", "If",
     "Jasmin", "Laurier", "Mélèze", "Noyer", "Olivier", "Platane", "Saule",
 ];
+/// Names between those who follow one another by number, without a divisor of how many there are;
+/// and by how many more in the rounds after the first.
+const STRIDE: usize = 89;
+const SHIFT: usize = 31;
 /// Sex 9 is given to nobody.
 const FIRST: u64 = 9_990_199_000_001;
 
@@ -34,23 +38,37 @@ pub(crate) struct Patient {
 
 /// So many patients, whose numbers follow one another.
 pub(crate) fn invent(count: u64) -> Vec<Patient> {
-    let names = FAMILY_NAMES.iter().flat_map(|family| {
-        let given = GIVEN_NAMES.iter();
-        given.map(move |given| (*given, *family))
-    });
-    let patient = |(index, (given_name, family_name)): (u64, _)| {
-        let number = FIRST + index;
-        Patient {
-            number: format!("{number}{:02}", 97 - number % 97),
-            given_name,
-            family_name,
-        }
-    };
-    (0..count).zip(names.cycle()).map(patient).collect()
+    (FIRST..FIRST.saturating_add(count))
+        .zip(0..)
+        .map(|(number, index)| {
+            let (given_name, family_name) = name(index);
+            Patient {
+                number: format!("{number}{:02}", 97 - number % 97),
+                given_name,
+                family_name,
+            }
+        })
+        .collect()
+}
+
+/// People of one name have numbers in no order: else each search would look like a robot's.
+fn name(index: usize) -> (&'static str, &'static str) {
+    let all = GIVEN_NAMES.len() * FAMILY_NAMES.len();
+    let round = index / all;
+    let place = index * STRIDE + round * round * SHIFT;
+    let given = GIVEN_NAMES.get(place % GIVEN_NAMES.len());
+    let family = place / GIVEN_NAMES.len() % FAMILY_NAMES.len();
+    let family = FAMILY_NAMES.get(family);
+    (
+        given.copied().unwrap_or_default(),
+        family.copied().unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use cardea_guard::is_in_sequence;
+
     use super::invent;
 
     #[test]
@@ -63,6 +81,23 @@ mod tests {
             let (body, check) = number.split_at(13);
             let body: u64 = body.parse().unwrap();
             assert_eq!(97 - body % 97, check.parse::<u64>().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_search_by_name_does_not_look_like_counting() {
+        let patients = invent(500);
+        for given in super::GIVEN_NAMES {
+            for family in super::FAMILY_NAMES {
+                let mut found: Vec<&str> = Vec::new();
+                let is_it =
+                    |it: &&super::Patient| (it.given_name, it.family_name) == (given, family);
+                for patient in patients.iter().filter(is_it) {
+                    assert!(!is_in_sequence(&found, &patient.number), "{given} {family}");
+                    found.push(&patient.number);
+                }
+                assert!((2..=3).contains(&found.len()), "{given} {family}");
+            }
         }
     }
 }

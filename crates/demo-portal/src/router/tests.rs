@@ -1,9 +1,17 @@
+use std::sync::Arc;
+
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use tower::ServiceExt;
 
-use super::router;
+use super::{State, router, routes};
+use crate::clock;
 use crate::config::Config;
+use crate::look_up::desk::tests::Issuer;
+use crate::relying_party::RelyingParty;
+use crate::session::tests::session;
+use crate::session::{Session, Sessions};
 
 /// A portal whose provider does not exist: nothing here may need it.
 fn config(public_url: &str) -> Config {
@@ -15,7 +23,7 @@ fn config(public_url: &str) -> Config {
 }
 
 async fn ask(request: Request<Body>) -> (Response<()>, String) {
-    let portal = router(config("https://portal.test")).unwrap();
+    let portal = router(config("https://portal.test"), None).unwrap();
     let (parts, body) = portal.oneshot(request).await.unwrap().into_parts();
     let bytes = to_bytes(body, 1 << 20).await.unwrap();
     (
@@ -92,6 +100,78 @@ async fn a_page_without_session_hears_at_once_that_it_is_over() {
     let (response, events) = ask(get("/session/events", sent)).await;
     assert_eq!(header(&response, "content-type"), "text/event-stream");
     assert!(events.contains("event: ended"), "{events}");
+}
+
+#[tokio::test]
+async fn nobody_looks_patients_up_who_is_not_signed_in() {
+    let sent = ("cookie", "__Host-portal-session=unknown");
+    let walk = Request::post("/patients/walk")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from("from=0"))
+        .unwrap();
+    for request in [
+        get("/patients", sent),
+        get("/patients?name=Abricot", sent),
+        walk,
+    ] {
+        let (response, page) = ask(request).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert_eq!(header(&response, "location"), "/");
+        assert!(page.is_empty(), "{page}");
+    }
+}
+
+/// A portal where somebody is signed in, and her cookie.
+async fn portal_of(issuer: &Issuer, folder: &std::path::Path) -> (Router, String) {
+    let config = config("https://portal.test");
+    let state = State {
+        relying_party: RelyingParty::new(config).unwrap(),
+        sessions: Sessions::default(),
+        look_ups: Some(issuer.desk(folder).await),
+    };
+    let signed_in = Session {
+        access_token: issuer.token("a-person"),
+        ..session("a-person", "a-session")
+    };
+    let cookie = state.sessions.open(signed_in, clock::unix_seconds());
+    let cookie = format!("__Host-portal-session={}", cookie.unwrap());
+    (routes(Arc::new(state)), cookie)
+}
+
+#[tokio::test]
+async fn a_person_sees_patients_what_she_may_and_how_a_robot_ends() {
+    let (issuer, folder) = (Issuer::start().await, tempfile::tempdir().unwrap());
+    let (portal, cookie) = portal_of(&issuer, folder.path()).await;
+    let ask = async |request: http::request::Builder, body: String| {
+        let request = request.header("cookie", &cookie);
+        let request = request
+            .header("accept-language", "en")
+            .header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(Body::from(body)).unwrap();
+        let response = portal.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
+    let home = ask(Request::get("/"), String::new()).await;
+    assert!(home.contains("href=\"/patients\""), "{home}");
+    let empty = ask(Request::get("/patients"), String::new()).await;
+    assert!(empty.contains("<strong id=\"seen\">0</strong>"), "{empty}");
+    assert!(empty.contains("40 pass in a minute and 300 in an hour"));
+    let found = ask(Request::get("/patients?name=lou%20saule"), String::new()).await;
+    assert!(found.contains("</code> Lou Saule</li>"), "{found}");
+    assert!(!found.contains("id=\"withheld\""), "{found}");
+    let marked = ask(Request::get("/patients?name=%3Cb%3E"), String::new()).await;
+    assert!(!marked.contains("<b>") && marked.contains("This search counts, too"));
+    let mut last = String::new();
+    for from in (0..200).step_by(20) {
+        last = ask(Request::post("/patients/walk"), format!("from={from}")).await;
+        if last.contains("id=\"withheld\"") {
+            break;
+        }
+    }
+    assert!(last.contains("guard.step_up_required"), "{last}");
+    assert!(last.contains("href=\"/login?fresh=1\""), "{last}");
 }
 
 #[tokio::test]

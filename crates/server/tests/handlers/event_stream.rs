@@ -236,7 +236,7 @@ async fn receivers_find_the_stream_from_the_issuer() {
         json!({
             "spec_version": "1_0", "issuer": issuer,
             "jwks_uri": format!("{issuer}/jwks"),
-            "delivery_methods_supported": ["urn:ietf:rfc:8936"],
+            "delivery_methods_supported": ["urn:ietf:rfc:8936", "urn:ietf:rfc:8935"],
             "critical_subject_members": ["session", "application"],
             "default_subjects": "ALL",
             "poll_endpoint": format!("{issuer}/events"),

@@ -50,6 +50,7 @@ pub(super) fn text(system: &System, answers_itself: bool, prompt_is_possible: bo
     lines.extend([
         format!("  4. Pull the card {}", system.card().remove_command()),
         format!("     put it back   {}", system.card().insert_command()),
+        format!("  5. Patients      {portal}/patients, once signed in: what the guard lets pass"),
         String::new(),
     ]);
     lines.extend([

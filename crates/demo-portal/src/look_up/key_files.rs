@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::failed;
 use crate::error::Error;
 use crate::random::token;
 
@@ -25,5 +24,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
         .mode(0o600)
         .open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| failed(&format!("{}: {error}", path.display())))
+        .map_err(|error| Error::LookUp {
+            reason: format!("{}: {error}", path.display()),
+        })
 }
