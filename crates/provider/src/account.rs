@@ -46,7 +46,7 @@ impl Provider {
         self.begin_own_page(ACCOUNT, ui_locales).await
     }
 
-    /// Redeems the code of a login to the account page; see [`Provider::open_own_page`].
+    /// Redeems the code of a login to the account page; see `open_own_page`.
     ///
     /// # Errors
     /// As there.

@@ -4,19 +4,23 @@
 //! Whatever an operator looks at of a person's is an event of that person's, which she finds in her
 //! own history: it goes on record before anything is shown.
 
+mod look;
+mod named;
 mod numbers;
 mod search;
 mod timeline;
 
+pub use look::SAME_LOOK;
+pub(crate) use look::{look, record_looks};
+pub use named::{NamedPerson, NamedSession};
+pub(crate) use numbers::budget_of_day;
 pub use numbers::{CHART_DAYS, LookUpsAgainstBudget, OperatorNumbers};
 pub use search::Found;
 pub use timeline::{TIMELINE_PAGE_MAX, TimelineOf, TimelinePage};
 
-use std::collections::BTreeSet;
-
 use cardea_storage::account_stop::{self, AccountStop};
 
-use crate::event::{ConsoleEvent, ConsoleView, Event};
+use crate::event::{ConsoleEvent, Event};
 use crate::{AdminRules, Error, OperatorProven, OwnPage, Provider, Secret};
 
 /// The client's identifier, which no other client can have.
@@ -45,7 +49,7 @@ pub struct ConsoleSession {
 }
 
 impl Provider {
-    /// Redeems the code of a login to the console; see [`Provider::open_own_page`]. It opens for an
+    /// Redeems the code of a login to the console; see `open_own_page`. It opens for an
     /// operator alone.
     ///
     /// # Errors
@@ -108,33 +112,6 @@ impl Provider {
                 Err(error)
             }
         }
-    }
-
-    /// Puts on record that an operator looks at what is known of some people, each once.
-    ///
-    /// # Errors
-    /// [`Error::Storage`].
-    pub async fn record_look(
-        &self,
-        operator: &OperatorProven,
-        view: ConsoleView,
-        subs: impl IntoIterator<Item = String> + Send,
-    ) -> Result<(), Error> {
-        let subs: BTreeSet<String> = subs.into_iter().collect();
-        if subs.is_empty() {
-            return Ok(());
-        }
-        let now = self.now();
-        let mut transaction = self.store.begin().await?;
-        for sub in subs {
-            let kind = ConsoleEvent::LookedAt {
-                by: operator.author().clone(),
-                view,
-            };
-            let event = Event::new(kind, now).of_person(&sub);
-            self.record(&mut transaction, event).await?;
-        }
-        Ok(transaction.commit().await?)
     }
 
     /// The open stops of a person, for an operator whose look at her is on record.
