@@ -84,6 +84,37 @@ impl Provider {
     }
 }
 
+impl Provider {
+    /// Ends the proposals that nobody has confirmed in time, each on record, and says how many;
+    /// call it every few seconds.
+    ///
+    /// It goes by the time alone. Whether whoever proposed operates still is judged where an
+    /// operator looks, by the configuration that she is judged by: while operators change, nodes
+    /// have read different files.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn expire_approvals(&self) -> Result<u64, Error> {
+        let now = self.now();
+        let mut reading = self.store.begin_read().await?;
+        let open = approval::list_open(&mut reading, u32::MAX).await?;
+        drop(reading);
+        if open.iter().all(|it| now < it.expires_at) {
+            return Ok(0);
+        }
+        let mut ended = 0;
+        let mut transaction = self.store.begin().await?;
+        for late in open.into_iter().filter(|it| now >= it.expires_at) {
+            if let Some(event) = end(&mut transaction, late, now).await? {
+                self.record(&mut transaction, event).await?;
+                ended += 1;
+            }
+        }
+        transaction.commit().await?;
+        Ok(ended)
+    }
+}
+
 impl Approvals {
     /// The proposals, for a command on the server's own machine.
     #[must_use]
@@ -134,8 +165,7 @@ impl Approvals {
         transaction: &mut Transaction,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let open = approval::list_open(transaction, u32::MAX).await?;
-        for late in open {
+        for late in approval::list_open(transaction, u32::MAX).await? {
             let is_hers_still = match (&self.operator, proposer_of(&late)?) {
                 (Some(operator), Some(proposer)) => operator.is_operator(&proposer),
                 _ => true,
@@ -143,10 +173,7 @@ impl Approvals {
             if is_hers_still && now < late.expires_at {
                 continue;
             }
-            let state = ApprovalState::Expired;
-            if approval::decide(transaction, &late.id, state, None, now).await? {
-                let kind = ApprovalEvent::Expired { proposal: late.id };
-                let event = Event::new(kind, now);
+            if let Some(event) = end(transaction, late, now).await? {
                 self.records.append(transaction, &event).await?;
             }
         }
@@ -187,6 +214,18 @@ impl Approvals {
             Permission::Refused => Err(Error::AdminAnchorsOff),
         }
     }
+}
+
+/// Ends an open proposal, once, and gives the event of it.
+async fn end(
+    transaction: &mut Transaction,
+    late: Approval,
+    now: OffsetDateTime,
+) -> Result<Option<Event>, Error> {
+    let is_ended =
+        approval::decide(transaction, &late.id, ApprovalState::Expired, None, now).await?;
+    let kind = ApprovalEvent::Expired { proposal: late.id };
+    Ok(is_ended.then(|| Event::new(kind, now)))
 }
 
 /// The person who stands for a proposal, as she was when she made it hers.

@@ -1,4 +1,5 @@
-//! What ends by the clock: sessions past a limit, old records, aging CRLs and aging judgements.
+//! What ends by the clock: sessions past a limit, proposals that nobody confirmed, old records,
+//! aging CRLs and aging judgements.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -18,6 +19,8 @@ const SWEEP: Duration = Duration::from_secs(2);
 const RENEW: Duration = Duration::from_secs(2);
 /// A client or an anchor that was added or taken out by command is known to every node after this.
 const FOLLOW: Duration = Duration::from_secs(1);
+/// A proposal of operators is over at most this much after its time.
+const EXPIRE: Duration = Duration::from_secs(5);
 const FORGET: Duration = Duration::from_secs(60);
 const REFRESH_LISTS: Duration = Duration::from_secs(60);
 /// Rounds of one sweep; each ends a bounded number of sessions.
@@ -32,6 +35,7 @@ pub(crate) fn start(state: &AppState) {
         follow_clients(state.provider()).await;
     });
     spawn(state, FOLLOW, async |state| follow_anchors(&state).await);
+    spawn(state, EXPIRE, expire_approvals);
     spawn(state, FORGET, forget);
     spawn(state, card_recheck::LOOK, recheck_cards);
     spawn(state, REFRESH_LISTS, refresh_lists);
@@ -129,6 +133,15 @@ async fn forget(state: AppState) {
     }
     if total > 0 {
         tracing::info!(rows = total, "old records are deleted");
+    }
+}
+
+async fn expire_approvals(state: AppState) {
+    if let Err(error) = state.provider().expire_approvals().await {
+        tracing::error!(
+            code = error.code(),
+            "proposals that nobody confirmed in time wait for now"
+        );
     }
 }
 

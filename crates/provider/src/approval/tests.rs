@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cardea_storage::account_stop::{self, AccountStop};
-use cardea_storage::approval::{self, ApprovalState};
+use cardea_storage::approval::{self, Approval, ApprovalState};
 use cardea_storage::subject::{PersonId, load_or_create};
 use cardea_storage::trust_anchor::{self, TrustAnchorRecord};
 use cardea_storage::{Store, event, pairwise_subject};
@@ -11,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Approvals, Outcome, PROPOSALS_MAX, Proposal};
 use crate::admin::KnownOperator;
-use crate::bare_provider::now;
+use crate::bare_provider::{bare_provider, now};
 use crate::{
     AdminOperator, Author, Clock, Error, FourEyes, Operator, OperatorPerson, Permission, Records,
     StoredEvents,
@@ -374,6 +374,47 @@ async fn what_nobody_confirms_in_time_expires_on_record() {
             .iter()
             .all(|it| it.id != proposal.id)
     );
+}
+
+/// Whether or not anybody looks at the list.
+#[tokio::test]
+async fn the_sweep_ends_a_proposal_at_its_time_once() {
+    let (provider, store) = bare_provider().await;
+    let mut transaction = store.begin().await.unwrap();
+    for (id, left) in [("over", Duration::ZERO), ("open", Duration::SECOND)] {
+        let proposal = Approval {
+            id: id.to_owned(),
+            target: id.to_owned(),
+            change: "{}".to_owned(),
+            proposed_by: "{}".to_owned(),
+            proposer: None,
+            proposed_at: now() - Duration::hours(24),
+            expires_at: now() + left,
+            state: ApprovalState::Open,
+            decided_by: None,
+            decided_at: None,
+        };
+        let stored = approval::insert(&mut transaction, &proposal).await;
+        assert!(stored.unwrap());
+    }
+    transaction.commit().await.unwrap();
+    assert_eq!(provider.expire_approvals().await.unwrap(), 1);
+    assert_eq!(provider.expire_approvals().await.unwrap(), 0);
+    let mut reading = store.begin_read().await.unwrap();
+    let state = async |reading: &mut _, id| {
+        let found = approval::find(reading, id).await.unwrap().unwrap();
+        (found.state, found.decided_at)
+    };
+    let over = state(&mut reading, "over").await;
+    assert_eq!(over, (ApprovalState::Expired, Some(now())));
+    let open = state(&mut reading, "open").await;
+    assert_eq!(open, (ApprovalState::Open, None));
+    let events = event::list_newest(&mut reading, 9).await.unwrap();
+    let [expired] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(expired.kind, "approval.expired");
+    assert!(expired.details.contains("over"), "{}", expired.details);
 }
 
 #[tokio::test]
