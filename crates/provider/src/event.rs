@@ -18,6 +18,7 @@ mod instance;
 mod kept;
 mod ledger;
 mod notice;
+mod said;
 mod stored;
 mod suspension;
 mod tie;
@@ -42,6 +43,7 @@ pub use incident::IncidentEvent;
 pub use instance::InstanceEvent;
 pub use ledger::LedgerEvent;
 pub use notice::NoticeEvent;
+pub use said::{Says, says};
 pub use suspension::SuspensionEvent;
 
 use evidence::is_zero;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use cardea_jose::random_base64url;
 use cardea_storage::Transaction;
 use cardea_storage::event_push::{
-    LatePush, PushStream, PushedEvent, STREAM_NAME, begin_stream, drop_oldest, list_due_streams,
-    list_late, list_streams, put_off, take_due,
+    LatePush, PushStream, PushedEvent, STREAM_NAME, WaitingPushes, begin_stream, count_waiting,
+    drop_oldest, list_due_streams, list_late, list_streams, put_off, take_due,
 };
 use cardea_storage::security_event::acknowledge;
 use time::OffsetDateTime;
@@ -95,6 +95,15 @@ impl Provider {
             }
         }
         Ok(transaction.commit().await?)
+    }
+
+    /// What waits to be pushed, on all nodes.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn waiting_pushes(&self) -> Result<WaitingPushes, Error> {
+        let mut reading = self.store.begin_read().await?;
+        Ok(count_waiting(&mut reading).await?)
     }
 
     /// Takes the events that are due, each as a signed SET. `places` says how many a receiver may

@@ -54,7 +54,7 @@ pub(crate) struct Standing {
     /// How long ago the oldest of them happened.
     pub(crate) lag_seconds: i64,
     /// Whether it has gone further than the log: the database was put back.
-    is_ahead: bool,
+    pub(crate) is_ahead: bool,
 }
 
 /// An output that can be started.

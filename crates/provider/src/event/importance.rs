@@ -90,7 +90,7 @@ const KINDS: &[(&str, Doing, Urgency)] = &[
     ("event_push.refused", OfOperators, Look),
     ("event_push.undelivered", OfOperators, Look),
     ("event_stream.begun", OfOperators, Note),
-    ("guard.account_stopped", OfPeople, Look),
+    ("guard.account_stopped", OfPeople, Act),
     ("guard.look_ups_erased", OfOperators, Note),
     ("guard.look_ups_reported", OfPeople, Plain),
     ("guard.notice_seen", OfPeople, Plain),

@@ -14,6 +14,8 @@ use crate::error::Error;
 
 /// Outputs at once.
 const OUTPUTS_MAX: usize = 8;
+/// The number that examples in documents have (RFC 5612): everybody's, and so nobody's.
+const EXAMPLE_NUMBER: u32 = 32473;
 /// Members that may be left out.
 const LEFT_OUT_MAX: usize = 64;
 
@@ -40,6 +42,10 @@ pub struct SiemConfig {
     /// … and of its key.
     #[serde(default)]
     pub key: Option<PathBuf>,
+    /// The operator's private enterprise number, under which structured data go out (RFC 5424
+    /// section 7.2.2); without it events are JSON in the message.
+    #[serde(default)]
+    pub enterprise_number: Option<u32>,
     /// What of a person goes out.
     #[serde(default)]
     pub personal: SiemPersonal,
@@ -254,6 +260,7 @@ fn check_output(output: &SiemConfig) -> Result<(), (&'static str, &'static str)>
             "must be tls:// because of the format syslog (RFC 5425)",
         ));
     }
+    check_number(output)?;
     if is_tls && output.ca_file.is_none() {
         return Err(("ca_file", "must name who vouches for the receiver"));
     }
@@ -267,6 +274,20 @@ fn check_output(output: &SiemConfig) -> Result<(), (&'static str, &'static str)>
         }
     }
     Ok(())
+}
+
+/// Numbers are the IANA's to give out. The first and the last it never gives.
+fn check_number(output: &SiemConfig) -> Result<(), (&'static str, &'static str)> {
+    let reason = match output.enterprise_number {
+        None => return Ok(()),
+        Some(0 | u32::MAX) => "must be a number that IANA has given to you",
+        Some(EXAMPLE_NUMBER) => {
+            "is for examples in documents (RFC 5612): write your own number, or none"
+        }
+        Some(_) if output.format != SiemFormat::Syslog => "says nothing without the format syslog",
+        Some(_) => return Ok(()),
+    };
+    Err(("enterprise_number", reason))
 }
 
 #[cfg(test)]
@@ -287,6 +308,7 @@ mod tests {
         assert_eq!(output.personal, SiemPersonal::Pseudonyms);
         assert_eq!(output.from, SiemFrom::Now);
         assert_eq!(output.format, SiemFormat::Syslog);
+        assert_eq!(output.enterprise_number, None);
         assert_eq!(
             (output.confirm_seconds, output.warn_after_seconds),
             (10, 60)
@@ -305,6 +327,19 @@ mod tests {
             (format!("{file}ca_file = \"ca\""), "ca_file"),
             (format!("{file}server_name = \"siem\""), "server_name"),
             (format!("{file}leave_out = [\"kind\"]"), "leave_out"),
+            (
+                format!("{file}enterprise_number = 64999"),
+                "enterprise_number",
+            ),
+            (
+                format!("{tls}enterprise_number = 32473"),
+                "enterprise_number",
+            ),
+            (format!("{tls}enterprise_number = 0"), "enterprise_number"),
+            (
+                format!("{tls}enterprise_number = 4294967295"),
+                "enterprise_number",
+            ),
         ] {
             let found = check_output(&read(&text)).unwrap_err();
             assert_eq!(found.0, key, "{text}");

@@ -31,6 +31,7 @@ pub(super) async fn collect(registry: &mut Registry, state: &AppState) {
     collect_database(registry, state).await;
     collect_presence(registry, state);
     collect_event_streams(registry, state).await;
+    collect_pushes(registry, state).await;
     collect_stops(registry, state).await;
     collect_ledger(registry, state).await;
     collect_siem(registry, state);
@@ -142,6 +143,19 @@ async fn collect_event_streams(registry: &mut Registry, state: &AppState) {
     register(registry, "event_undelivered_age_seconds", help, seconds);
 }
 
+async fn collect_pushes(registry: &mut Registry, state: &AppState) {
+    let Ok(waiting) = state.provider().waiting_pushes().await else {
+        return;
+    };
+    let help = "Events that are still to be pushed to their receivers, of all nodes";
+    let events = to_f64(waiting.events);
+    register(registry, "event_pushes_waiting", help, events);
+    let age = waiting.oldest_at.map(|at| SystemClock.now() - at);
+    let help = "How long ago the oldest of them happened";
+    let seconds = age.map_or(0.0, |age| age.as_seconds_f64().max(0.0));
+    register(registry, "event_push_age_seconds", help, seconds);
+}
+
 async fn collect_stops(registry: &mut Registry, state: &AppState) {
     let Ok(stops) = state.provider().count_account_stops().await else {
         return;
@@ -170,6 +184,9 @@ async fn collect_ledger(registry: &mut Registry, state: &AppState) {
         let help = "Age of the log's newest checkpoint";
         register(registry, "ledger_checkpoint_age_seconds", help, to_f64(age));
     }
+    let help = "1 while this node signs nothing because of what it found in the log";
+    let is_stopped = u8::from(state.log_keeper().is_stopped());
+    register(registry, "ledger_stopped", help, is_stopped);
     let cosigning = state.log_keeper().cosigning();
     let silent = i64::try_from(cosigning.silent_seconds()).unwrap_or(i64::MAX);
     let help = "How long enough witnesses have not cosigned all that the log holds";
@@ -189,9 +206,10 @@ async fn collect_ledger(registry: &mut Registry, state: &AppState) {
 
 fn collect_siem(registry: &mut Registry, state: &AppState) {
     let (waiting, lag) = (Family::<OutputLabel, Number>::default(), Family::default());
-    let mut longest = 0;
+    let (mut longest, mut is_any_ahead) = (0, false);
     for (output, standing) in state.siem().standings() {
         longest = standing.lag_seconds.max(longest);
+        is_any_ahead |= standing.is_ahead;
         let output = OutputLabel { output };
         let events = i64::try_from(standing.waiting).unwrap_or(i64::MAX);
         set(&waiting, &output, to_f64(events));
@@ -204,6 +222,8 @@ fn collect_siem(registry: &mut Registry, state: &AppState) {
     // There without any output, too: a rule looks at it.
     let help = "The same of the output that is the furthest behind";
     register(registry, "siem_lag_max_seconds", help, to_f64(longest));
+    let help = "1 while an output has gone further than the log, which was put back";
+    register(registry, "siem_ahead", help, u8::from(is_any_ahead));
 }
 
 fn collect_lists(registry: &mut Registry, state: &AppState) {

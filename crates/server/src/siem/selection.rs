@@ -2,86 +2,16 @@
 //!
 //! Public are an event's id, kind, time and place. Of the rest an operator chooses; by default
 //! pseudonyms and ids go out, and no word that somebody typed: no name of an operator's account, a
-//! workstation or a client. What a new kind of event says is left out until it is listed here.
+//! workstation or a client. What a new kind of event says is left out until the provider says what
+//! it is.
 
+use cardea_provider::event::{Says, says};
 use cardea_storage::ledger::PlacedEntry;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::config::{SiemConfig, SiemPersonal};
-
-/// Members of details whose texts are ids, pseudonyms, codes or words of this program.
-const IDS: &[&str] = &[
-    "acr",
-    "algorithm",
-    "backup_sha256",
-    "card",
-    "card_rules",
-    "client",
-    "client_id",
-    "covered",
-    "encryption_key_id",
-    "err",
-    "event_id",
-    "form",
-    "grant_type",
-    "guard",
-    "incident",
-    "initial_access_token",
-    "instance_jkt",
-    "jti",
-    "kept",
-    "kid",
-    "kind",
-    "notice",
-    "outcome",
-    "output",
-    "place",
-    "reasons",
-    "replaced",
-    "revocation_source",
-    "role",
-    "rules",
-    "scope",
-    "scope_sha256",
-    "service",
-    "session_id",
-    "sha256",
-    "sid",
-    "stop",
-    "stream",
-    "sub",
-    "token",
-    "verifier_key",
-    "words_sha256",
-    "id",
-];
-/// Of those, which tell no person from another.
-const IMPERSONAL: &[&str] = &[
-    "acr",
-    "algorithm",
-    "backup_sha256",
-    "card_rules",
-    "encryption_key_id",
-    "err",
-    "form",
-    "grant_type",
-    "guard",
-    "kept",
-    "kid",
-    "output",
-    "place",
-    "reasons",
-    "replaced",
-    "revocation_source",
-    "role",
-    "rules",
-    "scope",
-    "service",
-    "stream",
-    "token",
-];
 
 /// An event as it goes out.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,7 +70,7 @@ pub(crate) fn select(entry: &PlacedEntry, config: &SiemConfig) -> OutgoingEvent 
             }
         }
         let all: Map<String, Value> = serde_json::from_str(&event.details).unwrap_or_default();
-        details = pick(all, config);
+        details = pick(&event.kind, all, config);
     }
     OutgoingEvent {
         place,
@@ -153,47 +83,48 @@ pub(crate) fn select(entry: &PlacedEntry, config: &SiemConfig) -> OutgoingEvent 
     }
 }
 
-fn pick(all: Map<String, Value>, config: &SiemConfig) -> Map<String, Value> {
+fn pick(kind: &str, all: Map<String, Value>, config: &SiemConfig) -> Map<String, Value> {
     let mut picked = Map::new();
     for (name, value) in all {
         if config.leave_out.contains(&name) {
             continue;
         }
-        if let Some(value) = pick_value(&name, value, config) {
+        if let Some(value) = pick_value((kind, &name), value, config) {
             picked.insert(name, value);
         }
     }
     picked
 }
 
-fn pick_value(name: &str, value: Value, config: &SiemConfig) -> Option<Value> {
+fn pick_value((kind, name): (&str, &str), value: Value, config: &SiemConfig) -> Option<Value> {
+    // A number or a yes is nobody's, unless it is said to be.
+    let is_plain = matches!(value, Value::Number(_) | Value::Bool(_));
+    let unsaid = if is_plain { Says::Word } else { Says::Typed };
+    if !goes_out(says(kind, name).unwrap_or(unsaid), config.personal) {
+        return None;
+    }
     match value {
         Value::Object(members) => {
-            let picked = pick(members, config);
+            let picked = pick(kind, members, config);
             (!picked.is_empty()).then_some(Value::Object(picked))
         }
         Value::Array(values) => {
             let picked: Vec<_> = values
                 .into_iter()
-                .filter_map(|it| pick_value(name, it, config))
+                .filter_map(|it| pick_value((kind, name), it, config))
                 .collect();
             (!picked.is_empty()).then_some(Value::Array(picked))
         }
-        Value::String(_) => {
-            let goes_out = match config.personal {
-                SiemPersonal::All => true,
-                SiemPersonal::Pseudonyms => IDS.contains(&name),
-                SiemPersonal::None => IMPERSONAL.contains(&name),
-            };
-            goes_out.then_some(value)
-        }
-        // A number may be an account's, too.
-        Value::Number(_) => {
-            let is_account = matches!(name, "uid" | "login_uid");
-            (!is_account || config.personal >= SiemPersonal::Pseudonyms).then_some(value)
-        }
-        Value::Bool(_) => Some(value),
         Value::Null => None,
+        plain => Some(plain),
+    }
+}
+
+fn goes_out(said: Says, personal: SiemPersonal) -> bool {
+    match said {
+        Says::Word => true,
+        Says::Id => personal >= SiemPersonal::Pseudonyms,
+        Says::Typed => personal == SiemPersonal::All,
     }
 }
 
@@ -206,6 +137,11 @@ impl OutgoingEvent {
 
     /// The event as a line of JSON, without its end.
     pub(crate) fn json_line(&self) -> String {
+        Value::Object(self.json()).to_string()
+    }
+
+    /// The event as an object.
+    pub(crate) fn json(&self) -> Map<String, Value> {
         let mut line = Map::new();
         let mut say = |name: &str, value: Value| line.insert(name.to_owned(), value);
         say("place", json!(self.place));
@@ -225,7 +161,7 @@ impl OutgoingEvent {
         if let Some(gone) = self.gone {
             say(gone, json!(true));
         }
-        Value::Object(line).to_string()
+        line
     }
 }
 
@@ -315,6 +251,34 @@ pub(super) mod tests {
             without["details"],
             json!({"sessions_ended": 2, "signed": true})
         );
+    }
+
+    /// Ids of newer kinds go out, and neither what was registered nor a digest of typed words does.
+    #[test]
+    fn members_go_out_by_what_their_kind_says_with_them() {
+        let details = json!({
+            "incident": "incident", "incident_kind": "not_me", "about": "event", "by": "person",
+            "words_sha256": "digest", "reason": "typed", "view": "person", "through": "device",
+            "registration": {"scope": "openid", "default_max_age": 300},
+            "operators_added": ["digest of a number"], "rows": {"consent": 2}, "places": [3, 4],
+        });
+        let told = line(&details, "");
+        assert_eq!(
+            told["details"],
+            json!({
+                "incident": "incident", "incident_kind": "not_me", "about": "event",
+                "by": "person", "view": "person", "through": "device", "rows": {"consent": 2},
+                "places": [3, 4],
+            })
+        );
+        let none = line(&details, "personal = \"none\"");
+        for (member, is_told) in [("about", false), ("incident_kind", true), ("places", true)] {
+            assert_eq!(none["details"].get(member).is_some(), is_told, "{member}");
+        }
+        let mut declined = entry(&json!({"reason": "timed_out"}));
+        declined.entry.as_mut().unwrap().event.kind = "step_up.declined".to_owned();
+        let told = select(&declined, &output("personal = \"none\"")).json();
+        assert_eq!(told["details"], json!({"reason": "timed_out"}));
     }
 
     #[test]

@@ -264,12 +264,15 @@ impl Sender {
     }
 
     fn encode(&self, entries: &[PlacedEntry]) -> Vec<u8> {
-        let host = syslog::host_name();
+        let header = syslog::Header {
+            host: syslog::host_name(),
+            enterprise: self.config.enterprise_number,
+        };
         let mut bytes = Vec::new();
         for entry in entries {
             let event = select(entry, &self.config);
             match self.config.format {
-                SiemFormat::Syslog => bytes.extend(syslog::frame(&event, &host)),
+                SiemFormat::Syslog => bytes.extend(syslog::frame(&event, &header)),
                 SiemFormat::JsonLines => {
                     bytes.extend_from_slice(event.json_line().as_bytes());
                     bytes.push(b'\n');

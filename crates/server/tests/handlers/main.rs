@@ -98,5 +98,6 @@ mod two_nodes;
 mod two_nodes_load;
 mod two_nodes_sessions;
 mod userinfo;
+mod upgraded;
 mod witness;
 mod wrong_clocks;

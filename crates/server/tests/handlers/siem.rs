@@ -111,14 +111,21 @@ impl Rsyslog {
         let own = |name: &str| authority.file(name).display().to_string();
         let out = folder.path().join("received");
         let configuration = format!(
-            "global(workDirectory=\"{}\" DefaultNetstreamDriver=\"ossl\"\n\
+            "module(load=\"mmjsonparse\")\n\
+             global(workDirectory=\"{}\" DefaultNetstreamDriver=\"ossl\"\n\
                DefaultNetstreamDriverCAFile=\"{}\" DefaultNetstreamDriverCertFile=\"{}\"\n\
                DefaultNetstreamDriverKeyFile=\"{}\")\n\
              module(load=\"imtcp\" StreamDriver.Name=\"ossl\" StreamDriver.Mode=\"1\"\n\
                StreamDriver.AuthMode=\"x509/certvalid\")\n\
              template(name=\"parsed\" type=\"string\" string=\
                \"%pri%|%timereported:::date-rfc3339%|%app-name%|%msgid%|%structured-data%|%msg%\\n\")\n\
+             template(name=\"object\" type=\"string\" string=\
+               \"%$!kind%|%$!place%|%$!details!acr%|%$!sub%\\n\")\n\
              ruleset(name=\"all\") {{\n\
+               action(type=\"mmjsonparse\")\n\
+               if $parsesuccess == \"OK\" then\n\
+                 action(type=\"omfile\" file=\"{}.objects\" template=\"object\"\n\
+                   asyncWriting=\"off\" flushOnTXEnd=\"on\")\n\
                action(type=\"omfile\" file=\"{}\" template=\"parsed\" asyncWriting=\"off\"\n\
                  flushOnTXEnd=\"on\")\n\
              }}\n\
@@ -127,6 +134,7 @@ impl Rsyslog {
             own("ca.pem"),
             own("server.pem"),
             own("server.key"),
+            out.display(),
             out.display(),
         );
         fs::write(folder.path().join("rsyslog.conf"), configuration).unwrap();
@@ -173,6 +181,11 @@ impl Rsyslog {
 
     fn received(&self) -> String {
         fs::read_to_string(self.folder.path().join("received")).unwrap_or_default()
+    }
+
+    /// What rsyslog itself read of the objects in messages: kind, place, `acr`, `sub`.
+    fn objects(&self) -> String {
+        fs::read_to_string(self.folder.path().join("received.objects")).unwrap_or_default()
     }
 
     fn output(&self, authority: &Authority, more: &str) -> String {
@@ -252,12 +265,42 @@ async fn sign_in_and_leave(app: &TestApp) {
     }
 }
 
+/// Where the operator has no enterprise number rsyslog reads the event as an object.
+#[tokio::test(flavor = "multi_thread")]
+async fn rsyslog_reads_an_event_as_an_object_where_nobody_has_a_number() {
+    let authority = Authority::new();
+    let mut rsyslog = Rsyslog::prepare(&authority).await;
+    rsyslog.start().await;
+    let outputs = rsyslog.output(&authority, &ca_file(&authority));
+    let app = TestApp::start_with(with_outputs(&outputs)).await;
+    sign_in_and_leave(&app).await;
+    let ids = placed(&app, "session.ended", 1).await;
+    wait_for(|| rsyslog.received(), &ids).await;
+    let received = rsyslog.received();
+    let lines = received.lines().filter(|it| !it.contains("rsyslogd"));
+    for line in lines {
+        assert!(
+            line.contains("|[origin software=\"cardea\" swVersion=\""),
+            "{line}"
+        );
+        assert!(!line.contains("]["), "{line}");
+    }
+    let objects = rsyslog.objects();
+    let accepted = objects.lines().find(|it| it.starts_with("login.accepted|"));
+    let accepted: Vec<_> = accepted.unwrap_or_default().split('|').collect();
+    assert_eq!(accepted.len(), 4, "{objects}");
+    assert!(accepted[1].parse::<u64>().is_ok(), "{objects}");
+    assert_eq!(accepted[2], "urn:cardea:acr:card-pin");
+    assert!(!accepted[3].is_empty(), "{objects}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rsyslog_reads_every_event_over_tls_with_its_parts() {
     let authority = Authority::new();
     let mut rsyslog = Rsyslog::prepare(&authority).await;
     rsyslog.start().await;
-    let outputs = rsyslog.output(&authority, &ca_file(&authority));
+    let number = format!("{}\nenterprise_number = 64999", ca_file(&authority));
+    let outputs = rsyslog.output(&authority, &number);
     let app = TestApp::start_with(with_outputs(&outputs)).await;
     sign_in_and_leave(&app).await;
     let ids = placed(&app, "session.ended", 1).await;
@@ -275,8 +318,8 @@ async fn rsyslog_reads_every_event_over_tls_with_its_parts() {
     let parts: Vec<_> = accepted.splitn(6, '|').collect();
     assert_eq!(parts[0], "86", "security and authorization, informational");
     assert_eq!(parts[2], "cardea");
-    assert!(parts[4].starts_with("[event@32473 place=\""), "{accepted}");
-    assert!(parts[4].contains(" sub=\"") && parts[4].contains("[details@32473 "));
+    assert!(parts[4].starts_with("[event@64999 place=\""), "{accepted}");
+    assert!(parts[4].contains(" sub=\"") && parts[4].contains("[details@64999 "));
     assert!(
         parts[4].contains(" acr=\"urn:cardea:acr:card-pin\""),
         "{accepted}"
