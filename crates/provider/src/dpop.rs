@@ -5,8 +5,7 @@ mod nonce;
 use std::fmt;
 
 use cardea_jose::{DpopProof, DpopTarget, DpopTolerance, sha256_base64url};
-use cardea_storage::dpop_key::{self, KeyOwner};
-use cardea_storage::spent_jti::{self, Spending};
+use cardea_storage::spending::{KeyUse, Spend, Spent};
 use time::{Duration, OffsetDateTime};
 
 use crate::client_certificate::PresentedCertificate;
@@ -234,18 +233,22 @@ impl Provider {
         } else {
             KEY_OF_PUBLIC_CLIENT_KEPT
         };
-        let mut transaction = self.store.begin().await?;
-        let spending = spent_jti::spend(&mut transaction, &spent, now + PROOF_REMEMBERED).await?;
-        if spending == Spending::Repeated {
-            return Err(Error::DpopProofReplayed);
-        }
-        let (jkt, client_id) = (proof.jkt(), client.client_id.as_str());
-        let owner = dpop_key::record_use(&mut transaction, jkt, client_id, now + kept, now).await?;
-        if owner == KeyOwner::Another {
-            return Err(Error::DpopKeyOfOtherClient);
-        }
+        let spend = Spend {
+            jti_sha256: spent,
+            expires_at: now + PROOF_REMEMBERED,
+            key: Some(KeyUse {
+                jkt: proof.jkt().to_owned(),
+                client_id: client.client_id.clone(),
+                expires_at: now + kept,
+                now,
+            }),
+        };
         // What the client is told comes after a later commit, or after all is settled.
-        Ok(transaction.commit_with_the_next().await?)
+        match self.store.spend(spend).await? {
+            Spent::First => Ok(()),
+            Spent::Repeated => Err(Error::DpopProofReplayed),
+            Spent::KeyOfAnother => Err(Error::DpopKeyOfOtherClient),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use cardea_jose::{Jwk, UnverifiedJws, VerifyingKey, sha256_base64url};
 use cardea_oauth2_types::TokenParameters;
-use cardea_storage::spent_jti::{self, Spending};
+use cardea_storage::spending::{Spend, Spent};
 use serde::Deserialize;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
@@ -91,13 +91,15 @@ impl Provider {
     ) -> Result<(), Error> {
         let jti = self.verify_assertion(client, assertion, now)?;
         let owner = &client.client_id;
-        let spent = sha256_base64url(format!("client\n{owner}\n{jti}").as_bytes());
-        let expires_at = now + LIFETIME_MAX + SKEW;
-        let mut transaction = self.store.begin().await?;
-        match spent_jti::spend(&mut transaction, &spent, expires_at).await? {
-            // What the client is told comes after a later commit, or after all is settled.
-            Spending::First => Ok(transaction.commit_with_the_next().await?),
-            Spending::Repeated => Err(Error::ClientAssertionReplayed),
+        let spend = Spend {
+            jti_sha256: sha256_base64url(format!("client\n{owner}\n{jti}").as_bytes()),
+            expires_at: now + LIFETIME_MAX + SKEW,
+            key: None,
+        };
+        // What the client is told comes after a later commit, or after all is settled.
+        match self.store.spend(spend).await? {
+            Spent::First => Ok(()),
+            Spent::Repeated | Spent::KeyOfAnother => Err(Error::ClientAssertionReplayed),
         }
     }
 
