@@ -8,6 +8,15 @@ use super::habit::{Reference, Share, Usual};
 /// Days from which on an account's own habit counts alone, not beside its profession's.
 const SETTLED_DAYS: u16 = 15;
 
+/// What time takes from how far patients have run ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forgiven {
+    /// What each day takes away, with what a signed habit forgives.
+    pub(crate) per_day: u32,
+    /// What each day takes besides while the account is new, a pause of days no more than one.
+    pub(crate) at_first: u32,
+}
+
 /// What an account may do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
@@ -19,8 +28,8 @@ pub(crate) struct Allowance {
     pub(crate) usual_day: Option<u32>,
     /// Whether nearly everybody comes with a card here.
     pub(crate) is_mostly_with_card: bool,
-    /// What each day takes away, with what a signed habit forgives.
-    pub(crate) forgiven_per_day: u32,
+    /// What time takes away.
+    pub(crate) forgiven: Forgiven,
     /// How far patients may run ahead over weeks, where the account is known.
     pub(crate) drift: Option<u32>,
     /// What one card takes away from that.
@@ -63,7 +72,10 @@ impl Allowance {
             card: card.min(micro(budget.card_speaks_for_most)),
             usual_day: full_day.map(|it| (2 * it + 20).max(budget.usual_day_least)),
             is_mostly_with_card,
-            forgiven_per_day: budget.forgiven_per_day + forgiven.max(at_first),
+            forgiven: Forgiven {
+                per_day: budget.forgiven_per_day + forgiven,
+                at_first: at_first.saturating_sub(forgiven),
+            },
             drift: reference
                 .filter(|it| by_cards || it.has_known_patients())
                 .map(|it| budget.drift + it.full_day()),
@@ -75,7 +87,7 @@ impl Allowance {
             drift_known: reference.filter(|_| !by_cards).map_or(0, drift_known),
             returned_most: own
                 .full_returned
-                .map_or(u32::MAX, |it| 2 * u32::from(it) + 10),
+                .map_or(u32::MAX, |it| u32::from(it) * 5 / 4 + 10),
             day_card: reference.map_or(0, drift_card),
         }
     }
@@ -207,7 +219,7 @@ mod tests {
         let peers = usual(200, 100, 900, 10);
         let screen = Allowance::of(&budget, &telephone(30, 0), &peers);
         assert!(!screen.is_mostly_with_card);
-        assert_eq!(screen.forgiven_per_day, budget.forgiven_per_day + 30);
+        assert_eq!(screen.forgiven.per_day, budget.forgiven_per_day + 30);
         assert_eq!(screen.ahead, budget.ahead + 15);
         assert_eq!(screen.drift, None, "there is nothing to hold it to");
     }
@@ -219,7 +231,7 @@ mod tests {
         assert_eq!(allowance.drift, Some(budget.drift + 40));
         assert_eq!(allowance.drift_known, micro(4));
         assert_eq!(allowance.drift_card, micro(4));
-        assert_eq!(allowance.returned_most, 50);
+        assert_eq!(allowance.returned_most, 35);
     }
 
     #[test]

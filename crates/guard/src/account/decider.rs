@@ -232,10 +232,12 @@ impl Shard {
             None => {
                 self.accounts += 1;
                 accounts.reserve_exact(1);
+                let group = groups.find(&act.service, profession);
+                group.note_account();
                 accounts.push(Account {
                     subject: Name::new(&act.subject),
                     state: AccountState::default(),
-                    group: groups.find(&act.service, profession),
+                    group,
                     walk_noted: 0,
                 });
                 accounts.len() - 1

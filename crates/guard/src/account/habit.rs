@@ -22,7 +22,7 @@ const LEARNED_ONE_IN: u32 = 100;
 /// A day that the person has signed for moves it by a twentieth part.
 const SIGNED_ONE_IN: u32 = 20;
 /// One patient in so many must usually be known.
-const KNOWN_ONE_IN: u32 = 20;
+const KNOWN_ONE_IN: u32 = 40;
 
 /// One day of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -130,7 +130,7 @@ fn advance(
     }
     let track = state.track(kind);
     let before = Allowance::of(budget, &track.habit().usual, &around.peers);
-    if !track.advance(now, before.forgiven_per_day, is_held) {
+    if !track.advance(now, before.forgiven, is_held) {
         return before;
     }
     Allowance::of(budget, &track.habit().usual, &around.peers)

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::allowance::Allowance;
+use super::allowance::{Allowance, Forgiven};
 use super::habit::{DayRecord, Habit, Reference};
 use crate::Patient;
-use crate::budget::{Balance, Days, KnownPatients, MICRO, Recent, Sight, day_of};
+use crate::budget::{Balance, DAY_MS, Days, KnownPatients, MICRO, Recent, Sight, day_of};
 use crate::config::Budget;
 
 /// A patient who comes back on a later day takes this much of the charge away, and less each time.
@@ -34,9 +34,12 @@ pub(crate) struct Track {
 
 impl Track {
     /// Time goes on to `now`: tells whether a day was closed.
-    pub(crate) fn advance(&mut self, now: i64, forgiven_per_day: u32, is_held: bool) -> bool {
-        self.balance.leak(now - self.last_at, forgiven_per_day);
-        self.drift.leak(now - self.last_at, forgiven_per_day.min(1));
+    pub(crate) fn advance(&mut self, now: i64, forgiven: Forgiven, is_held: bool) -> bool {
+        let elapsed = now - self.last_at;
+        self.balance.leak(elapsed, forgiven.per_day);
+        // A weekend is no more than a day of it.
+        self.balance.leak(elapsed.min(DAY_MS), forgiven.at_first);
+        self.drift.leak(elapsed, forgiven.per_day.min(1));
         self.last_at = now;
         let day = day_of(now);
         if day == self.today.day {

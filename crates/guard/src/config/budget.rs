@@ -70,7 +70,7 @@ settings! {
     forgiven_per_day = 3, 0..=1_000;
     /// Patients that each of an account's first ten days takes besides, where cards are not usual:
     /// nobody can have come back yet who could speak for the person.
-    forgiven_at_first = 15, 0..=1_000;
+    forgiven_at_first = 13, 0..=1_000;
     /// Where nobody shows cards and the person has signed: new patients a day that its habit may
     /// forgive besides, at most.
     signed_habit_most = 150, 0..=1_000;

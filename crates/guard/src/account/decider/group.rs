@@ -13,7 +13,7 @@ use crate::account::habit::DayRecord;
 const GROUPS_MAX: usize = 1_024;
 
 /// Days of its accounts from which on it is known that a service shows no cards.
-const KNOWN_DAYS: u32 = 60;
+const KNOWN_DAYS: u32 = 20;
 
 /// Service and profession.
 type Names = (Box<str>, Option<Box<str>>);
@@ -45,6 +45,8 @@ struct ServiceWalks {
     /// Days of accounts that are over, and whether a card was shown on any.
     days: AtomicU32,
     has_cards: AtomicBool,
+    /// Accounts that have come, those that were forgotten and came again counted again.
+    accounts: AtomicU32,
 }
 
 impl ServiceWalks {
@@ -133,6 +135,11 @@ impl Group {
         }
     }
 
+    /// One more account has come.
+    pub(super) fn note_account(&self) {
+        self.walks.accounts.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// One of the accounts walks through new patients without a card.
     pub(super) fn note_walk(&self, subject: &str, now: i64) {
         let mut walkers = self
@@ -140,7 +147,8 @@ impl Group {
             .walkers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let others = walkers.note(subject, now);
+        let accounts = self.walks.accounts.load(Ordering::Relaxed);
+        let others = walkers.note(subject, accounts, now);
         self.walks.others.store(others, Ordering::Relaxed);
         let until = if others > 0 { now + ALARM_MS } else { 0 };
         self.walks.until.store(until, Ordering::Relaxed);

@@ -12,6 +12,10 @@ pub(super) const ALARM_MS: i64 = DAY_MS;
 const WALKERS_MAX: usize = 4_096;
 /// Days whose counts say what is usual.
 const DAYS: usize = 28;
+/// Days of a service after which it is known how many accounts are new there at a time. Before that
+/// all are: then a campaign is more than one in `NEW_ONE_IN` of them.
+const SETTLED_DAYS: u32 = 7;
+const NEW_ONE_IN: u32 = 5;
 /// Days with an alarm become usual after a week: what an operator let be for so long is no attack.
 const ALARM_DAYS: u32 = 7;
 
@@ -20,6 +24,8 @@ const ALARM_DAYS: u32 = 7;
 pub(super) struct Walkers {
     accounts: HashMap<u64, i64>,
     days: Vec<Day>,
+    /// The day of the service's first walk.
+    first_day: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +36,9 @@ struct Day {
 }
 
 impl Walkers {
-    /// Notes that an account walks: how many do, where they are too many for chance, else zero.
-    pub(super) fn note(&mut self, subject: &str, now: i64) -> u32 {
+    /// Notes that one of so many accounts walks: how many do, where they are too many for chance,
+    /// else zero.
+    pub(super) fn note(&mut self, subject: &str, of: u32, now: i64) -> u32 {
         let number = number_of(subject.as_bytes());
         if self.accounts.len() >= WALKERS_MAX || !self.accounts.contains_key(&number) {
             self.accounts.retain(|_, at| now - *at < DAY_MS);
@@ -41,7 +48,10 @@ impl Walkers {
         }
         let count = u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
         let today = day_of(now);
-        let is_alarm = count > BY_CHANCE.max(2 * self.usual(today) + BY_CHANCE);
+        let first_day = *self.first_day.get_or_insert(today);
+        let is_settled = today >= first_day + SETTLED_DAYS;
+        let by_chance = if is_settled { 0 } else { of / NEW_ONE_IN };
+        let is_alarm = count > by_chance.max(2 * self.usual(today) + BY_CHANCE);
         self.note_day(today, count, is_alarm);
         if is_alarm { count } else { 0 }
     }
@@ -78,7 +88,7 @@ mod tests {
     use crate::budget::DAY_MS;
 
     fn day(walkers: &mut Walkers, accounts: u32, day: i64) -> u32 {
-        let notes = (0..accounts).map(|it| walkers.note(&format!("sub-{it}"), day * DAY_MS));
+        let notes = (0..accounts).map(|it| walkers.note(&format!("sub-{it}"), 20, day * DAY_MS));
         notes.last().unwrap_or(0)
     }
 
@@ -100,10 +110,24 @@ mod tests {
     }
 
     #[test]
+    fn on_a_guards_first_days_all_are_new_and_a_campaign_is_more_than_a_fifth_of_them() {
+        let all = |walkers: &mut Walkers, accounts: u32, day: i64| {
+            let notes = (0..accounts).map(|it| walkers.note(&format!("{it}"), 100, day * DAY_MS));
+            notes.last().unwrap_or(0)
+        };
+        assert_eq!(all(&mut Walkers::default(), 20, 1), 0);
+        assert_eq!(all(&mut Walkers::default(), 21, 1), 21);
+        let mut walkers = Walkers::default();
+        assert_eq!(all(&mut walkers, 1, 1), 0);
+        assert_eq!(all(&mut walkers, 19, 7), 0);
+        assert_eq!(all(&mut walkers, 48, 8), 48);
+    }
+
+    #[test]
     fn walks_of_yesterday_are_forgotten() {
         let mut walkers = Walkers::default();
         day(&mut walkers, 4, 1);
-        assert_eq!(walkers.note("another", 2 * DAY_MS), 0);
+        assert_eq!(walkers.note("another", 20, 2 * DAY_MS), 0);
         assert_eq!(walkers.accounts.len(), 1);
     }
 }
