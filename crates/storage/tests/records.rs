@@ -18,6 +18,7 @@ mod records {
     mod databases;
     mod device_authorizations;
     mod durability;
+    mod erased_persons;
     mod event_pushes;
     mod events;
     mod grant_challenges;
@@ -37,6 +38,7 @@ mod records {
     mod requests;
     mod released_database;
     mod retention;
+    mod retention_walk;
     mod rolling_upgrade;
     mod searches;
     mod security_events;
