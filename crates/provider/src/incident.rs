@@ -13,7 +13,10 @@ use cardea_storage::incident::{self, Incident, OPEN};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-pub use operators::{INCIDENTS_MAX, IncidentCase, Incidents, NOTES_MAX, TIMELINE_MAX};
+pub use operators::{
+    CLOSED_PAGE_MAX, ClosedIncidents, INCIDENTS_MAX, IncidentCase, Incidents, NOTES_MAX,
+    TIMELINE_MAX,
+};
 pub use report::{IncidentReport, PLACES_MAX, ReportScope};
 
 use crate::event::{Event, IncidentEvent};

@@ -153,7 +153,8 @@ pub use config::{
 };
 pub use console::{
     CHART_DAYS, CONSOLE, CONSOLE_CLIENT_ID, CONSOLE_NAME, CONSOLE_PATH, ConsoleSession, Found,
-    LookUpsAgainstBudget, OperatorNumbers, TIMELINE_PAGE_MAX, TimelineOf, TimelinePage,
+    LookUpsAgainstBudget, NamedPerson, NamedSession, OperatorNumbers, SAME_LOOK, TIMELINE_PAGE_MAX,
+    TimelineOf, TimelinePage,
 };
 pub use device::{ClaimedDevice, DeviceAuthorization, DevicePage, DeviceRequest};
 pub use dpop::{DpopNonceUse, DpopRequest, PresentedToken, TokenScheme};

@@ -126,6 +126,7 @@ impl Provider {
             (Kind::AuthorizationRequest, kept),
             (Kind::ClientSession, kept),
             (Kind::Session, kept),
+            (Kind::SessionName, now - kept_for.look_ups),
         ];
         let mut rows = 0;
         for (kind, before) in batches {

@@ -61,6 +61,25 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
+/// Finds a client session by its `sid`, also where the client was taken out since, or the session's
+/// row has gone.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_also_ended(
+    transaction: &mut Transaction,
+    sid: &str,
+) -> Result<Option<ClientSession>, Error> {
+    let row = sql::query(
+        "SELECT sid, session_id, client_id FROM client_session WHERE sid = $1
+         UNION ALL SELECT sid, session_id, client_id FROM session_name WHERE sid = $1 LIMIT 1",
+    )
+        .bind(sid)
+        .fetch_optional(transaction.connection())
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Lists the clients of a session, in the order in which they joined, without those taken out.
 ///
 /// # Errors

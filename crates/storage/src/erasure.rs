@@ -5,7 +5,7 @@ use crate::sql;
 use crate::{Error, Transaction};
 
 /// What goes, by table, children first; `$1` is the person.
-const DELETES: [(&str, &str); 11] = [
+const DELETES: [(&str, &str); 12] = [
     ("guard_notice", "DELETE FROM guard_notice WHERE sub = $1"),
     ("refused_use", "DELETE FROM refused_use WHERE sub = $1"),
     ("not_me", "DELETE FROM not_me WHERE sub = $1"),
@@ -23,6 +23,7 @@ const DELETES: [(&str, &str); 11] = [
         "DELETE FROM incident WHERE sub = $1 AND state = 'closed'",
     ),
     ("consent", "DELETE FROM consent WHERE sub = $1"),
+    ("session_name", "DELETE FROM session_name WHERE sub = $1"),
     (
         "agent_instance",
         "DELETE FROM agent_instance WHERE sub = $1",

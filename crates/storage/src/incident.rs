@@ -6,6 +6,7 @@ mod timeline;
 use time::OffsetDateTime;
 
 pub use person::{find_person, list_existing_events, list_person_ids};
+pub(crate) use timeline::first_id;
 pub use timeline::{list_events, list_events_of_person, list_events_of_session};
 
 use crate::sql::{self, Row};
@@ -154,6 +155,43 @@ pub async fn list_before(
     .await?;
     rows.iter().map(read).collect()
 }
+
+/// From where on a list of closed incidents goes: behind this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedBefore {
+    /// When it was closed.
+    pub closed_at: OffsetDateTime,
+    /// Its id.
+    pub id: String,
+}
+
+/// Lists the incidents that are closed, the last closed first, from behind a position on; up to
+/// `count_max`.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_closed(
+    transaction: &mut Transaction,
+    before: Option<&ClosedBefore>,
+    count_max: u32,
+) -> Result<Vec<Incident>, Error> {
+    let (closed_at, id) = before.map_or((i64::MAX, ""), |it| {
+        (it.closed_at.unix_timestamp(), it.id.as_str())
+    });
+    let rows = sql::query(LIST_CLOSED)
+        .bind(closed_at)
+        .bind(id)
+        .bind(i64::from(count_max))
+        .fetch_all(transaction.connection())
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The first condition bounds what is read of the index.
+const LIST_CLOSED: &str = select!(
+    "WHERE closed_at IS NOT NULL AND closed_at <= $1 AND (closed_at < $1 OR id > $2)
+     ORDER BY closed_at DESC, id LIMIT $3"
+);
 
 /// Lists a person's incidents, closed or not, the newest first; up to `count_max`.
 ///

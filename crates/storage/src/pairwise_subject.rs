@@ -82,3 +82,19 @@ pub async fn list_persons(
         .await?;
     rows.iter().map(|row| row.try_get("sub")).collect()
 }
+
+/// Whom a sector calls by a name, and which sector; no two give the same name.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_named(
+    transaction: &mut Transaction,
+    pairwise: &str,
+) -> Result<Option<(String, String)>, Error> {
+    let row = sql::query("SELECT sub, sector FROM pairwise_subject WHERE pairwise = $1")
+        .bind(pairwise)
+        .fetch_optional(transaction.connection())
+        .await?;
+    row.map(|row| Ok((row.try_get("sub")?, row.try_get("sector")?)))
+        .transpose()
+}

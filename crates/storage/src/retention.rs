@@ -78,6 +78,8 @@ pub enum Kind {
     ClientSession,
     /// Ended sessions, once no client's part and no authorization request names them.
     Session,
+    /// What clients called ended sessions whose rows have gone.
+    SessionName,
 }
 
 /// The kinds of [`REFUSALS_OF_NOBODY`].
@@ -166,7 +168,7 @@ const SESSIONS: &str = "SELECT id AS key FROM session WHERE ended_at < $1
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::UnansweredRequest,
         Self::PushedRequest,
         Self::GrantChallenge,
@@ -191,6 +193,7 @@ impl Kind {
         Self::AuthorizationRequest,
         Self::ClientSession,
         Self::Session,
+        Self::SessionName,
     ];
 
     const fn batch(self) -> i64 {
@@ -254,6 +257,7 @@ impl Kind {
             }
             Self::ClientSession => SESSIONS_OF_CLIENTS,
             Self::Session => SESSIONS,
+            Self::SessionName => "SELECT sid AS key FROM session_name WHERE ended_at < $1 LIMIT $2",
         }
     }
 
@@ -299,14 +303,26 @@ impl Kind {
                 &["DELETE FROM authorization_code WHERE code_sha256 IN (keys)"]
             }
             Self::Consent => &["DELETE FROM consent WHERE expires_at < $1 AND sub IN (keys)"],
-            Self::ClientSession => &["DELETE FROM client_session WHERE sid IN (keys)"],
+            Self::ClientSession => &[
+                NAMES_OF_SESSIONS,
+                "DELETE FROM client_session WHERE sid IN (keys)",
+            ],
             Self::Session => &[
                 "DELETE FROM session_card WHERE session_id IN (keys)",
                 "DELETE FROM session WHERE id IN (keys)",
             ],
+            Self::SessionName => &["DELETE FROM session_name WHERE sid IN (keys)"],
         }
     }
 }
+
+/// What a client called a session is kept for whoever has to find what is on record of it.
+const NAMES_OF_SESSIONS: &str = "INSERT INTO session_name
+         (sid, session_id, client_id, sub, ended_at)
+     SELECT part.sid, part.session_id, part.client_id, session.sub, session.ended_at
+     FROM client_session AS part JOIN session ON session.id = part.session_id
+     WHERE part.sid IN (keys) AND session.ended_at IS NOT NULL
+     ON CONFLICT (sid) DO NOTHING";
 
 /// A login that a card answered has a history of its own; its beginning stays with it.
 const REQUEST: &[&str] = &[

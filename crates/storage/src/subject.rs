@@ -87,3 +87,34 @@ pub async fn find_by_value(
         _ => Ok(None),
     }
 }
+
+/// Whom registers know by a number, written with the register (`rpps:899700000001`) or without;
+/// registers of test cards are others, so there may be several. In the order of their names.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn list_numbered(
+    transaction: &mut Transaction,
+    number: &str,
+) -> Result<Vec<String>, Error> {
+    let (scheme, value) = match number.rsplit_once(':') {
+        Some((scheme, value)) => (Some(scheme), value),
+        None => (None, number),
+    };
+    let rows = sql::query(
+        "SELECT sub, person_scheme FROM subject WHERE person_value = $1 ORDER BY sub LIMIT 20",
+    )
+    .bind(value)
+    .fetch_all(transaction.connection())
+    .await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let of: String = row.try_get("person_scheme")?;
+        // Registers of test cards have a word before the name of the real one.
+        let is_of = |scheme: &str| of == scheme || of.ends_with(&format!(":{scheme}"));
+        if scheme.is_none_or(is_of) {
+            found.push(row.try_get("sub")?);
+        }
+    }
+    Ok(found)
+}

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use cardea_storage::{Transaction, card, guard_report, pairwise_subject, session};
-use time::OffsetDateTime;
+use cardea_storage::guard_report::{self, GuardReport};
+use cardea_storage::{Transaction, card, pairwise_subject, session};
 
-use super::{IncidentCase, IncidentReport, Incidents};
+use super::{IncidentCase, IncidentReport};
 use crate::Error;
-use crate::event::{ConsoleEvent, ConsoleView, Event};
 
 /// Of whom an incident shows something.
 pub(super) fn seen_in_case(case: &IncidentCase) -> BTreeSet<String> {
@@ -44,20 +43,19 @@ pub(super) async fn seen_in_report(
     Ok(seen)
 }
 
-impl Incidents {
-    /// Puts the look on record, of each once.
-    pub(super) async fn append_looks(
-        &self,
-        transaction: &mut Transaction,
-        view: ConsoleView,
-        seen: &BTreeSet<String>,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        for sub in seen {
-            let by = self.records.author.clone();
-            let event = Event::new(ConsoleEvent::LookedAt { by, view }, now).of_person(sub);
-            self.records.append(transaction, &event).await?;
-        }
-        Ok(())
+/// Who looked up what is listed.
+pub(super) async fn seen_in_look_ups(
+    reading: &mut Transaction,
+    look_ups: &[GuardReport],
+) -> Result<BTreeSet<String>, Error> {
+    let mut seen = BTreeSet::new();
+    let mut said = BTreeSet::new();
+    for report in look_ups {
+        seen.extend(report.sub.clone());
+        said.extend(report.unproven.iter().map(|it| it.sub.as_str()));
     }
+    for name in said {
+        seen.extend(pairwise_subject::list_persons(reading, name).await?);
+    }
+    Ok(seen)
 }

@@ -1,17 +1,20 @@
 //! Incidents as operators work on them.
 
 use cardea_storage::event::EventRecord;
-use cardea_storage::incident::{self, Incident, IncidentNote};
+use cardea_storage::incident::{self, ClosedBefore, Incident, IncidentNote};
 use time::{Duration, OffsetDateTime};
 
 use super::look::seen_in_case;
 use super::named::check_incident;
 use super::{IncidentBy, OpenIncident, checked_words, digest, event_of, prepare, store};
+use crate::console::record_looks;
 use crate::event::{ConsoleView, IncidentEvent};
 use crate::{Error, OperatorProven, Provider, Records};
 
 /// Incidents that are listed at once.
 pub const INCIDENTS_MAX: u32 = 500;
+/// Closed incidents of one page.
+pub const CLOSED_PAGE_MAX: u32 = 50;
 /// Notes of one incident.
 pub const NOTES_MAX: u32 = 500;
 /// Events of an incident's timeline.
@@ -36,6 +39,15 @@ pub struct IncidentCase {
     pub events: Vec<EventRecord>,
     /// Whether more happened than is shown.
     pub has_more_events: bool,
+}
+
+/// A page of closed incidents, the last closed first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedIncidents {
+    /// They, [`CLOSED_PAGE_MAX`] at most.
+    pub incidents: Vec<Incident>,
+    /// From where the next page goes on; none where there is no more.
+    pub next: Option<ClosedBefore>,
 }
 
 impl Provider {
@@ -69,6 +81,31 @@ impl Incidents {
     pub async fn list(&self) -> Result<Vec<Incident>, Error> {
         let mut transaction = self.records.store.begin_read().await?;
         Ok(incident::list_unclosed(&mut transaction, INCIDENTS_MAX).await?)
+    }
+
+    /// Lists a page of the closed incidents, the last closed first.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn list_closed(
+        &self,
+        before: Option<&ClosedBefore>,
+    ) -> Result<ClosedIncidents, Error> {
+        let mut reading = self.records.store.begin_read().await?;
+        // One more tells whether there is another page.
+        let mut incidents =
+            incident::list_closed(&mut reading, before, CLOSED_PAGE_MAX + 1).await?;
+        let page = usize::try_from(CLOSED_PAGE_MAX).unwrap_or(usize::MAX);
+        let has_more = incidents.len() > page;
+        incidents.truncate(page);
+        let last = incidents.last().filter(|_| has_more);
+        let next = last.and_then(|last| {
+            Some(ClosedBefore {
+                closed_at: last.closed_at?,
+                id: last.id.clone(),
+            })
+        });
+        Ok(ClosedIncidents { incidents, next })
     }
 
     /// Lists the newest incidents, closed or not; [`INCIDENTS_MAX`] at most.
@@ -116,11 +153,7 @@ impl Incidents {
             has_more_events,
         };
         let seen = seen_in_case(&case);
-        let mut transaction = self.records.store.begin().await?;
-        let (view, now) = (ConsoleView::Incident, self.records.now());
-        self.append_looks(&mut transaction, view, &seen, now)
-            .await?;
-        transaction.commit().await?;
+        record_looks(&self.records, ConsoleView::Incident, &seen).await?;
         Ok(case)
     }
 

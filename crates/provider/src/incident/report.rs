@@ -13,10 +13,11 @@ use cardea_storage::incident::{
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::look::seen_in_report;
+use super::look::{seen_in_look_ups, seen_in_report};
 use super::named::{NAME_BYTES_MAX, check_report};
 use super::{Incidents, TIMELINE_MAX};
 use crate::Error;
+use crate::console::{look, record_looks};
 use crate::event::{ConsoleView, Event, IncidentEvent};
 
 /// Places that a report lists: a session at a service through a portal each.
@@ -149,9 +150,11 @@ impl Incidents {
             form,
         };
         let mut transaction = self.records.store.begin().await?;
-        let view = ConsoleView::IncidentReport;
-        self.append_looks(&mut transaction, view, &seen, made_at)
-            .await?;
+        for sub in &seen {
+            let view = ConsoleView::IncidentReport;
+            let event = look(&self.records, view, sub, made_at);
+            self.records.append(&mut transaction, &event).await?;
+        }
         let mut event = Event::new(kind, made_at);
         // Where it is about one person it is an event of hers.
         let mut people = seen.into_iter();
@@ -175,6 +178,27 @@ impl Incidents {
         let mut reading = self.records.store.begin_read().await?;
         let scope = scope.stored();
         Ok(guard_report::list_reports(&mut reading, part, &scope, after, count_max).await?)
+    }
+
+    /// The same for an operator's screen, once it is on record of everybody in it that somebody
+    /// looks.
+    ///
+    /// # Errors
+    /// [`Error::IncidentScopeMissing`], [`Error::IncidentScopeInvalid`], [`Error::Storage`].
+    pub async fn show_look_ups(
+        &self,
+        scope: &ReportScope,
+        part: Part,
+        after: Option<&Position>,
+        count_max: u32,
+    ) -> Result<Vec<GuardReport>, Error> {
+        scope.check()?;
+        let page = self.report_page(scope, part, after, count_max).await?;
+        let mut reading = self.records.store.begin_read().await?;
+        let seen = seen_in_look_ups(&mut reading, &page).await?;
+        drop(reading);
+        record_looks(&self.records, ConsoleView::IncidentReport, &seen).await?;
+        Ok(page)
     }
 
     /// A page of the patients of a report, in the order of their pseudonyms from behind one on.

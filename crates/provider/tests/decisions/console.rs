@@ -4,12 +4,13 @@
 use cardea_assertion::UserVerification;
 use cardea_provider::event::ConsoleView;
 use cardea_provider::{
-    ACCOUNT, AdminOperator, AdminRules, CONSOLE, CONSOLE_CLIENT_ID, FourEyes, Permission, Secret,
-    TimelineOf,
+    ACCOUNT, AdminOperator, AdminRules, CONSOLE, CONSOLE_CLIENT_ID, FourEyes, NamedPerson,
+    NamedSession, OperatorProven, Permission, SAME_LOOK, Secret, TimelineOf,
 };
+use cardea_storage::{client_session, pairwise_subject};
 use time::Duration;
 
-use super::world::{Begun, World, query_value};
+use super::world::{Begun, PORTAL, World, query_value};
 
 fn rules() -> AdminRules {
     AdminRules {
@@ -170,6 +171,12 @@ async fn a_card_and_a_session_are_found_when_the_sessions_row_has_gone() {
     let (sub, session) = (login.sub.unwrap(), login.session_id.unwrap());
     let details: serde_json::Value = serde_json::from_str(&login.details).unwrap();
     let card = details["card"].as_str().unwrap().to_owned();
+    let mut transaction = world.store.begin().await.unwrap();
+    let now = world.now();
+    client_session::load_or_create(&mut transaction, &session, PORTAL, "a sid", now)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
     provider.end_session(&session).await.unwrap();
     world.pass(Duration::days(3));
     while provider.forget_ended().await.unwrap() > 0 {}
@@ -183,7 +190,118 @@ async fn a_card_and_a_session_are_found_when_the_sessions_row_has_gone() {
         assert!(page.events.iter().any(|it| it.kind == kind), "{kind}");
     }
     let found = provider.search_for_operator(&operator, &session).await;
-    assert_eq!(found.unwrap().session, Some((session, sub)));
+    let named = |portal: Option<&str>| NamedSession {
+        id: session.clone(),
+        sub: sub.clone(),
+        client_id: portal.map(str::to_owned),
+    };
+    assert_eq!(found.unwrap().session, Some(named(None)));
+    let found = provider.search_for_operator(&operator, "a sid").await;
+    assert_eq!(found.unwrap().session, Some(named(Some(PORTAL))));
+    // What the portal called it goes with the look-ups.
+    world.pass(Duration::days(180));
+    while provider.forget_ended().await.unwrap() > 0 {}
+    let found = provider.search_for_operator(&operator, "a sid").await;
+    assert_eq!(found.unwrap().session, None);
     let nothing = provider.search_for_operator(&operator, "nothing").await;
     assert!(nothing.unwrap().is_empty());
+}
+
+/// Somebody who has just opened the console.
+async fn operator(world: &World) -> OperatorProven {
+    let cookie = open(world, &rules()).await.unwrap();
+    let found = world.provider.find_console(&rules(), cookie.expose()).await;
+    found.unwrap().unwrap().operator
+}
+
+/// A list that stands open on a screen and is loaded again and again is one look; another page,
+/// another person and a later look are others.
+#[tokio::test]
+async fn a_page_that_is_loaded_again_is_no_second_look() {
+    let world = World::new().await;
+    let operator = operator(&world).await;
+    let look = async |view, sub: &str| {
+        let looked = world
+            .provider
+            .record_look(&operator, view, [sub.to_owned()]);
+        looked.await.unwrap();
+        looks(&world).await
+    };
+    assert_eq!(look(ConsoleView::Incident, "anne").await, 1);
+    assert_eq!(look(ConsoleView::Incident, "anne").await, 1);
+    assert_eq!(look(ConsoleView::Incident, "marc").await, 2);
+    assert_eq!(look(ConsoleView::Person, "anne").await, 3);
+    world.pass(SAME_LOOK);
+    assert_eq!(look(ConsoleView::Incident, "anne").await, 3);
+    // It counts from the look that is on record: who looks on and on is seen again and again.
+    world.pass(Duration::SECOND);
+    assert_eq!(look(ConsoleView::Incident, "anne").await, 4);
+    let both = ["anne", "paul"].map(str::to_owned);
+    let looked = world
+        .provider
+        .record_look(&operator, ConsoleView::Incident, both);
+    looked.await.unwrap();
+    let events = world.events().await;
+    let seen = events.iter().filter(|it| it.kind == "console.looked_at");
+    let seen: Vec<_> = seen.filter_map(|it| it.sub.as_deref()).collect();
+    assert_eq!(seen, ["anne", "marc", "anne", "anne", "paul"]);
+}
+
+/// Who calls in from a portal has the portal's own names in hand, and whoever reads a card or a
+/// register has a number.
+#[tokio::test]
+async fn people_sessions_and_portals_are_found_by_the_names_that_others_have_for_them() {
+    let world = World::new().await;
+    let operator = operator(&world).await;
+    let login = world.event("login.accepted").await;
+    let (sub, session) = (login.sub.unwrap(), login.session_id.unwrap());
+    let mut transaction = world.store.begin().await.unwrap();
+    let (sector, name, now) = ("portal.example.fr", "a name at a portal", world.now());
+    pairwise_subject::load_or_create(&mut transaction, &sub, sector, name, now)
+        .await
+        .unwrap();
+    client_session::load_or_create(&mut transaction, &session, PORTAL, "a sid", now)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let find = async |word: &str| {
+        let found = world.provider.search_for_operator(&operator, word).await;
+        found.unwrap()
+    };
+    let found = find(name).await;
+    let named = NamedPerson {
+        sub: sub.clone(),
+        sector: Some(sector.to_owned()),
+    };
+    assert_eq!(found.persons, [named]);
+    assert_eq!(found.cards.len(), 1);
+    for number in ["899700000029", "rpps:899700000029"] {
+        let found = find(number).await;
+        let subs: Vec<_> = found.persons.iter().map(|it| it.sub.as_str()).collect();
+        assert_eq!(subs, [sub.as_str()], "{number}");
+        assert_eq!(found.cards.len(), 1, "{number}");
+    }
+    assert!(find("adeli:899700000029").await.is_empty());
+    let named = NamedSession {
+        id: session,
+        sub: sub.clone(),
+        client_id: Some(PORTAL.to_owned()),
+    };
+    assert_eq!(find("a sid").await.session, Some(named));
+    for word in [
+        PORTAL,
+        "Portail de démonstration",
+        "PORTAIL DE DÉMONSTRATION",
+        "portal.example.fr",
+        "https://portal.example.fr/some/page",
+    ] {
+        let found = find(word).await;
+        let ids: Vec<_> = found.portals.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, [PORTAL], "{word}");
+    }
+    for part in ["Portail", "example.fr", "a name", "8997", "sid"] {
+        assert!(find(part).await.is_empty(), "{part}");
+    }
+    let seen = world.event("console.looked_at").await;
+    assert_eq!(seen.sub.as_deref(), Some(sub.as_str()));
 }

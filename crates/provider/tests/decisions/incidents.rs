@@ -2,7 +2,8 @@
 //! look-up which the log has is neither changed nor taken out unseen.
 
 use cardea_provider::incident::{
-    IncidentBy, IncidentKind, Incidents, OpenIncident, ReportScope, WORDS_CHARS_MAX,
+    CLOSED_PAGE_MAX, IncidentBy, IncidentKind, Incidents, OpenIncident, ReportScope,
+    WORDS_CHARS_MAX,
 };
 use cardea_provider::{LookUpFinding, LookUpsOnRecord};
 use cardea_storage::guard_report::{self, Part, ReportOnRecord, Scope};
@@ -443,4 +444,37 @@ async fn h14_a_report_is_an_event_of_everybody_in_it() {
     incidents.show(&id).await.unwrap();
     let looks = hers("console.looked_at", "\"view\":\"incident\"").await;
     assert_eq!(looks, 1);
+}
+
+#[tokio::test]
+async fn closed_incidents_come_page_by_page_the_last_closed_first() {
+    let world = world().await;
+    let incidents = incidents(&world);
+    let mut ids = Vec::new();
+    for number in 0..CLOSED_PAGE_MAX + 2 {
+        // Several are closed within one second.
+        if number % 7 == 0 {
+            world.pass(Duration::SECOND);
+        }
+        let open = OpenIncident {
+            words: Some("seen".to_owned()),
+            ..OpenIncident::new(IncidentKind::Operator, IncidentBy::Person)
+        };
+        let id = incidents.open(open).await.unwrap();
+        incidents.close(&id, "nothing").await.unwrap();
+        ids.push(id);
+    }
+    let waits = opened(&world, by_person("sub")).await.unwrap();
+    let first = incidents.list_closed(None).await.unwrap();
+    assert_eq!(first.incidents.len(), 50);
+    let rest = incidents.list_closed(first.next.as_ref()).await.unwrap();
+    assert_eq!((rest.incidents.len(), &rest.next), (2, &None));
+    let listed: Vec<_> = first.incidents.iter().chain(&rest.incidents).collect();
+    let moments: Vec<_> = listed.iter().map(|it| it.closed_at.unwrap()).collect();
+    assert!(moments.is_sorted_by(|one, next| one >= next), "{moments:?}");
+    let mut listed: Vec<_> = listed.iter().map(|it| it.id.clone()).collect();
+    listed.sort();
+    ids.sort();
+    assert_eq!(listed, ids);
+    assert!(!listed.contains(&waits));
 }

@@ -7,6 +7,7 @@
 use time::OffsetDateTime;
 
 use super::{EventRecord, read};
+use crate::incident::first_id;
 use crate::sql::{self, Row};
 use crate::{Error, Transaction};
 
@@ -27,6 +28,36 @@ macro_rules! select {
     };
 }
 
+const OF_PERSON: &str = select!("sub = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+const OF_SESSION: &str = select!("session_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+const OF_CLIENT: &str = select!("client_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+const OF_CARD: &str = select!(
+    "sub = $1 AND id < $2
+         AND (details LIKE $3 OR session_id IN
+                 (SELECT session.id FROM session
+                  WHERE session.sub = $1 AND session.card_id = $4
+                  UNION SELECT login.session_id FROM event AS login
+                  WHERE login.sub = $1 AND login.session_id IS NOT NULL
+                  AND login.kind IN ('login.accepted', 'card_grant.accepted',
+                                     'agentless_login.accepted')
+                  AND login.details LIKE $3))
+         ORDER BY id DESC LIMIT $5"
+);
+const LOGINS_BY_DAY: &str = "SELECT occurred_at / 86400 AS day, COUNT(*) AS logins FROM event
+         WHERE kind IN ('login.accepted', 'card_grant.accepted', 'agentless_login.accepted')
+         AND occurred_at >= $1
+         GROUP BY occurred_at / 86400 ORDER BY occurred_at / 86400";
+const REFUSALS_BY_CODE: &str = "SELECT code, COUNT(*) AS refusals FROM event
+         WHERE kind IN ('login.refused', 'card_grant.refused', 'agent_instance.refused')
+         AND occurred_at >= $1 AND code IS NOT NULL
+         GROUP BY code ORDER BY COUNT(*) DESC, code LIMIT $2";
+const ANSWERS_BY_DAY: &str =
+    "SELECT occurred_at / 86400000 AS day, answer, COUNT(*) AS answers FROM guard_report
+         WHERE occurred_at >= $1 AND (part IS NULL OR part = 1)
+         GROUP BY occurred_at / 86400000, answer ORDER BY occurred_at / 86400000, answer";
+const NEWEST_REASONS: &str = "SELECT reasons FROM guard_report WHERE sub = $1 AND answer <> 'allow'
+         ORDER BY occurred_at DESC LIMIT 1";
+
 /// Lists up to `count_max` events of a person that are before a cursor, the newest first.
 ///
 /// # Errors
@@ -37,7 +68,7 @@ pub async fn list_of_person(
     before_id: &str,
     count_max: u32,
 ) -> Result<Vec<EventRecord>, Error> {
-    let rows = sql::query(select!("sub = $1 AND id < $2 ORDER BY id DESC LIMIT $3"))
+    let rows = sql::query(OF_PERSON)
         .bind(sub)
         .bind(before_id)
         .bind(i64::from(count_max))
@@ -56,14 +87,12 @@ pub async fn list_of_session(
     before_id: &str,
     count_max: u32,
 ) -> Result<Vec<EventRecord>, Error> {
-    let rows = sql::query(select!(
-        "session_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
-    ))
-    .bind(session_id)
-    .bind(before_id)
-    .bind(i64::from(count_max))
-    .fetch_all(transaction.connection())
-    .await?;
+    let rows = sql::query(OF_SESSION)
+        .bind(session_id)
+        .bind(before_id)
+        .bind(i64::from(count_max))
+        .fetch_all(transaction.connection())
+        .await?;
     rows.iter().map(read).collect()
 }
 
@@ -77,14 +106,12 @@ pub async fn list_of_client(
     before_id: &str,
     count_max: u32,
 ) -> Result<Vec<EventRecord>, Error> {
-    let rows = sql::query(select!(
-        "client_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
-    ))
-    .bind(client_id)
-    .bind(before_id)
-    .bind(i64::from(count_max))
-    .fetch_all(transaction.connection())
-    .await?;
+    let rows = sql::query(OF_CLIENT)
+        .bind(client_id)
+        .bind(before_id)
+        .bind(i64::from(count_max))
+        .fetch_all(transaction.connection())
+        .await?;
     rows.iter().map(read).collect()
 }
 
@@ -102,27 +129,40 @@ pub async fn list_of_card(
 ) -> Result<Vec<EventRecord>, Error> {
     // A card's name is base64url, whose one wildcard stands for one character.
     let named = format!("%\"card\":\"{card_id}\"%");
-    let rows = sql::query(select!(
-        "sub = $1 AND id < $2
-         AND (details LIKE $3 OR session_id IN
-                 (SELECT session.id FROM session
-                  WHERE session.sub = $1 AND session.card_id = $4
-                  UNION SELECT login.session_id FROM event AS login
-                  WHERE login.sub = $1 AND login.session_id IS NOT NULL
-                  AND login.kind IN ('login.accepted', 'card_grant.accepted',
-                                     'agentless_login.accepted')
-                  AND login.details LIKE $3))
-         ORDER BY id DESC LIMIT $5"
-    ))
-    .bind(sub)
-    .bind(before_id)
-    .bind(named)
-    .bind(card_id)
-    .bind(i64::from(count_max))
-    .fetch_all(transaction.connection())
-    .await?;
+    let rows = sql::query(OF_CARD)
+        .bind(sub)
+        .bind(before_id)
+        .bind(named)
+        .bind(card_id)
+        .bind(i64::from(count_max))
+        .fetch_all(transaction.connection())
+        .await?;
     rows.iter().map(read).collect()
 }
+
+/// Whether an event of a person says the very same since a moment: of one kind, with the same
+/// details.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn is_said_since(
+    transaction: &mut Transaction,
+    sub: &str,
+    (kind, details): (&str, &str),
+    since: OffsetDateTime,
+) -> Result<bool, Error> {
+    let found = sql::query(SAID_SINCE)
+        .bind(sub)
+        .bind(first_id(since))
+        .bind(kind)
+        .bind(details)
+        .fetch_optional(transaction.connection())
+        .await?;
+    Ok(found.is_some())
+}
+
+const SAID_SINCE: &str = "SELECT id FROM event
+     WHERE sub = $1 AND id >= $2 AND kind = $3 AND details = $4 LIMIT 1";
 
 /// Counts accepted logins since a moment, by days in UTC: each day's number since 1970, and how
 /// many. A day without any is not there.
@@ -133,15 +173,10 @@ pub async fn count_logins_by_day(
     transaction: &mut Transaction,
     since: OffsetDateTime,
 ) -> Result<Vec<(i64, i64)>, Error> {
-    let rows = sql::query(
-        "SELECT occurred_at / 86400 AS day, COUNT(*) AS logins FROM event
-         WHERE kind IN ('login.accepted', 'card_grant.accepted', 'agentless_login.accepted')
-         AND occurred_at >= $1
-         GROUP BY occurred_at / 86400 ORDER BY occurred_at / 86400",
-    )
-    .bind(since.unix_timestamp())
-    .fetch_all(transaction.connection())
-    .await?;
+    let rows = sql::query(LOGINS_BY_DAY)
+        .bind(since.unix_timestamp())
+        .fetch_all(transaction.connection())
+        .await?;
     let pair = |row: &Row| Ok((row.try_get("day")?, row.try_get("logins")?));
     rows.iter().map(pair).collect()
 }
@@ -154,16 +189,11 @@ pub async fn count_refusals_by_code(
     transaction: &mut Transaction,
     since: OffsetDateTime,
 ) -> Result<Vec<(String, i64)>, Error> {
-    let rows = sql::query(
-        "SELECT code, COUNT(*) AS refusals FROM event
-         WHERE kind IN ('login.refused', 'card_grant.refused', 'agent_instance.refused')
-         AND occurred_at >= $1 AND code IS NOT NULL
-         GROUP BY code ORDER BY COUNT(*) DESC, code LIMIT $2",
-    )
-    .bind(since.unix_timestamp())
-    .bind(CODES_MAX)
-    .fetch_all(transaction.connection())
-    .await?;
+    let rows = sql::query(REFUSALS_BY_CODE)
+        .bind(since.unix_timestamp())
+        .bind(CODES_MAX)
+        .fetch_all(transaction.connection())
+        .await?;
     let pair = |row: &Row| Ok((row.try_get("code")?, row.try_get("refusals")?));
     rows.iter().map(pair).collect()
 }
@@ -177,14 +207,10 @@ pub async fn count_answers_by_day(
     transaction: &mut Transaction,
     since: OffsetDateTime,
 ) -> Result<Vec<(i64, String, i64)>, Error> {
-    let rows = sql::query(
-        "SELECT occurred_at / 86400000 AS day, answer, COUNT(*) AS answers FROM guard_report
-         WHERE occurred_at >= $1 AND (part IS NULL OR part = 1)
-         GROUP BY occurred_at / 86400000, answer ORDER BY occurred_at / 86400000, answer",
-    )
-    .bind(since.unix_timestamp().saturating_mul(1_000))
-    .fetch_all(transaction.connection())
-    .await?;
+    let rows = sql::query(ANSWERS_BY_DAY)
+        .bind(since.unix_timestamp().saturating_mul(1_000))
+        .fetch_all(transaction.connection())
+        .await?;
     let triple = |row: &Row| {
         Ok((
             row.try_get("day")?,
@@ -203,12 +229,55 @@ pub async fn find_newest_reasons(
     transaction: &mut Transaction,
     sub: &str,
 ) -> Result<Option<String>, Error> {
-    let row = sql::query(
-        "SELECT reasons FROM guard_report WHERE sub = $1 AND answer <> 'allow'
-         ORDER BY occurred_at DESC LIMIT 1",
-    )
-    .bind(sub)
-    .fetch_optional(transaction.connection())
-    .await?;
+    let row = sql::query(NEWEST_REASONS)
+        .bind(sub)
+        .fetch_optional(transaction.connection())
+        .await?;
     row.map(|row| row.try_get("reasons")).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Store;
+    use crate::sql;
+
+    /// The overview and the timelines read what they show, however long the log is.
+    #[tokio::test]
+    async fn whatever_the_console_asks_is_found_by_an_index() {
+        let store = Store::open_in_memory().await.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        for (statement, index) in [
+            (super::LOGINS_BY_DAY, "COVERING INDEX event_of_login_day"),
+            (
+                super::REFUSALS_BY_CODE,
+                "COVERING INDEX event_of_refusal_code",
+            ),
+            (super::ANSWERS_BY_DAY, "COVERING INDEX guard_report_of_time"),
+            (super::NEWEST_REASONS, "INDEX guard_report_held_up"),
+            (super::OF_PERSON, "INDEX event_of_person (sub=? AND id<?)"),
+            (
+                super::OF_SESSION,
+                "INDEX event_of_session (session_id=? AND id<?)",
+            ),
+            (
+                super::OF_CLIENT,
+                "INDEX event_by_client (client_id=? AND id<?)",
+            ),
+            (super::OF_CARD, "INDEX event_of_person (sub=? AND id<?)"),
+            (super::SAID_SINCE, "INDEX event_of_person (sub=? AND id>?)"),
+        ] {
+            let mut query = sql::query_built(format!("EXPLAIN QUERY PLAN {statement}"));
+            for place in (1..=9).take_while(|place| statement.contains(&format!("${place}"))) {
+                query = query.bind(i64::from(place));
+            }
+            let rows = query.fetch_all(transaction.connection()).await.unwrap();
+            let plan = rows.iter().map(|row| row.try_get("detail").unwrap());
+            let plan = plan.collect::<Vec<String>>().join("; ");
+            assert!(plan.contains(index), "{index}: {plan}");
+            assert!(
+                !plan.contains("SCAN event") && !plan.contains("SCAN guard"),
+                "{plan}"
+            );
+        }
+    }
 }

@@ -421,7 +421,8 @@ mod tests {
             ..all
         };
         for (part, scope, index) in [
-            (Part::Proven, span, "guard_report_by_time"),
+            (Part::Proven, span, "guard_report_of_time"),
+            (Part::Unproven, span, "guard_report_as_said_in_time"),
             (Part::Proven, of_person, "guard_report_of_person"),
             (Part::Proven, in_session, "guard_report_of_session"),
             (Part::Proven, by_card, "guard_report_of_card"),

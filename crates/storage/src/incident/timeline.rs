@@ -80,7 +80,7 @@ pub async fn list_events_of_person(
 }
 
 /// No event of this moment or a later one has an id before this: ids begin with their time.
-fn first_id(moment: OffsetDateTime) -> String {
+pub(crate) fn first_id(moment: OffsetDateTime) -> String {
     let nanoseconds = u64::try_from(moment.unix_timestamp_nanos()).unwrap_or(0);
     format!("{nanoseconds:016x}")
 }

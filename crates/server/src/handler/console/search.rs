@@ -56,30 +56,32 @@ fn results(at: &AtConsole, found: &Found) -> Section {
         return Section::new(at.say(FOUND), vec![Block::Text(at.say(NOTHING))]);
     }
     let mut rows = Vec::new();
-    let mut push = |kind: Text, link, of: String| {
-        rows.push(vec![
-            Cell::Text(at.say(kind)),
-            Cell::Link(link),
-            Cell::Text(of),
-        ]);
+    let mut push = |kind: Text, link, of: Cell| {
+        rows.push(vec![Cell::Text(at.say(kind)), Cell::Link(link), of]);
     };
-    if let Some(sub) = &found.person {
-        push(
-            PERSON,
-            at.link(&person_path(sub), sub.clone()),
-            String::new(),
-        );
+    let holder = |sub: &str| Cell::Link(at.link(&person_path(sub), sub));
+    let said_by = |text: Text, who: Option<&str>| {
+        who.map_or_else(String::new, |who| at.say(text).replace("{who}", who))
+    };
+    for person in &found.persons {
+        let link = at.link(&person_path(&person.sub), person.sub.clone());
+        let sector = person.sector.as_deref();
+        push(PERSON, link, Cell::Text(said_by(CALLED_SO_AT, sector)));
     }
-    if let Some((id, sub)) = &found.session {
-        push(SESSION, at.link(&session_path(id), id.clone()), sub.clone());
+    if let Some(session) = &found.session {
+        let link = at.link(&session_path(&session.id), session.id.clone());
+        let mut of = vec![holder(&session.sub)];
+        let portal = session.client_id.as_deref();
+        of.extend(portal.map(|portal| Cell::Text(said_by(SID_OF, Some(portal)))));
+        push(SESSION, link, Cell::Lines(of));
     }
     for card in &found.cards {
         let name = format!("{} {}", card.family, card.number);
-        push(CARD, at.link(&card_path(&card.id), name), card.sub.clone());
+        push(CARD, at.link(&card_path(&card.id), name), holder(&card.sub));
     }
-    if let Some((id, name)) = &found.portal {
+    for (id, name) in &found.portals {
         let path = format!("/console/portal/{id}");
-        push(PORTAL, at.link(&path, name.clone()), id.clone());
+        push(PORTAL, at.link(&path, name.clone()), Cell::Text(id.clone()));
     }
     let head = [KIND, NAME, OF].map(|text| at.say(text)).to_vec();
     let table = Table {
@@ -96,12 +98,16 @@ const WORD: Text = Text::new(
     "Pseudonyme, session, carte ou portail",
 );
 const HINT: Text = Text::new(
-    "Type it whole: a pseudonym (sub), a session’s id, a card’s id or number, the number of its \
-     holder in her register, or a portal’s client_id. There is no search by name. What you find of \
-     a person stands in her own history.",
-    "Saisissez-le en entier\u{a0}: un pseudonyme (sub), l’identifiant d’une session, l’identifiant \
-     ou le numéro d’une carte, le numéro de son titulaire au répertoire, ou le client_id d’un \
-     portail. Il n’y a pas de recherche par nom. Ce que vous trouvez sur une personne figure dans \
+    "Type it whole. A person: her pseudonym here, the name that a portal has for her (its sub), or \
+     her number in the register. A session: its id here, or a portal’s sid. A card: its id or \
+     number, or a name of its holder. A portal: its client_id, its name, or the address that \
+     people come back to. There is no search by people’s names. What you find of a person stands \
+     in her own history.",
+    "Saisissez-le en entier. Une personne\u{a0}: son pseudonyme ici, le nom que lui donne un \
+     portail (son sub), ou son numéro au répertoire. Une session\u{a0}: son identifiant ici, ou \
+     le sid d’un portail. Une carte\u{a0}: son identifiant ou son numéro, ou un nom de son \
+     titulaire. Un portail\u{a0}: son client_id, son nom, ou l’adresse à laquelle on revient. Il \
+     n’y a pas de recherche par nom de personne. Ce que vous trouvez sur une personne figure dans \
      son historique.",
 );
 const FIND: Text = Text::new("Search", "Rechercher");
@@ -113,6 +119,8 @@ const NOTHING: Text = Text::new(
 const KIND: Text = Text::new("What", "Quoi");
 const NAME: Text = Text::new("Name", "Nom");
 const OF: Text = Text::new("Of", "De");
+const CALLED_SO_AT: Text = Text::new("called so at {who}", "ainsi nommée chez {who}");
+const SID_OF: Text = Text::new("the sid of {who}", "le sid de {who}");
 const PERSON: Text = Text::new("Person", "Personne");
 const SESSION: Text = Text::new("Session", "Session");
 const CARD: Text = Text::new("Card", "Carte");
