@@ -2,7 +2,7 @@
 //! in it is read by today's statements, and what was used stays used.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cardea_storage::client::find as find_client;
 use cardea_storage::event::list_newest;
@@ -25,7 +25,7 @@ const CLIENT: &str = "older-portal";
 
 fn fixture(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/released-database");
-    std::fs::read_to_string(PathBuf::from(folder).join(name)).unwrap()
+    std::fs::read_to_string(folder.join(name)).unwrap()
 }
 
 /// Makes the schema of the release, and puts its rows there.
